@@ -1,0 +1,9 @@
+//! Keeps secrets out of logs, at the speed of the pipe.
+
+pub mod redact;
+
+pub use redact::encoding::Form;
+pub use redact::mask::Mask;
+pub use redact::needle::{BuildError, NeedleSet, NeedleSetBuilder, Notice, NoticeKind};
+pub use redact::redactor::{Redacted, Redactor};
+pub use redact::secret::Secret;

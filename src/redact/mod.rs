@@ -1,0 +1,9 @@
+//! Ring 0: bytes in, bytes out. No I/O, clock, environment, thread, log or feature switch.
+
+pub mod encoding;
+pub mod mask;
+pub mod naive;
+pub mod needle;
+mod part;
+pub mod redactor;
+pub mod secret;

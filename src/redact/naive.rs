@@ -1,0 +1,74 @@
+//! The definition of correct, slow and short. Everything fast must equal it.
+//!
+//! Used by tests, fuzz targets and benches; cost is the product of the text's and the needles' lengths.
+
+/// Which bytes of `text` belong to an occurrence of a needle.
+///
+/// These four lines are what hushlog does; all the rest is speed.
+pub fn covered(needles: &[&[u8]], text: &[u8]) -> Vec<bool> {
+    let mut covered = vec![false; text.len()];
+    for needle in needles {
+        for start in (0..text.len()).filter(|&start| text[start..].starts_with(needle)) {
+            covered[start..start + needle.len()].fill(true);
+        }
+    }
+    covered
+}
+
+/// The length of the longest suffix of `text` that is a proper prefix of a needle: what has to wait for more input.
+pub fn held(needles: &[&[u8]], text: &[u8]) -> usize {
+    let begins = |rest: &[u8]| needles.iter().any(|needle| needle.len() > rest.len() && needle.starts_with(rest));
+    (0..text.len()).find(|&start| begins(&text[start..])).map_or(0, |start| text.len() - start)
+}
+
+/// The needle that names the region beginning at `start`: the longest that occurs there, the first of equals; in a stump,
+/// the first that the rest of the text begins.
+fn naming(needles: &[&[u8]], text: &[u8], start: usize) -> usize {
+    let whole = (0..needles.len()).rev().filter(|&n| text[start..].starts_with(needles[n]));
+    let stump = || needles.iter().position(|needle| needle.starts_with(&text[start..]));
+    whole.max_by_key(|&n| needles[n].len()).or_else(stump).expect("a region begins with a needle")
+}
+
+/// All that a redactor has given out when `text` has gone in, in whatever pieces.
+///
+/// `mask` writes what stands for a region: it is called once for each covered byte with the index of the needle that
+/// names the region, and with whether the byte is the region's first.
+fn given(
+    needles: &[&[u8]],
+    text: &[u8],
+    covered: &[bool],
+    end: usize,
+    mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>),
+) -> Vec<u8> {
+    let (mut out, mut name) = (Vec::new(), None);
+    for at in 0..end {
+        if covered[at] {
+            let first = name.is_none();
+            let needle = *name.get_or_insert_with(|| naming(needles, text, at));
+            mask(needle, first, &mut out);
+        } else {
+            name = None;
+            out.push(text[at]);
+        }
+    }
+    out
+}
+
+/// What has been given out after `text`, of which more may follow.
+pub fn pushed(needles: &[&[u8]], text: &[u8], mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>)) -> Vec<u8> {
+    given(needles, text, &covered(needles, text), text.len() - held(needles, text), mask)
+}
+
+/// What has been given out after `text` as a whole stream. A stump of `stump_len_min` bytes or more is masked too.
+pub fn finished(
+    needles: &[&[u8]],
+    text: &[u8],
+    stump_len_min: usize,
+    mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>),
+) -> Vec<u8> {
+    let (mut covered, held) = (covered(needles, text), held(needles, text));
+    if held >= stump_len_min {
+        covered[text.len() - held..].fill(true);
+    }
+    given(needles, text, &covered, text.len(), mask)
+}
