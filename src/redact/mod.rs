@@ -1,6 +1,8 @@
 //! Ring 0: bytes in, bytes out. No I/O, clock, environment, thread, log or feature switch.
 
 mod automaton;
+pub mod build;
+mod collide;
 pub mod encoding;
 pub mod mask;
 pub mod naive;
