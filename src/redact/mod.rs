@@ -4,6 +4,7 @@ pub mod encoding;
 pub mod mask;
 pub mod naive;
 pub mod needle;
+mod ordinary;
 mod part;
 pub mod redactor;
 pub mod secret;

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::encoding::{self, Form};
 use super::mask::Mask;
+use super::ordinary::is_ordinary;
 use super::part;
 use super::secret::Secret;
 
@@ -14,10 +15,6 @@ pub const VALUE_LEN_MIN: usize = 4;
 pub const TELLING_LEN_MIN: usize = 8;
 /// The most that all needles of a set may come to, in bytes.
 pub const NEEDLE_BYTES_MAX: usize = 64 << 20;
-
-/// Words that are masked with a notice when they are the whole of a value: masking them shreds a log, and a shredded log
-/// shows them.
-const ORDINARY_WORDS: &[&str] = &["production", "postgres"];
 
 /// Why a needle set could not be built. No variant holds any part of a value.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -212,11 +209,10 @@ impl NeedleSetBuilder {
 
 /// What is to be told about a value.
 fn notice(value: &[u8], value_len_min: usize) -> Option<NoticeKind> {
-    let ordinary = |word: &&str| value.eq_ignore_ascii_case(word.as_bytes());
     match value.trim_ascii().len() {
         0 => Some(NoticeKind::Blank),
         len if len < value_len_min => Some(NoticeKind::TooShort),
-        _ if ORDINARY_WORDS.iter().any(ordinary) => Some(NoticeKind::OrdinaryWord),
+        _ if is_ordinary(value) => Some(NoticeKind::OrdinaryWord),
         len if len < TELLING_LEN_MIN => Some(NoticeKind::Short),
         _ => None,
     }
