@@ -8,6 +8,7 @@ use super::collide;
 use super::encoding::{self, Form};
 use super::mask::Mask;
 use super::needle::{Needle, NeedleSet, Notice, NoticeKind};
+use super::ordinary::is_ordinary;
 use super::part;
 use super::scan::Scanner;
 use super::secret::Secret;
@@ -25,10 +26,6 @@ const CHUNK_LEN: usize = 64 << 10;
 
 /// What the default mask gives way to where it collides with a secret, in this order.
 const OTHER_MASKS: &[&str] = &["[REDACTED]", "<redacted>", "(redacted)", "***", "###", "~~~", "___"];
-
-/// Words that are masked with a notice when they are the whole of a value: masking them shreds a log, and a shredded log
-/// shows them.
-const ORDINARY_WORDS: &[&str] = &["production", "postgres"];
 
 /// Why a needle set could not be built. No variant holds any part of a value.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -151,11 +148,10 @@ impl fmt::Debug for NeedleSetBuilder {
 
 /// What is to be told about a value.
 fn notice(value: &[u8], value_len_min: usize) -> Option<NoticeKind> {
-    let ordinary = |word: &&str| value.eq_ignore_ascii_case(word.as_bytes());
     match value.trim_ascii().len() {
         0 => Some(NoticeKind::Blank),
         len if len < value_len_min => Some(NoticeKind::TooShort),
-        _ if ORDINARY_WORDS.iter().any(ordinary) => Some(NoticeKind::OrdinaryWord),
+        _ if is_ordinary(value) => Some(NoticeKind::OrdinaryWord),
         len if len < TELLING_LEN_MIN => Some(NoticeKind::Short),
         _ => None,
     }

@@ -8,6 +8,7 @@ pub mod mask;
 pub mod naive;
 pub mod needle;
 mod node_map;
+mod ordinary;
 mod part;
 pub mod redactor;
 mod scan;
