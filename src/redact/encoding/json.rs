@@ -5,8 +5,9 @@ use super::sheet::{Digits, LOWER, Sheet, UPPER, Unit, push_hex, units};
 
 /// What a writer escapes beyond what JSON demands.
 pub(super) struct Style {
-    /// ASCII characters that are written as `\u00xx`.
+    /// ASCII characters that are written as `\u00xx`, and the digits of these.
     numeric: &'static [u8],
+    numeric_digits: Digits,
     /// `/` as `\/`.
     slash: bool,
     /// DEL as `\u007f`.
@@ -17,15 +18,19 @@ pub(super) struct Style {
 }
 
 /// JavaScript, serde_json, Ruby, Python without `ensure_ascii`.
-pub(super) const MINIMAL: Style = Style { numeric: b"", slash: false, del: false, ascii: false, digits: LOWER };
+pub(super) const MINIMAL: Style =
+    Style { numeric: b"", numeric_digits: LOWER, slash: false, del: false, ascii: false, digits: LOWER };
 /// Python.
 const ASCII: Style = Style { del: true, ascii: true, ..MINIMAL };
 /// Go (so Docker's json-file log), Rails.
 const HTML: Style = Style { numeric: b"<>&", ..MINIMAL };
 /// PHP.
 const PHP: Style = Style { slash: true, ascii: true, ..MINIMAL };
+/// jq.
+const JQ: Style = Style { del: true, ..MINIMAL };
 /// .NET's System.Text.Json.
-const DOTNET: Style = Style { numeric: b"<>&'\"+`", del: true, ascii: true, digits: UPPER, ..MINIMAL };
+const DOTNET: Style =
+    Style { numeric: b"<>&'\"+`", numeric_digits: UPPER, del: true, ascii: true, digits: UPPER, ..MINIMAL };
 
 const STYLES: [Style; 13] = [
     MINIMAL,
@@ -33,8 +38,7 @@ const STYLES: [Style; 13] = [
     HTML,
     PHP,
     DOTNET,
-    // jq.
-    Style { del: true, ..MINIMAL },
+    JQ,
     // PHP with JSON_UNESCAPED_UNICODE, Apple's JSONSerialization.
     Style { slash: true, ..MINIMAL },
     // Jackson, RapidJSON.
@@ -44,16 +48,23 @@ const STYLES: [Style; 13] = [
     // Flask and Jinja.
     Style { numeric: b"<>&'", del: true, ascii: true, ..MINIMAL },
     // Django.
-    Style { numeric: b"<>&", digits: UPPER, ..MINIMAL },
+    Style { numeric: b"<>&", numeric_digits: UPPER, del: true, ascii: true, ..MINIMAL },
     // Gson.
     Style { numeric: b"<>&'=", ..MINIMAL },
     // PHP with all of JSON_HEX_*.
-    Style { numeric: b"<>&'\"", slash: true, ascii: true, digits: UPPER, ..MINIMAL },
+    Style { numeric: b"<>&'\"", numeric_digits: UPPER, slash: true, ascii: true, ..MINIMAL },
 ];
 
 /// What stands in JSON within JSON: inner and outer style.
-const NESTED: [(Style, Style); 6] =
-    [(MINIMAL, MINIMAL), (ASCII, MINIMAL), (HTML, MINIMAL), (MINIMAL, HTML), (PHP, PHP), (DOTNET, MINIMAL)];
+const NESTED: [(Style, Style); 7] = [
+    (MINIMAL, MINIMAL),
+    (JQ, MINIMAL),
+    (ASCII, MINIMAL),
+    (HTML, MINIMAL),
+    (MINIMAL, HTML),
+    (PHP, PHP),
+    (DOTNET, MINIMAL),
+];
 
 pub(super) fn rows(sheet: &mut Sheet<'_>) {
     for style in &STYLES {
@@ -86,7 +97,7 @@ pub(super) fn write(value: &[u8], style: &Style, out: &mut Vec<u8>) {
 
 fn write_ascii(byte: u8, style: &Style, out: &mut Vec<u8>) {
     match byte {
-        _ if style.numeric.contains(&byte) => push_u(byte.into(), style.digits, out),
+        _ if style.numeric.contains(&byte) => push_u(byte.into(), style.numeric_digits, out),
         b'"' | b'\\' => out.extend([b'\\', byte]),
         b'/' if style.slash => out.extend(b"\\/"),
         b'\n' => out.extend(b"\\n"),

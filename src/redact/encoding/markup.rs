@@ -11,13 +11,13 @@ type Entities = &'static [(char, &'static str)];
 const NAMED: [Entities; 9] = [
     // Django, and Python's html.escape.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#x27;")],
-    // jq's @html, Ruby, .NET, lodash.
+    // Ruby, .NET, lodash, jq's @html from 1.7 on.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")],
     // Go, Jinja.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&#34;"), ('\'', "&#39;")],
     // PHP.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#039;")],
-    // XML, with all that it names.
+    // XML with all that it names, jq's @html up to 1.6, PHP with ENT_HTML5.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&apos;")],
     // XML attributes.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")],
@@ -55,6 +55,7 @@ pub(super) fn rows(sheet: &mut Sheet<'_>) {
         sheet.row(Form::Xml, |value, out| write(value, entities, Number::None, Number::None, out));
         for &number in numbers {
             sheet.row(Form::Xml, |value, out| write(value, entities, Number::None, number, out));
+            sheet.row(Form::Xml, |value, out| write(value, entities, number, Number::None, out));
             sheet.row(Form::Xml, |value, out| write(value, entities, number, number, out));
         }
     }
@@ -63,11 +64,11 @@ pub(super) fn rows(sheet: &mut Sheet<'_>) {
     }
 }
 
-/// In text, only what is not ASCII is written as a number; in attributes, line ends and tabs are too.
-fn write(value: &[u8], entities: Entities, controls: Number, wide: Number, out: &mut Vec<u8>) {
+/// Line ends and tabs are written as numbers in attributes, and what is not ASCII where the document is ASCII.
+fn write(value: &[u8], entities: Entities, spaces: Number, wide: Number, out: &mut Vec<u8>) {
     for unit in units(value) {
         match unit {
-            Unit::Char(c) if c.is_ascii_control() => push(c, controls, out),
+            Unit::Char(c @ ('\t' | '\n' | '\r')) => push(c, spaces, out),
             Unit::Char(c) if c.is_ascii() => match entities.iter().find(|(escaped, _)| *escaped == c) {
                 Some((_, entity)) => out.extend_from_slice(entity.as_bytes()),
                 None => out.push(c as u8),
