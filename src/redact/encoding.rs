@@ -30,7 +30,7 @@ use sheet::Sheet;
 
 /// Values longer than this get the value itself, standard base64, lower-case hex, RFC 3986 percent-encoding and plain JSON only, in
 /// bytes. With its parts, such a value comes to needles of 24 times its length at most, and of less than 16 times for text.
-pub(super) const FULL_LEN_MAX: usize = 64 << 10;
+pub(super) const FULL_LEN_MAX: usize = 16 << 10;
 /// A value without its quotes or blanks is searched for from this length on, as values are, in bytes.
 const CORE_LEN_MIN: usize = 4;
 /// An encoded form shorter than this is left out, in bytes: it could be anything.
@@ -119,7 +119,7 @@ impl Form {
     }
 }
 
-/// Calls `emit` with every way `value` gets written, likeliest first; equal ones may come twice.
+/// Calls `emit` with every way `value` gets written, likeliest first; few come twice.
 ///
 /// The first two, the value and the trimmed value, are as long as they are; all others have [`FORM_LEN_MIN`] bytes or more.
 pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
@@ -156,6 +156,10 @@ fn text_rows(sheet: &mut Sheet<'_>) {
     if sheet.is_plain() {
         return;
     }
+    if !sheet.text {
+        binary_rows(sheet);
+        return;
+    }
     json::rows(sheet);
     percent::rows(sheet);
     shell::rows(sheet);
@@ -163,6 +167,14 @@ fn text_rows(sheet: &mut Sheet<'_>) {
     markup::rows(sheet);
     doubled::rows(sheet);
     control::rows(sheet);
+}
+
+/// What is not UTF-8 is written by few programs in more ways than these, and comes to many bytes in each.
+fn binary_rows(sheet: &mut Sheet<'_>) {
+    json::likeliest(sheet);
+    percent::likeliest(sheet);
+    shell::rows(sheet);
+    literal::rows(sheet);
 }
 
 /// The value without what people and files put around it. What would leave fewer than [`CORE_LEN_MIN`] bytes stays.

@@ -80,23 +80,22 @@ pub(super) fn likeliest(sheet: &mut Sheet<'_>) {
 }
 
 pub(super) fn write(value: &[u8], style: &Style, out: &mut Vec<u8>) {
-    for unit in units(value) {
-        match unit {
-            Unit::Char(c) if c.is_ascii() => write_ascii(c as u8, style, out),
-            Unit::Char(c) if style.ascii => {
-                for half in c.encode_utf16(&mut [0; 2]) {
-                    push_u(u32::from(*half), style.digits, out);
-                }
+    units(value).for_each(|unit| match unit {
+        Unit::Char(c) if c.is_ascii() => write_ascii(c as u8, style, out),
+        Unit::Char(c) if style.ascii => {
+            for half in c.encode_utf16(&mut [0; 2]) {
+                push_u(u32::from(*half), style.digits, out);
             }
-            // What Python makes of a byte that is not UTF-8.
-            Unit::Stray(byte) if style.ascii => push_u(0xdc00 + u32::from(byte), style.digits, out),
-            _ => unit.copy(out),
         }
-    }
+        // What Python makes of a byte that is not UTF-8.
+        Unit::Stray(byte) if style.ascii => push_u(0xdc00 + u32::from(byte), style.digits, out),
+        _ => unit.copy(out),
+    });
 }
 
 fn write_ascii(byte: u8, style: &Style, out: &mut Vec<u8>) {
     match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => out.push(byte),
         _ if style.numeric.contains(&byte) => push_u(byte.into(), style.numeric_digits, out),
         b'"' | b'\\' => out.extend([b'\\', byte]),
         b'/' if style.slash => out.extend(b"\\/"),

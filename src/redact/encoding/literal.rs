@@ -98,19 +98,18 @@ pub(super) fn rows(sheet: &mut Sheet<'_>) {
 }
 
 fn write(value: &[u8], style: &Style, quotes: &[u8], out: &mut Vec<u8>) {
-    for unit in units(value) {
-        match unit {
-            Unit::Char(c) if c.is_ascii_control() => match style.names.iter().find(|(named, _)| *named == c) {
-                Some((_, name)) => out.extend([b'\\', *name]),
-                None => push_number(unit, style.controls, out),
-            },
-            Unit::Char(c) if c == '\\' || c.is_ascii() && quotes.contains(&(c as u8)) => out.extend([b'\\', c as u8]),
-            Unit::Char(c) if c.is_ascii() => out.push(c as u8),
-            // A byte that is no character is written as a number by all that write any.
-            Unit::Stray(_) if matches!(style.wide, Number::Raw) => push_number(unit, style.controls, out),
-            _ => push_number(unit, style.wide, out),
-        }
-    }
+    units(value).for_each(|unit| match unit {
+        Unit::Char(c) if c.is_ascii_alphanumeric() => out.push(c as u8),
+        Unit::Char(c) if c.is_ascii_control() => match style.names.iter().find(|(named, _)| *named == c) {
+            Some((_, name)) => out.extend([b'\\', *name]),
+            None => push_number(unit, style.controls, out),
+        },
+        Unit::Char(c) if c == '\\' || c.is_ascii() && quotes.contains(&(c as u8)) => out.extend([b'\\', c as u8]),
+        Unit::Char(c) if c.is_ascii() => out.push(c as u8),
+        // A byte that is no character is written as a number by all that write any.
+        Unit::Stray(_) if matches!(style.wide, Number::Raw) => push_number(unit, style.controls, out),
+        _ => push_number(unit, style.wide, out),
+    });
 }
 
 fn push_number(unit: Unit, number: Number, out: &mut Vec<u8>) {

@@ -46,7 +46,7 @@ fn single_quote(value: &[u8], quote: &[u8], out: &mut Vec<u8>) {
 
 fn backslash(value: &[u8], out: &mut Vec<u8>, escaped: impl Fn(u8) -> bool) {
     for &byte in value {
-        if escaped(byte) {
+        if !byte.is_ascii_alphanumeric() && escaped(byte) {
             out.push(b'\\');
         }
         out.push(byte);
