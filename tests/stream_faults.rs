@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The program under test.
@@ -201,7 +201,7 @@ fn i04_nonblocking_input_is_waited_for() {
     let (reader, writer) = pipe(65_536, true, false);
     let mut command = filter();
     command.stdin(reader);
-    let mut child = command.spawn().expect("the program starts");
+    let child = command.spawn().expect("the program starts");
     drop(command);
     std::thread::sleep(Duration::from_millis(300));
     let before = usage(&child).0;
@@ -535,7 +535,8 @@ fn pages_that_a_reader_keeps_never_change() {
     stdout.read_exact(&mut seen).expect("more than that");
     let mut kept_len = 0;
     while kept_len < 256 << 10 {
-        let len = rustix::pipe::tee(&stdout, &keeping, (256 << 10) - kept_len, Default::default()).expect("two pipes");
+        let len =
+            rustix::pipe::tee(&stdout, &keeping, (256 << 10) - kept_len, SpliceFlags::empty()).expect("two pipes");
         let mut piece = vec![0; len];
         stdout.read_exact(&mut piece).expect("it is there");
         seen.extend_from_slice(&piece);
