@@ -38,12 +38,13 @@ fn armed(mut command: Command) -> Command {
     command
 }
 
-/// A log in which every hundredth line holds the secret, and how it has to come out.
+/// A log in which the secret stands now every 8 KiB and now every 80 KiB, so that it goes out in all ways that there are, and
+/// how it has to come out.
 fn log(lines: usize) -> (Vec<u8>, Vec<u8>) {
     let (mut text, mut redacted) = (Vec::new(), Vec::new());
     for n in 0..lines {
         for (out, token) in [(&mut text, CANARY), (&mut redacted, MASK)] {
-            let token = if n % 100 == 7 { token } else { "hunter2-prod-kex" };
+            let token = if n % 100 == 7 && (n % 1_000 == 7 || n % 3_000 < 1_000) { token } else { "hunter2-prod-kex" };
             writeln!(out, "2026-11-23T19:06:00Z app[{n}]: GET /v1/items?id={n} token={token} 200").expect("a vector");
         }
     }
