@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// A generator of numbers, always the same (xorshift).
-pub struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    pub fn new() -> Numbers {
+    pub(crate) fn new() -> Numbers {
         Numbers(0x9e37_79b9_7f4a_7c15)
     }
 
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -20,7 +20,7 @@ impl Numbers {
 }
 
 /// Fills a directory with secrets of 40 characters, one a file.
-pub fn write_secrets(directory: &Path, count: usize) {
+pub(crate) fn write_secrets(directory: &Path, count: usize) {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut numbers = Numbers::new();
     for n in 0..count {
@@ -30,14 +30,14 @@ pub fn write_secrets(directory: &Path, count: usize) {
 }
 
 /// The program with these secrets and all their forms.
-pub fn hushlog(secrets: &Path) -> Command {
+pub(crate) fn hushlog(secrets: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hushlog"));
     command.arg("--quiet").arg("--secret-file").arg(secrets);
     command
 }
 
 /// The value at this per mille of the sorted figures.
-pub fn per_mille<T: Copy + PartialOrd>(figures: &mut [T], per_mille: usize) -> T {
+pub(crate) fn per_mille<T: Copy + PartialOrd>(figures: &mut [T], per_mille: usize) -> T {
     figures.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
     figures[(figures.len() - 1) * per_mille / 1_000]
 }
