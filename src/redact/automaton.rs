@@ -14,6 +14,8 @@
 //!
 //! A node takes 6 bytes: label, marks, failure link.
 
+use std::ops::RangeInclusive;
+
 use zeroize::Zeroizing;
 
 use super::node_map::NodeMap;
@@ -40,6 +42,12 @@ const WIDE: u8 = 1 << 4;
 /// The depth is at most [`SHALLOW_DEPTH_MAX`], and stands in the bits from `DEPTH_SHIFT` on.
 const SHALLOW: u8 = 1 << 5;
 const DEPTH_SHIFT: u32 = 6;
+
+/// Failure links are found level by level as far as here. With fewer levels too many needles wait: of four hex digits every
+/// combination begins some needle of a large set.
+const LEVELS: usize = 10;
+/// No failure link yet.
+const UNKNOWN: State = State::MAX;
 
 /// What ends the comparison of whole words within a chain.
 const STOPS: u64 = 0x0101_0101_0101_0101 * (FIRST | OUTPUT) as u64;
@@ -85,7 +93,7 @@ impl Automaton {
         let mut automaton = Automaton {
             labels: Zeroizing::new(Vec::with_capacity(nodes + PADDING)),
             marks: Vec::with_capacity(nodes + PADDING),
-            fails: vec![ROOT; nodes],
+            fails: vec![UNKNOWN; nodes],
             chains: Vec::with_capacity(needles.len()),
             branches: NodeMap::with_capacity(needles.len()),
             outputs: NodeMap::with_capacity(needles.len()),
@@ -128,6 +136,7 @@ impl Automaton {
     fn add_rows(&mut self, needles: &[&[u8]]) {
         self.rows = (0..=255).map(|byte| self.child(ROOT, byte).unwrap_or(ROOT)).collect();
         self.marks[ROOT as usize] |= WIDE;
+        self.fails[ROOT as usize] = 0;
         for (i, needle) in needles.iter().enumerate() {
             let Chain { first, shared, .. } = self.chains[i];
             let (node, grown) = match shared {
@@ -145,15 +154,25 @@ impl Automaton {
         }
     }
 
-    /// Finds each node's failure link and longest output, from the root down.
+    /// Finds each node's failure link and longest output.
     ///
-    /// A link never leads to a leaf, where no step could go on, but to the leaf's own link.
+    /// A node's link needs the links of nodes nearer to the root, so the textbook goes level by level; but that jumps from needle
+    /// to needle, and took four times as long. Links are rarely deep, so each needle is followed to its end once the first
+    /// levels are done; the few that meet a node whose link is not known yet wait, and then go level by level.
     fn add_failures(&mut self, needles: &[&[u8]]) {
-        let mut growing: Vec<usize> = (0..needles.len()).collect();
-        for depth in 1.. {
-            growing.retain(|&i| needles[i].len() >= depth);
+        let all: Vec<usize> = (0..needles.len()).collect();
+        self.add_levels(needles, all.clone(), 1..=LEVELS);
+        let mut follow =
+            |needle: usize| (LEVELS + 1..=needles[needle].len()).all(|depth| self.add_failure(needle, depth));
+        let waiting: Vec<usize> = all.into_iter().filter(|&needle| !follow(needle)).collect();
+        self.add_levels(needles, waiting, LEVELS + 1..=usize::MAX);
+    }
+
+    fn add_levels(&mut self, needles: &[&[u8]], mut growing: Vec<usize>, depths: RangeInclusive<usize>) {
+        for depth in depths {
+            growing.retain(|&needle| needles[needle].len() >= depth);
             if growing.is_empty() {
-                break;
+                return;
             }
             for &needle in &growing {
                 self.add_failure(needle, depth);
@@ -161,24 +180,33 @@ impl Automaton {
         }
     }
 
-    fn add_failure(&mut self, needle: usize, depth: usize) {
+    /// Finds the link of the needle's node of this depth. False, if one that it needs is not known yet.
+    fn add_failure(&mut self, needle: usize, depth: usize) -> bool {
         let Chain { first, shared, parent } = self.chains[needle];
         if depth <= shared as usize {
-            return; // the node stands in the chain of a needle before this one
+            return true; // the node stands in the chain of a needle before this one
         }
         let node = first + (depth as u32 - shared - 1);
         let parent = if node == first { parent } else { node - 1 };
+        if self.fails[node as usize] != UNKNOWN {
+            return true;
+        }
+        if self.fails[parent as usize] == UNKNOWN {
+            return false;
+        }
         let mut fail = if depth == 1 { ROOT } else { self.step(self.fail(parent), self.labels[node as usize]) };
+        if self.fails[fail as usize] == UNKNOWN {
+            return false;
+        }
         if self.marks[fail as usize] & OUTPUT != 0 && self.marks[node as usize] & OUTPUT == 0 {
             self.marks[node as usize] |= OUTPUT;
             self.outputs.insert(u64::from(node), self.output(fail));
         }
         if self.marks[fail as usize] & LEAF != 0 {
-            fail = self.fail(fail);
+            fail = self.fail(fail); // no step goes on from a leaf
         }
-        if self.marks[node as usize] & WIDE == 0 {
-            self.fails[node as usize] = fail;
-        }
+        self.fails[node as usize] = fail;
+        true
     }
 
     /// The failure link: `WIDE` nodes are the root and its children, whose link is the root.

@@ -16,7 +16,7 @@ const MASK_BATCH_LEN: usize = 4096;
 
 /// All needles of the secrets exported now, compiled for searching; immutable, and meant to be shared in an `Arc`.
 ///
-/// Memory: about 15 bytes for each byte of the needles while it lives. Needles and the automaton are wiped when the set is
+/// Memory: about eight bytes for each byte of the needles, and some tables. Needles and the automaton are wiped when the set is
 /// dropped; the tables of the sieve, which hold hashes, are not.
 pub struct NeedleSet {
     /// All needles one after the other, sorted.
