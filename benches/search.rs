@@ -1,7 +1,8 @@
 //! How fast a text is searched, next to others who search the same text for the same needles in the same run.
 //!
-//! Machines are shared, and their clocks change: what is counted is the thread's CPU time, the contestants take turns, several
-//! rounds long, and what counts most are the ratios within a round. Each answer is compared with a plain one before anything is timed. See `benches/README.md`.
+//! Machines are shared, and their clocks change: what is counted is the thread's CPU time, the contestants take turns,
+//! several rounds long, and what counts most are the ratios within a round. Each answer is compared with a plain one
+//! before anything is timed. See `benches/README.md`.
 
 mod support;
 
@@ -145,9 +146,9 @@ fn race(
     speeds
 }
 
-/// Fresh text each time, copied into the cache just before, as a pipe does it. The same text again and again would measure
-/// how well the branch predictor learns it by heart. A scan takes microseconds, too few for the clock of CPU time; the median
-/// leaves out those that the machine interrupted.
+/// Fresh text each time, copied into the cache just before, as a pipe does it. The same text again and again would
+/// measure how well the branch predictor learns it by heart. A scan takes microseconds, too few for the clock of CPU
+/// time; the median leaves out those that the machine interrupted.
 fn in_cache(contestant: &mut dyn Contestant, text: &[u8], at: &mut usize, at_least: Duration) -> f64 {
     let (mut block, mut speeds) = (vec![0; L2_TEXT_LEN], Vec::new());
     let start = CpuTime::now();

@@ -1,7 +1,8 @@
-//! What it takes to begin: time to build a needle set, memory to hold it, and time until the program gives out its first byte.
+//! What it takes to begin: time to build a needle set, memory to hold it, and time until the program gives out its
+//! first byte.
 //!
-//! Each size of set is measured against the goal stated for it, and next to what an automaton of aho-corasick over the same
-//! needles takes. See `benches/README.md`.
+//! Each size of set is measured against the goal stated for it, and next to what an automaton of aho-corasick over the
+//! same needles takes. See `benches/README.md`.
 
 mod support;
 

@@ -11,7 +11,8 @@ use hushlog::{NeedleSet, Redactor};
 
 use super::oracle::Oracle;
 
-/// One way to search a text. A scan takes the text as a stream, in pieces of `piece_len` bytes, from the stream's beginning.
+/// One way to search a text. A scan takes the text as a stream, in pieces of `piece_len` bytes, from the stream's
+/// beginning.
 pub(crate) trait Contestant {
     fn name(&self) -> String;
 
@@ -61,8 +62,8 @@ impl Contestant for Hushlog {
     }
 }
 
-/// aho-corasick with its own choice of automaton and prefilter. Leftmost-longest, because only then may it use SIMD; each
-/// piece by itself, because that kind cannot search streams: it finds less than it would have to.
+/// aho-corasick with its own choice of automaton and prefilter. Leftmost-longest, because only then may it use SIMD;
+/// each piece by itself, because that kind cannot search streams: it finds less than it would have to.
 pub(crate) struct AhoCorasickAuto(AhoCorasick);
 
 impl AhoCorasickAuto {
@@ -87,7 +88,8 @@ impl Contestant for AhoCorasickAuto {
     }
 }
 
-/// aho-corasick's contiguous NFA, walked byte by byte over the whole stream: all occurrences, and the state carried over.
+/// aho-corasick's contiguous NFA, walked byte by byte over the whole stream: all occurrences, and the state carried
+/// over.
 pub(crate) struct AhoCorasickStream(contiguous::NFA);
 
 impl AhoCorasickStream {

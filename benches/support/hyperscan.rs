@@ -156,8 +156,8 @@ impl Hyperscan {
         let context = (&raw mut found).cast();
         let reset: Symbol<'_, ResetStream> = symbol(&self.library, "hs_reset_stream");
         let scan: Symbol<'_, ScanStream> = symbol(&self.library, "hs_scan_stream");
-        // SAFETY: stream and scratch are open and belong to the database; without a handler, matches at the old stream's
-        // end are not reported.
+        // SAFETY: stream and scratch are open and belong to the database; without a handler, matches at the old
+        // stream's end are not reported.
         succeeded("hs_reset_stream", unsafe { reset(self.stream, 0, self.scratch, None, ptr::null_mut()) })?;
         for piece in text.chunks(piece_len) {
             let (data, len) = (piece.as_ptr().cast(), piece.len() as c_uint);

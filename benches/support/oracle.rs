@@ -1,8 +1,10 @@
-//! The right answer of each search, from one plain walk of an Aho-Corasick automaton: slow, and with nothing clever in it.
+//! The right answer of each search, from one plain walk of an Aho-Corasick automaton: slow, and with nothing clever in
+//! it.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-/// What a region is replaced with: the same for all secrets, so that the answer does not depend on which of them names it.
+/// What a region is replaced with: the same for all secrets, so that the answer does not depend on which of them names
+/// it.
 pub(crate) const MASK: &str = "[REDACTED]";
 
 /// A text, and where needles stand in it.

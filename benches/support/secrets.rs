@@ -9,7 +9,8 @@ const MARKS: &str = "!#$%&*+-/=?@^_~";
 
 const KEY_LEN: usize = 40;
 
-/// Generated keys of 40 letters and digits: some 15 needles each, because percent signs, shells and markup leave them alone.
+/// Generated keys of 40 letters and digits: some 15 needles each, because percent signs, shells and markup leave them
+/// alone.
 pub(crate) fn keys(count: usize) -> Vec<Vec<u8>> {
     let mut random = Random::new(39);
     (0..count).map(|_| random.word(LETTERS, KEY_LEN).into_bytes()).collect()
@@ -22,8 +23,8 @@ pub(crate) fn keys_some_short(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|n| random.word(LETTERS, len(n)).into_bytes()).collect()
 }
 
-/// Generated passwords of 40 characters, with one in eight a mark: twice as many needles, because URLs, shells and markup
-/// write marks in ways of their own.
+/// Generated passwords of 40 characters, with one in eight a mark: twice as many needles, because URLs, shells and
+/// markup write marks in ways of their own.
 pub(crate) fn passwords(count: usize) -> Vec<Vec<u8>> {
     let mut random = Random::new(40);
     (0..count).map(|_| (0..KEY_LEN).map(|_| character(&mut random)).collect::<String>().into_bytes()).collect()

@@ -74,25 +74,16 @@ fn in_turn(logs: &[Vec<u8>]) -> Vec<u8> {
     text
 }
 
-/// Made-up logs of `len` bytes, a line more or less.
+/// Made-up logs of `len` bytes, some lines more.
 fn made_up(len: usize) -> Vec<u8> {
     let mut world = World::new();
-    let formats = [
-        World::sshd,
-        World::access_log,
-        World::hdfs,
-        World::java,
-        World::kubernetes,
-        World::openstack,
-        World::android,
-        World::apache_error,
-    ];
     let mut text = String::with_capacity(len + STRETCH_LEN);
     while text.len() < len {
-        for format in formats {
+        for log in LOGS {
             let end = text.len() + STRETCH_LEN;
             while text.len() < end {
-                text.push_str(&format(&mut world));
+                let line = world.random.pick(log);
+                world.write(line, &mut text);
                 text.push('\n');
             }
         }
@@ -100,19 +91,77 @@ fn made_up(len: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// What logs talk about: the same hosts, users and tenants over and over, with a clock that goes on.
-struct World {
-    random: Random,
-    clock_ms: u64,
-    addresses: Vec<String>,
-    tenants: Vec<String>,
-}
+/// The lines of each kind of log; `{word}` stands for what [`World::write_word`] puts there.
+const LOGS: &[&[&str]] = &[
+    &[
+        "Dec 10 {time} web-{digit} sshd[{n5}]: Failed password for invalid user {user} from {ip} port {n5} ssh2",
+        "Dec 10 {time} web-{digit} sshd[{n5}]: Invalid user {user} from {ip}",
+        "Dec 10 {time} web-{digit} sshd[{n5}]: Received disconnect from {ip}: 11: Bye Bye [preauth]",
+        "Dec 10 {time} web-{digit} sshd[{n5}]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 \
+         tty=ssh ruser= rhost={ip}  user={user}",
+        "Dec 10 {time} web-{digit} sshd[{n5}]: reverse mapping checking getaddrinfo for host-{n5}.example.net [{ip}] \
+         failed - POSSIBLE BREAK-IN ATTEMPT!",
+    ],
+    &[
+        "{ip} - - [10/Dec/2025:{time} +0000] \"GET {path} HTTP/1.1\" 200 {n5} \"-\" \"{agent}\"",
+        "{ip} - - [10/Dec/2025:{time} +0000] \"GET {path}?page={digit}&q={user} HTTP/1.1\" 304 0 \"-\" \"{agent}\"",
+        "{ip} - {user} [10/Dec/2025:{time} +0000] \"POST {path} HTTP/2.0\" 500 {n3} \"https://example.com/\" \
+         \"{agent}\"",
+    ],
+    &[
+        "081109 {n6} {n3} INFO dfs.DataNode$PacketResponder: PacketResponder {digit} for block blk_{n18} terminating",
+        "081109 {n6} {n2} INFO dfs.FSNamesystem: BLOCK* NameSystem.addStoredBlock: blockMap updated: {ip}:50010 is \
+         added to blk_-{n18} size 67108864",
+        "081109 {n6} {n3} INFO dfs.DataNode$DataXceiver: Receiving block blk_{n18} src: /{ip}:{n5} dest: /{ip}:50010",
+    ],
+    &[
+        "2025-07-29 {time},{n3} - WARN  [SendWorker:{n12}:QuorumCnxManager$SendWorker@688] - Send worker leaving \
+         thread",
+        "2025-07-29 {time},{n3} - INFO  [main] {class} - Finished task {n2}.0 in stage {n2}.0 (TID {n4}). {n4} bytes \
+         result sent to driver",
+        "2025-07-29 {time},{n3} - INFO  [/{ip}:3888:{class}$Listener@493] - Received connection request /{ip}:{n5}",
+        "2025-07-29 {time},{n3} - ERROR [http-nio-8080-exec-{n2}] {class} - request failed\n\
+         java.lang.IllegalStateException: connection reset by peer\n\
+         \tat com.example.orders.OrderService.place(OrderService.java:{n3})\n\
+         \tat java.base/java.lang.reflect.Method.invoke(Method.java:580)\n\
+         \tat org.springframework.web.servlet.DispatcherServlet.doDispatch(DispatcherServlet.java:1089)",
+    ],
+    &[
+        "{\"ts\":\"2025-07-29T{time}.{n3}Z\",\"level\":\"info\",\"logger\":\"controller\",\
+         \"pod\":\"orders-7d9f8b6c5-{hex5}\",\"trace_id\":\"{hex32}\",\"msg\":\"request completed\",\
+         \"duration_ms\":{n4},\"path\":\"{path}\"}",
+        "{\"ts\":\"2025-07-29T{time}.{n3}Z\",\"level\":\"warn\",\"logger\":\"controller\",\
+         \"pod\":\"orders-7d9f8b6c5-{hex5}\",\"trace_id\":\"{hex32}\",\"msg\":\"lease renewed\",\
+         \"user\":\"{user}\",\"uid\":\"{uuid}\"}",
+    ],
+    &[
+        "nova-compute.log.1.2017-05-16_13:55:31 2017-05-16 {time}.{n3} 2931 INFO nova.virt.libvirt.imagecache \
+         [req-{uuid} - - - - -] image {uuid} at (/var/lib/nova/instances/_base/{hex40}): checking",
+        "nova-compute.log.1.2017-05-16_13:55:31 2017-05-16 {time}.{n3} 2931 INFO nova.compute.manager \
+         [req-{uuid} {tenant} {tenant} - - -] [instance: {uuid}] VM Started (Lifecycle Event)",
+        "nova-api.log.1.2017-05-16_13:53:08 2017-05-16 {time}.{n3} 25746 INFO nova.osapi_compute.wsgi.server \
+         [req-{uuid} {tenant} {tenant} - - -] {ip} \"GET /v2/{tenant}/servers/detail HTTP/1.1\" status: 200 len: {n4} \
+         time: 0.{n7}",
+    ],
+    &[
+        "03-17 {time}.{n3}  {n4}  {n4} D PowerManagerService: acquire lock={n9}, flags=0x1, tag=\"View Lock\", \
+         name=com.android.systemui, ws=null, uid=10037, pid=2227",
+        "03-17 {time}.{n3}  {n4}  {n4} D WindowManager: printFreezingDisplayLogsopening app wtoken = \
+         AppWindowToken{{hex7} token=Token{{hex7} ActivityRecord{{hex7} u0 com.example.app/.activity.DetailActivity \
+         t761}}}, allDrawn= false, startingDisplayed =  false, startingMoved =  false",
+        "03-17 {time}.{n3}  {n4}  {n4} D PowerManagerService: ready=true,policy={digit},wakefulness=1,\
+         wksummary=0x{hex2},uasummary=0x1,bootcompleted=true,boostinprogress=false",
+    ],
+    &[
+        "[Sun Dec 04 {time} 2005] [notice] workerEnv.init() ok /etc/httpd/conf/workers2.properties",
+        "[Sun Dec 04 {time} 2005] [error] mod_jk child workerEnv in error state {digit}",
+        "[Sun Dec 04 {time} 2005] [notice] jk2_init() Found child {n5} in scoreboard slot {n2}",
+    ],
+];
 
 const USERS: &[&str] = &["root", "admin", "webmaster", "test", "oracle", "postgres", "deploy", "ubuntu", "git", "uucp"];
-const CLASSES: &[&str] =
-    &["o.a.z.s.q.FastLeaderElection", "c.e.orders.OrderService", "o.s.w.s.DispatcherServlet", "executor.Executor"];
-const PATHS: &[&str] =
-    &["/", "/index.html", "/api/v1/orders", "/static/js/app.js", "/health", "/login", "/favicon.ico"];
+const CLASSES: &[&str] = &["FastLeaderElection", "c.e.orders.OrderService", "o.s.w.s.DispatcherServlet", "Executor"];
+const PATHS: &[&str] = &["/", "/index.html", "/api/v1/orders", "/static/js/app.js", "/health", "/login"];
 const AGENTS: &[&str] = &[
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
@@ -120,187 +169,66 @@ const AGENTS: &[&str] = &[
     "curl/8.5.0",
 ];
 
+/// What logs talk about: the same hosts and tenants over and over, with a clock that goes on.
+struct World {
+    random: Random,
+    clock_ms: usize,
+    addresses: Vec<String>,
+    tenants: Vec<String>,
+}
+
 impl World {
     fn new() -> World {
         let mut random = Random::new(7);
-        let addresses = (0..200).map(|_| {
-            format!("{}.{}.{}.{}", 10 + random.below(200), random.below(256), random.below(256), random.below(256))
-        });
-        let addresses = addresses.collect();
+        let mut address = || [(); 4].map(|()| random.between(1, 254).to_string()).join(".");
+        let addresses = (0..200).map(|_| address()).collect();
         let tenants = (0..20).map(|_| random.hex(32)).collect();
         World { random, clock_ms: 0, addresses, tenants }
     }
 
-    /// Hours, minutes, seconds and milliseconds; a line takes up to half a second.
-    fn tick(&mut self) -> (u64, u64, u64, u64) {
-        self.clock_ms += self.random.below(500) as u64;
-        let seconds = self.clock_ms / 1000;
-        (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60, self.clock_ms % 1000)
+    /// Writes a line. A brace that begins no word that is known stands for itself.
+    fn write(&mut self, line: &str, text: &mut String) {
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once('{') {
+            text.push_str(before);
+            let word = after.split_once('}').filter(|(word, _)| self.write_word(word, text));
+            rest = word.map_or(after, |(_, after)| after);
+            if word.is_none() {
+                text.push('{');
+            }
+        }
+        text.push_str(rest);
     }
 
+    /// Writes what a word stands for; `false` if it stands for nothing.
+    fn write_word(&mut self, word: &str, text: &mut String) -> bool {
+        let random = &mut self.random;
+        let digits = |random: &mut Random, len| random.word("123456789", 1) + &random.word("0123456789", len - 1);
+        let number = |prefix| word.strip_prefix(prefix).and_then(|len: &str| len.parse().ok());
+        let written = match word {
+            "digit" => digits(random, 1),
+            "user" => random.pick(USERS).to_owned(),
+            "class" => random.pick(CLASSES).to_owned(),
+            "path" => random.pick(PATHS).to_owned(),
+            "agent" => random.pick(AGENTS).to_owned(),
+            "ip" => self.addresses[random.below(self.addresses.len())].clone(),
+            "tenant" => self.tenants[random.below(self.tenants.len())].clone(),
+            "uuid" => [8, 4, 4, 4, 12].map(|len| random.hex(len)).join("-"),
+            "time" => self.time(),
+            _ => match (number("hex"), number("n")) {
+                (Some(len), _) => random.hex(len),
+                (_, Some(len)) => digits(random, len),
+                _ => return false,
+            },
+        };
+        text.push_str(&written);
+        true
+    }
+
+    /// A line takes up to half a second.
     fn time(&mut self) -> String {
-        let (h, m, s, _) = self.tick();
-        format!("{h:02}:{m:02}:{s:02}")
-    }
-
-    fn time_ms(&mut self, point: char) -> String {
-        let (h, m, s, ms) = self.tick();
-        format!("{h:02}:{m:02}:{s:02}{point}{ms:03}")
-    }
-
-    fn address(&mut self) -> String {
-        let n = self.random.below(self.addresses.len());
-        self.addresses[n].clone()
-    }
-
-    fn tenant(&mut self) -> String {
-        let n = self.random.below(self.tenants.len());
-        self.tenants[n].clone()
-    }
-
-    fn number(&mut self, end: usize) -> usize {
-        self.random.below(end)
-    }
-
-    fn uuid(&mut self) -> String {
-        let r = &mut self.random;
-        format!("{}-{}-4{}-a{}-{}", r.hex(8), r.hex(4), r.hex(3), r.hex(3), r.hex(12))
-    }
-
-    fn sshd(&mut self) -> String {
-        let head = format!("Dec 10 {} web-{} sshd[{}]: ", self.time(), self.number(4), 20_000 + self.number(9_000));
-        let (user, from, port) = (self.random.pick(USERS), self.address(), 1024 + self.number(60_000));
-        head + &match self.number(5) {
-            0 => format!("Failed password for invalid user {user} from {from} port {port} ssh2"),
-            1 => format!("Invalid user {user} from {from}"),
-            2 => format!("Received disconnect from {from}: 11: Bye Bye [preauth]"),
-            3 => format!(
-                "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={from}  user={user}"
-            ),
-            _ => format!(
-                "reverse mapping checking getaddrinfo for host-{port}.example.net [{from}] failed - POSSIBLE BREAK-IN ATTEMPT!"
-            ),
-        }
-    }
-
-    fn access_log(&mut self) -> String {
-        let (from, time, path) = (self.address(), self.time(), self.random.pick(PATHS));
-        let (status, size) = (self.random.pick(&["200", "200", "200", "304", "404", "500"]), self.number(90_000));
-        let agent = self.random.pick(AGENTS);
-        format!(r#"{from} - - [10/Dec/2025:{time} +0000] "GET {path} HTTP/1.1" {status} {size} "-" "{agent}""#)
-    }
-
-    fn apache_error(&mut self) -> String {
-        let time = self.time();
-        match self.number(3) {
-            0 => format!("[Sun Dec 04 {time} 2005] [notice] workerEnv.init() ok /etc/httpd/conf/workers2.properties"),
-            1 => format!("[Sun Dec 04 {time} 2005] [error] mod_jk child workerEnv in error state {}", self.number(10)),
-            _ => format!(
-                "[Sun Dec 04 {time} 2005] [notice] jk2_init() Found child {} in scoreboard slot {}",
-                self.number(30_000),
-                self.number(12)
-            ),
-        }
-    }
-
-    fn hdfs(&mut self) -> String {
-        let (h, m, s, _) = self.tick();
-        let block = self.random.next() as i64;
-        let head = format!("081109 {h:02}{m:02}{s:02} {} INFO dfs.", self.number(400));
-        head + &match self.number(3) {
-            0 => format!(
-                "DataNode$PacketResponder: PacketResponder {} for block blk_{block} terminating",
-                self.number(3)
-            ),
-            1 => format!(
-                "FSNamesystem: BLOCK* NameSystem.addStoredBlock: blockMap updated: {}:50010 is added to blk_{block} size 67108864",
-                self.address()
-            ),
-            _ => format!(
-                "DataNode$DataXceiver: Receiving block blk_{block} src: /{}:{} dest: /{}:50010",
-                self.address(),
-                1024 + self.number(60_000),
-                self.address()
-            ),
-        }
-    }
-
-    fn java(&mut self) -> String {
-        let (time, class) = (self.time_ms(','), self.random.pick(CLASSES));
-        let head = format!("2025-07-29 {time} - ");
-        match self.number(8) {
-            0 => format!(
-                "{head}ERROR [http-nio-8080-exec-{}] {class} - request failed\njava.lang.IllegalStateException: connection reset by peer\n\tat com.example.orders.OrderService.place(OrderService.java:{})\n\tat java.base/java.lang.reflect.Method.invoke(Method.java:580)\n\tat org.springframework.web.servlet.DispatcherServlet.doDispatch(DispatcherServlet.java:1089)",
-                self.number(64),
-                self.number(900)
-            ),
-            1..4 => format!(
-                "{head}WARN  [SendWorker:{}:QuorumCnxManager$SendWorker@688] - Send worker leaving thread",
-                self.random.below(1 << 40)
-            ),
-            _ => format!(
-                "{head}INFO  [main] {class} - Finished task {}.0 in stage {}.0 (TID {}). {} bytes result sent to driver",
-                self.number(200),
-                self.number(60),
-                self.number(9_999),
-                self.number(9_999)
-            ),
-        }
-    }
-
-    fn kubernetes(&mut self) -> String {
-        let (time, pod, trace) =
-            (self.time_ms('.'), self.random.word("bcdfghjklmnpqrstvwxz2456789", 5), self.random.hex(32));
-        let level = self.random.pick(&["info", "info", "info", "warn", "error"]);
-        let message = self.random.pick(&["request completed", "cache miss", "reconciling deployment", "lease renewed"]);
-        format!(
-            r#"{{"ts":"2025-07-29T{time}Z","level":"{level}","logger":"controller","pod":"orders-7d9f8b6c5-{pod}","trace_id":"{trace}","msg":"{message}","duration_ms":{},"path":"{}"}}"#,
-            self.number(3_000),
-            self.random.pick(PATHS)
-        )
-    }
-
-    fn openstack(&mut self) -> String {
-        let (time, request, user, tenant) = (self.time_ms('.'), self.uuid(), self.tenant(), self.tenant());
-        let head = format!("nova-api.log.1.2017-05-16_13:53:08 2017-05-16 {time} 25746 INFO ");
-        match self.number(3) {
-            0 => format!(
-                "{head}nova.virt.libvirt.imagecache [req-{request} - - - - -] image {} at (/var/lib/nova/instances/_base/{}): checking",
-                self.uuid(),
-                self.random.hex(40)
-            ),
-            1 => format!(
-                "{head}nova.compute.manager [req-{request} {user} {tenant} - - -] [instance: {}] VM Started (Lifecycle Event)",
-                self.uuid()
-            ),
-            _ => format!(
-                "{head}nova.osapi_compute.wsgi.server [req-{request} {user} {tenant} - - -] {} \"GET /v2/{tenant}/servers/detail HTTP/1.1\" status: 200 len: {} time: 0.{:07}",
-                self.address(),
-                self.number(4_000),
-                self.number(9_999_999)
-            ),
-        }
-    }
-
-    fn android(&mut self) -> String {
-        let time = self.time_ms('.');
-        let head = format!("03-17 {time}  {}  {} D ", 1_000 + self.number(900), 2_000 + self.number(7_000));
-        match self.number(3) {
-            0 => format!(
-                "{head}PowerManagerService: acquire lock={}, flags=0x1, tag=\"View Lock\", name=com.android.systemui, ws=null, uid=10037, pid=2227",
-                self.number(1 << 28)
-            ),
-            1 => format!(
-                "{head}WindowManager: printFreezingDisplayLogsopening app wtoken = AppWindowToken{{{} token=Token{{{} ActivityRecord{{{} u0 com.example.app/.activity.DetailActivity t761}}}}}}, allDrawn= false",
-                self.random.hex(7),
-                self.random.hex(7),
-                self.random.hex(7)
-            ),
-            _ => format!(
-                "{head}PowerManagerService: ready=true,policy={},wakefulness=1,wksummary=0x{},uasummary=0x1,bootcompleted=true,boostinprogress=false",
-                self.number(4),
-                self.random.hex(2)
-            ),
-        }
+        self.clock_ms += self.random.below(500);
+        let seconds = self.clock_ms / 1000;
+        format!("{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
     }
 }
