@@ -1,9 +1,13 @@
 //! Ring 0: bytes in, bytes out. No I/O, clock, environment, thread, log or feature switch.
 
+mod automaton;
 pub mod encoding;
 pub mod mask;
 pub mod naive;
 pub mod needle;
+mod node_map;
 mod part;
 pub mod redactor;
+mod scan;
 pub mod secret;
+pub mod sieve;

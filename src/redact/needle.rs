@@ -6,7 +6,9 @@ use zeroize::Zeroizing;
 use super::encoding::{self, Form};
 use super::mask::Mask;
 use super::part;
+use super::scan::Scanner;
 use super::secret::Secret;
+use super::sieve::Variant;
 
 /// The shortest value that is redacted unless [`min_length`](NeedleSetBuilder::min_length) asks for more, in bytes.
 pub const VALUE_LEN_MIN: usize = 4;
@@ -14,6 +16,9 @@ pub const VALUE_LEN_MIN: usize = 4;
 pub const TELLING_LEN_MIN: usize = 8;
 /// The most that all needles of a set may come to, in bytes.
 pub const NEEDLE_BYTES_MAX: usize = 64 << 20;
+
+/// Mask characters are given out in batches of this many bytes.
+const MASK_BATCH_LEN: usize = 4096;
 
 /// Words that are masked with a notice when they are the whole of a value: masking them shreds a log, and a shredded log
 /// shows them.
@@ -63,6 +68,15 @@ pub enum NoticeKind {
     OrdinaryWord,
 }
 
+/// What stands for a region.
+#[derive(Clone, Copy)]
+pub(crate) enum Stand<'a> {
+    /// This, once.
+    Region(&'a [u8]),
+    /// As many of these equal bytes as the region has, in batches of at most the slice's length.
+    Byte(&'a [u8]),
+}
+
 /// One needle: where its bytes lie, and whose it is.
 #[derive(Clone, Copy)]
 pub(crate) struct Needle {
@@ -82,12 +96,19 @@ pub struct NeedleSet {
     masks: Vec<Box<[u8]>>,
     mask: Mask,
     notices: Vec<Notice>,
+    scanner: Scanner,
 }
 
 impl NeedleSet {
     /// A set to be filled with secrets.
     pub fn builder() -> NeedleSetBuilder {
-        NeedleSetBuilder { secrets: Vec::new(), encodings: true, value_len_min: VALUE_LEN_MIN, mask: Mask::default() }
+        NeedleSetBuilder {
+            secrets: Vec::new(),
+            encodings: true,
+            value_len_min: VALUE_LEN_MIN,
+            mask: Mask::default(),
+            variant: Variant::Best,
+        }
     }
 
     /// A set of exactly these needles, of one byte or more: no forms, no parts, no least length.
@@ -96,12 +117,36 @@ impl NeedleSet {
     ///
     /// As [`NeedleSetBuilder::build`].
     pub fn exactly(secrets: Vec<Secret>, mask: Mask) -> Result<NeedleSet, BuildError> {
+        NeedleSet::exactly_by(secrets, mask, Variant::Best)
+    }
+
+    /// As [`exactly`](NeedleSet::exactly), searched by this code. For tests and benches.
+    #[doc(hidden)]
+    pub fn exactly_by(secrets: Vec<Secret>, mask: Mask, variant: Variant) -> Result<NeedleSet, BuildError> {
         let mut derived = Derived::default();
         for secret in &secrets {
             let id = derived.name(secret.name());
             derived.add(id, Form::Value, secret.expose());
         }
-        derived.compile(mask)
+        derived.compile(mask, variant)
+    }
+
+    pub(crate) fn scanner(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// The bytes of one needle, by its index.
+    pub(crate) fn needle(&self, index: usize) -> &[u8] {
+        let needle = &self.needles[index];
+        &self.bytes[needle.start..needle.start + needle.len]
+    }
+
+    /// What stands for a region named after this needle: as a whole, or for each of its bytes.
+    pub(crate) fn mask_of(&self, needle: u32) -> Stand<'_> {
+        match &self.mask {
+            Mask::Template(_) => Stand::Region(&self.masks[self.needles[needle as usize].secret as usize]),
+            Mask::Char(_) => Stand::Byte(&self.masks[0]),
+        }
     }
 
     /// How many needles there are.
@@ -122,13 +167,13 @@ impl NeedleSet {
     /// The needles, to compare with the [naive definition](super::naive) in tests. Every use of this method is a place where
     /// a secret could get out.
     pub fn expose(&self) -> impl Iterator<Item = &[u8]> {
-        self.needles.iter().map(|needle| &self.bytes[needle.start..needle.start + needle.len])
+        (0..self.needles.len()).map(|index| self.needle(index))
     }
 
     /// The name of the secret and the form of the needle with this index, in the order of [`expose`](NeedleSet::expose).
-    pub fn origin(&self, needle: usize) -> (&str, Form) {
+    pub fn name_and_form(&self, needle: usize) -> (String, Form) {
         let needle = &self.needles[needle];
-        (&self.names[needle.secret as usize], needle.form)
+        (self.names[needle.secret as usize].clone(), needle.form)
     }
 
     /// Writes what stands for one byte of a region that is named after this needle.
@@ -153,6 +198,7 @@ pub struct NeedleSetBuilder {
     encodings: bool,
     value_len_min: usize,
     mask: Mask,
+    variant: Variant,
 }
 
 impl NeedleSetBuilder {
@@ -171,6 +217,13 @@ impl NeedleSetBuilder {
     /// Values of fewer bytes are left out, with a notice. Default, and least: [`VALUE_LEN_MIN`].
     pub fn min_length(mut self, bytes: usize) -> NeedleSetBuilder {
         self.value_len_min = bytes.max(VALUE_LEN_MIN);
+        self
+    }
+
+    /// Which code searches. For tests and benches; all give out the same.
+    #[doc(hidden)]
+    pub fn variant(mut self, variant: Variant) -> NeedleSetBuilder {
+        self.variant = variant;
         self
     }
 
@@ -204,7 +257,7 @@ impl NeedleSetBuilder {
                 derived.add(id, Form::Value, value);
             }
         }
-        let mut set = derived.compile(self.mask)?;
+        let mut set = derived.compile(self.mask, self.variant)?;
         set.notices = notices;
         Ok(set)
     }
@@ -243,7 +296,7 @@ impl Derived {
         }
     }
 
-    fn compile(mut self, mask: Mask) -> Result<NeedleSet, BuildError> {
+    fn compile(mut self, mask: Mask, variant: Variant) -> Result<NeedleSet, BuildError> {
         let of = |needle: &Needle| &self.bytes[needle.start..needle.start + needle.len];
         self.needles.sort_by(|a, b| of(a).cmp(of(b)).then(a.start.cmp(&b.start)));
         self.needles.dedup_by(|b, a| of(a) == of(b));
@@ -251,9 +304,11 @@ impl Derived {
             Mask::Template(template) => {
                 self.names.iter().map(|name| template.replace("{name}", name).into_bytes().into()).collect()
             }
-            Mask::Char(_) => Vec::new(),
+            &Mask::Char(c) => vec![vec![c; MASK_BATCH_LEN].into()],
         };
         let (bytes, needles, names) = (self.bytes, self.needles, self.names);
-        Ok(NeedleSet { bytes, needles, names, masks, mask, notices: Vec::new() })
+        let list: Vec<&[u8]> = needles.iter().map(|n| &bytes[n.start..n.start + n.len]).collect();
+        let scanner = Scanner::new(&list, variant);
+        Ok(NeedleSet { bytes, needles, names, masks, mask, notices: Vec::new(), scanner })
     }
 }

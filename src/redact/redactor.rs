@@ -1,85 +1,270 @@
 //! The redactor: bytes in, redacted bytes out; the only maker of redacted bytes.
+//!
+//! All positions are counted from the start of the stream. What is held back need not be kept: it is the beginning of a needle,
+//! so the needle is its copy.
 
+use core::fmt;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::naive;
-use super::needle::NeedleSet;
+use super::automaton::{ROOT, State};
+use super::encoding::Form;
+use super::needle::{NeedleSet, Stand};
 
 /// A stump of a needle at the end of a stream is masked from this length on, in bytes.
 pub const STUMP_LEN_MIN: usize = 8;
 
-/// A stream's redactor.
+/// Redacts one stream: takes it in in any pieces, and gives out at once what can no longer be part of a needle.
+///
+/// Memory: a few hundred bytes, and some for each region inside of what is held back; the text is not kept. Cost: linear in the
+/// text, whatever the text. Nothing fails, and nothing panics.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use hushlog::{NeedleSet, Redactor, Secret};
+/// let secret = Secret::new("API_KEY", b"sk-live-X9Q2".to_vec());
+/// let mut redactor = Redactor::new(Arc::new(NeedleSet::builder().secret(secret).build()?));
+/// assert_eq!(redactor.push(b"key=sk-li").to_vec(), b"key=");
+/// assert_eq!(redactor.push(b"ve-X9Q2; ok").to_vec(), b"[REDACTED:API_KEY]; ok");
+/// assert_eq!(redactor.finish().to_vec(), b"");
+/// # Ok::<(), hushlog::BuildError>(())
+/// ```
 pub struct Redactor {
     set: Arc<NeedleSet>,
-    text: Vec<u8>,
-    given: usize,
-    out: Vec<u8>,
-    stump: bool,
+    mask_stump: bool,
+    state: State,
+    /// All input so far ends here.
+    end: u64,
+    /// All before this was given out; from here to the end is held back.
+    given: u64,
+    /// Found and not yet given out as a whole, or open still; in order, none touching the next.
+    regions: Vec<Region>,
+    /// How many regions each needle of the set named.
+    counts: Vec<u64>,
+    /// The counts of sets that were swapped out.
+    old_counts: BTreeMap<(String, Form), u64>,
+    /// The set that the bytes held back before a swap were matched with; they are given out from there.
+    old_set: Option<Arc<NeedleSet>>,
+    segments: Vec<Segment>,
+}
+
+/// What is masked as one.
+struct Region {
+    range: Range<u64>,
+    /// The needle that names the region: the longest that begins where the region does.
+    needle: u32,
+    /// That needle's length, or 0 for a stump, which any whole needle outranks.
+    needle_len: usize,
+    /// The needle's set, if it was swapped out since.
+    old_set: Option<Arc<NeedleSet>>,
+    /// Whether the mask went out, so that the region can only grow.
+    begun: bool,
+}
+
+/// A piece of what is given out: where its bytes lie.
+enum Segment {
+    Input(Range<usize>),
+    Held(Range<usize>),
+    Mask { needle: u32, old_set: Option<Arc<NeedleSet>>, len: usize },
 }
 
 impl Redactor {
     /// A redactor at the beginning of a stream.
     pub fn new(set: Arc<NeedleSet>) -> Redactor {
-        Redactor { set, text: Vec::new(), given: 0, out: Vec::new(), stump: true }
+        Redactor {
+            counts: vec![0; set.len()],
+            set,
+            mask_stump: true,
+            state: ROOT,
+            end: 0,
+            given: 0,
+            regions: Vec::new(),
+            old_counts: BTreeMap::new(),
+            old_set: None,
+            segments: Vec::new(),
+        }
     }
 
     /// Whether a stream that ends inside a needle has that stump masked, from [`STUMP_LEN_MIN`] bytes on. Default: yes.
     pub fn mask_stump(mut self, yes: bool) -> Redactor {
-        self.stump = yes;
+        self.mask_stump = yes;
         self
     }
 
-    /// Takes the next piece of the stream in, and gives out all that cannot be part of a needle any more.
+    /// Takes the next piece of the stream in, and gives out all that cannot be part of a needle any more: what stays back is
+    /// the longest suffix of the stream so far that a needle begins with and goes on after.
     pub fn push<'a>(&'a mut self, input: &'a [u8]) -> Redacted<'a> {
-        self.text.extend_from_slice(input);
-        let set = Arc::clone(&self.set);
-        let needles: Vec<&[u8]> = set.expose().collect();
-        self.out = naive::pushed(&needles, &self.text, &mut |needle, first, out| set.write_mask(needle, first, out));
-        self.release()
+        self.old_set = None;
+        let (held, _) = self.set.scanner().held(self.state);
+        let (set, regions, end) = (&self.set, &mut self.regions, self.end);
+        self.state = set.scanner().scan(input, self.state, &mut |at, needle| {
+            let (end, len) = (end + at as u64, set.needle(needle as usize).len());
+            add_region(regions, Region::new(end - len as u64..end, needle, len));
+        });
+        self.end += input.len() as u64;
+        self.release(self.end - self.held() as u64, end);
+        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, held), input }
     }
 
-    /// Ends the stream, and gives out what was held back. The redactor is at the beginning of a new stream then.
+    /// Ends the stream, and gives out what was held back; masked, if it is a stump that tells too much. The redactor is at the
+    /// beginning of a new stream then.
     pub fn finish(&mut self) -> Redacted<'_> {
-        let set = Arc::clone(&self.set);
-        let needles: Vec<&[u8]> = set.expose().collect();
-        let stump_len_min = if self.stump { STUMP_LEN_MIN } else { usize::MAX };
-        let mask = &mut |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
-        self.out = naive::finished(&needles, &self.text, stump_len_min, mask);
-        let from = std::mem::take(&mut self.given);
-        self.text.clear();
-        Redacted { segments: vec![&self.out[from..]].into_iter() }
+        self.old_set = None;
+        let (needle, len) = self.set.scanner().held(self.state);
+        if self.mask_stump && len >= STUMP_LEN_MIN {
+            add_region(&mut self.regions, Region::new(self.end - len as u64..self.end, needle as u32, 0));
+        }
+        self.release(self.end, self.end);
+        self.state = ROOT;
+        self.regions.clear();
+        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, needle), input: &[] }
     }
 
-    /// Searches with another needle set from here on. What is held back is matched again with the new set, and given out if
-    /// it begins none of its needles; what was found with the old set stays masked.
+    /// Searches with another needle set from here on. What is held back is matched again, and given out if it begins none of the
+    /// new needles; what was found with the old set stays masked. Not a byte is lost, doubled or reordered.
     pub fn swap(&mut self, set: Arc<NeedleSet>) -> Redacted<'_> {
-        self.set = set;
-        self.release()
+        self.fold_counts(set.len());
+        let old_set = std::mem::replace(&mut self.set, set);
+        for region in &mut self.regions {
+            region.old_set.get_or_insert_with(|| Arc::clone(&old_set));
+        }
+        let (needle, len) = old_set.scanner().held(self.state);
+        let (set, given) = (&self.set, self.given);
+        let mut found = Vec::new();
+        self.state = set.scanner().scan(&held_bytes(&old_set, needle)[..len], ROOT, &mut |at, needle| {
+            let (end, len) = (given + at as u64, set.needle(needle as usize).len());
+            found.push(Region::new(end - len as u64..end, needle, len));
+        });
+        self.join_regions(found);
+        self.release(self.end - self.held() as u64, self.end);
+        let held = held_bytes(self.old_set.insert(old_set), needle);
+        Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[] }
     }
 
     /// How many bytes are held back.
     pub fn held(&self) -> usize {
-        let needles: Vec<&[u8]> = self.set.expose().collect();
-        naive::held(&needles, &self.text)
+        self.set.scanner().held(self.state).1
     }
 
-    /// How many regions were masked so far, by the needle that named them: (needle index, count).
-    pub fn counts(&self) -> impl Iterator<Item = (usize, u64)> {
-        std::iter::empty()
+    /// How many regions have been masked: for each secret's name and the form that named the region. Regions that overlap count
+    /// as one, under the longest needle that begins first.
+    pub fn counts(&self) -> BTreeMap<(String, Form), u64> {
+        let mut counts = self.old_counts.clone();
+        for (needle, &count) in self.counts.iter().enumerate().filter(|count| *count.1 > 0) {
+            *counts.entry(self.set.name_and_form(needle)).or_default() += count;
+        }
+        counts
     }
 
-    fn release(&mut self) -> Redacted<'_> {
-        let from = std::mem::replace(&mut self.given, self.out.len());
-        Redacted { segments: vec![&self.out[from..]].into_iter() }
+    fn fold_counts(&mut self, needles: usize) {
+        self.old_counts = self.counts();
+        self.counts = vec![0; needles];
+    }
+
+    /// Adds regions that were found beside those that are there.
+    fn join_regions(&mut self, found: Vec<Region>) {
+        let mut all: Vec<Region> = self.regions.drain(..).chain(found).collect();
+        all.sort_by_key(|region| region.range.end);
+        all.into_iter().for_each(|region| add_region(&mut self.regions, region));
+    }
+
+    /// Plans to give out everything before `until`. The input at hand begins at `input`; what comes before it was held back.
+    fn release(&mut self, until: u64, input: u64) {
+        let given = self.given;
+        self.segments.clear();
+        let mut at = given;
+        for region in self.regions.iter_mut().take_while(|region| region.range.start < until) {
+            push_raw(&mut self.segments, at..region.range.start, given, input);
+            let covered = region.range.start.max(at)..region.range.end.min(until);
+            at = at.max(covered.end);
+            let len = covered.end.saturating_sub(covered.start) as usize;
+            push_mask(&mut self.segments, region, len, &self.set);
+            if !std::mem::replace(&mut region.begun, true) {
+                match &region.old_set {
+                    None => self.counts[region.needle as usize] += 1,
+                    Some(set) => *self.old_counts.entry(set.name_and_form(region.needle as usize)).or_default() += 1,
+                }
+            }
+        }
+        push_raw(&mut self.segments, at..until, given, input);
+        self.regions.retain(|region| region.range.end >= until);
+        self.given = until;
     }
 }
 
-/// Bytes that may be given out, in order, in slices of the input, of needles released from the hold-back, and of masks.
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("set", &self.set).field("held", &self.held()).finish_non_exhaustive()
+    }
+}
+
+impl Region {
+    fn new(range: Range<u64>, needle: u32, needle_len: usize) -> Region {
+        Region { range, needle, needle_len, old_set: None, begun: false }
+    }
+
+    /// Whether this region gives its name and mask to what it makes up with the other.
+    fn names(&self, other: &Region) -> bool {
+        self.range.start < other.range.start
+            || self.range.start == other.range.start && self.needle_len >= other.needle_len
+    }
+}
+
+/// Adds a region that ends no earlier than all that are there, and joins it with those that it touches.
+fn add_region(regions: &mut Vec<Region>, mut region: Region) {
+    while let Some(last) = regions.pop_if(|last| last.range.end >= region.range.start) {
+        let end = region.range.end.max(last.range.end);
+        if last.names(&region) {
+            region = last;
+        }
+        region.range.end = end;
+    }
+    regions.push(region);
+}
+
+fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, given: u64, input: u64) {
+    let held = range.start..range.end.min(input);
+    let fresh = range.start.max(input)..range.end;
+    let bytes = |range: Range<u64>, base: u64| (range.start - base) as usize..(range.end - base) as usize;
+    if held.start < held.end {
+        segments.push(Segment::Held(bytes(held, given)));
+    }
+    if fresh.start < fresh.end {
+        segments.push(Segment::Input(bytes(fresh, input)));
+    }
+}
+
+/// Stands a mask for the next `len` bytes of a region.
+fn push_mask(segments: &mut Vec<Segment>, region: &Region, mut len: usize, set: &NeedleSet) {
+    let mut push = |len| segments.push(Segment::Mask { needle: region.needle, old_set: region.old_set.clone(), len });
+    match region.old_set.as_deref().unwrap_or(set).mask_of(region.needle) {
+        Stand::Region(_) if region.begun => {}
+        Stand::Region(mask) => push(mask.len()),
+        Stand::Byte(batch) => {
+            while len > 0 {
+                push(len.min(batch.len()));
+                len -= len.min(batch.len());
+            }
+        }
+    }
+}
+
+/// The needle that what is held back begins, as the copy of it.
+fn held_bytes(set: &NeedleSet, needle: usize) -> &[u8] {
+    if set.is_empty() { &[] } else { set.needle(needle) }
+}
+
+/// Bytes that may be given out, in order: slices of the input, of the hold-back, and masks. Slices are not empty.
 ///
 /// Only a [`Redactor`] makes these, so that a sink that takes nothing else cannot leak.
+#[derive(Clone)]
 #[must_use = "what is not given out is lost"]
 pub struct Redacted<'a> {
-    segments: std::vec::IntoIter<&'a [u8]>,
+    segments: std::slice::Iter<'a, Segment>,
+    set: &'a NeedleSet,
+    held: &'a [u8],
+    input: &'a [u8],
 }
 
 impl Redacted<'_> {
@@ -93,6 +278,24 @@ impl<'a> Iterator for Redacted<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.segments.next()
+        Some(match self.segments.next()? {
+            Segment::Input(range) => &self.input[range.clone()],
+            Segment::Held(range) => &self.held[range.clone()],
+            Segment::Mask { needle, old_set, len } => match old_set.as_deref().unwrap_or(self.set).mask_of(*needle) {
+                Stand::Region(mask) | Stand::Byte(mask) => &mask[..*len],
+            },
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.segments.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Redacted<'_> {}
+
+impl fmt::Debug for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redacted").field("slices", &self.segments.len()).finish_non_exhaustive()
     }
 }
