@@ -44,8 +44,9 @@ pub fn run(
         if out.len() != want {
             return fail(end, false, "bytes given out", out.len(), want);
         }
-        if let Some(at) = (compared..want).find(|&at| out[at] != expected.pushed[at]) {
-            return fail(end, false, "other bytes given out, from", at, want);
+        if out[compared..] != expected.pushed[compared..want] {
+            let same = out.iter().zip(&expected.pushed).take_while(|(a, b)| a == b).count();
+            return fail(end, false, "other bytes given out, from", same, want);
         }
         compared = want;
         if engine.held().is_some_and(|held| held != expected.held[end]) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hushlog::redact::sieve::Variant;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 
 /// A redactor, or what a test puts in its place.
@@ -34,15 +35,6 @@ impl Engine for Redactor {
     }
 }
 
-/// A way to search a set. Every proof runs with each of them.
-pub struct Sieve {
-    pub name: &'static str,
-    pub apply: fn(NeedleSet) -> NeedleSet,
-}
-
-/// Each sieve variant; a new one is one line here.
-pub const SIEVES: &[Sieve] = &[Sieve { name: "own choice", apply: |set| set }];
-
 /// The mask with the name of the needle, `<0>` for the first that was added.
 pub fn named() -> Mask {
     Mask::Template("<{name}>".to_owned())
@@ -64,13 +56,8 @@ pub fn plain(byte: u8) -> u8 {
     if matches!(byte, b'<' | b'>' | b'*' | b'0'..=b'9') { byte | 0x80 } else { byte }
 }
 
-/// A set of exactly these needles, named by their index.
-pub fn exactly<N: AsRef<[u8]>>(needles: &[N], mask: Mask) -> NeedleSet {
+/// A set of exactly these needles, named by their index, and searched by this code.
+pub fn exactly<N: AsRef<[u8]>>(needles: &[N], mask: Mask, variant: Variant) -> Arc<NeedleSet> {
     let secrets = needles.iter().enumerate().map(|(n, needle)| Secret::new(n.to_string(), needle.as_ref().to_vec()));
-    NeedleSet::exactly(secrets.collect(), mask).expect("no needle collides with the mask")
-}
-
-/// The same set once for each sieve variant.
-pub fn sets<N: AsRef<[u8]>>(needles: &[N], mask: &Mask) -> Vec<(&'static str, Arc<NeedleSet>)> {
-    SIEVES.iter().map(|sieve| (sieve.name, Arc::new((sieve.apply)(exactly(needles, mask.clone()))))).collect()
+    Arc::new(NeedleSet::exactly_by(secrets.collect(), mask, variant).expect("no needle collides with the mask"))
 }
