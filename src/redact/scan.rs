@@ -61,7 +61,7 @@ impl Scanner {
             match automaton.shallow_depth(state) {
                 Some(_) if at >= until => break,
                 Some(depth) => {
-                    let next = self.next_start(text, at, depth);
+                    let next = self.next_start(text, at, depth, until);
                     if next > at - depth.min(at) {
                         (at, state) = (next, ROOT);
                         continue;
@@ -88,12 +88,12 @@ impl Scanner {
         Cursor { at, state }
     }
 
-    /// Where the next needle may start, if not where the shallow match at hand did: then that place. Without a sieve, or where
-    /// the match began in an earlier piece, that place is all there is to say.
+    /// Where a needle may start, as far as `until`, if not where the shallow match at hand did: then that place. Without a sieve,
+    /// or where the match began in an earlier piece, that place is all there is to say.
     #[inline]
-    fn next_start(&self, text: &[u8], at: usize, depth: usize) -> usize {
+    fn next_start(&self, text: &[u8], at: usize, depth: usize, until: usize) -> usize {
         match (&self.sieve, at.checked_sub(depth)) {
-            (Some(sieve), Some(start)) => sieve.next_start(text, start),
+            (Some(sieve), Some(start)) => sieve.next_start(text, start, until),
             (_, start) => start.unwrap_or(0),
         }
     }

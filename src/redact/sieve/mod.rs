@@ -90,9 +90,9 @@ impl Sieve {
     }
 
     /// The first position from `from` on where a needle may begin, by its first bytes: for the walk, which then need not go
-    /// through each byte. A position near the end of the text, if there is none before.
-    pub(crate) fn next_start(&self, text: &[u8], from: usize) -> usize {
-        self.starts.find(text, from, text.len()).unwrap_or_else(|end| end)
+    /// through each byte. If there is none before `until`, that, or a place near the end of the text.
+    pub(crate) fn next_start(&self, text: &[u8], from: usize, until: usize) -> usize {
+        self.starts.find(text, from, until).unwrap_or_else(|end| end)
     }
 }
 
