@@ -1,5 +1,6 @@
 //! Keeps secrets out of logs, at the speed of the pipe.
 
+pub mod io;
 pub mod redact;
 
 pub use redact::encoding::Form;
