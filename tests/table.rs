@@ -12,20 +12,27 @@ use std::sync::Arc;
 use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
+use support::adapter::{CALM, ReadFrom, WILD, Written};
 use support::case::Case;
 use support::engine::Engine;
 use support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
 use support::rng::Rng;
 use support::{case, check, cuts};
 
-/// Texts up to this length are cut at every pair of places.
+/// For the redactor itself, texts up to this length are cut at every pair of places.
 const PAIRS_LEN_MAX: usize = 64;
 
 /// What one case is run through.
 type Adapter = (&'static str, fn(Arc<NeedleSet>, bool) -> Box<dyn Engine>);
 
 /// Every way to the engine; a new one is one line here.
-const ADAPTERS: &[Adapter] = &[("redactor", |set, stump| Box::new(Redactor::new(set).mask_stump(stump)))];
+const ADAPTERS: &[Adapter] = &[
+    ("redactor", |set, stump| Box::new(Redactor::new(set).mask_stump(stump))),
+    ("writer", |set, stump| Box::new(Written::new(set, stump, CALM))),
+    ("writer to a wild sink", |set, stump| Box::new(Written::new(set, stump, WILD))),
+    ("reader", |set, stump| Box::new(ReadFrom::new(set, stump, 4096, CALM))),
+    ("reader by bytes from a wild source", |set, stump| Box::new(ReadFrom::new(set, stump, 1, WILD))),
+];
 
 /// The set of a case: its needles as they stand, or its secrets with all their forms.
 fn set(case: &Case, variant: Variant) -> Arc<NeedleSet> {
@@ -96,12 +103,12 @@ fn every_cutting_gives_the_same() {
     let mut out = Vec::new();
     for case in case::all() {
         let text = case.text();
-        let cuttings = cuts::of(text.len(), PAIRS_LEN_MAX, &mut rng);
+        let cuttings = [cuts::of(text.len(), PAIRS_LEN_MAX, &mut rng), cuts::of(text.len(), 0, &mut rng)];
         for variant in Variant::ALL {
             let set = set(&case, variant);
             let expected = Expected::linear(&set, &text, stump_len_min(&case));
             for (adapter, make) in ADAPTERS {
-                for cuts in &cuttings {
+                for cuts in &cuttings[usize::from(*adapter != "redactor")] {
                     let engine = &mut *make(Arc::clone(&set), case.stump);
                     let result = check::run(engine, &expected, &text, cuts, &mut out);
                     result.unwrap_or_else(|error| panic!("{}: {variant:?}, {adapter}: {error:?}", case.name));

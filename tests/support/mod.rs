@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program, and each fuzz target, uses its own part of it")]
 
+pub mod adapter;
 pub mod canary;
 pub mod case;
 pub mod check;
@@ -14,3 +15,4 @@ pub mod expected;
 pub mod model;
 pub mod rng;
 pub mod scenario;
+pub mod target;
