@@ -1,11 +1,14 @@
 //! Ring 0: bytes in, bytes out. No I/O, clock, environment, thread, log or feature switch.
 
 mod automaton;
+pub mod build;
+mod collide;
 pub mod encoding;
 pub mod mask;
 pub mod naive;
 pub mod needle;
 mod node_map;
+mod ordinary;
 mod part;
 pub mod redactor;
 mod scan;

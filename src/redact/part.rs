@@ -1,7 +1,75 @@
-//! The parts of a value that give it away by themselves: lines, passwords in URLs, credentials in JSON and in
-//! connection strings.
+//! The parts of a value that give it away by themselves: lines, passwords in URLs, credentials in JSON and in connection strings.
+//!
+//! A part is searched for in all of its [`forms`]; a line only where its characters can still be read, because base64 and hex do
+//! not keep lines. What is part of half of all logs is left out: a URL's scheme, host and user name, braces, BEGIN and END of
+//! PEM, and whatever a key names that does not name credentials, unless it is long and looks random.
+//!
+//! Cost: linear in the value's length; values are taken apart [`DEPTH_MAX`] deep.
 
-use super::encoding::Form;
+mod json;
+mod key;
+mod line;
+mod setting;
+mod url;
 
-/// Calls `emit` with every telling part of `value`.
-pub(crate) fn parts(_value: &[u8], _emit: &mut dyn FnMut(Form, &[u8])) {}
+use super::encoding::{FULL_LEN_MAX, Form, core, forms, text_forms};
+
+/// A part shorter than this is left out, in bytes.
+const PART_LEN_MIN: usize = 4;
+/// How often a part is taken apart again: the lines of a key in a JSON string in a line of settings are at the third level.
+const DEPTH_MAX: u32 = 3;
+
+/// Calls `emit` with every telling part of `value`; equal ones may come twice.
+///
+/// An ordinary word (see [`is_ordinary`](super::ordinary::is_ordinary)) can be among them, if it is used as a password.
+pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
+    Parts { depth: DEPTH_MAX, emit }.of(value);
+}
+
+/// Takes values apart, and hands out what it finds.
+struct Parts<'a> {
+    depth: u32,
+    emit: &'a mut dyn FnMut(Form, &[u8]),
+}
+
+impl Parts<'_> {
+    fn of(&mut self, value: &[u8]) {
+        let value = core(value);
+        if json::is_json(value) {
+            json::leaves(value, self);
+            return;
+        }
+        line::lines(value, self);
+        url::urls(value, self);
+        setting::settings(value, self);
+    }
+
+    /// A string or a number in JSON. Where it is no credential as a whole, it may have some in it.
+    fn leaf(&mut self, key: &[u8], leaf: &[u8]) {
+        if key::is_credential(key, leaf) {
+            self.secret(Form::JsonLeaf, leaf);
+        } else {
+            url::urls(leaf, self);
+            setting::settings(leaf, self);
+        }
+    }
+
+    /// A part that is a secret in itself, with all ways to write it and with its own parts.
+    fn secret(&mut self, form: Form, part: &[u8]) {
+        if part.len() < PART_LEN_MIN {
+            return;
+        }
+        forms(part, &mut |_, bytes| (self.emit)(form, bytes));
+        if self.depth > 1 {
+            Parts { depth: self.depth - 1, emit: &mut *self.emit }.of(part);
+        }
+    }
+
+    /// A part that is text, with the ways to write it in which it can still be read.
+    fn text(&mut self, form: Form, part: &[u8]) {
+        (self.emit)(form, part);
+        if part.len() <= FULL_LEN_MAX {
+            text_forms(part, &mut |_, bytes| (self.emit)(form, bytes));
+        }
+    }
+}

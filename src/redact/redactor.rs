@@ -152,7 +152,7 @@ impl Redactor {
     pub fn counts(&self) -> BTreeMap<(String, Form), u64> {
         let mut counts = self.old_counts.clone();
         for (needle, &count) in self.counts.iter().enumerate().filter(|count| *count.1 > 0) {
-            *counts.entry(self.set.name_and_form(needle)).or_default() += count;
+            *counts.entry(owned(self.set.name_and_form(needle))).or_default() += count;
         }
         counts
     }
@@ -183,7 +183,9 @@ impl Redactor {
             if !std::mem::replace(&mut region.begun, true) {
                 match &region.old_set {
                     None => self.counts[region.needle as usize] += 1,
-                    Some(set) => *self.old_counts.entry(set.name_and_form(region.needle as usize)).or_default() += 1,
+                    Some(set) => {
+                        *self.old_counts.entry(owned(set.name_and_form(region.needle as usize))).or_default() += 1
+                    }
                 }
             }
         }
@@ -238,7 +240,7 @@ fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, given: u64, input: u
 /// Stands a mask for the next `len` bytes of a region.
 fn push_mask(segments: &mut Vec<Segment>, region: &Region, mut len: usize, set: &NeedleSet) {
     let mut push = |len| segments.push(Segment::Mask { needle: region.needle, old_set: region.old_set.clone(), len });
-    match region.old_set.as_deref().unwrap_or(set).mask_of(region.needle) {
+    match region.old_set.as_deref().unwrap_or(set).stand(region.needle) {
         Stand::Region(_) if region.begun => {}
         Stand::Region(mask) => push(mask.len()),
         Stand::Byte(batch) => {
@@ -281,7 +283,7 @@ impl<'a> Iterator for Redacted<'a> {
         Some(match self.segments.next()? {
             Segment::Input(range) => &self.input[range.clone()],
             Segment::Held(range) => &self.held[range.clone()],
-            Segment::Mask { needle, old_set, len } => match old_set.as_deref().unwrap_or(self.set).mask_of(*needle) {
+            Segment::Mask { needle, old_set, len } => match old_set.as_deref().unwrap_or(self.set).stand(*needle) {
                 Stand::Region(mask) | Stand::Byte(mask) => &mask[..*len],
             },
         })
@@ -298,4 +300,8 @@ impl fmt::Debug for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redacted").field("slices", &self.segments.len()).finish_non_exhaustive()
     }
+}
+
+fn owned((name, form): (&str, Form)) -> (String, Form) {
+    (name.to_owned(), form)
 }

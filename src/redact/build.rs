@@ -1,0 +1,240 @@
+//! From secrets to a needle set: what is searched for, what is left out, and what is refused.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use super::collide;
+use super::encoding::{self, Form};
+use super::mask::Mask;
+use super::needle::{Needle, NeedleSet, Notice, NoticeKind};
+use super::ordinary::is_ordinary;
+use super::part;
+use super::scan::Scanner;
+use super::secret::Secret;
+use super::sieve::Variant;
+
+/// The shortest value that is redacted unless [`min_length`](NeedleSetBuilder::min_length) asks for more, in bytes.
+pub const VALUE_LEN_MIN: usize = 4;
+/// A value shorter than this is masked with a notice, and an encoded form shorter than this is left out, in bytes.
+pub const TELLING_LEN_MIN: usize = 8;
+/// The most that all needles of a set may come to, in bytes.
+pub const NEEDLE_BYTES_MAX: usize = 64 << 20;
+
+/// Needles are collected in buffers of at least this size, which do not grow: a buffer that grows leaves copies behind.
+const CHUNK_LEN: usize = 64 << 10;
+
+/// What the default mask gives way to where it collides with a secret, in this order.
+const OTHER_MASKS: &[&str] = &["[REDACTED]", "<redacted>", "(redacted)", "***", "###", "~~~", "___"];
+
+/// Why a needle set could not be built. No variant holds any part of a value.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// All needles together are longer than [`NEEDLE_BYTES_MAX`].
+    #[error("the secrets and their encoded forms come to more than {} MiB", NEEDLE_BYTES_MAX >> 20)]
+    TooLarge,
+    /// A mask, beside some text or by itself, would read as a secret or a part of one at its beginning or end.
+    #[error("the mask and the secret {name} have a beginning or an end in common")]
+    MaskCollides {
+        /// The secret's name.
+        name: String,
+    },
+    /// The mask of a secret would be empty.
+    #[error("the mask is empty")]
+    MaskEmpty,
+    /// The mask character is not a printable ASCII character.
+    #[error("the mask character is not a printable ASCII character")]
+    MaskChar,
+}
+
+/// Collects secrets, and compiles them to a [`NeedleSet`].
+pub struct NeedleSetBuilder {
+    secrets: Vec<Secret>,
+    encodings: bool,
+    exactly: bool,
+    value_len_min: usize,
+    mask: Option<Mask>,
+    variant: Variant,
+}
+
+impl Default for NeedleSetBuilder {
+    fn default() -> NeedleSetBuilder {
+        NeedleSetBuilder {
+            secrets: Vec::new(),
+            encodings: true,
+            exactly: false,
+            value_len_min: VALUE_LEN_MIN,
+            mask: None,
+            variant: Variant::Best,
+        }
+    }
+}
+
+impl NeedleSetBuilder {
+    /// Adds a secret. Of two with the same value, the first gives its name to the mask.
+    pub fn secret(mut self, secret: Secret) -> NeedleSetBuilder {
+        self.secrets.push(secret);
+        self
+    }
+
+    /// Whether encoded forms and telling parts are searched for, beside the values themselves. Default: yes.
+    pub fn encodings(mut self, encodings: bool) -> NeedleSetBuilder {
+        self.encodings = encodings;
+        self
+    }
+
+    /// Values of fewer bytes are left out, with a notice. Default, and least: [`VALUE_LEN_MIN`].
+    pub fn min_length(mut self, bytes: usize) -> NeedleSetBuilder {
+        self.value_len_min = bytes.max(VALUE_LEN_MIN);
+        self
+    }
+
+    /// Searches for exactly the values, of one byte or more: no forms, no parts, no notices. Below [`VALUE_LEN_MIN`] bytes
+    /// the search is slow. For tests, and for those who derive their needles themselves.
+    pub fn exactly(mut self) -> NeedleSetBuilder {
+        self.exactly = true;
+        self
+    }
+
+    /// What a region is replaced with. Without this, the default mask, or another one if that collides with a secret.
+    pub fn mask(mut self, mask: Mask) -> NeedleSetBuilder {
+        self.mask = Some(mask);
+        self
+    }
+
+    /// Which code searches. For tests and benches; all give out the same.
+    #[doc(hidden)]
+    pub fn variant(mut self, variant: Variant) -> NeedleSetBuilder {
+        self.variant = variant;
+        self
+    }
+
+    /// Compiles the set, and wipes the secrets.
+    ///
+    /// # Errors
+    ///
+    /// When the needles come to more than [`NEEDLE_BYTES_MAX`], or the mask that was asked for is unfit for these secrets.
+    pub fn build(self) -> Result<NeedleSet, BuildError> {
+        let mut derived = Derived::default();
+        let mut notices = Vec::new();
+        for secret in &self.secrets {
+            let notice = if self.exactly { None } else { notice(secret.expose(), self.value_len_min) };
+            notices.extend(notice.map(|kind| Notice { name: secret.name().to_owned(), kind }));
+            if !matches!(notice, Some(NoticeKind::Blank | NoticeKind::TooShort)) {
+                derived.add_secret(secret, self.encodings && !self.exactly);
+            }
+        }
+        drop(self.secrets);
+        let mut set = derived.compile(self.variant)?;
+        set.notices = notices;
+        match self.mask {
+            Some(mask) => {
+                check(&mask)?;
+                set.set_mask(mask);
+                collide::check(&set)?;
+            }
+            None => set_default_mask(&mut set)?,
+        }
+        Ok(set)
+    }
+}
+
+impl fmt::Debug for NeedleSetBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NeedleSetBuilder").field("secrets", &self.secrets.len()).finish_non_exhaustive()
+    }
+}
+
+/// What is to be told about a value.
+fn notice(value: &[u8], value_len_min: usize) -> Option<NoticeKind> {
+    match value.trim_ascii().len() {
+        0 => Some(NoticeKind::Blank),
+        len if len < value_len_min => Some(NoticeKind::TooShort),
+        _ if is_ordinary(value) => Some(NoticeKind::OrdinaryWord),
+        len if len < TELLING_LEN_MIN => Some(NoticeKind::Short),
+        _ => None,
+    }
+}
+
+fn check(mask: &Mask) -> Result<(), BuildError> {
+    match mask {
+        Mask::Char(c) if !c.is_ascii_graphic() => Err(BuildError::MaskChar),
+        Mask::Template(template) if template.is_empty() => Err(BuildError::MaskEmpty),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the default mask, or if a secret collides with it the first other mask that none collides with.
+fn set_default_mask(set: &mut NeedleSet) -> Result<(), BuildError> {
+    set.set_mask(Mask::default());
+    let Err(error) = collide::check(set) else { return Ok(()) };
+    for template in OTHER_MASKS {
+        set.set_mask(Mask::Template((*template).to_owned()));
+        if collide::check(set).is_ok() {
+            if let BuildError::MaskCollides { name } = error {
+                set.notices.push(Notice { name, kind: NoticeKind::MaskReplaced });
+            }
+            return Ok(());
+        }
+    }
+    Err(error)
+}
+
+/// Needles as they are derived, with repetitions.
+#[derive(Default)]
+struct Derived {
+    names: Vec<String>,
+    chunks: Vec<Zeroizing<Vec<u8>>>,
+    /// Each needle, and the chunk that it lies in.
+    needles: Vec<(usize, Needle)>,
+    bytes: usize,
+}
+
+impl Derived {
+    fn add_secret(&mut self, secret: &Secret, encodings: bool) {
+        let name = self.names.len() as u32;
+        self.names.push(secret.name().to_owned());
+        if encodings {
+            encoding::forms(secret.expose(), &mut |form, bytes| self.add(name, form, bytes));
+            part::parts(secret.expose(), &mut |form, bytes| self.add(name, form, bytes));
+        } else {
+            self.add(name, Form::Value, secret.expose());
+        }
+    }
+
+    fn add(&mut self, name: u32, form: Form, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        if bytes.is_empty() || self.bytes > NEEDLE_BYTES_MAX {
+            return;
+        }
+        if self.chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < bytes.len()) {
+            self.chunks.push(Zeroizing::new(Vec::with_capacity(bytes.len().max(CHUNK_LEN))));
+        }
+        let last = self.chunks.len() - 1;
+        let start = self.chunks[last].len();
+        self.chunks[last].extend_from_slice(bytes);
+        self.needles.push((last, Needle { start, len: bytes.len(), name, form }));
+    }
+
+    fn compile(mut self, variant: Variant) -> Result<NeedleSet, BuildError> {
+        if self.bytes > NEEDLE_BYTES_MAX {
+            return Err(BuildError::TooLarge);
+        }
+        let of = |&(chunk, needle): &(usize, Needle)| &self.chunks[chunk][needle.start..needle.start + needle.len];
+        // A stable sort: of equal needles, the first that was derived stays.
+        self.needles.sort_by(|a, b| of(a).cmp(of(b)));
+        self.needles.dedup_by(|b, a| of(a) == of(b));
+        let len = self.needles.iter().map(|(_, needle)| needle.len).sum();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(len));
+        let needles = self.needles.iter().map(|placed| {
+            let start = bytes.len();
+            bytes.extend_from_slice(of(placed));
+            Needle { start, ..placed.1 }
+        });
+        let needles: Vec<Needle> = needles.collect();
+        let list: Vec<&[u8]> = needles.iter().map(|needle| &bytes[needle.start..needle.start + needle.len]).collect();
+        let scanner = Scanner::new(&list, variant);
+        Ok(NeedleSet::new(bytes, needles, self.names, scanner))
+    }
+}

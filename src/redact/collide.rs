@@ -1,0 +1,56 @@
+//! Whether a mask, beside any text or by itself, could read as a needle or as the beginning or end of one.
+//!
+//! If no mask overlaps a needle in any way, then whatever is given out holds no needle but those that lie in raw bytes only, and
+//! there are none: between two raw bytes that were not neighbours stands a mask. So redacting twice is redacting once.
+
+use super::automaton::ROOT;
+use super::build::BuildError;
+use super::mask::Mask;
+use super::needle::NeedleSet;
+use super::scan::Scanner;
+use super::sieve::Variant;
+
+/// Refuses a set whose masks and needles overlap.
+pub(super) fn check(set: &NeedleSet) -> Result<(), BuildError> {
+    if set.masks().iter().any(|mask| mask.is_empty()) {
+        return Err(BuildError::MaskEmpty);
+    }
+    let collides = match set.mask() {
+        Mask::Template(_) => template_collides(set),
+        &Mask::Char(c) => char_collides(set, c),
+    };
+    match collides {
+        Some(needle) => Err(BuildError::MaskCollides { name: set.name_and_form(needle).0.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// A needle that has a part in common with a mask: either holds the other, or one ends as the other begins.
+fn template_collides(set: &NeedleSet) -> Option<usize> {
+    let mut masks: Vec<&[u8]> = set.masks().iter().map(|mask| &mask[..]).collect();
+    masks.sort_unstable();
+    masks.dedup();
+    let in_masks = masks.iter().find_map(|mask| overlap(set.scanner(), mask));
+    in_masks.or_else(|| {
+        let masks = Scanner::new(&masks, Variant::Best);
+        (0..set.len()).find(|&needle| overlap(&masks, set.needle(needle)).is_some())
+    })
+}
+
+/// One of the scanner's needles that stands in the text, or begins where the text ends.
+fn overlap(scanner: &Scanner, text: &[u8]) -> Option<usize> {
+    let mut found = None;
+    let state = scanner.scan(text, ROOT, &mut |_, needle| found = Some(needle as usize));
+    let (needle, held) = scanner.held(state);
+    found.or((held > 0).then_some(needle))
+}
+
+/// A needle that begins or ends with the mask character, or in which it is repeated as often as it may be in a mask.
+fn char_collides(set: &NeedleSet, c: u8) -> Option<usize> {
+    let shortest = (0..set.len()).map(|needle| set.needle(needle).len()).min()?;
+    let longest_run = |needle: &[u8]| needle.split(|&byte| byte != c).map(<[u8]>::len).max();
+    (0..set.len()).find(|&needle| {
+        let needle = set.needle(needle);
+        needle.first() == Some(&c) || needle.last() == Some(&c) || longest_run(needle) >= Some(shortest)
+    })
+}

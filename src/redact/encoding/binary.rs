@@ -1,0 +1,106 @@
+//! Base64 and hex: the value's bits in other characters.
+
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding};
+use zeroize::Zeroizing;
+
+use super::sheet::{Digits, LOWER, Sheet, UPPER, push_hex};
+use super::{FULL_LEN_MAX, Form};
+
+/// Where `base64` and MIME (76), and `openssl base64` and PEM (64), break lines, in characters.
+const BASE64_COLUMNS: [usize; 2] = [76, 64];
+/// Where `xxd -p` breaks lines, in bytes of the value.
+const XXD_BYTES: usize = 30;
+/// Where `od -An -tx1` breaks lines, in bytes of the value.
+const OD_BYTES: usize = 16;
+
+/// Base64 in both alphabets, at the three places that a longer text can put the value, and broken into lines.
+pub(super) fn base64(sheet: &mut Sheet<'_>) {
+    let value = sheet.value;
+    let mut shifted = Zeroizing::new(Vec::with_capacity(value.len() + 2));
+    let mut text = Zeroizing::new(Vec::with_capacity(base64_len(value.len() + 2) + 2));
+    for shift in 0..3 {
+        shifted.clear();
+        shifted.resize(shift, 0);
+        shifted.extend_from_slice(value);
+        encode(&BASE64_NOPAD, &shifted, &mut text);
+        base64_at(sheet, Form::Base64, shift, &mut text);
+        if shift == 0 && value.len() <= FULL_LEN_MAX {
+            base64_lines(sheet, &text);
+        }
+        if text.iter().any(|c| matches!(c, b'+' | b'/')) {
+            encode(&BASE64URL_NOPAD, &shifted, &mut text);
+            base64_at(sheet, Form::Base64Url, shift, &mut text);
+        }
+    }
+}
+
+fn base64_len(bytes: usize) -> usize {
+    (bytes * 8).div_ceil(6)
+}
+
+fn encode(alphabet: &Encoding, bytes: &[u8], text: &mut Vec<u8>) {
+    text.clear();
+    text.resize(alphabet.encode_len(bytes.len()), 0);
+    alphabet.encode_mut(bytes, text);
+}
+
+/// The characters that hold nothing but the value, then the same with a last one that the value shares with what follows: if
+/// nothing does, it is known, and so is the padding.
+fn base64_at(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &mut Vec<u8>) {
+    let bytes = shift + sheet.value.len();
+    let (start, own_end, end) = (base64_len(shift), bytes * 8 / 6, text.len());
+    sheet.emit(form, &text[start..own_end]);
+    if own_end < end {
+        sheet.emit(form, &text[start..end]);
+        text.resize(end.next_multiple_of(4), b'=');
+        sheet.emit(form, &text[start..]);
+        text.truncate(end);
+    }
+}
+
+/// The value alone in lines, as a program encodes a file. Without the last character, which a newline after the value changes.
+fn base64_lines(sheet: &mut Sheet<'_>, text: &[u8]) {
+    let own = &text[..sheet.value.len() * 8 / 6];
+    for columns in BASE64_COLUMNS.into_iter().filter(|&columns| columns < own.len()) {
+        let lines = own.chunks(columns);
+        let mut broken = Zeroizing::new(Vec::with_capacity(own.len() + lines.len()));
+        for line in lines {
+            broken.extend_from_slice(line);
+            broken.push(b'\n');
+        }
+        broken.pop();
+        sheet.emit(Form::Base64, &broken);
+    }
+}
+
+/// Hex in both cases, without and with something between the bytes, and as `xxd -p` and `od -An -tx1` break it into lines.
+pub(super) fn hex(sheet: &mut Sheet<'_>) {
+    for digits in [LOWER, UPPER] {
+        sheet.row(Form::Hex, |value, out| dump(value, b"", digits, usize::MAX, b"", out));
+    }
+    if sheet.value.len() > FULL_LEN_MAX {
+        return;
+    }
+    for digits in [LOWER, UPPER] {
+        for between in [b":", b" "] {
+            sheet.row(Form::HexSeparated, |value, out| dump(value, between, digits, usize::MAX, b"", out));
+        }
+    }
+    if sheet.value.len() > XXD_BYTES {
+        sheet.row(Form::Hex, |value, out| dump(value, b"", LOWER, XXD_BYTES, b"\n", out));
+    }
+    if sheet.value.len() > OD_BYTES {
+        sheet.row(Form::HexSeparated, |value, out| dump(value, b" ", LOWER, OD_BYTES, b"\n ", out));
+    }
+}
+
+fn dump(value: &[u8], between: &[u8], digits: Digits, bytes_a_line: usize, line_break: &[u8], out: &mut Vec<u8>) {
+    for (index, &byte) in value.iter().enumerate() {
+        match index {
+            0 => {}
+            _ if index % bytes_a_line == 0 => out.extend_from_slice(line_break),
+            _ => out.extend_from_slice(between),
+        }
+        push_hex(byte.into(), 2, digits, out);
+    }
+}

@@ -1,0 +1,26 @@
+//! Control characters as rsyslog writes them: a newline is `#012`.
+
+use super::Form;
+use super::sheet::{Sheet, push_octal};
+
+/// What is escaped with rsyslog's default settings, without EscapeControlCharacterTab, and with Escape8BitCharactersOnReceive.
+const ESCAPED: [fn(u8) -> bool; 3] = [
+    |byte| byte.is_ascii_control(),
+    |byte| byte.is_ascii_control() && byte != b'\t',
+    |byte| byte.is_ascii_control() || !byte.is_ascii(),
+];
+
+pub(super) fn rows(sheet: &mut Sheet<'_>) {
+    for escaped in ESCAPED {
+        sheet.row(Form::ControlOctal, |value, out| {
+            for &byte in value {
+                if escaped(byte) {
+                    out.push(b'#');
+                    push_octal(byte, out);
+                } else {
+                    out.push(byte);
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,106 @@
+//! The inside of JSON strings.
+
+use super::Form;
+use super::sheet::{Digits, LOWER, Sheet, UPPER, Unit, push_hex, units};
+
+/// What a writer escapes beyond what JSON demands.
+pub(super) struct Style {
+    /// ASCII characters that are written as `\u00xx`.
+    numeric: &'static [u8],
+    /// `/` as `\/`.
+    slash: bool,
+    /// DEL as `\u007f`.
+    del: bool,
+    /// All that is not ASCII as `\uxxxx`.
+    ascii: bool,
+    digits: Digits,
+}
+
+/// JavaScript, serde_json, Ruby, Python without `ensure_ascii`.
+pub(super) const MINIMAL: Style = Style { numeric: b"", slash: false, del: false, ascii: false, digits: LOWER };
+/// Python.
+const ASCII: Style = Style { del: true, ascii: true, ..MINIMAL };
+/// Go (so Docker's json-file log), Rails.
+const HTML: Style = Style { numeric: b"<>&", ..MINIMAL };
+/// PHP.
+const PHP: Style = Style { slash: true, ascii: true, ..MINIMAL };
+/// .NET's System.Text.Json.
+const DOTNET: Style = Style { numeric: b"<>&'\"+`", del: true, ascii: true, digits: UPPER, ..MINIMAL };
+
+const STYLES: [Style; 13] = [
+    MINIMAL,
+    ASCII,
+    HTML,
+    PHP,
+    DOTNET,
+    // jq.
+    Style { del: true, ..MINIMAL },
+    // PHP with JSON_UNESCAPED_UNICODE, Apple's JSONSerialization.
+    Style { slash: true, ..MINIMAL },
+    // Jackson, RapidJSON.
+    Style { digits: UPPER, ..MINIMAL },
+    // Jackson with ESCAPE_NON_ASCII.
+    Style { ascii: true, digits: UPPER, ..MINIMAL },
+    // Flask and Jinja.
+    Style { numeric: b"<>&'", del: true, ascii: true, ..MINIMAL },
+    // Django.
+    Style { numeric: b"<>&", digits: UPPER, ..MINIMAL },
+    // Gson.
+    Style { numeric: b"<>&'=", ..MINIMAL },
+    // PHP with all of JSON_HEX_*.
+    Style { numeric: b"<>&'\"", slash: true, ascii: true, digits: UPPER, ..MINIMAL },
+];
+
+/// What stands in JSON within JSON: inner and outer style.
+const NESTED: [(Style, Style); 6] =
+    [(MINIMAL, MINIMAL), (ASCII, MINIMAL), (HTML, MINIMAL), (MINIMAL, HTML), (PHP, PHP), (DOTNET, MINIMAL)];
+
+pub(super) fn rows(sheet: &mut Sheet<'_>) {
+    for style in &STYLES {
+        sheet.row(Form::Json, |value, out| write(value, style, out));
+    }
+    for (inner, outer) in &NESTED {
+        sheet.row_in_json(outer, |value, out| write(value, inner, out));
+    }
+}
+
+pub(super) fn likeliest(sheet: &mut Sheet<'_>) {
+    sheet.row(Form::Json, |value, out| write(value, &MINIMAL, out));
+}
+
+pub(super) fn write(value: &[u8], style: &Style, out: &mut Vec<u8>) {
+    for unit in units(value) {
+        match unit {
+            Unit::Char(c) if c.is_ascii() => write_ascii(c as u8, style, out),
+            Unit::Char(c) if style.ascii => {
+                for half in c.encode_utf16(&mut [0; 2]) {
+                    push_u(u32::from(*half), style.digits, out);
+                }
+            }
+            // What Python makes of a byte that is not UTF-8.
+            Unit::Stray(byte) if style.ascii => push_u(0xdc00 + u32::from(byte), style.digits, out),
+            _ => unit.copy(out),
+        }
+    }
+}
+
+fn write_ascii(byte: u8, style: &Style, out: &mut Vec<u8>) {
+    match byte {
+        _ if style.numeric.contains(&byte) => push_u(byte.into(), style.digits, out),
+        b'"' | b'\\' => out.extend([b'\\', byte]),
+        b'/' if style.slash => out.extend(b"\\/"),
+        b'\n' => out.extend(b"\\n"),
+        b'\r' => out.extend(b"\\r"),
+        b'\t' => out.extend(b"\\t"),
+        0x08 => out.extend(b"\\b"),
+        0x0c => out.extend(b"\\f"),
+        ..0x20 => push_u(byte.into(), style.digits, out),
+        0x7f if style.del => push_u(byte.into(), style.digits, out),
+        _ => out.push(byte),
+    }
+}
+
+fn push_u(number: u32, digits: Digits, out: &mut Vec<u8>) {
+    out.extend(b"\\u");
+    push_hex(number, 4, digits, out);
+}

@@ -1,0 +1,103 @@
+//! XML and HTML, with entities by name, in decimal and in hex.
+
+use std::io::Write as _;
+
+use super::Form;
+use super::sheet::{LOWER, Sheet, UPPER, Unit, push_hex, units};
+
+/// What stands for each of the characters that some program escapes; others stay.
+type Entities = &'static [(char, &'static str)];
+
+const NAMED: [Entities; 9] = [
+    // Django, and Python's html.escape.
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#x27;")],
+    // jq's @html, Ruby, .NET, lodash.
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")],
+    // Go, Jinja.
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&#34;"), ('\'', "&#39;")],
+    // PHP.
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#039;")],
+    // XML, with all that it names.
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&apos;")],
+    // XML attributes.
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")],
+    // XML text.
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")],
+    // React, and others that add the slash.
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#x27;"), ('/', "&#x2F;")],
+    // Mustache, Handlebars.
+    &[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+        ('\'', "&#39;"),
+        ('/', "&#x2F;"),
+        ('`', "&#x60;"),
+        ('=', "&#x3D;"),
+    ],
+];
+
+/// How a number is written.
+#[derive(Clone, Copy, PartialEq)]
+enum Number {
+    None,
+    Decimal,
+    HexLower,
+    HexUpper,
+}
+
+const NUMBERS: [Number; 3] = [Number::Decimal, Number::HexLower, Number::HexUpper];
+
+pub(super) fn rows(sheet: &mut Sheet<'_>) {
+    let numbers = if sheet.controls || sheet.wide { &NUMBERS[..] } else { &[] };
+    for entities in NAMED {
+        sheet.row(Form::Xml, |value, out| write(value, entities, Number::None, Number::None, out));
+        for &number in numbers {
+            sheet.row(Form::Xml, |value, out| write(value, entities, Number::None, number, out));
+            sheet.row(Form::Xml, |value, out| write(value, entities, number, number, out));
+        }
+    }
+    for number in NUMBERS {
+        sheet.row(Form::Xml, |value, out| write_numbers(value, number, out));
+    }
+}
+
+/// In text, only what is not ASCII is written as a number; in attributes, line ends and tabs are too.
+fn write(value: &[u8], entities: Entities, controls: Number, wide: Number, out: &mut Vec<u8>) {
+    for unit in units(value) {
+        match unit {
+            Unit::Char(c) if c.is_ascii_control() => push(c, controls, out),
+            Unit::Char(c) if c.is_ascii() => match entities.iter().find(|(escaped, _)| *escaped == c) {
+                Some((_, entity)) => out.extend_from_slice(entity.as_bytes()),
+                None => out.push(c as u8),
+            },
+            Unit::Char(c) => push(c, wide, out),
+            Unit::Stray(byte) => out.push(byte),
+        }
+    }
+}
+
+/// Numbers for the five characters as well.
+fn write_numbers(value: &[u8], number: Number, out: &mut Vec<u8>) {
+    for unit in units(value) {
+        match unit {
+            Unit::Char(c) if matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_ascii_control() || !c.is_ascii() => {
+                push(c, number, out);
+            }
+            _ => unit.copy(out),
+        }
+    }
+}
+
+fn push(c: char, number: Number, out: &mut Vec<u8>) {
+    match number {
+        Number::None => return Unit::Char(c).copy(out),
+        Number::Decimal => write!(out, "&#{}", u32::from(c)).expect("a vector takes all that is written"),
+        Number::HexLower | Number::HexUpper => {
+            out.extend(b"&#x");
+            push_hex(c.into(), 1, if number == Number::HexLower { LOWER } else { UPPER }, out);
+        }
+    }
+    out.push(b';');
+}

@@ -1,0 +1,40 @@
+//! The whole of a value of several lines, with other line ends.
+
+use super::Form;
+use super::sheet::Sheet;
+
+/// What stands between lines: a terminal's CRLF, plain LF, a blank, nothing, and written line ends.
+const LINE_ENDS: [(Form, &[u8]); 6] = [
+    (Form::Crlf, b"\r\n"),
+    (Form::Crlf, b"\n"),
+    (Form::JoinedLines, b" "),
+    (Form::JoinedLines, b"\\n"),
+    (Form::JoinedLines, b""),
+    (Form::JoinedLines, b"\\r\\n"),
+];
+
+pub(super) fn rows(sheet: &mut Sheet<'_>) {
+    if sheet.value.contains(&b'\n') {
+        for (form, line_end) in LINE_ENDS {
+            sheet.row(form, |value, out| {
+                for (index, line) in value.split(|&byte| byte == b'\n').enumerate() {
+                    if index > 0 {
+                        out.extend_from_slice(line_end);
+                    }
+                    out.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+                }
+            });
+        }
+    }
+    sheet.row(Form::JoinedLines, write_words);
+}
+
+/// What `echo $VALUE` prints: the words, with one blank between them.
+fn write_words(value: &[u8], out: &mut Vec<u8>) {
+    for word in value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        out.extend_from_slice(word);
+    }
+}

@@ -1,0 +1,130 @@
+//! What the rows write on.
+
+use zeroize::Zeroizing;
+
+use super::{FORM_LEN_MIN, Form, json};
+
+/// The most bytes that a row makes of one: a control character in JSON in JSON, `\\u001b`.
+const GROWTH_MAX: usize = 7;
+
+/// Digits of hex numbers.
+pub(super) type Digits = &'static [u8; 16];
+pub(super) const LOWER: Digits = b"0123456789abcdef";
+pub(super) const UPPER: Digits = b"0123456789ABCDEF";
+
+/// The value that the rows write, and the one buffer that they all write it to.
+///
+/// The buffers hold secrets: they are reserved for the longest form, so that they never move and leave a copy behind, and they
+/// are wiped.
+pub(super) struct Sheet<'a> {
+    pub(super) value: &'a [u8],
+    /// Whether the value has control characters.
+    pub(super) controls: bool,
+    /// Whether the value has anything beyond ASCII.
+    pub(super) wide: bool,
+    line: Zeroizing<Vec<u8>>,
+    around: Zeroizing<Vec<u8>>,
+    emit: &'a mut dyn FnMut(Form, &[u8]),
+}
+
+impl<'a> Sheet<'a> {
+    pub(super) fn new(value: &'a [u8], emit: &'a mut dyn FnMut(Form, &[u8])) -> Sheet<'a> {
+        Sheet {
+            value,
+            controls: value.iter().any(u8::is_ascii_control),
+            wide: !value.is_ascii(),
+            line: Zeroizing::new(Vec::with_capacity(value.len() * GROWTH_MAX)),
+            around: Zeroizing::new(Vec::new()),
+            emit,
+        }
+    }
+
+    /// Whether every row that keeps the text readable would write the value as it is.
+    pub(super) fn is_plain(&self) -> bool {
+        self.value.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    }
+
+    /// One form: what `write` makes of the value, unless it is the value, or too short to tell.
+    pub(super) fn row(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        if self.write(write) {
+            (self.emit)(form, &self.line);
+        }
+    }
+
+    /// One form, and the same within JSON: what a log of JSON lines shows.
+    pub(super) fn row_and_in_json(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        if self.write(write) {
+            (self.emit)(form, &self.line);
+            self.json_around(&json::MINIMAL);
+        }
+    }
+
+    /// One form within JSON, without the form itself.
+    pub(super) fn row_in_json(&mut self, outer: &json::Style, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        if self.write(write) {
+            self.json_around(outer);
+        }
+    }
+
+    /// Hands out a form that a row has made elsewhere, unless it is too short to tell.
+    pub(super) fn emit(&mut self, form: Form, bytes: &[u8]) {
+        if bytes.len() >= FORM_LEN_MIN {
+            (self.emit)(form, bytes);
+        }
+    }
+
+    fn write(&mut self, write: impl FnOnce(&[u8], &mut Vec<u8>)) -> bool {
+        self.line.clear();
+        write(self.value, &mut self.line);
+        debug_assert!(self.line.len() <= self.value.len() * GROWTH_MAX, "a row outgrew its buffer");
+        self.line.len() >= FORM_LEN_MIN && **self.line != *self.value
+    }
+
+    fn json_around(&mut self, style: &json::Style) {
+        self.around.clear();
+        self.around.reserve_exact(self.value.len() * GROWTH_MAX);
+        json::write(&self.line, style, &mut self.around);
+        debug_assert!(self.around.len() <= self.value.len() * GROWTH_MAX, "a row outgrew its buffer");
+        if self.around != self.line {
+            (self.emit)(Form::JsonInJson, &self.around);
+        }
+    }
+}
+
+/// A character of a value, or a byte that is part of none.
+#[derive(Clone, Copy)]
+pub(super) enum Unit {
+    Char(char),
+    Stray(u8),
+}
+
+impl Unit {
+    /// Writes the unit as it is.
+    pub(super) fn copy(self, out: &mut Vec<u8>) {
+        match self {
+            Unit::Char(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            Unit::Stray(byte) => out.push(byte),
+        }
+    }
+}
+
+/// The characters of a value, and the bytes between them that are not UTF-8.
+pub(super) fn units(value: &[u8]) -> impl Iterator<Item = Unit> {
+    value.utf8_chunks().flat_map(|chunk| {
+        let strays = chunk.invalid().iter().map(|&byte| Unit::Stray(byte));
+        chunk.valid().chars().map(Unit::Char).chain(strays)
+    })
+}
+
+/// Writes a number in hex, with leading zeros up to `width`.
+pub(super) fn push_hex(number: u32, width: u32, digits: Digits, out: &mut Vec<u8>) {
+    let significant = (32 - number.leading_zeros()).div_ceil(4);
+    for place in (0..significant.max(width)).rev() {
+        out.push(digits[(number >> (4 * place) & 15) as usize]);
+    }
+}
+
+/// Writes a byte as three octal digits.
+pub(super) fn push_octal(byte: u8, out: &mut Vec<u8>) {
+    out.extend([b'0' + (byte >> 6), b'0' + (byte >> 3 & 7), b'0' + (byte & 7)]);
+}

@@ -1,0 +1,77 @@
+//! Quoted for a shell. Without the quotes around: these stay beside the mask.
+
+use super::Form;
+use super::sheet::{Sheet, push_octal};
+
+/// What bash's `printf %q` puts a backslash before. (`~` and `#` only at the beginning, where it stays beside the mask.)
+const BASH: &[u8] = b" \t!\"$&'()*,;<>?[\\]^`{|}";
+/// What Ruby's Shellwords leaves alone, beside letters, digits and a newline.
+const SHELLWORDS_KEEP: &[u8] = b"_-.,:+/@";
+
+pub(super) fn rows(sheet: &mut Sheet<'_>) {
+    // Single quotes: `set -x`, `${x@Q}`, jq's @sh; and Python's shlex.quote.
+    sheet.row_and_in_json(Form::Shell, |value, out| substitute(value, out, |byte| (byte == b'\'').then_some(b"'\\''")));
+    sheet.row_and_in_json(Form::Shell, |value, out| {
+        substitute(value, out, |byte| (byte == b'\'').then_some(b"'\"'\"'"))
+    });
+    sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| BASH.contains(&byte)));
+    sheet.row(Form::Shell, |value, out| backslash(value, out, shellwords));
+    // Double quotes, without and with history.
+    sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| b"$`\"\\".contains(&byte)));
+    sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| b"$`\"\\!".contains(&byte)));
+    if sheet.controls || sheet.wide {
+        for octal in [false, true] {
+            for escape in [Some(b'E'), Some(b'e'), None] {
+                sheet.row(Form::Shell, |value, out| dollar_quote(value, escape, octal, out));
+            }
+        }
+    }
+}
+
+fn shellwords(byte: u8) -> bool {
+    byte.is_ascii() && !byte.is_ascii_alphanumeric() && byte != b'\n' && !SHELLWORDS_KEEP.contains(&byte)
+}
+
+fn substitute<const N: usize>(value: &[u8], out: &mut Vec<u8>, with: impl Fn(u8) -> Option<&'static [u8; N]>) {
+    for &byte in value {
+        match with(byte) {
+            Some(text) => out.extend(text),
+            None => out.push(byte),
+        }
+    }
+}
+
+fn backslash(value: &[u8], out: &mut Vec<u8>, escaped: impl Fn(u8) -> bool) {
+    for &byte in value {
+        if escaped(byte) {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+}
+
+/// `$'...'`, which bash turns to when a value has control characters. What is not ASCII is octal where the locale cannot print it.
+fn dollar_quote(value: &[u8], escape: Option<u8>, octal: bool, out: &mut Vec<u8>) {
+    for &byte in value {
+        let name = match byte {
+            0x07 => Some(b'a'),
+            0x08 => Some(b'b'),
+            b'\t' => Some(b't'),
+            b'\n' => Some(b'n'),
+            0x0b => Some(b'v'),
+            0x0c => Some(b'f'),
+            b'\r' => Some(b'r'),
+            0x1b => escape,
+            b'\'' | b'\\' => Some(byte),
+            _ => None,
+        };
+        match name {
+            Some(name) => out.extend([b'\\', name]),
+            None if byte.is_ascii_control() || octal && !byte.is_ascii() => {
+                out.push(b'\\');
+                push_octal(byte, out);
+            }
+            None => out.push(byte),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The lines of a value of several lines.
+
+use memchr::memmem;
+use zeroize::Zeroizing;
+
+use super::Parts;
+use crate::redact::encoding::Form;
+use crate::redact::ordinary::is_ordinary;
+
+/// A line is long enough to tell from this length on, in bytes, without the white space around it.
+const LINE_LEN_MIN: usize = 8;
+/// Lines around and above the body of a PEM file.
+const PEM_FRAME: [&[u8]; 4] = [b"-----BEGIN", b"-----END", b"Proc-Type:", b"---- BEGIN"];
+
+pub(super) fn lines(value: &[u8], parts: &mut Parts<'_>) {
+    let lines =
+        || value.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    if lines().nth(1).is_some() {
+        lines().filter(|line| tells(line)).for_each(|line| parts.text(Form::Line, line));
+    } else if let Some(plain) = with_line_ends(value) {
+        parts.secret(Form::JoinedLines, &plain);
+    }
+}
+
+/// A value with its lines, if it is one line with written line ends, as in `KEY="-----BEGIN ...-----\nMII...\n"`.
+fn with_line_ends(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let ends = memmem::Finder::new(b"\\n");
+    ends.find(value)?;
+    let mut plain = Zeroizing::new(Vec::with_capacity(value.len()));
+    let mut rest = value;
+    while let Some(end) = ends.find(rest) {
+        let line = &rest[..end];
+        plain.extend_from_slice(line.strip_suffix(b"\\r").unwrap_or(line));
+        plain.push(b'\n');
+        rest = &rest[end + 2..];
+    }
+    plain.extend_from_slice(rest);
+    Some(plain)
+}
+
+/// Whether a line says anything about the value that it is part of.
+fn tells(line: &[u8]) -> bool {
+    line.len() >= LINE_LEN_MIN
+        && !PEM_FRAME.iter().any(|frame| line.starts_with(frame))
+        && !line.windows(2).all(|pair| pair[0] == pair[1])
+        && line.iter().any(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
+        && !is_ordinary(line)
+        && !is_bare_key(line)
+}
+
+/// `clusters:` or `- cluster:`, a key in YAML whose value stands below.
+fn is_bare_key(line: &[u8]) -> bool {
+    let Some(key) = line.strip_suffix(b":") else { return false };
+    let key = key.strip_prefix(b"- ").unwrap_or(key);
+    key.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+}

@@ -1,0 +1,88 @@
+//! The credentials in URLs.
+
+use zeroize::Zeroizing;
+
+use super::Parts;
+use super::key::looks_random;
+use super::setting::{decoded, query};
+use crate::redact::encoding::Form;
+
+/// URLs are looked for this far, in bytes, so that a value full of `://` costs no more than any other.
+const URL_LEN_MAX: usize = 8 << 10;
+/// User name and password together are left out below this length, in bytes.
+const AUTHORITY_LEN_MIN: usize = 8;
+/// How many URLs of a value are looked at.
+const URLS_MAX: usize = 64;
+/// What a data source name has in place of a scheme: `user:password@tcp(host:3306)/base`.
+const GO_NETWORKS: [&[u8]; 4] = [b"@tcp(", b"@unix(", b"@udp(", b"@("];
+
+pub(super) fn urls(value: &[u8], parts: &mut Parts<'_>) {
+    let starts = value.windows(3).enumerate().filter(|(_, mark)| *mark == b"://").map(|(at, _)| at + 3);
+    for start in starts.take(URLS_MAX) {
+        let rest = &value[start..value.len().min(start + URL_LEN_MAX)];
+        let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
+        let after = rest[..end].iter().rposition(|byte| !b"\"',;".contains(byte)).map_or(0, |last| last + 1);
+        url(&rest[..after], parts);
+    }
+    let is_go = |at: &usize| GO_NETWORKS.iter().any(|network| value[*at..].starts_with(network));
+    if let Some(at) = (0..value.len().min(URL_LEN_MAX)).find(is_go) {
+        let host = &value[at + 1..];
+        let end = host.iter().position(|&byte| byte == b')').map_or(host.len(), |last| last + 1);
+        credentials(&value[..at], &host[..end], parts);
+    }
+}
+
+/// One URL, without its scheme.
+fn url(url: &[u8], parts: &mut Parts<'_>) {
+    let path = url.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(url.len());
+    match url[..path].iter().rposition(|&byte| byte == b'@') {
+        Some(at) => credentials(&url[..at], &url[at + 1..path], parts),
+        None => credentials_with_slash(url, parts),
+    }
+    let path = &url[path..];
+    let end = path.iter().position(|byte| matches!(byte, b'?' | b'#' | b';')).unwrap_or(path.len());
+    for segment in path[..end].split(|&byte| byte == b'/').filter(|segment| looks_random(segment)) {
+        parts.secret(Form::UrlParameter, segment);
+    }
+    query(&path[end..], Form::UrlParameter, parts);
+}
+
+/// A password with a bare `/` in it is against the rules, and some programs take it. Digits before the slash are a port.
+fn credentials_with_slash(url: &[u8], parts: &mut Parts<'_>) {
+    let Some(at) = url.iter().position(|&byte| byte == b'@') else { return };
+    let Some(colon) = url[..at].iter().position(|&byte| byte == b':') else { return };
+    let slash = url[..at].iter().position(|&byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(at);
+    if colon < slash && !url[colon + 1..slash].iter().all(u8::is_ascii_digit) {
+        let host = &url[at + 1..];
+        let end = host.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(host.len());
+        credentials(&url[..at], &host[..end], parts);
+    }
+}
+
+/// What stands before and after the `@`. A user name alone is none, unless it looks like a token.
+fn credentials(userinfo: &[u8], host: &[u8], parts: &mut Parts<'_>) {
+    let colon = userinfo.iter().position(|&byte| byte == b':').unwrap_or(userinfo.len());
+    let (user, password) = (&userinfo[..colon], userinfo.get(colon + 1..).unwrap_or_default());
+    if looks_random(user) {
+        parts.secret(Form::UrlPassword, user);
+    }
+    if password.is_empty() && !looks_random(user) {
+        return;
+    }
+    parts.secret(Form::UrlPassword, password);
+    decoded(password, |plain| parts.secret(Form::UrlPassword, plain));
+    authority(userinfo, host, parts);
+}
+
+/// User name, password and host together: they tell even where the password is too short to be masked by itself.
+fn authority(userinfo: &[u8], host: &[u8], parts: &mut Parts<'_>) {
+    let mut authority = Zeroizing::new(Vec::with_capacity(userinfo.len() + 1 + host.len()));
+    authority.extend_from_slice(userinfo);
+    authority.push(b'@');
+    authority.extend_from_slice(host);
+    for text in [&authority[..], userinfo] {
+        if text.len() >= AUTHORITY_LEN_MIN {
+            parts.text(Form::UrlAuthority, text);
+        }
+    }
+}
