@@ -100,7 +100,7 @@ proptest! {
     /// Where no needle stands, and none begins at the end, output is input: promise 2.
     #[test]
     fn text_without_a_needle_passes_unchanged(scenario in scenario(ONE_SET), junk in vec(0x80..=0xff_u8, 0..3000)) {
-        let needles: Vec<Vec<u8>> = scenario.sets[0].iter().map(|needle| needle.iter().map(|byte| byte & 0x7f).collect()).collect();
+        let needles: Vec<Vec<u8>> = scenario.sets[0].iter().map(|needle| needle.iter().map(|byte| b'a' + byte % 26).collect()).collect();
         let scenario = Scenario { sets: vec![needles], steps: vec![Step::Push(junk.clone())], ..scenario };
         for variant in Variant::ALL {
             prop_assert!(run(&scenario, &scenario.compile(variant)) == junk);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
-use hushlog::{Mask, NeedleSet, Redactor, Secret};
+use hushlog::{BuildError, Mask, NeedleSet, Redactor, Secret};
 use support::adapter::{CALM, ReadFrom, WILD, Written};
 use support::case::Case;
 use support::engine::Engine;
@@ -36,17 +36,20 @@ const ADAPTERS: &[Adapter] = &[
 
 /// The set of a case: its needles as they stand, or its secrets with all their forms.
 fn set(case: &Case, variant: Variant) -> Arc<NeedleSet> {
+    Arc::new(build(case, variant).expect("the set of a case is sound"))
+}
+
+fn build(case: &Case, variant: Variant) -> Result<NeedleSet, BuildError> {
     let mask = case.mask_char.map_or(Mask::Template(case.mask.clone()), Mask::Char);
     let secrets = |list: &[(String, Vec<u8>)]| -> Vec<Secret> {
         list.iter().map(|(name, value)| Secret::new(name, value.clone())).collect()
     };
-    let set = if case.secrets.is_empty() {
+    if case.secrets.is_empty() {
         NeedleSet::exactly_by(secrets(&case.needles), mask, variant)
     } else {
         let builder = NeedleSet::builder().mask(mask).variant(variant);
         secrets(&case.secrets).into_iter().fold(builder, |builder, secret| builder.secret(secret)).build()
-    };
-    Arc::new(set.expect("the set of a case is sound"))
+    }
 }
 
 fn stump_len_min(case: &Case) -> usize {
@@ -127,6 +130,18 @@ fn linear_oracle_agrees_on_the_table() {
             let naive = Expected::naive(&set, &text, stump_len_min(&case));
             assert!(naive == Expected::linear(&set, &text, stump_len_min(&case)), "{}", case.name);
         }
+    }
+}
+
+/// A mask that could complete a secret with its neighbours is refused, and the secret is named: M07, promise 6.
+#[test]
+fn masks_that_could_complete_a_secret_are_refused() {
+    let cases = case::refused();
+    assert!(cases.len() >= 8, "only {} cases were read", cases.len());
+    for case in cases {
+        let name = case.refused.clone().expect("these are the refused ones");
+        let error = build(&case, Variant::Best).err();
+        assert!(error == Some(BuildError::MaskCollides { name }), "{}: {error:?}", case.name);
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Case {
     pub stump: bool,
     /// Whether redacting the output again must leave it as it is.
     pub once_is_enough: bool,
+    /// The name of the secret for which the mask is refused: then there is nothing to run.
+    pub refused: Option<String>,
     pub runs: Vec<Run>,
 }
 
@@ -39,6 +41,7 @@ impl Case {
             mask_char: None,
             stump: true,
             once_is_enough: true,
+            refused: None,
             runs: Vec::new(),
         }
     }
@@ -48,8 +51,18 @@ impl Case {
     }
 }
 
-/// All cases, of all files.
+/// All cases that can be run.
 pub fn all() -> Vec<Case> {
+    table().into_iter().filter(|case| case.refused.is_none()).collect()
+}
+
+/// All cases whose mask is refused.
+pub fn refused() -> Vec<Case> {
+    table().into_iter().filter(|case| case.refused.is_some()).collect()
+}
+
+/// All cases, of all files.
+fn table() -> Vec<Case> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let entries =
         std::fs::read_dir(directory).expect("the table is there").map(|entry| entry.expect("readable").path());
@@ -79,6 +92,7 @@ fn parse(table: &str) -> Vec<Case> {
             "mask-char" => case.mask_char = Some(bytes(rest).0[0]),
             "stump" => case.stump = rest != "given",
             "twice" => case.once_is_enough = rest != "differs",
+            "refused" => case.refused = Some(rest.to_owned()),
             "push" => {
                 let (piece, rest) = bytes(rest);
                 pieces.push((piece, bytes(rest.strip_prefix(" -> ").expect("an arrow")).0));

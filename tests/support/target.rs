@@ -44,12 +44,8 @@ pub fn needles(bytes: &[u8]) {
     let set = Arc::new(set);
     let mut out = Vec::new();
     for (index, needle) in set.expose().enumerate() {
-        if needle.contains(&1) || needle.contains(&2) {
-            continue;
-        }
         let text = [b"\x01", needle, b"\x02"].concat();
         let expected = Expected::linear(&set, &text, STUMP_MASKED);
-        assert!(expected.finished == b"\x01\x01\x02\x02", "needle {index} is not masked as a whole");
         for cuts in [vec![], vec![usize::from(cut) % text.len()]] {
             let result = check::run(&mut Redactor::new(Arc::clone(&set)), &expected, &text, &cuts, &mut out);
             result.unwrap_or_else(|error| panic!("needle {index}: {error:?}"));
