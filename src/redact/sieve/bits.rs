@@ -6,6 +6,11 @@
 /// 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// What the second-level cache of a current machine holds, in bytes.
+const CACHED_BYTES: usize = 1 << 20;
+/// With twelve bits for each entry, about one in fifty look-ups says yes for nothing.
+const BITS_PER_ENTRY_MIN: usize = 12;
+
 /// See the module's documentation.
 pub(crate) struct BitSet {
     words: Vec<u64>,
@@ -13,9 +18,12 @@ pub(crate) struct BitSet {
 }
 
 impl BitSet {
-    /// An empty set for so many entries: about `bits_per_entry` bits for each, but no more than `bytes_max` in all.
-    pub(crate) fn new(entries: usize, bits_per_entry: usize, bytes_max: usize) -> BitSet {
-        let words = (entries * bits_per_entry / 64).next_power_of_two().clamp(2, bytes_max / 8);
+    /// An empty set for so many entries, of about `bits_per_entry` bits for each; of fewer, where that does not fit into the
+    /// second-level cache, and is better slow than wrong more often.
+    pub(crate) fn new(entries: usize, bits_per_entry: usize) -> BitSet {
+        let roomy = (entries * bits_per_entry / 64).next_power_of_two();
+        let tight = (entries * BITS_PER_ENTRY_MIN / 64).next_power_of_two();
+        let words = roomy.min(CACHED_BYTES / 8).max(tight).max(2);
         BitSet { words: vec![0; words], shift: 64 - words.trailing_zeros() }
     }
 

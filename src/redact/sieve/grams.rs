@@ -2,8 +2,6 @@
 
 use super::bits::BitSet;
 
-/// The most that a tier's table of grams takes, in bytes: what the second-level cache of a current machine holds.
-const TABLE_BYTES_MAX: usize = 1 << 20;
 /// Text is fetched this far ahead of the look, in bytes: on cold memory 10 to 30% faster than without.
 const PREFETCH_DISTANCE: usize = 2048;
 /// So many looks share one branch; eight gained nothing more.
@@ -23,8 +21,8 @@ pub(super) struct GramSieve {
 impl GramSieve {
     /// A tier for these windows, each of `stride - 1 + gram_len` bytes: one of eight bytes or more, or of one gram.
     pub(super) fn new(gram_len: usize, stride: usize, windows: &[&[u8]]) -> GramSieve {
-        let mut grams = BitSet::new(windows.len() * stride, 32, TABLE_BYTES_MAX);
-        let mut words = (stride > 1).then(|| BitSet::new(windows.len(), 64, TABLE_BYTES_MAX));
+        let mut grams = BitSet::new(windows.len() * stride, 32);
+        let mut words = (stride > 1).then(|| BitSet::new(windows.len(), 64));
         for window in windows {
             for gram in window.windows(gram_len) {
                 let mut word = [0; LOOK_LEN];
@@ -71,9 +69,9 @@ impl GramSieve {
     #[inline(always)]
     fn skip<const GRAM_LEN: usize>(&self, text: &[u8], mut at: usize, end: usize) -> usize {
         while at + (LOOKS - 1) * self.stride < end {
-            prefetch(text, at + PREFETCH_DISTANCE);
+            prefetch_ahead(text, at);
             if self.stride > 16 {
-                prefetch(text, at + PREFETCH_DISTANCE + 64);
+                prefetch_ahead(text, at + 64);
             }
             let mut any = false;
             for look in 0..LOOKS {
@@ -98,7 +96,7 @@ impl GramSieve {
 }
 
 #[inline(always)]
-fn load(text: &[u8], at: usize) -> u64 {
+pub(super) fn load(text: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(text[at..at + LOOK_LEN].try_into().expect("eight bytes"))
 }
 
@@ -114,13 +112,14 @@ unsafe fn load_unchecked(text: &[u8], at: usize) -> u64 {
     u64::from_le(unsafe { text.as_ptr().add(at).cast::<u64>().read_unaligned() })
 }
 
+/// Fetches the cache line that will be looked at soon after the one at `at`.
 #[inline(always)]
-fn prefetch(text: &[u8], at: usize) {
+pub(super) fn prefetch_ahead(text: &[u8], at: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch of any address is allowed, and `wrapping_add` makes one of any number.
-        unsafe { _mm_prefetch(text.as_ptr().wrapping_add(at).cast(), _MM_HINT_T0) };
+        unsafe { _mm_prefetch(text.as_ptr().wrapping_add(at + PREFETCH_DISTANCE).cast(), _MM_HINT_T0) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (text, at);

@@ -9,15 +9,18 @@
 //! Needles of different lengths go to different *tiers*, so that a short one does not shorten the stride of all the others.
 
 mod bits;
+mod classes;
 mod grams;
+mod plan;
 mod window;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
+use classes::{ClassSieve, Isa};
 use grams::{GramSieve, LOOK_LEN};
 
 /// The shortest needle that a sieve can find, in bytes.
 const NEEDLE_LEN_MIN: usize = 4;
-/// The stride gains little beyond this, where every second cache line has to be read anyway.
-const STRIDE_MAX: usize = 32;
 /// How many tiers there are at most.
 const TIERS_MAX: usize = 3;
 /// Tiers look at no more than so much text before the next tier looks at it, so that it is still in the cache, in bytes.
@@ -30,6 +33,8 @@ pub enum Variant {
     /// The best that this machine can do.
     #[default]
     Best,
+    /// No instruction beyond AVX2.
+    Avx2,
     /// No instruction that is not on every machine.
     Portable,
     /// No sieve: the automaton walks every byte.
@@ -38,12 +43,20 @@ pub enum Variant {
 
 impl Variant {
     /// All of them.
-    pub const ALL: [Variant; 3] = [Variant::Best, Variant::Portable, Variant::Automaton];
+    pub const ALL: [Variant; 4] = [Variant::Best, Variant::Avx2, Variant::Portable, Variant::Automaton];
+
+    fn isa(self) -> Option<Isa> {
+        match self {
+            Variant::Best => Isa::detect(),
+            Variant::Avx2 => Isa::detect().map(|_| Isa::Avx2),
+            Variant::Portable | Variant::Automaton => None,
+        }
+    }
 }
 
 /// The tiers of a needle set.
 pub(crate) struct Sieve {
-    tiers: Vec<GramSieve>,
+    tiers: Vec<Tier>,
     /// An occurrence whose window holds the position looked at starts this many bytes before it, at most.
     back: usize,
     /// An occurrence that begins in the last so many bytes of a text may go unseen.
@@ -52,31 +65,34 @@ pub(crate) struct Sieve {
     starts: GramSieve,
 }
 
+/// One tier: the needles of some lengths.
+enum Tier {
+    Grams(GramSieve),
+    Classes(ClassSieve),
+}
+
+impl Tier {
+    /// The first position at or after `from` that may lie in a window (or for classes, at its start), before `end`. Where there
+    /// is none, where to look next.
+    #[inline]
+    fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
+        match self {
+            Tier::Grams(tier) => tier.find(text, from, end),
+            Tier::Classes(tier) => tier.find(text, from, end),
+        }
+    }
+}
+
 impl Sieve {
     /// The sieve for these needles, which are sorted. There is none for needles below four bytes, nor for no needles.
-    pub(crate) fn new(needles: &[&[u8]], _variant: Variant) -> Option<Sieve> {
+    pub(crate) fn new(needles: &[&[u8]], variant: Variant) -> Option<Sieve> {
         if needles.is_empty() || needles.iter().any(|needle| needle.len() < NEEDLE_LEN_MIN) {
             return None;
         }
         let heads: Vec<&[u8]> = needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]).collect();
         let starts = GramSieve::new(NEEDLE_LEN_MIN, 1, &heads);
-        let mut sieve = Sieve { tiers: Vec::new(), back: 0, blind: LOOK_LEN, starts };
-        let neighbours =
-            |i: usize| [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|n| needles.get(n));
-        let shared = |i: usize| neighbours(i).map(|other| shared_len(needles[i], other)).max().unwrap_or(0);
-        for tier in plan(needles) {
-            let members = (0..needles.len()).filter(|&i| tier.lengths.contains(&needles[i].len()));
-            let windows: Vec<&[u8]> = members
-                .map(|i| {
-                    let offset = window::place(needles[i], shared(i), tier.window_len());
-                    sieve.back = sieve.back.max(offset + tier.stride - 1);
-                    &needles[i][offset..offset + tier.window_len()]
-                })
-                .collect();
-            sieve.tiers.push(GramSieve::new(tier.gram_len, tier.stride, &windows));
-        }
-        sieve.blind += sieve.back;
-        Some(sieve)
+        let (tiers, back) = plan::tiers(needles, variant.isa());
+        Some(Sieve { tiers, back, blind: back + LOOK_LEN, starts })
     }
 
     /// How many bytes before the position that [`Hunt::next`] gives an occurrence may begin, at most.
@@ -94,39 +110,6 @@ impl Sieve {
     pub(crate) fn next_start(&self, text: &[u8], from: usize, until: usize) -> usize {
         self.starts.find(text, from, until).unwrap_or_else(|end| end)
     }
-}
-
-/// The needles of some lengths, and how they are looked for.
-struct Tier {
-    lengths: std::ops::RangeInclusive<usize>,
-    gram_len: usize,
-    stride: usize,
-}
-
-impl Tier {
-    fn window_len(&self) -> usize {
-        self.stride - 1 + self.gram_len
-    }
-}
-
-/// Which tiers serve needles of these lengths best.
-fn plan(needles: &[&[u8]]) -> Vec<Tier> {
-    let shortest = |from: usize| needles.iter().map(|needle| needle.len()).filter(|&len| len >= from).min();
-    let mut tiers = Vec::new();
-    if shortest(0).is_some_and(|len| len < 8) {
-        tiers.push(Tier { lengths: 4..=7, gram_len: 4, stride: 1 });
-    }
-    if shortest(8).is_some_and(|len| len < 15) {
-        tiers.push(Tier { lengths: 8..=14, gram_len: 5, stride: 4 });
-    }
-    if let Some(len) = shortest(15) {
-        tiers.push(Tier { lengths: 15..=usize::MAX, gram_len: 8, stride: (len - 7).min(STRIDE_MAX) });
-    }
-    tiers
-}
-
-fn shared_len(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// The search of one text, tier by tier and block by block.

@@ -1,0 +1,205 @@
+//! A tier for few and short needles: for each position of a window, the class of bytes that may stand there.
+//!
+//! Needles are dealt into eight buckets, a bit each. For each position a table gives, for a byte, the buckets with a needle that
+//! has this byte there; the `and` over all positions is not zero where a window may begin. All positions of a block of text
+//! are done at once. This is the Teddy of Hyperscan (Wang et al., NSDI 2019), with whole bytes looked up in tables of 128
+//! where the machine has them (AVX-512 VBMI), so that only bytes from 0x80 on are confused with others, and by nibbles
+//! otherwise (AVX2).
+//!
+//! A window is of eight bytes, or of four and any others.
+
+use super::bits::BitSet;
+use super::grams::{LOOK_LEN, load};
+
+/// The longest window, in bytes.
+pub(super) const WINDOW_LEN: usize = LOOK_LEN;
+/// How many positions of it have classes: with six, the tier takes three quarters of the time that it takes with eight, and says
+/// yes for nothing hardly more often. A hit is checked against the whole window.
+pub(super) const POSITIONS: usize = 6;
+/// The windows of needles that are shorter than [`WINDOW_LEN`], in bytes.
+pub(super) const SHORT_LEN: usize = 4;
+const BUCKETS: usize = 8;
+/// The positions that are done at once.
+pub(super) const BLOCK_LEN: usize = 64;
+/// More needles than this are not tried: the classes would hold everything.
+const WINDOWS_MAX: usize = 4096;
+/// How often the classes may say yes for nothing, as a share of the bytes of ordinary text.
+const FALSE_SHARE_MAX: f64 = 0.2;
+
+/// The instructions that the tier needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Isa {
+    Avx2,
+    Avx512,
+}
+
+/// The buckets of each byte at each position.
+pub(super) struct Classes {
+    /// By the low seven bits of the byte.
+    pub(super) bytes: [[u8; 128]; POSITIONS],
+    /// By the low and by the high half of the byte.
+    pub(super) nibbles: [[[u8; 16]; 2]; POSITIONS],
+}
+
+/// See the module's documentation.
+pub(super) struct ClassSieve {
+    isa: Isa,
+    classes: Box<Classes>,
+    /// What a hit is checked against.
+    short: BitSet,
+    long: BitSet,
+}
+
+impl ClassSieve {
+    /// A tier for these windows, of [`SHORT_LEN`] or [`WINDOW_LEN`] bytes each; none where the classes would say yes too often
+    /// to be of use.
+    ///
+    /// False hits cost about a nanosecond each, so that quite some of them are better than a look at each position in turn.
+    pub(super) fn new(isa: Isa, windows: &[&[u8]]) -> Option<ClassSieve> {
+        if windows.len() > WINDOWS_MAX {
+            return None;
+        }
+        let mut classes = Classes { bytes: [[0; 128]; POSITIONS], nibbles: [[[0; 16]; 2]; POSITIONS] };
+        let (mut short, mut long): (Vec<&[u8]>, Vec<&[u8]>) =
+            windows.iter().partition(|window| window.len() < WINDOW_LEN);
+        // Neighbours in the alphabet share their first bytes, and so make the smallest classes together.
+        short.sort_unstable();
+        long.sort_unstable();
+        let short_buckets = match (short.len(), long.len()) {
+            (0, _) => 0,
+            (_, 0) => BUCKETS,
+            (short, long) => (BUCKETS * 2 * short / (2 * short + long)).clamp(2, BUCKETS - 2),
+        };
+        for (i, window) in short.iter().enumerate() {
+            classes.add(window, i * short_buckets / short.len());
+        }
+        for (i, window) in long.iter().enumerate() {
+            classes.add(window, short_buckets + i * (BUCKETS - short_buckets) / long.len());
+        }
+        let sieve = ClassSieve { isa, short: set_of(&short), long: set_of(&long), classes: Box::new(classes) };
+        (sieve.classes.false_share(isa) <= FALSE_SHARE_MAX).then_some(sieve)
+    }
+
+    /// The first position from `from` to before `end` where a window may begin; where there is none, that end or where the text
+    /// is too short to look.
+    pub(super) fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
+        let end = end.min((text.len() + 1).saturating_sub(WINDOW_LEN));
+        let mut at = from;
+        while at < end {
+            let hits = self.skip(text, &mut at, end);
+            for hit in hits.map(|bit| at + bit).take_while(|&hit| hit < end) {
+                if self.is_window(text, hit) {
+                    return Ok(hit);
+                }
+            }
+            at += BLOCK_LEN;
+        }
+        Err(end.max(from))
+    }
+
+    /// Takes `at` over blocks of text in which the classes have nothing. Gives the hits in the block that begins there then,
+    /// in order; near the end of the text, where blocks do not fit, all of its positions.
+    fn skip(&self, text: &[u8], at: &mut usize, end: usize) -> Bits {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: an `Isa` is chosen only where the machine has it.
+        let hits = unsafe {
+            match self.isa {
+                Isa::Avx2 => super::x86::skip_avx2(&self.classes, text, at, end),
+                Isa::Avx512 => super::x86::skip_avx512(&self.classes, text, at, end),
+            }
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let hits = u64::MAX;
+        Bits(hits)
+    }
+
+    fn is_window(&self, text: &[u8], at: usize) -> bool {
+        let word = load(text, at);
+        self.long.contains(word) || self.short.contains(word << 32)
+    }
+}
+
+/// The numbers of the bits that are set, from the lowest on.
+struct Bits(u64);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let bit = self.0.trailing_zeros() as usize;
+        self.0 &= self.0.wrapping_sub(1);
+        (bit < BLOCK_LEN).then_some(bit)
+    }
+}
+
+fn set_of(windows: &[&[u8]]) -> BitSet {
+    let mut set = BitSet::new(windows.len(), 64);
+    for window in windows {
+        let mut word = [0; WINDOW_LEN];
+        word[WINDOW_LEN - window.len()..].copy_from_slice(window);
+        set.insert(u64::from_le_bytes(word));
+    }
+    set
+}
+
+impl Isa {
+    /// The best that this machine has.
+    pub(super) fn detect() -> Option<Isa> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi");
+            let avx2 = is_x86_feature_detected!("avx2");
+            avx512.then_some(Isa::Avx512).or(avx2.then_some(Isa::Avx2))
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+}
+
+impl Classes {
+    fn add(&mut self, window: &[u8], bucket: usize) {
+        let bit = 1 << bucket;
+        for position in 0..POSITIONS {
+            let (bytes, [low, high]) = (&mut self.bytes[position], &mut self.nibbles[position]);
+            match window.get(position) {
+                Some(&byte) => {
+                    bytes[usize::from(byte & 127)] |= bit;
+                    low[usize::from(byte & 15)] |= bit;
+                    high[usize::from(byte >> 4)] |= bit;
+                }
+                None => bytes.iter_mut().chain(low).chain(high).for_each(|buckets| *buckets |= bit),
+            }
+        }
+    }
+
+    /// How often the classes say yes in text in which each byte is as common as in logs, and neighbours are independent.
+    fn false_share(&self, isa: Isa) -> f64 {
+        let buckets = |position: usize, byte: u8| match isa {
+            Isa::Avx512 => self.bytes[position][usize::from(byte & 127)],
+            Isa::Avx2 => {
+                let [low, high] = &self.nibbles[position];
+                low[usize::from(byte & 15)] & high[usize::from(byte >> 4)]
+            }
+        };
+        let share = |position: usize, bucket: usize| -> f64 {
+            let bytes = (0..128).filter(|&byte| buckets(position, byte) & 1 << bucket != 0);
+            bytes.map(frequency).sum::<f64>().min(1.0)
+        };
+        (0..BUCKETS).map(|bucket| (0..POSITIONS).map(|position| share(position, bucket)).product::<f64>()).sum()
+    }
+}
+
+/// About how common a byte is in logs, as a share of all; measured on eight kinds of system and application logs.
+fn frequency(byte: u8) -> f64 {
+    match byte {
+        b' ' => 0.11,
+        b'0'..=b'9' => 0.022,
+        b'e' | b'a' | b'o' | b'i' | b'n' | b'r' | b's' | b't' => 0.04,
+        b'a'..=b'z' => 0.013,
+        b'A'..=b'Z' => 0.004,
+        b'.' | b':' | b'-' | b'/' | b'_' | b',' | b'=' | b'\n' => 0.015,
+        b'!'..=b'~' => 0.002,
+        _ => 0.0005,
+    }
+}

@@ -1,0 +1,100 @@
+//! Which tiers serve the needles of a set best, and where their windows stand.
+
+use std::ops::Range;
+
+use super::Tier;
+use super::classes::{ClassSieve, Isa, SHORT_LEN, WINDOW_LEN};
+use super::grams::GramSieve;
+use super::window;
+
+/// The grams of long needles, in bytes. Shorter grams are in every log: there are but 65,536 of four hex digits.
+const GRAM_LEN: usize = 8;
+/// The shortest needle that such grams are looked for in: below, the stride would be too short.
+const LONG_LEN_MIN: usize = 15;
+/// The stride gains little beyond this, where every second cache line has to be read anyway.
+const STRIDE_MAX: usize = 32;
+
+/// What a look of a gram tier costs, and what the class tier costs for each byte; measured on one machine, in nanoseconds. Only
+/// their ratio matters.
+const LOOK_COST: f64 = 0.9;
+const CLASS_COST: f64 = 0.035;
+
+/// The tiers for these needles, and how many bytes before the position that one gives an occurrence may begin, at most.
+pub(super) fn tiers(needles: &[&[u8]], isa: Option<Isa>) -> (Vec<Tier>, usize) {
+    let mut planner = Planner { needles, back: 0 };
+    let classes = isa.and_then(|isa| planner.classes(isa));
+    let served = classes.as_ref().map_or(0, |&(len, _)| len);
+    let mut tiers: Vec<Tier> = classes.map(|(_, tier)| Tier::Classes(tier)).into_iter().collect();
+    tiers.extend(planner.grams(served..8, 4, 1));
+    tiers.extend(planner.grams(served.max(8)..LONG_LEN_MIN, 5, 4));
+    let long = served.max(LONG_LEN_MIN)..usize::MAX;
+    let stride = planner.stride(long.clone());
+    tiers.extend(planner.grams(long, GRAM_LEN, stride));
+    (tiers, planner.back)
+}
+
+struct Planner<'a> {
+    needles: &'a [&'a [u8]],
+    back: usize,
+}
+
+impl<'a> Planner<'a> {
+    /// A tier of grams for the needles of these lengths, if there are any.
+    fn grams(&mut self, lengths: Range<usize>, gram_len: usize, stride: usize) -> Option<Tier> {
+        let (windows, back) = self.windows(lengths, |_| stride - 1 + gram_len);
+        self.back = self.back.max(back + stride - 1);
+        (!windows.is_empty()).then(|| Tier::Grams(GramSieve::new(gram_len, stride, &windows)))
+    }
+
+    /// The longest stride for long needles of these lengths.
+    fn stride(&self, lengths: Range<usize>) -> usize {
+        let shortest = self.lengths().filter(|len| lengths.contains(len)).min().unwrap_or(LONG_LEN_MIN);
+        (shortest - GRAM_LEN + 1).min(STRIDE_MAX)
+    }
+
+    /// A class tier for the needles below the length that makes all tiers together cheapest, and that length; none where it is
+    /// cheaper without one, or the classes would hold too much.
+    fn classes(&mut self, isa: Isa) -> Option<(usize, ClassSieve)> {
+        let has_short = self.lengths().any(|len| len < LONG_LEN_MIN);
+        let alone = if has_short { f64::INFINITY } else { self.long_cost(LONG_LEN_MIN) };
+        let limits = LONG_LEN_MIN..=LONG_LEN_MIN + STRIDE_MAX;
+        let mut plans: Vec<(f64, usize)> = limits.map(|limit| (CLASS_COST + self.long_cost(limit), limit)).collect();
+        plans.retain(|plan| plan.0 < alone);
+        plans.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        plans.into_iter().find_map(|(_, limit)| {
+            let window_len = |len| if len < WINDOW_LEN { SHORT_LEN } else { WINDOW_LEN };
+            let (windows, back) = self.windows(0..limit, window_len);
+            let tier = ClassSieve::new(isa, &windows)?;
+            self.back = self.back.max(back);
+            Some((limit, tier))
+        })
+    }
+
+    /// What the looks for all needles of this length or more cost for each byte of text.
+    fn long_cost(&self, len_min: usize) -> f64 {
+        LOOK_COST / self.stride(len_min..usize::MAX) as f64
+    }
+
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.needles.iter().map(|needle| needle.len())
+    }
+
+    /// The windows of all needles of these lengths, and the greatest of their offsets.
+    fn windows(&self, lengths: Range<usize>, window_len: impl Fn(usize) -> usize) -> (Vec<&'a [u8]>, usize) {
+        let neighbours =
+            |i: usize| [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|i| self.needles.get(i));
+        let shared = |i: usize| neighbours(i).map(|other| shared_len(self.needles[i], other)).max().unwrap_or(0);
+        let (mut windows, mut back) = (Vec::new(), 0);
+        for (i, needle) in self.needles.iter().enumerate().filter(|(_, needle)| lengths.contains(&needle.len())) {
+            let window_len = window_len(needle.len());
+            let offset = window::place(needle, shared(i), window_len);
+            back = back.max(offset);
+            windows.push(&needle[offset..offset + window_len]);
+        }
+        (windows, back)
+    }
+}
+
+fn shared_len(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
