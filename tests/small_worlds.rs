@@ -35,7 +35,8 @@ fn is_elder(set: &[&[u8]]) -> bool {
 /// and byte by byte. Returns how many runs that were.
 fn run_world(set: &[&[u8]], mask: &Mask, len: usize, all_cuts_len: usize) -> u64 {
     let (mut runs, mut cutting, mut out) = (0, Vec::new(), Vec::new());
-    for variant in Variant::ALL {
+    // Pieces as short as these are walked by the automaton, with what the sieve knows of the needles' first bytes, or without.
+    for variant in [Variant::Best, Variant::Automaton] {
         let compiled = engine::exactly(set, mask.clone(), variant);
         // One redactor for all texts: after the end of a stream it must be as new.
         let mut redactor = Redactor::new(Arc::clone(&compiled));
@@ -130,6 +131,44 @@ fn larger_world_of_two_needles() {
 #[ignore = "a larger world: minutes with --release"]
 fn larger_world_of_three_needles() {
     run_triples(4, 3, 8, 7);
+}
+
+/// Needles of 4 letters or more in every short text, with so much other text around it that a sieve is let loose on it.
+fn run_in_long_piece(set: &[&[u8]], len: usize) -> u64 {
+    const MARGIN: usize = 600;
+    let (mut runs, mut out) = (0, Vec::new());
+    for variant in Variant::ALL {
+        let compiled = engine::exactly(set, engine::named(), variant);
+        let mut redactor = Redactor::new(Arc::clone(&compiled));
+        for (index, word) in words(4..=len).iter().enumerate() {
+            // All alignments in turn.
+            let text = [&vec![b'.'; MARGIN + index % 67][..], word, &vec![b'.'; MARGIN + index % 61]].concat();
+            let expected = Expected::linear(&compiled, &text, STUMP_MASKED);
+            let within = MARGIN + index % 67 + index % (word.len() + 1);
+            for cuts in [vec![], vec![within], vec![index % 300, within]] {
+                runs += 1;
+                let result = check::run(&mut redactor, &expected, &text, &cuts, &mut out);
+                result.unwrap_or_else(|error| {
+                    let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                    let needles: Vec<_> = set.iter().map(|needle| show(needle)).collect();
+                    panic!("needles {needles:?}, {} in a long piece, {variant:?}: {error:?}", show(word))
+                });
+            }
+        }
+    }
+    runs
+}
+
+/// All needles of 4 and 5 letters, alone and some of them in pairs.
+#[test]
+fn short_needles_in_a_long_piece() {
+    let words = words(4..=5);
+    let mut runs = 0;
+    for (index, first) in words.iter().enumerate().filter(|(_, word)| is_elder(&[word])) {
+        runs += run_in_long_piece(&[first], 8);
+        runs += run_in_long_piece(&[first, &words[(index * 7 + 3) % words.len()]], 8);
+    }
+    assert!(runs > 100_000);
 }
 
 /// How the two letters are written in a world of long needles.
