@@ -120,6 +120,37 @@ fn far_between() {
     }
 }
 
+/// Needles that begin as many secrets and log lines do, so that the sieve looks for what stands further back in them, up to
+/// where it stops to do so.
+#[test]
+fn common_beginnings() {
+    const HEADS: [&str; 8] = [
+        "postgres://",
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJhbGciOiJIUzI1NiJ9.",
+        "password=",
+        "000000000000",
+        "token",
+        "ghp_",
+        "http://user@localhost.com",
+    ];
+    let mut rng = Rng(19);
+    for (head, tail) in [(1, 4..9), (1, 8..30), (3, 8..20), (20, 10..60), (90, 20..40)] {
+        let tails = secrets(&mut rng, 9, tail);
+        let headed = |tail: &Vec<u8>, rng: &mut Rng| [HEADS[rng.below(8)].repeat(head).as_bytes(), tail].concat();
+        let mut needles: Vec<Vec<u8>> = tails.iter().map(|tail| headed(tail, &mut rng)).collect();
+        let mut text = log_text(&mut rng, 256 * KIB);
+        plant(&mut rng, &mut text, &needles, 4000);
+        let random = cuts::random(&mut rng, text.len(), 5000);
+        let cuttings = [vec![], every(text.len(), 64 * KIB), every(text.len(), 701), random];
+        check_all(&needles, &text, &cuttings);
+        // Alone, so that other needles do not decide for it.
+        needles.truncate(1);
+        plant(&mut rng, &mut text, &needles, 4000);
+        check_all(&needles, &text, &cuttings);
+    }
+}
+
 /// A thousand needles: full tables, and false hits of the sieve.
 #[test]
 fn many_needles() {

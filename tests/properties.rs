@@ -32,12 +32,16 @@ fn scenario(limits: Limits) -> impl Strategy<Value = Scenario> {
 
 /// All that a redactor gives out over a run.
 fn run(scenario: &Scenario, sets: &[Arc<NeedleSet>]) -> Vec<u8> {
-    let (mut redactor, mut out) = (Redactor::new(Arc::clone(&sets[0])).mask_stump(scenario.stump), Vec::new());
+    drive(scenario, sets, &mut Redactor::new(Arc::clone(&sets[0])).mask_stump(scenario.stump))
+}
+
+fn drive(scenario: &Scenario, sets: &[Arc<NeedleSet>], redactor: &mut Redactor) -> Vec<u8> {
+    let mut out = Vec::new();
     for step in scenario.steps.iter().chain([&Step::Finish]) {
         match step {
-            Step::Push(piece) => Engine::push(&mut redactor, piece, &mut out),
-            Step::Swap(set) => Engine::swap(&mut redactor, Arc::clone(&sets[*set]), &mut out),
-            Step::Finish => Engine::finish(&mut redactor, &mut out),
+            Step::Push(piece) => Engine::push(redactor, piece, &mut out),
+            Step::Swap(set) => Engine::swap(redactor, Arc::clone(&sets[*set]), &mut out),
+            Step::Finish => Engine::finish(redactor, &mut out),
         }
     }
     out
@@ -75,6 +79,17 @@ proptest! {
         let swap = |step: &Step| [step.clone(), Step::Swap(0)];
         let swapping = Scenario { steps: scenario.steps.iter().flat_map(swap).collect(), ..scenario.clone() };
         prop_assert!(run(&scenario, &sets) == run(&swapping, &sets));
+    }
+
+    /// The counts are those of the masks that went out, over changes of the set and ends of streams.
+    #[test]
+    fn counts_are_the_masks(scenario in scenario(SWAPS)) {
+        let scenario = Scenario { starred: false, ..scenario };
+        let sets = scenario.compile(Variant::Best);
+        let mut redactor = Redactor::new(Arc::clone(&sets[0])).mask_stump(scenario.stump);
+        let out = drive(&scenario, &sets, &mut redactor);
+        let masks = out.iter().filter(|&&byte| byte == b'<').count();
+        prop_assert_eq!(redactor.counts().values().sum::<u64>(), masks as u64);
     }
 
     /// M26: what was masked once passes unchanged, as no needle holds a byte of a mask here.

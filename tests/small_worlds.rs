@@ -183,7 +183,8 @@ impl Alphabet {
     }
 }
 
-/// Letters of these many bytes: unlike each other; alike but for the last byte, or the first; of one byte repeated.
+/// Letters of these many bytes: unlike each other; alike but for the last byte, or the first; of one byte repeated; beginning
+/// as many secrets and log lines do, which moves a sieve's windows.
 fn alphabets(width: usize, rng: &mut Rng) -> Vec<Alphabet> {
     let (a, b) = (rng.plain(width), rng.plain(width));
     let with = |at: usize, byte: u8| {
@@ -193,10 +194,13 @@ fn alphabets(width: usize, rng: &mut Rng) -> Vec<Alphabet> {
     };
     let (last, first) = (engine::plain(a[width - 1] ^ 0x41), engine::plain(a[0] ^ 0x41));
     let one = |byte| vec![byte; width];
+    let common =
+        |rest: &[u8]| [&b"postgres://eyJhbGciOi"[..(width / 2).min(21)], &rest[(width / 2).min(21)..]].concat();
     vec![
         Alphabet { a: with(width - 1, last), b: a.clone() },
         Alphabet { a: with(0, first), b: a.clone() },
         Alphabet { a: one(b'x'), b: one(b'y') },
+        Alphabet { a: common(&a), b: common(&b) },
         Alphabet { a, b },
     ]
 }
