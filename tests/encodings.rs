@@ -457,6 +457,43 @@ fn parts() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Base64 in lines is covered where a program encodes the value alone, at 76 columns (base64, MIME) and 64 (openssl, PEM).
+#[test]
+fn base64_in_lines() {
+    for secret in [KEY.trim(), SERVICE_ACCOUNT, &"x1Y2".repeat(30)] {
+        let set = needles(secret.as_bytes());
+        let text = BASE64.encode(secret.as_bytes());
+        for columns in [64, 76] {
+            let broken = broken(text.trim_end_matches('='), columns);
+            assert!(left(&set, broken.as_bytes()).len() <= 1, "at {columns} columns");
+        }
+    }
+}
+
+/// A text in lines of this many characters.
+fn broken(text: &str, columns: usize) -> String {
+    text.as_bytes().chunks(columns).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
+}
+
+/// A key in all the ways that its lines get written.
+#[test]
+fn keys_in_lines() {
+    let lines: Vec<&str> = KEY.trim().lines().collect();
+    let set = needles(KEY.as_bytes());
+    for (text, expected) in [
+        (lines.join("\r\n"), String::new()),
+        (lines.join(" "), String::new()),
+        (lines.join("\\n"), String::new()),
+        (lines.join("\\\\n"), String::new()),
+        (lines.join("#012"), String::new()),
+        // Indented, only the ends and the line that is too short to tell are left.
+        (lines.join("\n  "), format!("{}\n  \n  \n  1RTwj=\n  {}", lines[0], lines[4])),
+        (lines[2].to_owned(), String::new()),
+    ] {
+        assert_eq!(left(&set, text.as_bytes()).len(), expected.len());
+    }
+}
+
 /// What is not promised. A line here that fails is good news: move it up.
 #[test]
 fn not_covered() {
@@ -464,9 +501,6 @@ fn not_covered() {
     let utf16: String = secret.chars().flat_map(|c| [c, '\0']).collect();
     let reversed: String = secret.chars().rev().collect();
     let decimal = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(" ");
-    let broken = |text: &str, columns: usize| {
-        text.as_bytes().chunks(columns).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
-    };
     let inside = BASE64.encode(format!("some text before it, and then {secret}").as_bytes());
     for (what, written) in [
         ("upper case", secret.to_uppercase()),
