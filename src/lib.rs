@@ -1,5 +1,83 @@
 //! Keeps secrets out of logs, at the speed of the pipe.
+//!
+//! Give it the secrets, and it gives back any stream of bytes with each of them masked: the values, the usual ways to write them
+//! (base64, hex, percent, JSON, shells and others), and parts that tell, such as the password in a database URL.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use hushlog::{NeedleSet, Redactor, Secret};
+//!
+//! let set = NeedleSet::builder().secret(Secret::new("API_TOKEN", b"sk-live-4f9QzX".to_vec())).build()?;
+//! let mut redactor = Redactor::new(Arc::new(set));
+//!
+//! // However the stream is cut, what may begin a secret waits, and nothing else does.
+//! assert_eq!(redactor.push(b"token: sk-li").to_vec(), b"token: ");
+//! assert_eq!(redactor.push(b"ve-4f9QzX ok").to_vec(), b"[REDACTED:API_TOKEN] ok");
+//! assert_eq!(redactor.finish().to_vec(), b"");
+//! # Ok::<(), hushlog::BuildError>(())
+//! ```
+//!
+//! Around anything that writes, and around anything that reads, with [`RedactWriter`](io::RedactWriter) and
+//! [`RedactReader`](io::RedactReader):
+//!
+//! ```
+//! use std::io::Write;
+//! use std::sync::Arc;
+//! use hushlog::{NeedleSet, Redactor, Secret, io::RedactWriter};
+//!
+//! let set = NeedleSet::builder().secret(Secret::new("DB_URL", b"postgres://app:pa%24s-4f9@db/app".to_vec())).build()?;
+//! let mut log = RedactWriter::new(Vec::new(), Redactor::new(Arc::new(set)));
+//! writeln!(log, "connecting to db as app, password pa$s-4f9")?;
+//! assert_eq!(log.finish()?, b"connecting to db as app, password [REDACTED:DB_URL]\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! From descriptor to descriptor, as the program `hushlog` does, with [`pump`](io::pump):
+//!
+//! ```no_run
+//! use std::os::fd::AsFd;
+//! use std::sync::Arc;
+//! use hushlog::{NeedleSet, Redactor, Secret, io::{PumpOptions, pump}};
+//!
+//! let secret = Secret::new("key", std::fs::read("/run/secrets/key")?);
+//! let mut redactor = Redactor::new(Arc::new(NeedleSet::builder().secret(secret).build()?));
+//! pump(std::io::stdin().as_fd(), std::io::stdout().as_fd(), &mut redactor, &PumpOptions::default())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A *needle* is a byte string that gives a secret away: its value, or one form or part of it. A *region* is a longest run of bytes
+//! that occurrences of needles cover; it is masked as one.
+//!
+//! # What it promises
+//!
+//! 1. **Nothing gets out.** For every input and every way to cut it into pieces, no byte of any occurrence of any needle is given
+//!    out. Overlapping occurrences count, all of them: with `abcd` and `cdef`, all of `abcdef` goes.
+//! 2. **Nothing else changes.** Every byte outside the regions is given out once, unchanged and in order, whatever the bytes are.
+//!    With no secret in it, output equals input. One exception, which [`Redactor::mask_stump`] switches off: a stream that ends inside
+//!    a secret, after 8 bytes of it or more, has that stump masked.
+//! 3. **Cutting changes nothing.** The output depends on the bytes, never on where the pieces begin and end.
+//! 4. **Nothing waits without need.** After each push the hold-back is the longest end of the input that is a proper beginning of
+//!    a needle, and not a byte more.
+//! 5. **Linear and bounded.** Time is linear in the text, whatever the text, which may be hostile; memory is bounded by the needle
+//!    set, never by the input.
+//! 6. **Fails closed.** Only building a set can fail; [`push`](Redactor::push) and [`finish`](Redactor::finish) cannot. On any error
+//!    around them nothing raw is written. A mask is never empty, and never completes a needle with its neighbours.
+//!
+//! The [manual] names the tests that hold each of them.
+//!
+//! # What it does not promise
+//!
+//! - To find secrets that it was not given. There are no patterns, and there is no guessing.
+//! - To find forms that are not [listed](manual#what-is-searched-for): encrypted, compressed or hashed, in other letters or another
+//!   character set, encoded twice (but JSON in JSON is listed), backwards.
+//! - To find a value with something in its middle, such as colour codes, or a line break by the terminal's width.
+//! - To mask values under 4 bytes. They are refused, with a [`Notice`] by name.
+//! - That nothing can be concluded from the output: a mask shows that there was a secret, and which. With an exact hold-back,
+//!   someone who both writes into the stream and watches it live sees how far a guess matches; see [`io::Release`].
+//! - To wipe the copies of a secret that the rest of the program made. It wipes its own.
 
+pub mod io;
+pub mod manual;
 pub mod redact;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};

@@ -1,3 +1,41 @@
-//! The program.
+//! The program: parse, dispatch, error to message and exit code.
 
-fn main() {}
+mod cli;
+
+use std::alloc::System;
+use std::process::ExitCode;
+
+use zeroizing_alloc::ZeroAlloc;
+
+use cli::args::{self, Command, Parsed};
+use cli::exit::Exit;
+use cli::message::{self, Failure};
+use cli::{filter, guide, harden, stdio};
+
+/// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
+fn main() -> ExitCode {
+    harden::process();
+    match run() {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            message::error(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run() -> Result<Exit, Failure> {
+    let args = match args::parse(std::env::args_os())? {
+        Parsed::Show(text) => return stdio::print(text.as_bytes()),
+        Parsed::Args(args) => args,
+    };
+    match args.command {
+        None => filter::run(&args.filter),
+        Some(Command::Filter(filter)) => filter::run(&filter),
+        Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
+        Some(Command::Man) => stdio::print(&guide::man()),
+    }
+}

@@ -18,16 +18,17 @@ use std::ops::RangeInclusive;
 
 use zeroize::Zeroizing;
 
+use super::needle_list::NeedleList;
 use super::node_map::NodeMap;
 
 /// A node of the trie, as a state of the search: the longest suffix of the text that a needle begins with.
-pub(crate) type State = u32;
+pub(super) type State = u32;
 
 /// Nothing matches.
-pub(crate) const ROOT: State = 0;
+pub(super) const ROOT: State = 0;
 
 /// States of at most this depth are *shallow*: marked in the node itself, and left to the sieve.
-pub(crate) const SHALLOW_DEPTH_MAX: usize = 3;
+pub(super) const SHALLOW_DEPTH_MAX: usize = 3;
 
 /// The node begins a chain: its parent is not the node before it.
 const FIRST: u8 = 1 << 0;
@@ -63,7 +64,7 @@ struct Chain {
 }
 
 /// See the module's documentation.
-pub(crate) struct Automaton {
+pub(super) struct Automaton {
     labels: Zeroizing<Vec<u8>>,
     marks: Vec<u8>,
     fails: Vec<State>,
@@ -79,16 +80,15 @@ pub(crate) struct Automaton {
 impl Automaton {
     /// Builds the automaton. `needles` are sorted, without repetitions, not empty, and come to less than 4 GiB.
     /// Linear in their bytes.
-    pub(crate) fn new(needles: &[&[u8]]) -> Automaton {
+    pub(super) fn new(needles: &NeedleList) -> Automaton {
         let mut automaton = Automaton::trie(needles);
         automaton.add_rows(needles);
         automaton.add_failures(needles);
         automaton
     }
 
-    fn trie(needles: &[&[u8]]) -> Automaton {
-        let previous = std::iter::once::<&[u8]>(&[]).chain(needles.iter().copied());
-        let shared: Vec<usize> = previous.zip(needles).map(|(a, b)| shared_len(a, b)).collect();
+    fn trie(needles: &NeedleList) -> Automaton {
+        let shared: Vec<usize> = (0..needles.len()).map(|needle| needles.shared_len(needle)).collect();
         let nodes = 1 + needles.iter().zip(&shared).map(|(needle, shared)| needle.len() - shared).sum::<usize>();
         let mut automaton = Automaton {
             labels: Zeroizing::new(Vec::with_capacity(nodes + PADDING)),
@@ -133,7 +133,7 @@ impl Automaton {
 
     /// Gives the root and its children rows of their own: nearly all steps through ordinary text start there, and would
     /// each ask the hash map otherwise. At most 257 rows of 1 KiB.
-    fn add_rows(&mut self, needles: &[&[u8]]) {
+    fn add_rows(&mut self, needles: &NeedleList) {
         self.rows = (0..=255).map(|byte| self.child(ROOT, byte).unwrap_or(ROOT)).collect();
         self.marks[ROOT as usize] |= WIDE;
         self.fails[ROOT as usize] = 0;
@@ -159,18 +159,18 @@ impl Automaton {
     /// A node's link needs the links of nodes nearer to the root, so the textbook goes level by level; but that jumps from needle
     /// to needle, and took four times as long. Links are rarely deep, so each needle is followed to its end once the first
     /// levels are done; the few that meet a node whose link is not known yet wait, and then go level by level.
-    fn add_failures(&mut self, needles: &[&[u8]]) {
+    fn add_failures(&mut self, needles: &NeedleList) {
         let all: Vec<usize> = (0..needles.len()).collect();
         self.add_levels(needles, all.clone(), 1..=LEVELS);
         let mut follow =
-            |needle: usize| (LEVELS + 1..=needles[needle].len()).all(|depth| self.add_failure(needle, depth));
+            |needle: usize| (LEVELS + 1..=needles.get(needle).len()).all(|depth| self.add_failure(needle, depth));
         let waiting: Vec<usize> = all.into_iter().filter(|&needle| !follow(needle)).collect();
         self.add_levels(needles, waiting, LEVELS + 1..=usize::MAX);
     }
 
-    fn add_levels(&mut self, needles: &[&[u8]], mut growing: Vec<usize>, depths: RangeInclusive<usize>) {
+    fn add_levels(&mut self, needles: &NeedleList, mut growing: Vec<usize>, depths: RangeInclusive<usize>) {
         for depth in depths {
-            growing.retain(|&needle| needles[needle].len() >= depth);
+            growing.retain(|&needle| needles.get(needle).len() >= depth);
             if growing.is_empty() {
                 return;
             }
@@ -228,7 +228,7 @@ impl Automaton {
 
     /// The state after one more byte of text. A leaf is never stepped from: see [`settle`](Automaton::settle).
     #[inline]
-    pub(crate) fn step(&self, mut state: State, byte: u8) -> State {
+    pub(super) fn step(&self, mut state: State, byte: u8) -> State {
         loop {
             if self.marks[state as usize] & WIDE != 0 {
                 return self.rows[self.fails[state as usize] as usize * 256 + byte as usize];
@@ -243,7 +243,7 @@ impl Automaton {
     /// How many bytes of `text` follow the chain from `state` on without an output or a branching taken, in whole words.
     /// The state after them is the number that much higher.
     #[inline]
-    pub(crate) fn run(&self, state: State, text: &[u8]) -> usize {
+    pub(super) fn run(&self, state: State, text: &[u8]) -> usize {
         let next = state as usize + 1;
         let words =
             self.labels[next..].chunks_exact(8).zip(self.marks[next..].chunks_exact(8)).zip(text.chunks_exact(8));
@@ -253,31 +253,31 @@ impl Automaton {
 
     /// Whether a needle ends at this state.
     #[inline]
-    pub(crate) fn has_output(&self, state: State) -> bool {
+    pub(super) fn has_output(&self, state: State) -> bool {
         self.marks[state as usize] & OUTPUT != 0
     }
 
     /// The longest needle that ends at this state, which has one.
     #[inline]
-    pub(crate) fn output(&self, state: State) -> u32 {
+    pub(super) fn output(&self, state: State) -> u32 {
         self.outputs.get(u64::from(state)).expect("a state marked so has an output")
     }
 
     /// The state to go on from: a needle that no longer one continues is no beginning of a needle any more.
     #[inline]
-    pub(crate) fn settle(&self, state: State) -> State {
+    pub(super) fn settle(&self, state: State) -> State {
         if self.marks[state as usize] & LEAF != 0 { self.fail(state) } else { state }
     }
 
     /// The state's depth, if it is at most [`SHALLOW_DEPTH_MAX`].
     #[inline]
-    pub(crate) fn shallow_depth(&self, state: State) -> Option<usize> {
+    pub(super) fn shallow_depth(&self, state: State) -> Option<usize> {
         let mark = self.marks[state as usize];
         (mark & SHALLOW != 0).then_some((mark >> DEPTH_SHIFT) as usize)
     }
 
     /// What has been matched at this state: how many bytes of which needle.
-    pub(crate) fn matched(&self, state: State) -> (usize, usize) {
+    pub(super) fn matched(&self, state: State) -> (usize, usize) {
         let needle = self.chains.partition_point(|chain| chain.first <= state);
         match needle.checked_sub(1) {
             Some(needle) => {
@@ -291,10 +291,6 @@ impl Automaton {
 
 fn branch_key(parent: State, byte: u8) -> u64 {
     u64::from(parent) << 8 | u64::from(byte)
-}
-
-fn shared_len(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 #[inline]

@@ -1,0 +1,137 @@
+//! What the program tells about itself: the long help, the manual page, the completions.
+
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::args::Arguments;
+use super::wellknown;
+
+/// The first paragraphs of the long help.
+pub(crate) const ABOUT: &str = "Keep secrets out of logs: a filter from standard input to standard output.
+
+hushlog knows the secrets that the machine has been given (in the environment, in files) and copies its input with each \
+of them masked: the values themselves, their usual encodings (base64, hex, percent, JSON and shell escapes), and telling \
+parts, such as the password in a database URL or the lines of a key. All other bytes stay exactly as they are.";
+
+/// The end of the short help.
+pub(crate) const MORE: &str = "hushlog --help tells more, with examples; hushlog man prints the manual page";
+
+/// A section that the long help and the manual page share. A line that is indented is an item of a list if it begins with a
+/// digit, and is shown as it is if not; any other line is a paragraph.
+struct Section {
+    title: &'static str,
+    text: &'static str,
+}
+
+const SECTIONS: &[Section] = &[
+    Section {
+        title: "Examples",
+        text: "  app 2>&1 | hushlog | shipper
+      mask what the well-known variables (*_TOKEN, *_PASSWORD ...) hold
+  app 2>&1 | hushlog --env 'PROD_*' --env DB_URL >> app.log
+      mask what these variables hold
+  app 2>&1 | hushlog --dotenv .env --secret-file /run/secrets
+      mask what files hold
+  hushlog --secret-file key.pem --mask-char '*' < build.log
+      keep the columns as they were
+  hushlog --report counts.json < old.log > clean.log
+      count what was found, by name",
+    },
+    Section {
+        title: "Promises",
+        text: "  1. No byte of a secret, of a listed form or of a telling part of it gets out, however the input is cut.
+  2. Nothing else changes, whatever the bytes are; only an input that ends inside a secret has that stump masked.
+  3. The output depends on the bytes alone, never on where the reads fell.
+  4. Only what may be the beginning of a secret waits; a prompt appears at once.
+  5. Time is linear in the input, and memory does not grow with it.
+  6. On an error nothing raw is written, and the exit status tells.
+What is not promised: secrets that hushlog was not given, forms that are not listed (encrypted, compressed, encoded twice, \
+in other letters), a value broken by something in its middle, and what was written before hushlog saw it.",
+    },
+    Section {
+        title: "Exit status",
+        text: "  0  all input was read, and all output written
+  2  wrong usage, or a source of secrets is missing, unreadable or empty; nothing was read
+  3  input or output failed; what was written is a prefix of the right output
+If the reader of the output goes away, hushlog ends quietly by SIGPIPE (141 in shells), as cat does.",
+    },
+];
+
+/// The end of the long help.
+pub(crate) fn after_help() -> String {
+    let section = |section: &Section| format!("{}:\n{}\n", section.title, section.text);
+    let sections: Vec<String> = SECTIONS.iter().map(section).collect();
+    format!("{}\n{}", sections.join("\n"), default_source())
+}
+
+fn default_source() -> String {
+    format!("Well-known names:\n  {}", wellknown::GLOBS.join(" "))
+}
+
+/// The completions for a shell.
+pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "hushlog", &mut script);
+    script
+}
+
+/// The manual page.
+pub(crate) fn man() -> Vec<u8> {
+    let program = Arguments::command().after_long_help("");
+    let mut head = Roff::new();
+    head.control("SH", ["SYNOPSIS"]).text([bold("hushlog"), roman(" [filter] [OPTION]...")]);
+    for command in subcommands(&program) {
+        head.control("br", []).text([bold(format!("hushlog {}", command.get_name())), roman(positionals(command))]);
+    }
+    let man = Man::new(program.clone());
+    let mut page = Vec::new();
+    let rendered = man
+        .render_title(&mut page)
+        .and_then(|()| man.render_name_section(&mut page))
+        .and_then(|()| head.to_writer(&mut page))
+        .and_then(|()| man.render_description_section(&mut page))
+        .and_then(|()| man.render_options_section(&mut page))
+        .and_then(|()| sections(&program).to_writer(&mut page));
+    rendered.expect("writing to memory does not fail");
+    page
+}
+
+/// The subcommands beside the filter, which is the program itself.
+fn subcommands(program: &Command) -> impl Iterator<Item = &Command> {
+    program.get_subcommands().filter(|command| command.get_name() != "filter")
+}
+
+fn positionals(command: &Command) -> String {
+    command.get_positionals().map(|argument| format!(" {argument}")).collect()
+}
+
+fn sections(program: &Command) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SUBCOMMANDS"]);
+    for command in program.get_subcommands() {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        roff.control("TP", []).text([bold(command.get_name())]).text([roman(about)]);
+    }
+    for section in SECTIONS {
+        roff.control("SH", [section.title.to_uppercase().as_str()]);
+        section.text.lines().for_each(|line| show(&mut roff, line));
+    }
+    roff.control("SH", ["WELL-KNOWN NAMES"]).text([roman(wellknown::GLOBS.join(" "))]);
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([roman("https://docs.rs/hushlog has the manual: design, threat model, encodings, tuning")]);
+    roff
+}
+
+/// One line of a [`Section`].
+fn show(roff: &mut Roff, line: &str) {
+    match line.strip_prefix("  ") {
+        Some(item) if item.starts_with(|c: char| c.is_ascii_digit()) => {
+            let (number, text) = item.split_once(' ').unwrap_or((item, ""));
+            roff.control("IP", [number, "4"]).text([roman(text.trim_start())])
+        }
+        Some(shown) => roff.control("nf", []).text([roman(shown)]).control("fi", []),
+        None => roff.control("PP", []).text([roman(line)]),
+    };
+}

@@ -1,0 +1,98 @@
+//! How messages read: `hushlog: error: lower case, no full stop`, then `hushlog: hint: what to do`.
+//!
+//! Names of secrets may stand in a message; values, input, and words of the command line never do, because any of these may
+//! be a secret. One message for all names of a kind, however many they are.
+
+use std::io::Write;
+
+use super::exit::Exit;
+
+/// Why the program cannot go on, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// How the program ends.
+    pub(crate) exit: Exit,
+    text: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Wrong usage, or a source that cannot be used; before any input was read.
+    pub(crate) fn config(text: impl Into<String>) -> Failure {
+        Failure { exit: Exit::Config, text: text.into(), hint: None }
+    }
+
+    /// Input or output failed.
+    pub(crate) fn io(text: impl Into<String>) -> Failure {
+        Failure { exit: Exit::Io, text: text.into(), hint: None }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Says why the program ends.
+pub(crate) fn error(failure: &Failure) {
+    say("error", &failure.text);
+    if let Some(hint) = &failure.hint {
+        say("hint", hint);
+    }
+}
+
+/// Says what may not be as it was meant.
+pub(crate) fn warning(text: &str) {
+    say("warning", text);
+}
+
+/// Says what was decided without being asked.
+pub(crate) fn note(text: &str) {
+    say("note", text);
+}
+
+/// Says how it went, when all is done.
+pub(crate) fn summary(text: &str) {
+    write(&format!("hushlog: {text}\n"));
+}
+
+fn say(kind: &str, text: &str) {
+    write(&format!("hushlog: {kind}: {text}\n"));
+}
+
+/// One write for the whole line. A standard error that is full or gone must not stop the filter, and `eprintln!` would
+/// panic there.
+fn write(line: &str) {
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// The reason of an I/O error, in the words of the system, without its number.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A name as it may be shown: what is not UTF-8 or would drive a terminal is replaced.
+pub(crate) fn printable(name: &[u8]) -> String {
+    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    String::from_utf8_lossy(name).chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_lower_case_and_without_numbers() {
+        assert_eq!(reason(&std::io::Error::from_raw_os_error(libc::ENOENT)), "no such file or directory");
+        assert_eq!(reason(&std::io::Error::from_raw_os_error(libc::ENOSPC)), "no space left on device");
+    }
+
+    #[test]
+    fn names_cannot_drive_a_terminal() {
+        assert_eq!(printable(b"a\x1b[2Jb\nc\xff"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
+    }
+}

@@ -1,0 +1,142 @@
+//! What was masked: counts by name and form, as a JSON file and as one line. Never a value, nor anything of the input.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use hushlog::io::PumpSummary;
+use hushlog::{NeedleSet, NoticeKind, Redactor};
+use rustix::fs::{Access, access};
+use serde_json::{Value, json};
+
+use super::message::{Failure, reason};
+
+/// The version of the report's format.
+const VERSION: u32 = 1;
+
+/// What was read, written and masked.
+pub(crate) struct Tally {
+    /// Known if the input was read to its end and all output written.
+    pumped: Option<PumpSummary>,
+    secrets: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    notices: Vec<(String, &'static str)>,
+}
+
+impl Tally {
+    /// The counts of a redactor of this set, which was made of secrets with these names.
+    pub(crate) fn new(
+        names: &BTreeSet<String>,
+        set: &NeedleSet,
+        redactor: &Redactor,
+        pumped: Option<&PumpSummary>,
+    ) -> Tally {
+        let mut secrets: BTreeMap<String, BTreeMap<&'static str, u64>> =
+            names.iter().map(|name| (name.clone(), BTreeMap::new())).collect();
+        for ((name, form), count) in redactor.counts() {
+            *secrets.entry(name).or_default().entry(form.name()).or_default() += count;
+        }
+        let notices = set.notices().iter().map(|notice| (notice.name.clone(), kind(notice.kind))).collect();
+        Tally { pumped: pumped.copied(), secrets, notices }
+    }
+
+    /// In one line, for a person.
+    pub(crate) fn line(&self) -> String {
+        let counts = self.secrets.iter().map(|(name, forms)| (forms.values().sum::<u64>(), name));
+        let mut found: Vec<(u64, &String)> = counts.filter(|(count, _)| *count > 0).collect();
+        found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        let places: u64 = found.iter().map(|(count, _)| count).sum();
+        let names: Vec<String> = found.iter().map(|(count, name)| format!("{name} {count}")).collect();
+        let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+        let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
+        let bytes = self.pumped.map_or_else(String::new, |pumped| {
+            format!("; {} bytes in, {} bytes out", pumped.bytes_in, pumped.bytes_out)
+        });
+        format!("masked {places}{names}{bytes}")
+    }
+
+    fn json(&self) -> Value {
+        let secret = |(name, forms): (&String, &BTreeMap<&str, u64>)| json!({ "name": name, "masked": forms.values().sum::<u64>(), "forms": forms });
+        let notice = |(name, kind): &(String, &str)| json!({ "name": name, "kind": kind });
+        json!({
+            "version": VERSION,
+            "complete": self.pumped.is_some(),
+            "bytes_in": self.pumped.map(|pumped| pumped.bytes_in),
+            "bytes_out": self.pumped.map(|pumped| pumped.bytes_out),
+            "secrets": self.secrets.iter().map(secret).collect::<Vec<_>>(),
+            "notices": self.notices.iter().map(notice).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// How reports name what was noticed about a value.
+fn kind(kind: NoticeKind) -> &'static str {
+    match kind {
+        NoticeKind::Blank => "blank",
+        NoticeKind::TooShort => "too-short",
+        NoticeKind::Short => "short",
+        NoticeKind::OrdinaryWord => "ordinary-word",
+        NoticeKind::MaskReplaced => "mask-replaced",
+        _ => "other",
+    }
+}
+
+/// Where the report goes to: known to be writable before any input is read, and untouched until the end.
+pub(crate) struct Target {
+    path: PathBuf,
+    /// A file is replaced by rename, so that nobody sees half a report; a pipe or device is written to.
+    replace: bool,
+}
+
+impl Target {
+    /// Fails, before any input is read, if a report could not be written there.
+    pub(crate) fn new(path: &Path) -> Result<Target, Failure> {
+        let fail = |error: io::Error| {
+            Failure::config(format!("cannot write the file of --report: {}", reason(&error))).hint("no input was read")
+        };
+        // Through a link: the file it points to is the one to replace.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let replace = fs::metadata(&path).is_ok_and(|found| found.is_dir() || found.is_file()) || !path.exists();
+        let (checked, rights) =
+            if replace { (directory(&path), Access::WRITE_OK | Access::EXEC_OK) } else { (&*path, Access::WRITE_OK) };
+        access(checked, rights).map_err(|error| fail(error.into()))?;
+        if path.is_dir() || path.file_name().is_none() {
+            return Err(fail(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Target { path, replace })
+    }
+
+    /// Writes the report.
+    pub(crate) fn write(&self, tally: &Tally) -> Result<(), Failure> {
+        let mut text = serde_json::to_vec_pretty(&tally.json()).expect("counts and names are valid JSON");
+        text.push(b'\n');
+        let written = if self.replace { self.replace(&text) } else { self.append(&text) };
+        written.map_err(|error| Failure::io(format!("cannot write the report: {}", reason(&error))))
+    }
+
+    fn append(&self, text: &[u8]) -> io::Result<()> {
+        OpenOptions::new().append(true).open(&self.path)?.write_all(text)
+    }
+
+    fn replace(&self, text: &[u8]) -> io::Result<()> {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(format!(".{}", std::process::id()));
+        let temporary = directory(&self.path).join(name);
+        let written = create(&temporary, text).and_then(|()| fs::rename(&temporary, &self.path));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+}
+
+fn create(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

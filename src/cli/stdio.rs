@@ -1,0 +1,70 @@
+//! The standard streams: were they open, and writing to them without std's buffer.
+//!
+//! Rust's runtime opens `/dev/null` in place of a standard descriptor that is closed, so that `hushlog >&-` would lose all
+//! output and report success. Telling the two apart afterwards does not work: Python, Node and `daemon(3)` hand on
+//! `/dev/null` opened in the very same mode, and mean it. So the descriptors are looked at before the runtime starts.
+
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use super::exit::{self, Exit};
+use super::message::{self, Failure};
+
+/// Whether standard input and standard output were closed when the program started.
+static CLOSED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
+
+/// The C runtime calls the functions of this section before `main`.
+#[used]
+// SAFETY: the section holds pointers to C functions, which is what this static is.
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = note_closed;
+
+/// Runs before Rust's runtime: system calls and atomics only.
+extern "C" fn note_closed() {
+    for (fd, closed) in (0..).zip(&CLOSED) {
+        // SAFETY: F_GETFD takes no pointer, and fails on a descriptor that is not open.
+        closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1, Relaxed);
+    }
+}
+
+/// Fails if standard input or output was closed by whoever started the program.
+pub(crate) fn check() -> Result<(), Failure> {
+    for (closed, stream) in CLOSED.iter().zip(["input", "output"]) {
+        if closed.load(Relaxed) {
+            return Err(Failure::io(format!("standard {stream} is closed"))
+                .hint("open it, if only on /dev/null: a closed one loses data without an error"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a text of our own to standard output, all of it or an error.
+pub(crate) fn print(text: &[u8]) -> Result<Exit, Failure> {
+    if CLOSED[1].load(Relaxed) {
+        return Err(Failure::io("standard output is closed"));
+    }
+    match write_all(io::stdout().as_fd(), text) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::by_broken_pipe(),
+        Err(error) => Err(Failure::io(format!("cannot write to standard output: {}", message::reason(&error)))),
+    }
+}
+
+/// Whether somebody may be watching standard error.
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// std's own writer takes a write to a bad descriptor for a success.
+fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

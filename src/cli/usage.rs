@@ -1,0 +1,142 @@
+//! Errors of the command line, told without a word of it: what was typed by mistake may be a secret.
+//!
+//! Of clap's own error only the kind is used, and names that are found among the program's own.
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::message::Failure;
+
+const HELP: &str = "hushlog --help shows the options; secrets are never given on the command line";
+
+/// What was wrong with the command line.
+pub(crate) fn failure(error: &clap::Error, program: &Command) -> Failure {
+    let name = |kind| first(error, kind).and_then(|text| own(program, text));
+    let option = || name(ContextKind::InvalidArg).unwrap_or_else(|| "an option".to_owned());
+    match error.kind() {
+        ErrorKind::InvalidValue if first(error, ContextKind::InvalidValue).is_none_or(str::is_empty) => {
+            Failure::config(format!("{} needs a value", option())).hint(HELP)
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let text = format!("the value of {} is not valid", option());
+            Failure::config(text).hint(values(error).unwrap_or_else(|| rule(&option()).to_owned()))
+        }
+        ErrorKind::InvalidUtf8 => Failure::config("a value on the command line is not UTF-8").hint(HELP),
+        ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
+            Failure::config(format!("{} takes no value", option())).hint(HELP)
+        }
+        ErrorKind::ArgumentConflict => match (name(ContextKind::InvalidArg), name(ContextKind::PriorArg)) {
+            (Some(one), Some(other)) if one == other => {
+                Failure::config(format!("{one} is given more than once")).hint("give it once")
+            }
+            (Some(one), Some(other)) => {
+                Failure::config(format!("{one} and {other} do not go together")).hint("give one of them")
+            }
+            _ => Failure::config("an option stands before the subcommand").hint("put it after the subcommand"),
+        },
+        ErrorKind::MissingRequiredArgument => Failure::config("an argument is missing").hint(HELP),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+            let suggestion = name(ContextKind::SuggestedArg).map(|own| format!("did you mean {own}?"));
+            Failure::config("unknown argument or subcommand").hint(suggestion.unwrap_or_else(|| HELP.to_owned()))
+        }
+        _ => Failure::config("the command line is not understood").hint(HELP),
+    }
+}
+
+/// The first text that clap has to tell of this kind.
+fn first(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        ContextValue::Strings(texts) => texts.first().map(String::as_str),
+        _ => None,
+    }
+}
+
+/// The option or argument of ours that clap's text names, if it does.
+fn own(program: &Command, text: &str) -> Option<String> {
+    let word = text.split([' ', '=']).next()?;
+    let commands = || std::iter::once(program).chain(program.get_subcommands());
+    let arguments = commands().flat_map(|command| command.get_arguments());
+    let mut names = arguments.map(|argument| match (argument.get_long(), argument.get_value_names()) {
+        (Some(long), _) => format!("--{long}"),
+        (None, Some([name, ..])) => format!("<{name}>"),
+        _ => String::new(),
+    });
+    names.find(|name| !name.is_empty() && name == word)
+}
+
+/// The values that would have been valid, where there is a list of them.
+fn values(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::ValidValue)? {
+        ContextValue::Strings(values) if !values.is_empty() => Some(format!("one of {}", values.join(", "))),
+        _ => None,
+    }
+}
+
+/// What a valid value is, where there is no list.
+fn rule(option: &str) -> &'static str {
+    match option {
+        "--min-length" => "a number of bytes, 4 or more",
+        "--mask-char" => "one printable ASCII character",
+        _ => HELP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{Arguments, parse};
+    use super::*;
+    use clap::CommandFactory;
+
+    /// L03: whatever the mistake, no word of the command line comes back.
+    #[test]
+    fn no_word_of_the_command_line_is_repeated() {
+        let canary = "hunter2canary";
+        let mistakes: &[&[&str]] = &[
+            &["{}"],
+            &["--{}"],
+            &["--{}=x"],
+            &["--x={}"],
+            &["-x{}"],
+            &["filter", "{}"],
+            &["filter", "--{}"],
+            &["help", "{}"],
+            &["man", "{}"],
+            &["man", "--{}"],
+            &["completions", "{}"],
+            &["completions", "bash", "{}"],
+            &["completions"],
+            &["--release", "{}"],
+            &["--release={}"],
+            &["--min-length", "{}"],
+            &["--min-length", "3"],
+            &["--mask-char", "{}"],
+            &["--quiet={}"],
+            &["--mask", "{}", "--mask-char", "x"],
+            &["--mask", "{}", "--mask", "{}"],
+            &["--report", "{}", "man"],
+            &["--dotenvv", "{}"],
+            &["--allow-empty", "{}"],
+            &["--env"],
+        ];
+        for mistake in mistakes {
+            let words = std::iter::once("hushlog".into()).chain(mistake.iter().map(|w| w.replace("{}", canary).into()));
+            let Err(failure) = parse(words) else { panic!("accepted: {mistake:?}") };
+            assert!(!format!("{failure:?}").contains(canary), "repeated: {mistake:?}");
+            assert_eq!(failure.exit, super::super::exit::Exit::Config);
+        }
+    }
+
+    #[test]
+    fn own_names_are_told_and_others_are_not() {
+        let program = Arguments::command();
+        assert_eq!(own(&program, "--min-length <N>").as_deref(), Some("--min-length"));
+        assert_eq!(own(&program, "--min-lengths"), None);
+        assert_eq!(own(&program, ""), None);
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading from and writing to a descriptor whatever it is: blocking or not, interrupted, short, full, closed.
+//!
+//! std's own standard streams will not do: they report success on a closed descriptor, and give up in the middle of a
+//! write to a non-blocking one. The descriptor's flags stay as they are, since other processes share them.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::given::{Given, GivenBuf};
+
+/// Slices from this length on go out from where they lie, in bytes; shorter ones are gathered first.
+///
+/// Writing to a pipe, text of 60 to 1,000 bytes between masks of 20, in GB/s of processor time: gathered in 32 to 64 KiB and written
+/// 4.1 to 4.9, handed over as lists of 64 to 1,024 slices 0.7 to 4.2, lists of 16 slices 1.0 to 1.2 up to 200 bytes. From
+/// 4,000 bytes on both are equal; above that the copy is the larger part of the cost, and a call of its own costs as much as copying 4 KiB
+/// in the cache.
+const DIRECT_LEN_MIN: usize = 16 << 10;
+/// How much is gathered for one write, in bytes.
+const GATHERED_LEN_MAX: usize = 64 << 10;
+
+/// Reads what is there, or waits for it. 0 is the end of the input.
+pub(super) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match rustix::io::read(fd, &mut *buffer) {
+            Err(error) => recover(error, fd, PollFlags::IN)?,
+            done => return done,
+        }
+    }
+}
+
+/// Writes all slices.
+pub(super) fn write_all(fd: BorrowedFd<'_>, mut slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while let Some(first) = slices.first() {
+        let written = match slices.len() {
+            1 => rustix::io::write(fd, first),
+            _ => rustix::io::writev(fd, slices),
+        };
+        match written {
+            // Nothing documented does this; to go on would be to spin.
+            Ok(0) => return Err(Errno::IO),
+            Ok(len) => IoSlice::advance_slices(&mut slices, len),
+            Err(error) => recover(error, fd, PollFlags::OUT)?,
+        }
+    }
+    Ok(())
+}
+
+/// Returns when the call that failed with this error should be made again, and fails when it should not.
+pub(super) fn recover(error: Errno, fd: BorrowedFd<'_>, until: PollFlags) -> Result<(), Errno> {
+    match error {
+        Errno::INTR => Ok(()),
+        Errno::AGAIN => match poll(&mut [PollFd::from_borrowed_fd(fd, until)], None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        },
+        error => Err(error),
+    }
+}
+
+/// Where given bytes go out: a descriptor, and what is gathered for the next write to it.
+pub(super) struct Outlet<'fd> {
+    fd: BorrowedFd<'fd>,
+    gathered: GivenBuf,
+    bytes_out: u64,
+}
+
+impl<'fd> Outlet<'fd> {
+    pub(super) fn new(fd: BorrowedFd<'fd>) -> Outlet<'fd> {
+        Outlet { fd, gathered: GivenBuf::new(GATHERED_LEN_MAX), bytes_out: 0 }
+    }
+
+    /// Takes a slice. It has gone out when [`flush`](Outlet::flush) returns, if not before.
+    pub(super) fn give(&mut self, given: Given<'_>) -> Result<(), Errno> {
+        if given.bytes().len() < DIRECT_LEN_MIN {
+            if self.gathered.append(given) {
+                return Ok(());
+            }
+            self.flush()?;
+            if self.gathered.append(given) {
+                return Ok(());
+            }
+        }
+        let gathered = self.gathered.content().bytes();
+        write_all(self.fd, &mut [IoSlice::new(gathered), IoSlice::new(given.bytes())])?;
+        self.bytes_out += (gathered.len() + given.bytes().len()) as u64;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Errno> {
+        let gathered = self.gathered.content().bytes();
+        write_all(self.fd, &mut [IoSlice::new(gathered)])?;
+        self.bytes_out += gathered.len() as u64;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    /// Notes that so many bytes went out some other way.
+    pub(super) fn note(&mut self, len: usize) {
+        self.bytes_out += len as u64;
+    }
+
+    /// How many bytes have gone out.
+    pub(super) fn bytes_out(&self) -> u64 {
+        self.bytes_out
+    }
+}
+
+impl AsFd for Outlet<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd
+    }
+}

@@ -1,0 +1,24 @@
+//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], and the pump from descriptor to descriptor.
+//!
+//! Whatever the other side does (short writes, signals, a full disk, a reader that went away), nothing goes out but what a
+//! redactor gave out, in order, and each byte once. After an error, what went out is a beginning of the right output.
+
+mod given;
+mod line;
+mod read;
+mod write;
+
+#[cfg(target_os = "linux")]
+mod fd;
+#[cfg(target_os = "linux")]
+mod gift;
+#[cfg(target_os = "linux")]
+mod pump;
+#[cfg(target_os = "linux")]
+mod source;
+
+pub use line::{LINE_HELD_BYTES_MAX, Release};
+#[cfg(target_os = "linux")]
+pub use pump::{PumpError, PumpOptions, PumpSummary, pump};
+pub use read::RedactReader;
+pub use write::RedactWriter;

@@ -1,0 +1,124 @@
+//! A redacting [`Read`].
+
+use core::fmt;
+use std::convert::Infallible;
+use std::io::{self, Read};
+
+use zeroize::Zeroizing;
+
+use super::given::{Given, GivenBuf};
+use super::line::{Gate, Release};
+use crate::redact::redactor::Redactor;
+
+/// The most that is read at once from the reader behind, in bytes.
+const INPUT_LEN: usize = 64 << 10;
+/// The least that is asked of it, in bytes, however small the caller's buffer is.
+const INPUT_LEN_MIN: usize = 8 << 10;
+
+/// Reads from `R`, and gives out what it reads redacted.
+///
+/// A call reads until there is something to give out or the stream has ended. It asks `R` once more only when all it got may still
+/// begin a secret. The end of `R` is the end of the stream: afterwards nothing is read any more, even if `R` had more.
+///
+/// ```
+/// use std::io::Read;
+/// use std::sync::Arc;
+/// use hushlog::{Mask, NeedleSet, Redactor, Secret, io::RedactReader};
+///
+/// let secrets = vec![Secret::new("TOKEN", b"hunter2-prod-key".to_vec())];
+/// let set = Arc::new(NeedleSet::exactly(secrets, Mask::default())?);
+/// let mut log = String::new();
+/// RedactReader::new(&b"token=hunter2-prod-key ok"[..], Redactor::new(set)).read_to_string(&mut log)?;
+/// assert_eq!(log, "token=[REDACTED:TOKEN] ok");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of `R`, as they come ([`Interrupted`](io::ErrorKind::Interrupted) too). Nothing is lost by them, and the next call goes on.
+///
+/// Memory: 64 KiB for the input, and as much as the output of one piece of it is longer than the caller's buffer; both are wiped
+/// on drop. The raw input never gets into the caller's buffer.
+pub struct RedactReader<R> {
+    inner: R,
+    redactor: Redactor,
+    gate: Gate,
+    input: Zeroizing<Vec<u8>>,
+    /// What had no room in the caller's buffer.
+    ready: GivenBuf,
+    ended: bool,
+}
+
+impl<R: Read> RedactReader<R> {
+    /// A reader at the beginning of a stream, with [`Release::Exact`].
+    pub fn new(inner: R, redactor: Redactor) -> RedactReader<R> {
+        RedactReader::with_release(inner, redactor, Release::Exact)
+    }
+
+    /// A reader at the beginning of a stream.
+    pub fn with_release(inner: R, redactor: Redactor, release: Release) -> RedactReader<R> {
+        let (input, ready) = (Zeroizing::new(vec![0; INPUT_LEN]), GivenBuf::new(INPUT_LEN));
+        RedactReader { inner, redactor, gate: Gate::new(release), input, ready, ended: false }
+    }
+
+    /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.
+    pub fn get_ref(&self) -> &R {
+        &self.inner
+    }
+
+    /// Reads once, and says how much of the output went into `buffer`.
+    fn read_piece(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(&mut self.input[..buffer.len().clamp(INPUT_LEN_MIN, INPUT_LEN)])?;
+        self.ended = len == 0;
+        let mut into = Into { buffer, len: 0, rest: &mut self.ready };
+        let redacted = if self.ended { self.redactor.finish() } else { self.redactor.push(&self.input[..len]) };
+        for given in Given::all(redacted) {
+            let Ok(()) = self.gate.pass(given, &mut |given| into.take(given));
+        }
+        if self.ended {
+            let Ok(()) = self.gate.end(&mut |given| into.take(given));
+        }
+        Ok(into.len)
+    }
+}
+
+impl<R: Read> Read for RedactReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.ready.is_empty() {
+            let len = self.ready.content().bytes().read(buffer)?;
+            self.ready.consume(len);
+            return Ok(len);
+        }
+        while !buffer.is_empty() && !self.ended {
+            let len = self.read_piece(buffer)?;
+            if len > 0 {
+                return Ok(len);
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl<R> fmt::Debug for RedactReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedactReader").finish_non_exhaustive()
+    }
+}
+
+/// The caller's buffer, how much of it is filled, and what takes the rest.
+struct Into<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+    rest: &'a mut GivenBuf,
+}
+
+impl Into<'_> {
+    fn take(&mut self, given: Given<'_>) -> Result<(), Infallible> {
+        let room = &mut self.buffer[self.len..];
+        let (now, later) = given.split_at(given.bytes().len().min(room.len()));
+        room[..now.bytes().len()].copy_from_slice(now.bytes());
+        self.len += now.bytes().len();
+        self.rest.append_growing(later);
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! Where the pump reads from, and into what.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::{FileType, fadvise, fstat};
+use rustix::io::Errno;
+use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
+use zeroize::Zeroizing;
+
+use super::fd;
+use super::gift::GiftBuf;
+
+/// How much is read at once into the buffer that is used again and again, in bytes.
+const BUFFER_LEN: usize = 128 << 10;
+/// What a busy stream's pipes are enlarged to, in bytes; the first size that is allowed is taken.
+const PIPE_LENS: [usize; 4] = [1 << 20, 512 << 10, 256 << 10, 128 << 10];
+/// What a pipe holds if nobody changed it, in bytes.
+const PIPE_LEN_DEFAULT: usize = 64 << 10;
+
+/// The input, and the memory it is read into: at first, and whenever little comes at once, a buffer that is used again and again; in
+/// a busy stream to a pipe, pages that can be handed on.
+pub(super) struct Source<'fd> {
+    input: BorrowedFd<'fd>,
+    output: BorrowedFd<'fd>,
+    /// A read of so many bytes shows that the writer is ahead of us.
+    busy_len: usize,
+    was_busy: bool,
+    buffer: Zeroizing<Vec<u8>>,
+    gifts: Gifts,
+    /// Whether pieces go into `gifts` at present.
+    in_gifts: bool,
+}
+
+/// The pages to hand on, once they are needed.
+enum Gifts {
+    Untried,
+    Buf(GiftBuf),
+    Useless,
+}
+
+impl<'fd> Source<'fd> {
+    /// `output` is where the bytes go, and decides how they are best read.
+    pub(super) fn new(input: BorrowedFd<'fd>, output: BorrowedFd<'fd>) -> Source<'fd> {
+        // A hint, which only regular files take.
+        let _ = fadvise(input, 0, None, rustix::fs::Advice::Sequential);
+        let to_pipe = fstat(output).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
+        Source {
+            input,
+            output,
+            busy_len: fcntl_getpipe_size(input).unwrap_or(PIPE_LEN_DEFAULT).min(PIPE_LEN_DEFAULT) / 2,
+            was_busy: false,
+            buffer: Zeroizing::new(vec![0; BUFFER_LEN]),
+            gifts: if to_pipe { Gifts::Untried } else { Gifts::Useless },
+            in_gifts: false,
+        }
+    }
+
+    /// Reads a piece, and says how long it is; 0 is the end of the input.
+    pub(super) fn read(&mut self) -> Result<usize, Errno> {
+        let input = self.input;
+        match &mut self.gifts {
+            Gifts::Buf(gifts) if self.in_gifts => gifts.fill(|room| fd::read(input, room)),
+            _ => fd::read(input, &mut self.buffer),
+        }
+    }
+
+    /// The piece of this length that was read last.
+    pub(super) fn piece(&self, len: usize) -> &[u8] {
+        match self.gifts() {
+            Some(gifts) => gifts.piece(len),
+            None => &self.buffer[..len],
+        }
+    }
+
+    /// What can hand slices of the piece on.
+    pub(super) fn gifts(&self) -> Option<&GiftBuf> {
+        match &self.gifts {
+            Gifts::Buf(gifts) if self.in_gifts => Some(gifts),
+            _ => None,
+        }
+    }
+
+    /// Ends the use of the piece of this length, and makes ready for more like it.
+    pub(super) fn retire(&mut self, len: usize) {
+        if let Gifts::Buf(gifts) = &mut self.gifts {
+            gifts.retire();
+        }
+        let busy = len >= self.busy_len;
+        if busy && !self.was_busy {
+            self.was_busy = true;
+            enlarge(self.input);
+            enlarge(self.output);
+        }
+        self.in_gifts = busy && self.gifts_are_ready();
+    }
+
+    fn gifts_are_ready(&mut self) -> bool {
+        if matches!(self.gifts, Gifts::Untried) {
+            self.gifts = GiftBuf::new().map_or(Gifts::Useless, Gifts::Buf);
+        }
+        let Gifts::Buf(gifts) = &mut self.gifts else { return false };
+        let ready = gifts.make_room().is_ok();
+        if !ready {
+            self.gifts = Gifts::Useless;
+        }
+        ready
+    }
+}
+
+/// Enlarges a pipe as far as that is allowed; anything else is left as it is.
+///
+/// Only busy streams ask for it: what all pipes of a user may hold is limited (64 MiB, by default), and who goes beyond
+/// gets new ones of 8 KiB only.
+fn enlarge(fd: BorrowedFd<'_>) {
+    let Ok(len) = fcntl_getpipe_size(fd) else { return };
+    let larger = |wanted: &&usize| **wanted > len;
+    let _ = PIPE_LENS.iter().filter(larger).any(|&wanted| fcntl_setpipe_size(fd, wanted).is_ok());
+}

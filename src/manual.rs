@@ -1,0 +1,84 @@
+//! The manual: design, threat model, what is searched for, tuning, what is out of scope. There is no code in this module.
+//!
+//! # Design
+//!
+//! Secrets become *needles*: the value, every way in which it is usually written, and every part that tells. All needles are compiled into
+//! one [`NeedleSet`](crate::NeedleSet), which is immutable and shared by any number of streams. A [`Redactor`](crate::Redactor)
+//! is one stream's state: it takes bytes in and gives bytes out, cannot fail, and is the only maker of
+//! [`Redacted`](crate::Redacted), the type that the sinks of this crate take.
+//!
+//! Inside stand an automaton, which is the truth, and a *sieve* in front of it, which skips text in which provably no needle begins. All of
+//! it equals the few lines of [`naive`](crate::redact::naive), the definition of correct.
+//!
+//! What is held back after a push is the automaton's depth: the longest end of the text that may begin a needle. It is
+//! given out as soon as it cannot any more, and never because of a timer.
+//!
+//! Which tests hold the [promises](crate#what-it-promises):
+//!
+//! | promise | tests |
+//! | --- | --- |
+//! | 1 to 4 | `tests/small_worlds.rs`, `tests/properties.rs`, `tests/long_texts.rs`, `tests/corpus.rs` |
+//! | 5 | `tests/memory.rs`, `tests/long_texts.rs` |
+//! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
+//!
+//! # Threat model
+//!
+//! The program that writes the log is honest or not, and what it writes is anything at all. It may be made to log what an attacker
+//! sends. The readers of the log must not learn secrets. hushlog, its configuration and root on its machine are trusted.
+//!
+//! - *Who writes the text* cannot make the redactor slow, large, wrong or silent: see promises 1 to 6.
+//! - *Who reads the output* learns that a secret stood somewhere, and its name; with [`Mask::Char`](crate::Mask) also its
+//!   length. Who writes the text *and* sees the output at once learns from the hold-back how far a guess agrees with a
+//!   secret, and so finds it byte by byte: against that, [`Release::Line`](crate::io::Release) gives out whole lines only.
+//! - *Other users of the machine* see no value in the command line, in messages, reports, temporary files or cores of the program. It writes
+//!   no core, is not dumpable, wipes what it frees, and locks its memory as far as the limit on locked memory allows.
+//! - *Its own faults* do not show secrets: errors hold no input and no word of the command line, and a panic ends the program without
+//!   its message.
+//!
+//! # What is searched for
+//!
+//! | form in reports | what |
+//! | --- | --- |
+//! | `value`, `trimmed` | the value; without white space, byte order mark and quotes around it |
+//! | `base64`, `base64url` | at the three alignments that a longer text can put it in, without the characters that mix with neighbours |
+//! | `hex`, `hex-separated` | both cases; with `:` or a blank between bytes |
+//! | `percent` | RFC 3986 and form style, both cases of digits |
+//! | `json`, `json-in-json` | also `\/` and `\u00xx`; a JSON string within another |
+//! | `c-escape` | string literals of C, Python, Go, Rust and JavaScript |
+//! | `xml` | named, decimal and hex entities |
+//! | `shell` | single and double quotes, backslashes, `$'...'` |
+//! | `doubled-quote`, `dollar-doubled` | SQL and CSV; `$$` |
+//! | `control-octal` | `#012`, as rsyslog writes a newline |
+//! | `crlf`, `joined-lines` | other line ends; lines joined by a blank, by nothing, or by a written `\n` |
+//! | `line` | each telling line of a value of several lines; not the BEGIN and END of a PEM file |
+//! | `url-password`, `url-authority`, `url-parameter` | what is secret in a URL, raw and decoded; never the scheme or the host alone |
+//! | `json-leaf`, `connection-string` | the values of keys that name credentials, and long random-looking ones |
+//!
+//! An encoded form under 8 bytes is left out. A value under 4 bytes is refused, by name; one under 8 bytes and an ordinary word are
+//! masked, and a [`Notice`](crate::Notice) names them. The details stand in [`encoding`](crate::redact::encoding).
+//!
+//! # The program
+//!
+//! `hushlog --help` tells its options. Beyond that:
+//!
+//! - *Dotenv files*: where the programs that read such files differ, a value without quotes and with a backslash, say, both readings are
+//!   masked. References to other variables are not followed; a warning names the values that hold one.
+//! - *Well-known variables*: a variable whose name ends in `_URL`, `_URI`, `_DSN` or `_WEBHOOK` counts only if there are credentials in its
+//!   value: an `@`, a parameter whose name tells, or a random-looking part.
+//! - *The report* is one JSON object: `version` (1), `complete` (whether all went well), `bytes_in` and `bytes_out` (`null` if not),
+//!   `secrets` (for each `name` how often it was `masked`, and the `forms`), `notices` (`name` and `kind`: `blank`, `too-short`,
+//!   `short`, `ordinary-word`, `mask-replaced`). It replaces the file in one step at the end, also when the stream ended
+//!   with an error. A signal that ends the program ends it without a report.
+//!
+//! # Tuning
+//!
+//! - Build one set, and share it: building is the larger cost. It grows with the number of secrets, times some 15 forms each.
+//! - Large pieces are cheaper than small ones. From 64 KiB on nothing is gained.
+//! - Slices of the input that hold nothing come out from where they lie: pass them on as they are, with vectored writes.
+//! - Without encodings ([`NeedleSetBuilder::encodings`](crate::NeedleSetBuilder::encodings)) a set has as many needles as secrets.
+//! - Short secrets (under 8 bytes) cost speed, since less text can be skipped.
+//!
+//! # Out of scope
+//!
+//! Finding secrets by patterns; undoing compression or encryption; values broken by something within them; keeping secrets from
+//! root, from who can attach a debugger, or from the program that prints them.

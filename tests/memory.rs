@@ -1,0 +1,136 @@
+//! Memory is bounded by the needle set, never by the input (promise 5): counted at the allocator.
+//!
+//! 10 GiB instead of a few MiB, compared byte for byte with what went in:
+//!
+//!     cargo test --release --test memory -- --ignored
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use hushlog::Redactor;
+use hushlog::redact::sieve::Variant;
+use support::engine;
+use support::rng::Rng;
+
+/// The system's allocator, and how much of it is in use.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(live, Relaxed);
+        // SAFETY: the caller keeps the contract of this very function.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const PIECE_LEN: usize = 64 << 10;
+/// What a redactor may need beside its set, the text not among it, in bytes.
+const GROWTH_MAX: usize = 256 << 10;
+
+/// A text that goes on for ever, made of one piece after the other.
+struct Text {
+    name: &'static str,
+    needles: Vec<Vec<u8>>,
+    start: Vec<u8>,
+    repeated: Vec<u8>,
+    /// Whether it passes unchanged.
+    clean: bool,
+}
+
+fn texts() -> Vec<Text> {
+    let mut rng = Rng(21);
+    let fill = |unit: &[u8]| -> Vec<u8> { unit.iter().copied().cycle().take(PIECE_LEN).collect() };
+    let bomb = [vec![b'a'; 1000], b"b".to_vec()].concat();
+    let key = b"s3cr3t-value-of-some-length".to_vec();
+    let text = |name, needles, start: &[u8], repeated: Vec<u8>, clean| Text {
+        name,
+        needles,
+        start: start.to_vec(),
+        repeated,
+        clean,
+    };
+    vec![
+        text("m14 random bytes", vec![key.clone()], b"", rng.bytes(PIECE_LEN), true),
+        text("m17 prefix bomb", vec![bomb], b"", fill(b"a"), true),
+        text("m19 no newline", vec![key.clone()], b"", fill(b"x"), true),
+        text("m20 blanks after a first line", vec![b"line1\nline2".to_vec()], b"line1", fill(b" "), true),
+        text("nothing but needles", vec![key.clone()], b"", fill(&key), false),
+        text("nothing but near-misses", vec![key.clone()], b"", fill(&key[..26]), true),
+        text("one region without an end", vec![b"abab".to_vec()], b"", fill(b"ab"), false),
+        text("needles inside a longer near-miss", vec![fill(b"ab-"), b"ab".to_vec()], b"", fill(b"ab-ab-ab-!"), false),
+    ]
+}
+
+/// Pushes `len` bytes through, and gives how much memory that took at the most. A clean text is compared on the way.
+fn peak_of(text: &Text, len: usize) -> usize {
+    let mut redactor =
+        Redactor::new(engine::exactly(&text.needles, engine::nameless(), Variant::Best)).mask_stump(false);
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    let mut compare = Compare { text, at: 0 };
+    redactor.push(&text.start).for_each(|segment| compare.next(segment));
+    for _ in 0..len / PIECE_LEN {
+        redactor.push(&text.repeated).for_each(|segment| compare.next(segment));
+    }
+    redactor.finish().for_each(|segment| compare.next(segment));
+    let went_in = text.start.len() + len / PIECE_LEN * PIECE_LEN;
+    assert!(!text.clean || compare.at == went_in, "{}: {} of {went_in} bytes came out", text.name, compare.at);
+    PEAK.load(Relaxed) - before
+}
+
+/// Holds what comes out to what went in.
+struct Compare<'a> {
+    text: &'a Text,
+    at: usize,
+}
+
+impl Compare<'_> {
+    fn next(&mut self, mut segment: &[u8]) {
+        while self.text.clean && !segment.is_empty() {
+            let (start, repeated) = (&self.text.start, &self.text.repeated);
+            let went_in = start.get(self.at..).filter(|rest| !rest.is_empty());
+            let went_in = went_in.unwrap_or_else(|| &repeated[(self.at - start.len()) % repeated.len()..]);
+            let len = segment.len().min(went_in.len());
+            assert!(segment[..len] == went_in[..len], "{}: other bytes around {}", self.text.name, self.at);
+            segment = &segment[len..];
+            self.at += len;
+        }
+    }
+}
+
+/// One test for all of them, as they share the allocator.
+#[test]
+fn memory_does_not_grow_with_the_text() {
+    for text in texts() {
+        let (short, long) = (peak_of(&text, 4 << 20), peak_of(&text, 16 << 20));
+        assert!(long <= short + 4096, "{}: {short} bytes for 4 MiB, {long} bytes for 16 MiB", text.name);
+        let needles: usize = text.needles.iter().map(Vec::len).sum();
+        assert!(long <= GROWTH_MAX + 64 * needles, "{}: {long} bytes", text.name);
+    }
+}
+
+/// M14, M17, M19 and M20 in full.
+#[test]
+#[ignore = "10 GiB of each text: a quarter of an hour with --release"]
+fn memory_does_not_grow_with_ten_gibibytes() {
+    for text in texts() {
+        let (short, long) = (peak_of(&text, 4 << 20), peak_of(&text, 10 << 30));
+        assert!(long <= short + 4096, "{}: {short} bytes for 4 MiB, {long} bytes for 10 GiB", text.name);
+    }
+}

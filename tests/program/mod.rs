@@ -1,0 +1,89 @@
+//! Runs the program as a user would.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+
+/// The path of the program.
+pub(crate) const HUSHLOG: &str = env!("CARGO_BIN_EXE_hushlog");
+
+/// How a run ended, and all that it wrote.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl Ran {
+    pub(crate) fn out(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    pub(crate) fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Fails unless the run ended so; shows what it said, which holds no secret.
+    #[track_caller]
+    pub(crate) fn ends(self, code: i32) -> Ran {
+        assert_eq!(self.code, Some(code), "signal {:?}, said {}", self.signal, self.err());
+        self
+    }
+
+    /// Fails unless standard error holds this text.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Ran {
+        assert!(self.err().contains(text), "said {}", self.err());
+        self
+    }
+}
+
+/// The program, with an empty environment.
+pub(crate) fn hushlog<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(HUSHLOG);
+    command.env_clear().args(args);
+    command
+}
+
+/// A shell script; `hushlog` is the program in it.
+pub(crate) fn script(text: &str) -> Command {
+    let mut command = Command::new("bash");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let own = std::path::Path::new(HUSHLOG).parent().expect("it is a file").display();
+    command.env_clear().env("PATH", format!("{own}:{path}")).args(["-c", text]);
+    command
+}
+
+/// Runs to the end with this input.
+pub(crate) fn run(command: &mut Command, input: &[u8]) -> Ran {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let input = input.to_owned();
+    // The program may end without reading.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().expect("the program ends");
+    writer.join().expect("the writer ends");
+    Ran { code: output.status.code(), signal: output.status.signal(), stdout: output.stdout, stderr: output.stderr }
+}
+
+/// Runs to the end with standard input at the beginning of this file; returns how much of it was read, too.
+pub(crate) fn run_reading(command: &mut Command, path: &std::path::Path) -> (Ran, u64) {
+    use std::io::Seek;
+    let mut file = std::fs::File::open(path).expect("the test made it");
+    let output = command.stdin(file.try_clone().expect("descriptors are left")).output().expect("the program runs");
+    // The position belongs to the open file, which the program shared.
+    let read = file.stream_position().expect("a file has a position");
+    (
+        Ran {
+            code: output.status.code(),
+            signal: output.status.signal(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+        },
+        read,
+    )
+}

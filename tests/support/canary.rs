@@ -1,0 +1,102 @@
+//! Redactors that are wrong on purpose, each in a way that was seen in the wild. The oracle must catch every one of them.
+
+use std::sync::Arc;
+
+use hushlog::{NeedleSet, Redactor};
+
+use super::engine::Engine;
+
+/// What is wrong with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// Forgets at a cut what it held back: a value split over two writes gets out.
+    ForgetsAtCuts,
+    /// Gives everything out at the end only: correct bytes, too late.
+    Late,
+    /// Gives nothing out: no secret in the output, and nothing else either.
+    Mute,
+    /// Searches on behind an occurrence: the rest of an overlapping one gets out.
+    SkipsOverlaps,
+    /// Loses the last byte of a stream.
+    LosesTheEnd,
+    /// Goes on with the old needles after the set has changed.
+    IgnoresSwap,
+}
+
+pub const FAULTS: [Fault; 6] =
+    [Fault::ForgetsAtCuts, Fault::Late, Fault::Mute, Fault::SkipsOverlaps, Fault::LosesTheEnd, Fault::IgnoresSwap];
+
+/// A redactor with a fault.
+pub struct Broken {
+    fault: Fault,
+    set: Arc<NeedleSet>,
+    redactor: Redactor,
+    kept: Vec<u8>,
+}
+
+impl Broken {
+    pub fn new(fault: Fault, set: Arc<NeedleSet>, stump: bool) -> Broken {
+        let redactor = Redactor::new(Arc::clone(&set)).mask_stump(stump);
+        Broken { fault, set, redactor, kept: Vec::new() }
+    }
+
+    /// One occurrence after the other, the longest of those that begin first.
+    fn replace(&self, text: &[u8], out: &mut Vec<u8>) {
+        let mut at = 0;
+        while at < text.len() {
+            let longest = self.set.expose().enumerate().filter(|(_, needle)| text[at..].starts_with(needle));
+            match longest.max_by_key(|(_, needle)| needle.len()) {
+                Some((index, needle)) => {
+                    (0..needle.len()).for_each(|byte| self.set.write_mask(index, byte == 0, out));
+                    at += needle.len();
+                }
+                None => {
+                    out.push(text[at]);
+                    at += 1;
+                }
+            }
+        }
+    }
+}
+
+impl Engine for Broken {
+    fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        match self.fault {
+            Fault::ForgetsAtCuts => {
+                Engine::push(&mut self.redactor, piece, out);
+                Engine::finish(&mut self.redactor, out);
+            }
+            Fault::Late => Engine::push(&mut self.redactor, piece, &mut self.kept),
+            Fault::SkipsOverlaps => self.replace(piece, out),
+            Fault::Mute => {}
+            Fault::LosesTheEnd | Fault::IgnoresSwap => Engine::push(&mut self.redactor, piece, out),
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        match self.fault {
+            Fault::Late => {
+                out.append(&mut self.kept);
+                Engine::finish(&mut self.redactor, out);
+            }
+            Fault::LosesTheEnd => {
+                Engine::finish(&mut self.redactor, out);
+                out.pop();
+            }
+            Fault::ForgetsAtCuts | Fault::IgnoresSwap => Engine::finish(&mut self.redactor, out),
+            Fault::Mute | Fault::SkipsOverlaps => {}
+        }
+    }
+
+    fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
+        if self.fault != Fault::IgnoresSwap {
+            self.set = Arc::clone(&set);
+            Engine::swap(&mut self.redactor, set, out);
+        }
+    }
+
+    /// It does not tell: what it gives out must be enough to catch it.
+    fn held(&self) -> Option<usize> {
+        None
+    }
+}

@@ -1,0 +1,63 @@
+//! What is under test: anything that takes pieces in and gives bytes out.
+
+use std::sync::Arc;
+
+use hushlog::redact::sieve::Variant;
+use hushlog::{Mask, NeedleSet, Redactor, Secret};
+
+/// A redactor, or what a test puts in its place.
+pub trait Engine {
+    /// Takes a piece in, and appends what is given out.
+    fn push(&mut self, piece: &[u8], out: &mut Vec<u8>);
+    /// Ends the stream; what follows is a new one.
+    fn finish(&mut self, out: &mut Vec<u8>);
+    /// Searches with another set from here on.
+    fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>);
+    /// How many bytes are held back, where the engine can tell.
+    fn held(&self) -> Option<usize>;
+}
+
+impl Engine for Redactor {
+    fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        Redactor::push(self, piece).for_each(|segment| out.extend_from_slice(segment));
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        Redactor::finish(self).for_each(|segment| out.extend_from_slice(segment));
+    }
+
+    fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
+        Redactor::swap(self, set).for_each(|segment| out.extend_from_slice(segment));
+    }
+
+    fn held(&self) -> Option<usize> {
+        Some(Redactor::held(self))
+    }
+}
+
+/// The mask with the name of the needle, `<0>` for the first that was added.
+pub fn named() -> Mask {
+    Mask::Template("<{name}>".to_owned())
+}
+
+/// The mask that is the same for all needles, for where it does not matter which of them names a region.
+pub fn nameless() -> Mask {
+    Mask::Template("<>".to_owned())
+}
+
+/// The mask as long as what it covers.
+pub fn starred() -> Mask {
+    Mask::Char(b'*')
+}
+
+/// The byte itself, or one with its high bit set in place of a byte that the masks above are made of. Needles of such
+/// bytes cannot collide with a mask, and redacted text can be redacted again without a change.
+pub fn plain(byte: u8) -> u8 {
+    if matches!(byte, b'<' | b'>' | b'*' | b'0'..=b'9') { byte | 0x80 } else { byte }
+}
+
+/// A set of exactly these needles, named by their index, and searched by this code.
+pub fn exactly<N: AsRef<[u8]>>(needles: &[N], mask: Mask, variant: Variant) -> Arc<NeedleSet> {
+    let secrets = needles.iter().enumerate().map(|(n, needle)| Secret::new(n.to_string(), needle.as_ref().to_vec()));
+    Arc::new(NeedleSet::exactly_by(secrets.collect(), mask, variant).expect("no needle collides with the mask"))
+}

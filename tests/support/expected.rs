@@ -1,0 +1,121 @@
+//! What a redactor must have given out after every prefix of a text, computed in two ways that share no code.
+
+use hushlog::NeedleSet;
+use hushlog::redact::naive;
+
+/// The stump length from which on a redactor masks by default, and one that no stump reaches.
+pub const STUMP_MASKED: usize = hushlog::redact::redactor::STUMP_LEN_MIN;
+pub const STUMP_GIVEN: usize = usize::MAX;
+
+/// The right answers for one text.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Expected {
+    /// All that is given out when the whole text has gone in.
+    pub pushed: Vec<u8>,
+    /// All that is given out when the stream has ended too.
+    pub finished: Vec<u8>,
+    /// How much of `pushed` has been given out after so many bytes of the text.
+    pub given: Vec<usize>,
+    /// How much of the text is held back after so many bytes of it.
+    pub held: Vec<usize>,
+}
+
+impl Expected {
+    /// By the definition itself, for every prefix. Cubic: for texts of a few dozen bytes.
+    pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Expected {
+        let needles: Vec<&[u8]> = set.expose().collect();
+        let mask = &mut |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
+        let (mut pushed, mut given, mut held) = (Vec::new(), Vec::new(), Vec::new());
+        for end in 0..=text.len() {
+            let now = naive::pushed(&needles, &text[..end], mask);
+            assert!(now.starts_with(&pushed), "the definition takes back what it gave out");
+            given.push(now.len());
+            held.push(naive::held(&needles, &text[..end]));
+            pushed = now;
+        }
+        let finished = naive::finished(&needles, text, stump_len_min, mask);
+        Expected { pushed, finished, given, held }
+    }
+
+    /// By Knuth, Morris and Pratt, one needle at a time: linear in the text for each needle.
+    pub fn linear(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Expected {
+        let needles: Vec<&[u8]> = set.expose().collect();
+        let mut held = vec![0; text.len() + 1];
+        let mut longest_at = vec![None; text.len()];
+        for (index, needle) in needles.iter().enumerate() {
+            follow(needle, text, |end, depth, whole| {
+                held[end] = held[end].max(depth);
+                let longest = |(_, len)| len < needle.len();
+                if whole && longest_at[end - needle.len()].is_none_or(longest) {
+                    longest_at[end - needle.len()] = Some((index, needle.len()));
+                }
+            });
+        }
+        let (mut whole, len_before) = render(set, text, &longest_at);
+        let given: Vec<usize> = (0..=text.len()).map(|end| len_before[end - held[end]]).collect();
+        let pushed = whole[..given[text.len()]].to_vec();
+        let stump_len = held[text.len()];
+        if stump_len >= stump_len_min {
+            let stump = text.len() - stump_len;
+            let first = || needles.iter().position(|needle| needle.starts_with(&text[stump..]));
+            let name = longest_at[stump].map(|(index, _)| index).or_else(first);
+            longest_at[stump] = name.map(|index| (index, stump_len));
+            whole = render(set, text, &longest_at).0;
+        }
+        Expected { pushed, finished: whole, given, held }
+    }
+}
+
+/// The text with its masks, and how long that is before each byte of the text and at its end. `longest_at` holds, for each
+/// byte, the longest needle that occurs there, with its length.
+fn render(set: &NeedleSet, text: &[u8], longest_at: &[Option<(usize, usize)>]) -> (Vec<u8>, Vec<usize>) {
+    let (mut out, mut len_before) = (Vec::new(), vec![0]);
+    let (mut region_end, mut name) = (0, None);
+    for (at, &byte) in text.iter().enumerate() {
+        if let Some((_, len)) = longest_at[at] {
+            region_end = region_end.max(at + len);
+        }
+        if at < region_end {
+            let first = name.is_none();
+            name = name.or(longest_at[at].map(|(index, _)| index));
+            set.write_mask(name.expect("a region begins with a needle"), first, &mut out);
+        } else {
+            name = None;
+            out.push(byte);
+        }
+        len_before.push(out.len());
+    }
+    (out, len_before)
+}
+
+/// Tells, for every end of a prefix of `text`, how long the longest *proper* prefix of the needle is that ends there, and
+/// whether the whole needle ends there.
+fn follow(needle: &[u8], text: &[u8], mut tell: impl FnMut(usize, usize, bool)) {
+    let border = borders(needle);
+    let mut depth = 0;
+    for (at, &byte) in text.iter().enumerate() {
+        while depth > 0 && needle[depth] != byte {
+            depth = border[depth];
+        }
+        depth += usize::from(needle[depth] == byte);
+        let whole = depth == needle.len();
+        if whole {
+            depth = border[depth];
+        }
+        tell(at + 1, depth, whole);
+    }
+}
+
+/// For each length, how long the longest proper prefix of `needle[..length]` is that is its suffix too.
+fn borders(needle: &[u8]) -> Vec<usize> {
+    let mut border = vec![0; needle.len() + 1];
+    let mut depth = 0;
+    for at in 1..needle.len() {
+        while depth > 0 && needle[depth] != needle[at] {
+            depth = border[depth];
+        }
+        depth += usize::from(needle[depth] == needle[at]);
+        border[at + 1] = depth;
+    }
+    border
+}

@@ -1,0 +1,90 @@
+//! The definition of a stream whose needle set changes on the way.
+//!
+//! What has been given out stays given out. What is held back when the set changes is the beginning of the text for the new
+//! set; the bytes of it that belong to an occurrence found with an old set stay masked, whatever the new set says.
+
+use std::sync::Arc;
+
+use hushlog::redact::naive;
+use hushlog::{Mask, NeedleSet};
+
+use super::engine::Engine;
+
+/// A redactor that is slow and obvious. It does not know which needle names a region that two sets have a part in, so all
+/// its sets must have one mask, and a nameless one.
+pub struct Model {
+    set: Arc<NeedleSet>,
+    mask: Mask,
+    stump_len_min: usize,
+    /// The text since the set changed last, beginning with what was held back then.
+    text: Vec<u8>,
+    /// Which of its first bytes an older set has found.
+    found: Vec<bool>,
+    /// How many bytes of `text` have been given out, masked or as they are.
+    given: usize,
+    /// Whether the mask of a region has gone out that still may go on.
+    open: bool,
+}
+
+impl Model {
+    pub fn new(set: Arc<NeedleSet>, mask: Mask, stump_len_min: usize) -> Model {
+        Model { set, mask, stump_len_min, text: Vec::new(), found: Vec::new(), given: 0, open: false }
+    }
+
+    fn covered(&self) -> Vec<bool> {
+        let needles: Vec<&[u8]> = self.set.expose().collect();
+        let mut covered = naive::covered(&needles, &self.text);
+        self.found.iter().zip(&mut covered).for_each(|(found, covered)| *covered |= found);
+        covered
+    }
+
+    fn held(&self) -> usize {
+        naive::held(&self.set.expose().collect::<Vec<_>>(), &self.text)
+    }
+
+    fn give(&mut self, covered: &[bool], end: usize, out: &mut Vec<u8>) {
+        for (at, &covered) in covered.iter().enumerate().take(end).skip(self.given) {
+            if covered {
+                match &self.mask {
+                    Mask::Char(c) => out.push(*c),
+                    Mask::Template(mask) if !self.open => out.extend_from_slice(mask.as_bytes()),
+                    Mask::Template(_) => {}
+                }
+            } else {
+                out.push(self.text[at]);
+            }
+            self.open = covered;
+        }
+        self.given = end;
+    }
+}
+
+impl Engine for Model {
+    fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        self.text.extend_from_slice(piece);
+        let (covered, end) = (self.covered(), self.text.len() - self.held());
+        self.give(&covered, end, out);
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        let (mut covered, held) = (self.covered(), self.held());
+        let end = self.text.len();
+        if held >= self.stump_len_min {
+            covered[end - held..].fill(true);
+        }
+        self.give(&covered, end, out);
+        *self = Model::new(Arc::clone(&self.set), self.mask.clone(), self.stump_len_min);
+    }
+
+    fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
+        self.found = self.covered().split_off(self.given);
+        self.text.drain(..self.given);
+        self.given = 0;
+        self.set = set;
+        self.push(&[], out);
+    }
+
+    fn held(&self) -> Option<usize> {
+        Some(Model::held(self))
+    }
+}

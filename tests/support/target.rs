@@ -1,0 +1,98 @@
+//! The fuzz targets, which the corpus test runs too. Each takes any bytes, which decide everything, and panics on a finding.
+
+use std::sync::Arc;
+
+use hushlog::redact::sieve::Variant;
+use hushlog::{Mask, NeedleSet, Redactor, Secret};
+
+use super::adapter::{ReadFrom, Whim, Written};
+use super::canary::{Broken, Fault};
+use super::check;
+use super::engine::Engine;
+use super::expected::{Expected, STUMP_MASKED};
+use super::scenario::{Limits, ONE_SET, SWAPS, Scenario};
+
+/// A target by its name, which is also the name of its corpus.
+pub type Target = (&'static str, fn(&[u8]));
+
+pub const TARGETS: [Target; 4] = [("redact", redact), ("swap", swap), ("needles", needles), ("adapters", adapters)];
+
+/// One set, any text, any cuts: the definition, after every piece.
+pub fn redact(bytes: &[u8]) {
+    judge(&Scenario::decode(bytes, ONE_SET));
+}
+
+/// Sets that change on the way.
+pub fn swap(bytes: &[u8]) {
+    judge(&Scenario::decode(bytes, SWAPS));
+}
+
+fn judge(scenario: &Scenario) {
+    scenario.check().unwrap_or_else(|error| panic!("{error}\n{scenario:?}"));
+}
+
+/// Any values: building a set from them with all their forms and parts fails or succeeds, but does not panic; what was
+/// built masks each of its needles, in one piece and cut in two.
+pub fn needles(bytes: &[u8]) {
+    let (&[flags, cut], rest) = bytes.split_first_chunk().unwrap_or((&[0, 0], &[]));
+    // No value may hold a byte of the mask, or the set could rightly be refused.
+    let values = rest.split(|&byte| byte == 0xff).take(4).map(|value| &value[..value.len().min(600)]);
+    let secrets = values.enumerate().map(|(n, value)| Secret::new(n.to_string(), value.to_vec()));
+    let builder = NeedleSet::builder().mask(Mask::Template("\u{1}\u{2}".to_owned()));
+    let builder = builder.encodings(flags & 1 == 0).min_length(usize::from(flags >> 4));
+    let Ok(set) = secrets.fold(builder, |builder, secret| builder.secret(secret)).build() else { return };
+    let set = Arc::new(set);
+    let mut out = Vec::new();
+    for (index, needle) in set.expose().enumerate() {
+        let text = [b"\x01", needle, b"\x02"].concat();
+        let expected = Expected::linear(&set, &text, STUMP_MASKED);
+        for cuts in [vec![], vec![usize::from(cut) % text.len()]] {
+            let result = check::run(&mut Redactor::new(Arc::clone(&set)), &expected, &text, &cuts, &mut out);
+            result.unwrap_or_else(|error| panic!("needle {index}: {error:?}"));
+        }
+    }
+    mixed_text(&set, rest);
+}
+
+/// The values themselves as text, cut in ten.
+fn mixed_text(set: &Arc<NeedleSet>, text: &[u8]) {
+    let text = &text[..text.len().min(600)];
+    let expected = Expected::linear(set, text, STUMP_MASKED);
+    let cuts: Vec<usize> = (1..10).map(|tenth| text.len() * tenth / 10).collect();
+    let result = check::run(&mut Redactor::new(Arc::clone(set)), &expected, text, &cuts, &mut Vec::new());
+    result.unwrap_or_else(|error| panic!("the values as text: {error:?}"));
+}
+
+/// A writer and a reader, before another side that does as the first bytes say.
+pub fn adapters(bytes: &[u8]) {
+    let (head, rest) = bytes.split_at(bytes.len().min(8));
+    let whim = |byte: &u8| match byte % 8 {
+        0 | 1 => Whim::All,
+        2 => Whim::Interrupted,
+        3 => Whim::Busy,
+        _ => Whim::Some(usize::from(byte / 8) + 1),
+    };
+    // The last one lets something pass, so that trying again comes to an end.
+    let whims: Vec<Whim> = head.iter().map(whim).chain([Whim::Some(5)]).collect();
+    let scenario = Scenario::decode(rest, Limits { text_len: 1000, ..ONE_SET });
+    let sets = scenario.compile(Variant::Best);
+    let set = || Arc::clone(&sets[0]);
+    let buffer_len = 1 + head.first().map_or(0, |&byte| usize::from(byte));
+    let engines: [Box<dyn Engine>; 2] = [
+        Box::new(Written::new(set(), scenario.stump, &whims)),
+        Box::new(ReadFrom::new(set(), scenario.stump, buffer_len, &whims)),
+    ];
+    for mut engine in engines {
+        let result = scenario.check_engine(&mut *engine, &sets);
+        result.unwrap_or_else(|error| panic!("{error}\n{scenario:?}"));
+    }
+}
+
+/// As `redact`, with a redactor that loses its hold-back at a cut: fuzzing it must end in a finding.
+pub fn canary(bytes: &[u8]) {
+    let scenario = Scenario::decode(bytes, ONE_SET);
+    let sets = scenario.compile(Variant::Best);
+    let mut broken = Broken::new(Fault::ForgetsAtCuts, Arc::clone(&sets[0]), scenario.stump);
+    let result = scenario.check_engine(&mut broken, &sets);
+    result.unwrap_or_else(|error| panic!("the canary was caught: {error}"));
+}
