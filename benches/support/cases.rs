@@ -34,8 +34,8 @@ impl Recipe {
 
 /// All cases, in the order of the table in the README.
 pub(crate) const CASES: &[Recipe] = &[
-    Recipe { name: "logs/1-raw", make: |corpus| (raw(keys(1)), logs(corpus)) },
-    Recipe { name: "logs/10-raw", make: |corpus| (raw(keys(10)), logs(corpus)) },
+    Recipe { name: "logs/1-raw", make: |corpus| (raw(passwords(1)), logs(corpus)) },
+    Recipe { name: "logs/10-raw", make: |corpus| (raw(passwords(10)), logs(corpus)) },
     Recipe { name: "logs/10", make: |corpus| (all_forms(keys(10)), logs(corpus)) },
     Recipe { name: "logs/100", make: |corpus| (all_forms(keys(100)), logs(corpus)) },
     Recipe { name: "logs/1000", make: |corpus| (all_forms(keys(1_000)), logs(corpus)) },
