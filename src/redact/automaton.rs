@@ -14,18 +14,21 @@
 //!
 //! A node takes 6 bytes: label, marks, failure link.
 
+use std::ops::RangeInclusive;
+
 use zeroize::Zeroizing;
 
+use super::needle_list::NeedleList;
 use super::node_map::NodeMap;
 
 /// A node of the trie, as a state of the search: the longest suffix of the text that a needle begins with.
-pub(crate) type State = u32;
+pub(super) type State = u32;
 
 /// Nothing matches.
-pub(crate) const ROOT: State = 0;
+pub(super) const ROOT: State = 0;
 
 /// States of at most this depth are *shallow*: marked in the node itself, and left to the sieve.
-pub(crate) const SHALLOW_DEPTH_MAX: usize = 3;
+pub(super) const SHALLOW_DEPTH_MAX: usize = 3;
 
 /// The node begins a chain: its parent is not the node before it.
 const FIRST: u8 = 1 << 0;
@@ -41,6 +44,12 @@ const WIDE: u8 = 1 << 4;
 const SHALLOW: u8 = 1 << 5;
 const DEPTH_SHIFT: u32 = 6;
 
+/// Failure links are found level by level as far as here. With fewer levels too many needles wait: of four hex digits every
+/// combination begins some needle of a large set.
+const LEVELS: usize = 10;
+/// No failure link yet.
+const UNKNOWN: State = State::MAX;
+
 /// What ends the comparison of whole words within a chain.
 const STOPS: u64 = 0x0101_0101_0101_0101 * (FIRST | OUTPUT) as u64;
 /// Nodes behind the last, that begin chains which are never entered, so that a word can be read at any node.
@@ -55,7 +64,7 @@ struct Chain {
 }
 
 /// See the module's documentation.
-pub(crate) struct Automaton {
+pub(super) struct Automaton {
     labels: Zeroizing<Vec<u8>>,
     marks: Vec<u8>,
     fails: Vec<State>,
@@ -71,21 +80,20 @@ pub(crate) struct Automaton {
 impl Automaton {
     /// Builds the automaton. `needles` are sorted, without repetitions, not empty, and come to less than 4 GiB.
     /// Linear in their bytes.
-    pub(crate) fn new(needles: &[&[u8]]) -> Automaton {
+    pub(super) fn new(needles: &NeedleList) -> Automaton {
         let mut automaton = Automaton::trie(needles);
         automaton.add_rows(needles);
         automaton.add_failures(needles);
         automaton
     }
 
-    fn trie(needles: &[&[u8]]) -> Automaton {
-        let previous = std::iter::once::<&[u8]>(&[]).chain(needles.iter().copied());
-        let shared: Vec<usize> = previous.zip(needles).map(|(a, b)| shared_len(a, b)).collect();
+    fn trie(needles: &NeedleList) -> Automaton {
+        let shared: Vec<usize> = (0..needles.len()).map(|needle| needles.shared_len(needle)).collect();
         let nodes = 1 + needles.iter().zip(&shared).map(|(needle, shared)| needle.len() - shared).sum::<usize>();
         let mut automaton = Automaton {
             labels: Zeroizing::new(Vec::with_capacity(nodes + PADDING)),
             marks: Vec::with_capacity(nodes + PADDING),
-            fails: vec![ROOT; nodes],
+            fails: vec![UNKNOWN; nodes],
             chains: Vec::with_capacity(needles.len()),
             branches: NodeMap::with_capacity(needles.len()),
             outputs: NodeMap::with_capacity(needles.len()),
@@ -125,9 +133,10 @@ impl Automaton {
 
     /// Gives the root and its children rows of their own: nearly all steps through ordinary text start there, and would
     /// each ask the hash map otherwise. At most 257 rows of 1 KiB.
-    fn add_rows(&mut self, needles: &[&[u8]]) {
+    fn add_rows(&mut self, needles: &NeedleList) {
         self.rows = (0..=255).map(|byte| self.child(ROOT, byte).unwrap_or(ROOT)).collect();
         self.marks[ROOT as usize] |= WIDE;
+        self.fails[ROOT as usize] = 0;
         for (i, needle) in needles.iter().enumerate() {
             let Chain { first, shared, .. } = self.chains[i];
             let (node, grown) = match shared {
@@ -145,15 +154,25 @@ impl Automaton {
         }
     }
 
-    /// Finds each node's failure link and longest output, from the root down.
+    /// Finds each node's failure link and longest output.
     ///
-    /// A link never leads to a leaf, where no step could go on, but to the leaf's own link.
-    fn add_failures(&mut self, needles: &[&[u8]]) {
-        let mut growing: Vec<usize> = (0..needles.len()).collect();
-        for depth in 1.. {
-            growing.retain(|&i| needles[i].len() >= depth);
+    /// A node's link needs the links of nodes nearer to the root, so the textbook goes level by level; but that jumps from needle
+    /// to needle, and took four times as long. Links are rarely deep, so each needle is followed to its end once the first
+    /// levels are done; the few that meet a node whose link is not known yet wait, and then go level by level.
+    fn add_failures(&mut self, needles: &NeedleList) {
+        let all: Vec<usize> = (0..needles.len()).collect();
+        self.add_levels(needles, all.clone(), 1..=LEVELS);
+        let mut follow =
+            |needle: usize| (LEVELS + 1..=needles.get(needle).len()).all(|depth| self.add_failure(needle, depth));
+        let waiting: Vec<usize> = all.into_iter().filter(|&needle| !follow(needle)).collect();
+        self.add_levels(needles, waiting, LEVELS + 1..=usize::MAX);
+    }
+
+    fn add_levels(&mut self, needles: &NeedleList, mut growing: Vec<usize>, depths: RangeInclusive<usize>) {
+        for depth in depths {
+            growing.retain(|&needle| needles.get(needle).len() >= depth);
             if growing.is_empty() {
-                break;
+                return;
             }
             for &needle in &growing {
                 self.add_failure(needle, depth);
@@ -161,24 +180,33 @@ impl Automaton {
         }
     }
 
-    fn add_failure(&mut self, needle: usize, depth: usize) {
+    /// Finds the link of the needle's node of this depth. False, if one that it needs is not known yet.
+    fn add_failure(&mut self, needle: usize, depth: usize) -> bool {
         let Chain { first, shared, parent } = self.chains[needle];
         if depth <= shared as usize {
-            return; // the node stands in the chain of a needle before this one
+            return true; // the node stands in the chain of a needle before this one
         }
         let node = first + (depth as u32 - shared - 1);
         let parent = if node == first { parent } else { node - 1 };
+        if self.fails[node as usize] != UNKNOWN {
+            return true;
+        }
+        if self.fails[parent as usize] == UNKNOWN {
+            return false;
+        }
         let mut fail = if depth == 1 { ROOT } else { self.step(self.fail(parent), self.labels[node as usize]) };
+        if self.fails[fail as usize] == UNKNOWN {
+            return false;
+        }
         if self.marks[fail as usize] & OUTPUT != 0 && self.marks[node as usize] & OUTPUT == 0 {
             self.marks[node as usize] |= OUTPUT;
             self.outputs.insert(u64::from(node), self.output(fail));
         }
         if self.marks[fail as usize] & LEAF != 0 {
-            fail = self.fail(fail);
+            fail = self.fail(fail); // no step goes on from a leaf
         }
-        if self.marks[node as usize] & WIDE == 0 {
-            self.fails[node as usize] = fail;
-        }
+        self.fails[node as usize] = fail;
+        true
     }
 
     /// The failure link: `WIDE` nodes are the root and its children, whose link is the root.
@@ -200,7 +228,7 @@ impl Automaton {
 
     /// The state after one more byte of text. A leaf is never stepped from: see [`settle`](Automaton::settle).
     #[inline]
-    pub(crate) fn step(&self, mut state: State, byte: u8) -> State {
+    pub(super) fn step(&self, mut state: State, byte: u8) -> State {
         loop {
             if self.marks[state as usize] & WIDE != 0 {
                 return self.rows[self.fails[state as usize] as usize * 256 + byte as usize];
@@ -215,7 +243,7 @@ impl Automaton {
     /// How many bytes of `text` follow the chain from `state` on without an output or a branching taken, in whole words.
     /// The state after them is the number that much higher.
     #[inline]
-    pub(crate) fn run(&self, state: State, text: &[u8]) -> usize {
+    pub(super) fn run(&self, state: State, text: &[u8]) -> usize {
         let next = state as usize + 1;
         let words =
             self.labels[next..].chunks_exact(8).zip(self.marks[next..].chunks_exact(8)).zip(text.chunks_exact(8));
@@ -225,31 +253,31 @@ impl Automaton {
 
     /// Whether a needle ends at this state.
     #[inline]
-    pub(crate) fn has_output(&self, state: State) -> bool {
+    pub(super) fn has_output(&self, state: State) -> bool {
         self.marks[state as usize] & OUTPUT != 0
     }
 
     /// The longest needle that ends at this state, which has one.
     #[inline]
-    pub(crate) fn output(&self, state: State) -> u32 {
+    pub(super) fn output(&self, state: State) -> u32 {
         self.outputs.get(u64::from(state)).expect("a state marked so has an output")
     }
 
     /// The state to go on from: a needle that no longer one continues is no beginning of a needle any more.
     #[inline]
-    pub(crate) fn settle(&self, state: State) -> State {
+    pub(super) fn settle(&self, state: State) -> State {
         if self.marks[state as usize] & LEAF != 0 { self.fail(state) } else { state }
     }
 
     /// The state's depth, if it is at most [`SHALLOW_DEPTH_MAX`].
     #[inline]
-    pub(crate) fn shallow_depth(&self, state: State) -> Option<usize> {
+    pub(super) fn shallow_depth(&self, state: State) -> Option<usize> {
         let mark = self.marks[state as usize];
         (mark & SHALLOW != 0).then_some((mark >> DEPTH_SHIFT) as usize)
     }
 
     /// What has been matched at this state: how many bytes of which needle.
-    pub(crate) fn matched(&self, state: State) -> (usize, usize) {
+    pub(super) fn matched(&self, state: State) -> (usize, usize) {
         let needle = self.chains.partition_point(|chain| chain.first <= state);
         match needle.checked_sub(1) {
             Some(needle) => {
@@ -263,10 +291,6 @@ impl Automaton {
 
 fn branch_key(parent: State, byte: u8) -> u64 {
     u64::from(parent) << 8 | u64::from(byte)
-}
-
-fn shared_len(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 #[inline]

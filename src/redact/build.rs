@@ -1,13 +1,15 @@
 //! From secrets to a needle set: what is searched for, what is left out, and what is refused.
 
 use core::fmt;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
 use super::collide;
 use super::encoding::{self, Form};
 use super::mask::Mask;
-use super::needle::{Needle, NeedleSet, Notice, NoticeKind};
+use super::needle::{NeedleSet, Notice, NoticeKind, Origin};
+use super::needle_list::NeedleList;
 use super::ordinary::is_ordinary;
 use super::part;
 use super::scan::Scanner;
@@ -186,9 +188,14 @@ fn set_default_mask(set: &mut NeedleSet) -> Result<(), BuildError> {
 struct Derived {
     names: Vec<String>,
     chunks: Vec<Zeroizing<Vec<u8>>>,
-    /// Each needle, and the chunk that it lies in.
-    needles: Vec<(usize, Needle)>,
+    needles: Vec<DerivedNeedle>,
     bytes: usize,
+}
+
+struct DerivedNeedle {
+    chunk: usize,
+    range: Range<usize>,
+    origin: Origin,
 }
 
 impl Derived {
@@ -214,27 +221,21 @@ impl Derived {
         let last = self.chunks.len() - 1;
         let start = self.chunks[last].len();
         self.chunks[last].extend_from_slice(bytes);
-        self.needles.push((last, Needle { start, len: bytes.len(), name, form }));
+        let range = start..start + bytes.len();
+        self.needles.push(DerivedNeedle { chunk: last, range, origin: Origin { name, form } });
     }
 
     fn compile(mut self, variant: Variant) -> Result<NeedleSet, BuildError> {
         if self.bytes > NEEDLE_BYTES_MAX {
             return Err(BuildError::TooLarge);
         }
-        let of = |&(chunk, needle): &(usize, Needle)| &self.chunks[chunk][needle.start..needle.start + needle.len];
+        let of = |needle: &DerivedNeedle| &self.chunks[needle.chunk][needle.range.clone()];
         // A stable sort: of equal needles, the first that was derived stays.
         self.needles.sort_by(|a, b| of(a).cmp(of(b)));
         self.needles.dedup_by(|b, a| of(a) == of(b));
-        let len = self.needles.iter().map(|(_, needle)| needle.len).sum();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(len));
-        let needles = self.needles.iter().map(|placed| {
-            let start = bytes.len();
-            bytes.extend_from_slice(of(placed));
-            Needle { start, ..placed.1 }
-        });
-        let needles: Vec<Needle> = needles.collect();
-        let list: Vec<&[u8]> = needles.iter().map(|needle| &bytes[needle.start..needle.start + needle.len]).collect();
-        let scanner = Scanner::new(&list, variant);
-        Ok(NeedleSet::new(bytes, needles, self.names, scanner))
+        let list: NeedleList = self.needles.iter().map(of).collect();
+        let origins = self.needles.iter().map(|needle| needle.origin).collect();
+        drop(self.chunks);
+        Ok(NeedleSet::new(Scanner::new(list, variant), origins, self.names))
     }
 }

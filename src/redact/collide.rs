@@ -32,17 +32,16 @@ fn template_collides(set: &NeedleSet) -> Option<usize> {
     masks.dedup();
     let in_masks = masks.iter().find_map(|mask| overlap(set.scanner(), mask));
     in_masks.or_else(|| {
-        let masks = Scanner::new(&masks, Variant::Best);
+        let masks = Scanner::new(masks.into_iter().collect(), Variant::Best);
         (0..set.len()).find(|&needle| overlap(&masks, set.needle(needle)).is_some())
     })
 }
 
 /// One of the scanner's needles that stands in the text, or begins where the text ends.
 fn overlap(scanner: &Scanner, text: &[u8]) -> Option<usize> {
-    let mut found = None;
-    let state = scanner.scan(text, ROOT, &mut |_, needle| found = Some(needle as usize));
-    let (needle, held) = scanner.held(state);
-    found.or((held > 0).then_some(needle))
+    let mut found = Vec::new();
+    let (needle, held) = scanner.held(scanner.scan(text, ROOT, &mut found));
+    found.first().map(|found| found.1 as usize).or((held > 0).then_some(needle))
 }
 
 /// A needle that begins or ends with the mask character, or in which it is repeated as often as it may be in a mask.

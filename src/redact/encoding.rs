@@ -6,8 +6,8 @@
 //! tells, and leaves a quote or a backslash beside it.
 //!
 //! All forms come from the value without surrounding white space, byte order mark and one pair of quotes, so that they cover the
-//! value with and without these. Cost: linear in the value's length, some 60 short passes and at most as many forms; see
-//! [`FULL_LEN_MAX`] for long values.
+//! value with and without these. Cost: linear in the value's length, some 100 short passes, fewer for a value
+//! that is all printable ASCII, and 8 for one of letters and digits; see [`FULL_LEN_MAX`] for long values.
 //!
 //! Not covered: a form of a form (base64 of base64, JSON three deep), except for JSON around the likely ones; other letter case,
 //! UTF-16, another Unicode normalisation, a value written backwards or as decimal bytes; hex dumps with offsets (`xxd`,
@@ -28,9 +28,9 @@ mod shell;
 
 use sheet::Sheet;
 
-/// Values longer than this get the value itself, base64, hex, RFC 3986 percent-encoding and plain JSON only, in bytes. All forms
-/// of such a value come to 24 times its length at most, and to less than 12 times for text.
-pub(super) const FULL_LEN_MAX: usize = 64 << 10;
+/// Values longer than this get the value itself, standard base64, lower-case hex, RFC 3986 percent-encoding and plain JSON only, in
+/// bytes. With its parts, such a value comes to needles of 24 times its length at most, and of less than 16 times for text.
+pub(super) const FULL_LEN_MAX: usize = 16 << 10;
 /// A value without its quotes or blanks is searched for from this length on, as values are, in bytes.
 const CORE_LEN_MIN: usize = 4;
 /// An encoded form shorter than this is left out, in bytes: it could be anything.
@@ -119,7 +119,7 @@ impl Form {
     }
 }
 
-/// Calls `emit` with every way `value` gets written, likeliest first; equal ones may come twice.
+/// Calls `emit` with every way `value` gets written, likeliest first; few come twice.
 ///
 /// The first two, the value and the trimmed value, are as long as they are; all others have [`FORM_LEN_MIN`] bytes or more.
 pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
@@ -136,18 +136,28 @@ pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
         json::likeliest(&mut sheet);
         return;
     }
-    newline::rows(&mut sheet);
     text_rows(&mut sheet);
+    newline::rows(&mut sheet);
 }
 
-/// Calls `emit` with the ways `text` gets written where its characters can still be read: all of [`forms`] but the value itself,
-/// base64 and hex.
+/// Calls `emit` with `text` and the ways it gets written in which its characters can still be read: not base64 and hex.
 pub(super) fn text_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
+    emit(Form::Value, text);
     text_rows(&mut Sheet::new(text, emit));
+}
+
+/// Calls `emit` with `text` and the JSON of it.
+pub(super) fn likeliest_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
+    emit(Form::Value, text);
+    json::likeliest(&mut Sheet::new(text, emit));
 }
 
 fn text_rows(sheet: &mut Sheet<'_>) {
     if sheet.is_plain() {
+        return;
+    }
+    if !sheet.text {
+        binary_rows(sheet);
         return;
     }
     json::rows(sheet);
@@ -157,6 +167,14 @@ fn text_rows(sheet: &mut Sheet<'_>) {
     markup::rows(sheet);
     doubled::rows(sheet);
     control::rows(sheet);
+}
+
+/// What is not UTF-8 is written by few programs in more ways than these, and comes to many bytes in each.
+fn binary_rows(sheet: &mut Sheet<'_>) {
+    json::likeliest(sheet);
+    percent::likeliest(sheet);
+    shell::rows(sheet);
+    literal::rows(sheet);
 }
 
 /// The value without what people and files put around it. What would leave fewer than [`CORE_LEN_MIN`] bytes stays.

@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod mask;
 pub mod naive;
 pub mod needle;
+mod needle_list;
 mod node_map;
 mod ordinary;
 mod part;

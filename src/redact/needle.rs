@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use zeroize::Zeroizing;
-
 use super::build::{BuildError, NeedleSetBuilder};
 use super::encoding::Form;
 use super::mask::Mask;
@@ -16,12 +14,11 @@ const MASK_BATCH_LEN: usize = 4096;
 
 /// All needles of the secrets exported now, compiled for searching; immutable, and meant to be shared in an `Arc`.
 ///
-/// Memory: about 15 bytes for each byte of the needles while it lives. Needles and the automaton are wiped when the set is
+/// Memory: about eight bytes for each byte of the needles, and some tables. Needles and the automaton are wiped when the set is
 /// dropped; the tables of the sieve, which hold hashes, are not.
 pub struct NeedleSet {
-    /// All needles one after the other, sorted.
-    bytes: Zeroizing<Vec<u8>>,
-    needles: Vec<Needle>,
+    /// Where each needle of the scanner comes from.
+    origins: Vec<Origin>,
     names: Vec<String>,
     mask: Mask,
     /// The mask of each secret by the number of its name, or for a mask character a batch of it.
@@ -30,11 +27,9 @@ pub struct NeedleSet {
     scanner: Scanner,
 }
 
-/// One needle: where it lies in the bytes of the set, and what it comes from.
+/// What a needle comes from.
 #[derive(Clone, Copy)]
-pub(super) struct Needle {
-    pub(super) start: usize,
-    pub(super) len: usize,
+pub(super) struct Origin {
     /// The number of the secret's name.
     pub(super) name: u32,
     pub(super) form: Form,
@@ -96,14 +91,8 @@ impl NeedleSet {
         secrets.into_iter().fold(builder, NeedleSetBuilder::secret).build()
     }
 
-    /// Compiles needles, which are sorted and without repetitions.
-    pub(super) fn new(
-        bytes: Zeroizing<Vec<u8>>,
-        needles: Vec<Needle>,
-        names: Vec<String>,
-        scanner: Scanner,
-    ) -> NeedleSet {
-        NeedleSet { bytes, needles, names, mask: Mask::default(), masks: Vec::new(), notices: Vec::new(), scanner }
+    pub(super) fn new(scanner: Scanner, origins: Vec<Origin>, names: Vec<String>) -> NeedleSet {
+        NeedleSet { origins, names, mask: Mask::default(), masks: Vec::new(), notices: Vec::new(), scanner }
     }
 
     /// Sets the mask, and what it comes to for each name.
@@ -125,26 +114,25 @@ impl NeedleSet {
 
     /// The bytes of one needle, by its index.
     pub(super) fn needle(&self, index: usize) -> &[u8] {
-        let needle = &self.needles[index];
-        &self.bytes[needle.start..needle.start + needle.len]
+        self.scanner.needles().get(index)
     }
 
     /// What stands for a region named after this needle.
     pub(super) fn stand(&self, needle: u32) -> Stand<'_> {
         match &self.mask {
-            Mask::Template(_) => Stand::Region(&self.masks[self.needles[needle as usize].name as usize]),
+            Mask::Template(_) => Stand::Region(&self.masks[self.origins[needle as usize].name as usize]),
             Mask::Char(_) => Stand::Byte(&self.masks[0]),
         }
     }
 
     /// How many needles there are.
     pub fn len(&self) -> usize {
-        self.needles.len()
+        self.origins.len()
     }
 
     /// Whether there is no needle, so that all text passes unchanged.
     pub fn is_empty(&self) -> bool {
-        self.needles.is_empty()
+        self.origins.is_empty()
     }
 
     /// What there is to tell about single secrets, in the order in which they were added.
@@ -159,14 +147,14 @@ impl NeedleSet {
 
     /// The name of the secret and the form of the needle with this index, in the order of [`expose`](NeedleSet::expose).
     pub fn name_and_form(&self, needle: usize) -> (&str, Form) {
-        let needle = &self.needles[needle];
-        (&self.names[needle.name as usize], needle.form)
+        let Origin { name, form } = self.origins[needle];
+        (&self.names[name as usize], form)
     }
 
     /// The needles, sorted, to compare with the [naive definition](super::naive) in tests. Every use of this method is a place
     /// where a secret could get out.
     pub fn expose(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.needles.len()).map(|index| self.needle(index))
+        self.scanner.needles().iter()
     }
 
     /// Writes what stands for one byte of a region that is named after this needle; for the naive definition.
@@ -190,7 +178,7 @@ impl fmt::Debug for NeedleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NeedleSet")
             .field("secrets", &self.names.len())
-            .field("needles", &self.needles.len())
+            .field("needles", &self.origins.len())
             .finish_non_exhaustive()
     }
 }

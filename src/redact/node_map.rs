@@ -7,18 +7,18 @@
 const EMPTY: u64 = u64::MAX;
 
 /// See the module's documentation.
-pub(crate) struct NodeMap {
+pub(super) struct NodeMap {
     slots: Vec<(u64, u32)>,
     len: usize,
 }
 
 impl NodeMap {
-    pub(crate) fn with_capacity(entries: usize) -> NodeMap {
+    pub(super) fn with_capacity(entries: usize) -> NodeMap {
         NodeMap { slots: vec![(EMPTY, 0); (entries * 2).next_power_of_two().max(2)], len: 0 }
     }
 
     /// Adds an entry whose key is not in the map yet.
-    pub(crate) fn insert(&mut self, key: u64, value: u32) {
+    pub(super) fn insert(&mut self, key: u64, value: u32) {
         if (self.len + 1) * 2 > self.slots.len() {
             let old = std::mem::take(self);
             *self = NodeMap::with_capacity(self.slots.len().max(old.slots.len()));
@@ -30,7 +30,7 @@ impl NodeMap {
     }
 
     #[inline]
-    pub(crate) fn get(&self, key: u64) -> Option<u32> {
+    pub(super) fn get(&self, key: u64) -> Option<u32> {
         let (found, value) = self.slots[self.slot(key)];
         (found == key).then_some(value)
     }

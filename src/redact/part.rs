@@ -4,7 +4,8 @@
 //! not keep lines. What is part of half of all logs is left out: a URL's scheme, host and user name, braces, BEGIN and END of
 //! PEM, and whatever a key names that does not name credentials, unless it is long and looks random.
 //!
-//! Cost: linear in the value's length; values are taken apart [`DEPTH_MAX`] deep.
+//! Cost: linear in the value's length; values are taken apart [`DEPTH_MAX`] deep. The parts of a value longer than [`FULL_LEN_MAX`] are
+//! searched for as they are and in plain JSON only.
 
 mod json;
 mod key;
@@ -12,7 +13,7 @@ mod line;
 mod setting;
 mod url;
 
-use super::encoding::{FULL_LEN_MAX, Form, core, forms, text_forms};
+use super::encoding::{FULL_LEN_MAX, Form, core, forms, likeliest_forms, text_forms};
 
 /// A part shorter than this is left out, in bytes.
 const PART_LEN_MIN: usize = 4;
@@ -23,12 +24,14 @@ const DEPTH_MAX: u32 = 3;
 ///
 /// An ordinary word (see [`is_ordinary`](super::ordinary::is_ordinary)) can be among them, if it is used as a password.
 pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
-    Parts { depth: DEPTH_MAX, emit }.of(value);
+    Parts { depth: DEPTH_MAX, all_forms: value.len() <= FULL_LEN_MAX, emit }.of(value);
 }
 
 /// Takes values apart, and hands out what it finds.
 struct Parts<'a> {
     depth: u32,
+    /// Whether the value is short enough for its parts to have all forms.
+    all_forms: bool,
     emit: &'a mut dyn FnMut(Form, &[u8]),
 }
 
@@ -59,17 +62,16 @@ impl Parts<'_> {
         if part.len() < PART_LEN_MIN {
             return;
         }
-        forms(part, &mut |_, bytes| (self.emit)(form, bytes));
+        let write = if self.all_forms { forms } else { likeliest_forms };
+        write(part, &mut |_, bytes| (self.emit)(form, bytes));
         if self.depth > 1 {
-            Parts { depth: self.depth - 1, emit: &mut *self.emit }.of(part);
+            Parts { depth: self.depth - 1, all_forms: self.all_forms, emit: &mut *self.emit }.of(part);
         }
     }
 
     /// A part that is text, with the ways to write it in which it can still be read.
     fn text(&mut self, form: Form, part: &[u8]) {
-        (self.emit)(form, part);
-        if part.len() <= FULL_LEN_MAX {
-            text_forms(part, &mut |_, bytes| (self.emit)(form, bytes));
-        }
+        let write = if self.all_forms { text_forms } else { likeliest_forms };
+        write(part, &mut |_, bytes| (self.emit)(form, bytes));
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::automaton::{ROOT, State};
 use super::encoding::Form;
 use super::needle::{NeedleSet, Stand};
+use super::scan::Found;
 
 /// A stump of a needle at the end of a stream is masked from this length on, in bytes.
 pub const STUMP_LEN_MIN: usize = 8;
@@ -46,6 +47,8 @@ pub struct Redactor {
     old_counts: BTreeMap<(String, Form), u64>,
     /// The set that the bytes held back before a swap were matched with; they are given out from there.
     old_set: Option<Arc<NeedleSet>>,
+    /// Empty between calls; kept for its room.
+    found: Vec<Found>,
     segments: Vec<Segment>,
 }
 
@@ -82,6 +85,7 @@ impl Redactor {
             regions: Vec::new(),
             old_counts: BTreeMap::new(),
             old_set: None,
+            found: Vec::new(),
             segments: Vec::new(),
         }
     }
@@ -97,11 +101,11 @@ impl Redactor {
     pub fn push<'a>(&'a mut self, input: &'a [u8]) -> Redacted<'a> {
         self.old_set = None;
         let (held, _) = self.set.scanner().held(self.state);
-        let (set, regions, end) = (&self.set, &mut self.regions, self.end);
-        self.state = set.scanner().scan(input, self.state, &mut |at, needle| {
-            let (end, len) = (end + at as u64, set.needle(needle as usize).len());
-            add_region(regions, Region::new(end - len as u64..end, needle, len));
-        });
+        let end = self.end;
+        self.state = self.set.scanner().scan(input, self.state, &mut self.found);
+        for (at, needle) in self.found.drain(..) {
+            add_region(&mut self.regions, Region::found(&self.set, end + at as u64, needle));
+        }
         self.end += input.len() as u64;
         self.release(self.end - self.held() as u64, end);
         Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, held), input }
@@ -130,12 +134,9 @@ impl Redactor {
             region.old_set.get_or_insert_with(|| Arc::clone(&old_set));
         }
         let (needle, len) = old_set.scanner().held(self.state);
-        let (set, given) = (&self.set, self.given);
-        let mut found = Vec::new();
-        self.state = set.scanner().scan(&held_bytes(&old_set, needle)[..len], ROOT, &mut |at, needle| {
-            let (end, len) = (given + at as u64, set.needle(needle as usize).len());
-            found.push(Region::new(end - len as u64..end, needle, len));
-        });
+        self.state = self.set.scanner().scan(&held_bytes(&old_set, needle)[..len], ROOT, &mut self.found);
+        let found = self.found.drain(..).map(|(at, needle)| Region::found(&self.set, self.given + at as u64, needle));
+        let found: Vec<Region> = found.collect();
         self.join_regions(found);
         self.release(self.end - self.held() as u64, self.end);
         let held = held_bytes(self.old_set.insert(old_set), needle);
@@ -204,6 +205,12 @@ impl fmt::Debug for Redactor {
 impl Region {
     fn new(range: Range<u64>, needle: u32, needle_len: usize) -> Region {
         Region { range, needle, needle_len, old_set: None, begun: false }
+    }
+
+    /// The region of one occurrence, by its end.
+    fn found(set: &NeedleSet, end: u64, needle: u32) -> Region {
+        let len = set.needle(needle as usize).len();
+        Region::new(end - len as u64..end, needle, len)
     }
 
     /// Whether this region gives its name and mask to what it makes up with the other.

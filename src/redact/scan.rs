@@ -1,61 +1,119 @@
-//! Sieve and automaton over one piece of text: every occurrence, in the order of their ends, and the state at the end.
+//! Sieve and automaton over one piece of text: every occurrence, and the state at the end.
 
 use super::automaton::{Automaton, ROOT, SHALLOW_DEPTH_MAX, State};
+use super::needle_list::NeedleList;
 use super::sieve::{Hunt, Sieve, Variant};
 
 /// Pieces shorter than this are walked at once: the sieve pays for what it skips only.
 const SIEVE_LEN_MIN: usize = 256;
-/// Two hits of the sieve nearer than this make the text *dense*, in bytes.
-const DENSE_GAP: usize = 64;
-/// Dense text is walked for so long before the sieve is asked again, in bytes.
-const DENSE_WALK: usize = 1024;
+/// What comparing a candidate costs beside its bytes, in steps of a walk.
+const CANDIDATE_COST: usize = 6;
+/// A step of a walk takes as long as the comparison of this many bytes.
+const BYTES_PER_STEP: usize = 32;
+/// Candidates may cost this many steps beyond what walking would have cost, before the text is walked after all.
+const CREDIT: usize = 1 << 10;
+/// How far it is walked then, in bytes, before candidates are compared again.
+const DENSE_WALK: usize = 4 << 10;
 
 /// The needles of a set, compiled for searching.
-pub(crate) struct Scanner {
+pub(super) struct Scanner {
+    needles: NeedleList,
     automaton: Automaton,
     sieve: Option<Sieve>,
 }
 
+/// An occurrence: where it ends in the piece of text, and the needle.
+pub(super) type Found = (usize, u32);
+
 impl Scanner {
     /// Compiles needles, which are sorted, without repetitions, and not empty.
-    pub(crate) fn new(needles: &[&[u8]], variant: Variant) -> Scanner {
-        let sieve = if variant == Variant::Automaton { None } else { Sieve::new(needles, variant) };
-        Scanner { automaton: Automaton::new(needles), sieve }
+    pub(super) fn new(needles: NeedleList, variant: Variant) -> Scanner {
+        let sieve = if variant == Variant::Automaton { None } else { Sieve::new(&needles, variant) };
+        Scanner { automaton: Automaton::new(&needles), sieve, needles }
+    }
+
+    pub(super) fn needles(&self) -> &NeedleList {
+        &self.needles
     }
 
     /// What is held back at this state: how many bytes of which needle.
-    pub(crate) fn held(&self, state: State) -> (usize, usize) {
+    pub(super) fn held(&self, state: State) -> (usize, usize) {
         self.automaton.matched(state)
     }
 
-    /// Searches the next piece of a text. `found` is called with the end of each occurrence in the piece and the longest needle
-    /// that ends there, in the order of the ends. Gives the state after the piece.
+    /// Searches the next piece of a text, and gives the state after it. To `found` go occurrences that end in the piece, in the
+    /// order of their ends, some twice: of those that end at the same place at least the longest, and so every byte that
+    /// belongs to any.
     ///
-    /// Each byte is looked at by the sieve once and walked by the automaton once, whatever the text.
-    pub(crate) fn scan(&self, text: &[u8], state: State, found: &mut impl FnMut(usize, u32)) -> State {
+    /// The cost is linear, whatever the text: candidates of the sieve are compared with their needles only as long as that is
+    /// cheaper than walking the automaton.
+    pub(super) fn scan(&self, text: &[u8], state: State, found: &mut Vec<Found>) -> State {
+        let start = Cursor { at: 0, state };
         let Some(sieve) = self.sieve.as_ref().filter(|_| text.len() >= SIEVE_LEN_MIN) else {
-            return self.walk(text, Cursor { at: 0, state }, text.len(), found).state;
+            return self.walk(text, start, text.len(), found).state;
         };
-        let mut cursor = self.walk(text, Cursor { at: 0, state }, SHALLOW_DEPTH_MAX, found);
-        let mut hunt = Hunt::new(sieve, text);
-        while cursor.at < text.len() {
-            // All occurrences that begin before here have been found.
-            let settled =
-                cursor.at - self.automaton.shallow_depth(cursor.state).expect("a walk ends so, or at the end");
-            let Some(hit) = hunt.next(settled) else {
-                let at = settled.max(text.len().saturating_sub(sieve.blind()));
-                cursor = self.walk(text, Cursor { at, state: ROOT }, text.len(), found);
-                break;
-            };
-            let beyond = if hit - settled < DENSE_GAP { DENSE_WALK } else { SHALLOW_DEPTH_MAX + 1 };
-            let at = settled.max(hit.saturating_sub(sieve.back()));
-            cursor = self.walk(text, Cursor { at, state: ROOT }, hit + beyond, found);
+        let cursor = self.walk(text, start, SHALLOW_DEPTH_MAX, found);
+        let state = if cursor.at < text.len() { self.hunt(sieve, text, cursor, found) } else { cursor.state };
+        if !found.is_sorted() {
+            found.sort_unstable();
         }
-        cursor.state
+        state
+    }
+
+    /// Searches from a place where the state is shallow to the end of the text.
+    fn hunt(&self, sieve: &Sieve, text: &[u8], cursor: Cursor, found: &mut Vec<Found>) -> State {
+        // All occurrences that begin before here have been found.
+        let mut settled = self.live_start(cursor);
+        let mut hunt = Hunt::new(sieve, text, settled);
+        // The first place where a needle may begin that goes on beyond the text.
+        let mut partial = text.len();
+        let (mut cost, mut budget_start) = (0, settled);
+        while let Some(hit) = hunt.next() {
+            hunt.candidates(&hit, |needle, start| {
+                if start >= settled {
+                    cost += CANDIDATE_COST + self.compare(text, needle, start, &mut partial, found) / BYTES_PER_STEP;
+                }
+            });
+            if cost > CREDIT + (hit.at - budget_start) {
+                let from = Cursor { at: settled.max(hit.at.saturating_sub(sieve.back())), state: ROOT };
+                let cursor = self.walk(text, from, hit.at + DENSE_WALK, found);
+                if cursor.at == text.len() {
+                    let longer = Cursor { at: partial, state: ROOT };
+                    return if partial < from.at {
+                        self.walk(text, longer, text.len(), found).state
+                    } else {
+                        cursor.state
+                    };
+                }
+                settled = self.live_start(cursor);
+                hunt.restart(settled);
+                (cost, budget_start) = (0, settled);
+            }
+        }
+        let at = partial.min(settled.max(text.len().saturating_sub(sieve.blind())));
+        self.walk(text, Cursor { at, state: ROOT }, text.len(), found).state
+    }
+
+    /// Compares a needle with the text; gives the number of bytes that were looked at, at most.
+    fn compare(&self, text: &[u8], needle: usize, start: usize, partial: &mut usize, found: &mut Vec<Found>) -> usize {
+        let bytes = self.needles.get(needle);
+        match text.get(start..start + bytes.len()) {
+            Some(there) if there == bytes => found.push((start + bytes.len(), needle as u32)),
+            Some(_) => {}
+            None if bytes.starts_with(&text[start..]) => *partial = start.min(*partial),
+            None => {}
+        }
+        bytes.len()
+    }
+
+    /// Where the match of a shallow state begins.
+    fn live_start(&self, cursor: Cursor) -> usize {
+        cursor.at
+            - self.automaton.shallow_depth(cursor.state).expect("a walk ends in a shallow state, or with the text")
     }
 
     /// Takes the automaton through the text to the first place, at or after `until`, where its state is shallow, or to the end.
-    fn walk(&self, text: &[u8], from: Cursor, until: usize, found: &mut impl FnMut(usize, u32)) -> Cursor {
+    fn walk(&self, text: &[u8], from: Cursor, until: usize, found: &mut Vec<Found>) -> Cursor {
         let (automaton, Cursor { mut at, mut state }) = (&self.automaton, from);
         while at < text.len() {
             match automaton.shallow_depth(state) {
@@ -78,7 +136,7 @@ impl Scanner {
             at += 1;
             let output = automaton.has_output(state).then(|| automaton.output(state));
             if let Some(needle) = output {
-                found(at, needle);
+                found.push((at, needle));
                 state = automaton.settle(state);
             }
             if state == before {
@@ -101,12 +159,12 @@ impl Scanner {
     /// A byte that leaves the state as it was leaves it so again: takes the walk over all of its repetitions.
     ///
     /// Without this, a long run of `a` against the needle `aaa...b` cost a failure and a step a byte.
-    fn repeat(&self, text: &[u8], at: usize, output: Option<u32>, found: &mut impl FnMut(usize, u32)) -> usize {
+    fn repeat(&self, text: &[u8], at: usize, output: Option<u32>, found: &mut Vec<Found>) -> usize {
         let rest = &text[at..];
         let words = rest.chunks_exact(16).take_while(|&word| word == [text[at - 1]; 16]).count() * 16;
         let end = at + words + rest[words..].iter().take_while(|&&byte| byte == text[at - 1]).count();
         if let Some(needle) = output {
-            (at..end).for_each(|at| found(at + 1, needle));
+            found.extend((at..end).map(|at| (at + 1, needle)));
         }
         end
     }

@@ -23,13 +23,18 @@ pub(super) fn base64(sheet: &mut Sheet<'_>) {
         shifted.resize(shift, 0);
         shifted.extend_from_slice(value);
         encode(&BASE64_NOPAD, &shifted, &mut text);
-        base64_at(sheet, Form::Base64, shift, &mut text);
-        if shift == 0 && value.len() <= FULL_LEN_MAX {
-            base64_lines(sheet, &text);
+        own_characters(sheet, Form::Base64, shift, &text);
+        if value.len() > FULL_LEN_MAX {
+            continue;
+        }
+        last_character(sheet, Form::Base64, shift, &mut text);
+        if shift == 0 {
+            lines(sheet, &text);
         }
         if text.iter().any(|c| matches!(c, b'+' | b'/')) {
             encode(&BASE64URL_NOPAD, &shifted, &mut text);
-            base64_at(sheet, Form::Base64Url, shift, &mut text);
+            own_characters(sheet, Form::Base64Url, shift, &text);
+            last_character(sheet, Form::Base64Url, shift, &mut text);
         }
     }
 }
@@ -44,14 +49,21 @@ fn encode(alphabet: &Encoding, bytes: &[u8], text: &mut Vec<u8>) {
     alphabet.encode_mut(bytes, text);
 }
 
-/// The characters that hold nothing but the value, then the same with a last one that the value shares with what follows: if
-/// nothing does, it is known, and so is the padding.
-fn base64_at(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &mut Vec<u8>) {
-    let bytes = shift + sheet.value.len();
-    let (start, own_end, end) = (base64_len(shift), bytes * 8 / 6, text.len());
-    sheet.emit(form, &text[start..own_end]);
-    if own_end < end {
-        sheet.emit(form, &text[start..end]);
+/// How many characters of base64 hold whole bits of this many bytes, and of nothing after them.
+fn own_len(bytes: usize) -> usize {
+    bytes * 8 / 6
+}
+
+/// The characters that hold nothing but the value.
+fn own_characters(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &[u8]) {
+    sheet.emit(form, &text[base64_len(shift)..own_len(shift + sheet.value.len())]);
+}
+
+/// The same with the last character, which the value shares with what follows. If nothing does, it is known, and so is the padding.
+fn last_character(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &mut Vec<u8>) {
+    let (start, end) = (base64_len(shift), text.len());
+    if own_len(shift + sheet.value.len()) < end {
+        sheet.emit(form, &text[start..]);
         text.resize(end.next_multiple_of(4), b'=');
         sheet.emit(form, &text[start..]);
         text.truncate(end);
@@ -59,28 +71,27 @@ fn base64_at(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &mut Vec<u8>
 }
 
 /// The value alone in lines, as a program encodes a file. Without the last character, which a newline after the value changes.
-fn base64_lines(sheet: &mut Sheet<'_>, text: &[u8]) {
-    let own = &text[..sheet.value.len() * 8 / 6];
+fn lines(sheet: &mut Sheet<'_>, text: &[u8]) {
+    let own = &text[..own_len(sheet.value.len())];
     for columns in BASE64_COLUMNS.into_iter().filter(|&columns| columns < own.len()) {
-        let lines = own.chunks(columns);
-        let mut broken = Zeroizing::new(Vec::with_capacity(own.len() + lines.len()));
-        for line in lines {
+        let mut broken = Zeroizing::new(Vec::with_capacity(own.len() + own.len() / columns));
+        for (index, line) in own.chunks(columns).enumerate() {
+            if index > 0 {
+                broken.push(b'\n');
+            }
             broken.extend_from_slice(line);
-            broken.push(b'\n');
         }
-        broken.pop();
         sheet.emit(Form::Base64, &broken);
     }
 }
 
 /// Hex in both cases, without and with something between the bytes, and as `xxd -p` and `od -An -tx1` break it into lines.
 pub(super) fn hex(sheet: &mut Sheet<'_>) {
-    for digits in [LOWER, UPPER] {
-        sheet.row(Form::Hex, |value, out| dump(value, b"", digits, usize::MAX, b"", out));
-    }
+    sheet.row(Form::Hex, |value, out| dump(value, b"", LOWER, usize::MAX, b"", out));
     if sheet.value.len() > FULL_LEN_MAX {
         return;
     }
+    sheet.row(Form::Hex, |value, out| dump(value, b"", UPPER, usize::MAX, b"", out));
     for digits in [LOWER, UPPER] {
         for between in [b":", b" "] {
             sheet.row(Form::HexSeparated, |value, out| dump(value, between, digits, usize::MAX, b"", out));

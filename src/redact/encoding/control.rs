@@ -4,11 +4,8 @@ use super::Form;
 use super::sheet::{Sheet, push_octal};
 
 /// What is escaped with rsyslog's default settings, without EscapeControlCharacterTab, and with Escape8BitCharactersOnReceive.
-const ESCAPED: [fn(u8) -> bool; 3] = [
-    |byte| byte.is_ascii_control(),
-    |byte| byte.is_ascii_control() && byte != b'\t',
-    |byte| byte.is_ascii_control() || !byte.is_ascii(),
-];
+const ESCAPED: [fn(u8) -> bool; 3] =
+    [|byte| byte < 0x20, |byte| byte < 0x20 && byte != b'\t', |byte| byte < 0x20 || !byte.is_ascii()];
 
 pub(super) fn rows(sheet: &mut Sheet<'_>) {
     for escaped in ESCAPED {

@@ -5,8 +5,9 @@ use super::sheet::{Digits, LOWER, Sheet, UPPER, Unit, push_hex, units};
 
 /// What a writer escapes beyond what JSON demands.
 pub(super) struct Style {
-    /// ASCII characters that are written as `\u00xx`.
+    /// ASCII characters that are written as `\u00xx`, and the digits of these.
     numeric: &'static [u8],
+    numeric_digits: Digits,
     /// `/` as `\/`.
     slash: bool,
     /// DEL as `\u007f`.
@@ -17,15 +18,19 @@ pub(super) struct Style {
 }
 
 /// JavaScript, serde_json, Ruby, Python without `ensure_ascii`.
-pub(super) const MINIMAL: Style = Style { numeric: b"", slash: false, del: false, ascii: false, digits: LOWER };
+pub(super) const MINIMAL: Style =
+    Style { numeric: b"", numeric_digits: LOWER, slash: false, del: false, ascii: false, digits: LOWER };
 /// Python.
 const ASCII: Style = Style { del: true, ascii: true, ..MINIMAL };
 /// Go (so Docker's json-file log), Rails.
 const HTML: Style = Style { numeric: b"<>&", ..MINIMAL };
 /// PHP.
 const PHP: Style = Style { slash: true, ascii: true, ..MINIMAL };
+/// jq.
+const JQ: Style = Style { del: true, ..MINIMAL };
 /// .NET's System.Text.Json.
-const DOTNET: Style = Style { numeric: b"<>&'\"+`", del: true, ascii: true, digits: UPPER, ..MINIMAL };
+const DOTNET: Style =
+    Style { numeric: b"<>&'\"+`", numeric_digits: UPPER, del: true, ascii: true, digits: UPPER, ..MINIMAL };
 
 const STYLES: [Style; 13] = [
     MINIMAL,
@@ -33,8 +38,7 @@ const STYLES: [Style; 13] = [
     HTML,
     PHP,
     DOTNET,
-    // jq.
-    Style { del: true, ..MINIMAL },
+    JQ,
     // PHP with JSON_UNESCAPED_UNICODE, Apple's JSONSerialization.
     Style { slash: true, ..MINIMAL },
     // Jackson, RapidJSON.
@@ -44,16 +48,23 @@ const STYLES: [Style; 13] = [
     // Flask and Jinja.
     Style { numeric: b"<>&'", del: true, ascii: true, ..MINIMAL },
     // Django.
-    Style { numeric: b"<>&", digits: UPPER, ..MINIMAL },
+    Style { numeric: b"<>&", numeric_digits: UPPER, del: true, ascii: true, ..MINIMAL },
     // Gson.
     Style { numeric: b"<>&'=", ..MINIMAL },
     // PHP with all of JSON_HEX_*.
-    Style { numeric: b"<>&'\"", slash: true, ascii: true, digits: UPPER, ..MINIMAL },
+    Style { numeric: b"<>&'\"", numeric_digits: UPPER, slash: true, ascii: true, ..MINIMAL },
 ];
 
 /// What stands in JSON within JSON: inner and outer style.
-const NESTED: [(Style, Style); 6] =
-    [(MINIMAL, MINIMAL), (ASCII, MINIMAL), (HTML, MINIMAL), (MINIMAL, HTML), (PHP, PHP), (DOTNET, MINIMAL)];
+const NESTED: [(Style, Style); 7] = [
+    (MINIMAL, MINIMAL),
+    (JQ, MINIMAL),
+    (ASCII, MINIMAL),
+    (HTML, MINIMAL),
+    (MINIMAL, HTML),
+    (PHP, PHP),
+    (DOTNET, MINIMAL),
+];
 
 pub(super) fn rows(sheet: &mut Sheet<'_>) {
     for style in &STYLES {
@@ -69,24 +80,23 @@ pub(super) fn likeliest(sheet: &mut Sheet<'_>) {
 }
 
 pub(super) fn write(value: &[u8], style: &Style, out: &mut Vec<u8>) {
-    for unit in units(value) {
-        match unit {
-            Unit::Char(c) if c.is_ascii() => write_ascii(c as u8, style, out),
-            Unit::Char(c) if style.ascii => {
-                for half in c.encode_utf16(&mut [0; 2]) {
-                    push_u(u32::from(*half), style.digits, out);
-                }
+    units(value).for_each(|unit| match unit {
+        Unit::Char(c) if c.is_ascii() => write_ascii(c as u8, style, out),
+        Unit::Char(c) if style.ascii => {
+            for half in c.encode_utf16(&mut [0; 2]) {
+                push_u(u32::from(*half), style.digits, out);
             }
-            // What Python makes of a byte that is not UTF-8.
-            Unit::Stray(byte) if style.ascii => push_u(0xdc00 + u32::from(byte), style.digits, out),
-            _ => unit.copy(out),
         }
-    }
+        // What Python makes of a byte that is not UTF-8.
+        Unit::Stray(byte) if style.ascii => push_u(0xdc00 + u32::from(byte), style.digits, out),
+        _ => unit.copy(out),
+    });
 }
 
 fn write_ascii(byte: u8, style: &Style, out: &mut Vec<u8>) {
     match byte {
-        _ if style.numeric.contains(&byte) => push_u(byte.into(), style.digits, out),
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => out.push(byte),
+        _ if style.numeric.contains(&byte) => push_u(byte.into(), style.numeric_digits, out),
         b'"' | b'\\' => out.extend([b'\\', byte]),
         b'/' if style.slash => out.extend(b"\\/"),
         b'\n' => out.extend(b"\\n"),

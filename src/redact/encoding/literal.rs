@@ -13,7 +13,7 @@ enum Number {
     /// `\033`, each byte.
     Octal,
     /// `\xe9`, `\u20ac`, `\U0001f600`: Python.
-    Shortest,
+    Shortest(Digits),
     /// `\u00e9`, `\U0001f600`: Go.
     Universal,
     /// `\u{e9}`: Rust, JavaScript.
@@ -35,14 +35,25 @@ const MYSQL: &[(char, u8)] = &[('\n', b'n'), ('\r', b'r'), ('\0', b'0'), ('\x1a'
 const APACHE: &[(char, u8)] = &[('\n', b'n'), ('\r', b'r'), ('\t', b't'), ('\x08', b'b'), ('\x0b', b'v')];
 const C: &[(char, u8)] =
     &[('\n', b'n'), ('\r', b'r'), ('\t', b't'), ('\x08', b'b'), ('\x0c', b'f'), ('\x0b', b'v'), ('\x07', b'a')];
+const WITH_E: &[(char, u8)] = &[
+    ('\n', b'n'),
+    ('\r', b'r'),
+    ('\t', b't'),
+    ('\x08', b'b'),
+    ('\x0c', b'f'),
+    ('\x0b', b'v'),
+    ('\x07', b'a'),
+    ('\x1b', b'e'),
+    ('\0', b'0'),
+];
 
-const STYLES: [Style; 14] = [
+const STYLES: [Style; 17] = [
     // Python's repr.
     Style { names: COMMON, controls: Number::Hex(LOWER), wide: Number::Raw },
     // Python's bytes, Rust's escape_ascii.
     Style { names: COMMON, controls: Number::Hex(LOWER), wide: Number::Hex(LOWER) },
     // Python's ascii.
-    Style { names: COMMON, controls: Number::Hex(LOWER), wide: Number::Shortest },
+    Style { names: COMMON, controls: Number::Hex(LOWER), wide: Number::Shortest(LOWER) },
     // Go's %q and %+q.
     Style { names: C, controls: Number::Hex(LOWER), wide: Number::Raw },
     Style { names: C, controls: Number::Hex(LOWER), wide: Number::Universal },
@@ -54,6 +65,11 @@ const STYLES: [Style; 14] = [
     // C with octal numbers, for text and for bytes.
     Style { names: C, controls: Number::Octal, wide: Number::Raw },
     Style { names: C, controls: Number::Octal, wide: Number::Octal },
+    // Perl's Data::Dumper.
+    Style { names: WITH_E, controls: Number::Octal, wide: Number::Octal },
+    // YAML and Ruby.
+    Style { names: WITH_E, controls: Number::Hex(UPPER), wide: Number::Raw },
+    Style { names: WITH_E, controls: Number::Hex(UPPER), wide: Number::Shortest(UPPER) },
     // Apache's log.
     Style { names: APACHE, controls: Number::Hex(LOWER), wide: Number::Hex(LOWER) },
     Style { names: C, controls: Number::Hex(UPPER), wide: Number::Hex(UPPER) },
@@ -82,31 +98,30 @@ pub(super) fn rows(sheet: &mut Sheet<'_>) {
 }
 
 fn write(value: &[u8], style: &Style, quotes: &[u8], out: &mut Vec<u8>) {
-    for unit in units(value) {
-        match unit {
-            Unit::Char(c) if c.is_ascii_control() => match style.names.iter().find(|(named, _)| *named == c) {
-                Some((_, name)) => out.extend([b'\\', *name]),
-                None => push_number(unit, style.controls, out),
-            },
-            Unit::Char(c) if c == '\\' || c.is_ascii() && quotes.contains(&(c as u8)) => out.extend([b'\\', c as u8]),
-            Unit::Char(c) if c.is_ascii() => out.push(c as u8),
-            // A byte that is no character is written as a number by all that write any.
-            Unit::Stray(_) if matches!(style.wide, Number::Raw) => push_number(unit, style.controls, out),
-            _ => push_number(unit, style.wide, out),
-        }
-    }
+    units(value).for_each(|unit| match unit {
+        Unit::Char(c) if c.is_ascii_alphanumeric() => out.push(c as u8),
+        Unit::Char(c) if c.is_ascii_control() => match style.names.iter().find(|(named, _)| *named == c) {
+            Some((_, name)) => out.extend([b'\\', *name]),
+            None => push_number(unit, style.controls, out),
+        },
+        Unit::Char(c) if c == '\\' || c.is_ascii() && quotes.contains(&(c as u8)) => out.extend([b'\\', c as u8]),
+        Unit::Char(c) if c.is_ascii() => out.push(c as u8),
+        // A byte that is no character is written as a number by all that write any.
+        Unit::Stray(_) if matches!(style.wide, Number::Raw) => push_number(unit, style.controls, out),
+        _ => push_number(unit, style.wide, out),
+    });
 }
 
 fn push_number(unit: Unit, number: Number, out: &mut Vec<u8>) {
     let code = match (unit, number) {
         (Unit::Char(c), _) => u32::from(c),
         // What Python makes of a byte that is not UTF-8.
-        (Unit::Stray(byte), Number::Shortest) => 0xdc00 + u32::from(byte),
+        (Unit::Stray(byte), Number::Shortest(_)) => 0xdc00 + u32::from(byte),
         (Unit::Stray(byte), _) => byte.into(),
     };
     match number {
         Number::Raw => unit.copy(out),
-        Number::Hex(digits) => each_byte(unit, |byte| push_x(byte, digits, out)),
+        Number::Hex(digits) => each_byte(unit, |byte| push_marked(b'x', byte.into(), 2, digits, out)),
         Number::Octal => each_byte(unit, |byte| {
             out.push(b'\\');
             push_octal(byte, out);
@@ -116,15 +131,10 @@ fn push_number(unit: Unit, number: Number, out: &mut Vec<u8>) {
             push_hex(code, 1, LOWER, out);
             out.push(b'}');
         }
-        Number::Shortest | Number::Universal => {
-            let (mark, width) = match code {
-                ..0x100 if matches!((number, unit), (Number::Shortest, _) | (_, Unit::Stray(_))) => (b'x', 2),
-                ..0x10000 => (b'u', 4),
-                _ => (b'U', 8),
-            };
-            out.extend([b'\\', mark]);
-            push_hex(code, width, LOWER, out);
-        }
+        Number::Shortest(digits) if code < 0x100 => push_marked(b'x', code, 2, digits, out),
+        Number::Universal if matches!(unit, Unit::Stray(_)) => push_marked(b'x', code, 2, LOWER, out),
+        Number::Shortest(digits) => push_universal(code, digits, out),
+        Number::Universal => push_universal(code, LOWER, out),
     }
 }
 
@@ -135,16 +145,21 @@ fn each_byte(unit: Unit, push: impl FnMut(u8)) {
     }
 }
 
-fn push_x(byte: u8, digits: Digits, out: &mut Vec<u8>) {
-    out.extend(b"\\x");
-    push_hex(byte.into(), 2, digits, out);
+fn push_universal(code: u32, digits: Digits, out: &mut Vec<u8>) {
+    let (mark, width) = if code < 0x10000 { (b'u', 4) } else { (b'U', 8) };
+    push_marked(mark, code, width, digits, out);
+}
+
+fn push_marked(mark: u8, code: u32, width: u32, digits: Digits, out: &mut Vec<u8>) {
+    out.extend([b'\\', mark]);
+    push_hex(code, width, digits, out);
 }
 
 /// nginx's log: no names, and quotes and backslashes as numbers too.
 fn write_nginx(value: &[u8], out: &mut Vec<u8>) {
     for &byte in value {
         match byte {
-            ..0x20 | 0x7f.. | b'"' | b'\\' => push_x(byte, UPPER, out),
+            ..0x20 | 0x7f.. | b'"' | b'\\' => push_marked(b'x', byte.into(), 2, UPPER, out),
             _ => out.push(byte),
         }
     }

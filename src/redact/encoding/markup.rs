@@ -11,13 +11,13 @@ type Entities = &'static [(char, &'static str)];
 const NAMED: [Entities; 9] = [
     // Django, and Python's html.escape.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#x27;")],
-    // jq's @html, Ruby, .NET, lodash.
+    // Ruby, .NET, lodash, jq's @html from 1.7 on.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")],
     // Go, Jinja.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&#34;"), ('\'', "&#39;")],
     // PHP.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#039;")],
-    // XML, with all that it names.
+    // XML with all that it names, jq's @html up to 1.6, PHP with ENT_HTML5.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&apos;")],
     // XML attributes.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")],
@@ -38,6 +38,9 @@ const NAMED: [Entities; 9] = [
     ],
 ];
 
+/// How many of these go with numbers for other characters.
+const WITH_NUMBERS: usize = 7;
+
 /// How a number is written.
 #[derive(Clone, Copy, PartialEq)]
 enum Number {
@@ -50,44 +53,51 @@ enum Number {
 const NUMBERS: [Number; 3] = [Number::Decimal, Number::HexLower, Number::HexUpper];
 
 pub(super) fn rows(sheet: &mut Sheet<'_>) {
-    let numbers = if sheet.controls || sheet.wide { &NUMBERS[..] } else { &[] };
     for entities in NAMED {
         sheet.row(Form::Xml, |value, out| write(value, entities, Number::None, Number::None, out));
-        for &number in numbers {
-            sheet.row(Form::Xml, |value, out| write(value, entities, Number::None, number, out));
-            sheet.row(Form::Xml, |value, out| write(value, entities, number, number, out));
-        }
     }
     for number in NUMBERS {
         sheet.row(Form::Xml, |value, out| write_numbers(value, number, out));
     }
+    if sheet.controls || sheet.wide {
+        rows_with_numbers(sheet);
+    }
 }
 
-/// In text, only what is not ASCII is written as a number; in attributes, line ends and tabs are too.
-fn write(value: &[u8], entities: Entities, controls: Number, wide: Number, out: &mut Vec<u8>) {
-    for unit in units(value) {
-        match unit {
-            Unit::Char(c) if c.is_ascii_control() => push(c, controls, out),
-            Unit::Char(c) if c.is_ascii() => match entities.iter().find(|(escaped, _)| *escaped == c) {
-                Some((_, entity)) => out.extend_from_slice(entity.as_bytes()),
-                None => out.push(c as u8),
-            },
-            Unit::Char(c) => push(c, wide, out),
-            Unit::Stray(byte) => out.push(byte),
+/// Names for the five characters, and numbers for others.
+fn rows_with_numbers(sheet: &mut Sheet<'_>) {
+    for entities in &NAMED[..WITH_NUMBERS] {
+        for number in NUMBERS {
+            for (spaces, wide) in [(Number::None, number), (number, Number::None), (number, number)] {
+                sheet.row(Form::Xml, |value, out| write(value, entities, spaces, wide, out));
+            }
         }
     }
+}
+
+/// Line ends and tabs are written as numbers in attributes, and what is not ASCII where the document is ASCII.
+fn write(value: &[u8], entities: Entities, spaces: Number, wide: Number, out: &mut Vec<u8>) {
+    units(value).for_each(|unit| match unit {
+        Unit::Char(c) if c.is_ascii_alphanumeric() => out.push(c as u8),
+        Unit::Char(c @ ('\t' | '\n' | '\r')) => push(c, spaces, out),
+        Unit::Char(c) if c.is_ascii() => match entities.iter().find(|(escaped, _)| *escaped == c) {
+            Some((_, entity)) => out.extend_from_slice(entity.as_bytes()),
+            None => out.push(c as u8),
+        },
+        Unit::Char(c) => push(c, wide, out),
+        Unit::Stray(byte) => out.push(byte),
+    });
 }
 
 /// Numbers for the five characters as well.
 fn write_numbers(value: &[u8], number: Number, out: &mut Vec<u8>) {
-    for unit in units(value) {
-        match unit {
-            Unit::Char(c) if matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_ascii_control() || !c.is_ascii() => {
-                push(c, number, out);
-            }
-            _ => unit.copy(out),
+    units(value).for_each(|unit| match unit {
+        Unit::Char(c) if c.is_ascii_alphanumeric() => out.push(c as u8),
+        Unit::Char(c) if matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_ascii_control() || !c.is_ascii() => {
+            push(c, number, out);
         }
-    }
+        _ => unit.copy(out),
+    });
 }
 
 fn push(c: char, number: Number, out: &mut Vec<u8>) {

@@ -9,20 +9,20 @@ struct Style {
     plus: bool,
 }
 
-/// RFC 3986: curl, jq's `@uri`, Python's `quote(safe='')`, PHP's `rawurlencode`.
+/// RFC 3986: Python's `quote(safe='')`, PHP's `rawurlencode`, jq's `@uri` from 1.7 on.
 const RFC3986: Style = Style { keep: b"-._~", plus: false };
 
 const STYLES: [Style; 10] = [
     RFC3986,
-    // Python's quote_plus and urlencode, Go's QueryEscape.
+    // curl's --data-urlencode (in lower case in a URL), Python's quote_plus and urlencode, Go's QueryEscape.
     Style { keep: b"-._~", plus: true },
     // Python's quote.
     Style { keep: b"-._~/", plus: false },
-    // JavaScript's encodeURIComponent, Perl's uri_escape.
+    // JavaScript's encodeURIComponent, Perl's uri_escape, jq's `@uri` up to 1.6.
     Style { keep: b"-._~!*'()", plus: false },
     // JavaScript's encodeURI.
     Style { keep: b"-._~!*'();/?:@&=+$,#", plus: false },
-    // JavaScript's URLSearchParams, Java's URLEncoder, HTML forms.
+    // JavaScript's URLSearchParams, Java's URLEncoder, Ruby's encode_www_form, HTML forms.
     Style { keep: b"-._*", plus: true },
     // PHP's urlencode.
     Style { keep: b"-._", plus: true },

@@ -1,5 +1,7 @@
 //! What the rows write on.
 
+use std::hash::{DefaultHasher, Hasher as _};
+
 use zeroize::Zeroizing;
 
 use super::{FORM_LEN_MIN, Form, json};
@@ -18,24 +20,46 @@ pub(super) const UPPER: Digits = b"0123456789ABCDEF";
 /// are wiped.
 pub(super) struct Sheet<'a> {
     pub(super) value: &'a [u8],
+    /// Whether the value is UTF-8.
+    pub(super) text: bool,
     /// Whether the value has control characters.
     pub(super) controls: bool,
     /// Whether the value has anything beyond ASCII.
     pub(super) wide: bool,
     line: Zeroizing<Vec<u8>>,
     around: Zeroizing<Vec<u8>>,
+    given: Given<'a>,
+}
+
+/// What was handed out, so that forms that many rows share do not come again and again. Two forms of one value are taken for one if
+/// their 64-bit hashes are equal.
+struct Given<'a> {
+    hashes: Vec<u64>,
     emit: &'a mut dyn FnMut(Form, &[u8]),
+}
+
+impl Given<'_> {
+    fn emit(&mut self, form: Form, bytes: &[u8]) {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(bytes);
+        let hash = hasher.finish();
+        if !self.hashes.contains(&hash) {
+            self.hashes.push(hash);
+            (self.emit)(form, bytes);
+        }
+    }
 }
 
 impl<'a> Sheet<'a> {
     pub(super) fn new(value: &'a [u8], emit: &'a mut dyn FnMut(Form, &[u8])) -> Sheet<'a> {
         Sheet {
             value,
+            text: std::str::from_utf8(value).is_ok(),
             controls: value.iter().any(u8::is_ascii_control),
             wide: !value.is_ascii(),
             line: Zeroizing::new(Vec::with_capacity(value.len() * GROWTH_MAX)),
             around: Zeroizing::new(Vec::new()),
-            emit,
+            given: Given { hashes: Vec::new(), emit },
         }
     }
 
@@ -47,14 +71,14 @@ impl<'a> Sheet<'a> {
     /// One form: what `write` makes of the value, unless it is the value, or too short to tell.
     pub(super) fn row(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
         if self.write(write) {
-            (self.emit)(form, &self.line);
+            self.given.emit(form, &self.line);
         }
     }
 
     /// One form, and the same within JSON: what a log of JSON lines shows.
     pub(super) fn row_and_in_json(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
         if self.write(write) {
-            (self.emit)(form, &self.line);
+            self.given.emit(form, &self.line);
             self.json_around(&json::MINIMAL);
         }
     }
@@ -69,7 +93,7 @@ impl<'a> Sheet<'a> {
     /// Hands out a form that a row has made elsewhere, unless it is too short to tell.
     pub(super) fn emit(&mut self, form: Form, bytes: &[u8]) {
         if bytes.len() >= FORM_LEN_MIN {
-            (self.emit)(form, bytes);
+            self.given.emit(form, bytes);
         }
     }
 
@@ -86,7 +110,7 @@ impl<'a> Sheet<'a> {
         json::write(&self.line, style, &mut self.around);
         debug_assert!(self.around.len() <= self.value.len() * GROWTH_MAX, "a row outgrew its buffer");
         if self.around != self.line {
-            (self.emit)(Form::JsonInJson, &self.around);
+            self.given.emit(Form::JsonInJson, &self.around);
         }
     }
 }

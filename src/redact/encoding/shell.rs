@@ -5,16 +5,18 @@ use super::sheet::{Sheet, push_octal};
 
 /// What bash's `printf %q` puts a backslash before. (`~` and `#` only at the beginning, where it stays beside the mask.)
 const BASH: &[u8] = b" \t!\"$&'()*,;<>?[\\]^`{|}";
-/// What Ruby's Shellwords leaves alone, beside letters, digits and a newline.
+/// What that of zsh does in a script.
+const ZSH: &[u8] = b" \t\"#$&'()*;<>?[\\]^`{|}";
+/// What Ruby's Shellwords leaves alone, beside letters, digits and newlines. It puts a backslash before whole characters.
 const SHELLWORDS_KEEP: &[u8] = b"_-.,:+/@";
 
 pub(super) fn rows(sheet: &mut Sheet<'_>) {
-    // Single quotes: `set -x`, `${x@Q}`, jq's @sh; and Python's shlex.quote.
-    sheet.row_and_in_json(Form::Shell, |value, out| substitute(value, out, |byte| (byte == b'\'').then_some(b"'\\''")));
-    sheet.row_and_in_json(Form::Shell, |value, out| {
-        substitute(value, out, |byte| (byte == b'\'').then_some(b"'\"'\"'"))
-    });
+    // Single quotes: `set -x`, `${x@Q}`, jq's @sh, PHP; and Python's shlex.quote.
+    sheet.row_and_in_json(Form::Shell, |value, out| single_quote(value, b"'\\''", out));
+    sheet.row_and_in_json(Form::Shell, |value, out| single_quote(value, b"'\"'\"'", out));
+    // Backslashes: `printf %q` of bash and of zsh, Ruby's Shellwords.
     sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| BASH.contains(&byte)));
+    sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| ZSH.contains(&byte)));
     sheet.row(Form::Shell, |value, out| backslash(value, out, shellwords));
     // Double quotes, without and with history.
     sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| b"$`\"\\".contains(&byte)));
@@ -29,21 +31,22 @@ pub(super) fn rows(sheet: &mut Sheet<'_>) {
 }
 
 fn shellwords(byte: u8) -> bool {
-    byte.is_ascii() && !byte.is_ascii_alphanumeric() && byte != b'\n' && !SHELLWORDS_KEEP.contains(&byte)
+    let is_continuation = byte & 0xc0 == 0x80;
+    !byte.is_ascii_alphanumeric() && !is_continuation && byte != b'\n' && !SHELLWORDS_KEEP.contains(&byte)
 }
 
-fn substitute<const N: usize>(value: &[u8], out: &mut Vec<u8>, with: impl Fn(u8) -> Option<&'static [u8; N]>) {
-    for &byte in value {
-        match with(byte) {
-            Some(text) => out.extend(text),
-            None => out.push(byte),
+fn single_quote(value: &[u8], quote: &[u8], out: &mut Vec<u8>) {
+    for byte in value {
+        match byte {
+            b'\'' => out.extend_from_slice(quote),
+            _ => out.push(*byte),
         }
     }
 }
 
 fn backslash(value: &[u8], out: &mut Vec<u8>, escaped: impl Fn(u8) -> bool) {
     for &byte in value {
-        if escaped(byte) {
+        if !byte.is_ascii_alphanumeric() && escaped(byte) {
             out.push(b'\\');
         }
         out.push(byte);

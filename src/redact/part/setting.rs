@@ -34,6 +34,7 @@ pub(super) fn query(query: &[u8], form: Form, parts: &mut Parts<'_>) {
             if value.contains(&b'+') {
                 let mut blanks = Zeroizing::new(value.to_vec());
                 blanks.iter_mut().filter(|byte| **byte == b'+').for_each(|byte| *byte = b' ');
+                parts.secret(form, &blanks);
                 decoded(&blanks, |plain| parts.secret(form, plain));
             }
         }
@@ -105,6 +106,6 @@ fn undone(text: &[u8], undo: u8, quote: u8) -> Zeroizing<Vec<u8>> {
 fn cut(setting: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = setting.iter().position(|&byte| byte == separator)?;
     let (key, value) = (setting[..at].trim_ascii(), &setting[at + 1..]);
-    let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || b" ._-\"'/:$[]".contains(byte);
+    let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || b" ._-\"'/:$[]{".contains(byte);
     (!key.is_empty() && key.iter().all(is_key)).then_some((key, value))
 }

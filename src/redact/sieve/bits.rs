@@ -12,7 +12,7 @@ const CACHED_BYTES: usize = 1 << 20;
 const BITS_PER_ENTRY_MIN: usize = 12;
 
 /// See the module's documentation.
-pub(crate) struct BitSet {
+pub(super) struct BitSet {
     words: Vec<u64>,
     shift: u32,
 }
@@ -20,21 +20,21 @@ pub(crate) struct BitSet {
 impl BitSet {
     /// An empty set for so many entries, of about `bits_per_entry` bits for each; of fewer, where that does not fit into the
     /// second-level cache, and is better slow than wrong more often.
-    pub(crate) fn new(entries: usize, bits_per_entry: usize) -> BitSet {
+    pub(super) fn new(entries: usize, bits_per_entry: usize) -> BitSet {
         let roomy = (entries * bits_per_entry / 64).next_power_of_two();
         let tight = (entries * BITS_PER_ENTRY_MIN / 64).next_power_of_two();
         let words = roomy.min(CACHED_BYTES / 8).max(tight).max(2);
         BitSet { words: vec![0; words], shift: 64 - words.trailing_zeros() }
     }
 
-    pub(crate) fn insert(&mut self, word: u64) {
+    pub(super) fn insert(&mut self, word: u64) {
         let (at, bits) = self.place(word);
         self.words[at] |= bits;
     }
 
     /// Whether the word was inserted, or looks as if.
     #[inline(always)]
-    pub(crate) fn contains(&self, word: u64) -> bool {
+    pub(super) fn contains(&self, word: u64) -> bool {
         let (at, bits) = self.place(word);
         // SAFETY: `at` is a 64-bit number shifted down to as many bits as the number of words, a power of two, has.
         unsafe { self.words.get_unchecked(at) & bits == bits }

@@ -8,8 +8,7 @@
 //!
 //! A window is of eight bytes, or of four and any others.
 
-use super::bits::BitSet;
-use super::grams::{LOOK_LEN, load};
+use super::grams::LOOK_LEN;
 
 /// The longest window, in bytes.
 pub(super) const WINDOW_LEN: usize = LOOK_LEN;
@@ -45,9 +44,6 @@ pub(super) struct Classes {
 pub(super) struct ClassSieve {
     isa: Isa,
     classes: Box<Classes>,
-    /// What a hit is checked against.
-    short: BitSet,
-    long: BitSet,
 }
 
 impl ClassSieve {
@@ -76,19 +72,24 @@ impl ClassSieve {
         for (i, window) in long.iter().enumerate() {
             classes.add(window, short_buckets + i * (BUCKETS - short_buckets) / long.len());
         }
-        let sieve = ClassSieve { isa, short: set_of(&short), long: set_of(&long), classes: Box::new(classes) };
-        (sieve.classes.false_share(isa) <= FALSE_SHARE_MAX).then_some(sieve)
+        (classes.false_share(isa) <= FALSE_SHARE_MAX).then(|| ClassSieve { isa, classes: Box::new(classes) })
     }
 
-    /// The first position from `from` to before `end` where a window may begin; where there is none, that end or where the text
-    /// is too short to look.
-    pub(super) fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
+    /// The first position from `from` to before `end` where a window may begin, and `check` says so too; where there is none,
+    /// that end or where the text is too short to look.
+    pub(super) fn find(
+        &self,
+        text: &[u8],
+        from: usize,
+        end: usize,
+        check: impl Fn(usize) -> bool,
+    ) -> Result<usize, usize> {
         let end = end.min((text.len() + 1).saturating_sub(WINDOW_LEN));
         let mut at = from;
         while at < end {
             let hits = self.skip(text, &mut at, end);
             for hit in hits.map(|bit| at + bit).take_while(|&hit| hit < end) {
-                if self.is_window(text, hit) {
+                if check(hit) {
                     return Ok(hit);
                 }
             }
@@ -112,11 +113,6 @@ impl ClassSieve {
         let hits = u64::MAX;
         Bits(hits)
     }
-
-    fn is_window(&self, text: &[u8], at: usize) -> bool {
-        let word = load(text, at);
-        self.long.contains(word) || self.short.contains(word << 32)
-    }
 }
 
 /// The numbers of the bits that are set, from the lowest on.
@@ -131,16 +127,6 @@ impl Iterator for Bits {
         self.0 &= self.0.wrapping_sub(1);
         (bit < BLOCK_LEN).then_some(bit)
     }
-}
-
-fn set_of(windows: &[&[u8]]) -> BitSet {
-    let mut set = BitSet::new(windows.len(), 64);
-    for window in windows {
-        let mut word = [0; WINDOW_LEN];
-        word[WINDOW_LEN - window.len()..].copy_from_slice(window);
-        set.insert(u64::from_le_bytes(word));
-    }
-    set
 }
 
 impl Isa {

@@ -14,30 +14,28 @@ pub(super) struct GramSieve {
     gram_len: usize,
     stride: usize,
     grams: BitSet,
-    /// The first eight bytes of each window, where windows are longer than a gram: what a hit is checked against.
-    words: Option<BitSet>,
 }
 
 impl GramSieve {
-    /// A tier for these windows, each of `stride - 1 + gram_len` bytes: one of eight bytes or more, or of one gram.
-    pub(super) fn new(gram_len: usize, stride: usize, windows: &[&[u8]]) -> GramSieve {
+    /// A tier for these windows, each of `stride - 1 + gram_len` bytes.
+    pub(super) fn new<'a>(
+        gram_len: usize,
+        stride: usize,
+        windows: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> GramSieve {
         let mut grams = BitSet::new(windows.len() * stride, 32);
-        let mut words = (stride > 1).then(|| BitSet::new(windows.len(), 64));
         for window in windows {
-            for gram in window.windows(gram_len) {
-                let mut word = [0; LOOK_LEN];
-                word[LOOK_LEN - gram_len..].copy_from_slice(gram);
-                grams.insert(u64::from_le_bytes(word));
-            }
-            if let Some(words) = &mut words {
-                words.insert(u64::from_le_bytes(window[..8].try_into().expect("a window of eight bytes or more")));
-            }
+            window.windows(gram_len).for_each(|gram| grams.insert(high_word(gram)));
         }
-        GramSieve { gram_len, stride, grams, words }
+        GramSieve { gram_len, stride, grams }
     }
 
-    /// The first position that may lie in a window: of `from`, `from + stride`, and so on, those below `end`. Where there is
-    /// none, the first of these positions that is not below `end`, or that the text is too short to look at.
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The first position with a gram that a window may have: of `from`, `from + stride`, and so on, those below `end`. Where
+    /// there is none, the first of these positions that is not below `end`, or that the text is too short to look at.
     pub(super) fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
         match self.gram_len {
             4 => self.find_grams::<4>(text, from, end),
@@ -54,7 +52,7 @@ impl GramSieve {
             let group = (at..end).step_by(self.stride).take(LOOKS);
             let looks = group.len();
             for at in group {
-                if self.grams.contains(load(text, at) << (64 - 8 * GRAM_LEN)) && self.in_window(text, at) {
+                if self.grams.contains(load(text, at) << (64 - 8 * GRAM_LEN)) {
                     return Ok(at);
                 }
             }
@@ -86,13 +84,13 @@ impl GramSieve {
         }
         at
     }
+}
 
-    /// Whether a window begins so near before `at` that the gram there may be one of its grams.
-    #[cold]
-    fn in_window(&self, text: &[u8], at: usize) -> bool {
-        let first = at.saturating_sub(self.stride - 1);
-        self.words.as_ref().is_none_or(|words| (first..=at).any(|start| words.contains(load(text, start))))
-    }
+/// Up to eight bytes at the end of a word, as [`load`] has them there after a shift.
+pub(super) fn high_word(bytes: &[u8]) -> u64 {
+    let mut word = [0; LOOK_LEN];
+    word[LOOK_LEN - bytes.len()..].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
 }
 
 #[inline(always)]

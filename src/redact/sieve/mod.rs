@@ -12,12 +12,16 @@ mod bits;
 mod classes;
 mod grams;
 mod plan;
+mod tier;
 mod window;
+mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use classes::{ClassSieve, Isa};
+use super::needle_list::NeedleList;
+use classes::Isa;
 use grams::{GramSieve, LOOK_LEN};
+use tier::Tier;
 
 /// The shortest needle that a sieve can find, in bytes.
 const NEEDLE_LEN_MIN: usize = 4;
@@ -55,65 +59,44 @@ impl Variant {
 }
 
 /// The tiers of a needle set.
-pub(crate) struct Sieve {
+pub(super) struct Sieve {
     tiers: Vec<Tier>,
-    /// An occurrence whose window holds the position looked at starts this many bytes before it, at most.
+    /// The furthest that an occurrence starts before a position that gives it away, in bytes.
     back: usize,
-    /// An occurrence that begins in the last so many bytes of a text may go unseen.
-    blind: usize,
     /// Where the needles' first bytes stand.
     starts: GramSieve,
 }
 
-/// One tier: the needles of some lengths.
-enum Tier {
-    Grams(GramSieve),
-    Classes(ClassSieve),
-}
-
-impl Tier {
-    /// The first position at or after `from` that may lie in a window (or for classes, at its start), before `end`. Where there
-    /// is none, where to look next.
-    #[inline]
-    fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
-        match self {
-            Tier::Grams(tier) => tier.find(text, from, end),
-            Tier::Classes(tier) => tier.find(text, from, end),
-        }
-    }
-}
-
 impl Sieve {
-    /// The sieve for these needles, which are sorted. There is none for needles below four bytes, nor for no needles.
-    pub(crate) fn new(needles: &[&[u8]], variant: Variant) -> Option<Sieve> {
-        if needles.is_empty() || needles.iter().any(|needle| needle.len() < NEEDLE_LEN_MIN) {
+    /// The sieve for these needles. There is none for needles below four bytes, nor for no needles.
+    pub(super) fn new(needles: &NeedleList, variant: Variant) -> Option<Sieve> {
+        if needles.len() == 0 || needles.iter().any(|needle| needle.len() < NEEDLE_LEN_MIN) {
             return None;
         }
-        let heads: Vec<&[u8]> = needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]).collect();
-        let starts = GramSieve::new(NEEDLE_LEN_MIN, 1, &heads);
+        let starts = GramSieve::new(NEEDLE_LEN_MIN, 1, needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]));
         let (tiers, back) = plan::tiers(needles, variant.isa());
-        Some(Sieve { tiers, back, blind: back + LOOK_LEN, starts })
+        Some(Sieve { tiers, back, starts })
     }
 
-    /// How many bytes before the position that [`Hunt::next`] gives an occurrence may begin, at most.
-    pub(crate) fn back(&self) -> usize {
+    /// The furthest that an occurrence starts before the position that [`Hunt::next`] gives for it, in bytes.
+    pub(super) fn back(&self) -> usize {
         self.back
     }
 
     /// How many bytes at the end of a text the sieve may miss the start of an occurrence in.
-    pub(crate) fn blind(&self) -> usize {
-        self.blind
+    pub(super) fn blind(&self) -> usize {
+        self.back + LOOK_LEN
     }
 
     /// The first position from `from` on where a needle may begin, by its first bytes: for the walk, which then need not go
     /// through each byte. If there is none before `until`, that, or a place near the end of the text.
-    pub(crate) fn next_start(&self, text: &[u8], from: usize, until: usize) -> usize {
+    pub(super) fn next_start(&self, text: &[u8], from: usize, until: usize) -> usize {
         self.starts.find(text, from, until).unwrap_or_else(|end| end)
     }
 }
 
 /// The search of one text, tier by tier and block by block.
-pub(crate) struct Hunt<'a> {
+pub(super) struct Hunt<'a> {
     sieve: &'a Sieve,
     text: &'a [u8],
     /// For each tier where it looks next, and whether it has looked there already and found something.
@@ -121,32 +104,57 @@ pub(crate) struct Hunt<'a> {
     block_end: usize,
 }
 
+/// A position that may give occurrences away: [`Hunt::candidates`] tells which.
+pub(super) struct Hit {
+    pub(super) at: usize,
+    tier: usize,
+}
+
 impl<'a> Hunt<'a> {
-    pub(crate) fn new(sieve: &'a Sieve, text: &'a [u8]) -> Hunt<'a> {
-        Hunt { sieve, text, looks: [(0, false); TIERS_MAX], block_end: 0 }
+    /// A search for the occurrences that begin at `from` or later.
+    pub(super) fn new(sieve: &'a Sieve, text: &'a [u8], from: usize) -> Hunt<'a> {
+        Hunt { sieve, text, looks: [(from, false); TIERS_MAX], block_end: from }
     }
 
-    /// A position in a window of an occurrence that begins at `from` or later, if there is such an occurrence outside of the
-    /// [blind](Sieve::blind) end of the text: the first such position of all tiers. `from` never goes back.
+    /// The next position that may give an occurrence away.
     ///
-    /// It is impossible that an occurrence begins at `from` or later, but more than [`back`](Sieve::back) bytes before the
-    /// position.
-    pub(crate) fn next(&mut self, from: usize) -> Option<usize> {
+    /// It is impossible that an occurrence, outside of the [blind](Sieve::blind) end of the text, is not among the candidates of
+    /// any hit.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Hit> {
         loop {
+            let mut first: Option<Hit> = None;
             for (tier, (at, found)) in self.sieve.tiers.iter().zip(&mut self.looks) {
-                if *at < from {
-                    (*at, *found) = (from, false);
-                }
                 if !*found {
                     let look = tier.find(self.text, *at, self.block_end);
                     (*at, *found) = (look.unwrap_or_else(|at| at), look.is_ok());
                 }
             }
-            let found = self.looks.iter().filter(|look| look.1).map(|look| look.0).min();
-            if found.is_some() || self.block_end >= self.text.len() {
-                return found;
+            for (tier, &(at, _)) in self.looks.iter().enumerate().filter(|(_, look)| look.1) {
+                if first.as_ref().is_none_or(|first| at < first.at) {
+                    first = Some(Hit { at, tier });
+                }
             }
-            self.block_end = self.block_end.max(from) + BLOCK_LEN;
+            if let Some(hit) = first {
+                self.looks[hit.tier] = (hit.at + self.sieve.tiers[hit.tier].stride(), false);
+                return Some(hit);
+            }
+            if self.block_end >= self.text.len() {
+                return None;
+            }
+            self.block_end += BLOCK_LEN;
         }
+    }
+
+    /// Calls `candidate` with each needle that may stand where it would have given this hit, and its start there.
+    #[inline]
+    pub(super) fn candidates(&self, hit: &Hit, candidate: impl FnMut(usize, usize)) {
+        self.sieve.tiers[hit.tier].candidates(self.text, hit.at, candidate);
+    }
+
+    /// Goes on from here: all that begins before has been found otherwise.
+    pub(super) fn restart(&mut self, from: usize) {
+        self.looks = self.looks.map(|(at, found)| if at < from { (from, false) } else { (at, found) });
+        self.block_end = self.block_end.max(from);
     }
 }

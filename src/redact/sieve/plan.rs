@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
-use super::Tier;
+use super::super::needle_list::NeedleList;
 use super::classes::{ClassSieve, Isa, SHORT_LEN, WINDOW_LEN};
 use super::grams::GramSieve;
+use super::tier::{Finder, Tier, Window};
 use super::window;
+use super::words::Place;
 
 /// The grams of long needles, in bytes. Shorter grams are in every log: there are but 65,536 of four hex digits.
 const GRAM_LEN: usize = 8;
@@ -20,11 +22,11 @@ const LOOK_COST: f64 = 0.9;
 const CLASS_COST: f64 = 0.035;
 
 /// The tiers for these needles, and how many bytes before the position that one gives an occurrence may begin, at most.
-pub(super) fn tiers(needles: &[&[u8]], isa: Option<Isa>) -> (Vec<Tier>, usize) {
+pub(super) fn tiers(needles: &NeedleList, isa: Option<Isa>) -> (Vec<Tier>, usize) {
     let mut planner = Planner { needles, back: 0 };
     let classes = isa.and_then(|isa| planner.classes(isa));
     let served = classes.as_ref().map_or(0, |&(len, _)| len);
-    let mut tiers: Vec<Tier> = classes.map(|(_, tier)| Tier::Classes(tier)).into_iter().collect();
+    let mut tiers: Vec<Tier> = classes.map(|(_, tier)| tier).into_iter().collect();
     tiers.extend(planner.grams(served..8, 4, 1));
     tiers.extend(planner.grams(served.max(8)..LONG_LEN_MIN, 5, 4));
     let long = served.max(LONG_LEN_MIN)..usize::MAX;
@@ -34,7 +36,7 @@ pub(super) fn tiers(needles: &[&[u8]], isa: Option<Isa>) -> (Vec<Tier>, usize) {
 }
 
 struct Planner<'a> {
-    needles: &'a [&'a [u8]],
+    needles: &'a NeedleList,
     back: usize,
 }
 
@@ -43,7 +45,8 @@ impl<'a> Planner<'a> {
     fn grams(&mut self, lengths: Range<usize>, gram_len: usize, stride: usize) -> Option<Tier> {
         let (windows, back) = self.windows(lengths, |_| stride - 1 + gram_len);
         self.back = self.back.max(back + stride - 1);
-        (!windows.is_empty()).then(|| Tier::Grams(GramSieve::new(gram_len, stride, &windows)))
+        let grams = GramSieve::new(gram_len, stride, windows.iter().map(|window| window.bytes));
+        (!windows.is_empty()).then(|| Tier::new(Finder::Grams(grams), &windows))
     }
 
     /// The longest stride for long needles of these lengths.
@@ -54,7 +57,7 @@ impl<'a> Planner<'a> {
 
     /// A class tier for the needles below the length that makes all tiers together cheapest, and that length; none where it is
     /// cheaper without one, or the classes would hold too much.
-    fn classes(&mut self, isa: Isa) -> Option<(usize, ClassSieve)> {
+    fn classes(&mut self, isa: Isa) -> Option<(usize, Tier)> {
         let has_short = self.lengths().any(|len| len < LONG_LEN_MIN);
         let alone = if has_short { f64::INFINITY } else { self.long_cost(LONG_LEN_MIN) };
         let limits = LONG_LEN_MIN..=LONG_LEN_MIN + STRIDE_MAX;
@@ -64,9 +67,9 @@ impl<'a> Planner<'a> {
         plans.into_iter().find_map(|(_, limit)| {
             let window_len = |len| if len < WINDOW_LEN { SHORT_LEN } else { WINDOW_LEN };
             let (windows, back) = self.windows(0..limit, window_len);
-            let tier = ClassSieve::new(isa, &windows)?;
+            let classes = ClassSieve::new(isa, &windows.iter().map(|window| window.bytes).collect::<Vec<_>>())?;
             self.back = self.back.max(back);
-            Some((limit, tier))
+            Some((limit, Tier::new(Finder::Classes(classes), &windows)))
         })
     }
 
@@ -76,25 +79,20 @@ impl<'a> Planner<'a> {
     }
 
     fn lengths(&self) -> impl Iterator<Item = usize> {
-        self.needles.iter().map(|needle| needle.len())
+        self.needles.iter().map(<[u8]>::len)
     }
 
     /// The windows of all needles of these lengths, and the greatest of their offsets.
-    fn windows(&self, lengths: Range<usize>, window_len: impl Fn(usize) -> usize) -> (Vec<&'a [u8]>, usize) {
-        let neighbours =
-            |i: usize| [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|i| self.needles.get(i));
-        let shared = |i: usize| neighbours(i).map(|other| shared_len(self.needles[i], other)).max().unwrap_or(0);
+    fn windows(&self, lengths: Range<usize>, window_len: impl Fn(usize) -> usize) -> (Vec<Window<'a>>, usize) {
         let (mut windows, mut back) = (Vec::new(), 0);
         for (i, needle) in self.needles.iter().enumerate().filter(|(_, needle)| lengths.contains(&needle.len())) {
             let window_len = window_len(needle.len());
-            let offset = window::place(needle, shared(i), window_len);
+            let shared = self.needles.shared_len(i).max(self.needles.shared_len(i + 1));
+            let offset = window::place(needle, shared, window_len);
             back = back.max(offset);
-            windows.push(&needle[offset..offset + window_len]);
+            let place = Place { needle: i as u32, offset: offset as u32 };
+            windows.push(Window { bytes: &needle[offset..offset + window_len], place });
         }
         (windows, back)
     }
-}
-
-fn shared_len(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }

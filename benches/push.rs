@@ -1,0 +1,36 @@
+//! The engine against itself: one change of the code against the one before, with criterion's statistics. For how it stands
+//! next to others, see `search.rs`.
+
+mod support;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+use support::cases::CASES;
+use support::contestants::{Contestant, Hushlog};
+use support::oracle::Oracle;
+use support::text::Corpus;
+
+/// Long enough for no branch predictor to learn it by heart; most of it stays in a third-level cache.
+const TEXT_LEN: usize = 2 << 20;
+const PIECE_LEN: usize = 64 << 10;
+
+fn push(criterion: &mut Criterion) {
+    let corpus = Corpus::open();
+    let mut group = criterion.benchmark_group("push");
+    group.throughput(Throughput::Bytes(TEXT_LEN as u64)).sample_size(20);
+    for recipe in CASES {
+        // Made when criterion's filter lets it run, and not before: some sets take seconds.
+        group.bench_function(BenchmarkId::from_parameter(recipe.name), |bencher| {
+            let case = recipe.make(&corpus);
+            let text = &case.text[..TEXT_LEN];
+            let mut hushlog = Hushlog::new(&case.set);
+            let needles: Vec<&[u8]> = case.set.expose().collect();
+            hushlog.check(&Oracle::new(&needles, text), PIECE_LEN).expect("a search that cannot fail");
+            bencher.iter(|| hushlog.scan(text, PIECE_LEN));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, push);
+criterion_main!(benches);

@@ -1,0 +1,89 @@
+//! The needles of some lengths: where their windows may be, and which needles a window there would give away.
+
+use super::classes::ClassSieve;
+use super::grams::{GramSieve, LOOK_LEN, high_word, load};
+use super::words::{Place, WordMap};
+
+/// A needle's window.
+pub(super) struct Window<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) place: Place,
+}
+
+/// How a tier finds where its windows may be.
+pub(super) enum Finder {
+    Grams(GramSieve),
+    Classes(ClassSieve),
+}
+
+/// See the module's documentation.
+pub(super) struct Tier {
+    finder: Finder,
+    /// By the first eight bytes of the window, or by all of it, if it is shorter.
+    words: WordMap,
+    /// How far a word is shifted up for the windows that are shorter than a word, and for those that are not.
+    shifts: Vec<u32>,
+}
+
+impl Tier {
+    pub(super) fn new(finder: Finder, windows: &[Window<'_>]) -> Tier {
+        let len = |window: &Window<'_>| window.bytes.len().min(LOOK_LEN);
+        let mut shifts: Vec<u32> = windows.iter().map(|window| 8 * (LOOK_LEN - len(window)) as u32).collect();
+        shifts.sort_unstable();
+        shifts.dedup();
+        let words = windows.iter().map(|window| (high_word(&window.bytes[..len(window)]), window.place)).collect();
+        Tier { finder, words: WordMap::new(words), shifts }
+    }
+
+    /// How far apart the positions are that are looked at.
+    pub(super) fn stride(&self) -> usize {
+        match &self.finder {
+            Finder::Grams(grams) => grams.stride(),
+            Finder::Classes(_) => 1,
+        }
+    }
+
+    /// The first position, of `from`, `from` and a stride, and so on, that may lie in a window, before `end`. Where there is
+    /// none, where to look next.
+    pub(super) fn find(&self, text: &[u8], mut from: usize, end: usize) -> Result<usize, usize> {
+        match &self.finder {
+            Finder::Classes(classes) => classes.find(text, from, end, |at| self.has_word(text, at)),
+            Finder::Grams(grams) => loop {
+                let at = grams.find(text, from, end)?;
+                if self.windows_at(at).any(|start| self.has_word(text, start)) {
+                    return Ok(at);
+                }
+                from = at + grams.stride();
+            },
+        }
+    }
+
+    /// Calls `candidate` with each needle whose window may hold this position, and where the needle would start.
+    #[inline]
+    pub(super) fn candidates(&self, text: &[u8], at: usize, mut candidate: impl FnMut(usize, usize)) {
+        for start in self.windows_at(at) {
+            for &shift in &self.shifts {
+                let word = load(text, start) << shift;
+                if self.words.may_contain(word) {
+                    for place in self.words.places(word) {
+                        if let Some(start) = start.checked_sub(place.offset as usize) {
+                            candidate(place.needle as usize, start);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where a window may begin that holds this position.
+    #[inline]
+    fn windows_at(&self, at: usize) -> std::ops::RangeInclusive<usize> {
+        (at + 1).saturating_sub(self.stride())..=at
+    }
+
+    #[inline]
+    fn has_word(&self, text: &[u8], at: usize) -> bool {
+        let word = load(text, at);
+        self.shifts.iter().any(|shift| self.words.may_contain(word << shift))
+    }
+}

@@ -1,0 +1,80 @@
+//! Which needles have a window that begins with a word.
+//!
+//! A table of the words' hashes in front, small enough for the cache, says no to nearly all that the sieve asks for; then a hash
+//! table by open addressing tells the needles.
+
+use super::bits::BitSet;
+
+/// A needle, and where its window stands in it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) needle: u32,
+    pub(super) offset: u32,
+}
+
+/// See the module's documentation.
+pub(super) struct WordMap {
+    set: BitSet,
+    /// A hash of the word, and the number of the word's first place. Words are not kept: a wrong one costs a comparison.
+    slots: Vec<(u32, u32)>,
+    places: Vec<Place>,
+    /// Whether a place is the last of its word.
+    lasts: Vec<bool>,
+}
+
+const FREE: u32 = u32::MAX;
+
+impl WordMap {
+    pub(super) fn new(mut entries: Vec<(u64, Place)>) -> WordMap {
+        entries.sort_unstable_by_key(|&(word, place)| (word, place.needle));
+        let mut map = WordMap {
+            set: BitSet::new(entries.len(), 32),
+            slots: vec![(0, FREE); (entries.len() * 2).next_power_of_two().max(2)],
+            places: entries.iter().map(|entry| entry.1).collect(),
+            lasts: Vec::with_capacity(entries.len()),
+        };
+        for (i, &(word, _)) in entries.iter().enumerate() {
+            map.lasts.push(entries.get(i + 1).is_none_or(|next| next.0 != word));
+            if i == 0 || entries[i - 1].0 != word {
+                map.set.insert(word);
+                let slot = map.probe(word, |slot| slot.1 == FREE).expect("half of the slots are free");
+                map.slots[slot] = (fingerprint(word), i as u32);
+            }
+        }
+        map
+    }
+
+    /// Whether a window may begin with this word.
+    #[inline(always)]
+    pub(super) fn may_contain(&self, word: u64) -> bool {
+        self.set.contains(word)
+    }
+
+    /// The needles with a window that begins with this word, and perhaps those of another word.
+    #[inline]
+    pub(super) fn places(&self, word: u64) -> &[Place] {
+        let fingerprint = fingerprint(word);
+        let slot =
+            self.probe(word, |slot| slot.1 == FREE || slot.0 == fingerprint).expect("half of the slots are free");
+        match self.slots[slot].1 {
+            FREE => &[],
+            first => {
+                let len = self.lasts[first as usize..].iter().position(|&last| last).map_or(0, |last| last + 1);
+                &self.places[first as usize..][..len]
+            }
+        }
+    }
+
+    #[inline]
+    fn probe(&self, word: u64, wanted: impl Fn((u32, u32)) -> bool) -> Option<usize> {
+        let mask = self.slots.len() - 1;
+        let home = (word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize;
+        (0..self.slots.len()).map(|step| (home + step) & mask).find(|&slot| wanted(self.slots[slot]))
+    }
+}
+
+/// Thirty-two bits of the word, other than those that choose its slot.
+#[inline]
+fn fingerprint(word: u64) -> u32 {
+    (word.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 32) as u32
+}
