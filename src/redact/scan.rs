@@ -6,10 +6,11 @@ use super::sieve::{Hunt, Sieve, Variant};
 
 /// Pieces shorter than this are walked at once: the sieve pays for what it skips only.
 const SIEVE_LEN_MIN: usize = 256;
-/// What comparing a candidate costs beside its bytes, in steps of a walk.
-const CANDIDATE_COST: usize = 6;
+/// What a hit and a candidate cost, in steps of a walk.
+const HIT_COST: usize = 4;
+const CANDIDATE_COST: usize = 1;
 /// A step of a walk takes as long as the comparison of this many bytes.
-const BYTES_PER_STEP: usize = 32;
+const BYTES_PER_STEP: usize = 64;
 /// Candidates may cost this many steps beyond what walking would have cost, before the text is walked after all.
 const CREDIT: usize = 1 << 10;
 /// How far it is walked then, in bytes, before candidates are compared again.
@@ -69,6 +70,7 @@ impl Scanner {
         let mut partial = text.len();
         let (mut cost, mut budget_start) = (0, settled);
         while let Some(hit) = hunt.next() {
+            cost += HIT_COST;
             hunt.candidates(&hit, |needle, start| {
                 if start >= settled {
                     cost += CANDIDATE_COST + self.compare(text, needle, start, &mut partial, found) / BYTES_PER_STEP;

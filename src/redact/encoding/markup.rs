@@ -1,7 +1,5 @@
 //! XML and HTML, with entities by name, in decimal and in hex.
 
-use std::io::Write as _;
-
 use super::Form;
 use super::sheet::{LOWER, Sheet, UPPER, Unit, push_hex, units};
 
@@ -103,11 +101,21 @@ fn write_numbers(value: &[u8], number: Number, out: &mut Vec<u8>) {
 fn push(c: char, number: Number, out: &mut Vec<u8>) {
     match number {
         Number::None => return Unit::Char(c).copy(out),
-        Number::Decimal => write!(out, "&#{}", u32::from(c)).expect("a vector takes all that is written"),
+        Number::Decimal => {
+            out.extend(b"&#");
+            push_decimal(c.into(), out);
+        }
         Number::HexLower | Number::HexUpper => {
             out.extend(b"&#x");
             push_hex(c.into(), 1, if number == Number::HexLower { LOWER } else { UPPER }, out);
         }
     }
     out.push(b';');
+}
+
+fn push_decimal(number: u32, out: &mut Vec<u8>) {
+    if number >= 10 {
+        push_decimal(number / 10, out);
+    }
+    out.push(b'0' + (number % 10) as u8);
 }

@@ -45,16 +45,11 @@ impl Tier {
 
     /// The first position, of `from`, `from` and a stride, and so on, that may lie in a window, before `end`. Where there is
     /// none, where to look next.
-    pub(super) fn find(&self, text: &[u8], mut from: usize, end: usize) -> Result<usize, usize> {
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
         match &self.finder {
             Finder::Classes(classes) => classes.find(text, from, end, |at| self.has_word(text, at)),
-            Finder::Grams(grams) => loop {
-                let at = grams.find(text, from, end)?;
-                if self.windows_at(at).any(|start| self.has_word(text, start)) {
-                    return Ok(at);
-                }
-                from = at + grams.stride();
-            },
+            Finder::Grams(grams) => grams.find(text, from, end),
         }
     }
 
