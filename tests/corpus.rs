@@ -1,4 +1,4 @@
-//! The fuzz targets' corpora, and every prefix of each input: what fuzzing has once found stays found, without a fuzzer.
+//! The fuzz targets' corpora, and some prefixes of each input: what fuzzing has once found stays found, without a fuzzer.
 
 mod support;
 
@@ -22,7 +22,7 @@ fn nothing_is_found_in_the_corpora() {
     for (name, target) in TARGETS {
         for input in corpus(name) {
             target(&input);
-            (0..input.len()).for_each(|end| target(&input[..end]));
+            (0..input.len()).step_by(input.len() / 8 + 1).for_each(|end| target(&input[..end]));
         }
     }
 }
