@@ -186,10 +186,10 @@ fn i02_interrupted_calls() {
     if !installed("strace") {
         return;
     }
-    let (text, expected) = log(20_000);
-    for calls in ["read,write,writev,vmsplice", "read", "write,writev,vmsplice"] {
-        // The first calls are those of the loader, which does not expect this.
-        let inject = format!("inject={calls}:error=EINTR:when=30..300+3");
+    let (text, expected) = log(60_000);
+    // The first reads are those of the loader, which does not expect this.
+    for (calls, from) in [("read,write,writev,vmsplice", 8), ("read", 8), ("write,writev,vmsplice", 1)] {
+        let inject = format!("inject={calls}:error=EINTR:when={from}..300+3");
         let trace = format!("trace={calls}");
         let strace = filter_under("strace", &["-f", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
         assert_exact(&run(strace, &text), &expected);

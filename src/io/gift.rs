@@ -246,6 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges are meant, some of one range")]
     fn gaps_are_what_no_range_covers() {
         for (ranges, expected) in [
             (&[][..], &[0..10][..]),
