@@ -186,11 +186,32 @@ fn i02_interrupted_calls() {
     if !installed("strace") {
         return;
     }
-    let (text, expected) = log(20_000);
-    for calls in ["read,write,writev,vmsplice", "read", "write,writev,vmsplice"] {
-        // The first calls are those of the loader, which does not expect this.
-        let inject = format!("inject={calls}:error=EINTR:when=30..300+3");
+    let (text, expected) = log(60_000);
+    // The first reads are those of the loader, which does not expect this.
+    for (calls, from) in [("read,write,writev,vmsplice", 8), ("read", 8), ("write,writev,vmsplice", 1)] {
+        let inject = format!("inject={calls}:error=EINTR:when={from}..300+3");
         let trace = format!("trace={calls}");
+        let strace = filter_under("strace", &["-f", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
+        assert_exact(&run(strace, &text), &expected);
+    }
+}
+
+/// Calls that only make it fast are not to be had, from the start or all of a sudden: then it is slower.
+#[test]
+fn refused_calls() {
+    if !installed("strace") {
+        return;
+    }
+    let (text, expected) = log(60_000);
+    let calls = [
+        "vmsplice:error=ENOSYS",
+        "vmsplice:error=EINVAL:when=4+",
+        "vmsplice:error=EAGAIN:when=1..9+2",
+        "madvise:error=EINVAL",
+    ];
+    for inject in calls {
+        let (trace, inject) = (inject.split_once(':').expect("a call and its error").0, format!("inject={inject}"));
+        let trace = format!("trace={trace}");
         let strace = filter_under("strace", &["-f", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
         assert_exact(&run(strace, &text), &expected);
     }
@@ -448,10 +469,15 @@ fn i16_line_release() {
     let mut line = [0; 4];
     stdout.read_exact(&mut line).expect("a line");
     std::thread::sleep(Duration::from_millis(300));
+    let flags = fcntl_getfl(stdout.as_fd()).expect("open");
+    fcntl_setfl(stdout.as_fd(), flags | OFlags::NONBLOCK).expect("a pipe of ours");
+    assert!(stdout.read(&mut line).is_err(), "something of an unfinished line came out");
+    fcntl_setfl(stdout.as_fd(), flags).expect("a pipe of ours");
     drop(stdin);
     let mut out = Vec::new();
     stdout.read_to_end(&mut out).expect("a pipe");
     assert!(out == [b"two ", MASK.as_bytes()].concat(), "the stump of 8 bytes is masked, the line unfinished");
+    assert!(wait_within(&mut child, Duration::from_secs(2)).success());
 
     let (text, expected) = log(20_000);
     let mut command = filter();
