@@ -26,8 +26,15 @@ pub const NEEDLE_BYTES_MAX: usize = 64 << 20;
 /// Needles are collected in buffers of at least this size, which do not grow: a buffer that grows leaves copies behind.
 const CHUNK_LEN: usize = 64 << 10;
 
-/// What the default mask gives way to where it collides with a secret, in this order.
-const OTHER_MASKS: &[&str] = &["[REDACTED]", "<redacted>", "(redacted)", "***", "###", "~~~", "___"];
+/// What the default mask gives way to where it collides with a secret, in this order. Among many secrets with punctuation some
+/// end or begin with any one character of it; none that people type begins or ends with the bytes of the last ones.
+const OTHER_MASKS: &[&str] = &[
+    "<REDACTED:{name}>",
+    "(REDACTED:{name})",
+    "{REDACTED:{name}}",
+    "\u{2039}REDACTED:{name}\u{203a}",
+    "\u{2588}\u{2588}\u{2588}\u{2588}",
+];
 
 /// Why a needle set could not be built. No variant holds any part of a value.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -124,7 +131,9 @@ impl NeedleSetBuilder {
             let notice = if self.exactly { None } else { notice(secret.expose(), self.value_len_min) };
             notices.extend(notice.map(|kind| Notice { name: secret.name().to_owned(), kind }));
             if !matches!(notice, Some(NoticeKind::Blank | NoticeKind::TooShort)) {
-                derived.add_secret(secret, self.encodings && !self.exactly);
+                let of_part = derived.add_secret(secret, self.encodings && !self.exactly);
+                let of_part = of_part.filter(|_| notice.is_none());
+                notices.extend(of_part.map(|kind| Notice { name: secret.name().to_owned(), kind }));
             }
         }
         drop(self.secrets);
@@ -199,15 +208,21 @@ struct DerivedNeedle {
 }
 
 impl Derived {
-    fn add_secret(&mut self, secret: &Secret, encodings: bool) {
+    /// Adds what a secret comes to. Tells if a part of it is so short or ordinary that masking it shreds logs.
+    fn add_secret(&mut self, secret: &Secret, encodings: bool) -> Option<NoticeKind> {
         let name = self.names.len() as u32;
         self.names.push(secret.name().to_owned());
-        if encodings {
-            encoding::forms(secret.expose(), &mut |form, bytes| self.add(name, form, bytes));
-            part::parts(secret.expose(), &mut |form, bytes| self.add(name, form, bytes));
-        } else {
+        if !encodings {
             self.add(name, Form::Value, secret.expose());
+            return None;
         }
+        let mut notice_of_part = None;
+        encoding::forms(secret.expose(), &mut |form, bytes| self.add(name, form, bytes));
+        part::parts(secret.expose(), &mut |form, bytes| {
+            notice_of_part = notice_of_part.max(notice(bytes, 0));
+            self.add(name, form, bytes);
+        });
+        notice_of_part
     }
 
     fn add(&mut self, name: u32, form: Form, bytes: &[u8]) {

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use super::automaton::{ROOT, State};
 use super::encoding::Form;
 use super::needle::{NeedleSet, Stand};
-use super::scan::Found;
+use super::scan::{Found, PIECE_LEN_MAX};
 
 /// A stump of a needle at the end of a stream is masked from this length on, in bytes.
 pub const STUMP_LEN_MIN: usize = 8;
 
 /// Redacts one stream: takes it in in any pieces, and gives out at once what can no longer be part of a needle.
 ///
-/// Memory: a few hundred bytes, and some for each region inside of what is held back; the text is not kept. Cost: linear in the
-/// text, whatever the text. Nothing fails, and nothing panics.
+/// Memory: at most 1 MiB, some bytes for each needle, and some for each region in the piece at hand and in what is held back; the
+/// text is not kept. Cost: linear in the text, whatever the text. Nothing fails, and nothing panics.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -101,13 +101,15 @@ impl Redactor {
     pub fn push<'a>(&'a mut self, input: &'a [u8]) -> Redacted<'a> {
         self.old_set = None;
         let (held, _) = self.set.scanner().held(self.state);
-        let end = self.end;
-        self.state = self.set.scanner().scan(input, self.state, &mut self.found);
-        for (at, needle) in self.found.drain(..) {
-            add_region(&mut self.regions, Region::found(&self.set, end + at as u64, needle));
+        let start = self.end;
+        for piece in input.chunks(PIECE_LEN_MAX) {
+            self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
+            for (at, needle) in self.found.drain(..) {
+                add_region(&mut self.regions, Region::found(&self.set, self.end + u64::from(at), needle));
+            }
+            self.end += piece.len() as u64;
         }
-        self.end += input.len() as u64;
-        self.release(self.end - self.held() as u64, end);
+        self.release(self.end - self.held() as u64, start);
         Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, held), input }
     }
 
@@ -134,9 +136,14 @@ impl Redactor {
             region.old_set.get_or_insert_with(|| Arc::clone(&old_set));
         }
         let (needle, len) = old_set.scanner().held(self.state);
-        self.state = self.set.scanner().scan(&held_bytes(&old_set, needle)[..len], ROOT, &mut self.found);
-        let found = self.found.drain(..).map(|(at, needle)| Region::found(&self.set, self.given + at as u64, needle));
-        let found: Vec<Region> = found.collect();
+        let (mut found, mut end) = (Vec::new(), self.given);
+        self.state = ROOT;
+        for piece in held_bytes(&old_set, needle)[..len].chunks(PIECE_LEN_MAX) {
+            self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
+            found
+                .extend(self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle)));
+            end += piece.len() as u64;
+        }
         self.join_regions(found);
         self.release(self.end - self.held() as u64, self.end);
         let held = held_bytes(self.old_set.insert(old_set), needle);

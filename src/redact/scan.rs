@@ -16,6 +16,9 @@ const CREDIT: usize = 1 << 10;
 /// How far it is walked then, in bytes, before candidates are compared again.
 const DENSE_WALK: usize = 4 << 10;
 
+/// The longest piece that is searched at once, in bytes; so what is found in one takes 1 MiB at most.
+pub(super) const PIECE_LEN_MAX: usize = 128 << 10;
+
 /// The needles of a set, compiled for searching.
 pub(super) struct Scanner {
     needles: NeedleList,
@@ -24,7 +27,7 @@ pub(super) struct Scanner {
 }
 
 /// An occurrence: where it ends in the piece of text, and the needle.
-pub(super) type Found = (usize, u32);
+pub(super) type Found = (u32, u32);
 
 impl Scanner {
     /// Compiles needles, which are sorted, without repetitions, and not empty.
@@ -42,7 +45,7 @@ impl Scanner {
         self.automaton.matched(state)
     }
 
-    /// Searches the next piece of a text, and gives the state after it. To `found` go occurrences that end in the piece, in the
+    /// Searches the next piece of a text, of at most [`PIECE_LEN_MAX`], and gives the state after it. To `found` go occurrences that end in the piece, in the
     /// order of their ends, some twice: of those that end at the same place at least the longest, and so every byte that
     /// belongs to any.
     ///
@@ -100,7 +103,7 @@ impl Scanner {
     fn compare(&self, text: &[u8], needle: usize, start: usize, partial: &mut usize, found: &mut Vec<Found>) -> usize {
         let bytes = self.needles.get(needle);
         match text.get(start..start + bytes.len()) {
-            Some(there) if there == bytes => found.push((start + bytes.len(), needle as u32)),
+            Some(there) if there == bytes => found.push(((start + bytes.len()) as u32, needle as u32)),
             Some(_) => {}
             None if bytes.starts_with(&text[start..]) => *partial = start.min(*partial),
             None => {}
@@ -138,7 +141,7 @@ impl Scanner {
             at += 1;
             let output = automaton.has_output(state).then(|| automaton.output(state));
             if let Some(needle) = output {
-                found.push((at, needle));
+                found.push((at as u32, needle));
                 state = automaton.settle(state);
             }
             if state == before {
@@ -166,7 +169,9 @@ impl Scanner {
         let words = rest.chunks_exact(16).take_while(|&word| word == [text[at - 1]; 16]).count() * 16;
         let end = at + words + rest[words..].iter().take_while(|&&byte| byte == text[at - 1]).count();
         if let Some(needle) = output {
-            found.extend((at..end).map(|at| (at + 1, needle)));
+            // The occurrence at hand is repeated at each byte: as many as cover what they all cover are enough.
+            let ends = (at..end).step_by(self.needles.get(needle as usize).len()).chain([end]);
+            found.extend(ends.map(|end| (end as u32, needle)));
         }
         end
     }
