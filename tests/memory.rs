@@ -40,8 +40,8 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 const PIECE_LEN: usize = 64 << 10;
-/// What a redactor may need beside its set, the text not among it, in bytes.
-const GROWTH_MAX: usize = 256 << 10;
+/// What a redactor may need beside its set, the text not among it, in bytes: what it finds in one piece, above all.
+const GROWTH_MAX: usize = 1 << 20;
 
 /// A text that goes on for ever, made of one piece after the other.
 struct Text {

@@ -52,6 +52,9 @@ impl Scanner {
     /// The cost is linear, whatever the text: candidates of the sieve are compared with their needles only as long as that is
     /// cheaper than walking the automaton.
     pub(super) fn scan(&self, text: &[u8], state: State, found: &mut Vec<Found>) -> State {
+        if self.needles.len() == 0 {
+            return ROOT;
+        }
         let start = Cursor { at: 0, state };
         let Some(sieve) = self.sieve.as_ref().filter(|_| text.len() >= SIEVE_LEN_MIN) else {
             return self.walk(text, start, text.len(), found).state;
