@@ -20,15 +20,15 @@ mod x86;
 
 use super::needle_list::NeedleList;
 use classes::Isa;
-use grams::{GramSieve, LOOK_LEN};
-use tier::Tier;
+use grams::GramSieve;
+use plan::Plan;
 
 /// The shortest needle that a sieve can find, in bytes.
 const NEEDLE_LEN_MIN: usize = 4;
 /// How many tiers there are at most.
 const TIERS_MAX: usize = 3;
 /// Tiers look at no more than so much text before the next tier looks at it, so that it is still in the cache, in bytes.
-const BLOCK_LEN: usize = 32 << 10;
+const BLOCK_LEN: usize = 8 << 10;
 
 /// Which code searches; all give out the same. For tests and benches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,9 +60,7 @@ impl Variant {
 
 /// The tiers of a needle set.
 pub(super) struct Sieve {
-    tiers: Vec<Tier>,
-    /// The furthest that an occurrence starts before a position that gives it away, in bytes.
-    back: usize,
+    plan: Plan,
     /// Where the needles' first bytes stand.
     starts: GramSieve,
 }
@@ -74,18 +72,17 @@ impl Sieve {
             return None;
         }
         let starts = GramSieve::new(NEEDLE_LEN_MIN, 1, needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]));
-        let (tiers, back) = plan::tiers(needles, variant.isa());
-        Some(Sieve { tiers, back, starts })
+        Some(Sieve { plan: plan::plan(needles, variant.isa()), starts })
     }
 
     /// The furthest that an occurrence starts before the position that [`Hunt::next`] gives for it, in bytes.
     pub(super) fn back(&self) -> usize {
-        self.back
+        self.plan.back
     }
 
     /// How many bytes at the end of a text the sieve may miss the start of an occurrence in.
     pub(super) fn blind(&self) -> usize {
-        self.back + LOOK_LEN
+        self.plan.reach
     }
 
     /// The first position from `from` on where a needle may begin, by its first bytes: for the walk, which then need not go
@@ -124,7 +121,7 @@ impl<'a> Hunt<'a> {
     pub(super) fn next(&mut self) -> Option<Hit> {
         loop {
             let mut first: Option<Hit> = None;
-            for (tier, (at, found)) in self.sieve.tiers.iter().zip(&mut self.looks) {
+            for (tier, (at, found)) in self.sieve.plan.tiers.iter().zip(&mut self.looks) {
                 if !*found {
                     let look = tier.find(self.text, *at, self.block_end);
                     (*at, *found) = (look.unwrap_or_else(|at| at), look.is_ok());
@@ -136,20 +133,20 @@ impl<'a> Hunt<'a> {
                 }
             }
             if let Some(hit) = first {
-                self.looks[hit.tier] = (hit.at + self.sieve.tiers[hit.tier].stride(), false);
+                self.looks[hit.tier] = (hit.at + self.sieve.plan.tiers[hit.tier].stride(), false);
                 return Some(hit);
             }
             if self.block_end >= self.text.len() {
                 return None;
             }
-            self.block_end += BLOCK_LEN;
+            self.block_end += if self.sieve.plan.tiers.len() > 1 { BLOCK_LEN } else { self.text.len() };
         }
     }
 
     /// Calls `candidate` with each needle that may stand where it would have given this hit, and its start there.
     #[inline]
     pub(super) fn candidates(&self, hit: &Hit, candidate: impl FnMut(usize, usize)) {
-        self.sieve.tiers[hit.tier].candidates(self.text, hit.at, candidate);
+        self.sieve.plan.tiers[hit.tier].candidates(self.text, hit.at, candidate);
     }
 
     /// Goes on from here: all that begins before has been found otherwise.

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use zeroize::Zeroizing;
+
 use super::super::needle_list::NeedleList;
 use super::classes::{ClassSieve, Isa, SHORT_LEN, WINDOW_LEN};
-use super::grams::GramSieve;
+use super::grams::{GramSieve, LOOK_LEN};
 use super::tier::{Finder, Tier, Window};
 use super::window;
 use super::words::Place;
@@ -16,13 +18,28 @@ const LONG_LEN_MIN: usize = 15;
 /// The stride gains little beyond this, where every second cache line has to be read anyway.
 const STRIDE_MAX: usize = 32;
 
+/// So much of a needle that is alone is searched for, in bytes.
+const ALONE_LEN_MAX: usize = 16;
+
 /// What a look of a gram tier costs, and what the class tier costs for each byte; measured on one machine, in nanoseconds. Only
 /// their ratio matters.
 const LOOK_COST: f64 = 0.9;
 const CLASS_COST: f64 = 0.035;
 
-/// The tiers for these needles, and how many bytes before the position that one gives an occurrence may begin, at most.
-pub(super) fn tiers(needles: &NeedleList, isa: Option<Isa>) -> (Vec<Tier>, usize) {
+/// The tiers for some needles.
+pub(super) struct Plan {
+    pub(super) tiers: Vec<Tier>,
+    /// How many bytes before the position that a tier gives an occurrence may begin, at most.
+    pub(super) back: usize,
+    /// How many bytes of an occurrence a tier needs to see, at most.
+    pub(super) reach: usize,
+}
+
+/// Plans the tiers for these needles.
+pub(super) fn plan(needles: &NeedleList, isa: Option<Isa>) -> Plan {
+    if needles.len() == 1 {
+        return alone(needles.get(0));
+    }
     let mut planner = Planner { needles, back: 0 };
     let classes = isa.and_then(|isa| planner.classes(isa));
     let served = classes.as_ref().map_or(0, |&(len, _)| len);
@@ -32,7 +49,17 @@ pub(super) fn tiers(needles: &NeedleList, isa: Option<Isa>) -> (Vec<Tier>, usize
     let long = served.max(LONG_LEN_MIN)..usize::MAX;
     let stride = planner.stride(long.clone());
     tiers.extend(planner.grams(long, GRAM_LEN, stride));
-    (tiers, planner.back)
+    Plan { tiers, back: planner.back, reach: planner.back + LOOK_LEN }
+}
+
+/// A needle that is alone has a tier of its own, which is three times as fast as grams.
+fn alone(needle: &[u8]) -> Plan {
+    let len = needle.len().min(ALONE_LEN_MAX);
+    let offset = window::place(needle, 0, len);
+    let bytes = &needle[offset..offset + len];
+    let window = Window { bytes, place: Place { needle: 0, offset: offset as u32 } };
+    let finder = Finder::Bytes(Zeroizing::new(bytes.to_vec()));
+    Plan { tiers: vec![Tier::new(finder, &[window])], back: offset, reach: offset + len.max(LOOK_LEN) }
 }
 
 struct Planner<'a> {

@@ -1,5 +1,8 @@
 //! The needles of some lengths: where their windows may be, and which needles a window there would give away.
 
+use memchr::memmem;
+use zeroize::Zeroizing;
+
 use super::classes::ClassSieve;
 use super::grams::{GramSieve, LOOK_LEN, high_word, load};
 use super::words::{Place, WordMap};
@@ -14,6 +17,8 @@ pub(super) struct Window<'a> {
 pub(super) enum Finder {
     Grams(GramSieve),
     Classes(ClassSieve),
+    /// The bytes of the only window. A `memmem::Finder` would keep a copy that is not wiped, so one is made for each search.
+    Bytes(Zeroizing<Vec<u8>>),
 }
 
 /// See the module's documentation.
@@ -39,7 +44,7 @@ impl Tier {
     pub(super) fn stride(&self) -> usize {
         match &self.finder {
             Finder::Grams(grams) => grams.stride(),
-            Finder::Classes(_) => 1,
+            Finder::Classes(_) | Finder::Bytes(_) => 1,
         }
     }
 
@@ -50,6 +55,11 @@ impl Tier {
         match &self.finder {
             Finder::Classes(classes) => classes.find(text, from, end, |at| self.has_word(text, at)),
             Finder::Grams(grams) => grams.find(text, from, end),
+            Finder::Bytes(bytes) => {
+                let end = end.min((text.len() + 1).saturating_sub(bytes.len().max(LOOK_LEN)));
+                let there = text.get(from..end + bytes.len() - 1).unwrap_or_default();
+                memmem::find(there, bytes).map_or(Err(end.max(from)), |at| Ok(from + at))
+            }
         }
     }
 

@@ -18,24 +18,27 @@ pub(super) unsafe fn skip_avx512(classes: &Classes, text: &[u8], at: &mut usize,
         unsafe { _mm512_loadu_si512(classes.bytes[position].as_ptr().add(half * 64).cast()) }
     };
     let tables: [_; POSITIONS] = std::array::from_fn(|position| (half(position, 0), half(position, 1)));
-    while *at < end {
-        if *at + BLOCK_LEN + POSITIONS > text.len() {
-            return u64::MAX;
-        }
-        prefetch_ahead(text, *at);
+    let hits = |at: usize| {
         let mut buckets = _mm512_set1_epi8(-1);
         for (position, &(low, high)) in tables.iter().enumerate() {
-            // SAFETY: the last position's block ends before the text does, as was just checked.
-            let bytes = unsafe { _mm512_loadu_si512(text.as_ptr().add(*at + position).cast()) };
+            // SAFETY: the last position's block ends before the text does: see the check below.
+            let bytes = unsafe { _mm512_loadu_si512(text.as_ptr().add(at + position).cast()) };
             buckets = _mm512_and_si512(buckets, _mm512_permutex2var_epi8(low, bytes, high));
         }
-        let hits = _mm512_test_epi8_mask(buckets, buckets);
+        _mm512_test_epi8_mask(buckets, buckets)
+    };
+    let mut block = *at;
+    while block < end && block + BLOCK_LEN + POSITIONS <= text.len() {
+        prefetch_ahead(text, block);
+        let hits = hits(block);
         if hits != 0 {
+            *at = block;
             return hits;
         }
-        *at += BLOCK_LEN;
+        block += BLOCK_LEN;
     }
-    0
+    *at = block;
+    if block < end { u64::MAX } else { 0 }
 }
 
 /// As [`skip_avx512`].
@@ -63,16 +66,16 @@ pub(super) unsafe fn skip_avx2(classes: &Classes, text: &[u8], at: &mut usize, e
         }
         !_mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, _mm256_setzero_si256())) as u32
     };
-    while *at < end {
-        if *at + BLOCK_LEN + POSITIONS > text.len() {
-            return u64::MAX;
-        }
-        prefetch_ahead(text, *at);
-        let hits = u64::from(hits(*at + 32)) << 32 | u64::from(hits(*at));
+    let mut block = *at;
+    while block < end && block + BLOCK_LEN + POSITIONS <= text.len() {
+        prefetch_ahead(text, block);
+        let hits = u64::from(hits(block + 32)) << 32 | u64::from(hits(block));
         if hits != 0 {
+            *at = block;
             return hits;
         }
-        *at += BLOCK_LEN;
+        block += BLOCK_LEN;
     }
-    0
+    *at = block;
+    if block < end { u64::MAX } else { 0 }
 }
