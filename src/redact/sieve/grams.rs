@@ -23,7 +23,7 @@ impl GramSieve {
         stride: usize,
         windows: impl ExactSizeIterator<Item = &'a [u8]>,
     ) -> GramSieve {
-        let mut grams = BitSet::new(windows.len() * stride, 32);
+        let mut grams = BitSet::new(windows.len() * stride, 64);
         for window in windows {
             window.windows(gram_len).for_each(|gram| grams.insert(high_word(gram)));
         }

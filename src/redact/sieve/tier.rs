@@ -66,24 +66,19 @@ impl Tier {
     /// Calls `candidate` with each needle whose window may hold this position, and where the needle would start.
     #[inline]
     pub(super) fn candidates(&self, text: &[u8], at: usize, mut candidate: impl FnMut(usize, usize)) {
-        for start in self.windows_at(at) {
-            for &shift in &self.shifts {
-                let word = load(text, start) << shift;
+        let first = (at + 1).saturating_sub(self.stride());
+        for &shift in &self.shifts {
+            for (i, word) in text[first..at + LOOK_LEN].windows(LOOK_LEN).enumerate() {
+                let word = u64::from_le_bytes(word.try_into().expect("eight bytes")) << shift;
                 if self.words.may_contain(word) {
                     for place in self.words.places(word) {
-                        if let Some(start) = start.checked_sub(place.offset as usize) {
+                        if let Some(start) = (first + i).checked_sub(place.offset as usize) {
                             candidate(place.needle as usize, start);
                         }
                     }
                 }
             }
         }
-    }
-
-    /// Where a window may begin that holds this position.
-    #[inline]
-    fn windows_at(&self, at: usize) -> std::ops::RangeInclusive<usize> {
-        (at + 1).saturating_sub(self.stride())..=at
     }
 
     #[inline]
