@@ -5,7 +5,7 @@ mod forms;
 
 use data_encoding::{BASE64, BASE64URL, HEXLOWER_PERMISSIVE};
 use forms::{left, needles};
-use hushlog::redact::build::{TELLING_LEN_MIN, VALUE_LEN_MIN};
+use hushlog::redact::secret::{TELLING_LEN_MIN, VALUE_LEN_MIN};
 use hushlog::{Form, NeedleSet, NoticeKind, Secret};
 use proptest::prelude::*;
 

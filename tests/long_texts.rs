@@ -262,3 +262,20 @@ fn m14_random_bytes_pass_unchanged() {
         assert!(out == text, "{variant:?}");
     }
 }
+
+/// Hundreds of needles that differ only far behind where windows may stand, so that each hit of the sieve has them all for
+/// candidates: more than comparing is worth, and walked in the end.
+#[test]
+fn needles_with_one_beginning() {
+    let mut rng = Rng(33);
+    let beginning = rng.plain(1500);
+    let needles: Vec<Vec<u8>> = (0..300).map(|_| [&beginning[..], &rng.plain(12)].concat()).collect();
+    let mut text = Vec::new();
+    for _ in 0..40 {
+        let needle = &needles[rng.below(needles.len())];
+        let cut = [needle.len(), 1500, 700, 64][rng.below(4)];
+        text.extend_from_slice(&needle[..cut]);
+        text.extend(rng.plain(9));
+    }
+    check_all(&needles, &text, &[vec![], every(text.len(), 1000), cuts::random(&mut rng, text.len(), 3000)]);
+}

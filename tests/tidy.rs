@@ -10,6 +10,26 @@ use std::path::{Path, PathBuf};
 const RINGS: &[&str] =
     &["redact", "io", "scrub", "registry", "inject", "sidecar", "console", "manual", "cli", "ffi", "main", "lib"];
 
+/// The same within the innermost ring.
+const REDACT: &[&str] = &[
+    "secret",
+    "encoding",
+    "ordinary",
+    "part",
+    "mask",
+    "naive",
+    "needle_list",
+    "node_map",
+    "automaton",
+    "sieve",
+    "scan",
+    "needle",
+    "collide",
+    "build",
+    "redactor",
+    "mod",
+];
+
 /// What the innermost ring does without.
 const OUTSIDE: &[&str] = &[
     "std::io",
@@ -111,6 +131,25 @@ fn a_module_uses_only_what_stands_further_inside() {
         }
     }
     none(violations, "outer rings are used from inner ones");
+}
+
+#[test]
+fn a_file_of_the_innermost_ring_uses_only_what_stands_before_it() {
+    let order = |name: &str| REDACT.iter().position(|other| *other == name);
+    let mut violations = Vec::new();
+    for source in program_sources().iter().filter(|source| source.path.starts_with("src/redact/")) {
+        let name = source.path.split('/').nth(2).unwrap().trim_end_matches(".rs");
+        let place = order(name).unwrap_or_else(|| panic!("{} has no place in the order", source.path));
+        let prefix = if source.path.split('/').count() == 3 { "use super::" } else { "use super::super::" };
+        for (number, line) in source.code() {
+            let used = line.trim().strip_prefix(prefix).or_else(|| line.trim().strip_prefix("use crate::redact::"));
+            let used = used.map(|rest| rest.split([':', ';']).next().unwrap());
+            if used.is_some_and(|used| order(used).is_none_or(|used| used > place)) {
+                violations.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    none(violations, "used before its place in the order");
 }
 
 #[test]

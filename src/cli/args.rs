@@ -7,7 +7,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use hushlog::redact::build::VALUE_LEN_MIN;
+use hushlog::redact::secret::VALUE_LEN_MIN;
 
 use super::message::Failure;
 use super::{guide, usage};

@@ -63,12 +63,11 @@ impl From<args::Release> for Release {
 }
 
 fn compile(secrets: Vec<Secret>, options: &OptionArgs) -> Result<NeedleSet, Failure> {
-    let mask = match (&options.mask, options.mask_char) {
-        (_, Some(c)) => Mask::Char(c),
-        (Some(template), None) => Mask::Template(template.clone()),
-        (None, None) => Mask::default(),
-    };
-    let mut builder = NeedleSet::builder().encodings(!options.no_encodings).mask(mask);
+    let mask = options.mask_char.map(Mask::Char).or_else(|| options.mask.clone().map(Mask::Template));
+    let mut builder = NeedleSet::builder().encodings(!options.no_encodings);
+    if let Some(mask) = mask {
+        builder = builder.mask(mask);
+    }
     if let Some(bytes) = options.min_length {
         builder = builder.min_length(bytes);
     }

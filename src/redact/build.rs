@@ -13,13 +13,9 @@ use super::needle_list::NeedleList;
 use super::ordinary::is_ordinary;
 use super::part;
 use super::scan::Scanner;
-use super::secret::Secret;
+use super::secret::{Secret, TELLING_LEN_MIN, VALUE_LEN_MIN};
 use super::sieve::Variant;
 
-/// The shortest value that is redacted unless [`min_length`](NeedleSetBuilder::min_length) asks for more, in bytes.
-pub const VALUE_LEN_MIN: usize = 4;
-/// A value shorter than this is masked with a notice, and an encoded form shorter than this is left out, in bytes.
-pub const TELLING_LEN_MIN: usize = 8;
 /// The most that all needles of a set may come to, in bytes.
 pub const NEEDLE_BYTES_MAX: usize = 64 << 20;
 
@@ -77,6 +73,29 @@ impl Default for NeedleSetBuilder {
             mask: None,
             variant: Variant::Best,
         }
+    }
+}
+
+impl NeedleSet {
+    /// A set to be filled with secrets.
+    pub fn builder() -> NeedleSetBuilder {
+        NeedleSetBuilder::default()
+    }
+
+    /// A set of exactly these needles, of one byte or more: no forms, no parts, no notices.
+    ///
+    /// # Errors
+    ///
+    /// As [`NeedleSetBuilder::build`].
+    pub fn exactly(secrets: Vec<Secret>, mask: Mask) -> Result<NeedleSet, BuildError> {
+        NeedleSet::exactly_by(secrets, mask, Variant::Best)
+    }
+
+    /// As [`exactly`](NeedleSet::exactly), searched by this code. For tests and benches.
+    #[doc(hidden)]
+    pub fn exactly_by(secrets: Vec<Secret>, mask: Mask, variant: Variant) -> Result<NeedleSet, BuildError> {
+        let builder = NeedleSet::builder().exactly().mask(mask).variant(variant);
+        secrets.into_iter().fold(builder, NeedleSetBuilder::secret).build()
     }
 }
 
@@ -140,11 +159,7 @@ impl NeedleSetBuilder {
         let mut set = derived.compile(self.variant)?;
         set.notices = notices;
         match self.mask {
-            Some(mask) => {
-                check(&mask)?;
-                set.set_mask(mask);
-                collide::check(&set)?;
-            }
+            Some(mask) => set_mask(&mut set, mask)?,
             None => set_default_mask(&mut set)?,
         }
         Ok(set)
@@ -168,28 +183,32 @@ fn notice(value: &[u8], value_len_min: usize) -> Option<NoticeKind> {
     }
 }
 
-fn check(mask: &Mask) -> Result<(), BuildError> {
-    match mask {
-        Mask::Char(c) if !c.is_ascii_graphic() => Err(BuildError::MaskChar),
-        Mask::Template(template) if template.is_empty() => Err(BuildError::MaskEmpty),
-        _ => Ok(()),
+/// Sets the mask, if it is fit for these secrets.
+fn set_mask(set: &mut NeedleSet, mask: Mask) -> Result<(), BuildError> {
+    if matches!(mask, Mask::Char(c) if !c.is_ascii_graphic()) {
+        return Err(BuildError::MaskChar);
+    }
+    set.set_mask(mask);
+    if set.masks().iter().any(|mask| mask.is_empty()) {
+        return Err(BuildError::MaskEmpty);
+    }
+    match collide::find(set) {
+        Some(needle) => Err(BuildError::MaskCollides { name: set.name_and_form(needle).0.to_owned() }),
+        None => Ok(()),
     }
 }
 
-/// Takes the default mask, or if a secret collides with it the first other mask that none collides with.
+/// Sets the default mask, or if a secret collides with it the first other mask that none collides with.
 fn set_default_mask(set: &mut NeedleSet) -> Result<(), BuildError> {
-    set.set_mask(Mask::default());
-    let Err(error) = collide::check(set) else { return Ok(()) };
-    for template in OTHER_MASKS {
-        set.set_mask(Mask::Template((*template).to_owned()));
-        if collide::check(set).is_ok() {
-            if let BuildError::MaskCollides { name } = error {
-                set.notices.push(Notice { name, kind: NoticeKind::MaskReplaced });
-            }
-            return Ok(());
-        }
+    let Err(error) = set_mask(set, Mask::default()) else { return Ok(()) };
+    let others = OTHER_MASKS.iter().map(|template| Mask::Template((*template).to_owned()));
+    if !others.into_iter().any(|mask| set_mask(set, mask).is_ok()) {
+        return Err(error);
     }
-    Err(error)
+    if let BuildError::MaskCollides { name } = error {
+        set.notices.push(Notice { name, kind: NoticeKind::MaskReplaced });
+    }
+    Ok(())
 }
 
 /// Needles as they are derived, with repetitions.

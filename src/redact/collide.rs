@@ -4,24 +4,16 @@
 //! there are none: between two raw bytes that were not neighbours stands a mask. So redacting twice is redacting once.
 
 use super::automaton::ROOT;
-use super::build::BuildError;
 use super::mask::Mask;
 use super::needle::NeedleSet;
 use super::scan::Scanner;
 use super::sieve::Variant;
 
-/// Refuses a set whose masks and needles overlap.
-pub(super) fn check(set: &NeedleSet) -> Result<(), BuildError> {
-    if set.masks().iter().any(|mask| mask.is_empty()) {
-        return Err(BuildError::MaskEmpty);
-    }
-    let collides = match set.mask() {
+/// A needle that overlaps one of the masks of its set.
+pub(super) fn find(set: &NeedleSet) -> Option<usize> {
+    match set.mask() {
         Mask::Template(_) => template_collides(set),
         &Mask::Char(c) => char_collides(set, c),
-    };
-    match collides {
-        Some(needle) => Err(BuildError::MaskCollides { name: set.name_and_form(needle).0.to_owned() }),
-        None => Ok(()),
     }
 }
 

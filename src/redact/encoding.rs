@@ -27,16 +27,13 @@ mod percent;
 mod sheet;
 mod shell;
 
+use super::secret::VALUE_LEN_MIN;
 use sheet::Sheet;
 
 /// Values longer than this get the value itself, standard base64, lower-case hex, RFC 3986 percent-encoding and plain JSON only, in
 /// bytes. Such a value comes to needles of 16 times its length at most (1, 4, 2, 3 and 6), and each level of its parts to 7 times;
 /// random printable text comes to less than 16 times with all of its parts.
 pub(super) const FULL_LEN_MAX: usize = 16 << 10;
-/// A value without its quotes or blanks is searched for from this length on, as values are, in bytes.
-const CORE_LEN_MIN: usize = 4;
-/// An encoded form shorter than this is left out, in bytes: it could be anything.
-const FORM_LEN_MIN: usize = 8;
 
 /// How a needle is derived from its secret's value, as reports name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -123,7 +120,7 @@ impl Form {
 
 /// Calls `emit` with every way `value` gets written, likeliest first; few come twice.
 ///
-/// The first two, the value and the trimmed value, are as long as they are; all others have [`FORM_LEN_MIN`] bytes or more.
+/// The first two, the value and the trimmed value, are as long as they are; all others have [`TELLING_LEN_MIN`] bytes or more.
 pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, value);
     let core = core(value);
@@ -179,12 +176,12 @@ fn binary_rows(sheet: &mut Sheet<'_>) {
     literal::rows(sheet);
 }
 
-/// The value without what people and files put around it. What would leave fewer than [`CORE_LEN_MIN`] bytes stays.
+/// The value without what people and files put around it. What would leave fewer than [`VALUE_LEN_MIN`] bytes stays.
 pub(super) fn core(value: &[u8]) -> &[u8] {
     let trimmed = value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value).trim_ascii();
     let bare = match trimmed {
         [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner.trim_ascii(),
         _ => trimmed,
     };
-    [bare, trimmed].into_iter().find(|core| core.len() >= CORE_LEN_MIN).unwrap_or(value)
+    [bare, trimmed].into_iter().find(|core| core.len() >= VALUE_LEN_MIN).unwrap_or(value)
 }

@@ -2,12 +2,9 @@
 
 use core::fmt;
 
-use super::build::{BuildError, NeedleSetBuilder};
 use super::encoding::Form;
 use super::mask::Mask;
 use super::scan::Scanner;
-use super::secret::Secret;
-use super::sieve::Variant;
 
 /// Mask characters are given out in batches of this many bytes.
 const MASK_BATCH_LEN: usize = 4096;
@@ -61,7 +58,7 @@ pub enum NoticeKind {
     Blank,
     /// The value is shorter than the least length; it is not masked.
     TooShort,
-    /// The value is shorter than [`TELLING_LEN_MIN`](super::build::TELLING_LEN_MIN); it is masked wherever it stands.
+    /// The value is shorter than [`TELLING_LEN_MIN`](super::secret::TELLING_LEN_MIN); it is masked wherever it stands.
     Short,
     /// The value is an ordinary word; it is masked wherever it stands.
     OrdinaryWord,
@@ -70,27 +67,6 @@ pub enum NoticeKind {
 }
 
 impl NeedleSet {
-    /// A set to be filled with secrets.
-    pub fn builder() -> NeedleSetBuilder {
-        NeedleSetBuilder::default()
-    }
-
-    /// A set of exactly these needles, of one byte or more: no forms, no parts, no notices.
-    ///
-    /// # Errors
-    ///
-    /// As [`NeedleSetBuilder::build`].
-    pub fn exactly(secrets: Vec<Secret>, mask: Mask) -> Result<NeedleSet, BuildError> {
-        NeedleSet::exactly_by(secrets, mask, Variant::Best)
-    }
-
-    /// As [`exactly`](NeedleSet::exactly), searched by this code. For tests and benches.
-    #[doc(hidden)]
-    pub fn exactly_by(secrets: Vec<Secret>, mask: Mask, variant: Variant) -> Result<NeedleSet, BuildError> {
-        let builder = NeedleSet::builder().exactly().mask(mask).variant(variant);
-        secrets.into_iter().fold(builder, NeedleSetBuilder::secret).build()
-    }
-
     pub(super) fn new(scanner: Scanner, origins: Vec<Origin>, names: Vec<String>) -> NeedleSet {
         NeedleSet { origins, names, mask: Mask::default(), masks: Vec::new(), notices: Vec::new(), scanner }
     }

@@ -14,9 +14,8 @@ mod setting;
 mod url;
 
 use super::encoding::{FULL_LEN_MAX, Form, core, forms, likeliest_forms, text_forms};
+use super::secret::VALUE_LEN_MIN;
 
-/// A part shorter than this is left out, in bytes.
-const PART_LEN_MIN: usize = 4;
 /// How often a part is taken apart again: the lines of a key in a JSON string in a line of settings are at the third level.
 const DEPTH_MAX: u32 = 3;
 
@@ -59,7 +58,7 @@ impl Parts<'_> {
 
     /// A part that is a secret in itself, with all ways to write it and with its own parts.
     fn secret(&mut self, form: Form, part: &[u8]) {
-        if part.len() < PART_LEN_MIN {
+        if part.len() < VALUE_LEN_MIN {
             return;
         }
         let write = if self.all_forms { forms } else { likeliest_forms };

@@ -1,5 +1,7 @@
 //! Sieve and automaton over one piece of text: every occurrence, and the state at the end.
 
+use std::ops::ControlFlow;
+
 use super::automaton::{Automaton, ROOT, SHALLOW_DEPTH_MAX, State};
 use super::needle_list::NeedleList;
 use super::sieve::{Hunt, Sieve, Variant};
@@ -45,9 +47,9 @@ impl Scanner {
         self.automaton.matched(state)
     }
 
-    /// Searches the next piece of a text, of at most [`PIECE_LEN_MAX`], and gives the state after it. To `found` go occurrences that end in the piece, in the
+    /// Searches the next piece of a text, and gives the state after it. To `found` go occurrences that end in the piece, in the
     /// order of their ends, some twice: of those that end at the same place at least the longest, and so every byte that
-    /// belongs to any.
+    /// belongs to any. Up to eight bytes of memory for each byte of the piece, so [`PIECE_LEN_MAX`] is long enough.
     ///
     /// The cost is linear, whatever the text: candidates of the sieve are compared with their needles only as long as that is
     /// cheaper than walking the automaton.
@@ -76,13 +78,16 @@ impl Scanner {
         let mut partial = text.len();
         let (mut cost, mut budget_start) = (0, settled);
         while let Some(hit) = hunt.next() {
+            let credit = CREDIT + (hit.at - budget_start);
             cost += HIT_COST;
-            hunt.candidates(&hit, |needle, start| {
+            let spent = hunt.candidates(&hit, |needle, start| {
                 if start >= settled {
                     cost += CANDIDATE_COST + self.compare(text, needle, start, &mut partial, found) / BYTES_PER_STEP;
                 }
+                if cost > credit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-            if cost > CREDIT + (hit.at - budget_start) {
+            if spent.is_break() || cost > credit {
+                // What was compared or not from `back` bytes before the hit on, the walk finds.
                 let from = Cursor { at: settled.max(hit.at.saturating_sub(sieve.back())), state: ROOT };
                 let cursor = self.walk(text, from, hit.at + DENSE_WALK, found);
                 if cursor.at == text.len() {

@@ -4,6 +4,11 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
+/// The shortest value, and the shortest part of one, that is redacted, in bytes.
+pub const VALUE_LEN_MIN: usize = 4;
+/// A value shorter than this is masked with a notice, and an encoded form shorter than this is left out, in bytes.
+pub const TELLING_LEN_MIN: usize = 8;
+
 /// A named value that must not appear in logs.
 ///
 /// The value is wiped when the secret is dropped, and [`expose`](Secret::expose) is the only way to it: there is no

@@ -4,7 +4,8 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use zeroize::Zeroizing;
 
-use super::{FORM_LEN_MIN, Form, json};
+use super::super::secret::TELLING_LEN_MIN;
+use super::{Form, json};
 
 /// The most bytes that a row makes of one: a control character in JSON in JSON, `\\u001b`.
 const GROWTH_MAX: usize = 7;
@@ -92,7 +93,7 @@ impl<'a> Sheet<'a> {
 
     /// Hands out a form that a row has made elsewhere, unless it is too short to tell.
     pub(super) fn emit(&mut self, form: Form, bytes: &[u8]) {
-        if bytes.len() >= FORM_LEN_MIN {
+        if bytes.len() >= TELLING_LEN_MIN {
             self.given.emit(form, bytes);
         }
     }
@@ -101,7 +102,7 @@ impl<'a> Sheet<'a> {
         self.line.clear();
         write(self.value, &mut self.line);
         debug_assert!(self.line.len() <= self.value.len() * GROWTH_MAX, "a row outgrew its buffer");
-        self.line.len() >= FORM_LEN_MIN && **self.line != *self.value
+        self.line.len() >= TELLING_LEN_MIN && **self.line != *self.value
     }
 
     fn json_around(&mut self, style: &json::Style) {

@@ -18,6 +18,8 @@ mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::ops::ControlFlow;
+
 use super::needle_list::NeedleList;
 use classes::Isa;
 use grams::GramSieve;
@@ -143,10 +145,15 @@ impl<'a> Hunt<'a> {
         }
     }
 
-    /// Calls `candidate` with each needle that may stand where it would have given this hit, and its start there.
+    /// Calls `candidate` with each needle that may stand where it would have given this hit, and its start there, until it
+    /// breaks off.
     #[inline]
-    pub(super) fn candidates(&self, hit: &Hit, candidate: impl FnMut(usize, usize)) {
-        self.sieve.plan.tiers[hit.tier].candidates(self.text, hit.at, candidate);
+    pub(super) fn candidates(
+        &self,
+        hit: &Hit,
+        candidate: impl FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.sieve.plan.tiers[hit.tier].candidates(self.text, hit.at, candidate)
     }
 
     /// Goes on from here: all that begins before has been found otherwise.

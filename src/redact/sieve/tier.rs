@@ -1,5 +1,7 @@
 //! The needles of some lengths: where their windows may be, and which needles a window there would give away.
 
+use std::ops::ControlFlow;
+
 use memchr::memmem;
 use zeroize::Zeroizing;
 
@@ -63,9 +65,15 @@ impl Tier {
         }
     }
 
-    /// Calls `candidate` with each needle whose window may hold this position, and where the needle would start.
+    /// Calls `candidate` with each needle whose window may hold this position, and where the needle would start, until it
+    /// breaks off.
     #[inline]
-    pub(super) fn candidates(&self, text: &[u8], at: usize, mut candidate: impl FnMut(usize, usize)) {
+    pub(super) fn candidates(
+        &self,
+        text: &[u8],
+        at: usize,
+        mut candidate: impl FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let first = (at + 1).saturating_sub(self.stride());
         for &shift in &self.shifts {
             for (i, word) in text[first..at + LOOK_LEN].windows(LOOK_LEN).enumerate() {
@@ -73,12 +81,13 @@ impl Tier {
                 if self.words.may_contain(word) {
                     for place in self.words.places(word) {
                         if let Some(start) = (first + i).checked_sub(place.offset as usize) {
-                            candidate(place.needle as usize, start);
+                            candidate(place.needle as usize, start)?;
                         }
                     }
                 }
             }
         }
+        ControlFlow::Continue(())
     }
 
     #[inline]
