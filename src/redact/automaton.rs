@@ -88,7 +88,8 @@ impl Automaton {
     }
 
     fn trie(needles: &NeedleList) -> Automaton {
-        let shared: Vec<usize> = (0..needles.len()).map(|needle| needles.shared_len(needle)).collect();
+        let before = |needle: usize| needle.checked_sub(1).map_or(0, |before| needles.shared_len(before, needle));
+        let shared: Vec<usize> = (0..needles.len()).map(before).collect();
         let nodes = 1 + needles.iter().zip(&shared).map(|(needle, shared)| needle.len() - shared).sum::<usize>();
         let mut automaton = Automaton {
             labels: Zeroizing::new(Vec::with_capacity(nodes + PADDING)),

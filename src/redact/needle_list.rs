@@ -36,14 +36,12 @@ impl NeedleList {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// How many bytes a needle has in common with the one before it, from the start.
-    pub(super) fn shared_len(&self, index: usize) -> usize {
-        match index.checked_sub(1) {
-            Some(before) if index < self.len() => {
-                self.get(before).iter().zip(self.get(index)).take_while(|(a, b)| a == b).count()
-            }
-            _ => 0,
+    /// How many bytes two needles have in common from the start; none, if there are not both.
+    pub(super) fn shared_len(&self, a: usize, b: usize) -> usize {
+        if a.max(b) >= self.len() {
+            return 0;
         }
+        self.get(a).iter().zip(self.get(b)).take_while(|(a, b)| a == b).count()
     }
 }
 

@@ -21,6 +21,9 @@ const STRIDE_MAX: usize = 32;
 /// So much of a needle that is alone is searched for, in bytes.
 const ALONE_LEN_MAX: usize = 16;
 
+/// Bytes that this many neighbours in the alphabet begin with too are common: fewer may be forms of one secret.
+const CROWD: usize = 16;
+
 /// What a look of a gram tier costs, and what the class tier costs for each byte; measured on one machine, in nanoseconds. Only
 /// their ratio matters.
 const LOOK_COST: f64 = 0.9;
@@ -114,7 +117,8 @@ impl<'a> Planner<'a> {
         let (mut windows, mut back) = (Vec::new(), 0);
         for (i, needle) in self.needles.iter().enumerate().filter(|(_, needle)| lengths.contains(&needle.len())) {
             let window_len = window_len(needle.len());
-            let shared = self.needles.shared_len(i).max(self.needles.shared_len(i + 1));
+            let crowd = [i.checked_sub(CROWD), Some(i + CROWD)].into_iter().flatten();
+            let shared = crowd.map(|other| self.needles.shared_len(i, other)).max().unwrap_or(0);
             let offset = window::place(needle, shared, window_len);
             back = back.max(offset);
             let place = Place { needle: i as u32, offset: offset as u32 };

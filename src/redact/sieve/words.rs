@@ -14,7 +14,7 @@ pub(super) struct Place {
 
 /// See the module's documentation.
 pub(super) struct WordMap {
-    set: BitSet,
+    set: BitSet<3>,
     /// A hash of the word, and the number of the word's first place. Words are not kept: a wrong one costs a comparison.
     slots: Vec<(u32, u32)>,
     places: Vec<Place>,
