@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use memchr::memmem;
 use zeroize::Zeroizing;
 
+use super::bits::BitSet;
 use super::classes::ClassSieve;
 use super::grams::{GramSieve, LOOK_LEN, high_word, load};
 use super::words::{Place, WordMap};
@@ -28,6 +29,8 @@ pub(super) struct Tier {
     finder: Finder,
     /// By the first eight bytes of the window, or by all of it, if it is shorter.
     words: WordMap,
+    /// The first four bytes of each window, for a first answer.
+    heads: BitSet<2>,
     /// How far a word is shifted up for the windows that are shorter than a word, and for those that are not.
     shifts: Vec<u32>,
 }
@@ -39,7 +42,9 @@ impl Tier {
         shifts.sort_unstable();
         shifts.dedup();
         let words = windows.iter().map(|window| (high_word(&window.bytes[..len(window)]), window.place)).collect();
-        Tier { finder, words: WordMap::new(words), shifts }
+        let mut heads = BitSet::new(windows.len(), 64);
+        windows.iter().for_each(|window| heads.insert(high_word(&window.bytes[..4])));
+        Tier { finder, words: WordMap::new(words), heads, shifts }
     }
 
     /// How far apart the positions are that are looked at.
@@ -93,6 +98,6 @@ impl Tier {
     #[inline]
     fn has_word(&self, text: &[u8], at: usize) -> bool {
         let word = load(text, at);
-        self.shifts.iter().any(|shift| self.words.may_contain(word << shift))
+        self.heads.contains(word << 32) && self.shifts.iter().any(|shift| self.words.may_contain(word << shift))
     }
 }
