@@ -1,8 +1,8 @@
 //! The Aho-Corasick automaton over the needles: step, match, depth. The truth behind the sieve.
 //!
 //! Aho and Corasick, "Efficient string matching: an aid to bibliographic search", CACM 18(6), 1975. Why not the crate of that
-//! name, which serves us elsewhere: the hold-back is the depth of a state, which the crate does not tell, and it builds in
-//! 150 ms what takes a tenth of that here.
+//! name, which serves us elsewhere: the hold-back is the depth of a state, which the crate does not tell, and for 16,000 needles it
+//! builds in 89 ms where the whole set here, sieve and all, takes 36 (`cargo bench --bench startup`).
 //!
 //! The needles come sorted, so that the trie is a list of *chains*: needle `i` adds a node for each of its bytes after the
 //! ones it shares with needle `i - 1`, and these nodes have consecutive numbers. So
@@ -158,7 +158,7 @@ impl Automaton {
     /// Finds each node's failure link and longest output.
     ///
     /// A node's link needs the links of nodes nearer to the root, so the textbook goes level by level; but that jumps from needle
-    /// to needle, and took four times as long. Links are rarely deep, so each needle is followed to its end once the first
+    /// to needle, and took nearly half of the time that a set of 140,000 needles took to build. Links are rarely deep, so each needle is followed to its end once the first
     /// levels are done; the few that meet a node whose link is not known yet wait, and then go level by level.
     fn add_failures(&mut self, needles: &NeedleList) {
         let all: Vec<usize> = (0..needles.len()).collect();

@@ -1,7 +1,7 @@
 //! A hash map from `u64` keys to `u32`, for the few nodes of the automaton that need more than the next number.
 //!
-//! Open addressing with linear probing at half load. `std`'s map defends against chosen keys with SipHash, which made each
-//! step over a branch cost three times as much; here the keys are node numbers, which nobody outside can choose.
+//! Open addressing with linear probing at half load. `std`'s map defends against chosen keys with a hash that costs more than
+//! the rest of a step; here the keys are node numbers, which nobody outside can choose.
 
 /// No key: node numbers stay below it.
 const EMPTY: u64 = u64::MAX;

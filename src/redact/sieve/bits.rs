@@ -1,8 +1,8 @@
 //! A set of 64-bit words that may say yes too often: a Bloom filter with all bits of an entry in one machine word.
 //!
-//! Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters" (2007): one memory access a look-up. With one bit an
-//! entry it said yes five times as often as with two at the same size. Three are better in a crowded table (a fifth faster with
-//! 1,000 secrets, on cold memory), and not worth their instructions in a roomy one (a tenth slower with 100).
+//! Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters" (2007): one memory access a look-up. Three bits an
+//! entry are better than two in a crowded table (a fifth faster with 1,000 secrets, on cold memory), and not worth their
+//! instructions in a roomy one (a tenth slower with 100).
 
 /// 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -11,7 +11,7 @@ const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 const CACHED_BYTES: usize = 1 << 20;
 /// With fewer bits of room for each entry, a third one of them is set.
 const CROWDED_BITS_PER_ENTRY: usize = 24;
-/// With twelve bits for each entry, about one in fifty look-ups says yes for nothing.
+/// With fewer bits for each entry than these, a table says yes too often to skip much, cache or not.
 const BITS_PER_ENTRY_MIN: usize = 12;
 
 /// The sizes of a table: how many words of 64 bits it has.

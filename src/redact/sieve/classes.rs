@@ -12,8 +12,8 @@ use super::grams::LOOK_LEN;
 
 /// The longest window, in bytes.
 pub(super) const WINDOW_LEN: usize = LOOK_LEN;
-/// How many positions of it have classes: with six, the tier takes three quarters of the time that it takes with eight, and says
-/// yes for nothing hardly more often. A hit is checked against the whole window.
+/// How many positions of it have classes: with eight, ten short secrets among a hundred made the search a tenth slower than with
+/// six. A hit is checked against the whole window.
 pub(super) const POSITIONS: usize = 6;
 /// The windows of needles that are shorter than [`WINDOW_LEN`], in bytes.
 pub(super) const SHORT_LEN: usize = 4;
