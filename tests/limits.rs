@@ -5,19 +5,13 @@ mod support;
 use std::sync::Arc;
 
 use hushlog::redact::build::NEEDLE_BYTES_MAX;
-use hushlog::{BuildError, NeedleSet, NoticeKind, Redactor, Secret};
+use hushlog::{BuildError, NeedleSet, NoticeKind, Secret};
+use support::engine;
 use support::rng::Rng;
 
 fn set(values: &[&[u8]]) -> NeedleSet {
     let secrets = values.iter().enumerate().map(|(i, value)| Secret::new(format!("S{i}"), value.to_vec()));
     secrets.fold(NeedleSet::builder(), |builder, secret| builder.secret(secret)).build().expect("a small set")
-}
-
-fn redact(set: NeedleSet, text: &[u8]) -> Vec<u8> {
-    let mut redactor = Redactor::new(Arc::new(set));
-    let mut out = redactor.push(text).to_vec();
-    out.extend(redactor.finish().to_vec());
-    out
 }
 
 /// M08, M09, M10: what is not masked, or shreds logs, is told by name, and each kind as what it is.
@@ -40,7 +34,7 @@ fn m08_m09_m10_blank_short_and_ordinary_values() {
         assert!(set.notices().iter().all(|notice| notice.name == "S0"));
         let left_out = matches!(kind, Some(NoticeKind::Blank | NoticeKind::TooShort));
         let text = [b"<", value, b">"].concat();
-        assert_eq!(redact(set, &text) == text, left_out, "{value:?}");
+        assert_eq!(engine::whole(&Arc::new(set), &text) == text, left_out, "{value:?}");
     }
 }
 
@@ -55,7 +49,8 @@ fn m16_many_secrets_and_too_many() {
         .fold(NeedleSet::builder().encodings(false), |builder, key| builder.secret(Secret::new("K", key.clone())));
     let text: Vec<u8> = keys.iter().flat_map(|key| [&key[..39], b".", key, b"\n"].concat()).collect();
     let expected: Vec<u8> = keys.iter().flat_map(|key| [&key[..39], b".[REDACTED:K]\n"].concat()).collect();
-    assert!(redact(builder.build().expect("it fits"), &text) == expected);
+    let set = Arc::new(builder.build().expect("it fits"));
+    assert!(engine::whole(&set, &text) == expected);
 
     let half = rng.bytes(NEEDLE_BYTES_MAX / 2 + 1);
     let builder = (0..2)

@@ -4,15 +4,9 @@ mod support;
 
 use std::sync::Arc;
 
-use hushlog::{Mask, NeedleSet, NoticeKind, Redactor, Secret};
+use hushlog::{Mask, NeedleSet, NoticeKind, Secret};
+use support::engine;
 use support::rng::Rng;
-
-fn redact(set: &Arc<NeedleSet>, text: &[u8]) -> Vec<u8> {
-    let mut redactor = Redactor::new(Arc::clone(set));
-    let mut out = redactor.push(text).to_vec();
-    out.extend(redactor.finish().to_vec());
-    out
-}
 
 /// Among many passwords with punctuation, some end as the default mask begins, whatever its brackets.
 #[test]
@@ -28,9 +22,9 @@ fn a_set_full_of_punctuation_has_a_mask() {
     assert_ne!(*set.mask(), Mask::default());
 
     let text: Vec<u8> = passwords.iter().flat_map(|password| [&password[..39], password, b" "].concat()).collect();
-    let once = redact(&set, &text);
+    let once = engine::whole(&set, &text);
     assert!(passwords.iter().all(|password| !once.windows(40).any(|window| window == password)));
-    assert!(redact(&set, &once) == once);
+    assert!(engine::whole(&set, &once) == once);
 }
 
 /// A secret that is part of the mask, or the other way round, has it replaced; one that has nothing to do with it does not.

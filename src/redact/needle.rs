@@ -11,8 +11,8 @@ const MASK_BATCH_LEN: usize = 4096;
 
 /// All needles of the secrets exported now, compiled for searching; immutable, and meant to be shared in an `Arc`.
 ///
-/// Memory: about eight bytes for each byte of the needles, and some tables. Needles and the automaton are wiped when the set is
-/// dropped; the tables of the sieve, which hold hashes, are not.
+/// Memory: about eight bytes for each byte of the needles, and some tables. What holds bytes of the needles in their order is wiped when
+/// the set is dropped; tables of hashes, and the automaton's table of branchings, are not.
 pub struct NeedleSet {
     /// Where each needle of the scanner comes from.
     origins: Vec<Origin>,

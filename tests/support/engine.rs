@@ -61,3 +61,11 @@ pub fn exactly<N: AsRef<[u8]>>(needles: &[N], mask: Mask, variant: Variant) -> A
     let secrets = needles.iter().enumerate().map(|(n, needle)| Secret::new(n.to_string(), needle.as_ref().to_vec()));
     Arc::new(NeedleSet::exactly_by(secrets.collect(), mask, variant).expect("no needle collides with the mask"))
 }
+
+/// A whole text, redacted in one piece.
+pub fn whole(set: &Arc<NeedleSet>, text: &[u8]) -> Vec<u8> {
+    let mut redactor = Redactor::new(Arc::clone(set));
+    let mut out = redactor.push(text).to_vec();
+    out.extend(redactor.finish().to_vec());
+    out
+}

@@ -8,6 +8,8 @@
 //!
 //! A window is of eight bytes, or of four and any others.
 
+use zeroize::Zeroize;
+
 use super::grams::LOOK_LEN;
 
 /// The longest window, in bytes.
@@ -38,6 +40,14 @@ pub(super) struct Classes {
     pub(super) bytes: [[u8; 128]; POSITIONS],
     /// By the low and by the high half of the byte.
     pub(super) nibbles: [[[u8; 16]; 2]; POSITIONS],
+}
+
+impl Drop for Classes {
+    /// With few needles the classes spell their first bytes.
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+        self.nibbles.zeroize();
+    }
 }
 
 /// See the module's documentation.

@@ -3,6 +3,8 @@
 //! A table of the words' hashes in front, small enough for the cache, says no to nearly all that the sieve asks for; then a hash
 //! table by open addressing tells the needles.
 
+use zeroize::Zeroize;
+
 use super::bits::BitSet;
 
 /// A needle, and where its window stands in it.
@@ -41,6 +43,7 @@ impl WordMap {
                 map.slots[slot] = (fingerprint(word), i as u32);
             }
         }
+        entries.iter_mut().for_each(|entry| entry.0.zeroize()); // eight bytes of each needle
         map
     }
 
