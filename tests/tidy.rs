@@ -26,7 +26,10 @@ const REDACT: &[&str] = &[
     "needle",
     "collide",
     "build",
+    "cover",
+    "region",
     "redactor",
+    "finder",
     "mod",
 ];
 
