@@ -2,6 +2,11 @@
 #![cfg(target_os = "linux")]
 
 mod file;
+mod findings;
+mod in_place;
 mod pen;
+mod search;
 
-pub use pen::{Pen, PenError};
+pub use findings::{Findings, OFFSETS_MAX, Places};
+pub use in_place::{Action, ScrubError, Scrubber};
+pub use pen::{Pen, PenError, Sheet};
