@@ -124,16 +124,8 @@ impl Scrubber {
         &self.set
     }
 
-    pub(super) fn action_is(&self, action: Action) -> bool {
+    pub(super) fn does(&self, action: Action) -> bool {
         self.action == action
-    }
-
-    pub(super) fn masks(&self) -> &Cover {
-        &self.cover
-    }
-
-    pub(super) fn masks_stumps(&self) -> bool {
-        self.stumps
     }
 
     /// Searches a regular file from its beginning to its end, masks what it finds, and waits until that is on the disk.
