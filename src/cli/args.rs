@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use super::filter::FilterArgs;
 use super::message::Failure;
+use super::scrub::ScrubArgs;
 use super::{guide, usage};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -24,6 +25,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Copy standard input to standard output with every secret masked; what `hushlog` alone does too
     Filter(FilterArgs),
+    /// Mask secrets in log files that were written already, where they stand
+    Scrub(ScrubArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

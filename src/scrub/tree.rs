@@ -22,6 +22,8 @@ use super::pen::Pen;
 
 /// So often a directory is looked through once more for files that have come meanwhile: by rotation, say.
 const ROUNDS_MAX: usize = 4;
+/// So many names, of 255 bytes at most, make a path that the system takes.
+const NAMES_AT_ONCE: usize = 15;
 /// So many files for each thread wait, opened by none.
 const WAITING_PER_THREAD: usize = 8;
 
@@ -162,8 +164,7 @@ impl Tree<'_> {
         jobs: &SyncSender<Job>,
         first: bool,
     ) -> Result<(), Errno> {
-        let here = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-        let directory = Arc::new(open(root, here, OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?);
+        let directory = Arc::new(open_below(root, below)?);
         for entry in Dir::read_from(&directory)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -250,6 +251,16 @@ fn open(directory: impl AsFd, path: &Path, flags: OFlags, resolve: ResolveFlags)
     rustix::io::retry_on_intr(|| {
         openat2(&directory, path, flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty(), resolve)
     })
+}
+
+/// Opens a directory below another, however long the way there: the system takes paths of 4 KiB only.
+fn open_below(root: &OwnedFd, below: &Path) -> Result<OwnedFd, Errno> {
+    let mut directory = open(root, Path::new("."), OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?;
+    let names: Vec<&OsStr> = below.iter().collect();
+    for some in names.chunks(NAMES_AT_ONCE) {
+        directory = open(&directory, &some.iter().collect::<PathBuf>(), OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?;
+    }
+    Ok(directory)
 }
 
 /// What a name in a directory is, without opening it.
