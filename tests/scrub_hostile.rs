@@ -21,8 +21,8 @@ use rustix::fs::{
 };
 use scrubbing::mount::{self, Mount};
 use scrubbing::{
-    VALUE, assert_each_old_or_masked, assert_file, end, installed, log, masked, root, run, scrub, scrub_under, start,
-    state, tool, write_old,
+    VALUE, assert_each_old_or_masked, assert_file, end, installed, log, masked, root, run, scrub, scrub_injected,
+    scrub_under, start, state, tool, write_old,
 };
 use tempfile::TempDir;
 
@@ -80,7 +80,7 @@ impl Drop for Attacker<'_> {
 
 /// Lets attackers loose on a directory while it is scrubbed for [`RACE`], or `runs` times; returns how often that was.
 fn race(place: &Place, runs: Option<usize>, attackers: &[&(dyn Fn() + Sync)], mut check: impl FnMut()) -> usize {
-    let (stop, turns) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (stop, turns, can_delay) = (AtomicBool::new(false), AtomicUsize::new(0), installed(&["strace"]));
     std::thread::scope(|scope| {
         let _stop_in_any_case = Attacker { stop: &stop };
         for attack in attackers {
@@ -94,7 +94,10 @@ fn race(place: &Place, runs: Option<usize>, attackers: &[&(dyn Fn() + Sync)], mu
         }
         let (begin, mut done) = (Instant::now(), 0);
         while runs.map_or(begin.elapsed() < RACE, |runs| done < runs) {
-            let ran = run(&mut scrub([OsStr::new("--recursive"), OsStr::new("--quiet"), place.logs.as_os_str()]));
+            // Every third time slowly, so that there is room between any two steps.
+            let args = ["--recursive".as_ref(), "--quiet".as_ref(), place.logs.as_os_str()];
+            let slowly = done % 3 == 2 && can_delay;
+            let ran = run(&mut if slowly { scrub_injected(&["openat2:delay_exit=1500"], args) } else { scrub(args) });
             assert!(matches!(ran.code, Some(0 | 3)), "{:?}: {}", ran.code, ran.err());
             check();
             done += 1;
@@ -223,14 +226,18 @@ fn link_and_unlink(runs: Option<usize>) {
     let place = Place::new();
     let before = state(&place.target());
     let content = log(20);
-    let attack = || {
-        for n in 0..20 {
-            let name = place.log(format!("{n}.log"));
-            linkat(CWD, place.target(), CWD, &name, AtFlags::empty()).expect("a new name");
-            fs::remove_file(name).expect("just made");
-        }
+    let attack = |name: &str, pause: Duration| {
+        let name = place.log(name);
+        linkat(CWD, place.target(), CWD, &name, AtFlags::empty()).expect("a new name");
+        std::thread::sleep(pause);
+        fs::remove_file(name).expect("just made");
+        std::thread::sleep(pause);
     };
-    race(&place, runs, &[&attack], || {
+    let attackers: [&(dyn Fn() + Sync); 3] =
+        [&|| attack("a.log", Duration::ZERO), &|| attack("b.log", Duration::from_micros(700)), &|| {
+            attack("c.log", Duration::from_micros(1_900))
+        }];
+    race(&place, runs, &attackers, || {
         assert_file(&place.target(), &content);
         assert_eq!(state(&place.target())[..2], before[..2]);
     });
