@@ -461,5 +461,5 @@ fn s20_check_and_dry_run() {
 
 /// How many places a report tells.
 fn found(report: &serde_json::Value) -> u64 {
-    report["FORMAT"].as_u64().unwrap_or(0)
+    report["found"].as_u64().expect("a count")
 }
