@@ -47,9 +47,13 @@ pub(crate) enum Parsed {
 
 /// Understands the command line. An error says nothing of what was on it.
 pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Failure> {
-    match Arguments::try_parse_from(words) {
+    let words: Vec<OsString> = words.collect();
+    match Arguments::try_parse_from(&words) {
         Ok(args) => Ok(Parsed::Args(Box::new(args))),
         Err(error) if !error.use_stderr() => Ok(Parsed::Show(error.render().to_string())),
+        Err(_) if words.get(1).is_some_and(|word| word == "run") && words.iter().all(|word| word != "--") => {
+            Err(Failure::config("there is no command behind --").hint("hushlog run [OPTION]... -- CMD [ARG]..."))
+        }
         Err(error) => Err(usage::failure(&error, &Arguments::command())),
     }
 }
