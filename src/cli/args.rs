@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::filter::FilterArgs;
 use super::message::Failure;
 use super::run::RunArgs;
+use super::scrub::ScrubArgs;
 use super::{guide, usage};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     /// Run a command with the secrets in its environment, and mask them in what it prints
     #[command(long_about = guide::RUN, after_long_help = guide::RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Mask secrets in log files that were written already, where they stand
+    Scrub(ScrubArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell
