@@ -9,6 +9,7 @@ mod masking;
 pub(crate) mod message;
 mod progress;
 mod report;
+pub(crate) mod run;
 pub(crate) mod scrub;
 mod scrubbed;
 mod source;
