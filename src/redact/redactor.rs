@@ -150,7 +150,7 @@ impl Redactor {
 
     /// How many bytes are held back.
     pub fn held(&self) -> usize {
-        self.set.scanner().held(self.state).1
+        self.set.scanner().held_len(self.state)
     }
 
     /// How many regions have been masked: for each secret's name and the form that named the region. Regions that overlap count
