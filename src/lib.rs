@@ -81,6 +81,7 @@ pub mod manual;
 pub mod redact;
 #[cfg(feature = "registry")]
 pub mod registry;
+pub mod scrub;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};
 pub use redact::cover::Cover;
