@@ -57,6 +57,22 @@ impl Scanner {
     /// The cost is linear, whatever the text: candidates of the sieve are compared with their needles only as long as that is
     /// cheaper than walking the automaton.
     pub(super) fn scan(&self, text: &[u8], state: State, found: &mut Vec<Found>) -> State {
+        self.search(text, state, 1, found)
+    }
+
+    /// Searches the last piece of a text, and tells what is held back in the end: how many bytes of which needle. What is below
+    /// `held_min` bytes may pass for nothing.
+    pub(super) fn scan_last(
+        &self,
+        text: &[u8],
+        state: State,
+        held_min: usize,
+        found: &mut Vec<Found>,
+    ) -> (usize, usize) {
+        self.held(self.search(text, state, held_min, found))
+    }
+
+    fn search(&self, text: &[u8], state: State, held_min: usize, found: &mut Vec<Found>) -> State {
         if self.needles.len() == 0 {
             return ROOT;
         }
@@ -65,7 +81,7 @@ impl Scanner {
             return self.walk(text, start, text.len(), found).state;
         };
         let cursor = self.walk(text, start, 0, found);
-        let state = if cursor.at < text.len() { self.hunt(sieve, text, cursor, found) } else { cursor.state };
+        let state = if cursor.at < text.len() { self.hunt(sieve, text, cursor, held_min, found) } else { cursor.state };
         if !found.is_sorted() {
             found.sort_unstable();
         }
@@ -73,11 +89,11 @@ impl Scanner {
     }
 
     /// Searches from a place where the state is shallow to the end of the text.
-    fn hunt(&self, sieve: &Sieve, text: &[u8], cursor: Cursor, found: &mut Vec<Found>) -> State {
+    fn hunt(&self, sieve: &Sieve, text: &[u8], cursor: Cursor, held_min: usize, found: &mut Vec<Found>) -> State {
         // All occurrences that begin before here have been found.
         let mut settled = self.live_start(cursor);
         if text.len() - settled <= sieve.blind() {
-            return self.end(sieve, text, settled, found);
+            return self.end(sieve, text, settled, held_min, found);
         }
         let mut hunt = Hunt::new(sieve, text, settled);
         // The first place where a needle may begin that goes on beyond the text.
@@ -110,16 +126,18 @@ impl Scanner {
             }
         }
         let at = partial.min(settled.max(text.len().saturating_sub(sieve.blind())));
-        self.end(sieve, text, at, found)
+        self.end(sieve, text, at, held_min, found)
     }
 
-    /// Searches the last bytes of the text, from a place where nothing is begun, and gives the state at its end.
-    fn end(&self, sieve: &Sieve, text: &[u8], from: usize, found: &mut Vec<Found>) -> State {
-        let at = sieve.first_start(text, from).unwrap_or(from.max(text.len().saturating_sub(SHALLOW_DEPTH_MAX)));
-        if text.len() - at > SHALLOW_DEPTH_MAX {
-            return self.walk(text, Cursor { at, state: ROOT }, text.len(), found).state;
+    /// Searches the last bytes of the text, from a place where nothing is begun, and gives the state at its end; exactly, if it is
+    /// at least `held_min` deep.
+    fn end(&self, sieve: &Sieve, text: &[u8], from: usize, held_min: usize, found: &mut Vec<Found>) -> State {
+        let last = from.max(text.len().saturating_sub(SHALLOW_DEPTH_MAX));
+        match sieve.first_start(text, from, held_min) {
+            Some(at) => self.walk(text, Cursor { at, state: ROOT }, text.len(), found).state,
+            None if held_min > SHALLOW_DEPTH_MAX => ROOT,
+            None => text[last..].iter().fold(ROOT, |state, &byte| self.automaton.step(state, byte)),
         }
-        text[at..].iter().fold(ROOT, |state, &byte| self.automaton.step(state, byte))
     }
 
     /// Compares a needle with the text; gives the number of bytes that were looked at, at most.

@@ -43,16 +43,18 @@ impl EndSieve {
         EndSieve { heads, grams }
     }
 
-    /// The first position from `from` on where a needle may begin, but for the last three bytes of the text.
-    pub(super) fn first_start(&self, text: &[u8], from: usize) -> Option<usize> {
-        let from = match &self.grams {
-            None => from,
+    /// The first position from `from` on where a needle may begin, but for the last three bytes of the text. A needle that only
+    /// begins there, with fewer than `held_min` bytes, may be missed.
+    pub(super) fn first_start(&self, text: &[u8], from: usize, held_min: usize) -> Option<usize> {
+        let (from, end) = match &self.grams {
+            None => (from, text.len()),
             Some(grams) => match self.first_by_grams(grams, text, from) {
                 Ok(start) => return Some(start),
-                Err(from) => from,
+                // All needles are as long as a window, so that none can lie behind this end as a whole.
+                Err(from) => (from, (text.len() + HEAD_LEN).saturating_sub(held_min.clamp(HEAD_LEN, WINDOW_LEN))),
             },
         };
-        let rest = text.get(from..)?;
+        let rest = text.get(from..end)?;
         let start = rest.windows(HEAD_LEN).position(|head| self.heads.contains(low::<HEAD_LEN>(head)));
         start.map(|start| from + start)
     }

@@ -97,10 +97,10 @@ impl Sieve {
         self.starts.find(text, from, until).unwrap_or_else(|end| end)
     }
 
-    /// The first position from `from` on where a needle may begin that goes on beyond the text, but for the last three bytes: for
-    /// the last bytes of a text.
-    pub(super) fn first_start(&self, text: &[u8], from: usize) -> Option<usize> {
-        self.end.first_start(text, from)
+    /// The first position from `from` on where a needle may begin, but for the last three bytes: for the last bytes of a text. One
+    /// that only begins there, with fewer than `held_min` bytes, may be missed.
+    pub(super) fn first_start(&self, text: &[u8], from: usize, held_min: usize) -> Option<usize> {
+        self.end.first_start(text, from, held_min)
     }
 }
 
