@@ -13,10 +13,20 @@ use support::text::Corpus;
 /// Long enough for no branch predictor to learn it by heart; most of it stays in a third-level cache.
 const TEXT_LEN: usize = 2 << 20;
 const PIECE_LEN: usize = 64 << 10;
+/// What a program that writes line by line gives at once, and a logger for each record.
+const RECORD_LEN: usize = 200;
 
 fn push(criterion: &mut Criterion) {
+    pieces(criterion, "push", PIECE_LEN);
+}
+
+fn records(criterion: &mut Criterion) {
+    pieces(criterion, "records", RECORD_LEN);
+}
+
+fn pieces(criterion: &mut Criterion, name: &str, piece_len: usize) {
     let corpus = Corpus::open();
-    let mut group = criterion.benchmark_group("push");
+    let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Bytes(TEXT_LEN as u64)).sample_size(20);
     for recipe in CASES {
         // Made when criterion's filter lets it run, and not before: some sets take seconds.
@@ -25,12 +35,12 @@ fn push(criterion: &mut Criterion) {
             let text = &case.text[..TEXT_LEN];
             let mut hushlog = Hushlog::new(&case.set);
             let needles: Vec<&[u8]> = case.set.expose().collect();
-            hushlog.check(&Oracle::new(&needles, text), PIECE_LEN).expect("a search that cannot fail");
-            bencher.iter(|| hushlog.scan(text, PIECE_LEN));
+            hushlog.check(&Oracle::new(&needles, text), piece_len).expect("a search that cannot fail");
+            bencher.iter(|| hushlog.scan(text, piece_len));
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, push);
+criterion_group!(benches, push, records);
 criterion_main!(benches);

@@ -30,6 +30,7 @@ const REDACT: &[&str] = &[
     "region",
     "redactor",
     "finder",
+    "record",
     "mod",
 ];
 

@@ -13,6 +13,7 @@ mod needle_list;
 mod node_map;
 mod ordinary;
 mod part;
+pub mod record;
 pub mod redactor;
 pub mod region;
 mod scan;

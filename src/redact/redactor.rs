@@ -188,7 +188,7 @@ impl Redactor {
     /// Where the longest suffix of the stream begins that may be the beginning of a needle. Nothing before it is held back, nor,
     /// after a [`release_partial`](Redactor::release_partial), some of it.
     fn partial_start(&self) -> u64 {
-        self.end - self.set.scanner().held(self.state).1 as u64
+        self.end - self.set.scanner().held_len(self.state) as u64
     }
 
     /// How many regions have been masked: for each secret's name and the form that named the region. Regions that overlap count

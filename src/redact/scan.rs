@@ -6,8 +6,6 @@ use super::automaton::{Automaton, ROOT, SHALLOW_DEPTH_MAX, State};
 use super::needle_list::NeedleList;
 use super::sieve::{Hunt, Sieve, Variant};
 
-/// Pieces shorter than this are walked at once: the sieve pays for what it skips only.
-const SIEVE_LEN_MIN: usize = 256;
 /// What a hit and a candidate cost, in steps of a walk.
 const HIT_COST: usize = 4;
 const CANDIDATE_COST: usize = 1;
@@ -44,7 +42,12 @@ impl Scanner {
 
     /// What is held back at this state: how many bytes of which needle.
     pub(super) fn held(&self, state: State) -> (usize, usize) {
-        self.automaton.matched(state)
+        if state == ROOT { (0, 0) } else { self.automaton.matched(state) }
+    }
+
+    /// How many bytes are held back at this state.
+    pub(super) fn held_len(&self, state: State) -> usize {
+        self.automaton.shallow_depth(state).unwrap_or_else(|| self.automaton.matched(state).1)
     }
 
     /// Searches the next piece of a text, and gives the state after it. To `found` go occurrences that end in the piece, in the
@@ -54,15 +57,31 @@ impl Scanner {
     /// The cost is linear, whatever the text: candidates of the sieve are compared with their needles only as long as that is
     /// cheaper than walking the automaton.
     pub(super) fn scan(&self, text: &[u8], state: State, found: &mut Vec<Found>) -> State {
+        self.search(text, state, 1, found)
+    }
+
+    /// Searches the last piece of a text, and tells what is held back in the end: how many bytes of which needle. What is below
+    /// `held_min` bytes may pass for nothing.
+    pub(super) fn scan_last(
+        &self,
+        text: &[u8],
+        state: State,
+        held_min: usize,
+        found: &mut Vec<Found>,
+    ) -> (usize, usize) {
+        self.held(self.search(text, state, held_min, found))
+    }
+
+    fn search(&self, text: &[u8], state: State, held_min: usize, found: &mut Vec<Found>) -> State {
         if self.needles.len() == 0 {
             return ROOT;
         }
         let start = Cursor { at: 0, state };
-        let Some(sieve) = self.sieve.as_ref().filter(|_| text.len() >= SIEVE_LEN_MIN) else {
+        let Some(sieve) = &self.sieve else {
             return self.walk(text, start, text.len(), found).state;
         };
-        let cursor = self.walk(text, start, SHALLOW_DEPTH_MAX, found);
-        let state = if cursor.at < text.len() { self.hunt(sieve, text, cursor, found) } else { cursor.state };
+        let cursor = self.walk(text, start, 0, found);
+        let state = if cursor.at < text.len() { self.hunt(sieve, text, cursor, held_min, found) } else { cursor.state };
         if !found.is_sorted() {
             found.sort_unstable();
         }
@@ -70,9 +89,12 @@ impl Scanner {
     }
 
     /// Searches from a place where the state is shallow to the end of the text.
-    fn hunt(&self, sieve: &Sieve, text: &[u8], cursor: Cursor, found: &mut Vec<Found>) -> State {
+    fn hunt(&self, sieve: &Sieve, text: &[u8], cursor: Cursor, held_min: usize, found: &mut Vec<Found>) -> State {
         // All occurrences that begin before here have been found.
         let mut settled = self.live_start(cursor);
+        if text.len() - settled <= sieve.blind() {
+            return self.end(sieve, text, settled, held_min, found);
+        }
         let mut hunt = Hunt::new(sieve, text, settled);
         // The first place where a needle may begin that goes on beyond the text.
         let mut partial = text.len();
@@ -104,7 +126,18 @@ impl Scanner {
             }
         }
         let at = partial.min(settled.max(text.len().saturating_sub(sieve.blind())));
-        self.walk(text, Cursor { at, state: ROOT }, text.len(), found).state
+        self.end(sieve, text, at, held_min, found)
+    }
+
+    /// Searches the last bytes of the text, from a place where nothing is begun, and gives the state at its end; exactly, if it is
+    /// at least `held_min` deep.
+    fn end(&self, sieve: &Sieve, text: &[u8], from: usize, held_min: usize, found: &mut Vec<Found>) -> State {
+        let last = from.max(text.len().saturating_sub(SHALLOW_DEPTH_MAX));
+        match sieve.first_start(text, from, held_min) {
+            Some(at) => self.walk(text, Cursor { at, state: ROOT }, text.len(), found).state,
+            None if held_min > SHALLOW_DEPTH_MAX => ROOT,
+            None => text[last..].iter().fold(ROOT, |state, &byte| self.automaton.step(state, byte)),
+        }
     }
 
     /// Compares a needle with the text; gives the number of bytes that were looked at, at most.
@@ -125,12 +158,13 @@ impl Scanner {
             - self.automaton.shallow_depth(cursor.state).expect("a walk ends in a shallow state, or with the text")
     }
 
-    /// Takes the automaton through the text to the first place, at or after `until`, where its state is shallow, or to the end.
+    /// Takes the automaton through the text to the first place, at or after `until`, where its state is shallow and what it matches
+    /// began in this text, or to the end.
     fn walk(&self, text: &[u8], from: Cursor, until: usize, found: &mut Vec<Found>) -> Cursor {
         let (automaton, Cursor { mut at, mut state }) = (&self.automaton, from);
         while at < text.len() {
             match automaton.shallow_depth(state) {
-                Some(_) if at >= until => break,
+                Some(depth) if at >= until.max(depth) => break,
                 Some(depth) => {
                     let next = self.next_start(text, at, depth, until);
                     if next > at - depth.min(at) {

@@ -10,6 +10,7 @@
 
 mod bits;
 mod classes;
+mod end;
 mod grams;
 mod plan;
 mod tier;
@@ -22,6 +23,7 @@ use std::ops::ControlFlow;
 
 use super::needle_list::NeedleList;
 use classes::Isa;
+use end::EndSieve;
 use grams::GramSieve;
 use plan::Plan;
 
@@ -65,6 +67,7 @@ pub(super) struct Sieve {
     plan: Plan,
     /// Where the needles' first bytes stand.
     starts: GramSieve,
+    end: EndSieve,
 }
 
 impl Sieve {
@@ -74,7 +77,8 @@ impl Sieve {
             return None;
         }
         let starts = GramSieve::new(NEEDLE_LEN_MIN, 1, needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]));
-        Some(Sieve { plan: plan::plan(needles, variant.isa()), starts })
+        let plan = plan::plan(needles, variant.isa());
+        Some(Sieve { plan, starts, end: EndSieve::new(needles) })
     }
 
     /// The furthest that an occurrence starts before the position that [`Hunt::next`] gives for it, in bytes.
@@ -91,6 +95,12 @@ impl Sieve {
     /// through each byte. If there is none before `until`, that, or a place near the end of the text.
     pub(super) fn next_start(&self, text: &[u8], from: usize, until: usize) -> usize {
         self.starts.find(text, from, until).unwrap_or_else(|end| end)
+    }
+
+    /// The first position from `from` on where a needle may begin, but for the last three bytes: for the last bytes of a text. One
+    /// that only begins there, with fewer than `held_min` bytes, may be missed.
+    pub(super) fn first_start(&self, text: &[u8], from: usize, held_min: usize) -> Option<usize> {
+        self.end.first_start(text, from, held_min)
     }
 }
 

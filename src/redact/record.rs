@@ -1,0 +1,102 @@
+//! One record at a time: a text that is whole, as loggers have it in memory.
+//!
+//! A record is a stream of one piece, so nothing has to be carried over, and what stands at its end matters only where it is a stump.
+
+use std::borrow::Cow;
+
+use super::automaton::ROOT;
+use super::cover::Cover;
+use super::needle::{NeedleSet, Stand};
+use super::redactor::STUMP_LEN_MIN;
+use super::region::{self, Region};
+use super::scan::PIECE_LEN_MAX;
+
+impl NeedleSet {
+    /// The record with every region masked, as a [`Redactor`](super::redactor::Redactor) gives it out; the record itself, if there
+    /// is none.
+    ///
+    /// Memory: none for a record without a region. Cost: linear; nothing fails, and nothing panics.
+    ///
+    /// ```
+    /// # use hushlog::{NeedleSet, Secret};
+    /// let secret = Secret::new("API_KEY", b"sk-live-X9Q2".to_vec());
+    /// let set = NeedleSet::builder().secret(secret).build()?;
+    /// assert_eq!(*set.redact_cow(b"key=sk-live-X9Q2"), *b"key=[REDACTED:API_KEY]");
+    /// assert!(matches!(set.redact_cow(b"no key"), std::borrow::Cow::Borrowed(_)));
+    /// # Ok::<(), hushlog::BuildError>(())
+    /// ```
+    pub fn redact_cow<'a>(&self, record: &'a [u8]) -> Cow<'a, [u8]> {
+        let regions = self.regions(record);
+        if regions.is_empty() {
+            return Cow::Borrowed(record);
+        }
+        let (mut out, mut at) = (Vec::with_capacity(record.len()), 0);
+        for region in &regions {
+            let range = region.range();
+            out.extend_from_slice(&record[at..range.start as usize]);
+            at = range.end as usize;
+            match self.stand(region.needle) {
+                Stand::Region(mask) => out.extend_from_slice(mask),
+                Stand::Byte(batch) => out.resize(out.len() + (range.end - range.start) as usize, batch[0]),
+            }
+        }
+        out.extend_from_slice(&record[at..]);
+        Cow::Owned(out)
+    }
+
+    /// Masks every region of the record where it stands, so that its length and all other bytes stay; returns how many there were.
+    ///
+    /// Memory: none for a record without a region. Cost: linear; nothing fails, and nothing panics.
+    ///
+    /// ```
+    /// # use hushlog::{Cover, NeedleSet, Secret};
+    /// let secret = Secret::new("KEY", b"sk-live-X9Q2".to_vec());
+    /// let set = NeedleSet::builder().secret(secret).build()?;
+    /// let cover = Cover::named(&set)?;
+    /// let mut record = *b"key=sk-live-X9Q2;";
+    /// assert_eq!(set.redact_in_place(&mut record, &cover), 1);
+    /// assert_eq!(record, *b"key=[KEY]*******;");
+    /// # Ok::<(), hushlog::BuildError>(())
+    /// ```
+    pub fn redact_in_place(&self, record: &mut [u8], cover: &Cover) -> usize {
+        let regions = self.regions(record);
+        for region in &regions {
+            let range = region.range();
+            cover.write(self, region, 0, &mut record[range.start as usize..range.end as usize]);
+        }
+        regions.len()
+    }
+
+    /// Whether there is anything to mask in the record.
+    pub fn is_match(&self, record: &[u8]) -> bool {
+        !self.regions(record).is_empty()
+    }
+
+    /// All regions of a record, and its stump. No memory is taken where there is none.
+    fn regions(&self, record: &[u8]) -> Vec<Region> {
+        let (mut regions, mut found, mut start) = (Vec::new(), Vec::new(), 0);
+        let (last, state) = if record.len() <= PIECE_LEN_MAX {
+            (record, ROOT)
+        } else {
+            let (pieces, last) = record.split_at((record.len() - 1) / PIECE_LEN_MAX * PIECE_LEN_MAX);
+            let mut state = ROOT;
+            for piece in pieces.chunks(PIECE_LEN_MAX) {
+                state = self.scanner().scan(piece, state, &mut found);
+                found.drain(..).for_each(|(at, needle)| {
+                    region::add(&mut regions, Region::found(self, start + u64::from(at), needle));
+                });
+                start += piece.len() as u64;
+            }
+            (last, state)
+        };
+        let (needle, held) = self.scanner().scan_last(last, state, STUMP_LEN_MIN, &mut found);
+        for (at, needle) in found {
+            region::add(&mut regions, Region::found(self, start + u64::from(at), needle));
+        }
+        if held >= STUMP_LEN_MIN {
+            let end = record.len() as u64;
+            region::add(&mut regions, Region::stump(end - held as u64..end, needle));
+        }
+        regions
+    }
+}

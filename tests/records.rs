@@ -1,0 +1,95 @@
+//! Records: what comes out of a whole text at once, as the definition has it.
+
+mod support;
+
+use hushlog::redact::naive;
+use hushlog::redact::redactor::STUMP_LEN_MIN;
+use hushlog::redact::sieve::Variant;
+use hushlog::{Cover, NeedleSet, Secret};
+use support::scenario::{Limits, ONE_SET, Scenario};
+use support::{engine, rng::Rng};
+
+/// Fails unless a record of this text comes out as the definition says, in all ways that there are.
+fn check(set: &NeedleSet, text: &[u8]) {
+    let needles: Vec<&[u8]> = set.expose().collect();
+    let mut mask = |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
+    let expected = naive::finished(&needles, text, STUMP_LEN_MIN, &mut mask);
+    assert_eq!(*set.redact_cow(text), *expected, "{needles:?} in {text:?}");
+    let mut covered = naive::covered(&needles, text);
+    let held = naive::held(&needles, text);
+    if held >= STUMP_LEN_MIN {
+        covered[text.len() - held..].fill(true);
+    }
+    assert_eq!(set.is_match(text), covered.contains(&true), "{needles:?} in {text:?}");
+    let Ok(cover) = Cover::of_char(set, b'%') else { return };
+    let mut record = text.to_vec();
+    let regions = set.redact_in_place(&mut record, &cover);
+    let starts = (0..text.len()).filter(|&at| covered[at] && (at == 0 || !covered[at - 1])).count();
+    let masked: Vec<u8> = text.iter().zip(&covered).map(|(&byte, &mask)| if mask { b'%' } else { byte }).collect();
+    assert_eq!((record, regions), (masked, starts), "{needles:?} in {text:?}");
+}
+
+#[test]
+fn random_records() {
+    let mut rng = Rng(31);
+    for variant in Variant::ALL {
+        for needle_len in [6, 12, 40, 90] {
+            for _ in 0..600 {
+                let scenario = Scenario::random(&mut rng, Limits { needle_len, text_len: 300, ..ONE_SET });
+                check(&scenario.compile(variant)[0], &scenario.text());
+            }
+        }
+    }
+}
+
+/// Every beginning of a needle at the end of a record, of every length of record around the sieve's reach.
+#[test]
+fn every_stump() {
+    let mut rng = Rng(32);
+    for len in [8, 9, 11, 12, 15, 16, 40, 90] {
+        let needle = rng.plain(len);
+        let others = [rng.plain(len + 1), rng.plain(2 * len)];
+        let set = engine::exactly(&[&needle[..], &others[0], &others[1]], engine::named(), Variant::Best);
+        for before in 0..60 {
+            let text = [&rng.plain(before)[..], &needle].concat();
+            (before..=text.len()).for_each(|end| check(&set, &text[..end]));
+        }
+    }
+}
+
+/// A record that is searched in several pieces, with needles across their borders.
+#[test]
+fn a_long_record() {
+    const PIECE_LEN: usize = 128 << 10;
+    let set = engine::exactly(&[&b"hunter2-prod-key"[..], b"prod-key-2"], engine::named(), Variant::Best);
+    let mut text = vec![b'.'; 3 * PIECE_LEN + 17];
+    for at in [0, PIECE_LEN - 5, 2 * PIECE_LEN, text_end(&text)] {
+        text[at..at + 16].copy_from_slice(b"hunter2-prod-key");
+    }
+    let dots = |len: usize| vec![b'.'; len];
+    let expected = [
+        b"<0>".to_vec(),
+        dots(PIECE_LEN - 21),
+        b"<0>".to_vec(),
+        dots(PIECE_LEN - 11),
+        b"<0>".to_vec(),
+        dots(PIECE_LEN - 15),
+        b"<0>".to_vec(),
+    ];
+    assert_eq!(set.redact_cow(&text), expected.concat());
+    assert_eq!(set.redact_in_place(&mut text, &Cover::named(&set).unwrap()), 4);
+    assert!(text.starts_with(b"[0]*************..."));
+}
+
+fn text_end(text: &[u8]) -> usize {
+    text.len() - 16
+}
+
+/// What one call leaves alone costs no memory, so that a logger may call it for each record.
+#[test]
+fn a_clean_record_is_given_back() {
+    let set = NeedleSet::builder().secret(Secret::new("KEY", b"sk-live-X9Q2".to_vec())).build().unwrap();
+    for record in [&b""[..], b"a", b"no key here", &[b'x'; 5_000]] {
+        assert!(matches!(set.redact_cow(record), std::borrow::Cow::Borrowed(_)));
+    }
+}
