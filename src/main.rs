@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{filter, guide, harden, stdio};
+use cli::{env, filter, guide, harden, keygen, member, secret, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -35,6 +35,10 @@ fn run() -> Result<Exit, Failure> {
     match args.command {
         None => filter::run(&args.filter),
         Some(Command::Filter(filter)) => filter::run(&filter),
+        Some(Command::Keygen(keygen)) => keygen::run(&keygen),
+        Some(Command::Secret(command)) => secret::run(&command),
+        Some(Command::Member(command)) => member::run(&command),
+        Some(Command::Env(command)) => env::run(&command),
         Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
         Some(Command::Man) => stdio::print(&guide::man()),
     }

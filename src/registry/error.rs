@@ -17,7 +17,7 @@ pub enum Error {
     #[error("the registry cannot be written")]
     Write(#[source] io::Error),
     /// There is no file.
-    #[error("there is no registry")]
+    #[error("there is no registry yet")]
     Missing,
     /// A link stands where the file should be written.
     #[error("the registry is a symbolic link or not a file, and is not written")]
@@ -90,9 +90,15 @@ pub enum Error {
         /// From 1 on.
         line: usize,
     },
-    /// The identity file is too large for one.
-    #[error("the identity file is too large")]
-    IdentityTooLarge,
+    /// A file with a key cannot be read.
+    #[error("the file with the key cannot be read")]
+    Key(#[source] io::Error),
+    /// A file with a key is too large for one.
+    #[error("the file with the key is too large for one")]
+    KeyTooLarge,
+    /// Others than the owner can read a file with a key.
+    #[error("the file with the key can be read by others than its owner")]
+    KeyOpen,
     /// The identity file is an age file, and damaged.
     #[error("the identity file is damaged")]
     IdentityBroken,
@@ -232,6 +238,29 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is about the file itself, and not about what was asked for.
+    pub fn is_of_file(&self) -> bool {
+        use Error::{
+            Check, FileTooLarge, Format, Inconsistent, Missing, NotAFile, Read, Signature, Syntax, Unsigned, Untrusted,
+            Write,
+        };
+        matches!(
+            self,
+            Check
+                | FileTooLarge
+                | Format
+                | Inconsistent { .. }
+                | Missing
+                | NotAFile
+                | Read(_)
+                | Signature
+                | Syntax { .. }
+                | Unsigned
+                | Untrusted
+                | Write(_)
+        )
+    }
+
     /// What to do about it, if there is something to say.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
@@ -256,6 +285,8 @@ impl Error {
             Error::IdentityEmpty | Error::IdentityLine { .. } | Error::IdentityKind { .. } => {
                 "`hushlog keygen` makes an identity, as age-keygen does"
             }
+            Error::KeyOpen => "chmod 600 it; if others may have read it, make a new key",
+            Error::NoPassphrase => "run it in a terminal, or give an identity without a passphrase",
             Error::IdentitySealed => "open it with age first",
             Error::NotAMember { .. } => "--as NAME says who acts; `hushlog member add NAME RECIPIENT` adds a member",
             Error::Stranger => "`hushlog member add NAME RECIPIENT` adds it, on a machine that can open what is shared",

@@ -30,6 +30,7 @@ mod entry;
 mod environment;
 mod error;
 mod file;
+mod key_file;
 pub mod name;
 mod open;
 mod seal;

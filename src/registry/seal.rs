@@ -38,8 +38,6 @@ const TITLE: &str = "hushlog sealed value 1";
 const PADDED_TO: usize = 128;
 /// The most work that a passphrase may take, as the logarithm of scrypt's N: 4 GiB of memory, and what age itself allows.
 const SCRYPT_LOG_N_MAX: u8 = 22;
-/// The longest file of identities, in bytes.
-const IDENTITY_FILE_LEN_MAX: usize = 64 << 10;
 /// How a secret key of age begins.
 const KEY_PREFIX: &str = "AGE-SECRET-KEY-1";
 
@@ -106,9 +104,6 @@ impl Identity {
         text: &[u8],
         passphrase: impl FnOnce() -> Result<Zeroizing<String>, Error>,
     ) -> Result<Identity, Error> {
-        if text.len() > IDENTITY_FILE_LEN_MAX {
-            return Err(Error::IdentityTooLarge);
-        }
         if text.starts_with(b"age-encryption.org/") || text.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
             return Identity::parse_lines(&unlock(text, passphrase)?);
         }
