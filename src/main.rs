@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{filter, guide, harden, run, scrub, stdio};
+use cli::{env, filter, guide, harden, keygen, member, run, scrub, secret, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -37,6 +37,10 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Filter(filter)) => filter::run(&filter),
         Some(Command::Run(command)) => run::run(command),
         Some(Command::Scrub(scrub)) => scrub::run(&scrub),
+        Some(Command::Keygen(keygen)) => keygen::run(&keygen),
+        Some(Command::Secret(command)) => secret::run(&command),
+        Some(Command::Member(command)) => member::run(&command),
+        Some(Command::Env(command)) => env::run(&command),
         Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
         Some(Command::Man) => stdio::print(&guide::man()),
     }

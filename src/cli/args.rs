@@ -5,10 +5,14 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::env::EnvCommand;
 use super::filter::FilterArgs;
+use super::keygen::KeygenArgs;
+use super::member::MemberCommand;
 use super::message::Failure;
 use super::run::RunArgs;
 use super::scrub::ScrubArgs;
+use super::secret::SecretCommand;
 use super::{guide, usage};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -31,6 +35,17 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Mask secrets in log files that were written already, where they stand
     Scrub(ScrubArgs),
+    /// Make an identity that opens secrets, or a key that signs registries
+    Keygen(KeygenArgs),
+    /// Save, change, delete and list the secrets of a registry; their values are never shown
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Say whom secrets are sealed to
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Set plain defaults, and look at their history
+    #[command(subcommand)]
+    Env(EnvCommand),
     /// Print the completions for a shell
     Completions {
         /// The shell

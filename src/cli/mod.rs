@@ -1,17 +1,23 @@
 //! The command line: one file a subcommand, and one a concern that they share. Only this ring knows clap, the environment and the standard streams.
 
 pub(crate) mod args;
+pub(crate) mod env;
 pub(crate) mod exit;
 pub(crate) mod filter;
 pub(crate) mod guide;
 pub(crate) mod harden;
+pub(crate) mod keygen;
 mod masking;
+pub(crate) mod member;
 pub(crate) mod message;
 mod progress;
+mod registry;
 mod report;
 pub(crate) mod run;
 pub(crate) mod scrub;
 mod scrubbed;
+pub(crate) mod secret;
 mod source;
 pub(crate) mod stdio;
 mod usage;
+mod value;

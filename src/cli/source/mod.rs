@@ -6,6 +6,7 @@
 mod dotenv;
 mod environment;
 mod file;
+mod registry;
 pub(crate) mod wellknown;
 
 use std::ffi::OsString;
@@ -45,6 +46,28 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) secret_file: Vec<PathBuf>,
 
+    /// Mask all secrets of a registry that the identity can open
+    ///
+    /// With the identity of a member: all that is shared, and what is private to that member. All of them open, or the program
+    /// ends before it reads any input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registry: Option<PathBuf>,
+
+    /// Open the registry with this identity [default: $HUSHLOG_IDENTITY, or ~/.config/hushlog/identity.txt]
+    ///
+    /// A file as `hushlog keygen` and `age-keygen` write it, which only its owner can read; if it is protected by a passphrase, that
+    /// is asked for.
+    #[arg(long, value_name = "FILE", requires = "registry")]
+    pub(crate) identity: Option<PathBuf>,
+
+    /// Whose identity it is, if it is that of several members
+    #[arg(long = "as", value_name = "MEMBER", requires = "registry")]
+    pub(crate) member: Option<String>,
+
+    /// Demand that the registry is signed with this key; may be repeated [default: $HUSHLOG_TRUST]
+    #[arg(long, value_name = "KEY", requires = "registry")]
+    pub(crate) trust: Vec<String>,
+
     /// Run even if a source, or all together, give nothing to mask
     #[arg(long)]
     pub(crate) allow_empty: bool,
@@ -64,10 +87,11 @@ pub(crate) struct Sourced {
 /// Reads all secrets of all sources.
 pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
     let mut all = Vec::new();
-    if args.env.is_empty() && args.dotenv.is_empty() && args.secret_file.is_empty() {
+    if args.env.is_empty() && args.dotenv.is_empty() && args.secret_file.is_empty() && args.registry.is_none() {
         let found = environment::well_known(quiet);
-        add(&mut all, args.allow_empty, false, found)
-            .map_err(|failure| failure.hint("give --env, --dotenv or --secret-file; --allow-empty runs without any"))?;
+        add(&mut all, args.allow_empty, false, found).map_err(|failure| {
+            failure.hint("give --env, --dotenv, --secret-file or --registry; --allow-empty runs without any")
+        })?;
     }
     for (number, glob) in (1..).zip(&args.env) {
         let found = environment::matching(&Source { option: "--env", number }, glob)?;
@@ -82,6 +106,14 @@ pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failu
     for (number, path) in (1..).zip(&args.secret_file) {
         let found = file::value_or_directory(&Source { option: "--secret-file", number }, path)?;
         add(&mut all, args.allow_empty, true, found)?;
+    }
+    if let Some(path) = &args.registry {
+        let found = registry::load(args, path)?;
+        if found.is_empty() && !args.allow_empty {
+            let nothing = "the registry holds no secret that this identity can open";
+            return Err(Failure::config(nothing).hint("--allow-empty runs without"));
+        }
+        all.extend(found);
     }
     Ok(all)
 }
