@@ -1,6 +1,7 @@
 //! The exported environment: from candidates to one value a variable, or to an error that names the one that is wrong.
 
 use super::variable::{Rank, Variable};
+use crate::registry::name;
 
 /// The longest `NAME=VALUE`, with the NUL behind it, that Linux hands to a program, in bytes (`MAX_ARG_STRLEN`).
 pub const ENTRY_LEN_MAX: usize = 128 << 10;
@@ -26,13 +27,13 @@ pub enum EnvironmentError {
         other: String,
     },
     /// The name cannot be that of a variable.
-    #[error("{secret} cannot be exported: its variable would not be made of capital letters, digits and _")]
+    #[error("{secret} cannot be exported: the name of a variable is made of letters, digits and _")]
     Name {
         /// The secret's name.
         secret: String,
     },
-    /// The name is one that programs or shells give a meaning to.
-    #[error("{secret} cannot be exported as {variable}: that name has a meaning to the system")]
+    /// Whoever sets the variable decides what programs do.
+    #[error("{secret} cannot be exported as {variable}: that variable decides what programs do")]
     Reserved {
         /// The secret's name.
         secret: String,
@@ -110,6 +111,10 @@ fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
     if !is_variable(candidate.name()) {
         return Err(EnvironmentError::Name { secret: secret() });
     }
+    // In whatever case: zsh, for one, ties `path` to PATH.
+    if name::is_reserved(&candidate.name().to_ascii_uppercase()) {
+        return Err(EnvironmentError::Reserved { secret: secret(), variable: candidate.name().to_owned() });
+    }
     if candidate.secret().expose().contains(&0) {
         return Err(EnvironmentError::Nul { secret: secret() });
     }
@@ -121,7 +126,7 @@ fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
 
 /// Whether shells can name it.
 fn is_variable(name: &str) -> bool {
-    let is_letter = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_lowercase() || *b == b'_';
+    let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
     name.as_bytes().first().is_some_and(is_letter) && name.bytes().all(|b| is_letter(&b) || b.is_ascii_digit())
 }
 

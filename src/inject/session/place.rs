@@ -12,6 +12,7 @@
 //! was killed before, nothing of it, or all of the one before. (Kubernetes lays its volumes out like this. Renaming the directory as a
 //! whole was considered, and does not work where it is a mount point, as it is in containers.)
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown, symlink};
@@ -232,10 +233,7 @@ impl Locked<'_> {
 
     /// Writes the files of an export into a directory of their own.
     fn generation(&self, path: &Path, session: &Session, files: &Files<'_>) -> Result<(), PlaceError> {
-        let wrong = files.secrets.iter().find(|(name, _)| !is_file_name(name));
-        if let Some((name, _)) = wrong {
-            return Err(PlaceError::FileName { name: (*name).to_owned() });
-        }
+        check_names(&files.secrets)?;
         let directory = |path: &Path| {
             DirBuilder::new().mode(0o700).create(path)?;
             self.place.admit(&File::open(path)?, true)
@@ -251,7 +249,16 @@ impl Locked<'_> {
             files.texts.iter().try_for_each(|(name, text)| file(&path.join(name), text))?;
             let secrets = path.join(SECRETS);
             directory(&secrets)?;
-            files.secrets.iter().try_for_each(|(name, value)| file(&secrets.join(name), value))
+            for (name, value) in &files.secrets {
+                for (slash, _) in name.match_indices('/') {
+                    match directory(&secrets.join(&name[..slash])) {
+                        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                        _ => {}
+                    }
+                }
+                file(&secrets.join(name), value)?;
+            }
+            Ok(())
         };
         write().map_err(doing("write the session"))
     }
@@ -320,6 +327,14 @@ fn next_name(current: Option<&Path>) -> String {
     format!("..{}", number.wrapping_add(1))
 }
 
-fn is_file_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(|c: char| c == '/' || c.is_control())
+/// Fails for a name that is no path below a directory, or that would be a file and a directory.
+fn check_names(secrets: &[(&str, &[u8])]) -> Result<(), PlaceError> {
+    let names: BTreeSet<&str> = secrets.iter().map(|(name, _)| *name).collect();
+    let is_part = |part: &str| !part.is_empty() && part.len() <= 255 && !part.starts_with('.');
+    let is_path = |name: &str| name.split('/').all(is_part) && !name.contains(char::is_control);
+    let in_file = |name: &str| name.match_indices('/').any(|(slash, _)| names.contains(&name[..slash]));
+    match names.iter().find(|name| !is_path(name) || in_file(name)) {
+        Some(name) => Err(PlaceError::FileName { name: (*name).to_owned() }),
+        None => Ok(()),
+    }
 }
