@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::export::ExportArgs;
 use super::filter::FilterArgs;
 use super::message::Failure;
 use super::{guide, usage};
@@ -24,6 +25,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Copy standard input to standard output with every secret masked; what `hushlog` alone does too
     Filter(FilterArgs),
+    /// Write the secrets down for shells, services and containers
+    Export(ExportArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

@@ -2,6 +2,8 @@
 
 pub(crate) mod args;
 pub(crate) mod exit;
+pub(crate) mod export;
+mod exported;
 pub(crate) mod filter;
 pub(crate) mod guide;
 pub(crate) mod harden;

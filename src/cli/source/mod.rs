@@ -1,4 +1,4 @@
-//! Where secrets come from: the environment, dotenv files, files and directories.
+//! Where secrets come from: the environment, dotenv files, files and directories, and the session.
 //!
 //! A source that is missing, cannot be read or gives nothing ends the program before it reads any input. Messages tell a
 //! source by its option and number, and a path only when it exists: what does not may be a secret that was given by mistake.
@@ -6,6 +6,7 @@
 mod dotenv;
 mod environment;
 mod file;
+pub(crate) mod session;
 pub(crate) mod wellknown;
 
 use std::ffi::OsString;
@@ -26,8 +27,8 @@ pub(crate) struct SourceArgs {
     /// Mask the values of the environment variables whose names match, as 'PROD_*'
     ///
     /// `*`, `?` and `[...]` are understood, and upper and lower case differ. A pattern that matches no variable with a
-    /// value is an error. May be repeated, as all sources may. Without any source, the variables with well-known
-    /// names are masked; standard error tells which.
+    /// value is an error. May be repeated, as all sources may. Without any source, what this machine's session exported is
+    /// masked; without a session, the variables with well-known names, and standard error tells which.
     #[arg(long, value_name = "GLOB")]
     pub(crate) env: Vec<OsString>,
 
@@ -45,6 +46,14 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) secret_file: Vec<PathBuf>,
 
+    /// Mask what was exported since the machine was booted, by `hushlog boot`
+    ///
+    /// This is what is masked without any source too, if there is a session. It is read from /run/hushlog, or from the
+    /// directory that HUSHLOG_RUN_DIR names; a service that may not read that loads it as a credential, named
+    /// hushlog.session.
+    #[arg(long)]
+    pub(crate) session: bool,
+
     /// Run even if a source, or all together, give nothing to mask
     #[arg(long)]
     pub(crate) allow_empty: bool,
@@ -58,29 +67,78 @@ pub(crate) struct Sourced {
     /// with one name the last counts.
     #[expect(dead_code, reason = "`run` is under way")]
     pub(crate) injected: bool,
+    /// The kind of source that it comes from.
+    pub(crate) origin: Origin,
+}
+
+/// What is known of a secret from its source, beside its name and value.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// A variable of our own environment.
+    Environment,
+    /// A variable of a file.
+    Dotenv,
+    /// A file.
+    File,
+    /// A secret of the session. What is not current was exported earlier, and is only masked.
+    Session { variable: String, version: String, current: bool },
+}
+
+impl Origin {
+    fn is_injected(&self) -> bool {
+        match self {
+            Origin::Environment => false,
+            Origin::Dotenv | Origin::File => true,
+            Origin::Session { current, .. } => *current,
+        }
+    }
+}
+
+impl SourceArgs {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.env.is_empty() && self.dotenv.is_empty() && self.secret_file.is_empty() && !self.session
+    }
 }
 
 /// Reads all secrets of all sources.
 pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
     let mut all = Vec::new();
-    if args.env.is_empty() && args.dotenv.is_empty() && args.secret_file.is_empty() {
+    let session = match args.session {
+        true => Some(session::asked()?),
+        false if args.is_empty() => session::default()?,
+        false => None,
+    };
+    if args.is_empty() && session.is_none() {
         let found = environment::well_known(quiet);
-        add(&mut all, args.allow_empty, false, found)
+        add(&mut all, args.allow_empty, &Origin::Environment, found)
             .map_err(|failure| failure.hint("give --env, --dotenv or --secret-file; --allow-empty runs without any"))?;
+    }
+    if let Some(session) = session {
+        session::add(&mut all, args.allow_empty, session)?;
     }
     for (number, glob) in (1..).zip(&args.env) {
         let found = environment::matching(&Source { option: "--env", number }, glob)?;
-        add(&mut all, args.allow_empty, false, found)?;
+        add(&mut all, args.allow_empty, &Origin::Environment, found)?;
     }
     for (number, path) in (1..).zip(&args.dotenv) {
         let found = file::dotenv(&Source { option: "--dotenv", number }, path, quiet)?;
-        add(&mut all, args.allow_empty, true, found)?;
+        add(&mut all, args.allow_empty, &Origin::Dotenv, found)?;
     }
     for (number, path) in (1..).zip(&args.secret_file) {
         let found = file::value_or_directory(&Source { option: "--secret-file", number }, path)?;
-        add(&mut all, args.allow_empty, true, found)?;
+        add(&mut all, args.allow_empty, &Origin::File, found)?;
     }
     Ok(all)
+}
+
+/// As [`load`], for commands that hand secrets on: without any source only a session will do, and no guess by names.
+pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
+    if args.is_empty() && session::default()?.is_none() {
+        return Err(Failure::config("no source was given, and there is no session on this machine")
+            .hint("give a source, as --dotenv FILE; `hushlog boot` makes a session"));
+    }
+    load(args, quiet)
 }
 
 /// What one source gave, and how to speak of it when it gave nothing.
@@ -89,11 +147,12 @@ struct Found {
     nothing: String,
 }
 
-fn add(all: &mut Vec<Sourced>, allow_empty: bool, injected: bool, found: Found) -> Result<(), Failure> {
+fn add(all: &mut Vec<Sourced>, allow_empty: bool, origin: &Origin, found: Found) -> Result<(), Failure> {
     if !allow_empty && found.secrets.iter().all(|secret| secret.expose().trim_ascii().is_empty()) {
         return Err(Failure::config(found.nothing).hint("--allow-empty runs without"));
     }
-    all.extend(found.secrets.into_iter().map(|secret| Sourced { secret, injected }));
+    let sourced = |secret| Sourced { secret, injected: origin.is_injected(), origin: origin.clone() };
+    all.extend(found.secrets.into_iter().map(sourced));
     Ok(())
 }
 

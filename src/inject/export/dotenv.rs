@@ -2,16 +2,25 @@
 //!
 //! There is no standard, and the readers differ in what a backslash is. What they agree on is used wherever that is enough:
 //!
-//! - single quotes, if the value has none, no carriage return (which readers turn into a newline), and no backslash that is doubled
-//!   or the last byte (which python-dotenv understands, and Node's dotenv does not);
+//! - single quotes, if the value has none, no carriage return (which readers turn into a newline), and no doubled backslash (which
+//!   python-dotenv understands, and Node's dotenv does not);
 //! - else double quotes. python-dotenv and hushlog understand a backslash before `"` and `\` in them, and `\r`; others do only as far
 //!   as the value needs none of these. A `$` stays as it is, since python-dotenv has no way to quote it.
+//!
+//! A value that ends with a backslash is refused: before a closing quote, python-dotenv takes any backslash for one that quotes
+//! it, and without quotes a blank or a `#` would be lost.
 //!
 //! What remains: python-dotenv replaces `${NAME}` in all quotes, unless it is called with `interpolate=False`.
 
 use std::io::{self, Write};
 
 use super::super::variable::Variable;
+
+pub(super) fn problem(value: &[u8]) -> Option<&'static str> {
+    value
+        .ends_with(b"\\")
+        .then_some("its value ends with a backslash, for which readers of such files know no common way")
+}
 
 pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
     for variable in variables {
@@ -30,7 +39,7 @@ pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<
 
 fn single_quotes_do(value: &[u8]) -> bool {
     let special = value.iter().any(|byte| b"'\r".contains(byte));
-    !special && !value.ends_with(b"\\") && !value.windows(2).any(|pair| pair == b"\\\\")
+    !special && !value.windows(2).any(|pair| pair == b"\\\\")
 }
 
 fn double(value: &[u8], out: &mut impl Write) -> io::Result<()> {

@@ -80,6 +80,7 @@ impl Format {
             return Some("its value is not UTF-8, which this format needs");
         }
         match self {
+            Format::Dotenv => dotenv::problem(value),
             Format::Docker => docker::problem(variable.name(), value),
             _ => None,
         }

@@ -169,6 +169,9 @@ impl Entry {
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("variable", &self.variable).field("current", &self.current).finish_non_exhaustive()
+        f.debug_struct("Entry")
+            .field("variable", &self.variable)
+            .field("current", &self.current)
+            .finish_non_exhaustive()
     }
 }
