@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{export, filter, guide, harden, stdio};
+use cli::{boot, check, export, filter, guide, harden, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -35,6 +35,8 @@ fn run() -> Result<Exit, Failure> {
     match args.command {
         None => filter::run(&args.filter),
         Some(Command::Filter(filter)) => filter::run(&filter),
+        Some(Command::Boot(boot)) => boot::run(&boot),
+        Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
         Some(Command::Man) => stdio::print(&guide::man()),

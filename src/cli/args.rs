@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::boot::BootArgs;
+use super::check::CheckArgs;
 use super::export::ExportArgs;
 use super::filter::FilterArgs;
 use super::message::Failure;
@@ -25,6 +27,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Copy standard input to standard output with every secret masked; what `hushlog` alone does too
     Filter(FilterArgs),
+    /// Export the secrets for as long as the machine is up: to shells, services, and all that masks
+    Boot(BootArgs),
+    /// Tell whether secrets are set here, and would be masked: sends a canary through, and shows no value
+    Check(CheckArgs),
     /// Write the secrets down for shells, services and containers
     Export(ExportArgs),
     /// Print the completions for a shell

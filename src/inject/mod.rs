@@ -6,6 +6,7 @@
 mod base64;
 pub mod environment;
 pub mod export;
+pub mod install;
 pub mod session;
 pub mod variable;
 

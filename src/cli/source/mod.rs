@@ -21,7 +21,7 @@ use hushlog::Secret;
 use super::message::{Failure, printable, reason};
 
 /// Where the secrets come from. Never the command line itself: it is shown to every user of the machine.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sources of secrets")]
 pub(crate) struct SourceArgs {
     /// Mask the values of the environment variables whose names match, as 'PROD_*'
@@ -101,6 +101,14 @@ impl SourceArgs {
     }
 }
 
+impl SourceArgs {
+    /// All options that name a path, with it.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let dotenv = self.dotenv.iter().map(|path| ("--dotenv", path.as_path()));
+        dotenv.chain(self.secret_file.iter().map(|path| ("--secret-file", path.as_path())))
+    }
+}
+
 /// Reads all secrets of all sources.
 pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
     let mut all = Vec::new();
@@ -137,6 +145,17 @@ pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Vec<Sour
     if args.is_empty() && session::default()?.is_none() {
         return Err(Failure::config("no source was given, and there is no session on this machine")
             .hint("give a source, as --dotenv FILE; `hushlog boot` makes a session"));
+    }
+    load(args, quiet)
+}
+
+/// As [`load`], for the command that makes the session.
+pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
+    if args.session {
+        return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
+    }
+    if args.is_empty() {
+        return Err(Failure::config("no source was given").hint("give one, as --dotenv FILE or --secret-file DIR"));
     }
     load(args, quiet)
 }
