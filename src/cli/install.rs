@@ -78,6 +78,11 @@ pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if !root.is_dir() {
         return Err(Failure::config("--root names no directory").hint("give the directory that holds etc/"));
     }
+    if *install && args.sources.is_empty() {
+        return Err(
+            Failure::config("no source was given").hint("give those that each start is to export, as --dotenv FILE")
+        );
+    }
     let command = if *install { command(args, &root)? } else { Vec::new() };
     let setup = Setup { root, init: init.map(Into::into), command, services: service.clone() };
     let steps = if *install { setup.steps().map_err(|error| failure(&error))? } else { setup.undo() };
