@@ -67,7 +67,7 @@ fn variable(sourced: &Sourced) -> String {
     match &sourced.origin {
         Origin::Environment | Origin::Dotenv => sourced.secret.name().to_owned(),
         Origin::File => name::variable(sourced.secret.name()).unwrap_or_else(|_| sourced.secret.name().to_owned()),
-        Origin::Session { variable, .. } => variable.clone(),
+        Origin::Session { variable, .. } | Origin::Registry { variable, .. } => variable.clone(),
     }
 }
 
