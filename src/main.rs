@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{env, filter, guide, harden, keygen, member, run, scrub, secret, stdio};
+use cli::{boot, check, env, export, filter, guide, harden, keygen, member, run, scrub, secret, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -37,6 +37,9 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Filter(filter)) => filter::run(&filter),
         Some(Command::Run(command)) => run::run(command),
         Some(Command::Scrub(scrub)) => scrub::run(&scrub),
+        Some(Command::Boot(boot)) => boot::run(&boot),
+        Some(Command::Check(check)) => check::run(&check),
+        Some(Command::Export(export)) => export::run(&export),
         Some(Command::Keygen(keygen)) => keygen::run(&keygen),
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Member(command)) => member::run(&command),

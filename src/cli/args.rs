@@ -5,7 +5,10 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::boot::BootArgs;
+use super::check::CheckArgs;
 use super::env::EnvCommand;
+use super::export::ExportArgs;
 use super::filter::FilterArgs;
 use super::keygen::KeygenArgs;
 use super::member::MemberCommand;
@@ -35,6 +38,12 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Mask secrets in log files that were written already, where they stand
     Scrub(ScrubArgs),
+    /// Export the secrets for as long as the machine is up: to shells, services, and all that masks
+    Boot(BootArgs),
+    /// Tell whether secrets are set here, and would be masked: sends a canary through, and shows no value
+    Check(CheckArgs),
+    /// Write the secrets down for shells, services and containers
+    Export(ExportArgs),
     /// Make an identity that opens secrets, or a key that signs registries
     Keygen(KeygenArgs),
     /// Save, change, delete and list the secrets of a registry; their values are never shown

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use hushlog::io::{PumpError, PumpOptions, pump};
-use hushlog::{Redactor, Secret};
+use hushlog::Redactor;
 
 use super::exit::{self, Exit};
 use super::masking::{self, OptionArgs};
@@ -29,7 +29,7 @@ pub(crate) struct FilterArgs {
 pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
     let FilterArgs { sources, options } = args;
     stdio::check()?;
-    let secrets: Vec<Secret> = source::load(sources, options.quiet)?.into_iter().map(|found| found.secret).collect();
+    let secrets = source::load(sources, options.quiet)?;
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let set = masking::needle_set(secrets, options, sources.allow_empty)?;

@@ -112,7 +112,7 @@ pub(crate) fn failure(error: BuildError) -> Failure {
 }
 
 /// Warns about values by name: one line for each kind. Those that are not masked are told even when `quiet`.
-fn warn(set: &NeedleSet, quiet: bool) {
+pub(super) fn warn(set: &NeedleSet, quiet: bool) {
     let kinds = [
         (NoticeKind::Blank, "not masked, because it is blank", true),
         (NoticeKind::TooShort, "not masked, because it is too short", true),

@@ -188,7 +188,8 @@ pub(crate) fn show(path: &Path) -> String {
     printable(path.as_os_str().as_bytes())
 }
 
-fn variable(name: &str) -> Option<OsString> {
+/// A variable of our own environment, if it has a value.
+pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 

@@ -1,6 +1,6 @@
 //! `hushlog run -- CMD ARG...`: a program with the secrets in its environment, and its output masked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
@@ -8,7 +8,6 @@ use std::time::Duration;
 use clap::Args;
 use hushlog::inject::child::{self, Care, Carried, Command, Environment, EnvironmentError, Outcome, Status};
 use hushlog::io::{PumpError, PumpSummary};
-use hushlog::registry::name;
 use hushlog::{NeedleSet, Secret};
 use rustix::io::Errno;
 
@@ -16,8 +15,8 @@ use super::exit::{self, Exit};
 use super::masking::{self, OptionArgs};
 use super::message::{Failure, reason};
 use super::report::{Tally, Target};
-use super::source::{self, SourceArgs, Sourced};
-use super::{harden, stdio};
+use super::source::{self, Loaded, SourceArgs};
+use super::{exported, harden, stdio};
 
 /// What `run` takes.
 #[derive(Debug, Args)]
@@ -39,11 +38,11 @@ pub(crate) struct RunArgs {
 /// Runs the command to its end, and ends as it did.
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let RunArgs { sources, options, kill_after, command } = args;
-    let sourced = source::load(&sources, options.quiet)?;
-    let environment = environment(&sourced)?;
+    let loaded = source::load_all(&sources, options.quiet)?;
+    let environment = environment(&loaded)?;
     let command = Command { arguments: arguments(command)?, environment, inherited: stdio::inherited() };
     command.environment.check(&command.arguments).map_err(refused)?;
-    let secrets: Vec<Secret> = sourced.into_iter().map(|found| found.secret).collect();
+    let secrets: Vec<Secret> = loaded.secrets.into_iter().map(|found| found.secret).collect();
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     let target = options.report.as_deref().map(Target::new).transpose()?;
     // Before the needles are made, so that the system makes the child's process beside that.
@@ -84,31 +83,11 @@ fn end(outcome: Outcome, reported: Result<(), Failure>) -> Result<Exit, Failure>
     }
 }
 
-/// Our own environment, and what the sources inject. Of several with one name the last counts.
-fn environment(sourced: &[Sourced]) -> Result<Environment, Failure> {
-    let mut injected: Vec<(String, &[u8])> = Vec::new();
-    let mut origins: BTreeMap<String, &str> = BTreeMap::new();
-    for Sourced { secret, is_variable, .. } in sourced.iter().filter(|found| found.injected) {
-        let variable = variable(secret.name(), *is_variable)?;
-        if let Some(other) = origins.insert(variable.clone(), secret.name())
-            && other != secret.name()
-        {
-            let text = format!("{other} and {} would both be the variable {variable}", secret.name());
-            return Err(Failure::config(text).hint("rename one of them"));
-        }
-        injected.push((variable, secret.expose()));
-    }
-    Environment::new(std::env::vars_os(), injected.iter().map(|(name, value)| (&**name, *value))).map_err(refused)
-}
-
-/// The variable for a secret: its exported name, or its own if that is one already.
-fn variable(secret: &str, is_variable: bool) -> Result<String, Failure> {
-    let exported = name::variable(secret).map_err(|error| {
-        Failure::config(format!("{secret} cannot be injected: {error}"))
-            .hint("name it otherwise, or set it in the environment itself and mask it with --env")
-    })?;
-    let fits = secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    Ok(if is_variable && fits { secret.to_owned() } else { exported })
+/// Our own environment, and what the sources inject.
+fn environment(loaded: &Loaded) -> Result<Environment, Failure> {
+    let exported = exported::injected(loaded)?;
+    let injected = exported.variables().iter().map(|variable| (variable.name(), variable.secret().expose()));
+    Environment::new(std::env::vars_os(), injected).map_err(refused)
 }
 
 fn arguments(command: Vec<OsString>) -> Result<Vec<CString>, Failure> {

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     refuse_what_does_not_fit(options)?;
     let wanted = Wanted::new(what)?;
     there(paths)?;
-    let secrets: Vec<Secret> = source::load(sources, options.quiet)?.into_iter().map(|found| found.secret).collect();
+    let secrets = source::load(sources, options.quiet)?;
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let set = masking::needle_set(secrets, options, sources.allow_empty)?;
     let cover = cover(&set, options.mask_char)?;
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     }
     Ok(match scrubbed {
         _ if scrubbed.failed() => Exit::Io,
-        _ if what.check && scrubbed.found() > 0 => Exit::Found,
+        _ if what.check && scrubbed.found() > 0 => Exit::No,
         _ => Exit::Done,
     })
 }

@@ -55,6 +55,11 @@ pub(crate) fn print(text: &[u8]) -> Result<Exit, Failure> {
     }
 }
 
+/// Whether somebody may be watching standard output.
+pub(crate) fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Whether somebody may be watching standard error.
 pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()

@@ -1,4 +1,4 @@
-//! Where secrets come from: the environment, dotenv files, files and directories.
+//! Where secrets come from: the environment, dotenv files, files and directories, and the session.
 //!
 //! A source that is missing, cannot be read or gives nothing ends the program before it reads any input. Messages tell a
 //! source by its option and number, and a path only when it exists: what does not may be a secret that was given by mistake.
@@ -6,9 +6,11 @@
 mod dotenv;
 mod environment;
 mod file;
-mod registry;
+pub(crate) mod registry;
+pub(crate) mod session;
 pub(crate) mod wellknown;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -17,18 +19,19 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hushlog::Secret;
+use hushlog::inject::Rank;
 
 use super::message::{Failure, printable, reason};
 
 /// Where the secrets come from. Never the command line itself: it is shown to every user of the machine.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sources of secrets")]
 pub(crate) struct SourceArgs {
     /// Mask the values of the environment variables whose names match, as 'PROD_*'
     ///
     /// `*`, `?` and `[...]` are understood, and upper and lower case differ. A pattern that matches no variable with a
-    /// value is an error. May be repeated, as all sources may. Without any source, the variables with well-known
-    /// names are masked; standard error tells which.
+    /// value is an error. May be repeated, as all sources may. Without any source, what this machine's session exported is
+    /// masked; without a session, the variables with well-known names, and standard error tells which.
     #[arg(long, value_name = "GLOB")]
     pub(crate) env: Vec<OsString>,
 
@@ -68,54 +71,152 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "KEY", requires = "registry")]
     pub(crate) trust: Vec<String>,
 
+    /// Take the plain defaults of this environment of the registry too, where variables are set
+    #[arg(long, value_name = "NAME", requires = "registry")]
+    pub(crate) environment: Option<String>,
+
+    /// Mask what was exported since the machine was booted, by `hushlog boot`
+    ///
+    /// This is what is masked without any source too, if there is a session. It is read from /run/hushlog, or from the
+    /// directory that HUSHLOG_RUN_DIR names; a service that may not read that loads it as a credential, named
+    /// hushlog.session.
+    #[arg(long)]
+    pub(crate) session: bool,
+
     /// Run even if a source, or all together, give nothing to mask
     #[arg(long)]
     pub(crate) allow_empty: bool,
 }
 
-/// A secret, and whether it is handed on to a child.
+/// A secret, and where it comes from.
 pub(crate) struct Sourced {
     /// Named after the variable or file that it comes from.
     pub(crate) secret: Secret,
-    /// Whether `run` puts it into the environment of its child, which has what our own environment holds anyway. Of several
-    /// with one name the last counts.
-    pub(crate) injected: bool,
-    /// Whether the name is that of a variable as it stands, and is not turned into one.
-    pub(crate) is_variable: bool,
+    /// The kind of source that it comes from.
+    pub(crate) origin: Origin,
 }
 
-/// Reads all secrets of all sources.
-pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
-    let mut all = Vec::new();
-    if args.env.is_empty() && args.dotenv.is_empty() && args.secret_file.is_empty() && args.registry.is_none() {
+/// What is known of a secret from its source, beside its name and value.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// A variable of our own environment.
+    Environment,
+    /// A variable of a file.
+    Dotenv,
+    /// A file.
+    File,
+    /// A secret of the session. What is not current was exported earlier, and is only masked.
+    Session { variable: String, version: String, current: bool },
+    /// A secret of a registry. What is not installed is not exported.
+    Registry { variable: String, version: String, rank: Rank, install: bool },
+}
+
+impl SourceArgs {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.env.is_empty()
+            && self.dotenv.is_empty()
+            && self.secret_file.is_empty()
+            && self.registry.is_none()
+            && !self.session
+    }
+}
+
+impl SourceArgs {
+    /// All options that name a path, with it.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let dotenv = self.dotenv.iter().map(|path| ("--dotenv", path.as_path()));
+        let files = self.secret_file.iter().map(|path| ("--secret-file", path.as_path()));
+        let registry = self.registry.iter().map(|path| ("--registry", path.as_path()));
+        let identity = self.identity.iter().map(|path| ("--identity", path.as_path()));
+        dotenv.chain(files).chain(registry).chain(identity)
+    }
+
+    /// All options that name something in a registry, with it.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let member = self.member.iter().map(|name| ("--as", name.as_str()));
+        let trust = self.trust.iter().map(|key| ("--trust", key.as_str()));
+        member.chain(trust).chain(self.environment.iter().map(|name| ("--environment", name.as_str())))
+    }
+}
+
+/// What the sources gave.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    /// To be masked.
+    pub(crate) secrets: Vec<Sourced>,
+    /// Plain defaults of an environment, by variable: set where variables are set, and not masked.
+    pub(crate) defaults: BTreeMap<String, String>,
+}
+
+/// Reads all secrets of all sources, for commands that only mask them.
+pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, Failure> {
+    load_all(args, quiet).map(|loaded| loaded.secrets.into_iter().map(|sourced| sourced.secret).collect())
+}
+
+/// Reads all secrets of all sources, and the defaults.
+pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+    let mut loaded = Loaded::default();
+    let session = match args.session {
+        true => Some(session::asked()?),
+        false if args.is_empty() => session::default()?,
+        false => None,
+    };
+    if args.is_empty() && session.is_none() {
         let found = environment::well_known(quiet);
-        add(&mut all, args.allow_empty, false, found).map_err(|failure| {
+        add(&mut loaded.secrets, args.allow_empty, &Origin::Environment, found).map_err(|failure| {
             failure.hint("give --env, --dotenv, --secret-file or --registry; --allow-empty runs without any")
         })?;
     }
+    if let Some(session) = session {
+        session::add(&mut loaded, args.allow_empty, session)?;
+    }
     for (number, glob) in (1..).zip(&args.env) {
         let found = environment::matching(&Source { option: "--env", number }, glob)?;
-        add(&mut all, args.allow_empty, false, found)?;
+        add(&mut loaded.secrets, args.allow_empty, &Origin::Environment, found)?;
     }
     for (number, path) in (1..).zip(&args.dotenv) {
         let found = file::dotenv(&Source { option: "--dotenv", number }, path, quiet)?;
-        let before = all.len();
-        add(&mut all, args.allow_empty, true, found)?;
-        all[before..].iter_mut().for_each(|variable| variable.is_variable = true);
+        add(&mut loaded.secrets, args.allow_empty, &Origin::Dotenv, found)?;
     }
     for (number, path) in (1..).zip(&args.secret_file) {
         let found = file::value_or_directory(&Source { option: "--secret-file", number }, path)?;
-        add(&mut all, args.allow_empty, true, found)?;
+        add(&mut loaded.secrets, args.allow_empty, &Origin::File, found)?;
     }
     if let Some(path) = &args.registry {
-        let found = registry::load(args, path)?;
+        let (found, defaults) = registry::load(args, path)?;
         if found.is_empty() && !args.allow_empty {
             let nothing = "the registry holds no secret that this identity can open";
             return Err(Failure::config(nothing).hint("--allow-empty runs without"));
         }
-        all.extend(found);
+        loaded.secrets.extend(found);
+        loaded.defaults.extend(defaults);
     }
-    Ok(all)
+    Ok(loaded)
+}
+
+/// As [`load`], for commands that hand secrets on: without any source only a session will do, and no guess by names.
+pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+    if args.is_empty() && session::default()?.is_none() {
+        return Err(Failure::config("no source was given, and there is no session on this machine")
+            .hint("give a source, as --dotenv FILE; `hushlog boot` makes a session"));
+    }
+    load_all(args, quiet)
+}
+
+/// As [`load`], for the command that makes the session. Without any source, the machine's own registry.
+pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+    if args.session {
+        return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
+    }
+    let mut args = args.clone();
+    if args.is_empty() {
+        args.registry = Some(registry::of_machine()?);
+    }
+    if args.registry.is_some() {
+        args.identity = args.identity.or_else(registry::identity_of_machine);
+    }
+    load_all(&args, quiet)
 }
 
 /// What one source gave, and how to speak of it when it gave nothing.
@@ -124,11 +225,12 @@ struct Found {
     nothing: String,
 }
 
-fn add(all: &mut Vec<Sourced>, allow_empty: bool, injected: bool, found: Found) -> Result<(), Failure> {
+fn add(all: &mut Vec<Sourced>, allow_empty: bool, origin: &Origin, found: Found) -> Result<(), Failure> {
     if !allow_empty && found.secrets.iter().all(|secret| secret.expose().trim_ascii().is_empty()) {
         return Err(Failure::config(found.nothing).hint("--allow-empty runs without"));
     }
-    all.extend(found.secrets.into_iter().map(|secret| Sourced { secret, injected, is_variable: false }));
+    let sourced = |secret| Sourced { secret, origin: origin.clone() };
+    all.extend(found.secrets.into_iter().map(sourced));
     Ok(())
 }
 

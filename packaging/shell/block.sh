@@ -1,0 +1,3 @@
+if [ -r /run/hushlog/environment.sh ]; then
+    . /run/hushlog/environment.sh
+fi

@@ -1,0 +1,144 @@
+//! `hushlog boot`: the session of this machine, and `--install`, which makes each start of it run that.
+
+use std::fs;
+
+use clap::Args;
+use hushlog::inject::session::place::{self, Files, Place, PlaceError};
+use hushlog::inject::{Environment, Format, Session};
+use hushlog::{NeedleSet, Secret};
+
+use super::exit::Exit;
+use super::install::{self, InstallArgs};
+use super::message::{self, Failure, reason};
+use super::source::{self, SourceArgs, session};
+use super::{exported, harden, masking};
+
+const EXAMPLES: &str = "Examples:
+  hushlog boot
+      export what is installed in /etc/hushlog/registry.yaml, opened with /etc/hushlog/identity.txt
+  hushlog boot --dotenv /etc/secrets.env --group app
+      export what a file holds; shells of the group's members may have it
+  hushlog boot --install --service nginx --registry /etc/hushlog/registry.yaml --identity /etc/hushlog/identity.txt
+      do so at each start of the machine, and let a service have the variables
+
+All is exported, or nothing. It appears in /run/hushlog (or in the directory that HUSHLOG_RUN_DIR names): environment, environment.sh \
+and environment.fish with the variables, secrets/NAME with the values, and session, which tells hushlog what to mask. Run again, it \
+exports what is valid now; old values stay masked until the machine goes down.";
+
+/// What `boot` takes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct BootArgs {
+    /// Let the members of this group read what is exported; a name or a number
+    ///
+    /// Without it only the owner may (root, mostly). Services get their variables from the service manager, and need no
+    /// group; shells of other users do.
+    #[arg(long, value_name = "GROUP")]
+    pub(super) group: Option<String>,
+
+    /// Write even where the directory is on a disk, and the values would stay when the machine goes down
+    #[arg(long)]
+    pub(super) allow_disk: bool,
+
+    /// Say nothing but errors and the names of values that are not masked
+    #[arg(long)]
+    quiet: bool,
+
+    #[command(flatten)]
+    pub(super) install: InstallArgs,
+
+    #[command(flatten)]
+    pub(super) sources: SourceArgs,
+}
+
+/// Exports what the sources give, all of it or nothing.
+pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
+    if args.install.is_asked() {
+        return install::run(args);
+    }
+    let environment = exported::environment(source::load_for_boot(&args.sources, args.quiet)?)?;
+    harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret().expose()));
+    harden::lock_memory();
+    let texts = texts(&environment)?;
+    let place = session::place().group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
+    let locked = place.lock().map_err(failure)?;
+    let earlier = locked.read().map_err(failure)?;
+    let mut session = Session::new(place::boot_id(), &environment);
+    if let Some(earlier) = earlier {
+        session.keep(earlier);
+    }
+    compile(&session, args.quiet)?;
+    let secrets = environment.secrets().map(|variable| (variable.secret().name(), variable.secret().expose()));
+    locked.write(&session, &Files { texts, secrets: secrets.collect() }).map_err(failure)?;
+    if !args.quiet {
+        message::summary(&summary(&place, &environment, &session));
+    }
+    Ok(Exit::Done)
+}
+
+/// The files that shells and services read.
+fn texts(environment: &Environment) -> Result<Vec<(&'static str, zeroize::Zeroizing<Vec<u8>>)>, Failure> {
+    let formats =
+        [("environment", Format::Systemd), ("environment.sh", Format::Sh), ("environment.fish", Format::Fish)];
+    let render = |(name, format): (&'static str, Format)| {
+        let text = format.render(environment).map_err(|error| {
+            Failure::config(error.to_string())
+                .hint("services of systemd could not have it; keep it without exporting it, or save it as base64")
+        });
+        Ok((name, text?))
+    };
+    formats.into_iter().map(render).collect()
+}
+
+/// Makes sure that the redactors will be able to use the session, and warns about what they cannot mask.
+fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
+    let copy =
+        |entry: &hushlog::inject::session::Entry| Secret::new(entry.secret.name(), entry.secret.expose().to_vec());
+    let builder =
+        session.entries().iter().map(copy).fold(NeedleSet::builder(), |builder, secret| builder.secret(secret));
+    let set = builder.build().map_err(|error| {
+        Failure::config(format!("what is exported could not be masked: {error}")).hint("export fewer or other secrets")
+    })?;
+    masking::warn(&set, quiet);
+    Ok(())
+}
+
+fn summary(place: &Place, environment: &Environment, session: &Session) -> String {
+    let (variables, secrets) = (environment.variables().len(), environment.secrets().count());
+    let kept = session.entries().len() - secrets;
+    let kept = if kept == 0 { String::new() } else { format!("; {kept} that were exported earlier stay masked") };
+    let shown = message::printable(place.path().as_os_str().as_encoded_bytes());
+    let plural = if variables == 1 { "" } else { "s" };
+    format!("exported {variables} variable{plural} ({secrets} secret) to {shown}{kept}")
+}
+
+/// The number of a group.
+fn group(group: &str) -> Result<u32, Failure> {
+    if let Ok(number) = group.parse() {
+        return Ok(number);
+    }
+    let groups = fs::read_to_string("/etc/group")
+        .map_err(|error| Failure::config(format!("cannot read /etc/group: {}", reason(&error))))?;
+    let number = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(group)).then(|| fields.nth(1)?.parse().ok())?
+    });
+    number.ok_or_else(|| Failure::config("there is no such group as --group names").hint("getent group shows them"))
+}
+
+/// Before anything was written it is the machine's set-up that is wrong; afterwards the writing failed.
+fn failure(error: PlaceError) -> Failure {
+    match &error {
+        PlaceError::Io { doing, error } => {
+            let failure = Failure::io(format!("cannot {doing}: {}", reason(error)));
+            match error.kind() {
+                std::io::ErrorKind::PermissionDenied => failure.hint(
+                    "`hushlog boot` is run by root; another user names a directory of their own in HUSHLOG_RUN_DIR",
+                ),
+                _ => failure.hint("what was exported earlier is as it was"),
+            }
+        }
+        PlaceError::FileName { .. } => Failure::config(error.to_string()).hint("rename the secret"),
+        _ => session::failure(&error),
+    }
+}

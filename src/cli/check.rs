@@ -1,0 +1,178 @@
+//! `hushlog check`: is it set here, and would it be masked? The values themselves go through the filter, and are never shown.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
+
+use clap::Args;
+use hushlog::io::RedactWriter;
+use hushlog::registry::name;
+use hushlog::{NeedleSet, Redactor, Secret};
+use zeroize::Zeroizing;
+
+use super::exit::Exit;
+use super::message::{Failure, printable};
+use super::source::{self, Origin, SourceArgs, Sourced};
+use super::stdio;
+
+/// Room for a mask, in bytes.
+const MASK_LEN_MAX: usize = 4 << 10;
+
+const EXAMPLES: &str = "Examples:
+  hushlog check OPENAI_API_KEY && exec app
+      start only with the variable, and only if what masks the log knows it
+  hushlog check
+      ask about all that this machine's session exported
+
+Exit status: 0 if all of them are set and would be masked, 1 if not, 2 if that cannot be told.";
+
+/// What `check` takes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CheckArgs {
+    /// Secrets or variables, as openai-api-key or OPENAI_API_KEY; without any, all that the sources give
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+
+    /// Say nothing: the exit status is the answer
+    #[arg(long)]
+    quiet: bool,
+
+    #[command(flatten)]
+    sources: SourceArgs,
+}
+
+/// One name to check.
+struct Question {
+    /// As it may be shown: a word of the command line that nothing here is called may be a secret that was given by mistake.
+    shown: String,
+    /// The variable of our own environment, if it has a value.
+    set: Option<Secret>,
+    /// What the sources have under this name; what is current comes first.
+    known: Vec<(Secret, bool)>,
+}
+
+/// Answers for each name, in a line. The status is that of the worst answer.
+pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    // That nothing is known here is an answer, and no error.
+    let without_source = args.sources.is_empty() && !args.names.is_empty();
+    let sources = SourceArgs { allow_empty: args.sources.allow_empty || without_source, ..args.sources.clone() };
+    let sourced = source::load_all(&sources, true)?.secrets;
+    let questions = match args.names.is_empty() {
+        true => all(&sourced),
+        false => (1..).zip(&args.names).map(|(number, name)| question(&sourced, name, number)).collect(),
+    };
+    let canary = Canary::new(sourced.into_iter().map(|sourced| sourced.secret))?;
+    let answers: Vec<(String, bool)> = questions.iter().map(|question| answer(question, &canary)).collect();
+    if !args.quiet {
+        stdio::print(answers.iter().map(|(line, _)| line.as_str()).collect::<String>().as_bytes())?;
+    }
+    Ok(if answers.iter().all(|(_, yes)| *yes) { Exit::Done } else { Exit::No })
+}
+
+/// The variable that a secret is exported as, or would be.
+fn variable(sourced: &Sourced) -> String {
+    match &sourced.origin {
+        Origin::Environment | Origin::Dotenv => sourced.secret.name().to_owned(),
+        Origin::File => name::variable(sourced.secret.name()).unwrap_or_else(|_| sourced.secret.name().to_owned()),
+        Origin::Session { variable, .. } | Origin::Registry { variable, .. } => variable.clone(),
+    }
+}
+
+/// A question for each variable that is exported now.
+fn all(sourced: &[Sourced]) -> Vec<Question> {
+    let is_current = |sourced: &&Sourced| !matches!(sourced.origin, Origin::Session { current: false, .. });
+    let names: BTreeSet<String> = sourced.iter().filter(is_current).map(variable).collect();
+    names.iter().map(|name| question(sourced, name, 0)).collect()
+}
+
+fn question(sourced: &[Sourced], asked: &str, number: usize) -> Question {
+    let exported = name::variable(asked).ok();
+    let by_name = |sourced: &&Sourced| {
+        let variable = variable(sourced);
+        sourced.secret.name() == asked || variable == asked || Some(variable) == exported
+    };
+    let found: Vec<&Sourced> = sourced.iter().filter(by_name).collect();
+    let candidates = [found.first().map(|found| variable(found)), Some(asked.to_owned()), exported.clone()];
+    let variable = candidates.into_iter().flatten().find_map(|variable| {
+        let value = std::env::var_os(&variable).filter(|value| !value.is_empty())?;
+        Some(Secret::new(variable, value.into_vec()))
+    });
+    let mut known: Vec<(Secret, bool)> = Vec::new();
+    for found in &found {
+        let is_current = !matches!(found.origin, Origin::Session { current: false, .. });
+        known.push((Secret::new(found.secret.name(), found.secret.expose().to_vec()), is_current));
+    }
+    let is_own = variable.is_some() || !found.is_empty();
+    let shown = if is_own { printable(asked.as_bytes()) } else { format!("name {number}") };
+    Question { shown, set: variable, known }
+}
+
+fn answer(question: &Question, canary: &Canary) -> (String, bool) {
+    let has = |value: &[u8], current: bool| {
+        question.known.iter().any(|(secret, is_current)| *is_current == current && secret.expose() == value)
+    };
+    let state = match &question.set {
+        None => "not set",
+        Some(value) if has(value.expose(), true) => "set",
+        Some(value) if has(value.expose(), false) => "set to an earlier value",
+        Some(_) if question.known.is_empty() => "set, not known as a secret",
+        Some(_) => "set to another value than the one that is known",
+    };
+    let mut values = question.set.iter().chain(question.known.iter().map(|(secret, _)| secret)).peekable();
+    let masked = values.peek().is_some() && values.all(|value| canary.is_masked(value));
+    let line = format!("{}: {state}, {}\n", question.shown, if masked { "masked" } else { "not masked" });
+    (line, masked && question.set.is_some())
+}
+
+/// What is sent through the filter, and what may come out.
+struct Canary {
+    set: Arc<NeedleSet>,
+    masks: HashSet<Vec<u8>>,
+}
+
+impl Canary {
+    const BEFORE: &[u8] = b"canary: ";
+    const AFTER: &[u8] = b" ends here\n";
+
+    fn new(secrets: impl Iterator<Item = Secret>) -> Result<Canary, Failure> {
+        let set = secrets.fold(NeedleSet::builder(), |builder, secret| builder.secret(secret)).build();
+        let set = set.map_err(|error| Failure::config(error.to_string()).hint("give fewer or other sources"))?;
+        let mask = |needle| {
+            let mut mask = Vec::new();
+            set.write_mask(needle, true, &mut mask);
+            mask
+        };
+        let masks = (0..set.len()).map(mask).collect();
+        Ok(Canary { set: Arc::new(set), masks })
+    }
+
+    /// Sends a text with the value in it, whole and byte by byte. A mask and nothing else must come out in its place.
+    fn is_masked(&self, value: &Secret) -> bool {
+        let text = Zeroizing::new([Canary::BEFORE, value.expose(), Canary::AFTER].concat());
+        [text.len(), 1].into_iter().all(|piece_len| {
+            // A buffer that grows leaves copies behind; no mask of those that are given here is as long.
+            let out = Zeroizing::new(Vec::with_capacity(text.len() + MASK_LEN_MAX));
+            let mut filter = RedactWriter::new(Taken(out), Redactor::new(Arc::clone(&self.set)));
+            let written = text.chunks(piece_len).try_for_each(|piece| filter.write_all(piece));
+            let Ok(Taken(out)) = written.and_then(|()| filter.finish()) else { return false };
+            let place = out.strip_prefix(Canary::BEFORE).and_then(|rest| rest.strip_suffix(Canary::AFTER));
+            place.is_some_and(|place| self.masks.contains(place))
+        })
+    }
+}
+
+/// A writer into memory that is wiped.
+struct Taken(Zeroizing<Vec<u8>>);
+
+impl Write for Taken {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

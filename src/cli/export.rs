@@ -1,0 +1,105 @@
+//! `hushlog export`: the exported environment as text, for shells, services and containers.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use hushlog::inject;
+use hushlog::io::replace::replace;
+
+use super::exit::Exit;
+use super::message::{Failure, reason};
+use super::source::{self, SourceArgs};
+use super::{exported, harden, stdio};
+
+const EXAMPLES: &str = "Examples:
+  eval \"$(hushlog export --format sh)\"
+      set the variables of the session in this shell
+  hushlog export --format docker --output app.list && docker run --env-file app.list app
+      hand them to a container
+  hushlog export --format k8s --dotenv .env | kubectl apply -f -
+      make a Secret of what a file holds
+
+A value that a format cannot express is refused by the variable's name, and nothing is written.";
+
+/// What `export` takes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ExportArgs {
+    /// Who is going to read it
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Format,
+
+    /// Write to this file, which only you can read, instead of to standard output
+    ///
+    /// It appears in one step, or stays as it was.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Write even to a terminal, where everybody can read along
+    #[arg(long)]
+    force: bool,
+
+    /// Say nothing but errors
+    #[arg(long)]
+    quiet: bool,
+
+    #[command(flatten)]
+    sources: SourceArgs,
+}
+
+/// See [`inject::Format`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// `export NAME='value'`; in a shell: eval "$(hushlog export --format sh)"
+    Sh,
+    /// `set -gx NAME 'value'`; in fish: hushlog export --format fish | source
+    Fish,
+    /// `NAME='value'`, as python-dotenv, Node's dotenv and others read .env files
+    Dotenv,
+    /// For EnvironmentFile= of systemd
+    Systemd,
+    /// One object of strings, as jq reads it
+    Json,
+    /// For docker run --env-file; it has no way to write a newline
+    Docker,
+    /// A Secret manifest, for kubectl apply -f -
+    K8s,
+}
+
+impl From<Format> for inject::Format {
+    fn from(format: Format) -> inject::Format {
+        match format {
+            Format::Sh => inject::Format::Sh,
+            Format::Fish => inject::Format::Fish,
+            Format::Dotenv => inject::Format::Dotenv,
+            Format::Systemd => inject::Format::Systemd,
+            Format::Json => inject::Format::Json,
+            Format::Docker => inject::Format::Docker,
+            Format::K8s => inject::Format::K8s,
+        }
+    }
+}
+
+/// Writes what the sources give, all of it or nothing.
+pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
+    if args.output.is_none() && !args.force && stdio::stdout_is_terminal() {
+        return Err(Failure::config("the values would be shown on the terminal")
+            .hint("hand them to a program through a pipe, or give --output FILE; --force shows them"));
+    }
+    let environment = exported::environment(source::load_for_export(&args.sources, args.quiet)?)?;
+    harden::fail_point("export", environment.variables().first().map_or(b"", |first| first.secret().expose()));
+    let text = inject::Format::from(args.format).render(&environment).map_err(|error| {
+        Failure::config(error.to_string())
+            .hint("choose another format, or keep it without exporting it and let programs read it from a file")
+    })?;
+    match &args.output {
+        None => stdio::print(&text),
+        Some(path) => {
+            let cannot =
+                |error: io::Error| Failure::io(format!("cannot write the file of --output: {}", reason(&error)));
+            replace(path, 0o600, &text).map_err(cannot)?;
+            Ok(Exit::Done)
+        }
+    }
+}

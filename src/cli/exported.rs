@@ -1,0 +1,77 @@
+//! From what the sources gave to the environment that is exported: what `export`, `boot` and `run` have in common.
+
+use std::collections::BTreeMap;
+
+use hushlog::Secret;
+use hushlog::inject::{Environment, EnvironmentError, Rank, Variable};
+use hushlog::registry::name;
+
+use super::message::Failure;
+use super::source::{Loaded, Origin, Sourced};
+
+/// The environment that these make. What is only to be masked is left out.
+pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
+    let candidates = loaded.secrets.into_iter().filter_map(|Sourced { secret, origin }| {
+        let names = names(secret.name(), &origin).transpose()?;
+        Some(names.map(|(variable, version, rank)| Variable::new(variable, secret, version, rank)))
+    });
+    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults)
+}
+
+/// What of these a child gets beside what it inherits. The values are copied, since they are to be masked as well.
+pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
+    let injected = loaded.secrets.iter().filter(|sourced| !matches!(sourced.origin, Origin::Environment));
+    let candidates = injected.filter_map(|Sourced { secret, origin }| {
+        let names = names(secret.name(), origin).transpose()?;
+        let copy = Secret::new(secret.name(), secret.expose().to_vec());
+        Some(names.map(|(variable, version, rank)| Variable::new(variable, copy, version, rank)))
+    });
+    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults)
+}
+
+fn choose(mut candidates: Vec<Variable>, defaults: &BTreeMap<String, String>) -> Result<Environment, Failure> {
+    only_the_last(&mut candidates);
+    candidates.extend(defaults.iter().map(|(name, value)| Variable::default(name, value.as_bytes())));
+    Environment::new(candidates).map_err(|error| failure(&error))
+}
+
+/// The variable that a secret is exported as, its version and its rank; none if it is not exported.
+fn names(secret: &str, origin: &Origin) -> Result<Option<(String, String, Rank)>, Failure> {
+    let unversioned = |variable| Ok(Some((variable, String::new(), Rank::Shared)));
+    match origin {
+        Origin::Environment | Origin::Dotenv => unversioned(secret.to_owned()),
+        Origin::File => unversioned(name::variable(secret).map_err(|error| {
+            Failure::config(format!("{secret} cannot be exported: {error}"))
+                .hint("rename the file; openai-api-key is exported as OPENAI_API_KEY")
+        })?),
+        Origin::Session { current: false, .. } | Origin::Registry { install: false, .. } => Ok(None),
+        Origin::Session { variable, version, .. } => Ok(Some((variable.clone(), version.clone(), Rank::Shared))),
+        Origin::Registry { variable, version, rank, .. } => Ok(Some((variable.clone(), version.clone(), *rank))),
+    }
+}
+
+/// Of several lines for one variable in files of NAME=VALUE the last counts, as in a shell: the sources keep all, since all are
+/// to be masked. The same name from another kind of source is a conflict, which the environment finds.
+fn only_the_last(candidates: &mut Vec<Variable>) {
+    let mut seen = std::collections::HashSet::new();
+    candidates.reverse();
+    candidates.retain(|candidate| {
+        let is_variable = candidate.secret().name() == candidate.name();
+        !is_variable || seen.insert(candidate.name().to_owned())
+    });
+    candidates.reverse();
+}
+
+fn failure(error: &EnvironmentError) -> Failure {
+    let hint = match error {
+        EnvironmentError::Conflict { .. } => "rename one of them, or keep it without exporting it",
+        EnvironmentError::TooLong { .. } | EnvironmentError::Nul { .. } => {
+            "keep it without exporting it, and let programs read it from a file"
+        }
+        EnvironmentError::TooLarge { .. } => {
+            "keep large values without exporting them, and let programs read them from files"
+        }
+        _ => "rename it, or keep it without exporting it",
+    };
+    Failure::config(error.to_string()).hint(hint)
+}

@@ -1,0 +1,185 @@
+//! `hushlog boot --install`: units and snippets into a machine, and out of it again.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use hushlog::inject::install::{self, Outcome, Setup, SetupError, Step};
+
+use super::boot::BootArgs;
+use super::exit::Exit;
+use super::message::{Failure, printable, reason};
+use super::source::registry;
+use super::stdio;
+
+/// What `boot --install` takes beside what the boot itself will take.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Installation")]
+pub(crate) struct InstallArgs {
+    /// Make each start of the machine run this command, with the sources given here, and shells get the variables
+    ///
+    /// Says which files it wrote. Nothing is started or reloaded, and doing it again changes nothing.
+    #[arg(long)]
+    install: bool,
+
+    /// Undo --install
+    #[arg(long, conflicts_with = "install")]
+    uninstall: bool,
+
+    /// Let this service of systemd have the variables, and mask what they hold; may be repeated
+    #[arg(long, value_name = "NAME", requires = "install")]
+    service: Vec<String>,
+
+    /// What starts the machine's services [default: what is found]
+    #[arg(long, value_enum, value_name = "INIT", requires = "install")]
+    init: Option<Init>,
+
+    /// The directory that is, or will be, the root of the machine [default: /]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// See [`install::Init`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Init {
+    Systemd,
+    Openrc,
+    Busybox,
+    Sysv,
+}
+
+impl From<Init> for install::Init {
+    fn from(init: Init) -> install::Init {
+        match init {
+            Init::Systemd => install::Init::Systemd,
+            Init::Openrc => install::Init::Openrc,
+            Init::Busybox => install::Init::Busybox,
+            Init::Sysv => install::Init::Sysv,
+        }
+    }
+}
+
+impl InstallArgs {
+    /// Whether files are to be put in place or removed, instead of making a session.
+    pub(super) fn is_asked(&self) -> bool {
+        self.install || self.uninstall || self.dry_run || self.root.is_some()
+    }
+}
+
+/// Does all steps, or tells them.
+pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
+    let InstallArgs { install, uninstall, service, init, root, dry_run } = &args.install;
+    if !install && !uninstall {
+        return Err(Failure::config("--root and --dry-run go with --install or --uninstall").hint("add one of them"));
+    }
+    let root = root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    if !root.is_dir() {
+        return Err(Failure::config("--root names no directory").hint("give the directory that holds etc/"));
+    }
+    if *install && args.sources.is_empty() && !root.join(registry::REGISTRY.trim_start_matches('/')).exists() {
+        return Err(Failure::config(format!(
+            "no source was given, and there is no {} on that machine",
+            registry::REGISTRY
+        ))
+        .hint("give what each start is to export, as --registry FILE --identity FILE"));
+    }
+    let command = if *install { command(args, &root)? } else { Vec::new() };
+    let setup = Setup { root, init: init.map(Into::into), command, services: service.clone() };
+    let steps = if *install { setup.steps().map_err(|error| failure(&error))? } else { setup.undo() };
+    let mut said = String::new();
+    let mut foreign = false;
+    for step in &steps {
+        let outcome = if *dry_run { step.outcome() } else { step.apply() };
+        let outcome = outcome.map_err(|error| {
+            let _ = stdio::print(said.as_bytes());
+            let doing = if *install { "write" } else { "remove" };
+            Failure::io(format!("cannot {doing} {}: {}", show(step.path()), reason(&error)))
+        })?;
+        foreign |= outcome == Outcome::Foreign && *install;
+        said += &line(step, outcome, *install, *dry_run);
+    }
+    if *install && !dry_run {
+        said += next(&setup);
+    }
+    stdio::print(said.as_bytes())?;
+    if foreign {
+        return Err(Failure::io("a file of that name was not put there by hushlog, and was left alone")
+            .hint("move it away, and install again"));
+    }
+    Ok(Exit::Done)
+}
+
+/// What is told of a step. Of what was not there to be removed, nothing.
+fn line(step: &Step, outcome: Outcome, install: bool, dry_run: bool) -> String {
+    let word = match (outcome, dry_run) {
+        (Outcome::Unchanged, _) if !install => return String::new(),
+        (Outcome::Foreign, _) if !install => return String::new(),
+        (Outcome::Unchanged, _) => "unchanged",
+        (Outcome::Foreign, _) => "left alone",
+        (Outcome::Written, false) => "wrote",
+        (Outcome::Written, true) => "would write",
+        (Outcome::Removed, false) => "removed",
+        (Outcome::Removed, true) => "would remove",
+    };
+    let what = match (step.is_block(), outcome) {
+        (true, Outcome::Written) => "lines into ",
+        (true, Outcome::Removed) => "lines from ",
+        _ => "",
+    };
+    format!("{word} {what}{}\n", show(step.path()))
+}
+
+fn next(setup: &Setup) -> &'static str {
+    let unit = setup.root.join("etc/systemd/system/hushlog-boot.service");
+    match setup.root == Path::new("/") && unit.exists() {
+        true => "next: systemctl daemon-reload && systemctl start hushlog-boot\n",
+        false => "",
+    }
+}
+
+/// The command that a start of the machine will run, word by word.
+fn command(args: &BootArgs, root: &Path) -> Result<Vec<String>, Failure> {
+    let own = || std::env::current_exe().ok().filter(|_| root == Path::new("/"));
+    let program = own().unwrap_or_else(|| PathBuf::from("/usr/bin/hushlog"));
+    let mut words = vec![text(&program)?, "boot".to_owned()];
+    for (option, path) in args.sources.paths() {
+        if !path.is_absolute() {
+            return Err(Failure::config(format!("{option} needs a path from the root on here"))
+                .hint("the command runs when the machine starts, in another directory"));
+        }
+        words.extend([option.to_owned(), text(path)?]);
+    }
+    for (option, word) in args.sources.words() {
+        words.extend([option.to_owned(), word.to_owned()]);
+    }
+    for glob in &args.sources.env {
+        words.extend(["--env".to_owned(), text(Path::new(glob))?]);
+    }
+    if let Some(group) = &args.group {
+        words.extend(["--group".to_owned(), group.clone()]);
+    }
+    let flags = [(args.allow_disk, "--allow-disk"), (args.sources.allow_empty, "--allow-empty")];
+    words.extend(flags.iter().filter(|(given, _)| *given).map(|(_, flag)| (*flag).to_owned()));
+    Ok(words)
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| failure(&SetupError::Word))
+}
+
+fn failure(error: &SetupError) -> Failure {
+    let hint = match error {
+        SetupError::Word => "use paths that need no quotes in any script",
+        SetupError::Service => "give the name of the unit, as --service nginx",
+        SetupError::NotSystemd => "let the service's script read /run/hushlog/environment.sh",
+        _ => "give --init; or let the machine's start run `hushlog boot` yourself",
+    };
+    Failure::config(error.to_string()).hint(hint)
+}
+
+fn show(path: &Path) -> String {
+    printable(path.as_os_str().as_encoded_bytes())
+}

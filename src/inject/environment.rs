@@ -1,0 +1,146 @@
+//! The exported environment: from candidates to one value a variable, or to an error that names the one that is wrong.
+
+use super::variable::{Rank, Variable};
+use crate::registry::name;
+
+/// The longest `NAME=VALUE`, with the NUL behind it, that Linux hands to a program, in bytes (`MAX_ARG_STRLEN`).
+pub const ENTRY_LEN_MAX: usize = 128 << 10;
+
+/// The most that all exported variables may need of what `exec` takes, in bytes.
+///
+/// Linux gives arguments and environment a quarter of the stack's limit, which is 2 MiB by default. The other half of that is
+/// for what the programs have of their own.
+pub const EXPORTED_BYTES_MAX: usize = 1 << 20;
+
+/// Why candidates do not make an environment. No variant holds any part of a value.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// Two secrets would be exported under one name.
+    #[error("{one} and {other} would both be exported as {variable}")]
+    Conflict {
+        /// The variable.
+        variable: String,
+        /// The name of the one.
+        one: String,
+        /// The name of the other.
+        other: String,
+    },
+    /// The name cannot be that of a variable.
+    #[error("{secret} cannot be exported: the name of a variable is made of letters, digits and _")]
+    Name {
+        /// The secret's name.
+        secret: String,
+    },
+    /// Whoever sets the variable decides what programs do.
+    #[error("{secret} cannot be exported as {variable}: that variable decides what programs do")]
+    Reserved {
+        /// The secret's name.
+        secret: String,
+        /// The variable.
+        variable: String,
+    },
+    /// The value holds a NUL, which would end it.
+    #[error("{secret} cannot be exported: no variable can hold a NUL byte")]
+    Nul {
+        /// The secret's name.
+        secret: String,
+    },
+    /// No program could be started with this variable.
+    #[error("{secret} cannot be exported: a variable holds no more than {} KiB", ENTRY_LEN_MAX >> 10)]
+    TooLong {
+        /// The secret's name.
+        secret: String,
+    },
+    /// Too little would be left of what a program can be started with.
+    #[error(
+        "the variables come to more than {} KiB, with which no program might start; {variable} is the largest",
+        EXPORTED_BYTES_MAX >> 10
+    )]
+    TooLarge {
+        /// The largest variable.
+        variable: String,
+    },
+}
+
+/// Variables with different names, in the order of the names.
+#[derive(Debug)]
+pub struct Environment {
+    variables: Vec<Variable>,
+}
+
+impl Environment {
+    /// Chooses among the candidates: secrets win over defaults, and private secrets over shared ones of the same name.
+    ///
+    /// # Errors
+    ///
+    /// When any candidate cannot be exported, also one that another wins over; there is no environment then.
+    pub fn new(mut candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
+        candidates.iter().try_for_each(check)?;
+        // Stable: of equals, the first that was given stays.
+        candidates.sort_by(|a, b| a.name().cmp(b.name()).then(b.rank().cmp(&a.rank())));
+        let mut variables: Vec<Variable> = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            match variables.last() {
+                Some(chosen) if chosen.name() == candidate.name() => agree(chosen, &candidate)?,
+                _ => variables.push(candidate),
+            }
+        }
+        let total: usize = variables.iter().map(Variable::exec_len).sum();
+        if total > EXPORTED_BYTES_MAX {
+            let largest = variables.iter().max_by_key(|variable| variable.exec_len());
+            let variable = largest.map_or_else(String::new, |variable| variable.name().to_owned());
+            return Err(EnvironmentError::TooLarge { variable });
+        }
+        Ok(Environment { variables })
+    }
+
+    /// All variables, secret or not.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// Those that must not appear in logs.
+    pub fn secrets(&self) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().filter(|variable| variable.is_secret())
+    }
+}
+
+fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
+    let secret = || candidate.secret().name().to_owned();
+    if !is_variable(candidate.name()) {
+        return Err(EnvironmentError::Name { secret: secret() });
+    }
+    // In whatever case: zsh, for one, ties `path` to PATH.
+    if name::is_reserved(&candidate.name().to_ascii_uppercase()) {
+        return Err(EnvironmentError::Reserved { secret: secret(), variable: candidate.name().to_owned() });
+    }
+    if candidate.secret().expose().contains(&0) {
+        return Err(EnvironmentError::Nul { secret: secret() });
+    }
+    if candidate.entry_len() > ENTRY_LEN_MAX {
+        return Err(EnvironmentError::TooLong { secret: secret() });
+    }
+    Ok(())
+}
+
+/// Whether shells can name it.
+fn is_variable(name: &str) -> bool {
+    let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
+    name.as_bytes().first().is_some_and(is_letter) && name.bytes().all(|b| is_letter(&b) || b.is_ascii_digit())
+}
+
+/// Whether a candidate may give way to the one that was chosen for its variable.
+fn agree(chosen: &Variable, candidate: &Variable) -> Result<(), EnvironmentError> {
+    let same_name = chosen.secret().name() == candidate.secret().name();
+    let same_value = chosen.secret().expose() == candidate.secret().expose();
+    let outranked = chosen.rank() > candidate.rank() && (same_name || candidate.rank() == Rank::Default);
+    if outranked || (same_name && same_value) {
+        return Ok(());
+    }
+    Err(EnvironmentError::Conflict {
+        variable: chosen.name().to_owned(),
+        one: chosen.secret().name().to_owned(),
+        other: candidate.secret().name().to_owned(),
+    })
+}

@@ -1,0 +1,30 @@
+//! `NAME=value` lines for `docker run --env-file`, which has no quotes: the value is all that follows, to the end of the line.
+
+use std::io::{self, Write};
+
+use super::super::variable::Variable;
+
+/// Docker's reader gives up on longer lines, in bytes.
+const LINE_LEN_MAX: usize = (64 << 10) - 1;
+
+pub(super) fn problem(name: &str, value: &[u8]) -> Option<&'static str> {
+    if value.contains(&b'\n') {
+        return Some("its value has several lines, and Docker's format has no way to write a newline");
+    }
+    if value.ends_with(b"\r") {
+        return Some("its value ends with a carriage return, which Docker would take for the end of the line");
+    }
+    if name.len() + 1 + value.len() > LINE_LEN_MAX {
+        return Some("Docker reads no lines over 64 KiB");
+    }
+    None
+}
+
+pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
+    for variable in variables {
+        write!(out, "{}=", variable.name())?;
+        out.write_all(variable.secret().expose())?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! One object: `{"NAME": "value", ...}`, a line each.
+
+use std::io::{self, Write};
+
+use super::super::variable::Variable;
+
+pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"{")?;
+    for (n, variable) in variables.iter().enumerate() {
+        write!(out, "{}\n  \"{}\": ", if n > 0 { "," } else { "" }, variable.name())?;
+        let text = std::str::from_utf8(variable.secret().expose()).map_err(|_| io::ErrorKind::InvalidData)?;
+        serde_json::to_writer(&mut *out, text)?;
+    }
+    out.write_all(if variables.is_empty() { b"}\n" } else { b"\n}\n" })
+}

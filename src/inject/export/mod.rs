@@ -1,0 +1,136 @@
+//! The exported environment as text for those who read it: one file a format.
+//!
+//! A text is exact or not made at all: a value that a format cannot express, or that its readers understand differently, is
+//! refused by the name of its variable, and nothing is rendered.
+
+mod docker;
+mod dotenv;
+mod fish;
+mod json;
+mod k8s;
+mod sh;
+mod systemd;
+
+use std::io::{self, Write};
+
+use zeroize::Zeroizing;
+
+use super::environment::Environment;
+use super::variable::Variable;
+
+/// Who is going to read the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Shells like sh, dash, bash, zsh: `eval` it, or source it.
+    Sh,
+    /// The shell fish: `source` it.
+    Fish,
+    /// `.env` files, as python-dotenv, Node's dotenv and others read them.
+    Dotenv,
+    /// systemd's `EnvironmentFile=`.
+    Systemd,
+    /// One JSON object of strings.
+    Json,
+    /// `docker run --env-file`.
+    Docker,
+    /// A Kubernetes `Secret` manifest, in YAML.
+    K8s,
+}
+
+/// A variable that a format cannot express. It holds no part of the value.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{variable} cannot be exported: {why}")]
+pub struct Inexpressible {
+    /// The variable.
+    pub variable: String,
+    /// What is in its value that the format has no way to say.
+    pub why: &'static str,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 7] =
+        [Format::Sh, Format::Fish, Format::Dotenv, Format::Systemd, Format::Json, Format::Docker, Format::K8s];
+
+    /// The environment as text. It is wiped when it is dropped, and was never copied.
+    ///
+    /// # Errors
+    ///
+    /// For the first variable that the format cannot express.
+    pub fn render(self, environment: &Environment) -> Result<Zeroizing<Vec<u8>>, Inexpressible> {
+        let variables = environment.variables();
+        for variable in variables {
+            if let Some(why) = self.problem(variable) {
+                return Err(Inexpressible { variable: variable.name().to_owned(), why });
+            }
+        }
+        // Written twice, first to nowhere: a buffer that grows leaves copies behind.
+        let mut counted = Counted::default();
+        let done = self.write(variables, &mut counted);
+        let mut text = Zeroizing::new(Vec::with_capacity(counted.len()));
+        done.and_then(|()| self.write(variables, &mut *text)).expect("writing to memory does not fail");
+        Ok(text)
+    }
+
+    /// What keeps a value from being expressed.
+    fn problem(self, variable: &Variable) -> Option<&'static str> {
+        let value = variable.secret().expose();
+        let needs_text = matches!(self, Format::Dotenv | Format::Systemd | Format::Json | Format::Docker);
+        if needs_text && std::str::from_utf8(value).is_err() {
+            return Some("its value is not UTF-8, which this format needs");
+        }
+        match self {
+            Format::Dotenv => dotenv::problem(value),
+            Format::Docker => docker::problem(variable.name(), value),
+            _ => None,
+        }
+    }
+
+    fn write(self, variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Format::Sh => sh::write(variables, out),
+            Format::Fish => fish::write(variables, out),
+            Format::Dotenv => dotenv::write(variables, out),
+            Format::Systemd => systemd::write(variables, out),
+            Format::Json => json::write(variables, out),
+            Format::Docker => docker::write(variables, out),
+            Format::K8s => k8s::write(variables, out),
+        }
+    }
+}
+
+/// Counts what is written to it.
+#[derive(Default)]
+pub(super) struct Counted(usize);
+
+impl Counted {
+    pub(super) fn len(&self) -> usize {
+        self.0
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes a text with a backslash, or whatever else, put before each of some bytes.
+fn write_marked(text: &[u8], marked: &[u8], mark: &[u8], out: &mut impl Write) -> io::Result<()> {
+    for piece in text.split_inclusive(|byte| marked.contains(byte)) {
+        match piece.split_last() {
+            Some((last, before)) if marked.contains(last) => {
+                out.write_all(before)?;
+                out.write_all(mark)?;
+                out.write_all(&[*last])?;
+            }
+            _ => out.write_all(piece)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Which files there are to be on a machine, from what it is made of.
+
+use std::path::{Path, PathBuf};
+
+use super::step::{Change, Step};
+
+const UNIT: &str = include_str!("../../../packaging/systemd/hushlog-boot.service");
+const SERVICE: &str = include_str!("../../../packaging/systemd/service.conf");
+const USER_ENVIRONMENT: &str = include_str!("../../../packaging/systemd/user-environment");
+const PROFILE: &str = include_str!("../../../packaging/shell/profile.sh");
+const BLOCK: &str = include_str!("../../../packaging/shell/block.sh");
+const FISH: &str = include_str!("../../../packaging/shell/hushlog.fish");
+const OPENRC: &str = include_str!("../../../packaging/openrc/hushlog-boot");
+const SYSV: &str = include_str!("../../../packaging/sysv/hushlog-boot");
+const INITTAB: &str = include_str!("../../../packaging/sysv/inittab");
+
+/// What stands for the command in these files.
+const COMMAND: &str = "@BOOT@";
+
+/// What starts a machine's services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// systemd.
+    Systemd,
+    /// OpenRC.
+    Openrc,
+    /// BusyBox, by `/etc/inittab`.
+    Busybox,
+    /// System V init, by links in `/etc/rcS.d`.
+    Sysv,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct Setup {
+    /// The root of the machine: `/`, or a directory that will be it.
+    pub root: PathBuf,
+    /// What starts its services; nothing to find out.
+    pub init: Option<Init>,
+    /// The command that makes the session, word by word.
+    pub command: Vec<String>,
+    /// The services that get the variables, by name.
+    pub services: Vec<String>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A word of the command would need quotes, which are different everywhere.
+    #[error(
+        "a path or name for the boot command has a character other than letters, digits and any of / . _ - + @ : , ="
+    )]
+    Word,
+    /// A service's name cannot be that of a unit.
+    #[error("the name of a service has a character other than letters, digits and any of . _ - @ :")]
+    Service,
+    /// The variables can be given to services of systemd only.
+    #[error("only services of systemd can be given the variables")]
+    NotSystemd,
+    /// Nothing that is known starts the machine's services.
+    #[error("neither systemd, OpenRC, BusyBox nor System V init was found")]
+    NoInit,
+}
+
+impl Setup {
+    /// All steps, in order.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be done on this machine. Nothing was changed.
+    pub fn steps(&self) -> Result<Vec<Step>, SetupError> {
+        let is_plain = |word: &String| {
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c))
+        };
+        if !self.command.iter().all(is_plain) {
+            return Err(SetupError::Word);
+        }
+        let mut steps = match self.init.or_else(|| self.found()).ok_or(SetupError::NoInit)? {
+            Init::Systemd => self.systemd()?,
+            _ if !self.services.is_empty() => return Err(SetupError::NotSystemd),
+            Init::Openrc => vec![
+                self.file("etc/init.d/hushlog-boot", 0o755, OPENRC),
+                self.link("etc/runlevels/boot/hushlog-boot", "/etc/init.d/hushlog-boot"),
+            ],
+            Init::Busybox => vec![self.step("etc/inittab", Change::BlockBehind("::sysinit:", self.filled(INITTAB)))],
+            Init::Sysv => vec![
+                self.file("etc/init.d/hushlog-boot", 0o755, SYSV),
+                self.link("etc/rcS.d/S20hushlog-boot", "../init.d/hushlog-boot"),
+            ],
+        };
+        steps.extend(self.shells());
+        Ok(steps)
+    }
+
+    /// What undoes all that could have been done, whatever starts the machine's services now.
+    pub fn undo(&self) -> Vec<Step> {
+        let files = [
+            "etc/systemd/system/basic.target.wants/hushlog-boot.service",
+            "etc/systemd/system/hushlog-boot.service",
+            "etc/systemd/user-environment-generators/50-hushlog",
+            "etc/runlevels/boot/hushlog-boot",
+            "etc/rcS.d/S20hushlog-boot",
+            "etc/init.d/hushlog-boot",
+            "etc/profile.d/hushlog.sh",
+            "etc/fish/conf.d/hushlog.fish",
+        ];
+        let blocks = ["etc/inittab", "etc/bash.bashrc", "etc/bashrc", "etc/zsh/zshenv"];
+        let mut steps: Vec<Step> = self.drop_ins().into_iter().map(|path| self.step(&path, Change::Removed)).collect();
+        steps.extend(files.iter().map(|path| self.step(path, Change::Removed)));
+        steps.extend(blocks.iter().map(|path| self.step(path, Change::NoBlock)));
+        steps
+    }
+
+    /// What starts the services, as far as files tell.
+    fn found(&self) -> Option<Init> {
+        let has = |path: &str| self.root.join(path).exists();
+        let inittab = std::fs::read(self.root.join("etc/inittab")).unwrap_or_default();
+        // Several may be installed. Of the machine that runs, it is known which is in use.
+        let systemd = if self.root == Path::new("/") { "run/systemd/system" } else { "etc/systemd/system" };
+        if has(systemd) {
+            Some(Init::Systemd)
+        } else if has("etc/runlevels") {
+            Some(Init::Openrc)
+        } else if inittab.windows(11).any(|window| window == b"::sysinit:/") {
+            Some(Init::Busybox)
+        } else {
+            has("etc/rcS.d").then_some(Init::Sysv)
+        }
+    }
+
+    fn systemd(&self) -> Result<Vec<Step>, SetupError> {
+        let mut steps = vec![
+            self.file("etc/systemd/system/hushlog-boot.service", 0o644, UNIT),
+            self.link("etc/systemd/system/basic.target.wants/hushlog-boot.service", "../hushlog-boot.service"),
+            self.file("etc/systemd/user-environment-generators/50-hushlog", 0o755, USER_ENVIRONMENT),
+        ];
+        for service in &self.services {
+            let name = service.strip_suffix(".service").unwrap_or(service);
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-@:".contains(c);
+            if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+                return Err(SetupError::Service);
+            }
+            steps.push(self.file(&format!("etc/systemd/system/{name}.service.d/hushlog.conf"), 0o644, SERVICE));
+        }
+        Ok(steps)
+    }
+
+    /// The drop-ins of all services.
+    fn drop_ins(&self) -> Vec<String> {
+        let units = std::fs::read_dir(self.root.join("etc/systemd/system")).into_iter().flatten().flatten();
+        let names = units.filter_map(|unit| unit.file_name().into_string().ok());
+        let of_services = names.filter(|name| name.ends_with(".service.d"));
+        let paths = of_services.map(|name| format!("etc/systemd/system/{name}/hushlog.conf"));
+        paths.filter(|path| self.root.join(path).exists()).collect()
+    }
+
+    /// The shells that are there.
+    fn shells(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.root.join("etc/profile.d").is_dir() {
+            steps.push(self.file("etc/profile.d/hushlog.sh", 0o644, PROFILE));
+        }
+        if self.root.join("etc/fish/conf.d").is_dir() {
+            steps.push(self.file("etc/fish/conf.d/hushlog.fish", 0o644, FISH));
+        }
+        // At the beginning: what follows is skipped by shells that are not interactive.
+        for path in ["etc/bash.bashrc", "etc/bashrc", "etc/zsh/zshenv"] {
+            if self.root.join(path).is_file() {
+                steps.push(self.step(path, Change::BlockFirst(BLOCK.to_owned())));
+            }
+        }
+        steps
+    }
+
+    fn filled(&self, text: &str) -> String {
+        text.replace(COMMAND, &self.command.join(" "))
+    }
+
+    fn file(&self, path: &str, mode: u32, text: &str) -> Step {
+        self.step(path, Change::File(mode, self.filled(text)))
+    }
+
+    fn link(&self, path: &str, target: &str) -> Step {
+        self.step(path, Change::Link(target.into()))
+    }
+
+    fn step(&self, path: &str, change: Change) -> Step {
+        Step { path: self.root.join(path), change }
+    }
+}

@@ -1,0 +1,201 @@
+//! The session: what was exported since the machine was booted, and so what must be masked until it goes down.
+//!
+//! A rotated or deleted secret leaves the environment at the next export, and stays in the session: programs that were started
+//! before still have it, and may print it.
+//!
+//! It is a file of lines, whose fields are parted by tabs:
+//!
+//! ```text
+//! hushlog session 1
+//! boot    3e1f...                 the boot it belongs to; empty if the system does not tell
+//! export  NAME  VARIABLE  VERSION  BASE64     what a program that starts now gets
+//! keep    NAME  VARIABLE  VERSION  BASE64     what programs got earlier
+//! plain   VARIABLE  BASE64                    a default, which is not masked
+//! end     2                       the number of these lines: a file that was cut off is no session
+//! ```
+
+pub mod place;
+
+use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use zeroize::Zeroizing;
+
+use super::base64;
+use super::environment::Environment;
+use crate::redact::secret::Secret;
+
+const HEAD: &str = "hushlog session 1";
+
+/// What was exported.
+#[derive(Debug)]
+pub struct Session {
+    boot: String,
+    entries: Vec<Entry>,
+    defaults: BTreeMap<String, String>,
+}
+
+/// One secret that was exported.
+pub struct Entry {
+    /// The secret, with the name that masks show.
+    pub secret: Secret,
+    /// The variable that it was exported as.
+    pub variable: String,
+    /// Its version; empty if nobody counts them.
+    pub version: String,
+    /// Whether a program that starts now gets it.
+    pub current: bool,
+}
+
+/// A session that cannot be read. It tells the line, and never what is on it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("line {line} is not what a session has there")]
+pub struct Damaged {
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl Session {
+    /// An environment, exported in this boot.
+    pub fn new(boot: impl Into<String>, environment: &Environment) -> Session {
+        let entries = environment.secrets().map(|variable| Entry {
+            secret: Secret::new(variable.secret().name(), variable.secret().expose().to_vec()),
+            variable: variable.name().to_owned(),
+            version: variable.version().to_owned(),
+            current: true,
+        });
+        let defaults = environment.variables().iter().filter(|variable| !variable.is_secret()).map(|variable| {
+            let value = String::from_utf8_lossy(variable.secret().expose()).into_owned();
+            (variable.name().to_owned(), value)
+        });
+        Session { boot: boot.into(), entries: entries.collect(), defaults: defaults.collect() }
+    }
+
+    /// Keeps what was exported earlier in the same boot and is not any more: deleted secrets, and old values of rotated ones.
+    pub fn keep(&mut self, earlier: Session) {
+        if earlier.boot != self.boot {
+            return;
+        }
+        let known: BTreeSet<(&str, &[u8])> = self.entries.iter().map(Entry::identity).collect();
+        let kept = earlier.entries.into_iter().filter(|entry| !known.contains(&entry.identity()));
+        let kept: Vec<Entry> = kept.map(|entry| Entry { current: false, ..entry }).collect();
+        self.entries.extend(kept);
+    }
+
+    /// The boot that it belongs to, as [`place::boot_id`] tells it; empty if the system did not.
+    pub fn boot(&self) -> &str {
+        &self.boot
+    }
+
+    /// All that was exported; what is current comes first.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The secrets, to be masked, and the plain defaults by their variables.
+    pub fn into_parts(self) -> (Vec<Entry>, BTreeMap<String, String>) {
+        (self.entries, self.defaults)
+    }
+
+    /// The session as a file holds it.
+    pub fn render(&self) -> Zeroizing<Vec<u8>> {
+        let mut counted = super::export::Counted::default();
+        let done = self.write(&mut counted);
+        let mut text = Zeroizing::new(Vec::with_capacity(counted.len()));
+        done.and_then(|()| self.write(&mut *text)).expect("writing to memory does not fail");
+        text
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "{HEAD}\nboot\t{}", one_field(&self.boot))?;
+        for entry in &self.entries {
+            let kind = if entry.current { "export" } else { "keep" };
+            let fields = [entry.secret.name(), &entry.variable, &entry.version].map(one_field);
+            write!(out, "{kind}\t{}\t", fields.join("\t"))?;
+            base64::write(entry.secret.expose(), out)?;
+            out.write_all(b"\n")?;
+        }
+        for (variable, value) in &self.defaults {
+            write!(out, "plain\t{}\t", one_field(variable))?;
+            base64::write(value.as_bytes(), out)?;
+            out.write_all(b"\n")?;
+        }
+        writeln!(out, "end\t{}", self.entries.len() + self.defaults.len())
+    }
+
+    /// Reads what [`render`](Session::render) made.
+    ///
+    /// # Errors
+    ///
+    /// When it is anything else, or not all of it.
+    pub fn parse(text: &[u8]) -> Result<Session, Damaged> {
+        let mut lines = (1..).zip(text.split_inclusive(|byte| *byte == b'\n'));
+        let mut last = 0;
+        let mut next = || {
+            let (line, text) = lines.next().ok_or(Damaged { line: last + 1 })?;
+            last = line;
+            let text = text.strip_suffix(b"\n").ok_or(Damaged { line })?;
+            Ok((line, text))
+        };
+        let (line, head) = next()?;
+        let (_, boot) = if head == HEAD.as_bytes() { next()? } else { return Err(Damaged { line }) };
+        let boot = boot.strip_prefix(b"boot\t").and_then(|boot| std::str::from_utf8(boot).ok());
+        let boot = boot.ok_or(Damaged { line: 2 })?.to_owned();
+        let mut session = Session { boot, entries: Vec::new(), defaults: BTreeMap::new() };
+        loop {
+            let (line, text) = next()?;
+            if let Some(count) = text.strip_prefix(b"end\t") {
+                let known = session.entries.len() + session.defaults.len();
+                let complete = count == known.to_string().as_bytes() && next().is_err();
+                return if complete { Ok(session) } else { Err(Damaged { line }) };
+            }
+            if let Some(plain) = text.strip_prefix(b"plain\t") {
+                let (variable, value) = parse_default(plain).ok_or(Damaged { line })?;
+                session.defaults.insert(variable, value);
+            } else {
+                session.entries.push(parse_entry(text).ok_or(Damaged { line })?);
+            }
+        }
+    }
+}
+
+fn parse_entry(line: &[u8]) -> Option<Entry> {
+    let mut fields = line.split(|byte| *byte == b'\t');
+    let current = match fields.next()? {
+        b"export" => true,
+        b"keep" => false,
+        _ => return None,
+    };
+    let mut text = || std::str::from_utf8(fields.next()?).ok().map(str::to_owned);
+    let (name, variable, version) = (text()?, text()?, text()?);
+    let value = base64::read(fields.next()?)?;
+    fields.next().is_none().then(|| Entry { secret: Secret::new(name, value), variable, version, current })
+}
+
+fn parse_default(fields: &[u8]) -> Option<(String, String)> {
+    let mut fields = fields.split(|byte| *byte == b'\t');
+    let variable = std::str::from_utf8(fields.next()?).ok()?.to_owned();
+    let value = String::from_utf8(base64::read(fields.next()?)?).ok()?;
+    fields.next().is_none().then_some((variable, value))
+}
+
+/// A name without what would end its field.
+fn one_field(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), "\u{fffd}")
+}
+
+impl Entry {
+    fn identity(&self) -> (&str, &[u8]) {
+        (self.secret.name(), self.secret.expose())
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("variable", &self.variable)
+            .field("current", &self.current)
+            .finish_non_exhaustive()
+    }
+}
