@@ -48,6 +48,14 @@ impl Finder {
         Finder { set, end: offset, open: Vec::new(), state: ROOT }
     }
 
+    /// A finder that goes on at `offset` after a search in parts: every occurrence that begins before it has been found, and these
+    /// regions of them may still grow; they are in order, and none touches the next.
+    pub fn resume(set: Arc<NeedleSet>, offset: u64, mut open: Vec<Region>) -> Finder {
+        // What begins from here on is found again, and must not be there already when what lies before it is.
+        open.retain(|region| region.range.start < offset);
+        Finder { set, end: offset, open, state: ROOT }
+    }
+
     /// Takes the next piece of the text in, and tells the regions that are complete now, in order.
     pub fn push(&mut self, text: &[u8]) -> Drain<'_, Region> {
         // Not kept, so that an idle finder is small: no memory is taken for it where nothing is found.

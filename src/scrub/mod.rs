@@ -2,6 +2,14 @@
 #![cfg(target_os = "linux")]
 
 mod file;
+mod findings;
+mod in_place;
+mod kind;
 mod pen;
+mod search;
+mod tree;
 
-pub use pen::{Pen, PenError};
+pub use findings::{Findings, OFFSETS_MAX, Places};
+pub use in_place::{Action, ScrubError, Scrubber};
+pub use pen::{Pen, PenError, Sheet};
+pub use tree::{Outcome, Tree};

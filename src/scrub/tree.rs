@@ -1,0 +1,305 @@
+//! Files below directories, safely: also as root, in a directory that somebody else owns and changes meanwhile.
+//!
+//! Every file is opened from the descriptor of its directory, by `openat2`, which follows no link and crosses into no other
+//! file system; what it is is known before it is opened for reading, so that no FIFO is waited for and no device touched; and
+//! what was opened is compared with what was looked at.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
+use rustix::io::Errno;
+
+use super::findings::Findings;
+use super::in_place::{Action, ScrubError, Scrubber};
+use super::kind::{self, Kind};
+use super::pen::Pen;
+
+/// So often a directory is looked through once more for files that have come meanwhile: by rotation, say.
+const ROUNDS_MAX: usize = 4;
+/// So many files for each thread wait, opened by none.
+const WAITING_PER_THREAD: usize = 8;
+
+/// What became of a file.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was searched to its end; what was found was masked, or counted.
+    Searched(Findings),
+    /// It holds no text that a secret could stand in, or is none of what was asked for.
+    Skipped(&'static str),
+    /// There may be secrets in it, and it was not searched; it is not clean.
+    NotSearched(String),
+    /// It could not be searched, or what was found could not be masked.
+    Failed(ScrubError),
+}
+
+/// Which files are scrubbed.
+pub struct Tree<'a> {
+    /// How each is.
+    pub scrubber: &'a Scrubber,
+    /// Directories below those that are named, too.
+    pub recursive: bool,
+    /// Files with several names, too: one of them may be anywhere, such as in a directory that nobody meant.
+    pub hard_links: bool,
+    /// How many files are scrubbed at once.
+    pub threads: usize,
+    /// Which files below a directory are wanted, by their path from there.
+    pub wanted: &'a (dyn Fn(&Path) -> bool + Sync),
+    /// Is told what became of each file, by many threads.
+    pub tell: &'a (dyn Fn(&Path, Outcome) + Sync),
+}
+
+/// A file to be scrubbed, by its directory and name there.
+struct Job {
+    directory: Arc<OwnedFd>,
+    name: CString,
+    path: PathBuf,
+    /// It was asked for by this path, and not found in a directory.
+    named: bool,
+}
+
+impl Job {
+    fn resolve(&self) -> ResolveFlags {
+        if self.named { NAMED } else { BENEATH }
+    }
+}
+
+/// Files that were seen, by file system and inode.
+type Seen = Mutex<HashSet<(u64, u64)>>;
+
+impl Tree<'_> {
+    /// Scrubs a file, or the files in a directory. Nothing but what is told is returned.
+    ///
+    /// Files that come while it runs (a log was rotated) are scrubbed as well, in as many as three more rounds.
+    pub fn scrub(&self, path: &Path) {
+        let seen = Seen::default();
+        for _ in 0..if self.scrubber.does(Action::Mask) { ROUNDS_MAX } else { 1 } {
+            let before = lock(&seen).len();
+            self.round(path, &seen, before == 0);
+            if lock(&seen).len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Once through everything; files that were seen before are left out.
+    fn round(&self, path: &Path, seen: &Seen, first: bool) {
+        std::thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(self.threads * WAITING_PER_THREAD);
+            let receiver = Arc::new(Mutex::new(receiver));
+            for _ in 0..self.threads {
+                let receiver = Arc::clone(&receiver);
+                scope.spawn(move || self.work(&receiver, seen, first));
+            }
+            // Without it, a sender would wait for ever for workers that are no more.
+            drop(receiver);
+            self.walk(path, &sender, first);
+        });
+    }
+
+    fn work(&self, jobs: &Mutex<Receiver<Job>>, seen: &Seen, first: bool) {
+        let mut pen = None;
+        loop {
+            let job = lock(jobs).recv();
+            let Ok(job) = job else { return };
+            if let Some(outcome) = self.open_and_scrub(&job, seen, first, &mut pen) {
+                (self.tell)(&job.path, outcome);
+            }
+        }
+    }
+
+    /// Hands the file, or all files of a directory, to the workers.
+    fn walk(&self, path: &Path, jobs: &SyncSender<Job>, first: bool) {
+        let fail = |path: &Path, error| {
+            if first {
+                (self.tell)(path, refusal(error));
+            }
+        };
+        let (parent, name) = (directory(path), path.file_name());
+        let found = open(CWD, parent, OFlags::DIRECTORY | OFlags::RDONLY, NAMED);
+        let parent = match found {
+            Ok(parent) => parent,
+            Err(error) => return fail(path, error),
+        };
+        let name = name.unwrap_or(OsStr::new("."));
+        match open(&parent, Path::new(name), OFlags::PATH, NAMED).and_then(fstat) {
+            Err(error) => fail(path, error),
+            Ok(stat) if !is(&stat, FileType::Directory) => {
+                let (directory, name, path) = (Arc::new(parent), c_string(name), path.to_owned());
+                let _ = jobs.send(Job { directory, name, path, named: true });
+            }
+            Ok(_) => match open(&parent, Path::new(name), OFlags::DIRECTORY | OFlags::RDONLY, NAMED) {
+                Ok(root) => self.walk_below(path, &root, jobs, first),
+                Err(error) => fail(path, error),
+            },
+        }
+    }
+
+    /// Goes through a directory, and those below it, one after the other: deep trees take no stack and no descriptors.
+    fn walk_below(&self, path: &Path, root: &OwnedFd, jobs: &SyncSender<Job>, first: bool) {
+        let mut left = vec![PathBuf::new()];
+        while let Some(below) = left.pop() {
+            let listed = self.list(path, root, &below, &mut left, jobs, first);
+            if let Err(error) = listed
+                && first
+            {
+                (self.tell)(&path.join(&below), refusal(error));
+            }
+        }
+    }
+
+    fn list(
+        &self,
+        path: &Path,
+        root: &OwnedFd,
+        below: &Path,
+        left: &mut Vec<PathBuf>,
+        jobs: &SyncSender<Job>,
+        first: bool,
+    ) -> Result<(), Errno> {
+        let here = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+        let directory = Arc::new(open(root, here, OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?);
+        for entry in Dir::read_from(&directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            let below = below.join(OsStr::from_bytes(name.to_bytes()));
+            let kind = match entry.file_type() {
+                FileType::Unknown => stat(&directory, name, BENEATH).map_or(FileType::Unknown, |stat| type_of(&stat)),
+                kind => kind,
+            };
+            if kind != FileType::Directory {
+                if (self.wanted)(&below) {
+                    let (directory, path) = (Arc::clone(&directory), path.join(&below));
+                    let _ = jobs.send(Job { directory, name: name.to_owned(), path, named: false });
+                }
+            } else if self.recursive {
+                left.push(below);
+            } else if first {
+                (self.tell)(&path.join(&below), Outcome::Skipped("a directory, without --recursive"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of the file; `None`, if it was seen before.
+    fn open_and_scrub(&self, job: &Job, seen: &Seen, first: bool, pen: &mut Option<Pen>) -> Option<Outcome> {
+        let looked_at = match stat(&job.directory, &job.name, job.resolve()) {
+            Ok(stat) => stat,
+            // It was renamed or deleted since the directory was read. If it has another name now, the next round finds that.
+            Err(Errno::NOENT) if !first => return None,
+            Err(Errno::NOENT) => return Some(Outcome::Skipped("gone meanwhile")),
+            Err(error) => return first.then(|| refusal(error)),
+        };
+        let id = (looked_at.st_dev, looked_at.st_ino);
+        if !lock(seen).insert(id) {
+            return None;
+        }
+        if !is(&looked_at, FileType::RegularFile) {
+            let what = what(type_of(&looked_at));
+            return Some(if job.named {
+                Outcome::NotSearched(format!("it is {what}"))
+            } else {
+                Outcome::Skipped(what)
+            });
+        }
+        if looked_at.st_nlink > 1 && !self.hard_links {
+            return Some(Outcome::NotSearched("it has several names (hard links)".to_owned()));
+        }
+        Some(self.scrub_file(job, id, pen).unwrap_or_else(Outcome::Failed))
+    }
+
+    fn scrub_file(&self, job: &Job, id: (u64, u64), pen: &mut Option<Pen>) -> Result<Outcome, ScrubError> {
+        let access = if self.scrubber.does(Action::Mask) { OFlags::RDWR } else { OFlags::RDONLY };
+        let name = Path::new(OsStr::from_bytes(job.name.to_bytes()));
+        let file = open(&job.directory, name, access | OFlags::NONBLOCK | OFlags::NOCTTY, job.resolve())?;
+        let opened = fstat(&file)?;
+        if (opened.st_dev, opened.st_ino) != id || !is(&opened, FileType::RegularFile) {
+            return Ok(Outcome::NotSearched("it was exchanged for another one meanwhile".to_owned()));
+        }
+        match kind::of(file.as_fd())? {
+            Kind::Opaque(kind) => return Ok(Outcome::NotSearched(format!("it is {kind}"))),
+            Kind::Compressed(packing) => {
+                return Ok(Outcome::NotSearched(format!("it is compressed ({})", packing.name())));
+            }
+            Kind::Plain => {}
+        }
+        let pen = match pen {
+            Some(pen) => pen,
+            None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
+        };
+        self.scrubber.scrub(file.as_fd(), pen).map(Outcome::Searched)
+    }
+}
+
+/// What a name in a directory may lead to: only what lies right there.
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(NAMED).union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
+
+/// What a path that was asked for may lead to: a link may be somebody else's, and lead anywhere.
+const NAMED: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
+
+fn open(directory: impl AsFd, path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
+    rustix::io::retry_on_intr(|| {
+        openat2(&directory, path, flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty(), resolve)
+    })
+}
+
+/// What a name in a directory is, without opening it.
+fn stat(directory: &OwnedFd, name: &CStr, resolve: ResolveFlags) -> Result<Stat, Errno> {
+    // With this resolution a link is not an error by itself: it is what the name is.
+    let resolve = resolve.difference(ResolveFlags::NO_SYMLINKS);
+    open(directory, Path::new(OsStr::from_bytes(name.to_bytes())), OFlags::PATH, resolve).and_then(fstat)
+}
+
+/// Why a file was not opened.
+fn refusal(error: Errno) -> Outcome {
+    match error {
+        Errno::XDEV => Outcome::NotSearched("it is on another file system".to_owned()),
+        Errno::LOOP => Outcome::NotSearched("there is a symbolic link in its path".to_owned()),
+        error => Outcome::Failed(error.into()),
+    }
+}
+
+fn what(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Symlink => "a symbolic link",
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "not a file",
+    }
+}
+
+fn type_of(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+fn is(stat: &Stat, kind: FileType) -> bool {
+    type_of(stat) == kind
+}
+
+fn directory(path: &Path) -> &Path {
+    // `..` and `/` have no name of their own, and are opened as they are.
+    if path.file_name().is_none() {
+        return path;
+    }
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn c_string(name: &OsStr) -> CString {
+    CString::new(name.as_bytes()).expect("it was opened by this name")
+}
+
+/// What a thread that panicked left is in order: nothing in here stops halfway.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
