@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::filter::FilterArgs;
+use super::guard::GuardArgs;
 use super::message::Failure;
 use super::{guide, usage};
 
@@ -24,6 +25,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Copy standard input to standard output with every secret masked; what `hushlog` alone does too
     Filter(FilterArgs),
+    /// Make all who read files below directories wait until these are clean (Linux, root)
+    Guard(GuardArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

@@ -3,11 +3,13 @@
 pub(crate) mod args;
 pub(crate) mod exit;
 pub(crate) mod filter;
+pub(crate) mod guard;
 pub(crate) mod guide;
 pub(crate) mod harden;
 mod masking;
 pub(crate) mod message;
 mod report;
+mod service;
 mod source;
 pub(crate) mod stdio;
 mod usage;
