@@ -79,21 +79,25 @@ fn an_idle_finder_is_small() {
     assert_eq!(size_of::<Region>(), 24);
 }
 
+fn ends(region: &Region) -> (u64, u64) {
+    (region.range().start, region.range().end)
+}
+
 /// A secret at the end of what there is can still grow; what is open tells it, and so does each later answer.
 #[test]
 fn what_is_open_grows() {
     let set = engine::exactly(&["hunter2", "hunter2-prod-key"], engine::named(), Variant::Best);
     let mut finder = Finder::new(Arc::clone(&set));
     assert_eq!(finder.push(b"x hunter2").count(), 0);
-    assert_eq!(finder.open(false).iter().map(Region::range).collect::<Vec<_>>(), [2..9]);
+    assert_eq!(finder.open(false).iter().map(ends).collect::<Vec<_>>(), [(2, 9)]);
     assert_eq!(finder.push(b"-prod-").count(), 0);
-    assert_eq!(finder.open(false).iter().map(Region::range).collect::<Vec<_>>(), [2..9]);
+    assert_eq!(finder.open(false).iter().map(ends).collect::<Vec<_>>(), [(2, 9)]);
     let stump = finder.open(true);
-    assert_eq!(stump.iter().map(Region::range).collect::<Vec<_>>(), [2..15]);
+    assert_eq!(stump.iter().map(ends).collect::<Vec<_>>(), [(2, 15)]);
     assert!(!stump[0].is_stump(), "a whole needle names it");
     let mut clone = finder.clone();
-    assert_eq!(finder.push(b"key.").map(|region| region.range()).collect::<Vec<_>>(), [2..18]);
-    assert_eq!(clone.push(b"kex.").map(|region| region.range()).collect::<Vec<_>>(), [2..9]);
+    assert_eq!(finder.push(b"key.").map(|region| ends(&region)).collect::<Vec<_>>(), [(2, 18)]);
+    assert_eq!(clone.push(b"kex.").map(|region| ends(&region)).collect::<Vec<_>>(), [(2, 9)]);
 }
 
 fn cover_of(secrets: &[(&str, &str)]) -> (Arc<NeedleSet>, Result<Cover, BuildError>) {

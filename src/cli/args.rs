@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::filter::FilterArgs;
 use super::guard::GuardArgs;
 use super::message::Failure;
+use super::scrub::ScrubArgs;
 use super::{guide, usage};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Filter(FilterArgs),
     /// Make all who read files below directories wait until these are clean (Linux, root)
     Guard(GuardArgs),
+    /// Mask secrets in log files that were written already, where they stand
+    Scrub(ScrubArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

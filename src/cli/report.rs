@@ -70,6 +70,11 @@ impl Tally {
     }
 }
 
+/// What was noticed about the secrets of a set.
+pub(crate) fn notices(set: &NeedleSet) -> Value {
+    set.notices().iter().map(|notice| json!({ "name": notice.name, "kind": kind(notice.kind) })).collect()
+}
+
 /// How reports name what was noticed about a value.
 fn kind(kind: NoticeKind) -> &'static str {
     match kind {
@@ -112,7 +117,7 @@ impl Target {
         self.write_json(&tally.json())
     }
 
-    /// Writes a report of another kind.
+    /// Writes a report of another shape.
     pub(crate) fn write_json(&self, report: &Value) -> Result<(), Failure> {
         let mut text = serde_json::to_vec_pretty(report).expect("counts and names are valid JSON");
         text.push(b'\n');

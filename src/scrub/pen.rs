@@ -251,7 +251,7 @@ impl Map {
                 std::slice::from_raw_parts_mut(first.cast::<MaybeUninit<u8>>(), len - done)
             };
             match rustix::io::pread(ink, room, done as u64) {
-                Ok((filled, _)) if filled.is_empty() => return Err(Errno::IO),
+                Ok(([], _)) => return Err(Errno::IO),
                 Ok((filled, _)) => done += filled.len(),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error),

@@ -248,13 +248,9 @@ impl Active {
             self.open_gate(common.group);
         }
         for event in self.touches.drain(..) {
-            if self.closed {
-                self.touchers.begin(event.thread, &mut common.counters);
-            }
+            // Also when the gate is open now: the call has not begun yet, and somebody may want to read before it has.
+            self.touchers.begin(event.thread, &mut common.counters);
             allow(common.group, &event);
-        }
-        if !self.closed {
-            self.touchers.clear();
         }
     }
 

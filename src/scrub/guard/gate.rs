@@ -45,10 +45,6 @@ impl Flights {
         self.0.len() < before
     }
 
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     /// Whether any is under way; those that took too long count no more, and are counted in `lost`.
     pub(super) fn any(&mut self, counters: &mut Counters, lost: &mut u64) -> bool {
         self.0.retain(|flight| {
