@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{boot, check, env, export, filter, guide, harden, keygen, member, run, scrub, secret, stdio};
+use cli::{boot, check, env, export, filter, guard, guide, harden, keygen, member, run, scrub, secret, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -36,6 +36,7 @@ fn dispatch() -> Result<Exit, Failure> {
         None => filter::run(&args.filter),
         Some(Command::Filter(filter)) => filter::run(&filter),
         Some(Command::Run(command)) => run::run(command),
+        Some(Command::Guard(guard)) => guard::run(&guard),
         Some(Command::Scrub(scrub)) => scrub::run(&scrub),
         Some(Command::Boot(boot)) => boot::run(&boot),
         Some(Command::Check(check)) => check::run(&check),

@@ -10,6 +10,7 @@ use super::check::CheckArgs;
 use super::env::EnvCommand;
 use super::export::ExportArgs;
 use super::filter::FilterArgs;
+use super::guard::GuardArgs;
 use super::keygen::KeygenArgs;
 use super::member::MemberCommand;
 use super::message::Failure;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     /// Run a command with the secrets in its environment, and mask them in what it prints
     #[command(long_about = guide::RUN, after_long_help = guide::RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Make all who read files below directories wait until these are clean (Linux, root)
+    Guard(GuardArgs),
     /// Mask secrets in log files that were written already, where they stand
     Scrub(ScrubArgs),
     /// Export the secrets for as long as the machine is up: to shells, services, and all that masks

@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use clap::Args;
-use hushlog::io::{PumpError, PumpOptions, pump};
 use hushlog::Redactor;
+use hushlog::io::{PumpError, PumpOptions, pump};
 
 use super::exit::{self, Exit};
 use super::masking::{self, OptionArgs};

@@ -27,7 +27,7 @@ pub(crate) struct OptionArgs {
     pub(crate) mask_char: Option<u8>,
 
     /// Leave values of fewer bytes alone, and warn about them by name [default and least: 4]
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(VALUE_LEN_MIN as u64..))]
+    #[arg(long, value_name = "N", value_parser = min_length())]
     pub(crate) min_length: Option<usize>,
 
     /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no parts of values
@@ -133,7 +133,13 @@ pub(super) fn warn(set: &NeedleSet, quiet: bool) {
     }
 }
 
-fn mask_char(text: &str) -> Result<u8, &'static str> {
+/// What `--min-length` takes.
+pub(crate) fn min_length() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(VALUE_LEN_MIN as u64..)
+}
+
+/// What `--mask-char` takes.
+pub(crate) fn mask_char(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         [c @ b'!'..=b'~'] => Ok(*c),
         _ => Err("not one printable ASCII character"),

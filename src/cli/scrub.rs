@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::Args;
 use glob::Pattern;
 use hushlog::scrub::{Action, Outcome, Scrubber, Tree};
-use hushlog::{Cover, NeedleSet, Secret};
+use hushlog::{Cover, NeedleSet};
 
 use super::exit::Exit;
 use super::harden;

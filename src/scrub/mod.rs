@@ -3,6 +3,8 @@
 
 mod file;
 mod findings;
+#[cfg(feature = "guard")]
+pub mod guard;
 mod in_place;
 mod kind;
 mod pen;

@@ -1,0 +1,174 @@
+//! `hushlog guard DIR...`: readers of the files below wait until these are clean.
+
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use hushlog::redact::cover::Cover;
+use hushlog::scrub::guard::{Guard, GuardError, Guarded, Notice, termination};
+use hushlog::NeedleSet;
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::masking::{self, OptionArgs, WhenReleased};
+use super::message::{self, Failure, printable, reason};
+use super::report::Target;
+use super::source::{self, SourceArgs};
+use super::{harden, service};
+
+/// What the guard takes.
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    /// The directories whose files are guarded, with all below them
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) directories: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
+
+    /// Mask with this character alone, instead of the secret's name and `*`
+    #[arg(long, value_name = "C", value_parser = masking::mask_char, help_heading = "Masking and output")]
+    pub(crate) mask_char: Option<u8>,
+
+    /// How long readers wait for the rest of a secret at the end of a file, before that stump is masked
+    #[arg(long, value_name = "MILLISECONDS", default_value = "1000", help_heading = "Masking and output")]
+    pub(crate) stump_wait: u32,
+
+    /// Leave values of fewer bytes alone, and warn about them by name [default and least: 4]
+    #[arg(long, value_name = "N", value_parser = masking::min_length(), help_heading = "Masking and output")]
+    pub(crate) min_length: Option<usize>,
+
+    /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no parts of values
+    #[arg(long, help_heading = "Masking and output")]
+    pub(crate) no_encodings: bool,
+
+    /// Write counts to a JSON file when the guard ends: how often each secret was masked, and in which form; no values
+    #[arg(long, value_name = "FILE", help_heading = "Masking and output")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Say nothing but errors and what is not guarded
+    #[arg(long, help_heading = "Masking and output")]
+    pub(crate) quiet: bool,
+}
+
+impl GuardArgs {
+    /// How the needle set is made.
+    fn masking(&self) -> OptionArgs {
+        OptionArgs {
+            mask: None,
+            mask_char: None,
+            min_length: self.min_length,
+            no_encodings: self.no_encodings,
+            keep_stump: false,
+            release: WhenReleased::Exact,
+            report: None,
+            quiet: self.quiet,
+        }
+    }
+}
+
+/// Guards until SIGTERM or SIGINT.
+pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
+    // Before there are other threads: the signals are for this one.
+    let stop = termination().map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
+    let secrets = source::load(&args.sources, args.quiet)?;
+    let set = masking::needle_set(secrets, &args.masking(), args.sources.allow_empty)?;
+    let cover = cover(&set, args.mask_char)?;
+    let target = args.report.as_deref().map(Target::new).transpose()?;
+    let guard = Guard::new(Arc::clone(&set), cover).map_err(failure)?;
+    let guard = guard.stump_wait(Duration::from_millis(args.stump_wait.into()));
+    harden::lock_memory();
+    let quiet = args.quiet;
+    let guarded = guard.run(&args.directories, stop.as_fd(), move |notice| tell(notice, quiet)).map_err(failure)?;
+    // Only now: the report may be in a directory that was guarded.
+    service::notify("STOPPING=1");
+    if !quiet {
+        message::summary(&summary(&guarded));
+    }
+    target.map_or(Ok(()), |target| target.write_json(&report(&guarded)))?;
+    Ok(Exit::Done)
+}
+
+fn cover(set: &NeedleSet, mask_char: Option<u8>) -> Result<Cover, Failure> {
+    let cover = mask_char.map_or_else(|| Cover::named(set), |c| Cover::of_char(set, c));
+    cover.map_err(|error| Failure::config(error.to_string()).hint("choose another mask with --mask-char"))
+}
+
+fn failure(error: GuardError) -> Failure {
+    match error {
+        GuardError::Events(error) => {
+            let hint = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => "the guard has to run as root, with CAP_SYS_ADMIN",
+                _ => "the kernel needs fanotify with permission events (Linux 5.19)",
+            };
+            Failure::config(format!("cannot watch files: {}", reason(&error))).hint(hint)
+        }
+        GuardError::Directory { path, error } => {
+            let shown = if path.exists() { format!(" {}", show(&path)) } else { String::new() };
+            Failure::config(format!("cannot guard a directory{shown}: {}", reason(&error)))
+                .hint("give directories that exist, on a file system that can be written to")
+        }
+        GuardError::Begin(error) => Failure::io(format!("cannot begin: {}", reason(&error))),
+        error => Failure::io(error.to_string()),
+    }
+}
+
+/// Called by a thread that never waits for the guard.
+fn tell(notice: Notice, quiet: bool) {
+    match notice {
+        Notice::Ready { directories, files } => {
+            service::notify("READY=1");
+            if !quiet {
+                message::note(&format!("guarding {files} files in {directories} directories"));
+            }
+        }
+        Notice::OpenBefore { process, program, path } => message::warning(&format!(
+            "{} (process {process}) has {} open since before the guard began: it is not waited for until it opens it again",
+            printable(&program),
+            show(&path)
+        )),
+        Notice::WritesUntold { path } => message::warning(&format!(
+            "the file system of {} does not tell of writes beforehand: what is appended in the moment of a read may be read as it is",
+            show(&path)
+        )),
+        Notice::Unguarded { path, error } => {
+            message::warning(&format!("{} is not guarded: {}", show(&path), reason(&error)));
+        }
+        Notice::Refused { path, error } => message::warning(&format!(
+            "{} cannot be made clean, so that nobody can read it: {}",
+            show(&path),
+            reason(&error)
+        )),
+        Notice::Unsynced { path, error } => {
+            message::warning(&format!("masks in {} may not have reached the disk: {}", show(&path), reason(&error)))
+        }
+        Notice::Overflow => message::warning("events were lost: everything is searched again"),
+        _ => {}
+    }
+}
+
+fn show(path: &Path) -> String {
+    printable(path.as_os_str().as_bytes())
+}
+
+fn summary(guarded: &Guarded) -> String {
+    let total: u64 = guarded.counts.values().sum();
+    format!("masked {total} {}", if total == 1 { "place" } else { "places" })
+}
+
+fn report(guarded: &Guarded) -> Value {
+    let mut secrets: Vec<Value> = Vec::new();
+    for ((name, form), count) in &guarded.counts {
+        match secrets.last_mut().filter(|last| last["name"] == **name) {
+            Some(last) => {
+                last["masked"] = json!(last["masked"].as_u64().unwrap_or_default() + count);
+                last["forms"][form.name()] = json!(count);
+            }
+            None => secrets.push(json!({ "name": name, "masked": count, "forms": { form.name(): count } })),
+        }
+    }
+    json!({ "version": 1, "secrets": secrets, "calls_not_waited_for": guarded.lost })
+}

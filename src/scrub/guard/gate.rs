@@ -1,0 +1,133 @@
+//! Who reads and writes a file right now, so that nobody reads what was appended since it was last searched.
+//!
+//! That a reader may go on is no more than the permission to begin: the bytes are copied some microseconds later, and a writer may
+//! have appended meanwhile. So where the kernel tells of writes before they happen, readers and writers of one file take turns while
+//! there are readers. Without readers the gate stands open, and a write causes no event.
+//!
+//! The kernel does not tell when a read is over. That shows in the counters of the thread, `syscr` and `syscw` in its
+//! `/proc/TID/io`, which count calls that have returned, also those that gave nothing. (The event of a read that is over,
+//! FAN_ACCESS, was no use: there is none at the end of a file.)
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+/// A call that takes longer is not waited for any more: someone who reads must not stop the writers for good.
+pub(super) const FLIGHT_MAX: Duration = Duration::from_millis(500);
+/// Room for all lines of an `io` file.
+const IO_LEN_MAX: usize = 256;
+/// So many threads' counters are kept open.
+const COUNTERS_MAX: usize = 16;
+
+/// A call that was let through, and may be under way still.
+#[derive(Debug)]
+struct Flight {
+    thread: i32,
+    /// How many calls the thread had made before.
+    calls: Option<u64>,
+    since: Instant,
+}
+
+/// The calls that were let through.
+#[derive(Default)]
+pub(super) struct Flights(Vec<Flight>);
+
+impl Flights {
+    /// A call of this thread begins.
+    pub(super) fn begin(&mut self, thread: i32, counters: &mut Counters) {
+        self.0.push(Flight { thread, calls: counters.calls(thread), since: Instant::now() });
+    }
+
+    /// Whatever this thread did is over: it does something else now. Returns whether it did anything.
+    pub(super) fn end(&mut self, thread: i32) -> bool {
+        let before = self.0.len();
+        self.0.retain(|flight| flight.thread != thread);
+        self.0.len() < before
+    }
+
+    /// Whether any is under way; those that took too long count no more, and are counted in `lost`.
+    pub(super) fn any(&mut self, counters: &mut Counters, lost: &mut u64) -> bool {
+        self.0.retain(|flight| {
+            let over = counters.calls(flight.thread) != flight.calls || flight.calls.is_none() && flight.thread != 0;
+            let late = !over && flight.since.elapsed() > FLIGHT_MAX;
+            *lost += u64::from(late);
+            !over && !late
+        });
+        !self.0.is_empty()
+    }
+}
+
+/// The counters of the threads seen last.
+#[derive(Default)]
+pub(super) struct Counters(Vec<(i32, File)>);
+
+impl Counters {
+    /// How many reads and writes a thread has made; nothing if it has ended or cannot be seen.
+    fn calls(&mut self, thread: i32) -> Option<u64> {
+        if let Some(at) = self.0.iter().position(|(known, _)| *known == thread) {
+            // One that has ended gives an error, also if its number is another's now.
+            match calls(&self.0[at].1) {
+                Some(calls) => return Some(calls),
+                None => drop(self.0.remove(at)),
+            }
+        }
+        let file = File::open(format!("/proc/{thread}/task/{thread}/io")).ok()?;
+        let calls = calls(&file);
+        if self.0.len() == COUNTERS_MAX {
+            self.0.remove(0);
+        }
+        self.0.push((thread, file));
+        calls
+    }
+}
+
+fn calls(file: &File) -> Option<u64> {
+    let mut text = [0; IO_LEN_MAX];
+    let len = file.read_at(&mut text, 0).ok()?;
+    parse(&text[..len])
+}
+
+fn parse(io: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(io).ok()?;
+    let field =
+        |name: &str| -> Option<u64> { text.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok() };
+    Some(field("syscr:")? + field("syscw:")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn calls_are_counted_also_at_the_end_of_a_file() {
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        // Its own counter, so that looking at it is not counted by this thread.
+        let look = || std::thread::spawn(move || Counters::default().calls(thread)).join().unwrap();
+        let mut empty = tempfile::tempfile().unwrap();
+        let before = look().expect("the kernel keeps counters");
+        assert_eq!(empty.read(&mut [0; 8]).unwrap(), 0);
+        assert_eq!(look(), Some(before + 1));
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_not_waited_for() {
+        let (mut flights, mut counters, mut lost) = (Flights::default(), Counters::default(), 0);
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+            ended.recv().unwrap_err();
+        });
+        flights.begin(told.recv().unwrap(), &mut counters);
+        assert!(flights.any(&mut counters, &mut lost));
+        drop(end);
+        thread.join().unwrap();
+        // The kernel lets go of it some moments after it can be joined.
+        let patience = Instant::now() + Duration::from_millis(400);
+        while flights.any(&mut counters, &mut lost) {
+            assert!(Instant::now() < patience);
+        }
+        assert_eq!(lost, 0);
+    }
+}

@@ -1,0 +1,270 @@
+//! What the kernel offers for this, and no library does: fanotify with permission and pre-content events, and file handles.
+//!
+//! An event of a permission holds somebody up until it is answered. The descriptor that comes with it was opened by the kernel for
+//! us and causes no events itself, so that nothing done with it ever waits for us.
+
+use std::ffi::CStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::fs::fstat;
+use rustix::io::Errno;
+
+/// Linux 6.14: before a range of a file is read or written. libc does not know it yet.
+const FAN_PRE_ACCESS: u64 = 0x0010_0000;
+/// For events at a time, each with a descriptor; in words, for their alignment.
+const BUFFER_LEN: usize = 1024;
+/// The longest file handle, in bytes (`MAX_HANDLE_SZ`).
+const HANDLE_LEN_MAX: usize = 128;
+
+/// What happens to a file, or is about to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    /// Somebody opens it, for whatever, and waits for an answer.
+    Opens,
+    /// Somebody reads, and waits for an answer.
+    Reads,
+    /// Somebody reads, writes, maps or truncates, and waits for an answer. A read is announced a second time, as `Reads`.
+    Touches,
+    /// It was written to, or a writer closed it. Nobody waits.
+    Changed,
+    /// Events were lost, and nobody waits; there is no file.
+    Lost,
+}
+
+/// Something happened to a file.
+pub(super) struct Event {
+    pub(super) happening: Happening,
+    /// The thread that did it, or 0 if it is in no namespace of ours.
+    pub(super) thread: i32,
+    /// The file, open for reading and writing. An event without one is answered already.
+    pub(super) file: Option<OwnedFd>,
+}
+
+/// The events that a file's own mark asks for. Opens and reads are asked for always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// `Changed`.
+    pub(super) changes: bool,
+    /// `Touches`.
+    pub(super) touches: bool,
+}
+
+impl Wanted {
+    fn mask(self) -> u64 {
+        let changes = if self.changes { libc::FAN_MODIFY } else { 0 };
+        changes | if self.touches { FAN_PRE_ACCESS } else { 0 }
+    }
+}
+
+/// A fanotify group: whoever waits for its answers waits until it is closed at most, and is let through then.
+pub(super) struct Group(OwnedFd);
+
+/// Room for events that are read.
+pub(super) struct Buffer(Box<[u64; BUFFER_LEN]>);
+
+impl Buffer {
+    pub(super) fn new() -> Buffer {
+        Buffer(Box::new([0; BUFFER_LEN]))
+    }
+}
+
+impl Group {
+    /// A group without marks. Needs root (CAP_SYS_ADMIN).
+    pub(super) fn new() -> io::Result<Group> {
+        // A queue with a limit would let people through unanswered when it is full.
+        let flags = libc::FAN_CLASS_PRE_CONTENT
+            | libc::FAN_CLOEXEC
+            | libc::FAN_NONBLOCK
+            | libc::FAN_UNLIMITED_QUEUE
+            | libc::FAN_UNLIMITED_MARKS
+            | libc::FAN_REPORT_TID;
+        let files = libc::O_RDWR | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME | libc::O_NONBLOCK;
+        // SAFETY: the call takes integers only.
+        let fd = unsafe { libc::fanotify_init(flags, files as libc::c_uint) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+        Ok(Group(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Has opens and reads of all files in a directory wait for us.
+    pub(super) fn mark_directory(&self, directory: BorrowedFd<'_>) -> Result<(), Errno> {
+        let mask = libc::FAN_OPEN_PERM | libc::FAN_ACCESS_PERM | libc::FAN_EVENT_ON_CHILD;
+        self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_ONLYDIR, mask, directory, Some(c"."))
+    }
+
+    /// Asks for a file's events, also when it is reached by another name. The kernel may forget this along with the file, when
+    /// nobody has it open any more; its directory's mark stays.
+    pub(super) fn mark_file(&self, file: BorrowedFd<'_>, wanted: Wanted) -> Result<(), Errno> {
+        let mask = libc::FAN_OPEN_PERM | libc::FAN_ACCESS_PERM | libc::FAN_CLOSE_WRITE | wanted.mask();
+        self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_EVICTABLE, mask, file, None)
+    }
+
+    /// Asks for these events of a file no more.
+    pub(super) fn unmark_file(&self, file: BorrowedFd<'_>, unwanted: Wanted) -> Result<(), Errno> {
+        self.mark(libc::FAN_MARK_REMOVE, unwanted.mask(), file, None)
+    }
+
+    /// Asks for no events at all any more.
+    pub(super) fn unmark_all(&self) {
+        // SAFETY: the call takes integers, and a null pointer that it does not look at.
+        unsafe { libc::fanotify_mark(self.0.as_raw_fd(), libc::FAN_MARK_FLUSH, 0, libc::AT_FDCWD, std::ptr::null()) };
+    }
+
+    fn mark(&self, flags: libc::c_uint, mask: u64, at: BorrowedFd<'_>, path: Option<&CStr>) -> Result<(), Errno> {
+        let path = path.map_or(std::ptr::null(), CStr::as_ptr);
+        // SAFETY: the path is null, which means the descriptor itself, or a C string that outlives the call.
+        let result = unsafe { libc::fanotify_mark(self.0.as_raw_fd(), flags, mask, at.as_raw_fd(), path) };
+        if result == 0 { Ok(()) } else { Err(last_error()) }
+    }
+
+    /// Takes what has happened by now; nothing, if nothing has.
+    ///
+    /// # Errors
+    ///
+    /// When there is no descriptor left for a file, say. The kernel has refused the one who waited then.
+    pub(super) fn read(&self, buffer: &mut Buffer, events: &mut Vec<Event>) -> Result<(), Errno> {
+        let room = size_of_val(&buffer.0[..]);
+        // SAFETY: the buffer is as long as we say, and any bytes are valid words.
+        let len = unsafe { libc::read(self.0.as_raw_fd(), buffer.0.as_mut_ptr().cast(), room) };
+        let Ok(len) = usize::try_from(len) else {
+            return match last_error() {
+                Errno::AGAIN | Errno::INTR => Ok(()),
+                error => Err(error),
+            };
+        };
+        let mut at = 0;
+        let header = size_of::<libc::fanotify_event_metadata>();
+        while at + header <= len {
+            // SAFETY: the kernel wrote so many bytes, the header lies within them, and it is plain integers.
+            let event: libc::fanotify_event_metadata =
+                unsafe { buffer.0.as_ptr().byte_add(at).cast::<libc::fanotify_event_metadata>().read_unaligned() };
+            events.push(Event::of(&event));
+            at += (event.event_len as usize).max(header);
+        }
+        Ok(())
+    }
+
+    /// Lets whoever waits for this event's answer go on.
+    pub(super) fn allow(&self, event: BorrowedFd<'_>) {
+        self.answer(event, libc::FAN_ALLOW);
+    }
+
+    /// Has whatever waits for this event's answer fail with EPERM.
+    pub(super) fn deny(&self, event: BorrowedFd<'_>) {
+        self.answer(event, libc::FAN_DENY);
+    }
+
+    fn answer(&self, event: BorrowedFd<'_>, response: u32) {
+        let answer = libc::fanotify_response { fd: event.as_raw_fd(), response };
+        // It fails if the one who waited was killed meanwhile: nobody is left to be told.
+        // SAFETY: the pointer is to an answer of this length.
+        let _ = unsafe { libc::write(self.0.as_raw_fd(), (&raw const answer).cast(), size_of_val(&answer)) };
+    }
+}
+
+impl From<OwnedFd> for Group {
+    fn from(fd: OwnedFd) -> Group {
+        Group(fd)
+    }
+}
+
+impl AsFd for Group {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Event {
+    fn of(event: &libc::fanotify_event_metadata) -> Event {
+        // SAFETY: the kernel opened the descriptor for this event, and nobody else knows it.
+        let file = (event.fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(event.fd) });
+        let has = |bit: u64| event.mask & bit != 0;
+        let happening = if has(libc::FAN_OPEN_PERM) {
+            Happening::Opens
+        } else if has(libc::FAN_ACCESS_PERM) {
+            Happening::Reads
+        } else if has(FAN_PRE_ACCESS) {
+            Happening::Touches
+        } else if has(libc::FAN_Q_OVERFLOW) {
+            Happening::Lost
+        } else {
+            Happening::Changed
+        };
+        Event { happening, thread: event.pid, file }
+    }
+}
+
+/// A file, known again as long as it exists: its number is given to another one some time after it was deleted, and so there is
+/// what the file system tells the two apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Identity {
+    device: u64,
+    number: u64,
+    generation: u64,
+}
+
+impl Identity {
+    /// The number of its file system.
+    pub(super) fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// Who this open file is.
+    pub(super) fn of(file: BorrowedFd<'_>) -> Result<Identity, Errno> {
+        let stat = fstat(file)?;
+        Ok(Identity { device: stat.st_dev, number: stat.st_ino, generation: handle(file).unwrap_or_default() })
+    }
+}
+
+/// A hash of the file's handle, which on most file systems holds its number and a generation.
+fn handle(file: BorrowedFd<'_>) -> Option<u64> {
+    #[repr(C)]
+    struct Handle {
+        len: libc::c_uint,
+        kind: libc::c_int,
+        bytes: [u8; HANDLE_LEN_MAX],
+    }
+    let mut handle = Handle { len: HANDLE_LEN_MAX as libc::c_uint, kind: 0, bytes: [0; HANDLE_LEN_MAX] };
+    let mut mount = 0;
+    // SAFETY: the path is an empty C string, which means the descriptor itself; the handle has room for as many bytes as it
+    // says, and is laid out as the kernel's `struct file_handle`.
+    let result = unsafe {
+        let room = (&raw mut handle).cast::<libc::file_handle>();
+        libc::name_to_handle_at(file.as_raw_fd(), c"".as_ptr(), room, &raw mut mount, libc::AT_EMPTY_PATH)
+    };
+    (result == 0).then(|| {
+        let mut hasher = DefaultHasher::new();
+        (handle.kind, &handle.bytes[..handle.len.min(HANDLE_LEN_MAX as libc::c_uint) as usize]).hash(&mut hasher);
+        hasher.finish()
+    })
+}
+
+fn last_error() -> Errno {
+    io::Error::last_os_error().raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
+}
+
+/// From here on SIGTERM and SIGINT end nothing, in this thread and those that it starts, but can be read from this descriptor.
+///
+/// # Errors
+///
+/// When no descriptor is left.
+pub fn termination() -> io::Result<OwnedFd> {
+    // SAFETY: the set is filled before it is used, and all pointers are to it, or null where that is allowed.
+    let fd = unsafe {
+        let mut signals = std::mem::zeroed();
+        libc::sigemptyset(&raw mut signals);
+        libc::sigaddset(&raw mut signals, libc::SIGTERM);
+        libc::sigaddset(&raw mut signals, libc::SIGINT);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut());
+        libc::signalfd(-1, &raw const signals, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -1,0 +1,289 @@
+//! A guard: whoever opens or reads a file below some directories waits until it has been searched, and reads it with masks.
+//!
+//! It works by the permission events of fanotify, and needs root. See [`Guard`] for what it promises, and what it cannot see.
+
+mod followed;
+mod gate;
+mod kernel;
+mod notice;
+mod search;
+mod walk;
+mod watch;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::redact::cover::Cover;
+use crate::{Form, NeedleSet};
+
+use followed::{Common, Followed};
+use gate::Counters;
+use kernel::{Buffer, Group};
+use search::Tools;
+use walk::{Orders, Walked, Walker};
+use watch::{OwnThreads, Watch, Ways};
+use worker::{Bell, Done, Job};
+
+pub use kernel::termination;
+pub use notice::Notice;
+
+/// How long the rest of a secret at the end of a file is waited for, by default.
+pub const STUMP_WAIT: Duration = Duration::from_secs(1);
+/// How many threads search what would hold up others.
+const WORKERS: usize = 2;
+
+/// Why a guard did not begin, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// The kernel does not give us the events.
+    #[error("cannot watch files: {0}")]
+    Events(#[source] io::Error),
+    /// One of the directories cannot be guarded.
+    #[error("cannot guard a directory: {error}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        error: io::Error,
+    },
+    /// Threads, memory or descriptors are missing.
+    #[error("cannot begin: {0}")]
+    Begin(#[source] io::Error),
+}
+
+/// What a guard has done.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Guarded {
+    /// How many regions were masked: for each secret's name and the form that named the region.
+    pub counts: BTreeMap<(String, Form), u64>,
+    /// How many reads and writes took so long that they were not waited for any more.
+    pub lost: u64,
+}
+
+/// Guards directories.
+///
+/// Who opens or reads a regular file below them waits until all that is in the file has been searched, and the regions in it are
+/// masked in place; then it reads the same file (the same inode). Only what was appended is searched. If a file ends
+/// inside a secret, its readers wait for the rest, [`stump_wait`](Guard::stump_wait) at most; then the stump is masked, from 8 bytes
+/// on. A file that cannot be searched or masked cannot be read either (EPERM).
+///
+/// Writers are not held up unless somebody reads the same file: where the kernel and the file system tell of writes beforehand
+/// (Linux 6.14; ext4, XFS, btrfs), reads and writes of one file take turns then, so that no read takes in what is written
+/// meanwhile. Elsewhere that remains possible: what is appended in the moment between the search and the read is read as it is.
+///
+/// It cannot see, and so nobody waits for:
+///
+/// - what is read or written by descriptors that were open before the guard began; each such process is [told](Notice::OpenBefore);
+/// - reading by a mapping: what was in the file when it was opened has been searched, what is appended later will have been 50 ms
+///   later (about);
+/// - names of a file outside the directories, until the guard has seen it; the block device, and whatever else root can read;
+/// - a directory that was created some microseconds ago;
+/// - bytes that are written over in the middle of a file while its length and time stay the same to the reader.
+///
+/// If the guard ends, however it does, the kernel lets all who wait go on.
+///
+/// Memory: 300 KiB for each of three threads, some 250 bytes for each file, and one descriptor for each directory and for each file
+/// that something happens to.
+pub struct Guard {
+    set: Arc<NeedleSet>,
+    cover: Cover,
+    stump_wait: Duration,
+    group: Group,
+}
+
+impl Guard {
+    /// A guard that guards nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`GuardError::Events`] without the right to (CAP_SYS_ADMIN), or without fanotify in the kernel.
+    pub fn new(set: Arc<NeedleSet>, cover: Cover) -> Result<Guard, GuardError> {
+        let group = Group::new().map_err(GuardError::Events)?;
+        Ok(Guard { set, cover, stump_wait: STUMP_WAIT, group })
+    }
+
+    /// How long the rest of a secret at the end of a file is waited for. Default: [`STUMP_WAIT`].
+    pub fn stump_wait(mut self, wait: Duration) -> Guard {
+        self.stump_wait = wait;
+        self
+    }
+
+    /// Guards until `stop` can be read. `tell` is called by a thread of its own, which never waits for the guard.
+    ///
+    /// # Errors
+    ///
+    /// See [`GuardError`].
+    pub fn run(
+        self,
+        directories: &[PathBuf],
+        stop: BorrowedFd<'_>,
+        tell: impl FnMut(Notice) + Send,
+    ) -> Result<Guarded, GuardError> {
+        let directories = canonical(directories)?;
+        raise_descriptor_limit();
+        let (notices, told) = mpsc::channel();
+        let teller = notice::Teller(notices);
+        let threads = Threads {
+            guard: &self,
+            own: OwnThreads::default(),
+            bell: Bell::new().map_err(GuardError::Begin)?,
+            orders: Orders {
+                bell: Bell::new().map_err(GuardError::Begin)?,
+                stop: Arc::default(),
+                again: AtomicBool::new(false),
+            },
+            failed: Mutex::new(None),
+        };
+        threads.run(&directories, stop, teller, told, tell)
+    }
+}
+
+/// Has no fixed name for a directory that may be a link, or given relative to where we are.
+fn canonical(directories: &[PathBuf]) -> Result<Vec<PathBuf>, GuardError> {
+    let one = |path: &PathBuf| {
+        let fail = |error| GuardError::Directory { path: path.clone(), error };
+        let path = path.canonicalize().map_err(fail)?;
+        if path.is_dir() { Ok(path) } else { Err(fail(io::ErrorKind::NotADirectory.into())) }
+    };
+    directories.iter().map(one).collect()
+}
+
+/// Each who waits takes a descriptor.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// The threads of a guard, and what they share.
+struct Threads<'a> {
+    guard: &'a Guard,
+    own: OwnThreads,
+    bell: Bell,
+    orders: Orders,
+    failed: Mutex<Option<GuardError>>,
+}
+
+impl Threads<'_> {
+    fn run(
+        &self,
+        directories: &[PathBuf],
+        stop: BorrowedFd<'_>,
+        teller: notice::Teller,
+        told: Receiver<Notice>,
+        mut tell: impl FnMut(Notice) + Send,
+    ) -> Result<Guarded, GuardError> {
+        let (jobs, taken) = mpsc::channel::<Job>();
+        let (send_done, done) = mpsc::channel::<Done>();
+        let (send_walked, walked) = mpsc::channel();
+        let taken = Mutex::new(taken);
+        let tools = || {
+            Tools::new(
+                &self.guard.set,
+                Arc::new(self.guard.cover.clone()),
+                self.guard.stump_wait,
+                Arc::clone(&self.orders.stop),
+            )
+        };
+        let all = |error| GuardError::Begin(error);
+        let own_tools = tools().map_err(all)?;
+        let worker_tools = (0..WORKERS).map(|_| tools()).collect::<io::Result<Vec<Tools>>>().map_err(all)?;
+        let walker = Walker::new(&self.guard.group, teller.clone()).map_err(all)?;
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                self.own.enlist();
+                told.into_iter().for_each(&mut tell);
+            });
+            let workers: Vec<_> = worker_tools
+                .into_iter()
+                .map(|mut tools| {
+                    let (taken, done) = (&taken, send_done.clone());
+                    scope.spawn(move || {
+                        self.own.enlist();
+                        worker::work(taken, &done, &self.bell, &mut tools);
+                        tools.counts
+                    })
+                })
+                .collect();
+            let walking = teller.clone();
+            let walker = scope.spawn(move || self.walk(walker, directories, &send_walked, &walking));
+            let common = Common { group: &self.guard.group, tools: own_tools, counters: Counters::default(), lost: 0 };
+            let ways = Ways {
+                jobs,
+                done,
+                walked,
+                bell: self.bell.clone(),
+                orders: &self.orders,
+                teller,
+                own: self.own.clone(),
+            };
+            let (common, files) = Watch::new(Arc::clone(&self.guard.set), common, ways).run(stop);
+            self.orders.stop.store(true, Relaxed);
+            self.orders.bell.ring();
+            self.let_all_go(|| walker.is_finished() && workers.iter().all(|worker| worker.is_finished()));
+            let counted: Vec<Vec<u64>> = workers.into_iter().filter_map(|worker| worker.join().ok()).collect();
+            Ok(self.sum_up(&common, &files, &counted))
+        })
+        .and_then(|guarded| match self.failed.lock().ok().and_then(|mut failed| failed.take()) {
+            Some(error) => Err(error),
+            None => Ok(guarded),
+        })
+    }
+
+    /// Lets everybody go on, until our own threads have ended: they too wait for answers.
+    fn let_all_go(&self, ended: impl Fn() -> bool) {
+        let (mut buffer, mut events) = (Buffer::new(), Vec::new());
+        self.guard.group.unmark_all();
+        while !ended() {
+            let _ = self.guard.group.read(&mut buffer, &mut events);
+            events.drain(..).for_each(|event| followed::allow(&self.guard.group, &event));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn walk(&self, mut walker: Walker<'_>, roots: &[PathBuf], walked: &Sender<Walked>, teller: &notice::Teller) {
+        self.own.enlist();
+        walk::tell_who_was_first(roots, teller);
+        match walker.walk(roots) {
+            Ok(found) => {
+                let _ = walked.send(found);
+                self.bell.ring();
+                walker.follow(roots, &self.orders);
+            }
+            Err((path, error)) => {
+                let failure = GuardError::Directory { path, error: error.into() };
+                *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure);
+                self.orders.stop.store(true, Relaxed);
+                self.bell.ring();
+            }
+        }
+    }
+
+    fn sum_up(&self, common: &Common<'_>, files: &[Followed], counted: &[Vec<u64>]) -> Guarded {
+        let mut guarded = Guarded { lost: common.lost, ..Guarded::default() };
+        let set = &self.guard.set;
+        let mut add = |needle: usize, count: u64| {
+            let (name, form) = set.name_and_form(needle);
+            *guarded.counts.entry((name.to_owned(), form)).or_default() += count;
+        };
+        for counts in counted.iter().chain([&common.tools.counts]) {
+            counts.iter().enumerate().filter(|(_, count)| **count > 0).for_each(|(needle, count)| add(needle, *count));
+        }
+        for search in files.iter().filter_map(|followed| followed.search.as_ref()) {
+            search.open().iter().for_each(|region| add(region.needle(), 1));
+        }
+        guarded
+    }
+}

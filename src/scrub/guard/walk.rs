@@ -1,0 +1,209 @@
+//! The directories: each is marked, each file in them is shown to the guard, and what is created later is followed.
+//!
+//! A file is shown by opening it: the guard is asked for permission, and gets a descriptor with the question.
+
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use rustix::io::Errno;
+
+use super::kernel::Group;
+use super::notice::{Notice, Teller, path_of};
+use super::worker::Bell;
+
+/// Room for the events of some dozen files.
+const EVENTS_LEN: usize = 16 << 10;
+
+/// What was found below the directories.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Walked {
+    pub(super) directories: u64,
+    pub(super) files: u64,
+}
+
+/// How others speak to the walker.
+pub(super) struct Orders {
+    pub(super) bell: Bell,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) again: AtomicBool,
+}
+
+/// Walks through the directories, and follows them.
+pub(super) struct Walker<'a> {
+    group: &'a Group,
+    teller: Teller,
+    events: OwnedFd,
+    /// The directories by their watch's number; each is held open, so that it is found again wherever it was renamed to.
+    watched: HashMap<i32, OwnedFd>,
+    walked: Walked,
+}
+
+impl<'a> Walker<'a> {
+    pub(super) fn new(group: &'a Group, teller: Teller) -> std::io::Result<Walker<'a>> {
+        let events = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+        Ok(Walker { group, teller, events, watched: HashMap::new(), walked: Walked::default() })
+    }
+
+    /// Marks everything below the roots, and shows the files.
+    pub(super) fn walk(&mut self, roots: &[PathBuf]) -> Result<Walked, (PathBuf, Errno)> {
+        self.walked = Walked::default();
+        for root in roots {
+            let opened = openat(CWD, root, directory_flags() - OFlags::NOFOLLOW, Mode::empty());
+            opened.and_then(|directory| self.enter(directory)).map_err(|error| (root.clone(), error))?;
+        }
+        Ok(self.walked)
+    }
+
+    /// Follows what is created until it is told to stop. `roots` are walked through again when events were lost.
+    pub(super) fn follow(&mut self, roots: &[PathBuf], orders: &Orders) {
+        loop {
+            let mut ready = [
+                PollFd::new(&self.events, PollFlags::IN),
+                PollFd::from_borrowed_fd(orders.bell.as_fd(), PollFlags::IN),
+            ];
+            let _ = poll(&mut ready, None);
+            orders.bell.silence();
+            if orders.stop.load(Relaxed) {
+                return;
+            }
+            if self.take_events() || orders.again.swap(false, Relaxed) {
+                self.teller.tell(Notice::Overflow);
+                // A root that has gone holds no files.
+                let _ = self.walk(roots);
+            }
+        }
+    }
+
+    /// Enters a directory and all below it, without a call for each level.
+    fn enter(&mut self, root: OwnedFd) -> Result<(), Errno> {
+        let device = fstat(&root)?.st_dev;
+        let mut left = vec![root];
+        let mut first = true;
+        while let Some(directory) = left.pop() {
+            match self.list(&directory, device, &mut left) {
+                Err(error) if first => return Err(error),
+                _ => first = false,
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks a directory, and then shows what is in it, so that nothing is missed in between; those below go to `left`.
+    fn list(&mut self, directory: &OwnedFd, device: u64, left: &mut Vec<OwnedFd>) -> Result<(), Errno> {
+        let marked = self.group.mark_directory(directory.as_fd()).and_then(|()| self.watch(directory));
+        if let Err(error) = marked {
+            self.teller.tell(Notice::Unguarded { path: path_of(directory.as_fd()), error: error.into() });
+            return Err(error);
+        }
+        self.walked.directories += 1;
+        let listing = openat(directory, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        for entry in Dir::new(listing)?.flatten() {
+            let name = entry.file_name();
+            if name == c"." || name == c".." || !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
+                self.show(directory.as_fd(), name);
+                continue;
+            }
+            let below = match openat(directory, name, directory_flags(), Mode::empty()) {
+                Ok(below) => below,
+                Err(Errno::NOTDIR) => {
+                    self.show(directory.as_fd(), name);
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            if fstat(&below).is_ok_and(|stat| stat.st_dev == device) {
+                left.push(below);
+            } else {
+                let path = path_of(below.as_fd());
+                self.teller.tell(Notice::Unguarded { path, error: Errno::XDEV.into() });
+            }
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, directory: &OwnedFd) -> Result<(), Errno> {
+        let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;
+        let number = inotify::add_watch(&self.events, path_of_descriptor(directory.as_fd()), flags)?;
+        self.watched.insert(number, directory.try_clone().map_err(|_| Errno::MFILE)?);
+        Ok(())
+    }
+
+    /// Has the guard look at a regular file.
+    fn show(&mut self, directory: BorrowedFd<'_>, name: &CStr) {
+        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(path) = openat(directory, name, flags | OFlags::PATH, Mode::empty()) else { return };
+        if !fstat(&path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile) {
+            return;
+        }
+        // Should it be another one by now, a pipe say, then NONBLOCK keeps us from waiting for it.
+        let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOATIME | OFlags::NOCTTY;
+        self.walked.files += u64::from(openat(directory, name, flags, Mode::empty()).is_ok());
+    }
+
+    /// Follows what was created. Returns whether events were lost.
+    fn take_events(&mut self) -> bool {
+        let mut room = [MaybeUninit::uninit(); EVENTS_LEN];
+        let mut created = Vec::new();
+        let mut lost = false;
+        let mut reader = inotify::Reader::new(&self.events, &mut room);
+        while let Ok(event) = reader.next() {
+            lost |= event.events().contains(ReadFlags::QUEUE_OVERFLOW);
+            if event.events().contains(ReadFlags::IGNORED) {
+                self.watched.remove(&event.wd());
+            } else if let Some(name) = event.file_name() {
+                created.push((event.wd(), name.to_owned(), event.events().contains(ReadFlags::ISDIR)));
+            }
+        }
+        for (number, name, is_directory) in created {
+            let Some(directory) = self.watched.get(&number).and_then(|directory| directory.try_clone().ok()) else {
+                continue;
+            };
+            if !is_directory {
+                self.show(directory.as_fd(), &name);
+            } else if let Ok(below) = openat(&directory, &name, directory_flags(), Mode::empty()) {
+                let _ = self.enter(below);
+            }
+        }
+        lost
+    }
+}
+
+fn directory_flags() -> OFlags {
+    OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+}
+
+fn path_of_descriptor(file: BorrowedFd<'_>) -> String {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Tells who has files below the roots open already: these descriptors cause no events, so that nobody waits.
+pub(super) fn tell_who_was_first(roots: &[PathBuf], teller: &Teller) {
+    let own = std::process::id().to_string();
+    for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = process.file_name();
+        let Some(number) = name.to_str().filter(|name| *name != own).and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let descriptors = std::fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
+        let mut paths = descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
+        let is_below = |path: &Path| {
+            roots
+                .iter()
+                .any(|root| path.as_os_str().as_bytes() != root.as_os_str().as_bytes() && path.starts_with(root))
+        };
+        if let Some(path) = paths.find(|path| is_below(path) && path.is_file()) {
+            let program = std::fs::read(process.path().join("comm")).unwrap_or_default();
+            teller.tell(Notice::OpenBefore { process: number, program: program.trim_ascii().to_owned(), path });
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! The loop that answers: one thread, which never opens, reads or writes a file but by the descriptors that come with events, so that
+//! it never waits for itself.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
+
+use super::followed::{Common, Failure, Followed, Next, allow};
+use super::kernel::{Buffer, Event, Happening, Identity};
+use super::notice::{Notice, Teller, path_of};
+use super::search::Standing;
+use super::walk::{Orders, Walked};
+use super::worker::{Bell, Done, Job};
+use crate::NeedleSet;
+use crate::scrub::pen::PenError;
+
+/// How often files are looked at to which something happens.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often masks are brought to the disk, while there are any.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// So many files are remembered; beyond that those that rest are forgotten, and searched again when something happens to them.
+const FILES_MAX: usize = 1 << 20;
+
+/// The threads of this guard, which never wait for it.
+#[derive(Clone, Default)]
+pub(super) struct OwnThreads(Arc<Mutex<Vec<i32>>>);
+
+impl OwnThreads {
+    /// The calling thread is one.
+    pub(super) fn enlist(&self) {
+        let own = rustix::thread::gettid().as_raw_nonzero().get();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(own);
+    }
+
+    fn has(&self, thread: i32) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&thread)
+    }
+}
+
+/// The ways between the loop and the other threads.
+pub(super) struct Ways<'a> {
+    pub(super) jobs: Sender<Job>,
+    pub(super) done: Receiver<Done>,
+    pub(super) walked: Receiver<Walked>,
+    pub(super) bell: Bell,
+    pub(super) orders: &'a Orders,
+    pub(super) teller: Teller,
+    pub(super) own: OwnThreads,
+}
+
+/// The loop's state.
+pub(super) struct Watch<'a> {
+    set: Arc<NeedleSet>,
+    common: Common<'a>,
+    ways: Ways<'a>,
+    files: HashMap<Identity, Followed>,
+    /// Files to which something happens.
+    active: Vec<Identity>,
+    /// Files for which somebody waits, and when to look after them.
+    waiting: Vec<(Identity, Instant)>,
+    looked: Instant,
+    /// Searches that are done aside just now.
+    aside: usize,
+    /// Told when the first searches are over.
+    walked: Option<Walked>,
+    /// The file systems of which it was told that writes are not told.
+    untold: Vec<u64>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(set: Arc<NeedleSet>, common: Common<'a>, ways: Ways<'a>) -> Watch<'a> {
+        Watch {
+            set,
+            common,
+            ways,
+            files: HashMap::new(),
+            active: Vec::new(),
+            waiting: Vec::new(),
+            looked: Instant::now(),
+            aside: 0,
+            walked: None,
+            untold: Vec::new(),
+        }
+    }
+
+    /// Answers until `stop` can be read. Then everything is searched once more, and the state is given back.
+    pub(super) fn run(mut self, stop: BorrowedFd<'_>) -> (Common<'a>, Vec<Followed>) {
+        let (mut buffer, mut events) = (Buffer::new(), Vec::new());
+        let group = self.common.group;
+        while !self.wait(stop) {
+            if group.read(&mut buffer, &mut events).is_err() {
+                // The one who waited was refused; what it was about is not known.
+                self.ways.orders.again.store(true, Relaxed);
+                self.ways.orders.bell.ring();
+            }
+            for event in events.drain(..) {
+                self.handle(event);
+            }
+            self.ways.bell.silence();
+            while let Ok(done) = self.ways.done.try_recv() {
+                self.take_back(done);
+            }
+            self.see_after_waiting();
+            self.look();
+            self.tell_ready();
+        }
+        for identity in std::mem::take(&mut self.active) {
+            if let Some(followed) = self.files.get_mut(&identity) {
+                let _ = followed.look(&mut self.common);
+            }
+        }
+        (self.common, self.files.into_values().collect())
+    }
+
+    /// Waits until there is something to do. Returns whether it is over.
+    fn wait(&self, stop: BorrowedFd<'_>) -> bool {
+        let look = (!self.active.is_empty()).then(|| self.looked + LOOK_EVERY);
+        let until = self.waiting.iter().map(|(_, at)| *at).chain(look).min();
+        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout =
+            timeout.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
+        let group = self.common.group.as_fd();
+        let mut ready = [group, self.ways.bell.as_fd(), stop].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let _ = poll(&mut ready, timeout.as_ref());
+        !ready[2].revents().is_empty() || self.ways.orders.stop.load(Relaxed)
+    }
+
+    fn handle(&mut self, event: Event) {
+        let group = self.common.group;
+        let Some(file) = &event.file else {
+            self.ways.orders.again.store(true, Relaxed);
+            self.ways.orders.bell.ring();
+            return;
+        };
+        let own = self.ways.own.has(event.thread);
+        if own {
+            allow(group, &event);
+        }
+        let is_file = fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
+        let identity = Identity::of(file.as_fd());
+        match identity {
+            Ok(identity) if is_file && !own => self.admit(identity, event),
+            Ok(identity) if is_file && event.happening == Happening::Opens => self.visit(identity, file.as_fd()),
+            _ if own => {}
+            _ => allow(group, &event),
+        }
+    }
+
+    fn followed(&mut self, identity: Identity) -> &mut Followed {
+        if self.files.len() >= FILES_MAX {
+            self.files.retain(|_, followed| followed.active.is_some() || followed.search.is_none());
+        }
+        let set = &self.set;
+        self.files.entry(identity).or_insert_with(|| Followed::new(set))
+    }
+
+    /// Looks at a file that the walker shows.
+    fn visit(&mut self, identity: Identity, file: BorrowedFd<'_>) {
+        self.followed(identity);
+        let followed = self.files.get_mut(&identity).expect("it was made just now");
+        match followed.visit(file, &mut self.common) {
+            Ok(Standing::Clean) if followed.search.as_ref().is_none_or(|search| !search.unsynced) => {}
+            Ok(_) => {
+                let _ = self.activate(identity, file);
+                self.settle(identity, true);
+            }
+            Err(error) => self.tell_refused(identity, Some(file), error),
+        }
+    }
+
+    fn activate(&mut self, identity: Identity, file: BorrowedFd<'_>) -> Result<(), Failure> {
+        self.followed(identity);
+        let followed = self.files.get_mut(&identity).expect("it was made just now");
+        if followed.active.is_none() {
+            followed.activate(file, &self.common)?;
+            self.active.push(identity);
+        }
+        Ok(())
+    }
+
+    /// Takes in what somebody does to a file, and answers if that is possible.
+    fn admit(&mut self, identity: Identity, event: Event) {
+        let Some(file) = &event.file else { return };
+        if self.activate(identity, file.as_fd()).is_err() {
+            // No descriptor is left. Whoever reads is refused.
+            return match event.happening {
+                Happening::Reads => self.common.group.deny(file.as_fd()),
+                _ => allow(self.common.group, &event),
+            };
+        }
+        let changed = event.happening == Happening::Changed;
+        if let Some(active) = self.files.get_mut(&identity).and_then(|followed| followed.active.as_mut()) {
+            active.take(event);
+        }
+        if !changed {
+            self.settle(identity, false);
+        }
+    }
+
+    /// Answers those who wait for a file, as far as possible. With `search` it is searched even if nobody waits.
+    fn settle(&mut self, identity: Identity, search: bool) {
+        let Some(followed) = self.files.get_mut(&identity) else { return };
+        let mut failures = Vec::new();
+        let mut next = followed.settle(&mut self.common, &mut failures);
+        if search && next == Next::Rest && followed.look(&mut self.common).is_ok_and(|at| at == Standing::Behind) {
+            next = if followed.search.is_some() { Next::Aside } else { Next::Rest };
+        }
+        match next {
+            Next::Rest => {}
+            Next::Again(at) => self.waiting.push((identity, at)),
+            Next::Aside => self.search_aside(identity),
+        }
+        self.tell_untold(identity);
+        if let Some(error) = failures.pop() {
+            self.tell_refused(identity, None, error);
+        }
+    }
+
+    fn search_aside(&mut self, identity: Identity) {
+        let Some(followed) = self.files.get_mut(&identity) else { return };
+        let Some(file) = followed.active.as_ref().and_then(|active| active.file.try_clone().ok()) else { return };
+        if let Some(search) = followed.search.take() {
+            self.aside += 1;
+            let _ = self.ways.jobs.send(Job::Search(identity, file, search));
+        }
+    }
+
+    fn take_back(&mut self, done: Done) {
+        match done {
+            Done::Searched(identity, search, result) => {
+                self.aside -= 1;
+                if let Some(followed) = self.files.get_mut(&identity) {
+                    followed.search = Some(search);
+                }
+                if let Err(error) = result {
+                    self.tell_refused(identity, None, error);
+                }
+                self.settle(identity, false);
+            }
+            Done::Synced(identity, result) => {
+                let Some(active) = self.files.get_mut(&identity).and_then(|followed| followed.active.as_mut()) else {
+                    return;
+                };
+                active.syncing = false;
+                if let Err(error) = result {
+                    let path = path_of(active.file.as_fd());
+                    self.ways.teller.tell(Notice::Unsynced { path, error: error.into() });
+                }
+            }
+        }
+    }
+
+    fn see_after_waiting(&mut self) {
+        let now = Instant::now();
+        let waiting = std::mem::take(&mut self.waiting);
+        for (identity, at) in waiting {
+            if at <= now {
+                self.settle(identity, false);
+            } else if !self.waiting.iter().any(|(other, before)| *other == identity && *before <= at) {
+                self.waiting.push((identity, at));
+            }
+        }
+    }
+
+    /// Looks after all files to which something happens.
+    fn look(&mut self) {
+        if self.looked.elapsed() < LOOK_EVERY {
+            return;
+        }
+        self.looked = Instant::now();
+        for identity in std::mem::take(&mut self.active) {
+            let Some(followed) = self.files.get_mut(&identity) else { continue };
+            match followed.look(&mut self.common) {
+                Ok(Standing::Behind) if followed.search.is_some() && !followed.failed => self.search_aside(identity),
+                Ok(Standing::Behind) => {}
+                Ok(_) => (followed.failed, followed.told) = (false, false),
+                Err(error) => self.tell_refused(identity, None, error),
+            }
+            self.sync(identity);
+            let Some(followed) = self.files.get_mut(&identity) else { continue };
+            let deleted =
+                followed.active.as_ref().is_none_or(|active| fstat(&active.file).is_ok_and(|stat| stat.st_nlink == 0));
+            if !followed.rest(&mut self.common) {
+                self.active.push(identity);
+            } else if deleted {
+                self.forget(identity);
+            }
+        }
+    }
+
+    /// A file that has gone; what was found in it is counted on.
+    fn forget(&mut self, identity: Identity) {
+        let Some(search) = self.files.remove(&identity).and_then(|followed| followed.search) else { return };
+        for region in search.open() {
+            self.common.tools.counts[region.needle()] += 1;
+        }
+    }
+
+    fn sync(&mut self, identity: Identity) {
+        let Some(followed) = self.files.get_mut(&identity).filter(|followed| followed.wants_sync(SYNC_EVERY)) else {
+            return;
+        };
+        let (Some(active), Some(search)) = (&mut followed.active, &mut followed.search) else { return };
+        if let Ok(file) = active.file.try_clone() {
+            search.unsynced = false;
+            active.sync_begins();
+            let _ = self.ways.jobs.send(Job::Sync(identity, file));
+        }
+    }
+
+    fn tell_ready(&mut self) {
+        if let Ok(walked) = self.ways.walked.try_recv() {
+            self.walked = Some(walked);
+        }
+        if self.aside == 0
+            && let Some(Walked { directories, files }) = self.walked.take()
+        {
+            self.ways.teller.tell(Notice::Ready { directories, files });
+        }
+    }
+
+    /// Tells once for each file system that writes are not told beforehand there.
+    fn tell_untold(&mut self, identity: Identity) {
+        let Some(active) = self.files.get(&identity).and_then(|followed| followed.active.as_ref()) else { return };
+        if active.told_of_writes == Some(false) && !self.untold.contains(&identity.device()) {
+            self.untold.push(identity.device());
+            self.ways.teller.tell(Notice::WritesUntold { path: path_of(active.file.as_fd()) });
+        }
+    }
+
+    fn tell_refused(&mut self, identity: Identity, file: Option<BorrowedFd<'_>>, error: Failure) {
+        let Some(followed) = self.files.get_mut(&identity) else { return };
+        if {
+            followed.failed = true;
+            std::mem::replace(&mut followed.told, true)
+        } {
+            return;
+        }
+        let active = followed.active.as_ref().map(|active| active.file.as_fd());
+        let path = file.or(active).map(path_of).unwrap_or_default();
+        let error = match error {
+            PenError::Io(error) => error,
+            other => std::io::Error::other(other),
+        };
+        self.ways.teller.tell(Notice::Refused { path, error });
+    }
+}

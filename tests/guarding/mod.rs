@@ -1,0 +1,225 @@
+//! A guard at work, on a file system of its own, so that nothing else on the machine waits.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::program::HUSHLOG;
+
+/// The secret, and what is written over it.
+pub(crate) const VALUE: &str = "sk-live-4f9QzXabc";
+pub(crate) const MASK: &str = "[API_TOKEN]******";
+
+/// A file system of its own, gone at the end.
+pub(crate) struct Disk {
+    scratch: tempfile::TempDir,
+    mounted: bool,
+}
+
+impl Disk {
+    /// A new file system of this kind, or nothing, and a loud word why.
+    pub(crate) fn new(kind: &str) -> Option<Disk> {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let (image, mount) = (scratch.path().join("image"), scratch.path().join("mount"));
+        fs::create_dir(&mount).expect("room for a directory");
+        let script = match kind {
+            "tmpfs" => format!("mount -t tmpfs -o size=256m tmpfs {}", mount.display()),
+            kind => {
+                let quiet = if kind == "btrfs" || kind == "xfs" { "-q -f" } else { "-q -F" };
+                let (image, mount) = (image.display(), mount.display());
+                format!("truncate -s 512M {image} && mkfs.{kind} {quiet} {image} && mount -o loop {image} {mount}")
+            }
+        };
+        let made = Command::new("sh").args(["-c", &script]).output().expect("a shell");
+        if !made.status.success() {
+            eprintln!("skipped: no {kind}: {}", String::from_utf8_lossy(&made.stderr).trim());
+            return None;
+        }
+        fs::create_dir(mount.join("log")).expect("room for a directory");
+        Some(Disk { scratch, mounted: true })
+    }
+
+    /// The directory that is guarded.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.scratch.path().join("mount/log")
+    }
+
+    /// A file in it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.log().join(name)
+    }
+
+    /// A place on the same file system that is not guarded.
+    pub(crate) fn outside(&self, name: &str) -> PathBuf {
+        self.scratch.path().join("mount").join(name)
+    }
+
+    /// A place on another file system.
+    pub(crate) fn elsewhere(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if self.mounted {
+            let mount = self.scratch.path().join("mount");
+            let _ = Command::new("umount").arg("-l").arg(mount).status();
+        }
+    }
+}
+
+/// A guard, ended at the end.
+pub(crate) struct Guard {
+    child: Child,
+    said: Arc<Mutex<String>>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Guard {
+    /// A guard of a directory, once all that is there is clean.
+    pub(crate) fn start(directory: &Path) -> Guard {
+        let guard = Guard::spawn(command(directory));
+        guard.waits_for("guarding ");
+        guard
+    }
+
+    /// A guard by this command.
+    pub(crate) fn spawn(mut command: Command) -> Guard {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let (said, stderr) = (Arc::default(), child.stderr.take());
+        let heard = Arc::clone(&said);
+        let listener = stderr.map(|stderr| std::thread::spawn(move || listen(BufReader::new(stderr), &heard)));
+        Guard { child, said, listener }
+    }
+
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().expect("no panic").clone()
+    }
+
+    /// Waits until it has said this.
+    #[track_caller]
+    pub(crate) fn waits_for(&self, text: &str) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        while !self.said().contains(text) {
+            assert!(Instant::now() < patience, "said {}", self.said());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Sends it a signal, as `kill` names it.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill is everywhere").success());
+    }
+
+    /// Waits for its end, and gives its status and all that it said.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("our child") {
+                break status;
+            }
+            assert!(Instant::now() < patience, "it does not end; said {}", self.said());
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        self.listener.take().map(|listener| listener.join().expect("no panic"));
+        (status.code(), self.said())
+    }
+
+    /// Ends it, and gives all that it said.
+    #[track_caller]
+    pub(crate) fn end(self) -> String {
+        self.signal("TERM");
+        let (code, said) = self.ended();
+        assert_eq!(code, Some(0), "said {said}");
+        assert!(!said.contains(VALUE), "a value was told");
+        said
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn listen(mut from: impl BufRead, heard: &Mutex<String>) {
+    let mut line = String::new();
+    while from.read_line(&mut line).is_ok_and(|len| len > 0) {
+        heard.lock().expect("no panic").push_str(&line);
+        line.clear();
+    }
+}
+
+/// The program as a guard, with one secret.
+pub(crate) fn command(directory: &Path) -> Command {
+    let mut command = Command::new(HUSHLOG);
+    command.env_clear().env("API_TOKEN", VALUE).args(["guard", "--env", "API_TOKEN"]).arg(directory);
+    command
+}
+
+/// What is in a file, as `cat` reads it.
+#[track_caller]
+pub(crate) fn cat(path: &Path) -> String {
+    reads(Command::new("cat").arg(path))
+}
+
+/// What a program prints.
+#[track_caller]
+pub(crate) fn reads(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Whether a program is here; says so loudly if not.
+pub(crate) fn has(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    let has = found.is_ok_and(|output| output.status.success());
+    if !has {
+        eprintln!("skipped: there is no {program}");
+    }
+    has
+}
+
+/// A directory on ext4 and its guard, or nothing, and a loud word why.
+pub(crate) fn guarded() -> Option<(Disk, Guard)> {
+    let disk = disk()?;
+    let guard = Guard::start(&disk.log());
+    Some((disk, guard))
+}
+
+/// An ext4 file system, if a guard can work here.
+pub(crate) fn disk() -> Option<Disk> {
+    static REFUSED: OnceLock<Option<String>> = OnceLock::new();
+    let refused = REFUSED.get_or_init(|| {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let output = command(&scratch.path().join("missing")).output().expect("the program starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        said.contains("cannot watch files").then_some(said)
+    });
+    if let Some(said) = refused {
+        eprintln!("skipped: {}", said.trim());
+        return None;
+    }
+    Disk::new("ext4")
+}
+
+/// Whether writes are told beforehand here (Linux 6.14), so that no moment is left; says so loudly if not.
+pub(crate) fn told_of_writes(guard: &Guard, disk: &Disk) -> bool {
+    fs::write(disk.file("probe"), "probe\n").expect("room for a file");
+    cat(&disk.file("probe"));
+    std::thread::sleep(Duration::from_millis(50));
+    let told = !guard.said().contains("does not tell of writes");
+    if !told {
+        eprintln!("skipped: this kernel does not tell of writes beforehand");
+    }
+    told
+}
