@@ -91,7 +91,7 @@ fn secrets_are_exported_under_their_variables_and_masked_under_their_names() {
 #[test]
 fn secrets_win_over_defaults_and_private_ones_over_shared_ones() {
     let machine = Machine::new();
-    machine.add("api-host", "shared-value-11", &[]);
+    machine.add("api-host", "shared-value-11", &["--shared"]);
     machine.ran(&["env", "set", "production", "API_HOST=plain"], "").ends(0);
     machine.boot(&["--environment", "production"]).ends(0);
     assert_eq!(machine.environment(), "export API_HOST='shared-value-11'\n");
