@@ -159,19 +159,22 @@ impl Scrubber {
         let passed = pass.run_to_end();
         let Pass { findings, written, .. } = pass;
         if written {
-            sync(file)?;
+            note_the_time(file);
+        }
+        // Also if nothing was written: masks of another scrub, which was killed or runs beside this one, may be in memory only.
+        if self.action == Action::Mask {
+            fsync(file).map_err(|error| ScrubError::Sync(error.into()))?;
         }
         passed.map(|()| findings)
     }
 }
 
-/// Waits until what was written is on the disk.
-pub(super) fn sync(file: BorrowedFd<'_>) -> Result<(), ScrubError> {
-    // Some file systems, tmpfs for one, do not note a time for what is written through a mapping.
+/// Notes that the file was written to: some file systems, tmpfs for one, do not for what is written through a mapping. Where that is not
+/// allowed nothing is lost but the time.
+fn note_the_time(file: BorrowedFd<'_>) {
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let _ =
         futimens(file, &Timestamps { last_access: omit, last_modification: Timespec { tv_nsec: UTIME_NOW, ..omit } });
-    fsync(file).map_err(|error| ScrubError::Sync(error.into()))
 }
 
 /// Why a pass stopped.

@@ -9,6 +9,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +27,9 @@ const ROUNDS_MAX: usize = 4;
 const NAMES_AT_ONCE: usize = 15;
 /// So many files for each thread wait, opened by none.
 const WAITING_PER_THREAD: usize = 8;
+
+/// Why a file was left for the next round, or not searched if there is none.
+const MOVED: &str = "it was renamed or linked meanwhile";
 
 /// What became of a file.
 #[derive(Debug)]
@@ -74,42 +78,53 @@ impl Job {
 /// Files that were seen, by file system and inode.
 type Seen = Mutex<HashSet<(u64, u64)>>;
 
+/// One time through everything; files that were seen before are left out.
+struct Round<'a> {
+    seen: &'a Seen,
+    first: bool,
+    last: bool,
+    /// A file was left for the next round.
+    again: AtomicBool,
+}
+
 impl Tree<'_> {
     /// Scrubs a file, or the files in a directory. Nothing but what is told is returned.
     ///
     /// Files that come while it runs (a log was rotated) are scrubbed as well, in as many as three more rounds.
     pub fn scrub(&self, path: &Path) {
         let seen = Seen::default();
-        for _ in 0..if self.scrubber.does(Action::Mask) { ROUNDS_MAX } else { 1 } {
+        let rounds = if self.scrubber.does(Action::Mask) { ROUNDS_MAX } else { 1 };
+        for number in 1..=rounds {
             let before = lock(&seen).len();
-            self.round(path, &seen, before == 0);
-            if lock(&seen).len() == before {
+            let round =
+                Round { seen: &seen, first: number == 1, last: number == rounds, again: AtomicBool::new(false) };
+            self.round(path, &round);
+            if lock(&seen).len() == before && !round.again.load(Relaxed) {
                 return;
             }
         }
     }
 
-    /// Once through everything; files that were seen before are left out.
-    fn round(&self, path: &Path, seen: &Seen, first: bool) {
+    fn round(&self, path: &Path, round: &Round<'_>) {
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(self.threads * WAITING_PER_THREAD);
             let receiver = Arc::new(Mutex::new(receiver));
             for _ in 0..self.threads {
                 let receiver = Arc::clone(&receiver);
-                scope.spawn(move || self.work(&receiver, seen, first));
+                scope.spawn(move || self.work(&receiver, round));
             }
             // Without it, a sender would wait for ever for workers that are no more.
             drop(receiver);
-            self.walk(path, &sender, first);
+            self.walk(path, &sender, round.first);
         });
     }
 
-    fn work(&self, jobs: &Mutex<Receiver<Job>>, seen: &Seen, first: bool) {
+    fn work(&self, jobs: &Mutex<Receiver<Job>>, round: &Round<'_>) {
         let mut pen = None;
         loop {
             let job = lock(jobs).recv();
             let Ok(job) = job else { return };
-            if let Some(outcome) = self.open_and_scrub(&job, seen, first, &mut pen) {
+            if let Some(outcome) = self.open_and_scrub(&job, round, &mut pen) {
                 (self.tell)(&job.path, outcome);
             }
         }
@@ -191,16 +206,16 @@ impl Tree<'_> {
     }
 
     /// What became of the file; `None`, if it was seen before.
-    fn open_and_scrub(&self, job: &Job, seen: &Seen, first: bool, pen: &mut Option<Pen>) -> Option<Outcome> {
+    fn open_and_scrub(&self, job: &Job, round: &Round<'_>, pen: &mut Option<Pen>) -> Option<Outcome> {
         let looked_at = match stat(&job.directory, &job.name, job.resolve()) {
             Ok(stat) => stat,
             // It was renamed or deleted since the directory was read. If it has another name now, the next round finds that.
-            Err(Errno::NOENT) if !first => return None,
+            Err(Errno::NOENT) if !round.first => return None,
             Err(Errno::NOENT) => return Some(Outcome::Skipped("gone meanwhile")),
-            Err(error) => return first.then(|| refusal(error)),
+            Err(error) => return round.first.then(|| refusal(error)),
         };
         let id = (looked_at.st_dev, looked_at.st_ino);
-        if !lock(seen).insert(id) {
+        if !lock(round.seen).insert(id) {
             return None;
         }
         if !is(&looked_at, FileType::RegularFile) {
@@ -211,10 +226,21 @@ impl Tree<'_> {
                 Outcome::Skipped(what)
             });
         }
-        if looked_at.st_nlink > 1 && !self.hard_links {
-            return Some(Outcome::NotSearched("it has several names (hard links)".to_owned()));
+        if !self.may_have(&looked_at) {
+            return Some(several_names());
         }
-        Some(self.scrub_file(job, id, pen).unwrap_or_else(Outcome::Failed))
+        let outcome = self.scrub_file(job, id, pen).unwrap_or_else(Outcome::Failed);
+        if !round.last && matches!(&outcome, Outcome::NotSearched(why) if why == MOVED) {
+            lock(round.seen).remove(&id);
+            round.again.store(true, Relaxed);
+            return None;
+        }
+        Some(outcome)
+    }
+
+    /// Whether a file may have as many names as it has.
+    fn may_have(&self, names: &Stat) -> bool {
+        self.hard_links || names.st_nlink <= 1
     }
 
     fn scrub_file(&self, job: &Job, id: (u64, u64), pen: &mut Option<Pen>) -> Result<Outcome, ScrubError> {
@@ -223,7 +249,12 @@ impl Tree<'_> {
         let file = open(&job.directory, name, access | OFlags::NONBLOCK | OFlags::NOCTTY, job.resolve())?;
         let opened = fstat(&file)?;
         if (opened.st_dev, opened.st_ino) != id || !is(&opened, FileType::RegularFile) {
-            return Ok(Outcome::NotSearched("it was exchanged for another one meanwhile".to_owned()));
+            return Ok(Outcome::NotSearched(MOVED.to_owned()));
+        }
+        // A link to a file outside may have come and gone in between: what is open must have this one name now.
+        let named = stat(&job.directory, &job.name, job.resolve());
+        if !self.hard_links && !named.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == id && stat.st_nlink == 1) {
+            return Ok(Outcome::NotSearched(MOVED.to_owned()));
         }
         match kind::of(file.as_fd())? {
             Kind::Opaque(kind) => return Ok(Outcome::NotSearched(format!("it is {kind}"))),
@@ -268,6 +299,10 @@ fn stat(directory: &OwnedFd, name: &CStr, resolve: ResolveFlags) -> Result<Stat,
     // With this resolution a link is not an error by itself: it is what the name is.
     let resolve = resolve.difference(ResolveFlags::NO_SYMLINKS);
     open(directory, Path::new(OsStr::from_bytes(name.to_bytes())), OFlags::PATH, resolve).and_then(fstat)
+}
+
+fn several_names() -> Outcome {
+    Outcome::NotSearched("it has several names (hard links)".to_owned())
 }
 
 /// Why a file was not opened.
