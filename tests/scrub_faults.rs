@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use scrubbing::mount::{self, Image, Mount};
 use scrubbing::{
     MASK, NAME, VALUE, assert_between, assert_each_old_or_masked, assert_file, count, installed, kill, log, masked,
-    run, scrub, scrub_injected, write_old,
+    run, scrub, scrub_injected, scrub_injected_at, write_old,
 };
 
 /// What is left of a directory: its names, sorted.
