@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, OsStr};
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
 use super::kind::{self, Kind};
 use super::pen::Pen;
+use super::rewrite::Place;
 
 /// So often a directory is looked through once more for files that have come meanwhile: by rotation, say.
 const ROUNDS_MAX: usize = 4;
@@ -52,6 +54,8 @@ pub struct Tree<'a> {
     pub recursive: bool,
     /// Files with several names, too: one of them may be anywhere, such as in a directory that nobody meant.
     pub hard_links: bool,
+    /// Files are written anew, with masks of any length; compressed ones as well.
+    pub rewrite: bool,
     /// How many files are scrubbed at once.
     pub threads: usize,
     /// Which files below a directory are wanted, by their path from there.
@@ -237,7 +241,7 @@ impl Tree<'_> {
         if !self.may_have(&looked_at) {
             return Some(Outcome::NotSearched("it has several names (hard links)".to_owned()));
         }
-        let outcome = self.scrub_file(job, id, pen).unwrap_or_else(|error| Some(Outcome::Failed(error)));
+        let outcome = self.scrub_file(job, id, known, pen).unwrap_or_else(|error| Some(Outcome::Failed(error)));
         if outcome.is_none() {
             lock(&known.seen).remove(&id);
             lock(&known.moved).insert(id, job.path.clone());
@@ -247,12 +251,19 @@ impl Tree<'_> {
 
     /// Whether a file may have as many names as it has.
     fn may_have(&self, names: &Stat) -> bool {
-        self.hard_links || names.st_nlink <= 1
+        names.st_nlink <= 1 || self.hard_links && !self.rewrite
     }
 
     /// `None`, if the name leads to something else by now.
-    fn scrub_file(&self, job: &Job, id: Id, pen: &mut Option<Pen>) -> Result<Option<Outcome>, ScrubError> {
-        let access = if self.scrubber.does(Action::Mask) { OFlags::RDWR } else { OFlags::RDONLY };
+    fn scrub_file(
+        &self,
+        job: &Job,
+        id: Id,
+        known: &Known,
+        pen: &mut Option<Pen>,
+    ) -> Result<Option<Outcome>, ScrubError> {
+        let in_place = self.scrubber.does(Action::Mask) && !self.rewrite;
+        let access = if in_place { OFlags::RDWR } else { OFlags::RDONLY };
         let name = Path::new(OsStr::from_bytes(job.name.to_bytes()));
         let file = open(&job.directory, name, access | OFlags::NONBLOCK | OFlags::NOCTTY, job.resolve())?;
         let opened = fstat(&file)?;
@@ -264,18 +275,35 @@ impl Tree<'_> {
         if !self.hard_links && !named.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == id && stat.st_nlink == 1) {
             return Ok(None);
         }
-        match kind::of(file.as_fd())? {
+        let packing = match kind::of(file.as_fd())? {
             Kind::Opaque(kind) => return Ok(Some(Outcome::NotSearched(format!("it is {kind}")))),
-            Kind::Compressed(packing) => {
-                return Ok(Some(Outcome::NotSearched(format!("it is compressed ({})", packing.name()))));
+            Kind::Compressed(packing) if in_place || !cfg!(feature = "compress") => {
+                let how = if in_place { "; --rewrite would do it" } else { "" };
+                return Ok(Some(Outcome::NotSearched(format!("it is compressed ({}){how}", packing.name()))));
             }
-            Kind::Plain => {}
-        }
-        let pen = match pen {
-            Some(pen) => pen,
-            None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
+            Kind::Compressed(packing) => Some(packing),
+            Kind::Plain => None,
         };
-        self.scrubber.scrub(file.as_fd(), pen).map(|findings| Some(Outcome::Searched(findings)))
+        let file = File::from(file);
+        let place = Place { directory: &job.directory, name: &job.name, file: &file, packing };
+        let findings = match packing {
+            _ if self.rewrite && self.scrubber.does(Action::Mask) => {
+                let findings = place.rewrite(self.scrubber);
+                // The new file is not to be looked at again.
+                let new = stat(&job.directory, &job.name, job.resolve());
+                lock(&known.seen).extend(new.map(|stat| (stat.st_dev, stat.st_ino)));
+                findings
+            }
+            Some(_) => place.count(self.scrubber),
+            None => {
+                let pen = match pen {
+                    Some(pen) => pen,
+                    None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
+                };
+                self.scrubber.scrub(file.as_fd(), pen)
+            }
+        };
+        findings.map(|findings| Some(Outcome::Searched(findings)))
     }
 }
 
