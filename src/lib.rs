@@ -79,6 +79,8 @@
 pub mod io;
 pub mod manual;
 pub mod redact;
+#[cfg(feature = "registry")]
+pub mod registry;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};
 pub use redact::encoding::Form;

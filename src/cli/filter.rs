@@ -5,27 +5,34 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use hushlog::io::{PumpError, PumpOptions, Release, pump};
-use hushlog::{BuildError, Mask, NeedleSet, NoticeKind, Redactor, Secret};
+use clap::Args;
+use hushlog::io::{PumpError, PumpOptions, pump};
+use hushlog::{Redactor, Secret};
 
-use super::args::{self, FilterArgs, OptionArgs};
 use super::exit::{self, Exit};
-use super::message::{self, Failure, reason, warning};
+use super::masking::{self, OptionArgs};
+use super::message::{self, Failure, reason};
 use super::report::{Tally, Target};
-use super::{harden, source, stdio};
+use super::source::{self, SourceArgs};
+use super::{harden, stdio};
+
+/// What the filter takes.
+#[derive(Debug, Args)]
+pub(crate) struct FilterArgs {
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
+    #[command(flatten)]
+    pub(crate) options: OptionArgs,
+}
 
 /// Runs the filter to the end of its input.
 pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
     let FilterArgs { sources, options } = args;
     stdio::check()?;
-    let secrets = source::load(sources, options.quiet)?;
+    let secrets: Vec<Secret> = source::load(sources, options.quiet)?.into_iter().map(|found| found.secret).collect();
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
-    let set = Arc::new(compile(secrets, options)?);
-    warn(&set, options.quiet);
-    if set.is_empty() && !sources.allow_empty {
-        return Err(Failure::config("no value is left to mask").hint("--allow-empty runs without any"));
-    }
+    let set = masking::needle_set(secrets, options, sources.allow_empty)?;
     let target = options.report.as_deref().map(Target::new).transpose()?;
     harden::lock_memory();
 
@@ -50,55 +57,5 @@ pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
         Err(PumpError::Input(error)) => Err(Failure::io(format!("cannot read the input: {}", reason(&error)))),
         Err(PumpError::Output(error)) => Err(Failure::io(format!("cannot write the output: {}", reason(&error)))),
         Err(error) => Err(Failure::io(error.to_string())),
-    }
-}
-
-impl From<args::Release> for Release {
-    fn from(release: args::Release) -> Release {
-        match release {
-            args::Release::Exact => Release::Exact,
-            args::Release::Line => Release::Line,
-        }
-    }
-}
-
-fn compile(secrets: Vec<Secret>, options: &OptionArgs) -> Result<NeedleSet, Failure> {
-    let mask = options.mask_char.map(Mask::Char).or_else(|| options.mask.clone().map(Mask::Template));
-    let mut builder = NeedleSet::builder().encodings(!options.no_encodings);
-    if let Some(mask) = mask {
-        builder = builder.mask(mask);
-    }
-    if let Some(bytes) = options.min_length {
-        builder = builder.min_length(bytes);
-    }
-    let builder = secrets.into_iter().fold(builder, |builder, secret| builder.secret(secret));
-    builder.build().map_err(|error| {
-        let hint = match error {
-            BuildError::TooLarge => "give fewer secrets, or --no-encodings",
-            _ => "choose another mask with --mask or --mask-char",
-        };
-        Failure::config(error.to_string()).hint(hint)
-    })
-}
-
-/// Warns about values by name: one line for each kind. Those that are not masked are told even when `quiet`.
-fn warn(set: &NeedleSet, quiet: bool) {
-    let kinds = [
-        (NoticeKind::Blank, "not masked, because it is blank", true),
-        (NoticeKind::TooShort, "not masked, because it is too short", true),
-        (NoticeKind::Short, "masked wherever it stands, though it is short", false),
-        (NoticeKind::OrdinaryWord, "masked wherever it stands, though it is an ordinary word", false),
-        (
-            NoticeKind::MaskReplaced,
-            "another mask is used, because the usual one could be taken for a part of it",
-            false,
-        ),
-    ];
-    for (kind, text, always) in kinds {
-        let names = set.notices().iter().filter(|notice| notice.kind == kind).map(|notice| notice.name.as_str());
-        let names: Vec<&str> = names.collect();
-        if !names.is_empty() && (always || !quiet) {
-            warning(&format!("{text}: {}", names.join(", ")));
-        }
     }
 }

@@ -1,12 +1,12 @@
 //! What the program tells about itself: the long help, the manual page, the completions.
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::Arguments;
-use super::wellknown;
+use super::source::wellknown;
 
 /// The first paragraphs of the long help.
 pub(crate) const ABOUT: &str = "Keep secrets out of logs: a filter from standard input to standard output.
@@ -82,8 +82,8 @@ pub(crate) fn man() -> Vec<u8> {
     let program = Arguments::command().after_long_help("");
     let mut head = Roff::new();
     head.control("SH", ["SYNOPSIS"]).text([bold("hushlog"), roman(" [filter] [OPTION]...")]);
-    for command in subcommands(&program) {
-        head.control("br", []).text([bold(format!("hushlog {}", command.get_name())), roman(positionals(command))]);
+    for (name, command) in subcommands(&program, "hushlog") {
+        head.control("br", []).text([bold(name), roman(usage(command))]);
     }
     let man = Man::new(program.clone());
     let mut page = Vec::new();
@@ -98,21 +98,53 @@ pub(crate) fn man() -> Vec<u8> {
     page
 }
 
-/// The subcommands beside the filter, which is the program itself.
-fn subcommands(program: &Command) -> impl Iterator<Item = &Command> {
-    program.get_subcommands().filter(|command| command.get_name() != "filter")
+/// The subcommands that do something, with their full names; the filter is the program itself.
+fn subcommands<'a>(program: &'a Command, name: &str) -> Vec<(String, &'a Command)> {
+    let own = program.get_subcommands().filter(|command| !matches!(command.get_name(), "filter" | "help"));
+    let all = own.flat_map(|command| {
+        let name = format!("{name} {}", command.get_name());
+        if command.has_subcommands() { subcommands(command, &name) } else { vec![(name, command)] }
+    });
+    all.collect()
 }
 
-fn positionals(command: &Command) -> String {
-    command.get_positionals().map(|argument| format!(" {argument}")).collect()
+/// What follows the name of a subcommand.
+fn usage(command: &Command) -> String {
+    let options = if command.get_opts().next().is_some() { " [OPTION]..." } else { "" };
+    let positionals: String = command.get_positionals().map(|argument| format!(" {argument}")).collect();
+    format!("{options}{positionals}")
+}
+
+/// The options of a subcommand that the filter does not have.
+fn own_options<'a>(program: &'a Command, command: &'a Command) -> impl Iterator<Item = (&'a str, &'a Arg)> {
+    let is_shared = |long: &str| program.get_arguments().any(|argument| argument.get_long() == Some(long));
+    let all = command.get_arguments().filter_map(|argument| Some((argument.get_long()?, argument)));
+    all.filter(move |(long, _)| *long != "help" && !is_shared(long))
+}
+
+/// A subcommand: what it does, at length, and its own options.
+fn describe(roff: &mut Roff, program: &Command, name: &str, command: &Command) {
+    roff.control("SS", [format!("{name}{}", usage(command)).as_str()]);
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    about.lines().filter(|line| !line.is_empty()).for_each(|line| show(roff, line));
+    for (long, argument) in own_options(program, command) {
+        let takes_value = argument.get_action().takes_values();
+        let values = argument.get_value_names().filter(|_| takes_value).unwrap_or_default();
+        let values: String = values.iter().map(|value| format!(" {value}")).collect();
+        let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
+        roff.control("TP", []).text([bold(format!("--{long}")), roman(values)]);
+        help.lines().filter(|line| !line.is_empty()).for_each(|line| {
+            roff.text([roman(line)]);
+        });
+    }
 }
 
 fn sections(program: &Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["SUBCOMMANDS"]);
-    for command in program.get_subcommands() {
-        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        roff.control("TP", []).text([bold(command.get_name())]).text([roman(about)]);
+    roff.text([roman("Those that search for secrets take the sources and options of the filter, beside their own.")]);
+    for (name, command) in subcommands(program, "hushlog") {
+        describe(&mut roff, program, &name, command);
     }
     for section in SECTIONS {
         roff.control("SH", [section.title.to_uppercase().as_str()]);

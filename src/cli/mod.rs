@@ -1,14 +1,13 @@
-//! The command line: one file a concern. Only this ring knows clap, the environment and the standard streams.
+//! The command line: one file a subcommand, and one a concern that they share. Only this ring knows clap, the environment and the standard streams.
 
 pub(crate) mod args;
-mod dotenv;
 pub(crate) mod exit;
 pub(crate) mod filter;
 pub(crate) mod guide;
 pub(crate) mod harden;
+mod masking;
 pub(crate) mod message;
 mod report;
 mod source;
 pub(crate) mod stdio;
 mod usage;
-mod wellknown;

@@ -1,11 +1,12 @@
 //! What was masked: counts by name and form, as a JSON file and as one line. Never a value, nor anything of the input.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use hushlog::io::PumpSummary;
+use hushlog::io::replace::{directory, replace};
 use hushlog::{NeedleSet, NoticeKind, Redactor};
 use rustix::fs::{Access, access};
 use serde_json::{Value, json};
@@ -110,33 +111,12 @@ impl Target {
     pub(crate) fn write(&self, tally: &Tally) -> Result<(), Failure> {
         let mut text = serde_json::to_vec_pretty(&tally.json()).expect("counts and names are valid JSON");
         text.push(b'\n');
-        let written = if self.replace { self.replace(&text) } else { self.append(&text) };
+        // Others may read counts.
+        let written = if self.replace { replace(&self.path, 0o666, &text) } else { self.append(&text) };
         written.map_err(|error| Failure::io(format!("cannot write the report: {}", reason(&error))))
     }
 
     fn append(&self, text: &[u8]) -> io::Result<()> {
         OpenOptions::new().append(true).open(&self.path)?.write_all(text)
     }
-
-    fn replace(&self, text: &[u8]) -> io::Result<()> {
-        let mut name = std::ffi::OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(format!(".{}", std::process::id()));
-        let temporary = directory(&self.path).join(name);
-        let written = create(&temporary, text).and_then(|()| fs::rename(&temporary, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
-    }
-}
-
-fn create(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(text)?;
-    file.sync_all()
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

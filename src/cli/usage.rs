@@ -2,8 +2,8 @@
 //!
 //! Of clap's own error only the kind is used, and names that are found among the program's own.
 
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
 
 use super::message::Failure;
 
@@ -55,14 +55,13 @@ fn first(error: &clap::Error, kind: ContextKind) -> Option<&str> {
 /// The option or argument of ours that clap's text names, if it does.
 fn own(program: &Command, text: &str) -> Option<String> {
     let word = text.split([' ', '=']).next()?;
-    let commands = || std::iter::once(program).chain(program.get_subcommands());
-    let arguments = commands().flat_map(|command| command.get_arguments());
-    let mut names = arguments.map(|argument| match (argument.get_long(), argument.get_value_names()) {
+    let names = |argument: &Arg| match (argument.get_long(), argument.get_value_names()) {
         (Some(long), _) => format!("--{long}"),
         (None, Some([name, ..])) => format!("<{name}>"),
         _ => String::new(),
-    });
-    names.find(|name| !name.is_empty() && name == word)
+    };
+    let mut all = program.get_arguments().map(names).filter(|name| !name.is_empty());
+    all.find(|name| name == word).or_else(|| program.get_subcommands().find_map(|command| self::own(command, text)))
 }
 
 /// The values that would have been valid, where there is a list of them.

@@ -1,4 +1,5 @@
-//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], and the pump from descriptor to descriptor.
+//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], the pump from descriptor to descriptor, and the
+//! replacement of a file in one step.
 //!
 //! Whatever the other side does (short writes, signals, a full disk, a reader that went away), nothing goes out but what a
 //! redactor gave out, in order, and each byte once. After an error, what went out is a beginning of the right output.
@@ -7,6 +8,9 @@ mod given;
 mod line;
 mod read;
 mod write;
+
+#[cfg(unix)]
+pub mod replace;
 
 #[cfg(target_os = "linux")]
 mod fd;

@@ -11,7 +11,7 @@
 //! The programs that read such files differ; where one would take a value literally that another unquotes, both readings are
 //! given, since either may get into a log. Nothing is expanded. Errors tell the line, never what is on it.
 
-use super::message::printable;
+use super::super::message::printable;
 
 /// One reading of one line.
 #[derive(PartialEq, Eq)]

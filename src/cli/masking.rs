@@ -1,0 +1,138 @@
+//! How secrets are masked: the options for it, the needle set that they make, and what there is to tell about it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
+
+use hushlog::io::Release;
+use hushlog::redact::secret::VALUE_LEN_MIN;
+use hushlog::{BuildError, Mask, NeedleSet, NoticeKind, Secret};
+
+use super::message::{Failure, warning};
+
+/// What is done with the secrets that are found.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Masking and output")]
+pub(crate) struct OptionArgs {
+    /// What stands in place of a secret; {name} is its name [default: [REDACTED:{name}]]
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "mask_char")]
+    pub(crate) mask: Option<String>,
+
+    /// Mask with this character, as often as the secret is long
+    ///
+    /// One printable ASCII character. It keeps columns and offsets as they were, and shows the length of the secret.
+    #[arg(long, value_name = "C", value_parser = mask_char)]
+    pub(crate) mask_char: Option<u8>,
+
+    /// Leave values of fewer bytes alone, and warn about them by name [default and least: 4]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(VALUE_LEN_MIN as u64..))]
+    pub(crate) min_length: Option<usize>,
+
+    /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no parts of values
+    #[arg(long)]
+    pub(crate) no_encodings: bool,
+
+    /// Give a secret's beginning out when the input ends inside it
+    ///
+    /// Without this flag, an input that ends after 8 bytes or more of a secret has that stump masked.
+    #[arg(long)]
+    pub(crate) keep_stump: bool,
+
+    /// How early output is given out
+    ///
+    /// `exact` gives out each byte as soon as it cannot belong to a secret any more, so that a prompt appears at once. Someone
+    /// who writes to the input and watches the output live can learn from that how far a guess is right; `line` gives
+    /// out whole lines only, and closes this.
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "exact")]
+    pub(crate) release: WhenReleased,
+
+    /// Write counts to a JSON file at the end: how often each secret was masked, and in which form; no values
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Say nothing but errors and the names of values that are not masked
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// See [`OptionArgs::release`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum WhenReleased {
+    /// Each byte as soon as it cannot belong to a secret
+    Exact,
+    /// Whole lines only
+    Line,
+}
+
+impl From<WhenReleased> for Release {
+    fn from(release: WhenReleased) -> Release {
+        match release {
+            WhenReleased::Exact => Release::Exact,
+            WhenReleased::Line => Release::Line,
+        }
+    }
+}
+
+/// Compiles the secrets, wipes them, and warns about those that need it. A set without a needle is an error unless `allow_empty`.
+pub(crate) fn needle_set(
+    secrets: Vec<Secret>,
+    options: &OptionArgs,
+    allow_empty: bool,
+) -> Result<Arc<NeedleSet>, Failure> {
+    let set = compile(secrets, options)?;
+    warn(&set, options.quiet);
+    if set.is_empty() && !allow_empty {
+        return Err(Failure::config("no value is left to mask").hint("--allow-empty runs without any"));
+    }
+    Ok(Arc::new(set))
+}
+
+fn compile(secrets: Vec<Secret>, options: &OptionArgs) -> Result<NeedleSet, Failure> {
+    let mask = options.mask_char.map(Mask::Char).or_else(|| options.mask.clone().map(Mask::Template));
+    let mut builder = NeedleSet::builder().encodings(!options.no_encodings);
+    if let Some(mask) = mask {
+        builder = builder.mask(mask);
+    }
+    if let Some(bytes) = options.min_length {
+        builder = builder.min_length(bytes);
+    }
+    let builder = secrets.into_iter().fold(builder, |builder, secret| builder.secret(secret));
+    builder.build().map_err(|error| {
+        let hint = match error {
+            BuildError::TooLarge => "give fewer secrets, or --no-encodings",
+            _ => "choose another mask with --mask or --mask-char",
+        };
+        Failure::config(error.to_string()).hint(hint)
+    })
+}
+
+/// Warns about values by name: one line for each kind. Those that are not masked are told even when `quiet`.
+fn warn(set: &NeedleSet, quiet: bool) {
+    let kinds = [
+        (NoticeKind::Blank, "not masked, because it is blank", true),
+        (NoticeKind::TooShort, "not masked, because it is too short", true),
+        (NoticeKind::Short, "masked wherever it stands, though it is short", false),
+        (NoticeKind::OrdinaryWord, "masked wherever it stands, though it is an ordinary word", false),
+        (
+            NoticeKind::MaskReplaced,
+            "another mask is used, because the usual one could be taken for a part of it",
+            false,
+        ),
+    ];
+    for (kind, text, always) in kinds {
+        let names = set.notices().iter().filter(|notice| notice.kind == kind).map(|notice| notice.name.as_str());
+        let names: Vec<&str> = names.collect();
+        if !names.is_empty() && (always || !quiet) {
+            warning(&format!("{text}: {}", names.join(", ")));
+        }
+    }
+}
+
+fn mask_char(text: &str) -> Result<u8, &'static str> {
+    match text.as_bytes() {
+        [c @ b'!'..=b'~'] => Ok(*c),
+        _ => Err("not one printable ASCII character"),
+    }
+}

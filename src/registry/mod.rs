@@ -1,0 +1,3 @@
+//! The companion: secrets, and the names under which they are exported.
+
+pub mod name;
