@@ -146,11 +146,11 @@ fn restores(argv: &[&str], ready: &str, end: impl FnOnce(&mut Terminal), code: i
     assert_eq!(terminal.settings(), before, "the terminal is not as it was");
 }
 
-const WAITS: &[&str] = &["sh", "-c", "stty raw -echo; printf 'ready\r\n'; while :; do sleep 0.02; done"];
+const WAITS: &[&str] = &["sh", "-c", "stty raw -echo; printf 'ready\\r\\n'; while :; do sleep 0.02; done"];
 
 #[test]
 fn w12_the_terminal_is_restored_when_the_child_ends() {
-    let reads = &["sh", "-c", "stty raw -echo; printf 'ready\r\n'; head -c 1 >/dev/null; exit 5"];
+    let reads = &["sh", "-c", "stty raw -echo; printf 'ready\\r\\n'; head -c 1 >/dev/null; exit 5"];
     restores(reads, "ready", |terminal| terminal.types("x"), 5);
     restores(&["sh", "-c", "echo ready; read -r line; exit 0"], "ready", |terminal| terminal.types("\n"), 0);
 }
@@ -168,7 +168,7 @@ fn w12_the_terminal_is_restored_when_the_child_crashes() {
     let Some(child) = child() else { return };
     let child = child.to_str().expect("a path of ours");
     for signal in [6, 9, 11] {
-        let script = format!("stty raw -echo; printf 'ready\r\n'; head -c 1 >/dev/null; exec {child} die {signal}");
+        let script = format!("stty raw -echo; printf 'ready\\r\\n'; head -c 1 >/dev/null; exec {child} die {signal}");
         restores(&["sh", "-c", &script], "ready", |terminal| terminal.types("x"), 128 + signal);
     }
 }
@@ -209,8 +209,8 @@ fn w12_the_terminal_is_as_it_was_while_the_child_is_stopped() {
 #[test]
 fn w12_a_window_that_is_closed_ends_wrapper_and_child() {
     let stage = Stage::new();
-    let mut terminal = wrapped(&stage, &["sh", "-c", "echo \"number $$\"; exec sleep 300"]);
-    terminal.until("the child has begun", |terminal| terminal.text().contains('\n'));
+    let mut terminal = wrapped(&stage, &["sh", "-c", "echo \"number $$\"; echo begun; exec sleep 300"]);
+    terminal.shows("begun");
     let child = number_of(&terminal);
     assert!(is_alive(child));
     let status = terminal.hang_up().ends();
@@ -221,8 +221,8 @@ fn w12_a_window_that_is_closed_ends_wrapper_and_child() {
 #[test]
 fn w12_a_wrapper_without_a_window_does_not_turn_in_circles() {
     let stage = Stage::new();
-    let mut terminal = wrapped(&stage, &["sh", "-c", "trap '' HUP; echo \"number $$\"; exec sleep 300"]);
-    terminal.until("the child has begun", |terminal| terminal.text().contains('\n'));
+    let mut terminal = wrapped(&stage, &["sh", "-c", "trap '' HUP; echo \"number $$\"; echo begun; exec sleep 300"]);
+    terminal.shows("begun");
     let (pid, child) = (terminal.pid(), number_of(&terminal));
     let closed = terminal.hang_up();
     std::thread::sleep(Duration::from_millis(1_000));
