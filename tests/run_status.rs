@@ -233,7 +233,7 @@ fn w07_an_interrupt_reaches_the_child_once_at_a_terminal() {
 #[test]
 fn w07_an_interrupt_reaches_the_child_once_when_it_writes_into_a_pipe() {
     let Some(child) = child_path() else { return };
-    one_interrupt(&format!("w {child} count | cat"));
+    one_interrupt(&format!("w {child} count | (trap '' INT; cat)"));
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn w07_signals_are_handed_on_to_the_child() {
 #[test]
 fn w07_a_signal_reaches_all_of_the_childs_group() {
     let stage = Stage::new();
-    let script = "sh -c 'trap \"echo inner; exit 0\" USR1; echo ready; while :; do sleep 0.02; done' & trap 'echo outer' USR1; wait; wait";
+    let script = "trap 'echo outer' USR1; sh -c 'trap \"echo inner; exit 0\" USR1; echo ready; while :; do sleep 0.02; done' & wait; wait";
     let begun = Begun::new(&mut stage.command(How::Wrapped, ["sh", "-c", script]));
     kill_process(begun.pid(), Signal::USR1).expect("it is there");
     let (status, rest) = begun.ends();
@@ -311,7 +311,7 @@ fn state(pid: Pid) -> Option<char> {
 #[test]
 fn w08_a_child_that_ignores_the_end_is_ended_and_its_last_words_are_masked() {
     let stage = Stage::new();
-    let script = "trap 'echo \"last words: $TOKEN\"' TERM; sh -c 'trap \"\" TERM; exec sleep 301' & echo $!; while :; do wait; done";
+    let script = "trap 'echo \"last words: $TOKEN\"' TERM; (trap '' TERM; exec sleep 301) & echo $!; while :; do wait; sleep 0.02; done";
     let begun = Begun::new(&mut stage.command(How::Wrapped, ["sh", "-c", script]));
     let grandchild = begun.named();
     kill_process(begun.pid(), Signal::TERM).expect("it is there");

@@ -632,3 +632,89 @@ fn w16_much_pasted_text_arrives_whole() {
     terminal.shows(sum.trim());
     assert_eq!(terminal.ends_with(), 0);
 }
+
+#[test]
+fn w16_a_program_that_stops_itself_gives_the_shell_back() {
+    let stage = Stage::new();
+    let mut twins = shells(&stage);
+    twins.enter("w sh -c 'echo begun; kill -STOP $$; read -r line; echo \"line $line\"'");
+    twins.show("Stopped");
+    twins.go_on();
+    twins.types("here\n");
+    twins.show("line here");
+}
+
+#[test]
+fn w16_stopping_works_through_two_wrappers() {
+    let stage = Stage::new();
+    let mut twins = shells(&stage);
+    twins.enter("w w sh -c 'echo begun; read -r line; echo \"line $line\"; exit 4'");
+    twins.show("\nbegun");
+    twins.types("\x1a");
+    twins.show("Stopped");
+    twins.go_on();
+    twins.types("here\n");
+    twins.show("line here");
+    twins.enter("echo status $?");
+    twins.show("status 4");
+}
+
+#[test]
+fn w16_a_shell_within_can_stop_and_go_on_with_its_own_jobs_and_be_stopped_itself() {
+    let stage = Stage::new();
+    let mut twins = shells(&stage);
+    twins.enter("w bash --norc --noprofile -i");
+    twins.until("the inner shell is there", |terminal| terminal.text().matches('$').count() == 2);
+    twins.types("clear; sh -c 'echo begun; read -r line; echo line $line'\n");
+    twins.until("it has begun", |terminal| terminal.text().starts_with("begun"));
+    twins.types("\x1a");
+    twins.show("Stopped");
+    twins.types("clear; suspend -f\n");
+    twins.until("the outer shell is back", |terminal| terminal.is_at_prompt() && terminal.text().contains("Stopped"));
+    twins.go_on();
+    twins.types("\n");
+    twins.types("clear; fg\n");
+    twins.until("it goes on", |terminal| terminal.text().starts_with("sh -c"));
+    twins.types("here\n");
+    twins.show("line here");
+}
+
+#[test]
+fn w16_output_can_be_halted_and_let_go_by_keys() {
+    let stage = Stage::new();
+    let mut terminal = wrapped(&stage, &["sh", "-c", "while :; do echo tick; sleep 0.01; done"]);
+    terminal.shows("tick");
+    terminal.types("\x13");
+    // What was under way may still come.
+    terminal.looks_for(Duration::from_millis(200));
+    let len = terminal.transcript.len();
+    terminal.looks_for(Duration::from_millis(300));
+    assert_eq!(terminal.transcript.len(), len, "it was not halted");
+    terminal.types("\x11");
+    terminal.until("it goes on", |terminal| terminal.transcript.len() > len);
+    terminal.types("\x03");
+    assert_eq!(terminal.ends_with(), 130);
+}
+
+#[test]
+fn w16_only_standard_error_in_a_file_stays_there() {
+    let stage = Stage::new();
+    let mut twins = shells(&stage);
+    twins.enter("w sh -c 'test -t 1 && echo shown; echo \"hidden $TOKEN\" >&2; test -t 2 || exit 5' 2>hidden");
+    twins.show("shown");
+    twins.enter("echo status $?");
+    twins.show("status 5");
+    assert_eq!(std::fs::read_to_string(stage.path("hidden")).expect("it is there"), format!("hidden {MASK}\n"));
+}
+
+#[test]
+fn w16_end_of_file_typed_is_end_of_file() {
+    let stage = Stage::new();
+    let mut twins = twins(&stage, &["sh", "-c", "echo ready; cat; echo \"over $?\"; cat; echo again"]);
+    twins.show("ready");
+    twins.types("text\n\x04");
+    twins.show("over 0");
+    twins.types("part\x04\x04");
+    twins.show("again");
+    assert_eq!(twins.end(), 0);
+}

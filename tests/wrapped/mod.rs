@@ -82,6 +82,7 @@ impl Stage {
         let own = self.path(if how == How::Bare { "bare" } else { "wrapped" });
         command.env_clear().current_dir(self.directory.path());
         command.env("PATH", format!("{}:{path}", own.display())).env("HOME", self.directory.path());
+        command.env("PWD", self.directory.path());
         command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").env("TZ", "UTC").env("PS1", "$ ");
         command.env("LESSHISTFILE", "-").env("INPUTRC", "/dev/null").env("PYTHON_HISTORY", self.path("history"));
     }
