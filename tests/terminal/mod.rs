@@ -323,8 +323,13 @@ impl Twins {
     pub(crate) fn enter(&mut self, line: &str) {
         let at_prompt = |terminal: &Terminal| terminal.is_at_prompt() && terminal.text().trim_end().ends_with('$');
         self.until("the prompt is there", at_prompt);
+        let before = [self.bare.transcript.len(), self.wrapped.transcript.len()];
         self.types(line);
         self.types("\n");
+        // What is on the screen until then is no answer to it.
+        for (terminal, before) in [&mut self.bare, &mut self.wrapped].into_iter().zip(before) {
+            terminal.until("the line is taken", |terminal| terminal.transcript[before..].contains(&b'\n'));
+        }
     }
 
     /// Presses return now and then until both shells, which tell about their jobs before each prompt, have said this.
@@ -332,7 +337,8 @@ impl Twins {
     pub(crate) fn hear(&mut self, text: &str) {
         for terminal in [&mut self.bare, &mut self.wrapped] {
             let start = Instant::now();
-            while !terminal.text().contains(text) {
+            // It may have left the screen already.
+            while !terminal.written().contains(text) {
                 assert!(start.elapsed() < LIMIT, "not within {LIMIT:?}: `{text}`; the screen is\n{}", terminal.text());
                 terminal.types("\n");
                 terminal.looks_for(Duration::from_millis(50));

@@ -2,7 +2,6 @@
  *
  * Everything is written with write(2): what is seen is what was written, when it was written. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -74,6 +74,24 @@ static int count(void) {
         }
     }
     return 7;
+}
+
+/* Tells the window's size whenever it changes, until it is interrupted. */
+static int window(void) {
+    struct sigaction action = {.sa_handler = note};
+    struct winsize size;
+    char line[64];
+    int told = 0;
+    sigaction(SIGWINCH, &action, NULL);
+    say("ready\n");
+    for (;;) {
+        rest(5);
+        if (told == seen[SIGWINCH]) continue;
+        told = seen[SIGWINCH];
+        if (ioctl(0, TIOCGWINSZ, &size) != 0) return 1;
+        snprintf(line, sizeof line, "%d %d\n", size.ws_row, size.ws_col);
+        say(line);
+    }
 }
 
 /* Writes numbered lines on both outputs at once, byte by byte. */
@@ -191,6 +209,7 @@ int main(int argc, char **argv) {
     long number = argc > 2 ? atol(argv[2]) : 0;
     if (strcmp(task, "die") == 0) return die(number);
     if (strcmp(task, "count") == 0) return count();
+    if (strcmp(task, "window") == 0) return window();
     if (strcmp(task, "bytes") == 0) return bytes(number);
     if (strcmp(task, "orphans") == 0) return orphans(number);
     if (strcmp(task, "odd") == 0 && argc > 2) return odd(argv + 2);
