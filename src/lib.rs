@@ -76,6 +76,8 @@
 //!   someone who both writes into the stream and watches it live sees how far a guess matches; see [`io::Release`].
 //! - To wipe the copies of a secret that the rest of the program made. It wipes its own.
 
+#[cfg(feature = "registry")]
+pub mod inject;
 pub mod io;
 pub mod manual;
 pub mod redact;

@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{filter, guide, harden, stdio};
+use cli::{filter, guide, harden, run, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -18,7 +18,7 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     harden::process();
-    match run() {
+    match dispatch() {
         Ok(exit) => exit.into(),
         Err(failure) => {
             message::error(&failure);
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<Exit, Failure> {
+fn dispatch() -> Result<Exit, Failure> {
     let args = match args::parse(std::env::args_os())? {
         Parsed::Show(text) => return stdio::print(text.as_bytes()),
         Parsed::Args(args) => args,
@@ -35,6 +35,7 @@ fn run() -> Result<Exit, Failure> {
     match args.command {
         None => filter::run(&args.filter),
         Some(Command::Filter(filter)) => filter::run(&filter),
+        Some(Command::Run(command)) => run::run(command),
         Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
         Some(Command::Man) => stdio::print(&guide::man()),
     }

@@ -41,6 +41,7 @@ fn drive(scenario: &Scenario, sets: &[Arc<NeedleSet>], redactor: &mut Redactor) 
         match step {
             Step::Push(piece) => Engine::push(redactor, piece, &mut out),
             Step::Swap(set) => Engine::swap(redactor, Arc::clone(&sets[*set]), &mut out),
+            Step::ReleasePartial(len_max) => Engine::release_partial(redactor, *len_max, &mut out),
             Step::Finish => Engine::finish(redactor, &mut out),
         }
     }

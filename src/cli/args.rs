@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use super::filter::FilterArgs;
 use super::message::Failure;
+use super::run::RunArgs;
 use super::{guide, usage};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Copy standard input to standard output with every secret masked; what `hushlog` alone does too
     Filter(FilterArgs),
+    /// Run a command with the secrets in its environment, and mask them in what it prints
+    #[command(long_about = guide::RUN, after_long_help = guide::RUN_EXAMPLES)]
+    Run(RunArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

@@ -11,6 +11,10 @@ pub(crate) enum Exit {
     Config = 2,
     /// Reading, writing or the program itself failed; what was written is a prefix of the right output.
     Io = 3,
+    /// `run`: the command cannot be executed, as shells have it.
+    NotExecutable = 126,
+    /// `run`: there is no such command.
+    NotFound = 127,
 }
 
 impl From<Exit> for ExitCode {
@@ -24,11 +28,25 @@ impl From<Exit> for ExitCode {
 /// Rust's runtime ignores SIGPIPE from the start on, so that the write returned an error first, and a report could still
 /// be written.
 pub(crate) fn by_broken_pipe() -> ! {
-    // SAFETY: both calls take integers only, and no handler of ours is installed for this signal.
+    by_signal(libc::SIGPIPE)
+}
+
+/// Ends with the status of another program.
+pub(crate) fn with(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+/// Ends by this signal, as another program did.
+pub(crate) fn by_signal(signal: i32) -> ! {
+    // SAFETY: sigemptyset initialises the set, and all other calls take that and integers; no handler of ours is installed.
     unsafe {
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-        libc::raise(libc::SIGPIPE);
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
     }
-    // Only a blocked signal gets here.
-    std::process::exit(128 + libc::SIGPIPE)
+    // The first process of a machine or container gets here, which no signal ends, and signals that end nobody.
+    std::process::exit(128 + signal)
 }

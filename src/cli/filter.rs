@@ -45,7 +45,7 @@ pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
 
     let summary = pumped.is_ok() && !options.quiet && stdio::stderr_is_terminal();
     if target.is_some() || summary {
-        let tally = Tally::new(&names, &set, &redactor, pumped.as_ref().ok());
+        let tally = Tally::new(&names, &set, [&redactor], pumped.as_ref().ok());
         target.map_or(Ok(()), |target| target.write(&tally))?;
         if summary {
             message::summary(&tally.line());

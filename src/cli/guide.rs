@@ -15,6 +15,35 @@ hushlog knows the secrets that the machine has been given (in the environment, i
 of them masked: the values themselves, their usual encodings (base64, hex, percent, JSON and shell escapes), and telling \
 parts, such as the password in a database URL or the lines of a key. All other bytes stay exactly as they are.";
 
+/// The first paragraphs of the long help of `run`.
+pub(crate) const RUN: &str = "Run a command with the secrets in its environment, and mask them in what it prints.
+
+The values of --dotenv and --secret-file become variables of the command's environment: a dotenv variable under its own name, a file \
+under its name in capitals (openai-api-key becomes OPENAI_API_KEY). What the command writes to standard output and standard error comes \
+out where it would without hushlog, with every secret masked; everything else about the command stays as it is: its input, its exit \
+status, signals, job control. On a terminal it gets a terminal, so that colours, prompts, editors and pagers work.";
+
+/// The end of the long help of `run`.
+pub(crate) const RUN_EXAMPLES: &str = "Examples:
+  hushlog run --dotenv .env -- npm start
+      the variables of the file for the program, and masked in its output
+  hushlog run --secret-file /run/secrets -- ./deploy.sh --to production
+      one variable for each file
+  hushlog run -- psql
+      the well-known variables of the environment are masked
+
+Exit status:
+  that of the command; if a signal ended it, hushlog ends by the same
+  2    wrong usage, or a source of secrets is missing, unreadable or empty; the command was not run
+  3    some of the command's output could not be written
+  126  the command cannot be executed, or the environment is too large for it
+  127  there is no such command
+
+Limits:
+  What still runs when the command has ended has 2 seconds to finish its output; then it meets a closed pipe.
+  What is written to other files, sockets or another terminal is not masked.
+  On a terminal, the first 3 bytes of what may be a secret appear after 50 ms, so that typing it is echoed.";
+
 /// The end of the short help.
 pub(crate) const MORE: &str = "hushlog --help tells more, with examples; hushlog man prints the manual page";
 

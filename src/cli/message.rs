@@ -27,6 +27,12 @@ impl Failure {
         Failure { exit: Exit::Io, text: text.into(), hint: None }
     }
 
+    /// Ends with this status instead.
+    pub(crate) fn ends(mut self, exit: Exit) -> Failure {
+        self.exit = exit;
+        self
+    }
+
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());

@@ -8,6 +8,7 @@ pub(crate) mod harden;
 mod masking;
 pub(crate) mod message;
 mod report;
+pub(crate) mod run;
 mod source;
 pub(crate) mod stdio;
 mod usage;

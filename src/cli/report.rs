@@ -25,16 +25,16 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// The counts of a redactor of this set, which was made of secrets with these names.
-    pub(crate) fn new(
+    /// The counts of redactors of this set, which was made of secrets with these names.
+    pub(crate) fn new<'a>(
         names: &BTreeSet<String>,
         set: &NeedleSet,
-        redactor: &Redactor,
+        redactors: impl IntoIterator<Item = &'a Redactor>,
         pumped: Option<&PumpSummary>,
     ) -> Tally {
         let mut secrets: BTreeMap<String, BTreeMap<&'static str, u64>> =
             names.iter().map(|name| (name.clone(), BTreeMap::new())).collect();
-        for ((name, form), count) in redactor.counts() {
+        for ((name, form), count) in redactors.into_iter().flat_map(Redactor::counts) {
             *secrets.entry(name).or_default().entry(form.name()).or_default() += count;
         }
         let notices = set.notices().iter().map(|notice| (notice.name.clone(), kind(notice.kind))).collect();

@@ -6,32 +6,36 @@
 
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::OnceLock;
+
+use hushlog::inject::child::Inherited;
 
 use super::exit::{self, Exit};
 use super::message::{self, Failure};
 
-/// Whether standard input and standard output were closed when the program started.
-static CLOSED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
+/// What the program was started with.
+static INHERITED: OnceLock<Inherited> = OnceLock::new();
 
 /// The C runtime calls the functions of this section before `main`.
 #[used]
 // SAFETY: the section holds pointers to C functions, which is what this static is.
 #[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = note_closed;
+static BEFORE_MAIN: extern "C" fn() = note_inherited;
 
 /// Runs before Rust's runtime: system calls and atomics only.
-extern "C" fn note_closed() {
-    for (fd, closed) in (0..).zip(&CLOSED) {
-        // SAFETY: F_GETFD takes no pointer, and fails on a descriptor that is not open.
-        closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1, Relaxed);
-    }
+extern "C" fn note_inherited() {
+    INHERITED.get_or_init(Inherited::capture);
+}
+
+/// What the program was started with, and changed since.
+pub(crate) fn inherited() -> Inherited {
+    *INHERITED.get_or_init(Inherited::capture)
 }
 
 /// Fails if standard input or output was closed by whoever started the program.
 pub(crate) fn check() -> Result<(), Failure> {
-    for (closed, stream) in CLOSED.iter().zip(["input", "output"]) {
-        if closed.load(Relaxed) {
+    for (closed, stream) in inherited().closed().into_iter().zip(["input", "output"]) {
+        if closed {
             return Err(Failure::io(format!("standard {stream} is closed"))
                 .hint("open it, if only on /dev/null: a closed one loses data without an error"));
         }
@@ -41,7 +45,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 
 /// Writes a text of our own to standard output, all of it or an error.
 pub(crate) fn print(text: &[u8]) -> Result<Exit, Failure> {
-    if CLOSED[1].load(Relaxed) {
+    if inherited().closed()[1] {
         return Err(Failure::io("standard output is closed"));
     }
     match write_all(io::stdout().as_fd(), text) {

@@ -23,6 +23,6 @@ mod source;
 
 pub use line::{LINE_HELD_BYTES_MAX, Release};
 #[cfg(target_os = "linux")]
-pub use pump::{PumpError, PumpOptions, PumpSummary, pump};
+pub use pump::{Echo, PumpError, PumpOptions, PumpSummary, Relay, Rest, pump};
 pub use read::RedactReader;
 pub use write::RedactWriter;

@@ -27,6 +27,7 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::fd::Outlet;
@@ -36,6 +37,10 @@ use super::line::{Gate, Release};
 use super::source::Source;
 use crate::redact::redactor::{Redacted, Redactor};
 
+/// How much is still taken in when a relay is told to stop while its input has more, in bytes: as much as a pipe holds. What
+/// was in the input at that moment is taken in whole, and a writer that never rests does not keep the relay.
+const STOPPING_LEN_MAX: u64 = 1 << 20;
+
 /// How [`pump`] goes about it.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -44,6 +49,18 @@ pub struct PumpOptions {
     pub release: Release,
     /// The input is the master side of a pseudo-terminal, which ends with the error EIO instead of an end of file.
     pub eio_ends: bool,
+    /// The output is a terminal, where somebody waits for an echo: when nothing comes for so long, up to so many bytes of
+    /// what may begin a needle are given out, as [`Redactor::release_partial`] does. Never without this.
+    pub echo: Option<Echo>,
+}
+
+/// See [`PumpOptions::echo`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// How long the input has to rest, in milliseconds.
+    pub after_ms: u32,
+    /// How many bytes of a partial match go out at most.
+    pub len_max: usize,
 }
 
 /// What went through.
@@ -90,23 +107,142 @@ pub fn pump(
     redactor: &mut Redactor,
     options: &PumpOptions,
 ) -> Result<PumpSummary, PumpError> {
-    let mut source = Source::new(input, output);
-    let mut sink = Sink { gate: Gate::new(options.release), outlet: Outlet::new(output) };
-    let mut bytes_in = 0;
-    let ended = loop {
-        match source.read() {
-            Ok(0) => break Ok(()),
-            Err(Errno::IO) if options.eio_ends => break Ok(()),
-            Err(error) => break Err(PumpError::Input(error.into())),
-            Ok(len) => {
-                bytes_in += len as u64;
-                sink.send(redactor.push(source.piece(len)), source.gifts()).map_err(output_error)?;
-                source.retire(len);
+    let mut relay = Relay::new(input, output, redactor, options);
+    let ended = relay.run(None);
+    match ended {
+        // What had been read is a stream that ended here.
+        Ok(_) | Err(PumpError::Input(_)) => relay.finish().and_then(|summary| ended.map(|_| summary)),
+        Err(error) => Err(error),
+    }
+}
+
+/// [`pump`] that can be stopped, and go on: one stream from descriptor to descriptor.
+///
+/// ```no_run
+/// # use std::os::fd::AsFd;
+/// # use hushlog::{Redactor, io::{PumpOptions, Relay}};
+/// # fn relay(input: impl AsFd, output: impl AsFd, stop: impl AsFd, redactor: &mut Redactor) -> Result<(), hushlog::io::PumpError> {
+/// let mut relay = Relay::new(input.as_fd(), output.as_fd(), redactor, &PumpOptions::default());
+/// relay.run(Some(stop.as_fd()))?;
+/// relay.finish()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Relay<'a> {
+    input: BorrowedFd<'a>,
+    source: Source<'a>,
+    sink: Sink<'a>,
+    redactor: &'a mut Redactor,
+    options: PumpOptions,
+    bytes_in: u64,
+    /// What is held back has just come in, and may be released as an echo.
+    echo_is_due: bool,
+}
+
+/// Why [`Relay::run`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// The input has ended.
+    Ended,
+    /// It was told to stop. What was in the input then went through, but for what may begin a needle.
+    Stopped,
+}
+
+impl<'a> Relay<'a> {
+    /// A stream at its beginning, if the redactor is.
+    pub fn new(
+        input: BorrowedFd<'a>,
+        output: BorrowedFd<'a>,
+        redactor: &'a mut Redactor,
+        options: &PumpOptions,
+    ) -> Relay<'a> {
+        Relay {
+            input,
+            source: Source::new(input, output),
+            sink: Sink { gate: Gate::new(options.release), outlet: Outlet::new(output) },
+            redactor,
+            options: options.clone(),
+            bytes_in: 0,
+            echo_is_due: false,
+        }
+    }
+
+    /// Redacts what comes, and writes it, up to the end of the input, or until `stop` can be read or is hung up. It may be called
+    /// again then.
+    ///
+    /// # Errors
+    ///
+    /// As [`pump`]. After [`PumpError::Input`] what had been read is still to be [finished](Relay::finish); after any other error
+    /// nothing may follow.
+    pub fn run(&mut self, stop: Option<BorrowedFd<'_>>) -> Result<Rest, PumpError> {
+        let mut left = None;
+        loop {
+            if (stop.is_some() || self.options.echo.is_some()) && !self.wait(stop, &mut left)? {
+                return Ok(Rest::Stopped);
+            }
+            match self.source.read() {
+                Ok(0) => return Ok(Rest::Ended),
+                Err(Errno::IO) if self.options.eio_ends => return Ok(Rest::Ended),
+                Err(error) => return Err(PumpError::Input(error.into())),
+                Ok(len) => {
+                    self.bytes_in += len as u64;
+                    left = left.map(|left: u64| left.saturating_sub(len as u64));
+                    let redacted = self.redactor.push(self.source.piece(len));
+                    self.sink.send(redacted, self.source.gifts()).map_err(output_error)?;
+                    self.source.retire(len);
+                    self.echo_is_due = self.redactor.held() > 0;
+                }
             }
         }
-    };
-    sink.send(redactor.finish(), None).and_then(|()| sink.end()).map_err(output_error)?;
-    ended.map(|()| PumpSummary { bytes_in, bytes_out: sink.outlet.bytes_out() })
+    }
+
+    /// Waits for input, and releases an echo meanwhile. False: it is time to stop. `left` counts down what is still taken in then.
+    fn wait(&mut self, stop: Option<BorrowedFd<'_>>, left: &mut Option<u64>) -> Result<bool, PumpError> {
+        loop {
+            let (mut fds, stopping) = (vec![PollFd::new(&self.input, PollFlags::IN)], left.is_some());
+            fds.extend(stop.as_ref().filter(|_| !stopping).map(|stop| PollFd::new(stop, PollFlags::IN)));
+            let echo = self.options.echo.filter(|_| self.echo_is_due);
+            let timeout = if stopping { Some(0) } else { echo.map(|echo| echo.after_ms) };
+            let timeout =
+                timeout.map(|ms| Timespec { tv_sec: i64::from(ms / 1000), tv_nsec: i64::from(ms % 1000) * 1_000_000 });
+            let ready = match poll(&mut fds, timeout.as_ref()) {
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(PumpError::Input(error.into())),
+                Ok(ready) => ready,
+            };
+            let readable = !fds[0].revents().is_empty();
+            if !stopping && fds.get(1).is_some_and(|stop| !stop.revents().is_empty()) {
+                *left = Some(STOPPING_LEN_MAX);
+            }
+            match echo {
+                _ if left.is_some() => return Ok(readable && *left != Some(0)),
+                _ if readable => return Ok(true),
+                Some(echo) if ready == 0 => self.echo(echo).map_err(output_error)?,
+                _ => {}
+            }
+        }
+    }
+
+    fn echo(&mut self, echo: Echo) -> Result<(), Errno> {
+        self.echo_is_due = false;
+        self.sink.send(self.redactor.release_partial(echo.len_max), None)
+    }
+
+    /// Ends the stream: writes what was held back. The redactor is at the beginning of a new one then.
+    ///
+    /// # Errors
+    ///
+    /// When writing fails: see [`PumpError`].
+    pub fn finish(mut self) -> Result<PumpSummary, PumpError> {
+        self.sink.send(self.redactor.finish(), None).and_then(|()| self.sink.end()).map_err(output_error)?;
+        Ok(PumpSummary { bytes_in: self.bytes_in, bytes_out: self.sink.outlet.bytes_out() })
+    }
+}
+
+impl core::fmt::Debug for Relay<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Relay").field("bytes_in", &self.bytes_in).finish_non_exhaustive()
+    }
 }
 
 fn output_error(error: Errno) -> PumpError {

@@ -100,7 +100,7 @@ impl Redactor {
     /// the longest suffix of the stream so far that a needle begins with and goes on after.
     pub fn push<'a>(&'a mut self, input: &'a [u8]) -> Redacted<'a> {
         self.old_set = None;
-        let (held, _) = self.set.scanner().held(self.state);
+        let (held, held_len) = self.set.scanner().held(self.state);
         let start = self.end;
         for piece in input.chunks(PIECE_LEN_MAX) {
             self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
@@ -109,8 +109,37 @@ impl Redactor {
             }
             self.end += piece.len() as u64;
         }
-        self.release(self.end - self.held() as u64, start);
+        self.release(self.partial_start(), start, held_len);
         Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, held), input }
+    }
+
+    /// Gives out some of the hold-back that may still begin a needle: its beginning, up to `len_max` bytes of it in all, however often
+    /// this is called, and none from a needle on that was found in it. Whatever follows, every byte of a needle from its
+    /// `len_max + 1`th on is masked as it would have been.
+    ///
+    /// For a terminal, where somebody waits for the echo of what he types, and for nothing else: it gives away what
+    /// a secret begins with.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use hushlog::{NeedleSet, Redactor, Secret};
+    /// # let secret = Secret::new("API_KEY", b"sk-live-X9Q2".to_vec());
+    /// # let mut redactor = Redactor::new(Arc::new(NeedleSet::builder().secret(secret).build()?));
+    /// assert_eq!(redactor.push(b"$ sk-li").to_vec(), b"$ ");
+    /// assert_eq!(redactor.release_partial(3).to_vec(), b"sk-");
+    /// assert_eq!(redactor.release_partial(3).to_vec(), b"");
+    /// assert_eq!(redactor.push(b"ve-X9Q2").to_vec(), b"[REDACTED:API_KEY]");
+    /// # Ok::<(), hushlog::BuildError>(())
+    /// ```
+    pub fn release_partial(&mut self, len_max: usize) -> Redacted<'_> {
+        self.old_set = None;
+        let (needle, len) = self.set.scanner().held(self.state);
+        let until = self.end.min(self.partial_start() + len_max as u64);
+        // Within a region there is nothing to show, and which needle names it may not be settled yet.
+        let found = self.regions.iter().find(|region| region.range.end > self.given);
+        let until = found.map_or(until, |region| until.min(region.range.start));
+        self.release(until, self.end, len);
+        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, needle), input: &[] }
     }
 
     /// Ends the stream, and gives out what was held back; masked, if it is a stump that tells too much. The redactor is at the
@@ -119,9 +148,10 @@ impl Redactor {
         self.old_set = None;
         let (needle, len) = self.set.scanner().held(self.state);
         if self.mask_stump && len >= STUMP_LEN_MIN {
-            add_region(&mut self.regions, Region::new(self.end - len as u64..self.end, needle as u32, 0));
+            let stump = Region::new(self.partial_start()..self.end, needle as u32, 0);
+            add_region(&mut self.regions, stump);
         }
-        self.release(self.end, self.end);
+        self.release(self.end, self.end, len);
         self.state = ROOT;
         self.regions.clear();
         Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, needle), input: &[] }
@@ -136,23 +166,31 @@ impl Redactor {
             region.old_set.get_or_insert_with(|| Arc::clone(&old_set));
         }
         let (needle, len) = old_set.scanner().held(self.state);
-        let (mut found, mut end) = (Vec::new(), self.given);
+        let (mut found, mut end) = (Vec::new(), self.end - len as u64);
         self.state = ROOT;
         for piece in held_bytes(&old_set, needle)[..len].chunks(PIECE_LEN_MAX) {
             self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
-            found
-                .extend(self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle)));
+            let regions =
+                self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle));
+            // What was released as a partial match is out.
+            found.extend(regions.filter(|region| region.range.end > self.given));
             end += piece.len() as u64;
         }
         self.join_regions(found);
-        self.release(self.end - self.held() as u64, self.end);
+        self.release(self.partial_start(), self.end, len);
         let held = held_bytes(self.old_set.insert(old_set), needle);
         Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[] }
     }
 
     /// How many bytes are held back.
     pub fn held(&self) -> usize {
-        self.set.scanner().held(self.state).1
+        (self.end - self.given) as usize
+    }
+
+    /// Where the longest suffix of the stream begins that may be the beginning of a needle. Nothing before it is held back, nor,
+    /// after a [`release_partial`](Redactor::release_partial), some of it.
+    fn partial_start(&self) -> u64 {
+        self.end - self.set.scanner().held(self.state).1 as u64
     }
 
     /// How many regions have been masked: for each secret's name and the form that named the region. Regions that overlap count
@@ -177,13 +215,17 @@ impl Redactor {
         all.into_iter().for_each(|region| add_region(&mut self.regions, region));
     }
 
-    /// Plans to give out everything before `until`. The input at hand begins at `input`; what comes before it was held back.
-    fn release(&mut self, until: u64, input: u64) {
-        let given = self.given;
+    /// Plans to give out everything before `until`. The input at hand begins at `input`; of the `held_len` bytes before it there
+    /// is a copy.
+    fn release(&mut self, until: u64, input: u64, held_len: usize) {
+        let (given, held) = (self.given, input - held_len as u64);
         self.segments.clear();
+        if until <= given {
+            return; // What goes on was released as a partial match.
+        }
         let mut at = given;
         for region in self.regions.iter_mut().take_while(|region| region.range.start < until) {
-            push_raw(&mut self.segments, at..region.range.start, given, input);
+            push_raw(&mut self.segments, at..region.range.start, held, input);
             let covered = region.range.start.max(at)..region.range.end.min(until);
             at = at.max(covered.end);
             let len = covered.end.saturating_sub(covered.start) as usize;
@@ -197,7 +239,7 @@ impl Redactor {
                 }
             }
         }
-        push_raw(&mut self.segments, at..until, given, input);
+        push_raw(&mut self.segments, at..until, held, input);
         self.regions.retain(|region| region.range.end >= until);
         self.given = until;
     }
@@ -239,12 +281,12 @@ fn add_region(regions: &mut Vec<Region>, mut region: Region) {
     regions.push(region);
 }
 
-fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, given: u64, input: u64) {
+fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, held_start: u64, input: u64) {
     let held = range.start..range.end.min(input);
     let fresh = range.start.max(input)..range.end;
     let bytes = |range: Range<u64>, base: u64| (range.start - base) as usize..(range.end - base) as usize;
     if held.start < held.end {
-        segments.push(Segment::Held(bytes(held, given)));
+        segments.push(Segment::Held(bytes(held, held_start)));
     }
     if fresh.start < fresh.end {
         segments.push(Segment::Input(bytes(fresh, input)));

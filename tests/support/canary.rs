@@ -21,10 +21,19 @@ pub enum Fault {
     LosesTheEnd,
     /// Goes on with the old needles after the set has changed.
     IgnoresSwap,
+    /// Forgets the rest of a partial match of which it gave the beginning out.
+    ForgetsReleased,
 }
 
-pub const FAULTS: [Fault; 6] =
-    [Fault::ForgetsAtCuts, Fault::Late, Fault::Mute, Fault::SkipsOverlaps, Fault::LosesTheEnd, Fault::IgnoresSwap];
+pub const FAULTS: [Fault; 7] = [
+    Fault::ForgetsAtCuts,
+    Fault::Late,
+    Fault::Mute,
+    Fault::SkipsOverlaps,
+    Fault::LosesTheEnd,
+    Fault::IgnoresSwap,
+    Fault::ForgetsReleased,
+];
 
 /// A redactor with a fault.
 pub struct Broken {
@@ -69,7 +78,9 @@ impl Engine for Broken {
             Fault::Late => Engine::push(&mut self.redactor, piece, &mut self.kept),
             Fault::SkipsOverlaps => self.replace(piece, out),
             Fault::Mute => {}
-            Fault::LosesTheEnd | Fault::IgnoresSwap => Engine::push(&mut self.redactor, piece, out),
+            Fault::LosesTheEnd | Fault::IgnoresSwap | Fault::ForgetsReleased => {
+                Engine::push(&mut self.redactor, piece, out)
+            }
         }
     }
 
@@ -83,7 +94,9 @@ impl Engine for Broken {
                 Engine::finish(&mut self.redactor, out);
                 out.pop();
             }
-            Fault::ForgetsAtCuts | Fault::IgnoresSwap => Engine::finish(&mut self.redactor, out),
+            Fault::ForgetsAtCuts | Fault::IgnoresSwap | Fault::ForgetsReleased => {
+                Engine::finish(&mut self.redactor, out)
+            }
             Fault::Mute | Fault::SkipsOverlaps => {}
         }
     }
@@ -92,6 +105,13 @@ impl Engine for Broken {
         if self.fault != Fault::IgnoresSwap {
             self.set = Arc::clone(&set);
             Engine::swap(&mut self.redactor, set, out);
+        }
+    }
+
+    fn release_partial(&mut self, len_max: usize, out: &mut Vec<u8>) {
+        match self.fault {
+            Fault::ForgetsReleased => Engine::finish(&mut self.redactor, out),
+            _ => Engine::release_partial(&mut self.redactor, len_max, out),
         }
     }
 

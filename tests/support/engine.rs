@@ -13,6 +13,10 @@ pub trait Engine {
     fn finish(&mut self, out: &mut Vec<u8>);
     /// Searches with another set from here on.
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>);
+    /// Gives out the beginning of the hold-back, up to so many bytes of it in all. Only runs with changing sets ask for it.
+    fn release_partial(&mut self, _len_max: usize, _out: &mut Vec<u8>) {
+        unreachable!("this engine is not asked for it");
+    }
     /// How many bytes are held back, where the engine can tell.
     fn held(&self) -> Option<usize>;
 }
@@ -28,6 +32,10 @@ impl Engine for Redactor {
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
         Redactor::swap(self, set).for_each(|segment| out.extend_from_slice(segment));
+    }
+
+    fn release_partial(&mut self, len_max: usize, out: &mut Vec<u8>) {
+        Redactor::release_partial(self, len_max).for_each(|segment| out.extend_from_slice(segment));
     }
 
     fn held(&self) -> Option<usize> {

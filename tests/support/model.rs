@@ -2,6 +2,8 @@
 //!
 //! What has been given out stays given out. What is held back when the set changes is the beginning of the text for the new
 //! set; the bytes of it that belong to an occurrence found with an old set stay masked, whatever the new set says.
+//! The same model says what a release of a partial match gives out: the first bytes of what is held back, up to the first that
+//! belongs to an occurrence. They are still a part of the text in which occurrences are found.
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ pub struct Model {
     set: Arc<NeedleSet>,
     mask: Mask,
     stump_len_min: usize,
-    /// The text since the set changed last, beginning with what was held back then.
+    /// The text since the set changed last, beginning with what might have begun a needle then.
     text: Vec<u8>,
     /// Which of its first bytes an older set has found.
     found: Vec<bool>,
@@ -55,7 +57,7 @@ impl Model {
             }
             self.open = covered;
         }
-        self.given = end;
+        self.given = self.given.max(end);
     }
 }
 
@@ -77,14 +79,22 @@ impl Engine for Model {
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
-        self.found = self.covered().split_off(self.given);
-        self.text.drain(..self.given);
-        self.given = 0;
+        let start = self.given.min(self.text.len() - self.held());
+        self.found = self.covered().split_off(start);
+        self.text.drain(..start);
+        self.given -= start;
         self.set = set;
         self.push(&[], out);
     }
 
+    fn release_partial(&mut self, len_max: usize, out: &mut Vec<u8>) {
+        let covered = self.covered();
+        let free = covered[self.given..].iter().take_while(|covered| !**covered).count();
+        let end = (self.text.len() - self.held() + len_max).min(self.given + free);
+        self.give(&covered, end, out);
+    }
+
     fn held(&self) -> Option<usize> {
-        Some(Model::held(self))
+        Some(self.text.len() - self.given)
     }
 }

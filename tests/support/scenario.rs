@@ -20,6 +20,8 @@ pub enum Step {
     Push(Vec<u8>),
     /// Change to the set with this index.
     Swap(usize),
+    /// Give out up to so many bytes in all of what is held back.
+    ReleasePartial(usize),
     /// End of a stream; what follows is another one.
     Finish,
 }
@@ -44,6 +46,7 @@ impl fmt::Debug for Scenario {
             match step {
                 Step::Push(piece) => writeln!(f, "push {:?}", piece.escape_ascii().to_string())?,
                 Step::Swap(set) => writeln!(f, "swap to set {set}")?,
+                Step::ReleasePartial(len_max) => writeln!(f, "release {len_max} of a partial match")?,
                 Step::Finish => writeln!(f, "finish")?,
             }
         }
@@ -62,7 +65,7 @@ pub struct Limits {
 
 /// One set: the naive definition's own case.
 pub const ONE_SET: Limits = Limits { sets: 1, needles: 40, needle_len: 200, text_len: 6000 };
-/// Changing sets, checked against the cubic model, so smaller.
+/// Changing sets and releases of partial matches, checked against the cubic model, so smaller.
 pub const SWAPS: Limits = Limits { sets: 3, needles: 6, needle_len: 60, text_len: 300 };
 
 impl Scenario {
@@ -156,6 +159,7 @@ fn apply(step: &Step, engine: &mut dyn Engine, sets: &[Arc<NeedleSet>], out: &mu
     match step {
         Step::Push(piece) => engine.push(piece, out),
         Step::Swap(set) => engine.swap(Arc::clone(&sets[*set]), out),
+        Step::ReleasePartial(len_max) => engine.release_partial(*len_max, out),
         Step::Finish => engine.finish(out),
     }
 }
@@ -305,6 +309,10 @@ impl Decoder<'_> {
                 96..144 => self.letters(usize::from(op % 8) + 1, &mut piece),
                 144..160 => self.near_miss(&sets[active], &mut piece),
                 160..176 => self.junk(usize::from(op % 16), &mut piece),
+                212..240 if sets.len() > 1 => {
+                    let len_max = [3, 3, 1, 40][usize::from(op % 4)];
+                    steps.extend([Step::Push(std::mem::take(&mut piece)), Step::ReleasePartial(len_max)]);
+                }
                 176..240 => steps.push(Step::Push(std::mem::take(&mut piece))),
                 240..252 if sets.len() > 1 => {
                     active = usize::from(op) % sets.len();

@@ -56,7 +56,6 @@ pub(crate) struct Sourced {
     pub(crate) secret: Secret,
     /// Whether `run` puts it into the environment of its child, which has what our own environment holds anyway. Of several
     /// with one name the last counts.
-    #[expect(dead_code, reason = "`run` is under way")]
     pub(crate) injected: bool,
 }
 

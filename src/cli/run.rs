@@ -1,0 +1,150 @@
+//! `hushlog run -- CMD ARG...`: a program with the secrets in its environment, and its output masked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+use clap::Args;
+use hushlog::inject::child::{self, Care, Carried, Command, Environment, EnvironmentError, Outcome, Status};
+use hushlog::io::{PumpError, PumpSummary};
+use hushlog::registry::name;
+use hushlog::{NeedleSet, Secret};
+use rustix::io::Errno;
+
+use super::exit::{self, Exit};
+use super::masking::{self, OptionArgs};
+use super::message::{Failure, reason};
+use super::report::{Tally, Target};
+use super::source::{self, SourceArgs, Sourced};
+use super::{harden, stdio};
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
+    #[command(flatten)]
+    pub(crate) options: OptionArgs,
+
+    /// Kill the command if it has not ended so many seconds after a SIGTERM to hushlog; 0 never does
+    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    pub(crate) kill_after: u32,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Runs the command to its end, and ends as it did.
+pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let RunArgs { sources, options, kill_after, command } = args;
+    let sourced = source::load(&sources, options.quiet)?;
+    let environment = environment(&sourced)?;
+    let command = Command { arguments: arguments(command)?, environment, inherited: stdio::inherited() };
+    command.environment.check(&command.arguments).map_err(refused)?;
+    let secrets: Vec<Secret> = sourced.into_iter().map(|found| found.secret).collect();
+    let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
+    let target = options.report.as_deref().map(Target::new).transpose()?;
+    // Before the needles are made, so that the system makes the child's process beside that.
+    let (ready, secrets) = child::prepare(command, secrets).map_err(|error| cannot_start(&error))?;
+    let set = masking::needle_set(secrets, &options, sources.allow_empty)?;
+    harden::lock_memory();
+
+    let kill_after = (kill_after > 0).then(|| Duration::from_secs(u64::from(kill_after)));
+    let care = Care { release: options.release.into(), kill_after };
+    let outcome = ready.run(&set, !options.keep_stump, care).map_err(|error| cannot_start(&error))?;
+    let reported = target.map_or(Ok(()), |target| target.write(&tally(&names, &set, &outcome.outputs)));
+    end(outcome, reported)
+}
+
+/// Ends as the child did, unless some of its output is missing.
+fn end(outcome: Outcome, reported: Result<(), Failure>) -> Result<Exit, Failure> {
+    if let Status::Failed(error) = outcome.status {
+        return Err(not_run(error));
+    }
+    for carried in &outcome.outputs {
+        match &carried.result {
+            // The child has met a closed pipe, as it would have without us, and has done about it what it does.
+            Ok(_) | Err(PumpError::OutputClosed) => {}
+            Err(PumpError::Input(error)) => {
+                return Err(Failure::io(format!("cannot read what the command writes: {}", reason(error))));
+            }
+            Err(PumpError::Output(error)) => {
+                return Err(Failure::io(format!("cannot write what the command writes: {}", reason(error))));
+            }
+            Err(error) => return Err(Failure::io(error.to_string())),
+        }
+    }
+    reported?;
+    match outcome.status {
+        Status::Exited(code) => exit::with(code),
+        Status::Killed(signal) => exit::by_signal(signal),
+        _ => Err(Failure::io("the command's parent was killed, and its exit status with it")),
+    }
+}
+
+/// Our own environment, and what the sources inject. Of several with one name the last counts.
+fn environment(sourced: &[Sourced]) -> Result<Environment, Failure> {
+    let mut injected: Vec<(String, &[u8])> = Vec::new();
+    let mut origins: BTreeMap<String, &str> = BTreeMap::new();
+    for Sourced { secret, .. } in sourced.iter().filter(|found| found.injected) {
+        let variable = variable(secret.name())?;
+        if let Some(other) = origins.insert(variable.clone(), secret.name())
+            && other != secret.name()
+        {
+            let text = format!("{other} and {} would both be the variable {variable}", secret.name());
+            return Err(Failure::config(text).hint("rename one of them"));
+        }
+        injected.push((variable, secret.expose()));
+    }
+    Environment::new(std::env::vars_os(), injected.iter().map(|(name, value)| (&**name, *value))).map_err(refused)
+}
+
+/// The variable for a secret: its own name if it is one already, and its exported name if not.
+fn variable(secret: &str) -> Result<String, Failure> {
+    let exported = name::variable(secret).map_err(|error| {
+        Failure::config(format!("{secret} cannot be injected: {error}"))
+            .hint("name it otherwise, or set it in the environment itself and mask it with --env")
+    })?;
+    let is_variable = secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    Ok(if is_variable { secret.to_owned() } else { exported })
+}
+
+fn arguments(command: Vec<OsString>) -> Result<Vec<CString>, Failure> {
+    let arguments = command.into_iter().map(|argument| CString::new(argument.into_vec()));
+    arguments.collect::<Result<_, _>>().map_err(|_| Failure::config("an argument of the command holds a NUL"))
+}
+
+/// The environment cannot be that of a program.
+fn refused(error: EnvironmentError) -> Failure {
+    let exit = if matches!(error, EnvironmentError::Nul(_)) { Exit::Config } else { Exit::NotExecutable };
+    Failure::config(error.to_string()).ends(exit).hint("the command was not started")
+}
+
+fn cannot_start(error: &std::io::Error) -> Failure {
+    Failure::io(format!("cannot start the command: {}", reason(error)))
+}
+
+/// The child's exec failed.
+fn not_run(error: i32) -> Failure {
+    let error = Errno::from_raw_os_error(error);
+    let text = format!("cannot run the command: {}", reason(&error.into()));
+    match error {
+        Errno::NOENT | Errno::NOTDIR => Failure::config(text)
+            .ends(Exit::NotFound)
+            .hint("what stands behind -- is a program and its arguments; aliases and builtins of a shell need sh -c"),
+        _ => Failure::config(text).ends(Exit::NotExecutable),
+    }
+}
+
+fn tally(names: &BTreeSet<String>, set: &NeedleSet, outputs: &[Carried]) -> Tally {
+    let sum = |sum: Option<PumpSummary>, carried: &Carried| {
+        let (mut sum, one) = (sum?, carried.result.as_ref().ok()?);
+        sum.bytes_in += one.bytes_in;
+        sum.bytes_out += one.bytes_out;
+        Some(sum)
+    };
+    let pumped = outputs.iter().fold(Some(PumpSummary::default()), sum);
+    Tally::new(names, set, outputs.iter().map(|carried| &carried.redactor), pumped.as_ref())
+}

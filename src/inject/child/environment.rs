@@ -1,0 +1,159 @@
+//! The environment of a child: ours, and what is injected.
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use rustix::process::{Resource, getrlimit};
+use zeroize::Zeroizing;
+
+/// The most that one variable may have, name, `=`, value and the NUL at its end, in bytes: MAX_ARG_STRLEN of Linux.
+const VARIABLE_LEN_MAX: usize = 128 << 10;
+/// Whatever the limit on the stack, arguments and environment may have so much, in bytes: ARG_MAX of Linux.
+const TOTAL_LEN_MIN: u64 = 128 << 10;
+/// And more than this is never taken, in bytes: three quarters of the usual limit on the stack.
+const TOTAL_LEN_MAX: u64 = 6 << 20;
+
+/// Why the kernel would refuse an environment, or could not hold a variable. The names may be shown; no value is in it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// A variable is longer than the 128 KiB that the kernel takes.
+    #[error("the variable {0} is longer than the 128 KiB that one may have")]
+    TooLong(String),
+    /// All variables and arguments together are too long; this is the longest of them.
+    #[error(
+        "arguments and environment are longer than the {limit} KiB that a program may be started with; the longest variable is {name}"
+    )]
+    TooMuch {
+        /// The longest variable.
+        name: String,
+        /// What the system allows, in KiB.
+        limit: u64,
+    },
+    /// The value holds a NUL, with which every value ends.
+    #[error("the value of {0} holds a NUL, which no variable can")]
+    Nul(String),
+}
+
+/// `NAME=VALUE` each, with a NUL at its end. Values are wiped when it is dropped, and never printed.
+pub struct Environment(Vec<Zeroizing<Vec<u8>>>);
+
+impl Environment {
+    /// These variables, of which the later wins where two have one name.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvironmentError::Nul`].
+    pub fn new<'a>(
+        own: impl IntoIterator<Item = (OsString, OsString)>,
+        injected: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Environment, EnvironmentError> {
+        let mut all = BTreeMap::new();
+        for (name, value) in own {
+            let value = Zeroizing::new(value.into_vec());
+            all.insert(name.as_bytes().to_vec(), variable(name.as_bytes(), &value));
+        }
+        for (name, value) in injected {
+            if value.contains(&0) {
+                return Err(EnvironmentError::Nul(name.to_owned()));
+            }
+            all.insert(name.as_bytes().to_vec(), variable(name.as_bytes(), value));
+        }
+        Ok(Environment(all.into_values().collect()))
+    }
+
+    /// Fails where the kernel would: a program cannot be started with more.
+    ///
+    /// # Errors
+    ///
+    /// When one variable, or all with the arguments, are too long.
+    pub fn check(&self, arguments: &[CString]) -> Result<(), EnvironmentError> {
+        let longest = self.0.iter().max_by_key(|variable| variable.len());
+        let name = || longest.map_or_else(String::new, |variable| name_of(variable));
+        if longest.is_some_and(|variable| variable.len() > VARIABLE_LEN_MAX) {
+            return Err(EnvironmentError::TooLong(name()));
+        }
+        let stack = getrlimit(Resource::Stack).current.map_or(TOTAL_LEN_MAX, |bytes| bytes / 4);
+        let limit = stack.clamp(TOTAL_LEN_MIN, TOTAL_LEN_MAX);
+        let lens = self.0.iter().map(|variable| variable.len());
+        let lens = lens.chain(arguments.iter().map(|argument| argument.as_bytes_with_nul().len()));
+        // Each takes a pointer, too.
+        let total: u64 = lens.map(|len| (len + size_of::<usize>()) as u64).sum();
+        if total > limit { Err(EnvironmentError::TooMuch { name: name(), limit: limit >> 10 }) } else { Ok(()) }
+    }
+
+    /// The variables, for exec.
+    pub(super) fn variables(&self) -> Vec<&[u8]> {
+        self.0.iter().map(|variable| &variable[..]).collect()
+    }
+
+    /// Wipes all of it.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").field("variables", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+fn variable(name: &[u8], value: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut variable = Zeroizing::new(Vec::with_capacity(name.len() + value.len() + 2));
+    for part in [name, b"=", value, b"\0"] {
+        variable.extend_from_slice(part);
+    }
+    variable
+}
+
+fn name_of(variable: &[u8]) -> String {
+    // A name may begin with the sign.
+    let len = variable.iter().skip(1).position(|&byte| byte == b'=').map_or(0, |at| at + 1);
+    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    String::from_utf8_lossy(&variable[..len]).chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(own: &[(&str, &str)], injected: &[(&str, &[u8])]) -> Result<Environment, EnvironmentError> {
+        Environment::new(own.iter().map(|(name, value)| (name.into(), value.into())), injected.iter().copied())
+    }
+
+    #[test]
+    fn the_later_wins() {
+        let environment = new(&[("A", "1"), ("B", "2")], &[("A", b"3"), ("C", b"4"), ("C", b"5")]).unwrap();
+        assert_eq!(environment.variables(), [&b"A=3\0"[..], b"B=2\0", b"C=5\0"]);
+    }
+
+    #[test]
+    fn a_nul_is_refused_by_name() {
+        assert_eq!(new(&[], &[("A", b"x\0y")]).unwrap_err(), EnvironmentError::Nul("A".into()));
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_by_name() {
+        let long = vec![b'x'; VARIABLE_LEN_MAX - 3];
+        let fits = new(&[("SMALL", "1")], &[("A", &long)]).unwrap();
+        assert_eq!(fits.check(&[]), Ok(()));
+        let longer = new(&[("SMALL", "1")], &[("AB", &long)]).unwrap();
+        assert_eq!(longer.check(&[]), Err(EnvironmentError::TooLong("AB".into())));
+        let many: Vec<String> = (0..600).map(|n| format!("V{n}")).collect();
+        let long = &long[..20_000];
+        let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), long)).collect();
+        assert!(
+            matches!(new(&[], &many).unwrap().check(&[]), Err(EnvironmentError::TooMuch { name, .. }) if name.len() == 4)
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_value_is_shown() {
+        let environment = new(&[("A", "hunter2")], &[]).unwrap();
+        assert_eq!(format!("{environment:?}"), "Environment { variables: 1, .. }");
+        assert_eq!(name_of(b"=C:=x\0"), "=C:");
+    }
+}

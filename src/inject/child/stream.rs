@@ -1,0 +1,135 @@
+//! One output of the child on its way, in a thread of its own: the two must not wait for each other.
+
+use core::fmt;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::terminal;
+use super::wiring::Route;
+use crate::io::{PumpError, PumpOptions, PumpSummary, Relay, Rest};
+use crate::redact::redactor::Redactor;
+
+/// How long a stream has to come to rest before the process stops, where its reader is slow.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What became of an output.
+pub struct Carried {
+    /// With its counts.
+    pub redactor: Redactor,
+    /// How much went through, or why not all of it did.
+    pub result: Result<PumpSummary, PumpError>,
+}
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carried").field("result", &self.result).finish_non_exhaustive()
+    }
+}
+
+/// A stream that runs.
+pub(super) struct Stream {
+    thread: JoinHandle<Carried>,
+    /// A byte from us: come to rest; a byte back: done; another from us: go on. Shut from our side: stop. Closed from the other: it has ended.
+    control: UnixStream,
+    /// The pseudo-terminal and the terminal, whose size it has.
+    terminals: Option<(Arc<OwnedFd>, OwnedFd)>,
+    ended: bool,
+}
+
+impl Stream {
+    pub(super) fn start(route: Route, redactor: Redactor, options: PumpOptions) -> io::Result<Stream> {
+        let (control, theirs) = UnixStream::pair()?;
+        let Route { input, output, is_pty } = route;
+        let input = Arc::new(input);
+        let terminals = if is_pty { Some((Arc::clone(&input), output.try_clone()?)) } else { None };
+        let carry = move || carry(&input, &output, redactor, &options, theirs);
+        Ok(Stream { thread: thread::Builder::new().spawn(carry)?, control, terminals, ended: false })
+    }
+
+    /// Notes what the thread has to say: at its end, that there is no more. Nobody else keeps the pseudo-terminal then.
+    pub(super) fn notice(&mut self) {
+        if !matches!(self.control.read(&mut [0]), Ok(1)) {
+            self.ended = true;
+            self.terminals = None;
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Has it end with what its input holds now.
+    pub(super) fn stop(&self) {
+        let _ = self.control.shutdown(std::net::Shutdown::Write);
+    }
+
+    /// Has it come to rest: what the child wrote before has gone out.
+    pub(super) fn pause(&mut self) {
+        if self.control.write_all(b"p").is_err() {
+            return;
+        }
+        let _ = self.control.set_read_timeout(Some(PAUSE));
+        let _ = self.control.read(&mut [0]);
+        let _ = self.control.set_read_timeout(None);
+    }
+
+    pub(super) fn resume(&mut self) {
+        let _ = self.control.write_all(b"r");
+    }
+
+    /// The pseudo-terminal, while it is there.
+    pub(super) fn master(&self) -> Option<BorrowedFd<'_>> {
+        self.terminals.as_ref().map(|(master, _)| master.as_fd())
+    }
+
+    pub(super) fn resize(&self) {
+        if let Some((master, terminal)) = &self.terminals {
+            terminal::copy_size(terminal.as_fd(), master.as_fd());
+        }
+    }
+
+    /// What became of it, if it has ended.
+    pub(super) fn end(self) -> Option<Carried> {
+        if self.ended { self.thread.join().ok() } else { None }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+}
+
+/// Runs in the stream's thread.
+fn carry(
+    input: &OwnedFd,
+    output: &OwnedFd,
+    mut redactor: Redactor,
+    options: &PumpOptions,
+    mut control: UnixStream,
+) -> Carried {
+    let mut relay = Relay::new(input.as_fd(), output.as_fd(), &mut redactor, options);
+    let ended = loop {
+        match relay.run(Some(control.as_fd())) {
+            Ok(Rest::Stopped) if rest(&mut control).is_ok() => {}
+            Ok(_) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    let result = match ended {
+        Ok(()) | Err(PumpError::Input(_)) => relay.finish().and_then(|summary| ended.map(|()| summary)),
+        Err(error) => Err(error),
+    };
+    Carried { redactor, result }
+}
+
+/// Comes to rest, until it is told to go on. Fails if it is told to stop.
+fn rest(control: &mut UnixStream) -> io::Result<()> {
+    control.read_exact(&mut [0])?;
+    control.write_all(b"p")?;
+    control.read_exact(&mut [0])
+}

@@ -1,0 +1,372 @@
+//! Our own part while the child runs: signals, stops, keys, and the end.
+//!
+//! - *Signals* that are sent to us go on to the child's group. Only what the terminal sends to the foreground by itself is not sent
+//!   twice, where the child is in our group.
+//! - *A stop* of the child stops us, with the terminal as it was, so that the shell takes over; when we are continued, so is the child.
+//! - *The end* of the child is ours, once its output has gone out. If others keep the output open, they have [`LINGER`].
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, wait};
+use zeroize::Zeroizing;
+
+use super::minder::{News, Order};
+use super::stream::{Carried, Stream};
+use super::sys::{self, Received};
+use super::terminal::Terminal;
+use super::wiring::{Route, Standing, Wiring};
+use super::{Care, ECHO_AFTER_MS, ECHO_LEN_MAX, LINGER};
+use crate::io::{Echo, PumpOptions, Release};
+use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::Redactor;
+
+/// How often it is looked whether our terminal's keys are ours again, while they are not.
+const FOREGROUND_POLL: Duration = Duration::from_millis(250);
+/// How many keys wait for the child at most, in bytes: as much as a pseudo-terminal holds.
+const KEYS_LEN_MAX: usize = 4 << 10;
+
+/// How the child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By this signal; or its output still went out when we got the signal.
+    Killed(i32),
+    /// It never began: the error of the system.
+    Failed(i32),
+    /// Nobody knows: its parent was killed.
+    Lost,
+}
+
+/// How it all ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How the child did.
+    pub status: Status,
+    /// What became of its outputs. One that had to be left in the middle is missing.
+    pub outputs: Vec<Carried>,
+}
+
+/// All is ready: see [`prepare`](super::prepare). If this is dropped, the program never runs.
+pub struct Ready {
+    channel: UnixStream,
+    signals: OwnedFd,
+    standing: Standing,
+    routes: Vec<Route>,
+    terminal: Option<Terminal>,
+    minder: i32,
+}
+
+impl Ready {
+    pub(super) fn new(channel: UnixStream, wiring: Wiring, minder: i32) -> io::Result<Ready> {
+        let Wiring { standing, routes, terminal, .. } = wiring;
+        if terminal.is_some() {
+            // A child that does not read its keys must not keep us from its output.
+            let flags = fcntl_getfl(&routes[0].input)?;
+            fcntl_setfl(&routes[0].input, flags | OFlags::NONBLOCK)?;
+        }
+        sys::set_ignored(libc::SIGCHLD, false);
+        Ok(Ready { channel, signals: sys::signal_fd()?, standing, routes, terminal, minder })
+    }
+
+    /// Lets the program run, and looks after it to its end: its output goes where ours does, with the needles of this set masked. A stream
+    /// that ends inside a needle has that stump masked, if `mask_stump`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system at the start: no thread, no descriptor left. The program may have begun then, and is ended with us.
+    pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, care: Care) -> io::Result<Outcome> {
+        let Ready { channel, signals, standing, routes, mut terminal, minder } = self;
+        if let Some(terminal) = &mut terminal {
+            terminal.make_raw();
+        }
+        Order::Go.send(&channel)?;
+        let shortest = set.expose().map(<[u8]>::len).min().unwrap_or(0);
+        let echo = Echo { after_ms: ECHO_AFTER_MS, len_max: ECHO_LEN_MAX.min(shortest / 4) };
+        let start = |route: Route| {
+            let mut options = PumpOptions::default();
+            options.eio_ends = route.is_pty;
+            options.echo = route.is_pty.then_some(echo);
+            options.release = if route.is_pty { Release::Exact } else { care.release };
+            Stream::start(route, Redactor::new(Arc::clone(set)).mask_stump(mask_stump), options)
+        };
+        let streams = routes.into_iter().map(start).collect::<io::Result<Vec<Stream>>>()?;
+        let supervisor = Supervisor {
+            channel,
+            signals,
+            standing,
+            streams,
+            terminal,
+            minder: Some(minder),
+            keys: Keys::new(),
+            status: None,
+            linger_until: None,
+            kill_at: None,
+            kill_after: care.kill_after,
+        };
+        Ok(supervisor.run())
+    }
+}
+
+impl core::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Ready").field("standing", &self.standing).finish_non_exhaustive()
+    }
+}
+
+struct Supervisor {
+    channel: UnixStream,
+    signals: OwnedFd,
+    standing: Standing,
+    streams: Vec<Stream>,
+    terminal: Option<Terminal>,
+    /// Its number, until it is known to be gone.
+    minder: Option<i32>,
+    keys: Keys,
+    status: Option<Status>,
+    linger_until: Option<Instant>,
+    kill_at: Option<Instant>,
+    kill_after: Option<Duration>,
+}
+
+/// What there is to do.
+#[derive(Default)]
+struct Todo {
+    news: bool,
+    signals: bool,
+    keys: bool,
+    room: bool,
+}
+
+impl Supervisor {
+    fn run(mut self) -> Outcome {
+        while !(self.status.is_some() && self.streams.iter().all(Stream::has_ended)) {
+            let ready = self.wait();
+            if ready.news {
+                self.news();
+            }
+            if ready.signals && !self.take_signals() {
+                break;
+            }
+            if ready.room || ready.keys {
+                self.type_on(ready.keys);
+            }
+            self.look_at_the_clock();
+        }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.restore();
+        }
+        let _ = Order::Leave.send(&self.channel);
+        let outputs = self.streams.into_iter().filter_map(Stream::end).collect();
+        Outcome { status: self.status.unwrap_or(Status::Lost), outputs }
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) -> Todo {
+        let master = self.streams.first().and_then(Stream::master).filter(|_| self.terminal.is_some());
+        let keys = self.terminal.as_ref().filter(|terminal| terminal.is_raw() && self.keys.wants_more());
+        let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        let minder = self.minder.map(|_| PollFd::new(&self.channel, PollFlags::IN));
+        let news_at = fds.len();
+        fds.extend(minder);
+        let keys_at = fds.len();
+        fds.extend(keys.map(|terminal| PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN)));
+        let room_at = fds.len();
+        fds.extend(master.filter(|_| !self.keys.is_empty()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
+        let streams_at = fds.len();
+        let live: Vec<usize> = (0..self.streams.len()).filter(|&n| !self.streams[n].has_ended()).collect();
+        fds.extend(live.iter().map(|&n| PollFd::new(&self.streams[n], PollFlags::IN)));
+        if poll(&mut fds, self.timeout().as_ref()).is_err() {
+            return Todo::default();
+        }
+        let is_ready = |range: std::ops::Range<usize>| fds[range].iter().any(|fd| !fd.revents().is_empty());
+        let ready = Todo {
+            signals: is_ready(0..1),
+            news: is_ready(news_at..keys_at),
+            keys: is_ready(keys_at..room_at),
+            room: is_ready(room_at..streams_at),
+        };
+        let noticed: Vec<usize> =
+            live.into_iter().zip(streams_at..).filter(|&(_, at)| is_ready(at..at + 1)).map(|(n, _)| n).collect();
+        noticed.into_iter().for_each(|n| self.streams[n].notice());
+        ready
+    }
+
+    /// How long to wait at most.
+    fn timeout(&self) -> Option<Timespec> {
+        let waits_for_terminal = self.status.is_none() && self.terminal.as_ref().is_some_and(|t| !t.is_raw());
+        let foreground = waits_for_terminal.then_some(FOREGROUND_POLL);
+        let until = self.linger_until.into_iter().chain(self.kill_at).min();
+        let until = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let least = foreground.into_iter().chain(until).min()?;
+        Some(Timespec { tv_sec: least.as_secs() as i64, tv_nsec: i64::from(least.subsec_nanos()) })
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let now = Instant::now();
+        if self.linger_until.is_some_and(|until| now >= until) {
+            self.linger_until = None;
+            self.streams.iter().for_each(Stream::stop);
+        }
+        if self.kill_at.is_some_and(|at| now >= at) {
+            self.kill_at = None;
+            self.send(libc::SIGKILL);
+        }
+        if self.status.is_none() {
+            self.terminal.iter_mut().filter(|terminal| !terminal.is_raw()).for_each(Terminal::make_raw);
+        }
+    }
+
+    fn send(&self, signal: i32) {
+        // If the minder is gone, the next news will say so.
+        let _ = Order::Signal(signal).send(&self.channel);
+    }
+
+    fn news(&mut self) {
+        match News::receive(&self.channel) {
+            Some(News::Began) => {}
+            Some(News::Stopped(signal)) => self.stop(signal),
+            Some(News::Failed(error)) => self.ended(Status::Failed(error.raw_os_error())),
+            Some(News::Exited(code)) => self.ended(Status::Exited(code)),
+            Some(News::Killed(signal)) => self.ended(Status::Killed(signal)),
+            None => {
+                self.minder = None;
+                self.ended(Status::Lost);
+            }
+        }
+    }
+
+    fn ended(&mut self, status: Status) {
+        if self.status.is_none() {
+            self.status = Some(status);
+            self.kill_at = None;
+            self.linger_until = Some(Instant::now() + LINGER);
+        }
+    }
+
+    /// The child was stopped: so are we, and when we are continued, so is it.
+    fn stop(&mut self, signal: i32) {
+        if self.standing == Standing::Session {
+            self.streams.iter_mut().for_each(Stream::pause);
+            self.terminal.iter_mut().for_each(Terminal::restore);
+            // All of our group, as the terminal would: the shell waits for its first process, which need not be us.
+            sys::kill(0, signal);
+        } else if signal != libc::SIGSTOP {
+            // The terminal has stopped the others. A stop by SIGSTOP is meant for the child alone.
+            sys::kill(rustix::process::getpid().as_raw_nonzero().get(), signal);
+        } else {
+            return;
+        }
+        sys::let_in(signal);
+        if self.standing == Standing::Session {
+            self.streams.iter_mut().for_each(Stream::resume);
+        }
+        self.go_on();
+    }
+
+    /// We were continued, and may have got the terminal back.
+    fn go_on(&mut self) {
+        if self.status.is_none() {
+            self.terminal.iter_mut().for_each(Terminal::make_raw);
+        }
+        self.streams.iter().for_each(Stream::resize);
+        self.send(libc::SIGCONT);
+    }
+
+    /// Does what the signals ask for. False if one of them ends us: the child has ended already, and its output is on its way.
+    fn take_signals(&mut self) -> bool {
+        while let Some(Received { signal, from_kernel }) = sys::next_signal(self.signals.as_fd()) {
+            match signal {
+                libc::SIGCHLD => self.reap(),
+                libc::SIGPIPE | libc::SIGXFSZ | libc::SIGTTIN | libc::SIGTTOU => {}
+                libc::SIGCONT => self.go_on(),
+                libc::SIGWINCH => {
+                    self.streams.iter().for_each(Stream::resize);
+                    if self.standing != Standing::Session {
+                        self.send(signal);
+                    }
+                }
+                _ if from_kernel && self.standing == Standing::OurGroup && self.status.is_none() => {}
+                libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM if self.status.is_some() => {
+                    self.status = Some(Status::Killed(signal));
+                    return false;
+                }
+                _ => {
+                    self.send(signal);
+                    if signal == libc::SIGTERM && self.kill_at.is_none() {
+                        self.kill_at = self.kill_after.map(|after| Instant::now() + after);
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// Collects who ended: the minder, and as the first process of a machine or container whoever lost his parent.
+    fn reap(&mut self) {
+        while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
+            if Some(pid) == self.minder.and_then(Pid::from_raw) && self.status.is_some() {
+                self.minder = None;
+            }
+        }
+    }
+
+    /// Takes keys from the terminal, and passes them on to the child's.
+    fn type_on(&mut self, more: bool) {
+        if let Some(terminal) = self.terminal.as_ref().filter(|_| more) {
+            self.keys.take(terminal);
+        }
+        if let Some(master) = self.streams.first().and_then(Stream::master) {
+            self.keys.give(master);
+        }
+    }
+}
+
+/// Keys on their way to the child. A secret may be among them.
+struct Keys {
+    bytes: Zeroizing<[u8; KEYS_LEN_MAX]>,
+    start: usize,
+    end: usize,
+    /// The terminal has no more, and never will.
+    ended: bool,
+}
+
+impl Keys {
+    fn new() -> Keys {
+        Keys { bytes: Zeroizing::new([0; KEYS_LEN_MAX]), start: 0, end: 0, ended: false }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn wants_more(&self) -> bool {
+        self.is_empty() && !self.ended
+    }
+
+    fn take(&mut self, terminal: &Terminal) {
+        match rustix::io::read(terminal, &mut self.bytes[..]) {
+            Ok(0) | Err(Errno::IO) => self.ended = true,
+            Ok(len) => (self.start, self.end) = (0, len),
+            Err(_) => {}
+        }
+    }
+
+    fn give(&mut self, master: impl AsFd) {
+        if !self.is_empty() {
+            match rustix::io::write(master, &self.bytes[self.start..self.end]) {
+                Ok(len) => self.start += len,
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                // Nobody is there to read them.
+                Err(_) => self.start = self.end,
+            }
+        }
+    }
+}
