@@ -573,11 +573,15 @@ fn w16_a_program_in_the_background_prints_and_is_not_stopped() {
 }
 
 #[test]
-fn w16_a_program_in_the_background_that_reads_is_stopped_until_it_is_in_front() {
+fn w16_a_program_in_the_background_that_reads_gets_its_line_when_it_is_in_front() {
     let stage = Stage::new();
     let mut twins = shells(&stage);
-    twins.enter("w sh -c 'read -r line; echo \"line $line\"' & clear");
-    twins.hear("Stopped");
+    // Alone it is stopped there; wrapped it waits, since it has a terminal of its own to read from.
+    twins.enter("w sh -c 'read -r line; echo \"line $line\"' & sleep 0.3; clear");
+    for terminal in [&mut twins.bare, &mut twins.wrapped] {
+        terminal.until("the prompt is there", |terminal| terminal.is_at_prompt() && terminal.text().ends_with("$ "));
+    }
+    twins.types("clear\n");
     twins.go_on();
     twins.types("here\n");
     twins.show("line here");

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsStr;
-use std::io::ErrorKind;
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -15,7 +14,7 @@ use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process, kill_process_group, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcgetpgrp, tcgetwinsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetwinsize};
 
 /// How long anything may take before a test gives up on it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -228,6 +227,12 @@ impl Terminal {
         self.front() == Some(self.pid())
     }
 
+    /// Whether each key goes to the program as it is typed, so that the program or another terminal echoes it.
+    pub(crate) fn hands_keys_on(&self) -> bool {
+        let modes = tcgetattr(&self.user).expect("it is a terminal").local_modes;
+        !modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+    }
+
     /// The window is closed.
     pub(crate) fn hang_up(mut self) -> HungUp {
         let taken =
@@ -360,7 +365,14 @@ impl Twins {
     pub(crate) fn go_on(&mut self) {
         self.clear();
         self.enter("fg");
-        self.until("it goes on", |terminal| !terminal.is_at_prompt() && terminal.text().contains("fg\n"));
+        let goes_on = |terminal: &Terminal| {
+            // A key that comes before the program has been told to go on is lost, with and without us.
+            let front = terminal.front().filter(|front| *front != terminal.pid());
+            front.is_some_and(|front| state(front).is_some_and(|state| state != 'T'))
+        };
+        self.until("it goes on", |terminal| goes_on(terminal) && terminal.text().contains("fg\n"));
+        // Nor would a person be fast enough to type before the wrapper has its keys.
+        self.wrapped.until("keys are handed on", Terminal::hands_keys_on);
     }
 
     /// Waits until both have ended, and tells how, which has to be the same.
@@ -401,15 +413,15 @@ impl vt100::Callbacks for Answers {
     }
 }
 
+/// The state of a process, as `ps` tells it, if it is there.
+pub(crate) fn state(pid: Pid) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
 /// Whether this process is there, and no zombie.
 pub(crate) fn is_alive(pid: Pid) -> bool {
-    match std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())) {
-        Ok(stat) => !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'),
-        Err(error) => {
-            assert!(matches!(error.kind(), ErrorKind::NotFound) || error.raw_os_error() == Some(3), "{error}");
-            false
-        }
-    }
+    !matches!(state(pid), None | Some('Z' | 'X'))
 }
 
 /// Waits until this is so.

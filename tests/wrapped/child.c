@@ -159,8 +159,9 @@ static void show_descriptor(int fd) {
     target[len < 0 ? 0 : len] = 0;
     if (strncmp(target, "pipe:", 5) == 0) target[5] = 0;
     if (strncmp(target, "/dev/pts/", 9) == 0) target[9] = 0;
-    snprintf(line, sizeof line, "descriptor %d: %s flags %o close-on-exec %d\n", fd, target, fcntl(fd, F_GETFL),
-             fcntl(fd, F_GETFD));
+    /* Those that say how it works; others, such as O_LARGEFILE, say how it was opened. */
+    int flags = fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT);
+    snprintf(line, sizeof line, "descriptor %d: %s flags %o close-on-exec %d\n", fd, target, flags, fcntl(fd, F_GETFD));
     say(line);
 }
 
