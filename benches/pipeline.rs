@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use program::Numbers;
+use program::{setting, write_log};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 /// What stands left and right of the program.
@@ -44,10 +44,6 @@ fn main() {
     }
 }
 
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
-}
-
 /// Copies with a buffer of 128 KiB, between pipes of 1 MiB where they are pipes.
 fn copier() {
     let (mut input, mut output) = (std::io::stdin(), File::from(dup(std::io::stdout())));
@@ -66,66 +62,6 @@ fn copier() {
 
 fn dup(stream: impl std::os::fd::AsFd) -> OwnedFd {
     stream.as_fd().try_clone_to_owned().expect("a descriptor more")
-}
-
-/// Writes the log, and says how long it is.
-fn write_log(path: &Path, len_min: usize) -> usize {
-    let text = match std::env::var_os("HUSHLOG_CORPUS") {
-        Some(directory) => corpus(Path::new(&directory)),
-        None => generated(),
-    };
-    let mut file = File::create(path).expect("a new file");
-    let mut len = 0;
-    while len < len_min {
-        file.write_all(&text).expect("room for the log");
-        len += text.len();
-    }
-    len
-}
-
-fn corpus(directory: &Path) -> Vec<u8> {
-    let entries = std::fs::read_dir(directory).expect("HUSHLOG_CORPUS is a directory");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable directory").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
-    paths.sort();
-    assert!(!paths.is_empty(), "HUSHLOG_CORPUS holds no *.log");
-    paths.iter().flat_map(|path| std::fs::read(path).expect("a readable log")).collect()
-}
-
-/// 8 MiB of web server, application and key-value lines.
-fn generated() -> Vec<u8> {
-    let (mut text, mut numbers) = (Vec::new(), Numbers::new());
-    let paths = ["/v1/items", "/v1/users/me", "/healthz", "/static/app.3f9c.js", "/oauth/token?grant_type=refresh"];
-    let words = ["connection", "refused", "retry", "postgres://db:5432/app", "cache", "miss", "eyJhbGciOi", "job"];
-    while text.len() < 8 << 20 {
-        let (second, id, pick) = (numbers.below(60), numbers.below(1 << 40), numbers.below(3));
-        let (path, status) = (paths[numbers.below(5) as usize], 200 + numbers.below(4) * 100);
-        let mut word = || words[numbers.below(8) as usize];
-        match pick {
-            0 => writeln!(
-                text,
-                "10.0.{}.{} - - [23/Nov/2026:19:06:{second:02} +0000] \"GET {path} HTTP/1.1\" {status} {id}",
-                id % 256,
-                id % 255
-            ),
-            1 => writeln!(
-                text,
-                "2026-11-23T19:06:{second:02}.{:06}Z WARN app::{}: {} {} id={id:x}",
-                id % 1_000_000,
-                word(),
-                word(),
-                word()
-            ),
-            _ => writeln!(
-                text,
-                "level=info ts=1795460760.{id} trace={id:016x} msg=\"{} {}\" path={path} status={status}",
-                word(),
-                word()
-            ),
-        }
-        .expect("a vector");
-    }
-    text
 }
 
 /// The log holds no secret, so it must come out as it went in.

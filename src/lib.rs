@@ -83,10 +83,14 @@ pub mod manual;
 pub mod redact;
 #[cfg(feature = "registry")]
 pub mod registry;
+pub mod scrub;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};
+pub use redact::cover::Cover;
 pub use redact::encoding::Form;
+pub use redact::finder::Finder;
 pub use redact::mask::Mask;
 pub use redact::needle::{NeedleSet, Notice, NoticeKind};
 pub use redact::redactor::{Redacted, Redactor};
+pub use redact::region::Region;
 pub use redact::secret::Secret;

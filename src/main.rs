@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{filter, guide, harden, run, stdio};
+use cli::{filter, guide, harden, run, scrub, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -36,6 +36,7 @@ fn dispatch() -> Result<Exit, Failure> {
         None => filter::run(&args.filter),
         Some(Command::Filter(filter)) => filter::run(&filter),
         Some(Command::Run(command)) => run::run(command),
+        Some(Command::Scrub(scrub)) => scrub::run(&scrub),
         Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
         Some(Command::Man) => stdio::print(&guide::man()),
     }

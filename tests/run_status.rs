@@ -147,7 +147,9 @@ fn w02_a_program_that_cannot_be_run_is_126() {
 fn w02_a_script_that_names_no_interpreter_runs_as_without_us() {
     let stage = Stage::new();
     wrapped::write_program(&stage.path("script"), "echo \"here $1\"; exit 5\n");
-    let [bare, wrapped] = BOTH.map(|how| ran(&stage, how, &["./script", "and there"]));
+    // As execvp(3) and all that use it do.
+    let bare = ran(&stage, How::Bare, &["env", "./script", "and there"]);
+    let wrapped = ran(&stage, How::Wrapped, &["./script", "and there"]);
     assert_eq!((wrapped.code, wrapped.out(), wrapped.err()), (bare.code, bare.out(), bare.err()));
 }
 
@@ -311,7 +313,10 @@ fn w07_a_child_that_stops_itself_goes_on_when_we_are_told_to() {
 fn w08_a_child_that_ignores_the_end_is_ended_and_its_last_words_are_masked() {
     let stage = Stage::new();
     let script = "trap 'echo \"last words: $TOKEN\"' TERM; (trap '' TERM; exec sleep 301) & echo $!; while :; do wait; sleep 0.02; done";
-    let begun = Begun::new(&mut stage.command(How::Wrapped, ["sh", "-c", script]));
+    let mut command = Command::new(HUSHLOG);
+    stage.furnish(&mut command, How::Wrapped);
+    command.args(["run", "--quiet", "--kill-after", "1", "--dotenv"]).arg(stage.path("secrets.env"));
+    let begun = Begun::new(command.args(["--", "sh", "-c", script]));
     let grandchild = begun.named();
     kill_process(begun.pid(), Signal::TERM).expect("it is there");
     let (status, rest) = begun.ends();
@@ -592,4 +597,43 @@ fn w18_wrappers_in_wrappers_are_the_same_at_a_terminal() {
     twins.show("line here");
     twins.enter("echo status $?");
     twins.show("\nstatus 143");
+}
+
+#[test]
+fn w18_quick_children_one_after_another_lose_nothing_and_leave_nothing() {
+    let stage = Stage::new();
+    let text = "for n in $(seq 100); do w sh -c 'echo \"$0 $TOKEN\"; exit 5' $n || test $? = 5 || exit 9; done";
+    let expected: String = (1..=100).map(|n| format!("{n} {MASK}\n")).collect();
+    let mut command = Command::new("sh");
+    stage.furnish(&mut command, How::Wrapped);
+    let over = run_within(command.args(["-c", text]), b"", LIMIT).ends(0);
+    assert!(over.out() == expected && over.stderr.is_empty(), "{}{}", over.out(), over.err());
+    let mut command = Command::new("sh");
+    stage.furnish(&mut command, How::Wrapped);
+    command.args(["-c", text]);
+    let mut terminal = Terminal::start(command);
+    assert_eq!(terminal.ends_with(), 0);
+    assert!(terminal.written() == expected.replace('\n', "\r\n"), "{}", terminal.written());
+    eventually("no process is left", || !any_process_names(&stage.path("secrets.env").display().to_string()));
+}
+
+/// Whether some process has this on its command line.
+fn any_process_names(text: &str) -> bool {
+    let lines = fs::read_dir("/proc").expect("it is there").flatten();
+    lines.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok()).any(|line| {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        line.contains(text)
+    })
+}
+
+#[test]
+fn w10_the_first_process_works_at_a_terminal() {
+    let stage = Stage::new();
+    let script = "tty >/dev/null && stty size; read -r line; echo \"line $line $TOKEN\"; exit 5";
+    let Some(command) = as_first(&stage, &["sh", "-c", script]) else { return };
+    let mut terminal = Terminal::start(command);
+    terminal.shows("24 80");
+    terminal.types("here\n");
+    terminal.shows(&format!("line here {MASK}"));
+    assert_eq!(terminal.ends_with(), 5);
 }

@@ -330,3 +330,57 @@ fn w17_input_reaches_the_child_while_it_writes() {
     drop(stdin);
     assert_eq!(ends_within(&mut wrapper, LIMIT).code(), Some(0));
 }
+
+#[test]
+fn w17_a_reader_that_begins_long_after_the_child_has_ended_gets_all() {
+    let stage = Stage::new();
+    // More than one pipe holds, and less than all that are on the way: the child ends at once, its output waits.
+    let text = "w sh -c 'head -c 60000 /dev/zero; echo; seq 1 10000; echo \"$TOKEN\"' | (sleep 4; cksum); \
+        (head -c 60000 /dev/zero; echo; seq 1 10000; echo '[REDACTED:TOKEN]') | cksum";
+    let ran = run_within(&mut script(&stage, text), b"", LIMIT).ends(0);
+    let sums: Vec<String> = ran.out().lines().map(str::to_owned).collect();
+    assert_eq!(sums[0], sums[1]);
+}
+
+#[test]
+fn w17_a_terminal_that_is_not_read_for_long_shows_all_in_the_end() {
+    let stage = Stage::new();
+    let mut terminal = Terminal::start(stage.command(How::Wrapped, ["sh", "-c", "seq 1 20000; echo \"$TOKEN\""]));
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(terminal.ends_with(), 0);
+    let expected: String = (1..=20_000).map(|n| format!("{n}\r\n")).collect::<String>() + MASK + "\r\n";
+    assert!(terminal.written() == expected, "{} bytes of {}", terminal.transcript.len(), expected.len());
+}
+
+#[test]
+fn w05_two_streams_into_one_pipe_keep_their_order() {
+    let stage = Stage::new();
+    let text = "n=0; while test $n -lt 500; do echo out $n; echo err $n >&2; n=$((n+1)); done";
+    let expected: String = (0..500).map(|n| format!("out {n}\nerr {n}\n")).collect();
+    for (into, show) in [("2>&1 | cat", ""), (">both 2>&1", "; cat both"), ("2>&1 >>more", "; cat more")] {
+        // The last one parts them.
+        let parted = into.starts_with("2>&1 >>");
+        let line = format!("w sh -c '{text}' {into}{show}");
+        let ran = run_within(&mut script(&stage, &line), b"", LIMIT).ends(0);
+        if parted {
+            let (errors, outs): (String, String) =
+                ((0..500).map(|n| format!("err {n}\n")).collect(), (0..500).map(|n| format!("out {n}\n")).collect());
+            assert!(ran.out() == errors + &outs, "{into}: {}", ran.out());
+        } else {
+            assert!(ran.out() == expected, "{into}: {}", ran.out());
+        }
+    }
+}
+
+#[test]
+fn w17_when_one_reader_leaves_the_other_stream_goes_on() {
+    let stage = Stage::new();
+    let text = "w sh -c 'trap \"\" PIPE; sleep 0.2; n=0; while test $n -lt 200; do echo out; n=$((n+1)); done 2>/dev/null; \
+        echo \"still here $TOKEN\" >&2; exit 4' 2>err | true; echo ${PIPESTATUS[0]}; cat err";
+    let [bare, wrapped] = [How::Bare, How::Wrapped].map(|how| {
+        let ran = run_within(&mut script_in(&stage, how, text), b"", LIMIT).ends(0);
+        ran.out().replace(SECRET, MASK)
+    });
+    assert_eq!(wrapped, bare);
+    assert_eq!(bare, format!("4\nstill here {MASK}\n"));
+}

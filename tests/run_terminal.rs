@@ -727,3 +727,32 @@ fn w16_end_of_file_typed_is_end_of_file() {
     twins.show("again");
     assert_eq!(twins.end(), 0);
 }
+
+#[test]
+fn w16_a_terminal_that_is_nobodys_own_works() {
+    if !installed(&["setsid"]) {
+        return;
+    }
+    let stage = Stage::new();
+    let mut twins = shells(&stage);
+    twins.enter("setsid -w w sh -c 'echo begun; read -r line; echo \"line $line\"; exit 4'");
+    twins.show("\nbegun");
+    twins.types("here\n");
+    twins.show("line here");
+    twins.enter("echo status $?");
+    twins.show("status 4");
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn w12_the_terminal_is_restored_when_we_panic() {
+    let stage = Stage::new();
+    let fresh = Terminal::start(stage.command(How::Bare, ["true"])).settings();
+    let mut command = stage.command(How::Wrapped, ["sh", "-c", "echo \"number $$\"; echo begun; exec sleep 300"]);
+    command.env("HUSHLOG_TEST_PANIC", "pump");
+    let mut terminal = Terminal::start(command);
+    assert_eq!(terminal.ends_with(), 3);
+    assert_eq!(terminal.settings(), fresh);
+    assert!(terminal.written().contains("hushlog: error: internal error"), "{}", terminal.written());
+    assert_masked(&terminal);
+}

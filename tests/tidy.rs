@@ -26,7 +26,10 @@ const REDACT: &[&str] = &[
     "needle",
     "collide",
     "build",
+    "cover",
+    "region",
     "redactor",
+    "finder",
     "mod",
 ];
 
@@ -51,6 +54,7 @@ const UNSAFE: &[&str] = &[
     "src/redact/sieve/grams.rs",
     "src/redact/sieve/x86.rs",
     "src/io/gift.rs",
+    "src/scrub/pen.rs",
     "src/cli/exit.rs",
     "src/cli/harden.rs",
     "src/cli/stdio.rs",

@@ -1,5 +1,8 @@
-//! What the benches of the whole program share: its secrets, and its rivals.
+//! What the benches of the whole program share: its settings, its log and its secrets.
+#![allow(dead_code, reason = "each bench uses its own part")]
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,6 +20,71 @@ impl Numbers {
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % limit
     }
+}
+
+/// A number in the environment, or what it is without.
+pub(crate) fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
+}
+
+/// Writes the log, and says how long it is.
+pub(crate) fn write_log(path: &Path, len_min: usize) -> usize {
+    let text = match std::env::var_os("HUSHLOG_CORPUS") {
+        Some(directory) => corpus(Path::new(&directory)),
+        None => generated(),
+    };
+    let mut file = File::create(path).expect("a new file");
+    let mut len = 0;
+    while len < len_min {
+        file.write_all(&text).expect("room for the log");
+        len += text.len();
+    }
+    len
+}
+
+fn corpus(directory: &Path) -> Vec<u8> {
+    let entries = std::fs::read_dir(directory).expect("HUSHLOG_CORPUS is a directory");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable directory").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+    paths.sort();
+    assert!(!paths.is_empty(), "HUSHLOG_CORPUS holds no *.log");
+    paths.iter().flat_map(|path| std::fs::read(path).expect("a readable log")).collect()
+}
+
+/// 8 MiB of web server, application and key-value lines.
+fn generated() -> Vec<u8> {
+    let (mut text, mut numbers) = (Vec::new(), Numbers::new());
+    let paths = ["/v1/items", "/v1/users/me", "/healthz", "/static/app.3f9c.js", "/oauth/token?grant_type=refresh"];
+    let words = ["connection", "refused", "retry", "postgres://db:5432/app", "cache", "miss", "eyJhbGciOi", "job"];
+    while text.len() < 8 << 20 {
+        let (second, id, pick) = (numbers.below(60), numbers.below(1 << 40), numbers.below(3));
+        let (path, status) = (paths[numbers.below(5) as usize], 200 + numbers.below(4) * 100);
+        let mut word = || words[numbers.below(8) as usize];
+        match pick {
+            0 => writeln!(
+                text,
+                "10.0.{}.{} - - [23/Nov/2026:19:06:{second:02} +0000] \"GET {path} HTTP/1.1\" {status} {id}",
+                id % 256,
+                id % 255
+            ),
+            1 => writeln!(
+                text,
+                "2026-11-23T19:06:{second:02}.{:06}Z WARN app::{}: {} {} id={id:x}",
+                id % 1_000_000,
+                word(),
+                word(),
+                word()
+            ),
+            _ => writeln!(
+                text,
+                "level=info ts=1795460760.{id} trace={id:016x} msg=\"{} {}\" path={path} status={status}",
+                word(),
+                word()
+            ),
+        }
+        .expect("a vector");
+    }
+    text
 }
 
 /// Fills a directory with secrets of 40 characters, one a file.

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::filter::FilterArgs;
 use super::message::Failure;
 use super::run::RunArgs;
+use super::scrub::ScrubArgs;
 use super::{guide, usage};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     /// Run a command with the secrets in its environment, and mask them in what it prints
     #[command(long_about = guide::RUN, after_long_help = guide::RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Mask secrets in log files that were written already, where they stand
+    Scrub(ScrubArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -47,9 +50,13 @@ pub(crate) enum Parsed {
 
 /// Understands the command line. An error says nothing of what was on it.
 pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Failure> {
-    match Arguments::try_parse_from(words) {
+    let words: Vec<OsString> = words.collect();
+    match Arguments::try_parse_from(&words) {
         Ok(args) => Ok(Parsed::Args(Box::new(args))),
         Err(error) if !error.use_stderr() => Ok(Parsed::Show(error.render().to_string())),
+        Err(_) if words.get(1).is_some_and(|word| word == "run") && words.iter().all(|word| word != "--") => {
+            Err(Failure::config("there is no command behind --").hint("hushlog run [OPTION]... -- CMD [ARG]..."))
+        }
         Err(error) => Err(usage::failure(&error, &Arguments::command())),
     }
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// All input was read, and all output written.
     Done = 0,
+    /// `--check` found something.
+    Found = 1,
     /// The command line or a source of secrets is wrong; no input was read.
     Config = 2,
     /// Reading, writing or the program itself failed; what was written is a prefix of the right output.

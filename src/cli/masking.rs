@@ -99,13 +99,16 @@ fn compile(secrets: Vec<Secret>, options: &OptionArgs) -> Result<NeedleSet, Fail
         builder = builder.min_length(bytes);
     }
     let builder = secrets.into_iter().fold(builder, |builder, secret| builder.secret(secret));
-    builder.build().map_err(|error| {
-        let hint = match error {
-            BuildError::TooLarge => "give fewer secrets, or --no-encodings",
-            _ => "choose another mask with --mask or --mask-char",
-        };
-        Failure::config(error.to_string()).hint(hint)
-    })
+    builder.build().map_err(failure)
+}
+
+/// Why the secrets and the mask do not fit.
+pub(crate) fn failure(error: BuildError) -> Failure {
+    let hint = match error {
+        BuildError::TooLarge => "give fewer secrets, or --no-encodings",
+        _ => "choose another mask with --mask or --mask-char",
+    };
+    Failure::config(error.to_string()).hint(hint)
 }
 
 /// Warns about values by name: one line for each kind. Those that are not masked are told even when `quiet`.

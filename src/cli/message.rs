@@ -4,6 +4,8 @@
 //! be a secret. One message for all names of a kind, however many they are.
 
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::exit::Exit;
 
@@ -75,7 +77,11 @@ fn write(line: &str) {
 
 /// The reason of an I/O error, in the words of the system, without its number.
 pub(crate) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
+    plain_reason(&error.to_string())
+}
+
+/// The same, of an error that is a text already.
+pub(crate) fn plain_reason(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
@@ -87,6 +93,21 @@ pub(crate) fn printable(name: &[u8]) -> String {
     String::from_utf8_lossy(name).chars().map(shown).collect()
 }
 
+/// A path as it may be shown, without loss: what is not UTF-8, or would drive a terminal or turn the line around, is written out.
+pub(crate) fn path_text(path: &Path) -> String {
+    let mut shown = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '"' | '\'' => shown.push(c),
+                c => shown.extend(c.escape_debug()),
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| shown.push_str(&format!("\\x{byte:02x}")));
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +116,14 @@ mod tests {
     fn reasons_are_lower_case_and_without_numbers() {
         assert_eq!(reason(&std::io::Error::from_raw_os_error(libc::ENOENT)), "no such file or directory");
         assert_eq!(reason(&std::io::Error::from_raw_os_error(libc::ENOSPC)), "no space left on device");
+    }
+
+    #[test]
+    fn paths_are_shown_without_loss() {
+        let path = |bytes: &[u8]| path_text(Path::new(std::ffi::OsStr::from_bytes(bytes)));
+        assert_eq!(path("/var/log/it's \"ä\".log".as_bytes()), "/var/log/it's \"ä\".log");
+        assert_eq!(path(b"a\x1b[2J\nb\x7f\xff\\"), r"a\u{1b}[2J\nb\u{7f}\xff\\");
+        assert_eq!(path("r\u{202e}gol".as_bytes()), r"r\u{202e}gol");
     }
 
     #[test]

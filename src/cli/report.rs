@@ -70,6 +70,11 @@ impl Tally {
     }
 }
 
+/// What was noticed about the secrets of a set.
+pub(crate) fn notices(set: &NeedleSet) -> Value {
+    set.notices().iter().map(|notice| json!({ "name": notice.name, "kind": kind(notice.kind) })).collect()
+}
+
 /// How reports name what was noticed about a value.
 fn kind(kind: NoticeKind) -> &'static str {
     match kind {
@@ -109,7 +114,12 @@ impl Target {
 
     /// Writes the report.
     pub(crate) fn write(&self, tally: &Tally) -> Result<(), Failure> {
-        let mut text = serde_json::to_vec_pretty(&tally.json()).expect("counts and names are valid JSON");
+        self.write_json(&tally.json())
+    }
+
+    /// Writes a report of another shape.
+    pub(crate) fn write_json(&self, report: &Value) -> Result<(), Failure> {
+        let mut text = serde_json::to_vec_pretty(report).expect("counts and names are valid JSON");
         text.push(b'\n');
         // Others may read counts.
         let written = if self.replace { replace(&self.path, 0o666, &text) } else { self.append(&text) };

@@ -88,8 +88,8 @@ fn end(outcome: Outcome, reported: Result<(), Failure>) -> Result<Exit, Failure>
 fn environment(sourced: &[Sourced]) -> Result<Environment, Failure> {
     let mut injected: Vec<(String, &[u8])> = Vec::new();
     let mut origins: BTreeMap<String, &str> = BTreeMap::new();
-    for Sourced { secret, .. } in sourced.iter().filter(|found| found.injected) {
-        let variable = variable(secret.name())?;
+    for Sourced { secret, is_variable, .. } in sourced.iter().filter(|found| found.injected) {
+        let variable = variable(secret.name(), *is_variable)?;
         if let Some(other) = origins.insert(variable.clone(), secret.name())
             && other != secret.name()
         {
@@ -101,14 +101,14 @@ fn environment(sourced: &[Sourced]) -> Result<Environment, Failure> {
     Environment::new(std::env::vars_os(), injected.iter().map(|(name, value)| (&**name, *value))).map_err(refused)
 }
 
-/// The variable for a secret: its own name if it is one already, and its exported name if not.
-fn variable(secret: &str) -> Result<String, Failure> {
+/// The variable for a secret: its exported name, or its own if that is one already.
+fn variable(secret: &str, is_variable: bool) -> Result<String, Failure> {
     let exported = name::variable(secret).map_err(|error| {
         Failure::config(format!("{secret} cannot be injected: {error}"))
             .hint("name it otherwise, or set it in the environment itself and mask it with --env")
     })?;
-    let is_variable = secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    Ok(if is_variable { secret.to_owned() } else { exported })
+    let fits = secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    Ok(if is_variable && fits { secret.to_owned() } else { exported })
 }
 
 fn arguments(command: Vec<OsString>) -> Result<Vec<CString>, Failure> {

@@ -76,6 +76,7 @@ fn values(error: &clap::Error) -> Option<String> {
 fn rule(option: &str) -> &'static str {
     match option {
         "--min-length" => "a number of bytes, 4 or more",
+        "--kill-after" => "a number of seconds, 0 for never",
         "--mask-char" => "one printable ASCII character",
         _ => HELP,
     }
@@ -100,6 +101,11 @@ mod tests {
             &["filter", "{}"],
             &["filter", "--{}"],
             &["help", "{}"],
+            &["run", "{}"],
+            &["run", "--{}", "--", "true"],
+            &["run", "{}", "--", "true"],
+            &["run", "--kill-after", "{}", "--", "true"],
+            &["run", "--"],
             &["man", "{}"],
             &["man", "--{}"],
             &["completions", "{}"],

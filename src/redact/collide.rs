@@ -36,8 +36,37 @@ fn overlap(scanner: &Scanner, text: &[u8]) -> Option<usize> {
     found.first().map(|found| found.1 as usize).or((held > 0).then_some(needle))
 }
 
+/// Takes out the labels that have a part in common with a needle: either holds the other, or one ends as the other begins.
+/// A label is empty, or begins with `[` and has none within; so no label ends in another, and of the label that a text ends in
+/// the beginning of there is one place only.
+pub(super) fn drop_colliding_labels(set: &NeedleSet, labels: &mut [Box<[u8]>]) {
+    let mut found = Vec::new();
+    labels.iter_mut().filter(|label| overlap(set.scanner(), label).is_some()).for_each(|label| *label = Box::default());
+    let mut all: Vec<&[u8]> = labels.iter().map(|label| &label[..]).filter(|label| !label.is_empty()).collect();
+    all.sort_unstable();
+    all.dedup();
+    let scanner = Scanner::new(all.iter().copied().collect(), Variant::Best);
+    let mut colliding = vec![false; all.len()];
+    for needle in 0..set.len() {
+        let (beginning, held) = scanner.held(scanner.scan(set.needle(needle), ROOT, &mut found));
+        found.drain(..).for_each(|(_, label)| colliding[label as usize] = true);
+        if held > 0 {
+            let beginning = &all[beginning][..held];
+            all.iter().zip(&mut colliding).for_each(|(label, colliding)| *colliding |= label.starts_with(beginning));
+        }
+    }
+    let colliding: Vec<Box<[u8]>> =
+        all.into_iter().zip(colliding).filter(|label| label.1).map(|label| label.0.into()).collect();
+    labels.iter_mut().filter(|label| colliding.contains(label)).for_each(|label| *label = Box::default());
+}
+
+/// Whether any needle holds this byte.
+pub(super) fn has_byte(set: &NeedleSet, byte: u8) -> bool {
+    (0..set.len()).any(|needle| set.needle(needle).contains(&byte))
+}
+
 /// A needle that begins or ends with the mask character, or in which it is repeated as often as it may be in a mask.
-fn char_collides(set: &NeedleSet, c: u8) -> Option<usize> {
+pub(super) fn char_collides(set: &NeedleSet, c: u8) -> Option<usize> {
     let shortest = (0..set.len()).map(|needle| set.needle(needle).len()).min()?;
     let longest_run = |needle: &[u8]| needle.split(|&byte| byte != c).map(<[u8]>::len).max();
     (0..set.len()).find(|&needle| {

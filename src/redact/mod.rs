@@ -3,7 +3,9 @@
 mod automaton;
 pub mod build;
 mod collide;
+pub mod cover;
 pub mod encoding;
+pub mod finder;
 pub mod mask;
 pub mod naive;
 pub mod needle;
@@ -12,6 +14,7 @@ mod node_map;
 mod ordinary;
 mod part;
 pub mod redactor;
+pub mod region;
 mod scan;
 pub mod secret;
 pub mod sieve;

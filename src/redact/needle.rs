@@ -111,6 +111,20 @@ impl NeedleSet {
         self.origins.is_empty()
     }
 
+    /// How long the longest needle is, in bytes.
+    pub fn needle_len_max(&self) -> usize {
+        self.scanner.needles().iter().map(<[u8]>::len).max().unwrap_or(0)
+    }
+
+    /// The names of the secrets, and the number of the one that a needle belongs to.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(super) fn name_number(&self, needle: usize) -> usize {
+        self.origins[needle].name as usize
+    }
+
     /// What there is to tell about single secrets, in the order in which they were added.
     pub fn notices(&self) -> &[Notice] {
         &self.notices

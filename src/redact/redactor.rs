@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::automaton::{ROOT, State};
 use super::encoding::Form;
 use super::needle::{NeedleSet, Stand};
+use super::region::{self, Region};
 use super::scan::{Found, PIECE_LEN_MAX};
 
 /// A stump of a needle at the end of a stream is masked from this length on, in bytes.
@@ -40,7 +41,7 @@ pub struct Redactor {
     /// All before this was given out; from here to the end is held back.
     given: u64,
     /// Found and not yet given out as a whole, or open still; in order, none touching the next.
-    regions: Vec<Region>,
+    regions: Vec<Region<Note>>,
     /// How many regions each needle of the set named.
     counts: Vec<u64>,
     /// The counts of sets that were swapped out.
@@ -52,13 +53,9 @@ pub struct Redactor {
     segments: Vec<Segment>,
 }
 
-/// What is masked as one.
-struct Region {
-    range: Range<u64>,
-    /// The needle that names the region: the longest that begins where the region does.
-    needle: u32,
-    /// That needle's length, or 0 for a stump, which any whole needle outranks.
-    needle_len: usize,
+/// What the redactor notes beside a region.
+#[derive(Default)]
+struct Note {
     /// The needle's set, if it was swapped out since.
     old_set: Option<Arc<NeedleSet>>,
     /// Whether the mask went out, so that the region can only grow.
@@ -105,7 +102,7 @@ impl Redactor {
         for piece in input.chunks(PIECE_LEN_MAX) {
             self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
             for (at, needle) in self.found.drain(..) {
-                add_region(&mut self.regions, Region::found(&self.set, self.end + u64::from(at), needle));
+                region::add(&mut self.regions, Region::found(&self.set, self.end + u64::from(at), needle));
             }
             self.end += piece.len() as u64;
         }
@@ -148,8 +145,8 @@ impl Redactor {
         self.old_set = None;
         let (needle, len) = self.set.scanner().held(self.state);
         if self.mask_stump && len >= STUMP_LEN_MIN {
-            let stump = Region::new(self.partial_start()..self.end, needle as u32, 0);
-            add_region(&mut self.regions, stump);
+            let stump = Region::stump(self.partial_start()..self.end, needle);
+            region::add(&mut self.regions, stump);
         }
         self.release(self.end, self.end, len);
         self.state = ROOT;
@@ -163,7 +160,7 @@ impl Redactor {
         self.fold_counts(set.len());
         let old_set = std::mem::replace(&mut self.set, set);
         for region in &mut self.regions {
-            region.old_set.get_or_insert_with(|| Arc::clone(&old_set));
+            region.more.old_set.get_or_insert_with(|| Arc::clone(&old_set));
         }
         let (needle, len) = old_set.scanner().held(self.state);
         let (mut found, mut end) = (Vec::new(), self.end - len as u64);
@@ -173,10 +170,11 @@ impl Redactor {
             let regions =
                 self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle));
             // What was released as a partial match is out.
-            found.extend(regions.filter(|region| region.range.end > self.given));
+            found.extend(regions.filter(|region: &Region<Note>| region.range.end > self.given));
             end += piece.len() as u64;
         }
-        self.join_regions(found);
+        found.splice(..0, self.regions.drain(..));
+        self.regions = region::join(found);
         self.release(self.partial_start(), self.end, len);
         let held = held_bytes(self.old_set.insert(old_set), needle);
         Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[] }
@@ -208,13 +206,6 @@ impl Redactor {
         self.counts = vec![0; needles];
     }
 
-    /// Adds regions that were found beside those that are there.
-    fn join_regions(&mut self, found: Vec<Region>) {
-        let mut all: Vec<Region> = self.regions.drain(..).chain(found).collect();
-        all.sort_by_key(|region| region.range.end);
-        all.into_iter().for_each(|region| add_region(&mut self.regions, region));
-    }
-
     /// Plans to give out everything before `until`. The input at hand begins at `input`; of the `held_len` bytes before it there
     /// is a copy.
     fn release(&mut self, until: u64, input: u64, held_len: usize) {
@@ -230,8 +221,8 @@ impl Redactor {
             at = at.max(covered.end);
             let len = covered.end.saturating_sub(covered.start) as usize;
             push_mask(&mut self.segments, region, len, &self.set);
-            if !std::mem::replace(&mut region.begun, true) {
-                match &region.old_set {
+            if !std::mem::replace(&mut region.more.begun, true) {
+                match &region.more.old_set {
                     None => self.counts[region.needle as usize] += 1,
                     Some(set) => {
                         *self.old_counts.entry(owned(set.name_and_form(region.needle as usize))).or_default() += 1
@@ -251,36 +242,6 @@ impl fmt::Debug for Redactor {
     }
 }
 
-impl Region {
-    fn new(range: Range<u64>, needle: u32, needle_len: usize) -> Region {
-        Region { range, needle, needle_len, old_set: None, begun: false }
-    }
-
-    /// The region of one occurrence, by its end.
-    fn found(set: &NeedleSet, end: u64, needle: u32) -> Region {
-        let len = set.needle(needle as usize).len();
-        Region::new(end - len as u64..end, needle, len)
-    }
-
-    /// Whether this region gives its name and mask to what it makes up with the other.
-    fn names(&self, other: &Region) -> bool {
-        self.range.start < other.range.start
-            || self.range.start == other.range.start && self.needle_len >= other.needle_len
-    }
-}
-
-/// Adds a region that ends no earlier than all that are there, and joins it with those that it touches.
-fn add_region(regions: &mut Vec<Region>, mut region: Region) {
-    while let Some(last) = regions.pop_if(|last| last.range.end >= region.range.start) {
-        let end = region.range.end.max(last.range.end);
-        if last.names(&region) {
-            region = last;
-        }
-        region.range.end = end;
-    }
-    regions.push(region);
-}
-
 fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, held_start: u64, input: u64) {
     let held = range.start..range.end.min(input);
     let fresh = range.start.max(input)..range.end;
@@ -294,10 +255,11 @@ fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, held_start: u64, inp
 }
 
 /// Stands a mask for the next `len` bytes of a region.
-fn push_mask(segments: &mut Vec<Segment>, region: &Region, mut len: usize, set: &NeedleSet) {
-    let mut push = |len| segments.push(Segment::Mask { needle: region.needle, old_set: region.old_set.clone(), len });
-    match region.old_set.as_deref().unwrap_or(set).stand(region.needle) {
-        Stand::Region(_) if region.begun => {}
+fn push_mask(segments: &mut Vec<Segment>, region: &Region<Note>, mut len: usize, set: &NeedleSet) {
+    let mut push =
+        |len| segments.push(Segment::Mask { needle: region.needle, old_set: region.more.old_set.clone(), len });
+    match region.more.old_set.as_deref().unwrap_or(set).stand(region.needle) {
+        Stand::Region(_) if region.more.begun => {}
         Stand::Region(mask) => push(mask.len()),
         Stand::Byte(batch) => {
             while len > 0 {

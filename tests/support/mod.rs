@@ -13,6 +13,7 @@ pub mod cuts;
 pub mod engine;
 pub mod expected;
 pub mod model;
+pub mod regions;
 pub mod rng;
 pub mod scenario;
 pub mod target;

@@ -138,6 +138,19 @@ impl Scenario {
         pieces.collect::<Vec<_>>().concat()
     }
 
+    /// Where that is cut.
+    pub fn cuts(&self) -> Vec<usize> {
+        let (mut cuts, mut end) = (Vec::new(), 0);
+        for step in &self.steps {
+            if let Step::Push(piece) = step {
+                end += piece.len();
+                cuts.push(end);
+            }
+        }
+        cuts.pop();
+        cuts
+    }
+
     /// The right answers for each stream of a run with one set. Short texts are put to the definition itself as well.
     fn foretell(&self, set: &NeedleSet) -> Foretold {
         let mut streams = Vec::new();

@@ -10,12 +10,14 @@ use super::canary::{Broken, Fault};
 use super::check;
 use super::engine::Engine;
 use super::expected::{Expected, STUMP_MASKED};
+use super::regions;
 use super::scenario::{Limits, ONE_SET, SWAPS, Scenario};
 
 /// A target by its name, which is also the name of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 4] = [("redact", redact), ("swap", swap), ("needles", needles), ("adapters", adapters)];
+pub const TARGETS: [Target; 5] =
+    [("redact", redact), ("swap", swap), ("needles", needles), ("adapters", adapters), ("finder", finder)];
 
 /// One set, any text, any cuts: the definition, after every piece.
 pub fn redact(bytes: &[u8]) {
@@ -85,6 +87,17 @@ pub fn adapters(bytes: &[u8]) {
     for mut engine in engines {
         let result = scenario.check_engine(&mut *engine, &sets);
         result.unwrap_or_else(|error| panic!("{error}\n{scenario:?}"));
+    }
+}
+
+/// One set, any text, any cuts: the finder tells the definition's regions, and its parts join to them.
+pub fn finder(bytes: &[u8]) {
+    let scenario = Scenario::decode(bytes, Limits { needle_len: 40, text_len: 400, ..ONE_SET });
+    let (text, cuts) = (scenario.text(), scenario.cuts());
+    for variant in Variant::ALL {
+        let set = &scenario.compile(variant)[0];
+        let found = regions::check(set, &text, &cuts).and_then(|()| regions::check_parts(set, &text, &cuts));
+        found.unwrap_or_else(|error| panic!("{variant:?}: {error}\n{scenario:?}"));
     }
 }
 

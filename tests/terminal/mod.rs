@@ -371,8 +371,9 @@ impl Twins {
             front.is_some_and(|front| state(front).is_some_and(|state| state != 'T'))
         };
         self.until("it goes on", |terminal| goes_on(terminal) && terminal.text().contains("fg\n"));
-        // Nor would a person be fast enough to type before the wrapper has its keys.
+        // Nor would a person be fast enough to type before the wrapper has its keys, and has told its child.
         self.wrapped.until("keys are handed on", Terminal::hands_keys_on);
+        self.wrapped.looks_for(Duration::from_millis(100));
     }
 
     /// Waits until both have ended, and tells how, which has to be the same.

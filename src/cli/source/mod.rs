@@ -57,6 +57,8 @@ pub(crate) struct Sourced {
     /// Whether `run` puts it into the environment of its child, which has what our own environment holds anyway. Of several
     /// with one name the last counts.
     pub(crate) injected: bool,
+    /// Whether the name is that of a variable as it stands, and is not turned into one.
+    pub(crate) is_variable: bool,
 }
 
 /// Reads all secrets of all sources.
@@ -73,7 +75,9 @@ pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failu
     }
     for (number, path) in (1..).zip(&args.dotenv) {
         let found = file::dotenv(&Source { option: "--dotenv", number }, path, quiet)?;
+        let before = all.len();
         add(&mut all, args.allow_empty, true, found)?;
+        all[before..].iter_mut().for_each(|variable| variable.is_variable = true);
     }
     for (number, path) in (1..).zip(&args.secret_file) {
         let found = file::value_or_directory(&Source { option: "--secret-file", number }, path)?;
@@ -92,7 +96,7 @@ fn add(all: &mut Vec<Sourced>, allow_empty: bool, injected: bool, found: Found) 
     if !allow_empty && found.secrets.iter().all(|secret| secret.expose().trim_ascii().is_empty()) {
         return Err(Failure::config(found.nothing).hint("--allow-empty runs without"));
     }
-    all.extend(found.secrets.into_iter().map(|secret| Sourced { secret, injected }));
+    all.extend(found.secrets.into_iter().map(|secret| Sourced { secret, injected, is_variable: false }));
     Ok(())
 }
 

@@ -1,0 +1,195 @@
+//! `hushlog scrub`: log files that were written already.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use glob::Pattern;
+use hushlog::scrub::{Action, Outcome, Scrubber, Tree};
+use hushlog::{Cover, NeedleSet, Secret};
+
+use super::exit::Exit;
+use super::harden;
+use super::masking::{self, OptionArgs};
+use super::message::{self, Failure, path_text, reason};
+use super::progress::Progress;
+use super::report::Target;
+use super::scrubbed::Scrubbed;
+use super::source::{self, SourceArgs};
+
+/// What a scrub takes.
+#[derive(Debug, Args)]
+pub(crate) struct ScrubArgs {
+    /// Files, and directories of files
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) what: WhatArgs,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
+    #[command(flatten)]
+    pub(crate) options: OptionArgs,
+}
+
+/// Which files, and what is done with them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Files")]
+pub(crate) struct WhatArgs {
+    /// Change nothing, and end with status 1 if anything is found
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) check: bool,
+
+    /// Change nothing, and tell what would be masked
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Go into directories below, too; not into other file systems, and not through links
+    #[arg(long)]
+    pub(crate) recursive: bool,
+
+    /// Only files whose name matches, or whose path below PATH does if the pattern has a `/`; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+
+    /// Not these files; may be repeated, and wins over --include
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+
+    /// Files that have other names (hard links) as well, wherever these are
+    #[arg(long)]
+    pub(crate) hard_links: bool,
+
+    /// How many files, or parts of a large file, are searched at once [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+}
+
+/// Runs the scrub to its end, whatever becomes of single files.
+pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
+    let ScrubArgs { paths, what, sources, options } = args;
+    refuse_what_does_not_fit(options)?;
+    let wanted = Wanted::new(what)?;
+    there(paths)?;
+    let secrets: Vec<Secret> = source::load(sources, options.quiet)?.into_iter().map(|found| found.secret).collect();
+    harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
+    let set = masking::needle_set(secrets, options, sources.allow_empty)?;
+    let cover = cover(&set, options.mask_char)?;
+    let target = options.report.as_deref().map(Target::new).transpose()?;
+    harden::lock_memory();
+    harden::fail_point("scrub", set.expose().next().unwrap_or_default());
+
+    let threads = what.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let action = if what.check || what.dry_run { Action::Count } else { Action::Mask };
+    let scrubber = Scrubber::new(Arc::clone(&set)).map_err(masking::failure)?.cover(cover).action(action);
+    let scrubber = scrubber.threads(threads).mask_stump(!options.keep_stump);
+    let progress = Progress::start(paths, what.recursive, &scrubber, options.quiet);
+    let scrubbed = Mutex::new(Scrubbed::new(action));
+    let tell = |path: &Path, outcome: Outcome| {
+        progress.aside(|| say(path, &outcome, action, options.quiet));
+        scrubbed.lock().unwrap_or_else(PoisonError::into_inner).add(path, outcome);
+    };
+    let is_wanted = |path: &Path| wanted.wants(path);
+    for path in paths {
+        let (recursive, hard_links) = (what.recursive, what.hard_links);
+        Tree { scrubber: &scrubber, recursive, hard_links, threads, wanted: &is_wanted, tell: &tell }.scrub(path);
+    }
+    progress.end();
+    let mut scrubbed = scrubbed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    scrubbed.sort();
+    if let Some(target) = target {
+        target.write_json(&scrubbed.json(&set))?;
+    }
+    if !options.quiet {
+        message::summary(&scrubbed.line());
+    }
+    Ok(match scrubbed {
+        _ if scrubbed.failed() => Exit::Io,
+        _ if what.check && scrubbed.found() > 0 => Exit::Found,
+        _ => Exit::Done,
+    })
+}
+
+/// Options that are for streams.
+fn refuse_what_does_not_fit(options: &OptionArgs) -> Result<(), Failure> {
+    if options.mask.is_some() {
+        return Err(Failure::config("--mask would change the length of a file that is scrubbed in place")
+            .hint("without it, names are shown where they fit; --mask-char chooses the character"));
+    }
+    if matches!(options.release, masking::WhenReleased::Line) {
+        return Err(Failure::config("--release is for streams").hint("leave it out: a file is scrubbed as a whole"));
+    }
+    Ok(())
+}
+
+/// Fails, before anything is read, on a path that leads nowhere. It is not shown: it may be a secret, given by mistake.
+fn there(paths: &[PathBuf]) -> Result<(), Failure> {
+    for (number, path) in (1..).zip(paths) {
+        fs::symlink_metadata(path).map_err(|error| {
+            Failure::config(format!("cannot find path number {number}: {}", reason(&error)))
+                .hint("no file was touched; secrets are never given on the command line")
+        })?;
+    }
+    Ok(())
+}
+
+fn cover(set: &NeedleSet, mask_char: Option<u8>) -> Result<Cover, Failure> {
+    mask_char.map_or_else(|| Cover::named(set), |c| Cover::of_char(set, c)).map_err(masking::failure)
+}
+
+/// The patterns of files.
+struct Wanted {
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
+}
+
+impl Wanted {
+    fn new(what: &WhatArgs) -> Result<Wanted, Failure> {
+        let compile = |option: &str, globs: &[String]| -> Result<Vec<Pattern>, Failure> {
+            let all = (1..).zip(globs).map(|(number, glob)| {
+                Pattern::new(glob).map_err(|_| {
+                    Failure::config(format!("{option} number {number} is not a valid pattern"))
+                        .hint("a pattern is matched against names of files, as '*.log'")
+                })
+            });
+            all.collect()
+        };
+        Ok(Wanted { include: compile("--include", &what.include)?, exclude: compile("--exclude", &what.exclude)? })
+    }
+
+    /// A name that is no text is wanted, unless patterns say which are.
+    fn wants(&self, path: &Path) -> bool {
+        let matches = |pattern: &Pattern| {
+            let by_path = pattern.as_str().contains('/');
+            let matched = if by_path { Some(path.as_os_str()) } else { path.file_name() };
+            matched.is_some_and(|name| pattern.matches(&String::from_utf8_lossy(name.as_bytes())))
+        };
+        (self.include.is_empty() || self.include.iter().any(matches)) && !self.exclude.iter().any(matches)
+    }
+}
+
+/// Tells what became of a file, if there is something to tell.
+fn say(path: &Path, outcome: &Outcome, action: Action, quiet: bool) {
+    let path = path_text(path);
+    match outcome {
+        Outcome::Failed(error) => {
+            let text = error.to_string();
+            message::warning(&format!("failed: {path}: {}", message::plain_reason(&text)));
+        }
+        Outcome::NotSearched(why) => message::warning(&format!("not searched: {path}: {why}")),
+        Outcome::Searched(findings) => {
+            if findings.stump_left {
+                message::warning(&format!("it ends in the beginning of a secret, and is being written: {path}"));
+            }
+            if findings.count() > 0 && !quiet {
+                let did = if action == Action::Mask { "masked" } else { "found" };
+                let names: Vec<String> =
+                    super::scrubbed::by_name(findings).iter().map(|(name, count)| format!("{name} {count}")).collect();
+                message::summary(&format!("{did} {} in {path} ({})", findings.count(), names.join(", ")));
+            }
+        }
+        Outcome::Skipped(_) => {}
+    }
+}

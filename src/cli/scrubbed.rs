@@ -1,0 +1,138 @@
+//! What a scrub did: for a person in one line, for programs as JSON. Never a value, nor anything of a file but its name.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use hushlog::NeedleSet;
+use hushlog::scrub::{Action, Findings, Outcome};
+use serde_json::{Value, json};
+
+use super::message::{path_text, plain_reason};
+use super::report;
+
+/// The version of the report's format.
+const VERSION: u32 = 1;
+
+/// The outcomes of a run. Of clean files only their number is kept.
+pub(crate) struct Scrubbed {
+    action: Action,
+    files: Vec<(PathBuf, Outcome)>,
+    searched: u64,
+    bytes: u64,
+}
+
+impl Scrubbed {
+    pub(crate) fn new(action: Action) -> Scrubbed {
+        Scrubbed { action, files: Vec::new(), searched: 0, bytes: 0 }
+    }
+
+    pub(crate) fn add(&mut self, path: &Path, outcome: Outcome) {
+        if let Outcome::Searched(findings) = &outcome {
+            self.searched += 1;
+            self.bytes += findings.bytes;
+            if findings.count() == 0 && !findings.stump_left && findings.restarts == 0 {
+                return;
+            }
+        }
+        self.files.push((path.to_owned(), outcome));
+    }
+
+    /// By path: threads finish in any order.
+    pub(crate) fn sort(&mut self) {
+        self.files.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+
+    fn findings(&self) -> impl Iterator<Item = &Findings> {
+        self.files
+            .iter()
+            .filter_map(|(_, outcome)| if let Outcome::Searched(findings) = outcome { Some(findings) } else { None })
+    }
+
+    /// How many places were found.
+    pub(crate) fn found(&self) -> u64 {
+        self.findings().map(Findings::count).sum()
+    }
+
+    /// Whether any file may hold secrets still.
+    pub(crate) fn failed(&self) -> bool {
+        self.files.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_) | Outcome::NotSearched(_)))
+    }
+
+    fn count(&self, is: impl Fn(&Outcome) -> bool) -> usize {
+        self.files.iter().filter(|(_, outcome)| is(outcome)).count()
+    }
+
+    /// In one line, for a person.
+    pub(crate) fn line(&self) -> String {
+        let did = if self.action == Action::Mask { "masked" } else { "found" };
+        let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let files = self.findings().filter(|findings| findings.count() > 0).count() as u64;
+        let mut line = format!("{did} {} in {}", many(self.found(), "place"), many(files, "file"));
+        line += &format!("; searched {}, {} bytes", many(self.searched, "file"), self.bytes);
+        let others = [
+            (self.count(|outcome| matches!(outcome, Outcome::NotSearched(_))), "not searched"),
+            (self.count(|outcome| matches!(outcome, Outcome::Failed(_))), "failed"),
+            (self.count(|outcome| matches!(outcome, Outcome::Skipped(_))), "skipped"),
+        ];
+        for (count, what) in others.iter().filter(|other| other.0 > 0) {
+            line += &format!("; {count} {what}");
+        }
+        line
+    }
+
+    /// For programs.
+    pub(crate) fn json(&self, set: &NeedleSet) -> Value {
+        json!({
+            "version": VERSION,
+            "complete": !self.failed(),
+            "masked": self.action == Action::Mask,
+            "searched": self.searched,
+            "bytes": self.bytes,
+            "found": self.found(),
+            "files": self.files.iter().map(|(path, outcome)| file(path, outcome)).collect::<Vec<_>>(),
+            "notices": report::notices(set),
+        })
+    }
+}
+
+/// How often each secret was found.
+pub(crate) fn by_name(findings: &Findings) -> BTreeMap<&str, u64> {
+    let mut counts = BTreeMap::new();
+    findings.places.iter().for_each(|((name, _), places)| *counts.entry(name.as_str()).or_default() += places.count);
+    counts
+}
+
+fn file(path: &Path, outcome: &Outcome) -> Value {
+    let mut file = json!({ "path": path_text(path) });
+    // As it is shown, a name cannot always be told from another.
+    if path_text(path).as_bytes() != path.as_os_str().as_bytes() {
+        file["path_base64"] = BASE64.encode(path.as_os_str().as_bytes()).into();
+    }
+    let (word, reason) = match outcome {
+        Outcome::Searched(findings) => {
+            file["found"] = findings.count().into();
+            file["bytes"] = findings.bytes.into();
+            file["stump_left"] = findings.stump_left.into();
+            file["restarts"] = findings.restarts.into();
+            file["places"] = places(findings);
+            ("searched", None)
+        }
+        Outcome::Skipped(why) => ("skipped", Some((*why).to_owned())),
+        Outcome::NotSearched(why) => ("not-searched", Some(why.clone())),
+        Outcome::Failed(error) => ("failed", Some(plain_reason(&error.to_string()))),
+    };
+    file["outcome"] = word.into();
+    if let Some(reason) = reason {
+        file["reason"] = reason.into();
+    }
+    file
+}
+
+fn places(findings: &Findings) -> Value {
+    let one = findings.places.iter().map(|((name, form), places)| {
+        json!({ "name": name, "form": form.name(), "count": places.count, "offsets": places.offsets })
+    });
+    one.collect()
+}

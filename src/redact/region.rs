@@ -1,0 +1,77 @@
+//! Regions: what is masked as one, and how occurrences make them up.
+
+use std::ops::Range;
+
+use super::needle::NeedleSet;
+
+/// A longest run of bytes that occurrences of needles cover, counted from the start of the text.
+///
+/// `More` is what its keeper notes beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region<More = ()> {
+    pub(super) range: Range<u64>,
+    /// The needle that names the region: the longest that begins where the region does.
+    pub(super) needle: u32,
+    /// That needle's length, or 0 for a stump, which any whole needle outranks.
+    needle_len: u32,
+    pub(super) more: More,
+}
+
+impl<More: Default> Region<More> {
+    /// The region of one occurrence, by its end.
+    pub(super) fn found(set: &NeedleSet, end: u64, needle: u32) -> Region<More> {
+        let len = set.needle(needle as usize).len();
+        Region { range: end - len as u64..end, needle, needle_len: len as u32, more: More::default() }
+    }
+
+    /// The region of the beginning of a needle, where a text ends.
+    pub(super) fn stump(range: Range<u64>, needle: usize) -> Region<More> {
+        Region { range, needle: needle as u32, needle_len: 0, more: More::default() }
+    }
+}
+
+impl Region {
+    /// Where it lies in the text.
+    pub fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// The needle that names it: see [`NeedleSet::name_and_form`].
+    pub fn needle(&self) -> usize {
+        self.needle as usize
+    }
+
+    /// Whether it is no more than the beginning of a needle, at the end of a text.
+    pub fn is_stump(&self) -> bool {
+        self.needle_len == 0
+    }
+}
+
+impl<More> Region<More> {
+    /// Whether this region gives its name and mask to what it makes up with the other.
+    fn names(&self, other: &Region<More>) -> bool {
+        self.range.start < other.range.start
+            || self.range.start == other.range.start && self.needle_len >= other.needle_len
+    }
+}
+
+/// Adds a region that ends no earlier than all that are there, and joins it with those that it touches.
+pub(super) fn add<More>(regions: &mut Vec<Region<More>>, mut region: Region<More>) {
+    while let Some(last) = regions.pop_if(|last| last.range.end >= region.range.start) {
+        let end = region.range.end.max(last.range.end);
+        if last.names(&region) {
+            region = last;
+        }
+        region.range.end = end;
+    }
+    regions.push(region);
+}
+
+/// Joins regions in any order, some of them parts of others or the same.
+pub(super) fn join<More>(mut regions: Vec<Region<More>>) -> Vec<Region<More>> {
+    // Stable: of two with one end the one that was there first goes in first.
+    regions.sort_by_key(|region| region.range.end);
+    let mut joined = Vec::new();
+    regions.into_iter().for_each(|region| add(&mut joined, region));
+    joined
+}

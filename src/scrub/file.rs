@@ -1,0 +1,27 @@
+//! Reading and writing an open file at an offset.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::io::{Errno, pread, pwrite, retry_on_intr};
+
+/// Reads what there is at an offset, as much as comes at once. 0 is the end of the file.
+pub(super) fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
+    retry_on_intr(|| pread(file, &mut *buffer, at))
+}
+
+/// Fills the buffer as far as the file goes.
+pub(super) fn read_full_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match read_at(file, &mut buffer[done..], at + done as u64)? {
+            0 => break,
+            len => done += len,
+        }
+    }
+    Ok(done)
+}
+
+/// Writes at an offset, as much as goes at once.
+pub(super) fn write_at(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<usize, Errno> {
+    retry_on_intr(|| pwrite(file, bytes, at))
+}

@@ -1,0 +1,319 @@
+//! A file scrubbed where it is: masks go over the regions, and no other byte, size, inode, owner or mode changes; also with a
+//! writer appending meanwhile.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, fsync, futimens};
+use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
+use zeroize::Zeroizing;
+
+use super::findings::Findings;
+use super::pen::{Pen, PenError, Sheet};
+use super::search;
+use super::{file, search::Progress};
+use crate::redact::cover::Cover;
+use crate::redact::finder::Finder;
+use crate::redact::redactor::STUMP_LEN_MIN;
+use crate::redact::region::Region;
+use crate::{BuildError, NeedleSet};
+
+/// A file that was written to within this time is being written.
+const LIVE_SECONDS: i64 = 2;
+/// How long the rest of a secret at the end of such a file is waited for, and how often it is looked for.
+const REST_WAIT_MAX: Duration = Duration::from_millis(300);
+const REST_LOOK_EVERY: Duration = Duration::from_millis(5);
+/// A file may grow by its length and so much, in bytes, while it is searched.
+const GROWTH_MAX: u64 = 256 << 20;
+/// So often a search begins anew, because the file was truncated or written over.
+const RESTARTS_MAX: u32 = 16;
+/// By so many bytes at its beginning a file is known again.
+const HEAD_LEN: usize = 64;
+
+/// Why a file was not scrubbed as a whole. Regions that were masked until then stay masked. No variant holds any of its content.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScrubError {
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[source] io::Error),
+    /// The masks were written, but the system cannot say that they have reached the disk.
+    #[error("what was written may not be on the disk: {0}")]
+    Sync(#[source] io::Error),
+    /// It was truncated or written over again and again.
+    #[error("the file kept being written over")]
+    KeepsChanging,
+    /// It grew faster than it could be searched.
+    #[error("the file grows faster than it can be searched")]
+    Outgrown,
+}
+
+impl From<Errno> for ScrubError {
+    fn from(error: Errno) -> ScrubError {
+        ScrubError::Io(error.into())
+    }
+}
+
+/// What to do with the regions that are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Only count them.
+    Count,
+    /// Write masks over them.
+    Mask,
+}
+
+/// Scrubs open files in place.
+#[derive(Debug)]
+pub struct Scrubber {
+    set: Arc<NeedleSet>,
+    cover: Cover,
+    action: Action,
+    threads: usize,
+    stumps: bool,
+    /// How many bytes have been searched, in all files; for whoever shows it.
+    progress: Arc<AtomicU64>,
+}
+
+impl Scrubber {
+    /// A scrubber that masks with names where they fit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cover::named`].
+    pub fn new(set: Arc<NeedleSet>) -> Result<Scrubber, BuildError> {
+        let cover = Cover::named(&set)?;
+        Ok(Scrubber { set, cover, action: Action::Mask, threads: 1, stumps: true, progress: Arc::default() })
+    }
+
+    /// What is written over regions. Default: [`Cover::named`].
+    pub fn cover(mut self, cover: Cover) -> Scrubber {
+        self.cover = cover;
+        self
+    }
+
+    /// What to do with what is found. Default: to mask it.
+    pub fn action(mut self, action: Action) -> Scrubber {
+        self.action = action;
+        self
+    }
+
+    /// How many threads search a large file. Default: one.
+    pub fn threads(mut self, threads: usize) -> Scrubber {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Whether the beginning of a secret at the end of a file is masked, from [`STUMP_LEN_MIN`] bytes on. Default: yes.
+    pub fn mask_stump(mut self, yes: bool) -> Scrubber {
+        self.stumps = yes;
+        self
+    }
+
+    /// The number of bytes searched so far is counted here.
+    pub fn progress(&self) -> &Arc<AtomicU64> {
+        &self.progress
+    }
+
+    /// What is searched for.
+    pub fn set(&self) -> &Arc<NeedleSet> {
+        &self.set
+    }
+
+    pub(super) fn does(&self, action: Action) -> bool {
+        self.action == action
+    }
+
+    /// Searches a regular file from its beginning to its end, masks what it finds, and waits until that is on the disk.
+    ///
+    /// The file is open for reading, and to mask for writing, too, but not for appending. Others may write, truncate and rename
+    /// it meanwhile: nothing of theirs is lost, and the file is not made longer. What they append is searched as well, as long as it
+    /// is there when the end is reached. If the file ends inside a secret, and was written to within the last two seconds, the
+    /// rest is waited for, 300 ms at most; then that stump is left, and told by [`Findings::stump_left`].
+    ///
+    /// Killed at any moment, it has lost nothing; a second run completes it. What was masked and is on the disk is never undone.
+    ///
+    /// Memory: 256 KiB for each thread, and 24 bytes for each region of a few MiB. Nothing of the file is kept.
+    ///
+    /// # Errors
+    ///
+    /// See [`ScrubError`].
+    pub fn scrub(&self, file: BorrowedFd<'_>, pen: &mut Pen) -> Result<Findings, ScrubError> {
+        let sheet = match self.action {
+            Action::Mask => Some(pen.on(file)?),
+            Action::Count => None,
+        };
+        let mut pass = Pass {
+            scrubber: self,
+            file,
+            sheet,
+            findings: Findings::default(),
+            written: false,
+            changed: false,
+            head: Head::of(file)?,
+        };
+        let passed = pass.run_to_end();
+        let Pass { findings, written, .. } = pass;
+        if written {
+            note_the_time(file);
+        }
+        // Also if nothing was written: masks of another scrub, which was killed or runs beside this one, may be in memory only.
+        if self.action == Action::Mask {
+            fsync(file).map_err(|error| ScrubError::Sync(error.into()))?;
+        }
+        passed.map(|()| findings)
+    }
+}
+
+/// Notes that the file was written to: some file systems, tmpfs for one, do not for what is written through a mapping. Where that is not
+/// allowed nothing is lost but the time.
+fn note_the_time(file: BorrowedFd<'_>) {
+    let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let _ =
+        futimens(file, &Timestamps { last_access: omit, last_modification: Timespec { tv_nsec: UTIME_NOW, ..omit } });
+}
+
+/// Why a pass stopped.
+enum Halt {
+    /// The file is not what it was: from the beginning again.
+    Changed,
+    Failed(ScrubError),
+}
+
+impl From<Errno> for Halt {
+    fn from(error: Errno) -> Halt {
+        Halt::Failed(error.into())
+    }
+}
+
+impl From<PenError> for ScrubError {
+    fn from(error: PenError) -> ScrubError {
+        match error {
+            PenError::Io(error) => ScrubError::Io(error),
+            PenError::Truncated | PenError::Changed => ScrubError::KeepsChanging,
+        }
+    }
+}
+
+/// One way through a file from its beginning to its end, and the next.
+struct Pass<'a> {
+    scrubber: &'a Scrubber,
+    file: BorrowedFd<'a>,
+    sheet: Option<Sheet<'a>>,
+    findings: Findings,
+    written: bool,
+    /// A region was not there any more when its mask was to be written.
+    changed: bool,
+    head: Head,
+}
+
+impl Pass<'_> {
+    fn run_to_end(&mut self) -> Result<(), ScrubError> {
+        while let Err(halt) = self.run() {
+            match halt {
+                Halt::Failed(error) => return Err(error),
+                Halt::Changed if self.findings.restarts == RESTARTS_MAX => return Err(ScrubError::KeepsChanging),
+                Halt::Changed => {}
+            }
+            let restarts = self.findings.restarts + 1;
+            if self.sheet.is_none() {
+                self.findings = Findings::default();
+            }
+            self.findings.restarts = restarts;
+            (self.head, self.changed) = (Head::of(self.file)?, false);
+        }
+        Ok(())
+    }
+
+    fn run(&mut self) -> Result<(), Halt> {
+        let Scrubber { set, threads, progress, stumps, .. } = self.scrubber;
+        let (file, progress): (_, &Progress) = (self.file, progress);
+        let len = fstat(file)?.st_size as u64;
+        let mut finder = search::in_parts(file, set, len, *threads, progress, &mut |region| self.tell(region))?;
+        let mut buffer = search::buffer();
+        let limit = len * 2 + GROWTH_MAX;
+        let mut waited = Duration::ZERO;
+        let live = loop {
+            if !search::to_end(file, &mut finder, limit, &mut buffer, progress, &mut |region| self.tell(region))? {
+                return Err(Halt::Failed(ScrubError::Outgrown));
+            }
+            let live = is_live(file)?;
+            if !live || !is_waiting(&finder) || waited >= REST_WAIT_MAX {
+                break live;
+            }
+            std::thread::sleep(REST_LOOK_EVERY);
+            waited += REST_LOOK_EVERY;
+        };
+        self.head.check(file, finder.end())?;
+        finder.open(*stumps && !live).into_iter().try_for_each(|region| self.tell(region))?;
+        self.findings.stump_left = *stumps && live && finder.held() >= STUMP_LEN_MIN;
+        self.findings.bytes = finder.end();
+        if self.changed { Err(Halt::Changed) } else { Ok(()) }
+    }
+
+    fn tell(&mut self, region: Region) -> Result<(), Halt> {
+        let Scrubber { set, cover, .. } = self.scrubber;
+        if let Some(sheet) = &mut self.sheet {
+            self.written = true;
+            match sheet.overwrite_if_there(set, cover, &region) {
+                Ok(()) => {}
+                Err(PenError::Truncated) => return Err(Halt::Changed),
+                // Another scrub masks this file as well, or it was written anew. To go on makes room between the two.
+                Err(PenError::Changed) => {
+                    self.changed = true;
+                    return Ok(());
+                }
+                Err(PenError::Io(error)) => return Err(Halt::Failed(ScrubError::Io(error))),
+            }
+        }
+        self.head.cover(&region);
+        self.findings.note(set, &region);
+        Ok(())
+    }
+}
+
+/// Whether the end of a file may be the beginning of a secret whose rest is under way.
+fn is_waiting(finder: &Finder) -> bool {
+    finder.held() >= STUMP_LEN_MIN || finder.held() > 0 && !finder.open(false).is_empty()
+}
+
+/// Whether the file was written to within the last moments; or, by a wrong clock, in times to come.
+fn is_live(file: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(clock_gettime(ClockId::Realtime).tv_sec - fstat(file)?.st_mtime as i64 <= LIVE_SECONDS)
+}
+
+/// The first bytes of a file, to tell whether it was written anew: that leaves no other trace if the new content is longer already. The
+/// first bytes of logs hold a time, or something else that differs.
+struct Head {
+    bytes: Zeroizing<[u8; HEAD_LEN]>,
+    covered: [bool; HEAD_LEN],
+    len: usize,
+}
+
+impl Head {
+    fn of(file: BorrowedFd<'_>) -> Result<Head, Errno> {
+        let mut bytes = Zeroizing::new([0; HEAD_LEN]);
+        let len = file::read_full_at(file, &mut bytes[..], 0)?;
+        Ok(Head { bytes, covered: [false; HEAD_LEN], len })
+    }
+
+    /// Notes that other bytes stand in a region by now.
+    fn cover(&mut self, region: &Region) {
+        let end = |at: u64| at.min(HEAD_LEN as u64) as usize;
+        self.covered[end(region.range().start)..end(region.range().end)].fill(true);
+    }
+
+    /// Fails unless this is still the file that it was, and it reaches to where it was searched.
+    fn check(&self, file: BorrowedFd<'_>, searched: u64) -> Result<(), Halt> {
+        let now = Head::of(file)?;
+        let same = (0..self.len).all(|at| self.covered[at] || self.bytes[at] == now.bytes[at]);
+        if !same || now.len < self.len || (fstat(file)?.st_size as u64) < searched {
+            return Err(Halt::Changed);
+        }
+        Ok(())
+    }
+}

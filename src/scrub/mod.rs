@@ -1,0 +1,15 @@
+//! Log files that were written already: scrubbed in place, or written anew.
+#![cfg(target_os = "linux")]
+
+mod file;
+mod findings;
+mod in_place;
+mod kind;
+mod pen;
+mod search;
+mod tree;
+
+pub use findings::{Findings, OFFSETS_MAX, Places};
+pub use in_place::{Action, ScrubError, Scrubber};
+pub use pen::{Pen, PenError, Sheet};
+pub use tree::{Outcome, Tree};

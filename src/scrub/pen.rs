@@ -1,0 +1,270 @@
+//! Writing masks over regions of an open file, and over nothing else, whatever happens to the file meanwhile.
+//!
+//! `pwrite` will not do: the file may have been truncated since it was searched, and then it makes a hole of NULs and a file of
+//! the old length. No flag forbids that, and asking for the size first leaves a gap. Here, then, the mask is copied into a shared mapping
+//! of the file, which cannot make a file longer; and it is the kernel that copies, from a file in memory, so that a page which
+//! has gone is an error (EFAULT) and not a signal (SIGBUS).
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use rustix::fs::{MemfdFlags, OFlags, fcntl_getfl, fstat, fstatfs, memfd_create};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use zeroize::Zeroizing;
+
+use super::file;
+use crate::NeedleSet;
+use crate::redact::cover::Cover;
+use crate::redact::finder::Finder;
+use crate::redact::region::Region;
+
+/// How much is written over at once, in bytes.
+const STROKE_LEN: usize = 64 << 10;
+/// Mappings begin at multiples of this, which is one of the page size everywhere, in bytes.
+const ALIGN: u64 = 64 << 10;
+/// How much is mapped at once, in bytes. For millions of regions in a file this is what counts: a mapping for each took ten times as
+/// long as all the rest.
+const MAP_LEN: usize = 1 << 20;
+/// How much of a region is read at once to see whether it is there still, in bytes.
+const LOOK_LEN: usize = 16 << 10;
+
+/// File systems where a page is written back as a whole over what another machine may have written: NFS, SMB (three of them), 9P,
+/// Ceph, FUSE. There the mask is written by `pwrite`, and truncation by others in the same moment is not guarded against.
+const SHARED_FILE_SYSTEMS: [u64; 7] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400, 0x6573_5546];
+
+/// Why nothing, or not all, was written over a region.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PenError {
+    /// The file ends before the region does, by now. It was not made longer.
+    #[error("the file was truncated meanwhile")]
+    Truncated,
+    /// Other bytes stand there than those that were found.
+    #[error("the file was written over meanwhile")]
+    Changed,
+    /// The system's reason.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<Errno> for PenError {
+    fn from(error: Errno) -> PenError {
+        PenError::Io(error.into())
+    }
+}
+
+/// Writes over regions of files. Each thread needs its own.
+///
+/// Memory: 80 KiB, of which what was read is wiped. It takes one descriptor.
+pub struct Pen {
+    /// What the kernel copies masks from, which is the beginning of `mask` this long.
+    ink: OwnedFd,
+    inked_len: usize,
+    mask: Vec<u8>,
+    look: Zeroizing<Vec<u8>>,
+}
+
+impl Pen {
+    /// A pen.
+    ///
+    /// # Errors
+    ///
+    /// When there is no descriptor or memory left.
+    pub fn new() -> io::Result<Pen> {
+        let ink = memfd_create(c"hushlog-masks", MemfdFlags::CLOEXEC)?;
+        Ok(Pen { ink, inked_len: 0, mask: vec![0; STROKE_LEN], look: Zeroizing::new(vec![0; LOOK_LEN]) })
+    }
+
+    /// Sets the pen on a file, which is open for reading and writing, and not for appending.
+    ///
+    /// # Errors
+    ///
+    /// When it is not open so.
+    pub fn on<'a>(&'a mut self, file: BorrowedFd<'a>) -> Result<Sheet<'a>, PenError> {
+        let flags = fcntl_getfl(file)?;
+        if flags.contains(OFlags::APPEND) || flags & OFlags::RWMODE != OFlags::RDWR {
+            return Err(Errno::INVAL.into());
+        }
+        let shared = fstatfs(file).is_ok_and(|fs| SHARED_FILE_SYSTEMS.contains(&(fs.f_type as u64 & 0xffff_ffff)));
+        Ok(Sheet { pen: self, file, mappable: !shared, map: None })
+    }
+
+    /// Puts a mask where the kernel copies from. Masks are often the same again.
+    fn ink(&mut self, mask: &mut dyn FnMut(&mut [u8]), len: usize) -> Result<(), PenError> {
+        let mut fresh = [0; 256];
+        if len == self.inked_len && len <= fresh.len() {
+            mask(&mut fresh[..len]);
+            if fresh[..len] == self.mask[..len] {
+                return Ok(());
+            }
+        }
+        mask(&mut self.mask[..len]);
+        self.inked_len = 0;
+        if file::write_at(self.ink.as_fd(), &self.mask[..len], 0)? < len {
+            return Err(Errno::IO.into());
+        }
+        self.inked_len = len;
+        Ok(())
+    }
+}
+
+/// A pen that is set on a file.
+pub struct Sheet<'a> {
+    pen: &'a mut Pen,
+    file: BorrowedFd<'a>,
+    mappable: bool,
+    /// Where was written last: the next region is likely to be near.
+    map: Option<Map>,
+}
+
+impl Sheet<'_> {
+    /// Writes the mask over a region that a finder of these needles has told, and over no other byte. The file is not made longer,
+    /// and the disk is not waited for (no fsync).
+    ///
+    /// Bytes that others write meanwhile elsewhere in the file stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// See [`PenError`]. What was written then is a beginning of the mask.
+    pub fn overwrite(&mut self, set: &NeedleSet, cover: &Cover, region: &Region) -> Result<(), PenError> {
+        let start = region.range().start;
+        self.fill(region.range(), &mut |at, out| cover.write(set, region, at - start, out))
+    }
+
+    /// As [`overwrite`](Sheet::overwrite), if the region is still there: between the search and now the file may have been truncated and
+    /// written anew. It is read once more just before the mask is written, which leaves a moment of some microseconds.
+    ///
+    /// # Errors
+    ///
+    /// See [`PenError`].
+    pub fn overwrite_if_there(&mut self, set: &Arc<NeedleSet>, cover: &Cover, region: &Region) -> Result<(), PenError> {
+        self.look_for(set, region)?;
+        self.overwrite(set, cover, region)
+    }
+
+    fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<(), PenError> {
+        let Range { start, end } = region.range();
+        let mut again = Finder::at(Arc::clone(set), start);
+        let (mut at, mut there) = (start, Vec::new());
+        while at < end {
+            let len = LOOK_LEN.min((end - at) as usize);
+            let read = file::read_at(self.file, &mut self.pen.look[..len], at)?;
+            if read == 0 {
+                return Err(PenError::Truncated);
+            }
+            there.extend(again.push(&self.pen.look[..read]));
+            at += read as u64;
+        }
+        there.extend(again.finish(true));
+        if matches!(&there[..], [one] if one.range() == region.range()) { Ok(()) } else { Err(PenError::Changed) }
+    }
+
+    /// Writes over a range of the file what `mask` puts there, given the offset in the file.
+    pub(super) fn fill(&mut self, range: Range<u64>, mask: &mut dyn FnMut(u64, &mut [u8])) -> Result<(), PenError> {
+        let mut at = range.start;
+        while at < range.end {
+            let len = STROKE_LEN.min((range.end - at) as usize);
+            self.pen.ink(&mut |out| mask(at, out), len)?;
+            self.stroke(at, len)?;
+            at += len as u64;
+        }
+        // A write into the last page may have ended up behind the end of a file that was truncated in the same moment.
+        if fstat(self.file)?.st_size as u64 >= range.end { Ok(()) } else { Err(PenError::Truncated) }
+    }
+
+    /// Writes over the `len` bytes from `at` on what was inked.
+    fn stroke(&mut self, at: u64, len: usize) -> Result<(), PenError> {
+        if self.mappable && !self.map.as_ref().is_some_and(|map| map.reaches(at, len)) {
+            match Map::new(self.file, at) {
+                Ok(map) => self.map = Some(map),
+                Err(Errno::NODEV | Errno::OPNOTSUPP) => self.mappable = false,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let file = self.file;
+        let Some(map) = self.map.as_mut().filter(|_| self.mappable) else {
+            return write_all(file, &self.pen.mask[..len], at);
+        };
+        map.fill_from(self.pen.ink.as_fd(), at, len).map_err(|error| {
+            let gone = error == Errno::FAULT && fstat(file).is_ok_and(|stat| (stat.st_size as u64) < at + len as u64);
+            match error {
+                _ if gone => PenError::Truncated,
+                // The page could not be had: a disk error, or no room for it.
+                Errno::FAULT => Errno::IO.into(),
+                error => error.into(),
+            }
+        })
+    }
+}
+
+/// For file systems without shared mappings.
+fn write_all(file: BorrowedFd<'_>, mut mask: &[u8], mut at: u64) -> Result<(), PenError> {
+    if (fstat(file)?.st_size as u64) < at + mask.len() as u64 {
+        return Err(PenError::Truncated);
+    }
+    while !mask.is_empty() {
+        match file::write_at(file, mask, at)? {
+            0 => return Err(Errno::IO.into()),
+            len => (mask, at) = (&mask[len..], at + len as u64),
+        }
+    }
+    Ok(())
+}
+
+/// A stretch of a file, mapped for others to see what is written there.
+struct Map {
+    address: NonNull<u8>,
+    /// Where the mapping begins in the file.
+    start: u64,
+}
+
+impl Map {
+    /// A mapping that reaches a stroke's length beyond this place at least.
+    fn new(file: BorrowedFd<'_>, at: u64) -> Result<Map, Errno> {
+        let start = at - at % ALIGN;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping, where the kernel likes; nobody else knows its address, and nothing here ever reads or writes
+        // it but by way of the kernel, so that it does not matter who changes the file.
+        let address = unsafe { mmap(std::ptr::null_mut(), MAP_LEN, access, MapFlags::SHARED, file, start)? };
+        let address = NonNull::new(address.cast::<u8>()).ok_or(Errno::NOMEM)?;
+        Ok(Map { address, start })
+    }
+
+    fn reaches(&self, at: u64, len: usize) -> bool {
+        self.start <= at && at + len as u64 <= self.start + MAP_LEN as u64
+    }
+
+    /// Has the kernel copy the beginning of another file over the bytes from `at` on.
+    fn fill_from(&mut self, ink: BorrowedFd<'_>, at: u64, len: usize) -> Result<(), Errno> {
+        assert!(self.reaches(at, len));
+        let mut done = 0;
+        while done < len {
+            // SAFETY: within the mapping, which nobody else in this process knows. The slice is handed to the kernel and no
+            // byte of it is looked at; where the file has no page any more the kernel reports an error.
+            let room = unsafe {
+                let first = self.address.as_ptr().add((at - self.start) as usize + done);
+                std::slice::from_raw_parts_mut(first.cast::<MaybeUninit<u8>>(), len - done)
+            };
+            match rustix::io::pread(ink, room, done as u64) {
+                Ok(([], _)) => return Err(Errno::IO),
+                Ok((filled, _)) => done += filled.len(),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and no slice of it outlives self.
+        let unmapped = unsafe { munmap(self.address.as_ptr().cast(), MAP_LEN) };
+        debug_assert!(unmapped.is_ok());
+    }
+}

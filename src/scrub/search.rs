@@ -1,0 +1,204 @@
+//! Searching an open file: from one place to its end, and in parts side by side if it is large.
+//!
+//! A file is read, not mapped: it may change, or shrink, under the search. A region is told when every byte that could belong to it
+//! has been read, so that it can be written over at once while other parts are still searched.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::file;
+use crate::NeedleSet;
+use crate::redact::finder::{Finder, join};
+use crate::redact::region::Region;
+
+/// How much is read at once, in bytes.
+const READ_LEN: usize = 256 << 10;
+/// A part is at least so long, in bytes, and so many times as long as what of the next part is searched twice.
+const PART_LEN_MIN: u64 = 4 << 20;
+const PART_LENS_PER_OVERLAP: u64 = 8;
+/// Shorter files are not worth other threads, in bytes.
+const PARALLEL_LEN_MIN: u64 = 16 << 20;
+/// So many parts for each thread may be finished before one that is not.
+const PARTS_AHEAD: usize = 2;
+
+/// A buffer to search with: wiped on drop, and never grown.
+pub(super) fn buffer() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(vec![0; READ_LEN])
+}
+
+/// Counts what has been searched, in bytes, for whoever shows it.
+pub(super) type Progress = AtomicU64;
+
+/// Searches from where the finder is to where the file ends now, or to `until`, and tells each region once it is complete.
+/// Returns whether the file's end was met.
+pub(super) fn to_end<E: From<Errno>>(
+    file: BorrowedFd<'_>,
+    finder: &mut Finder,
+    until: u64,
+    buffer: &mut [u8],
+    progress: &Progress,
+    tell: &mut dyn FnMut(Region) -> Result<(), E>,
+) -> Result<bool, E> {
+    while finder.end() < until {
+        let len = (buffer.len() as u64).min(until - finder.end()) as usize;
+        let read = file::read_at(file, &mut buffer[..len], finder.end())?;
+        if read == 0 {
+            return Ok(true);
+        }
+        finder.push(&buffer[..read]).try_for_each(&mut *tell)?;
+        progress.fetch_add(read as u64, Relaxed);
+    }
+    Ok(false)
+}
+
+/// As [`to_end`], for a file of this length and from its beginning, by so many threads if it is large. Returns the finder where the
+/// parts end; what is left is for `to_end`.
+pub(super) fn in_parts<E: From<Errno>>(
+    file: BorrowedFd<'_>,
+    set: &Arc<NeedleSet>,
+    len: u64,
+    threads: usize,
+    progress: &Progress,
+    tell: &mut dyn FnMut(Region) -> Result<(), E>,
+) -> Result<Finder, E> {
+    let overlap = set.needle_len_max().saturating_sub(1) as u64;
+    let part_len = PART_LEN_MIN.max(overlap * PART_LENS_PER_OVERLAP);
+    // What is behind the last part goes on with a finder, so an occurrence that ends there begins before the part's end.
+    let count = len.saturating_sub(overlap) / part_len;
+    if threads < 2 || len < PARALLEL_LEN_MIN || count < 2 {
+        return Ok(Finder::new(Arc::clone(set)));
+    }
+    let parts = Parts { file, set, part_len, overlap, count, progress, threads };
+    let board = Board::default();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(count as usize) {
+            scope.spawn(|| parts.work(&board));
+        }
+        let _stop = StopWhenDropped(&board);
+        parts.tell_in_order(&board, tell)
+    })
+}
+
+/// A file to be searched in parts.
+struct Parts<'a> {
+    file: BorrowedFd<'a>,
+    set: &'a Arc<NeedleSet>,
+    part_len: u64,
+    overlap: u64,
+    count: u64,
+    progress: &'a Progress,
+    threads: usize,
+}
+
+/// Where threads take parts from, and put what they found.
+#[derive(Default)]
+struct Board {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    told: u64,
+    found: BTreeMap<u64, Result<Vec<Region>, Errno>>,
+    stopped: bool,
+}
+
+impl Board {
+    /// Waits until `pick` gives something. A thread that panicked has ended the process, or its panic is raised again when the
+    /// scope ends: what it left is in order, since nothing in here stops halfway.
+    fn when<T>(&self, mut pick: impl FnMut(&mut State) -> Option<T>) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(picked) = pick(&mut state) {
+                self.changed.notify_all();
+                return picked;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Ends the threads, however the telling ends.
+struct StopWhenDropped<'a>(&'a Board);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.when(|state| {
+            state.stopped = true;
+            Some(())
+        });
+    }
+}
+
+impl Parts<'_> {
+    fn work(&self, board: &Board) {
+        let mut buffer = buffer();
+        let ahead = (self.threads * PARTS_AHEAD) as u64;
+        let take = |state: &mut State| {
+            if state.stopped || state.next == self.count {
+                return Some(None);
+            }
+            (state.next < state.told + ahead).then(|| {
+                state.next += 1;
+                Some(state.next - 1)
+            })
+        };
+        while let Some(part) = board.when(take) {
+            let found = self.search(part, &mut buffer);
+            board.when(|state| {
+                state.found.insert(part, found.clone());
+                Some(())
+            });
+        }
+    }
+
+    fn range(&self, part: u64) -> Range<u64> {
+        part * self.part_len..(part + 1) * self.part_len
+    }
+
+    /// All regions of occurrences that begin in this part, and of some that begin behind it.
+    fn search(&self, part: u64, buffer: &mut [u8]) -> Result<Vec<Region>, Errno> {
+        let Range { start, end } = self.range(part);
+        let (mut finder, mut found) = (Finder::at(Arc::clone(self.set), start), Vec::new());
+        let mut keep = |region| {
+            found.push(region);
+            Ok::<(), Errno>(())
+        };
+        let ended = to_end(self.file, &mut finder, end, buffer, self.progress, &mut keep)?;
+        if !ended {
+            to_end(self.file, &mut finder, end + self.overlap, buffer, &Progress::new(0), &mut keep)?;
+        }
+        found.extend(finder.finish(false));
+        Ok(found)
+    }
+
+    /// Tells the regions of all parts in order, joined; each as soon as it lies before all that is not searched yet.
+    fn tell_in_order<E: From<Errno>>(
+        &self,
+        board: &Board,
+        tell: &mut dyn FnMut(Region) -> Result<(), E>,
+    ) -> Result<Finder, E> {
+        let mut open: Vec<Region> = Vec::new();
+        for part in 0..self.count {
+            let found = board.when(|state| state.found.remove(&part))?;
+            open.extend(found);
+            let mut joined = join(open);
+            let end = self.range(part).end;
+            open = joined.split_off(joined.partition_point(|region| region.range().end < end));
+            joined.into_iter().try_for_each(&mut *tell)?;
+            board.when(|state| {
+                state.told = part + 1;
+                Some(())
+            });
+        }
+        Ok(Finder::resume(Arc::clone(self.set), self.range(self.count - 1).end, open))
+    }
+}

@@ -1,0 +1,351 @@
+//! Files below directories, safely: also as root, in a directory that somebody else owns and changes meanwhile.
+//!
+//! Every file is opened from the descriptor of its directory, by `openat2`, which follows no link and crosses into no other
+//! file system; what it is is known before it is opened for reading, so that no FIFO is waited for and no device touched; and
+//! what was opened is compared with what was looked at.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
+use rustix::io::Errno;
+
+use super::findings::Findings;
+use super::in_place::{Action, ScrubError, Scrubber};
+use super::kind::{self, Kind};
+use super::pen::Pen;
+
+/// So often a directory is looked through once more for files that have come meanwhile: by rotation, say.
+const ROUNDS_MAX: usize = 4;
+/// So many names, of 255 bytes at most, make a path that the system takes.
+const NAMES_AT_ONCE: usize = 15;
+/// So many files for each thread wait, opened by none.
+const WAITING_PER_THREAD: usize = 8;
+
+/// Why a file was left for the next round, or not searched if there is none.
+const MOVED: &str = "it was renamed or linked meanwhile";
+
+/// What became of a file.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was searched to its end; what was found was masked, or counted.
+    Searched(Findings),
+    /// It holds no text that a secret could stand in, or is none of what was asked for.
+    Skipped(&'static str),
+    /// There may be secrets in it, and it was not searched; it is not clean.
+    NotSearched(String),
+    /// It could not be searched, or what was found could not be masked.
+    Failed(ScrubError),
+}
+
+/// Which files are scrubbed.
+pub struct Tree<'a> {
+    /// How each is.
+    pub scrubber: &'a Scrubber,
+    /// Directories below those that are named, too.
+    pub recursive: bool,
+    /// Files with several names, too: one of them may be anywhere, such as in a directory that nobody meant.
+    pub hard_links: bool,
+    /// How many files are scrubbed at once.
+    pub threads: usize,
+    /// Which files below a directory are wanted, by their path from there.
+    pub wanted: &'a (dyn Fn(&Path) -> bool + Sync),
+    /// Is told what became of each file, by many threads.
+    pub tell: &'a (dyn Fn(&Path, Outcome) + Sync),
+}
+
+/// A file to be scrubbed, by its directory and name there.
+struct Job {
+    directory: Arc<OwnedFd>,
+    name: CString,
+    path: PathBuf,
+    /// It was asked for by this path, and not found in a directory.
+    named: bool,
+}
+
+impl Job {
+    fn resolve(&self) -> ResolveFlags {
+        if self.named { NAMED } else { BENEATH }
+    }
+}
+
+/// Files that were seen, by file system and inode.
+type Seen = Mutex<HashSet<(u64, u64)>>;
+
+/// One time through everything; files that were seen before are left out.
+struct Round<'a> {
+    seen: &'a Seen,
+    first: bool,
+    last: bool,
+    /// A file was left for the next round.
+    again: AtomicBool,
+}
+
+impl Tree<'_> {
+    /// Scrubs a file, or the files in a directory. Nothing but what is told is returned.
+    ///
+    /// Files that come while it runs (a log was rotated) are scrubbed as well, in as many as three more rounds.
+    pub fn scrub(&self, path: &Path) {
+        let seen = Seen::default();
+        let rounds = if self.scrubber.does(Action::Mask) { ROUNDS_MAX } else { 1 };
+        for number in 1..=rounds {
+            let before = lock(&seen).len();
+            let round =
+                Round { seen: &seen, first: number == 1, last: number == rounds, again: AtomicBool::new(false) };
+            self.round(path, &round);
+            if lock(&seen).len() == before && !round.again.load(Relaxed) {
+                return;
+            }
+        }
+    }
+
+    fn round(&self, path: &Path, round: &Round<'_>) {
+        std::thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(self.threads * WAITING_PER_THREAD);
+            let receiver = Arc::new(Mutex::new(receiver));
+            for _ in 0..self.threads {
+                let receiver = Arc::clone(&receiver);
+                scope.spawn(move || self.work(&receiver, round));
+            }
+            // Without it, a sender would wait for ever for workers that are no more.
+            drop(receiver);
+            self.walk(path, &sender, round.first);
+        });
+    }
+
+    fn work(&self, jobs: &Mutex<Receiver<Job>>, round: &Round<'_>) {
+        let mut pen = None;
+        loop {
+            let job = lock(jobs).recv();
+            let Ok(job) = job else { return };
+            if let Some(outcome) = self.open_and_scrub(&job, round, &mut pen) {
+                (self.tell)(&job.path, outcome);
+            }
+        }
+    }
+
+    /// Hands the file, or all files of a directory, to the workers.
+    fn walk(&self, path: &Path, jobs: &SyncSender<Job>, first: bool) {
+        let fail = |path: &Path, error| {
+            if first {
+                (self.tell)(path, refusal(error));
+            }
+        };
+        let (parent, name) = (directory(path), path.file_name());
+        let found = open(CWD, parent, OFlags::DIRECTORY | OFlags::RDONLY, NAMED);
+        let parent = match found {
+            Ok(parent) => parent,
+            Err(error) => return fail(path, error),
+        };
+        let name = name.unwrap_or(OsStr::new("."));
+        match open(&parent, Path::new(name), OFlags::PATH, NAMED).and_then(fstat) {
+            Err(error) => fail(path, error),
+            Ok(stat) if !is(&stat, FileType::Directory) => {
+                let (directory, name, path) = (Arc::new(parent), c_string(name), path.to_owned());
+                let _ = jobs.send(Job { directory, name, path, named: true });
+            }
+            Ok(_) => match open(&parent, Path::new(name), OFlags::DIRECTORY | OFlags::RDONLY, NAMED) {
+                Ok(root) => self.walk_below(path, &root, jobs, first),
+                Err(error) => fail(path, error),
+            },
+        }
+    }
+
+    /// Goes through a directory, and those below it, one after the other: deep trees take no stack and no descriptors.
+    fn walk_below(&self, path: &Path, root: &OwnedFd, jobs: &SyncSender<Job>, first: bool) {
+        let mut left = vec![PathBuf::new()];
+        while let Some(below) = left.pop() {
+            let listed = self.list(path, root, &below, &mut left, jobs, first);
+            if let Err(error) = listed
+                && first
+            {
+                (self.tell)(&path.join(&below), refusal(error));
+            }
+        }
+    }
+
+    fn list(
+        &self,
+        path: &Path,
+        root: &OwnedFd,
+        below: &Path,
+        left: &mut Vec<PathBuf>,
+        jobs: &SyncSender<Job>,
+        first: bool,
+    ) -> Result<(), Errno> {
+        let directory = Arc::new(open_below(root, below)?);
+        for entry in Dir::read_from(&directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            let below = below.join(OsStr::from_bytes(name.to_bytes()));
+            let kind = match entry.file_type() {
+                FileType::Unknown => stat(&directory, name, BENEATH).map_or(FileType::Unknown, |stat| type_of(&stat)),
+                kind => kind,
+            };
+            if kind != FileType::Directory {
+                if (self.wanted)(&below) {
+                    let (directory, path) = (Arc::clone(&directory), path.join(&below));
+                    let _ = jobs.send(Job { directory, name: name.to_owned(), path, named: false });
+                }
+            } else if self.recursive {
+                left.push(below);
+            } else if first {
+                (self.tell)(&path.join(&below), Outcome::Skipped("a directory, without --recursive"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of the file; `None`, if it was seen before.
+    fn open_and_scrub(&self, job: &Job, round: &Round<'_>, pen: &mut Option<Pen>) -> Option<Outcome> {
+        let looked_at = match stat(&job.directory, &job.name, job.resolve()) {
+            Ok(stat) => stat,
+            // It was renamed or deleted since the directory was read. If it has another name now, the next round finds that.
+            Err(Errno::NOENT) if !round.first => return None,
+            Err(Errno::NOENT) => return Some(Outcome::Skipped("gone meanwhile")),
+            Err(error) => return round.first.then(|| refusal(error)),
+        };
+        let id = (looked_at.st_dev, looked_at.st_ino);
+        if !lock(round.seen).insert(id) {
+            return None;
+        }
+        if !is(&looked_at, FileType::RegularFile) {
+            let what = what(type_of(&looked_at));
+            return Some(if job.named {
+                Outcome::NotSearched(format!("it is {what}"))
+            } else {
+                Outcome::Skipped(what)
+            });
+        }
+        if !self.may_have(&looked_at) {
+            return Some(several_names());
+        }
+        let outcome = self.scrub_file(job, id, pen).unwrap_or_else(Outcome::Failed);
+        if !round.last && matches!(&outcome, Outcome::NotSearched(why) if why == MOVED) {
+            lock(round.seen).remove(&id);
+            round.again.store(true, Relaxed);
+            return None;
+        }
+        Some(outcome)
+    }
+
+    /// Whether a file may have as many names as it has.
+    fn may_have(&self, names: &Stat) -> bool {
+        self.hard_links || names.st_nlink <= 1
+    }
+
+    fn scrub_file(&self, job: &Job, id: (u64, u64), pen: &mut Option<Pen>) -> Result<Outcome, ScrubError> {
+        let access = if self.scrubber.does(Action::Mask) { OFlags::RDWR } else { OFlags::RDONLY };
+        let name = Path::new(OsStr::from_bytes(job.name.to_bytes()));
+        let file = open(&job.directory, name, access | OFlags::NONBLOCK | OFlags::NOCTTY, job.resolve())?;
+        let opened = fstat(&file)?;
+        if (opened.st_dev, opened.st_ino) != id || !is(&opened, FileType::RegularFile) {
+            return Ok(Outcome::NotSearched(MOVED.to_owned()));
+        }
+        // A link to a file outside may have come and gone in between: what is open must have this one name now.
+        let named = stat(&job.directory, &job.name, job.resolve());
+        if !self.hard_links && !named.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == id && stat.st_nlink == 1) {
+            return Ok(Outcome::NotSearched(MOVED.to_owned()));
+        }
+        match kind::of(file.as_fd())? {
+            Kind::Opaque(kind) => return Ok(Outcome::NotSearched(format!("it is {kind}"))),
+            Kind::Compressed(packing) => {
+                return Ok(Outcome::NotSearched(format!("it is compressed ({})", packing.name())));
+            }
+            Kind::Plain => {}
+        }
+        let pen = match pen {
+            Some(pen) => pen,
+            None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
+        };
+        self.scrubber.scrub(file.as_fd(), pen).map(Outcome::Searched)
+    }
+}
+
+/// What a name in a directory may lead to: only what lies right there.
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(NAMED).union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
+
+/// What a path that was asked for may lead to: a link may be somebody else's, and lead anywhere.
+const NAMED: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
+
+fn open(directory: impl AsFd, path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
+    rustix::io::retry_on_intr(|| {
+        openat2(&directory, path, flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty(), resolve)
+    })
+}
+
+/// Opens a directory below another, however long the way there: the system takes paths of 4 KiB only.
+fn open_below(root: &OwnedFd, below: &Path) -> Result<OwnedFd, Errno> {
+    let mut directory = open(root, Path::new("."), OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?;
+    let names: Vec<&OsStr> = below.iter().collect();
+    for some in names.chunks(NAMES_AT_ONCE) {
+        directory = open(&directory, &some.iter().collect::<PathBuf>(), OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?;
+    }
+    Ok(directory)
+}
+
+/// What a name in a directory is, without opening it.
+fn stat(directory: &OwnedFd, name: &CStr, resolve: ResolveFlags) -> Result<Stat, Errno> {
+    // With this resolution a link is not an error by itself: it is what the name is.
+    let resolve = resolve.difference(ResolveFlags::NO_SYMLINKS);
+    open(directory, Path::new(OsStr::from_bytes(name.to_bytes())), OFlags::PATH, resolve).and_then(fstat)
+}
+
+fn several_names() -> Outcome {
+    Outcome::NotSearched("it has several names (hard links)".to_owned())
+}
+
+/// Why a file was not opened.
+fn refusal(error: Errno) -> Outcome {
+    match error {
+        Errno::XDEV => Outcome::NotSearched("it is on another file system".to_owned()),
+        Errno::LOOP => Outcome::NotSearched("there is a symbolic link in its path".to_owned()),
+        error => Outcome::Failed(error.into()),
+    }
+}
+
+fn what(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Symlink => "a symbolic link",
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "not a file",
+    }
+}
+
+fn type_of(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+fn is(stat: &Stat, kind: FileType) -> bool {
+    type_of(stat) == kind
+}
+
+fn directory(path: &Path) -> &Path {
+    // `..` and `/` have no name of their own, and are opened as they are.
+    if path.file_name().is_none() {
+        return path;
+    }
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn c_string(name: &OsStr) -> CString {
+    CString::new(name.as_bytes()).expect("it was opened by this name")
+}
+
+/// What a thread that panicked left is in order: nothing in here stops halfway.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
