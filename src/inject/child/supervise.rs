@@ -76,13 +76,13 @@ impl Ready {
         Ok(Ready { channel, signals: sys::signal_fd()?, standing, routes, terminal, minder })
     }
 
-    /// Lets the program run, and looks after it to its end: its output goes where ours does, with the needles of this set masked. A stream
-    /// that ends inside a needle has that stump masked, if `mask_stump`.
+    /// Lets the program run: its output goes where ours does, with the needles of this set masked. A stream that ends inside a needle has
+    /// that stump masked, if `mask_stump`. [`Running::end`] looks after it.
     ///
     /// # Errors
     ///
     /// Those of the system at the start: no thread, no descriptor left. The program may have begun then, and is ended with us.
-    pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, care: Care) -> io::Result<Outcome> {
+    pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, care: Care) -> io::Result<Running> {
         let Ready { channel, signals, standing, routes, mut terminal, minder } = self;
         let pty = routes.iter().find(|route| route.is_pty).map(|route| route.input.as_fd());
         if let (Some(terminal), Some(pty)) = (&mut terminal, pty) {
@@ -100,7 +100,7 @@ impl Ready {
             Stream::start(route, Redactor::new(Arc::clone(set)).mask_stump(mask_stump), options)
         };
         let streams = routes.into_iter().map(start).collect::<io::Result<Vec<Stream>>>()?;
-        let supervisor = Supervisor {
+        Ok(Running(Supervisor {
             channel,
             signals,
             standing,
@@ -113,14 +113,29 @@ impl Ready {
             linger_until: None,
             kill_at: None,
             kill_after: care.kill_after,
-        };
-        Ok(supervisor.run())
+        }))
     }
 }
 
 impl core::fmt::Debug for Ready {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Ready").field("standing", &self.standing).finish_non_exhaustive()
+    }
+}
+
+/// The program runs. If this is dropped, it is ended, as if we were killed.
+pub struct Running(Supervisor);
+
+impl Running {
+    /// Looks after the program to its end, and to that of its output.
+    pub fn end(self) -> Outcome {
+        self.0.run()
+    }
+}
+
+impl core::fmt::Debug for Running {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Running").field("standing", &self.0.standing).finish_non_exhaustive()
     }
 }
 
