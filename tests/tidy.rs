@@ -54,6 +54,7 @@ const UNSAFE: &[&str] = &[
     "src/redact/sieve/classes.rs",
     "src/redact/sieve/grams.rs",
     "src/redact/sieve/x86.rs",
+    "src/inject/child/sys.rs",
     "src/io/gift.rs",
     "src/scrub/lease.rs",
     "src/scrub/pen.rs",

@@ -46,13 +46,16 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     let target = options.report.as_deref().map(Target::new).transpose()?;
     // Before the needles are made, so that the system makes the child's process beside that.
+    harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let (ready, secrets) = child::prepare(command, secrets).map_err(|error| cannot_start(&error))?;
     let set = masking::needle_set(secrets, &options, sources.allow_empty)?;
     harden::lock_memory();
 
     let kill_after = (kill_after > 0).then(|| Duration::from_secs(u64::from(kill_after)));
     let care = Care { release: options.release.into(), kill_after };
-    let outcome = ready.run(&set, !options.keep_stump, care).map_err(|error| cannot_start(&error))?;
+    let running = ready.run(&set, !options.keep_stump, care).map_err(|error| cannot_start(&error))?;
+    harden::fail_point("pump", set.expose().next().unwrap_or_default());
+    let outcome = running.end();
     let reported = target.map_or(Ok(()), |target| target.write(&tally(&names, &set, &outcome.outputs)));
     end(outcome, reported)
 }

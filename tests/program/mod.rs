@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 /// The path of the program.
 pub(crate) const HUSHLOG: &str = env!("CARGO_BIN_EXE_hushlog");
@@ -68,6 +70,51 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Ran {
     let output = child.wait_with_output().expect("the program ends");
     writer.join().expect("the writer ends");
     Ran { code: output.status.code(), signal: output.status.signal(), stdout: output.stdout, stderr: output.stderr }
+}
+
+/// As `run`, but a program that has not ended by then, with both its outputs, is killed, and fails the test.
+#[track_caller]
+pub(crate) fn run_within(command: &mut Command, input: &[u8], limit: Duration) -> Ran {
+    let start = Instant::now();
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().expect("the program starts");
+    let (mut stdin, input) = (child.stdin.take().expect("it is piped"), input.to_owned());
+    std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let stdout = read_aside(child.stdout.take().expect("it is piped"));
+    let stderr = read_aside(child.stderr.take().expect("it is piped"));
+    let status = ends_within(&mut child, limit);
+    let left = || limit.saturating_sub(start.elapsed()).max(Duration::from_millis(1));
+    let stdout = stdout.recv_timeout(left()).unwrap_or_else(|_| panic!("somebody keeps stdout open for {limit:?}"));
+    let stderr = stderr.recv_timeout(left()).unwrap_or_else(|_| panic!("somebody keeps stderr open for {limit:?}"));
+    Ran { code: status.code(), signal: status.signal(), stdout, stderr }
+}
+
+/// All that is read from there, as soon as that has ended.
+pub(crate) fn read_aside(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        sender.send(bytes)
+    });
+    receiver
+}
+
+/// Waits for its end; kills it, and fails, if that takes longer.
+#[track_caller]
+pub(crate) fn ends_within(child: &mut Child, limit: Duration) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return status;
+        }
+        if start.elapsed() > limit {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("still running after {limit:?}");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Runs to the end with standard input at the beginning of this file; returns how much of it was read, too.

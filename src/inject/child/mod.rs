@@ -26,7 +26,7 @@ use rustix::process::{Resource, Rlimit, getrlimit};
 
 pub use environment::{Environment, EnvironmentError};
 pub use stream::Carried;
-pub use supervise::{Outcome, Ready, Status};
+pub use supervise::{Outcome, Ready, Running, Status};
 pub use terminal::restore as restore_terminal;
 
 use crate::io::Release;
