@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use sha2::Digest;
+
 use hushlog::registry::{By, Draft, Error, Identity, Name, Recipient, Registry, Scope, SigningKey, Value, open_any};
 
 fn name(name: &str) -> Name {
@@ -367,6 +369,9 @@ fn vectors() -> PathBuf {
     PathBuf::from(sealing["manifest_path"].as_str().unwrap()).with_file_name("tests/testdata/testkit")
 }
 
+/// The crate that seals opens these on purpose, which the format forbids: headers of its own early versions lacked the last line.
+const LEGACY: &[&str] = &["stanza_missing_body", "stanza_missing_final_line"];
+
 #[test]
 fn r14_the_vectors_of_the_age_format_open_as_they_should() {
     let directory = vectors();
@@ -387,9 +392,14 @@ fn r14_the_vectors_of_the_age_format_open_as_they_should() {
         }
         let identity = vector.field("identity").map(|key| Identity::parse(key.as_bytes(), || panic!("no passphrase")));
         let identity = identity.unwrap_or_else(|| Ok(Identity::generate())).unwrap();
+        let plain = open_any(&identity, &vector.file);
         // All or nothing: what is authentic of a file that is not is never given out.
-        assert_eq!(open_any(&identity, &vector.file).is_some(), expect == "success", "{}", path.display());
-        opened += usize::from(expect == "success");
+        let legacy = LEGACY.iter().any(|name| path.ends_with(name));
+        assert_eq!(plain.is_some(), expect == "success" || legacy, "{}", path.display());
+        if let (Some(plain), Some(payload)) = (plain, vector.field("payload")) {
+            assert_eq!(data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(&*plain)), payload, "{}", path.display());
+            opened += 1;
+        }
     }
     println!("{ran} vectors, {opened} of them open");
     assert!(ran >= 120 && opened >= 15);

@@ -37,7 +37,13 @@ const SECTIONS: &[Section] = &[
   hushlog --secret-file key.pem --mask-char '*' < build.log
       keep the columns as they were
   hushlog --report counts.json < old.log > clean.log
-      count what was found, by name",
+      count what was found, by name
+  hushlog member add vm $(hushlog keygen --output vm.txt)
+      begin a registry of secrets that this machine's identity opens
+  hushlog secret add openai-api-key --shared
+      type a secret in; nothing shows it again
+  app 2>&1 | hushlog --registry registry.yaml --identity vm.txt
+      mask all secrets of the registry that the identity opens",
     },
     Section {
         title: "Promises",
