@@ -36,6 +36,8 @@ pub(super) enum Order {
     Go,
     /// Send a signal.
     Signal(i32),
+    /// Let the child go on, if it was stopped, and say so.
+    Continue,
     /// All is done: no need to look after the terminal.
     Leave,
 }
@@ -49,6 +51,8 @@ pub(super) enum News {
     Failed(Errno),
     /// It was stopped by a signal.
     Stopped(i32),
+    /// It was told to go on: the answer to [`Order::Continue`].
+    Continued,
     /// It ended by itself.
     Exited(i32),
     /// It was ended by a signal.
@@ -72,6 +76,7 @@ impl Order {
         channel.write_all(&match self {
             Order::Go => message(b'g', 0),
             Order::Signal(signal) => message(b's', signal),
+            Order::Continue => message(b'c', 0),
             Order::Leave => message(b'l', 0),
         })
     }
@@ -82,6 +87,7 @@ impl Order {
         match message[0] {
             b'g' => Some(Order::Go),
             b's' => Some(Order::Signal(number(message))),
+            b'c' => Some(Order::Continue),
             _ => Some(Order::Leave),
         }
     }
@@ -94,6 +100,7 @@ impl News {
             News::Began => message(b'b', 0),
             News::Failed(error) => message(b'f', error.raw_os_error()),
             News::Stopped(signal) => message(b's', signal),
+            News::Continued => message(b'c', 0),
             News::Exited(code) => message(b'x', code),
             News::Killed(signal) => message(b'k', signal),
         });
@@ -108,6 +115,7 @@ impl News {
             b'b' => News::Began,
             b'f' => News::Failed(Errno::from_raw_os_error(number)),
             b's' => News::Stopped(number),
+            b'c' => News::Continued,
             b'x' => News::Exited(number),
             _ => News::Killed(number),
         })
@@ -237,6 +245,12 @@ impl Minder {
                 match Order::receive(&self.channel) {
                     Some(Order::Signal(signal)) if child.is_some() => sys::kill(target, signal),
                     Some(Order::Signal(_) | Order::Go) => {}
+                    Some(Order::Continue) => {
+                        if child.is_some() {
+                            sys::kill(target, libc::SIGCONT);
+                        }
+                        News::Continued.send(&self.channel);
+                    }
                     Some(Order::Leave) => sys::exit_now(0),
                     None => self.abandon(target, child.is_some()),
                 }

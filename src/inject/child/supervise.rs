@@ -27,8 +27,9 @@ use crate::io::{Echo, PumpOptions, Release};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::Redactor;
 
-/// How often it is looked whether our terminal's keys are ours again, while they are not.
-const FOREGROUND_POLL: Duration = Duration::from_millis(250);
+/// How often it is looked whether our terminal's keys are ours again, while they are not, and what modes the child has given a
+/// pseudo-terminal that is for its output alone. Nobody tells of either.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How many keys wait for the child at most, in bytes: as much as a pseudo-terminal holds.
 const KEYS_LEN_MAX: usize = 4 << 10;
 
@@ -67,10 +68,9 @@ pub struct Ready {
 impl Ready {
     pub(super) fn new(channel: UnixStream, wiring: Wiring, minder: i32) -> io::Result<Ready> {
         let Wiring { standing, routes, terminal, .. } = wiring;
-        if terminal.is_some() {
+        for route in routes.iter().filter(|route| route.is_pty) {
             // A child that does not read its keys must not keep us from its output.
-            let flags = fcntl_getfl(&routes[0].input)?;
-            fcntl_setfl(&routes[0].input, flags | OFlags::NONBLOCK)?;
+            fcntl_setfl(&route.input, fcntl_getfl(&route.input)? | OFlags::NONBLOCK)?;
         }
         sys::set_ignored(libc::SIGCHLD, false);
         Ok(Ready { channel, signals: sys::signal_fd()?, standing, routes, terminal, minder })
@@ -84,17 +84,19 @@ impl Ready {
     /// Those of the system at the start: no thread, no descriptor left. The program may have begun then, and is ended with us.
     pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, care: Care) -> io::Result<Outcome> {
         let Ready { channel, signals, standing, routes, mut terminal, minder } = self;
-        if let Some(terminal) = &mut terminal {
-            terminal.make_raw();
+        let pty = routes.iter().find(|route| route.is_pty).map(|route| route.input.as_fd());
+        if let (Some(terminal), Some(pty)) = (&mut terminal, pty) {
+            terminal.follow(pty);
         }
         Order::Go.send(&channel)?;
         let shortest = set.expose().map(<[u8]>::len).min().unwrap_or(0);
         let echo = Echo { after_ms: ECHO_AFTER_MS, len_max: ECHO_LEN_MAX.min(shortest / 4) };
         let start = |route: Route| {
-            let mut options = PumpOptions::default();
-            options.eio_ends = route.is_pty;
-            options.echo = route.is_pty.then_some(echo);
-            options.release = if route.is_pty { Release::Exact } else { care.release };
+            let options = PumpOptions {
+                release: if route.is_pty { Release::Exact } else { care.release },
+                eio_ends: route.is_pty,
+                echo: route.is_pty.then_some(echo),
+            };
             Stream::start(route, Redactor::new(Arc::clone(set)).mask_stump(mask_stump), options)
         };
         let streams = routes.into_iter().map(start).collect::<io::Result<Vec<Stream>>>()?;
@@ -106,6 +108,7 @@ impl Ready {
             terminal,
             minder: Some(minder),
             keys: Keys::new(),
+            is_stopped: false,
             status: None,
             linger_until: None,
             kill_at: None,
@@ -130,6 +133,8 @@ struct Supervisor {
     /// Its number, until it is known to be gone.
     minder: Option<i32>,
     keys: Keys,
+    /// The child was stopped, and not told to go on since.
+    is_stopped: bool,
     status: Option<Status>,
     linger_until: Option<Instant>,
     kill_at: Option<Instant>,
@@ -170,8 +175,8 @@ impl Supervisor {
 
     /// Waits until there is something to do.
     fn wait(&mut self) -> Todo {
-        let master = self.streams.first().and_then(Stream::master).filter(|_| self.terminal.is_some());
-        let keys = self.terminal.as_ref().filter(|terminal| terminal.is_raw() && self.keys.wants_more());
+        let master = self.streams.iter().find_map(Stream::master).filter(|_| self.terminal.is_some());
+        let keys = self.terminal.as_ref().filter(|terminal| terminal.gives_keys() && self.keys.wants_more());
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
         let minder = self.minder.map(|_| PollFd::new(&self.channel, PollFlags::IN));
         let news_at = fds.len();
@@ -201,11 +206,11 @@ impl Supervisor {
 
     /// How long to wait at most.
     fn timeout(&self) -> Option<Timespec> {
-        let waits_for_terminal = self.status.is_none() && self.terminal.as_ref().is_some_and(|t| !t.is_raw());
-        let foreground = waits_for_terminal.then_some(FOREGROUND_POLL);
+        let looks = self.status.is_none() && self.terminal.as_ref().is_some_and(Terminal::is_to_be_watched);
+        let look = looks.then_some(LOOK_EVERY);
         let until = self.linger_until.into_iter().chain(self.kill_at).min();
         let until = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let least = foreground.into_iter().chain(until).min()?;
+        let least = look.into_iter().chain(until).min()?;
         Some(Timespec { tv_sec: least.as_secs() as i64, tv_nsec: i64::from(least.subsec_nanos()) })
     }
 
@@ -219,8 +224,15 @@ impl Supervisor {
             self.kill_at = None;
             self.send(libc::SIGKILL);
         }
-        if self.status.is_none() {
-            self.terminal.iter_mut().filter(|terminal| !terminal.is_raw()).for_each(Terminal::make_raw);
+        self.look_at_the_terminal();
+    }
+
+    /// Takes the terminal's keys if they are ours, or gives it the modes that the child has set where only its output goes.
+    fn look_at_the_terminal(&mut self) {
+        let Some(terminal) = self.terminal.as_mut().filter(|_| self.status.is_none()) else { return };
+        match self.streams.iter().find_map(Stream::master) {
+            Some(pty) => terminal.follow(pty),
+            None => terminal.restore(),
         }
     }
 
@@ -230,8 +242,13 @@ impl Supervisor {
     }
 
     fn news(&mut self) {
-        match News::receive(&self.channel) {
-            Some(News::Began) => {}
+        let news = News::receive(&self.channel);
+        self.hear(news);
+    }
+
+    fn hear(&mut self, news: Option<News>) {
+        match news {
+            Some(News::Began | News::Continued) => {}
             Some(News::Stopped(signal)) => self.stop(signal),
             Some(News::Failed(error)) => self.ended(Status::Failed(error.raw_os_error())),
             Some(News::Exited(code)) => self.ended(Status::Exited(code)),
@@ -253,31 +270,46 @@ impl Supervisor {
 
     /// The child was stopped: so are we, and when we are continued, so is it.
     fn stop(&mut self, signal: i32) {
-        if self.standing == Standing::Session {
-            self.streams.iter_mut().for_each(Stream::pause);
-            self.terminal.iter_mut().for_each(Terminal::restore);
-            // All of our group, as the terminal would: the shell waits for its first process, which need not be us.
-            sys::kill(0, signal);
-        } else if signal != libc::SIGSTOP {
-            // The terminal has stopped the others. A stop by SIGSTOP is meant for the child alone.
-            sys::kill(rustix::process::getpid().as_raw_nonzero().get(), signal);
-        } else {
+        self.is_stopped = true;
+        if signal == libc::SIGSTOP && self.standing != Standing::Session {
+            // That was meant for the child alone: a terminal stops all of us by other signals.
             return;
         }
-        sys::let_in(signal);
+        if self.terminal.is_some() {
+            self.streams.iter_mut().for_each(Stream::pause);
+            self.terminal.iter_mut().for_each(Terminal::restore);
+        }
         if self.standing == Standing::Session {
+            // All of our group, as the terminal would: the shell waits for its first process, which need not be us.
+            sys::kill(0, signal);
+        } else {
+            // The terminal has stopped the others.
+            sys::kill(rustix::process::getpid().as_raw_nonzero().get(), signal);
+        }
+        sys::let_in(signal);
+        if self.terminal.is_some() {
             self.streams.iter_mut().for_each(Stream::resume);
         }
         self.go_on();
     }
 
-    /// We were continued, and may have got the terminal back.
+    /// We were continued, and may have got the terminal back. The child goes on before any more keys reach it: the stop that one of
+    /// them asks for would be undone.
     fn go_on(&mut self) {
-        if self.status.is_none() {
-            self.terminal.iter_mut().for_each(Terminal::make_raw);
-        }
         self.streams.iter().for_each(Stream::resize);
-        self.send(libc::SIGCONT);
+        if std::mem::take(&mut self.is_stopped) && Order::Continue.send(&self.channel).is_ok() {
+            loop {
+                match News::receive(&self.channel) {
+                    Some(News::Continued) => break,
+                    None => {
+                        self.hear(None);
+                        break;
+                    }
+                    news => self.hear(news),
+                }
+            }
+        }
+        self.look_at_the_terminal();
     }
 
     /// Does what the signals ask for. False if one of them ends us: the child has ended already, and its output is on its way.
@@ -323,7 +355,7 @@ impl Supervisor {
         if let Some(terminal) = self.terminal.as_ref().filter(|_| more) {
             self.keys.take(terminal);
         }
-        if let Some(master) = self.streams.first().and_then(Stream::master) {
+        if let Some(master) = self.streams.iter().find_map(Stream::master) {
             self.keys.give(master);
         }
     }

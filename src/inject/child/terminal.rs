@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
 
 use super::sys;
 
-/// The terminal that is raw at present, and the modes that it had before.
-static RAW: Mutex<Option<(Arc<OwnedFd>, Termios)>> = Mutex::new(None);
+/// The terminal whose modes were changed, and the modes that it had before.
+static CHANGED: Mutex<Option<(Arc<OwnedFd>, Termios)>> = Mutex::new(None);
 
-/// Gives the terminal its modes back, if it is raw: for whoever ends the process in the middle, as a panic does.
+/// Gives the terminal its modes back, if they were changed: for whoever ends the process in the middle, as a panic does.
 pub fn restore() {
-    let Some((fd, modes)) = RAW.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    let Some((fd, modes)) = CHANGED.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let _ = tcsetattr(&fd, OptionalActions::Now, &modes);
 }
 
@@ -23,41 +25,94 @@ pub(super) struct Terminal {
     fd: Arc<OwnedFd>,
     /// Its modes when it was last found in the hands of somebody else.
     modes: Termios,
-    is_raw: bool,
+    /// We have changed them.
+    is_changed: bool,
+    use_of_it: Use,
+}
+
+/// What the child has of the terminal.
+enum Use {
+    /// A pseudo-terminal in its place.
+    Whole,
+    /// One that takes its output, and has these modes to begin with. `keys`: its input is none, so that keys it wants at the
+    /// terminal can only be read from the pseudo-terminal. `wanted`: it wants them one by one, at present.
+    Output { modes: Box<Termios>, keys: bool, wanted: bool },
 }
 
 impl Terminal {
-    pub(super) fn new(fd: OwnedFd) -> Result<Terminal, Errno> {
-        Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_raw: false })
+    /// A terminal in whose place the child has a pseudo-terminal.
+    pub(super) fn whole(fd: OwnedFd) -> Result<Terminal, Errno> {
+        Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_changed: false, use_of_it: Use::Whole })
     }
 
-    pub(super) fn is_raw(&self) -> bool {
-        self.is_raw
+    /// A terminal for which this one takes the child's output. See [`Use::Output`].
+    pub(super) fn for_output(fd: OwnedFd, pty: &OwnedFd, keys: bool) -> Result<Terminal, Errno> {
+        let use_of_it = Use::Output { modes: Box::new(tcgetattr(pty)?), keys, wanted: false };
+        Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_changed: false, use_of_it })
     }
 
-    /// Hands its keys on as they are, if we are in the foreground: what they mean is up to the pseudo-terminal.
-    pub(super) fn make_raw(&mut self) {
-        if self.is_raw || !sys::is_foreground(self.fd.as_fd()) {
+    /// Whether its keys are to be read, and passed on.
+    pub(super) fn gives_keys(&self) -> bool {
+        self.is_changed && matches!(self.use_of_it, Use::Whole | Use::Output { keys: true, wanted: true, .. })
+    }
+
+    /// Whether [`follow`](Terminal::follow) may find something to do.
+    pub(super) fn is_to_be_watched(&self) -> bool {
+        !(self.is_changed && matches!(self.use_of_it, Use::Whole))
+    }
+
+    /// Does with our terminal what the child's needs, if we are in the foreground. As a whole: its keys are handed on as they are, and what
+    /// they mean is up to the pseudo-terminal. Where only output goes there, the modes that the child gives it are given to ours.
+    pub(super) fn follow(&mut self, pty: BorrowedFd<'_>) {
+        if !self.is_to_be_watched() || !sys::is_foreground(self.fd.as_fd()) {
             return;
         }
-        let Ok(modes) = tcgetattr(&self.fd) else { return };
-        self.modes = modes;
-        let mut raw = self.modes.clone();
-        raw.make_raw();
-        let mut slot = RAW.lock().unwrap_or_else(PoisonError::into_inner);
-        *slot = Some((Arc::clone(&self.fd), self.modes.clone()));
-        // What is being typed stays typed: no flush.
-        self.is_raw = tcsetattr(&self.fd, OptionalActions::Drain, &raw).is_ok();
+        let Ok(theirs) = tcgetattr(pty) else { return };
+        let what_counts = |modes: &Termios| (modes.input_modes, modes.local_modes);
+        let like = match &mut self.use_of_it {
+            Use::Whole => None,
+            Use::Output { modes, .. } if what_counts(modes) == what_counts(&theirs) => return self.restore(),
+            Use::Output { wanted, .. } => {
+                *wanted = !theirs.local_modes.contains(LocalModes::ICANON);
+                Some(theirs)
+            }
+        };
+        self.change(like.as_ref());
+    }
+
+    /// Makes it raw, or gives it these modes.
+    fn change(&mut self, like: Option<&Termios>) {
+        let Ok(now) = tcgetattr(&self.fd) else { return };
+        if !self.is_changed {
+            self.modes = now.clone();
+        }
+        let mut modes = now.clone();
+        match like {
+            None => modes.make_raw(),
+            Some(like) => {
+                (modes.input_modes, modes.local_modes) = (like.input_modes, like.local_modes);
+                modes.special_codes = like.special_codes.clone();
+            }
+        }
+        if (now.input_modes, now.local_modes, now.output_modes)
+            != (modes.input_modes, modes.local_modes, modes.output_modes)
+        {
+            let mut slot = CHANGED.lock().unwrap_or_else(PoisonError::into_inner);
+            *slot = Some((Arc::clone(&self.fd), self.modes.clone()));
+            // What is being typed stays typed: no flush.
+            let _ = tcsetattr(&self.fd, OptionalActions::Drain, &modes);
+        }
+        self.is_changed = true;
     }
 
     /// Gives it its modes back.
     pub(super) fn restore(&mut self) {
-        if std::mem::take(&mut self.is_raw) {
+        if std::mem::take(&mut self.is_changed) {
             restore();
         }
     }
 
-    /// Gives it its modes back in a process that was forked before it was made raw.
+    /// Gives it its modes back in a process that was forked before they were changed.
     pub(super) fn restore_for_other(&self) {
         let _ = tcsetattr(&self.fd, OptionalActions::Now, &self.modes);
     }

@@ -10,7 +10,9 @@
 //!
 //! A session of its own takes the terminal away from all others: we read its keys, and make it raw. That is right where the child
 //! would have it for itself, and wrong in `run -- CMD | less` or `ls | run -- CMD`, where somebody else in the pipeline may read
-//! them. There the child stays in our session, so that whoever opens `/dev/tty` finds the terminal as without us.
+//! them. There the child stays in our session, so that whoever opens `/dev/tty` finds the terminal as without us. A pager that asks
+//! for keys at its output finds a pseudo-terminal there, and changes its modes: then, and as long as it has them so, the terminal gets
+//! the same modes, and its keys are handed on.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -58,7 +60,8 @@ pub(super) struct Wiring {
     /// What the child writes to. To be closed here once it has them.
     pub(super) ends: Vec<OwnedFd>,
     pub(super) routes: Vec<Route>,
-    /// Our terminal, for a [`Standing::Session`]; its pseudo-terminal is the first end and the first route.
+    /// Our terminal, if the child has a pseudo-terminal for it: that is the first route of this kind. In a [`Standing::Session`]
+    /// it is the first end, too.
     pub(super) terminal: Option<Terminal>,
 }
 
@@ -76,7 +79,7 @@ impl Wiring {
         if is_terminal(0) && is_terminal(1) && same_device(0, 1) {
             let pty = Pty::like(standard(0), false)?;
             wiring.standing = Standing::Session;
-            wiring.terminal = Some(Terminal::new(standard(0).try_clone_to_owned()?)?);
+            wiring.terminal = Some(Terminal::whole(standard(0).try_clone_to_owned()?)?);
             wiring.add(pty.slave, Route { input: pty.master, output: standard(1).try_clone_to_owned()?, is_pty: true });
             wiring.standards = [Standard::End(0), Standard::End(0), Standard::Same];
         }
@@ -105,6 +108,10 @@ impl Wiring {
         self.standards[fd] = Standard::End(self.ends.len());
         if is_terminal {
             let pty = Pty::like(standard(fd), true)?;
+            if self.standing == Standing::OurGroup && self.terminal.is_none() {
+                let keys = !isatty(standard(0));
+                self.terminal = Some(Terminal::for_output(output.try_clone()?, &pty.slave, keys)?);
+            }
             self.add(pty.slave, Route { input: pty.master, output, is_pty: true });
         } else {
             let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
