@@ -344,7 +344,11 @@ impl Twins {
             let start = Instant::now();
             // It may have left the screen already.
             while !terminal.written().contains(text) {
-                assert!(start.elapsed() < LIMIT, "not within {LIMIT:?} ({name}): `{text}`; the screen is\n{}", terminal.text());
+                assert!(
+                    start.elapsed() < LIMIT,
+                    "not within {LIMIT:?} ({name}): `{text}`; the screen is\n{}",
+                    terminal.text()
+                );
                 terminal.types("\n");
                 terminal.looks_for(Duration::from_millis(50));
             }
