@@ -53,6 +53,7 @@ const UNSAFE: &[&str] = &[
     "src/redact/sieve/classes.rs",
     "src/redact/sieve/grams.rs",
     "src/redact/sieve/x86.rs",
+    "src/inject/child/sys.rs",
     "src/io/gift.rs",
     "src/scrub/pen.rs",
     "src/cli/exit.rs",

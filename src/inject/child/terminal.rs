@@ -68,7 +68,7 @@ impl Terminal {
             return;
         }
         let Ok(theirs) = tcgetattr(pty) else { return };
-        let what_counts = |modes: &Termios| (modes.input_modes, modes.local_modes);
+        let what_counts = |modes: &Termios| (modes.input_modes, modes.local_modes, modes.output_modes);
         let like = match &mut self.use_of_it {
             Use::Whole => None,
             Use::Output { modes, .. } if what_counts(modes) == what_counts(&theirs) => return self.restore(),
@@ -92,6 +92,9 @@ impl Terminal {
             Some(like) => {
                 (modes.input_modes, modes.local_modes) = (like.input_modes, like.local_modes);
                 modes.special_codes = like.special_codes.clone();
+                // One of the two turns newlines into what a terminal needs.
+                let ours = self.modes.output_modes.contains(OutputModes::OPOST);
+                modes.output_modes.set(OutputModes::OPOST, ours && !like.output_modes.contains(OutputModes::OPOST));
             }
         }
         if (now.input_modes, now.local_modes, now.output_modes)
