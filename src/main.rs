@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{boot, check, export, filter, guide, harden, stdio};
+use cli::{boot, check, env, export, filter, guide, harden, keygen, member, secret, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -38,6 +38,10 @@ fn run() -> Result<Exit, Failure> {
         Some(Command::Boot(boot)) => boot::run(&boot),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),
+        Some(Command::Keygen(keygen)) => keygen::run(&keygen),
+        Some(Command::Secret(command)) => secret::run(&command),
+        Some(Command::Member(command)) => member::run(&command),
+        Some(Command::Env(command)) => env::run(&command),
         Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
         Some(Command::Man) => stdio::print(&guide::man()),
     }

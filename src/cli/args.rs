@@ -7,9 +7,13 @@ use clap_complete::Shell;
 
 use super::boot::BootArgs;
 use super::check::CheckArgs;
+use super::env::EnvCommand;
 use super::export::ExportArgs;
 use super::filter::FilterArgs;
+use super::keygen::KeygenArgs;
+use super::member::MemberCommand;
 use super::message::Failure;
+use super::secret::SecretCommand;
 use super::{guide, usage};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -33,6 +37,17 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Write the secrets down for shells, services and containers
     Export(ExportArgs),
+    /// Make an identity that opens secrets, or a key that signs registries
+    Keygen(KeygenArgs),
+    /// Save, change, delete and list the secrets of a registry; their values are never shown
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Say whom secrets are sealed to
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Set plain defaults, and look at their history
+    #[command(subcommand)]
+    Env(EnvCommand),
     /// Print the completions for a shell
     Completions {
         /// The shell

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 
 use clap::Args;
@@ -67,7 +67,7 @@ fn variable(sourced: &Sourced) -> String {
     match &sourced.origin {
         Origin::Environment | Origin::Dotenv => sourced.secret.name().to_owned(),
         Origin::File => name::variable(sourced.secret.name()).unwrap_or_else(|_| sourced.secret.name().to_owned()),
-        Origin::Session { variable, .. } => variable.clone(),
+        Origin::Session { variable, .. } | Origin::Registry { variable, .. } => variable.clone(),
     }
 }
 
@@ -79,9 +79,13 @@ fn all(sourced: &[Sourced]) -> Vec<Question> {
 }
 
 fn question(sourced: &[Sourced], asked: &str, number: usize) -> Question {
-    let by_name = |sourced: &&Sourced| sourced.secret.name() == asked || variable(sourced) == asked;
+    let exported = name::variable(asked).ok();
+    let by_name = |sourced: &&Sourced| {
+        let variable = variable(sourced);
+        sourced.secret.name() == asked || variable == asked || Some(variable) == exported
+    };
     let found: Vec<&Sourced> = sourced.iter().filter(by_name).collect();
-    let candidates = [found.first().map(|found| variable(found)), Some(asked.to_owned()), name::variable(asked).ok()];
+    let candidates = [found.first().map(|found| variable(found)), Some(asked.to_owned()), exported.clone()];
     let variable = candidates.into_iter().flatten().find_map(|variable| {
         let value = std::env::var_os(&variable).filter(|value| !value.is_empty())?;
         Some(Secret::new(variable, value.into_vec()))

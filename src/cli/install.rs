@@ -8,6 +8,7 @@ use hushlog::inject::install::{self, Outcome, Setup, SetupError, Step};
 use super::boot::BootArgs;
 use super::exit::Exit;
 use super::message::{Failure, printable, reason};
+use super::source::registry;
 use super::stdio;
 
 /// What `boot --install` takes beside what the boot itself will take.
@@ -78,6 +79,13 @@ pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if !root.is_dir() {
         return Err(Failure::config("--root names no directory").hint("give the directory that holds etc/"));
     }
+    if *install && args.sources.is_empty() && !root.join(registry::REGISTRY.trim_start_matches('/')).exists() {
+        return Err(Failure::config(format!(
+            "no source was given, and there is no {} on that machine",
+            registry::REGISTRY
+        ))
+        .hint("give what each start is to export, as --registry FILE --identity FILE"));
+    }
     let command = if *install { command(args, &root)? } else { Vec::new() };
     let setup = Setup { root, init: init.map(Into::into), command, services: service.clone() };
     let steps = if *install { setup.steps().map_err(|error| failure(&error))? } else { setup.undo() };
@@ -143,6 +151,9 @@ fn command(args: &BootArgs, root: &Path) -> Result<Vec<String>, Failure> {
                 .hint("the command runs when the machine starts, in another directory"));
         }
         words.extend([option.to_owned(), text(path)?]);
+    }
+    for (option, word) in args.sources.words() {
+        words.extend([option.to_owned(), word.to_owned()]);
     }
     for glob in &args.sources.env {
         words.extend(["--env".to_owned(), text(Path::new(glob))?]);

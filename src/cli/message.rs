@@ -27,6 +27,12 @@ impl Failure {
         Failure { exit: Exit::Io, text: text.into(), hint: None }
     }
 
+    /// Which file it is about.
+    pub(crate) fn at(mut self, path: &str) -> Failure {
+        self.text = format!("{path}: {}", self.text);
+        self
+    }
+
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
@@ -55,6 +61,11 @@ pub(crate) fn note(text: &str) {
 /// Says how it went, when all is done.
 pub(crate) fn summary(text: &str) {
     write(&format!("hushlog: {text}\n"));
+}
+
+/// Asks, and leaves the answer on the same line.
+pub(crate) fn prompt(text: &str) {
+    write(text);
 }
 
 fn say(kind: &str, text: &str) {

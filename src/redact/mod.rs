@@ -9,7 +9,7 @@ pub mod naive;
 pub mod needle;
 mod needle_list;
 mod node_map;
-mod ordinary;
+pub(crate) mod ordinary;
 mod part;
 pub mod redactor;
 mod scan;

@@ -1,3 +1,48 @@
-//! The companion: secrets, and the names under which they are exported.
+//! The encrypted registry: secrets that are typed in once and never read back.
+//!
+//! One YAML file names the members and their [age](https://age-encryption.org) recipients, and holds every value sealed to those who
+//! may open it: a *shared* secret to all members, a *private* one to its owner. Adding and editing need the recipients only, so that
+//! the machine on which a secret is typed in cannot open it again; the machine that uses the secrets holds an [`Identity`].
+//!
+//! ```
+//! use hushlog::registry::{By, Draft, Identity, Name, Registry, Scope, Value};
+//!
+//! let identity = Identity::generate();
+//! let vm: Name = "vm".parse()?;
+//! let mut registry = Registry::default();
+//! registry.set_member(&vm, identity.recipient(), None, None)?;
+//! let value = Value::new(b"sk-live-4f9QzX")?;
+//! let draft = Draft { name: "openai-api-key".parse()?, scope: Scope::Shared, install: true, value };
+//! registry.add(&draft, &By::now(&vm))?;
+//!
+//! let opened = registry.open(&identity, None, None)?;
+//! assert_eq!(opened.secrets[0].variable, "OPENAI_API_KEY");
+//! assert_eq!(opened.secrets[0].secret.expose(), b"sk-live-4f9QzX");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A value is at most [`VALUE_LEN_MAX`] bytes, and a file at most [`FILE_LEN_MAX`]. Errors name entries, lines and columns, and never quote
+//! what stands in the file. What the file's integrity rests on stands in the [manual](crate::manual#the-registry).
 
+mod change;
+mod credential;
+mod entry;
+mod environment;
+mod error;
+mod file;
+mod key_file;
 pub mod name;
+mod open;
+mod seal;
+mod sign;
+mod store;
+
+pub use change::{Draft, MemberChange, VALUE_LEN_MAX, Value};
+pub use entry::{Change, Entry, Member, Scope};
+pub use environment::By;
+pub use error::Error;
+pub use file::{FILE_LEN_MAX, Registry};
+pub use name::{Name, NameError};
+pub use open::{Opened, OpenedSecret};
+pub use seal::{Identity, Recipient, open_any};
+pub use sign::{PublicKey, SigningKey};

@@ -1,17 +1,29 @@
-//! The environment variable that a secret is exported as.
+//! Names of secrets, members and environments, and the variable that a secret is exported as.
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 /// The most bytes that the name of a secret may have.
 pub const NAME_LEN_MAX: usize = 128;
 
-/// Variables that decide what programs run, load or trust: whoever sets one of them takes the machine over.
+/// Variables that decide what programs run, load or trust, so that whoever sets one of them takes the machine over; and those that
+/// a login, a shell or a service manager sets, so that a secret there would be lost.
 const RESERVED: &[&str] = &[
     "BASHOPTS",
     "BASH_ENV",
     "CDPATH",
     "CLASSPATH",
+    "COLUMNS",
+    "DBUS_SESSION_BUS_ADDRESS",
     "EDITOR",
+    "EGID",
     "ENV",
+    "EUID",
+    "FPATH",
     "GCONV_PATH",
+    "GID",
     "GIT_ASKPASS",
     "GIT_EDITOR",
     "GIT_EXEC_PATH",
@@ -23,22 +35,36 @@ const RESERVED: &[&str] = &[
     "GIT_SSH_COMMAND",
     "GIT_TEMPLATE_DIR",
     "GLOBIGNORE",
+    "HISTFILE",
     "HOME",
     "HOSTALIASES",
+    "HOSTNAME",
     "IFS",
+    "INVOCATION_ID",
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
+    "JOURNAL_STREAM",
     "LANG",
     "LANGUAGE",
+    "LINES",
+    "LOCALDOMAIN",
+    "LOCPATH",
     "LOGNAME",
+    "MAIL",
+    "MAINPID",
     "MALLOC_CHECK_",
+    "MALLOC_TRACE",
+    "MANPATH",
     "NLSPATH",
     "NODE_OPTIONS",
     "NODE_PATH",
+    "NOTIFY_SOCKET",
     "OLDPWD",
     "OPENSSL_CONF",
     "OPENSSL_ENGINES",
     "OPENSSL_MODULES",
+    "OPTARG",
+    "OPTIND",
     "PAGER",
     "PATH",
     "PERL5DB",
@@ -47,15 +73,20 @@ const RESERVED: &[&str] = &[
     "PERLLIB",
     "PHPRC",
     "PHP_INI_SCAN_DIR",
+    "POSIXLY_CORRECT",
+    "PPID",
     "PROMPT_COMMAND",
     "PS1",
     "PS2",
+    "PS3",
     "PS4",
     "PWD",
+    "RANDOM",
     "RESOLV_HOST_CONF",
     "RES_OPTIONS",
     "RUBYLIB",
     "RUBYOPT",
+    "SECONDS",
     "SHELL",
     "SHELLOPTS",
     "SHLVL",
@@ -65,17 +96,31 @@ const RESERVED: &[&str] = &[
     "TERMCAP",
     "TERMINFO",
     "TERMINFO_DIRS",
+    "TMOUT",
     "TMPDIR",
     "TZ",
     "TZDIR",
+    "UID",
     "USER",
     "VISUAL",
     "ZDOTDIR",
 ];
 
 /// Beginnings of names that are reserved as a whole.
-const RESERVED_PREFIXES: &[&str] =
-    &["BASH_FUNC_", "DYLD_", "GIT_CONFIG", "GLIBC_", "HUSHLOG_", "LC_", "LD_", "PYTHON", "SYSTEMD_", "XDG_"];
+const RESERVED_PREFIXES: &[&str] = &[
+    "BASH_FUNC_",
+    "DYLD_",
+    "GIT_CONFIG",
+    "GLIBC_",
+    "HUSHLOG_",
+    "LC_",
+    "LD_",
+    "LISTEN_",
+    "PYTHON",
+    "SYSTEMD_",
+    "WATCHDOG_",
+    "XDG_",
+];
 
 /// Why a secret of this name cannot be exported. No variant holds the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,9 +138,66 @@ pub enum NameError {
     /// The variable would begin with a digit.
     #[error("the name begins with a digit, which the name of a variable cannot")]
     Digit,
+    /// It begins with something else than a letter.
+    #[error("the name does not begin with a letter")]
+    First,
     /// The variable decides what programs run or trust, or belongs to hushlog.
     #[error("the variable is reserved, since it decides what programs do")]
     Reserved,
+}
+
+/// The name of a secret, a member or an environment in a registry: ASCII letters, digits, `-`, `_` and `.`, a letter first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+impl Name {
+    /// The name as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = NameError;
+
+    fn try_from(name: String) -> Result<Name, NameError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        match name.chars().next() {
+            None => Err(NameError::Empty),
+            _ if name.len() > NAME_LEN_MAX => Err(NameError::TooLong),
+            _ if !name.chars().all(allowed) => Err(NameError::Character),
+            Some(first) if first.is_ascii_digit() => Err(NameError::Digit),
+            Some(first) if !first.is_ascii_alphabetic() => Err(NameError::First),
+            _ => Ok(Name(name)),
+        }
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Name, NameError> {
+        name.to_owned().try_into()
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> String {
+        name.0
+    }
+}
+
+impl core::borrow::Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The variable for a secret of this name: upper snake case, as `OPENAI_API_KEY` for `openai-api-key`.

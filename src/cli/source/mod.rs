@@ -6,9 +6,11 @@
 mod dotenv;
 mod environment;
 mod file;
+pub(crate) mod registry;
 pub(crate) mod session;
 pub(crate) mod wellknown;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hushlog::Secret;
+use hushlog::inject::Rank;
 
 use super::message::{Failure, printable, reason};
 
@@ -45,6 +48,32 @@ pub(crate) struct SourceArgs {
     /// and entries that begin with `..` are passed over, as Kubernetes lays such directories out.
     #[arg(long, value_name = "PATH")]
     pub(crate) secret_file: Vec<PathBuf>,
+
+    /// Mask all secrets of a registry that the identity can open
+    ///
+    /// With the identity of a member: all that is shared, and what is private to that member. All of them open, or the program
+    /// ends before it reads any input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registry: Option<PathBuf>,
+
+    /// Open the registry with this identity [default: $HUSHLOG_IDENTITY, or ~/.config/hushlog/identity.txt]
+    ///
+    /// A file as `hushlog keygen` and `age-keygen` write it, which only its owner can read; if it is protected by a passphrase, that
+    /// is asked for.
+    #[arg(long, value_name = "FILE", requires = "registry")]
+    pub(crate) identity: Option<PathBuf>,
+
+    /// Whose identity it is, if it is that of several members
+    #[arg(long = "as", value_name = "MEMBER", requires = "registry")]
+    pub(crate) member: Option<String>,
+
+    /// Demand that the registry is signed with this key; may be repeated [default: $HUSHLOG_TRUST]
+    #[arg(long, value_name = "KEY", requires = "registry")]
+    pub(crate) trust: Vec<String>,
+
+    /// Take the plain defaults of this environment of the registry too, where variables are set
+    #[arg(long, value_name = "NAME", requires = "registry")]
+    pub(crate) environment: Option<String>,
 
     /// Mask what was exported since the machine was booted, by `hushlog boot`
     ///
@@ -82,6 +111,8 @@ pub(crate) enum Origin {
     File,
     /// A secret of the session. What is not current was exported earlier, and is only masked.
     Session { variable: String, version: String, current: bool },
+    /// A secret of a registry. What is not installed is not exported.
+    Registry { variable: String, version: String, rank: Rank, install: bool },
 }
 
 impl Origin {
@@ -90,6 +121,7 @@ impl Origin {
             Origin::Environment => false,
             Origin::Dotenv | Origin::File => true,
             Origin::Session { current, .. } => *current,
+            Origin::Registry { install, .. } => *install,
         }
     }
 }
@@ -97,7 +129,11 @@ impl Origin {
 impl SourceArgs {
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.env.is_empty() && self.dotenv.is_empty() && self.secret_file.is_empty() && !self.session
+        self.env.is_empty()
+            && self.dotenv.is_empty()
+            && self.secret_file.is_empty()
+            && self.registry.is_none()
+            && !self.session
     }
 }
 
@@ -105,13 +141,38 @@ impl SourceArgs {
     /// All options that name a path, with it.
     pub(crate) fn paths(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let dotenv = self.dotenv.iter().map(|path| ("--dotenv", path.as_path()));
-        dotenv.chain(self.secret_file.iter().map(|path| ("--secret-file", path.as_path())))
+        let files = self.secret_file.iter().map(|path| ("--secret-file", path.as_path()));
+        let registry = self.registry.iter().map(|path| ("--registry", path.as_path()));
+        let identity = self.identity.iter().map(|path| ("--identity", path.as_path()));
+        dotenv.chain(files).chain(registry).chain(identity)
     }
+
+    /// All options that name something in a registry, with it.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let member = self.member.iter().map(|name| ("--as", name.as_str()));
+        let trust = self.trust.iter().map(|key| ("--trust", key.as_str()));
+        member.chain(trust).chain(self.environment.iter().map(|name| ("--environment", name.as_str())))
+    }
+}
+
+/// What the sources gave.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    /// To be masked.
+    pub(crate) secrets: Vec<Sourced>,
+    /// Plain defaults of an environment, by variable: set where variables are set, and not masked.
+    pub(crate) defaults: BTreeMap<String, String>,
 }
 
 /// Reads all secrets of all sources.
 pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
-    let mut all = Vec::new();
+    load_all(args, quiet).map(|loaded| loaded.secrets)
+}
+
+/// Reads all secrets of all sources, and the defaults.
+pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+    let mut loaded = Loaded::default();
+    let all = &mut loaded.secrets;
     let session = match args.session {
         true => Some(session::asked()?),
         false if args.is_empty() => session::default()?,
@@ -119,45 +180,59 @@ pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failu
     };
     if args.is_empty() && session.is_none() {
         let found = environment::well_known(quiet);
-        add(&mut all, args.allow_empty, &Origin::Environment, found)
-            .map_err(|failure| failure.hint("give --env, --dotenv or --secret-file; --allow-empty runs without any"))?;
+        add(all, args.allow_empty, &Origin::Environment, found).map_err(|failure| {
+            failure.hint("give --env, --dotenv, --secret-file or --registry; --allow-empty runs without any")
+        })?;
     }
     if let Some(session) = session {
-        session::add(&mut all, args.allow_empty, session)?;
+        session::add(all, args.allow_empty, session)?;
     }
     for (number, glob) in (1..).zip(&args.env) {
         let found = environment::matching(&Source { option: "--env", number }, glob)?;
-        add(&mut all, args.allow_empty, &Origin::Environment, found)?;
+        add(all, args.allow_empty, &Origin::Environment, found)?;
     }
     for (number, path) in (1..).zip(&args.dotenv) {
         let found = file::dotenv(&Source { option: "--dotenv", number }, path, quiet)?;
-        add(&mut all, args.allow_empty, &Origin::Dotenv, found)?;
+        add(all, args.allow_empty, &Origin::Dotenv, found)?;
     }
     for (number, path) in (1..).zip(&args.secret_file) {
         let found = file::value_or_directory(&Source { option: "--secret-file", number }, path)?;
-        add(&mut all, args.allow_empty, &Origin::File, found)?;
+        add(all, args.allow_empty, &Origin::File, found)?;
     }
-    Ok(all)
+    if let Some(path) = &args.registry {
+        let (found, defaults) = registry::load(args, path)?;
+        if found.is_empty() && !args.allow_empty {
+            let nothing = "the registry holds no secret that this identity can open";
+            return Err(Failure::config(nothing).hint("--allow-empty runs without"));
+        }
+        all.extend(found);
+        loaded.defaults = defaults;
+    }
+    Ok(loaded)
 }
 
 /// As [`load`], for commands that hand secrets on: without any source only a session will do, and no guess by names.
-pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
+pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
     if args.is_empty() && session::default()?.is_none() {
         return Err(Failure::config("no source was given, and there is no session on this machine")
             .hint("give a source, as --dotenv FILE; `hushlog boot` makes a session"));
     }
-    load(args, quiet)
+    load_all(args, quiet)
 }
 
-/// As [`load`], for the command that makes the session.
-pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failure> {
+/// As [`load`], for the command that makes the session. Without any source, the machine's own registry.
+pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
     if args.session {
         return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
     }
+    let mut args = args.clone();
     if args.is_empty() {
-        return Err(Failure::config("no source was given").hint("give one, as --dotenv FILE or --secret-file DIR"));
+        args.registry = Some(registry::of_machine()?);
     }
-    load(args, quiet)
+    if args.registry.is_some() {
+        args.identity = args.identity.or_else(registry::identity_of_machine);
+    }
+    load_all(&args, quiet)
 }
 
 /// What one source gave, and how to speak of it when it gave nothing.

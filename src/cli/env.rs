@@ -1,0 +1,154 @@
+//! `hushlog env set|unset|list|history`: plain defaults that all members share.
+
+use clap::{Args, Subcommand};
+use hushlog::registry::{Change, Error, Name};
+use serde_json::json;
+
+use super::exit::Exit;
+use super::message::{Failure, note, printable, summary};
+use super::registry::{ChangeArgs, RegistryArgs, failure, name, print_json, print_table};
+
+/// What can be done with environments.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnvCommand {
+    /// Set defaults in an environment, which is made if there is none; a secret of the same variable wins
+    ///
+    /// Defaults are kept in plain text: a value that looks like a credential is refused, and belongs to `hushlog secret add`.
+    Set(SetArgs),
+    /// Unset defaults in an environment; their history stays
+    Unset(UnsetArgs),
+    /// List the environments, or what is set in one of them
+    List(ListArgs),
+    /// List all changes in an environment, oldest first: when, by whom, to what
+    History(HistoryArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// The environment, as production
+    #[arg(value_name = "ENVIRONMENT")]
+    environment: String,
+    /// What to set, as NODE_ENV=production; all of them or none
+    #[arg(value_name = "NAME=VALUE", required = true)]
+    settings: Vec<String>,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnsetArgs {
+    /// The environment
+    #[arg(value_name = "ENVIRONMENT")]
+    environment: String,
+    /// The variables
+    #[arg(value_name = "NAME", required = true)]
+    variables: Vec<String>,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// The environment; without it, all of them are named
+    #[arg(value_name = "ENVIRONMENT")]
+    environment: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// The environment
+    #[arg(value_name = "ENVIRONMENT")]
+    environment: String,
+    /// Of this variable only
+    #[arg(value_name = "NAME")]
+    variable: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+/// Does it.
+pub(crate) fn run(command: &EnvCommand) -> Result<Exit, Failure> {
+    match command {
+        EnvCommand::Set(args) => set(args),
+        EnvCommand::Unset(args) => unset(args),
+        EnvCommand::List(args) => list(args),
+        EnvCommand::History(args) => history(args),
+    }
+}
+
+fn set(args: &SetArgs) -> Result<Exit, Failure> {
+    let environment = name(&args.environment)?;
+    let mut settings: Vec<(Name, &str)> = Vec::new();
+    for setting in &args.settings {
+        // It is not repeated: it may be a secret by mistake.
+        let (variable, value) = setting.split_once('=').ok_or_else(|| {
+            Failure::config("a setting has no '='").hint("as in: hushlog env set production NODE_ENV=production")
+        })?;
+        settings.push((name(variable)?, value));
+    }
+    let changed = args.change.update(|registry, by| {
+        let set = settings.iter().map(|(variable, value)| registry.set_default(&environment, variable, value, by));
+        set.collect::<Result<Vec<bool>, Error>>()
+    })?;
+    let changed = changed.into_iter().filter(|changed| *changed).count();
+    summary(&format!("{changed} of {} changed in {environment}", settings.len()));
+    Ok(Exit::Done)
+}
+
+fn unset(args: &UnsetArgs) -> Result<Exit, Failure> {
+    let environment = name(&args.environment)?;
+    let variables: Vec<Name> = args.variables.iter().map(|text| name(text)).collect::<Result<_, _>>()?;
+    args.change.update(|registry, by| {
+        variables.iter().try_for_each(|variable| registry.unset_default(&environment, variable, by))
+    })?;
+    summary(&format!("{} unset in {environment}", variables.len()));
+    Ok(Exit::Done)
+}
+
+fn list(args: &ListArgs) -> Result<Exit, Failure> {
+    let registry = args.registry.load()?;
+    let Some(environment) = &args.environment else {
+        let names: Vec<&str> = registry.environments().map(|(name, _)| name.as_str()).collect();
+        if args.json {
+            return print_json(&json!(names));
+        }
+        if names.is_empty() {
+            note("there is no environment yet");
+        }
+        return print_table(&["ENVIRONMENT"], &names.iter().map(|name| vec![(*name).to_owned()]).collect::<Vec<_>>());
+    };
+    let set = registry.defaults(&name(environment)?).map_err(failure)?;
+    if args.json {
+        return print_json(&json!(set));
+    }
+    let rows: Vec<Vec<String>> = set.into_iter().map(|(name, value)| vec![name, printable(value.as_bytes())]).collect();
+    print_table(&["VARIABLE", "VALUE"], &rows)
+}
+
+fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
+    let registry = args.registry.load()?;
+    let variable = args.variable.as_deref().map(name).transpose()?;
+    let all = registry.environment(&name(&args.environment)?).map_err(failure)?;
+    let wanted = all.iter().filter(|(name, _)| variable.as_ref().is_none_or(|wanted| wanted == *name));
+    let mut changes: Vec<(&Name, &Change)> =
+        wanted.flat_map(|(name, changes)| changes.iter().map(move |change| (name, change))).collect();
+    changes.sort_by_key(|(_, change)| &change.at);
+    if args.json {
+        let of = |(name, change): &(&Name, &Change)| json!({ "at": change.at, "by": change.by.as_str(), "variable": name.as_str(), "value": change.value });
+        return print_json(&changes.iter().map(of).collect());
+    }
+    let value =
+        |change: &Change| change.value.as_ref().map_or("(unset)".to_owned(), |value| printable(value.as_bytes()));
+    let row = |(name, change): (&Name, &Change)| {
+        vec![change.at.clone(), change.by.to_string(), name.to_string(), value(change)]
+    };
+    print_table(&["AT", "BY", "VARIABLE", "VALUE"], &changes.into_iter().map(row).collect::<Vec<_>>())
+}

@@ -1,0 +1,78 @@
+//! `hushlog keygen`: a new key, in a file of its own.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use hushlog::io::replace::directory;
+use hushlog::registry::{By, Identity, SigningKey};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::exit::Exit;
+use super::message::{Failure, note, reason};
+use super::registry::{configuration, failure, name, show};
+use super::stdio;
+
+/// What keygen takes.
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArgs {
+    /// The new file [default: ~/.config/hushlog/identity.txt, or signing.pem there]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Make a key to sign registries with, instead of an identity to open secrets with
+    #[arg(long)]
+    signing: bool,
+}
+
+/// Makes a key, and prints its public half: the recipient that secrets are sealed to, or what signatures are checked with.
+pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
+    let usual = configuration(if args.signing { "signing.pem" } else { "identity.txt" });
+    let path = args.output.clone().or_else(|| {
+        let path = usual?;
+        fs::create_dir_all(path.parent()?).ok()?;
+        Some(path)
+    });
+    let path =
+        path.ok_or_else(|| Failure::config("there is no home directory").hint("name the file with --output FILE"))?;
+    let (text, public) = if args.signing {
+        let key = SigningKey::generate().map_err(failure)?;
+        (key.to_file().map_err(failure)?, key.public().to_string())
+    } else {
+        let identity = Identity::generate();
+        (identity.to_file(&By::now(&name("hushlog")?).at), identity.recipient().to_string())
+    };
+    create(&path, text.as_bytes()).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::config(format!("{} exists already, and is not written over", show(&path)))
+                .hint("whoever loses an identity cannot open what is sealed to it; name another file")
+        }
+        _ => Failure::io(format!("cannot write the key: {}", reason(&error))),
+    })?;
+    if args.output.is_none() {
+        note(&format!("the key is in {}", show(&path)));
+    }
+    stdio::print(format!("{public}\n").as_bytes())
+}
+
+/// A new file with all of it, or none.
+fn create(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let temporary = Path::new(&temporary);
+    let written = write_new(temporary, text)
+        .and_then(|()| Ok(renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE)?))
+        .and_then(|()| File::open(directory(path))?.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(temporary);
+    }
+    written
+}
+
+fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}

@@ -1,0 +1,222 @@
+//! What the commands of the registry share: which file, who acts, with which keys, and how errors and tables read.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use hushlog::registry::{By, Error, Identity, Name, PublicKey, Registry, SigningKey};
+use zeroize::Zeroizing;
+
+use super::exit::Exit;
+use super::message::{Failure, printable, reason};
+use super::stdio;
+
+/// Which registry.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub(crate) struct RegistryArgs {
+    /// The file of the registry [default: $HUSHLOG_REGISTRY, or ~/.config/hushlog/registry.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registry: Option<PathBuf>,
+
+    /// Demand the signature of this public key; may be repeated, one has to have signed [default: $HUSHLOG_TRUST]
+    ///
+    /// A registry that names signers is always checked against them. But whoever can write the whole file can name others;
+    /// a key that is known from elsewhere settles it.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) trust: Vec<String>,
+}
+
+/// Who changes it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub(crate) struct ChangeArgs {
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+
+    /// Who acts: a member of the registry [default: $HUSHLOG_MEMBER, or the user's name]
+    #[arg(long = "as", value_name = "MEMBER")]
+    pub(crate) member: Option<String>,
+
+    /// Sign with the key in this file; needed once the registry names signers [default: $HUSHLOG_SIGN]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign: Option<PathBuf>,
+}
+
+impl RegistryArgs {
+    /// Where the registry is.
+    pub(crate) fn path(&self) -> Result<PathBuf, Failure> {
+        let given = self.registry.clone().or_else(|| variable("HUSHLOG_REGISTRY").map(PathBuf::from));
+        given.or_else(|| configuration("registry.yaml")).ok_or_else(|| {
+            Failure::config("there is no home directory to look for the registry in")
+                .hint("name it with --registry FILE")
+        })
+    }
+
+    /// Reads the registry.
+    pub(crate) fn load(&self) -> Result<Registry, Failure> {
+        let path = self.path()?;
+        let registry = Registry::load(&path).map_err(|error| of_file(error, &path))?;
+        self.check(&registry, &path)?;
+        Ok(registry)
+    }
+
+    fn check(&self, registry: &Registry, path: &Path) -> Result<(), Failure> {
+        let mut keys = self.trust.clone();
+        if keys.is_empty() {
+            let given = variable("HUSHLOG_TRUST").and_then(|keys| keys.into_string().ok()).unwrap_or_default();
+            keys.extend(given.split_whitespace().map(str::to_owned));
+        }
+        let keys: Result<Vec<PublicKey>, Error> = keys.iter().map(|key| key.parse()).collect();
+        registry.require_signer(&keys.map_err(failure)?).map_err(|error| of_file(error, path))
+    }
+}
+
+impl ChangeArgs {
+    /// Who acts.
+    pub(crate) fn member(&self) -> Result<Name, Failure> {
+        let user = || ["HUSHLOG_MEMBER", "USER", "LOGNAME"].into_iter().find_map(variable);
+        let given = self.member.clone().or_else(|| user()?.into_string().ok());
+        let given = given.ok_or_else(|| Failure::config("it is not known who acts").hint("--as NAME says who acts"))?;
+        name(&given)
+    }
+
+    /// Changes the registry as this member.
+    pub(crate) fn update<T>(
+        &self,
+        change: impl FnOnce(&mut Registry, &By<'_>) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let member = self.member()?;
+        self.update_by_anyone(|registry| change(registry, &By::now(&member)))
+    }
+
+    /// Changes the registry, whoever does it. Its directory is made if it is the usual one.
+    pub(crate) fn update_by_anyone<T>(
+        &self,
+        change: impl FnOnce(&mut Registry) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let path = self.registry.path()?;
+        let sign = self.sign.clone().or_else(|| variable("HUSHLOG_SIGN").map(PathBuf::from));
+        let key = sign.map(|path| SigningKey::load(&path).map_err(|error| of_key(error, &path))).transpose()?;
+        if let Some(parent) = configuration("").filter(|parent| path.parent() == Some(parent)) {
+            // What is wrong with it shows when the registry is written.
+            let _ = fs::create_dir_all(parent);
+        }
+        Registry::update(&path, key.as_ref(), |registry| {
+            // A new one is signed by nobody yet.
+            if *registry != Registry::default() {
+                self.registry.check(registry, &path)?;
+            }
+            change(registry).map_err(Problem::Error)
+        })
+        .map_err(|problem| match problem {
+            Problem::Failure(failure) => failure,
+            Problem::Error(error) => of_file(error, &path),
+        })
+    }
+}
+
+/// What ends an update: an error of the registry, or one that is told already.
+enum Problem {
+    Error(Error),
+    Failure(Failure),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        Problem::Error(error)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Problem {
+        Problem::Failure(failure)
+    }
+}
+
+/// Reads the identity at this path, or the usual one if it is there.
+pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure> {
+    let usual = || {
+        let given = variable("HUSHLOG_IDENTITY").map(PathBuf::from);
+        given.or_else(|| configuration("identity.txt").filter(|path| path.exists()))
+    };
+    let Some(path) = path.map(Path::to_owned).or_else(usual) else { return Ok(None) };
+    let ask = || {
+        let prompt = format!("Passphrase of {}: ", show(&path));
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|_| Error::NoPassphrase)
+    };
+    Identity::load(&path, ask).map(Some).map_err(|error| of_key(error, &path))
+}
+
+/// A name from the command line.
+pub(crate) fn name(text: &str) -> Result<Name, Failure> {
+    Name::from_str(text).map_err(|error| failure(error.into()))
+}
+
+/// An error of the registry, as the program tells it.
+pub(crate) fn failure(error: Error) -> Failure {
+    let text = match &error {
+        Error::Read(cause) | Error::Write(cause) | Error::Key(cause) => format!("{error}: {}", reason(cause)),
+        _ => error.to_string(),
+    };
+    let told = if matches!(error, Error::Write(_)) { Failure::io(text) } else { Failure::config(text) };
+    match error.hint() {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
+/// The same with the path of the file that it is about, if that exists: what does not may be a secret that was given by mistake.
+fn of_file(error: Error, path: &Path) -> Failure {
+    let about = error.is_of_file();
+    with_path(failure(error), path, about)
+}
+
+fn of_key(error: Error, path: &Path) -> Failure {
+    with_path(failure(error), path, true)
+}
+
+fn with_path(failure: Failure, path: &Path, about: bool) -> Failure {
+    if about && fs::symlink_metadata(path).is_ok() { failure.at(&show(path)) } else { failure }
+}
+
+pub(crate) fn show(path: &Path) -> String {
+    printable(path.as_os_str().as_bytes())
+}
+
+/// A variable of our own environment, if it has a value.
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// A file of hushlog's in the user's configuration.
+pub(crate) fn configuration(file: &str) -> Option<PathBuf> {
+    let base = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let base = base.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))?;
+    let directory = base.join("hushlog");
+    Some(if file.is_empty() { directory } else { directory.join(file) })
+}
+
+/// Prints columns under their titles, as wide as they have to be.
+pub(crate) fn print_table(titles: &[&str], rows: &[Vec<String>]) -> Result<Exit, Failure> {
+    let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
+    let lines: Vec<&Vec<String>> = std::iter::once(&titles).chain(rows).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    stdio::print(text.as_bytes())
+}
+
+/// Prints a JSON value.
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<Exit, Failure> {
+    stdio::print(format!("{value:#}\n").as_bytes())
+}

@@ -1,0 +1,248 @@
+//! `hushlog secret add|edit|delete|list|search`: values are typed in, and never come out.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use hushlog::redact::secret::TELLING_LEN_MIN;
+use hushlog::registry::{Draft, Entry, Name, Registry, Scope, Value, name::variable};
+use serde_json::json;
+
+use super::exit::Exit;
+use super::message::{Failure, note, summary, warning};
+use super::registry::{ChangeArgs, RegistryArgs, failure, name, print_json, print_table};
+use super::{harden, value};
+
+/// What can be done with secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Save a new secret; its value is typed in, or read from a file or standard input
+    ///
+    /// Nothing on this machine can read it back: it is sealed to the members' recipients. A value is 4 bytes to 64 KiB long,
+    /// without NUL bytes. One newline at its end is left out, unless --keep-newline keeps it.
+    Add(AddArgs),
+    /// Save another value of a secret, or change whether it is exported
+    Edit(EditArgs),
+    /// Delete a secret; a running session keeps its value, and keeps it masked
+    Delete(DeleteArgs),
+    /// List all secrets: names and what is known about them, never a value nor its length
+    List(ListArgs),
+    /// List the secrets whose name, variable or owner contains a word
+    Search(SearchArgs),
+}
+
+/// Who may open it.
+#[derive(Debug, Args)]
+struct ScopeArgs {
+    /// For the member who acts only; the default for a new secret
+    #[arg(long, conflicts_with = "shared")]
+    private: bool,
+
+    /// For all members
+    #[arg(long)]
+    shared: bool,
+}
+
+impl ScopeArgs {
+    fn scope(&self) -> Option<Scope> {
+        match (self.private, self.shared) {
+            (true, _) => Some(Scope::Private),
+            (_, true) => Some(Scope::Shared),
+            _ => None,
+        }
+    }
+}
+
+/// Where the value comes from.
+#[derive(Debug, Args)]
+struct ValueArgs {
+    /// Read the value from a file, or from standard input if it is `-`; without it, the terminal asks twice
+    #[arg(long, value_name = "FILE")]
+    value_file: Option<PathBuf>,
+
+    /// Keep a newline at the end of the value
+    #[arg(long)]
+    keep_newline: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// Its name, as openai-api-key, which is exported as OPENAI_API_KEY
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Keep it without exporting it
+    #[arg(long)]
+    no_install: bool,
+    #[command(flatten)]
+    value: ValueArgs,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EditArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Export it from the next start on; without --value-file, the value stays
+    #[arg(long, conflicts_with = "no_install")]
+    install: bool,
+    /// Keep it without exporting it; without --value-file, the value stays
+    #[arg(long)]
+    no_install: bool,
+    #[command(flatten)]
+    value: ValueArgs,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// The word, in either case
+    #[arg(value_name = "WORD")]
+    word: String,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// Does it.
+pub(crate) fn run(command: &SecretCommand) -> Result<Exit, Failure> {
+    match command {
+        SecretCommand::Add(args) => add(args),
+        SecretCommand::Edit(args) => edit(args),
+        SecretCommand::Delete(args) => delete(args),
+        SecretCommand::List(args) => list(args, ""),
+        SecretCommand::Search(args) => list(&args.list, &args.word),
+    }
+}
+
+fn add(args: &AddArgs) -> Result<Exit, Failure> {
+    harden::lock_memory();
+    let own = name(&args.name)?;
+    // Said before anything is typed.
+    variable(own.as_str()).map_err(|error| failure(error.into()))?;
+    let member = args.change.member()?;
+    let scope = args.scope.scope().unwrap_or(Scope::Private);
+    let typed = value::read(args.value.value_file.as_deref(), own.as_str(), args.value.keep_newline)?;
+    harden::fail_point("value", &typed);
+    let value = Value::new(&typed).map_err(failure)?;
+    let draft = Draft { name: own, scope, install: !args.no_install, value };
+    let variable = args.change.update(|registry, by| registry.add(&draft, by))?;
+    warn(&draft.name, &typed);
+    let exported = if args.no_install { "not exported".to_owned() } else { format!("exported as {variable}") };
+    let whose = match scope {
+        Scope::Shared => "shared".to_owned(),
+        Scope::Private => format!("private to {member}"),
+    };
+    summary(&format!("saved {}: {whose}, {exported}", draft.name));
+    Ok(Exit::Done)
+}
+
+fn edit(args: &EditArgs) -> Result<Exit, Failure> {
+    harden::lock_memory();
+    let own = name(&args.name)?;
+    let install = if args.install { Some(true) } else { args.no_install.then_some(false) };
+    let typed = match (&args.value.value_file, install) {
+        (None, Some(_)) => None,
+        (file, _) => Some(value::read(file.as_deref(), own.as_str(), args.value.keep_newline)?),
+    };
+    let value = typed.as_deref().map(|typed| Value::new(typed)).transpose().map_err(failure)?;
+    let scope = args.scope.scope();
+    let scope = args.change.update(|registry, by| registry.edit(&own, scope, value.as_ref(), install, by))?;
+    if let Some(typed) = &typed {
+        warn(&own, typed);
+    }
+    let what = if typed.is_some() { "saved a new value of" } else { "changed" };
+    summary(&format!("{what} {own} ({}); machines see it when they start next", scope.word()));
+    Ok(Exit::Done)
+}
+
+fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {
+    let (own, scope) = (name(&args.name)?, args.scope.scope());
+    let scope = args.change.update(|registry, by| registry.delete(&own, scope, by))?;
+    summary(&format!("deleted {own} ({}); machines that run keep it, masked, until they start next", scope.word()));
+    Ok(Exit::Done)
+}
+
+/// A short value is masked wherever it stands, which its owner should know.
+fn warn(name: &Name, value: &[u8]) {
+    if value.trim_ascii().len() < TELLING_LEN_MIN {
+        warning(&format!("masked wherever it stands in a log, though it is short: {name}"));
+    }
+}
+
+fn list(args: &ListArgs, word: &str) -> Result<Exit, Failure> {
+    let registry = args.registry.load()?;
+    let found: Vec<Listed<'_>> = listed(&registry).filter(|listed| listed.matches(&word.to_lowercase())).collect();
+    if args.json {
+        return print_json(&found.iter().map(Listed::json).collect());
+    }
+    if found.is_empty() {
+        note("there is no such secret");
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = found.iter().map(Listed::row).collect();
+    print_table(&["NAME", "VARIABLE", "SCOPE", "OWNER", "INSTALLED", "VERSION", "CHANGED"], &rows)
+}
+
+/// All that is ever told about a secret.
+struct Listed<'a> {
+    name: &'a Name,
+    variable: String,
+    scope: Scope,
+    entry: &'a Entry,
+}
+
+fn listed(registry: &Registry) -> impl Iterator<Item = Listed<'_>> {
+    let variable = |name: &Name| variable(name.as_str()).unwrap_or_else(|_| "(refused)".to_owned());
+    registry.secrets().map(move |(name, scope, entry)| Listed { name, variable: variable(name), scope, entry })
+}
+
+impl Listed<'_> {
+    fn matches(&self, word: &str) -> bool {
+        [self.name.as_str(), &self.variable, self.entry.owner.as_str()]
+            .iter()
+            .any(|text| text.to_lowercase().contains(word))
+    }
+
+    fn row(&self) -> Vec<String> {
+        let installed = if self.entry.install { "yes" } else { "no" };
+        let cells = [self.name.as_str(), &self.variable, self.scope.word(), self.entry.owner.as_str(), installed];
+        cells.into_iter().chain([self.entry.version.as_str(), self.entry.changed.as_str()]).map(str::to_owned).collect()
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "name": self.name.as_str(),
+            "variable": self.variable,
+            "scope": self.scope.word(),
+            "owner": self.entry.owner.as_str(),
+            "installed": self.entry.install,
+            "version": self.entry.version,
+            "changed": self.entry.changed,
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! A value that is typed, or read from a file or standard input: never from the command line, which every user of the machine sees.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, IsTerminal, Read};
+use std::path::Path;
+
+use hushlog::registry::VALUE_LEN_MAX;
+use zeroize::Zeroizing;
+
+use super::message::{Failure, note, prompt, reason};
+use super::registry::show;
+
+/// A value, and the line end that may follow it; one byte more shows that it is too long.
+const READ_MAX: usize = VALUE_LEN_MAX + 3;
+
+/// Reads a value from a file, from standard input if that is `-`, or from the terminal.
+pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let value = match file {
+        Some(path) if path == Path::new("-") && !io::stdin().is_terminal() => whole(io::stdin())
+            .map_err(|error| Failure::config(format!("cannot read standard input: {}", reason(&error))))?,
+        Some(path) if path != Path::new("-") => {
+            let read = File::open(path).and_then(whole);
+            read.map_err(|error| {
+                let shown = if path.exists() { format!(" ({})", show(path)) } else { String::new() };
+                Failure::config(format!("cannot read the file of --value-file{shown}: {}", reason(&error)))
+                    .hint("the option takes the path of a file, not a value")
+            })?
+        }
+        _ => return ask(name),
+    };
+    without_newline(value, keep_newline)
+}
+
+/// Asks twice, without an echo.
+fn ask(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::config("there is no terminal to type the value in")
+            .hint("--value-file - reads it from standard input, --value-file FILE from a file"));
+    }
+    let typed = |text: String| {
+        let line = rpassword::prompt_password(text);
+        line.map(Zeroizing::new).map_err(|error| Failure::config(format!("cannot read the value: {}", reason(&error))))
+    };
+    let first = typed(format!("Value of {name} (not shown): "))?;
+    let second = typed("The same again: ".to_owned())?;
+    if first != second {
+        return Err(Failure::config("the two values differ")
+            .hint("nothing was saved; a value of several lines is read with --value-file"));
+    }
+    Ok(Zeroizing::new(first.as_bytes().to_vec()))
+}
+
+/// All of it, in a buffer that does not grow.
+fn whole(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut value = Zeroizing::new(vec![0; READ_MAX]);
+    let mut len = 0;
+    while len < READ_MAX {
+        match from.read(&mut value[len..]) {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    value.truncate(len);
+    Ok(value)
+}
+
+/// `echo` and editors end what they write with a newline that is no part of the value. Whoever sits there is asked.
+fn without_newline(mut value: Zeroizing<Vec<u8>>, keep: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let end = if value.ends_with(b"\r\n") { 2 } else { usize::from(value.ends_with(b"\n")) };
+    if end == 0 || keep || value.len() == end {
+        return Ok(value);
+    }
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        prompt("The value ends with a newline. Is that a part of it? [y/N] ");
+        let mut answer = String::new();
+        io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| Failure::io(format!("cannot read the answer: {}", reason(&error))))?;
+        if answer.trim_start().starts_with(['y', 'Y']) {
+            return Ok(value);
+        }
+    } else {
+        note("a newline at the end of the value was left out; --keep-newline keeps it");
+    }
+    let len = value.len() - end;
+    value.truncate(len);
+    Ok(value)
+}

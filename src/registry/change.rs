@@ -1,0 +1,278 @@
+//! Changing a registry in memory: secrets and members. Nothing here opens a value, but the change of members, which seals anew.
+
+use super::entry::{Entry, Member, Scope};
+use super::environment::By;
+use super::error::Error;
+use super::file::Registry;
+use super::name::{self, Name};
+use super::open::open_entry;
+use super::seal::{self, Identity, Place, Recipient};
+use super::sign::PublicKey;
+use crate::redact::secret::VALUE_LEN_MIN;
+
+/// The longest value, in bytes. A variable takes at most 128 KiB on Linux, and there has to be room for its quotes.
+pub const VALUE_LEN_MAX: usize = 64 << 10;
+/// How many random bytes a version is made of.
+const VERSION_LEN: usize = 10;
+
+/// A secret to be saved.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// Its name.
+    pub name: Name,
+    /// Who may open it.
+    pub scope: Scope,
+    /// Whether it is exported.
+    pub install: bool,
+    /// Its value.
+    pub value: Value<'a>,
+}
+
+/// A value that may be saved. `Debug` does not show it.
+pub struct Value<'a>(&'a [u8]);
+
+impl<'a> Value<'a> {
+    /// Checks what can be checked of a value.
+    ///
+    /// # Errors
+    ///
+    /// When it is blank, too short to be masked, longer than [`VALUE_LEN_MAX`], or has a NUL byte in it.
+    pub fn new(value: &'a [u8]) -> Result<Value<'a>, Error> {
+        match value.trim_ascii().len() {
+            0 => Err(Error::ValueEmpty),
+            len if len < VALUE_LEN_MIN => Err(Error::ValueTooShort),
+            _ if value.len() > VALUE_LEN_MAX => Err(Error::ValueTooLong),
+            _ if value.contains(&0) => Err(Error::ValueNul),
+            _ => Ok(Value(value)),
+        }
+    }
+}
+
+impl core::fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}
+
+/// What a change of members came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemberChange {
+    /// How many secrets were sealed anew.
+    pub resealed: usize,
+    /// How many secrets were private to the member, and are gone with it.
+    pub gone: usize,
+}
+
+impl Registry {
+    /// The members, by name.
+    pub fn members(&self) -> impl Iterator<Item = (&Name, &Member)> {
+        self.document.members.iter()
+    }
+
+    /// All secrets: the shared ones by name, and the private ones of each member by name.
+    pub fn secrets(&self) -> impl Iterator<Item = (&Name, Scope, &Entry)> {
+        let shared = self.document.shared.iter().map(|(name, entry)| (name, Scope::Shared, entry));
+        let private = self.document.private.values().flatten();
+        shared.chain(private.map(|(name, entry)| (name, Scope::Private, entry)))
+    }
+
+    /// Saves a new secret, sealed to the recipients, and tells what it is exported as.
+    ///
+    /// # Errors
+    ///
+    /// When there is such a secret, or one that would be exported as the same variable, or the member is none.
+    pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<String, Error> {
+        let variable = name::variable(draft.name.as_str())?;
+        self.member(by.member)?;
+        if self.find(&draft.name, Some(draft.scope), by.member).is_some() {
+            return Err(Error::SecretExists { name: draft.name.to_string() });
+        }
+        self.check_collision(&draft.name, draft.scope, &variable, by.member)?;
+        let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, by)?;
+        let entries = match draft.scope {
+            Scope::Shared => &mut self.document.shared,
+            Scope::Private => self.document.private.entry(by.member.clone()).or_default(),
+        };
+        entries.insert(draft.name.clone(), entry);
+        Ok(variable)
+    }
+
+    /// Changes a secret: its value, whether it is exported, or both. Tells its scope.
+    ///
+    /// # Errors
+    ///
+    /// When the member has no such secret.
+    pub fn edit(
+        &mut self,
+        name: &Name,
+        scope: Option<Scope>,
+        value: Option<&Value<'_>>,
+        install: Option<bool>,
+        by: &By<'_>,
+    ) -> Result<Scope, Error> {
+        self.member(by.member)?;
+        let missing = || Error::NoSecret { name: name.to_string() };
+        let scope = self.find(name, scope, by.member).ok_or_else(missing)?;
+        let old = self.entry(name, scope, by.member).ok_or_else(missing)?;
+        let install = install.unwrap_or(old.install);
+        let new = match value {
+            Some(value) => self.sealed(name, scope, install, value, by)?,
+            None => Entry { install, ..old.clone() },
+        };
+        *self.entry_mut(name, scope, by.member).ok_or_else(missing)? = new;
+        Ok(scope)
+    }
+
+    /// Deletes a secret. Tells its scope.
+    ///
+    /// # Errors
+    ///
+    /// When the member has no such secret.
+    pub fn delete(&mut self, name: &Name, scope: Option<Scope>, by: &By<'_>) -> Result<Scope, Error> {
+        self.member(by.member)?;
+        let missing = || Error::NoSecret { name: name.to_string() };
+        let scope = self.find(name, scope, by.member).ok_or_else(missing)?;
+        match scope {
+            Scope::Shared => drop(self.document.shared.remove(name)),
+            Scope::Private => {
+                let entries = self.document.private.get_mut(by.member).ok_or_else(missing)?;
+                entries.remove(name);
+                self.document.private.retain(|_, entries| !entries.is_empty());
+            }
+        }
+        Ok(scope)
+    }
+
+    /// Adds a member, or gives one another recipient or signer. What is shared is sealed to the new recipient too, and what is private
+    /// to the member is sealed anew, for which an identity is needed that opens them.
+    ///
+    /// # Errors
+    ///
+    /// When there are secrets to be sealed anew, and the identity is missing or does not open one of them.
+    pub fn set_member(
+        &mut self,
+        name: &Name,
+        recipient: Recipient,
+        signer: Option<PublicKey>,
+        identity: Option<&Identity>,
+    ) -> Result<MemberChange, Error> {
+        let old = self.document.members.get(name);
+        let same = old.is_some_and(|old| old.recipient == recipient);
+        let signer = signer.or_else(|| old.and_then(|old| old.signer.clone()));
+        let mut changed = self.clone();
+        changed.document.members.insert(name.clone(), Member { recipient, signer });
+        let resealed = if same { 0 } else { changed.reseal(Some(name), identity)? };
+        *self = changed;
+        Ok(MemberChange { resealed, gone: 0 })
+    }
+
+    /// Removes a member, with what is private to it. What is shared is sealed anew to the others; a copy that was opened before stays
+    /// what it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_member`](Registry::set_member); and when it is the last one that the secrets are sealed to.
+    pub fn remove_member(&mut self, name: &Name, identity: Option<&Identity>) -> Result<MemberChange, Error> {
+        self.member(name)?;
+        let mut changed = self.clone();
+        changed.document.members.remove(name);
+        let gone = changed.document.private.remove(name).map_or(0, |entries| entries.len());
+        if changed.document.members.is_empty() && !(gone == 0 && changed.document.shared.is_empty()) {
+            return Err(Error::LastMember);
+        }
+        let resealed = changed.reseal(None, identity)?;
+        *self = changed;
+        Ok(MemberChange { resealed, gone })
+    }
+
+    /// Seals all that is shared anew, and what is private to this member.
+    fn reseal(&mut self, member: Option<&Name>, identity: Option<&Identity>) -> Result<usize, Error> {
+        let private = member.and_then(|member| self.document.private.get(member));
+        let count = self.document.shared.len() + private.map_or(0, |entries| entries.len());
+        if count == 0 {
+            return Ok(0);
+        }
+        let identity = identity.ok_or(Error::IdentityNeeded { count })?;
+        let mut document = self.document.clone();
+        for (name, entry) in &mut document.shared {
+            self.reseal_entry(identity, name, Scope::Shared, entry)?;
+        }
+        for (name, entry) in member.and_then(|member| document.private.get_mut(member)).into_iter().flatten() {
+            self.reseal_entry(identity, name, Scope::Private, entry)?;
+        }
+        self.document = document;
+        Ok(count)
+    }
+
+    fn reseal_entry(&self, identity: &Identity, name: &Name, scope: Scope, entry: &mut Entry) -> Result<(), Error> {
+        let value = open_entry(identity, name, scope, entry)?;
+        let place = Place { name, scope, owner: &entry.owner, version: &entry.version };
+        let sealed = seal::seal(&place, &value, &self.recipients(scope, &entry.owner)?)?;
+        entry.sealed.0 = sealed;
+        Ok(())
+    }
+
+    /// A new version of an entry.
+    fn sealed(&self, name: &Name, scope: Scope, install: bool, value: &Value<'_>, by: &By<'_>) -> Result<Entry, Error> {
+        let version = new_version()?;
+        let place = Place { name, scope, owner: by.member, version: &version };
+        let sealed = seal::seal(&place, value.0, &self.recipients(scope, by.member)?)?;
+        let (owner, changed) = (by.member.clone(), by.at.clone());
+        Ok(Entry { owner, version, install, changed, sealed: sealed.into() })
+    }
+
+    fn recipients(&self, scope: Scope, owner: &Name) -> Result<Vec<&Recipient>, Error> {
+        Ok(match scope {
+            Scope::Shared => self.document.members.values().map(|member| &member.recipient).collect(),
+            Scope::Private => vec![&self.member(owner)?.recipient],
+        })
+    }
+
+    fn member(&self, name: &Name) -> Result<&Member, Error> {
+        self.document.members.get(name).ok_or_else(|| Error::NotAMember { name: name.to_string() })
+    }
+
+    /// Where the member finds a secret of this name: its own first.
+    fn find(&self, name: &Name, scope: Option<Scope>, member: &Name) -> Option<Scope> {
+        let scopes =
+            [Scope::Private, Scope::Shared].into_iter().filter(|found| scope.is_none_or(|scope| scope == *found));
+        scopes.into_iter().find(|scope| self.entry(name, *scope, member).is_some())
+    }
+
+    fn entry(&self, name: &Name, scope: Scope, member: &Name) -> Option<&Entry> {
+        match scope {
+            Scope::Shared => self.document.shared.get(name),
+            Scope::Private => self.document.private.get(member)?.get(name),
+        }
+    }
+
+    fn entry_mut(&mut self, name: &Name, scope: Scope, member: &Name) -> Option<&mut Entry> {
+        match scope {
+            Scope::Shared => self.document.shared.get_mut(name),
+            Scope::Private => self.document.private.get_mut(member)?.get_mut(name),
+        }
+    }
+
+    /// A secret with another name must not be exported as the same variable to anyone who sees both.
+    fn check_collision(&self, name: &Name, scope: Scope, variable: &str, member: &Name) -> Result<(), Error> {
+        let seen = self
+            .secrets()
+            .filter(|(_, other, entry)| scope == Scope::Shared || *other == Scope::Shared || entry.owner == *member);
+        let mut others = seen.map(|(other, ..)| other).filter(|other| *other != name);
+        let same = |other: &&Name| name::variable(other.as_str()).is_ok_and(|other| other == variable);
+        match others.find(same) {
+            Some(other) => {
+                let (name, other, variable) = (name.to_string(), other.to_string(), variable.to_owned());
+                Err(Error::Collision { name, other, variable })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opaque: it tells neither what changed nor how often.
+fn new_version() -> Result<String, Error> {
+    let mut random = [0; VERSION_LEN];
+    getrandom::fill(&mut random).map_err(|_| Error::Random)?;
+    Ok(data_encoding::BASE32_NOPAD.encode(&random).to_ascii_lowercase())
+}

@@ -1,0 +1,146 @@
+//! Whether a plain default looks like a credential, so that nobody keeps one where everybody reads it.
+
+use crate::redact::ordinary::is_ordinary;
+use crate::redact::secret::TELLING_LEN_MIN;
+
+/// Endings of names that credentials have.
+const NAMES: &[&str] = &[
+    "ACCESS_KEY",
+    "APIKEY",
+    "API_KEY",
+    "AUTH",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "DSN",
+    "ENCRYPTION_KEY",
+    "MASTER_KEY",
+    "PASS",
+    "PASSPHRASE",
+    "PASSWD",
+    "PASSWORD",
+    "PAT",
+    "PRIVATE_KEY",
+    "PWD",
+    "SECRET",
+    "SECRET_KEY",
+    "SIGNING_KEY",
+    "TOKEN",
+    "WEBHOOK",
+];
+
+/// How credentials begin, by who gives them out.
+const BEGINNINGS: &[&str] = &[
+    "AGE-SECRET-KEY-",
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "Basic ",
+    "Bearer ",
+    "SG.",
+    "dckr_pat_",
+    "dop_v1_",
+    "eyJ",
+    "ghp_",
+    "gho_",
+    "ghr_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "hf_",
+    "hvs.",
+    "npm_",
+    "pypi-",
+    "rk_live_",
+    "rk_test_",
+    "sk-",
+    "sk_live_",
+    "sk_test_",
+    "whsec_",
+    "xapp-",
+    "xoxa-",
+    "xoxb-",
+    "xoxp-",
+    "ya29.",
+];
+
+/// From this length on a word of letters of both cases and digits is taken for random.
+const RANDOM_LEN_MIN: usize = 20;
+
+/// Whether a variable of this name and value is rather a secret than a plain default.
+pub(super) fn looks_like_credential(name: &str, value: &str) -> bool {
+    let value = value.trim();
+    let upper = name.to_ascii_uppercase();
+    let names =
+        NAMES.iter().any(|end| upper.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')));
+    // `AUTH=none` and `TOKEN=on` are settings; a path says where the credential is, and holds none.
+    let telling = value.len() >= TELLING_LEN_MIN && !is_ordinary(value.as_bytes()) && !is_path(value);
+    (names && telling)
+        || BEGINNINGS.iter().any(|start| value.strip_prefix(start).is_some_and(|rest| rest.len() >= TELLING_LEN_MIN))
+        || value.contains("PRIVATE KEY-----")
+        || has_password(value)
+        || value.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))).any(is_random)
+}
+
+fn is_path(value: &str) -> bool {
+    value.starts_with(['/', '.', '~']) && value.contains('/') && !value.contains(char::is_whitespace)
+}
+
+/// `scheme://user:password@host`.
+fn has_password(value: &str) -> bool {
+    let authorities = value.split("://").skip(1).filter_map(|rest| rest.split(['/', '?', '#', ' ']).next());
+    authorities.filter_map(|authority| authority.rsplit_once('@')).any(|(user, _)| {
+        user.split_once(':').is_some_and(|(_, password)| !password.is_empty() && !password.starts_with(['$', '{']))
+    })
+}
+
+/// Mixed as no word is. Names of hosts, versions and images stay below: they have separators, or one case.
+fn is_random(word: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    let hex = word.len() >= 32 && word.bytes().all(|b| b.is_ascii_hexdigit()) && digits >= 4;
+    let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && digits >= 2 && !word.contains('/');
+    word.len() >= RANDOM_LEN_MIN && (mixed || hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_told_by_name_or_value() {
+        for (name, value) in [
+            ("DB_PASSWORD", "correct horse"),
+            ("TOKEN", "abcdefgh12"),
+            ("GREETING", "ghp_abcdefghijkl"),
+            ("URL", "postgres://app:pa55@db/app"),
+            ("KEY", "-----BEGIN PRIVATE KEY-----\nMC4C"),
+            ("ANYTHING", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7"),
+            ("DIGEST", "0123456789abcdef0123456789abcdef"),
+            ("HEADER", "Bearer abcdefghijk"),
+        ] {
+            assert!(looks_like_credential(name, value), "{name}");
+        }
+    }
+
+    #[test]
+    fn settings_are_none() {
+        for (name, value) in [
+            ("NODE_ENV", "development"),
+            ("LOG_LEVEL", "debug"),
+            ("DATABASE_URL", "postgres://db.internal:5432/app"),
+            ("ENDPOINT", "https://api.example.com/v2/things?limit=10"),
+            ("TOKEN", "none"),
+            ("TOKEN_PATH", "/run/secrets/token"),
+            ("PASSWORD", "/run/secrets/password"),
+            ("KEYBOARD", "dvorak"),
+            ("JAVA_OPTS", "-Xmx512m -XX:+UseG1GC -Dfile.encoding=UTF-8"),
+            ("IMAGE", "registry.example.com/team/app:1.2.3-rc1"),
+            ("CACHE", "redis://user@cache.internal/0"),
+            ("AUTH", "production"),
+            ("EMPTY", ""),
+        ] {
+            assert!(!looks_like_credential(name, value), "{name}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! What can be wrong with a registry. Errors hold names, lines and columns; never a value, nor a line of the file.
+
+use std::io;
+
+use super::file::{FILE_LEN_MAX, FORMAT};
+use super::name::NameError;
+use crate::redact::secret::VALUE_LEN_MIN;
+
+/// Why something cannot be done with a registry.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("the registry cannot be read")]
+    Read(#[source] io::Error),
+    /// The file cannot be written; it is as it was.
+    #[error("the registry cannot be written")]
+    Write(#[source] io::Error),
+    /// There is no file.
+    #[error("there is no registry yet")]
+    Missing,
+    /// A link stands where the file should be written.
+    #[error("the registry is a symbolic link or not a file, and is not written")]
+    NotAFile,
+    /// The file is larger than [`FILE_LEN_MAX`].
+    #[error("the registry is larger than {} MiB", FILE_LEN_MAX >> 20)]
+    FileTooLarge,
+    /// The file is of another version of the format, or of none.
+    #[error("the registry does not begin with 'format: {FORMAT}'")]
+    Format,
+    /// The file is not what was expected there.
+    #[error("the registry is wrong at line {line}, column {column}{}", .key.map(|key| format!(", near '{key}'")).unwrap_or_default())]
+    Syntax {
+        /// From 1 on.
+        line: u64,
+        /// From 1 on.
+        column: u64,
+        /// The field of the format on that line.
+        key: Option<&'static str>,
+    },
+    /// The members do not agree with their digest.
+    #[error("the registry's list of members was changed by hand, or its end is missing")]
+    Check,
+    /// An entry contradicts itself.
+    #[error("{what} is wrong in the registry")]
+    Inconsistent {
+        /// Which.
+        what: String,
+    },
+    /// The registry names signers, and is not signed by one of them.
+    #[error("the registry is not signed by one of its signers")]
+    Unsigned,
+    /// The signature is not over this text.
+    #[error("the registry was changed after it was signed")]
+    Signature,
+    /// None of those whose signature was demanded signed the registry.
+    #[error("the registry is not signed by a signer that is trusted here")]
+    Untrusted,
+    /// The registry has to be signed when it is written, and no key was given.
+    #[error("the registry names signers, and has to be signed")]
+    KeyNeeded,
+    /// The key is of none of the registry's signers.
+    #[error("the signing key is not of a signer of the registry")]
+    NotASigner,
+
+    /// A name is refused.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// No age recipient of the kind that `age-keygen` makes.
+    #[error("that is not a recipient as age-keygen prints it")]
+    Recipient,
+    /// No public key of a signer.
+    #[error("that is not the public key of a signer")]
+    PublicKey,
+    /// No Ed25519 key in PEM.
+    #[error("that is not a signing key")]
+    SigningKey,
+    /// The file holds no identity.
+    #[error("the identity file holds no identity")]
+    IdentityEmpty,
+    /// A line of the identity file is no identity.
+    #[error("the identity file has something else than an identity on line {line}")]
+    IdentityLine {
+        /// From 1 on.
+        line: usize,
+    },
+    /// A line of the identity file is an identity of a kind that is not supported.
+    #[error("the identity on line {line} is of a kind that is not supported (a plugin's, or an SSH key)")]
+    IdentityKind {
+        /// From 1 on.
+        line: usize,
+    },
+    /// A file with a key cannot be read.
+    #[error("the file with the key cannot be read")]
+    Key(#[source] io::Error),
+    /// A file with a key is too large for one.
+    #[error("the file with the key is too large for one")]
+    KeyTooLarge,
+    /// Others than the owner can read a file with a key.
+    #[error("the file with the key can be read by others than its owner")]
+    KeyOpen,
+    /// The identity file is an age file, and damaged.
+    #[error("the identity file is damaged")]
+    IdentityBroken,
+    /// The identity file is sealed to another identity.
+    #[error("the identity file is sealed, and not with a passphrase")]
+    IdentitySealed,
+    /// The passphrase takes too much work.
+    #[error("the identity file asks for more work than is allowed before its passphrase can be checked")]
+    IdentityWork,
+    /// The passphrase is wrong.
+    #[error("the passphrase is wrong")]
+    Passphrase,
+    /// There is nobody to ask for the passphrase.
+    #[error("the identity file is protected by a passphrase, and there is no terminal to ask for it")]
+    NoPassphrase,
+
+    /// No such member.
+    #[error("{name} is not a member of the registry")]
+    NotAMember {
+        /// Who was named.
+        name: String,
+    },
+    /// The identity is of no member.
+    #[error("the identity belongs to no member of the registry")]
+    Stranger,
+    /// The identity is of several members.
+    #[error("the identity belongs to several members: {names}")]
+    SeveralMembers {
+        /// Who.
+        names: String,
+    },
+    /// The identity is not that of the member who was named.
+    #[error("the identity does not belong to {name}")]
+    OtherMember {
+        /// Who was named.
+        name: String,
+    },
+    /// Nobody is left whom the shared secrets could be sealed to.
+    #[error("the last member cannot be removed while there are secrets")]
+    LastMember,
+    /// An identity is needed to seal anew what is there.
+    #[error("an identity is needed, to seal {count} secrets anew")]
+    IdentityNeeded {
+        /// How many.
+        count: usize,
+    },
+    /// There is no such secret.
+    #[error("there is no secret {name} to be changed by this member")]
+    NoSecret {
+        /// Its name.
+        name: String,
+    },
+    /// There is a secret of this name already.
+    #[error("there is a secret {name} already")]
+    SecretExists {
+        /// Its name.
+        name: String,
+    },
+    /// Two secrets would be exported as one variable.
+    #[error("{name} would be exported as {variable}, as {other} is")]
+    Collision {
+        /// The new one.
+        name: String,
+        /// The one that is there.
+        other: String,
+        /// The variable.
+        variable: String,
+    },
+    /// The value is blank.
+    #[error("the value is empty")]
+    ValueEmpty,
+    /// The value is too short to be masked.
+    #[error("the value is shorter than {VALUE_LEN_MIN} bytes, and could not be masked in a log")]
+    ValueTooShort,
+    /// The value is too long.
+    #[error("the value is longer than {} KiB", super::VALUE_LEN_MAX >> 10)]
+    ValueTooLong,
+    /// The value holds a byte that no variable of the environment can hold.
+    #[error("the value holds a NUL byte, which no variable can")]
+    ValueNul,
+    /// There is no such environment.
+    #[error("there is no environment {name}")]
+    NoEnvironment {
+        /// Its name.
+        name: String,
+    },
+    /// The variable is not set there.
+    #[error("{variable} is not set in {environment}")]
+    NoVariable {
+        /// The variable.
+        variable: String,
+        /// The environment.
+        environment: String,
+    },
+    /// A plain default looks like a credential.
+    #[error("the value for {variable} looks like a credential, and a default is kept in plain text")]
+    LooksLikeCredential {
+        /// The variable.
+        variable: String,
+    },
+    /// A plain default cannot be kept.
+    #[error("the value for {variable} has control characters in it, or is too long for a default")]
+    DefaultValue {
+        /// The variable.
+        variable: String,
+    },
+    /// A saved secret is sealed to others.
+    #[error("{entry} is not sealed to this identity")]
+    NotForUs {
+        /// Which.
+        entry: String,
+    },
+    /// A saved secret was changed or damaged.
+    #[error("{entry} is damaged, and cannot be opened")]
+    Damaged {
+        /// Which.
+        entry: String,
+    },
+    /// A sealed value is not in its place.
+    #[error("{entry} holds the value of another name, scope, owner or version")]
+    Elsewhere {
+        /// Which.
+        entry: String,
+    },
+    /// A secret that is to be exported has the name of a variable of the system.
+    #[error("{entry} stands for a variable that the system uses itself")]
+    Reserved {
+        /// Which.
+        entry: String,
+    },
+    /// Sealing failed.
+    #[error("the value could not be sealed")]
+    Sealing,
+    /// There were no random bytes.
+    #[error("the system gives no random bytes")]
+    Random,
+}
+
+impl Error {
+    /// Whether it is about the file itself, and not about what was asked for.
+    pub fn is_of_file(&self) -> bool {
+        use Error::{
+            Check, FileTooLarge, Format, Inconsistent, Missing, NotAFile, Read, Signature, Syntax, Unsigned, Untrusted,
+            Write,
+        };
+        matches!(
+            self,
+            Check
+                | FileTooLarge
+                | Format
+                | Inconsistent { .. }
+                | Missing
+                | NotAFile
+                | Read(_)
+                | Signature
+                | Syntax { .. }
+                | Unsigned
+                | Untrusted
+                | Write(_)
+        )
+    }
+
+    /// What to do about it, if there is something to say.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Error::Missing => "`hushlog member add NAME RECIPIENT` makes one",
+            Error::NotAFile => "name the file itself, not a link to it",
+            Error::Format => "is this the right file? it may also be of a newer version of hushlog",
+            Error::Syntax { .. } => "take the file back as it was, and change it with hushlog",
+            Error::Check => "take the file back as it was; members are changed with `hushlog member`",
+            Error::Inconsistent { .. } => "take the file back as it was, and change it with hushlog",
+            Error::Unsigned | Error::Signature | Error::Untrusted => {
+                "do not use it; ask who changed the registry, and take it back as it was signed"
+            }
+            Error::KeyNeeded => "give the key of a signer with --sign FILE",
+            Error::NotASigner => {
+                "`hushlog member list` shows the signers; a signer adds another with `member add --signer`"
+            }
+            Error::Name(NameError::Reserved) | Error::Reserved { .. } => "choose another name, as myapp-path for path",
+            Error::Name(_) => "as openai-api-key, which is exported as OPENAI_API_KEY",
+            Error::Recipient => "it begins with age1; `hushlog keygen` and `age-keygen -y` print it",
+            Error::PublicKey => "it begins with MCow; `hushlog keygen --signing` prints it",
+            Error::SigningKey => "`hushlog keygen --signing --output FILE` makes one, without a passphrase",
+            Error::IdentityEmpty | Error::IdentityLine { .. } | Error::IdentityKind { .. } => {
+                "`hushlog keygen` makes an identity, as age-keygen does"
+            }
+            Error::KeyOpen => "chmod 600 it; if others may have read it, make a new key",
+            Error::NoPassphrase => "run it in a terminal, or give an identity without a passphrase",
+            Error::IdentitySealed => "open it with age first",
+            Error::NotAMember { .. } => "--as NAME says who acts; `hushlog member add NAME RECIPIENT` adds a member",
+            Error::Stranger => "`hushlog member add NAME RECIPIENT` adds it, on a machine that can open what is shared",
+            Error::SeveralMembers { .. } | Error::OtherMember { .. } => "--as NAME says who acts",
+            Error::IdentityNeeded { .. } => "do this on a machine that can open them, with --identity FILE",
+            Error::SecretExists { .. } => "`hushlog secret edit` gives it another value",
+            Error::NoSecret { .. } => "`hushlog secret list` shows what there is",
+            Error::ValueTooLong => "keep it in a file of its own, sealed with age",
+            Error::LooksLikeCredential { .. } => "save it with `hushlog secret add`",
+            Error::Elsewhere { .. } | Error::Damaged { .. } => {
+                "somebody changed the file by hand; take it back, or save the value again"
+            }
+            Error::NotForUs { .. } => "a member who can open it has to add this one again: `hushlog member add`",
+            _ => return None,
+        })
+    }
+}

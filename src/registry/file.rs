@@ -1,0 +1,247 @@
+//! The file: YAML with everything but the values in plain text, and a signature over all of it at its end.
+
+use serde::{Deserialize, Serialize};
+use serde_yaml::Options;
+use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
+use sha2::{Digest, Sha256};
+
+use super::entry::Document;
+use super::error::Error;
+use super::name::Name;
+use super::sign::{PublicKey, SigningKey};
+
+/// The largest file, in bytes.
+pub const FILE_LEN_MAX: usize = 64 << 20;
+/// The version of the format.
+pub(super) const FORMAT: u32 = 1;
+
+/// What stands at the beginning of a file.
+const HEAD: &str = "\
+# A registry of hushlog: values are sealed with age, all else is plain text.
+# Change it with `hushlog secret`, `member` and `env`. Comments are not kept.
+";
+/// Where the text that is signed ends.
+const SIGNATURE: &str = "\nsignature:\n";
+/// The longest line that is looked at to tell where an error is, in bytes.
+const LINE_LEN_MAX: usize = 256;
+
+/// The fields of the format: no word but these is taken from a file into an error.
+const FIELDS: &[&str] = &[
+    "at",
+    "by",
+    "changed",
+    "check",
+    "ed25519",
+    "environments",
+    "format",
+    "install",
+    "members",
+    "owner",
+    "private",
+    "recipient",
+    "sealed",
+    "shared",
+    "signature",
+    "signer",
+    "value",
+    "version",
+];
+
+/// A registry in memory. Values are sealed in it; nothing in it is secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registry {
+    pub(super) document: Document,
+    /// Who signed the text that it was read from.
+    pub(super) signed_by: Option<Name>,
+}
+
+/// The end of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tail {
+    signature: Signature,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signature {
+    by: Name,
+    ed25519: String,
+}
+
+impl Default for Registry {
+    fn default() -> Registry {
+        Registry { document: Document { format: FORMAT, ..Document::default() }, signed_by: None }
+    }
+}
+
+impl Registry {
+    /// Reads a file's text. If it names signers, its signature is checked.
+    ///
+    /// Time and memory are bounded by the length of the text: aliases are refused, and depth is limited.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a registry, was cut off, has other members than it had when hushlog wrote it, or is not signed though it
+    /// names signers.
+    pub fn parse(text: &[u8]) -> Result<Registry, Error> {
+        if text.len() > FILE_LEN_MAX {
+            return Err(Error::FileTooLarge);
+        }
+        let text = core::str::from_utf8(text).map_err(|error| place_of(&text[..error.valid_up_to()]))?;
+        check_format(text)?;
+        let (body, tail) = match text.rfind(SIGNATURE) {
+            Some(at) => text.split_at(at + 1),
+            None => (text, ""),
+        };
+        let document: Document = read(body, 0)?;
+        if document.check != digest(&document)? {
+            return Err(Error::Check);
+        }
+        let mut registry = Registry { document, signed_by: None };
+        registry.check_entries()?;
+        registry.signed_by = registry.verify(body, tail)?;
+        Ok(registry)
+    }
+
+    /// Who signed it.
+    fn verify(&self, body: &str, tail: &str) -> Result<Option<Name>, Error> {
+        if tail.is_empty() {
+            return if self.signers().next().is_some() { Err(Error::Unsigned) } else { Ok(None) };
+        }
+        let Tail { signature } = read(tail, body.lines().count() as u64)?;
+        let member = self.document.members.get(&signature.by);
+        let key = member.and_then(|member| member.signer.as_ref()).ok_or(Error::Unsigned)?;
+        if !key.verifies(body.as_bytes(), &signature.ed25519) {
+            return Err(Error::Signature);
+        }
+        Ok(Some(signature.by))
+    }
+
+    /// What the fields alone do not hold: each private entry is its owner's, who is a member, as those who share are or were.
+    fn check_entries(&self) -> Result<(), Error> {
+        for (owner, entries) in &self.document.private {
+            let wrong = |name: &dyn core::fmt::Display| Error::Inconsistent {
+                what: format!("the owner of the private secret {name}"),
+            };
+            if let Some((name, _)) = entries.iter().find(|(_, entry)| entry.owner != *owner) {
+                return Err(wrong(name));
+            }
+            if !self.document.members.contains_key(owner) {
+                return Err(Error::NotAMember { name: owner.to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Demands that one of these keys signed it.
+    ///
+    /// A registry vouches for its signers itself, so that whoever can write all of it can name others; a key that is known from elsewhere
+    /// settles it.
+    ///
+    /// # Errors
+    ///
+    /// When none of them did.
+    pub fn require_signer(&self, keys: &[PublicKey]) -> Result<(), Error> {
+        let member = self.signed_by.as_ref().and_then(|name| self.document.members.get(name));
+        let key = member.and_then(|member| member.signer.as_ref());
+        if keys.is_empty() || key.is_some_and(|key| keys.contains(key)) { Ok(()) } else { Err(Error::Untrusted) }
+    }
+
+    /// The members who sign.
+    pub fn signers(&self) -> impl Iterator<Item = (&Name, &PublicKey)> {
+        self.document.members.iter().filter_map(|(name, member)| Some((name, member.signer.as_ref()?)))
+    }
+
+    /// The text of the file, signed with this key.
+    ///
+    /// # Errors
+    ///
+    /// When it names signers and no key of one of them is given, or the other way round.
+    pub fn to_text(&self, key: Option<&SigningKey>) -> Result<String, Error> {
+        let signer = match key {
+            None if self.signers().next().is_some() => return Err(Error::KeyNeeded),
+            None => None,
+            Some(key) => {
+                let own = self.signers().find(|(_, public)| **public == key.public());
+                Some((own.ok_or(Error::NotASigner)?.0, key))
+            }
+        };
+        let mut document = self.document.clone();
+        document.check = digest(&document)?;
+        let mut text = HEAD.to_owned();
+        write(&mut text, &document)?;
+        if let Some((by, key)) = signer {
+            let signature = Signature { by: by.clone(), ed25519: key.sign(text.as_bytes()) };
+            write(&mut text, &Tail { signature })?;
+        }
+        if text.len() > FILE_LEN_MAX { Err(Error::FileTooLarge) } else { Ok(text) }
+    }
+}
+
+/// A digest of the members, by which a change by hand is noticed. It keeps nobody from changing both; a signature does.
+fn digest(document: &Document) -> Result<String, Error> {
+    let mut text = String::new();
+    write(&mut text, &document.members)?;
+    Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..16]))
+}
+
+/// The version is the first line of a file after its comments, so that it can be told before anything else is understood.
+fn check_format(text: &str) -> Result<(), Error> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let first = text.lines().map(str::trim_end).find(|line| !line.is_empty() && !line.starts_with('#'));
+    if first == Some(&format!("format: {FORMAT}")) { Ok(()) } else { Err(Error::Format) }
+}
+
+fn write<T: Serialize>(text: &mut String, value: &T) -> Result<(), Error> {
+    serde_yaml::to_fmt_writer(text, value).map_err(|_| Error::Sealing)
+}
+
+/// Reads YAML that begins after so many lines of the file.
+fn read<'de, T: Deserialize<'de>>(text: &'de str, lines_before: u64) -> Result<T, Error> {
+    serde_yaml::from_str_with_options(text, options()).map_err(|error| {
+        // Its own message may quote the text.
+        let Some(place) = error.location() else {
+            return Error::Syntax { line: lines_before + 1, column: 1, key: None };
+        };
+        let line = text.lines().nth((place.line().max(1) - 1) as usize).unwrap_or_default();
+        Error::Syntax { line: lines_before + place.line(), column: place.column(), key: field(line) }
+    })
+}
+
+/// The field that a line of the file begins with.
+fn field(line: &str) -> Option<&'static str> {
+    let line = line.trim_start_matches([' ', '-']);
+    let word = line.get(..line.len().min(LINE_LEN_MAX)).unwrap_or_default().split(':').next().unwrap_or_default();
+    FIELDS.iter().find(|field| **field == word).copied()
+}
+
+/// Where this text ends.
+fn place_of(text: &[u8]) -> Error {
+    let line = text.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
+    let column = text.iter().rev().take_while(|&&b| b != b'\n').count() as u64 + 1;
+    Error::Syntax { line, column, key: None }
+}
+
+fn options() -> Options {
+    serde_yaml::options! {
+        budget: serde_yaml::budget! {
+            max_reader_input_bytes: Some(FILE_LEN_MAX),
+            max_events: 4_000_000,
+            max_nodes: 2_000_000,
+            max_aliases: 0,
+            max_anchors: 0,
+            max_depth: 12,
+            max_documents: 1,
+            max_merge_keys: 0,
+            max_total_scalar_bytes: FILE_LEN_MAX,
+        },
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        merge_keys: MergeKeyPolicy::Error,
+        strict_booleans: true,
+        null_as_string: true,
+        no_schema: false,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+    }
+}

@@ -1,0 +1,292 @@
+//! Sealing with age: the only file that names it.
+//!
+//! What is sealed is a text of a few lines that binds the value to its place, and the value after an empty line:
+//!
+//! ```text
+//! hushlog sealed value 1
+//! name: openai-api-key
+//! scope: shared
+//! owner: alice
+//! version: 7c2m4q6w9r3t5y8p
+//! padding: ==========
+//!
+//! sk-live-4f9QzX
+//! ```
+//!
+//! so that `age -d` shows all of it. The padding makes the length a multiple of [`PADDED_TO`], because the length of what is sealed
+//! shows in the file.
+
+use core::fmt;
+use core::str::FromStr;
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use age::armor::{ArmoredReader, ArmoredWriter, Format};
+use age::secrecy::{ExposeSecret, SecretString};
+use age::{DecryptError, Decryptor, Encryptor, scrypt, x25519};
+use age_core::format::{FileKey, Stanza};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::entry::Scope;
+use super::error::Error;
+use super::name::Name;
+
+/// The first line of what is sealed.
+const TITLE: &str = "hushlog sealed value 1";
+/// What is sealed is as long as a multiple of this, in bytes.
+const PADDED_TO: usize = 128;
+/// The most work that a passphrase may take, as the logarithm of scrypt's N: 4 GiB of memory, and what age itself allows.
+const SCRYPT_LOG_N_MAX: u8 = 22;
+/// How a secret key of age begins.
+const KEY_PREFIX: &str = "AGE-SECRET-KEY-1";
+
+/// A public key that values are sealed to, as `age-keygen` prints it: `age1...`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Recipient(x25519::Recipient);
+
+impl FromStr for Recipient {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Recipient, Error> {
+        text.parse().map(Recipient).map_err(|_| Error::Recipient)
+    }
+}
+
+impl TryFrom<String> for Recipient {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Recipient, Error> {
+        text.parse()
+    }
+}
+
+impl From<Recipient> for String {
+    fn from(recipient: Recipient) -> String {
+        recipient.to_string()
+    }
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recipient({})", self.0)
+    }
+}
+
+/// Secret keys that open what is sealed, as in a file of `age-keygen`. Wiped when dropped; `Debug` shows none of them.
+pub struct Identity {
+    keys: Vec<x25519::Identity>,
+    /// Which recipient of a sealed value was ours last. Values that were sealed to the same members have them in the same order, so
+    /// that only the first one takes as many trials as there are members (of some 70 µs each).
+    place: AtomicUsize,
+}
+
+impl Identity {
+    /// A new key.
+    pub fn generate() -> Identity {
+        Identity { keys: vec![x25519::Identity::generate()], place: AtomicUsize::new(0) }
+    }
+
+    /// Reads what a file of identities holds. The passphrase is asked for if it is protected by one.
+    ///
+    /// # Errors
+    ///
+    /// When it holds anything but keys that `age-keygen` makes without options, or comments, or the passphrase is wrong. The error
+    /// tells the line.
+    pub fn parse(
+        text: &[u8],
+        passphrase: impl FnOnce() -> Result<Zeroizing<String>, Error>,
+    ) -> Result<Identity, Error> {
+        if text.starts_with(b"age-encryption.org/") || text.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
+            return Identity::parse_lines(&unlock(text, passphrase)?);
+        }
+        Identity::parse_lines(text)
+    }
+
+    fn parse_lines(text: &[u8]) -> Result<Identity, Error> {
+        let text = core::str::from_utf8(text).map_err(|_| Error::IdentityLine { line: 1 })?;
+        let mut keys = Vec::new();
+        for (line, text) in (1..).zip(text.lines()) {
+            let text = text.trim_end();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            if !text.starts_with(KEY_PREFIX) && (text.starts_with("AGE-") || text.contains("PRIVATE KEY")) {
+                return Err(Error::IdentityKind { line });
+            }
+            keys.push(text.parse().map_err(|_| Error::IdentityLine { line })?);
+        }
+        if keys.is_empty() {
+            return Err(Error::IdentityEmpty);
+        }
+        Ok(Identity { keys, place: AtomicUsize::new(0) })
+    }
+
+    /// The recipient of the first key.
+    pub fn recipient(&self) -> Recipient {
+        Recipient(self.keys[0].to_public())
+    }
+
+    /// The recipients of all keys.
+    pub fn recipients(&self) -> Vec<Recipient> {
+        self.keys.iter().map(|key| Recipient(key.to_public())).collect()
+    }
+
+    /// The text of a file as `age-keygen` writes it. It holds the secret key.
+    pub fn to_file(&self, created: &str) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(1 << 10));
+        text.push_str(&format!("# created: {created}\n# public key: {}\n", self.recipient()));
+        for key in &self.keys {
+            text.push_str(key.to_string().expose_secret());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+impl age::Identity for Identity {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        self.keys.iter().find_map(|key| key.unwrap_stanza(stanza))
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
+        let place = self.place.load(Relaxed);
+        if let Some(Ok(key)) = stanzas.get(place).and_then(|stanza| self.unwrap_stanza(stanza)) {
+            return Some(Ok(key));
+        }
+        let (place, key) = (0..).zip(stanzas).find_map(|(at, stanza)| Some((at, self.unwrap_stanza(stanza)?)))?;
+        self.place.store(place, Relaxed);
+        Some(key)
+    }
+}
+
+/// Opens a file of identities that is protected by a passphrase.
+fn unlock(
+    text: &[u8],
+    passphrase: impl FnOnce() -> Result<Zeroizing<String>, Error>,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(text)).map_err(|_| Error::IdentityBroken)?;
+    if !decryptor.is_scrypt() {
+        return Err(Error::IdentitySealed);
+    }
+    let passphrase = SecretString::from(passphrase()?.as_str());
+    let mut identity = scrypt::Identity::new(passphrase);
+    identity.set_max_work_factor(SCRYPT_LOG_N_MAX);
+    decrypt(decryptor, &identity, text.len()).map_err(|error| match error {
+        DecryptError::ExcessiveWork { .. } => Error::IdentityWork,
+        DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed | DecryptError::NoMatchingKeys => {
+            Error::Passphrase
+        }
+        _ => Error::IdentityBroken,
+    })
+}
+
+/// All that is sealed, in a buffer that does not grow: it cannot be longer than the file.
+fn decrypt<R: std::io::BufRead>(
+    decryptor: Decryptor<R>,
+    identity: &dyn age::Identity,
+    len_max: usize,
+) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+    let mut reader = decryptor.decrypt(core::iter::once(identity))?;
+    let mut plain = Zeroizing::new(vec![0; len_max]);
+    let mut len = 0;
+    loop {
+        match reader.read(&mut plain[len..])? {
+            0 => break,
+            read => len += read,
+        }
+    }
+    plain.truncate(len);
+    Ok(plain)
+}
+
+/// Why a sealed value was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unopened {
+    /// It is sealed to others.
+    NotForUs,
+    /// It is no age file, or was changed.
+    Broken,
+    /// It is another secret's value.
+    Elsewhere,
+}
+
+/// The place in the registry that a value is bound to.
+pub(super) struct Place<'a> {
+    pub(super) name: &'a Name,
+    pub(super) scope: Scope,
+    pub(super) owner: &'a Name,
+    pub(super) version: &'a str,
+}
+
+impl Place<'_> {
+    fn head(&self) -> String {
+        let Place { name, scope, owner, version } = self;
+        format!("{TITLE}\nname: {name}\nscope: {}\nowner: {owner}\nversion: {version}\npadding: ", scope.word())
+    }
+}
+
+/// Seals a value in its place, as an age file in armour.
+pub(super) fn seal(place: &Place<'_>, value: &[u8], recipients: &[&Recipient]) -> Result<String, Error> {
+    let head = place.head();
+    let len = head.len() + 2 + value.len();
+    let padded = len.next_multiple_of(PADDED_TO);
+    let mut plain = Zeroizing::new(Vec::with_capacity(padded));
+    plain.extend_from_slice(head.as_bytes());
+    plain.resize(head.len() + padded - len, b'=');
+    plain.extend_from_slice(b"\n\n");
+    plain.extend_from_slice(value);
+    encrypt(&plain, recipients)
+}
+
+fn encrypt(plain: &[u8], recipients: &[&Recipient]) -> Result<String, Error> {
+    let recipients = recipients.iter().map(|recipient| &recipient.0 as &dyn age::Recipient);
+    let encryptor = Encryptor::with_recipients(recipients).map_err(|_| Error::Sealing)?;
+    let mut sealed = Vec::new();
+    let write = || {
+        let armour = ArmoredWriter::wrap_output(&mut sealed, Format::AsciiArmor)?;
+        let mut writer = encryptor.wrap_output(armour)?;
+        writer.write_all(plain)?;
+        writer.finish()?.finish()
+    };
+    write().map_err(|_| Error::Sealing)?;
+    String::from_utf8(sealed).map_err(|_| Error::Sealing)
+}
+
+/// Opens what was sealed, whatever it says.
+fn open_all(identity: &Identity, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(sealed.as_bytes())).map_err(|_| Unopened::Broken)?;
+    decrypt(decryptor, identity, sealed.len()).map_err(|error| match error {
+        DecryptError::NoMatchingKeys => Unopened::NotForUs,
+        _ => Unopened::Broken,
+    })
+}
+
+/// Opens a value, which must have been sealed in this place.
+pub(super) fn open(identity: &Identity, place: &Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    let plain = open_all(identity, sealed)?;
+    let rest = plain.strip_prefix(place.head().as_bytes()).ok_or(Unopened::Elsewhere)?;
+    let padding = rest.iter().take_while(|&&b| b == b'=').count();
+    let value = rest[padding..].strip_prefix(b"\n\n").ok_or(Unopened::Broken)?;
+    Ok(Zeroizing::new(value.to_vec()))
+}
+
+/// Opens any age file of ours, as [`open`] does. For the vectors of the format.
+#[doc(hidden)]
+pub fn open_any(identity: &Identity, file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).ok()?;
+    decrypt(decryptor, identity, file.len()).ok()
+}

@@ -1,0 +1,112 @@
+//! Signatures over the file: Ed25519, with keys as `openssl genpkey -algorithm ed25519` writes them.
+
+use core::fmt;
+use core::str::FromStr;
+
+use data_encoding::BASE64;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::error::Error;
+
+/// What is signed begins with this, so that no signature of another format can be taken for one of a registry.
+const CONTEXT: &[u8] = b"hushlog registry 1\n";
+
+/// A key that signatures are checked with: the line of base64 in what `openssl pkey -pubout` prints, `MCow...`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// Whether the text was signed with the key's other half.
+    pub(super) fn verifies(&self, text: &[u8], signature: &str) -> bool {
+        let signature = BASE64.decode(signature.as_bytes()).ok();
+        let signature = signature.and_then(|bytes| Signature::from_slice(&bytes).ok());
+        signature.is_some_and(|signature| self.0.verify_strict(&[CONTEXT, text].concat(), &signature).is_ok())
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<PublicKey, Error> {
+        let der = BASE64.decode(text.trim().as_bytes()).map_err(|_| Error::PublicKey)?;
+        VerifyingKey::from_public_key_der(&der).map(PublicKey).map_err(|_| Error::PublicKey)
+    }
+}
+
+impl TryFrom<String> for PublicKey {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<PublicKey, Error> {
+        text.parse()
+    }
+}
+
+impl From<PublicKey> for String {
+    fn from(key: PublicKey) -> String {
+        key.to_string()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let der = self.0.to_public_key_der().map_err(|_| fmt::Error)?;
+        f.write_str(&BASE64.encode(der.as_bytes()))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({self})")
+    }
+}
+
+/// A key that signs. Wiped when dropped; `Debug` does not show it.
+pub struct SigningKey(ed25519_dalek::SigningKey);
+
+impl SigningKey {
+    /// A new key.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no random bytes.
+    pub fn generate() -> Result<SigningKey, Error> {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *seed).map_err(|_| Error::Random)?;
+        Ok(SigningKey(ed25519_dalek::SigningKey::from_bytes(&seed)))
+    }
+
+    /// Reads a key in PEM.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or protected by a passphrase.
+    pub fn parse(pem: &[u8]) -> Result<SigningKey, Error> {
+        let pem = core::str::from_utf8(pem).map_err(|_| Error::SigningKey)?;
+        ed25519_dalek::SigningKey::from_pkcs8_pem(pem.trim()).map(SigningKey).map_err(|_| Error::SigningKey)
+    }
+
+    /// The key in PEM.
+    pub fn to_file(&self) -> Result<Zeroizing<String>, Error> {
+        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| Error::SigningKey)
+    }
+
+    /// The half that others check with.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    pub(super) fn sign(&self, text: &[u8]) -> String {
+        BASE64.encode(&self.0.sign(&[CONTEXT, text].concat()).to_bytes())
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SigningKey").field(&self.public()).finish()
+    }
+}

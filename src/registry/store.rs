@@ -1,0 +1,106 @@
+//! The registry on disk: read whole, written in one step, one writer at a time.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::error::Error;
+use super::file::{FILE_LEN_MAX, Registry};
+use super::sign::SigningKey;
+use crate::io::replace::{directory, replace};
+
+/// Nobody else reads even the names.
+const MODE: u32 = 0o600;
+
+impl Registry {
+    /// Reads the registry at this path, and checks it as [`parse`](Registry::parse) does.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing, cannot be read, or is wrong.
+    pub fn load(path: &Path) -> Result<Registry, Error> {
+        // A FIFO at the path must not be waited for.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+        let file =
+            OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => Error::Missing,
+                _ => Error::Read(error),
+            })?;
+        let len = file.metadata().map_err(Error::Read)?;
+        if !len.is_file() {
+            return Err(Error::NotAFile);
+        }
+        let mut text = Vec::with_capacity(len.len().min(FILE_LEN_MAX as u64) as usize + 1);
+        file.take(FILE_LEN_MAX as u64 + 1).read_to_end(&mut text).map_err(Error::Read)?;
+        Registry::parse(&text)
+    }
+
+    /// Changes the registry at this path: reads it, or begins a new one if there is none; changes it, and writes it, signed with
+    /// this key. Who changes it at the same time waits. When this returns without an error, the change outlives a power cut.
+    ///
+    /// # Errors
+    ///
+    /// Those of the change, of reading and of writing. The file is as it was then; only if the error is that of the last wait for
+    /// the disk, the change may be there already.
+    pub fn update<T, E: From<Error>>(
+        path: &Path,
+        key: Option<&SigningKey>,
+        change: impl FnOnce(&mut Registry) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // The directory is what stays when the file is replaced. The lock goes with the descriptor.
+        let lock = File::open(directory(path)).and_then(|directory| directory.lock().map(|()| directory));
+        let _lock = lock.map_err(Error::Write)?;
+        check_target(path)?;
+        let old = match Registry::load(path) {
+            Err(Error::Missing) => Registry::default(),
+            old => old?,
+        };
+        let mut new = old.clone();
+        let result = change(&mut new)?;
+        if new.document != old.document {
+            let text = new.signed(&old, key)?;
+            // What cannot be read again is never written.
+            Registry::parse(text.as_bytes())?;
+            remove_leftovers(path);
+            replace(path, MODE, text.as_bytes()).map_err(Error::Write)?;
+        }
+        Ok(result)
+    }
+
+    /// The text of the file. Whoever changes a registry that named signers has to be one of them, whatever the change.
+    fn signed(&self, old: &Registry, key: Option<&SigningKey>) -> Result<String, Error> {
+        if old.signers().next().is_some() {
+            let key = key.ok_or(Error::KeyNeeded)?;
+            old.signers().find(|(_, public)| **public == key.public()).ok_or(Error::NotASigner)?;
+        }
+        let signs = self.signers().next().is_some() || old.signers().next().is_none();
+        self.to_text(key.filter(|_| signs))
+    }
+}
+
+/// A link there is refused: the one who made it may not be the one who owns what it leads to.
+fn check_target(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(Error::NotAFile),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::Write(error)),
+    }
+}
+
+/// A writer that was killed leaves its temporary file behind, which the next one removes: while it holds the lock, there is no other.
+fn remove_leftovers(path: &Path) {
+    let is_leftover = |name: &OsStr| {
+        let own = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
+        let rest = name.as_bytes().strip_prefix(b".").and_then(|name| name.strip_prefix(own));
+        rest.is_some_and(|rest| rest.starts_with(b".") && rest.ends_with(b".tmp"))
+    };
+    let entries = fs::read_dir(directory(path)).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| is_leftover(&entry.file_name())) {
+        // What cannot be removed is only in the way.
+        let _: io::Result<()> = fs::remove_file(entry.path());
+    }
+}
