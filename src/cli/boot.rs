@@ -13,8 +13,21 @@ use super::message::{self, Failure, reason};
 use super::source::{self, SourceArgs, session};
 use super::{exported, harden, masking};
 
+const EXAMPLES: &str = "Examples:
+  hushlog boot
+      export what is installed in /etc/hushlog/registry.yaml, opened with /etc/hushlog/identity.txt
+  hushlog boot --dotenv /etc/secrets.env --group app
+      export what a file holds; shells of the group's members may have it
+  hushlog boot --install --service nginx --registry /etc/hushlog/registry.yaml --identity /etc/hushlog/identity.txt
+      do so at each start of the machine, and let a service have the variables
+
+All is exported, or nothing. It appears in /run/hushlog (or in the directory that HUSHLOG_RUN_DIR names): environment, environment.sh \
+and environment.fish with the variables, secrets/NAME with the values, and session, which tells hushlog what to mask. Run again, it \
+exports what is valid now; old values stay masked until the machine goes down.";
+
 /// What `boot` takes.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct BootArgs {
     /// Let the members of this group read what is exported; a name or a number
     ///

@@ -19,8 +19,17 @@ use super::stdio;
 /// Room for a mask, in bytes.
 const MASK_LEN_MAX: usize = 4 << 10;
 
+const EXAMPLES: &str = "Examples:
+  hushlog check OPENAI_API_KEY && exec app
+      start only with the variable, and only if what masks the log knows it
+  hushlog check
+      ask about all that this machine's session exported
+
+Exit status: 0 if all of them are set and would be masked, 1 if not, 2 if that cannot be told.";
+
 /// What `check` takes.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
     /// Secrets or variables, as openai-api-key or OPENAI_API_KEY; without any, all that the sources give
     #[arg(value_name = "NAME")]

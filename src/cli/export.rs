@@ -12,8 +12,19 @@ use super::message::{Failure, reason};
 use super::source::{self, SourceArgs};
 use super::{exported, harden, stdio};
 
+const EXAMPLES: &str = "Examples:
+  eval \"$(hushlog export --format sh)\"
+      set the variables of the session in this shell
+  hushlog export --format docker --output app.list && docker run --env-file app.list app
+      hand them to a container
+  hushlog export --format k8s --dotenv .env | kubectl apply -f -
+      make a Secret of what a file holds
+
+A value that a format cannot express is refused by the variable's name, and nothing is written.";
+
 /// What `export` takes.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
     /// Who is going to read it
     #[arg(long, value_enum, value_name = "FORMAT")]

@@ -37,7 +37,9 @@ const SECTIONS: &[Section] = &[
   hushlog --secret-file key.pem --mask-char '*' < build.log
       keep the columns as they were
   hushlog --report counts.json < old.log > clean.log
-      count what was found, by name",
+      count what was found, by name
+  hushlog boot --dotenv /etc/secrets.env
+      export them for as long as the machine is up; from then on they are masked without any source",
     },
     Section {
         title: "Promises",
@@ -53,6 +55,7 @@ in other letters), a value broken by something in its middle, and what was writt
     Section {
         title: "Exit status",
         text: "  0  all input was read, and all output written
+  1  all went well, and the answer to what was asked (check) is no
   2  wrong usage, or a source of secrets is missing, unreadable or empty; nothing was read
   3  input or output failed; what was written is a prefix of the right output
 If the reader of the output goes away, hushlog ends quietly by SIGPIPE (141 in shells), as cat does.",

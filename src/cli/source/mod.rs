@@ -172,7 +172,6 @@ pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Sourced>, Failu
 /// Reads all secrets of all sources, and the defaults.
 pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
     let mut loaded = Loaded::default();
-    let all = &mut loaded.secrets;
     let session = match args.session {
         true => Some(session::asked()?),
         false if args.is_empty() => session::default()?,
@@ -180,24 +179,24 @@ pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure
     };
     if args.is_empty() && session.is_none() {
         let found = environment::well_known(quiet);
-        add(all, args.allow_empty, &Origin::Environment, found).map_err(|failure| {
+        add(&mut loaded.secrets, args.allow_empty, &Origin::Environment, found).map_err(|failure| {
             failure.hint("give --env, --dotenv, --secret-file or --registry; --allow-empty runs without any")
         })?;
     }
     if let Some(session) = session {
-        session::add(all, args.allow_empty, session)?;
+        session::add(&mut loaded, args.allow_empty, session)?;
     }
     for (number, glob) in (1..).zip(&args.env) {
         let found = environment::matching(&Source { option: "--env", number }, glob)?;
-        add(all, args.allow_empty, &Origin::Environment, found)?;
+        add(&mut loaded.secrets, args.allow_empty, &Origin::Environment, found)?;
     }
     for (number, path) in (1..).zip(&args.dotenv) {
         let found = file::dotenv(&Source { option: "--dotenv", number }, path, quiet)?;
-        add(all, args.allow_empty, &Origin::Dotenv, found)?;
+        add(&mut loaded.secrets, args.allow_empty, &Origin::Dotenv, found)?;
     }
     for (number, path) in (1..).zip(&args.secret_file) {
         let found = file::value_or_directory(&Source { option: "--secret-file", number }, path)?;
-        add(all, args.allow_empty, &Origin::File, found)?;
+        add(&mut loaded.secrets, args.allow_empty, &Origin::File, found)?;
     }
     if let Some(path) = &args.registry {
         let (found, defaults) = registry::load(args, path)?;
@@ -205,8 +204,8 @@ pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure
             let nothing = "the registry holds no secret that this identity can open";
             return Err(Failure::config(nothing).hint("--allow-empty runs without"));
         }
-        all.extend(found);
-        loaded.defaults = defaults;
+        loaded.secrets.extend(found);
+        loaded.defaults.extend(defaults);
     }
     Ok(loaded)
 }

@@ -8,7 +8,7 @@ use hushlog::inject::Session;
 use hushlog::inject::session::place::{self, Place, PlaceError};
 
 use super::super::message::{Failure, reason};
-use super::{Origin, Sourced};
+use super::{Loaded, Origin, Sourced};
 
 /// Names the directory of the session, for machines that keep it elsewhere.
 pub(crate) const RUN_DIR: &str = "HUSHLOG_RUN_DIR";
@@ -76,13 +76,15 @@ pub(crate) fn failure(error: &PlaceError) -> Failure {
 }
 
 /// Adds what a session holds.
-pub(super) fn add(all: &mut Vec<Sourced>, allow_empty: bool, session: Session) -> Result<(), Failure> {
-    if session.entries().is_empty() && !allow_empty {
+pub(super) fn add(loaded: &mut Loaded, allow_empty: bool, session: Session) -> Result<(), Failure> {
+    let (entries, defaults) = session.into_parts();
+    if entries.is_empty() && !allow_empty {
         return Err(Failure::config("the session holds no secret").hint("--allow-empty runs without"));
     }
-    for entry in session.into_entries() {
+    for entry in entries {
         let origin = Origin::Session { variable: entry.variable, version: entry.version, current: entry.current };
-        all.push(Sourced { secret: entry.secret, injected: origin.is_injected(), origin });
+        loaded.secrets.push(Sourced { secret: entry.secret, injected: origin.is_injected(), origin });
     }
+    loaded.defaults.extend(defaults);
     Ok(())
 }

@@ -10,13 +10,14 @@
 //! boot    3e1f...                 the boot it belongs to; empty if the system does not tell
 //! export  NAME  VARIABLE  VERSION  BASE64     what a program that starts now gets
 //! keep    NAME  VARIABLE  VERSION  BASE64     what programs got earlier
+//! plain   VARIABLE  BASE64                    a default, which is not masked
 //! end     2                       the number of these lines: a file that was cut off is no session
 //! ```
 
 pub mod place;
 
 use core::fmt;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use zeroize::Zeroizing;
@@ -32,6 +33,7 @@ const HEAD: &str = "hushlog session 1";
 pub struct Session {
     boot: String,
     entries: Vec<Entry>,
+    defaults: BTreeMap<String, String>,
 }
 
 /// One secret that was exported.
@@ -55,7 +57,7 @@ pub struct Damaged {
 }
 
 impl Session {
-    /// The secrets of an environment, exported in this boot.
+    /// An environment, exported in this boot.
     pub fn new(boot: impl Into<String>, environment: &Environment) -> Session {
         let entries = environment.secrets().map(|variable| Entry {
             secret: Secret::new(variable.secret().name(), variable.secret().expose().to_vec()),
@@ -63,7 +65,11 @@ impl Session {
             version: variable.version().to_owned(),
             current: true,
         });
-        Session { boot: boot.into(), entries: entries.collect() }
+        let defaults = environment.variables().iter().filter(|variable| !variable.is_secret()).map(|variable| {
+            let value = String::from_utf8_lossy(variable.secret().expose()).into_owned();
+            (variable.name().to_owned(), value)
+        });
+        Session { boot: boot.into(), entries: entries.collect(), defaults: defaults.collect() }
     }
 
     /// Keeps what was exported earlier in the same boot and is not any more: deleted secrets, and old values of rotated ones.
@@ -87,9 +93,9 @@ impl Session {
         &self.entries
     }
 
-    /// The secrets, to be masked.
-    pub fn into_entries(self) -> Vec<Entry> {
-        self.entries
+    /// The secrets, to be masked, and the plain defaults by their variables.
+    pub fn into_parts(self) -> (Vec<Entry>, BTreeMap<String, String>) {
+        (self.entries, self.defaults)
     }
 
     /// The session as a file holds it.
@@ -110,7 +116,12 @@ impl Session {
             base64::write(entry.secret.expose(), out)?;
             out.write_all(b"\n")?;
         }
-        writeln!(out, "end\t{}", self.entries.len())
+        for (variable, value) in &self.defaults {
+            write!(out, "plain\t{}\t", one_field(variable))?;
+            base64::write(value.as_bytes(), out)?;
+            out.write_all(b"\n")?;
+        }
+        writeln!(out, "end\t{}", self.entries.len() + self.defaults.len())
     }
 
     /// Reads what [`render`](Session::render) made.
@@ -131,14 +142,20 @@ impl Session {
         let (_, boot) = if head == HEAD.as_bytes() { next()? } else { return Err(Damaged { line }) };
         let boot = boot.strip_prefix(b"boot\t").and_then(|boot| std::str::from_utf8(boot).ok());
         let boot = boot.ok_or(Damaged { line: 2 })?.to_owned();
-        let mut entries = Vec::new();
+        let mut session = Session { boot, entries: Vec::new(), defaults: BTreeMap::new() };
         loop {
             let (line, text) = next()?;
             if let Some(count) = text.strip_prefix(b"end\t") {
-                let complete = count == entries.len().to_string().as_bytes() && next().is_err();
-                return if complete { Ok(Session { boot, entries }) } else { Err(Damaged { line }) };
+                let known = session.entries.len() + session.defaults.len();
+                let complete = count == known.to_string().as_bytes() && next().is_err();
+                return if complete { Ok(session) } else { Err(Damaged { line }) };
             }
-            entries.push(parse_entry(text).ok_or(Damaged { line })?);
+            if let Some(plain) = text.strip_prefix(b"plain\t") {
+                let (variable, value) = parse_default(plain).ok_or(Damaged { line })?;
+                session.defaults.insert(variable, value);
+            } else {
+                session.entries.push(parse_entry(text).ok_or(Damaged { line })?);
+            }
         }
     }
 }
@@ -154,6 +171,13 @@ fn parse_entry(line: &[u8]) -> Option<Entry> {
     let (name, variable, version) = (text()?, text()?, text()?);
     let value = base64::read(fields.next()?)?;
     fields.next().is_none().then(|| Entry { secret: Secret::new(name, value), variable, version, current })
+}
+
+fn parse_default(fields: &[u8]) -> Option<(String, String)> {
+    let mut fields = fields.split(|byte| *byte == b'\t');
+    let variable = std::str::from_utf8(fields.next()?).ok()?.to_owned();
+    let value = String::from_utf8(base64::read(fields.next()?)?).ok()?;
+    fields.next().is_none().then_some((variable, value))
 }
 
 /// A name without what would end its field.
