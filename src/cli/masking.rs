@@ -12,6 +12,9 @@ use hushlog::{BuildError, Mask, NeedleSet, NoticeKind, Secret};
 
 use super::message::{Failure, warning};
 
+/// Values of so many bytes in all come to far fewer needles than a set may have.
+const SURE_LEN_MAX: usize = 64 << 10;
+
 /// What is done with the secrets that are found.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Masking and output")]
@@ -89,6 +92,18 @@ pub(crate) fn needle_set(
     Ok(Arc::new(set))
 }
 
+/// Whether [`needle_set`] will surely make a set of these secrets: they are few, one of them is masked, and the default mask is
+/// asked for, which gives way to one that no needle of ASCII has a byte in common with. What decodes to other bytes may have them.
+pub(crate) fn cannot_fail(secrets: &[Secret], options: &OptionArgs) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii() && !b"%\\".contains(byte);
+    let values = || secrets.iter().map(Secret::expose);
+    options.mask.is_none()
+        && options.mask_char.is_none()
+        && values().map(<[u8]>::len).sum::<usize>() <= SURE_LEN_MAX
+        && values().any(|value| value.trim_ascii().len() >= options.min_length.unwrap_or(0).max(VALUE_LEN_MIN))
+        && values().all(|value| value.iter().all(is_plain))
+}
+
 fn compile(secrets: Vec<Secret>, options: &OptionArgs) -> Result<NeedleSet, Failure> {
     let mask = options.mask_char.map(Mask::Char).or_else(|| options.mask.clone().map(Mask::Template));
     let mut builder = NeedleSet::builder().encodings(!options.no_encodings);
@@ -143,5 +158,46 @@ pub(crate) fn mask_char(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         [c @ b'!'..=b'~'] => Ok(*c),
         _ => Err("not one printable ASCII character"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        options: OptionArgs,
+    }
+
+    fn options(words: &[&str]) -> OptionArgs {
+        Options::parse_from(["x"].iter().chain(words)).options
+    }
+
+    fn secrets(values: &[&str]) -> Vec<Secret> {
+        values.iter().map(|value| Secret::new("K", value.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn what_cannot_fail_does_not() {
+        // With these, every mask that begins or ends with ASCII could be taken for a part of a value.
+        let values: Vec<String> =
+            ('!'..='~').filter(|c| !"%\\".contains(*c)).map(|c| format!("{c}secret{c}")).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        assert!(cannot_fail(&secrets(&values), &options(&[])));
+        assert!(!needle_set(secrets(&values), &options(&["--quiet"]), false).expect("a set").is_empty());
+    }
+
+    #[test]
+    fn what_may_fail_is_known() {
+        let sure = |values: &[&str], words: &[&str]| cannot_fail(&secrets(values), &options(words));
+        assert!(sure(&["hunter2-prod-key"], &[]));
+        assert!(!sure(&[], &[]) && !sure(&["abc"], &[]) && !sure(&["  abc  "], &[]));
+        assert!(!sure(&["hunter2"], &["--min-length", "8"]));
+        assert!(!sure(&["hunter2-prod-key"], &["--mask", "x"]) && !sure(&["hunter2-prod-key"], &["--mask-char", "x"]));
+        assert!(!sure(&["hunter2-\u{2588}"], &[]) && !sure(&["a%E2%96%88"], &[]) && !sure(&["a\\u2588"], &[]));
+        assert!(!sure(&[&"x".repeat(SURE_LEN_MAX + 1)], &[]));
     }
 }

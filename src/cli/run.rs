@@ -47,7 +47,10 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let target = options.report.as_deref().map(Target::new).transpose()?;
     // Before the needles are made, so that the system makes the child's process beside that.
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
-    let (ready, secrets) = child::prepare(command, secrets).map_err(|error| cannot_start(&error))?;
+    let (mut ready, secrets) = child::prepare(command, secrets).map_err(|error| cannot_start(&error))?;
+    if masking::cannot_fail(&secrets, &options) {
+        ready.begin().map_err(|error| cannot_start(&error))?;
+    }
     let set = masking::needle_set(secrets, &options, sources.allow_empty)?;
     harden::lock_memory();
 

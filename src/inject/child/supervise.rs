@@ -63,6 +63,7 @@ pub struct Ready {
     routes: Vec<Route>,
     terminal: Option<Terminal>,
     minder: i32,
+    has_begun: bool,
 }
 
 impl Ready {
@@ -73,7 +74,17 @@ impl Ready {
             fcntl_setfl(&route.input, fcntl_getfl(&route.input)? | OFlags::NONBLOCK)?;
         }
         sys::set_ignored(libc::SIGCHLD, false);
-        Ok(Ready { channel, signals: sys::signal_fd()?, standing, routes, terminal, minder })
+        Ok(Ready { channel, signals: sys::signal_fd()?, standing, routes, terminal, minder, has_begun: false })
+    }
+
+    /// Lets the program begin already, while the needles are made: what it writes waits until [`run`](Ready::run).
+    ///
+    /// # Errors
+    ///
+    /// If the minder was killed.
+    pub fn begin(&mut self) -> io::Result<()> {
+        self.has_begun = true;
+        Order::Go.send(&self.channel)
     }
 
     /// Lets the program run: its output goes where ours does, with the needles of this set masked. A stream that ends inside a needle has
@@ -83,12 +94,14 @@ impl Ready {
     ///
     /// Those of the system at the start: no thread, no descriptor left. The program may have begun then, and is ended with us.
     pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, care: Care) -> io::Result<Running> {
-        let Ready { channel, signals, standing, routes, mut terminal, minder } = self;
+        let Ready { channel, signals, standing, routes, mut terminal, minder, has_begun } = self;
         let pty = routes.iter().find(|route| route.is_pty).map(|route| route.input.as_fd());
         if let (Some(terminal), Some(pty)) = (&mut terminal, pty) {
             terminal.follow(pty);
         }
-        Order::Go.send(&channel)?;
+        if !has_begun {
+            Order::Go.send(&channel)?;
+        }
         let shortest = set.expose().map(<[u8]>::len).min().unwrap_or(0);
         let echo = Echo { after_ms: ECHO_AFTER_MS, len_max: ECHO_LEN_MAX.min(shortest / 4) };
         let start = |route: Route| {
