@@ -74,7 +74,11 @@ const SECTIONS: &[Section] = &[
   app 2>&1 | hushlog --registry registry.yaml --identity vm.txt
       mask all secrets of the registry that the identity opens
   hushlog boot --dotenv /etc/secrets.env
-      export them for as long as the machine is up; from then on they are masked without any source",
+      export them for as long as the machine is up; from then on they are masked without any source
+  hushlog scrub --recursive --include '*.log' /var/log/app
+      mask what stands in log files already, where they are
+  hushlog scrub --check --secret-file /run/secrets build/
+      end with status 1 if a secret stands in any file",
     },
     Section {
         title: "Promises",
@@ -90,9 +94,9 @@ in other letters), a value broken by something in its middle, and what was writt
     Section {
         title: "Exit status",
         text: "  0  all input was read, and all output written
-  1  all went well, and the answer to what was asked (check) is no
+  1  all went well, and the answer to what was asked is no (check), or something was found (scrub --check)
   2  wrong usage, or a source of secrets is missing, unreadable or empty; nothing was read
-  3  input or output failed; what was written is a prefix of the right output
+  3  input or output failed, and what was written is a prefix of the right output; or a file could not be scrubbed
 If the reader of the output goes away, hushlog ends quietly by SIGPIPE (141 in shells), as cat does.",
     },
 ];

@@ -123,12 +123,14 @@ impl Place<'_> {
             return Err(ScrubError::NoFiller);
         }
         if findings.count() == 0 {
+            // It may have been written anew by a run that was killed before the disk had noted that.
+            fsync(self.file).and_then(|()| fsync(self.directory)).map_err(|error| ScrubError::Sync(error.into()))?;
             return Ok(findings);
         }
         let temporary = Temporary::new(self.directory)?;
         self.write_content(scrubber, &Parts { parts, filler: filler.unwrap_or_default() }, &temporary.file)?;
         self.copy_attributes(&before, &temporary.file)?;
-        fsync(&temporary.file).map_err(|error| ScrubError::Sync(error.into()))?;
+        fsync(&temporary.file)?;
         let now = fstat(self.file)?;
         let unchanged = |a: &Stat, b: &Stat| {
             (a.st_size, a.st_mtime, a.st_mtime_nsec) == (b.st_size, b.st_mtime, b.st_mtime_nsec)
