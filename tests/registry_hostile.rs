@@ -404,3 +404,22 @@ fn r14_the_vectors_of_the_age_format_open_as_they_should() {
     println!("{ran} vectors, {opened} of them open");
     assert!(ran >= 120 && opened >= 15);
 }
+
+/// What fuzzing starts from, and with each byte changed: as the fuzz target does.
+#[test]
+fn the_corpus_is_read_or_refused_and_read_again_as_written() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/registry");
+    let mut read = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let seed = std::fs::read(entry.unwrap().path()).unwrap();
+        for at in 0..seed.len() {
+            let mut text = seed.clone();
+            text[at] ^= u8::from(at > 0);
+            let Ok(registry) = Registry::parse(&text) else { continue };
+            let written = registry.to_text(None).unwrap();
+            assert_eq!(Registry::parse(written.as_bytes()).unwrap().to_text(None).unwrap(), written);
+            read += 1;
+        }
+    }
+    assert!(read > 100, "only {read} were read");
+}
