@@ -173,6 +173,9 @@ fn defaults_have_a_history_and_no_credentials() {
     assert!(matches!(registry.defaults(&name("nowhere")), Err(Error::NoEnvironment { .. })));
 }
 
+/// Longer than a line, with blanks that folding would lose.
+const LONG: &str = "-Xmx512m  -Dfile.encoding=UTF-8   -Dspring.profiles.active=development,local  -Dlogging.level.root=info  and so on ";
+
 #[test]
 fn r08_values_and_names_that_yaml_would_read_as_something_else_stay_text() {
     let mut team = Team::new();
@@ -183,7 +186,7 @@ fn r08_values_and_names_that_yaml_would_read_as_something_else_stay_text() {
     let (environment, alice) = (name("null"), name("alice"));
     let values = [
         "no", "~", "null", "0o7", "1e3", "", "true", "1_000", "- a", "a: b", "# c", "\"", "'", "!x", "&a", "*a",
-        "a\nb\n", "\t",
+        "a\nb\n", "\t", LONG,
     ];
     for (number, value) in values.iter().enumerate() {
         team.registry.set_default(&environment, &name(&format!("V{number}")), value, &By::now(&alice)).unwrap();

@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use data_encoding::BASE64;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes};
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -90,9 +90,14 @@ impl SigningKey {
         ed25519_dalek::SigningKey::from_pkcs8_pem(pem.trim()).map(SigningKey).map_err(|_| Error::SigningKey)
     }
 
-    /// The key in PEM.
+    /// The key in PEM, without its public half beside it: OpenSSL 3.0 does not read a file that has both.
+    ///
+    /// # Errors
+    ///
+    /// None that is known of.
     pub fn to_file(&self) -> Result<Zeroizing<String>, Error> {
-        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| Error::SigningKey)
+        let secret = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        secret.to_pkcs8_pem(LineEnding::LF).map_err(|_| Error::SigningKey)
     }
 
     /// The half that others check with.
