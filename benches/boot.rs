@@ -70,8 +70,9 @@ impl Machine {
         write("secrets.env", lines.as_bytes()).expect("a file");
         if has_age() {
             let recipient = identity.recipient().to_string();
-            let sealed = Command::new("age").args(["-r", &recipient, "-o", "secrets.age", "secrets.env"]);
-            assert!({ sealed }.current_dir(&dir).status().expect("age runs").success());
+            let mut seal = Command::new("age");
+            seal.args(["-r", &recipient, "-o", "secrets.age", "secrets.env"]).current_dir(&dir);
+            assert!(seal.status().expect("age runs").success(), "age failed");
         }
         Machine { dir, lines }
     }
