@@ -38,7 +38,13 @@ const SECTIONS: &[Section] = &[
       keep the columns as they were
   hushlog --report counts.json < old.log > clean.log
       count what was found, by name
-  hushlog boot --dotenv /etc/secrets.env
+  hushlog member add vm $(hushlog keygen --output vm.txt)
+      begin a registry of secrets that this machine's identity opens
+  hushlog secret add openai-api-key --shared
+      type a secret in; nothing shows it again
+  app 2>&1 | hushlog --registry registry.yaml --identity vm.txt
+      mask all secrets of the registry that the identity opens
+  hushlog boot --registry registry.yaml --identity vm.txt
       export them for as long as the machine is up; from then on they are masked without any source",
     },
     Section {

@@ -142,10 +142,10 @@ pub(crate) fn run(command: &SecretCommand) -> Result<Exit, Failure> {
 fn add(args: &AddArgs) -> Result<Exit, Failure> {
     harden::lock_memory();
     let own = name(&args.name)?;
-    // Said before anything is typed.
-    variable(own.as_str()).map_err(|error| failure(error.into()))?;
     let member = args.change.member()?;
     let scope = args.scope.scope().unwrap_or(Scope::Private);
+    // Said before anything is typed.
+    args.change.registry.load()?.check_new(&own, scope, &member).map_err(failure)?;
     let typed = value::read(args.value.value_file.as_deref(), own.as_str(), args.value.keep_newline)?;
     harden::fail_point("value", &typed);
     let value = Value::new(&typed).map_err(failure)?;
@@ -164,13 +164,15 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
 fn edit(args: &EditArgs) -> Result<Exit, Failure> {
     harden::lock_memory();
     let own = name(&args.name)?;
+    let scope = args.scope.scope();
+    let member = args.change.member()?;
+    args.change.registry.load()?.check_old(&own, scope, &member).map_err(failure)?;
     let install = if args.install { Some(true) } else { args.no_install.then_some(false) };
     let typed = match (&args.value.value_file, install) {
         (None, Some(_)) => None,
         (file, _) => Some(value::read(file.as_deref(), own.as_str(), args.value.keep_newline)?),
     };
     let value = typed.as_deref().map(|typed| Value::new(typed)).transpose().map_err(failure)?;
-    let scope = args.scope.scope();
     let scope = args.change.update(|registry, by| registry.edit(&own, scope, value.as_ref(), install, by))?;
     if let Some(typed) = &typed {
         warn(&own, typed);

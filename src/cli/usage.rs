@@ -34,6 +34,9 @@ pub(crate) fn failure(error: &clap::Error, program: &Command) -> Failure {
             }
             _ => Failure::config("an option stands before the subcommand").hint("put it after the subcommand"),
         },
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Failure::config("a subcommand is missing").hint("the same with --help tells which there are")
+        }
         ErrorKind::MissingRequiredArgument => Failure::config("an argument is missing").hint(HELP),
         ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
             let suggestion = name(ContextKind::SuggestedArg).map(|own| format!("did you mean {own}?"));
@@ -115,6 +118,16 @@ mod tests {
             &["--mask", "{}", "--mask", "{}"],
             &["--report", "{}", "man"],
             &["--dotenvv", "{}"],
+            &["secret", "{}"],
+            &["secret", "add", "name", "{}"],
+            &["secret", "add", "name", "--value", "{}"],
+            &["secret", "add", "name", "--shared", "--private", "--value={}"],
+            &["secret", "edit", "{}", "--install", "--no-install"],
+            &["member", "add", "{}"],
+            &["env", "set", "{}"],
+            &["env", "set"],
+            &["keygen", "{}"],
+            &["--identity", "{}"],
             &["--allow-empty", "{}"],
             &["--env"],
         ];

@@ -76,18 +76,28 @@ impl Registry {
         shared.chain(private.map(|(name, entry)| (name, Scope::Private, entry)))
     }
 
+    /// Whether the member can add a secret of this name, and what it would be exported as: to be known before a value is typed in.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Registry::add).
+    pub fn check_new(&self, name: &Name, scope: Scope, member: &Name) -> Result<String, Error> {
+        let variable = name::variable(name.as_str())?;
+        self.member(member)?;
+        if self.find(name, Some(scope), member).is_some() {
+            return Err(Error::SecretExists { name: name.to_string() });
+        }
+        self.check_collision(name, scope, &variable, member)?;
+        Ok(variable)
+    }
+
     /// Saves a new secret, sealed to the recipients, and tells what it is exported as.
     ///
     /// # Errors
     ///
     /// When there is such a secret, or one that would be exported as the same variable, or the member is none.
     pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<String, Error> {
-        let variable = name::variable(draft.name.as_str())?;
-        self.member(by.member)?;
-        if self.find(&draft.name, Some(draft.scope), by.member).is_some() {
-            return Err(Error::SecretExists { name: draft.name.to_string() });
-        }
-        self.check_collision(&draft.name, draft.scope, &variable, by.member)?;
+        let variable = self.check_new(&draft.name, draft.scope, by.member)?;
         let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, by)?;
         let entries = match draft.scope {
             Scope::Shared => &mut self.document.shared,
@@ -95,6 +105,16 @@ impl Registry {
         };
         entries.insert(draft.name.clone(), entry);
         Ok(variable)
+    }
+
+    /// Whether the member has such a secret, and where.
+    ///
+    /// # Errors
+    ///
+    /// When it has none.
+    pub fn check_old(&self, name: &Name, scope: Option<Scope>, member: &Name) -> Result<Scope, Error> {
+        self.member(member)?;
+        self.find(name, scope, member).ok_or_else(|| Error::NoSecret { name: name.to_string() })
     }
 
     /// Changes a secret: its value, whether it is exported, or both. Tells its scope.
@@ -110,14 +130,13 @@ impl Registry {
         install: Option<bool>,
         by: &By<'_>,
     ) -> Result<Scope, Error> {
-        self.member(by.member)?;
         let missing = || Error::NoSecret { name: name.to_string() };
-        let scope = self.find(name, scope, by.member).ok_or_else(missing)?;
+        let scope = self.check_old(name, scope, by.member)?;
         let old = self.entry(name, scope, by.member).ok_or_else(missing)?;
         let install = install.unwrap_or(old.install);
         let new = match value {
             Some(value) => self.sealed(name, scope, install, value, by)?,
-            None => Entry { install, ..old.clone() },
+            None => Entry { install, changed: by.at.clone(), ..old.clone() },
         };
         *self.entry_mut(name, scope, by.member).ok_or_else(missing)? = new;
         Ok(scope)
@@ -129,9 +148,8 @@ impl Registry {
     ///
     /// When the member has no such secret.
     pub fn delete(&mut self, name: &Name, scope: Option<Scope>, by: &By<'_>) -> Result<Scope, Error> {
-        self.member(by.member)?;
         let missing = || Error::NoSecret { name: name.to_string() };
-        let scope = self.find(name, scope, by.member).ok_or_else(missing)?;
+        let scope = self.check_old(name, scope, by.member)?;
         match scope {
             Scope::Shared => drop(self.document.shared.remove(name)),
             Scope::Private => {

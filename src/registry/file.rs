@@ -194,7 +194,9 @@ fn check_format(text: &str) -> Result<(), Error> {
 }
 
 fn write<T: Serialize>(text: &mut String, value: &T) -> Result<(), Error> {
-    serde_yaml::to_fmt_writer(text, value).map_err(|_| Error::Sealing)
+    // A long default in folded lines would be hard to compare from one version of the file to the next.
+    let options = serde_yaml::ser_options! { prefer_block_scalars: false };
+    serde_yaml::to_fmt_writer_with_options(text, value, options).map_err(|_| Error::Sealing)
 }
 
 /// Reads YAML that begins after so many lines of the file.

@@ -1,0 +1,107 @@
+//! The registry: how long opening takes by secrets and members, and how long `secret add` takes beside the typing. The rival is the
+//! program age, which opens and seals one file in a run.
+//!
+//! The goals: 1,000 secrets open so fast that a boot with them takes 300 ms, and `secret add` takes 50 ms. See `benches/README.md`.
+
+#[allow(dead_code, reason = "the secrets are made otherwise here")]
+mod program;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use hushlog::registry::{By, Draft, Identity, Name, Registry, Scope, Value};
+
+use program::{Numbers, per_mille};
+
+const ROUNDS: usize = 7;
+const VALUE: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCD";
+
+fn main() {
+    let directory = tempfile::tempdir().expect("a directory");
+    opening(directory.path());
+    adding(directory.path());
+}
+
+/// A registry file with so many shared secrets for so many members; the identity is that of one in the middle.
+fn write_registry(path: &Path, secrets: usize, members: usize) -> Identity {
+    let identities: Vec<Identity> = (0..members).map(|_| Identity::generate()).collect();
+    let name = |number: usize| -> Name { format!("member-{number:03}").parse().expect("a name") };
+    let mut numbers = Numbers::new();
+    Registry::update(path, None, |registry| {
+        for (number, identity) in identities.iter().enumerate() {
+            registry.set_member(&name(number), identity.recipient(), None, None)?;
+        }
+        let by = By::now(&name(0)).at;
+        for secret in 0..secrets {
+            let value: Vec<u8> = VALUE.iter().map(|_| VALUE[numbers.below(VALUE.len() as u64) as usize]).collect();
+            let draft = Draft {
+                name: format!("secret-{secret}").parse()?,
+                scope: Scope::Shared,
+                install: true,
+                value: Value::new(&value)?,
+            };
+            registry.add(&draft, &By { member: &name(0), at: by.clone() })?;
+        }
+        Ok::<(), hushlog::registry::Error>(())
+    })
+    .expect("a registry");
+    identities.into_iter().nth(members / 2).expect("a member")
+}
+
+fn opening(directory: &Path) {
+    println!("## Opening all secrets, from the file on: median of {ROUNDS} rounds, ms\n");
+    println!("| secrets | members | file, KiB | read and checked | opened | both |");
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
+    for (secrets, members) in [(100, 2), (1_000, 1), (1_000, 10), (1_000, 100)] {
+        let path = directory.join(format!("registry-{secrets}-{members}.yaml"));
+        let identity = write_registry(&path, secrets, members);
+        let mut times = [const { Vec::new() }; 3];
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            let registry = Registry::load(&path).expect("a registry");
+            let read = start.elapsed().as_secs_f64() * 1e3;
+            let opened = registry.open(&identity, None, None).expect("it opens");
+            let both = start.elapsed().as_secs_f64() * 1e3;
+            assert!(opened.secrets.len() == secrets && opened.secrets[7].secret.expose().len() == VALUE.len());
+            times.iter_mut().zip([read, both - read, both]).for_each(|(times, time)| times.push(time));
+        }
+        let [read, opened, both] = times.map(|mut times| per_mille(&mut times, 500));
+        let kib = fs::metadata(&path).expect("a file").len() / 1024;
+        println!("| {secrets} | {members} | {kib} | {read:.1} | {opened:.1} | {both:.1} |");
+    }
+}
+
+fn adding(directory: &Path) {
+    println!("\n## Saving one secret, as a process: median (worst) of {} rounds in turn, ms\n", ROUNDS * 3);
+    println!("| secrets before | hushlog secret add | age, sealing one file |");
+    println!("| ---: | ---: | ---: |");
+    for secrets in [0, 100, 1_000] {
+        let path = directory.join(format!("add-{secrets}.yaml"));
+        let recipient = write_registry(&path, secrets, 2).recipient().to_string();
+        let mut times = [const { Vec::new() }; 2];
+        for round in 0..ROUNDS * 3 {
+            let mut add = Command::new(env!("CARGO_BIN_EXE_hushlog"));
+            add.args(["secret", "add", &format!("new-{round}"), "--shared", "--as", "member-000", "--value-file", "-"]);
+            times[0].push(timed(add.arg("--registry").arg(&path)));
+            let mut age = Command::new("age");
+            times[1].push(timed(age.args(["-a", "-r", &recipient, "-o"]).arg(directory.join("one.age"))));
+        }
+        let after = Registry::load(&path).expect("a registry").secrets().count();
+        assert_eq!(after, secrets + ROUNDS * 3);
+        let [ours, age] =
+            times.map(|mut times| format!("{:.1} ({:.1})", per_mille(&mut times, 500), per_mille(&mut times, 1_000)));
+        println!("| {secrets} | {ours} | {age} |");
+    }
+}
+
+/// How long it takes with a value on its standard input, in ms.
+fn timed(command: &mut Command) -> f64 {
+    let start = Instant::now();
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it is installed");
+    child.stdin.take().expect("piped").write_all(VALUE).expect("it reads");
+    assert!(child.wait().expect("it ends").success());
+    start.elapsed().as_secs_f64() * 1e3
+}
