@@ -28,10 +28,10 @@ fn main() {
         machine.assert_answer(program);
         let mut times = [const { Vec::new() }; 3];
         for _ in 0..ROUNDS {
-            times[0].push(machine.time(&mut machine.from_registry(program)));
-            times[1].push(machine.time(&mut machine.from_dotenv(program)));
+            times[0].push(machine.time(&mut machine.with_registry(program)));
+            times[1].push(machine.time(&mut machine.with_dotenv(program)));
             if has_age() {
-                times[2].push(machine.time(&mut machine.from_age()));
+                times[2].push(machine.time(&mut machine.with_age()));
             }
         }
         let [registry, dotenv, age] = times.map(median_and_range);
@@ -70,8 +70,9 @@ impl Machine {
         write("secrets.env", lines.as_bytes()).expect("a file");
         if has_age() {
             let recipient = identity.recipient().to_string();
-            let sealed = Command::new("age").args(["-r", &recipient, "-o", "secrets.age", "secrets.env"]);
-            assert!({ sealed }.current_dir(&dir).status().expect("age runs").success());
+            let mut seal = Command::new("age");
+            seal.args(["-r", &recipient, "-o", "secrets.age", "secrets.env"]).current_dir(&dir);
+            assert!(seal.status().expect("age runs").success(), "age failed");
         }
         Machine { dir, lines }
     }
@@ -83,15 +84,15 @@ impl Machine {
         command
     }
 
-    fn from_registry(&self, program: &str) -> Command {
+    fn with_registry(&self, program: &str) -> Command {
         self.boot(program, &["--registry", "registry.yaml", "--identity", "identity.txt"])
     }
 
-    fn from_dotenv(&self, program: &str) -> Command {
+    fn with_dotenv(&self, program: &str) -> Command {
         self.boot(program, &["--dotenv", "secrets.env"])
     }
 
-    fn from_age(&self) -> Command {
+    fn with_age(&self) -> Command {
         let mut shell = Command::new("sh");
         shell.current_dir(&self.dir);
         shell
@@ -102,9 +103,9 @@ impl Machine {
     /// All of them export what was saved.
     fn assert_answer(&self, program: &str) {
         let mut commands =
-            vec![(self.from_registry(program), "environment.sh"), (self.from_dotenv(program), "environment.sh")];
+            vec![(self.with_registry(program), "environment.sh"), (self.with_dotenv(program), "environment.sh")];
         if has_age() {
-            commands.push((self.from_age(), "age"));
+            commands.push((self.with_age(), "age"));
         }
         for (mut command, file) in commands {
             assert!(command.status().expect("it starts").success());

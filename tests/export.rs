@@ -42,7 +42,7 @@ fn texts() -> Vec<(&'static str, Vec<u8>)> {
 /// Values of several lines.
 fn lines() -> Vec<(&'static str, Vec<u8>)> {
     vec![
-        ("LINES", b"-----BEGIN KEY-----\nabc'd\n\"e\"$F\n-----END KEY-----\n".to_vec()),
+        ("SEVERAL", b"-----BEGIN KEY-----\nabc'd\n\"e\"$F\n-----END KEY-----\n".to_vec()),
         ("LINE_ENDS", b"\n\na\n".to_vec()),
         ("CRLF", b"one\r\ntwo\r\n".to_vec()),
         ("RETURN", b"one\rtwo\r".to_vec()),

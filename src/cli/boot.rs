@@ -3,7 +3,7 @@
 use std::fs;
 
 use clap::Args;
-use hushlog::inject::session::place::{self, Files, Place, PlaceError};
+use hushlog::inject::session::place::{self, Files, Place, PlaceError, Text};
 use hushlog::inject::{Environment, Format, Session};
 use hushlog::{NeedleSet, Secret};
 
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
 }
 
 /// The files that shells and services read.
-fn texts(environment: &Environment) -> Result<Vec<(&'static str, zeroize::Zeroizing<Vec<u8>>)>, Failure> {
+fn texts(environment: &Environment) -> Result<Vec<Text>, Failure> {
     let formats =
         [("environment", Format::Systemd), ("environment.sh", Format::Sh), ("environment.fish", Format::Fish)];
     let render = |(name, format): (&'static str, Format)| {

@@ -73,7 +73,7 @@ const SECTIONS: &[Section] = &[
       type a secret in; nothing shows it again
   app 2>&1 | hushlog --registry registry.yaml --identity vm.txt
       mask all secrets of the registry that the identity opens
-  hushlog boot --dotenv /etc/secrets.env
+  hushlog boot --registry registry.yaml --identity vm.txt
       export them for as long as the machine is up; from then on they are masked without any source
   hushlog scrub --recursive --include '*.log' /var/log/app
       mask what stands in log files already, where they are

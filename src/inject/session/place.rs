@@ -73,10 +73,13 @@ pub enum PlaceError {
     },
 }
 
+/// A file's name and content.
+pub type Text = (&'static str, Zeroizing<Vec<u8>>);
+
 /// What of an export is written beside the session itself.
 pub struct Files<'a> {
     /// Files beside the session, by name.
-    pub texts: Vec<(&'static str, Zeroizing<Vec<u8>>)>,
+    pub texts: Vec<Text>,
     /// Files below `secrets/`, by name.
     pub secrets: Vec<(&'a str, &'a [u8])>,
 }
