@@ -20,6 +20,7 @@
 //! | 1 to 4 | `tests/small_worlds.rs`, `tests/properties.rs`, `tests/long_texts.rs`, `tests/corpus.rs` |
 //! | 5 | `tests/memory.rs`, `tests/long_texts.rs` |
 //! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
+//! | 9 | `tests/boot_session.rs`, `tests/swap.rs`; on whole machines `tests/boot/run` |
 //!
 //! # Threat model
 //!
