@@ -22,6 +22,7 @@
 //! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
 //! | 7 | `tests/scrub.rs`, `tests/scrub_files.rs`, `tests/scrub_live.rs`, `tests/scrub_faults.rs`, `tests/scrub_hostile.rs` |
 //! | 8, of the registry | `tests/registry.rs`, `tests/registry_hostile.rs`, `tests/registry_program.rs` |
+//! | 9 | `tests/boot_session.rs`, `tests/swap.rs`; on whole machines `tests/boot/run` |
 //!
 //! # Threat model
 //!
