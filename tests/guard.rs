@@ -54,15 +54,19 @@ fn programs_of_all_kinds_read_masks() {
         &["sh", "-c", "cp FILE OUT && cat OUT"],
         &["sh", "-c", "dd if=FILE bs=7 status=none"],
         &["rsync", "FILE", "OUT"],
-        &["python3", "-c", "import mmap; f=open('FILE','rb'); print(mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ)[:].decode(),end='')"],
+        &[
+            "python3",
+            "-c",
+            "import mmap; f=open('FILE','rb'); print(mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ)[:].decode(),end='')",
+        ],
         &["python3", "-c", "import os,sys; f=open('FILE','rb'); os.sendfile(1,f.fileno(),0,4096)"],
     ];
     for (number, reader) in readers.iter().enumerate().filter(|(_, reader)| has(reader[0])) {
         let (file, out) = (disk.file(&format!("{number}.log")), disk.elsewhere("out"));
         append(&file, &format!("token={VALUE} end\n"));
-        let words = reader.iter().map(|word| {
-            word.replace("FILE", file.to_str().unwrap()).replace("OUT", out.to_str().unwrap())
-        });
+        let words = reader
+            .iter()
+            .map(|word| word.replace("FILE", file.to_str().unwrap()).replace("OUT", out.to_str().unwrap()));
         let words: Vec<String> = words.collect();
         let mut read = reads(Command::new(&words[0]).args(&words[1..]));
         if reader[0] == "rsync" {
