@@ -115,8 +115,9 @@ impl<'a> Watch<'a> {
             self.tell_ready();
         }
         for identity in std::mem::take(&mut self.active) {
-            if let Some(followed) = self.files.get_mut(&identity) {
-                let _ = followed.look(&mut self.common);
+            let Some(followed) = self.files.get_mut(&identity) else { continue };
+            if followed.look(&mut self.common).is_ok_and(|at| at == Standing::Behind) {
+                self.search_aside(identity);
             }
         }
         (self.common, self.files.into_values().collect())
