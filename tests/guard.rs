@@ -257,6 +257,21 @@ fn nobody_needs_to_read() {
 }
 
 #[test]
+fn who_reads_by_a_mount_that_is_read_only_waits_too() {
+    let Some((disk, guard)) = guarded() else { return };
+    // As containers of log shippers have it.
+    let other = disk.elsewhere("other");
+    fs::create_dir(&other).unwrap();
+    reads(Command::new("mount").arg("--bind").arg(disk.log()).arg(&other));
+    reads(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(&other));
+    append(&disk.file("a.log"), &format!("{VALUE}\n"));
+    let output = Command::new("cat").arg(other.join("a.log")).output();
+    reads(Command::new("umount").arg(&other));
+    assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), format!("{MASK}\n"));
+    guard.end();
+}
+
+#[test]
 fn many_readers_at_once() {
     let Some((disk, guard)) = guarded() else { return };
     let text: String = (0..2000).map(|n| format!("{n} {VALUE} end\n")).collect();
@@ -303,8 +318,9 @@ fn it_does_not_wait_for_itself() {
     let (report, own_log) = (disk.file("report.json"), disk.file("guard.log"));
     append(&disk.file("a.log"), &format!("{VALUE}\n"));
     append(&own_log, "");
-    // A first guard, so that the log of the second is opened while somebody watches.
-    let first = Guard::start(&disk.log());
+    // A first guard elsewhere on the file system: only since then files that are opened wait at all.
+    fs::create_dir(disk.outside("log2")).unwrap();
+    let first = Guard::start(&disk.outside("log2"));
     let mut command = command(&disk.log());
     let log = File::options().append(true).open(&own_log).unwrap();
     command.arg("--report").arg(&report).stdout(log.try_clone().unwrap());
@@ -476,6 +492,16 @@ fn a_file_system_that_does_not_tell_of_writes_is_named_once() {
     }
     let said = guard.end();
     assert_eq!(said.matches("does not tell of writes").count(), 1, "said {said}");
+}
+
+#[test]
+fn two_guards_of_one_directory_would_wait_for_each_other() {
+    let Some((disk, guard)) = guarded() else { return };
+    program::run(&mut command(&disk.log()), b"").ends(2).says("resource busy").says("another guard");
+    fs::create_dir(disk.file("below")).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    program::run(&mut command(&disk.file("below")), b"").ends(2).says("another guard");
+    guard.end();
 }
 
 #[test]

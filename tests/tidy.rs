@@ -56,6 +56,7 @@ const UNSAFE: &[&str] = &[
     "src/redact/sieve/x86.rs",
     "src/inject/child/sys.rs",
     "src/io/gift.rs",
+    "src/scrub/guard/kernel.rs",
     "src/scrub/lease.rs",
     "src/scrub/pen.rs",
     "src/cli/exit.rs",

@@ -109,7 +109,7 @@ fn failure(error: GuardError) -> Failure {
         GuardError::Directory { path, error } => {
             let shown = if path.exists() { format!(" {}", show(&path)) } else { String::new() };
             Failure::config(format!("cannot guard a directory{shown}: {}", reason(&error)))
-                .hint("give directories that exist, on a file system that can be written to")
+                .hint("give directories that exist; another guard may have it already")
         }
         GuardError::Begin(error) => Failure::io(format!("cannot begin: {}", reason(&error))),
         error => Failure::io(error.to_string()),

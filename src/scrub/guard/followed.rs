@@ -13,7 +13,7 @@ use crate::scrub::pen::PenError;
 /// More than this to search is done aside, in bytes.
 const ASIDE_LEN: u64 = 4 << 20;
 /// How long to wait before it is looked again whether a call is over.
-const FLIGHT_LOOK: Duration = Duration::from_micros(50);
+const FLIGHT_LOOK: Duration = Duration::from_micros(20);
 /// A file that has not changed for so long is not looked at any more until something happens to it.
 const QUIET: Duration = Duration::from_secs(2);
 

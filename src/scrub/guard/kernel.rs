@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use rustix::fs::fstat;
+use rustix::fs::{Mode, OFlags, fstat, open};
 use rustix::io::Errno;
 
 /// Linux 6.14: before a range of a file is read or written. libc does not know it yet.
@@ -38,7 +38,7 @@ pub(super) struct Event {
     pub(super) happening: Happening,
     /// The thread that did it, or 0 if it is in no namespace of ours.
     pub(super) thread: i32,
-    /// The file, open for reading and writing. An event without one is answered already.
+    /// The file, open for reading. An event without one is answered already.
     pub(super) file: Option<OwnedFd>,
 }
 
@@ -80,7 +80,8 @@ impl Group {
             | libc::FAN_UNLIMITED_QUEUE
             | libc::FAN_UNLIMITED_MARKS
             | libc::FAN_REPORT_TID;
-        let files = libc::O_RDWR | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME | libc::O_NONBLOCK;
+        // For reading only: a reader may have come by a mount that cannot be written to, and would be refused.
+        let files = libc::O_RDONLY | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME | libc::O_NONBLOCK;
         // SAFETY: the call takes integers only.
         let fd = unsafe { libc::fanotify_init(flags, files as libc::c_uint) };
         if fd < 0 {
@@ -220,14 +221,47 @@ impl Identity {
     }
 }
 
+/// A file's handle, as the kernel's `struct file_handle`.
+#[repr(C)]
+struct Handle {
+    len: libc::c_uint,
+    kind: libc::c_int,
+    bytes: [u8; HANDLE_LEN_MAX],
+}
+
+/// Opens a file once more, for writing, too. What is done with the new descriptor causes events, so that the thread that answers must
+/// not do it. If the file was opened by a mount that is read-only, one of the `directories` on its file system is the way.
+pub(super) fn writable(file: BorrowedFd<'_>, directories: &[OwnedFd]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOATIME;
+    match open(format!("/proc/self/fd/{}", file.as_raw_fd()), flags, Mode::empty()) {
+        Err(Errno::ROFS) => {}
+        other => return other,
+    }
+    let device = fstat(file)?.st_dev;
+    let same = |directory: &&OwnedFd| fstat(directory).is_ok_and(|stat| stat.st_dev == device);
+    let directory = directories.iter().find(same).ok_or(Errno::ROFS)?;
+    let mut handle = handle_of(file).ok_or(Errno::ROFS)?;
+    // SAFETY: the handle is laid out as the kernel's, and was filled by it.
+    let fd = unsafe {
+        let handle = (&raw mut handle).cast::<libc::file_handle>();
+        libc::open_by_handle_at(directory.as_raw_fd(), handle, flags.bits() as libc::c_int)
+    };
+    if fd < 0 {
+        return Err(last_error());
+    }
+    // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// A hash of the file's handle, which on most file systems holds its number and a generation.
 fn handle(file: BorrowedFd<'_>) -> Option<u64> {
-    #[repr(C)]
-    struct Handle {
-        len: libc::c_uint,
-        kind: libc::c_int,
-        bytes: [u8; HANDLE_LEN_MAX],
-    }
+    let handle = handle_of(file)?;
+    let mut hasher = DefaultHasher::new();
+    (handle.kind, &handle.bytes[..handle.len.min(HANDLE_LEN_MAX as libc::c_uint) as usize]).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+fn handle_of(file: BorrowedFd<'_>) -> Option<Handle> {
     let mut handle = Handle { len: HANDLE_LEN_MAX as libc::c_uint, kind: 0, bytes: [0; HANDLE_LEN_MAX] };
     let mut mount = 0;
     // SAFETY: the path is an empty C string, which means the descriptor itself; the handle has room for as many bytes as it
@@ -236,11 +270,7 @@ fn handle(file: BorrowedFd<'_>) -> Option<u64> {
         let room = (&raw mut handle).cast::<libc::file_handle>();
         libc::name_to_handle_at(file.as_raw_fd(), c"".as_ptr(), room, &raw mut mount, libc::AT_EMPTY_PATH)
     };
-    (result == 0).then(|| {
-        let mut hasher = DefaultHasher::new();
-        (handle.kind, &handle.bytes[..handle.len.min(HANDLE_LEN_MAX as libc::c_uint) as usize]).hash(&mut hasher);
-        hasher.finish()
-    })
+    (result == 0).then_some(handle)
 }
 
 fn last_error() -> Errno {

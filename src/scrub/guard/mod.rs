@@ -13,7 +13,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -145,6 +145,10 @@ impl Guard {
                 again: AtomicBool::new(false),
             },
             failed: Mutex::new(None),
+            open_directories: directories
+                .iter()
+                .filter_map(|path| Some(std::fs::File::open(path).ok()?.into()))
+                .collect(),
         };
         threads.run(&directories, stop, teller, told, tell)
     }
@@ -174,6 +178,8 @@ struct Threads<'a> {
     bell: Bell,
     orders: Orders,
     failed: Mutex<Option<GuardError>>,
+    /// By which files are opened for writing, whatever mount they were opened by.
+    open_directories: Vec<OwnedFd>,
 }
 
 impl Threads<'_> {
@@ -189,17 +195,18 @@ impl Threads<'_> {
         let (send_done, done) = mpsc::channel::<Done>();
         let (send_walked, walked) = mpsc::channel();
         let taken = Mutex::new(taken);
-        let tools = || {
+        let tools = |writes| {
             Tools::new(
                 &self.guard.set,
                 Arc::new(self.guard.cover.clone()),
                 self.guard.stump_wait,
                 Arc::clone(&self.orders.stop),
+                writes,
             )
         };
         let all = |error| GuardError::Begin(error);
-        let own_tools = tools().map_err(all)?;
-        let worker_tools = (0..WORKERS).map(|_| tools()).collect::<io::Result<Vec<Tools>>>().map_err(all)?;
+        let own_tools = tools(false).map_err(all)?;
+        let worker_tools = (0..WORKERS).map(|_| tools(true)).collect::<io::Result<Vec<Tools>>>().map_err(all)?;
         let walker = Walker::new(&self.guard.group, teller.clone()).map_err(all)?;
         std::thread::scope(|scope| {
             scope.spawn(move || {
@@ -212,7 +219,7 @@ impl Threads<'_> {
                     let (taken, done) = (&taken, send_done.clone());
                     scope.spawn(move || {
                         self.own.enlist();
-                        worker::work(taken, &done, &self.bell, &mut tools);
+                        worker::work(taken, &done, &self.bell, &mut tools, &self.open_directories);
                         tools.counts
                     })
                 })

@@ -1,5 +1,6 @@
 //! What is known of one file: how far it has been searched, and whether it is still the file that it was.
 
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -30,8 +31,9 @@ pub(super) struct Tools {
     pub(super) cover: Arc<Cover>,
     pub(super) stump_wait: Duration,
     /// Everything is over: a search that takes long is given up.
-    stop: Arc<AtomicBool>,
-    pen: Pen,
+    pub(super) stop: Arc<AtomicBool>,
+    /// What masks are written with, if they are written here. Otherwise a search stops where one is needed.
+    pen: Option<Pen>,
     buffer: Zeroizing<Vec<u8>>,
     /// How many regions each needle of the set has named.
     pub(super) counts: Vec<u64>,
@@ -43,9 +45,17 @@ impl Tools {
         cover: Arc<Cover>,
         stump_wait: Duration,
         stop: Arc<AtomicBool>,
+        writes: bool,
     ) -> std::io::Result<Tools> {
         let buffer = Zeroizing::new(vec![0; READ_LEN]);
-        Ok(Tools { cover, stump_wait, stop, pen: Pen::new()?, buffer, counts: vec![0; set.len()] })
+        Ok(Tools {
+            cover,
+            stump_wait,
+            stop,
+            pen: writes.then(Pen::new).transpose()?,
+            buffer,
+            counts: vec![0; set.len()],
+        })
     }
 }
 
@@ -56,7 +66,7 @@ pub(super) enum Standing {
     Clean,
     /// So it is, but its end may be the beginning of a secret: the rest is waited for until then.
     Waits(Instant),
-    /// More is left to search than was allowed.
+    /// More is left to search than was allowed, or masks are to be written, which has to be done aside.
     Behind,
 }
 
@@ -70,6 +80,8 @@ pub(super) fn wait_for_writes(file: BorrowedFd<'_>) {
 /// How far a file has been searched.
 pub(super) struct Search {
     finder: Finder,
+    /// Found, counted, and not masked yet.
+    pending: VecDeque<Region>,
     /// The file's size and time of modification when it had been searched to its end.
     stamp: Stamp,
     /// Of the bytes by which the file is known again.
@@ -99,6 +111,7 @@ impl Search {
     pub(super) fn new(set: &Arc<NeedleSet>) -> Search {
         Search {
             finder: Finder::new(Arc::clone(set)),
+            pending: VecDeque::new(),
             stamp: Stamp::default(),
             print: 0,
             masked: 0,
@@ -130,6 +143,9 @@ impl Search {
     }
 
     fn follow(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<Standing, PenError> {
+        if !self.mask_pending(file, tools)? {
+            return Ok(Standing::Behind);
+        }
         let mut now = Stamp::from(fstat(file)?);
         if now == self.stamp {
             return self.standing(file, tools);
@@ -156,13 +172,16 @@ impl Search {
             }
             self.since = Instant::now();
             let complete: Vec<Region> = self.finder.push(&tools.buffer[..read]).collect();
-            for region in &complete {
-                tools.counts[region.needle()] += 1;
-                self.mask(file, tools, region)?;
+            complete.iter().for_each(|region| tools.counts[region.needle()] += 1);
+            self.pending.extend(complete);
+            if !self.mask_pending(file, tools)? {
+                return Ok(Standing::Behind);
             }
         }
         for region in self.finder.open(false) {
-            self.mask(file, tools, &region)?;
+            if region.range().end > self.masked && !self.mask(file, tools, &region)? {
+                return Ok(Standing::Behind);
+            }
         }
         self.settle(file)?;
         self.standing(file, tools)
@@ -187,23 +206,37 @@ impl Search {
         if self.finder.held() >= STUMP_LEN_MIN
             && let Some(stump) = self.finder.open(true).pop()
         {
-            self.mask(file, tools, &stump)?;
+            if !self.mask(file, tools, &stump)? {
+                return Ok(Standing::Behind);
+            }
             self.settle(file)?;
         }
         Ok(Standing::Clean)
     }
 
-    fn mask(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, region: &Region) -> Result<(), PenError> {
+    fn mask_pending(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
+        while let Some(region) = self.pending.front().cloned() {
+            if !self.mask(file, tools, &region)? {
+                return Ok(false);
+            }
+            self.pending.pop_front();
+        }
+        Ok(true)
+    }
+
+    /// Masks a region, if that is to be done here; returns whether it is masked.
+    fn mask(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, region: &Region) -> Result<bool, PenError> {
+        let Some(pen) = &mut tools.pen else { return Ok(false) };
         self.unsynced = true;
         let set = Arc::clone(self.finder.set());
         if region.range().start < self.masked {
             // It has grown since: its beginning is masked already, and is not there to be found again.
-            tools.pen.on(file)?.overwrite(&set, &tools.cover, region)?;
+            pen.on(file)?.overwrite(&set, &tools.cover, region)?;
         } else {
-            tools.pen.on(file)?.overwrite_if_there(&set, &tools.cover, region)?;
+            pen.on(file)?.overwrite_if_there(&set, &tools.cover, region)?;
         }
         self.masked = self.masked.max(region.range().end);
-        Ok(())
+        Ok(true)
     }
 
     /// A hash of the first bytes, and of the last ones that were searched.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, openat};
 use rustix::io::Errno;
 
 use super::kernel::Group;
@@ -99,7 +99,7 @@ impl<'a> Walker<'a> {
 
     /// Marks a directory, and then shows what is in it, so that nothing is missed in between; those below go to `left`.
     fn list(&mut self, directory: &OwnedFd, device: u64, left: &mut Vec<OwnedFd>) -> Result<(), Errno> {
-        let marked = self.group.mark_directory(directory.as_fd()).and_then(|()| self.watch(directory));
+        let marked = self.watch(directory).and_then(|()| self.group.mark_directory(directory.as_fd()));
         if let Err(error) = marked {
             self.teller.tell(Notice::Unguarded { path: path_of(directory.as_fd()), error: error.into() });
             return Err(error);
@@ -133,7 +133,12 @@ impl<'a> Walker<'a> {
     fn watch(&mut self, directory: &OwnedFd) -> Result<(), Errno> {
         let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;
         let number = inotify::add_watch(&self.events, path_of_descriptor(directory.as_fd()), flags)?;
-        self.watched.insert(number, directory.try_clone().map_err(|_| Errno::MFILE)?);
+        if !self.watched.contains_key(&number) {
+            // Two guards would wait for each other: the one that writes a mask for leave by the other, which wants to write one.
+            flock(directory, FlockOperation::NonBlockingLockExclusive)
+                .map_err(|error| if error == Errno::WOULDBLOCK { Errno::BUSY } else { error })?;
+            self.watched.insert(number, directory.try_clone().map_err(|_| Errno::MFILE)?);
+        }
         Ok(())
     }
 
@@ -178,7 +183,7 @@ impl<'a> Walker<'a> {
 }
 
 fn directory_flags() -> OFlags {
-    OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 
 fn path_of_descriptor(file: BorrowedFd<'_>) -> String {

@@ -2,6 +2,7 @@
 //! it never waits for itself.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, Sender};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
+use rustix::thread::set_current_timer_slack;
 
 use super::followed::{Common, Failure, Followed, Next, allow};
 use super::kernel::{Buffer, Event, Happening, Identity};
@@ -93,6 +95,8 @@ impl<'a> Watch<'a> {
     pub(super) fn run(mut self, stop: BorrowedFd<'_>) -> (Common<'a>, Vec<Followed>) {
         let (mut buffer, mut events) = (Buffer::new(), Vec::new());
         let group = self.common.group;
+        // A call that is waited for is over in microseconds; timers may be 50 late by default.
+        let _ = set_current_timer_slack(NonZeroU64::new(1));
         while !self.wait(stop) {
             if group.read(&mut buffer, &mut events).is_err() {
                 // The one who waited was refused; what it was about is not known.
@@ -111,8 +115,9 @@ impl<'a> Watch<'a> {
             self.tell_ready();
         }
         for identity in std::mem::take(&mut self.active) {
-            if let Some(followed) = self.files.get_mut(&identity) {
-                let _ = followed.look(&mut self.common);
+            let Some(followed) = self.files.get_mut(&identity) else { continue };
+            if followed.look(&mut self.common).is_ok_and(|at| at == Standing::Behind) {
+                self.search_aside(identity);
             }
         }
         (self.common, self.files.into_values().collect())

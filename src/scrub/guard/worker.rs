@@ -1,13 +1,14 @@
 //! Long searches and waits for the disk, done aside: whoever reads another file does not wait for them.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::fdatasync;
 
-use super::kernel::Identity;
+use super::kernel::{Identity, writable};
 use super::search::{Search, Standing, Tools};
 use crate::scrub::pen::PenError;
 
@@ -26,21 +27,37 @@ pub(super) enum Done {
 }
 
 /// Takes jobs until there are no more, and wakes up whoever waits for what came of them.
-pub(super) fn work(jobs: &Mutex<Receiver<Job>>, done: &Sender<Done>, wake: &Bell, tools: &mut Tools) {
+pub(super) fn work(
+    jobs: &Mutex<Receiver<Job>>,
+    done: &Sender<Done>,
+    wake: &Bell,
+    tools: &mut Tools,
+    directories: &[OwnedFd],
+) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         let result = match job {
             Job::Search(identity, file, mut search) => {
-                let result = search.catch_up(file.as_fd(), tools, u64::MAX);
+                let result = match writable(file.as_fd(), directories) {
+                    Ok(file) => {
+                        let result = search.catch_up(file.as_fd(), tools, u64::MAX);
+                        // Nobody comes back to it later at the very end.
+                        if tools.stop.load(Relaxed) {
+                            let _ = fdatasync(&file);
+                        }
+                        result
+                    }
+                    Err(error) => Err(error.into()),
+                };
                 Done::Searched(identity, search, result)
             }
             Job::Sync(identity, file) => Done::Synced(identity, fdatasync(&file)),
         };
-        if done.send(result).is_err() {
-            return;
+        // Nobody wants to know at the very end, when there still may be something to mask.
+        if done.send(result).is_ok() {
+            wake.ring();
         }
-        wake.ring();
     }
 }
 
