@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use hushlog::NeedleSet;
 use hushlog::redact::cover::Cover;
 use hushlog::scrub::guard::{Guard, GuardError, Guarded, Notice, termination};
-use hushlog::NeedleSet;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
