@@ -29,11 +29,11 @@ impl Registry {
                 ErrorKind::NotFound => Error::Missing,
                 _ => Error::Read(error),
             })?;
-        let len = file.metadata().map_err(Error::Read)?;
-        if !len.is_file() {
+        let found = file.metadata().map_err(Error::Read)?;
+        if !found.is_file() {
             return Err(Error::NotAFile);
         }
-        let mut text = Vec::with_capacity(len.len().min(FILE_LEN_MAX as u64) as usize + 1);
+        let mut text = Vec::with_capacity(found.len().min(FILE_LEN_MAX as u64) as usize + 1);
         file.take(FILE_LEN_MAX as u64 + 1).read_to_end(&mut text).map_err(Error::Read)?;
         Registry::parse(&text)
     }
