@@ -21,6 +21,7 @@
 //! | 5 | `tests/memory.rs`, `tests/long_texts.rs` |
 //! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
 //! | 8, of the registry | `tests/registry.rs`, `tests/registry_hostile.rs`, `tests/registry_program.rs` |
+//! | 9 | `tests/boot_session.rs`, `tests/swap.rs`; on whole machines `tests/boot/run` |
 //!
 //! # Threat model
 //!
