@@ -20,6 +20,7 @@
 //! | 1 to 4 | `tests/small_worlds.rs`, `tests/properties.rs`, `tests/long_texts.rs`, `tests/corpus.rs` |
 //! | 5 | `tests/memory.rs`, `tests/long_texts.rs` |
 //! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
+//! | 7 | `tests/scrub.rs`, `tests/scrub_files.rs`, `tests/scrub_live.rs`, `tests/scrub_faults.rs`, `tests/scrub_hostile.rs` |
 //!
 //! # Threat model
 //!
@@ -94,13 +95,69 @@
 //! - *Signals* sent to hushlog go to the command's process group, but for those that the terminal sends to both. If the command has not
 //!   ended `--kill-after` seconds (10) after a SIGTERM, its group is killed. If hushlog itself is killed, the command's terminal is hung
 //!   up, or it gets a SIGTERM.
-//! - *Processes*: a second process of hushlog, which wipes the injected values once the command has them, is the command's parent: only so does Ctrl-Z work. As the first process
-//!   of a container hushlog reaps what is left behind.
+//! - *Processes*: a second process of hushlog, which wipes the injected values once the command has them, is the command's parent: only so
+//!   does Ctrl-Z work. As the first process of a container hushlog reaps what is left behind.
 //! - *Injected*: the values of `--dotenv`, under their own names, and of `--secret-file`, under their exported names
 //!   ([`variable`](crate::registry::name::variable)). A value over 128 KiB, or more in all than the system takes, is refused by name
 //!   before the command starts.
 //! - *Limits*: a job in the background that reads from its terminal waits, and is not stopped. What the command writes to other files,
 //!   or without a session of its own to `/dev/tty`, is not masked.
+//!
+//! # Filter, sidecar, guard, scrub: which when
+//!
+//! | | what it needs | what never sees a secret | what may |
+//! | --- | --- | --- | --- |
+//! | filter, `run` | to stand between the program and its log | all that comes after it: files, shippers, terminals | what reads the program's output elsewhere |
+//! | sidecar | programs that can be pointed at it | the same, for all programs of a machine, and for secrets that change | the same |
+//! | guard | Linux, root, programs that write files by themselves | whoever opens or reads the file by its name | the disk, for a moment; readers that the guard cannot see |
+//! | scrub | files that were written already | whoever reads the file from then on | whoever read it before; copies and backups |
+//!
+//! Put a filter where you can: what never was in a file need not be taken out of it. Where a program opens its log files itself, a guard
+//! makes their readers wait until they are clean; where that cannot be had, scrub them before they are shipped, and when they are rotated.
+//! Scrub in any case what was written before hushlog came, and after a secret was added that may have been logged already. They
+//! go together: none of them changes what another has masked.
+//!
+//! # Scrubbing files
+//!
+//! *In place.* A file is searched from its beginning to its end, large ones in parts side by side. A mask as long as the region goes over it:
+//! the secret's name where it fits, and `*` (another byte, if a secret begins or ends with that). Nothing else of the file is
+//! written, and it is never made longer: masks are copied into a shared mapping of it, which cannot do that. (On file systems of
+//! other machines, NFS, SMB, 9P, Ceph and FUSE, `pwrite` is used; a truncation by somebody else within the same
+//! microseconds can make a hole there.) Just before a mask is written the region is read once more; a file that was
+//! truncated or written anew is searched anew. The modification time becomes that of the scrub, if anything was masked, so that
+//! backups and rsync notice; else nothing of the file changes but, maybe, the time of the last access. Before it is said to be done, `fsync` has returned.
+//!
+//! *A file that is being written.* What is appended meanwhile is searched, too. If the file ends in the beginning of a secret, and was written
+//! to within the last two seconds, the rest is waited for (300 ms); if it does not come, the stump stays and is told. In
+//! a file that nobody writes to it is masked from 8 bytes on, if `--keep-stump` does not switch that off. With a secret that begins another
+//! one, `hunter2` and `hunter2-prod`, the rest of the longer one can come after the shorter one was masked, and stays: that
+//! is told as well.
+//!
+//! *Directories.* Every file is opened from its directory, through no link and into no other file system, and what was opened is
+//! compared with what was looked at, so that also root can scrub a directory that somebody else owns. FIFOs, sockets and devices are
+//! skipped. Files of several names are not touched without `--hard-links`. A path that is named must not lead through a symbolic link. What
+//! is rotated meanwhile is found in another round.
+//!
+//! *Written anew.* `--rewrite` writes a private temporary file (of redacted bytes only) with the old one's owner, mode, access list,
+//! extended attributes and times, waits for the disk, and puts it in the old one's place. A file that somebody has open for
+//! writing is refused (by a lease; where there are none, one that was written to within the last two seconds). The old content's blocks stay on the
+//! device until something else is written there: to be rid of them, scrub in place first.
+//!
+//! *Logs of containers.* Docker's json-file and the CRI format cut lines at 16 KiB. The parts of each line are put together and searched
+//! again; a secret across them is masked in each part, without its name. A secret that is appended in parts while the scrub runs is
+//! found by the next one.
+//!
+//! *Two scrubs at once* do not lock each other out: each writes masks only over what is there still, and searches again what the other
+//! has changed.
+//!
+//! *Not searched*, and never clean: systemd journals, SQLite databases, UTF-16 and UTF-32, compressed files without `--rewrite` (but
+//! `--check` and `--dry-run` look into gzip, zstd, bzip2 and xz), other archives. They are told, and the status is 3;
+//! `--exclude` leaves files out on purpose.
+//!
+//! *The report* is one JSON object: `version` (1), `complete` (whether nothing failed and all was searched), `masked` (or only counted), `searched`
+//! (files), `bytes`, `found`, `notices` (as the filter's), and `files`: of those with something to tell the `path` (with
+//! `path_base64`, if it cannot be shown as it is), `outcome` (`searched`, `skipped`, `not-searched`, `failed`) and `reason`, or `found`, `bytes`,
+//! `restarts`, `stump_left` and `places`: `name`, `form`, `count`, and `offsets`, the first thousand.
 //!
 //! # Tuning
 //!
