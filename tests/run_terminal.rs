@@ -749,7 +749,7 @@ fn w12_the_terminal_is_restored_when_we_panic() {
     let stage = Stage::new();
     let fresh = Terminal::start(stage.command(How::Bare, ["true"])).settings();
     let mut command = stage.command(How::Wrapped, ["sh", "-c", "echo \"number $$\"; echo begun; exec sleep 300"]);
-    command.env("HUSHLOG_TEST_PANIC", "pump");
+    command.env("HUSHLOG_TEST_PANIC", "run");
     let mut terminal = Terminal::start(command);
     assert_eq!(terminal.ends_with(), 3);
     assert_eq!(terminal.settings(), fresh);

@@ -340,11 +340,15 @@ impl Twins {
     /// Presses return now and then until both shells, which tell about their jobs before each prompt, have said this.
     #[track_caller]
     pub(crate) fn hear(&mut self, text: &str) {
-        for terminal in [&mut self.bare, &mut self.wrapped] {
+        for (name, terminal) in [("bare", &mut self.bare), ("wrapped", &mut self.wrapped)] {
             let start = Instant::now();
             // It may have left the screen already.
             while !terminal.written().contains(text) {
-                assert!(start.elapsed() < LIMIT, "not within {LIMIT:?}: `{text}`; the screen is\n{}", terminal.text());
+                assert!(
+                    start.elapsed() < LIMIT,
+                    "not within {LIMIT:?} ({name}): `{text}`; the screen is\n{}",
+                    terminal.text()
+                );
                 terminal.types("\n");
                 terminal.looks_for(Duration::from_millis(50));
             }
