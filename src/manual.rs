@@ -178,8 +178,8 @@
 //! - *Signals* sent to hushlog go to the command's process group, but for those that the terminal sends to both. If the command has not
 //!   ended `--kill-after` seconds (10) after a SIGTERM, its group is killed. If hushlog itself is killed, the command's terminal is hung
 //!   up, or it gets a SIGTERM.
-//! - *Processes*: a second process of hushlog, which wipes the injected values once the command has them, is the command's parent: only so does Ctrl-Z work. As the first process
-//!   of a container hushlog reaps what is left behind.
+//! - *Processes*: a second process of hushlog, which wipes the injected values once the command has them, is the command's parent: only so
+//!   does Ctrl-Z work. As the first process of a container hushlog reaps what is left behind.
 //! - *Injected*: the values of `--dotenv`, under their own names, and of `--secret-file`, under their exported names
 //!   ([`variable`](crate::registry::name::variable)). A value over 128 KiB, or more in all than the system takes, is refused by name
 //!   before the command starts.
