@@ -62,6 +62,8 @@
 //!    set, never by the input.
 //! 6. **Fails closed.** Only building a set can fail; [`push`](Redactor::push) and [`finish`](Redactor::finish) cannot. On any error
 //!    around them nothing raw is written. A mask is never empty, and never completes a needle with its neighbours.
+//! 7. **In place means in place.** A [scrub] of a file writes only the bytes of regions: its size, inode, owner, mode and every other
+//!    byte stay, also with a writer appending meanwhile. Killed at any moment, it has lost nothing, and a second run completes it.
 //!
 //! The [manual] names the tests that hold each of them.
 //!
@@ -74,6 +76,7 @@
 //! - To mask values under 4 bytes. They are refused, with a [`Notice`] by name.
 //! - That nothing can be concluded from the output: a mask shows that there was a secret, and which. With an exact hold-back,
 //!   someone who both writes into the stream and watches it live sees how far a guess matches; see [`io::Release`].
+//! - To reach what a file system keeps of a file's old content: a rewrite leaves the old blocks, a snapshot and a journal of data theirs.
 //! - To wipe the copies of a secret that the rest of the program made. It wipes its own.
 
 pub mod io;

@@ -20,6 +20,7 @@
 //! | 1 to 4 | `tests/small_worlds.rs`, `tests/properties.rs`, `tests/long_texts.rs`, `tests/corpus.rs` |
 //! | 5 | `tests/memory.rs`, `tests/long_texts.rs` |
 //! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
+//! | 7 | `tests/scrub.rs`, `tests/scrub_files.rs`, `tests/scrub_live.rs`, `tests/scrub_faults.rs`, `tests/scrub_hostile.rs` |
 //!
 //! # Threat model
 //!
@@ -69,6 +70,107 @@
 //!   `secrets` (for each `name` how often it was `masked`, and the `forms`), `notices` (`name` and `kind`: `blank`, `too-short`,
 //!   `short`, `ordinary-word`, `mask-replaced`). It replaces the file in one step at the end, also when the stream ended
 //!   with an error. A signal that ends the program ends it without a report.
+//!
+//! # Filter, sidecar, guard, scrub: which when
+//!
+//! | | what it needs | what never sees a secret | what may |
+//! | --- | --- | --- | --- |
+//! | filter, `run` | to stand between the program and its log | all that comes after it: files, shippers, terminals | what reads the program's output elsewhere |
+//! | sidecar | programs that can be pointed at it | the same, for all programs of a machine, and for secrets that change | the same |
+//! | guard | Linux, root, programs that write files by themselves | whoever opens or reads the file by its name | the disk, for a moment; readers that the guard cannot see |
+//! | scrub | files that were written already | whoever reads the file from then on | whoever read it before; copies and backups |
+//!
+//! Put a filter where you can: what never was in a file need not be taken out of it. Where a program opens its log files itself, a guard
+//! makes their readers wait until they are clean; where that cannot be had, scrub them before they are shipped, and when they are rotated.
+//! Scrub in any case what was written before hushlog came, and after a secret was added that may have been logged already. They
+//! go together: none of them changes what another has masked.
+//!
+//! # Scrubbing files
+//!
+//! *In place.* A file is searched from its beginning to its end, large ones in parts side by side. A mask as long as the region goes over it:
+//! the secret's name where it fits, and `*` (another byte, if a secret begins or ends with that). Nothing else of the file is
+//! written, and it is never made longer: masks are copied into a shared mapping of it, which cannot do that. (On file systems of
+//! other machines, NFS, SMB, 9P, Ceph and FUSE, `pwrite` is used; a truncation by somebody else within the same
+//! microseconds can make a hole there.) Just before a mask is written the region is read once more; a file that was
+//! truncated or written anew is searched anew. The modification time becomes that of the scrub, if anything was masked, so that
+//! backups and rsync notice; else nothing of the file changes but, maybe, the time of the last access. Before it is said to be done, `fsync` has returned.
+//!
+//! *A file that is being written.* What is appended meanwhile is searched, too. If the file ends in the beginning of a secret, and was written
+//! to within the last two seconds, the rest is waited for (300 ms); if it does not come, the stump stays and is told. In
+//! a file that nobody writes to it is masked from 8 bytes on, if `--keep-stump` does not switch that off. With a secret that begins another
+//! one, `hunter2` and `hunter2-prod`, the rest of the longer one can come after the shorter one was masked, and stays: that
+//! is told as well.
+//!
+//! *Directories.* Every file is opened from its directory, through no link and into no other file system, and what was opened is
+//! compared with what was looked at, so that also root can scrub a directory that somebody else owns. FIFOs, sockets and devices are
+//! skipped. Files of several names are not touched without `--hard-links`. A path that is named must not lead through a symbolic link. What
+//! is rotated meanwhile is found in another round.
+//!
+//! *Written anew.* `--rewrite` writes a private temporary file (of redacted bytes only) with the old one's owner, mode, access list,
+//! extended attributes and times, waits for the disk, and puts it in the old one's place. A file that somebody has open for
+//! writing is refused (by a lease; where there are none, one that was written to within the last two seconds). The old content's blocks stay on the
+//! device until something else is written there: to be rid of them, scrub in place first.
+//!
+//! *Logs of containers.* Docker's json-file and the CRI format cut lines at 16 KiB. The parts of each line are put together and searched
+//! again; a secret across them is masked in each part, without its name. A secret that is appended in parts while the scrub runs is
+//! found by the next one.
+//!
+//! *Two scrubs at once* do not lock each other out: each writes masks only over what is there still, and searches again what the other
+//! has changed.
+//!
+//! *Not searched*, and never clean: systemd journals, SQLite databases, UTF-16 and UTF-32, compressed files without `--rewrite` (but
+//! `--check` and `--dry-run` look into gzip, zstd, bzip2 and xz), other archives. They are told, and the status is 3;
+//! `--exclude` leaves files out on purpose.
+//!
+//! *The report* is one JSON object: `version` (1), `complete` (whether nothing failed and all was searched), `masked` (or only counted), `searched`
+//! (files), `bytes`, `found`, `notices` (as the filter's), and `files`: of those with something to tell the `path` (with
+//! `path_base64`, if it cannot be shown as it is), `outcome` (`searched`, `skipped`, `not-searched`, `failed`) and `reason`, or `found`, `bytes`,
+//! `restarts`, `stump_left` and `places`: `name`, `form`, `count`, and `offsets`, the first thousand.
+//!
+//! # Guarding files
+//!
+//! `hushlog guard DIR...` holds up whoever opens or reads a file below the directories until all that is in it has been searched and masked,
+//! by permission events of fanotify. The reader then reads the same file; masks are as long as what they cover, as in a scrub. Only what was
+//! appended is searched again. It needs root and Linux 5.19, and Linux 6.14 with ext4, XFS or btrfs for the whole of what follows.
+//!
+//! *What it promises*: no read that the kernel tells of gives a byte of a secret that stood in the file whole when the read began, or that was
+//! appended while it went on. For the latter, reads and writes of one file take turns while there are readers: where the kernel tells of writes
+//! beforehand. Where it does not (tmpfs, older kernels; a warning says so), what is appended in the microseconds between the search and the
+//! read is read as it is. Without readers a writer is not held up.
+//!
+//! *A secret that is cut off* at the end of a file is waited for, `--stump-wait` at most (1 second); then the stump is masked, from 8 bytes on. If the
+//! rest comes later it is masked as well, as long as the guard has not been started anew in between.
+//!
+//! *What it follows*: renaming, also out of the directories; truncation, `copytruncate`, deletion and creation; writes in the middle, which have
+//! it search the file anew; directories that are created later. What nobody reads is searched within some 50 ms of being written, and
+//! masks are brought to the disk about a second later. A file that cannot be searched or masked (append-only by `chattr`, say) can be written to
+//! and not read: EPERM.
+//!
+//! *What it cannot see*, so that nobody waits:
+//!
+//! - descriptors that were open before the guard began, for reading and for writing; a warning names the processes. Start it before them;
+//! - reading through a mapping: what was in the file when it was opened or mapped has been searched, what is appended later shows as it is for some 50
+//!   ms; and writing through a mapping, which is noticed when the file is closed, or read;
+//! - names outside the directories before the guard has seen the file, files on other file systems mounted below (a warning names them: give
+//!   them as well), links that lead out; the disk itself, snapshots and backups of it, and what root reads by other ways;
+//! - files in a directory that was created some microseconds ago, or moved in; they are searched right after;
+//! - reads of io_uring, asynchronous I/O, and from a process of which the guard cannot see the number: they wait for the search, but when
+//!   they are over does not show. Nor do reads that take longer than half a second: then the writers go on, and what they append may be read. The
+//!   report counts them (`calls_not_waited_for`);
+//! - a writer that was interrupted by the scheduler in the few instructions between the kernel's question to the guard and the file's lock, in the
+//!   moment in which the first reader after a pause came.
+//!
+//! *When it ends*, however it does, the kernel lets everybody who waits go on, and nobody waits any more. `packaging/systemd/hushlog-guard.service`
+//! has it started again a tenth of a second later; it searches all files anew then, and what is open already, by programs that
+//! opened it in between, is among what it cannot see. On SIGTERM it masks what it has found, and lets go. If it hangs, the readers hang.
+//!
+//! *When events are too many*: its queue has no limit, since a full one would let readers through; each who waits takes memory in the kernel, and a
+//! descriptor once the guard looks at it. If descriptors run out the kernel refuses the reader (EPERM). If notices of new directories are lost, all
+//! is walked through again, and a warning says so.
+//!
+//! One guard has a directory: two would wait for each other.
+//!
+//! *The report* is one JSON object: `version` (1), `secrets` (for each `name` how often it was `masked`, and the `forms`), `calls_not_waited_for`.
 //!
 //! # Tuning
 //!

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use scrubbing::mount::{self, Image, Mount};
 use scrubbing::{
     MASK, NAME, VALUE, assert_between, assert_each_old_or_masked, assert_file, count, installed, kill, log, masked,
-    run, scrub, scrub_injected, write_old,
+    run, scrub, scrub_injected, scrub_injected_at, write_old,
 };
 
 /// What is left of a directory: its names, sorted.
@@ -134,7 +134,14 @@ fn failing(args: &[&str], calls: &[&str]) {
         // The first ones may be those of the loader.
         for n in 1..12 {
             write_old(&path, &text);
-            let ran = run(&mut scrub_injected(&[&format!("{call}:error={error}:when={n}")], &args));
+            let injection = format!("{call}:error={error}:when={n}");
+            // Most mappings are the loader's and the allocator's.
+            let injected = if call == "mmap" {
+                scrub_injected_at(&path, &injection, &args)
+            } else {
+                scrub_injected(&injection, &args)
+            };
+            let ran = run(&mut { injected });
             let what = format!("{call}: {error} at {n}");
             let found = fs::read(&path).expect("ours");
             match ran.code {
@@ -184,7 +191,7 @@ fn s09_a_failed_fsync_is_told() {
         .collect();
     assert!(!sync.is_empty(), "nothing is waited for");
     write_old(&path, &log(50));
-    let ran = run(&mut scrub_injected(&[&format!("{}:error=EIO:when=1", sync.join(","))], args)).ends(3);
+    let ran = run(&mut scrub_injected(&format!("{}:error=EIO:when=1", sync.join(",")), args)).ends(3);
     assert!(ran.err().contains("a.log"), "it is not named: {}", ran.err());
 }
 
@@ -269,7 +276,7 @@ fn power_cut(kind: &str, options: &[&str]) {
             let what = format!("{kind}: {call} {n}, another run before the power cut: {another_before}");
             write_old(&path, &text);
             image.sync();
-            let ran = run(&mut scrub_injected(&[&format!("{call}:signal=KILL:when={n}")], &args));
+            let ran = run(&mut scrub_injected(&format!("{call}:signal=KILL:when={n}"), &args));
             assert!(ran.signal == Some(9) || ran.code == Some(0), "{what}: {:?}: {}", ran.code, ran.err());
             let mut done = ran.code == Some(0);
             if another_before && !done {

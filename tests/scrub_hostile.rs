@@ -97,7 +97,7 @@ fn race(place: &Place, runs: Option<usize>, attackers: &[&(dyn Fn() + Sync)], mu
             // Every third time slowly, so that there is room between any two steps.
             let args = ["--recursive".as_ref(), "--quiet".as_ref(), place.logs.as_os_str()];
             let slowly = done % 3 == 2 && can_delay;
-            let ran = run(&mut if slowly { scrub_injected(&["openat2:delay_exit=1500"], args) } else { scrub(args) });
+            let ran = run(&mut if slowly { scrub_injected("openat2:delay_exit=1500", args) } else { scrub(args) });
             assert!(matches!(ran.code, Some(0 | 3)), "{:?}: {}", ran.code, ran.err());
             check();
             done += 1;

@@ -10,13 +10,13 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use scrubbing::{
     MASK, NAME, VALUE, age, assert_between, assert_file, assert_same, count, end, installed, line, log, masked, root,
-    run, scrub, scrub_injected, start, state, tool, write_old,
+    run, scrub, scrub_under, start, state, tool, write_old,
 };
 
 /// So many lines a second are written.
@@ -131,6 +131,51 @@ fn s12_half_a_secret_at_the_end() {
     assert!(!left.contains("hunter2-"), "a stump is left");
 }
 
+/// The first of each of these calls, the second, and so on.
+fn steps<'a>(calls: &'a [&'a str], most: usize) -> impl Iterator<Item = (&'a str, usize)> {
+    calls.iter().flat_map(move |call| (1..=most).map(move |n| (*call, n)))
+}
+
+/// A run that stands still for a while before its n-th call of a kind that has to do with a file.
+struct Delayed {
+    child: Child,
+    call: String,
+    trace: tempfile::NamedTempFile,
+}
+
+impl Delayed {
+    fn start(path: &Path, call: &str, n: usize, args: &[&OsStr]) -> Delayed {
+        let trace = tempfile::NamedTempFile::new().expect("room for a trace");
+        let output = trace.path().to_str().expect("a plain name");
+        let delay = format!("inject={call}:delay_enter=80000:when={n}");
+        let mut strace = vec!["strace", "-f", "-qq", "-s", "0", "-o", output, "-e", &delay];
+        // By name only, a file that is opened within its directory is not known.
+        if call != "openat2" {
+            strace.extend(["-P", path.to_str().expect("a plain name")]);
+        }
+        let child = start(&mut scrub_under(&strace, args));
+        Delayed { child, call: format!("{call}("), trace }
+    }
+
+    /// Waits until it stands still. False, if it has ended without.
+    fn wait(&mut self) -> bool {
+        let mut before = String::new();
+        loop {
+            // A call stands in the trace with its beginning until it has returned.
+            let now = fs::read_to_string(self.trace.path()).expect("a trace is text");
+            let last = now.lines().next_back().unwrap_or_default();
+            if !now.ends_with('\n') && last.contains(&self.call) && now == before {
+                return true;
+            }
+            if self.child.try_wait().expect("our child").is_some() {
+                return false;
+            }
+            before = now;
+            std::thread::sleep(Duration::from_millis(8));
+        }
+    }
+}
+
 /// The new content has been touched by nobody but by the scrub, and by that only where a secret stands.
 #[track_caller]
 fn assert_new_content(path: &Path, new: &[u8]) {
@@ -139,35 +184,38 @@ fn assert_new_content(path: &Path, new: &[u8]) {
     assert_between(&found, new, &masked(new), "new content");
 }
 
-/// S13: truncated just before each read and each write of a scrub: no hole, and not longer than it was made.
+/// S13: truncated just before each call of a scrub that has to do with the file: no hole, and not longer than it was made.
 #[test]
 fn s13_truncated_at_each_step() {
     if !installed(&["strace"]) {
         return;
     }
     let scratch = tempfile::tempdir().expect("a temporary directory");
-    let path = scratch.path().join("a.log");
-    let (old, mut truncated) = (log(3_000), 0);
-    for (call, n) in
-        ["pread64", "pwrite64", "mmap", "fsync", "fdatasync"].iter().flat_map(|call| (1..9).map(move |n| (call, n)))
-    {
+    let (path, told) = (scratch.path().join("a.log"), scratch.path().join("report.json"));
+    let (old, mut noticed) = (log(3_000), 0);
+    let args = ["--jobs".as_ref(), "1".as_ref(), "--report".as_ref(), told.as_os_str(), path.as_os_str()];
+    for (call, n) in steps(&["pread64", "mmap", "fstat", "utimensat", "fsync"], 8) {
         for new in [b"".as_slice(), b"short\n", &log(40)] {
             write_old(&path, &old);
-            let delay = format!("{call}:delay_enter=60000:when={n}");
-            let mut child = start(&mut scrub_injected(&[&delay], ["--jobs".as_ref(), "1".as_ref(), path.as_os_str()]));
-            std::thread::sleep(Duration::from_millis(45));
+            let mut delayed = Delayed::start(&path, call, n, &args);
+            let hit = delayed.wait();
             let mut file = File::options().write(true).truncate(true).open(&path).expect("ours");
             file.write_all(new).expect("room");
-            let ran = end(&mut child);
+            let ran = end(&mut delayed.child);
             assert!(matches!(ran.code, Some(0 | 3)), "{call} {n}: {:?}: {}", ran.code, ran.err());
-            truncated += usize::from(ran.code == Some(3));
+            let report: serde_json::Value = serde_json::from_slice(&fs::read(&told).expect("written")).expect("JSON");
+            let restarts = report["files"].as_array().expect("files").iter().map(|file| file["restarts"].as_u64());
+            noticed += usize::from(hit && restarts.flatten().sum::<u64>() > 0);
             assert_new_content(&path, new);
             age(&path);
             run(&mut scrub([&path])).ends(0);
             assert_file(&path, &masked(new));
+            if !hit {
+                break;
+            }
         }
     }
-    assert!(truncated > 0, "no run noticed it, or none was hit");
+    assert!(noticed > 10, "{noticed} runs noticed it");
 }
 
 /// S13: as copytruncate does it, at any moment, with a writer that goes on.
@@ -207,19 +255,17 @@ fn s14_rotated_while_it_is_scrubbed() {
         return;
     }
     let (old, new) = (log(2_000), log(30));
-    for (call, n) in ["openat2", "openat", "pread64", "pwrite64"].iter().flat_map(|call| (1..7).map(move |n| (call, n)))
-    {
+    for (call, n) in steps(&["openat2", "fstat", "pread64", "mmap", "fsync"], 6) {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let logs = scratch.path();
         let (path, rotated) = (logs.join("a.log"), logs.join("a.log.1"));
         write_old(&path, &old);
-        let delay = format!("{call}:delay_enter=60000:when={n}");
         let args = ["--jobs".as_ref(), "1".as_ref(), "--recursive".as_ref(), logs.as_os_str()];
-        let mut child = start(&mut scrub_injected(&[&delay], args));
-        std::thread::sleep(Duration::from_millis(45));
+        let mut delayed = Delayed::start(&path, call, n, &args);
+        delayed.wait();
         fs::rename(&path, &rotated).expect("ours");
         write_old(&path, &new);
-        let ran = end(&mut child);
+        let ran = end(&mut delayed.child);
         assert!(matches!(ran.code, Some(0 | 3)), "{call} {n}: {:?}: {}", ran.code, ran.err());
         let (first, second) = (fs::read(&path).expect("ours"), fs::read(&rotated).expect("ours"));
         assert_between(&second, &old, &masked(&old), "the rotated file");

@@ -37,7 +37,11 @@ const SECTIONS: &[Section] = &[
   hushlog --secret-file key.pem --mask-char '*' < build.log
       keep the columns as they were
   hushlog --report counts.json < old.log > clean.log
-      count what was found, by name",
+      count what was found, by name
+  hushlog scrub --recursive --include '*.log' /var/log/app
+      mask what stands in log files already, where they are
+  hushlog scrub --check --secret-file /run/secrets build/
+      end with status 1 if a secret stands in any file",
     },
     Section {
         title: "Promises",
@@ -53,8 +57,9 @@ in other letters), a value broken by something in its middle, and what was writt
     Section {
         title: "Exit status",
         text: "  0  all input was read, and all output written
+  1  scrub --check found something
   2  wrong usage, or a source of secrets is missing, unreadable or empty; nothing was read
-  3  input or output failed; what was written is a prefix of the right output
+  3  input or output failed, and what was written is a prefix of the right output; or a file could not be scrubbed
 If the reader of the output goes away, hushlog ends quietly by SIGPIPE (141 in shells), as cat does.",
     },
 ];

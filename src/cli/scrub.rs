@@ -46,6 +46,13 @@ pub(crate) struct WhatArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// Write files anew instead of in place: with any --mask, and compressed ones too (gzip, zstd, bzip2, xz)
+    ///
+    /// For files that nobody writes any more. Owner, mode, access list, attributes and times are kept; the old content stays on
+    /// the device until something else is written there.
+    #[arg(long)]
+    pub(crate) rewrite: bool,
+
     /// Go into directories below, too; not into other file systems, and not through links
     #[arg(long)]
     pub(crate) recursive: bool,
@@ -70,7 +77,7 @@ pub(crate) struct WhatArgs {
 /// Runs the scrub to its end, whatever becomes of single files.
 pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let ScrubArgs { paths, what, sources, options } = args;
-    refuse_what_does_not_fit(options)?;
+    refuse_what_does_not_fit(what, options)?;
     let wanted = Wanted::new(what)?;
     there(paths)?;
     let secrets: Vec<Secret> = source::load(sources, options.quiet)?.into_iter().map(|found| found.secret).collect();
@@ -93,8 +100,9 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     };
     let is_wanted = |path: &Path| wanted.wants(path);
     for path in paths {
-        let (recursive, hard_links) = (what.recursive, what.hard_links);
-        Tree { scrubber: &scrubber, recursive, hard_links, threads, wanted: &is_wanted, tell: &tell }.scrub(path);
+        let WhatArgs { recursive, hard_links, rewrite, .. } = *what;
+        Tree { scrubber: &scrubber, recursive, hard_links, rewrite, threads, wanted: &is_wanted, tell: &tell }
+            .scrub(path);
     }
     progress.end();
     let mut scrubbed = scrubbed.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -113,10 +121,10 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
 }
 
 /// Options that are for streams.
-fn refuse_what_does_not_fit(options: &OptionArgs) -> Result<(), Failure> {
-    if options.mask.is_some() {
+fn refuse_what_does_not_fit(what: &WhatArgs, options: &OptionArgs) -> Result<(), Failure> {
+    if options.mask.is_some() && !what.rewrite {
         return Err(Failure::config("--mask would change the length of a file that is scrubbed in place")
-            .hint("without it, names are shown where they fit; --mask-char chooses the character"));
+            .hint("leave it out, and names are shown where they fit; or give --mask-char, or --rewrite"));
     }
     if matches!(options.release, masking::WhenReleased::Line) {
         return Err(Failure::config("--release is for streams").hint("leave it out: a file is scrubbed as a whole"));

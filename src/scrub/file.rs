@@ -1,5 +1,6 @@
 //! Reading and writing an open file at an offset.
 
+use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
@@ -19,6 +20,26 @@ pub(super) fn read_full_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> 
         }
     }
     Ok(done)
+}
+
+/// Reads a file from its beginning, wherever others have left its position.
+pub(super) struct FromStart<'a> {
+    file: BorrowedFd<'a>,
+    at: u64,
+}
+
+impl FromStart<'_> {
+    pub(super) fn new(file: BorrowedFd<'_>) -> FromStart<'_> {
+        FromStart { file, at: 0 }
+    }
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = read_at(self.file, buffer, self.at)?;
+        self.at += len as u64;
+        Ok(len)
+    }
 }
 
 /// Writes at an offset, as much as goes at once.

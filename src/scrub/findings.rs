@@ -39,11 +39,16 @@ impl Findings {
     }
 
     pub(super) fn note(&mut self, set: &NeedleSet, region: &Region) {
-        let (name, form) = set.name_and_form(region.needle());
+        self.note_at(set, region.needle(), region.range().start);
+    }
+
+    /// Notes a region by the needle that names it, and its beginning.
+    pub(super) fn note_at(&mut self, set: &NeedleSet, needle: usize, offset: u64) {
+        let (name, form) = set.name_and_form(needle);
         let places = self.places.entry((name.to_owned(), form)).or_default();
         places.count += 1;
         if places.offsets.len() < OFFSETS_MAX {
-            places.offsets.push(region.range().start);
+            places.offsets.push(offset);
         }
     }
 }

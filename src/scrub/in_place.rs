@@ -2,6 +2,7 @@
 //! writer appending meanwhile.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,6 +13,8 @@ use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
+use super::container::{self, Split};
+use super::file::FromStart;
 use super::findings::Findings;
 use super::pen::{Pen, PenError, Sheet};
 use super::search;
@@ -31,6 +34,8 @@ const REST_LOOK_EVERY: Duration = Duration::from_millis(5);
 const GROWTH_MAX: u64 = 256 << 20;
 /// So often a search begins anew, because the file was truncated or written over.
 const RESTARTS_MAX: u32 = 16;
+/// The log of a container is known by so many bytes at its beginning.
+const FORMAT_LEN: usize = 256;
 /// By so many bytes at its beginning a file is known again.
 const HEAD_LEN: usize = 64;
 
@@ -47,6 +52,12 @@ pub enum ScrubError {
     /// It was truncated or written over again and again.
     #[error("the file kept being written over")]
     KeepsChanging,
+    /// It is being written, and a new file in its place would lose what is written to the old one.
+    #[error("the file is being written; in place, without --rewrite, it can be scrubbed")]
+    Live,
+    /// A secret lies in several records of a container's log, and each byte that could mask its parts stands in some secret.
+    #[error("no character is left to mask parts of a secret with")]
+    NoFiller,
     /// It grew faster than it could be searched.
     #[error("the file grows faster than it can be searched")]
     Outgrown,
@@ -124,6 +135,14 @@ impl Scrubber {
         &self.set
     }
 
+    pub(super) fn part_filler(&self) -> Option<u8> {
+        self.cover.part_filler()
+    }
+
+    pub(super) fn masks_stump(&self) -> bool {
+        self.stumps
+    }
+
     pub(super) fn does(&self, action: Action) -> bool {
         self.action == action
     }
@@ -190,6 +209,12 @@ impl From<Errno> for Halt {
     }
 }
 
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Halt {
+        Halt::Failed(ScrubError::Io(error))
+    }
+}
+
 impl From<PenError> for ScrubError {
     fn from(error: PenError) -> ScrubError {
         match error {
@@ -232,6 +257,7 @@ impl Pass<'_> {
     fn run(&mut self) -> Result<(), Halt> {
         let Scrubber { set, threads, progress, stumps, .. } = self.scrubber;
         let (file, progress): (_, &Progress) = (self.file, progress);
+        self.mask_splits()?;
         let len = fstat(file)?.st_size as u64;
         let mut finder = search::in_parts(file, set, len, *threads, progress, &mut |region| self.tell(region))?;
         let mut buffer = search::buffer();
@@ -255,24 +281,57 @@ impl Pass<'_> {
         if self.changed { Err(Halt::Changed) } else { Ok(()) }
     }
 
+    /// In the log of a container, secrets across records; first, as masks of what lies in one record could hide the rest of them.
+    fn mask_splits(&mut self) -> Result<(), Halt> {
+        let mut head = Zeroizing::new([0; FORMAT_LEN]);
+        let len = file::read_full_at(self.file, &mut head[..], 0)?;
+        let Some(format) = container::of_head(&head[..len]) else { return Ok(()) };
+        let set = &self.scrubber.set;
+        let mut content = FromStart::new(self.file);
+        container::splits(&mut content, format, set, &mut |split| self.tell_split(&split))
+    }
+
+    fn tell_split(&mut self, split: &Split) -> Result<(), Halt> {
+        let Scrubber { set, cover, .. } = self.scrubber;
+        if let Some(sheet) = &mut self.sheet {
+            let filler = cover.part_filler().ok_or(Halt::Failed(ScrubError::NoFiller))?;
+            self.written = true;
+            let written = sheet.overwrite_parts(set, filler, &split.parts);
+            if !self.is_masked(written)? {
+                return Ok(());
+            }
+        }
+        split.parts.iter().for_each(|part| self.head.cover(part));
+        self.findings.note_at(set, split.needle, split.parts[0].start);
+        Ok(())
+    }
+
     fn tell(&mut self, region: Region) -> Result<(), Halt> {
         let Scrubber { set, cover, .. } = self.scrubber;
         if let Some(sheet) = &mut self.sheet {
             self.written = true;
-            match sheet.overwrite_if_there(set, cover, &region) {
-                Ok(()) => {}
-                Err(PenError::Truncated) => return Err(Halt::Changed),
-                // Another scrub masks this file as well, or it was written anew. To go on makes room between the two.
-                Err(PenError::Changed) => {
-                    self.changed = true;
-                    return Ok(());
-                }
-                Err(PenError::Io(error)) => return Err(Halt::Failed(ScrubError::Io(error))),
+            let written = sheet.overwrite_if_there(set, cover, &region);
+            if !self.is_masked(written)? {
+                return Ok(());
             }
         }
-        self.head.cover(&region);
+        self.head.cover(&region.range());
         self.findings.note(set, &region);
         Ok(())
+    }
+
+    /// Whether a mask was written, or what it was for was not there any more.
+    fn is_masked(&mut self, written: Result<(), PenError>) -> Result<bool, Halt> {
+        match written {
+            Ok(()) => Ok(true),
+            Err(PenError::Truncated) => Err(Halt::Changed),
+            // Another scrub masks this file as well, or it was written anew. To go on makes room between the two.
+            Err(PenError::Changed) => {
+                self.changed = true;
+                Ok(false)
+            }
+            Err(PenError::Io(error)) => Err(Halt::Failed(ScrubError::Io(error))),
+        }
     }
 }
 
@@ -282,7 +341,7 @@ fn is_waiting(finder: &Finder) -> bool {
 }
 
 /// Whether the file was written to within the last moments; or, by a wrong clock, in times to come.
-fn is_live(file: BorrowedFd<'_>) -> Result<bool, Errno> {
+pub(super) fn is_live(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(clock_gettime(ClockId::Realtime).tv_sec - fstat(file)?.st_mtime as i64 <= LIVE_SECONDS)
 }
 
@@ -302,9 +361,9 @@ impl Head {
     }
 
     /// Notes that other bytes stand in a region by now.
-    fn cover(&mut self, region: &Region) {
+    fn cover(&mut self, range: &Range<u64>) {
         let end = |at: u64| at.min(HEAD_LEN as u64) as usize;
-        self.covered[end(region.range().start)..end(region.range().end)].fill(true);
+        self.covered[end(range.start)..end(range.end)].fill(true);
     }
 
     /// Fails unless this is still the file that it was, and it reaches to where it was searched.

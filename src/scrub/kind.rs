@@ -34,6 +34,8 @@ pub(super) enum Packing {
     Zstd,
     /// bzip2.
     Bzip2,
+    /// xz.
+    Xz,
 }
 
 impl Packing {
@@ -43,6 +45,7 @@ impl Packing {
             Packing::Gzip => "gzip",
             Packing::Zstd => "zstd",
             Packing::Bzip2 => "bzip2",
+            Packing::Xz => "xz",
         }
     }
 }
@@ -51,7 +54,6 @@ impl Packing {
 const OPAQUE: &[(&[u8], &str)] = &[
     (b"LPKSHHRH", "a systemd journal"),
     (b"SQLite format 3\0", "an SQLite database"),
-    (b"\xfd7zXZ\0", "xz"),
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"\x02\x21\x4c\x18", "lz4"),
     (b"LZIP", "lzip"),
@@ -81,8 +83,12 @@ pub(super) fn of(file: BorrowedFd<'_>) -> Result<Kind, Errno> {
 }
 
 fn of_head(head: &[u8]) -> Kind {
-    let packings: [(&[u8], Packing); 3] =
-        [(b"\x1f\x8b\x08", Packing::Gzip), (b"\x28\xb5\x2f\xfd", Packing::Zstd), (b"BZh", Packing::Bzip2)];
+    let packings: [(&[u8], Packing); 4] = [
+        (b"\x1f\x8b\x08", Packing::Gzip),
+        (b"\x28\xb5\x2f\xfd", Packing::Zstd),
+        (b"BZh", Packing::Bzip2),
+        (b"\xfd7zXZ\0", Packing::Xz),
+    ];
     if let Some((_, packing)) = packings.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Kind::Compressed(*packing);
     }

@@ -1,13 +1,18 @@
 //! Log files that were written already: scrubbed in place, or written anew.
 #![cfg(target_os = "linux")]
 
+mod container;
 mod file;
 mod findings;
 #[cfg(feature = "guard")]
 pub mod guard;
 mod in_place;
 mod kind;
+mod lease;
+#[cfg(feature = "compress")]
+mod packing;
 mod pen;
+mod rewrite;
 mod search;
 mod tree;
 

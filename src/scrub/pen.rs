@@ -147,19 +147,44 @@ impl Sheet<'_> {
         self.overwrite(set, cover, region)
     }
 
-    fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<(), PenError> {
-        let Range { start, end } = region.range();
-        let mut again = Finder::at(Arc::clone(set), start);
-        let (mut at, mut there) = (start, Vec::new());
-        while at < end {
-            let len = LOOK_LEN.min((end - at) as usize);
+    /// Writes this byte over the parts of a secret that lies in several places, if it is still there.
+    pub(super) fn overwrite_parts(
+        &mut self,
+        set: &Arc<NeedleSet>,
+        filler: u8,
+        parts: &[Range<u64>],
+    ) -> Result<(), PenError> {
+        let len: u64 = parts.iter().map(|part| part.end - part.start).sum();
+        let mut again = Finder::new(Arc::clone(set));
+        let mut there = Vec::new();
+        for part in parts {
+            self.read_again(part.clone(), &mut |piece| there.extend(again.push(piece)))?;
+        }
+        there.extend(again.finish(true));
+        if !matches!(&there[..], [one] if one.range() == (0..len)) {
+            return Err(PenError::Changed);
+        }
+        parts.iter().try_for_each(|part| self.fill(part.clone(), &mut |_, out| out.fill(filler)))
+    }
+
+    fn read_again(&mut self, range: Range<u64>, piece: &mut dyn FnMut(&[u8])) -> Result<(), PenError> {
+        let mut at = range.start;
+        while at < range.end {
+            let len = LOOK_LEN.min((range.end - at) as usize);
             let read = file::read_at(self.file, &mut self.pen.look[..len], at)?;
             if read == 0 {
                 return Err(PenError::Truncated);
             }
-            there.extend(again.push(&self.pen.look[..read]));
+            piece(&self.pen.look[..read]);
             at += read as u64;
         }
+        Ok(())
+    }
+
+    fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<(), PenError> {
+        let mut again = Finder::at(Arc::clone(set), region.range().start);
+        let mut there = Vec::new();
+        self.read_again(region.range(), &mut |piece| there.extend(again.push(piece)))?;
         there.extend(again.finish(true));
         if matches!(&there[..], [one] if one.range() == region.range()) { Ok(()) } else { Err(PenError::Changed) }
     }

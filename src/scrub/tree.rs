@@ -4,8 +4,9 @@
 //! file system; what it is is known before it is opened for reading, so that no FIFO is waited for and no device touched; and
 //! what was opened is compared with what was looked at.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, OsStr};
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
 use super::kind::{self, Kind};
 use super::pen::Pen;
+use super::rewrite::Place;
 
 /// So often a directory is looked through once more for files that have come meanwhile: by rotation, say.
 const ROUNDS_MAX: usize = 4;
@@ -28,7 +30,7 @@ const NAMES_AT_ONCE: usize = 15;
 /// So many files for each thread wait, opened by none.
 const WAITING_PER_THREAD: usize = 8;
 
-/// Why a file was left for the next round, or not searched if there is none.
+/// Why a file was not searched, if no round found it.
 const MOVED: &str = "it was renamed or linked meanwhile";
 
 /// What became of a file.
@@ -52,6 +54,8 @@ pub struct Tree<'a> {
     pub recursive: bool,
     /// Files with several names, too: one of them may be anywhere, such as in a directory that nobody meant.
     pub hard_links: bool,
+    /// Files are written anew, with masks of any length; compressed ones as well.
+    pub rewrite: bool,
     /// How many files are scrubbed at once.
     pub threads: usize,
     /// Which files below a directory are wanted, by their path from there.
@@ -75,16 +79,19 @@ impl Job {
     }
 }
 
-/// Files that were seen, by file system and inode.
-type Seen = Mutex<HashSet<(u64, u64)>>;
+/// A file, whatever its name: file system and inode.
+type Id = (u64, u64);
 
-/// One time through everything; files that were seen before are left out.
-struct Round<'a> {
-    seen: &'a Seen,
-    first: bool,
-    last: bool,
-    /// A file was left for the next round.
-    again: AtomicBool,
+/// What is known from one time through everything to the next.
+#[derive(Default)]
+struct Known {
+    seen: Mutex<HashSet<Id>>,
+    /// Files that were not searched because they moved, and what they were called.
+    moved: Mutex<HashMap<Id, PathBuf>>,
+    /// A name was gone when its turn came; the file may have another one.
+    gone: AtomicBool,
+    /// Names that were told already because of an error.
+    told: Mutex<HashSet<PathBuf>>,
 }
 
 impl Tree<'_> {
@@ -92,51 +99,55 @@ impl Tree<'_> {
     ///
     /// Files that come while it runs (a log was rotated) are scrubbed as well, in as many as three more rounds.
     pub fn scrub(&self, path: &Path) {
-        let seen = Seen::default();
-        let rounds = if self.scrubber.does(Action::Mask) { ROUNDS_MAX } else { 1 };
-        for number in 1..=rounds {
-            let before = lock(&seen).len();
-            let round =
-                Round { seen: &seen, first: number == 1, last: number == rounds, again: AtomicBool::new(false) };
-            self.round(path, &round);
-            if lock(&seen).len() == before && !round.again.load(Relaxed) {
-                return;
+        let known = Known::default();
+        for number in 0..if self.scrubber.does(Action::Mask) { ROUNDS_MAX } else { 1 } {
+            let before = lock(&known.seen).len();
+            self.round(path, &known, number == 0);
+            if lock(&known.seen).len() == before && lock(&known.moved).is_empty() && !known.gone.swap(false, Relaxed) {
+                break;
             }
+        }
+        for path in lock(&known.moved).values() {
+            (self.tell)(path, Outcome::NotSearched(MOVED.to_owned()));
         }
     }
 
-    fn round(&self, path: &Path, round: &Round<'_>) {
+    /// Once through everything; files that were seen before are left out.
+    fn round(&self, path: &Path, known: &Known, first: bool) {
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(self.threads * WAITING_PER_THREAD);
             let receiver = Arc::new(Mutex::new(receiver));
             for _ in 0..self.threads {
                 let receiver = Arc::clone(&receiver);
-                scope.spawn(move || self.work(&receiver, round));
+                scope.spawn(move || self.work(&receiver, known));
             }
             // Without it, a sender would wait for ever for workers that are no more.
             drop(receiver);
-            self.walk(path, &sender, round.first);
+            self.walk(path, &sender, known, first);
         });
     }
 
-    fn work(&self, jobs: &Mutex<Receiver<Job>>, round: &Round<'_>) {
+    /// Tells that a name could not be followed; once, and not if it was there in an earlier round only.
+    fn fail(&self, known: &Known, first: bool, path: &Path, error: Errno) {
+        if (first || error != Errno::NOENT) && lock(&known.told).insert(path.to_owned()) {
+            (self.tell)(path, refusal(error));
+        }
+    }
+
+    fn work(&self, jobs: &Mutex<Receiver<Job>>, known: &Known) {
         let mut pen = None;
         loop {
             let job = lock(jobs).recv();
             let Ok(job) = job else { return };
-            if let Some(outcome) = self.open_and_scrub(&job, round, &mut pen) {
+            if let Some(outcome) = self.open_and_scrub(&job, known, &mut pen) {
                 (self.tell)(&job.path, outcome);
             }
         }
     }
 
     /// Hands the file, or all files of a directory, to the workers.
-    fn walk(&self, path: &Path, jobs: &SyncSender<Job>, first: bool) {
-        let fail = |path: &Path, error| {
-            if first {
-                (self.tell)(path, refusal(error));
-            }
-        };
+    fn walk(&self, path: &Path, jobs: &SyncSender<Job>, known: &Known, first: bool) {
+        let fail = |path: &Path, error| self.fail(known, first, path, error);
         let (parent, name) = (directory(path), path.file_name());
         let found = open(CWD, parent, OFlags::DIRECTORY | OFlags::RDONLY, NAMED);
         let parent = match found {
@@ -151,21 +162,18 @@ impl Tree<'_> {
                 let _ = jobs.send(Job { directory, name, path, named: true });
             }
             Ok(_) => match open(&parent, Path::new(name), OFlags::DIRECTORY | OFlags::RDONLY, NAMED) {
-                Ok(root) => self.walk_below(path, &root, jobs, first),
+                Ok(root) => self.walk_below(path, &root, jobs, known, first),
                 Err(error) => fail(path, error),
             },
         }
     }
 
     /// Goes through a directory, and those below it, one after the other: deep trees take no stack and no descriptors.
-    fn walk_below(&self, path: &Path, root: &OwnedFd, jobs: &SyncSender<Job>, first: bool) {
+    fn walk_below(&self, path: &Path, root: &OwnedFd, jobs: &SyncSender<Job>, known: &Known, first: bool) {
         let mut left = vec![PathBuf::new()];
         while let Some(below) = left.pop() {
-            let listed = self.list(path, root, &below, &mut left, jobs, first);
-            if let Err(error) = listed
-                && first
-            {
-                (self.tell)(&path.join(&below), refusal(error));
+            if let Err(error) = self.list(path, root, &below, &mut left, jobs, first) {
+                self.fail(known, first, &path.join(&below), error);
             }
         }
     }
@@ -205,19 +213,23 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// What became of the file; `None`, if it was seen before.
-    fn open_and_scrub(&self, job: &Job, round: &Round<'_>, pen: &mut Option<Pen>) -> Option<Outcome> {
+    /// What became of the file; `None`, if it was seen before, or is left for another round.
+    fn open_and_scrub(&self, job: &Job, known: &Known, pen: &mut Option<Pen>) -> Option<Outcome> {
         let looked_at = match stat(&job.directory, &job.name, job.resolve()) {
             Ok(stat) => stat,
             // It was renamed or deleted since the directory was read. If it has another name now, the next round finds that.
-            Err(Errno::NOENT) if !round.first => return None,
-            Err(Errno::NOENT) => return Some(Outcome::Skipped("gone meanwhile")),
-            Err(error) => return round.first.then(|| refusal(error)),
+            Err(Errno::NOENT) if !job.named => {
+                known.gone.store(true, Relaxed);
+                return None;
+            }
+            Err(Errno::NOENT) => return Some(Outcome::NotSearched(MOVED.to_owned())),
+            Err(error) => return lock(&known.told).insert(job.path.clone()).then(|| refusal(error)),
         };
         let id = (looked_at.st_dev, looked_at.st_ino);
-        if !lock(round.seen).insert(id) {
+        if !lock(&known.seen).insert(id) {
             return None;
         }
+        lock(&known.moved).remove(&id);
         if !is(&looked_at, FileType::RegularFile) {
             let what = what(type_of(&looked_at));
             return Some(if job.named {
@@ -227,47 +239,71 @@ impl Tree<'_> {
             });
         }
         if !self.may_have(&looked_at) {
-            return Some(several_names());
+            return Some(Outcome::NotSearched("it has several names (hard links)".to_owned()));
         }
-        let outcome = self.scrub_file(job, id, pen).unwrap_or_else(Outcome::Failed);
-        if !round.last && matches!(&outcome, Outcome::NotSearched(why) if why == MOVED) {
-            lock(round.seen).remove(&id);
-            round.again.store(true, Relaxed);
-            return None;
+        let outcome = self.scrub_file(job, id, known, pen).unwrap_or_else(|error| Some(Outcome::Failed(error)));
+        if outcome.is_none() {
+            lock(&known.seen).remove(&id);
+            lock(&known.moved).insert(id, job.path.clone());
         }
-        Some(outcome)
+        outcome
     }
 
     /// Whether a file may have as many names as it has.
     fn may_have(&self, names: &Stat) -> bool {
-        self.hard_links || names.st_nlink <= 1
+        names.st_nlink <= 1 || self.hard_links && !self.rewrite
     }
 
-    fn scrub_file(&self, job: &Job, id: (u64, u64), pen: &mut Option<Pen>) -> Result<Outcome, ScrubError> {
-        let access = if self.scrubber.does(Action::Mask) { OFlags::RDWR } else { OFlags::RDONLY };
+    /// `None`, if the name leads to something else by now.
+    fn scrub_file(
+        &self,
+        job: &Job,
+        id: Id,
+        known: &Known,
+        pen: &mut Option<Pen>,
+    ) -> Result<Option<Outcome>, ScrubError> {
+        let in_place = self.scrubber.does(Action::Mask) && !self.rewrite;
+        let access = if in_place { OFlags::RDWR } else { OFlags::RDONLY };
         let name = Path::new(OsStr::from_bytes(job.name.to_bytes()));
         let file = open(&job.directory, name, access | OFlags::NONBLOCK | OFlags::NOCTTY, job.resolve())?;
         let opened = fstat(&file)?;
         if (opened.st_dev, opened.st_ino) != id || !is(&opened, FileType::RegularFile) {
-            return Ok(Outcome::NotSearched(MOVED.to_owned()));
+            return Ok(None);
         }
         // A link to a file outside may have come and gone in between: what is open must have this one name now.
         let named = stat(&job.directory, &job.name, job.resolve());
         if !self.hard_links && !named.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == id && stat.st_nlink == 1) {
-            return Ok(Outcome::NotSearched(MOVED.to_owned()));
+            return Ok(None);
         }
-        match kind::of(file.as_fd())? {
-            Kind::Opaque(kind) => return Ok(Outcome::NotSearched(format!("it is {kind}"))),
-            Kind::Compressed(packing) => {
-                return Ok(Outcome::NotSearched(format!("it is compressed ({})", packing.name())));
+        let packing = match kind::of(file.as_fd())? {
+            Kind::Opaque(kind) => return Ok(Some(Outcome::NotSearched(format!("it is {kind}")))),
+            Kind::Compressed(packing) if in_place || !cfg!(feature = "compress") => {
+                let how = if in_place { "; --rewrite would do it" } else { "" };
+                return Ok(Some(Outcome::NotSearched(format!("it is compressed ({}){how}", packing.name()))));
             }
-            Kind::Plain => {}
-        }
-        let pen = match pen {
-            Some(pen) => pen,
-            None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
+            Kind::Compressed(packing) => Some(packing),
+            Kind::Plain => None,
         };
-        self.scrubber.scrub(file.as_fd(), pen).map(Outcome::Searched)
+        let file = File::from(file);
+        let place = Place { directory: &job.directory, name: &job.name, file: &file, packing };
+        let findings = match packing {
+            _ if self.rewrite && self.scrubber.does(Action::Mask) => {
+                let findings = place.rewrite(self.scrubber);
+                // The new file is not to be looked at again.
+                let new = stat(&job.directory, &job.name, job.resolve());
+                lock(&known.seen).extend(new.map(|stat| (stat.st_dev, stat.st_ino)));
+                findings
+            }
+            Some(_) => place.count(self.scrubber),
+            None => {
+                let pen = match pen {
+                    Some(pen) => pen,
+                    None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
+                };
+                self.scrubber.scrub(file.as_fd(), pen)
+            }
+        };
+        findings.map(|findings| Some(Outcome::Searched(findings)))
     }
 }
 
@@ -299,10 +335,6 @@ fn stat(directory: &OwnedFd, name: &CStr, resolve: ResolveFlags) -> Result<Stat,
     // With this resolution a link is not an error by itself: it is what the name is.
     let resolve = resolve.difference(ResolveFlags::NO_SYMLINKS);
     open(directory, Path::new(OsStr::from_bytes(name.to_bytes())), OFlags::PATH, resolve).and_then(fstat)
-}
-
-fn several_names() -> Outcome {
-    Outcome::NotSearched("it has several names (hard links)".to_owned())
 }
 
 /// Why a file was not opened.

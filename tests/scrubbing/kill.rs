@@ -35,7 +35,7 @@ pub(crate) fn before_each<S: AsRef<OsStr>>(
     for call in calls {
         for n in 1.. {
             before();
-            let ran = run(&mut scrub_injected(&[&format!("{call}:signal=KILL:when={n}")], args));
+            let ran = run(&mut scrub_injected(&format!("{call}:signal=KILL:when={n}"), args));
             if ran.code == Some(0) {
                 break;
             }

@@ -88,14 +88,20 @@ pub(crate) fn scrub_under<S: AsRef<OsStr>>(program: &[&str], args: impl IntoIter
     command
 }
 
-/// As [`scrub`], with these calls tampered with: `fsync:error=EIO`.
-pub(crate) fn scrub_injected<S: AsRef<OsStr>>(injections: &[&str], args: impl IntoIterator<Item = S>) -> Command {
-    let injections: Vec<String> = injections.iter().map(|injection| format!("inject={injection}")).collect();
-    let mut strace = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
-    for injection in &injections {
-        strace.extend(["-e", injection.as_str()]);
-    }
-    scrub_under(&strace, args)
+/// As [`scrub`], with calls tampered with: `fsync:error=EIO`.
+pub(crate) fn scrub_injected<S: AsRef<OsStr>>(injection: &str, args: impl IntoIterator<Item = S>) -> Command {
+    let injection = format!("inject={injection}");
+    scrub_under(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", &injection], args)
+}
+
+/// As [`scrub_injected`], for those calls only that have to do with the file at this path.
+pub(crate) fn scrub_injected_at<S: AsRef<OsStr>>(
+    path: &Path,
+    injection: &str,
+    args: impl IntoIterator<Item = S>,
+) -> Command {
+    let (path, injection) = (path.to_str().expect("a plain name"), format!("inject={injection}"));
+    scrub_under(&["strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", &injection], args)
 }
 
 fn words<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Vec<OsString> {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::{root, skipped, tool};
 
@@ -106,10 +107,19 @@ impl Image {
         assert!(self.mount(), "it cannot be mounted again");
     }
 
-    /// Unmounts it at once; what is open there stays open, and loses what it writes.
+    /// Unmounts it, and so writes all to the image that is not lost.
     pub(crate) fn unmount(&mut self) {
         let mount = self.mount.take().expect("it is mounted");
-        tool("umount", [mount.point()]);
+        // A program that was killed has its files open for a moment more.
+        let unmount = || Command::new("umount").arg(mount.point()).output().expect("umount is everywhere");
+        let mut tries = (0..500).map(|_| {
+            unmount().status.success() || {
+                std::thread::sleep(Duration::from_millis(10));
+                false
+            }
+        });
+        assert!(tries.any(|unmounted| unmounted), "it cannot be unmounted");
+        drop(tries);
         std::mem::forget(mount);
     }
 

@@ -1,0 +1,89 @@
+//! Undoing and doing the compression of rotated logs.
+
+use std::io::{self, BufReader, Read, Write};
+
+use bzip2::read::MultiBzDecoder;
+use bzip2::write::BzEncoder;
+use flate2::GzBuilder;
+use flate2::read::{GzDecoder, MultiGzDecoder};
+use flate2::write::GzEncoder;
+use lzma_rust2::{XzOptions, XzReader, XzWriter};
+use zstd::stream::read::Decoder as ZstdDecoder;
+use zstd::stream::write::Encoder as ZstdEncoder;
+
+use super::kind::Packing;
+
+/// What its own program takes if it is not told; 9 for bzip2, which knows no other.
+const ZSTD_LEVEL: i32 = 3;
+const XZ_LEVEL: u32 = 6;
+
+/// The content of a compressed file, all of its members one after the other. What is damaged is an error, in words of the
+/// library, which hold no content.
+pub(super) fn unpack<'a>(packing: Packing, file: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let file = BufReader::new(file);
+    Ok(match packing {
+        Packing::Gzip => Box::new(MultiGzDecoder::new(file)),
+        Packing::Zstd => Box::new(ZstdDecoder::with_buffer(file)?),
+        Packing::Bzip2 => Box::new(MultiBzDecoder::new(file)),
+        Packing::Xz => Box::new(XzReader::new(file, true)),
+    })
+}
+
+/// Compresses what is written to it.
+pub(super) enum Packer<W: Write> {
+    Gzip(GzEncoder<W>),
+    Zstd(ZstdEncoder<'static, W>),
+    Bzip2(BzEncoder<W>),
+    Xz(Box<XzWriter<W>>),
+}
+
+impl<W: Write> Packer<W> {
+    /// `old` is the file that this one takes the place of: what a gzip header tells (name and time) is kept.
+    pub(super) fn new(packing: Packing, old: impl Read, out: W) -> io::Result<Packer<W>> {
+        Ok(match packing {
+            Packing::Gzip => {
+                let mut old = GzDecoder::new(old);
+                // The header is read with the first byte of the content.
+                let _ = old.read(&mut [0])?;
+                let mut builder = GzBuilder::new();
+                if let Some(header) = old.header() {
+                    builder = builder.mtime(header.mtime()).operating_system(header.operating_system());
+                    builder = header.filename().into_iter().fold(builder, |builder, name| builder.filename(name));
+                }
+                Packer::Gzip(builder.write(out, flate2::Compression::default()))
+            }
+            Packing::Zstd => {
+                let mut encoder = ZstdEncoder::new(out, ZSTD_LEVEL)?;
+                encoder.include_checksum(true)?;
+                Packer::Zstd(encoder)
+            }
+            Packing::Bzip2 => Packer::Bzip2(BzEncoder::new(out, bzip2::Compression::best())),
+            Packing::Xz => Packer::Xz(Box::new(XzWriter::new(out, XzOptions::with_preset(XZ_LEVEL))?)),
+        })
+    }
+
+    /// Ends the compressed file.
+    pub(super) fn finish(self) -> io::Result<W> {
+        match self {
+            Packer::Gzip(encoder) => encoder.finish(),
+            Packer::Zstd(encoder) => encoder.finish(),
+            Packer::Bzip2(encoder) => encoder.finish(),
+            Packer::Xz(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Packer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Packer::Gzip(encoder) => encoder.write(bytes),
+            Packer::Zstd(encoder) => encoder.write(bytes),
+            Packer::Bzip2(encoder) => encoder.write(bytes),
+            Packer::Xz(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,262 @@
+//! A file that nobody writes any more, written anew: with masks of any length, and decompressed and compressed again if need be.
+//!
+//! The new file takes the old one's place in one step. The old one's blocks stay on the device until something else is written there.
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::ops::Range;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use rustix::fs::{
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fchown, fgetxattr, flistxattr, fsetxattr, fstat, fsync,
+    futimens, openat, renameat, statat, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
+use zeroize::Zeroizing;
+
+use super::container::{self, Format};
+use super::file::FromStart;
+use super::findings::Findings;
+use super::in_place::{self, ScrubError, Scrubber};
+use super::kind::Packing;
+use super::lease::Lease;
+#[cfg(feature = "compress")]
+use super::packing;
+use super::search;
+use crate::redact::finder::Finder;
+use crate::redact::redactor::Redactor;
+
+/// Tells the temporary files of one process apart.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+/// The most that all extended attributes' names, and one attribute's value, may come to, in bytes: the system's own limits.
+const ATTRIBUTES_LEN_MAX: usize = 64 << 10;
+/// How much is written at once, in bytes.
+const WRITE_LEN: usize = 64 << 10;
+/// The log of a container is known by so many bytes at its beginning.
+const FORMAT_LEN: usize = 256;
+
+impl From<io::Error> for ScrubError {
+    fn from(error: io::Error) -> ScrubError {
+        ScrubError::Io(error)
+    }
+}
+
+/// A file in its directory.
+pub(super) struct Place<'a> {
+    pub(super) directory: &'a OwnedFd,
+    pub(super) name: &'a CStr,
+    pub(super) file: &'a File,
+    pub(super) packing: Option<Packing>,
+}
+
+impl Place<'_> {
+    /// The content, from its beginning.
+    fn content(&self) -> io::Result<Box<dyn Read + '_>> {
+        let file = FromStart::new(self.file.as_fd());
+        match self.packing {
+            None => Ok(Box::new(file)),
+            #[cfg(feature = "compress")]
+            Some(packing) => packing::unpack(packing, file),
+            #[cfg(not(feature = "compress"))]
+            Some(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Searches the content, and changes nothing.
+    pub(super) fn count(&self, scrubber: &Scrubber) -> Result<Findings, ScrubError> {
+        self.count_but(scrubber).map(|(findings, _)| findings)
+    }
+
+    /// As [`count`](Place::count). In the log of a container also the parts of secrets across records, which are counted first, and
+    /// where they lie.
+    fn count_but(&self, scrubber: &Scrubber) -> Result<(Findings, Vec<Range<u64>>), ScrubError> {
+        let (mut findings, mut parts) = (Findings::default(), Vec::new());
+        if let Some(format) = self.format()? {
+            container::splits(&mut *self.content()?, format, scrubber.set(), &mut |split| {
+                findings.note_at(scrubber.set(), split.needle, split.parts[0].start);
+                parts.extend(split.parts);
+                Ok::<(), ScrubError>(())
+            })?;
+            parts.sort_by_key(|part| part.start);
+        }
+        let (mut content, mut buffer) = (self.content()?, search::buffer());
+        let mut finder = Finder::new(Arc::clone(scrubber.set()));
+        let progress = |bytes: usize| scrubber.progress().fetch_add(bytes as u64, Relaxed);
+        loop {
+            match content.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(len) => {
+                    finder.push(&buffer[..len]).for_each(|region| findings.note(scrubber.set(), &region));
+                    progress(len);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        finder.finish(scrubber.masks_stump()).for_each(|region| findings.note(scrubber.set(), &region));
+        findings.bytes = finder.end();
+        Ok((findings, parts))
+    }
+
+    fn format(&self) -> io::Result<Option<Format>> {
+        let mut head = Zeroizing::new(Vec::with_capacity(FORMAT_LEN));
+        self.content()?.take(FORMAT_LEN as u64).read_to_end(&mut head)?;
+        Ok(container::of_head(&head))
+    }
+
+    /// Writes the file anew, if there is anything to mask in it. It has the old one's owner, mode, access list, extended attributes
+    /// and times, and is on the disk when this returns without an error; with one, the old file is as it was.
+    pub(super) fn rewrite(&self, scrubber: &Scrubber) -> Result<Findings, ScrubError> {
+        // A lease cannot be had everywhere; what was written a moment ago is likely to be written again.
+        let lease = Lease::take(self.file.as_fd()).map_err(|_| ScrubError::Live)?;
+        let before = fstat(self.file)?;
+        if lease.is_none() && in_place::is_live(self.file.as_fd())? {
+            return Err(ScrubError::Live);
+        }
+        let (findings, parts) = self.count_but(scrubber)?;
+        let filler = scrubber.part_filler();
+        if !parts.is_empty() && filler.is_none() {
+            return Err(ScrubError::NoFiller);
+        }
+        if findings.count() == 0 {
+            // It may have been written anew by a run that was killed before the disk had noted that.
+            fsync(self.file).and_then(|()| fsync(self.directory)).map_err(|error| ScrubError::Sync(error.into()))?;
+            return Ok(findings);
+        }
+        let temporary = Temporary::new(self.directory)?;
+        self.write_content(scrubber, &Parts { parts, filler: filler.unwrap_or_default() }, &temporary.file)?;
+        self.copy_attributes(&before, &temporary.file)?;
+        fsync(&temporary.file)?;
+        let now = fstat(self.file)?;
+        let unchanged = |a: &Stat, b: &Stat| {
+            (a.st_size, a.st_mtime, a.st_mtime_nsec) == (b.st_size, b.st_mtime, b.st_mtime_nsec)
+                && (a.st_ino, a.st_dev) == (b.st_ino, b.st_dev)
+        };
+        let named = statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if !unchanged(&before, &now) || !unchanged(&now, &named) || lease.as_ref().is_some_and(|lease| !lease.holds()) {
+            return Err(ScrubError::Live);
+        }
+        temporary.put(self.name)?;
+        fsync(self.directory).map_err(|error| ScrubError::Sync(error.into()))?;
+        Ok(findings)
+    }
+
+    fn write_content(&self, scrubber: &Scrubber, parts: &Parts, new: &File) -> Result<(), ScrubError> {
+        let out = BufWriter::with_capacity(WRITE_LEN, new);
+        let mut content = self.content()?;
+        let mut redactor = Redactor::new(Arc::clone(scrubber.set())).mask_stump(scrubber.masks_stump());
+        match self.packing {
+            None => redact(&mut content, parts, &mut redactor, out)?.flush()?,
+            #[cfg(feature = "compress")]
+            Some(packing) => {
+                let old = FromStart::new(self.file.as_fd());
+                let packer = packing::Packer::new(packing, old, out)?;
+                redact(&mut content, parts, &mut redactor, packer)?.finish()?.flush()?;
+            }
+            #[cfg(not(feature = "compress"))]
+            Some(_) => return Err(io::Error::from(io::ErrorKind::Unsupported).into()),
+        }
+        Ok(())
+    }
+
+    /// In this order: a new owner takes set-user-ID bits and capabilities away, and a mode changes what an access list allows.
+    fn copy_attributes(&self, old: &Stat, new: &File) -> Result<(), Errno> {
+        fchown(new, Some(Uid::from_raw(old.st_uid)), Some(Gid::from_raw(old.st_gid)))?;
+        fchmod(new, Mode::from_raw_mode(old.st_mode))?;
+        copy_extended_attributes(self.file, new)?;
+        let time = |seconds, nanoseconds| Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+        let last_access = time(old.st_atime, old.st_atime_nsec as _);
+        let last_modification = time(old.st_mtime, old.st_mtime_nsec as _);
+        futimens(new, &Timestamps { last_access, last_modification })
+    }
+}
+
+/// An access list is such an attribute, too.
+fn copy_extended_attributes(old: &File, new: &File) -> Result<(), Errno> {
+    let mut names = vec![0; ATTRIBUTES_LEN_MAX];
+    let len = match flistxattr(old, &mut names) {
+        Ok(len) => len,
+        Err(Errno::OPNOTSUPP) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut value = vec![0; ATTRIBUTES_LEN_MAX];
+    for name in names[..len].split_inclusive(|&byte| byte == 0) {
+        let name = CStr::from_bytes_with_nul(name).map_err(|_| Errno::INVAL)?;
+        let len = fgetxattr(old, name, &mut value)?;
+        fsetxattr(new, name, &value[..len], rustix::fs::XattrFlags::empty())?;
+    }
+    Ok(())
+}
+
+/// Parts of secrets across records, in order, and what masks them.
+struct Parts {
+    parts: Vec<Range<u64>>,
+    filler: u8,
+}
+
+impl Parts {
+    /// Masks what lies in this piece of the content, which begins at `at`.
+    fn mask(&self, piece: &mut [u8], at: u64) {
+        let end = at + piece.len() as u64;
+        let first = self.parts.partition_point(|part| part.end <= at);
+        for part in self.parts[first..].iter().take_while(|part| part.start < end) {
+            let range = part.start.max(at) - at..part.end.min(end) - at;
+            piece[range.start as usize..range.end as usize].fill(self.filler);
+        }
+    }
+}
+
+fn redact<W: Write>(content: &mut dyn Read, parts: &Parts, redactor: &mut Redactor, mut out: W) -> io::Result<W> {
+    let (mut buffer, mut at) = (search::buffer(), 0);
+    loop {
+        match content.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(len) => {
+                parts.mask(&mut buffer[..len], at);
+                at += len as u64;
+                redactor.push(&buffer[..len]).try_for_each(|bytes| out.write_all(bytes))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    redactor.finish().try_for_each(|bytes| out.write_all(bytes))?;
+    Ok(out)
+}
+
+/// A new file in the directory, which only its owner may read, and which is taken away unless it is put in a place. Only redacted
+/// bytes are written to it, so that one that a kill leaves behind holds no secret.
+struct Temporary<'a> {
+    directory: &'a OwnedFd,
+    name: CString,
+    file: File,
+    put: bool,
+}
+
+impl<'a> Temporary<'a> {
+    fn new(directory: &'a OwnedFd) -> Result<Temporary<'a>, ScrubError> {
+        let name = format!(".hushlog.{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed));
+        let name = CString::new(name).expect("a name of ours");
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(openat(directory, &name, flags, Mode::RUSR | Mode::WUSR)?);
+        Ok(Temporary { directory, name, file, put: false })
+    }
+
+    fn put(mut self, name: &CStr) -> Result<(), Errno> {
+        renameat(self.directory, &self.name, self.directory, name)?;
+        self.put = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.put {
+            let _ = unlinkat(self.directory, &self.name, AtFlags::empty());
+        }
+    }
+}
