@@ -128,7 +128,9 @@ impl Guard {
             assert!(Instant::now() < patience, "it does not end; said {}", self.said());
             std::thread::sleep(Duration::from_millis(2));
         };
-        self.listener.take().map(|listener| listener.join().expect("no panic"));
+        if let Some(listener) = self.listener.take() {
+            listener.join().expect("no panic");
+        }
         (status.code(), self.said())
     }
 

@@ -103,7 +103,7 @@ struct Stamp {
 
 impl From<Stat> for Stamp {
     fn from(stat: Stat) -> Stamp {
-        Stamp { size: stat.st_size as u64, seconds: stat.st_mtime as i64, nanoseconds: stat.st_mtime_nsec as i64 }
+        Stamp { size: stat.st_size as u64, seconds: stat.st_mtime, nanoseconds: stat.st_mtime_nsec as i64 }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A file is shown by opening it: the guard is asked for permission, and gets a descriptor with the question.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -133,11 +134,11 @@ impl<'a> Walker<'a> {
     fn watch(&mut self, directory: &OwnedFd) -> Result<(), Errno> {
         let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;
         let number = inotify::add_watch(&self.events, path_of_descriptor(directory.as_fd()), flags)?;
-        if !self.watched.contains_key(&number) {
+        if let Entry::Vacant(place) = self.watched.entry(number) {
             // Two guards would wait for each other: the one that writes a mask for leave by the other, which wants to write one.
             flock(directory, FlockOperation::NonBlockingLockExclusive)
                 .map_err(|error| if error == Errno::WOULDBLOCK { Errno::BUSY } else { error })?;
-            self.watched.insert(number, directory.try_clone().map_err(|_| Errno::MFILE)?);
+            place.insert(directory.try_clone().map_err(|_| Errno::MFILE)?);
         }
         Ok(())
     }

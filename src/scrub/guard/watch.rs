@@ -341,10 +341,8 @@ impl<'a> Watch<'a> {
 
     fn tell_refused(&mut self, identity: Identity, file: Option<BorrowedFd<'_>>, error: Failure) {
         let Some(followed) = self.files.get_mut(&identity) else { return };
-        if {
-            followed.failed = true;
-            std::mem::replace(&mut followed.told, true)
-        } {
+        followed.failed = true;
+        if std::mem::replace(&mut followed.told, true) {
             return;
         }
         let active = followed.active.as_ref().map(|active| active.file.as_fd());
