@@ -3,7 +3,6 @@
 //!
 //! The goals: 1,000 secrets open so fast that a boot with them takes 300 ms, and `secret add` takes 50 ms. See `benches/README.md`.
 
-#[allow(dead_code, reason = "the secrets are made otherwise here")]
 mod program;
 
 use std::fs;

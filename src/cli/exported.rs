@@ -15,7 +15,7 @@ pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
         let names = names(secret.name(), &origin).transpose()?;
         Some(names.map(|(variable, version, rank)| Variable::new(variable, secret, version, rank)))
     });
-    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults)
+    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, Environment::new)
 }
 
 /// What of these a child gets beside what it inherits. The values are copied, since they are to be masked as well.
@@ -26,13 +26,17 @@ pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
         let copy = Secret::new(secret.name(), secret.expose().to_vec());
         Some(names.map(|(variable, version, rank)| Variable::new(variable, copy, version, rank)))
     });
-    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults)
+    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, Environment::of_program)
 }
 
-fn choose(mut candidates: Vec<Variable>, defaults: &BTreeMap<String, String>) -> Result<Environment, Failure> {
+fn choose(
+    mut candidates: Vec<Variable>,
+    defaults: &BTreeMap<String, String>,
+    make: fn(Vec<Variable>) -> Result<Environment, EnvironmentError>,
+) -> Result<Environment, Failure> {
     only_the_last(&mut candidates);
     candidates.extend(defaults.iter().map(|(name, value)| Variable::default(name, value.as_bytes())));
-    Environment::new(candidates).map_err(|error| failure(&error))
+    make(candidates).map_err(|error| failure(&error))
 }
 
 /// The variable that a secret is exported as, its version and its rank; none if it is not exported.

@@ -75,7 +75,18 @@ impl Environment {
     /// # Errors
     ///
     /// When any candidate cannot be exported, also one that another wins over; there is no environment then.
-    pub fn new(mut candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
+    pub fn new(candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
+        candidates.iter().try_for_each(check_reserved)?;
+        Environment::of_program(candidates)
+    }
+
+    /// As [`new`](Environment::new), for one program, whose caller chose it and the file that a variable like `TZ` or `NODE_OPTIONS` comes
+    /// from: only what belongs to hushlog is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Environment::new).
+    pub fn of_program(mut candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
         candidates.iter().try_for_each(check)?;
         // Stable: of equals, the first that was given stays.
         candidates.sort_by(|a, b| a.name().cmp(b.name()).then(b.rank().cmp(&a.rank())));
@@ -106,14 +117,23 @@ impl Environment {
     }
 }
 
+fn check_reserved(candidate: &Variable) -> Result<(), EnvironmentError> {
+    // In whatever case: zsh, for one, ties `path` to PATH.
+    if name::is_reserved(&candidate.name().to_ascii_uppercase()) { Err(reserved(candidate)) } else { Ok(()) }
+}
+
+fn reserved(candidate: &Variable) -> EnvironmentError {
+    let (secret, variable) = (candidate.secret().name().to_owned(), candidate.name().to_owned());
+    EnvironmentError::Reserved { secret, variable }
+}
+
 fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
     let secret = || candidate.secret().name().to_owned();
     if !is_variable(candidate.name()) {
         return Err(EnvironmentError::Name { secret: secret() });
     }
-    // In whatever case: zsh, for one, ties `path` to PATH.
-    if name::is_reserved(&candidate.name().to_ascii_uppercase()) {
-        return Err(EnvironmentError::Reserved { secret: secret(), variable: candidate.name().to_owned() });
+    if candidate.name().to_ascii_uppercase().starts_with(name::OWN_PREFIX) {
+        return Err(reserved(candidate));
     }
     if candidate.secret().expose().contains(&0) {
         return Err(EnvironmentError::Nul { secret: secret() });

@@ -106,13 +106,16 @@ const RESERVED: &[&str] = &[
     "ZDOTDIR",
 ];
 
+/// How the variables begin that hushlog itself is told things by.
+pub const OWN_PREFIX: &str = "HUSHLOG_";
+
 /// Beginnings of names that are reserved as a whole.
 const RESERVED_PREFIXES: &[&str] = &[
     "BASH_FUNC_",
     "DYLD_",
     "GIT_CONFIG",
     "GLIBC_",
-    "HUSHLOG_",
+    OWN_PREFIX,
     "LC_",
     "LD_",
     "LISTEN_",
