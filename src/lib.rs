@@ -65,6 +65,10 @@
 //!    around them nothing raw is written. A mask is never empty, and never completes a needle with its neighbours.
 //! 7. **In place means in place.** A [scrub] of a file writes only the bytes of regions: its size, inode, owner, mode and every other
 //!    byte stay, also with a writer appending meanwhile. Killed at any moment, it has lost nothing, and a second run completes it.
+//! 8. **Saved values cannot be read back.** (With the feature `registry`.) Saving a value needs no key that opens it, and no error,
+//!    `Debug` or report ever shows one. Opening is all or nothing.
+//! 9. **What was exported stays masked.** A set that was [swapped](Redactor::swap) in never drops, doubles or reorders a byte, and what was found
+//!    with the one before stays masked; a session (feature `registry`) keeps each value that it has exported until it ends.
 //!
 //! The [manual] names the tests that hold each of them.
 //!
@@ -78,6 +82,7 @@
 //! - That nothing can be concluded from the output: a mask shows that there was a secret, and which. With an exact hold-back,
 //!   someone who both writes into the stream and watches it live sees how far a guess matches; see [`io::Release`].
 //! - To reach what a file system keeps of a file's old content: a rewrite leaves the old blocks, a snapshot and a journal of data theirs.
+//! - To notice a registry that was put back to an older state, nor, unless it is signed, who wrote it.
 //! - To wipe the copies of a secret that the rest of the program made. It wipes its own.
 
 #[cfg(feature = "registry")]
