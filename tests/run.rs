@@ -68,12 +68,22 @@ fn an_injected_variable_wins_over_ours_and_the_last_of_several_counts() {
     assert_eq!(ran.out(), "12\n[REDACTED:A]\n");
 }
 
+/// Who runs a program has chosen both it and the file.
+#[test]
+fn variables_that_decide_what_programs_do_may_come_from_a_file_of_variables() {
+    let directory = directory("TZ=Antarctica/Troll\nNODE_OPTIONS=--max-old-space-size=4096\n");
+    let ran = wrapped(directory.path(), &["--dotenv", ".env"], "echo ${#TZ} ${#NODE_OPTIONS}").ends(0);
+    assert_eq!(ran.out(), "16 26\n");
+    fs::write(directory.path().join(".env"), format!("HUSHLOG_REGISTRY={SECRET}\n")).unwrap();
+    wrapped(directory.path(), &["--dotenv", ".env"], "echo ran").ends(2).says("HUSHLOG_REGISTRY");
+}
+
 #[test]
 fn names_that_cannot_be_injected_are_refused() {
     for (name, problem) in [
-        ("path", "path cannot be injected: the variable is reserved"),
-        ("1password", "1password cannot be injected: the name begins with a digit"),
-        ("a b", "a b cannot be injected: the name has a character"),
+        ("path", "path cannot be exported: the variable is reserved"),
+        ("1password", "1password cannot be exported: the name begins with a digit"),
+        ("a b", "a b cannot be exported: the name has a character"),
     ] {
         let directory = directory("");
         fs::write(directory.path().join(name), SECRET).unwrap();
@@ -83,7 +93,7 @@ fn names_that_cannot_be_injected_are_refused() {
     let directory = directory(&format!("A_B={SECRET}\n"));
     fs::write(directory.path().join("a-b"), "another-secret").unwrap();
     let options = ["--dotenv", ".env", "--secret-file", "a-b"];
-    wrapped(directory.path(), &options, "echo ran").ends(2).says("A_B and a-b would both be the variable A_B");
+    wrapped(directory.path(), &options, "echo ran").ends(2).says("A_B and a-b would both be exported as A_B");
 }
 
 #[test]

@@ -76,16 +76,23 @@ impl Environment {
     ///
     /// When any candidate cannot be exported, also one that another wins over; there is no environment then.
     pub fn new(candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
-        candidates.iter().try_for_each(check_reserved)?;
-        Environment::of_program(candidates)
+        candidates.iter().try_for_each(check_for_machine)?;
+        let environment = Environment::of_program(candidates)?;
+        let total: usize = environment.variables.iter().map(Variable::exec_len).sum();
+        if total > EXPORTED_BYTES_MAX {
+            let largest = environment.variables.iter().max_by_key(|variable| variable.exec_len());
+            let variable = largest.map_or_else(String::new, |variable| variable.name().to_owned());
+            return Err(EnvironmentError::TooLarge { variable });
+        }
+        Ok(environment)
     }
 
-    /// As [`new`](Environment::new), for one program, whose caller chose it and the file that a variable like `TZ` or `NODE_OPTIONS` comes
-    /// from: only what belongs to hushlog is refused.
+    /// As [`new`](Environment::new), for one program. Its caller chose it, and the file that a variable like `TZ` or `NODE_OPTIONS` comes
+    /// from, so that only what belongs to hushlog is refused. What is too large shows where the program is started, with all that it inherits.
     ///
     /// # Errors
     ///
-    /// As [`new`](Environment::new).
+    /// When the name of any candidate cannot be that of a variable, or two of them are in conflict.
     pub fn of_program(mut candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
         candidates.iter().try_for_each(check)?;
         // Stable: of equals, the first that was given stays.
@@ -96,12 +103,6 @@ impl Environment {
                 Some(chosen) if chosen.name() == candidate.name() => agree(chosen, &candidate)?,
                 _ => variables.push(candidate),
             }
-        }
-        let total: usize = variables.iter().map(Variable::exec_len).sum();
-        if total > EXPORTED_BYTES_MAX {
-            let largest = variables.iter().max_by_key(|variable| variable.exec_len());
-            let variable = largest.map_or_else(String::new, |variable| variable.name().to_owned());
-            return Err(EnvironmentError::TooLarge { variable });
         }
         Ok(Environment { variables })
     }
@@ -117,22 +118,22 @@ impl Environment {
     }
 }
 
-fn check_reserved(candidate: &Variable) -> Result<(), EnvironmentError> {
-    // In whatever case: zsh, for one, ties `path` to PATH.
-    if name::is_reserved(&candidate.name().to_ascii_uppercase()) { Err(reserved(candidate)) } else { Ok(()) }
-}
-
-fn reserved(candidate: &Variable) -> EnvironmentError {
-    let (secret, variable) = (candidate.secret().name().to_owned(), candidate.name().to_owned());
-    EnvironmentError::Reserved { secret, variable }
-}
-
 fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
-    let secret = || candidate.secret().name().to_owned();
     if !is_variable(candidate.name()) {
-        return Err(EnvironmentError::Name { secret: secret() });
+        return Err(EnvironmentError::Name { secret: candidate.secret().name().to_owned() });
     }
     if candidate.name().to_ascii_uppercase().starts_with(name::OWN_PREFIX) {
+        return Err(reserved(candidate));
+    }
+    Ok(())
+}
+
+/// What a variable must not be that every program of a machine gets.
+fn check_for_machine(candidate: &Variable) -> Result<(), EnvironmentError> {
+    check(candidate)?;
+    let secret = || candidate.secret().name().to_owned();
+    // In whatever case: zsh, for one, ties `path` to PATH.
+    if name::is_reserved(&candidate.name().to_ascii_uppercase()) {
         return Err(reserved(candidate));
     }
     if candidate.secret().expose().contains(&0) {
@@ -142,6 +143,11 @@ fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
         return Err(EnvironmentError::TooLong { secret: secret() });
     }
     Ok(())
+}
+
+fn reserved(candidate: &Variable) -> EnvironmentError {
+    let (secret, variable) = (candidate.secret().name().to_owned(), candidate.name().to_owned());
+    EnvironmentError::Reserved { secret, variable }
 }
 
 /// Whether shells can name it.

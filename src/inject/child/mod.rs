@@ -1,6 +1,6 @@
 //! A program as our child: it gets the secrets in its environment, its output is redacted, and nothing else about it changes.
 //!
-//! Three processes take part. *We* read what the child writes, redact it, and hand signals on. The [minder](minder) is the child's parent.
+//! Three processes take part. *We* read what the child writes, redact it, and hand signals on. The [minder] is the child's parent.
 //! The *child* becomes the program, with limits, signals, descriptors and environment as they would be without us.
 //!
 //! What stands where a terminal was is told in [`wiring`]; what signals and stops do, in [`supervise`].
