@@ -175,7 +175,12 @@ fn run(files: &Files, contestant: &Contestant, cores: &str, file: &Path, out: Op
     let start = Instant::now();
     let status = pinned.stdin(Stdio::null()).stdout(out).status().expect("taskset is everywhere");
     let seconds = start.elapsed().as_secs_f64();
-    assert!(status.success(), "{}: {status}", contestant.name);
+    // ripgrep ends with 1 where nothing matched.
+    assert!(
+        status.success() || contestant.name.starts_with("rg") && status.code() == Some(1),
+        "{}: {status}",
+        contestant.name
+    );
     seconds
 }
 
