@@ -27,8 +27,7 @@ use crate::redact::region::Region;
 const STROKE_LEN: usize = 64 << 10;
 /// Mappings begin at multiples of this, which is one of the page size everywhere, in bytes.
 const ALIGN: u64 = 64 << 10;
-/// How much is mapped at once, in bytes. For millions of regions in a file this is what counts: a mapping for each took ten times as
-/// long as all the rest.
+/// How much is mapped at once, in bytes: millions of regions in a file must not be as many mappings.
 const MAP_LEN: usize = 1 << 20;
 /// How much of a region is read at once to see whether it is there still, in bytes.
 const LOOK_LEN: usize = 16 << 10;
