@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use guarding::{Disk, Guard, MASK, VALUE, cat, command, disk, guarded, has, reads};
+use guarding::{Disk, Guard, MASK, Tail, VALUE, cat, command, disk, guarded, has, reads};
 
 fn append(path: &Path, text: &str) {
     let mut file = File::options().append(true).create(true).open(path).expect("it can be written to");
@@ -100,23 +100,17 @@ fn a_tail_that_follows_sees_masks() {
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
     append(&path, "begin\n");
-    let mut tail = Command::new("tail");
-    let mut tail = tail.args(["-n", "+1", "-F"]).arg(&path).stdout(Stdio::piped()).spawn().unwrap();
-    let mut out = tail.stdout.take().unwrap();
-    let mut all = "begin\n".to_owned();
+    let mut tail = Tail::follow(&path);
+    tail.prints("begin\n");
     for n in 0..40 {
         append(&path, &format!("{n} {VALUE} end\n"));
-        all += &format!("{n} {MASK} end\n");
         if n == 20 {
+            // What tail has not read when it looks for the new file, it never reads.
+            tail.prints(&(0..=20).map(|n| format!("{n} {MASK} end\n")).collect::<String>());
             fs::rename(&path, disk.file("a.log.1")).unwrap();
-            std::thread::sleep(Duration::from_millis(1500));
         }
     }
-    let mut read = vec![0; all.len()];
-    out.read_exact(&mut read).unwrap();
-    tail.kill().unwrap();
-    tail.wait().unwrap();
-    assert_eq!(String::from_utf8(read).unwrap(), all);
+    tail.prints(&(21..40).map(|n| format!("{n} {MASK} end\n")).collect::<String>());
     guard.end();
 }
 

@@ -7,11 +7,11 @@ mod program;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use guarding::{MASK, VALUE, guarded, has, told_of_writes};
+use guarding::{MASK, Tail, VALUE, guarded, has, told_of_writes};
 
 /// So many lines a second are written.
 const LINES_PER_SECOND: usize = 10_000;
@@ -89,16 +89,13 @@ fn reread(command: impl Fn() -> Command, who: &'static str, out: Option<PathBuf>
     }
 }
 
-fn tailed(mut tail: Child, lines: usize) {
-    let (mut out, mut buffer) = (tail.stdout.take().expect("a pipe"), vec![0; 64 << 10]);
-    let mut checker = Checker::new("tail -F");
+fn tailed(mut tail: Tail, lines: usize) {
+    let (mut buffer, mut checker) = (vec![0; 64 << 10], Checker::new("tail -F"));
     while checker.lines < lines {
-        let len = out.read(&mut buffer).expect("a pipe");
+        let len = tail.read(&mut buffer);
         assert!(len > 0, "tail ended");
         checker.take(&buffer[..len]);
     }
-    tail.kill().expect("our child");
-    tail.wait().expect("our child");
 }
 
 /// All of that at once.
@@ -109,9 +106,7 @@ fn beside_a_writer(lines: usize) {
     }
     let path = disk.file("a.log");
     File::create(&path).expect("room for a file");
-    let mut tail = Command::new("tail");
-    let tail = tail.args(["-n", "+1", "-F"]).arg(&path).stdout(Stdio::piped()).stderr(Stdio::null());
-    let tail = tail.spawn().expect("tail is everywhere");
+    let tail = Tail::follow(&path);
     let stop = AtomicBool::new(false);
     let (copy, rsync) = (disk.elsewhere("copy"), has("rsync"));
     let program = |words: &[&str]| {

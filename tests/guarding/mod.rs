@@ -2,12 +2,14 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::program::HUSHLOG;
 
@@ -165,6 +167,45 @@ pub(crate) fn command(directory: &Path) -> Command {
     let mut command = Command::new(HUSHLOG);
     command.env_clear().env("API_TOKEN", VALUE).args(["guard", "--env", "API_TOKEN"]).arg(directory);
     command
+}
+
+/// A program that prints what it follows, killed at the end.
+pub(crate) struct Tail(Child);
+
+impl Tail {
+    /// `tail -F` of all that is in a file and comes to it.
+    pub(crate) fn follow(path: &Path) -> Tail {
+        let mut tail = Command::new("tail");
+        let tail = tail.args(["-n", "+1", "-F"]).arg(path).stdout(Stdio::piped()).stderr(Stdio::null());
+        Tail(tail.spawn().expect("tail is everywhere"))
+    }
+
+    /// What it prints next, which may take a while, but not for ever.
+    #[track_caller]
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let out = self.0.stdout.as_mut().expect("a pipe");
+        let patience = Timespec { tv_sec: 60, tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(out, PollFlags::IN)], Some(&patience)).expect("a pipe");
+        assert!(ready > 0, "tail prints nothing");
+        out.read(buffer).expect("a pipe")
+    }
+
+    /// Waits until it has printed this next.
+    #[track_caller]
+    pub(crate) fn prints(&mut self, text: &str) {
+        let (mut buffer, mut len) = (vec![0; text.len()], 0);
+        while len < buffer.len() {
+            len += self.read(&mut buffer[len..]);
+        }
+        assert_eq!(String::from_utf8_lossy(&buffer), text);
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What is in a file, as `cat` reads it.
