@@ -120,7 +120,7 @@ impl Sink {
     /// Opens it as soon as somebody has started: so that what is wrong is told before there is anything to write.
     pub(crate) async fn begin(&self) -> io::Result<()> {
         let mut state = self.state.lock().await;
-        match open::open(&self.plan.outlet, &self.tell).await {
+        match open::open(&self.plan.outlet).await {
             Ok(opened) => self.back(&mut state, opened),
             Err(error) if open::is_final(&self.plan.outlet, &error) => return Err(error),
             Err(error) => self.away(&mut state, error),
@@ -153,6 +153,15 @@ impl Sink {
         }
     }
 
+    /// Closes it, when all streams have ended.
+    pub(crate) async fn end(&self, within: Duration) {
+        // Somebody who still writes was given up.
+        let Ok(mut state) = self.state.try_lock() else { return };
+        if let Some(opened) = state.opened.take() {
+            opened.end(within).await;
+        }
+    }
+
     /// Opens it anew. False: it is away, and nobody waits for it.
     async fn reopen(&self, state: &mut State) -> io::Result<bool> {
         loop {
@@ -164,7 +173,7 @@ impl Sink {
                 tokio::time::sleep(state.delay).await;
             }
             state.tried = Some(Instant::now());
-            match open::open(&self.plan.outlet, &self.tell).await {
+            match open::open(&self.plan.outlet).await {
                 Ok(opened) => {
                     self.back(state, opened);
                     return Ok(true);

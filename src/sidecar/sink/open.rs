@@ -14,7 +14,6 @@ use tokio::process::{Child, Command};
 
 use super::super::config::Outlet;
 use super::super::fd::Fd;
-use super::super::notice::{Notice, Tell};
 use super::batch::Batch;
 use super::gone;
 
@@ -45,6 +44,7 @@ enum Kind {
 pub(super) fn label(outlet: &Outlet) -> String {
     match outlet {
         Outlet::Stdout => "standard output".to_owned(),
+        Outlet::Stderr => "standard error".to_owned(),
         Outlet::Fifo(path) => format!("the FIFO {}", path.display()),
         Outlet::Unix(path) | Outlet::UnixDatagram(path) => format!("the socket {}", path.display()),
         Outlet::Tcp(address) => address.clone(),
@@ -59,14 +59,15 @@ pub(super) fn is_final(outlet: &Outlet, _error: &io::Error) -> bool {
 }
 
 /// Opens an outlet.
-pub(super) async fn open(outlet: &Outlet, tell: &Tell) -> io::Result<Opened> {
+pub(super) async fn open(outlet: &Outlet) -> io::Result<Opened> {
     let (fd, kind) = match outlet {
         Outlet::Stdout => (Fd::standard(io::stdout().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
+        Outlet::Stderr => (Fd::standard(io::stderr().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
         Outlet::Fifo(path) => (Fd::new(fifo(path)?, Interest::WRITABLE)?, Kind::Bytes),
         Outlet::Unix(path) => (socket(path, SocketType::STREAM)?, Kind::Socket),
         Outlet::UnixDatagram(path) => (socket(path, SocketType::DGRAM)?, Kind::Datagrams),
         Outlet::Tcp(address) => (tcp(address).await?, Kind::Socket),
-        Outlet::Command(words) => command(words, tell)?,
+        Outlet::Command(words) => command(words)?,
         Outlet::File { path, mode, .. } => (Fd::new(file(path, *mode)?, Interest::WRITABLE)?, Kind::Bytes),
     };
     Ok(Opened { fd, kind, last: Instant::now() })
@@ -84,6 +85,15 @@ impl Opened {
         }
         self.last = Instant::now();
         Ok(())
+    }
+
+    /// Closes it. A program is given this long to finish with what it has read.
+    pub(super) async fn end(self, within: Duration) {
+        let Opened { fd, kind, .. } = self;
+        drop(fd);
+        if let Kind::Command(mut child) = kind {
+            let _ = tokio::time::timeout(within, child.wait()).await;
+        }
     }
 
     /// Whether the other side has closed its end. A program that has ended is told by the broken pipe.
@@ -166,7 +176,7 @@ async fn tcp(address: &str) -> io::Result<Fd> {
 }
 
 /// A program that reads. What it says goes to our standard error: it has seen nothing but redacted bytes.
-fn command(words: &[String], tell: &Tell) -> io::Result<(Fd, Kind)> {
+fn command(words: &[String]) -> io::Result<(Fd, Kind)> {
     let (ours, theirs) = pipe()?;
     let mut command = Command::new(&words[0]);
     command
@@ -174,7 +184,6 @@ fn command(words: &[String], tell: &Tell) -> io::Result<(Fd, Kind)> {
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?));
     let child = command.spawn()?;
-    let _ = tell;
     Ok((Fd::new(ours, Interest::WRITABLE)?, Kind::Command(child)))
 }
 
@@ -183,18 +192,4 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&ours, true)?;
     Ok((ours, theirs))
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        if let Kind::Command(child) = &mut self.kind {
-            // Its input ends, and so should it; the runtime takes its status.
-            let _ = child.try_wait();
-        }
-    }
-}
-
-/// Tells how a program ended.
-pub(in super::super) fn tell_end(tell: &Tell, program: &str, status: std::process::ExitStatus) {
-    (tell)(Notice::CommandEnded { program: program.to_owned(), status: status.to_string() });
 }
