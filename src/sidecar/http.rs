@@ -165,7 +165,8 @@ mod tests {
 
     /// Runs a responder, and what asks it.
     fn with(ask: impl FnOnce(SocketAddr) + Send + 'static, metrics: Metrics) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("it listens");
             let address = listener.local_addr().expect("it has one");
@@ -242,7 +243,8 @@ mod tests {
             |address| {
                 // As many as are served at once say nothing, one says half, and then somebody asks.
                 let start = Instant::now();
-                let idle: Vec<Client> = (0..CLIENTS_MAX + 3).map(|_| Client::connect(address).expect("it listens")).collect();
+                let idle: Vec<Client> =
+                    (0..CLIENTS_MAX + 3).map(|_| Client::connect(address).expect("it listens")).collect();
                 (&idle[0]).write_all(b"GET /met").expect("it takes that");
                 let answer = asked(address, b"GET /healthz HTTP/1.1\r\n\r\n");
                 assert!(answer.contains("starting"), "{answer}");
