@@ -85,6 +85,8 @@
 //! - To notice a registry that was put back to an older state, nor, unless it is signed, who wrote it.
 //! - To wipe the copies of a secret that the rest of the program made. It wipes its own.
 
+#[cfg(feature = "ffi")]
+pub mod ffi;
 #[cfg(feature = "registry")]
 pub mod inject;
 pub mod io;
