@@ -97,6 +97,8 @@ pub mod redact;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod scrub;
+#[cfg(all(feature = "sidecar", target_os = "linux"))]
+pub mod sidecar;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};
 pub use redact::cover::Cover;

@@ -41,6 +41,11 @@ impl Failure {
         self
     }
 
+    /// What it says, and what to do about it.
+    pub(crate) fn into_parts(self) -> (String, Option<String>) {
+        (self.text, self.hint)
+    }
+
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
