@@ -59,6 +59,7 @@ const UNSAFE: &[&str] = &[
     "src/scrub/guard/kernel.rs",
     "src/scrub/lease.rs",
     "src/scrub/pen.rs",
+    "src/sidecar/fd.rs",
     "src/cli/exit.rs",
     "src/cli/harden.rs",
     "src/cli/stdio.rs",

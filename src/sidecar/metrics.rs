@@ -207,7 +207,11 @@ impl Metrics {
             page.sample(waited, &[("stream", name)], Seconds(Duration::from_micros(stream.waited_us.load(Relaxed))));
         }
         let regions = "hushlog_regions_total";
-        page.family(regions, "counter", "Places that were masked, by the secret's name and the form it stood there in.");
+        page.family(
+            regions,
+            "counter",
+            "Places that were masked, by the secret's name and the form it stood there in.",
+        );
         for (name, stream) in &streams {
             for ((secret, form), count) in lock(&stream.regions).iter() {
                 page.sample(regions, &[("stream", name), ("secret", secret), ("form", form.name())], *count);

@@ -3,6 +3,11 @@
 //! Waiting and reading are two steps, so that a stream that waits owns no buffer: ten thousand idle ones cost what their redactors and
 //! descriptors cost, and the buffers are as many as streams are busy at once.
 
+pub(crate) mod bytes;
+pub(crate) mod command;
+pub(crate) mod fifo;
+pub(crate) mod socket;
+
 use std::future::Future;
 use std::io;
 
