@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "what uses it is being written")]
 
 mod buffer;
+pub(crate) mod checkpoint;
 pub mod config;
 mod current;
 mod engine;
