@@ -9,7 +9,7 @@ mod findings;
 pub mod guard;
 mod in_place;
 mod kind;
-mod lease;
+pub(crate) mod lease;
 #[cfg(feature = "compress")]
 mod packing;
 mod pen;

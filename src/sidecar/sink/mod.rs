@@ -4,6 +4,7 @@
 //! order in which they came; a sink that takes nothing keeps its streams from reading, and the kernel their writers from writing.
 
 mod batch;
+pub(crate) mod file;
 mod open;
 
 use std::future::Future;
