@@ -6,6 +6,7 @@
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::exit::Exit;
 
@@ -53,6 +54,14 @@ impl Failure {
     }
 }
 
+/// Whether only errors are said.
+static MUTED: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing but errors from here on.
+pub(crate) fn mute() {
+    MUTED.store(true, Relaxed);
+}
+
 /// Says why the program ends.
 pub(crate) fn error(failure: &Failure) {
     say("error", &failure.text);
@@ -63,12 +72,16 @@ pub(crate) fn error(failure: &Failure) {
 
 /// Says what may not be as it was meant.
 pub(crate) fn warning(text: &str) {
-    say("warning", text);
+    if !MUTED.load(Relaxed) {
+        say("warning", text);
+    }
 }
 
 /// Says what was decided without being asked.
 pub(crate) fn note(text: &str) {
-    say("note", text);
+    if !MUTED.load(Relaxed) {
+        say("note", text);
+    }
 }
 
 /// Says how it went, when all is done.

@@ -17,6 +17,7 @@ mod masking;
 pub(crate) mod member;
 pub(crate) mod message;
 mod progress;
+mod protocol;
 mod registry;
 mod report;
 pub(crate) mod run;
