@@ -50,7 +50,7 @@ pub(crate) struct Needs {
 
 /// What does not hold, though it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unconfined {
+pub(super) enum Unconfined {
     /// The kernel has no Landlock.
     NoLandlock,
     /// The kernel's Landlock is too old for some of it.
