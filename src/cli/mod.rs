@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 pub(crate) mod boot;
+mod canary;
 pub(crate) mod check;
 pub(crate) mod env;
 pub(crate) mod exit;

@@ -126,6 +126,12 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
     let (config, plan) = read(named(args)?)?;
     let sources = sources(config.secrets.as_ref())?;
     let watched = watched(&sources);
+    // Before there are other threads: it is for this one, and those that it starts.
+    let unconfined = sidecar::confine(&plan, &watched).map_err(|error| {
+        Failure::io(format!("cannot confine the sidecar: {}", reason(&error)))
+            .hint("confine: {landlock: false, seccomp: false} in the configuration runs without")
+    })?;
+    unconfined.iter().for_each(|unconfined| telling::unconfined(*unconfined, args.quiet));
     harden::lock_memory();
     let teller =
         telling::Teller::new(args.quiet).map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use hushlog::sidecar::{Notice, Tell};
+use hushlog::sidecar::{Notice, Tell, Unconfined};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::message::{note, printable, reason, warning};
@@ -63,6 +63,23 @@ pub(crate) fn alive_every() -> Option<Duration> {
     let is_ours =
         std::env::var_os("WATCHDOG_PID").is_none_or(|pid| pid.to_str() == Some(&std::process::id().to_string()));
     (is_ours && microseconds > 0).then(|| Duration::from_micros(microseconds / 2))
+}
+
+/// Tells what of the confinement that was asked for does not hold.
+pub(crate) fn unconfined(unconfined: Unconfined, quiet: bool) {
+    let note = |text: &str| {
+        if !quiet {
+            note(text);
+        }
+    };
+    match unconfined {
+        Unconfined::NoLandlock => warning("this kernel has no Landlock: access to files is not confined"),
+        Unconfined::OldLandlock => note("this kernel's Landlock cannot confine all that it could"),
+        Unconfined::Commands => note("access to files is not confined, because the configuration has commands"),
+        Unconfined::Guard => note("access to files is not confined, because the configuration has a guard"),
+        Unconfined::NoSeccomp => warning("this kernel has no seccomp filters: system calls are not confined"),
+        _ => {}
+    }
 }
 
 fn say_all(notices: &Receiver<Option<Notice>>, left_out: &AtomicU64, quiet: bool) {

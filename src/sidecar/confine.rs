@@ -20,6 +20,8 @@ use landlock::{
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 
+use super::config::{OnAway, Outlet, Plan, SourcePlan};
+
 /// The newest version of Landlock of which all is known here.
 const ABI_KNOWN: ABI = ABI::V6;
 
@@ -33,24 +35,73 @@ const DNS_PORT: u16 = 53;
 
 /// What is needed of the machine.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Needs {
+struct Needs {
     /// Files and directories that are read; they need not be there yet.
-    pub(crate) read: Vec<PathBuf>,
+    read: Vec<PathBuf>,
     /// Files and directories that are written and made; they need not be there yet.
-    pub(crate) write: Vec<PathBuf>,
+    write: Vec<PathBuf>,
     /// Ports of TCP that it listens at.
-    pub(crate) listen: Vec<u16>,
+    listen: Vec<u16>,
     /// Ports of TCP that it connects to.
-    pub(crate) connect: Vec<u16>,
+    connect: Vec<u16>,
     /// Programs are started.
-    pub(crate) commands: bool,
+    commands: bool,
     /// Directories are guarded.
-    pub(crate) guard: bool,
+    guard: bool,
+}
+
+impl Needs {
+    fn of(plan: &Plan, watched: &[PathBuf]) -> Needs {
+        let mut needs = Needs { read: watched.to_vec(), guard: plan.guard.is_some(), ..Needs::default() };
+        for stream in &plan.streams {
+            match &stream.source {
+                SourcePlan::Stdin => {}
+                SourcePlan::Fifo { path, .. }
+                | SourcePlan::Unix { path, .. }
+                | SourcePlan::UnixDatagram { path, .. } => {
+                    needs.write.push(path.clone());
+                }
+                SourcePlan::Tcp { address, .. } => needs.listen.push(address.port()),
+                SourcePlan::Command(_) => needs.commands = true,
+                SourcePlan::Files { pattern, .. } => needs.read.push(without_pattern(pattern)),
+            }
+        }
+        for sink in &plan.sinks {
+            match &sink.outlet {
+                Outlet::Stdout | Outlet::Stderr => {}
+                Outlet::Fifo(path) | Outlet::Unix(path) | Outlet::UnixDatagram(path) | Outlet::File { path, .. } => {
+                    needs.write.push(path.clone());
+                }
+                Outlet::Tcp(host) => {
+                    needs.connect.extend(host.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()))
+                }
+                Outlet::Command(_) => needs.commands = true,
+            }
+            if let OnAway::Spool(spool) = &sink.away {
+                needs.write.push(spool.path.clone());
+            }
+        }
+        // The file in it is what the rule is for.
+        needs.write.extend(plan.scrub.iter().map(|scrub| scrub.directory.join("*")));
+        needs.write.extend(plan.state.iter().map(|state| state.join("*")));
+        needs.write.extend(plan.control.clone());
+        needs.listen.extend(plan.metrics.map(|address| address.port()));
+        needs
+    }
+}
+
+/// The path up to where a pattern begins.
+fn without_pattern(pattern: &str) -> PathBuf {
+    let is_plain = |part: &&std::ffi::OsStr| !part.as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+    let plain: PathBuf = Path::new(pattern).iter().take_while(is_plain).collect();
+    // Of a pattern, what matches it lies in there.
+    if plain == Path::new(pattern) { plain } else { plain.join("*") }
 }
 
 /// What does not hold, though it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unconfined {
+#[non_exhaustive]
+pub enum Unconfined {
     /// The kernel has no Landlock.
     NoLandlock,
     /// The kernel's Landlock is too old for some of it.
@@ -63,23 +114,25 @@ pub(super) enum Unconfined {
     NoSeccomp,
 }
 
-/// Takes away what is not needed from this thread, and all threads that it starts. To be called while there is no other, and before
-/// anything is read that may be hostile.
+/// Takes away from this thread, and all threads that it starts, what the plan does not need, and tells what does not hold though the
+/// plan asks for it. To be called while there is no other thread, and before anything is read that may be hostile. `watched` are the files
+/// and directories that secrets come from.
 ///
 /// # Errors
 ///
 /// When the kernel has what was asked for, and refuses.
-pub(crate) fn confine(needs: &Needs, landlock: bool, seccomp: bool) -> io::Result<Vec<Unconfined>> {
+pub fn confine(plan: &Plan, watched: &[PathBuf]) -> io::Result<Vec<Unconfined>> {
+    let needs = Needs::of(plan, watched);
     let mut missing = Vec::new();
-    if landlock {
+    if plan.confine.0 {
         missing.extend(match needs {
             Needs { guard: true, .. } => Some(Unconfined::Guard),
             Needs { commands: true, .. } => Some(Unconfined::Commands),
-            needs => confine_files(needs)?,
+            _ => confine_files(&needs)?,
         });
     }
-    if seccomp {
-        missing.extend(confine_calls(needs)?);
+    if plan.confine.1 {
+        missing.extend(confine_calls(&needs)?);
     }
     Ok(missing)
 }
@@ -147,12 +200,12 @@ fn around(path: &Path) -> Vec<PathBuf> {
 
 fn confine_calls(needs: &Needs) -> io::Result<Option<Unconfined>> {
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(Some(Unconfined::NoSeccomp)) };
-    let mut denied: Vec<i64> = DENIED.iter().map(|&call| call as i64).collect();
+    let mut denied: Vec<i64> = DENIED.to_vec();
     if !needs.commands {
-        denied.extend([libc::SYS_execve, libc::SYS_execveat].map(|call| call as i64));
+        denied.extend([libc::SYS_execve, libc::SYS_execveat]);
     }
     if !needs.guard {
-        denied.extend([libc::SYS_fanotify_init, libc::SYS_open_by_handle_at].map(|call| call as i64));
+        denied.extend([libc::SYS_fanotify_init, libc::SYS_open_by_handle_at]);
     }
     let rules: BTreeMap<i64, Vec<_>> = denied.into_iter().map(|call| (call, Vec::new())).collect();
     // An error, and no signal: a library that tries one of these has another way.
@@ -229,7 +282,13 @@ mod tests {
     fn confined<T: Send>(needs: &Needs, landlock: bool, try_out: impl FnOnce() -> T + Send) -> (T, Vec<Unconfined>) {
         std::thread::scope(|scope| {
             let confined = scope.spawn(|| {
-                let missing = confine(needs, landlock, true).expect("the kernel does what it can");
+                let mut missing = Vec::new();
+                match landlock {
+                    true if needs.commands => missing.push(Unconfined::Commands),
+                    true => missing.extend(confine_files(needs).expect("the kernel does what it can")),
+                    false => {}
+                }
+                missing.extend(confine_calls(needs).expect("the kernel does what it can"));
                 (try_out(), missing)
             });
             confined.join().expect("no test failed")
@@ -260,10 +319,10 @@ mod tests {
         let address = listener.local_addr().expect("it has one");
         let ((), missing) = confined(&needs, true, || {
             let denied = |result: io::Result<()>| matches!(result, Err(error) if error.kind() == io::ErrorKind::PermissionDenied);
-            // Removed and made anew, as log directories are.
-            fs::remove_dir_all(path("in/a")).expect_err("what is only read cannot be removed");
+            assert!(denied(fs::remove_file(path("in/a/log"))));
             assert_eq!(fs::read_to_string(path("in/a/log")).expect("it is named"), "text");
             assert!(denied(fs::write(path("in/a/log"), "x")));
+            // Removed and made anew, as log directories are.
             fs::remove_dir_all(path("out/a")).expect("it may be replaced");
             fs::create_dir(path("out/a")).expect("it may be replaced");
             fs::write(path("out/a/log"), "x").expect("it is named");
@@ -289,7 +348,6 @@ mod tests {
             // Root may do this otherwise, and everybody else gets the same error.
             std::os::unix::fs::chroot("/").expect_err("it is on the list").raw_os_error()
         });
-        assert!(missing.contains(&Unconfined::Commands));
         if has(&missing, Unconfined::NoSeccomp) {
             assert_eq!(refused, Some(libc::EPERM));
         }

@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use confine::{Unconfined, confine};
 pub use control::VALUE_LEN_MAX;
 pub use keeper::Loader;
 pub use notice::{LoadError, Notice, Tell};

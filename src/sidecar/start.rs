@@ -18,7 +18,7 @@ use super::running::Running;
 use super::sink::Sink;
 use super::stop::Stop;
 use super::stream::Common;
-use super::{Setup, SidecarError, control, serve, watch};
+use super::{Setup, SidecarError, control, http, serve, watch};
 use crate::io::Release;
 
 /// More threads than this are of no use to one machine's logs.
@@ -76,6 +76,12 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
         let what = || format!("the control socket {}", path.display());
         let connections = opened.map_err(|error| SidecarError::Open { what: what(), error })?;
         tokio::spawn(control::serve(connections, Arc::clone(&running)));
+    }
+    if let Some(address) = running.plan.metrics {
+        let what = || format!("the port {address} of the metrics");
+        let listener = http::bind(address).await;
+        let listener = listener.map_err(|error| SidecarError::Open { what: what(), error })?;
+        tokio::spawn(http::serve(listener, Arc::clone(&running.metrics)));
     }
     keeper.start().map_err(SidecarError::Begin)?;
     watch::start(watched, running.keeping.clone(), Arc::clone(&running.tell)).map_err(SidecarError::Begin)?;
