@@ -99,6 +99,14 @@ impl Fd {
         }
     }
 
+    /// Makes calls that read what is there; the last one fails with [`WouldBlock`](ErrorKind::WouldBlock).
+    pub(crate) fn try_read<T>(&self, mut calls: impl FnMut(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
+        match self {
+            Fd::Plain(fd) => calls(fd.as_fd()),
+            Fd::Polled(fd, _) => fd.try_io(Interest::READABLE, |fd| calls(fd.as_fd())),
+        }
+    }
+
     /// Receives one datagram. `true`: it was longer than the buffer's spare room, and its end is lost.
     pub(crate) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<(usize, bool)> {
         let Fd::Polled(fd, _) = self else { return Err(ErrorKind::Unsupported.into()) };

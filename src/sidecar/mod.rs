@@ -9,6 +9,7 @@
 
 mod buffer;
 mod canary;
+pub(crate) mod checkpoint;
 pub mod config;
 mod confine;
 mod control;

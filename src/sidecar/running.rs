@@ -13,6 +13,7 @@ use super::keeper::{Keeping, lock};
 use super::metrics::{Metrics, Phase};
 use super::notice::Tell;
 use super::sink::Sink;
+use super::source::follow::Files;
 use super::stop::Stop;
 use super::stream::Common;
 
@@ -26,6 +27,8 @@ pub(crate) struct Running {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) sinks: Vec<Arc<Sink>>,
     pub(crate) streams: BTreeMap<Arc<str>, Arc<Common>>,
+    /// What followed files share, if there are any.
+    pub(crate) files: Option<Arc<Files>>,
     pub(crate) stop: Stop,
     pub(crate) tell: Tell,
     pub(crate) since: Instant,

@@ -18,6 +18,7 @@ use super::sink::Sink;
 use super::source::bytes::Bytes;
 use super::source::command::{Errors, Program};
 use super::source::fifo::Fifo;
+use super::source::follow::Follow;
 use super::source::socket::{Connections, Datagrams};
 use super::source::{Listener, Source};
 use super::stream::{Broken, Common, Stream};
@@ -34,6 +35,7 @@ pub(super) enum Opened {
     Datagrams(Datagrams),
     Program(Program),
     Connections(Connections, usize),
+    Files(Follow),
 }
 
 /// What messages call a stream's source.
@@ -69,7 +71,10 @@ pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Op
         SourcePlan::Command(words) => {
             Opened::Program(Program::new(words.clone(), Arc::clone(&stream.name), tell, errors_of(stream, running)))
         }
-        SourcePlan::Files { .. } => return Err(io::ErrorKind::Unsupported.into()),
+        SourcePlan::Files { pattern, from } => {
+            let files = running.files.as_ref().ok_or(io::ErrorKind::NotFound)?;
+            Opened::Files(Follow::new(Arc::clone(files), Arc::clone(&stream.name), pattern, *from)?)
+        }
     })
 }
 
@@ -99,10 +104,13 @@ fn errors_of(stream: &StreamPlan, running: &Arc<Running>) -> Errors {
 pub(super) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common>, running: Arc<Running>) {
     match opened {
         Opened::Connections(connections, at_once) => serve_all(connections, at_once, &common, &running).await,
-        Opened::Bytes(source) => match serve_one(source, &common, &running).await {
-            Some(error) => running.fail(format!("cannot read {}", describe(&stream)), error),
-            None => {}
-        },
+        // As many as there are: one that is not read is not lost.
+        Opened::Files(files) => serve_all(files, Semaphore::MAX_PERMITS, &common, &running).await,
+        Opened::Bytes(source) => {
+            if let Some(error) = serve_one(source, &common, &running).await {
+                running.fail(format!("cannot read {}", describe(&stream)), error);
+            }
+        }
         Opened::Fifo(source) => again(source, &stream, &common, &running).await,
         Opened::Datagrams(source) => again(source, &stream, &common, &running).await,
         Opened::Program(source) => again(source, &stream, &common, &running).await,
@@ -143,7 +151,7 @@ async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, r
             Opened::Fifo(source) => serve_one(source, common, running).await,
             Opened::Datagrams(source) => serve_one(source, common, running).await,
             Opened::Program(source) => serve_one(source, common, running).await,
-            Opened::Bytes(_) | Opened::Connections(..) => None,
+            Opened::Bytes(_) | Opened::Connections(..) | Opened::Files(_) => None,
         };
     }
 }

@@ -9,13 +9,15 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
+use super::checkpoint::Checkpoints;
 use super::config::{Plan, SourcePlan, StreamPlan};
 use super::keeper::{Keeper, Keeping, Request, lock};
 use super::lines::{AllLines, WaitsFor};
 use super::metrics::{Metrics, Phase};
-use super::notice::Notice;
+use super::notice::{Notice, Tell};
 use super::running::Running;
 use super::sink::Sink;
+use super::source::follow::Files;
 use super::stop::Stop;
 use super::stream::Common;
 use super::{Setup, SidecarError, control, http, serve, watch};
@@ -60,7 +62,8 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     let Setup { plan, watched, tell, alive_every, .. } = setup;
     let signals = Signals::new().map_err(SidecarError::Begin)?;
     let keeping = keeper.keeping();
-    let running = Arc::new(assemble(plan, keeping, metrics, tell));
+    let files = files(&plan, &tell)?;
+    let running = Arc::new(assemble(plan, keeping, metrics, files, tell));
     for sink in &running.sinks {
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
     }
@@ -83,6 +86,9 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
         let listener = listener.map_err(|error| SidecarError::Open { what: what(), error })?;
         tokio::spawn(http::serve(listener, Arc::clone(&running.metrics)));
     }
+    if let Some(files) = &running.files {
+        tokio::spawn(Arc::clone(&files.checkpoints).run());
+    }
     keeper.start().map_err(SidecarError::Begin)?;
     watch::start(watched, running.keeping.clone(), Arc::clone(&running.tell)).map_err(SidecarError::Begin)?;
     running.metrics.enter(Phase::Ready);
@@ -97,7 +103,18 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     }
 }
 
-fn assemble(plan: Plan, keeping: Keeping, metrics: Arc<Metrics>, tell: super::Tell) -> Running {
+/// What followed files share, if there are any: before anything is read, it is known how far they were read.
+fn files(plan: &Plan, tell: &Tell) -> Result<Option<Arc<Files>>, SidecarError> {
+    if !plan.streams.iter().any(|stream| matches!(stream.source, SourcePlan::Files { .. })) {
+        return Ok(None);
+    }
+    let checkpoints = Checkpoints::open(plan.state.as_deref(), Arc::clone(tell));
+    let checkpoints =
+        checkpoints.map_err(|error| SidecarError::Open { what: "the state directory".to_owned(), error })?;
+    Ok(Some(Files::new(Arc::new(checkpoints), Arc::clone(tell))))
+}
+
+fn assemble(plan: Plan, keeping: Keeping, metrics: Arc<Metrics>, files: Option<Arc<Files>>, tell: Tell) -> Running {
     let sinks: Vec<Arc<Sink>> =
         plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&tell)))).collect();
     let (lines, stop) = (Arc::new(AllLines::default()), Stop::default());
@@ -117,7 +134,18 @@ fn assemble(plan: Plan, keeping: Keeping, metrics: Arc<Metrics>, tell: super::Te
     };
     let streams: BTreeMap<Arc<str>, Arc<Common>> =
         plan.streams.iter().map(|stream| (Arc::clone(&stream.name), Arc::new(common(stream)))).collect();
-    Running { plan, keeping, metrics, sinks, streams, stop, tell, since: Instant::now(), failed: Mutex::default() }
+    Running {
+        plan,
+        keeping,
+        metrics,
+        sinks,
+        streams,
+        files,
+        stop,
+        tell,
+        since: Instant::now(),
+        failed: Mutex::default(),
+    }
 }
 
 /// Whether a newline is added where a whole ends without one: wherever something else could follow it.
@@ -159,6 +187,9 @@ async fn stop(running: &Running, mut tasks: JoinSet<()>) {
     }
     for sink in &running.sinks {
         sink.end(running.plan.drain).await;
+    }
+    if let Some(files) = &running.files {
+        files.checkpoints.save();
     }
 }
 

@@ -98,7 +98,9 @@ fn watch(events: &OwnedFd, path: &Path, depth: usize) {
         | WatchFlags::MOVE
         | WatchFlags::MOVE_SELF
         | WatchFlags::ATTRIB;
-    let add = |path: &Path| drop(inotify::add_watch(events, path, changes));
+    let add = |path: &Path| {
+        let _ = inotify::add_watch(events, path, changes);
+    };
     add(path);
     path.parent().into_iter().for_each(add);
     // A link that is turned around, as Kubernetes does.

@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use super::super::config::Outlet;
 use super::super::fd::Fd;
 use super::batch::Batch;
+use super::file::{FileSink, Rotation};
 use super::gone;
 
 /// How long somebody who listens may take to answer.
@@ -23,7 +24,15 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const REST_MIN: Duration = Duration::from_millis(20);
 
 /// An outlet that is there.
-pub(super) struct Opened {
+pub(super) enum Opened {
+    /// What is written to by a descriptor alone.
+    Fd(Open),
+    /// A file, which may be rotated.
+    File(Box<FileSink>),
+}
+
+/// A descriptor, and what is at its other end.
+pub(super) struct Open {
     fd: Fd,
     kind: Kind,
     last: Instant,
@@ -68,14 +77,39 @@ pub(super) async fn open(outlet: &Outlet) -> io::Result<Opened> {
         Outlet::UnixDatagram(path) => (socket(path, SocketType::DGRAM)?, Kind::Datagrams),
         Outlet::Tcp(address) => (tcp(address).await?, Kind::Socket),
         Outlet::Command(words) => command(words)?,
-        Outlet::File { path, mode, .. } => (Fd::new(file(path, *mode)?, Interest::WRITABLE)?, Kind::Bytes),
+        Outlet::File { path, mode, rotate_size, rotate_keep } => {
+            let rotation = rotate_size.map(|size| Rotation { size, keep: *rotate_keep });
+            return Ok(Opened::File(Box::new(FileSink::open(path, *mode, rotation)?)));
+        }
     };
-    Ok(Opened { fd, kind, last: Instant::now() })
+    Ok(Opened::Fd(Open { fd, kind, last: Instant::now() }))
 }
 
 impl Opened {
     /// Writes what is behind the first `written` bytes of the batch, and says there how far it came.
     pub(super) async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
+        match self {
+            Opened::Fd(open) => open.write(batch, written).await,
+            Opened::File(file) => file.write_all(&mut batch.io_slices(*written), written),
+        }
+    }
+
+    /// Closes it. A program is given this long to finish with what it has read.
+    pub(super) async fn end(self, within: Duration) {
+        if let Opened::Fd(open) = self {
+            open.end(within).await;
+        }
+    }
+
+    /// Whether the other end may have taken the beginning of a line with it: what is in a file already is not written again.
+    pub(super) fn forgets(&self) -> bool {
+        matches!(self, Opened::Fd(_))
+    }
+}
+
+impl Open {
+    /// Writes what is behind the first `written` bytes of the batch, and says there how far it came.
+    async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
         if self.has_gone()? {
             return Err(gone());
         }
@@ -88,8 +122,8 @@ impl Opened {
     }
 
     /// Closes it. A program is given this long to finish with what it has read.
-    pub(super) async fn end(self, within: Duration) {
-        let Opened { fd, kind, .. } = self;
+    async fn end(self, within: Duration) {
+        let Open { fd, kind, .. } = self;
         drop(fd);
         if let Kind::Command(mut child) = kind {
             let _ = tokio::time::timeout(within, child.wait()).await;
@@ -152,12 +186,6 @@ fn fifo(path: &Path) -> io::Result<OwnedFd> {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is no FIFO"));
     }
     Ok(fd)
-}
-
-fn file(path: &Path, mode: u32) -> io::Result<OwnedFd> {
-    let flags =
-        OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
-    Ok(rustix::fs::open(path, flags, Mode::from_raw_mode(mode))?)
 }
 
 fn socket(path: &Path, kind: SocketType) -> io::Result<Fd> {

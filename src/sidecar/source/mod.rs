@@ -6,6 +6,7 @@
 pub(crate) mod bytes;
 pub(crate) mod command;
 pub(crate) mod fifo;
+pub(crate) mod follow;
 pub(crate) mod socket;
 
 use std::future::Future;
