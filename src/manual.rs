@@ -254,7 +254,7 @@
 //! masked line on by the stream's sink. It is what a readiness probe can run (`packaging/kubernetes/sidecar.yaml`).
 //!
 //! *Confinement*: before it reads anything the sidecar takes from itself what the configuration does not need. With Landlock: all files but those
-//! around its sources, sinks and secrets, the ports of TCP it does not use, starting programs, and signals to others. With seccomp: 45 system calls that no log
+//! around its sources, sinks and secrets, the ports of TCP it does not use, starting programs, and signals to others. With seccomp: system calls that no log
 //! daemon makes (`ptrace`, `bpf`, `mount`, loading modules, keys, `io_uring` and the like), and those that start programs. What the kernel has not is
 //! told once. With commands in the configuration, or a guard, files are not confined, since commands inherit it and would not find theirs; the
 //! list of system calls holds for them too, and `sudo` in a command does not work. Landlock's rules are for directories as they were at

@@ -87,7 +87,7 @@ fn d15_nobody_reads_its_memory_or_environment() {
     for name in ["environ", "mem", "maps", "stack", "fd", "auxv"] {
         let mut read = as_nobody("/bin/sh");
         let path = format!("/proc/{}/{name}", sidecar.id());
-        read.args(["-c", "head -c 1 \"$0\" || ls \"$0\"", &path]);
+        read.args(["-c", if name == "fd" { "ls \"$0\"" } else { "head -c 1 \"$0\"" }, &path]);
         let read = run_within(&mut read, b"", PATIENCE);
         assert!(read.code != Some(0) && read.out().is_empty(), "{name} can be read");
     }
@@ -101,7 +101,7 @@ fn d15_nobody_reads_its_memory_or_environment() {
 
 #[test]
 fn d16_a_signal_that_kills_it_leaves_no_core() {
-    for signal in ["ABRT", "SEGV", "QUIT"] {
+    for signal in ["ABRT", "SEGV"] {
         let place = Place::new();
         let work = place.path("work");
         fs::create_dir(&work).unwrap();
