@@ -9,10 +9,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use hushlog::scrub::guard;
 use hushlog::sidecar::{Notice, Tell, Unconfined};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::message::{note, printable, reason, warning};
+use super::message::{note, path_text, printable, reason, warning};
 use super::{masking, service};
 
 /// How many notices wait. What is more is left out, and counted.
@@ -136,6 +137,11 @@ fn say(notice: Notice, quiet: bool) {
         Notice::DatagramCut { stream } => warning(&format!(
             "a datagram of the stream {stream} was longer than 256 KiB, and its end is lost; this is told once"
         )),
+        Notice::Scrubbed { path, places } => say_note(&format!("masked {places} in {}", path_text(&path))),
+        Notice::Guarding(guard::Notice::Ready { directories, files }) => {
+            say_note(&format!("guarding {files} files in {directories} directories"));
+        }
+        Notice::Guarding(notice) => super::guard::tell(notice, quiet),
         Notice::Warning(text) => warning(&text),
         Notice::Stopping => service::notify("STOPPING=1"),
         Notice::DrainGaveUp { streams } => {

@@ -14,6 +14,7 @@ pub mod config;
 mod confine;
 mod control;
 mod current;
+mod directories;
 mod engine;
 mod fd;
 mod http;

@@ -65,6 +65,15 @@ pub enum Notice {
         /// The stream.
         stream: Arc<str>,
     },
+    /// A file in a directory that is scrubbed had secrets in it, which are masked now.
+    Scrubbed {
+        /// The file.
+        path: std::path::PathBuf,
+        /// How many places.
+        places: u64,
+    },
+    /// What the guard of directories tells.
+    Guarding(crate::scrub::guard::Notice),
     /// Something is not done that the configuration asks for.
     Warning(String),
     /// It begins to stop.

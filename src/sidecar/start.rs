@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -20,7 +21,7 @@ use super::sink::Sink;
 use super::source::follow::Files;
 use super::stop::Stop;
 use super::stream::Common;
-use super::{Setup, SidecarError, control, http, serve, watch};
+use super::{Setup, SidecarError, control, directories, http, serve, watch};
 use crate::io::Release;
 
 /// More threads than this are of no use to one machine's logs.
@@ -91,16 +92,31 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     }
     keeper.start().map_err(SidecarError::Begin)?;
     watch::start(watched, running.keeping.clone(), Arc::clone(&running.tell)).map_err(SidecarError::Begin)?;
+    let guard = directories(&running)?;
     running.metrics.enter(Phase::Ready);
     let secrets = lock(&running.keeping.standing).values;
     (running.tell)(Notice::Ready { streams: running.streams.len(), secrets });
     tokio::spawn(tell_of_life(Arc::clone(&running), alive_every));
     until_told(&running, signals, &mut tasks).await;
     stop(&running, tasks).await;
+    // It masks what it has found, and lets go of those who wait.
+    let end = Instant::now() + running.plan.drain;
+    while guard.as_ref().is_some_and(|guard| !guard.is_finished()) && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     match lock(&running.failed).take() {
         Some((what, error)) => Err(SidecarError::Gone { what, error }),
         None => Ok(()),
     }
+}
+
+/// Starts what works on directories. Returns the guard's thread.
+fn directories(running: &Arc<Running>) -> Result<Option<JoinHandle<()>>, SidecarError> {
+    for plan in &running.plan.scrub {
+        directories::scrub(plan.clone(), Arc::clone(running)).map_err(SidecarError::Begin)?;
+    }
+    let guard = running.plan.guard.clone().map(|section| directories::guard(section, Arc::clone(running)));
+    guard.transpose().map_err(|error| SidecarError::Open { what: "the guard of directories".to_owned(), error })
 }
 
 /// What followed files share, if there are any: before anything is read, it is known how far they were read.
