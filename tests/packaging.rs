@@ -131,7 +131,7 @@ fn shells_understand_the_scripts() {
 }
 
 /// How exposed the sidecar's unit may be: it reads and writes the logs of all, and talks to loopback.
-const SIDECAR_EXPOSURE_MAX: &str = "25";
+const SIDECAR_EXPOSURE_MAX: &str = "20";
 
 /// The root of a machine with the sidecar's unit, and a service that prints to it.
 fn machine_with_sidecar() -> Option<tempfile::TempDir> {

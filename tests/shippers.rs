@@ -54,7 +54,7 @@ fn rsyslog_asks_about_each_message_and_writes_it_masked() {
     let lines = place.lines("out", 3);
     assert_eq!(
         lines[0],
-        format!("app:-| key {MASK}, {MASK}=, \"quoted\\\" end|<13>app: key {MASK}, {MASK}=, \"quoted\\\" end|")
+        format!("app:-| key {MASK}, {MASK}=, \"quoted\\\" end|<13>app: key {MASK}, {MASK}=, \"quoted\\\" end|{{ }}")
     );
     let bytes = fs::read(place.path("out")).unwrap();
     assert!(bytes.windows(18).any(|window| window == b"| clean \xff\xfe bytes a"), "bytes do not stay");
@@ -66,7 +66,7 @@ fn rsyslog_asks_about_each_message_and_writes_it_masked() {
     // In the head the raw message is masked in place, so that the text stays where it was.
     let covered = format!("[key]{}", "*".repeat(VALUE.len() - 5));
     let raw = structured.replace(VALUE, &covered);
-    assert_eq!(line, format!("app[{MASK}][a@1 b=\"{MASK}\"]|text {covered}|{raw}|"));
+    assert_eq!(line, format!("app[{MASK}][a@1 b=\"{MASK}\"]|text {covered}|{raw}|{{ }}"));
     rsyslog.stop();
     assert!(place.text("hushlog-unchecked.log").is_empty());
     assert_nowhere(&place);

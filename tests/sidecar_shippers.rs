@@ -18,48 +18,47 @@ use shipping::{
     syslog_ng, unpacked, wait_for,
 };
 
-/// A stream between two datagram sockets.
-const DATAGRAMS: &str =
-    "  - { name: log, source: { unix_datagram: PLACE/rsyslog.in }, sink: { unix_datagram: PLACE/rsyslog.out } }\n";
-
 #[test]
 fn rsyslog_gives_all_to_the_sidecar_and_takes_it_back_clean() {
     let place = Place::new();
-    let rules =
-        place.packaged("rsyslog/sidecar.conf", &[("load=\"imuxsock\"", "load=\"imuxsock\" SysSock.Use=\"off\"")]);
-    let config =
-        format!("{rules}\ninput(type=\"imuxsock\" Socket=\"{}\" RateLimit.Interval=\"0\")\n", shown(&place.path("in")));
+    let to = free_port();
+    let rules = place.packaged("rsyslog/sidecar.conf", &[("port=\"5514\"", &format!("port=\"{to}\""))]);
+    let config = format!(
+        "module(load=\"imuxsock\" SysSock.Use=\"off\")\ninput(type=\"imuxsock\" Socket=\"{}\" RateLimit.Interval=\"0\")\n{rules}",
+        shown(&place.path("in"))
+    );
     let Some(rsyslog) = rsyslog(&place, &config, "in") else { return };
     // What comes before the sidecar is there waits in rsyslog.
     (0..20).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
-    let sidecar = sidecar(&place, DATAGRAMS);
+    let streams =
+        format!("  - {{ name: log, source: {{ tcp: '127.0.0.1:{to}' }}, sink: {{ unix: PLACE/rsyslog.out }} }}\n");
+    let sidecar = sidecar(&place, &streams);
     (20..200).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
-    let mut lines = place.lines("clean.log", 200);
+    let lines = place.lines("clean.log", 200);
     rsyslog.stop();
     sidecar.stop();
-    // What waited may come after what did not have to.
-    lines.sort_by_key(|line| line.split(' ').rev().nth(2).and_then(|number| number.parse::<usize>().ok()));
     for (number, line) in lines.iter().enumerate() {
         assert!(line.ends_with(&format!(" app: {number} {MASK} end")), "{line}");
     }
 }
 
 #[test]
-fn rsyslog_over_tcp_in_both_directions() {
+fn rsyslog_and_datagrams_in_both_directions() {
     let place = Place::new();
-    let (to, from) = (free_port(), free_port());
     let config = format!(
-        "module(load=\"imuxsock\" SysSock.Use=\"off\")\nmodule(load=\"imtcp\")\n\
+        "module(load=\"imuxsock\" SysSock.Use=\"off\")\nmodule(load=\"omuxsock\")\n\
          input(type=\"imuxsock\" Socket=\"{at}/in\" RateLimit.Interval=\"0\")\n\
-         input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{from}\" ruleset=\"clean\")\n\
+         input(type=\"imuxsock\" Socket=\"{at}/back\" RateLimit.Interval=\"0\" ruleset=\"clean\")\n\
          ruleset(name=\"clean\") {{ action(type=\"omfile\" file=\"{at}/clean.log\") }}\n\
-         action(type=\"omfwd\" target=\"127.0.0.1\" port=\"{to}\" protocol=\"tcp\" action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\")\n",
+         template(name=\"line\" type=\"string\" string=\"<%pri%>%timestamp:::date-rfc3164% %syslogtag%%msg%\")\n\
+         $OMUxSockSocket {at}/to\n*.* :omuxsock:;line\n",
         at = shown(place.dir.path())
     );
+    let sidecar = sidecar(
+        &place,
+        "  - { name: log, source: { unix_datagram: PLACE/to }, sink: { unix_datagram: PLACE/back } }\n",
+    );
     let Some(rsyslog) = rsyslog(&place, &config, "in") else { return };
-    let streams =
-        format!("  - {{ name: tcp, source: {{ tcp: '127.0.0.1:{to}' }}, sink: {{ tcp: '127.0.0.1:{from}' }} }}\n");
-    let sidecar = sidecar(&place, &streams);
     (0..200).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
     let lines = place.lines("clean.log", 200);
     rsyslog.stop();

@@ -311,7 +311,7 @@ mod tests {
             fs::write(path(name).join("log"), "text").expect("room");
         }
         let needs = Needs {
-            read: vec![path("in/a/log"), path("later/a/log")],
+            read: vec![path("in/a/log"), path("in/b/c/log")],
             write: vec![path("out/a/log")],
             ..Needs::default()
         };
