@@ -1,7 +1,7 @@
 //! Log files that were written already: scrubbed in place, or written anew.
 #![cfg(target_os = "linux")]
 
-mod container;
+pub(crate) mod container;
 mod file;
 mod findings;
 #[cfg(feature = "guard")]

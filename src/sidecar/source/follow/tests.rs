@@ -69,6 +69,12 @@ impl Follower {
         String::from_utf8_lossy(&lock(&self.got).bytes).into_owned()
     }
 
+    /// How many sources there were, and how often one began anew.
+    fn counts(&self) -> (usize, usize) {
+        let got = lock(&self.got);
+        (got.sources, got.ends)
+    }
+
     /// Waits until this is so.
     #[track_caller]
     fn until(&self, what: impl Fn(&Got) -> bool) -> impl Future<Output = ()> {
@@ -167,7 +173,7 @@ async fn what_is_there_and_what_is_appended_is_given() {
     follower.gives("one\ntw").await;
     place.append("a.log", "o\n\0");
     follower.gives("one\ntwo\n\0").await;
-    assert_eq!((lock(&follower.got).sources, lock(&follower.got).ends), (1, 0));
+    assert_eq!(follower.counts(), (1, 0));
 }
 
 #[tokio::test]
@@ -227,7 +233,7 @@ async fn d06_copytruncate() {
     fs::File::options().write(true).open(place.path("a.log")).unwrap().set_len(0).unwrap();
     writer.write_all(b"three\n").unwrap();
     follower.gives("one\ntwo\nthree\n").await;
-    assert_eq!((lock(&follower.got).ends, lock(&follower.got).sources), (1, 1));
+    assert_eq!(follower.counts(), (1, 1));
 }
 
 #[tokio::test]
@@ -264,7 +270,7 @@ async fn d06_a_file_that_is_renamed_within_the_pattern_is_read_once() {
         expected += &format!("round {round}\n");
         follower.gives(&expected).await;
     }
-    assert_eq!((lock(&follower.got).sources, lock(&follower.got).ends), (7, 0));
+    assert_eq!(follower.counts(), (7, 0));
 }
 
 /// The sink is so slow that three rotations pass, and the files are deleted, before the first one has been read.
