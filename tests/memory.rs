@@ -114,9 +114,36 @@ impl Compare<'_> {
     }
 }
 
+/// What a stream takes beside its set, in bytes, by the set and what went through.
+fn idle(needles: &[Vec<u8>], texts: &[&[u8]]) -> (usize, usize) {
+    let set = engine::exactly(needles, engine::nameless(), Variant::Best);
+    let before = LIVE.load(Relaxed);
+    let mut redactor = Redactor::new(set);
+    texts.iter().for_each(|text| assert!(redactor.push(text).count() > 0));
+    let at_work = LIVE.load(Relaxed) - before;
+    redactor.shrink_to_fit();
+    (at_work, LIVE.load(Relaxed) - before)
+}
+
+/// A stream that rests takes next to nothing: there may be 10,000 of them.
+fn a_stream_at_rest_is_small() {
+    let mut rng = Rng(22);
+    let needles: Vec<Vec<u8>> = (0..16_000).map(|_| rng.plain(32)).collect();
+    let clean = vec![b'.'; 4 * PIECE_LEN];
+    let own = std::mem::size_of::<Redactor>();
+    let (at_work, at_rest) = idle(&needles, &[&clean]);
+    assert!(own + at_work < 384 && at_rest == 0, "{own}, {at_work} and {at_rest} bytes without a region");
+    let (at_work, at_rest) = idle(&needles, &[&needles[0]]);
+    assert!(own + at_work < 1024 && at_rest < 256, "{at_work} bytes with a region, {at_rest} at rest");
+    let dense: Vec<u8> = needles[..100].iter().flat_map(|needle| [&needle[..], b" "].concat()).collect();
+    let (at_work, at_rest) = idle(&needles, &[&dense, &dense]);
+    assert!(at_work > 8 << 10 && at_rest < 8 << 10, "{at_work} bytes with a hundred needles, {at_rest} at rest");
+}
+
 /// One test for all of them, as they share the allocator.
 #[test]
 fn memory_does_not_grow_with_the_text() {
+    a_stream_at_rest_is_small();
     for text in texts() {
         let (short, long) = (peak_of(&text, 4 << 20), peak_of(&text, 16 << 20));
         assert!(long <= short + 4096, "{}: {short} bytes for 4 MiB, {long} bytes for 16 MiB", text.name);

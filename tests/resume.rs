@@ -100,9 +100,8 @@ fn small_worlds_go_on_after_every_prefix() {
 fn many_losses_add_up_to_the_whole_text() {
     let mut rng = Rng(6);
     for _ in 0..400 {
-        let needles: Vec<Vec<u8>> = (0..1 + rng.below(4))
-            .map(|_| (0..1 + rng.below(7)).map(|_| b"abc"[rng.below(3)]).collect())
-            .collect();
+        let needles: Vec<Vec<u8>> =
+            (0..1 + rng.below(4)).map(|_| (0..1 + rng.below(7)).map(|_| b"abc"[rng.below(3)]).collect()).collect();
         let text: Vec<u8> = (0..120).map(|_| b"abcabcabc."[rng.below(10)]).collect();
         let set = exactly(&needles, starred(), Variant::Best);
         let (mut out, mut start) = (Vec::new(), 0);

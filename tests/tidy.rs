@@ -63,6 +63,12 @@ const UNSAFE: &[&str] = &[
     "src/cli/exit.rs",
     "src/cli/harden.rs",
     "src/cli/stdio.rs",
+    "src/ffi/border.rs",
+    "src/ffi/builder.rs",
+    "src/ffi/code.rs",
+    "src/ffi/record.rs",
+    "src/ffi/set.rs",
+    "src/ffi/stream.rs",
 ];
 
 const FILE_LINES_MAX: usize = 500;

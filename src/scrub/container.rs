@@ -21,7 +21,7 @@ const CRI_HEAD_LEN_MAX: usize = 64;
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
     /// `{"log":"text\n","stream":"stdout","time":"2026-11-24T16:00:00.000000000Z"}`; without the `\n`, the line goes on.
     Docker,
     /// `2026-11-24T16:00:00.000000000Z stdout F text`; with `P`, the line goes on.
@@ -29,7 +29,7 @@ pub(crate) enum Format {
 }
 
 /// The format of a file that begins so.
-pub(super) fn of_head(head: &[u8]) -> Option<Format> {
+pub fn of_head(head: &[u8]) -> Option<Format> {
     let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
     if line.starts_with(DOCKER_HEAD) {
         return Some(Format::Docker);
@@ -94,13 +94,15 @@ fn cri(line: &[u8]) -> Option<Record> {
 }
 
 /// A secret across records: the needle that names it, and where its parts lie in the file, in order.
-pub(super) struct Split {
-    pub(super) needle: usize,
-    pub(super) parts: Vec<Range<u64>>,
+pub struct Split {
+    /// The needle.
+    pub needle: usize,
+    /// Its parts; two or more.
+    pub parts: Vec<Range<u64>>,
 }
 
 /// Tells all secrets across records. Linear in the file, whatever is in it.
-pub(super) fn splits<E: From<io::Error>>(
+pub fn splits<E: From<io::Error>>(
     content: &mut dyn Read,
     format: Format,
     set: &Arc<NeedleSet>,
@@ -123,7 +125,9 @@ pub(super) fn splits<E: From<io::Error>>(
             done += end + 1;
         }
         if read == 0 {
-            return Ok(());
+            // The file may end within a line, and within a record: what is complete there is a secret as any other.
+            take(format, &buffer[done..len], at + done as u64, &mut lines, tell)?;
+            return lines.iter().try_for_each(|line| line.tell_open(tell));
         }
         if done == 0 && len == buffer.len() {
             // Too long for a record: no line goes on over it.
@@ -189,6 +193,11 @@ impl Line {
             self.records.clear();
         }
         Ok(())
+    }
+
+    /// Tells what has been found and could grow, if more followed.
+    fn tell_open<E>(&self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
+        self.finder.open(false).iter().filter_map(|region| self.split(region)).try_for_each(tell)
     }
 
     /// The parts of a region, if it has several.

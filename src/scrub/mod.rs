@@ -1,7 +1,8 @@
 //! Log files that were written already: scrubbed in place, or written anew.
 #![cfg(target_os = "linux")]
 
-pub(crate) mod container;
+#[doc(hidden)]
+pub mod container;
 mod file;
 mod findings;
 #[cfg(feature = "guard")]

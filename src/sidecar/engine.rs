@@ -37,6 +37,16 @@ impl Engine {
         self.redactor.held() as u64
     }
 
+    /// How many bytes of the input another engine would have to go back, to find all that this one finds.
+    pub(crate) fn unsettled(&self) -> u64 {
+        self.redactor.unsettled()
+    }
+
+    /// Gives memory back: the stream is idle.
+    pub(crate) fn rest(&mut self) {
+        self.redactor.shrink_to_fit();
+    }
+
     /// How many regions there were, by name and form.
     pub(crate) fn counts(&self) -> Counts {
         self.redactor.counts()

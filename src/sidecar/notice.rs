@@ -25,6 +25,8 @@ pub enum Notice {
     },
     /// The secrets could not be read again; those of before are masked.
     ReloadFailed(LoadError),
+    /// What there is to tell of single values, by their names.
+    OfValues(Vec<crate::redact::needle::Notice>),
     /// A source could not be opened, or broke; it is tried again.
     SourceAway {
         /// The stream.

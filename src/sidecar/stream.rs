@@ -147,6 +147,7 @@ impl Stream {
                 Ok(given) => given,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.tell_now_and_then();
+                    self.engine.rest();
                     return Ok(true);
                 }
                 Err(error) => return Err(Broken::Source(error)),
@@ -190,7 +191,7 @@ impl Stream {
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
         out.give(&slices, &[], Piece::Part).await?;
         if self.lines.waiting().is_empty() {
-            self.finished = self.pushed - self.engine.held();
+            self.finished = self.finished.max(self.pushed - self.engine.unsettled());
         }
         Ok(())
     }
@@ -206,12 +207,14 @@ impl Stream {
         let rest = out.give(&slices, piece, Piece::Part).await?;
         drop(slices);
         self.pushed += piece.len() as u64;
-        let (given, held) = (self.pushed - self.engine.held(), self.engine.held() as usize);
+        let (settled, held) = (self.pushed - self.engine.unsettled(), self.engine.held());
         match rest {
-            Rest::Nothing => self.finished = given,
-            Rest::New(len) => self.finished = given - len,
+            Rest::Nothing => self.finished = settled,
+            // The line begins behind a newline that is no part of a secret, and so is settled.
+            Rest::New(len) => self.finished = settled.min(self.pushed - held - len),
             Rest::Unknown => {}
         }
+        let held = held as usize;
         self.common.metrics.hold(&mut self.counted.held, held + self.lines.waiting().len());
         Ok(())
     }

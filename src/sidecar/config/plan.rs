@@ -127,6 +127,8 @@ pub struct SinkPlan {
 pub enum Outlet {
     /// Standard output.
     Stdout,
+    /// Standard error: for what programs say there.
+    Stderr,
     /// A FIFO.
     Fifo(PathBuf),
     /// A stream socket.

@@ -52,10 +52,6 @@ impl<'a> Batch<'a> {
         self.is_whole
     }
 
-    pub(super) fn slices(&self) -> &[&'a [u8]] {
-        &self.slices
-    }
-
     /// What is behind the first `written` bytes.
     pub(super) fn io_slices(&self, written: u64) -> Vec<IoSlice<'a>> {
         let mut before = written as usize;

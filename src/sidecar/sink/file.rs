@@ -159,7 +159,8 @@ impl FileSink {
 }
 
 fn open(path: &Path, mode: u32) -> io::Result<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    let flags =
+        OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
     loop {
         match rustix::fs::open(path, flags, Mode::empty()) {
             Err(Errno::NOENT) => {}

@@ -7,8 +7,7 @@ mod batch;
 pub(crate) mod file;
 mod open;
 
-use std::future::Future;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -30,21 +29,6 @@ const DELAY_MIN: Duration = Duration::from_millis(50);
 const DELAY_MAX: Duration = Duration::from_secs(5);
 /// A sink that was there for so long is taken to be well, and waits are short again.
 const WELL_AFTER: Duration = Duration::from_secs(10);
-
-/// What takes the bytes of a sink while it is there: a socket, a file, the input of a command.
-pub(crate) trait Outlet: Send {
-    /// Writes all slices, which are redacted, and lie before the caller until this returns. When it fails or is cancelled it says in
-    /// `written` how many bytes went out, so that nothing is lost and the caller knows from where to go on.
-    ///
-    /// # Errors
-    ///
-    /// When the outlet is gone, and has to be opened anew.
-    fn write_all(
-        &mut self,
-        slices: &mut [IoSlice<'_>],
-        written: &mut u64,
-    ) -> impl Future<Output = io::Result<()>> + Send;
-}
 
 /// What became of what was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +105,7 @@ impl Sink {
     /// Opens it as soon as somebody has started: so that what is wrong is told before there is anything to write.
     pub(crate) async fn begin(&self) -> io::Result<()> {
         let mut state = self.state.lock().await;
-        match open::open(&self.plan.outlet, &self.tell).await {
+        match open::open(&self.plan.outlet).await {
             Ok(opened) => self.back(&mut state, opened),
             Err(error) if open::is_final(&self.plan.outlet, &error) => return Err(error),
             Err(error) => self.away(&mut state, error),
@@ -147,10 +131,21 @@ impl Sink {
             if open::is_final(&self.plan.outlet, &error) {
                 return Err(error);
             }
+            if opened.forgets() {
+                // What was in its middle is told once more as a whole, to whoever comes next.
+                written = batch.line_start(written);
+            }
             state.opened = None;
-            // What was in its middle is told once more as a whole, to whoever comes next.
-            written = batch.line_start(written);
             self.away(&mut state, error);
+        }
+    }
+
+    /// Closes it, when all streams have ended.
+    pub(crate) async fn end(&self, within: Duration) {
+        // Somebody who still writes was given up.
+        let Ok(mut state) = self.state.try_lock() else { return };
+        if let Some(opened) = state.opened.take() {
+            opened.end(within).await;
         }
     }
 
@@ -165,7 +160,7 @@ impl Sink {
                 tokio::time::sleep(state.delay).await;
             }
             state.tried = Some(Instant::now());
-            match open::open(&self.plan.outlet, &self.tell).await {
+            match open::open(&self.plan.outlet).await {
                 Ok(opened) => {
                     self.back(state, opened);
                     return Ok(true);

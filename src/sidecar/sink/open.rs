@@ -14,8 +14,8 @@ use tokio::process::{Child, Command};
 
 use super::super::config::Outlet;
 use super::super::fd::Fd;
-use super::super::notice::{Notice, Tell};
 use super::batch::Batch;
+use super::file::{FileSink, Rotation};
 use super::gone;
 
 /// How long somebody who listens may take to answer.
@@ -24,7 +24,15 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const REST_MIN: Duration = Duration::from_millis(20);
 
 /// An outlet that is there.
-pub(super) struct Opened {
+pub(super) enum Opened {
+    /// What is written to by a descriptor alone.
+    Fd(Open),
+    /// A file, which may be rotated.
+    File(Box<FileSink>),
+}
+
+/// A descriptor, and what is at its other end.
+pub(super) struct Open {
     fd: Fd,
     kind: Kind,
     last: Instant,
@@ -45,6 +53,7 @@ enum Kind {
 pub(super) fn label(outlet: &Outlet) -> String {
     match outlet {
         Outlet::Stdout => "standard output".to_owned(),
+        Outlet::Stderr => "standard error".to_owned(),
         Outlet::Fifo(path) => format!("the FIFO {}", path.display()),
         Outlet::Unix(path) | Outlet::UnixDatagram(path) => format!("the socket {}", path.display()),
         Outlet::Tcp(address) => address.clone(),
@@ -59,22 +68,48 @@ pub(super) fn is_final(outlet: &Outlet, _error: &io::Error) -> bool {
 }
 
 /// Opens an outlet.
-pub(super) async fn open(outlet: &Outlet, tell: &Tell) -> io::Result<Opened> {
+pub(super) async fn open(outlet: &Outlet) -> io::Result<Opened> {
     let (fd, kind) = match outlet {
         Outlet::Stdout => (Fd::standard(io::stdout().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
+        Outlet::Stderr => (Fd::standard(io::stderr().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
         Outlet::Fifo(path) => (Fd::new(fifo(path)?, Interest::WRITABLE)?, Kind::Bytes),
         Outlet::Unix(path) => (socket(path, SocketType::STREAM)?, Kind::Socket),
         Outlet::UnixDatagram(path) => (socket(path, SocketType::DGRAM)?, Kind::Datagrams),
         Outlet::Tcp(address) => (tcp(address).await?, Kind::Socket),
-        Outlet::Command(words) => command(words, tell)?,
-        Outlet::File { path, mode, .. } => (Fd::new(file(path, *mode)?, Interest::WRITABLE)?, Kind::Bytes),
+        Outlet::Command(words) => command(words)?,
+        Outlet::File { path, mode, rotate_size, rotate_keep } => {
+            let rotation = rotate_size.map(|size| Rotation { size, keep: *rotate_keep });
+            return Ok(Opened::File(Box::new(FileSink::open(path, *mode, rotation)?)));
+        }
     };
-    Ok(Opened { fd, kind, last: Instant::now() })
+    Ok(Opened::Fd(Open { fd, kind, last: Instant::now() }))
 }
 
 impl Opened {
     /// Writes what is behind the first `written` bytes of the batch, and says there how far it came.
     pub(super) async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
+        match self {
+            Opened::Fd(open) => open.write(batch, written).await,
+            Opened::File(file) => file.write_all(&mut batch.io_slices(*written), written),
+        }
+    }
+
+    /// Closes it. A program is given this long to finish with what it has read.
+    pub(super) async fn end(self, within: Duration) {
+        if let Opened::Fd(open) = self {
+            open.end(within).await;
+        }
+    }
+
+    /// Whether the other end may have taken the beginning of a line with it: what is in a file already is not written again.
+    pub(super) fn forgets(&self) -> bool {
+        matches!(self, Opened::Fd(_))
+    }
+}
+
+impl Open {
+    /// Writes what is behind the first `written` bytes of the batch, and says there how far it came.
+    async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
         if self.has_gone()? {
             return Err(gone());
         }
@@ -84,6 +119,15 @@ impl Opened {
         }
         self.last = Instant::now();
         Ok(())
+    }
+
+    /// Closes it. A program is given this long to finish with what it has read.
+    async fn end(self, within: Duration) {
+        let Open { fd, kind, .. } = self;
+        drop(fd);
+        if let Kind::Command(mut child) = kind {
+            let _ = tokio::time::timeout(within, child.wait()).await;
+        }
     }
 
     /// Whether the other side has closed its end. A program that has ended is told by the broken pipe.
@@ -144,12 +188,6 @@ fn fifo(path: &Path) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn file(path: &Path, mode: u32) -> io::Result<OwnedFd> {
-    let flags =
-        OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
-    Ok(rustix::fs::open(path, flags, Mode::from_raw_mode(mode))?)
-}
-
 fn socket(path: &Path, kind: SocketType) -> io::Result<Fd> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
@@ -166,7 +204,7 @@ async fn tcp(address: &str) -> io::Result<Fd> {
 }
 
 /// A program that reads. What it says goes to our standard error: it has seen nothing but redacted bytes.
-fn command(words: &[String], tell: &Tell) -> io::Result<(Fd, Kind)> {
+fn command(words: &[String]) -> io::Result<(Fd, Kind)> {
     let (ours, theirs) = pipe()?;
     let mut command = Command::new(&words[0]);
     command
@@ -174,7 +212,6 @@ fn command(words: &[String], tell: &Tell) -> io::Result<(Fd, Kind)> {
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?));
     let child = command.spawn()?;
-    let _ = tell;
     Ok((Fd::new(ours, Interest::WRITABLE)?, Kind::Command(child)))
 }
 
@@ -183,18 +220,4 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&ours, true)?;
     Ok((ours, theirs))
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        if let Kind::Command(child) = &mut self.kind {
-            // Its input ends, and so should it; the runtime takes its status.
-            let _ = child.try_wait();
-        }
-    }
-}
-
-/// Tells how a program ended.
-pub(in super::super) fn tell_end(tell: &Tell, program: &str, status: std::process::ExitStatus) {
-    (tell)(Notice::CommandEnded { program: program.to_owned(), status: status.to_string() });
 }

@@ -164,7 +164,9 @@ mod tests {
     #[test]
     fn what_rotation_makes_of_a_name() {
         let is = |other: &str| is_rotated(Path::new(other), OsStr::new("app.log"));
-        assert!(["app.log.1", "app.log-20261124", "app-20261124.log", "app.1.log", "app.log.old"].iter().all(|o| is(o)));
+        assert!(
+            ["app.log.1", "app.log-20261124", "app-20261124.log", "app.1.log", "app.log.old"].iter().all(|o| is(o))
+        );
         assert!(!["app.log", "app.log.1.gz", "other.log.1", "app2.log", "apps.log.1"].iter().any(|o| is(o)));
     }
 }
