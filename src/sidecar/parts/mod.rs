@@ -133,9 +133,7 @@ impl Parts {
         self.given.clear();
         self.given.extend(self.redactor.push(&self.out).flatten());
         self.given.extend(self.redactor.finish().flatten());
-        let set = Arc::clone(self.voices[0].set());
-        let counts = self.voices.each_mut().map(|voice| std::mem::take(&mut voice.counts));
-        self.voices = counts.map(|counts| Voice { counts, ..Voice::new(&set) });
+        self.voices.iter_mut().for_each(Voice::begin);
         self.marks = Marks::begin(self.end);
         given(&self.given)
     }

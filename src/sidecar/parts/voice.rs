@@ -88,6 +88,12 @@ impl Voice {
         self.found.extend(self.finder.finish(stump).map(|region| Found::new(&region, &set)));
     }
 
+    /// What it says from here on is something new.
+    pub(super) fn begin(&mut self) {
+        let counts = std::mem::take(&mut self.counts);
+        *self = Voice { counts, ..Voice::new(&Arc::clone(self.set())) };
+    }
+
     /// Searches with another set from there on, where what was said since is.
     pub(super) fn swap(&mut self, set: &Arc<NeedleSet>, from: u64, said: &[u8]) {
         let old = Arc::clone(self.set());
