@@ -200,6 +200,71 @@
 //! Scrub in any case what was written before hushlog came, and after a secret was added that may have been logged already. They
 //! go together: none of them changes what another has masked.
 //!
+//! # Log shippers
+//!
+//! Configurations that the tests run with the real programs lie in `packaging/rsyslog` and `packaging/syslog-ng`.
+//!
+//! - *A pipe in front* does for s6-log, svlogd, multilog and whatever else reads lines: `app 2>&1 | hushlog --release line | s6-log DIR`. With
+//!   logrotate a file that the filter appends to (`>>`) takes `copytruncate`: a filter does not open its output anew. The sidecar
+//!   does, and rotates by itself.
+//! - *rsyslog* asks about each message (mmexternal), or writes lines to the filter (omprog), or sends them to the sidecar and takes them back.
+//!   It writes control characters in messages as `#012`, which hushlog reads; leave that on (`parser.escapeControlCharactersOnReceive`), since a
+//!   newline in a message would be two questions.
+//! - *syslog-ng* starts the filter as a `program()`, source or destination, or talks to the sidecar. It sends SIGTERM when it
+//!   stops or is reloaded; with `trap '' TERM` in front, the filter ends with its input instead, and nothing is lost.
+//! - *systemd* connects `StandardOutput=file:PATH` to a stream socket that the sidecar listens at (`packaging/systemd/service-sidecar.conf`).
+//!
+//! `--protocol rsyslog-mmexternal` answers each line of its input with one line of JSON: `{}` if there is nothing to mask, or what is to be
+//! set. The line is the text of the message, and other properties (the tag, the raw message's head, structured data) stay as they are.
+//! `--protocol rsyslog-mmexternal-fulljson`, with `interface.input="fulljson"`, masks all that rsyslog lets a helper change: text, raw message, tag,
+//! host, structured data, and variables below `$!`. What it does not let a helper change: the name of the program, and the names
+//! of variables directly below `$!`. A secret split over two messages is found by its lines only.
+//!
+//! *rsyslog fails open*: while its helper is away, or if its program is missing, messages go on as they are, whatever the action says of retrying. With
+//! `--mark`, each message that came through, and of which nothing is left, has `$!hushlog` set to `clean`, and a rule can stop all
+//! others, as that of `packaging/rsyslog/mmexternal.conf` does. A message that cannot be read (longer than 4 MiB, not what the protocol
+//! says) is replaced by a notice, and has no mark.
+//!
+//! Standard error of such a helper goes where its answers go, so that hushlog says nothing but why it ends. Try the command by hand
+//! first: `echo text | hushlog --session --protocol rsyslog-mmexternal`.
+//!
+//! # Running the sidecar
+//!
+//! *Metrics*, on loopback only (`metrics: 127.0.0.1:9532`): `/metrics` in Prometheus' text format, and `/healthz`, which answers 200 while
+//! the sidecar runs, and 503 while it starts or stops. Any user of the machine can read them. They tell names and counts:
+//!
+//! | metric | what |
+//! | --- | --- |
+//! | `hushlog_regions_total` | places that were masked, by `stream`, `secret` and `form` |
+//! | `hushlog_stream_input_bytes_total`, `hushlog_stream_finished_bytes_total` | bytes read; bytes of these that are finished with |
+//! | `hushlog_stream_open` | connections or files that are open |
+//! | `hushlog_stream_lag_bytes` | bytes in followed files that were not read yet |
+//! | `hushlog_stream_held_bytes`, `hushlog_stream_spool_bytes` | bytes held back, and waiting in the spool, in steps of 4 and 64 KiB |
+//! | `hushlog_stream_waits_total`, `hushlog_stream_wait_seconds_total` | how often, and how long, a sink kept it waiting |
+//! | `hushlog_stream_dropped_bytes_total`, `hushlog_stream_reopened_total` | what was dropped where the configuration says so; how often a source or sink was opened anew |
+//! | `hushlog_reloads_total`, `hushlog_reload_duration_seconds` | how often the secrets were read again, by `result`; how long that took |
+//! | `hushlog_secrets`, `hushlog_secrets_outdated`, `hushlog_secrets_read_timestamp_seconds` | how many are masked; whether the last reload failed; when they were read |
+//! | `hushlog_ready`, `hushlog_build_info` | whether it runs; the version |
+//!
+//! Bytes that were written are not told: with the number of masks and the bytes that were read, they would give away the length of a
+//! secret. Nor is what is held back, to the byte: whoever writes guesses into a stream would see how far they are right.
+//!
+//! *The canary*: `hushlog check --canary` asks the sidecar to send a line with a secret of its own making through each stream's redaction,
+//! in one piece and byte by byte: 0 is masked everywhere, 1 is not, 2 is that there is no sidecar to ask. `--through STREAM` sends the
+//! masked line on by the stream's sink. It is what a readiness probe can run (`packaging/kubernetes/sidecar.yaml`).
+//!
+//! *Confinement*: before it reads anything the sidecar takes from itself what the configuration does not need. With Landlock: all files but those
+//! around its sources, sinks and secrets, the ports of TCP it does not use, starting programs, and signals to others. With seccomp: system calls that no log
+//! daemon makes (`ptrace`, `bpf`, `mount`, loading modules, keys, `io_uring` and the like), and those that start programs. What the kernel has not is
+//! told once. With commands in the configuration, or a guard, files are not confined, since commands inherit it and would not find theirs; the
+//! list of system calls holds for them too, and `sudo` in a command does not work. Landlock's rules are for directories as they were at
+//! the start: the directory that lies around a log or secret is allowed, so that both may be made anew, but one directly below `/` must
+//! stay. `confine: { landlock: false, seccomp: false }` switches it off. It is not dumpable, writes no core, and locks its memory as
+//! far as the limit allows; root can read it all the same.
+//!
+//! *Units*: `packaging/systemd/hushlog-sidecar.service` (exposure 1.9, as systemd 252 counts), `packaging/openrc/hushlog-sidecar`, and a pod
+//! for Kubernetes 1.29 with the sidecar in it.
+//!
 //! # Scrubbing files
 //!
 //! *In place.* A file is searched from its beginning to its end, large ones in parts side by side. A mask as long as the region goes over it:

@@ -7,9 +7,12 @@
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use hushlog::Redactor;
+use hushlog::io::{RedactWriter, Release};
 use hushlog::redact::sieve::Variant;
 use support::engine;
 use support::rng::Rng;
@@ -140,10 +143,52 @@ fn a_stream_at_rest_is_small() {
     assert!(at_work > 8 << 10 && at_rest < 8 << 10, "{at_work} bytes with a hundred needles, {at_rest} at rest");
 }
 
+/// So are the adapters, with the beginning of a secret held back, and an unfinished line.
+fn an_adapter_at_rest_is_small() {
+    let set = engine::exactly(&[b"s3cr3t-value-of-some-length"], engine::nameless(), Variant::Best);
+    let before = LIVE.load(Relaxed);
+    let mut writer = RedactWriter::with_release(std::io::sink(), Redactor::new(Arc::clone(&set)), Release::Line);
+    writer.write_all(b"a line\n> s3cr3t-").expect("a sink takes all");
+    let taken = LIVE.load(Relaxed) - before;
+    assert!(taken < 4 << 10, "{taken} bytes for a writer");
+    #[cfg(feature = "tokio")]
+    asynchronous_at_rest(&set);
+}
+
+#[cfg(feature = "tokio")]
+fn asynchronous_at_rest(set: &Arc<hushlog::NeedleSet>) {
+    use hushlog::io::{AsyncRedactReader, AsyncRedactWriter};
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    let cx = &mut Context::from_waker(Waker::noop());
+    let dense = b"s3cr3t-value-of-some-length s3cr3t-value ".repeat(5_000);
+    let ((mut near, middle), mut buffer) = (duplex(1 << 20), vec![0; 64 << 10]);
+    assert!(pin!(near.write_all(&dense)).poll(cx).is_ready());
+    let before = LIVE.load(Relaxed);
+    let mut reader = AsyncRedactReader::with_release(middle, Redactor::new(Arc::clone(set)), Release::Line);
+    while pin!(reader.read(&mut buffer)).poll(cx).is_ready() {}
+    let taken = LIVE.load(Relaxed).saturating_sub(before);
+    // The line of the output is unfinished, and so is held.
+    assert!(taken < 600 << 10, "{taken} bytes for a reader that waits for the end of a line");
+    assert!(pin!(near.write_all(b"\n")).poll(cx).is_ready());
+    while pin!(reader.read(&mut buffer)).poll(cx).is_ready() {}
+    let taken = LIVE.load(Relaxed).saturating_sub(before);
+    assert!(taken < 4 << 10, "{taken} bytes for a reader that waits");
+    drop(reader);
+    let before = LIVE.load(Relaxed);
+    let mut writer = AsyncRedactWriter::new(tokio::io::sink(), Redactor::new(Arc::clone(set)));
+    assert!(pin!(writer.write_all(b"a line\n> s3cr3t-")).poll(cx).is_ready());
+    let taken = LIVE.load(Relaxed) - before;
+    assert!(taken < 4 << 10, "{taken} bytes for an asynchronous writer");
+}
+
 /// One test for all of them, as they share the allocator.
 #[test]
 fn memory_does_not_grow_with_the_text() {
     a_stream_at_rest_is_small();
+    an_adapter_at_rest_is_small();
     for text in texts() {
         let (short, long) = (peak_of(&text, 4 << 20), peak_of(&text, 16 << 20));
         assert!(long <= short + 4096, "{}: {short} bytes for 4 MiB, {long} bytes for 16 MiB", text.name);

@@ -41,7 +41,8 @@ pub(crate) fn run(socket: Option<&Path>, streams: &[String], through: bool, quie
 
 /// The streams, and whether the line came out of each masked.
 fn ask(socket: &Path, request: &str) -> Result<Map<String, Value>, Failure> {
-    let answer = client::ask(socket, request, b"")?;
+    // Whatever it is, it cannot be told then.
+    let answer = client::ask(socket, request, b"").map_err(|failure| failure.ends(Exit::Config))?;
     let not_understood = || Failure::config("the sidecar's answer is not understood").hint("is it of another version?");
     let mut answer: Value = serde_json::from_str(&answer).map_err(|_| not_understood())?;
     match answer["streams"].take() {

@@ -25,9 +25,9 @@ use super::config::{OnAway, Outlet, Plan, SourcePlan};
 /// The newest version of Landlock of which all is known here.
 const ABI_KNOWN: ABI = ABI::V6;
 
-/// What every process reads now and then: names of hosts, time zones, random numbers, its own figures.
+/// What every process reads now and then: names of hosts, time zones, random numbers, its own figures, how many cores it may use.
 const ALWAYS_READ: &[&str] =
-    &["/etc", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/lib64", "/dev/urandom", "/proc/self"];
+    &["/etc", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/lib64", "/dev/urandom", "/proc/self", "/sys/fs/cgroup"];
 /// What it may always write to.
 const ALWAYS_WRITE: &[&str] = &["/dev/null"];
 /// DNS, over TCP where an answer is long.
@@ -311,7 +311,7 @@ mod tests {
             fs::write(path(name).join("log"), "text").expect("room");
         }
         let needs = Needs {
-            read: vec![path("in/a/log"), path("later/a/log")],
+            read: vec![path("in/a/log"), path("in/b/c/log")],
             write: vec![path("out/a/log")],
             ..Needs::default()
         };

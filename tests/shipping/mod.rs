@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A directory of the test's own, with a secret in it, and short enough for the paths of sockets.
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
+    /// Where a sidecar's metrics are.
+    pub(crate) port: u16,
 }
 
 /// The secret, its name, and its mask.
@@ -28,7 +31,7 @@ impl Place {
         let dir = tempfile::Builder::new().prefix("ship").tempdir_in("/tmp").expect("room");
         fs::create_dir(dir.path().join("secrets")).expect("room");
         fs::write(dir.path().join("secrets/key"), VALUE).expect("room");
-        Place { dir }
+        Place { dir, port: free_port() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -118,6 +121,20 @@ impl Daemon {
         assert!(sent.expect("there is kill").success());
     }
 
+    /// Waits until a sidecar says that it runs.
+    #[track_caller]
+    pub(crate) fn ready(mut self) -> Daemon {
+        wait_for("the sidecar", || self.said().contains(" streams, ") || !self.runs());
+        assert!(self.runs(), "{}", self.said());
+        self
+    }
+
+    /// How it ends.
+    #[track_caller]
+    pub(crate) fn ends(&mut self) -> std::process::ExitStatus {
+        program::ends_within(&mut self.child, PATIENCE)
+    }
+
     /// Has it end, and returns what it said.
     #[track_caller]
     pub(crate) fn stop(mut self) -> String {
@@ -132,6 +149,39 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts the sidecar with these streams, and waits until it is ready. Secrets, control socket and metrics are those of the place.
+pub(crate) fn sidecar(place: &Place, streams: &str) -> Daemon {
+    Daemon::start(&mut sidecar_command(place, streams), place.path("sidecar.said")).ready()
+}
+
+/// The command that [`sidecar`] starts.
+pub(crate) fn sidecar_command(place: &Place, streams: &str) -> Command {
+    let config = format!(
+        "secrets: {{ secret_files: [PLACE/secrets] }}\ncontrol: PLACE/control\nmetrics: 127.0.0.1:{}\nstreams:\n{streams}",
+        place.port
+    );
+    fs::write(place.path("sidecar.yaml"), config.replace("PLACE", &shown(place.dir.path()))).expect("room");
+    let mut command = program::hushlog(["sidecar", "--config"]);
+    command.arg(place.path("sidecar.yaml"));
+    command
+}
+
+/// A port that nobody listens at, as far as that can be known.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("it has one").port()
+}
+
+/// What is answered to a GET.
+pub(crate) fn get(port: u16, path: &str) -> std::io::Result<String> {
+    let mut connection = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Starts rsyslog with this configuration, and waits until this socket is there.

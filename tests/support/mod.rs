@@ -6,6 +6,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program, and each fuzz target, uses its own part of it")]
 
 pub mod adapter;
+#[cfg(feature = "tokio")]
+pub mod async_adapter;
 pub mod canary;
 pub mod case;
 pub mod check;

@@ -225,7 +225,7 @@ fn unescape(escape: &[u8], text: &mut Vec<u8>) -> Option<usize> {
     Some(1)
 }
 
-/// The number in `uXXXX`.
+/// The number in `u0041`.
 fn unit(escape: &[u8]) -> Option<u32> {
     let digits = escape.strip_prefix(b"u")?.get(..4)?;
     digits.iter().try_fold(0, |number, &digit| Some(number << 4 | char::from(digit).to_digit(16)?))
