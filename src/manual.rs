@@ -18,11 +18,11 @@
 //! | promise | tests |
 //! | --- | --- |
 //! | 1 to 4 | `tests/small_worlds.rs`, `tests/properties.rs`, `tests/long_texts.rs`, `tests/corpus.rs`, `tests/records.rs`, `tests/finder.rs`; under `run` `tests/partial.rs`, `tests/run_streams.rs`, `tests/run_terminal.rs`; by a guard `tests/guard.rs`, `tests/guard_live.rs` |
-//! | 5 | `tests/memory.rs`, `tests/long_texts.rs` |
+//! | 5 | `tests/memory.rs`, `tests/long_texts.rs`, `tests/sidecar_sockets.rs` |
 //! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
 //! | 7 | `tests/scrub.rs`, `tests/scrub_files.rs`, `tests/scrub_live.rs`, `tests/scrub_faults.rs`, `tests/scrub_hostile.rs` |
 //! | 8, of the registry | `tests/registry.rs`, `tests/registry_hostile.rs`, `tests/registry_program.rs` |
-//! | 9 | `tests/boot_session.rs`, `tests/swap.rs`; on whole machines `tests/boot/run` |
+//! | 9 | `tests/boot_session.rs`, `tests/swap.rs`, `tests/sidecar_reload.rs`; on whole machines `tests/boot/run` |
 //!
 //! # Threat model
 //!
@@ -351,6 +351,82 @@
 //! One guard has a directory: two would wait for each other.
 //!
 //! *The report* is one JSON object: `version` (1), `secrets` (for each `name` how often it was `masked`, and the `forms`), `calls_not_waited_for`.
+//!
+//! # The sidecar
+//!
+//! `hushlog sidecar --config FILE` serves streams until SIGTERM or SIGINT, or until all that it reads has ended. `hushlog sidecar schema` prints
+//! the schema of the configuration (JSON Schema, with a sentence for each key), and `check-config` says what is wrong with one: file, line and
+//! key, never a value.
+//!
+//! ```yaml
+//! secrets:                       # as the sources of the command line; without any, the session
+//!   secret_files: [/run/secrets]
+//!   registry: /etc/hushlog/registry.yaml
+//!   identity: /etc/hushlog/identity.txt
+//! streams:
+//!   - name: app                  # StandardOutput=file:/run/app-log.sock of a service ends here
+//!     source: { unix: /run/app-log.sock }
+//!     sink: { file: /var/log/app.log, rotate_size: 100M }
+//!   - name: syslog               # in the place of /dev/log
+//!     source: { unix_datagram: /run/log.sock, mode: "0666" }
+//!     sink: { unix_datagram: /run/systemd/journal/dev-log }
+//!   - name: journal
+//!     source: { command: [journalctl, -f, -o, export] }
+//!     sink: { tcp: "127.0.0.1:6514", away: spool, spool: /var/spool/hushlog/journal }
+//! control: /run/hushlog/sidecar.sock
+//! metrics: "127.0.0.1:9500"
+//! state: /var/lib/hushlog
+//! ```
+//!
+//! *A stream* is a connection, a followed file, a FIFO, a program or a datagram socket, with a redactor of its own: what is split over two of
+//! them is not seen as one secret. There is no queue between source and sink, so that a sink that takes nothing keeps its writers waiting,
+//! in a few buffers of 256 KiB for all of its streams. A whole that ends without a newline (a connection, a datagram) gets one, since
+//! something else may follow it; only standard input into a sink of its own stays as it is. Into a datagram socket each line is a datagram.
+//! What a program that is a source says on its error output is masked too, and goes to the sidecar's.
+//!
+//! *Whole lines* (`release: line`) are the default, since programs of many users write to one place that many read: with `release: exact`
+//! whoever can write into a stream and watch it live sees by what is held back how far a guess agrees with a secret. A line longer than
+//! `line_max` (1 MiB) goes out as it comes, and so does one when all unfinished lines come to 256 MiB. Streams that share a sink share it
+//! line by line; with `release: exact` they would cut into each other's lines.
+//!
+//! *A sink that is away* (nobody listens, the program has ended, the disk is full) is told once, and tried again after 50 ms to 5 seconds.
+//! Its streams wait, or with `away: spool` what is redacted waits in a file, or with `away: drop` it is dropped and counted. When a
+//! connection breaks, the line that was being written is told once more as a whole to whoever comes next. What the kernel had taken and the
+//! other side did not read is lost, and nobody can know of it.
+//!
+//! *Secrets are followed live.* Files and directories are watched by inotify, and looked at every 5 seconds besides, for file systems that tell
+//! nothing. A new set is built by a thread that gives way to the streams, and each stream takes it over between two pieces: it reads,
+//! then takes the newest set, then searches what it has read. So whatever is written after a reload or an `add` was acknowledged is searched
+//! with it. What was given out before cannot be recalled; what is held back is searched again. An idle stream takes the set over too, so that
+//! old sets go. *Old values stay masked for as long as the sidecar runs*, also those of secrets that were deleted, and so do added ones. If the secrets cannot be
+//! read, or are too many, the set of before stays in force: it is told, and the status and the metrics show it. Requests that nobody waits
+//! for (SIGHUP, files) are gathered, so that reloads take at most a fifth of one core's time.
+//!
+//! *The control socket* (0600; root and the sidecar's own user, by the credentials that the kernel tells) takes one request a connection, a line of at most 512
+//! bytes, within 10 seconds, and answers with a line:
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `add NAME LEN`, and behind its newline LEN bytes, the value | `ok COUNT` once it is in force |
+//! | `reload` | `ok COUNT` once the secrets are in force |
+//! | `status` | a JSON object: `phase`, `secrets` (`masked`, `names`, `added`, `error`, ...), `streams`, `sinks` |
+//! | `canary [STREAM]`, `canary-through STREAM` | `{"streams": {NAME: true}}`: whether a line with a secret that the sidecar has drawn for itself comes out masked |
+//!
+//! and with `error WHY` if it cannot.
+//!
+//! *Sockets* get the mode of the configuration (0600) whatever the umask, and go with the sidecar. A socket of its own user at which nobody listens is
+//! taken for a left-over and replaced; anything else at the path is refused. Ports are on loopback only: what comes in is not masked yet.
+//!
+//! *Signals.* SIGHUP reads the secrets again. SIGTERM and SIGINT stop it: no connection is accepted any more, what is in sockets and pipes goes through (at most
+//! 4 MiB of each), held back bytes go out, and it ends with 0. After `drain_seconds` (10) it says how many streams were not out, and ends all the
+//! same. systemd is told READY, RELOADING, STOPPING, STATUS and, if it wants that, WATCHDOG.
+//!
+//! *Directories* under `scrub` are scrubbed in place again and again (and soon after the secrets changed), those under `guard` are guarded. The guard is started anew
+//! for new secrets, with a moment in between in which nobody waits.
+//!
+//! | | idle stream | busy sink | all |
+//! | --- | --- | --- | --- |
+//! | memory | under 16 KiB | four buffers of 256 KiB | unfinished lines up to 256 MiB |
 //!
 //! # Tuning
 //!

@@ -15,7 +15,7 @@ use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
 /// A record of 16 KiB takes 96 KiB at most if each byte is written as `\u00xx`. A longer one is none, in bytes.
-const RECORD_LEN_MAX: usize = 256 << 10;
+pub(crate) const RECORD_LEN_MAX: usize = 256 << 10;
 /// How long the head of a CRI record is at most: time, stream and tag, in bytes.
 const CRI_HEAD_LEN_MAX: usize = 64;
 
@@ -40,11 +40,31 @@ pub fn of_head(head: &[u8]) -> Option<Format> {
 const DOCKER_HEAD: &[u8] = b"{\"log\":\"";
 
 /// A record: what it holds of its line.
-struct Record {
+pub(crate) struct Record {
     /// Standard output is 0, and standard error 1.
-    stream: usize,
-    text: Range<usize>,
-    goes_on: bool,
+    pub(crate) stream: usize,
+    pub(crate) text: Range<usize>,
+    pub(crate) goes_on: bool,
+}
+
+/// The record that a line is, without its newline; none, if it is something else.
+pub(crate) fn record(format: Format, line: &[u8]) -> Option<Record> {
+    match format {
+        Format::Docker => docker(line),
+        Format::Cri => cri(line),
+    }
+}
+
+/// The text of a record that a writer has not finished, and may never.
+pub(crate) fn torn(format: Format, line: &[u8]) -> Option<Range<usize>> {
+    let begins = |record: Record| record.text;
+    match format {
+        Format::Docker if line.starts_with(DOCKER_HEAD) => {
+            Some(docker(line).map_or(DOCKER_HEAD.len()..line.len(), begins))
+        }
+        Format::Docker => None,
+        Format::Cri => cri(line).map(begins),
+    }
 }
 
 fn docker(line: &[u8]) -> Option<Record> {
@@ -126,11 +146,7 @@ fn take<E>(
     lines: &mut [Line; 2],
     tell: &mut dyn FnMut(Split) -> Result<(), E>,
 ) -> Result<(), E> {
-    let found = match format {
-        Format::Docker => docker(record),
-        Format::Cri => cri(record),
-    };
-    let Some(found) = found else { return Ok(()) };
+    let Some(found) = self::record(format, record) else { return Ok(()) };
     let line = &mut lines[found.stream];
     // What lies in one record is found otherwise.
     if found.goes_on || line.goes_on {

@@ -22,6 +22,7 @@ mod keeper;
 mod lines;
 mod metrics;
 mod notice;
+mod parts;
 mod running;
 mod serve;
 mod sink;

@@ -106,6 +106,8 @@ pub(crate) struct Followed {
     /// Where the content at hand began: its place among what was given, and in the file.
     begun: (u64, u64),
     head: Hasher,
+    /// How long the file was when it was looked at.
+    len: u64,
     /// The file's time when it was last seen to begin as it did.
     checked: i64,
     /// When it was last seen to be written to.
@@ -145,6 +147,7 @@ impl Followed {
             given: 0,
             begun: (0, offset),
             head,
+            len: offset,
             checked: i64::MIN,
             written: Instant::now(),
             is_askable: true,
@@ -154,6 +157,7 @@ impl Followed {
     fn look(&mut self) -> io::Result<Standing> {
         let stat = fstat(&*self.file)?;
         let (len, time) = (stat.st_size as u64, modified(&stat));
+        self.len = len;
         if len > self.offset {
             return Ok(Standing::Behind);
         }
@@ -298,7 +302,10 @@ impl Source for Followed {
         let offset = self.begun.1 + out;
         let mut place = lock(&self.slot);
         if place.offset != offset {
-            (place.offset, place.modified, place.len) = (offset, self.checked.max(place.modified), self.offset);
+            (place.offset, place.len) = (offset, self.len);
+            if self.checked != i64::MIN {
+                place.modified = self.checked;
+            }
             drop(place);
             self.files.checkpoints.touch();
         }
