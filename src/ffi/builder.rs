@@ -86,6 +86,12 @@ pub extern "C" fn hushlog_builder_min_length(builder: Option<&mut Builder>, len:
     call("hushlog_builder_min_length", || change(builder, |builder| builder.min_length(len)))
 }
 
+/// `hushlog_builder_exactly`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_exactly(builder: Option<&mut Builder>) -> c_int {
+    call("hushlog_builder_exactly", || change(builder, NeedleSetBuilder::exactly))
+}
+
 fn change(
     builder: Option<&mut Builder>,
     with: impl FnOnce(NeedleSetBuilder) -> NeedleSetBuilder,

@@ -148,6 +148,13 @@ int hushlog_builder_encodings(hushlog_builder *builder, int yes);
  */
 int hushlog_builder_min_length(hushlog_builder *builder, size_t len);
 
+/* Searches for exactly the values, of one byte or more: no forms, no parts, no notices. For those who derive what is searched for
+ * themselves; below 4 bytes the search is slow.
+ *
+ * HUSHLOG_ENULL, HUSHLOG_EUSED
+ */
+int hushlog_builder_exactly(hushlog_builder *builder);
+
 /*
  * Compiles the set, and wipes the builder's secrets; also if that fails. After it the builder can only be freed, and asked for what
  * failed. A set without any secret is none to wonder at: all text passes it unchanged.
@@ -224,6 +231,15 @@ int hushlog_stream_finish(hushlog_stream *stream, const hushlog_slice **slices, 
  * HUSHLOG_ENULL, HUSHLOG_EBUG
  */
 int hushlog_stream_swap(hushlog_stream *stream, const hushlog_set *set, const hushlog_slice **slices, size_t *count);
+
+/*
+ * Gives out the beginning of what is held back, up to `len` bytes of a secret in all, however often this is called. All that follows of
+ * the secret is masked as it would have been. For a terminal, where somebody waits for the echo of what he types, and for nothing
+ * else: it gives away what a secret begins with.
+ *
+ * HUSHLOG_ENULL, HUSHLOG_EBUG
+ */
+int hushlog_stream_release_partial(hushlog_stream *stream, size_t len, const hushlog_slice **slices, size_t *count);
 
 /* How many bytes are held back. */
 size_t hushlog_stream_held(const hushlog_stream *stream);

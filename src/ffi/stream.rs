@@ -98,6 +98,24 @@ pub unsafe extern "C" fn hushlog_stream_push(
     unsafe { lend("hushlog_stream_push", stream, slices, count, work) }
 }
 
+/// `hushlog_stream_release_partial`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_stream_release_partial(
+    stream: Option<&mut Stream>,
+    len: usize,
+    slices: *mut *const Slice,
+    count: *mut usize,
+) -> c_int {
+    // SAFETY: as the caller promised.
+    unsafe {
+        lend("hushlog_stream_release_partial", stream, slices, count, |redactor| Ok(redactor.release_partial(len)))
+    }
+}
+
 /// `hushlog_stream_finish`: see `hushlog.h`.
 ///
 /// # Safety
