@@ -354,7 +354,8 @@ fn every_fuzz_target_is_named_everywhere() {
     none(own.iter().filter(|name| !readme.contains(&format!("| `{name}` |"))).cloned().collect(), "fuzz/README.md");
     for directory in ["fuzz/corpus", "fuzz/fuzz_targets"] {
         let files = fs::read_dir(root().join(directory)).unwrap().map(|entry| entry.unwrap().path());
-        let mut stems: BTreeSet<String> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().into()).collect();
+        let mut stems: BTreeSet<String> =
+            files.map(|path| path.file_stem().unwrap().to_str().unwrap().into()).collect();
         stems.remove("canary");
         assert_eq!(stems, own, "{directory}");
     }

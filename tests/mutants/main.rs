@@ -16,19 +16,21 @@ mod t04_partial;
 mod t05_swap;
 #[path = "../finder.rs"]
 mod t06_finder;
+#[path = "../answers.rs"]
+mod t07_answers;
 #[path = "../oracles.rs"]
-mod t07_oracles;
+mod t08_oracles;
 #[path = "../long_texts.rs"]
-mod t08_long_texts;
+mod t09_long_texts;
 #[path = "../encodings.rs"]
-mod t09_encodings;
+mod t10_encodings;
 #[path = "../limits.rs"]
-mod t10_limits;
+mod t11_limits;
 #[path = "../parts.rs"]
-mod t11_parts;
+mod t12_parts;
 #[path = "../properties.rs"]
-mod t12_properties;
+mod t13_properties;
 #[path = "../corpus.rs"]
-mod t13_corpus;
+mod t14_corpus;
 #[path = "../small_worlds.rs"]
-mod t14_small_worlds;
+mod t15_small_worlds;
