@@ -26,10 +26,19 @@ use super::config::{OnAway, Outlet, Plan, SourcePlan};
 const ABI_KNOWN: ABI = ABI::V6;
 
 /// What every process reads now and then: names of hosts, time zones, random numbers, its own figures, how many cores it may use.
-const ALWAYS_READ: &[&str] =
-    &["/etc", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/lib64", "/dev/urandom", "/proc/self", "/sys/fs/cgroup"];
-/// What it may always write to.
-const ALWAYS_WRITE: &[&str] = &["/dev/null"];
+const ALWAYS_READ: &[&str] = &[
+    "/etc",
+    "/usr/share/zoneinfo",
+    "/usr/lib",
+    "/lib",
+    "/lib64",
+    "/dev/urandom",
+    "/proc/self",
+    "/proc/sys",
+    "/sys/fs/cgroup",
+];
+/// What it may always write to: nothing, and where a passphrase is asked for.
+const ALWAYS_WRITE: &[&str] = &["/dev/null", "/dev/tty"];
 /// DNS, over TCP where an answer is long.
 const DNS_PORT: u16 = 53;
 
@@ -164,9 +173,11 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> 
         (around_all(&needs.read), read),
         (always(ALWAYS_WRITE), write),
         (around_all(&needs.write), write),
+        // Terminals and FIFOs are opened once more, with flags of their own.
+        ((0..3).filter_map(|fd| fs::read_link(format!("/proc/self/fd/{fd}")).ok()).collect(), read | write),
     ] {
         for path in paths {
-            // What is not there needs no rule.
+            // What is not there needs no rule, nor does a pipe without a name.
             let Ok(opened) = PathFd::new(&path) else { continue };
             let access = if path.is_dir() { access } else { access & of_file };
             rules = rules.add_rule(PathBeneath::new(opened, access))?;
