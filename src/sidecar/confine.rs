@@ -203,8 +203,9 @@ fn around(path: &Path) -> Vec<PathBuf> {
         let is_parent = path.parent() == Some(&nearest);
         Some(above.next().filter(|_| is_parent).map_or(nearest.clone(), Path::to_owned))
     };
+    let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let target = fs::canonicalize(path).ok().filter(|target| target != path);
-    let found: Vec<PathBuf> = [Some(path), target.as_deref()].into_iter().flatten().filter_map(ancestor).collect();
+    let found: Vec<PathBuf> = [Some(path.as_path()), target.as_deref()].into_iter().flatten().filter_map(ancestor).collect();
     // Below the root there is nothing around it but all there is.
     if found.is_empty() { vec![path.to_owned()] } else { found }
 }
@@ -378,6 +379,8 @@ mod tests {
         std::os::unix::fs::symlink(at("a/b/log"), at("x/y/link")).expect("room");
         assert_eq!(around(&at("x/y/link")), [at("x"), at("a")]);
         assert_eq!(around(Path::new("/tmp/x")), [Path::new("/tmp")]);
+        let here = std::env::current_dir().expect("there is one");
+        assert_eq!(around(Path::new("x/y")), around(&here.join("x/y")));
         assert_eq!(around(Path::new("/")), [Path::new("/")]);
     }
 }
