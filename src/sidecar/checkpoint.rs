@@ -193,6 +193,11 @@ impl Checkpoints {
         Ok(opened)
     }
 
+    /// Whether there is anybody after us who is told of the places.
+    pub(crate) fn are_kept(&self) -> bool {
+        self.directory.is_some()
+    }
+
     /// The place of a file, if it is known: its device may have got another number when the machine was booted.
     pub(crate) fn find(&self, key: &Key, path: &Path, file: impl AsFd) -> io::Result<Option<Slot>> {
         let mut slots = lock(&self.slots);

@@ -128,6 +128,10 @@ impl Stream {
         if let Err(Broken::Sink(_)) = ended {
             return ended;
         }
+        if common.stop.is_set() && source.resumes() && ended.is_ok() {
+            // What waits is given once more to whoever comes next.
+            return ended;
+        }
         let finished = self.finish().await;
         self.confirm(&mut source);
         ended.and(finished)

@@ -117,7 +117,9 @@ fn run(format: Format, set: &Arc<NeedleSet>, input: &[u8], pieces: &[&[u8]], wan
         let mut next = Parts::new(Arc::clone(set), format, false);
         let mut rest = next.push(&input[safe..]).concat();
         rest.extend(next.finish().concat());
-        assert_eq!(String::from_utf8_lossy(&rest), wanted[number..].concat(), "from {safe} after {pushed}");
+        // A mask may go out twice: where what was masked last and what is masked first touch each other.
+        let rest = String::from_utf8_lossy(&rest).replace("#-#", "");
+        assert_eq!(rest, wanted[number..].concat().replace("#-#", ""), "from {safe} after {pushed}");
     }
     out.extend(parts.finish().concat());
     assert_eq!(parts.unsettled(), 0);
