@@ -51,7 +51,7 @@ fn an_error_names_file_line_and_key_and_no_value() {
 #[test]
 fn a_stream_is_checked() {
     let stream = |fields: &str| format!("streams:\n  - name: app\n    {}\n", fields.replace(" | ", "\n    "));
-    wrong(&stream("source: { stdin: true }"), 2, "sink: this key is missing");
+    wrong(&stream("source: { stdin: true }"), 3, "sink: this key is missing");
     wrong(&stream("source: {} | sink: { stdout: true }"), 3, "source: it has to have one of stdin, fifo");
     wrong(&stream("source: { stdin: true, fifo: /a } | sink: { stdout: true }"), 3, "there is one kind already");
     wrong(&stream("source: { stdin: true, mode: \"0600\" } | sink: { stdout: true }"), 3, "mode: it goes with fifo");

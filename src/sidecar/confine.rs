@@ -100,8 +100,15 @@ impl Needs {
         needs.write.extend(plan.state.iter().map(|state| state.join("*")));
         needs.write.extend(plan.control.clone());
         needs.listen.extend(plan.metrics.map(|address| address.port()));
+        needs.write.extend(standard_devices());
         needs
     }
+}
+
+/// Terminals and the like among the standard streams: they are opened anew, since their flags are not ours to change.
+fn standard_devices() -> impl Iterator<Item = PathBuf> {
+    let paths = (0..3).filter_map(|fd| std::fs::read_link(format!("/proc/self/fd/{fd}")).ok());
+    paths.filter(|path| path.starts_with("/dev") && path.exists())
 }
 
 /// The path up to where a pattern begins.

@@ -67,6 +67,9 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     let running = Arc::new(assemble(plan, keeping, metrics, files, tell));
     for sink in &running.sinks {
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
+        let of_sink = running.streams.values().filter(|common| Arc::ptr_eq(&common.sink, sink));
+        let metrics = of_sink.map(|common| Arc::clone(&common.metrics)).collect();
+        tokio::spawn(Arc::clone(sink).tend(metrics));
     }
     let mut tasks = JoinSet::new();
     for stream in &running.plan.streams {

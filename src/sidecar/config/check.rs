@@ -120,7 +120,7 @@ impl Stream {
             return Err(ConfigError::at(line, "line_max", "it has to be from 1K to 64M"));
         }
         let sink = self.sink.value.plan(self.sink.line)?;
-        let place = sinks.iter().position(|other| other.outlet == sink.outlet).unwrap_or(sinks.len());
+        let place = sinks.iter().position(|other| other.outlet.is_same_place(&sink.outlet)).unwrap_or(sinks.len());
         match sinks.get(place) {
             Some(other) if **other != sink => {
                 return Err(ConfigError::at(
