@@ -134,6 +134,14 @@ fn throughput() {
     let log = fs::read(scratch.path().join("log")).expect("it is there");
     let times = len_min.div_ceil(len);
     let mut betweens = [("copier", Between::new(None)), ("sidecar", Between::new(Some(SECRETS)))];
+    for (name, between) in &mut betweens {
+        let (mut source, mut out) = (between.connect(), vec![0; log.len()]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| source.write_all(&log).expect("it reads"));
+            between.sink.read_exact(&mut out).expect("it comes");
+        });
+        assert!(out == log, "{name} gives out something else");
+    }
     let mut figures = [Vec::new(), Vec::new()];
     for _ in 0..program::setting("HUSHLOG_BENCH_ROUNDS", 5) {
         for ((_, between), figures) in betweens.iter_mut().zip(&mut figures) {
