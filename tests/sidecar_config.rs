@@ -45,7 +45,7 @@ fn an_error_names_file_line_and_key_and_no_value() {
     wrong(&format!("{STREAM}secrets:\n  dotenv: {CANARY}\n"), 3, "dotenv: it has to be");
     wrong(&format!("{STREAM}secrets:\n  env: [{{ {CANARY}: 1 }}]\n"), 3, "env");
     wrong(&format!("{STREAM}secrets:\n  session: true\n  session: false\n"), 4, "session: this key is there twice");
-    wrong(&format!("{STREAM}control: [\n"), 3, "");
+    wrong(&format!("{STREAM}control: [\n"), 2, "");
 }
 
 #[test]
