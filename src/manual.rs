@@ -258,7 +258,8 @@
 //! daemon makes (`ptrace`, `bpf`, `mount`, loading modules, keys, `io_uring` and the like), and those that start programs. What the kernel has not is
 //! told once. With commands in the configuration, or a guard, files are not confined, since commands inherit it and would not find theirs; the
 //! list of system calls holds for them too, and `sudo` in a command does not work. Landlock's rules are for directories as they were at
-//! the start: the directory that lies around a log or secret is allowed, so that both may be made anew, but one directly below `/` must
+//! the start. The directory of a log or secret is allowed, and the one around it too, so that both may be made anew; that one only if it is `/var/log`, or
+//! lies two levels below `/` (three, where something is written), as not to allow half of the machine. A directory that is in no such one has to
 //! stay. `confine: { landlock: false, seccomp: false }` switches it off. It is not dumpable, writes no core, and locks its memory as
 //! far as the limit allows; root can read it all the same.
 //!
