@@ -39,7 +39,7 @@ fn an_error_names_file_line_and_key_and_no_value() {
     wrong(&format!("{STREAM}drain_seconds: {CANARY}\n"), 2, "drain_seconds: it has to be");
     wrong(&format!("{STREAM}{CANARY}: 5\n"), 2, "there is no such key");
     wrong(&format!("{STREAM}options:\n  mask_char: {CANARY}\n"), 3, "mask_char: it has to be one printable");
-    wrong(&format!("{STREAM}options:\n  min_length: 3\n"), 3, "min_length: the least is 4");
+    wrong(&format!("{STREAM}options:\n  min_length: 3\n"), 3, "min_length: it has to be from 4");
     wrong(&format!("{STREAM}options:\n  encodings: {CANARY}\n"), 3, "encodings: it has to be");
     wrong(&format!("{STREAM}metrics: {CANARY}\n"), 2, "metrics: it has to be an address");
     wrong(&format!("{STREAM}secrets:\n  dotenv: {CANARY}\n"), 3, "dotenv: it has to be");
