@@ -101,7 +101,7 @@ fn streams_that_do_not_go_together_are_refused() {
     let two = |one: &str, other: &str| format!("streams:\n  - {{ {one} }}\n  - {{ {other} }}\n");
     let stdin = "source: { stdin: true }, sink: { stdout: true }";
     wrong(
-        &two(&format!("name: a, {stdin}"), &format!("name: a, source: {{ fifo: /a }}, sink: {{ stdout: true }}")),
+        &two(&format!("name: a, {stdin}"), "name: a, source: { fifo: /a }, sink: { stdout: true }"),
         3,
         "has this name",
     );
