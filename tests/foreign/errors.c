@@ -98,6 +98,7 @@ static void refused(void) {
     CHECK((large = malloc(len)) != NULL);
     memset(large, 'x', len);
     builder = hushlog_builder_new();
+    CHECK(hushlog_builder_encodings(builder, 0) == 0);
     CHECK(hushlog_builder_add(builder, "LARGE", large, len) == 0);
     CHECK(hushlog_builder_build(builder, &set) == HUSHLOG_ETOOLARGE && set == NULL);
     hushlog_builder_free(builder);
