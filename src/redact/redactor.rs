@@ -189,6 +189,28 @@ impl Redactor {
         (self.end - self.given) as usize
     }
 
+    /// How many bytes another redactor has to begin before the end of the stream so far to mask in what follows all that this one
+    /// would: what is held back, and of a region that reaches into it, or is open still, all from its beginning. What lies before
+    /// has been given out, and no occurrence reaches from there beyond.
+    ///
+    /// That is where to go on after a crash: what is [held](Redactor::held) is too little. With `abcdef` and `efgh`, `ef` is held back
+    /// after `abcdef`; who begins anew there sees no secret in `ef`, and gives it out. From here the mask goes out twice
+    /// at worst.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use hushlog::{Mask, NeedleSet, Redactor, Secret};
+    /// let secrets = ["abcdef", "efgh"].map(|value| Secret::new(value, value.into()));
+    /// let mut redactor = Redactor::new(Arc::new(NeedleSet::exactly(secrets.into(), Mask::default())?));
+    /// assert_eq!(redactor.push(b"...abcdef").to_vec(), b"...[REDACTED:abcdef]");
+    /// assert_eq!((redactor.held(), redactor.unsettled()), (2, 6));
+    /// # Ok::<(), hushlog::BuildError>(())
+    /// ```
+    pub fn unsettled(&self) -> u64 {
+        let reaching = self.regions.iter().find(|region| region.range.end > self.given);
+        self.end - reaching.map_or(self.given, |region| region.range.start.min(self.given))
+    }
+
     /// Where the longest suffix of the stream begins that may be the beginning of a needle. Nothing before it is held back, nor,
     /// after a [`release_partial`](Redactor::release_partial), some of it.
     fn partial_start(&self) -> u64 {

@@ -1,0 +1,219 @@
+"""Keeps secrets out of logs: masks the values of secrets, in all the ways they are usually written, wherever they stand.
+
+    redactor = hushlog.Redactor({"API_TOKEN": token})
+    logging.getLogger().handlers[0].addFilter(hushlog.LoggingFilter(redactor))
+    sys.stdout = hushlog.redact_stream(sys.stdout, redactor)
+
+It is ctypes over the C library, libhushlog.so.0: a wheel brings it along, otherwise the loader finds it; HUSHLOG_LIBRARY names another.
+"""
+
+import atexit
+import codecs
+import fnmatch
+import io
+import logging
+import os
+import threading
+import traceback
+import weakref
+
+from . import _library
+from ._library import Error, Notice
+
+__all__ = ["Error", "LoggingFilter", "Notice", "Redactor", "Stream", "redact_stream"]
+
+
+def _errors(error, surrogatepass=codecs.lookup_error("surrogatepass")):
+    """Text that is no Unicode proper (half a pair of surrogates) passes as it is; what a mask left of a character does not."""
+    try:
+        return surrogatepass(error)
+    except UnicodeError:
+        return "\N{REPLACEMENT CHARACTER}", error.end
+
+
+codecs.register_error("hushlog", _errors)
+
+
+def _bytes(text):
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
+
+
+class Redactor:
+    """The secrets, compiled for searching. It does not change, and any number of threads may use it.
+
+    secrets: names and values, as a mapping. Values are str or bytes.
+    mask: what stands in the place of a secret; "{name}" in it is the secret's name. Default: "[REDACTED:{name}]".
+    mask_char: instead of that, a printable ASCII character for each byte.
+    encodings: whether encoded forms and telling parts are masked too.
+    min_length: shorter values are left alone, with a notice.
+
+    Raises Error if the mask does not fit the secrets, or there are none: pass allow_empty=True to go without.
+    """
+
+    def __init__(self, secrets, *, mask=None, mask_char=None, encodings=True, min_length=None, allow_empty=False):
+        pairs = [(str(name), _bytes(value)) for name, value in secrets.items()]
+        self._set = _library.build(pairs, mask, mask_char, encodings, min_length)
+        self._finalizer = weakref.finalize(self, _library.lib.hushlog_set_free, self._set)
+        self._finalizer.atexit = False
+        #: What there is to tell about single secrets: some may be too short to be masked. A list of Notice(name, text, masked).
+        self.notices = _library.notices(self._set)
+        if not allow_empty and not _library.lib.hushlog_set_needles(self._set):
+            raise Error("there is no secret that could be masked")
+
+    @classmethod
+    def from_env(cls, *patterns, **options):
+        """The variables of the environment whose names match: Redactor.from_env("*_TOKEN", "DB_PASSWORD")."""
+        matches = lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        found = {os.fsdecode(name): value for name, value in os.environb.items() if matches(os.fsdecode(name)) and value}
+        return cls(found, **options)
+
+    def redact(self, text):
+        """The text, str or bytes, with every secret masked; the same object if there is none."""
+        masked = _library.redact(self._set, _bytes(text))
+        if masked is None:
+            return text
+        return masked.decode("utf-8", "hushlog") if isinstance(text, str) else masked
+
+    def __repr__(self):
+        return f"<hushlog.Redactor, {_library.lib.hushlog_set_needles(self._set)} needles>"
+
+
+class Stream:
+    """Bytes in, in any pieces, and redacted bytes out: what may begin a secret waits, and nothing else does. For one thread at a time."""
+
+    def __init__(self, redactor, *, keep_stump=False):
+        self._handle = _library.stream(redactor._set, keep_stump)
+        self._finalizer = weakref.finalize(self, _library.lib.hushlog_stream_free, self._handle)
+        self._finalizer.atexit = False
+
+    def push(self, piece):
+        piece = bytes(piece)
+        return _library.lent(_library.lib.hushlog_stream_push, self._handle, piece, len(piece))
+
+    def finish(self):
+        """Ends the stream, and gives out what waited. What is pushed from then on is another stream."""
+        return _library.lent(_library.lib.hushlog_stream_finish, self._handle)
+
+    def swap(self, redactor):
+        """Searches for other secrets from here on; what was found stays masked, and not a byte is lost."""
+        return _library.lent(_library.lib.hushlog_stream_swap, self._handle, redactor._set)
+
+    @property
+    def held(self):
+        """How many bytes wait."""
+        return _library.lib.hushlog_stream_held(self._handle)
+
+
+class LoggingFilter(logging.Filter):
+    """Masks secrets in a record: its message with the arguments in it, the text of its exception and stack, and what was added with
+    `extra`. Add it to handlers: a filter of a logger does not see what the loggers below it log.
+
+    The record is changed, for all handlers that come after. Arguments and exception are gone from it: they could be printed again.
+    Of values in `extra`, text is masked, also within dicts, lists and tuples; other objects are left as they are.
+    """
+
+    _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+    def __init__(self, redactor, name=""):
+        super().__init__(name)
+        self.redactor = redactor
+
+    def filter(self, record):
+        if not super().filter(record):
+            return False
+        try:
+            message = record.getMessage()
+        except Exception:  # logging would print the arguments as they are
+            message = f"{record.msg!r} (its arguments do not fit: {record.args!r})"
+        record.msg, record.args = self.redactor.redact(message), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+        record.exc_info = None
+        for name, value in list(vars(record).items()):
+            if name in ("exc_text", "stack_info") or name not in self._OWN:
+                setattr(record, name, self._masked(value))
+        return True
+
+    def _masked(self, value, depth=20):
+        if isinstance(value, (str, bytes)):
+            return self.redactor.redact(value)
+        if depth and isinstance(value, dict):
+            return {self._masked(key, depth - 1): self._masked(item, depth - 1) for key, item in value.items()}
+        if depth and type(value) in (list, tuple):
+            return type(value)(self._masked(item, depth - 1) for item in value)
+        return value if depth or isinstance(value, (int, float, type(None))) else "[REDACTED: too deep]"
+
+
+class _RedactedFile(io.IOBase):
+    """A file to write to: text or bytes, as the file behind it. Threads may share it; what they write at once is one stream."""
+
+    def __init__(self, file, redactor):
+        self._file, self._lock = file, threading.RLock()
+        self._stream = Stream(redactor)
+        self._text = isinstance(file, io.TextIOBase) or not isinstance(file, (io.RawIOBase, io.BufferedIOBase))
+        self._decoder = codecs.getincrementaldecoder("utf-8")("hushlog")
+        atexit.register(_finish_late, weakref.ref(self))
+
+    def write(self, text):
+        if self._text and not isinstance(text, str):
+            raise TypeError("this file takes text")
+        with self._lock:
+            self._pass_on(self._stream.push(_bytes(text)))
+        return len(text)
+
+    def _pass_on(self, redacted, final=False):
+        out = self._decoder.decode(redacted, final) if self._text else redacted
+        if out:
+            self._file.write(out)
+
+    def finish(self):
+        """Ends the stream: gives out what waited."""
+        with self._lock:
+            self._pass_on(self._stream.finish(), True)
+            self._file.flush()
+
+    def flush(self):
+        """Flushes the file behind. What may begin a secret waits on."""
+        with self._lock:
+            if not self._file.closed:
+                self._file.flush()
+
+    def close(self):
+        """Ends the stream, and closes the file behind."""
+        if not self.closed:
+            self.finish()
+            self._file.close()
+            super().close()
+
+    def writable(self):
+        return True
+
+    def __getattr__(self, name):
+        # What only tells of the file behind; nothing by which one could write past this.
+        if name in ("encoding", "errors", "newlines", "isatty", "fileno", "name", "mode"):
+            return getattr(self._file, name)
+        raise AttributeError(name)
+
+    def isatty(self):
+        return self._file.isatty()
+
+    def fileno(self):
+        return self._file.fileno()
+
+    def __del__(self):
+        pass  # closing is for who opened it; and standard output stays open
+
+
+def _finish_late(file):
+    file = file()
+    if file is not None and not file.closed and not file._file.closed:
+        file.finish()
+
+
+def redact_stream(file, redactor):
+    """A file to write to, whose secrets are masked before they reach `file`, however the writes cut them. What may begin a secret waits
+    for the rest of it, until finish(), close() or the end of the program.
+
+        sys.stdout = hushlog.redact_stream(sys.stdout, redactor)
+    """
+    return _RedactedFile(file, redactor)

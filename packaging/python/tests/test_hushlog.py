@@ -1,0 +1,152 @@
+"""python3 -m unittest discover packaging/python/tests, with the package in reach (PYTHONPATH), and the library (HUSHLOG_LIBRARY)."""
+
+import base64
+import io
+import logging
+import os
+import subprocess
+import sys
+import threading
+import unittest
+
+import hushlog
+
+VALUE = "sk-live-4f9QzX"
+MASK = "[REDACTED:TOKEN]"
+
+
+def redactor(**options):
+    return hushlog.Redactor({"TOKEN": VALUE, "DB_URL": "postgres://app:pa$s-4f9@db/app"}, **options)
+
+
+class Records(unittest.TestCase):
+    def test_text_and_bytes(self):
+        r = redactor()
+        self.assertEqual(r.redact(f"a {VALUE} b"), f"a {MASK} b")
+        self.assertEqual(r.redact(f"a {VALUE} b".encode()), f"a {MASK} b".encode())
+        self.assertEqual(r.redact("password pa%24s-4f9"), "password [REDACTED:DB_URL]")
+        self.assertEqual(r.redact(base64.b64encode(b"user:" + VALUE.encode()).decode())[-len(MASK):][:5], "[REDA")
+        clean = "clean, with \ud800 and \udcff and \0 in it"
+        self.assertIs(r.redact(clean), clean)
+        self.assertEqual(r.redact(clean + VALUE), clean + MASK)
+
+    def test_options(self):
+        self.assertEqual(redactor(mask="<{name}>").redact(VALUE), "<TOKEN>")
+        self.assertEqual(redactor(mask_char="*").redact(VALUE), "*" * len(VALUE))
+        encoded = base64.b64encode(VALUE.encode()).decode()
+        self.assertEqual(redactor(encodings=False).redact(encoded), encoded)
+        with self.assertRaisesRegex(hushlog.Error, r"end in common \(TOKEN\)$"):
+            redactor(mask=VALUE[:3])
+
+    def test_notices_and_no_secrets(self):
+        r = hushlog.Redactor({"PIN": "12345", "TINY": "abc", "TOKEN": VALUE})
+        self.assertEqual([(n.name, n.masked) for n in r.notices], [("PIN", True), ("TINY", False)])
+        for secrets in ({}, {"TINY": "abc"}):
+            with self.assertRaisesRegex(hushlog.Error, "no secret"):
+                hushlog.Redactor(secrets)
+            self.assertEqual(hushlog.Redactor(secrets, allow_empty=True).redact(VALUE), VALUE)
+
+    def test_environment(self):
+        os.environ["HL_TEST_TOKEN"] = VALUE
+        self.assertEqual(hushlog.Redactor.from_env("HL_*_TOKEN").redact(VALUE), "[REDACTED:HL_TEST_TOKEN]")
+        with self.assertRaises(hushlog.Error):
+            hushlog.Redactor.from_env("NO_SUCH_*")
+
+    def test_no_value_in_what_it_says_of_itself(self):
+        shown = repr(redactor()) + repr(vars(redactor())) + repr(redactor().notices)
+        self.assertNotIn(VALUE, shown)
+
+    def test_threads_share_one(self):
+        r, wrong = redactor(), []
+
+        def work():
+            stream = hushlog.Stream(r)
+            for _ in range(200):
+                out = b"".join(stream.push(bytes([byte])) for byte in VALUE.encode()) + stream.finish()
+                wrong.extend([out] if out != MASK.encode() or r.redact(VALUE) != MASK else [])
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        self.assertEqual(wrong, [])
+
+
+class Streams(unittest.TestCase):
+    def test_every_cut(self):
+        text = f"x{VALUE}y".encode()
+        for cut in range(len(text)):
+            stream = hushlog.Stream(redactor())
+            self.assertEqual(stream.push(text[:cut]) + stream.push(text[cut:]) + stream.finish(), f"x{MASK}y".encode())
+
+    def test_what_waits_and_swap(self):
+        stream = hushlog.Stream(redactor())
+        self.assertEqual((stream.push(b"ab sk-li"), stream.held), (b"ab ", 5))
+        self.assertEqual(stream.swap(hushlog.Redactor({"OTHER": "another one"})), b"sk-li")
+        self.assertEqual(stream.push(b"an another one"), b"an [REDACTED:OTHER]")
+
+    def test_files(self):
+        text, binary = io.StringIO(), io.BytesIO()
+        out = hushlog.redact_stream(text, redactor())
+        for letter in f"ä {VALUE} ö\ud800\n":
+            self.assertEqual(out.write(letter), 1)
+        out.finish()
+        self.assertEqual(text.getvalue(), f"ä {MASK} ö\ud800\n")
+        with self.assertRaises(TypeError):
+            out.write(b"bytes")
+        out = hushlog.redact_stream(binary, redactor())
+        out.write(b"\xff sk-live-")
+        out.flush()
+        self.assertEqual(binary.getvalue(), b"\xff ")
+        out.write(b"4f9QzX")
+        self.assertEqual(binary.getvalue(), b"\xff " + MASK.encode())
+        out.close()
+        self.assertTrue(binary.closed)
+
+    def test_standard_output_to_the_end_of_the_program(self):
+        program = (
+            "import sys, hushlog; r = hushlog.Redactor({'TOKEN': sys.stdin.read()});"
+            "sys.stdout = hushlog.redact_stream(sys.stdout, r);"
+            "print('sk-live-', end='', flush=True); print('4f9QzX', file=sys.stdout); print('sk-li', end='')"
+        )
+        ran = subprocess.run([sys.executable, "-c", program], input=VALUE, capture_output=True, text=True, timeout=60)
+        self.assertEqual((ran.stdout, ran.stderr), (f"{MASK}\nsk-li", ""))
+
+
+class Logging(unittest.TestCase):
+    def setUp(self):
+        self.out = io.StringIO()
+        handler = logging.StreamHandler(self.out)
+        handler.setFormatter(logging.Formatter("%(message)s|%(extra)s", defaults={"extra": None}))
+        handler.addFilter(hushlog.LoggingFilter(redactor()))
+        self.log = logging.Logger("test")
+        self.log.addHandler(handler)
+
+    def said(self):
+        self.assertNotIn(VALUE, self.out.getvalue())
+        return self.out.getvalue()
+
+    def test_message_and_arguments(self):
+        self.log.warning("token %s of %d", VALUE, 1)
+        self.log.warning("half sk-live-%s", "4f9QzX")
+        self.log.warning(ValueError(VALUE))
+        self.assertEqual(self.said(), f"token {MASK} of 1|None\nhalf {MASK}|None\n{MASK}|None\n")
+
+    def test_exception_and_stack(self):
+        try:
+            raise ValueError(f"no such key: {VALUE}")
+        except ValueError:
+            self.log.exception("failed", stack_info=True)
+        self.assertIn(f"ValueError: no such key: {MASK}", self.said())
+        self.assertIn("Traceback (most recent call last)", self.said())
+
+    def test_extra(self):
+        self.log.warning("x", extra={"extra": {"list": [VALUE, 1, ("a", VALUE)]}})
+        self.assertEqual(self.said(), f"x|{{'list': ['{MASK}', 1, ('a', '{MASK}')]}}\n")
+
+    def test_arguments_that_do_not_fit(self):
+        self.log.warning("two %s %s", VALUE)
+        self.assertIn(f"'two %s %s' (its arguments do not fit: ('{MASK}',))", self.said())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,130 @@
+//! The builder: collects secrets and options. See `hushlog.h`.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+
+use super::border::{be_quiet, bytes, call, caught, put, text};
+use super::code::Code;
+use super::set::Set;
+use crate::redact::build::{BuildError, NeedleSetBuilder};
+use crate::redact::mask::Mask;
+use crate::redact::needle::NeedleSet;
+use crate::redact::secret::Secret;
+
+/// `hushlog_builder`.
+pub struct Builder {
+    /// Nothing once it has built its set, or a panic went through it.
+    builder: Option<NeedleSetBuilder>,
+    /// The name of the secret for which building failed.
+    failed: Option<CString>,
+}
+
+/// `hushlog_builder_new`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_new() -> Option<Box<Builder>> {
+    be_quiet();
+    caught("hushlog_builder_new", || Box::new(Builder { builder: Some(NeedleSet::builder()), failed: None }))
+}
+
+/// `hushlog_builder_free`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_free(builder: Option<Box<Builder>>) {
+    caught("hushlog_builder_free", || drop(builder));
+}
+
+/// `hushlog_builder_add`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// The name ends with a NUL, and so many bytes can be read at the value, unless they are `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_builder_add(
+    builder: Option<&mut Builder>,
+    name: *const c_char,
+    value: *const c_void,
+    len: usize,
+) -> c_int {
+    call("hushlog_builder_add", || {
+        // SAFETY: as the caller promised, for as long as this call lasts.
+        let (name, value) = unsafe { (text(name)?, bytes(value, len)?) };
+        // A copy as long as the value, so that none is left behind by growing.
+        change(builder, |builder| builder.secret(Secret::new(name, value.to_vec())))
+    })
+}
+
+/// `hushlog_builder_mask`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// The template ends with a NUL, unless it is `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_builder_mask(builder: Option<&mut Builder>, template: *const c_char) -> c_int {
+    call("hushlog_builder_mask", || {
+        // SAFETY: as the caller promised, for as long as this call lasts.
+        let template = unsafe { text(template)? };
+        change(builder, |builder| builder.mask(Mask::Template(template.to_owned())))
+    })
+}
+
+/// `hushlog_builder_mask_char`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_mask_char(builder: Option<&mut Builder>, character: c_char) -> c_int {
+    // `char` has a sign on some targets and none on others.
+    #[allow(clippy::unnecessary_cast, reason = "it is unnecessary on half of the targets")]
+    let character = character as u8;
+    call("hushlog_builder_mask_char", || change(builder, |builder| builder.mask(Mask::Char(character))))
+}
+
+/// `hushlog_builder_encodings`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_encodings(builder: Option<&mut Builder>, yes: c_int) -> c_int {
+    call("hushlog_builder_encodings", || change(builder, |builder| builder.encodings(yes != 0)))
+}
+
+/// `hushlog_builder_min_length`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_min_length(builder: Option<&mut Builder>, len: usize) -> c_int {
+    call("hushlog_builder_min_length", || change(builder, |builder| builder.min_length(len)))
+}
+
+/// `hushlog_builder_exactly`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_exactly(builder: Option<&mut Builder>) -> c_int {
+    call("hushlog_builder_exactly", || change(builder, NeedleSetBuilder::exactly))
+}
+
+fn change(
+    builder: Option<&mut Builder>,
+    with: impl FnOnce(NeedleSetBuilder) -> NeedleSetBuilder,
+) -> Result<c_int, Code> {
+    let builder = builder.ok_or(Code::Null)?;
+    builder.builder = Some(with(builder.builder.take().ok_or(Code::Used)?));
+    Ok(0)
+}
+
+/// `hushlog_builder_build`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// A pointer can be written at `set`, unless it is `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_builder_build(builder: Option<&mut Builder>, set: *mut Option<Box<Set>>) -> c_int {
+    call("hushlog_builder_build", || {
+        // SAFETY: as the caller promised.
+        unsafe { put(set, None)? };
+        let builder = builder.ok_or(Code::Null)?;
+        let built = builder.builder.take().ok_or(Code::Used)?.build().inspect_err(|error| {
+            if let BuildError::MaskCollides { name } = error {
+                builder.failed = CString::new(name.as_str()).ok();
+            }
+        })?;
+        // SAFETY: as above.
+        unsafe { put(set, Some(Box::new(Set::new(built))))? };
+        Ok(0)
+    })
+}
+
+/// `hushlog_builder_failed`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_builder_failed(builder: Option<&Builder>) -> *const c_char {
+    builder.and_then(|builder| builder.failed.as_ref()).map_or(std::ptr::null(), |name| name.as_ptr())
+}

@@ -1,0 +1,87 @@
+//! The set: immutable, and shared by handles. See `hushlog.h`.
+
+use std::ffi::{CString, c_char, c_int};
+use std::sync::{Arc, OnceLock};
+
+use super::border::{call, caught, put};
+use super::code::{self, Code};
+use crate::redact::cover::Cover;
+use crate::redact::mask::Mask;
+use crate::redact::needle::NeedleSet;
+
+/// `hushlog_set`.
+pub struct Set(Arc<Shared>);
+
+struct Shared {
+    needles: Arc<NeedleSet>,
+    /// Made by the first call that masks in place: it costs some time, and not all sets have one.
+    cover: OnceLock<Option<Cover>>,
+    notices: Vec<(CString, c_int)>,
+}
+
+impl Set {
+    pub(super) fn new(needles: NeedleSet) -> Set {
+        // Names came in as C strings, so that none has a NUL in it.
+        let notice = |(name, kind): (&str, _)| (CString::new(name).unwrap_or_default(), code::of_notice(kind));
+        let notices = needles.notices().iter().map(|told| notice((&told.name, told.kind))).collect();
+        Set(Arc::new(Shared { needles: Arc::new(needles), cover: OnceLock::new(), notices }))
+    }
+
+    pub(super) fn needles(&self) -> &Arc<NeedleSet> {
+        &self.0.needles
+    }
+
+    /// The masks for writing over regions in place.
+    pub(super) fn cover(&self) -> Result<&Cover, Code> {
+        let made = || match *self.needles().mask() {
+            Mask::Char(character) => Cover::of_char(self.needles(), character).ok(),
+            Mask::Template(_) => Cover::named(self.needles()).ok(),
+        };
+        self.0.cover.get_or_init(made).as_ref().ok_or(Code::Mask)
+    }
+}
+
+/// A set is used from any number of threads at once.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Set>();
+};
+
+/// `hushlog_set_share`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_set_share(set: Option<&Set>) -> Option<Box<Set>> {
+    caught("hushlog_set_share", || set.map(|set| Box::new(Set(Arc::clone(&set.0))))).flatten()
+}
+
+/// `hushlog_set_free`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_set_free(set: Option<Box<Set>>) {
+    caught("hushlog_set_free", || drop(set));
+}
+
+/// `hushlog_set_needles`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_set_needles(set: Option<&Set>) -> usize {
+    set.map_or(0, |set| set.needles().len())
+}
+
+/// `hushlog_set_notices`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_set_notices(set: Option<&Set>) -> usize {
+    set.map_or(0, |set| set.0.notices.len())
+}
+
+/// `hushlog_set_notice`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// A pointer can be written at `name`, unless it is `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_set_notice(set: Option<&Set>, index: usize, name: *mut *const c_char) -> c_int {
+    call("hushlog_set_notice", || {
+        let notice = set.ok_or(Code::Null)?.0.notices.get(index).ok_or(Code::Index);
+        // SAFETY: as the caller promised.
+        unsafe { put(name, notice.map_or(std::ptr::null(), |(name, _)| name.as_ptr()))? };
+        notice.map(|&(_, kind)| kind)
+    })
+}

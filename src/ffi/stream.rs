@@ -1,0 +1,206 @@
+//! The stream: a redactor that lends its output. See `hushlog.h`.
+
+use std::ffi::{CString, c_char, c_int, c_uint, c_void};
+use std::sync::Arc;
+
+use super::border::{bytes, call, caught, put};
+use super::code::Code;
+use super::set::Set;
+use crate::redact::redactor::{Redacted, Redactor};
+
+/// `HUSHLOG_KEEP_STUMP`.
+const KEEP_STUMP: c_uint = 1;
+
+/// `hushlog_stream`.
+pub struct Stream {
+    redactor: Redactor,
+    /// What was lent with the last call. Kept for its room.
+    slices: Vec<Slice>,
+    /// A panic went through the redactor: what it would give out now could be anything.
+    broken: bool,
+}
+
+/// `hushlog_slice`, laid out as `struct iovec`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Slice {
+    data: *const c_void,
+    len: usize,
+}
+
+impl Slice {
+    /// Lends these bytes. The caller of the library is told for how long.
+    pub(super) fn of(bytes: &[u8]) -> Slice {
+        Slice { data: bytes.as_ptr().cast(), len: bytes.len() }
+    }
+
+    pub(super) fn none(len: usize) -> Slice {
+        Slice { data: std::ptr::null(), len }
+    }
+}
+
+/// A stream may go from thread to thread.
+const _: () = {
+    const fn may_go<T: Send>() {}
+    may_go::<Redactor>();
+};
+
+/// `hushlog_stream_new`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// A pointer can be written at `stream`, unless it is `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_stream_new(
+    set: Option<&Set>,
+    flags: c_uint,
+    stream: *mut Option<Box<Stream>>,
+) -> c_int {
+    call("hushlog_stream_new", || {
+        // SAFETY: as the caller promised.
+        unsafe { put(stream, None)? };
+        let set = set.ok_or(Code::Null)?;
+        if flags & !KEEP_STUMP != 0 {
+            return Err(Code::Flag);
+        }
+        let redactor = Redactor::new(Arc::clone(set.needles())).mask_stump(flags & KEEP_STUMP == 0);
+        // SAFETY: as above.
+        unsafe { put(stream, Some(Box::new(Stream { redactor, slices: Vec::new(), broken: false })))? };
+        Ok(0)
+    })
+}
+
+/// `hushlog_stream_free`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_stream_free(stream: Option<Box<Stream>>) {
+    caught("hushlog_stream_free", || drop(stream));
+}
+
+/// `hushlog_stream_push`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// So many bytes can be read at `data`, and what is asked for written at `slices` and `count`, unless they are `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_stream_push(
+    stream: Option<&mut Stream>,
+    data: *const c_void,
+    len: usize,
+    slices: *mut *const Slice,
+    count: *mut usize,
+) -> c_int {
+    let work = |redactor| {
+        // SAFETY: as the caller promised, who keeps the bytes for as long as he uses the slices.
+        let data = unsafe { bytes(data, len)? };
+        Ok(Redactor::push(redactor, data))
+    };
+    // SAFETY: as the caller promised.
+    unsafe { lend("hushlog_stream_push", stream, slices, count, work) }
+}
+
+/// `hushlog_stream_release_partial`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_stream_release_partial(
+    stream: Option<&mut Stream>,
+    len: usize,
+    slices: *mut *const Slice,
+    count: *mut usize,
+) -> c_int {
+    // SAFETY: as the caller promised.
+    unsafe {
+        lend("hushlog_stream_release_partial", stream, slices, count, |redactor| Ok(redactor.release_partial(len)))
+    }
+}
+
+/// `hushlog_stream_finish`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_stream_finish(
+    stream: Option<&mut Stream>,
+    slices: *mut *const Slice,
+    count: *mut usize,
+) -> c_int {
+    // SAFETY: as the caller promised.
+    unsafe { lend("hushlog_stream_finish", stream, slices, count, |redactor| Ok(redactor.finish())) }
+}
+
+/// `hushlog_stream_swap`: see `hushlog.h`.
+///
+/// # Safety
+///
+/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hushlog_stream_swap(
+    stream: Option<&mut Stream>,
+    set: Option<&Set>,
+    slices: *mut *const Slice,
+    count: *mut usize,
+) -> c_int {
+    let work = |redactor| Ok(Redactor::swap(redactor, Arc::clone(set.ok_or(Code::Null)?.needles())));
+    // SAFETY: as the caller promised.
+    unsafe { lend("hushlog_stream_swap", stream, slices, count, work) }
+}
+
+/// Has the redactor work, and lends what it gives out. The pointers are looked at before the redactor takes anything in, so that
+/// nothing is lost by a call that fails.
+///
+/// # Safety
+///
+/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+unsafe fn lend<'s, W>(
+    name: &str,
+    stream: Option<&'s mut Stream>,
+    slices: *mut *const Slice,
+    count: *mut usize,
+    work: W,
+) -> c_int
+where
+    W: FnOnce(&'s mut Redactor) -> Result<Redacted<'s>, Code>,
+{
+    // SAFETY: as the caller promised.
+    if unsafe { put(slices, std::ptr::null()).and(put(count, 0)) }.is_err() {
+        return Code::Null as c_int;
+    }
+    let Some(Stream { redactor, slices: lent, broken }) = stream else { return Code::Null as c_int };
+    if *broken {
+        return Code::Bug as c_int;
+    }
+    let code = call(name, || {
+        lent.clear();
+        lent.extend(work(redactor)?.map(Slice::of));
+        // SAFETY: as the caller promised.
+        unsafe { put(slices, lent.as_ptr()).and(put(count, lent.len()))? };
+        Ok(0)
+    });
+    *broken = code == Code::Bug as c_int;
+    code
+}
+
+/// `hushlog_stream_held`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_stream_held(stream: Option<&Stream>) -> usize {
+    stream.map_or(0, |stream| stream.redactor.held())
+}
+
+/// What is called with each count: the context, the name of a secret and of a form, and how many there were.
+pub type Each = extern "C" fn(*mut c_void, *const c_char, *const c_char, u64);
+
+/// `hushlog_stream_counts`: see `hushlog.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn hushlog_stream_counts(stream: Option<&Stream>, each: Option<Each>, context: *mut c_void) -> c_int {
+    call("hushlog_stream_counts", || {
+        let (stream, each) = (stream.ok_or(Code::Null)?, each.ok_or(Code::Null)?);
+        for ((name, form), count) in stream.redactor.counts() {
+            let [name, form] = [name.as_str(), form.name()].map(|text| CString::new(text).unwrap_or_default());
+            each(context, name.as_ptr(), form.as_ptr(), count);
+        }
+        Ok(0)
+    })
+}

@@ -1,0 +1,88 @@
+//! The library for other languages, installed as a user would, and what is built against it. Each test program has its own copy.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::program::{Ran, run_within};
+
+/// How long a program may take. They take seconds; a loaded machine, and valgrind, take longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A directory for what this test program makes, which is there from run to run.
+pub(crate) fn place(name: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
+    std::fs::create_dir_all(&place).expect("it is ours");
+    place.join(name)
+}
+
+/// Where the library, its header and its pkg-config file are. They are built by the command that users are told, without
+/// optimisation: so they come sooner, and look for overflows and in debug assertions besides.
+pub(crate) fn prefix() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let prefix = place("prefix");
+        let _ = std::fs::remove_dir_all(&prefix);
+        let mut install = Command::new(root().join("packaging/ffi/install"));
+        install.args(["--profile", "dev", "--prefix"]).arg(&prefix);
+        // The tests' own target directory is locked while somebody builds there.
+        install.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("target"));
+        run_within(&mut install, b"", Duration::from_secs(900)).ends(0).says("compile with");
+        prefix
+    })
+}
+
+pub(crate) fn library() -> PathBuf {
+    prefix().join("lib/libhushlog.so.0")
+}
+
+/// What pkg-config says about the installed library.
+pub(crate) fn pkg_config(args: &[&str]) -> Vec<String> {
+    let mut command = Command::new("pkg-config");
+    command.args(args).arg("hushlog").env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
+    let said = run_within(&mut command, b"", PATIENCE).ends(0).out();
+    said.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Whether all of these programs are installed. If not, the test is skipped, and says so.
+pub(crate) fn have(programs: &[&str]) -> bool {
+    let is_there = |program: &&&str| {
+        let mut command = Command::new(program);
+        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    };
+    match programs.iter().find(|program| !is_there(program)) {
+        Some(program) => eprintln!("skipped: {program} is not installed"),
+        None => return true,
+    }
+    false
+}
+
+/// Compiles a C program against the installed library; all warnings are errors.
+pub(crate) fn compile(source: &str, name: &str, flags: &[&str], libs: &[String]) -> PathBuf {
+    let program = place(name);
+    let mut cc = Command::new("cc");
+    cc.args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]).args(flags).args(pkg_config(&["--cflags"]));
+    cc.arg("-o").arg(&program).arg(root().join(source)).args(libs);
+    run_within(&mut cc, b"", PATIENCE).ends(0);
+    program
+}
+
+/// A program with the shared library in reach, and nothing else in its environment but where programs are.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("LD_LIBRARY_PATH", prefix().join("lib"));
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+/// Runs it to the end.
+pub(crate) fn run(command: &mut Command, input: &[u8]) -> Ran {
+    run_within(command, input, PATIENCE)
+}
