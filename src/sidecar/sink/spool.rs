@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, fstat, ftruncate};
-use rustix::io::{Errno, pread, pwrite, pwritev};
+use rustix::io::{Errno, pread, pwritev};
 
 use super::batch::Batch;
 use super::file::{private, sync_before_checkpoints};
