@@ -151,10 +151,17 @@ fn throughput() {
             figures.push((bytes / wall, bytes / processor));
         }
     }
-    println!("{} MiB from socket to socket, {SECRETS} secrets    GB/s    GB/s of its processor time", times * len >> 20);
+    println!(
+        "{} MiB from socket to socket, {SECRETS} secrets    GB/s    GB/s of its processor time",
+        times * len >> 20
+    );
     for ((name, _), figures) in betweens.iter().zip(figures) {
         let (mut wall, mut processor): (Vec<f64>, Vec<f64>) = figures.into_iter().unzip();
-        println!("{name:<10} {:>40.2} {:>10.2}", program::per_mille(&mut wall, 500), program::per_mille(&mut processor, 500));
+        println!(
+            "{name:<10} {:>40.2} {:>10.2}",
+            program::per_mille(&mut wall, 500),
+            program::per_mille(&mut processor, 500)
+        );
     }
 }
 
@@ -180,7 +187,11 @@ fn latency() {
     }
     println!("\na line through         median us    99% us");
     for ((name, _), mut times) in betweens.iter().zip(times) {
-        println!("{name:<20} {:>11.2} {:>9.2}", program::per_mille(&mut times, 500), program::per_mille(&mut times, 990));
+        println!(
+            "{name:<20} {:>11.2} {:>9.2}",
+            program::per_mille(&mut times, 500),
+            program::per_mille(&mut times, 990)
+        );
     }
 }
 
@@ -214,7 +225,8 @@ fn reload() {
     let (mut loud, mut took) = (Vec::new(), Vec::new());
     for round in 0..program::setting("HUSHLOG_BENCH_ROUNDS", 5) {
         // One more, so that the set is built anew.
-        fs::write(between.path("secrets").join(format!("new_{round}")), format!("new-secret-{round:030}")).expect("room");
+        fs::write(between.path("secrets").join(format!("new_{round}")), format!("new-secret-{round:030}"))
+            .expect("room");
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -328,7 +328,8 @@ fn the_sink_rotates_and_loses_nothing() {
     rotated.sort_unstable_by(|a, b| b.cmp(a));
     assert!(rotated.len() >= 2, "{rotated:?}");
     let read = |name: String| fs::read_to_string(sidecar.path(&name)).expect("it is there");
-    let parts: Vec<String> = rotated.iter().map(|number| read(format!("out.{number}"))).chain([read("out".into())]).collect();
+    let parts: Vec<String> =
+        rotated.iter().map(|number| read(format!("out.{number}"))).chain([read("out".into())]).collect();
     assert!(parts.iter().all(|part| part.ends_with('\n')), "each line is whole in one file");
     assert_eq!(parts.concat(), wanted);
     sidecar.stop();
@@ -405,7 +406,8 @@ fn the_records_of_containers_stay_records() {
     let place = Place::new();
     let log = logs(&place).join("a.log");
     let config = follows(&place, "DIR/logs/*.log", ", format: docker");
-    let record = |text: &str| format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"2026-11-24T16:00:00Z\"}}\n");
+    let record =
+        |text: &str| format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"2026-11-24T16:00:00Z\"}}\n");
     let (first, second) = VALUE.split_at(9);
     append(&log, &record(&format!("key {first}")));
     let mut sidecar = place.start(&config);

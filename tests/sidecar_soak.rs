@@ -121,7 +121,8 @@ fn lines(texts: &[String]) -> [BTreeMap<u64, u64>; WRITERS] {
     for text in texts {
         assert!(!text.contains("tok-") && !text.contains("-key"), "a secret came out");
         for (at, _) in text.match_indices("line ") {
-            let fields = text.get(at + 5..at + 16).map(|fields| (fields[..1].parse::<usize>(), fields[2..].parse::<u64>()));
+            let fields =
+                text.get(at + 5..at + 16).map(|fields| (fields[..1].parse::<usize>(), fields[2..].parse::<u64>()));
             if let Some((Ok(writer), Ok(number))) = fields {
                 *all[writer].entry(number).or_default() += 1;
             }
@@ -167,7 +168,11 @@ fn soak(seconds: u64) {
             let (kib, descriptors) = *first.get_or_insert(now);
             println!("{:?}: {} KiB, {} descriptors", begun.elapsed(), now.0, now.1);
             assert!(now.0 <= kib + GROWTH_KIB_MAX, "memory grew from {kib} to {} KiB", now.0);
-            assert!(now.1 <= descriptors.max(DESCRIPTORS_MAX) + DESCRIPTORS_MAX, "{descriptors} descriptors, then {}", now.1);
+            assert!(
+                now.1 <= descriptors.max(DESCRIPTORS_MAX) + DESCRIPTORS_MAX,
+                "{descriptors} descriptors, then {}",
+                now.1
+            );
         }
         if round % 7 == 0 {
             sidecar.signal(Signal::KILL);

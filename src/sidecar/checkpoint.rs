@@ -448,7 +448,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told_and_set_aside() {
-        for text in ["", "{", "{\"version\":2,\"files\":[]}", "{\"version\":1,\"files\":[{\"stream\":\"a\"}]}", "\0\0"] {
+        for text in ["", "{", "{\"version\":2,\"files\":[]}", "{\"version\":1,\"files\":[{\"stream\":\"a\"}]}", "\0\0"]
+        {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join(FILE_NAME), text).unwrap();
             let (opened, told) = open(dir.path());

@@ -306,7 +306,9 @@ impl Parts {
     fn held_text(&self, voice: usize, from: u64) -> Zeroizing<Vec<u8>> {
         let mut said = Zeroizing::default();
         for held in &self.queue {
-            let Some(part) = held.part.as_ref().filter(|part| part.voice == voice && part.range.end > from) else { continue };
+            let Some(part) = held.part.as_ref().filter(|part| part.voice == voice && part.range.end > from) else {
+                continue;
+            };
             let mut text = Zeroizing::default();
             for unit in text::units(self.format, &held.line[part.text.clone()]) {
                 append(&mut text, unit.bytes());
