@@ -82,6 +82,8 @@
 //! - That nothing can be concluded from the output: a mask shows that there was a secret, and which. With an exact hold-back,
 //!   someone who both writes into the stream and watches it live sees how far a guess matches; see [`io::Release`].
 //! - To reach what a file system keeps of a file's old content: a rewrite leaves the old blocks, a snapshot and a journal of data theirs.
+//! - To leave a region whole or masked when the power fails in the middle of a scrub: what lies across the border of two blocks may
+//!   be masked in one of them only.
 //! - To notice a registry that was put back to an older state, nor, unless it is signed, who wrote it.
 //! - To wipe the copies of a secret that the rest of the program made. It wipes its own.
 
@@ -95,6 +97,8 @@ pub mod redact;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod scrub;
+#[cfg(all(feature = "sidecar", target_os = "linux"))]
+pub mod sidecar;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};
 pub use redact::cover::Cover;

@@ -10,7 +10,7 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{boot, check, env, export, filter, guard, guide, harden, keygen, member, run, scrub, secret, stdio};
+use cli::{boot, check, env, export, filter, guard, guide, harden, keygen, member, run, scrub, secret, sidecar, stdio};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -38,6 +38,7 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Run(command)) => run::run(command),
         Some(Command::Guard(guard)) => guard::run(&guard),
         Some(Command::Scrub(scrub)) => scrub::run(&scrub),
+        Some(Command::Sidecar(sidecar)) => sidecar::run(&sidecar),
         Some(Command::Boot(boot)) => boot::run(&boot),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),

@@ -18,11 +18,11 @@
 //! | promise | tests |
 //! | --- | --- |
 //! | 1 to 4 | `tests/small_worlds.rs`, `tests/properties.rs`, `tests/long_texts.rs`, `tests/corpus.rs`, `tests/records.rs`, `tests/finder.rs`; under `run` `tests/partial.rs`, `tests/run_streams.rs`, `tests/run_terminal.rs`; by a guard `tests/guard.rs`, `tests/guard_live.rs` |
-//! | 5 | `tests/memory.rs`, `tests/long_texts.rs` |
+//! | 5 | `tests/memory.rs`, `tests/long_texts.rs`, `tests/sidecar_sockets.rs` |
 //! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
 //! | 7 | `tests/scrub.rs`, `tests/scrub_files.rs`, `tests/scrub_live.rs`, `tests/scrub_faults.rs`, `tests/scrub_hostile.rs` |
 //! | 8, of the registry | `tests/registry.rs`, `tests/registry_hostile.rs`, `tests/registry_program.rs` |
-//! | 9 | `tests/boot_session.rs`, `tests/swap.rs`; on whole machines `tests/boot/run` |
+//! | 9 | `tests/boot_session.rs`, `tests/swap.rs`, `tests/sidecar_reload.rs`; on whole machines `tests/boot/run` |
 //!
 //! # Threat model
 //!
@@ -200,6 +200,71 @@
 //! Scrub in any case what was written before hushlog came, and after a secret was added that may have been logged already. They
 //! go together: none of them changes what another has masked.
 //!
+//! # Log shippers
+//!
+//! Configurations that the tests run with the real programs lie in `packaging/rsyslog` and `packaging/syslog-ng`.
+//!
+//! - *A pipe in front* does for s6-log, svlogd, multilog and whatever else reads lines: `app 2>&1 | hushlog --release line | s6-log DIR`. With
+//!   logrotate a file that the filter appends to (`>>`) takes `copytruncate`: a filter does not open its output anew. The sidecar
+//!   does, and rotates by itself.
+//! - *rsyslog* asks about each message (mmexternal), or writes lines to the filter (omprog), or sends them to the sidecar and takes them back.
+//!   It writes control characters in messages as `#012`, which hushlog reads; leave that on (`parser.escapeControlCharactersOnReceive`), since a
+//!   newline in a message would be two questions.
+//! - *syslog-ng* starts the filter as a `program()`, source or destination, or talks to the sidecar. It sends SIGTERM when it
+//!   stops or is reloaded; with `trap '' TERM` in front, the filter ends with its input instead, and nothing is lost.
+//! - *systemd* connects `StandardOutput=file:PATH` to a stream socket that the sidecar listens at (`packaging/systemd/service-sidecar.conf`).
+//!
+//! `--protocol rsyslog-mmexternal` answers each line of its input with one line of JSON: `{}` if there is nothing to mask, or what is to be
+//! set. The line is the text of the message, and other properties (the tag, the raw message's head, structured data) stay as they are.
+//! `--protocol rsyslog-mmexternal-fulljson`, with `interface.input="fulljson"`, masks all that rsyslog lets a helper change: text, raw message, tag,
+//! host, structured data, and variables below `$!`. What it does not let a helper change: the name of the program, and the names
+//! of variables directly below `$!`. A secret split over two messages is found by its lines only.
+//!
+//! *rsyslog fails open*: while its helper is away, or if its program is missing, messages go on as they are, whatever the action says of retrying. With
+//! `--mark`, each message that came through, and of which nothing is left, has `$!hushlog` set to `clean`, and a rule can stop all
+//! others, as that of `packaging/rsyslog/mmexternal.conf` does. A message that cannot be read (longer than 4 MiB, not what the protocol
+//! says) is replaced by a notice, and has no mark.
+//!
+//! Standard error of such a helper goes where its answers go, so that hushlog says nothing but why it ends. Try the command by hand
+//! first: `echo text | hushlog --session --protocol rsyslog-mmexternal`.
+//!
+//! # Running the sidecar
+//!
+//! *Metrics*, on loopback only (`metrics: 127.0.0.1:9532`): `/metrics` in Prometheus' text format, and `/healthz`, which answers 200 while
+//! the sidecar runs, and 503 while it starts or stops. Any user of the machine can read them. They tell names and counts:
+//!
+//! | metric | what |
+//! | --- | --- |
+//! | `hushlog_regions_total` | places that were masked, by `stream`, `secret` and `form` |
+//! | `hushlog_stream_input_bytes_total`, `hushlog_stream_finished_bytes_total` | bytes read; bytes of these that are finished with |
+//! | `hushlog_stream_open` | connections or files that are open |
+//! | `hushlog_stream_lag_bytes` | bytes in followed files that were not read yet |
+//! | `hushlog_stream_held_bytes`, `hushlog_stream_spool_bytes` | bytes held back, and waiting in the spool, in steps of 4 and 64 KiB |
+//! | `hushlog_stream_waits_total`, `hushlog_stream_wait_seconds_total` | how often, and how long, a sink kept it waiting |
+//! | `hushlog_stream_dropped_bytes_total`, `hushlog_stream_reopened_total` | what was dropped where the configuration says so; how often a source or sink was opened anew |
+//! | `hushlog_reloads_total`, `hushlog_reload_duration_seconds` | how often the secrets were read again, by `result`; how long that took |
+//! | `hushlog_secrets`, `hushlog_secrets_outdated`, `hushlog_secrets_read_timestamp_seconds` | how many are masked; whether the last reload failed; when they were read |
+//! | `hushlog_ready`, `hushlog_build_info` | whether it runs; the version |
+//!
+//! Bytes that were written are not told: with the number of masks and the bytes that were read, they would give away the length of a
+//! secret. Nor is what is held back, to the byte: whoever writes guesses into a stream would see how far they are right.
+//!
+//! *The canary*: `hushlog check --canary` asks the sidecar to send a line with a secret of its own making through each stream's redaction,
+//! in one piece and byte by byte: 0 is masked everywhere, 1 is not, 2 is that there is no sidecar to ask. `--through STREAM` sends the
+//! masked line on by the stream's sink. It is what a readiness probe can run (`packaging/kubernetes/sidecar.yaml`).
+//!
+//! *Confinement*: before it reads anything the sidecar takes from itself what the configuration does not need. With Landlock: all files but those
+//! around its sources, sinks and secrets, the ports of TCP it does not use, starting programs, and signals to others. With seccomp: system calls that no log
+//! daemon makes (`ptrace`, `bpf`, `mount`, loading modules, keys, `io_uring` and the like), and those that start programs. What the kernel has not is
+//! told once. With commands in the configuration, or a guard, files are not confined, since commands inherit it and would not find theirs; the
+//! list of system calls holds for them too, and `sudo` in a command does not work. Landlock's rules are for directories as they were at
+//! the start: the directory that lies around a log or secret is allowed, so that both may be made anew, but one directly below `/` must
+//! stay. `confine: { landlock: false, seccomp: false }` switches it off. It is not dumpable, writes no core, and locks its memory as
+//! far as the limit allows; root can read it all the same.
+//!
+//! *Units*: `packaging/systemd/hushlog-sidecar.service` (exposure 1.9, as systemd 252 counts), `packaging/openrc/hushlog-sidecar`, and a pod
+//! for Kubernetes 1.29 with the sidecar in it.
+//!
 //! # Scrubbing files
 //!
 //! *In place.* A file is searched from its beginning to its end, large ones in parts side by side. A mask as long as the region goes over it:
@@ -286,6 +351,82 @@
 //! One guard has a directory: two would wait for each other.
 //!
 //! *The report* is one JSON object: `version` (1), `secrets` (for each `name` how often it was `masked`, and the `forms`), `calls_not_waited_for`.
+//!
+//! # The sidecar
+//!
+//! `hushlog sidecar --config FILE` serves streams until SIGTERM or SIGINT, or until all that it reads has ended. `hushlog sidecar schema` prints
+//! the schema of the configuration (JSON Schema, with a sentence for each key), and `check-config` says what is wrong with one: file, line and
+//! key, never a value.
+//!
+//! ```yaml
+//! secrets:                       # as the sources of the command line; without any, the session
+//!   secret_files: [/run/secrets]
+//!   registry: /etc/hushlog/registry.yaml
+//!   identity: /etc/hushlog/identity.txt
+//! streams:
+//!   - name: app                  # StandardOutput=file:/run/app-log.sock of a service ends here
+//!     source: { unix: /run/app-log.sock }
+//!     sink: { file: /var/log/app.log, rotate_size: 100M }
+//!   - name: syslog               # in the place of /dev/log
+//!     source: { unix_datagram: /run/log.sock, mode: "0666" }
+//!     sink: { unix_datagram: /run/systemd/journal/dev-log }
+//!   - name: journal
+//!     source: { command: [journalctl, -f, -o, export] }
+//!     sink: { tcp: "127.0.0.1:6514", away: spool, spool: /var/spool/hushlog/journal }
+//! control: /run/hushlog/sidecar.sock
+//! metrics: "127.0.0.1:9500"
+//! state: /var/lib/hushlog
+//! ```
+//!
+//! *A stream* is a connection, a followed file, a FIFO, a program or a datagram socket, with a redactor of its own: what is split over two of
+//! them is not seen as one secret. There is no queue between source and sink, so that a sink that takes nothing keeps its writers waiting,
+//! in a few buffers of 256 KiB for all of its streams. A whole that ends without a newline (a connection, a datagram) gets one, since
+//! something else may follow it; only standard input into a sink of its own stays as it is. Into a datagram socket each line is a datagram.
+//! What a program that is a source says on its error output is masked too, and goes to the sidecar's.
+//!
+//! *Whole lines* (`release: line`) are the default, since programs of many users write to one place that many read: with `release: exact`
+//! whoever can write into a stream and watch it live sees by what is held back how far a guess agrees with a secret. A line longer than
+//! `line_max` (1 MiB) goes out as it comes, and so does one when all unfinished lines come to 256 MiB. Streams that share a sink share it
+//! line by line; with `release: exact` they would cut into each other's lines.
+//!
+//! *A sink that is away* (nobody listens, the program has ended, the disk is full) is told once, and tried again after 50 ms to 5 seconds.
+//! Its streams wait, or with `away: spool` what is redacted waits in a file, or with `away: drop` it is dropped and counted. When a
+//! connection breaks, the line that was being written is told once more as a whole to whoever comes next. What the kernel had taken and the
+//! other side did not read is lost, and nobody can know of it.
+//!
+//! *Secrets are followed live.* Files and directories are watched by inotify, and looked at every 5 seconds besides, for file systems that tell
+//! nothing. A new set is built by a thread that gives way to the streams, and each stream takes it over between two pieces: it reads,
+//! then takes the newest set, then searches what it has read. So whatever is written after a reload or an `add` was acknowledged is searched
+//! with it. What was given out before cannot be recalled; what is held back is searched again. An idle stream takes the set over too, so that
+//! old sets go. *Old values stay masked for as long as the sidecar runs*, also those of secrets that were deleted, and so do added ones. If the secrets cannot be
+//! read, or are too many, the set of before stays in force: it is told, and the status and the metrics show it. Requests that nobody waits
+//! for (SIGHUP, files) are gathered, so that reloads take at most a fifth of one core's time.
+//!
+//! *The control socket* (0600; root and the sidecar's own user, by the credentials that the kernel tells) takes one request a connection, a line of at most 512
+//! bytes, within 10 seconds, and answers with a line:
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `add NAME LEN`, and behind its newline LEN bytes, the value | `ok COUNT` once it is in force |
+//! | `reload` | `ok COUNT` once the secrets are in force |
+//! | `status` | a JSON object: `phase`, `secrets` (`masked`, `names`, `added`, `error`, ...), `streams`, `sinks` |
+//! | `canary [STREAM]`, `canary-through STREAM` | `{"streams": {NAME: true}}`: whether a line with a secret that the sidecar has drawn for itself comes out masked |
+//!
+//! and with `error WHY` if it cannot.
+//!
+//! *Sockets* get the mode of the configuration (0600) whatever the umask, and go with the sidecar. A socket of its own user at which nobody listens is
+//! taken for a left-over and replaced; anything else at the path is refused. Ports are on loopback only: what comes in is not masked yet.
+//!
+//! *Signals.* SIGHUP reads the secrets again. SIGTERM and SIGINT stop it: no connection is accepted any more, what is in sockets and pipes goes through (at most
+//! 4 MiB of each), held back bytes go out, and it ends with 0. After `drain_seconds` (10) it says how many streams were not out, and ends all the
+//! same. systemd is told READY, RELOADING, STOPPING, STATUS and, if it wants that, WATCHDOG.
+//!
+//! *Directories* under `scrub` are scrubbed in place again and again (and soon after the secrets changed), those under `guard` are guarded. The guard is started anew
+//! for new secrets, with a moment in between in which nobody waits.
+//!
+//! | | idle stream | busy sink | all |
+//! | --- | --- | --- | --- |
+//! | memory | under 16 KiB | four buffers of 256 KiB | unfinished lines up to 256 MiB |
 //!
 //! # In other languages
 //!

@@ -7,9 +7,12 @@
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use hushlog::Redactor;
+use hushlog::io::{RedactWriter, Release};
 use hushlog::redact::sieve::Variant;
 use support::engine;
 use support::rng::Rng;
@@ -114,9 +117,78 @@ impl Compare<'_> {
     }
 }
 
+/// What a stream takes beside its set, in bytes, by the set and what went through.
+fn idle(needles: &[Vec<u8>], texts: &[&[u8]]) -> (usize, usize) {
+    let set = engine::exactly(needles, engine::nameless(), Variant::Best);
+    let before = LIVE.load(Relaxed);
+    let mut redactor = Redactor::new(set);
+    texts.iter().for_each(|text| assert!(redactor.push(text).count() > 0));
+    let at_work = LIVE.load(Relaxed) - before;
+    redactor.shrink_to_fit();
+    (at_work, LIVE.load(Relaxed) - before)
+}
+
+/// A stream that rests takes next to nothing: there may be 10,000 of them.
+fn a_stream_at_rest_is_small() {
+    let mut rng = Rng(22);
+    let needles: Vec<Vec<u8>> = (0..16_000).map(|_| rng.plain(32)).collect();
+    let clean = vec![b'.'; 4 * PIECE_LEN];
+    let own = std::mem::size_of::<Redactor>();
+    let (at_work, at_rest) = idle(&needles, &[&clean]);
+    assert!(own + at_work < 384 && at_rest == 0, "{own}, {at_work} and {at_rest} bytes without a region");
+    let (at_work, at_rest) = idle(&needles, &[&needles[0]]);
+    assert!(own + at_work < 1024 && at_rest < 256, "{at_work} bytes with a region, {at_rest} at rest");
+    let dense: Vec<u8> = needles[..100].iter().flat_map(|needle| [&needle[..], b" "].concat()).collect();
+    let (at_work, at_rest) = idle(&needles, &[&dense, &dense]);
+    assert!(at_work > 8 << 10 && at_rest < 8 << 10, "{at_work} bytes with a hundred needles, {at_rest} at rest");
+}
+
+/// So are the adapters, with the beginning of a secret held back, and an unfinished line.
+fn an_adapter_at_rest_is_small() {
+    let set = engine::exactly(&[b"s3cr3t-value-of-some-length"], engine::nameless(), Variant::Best);
+    let before = LIVE.load(Relaxed);
+    let mut writer = RedactWriter::with_release(std::io::sink(), Redactor::new(Arc::clone(&set)), Release::Line);
+    writer.write_all(b"a line\n> s3cr3t-").expect("a sink takes all");
+    let taken = LIVE.load(Relaxed) - before;
+    assert!(taken < 4 << 10, "{taken} bytes for a writer");
+    #[cfg(feature = "tokio")]
+    asynchronous_at_rest(&set);
+}
+
+#[cfg(feature = "tokio")]
+fn asynchronous_at_rest(set: &Arc<hushlog::NeedleSet>) {
+    use hushlog::io::{AsyncRedactReader, AsyncRedactWriter};
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    let cx = &mut Context::from_waker(Waker::noop());
+    let dense = b"s3cr3t-value-of-some-length s3cr3t-value ".repeat(5_000);
+    let ((mut near, middle), mut buffer) = (duplex(1 << 20), vec![0; 64 << 10]);
+    assert!(pin!(near.write_all(&dense)).poll(cx).is_ready());
+    let before = LIVE.load(Relaxed);
+    let mut reader = AsyncRedactReader::with_release(middle, Redactor::new(Arc::clone(set)), Release::Line);
+    while pin!(reader.read(&mut buffer)).poll(cx).is_ready() {}
+    let taken = LIVE.load(Relaxed).saturating_sub(before);
+    // The line of the output is unfinished, and so is held.
+    assert!(taken < 600 << 10, "{taken} bytes for a reader that waits for the end of a line");
+    assert!(pin!(near.write_all(b"\n")).poll(cx).is_ready());
+    while pin!(reader.read(&mut buffer)).poll(cx).is_ready() {}
+    let taken = LIVE.load(Relaxed).saturating_sub(before);
+    assert!(taken < 4 << 10, "{taken} bytes for a reader that waits");
+    drop(reader);
+    let before = LIVE.load(Relaxed);
+    let mut writer = AsyncRedactWriter::new(tokio::io::sink(), Redactor::new(Arc::clone(set)));
+    assert!(pin!(writer.write_all(b"a line\n> s3cr3t-")).poll(cx).is_ready());
+    let taken = LIVE.load(Relaxed) - before;
+    assert!(taken < 4 << 10, "{taken} bytes for an asynchronous writer");
+}
+
 /// One test for all of them, as they share the allocator.
 #[test]
 fn memory_does_not_grow_with_the_text() {
+    a_stream_at_rest_is_small();
+    an_adapter_at_rest_is_small();
     for text in texts() {
         let (short, long) = (peak_of(&text, 4 << 20), peak_of(&text, 16 << 20));
         assert!(long <= short + 4096, "{}: {short} bytes for 4 MiB, {long} bytes for 16 MiB", text.name);

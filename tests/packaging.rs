@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use program::{hushlog, run};
+use serde_json::{Value, json};
 
 /// How exposed the boot's unit may be, in tenths, as `systemd-analyze security` counts; 100 is not confined at all.
 const EXPOSURE_MAX: &str = "20";
@@ -105,8 +106,14 @@ fn the_boot_comes_before_the_services() {
 #[test]
 fn shells_understand_the_scripts() {
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
-    let scripts =
-        ["shell/profile.sh", "shell/block.sh", "sysv/hushlog-boot", "openrc/hushlog-boot", "systemd/user-environment"];
+    let scripts = [
+        "shell/profile.sh",
+        "shell/block.sh",
+        "sysv/hushlog-boot",
+        "openrc/hushlog-boot",
+        "openrc/hushlog-sidecar",
+        "systemd/user-environment",
+    ];
     let posix = ["dash", "bash", "busybox", "zsh", "ksh"].map(|shell| (shell, &scripts[..]));
     for (shell, scripts) in posix.into_iter().chain([("fish", &["shell/hushlog.fish"][..])]) {
         for script in scripts {
@@ -120,5 +127,132 @@ fn shells_understand_the_scripts() {
                 }
             }
         }
+    }
+}
+
+/// How exposed the sidecar's unit may be: it reads and writes the logs of all, and talks to loopback.
+const SIDECAR_EXPOSURE_MAX: &str = "20";
+
+/// The root of a machine with the sidecar's unit, and a service that prints to it.
+fn machine_with_sidecar() -> Option<tempfile::TempDir> {
+    let root = machine()?;
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd");
+    fs::copy(packaging.join("hushlog-sidecar.service"), unit(&root, "hushlog-sidecar.service")).unwrap();
+    fs::copy(packaging.join("service-sidecar.conf"), unit(&root, "app.service.d/hushlog-sidecar.conf")).unwrap();
+    fs::create_dir_all(root.path().join("bin")).unwrap();
+    fs::copy("/bin/true", root.path().join("bin/mkdir")).unwrap();
+    Some(root)
+}
+
+#[test]
+fn systemd_understands_the_sidecars_units() {
+    let Some(root) = machine_with_sidecar() else { return };
+    let complaints = || {
+        let verified = analyze(&root, &["verify", "--man=no", "hushlog-sidecar.service", "app.service"]);
+        let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+        said.lines()
+            .filter(|line| line.contains("hushlog-sidecar") || line.contains("app.service"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(complaints(), "");
+    for name in ["hushlog-sidecar.service", "app.service.d/hushlog-sidecar.conf"] {
+        let text = fs::read_to_string(unit(&root, name)).unwrap();
+        fs::write(unit(&root, name), format!("{text}\n[Service]\nUnknown=yes\n")).unwrap();
+        assert!(complaints().contains("Unknown key"), "{name}: {}", complaints());
+        fs::write(unit(&root, name), text).unwrap();
+    }
+}
+
+#[test]
+fn the_sidecar_is_confined_to_logs_and_loopback() {
+    let Some(root) = machine_with_sidecar() else { return };
+    let judge = || {
+        let judged = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--no-pager", &format!("--threshold={SIDECAR_EXPOSURE_MAX}")])
+            .arg(unit(&root, "hushlog-sidecar.service"))
+            .output()
+            .unwrap();
+        (judged.status.success(), String::from_utf8_lossy(&judged.stdout).into_owned())
+    };
+    let (confined, table) = judge();
+    assert!(table.contains("Overall exposure level for hushlog-sidecar.service"), "{table}");
+    assert!(confined, "{table}");
+    let text = fs::read_to_string(unit(&root, "hushlog-sidecar.service")).unwrap();
+    fs::write(unit(&root, "hushlog-sidecar.service"), text.replace("\nSystemCallFilter=", "\nX-Filter=")).unwrap();
+    assert!(!judge().0, "a unit that may make all system calls is not confined");
+}
+
+/// The documents of a YAML file.
+fn documents(text: &str) -> Vec<Value> {
+    text.split("\n---\n").map(|document| serde_yaml::from_str(document).expect("it is YAML")).collect()
+}
+
+/// Fails unless the configuration is one.
+#[track_caller]
+fn assert_configures(dir: &tempfile::TempDir, config: &str) {
+    let path = dir.path().join("sidecar.yaml");
+    fs::write(&path, config).unwrap();
+    run(hushlog(["sidecar", "check-config", "--config"]).arg(&path), b"").ends(0);
+}
+
+#[test]
+fn kubernetes_would_run_the_sidecar_beside_the_application() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let documents = documents(&fs::read_to_string(packaging.join("kubernetes/sidecar.yaml")).unwrap());
+    let [config, pod] = &documents[..] else { panic!("there are {} documents", documents.len()) };
+    assert_eq!((&config["kind"], &pod["kind"]), (&json!("ConfigMap"), &json!("Pod")));
+    let dir = tempfile::tempdir().unwrap();
+    let config = config["data"]["sidecar.yaml"].as_str().unwrap();
+    assert_configures(&dir, config);
+
+    let (sidecar, app) = (&pod["spec"]["initContainers"][0], &pod["spec"]["containers"][0]);
+    assert_eq!(sidecar["restartPolicy"], "Always", "it is no native sidecar");
+    assert_eq!(pod["spec"]["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(sidecar["securityContext"]["readOnlyRootFilesystem"], true);
+    for container in [sidecar, app] {
+        assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+        assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
+    }
+    // What is mounted is a volume of the pod, and what is raw is in memory only.
+    let volumes = pod["spec"]["volumes"].as_array().unwrap();
+    for container in [sidecar, app] {
+        for mount in container["volumeMounts"].as_array().unwrap() {
+            let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).expect("a volume");
+            assert!(volume["emptyDir"].is_null() || volume["emptyDir"]["medium"] == "Memory", "{volume}");
+        }
+    }
+    // The paths of the configuration lie in what both have mounted.
+    let mounted = |container: &Value, path: &str| {
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        mounts.iter().any(|mount| Path::new(path).starts_with(mount["mountPath"].as_str().unwrap()))
+    };
+    assert!(config.contains("fifo: /run/log/app,") && mounted(sidecar, "/run/log/app") && mounted(app, "/run/log/app"));
+    assert!(app["command"][2].as_str().unwrap().contains(">/run/log/app 2>&1"));
+    assert!(config.contains("control: /run/hushlog/sidecar.sock") && mounted(sidecar, "/run/hushlog/sidecar.sock"));
+    for path in ["/run/secrets/app", "/etc/hushlog/sidecar.yaml"] {
+        assert!(mounted(sidecar, path), "{path}");
+    }
+    // The probes are commands that there are, and say no while there is no sidecar.
+    for probe in ["startupProbe", "livenessProbe"] {
+        let command = sidecar[probe]["exec"]["command"].as_array().unwrap();
+        let words: Vec<&str> = command.iter().skip(1).map(|word| word.as_str().unwrap()).collect();
+        run(&mut hushlog(words), b"").ends(2).says("no sidecar listens");
+    }
+}
+
+#[test]
+fn the_example_configuration_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    assert_configures(&dir, &fs::read_to_string(packaging.join("sidecar.yaml")).unwrap());
+    // So are the streams that the shippers' configurations ask for in comments.
+    let asked = ["rsyslog/sidecar.conf", "syslog-ng/hushlog.conf", "systemd/service-sidecar.conf"];
+    for name in asked {
+        let text = fs::read_to_string(packaging.join(name)).unwrap();
+        let streams: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#   - ")).collect();
+        assert!(!streams.is_empty(), "{name}");
+        let streams: String = streams.iter().map(|stream| format!("  - {stream}\n")).collect();
+        assert_configures(&dir, &format!("secrets: {{ session: true }}\nstreams:\n{streams}"));
     }
 }

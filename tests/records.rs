@@ -2,32 +2,11 @@
 
 mod support;
 
-use hushlog::redact::naive;
-use hushlog::redact::redactor::STUMP_LEN_MIN;
 use hushlog::redact::sieve::Variant;
 use hushlog::{Cover, NeedleSet, Secret};
+use support::record::check;
 use support::scenario::{Limits, ONE_SET, Scenario};
 use support::{engine, rng::Rng};
-
-/// Fails unless a record of this text comes out as the definition says, in all ways that there are.
-fn check(set: &NeedleSet, text: &[u8]) {
-    let needles: Vec<&[u8]> = set.expose().collect();
-    let mut mask = |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
-    let expected = naive::finished(&needles, text, STUMP_LEN_MIN, &mut mask);
-    assert_eq!(*set.redact_cow(text), *expected, "{needles:?} in {text:?}");
-    let mut covered = naive::covered(&needles, text);
-    let held = naive::held(&needles, text);
-    if held >= STUMP_LEN_MIN {
-        covered[text.len() - held..].fill(true);
-    }
-    assert_eq!(set.is_match(text), covered.contains(&true), "{needles:?} in {text:?}");
-    let Ok(cover) = Cover::of_char(set, b'%') else { return };
-    let mut record = text.to_vec();
-    let regions = set.redact_in_place(&mut record, &cover);
-    let starts = (0..text.len()).filter(|&at| covered[at] && (at == 0 || !covered[at - 1])).count();
-    let masked: Vec<u8> = text.iter().zip(&covered).map(|(&byte, &mask)| if mask { b'%' } else { byte }).collect();
-    assert_eq!((record, regions), (masked, starts), "{needles:?} in {text:?}");
-}
 
 #[test]
 fn random_records() {

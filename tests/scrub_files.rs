@@ -240,6 +240,24 @@ fn secrets_across_the_records_of_a_container() {
     }
 }
 
+/// A log that ends within a line, whose rest may come or not: a secret that is complete there is masked, in whatever record it ends.
+#[test]
+fn the_last_line_of_a_container_may_go_on() {
+    for record in [docker as Recorder, cri] {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let path = scratch.path().join("0.log");
+        let (first, rest) = VALUE.split_at(10);
+        for end in ["\n", ""] {
+            let log = record("stdout", first, true) + &record("stderr", "something else", false);
+            let log = log + record("stdout", rest, true).trim_end() + end;
+            write_old(&path, log.as_bytes());
+            assert_eq!(report(&[], &path, 0)["found"], 1);
+            let after = fs::read_to_string(&path).expect("text");
+            assert_eq!((text_of(&after, "stdout"), after.len()), ("*".repeat(VALUE.len()), log.len()));
+        }
+    }
+}
+
 /// What only looks like records is searched as what it is: bytes.
 #[test]
 fn broken_records_are_bytes() {

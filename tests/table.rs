@@ -13,10 +13,13 @@ use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{BuildError, Mask, NeedleSet, Redactor, Secret};
 use support::adapter::{CALM, ReadFrom, WILD, Written};
+#[cfg(feature = "tokio")]
+use support::async_adapter::{AsyncReadFrom, AsyncWritten, Decoded, Encoded};
 use support::case::Case;
 use support::engine::Engine;
 use support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
 use support::rng::Rng;
+use support::scenario::{SWAPS, Scenario, Step};
 use support::{case, check, cuts};
 
 /// For the redactor itself, texts up to this length are cut at every pair of places.
@@ -32,6 +35,18 @@ const ADAPTERS: &[Adapter] = &[
     ("writer to a wild sink", |set, stump| Box::new(Written::new(set, stump, WILD))),
     ("reader", |set, stump| Box::new(ReadFrom::new(set, stump, 4096, CALM))),
     ("reader by bytes from a wild source", |set, stump| Box::new(ReadFrom::new(set, stump, 1, WILD))),
+    #[cfg(feature = "tokio")]
+    ("asynchronous writer", |set, stump| Box::new(AsyncWritten::new(set, stump, true, CALM))),
+    #[cfg(feature = "tokio")]
+    ("asynchronous writer to a wild sink", |set, stump| Box::new(AsyncWritten::new(set, stump, false, WILD))),
+    #[cfg(feature = "tokio")]
+    ("asynchronous reader", |set, stump| Box::new(AsyncReadFrom::new(set, stump, 4096, CALM))),
+    #[cfg(feature = "tokio")]
+    ("asynchronous reader by bytes from a wild source", |set, stump| Box::new(AsyncReadFrom::new(set, stump, 1, WILD))),
+    #[cfg(feature = "tokio")]
+    ("encoder", |set, stump| Box::new(Encoded::new(set, stump))),
+    #[cfg(feature = "tokio")]
+    ("decoder", |set, stump| Box::new(Decoded::new(set, stump))),
 ];
 
 /// The set of a case: its needles as they stand, or its secrets with all their forms.
@@ -117,6 +132,22 @@ fn every_cutting_gives_the_same() {
                     result.unwrap_or_else(|error| panic!("{}: {variant:?}, {adapter}: {error:?}", case.name));
                 }
             }
+        }
+    }
+}
+
+/// The same when the set changes on the way (promise 9), at random.
+#[test]
+fn every_adapter_swaps_as_the_model_does() {
+    let mut rng = Rng(41);
+    for _ in 0..400 {
+        let mut scenario = Scenario::random(&mut rng, SWAPS);
+        // Nobody who reads or writes through an adapter is on a terminal.
+        scenario.steps.retain(|step| !matches!(step, Step::ReleasePartial(_)));
+        let sets = scenario.compile(Variant::Best);
+        for (adapter, make) in ADAPTERS {
+            let result = scenario.check_engine(&mut *make(Arc::clone(&sets[0]), scenario.stump), &sets);
+            result.unwrap_or_else(|error| panic!("{adapter}: {error}\n{scenario:?}"));
         }
     }
 }

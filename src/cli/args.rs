@@ -17,6 +17,7 @@ use super::message::Failure;
 use super::run::RunArgs;
 use super::scrub::ScrubArgs;
 use super::secret::SecretCommand;
+use super::sidecar::SidecarArgs;
 use super::{guide, usage};
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     Guard(GuardArgs),
     /// Mask secrets in log files that were written already, where they stand
     Scrub(ScrubArgs),
+    /// Mask the streams of a machine, while its secrets change: one daemon for all of them
+    #[command(long_about = guide::SIDECAR, after_long_help = guide::SIDECAR_EXAMPLES)]
+    Sidecar(SidecarArgs),
     /// Export the secrets for as long as the machine is up: to shells, services, and all that masks
     Boot(BootArgs),
     /// Tell whether secrets are set here, and would be masked: sends a canary through, and shows no value

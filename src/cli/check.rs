@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 use super::exit::Exit;
 use super::message::{Failure, printable};
 use super::source::{self, Origin, SourceArgs, Sourced};
-use super::stdio;
+use super::{canary, stdio};
 
 /// Room for a mask, in bytes.
 const MASK_LEN_MAX: usize = 4 << 10;
@@ -24,8 +25,11 @@ const EXAMPLES: &str = "Examples:
       start only with the variable, and only if what masks the log knows it
   hushlog check
       ask about all that this machine's session exported
+  hushlog check --canary
+      send a line with a secret that the running sidecar has made up through each of its streams
 
-Exit status: 0 if all of them are set and would be masked, 1 if not, 2 if that cannot be told.";
+Exit status: 0 if all of them are set and would be masked, 1 if not, 2 if that cannot be told.
+With --canary: 0 if the line came out masked everywhere, 1 if not, 2 if there is no sidecar to ask.";
 
 /// What `check` takes.
 #[derive(Debug, Args)]
@@ -38,6 +42,20 @@ pub(crate) struct CheckArgs {
     /// Say nothing: the exit status is the answer
     #[arg(long)]
     quiet: bool,
+
+    /// Send a line with a secret through the running sidecar, and tell whether it comes out masked
+    ///
+    /// The secret is one that the sidecar has drawn for itself. NAME is that of a stream then; without any, all are asked about.
+    #[arg(long)]
+    canary: bool,
+
+    /// Send the masked line on, by the sinks of the streams that are named
+    #[arg(long, requires_all = ["canary", "names"])]
+    through: bool,
+
+    /// The control socket of the sidecar [default: /run/hushlog/sidecar.sock]
+    #[arg(long, value_name = "PATH", requires = "canary")]
+    socket: Option<PathBuf>,
 
     #[command(flatten)]
     sources: SourceArgs,
@@ -55,6 +73,9 @@ struct Question {
 
 /// Answers for each name, in a line. The status is that of the worst answer.
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    if args.canary {
+        return canary::run(args.socket.as_deref(), &args.names, args.through, args.quiet);
+    }
     // That nothing is known here is an answer, and no error.
     let without_source = args.sources.is_empty() && !args.names.is_empty();
     let sources = SourceArgs { allow_empty: args.sources.allow_empty || without_source, ..args.sources.clone() };

@@ -12,6 +12,7 @@ use hushlog::io::{PumpError, PumpOptions, pump};
 use super::exit::{self, Exit};
 use super::masking::{self, OptionArgs};
 use super::message::{self, Failure, reason};
+use super::protocol::{self, Protocol};
 use super::report::{Tally, Target};
 use super::source::{self, SourceArgs};
 use super::{harden, stdio};
@@ -23,12 +24,28 @@ pub(crate) struct FilterArgs {
     pub(crate) sources: SourceArgs,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
+
+    /// Answer a log shipper line by line, instead of copying
+    ///
+    /// For rsyslog's mmexternal, which asks a helper about each message: `rsyslog-mmexternal` for its text, `rsyslog-mmexternal-fulljson` for
+    /// all of it, with interface.input="fulljson". The manual has the configuration for it.
+    #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with = "release", help_heading = "Masking and output")]
+    pub(crate) protocol: Option<Protocol>,
+
+    /// Set $!hushlog to "clean" in each message that came through, so that a rule of rsyslog can stop all others
+    ///
+    /// Without that rsyslog lets messages pass as they are while its helper is away.
+    #[arg(long, requires = "protocol", help_heading = "Masking and output")]
+    pub(crate) mark: bool,
 }
 
 /// Runs the filter to the end of its input.
 pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
-    let FilterArgs { sources, options } = args;
+    let FilterArgs { sources, options, protocol, mark } = args;
     stdio::check()?;
+    if protocol.is_some() {
+        protocol::mute_if_shared();
+    }
     let secrets = source::load(sources, options.quiet)?;
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
@@ -38,9 +55,18 @@ pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
 
     let mut redactor = Redactor::new(Arc::clone(&set)).mask_stump(!options.keep_stump);
     harden::fail_point("pump", set.expose().next().unwrap_or_default());
-    let mut pumping = PumpOptions::default();
-    pumping.release = options.release.into();
-    let pumped = pump(io::stdin().as_fd(), io::stdout().as_fd(), &mut redactor, &pumping);
+    let pumped = match protocol {
+        Some(protocol) => {
+            let (counted, talked) = protocol::run(*protocol, *mark, &set, redactor);
+            redactor = counted;
+            talked
+        }
+        None => {
+            let mut pumping = PumpOptions::default();
+            pumping.release = options.release.into();
+            pump(io::stdin().as_fd(), io::stdout().as_fd(), &mut redactor, &pumping)
+        }
+    };
     harden::fail_point("report", set.expose().next().unwrap_or_default());
 
     let summary = pumped.is_ok() && !options.quiet && stdio::stderr_is_terminal();

@@ -117,7 +117,7 @@ fn failure(error: GuardError) -> Failure {
 }
 
 /// Called by a thread that never waits for the guard.
-fn tell(notice: Notice, quiet: bool) {
+pub(super) fn tell(notice: Notice, quiet: bool) {
     match notice {
         Notice::Ready { directories, files } => {
             service::notify("READY=1");

@@ -44,6 +44,37 @@ Limits:
   What is written to other files, sockets or another terminal is not masked.
   On a terminal, the first 3 bytes of what may be a secret appear after 50 ms, so that typing it is echoed.";
 
+/// The first paragraphs of the long help of `sidecar`.
+pub(crate) const SIDECAR: &str = "Mask the streams of a machine, while its secrets change: one daemon for all of them.
+
+The configuration says where secrets come from, and which streams there are: each goes from its source (a socket, a FIFO, files, a \
+port on loopback, the output of a command, standard input) through a redactor of its own into its sink (a file, a socket, a FIFO, a port, the \
+input of a command, standard output). The sources of secrets are watched: a change is in force within a second, old values stay masked, and no stream \
+loses a byte. What a sink does not take keeps its sources waiting.";
+
+/// The end of the long help of `sidecar`.
+pub(crate) const SIDECAR_EXAMPLES: &str = "A configuration:
+  secrets:
+    secret_files: [/run/secrets]
+  streams:
+    - name: app
+      source: { unix: /run/app-log.sock }
+      sink: { file: /var/log/app.log }
+  control: /run/hushlog/sidecar.sock
+
+Examples:
+  hushlog sidecar check-config --config hushlog.yaml
+      say what is wrong with it, by line and key
+  hushlog sidecar --config hushlog.yaml
+      run it; SIGHUP reads the secrets again, SIGTERM lets out what is on its way and ends
+  printf %s \"$token\" | hushlog sidecar add DEPLOY_TOKEN
+      masked from here on: what is printed after this has ended is masked
+
+Exit status:
+  0  it was told to stop, or all that it read has ended
+  2  the configuration is wrong, or secrets, sources or sinks cannot be had; nothing was read
+  3  it had to end: standard input or output failed";
+
 /// The end of the short help.
 pub(crate) const MORE: &str = "hushlog --help tells more, with examples; hushlog man prints the manual page";
 

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use hushlog::io::Release;
 use hushlog::redact::secret::VALUE_LEN_MIN;
-use hushlog::{BuildError, Mask, NeedleSet, NoticeKind, Secret};
+use hushlog::{BuildError, Mask, NeedleSet, Notice, NoticeKind, Secret};
 
 use super::message::{Failure, warning};
 
@@ -128,6 +128,11 @@ pub(crate) fn failure(error: BuildError) -> Failure {
 
 /// Warns about values by name: one line for each kind. Those that are not masked are told even when `quiet`.
 pub(super) fn warn(set: &NeedleSet, quiet: bool) {
+    warn_of(set.notices(), quiet);
+}
+
+/// The same, of some of what there is to tell of a set.
+pub(super) fn warn_of(notices: &[Notice], quiet: bool) {
     let kinds = [
         (NoticeKind::Blank, "not masked, because it is blank", true),
         (NoticeKind::TooShort, "not masked, because it is too short", true),
@@ -140,7 +145,7 @@ pub(super) fn warn(set: &NeedleSet, quiet: bool) {
         ),
     ];
     for (kind, text, always) in kinds {
-        let names = set.notices().iter().filter(|notice| notice.kind == kind).map(|notice| notice.name.as_str());
+        let names = notices.iter().filter(|notice| notice.kind == kind).map(|notice| notice.name.as_str());
         let names: Vec<&str> = names.collect();
         if !names.is_empty() && (always || !quiet) {
             warning(&format!("{text}: {}", names.join(", ")));

@@ -6,6 +6,7 @@
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::exit::Exit;
 
@@ -41,11 +42,24 @@ impl Failure {
         self
     }
 
+    /// What it says, and what to do about it.
+    pub(crate) fn into_parts(self) -> (String, Option<String>) {
+        (self.text, self.hint)
+    }
+
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// Whether only errors are said.
+static MUTED: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing but errors from here on.
+pub(crate) fn mute() {
+    MUTED.store(true, Relaxed);
 }
 
 /// Says why the program ends.
@@ -58,12 +72,16 @@ pub(crate) fn error(failure: &Failure) {
 
 /// Says what may not be as it was meant.
 pub(crate) fn warning(text: &str) {
-    say("warning", text);
+    if !MUTED.load(Relaxed) {
+        say("warning", text);
+    }
 }
 
 /// Says what was decided without being asked.
 pub(crate) fn note(text: &str) {
-    say("note", text);
+    if !MUTED.load(Relaxed) {
+        say("note", text);
+    }
 }
 
 /// Says how it went, when all is done.

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 pub(crate) mod boot;
+mod canary;
 pub(crate) mod check;
 pub(crate) mod env;
 pub(crate) mod exit;
@@ -17,6 +18,7 @@ mod masking;
 pub(crate) mod member;
 pub(crate) mod message;
 mod progress;
+mod protocol;
 mod registry;
 mod report;
 pub(crate) mod run;
@@ -24,6 +26,9 @@ pub(crate) mod scrub;
 mod scrubbed;
 pub(crate) mod secret;
 mod service;
+pub(crate) mod sidecar;
+mod sidecar_client;
+mod sidecar_tell;
 mod source;
 pub(crate) mod stdio;
 mod usage;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use hushlog::registry::{By, Error, Identity, Name, PublicKey, Registry, SigningKey};
+use hushlog::registry::{By, Error, Identity, Name, PublicKey, Registry, SigningKey, Snapshot};
 use zeroize::Zeroizing;
 
 use super::exit::Exit;
@@ -59,10 +59,15 @@ impl RegistryArgs {
 
     /// Reads the registry.
     pub(crate) fn load(&self) -> Result<Registry, Failure> {
+        self.snapshot().map(Snapshot::into_registry)
+    }
+
+    /// The same for who changes it then.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, Failure> {
         let path = self.path()?;
-        let registry = Registry::load(&path).map_err(|error| of_file(error, &path))?;
-        self.check(&registry, &path)?;
-        Ok(registry)
+        let snapshot = Snapshot::load(&path).map_err(|error| of_file(error, &path))?;
+        self.check(snapshot.registry(), &path)?;
+        Ok(snapshot)
     }
 
     fn check(&self, registry: &Registry, path: &Path) -> Result<(), Failure> {
@@ -91,12 +96,30 @@ impl ChangeArgs {
         change: impl FnOnce(&mut Registry, &By<'_>) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let member = self.member()?;
-        self.update_by_anyone(|registry| change(registry, &By::now(&member)))
+        self.update_from(None, |registry| change(registry, &By::now(&member)))
+    }
+
+    /// The same for who has read it just now.
+    pub(crate) fn update_known<T>(
+        &self,
+        snapshot: &Snapshot,
+        change: impl FnOnce(&mut Registry, &By<'_>) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let member = self.member()?;
+        self.update_from(Some(snapshot), |registry| change(registry, &By::now(&member)))
     }
 
     /// Changes the registry, whoever does it. Its directory is made if it is the usual one.
     pub(crate) fn update_by_anyone<T>(
         &self,
+        change: impl FnOnce(&mut Registry) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        self.update_from(None, change)
+    }
+
+    fn update_from<T>(
+        &self,
+        snapshot: Option<&Snapshot>,
         change: impl FnOnce(&mut Registry) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let path = self.registry.path()?;
@@ -106,7 +129,7 @@ impl ChangeArgs {
             // What is wrong with it shows when the registry is written.
             let _ = fs::create_dir_all(parent);
         }
-        Registry::update(&path, key.as_ref(), |registry| {
+        Registry::update_from(&path, snapshot, key.as_ref(), |registry| {
             // A new one is signed by nobody yet.
             if *registry != Registry::default() {
                 self.registry.check(registry, &path)?;

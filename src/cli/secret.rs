@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use hushlog::redact::secret::TELLING_LEN_MIN;
-use hushlog::registry::{Draft, Entry, Name, Registry, Scope, Value, name::variable};
+use hushlog::registry::{By, Draft, Entry, Name, Registry, Scope, Value, name::variable};
 use serde_json::json;
 
 use super::exit::Exit;
@@ -145,12 +145,13 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
     let member = args.change.member()?;
     let scope = args.scope.scope().unwrap_or(Scope::Private);
     // Said before anything is typed.
-    args.change.registry.load()?.check_new(&own, scope, &member).map_err(failure)?;
+    let before = args.change.registry.snapshot()?;
+    before.registry().check_new(&own, scope, &member).map_err(failure)?;
     let typed = value::read(args.value.value_file.as_deref(), own.as_str(), args.value.keep_newline)?;
     harden::fail_point("value", &typed);
     let value = Value::new(&typed).map_err(failure)?;
     let draft = Draft { name: own, scope, install: !args.no_install, value };
-    let variable = args.change.update(|registry, by| registry.add(&draft, by))?;
+    let variable = args.change.update_known(&before, |registry, by| registry.add(&draft, by))?;
     warn(&draft.name, &typed);
     let exported = if args.no_install { "not exported".to_owned() } else { format!("exported as {variable}") };
     let whose = match scope {
@@ -166,14 +167,16 @@ fn edit(args: &EditArgs) -> Result<Exit, Failure> {
     let own = name(&args.name)?;
     let scope = args.scope.scope();
     let member = args.change.member()?;
-    args.change.registry.load()?.check_old(&own, scope, &member).map_err(failure)?;
+    let before = args.change.registry.snapshot()?;
+    before.registry().check_old(&own, scope, &member).map_err(failure)?;
     let install = if args.install { Some(true) } else { args.no_install.then_some(false) };
     let typed = match (&args.value.value_file, install) {
         (None, Some(_)) => None,
         (file, _) => Some(value::read(file.as_deref(), own.as_str(), args.value.keep_newline)?),
     };
     let value = typed.as_deref().map(|typed| Value::new(typed)).transpose().map_err(failure)?;
-    let scope = args.change.update(|registry, by| registry.edit(&own, scope, value.as_ref(), install, by))?;
+    let edit = |registry: &mut Registry, by: &By<'_>| registry.edit(&own, scope, value.as_ref(), install, by);
+    let scope = args.change.update_known(&before, edit)?;
     if let Some(typed) = &typed {
         warn(&own, typed);
     }

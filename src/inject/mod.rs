@@ -6,6 +6,8 @@
 mod base64;
 #[cfg(target_os = "linux")]
 pub mod child;
+#[doc(hidden)]
+pub mod dotenv;
 pub mod environment;
 pub mod export;
 pub mod install;

@@ -88,6 +88,14 @@ impl GivenBuf {
         self.bytes.clear();
         self.start = 0;
     }
+
+    /// Forgets all, and gives the memory back if it is more than this.
+    pub(super) fn clear_to(&mut self, capacity: usize) {
+        if self.bytes.capacity() > capacity {
+            *self = GivenBuf::new(capacity);
+        }
+        self.clear();
+    }
 }
 
 impl Drop for GivenBuf {

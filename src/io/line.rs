@@ -9,6 +9,10 @@ use super::given::{Given, GivenBuf};
 /// end, as with [`Release::Exact`], so that a stream without newlines neither stands still nor fills the memory.
 pub const LINE_HELD_BYTES_MAX: usize = 1 << 20;
 
+/// A line's beginning gets memory as it needs it, which is given back with the line if it was more than this, in bytes: of many streams
+/// nearly all wait with nothing, or with a prompt.
+const KEPT_LEN_MAX: usize = 1 << 10;
+
 /// When redacted bytes go out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Release {
@@ -30,7 +34,7 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(release: Release) -> Gate {
-        Gate { release, held: GivenBuf::new(LINE_HELD_BYTES_MAX), overlong: false }
+        Gate { release, held: GivenBuf::new(KEPT_LEN_MAX), overlong: false }
     }
 
     /// Takes a slice in, and hands on what may go out now.
@@ -66,12 +70,16 @@ impl Gate {
             return Ok(());
         }
         let sent = sink(self.held.content());
-        self.held.clear();
+        self.held.clear_to(KEPT_LEN_MAX);
         sent
     }
 
     fn wait<E>(&mut self, given: Given<'_>, sink: &mut impl FnMut(Given<'_>) -> Result<(), E>) -> Result<(), E> {
-        if given.bytes().is_empty() || !self.overlong && self.held.append(given) {
+        if given.bytes().is_empty() {
+            return Ok(());
+        }
+        if !self.overlong && self.held.content().bytes().len() + given.bytes().len() <= LINE_HELD_BYTES_MAX {
+            self.held.append_growing(given);
             return Ok(());
         }
         self.end(sink)?;

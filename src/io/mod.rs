@@ -1,13 +1,27 @@
-//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], the pump from descriptor to descriptor, and the
-//! replacement of a file in one step.
+//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], with the feature `tokio` behind tokio's and as a codec, and in
+//! front of loggers (with the features `log` and `tracing`); the pump from descriptor to descriptor, and the replacement of a file in one step.
 //!
 //! Whatever the other side does (short writes, signals, a full disk, a reader that went away), nothing goes out but what a
 //! redactor gave out, in order, and each byte once. After an error, what went out is a beginning of the right output.
 
 mod given;
 mod line;
+mod owed;
 mod read;
+mod record;
 mod write;
+
+#[cfg(feature = "log")]
+mod log;
+#[cfg(feature = "tracing")]
+mod tracing;
+
+#[cfg(feature = "tokio")]
+mod async_read;
+#[cfg(feature = "tokio")]
+mod async_write;
+#[cfg(feature = "tokio")]
+mod codec;
 
 #[cfg(unix)]
 pub mod replace;
@@ -21,8 +35,19 @@ mod pump;
 #[cfg(target_os = "linux")]
 mod source;
 
+#[cfg(feature = "tokio")]
+pub use async_read::AsyncRedactReader;
+#[cfg(feature = "tokio")]
+pub use async_write::AsyncRedactWriter;
+#[cfg(feature = "tokio")]
+pub use codec::{EndOfStream, RedactDecoder, RedactEncoder};
 pub use line::{LINE_HELD_BYTES_MAX, Release};
+#[cfg(feature = "log")]
+pub use log::RedactLog;
 #[cfg(target_os = "linux")]
 pub use pump::{Echo, PumpError, PumpOptions, PumpSummary, Relay, Rest, pump};
 pub use read::RedactReader;
+pub use record::{LiveSet, RecordWriter};
+#[cfg(feature = "tracing")]
+pub use tracing::RedactMakeWriter;
 pub use write::RedactWriter;

@@ -3,17 +3,19 @@
 use core::fmt;
 use std::convert::Infallible;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::given::{Given, GivenBuf};
 use super::line::{Gate, Release};
+use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::Redactor;
 
 /// The most that is read at once from the reader behind, in bytes.
-const INPUT_LEN: usize = 64 << 10;
+pub(super) const INPUT_LEN: usize = 64 << 10;
 /// The least that is asked of it, in bytes, however small the caller's buffer is.
-const INPUT_LEN_MIN: usize = 8 << 10;
+pub(super) const INPUT_LEN_MIN: usize = 8 << 10;
 
 /// Reads from `R`, and gives out what it reads redacted.
 ///
@@ -59,6 +61,14 @@ impl<R: Read> RedactReader<R> {
     pub fn with_release(inner: R, redactor: Redactor, release: Release) -> RedactReader<R> {
         let (input, ready) = (Zeroizing::new(vec![0; INPUT_LEN]), GivenBuf::new(INPUT_LEN));
         RedactReader { inner, redactor, gate: Gate::new(release), input, ready, ended: false }
+    }
+
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that is the next to be read.
+    pub fn swap(&mut self, set: Arc<NeedleSet>) {
+        let mut into = Into { buffer: &mut [], len: 0, rest: &mut self.ready };
+        for given in Given::all(self.redactor.swap(set)) {
+            let Ok(()) = self.gate.pass(given, &mut |given| into.take(given));
+        }
     }
 
     /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.

@@ -1,17 +1,15 @@
 //! A redacting [`Write`].
 
 use core::fmt;
-use std::convert::Infallible;
 use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
+use std::task::Poll;
 
-use super::given::{Given, GivenBuf};
+use super::given::Given;
 use super::line::{Gate, Release};
-use crate::redact::redactor::{Redacted, Redactor};
-
-/// How many bytes are taken in by one call of `write`.
-const WRITE_LEN_MAX: usize = 64 << 10;
-/// Shorter slices are gathered into one call, in bytes.
-const DIRECT_LEN_MIN: usize = 4 << 10;
+use super::owed::{Owed, WRITE_LEN_MAX};
+use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::Redactor;
 
 /// Redacts what is written to it, and writes that to `W`.
 ///
@@ -41,7 +39,8 @@ const DIRECT_LEN_MIN: usize = 4 << 10;
 pub struct RedactWriter<W: Write> {
     redactor: Redactor,
     gate: Gate,
-    debtor: Debtor<W>,
+    owed: Owed,
+    inner: Inner<W>,
 }
 
 impl<W: Write> RedactWriter<W> {
@@ -52,8 +51,8 @@ impl<W: Write> RedactWriter<W> {
 
     /// A writer at the beginning of a stream.
     pub fn with_release(inner: W, redactor: Redactor, release: Release) -> RedactWriter<W> {
-        let debtor = Debtor { inner: Some(inner), owed: GivenBuf::new(WRITE_LEN_MAX), in_call: false };
-        RedactWriter { redactor, gate: Gate::new(release), debtor }
+        let inner = Inner { writer: Some(inner), in_call: false };
+        RedactWriter { redactor, gate: Gate::new(release), owed: Owed::default(), inner }
     }
 
     /// Ends the stream: writes what was held back, flushes, and gives `W` back.
@@ -63,7 +62,7 @@ impl<W: Write> RedactWriter<W> {
     /// Those of `W`, which is dropped then; [`try_finish`](RedactWriter::try_finish) keeps it.
     pub fn finish(mut self) -> io::Result<W> {
         self.try_finish()?;
-        Ok(self.debtor.inner.take().expect("only finish takes it"))
+        Ok(self.inner.writer.take().expect("only finish takes it"))
     }
 
     /// Ends the stream: writes what was held back, and flushes. What is written afterwards is a new stream.
@@ -72,37 +71,47 @@ impl<W: Write> RedactWriter<W> {
     ///
     /// Those of `W`. Calling it again goes on where it stopped.
     pub fn try_finish(&mut self) -> io::Result<()> {
-        take_all(self.redactor.finish(), &mut self.gate, &mut self.debtor);
-        let Ok(()) = self.gate.end(&mut |given| self.debtor.take(given));
+        self.owed.take_end(&mut self.redactor, &mut self.gate, &mut |given| self.inner.write(given));
         self.flush()
+    }
+
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. Errors of `W` show at the next call.
+    pub fn swap(&mut self, set: Arc<NeedleSet>) {
+        self.owed.take(self.redactor.swap(set), &mut self.gate, &mut |given| self.inner.write(given));
+        // What does not go out now is owed.
+        let _ = self.pay();
     }
 
     /// The writer behind this one.
     pub fn get_ref(&self) -> &W {
-        self.debtor.inner.as_ref().expect("only finish takes it")
+        self.inner.writer.as_ref().expect("only finish takes it")
+    }
+
+    fn pay(&mut self) -> io::Result<()> {
+        now(self.owed.pay(&mut |given| self.inner.write(given)))
     }
 }
 
 impl<W: Write> Write for RedactWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.debtor.pay()?;
+        self.pay()?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
-        take_all(self.redactor.push(taken), &mut self.gate, &mut self.debtor);
+        self.owed.take(self.redactor.push(taken), &mut self.gate, &mut |given| self.inner.write(given));
         // The bytes are taken in, so this call has succeeded: what does not go out now is owed.
-        let _ = self.debtor.pay();
+        let _ = self.pay();
         Ok(taken.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.debtor.pay()?;
-        self.debtor.call(|inner| inner.flush())
+        self.pay()?;
+        self.inner.call(Write::flush)
     }
 }
 
 impl<W: Write> Drop for RedactWriter<W> {
     fn drop(&mut self) {
         // Not after a panic of the writer behind: what state that is in is anybody's guess.
-        if self.debtor.inner.is_some() && !self.debtor.in_call {
+        if self.inner.writer.is_some() && !self.inner.in_call {
             let _ = self.try_finish();
         }
     }
@@ -114,66 +123,37 @@ impl<W: Write> fmt::Debug for RedactWriter<W> {
     }
 }
 
-fn take_all<W: Write>(redacted: Redacted<'_>, gate: &mut Gate, debtor: &mut Debtor<W>) {
-    for given in Given::all(redacted) {
-        let Ok(()) = gate.pass(given, &mut |given| debtor.take(given));
-    }
-}
-
-/// A writer, and what it still has to take.
-struct Debtor<W> {
+/// A writer, and what became of it.
+struct Inner<W> {
     /// `None` when it was given back.
-    inner: Option<W>,
-    owed: GivenBuf,
+    writer: Option<W>,
     /// A call of the writer is under way, or panicked.
     in_call: bool,
 }
 
-impl<W: Write> Debtor<W> {
-    /// Takes a slice, and writes what it can.
-    fn take(&mut self, given: Given<'_>) -> Result<(), Infallible> {
-        if given.bytes().len() < DIRECT_LEN_MIN && self.owed.append(given) {
-            return Ok(());
-        }
-        let mut rest = given;
-        if self.pay().is_ok() {
-            while !rest.bytes().is_empty() {
-                let Ok(written) = self.write(rest) else { break };
-                rest = rest.split_at(written).1;
-            }
-        }
-        self.owed.append_growing(rest);
-        Ok(())
-    }
-
-    /// Writes what is owed, all of it or an error.
-    fn pay(&mut self) -> io::Result<()> {
-        while !self.owed.is_empty() {
-            let owed = std::mem::replace(&mut self.owed, GivenBuf::new(0));
-            let written = self.write(owed.content());
-            self.owed = owed;
-            self.owed.consume(written?);
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, given: Given<'_>) -> io::Result<usize> {
-        match self.call(|inner| inner.write(given.bytes()))? {
-            0 => Err(ErrorKind::WriteZero.into()),
-            written => Ok(written),
-        }
+impl<W: Write> Inner<W> {
+    fn write(&mut self, given: Given<'_>) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.call(|writer| writer.write(given.bytes())))
     }
 
     fn call<T>(&mut self, mut call: impl FnMut(&mut W) -> io::Result<T>) -> io::Result<T> {
-        let inner = self.inner.as_mut().expect("only finish takes it");
+        let writer = self.writer.as_mut().expect("only finish takes it");
         self.in_call = true;
         let result = loop {
-            match call(inner) {
+            match call(writer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => break result,
             }
         };
         self.in_call = false;
         result
+    }
+}
+
+/// The result of what never has to wait.
+fn now(paid: Poll<io::Result<()>>) -> io::Result<()> {
+    match paid {
+        Poll::Ready(paid) => paid,
+        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
     }
 }

@@ -1,36 +1,53 @@
-//! A hash map from `u64` keys to `u32`, for the few nodes of the automaton that need more than the next number.
+//! A hash map by node or needle, for the few nodes of the automaton that need more than the next number, and for the needles of a set that
+//! were found.
 //!
 //! Open addressing with linear probing at half load. `std`'s map defends against chosen keys with a hash that costs more than
 //! the rest of a step; here the keys are node numbers, which nobody outside can choose.
 
-/// No key: node numbers stay below it.
+/// No key: numbers of nodes and needles stay below it.
 const EMPTY: u64 = u64::MAX;
 
 /// See the module's documentation.
-pub(super) struct NodeMap {
-    slots: Vec<(u64, u32)>,
+pub(super) struct NodeMap<V = u32> {
+    slots: Vec<(u64, V)>,
     len: usize,
 }
 
-impl NodeMap {
-    pub(super) fn with_capacity(entries: usize) -> NodeMap {
-        NodeMap { slots: vec![(EMPTY, 0); (entries * 2).next_power_of_two().max(2)], len: 0 }
+impl<V: Copy + Default> NodeMap<V> {
+    pub(super) fn with_capacity(entries: usize) -> NodeMap<V> {
+        NodeMap { slots: vec![(EMPTY, V::default()); (entries * 2).next_power_of_two().max(2)], len: 0 }
     }
 
     /// Adds an entry whose key is not in the map yet.
-    pub(super) fn insert(&mut self, key: u64, value: u32) {
+    pub(super) fn insert(&mut self, key: u64, value: V) {
         if (self.len + 1) * 2 > self.slots.len() {
-            let old = std::mem::take(self);
-            *self = NodeMap::with_capacity(self.slots.len().max(old.slots.len()));
-            old.slots.iter().filter(|slot| slot.0 != EMPTY).for_each(|&(key, value)| self.insert(key, value));
+            let larger = NodeMap::with_capacity(self.slots.len().max(1));
+            let old = std::mem::replace(self, larger);
+            old.iter().for_each(|(key, value)| self.insert(key, value));
         }
         let free = self.slot(key);
         self.slots[free] = (key, value);
         self.len += 1;
     }
 
+    /// The value of a key, which enters the map with the default one.
+    pub(super) fn entry(&mut self, key: u64) -> &mut V {
+        let there =
+            if self.slots.is_empty() { None } else { Some(self.slot(key)).filter(|&at| self.slots[at].0 == key) };
+        let at = there.unwrap_or_else(|| {
+            self.insert(key, V::default());
+            self.slot(key)
+        });
+        &mut self.slots[at].1
+    }
+
+    /// All entries, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, V)> {
+        self.slots.iter().copied().filter(|slot| slot.0 != EMPTY)
+    }
+
     #[inline]
-    pub(super) fn get(&self, key: u64) -> Option<u32> {
+    pub(super) fn get(&self, key: u64) -> Option<V> {
         let (found, value) = self.slots[self.slot(key)];
         (found == key).then_some(value)
     }
@@ -48,8 +65,9 @@ impl NodeMap {
     }
 }
 
-impl Default for NodeMap {
-    fn default() -> NodeMap {
-        NodeMap::with_capacity(0)
+impl<V> Default for NodeMap<V> {
+    /// A map without memory, that nothing is asked for before there is an entry.
+    fn default() -> NodeMap<V> {
+        NodeMap { slots: Vec::new(), len: 0 }
     }
 }

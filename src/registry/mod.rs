@@ -46,3 +46,4 @@ pub use name::{Name, NameError};
 pub use open::{Opened, OpenedSecret};
 pub use seal::{Identity, Recipient, open_any};
 pub use sign::{PublicKey, SigningKey};
+pub use store::Snapshot;

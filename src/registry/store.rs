@@ -15,6 +15,52 @@ use crate::io::replace::{directory, replace};
 /// Nobody else reads even the names.
 const MODE: u32 = 0o600;
 
+/// A registry as it was read, with the text that it was read from: as long as that is what the file holds, it need not be understood
+/// a second time.
+#[derive(Debug)]
+pub struct Snapshot {
+    text: Vec<u8>,
+    registry: Registry,
+}
+
+impl Snapshot {
+    /// Reads the registry at this path, and checks it as [`Registry::parse`] does.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing, cannot be read, or is wrong.
+    pub fn load(path: &Path) -> Result<Snapshot, Error> {
+        let text = read(path)?;
+        Ok(Snapshot { registry: Registry::parse(&text)?, text })
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The registry alone.
+    pub fn into_registry(self) -> Registry {
+        self.registry
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    // A FIFO at the path must not be waited for.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Error::Missing,
+        _ => Error::Read(error),
+    })?;
+    let found = file.metadata().map_err(Error::Read)?;
+    if !found.is_file() {
+        return Err(Error::NotAFile);
+    }
+    let mut text = Vec::with_capacity(found.len().min(FILE_LEN_MAX as u64) as usize + 1);
+    file.take(FILE_LEN_MAX as u64 + 1).read_to_end(&mut text).map_err(Error::Read)?;
+    Ok(text)
+}
+
 impl Registry {
     /// Reads the registry at this path, and checks it as [`parse`](Registry::parse) does.
     ///
@@ -22,20 +68,7 @@ impl Registry {
     ///
     /// When it is missing, cannot be read, or is wrong.
     pub fn load(path: &Path) -> Result<Registry, Error> {
-        // A FIFO at the path must not be waited for.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-        let file =
-            OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| match error.kind() {
-                ErrorKind::NotFound => Error::Missing,
-                _ => Error::Read(error),
-            })?;
-        let found = file.metadata().map_err(Error::Read)?;
-        if !found.is_file() {
-            return Err(Error::NotAFile);
-        }
-        let mut text = Vec::with_capacity(found.len().min(FILE_LEN_MAX as u64) as usize + 1);
-        file.take(FILE_LEN_MAX as u64 + 1).read_to_end(&mut text).map_err(Error::Read)?;
-        Registry::parse(&text)
+        Snapshot::load(path).map(Snapshot::into_registry)
     }
 
     /// Changes the registry at this path: reads it, or begins a new one if there is none; changes it, and writes it, signed with
@@ -50,13 +83,28 @@ impl Registry {
         key: Option<&SigningKey>,
         change: impl FnOnce(&mut Registry) -> Result<T, E>,
     ) -> Result<T, E> {
+        Registry::update_from(path, None, key, change)
+    }
+
+    /// As [`update`](Registry::update), for who has read it just now.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Registry::update).
+    pub fn update_from<T, E: From<Error>>(
+        path: &Path,
+        snapshot: Option<&Snapshot>,
+        key: Option<&SigningKey>,
+        change: impl FnOnce(&mut Registry) -> Result<T, E>,
+    ) -> Result<T, E> {
         // The directory is what stays when the file is replaced. The lock goes with the descriptor.
         let lock = File::open(directory(path)).and_then(|directory| directory.lock().map(|()| directory));
         let _lock = lock.map_err(Error::Write)?;
         check_target(path)?;
-        let old = match Registry::load(path) {
-            Err(Error::Missing) => Registry::default(),
-            old => old?,
+        let old = match (read(path), snapshot) {
+            (Err(Error::Missing), _) => Registry::default(),
+            (Ok(text), Some(snapshot)) if text == snapshot.text => snapshot.registry.clone(),
+            (text, _) => Registry::parse(&text?)?,
         };
         let mut new = old.clone();
         let result = change(&mut new)?;

@@ -15,13 +15,13 @@ use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
 /// A record of 16 KiB takes 96 KiB at most if each byte is written as `\u00xx`. A longer one is none, in bytes.
-const RECORD_LEN_MAX: usize = 256 << 10;
+pub(crate) const RECORD_LEN_MAX: usize = 256 << 10;
 /// How long the head of a CRI record is at most: time, stream and tag, in bytes.
 const CRI_HEAD_LEN_MAX: usize = 64;
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub enum Format {
     /// `{"log":"text\n","stream":"stdout","time":"2026-11-24T16:00:00.000000000Z"}`; without the `\n`, the line goes on.
     Docker,
     /// `2026-11-24T16:00:00.000000000Z stdout F text`; with `P`, the line goes on.
@@ -29,7 +29,7 @@ pub(super) enum Format {
 }
 
 /// The format of a file that begins so.
-pub(super) fn of_head(head: &[u8]) -> Option<Format> {
+pub fn of_head(head: &[u8]) -> Option<Format> {
     let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
     if line.starts_with(DOCKER_HEAD) {
         return Some(Format::Docker);
@@ -40,11 +40,31 @@ pub(super) fn of_head(head: &[u8]) -> Option<Format> {
 const DOCKER_HEAD: &[u8] = b"{\"log\":\"";
 
 /// A record: what it holds of its line.
-struct Record {
+pub(crate) struct Record {
     /// Standard output is 0, and standard error 1.
-    stream: usize,
-    text: Range<usize>,
-    goes_on: bool,
+    pub(crate) stream: usize,
+    pub(crate) text: Range<usize>,
+    pub(crate) goes_on: bool,
+}
+
+/// The record that a line is, without its newline; none, if it is something else.
+pub(crate) fn record(format: Format, line: &[u8]) -> Option<Record> {
+    match format {
+        Format::Docker => docker(line),
+        Format::Cri => cri(line),
+    }
+}
+
+/// The text of a record that a writer has not finished, and may never.
+pub(crate) fn torn(format: Format, line: &[u8]) -> Option<Range<usize>> {
+    let begins = |record: Record| record.text;
+    match format {
+        Format::Docker if line.starts_with(DOCKER_HEAD) => {
+            Some(docker(line).map_or(DOCKER_HEAD.len()..line.len(), begins))
+        }
+        Format::Docker => None,
+        Format::Cri => cri(line).map(begins),
+    }
 }
 
 fn docker(line: &[u8]) -> Option<Record> {
@@ -74,13 +94,15 @@ fn cri(line: &[u8]) -> Option<Record> {
 }
 
 /// A secret across records: the needle that names it, and where its parts lie in the file, in order.
-pub(super) struct Split {
-    pub(super) needle: usize,
-    pub(super) parts: Vec<Range<u64>>,
+pub struct Split {
+    /// The needle.
+    pub needle: usize,
+    /// Its parts; two or more.
+    pub parts: Vec<Range<u64>>,
 }
 
 /// Tells all secrets across records. Linear in the file, whatever is in it.
-pub(super) fn splits<E: From<io::Error>>(
+pub fn splits<E: From<io::Error>>(
     content: &mut dyn Read,
     format: Format,
     set: &Arc<NeedleSet>,
@@ -103,7 +125,9 @@ pub(super) fn splits<E: From<io::Error>>(
             done += end + 1;
         }
         if read == 0 {
-            return Ok(());
+            // The file may end within a line, and within a record: what is complete there is a secret as any other.
+            take(format, &buffer[done..len], at + done as u64, &mut lines, tell)?;
+            return lines.iter().try_for_each(|line| line.tell_open(tell));
         }
         if done == 0 && len == buffer.len() {
             // Too long for a record: no line goes on over it.
@@ -122,11 +146,7 @@ fn take<E>(
     lines: &mut [Line; 2],
     tell: &mut dyn FnMut(Split) -> Result<(), E>,
 ) -> Result<(), E> {
-    let found = match format {
-        Format::Docker => docker(record),
-        Format::Cri => cri(record),
-    };
-    let Some(found) = found else { return Ok(()) };
+    let Some(found) = self::record(format, record) else { return Ok(()) };
     let line = &mut lines[found.stream];
     // What lies in one record is found otherwise.
     if found.goes_on || line.goes_on {
@@ -173,6 +193,11 @@ impl Line {
             self.records.clear();
         }
         Ok(())
+    }
+
+    /// Tells what has been found and could grow, if more followed.
+    fn tell_open<E>(&self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
+        self.finder.open(false).iter().filter_map(|region| self.split(region)).try_for_each(tell)
     }
 
     /// The parts of a region, if it has several.

@@ -20,12 +20,12 @@ unsafe extern "C" {
 }
 
 /// A file that nobody else writes to; given back when dropped.
-pub(super) struct Lease<'a>(BorrowedFd<'a>);
+pub(crate) struct Lease<'a>(BorrowedFd<'a>);
 
 impl<'a> Lease<'a> {
     /// `None`, where there are no leases: not on this file system, not for this user, or not for a file that has a writer; the
     /// last is an error.
-    pub(super) fn take(file: BorrowedFd<'a>) -> Result<Option<Lease<'a>>, Errno> {
+    pub(crate) fn take(file: BorrowedFd<'a>) -> Result<Option<Lease<'a>>, Errno> {
         let fd = file.as_raw_fd();
         if fcntl(fd, F_SETSIG, SIGURG) == -1 {
             return Ok(None);
@@ -40,7 +40,7 @@ impl<'a> Lease<'a> {
     }
 
     /// Whether nobody waits to write.
-    pub(super) fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         fcntl(self.0.as_raw_fd(), F_GETLEASE) == F_RDLCK
     }
 }

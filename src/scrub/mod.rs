@@ -1,14 +1,15 @@
 //! Log files that were written already: scrubbed in place, or written anew.
 #![cfg(target_os = "linux")]
 
-mod container;
+#[doc(hidden)]
+pub mod container;
 mod file;
 mod findings;
 #[cfg(feature = "guard")]
 pub mod guard;
 mod in_place;
 mod kind;
-mod lease;
+pub(crate) mod lease;
 #[cfg(feature = "compress")]
 mod packing;
 mod pen;

@@ -125,8 +125,10 @@ impl Engine for Written {
         self.collect(out);
     }
 
-    fn swap(&mut self, _set: Arc<NeedleSet>, _out: &mut Vec<u8>) {
-        unreachable!("the adapters keep their set");
+    fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
+        self.writer.swap(set);
+        self.insist(|writer| writer.flush());
+        self.collect(out);
     }
 
     fn held(&self) -> Option<usize> {
@@ -193,8 +195,10 @@ impl Engine for ReadFrom {
         *self = ReadFrom::new(Arc::clone(&self.set), self.stump, self.buffer.len(), &whims);
     }
 
-    fn swap(&mut self, _set: Arc<NeedleSet>, _out: &mut Vec<u8>) {
-        unreachable!("the adapters keep their set");
+    fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
+        self.reader.swap(Arc::clone(&set));
+        self.set = set;
+        self.drain(out);
     }
 
     fn held(&self) -> Option<usize> {

@@ -6,13 +6,19 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program, and each fuzz target, uses its own part of it")]
 
 pub mod adapter;
+#[cfg(feature = "tokio")]
+pub mod async_adapter;
 pub mod canary;
 pub mod case;
 pub mod check;
+pub mod container;
+pub mod corpus;
 pub mod cuts;
 pub mod engine;
 pub mod expected;
+pub mod masking;
 pub mod model;
+pub mod record;
 pub mod regions;
 pub mod rng;
 pub mod scenario;

@@ -3,21 +3,30 @@
 use std::sync::Arc;
 
 use hushlog::redact::sieve::Variant;
+use hushlog::scrub::container::Format;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 
 use super::adapter::{ReadFrom, Whim, Written};
 use super::canary::{Broken, Fault};
-use super::check;
-use super::engine::Engine;
+use super::engine::{self, Engine};
 use super::expected::{Expected, STUMP_MASKED};
-use super::regions;
+use super::masking::Masking;
 use super::scenario::{Limits, ONE_SET, SWAPS, Scenario};
+use super::{check, container, record, regions};
 
 /// A target by its name, which is also the name of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 5] =
-    [("redact", redact), ("swap", swap), ("needles", needles), ("adapters", adapters), ("finder", finder)];
+pub const TARGETS: [Target; 8] = [
+    ("redact", redact),
+    ("swap", swap),
+    ("needles", needles),
+    ("adapters", adapters),
+    ("finder", finder),
+    ("records", records),
+    ("masks", masks),
+    ("containers", containers),
+];
 
 /// One set, any text, any cuts: the definition, after every piece.
 pub fn redact(bytes: &[u8]) {
@@ -98,6 +107,37 @@ pub fn finder(bytes: &[u8]) {
         let set = &scenario.compile(variant)[0];
         let found = regions::check(set, &text, &cuts).and_then(|()| regions::check_parts(set, &text, &cuts));
         found.unwrap_or_else(|error| panic!("{variant:?}: {error}\n{scenario:?}"));
+    }
+}
+
+/// One set, any text: what is whole already comes out as the definition says, in a copy and in place.
+pub fn records(bytes: &[u8]) {
+    let scenario = Scenario::decode(bytes, Limits { needle_len: 40, text_len: 400, ..ONE_SET });
+    for variant in Variant::ALL {
+        record::check(&scenario.compile(variant)[0], &scenario.text());
+    }
+}
+
+/// Any mask beside any secrets: it is refused if and only if it has a part in common with one; else masking twice is masking once.
+pub fn masks(bytes: &[u8]) {
+    Masking::decode(bytes).check();
+}
+
+/// Secrets across the records of a container's log, made from the input or the input itself, read in any pieces.
+pub fn containers(bytes: &[u8]) {
+    let (&[kind, whims, ref rest @ ..], _) = bytes.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+    let whims = [&[whims][..], rest, &[200]].concat();
+    let bytes = &bytes[bytes.len().min(8)..];
+    let scenario = Scenario::decode(bytes, Limits { needles: 6, needle_len: 40, text_len: 400, ..ONE_SET });
+    let set = &scenario.compile(Variant::Best)[0];
+    match kind % 3 {
+        0 => container::check(&scenario, set, Format::Docker, &whims),
+        1 => container::check(&scenario, set, Format::Cri, &whims),
+        _ => container::check_raw(
+            bytes,
+            &engine::exactly(&[&b"ab"[..], b"cabd", b"e"], engine::named(), Variant::Best),
+            &whims,
+        ),
     }
 }
 

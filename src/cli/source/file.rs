@@ -7,10 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use hushlog::Secret;
+use hushlog::inject::dotenv as syntax;
 use hushlog::redact::build::NEEDLE_BYTES_MAX;
 
 use super::super::message::{Failure, printable, warning};
-use super::{Found, Source, dotenv as syntax, show};
+use super::{Found, Source, show};
 
 /// The deepest directory below a `--secret-file` directory that is read; a loop of links is deeper.
 const DEPTH_MAX: usize = 16;

@@ -3,7 +3,6 @@
 //! A source that is missing, cannot be read or gives nothing ends the program before it reads any input. Messages tell a
 //! source by its option and number, and a path only when it exists: what does not may be a secret that was given by mistake.
 
-mod dotenv;
 mod environment;
 mod file;
 pub(crate) mod registry;

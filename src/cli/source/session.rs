@@ -22,6 +22,11 @@ pub(crate) fn place() -> Place {
     Place::new(set(RUN_DIR).unwrap_or_else(|| place::DEFAULT.into()))
 }
 
+/// The path of that directory.
+pub(crate) fn directory() -> PathBuf {
+    set(RUN_DIR).map_or_else(|| place::DEFAULT.into(), PathBuf::from)
+}
+
 fn set(variable: &str) -> Option<OsString> {
     std::env::var_os(variable).filter(|value| !value.is_empty())
 }

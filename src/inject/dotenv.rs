@@ -10,31 +10,38 @@
 //!
 //! The programs that read such files differ; where one would take a value literally that another unquotes, both readings are
 //! given, since either may get into a log. Nothing is expanded. Errors tell the line, never what is on it.
-
-use super::super::message::printable;
+//!
+//! It stands here, and not beside the other sources of the program, to be fuzzed. Values are read into buffers that grow: only
+//! where freed memory is wiped, as the program's allocator does, is nothing of them left.
 
 /// One reading of one line.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The variable.
-    pub(crate) name: String,
+    pub name: String,
     /// Its value.
-    pub(crate) value: Vec<u8>,
+    pub value: Vec<u8>,
     /// Whether some programs would put another variable's value into it.
-    pub(crate) refers: bool,
+    pub refers: bool,
 }
 
 /// What is wrong with a file, and in which line, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SyntaxError {
-    pub(crate) line: usize,
-    pub(crate) problem: &'static str,
+pub struct SyntaxError {
+    /// The line.
+    pub line: usize,
+    /// What is wrong there; nothing of what stands there.
+    pub problem: &'static str,
 }
 
 const EXPECTED: &str = "NAME=VALUE was expected";
 
 /// All entries of a file, in order.
-pub(crate) fn parse(file: &[u8]) -> Result<Vec<Entry>, SyntaxError> {
+///
+/// # Errors
+///
+/// For the first line that is neither blank, a comment, nor an entry.
+pub fn parse(file: &[u8]) -> Result<Vec<Entry>, SyntaxError> {
     let mut parser = Parser { rest: file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file), line: 1 };
     let mut entries = Vec::new();
     while !parser.rest.is_empty() {
@@ -131,7 +138,7 @@ impl Parser<'_> {
             _ => return Err(self.error(EXPECTED)),
         };
         self.skip_blanks();
-        Ok(printable(name))
+        Ok(String::from_utf8_lossy(name).into_owned())
     }
 
     fn at_value_end(&self, value: &Value) -> bool {

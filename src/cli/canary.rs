@@ -1,0 +1,52 @@
+//! `hushlog check --canary`: does a line with a secret come out of the running sidecar masked?
+//!
+//! The secret is one that the sidecar has drawn for itself, and that nobody else knows: no real one is sent anywhere.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::exit::Exit;
+use super::message::{Failure, printable};
+use super::{sidecar_client as client, stdio};
+
+/// Asks about these streams, or all. With `through` the masked line goes out by their sinks.
+pub(crate) fn run(socket: Option<&Path>, streams: &[String], through: bool, quiet: bool) -> Result<Exit, Failure> {
+    let socket = socket.unwrap_or(Path::new(client::SOCKET));
+    let mut answers = Map::new();
+    for (number, stream) in (1..).zip(streams) {
+        // It is one word of the request; and it may be a secret that was given by mistake.
+        if stream.is_empty() || stream.contains([' ', '\n']) {
+            return Err(Failure::config(format!("name {number} is that of no stream")));
+        }
+        let request = if through { "canary-through" } else { "canary" };
+        answers.append(&mut ask(socket, &format!("{request} {stream}"))?);
+    }
+    if streams.is_empty() {
+        answers = ask(socket, "canary")?;
+    }
+    let line = |(stream, answer): (&String, &Value)| {
+        let answer = match answer {
+            Value::Bool(true) if through => "masked, sent",
+            Value::Bool(true) => "masked",
+            _ => "not masked",
+        };
+        format!("{}: {answer}\n", printable(stream.as_bytes()))
+    };
+    if !quiet {
+        stdio::print(answers.iter().map(line).collect::<String>().as_bytes())?;
+    }
+    Ok(if answers.values().all(|answer| *answer == Value::Bool(true)) { Exit::Done } else { Exit::No })
+}
+
+/// The streams, and whether the line came out of each masked.
+fn ask(socket: &Path, request: &str) -> Result<Map<String, Value>, Failure> {
+    // Whatever it is, it cannot be told then.
+    let answer = client::ask(socket, request, b"").map_err(|failure| failure.ends(Exit::Config))?;
+    let not_understood = || Failure::config("the sidecar's answer is not understood").hint("is it of another version?");
+    let mut answer: Value = serde_json::from_str(&answer).map_err(|_| not_understood())?;
+    match answer["streams"].take() {
+        Value::Object(streams) if !streams.is_empty() => Ok(streams),
+        _ => Err(not_understood()),
+    }
+}

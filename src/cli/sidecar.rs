@@ -1,0 +1,234 @@
+//! `hushlog sidecar`: the daemon, and what talks to it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use hushlog::sidecar::config::{self, Config, ConfigError, Plan, Secrets};
+use hushlog::sidecar::{self, LoadError, Loader, Setup, SidecarError};
+
+use super::exit::{self, Exit};
+use super::message::{self, Failure, path_text, reason};
+use super::sidecar_client as client;
+use super::source::{self, SourceArgs};
+use super::{harden, sidecar_tell as telling, stdio};
+
+/// What the sidecar takes.
+#[derive(Debug, Args)]
+#[command(subcommand_negates_reqs = true)]
+pub(crate) struct SidecarArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SidecarCommand>,
+
+    /// The configuration: where secrets come from, and where streams come from and go to
+    ///
+    /// A YAML file. `hushlog sidecar schema` prints what it holds; the manual shows examples.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The control socket of the sidecar that is asked [default: that of --config, or /run/hushlog/sidecar.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Say nothing but errors and warnings
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SidecarCommand {
+    /// Check a configuration, and do nothing else
+    CheckConfig,
+    /// Print the schema of the configuration, as JSON Schema
+    Schema,
+    /// Mask another value, from the moment on in which this command ends
+    ///
+    /// The value is typed in, or read from standard input or a file; never from the command line. It is masked for as long as the
+    /// sidecar runs.
+    Add {
+        /// The name that its mask shows
+        name: String,
+        /// Read the value from this file; - is standard input
+        #[arg(long, value_name = "FILE")]
+        value_file: Option<PathBuf>,
+        /// Take a newline at its end for a part of the value
+        #[arg(long)]
+        keep_newline: bool,
+    },
+    /// Read the secrets again, and wait until that is done
+    Reload,
+    /// Print how it stands, as JSON: names and counts, no values
+    Status,
+}
+
+/// Runs the sidecar, or talks to it.
+pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        None => serve(args),
+        Some(SidecarCommand::CheckConfig) => {
+            let path = named(args)?;
+            read(path)?;
+            if !args.quiet {
+                message::summary(&format!("{} is valid", path_text(path)));
+            }
+            Ok(Exit::Done)
+        }
+        Some(SidecarCommand::Schema) => stdio::print(format!("{:#}\n", config::schema()).as_bytes()),
+        Some(SidecarCommand::Add { name, value_file, keep_newline }) => {
+            client::add(&socket(args)?, name, value_file.as_deref(), *keep_newline)
+        }
+        Some(SidecarCommand::Reload) => client::reload(&socket(args)?),
+        Some(SidecarCommand::Status) => client::status(&socket(args)?),
+    }
+}
+
+fn named(args: &SidecarArgs) -> Result<&Path, Failure> {
+    args.config.as_deref().ok_or_else(|| {
+        Failure::config("no configuration was given")
+            .hint("hushlog sidecar --config FILE; `hushlog sidecar --help` tells more")
+    })
+}
+
+/// The control socket that is meant.
+fn socket(args: &SidecarArgs) -> Result<PathBuf, Failure> {
+    if let Some(socket) = &args.socket {
+        return Ok(socket.clone());
+    }
+    let Some(path) = &args.config else { return Ok(client::SOCKET.into()) };
+    let control = read(path)?.1.control;
+    control.ok_or_else(|| {
+        Failure::config(format!("{} names no control socket", path_text(path))).hint("give it one, as control: PATH")
+    })
+}
+
+/// Reads and checks a configuration.
+fn read(path: &Path) -> Result<(Config, Plan), Failure> {
+    let text = fs::read(path).map_err(|error| {
+        let shown = if fs::symlink_metadata(path).is_ok() { format!(" ({})", path_text(path)) } else { String::new() };
+        Failure::config(format!("cannot read the file of --config{shown}: {}", reason(&error)))
+    })?;
+    let failure = |error: ConfigError| {
+        let line = error.line.map_or_else(String::new, |line| format!(":{line}"));
+        let key = error.key.map_or_else(String::new, |key| format!("{key}: "));
+        let failure = Failure::config(format!("{}{line}: {key}{}", path_text(path), error.problem));
+        match error.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    };
+    let config = Config::parse(&text).map_err(failure)?;
+    let plan = config.plan().map_err(failure)?;
+    Ok((config, plan))
+}
+
+fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
+    let (config, plan) = read(named(args)?)?;
+    let sources = sources(config.secrets.as_ref())?;
+    let watched = watched(&sources);
+    // Before there are other threads: it is for this one, and those that it starts.
+    let unconfined = sidecar::confine(&plan, &watched).map_err(|error| {
+        Failure::io(format!("cannot confine the sidecar: {}", reason(&error)))
+            .hint("confine: {landlock: false, seccomp: false} in the configuration runs without")
+    })?;
+    unconfined.iter().for_each(|unconfined| telling::unconfined(*unconfined, args.quiet));
+    harden::lock_memory();
+    let teller =
+        telling::Teller::new(args.quiet).map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
+    let setup =
+        Setup { plan, loader: loader(sources), watched, tell: teller.tell(), alive_every: telling::alive_every() };
+    let ended = sidecar::run(setup);
+    teller.end();
+    match ended {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+fn failure(error: SidecarError) -> Failure {
+    match error {
+        SidecarError::Load(LoadError { text, hint }) => {
+            let failure = Failure::config(text);
+            match hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        }
+        SidecarError::Open { what, error } => Failure::config(format!("cannot open {what}: {}", reason(&error))),
+        SidecarError::Gone { what, error }
+            if error.kind() == std::io::ErrorKind::BrokenPipe && what.contains("standard output") =>
+        {
+            exit::by_broken_pipe()
+        }
+        SidecarError::Gone { what, error } => Failure::io(format!("{what}: {}", reason(&error))),
+        SidecarError::Begin(error) => Failure::io(format!("cannot begin: {}", reason(&error))),
+        error => Failure::io(error.to_string()),
+    }
+}
+
+/// The sources of the command line that a section stands for.
+fn sources(section: Option<&Secrets>) -> Result<SourceArgs, Failure> {
+    let none = || Secrets {
+        env: None,
+        dotenv: None,
+        secret_files: None,
+        registry: None,
+        identity: None,
+        member: None,
+        trust: None,
+        session: None,
+        allow_empty: None,
+    };
+    let section = section.cloned().unwrap_or_else(none);
+    let mut sources = SourceArgs {
+        env: section.env.unwrap_or_default().into_iter().map(Into::into).collect(),
+        dotenv: section.dotenv.unwrap_or_default(),
+        secret_file: section.secret_files.unwrap_or_default(),
+        registry: section.registry,
+        identity: section.identity,
+        member: section.member,
+        trust: section.trust.unwrap_or_default(),
+        environment: None,
+        session: section.session.unwrap_or(false),
+        allow_empty: section.allow_empty.unwrap_or(false),
+    };
+    // A guess by names is for somebody who looks at what it says.
+    sources.session |= sources.is_empty() && !sources.allow_empty;
+    Ok(sources)
+}
+
+/// What of the sources can be watched.
+fn watched(sources: &SourceArgs) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = sources.paths().map(|(_, path)| path.to_owned()).collect();
+    if sources.session {
+        paths.push(source::session::directory());
+    }
+    paths
+}
+
+fn loader(sources: SourceArgs) -> Loader {
+    Arc::new(move || {
+        if sources.is_empty() {
+            return Ok(Vec::new());
+        }
+        source::load(&sources, true).map_err(|failure| {
+            let (text, hint) = failure.into_parts();
+            LoadError { text: in_words_of_the_file(&text), hint: hint.map(|hint| in_words_of_the_file(&hint)) }
+        })
+    })
+}
+
+/// Sources are called by their options elsewhere, and by their keys here.
+fn in_words_of_the_file(text: &str) -> String {
+    const WORDS: &[(&str, &str)] = &[
+        ("--secret-file number", "secret_files number"),
+        ("--dotenv number", "dotenv number"),
+        ("--env number", "env number"),
+        ("--registry needs", "the registry needs"),
+        ("with --identity FILE", "with identity: FILE"),
+        ("--allow-empty runs without", "allow_empty: true runs without"),
+        ("no input was read; the option takes", "the key takes"),
+        ("--as NAME", "member: NAME"),
+    ];
+    WORDS.iter().fold(text.to_owned(), |text, (option, key)| text.replace(option, key))
+}

@@ -1,0 +1,73 @@
+//! What asks a sidecar that runs, by its control socket.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use super::exit::Exit;
+use super::message::{self, Failure, path_text, reason};
+use super::{stdio, value};
+
+/// The control socket, unless another one is named.
+pub(crate) const SOCKET: &str = "/run/hushlog/sidecar.sock";
+/// How long an answer may take: a little more than the sidecar takes for one at most.
+const ANSWER_WITHIN: Duration = Duration::from_secs(45);
+/// The longest answer, in bytes.
+const ANSWER_LEN_MAX: u64 = 64 << 20;
+
+/// Has another value masked.
+pub(crate) fn add(socket: &Path, name: &str, file: Option<&Path>, keep_newline: bool) -> Result<Exit, Failure> {
+    let from = file.unwrap_or(Path::new("-"));
+    let value = value::read(Some(from), name, keep_newline)?;
+    if name.contains([' ', '\n']) {
+        return Err(Failure::config("a name has no blanks").hint("as DB_PASSWORD"));
+    }
+    ask(socket, &format!("add {name} {}", value.len()), &value)?;
+    Ok(Exit::Done)
+}
+
+/// Has the secrets read again.
+pub(crate) fn reload(socket: &Path) -> Result<Exit, Failure> {
+    ask(socket, "reload", b"")?;
+    Ok(Exit::Done)
+}
+
+/// Prints how it stands.
+pub(crate) fn status(socket: &Path) -> Result<Exit, Failure> {
+    let answer = ask(socket, "status", b"")?;
+    let status: serde_json::Value =
+        serde_json::from_str(&answer).map_err(|_| Failure::io("the sidecar's answer is not understood"))?;
+    stdio::print(format!("{status:#}\n").as_bytes())
+}
+
+/// Sends a request, and returns the answer.
+pub(crate) fn ask(socket: &Path, request: &str, value: &[u8]) -> Result<String, Failure> {
+    let mut connection = UnixStream::connect(socket).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            let shown = if socket.exists() { format!(" at {}", path_text(socket)) } else { String::new() };
+            Failure::config(format!("no sidecar listens{shown}"))
+                .hint("name its control socket with --socket PATH, or its configuration with --config FILE")
+        }
+        ErrorKind::PermissionDenied => Failure::config("the control socket is not open to this user")
+            .hint("only root and the user of the sidecar may ask"),
+        _ => Failure::io(format!("cannot connect to the control socket: {}", reason(&error))),
+    })?;
+    let failed =
+        |error: std::io::Error| Failure::io(format!("the sidecar does not answer: {}", message::reason(&error)));
+    connection.set_read_timeout(Some(ANSWER_WITHIN)).map_err(failed)?;
+    connection.set_write_timeout(Some(ANSWER_WITHIN)).map_err(failed)?;
+    // Who is refused may find the connection closed already; the answer says why.
+    let sent = connection.write_all(format!("{request}\n").as_bytes()).and_then(|()| connection.write_all(value));
+    let mut answer = String::new();
+    let read = (&connection).take(ANSWER_LEN_MAX).read_to_string(&mut answer);
+    let answer = answer.trim_end();
+    if answer.is_empty() {
+        sent.and(read).map_err(failed)?;
+        return Err(Failure::io("the sidecar has gone without an answer"));
+    }
+    match answer.strip_prefix("error ") {
+        Some(why) => Err(Failure::config(format!("the sidecar says: {why}"))),
+        None => Ok(answer.to_owned()),
+    }
+}

@@ -1,0 +1,163 @@
+//! What the sidecar has to say, for people and for the service manager.
+//!
+//! It is said by a thread of its own: a standard error that nobody reads must not stop a stream.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hushlog::scrub::guard;
+use hushlog::sidecar::{Notice, Tell, Unconfined};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::message::{note, path_text, printable, reason, warning};
+use super::{masking, service};
+
+/// How many notices wait. What is more is left out, and counted.
+const WAITING_MAX: usize = 1_000;
+/// How long the last words may take.
+const END_WITHIN: Duration = Duration::from_secs(2);
+
+/// Says what there is to say.
+pub(crate) struct Teller {
+    tell: Tell,
+    thread: JoinHandle<()>,
+    sender: SyncSender<Option<Notice>>,
+}
+
+impl Teller {
+    pub(crate) fn new(quiet: bool) -> io::Result<Teller> {
+        let (sender, notices) = sync_channel(WAITING_MAX);
+        let left_out = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&left_out);
+        let thread =
+            thread::Builder::new().name("teller".to_owned()).spawn(move || say_all(&notices, &counted, quiet))?;
+        let send = sender.clone();
+        let tell: Tell = Arc::new(move |notice| {
+            if send.try_send(Some(notice)).is_err() {
+                left_out.fetch_add(1, Relaxed);
+            }
+        });
+        Ok(Teller { tell, thread, sender })
+    }
+
+    pub(crate) fn tell(&self) -> Tell {
+        Arc::clone(&self.tell)
+    }
+
+    /// Says the rest, unless nobody reads it.
+    pub(crate) fn end(self) {
+        let _ = self.sender.try_send(None);
+        let end = std::time::Instant::now() + END_WITHIN;
+        while !self.thread.is_finished() && std::time::Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// How often the service manager wants a sign of life.
+pub(crate) fn alive_every() -> Option<Duration> {
+    let microseconds: u64 = std::env::var_os("WATCHDOG_USEC")?.to_str()?.parse().ok()?;
+    let is_ours =
+        std::env::var_os("WATCHDOG_PID").is_none_or(|pid| pid.to_str() == Some(&std::process::id().to_string()));
+    (is_ours && microseconds > 0).then(|| Duration::from_micros(microseconds / 2))
+}
+
+/// Tells what of the confinement that was asked for does not hold.
+pub(crate) fn unconfined(unconfined: Unconfined, quiet: bool) {
+    let note = |text: &str| {
+        if !quiet {
+            note(text);
+        }
+    };
+    match unconfined {
+        Unconfined::NoLandlock => warning("this kernel has no Landlock: access to files is not confined"),
+        Unconfined::OldLandlock => note("this kernel's Landlock cannot confine all that it could"),
+        Unconfined::Commands => note("access to files is not confined, because the configuration has commands"),
+        Unconfined::Guard => note("access to files is not confined, because the configuration has a guard"),
+        Unconfined::NoSeccomp => warning("this kernel has no seccomp filters: system calls are not confined"),
+        _ => {}
+    }
+}
+
+fn say_all(notices: &Receiver<Option<Notice>>, left_out: &AtomicU64, quiet: bool) {
+    while let Ok(Some(notice)) = notices.recv() {
+        say(notice, quiet);
+        let count = left_out.swap(0, Relaxed);
+        if count > 0 {
+            warning(&format!("{count} messages were left out: they came faster than they were read"));
+        }
+    }
+}
+
+fn say(notice: Notice, quiet: bool) {
+    let say_note = |text: &str| {
+        if !quiet {
+            note(text)
+        }
+    };
+    match notice {
+        Notice::Ready { streams, secrets } => {
+            service::notify("READY=1");
+            say_note(&format!("{streams} streams, {secrets} secrets"));
+        }
+        Notice::Reloading => service::notify(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us())),
+        Notice::Reloaded { secrets, changed } => {
+            service::notify("READY=1");
+            say_note(&format!(
+                "the secrets were read again: {}; {secrets} are masked",
+                if changed { "new ones" } else { "nothing new" }
+            ));
+        }
+        Notice::ReloadFailed(error) => {
+            service::notify("READY=1");
+            warning(&format!("the secrets could not be read again, and those of before are masked: {}", error.text));
+        }
+        Notice::OfValues(notices) => masking::warn_of(&notices, quiet),
+        Notice::SourceAway { stream, error } => {
+            warning(&format!("the source of the stream {stream} is away: {}", reason(&error)));
+        }
+        Notice::SourceBack { stream } => say_note(&format!("the source of the stream {stream} is there again")),
+        Notice::CommandEnded { program, status } => {
+            warning(&format!("{} has ended ({status}), and is started again", printable(program.as_bytes())));
+        }
+        Notice::SinkAway { sink, error } => {
+            warning(&format!("{} is away: {}", printable(sink.as_bytes()), reason(&error)));
+        }
+        Notice::SinkBack { sink, dropped } => {
+            let sink = printable(sink.as_bytes());
+            match dropped {
+                0 => say_note(&format!("{sink} is there again")),
+                dropped => warning(&format!("{sink} is there again; {dropped} pieces were dropped")),
+            }
+        }
+        Notice::DatagramCut { stream } => warning(&format!(
+            "a datagram of the stream {stream} was longer than 256 KiB, and its end is lost; this is told once"
+        )),
+        Notice::Scrubbed { path, places } => say_note(&format!("masked {places} in {}", path_text(&path))),
+        Notice::Guarding(guard::Notice::Ready { directories, files }) => {
+            say_note(&format!("guarding {files} files in {directories} directories"));
+        }
+        Notice::Guarding(notice) => super::guard::tell(notice, quiet),
+        Notice::Warning(text) => warning(&text),
+        Notice::Stopping => service::notify("STOPPING=1"),
+        Notice::DrainGaveUp { streams } => {
+            warning(&format!("{streams} streams were not out in time, and what they had read last is lost"));
+        }
+        Notice::Alive => {
+            if alive_every().is_some() {
+                service::notify("WATCHDOG=1");
+            }
+        }
+        Notice::Status(text) => service::notify(&format!("STATUS={text}")),
+        _ => {}
+    }
+}
+
+fn monotonic_us() -> i64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+}

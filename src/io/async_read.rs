@@ -1,0 +1,202 @@
+//! A redacting [`AsyncRead`].
+
+use core::fmt;
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, ReadBuf};
+use zeroize::Zeroize;
+
+use super::given::{Given, GivenBuf};
+use super::line::{Gate, Release};
+use super::read::{INPUT_LEN, INPUT_LEN_MIN};
+use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::{Redacted, Redactor};
+
+/// The memory that is kept for what has no room in the caller's buffer, in bytes.
+const KEPT_LEN_MAX: usize = 1 << 10;
+
+pin_project! {
+    /// Reads from `R`, and gives out what it reads redacted: [`RedactReader`](super::RedactReader) for tokio.
+    ///
+    /// A call reads until there is something to give out or the stream has ended; it asks `R` once more only when all it got may still
+    /// begin a secret. The end of `R` is the end of the stream: afterwards nothing is read any more.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use hushlog::{Mask, NeedleSet, Redactor, Secret, io::AsyncRedactReader};
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let secrets = vec![Secret::new("TOKEN", b"hunter2-prod-key".to_vec())];
+    /// let set = Arc::new(NeedleSet::exactly(secrets, Mask::default())?);
+    /// let mut log = String::new();
+    /// AsyncRedactReader::new(&b"token=hunter2-prod-key ok"[..], Redactor::new(set)).read_to_string(&mut log).await?;
+    /// assert_eq!(log, "token=[REDACTED:TOKEN] ok");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `R`, as they come. Nothing is lost by them, and the next call goes on.
+    ///
+    /// # Cancelling
+    ///
+    /// The future of a read may be dropped at any time: what `R` gave is not lost, and is given out once.
+    ///
+    /// Memory: that of a [`Redactor`] with nothing to mask, and 1 KiB, while it waits for `R`. A call that reads takes 64 KiB for the input, and as much as the
+    /// output is longer than the caller's buffer; both are wiped before they are given back. The raw input never gets into the caller's buffer.
+    pub struct AsyncRedactReader<R> {
+        #[pin]
+        inner: R,
+        stream: Stream,
+    }
+}
+
+/// All but the reader behind.
+struct Stream {
+    redactor: Redactor,
+    gate: Gate,
+    input: Input,
+    /// What had no room in the caller's buffer.
+    ready: GivenBuf,
+    ended: bool,
+}
+
+impl<R: AsyncRead> AsyncRedactReader<R> {
+    /// A reader at the beginning of a stream, with [`Release::Exact`].
+    pub fn new(inner: R, redactor: Redactor) -> AsyncRedactReader<R> {
+        AsyncRedactReader::with_release(inner, redactor, Release::Exact)
+    }
+
+    /// A reader at the beginning of a stream.
+    pub fn with_release(inner: R, redactor: Redactor, release: Release) -> AsyncRedactReader<R> {
+        let (gate, ready) = (Gate::new(release), GivenBuf::new(KEPT_LEN_MAX));
+        AsyncRedactReader { inner, stream: Stream { redactor, gate, input: Input::default(), ready, ended: false } }
+    }
+
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that is the next to be read.
+    pub fn swap(&mut self, set: Arc<NeedleSet>) {
+        let Stream { redactor, gate, ready, .. } = &mut self.stream;
+        give(redactor.swap(set), gate, &mut ReadBuf::new(&mut []), ready);
+    }
+
+    /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.
+    pub fn get_ref(&self) -> &R {
+        &self.inner
+    }
+}
+
+impl<R: AsyncRead> AsyncRead for AsyncRedactReader<R> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut this = self.project();
+        let (stream, filled) = (this.stream, buffer.filled().len());
+        while buffer.remaining() > 0 && buffer.filled().len() == filled {
+            if !stream.ready.is_empty() {
+                stream.give_ready(buffer);
+            } else if stream.ended {
+                break;
+            } else {
+                ready!(stream.read_piece(this.inner.as_mut(), cx, buffer))?;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream {
+    /// Reads once. Of the output goes into the caller's buffer what has room there.
+    fn read_piece<R: AsyncRead>(
+        &mut self,
+        inner: Pin<&mut R>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Stream { redactor, gate, input, ready, ended } = self;
+        let len = buffer.remaining().clamp(INPUT_LEN_MIN, INPUT_LEN);
+        let read = input.read(inner, cx, len, |piece| {
+            *ended = piece.is_empty();
+            give(redactor.push(piece), gate, buffer, ready);
+        });
+        if read.is_pending() || *ended {
+            *input = Input::default();
+            redactor.shrink_to_fit();
+        }
+        if *ended {
+            give(redactor.finish(), gate, buffer, ready);
+            let Ok(()) = gate.end(&mut |given| give_slice(given, buffer, ready));
+        }
+        read
+    }
+
+    fn give_ready(&mut self, buffer: &mut ReadBuf<'_>) {
+        let ready = self.ready.content().bytes();
+        let len = ready.len().min(buffer.remaining());
+        buffer.put_slice(&ready[..len]);
+        self.ready.consume(len);
+        if self.ready.is_empty() {
+            self.ready.clear_to(KEPT_LEN_MAX);
+        }
+    }
+}
+
+fn give(redacted: Redacted<'_>, gate: &mut Gate, buffer: &mut ReadBuf<'_>, rest: &mut GivenBuf) {
+    for given in Given::all(redacted) {
+        let Ok(()) = gate.pass(given, &mut |given| give_slice(given, buffer, rest));
+    }
+}
+
+fn give_slice(given: Given<'_>, buffer: &mut ReadBuf<'_>, rest: &mut GivenBuf) -> Result<(), Infallible> {
+    let (now, later) = given.split_at(given.bytes().len().min(buffer.remaining()));
+    buffer.put_slice(now.bytes());
+    if !later.bytes().is_empty() {
+        rest.append_growing(later);
+    }
+    Ok(())
+}
+
+/// What the input is read into: room that has no memory until it is needed, and is wiped as far as it was used.
+#[derive(Default)]
+struct Input {
+    room: Vec<u8>,
+    used: usize,
+}
+
+impl Input {
+    /// Reads once, up to `len` bytes.
+    fn read<R: AsyncRead>(
+        &mut self,
+        inner: Pin<&mut R>,
+        cx: &mut Context<'_>,
+        len: usize,
+        take: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<()>> {
+        self.room.reserve_exact(INPUT_LEN);
+        let mut piece = ReadBuf::uninit(&mut self.room.spare_capacity_mut()[..len]);
+        // A reader that panics may have used any of it.
+        let used = std::mem::replace(&mut self.used, INPUT_LEN);
+        let read = inner.poll_read(cx, &mut piece);
+        self.used = used.max(piece.initialized().len());
+        ready!(read)?;
+        take(piece.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.room.spare_capacity_mut()[..self.used].zeroize();
+    }
+}
+
+impl<R> fmt::Debug for AsyncRedactReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncRedactReader").finish_non_exhaustive()
+    }
+}

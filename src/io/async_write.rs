@@ -1,0 +1,153 @@
+//! A redacting [`AsyncWrite`].
+
+use core::fmt;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::io::AsyncWrite;
+
+use super::given::Given;
+use super::line::{Gate, Release};
+use super::owed::{Owed, WRITE_LEN_MAX};
+use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::Redactor;
+
+pin_project! {
+    /// Redacts what is written to it, and writes that to `W`: [`RedactWriter`](super::RedactWriter) for tokio.
+    ///
+    /// All that may go out goes to `W` within the same call, or as soon as that takes it: a call waits only for what earlier calls
+    /// left, so that at most 64 KiB of input, redacted, are waiting. `flush` does not release the hold-back, since it may be the first
+    /// half of a secret: `shutdown` does, and so does [`finish`](AsyncRedactWriter::finish), which leaves `W` open. A writer that is dropped
+    /// gives out nothing more, since that would have to wait.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use hushlog::{Mask, NeedleSet, Redactor, Secret, io::AsyncRedactWriter};
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let secrets = vec![Secret::new("TOKEN", b"hunter2-prod-key".to_vec())];
+    /// let set = Arc::new(NeedleSet::exactly(secrets, Mask::default())?);
+    /// let mut log = AsyncRedactWriter::new(Vec::new(), Redactor::new(set));
+    /// log.write_all(b"token=hunter2-").await?;
+    /// log.write_all(b"prod-key ok\n").await?;
+    /// log.shutdown().await?;
+    /// assert_eq!(log.into_inner(), b"token=[REDACTED:TOKEN] ok\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `W`. What was taken in when they occurred is kept redacted, and goes out first at the next call: a call fails if and only
+    /// if nothing of its own bytes was taken in. Interrupted calls are repeated.
+    ///
+    /// # Cancelling
+    ///
+    /// A future of any of its methods may be dropped at any time: of a `write` that had not ended nothing was taken in, and whatever was
+    /// taken in before goes out with the next call, once.
+    ///
+    /// Memory: that of a [`Redactor`], and 1 KiB; more only while `W` takes less than it is given.
+    pub struct AsyncRedactWriter<W> {
+        #[pin]
+        inner: W,
+        redactor: Redactor,
+        gate: Gate,
+        owed: Owed,
+    }
+}
+
+impl<W: AsyncWrite> AsyncRedactWriter<W> {
+    /// A writer at the beginning of a stream, with [`Release::Exact`].
+    pub fn new(inner: W, redactor: Redactor) -> AsyncRedactWriter<W> {
+        AsyncRedactWriter::with_release(inner, redactor, Release::Exact)
+    }
+
+    /// A writer at the beginning of a stream.
+    pub fn with_release(inner: W, redactor: Redactor, release: Release) -> AsyncRedactWriter<W> {
+        AsyncRedactWriter { inner, redactor, gate: Gate::new(release), owed: Owed::default() }
+    }
+
+    /// Ends the stream: writes what was held back, and flushes. What is written afterwards is a new stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of `W`. Calling it again goes on where it stopped.
+    pub async fn finish(&mut self) -> io::Result<()>
+    where
+        W: Unpin,
+    {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_finish(cx)).await
+    }
+
+    /// As [`finish`](AsyncRedactWriter::finish), for who polls by himself.
+    ///
+    /// # Errors
+    ///
+    /// Those of `W`. Calling it again goes on where it stopped.
+    pub fn poll_finish(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut this = self.project();
+        // A stream that was ended holds nothing back, so that this may be called as often as it takes.
+        this.owed.take_end(this.redactor, this.gate, &mut |given| write(this.inner.as_mut(), cx, given));
+        ready!(this.owed.pay(&mut |given| write(this.inner.as_mut(), cx, given)))?;
+        this.inner.poll_flush(cx)
+    }
+
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that goes out with the next call.
+    pub fn swap(&mut self, set: Arc<NeedleSet>) {
+        self.owed.take(self.redactor.swap(set), &mut self.gate, &mut |_| Poll::Pending);
+    }
+
+    /// The writer behind this one.
+    pub fn get_ref(&self) -> &W {
+        &self.inner
+    }
+
+    /// The writer behind this one. What was not [finished](AsyncRedactWriter::finish) before is lost.
+    pub fn into_inner(self) -> W {
+        self.inner
+    }
+}
+
+impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut this = self.project();
+        let mut write = |given: Given<'_>| write(this.inner.as_mut(), cx, given);
+        ready!(this.owed.pay(&mut write))?;
+        let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
+        this.owed.take(this.redactor.push(taken), this.gate, &mut write);
+        // The bytes are taken in, so this call has succeeded: what does not go out now is owed.
+        let _ = this.owed.pay(&mut write);
+        Poll::Ready(Ok(taken.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut this = self.project();
+        ready!(this.owed.pay(&mut |given| write(this.inner.as_mut(), cx, given)))?;
+        this.inner.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_finish(cx))?;
+        self.project().inner.poll_shutdown(cx)
+    }
+}
+
+fn write<W: AsyncWrite>(mut inner: Pin<&mut W>, cx: &mut Context<'_>, given: Given<'_>) -> Poll<io::Result<usize>> {
+    loop {
+        match inner.as_mut().poll_write(cx, given.bytes()) {
+            Poll::Ready(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
+            written => return written,
+        }
+    }
+}
+
+impl<W> fmt::Debug for AsyncRedactWriter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncRedactWriter").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+//! Redaction as a codec of [`tokio_util::codec`], on the buffers of [`bytes`].
+
+use core::fmt;
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::given::Given;
+use super::line::{Gate, Release};
+use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::{Redacted, Redactor};
+
+/// A stream that is redacted piece by piece.
+struct Pieces {
+    redactor: Redactor,
+    gate: Gate,
+}
+
+impl Pieces {
+    fn new(redactor: Redactor, release: Release) -> Pieces {
+        Pieces { redactor, gate: Gate::new(release) }
+    }
+
+    fn push(&mut self, piece: &[u8], out: &mut BytesMut) {
+        // Nothing to mask is the rule, and then as much comes out as went in.
+        out.reserve(piece.len());
+        give(self.redactor.push(piece), &mut self.gate, out);
+    }
+
+    fn finish(&mut self, out: &mut BytesMut) {
+        give(self.redactor.finish(), &mut self.gate, out);
+        let Ok(()) = self.gate.end(&mut |given| append(given, out));
+    }
+
+    fn swap(&mut self, set: Arc<NeedleSet>, out: &mut BytesMut) {
+        give(self.redactor.swap(set), &mut self.gate, out);
+    }
+}
+
+fn give(redacted: Redacted<'_>, gate: &mut Gate, out: &mut BytesMut) {
+    for given in Given::all(redacted) {
+        let Ok(()) = gate.pass(given, &mut |given| append(given, out));
+    }
+}
+
+fn append(given: Given<'_>, out: &mut BytesMut) -> Result<(), Infallible> {
+    out.extend_from_slice(given.bytes());
+    Ok(())
+}
+
+/// Gives out what comes in, redacted: for a [`FramedRead`](tokio_util::codec::FramedRead).
+///
+/// A frame is what can be given out after some bytes came in, and is never empty; where frames begin and end means nothing. The
+/// end of the input ends the stream. Nothing fails but the reader. A frame shares no memory with the raw input.
+///
+/// ```
+/// use std::sync::Arc;
+/// use hushlog::{Mask, NeedleSet, Redactor, Secret, io::RedactDecoder};
+/// use tokio_util::codec::Decoder;
+///
+/// let secrets = vec![Secret::new("TOKEN", b"hunter2-prod-key".to_vec())];
+/// let set = Arc::new(NeedleSet::exactly(secrets, Mask::default())?);
+/// let mut decoder = RedactDecoder::new(Redactor::new(set));
+/// assert_eq!(decoder.decode(&mut "token=hunter2-".into())?.unwrap(), "token=");
+/// assert_eq!(decoder.decode(&mut "prod-key".into())?.unwrap(), "[REDACTED:TOKEN]");
+/// assert_eq!(decoder.decode(&mut "hunter".into())?, None);
+/// assert_eq!(decoder.decode_eof(&mut "s".into())?.unwrap(), "hunters");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct RedactDecoder {
+    pieces: Pieces,
+    /// What a swap gave out.
+    ready: BytesMut,
+}
+
+impl RedactDecoder {
+    /// A decoder at the beginning of a stream, with [`Release::Exact`].
+    pub fn new(redactor: Redactor) -> RedactDecoder {
+        RedactDecoder::with_release(redactor, Release::Exact)
+    }
+
+    /// A decoder at the beginning of a stream.
+    pub fn with_release(redactor: Redactor, release: Release) -> RedactDecoder {
+        RedactDecoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
+    }
+
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that begins the next frame.
+    pub fn swap(&mut self, set: Arc<NeedleSet>) {
+        self.pieces.swap(set, &mut self.ready);
+    }
+}
+
+impl Decoder for RedactDecoder {
+    type Item = BytesMut;
+    type Error = io::Error;
+
+    fn decode(&mut self, input: &mut BytesMut) -> io::Result<Option<BytesMut>> {
+        let mut frame = std::mem::take(&mut self.ready);
+        if !input.is_empty() {
+            self.pieces.push(input, &mut frame);
+            input.clear();
+        }
+        Ok(Some(frame).filter(|frame| !frame.is_empty()))
+    }
+
+    fn decode_eof(&mut self, input: &mut BytesMut) -> io::Result<Option<BytesMut>> {
+        let mut frame = self.decode(input)?.unwrap_or_default();
+        // A stream that was ended holds nothing back, so that this ends.
+        self.pieces.finish(&mut frame);
+        Ok(Some(frame).filter(|frame| !frame.is_empty()))
+    }
+}
+
+/// Redacts what is sent: for a [`FramedWrite`](tokio_util::codec::FramedWrite).
+///
+/// What is sent is one stream, where items begin and end means nothing, and some bytes may wait for the next item. A codec does not
+/// hear that its sink is closed: [`EndOfStream`] is the item that gives out what is held back, and must be the last one.
+///
+/// ```
+/// use std::sync::Arc;
+/// use hushlog::{Mask, NeedleSet, Redactor, Secret, io::{EndOfStream, RedactEncoder}};
+/// use tokio_util::codec::Encoder;
+///
+/// let secrets = vec![Secret::new("TOKEN", b"hunter2-prod-key".to_vec())];
+/// let set = Arc::new(NeedleSet::exactly(secrets, Mask::default())?);
+/// let (mut encoder, mut out) = (RedactEncoder::new(Redactor::new(set)), bytes::BytesMut::new());
+/// encoder.encode("token=hunter2-", &mut out)?;
+/// assert_eq!(out, "token=");
+/// encoder.encode("prod-key, hunter", &mut out)?;
+/// encoder.encode(EndOfStream, &mut out)?;
+/// assert_eq!(out, "token=[REDACTED:TOKEN], hunter");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct RedactEncoder {
+    pieces: Pieces,
+    /// What a swap gave out.
+    ready: BytesMut,
+}
+
+/// The end of what is sent through a [`RedactEncoder`]; what is sent after it is a new stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndOfStream;
+
+impl RedactEncoder {
+    /// An encoder at the beginning of a stream, with [`Release::Exact`].
+    pub fn new(redactor: Redactor) -> RedactEncoder {
+        RedactEncoder::with_release(redactor, Release::Exact)
+    }
+
+    /// An encoder at the beginning of a stream.
+    pub fn with_release(redactor: Redactor, release: Release) -> RedactEncoder {
+        RedactEncoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
+    }
+
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that goes before the next item.
+    pub fn swap(&mut self, set: Arc<NeedleSet>) {
+        self.pieces.swap(set, &mut self.ready);
+    }
+}
+
+impl<T: AsRef<[u8]>> Encoder<T> for RedactEncoder {
+    type Error = io::Error;
+
+    fn encode(&mut self, item: T, out: &mut BytesMut) -> io::Result<()> {
+        out.unsplit(std::mem::take(&mut self.ready));
+        self.pieces.push(item.as_ref(), out);
+        Ok(())
+    }
+}
+
+impl Encoder<EndOfStream> for RedactEncoder {
+    type Error = io::Error;
+
+    fn encode(&mut self, _end: EndOfStream, out: &mut BytesMut) -> io::Result<()> {
+        out.unsplit(std::mem::take(&mut self.ready));
+        self.pieces.finish(out);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RedactDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedactDecoder").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RedactEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedactEncoder").finish_non_exhaustive()
+    }
+}

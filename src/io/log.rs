@@ -1,0 +1,139 @@
+//! A redacting [`Log`].
+
+use std::borrow::Cow;
+
+use ::log::kv::{Error, Key, Source, Value, VisitSource};
+use ::log::{Log, Metadata, Record};
+
+use super::record::LiveSet;
+use crate::redact::needle::NeedleSet;
+
+/// A logger that hands records on to another one, redacted: whichever that is, and wherever it writes to.
+///
+/// The message, the target, and the keys and values are redacted, each for itself: a secret that is put together only when the
+/// logger formats them is not seen. Who can do so redacts what the logger writes instead: see [`RecordWriter`](super::RecordWriter).
+///
+/// ```
+/// use hushlog::{NeedleSet, Secret, io::RedactLog};
+/// # fn logger() -> impl log::Log { env_logger::Builder::new().build() }
+///
+/// let set = NeedleSet::builder().secret(Secret::new("TOKEN", b"hunter2-prod-key".to_vec())).build()?;
+/// log::set_boxed_logger(Box::new(RedactLog::new(logger(), set)))?;
+/// log::set_max_level(log::LevelFilter::Info);
+/// log::info!("token is hunter2-prod-key");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Memory: what the message comes to, for each record. A value that holds a secret, and one that is neither text nor a number, is
+/// handed on as text.
+#[derive(Debug)]
+pub struct RedactLog<L> {
+    inner: L,
+    live: LiveSet,
+}
+
+impl<L: Log> RedactLog<L> {
+    /// Redacts what `inner` gets to see, with the secrets of a set, or of a [`LiveSet`].
+    pub fn new(inner: L, set: impl Into<LiveSet>) -> RedactLog<L> {
+        RedactLog { inner, live: set.into() }
+    }
+
+    /// The logger behind this one.
+    pub fn get_ref(&self) -> &L {
+        &self.inner
+    }
+}
+
+impl<L: Log> Log for RedactLog<L> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.inner.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.inner.enabled(record.metadata()) {
+            return;
+        }
+        let set = self.live.get();
+        let target = redact(&set, record.target());
+        let message = record.args().to_string();
+        let pairs = Pairs::new(record.key_values(), &set);
+        // What is not named here does not get through.
+        self.inner.log(
+            &Record::builder()
+                .level(record.level())
+                .target(&target)
+                .args(format_args!("{}", redact(&set, &message)))
+                .module_path(record.module_path())
+                .file(record.file())
+                .line(record.line())
+                .key_values(&pairs)
+                .build(),
+        );
+    }
+
+    fn flush(&self) {
+        self.inner.flush();
+    }
+}
+
+/// A text, redacted. Masks are text, and a region in text may begin or end within a character, whose rest is replaced.
+fn redact<'a>(set: &NeedleSet, text: &'a str) -> Cow<'a, str> {
+    match set.redact_cow(text.as_bytes()) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(redacted) => Cow::Owned(String::from_utf8_lossy(&redacted).into_owned()),
+    }
+}
+
+/// What is handed on as it came, or as a redacted text.
+enum Kept<T> {
+    AsItIs(T),
+    Text(String),
+}
+
+/// The pairs of a record, redacted.
+struct Pairs<'a> {
+    set: &'a NeedleSet,
+    kept: Vec<(Kept<Key<'a>>, Kept<Value<'a>>)>,
+}
+
+impl<'a> Pairs<'a> {
+    fn new(source: &'a dyn Source, set: &'a NeedleSet) -> Pairs<'a> {
+        let mut pairs = Pairs { set, kept: Vec::new() };
+        // Keeping a pair does not fail, and a source that does has no more of them.
+        let _ = source.visit(&mut pairs);
+        pairs
+    }
+}
+
+impl<'a> VisitSource<'a> for Pairs<'a> {
+    fn visit_pair(&mut self, key: Key<'a>, value: Value<'a>) -> Result<(), Error> {
+        let plain = value.to_borrowed_str().is_some() || value.to_f64().is_some() || value.to_bool().is_some();
+        let text = value.to_string();
+        let value = match redact(self.set, &text) {
+            Cow::Borrowed(_) if plain => Kept::AsItIs(value),
+            redacted => Kept::Text(redacted.into_owned()),
+        };
+        let key = match redact(self.set, key.as_str()) {
+            Cow::Borrowed(_) => Kept::AsItIs(key.clone()),
+            Cow::Owned(redacted) => Kept::Text(redacted),
+        };
+        self.kept.push((key, value));
+        Ok(())
+    }
+}
+
+impl Source for Pairs<'_> {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
+        self.kept.iter().try_for_each(|(key, value)| {
+            let key = match key {
+                Kept::AsItIs(key) => key.clone(),
+                Kept::Text(text) => Key::from_str(text),
+            };
+            let value = match value {
+                Kept::AsItIs(value) => value.clone(),
+                Kept::Text(text) => Value::from(&**text),
+            };
+            visitor.visit_pair(key, value)
+        })
+    }
+}

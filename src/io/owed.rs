@@ -1,0 +1,93 @@
+//! What a writer still has to take: the part of a redacting writer that is the same whether it blocks or not.
+
+use std::convert::Infallible;
+use std::io::{self, ErrorKind};
+use std::task::{Poll, ready};
+
+use super::given::{Given, GivenBuf};
+use super::line::Gate;
+use crate::redact::redactor::{Redacted, Redactor};
+
+/// How many bytes are taken in by one call of `write`, so that what is owed after it is bounded.
+pub(super) const WRITE_LEN_MAX: usize = 64 << 10;
+/// Shorter slices are gathered into one call, in bytes.
+const DIRECT_LEN_MIN: usize = 4 << 10;
+/// What is gathered before it is written, in bytes.
+const GATHERED_LEN_MAX: usize = 64 << 10;
+/// The memory that is kept when nothing is owed, in bytes: most streams rest most of the time.
+const KEPT_LEN_MAX: usize = 1 << 10;
+
+/// Redacted bytes that were taken in, and have not gone out.
+pub(super) struct Owed(GivenBuf);
+
+impl Default for Owed {
+    fn default() -> Owed {
+        Owed(GivenBuf::new(KEPT_LEN_MAX))
+    }
+}
+
+impl Owed {
+    /// Takes in what a push or a swap gave out, as far as the gate lets it pass, and writes what it can of it. The rest is owed.
+    pub(super) fn take(
+        &mut self,
+        redacted: Redacted<'_>,
+        gate: &mut Gate,
+        write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+    ) {
+        for given in Given::all(redacted) {
+            let Ok(()) = gate.pass(given, &mut |given| self.add(given, write));
+        }
+    }
+
+    /// As [`take`](Owed::take), for the end of a stream.
+    pub(super) fn take_end(
+        &mut self,
+        redactor: &mut Redactor,
+        gate: &mut Gate,
+        write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+    ) {
+        self.take(redactor.finish(), gate, write);
+        let Ok(()) = gate.end(&mut |given| self.add(given, write));
+    }
+
+    fn add(
+        &mut self,
+        given: Given<'_>,
+        write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+    ) -> Result<(), Infallible> {
+        let len = given.bytes().len();
+        if len < DIRECT_LEN_MIN && self.0.content().bytes().len() + len <= GATHERED_LEN_MAX {
+            self.0.append_growing(given);
+            return Ok(());
+        }
+        let mut rest = given;
+        if matches!(self.pay(write), Poll::Ready(Ok(()))) {
+            while !rest.bytes().is_empty() {
+                let Poll::Ready(Ok(written)) = write_some(rest, write) else { break };
+                rest = rest.split_at(written).1;
+            }
+        }
+        self.0.append_growing(rest);
+        Ok(())
+    }
+
+    /// Writes what is owed: all of it, or as far as the first error or the first wait.
+    pub(super) fn pay(&mut self, write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
+        while !self.0.is_empty() {
+            let written = ready!(write_some(self.0.content(), write))?;
+            self.0.consume(written);
+        }
+        self.0.clear_to(KEPT_LEN_MAX);
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn write_some(
+    given: Given<'_>,
+    write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+) -> Poll<io::Result<usize>> {
+    Poll::Ready(match ready!(write(given))? {
+        0 => Err(ErrorKind::WriteZero.into()),
+        written => Ok(written),
+    })
+}

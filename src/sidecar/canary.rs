@@ -1,0 +1,52 @@
+//! The canary: a secret that nobody has, so that a line with it can be sent through to see whether it comes out masked.
+
+use std::io;
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::notice::LoadError;
+use super::sink::{Batch, Gave};
+use super::stream::Common;
+use crate::redact::secret::Secret;
+
+/// Its name, which its mask shows.
+pub(crate) const NAME: &str = "HUSHLOG_CANARY";
+/// How long it is, in random bytes; the value has two digits for each.
+const LEN: usize = 16;
+
+/// Draws one. It is a secret of every set, and leaves the process masked only.
+pub(crate) fn draw() -> Result<Secret, LoadError> {
+    let mut bytes = [0; LEN];
+    let none = |_| LoadError { text: "the system gives no random bytes".to_owned(), hint: None };
+    getrandom::fill(&mut bytes).map_err(none)?;
+    Ok(Secret::new(NAME, data_encoding::HEXLOWER.encode(&bytes).into_bytes()))
+}
+
+/// Sends a line with the canary the way that a new stream of this name goes, in one piece and byte by byte. Tells whether it came out
+/// masked; with `through`, it goes out by the sink as well, if it did.
+pub(crate) async fn check(common: &Arc<Common>, canary: &Secret, through: bool) -> io::Result<bool> {
+    let line = [b"hushlog canary: ", canary.expose(), b"\n"].concat();
+    let mut outputs = Vec::new();
+    for piece_len in [line.len(), 1] {
+        let (mut engine, mut output) = (Engine::new(common.current.take().1, common.way), Vec::new());
+        line.chunks(piece_len).for_each(|piece| output.extend(engine.push(piece).concat()));
+        output.extend(engine.finish().concat());
+        outputs.push(output);
+    }
+    let is_masked = outputs.iter().all(|output| {
+        output.starts_with(b"hushlog canary: ")
+            && output.ends_with(b"\n")
+            && output.len() > b"hushlog canary: \n".len()
+            && !output.windows(canary.expose().len()).any(|window| window == canary.expose())
+            && *output == outputs[0]
+    });
+    if is_masked && through {
+        let mut gathered = Vec::new();
+        let _seat = common.sink.seat().await;
+        match common.sink.give(&Batch::new([outputs[0].as_slice()].into_iter(), &mut gathered, true)).await? {
+            Gave::All => {}
+            Gave::Dropped => return Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+    Ok(is_masked)
+}

@@ -1,0 +1,474 @@
+//! How far files were read, kept over a crash: the place up to which all of a file has been given out by its sink.
+//!
+//! One file, `checkpoints.json`, in a directory of its own (0700, the file 0600), replaced in one step: at most once a second, and when the
+//! sidecar ends. Killed at any moment it is the old one or the new one, and whoever goes on from the old one gives out
+//! again what went out since, and loses nothing. It is on the disk before the old one is gone, and what it says is out was synced before
+//! that, where it went to a file or a spool of ours: so it holds for a power cut, too.
+//!
+//! A file is known again by its device, its inode, and a hash of its first bytes, up to [`HEAD_LEN_MAX`]: an inode's number is given to another
+//! file soon after the first one was deleted. The hash is no secret's: but of a file whose first bytes are known but for a
+//! short one it can be guessed by, as the file itself can be read by whoever may read this.
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
+use rustix::fs::fstat;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use zeroize::Zeroizing;
+
+use super::notice::{Notice, Tell};
+use super::sink::file::sync_all;
+use crate::io::replace::replace;
+
+/// So many of a file's first bytes are hashed at most.
+pub(crate) const HEAD_LEN_MAX: usize = 1024;
+/// How often the file is written at most.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// Of files that were read to their end and rotated away, so many are remembered.
+const DONE_MAX: usize = 1_000;
+/// What holds the places.
+const FILE_NAME: &str = "checkpoints.json";
+/// What a sidecar locks while it has the directory.
+const LOCK_NAME: &str = "lock";
+/// What of a path stands there as `%xx`.
+const ESCAPED: AsciiSet = CONTROLS.add(b'%').add(b'"').add(b'\\');
+
+/// A file, known again as long as it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl Identity {
+    /// Who this open file is.
+    pub(crate) fn of(file: impl AsFd) -> io::Result<Identity> {
+        let stat = fstat(file)?;
+        Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
+    }
+}
+
+/// A hash of a file's first bytes, and of how many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) len: usize,
+    pub(crate) hash: [u8; 16],
+}
+
+impl Head {
+    /// Whether the file begins so.
+    pub(crate) fn is_of(&self, file: impl AsFd) -> io::Result<bool> {
+        Ok(Hasher::of(file, self.len)?.head() == *self)
+    }
+}
+
+/// Hashes the first bytes of a file as they come.
+#[derive(Clone, Default)]
+pub(crate) struct Hasher {
+    state: Sha256,
+    len: usize,
+}
+
+impl Hasher {
+    /// What a file begins with now, so many bytes of it if it is that long.
+    pub(crate) fn of(file: impl AsFd, len: usize) -> io::Result<Hasher> {
+        let mut bytes = Zeroizing::new([0; HEAD_LEN_MAX]);
+        let (mut hasher, len) = (Hasher::default(), len.min(HEAD_LEN_MAX));
+        while hasher.len < len {
+            match rustix::io::pread(&file, &mut bytes[..len - hasher.len], hasher.len as u64) {
+                Ok(0) => break,
+                Ok(read) => _ = hasher.add(&bytes[..read]),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(hasher)
+    }
+
+    /// More of the file. What is behind the first bytes changes nothing. Returns whether anything was added.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
+        let added = bytes.len().min(HEAD_LEN_MAX - self.len);
+        self.state.update(&bytes[..added]);
+        self.len += added;
+        added > 0
+    }
+
+    /// The hash so far.
+    pub(crate) fn head(&self) -> Head {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&self.state.clone().finalize()[..16]);
+        Head { len: self.len, hash }
+    }
+}
+
+/// How far a file was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Where it was when it was found.
+    pub(crate) path: PathBuf,
+    /// All before it has been given out.
+    pub(crate) offset: u64,
+    pub(crate) head: Head,
+    /// When it was written to last, in nanoseconds, and how long it was then.
+    pub(crate) modified: i64,
+    pub(crate) len: u64,
+    /// It was read to its end, has been rotated away, and nobody writes to it.
+    pub(crate) is_done: bool,
+}
+
+/// Which file of which stream: two streams may follow the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) stream: Arc<str>,
+    pub(crate) file: Identity,
+}
+
+/// A place that its reader moves on.
+pub(crate) type Slot = Arc<Mutex<Place>>;
+
+/// All places.
+pub(crate) struct Checkpoints {
+    /// None: they are not kept.
+    directory: Option<PathBuf>,
+    slots: Mutex<HashMap<Key, Slot>>,
+    is_changed: AtomicBool,
+    changed: Notify,
+    failed: AtomicBool,
+    tell: Tell,
+    /// Held for as long as the directory is ours.
+    _lock: Option<File>,
+}
+
+/// A lock that nothing panics under, and if it did, what it guards would be whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Checkpoints {
+    /// Opens the directory of an earlier sidecar, or makes it. Without one, places are kept as long as the process lives.
+    ///
+    /// What cannot be read is told, and set aside; then all files are read from their beginning: more than once rather than never.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be made or written to, others may write to it, or another sidecar has it.
+    pub(crate) fn open(directory: Option<&Path>, tell: Tell) -> io::Result<Checkpoints> {
+        let mut opened = Checkpoints {
+            directory: directory.map(Path::to_owned),
+            slots: Mutex::default(),
+            is_changed: AtomicBool::new(false),
+            changed: Notify::new(),
+            failed: AtomicBool::new(false),
+            tell,
+            _lock: None,
+        };
+        let Some(directory) = directory else { return Ok(opened) };
+        make(directory)?;
+        opened._lock = Some(lock_directory(directory)?);
+        remove_temporary(directory)?;
+        let path = directory.join(FILE_NAME);
+        match fs::read(&path) {
+            Ok(text) => match read(&text) {
+                Some(slots) => *lock(&opened.slots) = slots,
+                None => {
+                    fs::rename(&path, directory.join("checkpoints.bad"))?;
+                    let text = format!("{} cannot be read; all files are read from their beginning", path.display());
+                    (opened.tell)(Notice::Warning(text));
+                }
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(opened)
+    }
+
+    /// The place of a file, if it is known: its device may have got another number when the machine was booted.
+    pub(crate) fn find(&self, key: &Key, path: &Path, file: impl AsFd) -> io::Result<Option<Slot>> {
+        let mut slots = lock(&self.slots);
+        let moved = |(other, slot): (&Key, &Slot)| {
+            let place = lock(slot);
+            let is_it = other.stream == key.stream && other.file.inode == key.file.inode && place.path == path;
+            (is_it && place.head.len > 0).then(|| other.clone())
+        };
+        let found = if slots.contains_key(key) { Some(key.clone()) } else { slots.iter().find_map(moved) };
+        let Some(found) = found else { return Ok(None) };
+        let Some(slot) = slots.remove(&found) else { return Ok(None) };
+        let place = lock(&slot).clone();
+        if fstat(&file)?.st_size as u64 >= place.offset && place.head.is_of(&file)? {
+            slots.insert(key.clone(), Arc::clone(&slot));
+            return Ok(Some(slot));
+        }
+        // Another file has the number now, or it was written anew.
+        Ok(None)
+    }
+
+    /// A new place for a file.
+    pub(crate) fn add(&self, key: Key, place: Place) -> Slot {
+        let slot = Arc::new(Mutex::new(place));
+        lock(&self.slots).insert(key, Arc::clone(&slot));
+        self.touch();
+        slot
+    }
+
+    /// The places of a stream's files that are not done.
+    pub(crate) fn of_stream(&self, stream: &str) -> Vec<(Key, Place)> {
+        let slots = lock(&self.slots);
+        let own = slots.iter().filter(|(key, _)| &*key.stream == stream);
+        own.map(|(key, slot)| (key.clone(), lock(slot).clone())).collect()
+    }
+
+    /// Forgets a file that is gone.
+    pub(crate) fn forget(&self, key: &Key) {
+        lock(&self.slots).remove(key);
+        self.touch();
+    }
+
+    /// Something has changed, and is to be saved within a second.
+    pub(crate) fn touch(&self) {
+        if !self.is_changed.swap(true, Relaxed) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Saves what changes, for as long as it is polled.
+    pub(crate) async fn run(self: Arc<Checkpoints>) {
+        loop {
+            self.changed.notified().await;
+            let this = Arc::clone(&self);
+            // It waits for the disk.
+            let _ = tokio::task::spawn_blocking(move || this.save()).await;
+            tokio::time::sleep(SAVE_EVERY).await;
+            if self.failed.load(Relaxed) {
+                self.touch();
+            }
+        }
+    }
+
+    /// Saves all places, if any has changed. That it fails is told once, and it is tried again.
+    pub(crate) fn save(&self) {
+        let Some(directory) = &self.directory else { return };
+        if !self.is_changed.swap(false, Relaxed) {
+            return;
+        }
+        let text = self.write();
+        // What the places say is out has to be on the disk before them.
+        let saved = sync_all().and_then(|()| replace(&directory.join(FILE_NAME), 0o600, text.as_bytes()));
+        let had_failed = self.failed.swap(saved.is_err(), Relaxed);
+        if let Err(error) = saved
+            && !had_failed
+        {
+            let text = format!("how far files were read cannot be saved in {}: {error}", directory.display());
+            (self.tell)(Notice::Warning(text));
+        }
+    }
+
+    fn write(&self) -> String {
+        let mut slots = lock(&self.slots);
+        let mut done: Vec<(i64, Key)> = Vec::new();
+        let mut files = Vec::with_capacity(slots.len());
+        for (key, slot) in slots.iter() {
+            let place = lock(slot);
+            if place.is_done {
+                done.push((place.modified, key.clone()));
+            }
+            files.push(SavedPlace::of(key, &place));
+        }
+        done.sort_unstable();
+        for (_, key) in done.iter().take(done.len().saturating_sub(DONE_MAX)) {
+            slots.remove(key);
+        }
+        drop(slots);
+        serde_json::to_string(&Saved { version: 1, files }).expect("numbers and ASCII are valid JSON")
+    }
+}
+
+/// What stands in the file.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    version: u32,
+    files: Vec<SavedPlace>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedPlace {
+    stream: String,
+    path: String,
+    device: u64,
+    inode: u64,
+    offset: u64,
+    head_len: usize,
+    head: String,
+    modified: i64,
+    len: u64,
+    done: bool,
+}
+
+impl SavedPlace {
+    fn of(key: &Key, place: &Place) -> SavedPlace {
+        SavedPlace {
+            stream: key.stream.to_string(),
+            path: percent_encode(place.path.as_os_str().as_bytes(), &ESCAPED).to_string(),
+            device: key.file.device,
+            inode: key.file.inode,
+            offset: place.offset,
+            head_len: place.head.len,
+            head: data_encoding::HEXLOWER.encode(&place.head.hash),
+            modified: place.modified,
+            len: place.len,
+            done: place.is_done,
+        }
+    }
+
+    fn take(self) -> Option<(Key, Slot)> {
+        let hash = data_encoding::HEXLOWER.decode(self.head.as_bytes()).ok()?.try_into().ok()?;
+        let path = percent_decode_str(&self.path).collect::<Vec<u8>>();
+        let place = Place {
+            path: PathBuf::from(std::ffi::OsString::from_vec(path)),
+            offset: self.offset,
+            head: Head { len: self.head_len, hash },
+            modified: self.modified,
+            len: self.len,
+            is_done: self.done,
+        };
+        let file = Identity { device: self.device, inode: self.inode };
+        Some((Key { stream: self.stream.into(), file }, Arc::new(Mutex::new(place))))
+    }
+}
+
+/// What an earlier sidecar has saved. None: that is not it.
+fn read(text: &[u8]) -> Option<HashMap<Key, Slot>> {
+    let saved: Saved = serde_json::from_slice(text).ok().filter(|saved: &Saved| saved.version == 1)?;
+    saved.files.into_iter().map(SavedPlace::take).collect()
+}
+
+/// The directory is its owner's alone. One that is there may be read by others, since the file in it may not, but not written to.
+fn make(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let found = fs::metadata(directory)?;
+    let own = found.uid() == rustix::process::geteuid().as_raw() || rustix::process::geteuid().is_root();
+    if !own || found.mode() & 0o022 != 0 {
+        let text = "others may write to it: it has to be a directory of its own, with mode 0700";
+        return Err(io::Error::new(ErrorKind::PermissionDenied, text));
+    }
+    Ok(())
+}
+
+fn lock_directory(directory: &Path) -> io::Result<File> {
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(directory.join(LOCK_NAME))?;
+    file.try_lock().map_err(|error| match error {
+        fs::TryLockError::WouldBlock => io::Error::new(ErrorKind::ResourceBusy, "another sidecar has it"),
+        fs::TryLockError::Error(error) => error,
+    })?;
+    Ok(file)
+}
+
+/// A sidecar that was killed while it wrote has left these.
+fn remove_temporary(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let is_temporary = name.as_bytes().starts_with(b".checkpoints") && name.as_bytes().ends_with(b".tmp");
+        if is_temporary {
+            fs::remove_file(directory.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn open(directory: &Path) -> (io::Result<Checkpoints>, Arc<Mutex<Vec<String>>>) {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let into = Arc::clone(&told);
+        let tell: Tell = Arc::new(move |notice| lock(&into).push(format!("{notice:?}")));
+        (Checkpoints::open(Some(directory), tell), told)
+    }
+
+    fn key(inode: u64) -> Key {
+        Key { stream: "app".into(), file: Identity { device: 7, inode } }
+    }
+
+    #[test]
+    fn what_is_saved_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("deep/state");
+        let first = open(&state).0.unwrap();
+        let head = Head { len: 3, hash: [0xab; 16] };
+        let path = PathBuf::from(std::ffi::OsString::from_vec(b"/a \"%\xff\n.log".to_vec()));
+        let place = Place { path, offset: u64::MAX, head, modified: -5, len: 9, is_done: true };
+        first.add(key(1), place.clone());
+        first.save();
+        assert_eq!(open(&state).0.err().map(|error| error.kind()), Some(ErrorKind::ResourceBusy), "it is in use");
+        drop(first);
+        let second = open(&state).0.unwrap();
+        assert_eq!(second.of_stream("app"), [(key(1), place)]);
+        assert!(second.of_stream("other").is_empty());
+    }
+
+    #[test]
+    fn d12_the_directory_and_the_file_are_their_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let opened = open(&state).0.unwrap();
+        opened.add(key(1), Place::default());
+        opened.save();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&state), 0o700);
+        for name in [FILE_NAME, LOCK_NAME] {
+            assert_eq!(mode(&state.join(name)), 0o600, "{name}");
+        }
+        drop(opened);
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(open(&state).0.err().map(|error| error.kind()), Some(ErrorKind::PermissionDenied));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_and_set_aside() {
+        for text in ["", "{", "{\"version\":2,\"files\":[]}", "{\"version\":1,\"files\":[{\"stream\":\"a\"}]}", "\0\0"] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join(FILE_NAME), text).unwrap();
+            let (opened, told) = open(dir.path());
+            assert!(opened.unwrap().of_stream("app").is_empty());
+            assert_eq!(lock(&told).len(), 1);
+            assert_eq!(fs::read_to_string(dir.path().join("checkpoints.bad")).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_one_has_left_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".checkpoints.json.7.0.tmp"), "{").unwrap();
+        let opened = open(dir.path()).0.unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        drop(opened);
+    }
+
+    #[test]
+    fn of_files_that_are_done_the_oldest_are_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = open(dir.path()).0.unwrap();
+        for inode in 0..2 * DONE_MAX as u64 {
+            let modified = inode as i64;
+            opened.add(key(inode), Place { modified, is_done: inode % 4 != 0, ..Place::default() });
+        }
+        opened.save();
+        let left = opened.of_stream("app");
+        assert_eq!(left.iter().filter(|(_, place)| place.is_done).count(), DONE_MAX);
+        assert_eq!(left.iter().filter(|(_, place)| !place.is_done).count(), DONE_MAX / 2);
+        assert!(left.iter().any(|(key, _)| key.file.inode == 2 * DONE_MAX as u64 - 1));
+    }
+}

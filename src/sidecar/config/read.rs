@@ -1,0 +1,144 @@
+//! From the text of a file to its sections; errors tell the line and the key, and never what else stands there.
+
+use core::fmt;
+
+use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
+use serde_yaml::{Error, Options};
+
+use super::section::{self, Config};
+
+/// The largest configuration, in bytes.
+pub const CONFIG_LEN_MAX: usize = 1 << 20;
+/// The longest beginning of a line in which a key is looked for, in bytes.
+const LINE_LEN_MAX: usize = 256;
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The line, from 1; none if it is about the whole.
+    pub line: Option<u64>,
+    /// The key that it is about: one of the documented ones, and so no secret.
+    pub key: Option<&'static str>,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl ConfigError {
+    /// A problem of a line.
+    pub(super) fn at(line: u64, key: &'static str, problem: impl Into<String>) -> ConfigError {
+        ConfigError { line: Some(line), key: Some(key), problem: problem.into(), hint: None }
+    }
+
+    /// A problem of the whole.
+    pub(super) fn of_all(problem: impl Into<String>) -> ConfigError {
+        ConfigError { line: None, key: None, problem: problem.into(), hint: None }
+    }
+
+    /// What to do about it.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> ConfigError {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if let Some(key) = self.key {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads the sections.
+pub(super) fn parse(text: &[u8]) -> Result<Config, ConfigError> {
+    if text.len() > CONFIG_LEN_MAX {
+        return Err(ConfigError::of_all(format!("it is larger than {} KiB", CONFIG_LEN_MAX >> 10)));
+    }
+    let text = core::str::from_utf8(text).map_err(|error| {
+        let line = text[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() as u64 + 1;
+        ConfigError { line: Some(line), ..ConfigError::of_all("it is not UTF-8") }
+    })?;
+    serde_yaml::from_str_with_options(text, options()).map_err(|error| told(&error, text))
+}
+
+/// What of an error may be told.
+fn told(error: &Error, text: &str) -> ConfigError {
+    let error = error.without_snippet();
+    let line = error.location().map(|place| place.line()).filter(|line| *line > 0);
+    let key = line.and_then(|line| key(text.lines().nth(line as usize - 1).unwrap_or_default()));
+    let told = |problem: String| ConfigError { line, key, problem, hint: None };
+    match error {
+        Error::SerdeUnknownField { field, expected, .. } => {
+            let near = expected.iter().find(|known| is_near(known, field));
+            let error = ConfigError { key: None, ..told("there is no such key in this place".to_owned()) };
+            error.hint(match near {
+                Some(near) => format!("is it {near}? there are: {}", expected.join(", ")),
+                None => format!("there are: {}", expected.join(", ")),
+            })
+        }
+        Error::SerdeUnknownVariant { expected, .. } => told(format!("it is one of {}", expected.join(", "))),
+        Error::SerdeMissingField { field, .. } => {
+            ConfigError { key: Some(field), ..told("this key is missing in the section that begins here".to_owned()) }
+        }
+        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
+            told(format!("it has to be {expected}"))
+        }
+        Error::InvalidBooleanStrict { .. } => told("it has to be true or false".to_owned()),
+        Error::DuplicateMappingKey { .. } => told("this key is there twice".to_owned()),
+        Error::Eof { .. } => told("it is empty".to_owned()),
+        _ => told("it is not valid, or not what belongs here".to_owned())
+            .hint("`hushlog sidecar schema` prints what a configuration holds"),
+    }
+}
+
+/// The documented key that a line begins with, if it is one.
+fn key(line: &str) -> Option<&'static str> {
+    let line = line.trim_start_matches([' ', '-', '{']);
+    let end = line.char_indices().take_while(|(at, _)| *at < LINE_LEN_MAX).find(|(_, c)| *c == ':')?.0;
+    let word = line[..end].trim();
+    section::ALL_KEYS.iter().copied().flatten().copied().find(|known| *known == word)
+}
+
+/// Whether two keys differ by no more than a slip: as sets of letters, and nearly in length.
+fn is_near(known: &str, word: &str) -> bool {
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().filter(char::is_ascii_alphabetic).collect();
+        letters.sort_unstable();
+        letters.dedup();
+        letters
+    };
+    let (known_letters, word_letters) = (letters(known), letters(word));
+    let shared = known_letters.iter().filter(|letter| word_letters.contains(letter)).count();
+    known.len().abs_diff(word.len()) <= 2 && shared + 1 >= known_letters.len().max(word_letters.len())
+}
+
+fn options() -> Options {
+    serde_yaml::options! {
+        budget: serde_yaml::budget! {
+            max_reader_input_bytes: Some(CONFIG_LEN_MAX),
+            max_events: 400_000,
+            max_nodes: 200_000,
+            max_aliases: 1_000,
+            max_anchors: 100,
+            max_depth: 16,
+            max_documents: 1,
+            max_merge_keys: 0,
+            max_total_scalar_bytes: CONFIG_LEN_MAX,
+        },
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        merge_keys: MergeKeyPolicy::Error,
+        strict_booleans: true,
+        null_as_string: false,
+        no_schema: false,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+    }
+}

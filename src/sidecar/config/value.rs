@@ -1,0 +1,186 @@
+//! The values of the configuration that are more than a text or a number.
+
+use core::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde_json::{Value, json};
+
+use super::schema::Described;
+use crate::io::Release;
+
+/// A value, and the line that it stands on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// The line, from 1.
+    pub line: u64,
+}
+
+/// Two values are equal wherever they stand: streams share a sink that is written down twice.
+impl<T: PartialEq> PartialEq for At<T> {
+    fn eq(&self, other: &At<T>) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for At<T> {}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<At<T>, D::Error> {
+        let spanned = serde_yaml::Spanned::<T>::deserialize(deserializer)?;
+        Ok(At { value: spanned.value, line: spanned.referenced.line() })
+    }
+}
+
+impl<T: Described> Described for At<T> {
+    const IS_OPTIONAL: bool = T::IS_OPTIONAL;
+
+    fn schema() -> Value {
+        T::schema()
+    }
+}
+
+/// Makes a choice between words.
+macro_rules! choice {
+    ($(#[doc = $about:literal])* pub enum $name:ident { $( $(#[doc = $doc:literal])* $variant:ident = $word:literal, )* }) => {
+        $(#[doc = $about])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+        pub enum $name {
+            #[default]
+            $( $(#[doc = $doc])* #[serde(rename = $word)] $variant, )*
+        }
+
+        impl Described for $name {
+            fn schema() -> Value {
+                json!({ "enum": [$( $word ),*] })
+            }
+        }
+    };
+}
+
+choice! {
+    /// When bytes go out.
+    pub enum ReleaseAt {
+        /// With the end of their line.
+        Line = "line",
+        /// As soon as they cannot belong to a secret.
+        Exact = "exact",
+    }
+}
+
+choice! {
+    /// What the lines of a stream are.
+    pub enum Format {
+        /// Lines.
+        Plain = "plain",
+        /// Records of Docker's json-file driver.
+        Docker = "docker",
+        /// Records of the container runtime interface.
+        Cri = "cri",
+    }
+}
+
+choice! {
+    /// What is done while a sink is away.
+    pub enum Away {
+        /// Its streams wait.
+        Wait = "wait",
+        /// What is redacted waits in a file.
+        Spool = "spool",
+        /// It is dropped, and counted.
+        Drop = "drop",
+    }
+}
+
+choice! {
+    /// Where the reading of a file begins that was not followed before.
+    pub enum ReadFrom {
+        /// At its beginning.
+        Start = "start",
+        /// At its end.
+        End = "end",
+    }
+}
+
+impl From<ReleaseAt> for Release {
+    fn from(release: ReleaseAt) -> Release {
+        match release {
+            ReleaseAt::Line => Release::Line,
+            ReleaseAt::Exact => Release::Exact,
+        }
+    }
+}
+
+/// A number of bytes: a number, or one with K, M or G (of 1,024) behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+        struct Of;
+        impl Visitor<'_> for Of {
+            type Value = Size;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of bytes, as 65536, 64K, 100M or 1G")
+            }
+
+            fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<Size, E> {
+                Ok(Size(bytes))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
+                size(text).map(Size).ok_or_else(|| E::invalid_value(de::Unexpected::Other("something else"), &self))
+            }
+        }
+        deserializer.deserialize_any(Of)
+    }
+}
+
+fn size(text: &str) -> Option<u64> {
+    let text = text.trim_end_matches('B').trim_end_matches('i');
+    let (digits, unit) = match text.char_indices().next_back()? {
+        (at, 'K' | 'k') => (&text[..at], 1 << 10),
+        (at, 'M') => (&text[..at], 1 << 20),
+        (at, 'G') => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    digits.trim().parse::<u64>().ok()?.checked_mul(unit)
+}
+
+impl Described for Size {
+    fn schema() -> Value {
+        json!({ "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+ ?[KkMG]?(i?B)?$" }] })
+    }
+}
+
+/// The mode of a file: octal digits in quotes, since YAML has two ways to read them without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode(pub u32);
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
+        struct Of;
+        impl Visitor<'_> for Of {
+            type Value = Mode;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("octal digits in quotes, as \"0640\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
+                let digits = (3..=4).contains(&text.len()).then(|| u32::from_str_radix(text, 8).ok()).flatten();
+                let mode = digits.filter(|mode| mode & !0o777 == 0).map(Mode);
+                mode.ok_or_else(|| E::invalid_value(de::Unexpected::Other("something else"), &self))
+            }
+        }
+        deserializer.deserialize_any(Of)
+    }
+}
+
+impl Described for Mode {
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^0?[0-7]{3}$" })
+    }
+}

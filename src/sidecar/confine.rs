@@ -1,0 +1,372 @@
+//! What the sidecar takes away from itself before it reads anything: files that it has no business with (Landlock), and system calls
+//! that a log daemon never makes (seccomp).
+//!
+//! Both are for the case that the sidecar itself has a fault: whoever takes it over then can read and write what the
+//! configuration names, and start nothing. Both are inherited by what it starts. Where there are commands in the
+//! configuration, these would not find their files, so that files are not confined then; and where there is a guard, it looks at
+//! processes of others, which Landlock forbids. The list of system calls holds in every case, for commands too.
+//!
+//! Landlock's rules hold for a directory as it is now, not for its name. So that a log directory can be removed and
+//! made anew, and a file be replaced, the rule is for the directory around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, RestrictionStatus,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+
+use super::config::{OnAway, Outlet, Plan, SourcePlan};
+
+/// The newest version of Landlock of which all is known here.
+const ABI_KNOWN: ABI = ABI::V6;
+
+/// What every process reads now and then: names of hosts, time zones, random numbers, its own figures, how many cores it may use.
+const ALWAYS_READ: &[&str] =
+    &["/etc", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/lib64", "/dev/urandom", "/proc/self", "/sys/fs/cgroup"];
+/// What it may always write to.
+const ALWAYS_WRITE: &[&str] = &["/dev/null"];
+/// DNS, over TCP where an answer is long.
+const DNS_PORT: u16 = 53;
+
+/// What is needed of the machine.
+#[derive(Clone, Debug, Default)]
+struct Needs {
+    /// Files and directories that are read; they need not be there yet.
+    read: Vec<PathBuf>,
+    /// Files and directories that are written and made; they need not be there yet.
+    write: Vec<PathBuf>,
+    /// Ports of TCP that it listens at.
+    listen: Vec<u16>,
+    /// Ports of TCP that it connects to.
+    connect: Vec<u16>,
+    /// Programs are started.
+    commands: bool,
+    /// Directories are guarded.
+    guard: bool,
+}
+
+impl Needs {
+    fn of(plan: &Plan, watched: &[PathBuf]) -> Needs {
+        let mut needs = Needs { read: watched.to_vec(), guard: plan.guard.is_some(), ..Needs::default() };
+        for stream in &plan.streams {
+            match &stream.source {
+                SourcePlan::Stdin => {}
+                SourcePlan::Fifo { path, .. }
+                | SourcePlan::Unix { path, .. }
+                | SourcePlan::UnixDatagram { path, .. } => {
+                    needs.write.push(path.clone());
+                }
+                SourcePlan::Tcp { address, .. } => needs.listen.push(address.port()),
+                SourcePlan::Command(_) => needs.commands = true,
+                SourcePlan::Files { pattern, .. } => needs.read.push(without_pattern(pattern)),
+            }
+        }
+        for sink in &plan.sinks {
+            match &sink.outlet {
+                Outlet::Stdout | Outlet::Stderr => {}
+                Outlet::Fifo(path) | Outlet::Unix(path) | Outlet::UnixDatagram(path) | Outlet::File { path, .. } => {
+                    needs.write.push(path.clone());
+                }
+                Outlet::Tcp(host) => {
+                    needs.connect.extend(host.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()))
+                }
+                Outlet::Command(_) => needs.commands = true,
+            }
+            if let OnAway::Spool(spool) = &sink.away {
+                needs.write.push(spool.path.clone());
+            }
+        }
+        // The file in it is what the rule is for.
+        needs.write.extend(plan.scrub.iter().map(|scrub| scrub.directory.join("*")));
+        needs.write.extend(plan.state.iter().map(|state| state.join("*")));
+        needs.write.extend(plan.control.clone());
+        needs.listen.extend(plan.metrics.map(|address| address.port()));
+        needs
+    }
+}
+
+/// The path up to where a pattern begins.
+fn without_pattern(pattern: &str) -> PathBuf {
+    let is_plain = |part: &&std::ffi::OsStr| !part.as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+    let plain: PathBuf = Path::new(pattern).iter().take_while(is_plain).collect();
+    // Of a pattern, what matches it lies in there.
+    if plain == Path::new(pattern) { plain } else { plain.join("*") }
+}
+
+/// What does not hold, though it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unconfined {
+    /// The kernel has no Landlock.
+    NoLandlock,
+    /// The kernel's Landlock is too old for some of it.
+    OldLandlock,
+    /// Files are not confined, because there are commands.
+    Commands,
+    /// Files are not confined, because there is a guard.
+    Guard,
+    /// The kernel has no seccomp filters.
+    NoSeccomp,
+}
+
+/// Takes away from this thread, and all threads that it starts, what the plan does not need, and tells what does not hold though the
+/// plan asks for it. To be called while there is no other thread, and before anything is read that may be hostile. `watched` are the files
+/// and directories that secrets come from.
+///
+/// # Errors
+///
+/// When the kernel has what was asked for, and refuses.
+pub fn confine(plan: &Plan, watched: &[PathBuf]) -> io::Result<Vec<Unconfined>> {
+    let needs = Needs::of(plan, watched);
+    let mut missing = Vec::new();
+    if plan.confine.0 {
+        missing.extend(match needs {
+            Needs { guard: true, .. } => Some(Unconfined::Guard),
+            Needs { commands: true, .. } => Some(Unconfined::Commands),
+            _ => confine_files(&needs)?,
+        });
+    }
+    if plan.confine.1 {
+        missing.extend(confine_calls(&needs)?);
+    }
+    Ok(missing)
+}
+
+fn confine_files(needs: &Needs) -> io::Result<Option<Unconfined>> {
+    let status = restrict(needs).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => None,
+        RulesetStatus::PartiallyEnforced => Some(Unconfined::OldLandlock),
+        RulesetStatus::NotEnforced => Some(Unconfined::NoLandlock),
+    })
+}
+
+fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> {
+    // Without `Execute` anywhere, nothing can be started. Abstract sockets stay, since that of systemd may be one.
+    let mut rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(ABI_KNOWN))?
+        .handle_access(AccessNet::from_all(ABI_KNOWN))?
+        .scope(Scope::Signal)?
+        .create()?;
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let write = read | (AccessFs::from_write(ABI_KNOWN) & !(AccessFs::MakeChar | AccessFs::MakeBlock));
+    let of_file = AccessFs::from_file(ABI_KNOWN);
+    let around_all = |paths: &[PathBuf]| paths.iter().flat_map(|path| around(path)).collect::<BTreeSet<PathBuf>>();
+    let always = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<BTreeSet<PathBuf>>();
+    for (paths, access) in [
+        (always(ALWAYS_READ), read),
+        (around_all(&needs.read), read),
+        (always(ALWAYS_WRITE), write),
+        (around_all(&needs.write), write),
+    ] {
+        for path in paths {
+            // What is not there needs no rule.
+            let Ok(opened) = PathFd::new(&path) else { continue };
+            let access = if path.is_dir() { access } else { access & of_file };
+            rules = rules.add_rule(PathBeneath::new(opened, access))?;
+        }
+    }
+    for &port in &needs.listen {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::BindTcp))?;
+    }
+    let dns = (!needs.connect.is_empty()).then_some(DNS_PORT);
+    for &port in needs.connect.iter().chain(&dns) {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    }
+    rules.restrict_self()
+}
+
+/// The directory that the directory of this path lies in, or as much of that as is there; for what lies near the root, its
+/// own directory. If a link leads there, that around its target too.
+fn around(path: &Path) -> Vec<PathBuf> {
+    let ancestor = |path: &Path| {
+        let mut above = path.ancestors().skip(1).filter(|path| path.parent().is_some() && path.is_dir());
+        let nearest = above.next()?.to_owned();
+        // Only one that is there already may be replaced by another of its name.
+        let is_parent = path.parent() == Some(&nearest);
+        Some(above.next().filter(|_| is_parent).map_or(nearest.clone(), Path::to_owned))
+    };
+    let target = fs::canonicalize(path).ok().filter(|target| target != path);
+    let found: Vec<PathBuf> = [Some(path), target.as_deref()].into_iter().flatten().filter_map(ancestor).collect();
+    // Below the root there is nothing around it but all there is.
+    if found.is_empty() { vec![path.to_owned()] } else { found }
+}
+
+fn confine_calls(needs: &Needs) -> io::Result<Option<Unconfined>> {
+    let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(Some(Unconfined::NoSeccomp)) };
+    let mut denied: Vec<i64> = DENIED.to_vec();
+    if !needs.commands {
+        denied.extend([libc::SYS_execve, libc::SYS_execveat]);
+    }
+    if !needs.guard {
+        denied.extend([libc::SYS_fanotify_init, libc::SYS_open_by_handle_at]);
+    }
+    let rules: BTreeMap<i64, Vec<_>> = denied.into_iter().map(|call| (call, Vec::new())).collect();
+    // An error, and no signal: a library that tries one of these has another way.
+    let denial = SeccompAction::Errno(libc::EPERM as u32);
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, denial, arch).and_then(BpfProgram::try_from);
+    match apply_filter(&filter.map_err(io::Error::other)?) {
+        Ok(()) => Ok(None),
+        Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error))
+            if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) =>
+        {
+            Ok(Some(Unconfined::NoSeccomp))
+        }
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// What a log daemon never calls. Those for other architectures than the program's own end it, by seccomp's own check.
+const DENIED: &[libc::c_long] = &[
+    // Into other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    // Into the kernel.
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_syslog,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    // Of the whole machine.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsmount,
+    libc::SYS_fsconfig,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_reboot,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_vhangup,
+    libc::SYS_personality,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// In a thread of its own, since it holds for that one only. Tells what was not to be had.
+    fn confined<T: Send>(needs: &Needs, landlock: bool, try_out: impl FnOnce() -> T + Send) -> (T, Vec<Unconfined>) {
+        std::thread::scope(|scope| {
+            let confined = scope.spawn(|| {
+                let mut missing = Vec::new();
+                match landlock {
+                    true if needs.commands => missing.push(Unconfined::Commands),
+                    true => missing.extend(confine_files(needs).expect("the kernel does what it can")),
+                    false => {}
+                }
+                missing.extend(confine_calls(needs).expect("the kernel does what it can"));
+                (try_out(), missing)
+            });
+            confined.join().expect("no test failed")
+        })
+    }
+
+    fn has(missing: &[Unconfined], without: Unconfined) -> bool {
+        if missing.contains(&without) {
+            eprintln!("skipped: {without:?}");
+        }
+        !missing.contains(&without)
+    }
+
+    #[test]
+    fn what_the_configuration_does_not_name_is_out_of_reach() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| dir.path().join(name);
+        for name in ["in/a", "out/a", "other/a"] {
+            fs::create_dir_all(path(name)).expect("room");
+            fs::write(path(name).join("log"), "text").expect("room");
+        }
+        let needs = Needs {
+            read: vec![path("in/a/log"), path("in/b/c/log")],
+            write: vec![path("out/a/log")],
+            ..Needs::default()
+        };
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("it has one");
+        let ((), missing) = confined(&needs, true, || {
+            let denied = |result: io::Result<()>| matches!(result, Err(error) if error.kind() == io::ErrorKind::PermissionDenied);
+            assert!(denied(fs::remove_file(path("in/a/log"))));
+            assert_eq!(fs::read_to_string(path("in/a/log")).expect("it is named"), "text");
+            assert!(denied(fs::write(path("in/a/log"), "x")));
+            // Removed and made anew, as log directories are.
+            fs::remove_dir_all(path("out/a")).expect("it may be replaced");
+            fs::create_dir(path("out/a")).expect("it may be replaced");
+            fs::write(path("out/a/log"), "x").expect("it is named");
+            fs::rename(path("out/a/log"), path("out/a/log.1")).expect("it may be rotated");
+            assert!(denied(fs::read(path("other/a/log")).map(drop)));
+            assert!(denied(fs::write(path("other/a/new"), "x")));
+            assert!(denied(Command::new("true").status().map(drop)));
+            assert!(denied(std::net::TcpStream::connect(address).map(drop)));
+            assert!(denied(std::net::TcpListener::bind("127.0.0.1:0").map(drop)));
+        });
+        if !missing.is_empty() {
+            eprintln!("skipped, in part: {missing:?}");
+        }
+    }
+
+    #[test]
+    fn calls_that_no_log_daemon_makes_are_refused() {
+        let needs = Needs { commands: true, ..Needs::default() };
+        let (refused, missing) = confined(&needs, true, || {
+            assert!(Command::new("true").status().expect("commands may be started").success());
+            let read = Command::new("sh").args(["-c", "cat /etc/hostname /etc/passwd >/dev/null"]).status();
+            assert!(read.expect("it starts").success(), "commands find their files");
+            // Root may do this otherwise, and everybody else gets the same error.
+            std::os::unix::fs::chroot("/").expect_err("it is on the list").raw_os_error()
+        });
+        if has(&missing, Unconfined::NoSeccomp) {
+            assert_eq!(refused, Some(libc::EPERM));
+        }
+        let (refused, _) = confined(&Needs::default(), false, || Command::new("true").status().is_err());
+        assert!(refused, "nothing can be started without commands in the configuration");
+    }
+
+    #[test]
+    fn a_rule_is_for_what_lies_around() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("a/b")).expect("room");
+        assert_eq!(around(&at("a/b/log")), [at("a")]);
+        assert_eq!(around(&at("a/later/much/log")), [at("a")]);
+        fs::write(at("a/b/log"), "").expect("room");
+        fs::create_dir_all(at("x/y")).expect("room");
+        std::os::unix::fs::symlink(at("a/b/log"), at("x/y/link")).expect("room");
+        assert_eq!(around(&at("x/y/link")), [at("x"), at("a")]);
+        assert_eq!(around(Path::new("/tmp/x")), [Path::new("/tmp")]);
+        assert_eq!(around(Path::new("/")), [Path::new("/")]);
+    }
+}

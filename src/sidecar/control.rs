@@ -1,0 +1,201 @@
+//! The control socket: secrets are added, reloads asked for, and the status told, to root and the sidecar's own user.
+//!
+//! One request a connection, a line, and one answer, a line:
+//!
+//! ```text
+//! add NAME LEN        and then LEN bytes, the value     ok 12
+//! reload                                                ok 12
+//! status                                                {"version": 1, ...}
+//! canary [STREAM]     asks whether a dirty line comes out masked      {"streams": {"app": true}}
+//! canary-through STREAM                                 the same, and the masked line goes out by the stream's sink
+//! ```
+//!
+//! An answer that begins with `error` is one; the rest of it says why.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::net::sockopt::socket_peercred;
+use serde_json::json;
+use tokio::io::Interest;
+use tokio::sync::{Semaphore, oneshot};
+use zeroize::Zeroizing;
+
+use super::canary;
+use super::fd::Fd;
+use super::keeper::{Answer, Request};
+use super::running::Running;
+use super::source::socket::Connections;
+use crate::redact::secret::Secret;
+
+/// The longest line of a request, in bytes.
+const LINE_LEN_MAX: usize = 512;
+/// The longest value, in bytes.
+pub const VALUE_LEN_MAX: usize = 1 << 20;
+/// The longest name, in bytes.
+const NAME_LEN_MAX: usize = 128;
+/// How long somebody may take to say what they want.
+const WITHIN: Duration = Duration::from_secs(10);
+/// How long they may take to read the answer, and how long the canary waits for a sink.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How many are listened to at once.
+const AT_ONCE: usize = 32;
+/// The mode of the socket.
+const MODE: u32 = 0o600;
+
+/// Listens at the path.
+pub(super) fn listen(path: &Path) -> io::Result<Connections> {
+    Connections::at_path(path, MODE)
+}
+
+/// Answers, until the sidecar stops.
+pub(super) async fn serve(connections: Connections, running: Arc<Running>) {
+    let seats = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            () = running.stop.wait() => return,
+            accepted = connections.accept() => accepted,
+        };
+        let Ok(connection) = accepted else { return };
+        let running = Arc::clone(&running);
+        tokio::spawn(async move {
+            let _seat = seat;
+            // Who goes away in the middle has not asked for anything.
+            let _ = answer(connection, &running).await;
+        });
+    }
+}
+
+async fn answer(connection: OwnedFd, running: &Arc<Running>) -> io::Result<()> {
+    let peer = socket_peercred(connection.as_fd())?;
+    let own = rustix::process::geteuid();
+    let fd = Fd::new(connection, Interest::READABLE | Interest::WRITABLE)?;
+    let text = if peer.uid.is_root() || peer.uid == own {
+        let asked = tokio::time::timeout(WITHIN, ask(&fd)).await;
+        match asked.map_err(|_| io::Error::from(ErrorKind::TimedOut))?? {
+            Ok(asked) => tokio::time::timeout(ANSWER_WITHIN, obey(asked, running))
+                .await
+                .unwrap_or_else(|_| "error it takes too long".to_owned()),
+            Err(why) => format!("error {why}"),
+        }
+    } else {
+        "error only root and the user of the sidecar may ask".to_owned()
+    };
+    let line = format!("{text}\n");
+    let writing = async { fd.write_all(&mut [io::IoSlice::new(line.as_bytes())], &mut 0).await };
+    tokio::time::timeout(WITHIN, writing).await.map_err(|_| io::Error::from(ErrorKind::TimedOut))?
+}
+
+/// What is asked for.
+enum Asked {
+    Add(Secret),
+    Reload,
+    Status,
+    Canary { stream: Option<String>, through: bool },
+}
+
+/// Reads a request. The buffer has the size of the largest one, and is wiped: what comes may be a value.
+async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
+    let mut buffer = Zeroizing::new(Vec::with_capacity(LINE_LEN_MAX));
+    let newline = loop {
+        if let Some(newline) = memchr::memchr(b'\n', &buffer) {
+            break newline;
+        }
+        if buffer.len() == LINE_LEN_MAX {
+            return Ok(Err("the line is too long"));
+        }
+        more(fd, &mut buffer).await?;
+    };
+    let Ok(line) = std::str::from_utf8(&buffer[..newline]) else { return Ok(Err("the line is no text")) };
+    let words: Vec<&str> = line.split(' ').collect();
+    Ok(Ok(match words.as_slice() {
+        ["reload"] => Asked::Reload,
+        ["status"] => Asked::Status,
+        ["canary"] => Asked::Canary { stream: None, through: false },
+        ["canary", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: false },
+        ["canary-through", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: true },
+        ["add", name, len] => {
+            if name.is_empty() || name.len() > NAME_LEN_MAX || name.chars().any(char::is_control) {
+                return Ok(Err("that is no name"));
+            }
+            let Some(len) = len.parse::<usize>().ok().filter(|len| *len <= VALUE_LEN_MAX) else {
+                return Ok(Err("the value is too long"));
+            };
+            let name = (*name).to_owned();
+            return Ok(value(fd, &buffer[newline + 1..], len).await?.map(|value| Asked::Add(Secret::new(name, value))));
+        }
+        _ => return Ok(Err("that is no request of this version")),
+    }))
+}
+
+/// The value of an `add`, of which this has come already.
+async fn value(fd: &Fd, come: &[u8], len: usize) -> io::Result<Result<Vec<u8>, &'static str>> {
+    if come.len() > len {
+        return Ok(Err("more came than the value"));
+    }
+    let mut value = Zeroizing::new(Vec::with_capacity(len.max(1)));
+    value.extend_from_slice(come);
+    while value.len() < len {
+        more(fd, &mut value).await?;
+    }
+    if value.len() > len {
+        return Ok(Err("more came than the value"));
+    }
+    Ok(Ok(std::mem::take(&mut *value)))
+}
+
+async fn more(fd: &Fd, buffer: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        fd.readable().await?;
+        match fd.read(buffer) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn obey(asked: Asked, running: &Arc<Running>) -> String {
+    match asked {
+        Asked::Status => running.status().to_string(),
+        Asked::Reload => kept(running, |reply| Request::Reload(Some(reply))).await,
+        Asked::Add(secret) => {
+            let value = secret.expose().trim_ascii();
+            if value.len() < running.plan.min_length {
+                return format!("error the value is shorter than {} bytes, and is not masked", running.plan.min_length);
+            }
+            kept(running, |reply| Request::Add(secret, reply)).await
+        }
+        Asked::Canary { stream, through } => send_canary(running, stream.as_deref(), through).await,
+    }
+}
+
+async fn kept(running: &Running, request: impl FnOnce(oneshot::Sender<Answer>) -> Request) -> String {
+    let (reply, answer) = oneshot::channel();
+    running.keeping.ask(request(reply));
+    match answer.await {
+        Ok(Ok(secrets)) => format!("ok {secrets}"),
+        Ok(Err(error)) => format!("error {}", error.text.replace('\n', " ")),
+        Err(_) => "error the sidecar stops".to_owned(),
+    }
+}
+
+async fn send_canary(running: &Running, stream: Option<&str>, through: bool) -> String {
+    let wanted = running.streams.iter().filter(|(name, _)| stream.is_none_or(|stream| stream == &***name));
+    let mut answers = serde_json::Map::new();
+    for (name, common) in wanted {
+        match canary::check(common, &running.keeping.canary, through).await {
+            Ok(is_masked) => answers.insert(name.to_string(), json!(is_masked)),
+            Err(error) => return format!("error the sink of {name} does not take it: {error}"),
+        };
+    }
+    if answers.is_empty() {
+        return "error there is no such stream".to_owned();
+    }
+    json!({ "streams": answers }).to_string()
+}

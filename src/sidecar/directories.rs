@@ -1,0 +1,150 @@
+//! Directories that are scrubbed again and again, and directories that are guarded: threads of their own, beside the streams.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use glob::Pattern;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::config::{Guard as Section, ScrubPlan};
+use super::notice::Notice;
+use super::running::Running;
+use crate::NeedleSet;
+use crate::redact::cover::Cover;
+use crate::scrub::guard::{Guard, GuardError, STUMP_WAIT};
+use crate::scrub::{Outcome, Scrubber, Tree};
+
+/// How often a thread that waits looks whether it should stop.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// With a new set, what is there already is scrubbed so soon after the last scrub, at the earliest.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// A set that has been in force for so long is taken over by the guard: each time it does, there is a moment without one.
+const SETTLED_AFTER: Duration = Duration::from_secs(1);
+/// A guard that could not go on is tried again after so long.
+const GUARD_AGAIN: Duration = Duration::from_secs(5);
+
+/// Scrubs a directory, again and again, until the sidecar stops. A scrub that is killed has lost nothing.
+pub(super) fn scrub(plan: ScrubPlan, running: Arc<Running>) -> io::Result<()> {
+    thread::Builder::new().name("scrub".to_owned()).spawn(move || scrub_again(&plan, &running)).map(drop)
+}
+
+fn scrub_again(plan: &ScrubPlan, running: &Running) {
+    while !running.stop.is_set() {
+        let (version, set) = running.keeping.current.take();
+        scrub_once(plan, set, running);
+        let done = Instant::now();
+        let is_due = || {
+            done.elapsed() >= plan.every
+                || done.elapsed() >= AGAIN_AFTER && running.keeping.current.version() != version
+        };
+        while !is_due() && !running.stop.is_set() {
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running) {
+    let tell = |text: String| (running.tell)(Notice::Warning(text));
+    let scrubber = match Scrubber::new(set) {
+        Ok(scrubber) => scrubber,
+        Err(error) => return tell(format!("{} is not scrubbed: {error}", plan.directory.display())),
+    };
+    let tree = Tree {
+        scrubber: &scrubber,
+        recursive: plan.recursive,
+        hard_links: false,
+        rewrite: false,
+        threads: 1,
+        wanted: &|path| wants(plan, path),
+        tell: &|path, outcome| match outcome {
+            Outcome::Searched(findings) if findings.count() > 0 => {
+                (running.tell)(Notice::Scrubbed { path: path.to_owned(), places: findings.count() });
+            }
+            Outcome::Searched(_) | Outcome::Skipped(_) => {}
+            Outcome::NotSearched(why) => tell(format!("not searched: {}: {why}", path.display())),
+            Outcome::Failed(error) => tell(format!("not scrubbed: {}: {error}", path.display())),
+        },
+    };
+    tree.scrub(&plan.directory);
+}
+
+/// A name that is no text is wanted, unless patterns say which are.
+fn wants(plan: &ScrubPlan, path: &Path) -> bool {
+    let matches = |pattern: &Pattern| {
+        let by_path = pattern.as_str().contains('/');
+        let matched = if by_path { Some(path.as_os_str()) } else { path.file_name() };
+        matched.is_some_and(|name| pattern.matches(&String::from_utf8_lossy(name.as_bytes())))
+    };
+    (plan.include.is_empty() || plan.include.iter().any(matches)) && !plan.exclude.iter().any(matches)
+}
+
+/// Guards directories until the sidecar stops. The first guard is made here, so that it is known whether there can be one.
+///
+/// # Errors
+///
+/// Without the right to, or without fanotify in the kernel.
+pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinHandle<()>> {
+    drop(new_guard(&section, running.keeping.current.take().1).map_err(io_error)?);
+    thread::Builder::new().name("guard".to_owned()).spawn(move || {
+        while !running.stop.is_set() {
+            if let Err(error) = guard_once(&section, &running) {
+                (running.tell)(Notice::Warning(format!("nothing is guarded: {error}")));
+                thread::sleep(GUARD_AGAIN);
+            }
+        }
+    })
+}
+
+fn new_guard(section: &Section, set: Arc<NeedleSet>) -> Result<Guard, GuardError> {
+    let cover = Cover::named(&set).map_err(|error| GuardError::Begin(io::Error::other(error)))?;
+    let wait = section.stump_wait_ms.map_or(STUMP_WAIT, |ms| Duration::from_millis(ms.into()));
+    Ok(Guard::new(set, cover)?.stump_wait(wait))
+}
+
+/// Guards with the set in force, until there is another one that stays, or the sidecar stops.
+fn guard_once(section: &Section, running: &Arc<Running>) -> io::Result<()> {
+    let (version, set) = running.keeping.current.take();
+    let guard = new_guard(section, set).map_err(io_error)?;
+    let (stop, stopper) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (watching, tell) = (Arc::clone(running), Arc::clone(&running.tell));
+    let watch =
+        thread::Builder::new().name("guard".to_owned()).spawn(move || stop_when_due(&watching, version, stopper))?;
+    let guarded = guard.run(&section.directories, stop.as_fd(), move |notice| tell(Notice::Guarding(notice)));
+    // A guard that ended by itself does not wait for its watcher.
+    drop(stop);
+    if guarded.is_ok() {
+        let _ = watch.join();
+    }
+    guarded.map(drop).map_err(io_error)
+}
+
+/// Hangs the guard's stop up when it is time.
+fn stop_when_due(running: &Running, mut version: u64, stopper: OwnedFd) {
+    let first = version;
+    loop {
+        thread::sleep(LOOK_EVERY);
+        if running.stop.is_set() {
+            break;
+        }
+        let now = running.keeping.current.version();
+        if now == version && now != first {
+            break;
+        }
+        if now != version {
+            version = now;
+            thread::sleep(SETTLED_AFTER);
+        }
+    }
+    drop(stopper);
+}
+
+fn io_error(error: GuardError) -> io::Error {
+    match error {
+        GuardError::Events(error) | GuardError::Begin(error) | GuardError::Directory { error, .. } => error,
+    }
+}

@@ -1,0 +1,182 @@
+//! Descriptors under the runtime: whether they can be waited for or not, and standard streams, whose flags are not ours to change.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A descriptor that is read or written without waiting in the call.
+pub(crate) enum Fd {
+    /// One that says when it is ready.
+    Polled(AsyncFd<OwnedFd>, Calls),
+    /// A regular file or the like, which is always ready.
+    Plain(OwnedFd),
+}
+
+/// Which calls do not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Calls {
+    /// `read` and `write`: the descriptor is non-blocking.
+    File,
+    /// Those of sockets, told not to: others share the descriptor's flags.
+    Socket,
+}
+
+impl Fd {
+    /// A descriptor of our own, which is non-blocking, if it can be at all.
+    pub(crate) fn new(fd: OwnedFd, interest: Interest) -> io::Result<Fd> {
+        Fd::with(fd, interest, Calls::File)
+    }
+
+    fn with(fd: OwnedFd, interest: Interest, calls: Calls) -> io::Result<Fd> {
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
+        // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and nobody takes it out of the `AsyncFd`.
+        let registered = unsafe { AsyncFd::register_with_interest(fd, interest) };
+        match registered {
+            Ok(fd) => Ok(Fd::Polled(fd, calls)),
+            Err(error) => {
+                let (fd, error) = error.into_parts();
+                // What epoll refuses never waits: regular files, directories, /dev/null.
+                if matches!(
+                    kind,
+                    FileType::RegularFile | FileType::Directory | FileType::CharacterDevice | FileType::BlockDevice
+                ) {
+                    Ok(Fd::Plain(fd))
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    /// A standard stream. Its flags belong to all who have it, so that a pipe or terminal is opened anew, and a socket is told with
+    /// each call not to wait.
+    pub(crate) fn standard(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Fd> {
+        use std::os::fd::AsRawFd;
+        match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
+            FileType::Fifo | FileType::CharacterDevice => {
+                let access = if interest.is_readable() { OFlags::RDONLY } else { OFlags::WRONLY };
+                let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+                let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+                Fd::with(rustix::fs::open(path, flags, Mode::empty())?, interest, Calls::File)
+            }
+            FileType::Socket => Fd::with(fd.try_clone_to_owned()?, interest, Calls::Socket),
+            _ => Ok(Fd::Plain(fd.try_clone_to_owned()?)),
+        }
+    }
+
+    /// Waits until there may be something to read. It can be cancelled.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        match self {
+            Fd::Polled(fd, _) => fd.readable().await.map(|mut guard| guard.retain_ready()),
+            Fd::Plain(_) => Ok(()),
+        }
+    }
+
+    /// Waits until there may be room to write. It can be cancelled.
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        match self {
+            Fd::Polled(fd, _) => fd.writable().await.map(|mut guard| guard.retain_ready()),
+            Fd::Plain(_) => Ok(()),
+        }
+    }
+
+    /// Reads what is there into the buffer's spare room. 0 is the end.
+    pub(crate) fn read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Fd::Plain(fd) => again(|| rustix::io::read(fd, spare_capacity(buffer))),
+            Fd::Polled(fd, calls) => fd.try_io(Interest::READABLE, |fd| match calls {
+                Calls::File => again(|| rustix::io::read(fd, spare_capacity(buffer))),
+                Calls::Socket => {
+                    again(|| rustix::net::recv(fd, spare_capacity(buffer), RecvFlags::DONTWAIT).map(|(len, _)| len))
+                }
+            }),
+        }
+    }
+
+    /// Makes calls that read what is there; the last one fails with [`WouldBlock`](ErrorKind::WouldBlock).
+    pub(crate) fn try_read<T>(&self, mut calls: impl FnMut(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
+        match self {
+            Fd::Plain(fd) => calls(fd.as_fd()),
+            Fd::Polled(fd, _) => fd.try_io(Interest::READABLE, |fd| calls(fd.as_fd())),
+        }
+    }
+
+    /// Receives one datagram. `true`: it was longer than the buffer's spare room, and its end is lost.
+    pub(crate) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<(usize, bool)> {
+        let Fd::Polled(fd, _) = self else { return Err(ErrorKind::Unsupported.into()) };
+        fd.try_io(Interest::READABLE, |fd| {
+            let room = buffer.capacity() - buffer.len();
+            let (len, told) =
+                again(|| rustix::net::recv(fd, spare_capacity(buffer), RecvFlags::DONTWAIT | RecvFlags::TRUNC))?;
+            Ok((len, told > room))
+        })
+    }
+
+    /// Writes some of the slices.
+    pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Fd::Plain(fd) => again(|| rustix::io::writev(fd, slices)),
+            Fd::Polled(fd, calls) => fd.try_io(Interest::WRITABLE, |fd| match calls {
+                Calls::File => again(|| rustix::io::writev(fd, slices)),
+                Calls::Socket => send(fd.as_fd(), slices),
+            }),
+        }
+    }
+
+    /// Sends the slices as one datagram.
+    pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let Fd::Polled(fd, _) = self else { return Err(ErrorKind::Unsupported.into()) };
+        fd.try_io(Interest::WRITABLE, |fd| send(fd.as_fd(), slices))
+    }
+
+    /// Writes all slices, and says in `written` how far it came.
+    pub(crate) async fn write_all(&self, mut slices: &mut [IoSlice<'_>], written: &mut u64) -> io::Result<()> {
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            match self.write(&slices[..slices.len().min(SLICES_MAX)]) {
+                // Nothing documented does this; to go on would be to spin.
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(len) => {
+                    *written += len as u64;
+                    IoSlice::advance_slices(&mut slices, len);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The most slices that one call takes.
+const SLICES_MAX: usize = 1_024;
+
+impl AsFd for Fd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Fd::Polled(fd, _) => fd.get_ref().as_fd(),
+            Fd::Plain(fd) => fd.as_fd(),
+        }
+    }
+}
+
+fn send(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    again(|| rustix::net::sendmsg(fd, slices, &mut SendAncillaryBuffer::default(), flags))
+}
+
+/// Makes a call again that a signal has interrupted.
+fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            done => return Ok(done?),
+        }
+    }
+}

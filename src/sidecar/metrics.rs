@@ -1,0 +1,427 @@
+//! What the sidecar counts, and how Prometheus reads it.
+//!
+//! Whoever may read the figures may also write into a stream and know what is in it, so that they must tell no more than names and
+//! counts do. Three figures that come to mind are missing for that reason:
+//!
+//! - *bytes written*: what went in less what came out, over the number of masks, is the length of a secret. The input that is
+//!   finished with is counted instead.
+//! - *bytes held back, to the byte*: whoever guesses sees by them how far he is right, and goes on byte by byte. Less than
+//!   [`HELD_STEP`] of a connection counts as nothing.
+//! - *how many needles there are*: it tells what kinds of characters a value is made of.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::redact::encoding::Form;
+
+/// What is held back is told in whole steps of this size, rounded down, in bytes.
+pub(crate) const HELD_STEP: u64 = 4 << 10;
+/// What is spooled is told in whole steps of this size, rounded down, in bytes. It is redacted text, and so shorter or longer
+/// than what came in.
+pub(crate) const SPOOL_STEP: u64 = 64 << 10;
+
+/// How many regions there were, by the secret's name and the form.
+pub(crate) type Counts = BTreeMap<(String, Form), u64>;
+
+/// Whether the sidecar does its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Not all sources and sinks are there yet.
+    Starting = 0,
+    /// It runs.
+    Ready = 1,
+    /// It drains, and ends.
+    Stopping = 2,
+}
+
+/// All figures of a sidecar. Counting is cheap: one atomic addition.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    streams: Mutex<BTreeMap<String, Arc<StreamMetrics>>>,
+    reloads: Mutex<Reloads>,
+    secrets: AtomicU64,
+    phase: AtomicU8,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Reloads {
+    done: u64,
+    failed: u64,
+    /// Of all that were done.
+    duration: Duration,
+    last_failed: bool,
+    last_done: Option<SystemTime>,
+}
+
+/// The figures of one stream by its name in the configuration, with all its connections or files.
+#[derive(Default)]
+pub(crate) struct StreamMetrics {
+    /// Connections or files that are open.
+    pub(crate) open: AtomicU64,
+    /// Bytes read.
+    pub(crate) input: AtomicU64,
+    /// Bytes of the input that are finished with: what could be given out of them was taken by the sink.
+    pub(crate) finished: AtomicU64,
+    /// Bytes of the source that are there and not read yet, as far as that can be known.
+    pub(crate) lag: AtomicU64,
+    /// How often the sink kept the stream waiting.
+    pub(crate) waits: AtomicU64,
+    /// For how long in all, in microseconds.
+    pub(crate) waited_us: AtomicU64,
+    /// Bytes of the input that were dropped because the configuration says so.
+    pub(crate) dropped: AtomicU64,
+    /// How often the source or the sink had to be opened anew.
+    pub(crate) reopened: AtomicU64,
+    held: AtomicU64,
+    spooled: AtomicU64,
+    regions: Mutex<Counts>,
+}
+
+impl StreamMetrics {
+    /// A piece of so many bytes came in.
+    pub(crate) fn read(&self, len: usize) {
+        self.input.fetch_add(len as u64, Relaxed);
+    }
+
+    /// All that a piece of so many bytes led to was taken by the sink.
+    pub(crate) fn finish(&self, len: usize) {
+        self.finished.fetch_add(len as u64, Relaxed);
+    }
+
+    /// The sink kept the stream waiting for so long.
+    pub(crate) fn wait(&self, time: Duration) {
+        self.waits.fetch_add(1, Relaxed);
+        self.waited_us.fetch_add(time.as_micros() as u64, Relaxed);
+    }
+
+    /// A connection holds back so many bytes now. `told` is what it told last, at first and in the end 0.
+    pub(crate) fn hold(&self, told: &mut u64, now: usize) {
+        let now = now as u64 / HELD_STEP * HELD_STEP;
+        let before = std::mem::replace(told, now);
+        if now != before {
+            // Wraps around to what it was before, if less is held now.
+            self.held.fetch_add(now.wrapping_sub(before), Relaxed);
+        }
+    }
+
+    /// So many bytes wait in the spool.
+    pub(crate) fn spool(&self, len: u64) {
+        self.spooled.store(len / SPOOL_STEP * SPOOL_STEP, Relaxed);
+    }
+
+    /// Counts the regions of a connection: `now` is what its redactor has counted in all, and `told` what was told of that.
+    pub(crate) fn regions(&self, told: &mut Counts, now: Counts) {
+        if now == *told {
+            return;
+        }
+        let mut regions = lock(&self.regions);
+        for (key, &count) in &now {
+            let more = count - told.get(key).copied().unwrap_or_default();
+            if more > 0 {
+                *regions.entry(key.clone()).or_default() += more;
+            }
+        }
+        *told = now;
+    }
+}
+
+impl Metrics {
+    /// All figures at zero.
+    pub(crate) fn new() -> Metrics {
+        Metrics::default()
+    }
+
+    /// The figures of the stream of this name. To be kept: looking it up takes a lock.
+    pub(crate) fn stream(&self, name: &str) -> Arc<StreamMetrics> {
+        let mut streams = lock(&self.streams);
+        if let Some(stream) = streams.get(name) {
+            return Arc::clone(stream);
+        }
+        let stream = Arc::new(StreamMetrics::default());
+        streams.insert(name.to_owned(), Arc::clone(&stream));
+        stream
+    }
+
+    /// A reload came to an end after this time; `ok` says whether there is a new set.
+    pub(crate) fn reload(&self, duration: Duration, ok: bool) {
+        let mut reloads = lock(&self.reloads);
+        reloads.last_failed = !ok;
+        if ok {
+            reloads.done += 1;
+            reloads.duration += duration;
+            reloads.last_done = Some(SystemTime::now());
+        } else {
+            reloads.failed += 1;
+        }
+    }
+
+    /// So many secrets are masked from now on.
+    pub(crate) fn secrets(&self, count: usize) {
+        self.secrets.store(count as u64, Relaxed);
+    }
+
+    /// It begins, runs or ends.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Relaxed);
+    }
+
+    /// What it does.
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Relaxed) {
+            0 => Phase::Starting,
+            1 => Phase::Ready,
+            _ => Phase::Stopping,
+        }
+    }
+
+    /// Whether the secrets could not be read when they were last asked for, so that an older set is in force.
+    pub(crate) fn is_outdated(&self) -> bool {
+        lock(&self.reloads).last_failed
+    }
+
+    /// All figures in the text format of Prometheus, version 0.0.4.
+    pub(crate) fn render(&self) -> String {
+        let mut page = Page::default();
+        page.family("hushlog_build_info", "gauge", "The version of the program; always 1.");
+        page.sample("hushlog_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+        page.single("hushlog_ready", "gauge", "Whether it runs, and neither starts nor ends.", {
+            u64::from(self.phase() == Phase::Ready)
+        });
+        page.single("hushlog_secrets", "gauge", "Secrets that are masked.", self.secrets.load(Relaxed));
+        self.render_reloads(&mut page);
+        let streams: Vec<(String, Arc<StreamMetrics>)> =
+            lock(&self.streams).iter().map(|(name, stream)| (name.clone(), Arc::clone(stream))).collect();
+        for figure in FIGURES {
+            page.family(figure.name, figure.kind, figure.help);
+            for (name, stream) in &streams {
+                page.sample(figure.name, &[("stream", name)], (figure.get)(stream));
+            }
+        }
+        let waited = "hushlog_stream_wait_seconds_total";
+        page.family(waited, "counter", "How long sinks kept the stream waiting.");
+        for (name, stream) in &streams {
+            page.sample(waited, &[("stream", name)], Seconds(Duration::from_micros(stream.waited_us.load(Relaxed))));
+        }
+        let regions = "hushlog_regions_total";
+        page.family(
+            regions,
+            "counter",
+            "Places that were masked, by the secret's name and the form it stood there in.",
+        );
+        for (name, stream) in &streams {
+            for ((secret, form), count) in lock(&stream.regions).iter() {
+                page.sample(regions, &[("stream", name), ("secret", secret), ("form", form.name())], *count);
+            }
+        }
+        page.text
+    }
+
+    fn render_reloads(&self, page: &mut Page) {
+        let reloads = *lock(&self.reloads);
+        page.family("hushlog_reloads_total", "counter", "How often the secrets were read again, and how that went.");
+        page.sample("hushlog_reloads_total", &[("result", "done")], reloads.done);
+        page.sample("hushlog_reloads_total", &[("result", "failed")], reloads.failed);
+        let outdated = "Whether the last reload failed, so that an older set is in force.";
+        page.single("hushlog_secrets_outdated", "gauge", outdated, u64::from(reloads.last_failed));
+        let duration = "hushlog_reload_duration_seconds";
+        page.family(duration, "summary", "How long the reloads took that gave a new set.");
+        page.sample(&format!("{duration}_sum"), &[], Seconds(reloads.duration));
+        page.sample(&format!("{duration}_count"), &[], reloads.done);
+        if let Some(since) = reloads.last_done.and_then(|time| time.duration_since(UNIX_EPOCH).ok()) {
+            let name = "hushlog_secrets_read_timestamp_seconds";
+            page.single(name, "gauge", "When the secrets in force were read.", Seconds(since));
+        }
+    }
+}
+
+/// A figure that each stream has.
+struct Figure {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    get: fn(&StreamMetrics) -> u64,
+}
+
+const FIGURES: &[Figure] = &[
+    Figure {
+        name: "hushlog_stream_open",
+        kind: "gauge",
+        help: "Connections or files of the stream that are open.",
+        get: |stream| stream.open.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_input_bytes_total",
+        kind: "counter",
+        help: "Bytes read.",
+        get: |stream| stream.input.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_finished_bytes_total",
+        kind: "counter",
+        help: "Bytes of the input that are finished with: the sink has taken what could be given out of them.",
+        get: |stream| stream.finished.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_held_bytes",
+        kind: "gauge",
+        help: "Bytes held back by connections that hold at least 4 KiB, each rounded down to that.",
+        get: |stream| stream.held.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_lag_bytes",
+        kind: "gauge",
+        help: "Bytes that are in the source and were not read yet.",
+        get: |stream| stream.lag.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_waits_total",
+        kind: "counter",
+        help: "How often a sink kept the stream waiting.",
+        get: |stream| stream.waits.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_dropped_bytes_total",
+        kind: "counter",
+        help: "Bytes of the input that were dropped, where the configuration says so.",
+        get: |stream| stream.dropped.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_reopened_total",
+        kind: "counter",
+        help: "How often the source or the sink had to be opened anew.",
+        get: |stream| stream.reopened.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_spool_bytes",
+        kind: "gauge",
+        help: "Bytes that wait in the spool, in whole 64 KiB, rounded down.",
+        get: |stream| stream.spooled.load(Relaxed),
+    },
+];
+
+/// A time as Prometheus counts it.
+struct Seconds(Duration);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
+    }
+}
+
+/// The text, as it grows.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.text.push_str(name);
+        for (number, (label, text)) in labels.iter().enumerate() {
+            let before = if number == 0 { '{' } else { ',' };
+            let _ = write!(self.text, "{before}{label}=\"{}\"", escaped(text));
+        }
+        let end = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.text, "{end} {value}");
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, kind, help);
+        self.sample(name, &[], value);
+    }
+}
+
+/// A label's value as the format wants it. Control characters would drive the terminal of whoever looks at it.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => escaped.push_str("\\\\"),
+            '"' => escaped.push_str("\\\""),
+            '\n' => escaped.push_str("\\n"),
+            c if c.is_control() => escaped.push(char::REPLACEMENT_CHARACTER),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// No thread panics with a lock in its hands, since a panic ends the program; in a test the figures are good enough.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(of: &[(&str, Form, u64)]) -> Counts {
+        of.iter().map(|(name, form, count)| (((*name).to_owned(), *form), *count)).collect()
+    }
+
+    #[test]
+    fn what_two_connections_found_adds_up() {
+        let metrics = Metrics::new();
+        let stream = metrics.stream("app");
+        let (mut one, mut two) = (Counts::new(), Counts::new());
+        stream.regions(&mut one, counts(&[("A", Form::Value, 2)]));
+        stream.regions(&mut one, counts(&[("A", Form::Value, 3), ("B", Form::Hex, 1)]));
+        stream.regions(&mut two, counts(&[("A", Form::Value, 1)]));
+        stream.regions(&mut two, counts(&[("A", Form::Value, 1)]));
+        let text = metrics.render();
+        for line in [
+            "hushlog_regions_total{stream=\"app\",secret=\"A\",form=\"value\"} 4\n",
+            "hushlog_regions_total{stream=\"app\",secret=\"B\",form=\"hex\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+
+    #[test]
+    fn d14_what_is_held_back_tells_nothing_of_a_guess() {
+        let metrics = Metrics::new();
+        let stream = metrics.stream("app");
+        // Somebody who holds back just under a step with one connection learns nothing by another.
+        let (mut one, mut two) = (0, 0);
+        stream.hold(&mut one, HELD_STEP as usize - 1);
+        stream.hold(&mut two, 1);
+        assert!(metrics.render().contains("hushlog_stream_held_bytes{stream=\"app\"} 0\n"));
+        stream.hold(&mut one, 2 * HELD_STEP as usize + 1);
+        assert!(metrics.render().contains("hushlog_stream_held_bytes{stream=\"app\"} 8192\n"));
+        stream.hold(&mut one, 0);
+        assert!(metrics.render().contains("hushlog_stream_held_bytes{stream=\"app\"} 0\n"));
+    }
+
+    #[test]
+    fn names_stay_within_their_quotes() {
+        assert_eq!(escaped("a\"b\\c\nd\x1b[2J"), "a\\\"b\\\\c\\nd\u{fffd}[2J");
+    }
+
+    #[test]
+    fn a_failed_reload_shows_until_one_is_done() {
+        let metrics = Metrics::new();
+        metrics.reload(Duration::from_millis(1500), true);
+        metrics.reload(Duration::from_secs(7), false);
+        assert!(metrics.is_outdated());
+        let text = metrics.render();
+        for line in [
+            "hushlog_reloads_total{result=\"done\"} 1\n",
+            "hushlog_reloads_total{result=\"failed\"} 1\n",
+            "hushlog_secrets_outdated 1\n",
+            "hushlog_reload_duration_seconds_sum 1.500000\n",
+            "hushlog_reload_duration_seconds_count 1\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        metrics.reload(Duration::from_millis(1), true);
+        assert!(!metrics.is_outdated());
+    }
+}

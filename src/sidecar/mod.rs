@@ -1,0 +1,113 @@
+//! The daemon: streams of a machine, each through a redactor of its own, while the secrets change.
+//!
+//! A [`Plan`](config::Plan) says what it does; [`run`] does it until it is told to stop. A stream is read, searched and written by one task,
+//! with no queue in between: what a sink does not take, its sources are not asked for. The set of needles is built by a thread of its own, and
+//! each stream takes it over between two pieces.
+//!
+//! Memory: for each idle stream its redactor and its descriptor; for each busy one a buffer of 256 KiB, of which a sink allows four at
+//! once; for each unfinished line its bytes, all of them together up to 256 MiB.
+
+mod buffer;
+mod canary;
+pub(crate) mod checkpoint;
+pub mod config;
+mod confine;
+mod control;
+mod current;
+mod directories;
+mod engine;
+mod fd;
+mod http;
+mod keeper;
+mod lines;
+mod metrics;
+mod notice;
+mod parts;
+mod running;
+mod serve;
+mod sink;
+mod source;
+mod start;
+mod stop;
+mod stream;
+mod watch;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use confine::{Unconfined, confine};
+pub use control::VALUE_LEN_MAX;
+pub use keeper::Loader;
+pub use notice::{LoadError, Notice, Tell};
+
+/// What a sidecar is made of.
+pub struct Setup {
+    /// What it is to do.
+    pub plan: config::Plan,
+    /// Reads the secrets: once before anything else, and again whenever they may have changed.
+    pub loader: Loader,
+    /// The files and directories that secrets come from.
+    pub watched: Vec<PathBuf>,
+    /// Takes what there is to tell.
+    pub tell: Tell,
+    /// How often a sign of life is wanted.
+    pub alive_every: Option<Duration>,
+}
+
+/// Why a sidecar did not begin, or ended. No variant holds any part of a value or of a stream.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SidecarError {
+    /// The secrets cannot be read. Nothing else was read.
+    #[error("{}", .0.text)]
+    Load(LoadError),
+    /// Something that the configuration names cannot be had.
+    #[error("cannot open {what}: {error}")]
+    Open {
+        /// What, in words.
+        what: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Threads, memory or descriptors are missing.
+    #[error("cannot begin: {0}")]
+    Begin(#[source] io::Error),
+    /// Something is gone without which there is no point in going on.
+    #[error("{what}: {error}")]
+    Gone {
+        /// What, in words.
+        what: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// Runs a sidecar until SIGTERM or SIGINT, or until all that it reads has ended.
+///
+/// Nothing is read before the secrets are. It takes the signals of the process over: SIGHUP reads the secrets again. SIGPIPE must be
+/// ignored, as Rust's runtime does.
+///
+/// # Errors
+///
+/// See [`SidecarError`]. In any case nothing raw was written.
+pub fn run(setup: Setup) -> Result<(), SidecarError> {
+    start::raise_descriptor_limit();
+    let metrics = Arc::new(metrics::Metrics::new());
+    let keeper =
+        keeper::Keeper::new(Arc::clone(&setup.loader), &setup.plan, Arc::clone(&metrics), Arc::clone(&setup.tell))
+            .map_err(SidecarError::Load)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(start::worker_threads())
+        .thread_name("stream")
+        .build()
+        .map_err(SidecarError::Begin)?;
+    let ended = runtime.block_on(start::run(setup, keeper, metrics));
+    // What could not be drained is not waited for a second time.
+    runtime.shutdown_background();
+    ended
+}

@@ -1,0 +1,343 @@
+//! The logs of containers as they are written: Docker's json-file, and the format of Kubernetes (CRI). Both cut a line that is longer than
+//! 16 KiB into several records, and both write the records of standard output and standard error into one file.
+//!
+//! Here the text of each of the two is put together again, as the program wrote it, and searched; then what is left of it is put back into
+//! the records that it came in. So there come out the same records in the same order, with the same times, streams and tags; each
+//! is whole, valid JSON if it was, and still goes on where it did. A mask stands in the record in which its secret begins; of a
+//! secret of several lines the newlines stay, since they are what ends the lines.
+//!
+//! What comes out of that goes through a redactor, as any stream does, which finds what stands elsewhere in a record (Docker's
+//! labels and tags), and in lines that are no records; and nothing goes out but by it.
+//!
+//! What is held back are whole records: those in which the beginning of a secret stands, and all behind them, since they keep their
+//! order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is masked, whatever it may turn out to be. A line of more than
+//! [`RECORD_LEN_MAX`] bytes is no record, and goes through as it comes, searched all the same.
+
+mod marks;
+mod text;
+mod voice;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::metrics::Counts;
+use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::Redactor;
+use crate::scrub::container::{self, Format, RECORD_LEN_MAX};
+use marks::Marks;
+use voice::Voice;
+
+/// How much is held back at most, in bytes of records.
+pub(crate) const HELD_LEN_MAX: usize = 4 << 20;
+
+/// See the front of this module.
+pub(crate) struct Parts {
+    format: Format,
+    mask_stump: bool,
+    /// Of the input so far, in bytes.
+    end: u64,
+    /// The beginning of a record that has not ended.
+    tail: Zeroizing<Vec<u8>>,
+    /// The line at hand is too long for a record.
+    is_overlong: bool,
+    /// Standard output and standard error.
+    voices: [Voice; 2],
+    /// What cannot go out yet, in order.
+    queue: VecDeque<Held>,
+    queue_len: usize,
+    /// What goes to the redactor, and what came out of it where that is more than one piece.
+    out: Zeroizing<Vec<u8>>,
+    given: Vec<u8>,
+    redactor: Redactor,
+    marks: Marks,
+    /// Empty between calls; kept for its room.
+    scratch: Zeroizing<Vec<u8>>,
+}
+
+/// A line that waits.
+struct Held {
+    line: Zeroizing<Vec<u8>>,
+    /// Where it begins in the input.
+    start: u64,
+    part: Option<Part>,
+}
+
+/// What of whose text a record holds.
+#[derive(Clone)]
+pub(super) struct Part {
+    voice: usize,
+    /// Where it lies in the record.
+    text: Range<usize>,
+    /// Where it lies in all that this voice has said.
+    range: Range<u64>,
+}
+
+impl Parts {
+    pub(crate) fn new(set: Arc<NeedleSet>, format: Format, mask_stump: bool) -> Parts {
+        Parts {
+            format,
+            mask_stump,
+            end: 0,
+            tail: Zeroizing::default(),
+            is_overlong: false,
+            voices: [Voice::new(&set), Voice::new(&set)],
+            queue: VecDeque::new(),
+            queue_len: 0,
+            out: Zeroizing::default(),
+            given: Vec::new(),
+            redactor: Redactor::new(set).mask_stump(mask_stump),
+            marks: Marks::default(),
+            scratch: Zeroizing::default(),
+        }
+    }
+
+    /// Takes the next piece in, and gives out what may go out: redacted slices, none of them empty.
+    pub(crate) fn push<'a>(&'a mut self, piece: &[u8]) -> Vec<&'a [u8]> {
+        self.out.clear();
+        let mut rest = piece;
+        while let Some(newline) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(newline + 1);
+            self.end += line.len() as u64;
+            self.take_line(line);
+            rest = after;
+        }
+        self.end += rest.len() as u64;
+        self.take_rest(rest);
+        self.flush();
+        let next = self.next();
+        self.given.clear();
+        let redacted = self.redactor.push(&self.out);
+        // What comes out as it is has nothing masked in it. A copy, since the redactor is asked once more before it may go.
+        let slices = redacted.len();
+        self.given.extend(redacted.flatten());
+        let is_clean = slices <= 1 && self.given.len() == self.out.len();
+        self.marks.judge(next, is_clean, self.redactor.unsettled() == 0, &mut self.voices);
+        given(&self.given)
+    }
+
+    /// Ends a whole: what was held back goes out, and what comes next begins anew.
+    pub(crate) fn finish(&mut self) -> Vec<&[u8]> {
+        self.out.clear();
+        let tail = std::mem::take(&mut self.tail);
+        if !tail.is_empty() {
+            self.take_torn(&tail);
+        }
+        for voice in &mut self.voices {
+            voice.finish(self.mask_stump);
+        }
+        self.flush();
+        self.is_overlong = false;
+        self.given.clear();
+        self.given.extend(self.redactor.push(&self.out).flatten());
+        self.given.extend(self.redactor.finish().flatten());
+        self.voices.iter_mut().for_each(Voice::begin);
+        self.marks = Marks::begin(self.end);
+        given(&self.given)
+    }
+
+    /// Searches with another set from here on.
+    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<&[u8]> {
+        self.out.clear();
+        for number in 0..self.voices.len() {
+            let from = self.voices[number].settled();
+            let held = self.held_text(number, from);
+            self.voices[number].swap(&set, from, &held);
+        }
+        self.flush();
+        self.given.clear();
+        self.given.extend(self.redactor.swap(set).flatten());
+        self.given.extend(self.redactor.push(&self.out).flatten());
+        given(&self.given)
+    }
+
+    /// How many bytes of the input are held back.
+    pub(crate) fn held(&self) -> u64 {
+        (self.tail.len() + self.queue_len + self.redactor.held()) as u64
+    }
+
+    /// How many bytes of the input another one has to go back, to mask all that this one would: see [`Redactor::unsettled`]. It
+    /// is where a record begins.
+    pub(crate) fn unsettled(&self) -> u64 {
+        self.end - self.marks.safe()
+    }
+
+    /// How many regions there were, by name and form.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = self.redactor.counts();
+        for voice in &self.voices {
+            voice.counts.iter().for_each(|(key, count)| *counts.entry(key.clone()).or_default() += count);
+        }
+        counts
+    }
+
+    /// Gives memory back: the stream is idle.
+    pub(crate) fn rest(&mut self) {
+        self.out = Zeroizing::default();
+        self.scratch = Zeroizing::default();
+        self.given = Vec::new();
+    }
+
+    fn take_line(&mut self, line: &[u8]) {
+        if self.is_overlong {
+            self.is_overlong = false;
+            self.take(line, None, self.end - line.len() as u64);
+        } else if self.tail.is_empty() {
+            self.take_record(line);
+        } else {
+            let mut tail = std::mem::take(&mut self.tail);
+            append(&mut tail, line);
+            self.take_record(&tail);
+        }
+        self.marks.add(self.end, &self.voices, self.queue.is_empty());
+    }
+
+    fn take_rest(&mut self, rest: &[u8]) {
+        if rest.is_empty() {
+            return;
+        }
+        if !self.is_overlong && self.tail.len() + rest.len() <= RECORD_LEN_MAX {
+            append(&mut self.tail, rest);
+            return;
+        }
+        self.is_overlong = true;
+        let tail = std::mem::take(&mut self.tail);
+        let start = self.end - rest.len() as u64;
+        self.take(&tail, None, start - tail.len() as u64);
+        self.take(rest, None, start);
+    }
+
+    /// A line that ends with a newline.
+    fn take_record(&mut self, line: &[u8]) {
+        let Some(record) = container::record(self.format, &line[..line.len() - 1]) else {
+            return self.take(line, None, self.end - line.len() as u64);
+        };
+        let ends = self.format == Format::Cri && !record.goes_on;
+        self.take_text(line, record.stream, record.text, ends);
+    }
+
+    /// A record that its writer did not finish: it belongs to whoever may have begun a secret.
+    fn take_torn(&mut self, line: &[u8]) {
+        match container::torn(self.format, line) {
+            Some(text) => {
+                let voice = usize::from(self.voices[0].settled() == self.voices[0].end());
+                self.take_text(line, voice, text, false);
+            }
+            None => self.take(line, None, self.end - line.len() as u64),
+        }
+    }
+
+    fn take_text(&mut self, line: &[u8], voice: usize, text: Range<usize>, ends: bool) {
+        self.scratch.clear();
+        for unit in text::units(self.format, &line[text.clone()]) {
+            append(&mut self.scratch, unit.bytes());
+        }
+        if ends {
+            append(&mut self.scratch, b"\n");
+        }
+        let range = self.voices[voice].say(&self.scratch);
+        self.take(line, Some(Part { voice, text, range }), self.end - line.len() as u64);
+    }
+
+    /// A line that begins there goes out, or waits behind others.
+    fn take(&mut self, line: &[u8], part: Option<Part>, start: u64) {
+        let goes = |part: &Part| self.voices[part.voice].is_plain(&part.range);
+        if self.queue.is_empty() && part.as_ref().is_none_or(goes) {
+            append(&mut self.out, line);
+            return;
+        }
+        self.queue_len += line.len();
+        self.queue.push_back(Held { line: Zeroizing::new(line.to_vec()), start, part });
+        self.flush();
+    }
+
+    /// Lets go of what need not wait any more, and of what is too much.
+    fn flush(&mut self) {
+        while let Some(held) = self.queue.front() {
+            let is_settled = |part: &Part| part.range.end <= self.voices[part.voice].settled();
+            if !held.part.as_ref().is_none_or(is_settled) {
+                if self.queue_len <= HELD_LEN_MAX {
+                    return;
+                }
+                if let Some(part) = &held.part {
+                    self.voices[part.voice].force(part.range.end);
+                }
+            }
+            let Some(held) = self.queue.pop_front() else { return };
+            self.queue_len -= held.line.len();
+            match &held.part {
+                None => append(&mut self.out, &held.line),
+                Some(part) => self.render(&held.line, part),
+            }
+        }
+    }
+
+    /// Writes a record with all that belongs to regions masked.
+    fn render(&mut self, line: &[u8], part: &Part) {
+        append(&mut self.out, &line[..part.text.start]);
+        let text = &line[part.text.clone()];
+        let voice = &mut self.voices[part.voice];
+        let mut cover = voice.cover(part.range.clone());
+        let mut at = part.range.start;
+        for unit in text::units(self.format, text) {
+            let range = at..at + unit.len() as u64;
+            at = range.end;
+            match unit {
+                text::Unit::Plain(bytes) => cover.write(self.format, range, bytes, &mut self.out),
+                text::Unit::Escape(place, bytes, _) => {
+                    // The last newline ends the line, whatever it belongs to.
+                    let ends = bytes[0] == b'\n' && place.end == text.len();
+                    if !cover.write_if_touched(self.format, &range, &mut self.out) || ends {
+                        append(&mut self.out, &text[place]);
+                    }
+                }
+            }
+        }
+        // Where the newline of a line is not written down, a secret may begin with it all the same.
+        cover.write_if_touched(self.format, &(at..part.range.end), &mut self.out);
+        voice.rendered(part.range.end);
+        append(&mut self.out, &line[part.text.end..]);
+    }
+
+    /// What a voice has said from there on, of what is held back.
+    fn held_text(&self, voice: usize, from: u64) -> Zeroizing<Vec<u8>> {
+        let mut said = Zeroizing::default();
+        for held in &self.queue {
+            let Some(part) = held.part.as_ref().filter(|part| part.voice == voice && part.range.end > from) else { continue };
+            let mut text = Zeroizing::default();
+            for unit in text::units(self.format, &held.line[part.text.clone()]) {
+                append(&mut text, unit.bytes());
+            }
+            if (text.len() as u64) < part.range.end - part.range.start {
+                append(&mut text, b"\n");
+            }
+            append(&mut said, &text[from.saturating_sub(part.range.start) as usize..]);
+        }
+        said
+    }
+
+    /// Where what has not gone to the redactor begins in the input.
+    fn next(&self) -> u64 {
+        self.queue.front().map_or(self.end - self.tail.len() as u64, |held| held.start)
+    }
+}
+
+/// All slices of what is given, none of them empty.
+fn given(given: &[u8]) -> Vec<&[u8]> {
+    if given.is_empty() { Vec::new() } else { vec![given] }
+}
+
+/// Appends, and leaves no copy behind where more room has to be had.
+fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    if buffer.capacity() - buffer.len() < bytes.len() {
+        let mut larger = Vec::with_capacity((buffer.len() + bytes.len()).next_power_of_two());
+        larger.extend_from_slice(buffer);
+        drop(Zeroizing::new(std::mem::replace(buffer, larger)));
+    }
+    buffer.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+//! The records that come out are those of the definition: each voice's text searched as a whole, and put back where it came from.
+
+use std::sync::Arc;
+
+use super::{Format, HELD_LEN_MAX, Parts};
+use crate::redact::mask::Mask;
+use crate::redact::naive;
+use crate::redact::needle::NeedleSet;
+use crate::redact::secret::Secret;
+
+const BOTH: [Format; 2] = [Format::Docker, Format::Cri];
+
+/// A record: who says what, and whether the line goes on.
+#[derive(Clone, Debug)]
+struct Said {
+    voice: usize,
+    text: String,
+    goes_on: bool,
+}
+
+fn said(voice: usize, text: &str, goes_on: bool) -> Said {
+    Said { voice, text: text.to_owned(), goes_on }
+}
+
+/// As Go writes a character into JSON.
+fn escape(c: char) -> String {
+    match c {
+        '"' => "\\\"".into(),
+        '\\' => "\\\\".into(),
+        '\n' => "\\n".into(),
+        '\t' => "\\t".into(),
+        '<' => "\\u003c".into(),
+        c => c.into(),
+    }
+}
+
+/// A record as its runtime writes it, with this in the place of its text.
+fn record(format: Format, said: &Said, number: usize, text: &str) -> String {
+    let stream = ["stdout", "stderr"][said.voice];
+    match format {
+        Format::Docker => {
+            let end = if said.goes_on { "" } else { "\\n" };
+            let time = format!("2026-11-24T16:00:00.{number:09}Z");
+            format!("{{\"log\":\"{text}{end}\",\"stream\":\"{stream}\",\"time\":\"{time}\"}}\n")
+        }
+        Format::Cri => {
+            let tag = if said.goes_on { "P" } else { "F" };
+            format!("2026-11-24T16:00:00.{number:09}Z {stream} {tag} {text}\n")
+        }
+    }
+}
+
+fn raw(format: Format, text: &str) -> String {
+    match format {
+        Format::Docker => text.chars().map(escape).collect(),
+        Format::Cri => text.to_owned(),
+    }
+}
+
+/// The records as they are, and as they have to come out.
+fn records(format: Format, needles: &[&str], script: &[Said]) -> (Vec<String>, Vec<String>) {
+    let bytes: Vec<&[u8]> = needles.iter().map(|needle| needle.as_bytes()).collect();
+    let all = |voice: usize| -> String {
+        let own = script.iter().filter(|said| said.voice == voice);
+        own.map(|said| format!("{}{}", said.text, if said.goes_on { "" } else { "\n" })).collect()
+    };
+    let covered = [0, 1].map(|voice| naive::covered(&bytes, all(voice).as_bytes()));
+    let mut at = [0, 0];
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for (number, said) in script.iter().enumerate() {
+        before.push(record(format, said, number, &raw(format, &said.text)));
+        let covered = &covered[said.voice];
+        let begins = |at: usize| covered[at] && (at == 0 || !covered[at - 1]);
+        let mut text = String::new();
+        for c in said.text.chars() {
+            let at = &mut at[said.voice];
+            if begins(*at) {
+                text += "#-#";
+            }
+            if !covered[*at] {
+                text += &raw(format, &c.to_string());
+            }
+            *at += c.len_utf8();
+        }
+        if !said.goes_on {
+            // The newline stays, with the mask before it, if the secret begins with it.
+            if begins(at[said.voice]) {
+                text += "#-#";
+            }
+            at[said.voice] += 1;
+        }
+        after.push(record(format, said, number, &text));
+    }
+    (before, after)
+}
+
+fn set(needles: &[&str]) -> Arc<NeedleSet> {
+    let secrets = needles.iter().map(|needle| Secret::new("S", needle.as_bytes().to_vec())).collect();
+    Arc::new(NeedleSet::exactly(secrets, Mask::Template("#-#".into())).expect("no needle has a # in it"))
+}
+
+/// What comes out for these pieces, and at the end. After each piece another one goes on from where this one says, and its records have to
+/// be the last ones of those wanted.
+fn run(format: Format, set: &Arc<NeedleSet>, input: &[u8], pieces: &[&[u8]], wanted: &[String]) -> Vec<u8> {
+    let mut parts = Parts::new(Arc::clone(set), format, false);
+    let (mut out, mut pushed) = (Vec::new(), 0);
+    let whole = wanted.concat();
+    for piece in pieces {
+        out.extend(parts.push(piece).concat());
+        assert!(whole.as_bytes().starts_with(&out), "{:?} is no beginning of {whole:?}", String::from_utf8_lossy(&out));
+        pushed += piece.len();
+        let safe = pushed - usize::try_from(parts.unsettled()).unwrap();
+        let number = input[..safe].iter().filter(|&&byte| byte == b'\n').count();
+        assert!(safe == 0 || input[safe - 1] == b'\n', "it is no record's beginning");
+        let given = out.iter().filter(|&&byte| byte == b'\n').count();
+        assert!(number <= given, "records were not given out before {safe}");
+        let mut next = Parts::new(Arc::clone(set), format, false);
+        let mut rest = next.push(&input[safe..]).concat();
+        rest.extend(next.finish().concat());
+        assert_eq!(String::from_utf8_lossy(&rest), wanted[number..].concat(), "from {safe} after {pushed}");
+    }
+    out.extend(parts.finish().concat());
+    assert_eq!(parts.unsettled(), 0);
+    out
+}
+
+#[track_caller]
+fn check(needles: &[&str], script: &[Said]) {
+    for format in BOTH {
+        let set = set(needles);
+        let (before, wanted) = records(format, needles, script);
+        let input = before.concat().into_bytes();
+        for size in [input.len().max(1), 1, 7, 64] {
+            let pieces: Vec<&[u8]> = input.chunks(size).collect();
+            let out = run(format, &set, &input, &pieces, &wanted);
+            assert_eq!(String::from_utf8_lossy(&out), wanted.concat(), "{format:?} in pieces of {size}");
+        }
+        if format == Format::Docker {
+            for line in &wanted {
+                serde_json::from_str::<serde_json::Value>(line).expect("it is JSON still");
+            }
+        }
+    }
+}
+
+const SECRET: &str = "hunter2-prod-key";
+
+#[test]
+fn a_secret_in_one_record_over_two_and_over_three_at_every_cut() {
+    let text = format!("a \"<quoted>\" {SECRET} and é\tmore");
+    check(&[SECRET], &[said(0, &text, false)]);
+    let cuts = text.char_indices().map(|(at, _)| at);
+    for first in cuts.clone() {
+        check(&[SECRET], &[said(0, &text[..first], true), said(0, &text[first..], false)]);
+    }
+    for first in cuts.clone().filter(|at| at % 3 == 0) {
+        for second in cuts.clone().filter(|&at| at > first && at % 2 == 0) {
+            let parts = [&text[..first], &text[first..second], &text[second..]];
+            check(&[SECRET], &[said(0, parts[0], true), said(0, parts[1], true), said(0, parts[2], false)]);
+        }
+    }
+}
+
+#[test]
+fn two_voices_interleaved() {
+    for first in 1..SECRET.len() {
+        for second in (1..SECRET.len()).step_by(3) {
+            check(&[SECRET], &[
+                said(0, &SECRET[..first], true),
+                said(1, "an error, whole", false),
+                said(1, &format!("its key: {}", &SECRET[..second]), true),
+                said(0, &SECRET[first..], false),
+                said(0, "between", false),
+                said(1, &SECRET[second..], false),
+                said(1, "hunter2-", false),
+                said(0, "the end", false),
+            ]);
+        }
+    }
+}
+
+#[test]
+fn a_secret_of_several_lines_leaves_the_lines() {
+    check(&["one\ntwo\n<three>"], &[
+        said(0, "x one", false),
+        said(1, "other", false),
+        said(0, "two", false),
+        said(0, "<three> y", false),
+        said(0, "one", false),
+        said(0, "two", false),
+        said(0, "four", false),
+    ]);
+    check(&["\nbegins", "ends\n"], &[said(0, "ends", false), said(0, "begins", false), said(0, "", false), said(0, "begins", true)]);
+}
+
+#[test]
+fn overlaps_reach_over_records() {
+    check(&["abcdef", "efgh", "hh"], &[
+        said(0, "..abc", true),
+        said(0, "def", true),
+        said(0, "gh", true),
+        said(0, "h", true),
+        said(0, "h..", false),
+        said(0, "abcde", false),
+    ]);
+}
+
+#[test]
+fn random_scripts() {
+    let mut seed = 6u64;
+    let mut below = move |end: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % end
+    };
+    for _ in 0..300 {
+        let word = |below: &mut dyn FnMut(usize) -> usize, len: usize, letters: &[char]| -> String {
+            (0..len).map(|_| letters[below(letters.len())]).collect()
+        };
+        let needles: Vec<String> = (0..1 + below(3))
+            .map(|_| {
+                let len = 1 + below(5);
+                word(&mut below, len, &['x', 'y', '<', '\n'])
+            })
+            .collect();
+        let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
+        let script: Vec<Said> = (0..1 + below(8))
+            .map(|_| {
+                let len = below(6);
+                said(below(2), &word(&mut below, len, &['x', 'y', '<', '"', 'é']), below(3) == 0)
+            })
+            .collect();
+        check(&needles, &script);
+    }
+}
+
+#[test]
+fn what_is_no_record_is_searched_all_the_same() {
+    let set = set(&[SECRET]);
+    for format in BOTH {
+        let mut parts = Parts::new(Arc::clone(&set), format, true);
+        let long = "x".repeat(300 << 10);
+        let input = format!("plain {SECRET} text\n{long}{SECRET}{long}\n\n{{\"log\":\"{SECRET}\n{SECRET}");
+        let mut out = Vec::new();
+        for piece in input.as_bytes().chunks(10_007) {
+            out.extend(parts.push(piece).concat());
+        }
+        out.extend(parts.finish().concat());
+        assert_eq!(String::from_utf8(out).unwrap(), input.replace(SECRET, "#-#"));
+        assert_eq!(parts.counts().values().sum::<u64>(), 4);
+    }
+}
+
+#[test]
+fn what_stands_elsewhere_in_a_record_is_masked() {
+    let set = set(&[SECRET]);
+    let input = format!("{{\"log\":\"{SECRET}\\n\",\"stream\":\"stdout\",\"attrs\":{{\"key\":\"{SECRET}\"}},\"time\":\"\"}}\n");
+    let mut parts = Parts::new(set, Format::Docker, true);
+    assert_eq!(String::from_utf8(parts.push(input.as_bytes()).concat()).unwrap(), input.replace(SECRET, "#-#"));
+    assert_eq!(parts.unsettled(), 0);
+}
+
+#[test]
+fn a_record_that_was_never_finished_gives_nothing_away() {
+    let set = set(&[SECRET]);
+    for format in BOTH {
+        let first = record(format, &said(1, "", true), 1, &SECRET[..8]);
+        let second = record(format, &said(1, "", false), 2, &format!("{} {SECRET}", &SECRET[8..]));
+        for cut in 0..=second.len() {
+            let mut parts = Parts::new(Arc::clone(&set), format, true);
+            let mut out = parts.push(format!("{first}{}", &second[..cut]).as_bytes()).concat();
+            out.extend(parts.finish().concat());
+            let out = String::from_utf8(out).unwrap();
+            let shown = out.replace("#-#", "");
+            // A stump is one from 8 bytes on.
+            assert!(!shown.contains(&SECRET[..8]) && !shown.contains(&SECRET[8..12]), "{cut}: {out}");
+        }
+    }
+}
+
+/// One voice begins a secret and never ends it, while the other goes on.
+#[test]
+fn what_waits_for_too_long_is_masked() {
+    let set = set(&[SECRET]);
+    let mut parts = Parts::new(set, Format::Cri, true);
+    let mut out = parts.push(record(Format::Cri, &said(0, "", true), 0, &SECRET[..12]).as_bytes()).concat();
+    let line = record(Format::Cri, &said(1, "", false), 1, "and so on");
+    let (mut held_max, mut lines) = (0, 0);
+    while out.is_empty() {
+        out.extend(parts.push(line.as_bytes()).concat());
+        held_max = held_max.max(parts.held());
+        lines += 1;
+    }
+    assert!(held_max <= (HELD_LEN_MAX + line.len()) as u64);
+    let wanted = format!("{}{}", record(Format::Cri, &said(0, "", true), 0, "#-#"), line.repeat(lines));
+    assert!(String::from_utf8(out).unwrap() == wanted);
+    // The rest of the secret comes after all, and is masked as what it is.
+    let rest = record(Format::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
+    let wanted = record(Format::Cri, &said(0, "", false), 2, " end");
+    assert_eq!(String::from_utf8(parts.push(rest.as_bytes()).concat()).unwrap(), wanted);
+}
+
+#[test]
+fn another_set_takes_over_what_is_held_back() {
+    let old = set(&["alpha-bravo", "hotel"]);
+    let new = set(&["alpha-charlie", "hotel"]);
+    for format in BOTH {
+        let mut parts = Parts::new(Arc::clone(&old), format, true);
+        let line = |number: usize, text: &str, goes_on: bool| record(format, &said(0, "", goes_on), number, text);
+        let mut out = parts.push(format!("{}{}", line(0, "hotel", false), line(1, "is alpha-", true)).as_bytes()).concat();
+        out.extend(parts.swap(Arc::clone(&new)).concat());
+        out.extend(parts.push(line(2, "charlie hotel", false).as_bytes()).concat());
+        let wanted = format!("{}{}{}", line(0, "#-#", false), line(1, "is #-#", true), line(2, " #-#", false));
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
+        assert_eq!((parts.unsettled(), parts.counts().values().sum::<u64>()), (0, 3));
+    }
+}

@@ -1,0 +1,200 @@
+//! What one of a program's two outputs has said, put together from records: what is found in it, and what is masked.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::super::metrics::Counts;
+use super::text;
+use crate::redact::finder::Finder;
+use crate::redact::needle::NeedleSet;
+use crate::redact::region::Region;
+use crate::scrub::container::Format;
+
+/// One output.
+pub(super) struct Voice {
+    finder: Finder,
+    /// Regions that are known as a whole, and reach beyond what was rendered.
+    found: Vec<Found>,
+    /// Those that became known since the marks were judged.
+    pub(super) fresh: Vec<Range<u64>>,
+    /// Up to here it went out though it may have been the beginning of a secret, and was masked for that.
+    forced: u64,
+    /// How many regions there were.
+    pub(super) counts: Counts,
+}
+
+/// A region, and the set that its needle belongs to.
+#[derive(Clone)]
+struct Found {
+    range: Range<u64>,
+    needle: usize,
+    set: Arc<NeedleSet>,
+}
+
+impl Found {
+    fn new(region: &Region, set: &Arc<NeedleSet>) -> Found {
+        Found { range: region.range(), needle: region.needle(), set: Arc::clone(set) }
+    }
+}
+
+impl Voice {
+    pub(super) fn new(set: &Arc<NeedleSet>) -> Voice {
+        let finder = Finder::new(Arc::clone(set));
+        Voice { finder, found: Vec::new(), fresh: Vec::new(), forced: 0, counts: Counts::new() }
+    }
+
+    pub(super) fn set(&self) -> &Arc<NeedleSet> {
+        self.finder.set()
+    }
+
+    /// How much it has said.
+    pub(super) fn end(&self) -> u64 {
+        self.finder.end()
+    }
+
+    /// Before this it is known of every byte whether it is masked.
+    pub(super) fn settled(&self) -> u64 {
+        self.known().max(self.forced.min(self.end()))
+    }
+
+    fn known(&self) -> u64 {
+        self.finder.end() - self.finder.held() as u64
+    }
+
+    /// From where another one would have to hear it to find all that this one will.
+    pub(super) fn resume(&self) -> u64 {
+        let known = self.known();
+        let reaching = self.finder.open(false).into_iter().find(|region| region.range().end > known);
+        reaching.map_or(known, |region| region.range().start.min(known))
+    }
+
+    /// Whether nothing that it has said so far has to do with what it will say.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.resume() == self.end()
+    }
+
+    /// It says more. Returns where that lies in all that it has said.
+    pub(super) fn say(&mut self, more: &[u8]) -> Range<u64> {
+        let (start, set) = (self.end(), Arc::clone(self.set()));
+        let known = self.found.len();
+        self.found.extend(self.finder.push(more).map(|region| Found::new(&region, &set)));
+        self.fresh.extend(self.found[known..].iter().map(|found| found.range.clone()));
+        start..self.end()
+    }
+
+    /// It has ended.
+    pub(super) fn finish(&mut self, stump: bool) {
+        let set = Arc::clone(self.set());
+        self.found.extend(self.finder.finish(stump).map(|region| Found::new(&region, &set)));
+    }
+
+    /// What it says from here on is something new.
+    pub(super) fn begin(&mut self) {
+        let counts = std::mem::take(&mut self.counts);
+        *self = Voice { counts, ..Voice::new(&Arc::clone(self.set())) };
+    }
+
+    /// Searches with another set from there on, where what was said since is.
+    pub(super) fn swap(&mut self, set: &Arc<NeedleSet>, from: u64, said: &[u8]) {
+        let old = Arc::clone(self.set());
+        self.found.extend(self.finder.open(false).iter().map(|region| Found::new(region, &old)));
+        self.finder = Finder::at(Arc::clone(set), from);
+        self.say(said);
+    }
+
+    /// What waits up to there goes out, masked. By which name, where what waits begins several needles and is no stump yet, is of no
+    /// account: it is none of them, as far as is known.
+    pub(super) fn force(&mut self, until: u64) {
+        let range = self.settled()..until;
+        let stump = self.finder.open(true).pop();
+        let needle = stump.filter(|stump| stump.range().end == self.end()).map_or(0, |stump| stump.needle());
+        self.found.push(Found { range, needle, set: Arc::clone(self.set()) });
+        self.forced = until;
+    }
+
+    /// Whether nothing within this range is masked, or may be.
+    pub(super) fn is_plain(&self, range: &Range<u64>) -> bool {
+        self.found.is_empty() && self.settled() >= range.end && self.finder.open(false).is_empty()
+    }
+
+    /// What is masked within this range, all of which is settled.
+    pub(super) fn cover(&mut self, part: Range<u64>) -> Cover<'_> {
+        let set = Arc::clone(self.finder.set());
+        let open = self.finder.open(false);
+        let all = self.found.iter().cloned().chain(open.iter().map(|region| Found::new(region, &set)));
+        let mut regions: Vec<Found> =
+            all.filter(|found| found.range.start < part.end && found.range.end > part.start).collect();
+        regions.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
+        regions.dedup_by(|next, before| {
+            let touches = next.range.start <= before.range.end;
+            if touches {
+                before.range.end = before.range.end.max(next.range.end);
+            }
+            touches
+        });
+        Cover { regions, counts: &mut self.counts }
+    }
+
+    /// All up to there has been rendered.
+    pub(super) fn rendered(&mut self, until: u64) {
+        self.found.retain(|found| found.range.end > until);
+    }
+
+    /// What was found and may go on.
+    pub(super) fn open(&self) -> impl Iterator<Item = Range<u64>> {
+        self.finder.open(false).into_iter().map(|region| region.range())
+    }
+}
+
+/// What is masked within a record.
+pub(super) struct Cover<'a> {
+    /// In order, none touching the next.
+    regions: Vec<Found>,
+    counts: &'a mut Counts,
+}
+
+impl Cover<'_> {
+    /// Writes bytes that lie at this range, those masked that are covered.
+    pub(super) fn write(&mut self, format: Format, range: Range<u64>, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut at = range.start;
+        let raw = |range: Range<u64>, start: u64| (range.start - start) as usize..(range.end - start) as usize;
+        while at < range.end {
+            let next = self.regions.iter().position(|found| found.range.end > at);
+            let Some(next) = next.filter(|&next| self.regions[next].range.start < range.end) else { break };
+            let covered = self.regions[next].range.start.max(at)..self.regions[next].range.end.min(range.end);
+            super::append(out, &bytes[raw(at..covered.start, range.start)]);
+            at = covered.end;
+            self.mask(format, next, covered, out);
+        }
+        super::append(out, &bytes[raw(at..range.end, range.start)]);
+    }
+
+    /// If anything of this range is covered, writes what stands for it, and returns true.
+    pub(super) fn write_if_touched(&mut self, format: Format, range: &Range<u64>, out: &mut Vec<u8>) -> bool {
+        let mut is_touched = false;
+        for next in 0..self.regions.len() {
+            let region = &self.regions[next].range;
+            let covered = region.start.max(range.start)..region.end.min(range.end);
+            if covered.start < covered.end {
+                is_touched = true;
+                self.mask(format, next, covered, out);
+            }
+        }
+        is_touched
+    }
+
+    /// Writes what stands for some bytes of a region.
+    fn mask(&mut self, format: Format, number: usize, covered: Range<u64>, out: &mut Vec<u8>) {
+        let Found { range, needle, set } = &self.regions[number];
+        let mut mask = Vec::new();
+        for at in covered {
+            let is_first = at == range.start;
+            set.write_mask(*needle, is_first, &mut mask);
+            if is_first {
+                let (name, form) = set.name_and_form(*needle);
+                *self.counts.entry((name.to_owned(), form)).or_default() += 1;
+            }
+        }
+        text::write(format, &mask, out);
+    }
+}

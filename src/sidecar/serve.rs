@@ -1,0 +1,193 @@
+//! Opens the source of each stream, and serves it: one stream, or one for each connection.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::config::{OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan};
+use super::fd::Fd;
+use super::lines::WaitsFor;
+use super::notice::Notice;
+use super::running::Running;
+use super::sink::Sink;
+use super::source::bytes::Bytes;
+use super::source::command::{Errors, Program};
+use super::source::fifo::Fifo;
+use super::source::follow::Follow;
+use super::source::socket::{Connections, Datagrams};
+use super::source::{Listener, Source};
+use super::stream::{Broken, Common, Stream};
+
+/// The first wait before a broken source is opened anew.
+const DELAY_MIN: Duration = Duration::from_millis(100);
+/// The longest.
+const DELAY_MAX: Duration = Duration::from_secs(10);
+
+/// A source that is open.
+pub(super) enum Opened {
+    Bytes(Bytes),
+    Fifo(Fifo),
+    Datagrams(Datagrams),
+    Program(Program),
+    Connections(Connections, usize),
+    Files(Follow),
+}
+
+/// What messages call a stream's source.
+pub(super) fn describe(stream: &StreamPlan) -> String {
+    let source = match &stream.source {
+        SourcePlan::Stdin => "standard input".to_owned(),
+        SourcePlan::Fifo { path, .. } => format!("the FIFO {}", path.display()),
+        SourcePlan::Unix { path, .. } | SourcePlan::UnixDatagram { path, .. } => {
+            format!("the socket {}", path.display())
+        }
+        SourcePlan::Tcp { address, .. } => format!("the port {address}"),
+        SourcePlan::Command(words) => format!("the program {}", words[0]),
+        SourcePlan::Files { pattern, .. } => format!("the files {pattern}"),
+    };
+    format!("{source} of the stream {}", stream.name)
+}
+
+/// Opens the source of a stream.
+pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Opened> {
+    let tell = Arc::clone(&running.tell);
+    Ok(match &stream.source {
+        SourcePlan::Stdin => Opened::Bytes(Bytes(Fd::standard(io::stdin().as_fd(), Interest::READABLE)?)),
+        SourcePlan::Fifo { path, mode } => Opened::Fifo(Fifo::open(path, *mode)?),
+        SourcePlan::Unix { path, mode, connections_max } => {
+            Opened::Connections(Connections::at_path(path, *mode)?, *connections_max)
+        }
+        SourcePlan::UnixDatagram { path, mode } => {
+            Opened::Datagrams(Datagrams::at_path(path, *mode, Arc::clone(&stream.name), tell)?)
+        }
+        SourcePlan::Tcp { address, connections_max } => {
+            Opened::Connections(Connections::at_port(address)?, *connections_max)
+        }
+        SourcePlan::Command(words) => {
+            Opened::Program(Program::new(words.clone(), Arc::clone(&stream.name), tell, errors_of(stream, running)))
+        }
+        SourcePlan::Files { pattern, from } => {
+            let files = running.files.as_ref().ok_or(io::ErrorKind::NotFound)?;
+            Opened::Files(Follow::new(Arc::clone(files), Arc::clone(&stream.name), pattern, *from)?)
+        }
+    })
+}
+
+/// What a program says on its error output goes through a redactor too, line by line, to ours.
+fn errors_of(stream: &StreamPlan, running: &Arc<Running>) -> Errors {
+    let (running, name) = (Arc::clone(running), Arc::clone(&stream.name));
+    let plan = Arc::new(SinkPlan { outlet: Outlet::Stderr, away: OnAway::Drop });
+    let sink = Arc::new(Sink::new(plan, Arc::clone(&running.tell)));
+    Arc::new(move |output| {
+        let common = &running.streams[&name];
+        let common = Arc::new(Common {
+            current: Arc::clone(&common.current),
+            sink: Arc::clone(&sink),
+            way: common.way,
+            waits_for: WaitsFor::Line,
+            parts_wholes: true,
+            metrics: Arc::clone(&common.metrics),
+            lines: Arc::clone(&common.lines),
+            stop: common.stop.clone(),
+        });
+        let nudge = running.keeping.nudge();
+        tokio::spawn(Stream::new(common).run(output, nudge));
+    })
+}
+
+/// Serves a stream until it is over, or the sidecar stops.
+pub(super) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common>, running: Arc<Running>) {
+    match opened {
+        Opened::Connections(connections, at_once) => serve_all(connections, at_once, &common, &running).await,
+        // As many as there are: one that is not read is not lost.
+        Opened::Files(files) => serve_all(files, Semaphore::MAX_PERMITS, &common, &running).await,
+        Opened::Bytes(source) => {
+            if let Some(error) = serve_one(source, &common, &running).await {
+                running.fail(format!("cannot read {}", describe(&stream)), error);
+            }
+        }
+        Opened::Fifo(source) => again(source, &stream, &common, &running).await,
+        Opened::Datagrams(source) => again(source, &stream, &common, &running).await,
+        Opened::Program(source) => again(source, &stream, &common, &running).await,
+    }
+}
+
+/// Serves one source to its end. Returns why it ended before.
+async fn serve_one(source: impl Source, common: &Arc<Common>, running: &Arc<Running>) -> Option<io::Error> {
+    let nudge = running.keeping.nudge();
+    match Stream::new(Arc::clone(common)).run(source, nudge).await {
+        Ok(()) => None,
+        Err(Broken::Source(error)) => Some(error),
+        Err(Broken::Sink(error)) => {
+            running.fail(format!("cannot write to {}", common.sink.label()), error);
+            None
+        }
+    }
+}
+
+/// Serves a source that is opened anew when it breaks.
+async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, running: &Arc<Running>) {
+    let mut broken = serve_one(source, common, running).await;
+    let mut delay = DELAY_MIN;
+    while let Some(error) = broken.take() {
+        (running.tell)(Notice::SourceAway { stream: Arc::clone(&stream.name), error });
+        let opened = loop {
+            tokio::select! {
+                () = running.stop.wait() => return,
+                () = tokio::time::sleep(delay) => {}
+            }
+            delay = (delay * 2).min(DELAY_MAX);
+            if let Ok(opened) = open(stream, running) {
+                break opened;
+            }
+        };
+        (running.tell)(Notice::SourceBack { stream: Arc::clone(&stream.name) });
+        broken = match opened {
+            Opened::Fifo(source) => serve_one(source, common, running).await,
+            Opened::Datagrams(source) => serve_one(source, common, running).await,
+            Opened::Program(source) => serve_one(source, common, running).await,
+            Opened::Bytes(_) | Opened::Connections(..) | Opened::Files(_) => None,
+        };
+    }
+}
+
+/// Serves all that a listener gives, so many at once, each as a stream of its own.
+async fn serve_all(mut listener: impl Listener, at_once: usize, common: &Arc<Common>, running: &Arc<Running>) {
+    let (seats, mut streams) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
+    loop {
+        let next = async {
+            // Those above the limit wait in the kernel.
+            let seat = Arc::clone(&seats).acquire_owned().await.expect("nobody closes it");
+            listener.next().await.map(|source| (seat, source))
+        };
+        tokio::select! {
+            () = running.stop.wait() => break,
+            Some(_) = streams.join_next(), if !streams.is_empty() => {}
+            next = next => match next {
+                Ok((seat, source)) => {
+                    let (common, running) = (Arc::clone(common), Arc::clone(running));
+                    streams.spawn(async move {
+                        let _seat = seat;
+                        // A connection that breaks is one that has ended; all that was read of it is out.
+                        let _ = serve_one(source, &common, &running).await;
+                    });
+                }
+                Err(error) => {
+                    running.fail("cannot accept connections any more".to_owned(), error);
+                    break;
+                }
+            },
+        }
+    }
+    // Who had connected already is heard out.
+    while let Ok(Ok(source)) = tokio::time::timeout(Duration::ZERO, listener.next()).await {
+        let (common, running) = (Arc::clone(common), Arc::clone(running));
+        streams.spawn(async move { drop(serve_one(source, &common, &running).await) });
+    }
+    while streams.join_next().await.is_some() {}
+}

@@ -1,0 +1,138 @@
+//! What a stream gives to a sink at once: slices of redacted bytes, in order.
+
+use std::io::IoSlice;
+
+use memchr::{memchr_iter, memrchr};
+
+/// From so many slices on the short ones are gathered: see the figures in [`io::fd`](crate::io).
+const SLICES_MAX: usize = 8;
+/// Slices from this length on go out from where they lie, in bytes.
+const DIRECT_LEN_MIN: usize = 16 << 10;
+
+/// Redacted bytes on their way to a sink.
+pub(crate) struct Batch<'a> {
+    slices: Vec<&'a [u8]>,
+    /// All of it is one whole, whatever newlines are in it.
+    is_whole: bool,
+}
+
+impl<'a> Batch<'a> {
+    /// All of these slices. Short ones are gathered in `gathered` if they are many.
+    pub(crate) fn new<'s: 'a>(
+        slices: impl Iterator<Item = &'s [u8]> + Clone,
+        gathered: &'a mut Vec<u8>,
+        is_whole: bool,
+    ) -> Batch<'a> {
+        if slices.clone().take(SLICES_MAX + 1).count() <= SLICES_MAX {
+            return Batch {
+                slices: slices.filter(|slice| !slice.is_empty()).map(|slice| -> &'a [u8] { slice }).collect(),
+                is_whole,
+            };
+        }
+        // Where each run of short slices ends in `gathered`; a long slice stands behind it.
+        let mut runs: Vec<(usize, &'a [u8])> = Vec::new();
+        for slice in slices {
+            if slice.len() < DIRECT_LEN_MIN {
+                gathered.extend_from_slice(slice);
+            } else {
+                runs.push((gathered.len(), slice));
+            }
+        }
+        let (gathered, mut at, mut all) = (&*gathered, 0, Vec::with_capacity(2 * runs.len() + 1));
+        for (end, long) in runs {
+            all.extend([&gathered[at..end], long]);
+            at = end;
+        }
+        all.push(&gathered[at..]);
+        all.retain(|slice| !slice.is_empty());
+        Batch { slices: all, is_whole }
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// What is behind the first `written` bytes.
+    pub(super) fn io_slices(&self, written: u64) -> Vec<IoSlice<'a>> {
+        let mut before = written as usize;
+        let mut rest = Vec::with_capacity(self.slices.len());
+        for slice in &self.slices {
+            let gone = before.min(slice.len());
+            before -= gone;
+            if gone < slice.len() {
+                rest.push(IoSlice::new(&slice[gone..]));
+            }
+        }
+        rest
+    }
+
+    /// Where the line begins in which the first `written` bytes end.
+    pub(super) fn line_start(&self, written: u64) -> u64 {
+        let (mut at, mut start) = (0, 0);
+        for slice in &self.slices {
+            let gone = (written as usize - at).min(slice.len());
+            if let Some(newline) = memrchr(b'\n', &slice[..gone]) {
+                start = at + newline + 1;
+            }
+            at += gone;
+        }
+        start as u64
+    }
+
+    /// Each line without its newline, as slices; the whole, if it is one.
+    pub(super) fn records(&self) -> Vec<Vec<&'a [u8]>> {
+        if self.is_whole {
+            return vec![self.slices.clone()];
+        }
+        let (mut records, mut record) = (Vec::new(), Vec::new());
+        for slice in &self.slices {
+            let mut at = 0;
+            for newline in memchr_iter(b'\n', slice) {
+                record.push(&slice[at..newline]);
+                records.push(std::mem::take(&mut record));
+                at = newline + 1;
+            }
+            if at < slice.len() {
+                record.push(&slice[at..]);
+            }
+        }
+        if !record.is_empty() {
+            records.push(record);
+        }
+        records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_many_is_gathered_and_stays_in_order() {
+        let long = vec![b'x'; DIRECT_LEN_MIN];
+        let slices: Vec<&[u8]> = vec![b"a", b"b\n", b"c", &long, b"d", b"e", b"f\n", b"", b"g", &long];
+        let mut gathered = Vec::new();
+        let batch = Batch::new(slices.iter().copied(), &mut gathered, false);
+        assert_eq!(batch.slices.concat(), slices.concat());
+        assert_eq!(batch.slices.len(), 4);
+        let all = slices.concat();
+        for written in [0, 1, 2, 3, 4, DIRECT_LEN_MIN + 3, all.len() - 1, all.len()] {
+            let rest: Vec<u8> = batch.io_slices(written as u64).iter().flat_map(|slice| slice.to_vec()).collect();
+            assert_eq!(rest, all[written..]);
+            let start = all[..written].iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
+            assert_eq!(batch.line_start(written as u64), start as u64);
+        }
+    }
+
+    #[test]
+    fn each_line_is_a_record() {
+        let mut gathered = Vec::new();
+        let slices: [&[u8]; 3] = [b"a\nb", b"c\n\nd", b"e"];
+        let records = Batch::new(slices.into_iter(), &mut gathered, false).records();
+        let records: Vec<Vec<u8>> = records.iter().map(|record| record.concat()).collect();
+        assert_eq!(records, [&b"a"[..], b"bc", b"", b"de"]);
+        let whole = Batch::new(slices.into_iter(), &mut gathered, true).records();
+        assert_eq!(whole.len(), 1);
+        assert_eq!(whole[0].concat(), b"a\nbc\n\nde");
+    }
+}

@@ -1,0 +1,200 @@
+//! Where streams go to: one sink for all streams that name it, and one stream at a time.
+//!
+//! There is no queue. A stream takes a seat before it reads, so that no more streams have read than there are seats, and waits in the
+//! order in which they came; a sink that takes nothing keeps its streams from reading, and the kernel their writers from writing.
+
+mod batch;
+pub(crate) mod file;
+mod open;
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+
+use super::config::{OnAway, SinkPlan};
+use super::notice::{Notice, Tell};
+
+pub(crate) use batch::Batch;
+use open::Opened;
+
+/// How many streams may have read what they cannot write yet: their buffers are what a busy sink costs. With one, a stream could not
+/// redact while another writes.
+const SEATS: usize = 4;
+/// The first wait before a sink that is away is looked at again.
+const DELAY_MIN: Duration = Duration::from_millis(50);
+/// The longest.
+const DELAY_MAX: Duration = Duration::from_secs(5);
+/// A sink that was there for so long is taken to be well, and waits are short again.
+const WELL_AFTER: Duration = Duration::from_secs(10);
+
+/// What became of what was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gave {
+    /// The sink has taken it.
+    All,
+    /// It was dropped, as the configuration says: the sink is away.
+    Dropped,
+}
+
+/// A sink.
+pub(crate) struct Sink {
+    plan: Arc<SinkPlan>,
+    /// As messages call it.
+    label: String,
+    seats: Semaphore,
+    state: Mutex<State>,
+    is_away: AtomicBool,
+    /// Pieces that were dropped.
+    dropped: AtomicU64,
+    tell: Tell,
+}
+
+/// The outlet, if it is there, and how it has been.
+#[derive(Default)]
+struct State {
+    opened: Option<Opened>,
+    since: Option<Instant>,
+    delay: Duration,
+    /// When it was last tried to be opened, where nobody waits for that.
+    tried: Option<Instant>,
+    /// What was dropped before it went away this time.
+    dropped_before: u64,
+}
+
+impl Sink {
+    pub(crate) fn new(plan: Arc<SinkPlan>, tell: Tell) -> Sink {
+        Sink {
+            label: open::label(&plan.outlet),
+            plan,
+            seats: Semaphore::new(SEATS),
+            state: Mutex::default(),
+            is_away: AtomicBool::new(false),
+            dropped: AtomicU64::new(0),
+            tell,
+        }
+    }
+
+    /// What messages call it.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Whether it is away.
+    pub(crate) fn is_away(&self) -> bool {
+        self.is_away.load(Relaxed)
+    }
+
+    /// How many pieces were dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// Whether what is given comes out in wholes by itself, so that no newline has to part them.
+    pub(crate) fn parts_by_itself(&self) -> bool {
+        matches!(self.plan.outlet, super::config::Outlet::UnixDatagram(_))
+    }
+
+    /// Waits for leave to read. Cancel safe.
+    pub(crate) async fn seat(&self) -> SemaphorePermit<'_> {
+        self.seats.acquire().await.expect("nobody closes it")
+    }
+
+    /// Opens it as soon as somebody has started: so that what is wrong is told before there is anything to write.
+    pub(crate) async fn begin(&self) -> io::Result<()> {
+        let mut state = self.state.lock().await;
+        match open::open(&self.plan.outlet).await {
+            Ok(opened) => self.back(&mut state, opened),
+            Err(error) if open::is_final(&self.plan.outlet, &error) => return Err(error),
+            Err(error) => self.away(&mut state, error),
+        }
+        Ok(())
+    }
+
+    /// Gives it all that is in the batch.
+    ///
+    /// # Errors
+    ///
+    /// When it is gone for good: the sidecar cannot do what it is there for.
+    pub(crate) async fn give(&self, batch: &Batch<'_>) -> io::Result<Gave> {
+        let mut state = self.state.lock().await;
+        let mut written = 0;
+        loop {
+            if state.opened.is_none() && !self.reopen(&mut state).await? {
+                self.dropped.fetch_add(1, Relaxed);
+                return Ok(Gave::Dropped);
+            }
+            let Some(opened) = &mut state.opened else { continue };
+            let Err(error) = opened.write(batch, &mut written).await else { return Ok(Gave::All) };
+            if open::is_final(&self.plan.outlet, &error) {
+                return Err(error);
+            }
+            if opened.forgets() {
+                // What was in its middle is told once more as a whole, to whoever comes next.
+                written = batch.line_start(written);
+            }
+            state.opened = None;
+            self.away(&mut state, error);
+        }
+    }
+
+    /// Closes it, when all streams have ended.
+    pub(crate) async fn end(&self, within: Duration) {
+        // Somebody who still writes was given up.
+        let Ok(mut state) = self.state.try_lock() else { return };
+        if let Some(opened) = state.opened.take() {
+            opened.end(within).await;
+        }
+    }
+
+    /// Opens it anew. False: it is away, and nobody waits for it.
+    async fn reopen(&self, state: &mut State) -> io::Result<bool> {
+        loop {
+            let waits = self.plan.away != OnAway::Drop;
+            if !waits && state.tried.is_some_and(|tried| tried.elapsed() < state.delay) {
+                return Ok(false);
+            }
+            if waits && !state.delay.is_zero() {
+                tokio::time::sleep(state.delay).await;
+            }
+            state.tried = Some(Instant::now());
+            match open::open(&self.plan.outlet).await {
+                Ok(opened) => {
+                    self.back(state, opened);
+                    return Ok(true);
+                }
+                Err(error) if open::is_final(&self.plan.outlet, &error) => return Err(error),
+                Err(error) => self.away(state, error),
+            }
+            if !waits {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn back(&self, state: &mut State, opened: Opened) {
+        state.opened = Some(opened);
+        state.since = Some(Instant::now());
+        if self.is_away.swap(false, Relaxed) {
+            let dropped = self.dropped() - state.dropped_before;
+            (self.tell)(Notice::SinkBack { sink: self.label.clone(), dropped });
+        }
+    }
+
+    /// It is told once, however often it is tried to be opened.
+    fn away(&self, state: &mut State, error: io::Error) {
+        let was_well = state.since.take().is_some_and(|since| since.elapsed() > WELL_AFTER);
+        state.delay = if was_well { DELAY_MIN } else { (state.delay * 2).clamp(DELAY_MIN, DELAY_MAX) };
+        if !self.is_away.swap(true, Relaxed) {
+            state.dropped_before = self.dropped();
+            (self.tell)(Notice::SinkAway { sink: self.label.clone(), error });
+        }
+    }
+}
+
+/// Whoever listened has gone: a write would go nowhere, and not say so.
+fn gone() -> io::Error {
+    ErrorKind::BrokenPipe.into()
+}

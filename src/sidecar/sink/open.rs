@@ -1,0 +1,223 @@
+//! How the outlets of sinks are opened, and written to.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
+use tokio::io::Interest;
+use tokio::process::{Child, Command};
+
+use super::super::config::Outlet;
+use super::super::fd::Fd;
+use super::batch::Batch;
+use super::file::{FileSink, Rotation};
+use super::gone;
+
+/// How long somebody who listens may take to answer.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// After a rest of so long it is looked whether the other side has gone meanwhile: it would take the first write, and lose it.
+const REST_MIN: Duration = Duration::from_millis(20);
+
+/// An outlet that is there.
+pub(super) enum Opened {
+    /// What is written to by a descriptor alone.
+    Fd(Open),
+    /// A file, which may be rotated.
+    File(Box<FileSink>),
+}
+
+/// A descriptor, and what is at its other end.
+pub(super) struct Open {
+    fd: Fd,
+    kind: Kind,
+    last: Instant,
+}
+
+enum Kind {
+    /// Bytes: a FIFO, a terminal, a file.
+    Bytes,
+    /// A connection, whose other side may have gone.
+    Socket,
+    /// Each record is a datagram.
+    Datagrams,
+    /// The input of a program.
+    Command(Child),
+}
+
+/// What messages call an outlet.
+pub(super) fn label(outlet: &Outlet) -> String {
+    match outlet {
+        Outlet::Stdout => "standard output".to_owned(),
+        Outlet::Stderr => "standard error".to_owned(),
+        Outlet::Fifo(path) => format!("the FIFO {}", path.display()),
+        Outlet::Unix(path) | Outlet::UnixDatagram(path) => format!("the socket {}", path.display()),
+        Outlet::Tcp(address) => address.clone(),
+        Outlet::Command(words) => format!("the program {}", words.first().map_or("", String::as_str)),
+        Outlet::File { path, .. } => format!("the file {}", path.display()),
+    }
+}
+
+/// Whether there is no point in waiting: standard output cannot be opened anew.
+pub(super) fn is_final(outlet: &Outlet, _error: &io::Error) -> bool {
+    matches!(outlet, Outlet::Stdout)
+}
+
+/// Opens an outlet.
+pub(super) async fn open(outlet: &Outlet) -> io::Result<Opened> {
+    let (fd, kind) = match outlet {
+        Outlet::Stdout => (Fd::standard(io::stdout().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
+        Outlet::Stderr => (Fd::standard(io::stderr().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
+        Outlet::Fifo(path) => (Fd::new(fifo(path)?, Interest::WRITABLE)?, Kind::Bytes),
+        Outlet::Unix(path) => (socket(path, SocketType::STREAM)?, Kind::Socket),
+        Outlet::UnixDatagram(path) => (socket(path, SocketType::DGRAM)?, Kind::Datagrams),
+        Outlet::Tcp(address) => (tcp(address).await?, Kind::Socket),
+        Outlet::Command(words) => command(words)?,
+        Outlet::File { path, mode, rotate_size, rotate_keep } => {
+            let rotation = rotate_size.map(|size| Rotation { size, keep: *rotate_keep });
+            return Ok(Opened::File(Box::new(FileSink::open(path, *mode, rotation)?)));
+        }
+    };
+    Ok(Opened::Fd(Open { fd, kind, last: Instant::now() }))
+}
+
+impl Opened {
+    /// Writes what is behind the first `written` bytes of the batch, and says there how far it came.
+    pub(super) async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
+        match self {
+            Opened::Fd(open) => open.write(batch, written).await,
+            Opened::File(file) => file.write_all(&mut batch.io_slices(*written), written),
+        }
+    }
+
+    /// Closes it. A program is given this long to finish with what it has read.
+    pub(super) async fn end(self, within: Duration) {
+        if let Opened::Fd(open) = self {
+            open.end(within).await;
+        }
+    }
+
+    /// Whether the other end may have taken the beginning of a line with it: what is in a file already is not written again.
+    pub(super) fn forgets(&self) -> bool {
+        matches!(self, Opened::Fd(_))
+    }
+}
+
+impl Open {
+    /// Writes what is behind the first `written` bytes of the batch, and says there how far it came.
+    async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
+        if self.has_gone()? {
+            return Err(gone());
+        }
+        match self.kind {
+            Kind::Datagrams => self.send(batch, written).await?,
+            _ => self.fd.write_all(&mut batch.io_slices(*written), written).await?,
+        }
+        self.last = Instant::now();
+        Ok(())
+    }
+
+    /// Closes it. A program is given this long to finish with what it has read.
+    async fn end(self, within: Duration) {
+        let Open { fd, kind, .. } = self;
+        drop(fd);
+        if let Kind::Command(mut child) = kind {
+            let _ = tokio::time::timeout(within, child.wait()).await;
+        }
+    }
+
+    /// Whether the other side has closed its end. A program that has ended is told by the broken pipe.
+    fn has_gone(&self) -> io::Result<bool> {
+        if !matches!(self.kind, Kind::Socket) || self.last.elapsed() < REST_MIN {
+            return Ok(false);
+        }
+        match rustix::net::recv(&self.fd, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((0, _)) => Ok(true),
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Each record is sent by itself; `written` counts the bytes of those that were.
+    async fn send(&self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
+        let (mut at, newline) = (0, u64::from(!batch.is_whole()));
+        for record in batch.records() {
+            let len = record.iter().map(|slice| slice.len() as u64).sum::<u64>() + newline;
+            if at >= *written {
+                self.send_record(&record.concat()).await?;
+                *written = at + len;
+            }
+            at += len;
+        }
+        Ok(())
+    }
+
+    /// Sends a record, in several datagrams if it is longer than one can be.
+    async fn send_record(&self, mut record: &[u8]) -> io::Result<()> {
+        let mut len_max = record.len();
+        loop {
+            let piece = &record[..record.len().min(len_max)];
+            match self.fd.send(&[IoSlice::new(piece)]) {
+                Ok(_) => record = &record[piece.len()..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.fd.writable().await?,
+                Err(error) if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) && len_max > 1 => {
+                    len_max = len_max.div_ceil(2);
+                }
+                Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
+                    tokio::time::sleep(REST_MIN).await;
+                }
+                Err(error) => return Err(error),
+            }
+            if record.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A FIFO that somebody reads.
+fn fifo(path: &Path) -> io::Result<OwnedFd> {
+    let fd = rustix::fs::open(path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+    if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::Fifo {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no FIFO"));
+    }
+    Ok(fd)
+}
+
+fn socket(path: &Path, kind: SocketType) -> io::Result<Fd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Fd::new(socket, Interest::READABLE | Interest::WRITABLE)
+}
+
+async fn tcp(address: &str) -> io::Result<Fd> {
+    let connecting = tokio::net::TcpStream::connect(address);
+    let stream = tokio::time::timeout(CONNECT_WITHIN, connecting).await.map_err(|_| ErrorKind::TimedOut)??;
+    // A line that is out should not wait for the next one.
+    stream.set_nodelay(true)?;
+    Fd::new(stream.into_std()?.into(), Interest::READABLE | Interest::WRITABLE)
+}
+
+/// A program that reads. What it says goes to our standard error: it has seen nothing but redacted bytes.
+fn command(words: &[String]) -> io::Result<(Fd, Kind)> {
+    let (ours, theirs) = pipe()?;
+    let mut command = Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?));
+    let child = command.spawn()?;
+    Ok((Fd::new(ours, Interest::WRITABLE)?, Kind::Command(child)))
+}
+
+/// A pipe: our non-blocking end to write to, and theirs to read from.
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&ours, true)?;
+    Ok((ours, theirs))
+}

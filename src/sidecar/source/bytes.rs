@@ -1,0 +1,25 @@
+//! A source of bytes that ends: standard input, a connection, the output of a program.
+
+use std::io;
+
+use super::super::fd::Fd;
+use super::{Given, Source};
+
+/// A descriptor that is read up to its end.
+pub(crate) struct Bytes(pub(crate) Fd);
+
+impl Source for Bytes {
+    async fn ready(&mut self) -> io::Result<()> {
+        self.0.readable().await
+    }
+
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+        match self.0.read(buffer) {
+            Ok(0) => Ok(Given::Over),
+            Ok(_) => Ok(Given::Bytes),
+            // A peer that has gone is the end of its stream: what it sent before was read before.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(Given::Over),
+            Err(error) => Err(error),
+        }
+    }
+}

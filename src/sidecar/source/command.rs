@@ -1,0 +1,128 @@
+//! The output of a program, which is started again when it ends.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::Interest;
+use tokio::process::{Child, Command};
+
+use super::super::fd::Fd;
+use super::super::notice::{Notice, Tell};
+use super::bytes::Bytes;
+use super::{Given, Source};
+
+/// The first wait before a program is started again.
+const DELAY_MIN: Duration = Duration::from_secs(1);
+/// The longest.
+const DELAY_MAX: Duration = Duration::from_secs(60);
+/// A program that ran for so long is started again after the first wait.
+const WELL_AFTER: Duration = Duration::from_secs(60);
+
+/// What takes the error output of a program: a stream of its own, since it may hold secrets as well.
+pub(crate) type Errors = Arc<dyn Fn(Bytes) + Send + Sync>;
+
+/// A program whose output is read.
+pub(crate) struct Program {
+    words: Vec<String>,
+    stream: Arc<str>,
+    tell: Tell,
+    errors: Errors,
+    running: Option<Running>,
+    delay: Duration,
+    /// When it may be started again.
+    next: Option<tokio::time::Instant>,
+    was_told: bool,
+}
+
+struct Running {
+    child: Child,
+    output: Fd,
+    since: Instant,
+}
+
+impl Program {
+    pub(crate) fn new(words: Vec<String>, stream: Arc<str>, tell: Tell, errors: Errors) -> Program {
+        Program { words, stream, tell, errors, running: None, delay: DELAY_MIN, next: None, was_told: false }
+    }
+
+    fn start(&mut self) -> io::Result<Running> {
+        let (output, theirs) = pipe()?;
+        let (error_output, error_theirs) = pipe()?;
+        let mut command = Command::new(&self.words[0]);
+        command.args(&self.words[1..]).stdin(Stdio::null()).stdout(theirs).stderr(error_theirs);
+        let child = command.kill_on_drop(true).spawn()?;
+        (self.errors)(Bytes(Fd::new(error_output, Interest::READABLE)?));
+        Ok(Running { child, output: Fd::new(output, Interest::READABLE)?, since: Instant::now() })
+    }
+
+    /// It has closed its output.
+    fn end(&mut self, mut running: Running) {
+        if running.since.elapsed() > WELL_AFTER {
+            self.delay = DELAY_MIN;
+        }
+        self.rest();
+        let status = match running.child.try_wait() {
+            Ok(Some(status)) => status.to_string(),
+            // It may go on without an output; there is nothing to be had from it any more.
+            _ => "it has closed its output".to_owned(),
+        };
+        if let Some(pid) = running.child.id().and_then(|id| Pid::from_raw(id as i32)) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        (self.tell)(Notice::CommandEnded { program: self.words[0].clone(), status });
+    }
+
+    fn rest(&mut self) {
+        self.next = Some(tokio::time::Instant::now() + self.delay);
+        self.delay = (self.delay * 2).min(DELAY_MAX);
+    }
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&ours, true)?;
+    Ok((ours, theirs))
+}
+
+impl Source for Program {
+    async fn ready(&mut self) -> io::Result<()> {
+        loop {
+            if let Some(running) = &self.running {
+                return running.output.readable().await;
+            }
+            if let Some(next) = self.next {
+                tokio::time::sleep_until(next).await;
+            }
+            match self.start() {
+                Ok(running) => {
+                    self.running = Some(running);
+                    if std::mem::take(&mut self.was_told) {
+                        (self.tell)(Notice::SourceBack { stream: Arc::clone(&self.stream) });
+                    }
+                }
+                Err(error) => {
+                    self.rest();
+                    if !std::mem::replace(&mut self.was_told, true) {
+                        (self.tell)(Notice::SourceAway { stream: Arc::clone(&self.stream), error });
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+        let Some(running) = &self.running else { return Err(ErrorKind::WouldBlock.into()) };
+        if running.output.read(buffer)? > 0 {
+            return Ok(Given::Bytes);
+        }
+        if let Some(running) = self.running.take() {
+            self.end(running);
+        }
+        Ok(Given::End)
+    }
+}

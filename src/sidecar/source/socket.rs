@@ -1,0 +1,181 @@
+//! Sockets that others write to: stream sockets, of which each connection is a stream, and datagram sockets, of which each datagram
+//! is a whole.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{CWD, Mode};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use tokio::io::Interest;
+
+use super::super::fd::Fd;
+use super::super::notice::{Notice, Tell};
+use super::bytes::Bytes;
+use super::{Given, Listener, Source};
+
+/// How many may wait to be accepted. The kernel takes less, if `net.core.somaxconn` says so.
+const BACKLOG: i32 = 4_096;
+/// How long accepting rests when descriptors have run out.
+const REST: Duration = Duration::from_millis(100);
+
+/// A socket at a path, which goes when this does.
+pub(crate) struct Bound {
+    path: PathBuf,
+    /// Device and inode: what is at the path later may be somebody else's.
+    identity: Option<(u64, u64)>,
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let now = std::fs::symlink_metadata(&self.path).ok().map(|found| (found.dev(), found.ino()));
+        if now.is_some() && now == self.identity {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Binds a Unix socket to a path. What is there already is removed only if it is a socket of our own user that nobody listens at.
+pub(crate) fn bind(path: &Path, kind: SocketType, mode: u32) -> io::Result<(OwnedFd, Bound)> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
+    // The path gets the socket's mode, less the umask, and so is never open to more than it should be; not for a moment.
+    rustix::fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
+    match rustix::net::bind(&socket, &address) {
+        Err(Errno::ADDRINUSE) => {
+            remove_if_left_over(path, kind)?;
+            rustix::net::bind(&socket, &address)?;
+        }
+        bound => bound?,
+    }
+    rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())?;
+    let found = std::fs::symlink_metadata(path)?;
+    Ok((socket, Bound { path: path.to_owned(), identity: Some((found.dev(), found.ino())) }))
+}
+
+fn remove_if_left_over(path: &Path, kind: SocketType) -> io::Result<()> {
+    let refuse = |why: &str| Err(io::Error::new(ErrorKind::AddrInUse, why.to_owned()));
+    let found = std::fs::symlink_metadata(path)?;
+    if !found.file_type().is_socket() {
+        return refuse("something else than a socket is there");
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return refuse("a socket of another user is there");
+    }
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let probe = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
+    match rustix::net::connect(&probe, &SocketAddrUnix::new(path)?) {
+        Err(Errno::CONNREFUSED) => std::fs::remove_file(path),
+        _ => refuse("somebody else listens there"),
+    }
+}
+
+/// A socket at which others connect.
+pub(crate) struct Connections {
+    fd: Fd,
+    _bound: Option<Bound>,
+}
+
+impl Connections {
+    /// Listens at a path.
+    pub(crate) fn at_path(path: &Path, mode: u32) -> io::Result<Connections> {
+        let (socket, bound) = bind(path, SocketType::STREAM, mode)?;
+        Connections::listen(socket, Some(bound))
+    }
+
+    /// Listens at a port.
+    pub(crate) fn at_port(address: &SocketAddr) -> io::Result<Connections> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+        rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+        rustix::net::bind(&socket, address)?;
+        Connections::listen(socket, None)
+    }
+
+    fn listen(socket: OwnedFd, bound: Option<Bound>) -> io::Result<Connections> {
+        rustix::net::listen(&socket, BACKLOG)?;
+        Ok(Connections { fd: Fd::new(socket, Interest::READABLE)?, _bound: bound })
+    }
+
+    /// Waits for the next connection.
+    pub(crate) async fn accept(&self) -> io::Result<OwnedFd> {
+        loop {
+            let Fd::Polled(fd, _) = &self.fd else { return Err(ErrorKind::Unsupported.into()) };
+            self.fd.readable().await?;
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let accepted = fd.try_io(Interest::READABLE, |fd| Ok(rustix::net::accept_with(fd.as_fd(), flags)?));
+            match accepted {
+                Ok(connection) => return Ok(connection),
+                Err(error) if is_passing(&error) => {}
+                // They wait in the kernel meanwhile.
+                Err(error) if is_shortage(&error) => tokio::time::sleep(REST).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether it concerns one connection, which has gone already.
+fn is_passing(error: &io::Error) -> bool {
+    use ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
+        || error.raw_os_error() == Some(Errno::PROTO.raw_os_error())
+}
+
+fn is_shortage(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|shortage| error.raw_os_error() == Some(shortage.raw_os_error()))
+}
+
+impl Listener for Connections {
+    type Source = Bytes;
+
+    async fn next(&mut self) -> io::Result<Bytes> {
+        loop {
+            match Fd::new(self.accept().await?, Interest::READABLE) {
+                Ok(fd) => return Ok(Bytes(fd)),
+                Err(error) if is_shortage(&error) => tokio::time::sleep(REST).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// A socket to which others send datagrams.
+pub(crate) struct Datagrams {
+    fd: Fd,
+    stream: Arc<str>,
+    tell: Tell,
+    was_told: bool,
+    _bound: Bound,
+}
+
+impl Datagrams {
+    /// Receives at a path.
+    pub(crate) fn at_path(path: &Path, mode: u32, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
+        let (socket, bound) = bind(path, SocketType::DGRAM, mode)?;
+        Ok(Datagrams { fd: Fd::new(socket, Interest::READABLE)?, stream, tell, was_told: false, _bound: bound })
+    }
+}
+
+impl Source for Datagrams {
+    async fn ready(&mut self) -> io::Result<()> {
+        self.fd.readable().await
+    }
+
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+        let (_, is_cut) = self.fd.receive(buffer)?;
+        if is_cut && !std::mem::replace(&mut self.was_told, true) {
+            (self.tell)(Notice::DatagramCut { stream: Arc::clone(&self.stream) });
+        }
+        Ok(Given::End)
+    }
+}

@@ -1,0 +1,231 @@
+//! How a sidecar begins, and how it ends.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::checkpoint::Checkpoints;
+use super::config::{Plan, SourcePlan, StreamPlan};
+use super::keeper::{Keeper, Keeping, Request, lock};
+use super::lines::{AllLines, WaitsFor};
+use super::metrics::{Metrics, Phase};
+use super::notice::{Notice, Tell};
+use super::running::Running;
+use super::sink::Sink;
+use super::source::follow::Files;
+use super::stop::Stop;
+use super::stream::Common;
+use super::{Setup, SidecarError, control, directories, http, serve, watch};
+use crate::io::Release;
+
+/// More threads than this are of no use to one machine's logs.
+const THREADS_MAX: usize = 16;
+/// The status is told to the service manager so often.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+
+/// Each connection takes a descriptor.
+pub(super) fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+pub(super) fn worker_threads() -> usize {
+    // With one, a stream that waits for the disk would keep all others waiting.
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, THREADS_MAX))
+}
+
+/// The signals, from the moment on in which they are asked for.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Runs to the end.
+pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> Result<(), SidecarError> {
+    let Setup { plan, watched, tell, alive_every, .. } = setup;
+    let signals = Signals::new().map_err(SidecarError::Begin)?;
+    let keeping = keeper.keeping();
+    let files = files(&plan, &tell)?;
+    let running = Arc::new(assemble(plan, keeping, metrics, files, tell));
+    for sink in &running.sinks {
+        sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
+    }
+    let mut tasks = JoinSet::new();
+    for stream in &running.plan.streams {
+        let common = Arc::clone(&running.streams[&stream.name]);
+        let opened = serve::open(stream, &running);
+        let opened = opened.map_err(|error| SidecarError::Open { what: serve::describe(stream), error })?;
+        tasks.spawn(serve::serve(opened, stream.clone(), common, Arc::clone(&running)));
+    }
+    if let Some(path) = &running.plan.control {
+        let opened = control::listen(path);
+        let what = || format!("the control socket {}", path.display());
+        let connections = opened.map_err(|error| SidecarError::Open { what: what(), error })?;
+        tokio::spawn(control::serve(connections, Arc::clone(&running)));
+    }
+    if let Some(address) = running.plan.metrics {
+        let what = || format!("the port {address} of the metrics");
+        let listener = http::bind(address).await;
+        let listener = listener.map_err(|error| SidecarError::Open { what: what(), error })?;
+        tokio::spawn(http::serve(listener, Arc::clone(&running.metrics)));
+    }
+    if let Some(files) = &running.files {
+        tokio::spawn(Arc::clone(&files.checkpoints).run());
+    }
+    keeper.start().map_err(SidecarError::Begin)?;
+    watch::start(watched, running.keeping.clone(), Arc::clone(&running.tell)).map_err(SidecarError::Begin)?;
+    let guard = directories(&running)?;
+    running.metrics.enter(Phase::Ready);
+    let secrets = lock(&running.keeping.standing).values;
+    (running.tell)(Notice::Ready { streams: running.streams.len(), secrets });
+    tokio::spawn(tell_of_life(Arc::clone(&running), alive_every));
+    until_told(&running, signals, &mut tasks).await;
+    stop(&running, tasks).await;
+    // It masks what it has found, and lets go of those who wait.
+    let end = Instant::now() + running.plan.drain;
+    while guard.as_ref().is_some_and(|guard| !guard.is_finished()) && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    match lock(&running.failed).take() {
+        Some((what, error)) => Err(SidecarError::Gone { what, error }),
+        None => Ok(()),
+    }
+}
+
+/// Starts what works on directories. Returns the guard's thread.
+fn directories(running: &Arc<Running>) -> Result<Option<JoinHandle<()>>, SidecarError> {
+    for plan in &running.plan.scrub {
+        directories::scrub(plan.clone(), Arc::clone(running)).map_err(SidecarError::Begin)?;
+    }
+    let guard = running.plan.guard.clone().map(|section| directories::guard(section, Arc::clone(running)));
+    guard.transpose().map_err(|error| SidecarError::Open { what: "the guard of directories".to_owned(), error })
+}
+
+/// What followed files share, if there are any: before anything is read, it is known how far they were read.
+fn files(plan: &Plan, tell: &Tell) -> Result<Option<Arc<Files>>, SidecarError> {
+    if !plan.streams.iter().any(|stream| matches!(stream.source, SourcePlan::Files { .. })) {
+        return Ok(None);
+    }
+    let checkpoints = Checkpoints::open(plan.state.as_deref(), Arc::clone(tell));
+    let checkpoints =
+        checkpoints.map_err(|error| SidecarError::Open { what: "the state directory".to_owned(), error })?;
+    Ok(Some(Files::new(Arc::new(checkpoints), Arc::clone(tell))))
+}
+
+fn assemble(plan: Plan, keeping: Keeping, metrics: Arc<Metrics>, files: Option<Arc<Files>>, tell: Tell) -> Running {
+    let sinks: Vec<Arc<Sink>> =
+        plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&tell)))).collect();
+    let (lines, stop) = (Arc::new(AllLines::default()), Stop::default());
+    let common = |stream: &StreamPlan| Common {
+        current: Arc::clone(&keeping.current),
+        sink: Arc::clone(&sinks[stream.sink]),
+        way: stream.way,
+        waits_for: match (&stream.source, stream.way.release) {
+            (SourcePlan::UnixDatagram { .. }, _) => WaitsFor::Whole,
+            (_, Release::Line) => WaitsFor::Line,
+            (_, Release::Exact) => WaitsFor::Nothing,
+        },
+        parts_wholes: parts_wholes(stream, &plan, &sinks[stream.sink]),
+        metrics: metrics.stream(&stream.name),
+        lines: Arc::clone(&lines),
+        stop: stop.clone(),
+    };
+    let streams: BTreeMap<Arc<str>, Arc<Common>> =
+        plan.streams.iter().map(|stream| (Arc::clone(&stream.name), Arc::new(common(stream)))).collect();
+    Running {
+        plan,
+        keeping,
+        metrics,
+        sinks,
+        streams,
+        files,
+        stop,
+        tell,
+        since: Instant::now(),
+        failed: Mutex::default(),
+    }
+}
+
+/// Whether a newline is added where a whole ends without one: wherever something else could follow it.
+fn parts_wholes(stream: &StreamPlan, plan: &Plan, sink: &Sink) -> bool {
+    let is_alone = plan.streams.iter().filter(|other| other.sink == stream.sink).count() == 1;
+    !sink.parts_by_itself() && !(stream.source == SourcePlan::Stdin && is_alone)
+}
+
+/// Until it is told to stop, or has nothing to do any more.
+async fn until_told(running: &Running, mut signals: Signals, tasks: &mut JoinSet<()>) {
+    let has_more = running.plan.guard.is_some() || !running.plan.scrub.is_empty();
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hang_up.recv() => {
+                running.keeping.ask(Request::Reload(None));
+            }
+            () = running.stop.wait() => return,
+            ended = tasks.join_next(), if !tasks.is_empty() => {
+                if ended.is_some() && tasks.is_empty() && !has_more {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Lets out what is on its way.
+async fn stop(running: &Running, mut tasks: JoinSet<()>) {
+    running.metrics.enter(Phase::Stopping);
+    (running.tell)(Notice::Stopping);
+    running.stop.set();
+    let draining = async { while tasks.join_next().await.is_some() {} };
+    let in_time = tokio::time::timeout(running.plan.drain, draining).await;
+    if in_time.is_err() {
+        (running.tell)(Notice::DrainGaveUp { streams: tasks.len() });
+        tasks.shutdown().await;
+    }
+    for sink in &running.sinks {
+        sink.end(running.plan.drain).await;
+    }
+    if let Some(files) = &running.files {
+        files.checkpoints.save();
+    }
+}
+
+/// Tells the service manager that the runtime still turns, and how it stands.
+async fn tell_of_life(running: Arc<Running>, alive_every: Option<Duration>) {
+    let mut every = tokio::time::interval(alive_every.unwrap_or(STATUS_EVERY).min(STATUS_EVERY));
+    let mut status = (Instant::now(), String::new());
+    loop {
+        every.tick().await;
+        (running.tell)(Notice::Alive);
+        if status.1.is_empty() || status.0.elapsed() >= STATUS_EVERY {
+            let standing = lock(&running.keeping.standing).clone();
+            let away = running.sinks.iter().filter(|sink| sink.is_away()).count();
+            let outdated = if standing.error.is_some() { ", the last reload failed" } else { "" };
+            let away = if away > 0 { format!(", {away} sinks away") } else { String::new() };
+            let now = format!("{} streams, {} secrets{outdated}{away}", running.streams.len(), standing.values);
+            if now != status.1 {
+                (running.tell)(Notice::Status(now.clone()));
+            }
+            status = (Instant::now(), now);
+        }
+    }
+}

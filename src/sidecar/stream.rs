@@ -1,0 +1,342 @@
+//! One stream: from its source through its redactor to its sink.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::buffer::Buffer;
+use super::config::Way;
+use super::current::Current;
+use super::engine::Engine;
+use super::lines::{AllLines, Lines, WaitsFor};
+use super::metrics::{Counts, StreamMetrics};
+use super::sink::{Batch, Gave, Sink};
+use super::source::{Given, Source};
+use super::stop::Stop;
+use crate::redact::needle::NeedleSet;
+
+/// After so many bytes in a row a busy stream lets others have the thread: some 100 microseconds of work.
+const BYTES_IN_A_ROW: u64 = 256 << 10;
+/// The same in pieces, if they are short.
+const PIECES_IN_A_ROW: usize = 64;
+/// How often a stream that goes on and on tells what it has counted.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// A sink that took longer than this has kept the stream waiting.
+const WAITED_MIN: Duration = Duration::from_millis(1);
+/// How much a stream still takes in when the sidecar stops, in bytes: more than any socket or pipe holds by default.
+const STOPPING_LEN_MAX: u64 = 4 << 20;
+
+/// What all streams of one name share.
+pub(crate) struct Common {
+    pub(crate) current: Arc<Current<NeedleSet>>,
+    pub(crate) sink: Arc<Sink>,
+    pub(crate) way: Way,
+    pub(crate) waits_for: WaitsFor,
+    /// Whether something has to part what comes of one whole from what comes of the next.
+    pub(crate) parts_wholes: bool,
+    pub(crate) metrics: Arc<StreamMetrics>,
+    pub(crate) lines: Arc<AllLines>,
+    pub(crate) stop: Stop,
+}
+
+/// Why a stream ended before its source did.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// Reading failed; all that was read is out.
+    Source(io::Error),
+    /// The sink is gone for good.
+    Sink(io::Error),
+}
+
+/// The state of a stream between its source and its sink.
+pub(crate) struct Stream {
+    common: Arc<Common>,
+    engine: Engine,
+    version: u64,
+    lines: Lines,
+    /// All bytes that were pushed.
+    pushed: u64,
+    /// Up to here, all that was pushed has gone out.
+    finished: u64,
+    /// Something was given out since the last whole ended.
+    is_begun: bool,
+    /// Whether the last byte that was given out was a newline.
+    at_line_start: bool,
+    counted: Counted,
+}
+
+/// What was told to the metrics.
+struct Counted {
+    regions: Counts,
+    held: u64,
+    /// There may be regions that were not told.
+    is_due: bool,
+    last: Instant,
+}
+
+impl Stream {
+    pub(crate) fn new(common: Arc<Common>) -> Stream {
+        let (version, set) = common.current.take();
+        let way = common.way;
+        let counted = Counted { regions: Counts::new(), held: 0, is_due: false, last: Instant::now() };
+        common.metrics.open.fetch_add(1, Relaxed);
+        Stream {
+            engine: Engine::new(set, way),
+            version,
+            lines: Lines::new(common.waits_for, way.line_max, Arc::clone(&common.lines)),
+            pushed: 0,
+            finished: 0,
+            is_begun: false,
+            at_line_start: true,
+            counted,
+            common,
+        }
+    }
+
+    /// Runs to the end of its source, or until the sidecar stops. `nudge` says that there is a newer set: a stream that is idle takes it
+    /// over as well, or old sets would pile up.
+    pub(crate) async fn run(mut self, mut source: impl Source, nudge: Arc<Notify>) -> Result<(), Broken> {
+        let common = Arc::clone(&self.common);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                () = common.stop.wait() => break self.drain(&mut source).await,
+                () = nudge.notified() => {
+                    // What is held back may go out; else there is nothing to write, and nothing to wait for.
+                    let _seat = if self.engine.held() > 0 { Some(common.sink.seat().await) } else { None };
+                    self.take_newest_set().await?;
+                    continue;
+                }
+                ready = source.ready() => if let Err(error) = ready { break Err(Broken::Source(error)) },
+                () = tokio::time::sleep(TELL_EVERY), if self.counted.is_due => {
+                    self.tell();
+                    continue;
+                }
+            }
+            match self.take_in(&mut source, u64::MAX).await {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(broken) => break Err(broken),
+            }
+        };
+        if let Err(Broken::Sink(_)) = ended {
+            return ended;
+        }
+        let finished = self.finish().await;
+        self.confirm(&mut source);
+        ended.and(finished)
+    }
+
+    /// The sidecar stops: what is there already goes through.
+    async fn drain(&mut self, source: &mut impl Source) -> Result<(), Broken> {
+        self.take_in(source, STOPPING_LEN_MAX).await.map(|_| ())
+    }
+
+    /// Takes in what is there, at most so many bytes (and a piece). False: the source is over.
+    async fn take_in(&mut self, source: &mut impl Source, len_max: u64) -> Result<bool, Broken> {
+        let common = Arc::clone(&self.common);
+        let until = self.pushed.saturating_add(len_max);
+        let (mut pieces, mut row) = (0, self.pushed);
+        loop {
+            let seat = common.sink.seat().await;
+            let mut buffer = Buffer::take();
+            let given = match source.read(&mut buffer) {
+                Ok(given) => given,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.tell_now_and_then();
+                    self.engine.rest();
+                    return Ok(true);
+                }
+                Err(error) => return Err(Broken::Source(error)),
+            };
+            if !buffer.is_empty() {
+                self.push(&buffer).await?;
+            }
+            if given != Given::Bytes {
+                self.finish().await?;
+            }
+            drop(buffer);
+            drop(seat);
+            self.confirm(source);
+            if given == Given::Over {
+                return Ok(false);
+            }
+            if self.pushed >= until {
+                return Ok(true);
+            }
+            pieces += 1;
+            if pieces >= PIECES_IN_A_ROW || self.pushed - row >= BYTES_IN_A_ROW {
+                (pieces, row) = (0, self.pushed);
+                self.tell_now_and_then();
+                tokio::task::yield_now().await;
+                if common.stop.is_set() && len_max == u64::MAX {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// Takes the newest set over, if there is a newer one; what is held back is searched again.
+    pub(crate) async fn take_newest_set(&mut self) -> Result<(), Broken> {
+        if self.version == self.common.current.version() {
+            return Ok(());
+        }
+        let (version, set) = self.common.current.take();
+        self.version = version;
+        let slices = self.engine.swap(set);
+        self.is_begun |= !slices.is_empty();
+        let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+        out.give(&slices, &[], Piece::Part).await?;
+        if self.lines.waiting().is_empty() {
+            self.finished = self.finished.max(self.pushed - self.engine.unsettled());
+        }
+        Ok(())
+    }
+
+    /// Pushes a piece that has just been read, with the newest set: what is in it may have been written after that was in force.
+    pub(crate) async fn push(&mut self, piece: &[u8]) -> Result<(), Broken> {
+        self.take_newest_set().await?;
+        self.common.metrics.read(piece.len());
+        let slices = self.engine.push(piece);
+        self.counted.is_due |= slices.iter().any(|slice| !is_part(slice, piece));
+        self.is_begun |= !slices.is_empty();
+        let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+        let rest = out.give(&slices, piece, Piece::Part).await?;
+        drop(slices);
+        self.pushed += piece.len() as u64;
+        let (settled, held) = (self.pushed - self.engine.unsettled(), self.engine.held());
+        match rest {
+            Rest::Nothing => self.finished = settled,
+            // The line begins behind a newline that is no part of a secret, and so is settled.
+            Rest::New(len) => self.finished = settled.min(self.pushed - held - len),
+            Rest::Unknown => {}
+        }
+        let held = held as usize;
+        self.common.metrics.hold(&mut self.counted.held, held + self.lines.waiting().len());
+        Ok(())
+    }
+
+    /// Ends a whole: what was held back goes out, and what comes next begins anew.
+    pub(crate) async fn finish(&mut self) -> Result<(), Broken> {
+        let slices = self.engine.finish();
+        self.counted.is_due |= !slices.is_empty();
+        let is_begun = std::mem::take(&mut self.is_begun) || !slices.is_empty();
+        let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+        out.give(&slices, &[], if is_begun { Piece::Last } else { Piece::Part }).await?;
+        self.finished = self.pushed;
+        self.common.metrics.hold(&mut self.counted.held, 0);
+        Ok(())
+    }
+
+    fn confirm(&mut self, source: &mut impl Source) {
+        source.confirm(self.finished);
+    }
+
+    fn tell_now_and_then(&mut self) {
+        if self.counted.is_due && self.counted.last.elapsed() >= TELL_EVERY {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        if std::mem::take(&mut self.counted.is_due) {
+            self.common.metrics.regions(&mut self.counted.regions, self.engine.counts());
+        }
+        self.counted.last = Instant::now();
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.tell();
+        self.common.metrics.hold(&mut self.counted.held, 0);
+        self.common.metrics.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What of a stream a piece is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    /// Something follows.
+    Part,
+    /// A whole ends with it.
+    Last,
+}
+
+/// What of the output of a piece waits for the end of its line.
+enum Rest {
+    Nothing,
+    /// So many bytes of the piece itself.
+    New(u64),
+    /// Of how many bytes of the input it comes cannot be told: there is a mask in it, or it began in an earlier piece.
+    Unknown,
+}
+
+/// The way out of a stream.
+struct Out<'a> {
+    common: &'a Common,
+    lines: &'a mut Lines,
+    at_line_start: &'a mut bool,
+}
+
+impl Out<'_> {
+    /// Gives what may go out to the sink.
+    async fn give(self, slices: &[&[u8]], input: &[u8], piece: Piece) -> Result<Rest, Broken> {
+        let is_last = piece == Piece::Last;
+        let cut = if is_last { Lines::cut_all(slices) } else { self.lines.cut(slices) };
+        let had_waiting = !self.lines.waiting().is_empty();
+        let newline = if is_last && self.needs_newline(slices) { &b"\n"[..] } else { &[] };
+        if cut.is_some() || is_last && had_waiting || !newline.is_empty() {
+            let waiting = std::iter::once(self.lines.waiting());
+            self.write(waiting.chain(cut.gone(slices)).chain([newline]), input.len(), is_last).await?;
+            let last = cut.gone(slices).last().unwrap_or(self.lines.waiting()).last().copied();
+            *self.at_line_start = is_last || last == Some(b'\n');
+        } else {
+            self.common.metrics.finish(input.len());
+        }
+        self.lines.keep(cut, slices);
+        if is_last {
+            self.lines.end();
+        }
+        let mut rest = cut.rest(slices);
+        Ok(match (rest.next(), rest.next()) {
+            (None, _) if self.lines.waiting().is_empty() => Rest::Nothing,
+            (Some(one), None) if is_part(one, input) && (!had_waiting || cut.is_some()) => Rest::New(one.len() as u64),
+            _ => Rest::Unknown,
+        })
+    }
+
+    /// Wholes are parted by a newline where nothing else parts them.
+    fn needs_newline(&self, slices: &[&[u8]]) -> bool {
+        let last = slices.last().copied().unwrap_or(self.lines.waiting()).last();
+        self.common.parts_wholes && last.map_or(!*self.at_line_start, |last| *last != b'\n')
+    }
+
+    async fn write<'s>(
+        &self,
+        slices: impl Iterator<Item = &'s [u8]> + Clone + Send,
+        input_len: usize,
+        is_last: bool,
+    ) -> Result<(), Broken> {
+        let mut gathered = Vec::new();
+        let batch = Batch::new(slices, &mut gathered, is_last && self.common.waits_for == WaitsFor::Whole);
+        let (metrics, start) = (&self.common.metrics, Instant::now());
+        match self.common.sink.give(&batch).await.map_err(Broken::Sink)? {
+            Gave::All => metrics.finish(input_len),
+            Gave::Dropped => drop(metrics.dropped.fetch_add(input_len as u64, Relaxed)),
+        }
+        let waited = start.elapsed();
+        if waited >= WAITED_MIN {
+            metrics.wait(waited);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the slice lies in the piece, and so is what was read there and no mask.
+fn is_part(slice: &[u8], piece: &[u8]) -> bool {
+    piece.as_ptr_range().contains(&slice.as_ptr())
+}

@@ -1,0 +1,140 @@
+//! Watches the files that secrets come from, and asks for a reload when they have changed.
+//!
+//! The kernel's events say when to look; what was found decides. So an event that is missed (a queue that was full, a file system of
+//! another machine) costs some seconds, and events that mean nothing cost no reload.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+
+use super::keeper::{Keeping, Request};
+use super::notice::{Notice, Tell};
+
+/// It is looked at least so often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// What has changed is read when it has been the same for so long: a file that is being written is not read in its middle.
+const STILL_FOR: Duration = Duration::from_millis(50);
+/// And after so long in any case.
+const STILL_WITHIN: Duration = Duration::from_secs(2);
+/// The deepest directory that is looked into, as when secrets are read.
+const DEPTH_MAX: usize = 16;
+/// Events are not looked at one by one.
+const EVENTS_LEN: usize = 64 << 10;
+
+/// Watches from now on.
+pub(crate) fn start(paths: Vec<PathBuf>, keeping: Keeping, tell: Tell) -> std::io::Result<()> {
+    let seen = look(&paths);
+    thread::Builder::new().name("watch".to_owned()).spawn(move || run(&paths, seen, &keeping, &tell)).map(drop)
+}
+
+fn run(paths: &[PathBuf], mut seen: u64, keeping: &Keeping, tell: &Tell) {
+    let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+    if let Err(error) = &events {
+        let error = std::io::Error::from(*error);
+        tell(Notice::Warning(format!(
+            "secrets are looked at every {LOOK_EVERY:?} only, since they cannot be watched: {error}"
+        )));
+    }
+    loop {
+        if let Ok(events) = &events {
+            // Anew each time: what was replaced is another file now.
+            paths.iter().for_each(|path| watch(events, path, DEPTH_MAX));
+        }
+        let now = look(paths);
+        if now != seen {
+            seen = still(paths, now);
+            keeping.ask(Request::Reload(None));
+            continue;
+        }
+        match &events {
+            Ok(events) => wait(events),
+            Err(_) => thread::sleep(LOOK_EVERY),
+        }
+    }
+}
+
+/// Waits until nothing changes any more.
+fn still(paths: &[PathBuf], mut seen: u64) -> u64 {
+    let start = Instant::now();
+    while start.elapsed() < STILL_WITHIN {
+        thread::sleep(STILL_FOR);
+        let now = look(paths);
+        if now == seen {
+            break;
+        }
+        seen = now;
+    }
+    seen
+}
+
+/// Waits for an event, or until it is time to look.
+fn wait(events: &OwnedFd) {
+    let patience = Timespec { tv_sec: LOOK_EVERY.as_secs() as i64, tv_nsec: 0 };
+    let polled = poll(&mut [PollFd::new(events, PollFlags::IN)], Some(&patience));
+    if polled == Ok(0) || polled == Err(Errno::INTR) {
+        return;
+    }
+    let mut buffer = [MaybeUninit::uninit(); EVENTS_LEN];
+    let mut reader = Reader::new(events, &mut buffer);
+    while reader.next().is_ok() {}
+}
+
+/// Watches a path, the directories that lead to it and, if it is one, those below it. What cannot be watched is looked at.
+fn watch(events: &OwnedFd, path: &Path, depth: usize) {
+    let changes = WatchFlags::CLOSE_WRITE
+        | WatchFlags::CREATE
+        | WatchFlags::DELETE
+        | WatchFlags::DELETE_SELF
+        | WatchFlags::MOVE
+        | WatchFlags::MOVE_SELF
+        | WatchFlags::ATTRIB;
+    let add = |path: &Path| {
+        let _ = inotify::add_watch(events, path, changes);
+    };
+    add(path);
+    path.parent().into_iter().for_each(add);
+    // A link that is turned around, as Kubernetes does.
+    if let Ok(real) = fs::canonicalize(path)
+        && real != path
+    {
+        add(&real);
+        real.parent().into_iter().for_each(add);
+    }
+    if depth > 0 && path.is_dir() {
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            if entry.path().is_dir() {
+                watch(events, &entry.path(), depth - 1);
+            }
+        }
+    }
+}
+
+/// What is there now: which files, and when they were changed.
+fn look(paths: &[PathBuf]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    paths.iter().for_each(|path| look_at(path, DEPTH_MAX, &mut hasher));
+    hasher.finish()
+}
+
+fn look_at(path: &Path, depth: usize, hasher: &mut DefaultHasher) {
+    path.hash(hasher);
+    let Ok(found) = fs::metadata(path) else { return };
+    (found.dev(), found.ino(), found.len(), found.mode(), found.uid()).hash(hasher);
+    (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()).hash(hasher);
+    if depth > 0 && found.is_dir() {
+        let mut entries: Vec<PathBuf> =
+            fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        entries.sort();
+        entries.iter().for_each(|entry| look_at(entry, depth - 1, hasher));
+    }
+}

@@ -1,0 +1,320 @@
+//! The sidecar's sockets and FIFOs, and what others do to them (FAULTS.md, D10 to D13).
+
+mod program;
+mod sidecaring;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::time::Duration;
+
+use sidecaring::{MASK, PATIENCE, Place, Reader, VALUE, until};
+
+const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
+
+/// Starts a sidecar that should not begin, and returns what it says.
+fn refused(place: &Place, config: &std::path::Path) -> String {
+    let mut command = program::hushlog(["sidecar", "--config"]);
+    let ran = program::run_within(command.arg(config), b"", PATIENCE).ends(2);
+    assert!(!place.path("control").exists() || place.path("control").is_dir());
+    ran.err()
+}
+
+#[test]
+fn each_connection_is_a_stream_of_its_own() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let mut sidecar = place.start(&config);
+    let (mut one, mut two) = (sidecar.connect("app"), sidecar.connect("app"));
+    // Halves of a secret by two connections are no secret, and halves by one are.
+    one.write_all(b"one sk-live-").expect("it reads");
+    two.write_all(b"two 4f9QzXabc\n").expect("it reads");
+    sidecar.file_is("out", "two 4f9QzXabc\n");
+    one.write_all(b"4f9QzXabc end\nno end").expect("it reads");
+    drop(one);
+    sidecar.file_is("out", &format!("two 4f9QzXabc\none {MASK} end\nno end\n"));
+    sidecar.stop();
+    assert!(!sidecar.path("app").exists() && !sidecar.path("control").exists(), "its sockets go with it");
+}
+
+#[test]
+fn d10_half_a_frame_and_a_disconnect_keep_nobody_from_being_served() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let mut sidecar = place.start(&config);
+    for _ in 0..200 {
+        let mut half = sidecar.connect("app");
+        half.write_all(b"sk-li").expect("it reads");
+        half.shutdown(Shutdown::Both).expect("it is open");
+    }
+    sidecar.send("app", &format!("{VALUE}\n"));
+    let out = sidecar.file_has("out", MASK);
+    until("all ends are out", || {
+        fs::read_to_string(sidecar.path("out")).expect("a file").matches("sk-li\n").count() == 200
+    });
+    assert!(!out.contains(VALUE));
+    // And half a request at the control socket.
+    let mut asking = UnixStream::connect(sidecar.path("control")).expect("it listens");
+    asking.write_all(b"add NAME 100\nhalf").expect("it reads");
+    drop(asking);
+    sidecar.ask(&["reload"], "").ends(0);
+    sidecar.stop();
+}
+
+#[test]
+fn d10_thousands_of_idle_connections_cost_little_and_others_are_served() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let mut sidecar = place.start(&config);
+    sidecar.send("app", "first\n");
+    sidecar.file_is("out", "first\n");
+    let (before, descriptors) = (sidecar.resident_kib(), sidecar.descriptors());
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).expect("up to the hard limit");
+    let count = limit.maximum.map_or(5_000, |most| (most as usize).saturating_sub(500).min(5_000));
+    let mut idle: Vec<UnixStream> = Vec::new();
+    for n in 0..count {
+        let mut connection = sidecar.connect("app");
+        // Some have begun a secret, some a line.
+        let begin: &[u8] = [&b""[..], b"sk-live-4f", b"begun "][n % 3];
+        connection.write_all(begin).expect("it reads");
+        idle.push(connection);
+    }
+    until("they are open", || sidecar.status()["streams"][0]["open"] == count);
+    sidecar.send("app", &format!("{VALUE} is served\n"));
+    sidecar.file_has("out", &format!("{MASK} is served\n"));
+    let each = (sidecar.resident_kib() - before) * 1024 / count as u64;
+    assert!(each < 16 << 10, "{each} bytes each");
+    drop(idle);
+    until("they are closed", || sidecar.descriptors() <= descriptors + 2);
+    let out = sidecar.file_has("out", "begun");
+    assert!(!out.contains(VALUE));
+    sidecar.stop();
+}
+
+#[test]
+fn d10_a_frame_without_an_end_and_one_byte_at_a_time() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let mut sidecar = place.start(&config);
+    let mut slow = sidecar.connect("app");
+    let text = format!("slow {VALUE}\n");
+    let (first, rest) = text.as_bytes().split_at(8);
+    for byte in first {
+        slow.write_all(&[*byte]).expect("it reads");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let before = sidecar.resident_kib();
+    let mut endless = sidecar.connect("app");
+    let piece = vec![b'x'; 1 << 20];
+    for _ in 0..256 {
+        endless.write_all(&piece).expect("it reads");
+    }
+    assert!(sidecar.resident_kib() < before + (16 << 10), "a line of 256 MiB is not kept");
+    for byte in rest {
+        slow.write_all(&[*byte]).expect("it reads");
+    }
+    drop((slow, endless));
+    until("all is out", || fs::metadata(sidecar.path("out")).is_ok_and(|file| file.len() > 256 << 20));
+    let tail = program::run(program::script("tr -d x < \"$1\"").arg("sh").arg(sidecar.path("out")), b"");
+    until("the slow line is out", || {
+        let tail = program::run(program::script("tr -d x < \"$1\"").arg("sh").arg(sidecar.path("out")), b"");
+        tail.out().contains(&format!("slow {MASK}"))
+    });
+    assert!(!tail.out().contains("4f9QzX"));
+    sidecar.stop();
+}
+
+#[test]
+fn d11_what_is_not_ours_at_the_path_of_a_socket_is_left_alone() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let at = place.path("app");
+    fs::write(&at, "a file").expect("room");
+    assert!(refused(&place, &config).contains("something else than a socket is there"));
+    assert_eq!(fs::read_to_string(&at).expect("it is there"), "a file");
+    fs::remove_file(&at).expect("it is there");
+
+    symlink(place.path("elsewhere"), &at).expect("room");
+    assert!(refused(&place, &config).contains("something else than a socket is there"));
+    assert!(fs::symlink_metadata(&at).expect("it is there").file_type().is_symlink());
+    assert!(!place.path("elsewhere").exists());
+    fs::remove_file(&at).expect("it is there");
+
+    let live = UnixListener::bind(&at).expect("room");
+    assert!(refused(&place, &config).contains("somebody else listens there"));
+    UnixStream::connect(&at).expect("it still listens");
+    drop(live);
+    // What is left over of one that was killed is taken away.
+    let mut sidecar = place.start(&config);
+    sidecar.send("app", "x\n");
+    sidecar.file_is("out", "x\n");
+    // And when another one is there in the end, it stays.
+    fs::remove_file(sidecar.path("app")).expect("it is there");
+    let other = UnixListener::bind(sidecar.path("app")).expect("room");
+    sidecar.stop();
+    UnixStream::connect(sidecar.path("app")).expect("it still listens");
+    drop(other);
+}
+
+#[test]
+fn d11_the_same_for_datagrams_and_fifos() {
+    let place = Place::new();
+    let config = place.streams(&["name: log, source: { unix_datagram: DIR/log }, sink: { file: DIR/out }"]);
+    let live = UnixDatagram::bind(place.path("log")).expect("room");
+    assert!(refused(&place, &config).contains("somebody else listens there"));
+    drop(live);
+    let config = place.streams(&["name: pipe, source: { fifo: DIR/log }, sink: { file: DIR/out }"]);
+    assert!(refused(&place, &config).contains("something else than a FIFO is there"));
+    assert!(fs::symlink_metadata(place.path("log")).expect("it is there").file_type().is_socket());
+    fs::remove_file(place.path("log")).expect("it is there");
+    fs::write(place.path("target"), "").expect("room");
+    symlink(place.path("target"), place.path("log")).expect("room");
+    refused(&place, &config);
+}
+
+#[test]
+fn d12_sockets_and_fifos_are_the_owners_alone_under_any_umask() {
+    let place = Place::new();
+    let config = place.streams(&[
+        UNIX,
+        "name: log, source: { unix_datagram: DIR/log, mode: \"0666\" }, sink: { file: DIR/out }",
+        "name: pipe, source: { fifo: DIR/pipe }, sink: { file: DIR/out }",
+    ]);
+    let mut sidecar = place.start_as(&config, |command| {
+        // SAFETY: umask is async-signal-safe, and touches no memory.
+        unsafe { command.pre_exec(|| Ok(drop(rustix::process::umask(rustix::fs::Mode::empty())))) };
+    });
+    let mode = |name: &str| fs::symlink_metadata(sidecar.path(name)).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode("app"), mode("control"), mode("pipe")), (0o600, 0o600, 0o600));
+    assert_eq!(mode("log"), 0o666, "as the configuration says");
+    sidecar.send("app", "x\n");
+    sidecar.file_is("out", "x\n");
+    assert_eq!(fs::metadata(sidecar.path("out")).expect("it is there").permissions().mode() & 0o777, 0o600);
+    sidecar.stop();
+}
+
+#[test]
+fn d13_other_users_are_refused_at_the_control_socket() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root can ask as another user");
+    }
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let mut sidecar = place.start(&config);
+    // As if somebody had opened the way to it.
+    for (path, mode) in [(sidecar.path("."), 0o755), (sidecar.path("control"), 0o666)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    }
+    let ask = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ns.sendall(sys.argv[2].encode()+b'\\n')\nprint(s.recv(1000).decode())";
+    for request in ["status", "reload", "canary", "add NAME 12"] {
+        let mut command = program::script("exec python3 -c \"$@\"");
+        command.args(["sh", ask]).arg(sidecar.path("control")).arg(request).uid(65_534).gid(65_534);
+        let ran = program::run_within(&mut command, b"", PATIENCE);
+        assert!(ran.out().starts_with("error only root"), "{request}: {} {}", ran.out(), ran.err());
+    }
+    assert_eq!(sidecar.status()["secrets"]["added"].as_array().expect("a list").len(), 0);
+    sidecar.stop();
+}
+
+#[test]
+fn datagrams_are_wholes() {
+    let place = Place::new();
+    let receiver = UnixDatagram::bind(place.path("receiver")).expect("room");
+    receiver.set_read_timeout(Some(PATIENCE)).expect("it can be set");
+    let config = place.streams(&[
+        "name: log, source: { unix_datagram: DIR/log }, sink: { file: DIR/out }",
+        "name: on, source: { unix_datagram: DIR/on }, sink: { unix_datagram: DIR/receiver }",
+        "name: lines, source: { unix: DIR/lines }, sink: { unix_datagram: DIR/receiver }",
+    ]);
+    let mut sidecar = place.start(&config);
+    let sender = UnixDatagram::unbound().expect("a socket");
+    let long = format!("<13>{}{VALUE}", "x".repeat(100 << 10));
+    for text in [&format!("<13>one {VALUE}"), "<13>half sk-live-", "4f9QzXabc", "<13>with a newline\n", "", &long] {
+        sender.send_to(text.as_bytes(), sidecar.path("log")).expect("it receives");
+    }
+    let long_out = format!("<13>{}{MASK}\n", "x".repeat(100 << 10));
+    // A datagram that ends within a secret has that stump masked, as a stream has.
+    sidecar.file_is("out", &format!("<13>one {MASK}\n<13>half {MASK}\n4f9QzXabc\n<13>with a newline\n{long_out}"));
+    let receive = || {
+        let mut buffer = [0; 4096];
+        let len = receiver.recv(&mut buffer).expect("something comes");
+        String::from_utf8_lossy(&buffer[..len]).into_owned()
+    };
+    sender.send_to(format!("two\nlines {VALUE}").as_bytes(), sidecar.path("on")).expect("it receives");
+    assert_eq!(receive(), format!("two\nlines {MASK}"));
+    sidecar.send("lines", &format!("a {VALUE}\nb\n\nc"));
+    assert_eq!([receive(), receive(), receive(), receive()], [&format!("a {MASK}"), "b", "", "c"]);
+    sidecar.stop();
+}
+
+#[test]
+fn a_fifo_is_read_on_when_its_writers_have_gone() {
+    let place = Place::new();
+    let config = place.streams(&["name: pipe, source: { fifo: DIR/pipe }, sink: { file: DIR/out }"]);
+    let mut sidecar = place.start(&config);
+    let mut expected = String::new();
+    for n in 0..20 {
+        let mut writer = OpenOptions::new().write(true).open(sidecar.path("pipe")).expect("it reads");
+        writer.write_all(format!("{n} {VALUE} no end").as_bytes()).expect("it reads");
+        drop(writer);
+        expected.push_str(&format!("{n} {MASK} no end\n"));
+        sidecar.file_is("out", &expected);
+    }
+    // Nobody there: it waits, and does not turn.
+    let ticks = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", sidecar.child.id())).expect("it runs");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
+        fields[11].parse::<u64>().expect("ticks") + fields[12].parse::<u64>().expect("ticks")
+    };
+    let before = ticks();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(ticks() - before < 15, "it turns while it waits");
+    sidecar.stop();
+}
+
+#[test]
+fn tcp_on_loopback_goes_in_and_out() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let to = listener.local_addr().expect("an address");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let from = free.local_addr().expect("an address");
+    drop(free);
+    let config = place.streams(&[&format!("name: net, source: {{ tcp: \"{from}\" }}, sink: {{ tcp: \"{to}\" }}")]);
+    let mut sidecar = place.start(&config);
+    let (came, _) = listener.accept().expect("it connects");
+    let reader = Reader::of(came);
+    let mut sender = TcpStream::connect(from).expect("it listens");
+    sender.write_all(format!("one {VALUE}\ntwo").as_bytes()).expect("it reads");
+    reader.becomes(&format!("one {MASK}\n"));
+    drop(sender);
+    reader.becomes(&format!("one {MASK}\ntwo\n"));
+    sidecar.stop();
+}
+
+#[test]
+fn a_fifo_as_a_sink_is_waited_for() {
+    let place = Place::new();
+    let made = program::run(program::script("mkfifo \"$1\"").arg("sh").arg(place.path("sink")), b"");
+    made.ends(0);
+    let config = place.streams(&["name: a, source: { unix: DIR/app }, sink: { fifo: DIR/sink }"]);
+    let mut sidecar = place.start(&config);
+    sidecar.says("is away");
+    sidecar.send("app", &format!("one {VALUE}\n"));
+    for n in 0..3 {
+        let mut read = [0; 256];
+        let mut reader = File::open(sidecar.path("sink")).expect("it is there");
+        let len = reader.read(&mut read).expect("something comes");
+        let text = String::from_utf8_lossy(&read[..len]).into_owned();
+        assert_eq!(text, if n == 0 { format!("one {MASK}\n") } else { format!("{n}\n") });
+        drop(reader);
+        sidecar.send("app", &format!("{}\n", n + 1));
+    }
+    drop(Reader::of(File::open(sidecar.path("sink")).expect("it is there")));
+    sidecar.stop();
+}
