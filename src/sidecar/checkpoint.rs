@@ -193,6 +193,11 @@ impl Checkpoints {
         Ok(opened)
     }
 
+    /// Whether there is anybody after us who is told of the places.
+    pub(crate) fn are_kept(&self) -> bool {
+        self.directory.is_some()
+    }
+
     /// The place of a file, if it is known: its device may have got another number when the machine was booted.
     pub(crate) fn find(&self, key: &Key, path: &Path, file: impl AsFd) -> io::Result<Option<Slot>> {
         let mut slots = lock(&self.slots);
@@ -210,6 +215,11 @@ impl Checkpoints {
             return Ok(Some(slot));
         }
         // Another file has the number now, or it was written anew.
+        if !place.is_done && place.offset < place.len {
+            let rest = place.len - place.offset;
+            let text = format!("{}: written anew before its last {rest} bytes were read", place.path.display());
+            (self.tell)(Notice::Warning(text));
+        }
         Ok(None)
     }
 
@@ -438,7 +448,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told_and_set_aside() {
-        for text in ["", "{", "{\"version\":2,\"files\":[]}", "{\"version\":1,\"files\":[{\"stream\":\"a\"}]}", "\0\0"] {
+        for text in ["", "{", "{\"version\":2,\"files\":[]}", "{\"version\":1,\"files\":[{\"stream\":\"a\"}]}", "\0\0"]
+        {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join(FILE_NAME), text).unwrap();
             let (opened, told) = open(dir.path());

@@ -67,6 +67,9 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     let running = Arc::new(assemble(plan, keeping, metrics, files, tell));
     for sink in &running.sinks {
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
+        let of_sink = running.streams.values().filter(|common| Arc::ptr_eq(&common.sink, sink));
+        let metrics = of_sink.map(|common| Arc::clone(&common.metrics)).collect();
+        tokio::spawn(Arc::clone(sink).tend(metrics));
     }
     let mut tasks = JoinSet::new();
     for stream in &running.plan.streams {
@@ -167,7 +170,8 @@ fn assemble(plan: Plan, keeping: Keeping, metrics: Arc<Metrics>, files: Option<A
 /// Whether a newline is added where a whole ends without one: wherever something else could follow it.
 fn parts_wholes(stream: &StreamPlan, plan: &Plan, sink: &Sink) -> bool {
     let is_alone = plan.streams.iter().filter(|other| other.sink == stream.sink).count() == 1;
-    !sink.parts_by_itself() && !(stream.source == SourcePlan::Stdin && is_alone)
+    let stays_as_it_is = stream.source == SourcePlan::Stdin && is_alone;
+    !(stays_as_it_is || sink.parts_by_itself())
 }
 
 /// Until it is told to stop, or has nothing to do any more.

@@ -40,7 +40,8 @@ impl Marks {
     pub(super) fn add(&mut self, at: u64, voices: &[Voice; 2], is_empty: bool) {
         let said = [voices[0].end(), voices[1].end()];
         let is_good = is_empty && voices.iter().all(Voice::is_quiet);
-        while self.marks.back().is_some_and(|last| last.at > self.judged && (is_good || self.marks.len() >= MARKS_MAX)) {
+        while self.marks.back().is_some_and(|last| last.at > self.judged && (is_good || self.marks.len() >= MARKS_MAX))
+        {
             self.marks.pop_back();
         }
         self.marks.push_back(Mark { at, said });

@@ -7,7 +7,8 @@
 //! secret of several lines the newlines stay, since they are what ends the lines.
 //!
 //! What comes out of that goes through a redactor, as any stream does, which finds what stands elsewhere in a record (Docker's
-//! labels and tags), and in lines that are no records; and nothing goes out but by it.
+//! labels and tags), and in lines that are no records; and nothing goes out but by it. (So a secret that ends with a newline, and is not
+//! one without it, takes the end of a CRI record with it that goes on: it stands there as it is.)
 //!
 //! What is held back are whole records: those in which the beginning of a secret stands, and all behind them, since they keep their
 //! order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is masked, whatever it may turn out to be. A line of more than
@@ -305,7 +306,9 @@ impl Parts {
     fn held_text(&self, voice: usize, from: u64) -> Zeroizing<Vec<u8>> {
         let mut said = Zeroizing::default();
         for held in &self.queue {
-            let Some(part) = held.part.as_ref().filter(|part| part.voice == voice && part.range.end > from) else { continue };
+            let Some(part) = held.part.as_ref().filter(|part| part.voice == voice && part.range.end > from) else {
+                continue;
+            };
             let mut text = Zeroizing::default();
             for unit in text::units(self.format, &held.line[part.text.clone()]) {
                 append(&mut text, unit.bytes());

@@ -76,7 +76,9 @@ fn unicode(bytes: &[u8]) -> Option<(char, usize)> {
         u32::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| is_hex)?, 16).ok()
     };
     let first = code(0)?;
-    if let Some(second) = code(6).filter(|second| (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(second)) {
+    if let Some(second) =
+        code(6).filter(|second| (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(second))
+    {
         let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
         return Some((char::from_u32(code)?, 12));
     }
@@ -103,9 +105,19 @@ mod tests {
     #[test]
     fn escapes_are_what_a_json_reader_makes_of_them() {
         for text in [
-            r"", r"plain", r"\n", r"a\tb\\", r"\\n", r#"\"\/"#, r"\u003cb\u003e", r"\ud83d\ude00x", r"\u00e9\u20ac", r"\b\f\r",
+            r"",
+            r"plain",
+            r"\n",
+            r"a\tb\\",
+            r"\\n",
+            r#"\"\/"#,
+            r"\u003cb\u003e",
+            r"\ud83d\ude00x",
+            r"\u00e9\u20ac",
+            r"\b\f\r",
         ] {
-            let found: Vec<u8> = units(Format::Docker, text.as_bytes()).flat_map(|unit| unit.bytes().to_vec()).collect();
+            let found: Vec<u8> =
+                units(Format::Docker, text.as_bytes()).flat_map(|unit| unit.bytes().to_vec()).collect();
             let wanted: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
             assert_eq!(String::from_utf8(found).unwrap(), wanted, "{text}");
         }
@@ -113,8 +125,11 @@ mod tests {
 
     #[test]
     fn what_is_no_escape_stands_for_itself() {
-        for (text, wanted) in [(r"\x", r"\x"), ("\\", "\\"), (r"\u12", r"\u12"), (r"\u12g4", r"\u12g4"), (r"\u+123", r"\u+123")] {
-            let found: Vec<u8> = units(Format::Docker, text.as_bytes()).flat_map(|unit| unit.bytes().to_vec()).collect();
+        for (text, wanted) in
+            [(r"\x", r"\x"), ("\\", "\\"), (r"\u12", r"\u12"), (r"\u12g4", r"\u12g4"), (r"\u+123", r"\u+123")]
+        {
+            let found: Vec<u8> =
+                units(Format::Docker, text.as_bytes()).flat_map(|unit| unit.bytes().to_vec()).collect();
             assert_eq!(found, wanted.as_bytes());
         }
         let lone: Vec<u8> = units(Format::Docker, br"\ud83dx").flat_map(|unit| unit.bytes().to_vec()).collect();

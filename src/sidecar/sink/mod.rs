@@ -6,19 +6,22 @@
 mod batch;
 pub(crate) mod file;
 mod open;
+mod spool;
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
 
 use super::config::{OnAway, SinkPlan};
+use super::metrics::StreamMetrics;
 use super::notice::{Notice, Tell};
 
 pub(crate) use batch::Batch;
 use open::Opened;
+use spool::Spool;
 
 /// How many streams may have read what they cannot write yet: their buffers are what a busy sink costs. With one, a stream could not
 /// redact while another writes.
@@ -49,6 +52,9 @@ pub(crate) struct Sink {
     is_away: AtomicBool,
     /// Pieces that were dropped.
     dropped: AtomicU64,
+    /// How much waits in the spool, in bytes, and that something does.
+    spooled: AtomicU64,
+    waits: Notify,
     tell: Tell,
 }
 
@@ -62,6 +68,10 @@ struct State {
     tried: Option<Instant>,
     /// What was dropped before it went away this time.
     dropped_before: u64,
+    /// What waits while it is away.
+    spool: Option<Spool>,
+    /// That the spool cannot be written to was told.
+    is_spool_told: bool,
 }
 
 impl Sink {
@@ -73,6 +83,8 @@ impl Sink {
             state: Mutex::default(),
             is_away: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
+            spooled: AtomicU64::new(0),
+            waits: Notify::new(),
             tell,
         }
     }
@@ -105,6 +117,13 @@ impl Sink {
     /// Opens it as soon as somebody has started: so that what is wrong is told before there is anything to write.
     pub(crate) async fn begin(&self) -> io::Result<()> {
         let mut state = self.state.lock().await;
+        if let OnAway::Spool(spool) = &self.plan.away {
+            let opened = Spool::open(&spool.path, spool.len_max);
+            let text = |error: &io::Error| format!("the spool {}: {error}", spool.path.display());
+            let opened = opened.map_err(|error| io::Error::new(error.kind(), text(&error)))?;
+            self.count(&opened);
+            state.spool = Some(opened);
+        }
         match open::open(&self.plan.outlet).await {
             Ok(opened) => self.back(&mut state, opened),
             Err(error) if open::is_final(&self.plan.outlet, &error) => return Err(error),
@@ -122,6 +141,17 @@ impl Sink {
         let mut state = self.state.lock().await;
         let mut written = 0;
         loop {
+            let is_behind = state.spool.as_ref().is_some_and(|spool| state.opened.is_none() || !spool.is_empty());
+            if is_behind {
+                if self.spool(&mut state, batch, written) {
+                    return Ok(Gave::All);
+                }
+                // Full: who is before us has to go out first. It is not for us to hold up those who see to that.
+                drop(state);
+                tokio::time::sleep(DELAY_MIN).await;
+                state = self.state.lock().await;
+                continue;
+            }
             if state.opened.is_none() && !self.reopen(&mut state).await? {
                 self.dropped.fetch_add(1, Relaxed);
                 return Ok(Gave::Dropped);
@@ -137,6 +167,88 @@ impl Sink {
             }
             state.opened = None;
             self.away(&mut state, error);
+        }
+    }
+
+    /// Sees to it that what waits in the spool goes out when it can.
+    pub(crate) async fn tend(self: Arc<Sink>, metrics: Vec<Arc<StreamMetrics>>) {
+        loop {
+            metrics.iter().for_each(|metrics| metrics.spool(self.spooled.load(Relaxed)));
+            let pause = match self.give_out().await {
+                Some(pause) => pause,
+                None => {
+                    self.waits.notified().await;
+                    Duration::ZERO
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Gives out the first piece that waits. Returns how long to wait for the next; none, if nothing waits.
+    async fn give_out(&self) -> Option<Duration> {
+        let mut state = self.state.lock().await;
+        let first = state.spool.as_ref()?.first();
+        let (piece, is_whole) = match first {
+            Ok(first) => first?,
+            Err(error) => {
+                self.tell_of_spool(&mut state, &error);
+                return Some(DELAY_MAX);
+            }
+        };
+        if state.opened.is_none() {
+            match open::open(&self.plan.outlet).await {
+                Ok(opened) => self.back(&mut state, opened),
+                Err(error) => {
+                    self.away(&mut state, error);
+                    return Some(state.delay);
+                }
+            }
+        }
+        let (mut gathered, mut written) = (Vec::new(), 0);
+        let batch = Batch::new(std::iter::once(&piece[..]), &mut gathered, is_whole);
+        if let Some(opened) = &mut state.opened
+            && let Err(error) = opened.write(&batch, &mut written).await
+        {
+            state.opened = None;
+            self.away(&mut state, error);
+            return Some(state.delay);
+        }
+        let spool = state.spool.as_mut()?;
+        let forgot = spool.forget_first(piece.len());
+        self.count(spool);
+        if let Err(error) = forgot {
+            self.tell_of_spool(&mut state, &error);
+        }
+        Some(Duration::ZERO)
+    }
+
+    /// Puts what is behind the first bytes of a batch into the spool. False: there is no room.
+    fn spool(&self, state: &mut State, batch: &Batch<'_>, written: u64) -> bool {
+        let Some(spool) = &mut state.spool else { return false };
+        match spool.append(batch, written) {
+            Ok(is_taken) => {
+                self.count(spool);
+                is_taken
+            }
+            Err(error) => {
+                self.tell_of_spool(state, &error);
+                false
+            }
+        }
+    }
+
+    fn count(&self, spool: &Spool) {
+        self.spooled.store(spool.len(), Relaxed);
+        if !spool.is_empty() {
+            self.waits.notify_one();
+        }
+    }
+
+    fn tell_of_spool(&self, state: &mut State, error: &io::Error) {
+        if !std::mem::replace(&mut state.is_spool_told, true) {
+            let text = format!("the spool of {} fails, and streams wait: {error}", self.label);
+            (self.tell)(Notice::Warning(text));
         }
     }
 

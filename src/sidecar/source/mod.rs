@@ -46,6 +46,12 @@ pub(crate) trait Source: Send {
     /// All bytes that this source gave before this position (counted from its start, over all that it gave) have been given out by the
     /// sink, and need not be given again.
     fn confirm(&mut self, _position: u64) {}
+
+    /// Whether what was not confirmed is given again by whoever follows this sidecar. Such a stream is not ended when the sidecar
+    /// stops: its line, and maybe a secret in it, goes on with the next one.
+    fn resumes(&self) -> bool {
+        false
+    }
 }
 
 /// What gives sources, as a listening socket gives connections and a pattern of paths gives files: each is a stream of its own.

@@ -296,6 +296,10 @@ impl Source for Followed {
         }
     }
 
+    fn resumes(&self) -> bool {
+        self.files.checkpoints.are_kept()
+    }
+
     fn confirm(&mut self, position: u64) {
         // Of a content that is gone there is nothing to remember.
         let Some(out) = position.checked_sub(self.begun.0) else { return };

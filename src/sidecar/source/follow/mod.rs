@@ -156,7 +156,7 @@ impl Follow {
             && seen.key.file == file
         {
             seen.modified = modified;
-            if !seen.shared.as_ref().is_none_or(|shared| Arc::strong_count(shared) == 1) {
+            if seen.shared.as_ref().is_some_and(|shared| Arc::strong_count(shared) != 1) {
                 return;
             }
         }
