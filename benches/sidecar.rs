@@ -161,7 +161,7 @@ fn throughput() {
     }
     println!(
         "{} MiB from socket to socket, {SECRETS} secrets    GB/s    GB/s of its processor time",
-        times * len >> 20
+        (times * len) >> 20
     );
     for ((name, _), figures) in betweens.iter().zip(figures) {
         let (mut wall, mut processor): (Vec<f64>, Vec<f64>) = figures.into_iter().unzip();
@@ -212,7 +212,9 @@ fn idle() {
     let before = between.resident();
     let mut idle: Vec<UnixStream> = (0..count).map(|_| between.connect()).collect();
     // Each has said something, and is idle since.
-    idle.iter_mut().for_each(|source| drop(round_trip(source, &mut sink)));
+    for source in &mut idle {
+        round_trip(source, &mut sink);
+    }
     println!("\n{count} idle streams: {:.0} bytes each", (between.resident() - before) / count as f64);
 }
 

@@ -258,7 +258,8 @@
 //! daemon makes (`ptrace`, `bpf`, `mount`, loading modules, keys, `io_uring` and the like), and those that start programs. What the kernel has not is
 //! told once. With commands in the configuration, or a guard, files are not confined, since commands inherit it and would not find theirs; the
 //! list of system calls holds for them too, and `sudo` in a command does not work. Landlock's rules are for directories as they were at
-//! the start: the directory that lies around a log or secret is allowed, so that both may be made anew, but one directly below `/` must
+//! the start. The directory of a log or secret is allowed, and the one around it too, so that both may be made anew; that one only if it is `/var/log`, or
+//! lies two levels below `/` (three, where something is written), as not to allow half of the machine. A directory that is in no such one has to
 //! stay. `confine: { landlock: false, seccomp: false }` switches it off. It is not dumpable, writes no core, and locks its memory as
 //! far as the limit allows; root can read it all the same.
 //!
@@ -394,6 +395,29 @@
 //! connection breaks, the line that was being written is told once more as a whole to whoever comes next. What the kernel had taken and the
 //! other side did not read is lost, and nobody can know of it.
 //!
+//! *A spool* holds redacted bytes only, is its owner's alone, goes out in order before anything that came later, and outlives the sidecar. When it is full,
+//! streams wait. After a crash at most one piece of it goes out twice.
+//!
+//! *Files that are followed* (`files: PATH`, or a pattern with `*`, `?`, `[...]` and `**`) are each a stream, known by device, inode and a hash of up to their
+//! first 1,024 bytes, whatever their names. A file that has left its path is read on until nobody has it open for writing (where the file system cannot tell, or a
+//! writer keeps it, until nothing was written to it for a minute); the one that took its place begins to give when it was read to its end once. A file
+//! that is shorter than what was read of it, or begins otherwise, was truncated and is read anew. Files that came and went unseen, also while no sidecar ran,
+//! are looked for by the names that rotation gives, beside the path; what was packed or deleted before it was read is gone, which is told where it is known.
+//! Changes are told by inotify; where it is missing or lost events, and on file systems of other machines, files are looked at besides (every 5 seconds,
+//! or four times a second).
+//!
+//! *Checkpoints* (`state: DIR`, 0700) say up to where a file's bytes have been taken by the sink. They are saved at most once a second and at the end, on the disk
+//! before they count, after what file sinks and spools hold was synced. Killed at any moment, also by a power cut, nothing is lost; lines that went out since
+//! the last checkpoint go out again, and one may be torn where it was being written. The place is never within a secret or a line that waits: a sidecar that stops
+//! in the middle of a line leaves it to the next one. A mask may go out twice.
+//!
+//! *Logs of containers* (`format: docker` or `cri`): the text of each of the two outputs is put together over its records, also over lines, searched, and put back into
+//! its records, which stay as many, valid, and in order. Records wait while a secret may go on in them, and all behind them, up to 4 MiB; then what may begin a
+//! secret is masked. Lines that are no records, or over 256 KiB, are searched as they are.
+//!
+//! *A file sink* appends, with mode 0600 if nothing else is asked for, opens its path anew when the file was moved away, and rotates between lines (`rotate_size`,
+//! `rotate_keep`: `app.log.1` is the youngest). What did not fit on a full disk is written when there is room, and no line is torn.
+//!
 //! *Secrets are followed live.* Files and directories are watched by inotify, and looked at every 5 seconds besides, for file systems that tell
 //! nothing. A new set is built by a thread that gives way to the streams, and each stream takes it over between two pieces: it reads,
 //! then takes the newest set, then searches what it has read. So whatever is written after a reload or an `add` was acknowledged is searched
@@ -427,6 +451,32 @@
 //! | | idle stream | busy sink | all |
 //! | --- | --- | --- | --- |
 //! | memory | under 16 KiB | four buffers of 256 KiB | unfinished lines up to 256 MiB |
+//!
+//! # In other languages
+//!
+//! The feature `ffi` adds the C ABI to the library; `packaging/ffi/install` builds it, without the program's dependencies, and installs
+//! `libhushlog.so.0`, `libhushlog.a`, `hushlog.h` and `hushlog.pc`. The header tells who owns what, which threads may do what, and what each
+//! call answers. In short:
+//!
+//! - *Handles*: a builder collects secrets and makes a set; a set does not change, and is shared; a stream is one redactor. Whoever got
+//!   a handle frees it, in any order: handles keep what they need.
+//! - *Output* is lent: slices of the caller's input, of what was held back, and of masks, laid out as `struct iovec`, until the next call with
+//!   the stream. Nothing is copied.
+//! - *Errors* are codes. What a failed call would have given out stays inside; the first error of a builder stays, so that no
+//!   set is built that lacks a secret. A panic is caught, prints nothing, and is a code as well; the stream in which it happened gives out
+//!   nothing any more. Only when memory runs out does the process end.
+//! - *Not done*: the library does not lock memory, forbid cores or empty the environment. That is the host's to decide. Two static
+//!   libraries made of Rust do not go into one program; use the shared one.
+//!
+//! *Python*: `packaging/python` is a package over the shared library by ctypes. `LoggingFilter` belongs on handlers (a filter on a logger does
+//! not see what the loggers below it log); it masks the message with its arguments, the text of the exception and of the stack, and
+//! text in `extra`, and takes arguments and exception out of the record. Objects in `extra` whose `str()` tells a secret are left as they
+//! are. `redact_stream` wraps one file: what is written past it, by `os.write` or by C code, is not masked; so it has
+//! no `buffer` to write to.
+//!
+//! *syslog-ng*: `packaging/syslog-ng` holds a module with the template function `$(hushlog --secrets PATH [--mask TEXT] TEMPLATE)`. `PATH` is a directory of
+//! files, each of them a secret named after it, or one such file, read when the configuration is. If it cannot be read, or holds nothing that can be
+//! masked, syslog-ng does not start. A secret that is cut into two messages is not seen.
 //!
 //! # Tuning
 //!

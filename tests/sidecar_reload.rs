@@ -70,7 +70,8 @@ fn d01_what_is_printed_after_the_answer_is_masked() {
 #[test]
 #[ignore = "takes minutes; tests/slow runs it"]
 fn d01_ten_thousand_times() {
-    d01(10_000);
+    // The set grows with each, so that ten thousand in one sidecar would take an hour.
+    (0..20).for_each(|_| d01(500));
 }
 
 #[test]

@@ -66,9 +66,10 @@ fn text(file: &[u8]) -> String {
     file.escape_ascii().to_string()
 }
 
-/// A log as it is written, and what is in it.
+/// Where each record of a line lies in its text, and in the file.
 type Places = Vec<(usize, u64)>;
 
+/// A log as it is written, and what is in it.
 struct Log<'a> {
     format: Format,
     file: Vec<u8>,
