@@ -395,6 +395,29 @@
 //! connection breaks, the line that was being written is told once more as a whole to whoever comes next. What the kernel had taken and the
 //! other side did not read is lost, and nobody can know of it.
 //!
+//! *A spool* holds redacted bytes only, is its owner's alone, goes out in order before anything that came later, and outlives the sidecar. When it is full,
+//! streams wait. After a crash at most one piece of it goes out twice.
+//!
+//! *Files that are followed* (`files: PATH`, or a pattern with `*`, `?`, `[...]` and `**`) are each a stream, known by device, inode and a hash of up to their
+//! first 1,024 bytes, whatever their names. A file that has left its path is read on until nobody has it open for writing (where the file system cannot tell, or a
+//! writer keeps it, until nothing was written to it for a minute); the one that took its place begins to give when it was read to its end once. A file
+//! that is shorter than what was read of it, or begins otherwise, was truncated and is read anew. Files that came and went unseen, also while no sidecar ran,
+//! are looked for by the names that rotation gives, beside the path; what was packed or deleted before it was read is gone, which is told where it is known.
+//! Changes are told by inotify; where it is missing or lost events, and on file systems of other machines, files are looked at besides (every 5 seconds,
+//! or four times a second).
+//!
+//! *Checkpoints* (`state: DIR`, 0700) say up to where a file's bytes have been taken by the sink. They are saved at most once a second and at the end, on the disk
+//! before they count, after what file sinks and spools hold was synced. Killed at any moment, also by a power cut, nothing is lost; lines that went out since
+//! the last checkpoint go out again, and one may be torn where it was being written. The place is never within a secret or a line that waits: a sidecar that stops
+//! in the middle of a line leaves it to the next one. A mask may go out twice.
+//!
+//! *Logs of containers* (`format: docker` or `cri`): the text of each of the two outputs is put together over its records, also over lines, searched, and put back into
+//! its records, which stay as many, valid, and in order. Records wait while a secret may go on in them, and all behind them, up to 4 MiB; then what may begin a
+//! secret is masked. Lines that are no records, or over 256 KiB, are searched as they are.
+//!
+//! *A file sink* appends, with mode 0600 if nothing else is asked for, opens its path anew when the file was moved away, and rotates between lines (`rotate_size`,
+//! `rotate_keep`: `app.log.1` is the youngest). What did not fit on a full disk is written when there is room, and no line is torn.
+//!
 //! *Secrets are followed live.* Files and directories are watched by inotify, and looked at every 5 seconds besides, for file systems that tell
 //! nothing. A new set is built by a thread that gives way to the streams, and each stream takes it over between two pieces: it reads,
 //! then takes the newest set, then searches what it has read. So whatever is written after a reload or an `add` was acknowledged is searched

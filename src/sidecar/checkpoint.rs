@@ -215,6 +215,11 @@ impl Checkpoints {
             return Ok(Some(slot));
         }
         // Another file has the number now, or it was written anew.
+        if !place.is_done && place.offset < place.len {
+            let rest = place.len - place.offset;
+            let text = format!("{}: written anew before its last {rest} bytes were read", place.path.display());
+            (self.tell)(Notice::Warning(text));
+        }
         Ok(None)
     }
 

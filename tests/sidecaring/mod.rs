@@ -119,6 +119,14 @@ impl Sidecar {
         &self.place
     }
 
+    /// The directory of one that has ended, for another to run in.
+    pub(crate) fn into_place(mut self) -> Place {
+        let place = std::mem::replace(&mut self.place, Place::new());
+        let _ = fs::remove_file(place.path("notify"));
+        let _ = fs::remove_file(place.path("control"));
+        place
+    }
+
     /// What it has said so far.
     pub(crate) fn said(&self) -> String {
         self.said.lock().expect("nobody panics with it").clone()

@@ -7,7 +7,8 @@
 //! secret of several lines the newlines stay, since they are what ends the lines.
 //!
 //! What comes out of that goes through a redactor, as any stream does, which finds what stands elsewhere in a record (Docker's
-//! labels and tags), and in lines that are no records; and nothing goes out but by it.
+//! labels and tags), and in lines that are no records; and nothing goes out but by it. (So a secret that ends with a newline, and is not
+//! one without it, takes the end of a CRI record with it that goes on: it stands there as it is.)
 //!
 //! What is held back are whole records: those in which the beginning of a secret stands, and all behind them, since they keep their
 //! order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is masked, whatever it may turn out to be. A line of more than

@@ -236,7 +236,9 @@ fn random_scripts() {
                 word(&mut below, len, &['x', 'y', '<', '\n'])
             })
             .collect();
-        let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
+        // At the end of a record that goes on the newline is the record's, and yet would be masked.
+        let needles: Vec<&str> =
+            needles.iter().map(|needle| needle.trim_end_matches('\n')).filter(|n| !n.is_empty()).collect();
         let script: Vec<Said> = (0..1 + below(8))
             .map(|_| {
                 let len = below(6);

@@ -1,0 +1,262 @@
+//! Files that are rotated, truncated, deleted and come back, under the eyes of who follows them.
+
+use std::fs;
+use std::io::Write;
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test]
+async fn what_is_there_and_what_is_appended_is_given() {
+    let place = Place::new();
+    place.append("a.log", "one\n");
+    let follower = place.follower("a.log");
+    follower.gives("one\n").await;
+    // As it is: no line is waited for, and any bytes are bytes.
+    place.append("a.log", "tw");
+    follower.gives("one\ntw").await;
+    place.append("a.log", "o\n\0");
+    follower.gives("one\ntwo\n\0").await;
+    assert_eq!(follower.counts(), (1, 0));
+}
+
+#[tokio::test]
+async fn a_file_and_a_directory_that_come_later_are_found() {
+    let place = Place::new();
+    let follower = place.follower("deep/er/a.log");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    fs::create_dir_all(place.path("deep/er")).unwrap();
+    place.append("deep/er/a.log", "one\n");
+    follower.gives("one\n").await;
+}
+
+#[tokio::test]
+async fn d06_rename_and_create() {
+    let place = Place::new();
+    let mut writer = place.append("a.log", "one\n");
+    let follower = place.follower("a.log");
+    follower.gives("one\n").await;
+    writer.write_all(b"two\n").unwrap();
+    place.rename("a.log", "a.log.1");
+    writer.write_all(b"three\n").unwrap();
+    place.append("a.log", "four\n");
+    follower.gives("one\ntwo\nthree\nfour\n").await;
+    // Its writer goes on for a while, and is heard.
+    writer.write_all(b"late\n").unwrap();
+    follower.gives("one\ntwo\nthree\nfour\nlate\n").await;
+    assert_eq!(lock(&follower.got).overs, 0, "somebody has it open");
+    drop(writer);
+    follower.until(|got| got.overs == 1).await;
+}
+
+#[tokio::test]
+async fn d06_what_is_deleted_and_made_anew_is_read_to_its_end_first() {
+    let place = Place::new();
+    place.append("a.log", "one\n");
+    let follower = place.follower("a.log");
+    follower.gives("one\n").await;
+    for round in 0..20 {
+        let before = follower.text();
+        let mut writer = place.append("a.log", "last\n");
+        fs::remove_file(place.path("a.log")).unwrap();
+        writer.write_all(b"words\n").unwrap();
+        drop(writer);
+        place.append("a.log", &format!("round {round}\n"));
+        follower.gives(&format!("{before}last\nwords\nround {round}\n")).await;
+    }
+    follower.until(|got| got.overs == 20).await;
+}
+
+#[tokio::test]
+async fn d06_copytruncate() {
+    let place = Place::new();
+    let mut writer = place.append("a.log", "one\ntwo\n");
+    let follower = place.follower("a.log");
+    follower.gives("one\ntwo\n").await;
+    fs::copy(place.path("a.log"), place.path("a.log.1")).unwrap();
+    fs::File::options().write(true).open(place.path("a.log")).unwrap().set_len(0).unwrap();
+    writer.write_all(b"three\n").unwrap();
+    follower.gives("one\ntwo\nthree\n").await;
+    assert_eq!(follower.counts(), (1, 1));
+}
+
+#[tokio::test]
+async fn d06_written_anew_and_longer_than_before() {
+    let place = Place::new();
+    place.append("a.log", "one\ntwo\n");
+    let follower = place.follower("a.log");
+    follower.gives("one\ntwo\n").await;
+    // In one step for whoever looks at sizes: it is never shorter than what was read.
+    let longer = "another one that is longer\n".repeat(3);
+    fs::write(place.path("b"), &longer).unwrap();
+    let file = fs::File::options().write(true).open(place.path("a.log")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, longer.as_bytes(), 0).unwrap();
+    follower.gives(&format!("one\ntwo\n{longer}")).await;
+    assert_eq!(lock(&follower.got).ends, 1);
+}
+
+#[tokio::test]
+async fn d06_a_file_that_is_renamed_within_the_pattern_is_read_once() {
+    let place = Place::new();
+    place.append("a.log", "one\n");
+    let follower = place.follower("a.log*");
+    follower.gives("one\n").await;
+    let mut expected = "one\n".to_owned();
+    for round in 0..6 {
+        for number in (1..=round).rev() {
+            place.rename(&format!("a.log.{number}"), &format!("a.log.{}", number + 1));
+        }
+        place.rename("a.log", "a.log.1");
+        place.append("a.log.1", &format!("late {round}\n"));
+        expected += &format!("late {round}\n");
+        follower.gives(&expected).await;
+        place.append("a.log", &format!("round {round}\n"));
+        expected += &format!("round {round}\n");
+        follower.gives(&expected).await;
+    }
+    assert_eq!(follower.counts(), (7, 0));
+}
+
+/// The sink is so slow that three rotations pass, and the files are deleted, before the first one has been read.
+#[tokio::test]
+async fn d09_what_a_slow_sink_leaves_behind_is_read_in_order() {
+    let place = Place::new();
+    let piece = |round: usize| (0..2000).map(|line| format!("{round} {line}\n")).collect::<String>();
+    place.append("a.log", &piece(0));
+    let pattern = place.pattern("a.log");
+    let follower = Follower::with(&pattern, None, ReadFrom::Start, Duration::from_millis(20));
+    for round in 1..4 {
+        follower.until(|got| got.sources == round).await;
+        place.rename("a.log", "a.log.1");
+        place.append("a.log", &piece(round));
+        follower.until(|got| got.sources == round + 1).await;
+        fs::remove_file(place.path("a.log.1")).unwrap();
+    }
+    let all: String = (0..4).map(piece).collect();
+    follower.gives(&all).await;
+    follower.until(|got| got.overs == 3).await;
+}
+
+/// Rotations that nobody could see one by one: what came and went between two looks is found by its name.
+#[tokio::test]
+async fn d07_rotations_between_two_looks_are_found() {
+    let place = Place::new();
+    place.append("a.log", "0\n");
+    // From before, and never followed.
+    place.append("a.log.9", "old\n");
+    let old = fs::File::options().write(true).open(place.path("a.log.9")).unwrap();
+    old.set_modified(std::time::SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    let follower = place.follower("a.log");
+    follower.gives("0\n").await;
+    let mut expected = "0\n".to_owned();
+    for round in 0..5 {
+        // Without a pause, on a runtime of one thread: nobody looks in between.
+        for step in 0..3 {
+            for number in (1..=round * 3 + step).rev() {
+                place.rename(&format!("a.log.{number}"), &format!("a.log.{}", number + 1).replace(".9", ".19"));
+            }
+            place.rename("a.log", "a.log.1");
+            place.append("a.log", &format!("{round}.{step}\n"));
+            expected += &format!("{round}.{step}\n");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if round == 2 {
+            break;
+        }
+        follower.gives(&expected).await;
+    }
+    follower.gives(&expected).await;
+}
+
+/// The queue of the kernel holds 16 events, and there are 100,000 renames: what is lost is looked for.
+#[tokio::test]
+async fn d07_a_queue_that_overflows_loses_nothing() {
+    const LIMIT: &str = "/proc/sys/fs/inotify/max_queued_events";
+    struct Restore(String);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let _ = fs::write(LIMIT, &self.0);
+        }
+    }
+    let Ok(before) = fs::read_to_string(LIMIT) else { return };
+    if fs::write(LIMIT, "16").is_err() {
+        eprintln!("skipped: {LIMIT} cannot be written to");
+        return;
+    }
+    let restore = Restore(before);
+    let place = Place::new();
+    place.append("a.log", "one\n");
+    let follower = place.follower("*.log");
+    follower.gives("one\n").await;
+    drop(restore);
+    place.append("other", "");
+    for round in 0..10 {
+        let before = follower.text();
+        for _ in 0..5_000 {
+            place.rename("other", "another");
+            place.rename("another", "other");
+        }
+        place.append(&format!("{round}.log"), "found\n");
+        place.append("a.log", "appended\n");
+        follower.until(|got| got.bytes.len() == before.len() + "found\nappended\n".len()).await;
+    }
+    let lines = |line: &str| follower.text().lines().filter(|other| *other == line).count();
+    assert_eq!((lines("found"), lines("appended")), (10, 10));
+}
+
+#[tokio::test]
+async fn d17_a_directory_that_vanishes_and_returns() {
+    let place = Place::new();
+    fs::create_dir(place.path("logs")).unwrap();
+    place.append("logs/a.log", "one\n");
+    let follower = place.follower("logs/*.log");
+    follower.gives("one\n").await;
+    fs::rename(place.path("logs"), place.path("away")).unwrap();
+    place.append("away/a.log", "two\n");
+    follower.gives("one\ntwo\n").await;
+    fs::rename(place.path("away"), place.path("logs")).unwrap();
+    place.append("logs/a.log", "three\n");
+    follower.gives("one\ntwo\nthree\n").await;
+    fs::remove_dir_all(place.path("logs")).unwrap();
+    follower.until(|got| got.overs >= 1).await;
+    fs::create_dir(place.path("logs")).unwrap();
+    place.append("logs/a.log", "four\n");
+    follower.gives("one\ntwo\nthree\nfour\n").await;
+}
+
+/// A clock that jumps shows in the files' times.
+#[tokio::test]
+async fn d17_clock_jumps() {
+    let place = Place::new();
+    let mut writer = place.append("a.log", "one\n");
+    let follower = place.follower("a.log");
+    let mut expected = "one\n".to_owned();
+    follower.gives(&expected).await;
+    for (round, days) in [1i64, -1, 0, -2, 3].into_iter().enumerate() {
+        let now = std::time::SystemTime::now();
+        let day = Duration::from_secs(86_400 * days.unsigned_abs());
+        let then = if days < 0 { now - day } else { now + day };
+        let line = format!("round {round}\n");
+        writer.write_all(line.as_bytes()).unwrap();
+        writer.set_modified(then).unwrap();
+        expected += &line;
+        follower.gives(&expected).await;
+        place.rename("a.log", &format!("a.log.{round}"));
+        writer = place.append("a.log", "new\n");
+        writer.set_modified(then).unwrap();
+        expected += "new\n";
+        follower.gives(&expected).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_told_once_and_followed_when_it_is_one() {
+    let place = Place::new();
+    fs::create_dir(place.path("a.log")).unwrap();
+    let follower = place.follower("*.log");
+    follower.until(|got| got.told.len() == 1).await;
+    fs::remove_dir(place.path("a.log")).unwrap();
+    place.append("a.log", "one\n");
+    follower.gives("one\n").await;
+    assert_eq!(lock(&follower.got).told.len(), 1);
+}
