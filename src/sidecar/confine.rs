@@ -26,18 +26,10 @@ use super::config::{OnAway, Outlet, Plan, SourcePlan};
 /// The newest version of Landlock of which all is known here.
 const ABI_KNOWN: ABI = ABI::V6;
 
-/// What every process reads now and then: names of hosts, time zones, random numbers, its own figures, how many cores it may use.
-const ALWAYS_READ: &[&str] = &[
-    "/etc",
-    "/usr/share/zoneinfo",
-    "/usr/lib",
-    "/lib",
-    "/lib64",
-    "/dev/urandom",
-    "/proc/self",
-    "/proc/sys",
-    "/sys/fs/cgroup",
-];
+/// What every process reads now and then: random numbers, its own figures, how many cores it may use.
+const ALWAYS_READ: &[&str] = &["/dev/urandom", "/proc/self", "/proc/sys", "/sys/fs/cgroup"];
+/// What names of hosts are looked up with.
+const LOOK_UP_READ: &[&str] = &["/etc", "/lib", "/lib64", "/run/systemd/resolve", "/usr/lib"];
 /// What it may always write to: nothing, and where a passphrase is asked for.
 const ALWAYS_WRITE: &[&str] = &["/dev/null", "/dev/tty"];
 /// How many levels below the root a directory lies at least that may be read, or written to, with all below it, because a directory in it
@@ -187,6 +179,7 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> 
     let always = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<BTreeSet<PathBuf>>();
     for (paths, access) in [
         (always(ALWAYS_READ), read),
+        (always(if needs.connect.is_empty() { &[] } else { LOOK_UP_READ }), read),
         (around_all(&needs.read, READ_DEPTH_MIN), read),
         (always(ALWAYS_WRITE), write),
         (around_all(&needs.write, WRITE_DEPTH_MIN), write),
