@@ -134,6 +134,14 @@ fn throughput() {
     let log = fs::read(scratch.path().join("log")).expect("it is there");
     let times = len_min.div_ceil(len);
     let mut betweens = [("copier", Between::new(None)), ("sidecar", Between::new(Some(SECRETS)))];
+    for (name, between) in &mut betweens {
+        let (mut source, mut out) = (between.connect(), vec![0; log.len()]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| source.write_all(&log).expect("it reads"));
+            between.sink.read_exact(&mut out).expect("it comes");
+        });
+        assert!(out == log, "{name} gives out something else");
+    }
     let mut figures = [Vec::new(), Vec::new()];
     for _ in 0..program::setting("HUSHLOG_BENCH_ROUNDS", 5) {
         for ((_, between), figures) in betweens.iter_mut().zip(&mut figures) {
@@ -153,7 +161,7 @@ fn throughput() {
     }
     println!(
         "{} MiB from socket to socket, {SECRETS} secrets    GB/s    GB/s of its processor time",
-        times * len >> 20
+        (times * len) >> 20
     );
     for ((name, _), figures) in betweens.iter().zip(figures) {
         let (mut wall, mut processor): (Vec<f64>, Vec<f64>) = figures.into_iter().unzip();
@@ -204,7 +212,9 @@ fn idle() {
     let before = between.resident();
     let mut idle: Vec<UnixStream> = (0..count).map(|_| between.connect()).collect();
     // Each has said something, and is idle since.
-    idle.iter_mut().for_each(|source| drop(round_trip(source, &mut sink)));
+    for source in &mut idle {
+        round_trip(source, &mut sink);
+    }
     println!("\n{count} idle streams: {:.0} bytes each", (between.resident() - before) / count as f64);
 }
 

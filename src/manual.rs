@@ -258,7 +258,8 @@
 //! daemon makes (`ptrace`, `bpf`, `mount`, loading modules, keys, `io_uring` and the like), and those that start programs. What the kernel has not is
 //! told once. With commands in the configuration, or a guard, files are not confined, since commands inherit it and would not find theirs; the
 //! list of system calls holds for them too, and `sudo` in a command does not work. Landlock's rules are for directories as they were at
-//! the start: the directory that lies around a log or secret is allowed, so that both may be made anew, but one directly below `/` must
+//! the start. The directory of a log or secret is allowed, and the one around it too, so that both may be made anew; that one only if it is `/var/log`, or
+//! lies two levels below `/` (three, where something is written), as not to allow half of the machine. A directory that is in no such one has to
 //! stay. `confine: { landlock: false, seccomp: false }` switches it off. It is not dumpable, writes no core, and locks its memory as
 //! far as the limit allows; root can read it all the same.
 //!
@@ -450,6 +451,32 @@
 //! | | idle stream | busy sink | all |
 //! | --- | --- | --- | --- |
 //! | memory | under 16 KiB | four buffers of 256 KiB | unfinished lines up to 256 MiB |
+//!
+//! # In other languages
+//!
+//! The feature `ffi` adds the C ABI to the library; `packaging/ffi/install` builds it, without the program's dependencies, and installs
+//! `libhushlog.so.0`, `libhushlog.a`, `hushlog.h` and `hushlog.pc`. The header tells who owns what, which threads may do what, and what each
+//! call answers. In short:
+//!
+//! - *Handles*: a builder collects secrets and makes a set; a set does not change, and is shared; a stream is one redactor. Whoever got
+//!   a handle frees it, in any order: handles keep what they need.
+//! - *Output* is lent: slices of the caller's input, of what was held back, and of masks, laid out as `struct iovec`, until the next call with
+//!   the stream. Nothing is copied.
+//! - *Errors* are codes. What a failed call would have given out stays inside; the first error of a builder stays, so that no
+//!   set is built that lacks a secret. A panic is caught, prints nothing, and is a code as well; the stream in which it happened gives out
+//!   nothing any more. Only when memory runs out does the process end.
+//! - *Not done*: the library does not lock memory, forbid cores or empty the environment. That is the host's to decide. Two static
+//!   libraries made of Rust do not go into one program; use the shared one.
+//!
+//! *Python*: `packaging/python` is a package over the shared library by ctypes. `LoggingFilter` belongs on handlers (a filter on a logger does
+//! not see what the loggers below it log); it masks the message with its arguments, the text of the exception and of the stack, and
+//! text in `extra`, and takes arguments and exception out of the record. Objects in `extra` whose `str()` tells a secret are left as they
+//! are. `redact_stream` wraps one file: what is written past it, by `os.write` or by C code, is not masked; so it has
+//! no `buffer` to write to.
+//!
+//! *syslog-ng*: `packaging/syslog-ng` holds a module with the template function `$(hushlog --secrets PATH [--mask TEXT] TEMPLATE)`. `PATH` is a directory of
+//! files, each of them a secret named after it, or one such file, read when the configuration is. If it cannot be read, or holds nothing that can be
+//! masked, syslog-ng does not start. A secret that is cut into two messages is not seen.
 //!
 //! # Tuning
 //!

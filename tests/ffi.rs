@@ -9,6 +9,8 @@ mod foreign;
 mod header;
 mod program;
 mod support;
+#[path = "foreign/syslog_ng.rs"]
+mod syslog_ng;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -339,4 +341,47 @@ fn judge_filter(filter: impl Fn(&[&str]) -> Command) {
     let sources = names.iter().flat_map(|name| ["--env", name]);
     let want = program::run_within(program::hushlog(sources).envs(secrets), &input, PATIENCE).ends(0);
     assert!(filtered.stdout == want.stdout, "{} bytes and {}", filtered.stdout.len(), want.stdout.len());
+}
+
+/// The package for Python, by its own tests.
+#[test]
+fn the_python_package_does_what_its_tests_say() {
+    if have(&["python3"]) {
+        let mut tests = command("python3");
+        tests.args(["-W", "error", "-m", "unittest", "discover"]).arg(foreign::root().join("packaging/python/tests"));
+        tests.env("PYTHONPATH", foreign::root().join("packaging/python")).env("PYTHONDONTWRITEBYTECODE", "1");
+        run(tests.env("HUSHLOG_LIBRARY", foreign::library()), b"").ends(0).says("OK");
+    }
+}
+
+/// The wheel brings the library along.
+#[test]
+fn the_python_wheel_needs_nothing_else() {
+    let modules = "
+import setuptools, pip
+try: import setuptools.command.bdist_wheel
+except ImportError: import wheel.bdist_wheel";
+    if !have(&["python3"]) || run(command("python3").args(["-c", modules]), b"").code != Some(0) {
+        return eprintln!("skipped: python3 has no pip, no setuptools or no wheel");
+    }
+    let stage = tempfile::tempdir().unwrap();
+    // The build leaves files beside the sources.
+    for file in ["Cargo.toml", "packaging/python"] {
+        let to = stage.path().join("hushlog").join(file);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        run(command("cp").arg("-r").args([foreign::root().join(file), to]), b"").ends(0);
+    }
+    let pip = |args: &[&str]| {
+        let mut command = command("python3");
+        command.args(["-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]).args(args);
+        command.current_dir(stage.path()).env("HUSHLOG_LIBRARY", foreign::library());
+        run(&mut command, b"").ends(0);
+    };
+    pip(&["wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", "wheels", "hushlog/packaging/python"]);
+    pip(&["install", "--no-index", "--target", "site", "--find-links", "wheels", "hushlog"]);
+    let program = "import hushlog; print(hushlog.Redactor({'T': 'sk-live-4f9QzX'}).redact('a sk-live-4f9QzX'))";
+    let mut python = Command::new("python3");
+    python.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let ran = run(python.args(["-c", program]).env("PYTHONPATH", stage.path().join("site")), b"").ends(0);
+    assert_eq!(ran.out(), "a [REDACTED:T]\n");
 }

@@ -36,6 +36,29 @@ fn every_stump() {
     }
 }
 
+/// Needles whose windows stand far from their beginnings, which half of all logs are full of: every part of them from the front, and
+/// the whole of them, everywhere in a record of every length around a look's distance.
+#[test]
+fn every_stump_of_what_is_known_by_its_end() {
+    let mut rng = Rng(33);
+    let url = [&b"postgres://application:"[..], &rng.plain(20), b"@db-1.internal:5432/orders"].concat();
+    let token = [&b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."[..], &rng.plain(60), b".", &rng.plain(43)].concat();
+    let key = [&b"-----BEGIN PRIVATE KEY-----"[..], &rng.plain(70), b"-----END PRIVATE KEY-----"].concat();
+    let needles = [url, token, key, b"https://user:".to_vec(), rng.plain(9)];
+    for variant in Variant::ALL {
+        for among in [&needles[..3], &needles[..]] {
+            let set = engine::exactly(among, engine::named(), variant);
+            for needle in among {
+                for before in [0, 1, 7, 31, 32, 33] {
+                    let text = [&rng.plain(before)[..], needle].concat();
+                    (before..=text.len()).for_each(|end| check(&set, &text[..end]));
+                    (0..12).for_each(|after| check(&set, &[&text[..], &rng.plain(after)].concat()));
+                }
+            }
+        }
+    }
+}
+
 /// A record that is searched in several pieces, with needles across their borders.
 #[test]
 fn a_long_record() {

@@ -68,7 +68,7 @@ fn a_closed_output_ends_it_as_it_ends_cat() {
     let script = "yes line | hushlog sidecar --quiet --config \"$1\" | head -1; echo ${PIPESTATUS[1]}";
     let mut command = program::script(script);
     let ran = program::run_within(command.arg("sh").arg(&config), b"", PATIENCE).ends(0);
-    assert_eq!((ran.out().as_str(), ran.err().as_str()), ("line\n141\n", ""));
+    assert_eq!(format!("{}{}", ran.out(), ran.err()), "line\n141\n");
     let mut full = program::hushlog(["sidecar", "--quiet", "--config"]);
     full.arg(&config).stdin(Stdio::piped()).stderr(Stdio::piped());
     full.stdout(fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there"));
@@ -284,7 +284,9 @@ fn a_stop_does_not_wait_for_ever() {
 fn the_service_manager_is_told() {
     let place = Place::new();
     let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { file: DIR/out }"]);
-    let mut sidecar = place.start_as(&config, |command| drop(command.env("WATCHDOG_USEC", "200000")));
+    let mut sidecar = place.start_as(&config, |command| {
+        command.env("WATCHDOG_USEC", "200000");
+    });
     sidecar.is_told("STATUS=1 streams, 1 secrets");
     for _ in 0..3 {
         sidecar.is_told("WATCHDOG=1");
@@ -302,7 +304,9 @@ fn nobody_reads_what_it_says_and_it_goes_on() {
     let place = Place::new();
     let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { unix: DIR/sink, away: drop }"]);
     let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
-    let mut sidecar = place.start_as(&config, |command| drop(command.stderr(writer)));
+    let mut sidecar = place.start_as(&config, |command| {
+        command.stderr(writer);
+    });
     // Far more than a pipe holds.
     for _ in 0..3 {
         (0..200).for_each(|_| drop(sidecar.ask(&["reload"], "")));

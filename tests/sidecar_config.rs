@@ -39,19 +39,19 @@ fn an_error_names_file_line_and_key_and_no_value() {
     wrong(&format!("{STREAM}drain_seconds: {CANARY}\n"), 2, "drain_seconds: it has to be");
     wrong(&format!("{STREAM}{CANARY}: 5\n"), 2, "there is no such key");
     wrong(&format!("{STREAM}options:\n  mask_char: {CANARY}\n"), 3, "mask_char: it has to be one printable");
-    wrong(&format!("{STREAM}options:\n  min_length: 3\n"), 3, "min_length: the least is 4");
+    wrong(&format!("{STREAM}options:\n  min_length: 3\n"), 3, "min_length: it has to be from 4");
     wrong(&format!("{STREAM}options:\n  encodings: {CANARY}\n"), 3, "encodings: it has to be");
     wrong(&format!("{STREAM}metrics: {CANARY}\n"), 2, "metrics: it has to be an address");
     wrong(&format!("{STREAM}secrets:\n  dotenv: {CANARY}\n"), 3, "dotenv: it has to be");
     wrong(&format!("{STREAM}secrets:\n  env: [{{ {CANARY}: 1 }}]\n"), 3, "env");
     wrong(&format!("{STREAM}secrets:\n  session: true\n  session: false\n"), 4, "session: this key is there twice");
-    wrong(&format!("{STREAM}control: [\n"), 3, "");
+    wrong(&format!("{STREAM}control: [\n"), 2, "");
 }
 
 #[test]
 fn a_stream_is_checked() {
     let stream = |fields: &str| format!("streams:\n  - name: app\n    {}\n", fields.replace(" | ", "\n    "));
-    wrong(&stream("source: { stdin: true }"), 2, "sink: this key is missing");
+    wrong(&stream("source: { stdin: true }"), 3, "sink: this key is missing");
     wrong(&stream("source: {} | sink: { stdout: true }"), 3, "source: it has to have one of stdin, fifo");
     wrong(&stream("source: { stdin: true, fifo: /a } | sink: { stdout: true }"), 3, "there is one kind already");
     wrong(&stream("source: { stdin: true, mode: \"0600\" } | sink: { stdout: true }"), 3, "mode: it goes with fifo");
@@ -101,7 +101,7 @@ fn streams_that_do_not_go_together_are_refused() {
     let two = |one: &str, other: &str| format!("streams:\n  - {{ {one} }}\n  - {{ {other} }}\n");
     let stdin = "source: { stdin: true }, sink: { stdout: true }";
     wrong(
-        &two(&format!("name: a, {stdin}"), &format!("name: a, source: {{ fifo: /a }}, sink: {{ stdout: true }}")),
+        &two(&format!("name: a, {stdin}"), "name: a, source: { fifo: /a }, sink: { stdout: true }"),
         3,
         "has this name",
     );

@@ -163,3 +163,56 @@ fn a_secret_that_is_replaced_is_read_though_files_are_confined() {
     assert!(sidecar.said().contains(&format!("{MASK} {MASK} {MASK} end\n")), "{}", shown(place.dir.path()));
     sidecar.stop();
 }
+
+/// A sidecar with these secrets, and one line of the value through a FIFO that is its standard input; what it printed.
+#[track_caller]
+fn line_through(place: &Place, secrets: &str, environment: &[(&str, &Path)]) -> String {
+    let streams = "  - { name: app, source: { stdin: true }, sink: { stdout: true } }\n";
+    let mut command = sidecar_command(place, streams);
+    let config = fs::read_to_string(place.path("sidecar.yaml")).unwrap();
+    let usual = format!("{{ secret_files: [{}/secrets] }}", shown(place.dir.path()));
+    assert!(config.contains(&usual));
+    fs::write(place.path("sidecar.yaml"), config.replace(&usual, secrets)).unwrap();
+    let fifo = place.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let input = fs::File::options().read(true).write(true).open(&fifo).unwrap();
+    command.stdin(input.try_clone().unwrap());
+    command.envs(environment.iter().copied());
+    let sidecar = Daemon::start_with_input(&mut command, place.path("sidecar.said")).ready();
+    (&input).write_all(format!("key {VALUE} end\n").as_bytes()).unwrap();
+    wait_for("the line", || sidecar.said().contains(" end\n"));
+    let said = sidecar.stop();
+    assert!(!said.contains(VALUE), "the secret shows");
+    said
+}
+
+#[test]
+fn a_session_and_a_registry_are_read_though_files_are_confined() {
+    let place = Place::new();
+    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("skipped: there is no /dev/shm");
+        return;
+    };
+    let mut boot = program::hushlog(["boot", "--quiet", "--secret-file"]);
+    boot.arg(place.path("secrets")).env("HUSHLOG_RUN_DIR", memory.path());
+    run_within(&mut boot, b"", PATIENCE).ends(0);
+    let said = line_through(&place, "{ session: true }", &[("HUSHLOG_RUN_DIR", memory.path())]);
+    assert!(said.contains(&format!("key {MASK} end\n")), "{said}");
+
+    let place = Place::new();
+    let identity = place.path("identity/vm.txt");
+    fs::create_dir(place.path("identity")).unwrap();
+    let keygen = run_within(program::hushlog(["keygen", "--output"]).arg(&identity), b"", PATIENCE).ends(0).out();
+    let registry = place.path("registry.yaml");
+    let own = |words: &[&str], input: &str| {
+        let mut command = program::hushlog(words);
+        command.env("HUSHLOG_REGISTRY", &registry).env("HUSHLOG_MEMBER", "vm");
+        run_within(&mut command, input.as_bytes(), PATIENCE).ends(0);
+    };
+    own(&["member", "add", "vm", keygen.trim()], "");
+    own(&["secret", "add", "key", "--value-file", "-"], VALUE);
+    // The identity is the usual one, which the configuration does not name.
+    let secrets = format!("{{ registry: {} }}", shown(&registry));
+    let said = line_through(&place, &secrets, &[("HUSHLOG_IDENTITY", &identity)]);
+    assert!(said.contains(&format!("key {MASK} end\n")), "{said}");
+}

@@ -70,7 +70,8 @@ fn d01_what_is_printed_after_the_answer_is_masked() {
 #[test]
 #[ignore = "takes minutes; tests/slow runs it"]
 fn d01_ten_thousand_times() {
-    d01(10_000);
+    // The set grows with each, so that ten thousand in one sidecar would take an hour.
+    (0..20).for_each(|_| d01(500));
 }
 
 #[test]
@@ -194,7 +195,9 @@ fn the_session_and_a_registry_are_followed() {
     fs::rename(&path, place.path("registry.new")).expect("the same directory");
     fs::write(&path, before).expect("room");
     let run_dir = memory.path().to_owned();
-    let mut sidecar = place.start_as(&config, |command| drop(command.env("HUSHLOG_RUN_DIR", &run_dir)));
+    let mut sidecar = place.start_as(&config, |command| {
+        command.env("HUSHLOG_RUN_DIR", &run_dir);
+    });
     sidecar.send("app", "value-of-the-first value-of-the-second\n");
     sidecar.file_is("out", "[REDACTED:first-one] value-of-the-second\n");
     fs::rename(sidecar.path("registry.new"), &path).expect("the same directory");

@@ -111,15 +111,15 @@ fn d10_a_frame_without_an_end_and_one_byte_at_a_time() {
     let before = sidecar.resident_kib();
     let mut endless = sidecar.connect("app");
     let piece = vec![b'x'; 1 << 20];
-    for _ in 0..256 {
+    for _ in 0..64 {
         endless.write_all(&piece).expect("it reads");
     }
-    assert!(sidecar.resident_kib() < before + (16 << 10), "a line of 256 MiB is not kept");
+    assert!(sidecar.resident_kib() < before + (16 << 10), "a line of 64 MiB is not kept");
     for byte in rest {
         slow.write_all(&[*byte]).expect("it reads");
     }
     drop((slow, endless));
-    until("all is out", || fs::metadata(sidecar.path("out")).is_ok_and(|file| file.len() > 256 << 20));
+    until("all is out", || fs::metadata(sidecar.path("out")).is_ok_and(|file| file.len() > 64 << 20));
     let tail = program::run(program::script("tr -d x < \"$1\"").arg("sh").arg(sidecar.path("out")), b"");
     until("the slow line is out", || {
         let tail = program::run(program::script("tr -d x < \"$1\"").arg("sh").arg(sidecar.path("out")), b"");
@@ -187,7 +187,12 @@ fn d12_sockets_and_fifos_are_the_owners_alone_under_any_umask() {
     ]);
     let mut sidecar = place.start_as(&config, |command| {
         // SAFETY: umask is async-signal-safe, and touches no memory.
-        unsafe { command.pre_exec(|| Ok(drop(rustix::process::umask(rustix::fs::Mode::empty())))) };
+        unsafe {
+            command.pre_exec(|| {
+                rustix::process::umask(rustix::fs::Mode::empty());
+                Ok(())
+            })
+        };
     });
     let mode = |name: &str| fs::symlink_metadata(sidecar.path(name)).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode("app"), mode("control"), mode("pipe")), (0o600, 0o600, 0o600));
@@ -210,7 +215,12 @@ fn d13_other_users_are_refused_at_the_control_socket() {
     for (path, mode) in [(sidecar.path("."), 0o755), (sidecar.path("control"), 0o666)] {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
     }
-    let ask = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ns.sendall(sys.argv[2].encode()+b'\\n')\nprint(s.recv(1000).decode())";
+    let ask = "import socket,sys
+s=socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+try: s.sendall(sys.argv[2].encode()+b'\\n')
+except BrokenPipeError: pass
+print(s.recv(1000).decode())";
     for request in ["status", "reload", "canary", "add NAME 12"] {
         let mut command = program::script("exec python3 -c \"$@\"");
         command.args(["sh", ask]).arg(sidecar.path("control")).arg(request).uid(65_534).gid(65_534);

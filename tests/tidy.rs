@@ -335,3 +335,34 @@ fn every_dependency_is_used() {
     );
     none(unused, "in Cargo.toml and nowhere else");
 }
+
+/// A target that one of these lists forgets is never run by it.
+#[test]
+fn every_fuzz_target_is_named_everywhere() {
+    let manifest = read("fuzz/Cargo.toml");
+    let names = manifest.split("[[bin]]").skip(1).map(|bin| bin.split('"').nth(1).expect("a name"));
+    let targets: BTreeSet<&str> = names.filter(|name| *name != "canary").collect();
+    assert!(targets.len() > 5, "the targets were not found");
+    let listed = |path: &str, start: &str| -> BTreeSet<String> {
+        let text = read(path);
+        let line = text.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_else(|| panic!("{path}"));
+        line.trim_end_matches('\'').split(' ').map(str::to_owned).collect()
+    };
+    let own: BTreeSet<String> = targets.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(listed("fuzz/run", "all='"), own, "fuzz/run");
+    assert_eq!(listed("fuzz/oss-fuzz/build.sh", "targets='"), own, "fuzz/oss-fuzz/build.sh");
+    let readme = read("fuzz/README.md");
+    none(own.iter().filter(|name| !readme.contains(&format!("| `{name}` |"))).cloned().collect(), "fuzz/README.md");
+    for directory in ["fuzz/corpus", "fuzz/fuzz_targets"] {
+        let files = fs::read_dir(root().join(directory)).unwrap().map(|entry| entry.unwrap().path());
+        let mut stems: BTreeSet<String> =
+            files.map(|path| path.file_stem().unwrap().to_str().unwrap().into()).collect();
+        stems.remove("canary");
+        assert_eq!(stems, own, "{directory}");
+    }
+    let words = fs::read_dir(root().join("fuzz/dict")).unwrap().map(|entry| entry.unwrap().path());
+    for path in words {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        assert!(targets.contains(stem), "{}", path.display());
+    }
+}

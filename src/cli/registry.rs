@@ -161,13 +161,15 @@ impl From<Failure> for Problem {
     }
 }
 
+/// The path of the usual identity, if there is one.
+pub(crate) fn usual_identity() -> Option<PathBuf> {
+    let given = variable("HUSHLOG_IDENTITY").map(PathBuf::from);
+    given.or_else(|| configuration("identity.txt").filter(|path| path.exists()))
+}
+
 /// Reads the identity at this path, or the usual one if it is there.
 pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure> {
-    let usual = || {
-        let given = variable("HUSHLOG_IDENTITY").map(PathBuf::from);
-        given.or_else(|| configuration("identity.txt").filter(|path| path.exists()))
-    };
-    let Some(path) = path.map(Path::to_owned).or_else(usual) else { return Ok(None) };
+    let Some(path) = path.map(Path::to_owned).or_else(usual_identity) else { return Ok(None) };
     let ask = || {
         let prompt = format!("Passphrase of {}: ", show(&path));
         rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|_| Error::NoPassphrase)

@@ -12,7 +12,7 @@ use super::exit::{self, Exit};
 use super::message::{self, Failure, path_text, reason};
 use super::sidecar_client as client;
 use super::source::{self, SourceArgs};
-use super::{harden, sidecar_tell as telling, stdio};
+use super::{harden, registry, sidecar_tell as telling, stdio};
 
 /// What the sidecar takes.
 #[derive(Debug, Args)]
@@ -192,6 +192,10 @@ fn sources(section: Option<&Secrets>) -> Result<SourceArgs, Failure> {
         session: section.session.unwrap_or(false),
         allow_empty: section.allow_empty.unwrap_or(false),
     };
+    // It has to be known beforehand what is read.
+    if sources.registry.is_some() {
+        sources.identity = sources.identity.or_else(registry::usual_identity);
+    }
     // A guess by names is for somebody who looks at what it says.
     sources.session |= sources.is_empty() && !sources.allow_empty;
     Ok(sources)

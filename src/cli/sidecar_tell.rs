@@ -147,11 +147,7 @@ fn say(notice: Notice, quiet: bool) {
         Notice::DrainGaveUp { streams } => {
             warning(&format!("{streams} streams were not out in time, and what they had read last is lost"));
         }
-        Notice::Alive => {
-            if alive_every().is_some() {
-                service::notify("WATCHDOG=1");
-            }
-        }
+        Notice::Alive if alive_every().is_some() => service::notify("WATCHDOG=1"),
         Notice::Status(text) => service::notify(&format!("STATUS={text}")),
         _ => {}
     }

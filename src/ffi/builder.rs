@@ -12,8 +12,10 @@ use crate::redact::secret::Secret;
 
 /// `hushlog_builder`.
 pub struct Builder {
-    /// Nothing once it has built its set, or a panic went through it.
+    /// Nothing once it has built its set.
     builder: Option<NeedleSetBuilder>,
+    /// What every call answers from now on: the first error, so that a secret whose error was ignored cannot be missing from a set.
+    spoilt: Option<c_int>,
     /// The name of the secret for which building failed.
     failed: Option<CString>,
 }
@@ -22,7 +24,9 @@ pub struct Builder {
 #[unsafe(no_mangle)]
 pub extern "C" fn hushlog_builder_new() -> Option<Box<Builder>> {
     be_quiet();
-    caught("hushlog_builder_new", || Box::new(Builder { builder: Some(NeedleSet::builder()), failed: None }))
+    caught("hushlog_builder_new", || {
+        Box::new(Builder { builder: Some(NeedleSet::builder()), spoilt: None, failed: None })
+    })
 }
 
 /// `hushlog_builder_free`: see `hushlog.h`.
@@ -43,11 +47,11 @@ pub unsafe extern "C" fn hushlog_builder_add(
     value: *const c_void,
     len: usize,
 ) -> c_int {
-    call("hushlog_builder_add", || {
+    change("hushlog_builder_add", builder, |builder| {
         // SAFETY: as the caller promised, for as long as this call lasts.
         let (name, value) = unsafe { (text(name)?, bytes(value, len)?) };
         // A copy as long as the value, so that none is left behind by growing.
-        change(builder, |builder| builder.secret(Secret::new(name, value.to_vec())))
+        Ok(builder.secret(Secret::new(name, value.to_vec())))
     })
 }
 
@@ -55,13 +59,13 @@ pub unsafe extern "C" fn hushlog_builder_add(
 ///
 /// # Safety
 ///
-/// The template ends with a NUL, unless it is `NULL`.
+/// The mask ends with a NUL, unless it is `NULL`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hushlog_builder_mask(builder: Option<&mut Builder>, template: *const c_char) -> c_int {
-    call("hushlog_builder_mask", || {
+pub unsafe extern "C" fn hushlog_builder_mask(builder: Option<&mut Builder>, mask: *const c_char) -> c_int {
+    change("hushlog_builder_mask", builder, |builder| {
         // SAFETY: as the caller promised, for as long as this call lasts.
-        let template = unsafe { text(template)? };
-        change(builder, |builder| builder.mask(Mask::Template(template.to_owned())))
+        let mask = unsafe { text(mask)? };
+        Ok(builder.mask(Mask::Template(mask.to_owned())))
     })
 }
 
@@ -71,34 +75,42 @@ pub extern "C" fn hushlog_builder_mask_char(builder: Option<&mut Builder>, chara
     // `char` has a sign on some targets and none on others.
     #[allow(clippy::unnecessary_cast, reason = "it is unnecessary on half of the targets")]
     let character = character as u8;
-    call("hushlog_builder_mask_char", || change(builder, |builder| builder.mask(Mask::Char(character))))
+    change("hushlog_builder_mask_char", builder, |builder| Ok(builder.mask(Mask::Char(character))))
 }
 
 /// `hushlog_builder_encodings`: see `hushlog.h`.
 #[unsafe(no_mangle)]
 pub extern "C" fn hushlog_builder_encodings(builder: Option<&mut Builder>, yes: c_int) -> c_int {
-    call("hushlog_builder_encodings", || change(builder, |builder| builder.encodings(yes != 0)))
+    change("hushlog_builder_encodings", builder, |builder| Ok(builder.encodings(yes != 0)))
 }
 
 /// `hushlog_builder_min_length`: see `hushlog.h`.
 #[unsafe(no_mangle)]
 pub extern "C" fn hushlog_builder_min_length(builder: Option<&mut Builder>, len: usize) -> c_int {
-    call("hushlog_builder_min_length", || change(builder, |builder| builder.min_length(len)))
+    change("hushlog_builder_min_length", builder, |builder| Ok(builder.min_length(len)))
 }
 
 /// `hushlog_builder_exactly`: see `hushlog.h`.
 #[unsafe(no_mangle)]
 pub extern "C" fn hushlog_builder_exactly(builder: Option<&mut Builder>) -> c_int {
-    call("hushlog_builder_exactly", || change(builder, NeedleSetBuilder::exactly))
+    change("hushlog_builder_exactly", builder, |builder| Ok(builder.exactly()))
 }
 
 fn change(
+    name: &str,
     builder: Option<&mut Builder>,
-    with: impl FnOnce(NeedleSetBuilder) -> NeedleSetBuilder,
-) -> Result<c_int, Code> {
-    let builder = builder.ok_or(Code::Null)?;
-    builder.builder = Some(with(builder.builder.take().ok_or(Code::Used)?));
-    Ok(0)
+    with: impl FnOnce(NeedleSetBuilder) -> Result<NeedleSetBuilder, Code>,
+) -> c_int {
+    let Some(changed) = builder else { return Code::Null as c_int };
+    if let Some(code) = changed.spoilt {
+        return code;
+    }
+    let code = call(name, || {
+        changed.builder = Some(with(changed.builder.take().ok_or(Code::Used)?)?);
+        Ok(0)
+    });
+    changed.spoilt = (code < 0).then_some(code);
+    code
 }
 
 /// `hushlog_builder_build`: see `hushlog.h`.
@@ -108,11 +120,14 @@ fn change(
 /// A pointer can be written at `set`, unless it is `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_builder_build(builder: Option<&mut Builder>, set: *mut Option<Box<Set>>) -> c_int {
-    call("hushlog_builder_build", || {
-        // SAFETY: as the caller promised.
-        unsafe { put(set, None)? };
-        let builder = builder.ok_or(Code::Null)?;
-        let built = builder.builder.take().ok_or(Code::Used)?.build().inspect_err(|error| {
+    // SAFETY: as the caller promised.
+    let (Some(builder), Ok(())) = (builder, unsafe { put(set, None) }) else { return Code::Null as c_int };
+    let secrets = builder.builder.take();
+    if let Some(code) = builder.spoilt {
+        return code;
+    }
+    let code = call("hushlog_builder_build", || {
+        let built = secrets.ok_or(Code::Used)?.build().inspect_err(|error| {
             if let BuildError::MaskCollides { name } = error {
                 builder.failed = CString::new(name.as_str()).ok();
             }
@@ -120,7 +135,9 @@ pub unsafe extern "C" fn hushlog_builder_build(builder: Option<&mut Builder>, se
         // SAFETY: as above.
         unsafe { put(set, Some(Box::new(Set::new(built))))? };
         Ok(0)
-    })
+    });
+    builder.spoilt = Some(if code < 0 { code } else { Code::Used as c_int });
+    code
 }
 
 /// `hushlog_builder_failed`: see `hushlog.h`.

@@ -34,8 +34,8 @@
  *
  * Errors. A call that can fail returns 0 or more, or one of the negative codes below, which hushlog_strerror() puts into words. No
  * call unwinds into its caller, prints anything, or ends the process (but when memory runs out, as an allocation of the
- * library's cannot fail otherwise). A call that failed has given out nothing, and has set what it returns by pointer to NULL and 0,
- * so that ignoring an error loses text and leaks none.
+ * library's cannot fail otherwise). A call that failed has given out nothing, and has set what it returns by pointer to NULL and 0;
+ * and once a call with a builder failed, all that follow return the same error. So ignoring an error loses text, and leaks none.
  *
  * Values. They are copied, kept once in a compiled form, and wiped when the last handle is freed; the caller wipes its own copy
  * as soon as it has added it. No function gives a value out again. Names may be shown, and are: in masks and notices.
@@ -157,11 +157,13 @@ int hushlog_builder_exactly(hushlog_builder *builder);
 
 /*
  * Compiles the set, and wipes the builder's secrets; also if that fails. After it the builder can only be freed, and asked for what
- * failed. A set without any secret is none to wonder at: all text passes it unchanged.
+ * failed. If a call with this builder failed before, that error is returned again, and nothing is built: a secret might be missing. A
+ * set without any secret is not an error: all text passes it unchanged.
  *
  * With 100 keys in all their forms this takes some milliseconds: build one set, and share it.
  *
- * HUSHLOG_ENULL, HUSHLOG_EUSED, HUSHLOG_ETOOLARGE, HUSHLOG_EMASK, HUSHLOG_EMASKEMPTY, HUSHLOG_EMASKCHAR
+ * HUSHLOG_ENULL, HUSHLOG_EUSED, HUSHLOG_ETOOLARGE, HUSHLOG_EMASK, HUSHLOG_EMASKEMPTY, HUSHLOG_EMASKCHAR, HUSHLOG_EBUG,
+ * and what a call before has returned
  */
 int hushlog_builder_build(hushlog_builder *builder, hushlog_set **set);
 

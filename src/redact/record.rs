@@ -73,7 +73,13 @@ impl NeedleSet {
     }
 
     /// All regions of a record, and its stump. No memory is taken where there is none.
+    #[inline]
     fn regions(&self, record: &[u8]) -> Vec<Region> {
+        if self.scanner().is_clean(record, STUMP_LEN_MIN) { Vec::new() } else { self.found_regions(record) }
+    }
+
+    #[inline(never)]
+    fn found_regions(&self, record: &[u8]) -> Vec<Region> {
         let (mut regions, mut found, mut start) = (Vec::new(), Vec::new(), 0);
         let (last, state) = if record.len() <= PIECE_LEN_MAX {
             (record, ROOT)

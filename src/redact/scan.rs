@@ -16,6 +16,9 @@ const CREDIT: usize = 1 << 10;
 /// How far it is walked then, in bytes, before candidates are compared again.
 const DENSE_WALK: usize = 4 << 10;
 
+/// A text up to this length that is whole is asked at once whether there is anything in it, in bytes: most records are, and hold nothing.
+const SHORT_LEN_MAX: usize = 1 << 10;
+
 /// The longest piece that is searched at once, in bytes; so what is found in one takes 1 MiB at most.
 pub(super) const PIECE_LEN_MAX: usize = 128 << 10;
 
@@ -60,6 +63,13 @@ impl Scanner {
         self.search(text, state, 1, found)
     }
 
+    /// Whether a text that is short and whole holds nothing, and does not end in at least `held_min` bytes of a needle. May say no too
+    /// often, and does so for texts that are not short.
+    #[inline]
+    pub(super) fn is_clean(&self, text: &[u8], held_min: usize) -> bool {
+        text.len() <= SHORT_LEN_MAX && self.sieve.as_ref().is_some_and(|sieve| sieve.is_clean(text, held_min))
+    }
+
     /// Searches the last piece of a text, and tells what is held back in the end: how many bytes of which needle. What is below
     /// `held_min` bytes may pass for nothing.
     pub(super) fn scan_last(
@@ -92,7 +102,8 @@ impl Scanner {
     fn hunt(&self, sieve: &Sieve, text: &[u8], cursor: Cursor, held_min: usize, found: &mut Vec<Found>) -> State {
         // All occurrences that begin before here have been found.
         let mut settled = self.live_start(cursor);
-        if text.len() - settled <= sieve.blind() {
+        // A text that is whole has no blind end that has to be asked in any case.
+        if text.len() - settled <= sieve.blind() && held_min == 1 {
             return self.end(sieve, text, settled, held_min, found);
         }
         let mut hunt = Hunt::new(sieve, text, settled);
@@ -125,8 +136,11 @@ impl Scanner {
                 (cost, budget_start) = (0, settled);
             }
         }
-        let at = partial.min(settled.max(text.len().saturating_sub(sieve.blind())));
-        self.end(sieve, text, at, held_min, found)
+        let blind = settled.max(text.len().saturating_sub(sieve.blind()));
+        if partial == text.len() && sieve.is_end_clean(text, blind, held_min) {
+            return ROOT;
+        }
+        self.end(sieve, text, partial.min(blind), held_min, found)
     }
 
     /// Searches the last bytes of the text, from a place where nothing is begun, and gives the state at its end; exactly, if it is

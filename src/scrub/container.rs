@@ -56,6 +56,7 @@ pub(crate) fn record(format: Format, line: &[u8]) -> Option<Record> {
 }
 
 /// The text of a record that a writer has not finished, and may never.
+#[cfg(feature = "sidecar")]
 pub(crate) fn torn(format: Format, line: &[u8]) -> Option<Range<usize>> {
     let begins = |record: Record| record.text;
     match format {

@@ -11,12 +11,12 @@ use crate::redact::secret::Secret;
 
 /// Its name, which its mask shows.
 pub(crate) const NAME: &str = "HUSHLOG_CANARY";
-/// How long it is, in random bytes; the value has two digits for each.
-const LEN: usize = 16;
+/// How long its value is, at least, in bytes: hexadecimal digits.
+const LEN_MIN: usize = 32;
 
-/// Draws one. It is a secret of every set, and leaves the process masked only.
-pub(crate) fn draw() -> Result<Secret, LoadError> {
-    let mut bytes = [0; LEN];
+/// Draws one that is long enough to be masked. It is a secret of every set, and leaves the process masked only.
+pub(crate) fn draw(min_length: usize) -> Result<Secret, LoadError> {
+    let mut bytes = vec![0; LEN_MIN.max(min_length).div_ceil(2)];
     let none = |_| LoadError { text: "the system gives no random bytes".to_owned(), hint: None };
     getrandom::fill(&mut bytes).map_err(none)?;
     Ok(Secret::new(NAME, data_encoding::HEXLOWER.encode(&bytes).into_bytes()))

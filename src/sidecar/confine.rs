@@ -6,12 +6,13 @@
 //! configuration, these would not find their files, so that files are not confined then; and where there is a guard, it looks at
 //! processes of others, which Landlock forbids. The list of system calls holds in every case, for commands too.
 //!
-//! Landlock's rules hold for a directory as it is now, not for its name. So that a log directory can be removed and
-//! made anew, and a file be replaced, the rule is for the directory around it.
+//! Landlock's rules hold for a directory as it is now, not for its name. So that a file can be replaced, the rule is for its directory; and
+//! so that a log directory can be removed and made anew, for the one around that too, unless that is as much as `/var`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -25,11 +26,16 @@ use super::config::{OnAway, Outlet, Plan, SourcePlan};
 /// The newest version of Landlock of which all is known here.
 const ABI_KNOWN: ABI = ABI::V6;
 
-/// What every process reads now and then: names of hosts, time zones, random numbers, its own figures, how many cores it may use.
-const ALWAYS_READ: &[&str] =
-    &["/etc", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/lib64", "/dev/urandom", "/proc/self", "/sys/fs/cgroup"];
-/// What it may always write to.
-const ALWAYS_WRITE: &[&str] = &["/dev/null"];
+/// What every process reads now and then: random numbers, its own figures, how many cores it may use.
+const ALWAYS_READ: &[&str] = &["/dev/urandom", "/proc/self", "/proc/sys", "/sys/fs/cgroup"];
+/// What names of hosts are looked up with.
+const LOOK_UP_READ: &[&str] = &["/etc", "/lib", "/lib64", "/run/systemd/resolve", "/usr/lib"];
+/// What it may always write to: nothing, and where a passphrase is asked for.
+const ALWAYS_WRITE: &[&str] = &["/dev/null", "/dev/tty"];
+/// How many levels below the root a directory lies at least that may be read, or written to, with all below it, because a directory in it
+/// may be made anew. `/var/log` may be in any case.
+const READ_DEPTH_MIN: usize = 2;
+const WRITE_DEPTH_MIN: usize = 3;
 /// DNS, over TCP where an answer is long.
 const DNS_PORT: u16 = 53;
 
@@ -86,8 +92,15 @@ impl Needs {
         needs.write.extend(plan.state.iter().map(|state| state.join("*")));
         needs.write.extend(plan.control.clone());
         needs.listen.extend(plan.metrics.map(|address| address.port()));
+        needs.write.extend(standard_devices());
         needs
     }
+}
+
+/// Terminals and the like among the standard streams: they are opened anew, since their flags are not ours to change.
+fn standard_devices() -> impl Iterator<Item = PathBuf> {
+    let paths = (0..3).filter_map(|fd| std::fs::read_link(format!("/proc/self/fd/{fd}")).ok());
+    paths.filter(|path| path.starts_with("/dev") && path.exists())
 }
 
 /// The path up to where a pattern begins.
@@ -123,6 +136,10 @@ pub enum Unconfined {
 /// When the kernel has what was asked for, and refuses.
 pub fn confine(plan: &Plan, watched: &[PathBuf]) -> io::Result<Vec<Unconfined>> {
     let needs = Needs::of(plan, watched);
+    if let Some(state) = &plan.state {
+        // There is no rule for what is not there. If it cannot be made, whoever opens it will tell.
+        let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(state);
+    }
     let mut missing = Vec::new();
     if plan.confine.0 {
         missing.extend(match needs {
@@ -157,16 +174,20 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> 
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let write = read | (AccessFs::from_write(ABI_KNOWN) & !(AccessFs::MakeChar | AccessFs::MakeBlock));
     let of_file = AccessFs::from_file(ABI_KNOWN);
-    let around_all = |paths: &[PathBuf]| paths.iter().flat_map(|path| around(path)).collect::<BTreeSet<PathBuf>>();
+    let around_all =
+        |paths: &[PathBuf], depth_min| paths.iter().flat_map(|path| around(path, depth_min)).collect::<BTreeSet<_>>();
     let always = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<BTreeSet<PathBuf>>();
     for (paths, access) in [
         (always(ALWAYS_READ), read),
-        (around_all(&needs.read), read),
+        (always(if needs.connect.is_empty() { &[] } else { LOOK_UP_READ }), read),
+        (around_all(&needs.read, READ_DEPTH_MIN), read),
         (always(ALWAYS_WRITE), write),
-        (around_all(&needs.write), write),
+        (around_all(&needs.write, WRITE_DEPTH_MIN), write),
+        // Terminals and FIFOs are opened once more, with flags of their own.
+        ((0..3).filter_map(|fd| fs::read_link(format!("/proc/self/fd/{fd}")).ok()).collect(), read | write),
     ] {
         for path in paths {
-            // What is not there needs no rule.
+            // What is not there needs no rule, nor does a pipe without a name.
             let Ok(opened) = PathFd::new(&path) else { continue };
             let access = if path.is_dir() { access } else { access & of_file };
             rules = rules.add_rule(PathBeneath::new(opened, access))?;
@@ -182,20 +203,25 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> 
     rules.restrict_self()
 }
 
-/// The directory that the directory of this path lies in, or as much of that as is there; for what lies near the root, its
-/// own directory. If a link leads there, that around its target too.
-fn around(path: &Path) -> Vec<PathBuf> {
-    let ancestor = |path: &Path| {
-        let mut above = path.ancestors().skip(1).filter(|path| path.parent().is_some() && path.is_dir());
-        let nearest = above.next()?.to_owned();
-        // Only one that is there already may be replaced by another of its name.
-        let is_parent = path.parent() == Some(&nearest);
-        Some(above.next().filter(|_| is_parent).map_or(nearest.clone(), Path::to_owned))
-    };
-    let target = fs::canonicalize(path).ok().filter(|target| target != path);
-    let found: Vec<PathBuf> = [Some(path), target.as_deref()].into_iter().flatten().filter_map(ancestor).collect();
-    // Below the root there is nothing around it but all there is.
-    if found.is_empty() { vec![path.to_owned()] } else { found }
+/// The directory of this path; the one around it, so that it may be made anew, if that is no more than so many levels below the root, as
+/// not to allow half of the machine; and if a link leads there, the same for its target.
+fn around(path: &Path, depth_min: usize) -> BTreeSet<PathBuf> {
+    let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let depth = |path: &Path| path.components().skip(1).count();
+    let may_be_whole = |path: &Path| depth(path) >= depth_min || path == Path::new("/var/log");
+    let mut found = BTreeSet::new();
+    for path in [path.clone()].into_iter().chain(fs::canonicalize(path)) {
+        let mut above = path.ancestors().skip(1).filter(|path| path.is_dir());
+        let Some(nearest) = above.next() else { continue };
+        let is_parent = path.parent() == Some(nearest);
+        found.extend(above.next().filter(|path| is_parent && may_be_whole(path)).map(Path::to_owned));
+        if depth(nearest) > 0 && (is_parent || may_be_whole(nearest)) {
+            found.insert(nearest.to_owned());
+        } else {
+            found.insert(path.clone());
+        }
+    }
+    found
 }
 
 fn confine_calls(needs: &Needs) -> io::Result<Option<Unconfined>> {
@@ -359,14 +385,22 @@ mod tests {
     fn a_rule_is_for_what_lies_around() {
         let dir = tempfile::tempdir().expect("a directory");
         let at = |name: &str| dir.path().join(name);
+        let around = |path: &Path, depth_min| around(path, depth_min).into_iter().collect::<Vec<PathBuf>>();
         fs::create_dir_all(at("a/b")).expect("room");
-        assert_eq!(around(&at("a/b/log")), [at("a")]);
-        assert_eq!(around(&at("a/later/much/log")), [at("a")]);
+        assert_eq!(around(&at("a/b/log"), WRITE_DEPTH_MIN), [at("a"), at("a/b")]);
+        assert_eq!(around(&at("a/later/much/log"), WRITE_DEPTH_MIN), [at("a")]);
         fs::write(at("a/b/log"), "").expect("room");
         fs::create_dir_all(at("x/y")).expect("room");
         std::os::unix::fs::symlink(at("a/b/log"), at("x/y/link")).expect("room");
-        assert_eq!(around(&at("x/y/link")), [at("x"), at("a")]);
-        assert_eq!(around(Path::new("/tmp/x")), [Path::new("/tmp")]);
-        assert_eq!(around(Path::new("/")), [Path::new("/")]);
+        assert_eq!(around(&at("x/y/link"), WRITE_DEPTH_MIN), [at("a"), at("a/b"), at("x"), at("x/y")]);
+        let here = std::env::current_dir().expect("there is one");
+        assert_eq!(around(Path::new("x/y"), READ_DEPTH_MIN), around(&here.join("x/y"), READ_DEPTH_MIN));
+        // Not half of the machine.
+        for depth_min in [READ_DEPTH_MIN, WRITE_DEPTH_MIN] {
+            assert_eq!(around(Path::new("/tmp/x"), depth_min), [Path::new("/tmp")]);
+            assert_eq!(around(Path::new("/var/log/app.log"), depth_min), [Path::new("/var/log")]);
+            assert_eq!(around(Path::new("/new/x"), depth_min), [Path::new("/new/x")]);
+        }
+        assert_eq!(around(Path::new("/var/new/app.log"), WRITE_DEPTH_MIN), [Path::new("/var/new/app.log")]);
     }
 }

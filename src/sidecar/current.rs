@@ -4,8 +4,18 @@
 //! the bytes. So what was written after a set was published is searched with that set, or a newer one. To look first and read then
 //! would not do: the set could be published, acknowledged and its secret printed in between.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+#[cfg(not(hushlog_loom))]
+use std::sync::{
+    Arc, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+// `tests/loom` runs this file under every interleaving of threads.
+#[cfg(hushlog_loom)]
+use loom::sync::{
+    Arc, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// The newest of something, and how many there have been.
 pub(crate) struct Current<T> {
@@ -45,7 +55,7 @@ impl<T> Current<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(hushlog_loom)))]
 mod tests {
     use super::*;
 

@@ -89,6 +89,9 @@ fn wants(plan: &ScrubPlan, path: &Path) -> bool {
 ///
 /// Without the right to, or without fanotify in the kernel.
 pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinHandle<()>> {
+    for directory in &section.directories {
+        std::fs::read_dir(directory)?;
+    }
     drop(new_guard(&section, running.keeping.current.take().1).map_err(io_error)?);
     thread::Builder::new().name("guard".to_owned()).spawn(move || {
         while !running.stop.is_set() {

@@ -124,7 +124,7 @@ impl Keeper {
     /// When they cannot be read, or no set can be made of them.
     pub(crate) fn new(loader: Loader, plan: &Plan, metrics: Arc<Metrics>, tell: Tell) -> Result<Keeper, LoadError> {
         let options = SetOptions { mask: plan.mask.clone(), min_length: plan.min_length, encodings: plan.encodings };
-        let canary = Arc::new(canary::draw()?);
+        let canary = Arc::new(canary::draw(plan.min_length)?);
         let loaded = loader()?;
         let names = loaded.iter().map(|secret| secret.name().to_owned()).collect();
         let mut values: Vec<Secret> = Vec::new();

@@ -21,7 +21,7 @@ use super::source::fifo::Fifo;
 use super::source::follow::Follow;
 use super::source::socket::{Connections, Datagrams};
 use super::source::{Listener, Source};
-use super::stream::{Broken, Common, Stream};
+use super::stream::{Broken, Common, STOPPING_GRACE, Stream};
 
 /// The first wait before a broken source is opened anew.
 const DELAY_MIN: Duration = Duration::from_millis(100);
@@ -185,7 +185,7 @@ async fn serve_all(mut listener: impl Listener, at_once: usize, common: &Arc<Com
         }
     }
     // Who had connected already is heard out.
-    while let Ok(Ok(source)) = tokio::time::timeout(Duration::ZERO, listener.next()).await {
+    while let Ok(Ok(source)) = tokio::time::timeout(STOPPING_GRACE, listener.next()).await {
         let (common, running) = (Arc::clone(common), Arc::clone(running));
         streams.spawn(async move { drop(serve_one(source, &common, &running).await) });
     }

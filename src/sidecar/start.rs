@@ -170,7 +170,8 @@ fn assemble(plan: Plan, keeping: Keeping, metrics: Arc<Metrics>, files: Option<A
 /// Whether a newline is added where a whole ends without one: wherever something else could follow it.
 fn parts_wholes(stream: &StreamPlan, plan: &Plan, sink: &Sink) -> bool {
     let is_alone = plan.streams.iter().filter(|other| other.sink == stream.sink).count() == 1;
-    !sink.parts_by_itself() && !(stream.source == SourcePlan::Stdin && is_alone)
+    let stays_as_it_is = stream.source == SourcePlan::Stdin && is_alone;
+    !(stays_as_it_is || sink.parts_by_itself())
 }
 
 /// Until it is told to stop, or has nothing to do any more.

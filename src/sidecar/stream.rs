@@ -29,6 +29,9 @@ const WAITED_MIN: Duration = Duration::from_millis(1);
 /// How much a stream still takes in when the sidecar stops, in bytes: more than any socket or pipe holds by default.
 const STOPPING_LEN_MAX: u64 = 4 << 20;
 
+/// So long it is waited whether something is there.
+pub(crate) const STOPPING_GRACE: Duration = Duration::from_millis(5);
+
 /// What all streams of one name share.
 pub(crate) struct Common {
     pub(crate) current: Arc<Current<NeedleSet>>,
@@ -135,9 +138,18 @@ impl Stream {
         ended.and(finished)
     }
 
-    /// The sidecar stops: what is there already goes through.
+    /// The sidecar stops: what is there already goes through, at most so much of it.
     async fn drain(&mut self, source: &mut impl Source) -> Result<(), Broken> {
-        self.take_in(source, STOPPING_LEN_MAX).await.map(|_| ())
+        let until = self.pushed + STOPPING_LEN_MAX;
+        // Whether something is there is known only when the runtime has asked the kernel: it does before any timer ends.
+        while let Ok(ready) = tokio::time::timeout(STOPPING_GRACE, source.ready()).await {
+            ready.map_err(Broken::Source)?;
+            let left = until.saturating_sub(self.pushed);
+            if left == 0 || !self.take_in(source, left).await? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what is there, at most so many bytes (and a piece). False: the source is over.

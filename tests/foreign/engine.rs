@@ -26,9 +26,13 @@ fn library() -> &'static Library {
 /// One function of it.
 macro_rules! function {
     ($name:ident($($type:ty),*) $(-> $answer:ty)?) => {
-        // SAFETY: a test holds the header and the code together, and these are the header's types.
-        *unsafe { library().get::<unsafe extern "C" fn($($type),*) $(-> $answer)?>(stringify!($name)) }.expect("exported")
+        get::<unsafe extern "C" fn($($type),*) $(-> $answer)?>(stringify!($name))
     };
+}
+
+fn get<F: Copy>(name: &str) -> F {
+    // SAFETY: a test holds the header and the code together, and the types here are the header's.
+    *unsafe { library().get::<F>(name) }.expect("it is exported")
 }
 
 /// A stream of the library.

@@ -79,13 +79,17 @@ pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Where a program is; if it is nowhere, says so loudly.
 pub(crate) fn found(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/sbin", "/sbin", "/usr/bin"].map(PathBuf::from);
-    let found = std::env::split_paths(&path).chain(more).map(|dir| dir.join(name)).find(|path| path.is_file());
+    let found = looked_up(name);
     if found.is_none() {
         eprintln!("skipped: there is no {name}");
     }
     found
+}
+
+fn looked_up(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/sbin", "/sbin", "/usr/bin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(more).map(|dir| dir.join(name)).find(|path| path.is_file())
 }
 
 /// A program that runs until the test ends.
@@ -96,10 +100,14 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(command: &mut Command, said: PathBuf) -> Daemon {
+        Daemon::start_with_input(command.stdin(Stdio::null()), said)
+    }
+
+    /// The same, with the standard input that the command has.
+    pub(crate) fn start_with_input(command: &mut Command, said: PathBuf) -> Daemon {
         let errors = File::create(&said).expect("room");
-        let child =
-            command.stdin(Stdio::null()).stdout(errors.try_clone().expect("descriptors are left")).stderr(errors);
-        Daemon { child: child.spawn().expect("it starts"), said }
+        let child = command.stdout(errors.try_clone().expect("descriptors are left")).stderr(errors).spawn();
+        Daemon { child: child.expect("it starts"), said }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -234,7 +242,7 @@ pub(crate) fn syslog_ng(place: &Place, config: &str, socket: &str) -> Option<Dae
 }
 
 fn syslog_ng_command() -> Option<Command> {
-    if let Some(installed) = found("syslog-ng") {
+    if let Some(installed) = looked_up("syslog-ng") {
         return Some(Command::new(installed));
     }
     let root = unpacked("syslog-ng", SYSLOG_NG)?;

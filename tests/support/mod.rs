@@ -12,6 +12,7 @@ pub mod canary;
 pub mod case;
 pub mod check;
 pub mod container;
+pub mod corpus;
 pub mod cuts;
 pub mod engine;
 pub mod expected;

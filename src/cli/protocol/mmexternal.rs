@@ -273,6 +273,83 @@ mod tests {
         assert_eq!(out, br#"{"msg":" [hushlog: this message was left out, because it could not be read]"}"#);
     }
 
+    /// What texts are made of: all that JSON and the redactor could stumble over.
+    const PIECES: [&[u8]; 9] = [b"\"", b"\\", b"{", b"}", b"\xff", b"\x01", b"sk-live-", b"4f9QzX", b"x"];
+
+    /// All texts of up to four pieces.
+    fn texts() -> impl Iterator<Item = Vec<u8>> {
+        (0..=4).flat_map(|len| {
+            let all = 0..PIECES.len().pow(len);
+            all.map(move |number| {
+                let digits = (0..len).map(|place| PIECES[number / PIECES.len().pow(place) % PIECES.len()]);
+                digits.collect::<Vec<&[u8]>>().concat()
+            })
+        })
+    }
+
+    fn member<'a>(object: &'a Json, name: &[u8]) -> Option<&'a Json> {
+        let Json::Object(members) = object else { panic!("no object") };
+        members.iter().find(|(own, _)| own == name).map(|(_, value)| value)
+    }
+
+    fn text_of(value: Option<&Json>) -> Option<&[u8]> {
+        value.map(|value| match value {
+            Json::Text(text) => text.as_slice(),
+            other => panic!("{other:?} is no text"),
+        })
+    }
+
+    #[test]
+    fn whatever_the_text_is_the_answer_is_the_redacted_text() {
+        let mut helper = helper(false, false);
+        let set = Arc::clone(&helper.set);
+        for text in texts() {
+            let mut out = Vec::new();
+            helper.answer(Some(&text), &mut out);
+            let answer = Json::parse(&out).expect("it is JSON");
+            let told = text_of(member(&answer, b"msg")).unwrap_or(&text);
+            assert_eq!(told, &*set.redact_cow(&text));
+        }
+    }
+
+    #[test]
+    fn whatever_the_message_is_nothing_of_a_secret_stays_in_it() {
+        let mut helper = helper(true, true);
+        let set = Arc::clone(&helper.set);
+        for text in texts() {
+            // The head of the raw message, its text, and a variable are the same text.
+            let (raw, mut line) = ([&text[..], &text].concat(), Vec::new());
+            let strings: [(&[u8], &[u8]); 3] = [(b"msg", &text), (b"rawmsg", &raw), (b"hostname", &text)];
+            let mut members: Vec<(Vec<u8>, Json)> =
+                strings.map(|(name, text)| (name.to_vec(), Json::Text(text.to_vec()))).into();
+            let variables = Json::Object(vec![(b"v".to_vec(), Json::Array(vec![Json::Text(text.clone())]))]);
+            members.push((b"$!".to_vec(), variables));
+            Json::Object(members).write(&mut line);
+            let mut out = Vec::new();
+            helper.answer(Some(&line), &mut out);
+            let answer = Json::parse(&out).expect("it is JSON");
+
+            // As rsyslog does it: the text is what lies in the raw message from this place on.
+            let place = raw.len() - text.len();
+            let mut raw_now = text_of(member(&answer, b"rawmsg")).unwrap_or(&raw).to_vec();
+            assert_eq!(raw_now.len(), raw.len(), "the text moves");
+            if let Some(told) = text_of(member(&answer, b"msg")) {
+                raw_now.truncate(place);
+                raw_now.extend_from_slice(told);
+            }
+            assert!(!set.is_match(&raw_now), "{}", String::from_utf8_lossy(&raw_now));
+            let host = text_of(member(&answer, b"hostname")).unwrap_or(&text);
+            assert_eq!(host, &*set.redact_cow(&text));
+            let variables = member(&answer, b"$!").expect("the mark is there");
+            assert!(member(variables, b"hushlog").is_some());
+            let variable = member(variables, b"v").map_or(text.clone(), |variable| {
+                let Json::Array(values) = variable else { panic!("no array") };
+                text_of(values.first()).expect("a text").to_vec()
+            });
+            assert_eq!(variable, *set.redact_cow(&text));
+        }
+    }
+
     #[test]
     fn a_secret_in_pieces_over_two_messages_does_not_join() {
         let mut helper = helper(false, false);

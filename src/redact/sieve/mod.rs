@@ -13,6 +13,7 @@ mod classes;
 mod end;
 mod grams;
 mod plan;
+mod stump;
 mod tier;
 mod window;
 mod words;
@@ -26,6 +27,7 @@ use classes::Isa;
 use end::EndSieve;
 use grams::GramSieve;
 use plan::Plan;
+use stump::StumpSieve;
 
 /// The shortest needle that a sieve can find, in bytes.
 const NEEDLE_LEN_MIN: usize = 4;
@@ -68,6 +70,7 @@ pub(super) struct Sieve {
     /// Where the needles' first bytes stand.
     starts: GramSieve,
     end: EndSieve,
+    stumps: StumpSieve,
 }
 
 impl Sieve {
@@ -78,7 +81,7 @@ impl Sieve {
         }
         let starts = GramSieve::new(NEEDLE_LEN_MIN, 1, needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]));
         let plan = plan::plan(needles, variant.isa());
-        Some(Sieve { plan, starts, end: EndSieve::new(needles) })
+        Some(Sieve { plan, starts, end: EndSieve::new(needles), stumps: StumpSieve::new(needles) })
     }
 
     /// The furthest that an occurrence starts before the position that [`Hunt::next`] gives for it, in bytes.
@@ -89,6 +92,25 @@ impl Sieve {
     /// How many bytes at the end of a text the sieve may miss the start of an occurrence in.
     pub(super) fn blind(&self) -> usize {
         self.plan.reach
+    }
+
+    /// Whether a short text that is whole holds no needle, and does not end in the beginning of one of at least `held_min` bytes. May say
+    /// no too often, as [`is_end_clean`](Sieve::is_end_clean) does.
+    #[inline]
+    pub(super) fn is_clean(&self, text: &[u8], held_min: usize) -> bool {
+        self.plan.tiers.iter().all(|tier| tier.is_absent(text))
+            && self.is_end_clean(text, text.len().saturating_sub(self.plan.reach), held_min)
+    }
+
+    /// Whether there is nothing in the [blind](Sieve::blind) end of a text that is of interest there if the text is whole: no needle, and
+    /// no beginning of one of at least `held_min` bytes. May say no too often, and says so where such beginnings are too short for
+    /// the question.
+    #[inline]
+    pub(super) fn is_end_clean(&self, text: &[u8], from: usize, held_min: usize) -> bool {
+        let whole = from.max(text.len().saturating_sub(self.plan.whole_reach));
+        held_min >= stump::LEN_MIN
+            && !self.stumps.may_end(text, from)
+            && (self.plan.whole_reach == 0 || self.end.first_start(text, whole, held_min).is_none())
     }
 
     /// The first position from `from` on where a needle may begin, by its first bytes: for the walk, which then need not go

@@ -36,6 +36,9 @@ pub(super) struct Plan {
     pub(super) back: usize,
     /// How many bytes of an occurrence a tier needs to see, at most.
     pub(super) reach: usize,
+    /// How many bytes at the end of a text an occurrence may begin in and be missed that lies in the text as a whole. Tiers read the text
+    /// by [`LOOK_LEN`] bytes, so that those with shorter windows do not look at its last ones.
+    pub(super) whole_reach: usize,
 }
 
 /// Plans the tiers for these needles.
@@ -43,7 +46,7 @@ pub(super) fn plan(needles: &NeedleList, isa: Option<Isa>) -> Plan {
     if needles.len() == 1 {
         return alone(needles.get(0));
     }
-    let mut planner = Planner { needles, back: 0 };
+    let mut planner = Planner { needles, back: 0, whole_reach: 0 };
     let classes = isa.and_then(|isa| planner.classes(isa));
     let served = classes.as_ref().map_or(0, |&(len, _)| len);
     let mut tiers: Vec<Tier> = classes.map(|(_, tier)| tier).into_iter().collect();
@@ -52,7 +55,7 @@ pub(super) fn plan(needles: &NeedleList, isa: Option<Isa>) -> Plan {
     let long = served.max(LONG_LEN_MIN)..usize::MAX;
     let stride = planner.stride(long.clone());
     tiers.extend(planner.grams(long, GRAM_LEN, stride));
-    Plan { tiers, back: planner.back, reach: planner.back + LOOK_LEN }
+    Plan { tiers, back: planner.back, reach: planner.back + LOOK_LEN, whole_reach: planner.whole_reach }
 }
 
 /// A needle that is alone has a tier of its own, which is three times as fast as grams.
@@ -62,12 +65,14 @@ fn alone(needle: &[u8]) -> Plan {
     let bytes = &needle[offset..offset + len];
     let window = Window { bytes, place: Place { needle: 0, offset: offset as u32 } };
     let finder = Finder::Bytes(Zeroizing::new(bytes.to_vec()));
-    Plan { tiers: vec![Tier::new(finder, &[window])], back: offset, reach: offset + len.max(LOOK_LEN) }
+    let whole_reach = if len < LOOK_LEN { offset + LOOK_LEN } else { 0 };
+    Plan { tiers: vec![Tier::new(finder, &[window])], back: offset, reach: offset + len.max(LOOK_LEN), whole_reach }
 }
 
 struct Planner<'a> {
     needles: &'a NeedleList,
     back: usize,
+    whole_reach: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -75,6 +80,9 @@ impl<'a> Planner<'a> {
     fn grams(&mut self, lengths: Range<usize>, gram_len: usize, stride: usize) -> Option<Tier> {
         let (windows, back) = self.windows(lengths, |_| stride - 1 + gram_len);
         self.back = self.back.max(back + stride - 1);
+        if gram_len < LOOK_LEN && !windows.is_empty() {
+            self.whole_reach = self.whole_reach.max(back + stride - 1 + LOOK_LEN);
+        }
         let grams = GramSieve::new(gram_len, stride, windows.iter().map(|window| window.bytes));
         (!windows.is_empty()).then(|| Tier::new(Finder::Grams(grams), &windows))
     }
@@ -99,6 +107,9 @@ impl<'a> Planner<'a> {
             let (windows, back) = self.windows(0..limit, window_len);
             let classes = ClassSieve::new(isa, &windows.iter().map(|window| window.bytes).collect::<Vec<_>>())?;
             self.back = self.back.max(back);
+            let short = windows.iter().filter(|window| window.bytes.len() < LOOK_LEN);
+            let short_back = short.map(|window| window.place.offset as usize).max();
+            self.whole_reach = self.whole_reach.max(short_back.map_or(0, |back| back + LOOK_LEN));
             Some((limit, Tier::new(Finder::Classes(classes), &windows)))
         })
     }

@@ -70,6 +70,15 @@ impl Tier {
         }
     }
 
+    /// Whether there is nothing to [find](Tier::find) in a short text.
+    #[inline]
+    pub(super) fn is_absent(&self, text: &[u8]) -> bool {
+        match &self.finder {
+            Finder::Grams(grams) => grams.is_absent(text),
+            Finder::Classes(_) | Finder::Bytes(_) => self.find(text, 0, text.len()).is_err(),
+        }
+    }
+
     /// Calls `candidate` with each needle whose window may hold this position, and where the needle would start, until it
     /// breaks off.
     #[inline]

@@ -16,6 +16,7 @@ use crate::redact::secret::VALUE_LEN_MIN;
 /// The longest line that waits for its end, unless the configuration says otherwise, in bytes.
 const LINE_MAX: u64 = 1 << 20;
 const LINE_MAX_RANGE: std::ops::RangeInclusive<u64> = 1 << 10..=64 << 20;
+const MIN_LENGTH_RANGE: std::ops::RangeInclusive<u64> = VALUE_LEN_MIN as u64..=64 << 10;
 /// How many connections a socket has at once, unless the configuration says otherwise.
 const CONNECTIONS_MAX: u64 = 16_384;
 const ROTATE_KEEP: u64 = 5;
@@ -75,8 +76,8 @@ impl Config {
             (None, None) => None,
         };
         let min_length = match options.min_length {
-            Some(bytes) if bytes.value < VALUE_LEN_MIN as u64 => {
-                return Err(ConfigError::at(bytes.line, "min_length", format!("the least is {VALUE_LEN_MIN}")));
+            Some(bytes) if !MIN_LENGTH_RANGE.contains(&bytes.value) => {
+                return Err(ConfigError::at(bytes.line, "min_length", "it has to be from 4 to 65536"));
             }
             bytes => bytes.map_or(VALUE_LEN_MIN, |bytes| bytes.value as usize),
         };
@@ -120,7 +121,7 @@ impl Stream {
             return Err(ConfigError::at(line, "line_max", "it has to be from 1K to 64M"));
         }
         let sink = self.sink.value.plan(self.sink.line)?;
-        let place = sinks.iter().position(|other| other.outlet == sink.outlet).unwrap_or(sinks.len());
+        let place = sinks.iter().position(|other| other.outlet.is_same_place(&sink.outlet)).unwrap_or(sinks.len());
         match sinks.get(place) {
             Some(other) if **other != sink => {
                 return Err(ConfigError::at(

@@ -152,6 +152,16 @@ pub enum Outlet {
     },
 }
 
+impl Outlet {
+    /// Whether both lead to the same place, whatever else is said of it.
+    pub(super) fn is_same_place(&self, other: &Outlet) -> bool {
+        match (self, other) {
+            (Outlet::File { path, .. }, Outlet::File { path: other, .. }) => path == other,
+            _ => self == other,
+        }
+    }
+}
+
 /// What is done while a sink is away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnAway {

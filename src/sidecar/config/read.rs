@@ -86,12 +86,20 @@ fn told(error: &Error, text: &str) -> ConfigError {
         }
         Error::SerdeUnknownVariant { expected, .. } => told(format!("it is one of {}", expected.join(", "))),
         Error::SerdeMissingField { field, .. } => {
-            ConfigError { key: Some(field), ..told("this key is missing in the section that begins here".to_owned()) }
+            ConfigError { key: Some(field), ..told("this key is missing in the section that is here".to_owned()) }
         }
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
             told(format!("it has to be {expected}"))
         }
-        Error::InvalidBooleanStrict { .. } => told("it has to be true or false".to_owned()),
+        Error::InvalidScalar { ty, .. } if *ty != "bool" => told(format!("it has to be a number ({ty})")),
+        Error::Unexpected { expected: "sequence start", .. } => told("it has to be a list, as [one, two]".to_owned()),
+        Error::Unexpected { expected: "mapping start", .. } => {
+            told("it has to be a section, as { key: value }".to_owned())
+        }
+        Error::Unexpected { expected: "string scalar" | "scalar", .. } => told("it has to be a text".to_owned()),
+        Error::InvalidScalar { .. } | Error::InvalidBooleanStrict { .. } => {
+            told("it has to be true or false".to_owned())
+        }
         Error::DuplicateMappingKey { .. } => told("this key is there twice".to_owned()),
         Error::Eof { .. } => told("it is empty".to_owned()),
         _ => told("it is not valid, or not what belongs here".to_owned())

@@ -28,7 +28,7 @@ pub(super) enum Opened {
     /// What is written to by a descriptor alone.
     Fd(Open),
     /// A file, which may be rotated.
-    File(Box<FileSink>),
+    File(FileSink),
 }
 
 /// A descriptor, and what is at its other end.
@@ -79,7 +79,7 @@ pub(super) async fn open(outlet: &Outlet) -> io::Result<Opened> {
         Outlet::Command(words) => command(words)?,
         Outlet::File { path, mode, rotate_size, rotate_keep } => {
             let rotation = rotate_size.map(|size| Rotation { size, keep: *rotate_keep });
-            return Ok(Opened::File(Box::new(FileSink::open(path, *mode, rotation)?)));
+            return Ok(Opened::File(FileSink::open(path, *mode, rotation)?));
         }
     };
     Ok(Opened::Fd(Open { fd, kind, last: Instant::now() }))

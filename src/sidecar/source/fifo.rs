@@ -33,10 +33,15 @@ impl Fifo {
 }
 
 fn read_end(path: &Path) -> io::Result<Fd> {
+    let something_else = || io::Error::new(ErrorKind::AlreadyExists, "something else than a FIFO is there");
+    // Before it is opened: opening a socket fails with another word, and opening a device may do something.
+    if FileType::from_raw_mode(rustix::fs::lstat(path)?.st_mode) != FileType::Fifo {
+        return Err(something_else());
+    }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let fd: OwnedFd = rustix::fs::open(path, flags, Mode::empty())?;
     if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::Fifo {
-        return Err(io::Error::new(ErrorKind::AlreadyExists, "something else than a FIFO is there"));
+        return Err(something_else());
     }
     Fd::new(fd, Interest::READABLE)
 }

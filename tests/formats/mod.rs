@@ -1,0 +1,88 @@
+//! Fuzz targets for the files that hushlog reads: whatever stands in them is read or refused, and what hushlog writes it reads as the
+//! same. Shared by `tests/corpus_formats.rs` and `fuzz/`.
+
+#![allow(unreachable_pub, reason = "used by another crate as well")]
+
+use hushlog::Secret;
+use hushlog::inject::dotenv::{self, Entry};
+use hushlog::inject::{Environment, Format, Rank, Session, Variable};
+use hushlog::registry::Registry;
+
+/// A target by its name, which is also the name of its corpus.
+pub const TARGETS: [(&str, fn(&[u8])); 3] = [("dotenv", dotenv), ("session", session), ("registry", registry)];
+
+/// A registry: what is read can be written, and is read as the same then.
+pub fn registry(bytes: &[u8]) {
+    let Ok(registry) = Registry::parse(bytes) else { return };
+    if registry.signers().next().is_none() {
+        let text = registry.to_text(None).expect("what was read can be written");
+        let again = Registry::parse(text.as_bytes()).expect("what was written can be read");
+        assert_eq!(again.to_text(None).expect("as before"), text);
+        assert!(again.secrets().eq(registry.secrets()) && again.members().eq(registry.members()));
+        assert!(again.environments().eq(registry.environments()));
+    }
+}
+
+/// NAME=VALUE lines: where a file stands among other lines makes no difference, and the formats that are exported are read back.
+pub fn dotenv(bytes: &[u8]) {
+    let file = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let before = dotenv::parse(&[b"# a comment\n\n", file].concat());
+    let after = dotenv::parse(&[file, b"\nLAST='a line'\n"].concat());
+    match dotenv::parse(bytes) {
+        Ok(entries) => {
+            assert!(before.is_ok_and(|before| before == entries), "other entries behind a comment");
+            let more = after.unwrap_or_else(|error| panic!("line {} of a longer file: {}", error.line, error.problem));
+            let last = Entry { name: "LAST".to_owned(), value: b"a line".to_vec(), refers: false };
+            assert!(more.split_last() == Some((&last, &entries[..])), "other entries before a line");
+        }
+        Err(error) => {
+            assert!((1..=1 + file.iter().filter(|&&byte| byte == b'\n').count()).contains(&error.line));
+            let moved = before.err().map(|before| (before.line, before.problem));
+            assert_eq!(moved, Some((error.line + 2, error.problem)));
+        }
+    }
+    let environment = environment(bytes);
+    for format in [Format::Dotenv, Format::Systemd, Format::Sh] {
+        let Ok(text) = format.render(&environment) else { continue };
+        let read = dotenv::parse(&text).unwrap_or_else(|error| panic!("{format:?}: line {}", error.line));
+        let pairs = environment.variables().iter().map(|variable| (variable.name(), variable.secret().expose()));
+        assert!(
+            read.iter().map(|entry| (&*entry.name, &*entry.value)).eq(pairs),
+            "{format:?} is read as something else"
+        );
+    }
+}
+
+/// A session: what is read can be written, and is read as the same then; and so is one that is made of the input.
+pub fn session(bytes: &[u8]) {
+    if let Ok(session) = Session::parse(bytes) {
+        let text = session.render();
+        assert!(seen(&session).eq(seen(&parsed(&text))), "the secrets have changed");
+        assert!(*parsed(&text).render() == *text, "what was written is read as something else");
+    }
+    let made = Session::new("boot", &environment(bytes));
+    let read = parsed(&made.render());
+    assert!(seen(&made).eq(seen(&read)) && made.boot() == read.boot() && made.into_parts().1 == read.into_parts().1);
+}
+
+/// What a session holds but for the names, which are written without control characters.
+fn seen(session: &Session) -> impl Iterator<Item = (&[u8], bool)> {
+    session.entries().iter().map(|entry| (entry.secret.expose(), entry.current))
+}
+
+fn parsed(text: &[u8]) -> Session {
+    Session::parse(text).unwrap_or_else(|error| panic!("what was written cannot be read: {error}"))
+}
+
+/// Variables whose values are parts of the input; every third is a plain default, which is text.
+fn environment(bytes: &[u8]) -> Environment {
+    let values = bytes.split(|&byte| byte == 0xff || byte == 0).take(6).enumerate();
+    let variables = values.map(|(n, value)| {
+        let name = format!("V{n}");
+        if n % 3 == 2 && std::str::from_utf8(value).is_ok() {
+            return Variable::default(name, value);
+        }
+        Variable::new(name.clone(), Secret::new(name, value.to_vec()), format!("{n}"), Rank::Shared)
+    });
+    Environment::new(variables.collect()).expect("short values with fit names and no NUL")
+}

@@ -1,0 +1,5 @@
+//! Has the code that is included here use loom's locks and atomics, and nothing else of the tree.
+
+fn main() {
+    println!("cargo:rustc-cfg=hushlog_loom");
+}
