@@ -51,7 +51,7 @@ fn write(shared: &Shared, writer: usize, log: &Path) {
         file.write_all(&line.as_bytes()[..cut]).expect("there is room");
         file.write_all(&line.as_bytes()[cut..]).expect("there is room");
         shared.written[writer].store(number + 1, Relaxed);
-        if number % 50 == 0 {
+        if number.is_multiple_of(50) {
             std::thread::sleep(Duration::from_millis(5));
         }
         if number % 1_500 == 1_499 {
@@ -78,7 +78,9 @@ fn read(shared: &Shared, path: &Path) {
         let listener = UnixListener::bind(path).expect("the path is free");
         listener.set_nonblocking(true).expect("it can be");
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(3) || round % 2 == 0 && begun.elapsed() < Duration::from_secs(6) {
+        while begun.elapsed() < Duration::from_secs(3)
+            || round.is_multiple_of(2) && begun.elapsed() < Duration::from_secs(6)
+        {
             let Ok((mut stream, _)) = listener.accept() else {
                 if shared.stop.load(Relaxed) {
                     return;
@@ -162,7 +164,7 @@ fn soak(seconds: u64) {
         sidecar.ask(&["add", "API_TOKEN"], &next).ends(0);
         sidecar.place().save("API_TOKEN", &next);
         *shared.value.lock().expect("nobody panics with it") = next;
-        if round % 4 == 0 {
+        if round.is_multiple_of(4) {
             // After the first rounds of each it has all that it needs.
             let now = size(&sidecar);
             let (kib, descriptors) = *first.get_or_insert(now);
@@ -174,7 +176,7 @@ fn soak(seconds: u64) {
                 now.1
             );
         }
-        if round % 7 == 0 {
+        if round.is_multiple_of(7) {
             sidecar.signal(Signal::KILL);
             let _ = sidecar.child.wait();
             sidecar = sidecar.into_place().start(&config);

@@ -145,6 +145,8 @@ pub(crate) struct Checkpoints {
     is_changed: AtomicBool,
     changed: Notify,
     failed: AtomicBool,
+    /// One at a time: an older state must not come over a newer one.
+    saving: Mutex<()>,
     tell: Tell,
     /// Held for as long as the directory is ours.
     _lock: Option<File>,
@@ -170,6 +172,7 @@ impl Checkpoints {
             is_changed: AtomicBool::new(false),
             changed: Notify::new(),
             failed: AtomicBool::new(false),
+            saving: Mutex::new(()),
             tell,
             _lock: None,
         };
@@ -268,6 +271,7 @@ impl Checkpoints {
     /// Saves all places, if any has changed. That it fails is told once, and it is tried again.
     pub(crate) fn save(&self) {
         let Some(directory) = &self.directory else { return };
+        let _saving = lock(&self.saving);
         if !self.is_changed.swap(false, Relaxed) {
             return;
         }

@@ -108,6 +108,15 @@ impl StreamMetrics {
         }
     }
 
+    /// A file has so many bytes that were not read. `told` is what it told last, at first and in the end 0.
+    pub(crate) fn lag(&self, told: &mut u64, now: u64) {
+        let before = std::mem::replace(told, now);
+        if now != before {
+            // Wraps around, as above.
+            self.lag.fetch_add(now.wrapping_sub(before), Relaxed);
+        }
+    }
+
     /// So many bytes wait in the spool.
     pub(crate) fn spool(&self, len: u64) {
         self.spooled.store(len / SPOOL_STEP * SPOOL_STEP, Relaxed);

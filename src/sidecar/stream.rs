@@ -75,6 +75,7 @@ pub(crate) struct Stream {
 struct Counted {
     regions: Counts,
     held: u64,
+    lag: u64,
     /// There may be regions that were not told.
     is_due: bool,
     last: Instant,
@@ -84,7 +85,7 @@ impl Stream {
     pub(crate) fn new(common: Arc<Common>) -> Stream {
         let (version, set) = common.current.take();
         let way = common.way;
-        let counted = Counted { regions: Counts::new(), held: 0, is_due: false, last: Instant::now() };
+        let counted = Counted { regions: Counts::new(), held: 0, lag: 0, is_due: false, last: Instant::now() };
         common.metrics.open.fetch_add(1, Relaxed);
         Stream {
             engine: Engine::new(set, way),
@@ -249,6 +250,7 @@ impl Stream {
 
     fn confirm(&mut self, source: &mut impl Source) {
         source.confirm(self.finished);
+        self.common.metrics.lag(&mut self.counted.lag, source.lag());
     }
 
     fn tell_now_and_then(&mut self) {
@@ -269,6 +271,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         self.tell();
         self.common.metrics.hold(&mut self.counted.held, 0);
+        self.common.metrics.lag(&mut self.counted.lag, 0);
         self.common.metrics.open.fetch_sub(1, Relaxed);
     }
 }

@@ -47,6 +47,11 @@ pub(crate) trait Source: Send {
     /// sink, and need not be given again.
     fn confirm(&mut self, _position: u64) {}
 
+    /// How many bytes were there when it was looked last, and were not read, as far as that can be known.
+    fn lag(&self) -> u64 {
+        0
+    }
+
     /// Whether what was not confirmed is given again by whoever follows this sidecar. Such a stream is not ended when the sidecar
     /// stops: its line, and maybe a secret in it, goes on with the next one.
     fn resumes(&self) -> bool {

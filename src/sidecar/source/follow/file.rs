@@ -47,6 +47,8 @@ pub(super) struct Shared {
     is_asked: AtomicBool,
     /// It was met since, or nobody reads it any more.
     is_at_end: AtomicBool,
+    /// Nobody reads it any more.
+    is_over: AtomicBool,
     end: Notify,
     /// Wakes the reader.
     pub(super) wake: Arc<Notify>,
@@ -72,7 +74,13 @@ impl Shared {
         }
     }
 
+    /// Whether somebody reads it.
+    pub(super) fn is_read(&self) -> bool {
+        !self.is_over.load(Relaxed)
+    }
+
     fn over(&self) {
+        self.is_over.store(true, Relaxed);
         self.is_at_end.store(true, Relaxed);
         self.end.notify_waiters();
     }
@@ -114,6 +122,8 @@ pub(crate) struct Followed {
     written: Instant,
     /// Whether it can be asked what is in the page cache.
     is_askable: bool,
+    /// All was given, and nothing will come.
+    is_over: bool,
 }
 
 /// What there is to do.
@@ -151,6 +161,7 @@ impl Followed {
             checked: i64::MIN,
             written: Instant::now(),
             is_askable: true,
+            is_over: false,
         })
     }
 
@@ -288,12 +299,14 @@ impl Source for Followed {
             Standing::Behind | Standing::Nothing => Err(ErrorKind::WouldBlock.into()),
             Standing::Truncated => Ok(self.begin_anew()),
             Standing::Over => {
-                lock(&self.slot).is_done = true;
-                self.shared.over();
-                self.files.checkpoints.touch();
+                self.is_over = true;
                 Ok(Given::Over)
             }
         }
+    }
+
+    fn lag(&self) -> u64 {
+        self.len.saturating_sub(self.offset)
     }
 
     fn resumes(&self) -> bool {
@@ -305,7 +318,9 @@ impl Source for Followed {
         let Some(out) = position.checked_sub(self.begun.0) else { return };
         let offset = self.begun.1 + out;
         let mut place = lock(&self.slot);
-        if place.offset != offset {
+        let is_done = self.is_over && offset == self.offset;
+        if place.offset != offset || place.is_done != is_done {
+            place.is_done = is_done;
             (place.offset, place.len) = (offset, self.len);
             if self.checked != i64::MIN {
                 place.modified = self.checked;

@@ -63,7 +63,7 @@ impl Files {
     }
 
     fn reader(&self, key: &Key) -> Option<Arc<Shared>> {
-        lock(&self.read).get(key)?.upgrade()
+        lock(&self.read).get(key)?.upgrade().filter(|shared| shared.is_read())
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) struct Follow {
 struct Seen {
     key: Key,
     modified: i64,
-    /// Its reader, unless another stream's... none if it was done before.
+    /// Its reader; none, if it was done before.
     shared: Option<Arc<Shared>>,
 }
 
@@ -156,7 +156,7 @@ impl Follow {
             && seen.key.file == file
         {
             seen.modified = modified;
-            if seen.shared.as_ref().is_some_and(|shared| Arc::strong_count(shared) != 1) {
+            if seen.shared.as_ref().is_some_and(|shared| shared.is_read()) {
                 return;
             }
         }
