@@ -268,13 +268,13 @@ fn address_sanitizer_finds_nothing() {
 #[test]
 #[ignore = "builds the library anew with a nightly toolchain"]
 fn address_sanitizer_in_the_library_finds_nothing() {
-    let nightly = Command::new("cargo").args(["+nightly", "--version"]).output();
+    let nightly = Command::new("rustup").args(["run", "nightly", "cargo", "--version"]).output();
     if !nightly.is_ok_and(|output| output.status.success()) {
         return eprintln!("skipped: there is no nightly toolchain");
     }
     let (target, triple) = (Path::new(env!("CARGO_TARGET_TMPDIR")).join("asan"), "x86_64-unknown-linux-gnu");
-    let mut cargo = Command::new("cargo");
-    cargo.args(["+nightly", "rustc", "--locked", "--lib", "--no-default-features", "--features", "ffi"]);
+    let mut cargo = Command::new("rustup");
+    cargo.args(["run", "nightly", "cargo", "rustc", "--locked", "--lib", "--no-default-features", "--features", "ffi"]);
     cargo.args(["--crate-type", "staticlib", "--target", triple, "--target-dir"]).arg(&target);
     cargo.current_dir(foreign::root()).env("RUSTFLAGS", "-Zsanitizer=address").env_remove("CARGO_ENCODED_RUSTFLAGS");
     program::run_within(&mut cargo, b"", std::time::Duration::from_secs(1_800)).ends(0);
