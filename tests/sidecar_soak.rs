@@ -51,7 +51,7 @@ fn write(shared: &Shared, writer: usize, log: &Path) {
         file.write_all(&line.as_bytes()[..cut]).expect("there is room");
         file.write_all(&line.as_bytes()[cut..]).expect("there is room");
         shared.written[writer].store(number + 1, Relaxed);
-        if number % 50 == 0 {
+        if number.is_multiple_of(50) {
             std::thread::sleep(Duration::from_millis(5));
         }
         if number % 1_500 == 1_499 {
