@@ -279,7 +279,7 @@ fn address_sanitizer_in_the_library_finds_nothing() {
     cargo.current_dir(foreign::root()).env("RUSTFLAGS", "-Zsanitizer=address").env_remove("CARGO_ENCODED_RUSTFLAGS");
     program::run_within(&mut cargo, b"", std::time::Duration::from_secs(1_800)).ends(0);
     let library = target.join(triple).join("debug/libhushlog.a").display().to_string();
-    let libs = [&library, "-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"].map(str::to_owned);
+    let libs = [library.as_str(), "-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"].map(str::to_owned);
     let compile = |source: &str, name: &str| compile(source, name, &["-fsanitize=address"], &libs);
     judge_table(&mut command(compile("tests/foreign/driver.c", "driver-asan-all")));
     run(&mut command(compile("tests/foreign/errors.c", "errors-asan-all")), b"").ends(0);
