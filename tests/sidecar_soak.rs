@@ -72,7 +72,7 @@ fn rotate(log: &Path) {
 
 /// Reads from the socket, at times slowly, and at times goes away.
 fn read(shared: &Shared, path: &Path) {
-    let mut round = 0;
+    let mut round = 0u64;
     while !shared.stop.load(Relaxed) {
         let _ = fs::remove_file(path);
         let listener = UnixListener::bind(path).expect("the path is free");
