@@ -80,7 +80,7 @@
 //! # What it does not promise
 //!
 //! - To find secrets that it was not given. There are no patterns, and there is no guessing.
-//! - To find forms that are not [listed](manual#what-is-searched-for): encrypted, compressed or hashed, in other letters or another
+//! - To find forms that are not [listed](manual::forms): encrypted, compressed or hashed, in other letters or another
 //!   character set, encoded twice (but JSON in JSON is listed), backwards.
 //! - To find a value with something in its middle, such as colour codes, or a line break by the terminal's width.
 //! - To mask values under 4 bytes. They are refused, with a [`Notice`] by name.

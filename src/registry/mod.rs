@@ -22,7 +22,7 @@
 //! ```
 //!
 //! A value is at most [`VALUE_LEN_MAX`] bytes, and a file at most [`FILE_LEN_MAX`]. Errors name entries, lines and columns, and never quote
-//! what stands in the file. What the file's integrity rests on stands in the [manual](crate::manual#the-registry).
+//! what stands in the file. What the file's integrity rests on stands in the [manual](crate::manual::registry).
 
 mod change;
 mod credential;

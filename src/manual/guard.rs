@@ -1,0 +1,44 @@
+//! Guarding files.
+//!
+//! `hushlog guard DIR...` holds up whoever opens or reads a file below the directories until all that is in it has been searched and masked,
+//! by permission events of fanotify. The reader then reads the same file; masks are as long as what they cover, as in a scrub. Only what was
+//! appended is searched again. It needs root and Linux 5.19, and Linux 6.14 with ext4, XFS or btrfs for the whole of what follows.
+//!
+//! *What it promises*: no read that the kernel tells of gives a byte of a secret that stood in the file whole when the read began, or that was
+//! appended while it went on. For the latter, reads and writes of one file take turns while there are readers: where the kernel tells of writes
+//! beforehand. Where it does not (tmpfs, older kernels; a warning says so), what is appended in the microseconds between the search and the
+//! read is read as it is. Without readers a writer is not held up.
+//!
+//! *A secret that is cut off* at the end of a file is waited for, `--stump-wait` at most (1 second); then the stump is masked, from 8 bytes on. If the
+//! rest comes later it is masked as well, as long as the guard has not been started anew in between.
+//!
+//! *What it follows*: renaming, also out of the directories; truncation, `copytruncate`, deletion and creation; writes in the middle, which have
+//! it search the file anew; directories that are created later. What nobody reads is searched within some 50 ms of being written, and
+//! masks are brought to the disk about a second later. A file that cannot be searched or masked (append-only by `chattr`, say) can be written to
+//! and not read: EPERM.
+//!
+//! *What it cannot see*, so that nobody waits:
+//!
+//! - descriptors that were open before the guard began, for reading and for writing; a warning names the processes. Start it before them;
+//! - reading through a mapping: what was in the file when it was opened or mapped has been searched, what is appended later shows as it is for some 50
+//!   ms; and writing through a mapping, which is noticed when the file is closed, or read;
+//! - names outside the directories before the guard has seen the file, files on other file systems mounted below (a warning names them: give
+//!   them as well), links that lead out; the disk itself, snapshots and backups of it, and what root reads by other ways;
+//! - files in a directory that was created some microseconds ago, or moved in; they are searched right after;
+//! - reads of io_uring, asynchronous I/O, and from a process of which the guard cannot see the number: they wait for the search, but when
+//!   they are over does not show. Nor do reads that take longer than half a second: then the writers go on, and what they append may be read. The
+//!   report counts them (`calls_not_waited_for`);
+//! - a writer that was interrupted by the scheduler in the few instructions between the kernel's question to the guard and the file's lock, in the
+//!   moment in which the first reader after a pause came.
+//!
+//! *When it ends*, however it does, the kernel lets everybody who waits go on, and nobody waits any more. `packaging/systemd/hushlog-guard.service`
+//! has it started again a tenth of a second later; it searches all files anew then, and what is open already, by programs that
+//! opened it in between, is among what it cannot see. On SIGTERM it masks what it has found, and lets go. If it hangs, the readers hang.
+//!
+//! *When events are too many*: its queue has no limit, since a full one would let readers through; each who waits takes memory in the kernel, and a
+//! descriptor once the guard looks at it. If descriptors run out the kernel refuses the reader (EPERM). If notices of new directories are lost, all
+//! is walked through again, and a warning says so.
+//!
+//! One guard has a directory: two would wait for each other.
+//!
+//! *The report* is one JSON object: `version` (1), `secrets` (for each `name` how often it was `masked`, and the `forms`), `calls_not_waited_for`.

@@ -1,0 +1,37 @@
+//! The registry.
+//!
+//! One YAML file, made to be kept in version control or copied about. Names, scopes, owners, versions and times stand in it in plain text;
+//! values are sealed with age, each as an age file in armour that `age -d -i IDENTITY` opens as well. A *shared* secret is sealed to all
+//! members, a *private* one to its owner, and a private one wins over a shared one of the same name. Saving a value needs the members'
+//! recipients only, so that the machine on which it is typed cannot read it back; no command, page or error shows one.
+//!
+//! - *What is sealed* is a head that names the secret, its scope, its owner and its version, padding to a multiple of 128 bytes, and the value.
+//!   Opening checks the head: two values that were swapped, renamed, or moved to another scope, owner or version are refused by name.
+//!   Whether a secret is installed, and when it was changed, stand outside: who can write the file can change these unnoticed, unless
+//!   it is signed.
+//! - *Opening is all or nothing*: one value that does not open, and nothing is given out.
+//! - *What a value is*: 4 bytes to 64 KiB, any bytes but NUL. One newline at its end (LF or CRLF) is taken for the shell's or the
+//!   editor's, and left out: asked about on a terminal, with a note elsewhere, and kept with `--keep-newline`. The formats of an export may
+//!   be narrower: one that is not UTF-8 cannot stand in JSON.
+//! - *Names* are letters, digits, `-`, `_` and `.`, a letter first, up to 128 of them. They are exported in upper snake case. Two that one
+//!   member would see as the same variable are refused, and so are those that decide what a shell, the dynamic linker, a service
+//!   manager or an interpreter does (`PATH`, `LD_*`, `HUSHLOG_*` ...).
+//! - *Changing members* seals what is shared anew, which takes an identity that opens it. A member who was removed may have kept
+//!   copies: save new values.
+//! - *Writing* goes through a lock on the directory, a private temporary file, fsync, rename, and fsync of the directory: killed at any
+//!   moment, the old file or the new one is there. The mode is 0600, whatever the umask; a symbolic link at the path is refused. Comments
+//!   in the file are not kept.
+//!
+//! What the file's own integrity rests on:
+//!
+//! - *Without signers*, on who can write the file. age does not say who sealed a value, and recipients are public: whoever can write the file
+//!   can add a value, or another member to whom the next values are sealed. A digest of the members at the end of the file notices
+//!   that they were edited by hand, or that the end is missing; it keeps nobody from computing it anew.
+//! - *With signers*, on their keys. `hushlog keygen --signing` makes an Ed25519 key (PKCS #8 in PEM, as of `openssl genpkey`),
+//!   `hushlog member add NAME RECIPIENT --signer KEY` names it, and from then on each change has to be signed (`--sign FILE`), and each
+//!   reading checks the signature over every byte before it. The file names its signers itself, so that whoever replaces all of it
+//!   can name others: `--trust KEY`, or `HUSHLOG_TRUST`, demands a key that is known from elsewhere. A machine that boots from a
+//!   registry should have it.
+//! - *Rollback is not noticed.* An older file that was put back is a registry like any other, signed or not: a value that was replaced
+//!   since is exported again. What was exported stays masked all the same.
+//! - The length of a value shows in steps of 128 bytes, and so does the number of members that it is sealed to.

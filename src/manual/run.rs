@@ -1,0 +1,31 @@
+//! Run.
+//!
+//! `hushlog run -- CMD ARG...` is made to be transparent: what the command inherits (limits, ignored and blocked signals, umask,
+//! descriptors, directory) is what it would inherit without hushlog, and its end is hushlog's end, also by a signal.
+//!
+//! - *Terminals*: if standard input and output are one terminal, the command gets a pseudo-terminal that controls a session of its own, and
+//!   the terminal's keys are handed on to it. If only outputs are the terminal, as in `ls | hushlog run -- less`, it gets one
+//!   for these, and stays in hushlog's session, so that others in the pipeline have the terminal as well; keys that it asks for at its output are
+//!   handed on while it has switched the line mode off there.
+//!   The terminal's settings are restored however it ends, also if hushlog is killed. What the command changes about
+//!   them ends with it, too: `hushlog run -- stty -echo` has no effect.
+//! - *Streams*: outputs that are pipes or files stay two streams, each in its order. If both are one open file (`2>&1`), they go
+//!   through one pipe, so that the order between them stays, and a secret across the two is masked. A secret that is split over
+//!   two files is not seen.
+//! - *Echo*: on a terminal, at most a partial match is held back; when nothing comes for 50 ms, up to 3 bytes of it are shown, and of no
+//!   needle more than a quarter. The rest of the secret is masked all the same ([`Redactor::release_partial`](crate::Redactor::release_partial)).
+//!   A secret that is typed and then taken back by half was never whole, and its beginning is shown. On a pipe no
+//!   timer releases anything.
+//! - *What is left behind*: when the command has ended, its output is read to its end, but for no longer than 2 seconds if others keep
+//!   it open. Then what is in the pipe still goes out, masked, and later writers meet a closed pipe. A terminal is hung up then. Give what shall stay in the background its
+//!   own output.
+//! - *Signals* sent to hushlog go to the command's process group, but for those that the terminal sends to both. If the command has not
+//!   ended `--kill-after` seconds (10) after a SIGTERM, its group is killed. If hushlog itself is killed, the command's terminal is hung
+//!   up, or it gets a SIGTERM.
+//! - *Processes*: a second process of hushlog, which wipes the injected values once the command has them, is the command's parent: only so
+//!   does Ctrl-Z work. As the first process of a container hushlog reaps what is left behind.
+//! - *Injected*: the values of `--dotenv`, under their own names, and of `--secret-file`, under their exported names
+//!   ([`variable`](crate::registry::name::variable)). A value over 128 KiB, or more in all than the system takes, is refused by name
+//!   before the command starts.
+//! - *Limits*: a job in the background that reads from its terminal waits, and is not stopped. What the command writes to other files,
+//!   or without a session of its own to `/dev/tty`, is not masked.

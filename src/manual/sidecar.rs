@@ -1,0 +1,98 @@
+//! The sidecar.
+//!
+//! `hushlog sidecar --config FILE` serves streams until SIGTERM or SIGINT, or until all that it reads has ended. `hushlog sidecar schema` prints
+//! the schema of the configuration (JSON Schema, with a sentence for each key), and `check-config` says what is wrong with one: file, line and
+//! key, never a value.
+//!
+//! ```yaml
+//! secrets:                       # as the sources of the command line; without any, the session
+//!   secret_files: [/run/secrets]
+//!   registry: /etc/hushlog/registry.yaml
+//!   identity: /etc/hushlog/identity.txt
+//! streams:
+//!   - name: app                  # StandardOutput=file:/run/app-log.sock of a service ends here
+//!     source: { unix: /run/app-log.sock }
+//!     sink: { file: /var/log/app.log, rotate_size: 100M }
+//!   - name: syslog               # in the place of /dev/log
+//!     source: { unix_datagram: /run/log.sock, mode: "0666" }
+//!     sink: { unix_datagram: /run/systemd/journal/dev-log }
+//!   - name: journal
+//!     source: { command: [journalctl, -f, -o, export] }
+//!     sink: { tcp: "127.0.0.1:6514", away: spool, spool: /var/spool/hushlog/journal }
+//! control: /run/hushlog/sidecar.sock
+//! metrics: "127.0.0.1:9500"
+//! state: /var/lib/hushlog
+//! ```
+//!
+//! *A stream* is a connection, a followed file, a FIFO, a program or a datagram socket, with a redactor of its own: what is split over two of
+//! them is not seen as one secret. There is no queue between source and sink, so that a sink that takes nothing keeps its writers waiting,
+//! in a few buffers of 256 KiB for all of its streams. A whole that ends without a newline (a connection, a datagram) gets one, since
+//! something else may follow it; only standard input into a sink of its own stays as it is. Into a datagram socket each line is a datagram.
+//! What a program that is a source says on its error output is masked too, and goes to the sidecar's.
+//!
+//! *Whole lines* (`release: line`) are the default, since programs of many users write to one place that many read: with `release: exact`
+//! whoever can write into a stream and watch it live sees by what is held back how far a guess agrees with a secret. A line longer than
+//! `line_max` (1 MiB) goes out as it comes, and so does one when all unfinished lines come to 256 MiB. Streams that share a sink share it
+//! line by line; with `release: exact` they would cut into each other's lines.
+//!
+//! *A sink that is away* (nobody listens, the program has ended, the disk is full) is told once, and tried again after 50 ms to 5 seconds.
+//! Its streams wait, or with `away: spool` what is redacted waits in a file, or with `away: drop` it is dropped and counted. When a
+//! connection breaks, the line that was being written is told once more as a whole to whoever comes next. What the kernel had taken and the
+//! other side did not read is lost, and nobody can know of it.
+//!
+//! *A spool* holds redacted bytes only, is its owner's alone, goes out in order before anything that came later, and outlives the sidecar. When it is full,
+//! streams wait. After a crash at most one piece of it goes out twice.
+//!
+//! *Files that are followed* (`files: PATH`, or a pattern with `*`, `?`, `[...]` and `**`) are each a stream, known by device, inode and a hash of up to their
+//! first 1,024 bytes, whatever their names. A file that has left its path is read on until nobody has it open for writing (where the file system cannot tell, or a
+//! writer keeps it, until nothing was written to it for a minute); the one that took its place begins to give when it was read to its end once. A file
+//! that is shorter than what was read of it, or begins otherwise, was truncated and is read anew. Files that came and went unseen, also while no sidecar ran,
+//! are looked for by the names that rotation gives, beside the path; what was packed or deleted before it was read is gone, which is told where it is known.
+//! Changes are told by inotify; where it is missing or lost events, and on file systems of other machines, files are looked at besides (every 5 seconds,
+//! or four times a second).
+//!
+//! *Checkpoints* (`state: DIR`, 0700) say up to where a file's bytes have been taken by the sink. They are saved at most once a second and at the end, on the disk
+//! before they count, after what file sinks and spools hold was synced. Killed at any moment, also by a power cut, nothing is lost; lines that went out since
+//! the last checkpoint go out again, and one may be torn where it was being written. The place is never within a secret or a line that waits: a sidecar that stops
+//! in the middle of a line leaves it to the next one. A mask may go out twice.
+//!
+//! *Logs of containers* (`format: docker` or `cri`): the text of each of the two outputs is put together over its records, also over lines, searched, and put back into
+//! its records, which stay as many, valid, and in order. Records wait while a secret may go on in them, and all behind them, up to 4 MiB; then what may begin a
+//! secret is masked. Lines that are no records, or over 256 KiB, are searched as they are.
+//!
+//! *A file sink* appends, with mode 0600 if nothing else is asked for, opens its path anew when the file was moved away, and rotates between lines (`rotate_size`,
+//! `rotate_keep`: `app.log.1` is the youngest). What did not fit on a full disk is written when there is room, and no line is torn.
+//!
+//! *Secrets are followed live.* Files and directories are watched by inotify, and looked at every 5 seconds besides, for file systems that tell
+//! nothing. A new set is built by a thread that gives way to the streams, and each stream takes it over between two pieces: it reads,
+//! then takes the newest set, then searches what it has read. So whatever is written after a reload or an `add` was acknowledged is searched
+//! with it. What was given out before cannot be recalled; what is held back is searched again. An idle stream takes the set over too, so that
+//! old sets go. *Old values stay masked for as long as the sidecar runs*, also those of secrets that were deleted, and so do added ones. If the secrets cannot be
+//! read, or are too many, the set of before stays in force: it is told, and the status and the metrics show it. Requests that nobody waits
+//! for (SIGHUP, files) are gathered, so that reloads take at most a fifth of one core's time.
+//!
+//! *The control socket* (0600; root and the sidecar's own user, by the credentials that the kernel tells) takes one request a connection, a line of at most 512
+//! bytes, within 10 seconds, and answers with a line:
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `add NAME LEN`, and behind its newline LEN bytes, the value | `ok COUNT` once it is in force |
+//! | `reload` | `ok COUNT` once the secrets are in force |
+//! | `status` | a JSON object: `phase`, `secrets` (`masked`, `names`, `added`, `error`, ...), `streams`, `sinks` |
+//! | `canary [STREAM]`, `canary-through STREAM` | `{"streams": {NAME: true}}`: whether a line with a secret that the sidecar has drawn for itself comes out masked |
+//!
+//! and with `error WHY` if it cannot.
+//!
+//! *Sockets* get the mode of the configuration (0600) whatever the umask, and go with the sidecar. A socket of its own user at which nobody listens is
+//! taken for a left-over and replaced; anything else at the path is refused. Ports are on loopback only: what comes in is not masked yet.
+//!
+//! *Signals.* SIGHUP reads the secrets again. SIGTERM and SIGINT stop it: no connection is accepted any more, what is in sockets and pipes goes through (at most
+//! 4 MiB of each), held back bytes go out, and it ends with 0. After `drain_seconds` (10) it says how many streams were not out, and ends all the
+//! same. systemd is told READY, RELOADING, STOPPING, STATUS and, if it wants that, WATCHDOG.
+//!
+//! *Directories* under `scrub` are scrubbed in place again and again (and soon after the secrets changed), those under `guard` are guarded. The guard is started anew
+//! for new secrets, with a moment in between in which nobody waits.
+//!
+//! | | idle stream | busy sink | all |
+//! | --- | --- | --- | --- |
+//! | memory | under 16 KiB | four buffers of 256 KiB | unfinished lines up to 256 MiB |

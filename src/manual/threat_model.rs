@@ -1,0 +1,13 @@
+//! Threat model.
+//!
+//! The program that writes the log is honest or not, and what it writes is anything at all. It may be made to log what an attacker
+//! sends. The readers of the log must not learn secrets. hushlog, its configuration and root on its machine are trusted.
+//!
+//! - *Who writes the text* cannot make the redactor slow, large, wrong or silent: see promises 1 to 6.
+//! - *Who reads the output* learns that a secret stood somewhere, and its name; with [`Mask::Char`](crate::Mask) also its
+//!   length. Who writes the text *and* sees the output at once learns from the hold-back how far a guess agrees with a
+//!   secret, and so finds it byte by byte: against that, [`Release::Line`](crate::io::Release) gives out whole lines only.
+//! - *Other users of the machine* see no value in the command line, in messages, reports, temporary files or cores of the program. It writes
+//!   no core, is not dumpable, wipes what it frees, and locks its memory as far as the limit on locked memory allows.
+//! - *Its own faults* do not show secrets: errors hold no input and no word of the command line, and a panic ends the program without
+//!   its message.

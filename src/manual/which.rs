@@ -1,0 +1,13 @@
+//! Filter, sidecar, guard, scrub: which when.
+//!
+//! | | what it needs | what never sees a secret | what may |
+//! | --- | --- | --- | --- |
+//! | filter, `run` | to stand between the program and its log | all that comes after it: files, shippers, terminals | what reads the program's output elsewhere |
+//! | sidecar | programs that can be pointed at it | the same, for all programs of a machine, and for secrets that change | the same |
+//! | guard | Linux, root, programs that write files by themselves | whoever opens or reads the file by its name | the disk, for a moment; readers that the guard cannot see |
+//! | scrub | files that were written already | whoever reads the file from then on | whoever read it before; copies and backups |
+//!
+//! Put a filter where you can: what never was in a file need not be taken out of it. Where a program opens its log files itself, a guard
+//! makes their readers wait until they are clean; where that cannot be had, scrub them before they are shipped, and when they are rotated.
+//! Scrub in any case what was written before hushlog came, and after a secret was added that may have been logged already. They
+//! go together: none of them changes what another has masked.
