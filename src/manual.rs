@@ -19,7 +19,7 @@
 //! | --- | --- |
 //! | 1 to 4 | `tests/small_worlds.rs`, `tests/properties.rs`, `tests/long_texts.rs`, `tests/corpus.rs`, `tests/records.rs`, `tests/finder.rs`; under `run` `tests/partial.rs`, `tests/run_streams.rs`, `tests/run_terminal.rs`; by a guard `tests/guard.rs`, `tests/guard_live.rs` |
 //! | 5 | `tests/memory.rs`, `tests/long_texts.rs`, `tests/sidecar_sockets.rs` |
-//! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs` |
+//! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs`; in the hands of shippers `tests/shippers.rs`, `tests/sidecar_shippers.rs`; confined `tests/sidecar_confined.rs` |
 //! | 7 | `tests/scrub.rs`, `tests/scrub_files.rs`, `tests/scrub_live.rs`, `tests/scrub_faults.rs`, `tests/scrub_hostile.rs` |
 //! | 8, of the registry | `tests/registry.rs`, `tests/registry_hostile.rs`, `tests/registry_program.rs` |
 //! | 9 | `tests/boot_session.rs`, `tests/swap.rs`, `tests/sidecar_reload.rs`; on whole machines `tests/boot/run` |

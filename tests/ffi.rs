@@ -264,6 +264,40 @@ fn address_sanitizer_finds_nothing() {
     run(&mut command(errors), b"").ends(0);
 }
 
+/// As above, with the library instrumented as well: what Rust reads and writes is seen, too.
+#[test]
+#[ignore = "builds the library anew with a nightly toolchain"]
+fn address_sanitizer_in_the_library_finds_nothing() {
+    let nightly = Command::new("rustup").args(["run", "nightly", "cargo", "--version"]).output();
+    if !nightly.is_ok_and(|output| output.status.success()) {
+        return eprintln!("skipped: there is no nightly toolchain");
+    }
+    let (target, triple) = (Path::new(env!("CARGO_TARGET_TMPDIR")).join("asan"), "x86_64-unknown-linux-gnu");
+    let mut cargo = Command::new("rustup");
+    cargo.args(["run", "nightly", "cargo", "rustc", "--locked", "--lib", "--no-default-features", "--features", "ffi"]);
+    cargo.args(["--crate-type", "staticlib", "--target", triple, "--target-dir"]).arg(&target);
+    cargo.current_dir(foreign::root()).env("RUSTFLAGS", "-Zsanitizer=address").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    program::run_within(&mut cargo, b"", std::time::Duration::from_secs(1_800)).ends(0);
+    let library = target.join(triple).join("debug/libhushlog.a").display().to_string();
+    let libs = [library.as_str(), "-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"].map(str::to_owned);
+    let compile = |source: &str, name: &str| compile(source, name, &["-fsanitize=address"], &libs);
+    judge_table(&mut command(compile("tests/foreign/driver.c", "driver-asan-all")));
+    run(&mut command(compile("tests/foreign/errors.c", "errors-asan-all")), b"").ends(0);
+    // The alarm rings: a length that is not true has Rust read beside the block.
+    let beside = "#include <hushlog.h>
+#include <stdlib.h>
+int main(void) {
+    hushlog_builder *builder = hushlog_builder_new();
+    hushlog_set *set;
+    hushlog_slice slice;
+    hushlog_builder_add(builder, \"T\", \"sk-live-4f9QzX\", 14);
+    hushlog_builder_build(builder, &set);
+    return hushlog_redact(set, calloc(9, 1), 200, NULL, 0, &slice);
+}\n";
+    let beside = compile(place_source("beside", beside).to_str().unwrap(), "beside");
+    run(&mut command(beside), b"").ends(1).says("ERROR: AddressSanitizer");
+}
+
 fn place_source(name: &str, text: &str) -> std::path::PathBuf {
     let path = foreign::place(&format!("{name}.c"));
     std::fs::write(&path, text).expect("it is ours");

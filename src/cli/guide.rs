@@ -206,9 +206,12 @@ fn describe(roff: &mut Roff, program: &Command, name: &str, command: &Command) {
         let values: String = values.iter().map(|value| format!(" {value}")).collect();
         let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
         roff.control("TP", []).text([bold(format!("--{long}")), roman(values)]);
-        help.lines().filter(|line| !line.is_empty()).for_each(|line| {
-            roff.text([roman(line)]);
-        });
+        for line in help.lines() {
+            match line {
+                "" => roff.control("sp", []),
+                line => roff.text([roman(line)]),
+            };
+        }
     }
 }
 

@@ -15,6 +15,7 @@ const KEPT_LEN_MAX: usize = 1 << 10;
 
 /// When redacted bytes go out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Release {
     /// As soon as they cannot be part of a needle any more.
     #[default]

@@ -54,6 +54,7 @@ pub enum BuildError {
 }
 
 /// Collects secrets, and compiles them to a [`NeedleSet`].
+#[must_use = "nothing is built before `build`"]
 pub struct NeedleSetBuilder {
     secrets: Vec<Secret>,
     encodings: bool,

@@ -43,6 +43,7 @@ pub(super) enum Stand<'a> {
 
 /// What there is to tell about one secret of a set. It holds no part of the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Notice {
     /// The secret's name.
     pub name: String,

@@ -25,6 +25,7 @@ impl NeedleSet {
     /// assert!(matches!(set.redact_cow(b"no key"), std::borrow::Cow::Borrowed(_)));
     /// # Ok::<(), hushlog::BuildError>(())
     /// ```
+    #[must_use = "the record itself is not changed"]
     pub fn redact_cow<'a>(&self, record: &'a [u8]) -> Cow<'a, [u8]> {
         let regions = self.regions(record);
         if regions.is_empty() {
@@ -68,6 +69,7 @@ impl NeedleSet {
     }
 
     /// Whether there is anything to mask in the record.
+    #[must_use]
     pub fn is_match(&self, record: &[u8]) -> bool {
         !self.regions(record).is_empty()
     }

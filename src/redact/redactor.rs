@@ -92,6 +92,7 @@ impl Redactor {
     }
 
     /// Whether a stream that ends inside a needle has that stump masked, from [`STUMP_LEN_MIN`] bytes on. Default: yes.
+    #[must_use]
     pub fn mask_stump(mut self, yes: bool) -> Redactor {
         self.mask_stump = yes;
         self

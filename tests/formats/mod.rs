@@ -8,8 +8,11 @@ use hushlog::inject::dotenv::{self, Entry};
 use hushlog::inject::{Environment, Format, Rank, Session, Variable};
 use hushlog::registry::Registry;
 
+/// What is done with an input.
+pub type Target = fn(&[u8]);
+
 /// A target by its name, which is also the name of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 3] = [("dotenv", dotenv), ("session", session), ("registry", registry)];
+pub const TARGETS: [(&str, Target); 3] = [("dotenv", dotenv), ("session", session), ("registry", registry)];
 
 /// A registry: what is read can be written, and is read as the same then.
 pub fn registry(bytes: &[u8]) {

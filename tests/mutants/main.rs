@@ -4,6 +4,11 @@
 //! Not run by a plain `cargo test`, which runs the files themselves. Tests begin in the order of their names: those go first that
 //! find much in little time.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each of these files is a program of its own elsewhere, and brings the oracles along"
+)]
+
 #[path = "../table.rs"]
 mod t01_table;
 #[path = "../records.rs"]

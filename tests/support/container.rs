@@ -66,12 +66,15 @@ fn text(file: &[u8]) -> String {
     file.escape_ascii().to_string()
 }
 
+/// The text of a line that goes on, and where its records begin in it and in the file.
+type Line = (Vec<u8>, Vec<(usize, u64)>);
+
 /// A log as it is written, and what is in it.
 struct Log<'a> {
     format: Format,
     file: Vec<u8>,
-    /// The text of the line that goes on in each stream, and where its records lie in it and in the file.
-    lines: [(Vec<u8>, Vec<(usize, u64)>); 2],
+    /// One for each stream.
+    lines: [Line; 2],
     expected: Vec<Parts>,
     set: &'a Arc<NeedleSet>,
 }
