@@ -70,6 +70,9 @@
 //! old sets go. *Old values stay masked for as long as the sidecar runs*, also those of secrets that were deleted, and so do added ones. If the secrets cannot be
 //! read, or are too many, the set of before stays in force: it is told, and the status and the metrics show it. Requests that nobody waits
 //! for (SIGHUP, files) are gathered, so that reloads take at most a fifth of one core's time.
+//! A sidecar that is started anew knows what its sources hold then, and no more: what was written with an older value and not read yet, in a
+//! followed file, say, comes out unmasked. A session keeps each value that it has exported, so take it as the source
+//! ([`sessions`](super::sessions)) where secrets are rotated.
 //!
 //! *The control socket* (0600; root and the sidecar's own user, by the credentials that the kernel tells) takes one request a connection, a line of at most 512
 //! bytes, within 10 seconds, and answers with a line:
