@@ -318,14 +318,17 @@ impl Supervisor {
         if self.terminal.is_some() {
             self.streams.iter_mut().for_each(Stream::resume);
         }
-        self.go_on();
+        self.go_on(false);
     }
 
     /// We were continued, and may have got the terminal back. The child goes on before any more keys reach it: the stop that one of
     /// them asks for would be undone.
-    fn go_on(&mut self) {
+    ///
+    /// With `always`, also if no stop was told: it may have happened, and be told a moment later, when nobody continues us any more.
+    fn go_on(&mut self, always: bool) {
         self.streams.iter().for_each(Stream::resize);
-        if std::mem::take(&mut self.is_stopped) && Order::Continue.send(&self.channel).is_ok() {
+        let tell = self.is_stopped || (always && self.status.is_none());
+        if tell && Order::Continue.send(&self.channel).is_ok() {
             loop {
                 match News::receive(&self.channel) {
                     Some(News::Continued) => break,
@@ -337,6 +340,7 @@ impl Supervisor {
                 }
             }
         }
+        self.is_stopped = false;
         self.look_at_the_terminal();
     }
 
@@ -346,7 +350,7 @@ impl Supervisor {
             match signal {
                 libc::SIGCHLD => self.reap(),
                 libc::SIGPIPE | libc::SIGXFSZ | libc::SIGTTIN | libc::SIGTTOU => {}
-                libc::SIGCONT => self.go_on(),
+                libc::SIGCONT => self.go_on(self.standing != Standing::Session),
                 libc::SIGWINCH => {
                     self.streams.iter().for_each(Stream::resize);
                     if self.standing != Standing::Session {
