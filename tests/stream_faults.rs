@@ -508,7 +508,12 @@ fn i18_i19_little_memory_and_few_descriptors() {
         assert!(!String::from_utf8_lossy(&output.stderr).contains(CANARY));
         assert!(expected.starts_with(&output.stdout), "{limit}: not a beginning of the right output");
         assert_eq!(output.status.success(), output.stdout.len() == expected.len(), "{limit}");
-        assert!(output.status.success() || !output.stderr.is_empty(), "{limit}: it failed without a word");
+        // With too little room for the program itself the kernel kills it before it begins.
+        let never_began = output.status.signal().is_some() && output.stdout.is_empty();
+        assert!(
+            output.status.success() || never_began || !output.stderr.is_empty(),
+            "{limit}: it failed without a word"
+        );
     }
 }
 

@@ -201,9 +201,9 @@ impl Redactor {
     /// ```
     /// # use std::sync::Arc;
     /// # use hushlog::{Mask, NeedleSet, Redactor, Secret};
-    /// let secrets = ["abcdef", "efgh"].map(|value| Secret::new(value, value.into()));
+    /// let secrets = [("ONE", "abcdef"), ("TWO", "efgh")].map(|(name, value)| Secret::new(name, value.into()));
     /// let mut redactor = Redactor::new(Arc::new(NeedleSet::exactly(secrets.into(), Mask::default())?));
-    /// assert_eq!(redactor.push(b"...abcdef").to_vec(), b"...[REDACTED:abcdef]");
+    /// assert_eq!(redactor.push(b"...abcdef").to_vec(), b"...[REDACTED:ONE]");
     /// assert_eq!((redactor.held(), redactor.unsettled()), (2, 6));
     /// # Ok::<(), hushlog::BuildError>(())
     /// ```
