@@ -83,14 +83,14 @@ impl Both {
         }
         spoilt();
         expected = options(builder.as_deref_mut(), expected, flags);
-        let mut set = None;
+        let (mut set, mut no_set) = (None, None);
         // SAFETY: a set can be written there; in the second call nothing can, which it says.
         let (code, again) = unsafe {
             (
                 hushlog_builder_build(builder.as_deref_mut(), &mut set),
                 hushlog_builder_build(
                     builder.as_deref_mut(),
-                    if flags & 64 == 0 { &mut None } else { ptr::null_mut() },
+                    if flags & 64 == 0 { &mut no_set } else { ptr::null_mut() },
                 ),
             )
         };
