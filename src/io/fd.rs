@@ -50,7 +50,7 @@ pub(super) fn write_all(fd: BorrowedFd<'_>, mut slices: &mut [IoSlice<'_>]) -> R
 }
 
 /// Returns when the call that failed with this error should be made again, and fails when it should not.
-pub(super) fn recover(error: Errno, fd: BorrowedFd<'_>, until: PollFlags) -> Result<(), Errno> {
+pub fn recover(error: Errno, fd: BorrowedFd<'_>, until: PollFlags) -> Result<(), Errno> {
     match error {
         Errno::INTR => Ok(()),
         Errno::AGAIN => match poll(&mut [PollFd::from_borrowed_fd(fd, until)], None) {

@@ -35,6 +35,11 @@ mod pump;
 #[cfg(target_os = "linux")]
 mod source;
 
+/// For the program, which reads and writes descriptors by itself where it answers a protocol.
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub use fd::recover;
+
 #[cfg(feature = "tokio")]
 pub use async_read::AsyncRedactReader;
 #[cfg(feature = "tokio")]

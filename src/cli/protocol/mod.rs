@@ -8,9 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use hushlog::io::{PumpError, PumpSummary};
+use hushlog::io::{PumpError, PumpSummary, recover};
 use hushlog::{NeedleSet, Redactor};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::PollFlags;
 use rustix::fs::fstat;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
@@ -112,18 +112,6 @@ fn write_all(output: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
         }
     }
     Ok(())
-}
-
-/// Returns when the call that failed with this error should be made again.
-fn recover(error: Errno, fd: BorrowedFd<'_>, until: PollFlags) -> Result<(), Errno> {
-    match error {
-        Errno::INTR => Ok(()),
-        Errno::AGAIN => match poll(&mut [PollFd::from_borrowed_fd(fd, until)], None) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error),
-        },
-        error => Err(error),
-    }
 }
 
 #[cfg(test)]
