@@ -7,14 +7,14 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlink};
 use rustix::io::Errno;
 
 use super::findings::Findings;
@@ -270,10 +270,19 @@ impl Tree<'_> {
         if (opened.st_dev, opened.st_ino) != id || !is(&opened, FileType::RegularFile) {
             return Ok(None);
         }
-        // A link to a file outside may have come and gone in between: what is open must have this one name now.
-        let named = stat(&job.directory, &job.name, job.resolve());
-        if !self.hard_links && !named.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == id && stat.st_nlink == 1) {
-            return Ok(None);
+        if !self.hard_links {
+            match is_its_only_name(&file) {
+                Ok(true) => {}
+                Ok(false) if name.as_os_str().as_bytes().ends_with(DELETED) => {
+                    return Ok(Some(Outcome::NotSearched("it has the name of a deleted file".to_owned())));
+                }
+                Ok(false) => return Ok(None),
+                Err(Errno::NAMETOOLONG) => {
+                    let why = "its path is so long that it may have several names (--hard-links would do it)";
+                    return Ok(Some(Outcome::NotSearched(why.to_owned())));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         let packing = match kind::of(file.as_fd())? {
             Kind::Opaque(kind) => return Ok(Some(Outcome::NotSearched(format!("it is {kind}")))),
@@ -328,6 +337,21 @@ fn open_below(root: &OwnedFd, below: &Path) -> Result<OwnedFd, Errno> {
         directory = open(&directory, &some.iter().collect::<PathBuf>(), OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?;
     }
     Ok(directory)
+}
+
+/// What the system adds to the path of an open file whose name is gone.
+const DELETED: &[u8] = b" (deleted)";
+
+/// Whether the name that a file was opened by is the only one that it has.
+///
+/// A link to a file outside may be made, opened and taken away again, and then what is open has one name, the one outside. To look
+/// the name up once more tells nothing, since the link may be back by then. But the entry that a file was opened by, once
+/// deleted, is so for ever, whatever gets its name later. If it still is there after the names were counted, it was there
+/// while they were.
+fn is_its_only_name(file: &OwnedFd) -> Result<bool, Errno> {
+    let count = fstat(file)?.st_nlink;
+    let path = readlink(format!("/proc/self/fd/{}", file.as_raw_fd()), Vec::new())?;
+    Ok(count == 1 && !path.to_bytes().ends_with(DELETED))
 }
 
 /// What a name in a directory is, without opening it.
