@@ -114,7 +114,7 @@ fn w11_a_size_that_changes_while_the_child_is_stopped_is_there_when_it_goes_on()
 #[test]
 fn w12_the_settings_that_the_child_sees_are_those_of_the_terminal() {
     let stage = Stage::new();
-    let script = "echo ready; read -r; stty -a; tty | cut -c 1-9; test -w /dev/tty && echo has one";
+    let script = "echo ready; read -r line; stty -a; tty | cut -c 1-9; test -w /dev/tty && echo has one";
     let mut twins = shells(&stage);
     // Not a shell that sets its terminal to rights: what is set here is what the next program gets.
     twins.enter("exec dash");
@@ -122,7 +122,7 @@ fn w12_the_settings_that_the_child_sees_are_those_of_the_terminal() {
     twins.enter("stty intr ^A erase ^H -ixon tostop kill ^X; clear");
     twins.until("the screen is empty", |terminal| terminal.text().trim_end() == "$");
     twins.enter(&format!("w sh -c '{script}'"));
-    twins.until("the child has begun", |terminal| terminal.text().contains("\nready\n"));
+    twins.until("the child has begun", |terminal| terminal.text().ends_with("\nready"));
     twins.types("\n");
     twins.show("\nhas one");
     for setting in ["intr = ^A", "erase = ^H", "-ixon", "kill = ^X", " tostop"] {
@@ -446,6 +446,7 @@ fn w16_vim_looks_and_works_the_same() {
     twins.show("hello line 1");
     twins.types("G");
     twins.show("line 100 of");
+    twins.wait_for_keys("vim");
     twins.resize((40, 100));
     twins.show("line 62 of");
     twins.types("/line 50\n");
@@ -479,6 +480,7 @@ fn w16_less_looks_and_works_the_same() {
     twins.show("number 46");
     twins.types("/number 333\n");
     twins.until("it is found", |terminal| terminal.text().starts_with("number 333") && terminal.text().ends_with(':'));
+    twins.wait_for_keys("less");
     twins.resize((12, 60));
     twins.until("it is painted anew", |terminal| terminal.text().ends_with("\nnumber 343\n:"));
     twins.types("g");

@@ -323,6 +323,16 @@ impl Twins {
         self.until(&format!("`{text}` is shown"), |terminal| terminal.text().contains(text));
     }
 
+    /// Waits until the program of this name has nothing more to do on both: one that is told of a new size in the midst of painting
+    /// paints something else.
+    #[track_caller]
+    pub(crate) fn wait_for_keys(&mut self, program: &str) {
+        self.until("it waits for keys", |terminal| {
+            let found = below(terminal.pid()).find(|&pid| name(pid).as_deref() == Some(program));
+            found.and_then(state) == Some('S')
+        });
+    }
+
     /// Waits until both shells have their prompt, and types a line there.
     #[track_caller]
     pub(crate) fn enter(&mut self, line: &str) {
@@ -422,6 +432,21 @@ impl vt100::Callbacks for Answers {
 pub(crate) fn state(pid: Pid) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// What the program is called that this process runs.
+fn name(pid: Pid) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_pid())).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+/// The children of a process, and theirs.
+fn below(pid: Pid) -> Box<dyn Iterator<Item = Pid>> {
+    let pid = pid.as_raw_pid();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children: Vec<Pid> =
+        children.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect();
+    Box::new(children.into_iter().flat_map(|child| std::iter::once(child).chain(below(child))))
 }
 
 /// Whether this process is there, and no zombie.
