@@ -6,12 +6,15 @@ mod sidecaring;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use sidecaring::{MASK, PATIENCE, Place, Reader, VALUE, until};
+use sidecaring::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
 
@@ -327,4 +330,115 @@ fn a_fifo_as_a_sink_is_waited_for() {
     }
     drop(Reader::of(File::open(sidecar.path("sink")).expect("it is there")));
     sidecar.stop();
+}
+
+/// Starts a sidecar as a service manager does that listens for it, with these sockets as descriptors 3 and 4, and `count` said to be there.
+fn start_with(place: Place, config: &Path, passed: [OwnedFd; 2], pid: &str, count: u32) -> Sidecar {
+    place.start_as(config, |command| as_manager(command, passed, pid, count))
+}
+
+fn as_manager(command: &mut Command, [third, fourth]: [OwnedFd; 2], pid: &str, count: u32) {
+    let script = format!("LISTEN_PID={pid} LISTEN_FDS={count} exec \"$@\" 3<&0 4<&1 </dev/null >/dev/null");
+    let mut manager = Command::new("bash");
+    manager.args(["-c", &script, "manager"]).arg(command.get_program()).args(command.get_args()).env_clear();
+    manager.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    manager.stdin(third).stdout(fourth).stderr(Stdio::piped());
+    *command = manager;
+}
+
+#[test]
+fn nothing_is_lost_in_the_sockets_of_a_service_manager_while_there_is_no_sidecar() {
+    let mut place = Place::new();
+    let listener = UnixListener::bind(place.path("app")).expect("room");
+    let datagrams = UnixDatagram::bind(place.path("log")).expect("room");
+    let config = place.streams(&[UNIX, "name: log, source: { unix_datagram: DIR/log }, sink: { file: DIR/log.out }"]);
+    let (mut app, mut log) = (String::new(), String::new());
+    for round in 0..6 {
+        // Before there is a sidecar, or while there is none.
+        for number in 0..5 {
+            let line = format!("{round}.{number} {VALUE}\n");
+            UnixStream::connect(place.path("app")).expect("it is listened").write_all(line.as_bytes()).expect("room");
+            let sender = UnixDatagram::unbound().expect("a socket");
+            sender.send_to(line.as_bytes(), place.path("log")).expect("there is room for a few");
+            app.push_str(&line.replace(VALUE, MASK));
+            log.push_str(&line.replace(VALUE, MASK));
+        }
+        let passed = [listener.try_clone().expect("a descriptor").into(), datagrams.try_clone().expect("one").into()];
+        let mut sidecar = start_with(place, &config, passed, "$$", 2);
+        sidecar.file_is("log.out", &log);
+        sidecar.send("app", &format!("{round}.9 {VALUE}\n"));
+        app.push_str(&format!("{round}.9 {MASK}\n"));
+        // Each connection is a stream of its own, and they go side by side.
+        until("each line came once", || {
+            let out = fs::read_to_string(sidecar.path("out")).unwrap_or_default();
+            let mut lines: Vec<&str> = out.lines().collect();
+            lines.sort_unstable();
+            lines == app.lines().collect::<Vec<&str>>()
+        });
+        let status = fs::read_to_string(format!("/proc/{}/status", sidecar.child.id())).expect("it runs");
+        let said = sidecar.said();
+        assert!(status.contains("\nSeccomp:\t2\n") || said.contains("no seccomp"), "{said}");
+        if round % 2 == 0 {
+            sidecar.stop();
+        } else {
+            sidecar.signal(rustix::process::Signal::KILL);
+            let _ = sidecar.child.wait();
+        }
+        place = sidecar.into_place();
+        for name in ["app", "log"] {
+            assert!(place.path(name).exists(), "{name} is not the sidecar's, and stays");
+        }
+    }
+}
+
+#[test]
+fn a_port_may_be_passed_and_what_is_for_another_process_is_not_taken() {
+    let place = Place::new();
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let datagrams = UnixDatagram::bind(place.path("log")).expect("room");
+    let address = port.local_addr().expect("it has one");
+    let net = format!("name: net, source: {{ tcp: \"{address}\" }}, sink: {{ file: DIR/net }}");
+    let config = place.streams(&[&net, "name: log, source: { unix_datagram: DIR/log }, sink: { file: DIR/out }"]);
+    let mut sidecar = start_with(place, &config, [datagrams.into(), port.into()], "$$", 2);
+    TcpStream::connect(address).expect("it listens").write_all(format!("{VALUE}\n").as_bytes()).expect("it reads");
+    sidecar.file_is("net", &format!("{MASK}\n"));
+    sidecar.stop();
+
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let nothing = || File::open("/dev/null").expect("it is there").into();
+    let mut sidecar = start_with(place, &config, [nothing(), nothing()], "1", 2);
+    sidecar.send("app", &format!("{VALUE}\n"));
+    sidecar.file_is("out", &format!("{MASK}\n"));
+    sidecar.stop();
+}
+
+#[test]
+fn sockets_that_nobody_would_read_are_refused() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let refused = |third: OwnedFd, count: u32| {
+        let mut command = program::hushlog(["sidecar", "--config"]);
+        let nothing = File::open("/dev/null").expect("it is there");
+        as_manager(command.arg(&config), [third, nothing.into()], "$$", count);
+        let mut child = command.spawn().expect("it starts");
+        let said = program::read_aside(child.stderr.take().expect("it is piped"));
+        assert_eq!(program::ends_within(&mut child, PATIENCE).code(), Some(2));
+        String::from_utf8(said.recv_timeout(PATIENCE).expect("it has ended")).expect("text")
+    };
+    let other = UnixListener::bind(place.path("other")).expect("room");
+    let said = refused(other.into(), 1);
+    let path = place.path("other");
+    assert!(said.contains(&format!("{}: no stream has it as its source", path.display())), "{said}");
+    // Of another kind than the stream's, and one that does not listen.
+    let datagrams = UnixDatagram::bind(place.path("app")).expect("room");
+    assert!(refused(datagrams.into(), 1).contains("no stream has it as its source"));
+    let (connected, _) = UnixStream::pair().expect("sockets");
+    assert!(refused(connected.into(), 1).contains("no stream has it as its source"));
+    let said = refused(File::open("/dev/null").expect("it is there").into(), 1);
+    assert!(said.contains("descriptor 1 of the service manager: socket operation on non-socket"), "{said}");
+    fs::remove_file(place.path("app")).expect("it is there");
+    let app = UnixListener::bind(place.path("app")).expect("room");
+    let said = refused(app.into(), 3);
+    assert!(said.contains("cannot take the sockets of the service manager: bad file descriptor"), "{said}");
 }

@@ -89,6 +89,11 @@
 //! *Sockets* get the mode of the configuration (0600) whatever the umask, and go with the sidecar. A socket of its own user at which nobody listens is
 //! taken for a left-over and replaced; anything else at the path is refused. Ports are on loopback only: what comes in is not masked yet.
 //!
+//! *Sockets that systemd holds* (`LISTEN_FDS`, `packaging/systemd/hushlog-sidecar.socket`): a source whose path or port is that of a socket
+//! that systemd passes takes that one; the names in `LISTEN_FDNAMES` do not matter. Such a socket, its path and its mode are
+//! systemd's, and stay when the sidecar has gone: whoever connects or sends meanwhile waits, and what they write is read by the next
+//! one. What was connected already ends with the sidecar. A socket that is no stream's source is refused, since nobody would read it.
+//!
 //! *Signals.* SIGHUP reads the secrets again. SIGTERM and SIGINT stop it: no connection is accepted any more, what is in sockets and pipes goes through (at most
 //! 4 MiB of each), held back bytes go out, and it ends with 0. After `drain_seconds` (10) it says how many streams were not out, and ends all the
 //! same. systemd is told READY, RELOADING, STOPPING, STATUS and, if it wants that, WATCHDOG.
