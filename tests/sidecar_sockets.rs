@@ -3,6 +3,7 @@
 mod program;
 mod sidecaring;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,9 +11,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sidecaring::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 
@@ -99,37 +100,70 @@ fn d10_thousands_of_idle_connections_cost_little_and_others_are_served() {
     sidecar.stop();
 }
 
+/// What comes there, without the `x` in it, and how many of these there were.
+fn count_x(mut from: UnixStream) -> std::thread::JoinHandle<(u64, String)> {
+    std::thread::spawn(move || {
+        let (mut count, mut rest, mut buffer) = (0, Vec::new(), vec![0; 256 << 10]);
+        while let Ok(len @ 1..) = from.read(&mut buffer) {
+            let before = rest.len();
+            rest.extend(buffer[..len].iter().filter(|byte| **byte != b'x'));
+            count += (len - (rest.len() - before)) as u64;
+        }
+        (count, String::from_utf8(rest).expect("text was written"))
+    })
+}
+
 #[test]
-fn d10_a_frame_without_an_end_and_one_byte_at_a_time() {
+fn d10_a_frame_of_a_gigabyte_and_clients_of_a_byte_a_second() {
+    const PIECES: u64 = 1 << 10;
     let place = Place::new();
-    let config = place.streams(&[UNIX]);
+    let listener = UnixListener::bind(place.path("sink")).expect("room");
+    let config = place.streams(&[UNIX, "name: endless, source: { unix: DIR/endless }, sink: { unix: DIR/sink }"]);
     let mut sidecar = place.start(&config);
-    let mut slow = sidecar.connect("app");
-    let text = format!("slow {VALUE}\n");
-    let (first, rest) = text.as_bytes().split_at(8);
-    for byte in first {
-        slow.write_all(&[*byte]).expect("it reads");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let counted = count_x(listener.accept().expect("it connects").0);
+    let (begun, rest) = VALUE.split_at(VALUE.len() - 4);
+    let mut slow: Vec<UnixStream> = (0..50).map(|_| sidecar.connect("app")).collect();
+    slow.iter_mut().for_each(|slow| slow.write_all(format!("slow {begun}").as_bytes()).expect("it reads"));
+    // And some that have gone in the middle of theirs.
+    (0..50).for_each(|_| sidecar.send("app", "sk-li"));
     let before = sidecar.resident_kib();
-    let mut endless = sidecar.connect("app");
-    let piece = vec![b'x'; 1 << 20];
-    for _ in 0..64 {
-        endless.write_all(&piece).expect("it reads");
-    }
-    assert!(sidecar.resident_kib() < before + (16 << 10), "a line of 64 MiB is not kept");
-    for byte in rest {
-        slow.write_all(&[*byte]).expect("it reads");
-    }
-    drop((slow, endless));
-    until("all is out", || fs::metadata(sidecar.path("out")).is_ok_and(|file| file.len() > 64 << 20));
-    let tail = program::run(program::script("tr -d x < \"$1\"").arg("sh").arg(sidecar.path("out")), b"");
-    until("the slow line is out", || {
-        let tail = program::run(program::script("tr -d x < \"$1\"").arg("sh").arg(sidecar.path("out")), b"");
-        tail.out().contains(&format!("slow {MASK}"))
+    let (mut endless, begin) = (sidecar.connect("endless"), VALUE.len() / 2);
+    let writer = std::thread::spawn(move || {
+        let mut piece = vec![b'x'; 1 << 20];
+        // A secret lies across each border.
+        let end = piece.len() - begin;
+        piece[end..].copy_from_slice(&VALUE.as_bytes()[..begin]);
+        piece[..VALUE.len() - begin].copy_from_slice(&VALUE.as_bytes()[begin..]);
+        (0..PIECES).for_each(|_| endless.write_all(&piece).expect("it reads"));
     });
-    assert!(!tail.out().contains("4f9QzX"));
+    let (start, mut most, mut served) = (Instant::now(), before, 0);
+    let (mut sent, mut expected) = (0, (0..50).map(|_| "sk-li\n").collect::<String>());
+    sidecar.file_is("out", &expected);
+    while !writer.is_finished() || sent < rest.len() {
+        if sent < rest.len() && start.elapsed() >= Duration::from_secs(sent as u64) {
+            slow.iter_mut().for_each(|slow| slow.write_all(&rest.as_bytes()[sent..=sent]).expect("it reads"));
+            sent += 1;
+        }
+        // Others are served meanwhile.
+        sidecar.send("app", &format!("{served} {VALUE}\n"));
+        expected.push_str(&format!("{served} {MASK}\n"));
+        sidecar.file_is("out", &expected);
+        served += 1;
+        most = most.max(sidecar.resident_kib());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    writer.join().expect("all was read");
+    assert!(most < before + (16 << 10), "it took {} KiB more", most - before);
+    drop(slow);
+    expected.push_str(&format!("slow {MASK}\n").repeat(50));
+    sidecar.file_is("out", &expected);
+    println!("{} s, {served} lines of others, {} KiB more at most", start.elapsed().as_secs(), most - before);
     sidecar.stop();
+    let (count, rest) = counted.join().expect("it ends");
+    assert_eq!(count, PIECES * ((1 << 20) - VALUE.len() as u64), "bytes were lost");
+    // Where the first piece begins and the last one ends there is half a secret: of the first nobody can know, the last one is masked.
+    let wanted = format!("{}{}\n", &VALUE[begin..], MASK.repeat(PIECES as usize));
+    assert!(rest == wanted, "{} bytes came beside", rest.len());
 }
 
 #[test]
@@ -180,14 +214,33 @@ fn d11_the_same_for_datagrams_and_fifos() {
     refused(&place, &config);
 }
 
+/// All that lies below a directory, each with its mode.
+fn modes(below: &Path) -> BTreeMap<PathBuf, u32> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(below).expect("it is there").flatten() {
+        let about = entry.path().symlink_metadata().expect("it is there");
+        if about.is_dir() {
+            found.extend(modes(&entry.path()));
+        }
+        found.insert(entry.path(), about.permissions().mode() & 0o7777);
+    }
+    found
+}
+
 #[test]
-fn d12_sockets_and_fifos_are_the_owners_alone_under_any_umask() {
+fn d12_all_that_it_makes_is_its_owners_alone_under_any_umask() {
     let place = Place::new();
-    let config = place.streams(&[
-        UNIX,
-        "name: log, source: { unix_datagram: DIR/log, mode: \"0666\" }, sink: { file: DIR/out }",
-        "name: pipe, source: { fifo: DIR/pipe }, sink: { file: DIR/out }",
-    ]);
+    fs::create_dir(place.path("logs")).expect("room");
+    fs::write(place.path("logs/a.log"), "").expect("room");
+    let config = place.configure(&format!(
+        "secrets: {{ secret_files: [DIR/secrets] }}\ncontrol: DIR/control\nstate: DIR/made/state\nstreams:\n  - {{ {UNIX} }}\n  \
+         - {{ name: log, source: {{ unix_datagram: DIR/log, mode: \"0666\" }}, sink: {{ file: DIR/out }} }}\n  \
+         - {{ name: pipe, source: {{ fifo: DIR/pipe }}, sink: {{ unix: DIR/nobody, away: spool, spool: DIR/spool }} }}\n  \
+         - {{ name: files, source: {{ files: DIR/logs/*.log }}, sink: {{ file: DIR/files.out, rotate_size: 8K, rotate_keep: 3 }} }}\n"
+    ));
+    fs::write(place.path("notify"), "").expect("room");
+    let before = modes(&place.path("."));
+    fs::remove_file(place.path("notify")).expect("it is there");
     let mut sidecar = place.start_as(&config, |command| {
         // SAFETY: umask is async-signal-safe, and touches no memory.
         unsafe {
@@ -197,12 +250,29 @@ fn d12_sockets_and_fifos_are_the_owners_alone_under_any_umask() {
             })
         };
     });
-    let mode = |name: &str| fs::symlink_metadata(sidecar.path(name)).expect("it is there").permissions().mode() & 0o777;
-    assert_eq!((mode("app"), mode("control"), mode("pipe")), (0o600, 0o600, 0o600));
-    assert_eq!(mode("log"), 0o666, "as the configuration says");
     sidecar.send("app", "x\n");
     sidecar.file_is("out", "x\n");
-    assert_eq!(fs::metadata(sidecar.path("out")).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let mut pipe = OpenOptions::new().write(true).open(sidecar.path("pipe")).expect("it reads");
+    pipe.write_all(format!("{VALUE}\n").as_bytes()).expect("it reads");
+    until("it is spooled", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() > MASK.len() as u64));
+    // Into a file for each, and one more.
+    let log = sidecar.path("logs/a.log");
+    for number in 0..5 {
+        let mut log = OpenOptions::new().append(true).open(&log).expect("room");
+        log.write_all(format!("{VALUE}\n").repeat(400).as_bytes()).expect("room");
+        log.write_all(format!("end {number}\n").as_bytes()).expect("room");
+        sidecar.file_has("files.out", &format!("end {number}\n"));
+    }
+    until("places were saved", || sidecar.path("made/state/checkpoints.json").exists());
+    let mut made = modes(&sidecar.path("."));
+    made.retain(|path, _| !before.contains_key(path));
+    assert_eq!(made.remove(&sidecar.path("log")), Some(0o666), "as the configuration says");
+    for name in ["app", "control", "pipe", "out", "spool", "files.out", "files.out.1", "files.out.3", "made/state/lock"]
+    {
+        assert!(made.contains_key(&sidecar.path(name)), "{name} was not made: {made:?}");
+    }
+    let open = made.iter().filter(|(path, mode)| **mode != if path.is_dir() { 0o700 } else { 0o600 });
+    assert_eq!(open.collect::<Vec<_>>(), []);
     sidecar.stop();
 }
 
