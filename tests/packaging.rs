@@ -137,7 +137,9 @@ const SIDECAR_EXPOSURE_MAX: &str = "20";
 fn machine_with_sidecar() -> Option<tempfile::TempDir> {
     let root = machine()?;
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd");
-    fs::copy(packaging.join("hushlog-sidecar.service"), unit(&root, "hushlog-sidecar.service")).unwrap();
+    for name in ["hushlog-sidecar.service", "hushlog-sidecar.socket"] {
+        fs::copy(packaging.join(name), unit(&root, name)).unwrap();
+    }
     fs::copy(packaging.join("service-sidecar.conf"), unit(&root, "app.service.d/hushlog-sidecar.conf")).unwrap();
     fs::create_dir_all(root.path().join("bin")).unwrap();
     fs::copy("/bin/true", root.path().join("bin/mkdir")).unwrap();
@@ -148,7 +150,8 @@ fn machine_with_sidecar() -> Option<tempfile::TempDir> {
 fn systemd_understands_the_sidecars_units() {
     let Some(root) = machine_with_sidecar() else { return };
     let complaints = || {
-        let verified = analyze(&root, &["verify", "--man=no", "hushlog-sidecar.service", "app.service"]);
+        let units = ["hushlog-sidecar.service", "hushlog-sidecar.socket", "app.service"];
+        let verified = analyze(&root, &[&["verify", "--man=no"], &units[..]].concat());
         let said = String::from_utf8_lossy(&verified.stderr).into_owned();
         said.lines()
             .filter(|line| line.contains("hushlog-sidecar") || line.contains("app.service"))
@@ -156,9 +159,14 @@ fn systemd_understands_the_sidecars_units() {
             .join("\n")
     };
     assert_eq!(complaints(), "");
-    for name in ["hushlog-sidecar.service", "app.service.d/hushlog-sidecar.conf"] {
+    let sections = [
+        ("hushlog-sidecar.service", "Service"),
+        ("hushlog-sidecar.socket", "Socket"),
+        ("app.service.d/hushlog-sidecar.conf", "Service"),
+    ];
+    for (name, section) in sections {
         let text = fs::read_to_string(unit(&root, name)).unwrap();
-        fs::write(unit(&root, name), format!("{text}\n[Service]\nUnknown=yes\n")).unwrap();
+        fs::write(unit(&root, name), format!("{text}\n[{section}]\nUnknown=yes\n")).unwrap();
         assert!(complaints().contains("Unknown key"), "{name}: {}", complaints());
         fs::write(unit(&root, name), text).unwrap();
     }
@@ -181,6 +189,18 @@ fn the_sidecar_is_confined_to_logs_and_loopback() {
     let text = fs::read_to_string(unit(&root, "hushlog-sidecar.service")).unwrap();
     fs::write(unit(&root, "hushlog-sidecar.service"), text.replace("\nSystemCallFilter=", "\nX-Filter=")).unwrap();
     assert!(!judge().0, "a unit that may make all system calls is not confined");
+}
+
+#[test]
+fn what_systemd_listens_at_are_sources_of_the_example() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let socket = fs::read_to_string(packaging.join("systemd/hushlog-sidecar.socket")).unwrap();
+    let [config] = &documents(&fs::read_to_string(packaging.join("sidecar.yaml")).unwrap())[..] else { panic!() };
+    let sources: Vec<&Value> = config["streams"].as_array().unwrap().iter().map(|stream| &stream["source"]).collect();
+    for (key, kind) in [("ListenStream=", "unix"), ("ListenDatagram=", "unix_datagram")] {
+        let paths: Vec<&str> = socket.lines().filter_map(|line| line.strip_prefix(key)).collect();
+        assert!(!paths.is_empty() && paths.iter().all(|path| sources.iter().any(|source| source[kind] == **path)));
+    }
 }
 
 /// The documents of a YAML file.

@@ -3,13 +3,15 @@
 mod program;
 mod sidecaring;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use sidecaring::{MASK, Place, Reader, Sidecar, VALUE, until};
@@ -19,70 +21,125 @@ fn append(path: &Path, text: &str) {
     file.write_all(text.as_bytes()).expect("there is room");
 }
 
-/// A configuration that follows files into one file.
-fn follows(place: &Place, files: &str, more: &str) -> std::path::PathBuf {
-    place.configure(&format!(
-        "secrets: {{ secret_files: [DIR/secrets] }}\nstate: DIR/state\ncontrol: DIR/control\nstreams:\n  \
-         - {{ name: app, source: {{ files: \"{files}\" }}, sink: {{ file: DIR/out }}{more} }}\n"
-    ))
+/// The usual sink, and nothing else about the stream.
+const OUT: &str = "sink: { file: DIR/out }";
+
+/// A log, and a sidecar that follows it: stopped, killed and started again in one place.
+struct Following {
+    sidecar: Sidecar,
+    config: PathBuf,
+    log: PathBuf,
 }
 
-fn logs(place: &Place) -> std::path::PathBuf {
-    fs::create_dir(place.path("logs")).expect("room for a directory");
-    place.path("logs")
-}
+impl Following {
+    /// Follows these of the `logs` with this rest of a stream; `a.log` holds a text already.
+    fn begin(files: &str, rest: &str, text: &str) -> Following {
+        Following::begin_in(Place::new(), files, rest, text)
+    }
 
-/// Starts the sidecar of this configuration once more in the same directory, after it has ended.
-fn again(sidecar: Sidecar, config: &Path) -> Sidecar {
-    sidecar.into_place().start(config)
+    /// The same in a place where something is there before.
+    fn begin_in(place: Place, files: &str, rest: &str, text: &str) -> Following {
+        Following::begin_as(place, files, rest, text, |_| {})
+    }
+
+    fn begin_as(place: Place, files: &str, rest: &str, text: &str, change: impl FnOnce(&mut Command)) -> Following {
+        fs::create_dir_all(place.path("logs")).expect("room for a directory");
+        let log = place.path("logs/a.log");
+        if !log.exists() {
+            append(&log, text);
+        }
+        let config = place.configure(&format!(
+            "secrets: {{ secret_files: [DIR/secrets] }}\nstate: DIR/lib/state\ncontrol: DIR/control\nstreams:\n  \
+             - {{ name: app, source: {{ files: \"DIR/logs/{files}\" }}, {rest} }}\n"
+        ));
+        Following { sidecar: place.start_as(&config, change), config, log }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.sidecar.path(name)
+    }
+
+    fn append(&self, text: &str) {
+        append(&self.log, text);
+    }
+
+    /// Waits until this and nothing else has come out.
+    #[track_caller]
+    fn out_is(&self, text: &str) {
+        self.sidecar.file_is("out", text);
+    }
+
+    /// Whoever writes to the log.
+    fn writer(&self) -> File {
+        OpenOptions::new().append(true).open(&self.log).expect("it is there")
+    }
+
+    fn kill(&mut self) {
+        self.sidecar.signal(Signal::KILL);
+        let _ = self.sidecar.child.wait();
+    }
+
+    #[track_caller]
+    fn stop(&mut self) -> String {
+        self.sidecar.stop()
+    }
+
+    /// Starts it once more, after it has ended.
+    fn again(self) -> Following {
+        let Following { sidecar, config, log } = self;
+        Following { sidecar: sidecar.into_place().start(&config), config, log }
+    }
+
+    /// Waits until it is remembered on the disk that the log was read to its end.
+    #[track_caller]
+    fn is_remembered(&self) {
+        let log = fs::metadata(&self.log).expect("it is there");
+        until("the place was saved", || {
+            let saved = fs::read(self.path("lib/state/checkpoints.json")).unwrap_or_default();
+            let saved: serde_json::Value = serde_json::from_slice(&saved).unwrap_or_default();
+            let mut files = saved["files"].as_array().into_iter().flatten();
+            files.any(|file| file["inode"] == log.ino() && file["offset"] == log.len())
+        });
+    }
 }
 
 #[test]
 fn a_file_is_followed_masked_and_not_read_twice() {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    append(&log, &format!("one {VALUE}\n"));
-    let config = follows(&place, "DIR/logs/*.log", "");
-    let mut sidecar = place.start(&config);
-    sidecar.file_is("out", &format!("one {MASK}\n"));
-    append(&log, "two\n");
-    sidecar.file_is("out", &format!("one {MASK}\ntwo\n"));
-    sidecar.stop();
-    append(&log, "three\n");
-    let mut sidecar = again(sidecar, &config);
-    sidecar.file_is("out", &format!("one {MASK}\ntwo\nthree\n"));
-    sidecar.stop();
+    let mut following = Following::begin("*.log", OUT, &format!("one {VALUE}\n"));
+    following.out_is(&format!("one {MASK}\n"));
+    following.append("two\n");
+    following.out_is(&format!("one {MASK}\ntwo\n"));
+    following.stop();
+    following.append("three\n");
+    let mut following = following.again();
+    following.out_is(&format!("one {MASK}\ntwo\nthree\n"));
+    following.stop();
 }
 
 /// Who stops in the middle of a line, and of a secret, goes on there.
 #[test]
 fn a_stop_in_the_middle_of_a_secret_gives_none_of_it_away() {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    let config = follows(&place, "DIR/logs/a.log", "");
-    append(&log, "begin\n");
-    let mut sidecar = place.start(&config);
+    let mut following = Following::begin("a.log", OUT, "begin\n");
     let mut wanted = "begin\n".to_owned();
     for cut in 1..VALUE.len() {
-        append(&log, &format!("key: {}", &VALUE[..cut]));
-        sidecar.file_is("out", &wanted);
+        following.append(&format!("key: {}", &VALUE[..cut]));
+        following.out_is(&wanted);
         std::thread::sleep(Duration::from_millis(10));
         if cut % 2 == 0 {
-            sidecar.stop();
+            following.stop();
         } else {
-            sidecar.signal(Signal::KILL);
-            let _ = sidecar.child.wait();
+            following.kill();
         }
-        append(&log, &format!("{} end\n", &VALUE[cut..]));
-        sidecar = again(sidecar, &config);
+        following.append(&format!("{} end\n", &VALUE[cut..]));
+        following = following.again();
         wanted += &format!("key: {MASK} end\n");
-        let out = sidecar.file_has("out", &wanted[wanted.len() - 8..]);
+        let out = following.sidecar.file_has("out", &wanted[wanted.len() - 8..]);
         assert!(!out.contains("4f9Q") && !out.contains(&VALUE[cut..]), "{out}");
-        until("all of it", || fs::read_to_string(sidecar.path("out")).unwrap().matches(" end\n").count() >= cut);
+        until("all of it", || fs::read_to_string(following.path("out")).unwrap().matches(" end\n").count() >= cut);
         // After a kill what went out since the last checkpoint may have gone out again.
-        wanted = fs::read_to_string(sidecar.path("out")).unwrap();
+        wanted = fs::read_to_string(following.path("out")).unwrap();
     }
-    sidecar.stop();
+    following.stop();
 }
 
 /// Appends numbered lines with a secret in each, in pieces of any size, until it is told to stop.
@@ -116,33 +173,29 @@ fn numbers(text: &str) -> (Vec<u64>, usize) {
 }
 
 fn kills(rounds: usize) {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    let config = follows(&place, "DIR/logs/a.log", "");
+    let mut following = Following::begin("a.log", OUT, "");
     let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let writer = {
-        let (stop, written) = (Arc::clone(&stop), Arc::clone(&written));
+        let (log, stop, written) = (following.log.clone(), Arc::clone(&stop), Arc::clone(&written));
         std::thread::spawn(move || write_lines(log, stop, written, Duration::from_millis(5)))
     };
-    let mut sidecar = place.start(&config);
     for round in 0..rounds {
         // Before, at and after a checkpoint.
         std::thread::sleep(Duration::from_millis((round as u64 * 137) % 1_200));
-        sidecar.signal(Signal::KILL);
-        let _ = sidecar.child.wait();
-        sidecar = again(sidecar, &config);
+        following.kill();
+        following = following.again();
     }
     stop.store(true, Relaxed);
     writer.join().expect("the writer ends");
     let last = written.load(Relaxed) - 1;
-    sidecar.file_has("out", &format!("line {last:09} {MASK} end\n"));
-    let out = fs::read_to_string(sidecar.path("out")).expect("it is text");
+    following.sidecar.file_has("out", &format!("line {last:09} {MASK} end\n"));
+    let out = fs::read_to_string(following.path("out")).expect("it is text");
     let (numbers, doubled) = numbers(&out);
     assert_eq!(numbers, (0..=last).collect::<Vec<u64>>(), "lines are missing");
     println!("{rounds} kills: {} lines, {doubled} of them twice", numbers.len());
-    sidecar.stop();
+    following.stop();
     // Nothing of it is left in the state directory but the places and the lock.
-    assert_eq!(fs::read_dir(sidecar.path("state")).expect("it is there").count(), 2);
+    assert_eq!(fs::read_dir(following.path("lib/state")).expect("it is there").count(), 2);
 }
 
 #[test]
@@ -157,13 +210,13 @@ fn d08_killed_500_times() {
 }
 
 /// Runs the real logrotate on the log.
-fn logrotate(sidecar: &Sidecar, how: &str) -> bool {
-    let config = sidecar.path("logrotate.conf");
-    let log = sidecar.path("logs/a.log");
-    let text = format!("\"{}\" {{\nsize 1\nrotate 50\nnocompress\nmissingok\nsu root root\n{how}\n}}\n", log.display());
+fn logrotate(following: &Following, how: &str) -> bool {
+    let config = following.path("logrotate.conf");
+    let log = following.log.display();
+    let text = format!("\"{log}\" {{\nsize 1\nrotate 50\nnocompress\nmissingok\nsu root root\n{how}\n}}\n");
     fs::write(&config, text).expect("there is room");
     fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
-    let ran = Command::new("logrotate").arg("--state").arg(sidecar.path("logrotate.state")).arg(&config).output();
+    let ran = Command::new("logrotate").arg("--state").arg(following.path("logrotate.state")).arg(&config).output();
     match ran {
         Ok(ran) => {
             assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
@@ -178,41 +231,33 @@ fn logrotate(sidecar: &Sidecar, how: &str) -> bool {
 
 #[test]
 fn d06_logrotate_with_create() {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    append(&log, "begin\n");
-    let config = follows(&place, "DIR/logs/a.log", "");
-    let mut sidecar = place.start(&config);
+    let mut following = Following::begin("a.log", OUT, "begin\n");
     let mut wanted = "begin\n".to_owned();
     for round in 0..10 {
-        let mut writer = OpenOptions::new().append(true).open(&log).expect("it is there");
+        let mut writer = following.writer();
         writer.write_all(format!("before {round} {VALUE}\n").as_bytes()).expect("there is room");
-        if !logrotate(&sidecar, "create 0600 root root") {
+        if !logrotate(&following, "create 0600 root root") {
             return;
         }
         // The program goes on with the old file until somebody tells it.
         writer.write_all(format!("late {round} {VALUE}\n").as_bytes()).expect("there is room");
         wanted += &format!("before {round} {MASK}\nlate {round} {MASK}\n");
-        sidecar.file_is("out", &wanted);
-        append(&log, &format!("after {round}\n"));
+        following.out_is(&wanted);
+        following.append(&format!("after {round}\n"));
         wanted += &format!("after {round}\n");
-        sidecar.file_is("out", &wanted);
+        following.out_is(&wanted);
     }
-    sidecar.stop();
+    following.stop();
 }
 
 #[test]
 fn d06_logrotate_with_copytruncate() {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    append(&log, "begin\n");
-    let config = follows(&place, "DIR/logs/a.log", "");
-    let mut sidecar = place.start(&config);
+    let mut following = Following::begin("a.log", OUT, "begin\n");
     let mut wanted = "begin\n".to_owned();
-    let mut writer = OpenOptions::new().append(true).open(&log).expect("it is there");
+    let mut writer = following.writer();
     for round in 0..10 {
-        sidecar.file_is("out", &wanted);
-        if !logrotate(&sidecar, "copytruncate") {
+        following.out_is(&wanted);
+        if !logrotate(&following, "copytruncate") {
             return;
         }
         // What is longer than what was there, what is shorter, and as long.
@@ -220,24 +265,29 @@ fn d06_logrotate_with_copytruncate() {
         writer.write_all(text.as_bytes()).expect("there is room");
         wanted += &text.replace(VALUE, MASK);
     }
-    sidecar.file_is("out", &wanted);
-    sidecar.stop();
+    following.out_is(&wanted);
+    following.stop();
 }
 
 #[test]
 fn d17_the_directory_vanishes_and_returns() {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    append(&log, "one\n");
-    let config = follows(&place, "DIR/logs/*.log", "");
-    let mut sidecar = place.start(&config);
-    sidecar.file_is("out", "one\n");
-    fs::remove_dir_all(sidecar.path("logs")).expect("it is ours");
-    std::thread::sleep(Duration::from_millis(50));
-    fs::create_dir(sidecar.path("logs")).expect("it is gone");
-    append(&log, &format!("two {VALUE}\n"));
-    sidecar.file_is("out", &format!("one\ntwo {MASK}\n"));
-    sidecar.stop();
+    for files in ["*.log", "a.log"] {
+        let mut following = Following::begin(files, OUT, "one\n");
+        let mut wanted = "one\n".to_owned();
+        for round in 0..5 {
+            following.out_is(&wanted);
+            match round % 2 {
+                0 => fs::remove_dir_all(following.path("logs")).expect("it is ours"),
+                _ => fs::rename(following.path("logs"), following.path(&format!("old.{round}"))).expect("it is ours"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            fs::create_dir(following.path("logs")).expect("it is gone");
+            following.append(&format!("{round} {VALUE}\n"));
+            wanted += &format!("{round} {MASK}\n");
+        }
+        following.out_is(&wanted);
+        following.stop();
+    }
 }
 
 /// A file system of so many bytes, as long as it is needed.
@@ -270,69 +320,153 @@ impl Drop for Mount {
 fn d17_logs_on_a_file_system_that_is_read_only_for_a_while() {
     let place = Place::new();
     let Some(mount) = Mount::new(&place.path("logs"), "size=1m") else { return };
-    let log = place.path("logs/a.log");
-    append(&log, "one\n");
+    append(&place.path("logs/a.log"), "one\n");
     mount.remount("ro");
-    let config = follows(&place, "DIR/logs/*.log", "");
-    let mut sidecar = place.start(&config);
-    sidecar.file_is("out", "one\n");
+    let mut following = Following::begin_in(place, "*.log", OUT, "");
+    following.out_is("one\n");
     mount.remount("rw");
-    append(&log, "two\n");
-    sidecar.file_is("out", "one\ntwo\n");
-    sidecar.stop();
+    following.append("two\n");
+    following.out_is("one\ntwo\n");
+    following.stop();
+}
+
+#[test]
+fn d17_a_state_directory_that_is_read_only_for_a_while() {
+    let mut following = Following::begin("*.log", OUT, "one\n");
+    following.is_remembered();
+    // Another file system in its place: what is open for writing keeps one from becoming read-only.
+    let Some(mount) = Mount::new(&following.path("lib/state"), "ro,mode=0700") else { return };
+    following.append(&format!("two {VALUE}\n"));
+    following.sidecar.says("how far files were read cannot be saved in");
+    following.sidecar.says("Read-only file system");
+    following.append("three\n");
+    following.out_is(&format!("one\ntwo {MASK}\nthree\n"));
+    assert_eq!(following.sidecar.said().matches("cannot be saved").count(), 1, "it is told once");
+    drop(mount);
+    // It is tried again though nothing else changes, and holds.
+    following.is_remembered();
+    following.kill();
+    following.append("four\n");
+    let mut following = following.again();
+    following.out_is(&format!("one\ntwo {MASK}\nthree\nfour\n"));
+    following.stop();
+    let Some(_mount) = Mount::new(&following.path("lib/state"), "ro,mode=0700") else { return };
+    let mut command = program::hushlog(["sidecar", "--config"]);
+    let ran = program::run_within(command.arg(&following.config), b"", sidecaring::PATIENCE).ends(2);
+    ran.says("cannot open the state directory: read-only file system");
+}
+
+#[test]
+fn d17_a_sink_on_a_file_system_that_is_read_only_for_a_while() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("var/sink")).expect("room for a directory");
+    let mut following = Following::begin_in(place, "*.log", "sink: { file: DIR/var/sink/out }", "one\n");
+    following.sidecar.file_is("var/sink/out", "one\n");
+    let Some(mount) = Mount::new(&following.path("var/sink"), "ro") else { return };
+    following.append(&format!("two {VALUE}\n"));
+    following.sidecar.says("is away: read-only file system");
+    following.append("three\n");
+    drop(mount);
+    following.sidecar.file_is("var/sink/out", &format!("one\ntwo {MASK}\nthree\n"));
+    following.sidecar.says("is there again");
+    following.stop();
+}
+
+/// The library that has a program see another time than it is.
+fn faketime() -> Option<PathBuf> {
+    let found = glob::glob("/usr/lib/*/faketime/libfaketimeMT.so.1").expect("a pattern").flatten().next();
+    if found.is_none() {
+        eprintln!("skipped: there is no libfaketime");
+    }
+    found
+}
+
+#[test]
+fn d17_the_clock_jumps_by_a_day_and_back() {
+    let Some(library) = faketime() else { return };
+    let place = Place::new();
+    let clock = place.path("clock");
+    fs::write(&clock, "+0").expect("room");
+    let mut following = Following::begin_as(place, "*.log", OUT, "begin\n", |command| {
+        command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
+        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+    });
+    let (mut wanted, day) = ("begin\n".to_owned(), 24 * 3_600_i64);
+    following.out_is(&wanted);
+    for (round, days) in [1, 0, -1, 1, -1, 0].into_iter().enumerate() {
+        // The sidecar's clock, and what the files tell of the time.
+        fs::write(&clock, format!("{:+}d", days)).expect("room");
+        let now = SystemTime::now();
+        let then = now.duration_since(UNIX_EPOCH).expect("it is later").as_secs() as i64 + days * day;
+        let writer = following.writer();
+        following.append(&format!("{round} {VALUE}\n"));
+        writer.set_modified(UNIX_EPOCH + Duration::from_secs(then as u64)).expect("it is ours");
+        wanted += &format!("{round} {MASK}\n");
+        following.out_is(&wanted);
+        // Rotated meanwhile, and written to by both names.
+        fs::rename(&following.log, following.path(&format!("logs/a.log.{round}"))).expect("it is there");
+        (&writer).write_all(format!("{round} late\n").as_bytes()).expect("there is room");
+        wanted += &format!("{round} late\n");
+        following.out_is(&wanted);
+        drop(writer);
+        following.append(&format!("{round} new\n"));
+        wanted += &format!("{round} new\n");
+        following.out_is(&wanted);
+        // Secrets are still read again, and what it tells of the time shows that the clock did jump.
+        following.sidecar.place().save(&format!("SECRET_{round}"), &format!("another-{round}-{VALUE}"));
+        following.sidecar.ask(&["reload"], "").ends(0);
+        let read = following.sidecar.status()["secrets"]["read_at"].as_i64().expect("a time");
+        assert!((read - then).abs() < 600, "the clock did not jump by {days} days: {}", read - then);
+    }
+    following.is_remembered();
+    following.kill();
+    following.append("end\n");
+    let mut following = following.again();
+    following.out_is(&format!("{wanted}end\n"));
+    following.stop();
 }
 
 #[test]
 fn d09_a_full_disk_is_waited_for_and_no_line_is_torn() {
     let place = Place::new();
-    let Some(_mount) = Mount::new(&place.path("small"), "size=64k") else { return };
-    let log = logs(&place).join("a.log");
+    let Some(mount) = Mount::new(&place.path("small"), "size=64k") else { return };
     let line = |number: usize| format!("line {number:05} {}\n", "x".repeat(100));
     let all: String = (0..1_000).map(line).collect();
     fs::write(place.path("small/other"), "y".repeat(40 << 10)).expect("there is room");
-    let config = place.configure(
-        "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
-         - { name: app, source: { files: DIR/logs/a.log }, sink: { file: DIR/small/out } }\n",
-    );
-    append(&log, &all);
-    let mut sidecar = place.start(&config);
-    sidecar.says("is away");
-    assert!(fs::metadata(sidecar.path("small/out")).expect("it is there").len() < 64 << 10);
-    fs::remove_file(sidecar.path("small/other")).expect("it is ours");
+    let mut following = Following::begin_in(place, "a.log", "sink: { file: DIR/small/out }", &all);
+    let len = |following: &Following| fs::metadata(following.path("small/out")).expect("it is there").len();
+    following.sidecar.says("is away");
+    assert!(len(&following) < 64 << 10);
+    fs::remove_file(following.path("small/other")).expect("it is ours");
     // There is room for some of it; and then for all.
-    until("more came", || fs::metadata(sidecar.path("small/out")).expect("it is there").len() > 40 << 10);
-    _mount.remount("size=1m");
-    sidecar.file_is("small/out", &all);
-    sidecar.stop();
+    until("more came", || len(&following) > 40 << 10);
+    mount.remount("size=1m");
+    following.sidecar.file_is("small/out", &all);
+    following.stop();
 }
 
 #[test]
 fn the_sink_rotates_and_loses_nothing() {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    let config = place.configure(
-        "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
-         - { name: app, source: { files: DIR/logs/a.log }, sink: { file: DIR/out, rotate_size: 20K, rotate_keep: 50, mode: \"0640\" } }\n",
-    );
-    let mut sidecar = place.start(&config);
+    let sink = "sink: { file: DIR/out, rotate_size: 20K, rotate_keep: 50, mode: \"0640\" }";
+    let mut following = Following::begin("a.log", sink, "");
     let mut wanted = String::new();
     for round in 0..50 {
         let text: String = (0..50).map(|number| format!("{round}.{number} {VALUE}\n")).collect();
-        append(&log, &text);
+        following.append(&text);
         wanted += &text.replace(VALUE, MASK);
-        sidecar.file_has("out", &format!("{round}.49 "));
+        following.sidecar.file_has("out", &format!("{round}.49 "));
     }
-    let files = fs::read_dir(sidecar.path("")).expect("it is there").flatten();
+    let files = fs::read_dir(following.path("")).expect("it is there").flatten();
     let mut rotated: Vec<u64> =
         files.filter_map(|file| file.file_name().to_str()?.strip_prefix("out.")?.parse().ok()).collect();
     rotated.sort_unstable_by(|a, b| b.cmp(a));
     assert!(rotated.len() >= 2, "{rotated:?}");
-    let read = |name: String| fs::read_to_string(sidecar.path(&name)).expect("it is there");
+    let read = |name: String| fs::read_to_string(following.path(&name)).expect("it is there");
     let parts: Vec<String> =
         rotated.iter().map(|number| read(format!("out.{number}"))).chain([read("out".into())]).collect();
     assert!(parts.iter().all(|part| part.ends_with('\n')), "each line is whole in one file");
     assert_eq!(parts.concat(), wanted);
-    sidecar.stop();
+    following.stop();
 }
 
 #[test]
@@ -356,37 +490,17 @@ fn a_spool_keeps_the_order_and_outlives_the_sidecar() {
     let place = sidecar.into_place();
     fs::remove_file(place.path("in")).expect("a killed one leaves it");
     let mut sidecar = place.start(&config);
-    let listener = std::os::unix::net::UnixListener::bind(sidecar.path("there")).expect("nobody has it");
-    listener.set_nonblocking(true).expect("it can be");
+    let came = somebody_listens(&sidecar);
     let mut input = sidecar.connect("in");
     input.write_all(b"three\n").expect("it reads");
-    let mut come = None;
-    until("somebody connects", || {
-        come = listener.accept().ok();
-        come.is_some()
-    });
-    let (stream, _) = come.expect("it came");
-    stream.set_nonblocking(false).expect("it can be");
-    Reader::of(stream).becomes(&format!("one {MASK}\ntwo\nthree\n"));
+    came.becomes(&format!("one {MASK}\ntwo\nthree\n"));
     until("it takes no room", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() == 20));
     sidecar.stop();
 }
 
-#[test]
-fn d09_a_full_spool_keeps_the_writer_waiting() {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    let all: String = (0..40_000).map(|number| format!("line {number:09} {VALUE}\n")).collect();
-    append(&log, &all);
-    let config = place.configure(
-        "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
-         - { name: app, source: { files: DIR/logs/a.log }, sink: { unix: DIR/there, away: spool, spool: DIR/spool, spool_max: 600K } }\n",
-    );
-    let mut sidecar = place.start(&config);
-    until("it is full", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() > 200 << 10));
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(fs::metadata(sidecar.path("spool")).expect("it is there").len() <= (600 << 10) + 20);
-    let listener = std::os::unix::net::UnixListener::bind(sidecar.path("there")).expect("nobody has it");
+/// Listens at last where the sink was away; what comes from the one that connects.
+fn somebody_listens(sidecar: &Sidecar) -> Reader {
+    let listener = UnixListener::bind(sidecar.path("there")).expect("nobody has it");
     listener.set_nonblocking(true).expect("it can be");
     let mut come = None;
     until("somebody connects", || {
@@ -395,34 +509,41 @@ fn d09_a_full_spool_keeps_the_writer_waiting() {
     });
     let (stream, _) = come.expect("it came");
     stream.set_nonblocking(false).expect("it can be");
-    let reader = Reader::of(stream);
-    until("all came", || reader.text().len() >= all.replace(VALUE, MASK).len());
-    assert!(reader.text() == all.replace(VALUE, MASK), "something is missing, or in another order");
-    sidecar.stop();
+    Reader::of(stream)
+}
+
+#[test]
+fn d09_a_full_spool_keeps_the_writer_waiting() {
+    let all: String = (0..40_000).map(|number| format!("line {number:09} {VALUE}\n")).collect();
+    let sink = "sink: { unix: DIR/there, away: spool, spool: DIR/spool, spool_max: 600K }";
+    let mut following = Following::begin("a.log", sink, &all);
+    until("it is full", || fs::metadata(following.path("spool")).is_ok_and(|spool| spool.len() > 200 << 10));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(fs::metadata(following.path("spool")).expect("it is there").len() <= (600 << 10) + 20);
+    let came = somebody_listens(&following.sidecar);
+    until("all came", || came.text().len() >= all.replace(VALUE, MASK).len());
+    assert!(came.text() == all.replace(VALUE, MASK), "something is missing, or in another order");
+    following.stop();
 }
 
 #[test]
 fn the_records_of_containers_stay_records() {
-    let place = Place::new();
-    let log = logs(&place).join("a.log");
-    let config = follows(&place, "DIR/logs/*.log", ", format: docker");
     let record =
         |text: &str| format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"2026-11-24T16:00:00Z\"}}\n");
     let (first, second) = VALUE.split_at(9);
-    append(&log, &record(&format!("key {first}")));
-    let mut sidecar = place.start(&config);
+    let rest = format!("{OUT}, format: docker");
+    let mut following = Following::begin("*.log", &rest, &record(&format!("key {first}")));
     std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(fs::read_to_string(sidecar.path("out")).unwrap_or_default(), "", "its secret may go on");
-    append(&log, &record(&format!("{second} end\\n")));
-    sidecar.file_is("out", &format!("{}{}", record(&format!("key {MASK}")), record(" end\\n")));
+    assert_eq!(fs::read_to_string(following.path("out")).unwrap_or_default(), "", "its secret may go on");
+    following.append(&record(&format!("{second} end\\n")));
+    following.out_is(&format!("{}{}", record(&format!("key {MASK}")), record(" end\\n")));
     // Whoever is killed before the rest came goes back to where the secret began.
-    append(&log, &record(&format!("next {first}")));
+    following.append(&record(&format!("next {first}")));
     std::thread::sleep(Duration::from_millis(1_200));
-    sidecar.signal(Signal::KILL);
-    let _ = sidecar.child.wait();
-    append(&log, &record(&format!("{second}\\n")));
-    let mut sidecar = again(sidecar, &config);
-    let out = sidecar.file_has("out", &record("\\n"));
+    following.kill();
+    following.append(&record(&format!("{second}\\n")));
+    let mut following = following.again();
+    let out = following.sidecar.file_has("out", &record("\\n"));
     assert!(out.contains(&record(&format!("next {MASK}"))) && !out.contains(second), "{out}");
-    sidecar.stop();
+    following.stop();
 }

@@ -3,15 +3,19 @@
 mod program;
 mod sidecaring;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use sidecaring::{MASK, PATIENCE, Place, Reader, VALUE, until};
+use sidecaring::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
 
@@ -96,37 +100,70 @@ fn d10_thousands_of_idle_connections_cost_little_and_others_are_served() {
     sidecar.stop();
 }
 
+/// What comes there, without the `x` in it, and how many of these there were.
+fn count_x(mut from: UnixStream) -> std::thread::JoinHandle<(u64, String)> {
+    std::thread::spawn(move || {
+        let (mut count, mut rest, mut buffer) = (0, Vec::new(), vec![0; 256 << 10]);
+        while let Ok(len @ 1..) = from.read(&mut buffer) {
+            let before = rest.len();
+            rest.extend(buffer[..len].iter().filter(|byte| **byte != b'x'));
+            count += (len - (rest.len() - before)) as u64;
+        }
+        (count, String::from_utf8(rest).expect("text was written"))
+    })
+}
+
 #[test]
-fn d10_a_frame_without_an_end_and_one_byte_at_a_time() {
+fn d10_a_frame_of_a_gigabyte_and_clients_of_a_byte_a_second() {
+    const PIECES: u64 = 1 << 10;
     let place = Place::new();
-    let config = place.streams(&[UNIX]);
+    let listener = UnixListener::bind(place.path("sink")).expect("room");
+    let config = place.streams(&[UNIX, "name: endless, source: { unix: DIR/endless }, sink: { unix: DIR/sink }"]);
     let mut sidecar = place.start(&config);
-    let mut slow = sidecar.connect("app");
-    let text = format!("slow {VALUE}\n");
-    let (first, rest) = text.as_bytes().split_at(8);
-    for byte in first {
-        slow.write_all(&[*byte]).expect("it reads");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let counted = count_x(listener.accept().expect("it connects").0);
+    let (begun, rest) = VALUE.split_at(VALUE.len() - 4);
+    let mut slow: Vec<UnixStream> = (0..50).map(|_| sidecar.connect("app")).collect();
+    slow.iter_mut().for_each(|slow| slow.write_all(format!("slow {begun}").as_bytes()).expect("it reads"));
+    // And some that have gone in the middle of theirs.
+    (0..50).for_each(|_| sidecar.send("app", "sk-li"));
     let before = sidecar.resident_kib();
-    let mut endless = sidecar.connect("app");
-    let piece = vec![b'x'; 1 << 20];
-    for _ in 0..64 {
-        endless.write_all(&piece).expect("it reads");
-    }
-    assert!(sidecar.resident_kib() < before + (16 << 10), "a line of 64 MiB is not kept");
-    for byte in rest {
-        slow.write_all(&[*byte]).expect("it reads");
-    }
-    drop((slow, endless));
-    until("all is out", || fs::metadata(sidecar.path("out")).is_ok_and(|file| file.len() > 64 << 20));
-    let tail = program::run(program::script("tr -d x < \"$1\"").arg("sh").arg(sidecar.path("out")), b"");
-    until("the slow line is out", || {
-        let tail = program::run(program::script("tr -d x < \"$1\"").arg("sh").arg(sidecar.path("out")), b"");
-        tail.out().contains(&format!("slow {MASK}"))
+    let (mut endless, begin) = (sidecar.connect("endless"), VALUE.len() / 2);
+    let writer = std::thread::spawn(move || {
+        let mut piece = vec![b'x'; 1 << 20];
+        // A secret lies across each border.
+        let end = piece.len() - begin;
+        piece[end..].copy_from_slice(&VALUE.as_bytes()[..begin]);
+        piece[..VALUE.len() - begin].copy_from_slice(&VALUE.as_bytes()[begin..]);
+        (0..PIECES).for_each(|_| endless.write_all(&piece).expect("it reads"));
     });
-    assert!(!tail.out().contains("4f9QzX"));
+    let (start, mut most, mut served) = (Instant::now(), before, 0);
+    let (mut sent, mut expected) = (0, (0..50).map(|_| "sk-li\n").collect::<String>());
+    sidecar.file_is("out", &expected);
+    while !writer.is_finished() || sent < rest.len() {
+        if sent < rest.len() && start.elapsed() >= Duration::from_secs(sent as u64) {
+            slow.iter_mut().for_each(|slow| slow.write_all(&rest.as_bytes()[sent..=sent]).expect("it reads"));
+            sent += 1;
+        }
+        // Others are served meanwhile.
+        sidecar.send("app", &format!("{served} {VALUE}\n"));
+        expected.push_str(&format!("{served} {MASK}\n"));
+        sidecar.file_is("out", &expected);
+        served += 1;
+        most = most.max(sidecar.resident_kib());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    writer.join().expect("all was read");
+    assert!(most < before + (16 << 10), "it took {} KiB more", most - before);
+    drop(slow);
+    expected.push_str(&format!("slow {MASK}\n").repeat(50));
+    sidecar.file_is("out", &expected);
+    println!("{} s, {served} lines of others, {} KiB more at most", start.elapsed().as_secs(), most - before);
     sidecar.stop();
+    let (count, rest) = counted.join().expect("it ends");
+    assert_eq!(count, PIECES * ((1 << 20) - VALUE.len() as u64), "bytes were lost");
+    // Where the first piece begins and the last one ends there is half a secret: of the first nobody can know, the last one is masked.
+    let wanted = format!("{}{}\n", &VALUE[begin..], MASK.repeat(PIECES as usize));
+    assert!(rest == wanted, "{} bytes came beside", rest.len());
 }
 
 #[test]
@@ -177,14 +214,33 @@ fn d11_the_same_for_datagrams_and_fifos() {
     refused(&place, &config);
 }
 
+/// All that lies below a directory, each with its mode.
+fn modes(below: &Path) -> BTreeMap<PathBuf, u32> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(below).expect("it is there").flatten() {
+        let about = entry.path().symlink_metadata().expect("it is there");
+        if about.is_dir() {
+            found.extend(modes(&entry.path()));
+        }
+        found.insert(entry.path(), about.permissions().mode() & 0o7777);
+    }
+    found
+}
+
 #[test]
-fn d12_sockets_and_fifos_are_the_owners_alone_under_any_umask() {
+fn d12_all_that_it_makes_is_its_owners_alone_under_any_umask() {
     let place = Place::new();
-    let config = place.streams(&[
-        UNIX,
-        "name: log, source: { unix_datagram: DIR/log, mode: \"0666\" }, sink: { file: DIR/out }",
-        "name: pipe, source: { fifo: DIR/pipe }, sink: { file: DIR/out }",
-    ]);
+    fs::create_dir(place.path("logs")).expect("room");
+    fs::write(place.path("logs/a.log"), "").expect("room");
+    let config = place.configure(&format!(
+        "secrets: {{ secret_files: [DIR/secrets] }}\ncontrol: DIR/control\nstate: DIR/made/state\nstreams:\n  - {{ {UNIX} }}\n  \
+         - {{ name: log, source: {{ unix_datagram: DIR/log, mode: \"0666\" }}, sink: {{ file: DIR/out }} }}\n  \
+         - {{ name: pipe, source: {{ fifo: DIR/pipe }}, sink: {{ unix: DIR/nobody, away: spool, spool: DIR/spool }} }}\n  \
+         - {{ name: files, source: {{ files: DIR/logs/*.log }}, sink: {{ file: DIR/files.out, rotate_size: 8K, rotate_keep: 3 }} }}\n"
+    ));
+    fs::write(place.path("notify"), "").expect("room");
+    let before = modes(&place.path("."));
+    fs::remove_file(place.path("notify")).expect("it is there");
     let mut sidecar = place.start_as(&config, |command| {
         // SAFETY: umask is async-signal-safe, and touches no memory.
         unsafe {
@@ -194,12 +250,29 @@ fn d12_sockets_and_fifos_are_the_owners_alone_under_any_umask() {
             })
         };
     });
-    let mode = |name: &str| fs::symlink_metadata(sidecar.path(name)).expect("it is there").permissions().mode() & 0o777;
-    assert_eq!((mode("app"), mode("control"), mode("pipe")), (0o600, 0o600, 0o600));
-    assert_eq!(mode("log"), 0o666, "as the configuration says");
     sidecar.send("app", "x\n");
     sidecar.file_is("out", "x\n");
-    assert_eq!(fs::metadata(sidecar.path("out")).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let mut pipe = OpenOptions::new().write(true).open(sidecar.path("pipe")).expect("it reads");
+    pipe.write_all(format!("{VALUE}\n").as_bytes()).expect("it reads");
+    until("it is spooled", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() > MASK.len() as u64));
+    // Into a file for each, and one more.
+    let log = sidecar.path("logs/a.log");
+    for number in 0..5 {
+        let mut log = OpenOptions::new().append(true).open(&log).expect("room");
+        log.write_all(format!("{VALUE}\n").repeat(400).as_bytes()).expect("room");
+        log.write_all(format!("end {number}\n").as_bytes()).expect("room");
+        sidecar.file_has("files.out", &format!("end {number}\n"));
+    }
+    until("places were saved", || sidecar.path("made/state/checkpoints.json").exists());
+    let mut made = modes(&sidecar.path("."));
+    made.retain(|path, _| !before.contains_key(path));
+    assert_eq!(made.remove(&sidecar.path("log")), Some(0o666), "as the configuration says");
+    for name in ["app", "control", "pipe", "out", "spool", "files.out", "files.out.1", "files.out.3", "made/state/lock"]
+    {
+        assert!(made.contains_key(&sidecar.path(name)), "{name} was not made: {made:?}");
+    }
+    let open = made.iter().filter(|(path, mode)| **mode != if path.is_dir() { 0o700 } else { 0o600 });
+    assert_eq!(open.collect::<Vec<_>>(), []);
     sidecar.stop();
 }
 
@@ -327,4 +400,115 @@ fn a_fifo_as_a_sink_is_waited_for() {
     }
     drop(Reader::of(File::open(sidecar.path("sink")).expect("it is there")));
     sidecar.stop();
+}
+
+/// Starts a sidecar as a service manager does that listens for it, with these sockets as descriptors 3 and 4, and `count` said to be there.
+fn start_with(place: Place, config: &Path, passed: [OwnedFd; 2], pid: &str, count: u32) -> Sidecar {
+    place.start_as(config, |command| as_manager(command, passed, pid, count))
+}
+
+fn as_manager(command: &mut Command, [third, fourth]: [OwnedFd; 2], pid: &str, count: u32) {
+    let script = format!("LISTEN_PID={pid} LISTEN_FDS={count} exec \"$@\" 3<&0 4<&1 </dev/null >/dev/null");
+    let mut manager = Command::new("bash");
+    manager.args(["-c", &script, "manager"]).arg(command.get_program()).args(command.get_args()).env_clear();
+    manager.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    manager.stdin(third).stdout(fourth).stderr(Stdio::piped());
+    *command = manager;
+}
+
+#[test]
+fn nothing_is_lost_in_the_sockets_of_a_service_manager_while_there_is_no_sidecar() {
+    let mut place = Place::new();
+    let listener = UnixListener::bind(place.path("app")).expect("room");
+    let datagrams = UnixDatagram::bind(place.path("log")).expect("room");
+    let config = place.streams(&[UNIX, "name: log, source: { unix_datagram: DIR/log }, sink: { file: DIR/log.out }"]);
+    let (mut app, mut log) = (String::new(), String::new());
+    for round in 0..6 {
+        // Before there is a sidecar, or while there is none.
+        for number in 0..5 {
+            let line = format!("{round}.{number} {VALUE}\n");
+            UnixStream::connect(place.path("app")).expect("it is listened").write_all(line.as_bytes()).expect("room");
+            let sender = UnixDatagram::unbound().expect("a socket");
+            sender.send_to(line.as_bytes(), place.path("log")).expect("there is room for a few");
+            app.push_str(&line.replace(VALUE, MASK));
+            log.push_str(&line.replace(VALUE, MASK));
+        }
+        let passed = [listener.try_clone().expect("a descriptor").into(), datagrams.try_clone().expect("one").into()];
+        let mut sidecar = start_with(place, &config, passed, "$$", 2);
+        sidecar.file_is("log.out", &log);
+        sidecar.send("app", &format!("{round}.9 {VALUE}\n"));
+        app.push_str(&format!("{round}.9 {MASK}\n"));
+        // Each connection is a stream of its own, and they go side by side.
+        until("each line came once", || {
+            let out = fs::read_to_string(sidecar.path("out")).unwrap_or_default();
+            let mut lines: Vec<&str> = out.lines().collect();
+            lines.sort_unstable();
+            lines == app.lines().collect::<Vec<&str>>()
+        });
+        let status = fs::read_to_string(format!("/proc/{}/status", sidecar.child.id())).expect("it runs");
+        let said = sidecar.said();
+        assert!(status.contains("\nSeccomp:\t2\n") || said.contains("no seccomp"), "{said}");
+        if round % 2 == 0 {
+            sidecar.stop();
+        } else {
+            sidecar.signal(rustix::process::Signal::KILL);
+            let _ = sidecar.child.wait();
+        }
+        place = sidecar.into_place();
+        for name in ["app", "log"] {
+            assert!(place.path(name).exists(), "{name} is not the sidecar's, and stays");
+        }
+    }
+}
+
+#[test]
+fn a_port_may_be_passed_and_what_is_for_another_process_is_not_taken() {
+    let place = Place::new();
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let datagrams = UnixDatagram::bind(place.path("log")).expect("room");
+    let address = port.local_addr().expect("it has one");
+    let net = format!("name: net, source: {{ tcp: \"{address}\" }}, sink: {{ file: DIR/net }}");
+    let config = place.streams(&[&net, "name: log, source: { unix_datagram: DIR/log }, sink: { file: DIR/out }"]);
+    let mut sidecar = start_with(place, &config, [datagrams.into(), port.into()], "$$", 2);
+    TcpStream::connect(address).expect("it listens").write_all(format!("{VALUE}\n").as_bytes()).expect("it reads");
+    sidecar.file_is("net", &format!("{MASK}\n"));
+    sidecar.stop();
+
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let nothing = || File::open("/dev/null").expect("it is there").into();
+    let mut sidecar = start_with(place, &config, [nothing(), nothing()], "1", 2);
+    sidecar.send("app", &format!("{VALUE}\n"));
+    sidecar.file_is("out", &format!("{MASK}\n"));
+    sidecar.stop();
+}
+
+#[test]
+fn sockets_that_nobody_would_read_are_refused() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let refused = |third: OwnedFd, count: u32| {
+        let mut command = program::hushlog(["sidecar", "--config"]);
+        let nothing = File::open("/dev/null").expect("it is there");
+        as_manager(command.arg(&config), [third, nothing.into()], "$$", count);
+        let mut child = command.spawn().expect("it starts");
+        let said = program::read_aside(child.stderr.take().expect("it is piped"));
+        assert_eq!(program::ends_within(&mut child, PATIENCE).code(), Some(2));
+        String::from_utf8(said.recv_timeout(PATIENCE).expect("it has ended")).expect("text")
+    };
+    let other = UnixListener::bind(place.path("other")).expect("room");
+    let said = refused(other.into(), 1);
+    let path = place.path("other");
+    assert!(said.contains(&format!("{}: no stream has it as its source", path.display())), "{said}");
+    // Of another kind than the stream's, and one that does not listen.
+    let datagrams = UnixDatagram::bind(place.path("app")).expect("room");
+    assert!(refused(datagrams.into(), 1).contains("no stream has it as its source"));
+    let (connected, _) = UnixStream::pair().expect("sockets");
+    assert!(refused(connected.into(), 1).contains("no stream has it as its source"));
+    let said = refused(File::open("/dev/null").expect("it is there").into(), 1);
+    assert!(said.contains("descriptor 1 of the service manager: socket operation on non-socket"), "{said}");
+    fs::remove_file(place.path("app")).expect("it is there");
+    let app = UnixListener::bind(place.path("app")).expect("room");
+    let said = refused(app.into(), 3);
+    assert!(said.contains("cannot take the sockets of the service manager: bad file descriptor"), "{said}");
 }

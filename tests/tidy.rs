@@ -62,6 +62,7 @@ const UNSAFE: &[&str] = &[
     "src/sidecar/fd.rs",
     "src/cli/exit.rs",
     "src/cli/harden.rs",
+    "src/cli/service.rs",
     "src/cli/stdio.rs",
     "src/ffi/border.rs",
     "src/ffi/builder.rs",

@@ -1,8 +1,15 @@
 //! What a service manager wants to know.
 
+use std::io::{self, ErrorKind};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+use rustix::io::{FdFlags, fcntl_setfd};
+
+/// The first descriptor that is passed, as `sd_listen_fds(3)` has it.
+const PASSED_FIRST: RawFd = 3;
 
 /// Tells systemd how it stands, if it is systemd that started us (`Type=notify`).
 pub(crate) fn notify(state: &str) {
@@ -13,4 +20,32 @@ pub(crate) fn notify(state: &str) {
     };
     // Nobody can be told that it went wrong.
     let _ = address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
+}
+
+/// The sockets that the service manager listens at for us (`sd_listen_fds(3)`): none, unless it says that they are for this process. To be
+/// called once, and before anything is opened that stays open.
+///
+/// # Errors
+///
+/// When there are fewer than it says.
+pub(crate) fn passed_sockets() -> io::Result<Vec<OwnedFd>> {
+    let own = std::process::id().to_string();
+    if std::env::var_os("LISTEN_PID").is_none_or(|pid| pid != own.as_str()) {
+        return Ok(Vec::new());
+    }
+    let count = std::env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<u16>().ok());
+    let count = RawFd::from(count.ok_or(ErrorKind::InvalidInput)?);
+    (PASSED_FIRST..PASSED_FIRST + count).map(passed_socket).collect()
+}
+
+fn passed_socket(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes integers only, and changes nothing.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, and whoever started this process says that it is for us; nothing of our own is open yet, and each is taken once.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    // Not for what we start.
+    fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
+    Ok(fd)
 }

@@ -12,7 +12,7 @@ use super::exit::{self, Exit};
 use super::message::{self, Failure, path_text, reason};
 use super::sidecar_client as client;
 use super::source::{self, SourceArgs};
-use super::{harden, registry, sidecar_tell as telling, stdio};
+use super::{harden, registry, service, sidecar_tell as telling, stdio};
 
 /// What the sidecar takes.
 #[derive(Debug, Args)]
@@ -123,6 +123,10 @@ fn read(path: &Path) -> Result<(Config, Plan), Failure> {
 }
 
 fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
+    let passed = service::passed_sockets().map_err(|error| {
+        Failure::config(format!("cannot take the sockets of the service manager: {}", reason(&error)))
+            .hint("LISTEN_FDS and LISTEN_PID say that there are some, from descriptor 3 on")
+    })?;
     let (config, plan) = read(named(args)?)?;
     let sources = sources(config.secrets.as_ref())?;
     let watched = watched(&sources);
@@ -135,8 +139,8 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
     harden::lock_memory();
     let teller =
         telling::Teller::new(args.quiet).map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
-    let setup =
-        Setup { plan, loader: loader(sources), watched, tell: teller.tell(), alive_every: telling::alive_every() };
+    let (loader, alive_every) = (loader(sources), telling::alive_every());
+    let setup = Setup { plan, loader, watched, passed, tell: teller.tell(), alive_every };
     let ended = sidecar::run(setup);
     teller.end();
     match ended {

@@ -33,5 +33,5 @@
 //! stay. `confine: { landlock: false, seccomp: false }` switches it off. It is not dumpable, writes no core, and locks its memory as
 //! far as the limit allows; root can read it all the same.
 //!
-//! *Units*: `packaging/systemd/hushlog-sidecar.service` (exposure 1.9, as systemd 252 counts), `packaging/openrc/hushlog-sidecar`, and a pod
-//! for Kubernetes 1.29 with the sidecar in it.
+//! *Units*: `packaging/systemd/hushlog-sidecar.service` (exposure 1.9, as systemd 252 counts), with `hushlog-sidecar.socket` for sockets that outlive it;
+//! `packaging/openrc/hushlog-sidecar`; and a pod for Kubernetes 1.29 with the sidecar in it.

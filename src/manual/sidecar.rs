@@ -48,6 +48,7 @@
 //! writer keeps it, until nothing was written to it for a minute); the one that took its place begins to give when it was read to its end once. A file
 //! that is shorter than what was read of it, or begins otherwise, was truncated and is read anew. Files that came and went unseen, also while no sidecar ran,
 //! are looked for by the names that rotation gives, beside the path; what was packed or deleted before it was read is gone, which is told where it is known.
+//! They are told from older ones by when they were written to: if the clock was set back before that, they are taken for older, and not read.
 //! Changes are told by inotify; where it is missing or lost events, and on file systems of other machines, files are looked at besides (every 5 seconds,
 //! or four times a second).
 //!
@@ -88,6 +89,11 @@
 //!
 //! *Sockets* get the mode of the configuration (0600) whatever the umask, and go with the sidecar. A socket of its own user at which nobody listens is
 //! taken for a left-over and replaced; anything else at the path is refused. Ports are on loopback only: what comes in is not masked yet.
+//!
+//! *Sockets that systemd holds* (`LISTEN_FDS`, `packaging/systemd/hushlog-sidecar.socket`): a source whose path or port is that of a socket
+//! that systemd passes takes that one; the names in `LISTEN_FDNAMES` do not matter. Such a socket, its path and its mode are
+//! systemd's, and stay when the sidecar has gone: whoever connects or sends meanwhile waits, and what they write is read by the next
+//! one. What was connected already ends with the sidecar. A socket that is no stream's source is refused, since nobody would read it.
 //!
 //! *Signals.* SIGHUP reads the secrets again. SIGTERM and SIGINT stop it: no connection is accepted any more, what is in sockets and pipes goes through (at most
 //! 4 MiB of each), held back bytes go out, and it ends with 0. After `drain_seconds` (10) it says how many streams were not out, and ends all the

@@ -33,6 +33,7 @@ mod stream;
 mod watch;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct Setup {
     pub loader: Loader,
     /// The files and directories that secrets come from.
     pub watched: Vec<PathBuf>,
+    /// Sockets that listen already, each at the address of a stream's source, which takes it instead of opening one.
+    pub passed: Vec<OwnedFd>,
     /// Takes what there is to tell.
     pub tell: Tell,
     /// How often a sign of life is wanted.

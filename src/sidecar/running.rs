@@ -14,6 +14,7 @@ use super::metrics::{Metrics, Phase};
 use super::notice::Tell;
 use super::sink::Sink;
 use super::source::follow::Files;
+use super::source::passed::Passed;
 use super::stop::Stop;
 use super::stream::Common;
 
@@ -29,6 +30,7 @@ pub(crate) struct Running {
     pub(crate) streams: BTreeMap<Arc<str>, Arc<Common>>,
     /// What followed files share, if there are any.
     pub(crate) files: Option<Arc<Files>>,
+    pub(crate) passed: Passed,
     pub(crate) stop: Stop,
     pub(crate) tell: Tell,
     pub(crate) since: Instant,

@@ -56,17 +56,24 @@ pub(super) fn describe(stream: &StreamPlan) -> String {
 /// Opens the source of a stream.
 pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Opened> {
     let tell = Arc::clone(&running.tell);
+    let passed = running.passed.socket_of(&stream.source)?;
     Ok(match &stream.source {
         SourcePlan::Stdin => Opened::Bytes(Bytes(Fd::standard(io::stdin().as_fd(), Interest::READABLE)?)),
         SourcePlan::Fifo { path, mode } => Opened::Fifo(Fifo::open(path, *mode)?),
         SourcePlan::Unix { path, mode, connections_max } => {
-            Opened::Connections(Connections::at_path(path, *mode)?, *connections_max)
+            let own = || Connections::at_path(path, *mode);
+            Opened::Connections(passed.map_or_else(own, Connections::passed)?, *connections_max)
         }
         SourcePlan::UnixDatagram { path, mode } => {
-            Opened::Datagrams(Datagrams::at_path(path, *mode, Arc::clone(&stream.name), tell)?)
+            let name = Arc::clone(&stream.name);
+            Opened::Datagrams(match passed {
+                Some(socket) => Datagrams::passed(socket, name, tell)?,
+                None => Datagrams::at_path(path, *mode, name, tell)?,
+            })
         }
         SourcePlan::Tcp { address, connections_max } => {
-            Opened::Connections(Connections::at_port(address)?, *connections_max)
+            let own = || Connections::at_port(address);
+            Opened::Connections(passed.map_or_else(own, Connections::passed)?, *connections_max)
         }
         SourcePlan::Command(words) => {
             Opened::Program(Program::new(words.clone(), Arc::clone(&stream.name), tell, errors_of(stream, running)))

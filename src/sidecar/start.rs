@@ -19,6 +19,7 @@ use super::notice::{Notice, Tell};
 use super::running::Running;
 use super::sink::Sink;
 use super::source::follow::Files;
+use super::source::passed::Passed;
 use super::stop::Stop;
 use super::stream::Common;
 use super::{Setup, SidecarError, control, directories, http, serve, watch};
@@ -60,11 +61,12 @@ impl Signals {
 
 /// Runs to the end.
 pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> Result<(), SidecarError> {
-    let Setup { plan, watched, tell, alive_every, .. } = setup;
+    let Setup { plan, watched, passed, tell, alive_every, .. } = setup;
     let signals = Signals::new().map_err(SidecarError::Begin)?;
     let keeping = keeper.keeping();
+    let passed = Passed::new(passed, &plan.streams)?;
     let files = files(&plan, &tell)?;
-    let running = Arc::new(assemble(plan, keeping, metrics, files, tell));
+    let running = Arc::new(assemble(plan, keeping, metrics, (files, passed), tell));
     for sink in &running.sinks {
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
         let of_sink = running.streams.values().filter(|common| Arc::ptr_eq(&common.sink, sink));
@@ -133,7 +135,13 @@ fn files(plan: &Plan, tell: &Tell) -> Result<Option<Arc<Files>>, SidecarError> {
     Ok(Some(Files::new(Arc::new(checkpoints), Arc::clone(tell))))
 }
 
-fn assemble(plan: Plan, keeping: Keeping, metrics: Arc<Metrics>, files: Option<Arc<Files>>, tell: Tell) -> Running {
+fn assemble(
+    plan: Plan,
+    keeping: Keeping,
+    metrics: Arc<Metrics>,
+    (files, passed): (Option<Arc<Files>>, Passed),
+    tell: Tell,
+) -> Running {
     let sinks: Vec<Arc<Sink>> =
         plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&tell)))).collect();
     let (lines, stop) = (Arc::new(AllLines::default()), Stop::default());
@@ -160,6 +168,7 @@ fn assemble(plan: Plan, keeping: Keeping, metrics: Arc<Metrics>, files: Option<A
         sinks,
         streams,
         files,
+        passed,
         stop,
         tell,
         since: Instant::now(),

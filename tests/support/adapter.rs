@@ -25,18 +25,27 @@ pub enum Whim {
 
 type Whims = &'static [Whim];
 
-/// The other side: bytes on their way, and its whims.
+/// The other side: what is written to it can be read from it, as its whims allow.
+#[derive(Clone)]
+pub(super) struct End(Rc<RefCell<Wire>>);
+
 struct Wire {
     bytes: VecDeque<u8>,
     whims: Rc<[Whim]>,
     step: usize,
+    ended: bool,
 }
 
-impl Wire {
+impl End {
+    pub(super) fn new(whims: &[Whim]) -> End {
+        End(Rc::new(RefCell::new(Wire { bytes: VecDeque::new(), whims: whims.into(), step: 0, ended: false })))
+    }
+
     /// How many of `len` bytes may pass now.
-    fn admit(&mut self, len: usize) -> io::Result<usize> {
-        let whim = self.whims[self.step % self.whims.len()];
-        self.step += 1;
+    pub(super) fn admit(&self, len: usize) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        let whim = wire.whims[wire.step % wire.whims.len()];
+        wire.step += 1;
         match whim {
             Whim::All => Ok(len),
             Whim::Some(most) => Ok(len.min(most)),
@@ -44,22 +53,38 @@ impl Wire {
             Whim::Busy => Err(ErrorKind::WouldBlock.into()),
         }
     }
-}
 
-#[derive(Clone)]
-struct End(Rc<RefCell<Wire>>);
+    /// Brings bytes to whoever reads here.
+    pub(super) fn bring(&self, bytes: &[u8]) {
+        self.0.borrow_mut().bytes.extend(bytes);
+    }
 
-impl End {
-    fn new(whims: &[Whim]) -> End {
-        End(Rc::new(RefCell::new(Wire { bytes: VecDeque::new(), whims: whims.into(), step: 0 })))
+    /// All that was written here.
+    pub(super) fn collect(&self, out: &mut Vec<u8>) {
+        out.extend(self.0.borrow_mut().bytes.drain(..));
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(&self) {
+        self.0.borrow_mut().ended = true;
+    }
+
+    /// Whether whoever reads here has to wait, and not because of a whim.
+    pub(super) fn is_idle(&self) -> bool {
+        let wire = self.0.borrow();
+        wire.bytes.is_empty() && !wire.ended
+    }
+
+    /// The same from the start again.
+    pub(super) fn anew(&self) -> End {
+        End::new(&self.0.borrow().whims)
     }
 }
 
 impl Write for End {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut wire = self.0.borrow_mut();
-        let len = wire.admit(bytes.len())?;
-        wire.bytes.extend(&bytes[..len]);
+        let len = self.admit(bytes.len())?;
+        self.bring(&bytes[..len]);
         Ok(len)
     }
 
@@ -69,16 +94,15 @@ impl Write for End {
 }
 
 impl Read for End {
-    /// With nothing on the wire it is busy; it never ends by itself.
+    /// With nothing on the wire it is busy, or has ended.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut wire = self.0.borrow_mut();
-        let waiting = buffer.len().min(wire.bytes.len());
-        let len = wire.admit(waiting)?;
-        if len == 0 {
-            return Err(ErrorKind::WouldBlock.into());
+        let waiting = buffer.len().min(self.0.borrow().bytes.len());
+        if waiting == 0 {
+            return if self.is_idle() { Err(ErrorKind::WouldBlock.into()) } else { Ok(0) };
         }
-        let bytes: Vec<u8> = wire.bytes.drain(..len).collect();
-        buffer[..len].copy_from_slice(&bytes);
+        let len = self.admit(waiting)?;
+        let mut wire = self.0.borrow_mut();
+        wire.bytes.drain(..len).zip(buffer).for_each(|(byte, room)| *room = byte);
         Ok(len)
     }
 }
@@ -104,10 +128,6 @@ impl Written {
             }
         }
     }
-
-    fn collect(&mut self, out: &mut Vec<u8>) {
-        out.extend(self.wire.0.borrow_mut().bytes.drain(..));
-    }
 }
 
 impl Engine for Written {
@@ -117,34 +137,18 @@ impl Engine for Written {
             piece = &piece[taken..];
         }
         self.insist(|writer| writer.flush());
-        self.collect(out);
+        self.wire.collect(out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.insist(RedactWriter::try_finish);
-        self.collect(out);
+        self.wire.collect(out);
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
         self.writer.swap(set);
         self.insist(|writer| writer.flush());
-        self.collect(out);
-    }
-
-    fn held(&self) -> Option<usize> {
-        None
-    }
-}
-
-/// A reader that ends when it is told to.
-struct Ending {
-    wire: End,
-    ended: Rc<RefCell<bool>>,
-}
-
-impl Read for Ending {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if *self.ended.borrow() && self.wire.0.borrow().bytes.is_empty() { Ok(0) } else { self.wire.read(buffer) }
+        self.wire.collect(out);
     }
 }
 
@@ -152,14 +156,17 @@ impl Read for Ending {
 pub struct ReadFrom {
     set: Arc<NeedleSet>,
     stump: bool,
-    reader: RedactReader<Ending>,
+    reader: RedactReader<End>,
     buffer: Vec<u8>,
 }
 
 impl ReadFrom {
     pub fn new(set: Arc<NeedleSet>, stump: bool, buffer_len: usize, whims: &[Whim]) -> ReadFrom {
-        let ending = Ending { wire: End::new(whims), ended: Rc::default() };
-        let reader = RedactReader::new(ending, Redactor::new(Arc::clone(&set)).mask_stump(stump));
+        ReadFrom::of(End::new(whims), set, stump, buffer_len)
+    }
+
+    fn of(wire: End, set: Arc<NeedleSet>, stump: bool, buffer_len: usize) -> ReadFrom {
+        let reader = RedactReader::new(wire, Redactor::new(Arc::clone(&set)).mask_stump(stump));
         ReadFrom { set, stump, reader, buffer: vec![0; buffer_len] }
     }
 
@@ -172,8 +179,7 @@ impl ReadFrom {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     assert!(error.kind() == ErrorKind::WouldBlock, "an error that nobody made: {error}");
-                    if self.reader.get_ref().wire.0.borrow().bytes.is_empty() && !*self.reader.get_ref().ended.borrow()
-                    {
+                    if self.reader.get_ref().is_idle() {
                         break;
                     }
                 }
@@ -184,25 +190,21 @@ impl ReadFrom {
 
 impl Engine for ReadFrom {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        self.reader.get_ref().wire.0.borrow_mut().bytes.extend(piece);
+        self.reader.get_ref().bring(piece);
         self.drain(out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        self.reader.get_ref().ended.replace(true);
+        self.reader.get_ref().end();
         self.drain(out);
-        let whims: Vec<Whim> = self.reader.get_ref().wire.0.borrow().whims.to_vec();
-        *self = ReadFrom::new(Arc::clone(&self.set), self.stump, self.buffer.len(), &whims);
+        let wire = self.reader.get_ref().anew();
+        *self = ReadFrom::of(wire, Arc::clone(&self.set), self.stump, self.buffer.len());
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
         self.reader.swap(Arc::clone(&set));
         self.set = set;
         self.drain(out);
-    }
-
-    fn held(&self) -> Option<usize> {
-        None
     }
 }
 

@@ -1,8 +1,7 @@
 //! The asynchronous adapters as engines, polled by hand: every call is a future of its own, dropped when it has to wait.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
+use std::cell::Cell;
+use std::io::{self, ErrorKind, Read, Write};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,74 +13,49 @@ use hushlog::{NeedleSet, Redactor};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::adapter::Whim;
+use super::adapter::{End, Whim};
 use super::engine::Engine;
 
-/// The other side: bytes on their way, and its whims, of which [`Whim::Busy`] makes whoever asks wait.
+/// The other side as others poll it: where it is busy, whoever asks waits.
 #[derive(Clone)]
-struct End(Rc<Wire>);
-
-struct Wire {
-    bytes: RefCell<VecDeque<u8>>,
-    whims: Rc<[Whim]>,
-    step: Cell<usize>,
-    ended: Cell<bool>,
-    shut_down: Cell<bool>,
+struct Polled {
+    end: End,
+    shut_down: Rc<Cell<bool>>,
 }
 
-impl End {
-    fn new(whims: &[Whim]) -> End {
-        End(Rc::new(Wire {
-            bytes: RefCell::default(),
-            whims: whims.into(),
-            step: Cell::new(0),
-            ended: Cell::new(false),
-            shut_down: Cell::new(false),
-        }))
-    }
-
-    /// How many of `len` bytes may pass now.
-    fn admit(&self, len: usize) -> Poll<io::Result<usize>> {
-        let step = self.0.step.replace(self.0.step.get() + 1);
-        match self.0.whims[step % self.0.whims.len()] {
-            Whim::All => Poll::Ready(Ok(len)),
-            Whim::Some(most) => Poll::Ready(Ok(len.min(most))),
-            Whim::Interrupted => Poll::Ready(Err(ErrorKind::Interrupted.into())),
-            Whim::Busy => Poll::Pending,
-        }
+impl Polled {
+    fn new(end: End) -> Polled {
+        Polled { end, shut_down: Rc::default() }
     }
 }
 
-impl AsyncWrite for End {
-    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let admitted = self.admit(bytes.len());
-        if let Poll::Ready(Ok(len)) = admitted {
-            self.0.bytes.borrow_mut().extend(&bytes[..len]);
-        }
-        admitted
+fn polled<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+        done => Poll::Ready(done),
+    }
+}
+
+impl AsyncWrite for Polled {
+    fn poll_write(mut self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        polled(self.end.write(bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.admit(0).map_ok(|_| ())
+        polled(self.end.admit(0).map(drop))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let admitted = self.admit(0).map_ok(|_| ());
-        self.0.shut_down.set(matches!(admitted, Poll::Ready(Ok(()))));
+        let admitted = polled(self.end.admit(0).map(drop));
+        self.shut_down.set(matches!(admitted, Poll::Ready(Ok(()))));
         admitted
     }
 }
 
-impl AsyncRead for End {
-    fn poll_read(self: Pin<&mut Self>, _cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut bytes = self.0.bytes.borrow_mut();
-        if bytes.is_empty() {
-            return if self.0.ended.get() { Poll::Ready(Ok(())) } else { Poll::Pending };
-        }
-        self.admit(buffer.remaining().min(bytes.len())).map_ok(|len| {
-            let admitted: Vec<u8> = bytes.drain(..len).collect();
-            buffer.put_slice(&admitted);
-        })
+impl AsyncRead for Polled {
+    fn poll_read(mut self: Pin<&mut Self>, _cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = self.end.read(buffer.initialize_unfilled());
+        polled(read.map(|len| buffer.advance(len)))
     }
 }
 
@@ -95,8 +69,8 @@ fn once<T>(future: impl Future<Output = T>) -> Option<T> {
 
 /// An [`AsyncRedactWriter`].
 pub struct AsyncWritten {
-    writer: AsyncRedactWriter<End>,
-    wire: End,
+    writer: AsyncRedactWriter<Polled>,
+    wire: Polled,
     /// A stream is ended by a shutdown, and not by `finish`.
     by_shutdown: bool,
 }
@@ -118,13 +92,9 @@ macro_rules! insist {
 
 impl AsyncWritten {
     pub fn new(set: Arc<NeedleSet>, stump: bool, by_shutdown: bool, whims: &[Whim]) -> AsyncWritten {
-        let wire = End::new(whims);
+        let wire = Polled::new(End::new(whims));
         let writer = AsyncRedactWriter::new(wire.clone(), Redactor::new(set).mask_stump(stump));
         AsyncWritten { writer, wire, by_shutdown }
-    }
-
-    fn collect(&mut self, out: &mut Vec<u8>) {
-        out.extend(self.wire.0.bytes.borrow_mut().drain(..));
     }
 }
 
@@ -135,27 +105,23 @@ impl Engine for AsyncWritten {
             piece = &piece[taken..];
         }
         insist!(self.writer.flush());
-        self.collect(out);
+        self.wire.end.collect(out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         if self.by_shutdown {
             insist!(self.writer.shutdown());
-            assert!(self.wire.0.shut_down.replace(false), "the writer behind was not shut down");
+            assert!(self.wire.shut_down.replace(false), "the writer behind was not shut down");
         } else {
             insist!(self.writer.finish());
         }
-        self.collect(out);
+        self.wire.end.collect(out);
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
         self.writer.swap(set);
         insist!(self.writer.flush());
-        self.collect(out);
-    }
-
-    fn held(&self) -> Option<usize> {
-        None
+        self.wire.end.collect(out);
     }
 }
 
@@ -163,14 +129,18 @@ impl Engine for AsyncWritten {
 pub struct AsyncReadFrom {
     set: Arc<NeedleSet>,
     stump: bool,
-    reader: AsyncRedactReader<End>,
+    reader: AsyncRedactReader<Polled>,
     buffer: Vec<u8>,
 }
 
 impl AsyncReadFrom {
     pub fn new(set: Arc<NeedleSet>, stump: bool, buffer_len: usize, whims: &[Whim]) -> AsyncReadFrom {
+        AsyncReadFrom::of(End::new(whims), set, stump, buffer_len)
+    }
+
+    fn of(wire: End, set: Arc<NeedleSet>, stump: bool, buffer_len: usize) -> AsyncReadFrom {
         let redactor = Redactor::new(Arc::clone(&set)).mask_stump(stump);
-        let reader = AsyncRedactReader::new(End::new(whims), redactor);
+        let reader = AsyncRedactReader::new(Polled::new(wire), redactor);
         AsyncReadFrom { set, stump, reader, buffer: vec![0; buffer_len] }
     }
 
@@ -181,12 +151,8 @@ impl AsyncReadFrom {
                 Some(Ok(0)) => break,
                 Some(Ok(len)) => out.extend_from_slice(&self.buffer[..len]),
                 Some(Err(error)) => assert_eq!(error.kind(), ErrorKind::Interrupted),
-                None => {
-                    let wire = &self.reader.get_ref().0;
-                    if wire.bytes.borrow().is_empty() && !wire.ended.get() {
-                        break;
-                    }
-                }
+                None if self.reader.get_ref().end.is_idle() => break,
+                None => {}
             }
         }
     }
@@ -194,25 +160,21 @@ impl AsyncReadFrom {
 
 impl Engine for AsyncReadFrom {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        self.reader.get_ref().0.bytes.borrow_mut().extend(piece);
+        self.reader.get_ref().end.bring(piece);
         self.drain(out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        self.reader.get_ref().0.ended.set(true);
+        self.reader.get_ref().end.end();
         self.drain(out);
-        let whims = Rc::clone(&self.reader.get_ref().0.whims);
-        *self = AsyncReadFrom::new(Arc::clone(&self.set), self.stump, self.buffer.len(), &whims);
+        let wire = self.reader.get_ref().end.anew();
+        *self = AsyncReadFrom::of(wire, Arc::clone(&self.set), self.stump, self.buffer.len());
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
         self.reader.swap(Arc::clone(&set));
         self.set = set;
         self.drain(out);
-    }
-
-    fn held(&self) -> Option<usize> {
-        None
     }
 }
 
@@ -242,10 +204,6 @@ impl Engine for Encoded {
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
         self.encoder.swap(set);
         self.push(b"", out);
-    }
-
-    fn held(&self) -> Option<usize> {
-        None
     }
 }
 
@@ -280,9 +238,5 @@ impl Engine for Decoded {
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
         self.decoder.swap(set);
         self.push(b"", out);
-    }
-
-    fn held(&self) -> Option<usize> {
-        None
     }
 }

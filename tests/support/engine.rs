@@ -18,7 +18,9 @@ pub trait Engine {
         unreachable!("this engine is not asked for it");
     }
     /// How many bytes are held back, where the engine can tell.
-    fn held(&self) -> Option<usize>;
+    fn held(&self) -> Option<usize> {
+        None
+    }
 }
 
 impl Engine for Redactor {

@@ -125,17 +125,17 @@ section! {
         pub stdin: Option<bool>,
         /// The path of a FIFO. It is made if it is not there, and read on when its writers have gone.
         pub fifo: Option<PathBuf>,
-        /// The path of a stream socket to listen at. Each connection is a stream.
+        /// The path of a stream socket to listen at. Each connection is a stream. One that systemd passes with this path is taken as it is.
         pub unix: Option<PathBuf>,
-        /// The path of a datagram socket, as /dev/log is one. Each datagram is a whole.
+        /// The path of a datagram socket, as /dev/log is one. Each datagram is a whole. It may be passed by systemd, too.
         pub unix_datagram: Option<PathBuf>,
-        /// A port on loopback to listen at, as 127.0.0.1:5140. Each connection is a stream.
+        /// A port on loopback to listen at, as 127.0.0.1:5140. Each connection is a stream. It may be passed by systemd, too.
         pub tcp: Option<String>,
         /// A program and its arguments, whose output is read. It is started again when it ends.
         pub command: Option<Vec<String>>,
         /// Files that are followed: a path, or a pattern such as /var/log/app/*.log. Each is a stream.
         pub files: Option<String>,
-        /// Who may use the socket or FIFO, in octal. Default: "0600".
+        /// Who may use the socket or FIFO, in octal. Default: "0600". A FIFO that is there, and what systemd passes, stays as it is.
         pub mode: Option<Mode>,
         /// How many connections there may be at once. Default: 16384.
         pub connections_max: Option<u64>,

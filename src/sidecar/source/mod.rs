@@ -7,6 +7,7 @@ pub(crate) mod bytes;
 pub(crate) mod command;
 pub(crate) mod fifo;
 pub(crate) mod follow;
+pub(crate) mod passed;
 pub(crate) mod socket;
 
 use std::future::Future;

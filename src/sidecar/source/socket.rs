@@ -89,6 +89,11 @@ impl Connections {
         Connections::listen(socket, Some(bound))
     }
 
+    /// Takes a non-blocking socket that listens already, and whose path is somebody else's.
+    pub(crate) fn passed(socket: OwnedFd) -> io::Result<Connections> {
+        Ok(Connections { fd: Fd::new(socket, Interest::READABLE)?, _bound: None })
+    }
+
     /// Listens at a port.
     pub(crate) fn at_port(address: &SocketAddr) -> io::Result<Connections> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
@@ -155,13 +160,22 @@ pub(crate) struct Datagrams {
     stream: Arc<str>,
     tell: Tell,
     was_told: bool,
-    _bound: Bound,
+    _bound: Option<Bound>,
 }
 
 impl Datagrams {
     /// Receives at a path.
     pub(crate) fn at_path(path: &Path, mode: u32, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
         let (socket, bound) = bind(path, SocketType::DGRAM, mode)?;
+        Datagrams::new(socket, Some(bound), stream, tell)
+    }
+
+    /// Takes a non-blocking socket whose path is somebody else's.
+    pub(crate) fn passed(socket: OwnedFd, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
+        Datagrams::new(socket, None, stream, tell)
+    }
+
+    fn new(socket: OwnedFd, bound: Option<Bound>, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
         Ok(Datagrams { fd: Fd::new(socket, Interest::READABLE)?, stream, tell, was_told: false, _bound: bound })
     }
 }
