@@ -1,5 +1,5 @@
 //! The fuzz targets' corpora, and some prefixes of each input: what fuzzing has once found stays found, without a fuzzer.
-//! Those of targets that need a feature are in `tests/corpus_formats.rs` and `tests/corpus_abi.rs`.
+//! Those of targets that need a feature are in `tests/corpus_formats.rs`, `tests/corpus_protocols.rs` and `tests/corpus_abi.rs`.
 
 mod support;
 

@@ -46,6 +46,10 @@ fn an_error_names_file_line_and_key_and_no_value() {
     wrong(&format!("{STREAM}secrets:\n  env: [{{ {CANARY}: 1 }}]\n"), 3, "env");
     wrong(&format!("{STREAM}secrets:\n  session: true\n  session: false\n"), 4, "session: this key is there twice");
     wrong(&format!("{STREAM}control: [\n"), 2, "");
+    wrong(&format!("\u{feff}drain_seconds: {CANARY}\n{STREAM}"), 1, "drain_seconds: it has to be");
+    // A carriage return ends a line of YAML.
+    let ends = STREAM.replace('\n', "\r");
+    wrong(&format!("{ends}state: /a\r\ndrain_seconds: {CANARY}\r"), 3, "drain_seconds: it has to be");
 }
 
 #[test]

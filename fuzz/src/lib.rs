@@ -4,6 +4,8 @@
 pub mod abi;
 #[path = "../../tests/formats/mod.rs"]
 pub mod formats;
+#[path = "../../tests/protocols/mod.rs"]
+pub mod protocols;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 

@@ -3,16 +3,21 @@
 
 #![allow(unreachable_pub, reason = "used by another crate as well")]
 
+mod sidecar_config;
+
 use hushlog::Secret;
 use hushlog::inject::dotenv::{self, Entry};
 use hushlog::inject::{Environment, Format, Rank, Session, Variable};
 use hushlog::registry::Registry;
 
+pub use sidecar_config::sidecar_config;
+
 /// What is done with an input.
 pub type Target = fn(&[u8]);
 
 /// A target by its name, which is also the name of its corpus.
-pub const TARGETS: [(&str, Target); 3] = [("dotenv", dotenv), ("session", session), ("registry", registry)];
+pub const TARGETS: [(&str, Target); 4] =
+    [("dotenv", dotenv), ("session", session), ("registry", registry), ("sidecar_config", sidecar_config)];
 
 /// A registry: what is read can be written, and is read as the same then.
 pub fn registry(bytes: &[u8]) {

@@ -172,8 +172,7 @@ impl Reader<'_> {
         let (plain, rest) = self.rest.split_at(self.rest.iter().take_while(is_plain).count());
         self.rest = rest;
         let known = [&b"true"[..], b"false", b"null", b"nan", b"NaN", b"Infinity", b"-Infinity"].contains(&plain);
-        let is_number = std::str::from_utf8(plain).is_ok_and(|text| text.parse::<f64>().is_ok());
-        (known || is_number).then(|| Json::Plain(plain.to_vec()))
+        (known || is_number(plain)).then(|| Json::Plain(plain.to_vec()))
     }
 
     fn text(&mut self) -> Option<Vec<u8>> {
@@ -194,6 +193,28 @@ impl Reader<'_> {
             }
         }
         Some(std::mem::take(&mut *text))
+    }
+}
+
+/// Whether this is a number as JSON has them: it may be told again as it stands there, to somebody who takes no others.
+fn is_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let (whole, mut rest) = text.split_at(digits(text));
+    if whole.is_empty() || whole.len() > 1 && whole[0] == b'0' {
+        return false;
+    }
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        rest = &fraction[digits(fraction)..];
+        if rest.len() == fraction.len() {
+            return false;
+        }
+    }
+    match rest {
+        [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => {
+            !exponent.is_empty() && digits(exponent) == exponent.len()
+        }
+        rest => rest.is_empty(),
     }
 }
 
@@ -249,6 +270,7 @@ mod tests {
             b"\"\xff\xfe \xc3\xa9\"",
             br#""\"\\\n\u0001""#,
             br#"{"a":1,"a":2}"#,
+            b"[0,-0,10.05,1e5,1E+5,-0.5e-10,NaN,-Infinity]",
         ] {
             assert_eq!(written(text), text);
         }
@@ -279,6 +301,18 @@ mod tests {
             b"[1,]",
             b"nope",
             b"--1",
+            b"-",
+            b"+1",
+            b"01",
+            b"1.",
+            b".5",
+            b"1.e5",
+            b"1e",
+            b"1e+",
+            b"1e5.0",
+            b"0x10",
+            b"inf",
+            b"INFINITY",
             &deep,
         ] {
             assert_eq!(Json::parse(text), None, "{}", String::from_utf8_lossy(text));

@@ -73,7 +73,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Config, ConfigError> {
 fn told(error: &Error, text: &str) -> ConfigError {
     let error = error.without_snippet();
     let line = error.location().map(|place| place.line()).filter(|line| *line > 0);
-    let key = line.and_then(|line| key(text.lines().nth(line as usize - 1).unwrap_or_default()));
+    let key = line.and_then(|line| key(&nth_line(text, line)));
     let told = |problem: String| ConfigError { line, key, problem, hint: None };
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
@@ -107,9 +107,16 @@ fn told(error: &Error, text: &str) -> ConfigError {
     }
 }
 
+/// The line of this number, from 1. A carriage return by itself ends one, too, as YAML counts them.
+fn nth_line(text: &str, number: u64) -> String {
+    let text = text.replace("\r\n", "\n");
+    text.split(['\n', '\r']).nth(number as usize - 1).unwrap_or_default().to_owned()
+}
+
 /// The documented key that a line begins with, if it is one.
 fn key(line: &str) -> Option<&'static str> {
-    let line = line.trim_start_matches([' ', '-', '{']);
+    // A file may begin with a byte order mark.
+    let line = line.trim_start_matches(['\u{feff}', ' ', '-', '{']);
     let end = line.char_indices().take_while(|(at, _)| *at < LINE_LEN_MAX).find(|(_, c)| *c == ':')?.0;
     let word = line[..end].trim();
     section::ALL_KEYS.iter().copied().flatten().copied().find(|known| *known == word)

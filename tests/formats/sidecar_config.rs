@@ -1,0 +1,215 @@
+//! The configuration of the sidecar: what is refused is refused without a word of what stands there, and what is read is read again
+//! however it is written down.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use hushlog::sidecar::config::*;
+
+/// In place of every `q` and `j`, which are in no key and no word of a configuration: of the same length and the same letters, so that
+/// one is read as the other is, whatever stands beside it.
+const VALUES: [&str; 2] = ["qjjq", "jqqj"];
+
+/// What comes of a text: a plan, or why not.
+type Read = Result<(Config, Plan), ConfigError>;
+
+/// Any text.
+pub fn sidecar_config(bytes: &[u8]) {
+    let [text, other] = VALUES.map(|value| with_value(bytes, value.as_bytes()));
+    let outcome = read(&text);
+    check_other_value(&outcome, &read(&other));
+    check_moved(&text, &outcome);
+    match outcome {
+        Ok((config, plan)) => check_written(&config, &plan, bytes.len()),
+        Err(error) => check_error(&error, &text),
+    }
+}
+
+fn read(text: &[u8]) -> Read {
+    let config = Config::parse(text)?;
+    let plan = config.plan()?;
+    Ok((config, plan))
+}
+
+fn with_value(bytes: &[u8], value: &[u8]) -> Vec<u8> {
+    let is_value = |byte: u8| byte == b'q' || byte == b'j';
+    bytes.iter().flat_map(|byte| if is_value(*byte) { value } else { std::slice::from_ref(byte) }).copied().collect()
+}
+
+/// Two files that differ in their values only have the same error; so it holds nothing of a value. And a value changes no other one.
+fn check_other_value(outcome: &Read, other: &Read) {
+    match (outcome, other) {
+        (Err(error), Err(other)) => {
+            assert!(error == other && error.to_string() == other.to_string(), "an error tells what stands there");
+        }
+        (Ok(read), Ok(other)) => {
+            assert!(format!("{read:?}").replace(VALUES[0], "q") == format!("{other:?}").replace(VALUES[1], "q"))
+        }
+        _ => panic!("a value decides what is a configuration"),
+    }
+}
+
+/// A comment before it moves lines, and one behind it nothing.
+fn check_moved(text: &[u8], outcome: &Read) {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    match (read(&[b"# a comment\n\n", text].concat()), outcome) {
+        (Err(moved), Err(error)) => {
+            let line = error.line.map(|line| line + 2);
+            assert!(moved == ConfigError { line, ..error.clone() }, "{error}; behind a comment: {moved}");
+        }
+        (moved, outcome) => assert_same(&moved, outcome),
+    }
+    if outcome.is_ok() && text.ends_with(b"\n") {
+        assert_same(&read(&[text, b"# a comment\n"].concat()), outcome);
+    }
+}
+
+#[track_caller]
+fn assert_same(read: &Read, expected: &Read) {
+    let (Ok((config, plan)), Ok((expected, expected_plan))) = (read, expected) else { panic!("refused, or not") };
+    assert!(config == expected && format!("{plan:?}") == format!("{expected_plan:?}"), "read as something else");
+}
+
+/// Written down anew, with its keys in another order, it is the same.
+fn check_written(config: &Config, plan: &Plan, order: usize) {
+    let text = config.written(order);
+    let again = read(text.as_bytes()).unwrap_or_else(|error| panic!("it cannot be read again: {error}"));
+    assert!(again.0 == *config, "written down, it is something else");
+    assert!(format!("{:?}", again.1) == format!("{plan:?}"), "written down, it comes to something else");
+}
+
+/// The line is one of the file, and the key a documented one.
+fn check_error(error: &ConfigError, text: &[u8]) {
+    static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let mut keys = BTreeSet::new();
+        keys_of(&schema(), &mut keys);
+        keys
+    });
+    // YAML has both for an end of a line.
+    let lines = 1 + text.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count() as u64;
+    assert!(error.line.is_none_or(|line| (1..=lines).contains(&line)), "{:?} of {lines} lines", error.line);
+    assert!(error.key.is_none_or(|key| KEYS.contains(key)));
+    assert!(error.line.is_some() || error.problem == "there is nothing to do", "no line: {error}");
+}
+
+fn keys_of(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
+    for (key, field) in schema["properties"].as_object().into_iter().flatten() {
+        keys.insert(key.clone());
+        keys_of(field, keys);
+        keys_of(&field["items"], keys);
+    }
+}
+
+/// What can stand in a configuration; `None` is what is left out. The order is that of the keys of sections.
+trait Written {
+    fn write(&self, order: usize) -> Option<String>;
+
+    fn written(&self, order: usize) -> String {
+        self.write(order).expect("it is there")
+    }
+}
+
+impl<T: Written> Written for Option<T> {
+    fn write(&self, order: usize) -> Option<String> {
+        self.as_ref()?.write(order)
+    }
+}
+
+impl<T: Written> Written for At<T> {
+    fn write(&self, order: usize) -> Option<String> {
+        self.value.write(order)
+    }
+}
+
+impl<T: Written> Written for Vec<T> {
+    fn write(&self, order: usize) -> Option<String> {
+        let items: Vec<_> = self.iter().map(|item| item.written(order)).collect();
+        Some(format!("[{}]", items.join(", ")))
+    }
+}
+
+impl Written for String {
+    fn write(&self, _: usize) -> Option<String> {
+        let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
+        let chars = self.chars().map(|c| if plain(c) { c.to_string() } else { format!("\\U{:08x}", u32::from(c)) });
+        Some(format!("\"{}\"", chars.collect::<String>()))
+    }
+}
+
+impl Written for PathBuf {
+    fn write(&self, order: usize) -> Option<String> {
+        self.to_str().expect("it was a text").to_owned().write(order)
+    }
+}
+
+impl Written for Mode {
+    fn write(&self, _: usize) -> Option<String> {
+        Some(format!("\"{:04o}\"", self.0))
+    }
+}
+
+impl Written for Size {
+    fn write(&self, _: usize) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
+/// Makes what is written as it is printed.
+macro_rules! plain {
+    ($($name:ident),*) => {$(
+        impl Written for $name {
+            fn write(&self, _: usize) -> Option<String> {
+                Some(self.to_string())
+            }
+        }
+    )*};
+}
+
+plain!(bool, u32, u64);
+
+/// Makes choices, of which the words are the names of their variants.
+macro_rules! choices {
+    ($($name:ident),*) => {$(
+        impl Written for $name {
+            fn write(&self, _: usize) -> Option<String> {
+                Some(format!("{self:?}").to_lowercase())
+            }
+        }
+    )*};
+}
+
+choices!(ReleaseAt, Format, Away, ReadFrom);
+
+/// Makes sections. A key that is not listed here does not compile.
+macro_rules! sections {
+    ($($name:ident { $($field:ident),* })*) => {$(
+        impl Written for $name {
+            fn write(&self, order: usize) -> Option<String> {
+                let $name { $($field),* } = self;
+                let fields = [$((stringify!($field), $field.write(order / 2))),*];
+                let mut lines: Vec<String> = fields
+                    .into_iter()
+                    .filter_map(|(key, value)| Some(format!("# {key}\n \"{key}\": {}", value?)))
+                    .collect();
+                let places = lines.len().max(1);
+                lines.rotate_left(order % places);
+                Some(format!("{{ {} }}", lines.join(",\n ")))
+            }
+        }
+    )*};
+}
+
+sections! {
+    Config { secrets, options, streams, scrub, guard, control, metrics, state, confine, drain_seconds }
+    Secrets { env, dotenv, secret_files, registry, identity, member, trust, session, allow_empty }
+    Options { mask, mask_char, min_length, encodings, keep_stump }
+    Stream { name, source, sink, release, line_max, format }
+    Source { stdin, fifo, unix, unix_datagram, tcp, command, files, mode, connections_max, from }
+    Sink {
+        stdout, fifo, unix, unix_datagram, tcp, command, file, mode, rotate_size, rotate_keep, away, spool, spool_max
+    }
+    Scrub { directory, recursive, include, exclude, every_seconds }
+    Guard { directories, stump_wait_ms }
+    Confine { landlock, seccomp }
+}
