@@ -32,12 +32,14 @@ struct Slice {
 
 type Handle = *mut c_void;
 type Push = unsafe extern "C" fn(Handle, *const u8, usize, *mut *const Slice, *mut usize) -> c_int;
+type Finish = unsafe extern "C" fn(Handle, *mut *const Slice, *mut usize) -> c_int;
 type Redact = unsafe extern "C" fn(Handle, *const u8, usize, *mut u8, usize, *mut Slice) -> c_int;
 type InPlace = unsafe extern "C" fn(Handle, *mut u8, usize) -> c_int;
 
 /// The library with a set of the same secrets, and a stream.
 struct Foreign {
     push: Push,
+    finish: Finish,
     redact: Redact,
     in_place: InPlace,
     set: Handle,
@@ -58,7 +60,9 @@ fn main() {
 }
 
 fn pushes(set: &Arc<NeedleSet>, foreign: &Foreign, text: &[u8], piece_len: usize) {
+    // Both begin with nothing held back from what came before.
     let mut redactor = Redactor::new(Arc::clone(set));
+    foreign.finish();
     let own = text.chunks(piece_len).map(|piece| redactor.push(piece).map(<[u8]>::len).sum::<usize>()).sum::<usize>();
     let theirs = text.chunks(piece_len).map(|piece| foreign.push(piece)).sum::<usize>();
     assert_eq!((own, redactor.held()), (theirs, text.len() - theirs), "both give out the same");
@@ -152,6 +156,7 @@ impl Foreign {
         let name = |name| format!("hushlog_{name}");
         Foreign {
             push: get(library, &name("stream_push")),
+            finish: get(library, &name("stream_finish")),
             redact: get(library, &name("redact")),
             in_place: get(library, &name("redact_in_place")),
             set: made,
@@ -167,6 +172,13 @@ impl Foreign {
             assert_eq!((self.push)(self.stream, piece.as_ptr(), piece.len(), &mut slices, &mut count), 0);
             (0..count).map(|n| (*slices.add(n)).len).sum()
         }
+    }
+
+    /// Ends the stream; what comes next is the beginning of another.
+    fn finish(&self) {
+        let (mut slices, mut count) = (std::ptr::null(), 0);
+        // SAFETY: the stream lives, and the slices are not looked at.
+        assert_eq!(unsafe { (self.finish)(self.stream, &mut slices, &mut count) }, 0);
     }
 
     fn in_place(&self, record: &mut [u8]) -> c_int {
