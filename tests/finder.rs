@@ -69,6 +69,7 @@ fn parts_join_wherever_they_are_cut() {
     for cut in (600..1_000).chain(text.len() - 80..text.len()) {
         regions::check_parts(&set, &text, &[cut]).unwrap();
         regions::check_parts(&set, &text, &[cut - 5, cut, cut]).unwrap();
+        regions::check_resumed(&set, &text, cut).unwrap();
     }
 }
 
