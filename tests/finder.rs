@@ -135,6 +135,20 @@ fn masks_in_place_are_as_long_as_what_they_cover() {
     assert_eq!(covered(&set, &cover, "hunter2"), "*******");
     assert_eq!(covered(&set, &cover, "{\"a\":\"swordfish\"}"), "{\"a\":\"*********\"}");
     assert_eq!(covered(&set, &cover, "sk-live-4"), "[KEY]****");
+    // A label fits or not wherever the region stands, and one that quotes is not shown where it would fit.
+    assert_eq!(covered(&set, &cover, "from here on hunter2"), "from here on *******");
+    let (set, cover) = cover_of(&[("a\"b", "correct-horse")]);
+    assert_eq!(covered(&set, &cover.unwrap(), "correct-horse"), "*************");
+}
+
+/// A label that goes on where secrets end is not shown, be it one of them or two.
+#[test]
+fn labels_do_not_go_on_where_secrets_end() {
+    let secrets = [("A", "x9Kq27vLm"), ("B", "head-of-b["), ("C", "head-of-c[")];
+    for secrets in [&secrets[..2], &secrets[..]] {
+        let (set, cover) = cover_of(secrets);
+        assert_eq!(covered(&set, &cover.unwrap(), "x9Kq27vLm"), "*********");
+    }
 }
 
 /// M25 in place: no mask makes a needle with its neighbours, whatever is in the secrets.
@@ -158,9 +172,10 @@ fn masks_in_place_never_make_a_needle() {
 
 #[test]
 fn a_chosen_mask_character_must_fit() {
-    let (set, _) = cover_of(&[("A", "ab*cdefgh"), ("B", "+tail-of-b")]);
+    let (set, _) = cover_of(&[("A", "ab*cdefgh"), ("B", "+tail-of-b"), ("C", "head-of-c%")]);
     assert_eq!(Cover::of_char(&set, b'x').unwrap().part_filler(), Some(b'x'));
     assert_eq!(Cover::of_char(&set, b'*').unwrap().part_filler(), None);
     assert_eq!(Cover::of_char(&set, b'+').unwrap_err(), BuildError::MaskCollides { name: "B".to_owned() });
+    assert_eq!(Cover::of_char(&set, b'%').unwrap_err(), BuildError::MaskCollides { name: "C".to_owned() });
     assert_eq!(Cover::of_char(&set, b'\n').unwrap_err(), BuildError::MaskChar);
 }
