@@ -69,6 +69,7 @@ fn parts_join_wherever_they_are_cut() {
     for cut in (600..1_000).chain(text.len() - 80..text.len()) {
         regions::check_parts(&set, &text, &[cut]).unwrap();
         regions::check_parts(&set, &text, &[cut - 5, cut, cut]).unwrap();
+        regions::check_resumed(&set, &text, cut).unwrap();
     }
 }
 
@@ -95,6 +96,9 @@ fn what_is_open_grows() {
     let stump = finder.open(true);
     assert_eq!(stump.iter().map(ends).collect::<Vec<_>>(), [(2, 15)]);
     assert!(!stump[0].is_stump(), "a whole needle names it");
+    let mut alone = Finder::new(engine::exactly(&["swordfish-9"], engine::named(), Variant::Best));
+    assert_eq!(alone.push(b"x swordfish").count(), 0);
+    assert!(alone.open(true)[0].is_stump() && alone.open(false).is_empty());
     let mut clone = finder.clone();
     assert_eq!(finder.push(b"key.").map(|region| ends(&region)).collect::<Vec<_>>(), [(2, 18)]);
     assert_eq!(clone.push(b"kex.").map(|region| ends(&region)).collect::<Vec<_>>(), [(2, 9)]);
@@ -134,6 +138,20 @@ fn masks_in_place_are_as_long_as_what_they_cover() {
     assert_eq!(covered(&set, &cover, "hunter2"), "*******");
     assert_eq!(covered(&set, &cover, "{\"a\":\"swordfish\"}"), "{\"a\":\"*********\"}");
     assert_eq!(covered(&set, &cover, "sk-live-4"), "[KEY]****");
+    // A label fits or not wherever the region stands, and one that quotes is not shown where it would fit.
+    assert_eq!(covered(&set, &cover, "from here on hunter2"), "from here on *******");
+    let (set, cover) = cover_of(&[("a\"b", "correct-horse")]);
+    assert_eq!(covered(&set, &cover.unwrap(), "correct-horse"), "*************");
+}
+
+/// A label that goes on where secrets end is not shown, be it one of them or two.
+#[test]
+fn labels_do_not_go_on_where_secrets_end() {
+    let secrets = [("A", "x9Kq27vLm"), ("B", "head-of-b["), ("C", "head-of-c[")];
+    for secrets in [&secrets[..2], &secrets[..]] {
+        let (set, cover) = cover_of(secrets);
+        assert_eq!(covered(&set, &cover.unwrap(), "x9Kq27vLm"), "*********");
+    }
 }
 
 /// M25 in place: no mask makes a needle with its neighbours, whatever is in the secrets.
@@ -157,9 +175,10 @@ fn masks_in_place_never_make_a_needle() {
 
 #[test]
 fn a_chosen_mask_character_must_fit() {
-    let (set, _) = cover_of(&[("A", "ab*cdefgh"), ("B", "+tail-of-b")]);
+    let (set, _) = cover_of(&[("A", "ab*cdefgh"), ("B", "+tail-of-b"), ("C", "head-of-c%")]);
     assert_eq!(Cover::of_char(&set, b'x').unwrap().part_filler(), Some(b'x'));
     assert_eq!(Cover::of_char(&set, b'*').unwrap().part_filler(), None);
     assert_eq!(Cover::of_char(&set, b'+').unwrap_err(), BuildError::MaskCollides { name: "B".to_owned() });
+    assert_eq!(Cover::of_char(&set, b'%').unwrap_err(), BuildError::MaskCollides { name: "C".to_owned() });
     assert_eq!(Cover::of_char(&set, b'\n').unwrap_err(), BuildError::MaskChar);
 }

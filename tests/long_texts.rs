@@ -279,3 +279,19 @@ fn needles_with_one_beginning() {
     }
     check_all(&needles, &text, &[vec![], every(text.len(), 1000), cuts::random(&mut rng, text.len(), 3000)]);
 }
+
+/// The same behind a short needle, which another tier of the sieve finds: what comes first is not passed over when the text behind it
+/// is walked.
+#[test]
+fn a_short_needle_before_many_candidates() {
+    let mut rng = Rng(34);
+    let (beginning, short) = (rng.plain(1500), rng.plain(9));
+    let mut needles: Vec<Vec<u8>> = (0..300).map(|_| [&beginning[..], &rng.plain(12)].concat()).collect();
+    needles.push(short.clone());
+    let mut text = Vec::new();
+    for gap in [0, 100, 2000, 5000] {
+        text.extend([&rng.plain(300), &short[..], &rng.plain(gap), &beginning].concat());
+        text.extend(rng.plain(9000));
+    }
+    check_all(&needles, &text, &[vec![], every(text.len(), 20_000)]);
+}

@@ -83,6 +83,17 @@ fn a_long_record() {
     assert!(text.starts_with(b"[0]*************..."));
 }
 
+/// Records as long as a few pieces, and a little more or less, which end in the beginning of a needle.
+#[test]
+fn a_record_of_about_some_pieces() {
+    const PIECE_LEN: usize = 128 << 10;
+    let set = engine::exactly(&[b"hunter2-prod-key"], engine::named(), Variant::Best);
+    for len in [1, 2, 3].into_iter().flat_map(|pieces| pieces * PIECE_LEN - 2..=pieces * PIECE_LEN + 2) {
+        let dots = vec![b'.'; len - 12];
+        assert!(set.redact_cow(&[&dots[..], b"hunter2-prod"].concat()) == [&dots[..], b"<0>"].concat(), "{len} bytes");
+    }
+}
+
 fn text_end(text: &[u8]) -> usize {
     text.len() - 16
 }

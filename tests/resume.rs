@@ -71,6 +71,9 @@ fn what_is_held_back_is_too_little() {
     assert_eq!((redactor.held(), redactor.unsettled()), (2, 6));
     assert_eq!(whole(&set, b"ef.."), b"ef..", "from the hold-back on, the end of the secret comes out");
     check(&needles, b"..abcdef..abcdefgh..efgh");
+    // After a whole secret, of whose end nothing is held back, there is nothing to go back to.
+    let _ = redactor.push(b"gh");
+    assert_eq!((redactor.held(), redactor.unsettled()), (0, 0));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use hushlog::{Mask, NeedleSet, Redactor, Secret};
 use support::engine::Engine;
 use support::expected::STUMP_MASKED;
 use support::model::Model;
+use support::rng::Rng;
 use support::{cuts, engine};
 
 /// A set of these needles, each named after itself in upper case up to its first `-`.
@@ -105,6 +106,32 @@ fn what_was_given_out_before_the_change_is_gone() {
     stream.swap(&["alpha-1", "delta-echo"], "");
     stream.push("echo delta-echo", "echo <DELTA>");
     stream.finish("");
+}
+
+/// What a terminal was shown is out: a needle of the new set that lies in it has no mask any more.
+#[test]
+fn what_was_released_before_the_change_is_no_region() {
+    let mut stream = Stream::new(&["alpha-bravo"]);
+    stream.push("alpha-br", "");
+    assert_eq!(stream.0.release_partial(5).to_vec(), b"alpha");
+    stream.swap(&["alpha"], "-br");
+    stream.push("avo alpha", "avo <ALPHA>");
+    stream.finish("");
+}
+
+/// What is held back may be longer than what is searched at once.
+#[test]
+fn a_long_hold_back_is_matched_again() {
+    const KIB: usize = 1 << 10;
+    let mut rng = Rng(9);
+    let long: Vec<u8> = (0..300 * KIB).map(|_| b'a' + rng.below(26) as u8).collect();
+    let found = 280 * KIB..280 * KIB + 24;
+    let set = |needle: &[u8]| engine::exactly(&[needle], engine::named(), Variant::Best);
+    let mut redactor = Redactor::new(set(&long));
+    assert_eq!(redactor.push(&long[..290 * KIB]).len(), 0);
+    let mut out = redactor.swap(set(&long[found.clone()])).to_vec();
+    out.extend(redactor.finish().to_vec());
+    assert!(out == [&long[..found.start], b"<0>", &long[found.end..290 * KIB]].concat());
 }
 
 #[test]

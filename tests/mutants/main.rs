@@ -21,6 +21,8 @@ mod t04_partial;
 mod t05_swap;
 #[path = "../finder.rs"]
 mod t06_finder;
+#[path = "../resume.rs"]
+mod t06_resume;
 #[path = "../answers.rs"]
 mod t07_answers;
 #[path = "../oracles.rs"]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hushlog::redact::sieve::Variant;
-use hushlog::{Mask, NeedleSet, Redactor, Secret};
+use hushlog::{Mask, NeedleSet, Redacted, Redactor, Secret};
 
 /// A redactor, or what a test puts in its place.
 pub trait Engine {
@@ -25,23 +25,31 @@ pub trait Engine {
 
 impl Engine for Redactor {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        Redactor::push(self, piece).for_each(|segment| out.extend_from_slice(segment));
+        append(Redactor::push(self, piece), out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        Redactor::finish(self).for_each(|segment| out.extend_from_slice(segment));
+        append(Redactor::finish(self), out);
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
-        Redactor::swap(self, set).for_each(|segment| out.extend_from_slice(segment));
+        append(Redactor::swap(self, set), out);
     }
 
     fn release_partial(&mut self, len_max: usize, out: &mut Vec<u8>) {
-        Redactor::release_partial(self, len_max).for_each(|segment| out.extend_from_slice(segment));
+        append(Redactor::release_partial(self, len_max), out);
     }
 
     fn held(&self) -> Option<usize> {
         Some(Redactor::held(self))
+    }
+}
+
+/// Appends what is given out. As is promised, no slice of it is empty.
+fn append(given: Redacted<'_>, out: &mut Vec<u8>) {
+    for slice in given {
+        assert!(!slice.is_empty(), "an empty slice was given out");
+        out.extend_from_slice(slice);
     }
 }
 

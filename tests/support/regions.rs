@@ -74,3 +74,17 @@ pub fn check_parts(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize]) -> Result<
     let whole = naive(set, text, STUMP_MASKED);
     if joined == whole { Ok(()) } else { Err(format!("parts from {starts:?}: {joined:?}, not {whole:?}")) }
 }
+
+/// Searches the text up to a place, and so far beyond that each occurrence that begins before it is found, and goes on from there.
+pub fn check_resumed(set: &Arc<NeedleSet>, text: &[u8], offset: usize) -> Result<(), String> {
+    let beyond = (offset + set.needle_len_max().saturating_sub(1)).min(text.len());
+    let mut finder = Finder::new(Arc::clone(set));
+    let mut regions: Vec<Region> = finder.push(&text[..beyond]).collect();
+    regions.extend(finder.finish(beyond == text.len()));
+    let open = regions.split_off(regions.partition_point(|region| region.range().end < offset as u64));
+    let mut finder = Finder::resume(Arc::clone(set), offset as u64, open);
+    regions.extend(finder.push(&text[offset..]));
+    regions.extend(finder.finish(true));
+    let (found, whole) = (regions.iter().map(seen).collect::<Vec<_>>(), naive(set, text, STUMP_MASKED));
+    if found == whole { Ok(()) } else { Err(format!("resumed at {offset}: {found:?}, not {whole:?}")) }
+}
