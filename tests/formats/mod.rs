@@ -73,9 +73,9 @@ pub fn session(bytes: &[u8]) {
     assert!(seen(&made).eq(seen(&read)) && made.boot() == read.boot() && made.into_parts().1 == read.into_parts().1);
 }
 
-/// What a session holds but for the names, which are written without control characters.
-fn seen(session: &Session) -> impl Iterator<Item = (&[u8], bool)> {
-    session.entries().iter().map(|entry| (entry.secret.expose(), entry.current))
+/// The secrets that a session holds.
+fn seen(session: &Session) -> impl Iterator<Item = (&str, &[u8], bool)> {
+    session.entries().iter().map(|entry| (entry.secret.name(), entry.secret.expose(), entry.current))
 }
 
 fn parsed(text: &[u8]) -> Session {

@@ -140,8 +140,7 @@ impl Session {
         };
         let (line, head) = next()?;
         let (_, boot) = if head == HEAD.as_bytes() { next()? } else { return Err(Damaged { line }) };
-        let boot = boot.strip_prefix(b"boot\t").and_then(|boot| std::str::from_utf8(boot).ok());
-        let boot = boot.ok_or(Damaged { line: 2 })?.to_owned();
+        let boot = boot.strip_prefix(b"boot\t").and_then(read_field).ok_or(Damaged { line: 2 })?;
         let mut session = Session { boot, entries: Vec::new(), defaults: BTreeMap::new() };
         loop {
             let (line, text) = next()?;
@@ -167,7 +166,7 @@ fn parse_entry(line: &[u8]) -> Option<Entry> {
         b"keep" => false,
         _ => return None,
     };
-    let mut text = || std::str::from_utf8(fields.next()?).ok().map(str::to_owned);
+    let mut text = || read_field(fields.next()?);
     let (name, variable, version) = (text()?, text()?, text()?);
     let value = base64::read(fields.next()?)?;
     fields.next().is_none().then(|| Entry { secret: Secret::new(name, value), variable, version, current })
@@ -175,7 +174,7 @@ fn parse_entry(line: &[u8]) -> Option<Entry> {
 
 fn parse_default(fields: &[u8]) -> Option<(String, String)> {
     let mut fields = fields.split(|byte| *byte == b'\t');
-    let variable = std::str::from_utf8(fields.next()?).ok()?.to_owned();
+    let variable = read_field(fields.next()?)?;
     let value = String::from_utf8(base64::read(fields.next()?)?).ok()?;
     fields.next().is_none().then_some((variable, value))
 }
@@ -183,6 +182,12 @@ fn parse_default(fields: &[u8]) -> Option<(String, String)> {
 /// A name without what would end its field.
 fn one_field(text: &str) -> String {
     text.replace(|c: char| c.is_control(), "\u{fffd}")
+}
+
+/// What [`one_field`] made: with a control character in it, it is something else.
+fn read_field(field: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(field).ok().filter(|text| !text.contains(char::is_control))?;
+    Some(text.to_owned())
 }
 
 impl Entry {
