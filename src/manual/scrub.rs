@@ -16,7 +16,8 @@
 //!
 //! *Directories.* Every file is opened from its directory, through no link and into no other file system, and what was opened is
 //! compared with what was looked at, so that also root can scrub a directory that somebody else owns. FIFOs, sockets and devices are
-//! skipped. Files of several names are not touched without `--hard-links`. A path that is named must not lead through a symbolic link. What
+//! skipped. Files of several names are not touched without `--hard-links`, nor those of which that cannot be told: with a path over 4 KiB, a
+//! name that ends in ` (deleted)`, or without `/proc`. A path that is named must not lead through a symbolic link. What
 //! is rotated meanwhile is found in another round.
 //!
 //! *Written anew.* `--rewrite` writes a private temporary file (of redacted bytes only) with the old one's owner, mode, access list,

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -271,17 +272,18 @@ impl Tree<'_> {
             return Ok(None);
         }
         if !self.hard_links {
+            let untold = |why: &str| {
+                let text = format!("whether it has several names cannot be told: {why} (--hard-links would do it)");
+                Ok(Some(Outcome::NotSearched(text)))
+            };
             match is_its_only_name(&file) {
                 Ok(true) => {}
                 Ok(false) if name.as_os_str().as_bytes().ends_with(DELETED) => {
-                    return Ok(Some(Outcome::NotSearched("it has the name of a deleted file".to_owned())));
+                    return untold("it is called as deleted files are");
                 }
                 Ok(false) => return Ok(None),
-                Err(Errno::NAMETOOLONG) => {
-                    let why = "its path is so long that it may have several names (--hard-links would do it)";
-                    return Ok(Some(Outcome::NotSearched(why.to_owned())));
-                }
-                Err(error) => return Err(error.into()),
+                Err(Errno::NAMETOOLONG) => return untold("its path is too long"),
+                Err(error) => return untold(&format!("/proc does not say it: {}", io::Error::from(error))),
             }
         }
         let packing = match kind::of(file.as_fd())? {

@@ -66,7 +66,7 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     let keeping = keeper.keeping();
     let passed = Passed::new(passed, &plan.streams)?;
     let files = files(&plan, &tell)?;
-    let running = Arc::new(assemble(plan, keeping, metrics, (files, passed), tell));
+    let running = Arc::new(assemble(plan, keeping, metrics, files, passed, tell));
     for sink in &running.sinks {
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
         let of_sink = running.streams.values().filter(|common| Arc::ptr_eq(&common.sink, sink));
@@ -139,7 +139,8 @@ fn assemble(
     plan: Plan,
     keeping: Keeping,
     metrics: Arc<Metrics>,
-    (files, passed): (Option<Arc<Files>>, Passed),
+    files: Option<Arc<Files>>,
+    passed: Passed,
     tell: Tell,
 ) -> Running {
     let sinks: Vec<Arc<Sink>> =
