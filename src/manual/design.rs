@@ -15,9 +15,9 @@
 //!
 //! | promise | tests |
 //! | --- | --- |
-//! | 1 to 4 | `tests/small_worlds.rs`, `tests/properties.rs`, `tests/long_texts.rs`, `tests/corpus.rs`, `tests/records.rs`, `tests/finder.rs`; behind tokio and loggers `tests/async_io.rs`, `tests/loggers.rs`; over the C ABI `tests/ffi.rs`; under `run` `tests/partial.rs`, `tests/run_streams.rs`, `tests/run_terminal.rs`; by a guard `tests/guard.rs`, `tests/guard_live.rs` |
-//! | 5 | `tests/memory.rs`, `tests/long_texts.rs`, `tests/sidecar_sockets.rs` |
-//! | 6 | `tests/io.rs`, `tests/cli.rs`, `tests/diagnostics.rs`; in the hands of shippers `tests/shippers.rs`, `tests/sidecar_shippers.rs`; confined `tests/sidecar_confined.rs` |
-//! | 7 | `tests/scrub.rs`, `tests/scrub_files.rs`, `tests/scrub_live.rs`, `tests/scrub_faults.rs`, `tests/scrub_hostile.rs` |
-//! | 8, of the registry | `tests/registry.rs`, `tests/registry_hostile.rs`, `tests/registry_program.rs` |
-//! | 9 | `tests/boot_session.rs`, `tests/swap.rs`, `tests/sidecar_reload.rs`, `tests/loom`; on whole machines `tests/boot/run` |
+//! | 1 to 4 | `tests/engine`; behind tokio and loggers `tests/adapters`; over the C ABI `tests/ffi.rs`; under `run` `tests/engine/partial.rs`, `tests/run/streams.rs`, `tests/run/at_terminal.rs`; by a guard `tests/guard` |
+//! | 5 | `tests/memory.rs`, `tests/engine/long_texts.rs`, `tests/sidecar/sockets.rs` |
+//! | 6 | `tests/adapters/io.rs`, `tests/cli/filter.rs`, `tests/cli/diagnostics.rs`; in the hands of shippers `tests/shippers`; confined `tests/sidecar/confined.rs` |
+//! | 7 | `tests/scrub` |
+//! | 8, of the registry | `tests/registry` |
+//! | 9 | `tests/boot/session.rs`, `tests/engine/swap.rs`, `tests/sidecar/reload.rs`, `tests/loom`; on whole machines `tests/boot/run` |

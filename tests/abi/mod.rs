@@ -1,5 +1,5 @@
 //! A fuzz target for the C ABI: the input decides which calls are made, in which order and how wrongly, and the Rust API says what
-//! has to come of them. Shared by `tests/corpus_abi.rs` and `fuzz/`, where AddressSanitizer looks on.
+//! has to come of them. Shared by `tests/engine/corpus_abi.rs` and `fuzz/`, where AddressSanitizer looks on.
 
 #![allow(unreachable_pub, reason = "used by another crate as well")]
 

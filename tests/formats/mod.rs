@@ -1,5 +1,5 @@
 //! Fuzz targets for the files that hushlog reads: whatever stands in them is read or refused, and what hushlog writes it reads as the
-//! same. Shared by `tests/corpus_formats.rs` and `fuzz/`.
+//! same. Shared by `tests/engine/corpus_formats.rs` and `fuzz/`.
 
 #![allow(unreachable_pub, reason = "used by another crate as well")]
 

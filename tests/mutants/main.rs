@@ -4,40 +4,40 @@
 //! Not run by a plain `cargo test`, which runs the files themselves. Tests begin in the order of their names: those go first that
 //! find much in little time.
 
-#![allow(
-    clippy::duplicate_mod,
-    reason = "each of these files is a program of its own elsewhere, and brings the oracles along"
-)]
+#[path = "../support/forms.rs"]
+mod forms;
+#[path = "../support/mod.rs"]
+mod support;
 
-#[path = "../table.rs"]
+#[path = "../engine/table.rs"]
 mod t01_table;
-#[path = "../records.rs"]
+#[path = "../engine/records.rs"]
 mod t02_records;
-#[path = "../masks.rs"]
+#[path = "../engine/masks.rs"]
 mod t03_masks;
-#[path = "../partial.rs"]
+#[path = "../engine/partial.rs"]
 mod t04_partial;
-#[path = "../swap.rs"]
+#[path = "../engine/swap.rs"]
 mod t05_swap;
-#[path = "../finder.rs"]
+#[path = "../engine/finder.rs"]
 mod t06_finder;
-#[path = "../resume.rs"]
+#[path = "../engine/resume.rs"]
 mod t06_resume;
-#[path = "../answers.rs"]
+#[path = "../engine/answers.rs"]
 mod t07_answers;
-#[path = "../oracles.rs"]
+#[path = "../engine/oracles.rs"]
 mod t08_oracles;
-#[path = "../long_texts.rs"]
+#[path = "../engine/long_texts.rs"]
 mod t09_long_texts;
-#[path = "../encodings.rs"]
+#[path = "../engine/encodings.rs"]
 mod t10_encodings;
-#[path = "../limits.rs"]
+#[path = "../engine/limits.rs"]
 mod t11_limits;
-#[path = "../parts.rs"]
+#[path = "../engine/parts.rs"]
 mod t12_parts;
-#[path = "../properties.rs"]
+#[path = "../engine/properties.rs"]
 mod t13_properties;
-#[path = "../corpus.rs"]
+#[path = "../engine/corpus.rs"]
 mod t14_corpus;
-#[path = "../small_worlds.rs"]
+#[path = "../engine/small_worlds.rs"]
 mod t15_small_worlds;

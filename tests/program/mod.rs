@@ -8,8 +8,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// The path of the program.
-pub(crate) const HUSHLOG: &str = env!("CARGO_BIN_EXE_hushlog");
+/// The path of the program: the one that was built beside the tests, or another one, such as that of the release build, which is linked
+/// for minutes and needs no tests linked likewise.
+pub(crate) const HUSHLOG: &str = match option_env!("HUSHLOG_TESTED") {
+    Some(path) => path,
+    None => env!("CARGO_BIN_EXE_hushlog"),
+};
 
 /// How a run ended, and all that it wrote.
 pub(crate) struct Ran {

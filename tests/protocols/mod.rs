@@ -1,5 +1,5 @@
 //! A fuzz target for the filter as a helper of rsyslog: any lines, cut anywhere, against what rsyslog does with the answers. Shared by
-//! `tests/corpus_protocols.rs` and `fuzz/`.
+//! `tests/engine/corpus_protocols.rs` and `fuzz/`.
 
 #![allow(unreachable_pub, reason = "used by another crate as well")]
 #![allow(dead_code, reason = "the program uses more of its modules than is used here")]

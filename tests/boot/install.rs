@@ -1,0 +1,242 @@
+//! `hushlog boot --install`: what it puts where, for each init, and that it can be undone. The boot itself is tried on a whole machine by
+//! `tests/boot/run`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::program::{Ran, hushlog, run};
+
+/// The root of a machine to be.
+struct Root {
+    dir: tempfile::TempDir,
+}
+
+/// What there is below a directory: for files their mode and content, for links where they lead.
+fn tree(path: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![path.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap();
+            let kind = entry.file_type().unwrap();
+            let name = entry.path().strip_prefix(path).unwrap().to_owned();
+            if kind.is_dir() {
+                left.push(entry.path());
+            } else if kind.is_symlink() {
+                found.insert(name, fs::read_link(entry.path()).unwrap().display().to_string());
+            } else {
+                let mode = entry.metadata().unwrap().permissions().mode() & 0o7777;
+                found.insert(name, format!("{mode:o} {}", fs::read_to_string(entry.path()).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+impl Root {
+    /// With these files in it; directories end with a slash.
+    fn new(files: &[(&str, &str)]) -> Root {
+        let root = Root { dir: tempfile::tempdir().unwrap() };
+        for (name, text) in files {
+            let path = root.path(name);
+            fs::create_dir_all(if name.ends_with('/') { &path } else { path.parent().unwrap() }).unwrap();
+            if !name.ends_with('/') {
+                fs::write(path, text).unwrap();
+            }
+        }
+        root
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn boot(&self, args: &[&str]) -> Ran {
+        let root = self.dir.path().to_str().unwrap();
+        run(&mut hushlog([&["boot", "--root", root], args].concat()), b"")
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+}
+
+const SYSTEMD: &[(&str, &str)] = &[
+    ("etc/systemd/system/", ""),
+    ("etc/profile.d/", ""),
+    ("etc/fish/conf.d/", ""),
+    ("etc/bash.bashrc", "[ -z \"$PS1\" ] && return\nPS1=x\n"),
+    ("etc/zsh/zshenv", "path=x"),
+];
+const OPENRC: &[(&str, &str)] = &[("etc/runlevels/boot/", ""), ("etc/init.d/", ""), ("etc/profile.d/", "")];
+const BUSYBOX: &[(&str, &str)] = &[
+    ("etc/inittab", "# first\n::sysinit:/etc/rc.sysinit\n::sysinit:/bin/second\n::respawn:-/bin/sh"),
+    ("etc/profile.d/", ""),
+];
+const SYSV: &[(&str, &str)] = &[("etc/rcS.d/", ""), ("etc/init.d/", "")];
+
+const SOURCES: [&str; 3] = ["--install", "--dotenv", "/etc/hushlog/secrets.env"];
+const COMMAND: &str = "/usr/bin/hushlog boot --dotenv /etc/hushlog/secrets.env";
+
+#[test]
+fn systemd_runs_it_before_services_and_shells_get_the_variables() {
+    let root = Root::new(SYSTEMD);
+    let said = root.boot(&[&SOURCES[..], &["--service", "app", "--service", "web@1.service"]].concat()).ends(0).out();
+    assert_eq!(said.lines().filter(|line| line.starts_with("wrote ")).count(), 9, "{said}");
+    let unit = root.read("etc/systemd/system/hushlog-boot.service");
+    assert!(unit.contains(&format!("\nExecStart={COMMAND}\n")) && !unit.contains("@BOOT@"), "{unit}");
+    assert!(root.path("etc/systemd/system/basic.target.wants/hushlog-boot.service").exists(), "the link leads nowhere");
+    for service in ["app", "web@1"] {
+        let drop_in = root.read(&format!("etc/systemd/system/{service}.service.d/hushlog.conf"));
+        assert!(drop_in.contains("\nEnvironmentFile=/run/hushlog/environment\n"));
+    }
+    // Before what makes other shells than interactive ones return, and with the rest as it was.
+    let bashrc = root.read("etc/bash.bashrc");
+    assert!(
+        bashrc.starts_with("# >>> hushlog") && bashrc.ends_with("<<<\n[ -z \"$PS1\" ] && return\nPS1=x\n"),
+        "{bashrc}"
+    );
+    assert!(root.read("etc/zsh/zshenv").ends_with("<<<\npath=x"));
+    assert!(root.read("etc/profile.d/hushlog.sh").contains(". /run/hushlog/environment.sh"));
+    assert!(root.read("etc/fish/conf.d/hushlog.fish").contains("source /run/hushlog/environment.fish"));
+    let mode = root.path("etc/systemd/user-environment-generators/50-hushlog").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+}
+
+#[test]
+fn systemd_takes_the_unit_for_a_good_one() {
+    let root = Root::new(SYSTEMD);
+    root.boot(&[&SOURCES[..], &["--service", "app"]].concat()).ends(0);
+    let app = "[Service]\nExecStart=/bin/true\n";
+    fs::write(root.path("etc/systemd/system/app.service"), app).unwrap();
+    fs::create_dir_all(root.path("usr/bin")).unwrap();
+    fs::write(root.path("usr/bin/hushlog"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(root.path("usr/bin/hushlog"), fs::Permissions::from_mode(0o755)).unwrap();
+    let Some(wrong) = complaints(&root, &["hushlog-boot.service", "app.service"]) else { return };
+    assert!(wrong.is_empty(), "{wrong:?}");
+    // It would have told.
+    let unit = root.read("etc/systemd/system/hushlog-boot.service").replace("NoNewPrivileges", "NoSuchPrivileges");
+    fs::write(root.path("etc/systemd/system/hushlog-boot.service"), unit).unwrap();
+    assert!(!complaints(&root, &["hushlog-boot.service"]).unwrap().is_empty());
+}
+
+/// What systemd finds wrong with units; nothing if it is not installed.
+fn complaints(root: &Root, units: &[&str]) -> Option<Vec<String>> {
+    let directory = root.path("etc/systemd/system");
+    let mut analyze = Command::new("systemd-analyze");
+    analyze.args(["verify", "--man=no", "--recursive-errors=no"]).args(units.iter().map(|unit| directory.join(unit)));
+    let Ok(output) =
+        analyze.env("SYSTEMD_UNIT_PATH", format!("{}:", directory.display())).stdin(Stdio::null()).output()
+    else {
+        eprintln!("skipped: systemd-analyze is not installed");
+        return None;
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    // The program is there on the machine to be, and perhaps not on this one.
+    Some(said.lines().filter(|line| !line.contains("/usr/bin/hushlog is not executable")).map(str::to_owned).collect())
+}
+
+#[test]
+fn openrc_busybox_and_system_v_run_it_too() {
+    let openrc = Root::new(OPENRC);
+    openrc.boot(&SOURCES).ends(0);
+    assert!(openrc.read("etc/init.d/hushlog-boot").contains(&format!("\n    {COMMAND}\n")));
+    assert_eq!(
+        fs::read_link(openrc.path("etc/runlevels/boot/hushlog-boot")).unwrap().to_str(),
+        Some("/etc/init.d/hushlog-boot")
+    );
+
+    let busybox = Root::new(BUSYBOX);
+    busybox.boot(&SOURCES).ends(0);
+    let inittab = busybox.read("etc/inittab");
+    let lines: Vec<&str> = inittab.lines().collect();
+    assert_eq!(lines[2], "::sysinit:/bin/second");
+    assert_eq!(lines[4], format!("::sysinit:{COMMAND}"));
+    assert_eq!(lines[6], "::respawn:-/bin/sh");
+
+    let sysv = Root::new(SYSV);
+    sysv.boot(&SOURCES).ends(0);
+    assert!(sysv.path("etc/rcS.d/S20hushlog-boot").exists(), "the link leads nowhere");
+    let script = sysv.path("etc/init.d/hushlog-boot");
+    assert!(Command::new("sh").arg("-n").arg(&script).status().unwrap().success());
+    assert_eq!(Command::new("sh").arg(&script).arg("status").status().unwrap().code(), Some(0));
+    assert_eq!(Command::new("sh").arg(&script).stderr(Stdio::null()).status().unwrap().code(), Some(2));
+}
+
+#[test]
+fn doing_it_again_changes_nothing_and_undoing_it_leaves_all_as_it_was() {
+    for (files, more) in [(SYSTEMD, &["--service", "app"][..]), (OPENRC, &[]), (BUSYBOX, &[]), (SYSV, &[])] {
+        let root = Root::new(files);
+        let before = tree(root.dir.path());
+        let would = root.boot(&[&SOURCES[..], more, &["--dry-run"]].concat()).ends(0).out();
+        assert_eq!(tree(root.dir.path()), before, "--dry-run did something");
+        let did = root.boot(&[&SOURCES[..], more].concat()).ends(0).out();
+        assert_eq!(would.replace("would write ", "wrote "), did);
+        let installed = tree(root.dir.path());
+        assert!(installed.len() > before.len());
+        let again = root.boot(&[&SOURCES[..], more].concat()).ends(0).out();
+        assert!(again.lines().all(|line| line.starts_with("unchanged ")), "{again}");
+        assert_eq!(tree(root.dir.path()), installed);
+        // Other sources another time: the command is replaced, and no block is doubled.
+        root.boot(&[&["--install", "--secret-file", "/etc/secrets"], more].concat()).ends(0);
+        root.boot(&[&SOURCES[..], more].concat()).ends(0);
+        assert_eq!(tree(root.dir.path()), installed);
+        let would = root.boot(&["--uninstall", "--dry-run"]).ends(0).out();
+        assert_eq!(tree(root.dir.path()), installed, "--dry-run did something");
+        let did = root.boot(&["--uninstall"]).ends(0).out();
+        assert_eq!(would.replace("would remove ", "removed "), did);
+        assert_eq!(tree(root.dir.path()), before);
+        assert_eq!(root.boot(&["--uninstall"]).ends(0).out(), "");
+    }
+}
+
+#[test]
+fn files_of_somebody_else_are_left_alone() {
+    let root = Root::new(SYSTEMD);
+    fs::write(root.path("etc/profile.d/hushlog.sh"), "# mine\n").unwrap();
+    let ran = root.boot(&SOURCES).ends(3).says("was left alone");
+    assert!(ran.out().contains("left alone ") && ran.out().contains("wrote "));
+    root.boot(&["--uninstall"]).ends(0);
+    assert_eq!(root.read("etc/profile.d/hushlog.sh"), "# mine\n");
+}
+
+#[test]
+fn what_cannot_be_installed_is_refused_before_anything_is_written() {
+    let root = Root::new(SYSTEMD);
+    let before = tree(root.dir.path());
+    for (args, said) in [
+        (&["--install", "--dotenv", "secrets.env"][..], "--dotenv needs a path from the root on"),
+        (&["--install", "--dotenv", "/etc/it's"], "has a character other than"),
+        (&["--install", "--dotenv", "/etc/a b"], "has a character other than"),
+        (&["--install", "--dotenv", "/etc/a\nExecStart=/bin/sh"], "has a character other than"),
+        (&["--install", "--dotenv", "/etc/a", "--service", "../x"], "the name of a service"),
+        (&["--install", "--dotenv", "/etc/a", "--init", "openrc", "--service", "x"], "only services of systemd"),
+        (&["--install"], "no source was given"),
+        (&["--dry-run"], "go with --install or --uninstall"),
+        (&["--service", "x"], "an argument is missing"),
+        (&["--install", "--uninstall"], "do not go together"),
+    ] {
+        root.boot(args).ends(2).says(said);
+        assert_eq!(tree(root.dir.path()), before, "something was written");
+    }
+    let nothing = Root::new(&[("etc/", "")]);
+    nothing.boot(&SOURCES).ends(2).says("neither systemd, OpenRC, BusyBox nor System V init was found");
+}
+
+/// What the generator prints is what systemd's own reader of such output understands; it is the file for services.
+#[test]
+fn the_generator_for_users_prints_the_file_for_services_or_nothing() {
+    let root = Root::new(SYSTEMD);
+    root.boot(&SOURCES).ends(0);
+    let generator = root.read("etc/systemd/user-environment-generators/50-hushlog");
+    let place = root.path("run");
+    let here = generator.replace("/run/hushlog", place.to_str().unwrap());
+    let print = || run(Command::new("sh").args(["-c", &here]), b"").ends(0).out();
+    assert_eq!(print(), "");
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("environment"), "A=\"b\"\n").unwrap();
+    assert_eq!(print(), "A=\"b\"\n");
+}

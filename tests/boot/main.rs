@@ -1,0 +1,9 @@
+//! Boot: the session, and the installation into machines.
+
+#[path = "../program/mod.rs"]
+mod program;
+
+mod faults;
+mod install;
+mod registry;
+mod session;

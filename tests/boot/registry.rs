@@ -1,0 +1,182 @@
+//! From a registry to a session: who gets what, all or nothing, and what rotation and deletion do.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::program::{Ran, hushlog, run};
+
+/// A directory in memory with a registry, whose members are `vm` and `other`.
+struct Machine {
+    dir: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let machine =
+            Machine { dir: tempfile::Builder::new().prefix("hushlog-registry").tempdir_in("/dev/shm").unwrap() };
+        for member in ["vm", "other"] {
+            let said = machine.ran(&["keygen", "--output", &format!("{member}.txt")], "").ends(0);
+            let said = format!("{}{}", said.out(), said.err());
+            let recipient = said.split_whitespace().find(|word| word.starts_with("age1")).expect("a recipient");
+            machine.ran(&["member", "add", member, recipient, "--as", member], "").ends(0);
+        }
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn hushlog(&self, args: &[&str]) -> Command {
+        let mut command = hushlog(args);
+        command.env("HUSHLOG_RUN_DIR", self.path("run")).env("HUSHLOG_REGISTRY", self.path("registry.yaml"));
+        command.env("HUSHLOG_MEMBER", "vm").current_dir(self.dir.path());
+        command
+    }
+
+    fn ran(&self, args: &[&str], input: &str) -> Ran {
+        run(&mut self.hushlog(args), input.as_bytes())
+    }
+
+    fn add(&self, name: &str, value: &str, more: &[&str]) {
+        self.ran(&[&["secret", "add", name, "--value-file", "-"], more].concat(), value).ends(0);
+    }
+
+    fn boot(&self, more: &[&str]) -> Ran {
+        let args = ["boot", "--registry", "registry.yaml", "--identity", "vm.txt"];
+        self.ran(&[&args[..], more].concat(), "")
+    }
+
+    fn environment(&self) -> String {
+        fs::read_to_string(self.path("run/environment.sh")).unwrap()
+    }
+
+    fn filter(&self, text: &str) -> String {
+        self.ran(&[], text).ends(0).out()
+    }
+}
+
+#[test]
+fn secrets_are_exported_under_their_variables_and_masked_under_their_names() {
+    let machine = Machine::new();
+    machine.add("openai-api-key", "sk-live-4f9QzX", &[]);
+    machine.add("pagerduty.token", "pd-token-value-7", &[]);
+    machine.add("not-installed", "kept-for-later-5", &["--no-install"]);
+    machine.ran(&["env", "set", "production", "NODE_ENV=development"], "").ends(0);
+    machine.boot(&["--environment", "production"]).ends(0).says("exported 3 variables (2 secret)");
+    let exported = "export NODE_ENV='development'\nexport OPENAI_API_KEY='sk-live-4f9QzX'\nexport PAGERDUTY_TOKEN='pd-token-value-7'\n";
+    assert_eq!(machine.environment(), exported);
+    assert_eq!(
+        machine.filter("sk-live-4f9QzX pd-token-value-7 development"),
+        "[REDACTED:openai-api-key] [REDACTED:pagerduty.token] development"
+    );
+    assert_eq!(fs::read_to_string(machine.path("run/secrets/openai-api-key")).unwrap(), "sk-live-4f9QzX");
+    assert_eq!(fs::read_dir(machine.path("run/secrets")).unwrap().count(), 2);
+    // The same by `export`, from the session and from the registry itself.
+    let args = ["export", "--format", "sh"];
+    assert_eq!(machine.ran(&args, "").ends(0).out(), exported);
+    let args =
+        [&args[..], &["--registry", "registry.yaml", "--identity", "vm.txt", "--environment", "production"]].concat();
+    assert_eq!(machine.ran(&args, "").ends(0).out(), exported);
+    // And `check` knows both names.
+    let mut check = machine.hushlog(&["check", "openai-api-key", "PAGERDUTY_TOKEN"]);
+    let ran =
+        run(check.env("OPENAI_API_KEY", "sk-live-4f9QzX").env("PAGERDUTY_TOKEN", "pd-token-value-7"), b"").ends(0);
+    assert_eq!(ran.out(), "openai-api-key: set, masked\nPAGERDUTY_TOKEN: set, masked\n");
+}
+
+#[test]
+fn secrets_win_over_defaults_and_private_ones_over_shared_ones() {
+    let machine = Machine::new();
+    machine.add("api-host", "shared-value-11", &["--shared"]);
+    machine.ran(&["env", "set", "production", "API_HOST=plain"], "").ends(0);
+    machine.boot(&["--environment", "production"]).ends(0);
+    assert_eq!(machine.environment(), "export API_HOST='shared-value-11'\n");
+    machine.add("api-host", "private-value-22", &["--private"]);
+    machine.boot(&["--environment", "production"]).ends(0);
+    assert_eq!(machine.environment(), "export API_HOST='private-value-22'\n");
+}
+
+/// R20: what is private to another member is neither exported nor masked here.
+#[test]
+fn r20_what_is_private_to_another_stays_with_them() {
+    let machine = Machine::new();
+    machine.add("own-token", "own-private-value-1", &["--private"]);
+    machine.add("their-token", "their-private-value-2", &["--private", "--as", "other"]);
+    machine.boot(&[]).ends(0).says("exported 1 variable (1 secret)");
+    assert_eq!(machine.environment(), "export OWN_TOKEN='own-private-value-1'\n");
+    assert!(!fs::read_to_string(machine.path("run/session")).unwrap().contains("their-token"));
+    let args = ["boot", "--registry", "registry.yaml", "--identity", "vm.txt", "--as", "other"];
+    machine.ran(&args, "").ends(2);
+    assert_eq!(machine.environment(), "export OWN_TOKEN='own-private-value-1'\n");
+}
+
+/// R18: one entry that does not open, and nothing is exported.
+#[test]
+fn r18_a_bad_entry_is_named_and_nothing_is_exported() {
+    let machine = Machine::new();
+    machine.add("first-token", "first-value-canary-1", &[]);
+    machine.add("second-token", "second-value-canary-2", &[]);
+    machine.boot(&[]).ends(0);
+    let session = fs::read(machine.path("run/session")).unwrap();
+    machine.add("third-token", "third-value-canary-3", &[]);
+    // A value sealed to others takes the place of the third.
+    let registry = fs::read_to_string(machine.path("registry.yaml")).unwrap();
+    let at = registry.find("third-token").unwrap();
+    let sealed = registry[at..].find("-----BEGIN").map(|begin| at + begin).expect("an armored value");
+    let line = sealed + registry[sealed..].find('\n').unwrap() + 1;
+    let spot = line + registry[line..].find(|c: char| c.is_ascii_lowercase()).unwrap() + 8;
+    let mut bytes = registry.into_bytes();
+    bytes[spot] = if bytes[spot] == b'A' { b'B' } else { b'A' };
+    fs::write(machine.path("registry.yaml"), bytes).unwrap();
+    let ran = machine.boot(&[]).ends(2).says("third-token");
+    assert!(!ran.err().contains("canary") && ran.stdout.is_empty());
+    assert_eq!(fs::read(machine.path("run/session")).unwrap(), session, "the session changed");
+}
+
+#[test]
+fn r21_after_a_rotation_and_a_deletion_the_old_values_stay_masked() {
+    let machine = Machine::new();
+    machine.add("api-token", "first-value-123", &[]);
+    machine.add("old-token", "deleted-value-456", &[]);
+    machine.boot(&[]).ends(0);
+    machine.ran(&["secret", "edit", "api-token", "--value-file", "-"], "second-value-789").ends(0);
+    machine.ran(&["secret", "delete", "old-token"], "").ends(0);
+    // Until the next boot all is as it was.
+    assert_eq!(machine.environment(), "export API_TOKEN='first-value-123'\nexport OLD_TOKEN='deleted-value-456'\n");
+    machine.boot(&[]).ends(0).says("; 2 that were exported earlier stay masked");
+    assert_eq!(machine.environment(), "export API_TOKEN='second-value-789'\n");
+    let shown = machine.filter("first-value-123 second-value-789 deleted-value-456");
+    assert_eq!(shown, "[REDACTED:api-token] [REDACTED:api-token] [REDACTED:old-token]");
+}
+
+#[test]
+fn the_environment_names_the_registry_where_no_option_does() {
+    let machine = Machine::new();
+    machine.add("api-token", "first-value-123", &[]);
+    run(machine.hushlog(&["boot"]).env("HUSHLOG_IDENTITY", machine.path("vm.txt")), b"").ends(0);
+    assert_eq!(machine.filter("first-value-123"), "[REDACTED:api-token]");
+}
+
+/// The file of the registry and that of the identity hold no value, and no file is left beside them.
+#[test]
+fn l04_no_value_is_anywhere_but_in_the_session() {
+    let machine = Machine::new();
+    machine.add("api-token", "canary-value-L04-77", &[]);
+    machine.boot(&[]).ends(0);
+    let mut names: Vec<String> = fs::read_dir(machine.dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names.retain(|name| name != "run");
+    for name in names {
+        let bytes = fs::read(machine.path(&name)).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("canary-value"), "{name}");
+        assert!(
+            ["other.txt", "registry.yaml", "vm.txt"].contains(&name.as_str()) || name.ends_with("lock"),
+            "{name} was left"
+        );
+    }
+}

@@ -1,0 +1,308 @@
+//! The program: its sources, options, exit codes and messages, and what it does when its descriptors fail it.
+//!
+//! Names that begin with a letter and digits are those of the project's list of faults.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::program::{hushlog, run, run_reading, script};
+
+const SECRET: &str = "sk-live-4f9QzX";
+
+/// A directory with a log that holds the secret.
+fn with_log() -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("app.log");
+    fs::write(&log, format!("a {SECRET} b\n")).unwrap();
+    (dir, log)
+}
+
+#[test]
+fn the_default_source_is_the_well_known_variables() {
+    let mut command = hushlog::<&str>([]);
+    command.env("API_TOKEN", SECRET).env("SERVICE_URL", "http://localhost:3000/x").env("OTHER", "localhost");
+    let ran = run(&mut command, format!("{SECRET} http://localhost:3000/x\n").as_bytes()).ends(0);
+    assert_eq!(ran.out(), "[REDACTED:API_TOKEN] http://localhost:3000/x\n");
+    assert_eq!(ran.err(), "hushlog: note: no source was given; masking the well-known variables: API_TOKEN\n");
+}
+
+#[test]
+fn the_filter_is_the_default_subcommand() {
+    for args in [&["--env", "A"][..], &["filter", "--env", "A"]] {
+        let ran = run(hushlog(args).env("A", SECRET), SECRET.as_bytes()).ends(0);
+        assert_eq!((ran.out().as_str(), ran.err().as_str()), ("[REDACTED:A]", ""));
+    }
+}
+
+#[test]
+fn sources_add_up() {
+    let (dir, _) = with_log();
+    fs::write(dir.path().join("env"), "B='second value'\n").unwrap();
+    fs::write(dir.path().join("key"), "third value\n\n").unwrap();
+    let mut command = hushlog(["--env", "A*", "--dotenv", "env", "--secret-file", "key"]);
+    let ran =
+        run(command.env("AX", SECRET).current_dir(&dir), format!("{SECRET}|second value|third value|\n").as_bytes());
+    assert_eq!(ran.ends(0).out(), "[REDACTED:AX]|[REDACTED:B]|[REDACTED:key]|\n");
+}
+
+#[test]
+fn a_directory_is_many_secrets_as_kubernetes_lays_them_out() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("..2026_01")).unwrap();
+    fs::write(dir.path().join("..2026_01/password"), "first value\n").unwrap();
+    symlink("..2026_01", dir.path().join("..data")).unwrap();
+    symlink("..data/password", dir.path().join("password")).unwrap();
+    fs::create_dir(dir.path().join("account")).unwrap();
+    fs::write(dir.path().join("account/token"), "second value").unwrap();
+    let ran = run(&mut hushlog(["--secret-file".as_ref(), dir.path()]), b"first value, second value\n").ends(0);
+    assert_eq!(ran.out(), "[REDACTED:password], [REDACTED:account/token]\n");
+    assert_eq!(ran.err(), "");
+}
+
+#[test]
+fn a_loop_of_links_and_a_pipe_in_a_directory_are_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a"), SECRET).unwrap();
+    symlink(".", dir.path().join("loop")).unwrap();
+    run(&mut hushlog(["--secret-file".as_ref(), dir.path()]), b"").ends(2).says("too many directories deep");
+    fs::remove_file(dir.path().join("loop")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(dir.path().join("pipe")).status().unwrap();
+    assert!(made.success());
+    run(&mut hushlog(["--secret-file".as_ref(), dir.path()]), b"").ends(2).says("neither a file nor a directory");
+}
+
+#[test]
+fn a_source_may_be_a_pipe() {
+    let text = format!("hushlog --dotenv <(echo A={SECRET}) --secret-file <(echo other value)");
+    let ran = run(&mut script(&text), format!("{SECRET} other value\n").as_bytes()).ends(0);
+    assert!(ran.out().starts_with("[REDACTED:A] [REDACTED:"));
+}
+
+#[test]
+fn i20_a_source_that_gives_nothing_ends_the_program_before_it_reads() {
+    let (dir, log) = with_log();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    fs::write(at("empty"), "").unwrap();
+    fs::write(at("blank"), "\n \n").unwrap();
+    fs::write(at("comments"), "# A=b\n").unwrap();
+    fs::write(at("bad"), "A=b\nsk-live-4f9QzX\n").unwrap();
+    fs::create_dir(at("dir")).unwrap();
+    fs::create_dir(at("dangling")).unwrap();
+    symlink("nowhere", at("dangling/link")).unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "no well-known variable of the environment has a value"),
+        (&["--env", "NOPE_*"], "--env number 1 matches no variable with a value"),
+        (&["--env", "A", "--env", "BLANK"], "--env number 2 matches no variable with a value"),
+        (&["--env", "[a"], "--env number 1 is not a valid pattern"),
+        (&["--env", "SHORT"], "no value is left to mask"),
+        (&["--dotenv", &at("missing")], "cannot read --dotenv number 1: no such file or directory"),
+        (&["--dotenv", &at("dir")], "is a directory"),
+        (&["--dotenv", &at("comments")], "holds no value"),
+        (&["--dotenv", &at("bad")], "bad:2: NAME=VALUE was expected"),
+        (&["--secret-file", &at("missing")], "cannot read --secret-file number 1: no such file or directory"),
+        (&["--secret-file", &at("empty")], "holds no value"),
+        (&["--secret-file", &at("blank")], "holds no value"),
+        (&["--secret-file", &at("dir")], "holds no value"),
+        (&["--secret-file", &at("dangling")], "no such file or directory"),
+        (&["--secret-file", "/dev/zero"], "file too large"),
+        (
+            &["--env", "A", "--report", "/nowhere/report"],
+            "cannot write the file of --report: no such file or directory",
+        ),
+        (&["--env", "A", "--report", &at("dir")], "cannot write the file of --report: is a directory"),
+    ];
+    for (args, message) in cases {
+        let mut command = hushlog(*args);
+        command.env("A", SECRET).env("BLANK", " ").env("SHORT", "abc");
+        let (ran, read) = run_reading(&mut command, &log);
+        let ran = ran.ends(2).says(message).says("hushlog: hint: ");
+        assert_eq!((read, ran.stdout.len()), (0, 0), "{args:?}");
+        assert!(!ran.err().contains(SECRET), "{args:?}");
+    }
+}
+
+#[test]
+fn i20_an_unreadable_source_is_an_error_for_a_plain_user() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    fs::write(&key, SECRET).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::read(&key).is_ok() {
+        return; // Root reads everything.
+    }
+    run(&mut hushlog(["--secret-file".as_ref(), key.as_path()]), b"").ends(2).says("permission denied");
+}
+
+#[test]
+fn allow_empty_runs_without_a_secret_but_not_with_a_missing_source() {
+    for args in [&["--allow-empty"][..], &["--allow-empty", "--env", "NOPE"], &["--allow-empty", "--env", "SHORT"]] {
+        let ran = run(hushlog(args).env("SHORT", "abc"), b"x \xff\0 y").ends(0);
+        assert_eq!(ran.stdout, b"x \xff\0 y");
+    }
+    run(&mut hushlog(["--allow-empty", "--dotenv", "/nowhere"]), b"").ends(2);
+}
+
+#[test]
+fn warnings_name_all_of_a_kind_in_one_line() {
+    let mut command = hushlog(["--env", "*"]);
+    for number in 0..500 {
+        command.env(format!("S{number}"), format!("k{number:04}"));
+    }
+    let ran = run(command.env("TINY", "abc").env("WORD", "production"), b"").ends(0);
+    assert_eq!(ran.err().lines().count(), 3);
+    let ran = ran.says("not masked, because it is too short: TINY").says("ordinary word: WORD").says("S0, S1, S10,");
+    assert!(!ran.err().contains("k0001"));
+    let ran = run(command.arg("--quiet"), b"").ends(0);
+    assert_eq!(ran.err(), "hushlog: warning: not masked, because it is too short: TINY\n");
+}
+
+#[test]
+fn options_change_the_mask_and_what_is_searched() {
+    let with = |args: &[&str], input: &str| {
+        run(hushlog(["--env", "A"]).args(args).env("A", SECRET), input.as_bytes()).ends(0).out()
+    };
+    assert_eq!(with(&["--mask", "***"], SECRET), "***");
+    assert_eq!(with(&["--mask", "<{name}|{name}>"], SECRET), "<A|A>");
+    assert_eq!(with(&["--mask-char", "#"], SECRET), "#".repeat(SECRET.len()));
+    assert_eq!(with(&[], &SECRET[..9]), "[REDACTED:A]");
+    assert_eq!(with(&["--keep-stump"], &SECRET[..9]), &SECRET[..9]);
+    assert_eq!(with(&["--release", "line"], &format!("x\ny{SECRET}")), "x\ny[REDACTED:A]");
+    assert_eq!(with(&["--no-encodings"], &SECRET.replace('-', "%2D")), SECRET.replace('-', "%2D"));
+}
+
+#[test]
+fn min_length_leaves_shorter_values_alone() {
+    let mut command = hushlog(["--env", "?", "--min-length", "10"]);
+    let ran = run(command.env("A", SECRET).env("B", "shorter"), format!("{SECRET} shorter").as_bytes()).ends(0);
+    assert_eq!(ran.says("too short: B").out(), "[REDACTED:A] shorter");
+}
+
+#[test]
+fn the_report_counts_by_name_and_form() {
+    let (dir, log) = with_log();
+    let report = dir.path().join("counts.json");
+    fs::write(&report, "old").unwrap();
+    let mut command = hushlog(["--env", "?", "--report", "counts.json"]);
+    command.current_dir(&dir).env("A", SECRET).env("B", "never seen").env("C", "abc");
+    run_reading(&mut command, &log).0.ends(0);
+    let text = fs::read_to_string(&report).unwrap();
+    assert!(!text.contains(SECRET));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let len = fs::metadata(&log).unwrap().len();
+    let expected = serde_json::json!({
+        "version": 1, "complete": true, "bytes_in": len, "bytes_out": len - SECRET.len() as u64 + 12,
+        "secrets": [
+            { "name": "A", "masked": 1, "forms": { "value": 1 } },
+            { "name": "B", "masked": 0, "forms": {} },
+            { "name": "C", "masked": 0, "forms": {} },
+        ],
+        "notices": [{ "name": "C", "kind": "too-short" }],
+    });
+    assert_eq!(json, expected);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 2, "a temporary file is left");
+}
+
+#[test]
+fn the_report_goes_to_a_device_or_pipe_as_well() {
+    let ran = run(hushlog(["--env", "A", "--report", "/dev/stderr"]).env("A", SECRET), b"x").ends(0);
+    assert!(ran.err().starts_with("{\n"), "said {}", ran.err());
+    run(hushlog(["--env", "A", "--report", "/dev/full"]).env("A", SECRET), b"x")
+        .ends(3)
+        .says("cannot write the report");
+}
+
+#[test]
+fn the_report_is_written_when_the_stream_fails_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "echo $A | hushlog --env A --report counts.json > /dev/full";
+    run(script(text).env("A", SECRET).current_dir(&dir), b"").ends(3).says("no space left on device");
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(dir.path().join("counts.json")).unwrap()).unwrap();
+    assert_eq!((json["complete"].as_bool(), json["secrets"][0]["masked"].as_u64()), (Some(false), Some(1)));
+}
+
+#[test]
+fn i05_a_closed_descriptor_is_an_error_and_dev_null_is_not() {
+    let with =
+        |redirection: &str| run(script(&format!("echo x | hushlog --env A {redirection}")).env("A", SECRET), b"");
+    with(">&-").ends(3).says("standard output is closed");
+    with("<&-").ends(3).says("standard input is closed");
+    assert_eq!(with("2>&-").ends(0).out(), "x\n");
+    assert_eq!(with(">/dev/null").ends(0).err(), "");
+    // As Python, Node and daemon(3) open it.
+    assert_eq!(with("1<>/dev/null").ends(0).err(), "");
+    assert_eq!(with("</dev/null").ends(0).err(), "");
+    with("1</dev/null").ends(3).says("cannot write the output: bad file descriptor");
+    run(&mut script("hushlog --help >&-"), b"").ends(3);
+    run(&mut script("hushlog man >/dev/full"), b"").ends(3).says("no space left on device");
+}
+
+#[test]
+fn i06_an_output_that_is_full_is_an_error_that_names_it() {
+    let with = |text: &str| run(script(text).env("A", SECRET).current_dir(std::env::temp_dir()), b"");
+    with("echo input text | hushlog --env A > /dev/full").ends(3).says("no space left on device");
+    let dir = tempfile::tempdir().unwrap();
+    let text = "ulimit -f 1; head -c 100000 /dev/zero | hushlog --env A > out; echo $?; wc -c < out";
+    let ran = run(script(text).env("A", SECRET).current_dir(&dir), b"").ends(0).says("file too large");
+    assert_eq!(ran.out(), "3\n1024\n");
+}
+
+#[test]
+fn i07_a_reader_that_goes_away_ends_the_filter_quietly() {
+    let ran = run(script("yes | hushlog --env A | head -n 1; echo ${PIPESTATUS[1]}").env("A", SECRET), b"").ends(0);
+    assert_eq!((ran.out().as_str(), ran.err().as_str()), ("y\n141\n", ""));
+    let ran = run(&mut script("hushlog man | true; hushlog --help | true"), b"").ends(0);
+    assert_eq!(ran.err(), "");
+}
+
+#[test]
+fn i08_standard_error_may_fail_too() {
+    let with = |text: &str| run(script(text).env("A", SECRET).env("TINY", "x"), b"");
+    with("echo x | hushlog --env '*' > /dev/full 2>/dev/full").ends(3);
+    with("echo x | hushlog --env '*' 2>/dev/full").ends(0);
+    with("echo x | hushlog --env '*' >/dev/full 2> >(true); exit $?").ends(3);
+    with("echo x | hushlog --env '*' >&- 2>&-").ends(3);
+}
+
+#[test]
+fn i09_an_input_that_cannot_be_read_is_an_error() {
+    run(script("hushlog --env A < /").env("A", SECRET), b"").ends(3).says("cannot read the input: is a directory");
+}
+
+#[test]
+fn i19_one_free_descriptor_is_enough() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("key"), SECRET).unwrap();
+    let text = "ulimit -n 4; exec hushlog --secret-file . --report counts.json";
+    assert_eq!(run(script(text).current_dir(&dir), SECRET.as_bytes()).ends(0).out(), "[REDACTED:key]");
+}
+
+#[test]
+fn i17_any_bytes_pass_unchanged() {
+    for input in [&b""[..], b"\0", b"\n", b"\r", b"no newline", b"\xff\xfe\r\n\x1b[0m"] {
+        assert_eq!(run(hushlog(["--env", "A"]).env("A", SECRET), input).ends(0).stdout, input);
+    }
+}
+
+#[test]
+fn names_from_files_cannot_drive_a_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"a\x1b[2J\n\xff")), "abc").unwrap();
+    let ran =
+        run(&mut hushlog(["--allow-empty".as_ref(), "--secret-file".as_ref(), dir.path().as_os_str()]), b"").ends(0);
+    assert!(ran.says("too short: a\u{fffd}[2J\u{fffd}\u{fffd}\n").err().lines().count() == 1);
+}
+
+#[test]
+fn completions_and_manual_are_well_formed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(run(&mut hushlog(["completions", shell]), b"").ends(0).out().contains("secret-file"), "{shell}");
+    }
+    run(&mut script("hushlog completions bash | bash -n"), b"").ends(0);
+    let page = run(&mut hushlog(["man"]), b"").ends(0).out();
+    assert!(page.contains(".TH hushlog 1"));
+    for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "PROMISES", "EXIT STATUS", "SEE ALSO"] {
+        let head = format!(".SH {section}\n");
+        assert!(page.contains(&head) || page.contains(&format!(".SH \"{section}\"\n")), "{section}");
+    }
+}

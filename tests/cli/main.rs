@@ -1,0 +1,15 @@
+//! The command line, what it says, and what is packaged with it.
+
+#[path = "../program/mod.rs"]
+mod program;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod check;
+mod diagnostics;
+mod filter;
+mod packaging;
+mod stream_faults;
+mod table;
+mod tidy;
+mod transcripts;

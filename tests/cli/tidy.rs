@@ -1,0 +1,369 @@
+//! The rules of the tree: rings, unsafe code, sizes, leftovers, dead files, documentation, dependencies.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::program;
+
+/// From the inside out: a module uses those before it, and never one after it.
+const RINGS: &[&str] =
+    &["redact", "io", "scrub", "registry", "inject", "sidecar", "console", "manual", "cli", "ffi", "main", "lib"];
+
+/// The same within the innermost ring.
+const REDACT: &[&str] = &[
+    "secret",
+    "encoding",
+    "ordinary",
+    "part",
+    "mask",
+    "naive",
+    "needle_list",
+    "node_map",
+    "automaton",
+    "sieve",
+    "scan",
+    "needle",
+    "collide",
+    "build",
+    "region",
+    "cover",
+    "redactor",
+    "finder",
+    "record",
+    "mod",
+];
+
+/// What the innermost ring does without.
+const OUTSIDE: &[&str] = &[
+    "std::io",
+    "std::fs",
+    "std::env",
+    "std::time",
+    "std::thread",
+    "std::net",
+    "std::process",
+    "cfg(feature",
+    "rustix",
+    "libc",
+];
+
+/// The only files with unsafe code. Each block in them says why it is sound, which clippy holds.
+const UNSAFE: &[&str] = &[
+    "src/redact/sieve/bits.rs",
+    "src/redact/sieve/classes.rs",
+    "src/redact/sieve/grams.rs",
+    "src/redact/sieve/x86.rs",
+    "src/inject/child/sys.rs",
+    "src/io/gift.rs",
+    "src/scrub/guard/kernel.rs",
+    "src/scrub/lease.rs",
+    "src/scrub/pen.rs",
+    "src/sidecar/fd.rs",
+    "src/cli/exit.rs",
+    "src/cli/harden.rs",
+    "src/cli/service.rs",
+    "src/cli/stdio.rs",
+    "src/ffi/border.rs",
+    "src/ffi/builder.rs",
+    "src/ffi/code.rs",
+    "src/ffi/record.rs",
+    "src/ffi/set.rs",
+    "src/ffi/stream.rs",
+];
+
+const FILE_LINES_MAX: usize = 500;
+const FUNCTION_LINES_MAX: usize = 70;
+
+/// A file of the tree: its path from the root of the project, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Its lines without comments, with their numbers.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = (1..).zip(self.text.lines());
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+
+    /// The module below the root of the crate that it belongs to.
+    fn ring(&self) -> usize {
+        let name = self.path.split('/').nth(1).unwrap_or_default().trim_end_matches(".rs");
+        RINGS.iter().position(|ring| *ring == name).unwrap_or_else(|| panic!("{} is in no ring", self.path))
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// All Rust files below a directory.
+fn sources(directory: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut left = vec![root().join(directory)];
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("target") {
+                left.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push(Source { path: path.strip_prefix(root()).unwrap().display().to_string(), text });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn program_sources() -> Vec<Source> {
+    let found = sources("src");
+    assert!(found.len() > 20, "the sources were not found");
+    found
+}
+
+/// Fails with all violations at once.
+#[track_caller]
+fn none(violations: Vec<String>, rule: &str) {
+    assert!(violations.is_empty(), "{rule}:\n{}", violations.join("\n"));
+}
+
+#[test]
+fn a_module_uses_only_what_stands_further_inside() {
+    let mut violations = Vec::new();
+    for source in program_sources() {
+        for (number, line) in source.code() {
+            for (ring, name) in RINGS.iter().enumerate().skip(source.ring() + 1) {
+                if line.contains(&format!("crate::{name}::")) || line.contains(&format!("hushlog::{name}::")) {
+                    violations.push(format!("{}:{number} uses {name} ({ring})", source.path));
+                }
+            }
+        }
+    }
+    none(violations, "outer rings are used from inner ones");
+}
+
+#[test]
+fn a_file_of_the_innermost_ring_uses_only_what_stands_before_it() {
+    let order = |name: &str| REDACT.iter().position(|other| *other == name);
+    let mut violations = Vec::new();
+    for source in program_sources().iter().filter(|source| source.path.starts_with("src/redact/")) {
+        let name = source.path.split('/').nth(2).unwrap().trim_end_matches(".rs");
+        let place = order(name).unwrap_or_else(|| panic!("{} has no place in the order", source.path));
+        let prefix = if source.path.split('/').count() == 3 { "use super::" } else { "use super::super::" };
+        for (number, line) in source.code() {
+            let used = line.trim().strip_prefix(prefix).or_else(|| line.trim().strip_prefix("use crate::redact::"));
+            let used = used.map(|rest| rest.split([':', ';']).next().unwrap());
+            if used.is_some_and(|used| order(used).is_none_or(|used| used > place)) {
+                violations.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    none(violations, "used before its place in the order");
+}
+
+#[test]
+fn the_innermost_ring_knows_nothing_outside() {
+    let mut violations = Vec::new();
+    for source in program_sources().iter().filter(|source| source.path.starts_with("src/redact/")) {
+        for (number, line) in source.code() {
+            // The trait by itself writes to a `Vec`, and opens nothing.
+            let line = line.replace("use std::io::Write as _;", "");
+            if OUTSIDE.iter().any(|word| line.contains(word)) {
+                violations.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    none(violations, "no I/O, clock, environment, thread or feature switch in redact/");
+}
+
+#[test]
+fn unsafe_code_stands_in_named_files_only() {
+    let is_unsafe = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
+    let found: BTreeSet<String> = program_sources()
+        .into_iter()
+        .filter(|source| source.code().any(|(_, line)| is_unsafe(line)))
+        .map(|source| source.path)
+        .collect();
+    let named: BTreeSet<String> = UNSAFE.iter().map(|path| (*path).to_owned()).collect();
+    assert_eq!(found, named, "the list and the tree differ");
+}
+
+#[test]
+fn files_and_functions_can_be_seen_at_once() {
+    let mut violations = Vec::new();
+    for source in program_sources() {
+        let lines: Vec<&str> = source.text.lines().collect();
+        if lines.len() > FILE_LINES_MAX {
+            violations.push(format!("{} has {} lines", source.path, lines.len()));
+        }
+        for (start, line) in lines.iter().enumerate().filter(|(_, line)| is_function(line)) {
+            let len = function_len(&lines[start..], line.len() - line.trim_start().len());
+            if len > FUNCTION_LINES_MAX {
+                violations.push(format!("{}:{} has {len} lines", source.path, start + 1));
+            }
+        }
+    }
+    none(violations, "too long");
+}
+
+/// How many lines a function has, from its first line on. rustfmt puts its last brace below the beginning of that.
+fn function_len(lines: &[&str], indent: usize) -> usize {
+    let last = format!("{}}}", " ".repeat(indent));
+    let has_body = lines.iter().find(|line| line.ends_with(['{', ';', '}'])).is_some_and(|line| line.ends_with('{'));
+    if has_body { lines.iter().take_while(|line| **line != last).count() + 1 } else { 1 }
+}
+
+fn is_function(line: &str) -> bool {
+    let mut words = line.trim_start().split(' ');
+    let is_prefix = |word: &&str| {
+        matches!(*word, "pub" | "const" | "unsafe" | "async" | "extern" | "\"C\"" | "pub(crate)" | "pub(super)")
+    };
+    words.find(|word| !is_prefix(word)) == Some("fn")
+}
+
+#[test]
+fn nothing_is_left_over() {
+    // Written in pieces, so that this file does not find itself.
+    let marks = ["TO_DO", "FIX_ME", "XX_X", "HA_CK", "dbg_!", "todo_!", "unimplemented_!", "/work_/", "/tmp_/wt"]
+        .map(|mark| mark.replace('_', ""));
+    let mut violations = Vec::new();
+    for source in ["src", "tests", "benches", "fuzz"].iter().flat_map(|directory| sources(directory)) {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            if marks.iter().any(|mark| line.contains(mark.as_str())) {
+                violations.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    none(violations, "leftovers");
+}
+
+#[test]
+fn every_file_is_reached() {
+    let mut reached = BTreeSet::new();
+    for start in ["src/lib.rs", "src/main.rs"] {
+        reach(&root().join(start), &mut reached);
+    }
+    let dead = program_sources().into_iter().map(|source| source.path);
+    none(dead.filter(|path| !reached.contains(&root().join(path))).collect(), "no `mod` leads there");
+}
+
+/// Follows the `mod` lines of a file.
+fn reach(file: &Path, reached: &mut BTreeSet<PathBuf>) {
+    reached.insert(file.to_owned());
+    let text = fs::read_to_string(file).unwrap();
+    let stem = file.file_stem().unwrap();
+    let directory = match stem.to_str() {
+        Some("lib" | "main" | "mod") => file.parent().unwrap().to_owned(),
+        _ => file.with_extension(""),
+    };
+    let names = text.lines().filter_map(|line| {
+        line.trim().strip_suffix(';')?.rsplit_once("mod ").filter(|(before, _)| !before.contains("//"))
+    });
+    for (_, name) in names {
+        for path in [directory.join(format!("{name}.rs")), directory.join(name).join("mod.rs")] {
+            if path.exists() {
+                reach(&path, reached);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_flag_is_in_the_readme() {
+    // The manual page has the options of all subcommands. In its language a backslash begins a font, and each hyphen.
+    let man = program::run(&mut program::hushlog(["man"]), b"").ends(0).out();
+    let man = ["\\fR", "\\fB", "\\fI"].iter().fold(man, |man, font| man.replace(font, " ")).replace('\\', "");
+    let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
+    let flags = man.match_indices("--").map(|(at, _)| man[at + 2..].split(|c| !is_flag(c)).next().unwrap());
+    let flags: BTreeSet<&str> = flags.filter(|flag| flag.starts_with(|c: char| c.is_ascii_lowercase())).collect();
+    assert!(flags.contains("env") && flags.contains("report"), "the flags were not found");
+    let readme = read("README.md");
+    none(
+        flags.into_iter().filter(|flag| !readme.contains(&format!("--{flag}"))).map(str::to_owned).collect(),
+        "not in README.md",
+    );
+}
+
+#[test]
+fn promises_stand_beside_as_many_that_are_not_made() {
+    for path in ["README.md", "src/lib.rs"] {
+        let text = read(path).replace("//! ", "");
+        let (_, promises) = text.split_once("# What it promises\n").unwrap_or_else(|| panic!("{path}"));
+        let (promises, not) = promises.split_once("# What it does not promise\n").unwrap_or_else(|| panic!("{path}"));
+        let not = not.split("\n#").next().unwrap();
+        for number in 1..=9 {
+            assert!(promises.contains(&format!("\n{number}. **")), "{path}: promise {number}");
+        }
+        assert!(not.matches("\n- ").count() >= 8, "{path}: what is not promised is the shorter list");
+    }
+}
+
+#[test]
+fn each_promise_names_tests_that_exist() {
+    let manual = read("src/manual/design.rs");
+    let (_, table) = manual.split_once("| promise | tests |").unwrap();
+    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with("//! |")).collect();
+    assert!(rows.len() >= 3, "the table was not found");
+    let named = rows.iter().flat_map(|row| row.split('`').filter(|word| word.starts_with("tests/")));
+    none(named.filter(|path| !root().join(path).exists()).map(str::to_owned).collect(), "named and missing");
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let manifest = read("Cargo.toml");
+    let section =
+        |name: &str| manifest.split(&format!("\n[{name}]\n")).nth(1).unwrap().split("\n[").next().unwrap().to_owned();
+    let names = |section: &str| -> Vec<String> {
+        let lines = section.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| line.split_once(" = ").map(|(name, _)| name.replace('-', "_"))).collect()
+    };
+    let used = |name: &str, directories: &[&str]| {
+        let mut sources = directories.iter().flat_map(|directory| sources(directory));
+        sources.any(|source| source.code().any(|(_, line)| line.contains(&format!("{name}::"))))
+    };
+    let own = names(&section("dependencies"));
+    assert!(own.contains(&"memchr".to_owned()), "the dependencies were not found");
+    let mut unused: Vec<String> = own.into_iter().filter(|name| !used(name, &["src"])).collect();
+    unused.extend(
+        names(&section("dev-dependencies")).into_iter().filter(|name| !used(name, &["tests", "benches", "src"])),
+    );
+    none(unused, "in Cargo.toml and nowhere else");
+}
+
+/// A target that one of these lists forgets is never run by it.
+#[test]
+fn every_fuzz_target_is_named_everywhere() {
+    let manifest = read("fuzz/Cargo.toml");
+    let names = manifest.split("[[bin]]").skip(1).map(|bin| bin.split('"').nth(1).expect("a name"));
+    let targets: BTreeSet<&str> = names.filter(|name| *name != "canary").collect();
+    assert!(targets.len() > 5, "the targets were not found");
+    let listed = |path: &str, start: &str| -> BTreeSet<String> {
+        let text = read(path);
+        let line = text.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_else(|| panic!("{path}"));
+        line.trim_end_matches('\'').split(' ').map(str::to_owned).collect()
+    };
+    let own: BTreeSet<String> = targets.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(listed("fuzz/run", "all='"), own, "fuzz/run");
+    assert_eq!(listed("fuzz/oss-fuzz/build.sh", "targets='"), own, "fuzz/oss-fuzz/build.sh");
+    let readme = read("fuzz/README.md");
+    none(own.iter().filter(|name| !readme.contains(&format!("| `{name}` |"))).cloned().collect(), "fuzz/README.md");
+    for directory in ["fuzz/corpus", "fuzz/fuzz_targets"] {
+        let files = fs::read_dir(root().join(directory)).unwrap().map(|entry| entry.unwrap().path());
+        let mut stems: BTreeSet<String> =
+            files.map(|path| path.file_stem().unwrap().to_str().unwrap().into()).collect();
+        stems.remove("canary");
+        assert_eq!(stems, own, "{directory}");
+    }
+    let words = fs::read_dir(root().join("fuzz/dict")).unwrap().map(|entry| entry.unwrap().path());
+    for path in words {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        assert!(targets.contains(stem), "{}", path.display());
+    }
+}

@@ -1,9 +1,0 @@
-//! The corpus of the target that calls the C ABI: see `tests/corpus.rs`.
-
-mod abi;
-mod support;
-
-#[test]
-fn nothing_is_found_in_the_corpus() {
-    support::corpus::replay("abi", abi::abi);
-}

@@ -1,9 +1,0 @@
-//! The corpus of the target that answers rsyslog: see `tests/corpus.rs`.
-
-mod protocols;
-mod support;
-
-#[test]
-fn nothing_is_found_in_the_corpus() {
-    support::corpus::replay("mmexternal", protocols::mmexternal);
-}

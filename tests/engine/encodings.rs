@@ -1,0 +1,357 @@
+//! The ways a value gets written, as fixed vectors; how many there are; and what is not covered.
+
+use crate::forms::{left, needles};
+use data_encoding::{BASE64, BASE64URL, HEXLOWER_PERMISSIVE};
+use hushlog::redact::secret::{TELLING_LEN_MIN, VALUE_LEN_MIN};
+use hushlog::{Form, NeedleSet, NoticeKind, Secret};
+use proptest::prelude::*;
+
+/// A value, the form's name, how it is written, and what may be left of that.
+type Vector = (&'static str, &'static str, &'static str, &'static str);
+
+const PUNCTUATED: &str = r#"p@ss w0rd/x+y="q"'s\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#;
+const WIDE: &str = "Zoë's €5 😀";
+const CONTROLS: &str = "tab\tnext\nesc\x1b[0m\x7f";
+
+const VECTORS: &[Vector] = &[
+    ("hunter2-prod", "value", "password is hunter2-prod.", "password is ."),
+    (" hunter2-prod\r\n", "trimmed", "[hunter2-prod]", "[]"),
+    ("\"hunter2-prod\"", "trimmed", "[hunter2-prod]", "[]"),
+    ("'hunter2-prod'\n", "trimmed", "[hunter2-prod]", "[]"),
+    ("\u{feff}hunter2-prod", "trimmed", "[hunter2-prod]", "[]"),
+    // Base64 of the value; with `x`, `xy`, `xyz` before it, and text after it.
+    ("hunter2-prod", "base64", "aHVudGVyMi1wcm9k", ""),
+    ("hunter2-prod!", "base64", "aHVudGVyMi1wcm9kIQ==", ""),
+    ("hunter2-prod!", "base64", "aHVudGVyMi1wcm9kIQ", ""),
+    ("hunter2-prod", "base64", "eGh1bnRlcjItcHJvZCBh", "eGCBh"),
+    ("hunter2-prod", "base64", "eHlodW50ZXIyLXByb2QgYQ==", "eHlgYQ=="),
+    ("hunter2-prod", "base64", "eHl6aHVudGVyMi1wcm9kIGE=", "eHl6IGE="),
+    ("a?b>c~d?e>f~", "base64url", "YT9iPmN-ZD9lPmZ-", ""),
+    ("a?b>c~d?e>f~", "base64", "YT9iPmN+ZD9lPmZ+", ""),
+    ("hunter2-prod", "hex", "68756e746572322d70726f64", ""),
+    ("hunter2-prod", "hex", "68756E746572322D70726F64", ""),
+    ("hunter2-prod", "hex-separated", "68:75:6e:74:65:72:32:2d:70:72:6f:64", ""),
+    ("hunter2-prod", "hex-separated", "68 75 6E 74 65 72 32 2D 70 72 6F 64", ""),
+    // curl's body, curl's URL, Python's quote, JavaScript's encodeURIComponent and encodeURI, URLSearchParams, PHP, Go's
+    // PathEscape and UserPassword.
+    (
+        PUNCTUATED,
+        "percent",
+        "p%40ss+w0rd%2Fx%2By%3D%22q%22%27s%5Cb%24H%21%60%3Ca%26b%3E~%2A%28z%29%23%2C%3B%3A%25%7B%7D%5B%5D%7C%5E%3F",
+        "",
+    ),
+    (
+        PUNCTUATED,
+        "percent",
+        "p%40ss+w0rd%2fx%2by%3d%22q%22%27s%5cb%24H%21%60%3ca%26b%3e~%2a%28z%29%23%2c%3b%3a%25%7b%7d%5b%5d%7c%5e%3f",
+        "",
+    ),
+    (
+        PUNCTUATED,
+        "percent",
+        "p%40ss%20w0rd/x%2By%3D%22q%22%27s%5Cb%24H%21%60%3Ca%26b%3E~%2A%28z%29%23%2C%3B%3A%25%7B%7D%5B%5D%7C%5E%3F",
+        "",
+    ),
+    (
+        PUNCTUATED,
+        "percent",
+        "p%40ss%20w0rd%2Fx%2By%3D%22q%22's%5Cb%24H!%60%3Ca%26b%3E~*(z)%23%2C%3B%3A%25%7B%7D%5B%5D%7C%5E%3F",
+        "",
+    ),
+    (PUNCTUATED, "percent", "p@ss%20w0rd/x+y=%22q%22's%5Cb$H!%60%3Ca&b%3E~*(z)#,;:%25%7B%7D%5B%5D%7C%5E?", ""),
+    (
+        PUNCTUATED,
+        "percent",
+        "p%40ss+w0rd%2Fx%2By%3D%22q%22%27s%5Cb%24H%21%60%3Ca%26b%3E%7E*%28z%29%23%2C%3B%3A%25%7B%7D%5B%5D%7C%5E%3F",
+        "",
+    ),
+    (
+        PUNCTUATED,
+        "percent",
+        "p%40ss+w0rd%2Fx%2By%3D%22q%22%27s%5Cb%24H%21%60%3Ca%26b%3E%7E%2A%28z%29%23%2C%3B%3A%25%7B%7D%5B%5D%7C%5E%3F",
+        "",
+    ),
+    (
+        PUNCTUATED,
+        "percent",
+        "p@ss%20w0rd%2Fx+y=%22q%22%27s%5Cb$H%21%60%3Ca&b%3E~%2A%28z%29%23%2C%3B:%25%7B%7D%5B%5D%7C%5E%3F",
+        "",
+    ),
+    (
+        PUNCTUATED,
+        "percent",
+        "p%40ss%20w0rd%2Fx+y=%22q%22%27s%5Cb$H%21%60%3Ca&b%3E~%2A%28z%29%23,;%3A%25%7B%7D%5B%5D%7C%5E%3F",
+        "",
+    ),
+    // .NET's HttpUtility.
+    ("p@ss w0rd!*()'~", "percent", "p%40ss+w0rd!*()%27%7e", ""),
+    // JSON: minimal, Go, PHP, PHP with JSON_HEX_*, .NET, Gson.
+    (PUNCTUATED, "json", r#"p@ss w0rd/x+y=\"q\"'s\\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#, ""),
+    (PUNCTUATED, "json", r#"p@ss w0rd/x+y=\"q\"'s\\b$H!`\u003ca\u0026b\u003e~*(z)#,;:%{}[]|^?"#, ""),
+    (PUNCTUATED, "json", r#"p@ss w0rd\/x+y=\"q\"'s\\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#, ""),
+    (PUNCTUATED, "json", r#"p@ss w0rd\/x+y=\u0022q\u0022\u0027s\\b$H!`\u003Ca\u0026b\u003E~*(z)#,;:%{}[]|^?"#, ""),
+    (
+        PUNCTUATED,
+        "json",
+        r#"p@ss w0rd/x\u002By=\u0022q\u0022\u0027s\\b$H!\u0060\u003Ca\u0026b\u003E~*(z)#,;:%{}[]|^?"#,
+        "",
+    ),
+    (PUNCTUATED, "json", r#"p@ss w0rd/x+y\u003d\"q\"\u0027s\\b$H!`\u003ca\u0026b\u003e~*(z)#,;:%{}[]|^?"#, ""),
+    (PUNCTUATED, "json-in-json", r#"p@ss w0rd/x+y=\\\"q\\\"'s\\\\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#, ""),
+    (PUNCTUATED, "json-in-json", r#"p@ss w0rd/x+y=\\\"q\\\"'s\\\\b$H!`\u003ca\u0026b\u003e~*(z)#,;:%{}[]|^?"#, ""),
+    (WIDE, "json", r"Zo\u00eb's \u20ac5 \ud83d\ude00", ""),
+    (WIDE, "json", r"Zo\u00EB's \u20AC5 \uD83D\uDE00", ""),
+    (CONTROLS, "json", r"tab\tnext\nesc\u001b[0m\u007f", ""),
+    (CONTROLS, "json", "tab\\tnext\\nesc\\u001B[0m\x7f", ""),
+    // String literals: Python, Go, Rust, JavaScript, C, nginx.
+    (PUNCTUATED, "c-escape", r#"'p@ss w0rd/x+y="q"\'s\\b$H!`<a&b>~*(z)#,;:%{}[]|^?'"#, "''"),
+    (PUNCTUATED, "c-escape", r#"p@ss w0rd/x+y=\"q\"\'s\\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#, ""),
+    (PUNCTUATED, "c-escape", r"p@ss w0rd/x+y=\x22q\x22's\x5Cb$H!`<a&b>~*(z)#,;:%{}[]|^?", ""),
+    (WIDE, "c-escape", r"b'Zo\xc3\xab\'s \xe2\x82\xac5 \xf0\x9f\x98\x80'", "b''"),
+    (WIDE, "c-escape", r"Zo\xeb's \u20ac5 \U0001f600", ""),
+    (WIDE, "c-escape", r"Zo\u00eb's \u20ac5 \U0001f600", ""),
+    (WIDE, "c-escape", r"Zo\u{eb}\'s \u{20ac}5 \u{1f600}", ""),
+    (WIDE, "c-escape", r"Zo\303\253's \342\202\2545 \360\237\230\200", ""),
+    (CONTROLS, "c-escape", r"tab\tnext\nesc\x1b[0m\x7f", ""),
+    (CONTROLS, "c-escape", r"tab\tnext\nesc\x1B[0m\x7F", ""),
+    (CONTROLS, "c-escape", r"tab\tnext\nesc\u{1b}[0m\u{7f}", ""),
+    ("tab\tquote\" and \x1b\x1b", "c-escape", r#"tab\tquote\" and \033\033"#, ""),
+    // XML and HTML: Python, Go, PHP, Mustache, numbers.
+    ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&quot;q&quot;=&#x27;s/`", ""),
+    ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&#34;q&#34;=&#39;s/`", ""),
+    ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&quot;q&quot;=&#039;s/`", ""),
+    ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&quot;q&quot;=&apos;s/`", ""),
+    ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&quot;q&quot;&#x3D;&#39;s&#x2F;&#x60;", ""),
+    ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;\"q\"='s/`", ""),
+    ("<a&b>\"q\"='s/`", "xml", "&#60;a&#38;b&#62;&#34;q&#34;=&#39;s/`", ""),
+    ("<a&b>\"q\"='s/`", "xml", "&#x3c;a&#x26;b&#x3e;&#x22;q&#x22;=&#x27;s/`", ""),
+    ("<a&b>\"q\"='s/`", "xml", "&#x3C;a&#x26;b&#x3E;&#x22;q&#x22;=&#x27;s/`", ""),
+    (WIDE, "xml", "Zo&#235;'s &#8364;5 &#128512;", ""),
+    (WIDE, "xml", "Zo&#xEB;&#x27;s &#x20AC;5 &#x1F600;", ""),
+    // Shells: single quotes in two ways, double quotes, backslashes, `$'...'`.
+    ("it's $5 \"now\" `x` \\!", "shell", r#"'it'\''s $5 "now" `x` \!'"#, "''"),
+    ("it's $5 \"now\" `x` \\!", "shell", r#"'it'"'"'s $5 "now" `x` \!'"#, "''"),
+    ("it's $5 \"now\" `x` \\!", "shell", r#""it's \$5 \"now\" \`x\` \\!""#, "\"\""),
+    ("it's $5 \"now\" `x` \\!", "shell", r#"it\'s\ \$5\ \"now\"\ \`x\`\ \\\!"#, ""),
+    (CONTROLS, "shell", r"$'tab\tnext\nesc\E[0m\177'", "$''"),
+    (WIDE, "shell", r"$'Zo\303\253\'s \342\202\2545 \360\237\230\200'", "$''"),
+    ("it's it's", "doubled-quote", "'it''s it''s'", "''"),
+    ("say \"yes\"", "doubled-quote", "\"say \"\"yes\"\"\"", "\"\""),
+    ("pa$$w0rd$", "dollar-doubled", "pa$$$$w0rd$$", ""),
+    ("one line\nand another", "control-octal", "one line#012and another", ""),
+    ("one\ttab\x1b[0m", "control-octal", "one#011tab#033[0m", ""),
+    ("caf\u{e9}\tone\ntwo", "control-octal", "caf\u{e9}#011one#012two", ""),
+    ("caf\u{e9}\tone\ntwo", "control-octal", "caf\u{e9}\tone#012two", ""),
+    ("caf\u{e9}\tone\ntwo", "control-octal", "caf#303#251#011one#012two", ""),
+    ("one line\nand another", "crlf", "one line\r\nand another", ""),
+    ("one line\r\nand another", "crlf", "one line\nand another", ""),
+    ("one line\nand another", "joined-lines", "one line and another", ""),
+    ("one line\nand another", "json", r"one line\nand another", ""),
+    ("C:\\a 'q'\nand another", "joined-lines", r"C:\a 'q'\nand another", ""),
+    ("one line\nand another", "joined-lines", "one lineand another", ""),
+    ("two  blanks\tand a tab", "joined-lines", "two blanks and a tab", ""),
+];
+
+#[test]
+fn vectors() {
+    let mut wrong = Vec::new();
+    for (index, (value, form, written, expected)) in VECTORS.iter().enumerate() {
+        let set = needles(value.as_bytes());
+        if left(&set, written.as_bytes()) != expected.as_bytes() {
+            wrong.push(format!("vector {index} ({form}): other bytes are left than expected"));
+        }
+        let inner = |needle: &&[u8]| written.as_bytes().windows(needle.len()).any(|part| part == *needle);
+        let longest =
+            set.expose().enumerate().filter(|(_, needle)| inner(needle)).max_by_key(|(_, needle)| needle.len());
+        let found = longest.map(|(index, _)| set.name_and_form(index).1.name());
+        if found != Some(form) {
+            wrong.push(format!("vector {index} ({form}): reported as {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a form says, where that is easy to tell.
+fn decoded(form: Form, needle: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(needle).ok();
+    match form {
+        Form::Base64 if needle.len().is_multiple_of(4) => BASE64.decode(needle).ok(),
+        Form::Base64Url if needle.len().is_multiple_of(4) => BASE64URL.decode(needle).ok(),
+        Form::Hex => HEXLOWER_PERMISSIVE.decode(&without(needle, b"\n")).ok(),
+        Form::HexSeparated => HEXLOWER_PERMISSIVE.decode(&without(needle, b": \n")).ok(),
+        Form::Json => serde_json::from_str(&format!("\"{}\"", text?)).ok().map(String::into_bytes),
+        _ => None,
+    }
+}
+
+fn without(text: &[u8], bytes: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(|byte| !bytes.contains(byte)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the bytes are, nothing panics, the value is among the needles, and hex and padded base64 of the whole decode to it.
+    #[test]
+    fn any_bytes(value in proptest::collection::vec(any::<u8>(), 4..80)) {
+        let set = needles(&value);
+        let core = value.trim_ascii();
+        prop_assume!(core.len() >= VALUE_LEN_MIN);
+        prop_assert!(set.expose().any(|needle| needle == value));
+        for (index, needle) in set.expose().enumerate() {
+            let (_, form) = set.name_and_form(index);
+            if matches!(form, Form::Hex | Form::HexSeparated) {
+                let plain = decoded(form, needle);
+                prop_assert!(plain.is_some_and(|plain| value.windows(plain.len()).any(|part| part == plain)));
+            }
+        }
+    }
+
+    /// Every JSON form is JSON, and says what the value says.
+    #[test]
+    fn json_decodes(value in "[a-zé€😀 \"'\\\\/<>&\u{1}\u{1b}\t\u{7f}+=`]{8,40}") {
+        let set = needles(value.as_bytes());
+        for (index, needle) in set.expose().enumerate() {
+            let (_, form) = set.name_and_form(index);
+            if form == Form::Json {
+                let plain = decoded(form, needle);
+                prop_assert!(plain.is_some_and(|plain| value.as_bytes().windows(plain.len()).any(|part| part == plain)));
+            }
+        }
+    }
+
+    /// The output of the usual encoders is masked whole, wherever they put the value.
+    #[test]
+    fn encoders(value in proptest::collection::vec(any::<u8>(), 9..60), before in 0..4_usize) {
+        prop_assume!(!value[0].is_ascii_whitespace() && !value[value.len() - 1].is_ascii_whitespace());
+        prop_assume!(!matches!(value[0], b'"' | b'\'' | 0xef));
+        let set = needles(&value);
+        let text = [&b"xyz"[..before.min(3)], &value].concat();
+        let shared = (before.min(3) * 8).div_ceil(6);
+        for written in [BASE64.encode(&text), BASE64URL.encode(&text)] {
+            prop_assert_eq!(left(&set, written.as_bytes()).len(), shared);
+        }
+        let percent = percent_encoding::percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let unreserved = percent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_").replace("%7E", "~");
+        prop_assert_eq!(left(&set, unreserved.as_bytes()), b"");
+    }
+}
+
+/// Random secrets of 40 characters, the same in every run.
+fn random_secrets(alphabet: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        alphabet[(state >> 33) as usize % alphabet.len()]
+    };
+    (0..count).map(|_| (0..40).map(|_| next()).collect()).collect()
+}
+
+/// How many needles there are for a secret of 40 characters, on average over 100.
+fn needles_each(alphabet: &[u8]) -> usize {
+    let secrets = random_secrets(alphabet, 100);
+    secrets.iter().map(|secret| needles(secret).len()).sum::<usize>() / secrets.len()
+}
+
+/// The cost of a set goes with the number of its needles.
+#[test]
+fn needles_for_a_secret() {
+    let letters: Vec<u8> = (b'0'..=b'z').filter(u8::is_ascii_alphanumeric).collect();
+    let base64: Vec<u8> = letters.iter().copied().chain(*b"+/").collect();
+    let punctuated: Vec<u8> = letters.iter().copied().chain(*b"!@#$").collect();
+    let printable: Vec<u8> = (b'!'..=b'~').collect();
+    // Measured: 16, 20, 20 and 50. A few more or less are fine; a row that doubles them is not.
+    for (alphabet, most) in [(letters, 17), (base64, 22), (punctuated, 22), (printable, 60)] {
+        let each = needles_each(&alphabet);
+        assert!((10..=most).contains(&each), "{each} needles a secret, out of {} characters", alphabet.len());
+    }
+}
+
+/// Values and their trimmed forms are masked from 4 bytes on, encoded forms from 8 on.
+#[test]
+fn short_values() {
+    for value in ["a1b2", "a\"b2", " a1b2 ", "\"a1b2\"", "a1b2c", "a b%c", "é€é"] {
+        let set = needles(value.as_bytes());
+        for (index, needle) in set.expose().enumerate() {
+            let (_, form) = set.name_and_form(index);
+            let least = if matches!(form, Form::Value | Form::Trimmed) { VALUE_LEN_MIN } else { TELLING_LEN_MIN };
+            assert!(needle.len() >= least, "{} of {} bytes", form.name(), needle.len());
+        }
+        assert_eq!(left(&set, value.trim_matches([' ', '"']).as_bytes()), b"", "the value itself");
+    }
+    // What would be left without the quotes is too short, so they stay.
+    assert_eq!(left(&needles(b"\"ab\""), b"ab \"ab\""), b"ab ");
+}
+
+#[test]
+fn ordinary_words_are_noticed() {
+    for word in ["production", "Postgres", "PASSWORD", "changeme", "localhost", "true"] {
+        let set = needles(word.as_bytes());
+        assert!(set.notices().iter().any(|notice| notice.kind == NoticeKind::OrdinaryWord), "{word}");
+    }
+    assert!(needles(b"productions").notices().is_empty());
+}
+
+/// Base64 in lines is covered where a program encodes the value alone, at 76 columns (base64, MIME) and 64 (openssl, PEM).
+#[test]
+fn base64_in_lines() {
+    for secret in ["x1Y2".repeat(30), "several words\nin <lines>\n".repeat(9).trim().to_owned(), "é€😀?>~".repeat(70)]
+    {
+        let set = needles(secret.as_bytes());
+        let text = BASE64.encode(secret.as_bytes());
+        for columns in [64, 76] {
+            let broken = broken(text.trim_end_matches('='), columns);
+            assert!(left(&set, broken.as_bytes()).len() <= 1, "at {columns} columns");
+        }
+    }
+}
+
+/// A text in lines of this many characters.
+fn broken(text: &str, columns: usize) -> String {
+    text.as_bytes().chunks(columns).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
+}
+
+/// What is not promised. A line here that fails is good news: move it up.
+#[test]
+fn not_covered() {
+    let secret = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
+    let utf16: String = secret.chars().flat_map(|c| [c, '\0']).collect();
+    let reversed: String = secret.chars().rev().collect();
+    let decimal = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(" ");
+    let inside = BASE64.encode(format!("some text before it, and then {secret}").as_bytes());
+    for (what, written) in [
+        ("upper case", secret.to_uppercase()),
+        ("UTF-16", utf16),
+        ("backwards", reversed),
+        ("decimal bytes", decimal),
+        ("base64 twice", BASE64.encode(BASE64.encode(secret.as_bytes()).as_bytes())),
+        ("base64 after other text, broken at 76 columns", broken(&inside, 76)),
+        ("broken by a terminal of 20 columns", broken(secret, 20)),
+        ("colours inside", format!("{}\x1b[31m{}", &secret[..20], &secret[20..])),
+        ("two halves", format!("{} and {}", &secret[..20], &secret[20..])),
+    ] {
+        let left = left(&needles(secret.as_bytes()), written.as_bytes());
+        assert!(!left.is_empty(), "{what} is covered");
+    }
+    let composed = "p\u{e4}ssw\u{f6}rd-e\u{301}";
+    let other_normalisation = "pa\u{308}sswo\u{308}rd-\u{e9}";
+    assert_eq!(left(&needles(composed.as_bytes()), other_normalisation.as_bytes()), other_normalisation.as_bytes());
+}
+
+/// A value of 1 MiB: needles of less than 16 times its length, and its end is masked too.
+#[test]
+fn large_value() {
+    const MIB: usize = 1 << 20;
+    // None of what masks begin or end with, so that the mask does not collide.
+    let text = random_secrets(br#"abcdefghijklmnopqrstuvwxyz0123456789 "\/%&=+;:,.$@!"#, MIB / 40 + 1).concat();
+    let bytes: Vec<u8> = text.iter().map(|byte| byte | 0x80).collect();
+    for (value, times) in [(&text[..MIB], 16), (&bytes[..MIB], 16)] {
+        let set: NeedleSet = NeedleSet::builder()
+            .secret(Secret::new("S", value.to_vec()))
+            .build()
+            .expect("a secret of 1 MiB is within the limit");
+        let total: usize = set.expose().map(<[u8]>::len).sum();
+        assert!(total <= times * MIB, "{} bytes of needles for each of the value", total / MIB);
+        assert!(set.expose().any(|needle| needle.len() >= MIB && value.ends_with(&needle[needle.len() - 8..])));
+    }
+}

@@ -1,0 +1,57 @@
+//! What a set refuses, leaves out, or tells about: too much, too short, too ordinary.
+
+use std::sync::Arc;
+
+use crate::support::engine;
+use crate::support::rng::Rng;
+use hushlog::redact::build::NEEDLE_BYTES_MAX;
+use hushlog::{BuildError, NeedleSet, NoticeKind, Secret};
+
+fn set(values: &[&[u8]]) -> NeedleSet {
+    let secrets = values.iter().enumerate().map(|(i, value)| Secret::new(format!("S{i}"), value.to_vec()));
+    secrets.fold(NeedleSet::builder(), |builder, secret| builder.secret(secret)).build().expect("a small set")
+}
+
+/// M08, M09, M10: what is not masked, or shreds logs, is told by name, and each kind as what it is.
+#[test]
+fn m08_m09_m10_blank_short_and_ordinary_values() {
+    let cases: [(&[u8], Option<NoticeKind>); 9] = [
+        (b"", Some(NoticeKind::Blank)),
+        (b" \t\r\n", Some(NoticeKind::Blank)),
+        (b"x", Some(NoticeKind::TooShort)),
+        (b"abc", Some(NoticeKind::TooShort)),
+        (b"1234", Some(NoticeKind::OrdinaryWord)),
+        (b"x9Kq27v", Some(NoticeKind::Short)),
+        (b"test", Some(NoticeKind::OrdinaryWord)),
+        (b"Production", Some(NoticeKind::OrdinaryWord)),
+        (b"x9Kq27vL", None),
+    ];
+    for (value, kind) in cases {
+        let set = set(&[value]);
+        assert_eq!(set.notices().first().map(|notice| notice.kind), kind, "{value:?}");
+        assert!(set.notices().iter().all(|notice| notice.name == "S0"));
+        let left_out = matches!(kind, Some(NoticeKind::Blank | NoticeKind::TooShort));
+        let text = [b"<", value, b">"].concat();
+        assert_eq!(engine::whole(&Arc::new(set), &text) == text, left_out, "{value:?}");
+    }
+}
+
+/// M16: ten thousand secrets are searched for, and a set that is too large is refused before any text is read.
+#[test]
+fn m16_many_secrets_and_too_many() {
+    let mut rng = Rng(16);
+    let key = |rng: &mut Rng| -> Vec<u8> { (0..40).map(|_| b"abcdefgh01234567"[rng.below(16)]).collect() };
+    let keys: Vec<Vec<u8>> = (0..10_000).map(|_| key(&mut rng)).collect();
+    let builder = keys
+        .iter()
+        .fold(NeedleSet::builder().encodings(false), |builder, key| builder.secret(Secret::new("K", key.clone())));
+    let text: Vec<u8> = keys.iter().flat_map(|key| [&key[..39], b".", key, b"\n"].concat()).collect();
+    let expected: Vec<u8> = keys.iter().flat_map(|key| [&key[..39], b".[REDACTED:K]\n"].concat()).collect();
+    let set = Arc::new(builder.build().expect("it fits"));
+    assert!(engine::whole(&set, &text) == expected);
+
+    let half = rng.bytes(NEEDLE_BYTES_MAX / 2 + 1);
+    let builder = (0..2)
+        .fold(NeedleSet::builder().encodings(false), |builder, _| builder.secret(Secret::new("LARGE", half.clone())));
+    assert_eq!(builder.build().err(), Some(BuildError::TooLarge));
+}

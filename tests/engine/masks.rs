@@ -1,0 +1,36 @@
+//! The default mask gives way where secrets leave it no room, and what was redacted once is not redacted again.
+
+use std::sync::Arc;
+
+use crate::support::engine;
+use crate::support::rng::Rng;
+use hushlog::{Mask, NeedleSet, NoticeKind, Secret};
+
+/// Among many passwords with punctuation, some end as the default mask begins, whatever its brackets.
+#[test]
+fn a_set_full_of_punctuation_has_a_mask() {
+    let mut rng = Rng(7);
+    let password = |rng: &mut Rng| -> Vec<u8> { (0..40).map(|_| b'!' + rng.below(94) as u8).collect() };
+    let passwords: Vec<Vec<u8>> = (0..500).map(|_| password(&mut rng)).collect();
+    let builder = passwords.iter().enumerate().fold(NeedleSet::builder(), |builder, (i, password)| {
+        builder.secret(Secret::new(format!("P{i}"), password.clone()))
+    });
+    let set = Arc::new(builder.build().expect("there is a mask for every set of text"));
+    assert!(set.notices().iter().any(|notice| notice.kind == NoticeKind::MaskReplaced));
+    assert_ne!(*set.mask(), Mask::default());
+
+    let text: Vec<u8> = passwords.iter().flat_map(|password| [&password[..39], password, b" "].concat()).collect();
+    let once = engine::whole(&set, &text);
+    assert!(passwords.iter().all(|password| !once.windows(40).any(|window| window == password)));
+    assert!(engine::whole(&set, &once) == once);
+}
+
+/// A secret that is part of the mask, or the other way round, has it replaced; one that has nothing to do with it does not.
+#[test]
+fn the_default_mask_gives_way_only_when_it_has_to() {
+    let set = |value: &str| NeedleSet::builder().secret(Secret::new("KEY", value.into())).build().expect("a mask fits");
+    for (value, kept) in [("REDACTED", false), ("[REDACTED:KEY]", false), ("my[REDACTED", false), ("x9Kq27vLm0", true)]
+    {
+        assert_eq!(*set(value).mask() == Mask::default(), kept, "the mask beside {value:?}");
+    }
+}

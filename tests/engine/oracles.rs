@@ -1,0 +1,82 @@
+//! The oracles agree with each other, and catch every redactor that is broken on purpose.
+
+use std::sync::Arc;
+
+use crate::support::canary::{Broken, FAULTS, Fault};
+use crate::support::engine::{self, Engine};
+use crate::support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use crate::support::model::Model;
+use crate::support::rng::Rng;
+use crate::support::scenario::{ONE_SET, SWAPS, Scenario};
+use hushlog::redact::sieve::Variant;
+
+/// The linear oracle, which judges long texts, equals the definition on short ones.
+#[test]
+fn linear_oracle_is_the_definition() {
+    let mut rng = Rng(1);
+    for _ in 0..3000 {
+        let scenario = Scenario::random(&mut rng, ONE_SET);
+        let set = &scenario.compile(Variant::Best)[0];
+        let text = scenario.text();
+        let text = &text[..text.len().min(60)];
+        for stump_len_min in [STUMP_MASKED, STUMP_GIVEN] {
+            let naive = Expected::naive(set, text, stump_len_min);
+            assert!(naive == Expected::linear(set, text, stump_len_min), "{scenario:?}");
+        }
+    }
+}
+
+/// The model of changing sets is the definition as long as no set changes.
+#[test]
+fn model_without_a_change_is_the_definition() {
+    let mut rng = Rng(2);
+    for _ in 0..1000 {
+        let scenario = Scenario { starred: true, ..Scenario::random(&mut rng, ONE_SET) };
+        let set = &scenario.compile(Variant::Best)[0];
+        let text = scenario.text();
+        let text = &text[..text.len().min(40)];
+        let naive = Expected::naive(set, text, STUMP_MASKED);
+        let mut model = Model::new(Arc::clone(set), engine::starred(), STUMP_MASKED);
+        let mut out = Vec::new();
+        for end in 1..=text.len() {
+            model.push(&text[end - 1..end], &mut out);
+            assert!(out == naive.pushed[..naive.given[end]], "{scenario:?}");
+        }
+        model.finish(&mut out);
+        assert!(out == naive.finished, "{scenario:?}");
+    }
+}
+
+/// A fault that no test would notice is a test that is missing.
+#[test]
+fn every_broken_redactor_is_caught() {
+    for fault in FAULTS {
+        let limits = if matches!(fault, Fault::IgnoresSwap | Fault::ForgetsReleased) { SWAPS } else { ONE_SET };
+        let mut rng = Rng(3);
+        let caught = (0..500).filter(|_| is_caught(fault, &Scenario::random(&mut rng, limits))).count();
+        assert!(caught >= 50, "{fault:?} was caught in {caught} runs of 500");
+    }
+}
+
+fn is_caught(fault: Fault, scenario: &Scenario) -> bool {
+    let sets = scenario.compile(Variant::Best);
+    let mut broken = Broken::new(fault, Arc::clone(&sets[0]), scenario.stump);
+    scenario.check_engine(&mut broken, &sets).is_err()
+}
+
+/// What the oracle catches is the fault, not the wrapper around it: without a cut, what forgets at cuts is right.
+#[test]
+fn what_forgets_at_cuts_is_right_without_one() {
+    let set = engine::exactly(&["abcabd", "abc"], engine::named(), Variant::Best);
+    let expected = Expected::naive(&set, b"abcabcabd", STUMP_MASKED);
+    let mut broken = Broken::new(Fault::ForgetsAtCuts, Arc::clone(&set), true);
+    let mut out = Vec::new();
+    broken.push(b"abcabcabd", &mut out);
+    assert!(out == expected.finished);
+    let mut broken = Broken::new(Fault::ForgetsAtCuts, set, true);
+    let mut cut = Vec::new();
+    broken.push(b"abcabcab", &mut cut);
+    broken.push(b"d", &mut cut);
+    broken.finish(&mut cut);
+    assert!(cut != expected.finished);
+}

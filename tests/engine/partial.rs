@@ -1,0 +1,140 @@
+//! Releases of partial matches, as a terminal needs them, by hand. The random runs are in `tests/engine/properties.rs`, against
+//! `support/model.rs`, which says what is right; these are its examples, and what follows from it for one needle.
+
+use std::sync::Arc;
+
+use crate::support::engine;
+use crate::support::rng::Rng;
+use hushlog::redact::naive;
+use hushlog::redact::sieve::Variant;
+use hushlog::{NeedleSet, Redactor};
+
+/// A redactor, and what it gives out for each step. The mask of needle `n` is `<n>`.
+struct Stream(Redactor);
+
+impl Stream {
+    fn new(needles: &[&str]) -> Stream {
+        Stream(Redactor::new(engine::exactly(needles, engine::named(), Variant::Best)))
+    }
+
+    #[track_caller]
+    fn push(&mut self, text: &str, gives: &str) {
+        assert_eq!(String::from_utf8_lossy(&self.0.push(text.as_bytes()).to_vec()), gives);
+    }
+
+    #[track_caller]
+    fn release(&mut self, len_max: usize, gives: &str) {
+        assert_eq!(String::from_utf8_lossy(&self.0.release_partial(len_max).to_vec()), gives);
+    }
+
+    #[track_caller]
+    fn finish(&mut self, gives: &str) {
+        assert_eq!(String::from_utf8_lossy(&self.0.finish().to_vec()), gives);
+    }
+}
+
+#[test]
+fn the_rest_of_a_needle_is_masked() {
+    let mut stream = Stream::new(&["hunter2-prod"]);
+    stream.push("$ hunt", "$ ");
+    stream.release(3, "hun");
+    assert_eq!(stream.0.held(), 1);
+    stream.release(3, "");
+    stream.push("er2-pro", "");
+    stream.release(3, "");
+    stream.push("d!", "<0>!");
+    stream.finish("");
+}
+
+#[test]
+fn letter_by_letter_no_more_goes_out_than_at_once() {
+    let mut stream = Stream::new(&["hunter2-prod"]);
+    for (letter, gives) in [("h", "h"), ("u", "u"), ("n", "n"), ("t", ""), ("e", "")] {
+        stream.push(letter, "");
+        stream.release(3, gives);
+    }
+    stream.push("rs", "ters");
+    stream.finish("");
+}
+
+#[test]
+fn what_was_released_is_not_given_out_again() {
+    let mut stream = Stream::new(&["abcabcabd"]);
+    stream.push("abcabc", "");
+    stream.release(3, "abc");
+    // The longest partial match begins three bytes later now: behind all that was released.
+    stream.push("abc", "");
+    stream.release(3, "abc");
+    stream.push("abd", "<0>");
+    stream.finish("");
+}
+
+#[test]
+fn a_needle_found_in_the_hold_back_is_not_shown() {
+    let mut stream = Stream::new(&["abcd", "abcdefgh", "xabcdefg"]);
+    stream.push("abcd", "");
+    stream.release(3, "");
+    stream.push("!", "<0>!");
+    stream.push("xabcd", "");
+    stream.release(3, "x");
+    stream.push("!", "<0>!");
+    stream.finish("");
+}
+
+#[test]
+fn an_overlap_with_what_was_released_is_masked_from_there_on() {
+    let mut stream = Stream::new(&["abcdef", "cdefgh"]);
+    stream.push("abc", "");
+    stream.release(3, "abc");
+    stream.push("def", "");
+    stream.push("gh.", "<0>.");
+    stream.finish("");
+}
+
+#[test]
+fn a_stump_is_masked_behind_what_was_released() {
+    let mut stream = Stream::new(&["hunter2-prod"]);
+    stream.push("hunter2-", "");
+    stream.release(3, "hun");
+    stream.finish("<0>");
+    stream.push("hunter", "");
+    stream.release(3, "hun");
+    stream.finish("ter");
+}
+
+/// Whatever is released when: of every occurrence at most its first three bytes get out, and all other bytes come out as without.
+#[test]
+fn of_no_occurrence_more_than_its_beginning_gets_out() {
+    let mut rng = Rng(11);
+    for _ in 0..2_000 {
+        let word = |rng: &mut Rng, len: usize| -> Vec<u8> { (0..len).map(|_| b'a' + rng.below(2) as u8).collect() };
+        let needles: Vec<Vec<u8>> = (0..3)
+            .map(|_| {
+                let len = 4 + rng.below(5);
+                word(&mut rng, len)
+            })
+            .collect();
+        let text = word(&mut rng, 40);
+        let set: Arc<NeedleSet> = engine::exactly(&needles, engine::starred(), Variant::Best);
+        let mut redactor = Redactor::new(Arc::clone(&set)).mask_stump(false);
+        let mut out = Vec::new();
+        for byte in &text {
+            out.extend(redactor.push(&[*byte]).to_vec());
+            if rng.below(2) == 0 {
+                out.extend(redactor.release_partial(3).to_vec());
+            }
+        }
+        out.extend(redactor.finish().to_vec());
+        assert_eq!(out.len(), text.len());
+        let needles: Vec<&[u8]> = needles.iter().map(|needle| &needle[..]).collect();
+        let covered = naive::covered(&needles, &text);
+        for needle in &needles {
+            for start in (0..text.len()).filter(|&start| text[start..].starts_with(needle)) {
+                assert!(out[start + 3..start + needle.len()].iter().all(|&byte| byte == b'*'));
+            }
+        }
+        for at in (0..text.len()).filter(|&at| !covered[at]) {
+            assert_eq!(out[at], text[at]);
+        }
+    }
+}

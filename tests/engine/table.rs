@@ -1,0 +1,209 @@
+//! One table of cases x every engine x every adapter x every cutting.
+//!
+//! The cases lie in `tests/cases/`; `tests/cases/README.md` tells how they are written. What a case says is given out after
+//! each piece of its own cutting was written by hand. For all other cuttings the definition tells it, once it has been shown
+//! to agree with what was written by hand.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::support::adapter::{CALM, ReadFrom, WILD, Written};
+#[cfg(feature = "tokio")]
+use crate::support::async_adapter::{AsyncReadFrom, AsyncWritten, Decoded, Encoded};
+use crate::support::case::Case;
+use crate::support::engine::Engine;
+use crate::support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use crate::support::rng::Rng;
+use crate::support::scenario::{SWAPS, Scenario, Step};
+use crate::support::{case, check, cuts};
+use hushlog::redact::naive;
+use hushlog::redact::sieve::Variant;
+use hushlog::{BuildError, Mask, NeedleSet, Redactor, Secret};
+
+/// For the redactor itself, texts up to this length are cut at every pair of places.
+const PAIRS_LEN_MAX: usize = 64;
+
+/// What one case is run through.
+type Adapter = (&'static str, fn(Arc<NeedleSet>, bool) -> Box<dyn Engine>);
+
+/// Every way to the engine; a new one is one line here.
+const ADAPTERS: &[Adapter] = &[
+    ("redactor", |set, stump| Box::new(Redactor::new(set).mask_stump(stump))),
+    ("writer", |set, stump| Box::new(Written::new(set, stump, CALM))),
+    ("writer to a wild sink", |set, stump| Box::new(Written::new(set, stump, WILD))),
+    ("reader", |set, stump| Box::new(ReadFrom::new(set, stump, 4096, CALM))),
+    ("reader by bytes from a wild source", |set, stump| Box::new(ReadFrom::new(set, stump, 1, WILD))),
+    #[cfg(feature = "tokio")]
+    ("asynchronous writer", |set, stump| Box::new(AsyncWritten::new(set, stump, true, CALM))),
+    #[cfg(feature = "tokio")]
+    ("asynchronous writer to a wild sink", |set, stump| Box::new(AsyncWritten::new(set, stump, false, WILD))),
+    #[cfg(feature = "tokio")]
+    ("asynchronous reader", |set, stump| Box::new(AsyncReadFrom::new(set, stump, 4096, CALM))),
+    #[cfg(feature = "tokio")]
+    ("asynchronous reader by bytes from a wild source", |set, stump| Box::new(AsyncReadFrom::new(set, stump, 1, WILD))),
+    #[cfg(feature = "tokio")]
+    ("encoder", |set, stump| Box::new(Encoded::new(set, stump))),
+    #[cfg(feature = "tokio")]
+    ("decoder", |set, stump| Box::new(Decoded::new(set, stump))),
+];
+
+/// The set of a case: its needles as they stand, or its secrets with all their forms.
+fn set(case: &Case, variant: Variant) -> Arc<NeedleSet> {
+    Arc::new(build(case, variant).expect("the set of a case is sound"))
+}
+
+fn build(case: &Case, variant: Variant) -> Result<NeedleSet, BuildError> {
+    let mask = case.mask_char.map_or(Mask::Template(case.mask.clone()), Mask::Char);
+    let secrets = |list: &[(String, Vec<u8>)]| -> Vec<Secret> {
+        list.iter().map(|(name, value)| Secret::new(name, value.clone())).collect()
+    };
+    if case.secrets.is_empty() {
+        NeedleSet::exactly_by(secrets(&case.needles), mask, variant)
+    } else {
+        let builder = NeedleSet::builder().mask(mask).variant(variant);
+        secrets(&case.secrets).into_iter().fold(builder, |builder, secret| builder.secret(secret)).build()
+    }
+}
+
+fn stump_len_min(case: &Case) -> usize {
+    if case.stump { STUMP_MASKED } else { STUMP_GIVEN }
+}
+
+/// The definition gives out after each piece what was written by hand.
+#[test]
+fn definition_gives_what_the_table_says() {
+    for case in case::all() {
+        let set = set(&case, Variant::Best);
+        let needles: Vec<&[u8]> = set.expose().collect();
+        let mask = &mut |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
+        for run in &case.runs {
+            let (mut text, mut want) = (Vec::new(), Vec::new());
+            for (index, (piece, gives)) in run.pieces.iter().enumerate() {
+                text.extend_from_slice(piece);
+                want.extend_from_slice(gives);
+                assert!(naive::pushed(&needles, &text, mask) == want, "{}: piece {index}", case.name);
+            }
+            want.extend_from_slice(&run.end);
+            assert!(naive::finished(&needles, &text, stump_len_min(&case), mask) == want, "{}: end", case.name);
+        }
+    }
+}
+
+/// Every engine, through every adapter, gives out after each piece what was written by hand.
+#[test]
+fn engines_give_what_the_table_says() {
+    for case in case::all() {
+        for variant in Variant::ALL {
+            let set = set(&case, variant);
+            for (adapter, make) in ADAPTERS {
+                for run in &case.runs {
+                    let (mut engine, mut got, mut want) = (make(Arc::clone(&set), case.stump), Vec::new(), Vec::new());
+                    for (index, (piece, gives)) in run.pieces.iter().enumerate() {
+                        engine.push(piece, &mut got);
+                        want.extend_from_slice(gives);
+                        assert!(got == want, "{}: {variant:?}, {adapter}: piece {index}", case.name);
+                    }
+                    engine.finish(&mut got);
+                    want.extend_from_slice(&run.end);
+                    assert!(got == want, "{}: {variant:?}, {adapter}: end", case.name);
+                }
+            }
+        }
+    }
+}
+
+/// Cutting changes nothing (promise 3), and nothing waits without need (promise 4): M01 for every case of the table.
+#[test]
+fn every_cutting_gives_the_same() {
+    let mut rng = Rng(4);
+    let mut out = Vec::new();
+    for case in case::all() {
+        let text = case.text();
+        let cuttings = [cuts::of(text.len(), PAIRS_LEN_MAX, &mut rng), cuts::of(text.len(), 0, &mut rng)];
+        for variant in Variant::ALL {
+            let set = set(&case, variant);
+            let expected = Expected::linear(&set, &text, stump_len_min(&case));
+            for (adapter, make) in ADAPTERS {
+                for cuts in &cuttings[usize::from(*adapter != "redactor")] {
+                    let engine = &mut *make(Arc::clone(&set), case.stump);
+                    let result = check::run(engine, &expected, &text, cuts, &mut out);
+                    result.unwrap_or_else(|error| panic!("{}: {variant:?}, {adapter}: {error:?}", case.name));
+                }
+            }
+        }
+    }
+}
+
+/// The same when the set changes on the way (promise 9), at random.
+#[test]
+fn every_adapter_swaps_as_the_model_does() {
+    let mut rng = Rng(41);
+    for _ in 0..400 {
+        let mut scenario = Scenario::random(&mut rng, SWAPS);
+        // Nobody who reads or writes through an adapter is on a terminal.
+        scenario.steps.retain(|step| !matches!(step, Step::ReleasePartial(_)));
+        let sets = scenario.compile(Variant::Best);
+        for (adapter, make) in ADAPTERS {
+            let result = scenario.check_engine(&mut *make(Arc::clone(&sets[0]), scenario.stump), &sets);
+            result.unwrap_or_else(|error| panic!("{adapter}: {error}\n{scenario:?}"));
+        }
+    }
+}
+
+/// The linear oracle, which judges the cuttings, is the definition on all texts of the table.
+#[test]
+fn linear_oracle_agrees_on_the_table() {
+    for case in case::all() {
+        let (set, text) = (set(&case, Variant::Best), case.text());
+        if text.len() <= 400 {
+            let naive = Expected::naive(&set, &text, stump_len_min(&case));
+            assert!(naive == Expected::linear(&set, &text, stump_len_min(&case)), "{}", case.name);
+        }
+    }
+}
+
+/// A mask that could complete a secret with its neighbours is refused, and the secret is named: M07, promise 6.
+#[test]
+fn masks_that_could_complete_a_secret_are_refused() {
+    let cases = case::refused();
+    assert!(cases.len() >= 8, "only {} cases were read", cases.len());
+    for case in cases {
+        let name = case.refused.clone().expect("these are the refused ones");
+        let error = build(&case, Variant::Best).err();
+        assert!(error == Some(BuildError::MaskCollides { name }), "{}: {error:?}", case.name);
+    }
+}
+
+/// A masked stream that goes through once more comes out as it was: M26.
+#[test]
+fn masking_twice_is_masking_once() {
+    for case in case::all().into_iter().filter(|case| case.once_is_enough) {
+        let set = set(&case, Variant::Best);
+        let once = |text: &[u8]| {
+            let (mut redactor, mut out) = (Redactor::new(Arc::clone(&set)).mask_stump(case.stump), Vec::new());
+            Engine::push(&mut redactor, text, &mut out);
+            Engine::finish(&mut redactor, &mut out);
+            out
+        };
+        let masked = once(&case.text());
+        assert!(once(&masked) == masked, "{}", case.name);
+    }
+}
+
+/// A case that is written twice under one name, or whose cuttings are of different texts, proves less than it seems to.
+#[test]
+fn table_is_sound() {
+    let mut names = BTreeSet::new();
+    for case in case::all() {
+        assert!(names.insert(case.name.clone()), "{} stands twice in the table", case.name);
+        assert!(!case.why.is_empty(), "{} does not say why it is there", case.name);
+        let given = |run: &case::Run| {
+            [run.pieces.iter().map(|piece| &piece.1[..]).collect::<Vec<_>>().concat(), run.end.clone()].concat()
+        };
+        for run in &case.runs {
+            assert!(run.text() == case.text(), "{} cuts different texts", case.name);
+            assert!(given(run) == given(&case.runs[0]), "{} gives different outputs", case.name);
+        }
+    }
+    assert!(names.len() >= 40, "only {} cases were read", names.len());
+}

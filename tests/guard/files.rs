@@ -1,0 +1,522 @@
+//! `hushlog guard`: whoever reads a file below the directory reads it clean. Needs root, loop devices and mkfs.ext4, and says so.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::guarding::{Disk, Guard, MASK, Tail, VALUE, cat, command, disk, guarded, has, reads};
+use crate::program;
+
+fn append(path: &Path, text: &str) {
+    let mut file = File::options().append(true).create(true).open(path).expect("it can be written to");
+    file.write_all(text.as_bytes()).expect("room");
+}
+
+/// A file as it is on the disk, once no guard is there.
+#[track_caller]
+fn assert_holds(path: &Path, text: &str) {
+    assert_eq!(String::from_utf8(fs::read(path).expect("readable")).expect("text"), text, "{}", path.display());
+}
+
+#[test]
+fn files_that_were_there_are_cleaned_at_the_start() {
+    let Some(disk) = disk() else { return };
+    fs::create_dir_all(disk.file("a/b/c")).unwrap();
+    let files = ["top.log", "a/one.log", "a/b/c/deep.log"].map(|name| disk.file(name));
+    for path in &files {
+        fs::write(path, format!("key {VALUE} end\n")).unwrap();
+    }
+    let before = fs::metadata(&files[0]).unwrap();
+    let guard = Guard::start(&disk.log());
+    assert!(guard.said().contains("guarding 3 files in 4 directories"), "said {}", guard.said());
+    guard.end();
+    for path in &files {
+        assert_holds(path, &format!("key {MASK} end\n"));
+    }
+    let after = fs::metadata(&files[0]).unwrap();
+    assert_eq!((before.ino(), before.len(), before.mode()), (after.ino(), after.len(), after.mode()));
+}
+
+#[test]
+fn programs_of_all_kinds_read_masks() {
+    let Some((disk, guard)) = guarded() else { return };
+    let clean = format!("token={MASK} end\n");
+    let readers: [&[&str]; 8] = [
+        &["cat", "FILE"],
+        &["tail", "-n", "1", "FILE"],
+        &["grep", "token", "FILE"],
+        &["sh", "-c", "cp FILE OUT && cat OUT"],
+        &["sh", "-c", "dd if=FILE bs=7 status=none"],
+        &["rsync", "FILE", "OUT"],
+        &[
+            "python3",
+            "-c",
+            "import mmap; f=open('FILE','rb'); print(mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ)[:].decode(),end='')",
+        ],
+        &["python3", "-c", "import os,sys; f=open('FILE','rb'); os.sendfile(1,f.fileno(),0,4096)"],
+    ];
+    for (number, reader) in readers.iter().enumerate().filter(|(_, reader)| has(reader[0])) {
+        let (file, out) = (disk.file(&format!("{number}.log")), disk.elsewhere("out"));
+        append(&file, &format!("token={VALUE} end\n"));
+        let words = reader
+            .iter()
+            .map(|word| word.replace("FILE", file.to_str().unwrap()).replace("OUT", out.to_str().unwrap()));
+        let words: Vec<String> = words.collect();
+        let mut read = reads(Command::new(&words[0]).args(&words[1..]));
+        if reader[0] == "rsync" {
+            read = fs::read_to_string(&out).unwrap();
+        }
+        assert_eq!(read, clean, "{reader:?}");
+    }
+    guard.end();
+}
+
+#[test]
+fn a_reader_that_holds_the_file_open_reads_on() {
+    let Some((disk, guard)) = guarded() else { return };
+    let path = disk.file("a.log");
+    append(&path, "first\n");
+    let mut reader = File::open(&path).unwrap();
+    let mut writer = File::options().append(true).open(&path).unwrap();
+    let mut all = "first\n".to_owned();
+    let mut read = String::new();
+    for n in 0..50 {
+        writeln!(writer, "{n} {VALUE}").unwrap();
+        all += &format!("{n} {MASK}\n");
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, all);
+    }
+    guard.end();
+}
+
+#[test]
+fn a_tail_that_follows_sees_masks() {
+    let Some((disk, guard)) = guarded() else { return };
+    let path = disk.file("a.log");
+    append(&path, "begin\n");
+    let mut tail = Tail::follow(&path);
+    tail.prints("begin\n");
+    for n in 0..40 {
+        append(&path, &format!("{n} {VALUE} end\n"));
+        if n == 20 {
+            // What tail has not read when it looks for the new file, it never reads.
+            tail.prints(&(0..=20).map(|n| format!("{n} {MASK} end\n")).collect::<String>());
+            fs::rename(&path, disk.file("a.log.1")).unwrap();
+        }
+    }
+    tail.prints(&(21..40).map(|n| format!("{n} {MASK} end\n")).collect::<String>());
+    guard.end();
+}
+
+#[test]
+fn a_secret_in_two_appends_is_waited_for() {
+    let Some((disk, guard)) = guarded() else { return };
+    for cut in [1, 5, 8, 16] {
+        let path = disk.file(&format!("{cut}.log"));
+        append(&path, &format!("x {}", &VALUE[..cut]));
+        let (begun, rest) = (Instant::now(), path.clone());
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            append(&rest, &format!("{} end\n", &VALUE[cut..]));
+        });
+        assert_eq!(cat(&path), format!("x {MASK} end\n"), "cut at {cut}");
+        assert!(begun.elapsed() >= Duration::from_millis(150), "it did not wait");
+        writer.join().unwrap();
+    }
+    guard.end();
+}
+
+#[test]
+fn a_stump_is_masked_after_a_time_and_its_rest_too() {
+    let Some(disk) = disk() else { return };
+    let mut command = command(&disk.log());
+    command.args(["--stump-wait", "200"]);
+    let guard = Guard::spawn(command);
+    guard.waits_for("guarding ");
+    let path = disk.file("a.log");
+    append(&path, &format!("x {}", &VALUE[..12]));
+    assert_eq!(cat(&path), format!("x {}", &"[API_TOKEN]*"));
+    append(&path, &format!("{} end\n", &VALUE[12..]));
+    assert_eq!(cat(&path), format!("x {MASK} end\n"));
+    // Under 8 bytes the beginning is no stump.
+    let short = disk.file("short.log");
+    append(&short, &VALUE[..7]);
+    assert_eq!(cat(&short), &VALUE[..7]);
+    append(&short, &VALUE[7..]);
+    assert_eq!(cat(&short), MASK);
+    guard.end();
+}
+
+#[test]
+fn d06_rotations_are_followed() {
+    let Some((disk, guard)) = guarded() else { return };
+    let (path, old) = (disk.file("a.log"), disk.file("a.log.1"));
+    let dirty = |n: u32| format!("{n} {VALUE} end\n");
+    let clean = |n: u32| format!("{n} {MASK} end\n");
+    append(&path, &dirty(1));
+    assert_eq!(cat(&path), clean(1));
+    // By renaming; the writer goes on in the old file for a while.
+    let mut writer = File::options().append(true).open(&path).unwrap();
+    fs::rename(&path, &old).unwrap();
+    append(&path, &dirty(2));
+    writer.write_all(dirty(3).as_bytes()).unwrap();
+    assert_eq!((cat(&path), cat(&old)), (clean(2), clean(1) + &clean(3)));
+    // By copying and truncating; what follows is longer than what was there.
+    append(&path, &dirty(4));
+    reads(Command::new("cp").arg(&path).arg(disk.file("copy")));
+    File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    append(&path, &(dirty(5) + &dirty(6) + &dirty(7)));
+    assert_eq!(cat(&path), clean(5) + &clean(6) + &clean(7));
+    assert_eq!(cat(&disk.file("copy")), clean(2) + &clean(4));
+    // By deleting and creating, with the same number.
+    let number = fs::metadata(&path).unwrap().ino();
+    let mut same = false;
+    for n in 0..20 {
+        fs::remove_file(&path).unwrap();
+        append(&path, &(dirty(n) + &dirty(n) + &dirty(n) + &dirty(n)));
+        same |= fs::metadata(&path).unwrap().ino() == number;
+        assert_eq!(cat(&path), clean(n).repeat(4));
+    }
+    if !same {
+        eprintln!("skipped: the number was not given again");
+    }
+    // Out of the directory, and then on.
+    let away = disk.outside("away.log");
+    let mut writer = File::options().append(true).open(&path).unwrap();
+    fs::rename(&path, &away).unwrap();
+    writer.write_all(dirty(99).as_bytes()).unwrap();
+    assert_eq!(cat(&away), clean(19).repeat(4) + &clean(99));
+    guard.end();
+}
+
+#[test]
+fn what_is_written_over_in_the_middle_is_searched_again() {
+    let Some((disk, guard)) = guarded() else { return };
+    let path = disk.file("a.log");
+    let blank = format!("{}\n", "x".repeat(200_000));
+    append(&path, &blank);
+    assert_eq!(cat(&path), blank);
+    let mut file = File::options().write(true).open(&path).unwrap();
+    file.seek(SeekFrom::Start(100_000)).unwrap();
+    file.write_all(VALUE.as_bytes()).unwrap();
+    let read = cat(&path);
+    assert_eq!(&read[100_000..100_000 + MASK.len()], MASK);
+    assert_eq!(read.replace(MASK, &"x".repeat(MASK.len())), blank);
+    guard.end();
+}
+
+#[test]
+fn directories_that_are_created_later_are_guarded() {
+    let Some((disk, guard)) = guarded() else { return };
+    for n in 0..10 {
+        let below = disk.file(&format!("{n}/a/b"));
+        fs::create_dir_all(&below).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        append(&below.join("x.log"), &format!("{VALUE}\n"));
+        assert_eq!(cat(&below.join("x.log")), format!("{MASK}\n"));
+    }
+    // Moved in with what is in it.
+    fs::create_dir(disk.outside("moved")).unwrap();
+    append(&disk.outside("moved/x.log"), &format!("{VALUE}\n"));
+    fs::rename(disk.outside("moved"), disk.file("moved")).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(cat(&disk.file("moved/x.log")), format!("{MASK}\n"));
+    guard.end();
+}
+
+#[test]
+fn nobody_needs_to_read() {
+    let Some((disk, guard)) = guarded() else { return };
+    let (path, linked) = (disk.file("a.log"), disk.outside("other-name"));
+    append(&path, &format!("{VALUE}\n"));
+    fs::hard_link(&path, &linked).unwrap();
+    // By a mapping that was there before, which causes no events.
+    let script = format!(
+        "import mmap,os,time\nf=os.open('{0}',os.O_RDWR)\nm=mmap.mmap(f,0,prot=mmap.PROT_READ)\nos.pwrite(f,b'{VALUE}',0)\n\
+         time.sleep(0.5)\nprint(m[:].decode(),end='')",
+        path.display()
+    );
+    if has("python3") {
+        assert_eq!(reads(Command::new("python3").args(["-c", &script])), format!("{MASK}\n"));
+    }
+    append(&linked, &format!("{VALUE}\n"));
+    assert_eq!(cat(&linked), format!("{MASK}\n{MASK}\n"));
+    guard.end();
+}
+
+#[test]
+fn who_reads_by_a_mount_that_is_read_only_waits_too() {
+    let Some((disk, guard)) = guarded() else { return };
+    // As containers of log shippers have it.
+    let other = disk.elsewhere("other");
+    fs::create_dir(&other).unwrap();
+    reads(Command::new("mount").arg("--bind").arg(disk.log()).arg(&other));
+    reads(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(&other));
+    append(&disk.file("a.log"), &format!("{VALUE}\n"));
+    let output = Command::new("cat").arg(other.join("a.log")).output();
+    reads(Command::new("umount").arg(&other));
+    assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), format!("{MASK}\n"));
+    guard.end();
+}
+
+#[test]
+fn many_readers_at_once() {
+    let Some((disk, guard)) = guarded() else { return };
+    let text: String = (0..2000).map(|n| format!("{n} {VALUE} end\n")).collect();
+    let clean = text.replace(VALUE, MASK);
+    for n in 0..4 {
+        append(&disk.file(&format!("{n}.log")), &text);
+    }
+    std::thread::scope(|scope| {
+        for n in 0..40 {
+            let (path, clean) = (disk.file(&format!("{}.log", n % 4)), &clean);
+            scope.spawn(move || {
+                let mut read = String::new();
+                File::open(&path).unwrap().read_to_string(&mut read).unwrap();
+                assert!(read == *clean, "reader {n}");
+            });
+        }
+    });
+    guard.end();
+}
+
+#[test]
+fn who_reads_another_file_does_not_wait_for_a_long_search() {
+    let Some(disk) = disk() else { return };
+    // Sparse: a second's search at the least, and no room.
+    let large = disk.file("large.log");
+    let mut file = File::create(&large).unwrap();
+    file.seek(SeekFrom::Start(4 << 30)).unwrap();
+    write!(file, "\n{VALUE}\n").unwrap();
+    append(&disk.file("small.log"), &format!("{VALUE}\n"));
+    let guard = Guard::spawn(command(&disk.log()));
+    let patience = Instant::now() + Duration::from_secs(20);
+    while cat(&disk.file("small.log")) != format!("{MASK}\n") {
+        assert!(Instant::now() < patience);
+    }
+    assert!(!guard.said().contains("guarding "), "it waited for the end of the long search");
+    assert_eq!(reads(Command::new("tail").args(["-n", "1"]).arg(&large)), format!("{MASK}\n"));
+    guard.waits_for("guarding ");
+    guard.end();
+}
+
+#[test]
+fn it_does_not_wait_for_itself() {
+    let Some(disk) = disk() else { return };
+    let (report, own_log) = (disk.file("report.json"), disk.file("guard.log"));
+    append(&disk.file("a.log"), &format!("{VALUE}\n"));
+    append(&own_log, "");
+    // A first guard elsewhere on the file system: only since then files that are opened wait at all.
+    fs::create_dir(disk.outside("log2")).unwrap();
+    let first = Guard::start(&disk.outside("log2"));
+    let mut command = command(&disk.log());
+    let log = File::options().append(true).open(&own_log).unwrap();
+    command.arg("--report").arg(&report).stdout(log.try_clone().unwrap());
+    let mut sh = Command::new("sh");
+    sh.env("API_TOKEN", VALUE).args(["-c", "exec \"$@\" 2>>\"$0\""]).arg(&own_log);
+    let mut child = sh.arg(command.get_program()).args(command.get_args()).spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(20);
+    while !cat(&own_log).contains("guarding ") {
+        assert!(Instant::now() < patience, "its log says {}", cat(&own_log));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    append(&disk.file("a.log"), &format!("{VALUE}\n"));
+    assert_eq!(cat(&disk.file("a.log")), format!("{MASK}\n{MASK}\n"));
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    first.end();
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    assert_eq!(report["version"], 1);
+}
+
+#[test]
+fn the_report_tells_counts_and_no_values() {
+    let Some(disk) = disk() else { return };
+    let report = disk.elsewhere("report.json");
+    let mut command = command(&disk.log());
+    command.arg("--report").arg(&report);
+    let guard = Guard::spawn(command);
+    guard.waits_for("guarding ");
+    append(&disk.file("a.log"), &format!("{VALUE} {VALUE}\n736b2d6c6976652d346639517a58616263\n"));
+    cat(&disk.file("a.log"));
+    let said = guard.end();
+    assert!(said.contains("masked 3 places"), "said {said}");
+    let text = fs::read_to_string(&report).unwrap();
+    assert!(!text.contains(VALUE));
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["secrets"][0]["forms"], serde_json::json!({ "hex": 1, "value": 2 }));
+}
+
+#[test]
+fn readers_go_on_when_the_guard_dies() {
+    let Some((disk, guard)) = guarded() else { return };
+    let path = disk.file("a.log");
+    append(&path, "before\n");
+    guard.signal("STOP");
+    let mut reader = Command::new("cat").arg(&path).stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(reader.try_wait().unwrap().is_none(), "nobody held it up");
+    guard.signal("KILL");
+    guard.ended();
+    // As documented: the kernel lets everybody go on.
+    let output = reader.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"before\n");
+}
+
+#[test]
+fn a_signal_ends_it_in_the_middle_of_a_long_search() {
+    let Some(disk) = disk() else { return };
+    let mut file = File::create(disk.file("large.log")).unwrap();
+    let block = vec![b'x'; 1 << 20];
+    for _ in 0..300 {
+        file.write_all(&block).unwrap();
+    }
+    let guard = Guard::spawn(command(&disk.log()));
+    std::thread::sleep(Duration::from_millis(100));
+    let begun = Instant::now();
+    guard.end();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+/// The limits of the kernel's queues while a test runs; put back in any case.
+struct QueueLimits(Vec<(&'static str, String)>);
+
+impl QueueLimits {
+    fn set(len: u32) -> QueueLimits {
+        let paths = ["/proc/sys/fs/fanotify/max_queued_events", "/proc/sys/fs/inotify/max_queued_events"];
+        let before = paths.map(|path| (path, fs::read_to_string(path).expect("the kernel has limits")));
+        paths.iter().for_each(|path| fs::write(path, len.to_string()).expect("root may set them"));
+        QueueLimits(before.into())
+    }
+}
+
+impl Drop for QueueLimits {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|(path, value)| fs::write(path, value).expect("root may set them"));
+    }
+}
+
+#[test]
+fn d07_a_full_queue_lets_nobody_through() {
+    let Some(disk) = disk() else { return };
+    let limits = QueueLimits::set(8);
+    let guard = Guard::start(&disk.log());
+    drop(limits);
+    guard.signal("STOP");
+    let mut readers = Vec::new();
+    for n in 0..60 {
+        let path = disk.file(&format!("{n}.log"));
+        let sh = format!("echo '{VALUE}' > {0}; cat {0}", path.display());
+        readers.push(Command::new("sh").args(["-c", &sh]).stdout(Stdio::piped()).spawn().unwrap());
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    guard.signal("CONT");
+    for reader in readers {
+        let output = reader.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{MASK}\n"));
+    }
+    guard.end();
+}
+
+#[test]
+fn d07_lost_events_of_directories_are_noticed() {
+    let Some(disk) = disk() else { return };
+    let limits = QueueLimits::set(8);
+    let guard = Guard::start(&disk.log());
+    drop(limits);
+    guard.signal("STOP");
+    for n in 0..100 {
+        fs::create_dir(disk.file(&n.to_string())).unwrap();
+    }
+    guard.signal("CONT");
+    guard.waits_for("everything is searched again");
+    std::thread::sleep(Duration::from_millis(200));
+    for n in [0, 50, 99] {
+        append(&disk.file(&format!("{n}/a.log")), &format!("{VALUE}\n"));
+        assert_eq!(cat(&disk.file(&format!("{n}/a.log"))), format!("{MASK}\n"));
+    }
+    guard.end();
+}
+
+#[test]
+fn what_cannot_be_masked_cannot_be_read() {
+    let Some((disk, guard)) = guarded() else { return };
+    let path = disk.file("a.log");
+    append(&path, "begin\n");
+    reads(Command::new("chattr").arg("+a").arg(&path));
+    append(&path, &format!("{VALUE}\n"));
+    let output = Command::new("cat").arg(&path).output().unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "it was read");
+    append(&path, "writers go on\n");
+    guard.waits_for("cannot be made clean");
+    reads(Command::new("chattr").arg("-a").arg(&path));
+    assert_eq!(cat(&path), format!("begin\n{MASK}\nwriters go on\n"));
+    guard.end();
+}
+
+#[test]
+fn who_was_first_is_named() {
+    let Some(disk) = disk() else { return };
+    append(&disk.file("a.log"), "begin\n");
+    let mut tail = Command::new("tail").arg("-f").arg(disk.file("a.log")).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let guard = Guard::start(&disk.log());
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    let said = guard.end();
+    assert!(said.contains(&format!("tail (process {})", tail.id())) && said.contains("a.log"), "said {said}");
+}
+
+#[test]
+fn a_file_system_that_does_not_tell_of_writes_is_named_once() {
+    if disk().is_none() {
+        return;
+    }
+    let Some(disk) = Disk::new("tmpfs") else { return };
+    let guard = Guard::start(&disk.log());
+    for name in ["a.log", "b.log"] {
+        append(&disk.file(name), &format!("{VALUE}\n"));
+        assert_eq!(cat(&disk.file(name)), format!("{MASK}\n"));
+    }
+    let said = guard.end();
+    assert_eq!(said.matches("does not tell of writes").count(), 1, "said {said}");
+}
+
+#[test]
+fn two_guards_of_one_directory_would_wait_for_each_other() {
+    let Some((disk, guard)) = guarded() else { return };
+    program::run(&mut command(&disk.log()), b"").ends(2).says("resource busy").says("another guard");
+    fs::create_dir(disk.file("below")).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    program::run(&mut command(&disk.file("below")), b"").ends(2).says("another guard");
+    guard.end();
+}
+
+#[test]
+fn wrong_usage_is_told_before_anything_happens() {
+    let scratch = tempfile::tempdir().unwrap();
+    let missing = program::run(&mut command(&scratch.path().join("missing")), b"");
+    assert!(!missing.says("cannot guard a directory: no such file").ends(2).err().contains("missing"));
+    let file = scratch.path().join("file");
+    fs::write(&file, "").unwrap();
+    program::run(&mut command(&file), b"").ends(2).says("not a directory");
+    program::run(&mut program::hushlog(["guard"]), b"").ends(2);
+    let mut none = program::hushlog(["guard", "--env", "NO_SUCH_*"]);
+    program::run(none.arg(scratch.path()), b"").ends(2).says("matches no variable");
+    if rustix::process::geteuid().is_root() {
+        // Whoever is not root may not even come to where the program lies.
+        let mut copy = command(scratch.path());
+        let program = scratch.path().join("hushlog");
+        fs::copy(program::HUSHLOG, &program).unwrap();
+        reads(Command::new("chmod").args(["755"]).arg(scratch.path()).arg(&program));
+        let mut unprivileged = Command::new(&program);
+        unprivileged.env_clear().env("API_TOKEN", VALUE).args(copy.get_args()).uid(65534).gid(65534);
+        program::run(&mut unprivileged, b"").ends(2).says("cannot watch files").says("as root");
+        copy.arg("--stump-wait").arg("soon");
+        program::run(&mut copy, b"").ends(2);
+    }
+}

@@ -1,0 +1,247 @@
+//! The commands that write a registry, killed before each of their system calls, and with each of them failing: row R06 of the list of
+//! faults. The old registry or the new one is there, never a third; no error is told as success; no plain text reaches the disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::desk::{Content, Desk, have};
+use crate::program::{self, HUSHLOG, Ran};
+
+const CANARY: &str = "canary-Kp3-8wVbN2";
+
+/// Calls of the loader, the allocator and the runtime, which touch no file of ours.
+const UNTOUCHED: &[&str] = &[
+    "arch_prctl",
+    "brk",
+    "execve",
+    "exit_group",
+    "futex",
+    "getrandom",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "mremap",
+    "munmap",
+    "poll",
+    "prctl",
+    "prlimit64",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "sched_getaffinity",
+    "set_robust_list",
+    "set_tid_address",
+    "sigaltstack",
+    "mlockall",
+    "access",
+    "pread64",
+    "getrlimit",
+    "setrlimit",
+    "gettid",
+    "getpid",
+    "fcntl",
+    "ioctl",
+    "clone3",
+];
+
+/// A command that writes, and what it reads.
+struct Writer {
+    args: Vec<String>,
+    input: &'static str,
+}
+
+/// A desk with all that the commands need, as it is before each of them.
+struct Before {
+    desk: Desk,
+    text: String,
+    content: Content,
+}
+
+impl Before {
+    fn new() -> Before {
+        let desk = Desk::new();
+        desk.add("old", b"the old value").ends(0);
+        desk.add("other", b"another value").ends(0);
+        desk.hushlog(["env", "set", "prod", "COLOUR=red"], b"").ends(0);
+        let text = desk.text();
+        let content = desk.content().unwrap();
+        Before { desk, text, content }
+    }
+
+    fn restore(&self) {
+        fs::write(self.desk.registry(), &self.text).unwrap();
+        let surplus =
+            self.desk.files().into_iter().filter(|name| !["alice.txt", "registry.yaml"].contains(&name.as_str()));
+        surplus.for_each(|name| fs::remove_file(self.desk.path(&name)).unwrap());
+    }
+
+    /// Runs it under strace with these words. The trace lies outside, so that it is not searched.
+    fn run(&self, writer: &Writer, words: &[&str]) -> (Ran, String) {
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let mut command = self.desk.command("strace");
+        command.args(["-f", "-qq", "-o"]).arg(trace.path()).args(words).arg(HUSHLOG).args(&writer.args);
+        let ran = program::run(&mut command, writer.input.as_bytes());
+        (ran, fs::read_to_string(trace.path()).unwrap())
+    }
+
+    /// How often it makes each of the calls that are to be tried.
+    fn calls(&self, writer: &Writer, all: bool) -> (BTreeMap<String, usize>, Content) {
+        self.restore();
+        let (ran, trace) = self.run(writer, &[]);
+        ran.ends(0);
+        let mut calls = BTreeMap::new();
+        for line in trace.lines() {
+            let name = line.split_once(' ').unwrap_or_default().1.trim_start().split('(').next().unwrap();
+            if name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && name != "execve"
+                && (all || !UNTOUCHED.contains(&name))
+            {
+                *calls.entry(name.to_owned()).or_insert(0) += 1;
+            }
+        }
+        assert!(calls.contains_key("fsync") && calls.contains_key("openat"), "the trace was not understood: {calls:?}");
+        (calls, self.desk.content().unwrap())
+    }
+
+    /// Old or new, whole, and nothing in plain text. Tells which.
+    #[track_caller]
+    fn check(&self, new: &Content, what: &str) -> bool {
+        let content = self.desk.content().unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(content == self.content || content == *new, "{what}: neither old nor new");
+        assert!(!self.desk.holds(CANARY.as_bytes()), "{what}: plain text on the disk");
+        content == *new
+    }
+}
+
+fn writer(args: &[&str], input: &'static str) -> Writer {
+    Writer { args: args.iter().map(|arg| (*arg).to_owned()).collect(), input }
+}
+
+/// The commands that seal a typed value, or do not.
+fn quick() -> Vec<Writer> {
+    vec![writer(&["secret", "add", "new", "--shared", "--value-file", "-"], CANARY)]
+}
+
+fn all() -> Vec<Writer> {
+    let late = "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z";
+    vec![
+        writer(&["secret", "add", "new", "--private", "--value-file", "-"], CANARY),
+        writer(&["secret", "edit", "old", "--value-file", "-"], CANARY),
+        writer(&["secret", "edit", "old", "--no-install"], ""),
+        writer(&["secret", "delete", "old"], ""),
+        writer(&["member", "add", "late", late], ""),
+        writer(&["env", "set", "prod", "SHAPE=round", "SIZE=large"], ""),
+        writer(&["env", "unset", "prod", "COLOUR"], ""),
+    ]
+}
+
+fn killed_before_each_call(writers: &[Writer], every: bool) {
+    let before = Before::new();
+    let (mut runs, mut new_seen) = (0, 0);
+    for writer in writers {
+        let (calls, new) = before.calls(writer, every);
+        for (call, count) in calls {
+            for number in 1..=count {
+                before.restore();
+                before.run(writer, &["-e", &format!("inject={call}:signal=KILL:when={number}")]);
+                let what = format!("{:?} killed at {call} {number}", writer.args);
+                new_seen += usize::from(before.check(&new, &what));
+                // Whatever was left behind is in nobody's way.
+                before.desk.hushlog(["env", "set", "test", "AFTER=all"], b"").ends(0);
+                assert_eq!(before.desk.files(), ["alice.txt", "registry.yaml"], "{what}");
+                runs += 1;
+            }
+        }
+    }
+    println!("killed {runs} times: {new_seen} times the new registry was there");
+    assert!(runs > 20 && new_seen > 0 && new_seen < runs);
+}
+
+fn with_each_call_failing(writers: &[Writer], errors: &[&str]) {
+    let before = Before::new();
+    let (mut runs, mut failed) = (0, 0);
+    for writer in writers {
+        let (calls, new) = before.calls(writer, false);
+        for (call, count) in calls {
+            for (number, error) in (1..=count).flat_map(|number| errors.iter().map(move |error| (number, error))) {
+                before.restore();
+                let (ran, _) = before.run(writer, &["-e", &format!("inject={call}:error={error}:when={number}")]);
+                let what = format!("{:?} with {error} at {call} {number}", writer.args);
+                let is_new = before.check(&new, &what);
+                assert!(!ran.err().contains(CANARY), "{what}");
+                assert!(ran.code != Some(0) || is_new, "{what}: success was told");
+                if ran.signal.is_none() && call != "unlink" {
+                    assert_eq!(before.desk.files(), ["alice.txt", "registry.yaml"], "{what}");
+                }
+                failed += usize::from(ran.code != Some(0));
+                runs += 1;
+            }
+        }
+    }
+    println!("{runs} failures, {failed} of them told");
+    assert!(failed > 10);
+}
+
+#[test]
+fn r06_adding_is_killed_before_each_call_that_touches_files() {
+    if have("strace") {
+        killed_before_each_call(&quick(), false);
+    }
+}
+
+#[test]
+fn r06_adding_has_each_call_fail() {
+    if have("strace") {
+        with_each_call_failing(&quick(), &["EIO"]);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: tests/slow runs it"]
+fn r06_every_command_is_killed_before_each_call() {
+    if have("strace") {
+        killed_before_each_call(&all(), false);
+        killed_before_each_call(&quick(), true);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: tests/slow runs it"]
+fn r06_every_command_has_each_call_fail() {
+    if have("strace") {
+        with_each_call_failing(&all(), &["EIO", "ENOSPC"]);
+        with_each_call_failing(&quick(), &["ENOSPC", "EACCES", "ENOMEM"]);
+    }
+}
+
+/// A full disk, for real: a file system of a few pages.
+#[test]
+fn r06_a_full_disk_leaves_the_old_registry() {
+    if !rustix::process::geteuid().is_root() || !have("mount") {
+        eprintln!("skipped: a small file system needs root");
+        return;
+    }
+    let desk = Desk::new();
+    desk.add("old", b"the old value").ends(0);
+    fs::create_dir(desk.path("small")).unwrap();
+    let mut mount = desk.command("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=64k", "none", "small"]);
+    if program::run(&mut mount, b"").code != Some(0) {
+        eprintln!("skipped: a file system cannot be mounted here");
+        return;
+    }
+    fs::copy(desk.registry(), desk.path("small/registry.yaml")).unwrap();
+    let add = |name: &str| {
+        let args = ["secret", "add", name, "--shared", "--registry", "small/registry.yaml", "--value-file", "-"];
+        desk.hushlog(args, &[b'x'; 20_000])
+    };
+    let first_refused =
+        (0..10).find_map(|number| Some(add(&format!("big-{number}"))).filter(|ran| ran.code != Some(0)));
+    let refused = first_refused.map(|ran| (ran.code, ran.err()));
+    let listed = desk.hushlog(["secret", "list", "--registry", "small/registry.yaml"], b"").out();
+    let left = fs::read_dir(desk.path("small")).unwrap().count();
+    program::run(desk.command("umount").arg("small"), b"").ends(0);
+    let (code, said) = refused.expect("the disk was full at some time");
+    assert!(code == Some(3) && said.contains("no space left on device"), "{said}");
+    assert!(listed.contains("old") && left == 1);
+}

@@ -1,0 +1,12 @@
+//! The registry, and the injection of what is in it.
+
+mod desk;
+#[path = "../program/mod.rs"]
+mod program;
+
+mod commands;
+mod export;
+mod faults;
+mod file;
+mod hostile;
+mod inject;

@@ -1,0 +1,11 @@
+//! `hushlog run`.
+
+#[path = "../program/mod.rs"]
+mod program;
+mod terminal;
+mod wrapped;
+
+mod at_terminal;
+mod beginning;
+mod status;
+mod streams;

@@ -1,0 +1,361 @@
+//! `hushlog scrub` on the files that there are on a machine: compressed ones, logs of containers, and what cannot be searched.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::program;
+use crate::scrubbing::{
+    self, MASK, NAME, VALUE, age, assert_file, count, installed, log, masked, run, scrub, skipped, state, write_old,
+};
+use serde_json::Value;
+
+/// Runs a filter over bytes.
+fn through(program: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut command = Command::new(program[0]);
+    let mut child =
+        command.args(&program[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it is installed");
+    let (mut stdin, input) = (child.stdin.take().expect("a pipe"), input.to_vec());
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("it ends").expect("it reads all");
+    assert!(output.status.success());
+    output.stdout
+}
+
+/// Scrubs with a report; fails unless it ends so.
+#[track_caller]
+fn report(options: &[&str], path: &Path, code: i32) -> Value {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let report = scratch.path().join("report");
+    let options = options.iter().map(OsStr::new).chain([OsStr::new("--report"), report.as_os_str(), path.as_os_str()]);
+    run(&mut scrub(options)).ends(code);
+    let text = fs::read(report).expect("it was written");
+    assert_eq!(count(&text), 0, "the report shows the secret");
+    serde_json::from_slice(&text).expect("valid JSON")
+}
+
+/// The filter's answer: what a rewrite has to make of a text.
+fn filtered(text: &[u8], options: &[&str]) -> Vec<u8> {
+    let mut command = program::hushlog(["filter", "--env", NAME]);
+    program::run(command.args(options).env(NAME, VALUE), text).ends(0).stdout
+}
+
+const PACKERS: [(&str, &str); 4] = [("gz", "gzip"), ("zst", "zstd"), ("bz2", "bzip2"), ("xz", "xz")];
+
+/// S22 and more: what rotation has compressed is not searched in place, is found by `--check`, and is written anew by `--rewrite`, so
+/// that the format's own program reads it.
+#[test]
+fn s22_compressed_files() {
+    for (extension, packer) in PACKERS {
+        if !installed(&[packer]) {
+            continue;
+        }
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let path = scratch.path().join(format!("a.log.1.{extension}"));
+        let text = log(9_000);
+        // Two members, one after the other, with a secret across them.
+        let middle = count(&text) / 2;
+        let cut = memchr::memmem::find_iter(&text, VALUE).nth(middle).expect("one of many") + 9;
+        let packed = [through(&[packer, "-c"], &text[..cut]), through(&[packer, "-c"], &text[cut..])].concat();
+        write_old(&path, &packed);
+        let before = state(&path);
+
+        let told = report(&[], &path, 3);
+        assert_eq!(told["files"][0]["outcome"], "not-searched", "{told}");
+        assert_eq!((&told["complete"], &told["searched"]), (&Value::Bool(false), &0.into()), "never clean: {told}");
+        let told = report(&["--check"], &path, 1);
+        assert_eq!(told["found"], count(&text), "{packer}: {told}");
+        assert_eq!(told["files"][0]["bytes"], text.len(), "{packer}");
+        assert_eq!(state(&path), before);
+
+        let told = report(&["--rewrite", "--mask", "<{name}>"], &path, 0);
+        assert_eq!(told["found"], count(&text), "{packer}: {told}");
+        let packed = fs::read(&path).expect("ours");
+        let unpacked = through(&[packer, "-dc"], &packed);
+        assert!(unpacked == filtered(&text, &["--mask", "<{name}>"]), "{packer}: other bytes");
+        assert_eq!(fs::metadata(&path).expect("ours").mtime(), before[6], "{packer}: the time");
+        let before = state(&path);
+        assert_eq!(report(&["--rewrite"], &path, 0)["found"], 0, "{packer}");
+        assert_eq!(report(&["--check"], &path, 0)["found"], 0, "{packer}");
+        assert_eq!(state(&path), before, "{packer}: written again for nothing");
+
+        // Damaged: told, and left alone.
+        let mut damaged = packed.clone();
+        damaged.truncate(packed.len() / 2);
+        write_old(&path, &damaged);
+        let ran = run(&mut scrub([OsStr::new("--rewrite"), path.as_os_str()])).ends(3);
+        assert!(ran.err().contains("failed"), "{packer}: {}", ran.err());
+        assert_file(&path, &damaged);
+        assert_eq!(fs::read_dir(scratch.path()).expect("ours").count(), 1, "{packer}: a temporary file is left");
+    }
+}
+
+/// A gzip header tells the file's name and time; both stay.
+#[test]
+fn the_header_of_a_gzip_file_stays() {
+    if !installed(&["gzip"]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let path = scratch.path().join("app.log");
+    write_old(&path, &log(30));
+    scrubbing::tool("gzip", [&path]);
+    let path = scratch.path().join("app.log.gz");
+    let head = fs::read(&path).expect("ours")[..18].to_vec();
+    age(&path);
+    run(&mut scrub([OsStr::new("--rewrite"), path.as_os_str()])).ends(0);
+    let after = fs::read(&path).expect("ours");
+    assert_eq!((&after[4..8], &after[10..18]), (&head[4..8], &head[10..18]));
+    assert_eq!(&after[10..18], b"app.log\0");
+}
+
+/// S22: what secrets do not stand in as they are is told by name, whatever is done with it.
+#[test]
+fn s22_what_cannot_be_searched() {
+    let wide: Vec<u8> = String::from_utf8(log(20)).expect("text").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let files: [(&str, Vec<u8>); 6] = [
+        ("system.journal", [b"LPKSHHRH".as_slice(), &log(20)].concat()),
+        ("app.db", [b"SQLite format 3\0".as_slice(), &log(20)].concat()),
+        ("wide.log", wide.clone()),
+        ("marked.log", [b"\xff\xfe".as_slice(), &wide].concat()),
+        ("a.log.lz4", [b"\x04\x22\x4d\x18".as_slice(), &log(20)].concat()),
+        ("logs.zip", [b"PK\x03\x04".as_slice(), &log(20)].concat()),
+    ];
+    for options in [&[][..], &["--check"], &["--dry-run"], &["--rewrite"]] {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        for (name, text) in &files {
+            write_old(&scratch.path().join(name), text);
+        }
+        let told = report(options, scratch.path(), 3);
+        assert_eq!((&told["searched"], &told["found"]), (&0.into(), &0.into()), "{told}");
+        assert_eq!(told["files"].as_array().expect("a list").len(), files.len());
+        for (file, (name, text)) in told["files"].as_array().expect("a list").iter().zip(&sorted(&files)) {
+            assert!(file["path"].as_str().expect("a name").ends_with(name), "{file}");
+            assert_eq!(file["outcome"], "not-searched");
+            assert_file(&scratch.path().join(name), text);
+        }
+    }
+    // What was left out on purpose is not told as not searched.
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    write_old(&scratch.path().join("app.db"), &files[1].1);
+    write_old(&scratch.path().join("a.log"), &log(10));
+    run(&mut scrub(["--exclude".as_ref(), "*.db".as_ref(), scratch.path().as_os_str()])).ends(0);
+    assert_file(&scratch.path().join("a.log"), &masked(&log(10)));
+}
+
+fn sorted<'a>(files: &'a [(&'a str, Vec<u8>)]) -> Vec<(&'a str, &'a Vec<u8>)> {
+    let mut files: Vec<_> = files.iter().map(|(name, text)| (*name, text)).collect();
+    files.sort();
+    files
+}
+
+/// How a container's runtime writes a line.
+type Recorder = fn(stream: &str, text: &str, goes_on: bool) -> String;
+
+fn docker(stream: &str, text: &str, goes_on: bool) -> String {
+    let text = serde_json::to_string(&format!("{text}{}", if goes_on { "" } else { "\n" })).expect("a string");
+    format!("{{\"log\":{text},\"stream\":\"{stream}\",\"time\":\"2026-11-24T16:00:00.123456789Z\"}}\n")
+}
+
+fn cri(stream: &str, text: &str, goes_on: bool) -> String {
+    format!("2026-11-24T16:00:00.123456789+00:00 {stream} {} {text}\n", if goes_on { "P" } else { "F" })
+}
+
+/// Lines of two streams, the long ones cut into parts of so many bytes and mixed with the other stream's.
+fn records(record: Recorder, lines: &[String], part_len: usize) -> String {
+    let mut log = record("stdout", "the first line", false);
+    for line in lines {
+        let mut parts = line.as_bytes().chunks(part_len).peekable();
+        while let Some(part) = parts.next() {
+            log += &record("stdout", std::str::from_utf8(part).expect("ASCII"), parts.peek().is_some());
+            log += &record("stderr", "something else", false);
+        }
+    }
+    log
+}
+
+/// A log without the records around the text of one stream.
+fn text_of(log: &str, stream: &str) -> String {
+    let mut text = String::new();
+    for line in log.lines() {
+        if let Ok(record) = serde_json::from_str::<Value>(line) {
+            if record["stream"] == stream {
+                text += record["log"].as_str().expect("text");
+            }
+        } else {
+            let words: Vec<&str> = line.splitn(4, ' ').collect();
+            if words[1] == stream {
+                text += words[3];
+                text += if words[2] == "F" { "\n" } else { "" };
+            }
+        }
+    }
+    text
+}
+
+/// A secret across two records, at each place where it can be cut, in place and written anew: nothing of it is left, all that is
+/// not of it stays, and the records are what they were.
+#[test]
+fn secrets_across_the_records_of_a_container() {
+    const PART_LEN: usize = 16 << 10;
+    for (record, options) in [docker as Recorder, cri]
+        .into_iter()
+        .flat_map(|record| [&[][..], &["--rewrite"]].map(|options| (record, options)))
+    {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let path = scratch.path().join("0.log");
+        let cuts: Vec<usize> = (0..=VALUE.len()).collect();
+        // The part before the cut, and enough behind for a third record.
+        let lines: Vec<String> = cuts
+            .iter()
+            .map(|cut| {
+                format!("{}{VALUE}{}", "x".repeat(PART_LEN - cut), "y".repeat(if cut % 2 == 0 { 9 } else { PART_LEN }))
+            })
+            .collect();
+        let log = records(record, &lines, PART_LEN);
+        write_old(&path, log.as_bytes());
+        let checked = report(&["--check"], &path, 1);
+        let done = report(options, &path, 0);
+        assert_eq!((&checked["found"], &done["found"]), (&lines.len().into(), &lines.len().into()), "{options:?}");
+        let after = fs::read_to_string(&path).expect("text");
+        assert_eq!(text_of(&after, "stderr"), text_of(&log, "stderr"));
+        let text = text_of(&after, "stdout");
+        assert_eq!(text.lines().count(), lines.len() + 1);
+        for (line, cut) in text.lines().skip(1).zip(&cuts) {
+            let whole = [0, VALUE.len()].contains(cut);
+            let mask = match (whole, options.is_empty()) {
+                (true, true) => MASK.to_owned(),
+                (true, false) => format!("[REDACTED:{NAME}]"),
+                (false, _) => "*".repeat(VALUE.len()),
+            };
+            assert_eq!(line.trim_matches('x').trim_matches('y'), mask, "cut at {cut}, {options:?}");
+        }
+        assert_eq!(report(&["--check"], &path, 0)["found"], 0);
+    }
+}
+
+/// A log that ends within a line, whose rest may come or not: a secret that is complete there is masked, in whatever record it ends.
+#[test]
+fn the_last_line_of_a_container_may_go_on() {
+    for record in [docker as Recorder, cri] {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let path = scratch.path().join("0.log");
+        let (first, rest) = VALUE.split_at(10);
+        for end in ["\n", ""] {
+            let log = record("stdout", first, true) + &record("stderr", "something else", false);
+            let log = log + record("stdout", rest, true).trim_end() + end;
+            write_old(&path, log.as_bytes());
+            assert_eq!(report(&[], &path, 0)["found"], 1);
+            let after = fs::read_to_string(&path).expect("text");
+            assert_eq!((text_of(&after, "stdout"), after.len()), ("*".repeat(VALUE.len()), log.len()));
+        }
+    }
+}
+
+/// What only looks like records is searched as what it is: bytes.
+#[test]
+fn broken_records_are_bytes() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let path = scratch.path().join("0.log");
+    let (first, rest) = VALUE.split_at(10);
+    let long = "z".repeat(300 << 10);
+    let text = format!(
+        "{{\"log\":\"{VALUE}\n{{\"log\":\"{first}\",\"stream\":\"stdout\"}}\n{long}\n{{\"log\":\"{rest}\\n\"}}\n\\\"{VALUE}\n"
+    );
+    write_old(&path, text.as_bytes());
+    run(&mut scrub([&path])).ends(0);
+    let after = fs::read_to_string(&path).expect("text");
+    assert_eq!(after.len(), text.len());
+    assert!(!after.contains(VALUE) && after.contains(&long));
+    assert_eq!(after.matches(MASK).count(), 2);
+}
+
+/// `--rewrite` would lose what a writer appends: a file that is open for writing, or was written a moment ago, is refused.
+#[test]
+fn a_file_that_is_written_is_not_rewritten() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let path = scratch.path().join("a.log");
+    write_old(&path, &log(30));
+    let writer = File::options().append(true).open(&path).expect("ours");
+    let rewrite = || run(&mut scrub(["--rewrite".as_ref(), path.as_os_str()]));
+    let ran = rewrite();
+    if ran.code == Some(0) {
+        // Without leases, only the time of the last write tells.
+        skipped("no leases on this file system");
+    } else {
+        let ran = ran.ends(3).says("is being written");
+        assert!(ran.err().contains("a.log"));
+        assert_file(&path, &log(30));
+    }
+    drop(writer);
+    rewrite().ends(0);
+    assert!(count(&fs::read(&path).expect("ours")) == 0);
+    assert_eq!(fs::read_dir(scratch.path()).expect("ours").count(), 1);
+    // Of several names, one would lead to the new file, and the others to the old one.
+    write_old(&path, &log(30));
+    fs::hard_link(&path, scratch.path().join("b.log")).expect("a link");
+    run(&mut scrub(["--rewrite".as_ref(), "--hard-links".as_ref(), path.as_os_str()])).ends(3).says("several names");
+    run(&mut scrub(["--hard-links".as_ref(), path.as_os_str()])).ends(0);
+    assert_file(&scratch.path().join("b.log"), &masked(&log(30)));
+}
+
+/// Which files are wanted, by name and by path.
+#[test]
+fn include_and_exclude() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let names = ["a.log", "a.txt", "sub/b.log", "sub/c.log", "sub/deep/d.log"];
+    let run_with = |options: &[&str], wanted: &[&str]| {
+        for name in names {
+            fs::create_dir_all(scratch.path().join(name).parent().expect("one")).expect("room");
+            write_old(&scratch.path().join(name), &log(5));
+        }
+        run(&mut scrub(options.iter().map(OsStr::new).chain([scratch.path().as_os_str()]))).ends(0);
+        for name in names {
+            let text = if wanted.contains(&name) { masked(&log(5)) } else { log(5) };
+            assert_file(&scratch.path().join(name), &text);
+        }
+    };
+    run_with(&[], &["a.log", "a.txt"]);
+    run_with(&["--recursive"], &names);
+    run_with(&["--recursive", "--include", "*.log"], &["a.log", "sub/b.log", "sub/c.log", "sub/deep/d.log"]);
+    run_with(&["--recursive", "--include", "sub/?.log", "--exclude", "c.*"], &["sub/b.log"]);
+    run_with(&["--recursive", "--include", "*.log", "--exclude", "sub/*"], &["a.log"]);
+    let invalid = ["--include".as_ref(), "a[".as_ref(), scratch.path().as_os_str()];
+    run(&mut scrub(invalid)).ends(2).says("--include number 1");
+}
+
+/// Wrong usage ends with 2, before anything is touched, and repeats no word.
+#[test]
+fn wrong_usage() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let path = scratch.path().join("a.log");
+    write_old(&path, &log(5));
+    let before = state(&path);
+    let path = path.to_str().expect("plain");
+    let all: [&[&str]; 9] = [
+        &[],
+        &[path, "missing.log"],
+        &["--check", "--dry-run", path],
+        &["--jobs", "0", path],
+        &["--mask", "xx", path],
+        &["--mask-char", "xx", path],
+        &["--release", "line", path],
+        &["--report", "/nowhere/report", path],
+        &["--mask-char", "h", path],
+    ];
+    for args in all {
+        let ran = run(&mut scrub(args)).ends(2);
+        assert!(ran.err().contains("hint:") && !ran.err().contains("missing.log"), "{args:?}: {}", ran.err());
+    }
+    assert_eq!(state(Path::new(path)), before);
+    run(&mut scrub(["--dry-run", path])).ends(0).says(&format!("found 1 in {path} ({NAME} 1)"));
+    run(&mut scrub(["--mask-char", "#", "--quiet", path])).ends(0);
+    assert_file(
+        Path::new(path),
+        &String::from_utf8(log(5)).unwrap().replace(VALUE, &"#".repeat(VALUE.len())).into_bytes(),
+    );
+}

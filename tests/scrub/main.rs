@@ -1,0 +1,13 @@
+//! `hushlog scrub`, and the library below it.
+
+#[path = "../program/mod.rs"]
+mod program;
+mod scrubbing;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod faults;
+mod files;
+mod hostile;
+mod library;
+mod live;

@@ -1,0 +1,291 @@
+//! The sidecar between log shippers as they are, in both directions; what it tells of itself; and the canary. Configurations are those
+//! of `packaging/`, with other paths.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::program::{self, hushlog, run, run_within};
+use crate::shipping::{
+    Daemon, MASK, PATIENCE, Place, VALUE, connect, free_port, get, rsyslog, send, shown, sidecar, sidecar_command,
+    syslog_ng, unpacked, wait_for,
+};
+
+#[test]
+fn rsyslog_gives_all_to_the_sidecar_and_takes_it_back_clean() {
+    let place = Place::new();
+    let to = free_port();
+    let rules = place.packaged("rsyslog/sidecar.conf", &[("port=\"5514\"", &format!("port=\"{to}\""))]);
+    let config = format!(
+        "module(load=\"imuxsock\" SysSock.Use=\"off\")\ninput(type=\"imuxsock\" Socket=\"{}\" RateLimit.Interval=\"0\")\n{rules}",
+        shown(&place.path("in"))
+    );
+    let Some(rsyslog) = rsyslog(&place, &config, "in") else { return };
+    // What comes before the sidecar is there waits in rsyslog.
+    (0..20).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
+    let streams =
+        format!("  - {{ name: log, source: {{ tcp: '127.0.0.1:{to}' }}, sink: {{ unix: PLACE/rsyslog.out }} }}\n");
+    let sidecar = sidecar(&place, &streams);
+    (20..200).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
+    // What waited in rsyslog may come after what did not have to, and rsyslog sends the message twice with which it saw that nobody was there.
+    let numbers = || -> BTreeSet<usize> {
+        let text = place.text("clean.log");
+        let whole = text.lines().filter_map(|line| line.split_once(" app: ")?.1.strip_suffix(" end"));
+        whole.map(|rest| rest.strip_suffix(MASK).expect("it is masked").trim().parse().expect("a number")).collect()
+    };
+    wait_for("all messages", || numbers().len() == 200);
+    rsyslog.stop();
+    sidecar.stop();
+    assert_eq!(numbers(), (0..200).collect());
+    assert!(!place.text("clean.log").contains(VALUE));
+}
+
+#[test]
+fn rsyslog_and_datagrams_in_both_directions() {
+    let place = Place::new();
+    let config = format!(
+        "module(load=\"imuxsock\" SysSock.Use=\"off\")\nmodule(load=\"omuxsock\")\n\
+         input(type=\"imuxsock\" Socket=\"{at}/in\" RateLimit.Interval=\"0\")\n\
+         input(type=\"imuxsock\" Socket=\"{at}/back\" RateLimit.Interval=\"0\" ruleset=\"clean\")\n\
+         ruleset(name=\"clean\") {{ action(type=\"omfile\" file=\"{at}/clean.log\") }}\n\
+         template(name=\"line\" type=\"string\" string=\"<%pri%>%timestamp:::date-rfc3164% %syslogtag%%msg%\")\n\
+         $OMUxSockSocket {at}/to\n*.* :omuxsock:;line\n",
+        at = shown(place.dir.path())
+    );
+    let sidecar = sidecar(
+        &place,
+        "  - { name: log, source: { unix_datagram: PLACE/to }, sink: { unix_datagram: PLACE/back } }\n",
+    );
+    let Some(rsyslog) = rsyslog(&place, &config, "in") else { return };
+    (0..200).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
+    let lines = place.lines("clean.log", 200);
+    rsyslog.stop();
+    sidecar.stop();
+    for (number, line) in lines.iter().enumerate() {
+        assert!(line.ends_with(&format!(" app: {number} {MASK} end")), "{line}");
+    }
+}
+
+#[test]
+fn syslog_ng_gives_all_to_the_sidecar_and_takes_it_back_clean() {
+    let place = Place::new();
+    let parts = place.packaged("syslog-ng/hushlog.conf", &[]);
+    let config = format!(
+        "{parts}\nsource s_in {{ unix-dgram(\"{at}/in\"); }};\n\
+         log {{ source(s_in); destination(d_sidecar); }};\n\
+         log {{ source(s_sidecar); destination {{ file(\"{at}/out\" template(\"$MSGHDR$MSG\\n\")); }}; }};\n",
+        at = shown(place.dir.path())
+    );
+    let streams =
+        "  - { name: syslog-ng, source: { unix: PLACE/syslog-ng.in }, sink: { unix: PLACE/syslog-ng.out } }\n";
+    let Some(daemon) = syslog_ng(&place, &config, "in") else { return };
+    let sidecar = sidecar(&place, streams);
+    (0..200).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
+    let lines = place.lines("out", 200);
+    daemon.stop();
+    sidecar.stop();
+    for (number, line) in lines.iter().enumerate() {
+        assert_eq!(*line, format!("app: {number} {MASK} end"));
+    }
+}
+
+/// What a sidecar gives out by a socket that the test listens at, until there are so many lines.
+fn given_out(listener: &UnixListener, lines: usize) -> String {
+    listener.set_nonblocking(true).unwrap();
+    let mut accepted = None;
+    wait_for("a connection", || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    let (mut connection, _) = accepted.unwrap();
+    connection.set_nonblocking(false).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
+    while text.iter().filter(|&&byte| byte == b'\n').count() < lines {
+        let read = connection.read(&mut buffer).expect("it is in time");
+        assert!(read > 0, "it ended after {}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&buffer[..read]);
+    }
+    String::from_utf8(text).expect("text")
+}
+
+#[test]
+fn services_print_to_the_socket_as_systemd_connects_them() {
+    let place = Place::new();
+    let out = UnixListener::bind(place.path("out")).unwrap();
+    let sidecar = sidecar(&place, "  - { name: app, source: { unix: PLACE/app.sock }, sink: { unix: PLACE/out } }\n");
+    // `StandardOutput=file:` at a socket is a connection, and the service's standard output; `StandardError=inherit` is the same.
+    let service = |name: &str| {
+        let output = OwnedFd::from(connect(&place.path("app.sock")));
+        let script = format!(
+            "for n in 1 2 3; do printf '{name} $n sk-live-'; sleep 0.05; echo 4f9QzX7w; echo '{name} error' >&2; done"
+        );
+        let script = script.replace("$n", "'$n'");
+        Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::null())
+            .stderr(output.try_clone().unwrap())
+            .stdout(output)
+            .spawn()
+            .unwrap()
+    };
+    let services = ["one", "two"].map(service);
+    let text = given_out(&out, 12);
+    for mut service in services {
+        assert!(program::ends_within(&mut service, PATIENCE).success());
+    }
+    sidecar.stop();
+    for name in ["one", "two"] {
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(name)).collect();
+        let expected: Vec<String> =
+            (1..=3).flat_map(|number| [format!("{name} {number} {MASK}"), format!("{name} error")]).collect();
+        assert_eq!(lines, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_journal_is_read_from_a_program() {
+    let place = Place::new();
+    let out = UnixListener::bind(place.path("out")).unwrap();
+    // As `journalctl -f -o export` prints: fields in lines, and an empty line behind each entry.
+    let script = place.path("journal");
+    fs::write(
+        &script,
+        format!("#!/bin/sh\nprintf 'MESSAGE=key {VALUE}\\nPRIORITY=6\\n\\n'; echo 'says {VALUE}' >&2; exec sleep 60\n"),
+    )
+    .unwrap();
+    let streams = format!(
+        "  - {{ name: journal, source: {{ command: [sh, '{}'] }}, sink: {{ unix: PLACE/out }} }}\n",
+        shown(&script)
+    );
+    let sidecar = sidecar(&place, &streams);
+    assert_eq!(given_out(&out, 3), format!("MESSAGE=key {MASK}\nPRIORITY=6\n\n"));
+    wait_for("what the program says", || sidecar.said().contains(&format!("says {MASK}")));
+    // Files are not confined then, and that is told.
+    assert!(sidecar.said().contains("access to files is not confined, because the configuration has commands"));
+    assert!(!sidecar.stop().contains(VALUE));
+}
+
+/// A sidecar with a stream, a line through it, and what that gave.
+fn with_a_line(place: &Place, mask: &str) -> Daemon {
+    let out = UnixListener::bind(place.path("out")).unwrap();
+    let sidecar = sidecar(place, "  - { name: app, source: { unix: PLACE/app.sock }, sink: { unix: PLACE/out } }\n");
+    connect(&place.path("app.sock")).write_all(format!("key {VALUE} end\n").as_bytes()).unwrap();
+    assert_eq!(given_out(&out, 1), format!("key {mask} end\n"));
+    sidecar
+}
+
+#[test]
+fn d14_prometheus_reads_the_metrics_and_no_value() {
+    let place = Place::new();
+    // A name that would end its own quotes.
+    fs::rename(place.path("secrets/key"), place.path("secrets/a\"b")).unwrap();
+    let sidecar = with_a_line(&place, "[REDACTED:a\"b]");
+    let mut page = String::new();
+    wait_for("the count", || {
+        page = get(place.port, "/metrics").expect("it answers");
+        page.contains("form=\"value\"} 1\n")
+    });
+    assert!(get(place.port, "/healthz").unwrap().ends_with("\r\n\r\nok\n"));
+    let (head, metrics) = page.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("Content-Type: text/plain; version=0.0.4"), "{head}");
+    for line in [
+        "hushlog_regions_total{stream=\"app\",secret=\"a\\\"b\",form=\"value\"} 1",
+        &format!("hushlog_stream_input_bytes_total{{stream=\"app\"}} {}", VALUE.len() + 9),
+        // What is written, or its length, would tell how long the secret is.
+        &format!("hushlog_stream_finished_bytes_total{{stream=\"app\"}} {}", VALUE.len() + 9),
+        "hushlog_ready 1",
+    ] {
+        assert!(metrics.lines().any(|own| own == line), "{line}: {metrics}");
+    }
+    assert!(!metrics.contains(VALUE) && !metrics.contains(&("[REDACTED:a\"b]".len() + 9).to_string()));
+    let status = run(hushlog(["sidecar", "status", "--socket"]).arg(place.path("control")), b"").ends(0).out();
+    assert!(status.contains("\"app\"") && status.contains("\"a\\\"b\"") && !status.contains(VALUE), "{status}");
+    if let Some(root) = unpacked("prometheus", &["prometheus"]) {
+        let mut promtool = Command::new(root.join("usr/bin/promtool"));
+        let checked = run_within(promtool.args(["check", "metrics"]), metrics.as_bytes(), PATIENCE);
+        assert_eq!((checked.code, checked.out() + &checked.err()), (Some(0), String::new()));
+    }
+    assert!(!sidecar.stop().contains(VALUE));
+}
+
+#[test]
+fn the_canary_tells_whether_the_sidecar_masks() {
+    let place = Place::new();
+    let check = |more: &[&str]| {
+        let mut command = hushlog(["check", "--canary", "--socket"]);
+        command.arg(place.path("control")).args(more);
+        run_within(&mut command, b"", PATIENCE)
+    };
+    check(&[]).ends(2).says("no sidecar listens");
+    let out = UnixListener::bind(place.path("out")).unwrap();
+    let streams = "  - { name: one, source: { unix: PLACE/one.sock }, sink: { unix: PLACE/out } }\n  \
+                   - { name: two, source: { unix: PLACE/two.sock }, sink: { stdout: true }, release: exact }\n";
+    let sidecar = sidecar(&place, streams);
+    assert_eq!(check(&[]).ends(0).out(), "one: masked\ntwo: masked\n");
+    assert_eq!(check(&["two"]).ends(0).out(), "two: masked\n");
+    assert_eq!(check(&["--quiet", "one"]).ends(0).out(), "");
+    check(&["three"]).ends(2).says("there is no such stream");
+    check(&["two words"]).ends(2).says("name 1 is that of no stream");
+    assert_eq!(check(&["--through", "one"]).ends(0).out(), "one: masked, sent\n");
+    assert_eq!(given_out(&out, 1), "hushlog canary: [REDACTED:HUSHLOG_CANARY]\n");
+    sidecar.stop();
+    check(&[]).ends(2).says("no sidecar listens");
+}
+
+#[test]
+fn a_sidecar_that_would_not_mask_is_told() {
+    // What answers is not one of ours: it says that a stream lets the canary through.
+    let place = Place::new();
+    let control = UnixListener::bind(place.path("control")).unwrap();
+    let answers = std::thread::spawn(move || {
+        for answer in ["{\"streams\":{\"one\":true,\"two\":false}}\n", "nonsense\n"] {
+            let (mut connection, _) = control.accept().unwrap();
+            let mut request = [0; 7];
+            connection.read_exact(&mut request).unwrap();
+            connection.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let check = || {
+        let mut command = hushlog(["check", "--canary", "--socket"]);
+        run_within(command.arg(place.path("control")), b"", PATIENCE)
+    };
+    assert_eq!(check().ends(1).out(), "one: masked\ntwo: not masked\n");
+    check().ends(2).says("not understood");
+    answers.join().unwrap();
+}
+
+#[test]
+fn metrics_are_refused_where_others_could_read_them() {
+    let place = Place::new();
+    let mut command = sidecar_command(&place, "  - { name: a, source: { unix: PLACE/a }, sink: { stdout: true } }\n");
+    let path = place.path("sidecar.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("metrics: 127.0.0.1:", "metrics: 0.0.0.0:")).unwrap();
+    run_within(&mut command, b"", PATIENCE).ends(2).says("loopback");
+    // A port that somebody has.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    fs::write(&path, text.replace(&format!(":{}\n", place.port), &format!(":{port}\n"))).unwrap();
+    run_within(&mut command, b"", PATIENCE).ends(2).says("the metrics: address already in use");
+}
+
+#[test]
+fn d10_who_is_slow_keeps_nobody_from_the_metrics() {
+    let place = Place::new();
+    let sidecar = with_a_line(&place, MASK);
+    let idle: Vec<TcpStream> = (0..20).filter_map(|_| TcpStream::connect(("127.0.0.1", place.port)).ok()).collect();
+    let mut answered = String::new();
+    wait_for("an answer beside the idle ones", || {
+        answered = get(place.port, "/healthz").unwrap_or_default();
+        std::thread::sleep(Duration::from_millis(100));
+        answered.ends_with("ok\n")
+    });
+    drop(idle);
+    sidecar.stop();
+}

@@ -1,0 +1,68 @@
+//! Directories that a sidecar scrubs and guards by its configuration, while its secrets change.
+
+use std::fs;
+
+use crate::guarding::Disk;
+use crate::program;
+use crate::sidecaring::{self, Place, VALUE, until};
+
+/// What stands over the secret in a file that keeps its length.
+const COVER: &str = "[API_TOKEN]******";
+const OTHER: &str = "another-value-9f3b1c7e";
+
+#[test]
+fn a_directory_is_scrubbed_again_and_again() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("log/below")).expect("room");
+    fs::write(place.path("log/old.log"), format!("old {VALUE} {OTHER}\n")).expect("room");
+    fs::write(place.path("log/below/old.log"), format!("below {VALUE}\n")).expect("room");
+    fs::write(place.path("log/data.db"), VALUE).expect("room");
+    let config = place.configure(
+        "secrets: { secret_files: [DIR/secrets] }\ncontrol: DIR/control\nscrub:\n  - directory: DIR/log\n    recursive: true\n    \
+         include: [\"*.log\"]\n    every_seconds: 1\n",
+    );
+    let mut sidecar = place.start(&config);
+    sidecar.file_is("log/old.log", &format!("old {COVER} {OTHER}\n"));
+    sidecar.file_is("log/below/old.log", &format!("below {COVER}\n"));
+    assert_eq!(fs::read_to_string(sidecar.path("log/data.db")).expect("it is there"), VALUE);
+    sidecar.says("masked 1 in ");
+    // What came since, and what was not secret before.
+    fs::write(sidecar.path("log/new.log"), format!("new {VALUE}\n")).expect("room");
+    sidecar.file_is("log/new.log", &format!("new {COVER}\n"));
+    sidecar.ask(&["add", "B"], OTHER).ends(0);
+    sidecar.file_is("log/old.log", &format!("old {COVER} [B]{}\n", "*".repeat(OTHER.len() - 3)));
+    sidecar.stop();
+}
+
+#[test]
+fn a_directory_is_guarded_and_new_secrets_too() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root can guard");
+    }
+    let Some(disk) = Disk::new("ext4") else { return };
+    let place = Place::new();
+    let config = place.configure(&format!(
+        "secrets: {{ secret_files: [DIR/secrets] }}\ncontrol: DIR/control\nguard: {{ directories: [{}] }}\n",
+        disk.log().display()
+    ));
+    let mut sidecar = place.start(&config);
+    sidecar.says("guarding ");
+    let read = |name: &str| fs::read_to_string(disk.file(name)).expect("it can be read");
+    fs::write(disk.file("a.log"), format!("a {VALUE} {OTHER}\n")).expect("room");
+    assert_eq!(read("a.log"), format!("a {COVER} {OTHER}\n"));
+    sidecar.ask(&["add", "B"], OTHER).ends(0);
+    let masked = format!("a {COVER} [B]{}\n", "*".repeat(OTHER.len() - 3));
+    until("the guard has the new one", || read("a.log") == masked);
+    fs::write(disk.file("b.log"), format!("b {VALUE} {OTHER}\n")).expect("room");
+    assert_eq!(read("b.log"), masked.replacen('a', "b", 1));
+    sidecar.stop();
+}
+
+#[test]
+fn a_guard_that_cannot_be_is_told_before_anything_runs() {
+    let place = Place::new();
+    let config = place.configure("secrets: { secret_files: [DIR/secrets] }\nguard: { directories: [DIR/missing] }\n");
+    let mut command = program::hushlog(["sidecar", "--config"]);
+    let ran = program::run_within(command.arg(&config), b"", sidecaring::PATIENCE).ends(2);
+    assert!(ran.err().contains("cannot open the guard of directories"), "{}", ran.err());
+}

@@ -1,0 +1,18 @@
+//! `hushlog sidecar`.
+
+#[path = "../guarding/mod.rs"]
+mod guarding;
+#[path = "../program/mod.rs"]
+mod program;
+#[path = "../shipping/mod.rs"]
+mod shipping;
+mod sidecaring;
+
+mod config;
+mod confined;
+mod daemon;
+mod directories;
+mod follow;
+mod reload;
+mod soak;
+mod sockets;
