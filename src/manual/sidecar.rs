@@ -48,7 +48,8 @@
 //! writer keeps it, until nothing was written to it for a minute); the one that took its place begins to give when it was read to its end once. A file
 //! that is shorter than what was read of it, or begins otherwise, was truncated and is read anew. Files that came and went unseen, also while no sidecar ran,
 //! are looked for by the names that rotation gives, beside the path; what was packed or deleted before it was read is gone, which is told where it is known.
-//! They are told from older ones by when they were written to: if the clock was set back before that, they are taken for older, and not read.
+//! They are told from older ones by when they were written to; if the clock was set back meanwhile, by the numbers of `app.log.1` and so on, where a lower one is newer.
+//! Other names do not tell then, and are taken for older ones.
 //! Changes are told by inotify; where it is missing or lost events, and on file systems of other machines, files are looked at besides (every 5 seconds,
 //! or four times a second).
 //!

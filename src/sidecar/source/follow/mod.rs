@@ -7,8 +7,8 @@
 //! - Another file at a path that had one begins to give when the one before has been read to its end; that one goes on beside it
 //!   (see [`file`]).
 //! - Files that came and went between two looks, or while no sidecar ran, are looked for beside the path by the names that rotation gives
-//!   (`app.log.1`, `app-20261124.log`): the one that was read last, by its inode, and those that were written to after it, oldest first. What
-//!   was packed or deleted before it was read is gone; if it is known that there was something to read, that is told.
+//!   (`app.log.1`, `app-20261124.log`): the one that was read last, by its inode, and those that were written to after it, oldest first; if the
+//!   clock was set back meanwhile, those of a lower number. What was packed or deleted before it was read is gone; if it is known that there was something to read, that is told.
 
 mod file;
 mod pattern;
@@ -169,7 +169,7 @@ impl Follow {
         }
         let before = self.paths.get(&path).filter(|seen| seen.key.file != file);
         let before = before.map(|seen| (seen.key.clone(), seen.modified, seen.shared.clone()));
-        let after = self.catch_up(&path, file, before, named);
+        let after = self.catch_up(&path, (file, modified), before, named);
         match self.open(&path, after, false) {
             Ok(Some((key, shared))) => {
                 self.refused.remove(&path);
@@ -181,37 +181,48 @@ impl Follow {
         }
     }
 
-    /// Has all be read that was at this path before this file. Returns whose end it waits for.
+    /// Has all be read that was at this path before this file, which was written to at this time. Returns whose end it waits for.
     fn catch_up(
         &mut self,
         path: &Path,
-        file: Identity,
+        (file, written): (Identity, i64),
         before: Option<(Key, i64, Option<Arc<Shared>>)>,
         named: &HashSet<Identity>,
     ) -> Option<Arc<Shared>> {
-        let (mut after, mut since) = (None, None);
-        if let Some((_, modified, shared)) = before {
-            (after, since) = (shared, Some(modified));
+        let (mut after, mut last) = (None, None);
+        if let Some((key, modified, shared)) = before {
+            (after, last) = (shared, Some((key.file, modified)));
         } else if !self.has_looked {
             let mut known = self.files.checkpoints.of_stream(&self.stream);
             known.retain(|(key, place)| place.path == path && key.file != file && !named.contains(&key.file));
             known.sort_by_key(|(_, place)| place.modified);
-            since = known.last().map(|(_, place)| place.modified);
+            last = known.last().map(|(key, place)| (key.file, place.modified));
             for (key, place) in known.into_iter().filter(|(_, place)| !place.is_done) {
                 after = self.find_again(path, &key, &place, after);
             }
         }
-        let Some(since) = since else { return after };
+        let Some((last, since)) = last else { return after };
+        let rotated: Vec<(PathBuf, Identity, i64)> = pattern::rotated(path)
+            .into_iter()
+            .filter_map(|other| {
+                let stat = stat(&other).ok()?;
+                let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+                is_file.then(|| (other, Identity { device: stat.st_dev, inode: stat.st_ino }, modified(&stat)))
+            })
+            .collect();
+        // Where what came later looks older, the clock was set back, and the numbers of rotation tell.
+        let number_of_last = (written < since)
+            .then(|| rotated.iter().find(|(_, identity, _)| *identity == last))
+            .flatten()
+            .and_then(|(other, ..)| pattern::number(path, other));
         let mut between: Vec<(i64, PathBuf)> = Vec::new();
-        for other in pattern::rotated(path) {
-            let Ok(stat) = stat(&other) else { continue };
-            let identity = Identity { device: stat.st_dev, inode: stat.st_ino };
+        for (other, identity, modified) in rotated {
+            let number = pattern::number(path, &other).filter(|number| Some(*number) < number_of_last);
             let is_known = identity == file
                 || named.contains(&identity)
                 || self.files.reader(&key(&self.stream, identity)).is_some();
-            let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-            if is_file && !is_known && modified(&stat) >= since {
-                between.push((modified(&stat), other));
+            if !is_known && (modified >= since || number.is_some()) {
+                between.push((number.map_or(modified, |number| -i64::from(number)), other));
             }
         }
         between.sort();

@@ -135,6 +135,12 @@ fn is_rotated(other: &Path, name: &OsStr) -> bool {
         })
 }
 
+/// The number that rotation put behind a name, as in `app.log.1`: the lowest is of the newest, as most count (`logrotate` does).
+pub(super) fn number(path: &Path, rotated: &Path) -> Option<u32> {
+    let (name, rotated) = (path.file_name()?.to_str()?, rotated.file_name()?.to_str()?);
+    rotated.strip_prefix(name)?.strip_prefix('.')?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +173,9 @@ mod tests {
         assert!(
             ["app.log.1", "app.log-20261124", "app-20261124.log", "app.1.log", "app.log.old"].iter().all(|o| is(o))
         );
+        let number = |other: &str| number(Path::new("/a/app.log"), Path::new(other));
+        assert_eq!((number("/a/app.log.1"), number("/a/app.log.20")), (Some(1), Some(20)));
+        assert!(["/a/app.log", "/a/app.log.old", "/a/app.1.log", "/a/app.log1"].iter().all(|o| number(o).is_none()));
         assert!(!["app.log", "app.log.1.gz", "other.log.1", "app2.log", "apps.log.1"].iter().any(|o| is(o)));
     }
 }

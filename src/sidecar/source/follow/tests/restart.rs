@@ -74,6 +74,32 @@ async fn d08_rotations_while_nobody_looked() {
     assert!(lock(&follower.got).told.is_empty());
 }
 
+/// The clock is set back while no sidecar runs, and so what came later looks older than what was read last, and as old as what had been rotated
+/// away before anybody followed: the numbers tell.
+#[tokio::test]
+async fn d17_rotations_while_nobody_looked_and_the_clock_was_set_back() {
+    let place = Place::new();
+    let ago = |hours: u64| std::time::SystemTime::now() - Duration::from_secs(3_600 * hours);
+    place.append("a.log.1", "from before\n").set_modified(ago(5)).unwrap();
+    place.append("a.log", "one\n");
+    let follower = place.follower("a.log");
+    follower.gives("one\n").await;
+    follower.files.checkpoints.save();
+    kill(follower).await;
+    place.append("a.log", "two\n");
+    for round in 0..3 {
+        for number in (1..=round + 1).rev() {
+            place.rename(&format!("a.log.{number}"), &format!("a.log.{}", number + 1));
+        }
+        place.rename("a.log", "a.log.1");
+        place.append("a.log", &format!("round {round}\n")).set_modified(ago(5)).unwrap();
+    }
+    let follower = place.follower("a.log");
+    follower.gives("two\nround 0\nround 1\nround 2\n").await;
+    follower.until(|got| got.overs == 3).await;
+    assert!(lock(&follower.got).told.is_empty());
+}
+
 #[tokio::test]
 async fn d06_another_file_with_the_same_inode_number_is_another_file() {
     let place = Place::new();
