@@ -134,6 +134,10 @@ pub(super) fn tell(notice: Notice, quiet: bool) {
             "the file system of {} does not tell of writes beforehand: what is appended in the moment of a read may be read as it is",
             show(&path)
         )),
+        Notice::LinksUnprotected => message::warning(
+            "fs.protected_hardlinks is 0: whoever may write to a guarded directory can link a file from elsewhere into it, and so have it masked; \
+             `sysctl fs.protected_hardlinks=1` prevents that",
+        ),
         Notice::Unguarded { path, error } => {
             message::warning(&format!("{} is not guarded: {}", show(&path), reason(&error)));
         }

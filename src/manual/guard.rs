@@ -17,6 +17,9 @@
 //! masks are brought to the disk about a second later. A file that cannot be searched or masked (append-only by `chattr`, say) can be written to
 //! and not read: EPERM.
 //!
+//! *A file of several names* (hard links) is guarded by all of them once it was seen, and masked, wherever its other names are: a scrub would leave it
+//! out, but here somebody may read it. Linux lets nobody link a file that he could not write to (`fs.protected_hardlinks`); where that is off, a warning says so.
+//!
 //! *What it cannot see*, so that nobody waits:
 //!
 //! - descriptors that were open before the guard began, for reading and for writing; a warning names the processes. Start it before them;

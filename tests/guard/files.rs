@@ -249,6 +249,30 @@ fn nobody_needs_to_read() {
 }
 
 #[test]
+fn files_that_anybody_may_link_into_the_directories_are_told_of() {
+    let Some(disk) = disk() else { return };
+    if !has("unshare") {
+        return;
+    }
+    let setting = "/proc/sys/fs/protected_hardlinks";
+    for (value, is_told) in [("1", false), ("0", true)] {
+        // Another value for the guard alone, in a space of mounts of its own.
+        let path = disk.elsewhere("setting");
+        fs::write(&path, value).unwrap();
+        let plain = command(&disk.log());
+        let mut command = Command::new("unshare");
+        let script = format!("mount --bind {} {setting} && exec \"$@\"", path.display());
+        command.args(["-m", "sh", "-c", &script, "sh"]).arg(plain.get_program()).args(plain.get_args());
+        command.env("API_TOKEN", VALUE);
+        let guard = Guard::spawn(command);
+        guard.waits_for("guarding ");
+        let said = guard.said();
+        assert_eq!(said.contains("fs.protected_hardlinks is 0"), is_told, "said {said}");
+        guard.end();
+    }
+}
+
+#[test]
 fn who_reads_by_a_mount_that_is_read_only_waits_too() {
     let Some((disk, guard)) = guarded() else { return };
     // As containers of log shippers have it.

@@ -92,6 +92,9 @@ pub struct Guarded {
 /// - a directory that was created some microseconds ago;
 /// - bytes that are written over in the middle of a file while its length and time stay the same to the reader.
 ///
+/// A file of several names is guarded by each of them, and masked like others; so it matters who may link files into the directories (see
+/// [`LinksUnprotected`](Notice::LinksUnprotected)).
+///
 /// If the guard ends, however it does, the kernel lets all who wait go on.
 ///
 /// Memory: 300 KiB for each of three threads, some 250 bytes for each file, and one descriptor for each directory and for each file
@@ -262,6 +265,7 @@ impl Threads<'_> {
 
     fn walk(&self, mut walker: Walker<'_>, roots: &[PathBuf], walked: &Sender<Walked>, teller: &notice::Teller) {
         self.own.enlist();
+        walk::tell_if_links_are_unprotected(teller);
         walk::tell_who_was_first(roots, teller);
         match walker.walk(roots) {
             Ok(found) => {

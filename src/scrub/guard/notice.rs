@@ -32,6 +32,9 @@ pub enum Notice {
         /// The first such file.
         path: PathBuf,
     },
+    /// The system lets anybody link files of others (`fs.protected_hardlinks` is 0). So whoever may write to one of the directories can have
+    /// a file from elsewhere on the same file system masked, by linking it there.
+    LinksUnprotected,
     /// A directory is not guarded.
     Unguarded {
         /// The directory.

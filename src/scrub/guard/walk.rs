@@ -192,6 +192,14 @@ fn path_of_descriptor(file: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
+/// Tells if files from elsewhere can be linked into the directories by others than their owners. A file with several names is guarded like
+/// any other, and not left out as a scrub leaves it out: its readers would read what nobody has searched, by the name that is guarded.
+pub(super) fn tell_if_links_are_unprotected(teller: &Teller) {
+    if std::fs::read("/proc/sys/fs/protected_hardlinks").is_ok_and(|text| text.trim_ascii() == b"0") {
+        teller.tell(Notice::LinksUnprotected);
+    }
+}
+
 /// Tells who has files below the roots open already: these descriptors cause no events, so that nobody waits.
 pub(super) fn tell_who_was_first(roots: &[PathBuf], teller: &Teller) {
     let own = std::process::id().to_string();
