@@ -5,7 +5,7 @@
 #     mkdir /tmp/out && SRC=$(dirname "$PWD") OUT=/tmp/out bash fuzz/oss-fuzz/build.sh        in a checkout named `hushlog`
 #
 # The canary is not among them: it is there to be caught.
-targets='redact swap needles adapters finder records masks containers dotenv session registry sidecar_config mmexternal abi'
+targets='redact swap needles adapters finder records masks containers dense dotenv session registry sidecar_config mmexternal abi'
 
 cd "${HUSHLOG:-$SRC/hushlog}"
 cargo fuzz build -O --debug-assertions

@@ -14,6 +14,7 @@ pub mod check;
 pub mod container;
 pub mod corpus;
 pub mod cuts;
+pub mod dense;
 pub mod engine;
 pub mod expected;
 pub mod masking;

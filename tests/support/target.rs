@@ -8,6 +8,7 @@ use hushlog::{Mask, NeedleSet, Redactor, Secret};
 
 use super::adapter::{ReadFrom, Whim, Written};
 use super::canary::{Broken, Fault};
+use super::dense::Dense;
 use super::engine::{self, Engine};
 use super::expected::{Expected, STUMP_MASKED};
 use super::masking::Masking;
@@ -17,7 +18,7 @@ use super::{check, container, record, regions};
 /// A target by its name, which is also the name of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("redact", redact),
     ("swap", swap),
     ("needles", needles),
@@ -26,6 +27,7 @@ pub const TARGETS: [Target; 8] = [
     ("records", records),
     ("masks", masks),
     ("containers", containers),
+    ("dense", dense),
 ];
 
 /// One set, any text, any cuts: the definition, after every piece.
@@ -139,6 +141,24 @@ pub fn containers(bytes: &[u8]) {
             &whims,
         ),
     }
+}
+
+/// Long texts with many hits, and almost hits: cut, in one piece, as records, in parts, and gone on with from any place.
+pub fn dense(bytes: &[u8]) {
+    let Dense { needles, text, cuts } = Dense::decode(bytes);
+    let variants = Variant::ALL;
+    let variant = variants[bytes.last().map_or(0, |&byte| usize::from(byte)) % variants.len()];
+    let set = engine::exactly(&needles, engine::named(), variant);
+    let expected = Expected::linear(&set, &text, STUMP_MASKED);
+    for cuts in [&cuts[..], &[]] {
+        let result = check::run(&mut Redactor::new(Arc::clone(&set)), &expected, &text, cuts, &mut Vec::new());
+        result.unwrap_or_else(|error| panic!("{variant:?}, {needles:?}: {error:?}"));
+    }
+    record::check(&set, &text);
+    let some: Vec<usize> = cuts.iter().copied().step_by(cuts.len() / 8 + 1).collect();
+    let found = regions::check(&set, &text, &some).and_then(|()| regions::check_parts(&set, &text, &some));
+    let found = some.iter().fold(found, |found, &cut| found.and_then(|()| regions::check_resumed(&set, &text, cut)));
+    found.unwrap_or_else(|error| panic!("{variant:?}, {needles:?}: {error}"));
 }
 
 /// As `redact`, with a redactor that loses its hold-back at a cut: fuzzing it must end in a finding.
