@@ -381,10 +381,7 @@ fn make(directory: &Path) -> io::Result<()> {
 fn lock_directory(directory: &Path) -> io::Result<File> {
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(directory.join(LOCK_NAME))?;
-    file.try_lock().map_err(|error| match error {
-        fs::TryLockError::WouldBlock => io::Error::new(ErrorKind::ResourceBusy, "another sidecar has it"),
-        fs::TryLockError::Error(error) => error,
-    })?;
+    super::fd::lock(&file)?;
     Ok(file)
 }
 

@@ -2,9 +2,10 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use tokio::io::Interest;
@@ -169,6 +170,30 @@ impl AsFd for Fd {
 fn send(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     again(|| rustix::net::sendmsg(fd, slices, &mut SendAncillaryBuffer::default(), flags))
+}
+
+/// How long a lock is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Locks a file for as long as it is open.
+///
+/// One that is locked is waited for a little: a sidecar that was killed in the moment in which it began a program has left a copy of its
+/// descriptors in there, and so its locks, until that has become the program.
+///
+/// # Errors
+///
+/// `ResourceBusy` when somebody has it, and keeps it.
+pub(crate) fn lock(file: impl AsFd) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::AGAIN | Errno::INTR) if start.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(Errno::AGAIN) => return Err(io::Error::new(ErrorKind::ResourceBusy, "another sidecar has it")),
+            locked => return Ok(locked?),
+        }
+    }
 }
 
 /// Makes a call again that a signal has interrupted.

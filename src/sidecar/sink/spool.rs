@@ -17,9 +17,10 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, fstat, ftruncate};
+use rustix::fs::{FallocateFlags, fallocate, fstat, ftruncate};
 use rustix::io::{Errno, pread, pwritev};
 
+use super::super::fd::lock;
 use super::batch::Batch;
 use super::file::{private, sync_before_checkpoints};
 
@@ -53,10 +54,7 @@ impl Spool {
     /// When it cannot be, is something else, or another sidecar has it.
     pub(super) fn open(path: &Path, len_max: u64) -> io::Result<Spool> {
         let file = Arc::new(private(path)?);
-        flock(&*file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            Errno::AGAIN => io::Error::new(ErrorKind::ResourceBusy, "another sidecar has the spool"),
-            error => error.into(),
-        })?;
+        lock(&*file)?;
         sync_before_checkpoints(&file);
         let len = fstat(&*file)?.st_size as u64;
         let mut spool = Spool { file, len_max, start: HEAD_LEN, end: HEAD_LEN, punched: HEAD_LEN, can_punch: true };
