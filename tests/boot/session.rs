@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::program::{self, Ran, hushlog, run, script};
+use crate::program::{self, Raise, Ran, hushlog, run, script};
 use hushlog::inject::session::place::Place;
 
 /// A directory in memory, with secrets in a file beside the place of the session.
@@ -451,11 +451,12 @@ fn readers_see_one_session_or_the_other_while_it_is_replaced() {
             }
             reads
         });
+        let ended = Raise(&done);
         for n in 1..20 {
             machine.secrets(&format!("A_TOKEN=value-number-{n}\n"));
             machine.boot(&["--quiet"]).ends(0);
         }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(ended);
         assert!(reader.join().unwrap() > 20);
     });
 }

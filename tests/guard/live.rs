@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::guarding::{MASK, Tail, VALUE, guarded, has, told_of_writes};
+use crate::program::Raise;
 
 /// So many lines a second are written.
 const LINES_PER_SECOND: usize = 10_000;
@@ -129,6 +130,7 @@ fn beside_a_writer(lines: usize) {
             };
             scope.spawn(move || reread(syncing, "rsync", Some(copy.clone()), stop));
         }
+        let _stopped = Raise(&stop);
         // Whoever panics is noticed when it is joined; the others end then.
         write_lines(&path, lines);
         let patience = Instant::now() + Duration::from_secs(60);
@@ -138,7 +140,6 @@ fn beside_a_writer(lines: usize) {
             assert!(!late, "the readers do not come to the end");
             std::thread::sleep(Duration::from_millis(10));
         }
-        stop.store(true, Relaxed);
     });
     guard.end();
     let mut checker = Checker::new("the file");

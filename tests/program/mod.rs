@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,25 @@ pub(crate) const HUSHLOG: &str = match option_env!("HUSHLOG_TESTED") {
     Some(path) => path,
     None => env!("CARGO_BIN_EXE_hushlog"),
 };
+
+/// Raises a flag when it goes out of scope, also because the test has failed: the scope of threads that run until then would wait for ever.
+pub(crate) struct Raise<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Kills a program when it goes out of scope, also because the test has failed.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// How a run ended, and all that it wrote.
 pub(crate) struct Ran {

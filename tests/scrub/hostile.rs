@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::program;
-use crate::program::Ran;
+use crate::program::{Raise, Ran};
 use crate::scrubbing::mount::{self, Mount};
 use crate::scrubbing::{
     self, VALUE, assert_each_old_or_masked, assert_file, end, installed, log, masked, root, run, scrub, scrub_injected,
@@ -65,22 +65,11 @@ impl Place {
     }
 }
 
-/// Runs `act` again and again, until dropped.
-struct Attacker<'scope> {
-    stop: &'scope AtomicBool,
-}
-
-impl Drop for Attacker<'_> {
-    fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
-    }
-}
-
 /// Lets attackers loose on a directory while it is scrubbed for [`RACE`], or `runs` times; returns how often that was.
 fn race(place: &Place, runs: Option<usize>, attackers: &[&(dyn Fn() + Sync)], mut check: impl FnMut()) -> usize {
     let (stop, turns, can_delay) = (AtomicBool::new(false), AtomicUsize::new(0), installed(&["strace"]));
     std::thread::scope(|scope| {
-        let _stop_in_any_case = Attacker { stop: &stop };
+        let _stopped = Raise(&stop);
         for attack in attackers {
             let (stop, turns) = (&stop, &turns);
             scope.spawn(move || {

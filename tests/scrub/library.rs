@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
+use crate::program::Raise;
 use crate::support::expected::{STUMP_GIVEN, STUMP_MASKED};
 use crate::support::{engine, regions, rng::Rng};
 use hushlog::redact::sieve::Variant;
@@ -262,13 +263,13 @@ fn s13_truncation_and_copytruncate_meanwhile() {
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
+                let _done = Raise(&done);
                 let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
                 for n in 0..3 {
                     std::thread::sleep(Duration::from_micros(700 + 300 * round));
                     writer.set_len(0).unwrap();
                     writer.write_all(&text[..20_000 * (n + 1)]).unwrap();
                 }
-                done.store(true, Relaxed);
             });
             while !done.load(Relaxed) {
                 match scrub(&scrubber, &open(&path)) {
@@ -302,6 +303,7 @@ fn s12_a_writer_appends_meanwhile() {
     let mut runs = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            let _done = Raise(&done);
             let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
             let start = std::time::Instant::now();
             for n in 0..LINES {
@@ -315,7 +317,6 @@ fn s12_a_writer_appends_meanwhile() {
                     std::thread::sleep(due.saturating_sub(start.elapsed()));
                 }
             }
-            done.store(true, Relaxed);
         });
         while !done.load(Relaxed) {
             scrub(&scrubber, &open(&path)).unwrap();

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::program;
+use crate::program::{self, Killed, Raise};
 use crate::scrubbing::{
     MASK, NAME, VALUE, age, assert_between, assert_file, assert_same, count, end, installed, line, log, masked, root,
     run, scrub, scrub_under, start, state, tool, write_old,
@@ -61,8 +61,8 @@ fn beside_a_writer(lines: usize) {
     fs::write(&path, "").expect("room for a file");
     let mut tail = Command::new("tail");
     let tail = tail.args(["-n", "+1", "-s", "0.01", "-F"]).arg(&path).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut tail = tail.spawn().expect("tail is everywhere");
-    let mut tailed = tail.stdout.take().expect("a pipe");
+    let mut tail = Killed(tail.spawn().expect("tail is everywhere"));
+    let mut tailed = tail.0.stdout.take().expect("a pipe");
     let (stop, text) = (AtomicBool::new(false), log(lines));
     let (mut runs, mut clean) = (0, 0);
     std::thread::scope(|scope| {
@@ -73,6 +73,7 @@ fn beside_a_writer(lines: usize) {
             seen
         });
         let writer = scope.spawn(|| write_lines(&path, lines));
+        let (_tail, followed) = (tail, Raise(&stop));
         while !writer.is_finished() {
             let ran = run(&mut scrub([OsStr::new("--quiet"), path.as_os_str()]));
             assert!(matches!(ran.code, Some(0 | 3)), "{:?}: {}", ran.code, ran.err());
@@ -85,14 +86,12 @@ fn beside_a_writer(lines: usize) {
         writer.join().expect("it writes");
         age(&path);
         run(&mut scrub([&path])).ends(0);
-        stop.store(true, Relaxed);
+        drop(followed);
         let expected = masked(&text);
         assert_file(&path, &expected);
         assert_between(&follower.join().expect("it reads"), &text, &expected, "a reader");
         assert_between(&tailing.join().expect("it reads"), &text, &expected, "tail -F");
     });
-    tail.kill().expect("it runs until then");
-    tail.wait().expect("our child");
     assert!(runs > lines / LINES_PER_SECOND && clean > 0, "{clean} of {runs} runs came to an end");
 }
 
@@ -222,10 +221,11 @@ fn s13_truncated_at_random() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");
     let (old, stop) = (log(30_000), AtomicBool::new(false));
+    let mut file = File::options().append(true).create(true).open(&path).expect("room");
     std::thread::scope(|scope| {
         let rotate = scope.spawn(|| {
             // Numbers, so that what stands where it should not is seen.
-            let (mut file, mut round) = (File::options().append(true).create(true).open(&path).expect("room"), 0_u64);
+            let mut round = 0_u64;
             while !stop.load(Relaxed) {
                 file.set_len(0).expect("ours");
                 file.write_all(&old[..old.len() - round as usize % 97 * 80]).expect("room");
@@ -234,12 +234,12 @@ fn s13_truncated_at_random() {
             }
             round
         });
-        let begin = Instant::now();
+        let (begin, rotated) = (Instant::now(), Raise(&stop));
         while begin.elapsed() < Duration::from_secs(4) {
             let ran = run(&mut scrub([OsStr::new("--quiet"), path.as_os_str()]));
             assert!(matches!(ran.code, Some(0 | 3)), "{:?}: {}", ran.code, ran.err());
         }
-        stop.store(true, Relaxed);
+        drop(rotated);
         assert!(rotate.join().expect("it rotates") > 20);
     });
     let found = fs::read(&path).expect("ours");
@@ -351,8 +351,9 @@ fn peak_of(command: &mut Command) -> (u64, program::Ran) {
             }
             peak
         });
+        let watched = Raise(&stop);
         let ran = end(&mut child);
-        stop.store(true, Relaxed);
+        drop(watched);
         (watcher.join().expect("it watches"), ran)
     })
 }

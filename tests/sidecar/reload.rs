@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::program;
+use crate::program::Raise;
 use crate::sidecaring::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 use rustix::process::Signal;
 
@@ -41,6 +42,7 @@ fn d01(rounds: usize) {
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
+        let _done = Raise(&done);
         // One connection from the first to the last, and new ones.
         let mut long = sidecar.connect("app");
         for n in 0..rounds {
@@ -49,7 +51,6 @@ fn d01(rounds: usize) {
             long.write_all(format!("long {n} {value}\n").as_bytes()).expect("it reads");
             sidecar.send("app", &format!("short {n} {value}\n"));
         }
-        done.store(true, Relaxed);
     });
     let lines = || fs::read_to_string(sidecar.path("out")).unwrap_or_default();
     until("all lines are out", || lines().lines().count() == 2 * rounds);
