@@ -16,6 +16,9 @@ pub(crate) const HUSHLOG: &str = match option_env!("HUSHLOG_TESTED") {
     None => env!("CARGO_BIN_EXE_hushlog"),
 };
 
+/// Whether this is a release build: it lacks what the tests ask of others, such as a panic.
+pub(crate) const IS_RELEASED: bool = option_env!("HUSHLOG_TESTED").is_some() || !cfg!(debug_assertions);
+
 /// Raises a flag when it goes out of scope, also because the test has failed: the scope of threads that run until then would wait for ever.
 pub(crate) struct Raise<'a>(pub(crate) &'a AtomicBool);
 
