@@ -113,6 +113,6 @@ pub use redact::encoding::Form;
 pub use redact::finder::Finder;
 pub use redact::mask::Mask;
 pub use redact::needle::{NeedleSet, Notice, NoticeKind};
-pub use redact::redactor::{Redacted, Redactor};
+pub use redact::redactor::{Last, Redacted, Redactor};
 pub use redact::region::Region;
 pub use redact::secret::Secret;

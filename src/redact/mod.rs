@@ -19,3 +19,4 @@ pub mod region;
 mod scan;
 pub mod secret;
 pub mod sieve;
+mod tail;

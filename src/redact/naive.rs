@@ -21,6 +21,26 @@ pub fn held(needles: &[&[u8]], text: &[u8]) -> usize {
     (0..text.len()).find(|&start| begins(&text[start..])).map_or(0, |start| text.len() - start)
 }
 
+/// Whether all of `text` may lie within a needle that began before it and goes on behind it.
+pub fn may_go_on(needles: &[&[u8]], text: &[u8]) -> bool {
+    needles
+        .iter()
+        .any(|needle| (1..needle.len()).any(|at| needle.len() - at > text.len() && needle[at..].starts_with(text)))
+}
+
+/// How many bytes at the beginning of `text`, which goes on within a stream, are a piece of a needle that began before: the needle's end,
+/// or with `stump` all of a text that lies within it. Such a piece counts from `len_min` bytes on; and if the `before` bytes that were given out
+/// right before the text may be what the needle has before the piece, as its end, or once both together have `len_min` bytes.
+pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: usize, stump: bool) -> usize {
+    let counts = |needle: &[u8], at: usize, len: usize| {
+        let (is_piece, is_end) = (needle[at..].starts_with(&text[..len]), at + len == needle.len());
+        let completes = at <= before && (is_end || at + len >= len_min);
+        is_piece && (is_end || stump && len == text.len()) && (len >= len_min || completes)
+    };
+    let is_rest = |len: &usize| needles.iter().any(|needle| (1..needle.len()).any(|at| counts(needle, at, *len)));
+    (1..=text.len()).rev().find(is_rest).unwrap_or(0)
+}
+
 /// The needle that names the region beginning at `start`: the longest that occurs there, the first of equals; in a stump,
 /// the first that the rest of the text begins.
 fn naming(needles: &[&[u8]], text: &[u8], start: usize) -> usize {

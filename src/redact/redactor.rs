@@ -14,9 +14,19 @@ use super::needle::{NeedleSet, Stand};
 use super::node_map::NodeMap;
 use super::region::{self, Region};
 use super::scan::{Found, PIECE_LEN_MAX};
+use super::tail::{self, Beginning, Known};
 
 /// A stump of a needle at the end of a stream is masked from this length on, in bytes.
 pub const STUMP_LEN_MIN: usize = 8;
+
+/// Whether a piece is the last of its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// Something may follow.
+    No,
+    /// Nothing will.
+    Yes,
+}
 
 /// Redacts one stream: takes it in in any pieces, and gives out at once what can no longer be part of a needle.
 ///
@@ -104,6 +114,57 @@ impl Redactor {
         self.old_set = None;
         let (held, held_len) = self.set.scanner().held(self.state);
         let start = self.end;
+        self.search(input);
+        self.release(self.partial_start(), start, held_len);
+        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, held), input }
+    }
+
+    /// Takes in the first piece of a stream that goes on where another redactor, of which no more is known, has left off: in
+    /// the place of the first [`push`](Redactor::push), and with [`Last::Yes`] in that of `finish` too. If the piece begins with the
+    /// end of a needle, of [`STUMP_LEN_MIN`] bytes or more, this end is masked: what came before may have been the needle's beginning.
+    /// Needles that lie in the piece as a whole are masked as ever.
+    ///
+    /// `before` says how many bytes the other one has given out last that may have begun a needle (what it
+    /// [held](Redactor::held) before it finished), or 0: the end of a needle that has no more than these before it is masked however short.
+    ///
+    /// `None`: all of the piece lies within a needle, and what follows decides. Nothing was taken in, and the piece is to be given
+    /// again with more behind it.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use hushlog::{Last, NeedleSet, Redactor, Secret};
+    /// let secret = Secret::new("API_KEY", b"sk-live-X9Q2".to_vec());
+    /// let mut redactor = Redactor::new(Arc::new(NeedleSet::builder().secret(secret).build()?));
+    /// assert!(redactor.resume(b"live", 0, Last::No).is_none());
+    /// assert_eq!(redactor.resume(b"live-X9Q2 ok", 0, Last::No).expect("it is known").to_vec(), b"[REDACTED:API_KEY] ok");
+    /// # Ok::<(), hushlog::BuildError>(())
+    /// ```
+    pub fn resume<'a>(&'a mut self, input: &'a [u8], before: usize, last: Last) -> Option<Redacted<'a>> {
+        let is_last = last == Last::Yes;
+        let known = Known { before, len_min: STUMP_LEN_MIN, is_last, stump: self.mask_stump };
+        let beginning = tail::beginning(&self.set, input, known);
+        if beginning == Beginning::Open {
+            return None;
+        }
+        self.old_set = None;
+        let start = self.end;
+        self.search(input);
+        if let Beginning::Rest(len, needle) = beginning {
+            self.regions.push(Region::stump(start..start + len as u64, needle as usize));
+            self.regions = region::join(std::mem::take(&mut self.regions));
+        }
+        if is_last {
+            self.end_at_stump();
+            self.release(self.end, start, 0);
+            self.begin_anew();
+        } else {
+            self.release(self.partial_start(), start, 0);
+        }
+        Some(Redacted { segments: self.segments.iter(), set: &self.set, held: &[], input })
+    }
+
+    /// Searches what comes next.
+    fn search(&mut self, input: &[u8]) {
         for piece in input.chunks(PIECE_LEN_MAX) {
             self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
             for (at, needle) in self.found.drain(..) {
@@ -111,8 +172,6 @@ impl Redactor {
             }
             self.end += piece.len() as u64;
         }
-        self.release(self.partial_start(), start, held_len);
-        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, held), input }
     }
 
     /// Gives out some of the hold-back that may still begin a needle: its beginning, up to `len_max` bytes of it in all, however often
@@ -148,15 +207,25 @@ impl Redactor {
     /// beginning of a new stream then.
     pub fn finish(&mut self) -> Redacted<'_> {
         self.old_set = None;
+        let (needle, len) = self.end_at_stump();
+        self.release(self.end, self.end, len);
+        self.begin_anew();
+        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, needle), input: &[] }
+    }
+
+    /// Masks the stump that the stream ends with, if it tells too much. Returns what is held back: of which needle, and how much.
+    fn end_at_stump(&mut self) -> (usize, usize) {
         let (needle, len) = self.set.scanner().held(self.state);
         if self.mask_stump && len >= STUMP_LEN_MIN {
             let stump = Region::stump(self.partial_start()..self.end, needle);
             region::add(&mut self.regions, stump);
         }
-        self.release(self.end, self.end, len);
+        (needle, len)
+    }
+
+    fn begin_anew(&mut self) {
         self.state = ROOT;
         self.regions.clear();
-        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, needle), input: &[] }
     }
 
     /// Searches with another needle set from here on. What is held back is matched again, and given out if it begins none of the

@@ -28,6 +28,7 @@ const REDACT: &[&str] = &[
     "build",
     "region",
     "cover",
+    "tail",
     "redactor",
     "finder",
     "record",

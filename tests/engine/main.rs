@@ -33,6 +33,7 @@ mod partial;
 mod parts;
 mod properties;
 mod records;
+mod rests;
 mod resume;
 mod small_worlds;
 mod swap;
