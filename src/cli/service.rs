@@ -6,6 +6,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
+use hushlog::sidecar::StoreAt;
 use rustix::io::{FdFlags, fcntl_setfd};
 
 /// The first descriptor that is passed, as `sd_listen_fds(3)` has it.
@@ -22,20 +23,30 @@ pub(crate) fn notify(state: &str) {
     let _ = address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
 }
 
-/// The sockets that the service manager listens at for us (`sd_listen_fds(3)`): none, unless it says that they are for this process. To be
+/// The store for descriptors that it has for us, if it says so: systemd does since version 254, and the unit says it for older ones.
+pub(crate) fn store() -> Option<StoreAt> {
+    let count_max: usize = std::env::var("FDSTORE").ok()?.parse().ok()?;
+    let socket = std::env::var_os("NOTIFY_SOCKET")?;
+    (count_max > 0).then_some(StoreAt { socket, count_max })
+}
+
+/// The sockets that the service manager has for us, with their names (`sd_listen_fds(3)`): none, unless it says that they are for this process. To be
 /// called once, and before anything is opened that stays open.
 ///
 /// # Errors
 ///
 /// When there are fewer than it says.
-pub(crate) fn passed_sockets() -> io::Result<Vec<OwnedFd>> {
+pub(crate) fn passed_sockets() -> io::Result<Vec<(OwnedFd, String)>> {
     let own = std::process::id().to_string();
     if std::env::var_os("LISTEN_PID").is_none_or(|pid| pid != own.as_str()) {
         return Ok(Vec::new());
     }
     let count = std::env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<u16>().ok());
     let count = RawFd::from(count.ok_or(ErrorKind::InvalidInput)?);
-    (PASSED_FIRST..PASSED_FIRST + count).map(passed_socket).collect()
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let names = names.split(':').chain(std::iter::repeat(""));
+    let passed = |(number, name): (RawFd, &str)| Ok((passed_socket(number)?, name.to_owned()));
+    (PASSED_FIRST..PASSED_FIRST + count).zip(names).map(passed).collect()
 }
 
 fn passed_socket(number: RawFd) -> io::Result<OwnedFd> {

@@ -140,7 +140,7 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
     let teller =
         telling::Teller::new(args.quiet).map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
     let (loader, alive_every) = (loader(sources), telling::alive_every());
-    let setup = Setup { plan, loader, watched, passed, tell: teller.tell(), alive_every };
+    let setup = Setup { plan, loader, watched, passed, store: service::store(), tell: teller.tell(), alive_every };
     let ended = sidecar::run(setup);
     teller.end();
     match ended {

@@ -2,33 +2,98 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::config::{Format, Way};
 use super::metrics::Counts;
 use super::parts::Parts;
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::Redactor;
+use crate::redact::redactor::{Last, Redactor};
 use crate::scrub::container;
 
 /// The redactor of one stream.
 pub(crate) enum Engine {
-    Plain(Redactor),
+    /// If the stream goes on where an earlier sidecar has left off, with what it begins with.
+    Plain(Redactor, Option<Box<First>>),
     Parts(Box<Parts>),
+}
+
+/// The first bytes of a stream that goes on, until it is known whether they are the rest of a secret.
+#[derive(Default)]
+pub(crate) struct First {
+    text: Zeroizing<Vec<u8>>,
+    is_settled: bool,
+    /// How many bytes the one before has given out last that may have begun a secret.
+    before: usize,
+    /// It is looked at when it is so long: twice as long as the last time, so that who sends a secret byte by byte does not
+    /// have all needles searched for each.
+    look_at_len: usize,
+}
+
+impl First {
+    fn push<'a>(&'a mut self, redactor: &'a mut Redactor, piece: &'a [u8]) -> Vec<&'a [u8]> {
+        if self.is_settled {
+            return redactor.push(piece).collect();
+        }
+        // One that grew would leave its bytes behind.
+        let mut longer = Zeroizing::new(Vec::with_capacity(self.text.len() + piece.len()));
+        longer.extend_from_slice(&self.text);
+        longer.extend_from_slice(piece);
+        self.text = longer;
+        if self.text.len() < self.look_at_len {
+            return Vec::new();
+        }
+        self.look_at_len = 2 * self.text.len();
+        self.take_in(redactor, Last::No)
+    }
+
+    fn finish<'a>(&'a mut self, redactor: &'a mut Redactor) -> Vec<&'a [u8]> {
+        if self.is_settled { redactor.finish().collect() } else { self.take_in(redactor, Last::Yes) }
+    }
+
+    fn take_in<'a>(&'a mut self, redactor: &'a mut Redactor, last: Last) -> Vec<&'a [u8]> {
+        let given = redactor.resume(&self.text, self.before, last);
+        self.is_settled = given.is_some();
+        given.map_or_else(Vec::new, Iterator::collect)
+    }
 }
 
 impl Engine {
     pub(crate) fn new(set: Arc<NeedleSet>, way: Way) -> Engine {
         let parts = |format| Engine::Parts(Box::new(Parts::new(Arc::clone(&set), format, way.mask_stump)));
         match way.format {
-            Format::Plain => Engine::Plain(Redactor::new(set).mask_stump(way.mask_stump)),
+            Format::Plain => Engine::Plain(Redactor::new(set).mask_stump(way.mask_stump), None),
             Format::Docker => parts(container::Format::Docker),
             Format::Cri => parts(container::Format::Cri),
+        }
+    }
+
+    /// The stream goes on where an earlier sidecar has left off, after it gave out so many bytes last that may begin a secret. To be said
+    /// before anything is pushed.
+    pub(crate) fn resume(&mut self, before: usize) {
+        match self {
+            Engine::Plain(_, first) => *first = Some(Box::new(First { before, ..First::default() })),
+            // A connection with records is never kept.
+            Engine::Parts(_) => {}
+        }
+    }
+
+    /// How many bytes would go out last if the stream were left now that may begin a secret, or go on in one.
+    pub(crate) fn open(&self) -> usize {
+        match self {
+            Engine::Plain(redactor, first) => match open(first) {
+                Some(first) => first.before + first.text.len(),
+                None => redactor.held(),
+            },
+            Engine::Parts(_) => 0,
         }
     }
 
     /// Takes the next piece in, and gives out what may go out: redacted slices, none of them empty.
     pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> Vec<&'a [u8]> {
         match self {
-            Engine::Plain(redactor) => redactor.push(piece).collect(),
+            Engine::Plain(redactor, None) => redactor.push(piece).collect(),
+            Engine::Plain(redactor, Some(first)) => first.push(redactor, piece),
             Engine::Parts(parts) => parts.push(piece),
         }
     }
@@ -36,7 +101,7 @@ impl Engine {
     /// Searches with another set from here on.
     pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<&[u8]> {
         match self {
-            Engine::Plain(redactor) => redactor.swap(set).collect(),
+            Engine::Plain(redactor, _) => redactor.swap(set).collect(),
             Engine::Parts(parts) => parts.swap(set),
         }
     }
@@ -44,7 +109,8 @@ impl Engine {
     /// Ends a whole.
     pub(crate) fn finish(&mut self) -> Vec<&[u8]> {
         match self {
-            Engine::Plain(redactor) => redactor.finish().collect(),
+            Engine::Plain(redactor, None) => redactor.finish().collect(),
+            Engine::Plain(redactor, Some(first)) => first.finish(redactor),
             Engine::Parts(parts) => parts.finish(),
         }
     }
@@ -52,7 +118,7 @@ impl Engine {
     /// How many bytes of the input are held back.
     pub(crate) fn held(&self) -> u64 {
         match self {
-            Engine::Plain(redactor) => redactor.held() as u64,
+            Engine::Plain(redactor, first) => open(first).map_or(redactor.held(), |first| first.text.len()) as u64,
             Engine::Parts(parts) => parts.held(),
         }
     }
@@ -60,7 +126,7 @@ impl Engine {
     /// How many bytes of the input another engine would have to go back, to find all that this one finds.
     pub(crate) fn unsettled(&self) -> u64 {
         match self {
-            Engine::Plain(redactor) => redactor.unsettled(),
+            Engine::Plain(redactor, first) => open(first).map_or(redactor.unsettled(), |first| first.text.len() as u64),
             Engine::Parts(parts) => parts.unsettled(),
         }
     }
@@ -68,7 +134,10 @@ impl Engine {
     /// Gives memory back: the stream is idle.
     pub(crate) fn rest(&mut self) {
         match self {
-            Engine::Plain(redactor) => redactor.shrink_to_fit(),
+            Engine::Plain(redactor, first) => {
+                redactor.shrink_to_fit();
+                first.take_if(|first| first.is_settled);
+            }
             Engine::Parts(parts) => parts.rest(),
         }
     }
@@ -76,8 +145,13 @@ impl Engine {
     /// How many regions there were, by name and form.
     pub(crate) fn counts(&self) -> Counts {
         match self {
-            Engine::Plain(redactor) => redactor.counts(),
+            Engine::Plain(redactor, _) => redactor.counts(),
             Engine::Parts(parts) => parts.counts(),
         }
     }
+}
+
+/// What a stream begins with, if it is not known yet what it is.
+fn open(first: &Option<Box<First>>) -> Option<&First> {
+    first.as_deref().filter(|first| !first.is_settled)
 }

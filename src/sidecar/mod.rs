@@ -29,9 +29,11 @@ mod sink;
 mod source;
 mod start;
 mod stop;
+mod store;
 mod stream;
 mod watch;
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -51,12 +53,23 @@ pub struct Setup {
     pub loader: Loader,
     /// The files and directories that secrets come from.
     pub watched: Vec<PathBuf>,
-    /// Sockets that listen already, each at the address of a stream's source, which takes it instead of opening one.
-    pub passed: Vec<OwnedFd>,
+    /// Sockets that listen already, each at the address of a stream's source, which takes it instead of opening one; and connections to
+    /// such addresses that a service manager has kept. With the names that it has for them.
+    pub passed: Vec<(OwnedFd, String)>,
+    /// Where connections are kept when the sidecar has gone.
+    pub store: Option<StoreAt>,
     /// Takes what there is to tell.
     pub tell: Tell,
     /// How often a sign of life is wanted.
     pub alive_every: Option<Duration>,
+}
+
+/// A service manager that keeps descriptors (`FDSTORE=1` of `sd_notify(3)`).
+pub struct StoreAt {
+    /// Its socket, as `NOTIFY_SOCKET` has it: a path, or an abstract name behind `@`.
+    pub socket: OsString,
+    /// How many it keeps.
+    pub count_max: usize,
 }
 
 /// Why a sidecar did not begin, or ended. No variant holds any part of a value or of a stream.

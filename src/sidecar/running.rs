@@ -16,6 +16,7 @@ use super::sink::Sink;
 use super::source::follow::Files;
 use super::source::passed::Passed;
 use super::stop::Stop;
+use super::store::Store;
 use super::stream::Common;
 
 /// The version of the status.
@@ -31,6 +32,7 @@ pub(crate) struct Running {
     /// What followed files share, if there are any.
     pub(crate) files: Option<Arc<Files>>,
     pub(crate) passed: Passed,
+    pub(crate) store: Arc<Store>,
     pub(crate) stop: Stop,
     pub(crate) tell: Tell,
     pub(crate) since: Instant,

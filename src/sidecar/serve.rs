@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::config::{OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan};
+use super::config::{Format, OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan};
 use super::fd::Fd;
 use super::lines::WaitsFor;
 use super::notice::Notice;
@@ -62,7 +62,8 @@ pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Op
         SourcePlan::Fifo { path, mode } => Opened::Fifo(Fifo::open(path, *mode)?),
         SourcePlan::Unix { path, mode, connections_max } => {
             let own = || Connections::at_path(path, *mode);
-            Opened::Connections(passed.map_or_else(own, Connections::passed)?, *connections_max)
+            let connections = passed.map_or_else(own, Connections::passed)?;
+            Opened::Connections(keep(connections, stream, running), *connections_max)
         }
         SourcePlan::UnixDatagram { path, mode } => {
             let name = Arc::clone(&stream.name);
@@ -73,7 +74,8 @@ pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Op
         }
         SourcePlan::Tcp { address, connections_max } => {
             let own = || Connections::at_port(address);
-            Opened::Connections(passed.map_or_else(own, Connections::passed)?, *connections_max)
+            let connections = passed.map_or_else(own, Connections::passed)?;
+            Opened::Connections(keep(connections, stream, running), *connections_max)
         }
         SourcePlan::Command(words) => {
             Opened::Program(Program::new(words.clone(), Arc::clone(&stream.name), tell, errors_of(stream, running)))
@@ -83,6 +85,15 @@ pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Op
             Opened::Files(Follow::new(Arc::clone(files), Arc::clone(&stream.name), pattern, *from)?)
         }
     })
+}
+
+/// Lets connections outlive the sidecar. Those with records of containers do not: in the middle of one that cannot be told, nothing
+/// after it can be put together.
+fn keep(connections: Connections, stream: &StreamPlan, running: &Arc<Running>) -> Connections {
+    if stream.way.format != Format::Plain {
+        return connections;
+    }
+    connections.keep(Arc::clone(&running.store), running.passed.connections_of(&stream.name))
 }
 
 /// What a program says on its error output goes through a redactor too, line by line, to ours.

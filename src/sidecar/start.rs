@@ -21,6 +21,7 @@ use super::sink::Sink;
 use super::source::follow::Files;
 use super::source::passed::Passed;
 use super::stop::Stop;
+use super::store::Store;
 use super::stream::Common;
 use super::{Setup, SidecarError, control, directories, http, serve, watch};
 use crate::io::Release;
@@ -61,18 +62,20 @@ impl Signals {
 
 /// Runs to the end.
 pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> Result<(), SidecarError> {
-    let Setup { plan, watched, passed, tell, alive_every, .. } = setup;
+    let Setup { plan, watched, passed, store, tell, alive_every, .. } = setup;
     let signals = Signals::new().map_err(SidecarError::Begin)?;
     let keeping = keeper.keeping();
-    let passed = Passed::new(passed, &plan.streams)?;
+    let store = Arc::new(Store::new(store.as_ref()));
+    let passed = Passed::new(passed, &plan.streams, &store, &tell)?;
     let files = files(&plan, &tell)?;
-    let running = Arc::new(assemble(plan, keeping, metrics, files, passed, tell));
+    let running = Arc::new(assemble(plan, keeping, metrics, files, (passed, store), tell));
     for sink in &running.sinks {
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
         let of_sink = running.streams.values().filter(|common| Arc::ptr_eq(&common.sink, sink));
         let metrics = of_sink.map(|common| Arc::clone(&common.metrics)).collect();
         tokio::spawn(Arc::clone(sink).tend(metrics));
     }
+    tokio::spawn(Arc::clone(&running.store).tend());
     let mut tasks = JoinSet::new();
     for stream in &running.plan.streams {
         let common = Arc::clone(&running.streams[&stream.name]);
@@ -140,7 +143,7 @@ fn assemble(
     keeping: Keeping,
     metrics: Arc<Metrics>,
     files: Option<Arc<Files>>,
-    passed: Passed,
+    (passed, store): (Passed, Arc<Store>),
     tell: Tell,
 ) -> Running {
     let sinks: Vec<Arc<Sink>> =
@@ -170,6 +173,7 @@ fn assemble(
         streams,
         files,
         passed,
+        store,
         stop,
         tell,
         since: Instant::now(),

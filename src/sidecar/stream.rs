@@ -104,6 +104,9 @@ impl Stream {
     /// over as well, or old sets would pile up.
     pub(crate) async fn run(mut self, mut source: impl Source, nudge: Arc<Notify>) -> Result<(), Broken> {
         let common = Arc::clone(&self.common);
+        if let Some(before) = source.begun() {
+            self.engine.resume(before);
+        }
         let ended = loop {
             tokio::select! {
                 biased;
@@ -132,6 +135,9 @@ impl Stream {
         if common.stop.is_set() && source.resumes() && ended.is_ok() {
             // What waits is given once more to whoever comes next.
             return ended;
+        }
+        if common.stop.is_set() {
+            source.leave(self.engine.open());
         }
         let finished = self.finish().await;
         self.confirm(&mut source);

@@ -26,7 +26,9 @@ fn is_root() -> bool {
 /// The program where everybody may run it.
 fn program_for_all(place: &Place) -> PathBuf {
     let copy = place.path("hushlog");
-    fs::copy(HUSHLOG, &copy).unwrap();
+    // By another process: if this one had it open for writing, so might the child that a test beside this one forks just then, and
+    // it could not be run.
+    assert!(Command::new("cp").arg(HUSHLOG).arg(&copy).status().unwrap().success());
     for path in [&copy, place.dir.path()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }

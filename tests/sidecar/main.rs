@@ -16,3 +16,4 @@ mod follow;
 mod reload;
 mod soak;
 mod sockets;
+mod stored;

@@ -5,6 +5,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod command;
+pub(crate) mod connection;
 pub(crate) mod fifo;
 pub(crate) mod follow;
 pub(crate) mod passed;
@@ -58,6 +59,15 @@ pub(crate) trait Source: Send {
     fn resumes(&self) -> bool {
         false
     }
+
+    /// Whether an earlier sidecar has read of it before, and what it gave is lost or out: then, how many bytes went out last that
+    /// may begin a secret.
+    fn begun(&self) -> Option<usize> {
+        None
+    }
+
+    /// The sidecar stops, and so many bytes go out last that may begin a secret, or go on in one.
+    fn leave(&mut self, _open: usize) {}
 }
 
 /// What gives sources, as a listening socket gives connections and a pattern of paths gives files: each is a stream of its own.

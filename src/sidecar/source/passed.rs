@@ -2,44 +2,80 @@
 //! and is not refused.
 //!
 //! Each is the source that has its address, whatever its name among those of the service manager: so there is one place less in which two
-//! files have to agree.
+//! files have to agree. The same holds for connections that it has kept, which are streams of the source that has their local address.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use rustix::net::sockopt::{socket_acceptconn, socket_type};
-use rustix::net::{SocketAddrAny, SocketAddrUnix, SocketType, getsockname};
+use rustix::net::{Shutdown, SocketAddrAny, SocketAddrUnix, SocketType, getsockname};
 
 use super::super::SidecarError;
-use super::super::config::{SourcePlan, StreamPlan};
+use super::super::config::{Format, SourcePlan, StreamPlan};
+use super::super::keeper::lock;
+use super::super::notice::{Notice, Tell};
+use super::super::store::{Kept, Store};
+use super::connection::Connection;
 
-/// The sockets that were passed. They stay open, so that a source that broke can be opened anew.
-pub(crate) struct Passed(Vec<OwnedFd>);
+/// What was passed. The sockets stay open, so that a source that broke can be opened anew.
+pub(crate) struct Passed {
+    sockets: Vec<OwnedFd>,
+    /// For each stream the connections to its source, until it takes them.
+    connections: Mutex<BTreeMap<Arc<str>, Vec<Connection>>>,
+}
 
 impl Passed {
-    /// Takes the sockets for these streams.
+    /// Takes the sockets for these streams. A connection to none of them is told and closed: there is nobody to go on with it.
     ///
     /// # Errors
     ///
-    /// When one of them is no stream's source: nobody would ever read what is written to it.
-    pub(crate) fn new(sockets: Vec<OwnedFd>, streams: &[StreamPlan]) -> Result<Passed, SidecarError> {
-        for (number, socket) in sockets.iter().enumerate() {
-            let known = streams.iter().map(|stream| is_of(socket, &stream.source));
-            let known = known.collect::<io::Result<Vec<bool>>>().and_then(|known| match known.contains(&true) {
-                true => rustix::io::ioctl_fionbio(socket, true).map_err(io::Error::from),
-                false => Err(io::Error::new(ErrorKind::NotFound, "no stream has it as its source")),
-            });
-            known.map_err(|error| SidecarError::Open { what: describe(number, socket), error })?;
+    /// When a socket is no stream's source: nobody would ever read what is written to it.
+    pub(crate) fn new(
+        passed: Vec<(OwnedFd, String)>,
+        streams: &[StreamPlan],
+        store: &Arc<Store>,
+        tell: &Tell,
+    ) -> Result<Passed, SidecarError> {
+        let (mut sockets, mut connections) = (Vec::new(), BTreeMap::<_, Vec<_>>::new());
+        for (number, (socket, name)) in passed.into_iter().enumerate() {
+            let what = describe(number, &socket);
+            let open = |error| SidecarError::Open { what: what.clone(), error };
+            if !is_connection(&socket).map_err(open)? {
+                check(&socket, streams).map_err(open)?;
+                sockets.push(socket);
+                continue;
+            }
+            let kept = store.kept(name);
+            match streams.iter().find(|stream| goes_to(&socket, stream)) {
+                Some(stream) => {
+                    let resumed = resume(socket, kept).map_err(open)?;
+                    connections.entry(Arc::clone(&stream.name)).or_default().push(resumed);
+                }
+                None => {
+                    // The manager has it open too: that must not keep whoever writes to it waiting.
+                    let _ = rustix::net::shutdown(&socket, Shutdown::Both);
+                    kept.over();
+                    let why = "no stream of plain text has its address as its source";
+                    tell(Notice::Warning(format!("{what} is a connection, and was closed: {why}")));
+                }
+            }
         }
-        Ok(Passed(sockets))
+        Ok(Passed { sockets, connections: Mutex::new(connections) })
+    }
+
+    /// The connections to the source of this stream. They are given once.
+    pub(crate) fn connections_of(&self, stream: &str) -> Vec<Connection> {
+        lock(&self.connections).remove(stream).unwrap_or_default()
     }
 
     /// The socket of a source, if it was passed.
     pub(crate) fn socket_of(&self, source: &SourcePlan) -> io::Result<Option<OwnedFd>> {
-        for socket in &self.0 {
+        for socket in &self.sockets {
             if is_of(socket, source)? {
                 return socket.try_clone().map(Some);
             }
@@ -48,17 +84,43 @@ impl Passed {
     }
 }
 
+/// Whether it is a connection, and nothing that listens or receives.
+fn is_connection(socket: &OwnedFd) -> io::Result<bool> {
+    Ok(socket_type(socket)? == SocketType::STREAM && !socket_acceptconn(socket)?)
+}
+
+fn check(socket: &OwnedFd, streams: &[StreamPlan]) -> io::Result<()> {
+    let known = streams.iter().map(|stream| is_of(socket, &stream.source)).collect::<io::Result<Vec<bool>>>()?;
+    match known.contains(&true) {
+        true => Ok(rustix::io::ioctl_fionbio(socket, true)?),
+        false => Err(io::Error::new(ErrorKind::NotFound, "no stream has it as its source")),
+    }
+}
+
+/// Whether the stream goes on with this connection.
+fn goes_to(connection: &OwnedFd, stream: &StreamPlan) -> bool {
+    stream.way.format == Format::Plain && is_at(connection, &stream.source).unwrap_or(false)
+}
+
+fn resume(connection: OwnedFd, kept: Kept) -> io::Result<Connection> {
+    rustix::io::ioctl_fionbio(&connection, true)?;
+    Connection::resumed(connection, kept)
+}
+
 /// Whether this is what the source would have opened itself.
 fn is_of(socket: &OwnedFd, source: &SourcePlan) -> io::Result<bool> {
+    let is_datagram = matches!(source, SourcePlan::UnixDatagram { .. });
+    Ok(is_at(socket, source)? && (is_datagram || socket_acceptconn(socket)?))
+}
+
+/// Whether it is of the source's kind, and has its address. So do the connections that were made there.
+fn is_at(socket: &OwnedFd, source: &SourcePlan) -> io::Result<bool> {
     let (kind, address) = (socket_type(socket)?, getsockname(socket)?);
     Ok(match source {
-        SourcePlan::Unix { path, .. } => {
-            kind == SocketType::STREAM && socket_acceptconn(socket)? && is_at_path(address, path)
-        }
+        SourcePlan::Unix { path, .. } => kind == SocketType::STREAM && is_at_path(address, path),
         SourcePlan::UnixDatagram { path, .. } => kind == SocketType::DGRAM && is_at_path(address, path),
         SourcePlan::Tcp { address: port, .. } => {
-            let is_at_port = SocketAddr::try_from(address).is_ok_and(|address| address == *port);
-            kind == SocketType::STREAM && is_at_port && socket_acceptconn(socket)?
+            kind == SocketType::STREAM && SocketAddr::try_from(address).is_ok_and(|address| address == *port)
         }
         _ => false,
     })

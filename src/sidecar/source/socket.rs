@@ -16,7 +16,8 @@ use tokio::io::Interest;
 
 use super::super::fd::Fd;
 use super::super::notice::{Notice, Tell};
-use super::bytes::Bytes;
+use super::super::store::Store;
+use super::connection::Connection;
 use super::{Given, Listener, Source};
 
 /// How many may wait to be accepted. The kernel takes less, if `net.core.somaxconn` says so.
@@ -80,6 +81,10 @@ fn remove_if_left_over(path: &Path, kind: SocketType) -> io::Result<()> {
 pub(crate) struct Connections {
     fd: Fd,
     _bound: Option<Bound>,
+    /// Keeps those that are accepted.
+    store: Option<Arc<Store>>,
+    /// Those that an earlier sidecar has accepted: they are the first.
+    resumed: Vec<Connection>,
 }
 
 impl Connections {
@@ -91,7 +96,18 @@ impl Connections {
 
     /// Takes a non-blocking socket that listens already, and whose path is somebody else's.
     pub(crate) fn passed(socket: OwnedFd) -> io::Result<Connections> {
-        Ok(Connections { fd: Fd::new(socket, Interest::READABLE)?, _bound: None })
+        Connections::new(socket, None)
+    }
+
+    fn new(socket: OwnedFd, bound: Option<Bound>) -> io::Result<Connections> {
+        let fd = Fd::new(socket, Interest::READABLE)?;
+        Ok(Connections { fd, _bound: bound, store: None, resumed: Vec::new() })
+    }
+
+    /// Those that were kept for it come first, and those that it accepts are kept, too.
+    pub(crate) fn keep(mut self, store: Arc<Store>, resumed: Vec<Connection>) -> Connections {
+        (self.store, self.resumed) = (Some(store), resumed);
+        self
     }
 
     /// Listens at a port.
@@ -106,7 +122,7 @@ impl Connections {
 
     fn listen(socket: OwnedFd, bound: Option<Bound>) -> io::Result<Connections> {
         rustix::net::listen(&socket, BACKLOG)?;
-        Ok(Connections { fd: Fd::new(socket, Interest::READABLE)?, _bound: bound })
+        Connections::new(socket, bound)
     }
 
     /// Waits for the next connection.
@@ -141,12 +157,15 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 impl Listener for Connections {
-    type Source = Bytes;
+    type Source = Connection;
 
-    async fn next(&mut self) -> io::Result<Bytes> {
+    async fn next(&mut self) -> io::Result<Connection> {
+        if let Some(resumed) = self.resumed.pop() {
+            return Ok(resumed);
+        }
         loop {
-            match Fd::new(self.accept().await?, Interest::READABLE) {
-                Ok(fd) => return Ok(Bytes(fd)),
+            match Connection::accepted(self.accept().await?, self.store.as_ref()) {
+                Ok(connection) => return Ok(connection),
                 Err(error) if is_shortage(&error) => tokio::time::sleep(REST).await,
                 Err(error) => return Err(error),
             }

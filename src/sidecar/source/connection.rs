@@ -1,0 +1,100 @@
+//! A connection, which may outlive the sidecar: the service manager keeps it, and the next sidecar goes on reading.
+//!
+//! What the next one has to know of it is noted at the socket itself, where it is as safe as the connection: how many bytes went
+//! out last that may begin a secret.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::net::Shutdown;
+use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_timeout};
+use tokio::io::Interest;
+
+use super::super::fd::Fd;
+use super::super::store::{Kept, Store};
+use super::bytes::Bytes;
+use super::{Given, Source};
+
+/// A connection that is read up to its end.
+pub(crate) struct Connection {
+    bytes: Bytes,
+    kept: Option<Kept>,
+    /// Another sidecar has read of it before, and noted this.
+    begun: Option<usize>,
+    is_over: bool,
+}
+
+impl Connection {
+    /// One that was just accepted, to be kept if there is a store for it.
+    pub(crate) fn accepted(socket: OwnedFd, store: Option<&Arc<Store>>) -> io::Result<Connection> {
+        let fd = Fd::new(socket, Interest::READABLE)?;
+        let kept = store.and_then(|store| store.keep(fd.as_fd()));
+        Ok(Connection { bytes: Bytes(fd), kept, begun: None, is_over: false })
+    }
+
+    /// One that an earlier sidecar has accepted, non-blocking.
+    pub(crate) fn resumed(socket: OwnedFd, kept: Kept) -> io::Result<Connection> {
+        let begun = Some(noted(&socket)?);
+        let fd = Fd::new(socket, Interest::READABLE)?;
+        Ok(Connection { bytes: Bytes(fd), kept: Some(kept), begun, is_over: false })
+    }
+}
+
+impl Source for Connection {
+    async fn ready(&mut self) -> io::Result<()> {
+        let ready = self.bytes.ready().await;
+        self.is_over |= ready.is_err();
+        ready
+    }
+
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+        let given = self.bytes.read(buffer);
+        self.is_over |= match &given {
+            Ok(given) => *given == Given::Over,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        };
+        given
+    }
+
+    fn confirm(&mut self, position: u64) {
+        // What was noted is of what lies before this.
+        if position > 0 && self.begun.is_some_and(|noted| noted > 0) {
+            note(&self.bytes.0, 0);
+            self.begun = Some(0);
+        }
+    }
+
+    fn begun(&self) -> Option<usize> {
+        self.begun
+    }
+
+    fn leave(&mut self, open: usize) {
+        if self.kept.is_some() && !self.is_over {
+            note(&self.bytes.0, open);
+            self.begun = None;
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept.take_if(|_| self.is_over) {
+            // The manager has it open too, so that closing it would tell the other end nothing yet.
+            let _ = rustix::net::shutdown(&self.bytes.0, Shutdown::Both);
+            kept.over();
+        }
+    }
+}
+
+/// Notes a number at a socket. The time after which a read gives up is of no use to one that never waits, and holds any number of
+/// seconds for as long as the socket lives, in whatever process.
+fn note(socket: &Fd, number: usize) {
+    let seconds = (number > 0).then(|| Duration::from_secs(number as u64));
+    let _ = set_socket_timeout(socket, Timeout::Recv, seconds);
+}
+
+fn noted(socket: &OwnedFd) -> io::Result<usize> {
+    Ok(socket_timeout(socket, Timeout::Recv)?.map_or(0, |noted| usize::try_from(noted.as_secs()).unwrap_or(usize::MAX)))
+}

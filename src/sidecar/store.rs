@@ -1,0 +1,146 @@
+//! Connections that the service manager keeps for the sidecar that comes next: the descriptor store of `sd_notify(3)`.
+//!
+//! Each is sent to it once, by a name of its own, and taken away by that name when it is over. The manager does not look whether the
+//! other end hangs up (`FDPOLL=0`): what a program wrote last while there was no sidecar would go with it. Nothing waits for the manager. A
+//! connection that cannot be sent is not kept, and ends with this sidecar; what cannot be taken away yet is, later on.
+
+use std::ffi::OsStr;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+};
+
+use tokio::sync::Notify;
+
+use super::StoreAt;
+use super::keeper::lock;
+
+/// A manager that could not be told is told again after this.
+const REST: Duration = Duration::from_millis(100);
+
+/// The store of a service manager.
+pub(crate) struct Store {
+    manager: Option<Manager>,
+    kept: Mutex<KeptOnes>,
+    /// Some could not be taken away yet.
+    is_behind: Notify,
+}
+
+struct Manager {
+    socket: OwnedFd,
+    address: SocketAddrUnix,
+    count_max: usize,
+    /// Parts the names of this process from those of others.
+    since: u128,
+}
+
+#[derive(Default)]
+struct KeptOnes {
+    count: usize,
+    /// The number of the last one that was named.
+    named: u64,
+    /// Those that are over, and could not be taken away yet.
+    over: Vec<String>,
+}
+
+/// A connection that is kept: until it is [over](Kept::over), whatever becomes of this process.
+pub(crate) struct Kept {
+    store: Arc<Store>,
+    name: String,
+}
+
+impl Store {
+    /// The store, if there is one; a manager that cannot be asked has none.
+    pub(crate) fn new(at: Option<&StoreAt>) -> Store {
+        Store { manager: at.and_then(|at| Manager::new(at).ok()), kept: Mutex::default(), is_behind: Notify::new() }
+    }
+
+    /// Gives a connection to the manager, if it takes it.
+    pub(crate) fn keep(self: &Arc<Self>, connection: BorrowedFd<'_>) -> Option<Kept> {
+        let manager = self.manager.as_ref()?;
+        let mut kept = lock(&self.kept);
+        if kept.count >= manager.count_max {
+            return None;
+        }
+        kept.named += 1;
+        let name = format!("connection-{:x}-{}", manager.since, kept.named);
+        manager.send(&format!("FDSTORE=1\nFDPOLL=0\nFDNAME={name}"), &[connection]).ok()?;
+        kept.count += 1;
+        Some(Kept { store: Arc::clone(self), name })
+    }
+
+    /// One that the manager has kept for an earlier sidecar.
+    pub(crate) fn kept(self: &Arc<Self>, name: String) -> Kept {
+        lock(&self.kept).count += 1;
+        Kept { store: Arc::clone(self), name }
+    }
+
+    /// Takes away what a manager that was busy could not be told of. Runs for as long as the sidecar does.
+    pub(crate) async fn tend(self: Arc<Self>) {
+        loop {
+            self.is_behind.notified().await;
+            while self.take_away(&mut lock(&self.kept)).is_err() {
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+
+    fn take_away(&self, kept: &mut KeptOnes) -> io::Result<()> {
+        let Some(manager) = &self.manager else { return Ok(()) };
+        while let Some(name) = kept.over.last() {
+            manager.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}"), &[])?;
+            kept.over.pop();
+            kept.count -= 1;
+        }
+        Ok(())
+    }
+}
+
+impl Kept {
+    /// It has ended: nobody has to go on with it.
+    pub(crate) fn over(self) {
+        let mut kept = lock(&self.store.kept);
+        kept.over.push(self.name);
+        if self.store.take_away(&mut kept).is_err() {
+            self.store.is_behind.notify_one();
+        }
+    }
+}
+
+impl Manager {
+    fn new(at: &StoreAt) -> io::Result<Manager> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let since = UNIX_EPOCH.elapsed().as_ref().map_or(0, Duration::as_nanos);
+        Ok(Manager {
+            socket: rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?,
+            address: address(&at.socket)?,
+            count_max: at.count_max,
+            since,
+        })
+    }
+
+    /// Sends a message, or fails at once. It is for the address anew each time, since a manager may have been started anew.
+    fn send(&self, text: &str, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut room);
+        if !fds.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(fds));
+        }
+        let (text, flags) = ([IoSlice::new(text.as_bytes())], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        rustix::net::sendmsg_addr(&self.socket, &self.address, &text, &mut control, flags)?;
+        Ok(())
+    }
+}
+
+fn address(name: &OsStr) -> io::Result<SocketAddrUnix> {
+    Ok(match name.as_bytes() {
+        [b'@', name @ ..] => SocketAddrUnix::new_abstract_name(name)?,
+        _ => SocketAddrUnix::new(name)?,
+    })
+}
