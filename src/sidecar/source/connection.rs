@@ -11,15 +11,21 @@ use std::time::Duration;
 use rustix::net::Shutdown;
 use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_timeout};
 use tokio::io::Interest;
+use tokio::time::Instant;
 
 use super::super::fd::Fd;
 use super::super::store::{Kept, Store};
 use super::bytes::Bytes;
 use super::{Given, Source};
 
+/// A connection is kept when it is so old, or when the sidecar stops: the many that send a line and go are nothing to the manager.
+const KEPT_AFTER: Duration = Duration::from_millis(100);
+
 /// A connection that is read up to its end.
 pub(crate) struct Connection {
     bytes: Bytes,
+    /// What will keep it, and from when on.
+    unkept: Option<(Arc<Store>, Instant)>,
     kept: Option<Kept>,
     /// Another sidecar has read of it before, and noted this.
     begun: Option<usize>,
@@ -29,22 +35,37 @@ pub(crate) struct Connection {
 impl Connection {
     /// One that was just accepted, to be kept if there is a store for it.
     pub(crate) fn accepted(socket: OwnedFd, store: Option<&Arc<Store>>) -> io::Result<Connection> {
-        let fd = Fd::new(socket, Interest::READABLE)?;
-        let kept = store.and_then(|store| store.keep(fd.as_fd()));
-        Ok(Connection { bytes: Bytes(fd), kept, begun: None, is_over: false })
+        let bytes = Bytes(Fd::new(socket, Interest::READABLE)?);
+        let unkept = store.map(|store| (Arc::clone(store), Instant::now() + KEPT_AFTER));
+        Ok(Connection { bytes, unkept, kept: None, begun: None, is_over: false })
     }
 
     /// One that an earlier sidecar has accepted, non-blocking.
     pub(crate) fn resumed(socket: OwnedFd, kept: Kept) -> io::Result<Connection> {
         let begun = Some(noted(&socket)?);
-        let fd = Fd::new(socket, Interest::READABLE)?;
-        Ok(Connection { bytes: Bytes(fd), kept: Some(kept), begun, is_over: false })
+        let bytes = Bytes(Fd::new(socket, Interest::READABLE)?);
+        Ok(Connection { bytes, unkept: None, kept: Some(kept), begun, is_over: false })
+    }
+
+    fn keep(&mut self) {
+        if let Some((store, _)) = self.unkept.take() {
+            self.kept = store.keep(self.bytes.0.as_fd());
+        }
     }
 }
 
 impl Source for Connection {
     async fn ready(&mut self) -> io::Result<()> {
-        let ready = self.bytes.ready().await;
+        let ready = match &self.unkept {
+            None => self.bytes.ready().await,
+            Some((_, when)) => match tokio::time::timeout_at(*when, self.bytes.ready()).await {
+                Ok(ready) => ready,
+                Err(_) => {
+                    self.keep();
+                    self.bytes.ready().await
+                }
+            },
+        };
         self.is_over |= ready.is_err();
         ready
     }
@@ -55,6 +76,9 @@ impl Source for Connection {
             Ok(given) => *given == Given::Over,
             Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         };
+        if !self.is_over && self.unkept.as_ref().is_some_and(|(_, when)| *when <= Instant::now()) {
+            self.keep();
+        }
         given
     }
 
@@ -71,7 +95,11 @@ impl Source for Connection {
     }
 
     fn leave(&mut self, open: usize) {
-        if self.kept.is_some() && !self.is_over {
+        if self.is_over {
+            return;
+        }
+        self.keep();
+        if self.kept.is_some() {
             note(&self.bytes.0, open);
             self.begun = None;
         }
