@@ -94,7 +94,24 @@
 //! *Sockets that systemd holds* (`LISTEN_FDS`, `packaging/systemd/hushlog-sidecar.socket`): a source whose path or port is that of a socket
 //! that systemd passes takes that one; the names in `LISTEN_FDNAMES` do not matter. Such a socket, its path and its mode are
 //! systemd's, and stay when the sidecar has gone: whoever connects or sends meanwhile waits, and what they write is read by the next
-//! one. What was connected already ends with the sidecar. A socket that is no stream's source is refused, since nobody would read it.
+//! one. A socket that is no stream's source is refused, since nobody would read it.
+//!
+//! *Connections that systemd keeps* (`FileDescriptorStoreMax=4096` in `packaging/systemd/hushlog-sidecar.service`): who is connected stays so while the sidecar is
+//! started anew (`systemctl restart`), or dies and is started again, and goes on writing. Each connection of a stream with `unix` or `tcp` is given to systemd once, when it is
+//! 100 ms old or the sidecar stops, and taken back when it has ended; if systemd is busy or has as many as it may, it is not kept, and ends with the sidecar, as all do
+//! where nothing keeps them: without `FDSTORE` (the number, from systemd 254 on; for older ones the unit says it) and
+//! `NOTIFY_SOCKET`. `systemctl stop` ends all of them, and what they wrote last may be lost. So do connections with records of containers, which cannot be put
+//! together from the middle of one on. The next sidecar takes them by their local address; one that is no source's is closed, which is told.
+//!
+//! | what of a connection that is kept | on a restart | on a death (SIGKILL, a crash) |
+//! | --- | --- | --- |
+//! | not read yet, also what a program wrote that has ended since | is read by the next one (systemd before 246 forgets one that has hung up) | the same |
+//! | read, and not taken by the sink | goes through first, within `drain_seconds` | lost: up to 256 KiB, the unfinished line, what was held back |
+//! | a line that is not finished | is ended there, and goes on as a line of its own | its beginning is lost |
+//! | a secret that was half read | the beginning is masked from 8 bytes on, the rest always | the beginning is lost; the rest is masked from 8 bytes on |
+//!
+//! So of a secret that is cut at most 7 bytes show, of its beginning or of its end. What may be such a rest waits for what follows. A secret that the next
+//! sidecar does not know, because it was rotated meanwhile, is not known as a rest either.
 //!
 //! *Signals.* SIGHUP reads the secrets again. SIGTERM and SIGINT stop it: no connection is accepted any more, what is in sockets and pipes goes through (at most
 //! 4 MiB of each), held back bytes go out, and it ends with 0. After `drain_seconds` (10) it says how many streams were not out, and ends all the
