@@ -47,7 +47,8 @@ pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known) -> Beginning
         return if known.is_last || set.is_empty() { Beginning::Free } else { Beginning::Open };
     }
     let (borders, first) = (borders(text), memmem::Finder::new(&text[..text.len().min(known.len_min)]));
-    let mut longest = (0, 0);
+    // Of several that are as long, one of which just as much is missing as was given out names it.
+    let mut longest = (0, false, 0);
     for (number, needle) in (0..).zip(set.expose()) {
         let may_be_short = needle.len() < known.before + known.len_min;
         if !may_be_short && first.find(&needle[1..]).is_none() {
@@ -61,14 +62,15 @@ pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known) -> Beginning
                 return Beginning::Open;
             }
             let is_piece = len > 0 && (is_end || len == text.len());
-            if is_piece && len > longest.0 && known.covers(end - len, len, is_end) {
-                longest = (len, number);
+            let fits = end - len == known.before;
+            if is_piece && (len, fits) > (longest.0, longest.1) && known.covers(end - len, len, is_end) {
+                longest = (len, fits, number);
             }
         }
     }
     match longest {
-        (0, _) => Beginning::Free,
-        (len, needle) => Beginning::Rest(len, needle),
+        (0, ..) => Beginning::Free,
+        (len, _, needle) => Beginning::Rest(len, needle),
     }
 }
 

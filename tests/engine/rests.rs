@@ -4,7 +4,7 @@
 //! With a mask as long as what it covers, what is given out is the text with every byte masked that the definition covers: whole needles,
 //! the rest of one at the beginning, a stump at the end.
 
-use crate::support::engine::{exactly, starred};
+use crate::support::engine::{exactly, named, starred};
 use crate::support::rng::Rng;
 use hushlog::redact::naive;
 use hushlog::redact::redactor::STUMP_LEN_MIN;
@@ -141,4 +141,12 @@ fn whatever_is_no_rest_of_a_secret_comes_out_at_once() {
     }
     let mut empty = Redactor::new(exactly::<&[u8]>(&[], starred(), Variant::Best));
     assert_eq!(empty.resume(b"anything", 7, Last::No).expect("there is nothing to wait for").to_vec(), b"anything");
+}
+
+#[test]
+fn the_secret_that_lacks_as_much_as_was_given_out_names_the_rest() {
+    let needles = [b"123456789xy".to_vec(), b"sk-live-4f9QzXxy".to_vec(), b"another--xy".to_vec()];
+    let set = exactly(&needles, named(), Variant::Best);
+    let rest = |before| Redactor::new(Arc::clone(&set)).resume(b"xy.", before, Last::No).expect("it is known").to_vec();
+    assert_eq!([rest(14), rest(9), rest(8)], [&b"<1>."[..], b"<0>.", b"xy."]);
 }
