@@ -13,6 +13,9 @@ const PUNCTUATED: &str = r#"p@ss w0rd/x+y="q"'s\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#;
 const WIDE: &str = "Zoë's €5 😀";
 const CONTROLS: &str = "tab\tnext\nesc\x1b[0m\x7f";
 
+/// What no two styles of JSON write alike.
+const MIXED: &str = "<a&b>'c\"=+`/\x7f\x1bé😀";
+
 const VECTORS: &[Vector] = &[
     ("hunter2-prod", "value", "password is hunter2-prod.", "password is ."),
     (" hunter2-prod\r\n", "trimmed", "[hunter2-prod]", "[]"),
@@ -103,6 +106,36 @@ const VECTORS: &[Vector] = &[
     (WIDE, "json", r"Zo\u00EB's \u20AC5 \uD83D\uDE00", ""),
     (CONTROLS, "json", r"tab\tnext\nesc\u001b[0m\u007f", ""),
     (CONTROLS, "json", "tab\\tnext\\nesc\\u001B[0m\x7f", ""),
+    // JSON, each style: minimal, Python, Go, PHP, .NET, jq, and others. Then JSON in JSON.
+    (MIXED, "json", "<a&b>'c\\\"=+`/\x7f\\u001bé😀", ""),
+    (MIXED, "json", r#"<a&b>'c\"=+`/\u007f\u001b\u00e9\ud83d\ude00"#, ""),
+    (MIXED, "json", "\\u003ca\\u0026b\\u003e'c\\\"=+`/\x7f\\u001bé😀", ""),
+    (MIXED, "json", "<a&b>'c\\\"=+`\\/\x7f\\u001b\\u00e9\\ud83d\\ude00", ""),
+    (MIXED, "json", r#"\u003Ca\u0026b\u003E\u0027c\u0022=\u002B\u0060/\u007F\u001B\u00E9\uD83D\uDE00"#, ""),
+    (MIXED, "json", r#"<a&b>'c\"=+`/\u007f\u001bé😀"#, ""),
+    (MIXED, "json", "<a&b>'c\\\"=+`\\/\x7f\\u001bé😀", ""),
+    (MIXED, "json", "<a&b>'c\\\"=+`/\x7f\\u001Bé😀", ""),
+    (MIXED, "json", "<a&b>'c\\\"=+`/\x7f\\u001B\\u00E9\\uD83D\\uDE00", ""),
+    (MIXED, "json", r#"\u003ca\u0026b\u003e\u0027c\"=+`/\u007f\u001b\u00e9\ud83d\ude00"#, ""),
+    (MIXED, "json", r#"\u003Ca\u0026b\u003E'c\"=+`/\u007f\u001b\u00e9\ud83d\ude00"#, ""),
+    (MIXED, "json", "\\u003ca\\u0026b\\u003e\\u0027c\\\"\\u003d+`/\x7f\\u001bé😀", ""),
+    (MIXED, "json", "\\u003Ca\\u0026b\\u003E\\u0027c\\u0022=+`\\/\x7f\\u001b\\u00e9\\ud83d\\ude00", ""),
+    (MIXED, "json-in-json", "<a&b>'c\\\\\\\"=+`/\x7f\\\\u001bé😀", ""),
+    (MIXED, "json-in-json", r#"<a&b>'c\\\"=+`/\\u007f\\u001bé😀"#, ""),
+    (MIXED, "json-in-json", r#"<a&b>'c\\\"=+`/\\u007f\\u001b\\u00e9\\ud83d\\ude00"#, ""),
+    (MIXED, "json-in-json", "\\\\u003ca\\\\u0026b\\\\u003e'c\\\\\\\"=+`/\x7f\\\\u001bé😀", ""),
+    (MIXED, "json-in-json", "\\u003ca\\u0026b\\u003e'c\\\\\\\"=+`/\x7f\\\\u001bé😀", ""),
+    (MIXED, "json-in-json", "<a&b>'c\\\\\\\"=+`\\\\\\/\x7f\\\\u001b\\\\u00e9\\\\ud83d\\\\ude00", ""),
+    (
+        MIXED,
+        "json-in-json",
+        r#"\\u003Ca\\u0026b\\u003E\\u0027c\\u0022=\\u002B\\u0060/\\u007F\\u001B\\u00E9\\uD83D\\uDE00"#,
+        "",
+    ),
+    ("\x08\x0c\r\x01 and text", "json", r"\b\f\r\u0001 and text", ""),
+    // Python's repr, and a shell's single quotes, in JSON.
+    ("it's C:\\new", "json-in-json", r"it\\'s C:\\\\new", ""),
+    ("it's C:\\new", "json-in-json", r"it'\\''s C:\\new", ""),
     // String literals: Python, Go, Rust, JavaScript, C, nginx.
     (PUNCTUATED, "c-escape", r#"'p@ss w0rd/x+y="q"\'s\\b$H!`<a&b>~*(z)#,;:%{}[]|^?'"#, "''"),
     (PUNCTUATED, "c-escape", r#"p@ss w0rd/x+y=\"q\"\'s\\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#, ""),
@@ -116,6 +149,8 @@ const VECTORS: &[Vector] = &[
     (CONTROLS, "c-escape", r"tab\tnext\nesc\x1B[0m\x7F", ""),
     (CONTROLS, "c-escape", r"tab\tnext\nesc\u{1b}[0m\u{7f}", ""),
     ("tab\tquote\" and \x1b\x1b", "c-escape", r#"tab\tquote\" and \033\033"#, ""),
+    // Python's ascii, at the borders of two digits and of four.
+    ("one \u{ff} \u{100} \u{ffff} \u{10000}", "c-escape", r"one \xff \u0100 \uffff \U00010000", ""),
     // XML and HTML: Python, Go, PHP, Mustache, numbers.
     ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&quot;q&quot;=&#x27;s/`", ""),
     ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&#34;q&#34;=&#39;s/`", ""),
@@ -135,6 +170,8 @@ const VECTORS: &[Vector] = &[
     ("it's $5 \"now\" `x` \\!", "shell", r#"it\'s\ \$5\ \"now\"\ \`x\`\ \\\!"#, ""),
     (CONTROLS, "shell", r"$'tab\tnext\nesc\E[0m\177'", "$''"),
     (WIDE, "shell", r"$'Zo\303\253\'s \342\202\2545 \360\237\230\200'", "$''"),
+    ("\x07\x08\t\n\x0b\x0c\r\x1b'\\ x", "shell", r"$'\a\b\t\n\v\f\r\E\'\\ x'", "$''"),
+    ("é=%~#_-.,:+/@ x\ny", "shell", "\\é\\=\\%\\~\\#_-.,:+/@\\ x\ny", ""),
     ("it's it's", "doubled-quote", "'it''s it''s'", "''"),
     ("say \"yes\"", "doubled-quote", "\"say \"\"yes\"\"\"", "\"\""),
     ("pa$$w0rd$", "dollar-doubled", "pa$$$$w0rd$$", ""),
@@ -143,6 +180,9 @@ const VECTORS: &[Vector] = &[
     ("caf\u{e9}\tone\ntwo", "control-octal", "caf\u{e9}#011one#012two", ""),
     ("caf\u{e9}\tone\ntwo", "control-octal", "caf\u{e9}\tone#012two", ""),
     ("caf\u{e9}\tone\ntwo", "control-octal", "caf#303#251#011one#012two", ""),
+    ("a caf\u{e9}\tone\ntwo", "control-octal", "a caf\u{e9}#011one#012two", ""),
+    ("a caf\u{e9}\tone\ntwo", "control-octal", "a caf\u{e9}\tone#012two", ""),
+    ("a caf\u{e9}\tone\ntwo", "control-octal", "a caf#303#251#011one#012two", ""),
     ("one line\nand another", "crlf", "one line\r\nand another", ""),
     ("one line\r\nand another", "crlf", "one line\nand another", ""),
     ("one line\nand another", "joined-lines", "one line and another", ""),
@@ -169,6 +209,37 @@ fn vectors() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A value with a character beyond ASCII and a byte that is none, as programs write it that take any bytes.
+#[test]
+fn bytes_that_are_no_text() {
+    let set = needles(b"caf\xc3\xa9\xff\x07\x08\x1b\"q/z");
+    for (what, written) in [
+        ("JSON", &b"caf\xc3\xa9\xff\\u0007\\b\\u001b\\\"q/z"[..]),
+        ("percent", b"caf%C3%A9%FF%07%08%1B%22q%2Fz"),
+        ("bash", b"caf\xc3\xa9\xff\\a\\b\\E\"q/z"),
+        ("bash in another locale", br#"caf\303\251\377\a\b\E"q/z"#),
+        ("Python's ascii", br#"caf\xe9\udcff\x07\x08\x1b"q/z"#),
+        ("Python's bytes", br#"caf\xc3\xa9\xff\x07\x08\x1b"q/z"#),
+        ("Go's %q", b"caf\xc3\xa9\\xff\\a\\b\\x1b\\\"q/z"),
+        ("Go's %+q", br#"caf\u00e9\xff\a\b\x1b\"q/z"#),
+        ("C", br#"caf\303\251\377\a\b\033\"q/z"#),
+        ("upper-case digits", b"caf\xc3\xa9\\xFF\x5cx07\\b\\x1B\"q/z"),
+    ] {
+        assert_eq!(left(&set, written), b"", "{what}");
+    }
+}
+
+/// Hex in lines is covered as `xxd -p` breaks it, after 30 bytes, and `od -An -tx1`, after 16.
+#[test]
+fn hex_in_lines() {
+    let secret = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
+    let digits: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let lines = |bytes: usize, between: &str| digits.chunks(bytes).map(|line| line.join(between)).collect::<Vec<_>>();
+    let set = needles(secret.as_bytes());
+    assert_eq!(left(&set, lines(30, "").join("\n").as_bytes()), b"");
+    assert_eq!(left(&set, lines(16, " ").join("\n ").as_bytes()), b"");
 }
 
 /// What a form says, where that is easy to tell.
@@ -354,4 +425,22 @@ fn large_value() {
         assert!(total <= times * MIB, "{} bytes of needles for each of the value", total / MIB);
         assert!(set.expose().any(|needle| needle.len() >= MIB && value.ends_with(&needle[needle.len() - 8..])));
     }
+}
+
+/// A value of 16 KiB gets written in all ways, and one of a byte more in seven.
+#[test]
+fn the_longest_value_with_all_forms() {
+    const LONGEST: usize = 16 << 10;
+    let value = "a\"b".repeat(LONGEST / 3 + 1);
+    let forms = |len: usize| -> Vec<Form> {
+        let set = needles(&value.as_bytes()[..len]);
+        (0..set.len()).map(|needle| set.name_and_form(needle).1).collect()
+    };
+    let all = forms(LONGEST);
+    let count = |form: Form| all.iter().filter(|other| **other == form).count();
+    assert!(count(Form::Base64) > 3 && count(Form::Hex) > 1 && count(Form::HexSeparated) > 1);
+    assert!(count(Form::Xml) > 0 && count(Form::JsonInJson) > 0);
+    let mut few = forms(LONGEST + 1);
+    few.sort_unstable();
+    assert_eq!(few, [Form::Value, Form::Base64, Form::Base64, Form::Base64, Form::Hex, Form::Percent, Form::Json]);
 }

@@ -293,3 +293,28 @@ fn a_short_needle_before_many_candidates() {
     }
     check_all(&needles, &text, &[vec![], every(text.len(), 20_000)]);
 }
+
+/// And the other way round: a long needle before a short one that stands at each byte of the text behind it.
+#[test]
+fn a_long_needle_before_many_occurrences() {
+    let mut rng = Rng(35);
+    let needles = [rng.plain(80), b"aaaaaaaaaa".to_vec()];
+    let mut text = Vec::new();
+    for gap in [0, 100, 2000] {
+        text.extend([&rng.plain(300)[..], &needles[0], &rng.plain(gap)].concat());
+        text.resize(text.len() + 4000, b'a');
+        text.extend(rng.plain(9000));
+    }
+    check_all(&needles, &text, &[vec![], every(text.len(), 20_000)]);
+}
+
+/// Needles as short as the sieve's shortest windows: of no other is so little looked at where a piece ends.
+#[test]
+fn needles_of_four_bytes_at_every_cut() {
+    let mut rng = Rng(36);
+    let needles = secrets(&mut rng, 5, 4..5);
+    let mut text = log_text(&mut rng, 200);
+    plant(&mut rng, &mut text, &needles, 16);
+    let cuttings: Vec<Vec<usize>> = (0..=200).map(|at| vec![at]).collect();
+    check_all(&needles, &text, &cuttings);
+}

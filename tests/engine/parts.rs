@@ -46,9 +46,9 @@ const PARTS: &[Parts] = &[
         &["-----BEGIN PRIVATE KEY-----", "\\n"],
     ),
     (
-        "first secret line\n  }\n\n====================\nproduction\n  second \"secret\" line\r\nclusters:\nshort\n",
+        "first secret line\n  }\n\n====================\n-=-=-=-=-=-=\nproduction\n  second \"secret\" line\r\nclusters:\nshort\n",
         &["first secret line", "second \"secret\" line", r#"second \"secret\" line"#, "second &quot;secret&quot; line"],
-        &["}", "====================", "production", "short", "clusters:", "\n\n", "secret"],
+        &["}", "====================", "-=-=-=-=-=-=", "production", "short", "clusters:", "\n\n", "secret"],
     ),
     (
         "postgres://postgres:p%40ss%2Fw0rd@db.internal:5432/app?sslmode=require",
@@ -65,10 +65,13 @@ const PARTS: &[Parts] = &[
     // Too short to be masked by itself, but not with the user beside it.
     ("ftp://robot:pw1@files.example.org/", &["robot:pw1@files.example.org", "robot:pw1"], &["pw1", "robot"]),
     ("redis://:hunter2-prod@cache:6379/0", &["hunter2-prod"], &["cache:6379", "redis://"]),
-    ("postgresql://app:pa/ss?w0rd@db/base", &["pa/ss?w0rd"], &["app", "db/base"]),
+    ("postgresql://app:pa/ss?w0rd@db/base", &["pa/ss?w0rd", "app:pa/ss?w0rd@db"], &["app", "db/base"]),
+    ("https://example.com:8443/path@2x", &[], &["example.com", "8443", "8443/path"]),
+    // The shortest that is masked.
+    ("redis://:q7Rk@cache:6379/0", &["q7Rk"], &["cache:6379"]),
     (
         "https://ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4@github.com/o/r",
-        &["ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4"],
+        &["ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4", "ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4@github.com"],
         &["github.com/o/r"],
     ),
     ("https://me@example.com:8443/path@2", &[], &["me@example", "example.com", "8443", "path"]),
@@ -84,7 +87,7 @@ const PARTS: &[Parts] = &[
     ),
     (
         "app:hunter2-prod@tcp(db.internal:3306)/base?parseTime=true",
-        &["hunter2-prod"],
+        &["hunter2-prod", "app:hunter2-prod@tcp(db.internal:3306)"],
         &["app", "db.internal:3306", "true"],
     ),
     (
@@ -114,7 +117,16 @@ const PARTS: &[Parts] = &[
         &["päss\"w😀rd", r#"p\u00e4ss\"w\ud83d\ude00rd"#, "second-one", "12345678", "hunter2-prod", "k3y-in-here"],
         &["password", "4096", "true", "null", "postgres", "nested"],
     ),
+    (
+        r#"{"password": "a\tb\rc\bd\fe-x", "token": "ab\uzzzzcd-x", "webhook": "https://hooks.example.com/x", "pin": 907613,
+            "secret": 90761, "key": -123.4567, "id": "4f9c1b7e-8a2d-4c3b-9e1f-0a7b6c5d4e3f", "app": "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"}"#,
+        &["a\tb\rc\x08d\x0ce-x", r"ab\uzzzzcd-x", "907613", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"],
+        &["https://hooks.example.com/x", "90761", "-123.4567", "4f9c1b7e-8a2d-4c3b-9e1f-0a7b6c5d4e3f"],
+    ),
     // Not quite JSON: taken as text.
+    ("{\"password\": \"hunter2-prod\",\n\"other\": {}", &["{\"password\": \"hunter2-prod\","], &["other"]),
+    ("[first-line-x7\nsecond-line-x9]", &["[first-line-x7", "second-line-x9]"], &["first"]),
+    ("{\"a\": 1}\n<second line here 1>\n{}", &["<second line here 1>"], &["{}"]),
     (
         "{\"password\": \"hunter2-prod\",\n \"other\": ",
         &["{\"password\": \"hunter2-prod\",", "hunter2-prod"],
@@ -143,6 +155,11 @@ const PARTS: &[Parts] = &[
         &["debug", "DB_HOST"],
     ),
     ("user: app\npassword: hunter2-prod\nmode: fast\n", &["hunter2-prod", "password: hunter2-prod"], &["app", "fast"]),
+    ("x&y password=hunter2-prod mode=fast", &["hunter2-prod"], &["mode=fast"]),
+    ("user=o'neil;password=hunter2-prod;mode=x", &["hunter2-prod"], &["o'neil", "mode=x"]),
+    ("password='a\\nb cd' mode=fast", &["a\\nb cd"], &["anb cd", "fast"]),
+    ("password=\"ab\"\"cdef", &["\"ab\"\"cdef"], &["\"ab\"cdef"]),
+    ("<password>=hunter2-prod mode=fast", &[], &["hunter2-prod"]),
     ("sv=2022-11-02&ss=b&sp=rl&sig=a%2Bb%2Fc%3D", &["a%2Bb%2Fc%3D", "a+b/c="], &["2022-11-02", "ss=b"]),
 ];
 
@@ -183,5 +200,40 @@ fn keys_in_lines() {
         (lines[2].to_owned(), String::new()),
     ] {
         assert_eq!(left(&set, text.as_bytes()).len(), expected.len());
+    }
+}
+
+/// The parts of a value of 16 KiB get written in all ways, and those of one of a byte more as they are and in JSON.
+#[test]
+fn the_longest_value_whose_parts_have_all_forms() {
+    const LONGEST: usize = 16 << 10;
+    let (start, end) = ("{\"note\": \"", "\", \"password\": \"hunter<2>prod\\\"\"}");
+    for (len, all) in [(LONGEST, true), (LONGEST + 1, false)] {
+        let value = format!("{start}{}{end}", "x".repeat(len - start.len() - end.len()));
+        let set = needles(value.as_bytes());
+        assert_eq!(left(&set, b"hunter<2>prod\""), b"", "of {len} bytes, as it is");
+        assert_eq!(left(&set, br#"hunter<2>prod\""#), b"", "of {len} bytes, in JSON");
+        assert_eq!(left(&set, b"hunter&lt;2&gt;prod&quot;").is_empty(), all, "of {len} bytes, in HTML");
+    }
+}
+
+/// The password of a password of a password is the last that is searched for, so that many of them cost no more.
+#[test]
+fn parts_of_parts_of_parts() {
+    let nested = |depth: usize| "password=".repeat(depth) + "hunter2-prod";
+    let set = needles(nested(9).as_bytes());
+    for depth in 6..=9 {
+        assert_eq!(left(&set, nested(depth).as_bytes()), b"", "{depth} times");
+    }
+    assert_eq!(left(&set, nested(5).as_bytes()), nested(5).as_bytes());
+}
+
+/// So far, in bytes, a URL is looked at.
+#[test]
+fn the_end_of_a_long_url() {
+    for (len, found) in [(8 << 10, true), ((8 << 10) + 1, false)] {
+        let end = ":hunter2-prod@";
+        let url = format!("https://{}{end}db/base", "u".repeat(len - end.len()));
+        assert_eq!(left(&needles(url.as_bytes()), b"hunter2-prod").is_empty(), found, "of {len} bytes");
     }
 }
