@@ -1,0 +1,108 @@
+//! The proofs, run with a mutant in force.
+
+use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What a mutant comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Noticed,
+    /// It went on until its time was over.
+    Time,
+    Lived,
+    /// It does not compile.
+    Unviable,
+}
+
+impl Outcome {
+    pub const ALL: [Outcome; 4] = [Outcome::Noticed, Outcome::Time, Outcome::Lived, Outcome::Unviable];
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What is quick of the proofs that are about these files, and goes first: names of tests in `tests/mutants/main.rs`, or how they begin.
+const QUICK: &[(&str, &[&str])] = &[
+    ("src/redact/encoding", QUICK_FORMS),
+    ("src/redact/part", QUICK_FORMS),
+    (
+        "src/redact/",
+        &[
+            "t01_table::engines",
+            "t01_table::linear",
+            "t01_table::mask",
+            "t02_records::a_",
+            "t09_long_texts::a_long",
+            "t09_long_texts::needles_of",
+            "t10_encodings::v",
+            "t11_limits::",
+            "t12_parts::",
+        ],
+    ),
+];
+const QUICK_FORMS: &[&str] = &[
+    "t10_encodings::b",
+    "t10_encodings::h",
+    "t10_encodings::n",
+    "t10_encodings::ord",
+    "t10_encodings::s",
+    "t10_encodings::the",
+    "t10_encodings::v",
+    "t12_parts::",
+];
+/// In seconds of the processor: ten times and three times what these proofs take, and all of them.
+const QUICK_TIME: u32 = 30;
+const TIME: u32 = 300;
+/// What takes memory for ever takes this much, and not all of the machine's.
+const MEMORY: &str = "--as=6442450944";
+
+/// What ends a program whose time is over.
+const SIGKILL: i32 = 9;
+const SIGXCPU: i32 = 24;
+/// With this libtest exits after a failure.
+const TEST_FAILED: i32 = 101;
+
+/// The place of a file's quick proofs among all such, the quickest first.
+pub fn rank(file: &str) -> usize {
+    QUICK.iter().position(|quick| file.starts_with(quick.0)).unwrap_or(QUICK.len())
+}
+
+/// The outcome with the quick proofs only, and the test that failed.
+pub fn prove_quickly(program: &Path, tree: &Path, number: usize, file: &str) -> (Outcome, String) {
+    let quick = QUICK.get(rank(file)).map_or(&[][..], |quick| quick.1);
+    run(program, tree, number, quick, QUICK_TIME)
+}
+
+/// The outcome, and the test that failed.
+pub fn prove(program: &Path, tree: &Path, number: usize) -> (Outcome, String) {
+    run(program, tree, number, &[], TIME)
+}
+
+fn run(program: &Path, tree: &Path, number: usize, only: &[&str], seconds: u32) -> (Outcome, String) {
+    let mut command = Command::new("prlimit");
+    command.args([MEMORY, "--core=0", &format!("--cpu={seconds}")]).arg(program).args(only);
+    // libtest stops at the first failure for nightly compilers, and for those who say this.
+    command.args(["-Zunstable-options", "--fail-fast", "--test-threads", "1"]).env("RUSTC_BOOTSTRAP", "1");
+    // What a random test finds is to be found each time.
+    command.env("PROPTEST_RNG_SEED", "1").env("HUSHLOG_MUTANT", number.to_string());
+    let output = command.current_dir(tree).stderr(Stdio::null()).output().expect("prlimit is installed");
+    if output.status.success() {
+        return (Outcome::Lived, String::new());
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut tests =
+        text.lines().filter_map(|line| line.strip_prefix("test ")).filter(|line| !line.starts_with("result"));
+    let last = tests.next_back().unwrap_or_default().split(' ').next().unwrap_or_default();
+    let outcome = match (output.status.signal(), output.status.code()) {
+        (Some(SIGKILL | SIGXCPU), _) => Outcome::Time,
+        // Such as an overflow of the stack.
+        (Some(_), _) | (None, Some(TEST_FAILED)) => Outcome::Noticed,
+        _ => panic!("{} does not run: {}", program.display(), output.status),
+    };
+    (outcome, last.to_owned())
+}
