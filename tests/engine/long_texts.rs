@@ -308,7 +308,7 @@ fn a_long_needle_before_many_occurrences() {
     check_all(&needles, &text, &[vec![], every(text.len(), 20_000)]);
 }
 
-/// Needles as short as the sieve's shortest windows: of no other is so little looked at where a piece ends.
+/// Needles as short as the sieve's shortest windows.
 #[test]
 fn needles_of_four_bytes_at_every_cut() {
     let mut rng = Rng(36);
