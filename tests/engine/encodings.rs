@@ -217,6 +217,7 @@ fn bytes_that_are_no_text() {
     let set = needles(b"caf\xc3\xa9\xff\x07\x08\x1b\"q/z");
     for (what, written) in [
         ("JSON", &b"caf\xc3\xa9\xff\\u0007\\b\\u001b\\\"q/z"[..]),
+        ("Python's JSON", br#"caf\u00e9\udcff\u0007\b\u001b\"q/z"#),
         ("percent", b"caf%C3%A9%FF%07%08%1B%22q%2Fz"),
         ("bash", b"caf\xc3\xa9\xff\\a\\b\\E\"q/z"),
         ("bash in another locale", br#"caf\303\251\377\a\b\E"q/z"#),

@@ -76,7 +76,9 @@ pub(super) fn rows(sheet: &mut Sheet<'_>) {
 }
 
 pub(super) fn likeliest(sheet: &mut Sheet<'_>) {
-    sheet.row(Form::Json, |value, out| write(value, &MINIMAL, out));
+    for style in [&MINIMAL, &ASCII] {
+        sheet.row(Form::Json, |value, out| write(value, style, out));
+    }
 }
 
 pub(super) fn write(value: &[u8], style: &Style, out: &mut Vec<u8>) {
