@@ -3,8 +3,8 @@
 
 use super::engine;
 
-/// How long a text becomes, in bytes: several times what the search walks before it tries the sieve again.
-const TEXT_LEN_MAX: usize = 24 << 10;
+/// How long a text becomes, in bytes: three times what the search walks before it tries the sieve again. The definition is slow.
+const TEXT_LEN_MAX: usize = 12 << 10;
 const NEEDLES_MAX: usize = 6;
 const NEEDLE_LEN_MAX: usize = 48;
 /// What stands between needles, where they are rare.
