@@ -64,12 +64,25 @@ impl Tree {
         let files =
             Command::new("git").current_dir(root).args(["ls-files", "-z", "-co", "--exclude-standard"]).output();
         let files = String::from_utf8(files.expect("git is installed").stdout).expect("names in UTF-8");
-        let files = files.split_terminator('\0').filter(|file| *file != LIBRARY && root.join(file).is_file());
-        for file in files {
+        let files: BTreeSet<&str> = files.split_terminator('\0').filter(|file| root.join(file).is_file()).collect();
+        tree.remove_others(&files, Path::new(""));
+        for file in files.into_iter().filter(|file| *file != LIBRARY) {
             tree.write(file, &fs::read(root.join(file)).expect("readable"));
         }
         tree.write(LIBRARY, [ALLOWED, &tree.source(LIBRARY), CHOOSER].concat().as_bytes());
         tree
+    }
+
+    /// Removes what an earlier run has copied and is no more: two files may be one module now.
+    fn remove_others(&self, files: &BTreeSet<&str>, below: &Path) {
+        for entry in fs::read_dir(self.copy.join(below)).into_iter().flatten().flatten() {
+            let path = below.join(entry.file_name());
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.remove_others(files, &path);
+            } else if !path.to_str().is_some_and(|path| files.contains(path)) {
+                fs::remove_file(entry.path()).expect("it is ours");
+            }
+        }
     }
 
     pub fn source(&self, file: &str) -> String {
