@@ -17,6 +17,8 @@ mod t02_records;
 mod t03_masks;
 #[path = "../engine/partial.rs"]
 mod t04_partial;
+#[path = "../engine/rests.rs"]
+mod t05_rests;
 #[path = "../engine/swap.rs"]
 mod t05_swap;
 #[path = "../engine/finder.rs"]

@@ -37,6 +37,7 @@ const QUICK: &[(&str, &[&str])] = &[
             "t01_table::linear",
             "t01_table::mask",
             "t02_records::a_",
+            "t05_rests::",
             "t09_long_texts::a_long",
             "t09_long_texts::needles_of",
             "t10_encodings::v",
