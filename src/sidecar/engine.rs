@@ -40,7 +40,8 @@ impl First {
         longer.extend_from_slice(&self.text);
         longer.extend_from_slice(piece);
         self.text = longer;
-        if self.text.len() < self.look_at_len {
+        // A line that is whole does not wait for more.
+        if self.text.len() < self.look_at_len && !piece.ends_with(b"\n") {
             return Vec::new();
         }
         self.look_at_len = 2 * self.text.len();
@@ -154,4 +155,21 @@ impl Engine {
 /// What a stream begins with, if it is not known yet what it is.
 fn open(first: &Option<Box<First>>) -> Option<&First> {
     first.as_deref().filter(|first| !first.is_settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::secret::Secret;
+
+    #[test]
+    fn a_whole_line_that_begins_as_a_rest_might_does_not_wait_for_more() {
+        let secret = Secret::new("KEY", b"sk-live-X9Q2-abc".to_vec());
+        let set = Arc::new(NeedleSet::builder().secret(secret).build().unwrap());
+        let mut engine = Engine::Plain(Redactor::new(set), None);
+        engine.resume(0);
+        assert!(engine.push(b"live-X").is_empty(), "it may go on in the secret");
+        assert_eq!(engine.push(b" \n").concat(), b"live-X \n");
+        assert_eq!((engine.held(), engine.open()), (0, 0));
+    }
 }
