@@ -83,10 +83,10 @@ fn d02_what_is_held_back_is_searched_again() {
     sidecar.file_is("out", "before ");
     // It begins another secret now.
     add(&sidecar, "OTHER", "sk-live-4f-other-one");
-    app.write_all(b"-other-one").expect("it reads");
-    sidecar.file_is("out", "before [REDACTED:OTHER]");
-    app.write_all(b" sk-live-4f9QzXabc end").expect("it reads");
-    sidecar.file_is("out", &format!("before [REDACTED:OTHER] {MASK} end"));
+    app.write_all(b"-other-one\n").expect("it reads");
+    sidecar.file_is("out", "before [REDACTED:OTHER]\n");
+    app.write_all(b"sk-live-4f9QzXabc end\n").expect("it reads");
+    sidecar.file_is("out", &format!("before [REDACTED:OTHER]\n{MASK} end\n"));
     sidecar.stop();
 }
 
