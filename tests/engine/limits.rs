@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::support::engine;
 use crate::support::rng::Rng;
-use hushlog::redact::build::NEEDLE_BYTES_MAX;
+use hushlog::redact::build::{NEEDLE_BYTES_MAX, NeedleSetBuilder};
+use hushlog::redact::sieve::Variant;
 use hushlog::{BuildError, NeedleSet, NoticeKind, Secret};
 
 fn set(values: &[&[u8]]) -> NeedleSet {
@@ -50,8 +51,22 @@ fn m16_many_secrets_and_too_many() {
     let set = Arc::new(builder.build().expect("it fits"));
     assert!(engine::whole(&set, &text) == expected);
 
-    let half = rng.bytes(NEEDLE_BYTES_MAX / 2 + 1);
-    let builder = (0..2)
-        .fold(NeedleSet::builder().encodings(false), |builder, _| builder.secret(Secret::new("LARGE", half.clone())));
-    assert_eq!(builder.build().err(), Some(BuildError::TooLarge));
+    let half = rng.bytes(NEEDLE_BYTES_MAX / 2);
+    for (more, fits) in [(0, true), (1, false)] {
+        let values = [half.clone(), [&half[..], &b"x"[..more]].concat()];
+        let secrets = values.map(|value| Secret::new("LARGE", value));
+        let builder = secrets.into_iter().fold(NeedleSet::builder().encodings(false), NeedleSetBuilder::secret);
+        match builder.build() {
+            Ok(set) => assert!(fits && set.needle_len_max() == half.len(), "{more} bytes more than fit"),
+            Err(error) => assert!(!fits && error == BuildError::TooLarge, "{error}"),
+        }
+    }
+}
+
+/// A needle without a byte would be everywhere.
+#[test]
+fn an_empty_needle_is_none() {
+    let set = engine::exactly(&[&b""[..]], engine::nameless(), Variant::Best);
+    assert!(set.is_empty());
+    assert_eq!(engine::whole(&set, b"text"), b"text");
 }

@@ -83,15 +83,15 @@ fn at_once(tree: &Tree, mutants: &[Mutant], outcomes: &Outcomes) -> HashSet<usiz
         outcomes.note(&mutants[number - 1], Outcome::Unviable, "");
     }
     let alone: HashSet<usize> = left_out.all.difference(&left_out.unviable).copied().collect();
-    let program = tree.build().expect("a program with all mutants");
+    let programs = tree.build().expect("programs with all mutants");
     let is_new =
         |number: &usize| !outcomes.known.contains_key(&mutants[number - 1].name) && !left_out.all.contains(number);
     let mut numbers: Vec<usize> = (1..=mutants.len()).filter(is_new).collect();
     numbers.sort_by_key(|number| proofs::rank(&mutants[number - 1].file));
     eprintln!("{} mutants in one program, {} by themselves", numbers.len(), alone.len());
     let sound = |outcome| assert_eq!(outcome, Outcome::Lived, "a proof fails without a mutant");
-    sound(proofs::prove_quickly(&program, tree.path(), 0, "src/redact/").0);
-    let quickly = |number: usize| proofs::prove_quickly(&program, tree.path(), number, &mutants[number - 1].file);
+    sound(proofs::prove_quickly(&programs, tree.path(), 0, "src/redact/").0);
+    let quickly = |number: usize| proofs::prove_quickly(&programs, tree.path(), number, &mutants[number - 1].file);
     let note = |number: usize, outcome, by: &str| outcomes.note(&mutants[number - 1], outcome, by);
     let lived = each(&numbers, quickly, |number, outcome, by| {
         if outcome != Outcome::Lived {
@@ -100,8 +100,8 @@ fn at_once(tree: &Tree, mutants: &[Mutant], outcomes: &Outcomes) -> HashSet<usiz
     });
     eprintln!("{} of them lived the quick proofs", lived.len());
     lived.iter().for_each(|number| eprintln!("{}", mutants[number - 1].name));
-    sound(proofs::prove(&program, tree.path(), 0).0);
-    let all = |number: usize| proofs::prove(&program, tree.path(), number);
+    sound(proofs::prove(&programs, tree.path(), 0).0);
+    let all = |number: usize| proofs::prove(&programs, tree.path(), number);
     each(&lived, all, note);
     alone
 }
@@ -136,8 +136,8 @@ fn one_at_a_time(tree: &Tree, mutants: &[Mutant], numbers: &[usize], outcomes: &
         let mutant = &mutants[number - 1];
         tree.break_one(mutant);
         let (outcome, by) = match tree.build() {
-            Some(program) => match proofs::prove_quickly(&program, tree.path(), 0, &mutant.file) {
-                (Outcome::Lived, _) => proofs::prove(&program, tree.path(), 0),
+            Some(programs) => match proofs::prove_quickly(&programs, tree.path(), 0, &mutant.file) {
+                (Outcome::Lived, _) => proofs::prove(&programs, tree.path(), 0),
                 noticed => noticed,
             },
             None => (Outcome::Unviable, String::new()),

@@ -114,11 +114,11 @@ impl Tree {
         (output.status.success(), lines.collect())
     }
 
-    /// The program of the proofs, if the tree compiles.
-    pub fn build(&self) -> Option<PathBuf> {
-        let (built, messages) = self.cargo(&["test", "--no-run", "--test", "mutants"]);
-        let executable = messages.iter().filter_map(|message| message["executable"].as_str()).next_back();
-        executable.filter(|_| built).map(PathBuf::from)
+    /// The programs of the proofs, if the tree compiles: those within the library, and all others.
+    pub fn build(&self) -> Option<Vec<PathBuf>> {
+        let (built, messages) = self.cargo(&["test", "--no-run", "--lib", "--test", "mutants"]);
+        let executables = messages.iter().filter_map(|message| message["executable"].as_str()).map(PathBuf::from);
+        built.then(|| executables.collect())
     }
 
     /// What the compiler finds fault with; nothing, if the tree compiles.
