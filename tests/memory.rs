@@ -35,10 +35,10 @@ fn look_for_marks(block: &[u8]) {
         let word = u64::from_ne_bytes(window.try_into().expect("eight bytes"));
         MARKS.iter().any(|mark| mark.load(Relaxed) == word)
     };
-    if block.windows(8).any(is_mark) {
-        if let Some(free) = FOUND.iter().find(|found| found.load(Relaxed) == 0) {
-            free.store(block.len(), Relaxed);
-        }
+    if block.windows(8).any(is_mark)
+        && let Some(free) = FOUND.iter().find(|found| found.load(Relaxed) == 0)
+    {
+        free.store(block.len(), Relaxed);
     }
 }
 

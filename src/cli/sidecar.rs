@@ -139,8 +139,9 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
     harden::lock_memory();
     let teller =
         telling::Teller::new(args.quiet).map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
-    let (loader, alive_every) = (loader(sources), telling::alive_every());
-    let setup = Setup { plan, loader, watched, passed, store: service::store(), tell: teller.tell(), alive_every };
+    let mut setup = Setup::new(plan, loader(sources), teller.tell());
+    (setup.watched, setup.passed, setup.store) = (watched, passed, service::store());
+    setup.alive_every = telling::alive_every();
     let ended = sidecar::run(setup);
     teller.end();
     match ended {

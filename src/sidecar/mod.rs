@@ -45,12 +45,15 @@ pub use control::VALUE_LEN_MAX;
 pub use keeper::Loader;
 pub use notice::{LoadError, Notice, Tell};
 
-/// What a sidecar is made of.
+/// What a sidecar is made of: [`new`](Setup::new) has what it cannot be without.
+#[non_exhaustive]
 pub struct Setup {
     /// What it is to do.
     pub plan: config::Plan,
     /// Reads the secrets: once before anything else, and again whenever they may have changed.
     pub loader: Loader,
+    /// Takes what there is to tell.
+    pub tell: Tell,
     /// The files and directories that secrets come from.
     pub watched: Vec<PathBuf>,
     /// Sockets that listen already, each at the address of a stream's source, which takes it instead of opening one; and connections to
@@ -58,10 +61,15 @@ pub struct Setup {
     pub passed: Vec<(OwnedFd, String)>,
     /// Where connections are kept when the sidecar has gone.
     pub store: Option<StoreAt>,
-    /// Takes what there is to tell.
-    pub tell: Tell,
     /// How often a sign of life is wanted.
     pub alive_every: Option<Duration>,
+}
+
+impl Setup {
+    /// With no files to watch, and no service manager.
+    pub fn new(plan: config::Plan, loader: Loader, tell: Tell) -> Setup {
+        Setup { plan, loader, tell, watched: Vec::new(), passed: Vec::new(), store: None, alive_every: None }
+    }
 }
 
 /// A service manager that keeps descriptors (`FDSTORE=1` of `sd_notify(3)`).
