@@ -199,3 +199,53 @@ fn frequency(byte: u8) -> f64 {
         _ => 0.0005,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::ManuallyDrop;
+
+    use super::{BUCKETS, Classes, POSITIONS};
+
+    fn empty() -> Classes {
+        Classes { bytes: [[0; 128]; POSITIONS], nibbles: [[[0; 16]; 2]; POSITIONS] }
+    }
+
+    /// A byte is in a bucket if one of its windows has the byte there, or is over before: by its low seven bits, and by its two halves.
+    /// Both tables, of which a machine uses the one that it has the instructions for.
+    #[test]
+    fn a_byte_is_in_the_buckets_of_its_windows() {
+        let windows: [&[u8]; 5] = [b"abcd", b"Zx9-\xe4~  ", b"abd0ef12", b"\0\x7f\x80\xff", b"aacd5678"];
+        let mut classes = empty();
+        windows.iter().enumerate().for_each(|(number, window)| classes.add(window, number % 3));
+        for position in 0..POSITIONS {
+            let has = |bucket, is: &dyn Fn(u8) -> bool| {
+                let in_bucket = (0..).zip(windows).filter(|(number, _)| number % 3 == bucket);
+                in_bucket.map(|(_, window)| window.get(position)).any(|byte| byte.is_none_or(|byte| is(*byte)))
+            };
+            for bucket in 0..BUCKETS {
+                let is_in = |buckets: u8| buckets >> bucket & 1 == 1;
+                for seven in 0..128_u8 {
+                    assert_eq!(
+                        is_in(classes.bytes[position][usize::from(seven)]),
+                        has(bucket, &|byte| byte & 127 == seven)
+                    );
+                }
+                for half in 0..16_u8 {
+                    let [low, high] = &classes.nibbles[position];
+                    assert_eq!(is_in(low[usize::from(half)]), has(bucket, &|byte| byte & 15 == half));
+                    assert_eq!(is_in(high[usize::from(half)]), has(bucket, &|byte| byte >> 4 == half));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn classes_are_wiped() {
+        let mut classes = ManuallyDrop::new(empty());
+        classes.add(b"abcdefgh", 0);
+        // SAFETY: once only. What is looked at afterwards are numbers, which are as good as before.
+        unsafe { ManuallyDrop::drop(&mut classes) };
+        assert!(classes.bytes.iter().flatten().all(|buckets| *buckets == 0));
+        assert!(classes.nibbles.iter().flatten().flatten().all(|buckets| *buckets == 0));
+    }
+}
