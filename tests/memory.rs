@@ -248,10 +248,31 @@ fn what_is_given_back_is_wiped() {
     }
     let cover = Cover::named(&set).expect("there are marks that no secret has");
     assert!(set.redact_cow(&text) != text && set.redact_in_place(&mut record, &cover) > 0);
+    #[cfg(feature = "tokio")]
+    asynchronously(&set, &text, &mut buffer);
     drop((set, short));
     IS_WATCHED.store(false, Relaxed);
     let found = FOUND.each_ref().map(|found| found.load(Relaxed));
     assert_eq!(found, [0; 8], "blocks of these sizes have bytes of a secret in them");
+}
+
+/// A text goes through the asynchronous adapters, in two pieces.
+#[cfg(feature = "tokio")]
+fn asynchronously(set: &Arc<NeedleSet>, text: &[u8], buffer: &mut [u8]) {
+    use hushlog::io::{AsyncRedactReader, AsyncRedactWriter};
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let cx = &mut Context::from_waker(Waker::noop());
+    for cut in 1..text.len() {
+        let (start, end) = text.split_at(cut);
+        let redactor = || Redactor::new(Arc::clone(set));
+        let mut writer = AsyncRedactWriter::with_release(tokio::io::sink(), redactor(), Release::Line);
+        assert!(pin!(writer.write_all(start)).poll(cx).is_ready() && pin!(writer.write_all(end)).poll(cx).is_ready());
+        let mut reader = AsyncRedactReader::with_release(AsyncReadExt::chain(start, end), redactor(), Release::Line);
+        while !matches!(pin!(reader.read(buffer)).poll(cx), Poll::Ready(Ok(0))) {}
+    }
 }
 
 /// One test for all of them, as they share the allocator.

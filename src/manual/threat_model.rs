@@ -9,5 +9,7 @@
 //!   secret, and so finds it byte by byte: against that, [`Release::Line`](crate::io::Release) gives out whole lines only.
 //! - *Other users of the machine* see no value in the command line, in messages, reports, temporary files or cores of the program. It writes
 //!   no core, is not dumpable, wipes what it frees, and locks its memory as far as the limit on locked memory allows.
+//! - *A program with the library in it*: what the engine and the adapters give back to the allocator is wiped (`tests/memory.rs`); what the
+//!   ciphers of the [registry](super::registry) give back is not.
 //! - *Its own faults* do not show secrets: errors hold no input and no word of the command line, and a panic ends the program without
 //!   its message.

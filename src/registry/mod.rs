@@ -23,6 +23,9 @@
 //!
 //! A value is at most [`VALUE_LEN_MAX`] bytes, and a file at most [`FILE_LEN_MAX`]. Errors name entries, lines and columns, and never quote
 //! what stands in the file. What the file's integrity rests on stands in the [manual](crate::manual::registry).
+//!
+//! Values are wiped here when they are done with, but not the copies that the crate age makes: a block when a value is sealed, and one when it is
+//! opened. A program that minds has an allocator which wipes what it frees, such as the crate zeroizing-alloc; `hushlog` itself has.
 
 mod change;
 mod credential;
