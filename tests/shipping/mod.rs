@@ -286,10 +286,15 @@ pub(crate) fn send(socket: &Path, datagram: impl AsRef<[u8]>) {
     sender.send_to(datagram.as_ref(), socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
 }
 
-/// A connection to a stream socket.
+/// A connection to a stream socket, once somebody listens: a shipper opens its sockets one after the other.
 #[track_caller]
 pub(crate) fn connect(socket: &Path) -> UnixStream {
-    let connection = UnixStream::connect(socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
+    let mut connected = None;
+    wait_for(&format!("{}", socket.display()), || {
+        connected = UnixStream::connect(socket).ok();
+        connected.is_some()
+    });
+    let connection = connected.expect("that was waited for");
     connection.set_write_timeout(Some(PATIENCE)).expect("a time");
     connection
 }
