@@ -123,10 +123,10 @@ const PARTS: &[Parts] = &[
         &["a\tb\rc\x08d\x0ce-x", r"ab\uzzzzcd-x", "907613", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"],
         &["https://hooks.example.com/x", "90761", "-123.4567", "4f9c1b7e-8a2d-4c3b-9e1f-0a7b6c5d4e3f"],
     ),
-    // A line end, and what does not look random by just one thing: its length, a blank, no digit.
+    // Both line ends, and what does not look random by just one thing: its length, a blank, no digit.
     (
-        r#"{"password": "a\nb-x7Q9", "a": "a1B2c3D4e5F6g7H8", "b": "i1J2k3L4m5N6o7P", "c": "q1 R2s3T4u5V6w7X8", "d": "aBcDeFgHiJkLmNoP"}"#,
-        &["a\nb-x7Q9", "a1B2c3D4e5F6g7H8"],
+        r#"{"password": "a\rb\nc-x7Q9", "a": "a1B2c3D4e5F6g7H8", "b": "i1J2k3L4m5N6o7P", "c": "q1 R2s3T4u5V6w7X8", "d": "aBcDeFgHiJkLmNoP"}"#,
+        &["a\rb\nc-x7Q9", "a1B2c3D4e5F6g7H8"],
         &["i1J2k3L4m5N6o7P", "q1 R2s3T4u5V6w7X8", "aBcDeFgHiJkLmNoP"],
     ),
     // Not quite JSON: taken as text.
