@@ -161,6 +161,7 @@ const VECTORS: &[Vector] = &[
     ("<a&b>\"q\"='s/`", "xml", "&#60;a&#38;b&#62;&#34;q&#34;=&#39;s/`", ""),
     ("<a&b>\"q\"='s/`", "xml", "&#x3c;a&#x26;b&#x3e;&#x22;q&#x22;=&#x27;s/`", ""),
     ("<a&b>\"q\"='s/`", "xml", "&#x3C;a&#x26;b&#x3E;&#x22;q&#x22;=&#x27;s/`", ""),
+    ("<a&\u{7}\u{eb}-key>", "xml", "&#60;a&#38;&#7;&#235;-key&#62;", ""),
     (WIDE, "xml", "Zo&#235;'s &#8364;5 &#128512;", ""),
     (WIDE, "xml", "Zo&#xEB;&#x27;s &#x20AC;5 &#x1F600;", ""),
     // Shells: single quotes in two ways, double quotes, backslashes, `$'...'`.
