@@ -22,7 +22,9 @@ fn debug_shows_numbers_and_names_only() {
     let mut finder = Finder::new(Arc::clone(&set));
     assert_eq!(finder.push(b"a sk-").count(), 0);
     assert_eq!(format!("{finder:?}"), "Finder { set: NeedleSet { secrets: 2, needles: 2, .. }, end: 5, .. }");
-    let builder = NeedleSet::builder().secret(Secret::new("KEY", VALUE.to_vec()));
+    let secret = Secret::new("KEY", VALUE.to_vec());
+    assert_eq!(format!("{secret:?}"), "Secret { name: \"KEY\", value: [REDACTED] }");
+    let builder = NeedleSet::builder().secret(secret);
     assert_eq!(format!("{builder:?}"), "NeedleSetBuilder { secrets: 1, .. }");
 }
 

@@ -83,12 +83,15 @@ fn at_once(tree: &Tree, mutants: &[Mutant], outcomes: &Outcomes) -> HashSet<usiz
         outcomes.note(&mutants[number - 1], Outcome::Unviable, "");
     }
     let alone: HashSet<usize> = left_out.all.difference(&left_out.unviable).copied().collect();
-    let programs = tree.build().expect("programs with all mutants");
     let is_new =
         |number: &usize| !outcomes.known.contains_key(&mutants[number - 1].name) && !left_out.all.contains(number);
     let mut numbers: Vec<usize> = (1..=mutants.len()).filter(is_new).collect();
     numbers.sort_by_key(|number| proofs::rank(&mutants[number - 1].file));
     eprintln!("{} mutants in one program, {} by themselves", numbers.len(), alone.len());
+    if numbers.is_empty() {
+        return alone;
+    }
+    let programs = tree.build().expect("programs with all mutants");
     let sound = |outcome| assert_eq!(outcome, Outcome::Lived, "a proof fails without a mutant");
     sound(proofs::prove_quickly(&programs, tree.path(), 0, "src/redact/").0);
     let quickly = |number: usize| proofs::prove_quickly(&programs, tree.path(), number, &mutants[number - 1].file);
@@ -100,6 +103,9 @@ fn at_once(tree: &Tree, mutants: &[Mutant], outcomes: &Outcomes) -> HashSet<usiz
     });
     eprintln!("{} of them lived the quick proofs", lived.len());
     lived.iter().for_each(|number| eprintln!("{}", mutants[number - 1].name));
+    if lived.is_empty() {
+        return alone;
+    }
     sound(proofs::prove(&programs, tree.path(), 0).0);
     let all = |number: usize| proofs::prove(&programs, tree.path(), number);
     each(&lived, all, note);
