@@ -231,6 +231,8 @@ fn what_is_given_back_is_wiped() {
     let (mut record, mut buffer) = (text.clone(), vec![0; 4 << 10]);
     let secrets: Vec<Secret> = values.iter().map(|value| Secret::new("NAME", value.clone())).collect();
     IS_WATCHED.store(true, Relaxed);
+    drop(core.clone());
+    assert_eq!(FOUND[0].swap(0, Relaxed), core.len(), "it does not see what is not wiped");
     // One is searched for by memmem, the other by grams.
     let short = NeedleSet::exactly(vec![Secret::new("SHORT", core[..8].to_vec())], engine::nameless());
     let set = secrets.into_iter().fold(NeedleSet::builder(), NeedleSetBuilder::secret).build();
