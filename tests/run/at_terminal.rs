@@ -409,22 +409,30 @@ fn w16_python_looks_and_works_the_same() {
     }
     let stage = Stage::new();
     let mut twins = twins(&stage, &["python3", "-q"]);
-    twins.show(">>>");
+    // A key that comes before Python reads keys one by one is taken by the terminal's line: shown at another place, or lost.
+    let asks = |twins: &mut Twins, prompt: &str| {
+        twins.until("it asks", |terminal| terminal.text().trim_end().ends_with(prompt));
+    };
+    asks(&mut twins, ">>>");
     twins.types("import os; len(os.environ['TOKEN'])\n");
     twins.show("\n16");
-    twins.types("for i in range(2): print(i, os.isatty(0), os.get_terminal_size().columns)\n\n");
+    asks(&mut twins, ">>>");
+    twins.types("for i in range(2): print(i, os.isatty(0), os.get_terminal_size().columns)\n");
+    asks(&mut twins, "...");
+    twins.types("\n");
     twins.show("\n1 True 80");
+    asks(&mut twins, ">>>");
     twins.types("input('name: ')\n");
-    twins.show("\nname:");
+    asks(&mut twins, "\nname:");
     twins.types("né\x7fe\n");
     twins.show("'ne'");
+    asks(&mut twins, ">>>");
     // Interrupted once it runs: while Python still reads it, that looks otherwise.
     twins.types("import time; print('as' + 'leep'); time.sleep(600)\n");
     twins.show("\nasleep");
     twins.types("\x03");
     twins.show("KeyboardInterrupt");
-    // A key that comes before Python reads keys one by one is taken by the terminal's line, and lost.
-    twins.until("it asks again", |terminal| terminal.text().trim_end().ends_with(">>>"));
+    asks(&mut twins, ">>>");
     twins.types("\x04");
     twins.end();
 }
