@@ -427,8 +427,12 @@ fn w16_python_looks_and_works_the_same() {
     twins.types("né\x7fe\n");
     twins.show("'ne'");
     asks(&mut twins, ">>>");
-    // Interrupted once it runs: while Python still reads it, that looks otherwise.
-    twins.types("import time; print('as' + 'leep'); time.sleep(600)\n");
+    // Interrupted once it runs: while Python still reads it, that looks otherwise. And in a short sleep: it may come right before one.
+    twins.types("import time\n");
+    asks(&mut twins, "import time\n>>>");
+    twins.types("for n in range(9999): n or print('as' + 'leep'); time.sleep(.05)\n");
+    asks(&mut twins, "...");
+    twins.types("\n");
     twins.show("\nasleep");
     twins.types("\x03");
     twins.show("KeyboardInterrupt");
