@@ -222,6 +222,11 @@ impl Terminal {
         tcgetpgrp(&self.controller).ok()
     }
 
+    /// Whether anything runs that was started from here.
+    pub(crate) fn runs_anything(&self) -> bool {
+        below(self.pid()).any(is_alive)
+    }
+
     /// Whether the shell that was started here is in front, and no program of its.
     pub(crate) fn is_at_prompt(&self) -> bool {
         self.front() == Some(self.pid())
@@ -323,6 +328,13 @@ impl Twins {
         self.until(&format!("`{text}` is shown"), |terminal| terminal.text().contains(text));
     }
 
+    /// Waits until both ask for a line by this prompt. Keys that come before, while nobody reads them one by one, are taken by the
+    /// terminal's line: shown at another place, or lost.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, prompt: &str) {
+        self.until(&format!("`{prompt}` asks"), |terminal| terminal.text().trim_end().ends_with(prompt));
+    }
+
     /// Waits until the program of this name has nothing more to do on both: one that is told of a new size in the midst of painting
     /// paints something else.
     #[track_caller]
@@ -356,8 +368,8 @@ impl Twins {
             while !terminal.written().contains(text) {
                 assert!(
                     start.elapsed() < LIMIT,
-                    "not within {LIMIT:?} ({name}): `{text}`; the screen is\n{}",
-                    terminal.text()
+                    "not within {LIMIT:?} ({name}): `{text}`; it wrote\n{}",
+                    terminal.written()
                 );
                 terminal.types("\n");
                 terminal.looks_for(Duration::from_millis(50));
