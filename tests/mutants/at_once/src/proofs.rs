@@ -62,7 +62,7 @@ const QUICK_FORMS: &[&str] = &[
 ];
 /// The proofs that stand beside what they prove: all of them are quick.
 const WITHIN_LIBRARY: &str = "redact::";
-/// In seconds of the processor: ten times and three times what these proofs take, and all of them.
+/// In seconds of the processor. The quick proofs take 10 of them, and all took 176 on a busy machine.
 const QUICK_TIME: u32 = 30;
 const TIME: u32 = 300;
 /// What takes memory for ever takes this much, and not all of the machine's.
