@@ -64,7 +64,7 @@ impl Machine {
             registry.add(&draft, &By::now(&vm)).expect("a new secret");
             lines += &format!("export SECRET_{n:04}='{value}'\n");
         }
-        let write = |name: &str, text: &[u8]| hushlog::io::replace::replace(&dir.path().join(name), 0o600, text);
+        let write = |name: &str, text: &[u8]| hushlog::sys::replace::replace(&dir.path().join(name), 0o600, text);
         write("registry.yaml", registry.to_text(None).expect("a text").as_bytes()).expect("a file");
         write("identity.txt", identity.to_file("2026-01-01T00:00:00Z").as_bytes()).expect("a file");
         write("secrets.env", lines.as_bytes()).expect("a file");

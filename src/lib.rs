@@ -106,6 +106,7 @@ pub mod registry;
 pub mod scrub;
 #[cfg(all(feature = "sidecar", target_os = "linux"))]
 pub mod sidecar;
+pub mod sys;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};
 pub use redact::cover::Cover;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use hushlog::inject;
-use hushlog::io::replace::replace;
+use hushlog::sys::replace::replace;
 
 use super::exit::Exit;
 use super::message::{Failure, reason};

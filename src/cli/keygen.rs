@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hushlog::io::replace::directory;
 use hushlog::registry::{By, Identity, SigningKey};
+use hushlog::sys::replace::directory;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::exit::Exit;

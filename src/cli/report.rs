@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use hushlog::io::PumpSummary;
-use hushlog::io::replace::{directory, replace};
+use hushlog::sys::replace::{directory, replace};
 use hushlog::{NeedleSet, NoticeKind, Redactor};
 use rustix::fs::{Access, access};
 use serde_json::{Value, json};

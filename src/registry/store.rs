@@ -10,7 +10,7 @@ use std::path::Path;
 use super::error::Error;
 use super::file::{FILE_LEN_MAX, Registry};
 use super::sign::SigningKey;
-use crate::io::replace::{directory, replace};
+use crate::sys::replace::{directory, replace};
 
 /// Nobody else reads even the names.
 const MODE: u32 = 0o600;

@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 
 use super::notice::{Notice, Tell};
 use super::sink::file::sync_all;
-use crate::io::replace::replace;
+use crate::sys::replace::replace;
 
 /// So many of a file's first bytes are hashed at most.
 pub(crate) const HEAD_LEN_MAX: usize = 1024;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::program;
 
 /// From the inside out: a module uses those before it, and never one after it.
-const RINGS: &[&str] =
-    &["redact", "io", "scrub", "registry", "inject", "sidecar", "console", "manual", "cli", "ffi", "main", "lib"];
+const RINGS: &[&str] = &[
+    "redact", "sys", "io", "scrub", "registry", "inject", "sidecar", "console", "manual", "cli", "ffi", "main", "lib",
+];
 
 /// The same within the innermost ring.
 const REDACT: &[&str] = &[

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::{BLOCK_END, BLOCK_START, MARK};
-use crate::io::replace::replace;
+use crate::sys::replace::replace;
 
 /// A file, and what is to become of it.
 #[derive(Debug)]

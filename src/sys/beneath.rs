@@ -1,0 +1,579 @@
+//! Directories held open, and the names in them: every call is relative to a descriptor.
+//!
+//! [`Dir::open`] resolves a path one component at a time, as `openat2` does with a policy that it has
+//! no flag for: a symbolic link is followed if root or the effective user owns it, and nobody else can
+//! write to the directory that holds it. (`fs.protected_symlinks` asks for less, in sticky directories
+//! alone, and can be off.) A magic link of `/proc` is only the text that it shows, never the file.
+//!
+//! The last component is never followed by [`Dir::open_file`]; [`find`] resolves it by the same rule,
+//! and then names the file itself.
+//!
+//! Cost: one `openat` and one `fstat` a component. Memory: one descriptor a [`Dir`].
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{
+    self as calls, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fstat, openat,
+    openat2, readlinkat,
+};
+use rustix::io::Errno;
+
+use super::file::{FileId, is_owned_by_us_or_root, kind, others_can_write};
+
+/// The most symbolic links in one path, as in the kernel.
+const LINKS_MAX: usize = 40;
+
+/// Which symbolic links a path may lead through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// Those that root or the effective user owns, in a directory where nobody else can put one.
+    Trusted,
+    /// None.
+    None,
+}
+
+/// A directory, held open by a descriptor that cannot read it (`O_PATH`): it need not be readable.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    /// Where it was when it was opened, without links.
+    path: PathBuf,
+}
+
+/// A file that a path leads to, which need not exist.
+#[derive(Debug)]
+pub struct Found {
+    /// The directory that holds it.
+    pub dir: Dir,
+    /// Its name there; no link, when it was found.
+    pub name: OsString,
+    /// The directories that hold a component of the way there, links and their targets included:
+    /// a change in any of them may make the path lead elsewhere.
+    pub passed: Vec<PathBuf>,
+}
+
+impl Found {
+    /// The path without links.
+    pub fn path(&self) -> PathBuf {
+        self.dir.path.join(&self.name)
+    }
+}
+
+/// The file that a path leads to, its last component followed if it is a link that the rule allows.
+///
+/// # Errors
+///
+/// `InvalidInput` for a path that names a directory by `/` or `..`; `Loop` (`ELOOP`) for a link that
+/// the rule does not allow, or too many links; those of the system. A last component that does not
+/// exist is no error.
+pub fn find(path: &Path, links: Links) -> io::Result<Found> {
+    let mut walk = Walk::new(path)?;
+    let (dir, name) = walk.resolve(links)?;
+    let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
+    Ok(Found { dir, name, passed: walk.passed })
+}
+
+impl Dir {
+    /// Opens the directory at a path; an empty path is the working directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; `ELOOP` for a link that the rule does not allow.
+    pub fn open(path: &Path, links: Links) -> io::Result<Dir> {
+        match Walk::new(path)?.resolve(links)? {
+            (dir, None) => Ok(dir),
+            (dir, Some(name)) => dir.sub(&name),
+        }
+    }
+
+    /// Opens the directory that holds the last component of a path, and says what that is called. The
+    /// component itself is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Dir::open); `InvalidInput` for a path that ends in `/` or `..`.
+    pub fn parent_of(path: &Path, links: Links) -> io::Result<(Dir, OsString)> {
+        let name = path.file_name().filter(|_| !path.as_os_str().as_bytes().ends_with(b"/"));
+        let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
+        Ok((Dir::open(path.parent().unwrap_or(Path::new("")), links)?, name.to_owned()))
+    }
+
+    /// Opens a directory below this one as if this one were the root: no path and no link leads out.
+    /// Missing directories are made, with this mode less the umask, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `openat2` (`RESOLVE_IN_ROOT`) and `mkdirat`.
+    pub fn in_root(&self, path: &Path, make: Option<u32>) -> io::Result<Dir> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let path = path.strip_prefix("/").unwrap_or(path);
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let open = || rustix::io::retry_on_intr(|| openat2(&self.fd, path, flags, Mode::empty(), resolve));
+        let fd = match (open(), make, path.parent().zip(path.file_name())) {
+            (Err(Errno::NOENT), Some(mode), Some((parent, name))) => {
+                let parent = self.in_root(parent, make)?;
+                match calls::mkdirat(&parent.fd, name, Mode::from_raw_mode(mode)) {
+                    Err(Errno::EXIST) => {}
+                    made => made?,
+                }
+                open()?
+            }
+            (opened, ..) => opened?,
+        };
+        Ok(Dir { fd, path: self.path.join(path) })
+    }
+
+    /// A directory in this one, not through a link.
+    ///
+    /// # Errors
+    ///
+    /// Those of `openat`; `ELOOP` or `ENOTDIR` for a link.
+    pub fn sub(&self, name: impl AsRef<OsStr>) -> io::Result<Dir> {
+        let name = single(name.as_ref())?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(&self.fd, name, flags, Mode::empty())?;
+        Ok(Dir { fd, path: self.path.join(name) })
+    }
+
+    /// Makes a directory in this one, which is there with exactly this mode, whatever the umask is.
+    ///
+    /// # Errors
+    ///
+    /// Those of `mkdirat`; `EEXIST` if anything has this name.
+    pub fn make(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<Dir> {
+        let name = single(name.as_ref())?;
+        // Nobody else gets in before its owner and mode are known to be ours.
+        calls::mkdirat(&self.fd, name, Mode::from_raw_mode(mode & 0o700))?;
+        let made = self.sub(name)?;
+        let stat = made.stat_self()?;
+        if stat.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(io::Error::new(ErrorKind::PermissionDenied, "somebody exchanged the new directory"));
+        }
+        if stat.st_mode & 0o7777 != mode {
+            fchmod(made.readable()?, Mode::from_raw_mode(mode))?;
+        }
+        Ok(made)
+    }
+
+    /// Opens the file of this name: not through a link, without waiting for a FIFO, and not as the
+    /// controlling terminal.
+    ///
+    /// # Errors
+    ///
+    /// Those of `openat`; `ELOOP` for a link.
+    pub fn open_file(&self, name: impl AsRef<OsStr>, flags: OFlags) -> io::Result<OwnedFd> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let name = single(name.as_ref())?;
+        Ok(rustix::io::retry_on_intr(|| openat(&self.fd, name, flags, Mode::empty()))?)
+    }
+
+    /// Makes a new file, which has exactly this mode, whatever the umask is.
+    ///
+    /// # Errors
+    ///
+    /// Those of `openat`; `EEXIST` if anything has this name, a link included.
+    pub fn create_new(&self, name: impl AsRef<OsStr>, flags: OFlags, mode: u32) -> io::Result<OwnedFd> {
+        let file = self.create_masked(name, flags, mode & 0o700)?;
+        fchmod(&file, Mode::from_raw_mode(mode))?;
+        Ok(file)
+    }
+
+    /// Makes a new file, which has this mode less the umask.
+    ///
+    /// # Errors
+    ///
+    /// As [`create_new`](Dir::create_new).
+    pub fn create_masked(&self, name: impl AsRef<OsStr>, flags: OFlags, mode: u32) -> io::Result<OwnedFd> {
+        let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let name = single(name.as_ref())?;
+        Ok(rustix::io::retry_on_intr(|| openat(&self.fd, name, flags, Mode::from_raw_mode(mode)))?)
+    }
+
+    /// Opens a file, or makes it with exactly this mode. Returns whether it was made.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_file`](Dir::open_file) and [`create_new`](Dir::create_new).
+    pub fn open_or_create(&self, name: impl AsRef<OsStr>, flags: OFlags, mode: u32) -> io::Result<(OwnedFd, bool)> {
+        let name = name.as_ref();
+        loop {
+            match self.open_file(name, flags) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                opened => return Ok((opened?, false)),
+            }
+            match self.create_new(name, flags, mode) {
+                // Somebody was faster.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => return Ok((made?, true)),
+            }
+        }
+    }
+
+    /// What a name is; of a link, the link.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fstatat`.
+    pub fn stat(&self, name: impl AsRef<OsStr>) -> io::Result<Stat> {
+        Ok(calls::statat(&self.fd, single(name.as_ref())?, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
+    /// What the directory is.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fstat`.
+    pub fn stat_self(&self) -> io::Result<Stat> {
+        Ok(fstat(&self.fd)?)
+    }
+
+    /// Where a link leads, unresolved.
+    ///
+    /// # Errors
+    ///
+    /// Those of `readlinkat`.
+    pub fn read_link(&self, name: impl AsRef<OsStr>) -> io::Result<PathBuf> {
+        let target = readlinkat(&self.fd, single(name.as_ref())?, Vec::new())?;
+        Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+    }
+
+    /// Makes a symbolic link.
+    ///
+    /// # Errors
+    ///
+    /// Those of `symlinkat`; `EEXIST` if anything has this name.
+    pub fn symlink(&self, target: &Path, name: impl AsRef<OsStr>) -> io::Result<()> {
+        Ok(calls::symlinkat(target, &self.fd, single(name.as_ref())?)?)
+    }
+
+    /// Renames within this directory; the new name is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Those of `renameat`.
+    pub fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> io::Result<()> {
+        Ok(calls::renameat(&self.fd, single(from.as_ref())?, &self.fd, single(to.as_ref())?)?)
+    }
+
+    /// Moves a name into another directory, if it is free there.
+    ///
+    /// # Errors
+    ///
+    /// Those of `renameat2`; `EEXIST` if it is taken.
+    pub fn rename_new(&self, from: impl AsRef<OsStr>, into: &Dir, to: impl AsRef<OsStr>) -> io::Result<()> {
+        let (from, to) = (single(from.as_ref())?, single(to.as_ref())?);
+        Ok(calls::renameat_with(&self.fd, from, &into.fd, to, RenameFlags::NOREPLACE)?)
+    }
+
+    /// Removes a name that is no directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of `unlinkat`.
+    pub fn unlink(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        Ok(calls::unlinkat(&self.fd, single(name.as_ref())?, AtFlags::empty())?)
+    }
+
+    /// Removes a name if it leads to this file. Returns whether it did.
+    ///
+    /// Between the two calls the owner of the directory may exchange the file: another of his own names
+    /// goes then, which he could have removed himself.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, but that there is no such name.
+    pub fn unlink_if(&self, name: impl AsRef<OsStr>, file: FileId) -> io::Result<bool> {
+        match self.stat(name.as_ref()) {
+            Ok(stat) if FileId::from(&stat) == file => self.unlink(name).map(|()| true),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(false),
+        }
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of `unlinkat`.
+    pub fn remove_dir(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        Ok(calls::unlinkat(&self.fd, single(name.as_ref())?, AtFlags::REMOVEDIR)?)
+    }
+
+    /// The names in it, and what they are as far as the file system says, sorted.
+    ///
+    /// # Errors
+    ///
+    /// When it may not be read, and those of `getdents64`.
+    pub fn names(&self) -> io::Result<Vec<(OsString, FileType)>> {
+        let mut names = Vec::new();
+        for entry in calls::Dir::read_from(self.readable()?)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push((OsStr::from_bytes(name).to_owned(), entry.file_type()));
+            }
+        }
+        names.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(names)
+    }
+
+    /// Waits until its names are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When it may not be read, and those of `fsync`.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(calls::fsync(self.readable()?)?)
+    }
+
+    /// A descriptor of it that can be read, synced and locked.
+    ///
+    /// # Errors
+    ///
+    /// Those of `openat`.
+    pub fn readable(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(openat(&self.fd, ".", flags, Mode::empty())?)
+    }
+
+    /// Where it was when it was opened, without links. For messages, and for what takes paths alone.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether somebody other than root and the effective user can change the names in it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fstat`.
+    pub fn others_can_write(&self) -> io::Result<bool> {
+        Ok(others_can_write(&self.stat_self()?))
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A name that cannot lead out of its directory.
+fn single(name: &OsStr) -> io::Result<&OsStr> {
+    let is_name = Path::new(name).file_name() == Some(name) && !name.as_bytes().contains(&0);
+    if is_name { Ok(name) } else { Err(ErrorKind::InvalidInput.into()) }
+}
+
+/// A path that is being resolved.
+struct Walk {
+    left: VecDeque<OsString>,
+    dir: Dir,
+    passed: Vec<PathBuf>,
+    links: usize,
+}
+
+impl Walk {
+    fn new(path: &Path) -> io::Result<Walk> {
+        let mut walk = Walk { left: VecDeque::new(), dir: start(path.is_absolute())?, passed: Vec::new(), links: 0 };
+        walk.put_first(path);
+        Ok(walk)
+    }
+
+    fn put_first(&mut self, path: &Path) {
+        let components = path.components().rev().filter_map(|component| match component {
+            Component::Normal(name) => Some(name),
+            Component::ParentDir => Some(OsStr::new("..")),
+            _ => None,
+        });
+        components.for_each(|name| self.left.push_front(name.to_owned()));
+    }
+
+    /// The directory and the name that the path ends with; no name, if it ends with `/`, `.` or `..`.
+    fn resolve(&mut self, links: Links) -> io::Result<(Dir, Option<OsString>)> {
+        while let Some(name) = self.left.pop_front() {
+            if name == ".." {
+                self.step(&name)?;
+                self.dir.path.pop();
+                continue;
+            }
+            self.passed.push(self.dir.path.clone());
+            match self.dir.stat(&name) {
+                Ok(stat) if kind(&stat) == FileType::Symlink => self.follow(&name, &stat, links)?,
+                Err(error) if error.kind() != ErrorKind::NotFound || !self.left.is_empty() => return Err(error),
+                _ if self.left.is_empty() => return Ok((self.take()?, Some(name))),
+                _ => {
+                    self.step(&name)?;
+                    self.dir.path.push(&name);
+                }
+            }
+        }
+        Ok((self.take()?, None))
+    }
+
+    fn take(&mut self) -> io::Result<Dir> {
+        Ok(Dir { fd: self.dir.fd.try_clone()?, path: std::mem::take(&mut self.dir.path) })
+    }
+
+    fn step(&mut self, name: &OsStr) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.dir.fd = openat(&self.dir.fd, name, flags, Mode::empty())?;
+        Ok(())
+    }
+
+    fn follow(&mut self, name: &OsStr, link: &Stat, links: Links) -> io::Result<()> {
+        self.links += 1;
+        let is_allowed = links == Links::Trusted && is_trusted(link, &self.dir.stat_self()?);
+        if !is_allowed || self.links > LINKS_MAX {
+            return Err(Errno::LOOP.into());
+        }
+        // What it is and where it leads are read from one descriptor: it may be another one by now.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = openat(&self.dir.fd, name, flags, Mode::empty())?;
+        if FileId::of(&held)? != FileId::from(link) {
+            return Err(Errno::LOOP.into());
+        }
+        let target = PathBuf::from(OsString::from_vec(readlinkat(&held, "", Vec::new())?.into_bytes()));
+        if target.is_absolute() {
+            self.dir = start(true)?;
+        }
+        self.put_first(&target);
+        Ok(())
+    }
+}
+
+/// The directory that a path begins at.
+fn start(is_absolute: bool) -> io::Result<Dir> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let (at, path) = if is_absolute {
+        ("/", PathBuf::from("/"))
+    } else {
+        // The path is for messages; a working directory that was removed has none.
+        (".", std::env::current_dir().unwrap_or_default())
+    };
+    Ok(Dir { fd: openat(CWD, at, flags, Mode::empty())?, path })
+}
+
+/// Whether a link may be followed: nobody but root and the effective user can have put it there. In a
+/// sticky directory such as `/tmp` an entry is its owner's.
+fn is_trusted(link: &Stat, directory: &Stat) -> bool {
+    let is_sticky = directory.st_mode & 0o1000 != 0 && is_owned_by_us_or_root(directory);
+    is_owned_by_us_or_root(link) && (is_sticky || !others_can_write(directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Read;
+    use std::os::unix::fs::{PermissionsExt, lchown, symlink};
+
+    fn text(found: &Found) -> String {
+        let file = found.dir.open_file(&found.name, OFlags::RDONLY).unwrap();
+        let mut text = String::new();
+        fs::File::from(file).read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn own_links_are_followed_and_the_real_path_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(root.join("a/b/file"), "here").unwrap();
+        symlink("b/../b", root.join("a/link")).unwrap();
+        symlink(root.join("a/link/file"), root.join("absolute")).unwrap();
+        symlink("absolute", root.join("twice")).unwrap();
+        let found = find(&root.join("twice"), Links::Trusted).unwrap();
+        assert_eq!((found.path(), text(&found)), (root.join("a/b/file"), "here".to_owned()));
+        for passed in [&root, &root.join("a"), &root.join("a/b")] {
+            assert!(found.passed.contains(passed), "{passed:?} in {:?}", found.passed);
+        }
+        let absent = find(&root.join("a/link/./absent"), Links::Trusted).unwrap();
+        assert_eq!(absent.path(), root.join("a/b/absent"));
+        assert_eq!(Dir::open(&root.join("a/link/.."), Links::Trusted).unwrap().path(), root.join("a"));
+        for path in ["absolute", "a/link/file"] {
+            let error = find(&root.join(path), Links::None).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(Errno::LOOP.raw_os_error()), "{path}");
+        }
+        assert!(find(&root.join("missing/file"), Links::Trusted).is_err());
+        assert!(Dir::open(&root.join("a/b/file"), Links::Trusted).is_err());
+    }
+
+    #[test]
+    fn links_that_lead_in_circles_end() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("b", dir.path().join("a")).unwrap();
+        symlink("a", dir.path().join("b")).unwrap();
+        assert!(find(&dir.path().join("a"), Links::Trusted).is_err());
+    }
+
+    #[test]
+    fn a_link_that_somebody_else_can_put_there_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "here").unwrap();
+        let open = dir.path().join("open");
+        fs::create_dir(&open).unwrap();
+        symlink("../file", open.join("link")).unwrap();
+        let is_followed = || find(&open.join("link"), Links::Trusted).is_ok();
+        for (mode, follows) in [(0o755, true), (0o777, false), (0o775, false), (0o1777, true)] {
+            fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_followed(), follows, "{mode:o}");
+        }
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+            lchown(open.join("link"), Some(65_534), None).unwrap();
+            assert!(!is_followed());
+            lchown(open.join("link"), Some(0), None).unwrap();
+            lchown(&open, Some(65_534), None).unwrap();
+            assert!(!is_followed());
+        }
+    }
+
+    #[test]
+    fn names_do_not_lead_out_of_their_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Dir::open(dir.path(), Links::None).unwrap();
+        for name in ["", ".", "..", "a/b", "/etc", "a/", "a\0b"] {
+            assert!(held.create_new(name, OFlags::WRONLY, 0o600).is_err(), "{name:?}");
+        }
+        symlink("/etc", dir.path().join("link")).unwrap();
+        assert!(held.sub("link").is_err() && held.open_file("link", OFlags::RDONLY).is_err());
+        assert_eq!(held.read_link("link").unwrap(), Path::new("/etc"));
+    }
+
+    #[test]
+    fn what_is_made_has_its_mode_whatever_the_umask_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Dir::open(dir.path(), Links::None).unwrap();
+        let mode = |name: &str| held.stat(name).unwrap().st_mode & 0o7777;
+        for wanted in [0o600, 0o644, 0o666] {
+            held.create_new("file", OFlags::WRONLY, wanted).unwrap();
+            assert_eq!(mode("file"), wanted);
+            assert!(!held.open_or_create("file", OFlags::WRONLY, 0o600).unwrap().1);
+            let id = FileId::from(&held.stat("file").unwrap());
+            assert!(!held.unlink_if("file", FileId { inode: id.inode + 1, ..id }).unwrap());
+            assert!(held.unlink_if("file", id).unwrap() && !held.unlink_if("file", id).unwrap());
+        }
+        held.make("directory", 0o2775).unwrap();
+        assert_eq!(mode("directory"), 0o2775);
+        assert_eq!(held.names().unwrap(), [("directory".into(), FileType::Directory)]);
+    }
+
+    #[test]
+    fn the_root_of_an_image_is_not_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Dir::open(dir.path(), Links::None).unwrap();
+        fs::create_dir_all(dir.path().join("usr/lib")).unwrap();
+        symlink("/usr/lib", dir.path().join("lib")).unwrap();
+        symlink("../../../../../..", dir.path().join("usr/up")).unwrap();
+        root.in_root(Path::new("/lib/systemd/system"), Some(0o755)).unwrap();
+        root.in_root(Path::new("usr/up/etc"), Some(0o755)).unwrap();
+        assert!(dir.path().join("usr/lib/systemd/system").is_dir() && dir.path().join("etc").is_dir());
+        assert!(root.in_root(Path::new("missing"), None).is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! What an open file is: its identity, type, owner and number of names.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+
+use rustix::fs::{FileType, Stat, fstat};
+use rustix::process::geteuid;
+
+/// A file, whatever its name: the number of its file system, and its own in there.
+///
+/// The number of a deleted file is given to another one soon after the last descriptor was closed, so
+/// that an identity tells two files apart only while one of them is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId {
+    /// The file system's number.
+    pub device: u64,
+    /// The file's number in it.
+    pub inode: u64,
+}
+
+impl FileId {
+    /// The identity of an open file.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fstat`.
+    pub fn of(file: impl AsFd) -> io::Result<FileId> {
+        Ok(FileId::from(&fstat(file)?))
+    }
+}
+
+impl From<&Stat> for FileId {
+    fn from(stat: &Stat) -> FileId {
+        FileId { device: stat.st_dev, inode: stat.st_ino }
+    }
+}
+
+/// The type of a file.
+pub fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+/// The words for a type of file, as a message uses them: "a FIFO".
+pub fn kind_name(kind: FileType) -> &'static str {
+    match kind {
+        FileType::RegularFile => "a regular file",
+        FileType::Symlink => "a symbolic link",
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "no file",
+    }
+}
+
+/// Whether root or the effective user owns it.
+pub fn is_owned_by_us_or_root(stat: &Stat) -> bool {
+    stat.st_uid == 0 || stat.st_uid == geteuid().as_raw()
+}
+
+/// Whether somebody other than root and the effective user can change the names in this directory, or
+/// which of them can be trusted all the same: in a sticky directory only the owner of an entry can.
+pub fn others_can_write(directory: &Stat) -> bool {
+    !is_owned_by_us_or_root(directory) || directory.st_mode & 0o022 != 0
+}
+
+/// Fails unless it is a regular file, and says what it is instead.
+///
+/// # Errors
+///
+/// `InvalidInput`.
+pub fn check_regular(stat: &Stat) -> io::Result<()> {
+    match kind(stat) {
+        FileType::RegularFile => Ok(()),
+        other => Err(io::Error::new(ErrorKind::InvalidInput, format!("it is {}", kind_name(other)))),
+    }
+}
+
+/// Fails unless root or the effective user owns it.
+///
+/// # Errors
+///
+/// `PermissionDenied`.
+pub fn check_owner(stat: &Stat) -> io::Result<()> {
+    if is_owned_by_us_or_root(stat) {
+        return Ok(());
+    }
+    Err(io::Error::new(ErrorKind::PermissionDenied, format!("it belongs to another user (uid {})", stat.st_uid)))
+}
+
+/// Fails if it has several names: one of them may lie in a directory where others can write, and make
+/// this one stand for a file elsewhere.
+///
+/// # Errors
+///
+/// `PermissionDenied`.
+pub fn check_single_link(stat: &Stat) -> io::Result<()> {
+    if stat.st_nlink <= 1 {
+        return Ok(());
+    }
+    Err(io::Error::new(ErrorKind::PermissionDenied, "it has several names (hard links)"))
+}
+
+/// Fails if its permissions go beyond `mode`.
+///
+/// # Errors
+///
+/// `PermissionDenied`.
+pub fn check_mode(stat: &Stat, mode: u32) -> io::Result<()> {
+    let found = stat.st_mode & 0o7777;
+    if found & !mode == 0 {
+        return Ok(());
+    }
+    let text = format!("its mode is {found:04o}, which allows more than {mode:04o}");
+    Err(io::Error::new(ErrorKind::PermissionDenied, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+
+    #[test]
+    fn a_file_is_known_by_any_of_its_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "").unwrap();
+        fs::hard_link(&path, dir.path().join("b")).unwrap();
+        let id = |name: &str| FileId::of(File::open(dir.path().join(name)).unwrap()).unwrap();
+        assert_eq!(id("a"), id("b"));
+        fs::write(dir.path().join("c"), "").unwrap();
+        assert_ne!(id("a"), id("c"));
+        let stat = fstat(File::open(&path).unwrap()).unwrap();
+        assert!(check_regular(&stat).is_ok() && check_owner(&stat).is_ok() && check_single_link(&stat).is_err());
+    }
+
+    #[test]
+    fn modes_that_allow_more_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut stat = fstat(File::open(dir.path()).unwrap()).unwrap();
+        stat.st_mode = 0o10_0620;
+        assert!(check_mode(&stat, 0o620).is_ok() && check_mode(&stat, 0o666).is_ok());
+        let error = check_mode(&stat, 0o600).unwrap_err().to_string();
+        assert_eq!(error, "its mode is 0620, which allows more than 0600");
+    }
+}

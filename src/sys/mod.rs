@@ -1,0 +1,22 @@
+//! Calls to the operating system that stay safe where other users can write.
+//!
+//! Whoever can write into a directory decides which file a path leads to, and can change that between
+//! two calls. So nothing in this crate opens, creates, renames, removes or changes a file in such a
+//! directory by its path alone: [`beneath`] walks to the directory one component at a time, and acts
+//! on names in the descriptor that it holds; [`replace`] writes a file anew in one step; `node` makes
+//! sockets and FIFOs that have their final mode from the first moment on.
+//!
+//! | attack | answer |
+//! | --- | --- |
+//! | a symbolic link in the path, or in place of the file | followed only if root or this user owns the link, and nobody else can write to the directory that holds it |
+//! | a directory on the way is exchanged between two calls | every call is relative to a descriptor |
+//! | a hard link to a file elsewhere | [`file::check_single_link`] |
+//! | a FIFO or device in place of the file | never waited for, and refused by [`file::check_regular`] |
+//! | a file that somebody else made beforehand | [`file::check_owner`] |
+//! | a link in place of a socket, just before its mode is set | mode set in a private directory, then renamed |
+
+pub mod beneath;
+pub mod file;
+#[cfg(feature = "sidecar")]
+pub mod node;
+pub mod replace;

@@ -1,0 +1,170 @@
+//! Replacing a file in one step: whoever looks, at any moment and after any crash, sees the old content or the new.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use rustix::fs::{Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat};
+
+use super::beneath::{Dir, Links, find};
+use super::file::check_regular;
+
+/// Tells the temporary files of one process apart.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Writes the file at `path` anew: into a temporary file beside it, which takes its place when all of
+/// it is on disk. When this returns without an error, the new content outlives a power cut.
+///
+/// A new file has `mode` less the umask. A file that is there keeps its owner, its group, and those
+/// bits of its mode that `mode` has, too; it loses access lists and other extended attributes. If its
+/// group cannot be kept, its mode loses the group's bits, and if its owner cannot, the file becomes
+/// this user's. A link is followed by the rule of [`Links::Trusted`]. Only a regular file is replaced.
+///
+/// The temporary file is named after the file and the process (`.NAME.PID.N.tmp`); a killed process
+/// leaves it behind. Cost: two waits for the disk.
+///
+/// # Errors
+///
+/// `InvalidInput` if a directory, device, pipe or socket is there; those of [`find`], and those of the
+/// system. The file is as it was then, and no temporary file is left; only if the error is that of the
+/// last step, the wait for the directory, the new content may be there already.
+pub fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    let found = find(path, Links::Trusted)?;
+    replace_in(&found.dir, &found.name, mode, content)
+}
+
+/// As [`replace`], for a name in a directory. A link there is no regular file.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub fn replace_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
+    let name = name.as_ref();
+    let old = match dir.stat(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        stat => Some(stat?),
+    };
+    old.as_ref().map_or(Ok(()), check_regular)?;
+    let temporary = temporary(name);
+    let written = write_new(dir, &temporary, mode, old.as_ref(), content).and_then(|()| dir.rename(&temporary, name));
+    if written.is_err() {
+        // The error tells more than a second one would.
+        let _ = dir.unlink(&temporary);
+    }
+    written?;
+    dir.sync()
+}
+
+/// The directory that a file is in.
+pub fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn temporary(name: &OsStr) -> OsString {
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed)));
+    temporary
+}
+
+fn write_new(dir: &Dir, name: &OsStr, mode: u32, old: Option<&Stat>, content: &[u8]) -> io::Result<()> {
+    // The umask counts for a new file, and nobody reads one that is to get another group before it has.
+    let first = old.map_or(mode, |_| 0o600);
+    let mut file = File::from(dir.create_masked(name, OFlags::WRONLY, first)?);
+    if let Some(old) = old {
+        let mode = keep_owner(&file, old)? & mode;
+        fchmod(&file, Mode::from_raw_mode(mode))?;
+    }
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Gives a new file the owner and group of the old one, as far as this user may. Returns the mode that
+/// is right for it then.
+fn keep_owner(new: impl AsFd, old: &Stat) -> io::Result<u32> {
+    let made = fstat(&new)?;
+    let mode = old.st_mode & 0o777;
+    if made.st_uid != old.st_uid {
+        let _ = fchown(&new, Some(Uid::from_raw(old.st_uid)), None);
+    }
+    let is_kept = made.st_gid == old.st_gid || fchown(&new, None, Some(Gid::from_raw(old.st_gid))).is_ok();
+    Ok(if is_kept { mode } else { mode & !0o070 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+    fn names(directory: &Path) -> Vec<OsString> {
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn the_new_content_has_the_mode_and_nothing_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        for content in ["old", "new"] {
+            replace(&path, 0o600, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(names(dir.path()), ["a"]);
+    }
+
+    #[test]
+    fn the_old_mode_is_kept_and_never_widened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        for (old, wanted, then) in [(0o600, 0o666, 0o600), (0o644, 0o600, 0o600), (0o640, 0o660, 0o640)] {
+            fs::write(&path, "old").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(old)).unwrap();
+            replace(&path, wanted, b"new").unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, then, "{old:o} {wanted:o}");
+        }
+    }
+
+    #[test]
+    fn owner_and_group_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "old").unwrap();
+        if chown(&path, Some(65_534), Some(65_533)).is_err() {
+            return;
+        }
+        replace(&path, 0o600, b"new").unwrap();
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!((found.uid(), found.gid(), fs::read(&path).unwrap()), (65_534, 65_533, b"new".to_vec()));
+    }
+
+    #[test]
+    fn an_own_link_is_followed_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("target"), "old").unwrap();
+        symlink("target", dir.path().join("link")).unwrap();
+        replace(&dir.path().join("link"), 0o600, b"new").unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("target")).unwrap(), "new");
+        assert!(fs::symlink_metadata(dir.path().join("link")).unwrap().is_symlink());
+        let held = Dir::open(dir.path(), Links::None).unwrap();
+        assert!(replace_in(&held, "link", 0o600, b"newer").is_err());
+    }
+
+    #[test]
+    fn a06_what_is_no_regular_file_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("directory")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join("fifo"), Mode::from_raw_mode(0o600)).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+        symlink("/dev/null", dir.path().join("device")).unwrap();
+        let before = names(dir.path());
+        for name in ["directory", "fifo", "socket", "device", "missing/a"] {
+            assert!(replace(&dir.path().join(name), 0o600, b"new").is_err(), "{name}");
+        }
+        assert!(replace(Path::new("/"), 0o600, b"new").is_err());
+        assert_eq!(names(dir.path()), before);
+    }
+}
