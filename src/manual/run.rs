@@ -9,9 +9,14 @@
 //!   handed on while it has switched the line mode off there.
 //!   The terminal's settings are restored however it ends, also if hushlog is killed. What the command changes about
 //!   them ends with it, too: `hushlog run -- stty -echo` has no effect.
-//! - *Streams*: outputs that are pipes or files stay two streams, each in its order. If both are one open file (`2>&1`), they go
-//!   through one pipe, so that the order between them stays, and a secret across the two is masked. A secret that is split over
-//!   two files is not seen.
+//! - *Streams*: outputs that are pipes or files stay two streams, each in its order. If both lead to one file, terminal, FIFO or
+//!   socket (`2>&1`, and `>>f 2>>f` as well), they go through one pipe, so that the order between them stays, and a secret across
+//!   the two is masked; where only one of them appends, both do. A secret that is split over two files is not seen.
+//! - *Rights*: the pipes belong to the owner and group of the outputs that they stand for, as far as hushlog may give them away, and
+//!   can be opened anew (`/dev/stdout`) for writing by those who could open the output. Only hushlog's own user reads from them.
+//! - *Input*: it is the command's own, and hushlog does not see it, unless it is the terminal of the output. A terminal that is the
+//!   input alone is opened anew for reading only, so that nothing is written to it by mistake. Where that is not allowed, and with
+//!   a socket or a file that was opened for reading and writing, what the command writes to its standard input is not masked.
 //! - *Echo*: on a terminal, at most a partial match is held back; when nothing comes for 50 ms, up to 3 bytes of it are shown, and of no
 //!   needle more than a quarter. The rest of the secret is masked all the same ([`Redactor::release_partial`](crate::Redactor::release_partial)).
 //!   A secret that is typed and then taken back by half was never whole, and its beginning is shown. On a pipe no

@@ -7,5 +7,6 @@ mod wrapped;
 
 mod at_terminal;
 mod beginning;
+mod leading;
 mod status;
 mod streams;

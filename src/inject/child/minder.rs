@@ -222,6 +222,7 @@ impl Minder {
             self.wiring.ends.clear();
         }
         self.wiring.ends.truncate(1);
+        self.wiring.input = None;
         if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
             let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
         }

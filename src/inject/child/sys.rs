@@ -120,20 +120,35 @@ pub(super) fn kill(target: i32, signal: i32) {
 ///
 /// # Errors
 ///
-/// Those of the system.
+/// Those of the system; and [`io::ErrorKind::Unsupported`] where nothing tells how many threads there are.
 ///
 /// # Panics
 ///
 /// If there is more than one thread: locks of the others would stay taken in the child for ever.
 pub(super) fn fork() -> io::Result<Forked> {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
-    assert_eq!(threads, 1, "a process is forked before it has threads");
+    let one =
+        has_one_thread().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "the threads cannot be counted"))?;
+    assert!(one, "a process is forked before it has threads");
     // SAFETY: with one thread, the child is a full copy in which everything is usable.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Forked::Child),
         pid => Ok(Forked::Parent(pid)),
     }
+}
+
+/// Whether this process has one thread only; none if nothing tells.
+fn has_one_thread() -> Option<bool> {
+    // SAFETY: the call takes an integer. What it unshares, a process of one thread shares with nobody, so that nothing changes.
+    let error = match unsafe { libc::unshare(libc::CLONE_THREAD) } {
+        0 => return Some(true),
+        _ => io::Error::last_os_error(),
+    };
+    if error.raw_os_error() == Some(libc::EINVAL) {
+        return Some(false);
+    }
+    // A container may forbid the call.
+    std::fs::read_dir("/proc/self/task").ok().map(|threads| threads.count() == 1)
 }
 
 /// Makes another program of this process. Returns only if that fails.
@@ -170,6 +185,20 @@ pub(super) fn same_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
         let own = libc::c_long::from(libc::getpid());
         let (one, other) = (libc::c_long::from(one.as_raw_fd()), libc::c_long::from(other.as_raw_fd()));
         libc::syscall(libc::SYS_kcmp, own, own, KCMP_FILE, one, other) == 0
+    }
+}
+
+/// Whether two descriptors are one terminal: also if one of them was opened as `/dev/tty`, which is a device of its own.
+pub(super) fn same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    let device = |fd: BorrowedFd<'_>| {
+        let mut device: libc::c_uint = 0;
+        // SAFETY: the call writes an unsigned integer to where it is told to.
+        let told = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGDEV, &raw mut device) } == 0;
+        told.then_some(device)
+    };
+    match (device(one), device(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
     }
 }
 

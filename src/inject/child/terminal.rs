@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{Gid, Mode, Uid, fchmod, fchown, fstat};
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{
@@ -152,6 +153,7 @@ impl Pty {
         modes.output_modes.set(OutputModes::OPOST, !output_only && modes.output_modes.contains(OutputModes::OPOST));
         tcsetattr(&slave, OptionalActions::Now, &modes)?;
         copy_size(terminal, master.as_fd());
+        lend_rights(terminal, slave.as_fd());
         Ok(Pty { master, slave })
     }
 }
@@ -160,5 +162,15 @@ impl Pty {
 pub(super) fn copy_size(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     if let Ok(size) = tcgetwinsize(from) {
         let _ = tcsetwinsize(to, size);
+    }
+}
+
+/// Gives a pseudo-terminal the owner and the mode of the terminal that it stands for, if we may: a program under another user opens
+/// `/dev/stdout` anew.
+fn lend_rights(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
+    if let Ok(stat) = fstat(from)
+        && fchown(to, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid))).is_ok()
+    {
+        let _ = fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o777));
     }
 }

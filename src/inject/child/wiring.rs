@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | input and output are one terminal | both are a pseudo-terminal that controls a session of its own; the standard error too, if it is that terminal |
 //! | an output is a terminal otherwise | a pseudo-terminal for this output alone; what is typed goes to the child without us |
-//! | an output is anything else | a pipe; one for both where both are one open file, so that their order stays |
+//! | an output is anything else | a pipe, with the owner of that output and the right to write to it |
+//! | both outputs lead to one file | one pipe for both, however often the file was opened: their order stays |
+//! | the input is a terminal otherwise | the same terminal, opened for reading only: a writable one leads past us |
 //! | the input is anything else | the very same |
 //! | closed | closed |
 //!
@@ -17,7 +19,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{FileType, Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fcntl_getfl, fcntl_setfl, fstat, open};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout};
 use rustix::termios::isatty;
@@ -42,6 +44,8 @@ pub(super) enum Standard {
     Same,
     /// It was closed when we were started.
     Closed,
+    /// [`Wiring::input`].
+    Input,
     /// The end with this index in [`Wiring::ends`].
     End(usize),
 }
@@ -57,7 +61,9 @@ pub(super) struct Route {
 pub(super) struct Wiring {
     pub(super) standing: Standing,
     pub(super) standards: [Standard; 3],
-    /// What the child writes to. To be closed here once it has them.
+    /// A terminal that the child may only read from. To be closed here, as the ends.
+    pub(super) input: Option<OwnedFd>,
+    /// What the child writes to. To be closed here once it has them. Each has the route of the same index.
     pub(super) ends: Vec<OwnedFd>,
     pub(super) routes: Vec<Route>,
     /// Our terminal, if the child has a pseudo-terminal for it: that is the first route of this kind. In a [`Standing::Session`]
@@ -72,6 +78,7 @@ impl Wiring {
         let mut wiring = Wiring {
             standing: standing(),
             standards: [const { Standard::Same }; 3],
+            input: None,
             ends: Vec::new(),
             routes: Vec::new(),
             terminal: None,
@@ -92,6 +99,9 @@ impl Wiring {
         }
         if closed[0] {
             wiring.standards[0] = Standard::Closed;
+        } else if is_terminal(0) && matches!(wiring.standards[0], Standard::Same) {
+            wiring.input = read_only(standard(0));
+            wiring.standards[0] = wiring.input.as_ref().map_or(Standard::Same, |_| Standard::Input);
         }
         Ok(wiring)
     }
@@ -102,6 +112,10 @@ impl Wiring {
             && same_sink(is_terminal)
         {
             self.standards[2] = Standard::End(end);
+            if appends(stderr()) && !appends(stdout()) {
+                // What the other one writes would lie over what was appended.
+                self.routes[end].output = standard(fd).try_clone_to_owned()?;
+            }
             return Ok(());
         }
         let output = standard(fd).try_clone_to_owned()?;
@@ -115,6 +129,7 @@ impl Wiring {
             self.add(pty.slave, Route { input: pty.master, output, is_pty: true });
         } else {
             let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+            lend_rights(writer.as_fd(), output.as_fd());
             self.add(writer, Route { input: reader, output, is_pty: false });
         }
         Ok(())
@@ -133,6 +148,7 @@ impl Wiring {
             match standard {
                 Standard::Same => {}
                 Standard::Closed => sys::close(fd),
+                Standard::Input => self.input.iter().try_for_each(|input| dup2[fd as usize](input))?,
                 Standard::End(end) => dup2[fd as usize](&self.ends[*end])?,
             }
         }
@@ -158,12 +174,64 @@ fn same_device(one: usize, other: usize) -> bool {
     device(one) == device(other)
 }
 
-/// Whether standard output and standard error are one: then order between them matters, and a secret may lie across them.
+/// Whether standard output and standard error lead to one place: then order between them matters, and a secret may lie across them.
 fn same_sink(is_terminal: bool) -> bool {
-    let same_pipe = || {
-        let (Ok(one), Ok(other)) = (fstat(stdout()), fstat(stderr())) else { return false };
-        let is_pipe = |stat: &rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
-        is_pipe(&one) && is_pipe(&other) && (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+    if is_terminal {
+        return isatty(stdout()) && sys::same_terminal(stdout(), stderr());
+    }
+    let same_inode = || match (fstat(stdout()), fstat(stderr())) {
+        // A device has a node in more than one place.
+        (Ok(one), Ok(other)) if kind(&one) == FileType::CharacterDevice => {
+            kind(&other) == FileType::CharacterDevice && one.st_rdev == other.st_rdev
+        }
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
     };
-    if is_terminal { isatty(stdout()) && same_device(1, 2) } else { sys::same_file(stdout(), stderr()) || same_pipe() }
+    sys::same_file(stdout(), stderr()) || same_inode()
+}
+
+fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+/// Whether what is written here always goes to the end.
+fn appends(fd: BorrowedFd<'_>) -> bool {
+    fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::APPEND))
+}
+
+/// Lets those write to a pipe who may write to the output that it stands for: a program under another user opens `/dev/stdout` anew.
+/// None but us may read from it: its bytes are not redacted yet. Rights that we may not give are not given.
+fn lend_rights(pipe: BorrowedFd<'_>, output: BorrowedFd<'_>) {
+    let Ok(stat) = fstat(output) else { return };
+    if kind(&stat) == FileType::Socket {
+        // Nobody opens one anew.
+        return;
+    }
+    let own = rustix::process::geteuid().as_raw() == stat.st_uid;
+    let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+    let writers = if fchown(pipe, Some(uid), Some(gid)).is_ok() {
+        if own { 0o600 | (stat.st_mode & 0o022) } else { stat.st_mode & 0o222 }
+    } else if fchown(pipe, None, Some(gid)).is_ok() {
+        0o600 | (stat.st_mode & 0o022)
+    } else {
+        0o600 | (stat.st_mode & 0o002)
+    };
+    let _ = fchmod(pipe, Mode::from_raw_mode(writers));
+}
+
+/// The terminal at this descriptor, for reading only. None if it is so already, or cannot be had.
+fn read_only(terminal: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let flags = fcntl_getfl(terminal).ok()?;
+    if flags & OFlags::RWMODE == OFlags::RDONLY {
+        return None;
+    }
+    // A serial line would wait for its carrier otherwise.
+    let anew = |path: &str| {
+        open(path, OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).ok()
+    };
+    // Under another user only the second one may be opened.
+    let fd = anew("/proc/self/fd/0").or_else(|| anew("/dev/tty"))?;
+    let is_it = isatty(&fd) && sys::same_terminal(fd.as_fd(), terminal);
+    let flags = fcntl_getfl(&fd).ok()?.difference(OFlags::NONBLOCK) | (flags & OFlags::NONBLOCK);
+    (is_it && fcntl_setfl(&fd, flags).is_ok()).then_some(fd)
 }
