@@ -93,7 +93,8 @@ fn keep(connections: Connections, stream: &StreamPlan, running: &Arc<Running>) -
     if stream.way.format != Format::Plain {
         return connections;
     }
-    connections.keep(Arc::clone(&running.store), running.passed.connections_of(&stream.name))
+    connections
+        .keep((Arc::clone(&running.store), Arc::clone(&stream.name)), running.passed.connections_of(&stream.name))
 }
 
 /// What a program says on its error output goes through a redactor too, line by line, to ours.

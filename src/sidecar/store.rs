@@ -15,7 +15,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
-
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::StoreAt;
@@ -49,6 +49,14 @@ struct KeptOnes {
     over: Vec<String>,
 }
 
+/// The beginning of the name of each connection of this stream: a hash, since the manager takes fewer
+/// characters than a stream's name may have. The next sidecar knows the stream by it. The local address
+/// would not do: a socket of ours is bound in a private directory, and renamed.
+pub(crate) fn name_prefix(stream: &str) -> String {
+    let hash = Sha256::digest(stream.as_bytes());
+    format!("connection-{}-", data_encoding::HEXLOWER.encode(&hash[..8]))
+}
+
 /// A connection that is kept: until it is [over](Kept::over), whatever becomes of this process.
 pub(crate) struct Kept {
     store: Arc<Store>,
@@ -61,15 +69,15 @@ impl Store {
         Store { manager: at.and_then(|at| Manager::new(at).ok()), kept: Mutex::default(), is_behind: Notify::new() }
     }
 
-    /// Gives a connection to the manager, if it takes it.
-    pub(crate) fn keep(self: &Arc<Self>, connection: BorrowedFd<'_>) -> Option<Kept> {
+    /// Gives a connection of this stream to the manager, if it takes it.
+    pub(crate) fn keep(self: &Arc<Self>, connection: BorrowedFd<'_>, stream: &str) -> Option<Kept> {
         let manager = self.manager.as_ref()?;
         let mut kept = lock(&self.kept);
         if kept.count >= manager.count_max {
             return None;
         }
         kept.named += 1;
-        let name = format!("connection-{:x}-{}", manager.since, kept.named);
+        let name = format!("{}{:x}-{}", name_prefix(stream), manager.since, kept.named);
         manager.send(&format!("FDSTORE=1\nFDPOLL=0\nFDNAME={name}"), &[connection]).ok()?;
         kept.count += 1;
         Some(Kept { store: Arc::clone(self), name })

@@ -336,6 +336,27 @@ fn what_was_written_last_is_read_when_the_writer_has_gone_too() {
     sidecar.stop();
 }
 
+/// Its local address may be that of a private directory in which the socket was made.
+#[test]
+fn a_connection_to_a_socket_of_ours_is_resumed_by_its_name() {
+    let place = Place::new();
+    let manager = Manager::new(&place);
+    let config = place.streams(&[UNIX]);
+    let sidecar = manager.start(place, &config, &[]);
+    let mut writer = sidecar.connect("app");
+    writer.write_all(b"first\n").expect("it reads");
+    until("it is kept", || manager.kept() == 1);
+    sidecar.file_is("out", "first\n");
+    let place = end(sidecar, Signal::KILL);
+    fs::rename(place.path("app"), place.path("moved")).expect("it is there");
+    let mut sidecar = manager.start(place, &config, &[]);
+    writer.write_all(format!("second {VALUE}\n").as_bytes()).expect("it is kept");
+    sidecar.file_is("out", &format!("first\nsecond {MASK}\n"));
+    drop(writer);
+    until("it is not kept any more", || manager.kept() == 0);
+    sidecar.stop();
+}
+
 #[test]
 fn a_manager_that_does_not_read_keeps_nobody_waiting() {
     const COUNT: usize = 150;

@@ -21,11 +21,14 @@ use super::{Given, Source};
 /// A connection is kept when it is so old, or when the sidecar stops: the many that send a line and go are nothing to the manager.
 const KEPT_AFTER: Duration = Duration::from_millis(100);
 
+/// A store, and the stream that it keeps connections of.
+pub(crate) type Keeper = (Arc<Store>, Arc<str>);
+
 /// A connection that is read up to its end.
 pub(crate) struct Connection {
     bytes: Bytes,
-    /// What will keep it, and from when on.
-    unkept: Option<(Arc<Store>, Instant)>,
+    /// The store that will keep it for its stream, and from when on.
+    unkept: Option<(Keeper, Instant)>,
     kept: Option<Kept>,
     /// Another sidecar has read of it before, and noted this.
     begun: Option<usize>,
@@ -34,9 +37,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// One that was just accepted, to be kept if there is a store for it.
-    pub(crate) fn accepted(socket: OwnedFd, store: Option<&Arc<Store>>) -> io::Result<Connection> {
+    pub(crate) fn accepted(socket: OwnedFd, keeper: Option<&Keeper>) -> io::Result<Connection> {
         let bytes = Bytes(Fd::new(socket, Interest::READABLE)?);
-        let unkept = store.map(|store| (Arc::clone(store), Instant::now() + KEPT_AFTER));
+        let unkept = keeper.map(|keeper| (keeper.clone(), Instant::now() + KEPT_AFTER));
         Ok(Connection { bytes, unkept, kept: None, begun: None, is_over: false })
     }
 
@@ -48,8 +51,8 @@ impl Connection {
     }
 
     fn keep(&mut self) {
-        if let Some((store, _)) = self.unkept.take() {
-            self.kept = store.keep(self.bytes.0.as_fd());
+        if let Some(((store, stream), _)) = self.unkept.take() {
+            self.kept = store.keep(self.bytes.0.as_fd(), &stream);
         }
     }
 }

@@ -2,7 +2,8 @@
 //! and is not refused.
 //!
 //! Each is the source that has its address, whatever its name among those of the service manager: so there is one place less in which two
-//! files have to agree. The same holds for connections that it has kept, which are streams of the source that has their local address.
+//! files have to agree. A connection that it has kept has the name that this sidecar gave it, which names its stream; one of an earlier version
+//! is a stream of the source that has its local address.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -19,7 +20,7 @@ use super::super::SidecarError;
 use super::super::config::{Format, SourcePlan, StreamPlan};
 use super::super::keeper::lock;
 use super::super::notice::{Notice, Tell};
-use super::super::store::{Kept, Store};
+use super::super::store::{Kept, Store, name_prefix};
 use super::connection::Connection;
 
 /// What was passed. The sockets stay open, so that a source that broke can be opened anew.
@@ -50,8 +51,9 @@ impl Passed {
                 sockets.push(socket);
                 continue;
             }
+            let stream = streams.iter().find(|stream| goes_to(&socket, &name, stream));
             let kept = store.kept(name);
-            match streams.iter().find(|stream| goes_to(&socket, stream)) {
+            match stream {
                 Some(stream) => {
                     let resumed = resume(socket, kept).map_err(open)?;
                     connections.entry(Arc::clone(&stream.name)).or_default().push(resumed);
@@ -97,9 +99,15 @@ fn check(socket: &OwnedFd, streams: &[StreamPlan]) -> io::Result<()> {
     }
 }
 
-/// Whether the stream goes on with this connection.
-fn goes_to(connection: &OwnedFd, stream: &StreamPlan) -> bool {
-    stream.way.format == Format::Plain && is_at(connection, &stream.source).unwrap_or(false)
+/// Whether the stream goes on with this connection, which was kept by this name.
+fn goes_to(connection: &OwnedFd, name: &str, stream: &StreamPlan) -> bool {
+    let is_its_own = || name.starts_with(&name_prefix(&stream.name)) && is_connected(&stream.source);
+    stream.way.format == Format::Plain && (is_its_own() || is_at(connection, &stream.source).unwrap_or(false))
+}
+
+/// Whether each connection to this source is a stream of its own.
+fn is_connected(source: &SourcePlan) -> bool {
+    matches!(source, SourcePlan::Unix { .. } | SourcePlan::Tcp { .. })
 }
 
 fn resume(connection: OwnedFd, kept: Kept) -> io::Result<Connection> {

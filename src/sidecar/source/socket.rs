@@ -16,8 +16,7 @@ use tokio::io::Interest;
 
 use super::super::fd::Fd;
 use super::super::notice::{Notice, Tell};
-use super::super::store::Store;
-use super::connection::Connection;
+use super::connection::{Connection, Keeper};
 use super::{Given, Listener, Source};
 
 /// How many may wait to be accepted. The kernel takes less, if `net.core.somaxconn` says so.
@@ -82,7 +81,7 @@ pub(crate) struct Connections {
     fd: Fd,
     _bound: Option<Bound>,
     /// Keeps those that are accepted.
-    store: Option<Arc<Store>>,
+    keeper: Option<Keeper>,
     /// Those that an earlier sidecar has accepted: they are the first.
     resumed: Vec<Connection>,
 }
@@ -101,12 +100,12 @@ impl Connections {
 
     fn new(socket: OwnedFd, bound: Option<Bound>) -> io::Result<Connections> {
         let fd = Fd::new(socket, Interest::READABLE)?;
-        Ok(Connections { fd, _bound: bound, store: None, resumed: Vec::new() })
+        Ok(Connections { fd, _bound: bound, keeper: None, resumed: Vec::new() })
     }
 
     /// Those that were kept for it come first, and those that it accepts are kept, too.
-    pub(crate) fn keep(mut self, store: Arc<Store>, resumed: Vec<Connection>) -> Connections {
-        (self.store, self.resumed) = (Some(store), resumed);
+    pub(crate) fn keep(mut self, keeper: Keeper, resumed: Vec<Connection>) -> Connections {
+        (self.keeper, self.resumed) = (Some(keeper), resumed);
         self
     }
 
@@ -164,7 +163,7 @@ impl Listener for Connections {
             return Ok(resumed);
         }
         loop {
-            match Connection::accepted(self.accept().await?, self.store.as_ref()) {
+            match Connection::accepted(self.accept().await?, self.keeper.as_ref()) {
                 Ok(connection) => return Ok(connection),
                 Err(error) if is_shortage(&error) => tokio::time::sleep(REST).await,
                 Err(error) => return Err(error),
