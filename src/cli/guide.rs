@@ -41,7 +41,7 @@ Exit status:
 
 Limits:
   What still runs when the command has ended has 2 seconds to finish its output; then it meets a closed pipe.
-  What is written to other files, sockets or another terminal is not masked.
+  What is written to other files, sockets or another terminal is not masked, nor to /dev/tty while the output is a pipe.
   On a terminal, the first 3 bytes of what may be a secret appear after 50 ms, so that typing it is echoed.";
 
 /// The first paragraphs of the long help of `sidecar`.

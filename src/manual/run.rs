@@ -19,8 +19,9 @@
 //!   a socket or a file that was opened for reading and writing, what the command writes to its standard input is not masked.
 //! - *Echo*: on a terminal, at most a partial match is held back; when nothing comes for 50 ms, up to 3 bytes of it are shown, and of no
 //!   needle more than a quarter. The rest of the secret is masked all the same ([`Redactor::release_partial`](crate::Redactor::release_partial)).
-//!   A secret that is typed and then taken back by half was never whole, and its beginning is shown. On a pipe no
-//!   timer releases anything.
+//!   A secret that is typed and then taken back by half was never whole, and its beginning is shown. A key that the terminal echoes
+//!   between two pieces of a secret, because one process reads while another one writes, parts it, and it is shown. On a pipe
+//!   no timer releases anything.
 //! - *What is left behind*: when the command has ended, its output is read to its end, but for no longer than 2 seconds if others keep
 //!   it open. Then what is in the pipe still goes out, masked, and later writers meet a closed pipe. A terminal is hung up then. Give what shall stay in the background its
 //!   own output.
@@ -32,5 +33,5 @@
 //! - *Injected*: the values of `--dotenv`, under their own names, and of `--secret-file`, under their exported names
 //!   ([`variable`](crate::registry::name::variable)). A value over 128 KiB, or more in all than the system takes, is refused by name
 //!   before the command starts.
-//! - *Limits*: a job in the background that reads from its terminal waits, and is not stopped. What the command writes to other files,
-//!   or without a session of its own to `/dev/tty`, is not masked.
+//! - *Limits*: a job in the background that reads from its terminal waits, and is not stopped. What the command writes to other files
+//!   or descriptors, or without a session of its own to `/dev/tty`, is not masked.

@@ -11,5 +11,7 @@
 //!   no core, is not dumpable, wipes what it frees, and locks its memory as far as the limit on locked memory allows.
 //! - *A program with the library in it*: what the engine and the adapters give back to the allocator is wiped (`tests/memory.rs`); what the
 //!   ciphers of the [registry](super::registry) give back is not.
+//! - *A program under [`run`](super::run)* is not kept from the terminal: it can open `/dev/tty`, other files and sockets, and a key
+//!   that somebody presses while it is amid a secret may part that on the screen.
 //! - *Its own faults* do not show secrets: errors hold no input and no word of the command line, and a panic ends the program without
 //!   its message.
