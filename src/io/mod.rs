@@ -23,6 +23,9 @@ mod async_write;
 #[cfg(feature = "tokio")]
 mod codec;
 
+#[cfg(feature = "registry")]
+mod json;
+
 #[cfg(unix)]
 #[cfg(target_os = "linux")]
 mod fd;
@@ -44,6 +47,9 @@ pub use async_read::AsyncRedactReader;
 pub use async_write::AsyncRedactWriter;
 #[cfg(feature = "tokio")]
 pub use codec::{EndOfStream, RedactDecoder, RedactEncoder};
+#[cfg(feature = "registry")]
+#[doc(hidden)]
+pub use json::{json_line, json_text, map_strings, redact_json};
 pub use line::{LINE_HELD_BYTES_MAX, Release};
 #[cfg(feature = "log")]
 pub use log::RedactLog;

@@ -5,6 +5,7 @@ use core::fmt;
 use super::encoding::Form;
 use super::mask::Mask;
 use super::scan::Scanner;
+use super::text::is_hidden;
 
 /// Mask characters are given out in batches of this many bytes.
 const MASK_BATCH_LEN: usize = 4096;
@@ -159,9 +160,9 @@ impl NeedleSet {
     }
 }
 
-/// The mask of one secret. A name with control characters (file names may have them) must not reach a terminal as it is.
+/// The mask of one secret. A name with hidden characters (file names may have them) must not reach a terminal as it is.
 fn mask_text(template: &str, name: &str) -> Box<[u8]> {
-    let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+    let name: String = name.chars().map(|c| if is_hidden(c) { '_' } else { c }).collect();
     template.replace("{name}", &name).into_bytes().into()
 }
 

@@ -13,6 +13,7 @@ const RINGS: &[&str] = &[
 
 /// The same within the innermost ring.
 const REDACT: &[&str] = &[
+    "text",
     "secret",
     "encoding",
     "ordinary",
@@ -32,6 +33,7 @@ const REDACT: &[&str] = &[
     "tail",
     "redactor",
     "finder",
+    "message",
     "record",
     "mod",
 ];
@@ -73,6 +75,10 @@ const UNSAFE: &[&str] = &[
     "src/ffi/set.rs",
     "src/ffi/stream.rs",
 ];
+
+/// The only files that have standard error in their hands: the one way out for messages; where a child gets it; and a sink of that name.
+const STDERR: &[&str] =
+    &["src/cli/message.rs", "src/inject/child/mod.rs", "src/inject/child/wiring.rs", "src/sidecar/sink/open.rs"];
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -195,6 +201,42 @@ fn unsafe_code_stands_in_named_files_only() {
         .collect();
     let named: BTreeSet<String> = UNSAFE.iter().map(|path| (*path).to_owned()).collect();
     assert_eq!(found, named, "the list and the tree differ");
+}
+
+/// Its lines of code that are in the program, and not in tests.
+fn of_program(source: &Source) -> impl Iterator<Item = (usize, &str)> {
+    let tests = source.text.lines().position(|line| line.trim() == "#[cfg(test)]").unwrap_or(usize::MAX);
+    let is_test = source.path.contains("/tests/") || source.path.ends_with("/tests.rs");
+    source.code().take_while(move |(number, _)| !is_test && *number <= tests)
+}
+
+#[test]
+fn a36_paths_are_shown_by_one_function() {
+    let mut violations = Vec::new();
+    for source in program_sources() {
+        for (number, line) in of_program(&source) {
+            if line.contains(".display()") {
+                violations.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    none(violations, "redact::text::path writes out what would drive a terminal");
+}
+
+#[test]
+fn a37_messages_have_one_way_out() {
+    // Whether it is a terminal or the same file as another may be asked anywhere.
+    let asks = ["is_terminal()", "use_stderr()", "fstat("];
+    let mut violations = Vec::new();
+    for source in program_sources().iter().filter(|source| !STDERR.contains(&source.path.as_str())) {
+        for (number, line) in of_program(source) {
+            let has = ["eprint", "stderr()", "STDERR_FILENO"].iter().any(|word| line.contains(word));
+            if has && !asks.iter().any(|word| line.contains(word)) {
+                violations.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    none(violations, "only cli/message.rs writes to standard error");
 }
 
 #[test]

@@ -1,0 +1,270 @@
+//! Text of our own that somebody reads: messages, reports, status, labels of metrics. Names of files and of secrets stand in it, and
+//! may hold a secret; so it passes the set in force, like any other text.
+//!
+//! Only whole needles are masked. A message that ended in a partial match would tell, by being masked or not, how far a name agrees
+//! with a secret.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::finder::Finder;
+use super::needle::NeedleSet;
+use super::text::{Written, written_out};
+
+/// As what a reader may take a text, beside the text itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// A message: what is [written out](super::text::shown) stands for what was there.
+    Message,
+    /// The text of a JSON string, which is encoded when it is written.
+    Json,
+    /// The value of a label of Prometheus, which is encoded when it is written.
+    Label,
+}
+
+/// How often a text is searched again, after masks were put into it.
+const ROUNDS_MAX: usize = 3;
+
+/// The text with all that the set finds in it masked, whether it stands there as it is, written out, or in the form that `reading`
+/// will give it.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use hushlog::{NeedleSet, Secret, redact::message::{Reading, redact}};
+/// let set = Arc::new(NeedleSet::builder().secret(Secret::new("KEY", b"pa\nss-X9Q2".to_vec())).build()?);
+/// assert_eq!(redact(&set, r"found 1 in ./pa\nss-X9Q2.log", Reading::Message), "found 1 in ./[REDACTED:KEY].log");
+/// # Ok::<(), hushlog::BuildError>(())
+/// ```
+#[must_use]
+pub fn redact<'a>(set: &Arc<NeedleSet>, text: &'a str, reading: Reading) -> Cow<'a, str> {
+    let views: &[fn(&str) -> View] = match reading {
+        Reading::Message => &[View::read_back],
+        Reading::Json => &[View::read_back, View::json],
+        Reading::Label => &[View::read_back, View::label],
+    };
+    let mut text = Cow::Borrowed(text);
+    if set.is_empty() {
+        return text;
+    }
+    for _ in 0..ROUNDS_MAX {
+        let mut found = false;
+        if let Some(masked) = mask(set, &text, text.as_bytes(), |range| range) {
+            (text, found) = (Cow::Owned(masked), true);
+        }
+        for view in views {
+            let view = view(&text);
+            if let Some(masked) = view.mask(set, &text) {
+                (text, found) = (Cow::Owned(masked), true);
+            }
+        }
+        if !found {
+            return text;
+        }
+    }
+    // A mask that becomes a secret by being encoded: nothing that was in the text is worth that.
+    Cow::Owned(String::new())
+}
+
+/// A text in another form, with the place in the text that each byte comes from.
+struct View {
+    bytes: Vec<u8>,
+    /// For each byte the beginning and the end of what it stands for in the text.
+    from: Vec<(usize, usize)>,
+    /// Whether the form differs from the text.
+    differs: bool,
+}
+
+impl View {
+    fn new(len: usize) -> View {
+        View { bytes: Vec::with_capacity(len), from: Vec::with_capacity(len), differs: false }
+    }
+
+    fn add(&mut self, bytes: &[u8], from: (usize, usize)) {
+        self.bytes.extend_from_slice(bytes);
+        self.from.resize(self.bytes.len(), from);
+    }
+
+    /// What was written out, as it was before.
+    fn read_back(text: &str) -> View {
+        let mut view = View::new(text.len());
+        let mut at = 0;
+        while let Some(c) = text[at..].chars().next() {
+            let written = written_out(&text[at..]);
+            view.differs |= written.is_some();
+            let (written, len) = written.unwrap_or((Written::Char(c), c.len_utf8()));
+            match written {
+                Written::Char(c) => view.add(c.encode_utf8(&mut [0; 4]).as_bytes(), (at, at + len)),
+                Written::Byte(byte) => view.add(&[byte], (at, at + len)),
+            }
+            at += len;
+        }
+        view
+    }
+
+    /// By a function that encodes a character, or leaves it as it is.
+    fn encoded(text: &str, encode: impl Fn(char) -> Option<String>) -> View {
+        let mut view = View::new(text.len());
+        for (at, c) in text.char_indices() {
+            let from = (at, at + c.len_utf8());
+            match encode(c) {
+                Some(encoded) => view.add(encoded.as_bytes(), from),
+                None => view.add(c.encode_utf8(&mut [0; 4]).as_bytes(), from),
+            }
+            view.differs |= view.bytes.len() != from.1 || matches!(c, '\\' | '"');
+        }
+        view
+    }
+
+    fn json(text: &str) -> View {
+        View::encoded(text, json_escape)
+    }
+
+    fn label(text: &str) -> View {
+        View::encoded(text, label_escape)
+    }
+
+    fn mask(&self, set: &Arc<NeedleSet>, text: &str) -> Option<String> {
+        if !self.differs {
+            return None;
+        }
+        mask(set, text, &self.bytes, |(start, end)| (self.from[start].0, self.from[end - 1].1))
+    }
+}
+
+/// Masks in `text` what is found in `view`; `from` leads from there to the text.
+fn mask(
+    set: &Arc<NeedleSet>,
+    text: &str,
+    view: &[u8],
+    from: impl Fn((usize, usize)) -> (usize, usize),
+) -> Option<String> {
+    let mut finder = Finder::new(Arc::clone(set));
+    let mut regions: Vec<_> = finder.push(view).collect();
+    regions.extend(finder.finish(false));
+    if regions.is_empty() {
+        return None;
+    }
+    let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
+    let mut stand = Vec::new();
+    for region in regions {
+        let range = region.range();
+        let (mut start, mut end) = from((range.start as usize, range.end as usize));
+        // A secret may end within a character, which goes with it.
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        let start = start.max(at);
+        stand.clear();
+        (start..end).for_each(|byte| set.write_mask(region.needle(), byte == start, &mut stand));
+        masked.push_str(&text[at..start]);
+        masked.push_str(&String::from_utf8_lossy(&stand));
+        at = at.max(end);
+    }
+    masked.push_str(&text[at..]);
+    Some(masked)
+}
+
+/// How a character is encoded in a JSON string, where it is: what JSON demands, and what must not be shown as it is.
+#[must_use]
+pub fn json_escape(c: char) -> Option<String> {
+    Some(match c {
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        '\u{8}' => "\\b".to_owned(),
+        '\u{c}' => "\\f".to_owned(),
+        c if super::text::is_hidden(c) => {
+            c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
+        _ => return None,
+    })
+}
+
+/// How a character is encoded in a label of Prometheus, where it is. There is no escape for what must not be shown.
+#[must_use]
+pub fn label_escape(c: char) -> Option<String> {
+    Some(match c {
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        '\n' => "\\n".to_owned(),
+        c if super::text::is_hidden(c) => char::REPLACEMENT_CHARACTER.to_string(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::redact::message::{Reading, json_escape, redact};
+    use crate::redact::needle::NeedleSet;
+    use crate::redact::secret::Secret;
+    use crate::redact::text::shown;
+
+    fn set(secrets: &[(&str, &[u8])]) -> Arc<NeedleSet> {
+        let secrets = secrets.iter().map(|(name, value)| Secret::new(*name, value.to_vec()));
+        Arc::new(secrets.fold(NeedleSet::builder(), |builder, secret| builder.secret(secret)).build().unwrap())
+    }
+
+    #[test]
+    fn a37_a_message_shows_no_secret_however_it_is_written() {
+        for value in [
+            &b"hunter2-prod-key"[..],
+            b"hunter2\nprod\x1bkey",
+            b"hunter2\\prod\\\\key",
+            b"hun\xffter2\x80key",
+            "hunter2\u{202e}key\u{e0041}".as_bytes(),
+            b"\"hunter2\"prod'key",
+        ] {
+            let set = set(&[("KEY", value)]);
+            let before = format!("found 1 in ./{}.log (KEY 1)", shown(value));
+            assert_eq!(redact(&set, &before, Reading::Message), "found 1 in ./[REDACTED:KEY].log (KEY 1)");
+            let raw = format!("./{}.log", String::from_utf8_lossy(value));
+            if std::str::from_utf8(value).is_ok() {
+                assert_eq!(redact(&set, &raw, Reading::Message), "./[REDACTED:KEY].log");
+            }
+        }
+    }
+
+    #[test]
+    fn a37_what_encoding_would_make_a_secret_is_masked_before() {
+        let set = set(&[("KEY", br#"hunter2\"prod\nkey"#)]);
+        let text = "x hunter2\"prod\nkey y";
+        assert_eq!(redact(&set, text, Reading::Message), text);
+        assert_eq!(redact(&set, text, Reading::Json), "x [REDACTED:KEY] y");
+        assert_eq!(redact(&set, text, Reading::Label), "x [REDACTED:KEY] y");
+    }
+
+    #[test]
+    fn a37_another_secrets_name_is_masked() {
+        let set = set(&[("KEY", b"hunter2-prod-key"), ("hunter2-prod-key", b"correct-horse-42")]);
+        let text = "masked 2 places (hunter2-prod-key 1, KEY 1); correct-horse-42";
+        let masked = redact(&set, text, Reading::Json);
+        assert!(!masked.contains("hunter2-prod-key") && !masked.contains("correct-horse"), "{masked}");
+    }
+
+    #[test]
+    fn a37_a_partial_match_is_not_masked() {
+        let set = set(&[("KEY", b"hunter2-prod-key")]);
+        let text = "not searched: ./hunter2-prod-ke";
+        assert_eq!(redact(&set, text, Reading::Message), text);
+    }
+
+    #[test]
+    fn a37_json_stays_json() {
+        let config = proptest::test_runner::Config { failure_persistence: None, ..Default::default() };
+        proptest::proptest!(config, |(text: String, value in "[a-z]{3}[a-z\"\\\\\n]{4,9}[a-z]{3}", at: proptest::sample::Index)| {
+            let set = set(&[("K\"E\\Y", value.as_bytes())]);
+            let at = (0..=text.len()).rev().filter(|at| text.is_char_boundary(*at)).nth(at.index(text.chars().count() + 1)).unwrap();
+            let text = format!("{}{value}{}", &text[..at], &text[at..]);
+            let masked = redact(&set, &text, Reading::Json);
+            let json: String = masked.chars().map(|c| json_escape(c).unwrap_or(c.to_string())).collect();
+            assert!(!json.contains(&value) && !masked.contains(&value));
+        });
+    }
+}
