@@ -82,6 +82,31 @@ pub(super) fn looks_like_credential(name: &str, value: &str) -> bool {
         || value.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))).any(is_random)
 }
 
+/// The longest name that is repeated, in bytes.
+const REPEATED_LEN_MAX: usize = 64;
+
+/// Whether a name that was typed and is not known may be repeated in a message. Somebody who takes the value for the name types a
+/// secret there: so only words of letters are repeated, in one case or with a capital in front, and none that look like a credential.
+#[must_use]
+pub fn may_be_repeated(word: &str) -> bool {
+    let is_word = |part: &str| {
+        let rest = part.get(1..).unwrap_or_default();
+        let all = |text: &str, is: fn(&u8) -> bool| text.as_bytes().iter().all(is);
+        all(part, u8::is_ascii_uppercase)
+            || part.starts_with(|c: char| c.is_ascii_alphabetic()) && all(rest, u8::is_ascii_lowercase)
+    };
+    !word.is_empty()
+        && word.len() <= REPEATED_LEN_MAX
+        && word.split(['-', '_', '.', '/']).all(is_word)
+        && !BEGINNINGS.iter().any(|start| word.starts_with(start))
+        && !looks_like_credential("", word)
+}
+
+/// A name that was typed, or what stands for it.
+pub(super) fn named<'a>(word: &'a str, instead: &'a str) -> &'a str {
+    if may_be_repeated(word) { word } else { instead }
+}
+
 fn is_path(value: &str) -> bool {
     value.starts_with(['/', '.', '~']) && value.contains('/') && !value.contains(char::is_whitespace)
 }
@@ -121,6 +146,31 @@ mod tests {
         ] {
             assert!(looks_like_credential(name, value), "{name}");
         }
+    }
+
+    #[test]
+    fn a18_only_what_reads_as_a_name_is_repeated() {
+        for name in ["openai-api-key", "NODE_ENV", "production", "Alice", "db.url", "account/token", "NOPE"] {
+            assert!(may_be_repeated(name), "{name}");
+        }
+        for word in [
+            "",
+            "hunter2-prod-key",
+            "hunter2",
+            "s3cr3t",
+            "sk-live-abc",
+            "ghp_abcdef",
+            "aBcDeF",
+            "correcthorse!",
+            "a b",
+            "x\u{202e}y",
+            "\u{e4}pfel",
+            "1234",
+            "PAssword",
+        ] {
+            assert!(!may_be_repeated(word), "{word}");
+        }
+        assert!(!may_be_repeated(&"a".repeat(REPEATED_LEN_MAX + 1)));
     }
 
     #[test]

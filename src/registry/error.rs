@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::credential::named;
 use super::file::{FILE_LEN_MAX, FORMAT};
 use super::name::NameError;
 use crate::redact::secret::VALUE_LEN_MIN;
@@ -116,7 +117,7 @@ pub enum Error {
     NoPassphrase,
 
     /// No such member.
-    #[error("{name} is not a member of the registry")]
+    #[error("{} is not a member of the registry", named(name, "the name that was given"))]
     NotAMember {
         /// Who was named.
         name: String,
@@ -146,7 +147,7 @@ pub enum Error {
         count: usize,
     },
     /// There is no such secret.
-    #[error("there is no secret {name} to be changed by this member")]
+    #[error("there is no secret {} to be changed by this member", named(name, "of that name"))]
     NoSecret {
         /// Its name.
         name: String,
@@ -158,7 +159,7 @@ pub enum Error {
         name: String,
     },
     /// Two secrets would be exported as one variable.
-    #[error("{name} would be exported as {variable}, as {other} is")]
+    #[error("{} would be exported as {variable}, as {other} is", named(name, "a secret of that name"))]
     Collision {
         /// The new one.
         name: String,
@@ -180,13 +181,13 @@ pub enum Error {
     #[error("the value holds a NUL byte, which no variable can")]
     ValueNul,
     /// There is no such environment.
-    #[error("there is no environment {name}")]
+    #[error("there is no environment {}", named(name, "of that name"))]
     NoEnvironment {
         /// Its name.
         name: String,
     },
     /// The variable is not set there.
-    #[error("{variable} is not set in {environment}")]
+    #[error("{} is not set in {environment}", named(variable, "the variable"))]
     NoVariable {
         /// The variable.
         variable: String,
@@ -194,13 +195,13 @@ pub enum Error {
         environment: String,
     },
     /// A plain default looks like a credential.
-    #[error("the value for {variable} looks like a credential, and a default is kept in plain text")]
+    #[error("{} looks like a credential, and a default is kept in plain text", value_for(variable))]
     LooksLikeCredential {
         /// The variable.
         variable: String,
     },
     /// A plain default cannot be kept.
-    #[error("the value for {variable} has control characters in it, or is too long for a default")]
+    #[error("{} has control characters in it, or is too long for a default", value_for(variable))]
     DefaultValue {
         /// The variable.
         variable: String,
@@ -235,6 +236,10 @@ pub enum Error {
     /// There were no random bytes.
     #[error("the system gives no random bytes")]
     Random,
+}
+
+fn value_for(variable: &str) -> String {
+    format!("the value for {}", named(variable, "a variable"))
 }
 
 impl Error {

@@ -41,6 +41,7 @@ mod sign;
 mod store;
 
 pub use change::{Draft, MemberChange, VALUE_LEN_MAX, Value};
+pub use credential::may_be_repeated;
 pub use entry::{Change, Entry, Member, Scope};
 pub use environment::By;
 pub use error::Error;
