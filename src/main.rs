@@ -19,7 +19,10 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     harden::process();
     match dispatch() {
-        Ok(exit) => exit.into(),
+        Ok(exit) => {
+            message::release();
+            exit.into()
+        }
         Err(failure) => {
             message::error(&failure);
             failure.exit.into()

@@ -107,7 +107,7 @@ fn summary(place: &Place, environment: &Environment, session: &Session) -> Strin
     let (variables, secrets) = (environment.variables().len(), environment.secrets().count());
     let kept = session.entries().len() - secrets;
     let kept = if kept == 0 { String::new() } else { format!("; {kept} that were exported earlier stay masked") };
-    let shown = message::printable(place.path().as_os_str().as_encoded_bytes());
+    let shown = message::path_text(place.path());
     let plural = if variables == 1 { "" } else { "s" };
     format!("exported {variables} variable{plural} ({secrets} secret) to {shown}{kept}")
 }

@@ -4,11 +4,15 @@
 
 use std::path::Path;
 
+use hushlog::redact::text::beginning;
 use serde_json::{Map, Value};
 
 use super::exit::Exit;
-use super::message::{Failure, printable};
+use super::message::{self, Failure};
 use super::{sidecar_client as client, stdio};
+
+/// The longest line of an answer, in characters. Whoever owns the socket chooses them.
+const LINE_LEN_MAX: usize = 500;
 
 /// Asks about these streams, or all. With `through` the masked line goes out by their sinks.
 pub(crate) fn run(socket: Option<&Path>, streams: &[String], through: bool, quiet: bool) -> Result<Exit, Failure> {
@@ -31,7 +35,7 @@ pub(crate) fn run(socket: Option<&Path>, streams: &[String], through: bool, quie
             Value::Bool(true) => "masked",
             _ => "not masked",
         };
-        format!("{}: {answer}\n", printable(stream.as_bytes()))
+        message::shown(&beginning(&format!("{stream}: {answer}"), LINE_LEN_MAX)) + "\n"
     };
     if !quiet {
         stdio::print(answers.iter().map(line).collect::<String>().as_bytes())?;

@@ -13,7 +13,7 @@ use hushlog::{NeedleSet, Redactor, Secret};
 use zeroize::Zeroizing;
 
 use super::exit::Exit;
-use super::message::{Failure, printable};
+use super::message::{self, Failure, printable};
 use super::source::{self, Origin, SourceArgs, Sourced};
 use super::{canary, stdio};
 
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let canary = Canary::new(sourced.into_iter().map(|sourced| sourced.secret))?;
     let answers: Vec<(String, bool)> = questions.iter().map(|question| answer(question, &canary)).collect();
     if !args.quiet {
-        stdio::print(answers.iter().map(|(line, _)| line.as_str()).collect::<String>().as_bytes())?;
+        stdio::print(answers.iter().map(|(line, _)| message::shown(line) + "\n").collect::<String>().as_bytes())?;
     }
     Ok(if answers.iter().all(|(_, yes)| *yes) { Exit::Done } else { Exit::No })
 }
@@ -126,7 +126,8 @@ fn question(sourced: &[Sourced], asked: &str, number: usize) -> Question {
         known.push((Secret::new(found.secret.name(), found.secret.expose().to_vec()), is_current));
     }
     let is_own = variable.is_some() || !found.is_empty();
-    let shown = if is_own { printable(asked.as_bytes()) } else { format!("name {number}") };
+    let shown = if is_own { Some(printable(asked.as_bytes())) } else { message::typed(asked) };
+    let shown = shown.unwrap_or_else(|| format!("name {number}"));
     Question { shown, set: variable, known }
 }
 
@@ -143,7 +144,7 @@ fn answer(question: &Question, canary: &Canary) -> (String, bool) {
     };
     let mut values = question.set.iter().chain(question.known.iter().map(|(secret, _)| secret)).peekable();
     let masked = values.peek().is_some() && values.all(|value| canary.is_masked(value));
-    let line = format!("{}: {state}, {}\n", question.shown, if masked { "masked" } else { "not masked" });
+    let line = format!("{}: {state}, {}", question.shown, if masked { "masked" } else { "not masked" });
     (line, masked && question.set.is_some())
 }
 

@@ -5,7 +5,7 @@ use hushlog::registry::{Change, Error, Name};
 use serde_json::json;
 
 use super::exit::Exit;
-use super::message::{Failure, note, printable, summary};
+use super::message::{Failure, note, summary};
 use super::registry::{ChangeArgs, RegistryArgs, failure, name, print_json, print_table};
 
 /// What can be done with environments.
@@ -129,7 +129,7 @@ fn list(args: &ListArgs) -> Result<Exit, Failure> {
     if args.json {
         return print_json(&json!(set));
     }
-    let rows: Vec<Vec<String>> = set.into_iter().map(|(name, value)| vec![name, printable(value.as_bytes())]).collect();
+    let rows: Vec<Vec<String>> = set.into_iter().map(|(name, value)| vec![name, value]).collect();
     print_table(&["VARIABLE", "VALUE"], &rows)
 }
 
@@ -145,8 +145,7 @@ fn history(args: &HistoryArgs) -> Result<Exit, Failure> {
         let of = |(name, change): &(&Name, &Change)| json!({ "at": change.at, "by": change.by.as_str(), "variable": name.as_str(), "value": change.value });
         return print_json(&changes.iter().map(of).collect());
     }
-    let value =
-        |change: &Change| change.value.as_ref().map_or("(unset)".to_owned(), |value| printable(value.as_bytes()));
+    let value = |change: &Change| change.value.as_ref().map_or("(unset)".to_owned(), String::clone);
     let row = |(name, change): (&Name, &Change)| {
         vec![change.at.clone(), change.by.to_string(), name.to_string(), value(change)]
     };

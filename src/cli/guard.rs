@@ -1,7 +1,6 @@
 //! `hushlog guard DIR...`: readers of the files below wait until these are clean.
 
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::masking::{self, OptionArgs, WhenReleased};
-use super::message::{self, Failure, printable, reason};
+use super::message::{self, Failure, path_text, printable, reason};
 use super::report::Target;
 use super::source::{self, SourceArgs};
 use super::{harden, service};
@@ -88,7 +87,7 @@ pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
     if !quiet {
         message::summary(&summary(&guarded));
     }
-    target.map_or(Ok(()), |target| target.write_json(&report(&guarded)))?;
+    target.map_or(Ok(()), |target| target.write_json(report(&guarded)))?;
     Ok(Exit::Done)
 }
 
@@ -155,7 +154,7 @@ pub(super) fn tell(notice: Notice, quiet: bool) {
 }
 
 fn show(path: &Path) -> String {
-    printable(path.as_os_str().as_bytes())
+    path_text(path)
 }
 
 fn summary(guarded: &Guarded) -> String {

@@ -26,10 +26,7 @@ pub(crate) fn process() {
 fn end(panic: &PanicHookInfo<'_>) {
     hushlog::inject::child::restore_terminal();
     let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-    message::error(
-        &message::Failure::io(format!("internal error{place}"))
-            .hint("this is a bug; the output up to here is right, and the rest is missing"),
-    );
+    message::fault(&place);
     std::process::exit(Exit::Io as i32);
 }
 

@@ -7,7 +7,7 @@ use hushlog::inject::install::{self, Outcome, Setup, SetupError, Step};
 
 use super::boot::BootArgs;
 use super::exit::Exit;
-use super::message::{Failure, printable, reason};
+use super::message::{Failure, path_text, reason};
 use super::source::registry;
 use super::stdio;
 
@@ -181,5 +181,5 @@ fn failure(error: &SetupError) -> Failure {
 }
 
 fn show(path: &Path) -> String {
-    printable(path.as_os_str().as_encoded_bytes())
+    path_text(path)
 }

@@ -10,7 +10,7 @@ use hushlog::io::Release;
 use hushlog::redact::secret::VALUE_LEN_MIN;
 use hushlog::{BuildError, Mask, NeedleSet, Notice, NoticeKind, Secret};
 
-use super::message::{Failure, warning};
+use super::message::{self, Failure, warning};
 
 /// Values of so many bytes in all come to far fewer needles than a set may have.
 const SURE_LEN_MAX: usize = 64 << 10;
@@ -84,12 +84,13 @@ pub(crate) fn needle_set(
     options: &OptionArgs,
     allow_empty: bool,
 ) -> Result<Arc<NeedleSet>, Failure> {
-    let set = compile(secrets, options)?;
+    let set = Arc::new(compile(secrets, options)?);
+    message::pass(&set);
     warn(&set, options.quiet);
     if set.is_empty() && !allow_empty {
         return Err(Failure::config("no value is left to mask").hint("--allow-empty runs without any"));
     }
-    Ok(Arc::new(set))
+    Ok(set)
 }
 
 /// Whether [`needle_set`] will surely make a set of these secrets: they are few, one of them is masked, and the default mask is

@@ -1,12 +1,24 @@
-//! How messages read: `hushlog: error: lower case, no full stop`, then `hushlog: hint: what to do`.
+//! How messages read: `hushlog: error: lower case, no full stop`, then `hushlog: hint: what to do`. And the one way out for them:
+//! nothing else in the program writes to standard error.
 //!
-//! Names of secrets may stand in a message; values, input, and words of the command line never do, because any of these may
-//! be a secret. One message for all names of a kind, however many they are.
+//! Names of secrets and of files may stand in a message; values and input never do. Since a name may hold a value, each message
+//! passes the set of needles in force before it is written, and then loses its [hidden characters](hushlog::redact::text::is_hidden),
+//! so that one message is one line, whoever chose the names in it. One message for all names of a kind, however many they are.
+//!
+//! What is said before the secrets were read cannot be masked. Notes and warnings that come up meanwhile wait until they were.
 
+use std::borrow::Cow;
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hushlog::io::{json_text, map_strings};
+use hushlog::redact::message::{Reading, redact};
+use hushlog::redact::text;
+use hushlog::{NeedleSet, Secret};
+use memchr::memmem;
+use serde_json::Value;
 
 use super::exit::Exit;
 
@@ -62,45 +74,167 @@ pub(crate) fn mute() {
     MUTED.store(true, Relaxed);
 }
 
+/// What messages must not show.
+struct Known {
+    /// The set in force.
+    set: Option<Arc<NeedleSet>>,
+    /// While there is none: what was read so far. A set is made of them only if there is something to say.
+    secrets: Vec<Secret>,
+    /// That set. It has nothing if it cannot be made.
+    made: Option<Option<Arc<NeedleSet>>>,
+    /// Lines that wait for the secrets to be read.
+    waiting: Option<Vec<String>>,
+}
+
+static KNOWN: RwLock<Known> = RwLock::new(Known { set: None, secrets: Vec::new(), made: None, waiting: None });
+
+/// Notes and warnings wait from here on, unless there is a set in force.
+pub(crate) fn hold() {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.set.is_none() {
+        known.waiting.get_or_insert_default();
+    }
+}
+
+/// No message shows these values from here on, as long as there is no set in force.
+pub(crate) fn hide<'a>(secrets: impl IntoIterator<Item = &'a Secret>) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.set.is_none() {
+        let copies = secrets.into_iter().map(|secret| Secret::new(secret.name(), secret.expose().to_vec()));
+        known.secrets.extend(copies);
+        known.made = None;
+    }
+}
+
+/// Messages pass this set from here on. What waits is said.
+pub(crate) fn pass(set: &Arc<NeedleSet>) {
+    {
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        known.set = Some(Arc::clone(set));
+        (known.secrets, known.made) = (Vec::new(), None);
+    }
+    release();
+}
+
+/// Says what waits.
+pub(crate) fn release() {
+    let waiting = KNOWN.write().unwrap_or_else(PoisonError::into_inner).waiting.take();
+    waiting.into_iter().flatten().for_each(|line| write(&line, "\n"));
+}
+
+/// A text with all that is secret in it masked.
+fn masked(text: &str, reading: Reading) -> Cow<'_, str> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(set) = known.set.clone() {
+        drop(known);
+        return redact(&set, text, reading);
+    }
+    if known.secrets.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    drop(known);
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let Known { secrets, made, .. } = &mut *known;
+    match made.get_or_insert_with(|| make(secrets)) {
+        Some(set) => redact(set, text, reading),
+        // Too much for a set, and that is what there is to say.
+        None if secrets.iter().any(|secret| memmem::find(text.as_bytes(), secret.expose()).is_some()) => {
+            Cow::Owned("(withheld)".to_owned())
+        }
+        None => Cow::Borrowed(text),
+    }
+}
+
+fn make(secrets: &[Secret]) -> Option<Arc<NeedleSet>> {
+    let build = |encodings| {
+        let copies = secrets.iter().map(|secret| Secret::new(secret.name(), secret.expose().to_vec()));
+        copies.fold(NeedleSet::builder().encodings(encodings), |builder, secret| builder.secret(secret)).build()
+    };
+    build(true).or_else(|_| build(false)).ok().map(Arc::new)
+}
+
+/// A text with all that is secret in it masked, and its hidden characters written out.
+pub(crate) fn shown(text: &str) -> String {
+    text::line(&masked(text, Reading::Message)).into_owned()
+}
+
+/// Whether messages would mask something in this text.
+pub(crate) fn hides(text: &str) -> bool {
+    matches!(masked(text, Reading::Json), Cow::Owned(_))
+}
+
+/// JSON of ours, for people and programs: all that is secret in its strings masked.
+pub(crate) fn json(mut value: Value) -> String {
+    map_strings(&mut value, &|text| masked(text, Reading::Json).into_owned());
+    json_text(&value) + "\n"
+}
+
+/// A name that was typed and is not known here, if it may be repeated: none that could be a secret, given by mistake.
+pub(crate) fn typed(word: &str) -> Option<String> {
+    (hushlog::registry::may_be_repeated(word) && !hides(word)).then(|| text::shown(word.as_bytes()))
+}
+
 /// Says why the program ends.
 pub(crate) fn error(failure: &Failure) {
+    release();
     say("error", &failure.text);
     if let Some(hint) = &failure.hint {
         say("hint", hint);
     }
 }
 
+/// Says that the program has a fault, at this place in its source. It waits for no lock: the fault may have happened with one held.
+pub(crate) fn fault(place: &str) {
+    let hint = "this is a bug; the output up to here is right, and the rest is missing";
+    emit(&format!("hushlog: error: internal error{place}\nhushlog: hint: {hint}\n"));
+}
+
 /// Says what may not be as it was meant.
 pub(crate) fn warning(text: &str) {
-    if !MUTED.load(Relaxed) {
-        say("warning", text);
-    }
+    say_later("warning", text);
 }
 
 /// Says what was decided without being asked.
 pub(crate) fn note(text: &str) {
-    if !MUTED.load(Relaxed) {
-        say("note", text);
-    }
+    say_later("note", text);
 }
 
 /// Says how it went, when all is done.
 pub(crate) fn summary(text: &str) {
-    write(&format!("hushlog: {text}\n"));
+    release();
+    write(&format!("hushlog: {text}"), "\n");
 }
 
 /// Asks, and leaves the answer on the same line.
 pub(crate) fn prompt(text: &str) {
-    write(text);
+    release();
+    write(text, "");
+}
+
+/// Says it once the secrets were read.
+fn say_later(kind: &str, text: &str) {
+    if MUTED.load(Relaxed) {
+        return;
+    }
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(waiting) = &mut known.waiting {
+        return waiting.push(format!("hushlog: {kind}: {text}"));
+    }
+    drop(known);
+    say(kind, text);
 }
 
 fn say(kind: &str, text: &str) {
-    write(&format!("hushlog: {kind}: {text}\n"));
+    write(&format!("hushlog: {kind}: {text}"), "\n");
+}
+
+fn write(line: &str, end: &str) {
+    emit(&(shown(line) + end));
 }
 
 /// One write for the whole line. A standard error that is full or gone must not stop the filter, and `eprintln!` would
 /// panic there.
-fn write(line: &str) {
+fn emit(line: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
@@ -116,25 +250,14 @@ pub(crate) fn plain_reason(text: &str) -> String {
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// A name as it may be shown: what is not UTF-8 or would drive a terminal is replaced.
+/// A name as it may be shown, and stand in a mask.
 pub(crate) fn printable(name: &[u8]) -> String {
-    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    String::from_utf8_lossy(name).chars().map(shown).collect()
+    text::name(name)
 }
 
-/// A path as it may be shown, without loss: what is not UTF-8, or would drive a terminal or turn the line around, is written out.
+/// A path as it is shown, without loss.
 pub(crate) fn path_text(path: &Path) -> String {
-    let mut shown = String::new();
-    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '"' | '\'' => shown.push(c),
-                c => shown.extend(c.escape_debug()),
-            }
-        }
-        chunk.invalid().iter().for_each(|byte| shown.push_str(&format!("\\x{byte:02x}")));
-    }
-    shown
+    text::path(path)
 }
 
 #[cfg(test)]
@@ -145,18 +268,5 @@ mod tests {
     fn reasons_are_lower_case_and_without_numbers() {
         assert_eq!(reason(&std::io::Error::from_raw_os_error(libc::ENOENT)), "no such file or directory");
         assert_eq!(reason(&std::io::Error::from_raw_os_error(libc::ENOSPC)), "no space left on device");
-    }
-
-    #[test]
-    fn paths_are_shown_without_loss() {
-        let path = |bytes: &[u8]| path_text(Path::new(std::ffi::OsStr::from_bytes(bytes)));
-        assert_eq!(path("/var/log/it's \"ä\".log".as_bytes()), "/var/log/it's \"ä\".log");
-        assert_eq!(path(b"a\x1b[2J\nb\x7f\xff\\"), r"a\u{1b}[2J\nb\u{7f}\xff\\");
-        assert_eq!(path("r\u{202e}gol".as_bytes()), r"r\u{202e}gol");
-    }
-
-    #[test]
-    fn names_cannot_drive_a_terminal() {
-        assert_eq!(printable(b"a\x1b[2Jb\nc\xff"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
     }
 }

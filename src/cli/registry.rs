@@ -3,7 +3,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -12,7 +11,7 @@ use hushlog::registry::{By, Error, Identity, Name, PublicKey, Registry, SigningK
 use zeroize::Zeroizing;
 
 use super::exit::Exit;
-use super::message::{Failure, printable, reason};
+use super::message::{self, Failure, path_text, reason};
 use super::stdio;
 
 /// Which registry.
@@ -171,7 +170,7 @@ pub(crate) fn usual_identity() -> Option<PathBuf> {
 pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure> {
     let Some(path) = path.map(Path::to_owned).or_else(usual_identity) else { return Ok(None) };
     let ask = || {
-        let prompt = format!("Passphrase of {}: ", show(&path));
+        let prompt = message::shown(&format!("Passphrase of {}: ", show(&path)));
         rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|_| Error::NoPassphrase)
     };
     Identity::load(&path, ask).map(Some).map_err(|error| of_key(error, &path))
@@ -210,7 +209,7 @@ fn with_path(failure: Failure, path: &Path, about: bool) -> Failure {
 }
 
 pub(crate) fn show(path: &Path) -> String {
-    printable(path.as_os_str().as_bytes())
+    path_text(path)
 }
 
 /// A variable of our own environment, if it has a value.
@@ -229,7 +228,8 @@ pub(crate) fn configuration(file: &str) -> Option<PathBuf> {
 /// Prints columns under their titles, as wide as they have to be.
 pub(crate) fn print_table(titles: &[&str], rows: &[Vec<String>]) -> Result<Exit, Failure> {
     let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
-    let lines: Vec<&Vec<String>> = std::iter::once(&titles).chain(rows).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| message::shown(cell)).collect()).collect();
+    let lines: Vec<&Vec<String>> = std::iter::once(&titles).chain(&rows).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..titles.len()).map(width).collect();
     let mut text = String::new();
@@ -243,5 +243,5 @@ pub(crate) fn print_table(titles: &[&str], rows: &[Vec<String>]) -> Result<Exit,
 
 /// Prints a JSON value.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<Exit, Failure> {
-    stdio::print(format!("{value:#}\n").as_bytes())
+    stdio::print(message::json(value.clone()).as_bytes())
 }

@@ -1,4 +1,6 @@
 //! What was masked: counts by name and form, as a JSON file and as one line. Never a value, nor anything of the input.
+//!
+//! Nor the size of the output: with the size of the input and the number of masks it is the length of a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
@@ -11,15 +13,15 @@ use hushlog::{NeedleSet, NoticeKind, Redactor};
 use rustix::fs::{Access, access};
 use serde_json::{Value, json};
 
-use super::message::{Failure, reason};
+use super::message::{self, Failure, reason};
 
 /// The version of the report's format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// What was read, written and masked.
+/// What was read and masked.
 pub(crate) struct Tally {
     /// Known if the input was read to its end and all output written.
-    pumped: Option<PumpSummary>,
+    bytes_in: Option<u64>,
     secrets: BTreeMap<String, BTreeMap<&'static str, u64>>,
     notices: Vec<(String, &'static str)>,
 }
@@ -38,7 +40,7 @@ impl Tally {
             *secrets.entry(name).or_default().entry(form.name()).or_default() += count;
         }
         let notices = set.notices().iter().map(|notice| (notice.name.clone(), kind(notice.kind))).collect();
-        Tally { pumped: pumped.copied(), secrets, notices }
+        Tally { bytes_in: pumped.map(|pumped| pumped.bytes_in), secrets, notices }
     }
 
     /// In one line, for a person.
@@ -50,9 +52,7 @@ impl Tally {
         let names: Vec<String> = found.iter().map(|(count, name)| format!("{name} {count}")).collect();
         let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
         let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
-        let bytes = self.pumped.map_or_else(String::new, |pumped| {
-            format!("; {} bytes in, {} bytes out", pumped.bytes_in, pumped.bytes_out)
-        });
+        let bytes = self.bytes_in.map_or_else(String::new, |bytes| format!("; {bytes} bytes in"));
         format!("masked {places}{names}{bytes}")
     }
 
@@ -61,9 +61,8 @@ impl Tally {
         let notice = |(name, kind): &(String, &str)| json!({ "name": name, "kind": kind });
         json!({
             "version": VERSION,
-            "complete": self.pumped.is_some(),
-            "bytes_in": self.pumped.map(|pumped| pumped.bytes_in),
-            "bytes_out": self.pumped.map(|pumped| pumped.bytes_out),
+            "complete": self.bytes_in.is_some(),
+            "bytes_in": self.bytes_in,
             "secrets": self.secrets.iter().map(secret).collect::<Vec<_>>(),
             "notices": self.notices.iter().map(notice).collect::<Vec<_>>(),
         })
@@ -114,13 +113,12 @@ impl Target {
 
     /// Writes the report.
     pub(crate) fn write(&self, tally: &Tally) -> Result<(), Failure> {
-        self.write_json(&tally.json())
+        self.write_json(tally.json())
     }
 
-    /// Writes a report of another shape.
-    pub(crate) fn write_json(&self, report: &Value) -> Result<(), Failure> {
-        let mut text = serde_json::to_vec_pretty(report).expect("counts and names are valid JSON");
-        text.push(b'\n');
+    /// Writes a report of another shape. Names in it may hold secrets, which are masked.
+    pub(crate) fn write_json(&self, report: Value) -> Result<(), Failure> {
+        let text = message::json(report).into_bytes();
         // Others may read counts.
         let written = if self.replace { replace(&self.path, 0o666, &text) } else { self.append(&text) };
         written.map_err(|error| Failure::io(format!("cannot write the report: {}", reason(&error))))

@@ -108,7 +108,7 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let mut scrubbed = scrubbed.into_inner().unwrap_or_else(PoisonError::into_inner);
     scrubbed.sort();
     if let Some(target) = target {
-        target.write_json(&scrubbed.json(&set))?;
+        target.write_json(scrubbed.json(&set))?;
     }
     if !options.quiet {
         message::summary(&scrubbed.line());

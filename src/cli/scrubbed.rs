@@ -9,7 +9,7 @@ use hushlog::NeedleSet;
 use hushlog::scrub::{Action, Findings, Outcome};
 use serde_json::{Value, json};
 
-use super::message::{path_text, plain_reason};
+use super::message::{hides, path_text, plain_reason};
 use super::report;
 
 /// The version of the report's format.
@@ -106,9 +106,10 @@ pub(crate) fn by_name(findings: &Findings) -> BTreeMap<&str, u64> {
 
 fn file(path: &Path, outcome: &Outcome) -> Value {
     let mut file = json!({ "path": path_text(path) });
-    // As it is shown, a name cannot always be told from another.
-    if path_text(path).as_bytes() != path.as_os_str().as_bytes() {
-        file["path_base64"] = BASE64.encode(path.as_os_str().as_bytes()).into();
+    // As it is shown, a name is not always that of the file. One with a secret in it is not given in another form either.
+    let (shown, encoded) = (path_text(path), BASE64.encode(path.as_os_str().as_bytes()));
+    if shown.as_bytes() != path.as_os_str().as_bytes() && !hides(&shown) && !hides(&encoded) {
+        file["path_base64"] = encoded.into();
     }
     let (word, reason) = match outcome {
         Outcome::Searched(findings) => {

@@ -5,6 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use hushlog::redact::text::beginning;
+use serde_json::Value;
+
 use super::exit::Exit;
 use super::message::{self, Failure, path_text, reason};
 use super::{stdio, value};
@@ -13,8 +16,12 @@ use super::{stdio, value};
 pub(crate) const SOCKET: &str = "/run/hushlog/sidecar.sock";
 /// How long an answer may take: a little more than the sidecar takes for one at most.
 const ANSWER_WITHIN: Duration = Duration::from_secs(45);
-/// The longest answer, in bytes.
+/// The longest answer, in bytes. A status with the names of 100,000 secrets has a tenth of that.
 const ANSWER_LEN_MAX: u64 = 64 << 20;
+/// How much of an error is shown, in characters. Whoever owns the socket chooses them.
+const ERROR_LEN_MAX: usize = 500;
+/// How deep a status is nested at most: indenting it must not make it many times as long.
+const DEPTH_MAX: usize = 4;
 
 /// Has another value masked.
 pub(crate) fn add(socket: &Path, name: &str, file: Option<&Path>, keep_newline: bool) -> Result<Exit, Failure> {
@@ -36,9 +43,19 @@ pub(crate) fn reload(socket: &Path) -> Result<Exit, Failure> {
 /// Prints how it stands.
 pub(crate) fn status(socket: &Path) -> Result<Exit, Failure> {
     let answer = ask(socket, "status", b"")?;
-    let status: serde_json::Value =
-        serde_json::from_str(&answer).map_err(|_| Failure::io("the sidecar's answer is not understood"))?;
-    stdio::print(format!("{status:#}\n").as_bytes())
+    let status: Option<Value> = serde_json::from_str(&answer).ok();
+    let status = status.filter(|status| status.is_object() && is_flat(status, DEPTH_MAX));
+    let status = status.ok_or_else(|| Failure::io("the sidecar's answer is not understood"))?;
+    stdio::print(message::json(status).as_bytes())
+}
+
+/// Whether a value is nested no deeper.
+fn is_flat(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(values) => depth > 0 && values.iter().all(|value| is_flat(value, depth - 1)),
+        Value::Object(map) => depth > 0 && map.values().all(|value| is_flat(value, depth - 1)),
+        _ => true,
+    }
 }
 
 /// Sends a request, and returns the answer.
@@ -67,7 +84,7 @@ pub(crate) fn ask(socket: &Path, request: &str, value: &[u8]) -> Result<String, 
         return Err(Failure::io("the sidecar has gone without an answer"));
     }
     match answer.strip_prefix("error ") {
-        Some(why) => Err(Failure::config(format!("the sidecar says: {why}"))),
+        Some(why) => Err(Failure::config(format!("the sidecar says: {}", beginning(why, ERROR_LEN_MAX)))),
         None => Ok(answer.to_owned()),
     }
 }

@@ -1,6 +1,7 @@
 //! What the sidecar has to say, for people and for the service manager.
 //!
-//! It is said by a thread of its own: a standard error that nobody reads must not stop a stream.
+//! It is said by a thread of its own: a standard error that nobody reads must not stop a stream. Names in it are masked and written
+//! out where all messages are: see [`message`].
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use hushlog::scrub::guard;
 use hushlog::sidecar::{Notice, Tell, Unconfined};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::message::{note, path_text, printable, reason, warning};
+use super::message::{self, note, path_text, reason, warning};
 use super::{masking, service};
 
 /// How many notices wait. What is more is left out, and counted.
@@ -37,6 +38,10 @@ impl Teller {
             thread::Builder::new().name("teller".to_owned()).spawn(move || say_all(&notices, &counted, quiet))?;
         let send = sender.clone();
         let tell: Tell = Arc::new(move |notice| {
+            // At once: what is said from here on may be what was found with it.
+            if let Notice::InForce(set) = &notice {
+                return message::pass(set);
+            }
             if send.try_send(Some(notice)).is_err() {
                 left_out.fetch_add(1, Relaxed);
             }
@@ -122,18 +127,15 @@ fn say(notice: Notice, quiet: bool) {
         }
         Notice::SourceBack { stream } => say_note(&format!("the source of the stream {stream} is there again")),
         Notice::CommandEnded { program, status } => {
-            warning(&format!("{} has ended ({status}), and is started again", printable(program.as_bytes())));
+            warning(&format!("{} has ended ({status}), and is started again", program));
         }
         Notice::SinkAway { sink, error } => {
-            warning(&format!("{} is away: {}", printable(sink.as_bytes()), reason(&error)));
+            warning(&format!("{sink} is away: {}", reason(&error)));
         }
-        Notice::SinkBack { sink, dropped } => {
-            let sink = printable(sink.as_bytes());
-            match dropped {
-                0 => say_note(&format!("{sink} is there again")),
-                dropped => warning(&format!("{sink} is there again; {dropped} pieces were dropped")),
-            }
-        }
+        Notice::SinkBack { sink, dropped } => match dropped {
+            0 => say_note(&format!("{sink} is there again")),
+            dropped => warning(&format!("{sink} is there again; {dropped} pieces were dropped")),
+        },
         Notice::DatagramCut { stream } => warning(&format!(
             "a datagram of the stream {stream} was longer than 256 KiB, and its end is lost; this is told once"
         )),

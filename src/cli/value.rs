@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::path::Path;
 
+use hushlog::Secret;
 use hushlog::registry::VALUE_LEN_MAX;
 use zeroize::Zeroizing;
 
-use super::message::{Failure, note, prompt, reason};
+use super::message::{self, Failure, note, prompt, reason};
 use super::registry::show;
 
 /// A value, and the line end that may follow it; one byte more shows that it is too long.
@@ -15,6 +16,7 @@ const READ_MAX: usize = VALUE_LEN_MAX + 3;
 
 /// Reads a value from a file, from standard input if that is `-`, or from the terminal.
 pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let asks = file.is_none_or(|path| path == Path::new("-") && io::stdin().is_terminal());
     let value = match file {
         Some(path) if path == Path::new("-") && !io::stdin().is_terminal() => whole(io::stdin())
             .map_err(|error| Failure::config(format!("cannot read standard input: {}", reason(&error))))?,
@@ -26,9 +28,11 @@ pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Resul
                     .hint("the option takes the path of a file, not a value")
             })?
         }
-        _ => return ask(name),
+        _ => ask(name)?,
     };
-    without_newline(value, keep_newline)
+    let value = if asks { value } else { without_newline(value, keep_newline)? };
+    message::hide([&Secret::new(name, value.to_vec())]);
+    Ok(value)
 }
 
 /// Asks twice, without an echo.
@@ -41,7 +45,8 @@ fn ask(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let line = rpassword::prompt_password(text);
         line.map(Zeroizing::new).map_err(|error| Failure::config(format!("cannot read the value: {}", reason(&error))))
     };
-    let first = typed(format!("Value of {name} (not shown): "))?;
+    let name = message::typed(name).unwrap_or_else(|| "the secret".to_owned());
+    let first = typed(message::shown(&format!("Value of {name} (not shown): ")))?;
     let second = typed("The same again: ".to_owned())?;
     if first != second {
         return Err(Failure::config("the two values differ")

@@ -9,15 +9,15 @@
 //! | `hushlog_stream_input_bytes_total`, `hushlog_stream_finished_bytes_total` | bytes read; bytes of these that are finished with |
 //! | `hushlog_stream_open` | connections or files that are open |
 //! | `hushlog_stream_lag_bytes` | bytes in followed files that were not read yet |
-//! | `hushlog_stream_held_bytes`, `hushlog_stream_spool_bytes` | bytes held back, and waiting in the spool, in steps of 4 and 64 KiB |
+//! | `hushlog_stream_held_bytes`, `hushlog_stream_spool_pieces` | bytes held back, in steps of 4 KiB; pieces that wait in the spool |
 //! | `hushlog_stream_waits_total`, `hushlog_stream_wait_seconds_total` | how often, and how long, a sink kept it waiting |
 //! | `hushlog_stream_dropped_bytes_total`, `hushlog_stream_reopened_total` | what was dropped where the configuration says so; how often a source or sink was opened anew |
 //! | `hushlog_reloads_total`, `hushlog_reload_duration_seconds` | how often the secrets were read again, by `result`; how long that took |
 //! | `hushlog_secrets`, `hushlog_secrets_outdated`, `hushlog_secrets_read_timestamp_seconds` | how many are masked; whether the last reload failed; when they were read |
 //! | `hushlog_ready`, `hushlog_build_info` | whether it runs; the version |
 //!
-//! Bytes that were written are not told: with the number of masks and the bytes that were read, they would give away the length of a
-//! secret. Nor is what is held back, to the byte: whoever writes guesses into a stream would see how far they are right.
+//! Bytes that were written, or wait in the spool, are not told: with the number of masks and the bytes that were read, they would give
+//! away the length of a secret. Names with a secret in them are masked; what then has the same name is counted together. Nor is what is held back, to the byte: whoever writes guesses into a stream would see how far they are right.
 //!
 //! *The canary*: `hushlog check --canary` asks the sidecar to send a line with a secret of its own making through each stream's redaction,
 //! in one piece and byte by byte: 0 is masked everywhere, 1 is not, 2 is that there is no sidecar to ask. `--through STREAM` sends the

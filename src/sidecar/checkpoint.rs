@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 use super::notice::{Notice, Tell};
 use super::sink::file::sync_all;
+use crate::redact::text;
 use crate::sys::replace::replace;
 
 /// So many of a file's first bytes are hashed at most.
@@ -186,7 +187,7 @@ impl Checkpoints {
                 Some(slots) => *lock(&opened.slots) = slots,
                 None => {
                     fs::rename(&path, directory.join("checkpoints.bad"))?;
-                    let text = format!("{} cannot be read; all files are read from their beginning", path.display());
+                    let text = format!("{} cannot be read; all files are read from their beginning", text::path(&path));
                     (opened.tell)(Notice::Warning(text));
                 }
             },
@@ -220,7 +221,7 @@ impl Checkpoints {
         // Another file has the number now, or it was written anew.
         if !place.is_done && place.offset < place.len {
             let rest = place.len - place.offset;
-            let text = format!("{}: written anew before its last {rest} bytes were read", place.path.display());
+            let text = format!("{}: written anew before its last {rest} bytes were read", text::path(&place.path));
             (self.tell)(Notice::Warning(text));
         }
         Ok(None)
@@ -282,7 +283,7 @@ impl Checkpoints {
         if let Err(error) = saved
             && !had_failed
         {
-            let text = format!("how far files were read cannot be saved in {}: {error}", directory.display());
+            let text = format!("how far files were read cannot be saved in {}: {error}", text::path(directory));
             (self.tell)(Notice::Warning(text));
         }
     }

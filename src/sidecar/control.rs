@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt::socket_peercred;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::Interest;
 use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
@@ -30,6 +30,7 @@ use super::keeper::{Answer, Request};
 use super::running::Running;
 use super::source::socket::Connections;
 use crate::redact::secret::Secret;
+use crate::redact::text::is_hidden;
 
 /// The longest line of a request, in bytes.
 const LINE_LEN_MAX: usize = 512;
@@ -77,15 +78,17 @@ async fn answer(connection: OwnedFd, running: &Arc<Running>) -> io::Result<()> {
     let text = if peer.uid.is_root() || peer.uid == own {
         let asked = tokio::time::timeout(WITHIN, ask(&fd)).await;
         match asked.map_err(|_| io::Error::from(ErrorKind::TimedOut))?? {
-            Ok(asked) => tokio::time::timeout(ANSWER_WITHIN, obey(asked, running))
-                .await
-                .unwrap_or_else(|_| "error it takes too long".to_owned()),
+            Ok(asked) => match tokio::time::timeout(ANSWER_WITHIN, obey(asked, running)).await {
+                Ok(Said::Line(text)) => running.line(&text),
+                Ok(Said::Json(value)) => running.json(value),
+                Err(_) => "error it takes too long".to_owned(),
+            },
             Err(why) => format!("error {why}"),
         }
     } else {
         "error only root and the user of the sidecar may ask".to_owned()
     };
-    let line = format!("{text}\n");
+    let line = text + "\n";
     let writing = async { fd.write_all(&mut [io::IoSlice::new(line.as_bytes())], &mut 0).await };
     tokio::time::timeout(WITHIN, writing).await.map_err(|_| io::Error::from(ErrorKind::TimedOut))?
 }
@@ -119,7 +122,7 @@ async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
         ["canary", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: false },
         ["canary-through", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: true },
         ["add", name, len] => {
-            if name.is_empty() || name.len() > NAME_LEN_MAX || name.chars().any(char::is_control) {
+            if name.is_empty() || name.len() > NAME_LEN_MAX || name.contains(is_hidden) {
                 return Ok(Err("that is no name"));
             }
             let Some(len) = len.parse::<usize>().ok().filter(|len| *len <= VALUE_LEN_MAX) else {
@@ -160,19 +163,26 @@ async fn more(fd: &Fd, buffer: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-async fn obey(asked: Asked, running: &Arc<Running>) -> String {
-    match asked {
-        Asked::Status => running.status().to_string(),
+/// An answer, as it is before it is masked and written out.
+enum Said {
+    Line(String),
+    Json(Value),
+}
+
+async fn obey(asked: Asked, running: &Arc<Running>) -> Said {
+    Said::Line(match asked {
+        Asked::Status => return Said::Json(running.status()),
         Asked::Reload => kept(running, |reply| Request::Reload(Some(reply))).await,
         Asked::Add(secret) => {
             let value = secret.expose().trim_ascii();
             if value.len() < running.plan.min_length {
-                return format!("error the value is shorter than {} bytes, and is not masked", running.plan.min_length);
+                let least = running.plan.min_length;
+                return Said::Line(format!("error the value is shorter than {least} bytes, and is not masked"));
             }
             kept(running, |reply| Request::Add(secret, reply)).await
         }
-        Asked::Canary { stream, through } => send_canary(running, stream.as_deref(), through).await,
-    }
+        Asked::Canary { stream, through } => return send_canary(running, stream.as_deref(), through).await,
+    })
 }
 
 async fn kept(running: &Running, request: impl FnOnce(oneshot::Sender<Answer>) -> Request) -> String {
@@ -180,22 +190,22 @@ async fn kept(running: &Running, request: impl FnOnce(oneshot::Sender<Answer>) -
     running.keeping.ask(request(reply));
     match answer.await {
         Ok(Ok(secrets)) => format!("ok {secrets}"),
-        Ok(Err(error)) => format!("error {}", error.text.replace('\n', " ")),
+        Ok(Err(error)) => format!("error {}", error.text),
         Err(_) => "error the sidecar stops".to_owned(),
     }
 }
 
-async fn send_canary(running: &Running, stream: Option<&str>, through: bool) -> String {
+async fn send_canary(running: &Running, stream: Option<&str>, through: bool) -> Said {
     let wanted = running.streams.iter().filter(|(name, _)| stream.is_none_or(|stream| stream == &***name));
     let mut answers = serde_json::Map::new();
     for (name, common) in wanted {
         match canary::check(common, &running.keeping.canary, through).await {
             Ok(is_masked) => answers.insert(name.to_string(), json!(is_masked)),
-            Err(error) => return format!("error the sink of {name} does not take it: {error}"),
+            Err(error) => return Said::Line(format!("error the sink of {name} does not take it: {error}")),
         };
     }
     if answers.is_empty() {
-        return "error there is no such stream".to_owned();
+        return Said::Line("error there is no such stream".to_owned());
     }
-    json!({ "streams": answers }).to_string()
+    Said::Json(json!({ "streams": answers }))
 }

@@ -16,6 +16,7 @@ use super::notice::Notice;
 use super::running::Running;
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
+use crate::redact::text;
 use crate::scrub::guard::{Guard, GuardError, STUMP_WAIT};
 use crate::scrub::{Outcome, Scrubber, Tree};
 
@@ -52,7 +53,7 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running) {
     let tell = |text: String| (running.tell)(Notice::Warning(text));
     let scrubber = match Scrubber::new(set) {
         Ok(scrubber) => scrubber,
-        Err(error) => return tell(format!("{} is not scrubbed: {error}", plan.directory.display())),
+        Err(error) => return tell(format!("{} is not scrubbed: {error}", text::path(&plan.directory))),
     };
     let tree = Tree {
         scrubber: &scrubber,
@@ -66,8 +67,8 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running) {
                 (running.tell)(Notice::Scrubbed { path: path.to_owned(), places: findings.count() });
             }
             Outcome::Searched(_) | Outcome::Skipped(_) => {}
-            Outcome::NotSearched(why) => tell(format!("not searched: {}: {why}", path.display())),
-            Outcome::Failed(error) => tell(format!("not scrubbed: {}: {error}", path.display())),
+            Outcome::NotSearched(why) => tell(format!("not searched: {}: {why}", text::path(path))),
+            Outcome::Failed(error) => tell(format!("not scrubbed: {}: {error}", text::path(path))),
         },
     };
     tree.scrub(&plan.directory);

@@ -129,14 +129,16 @@ impl Keeper {
         let names = loaded.iter().map(|secret| secret.name().to_owned()).collect();
         let mut values: Vec<Secret> = Vec::new();
         add_new(&mut values, loaded);
-        let set = options.build(&values, &canary)?;
+        let set = Arc::new(options.build(&values, &canary)?);
+        tell(Notice::InForce(Arc::clone(&set)));
+        metrics.mask_with(&set);
         tell_notices(&tell, &set, &BTreeSet::new());
         metrics.secrets(values.len());
         let standing = Standing { names, values: values.len(), read: Some(SystemTime::now()), ..Standing::default() };
         let (sender, requests) = mpsc::channel();
         let keeping = Keeping {
             requests: sender,
-            current: Arc::new(Current::new(Arc::new(set))),
+            current: Arc::new(Current::new(set)),
             standing: Arc::new(Mutex::new(standing)),
             nudges: Arc::default(),
             canary,
@@ -284,6 +286,8 @@ impl Keeper {
     /// Builds the set of all values, and puts it in force. When this returns, whatever is read is searched with it.
     fn put_in_force(&mut self) -> Result<(), LoadError> {
         let set = Arc::new(self.options.build(&self.values, &self.keeping.canary)?);
+        (self.tell)(Notice::InForce(Arc::clone(&set)));
+        self.metrics.mask_with(&set);
         let before = self.keeping.current.publish(Arc::clone(&set));
         let told = before.notices().iter().map(|notice| notice.name.clone()).collect();
         tell_notices(&self.tell, &set, &told);

@@ -1,10 +1,10 @@
 //! What the sidecar counts, and how Prometheus reads it.
 //!
 //! Whoever may read the figures may also write into a stream and know what is in it, so that they must tell no more than names and
-//! counts do. Three figures that come to mind are missing for that reason:
+//! counts do. Names pass the set in force, since one may hold another secret. Three figures that come to mind are missing for that reason:
 //!
 //! - *bytes written*: what went in less what came out, over the number of masks, is the length of a secret. The input that is
-//!   finished with is counted instead.
+//!   finished with is counted instead. Nor are *bytes in the spool* told, however rounded: enough masks make up for the rounding.
 //! - *bytes held back, to the byte*: whoever guesses sees by them how far he is right, and goes on byte by byte. Less than
 //!   [`HELD_STEP`] of a connection counts as nothing.
 //! - *how many needles there are*: it tells what kinds of characters a value is made of.
@@ -16,12 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::redact::encoding::Form;
+use crate::redact::message::{Reading, label_escape, redact};
+use crate::redact::needle::NeedleSet;
 
 /// What is held back is told in whole steps of this size, rounded down, in bytes.
 pub(crate) const HELD_STEP: u64 = 4 << 10;
-/// What is spooled is told in whole steps of this size, rounded down, in bytes. It is redacted text, and so shorter or longer
-/// than what came in.
-pub(crate) const SPOOL_STEP: u64 = 64 << 10;
 
 /// How many regions there were, by the secret's name and the form.
 pub(crate) type Counts = BTreeMap<(String, Form), u64>;
@@ -45,6 +44,8 @@ pub(crate) struct Metrics {
     reloads: Mutex<Reloads>,
     secrets: AtomicU64,
     phase: AtomicU8,
+    /// What names are masked with.
+    set: Mutex<Option<Arc<NeedleSet>>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -117,9 +118,9 @@ impl StreamMetrics {
         }
     }
 
-    /// So many bytes wait in the spool.
-    pub(crate) fn spool(&self, len: u64) {
-        self.spooled.store(len / SPOOL_STEP * SPOOL_STEP, Relaxed);
+    /// So many pieces wait in the spool.
+    pub(crate) fn spool(&self, count: u64) {
+        self.spooled.store(count, Relaxed);
     }
 
     /// Counts the regions of a connection: `now` is what its redactor has counted in all, and `told` what was told of that.
@@ -173,6 +174,11 @@ impl Metrics {
         self.secrets.store(count as u64, Relaxed);
     }
 
+    /// Names are masked with this set from now on.
+    pub(crate) fn mask_with(&self, set: &Arc<NeedleSet>) {
+        *lock(&self.set) = Some(Arc::clone(set));
+    }
+
     /// It begins, runs or ends.
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
@@ -202,31 +208,50 @@ impl Metrics {
         });
         page.single("hushlog_secrets", "gauge", "Secrets that are masked.", self.secrets.load(Relaxed));
         self.render_reloads(&mut page);
-        let streams: Vec<(String, Arc<StreamMetrics>)> =
-            lock(&self.streams).iter().map(|(name, stream)| (name.clone(), Arc::clone(stream))).collect();
+        self.render_streams(&mut page);
+        page.text
+    }
+
+    /// What is called the same, once its names are masked, is counted together.
+    fn render_streams(&self, page: &mut Page) {
+        let set = lock(&self.set).clone();
+        let shown = |name: &str| {
+            let masked = set.as_ref().map(|set| redact(set, name, Reading::Label).into_owned());
+            masked.unwrap_or_else(|| name.to_owned())
+        };
+        let mut streams: BTreeMap<String, Vec<Arc<StreamMetrics>>> = BTreeMap::new();
+        for (name, stream) in lock(&self.streams).iter() {
+            streams.entry(shown(name)).or_default().push(Arc::clone(stream));
+        }
         for figure in FIGURES {
             page.family(figure.name, figure.kind, figure.help);
-            for (name, stream) in &streams {
-                page.sample(figure.name, &[("stream", name)], (figure.get)(stream));
+            for (name, streams) in &streams {
+                let sum: u64 = streams.iter().map(|stream| (figure.get)(stream)).sum();
+                page.sample(figure.name, &[("stream", name)], sum);
             }
         }
         let waited = "hushlog_stream_wait_seconds_total";
         page.family(waited, "counter", "How long sinks kept the stream waiting.");
-        for (name, stream) in &streams {
-            page.sample(waited, &[("stream", name)], Seconds(Duration::from_micros(stream.waited_us.load(Relaxed))));
+        for (name, streams) in &streams {
+            let sum: u64 = streams.iter().map(|stream| stream.waited_us.load(Relaxed)).sum();
+            page.sample(waited, &[("stream", name)], Seconds(Duration::from_micros(sum)));
         }
         let regions = "hushlog_regions_total";
-        page.family(
-            regions,
-            "counter",
-            "Places that were masked, by the secret's name and the form it stood there in.",
-        );
-        for (name, stream) in &streams {
-            for ((secret, form), count) in lock(&stream.regions).iter() {
-                page.sample(regions, &[("stream", name), ("secret", secret), ("form", form.name())], *count);
+        let help = "Places that were masked, by the secret's name and the form it stood there in.";
+        page.family(regions, "counter", help);
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        for (name, streams) in &streams {
+            let mut counts: BTreeMap<(String, &str), u64> = BTreeMap::new();
+            for stream in streams {
+                for ((secret, form), count) in lock(&stream.regions).iter() {
+                    let secret = names.entry(secret.clone()).or_insert_with(|| shown(secret)).clone();
+                    *counts.entry((secret, form.name())).or_default() += count;
+                }
+            }
+            for ((secret, form), count) in counts {
+                page.sample(regions, &[("stream", name), ("secret", &secret), ("form", form)], count);
             }
         }
-        page.text
     }
 
     fn render_reloads(&self, page: &mut Page) {
@@ -305,9 +330,9 @@ const FIGURES: &[Figure] = &[
         get: |stream| stream.reopened.load(Relaxed),
     },
     Figure {
-        name: "hushlog_stream_spool_bytes",
+        name: "hushlog_stream_spool_pieces",
         kind: "gauge",
-        help: "Bytes that wait in the spool, in whole 64 KiB, rounded down.",
+        help: "Pieces that wait in the spool, each of what was read at once.",
         get: |stream| stream.spooled.load(Relaxed),
     },
 ];
@@ -348,19 +373,9 @@ impl Page {
     }
 }
 
-/// A label's value as the format wants it. Control characters would drive the terminal of whoever looks at it.
+/// A label's value as the format wants it. Hidden characters would drive the terminal of whoever looks at it.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => escaped.push_str("\\\\"),
-            '"' => escaped.push_str("\\\""),
-            '\n' => escaped.push_str("\\n"),
-            c if c.is_control() => escaped.push(char::REPLACEMENT_CHARACTER),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    text.chars().map(|c| label_escape(c).unwrap_or_else(|| c.to_string())).collect()
 }
 
 /// No thread panics with a lock in its hands, since a panic ends the program; in a test the figures are good enough.
@@ -371,6 +386,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::secret::Secret;
 
     fn counts(of: &[(&str, Form, u64)]) -> Counts {
         of.iter().map(|(name, form, count)| (((*name).to_owned(), *form), *count)).collect()
@@ -410,8 +426,33 @@ mod tests {
     }
 
     #[test]
+    fn a37_labels_pass_the_set_in_force() {
+        let metrics = Metrics::new();
+        let secret = |name: &str, value: &str| Secret::new(name, value.as_bytes().to_vec());
+        let set =
+            NeedleSet::builder().secret(secret("KEY", "hunter2-prod-key")).secret(secret("B", "hun\\\"ter2\\nkey"));
+        metrics.mask_with(&Arc::new(set.build().unwrap()));
+        metrics.stream("hunter2-prod-key").read(3);
+        // Beside base64 of it, which is another name for the same.
+        let stream = metrics.stream("aHVudGVyMi1wcm9kLWtleQ==");
+        stream.read(4);
+        let names = ["hunter2-prod-key", "aHVudGVyMi1wcm9kLWtleQ==", "hun\"ter2\nkey"];
+        let found: Vec<_> = names.iter().map(|name| (*name, Form::Value, 2)).collect();
+        stream.regions(&mut Counts::new(), counts(&found));
+        let text = metrics.render();
+        assert!(!names.iter().any(|name| text.contains(name)) && !text.contains(r#"hun\"ter2\nkey"#), "{text}");
+        for line in [
+            "hushlog_stream_input_bytes_total{stream=\"[REDACTED:KEY]\"} 7\n",
+            "hushlog_regions_total{stream=\"[REDACTED:KEY]\",secret=\"[REDACTED:KEY]\",form=\"value\"} 4\n",
+            "hushlog_regions_total{stream=\"[REDACTED:KEY]\",secret=\"[REDACTED:B]\",form=\"value\"} 2\n",
+        ] {
+            assert_eq!(text.matches(line).count(), 1, "{text}");
+        }
+    }
+
+    #[test]
     fn names_stay_within_their_quotes() {
-        assert_eq!(escaped("a\"b\\c\nd\x1b[2J"), "a\\\"b\\\\c\\nd\u{fffd}[2J");
+        assert_eq!(escaped("a\"b\\c\nd\x1b[2J\u{202e}"), "a\\\"b\\\\c\\nd\u{fffd}[2J\u{fffd}");
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! What the sidecar has to say. It never prints: whoever runs it is called with these, and with nothing that could be a value.
+//!
+//! Names of files, streams and secrets are as others chose them, and may hold a secret: whoever shows them redacts them with the set that
+//! [`InForce`](Notice::InForce) tells, and writes out what drives a terminal.
 
 use std::io;
 use std::sync::Arc;
+
+use crate::redact::needle::NeedleSet;
 
 /// Something to tell.
 #[derive(Debug)]
@@ -14,6 +19,8 @@ pub enum Notice {
         /// How many secrets are masked.
         secrets: usize,
     },
+    /// This set is about to be in force. It is told before anything is that was found with it.
+    InForce(Arc<NeedleSet>),
     /// The secrets are being read again.
     Reloading,
     /// The secrets were read again.

@@ -18,6 +18,9 @@ use super::source::passed::Passed;
 use super::stop::Stop;
 use super::store::Store;
 use super::stream::Common;
+use crate::io::{json_line, redact_json};
+use crate::redact::message::{Reading, redact};
+use crate::redact::text;
 
 /// The version of the status.
 const STATUS_VERSION: u32 = 1;
@@ -45,6 +48,17 @@ impl Running {
     pub(crate) fn fail(&self, what: String, error: io::Error) {
         lock(&self.failed).get_or_insert((what, error));
         self.stop.set();
+    }
+
+    /// JSON for others: all that is secret in its names masked.
+    pub(crate) fn json(&self, mut value: Value) -> String {
+        redact_json(&self.keeping.current.take().1, &mut value);
+        json_line(&value)
+    }
+
+    /// A line for others, in the same way.
+    pub(crate) fn line(&self, text: &str) -> String {
+        text::line(&redact(&self.keeping.current.take().1, text, Reading::Message)).into_owned()
     }
 
     /// How it stands: names and counts. Never a value, nor the length of one.

@@ -22,6 +22,7 @@ use super::source::follow::Follow;
 use super::source::socket::{Connections, Datagrams};
 use super::source::{Listener, Source};
 use super::stream::{Broken, Common, STOPPING_GRACE, Stream};
+use crate::redact::text;
 
 /// The first wait before a broken source is opened anew.
 const DELAY_MIN: Duration = Duration::from_millis(100);
@@ -42,9 +43,9 @@ pub(super) enum Opened {
 pub(super) fn describe(stream: &StreamPlan) -> String {
     let source = match &stream.source {
         SourcePlan::Stdin => "standard input".to_owned(),
-        SourcePlan::Fifo { path, .. } => format!("the FIFO {}", path.display()),
+        SourcePlan::Fifo { path, .. } => format!("the FIFO {}", text::path(path)),
         SourcePlan::Unix { path, .. } | SourcePlan::UnixDatagram { path, .. } => {
-            format!("the socket {}", path.display())
+            format!("the socket {}", text::path(path))
         }
         SourcePlan::Tcp { address, .. } => format!("the port {address}"),
         SourcePlan::Command(words) => format!("the program {}", words[0]),

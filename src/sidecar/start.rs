@@ -25,6 +25,7 @@ use super::store::Store;
 use super::stream::Common;
 use super::{Setup, SidecarError, control, directories, http, serve, watch};
 use crate::io::Release;
+use crate::redact::text;
 
 /// More threads than this are of no use to one machine's logs.
 const THREADS_MAX: usize = 16;
@@ -85,7 +86,7 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     }
     if let Some(path) = &running.plan.control {
         let opened = control::listen(path);
-        let what = || format!("the control socket {}", path.display());
+        let what = || format!("the control socket {}", text::path(path));
         let connections = opened.map_err(|error| SidecarError::Open { what: what(), error })?;
         tokio::spawn(control::serve(connections, Arc::clone(&running)));
     }

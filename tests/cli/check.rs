@@ -98,7 +98,7 @@ fn without_a_session_it_asks_what_the_filter_would_mask_here() {
     let machine = Machine::new();
     let set = [("A_TOKEN", CANARY), ("SHELL_NAME", CANARY)];
     answers(machine.check(&["A_TOKEN"], &set), 0, "A_TOKEN: set, masked\n");
-    answers(machine.check(&["A_TOKEN"], &[]), 1, "name 1: not set, not masked\n");
+    answers(machine.check(&["A_TOKEN"], &[]), 1, "A_TOKEN: not set, not masked\n");
     answers(
         machine.check(&["PLAIN_NAME"], &[("PLAIN_NAME", CANARY)]),
         1,

@@ -8,6 +8,7 @@ mod support;
 mod check;
 mod diagnostics;
 mod filter;
+mod messages;
 mod packaging;
 mod stream_faults;
 mod table;

@@ -13,14 +13,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hushlog::Secret;
 use hushlog::inject::Rank;
 
-use super::message::{Failure, printable, reason};
+use super::message::{self, Failure, path_text, reason};
 
 /// Where the secrets come from. Never the command line itself: it is shown to every user of the machine.
 #[derive(Clone, Debug, Args)]
@@ -153,9 +152,16 @@ pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, Failur
     load_all(args, quiet).map(|loaded| loaded.secrets.into_iter().map(|sourced| sourced.secret).collect())
 }
 
-/// Reads all secrets of all sources, and the defaults.
+/// Reads all secrets of all sources, and the defaults. Messages do not show what was read, even if a source fails.
 pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+    message::hold();
     let mut loaded = Loaded::default();
+    let read = read_all(args, quiet, &mut loaded);
+    message::hide(loaded.secrets.iter().map(|sourced| &sourced.secret));
+    read.map(|()| loaded)
+}
+
+fn read_all(args: &SourceArgs, quiet: bool, loaded: &mut Loaded) -> Result<(), Failure> {
     let session = match args.session {
         true => Some(session::asked()?),
         false if args.is_empty() => session::default()?,
@@ -168,7 +174,7 @@ pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure
         })?;
     }
     if let Some(session) = session {
-        session::add(&mut loaded, args.allow_empty, session)?;
+        session::add(loaded, args.allow_empty, session)?;
     }
     for (number, glob) in (1..).zip(&args.env) {
         let found = environment::matching(&Source { option: "--env", number }, glob)?;
@@ -191,7 +197,7 @@ pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure
         loaded.secrets.extend(found);
         loaded.defaults.extend(defaults);
     }
-    Ok(loaded)
+    Ok(())
 }
 
 /// As [`load`], for commands that hand secrets on: without any source only a session will do, and no guess by names.
@@ -253,5 +259,5 @@ impl Source {
 }
 
 fn show(path: &Path) -> String {
-    printable(path.as_os_str().as_bytes())
+    path_text(path)
 }

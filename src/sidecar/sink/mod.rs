@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
 use super::config::{OnAway, SinkPlan};
 use super::metrics::StreamMetrics;
 use super::notice::{Notice, Tell};
+use crate::redact::text;
 
 pub(crate) use batch::Batch;
 use open::Opened;
@@ -119,7 +120,7 @@ impl Sink {
         let mut state = self.state.lock().await;
         if let OnAway::Spool(spool) = &self.plan.away {
             let opened = Spool::open(&spool.path, spool.len_max);
-            let text = |error: &io::Error| format!("the spool {}: {error}", spool.path.display());
+            let text = |error: &io::Error| format!("the spool {}: {error}", text::path(&spool.path));
             let opened = opened.map_err(|error| io::Error::new(error.kind(), text(&error)))?;
             self.count(&opened);
             state.spool = Some(opened);
@@ -239,7 +240,7 @@ impl Sink {
     }
 
     fn count(&self, spool: &Spool) {
-        self.spooled.store(spool.len(), Relaxed);
+        self.spooled.store(spool.count(), Relaxed);
         if !spool.is_empty() {
             self.waits.notify_one();
         }

@@ -17,6 +17,7 @@ use super::super::fd::Fd;
 use super::batch::Batch;
 use super::file::{FileSink, Rotation};
 use super::gone;
+use crate::redact::text;
 
 /// How long somebody who listens may take to answer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -54,11 +55,11 @@ pub(super) fn label(outlet: &Outlet) -> String {
     match outlet {
         Outlet::Stdout => "standard output".to_owned(),
         Outlet::Stderr => "standard error".to_owned(),
-        Outlet::Fifo(path) => format!("the FIFO {}", path.display()),
-        Outlet::Unix(path) | Outlet::UnixDatagram(path) => format!("the socket {}", path.display()),
+        Outlet::Fifo(path) => format!("the FIFO {}", text::path(path)),
+        Outlet::Unix(path) | Outlet::UnixDatagram(path) => format!("the socket {}", text::path(path)),
         Outlet::Tcp(address) => address.clone(),
         Outlet::Command(words) => format!("the program {}", words.first().map_or("", String::as_str)),
-        Outlet::File { path, .. } => format!("the file {}", path.display()),
+        Outlet::File { path, .. } => format!("the file {}", text::path(path)),
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Spool {
     /// The first piece that waits, and the end of the last one.
     start: u64,
     end: u64,
+    /// How many pieces wait.
+    count: u64,
     /// Up to here the file takes no room.
     punched: u64,
     can_punch: bool,
@@ -57,7 +59,8 @@ impl Spool {
         lock(&*file)?;
         sync_before_checkpoints(&file);
         let len = fstat(&*file)?.st_size as u64;
-        let mut spool = Spool { file, len_max, start: HEAD_LEN, end: HEAD_LEN, punched: HEAD_LEN, can_punch: true };
+        let (start, end, punched) = (HEAD_LEN, HEAD_LEN, HEAD_LEN);
+        let mut spool = Spool { file, len_max, start, end, count: 0, punched, can_punch: true };
         match spool.read_head()? {
             Some(start) => spool.recover(start.min(len.max(HEAD_LEN)), len)?,
             None if len < HEAD_LEN => spool.empty()?,
@@ -70,8 +73,13 @@ impl Spool {
         self.start == self.end
     }
 
+    /// How many pieces wait.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// How much waits, in bytes.
-    pub(super) fn len(&self) -> u64 {
+    fn len(&self) -> u64 {
         self.end - self.start
     }
 
@@ -101,6 +109,7 @@ impl Spool {
             return Err(error);
         }
         self.end += FRAME_LEN + len;
+        self.count += 1;
         Ok(true)
     }
 
@@ -116,6 +125,7 @@ impl Spool {
     /// The sink has taken the first piece, of this length.
     pub(super) fn forget_first(&mut self, len: usize) -> io::Result<()> {
         self.start += FRAME_LEN + len as u64;
+        self.count = self.count.saturating_sub(1);
         if self.is_empty() {
             return self.empty();
         }
@@ -136,6 +146,7 @@ impl Spool {
         (self.start, self.end, self.punched) = (start, start, start);
         while let Some((piece, _)) = self.piece(self.end, len)? {
             self.end += FRAME_LEN + piece.len() as u64;
+            self.count += 1;
         }
         if self.is_empty() {
             return self.empty();
@@ -167,7 +178,7 @@ impl Spool {
     /// Nothing waits: the file is no longer than its head. First it is short, then it says so: the other way about, what went out would
     /// go out again after a crash in between.
     fn empty(&mut self) -> io::Result<()> {
-        (self.start, self.end, self.punched) = (HEAD_LEN, HEAD_LEN, HEAD_LEN);
+        (self.start, self.end, self.punched, self.count) = (HEAD_LEN, HEAD_LEN, HEAD_LEN, 0);
         ftruncate(&*self.file, HEAD_LEN)?;
         self.write_head()
     }

@@ -29,6 +29,7 @@ use super::super::checkpoint::{Checkpoints, Identity, Key, Place, lock};
 use super::super::config::ReadFrom;
 use super::super::notice::{Notice, Tell};
 use super::Listener;
+use crate::redact::text;
 use file::{Shared, key, modified, place};
 use pattern::Pattern;
 use watch::Watch;
@@ -245,7 +246,7 @@ impl Follow {
         self.files.checkpoints.forget(key);
         if place.offset < place.len {
             let rest = place.len - place.offset;
-            let text = format!("{}: rotated away and deleted before its last {rest} bytes were read", path.display());
+            let text = format!("{}: rotated away and deleted before its last {rest} bytes were read", text::path(path));
             (self.files.tell)(Notice::Warning(text));
         }
         after
@@ -303,7 +304,7 @@ impl Follow {
     fn refuse(&mut self, path: &Path, why: &str) {
         self.is_untold = true;
         if self.refused.insert(path.to_owned()) {
-            (self.files.tell)(Notice::Warning(format!("{} is not followed: {why}", path.display())));
+            (self.files.tell)(Notice::Warning(format!("{} is not followed: {why}", text::path(path))));
         }
     }
 }
