@@ -10,6 +10,7 @@ mod diagnostics;
 mod filter;
 mod messages;
 mod packaging;
+mod sessions;
 mod stream_faults;
 mod table;
 mod tidy;

@@ -8,6 +8,12 @@ mod abi;
 mod formats;
 #[path = "../support/forms.rs"]
 mod forms;
+#[path = "../program/session.rs"]
+mod session;
+mod program {
+    #[allow(unused_imports, reason = "a program of fewer features has no such test")]
+    pub(crate) use crate::session;
+}
 #[cfg(feature = "cli")]
 #[path = "../protocols/mod.rs"]
 mod protocols;

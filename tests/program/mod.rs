@@ -1,6 +1,8 @@
 //! Runs the program as a user would.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod session;
+
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -1,0 +1,329 @@
+//! The session of a test program: the same wherever `cargo test` was started, and empty when it ends.
+//!
+//! A terminal, `nohup`, a closed standard input and a background job each hand something down: a controlling terminal,
+//! ignored signals, descriptors, a mask of permissions. Tests of signals and terminals depend on all of these. Hence a
+//! test program starts twice. The first process, the keeper, does this before `main`:
+//!
+//! - It starts the second one in a session without a terminal, with default signals, none blocked, an empty standard
+//!   input and an ordinary umask.
+//! - It adopts every descendant whose parent has ended, reaps it, and kills all that are left at the end, or when a
+//!   signal ends the keeper. A test program that passes and leaves a process behind fails.
+//! - It has libtest leave out the tests that [`needs!`] what is missing, and lists them as ignored.
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test program uses its own part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio, exit};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::FdFlags;
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
+
+/// How long the descendants of a test program have for their own end.
+const GRACE: Duration = Duration::from_secs(3);
+/// The descriptor for notes, handed to the second process.
+const NOTES: &str = "HUSHLOG_TEST_NOTES";
+
+/// A test that asks something of its machine.
+pub(crate) struct Wanted {
+    pub(crate) function: fn() -> &'static str,
+    pub(crate) needs: &'static [&'static str],
+}
+
+#[linkme::distributed_slice]
+pub(crate) static WANTED: [Wanted];
+
+/// Where a running test leaves notes for the keeper.
+static LEFT_OUT: OnceLock<File> = OnceLock::new();
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEGIN: extern "C" fn() = begin;
+
+/// Names what a test asks of its machine, as the first line of its body: programs, or a word that [`is_here`] knows.
+/// Where one is missing, the test is not run, and is listed as ignored.
+macro_rules! needs {
+    ($($need:literal),+ $(,)?) => {
+        const _: () = {
+            fn function() -> &'static str {
+                std::any::type_name_of_val(&function)
+            }
+            #[linkme::distributed_slice($crate::program::session::WANTED)]
+            static WANTED: $crate::program::session::Wanted =
+                $crate::program::session::Wanted { function, needs: &[$($need),+] };
+        };
+    };
+}
+pub(crate) use needs;
+
+/// Notes that a test does a part of its work only, because something is missing. True where it is there.
+pub(crate) fn has(need: &str) -> bool {
+    let found = is_here(need);
+    if !found {
+        without(need);
+    }
+    found
+}
+
+/// Notes that the running test does a part of its work only.
+pub(crate) fn without(need: &str) {
+    let thread = std::thread::current();
+    let note = format!("test {} ... ignored in part, needs {need}\n", thread.name().unwrap_or("?"));
+    if let Some(mut notes) = LEFT_OUT.get() {
+        let _ = notes.write_all(note.as_bytes());
+    }
+}
+
+/// Whether this machine has what a test asks for.
+fn is_here(need: &str) -> bool {
+    match need {
+        "root" => rustix::process::geteuid().is_root(),
+        _ => found(need),
+    }
+}
+
+fn found(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_program = |path: &std::path::Path| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    std::env::split_paths(&path).any(|directory| is_program(&directory.join(program)))
+}
+
+extern "C" fn begin() {
+    // A closed standard descriptor would become something else's.
+    while rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()).is_ok_and(|fd| {
+        let number = fd.as_raw_fd();
+        std::mem::forget(fd);
+        if number > 2 {
+            // SAFETY: it was opened above, and nothing else has it.
+            drop(unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(number) });
+        }
+        number <= 2
+    }) {}
+    let Some(notes) = std::env::var_os(NOTES) else { exit(keep()) };
+    let number = notes.to_str().and_then(|number| number.parse().ok()).expect("the keeper set it");
+    // SAFETY: the keeper opened it for this process; there are no other threads yet, which could read the environment.
+    let notes = unsafe {
+        std::env::remove_var(NOTES);
+        <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(number)
+    };
+    rustix::io::fcntl_setfd(&notes, FdFlags::CLOEXEC).expect("it is open");
+    LEFT_OUT.set(notes.into()).expect("this runs once");
+}
+
+/// Runs the tests in a second process. Returns its exit status.
+fn keep() -> i32 {
+    let signals = wait_for_signals();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("Linux has it");
+    let (mut notes, inner) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+        .map(|(a, b)| (File::from(a), b))
+        .expect("a pipe");
+    let missing = missing(&inner);
+    let skipped = missing.keys().flat_map(|name| ["--skip", name]);
+    let mut child = command(&inner).args(skipped).spawn().expect("it is this program");
+    drop(inner);
+    let status = signals.until_the_end_of(Pid::from_child(&child));
+    drop(child.stdin.take());
+    let left = end_descendants(GRACE);
+    let mut noted = String::new();
+    let _ = notes.read_to_string(&mut noted);
+    let mut text: String =
+        missing.iter().map(|(name, need)| format!("test {name} ... ignored, needs {need}\n")).collect();
+    text.extend(BTreeSet::from_iter(noted.lines()).into_iter().map(|line| format!("{line}\n")));
+    if !text.is_empty() {
+        text = format!("ignored besides, because this machine lacks what they need:\n{text}\n");
+    }
+    text.extend(left.iter().map(|process| format!("left behind by a test, and killed: {process}\n")));
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().flush();
+    match (status.code(), status.signal()) {
+        (Some(0), _) if !left.is_empty() => 101,
+        (Some(code), _) => code,
+        (None, signal) => die_of(signal.unwrap_or(libc::SIGKILL)),
+    }
+}
+
+/// This program once more, for the tests themselves, with the arguments that it got.
+fn command(notes: &OwnedFd) -> Command {
+    let mut args = std::env::args_os();
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(args.next().unwrap_or_default()).args(args);
+    let (number, keeper) = (notes.as_raw_fd(), rustix::process::getpid());
+    command.env(NOTES, number.to_string()).stdin(Stdio::null());
+    let prepare = move || {
+        rustix::process::setsid()?;
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        if rustix::process::getppid() != Some(keeper) {
+            return Err(rustix::io::Errno::SRCH.into());
+        }
+        rustix::process::umask(Mode::from_raw_mode(0o022));
+        // SAFETY: the set is filled before it is used, and the descriptor is open in this copy of the process.
+        unsafe {
+            for signal in 1..=libc::SIGRTMAX() {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            let mut none = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+            libc::fcntl(number, libc::F_SETFD, 0);
+        }
+        Ok(())
+    };
+    // SAFETY: `prepare` makes system calls only: it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(prepare) };
+    command
+}
+
+/// The tests that would run and cannot, with what they need.
+fn missing(notes: &OwnedFd) -> BTreeMap<String, String> {
+    let mut missing = BTreeMap::new();
+    for wanted in WANTED {
+        let needs: Vec<&str> = wanted.needs.iter().copied().filter(|need| !is_here(need)).collect();
+        if !needs.is_empty() {
+            // CRATE::MODULES::TEST::_::function: the block of the macro has no name of its own.
+            let path: Vec<&str> = (wanted.function)().split("::").filter(|name| *name != "_").collect();
+            missing.insert(path[1..path.len() - 1].join("::"), needs.join(", "));
+        }
+    }
+    let list = |args: &[&str]| -> BTreeSet<String> {
+        if missing.is_empty() {
+            return BTreeSet::new();
+        }
+        let listed = command(notes).args(args).stderr(Stdio::null()).output().expect("it is this program");
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        listed.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
+    };
+    let has = |arg: &str| std::env::args_os().any(|own| own == OsStr::new(arg));
+    let mut chosen = if has("--list") { BTreeSet::new() } else { list(&["--list"]) };
+    if !has("--ignored") && !has("--include-ignored") {
+        let ignored = list(&["--list", "--ignored"]);
+        chosen.retain(|name| !ignored.contains(name));
+    }
+    missing.retain(|name, _| chosen.contains(name));
+    for name in missing.keys() {
+        // libtest leaves out each test whose name holds this one.
+        let held = chosen.iter().find(|other| other.contains(name.as_str()) && !missing.contains_key(*other));
+        assert!(held.is_none(), "{name} is a part of the name {held:?}");
+    }
+    missing
+}
+
+/// The signals that a keeper takes from a queue.
+struct Signals(libc::sigset_t);
+
+fn wait_for_signals() -> Signals {
+    // SAFETY: the set is initialised first, and the action is written by the call that fills it.
+    unsafe {
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &raw mut action);
+            // What the caller ignores does not end the tests.
+            if action.sa_sigaction != libc::SIG_IGN {
+                libc::sigaddset(&raw mut set, signal);
+            }
+        }
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        Signals(set)
+    }
+}
+
+impl Signals {
+    /// Reaps descendants until this one has ended. A signal ends them all, and the keeper.
+    fn until_the_end_of(&self, child: Pid) -> ExitStatus {
+        let second = libc::timespec { tv_sec: 1, tv_nsec: 0 };
+        loop {
+            while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+                if pid == child {
+                    return ExitStatus::from_raw(status.as_raw());
+                }
+            }
+            // SAFETY: both outlive the call, and nothing is written to.
+            let signal = unsafe { libc::sigtimedwait(&raw const self.0, std::ptr::null_mut(), &raw const second) };
+            if signal > 0 && signal != libc::SIGCHLD {
+                end_descendants(Duration::ZERO);
+                die_of(signal);
+            }
+        }
+    }
+}
+
+/// Ends this process as the signal does.
+fn die_of(signal: i32) -> ! {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    // SAFETY: the set is initialised before it is used.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+        libc::raise(signal);
+    }
+    exit(128 + signal)
+}
+
+/// Waits that long for the end of all descendants, then kills them. Returns the ones that had to be killed.
+fn end_descendants(grace: Duration) -> BTreeSet<String> {
+    let (start, mut left) = (Instant::now(), BTreeSet::new());
+    loop {
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        let descendants = descendants();
+        // One that belongs to somebody else cannot be killed, and would be waited for without an end.
+        if descendants.is_empty() || start.elapsed() > grace + GRACE {
+            return left;
+        }
+        if start.elapsed() >= grace {
+            left.extend(descendants.iter().map(|pid| shown(*pid)));
+            for pid in descendants {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// All that descend from this process and have not ended: a zombie has, and its parent reaps it.
+fn descendants() -> Vec<Pid> {
+    let mut parents = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        // PID (NAME) STATE PPID
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+        if let (Some(number), Some("R" | "S" | "D" | "T" | "t" | "I"), Some(parent)) =
+            (number, fields.next(), fields.next())
+        {
+            parents.insert(number, parent.parse::<i32>().unwrap_or_default());
+        }
+    }
+    let own = rustix::process::getpid().as_raw_pid();
+    let is_own = |mut pid: i32| {
+        while let Some(&parent) = parents.get(&pid) {
+            if parent == own {
+                return true;
+            }
+            pid = parent;
+        }
+        false
+    };
+    parents.keys().copied().filter(|pid| is_own(*pid)).filter_map(Pid::from_raw).collect()
+}
+
+/// The number of a process and the beginning of its command line.
+fn shown(pid: Pid) -> String {
+    let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())).unwrap_or_default();
+    let words: Vec<OsString> =
+        line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned().into()).collect();
+    let words = words.join(OsStr::new(" "));
+    format!("{pid} {}", words.to_string_lossy().escape_debug().take(160).collect::<String>())
+}
