@@ -28,11 +28,14 @@ use support::rng::Rng;
 use support::scenario::{ONE_SET, SWAPS, Scenario};
 use support::{case, check, cuts};
 
+use crate::program::session::needs;
+
 /// What no output may hold that was not asked to.
 const CANARY: &str = "canary-4f9QzX-in-flight";
 
 #[test]
 fn one_command_installs_what_a_compiler_and_a_loader_look_for() {
+    needs!("pkg-config", "objdump");
     let file = |path: &str| prefix().join(path);
     for path in ["include/hushlog.h", "lib/libhushlog.a", "lib/libhushlog.so", "lib/libhushlog.so.0"] {
         assert!(file(path).is_file(), "{path}");
@@ -69,6 +72,7 @@ fn the_library_is_built_so_that_panics_can_be_caught() {
 
 #[test]
 fn header_and_code_agree() {
+    needs!("nm");
     header::check();
     if have(&["nm"]) {
         let said = run(Command::new("nm").args(["-D", "--defined-only"]).arg(foreign::library()), b"").ends(0).out();
@@ -80,6 +84,7 @@ fn header_and_code_agree() {
 
 #[test]
 fn the_header_is_c99_and_cpp() {
+    needs!("c++");
     for (compiler, flags) in [("cc", &["-x", "c", "-std=c99"][..]), ("c++", &["-x", "c++", "-std=c++98"])] {
         if have(&[compiler]) {
             let mut command = Command::new(compiler);
@@ -201,12 +206,14 @@ fn judge_table(command: &mut Command) {
 
 #[test]
 fn a_c_program_gives_what_the_table_says() {
+    needs!("pkg-config");
     let driver = compile("tests/foreign/driver.c", "driver", &["-std=c99", "-pedantic"], &pkg_config(&["--libs"]));
     judge_table(&mut command(driver));
 }
 
 #[test]
 fn a_caller_that_does_everything_wrong_gets_codes() {
+    needs!("pkg-config");
     let errors = compile("tests/foreign/errors.c", "errors", &[], &pkg_config(&["--libs"]));
     let said = run(&mut command(errors), b"").ends(0).out();
     assert_eq!(said.trim(), env!("CARGO_PKG_VERSION"));
@@ -215,6 +222,7 @@ fn a_caller_that_does_everything_wrong_gets_codes() {
 /// The static library, by what pkg-config says about it.
 #[test]
 fn the_static_library_does_the_same() {
+    needs!("pkg-config");
     let libs = pkg_config(&["--libs", "--static"]);
     let libs: Vec<String> = libs.into_iter().map(|lib| lib.replace("-lhushlog", "-l:libhushlog.a")).collect();
     let errors = compile("tests/foreign/errors.c", "errors-static", &[], &libs);
@@ -224,9 +232,7 @@ fn the_static_library_does_the_same() {
 /// Not a byte is read that is not the caller's or has no value, and everything that was allocated is freed.
 #[test]
 fn valgrind_finds_nothing() {
-    if !have(&["valgrind"]) {
-        return;
-    }
+    needs!("valgrind", "pkg-config");
     let valgrind = |program: &Path| {
         let mut command = command("valgrind");
         command.args([
@@ -252,11 +258,12 @@ fn valgrind_finds_nothing() {
 /// The C side compiled with AddressSanitizer, which sees what is read or written beside its blocks and slices that are used too long.
 #[test]
 fn address_sanitizer_finds_nothing() {
+    needs!("pkg-config", "AddressSanitizer");
     let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
     let probe = place_source("probe", "int main(void) { return 0; }\n");
     let works = Command::new("cc").args(flags).arg("-o").arg(foreign::place("probe")).arg(probe).output();
     if !works.is_ok_and(|output| output.status.success()) {
-        return eprintln!("skipped: cc has no AddressSanitizer");
+        panic!("cc has no AddressSanitizer any more");
     }
     let driver = compile("tests/foreign/driver.c", "driver-asan", &flags, &pkg_config(&["--libs"]));
     judge_table(&mut command(driver));
@@ -268,9 +275,10 @@ fn address_sanitizer_finds_nothing() {
 #[test]
 #[ignore = "builds the library anew with a nightly toolchain"]
 fn address_sanitizer_in_the_library_finds_nothing() {
+    needs!("nightly", "pkg-config");
     let nightly = Command::new("rustup").args(["run", "nightly", "cargo", "--version"]).output();
     if !nightly.is_ok_and(|output| output.status.success()) {
-        return eprintln!("skipped: there is no nightly toolchain");
+        panic!("there is no nightly toolchain any more");
     }
     let (target, triple) = (Path::new(env!("CARGO_TARGET_TMPDIR")).join("asan"), "x86_64-unknown-linux-gnu");
     let mut cargo = Command::new("rustup");
@@ -307,6 +315,7 @@ fn place_source(name: &str, text: &str) -> std::path::PathBuf {
 /// L02 over the ABI: a panic in any call is that call's answer. It says nothing, ends nothing, and what it was in gives out nothing.
 #[test]
 fn l02_a_panic_stays_inside() {
+    needs!("pkg-config");
     let errors = compile("tests/foreign/errors.c", "errors-bug", &[], &pkg_config(&["--libs"]));
     let bug = |name: &str| {
         let mut command = command(&errors);
@@ -334,6 +343,7 @@ fn l02_a_panic_stays_inside() {
 /// The examples, on the same input as the program.
 #[test]
 fn the_c_example_filters_as_the_program_does() {
+    needs!("pkg-config");
     let flags = ["-std=gnu99", "-pedantic"];
     let filter = compile("packaging/ffi/examples/filter.c", "filter", &flags, &pkg_config(&["--libs"]));
     judge_filter(|names| {
@@ -346,9 +356,7 @@ fn the_c_example_filters_as_the_program_does() {
 
 #[test]
 fn the_python_example_filters_and_logs() {
-    if !have(&["python3"]) {
-        return;
-    }
+    needs!("python3");
     let example = foreign::root().join("packaging/ffi/examples/logging_filter.py");
     let python = |names: &[&str]| {
         let mut command = command("python3");
@@ -380,6 +388,7 @@ fn judge_filter(filter: impl Fn(&[&str]) -> Command) {
 /// The package for Python, by its own tests.
 #[test]
 fn the_python_package_does_what_its_tests_say() {
+    needs!("python3");
     if have(&["python3"]) {
         let mut tests = command("python3");
         tests.args(["-W", "error", "-m", "unittest", "discover"]).arg(foreign::root().join("packaging/python/tests"));
@@ -391,13 +400,7 @@ fn the_python_package_does_what_its_tests_say() {
 /// The wheel brings the library along.
 #[test]
 fn the_python_wheel_needs_nothing_else() {
-    let modules = "
-import setuptools, pip
-try: import setuptools.command.bdist_wheel
-except ImportError: import wheel.bdist_wheel";
-    if !have(&["python3"]) || run(command("python3").args(["-c", modules]), b"").code != Some(0) {
-        return eprintln!("skipped: python3 has no pip, no setuptools or no wheel");
-    }
+    needs!("python3", "python3-pip", "python3-wheel");
     let stage = tempfile::tempdir().unwrap();
     // The build leaves files beside the sources.
     for file in ["Cargo.toml", "packaging/python"] {

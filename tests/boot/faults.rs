@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::program::session::needs;
 use crate::program::{HUSHLOG, IS_RELEASED, run, script};
 use hushlog::inject::session::place::Place;
 
@@ -99,15 +100,6 @@ impl Machine {
     }
 }
 
-fn has_strace() -> bool {
-    let works = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
-    let works = works.is_ok_and(|status| status.success());
-    if !works {
-        eprintln!("skipped: strace is not installed, or may not trace");
-    }
-    works
-}
-
 /// The system calls of a boot from the reading of its source on, each with how often it was called up to there.
 fn calls(machine: &Machine) -> Vec<(String, usize)> {
     machine.set_back();
@@ -135,9 +127,7 @@ fn calls(machine: &Machine) -> Vec<(String, usize)> {
 
 #[test]
 fn killed_at_every_system_call_it_is_all_or_nothing() {
-    if !has_strace() {
-        return;
-    }
+    needs!("strace");
     for before in [None, Some(OLD)] {
         let machine = Machine::new(before);
         let mut outcomes = [0; 2];
@@ -155,9 +145,7 @@ fn killed_at_every_system_call_it_is_all_or_nothing() {
 
 #[test]
 fn with_an_error_from_every_system_call_it_is_all_or_nothing() {
-    if !has_strace() {
-        return;
-    }
+    needs!("strace");
     let machine = Machine::new(Some(OLD));
     let mut failures = 0;
     for (name, count) in calls(&machine) {
@@ -183,9 +171,7 @@ fn with_an_error_from_every_system_call_it_is_all_or_nothing() {
 /// R04: of all files that it opens, those to write are in the directory of the session, and no value is in an argument of a call.
 #[test]
 fn r04_plain_text_goes_into_the_place_of_the_session_only() {
-    if !has_strace() {
-        return;
-    }
+    needs!("strace");
     let machine = Machine::new(Some(OLD));
     machine.set_back();
     assert!(machine.traced(&["-s", "4096"].map(String::from)).status().unwrap().success());

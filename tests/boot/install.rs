@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::program::session::needs;
 use crate::program::{Ran, hushlog, run};
 
 /// The root of a machine to be.
@@ -108,6 +109,7 @@ fn systemd_runs_it_before_services_and_shells_get_the_variables() {
 
 #[test]
 fn systemd_takes_the_unit_for_a_good_one() {
+    needs!("systemd-analyze");
     let root = Root::new(SYSTEMD);
     root.boot(&[&SOURCES[..], &["--service", "app"]].concat()).ends(0);
     let app = "[Service]\nExecStart=/bin/true\n";
@@ -131,7 +133,7 @@ fn complaints(root: &Root, units: &[&str]) -> Option<Vec<String>> {
     let Ok(output) =
         analyze.env("SYSTEMD_UNIT_PATH", format!("{}:", directory.display())).stdin(Stdio::null()).output()
     else {
-        eprintln!("skipped: systemd-analyze is not installed");
+        crate::program::session::without("systemd-analyze");
         return None;
     };
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::program::session::needs;
 use crate::program::{self, Raise, Ran, hushlog, run, script};
 use hushlog::inject::session::place::Place;
 
@@ -273,18 +274,15 @@ fn r22_a_place_of_somebody_else_is_refused() {
     fs::create_dir(&place).unwrap();
     match std::os::unix::fs::chown(&place, Some(65534), None) {
         Ok(()) => drop(machine.boot(&[]).ends(2).says("belongs to another user, or is none")),
-        Err(_) => eprintln!("skipped: only root can give a directory to somebody else"),
+        Err(_) => crate::program::session::without("root"),
     }
     assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
 }
 
 #[test]
 fn a_place_on_a_disk_is_refused_unless_asked_for() {
+    needs!("a build directory on disk");
     let disk = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    if rustix::fs::statfs(disk).unwrap().f_type == 0x0102_1994 {
-        eprintln!("skipped: the build directory is in memory");
-        return;
-    }
     let place = tempfile::tempdir_in(disk).unwrap();
     let machine = Machine::new("A_TOKEN=sk-live-4f9QzX\n");
     let boot = |more: &[&str]| {
@@ -343,12 +341,7 @@ fn a_damaged_session_is_an_error_wherever_it_is_cut_or_changed() {
 }
 
 /// The program as nobody, who can come as far as the place of the session and no further.
-fn as_nobody(machine: &Machine, args: &[&str]) -> Option<Command> {
-    let setpriv = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"]).output();
-    if !setpriv.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: only root can become somebody else, with setpriv");
-        return None;
-    }
+fn as_nobody(machine: &Machine, args: &[&str]) -> Command {
     fs::set_permissions(machine.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = machine.path("hushlog");
     if !copy.exists() {
@@ -359,14 +352,15 @@ fn as_nobody(machine: &Machine, args: &[&str]) -> Option<Command> {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(copy).args(args);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HUSHLOG_RUN_DIR", machine.path("run"));
-    Some(command)
+    command
 }
 
 #[test]
 fn a_session_that_may_not_be_read_is_an_error_unless_it_is_a_credential() {
+    needs!("root");
     let machine = Machine::new("A_TOKEN=sk-live-4f9QzX\n");
     machine.boot(&[]).ends(0);
-    let Some(mut command) = as_nobody(&machine, &[]) else { return };
+    let mut command = as_nobody(&machine, &[]);
     let ran = run(&mut command, b"sk-live-4f9QzX").ends(2).says("permission denied").says("LoadCredential=");
     assert!(ran.stdout.is_empty());
     // As systemd lays credentials out.
@@ -375,30 +369,28 @@ fn a_session_that_may_not_be_read_is_an_error_unless_it_is_a_credential() {
     fs::copy(machine.path("run/session"), credentials.join("hushlog.session")).unwrap();
     fs::set_permissions(credentials.join("hushlog.session"), fs::Permissions::from_mode(0o644)).unwrap();
     for args in [&[][..], &["--session"]] {
-        let mut command = as_nobody(&machine, args).unwrap();
+        let mut command = as_nobody(&machine, args);
         let ran = run(command.env("CREDENTIALS_DIRECTORY", &credentials), b"sk-live-4f9QzX").ends(0);
         assert_eq!(ran.out(), "[REDACTED:A_TOKEN]");
     }
     // With a source of their own, nobody needs it.
-    let mut command = as_nobody(&machine, &["--env", "B"]).unwrap();
+    let mut command = as_nobody(&machine, &["--env", "B"]);
     assert_eq!(run(command.env("B", "other-value"), b"other-value").ends(0).out(), "[REDACTED:B]");
     // And nobody can make one in somebody else's place.
     fs::set_permissions(machine.path("secrets.env"), fs::Permissions::from_mode(0o644)).unwrap();
     let dotenv = machine.path("secrets.env");
-    let mut command = as_nobody(&machine, &["boot", "--dotenv", dotenv.to_str().unwrap()]).unwrap();
+    let mut command = as_nobody(&machine, &["boot", "--dotenv", dotenv.to_str().unwrap()]);
     run(&mut command, b"").ends(3).says("permission denied");
 }
 
 #[test]
 fn a_directory_that_is_full_changes_nothing() {
+    needs!("mounts");
     let machine = Machine::new(&format!("A_TOKEN={}\n", "x".repeat(40 << 10)));
     let place = machine.path("small");
     fs::create_dir(&place).unwrap();
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=300k", "tmpfs"]).arg(&place).status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: only root can mount a small tmpfs");
-        return;
-    }
+    assert!(mounted.is_ok_and(|status| status.success()), "root can mount");
     let boot = || {
         let mut command = machine.hushlog(&["boot", "--dotenv", "secrets.env", "--quiet"]);
         run(command.env("HUSHLOG_RUN_DIR", &place), b"")

@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::program::{HUSHLOG, IS_RELEASED, Ran, hushlog, run, script};
+use crate::program::{HUSHLOG, IS_RELEASED, Ran, hushlog, kill, run, script};
 
 /// How a canary could be written, in ways that a message might choose.
 fn forms(canary: &str) -> Vec<Vec<u8>> {
@@ -221,8 +221,7 @@ fn l05_no_core_is_written() {
     let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"));
-    let killed = Command::new("kill").args(["-ABRT", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    kill(child.id(), "ABRT");
     let status = child.wait().unwrap();
     assert_eq!((status.signal(), status.core_dumped()), (Some(6), false));
     assert_eq!(files(dir.path()), [""; 0]);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::program::session::needs;
 use crate::program::{hushlog, run};
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ fn machine() -> Option<tempfile::TempDir> {
         ["/usr/lib/systemd/system", "/lib/systemd/system"].map(Path::new).into_iter().find(|path| path.is_dir());
     let analyze = Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).status();
     let (Some(units), Ok(_)) = (units, analyze) else {
-        eprintln!("skipped: systemd-analyze is not installed");
+        crate::program::session::without("systemd-analyze");
         return None;
     };
     let root = tempfile::tempdir().unwrap();
@@ -57,6 +58,7 @@ fn complaints(root: &tempfile::TempDir) -> String {
 
 #[test]
 fn systemd_understands_all_of_the_units() {
+    needs!("systemd-analyze");
     let Some(root) = machine() else { return };
     assert_eq!(complaints(&root), "");
     // The alarm rings, for the unit and for the drop-in.
@@ -70,6 +72,7 @@ fn systemd_understands_all_of_the_units() {
 
 #[test]
 fn the_boot_can_do_nothing_but_its_work() {
+    needs!("systemd-analyze");
     let Some(root) = machine() else { return };
     let judge = || {
         let judged = Command::new("systemd-analyze")
@@ -89,6 +92,7 @@ fn the_boot_can_do_nothing_but_its_work() {
 
 #[test]
 fn the_boot_comes_before_the_services() {
+    needs!("systemd-analyze");
     let Some(root) = machine() else { return };
     let text = fs::read_to_string(unit(&root, "hushlog-boot.service")).unwrap();
     assert!(!text.contains('@') || !text.contains("@BOOT@"), "the command was not filled in");
@@ -118,7 +122,7 @@ fn shells_understand_the_scripts() {
             let mut command = Command::new(shell);
             command.args((shell == "busybox").then_some("sh")).arg("-n").arg(packaging.join(script));
             match command.output() {
-                Err(_) => eprintln!("skipped: {shell} is not installed"),
+                Err(_) => crate::program::session::without(shell),
                 Ok(output) => {
                     let said = String::from_utf8_lossy(&output.stderr).into_owned();
                     assert!(output.status.success() && said.is_empty(), "{shell} {script}: {said}");
@@ -146,6 +150,7 @@ fn machine_with_sidecar() -> Option<tempfile::TempDir> {
 
 #[test]
 fn systemd_understands_the_sidecars_units() {
+    needs!("systemd-analyze");
     let Some(root) = machine_with_sidecar() else { return };
     let complaints = || {
         let units = ["hushlog-sidecar.service", "hushlog-sidecar.socket", "app.service"];
@@ -172,6 +177,7 @@ fn systemd_understands_the_sidecars_units() {
 
 #[test]
 fn the_sidecar_is_confined_to_logs_and_loopback() {
+    needs!("systemd-analyze");
     let Some(root) = machine_with_sidecar() else { return };
     let judge = || {
         let judged = Command::new("systemd-analyze")

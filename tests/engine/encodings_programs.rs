@@ -1,7 +1,7 @@
 //! The ways a value gets written, by the programs that really write them.
 //!
-//! A program that is not installed is skipped, and the test says so (`--nocapture` shows it). Secrets reach the programs by
-//! environment variable `S` and by standard input.
+//! A test without its program is listed as ignored, one that lacks some of its programs as ignored in part. Secrets reach
+//! the programs by environment variable `S` and by standard input.
 
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::net::UnixDatagram;
@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::forms::{left, needles};
+use crate::program::session::{needs, without};
 
 const TOKEN: &str = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
 const PUNCTUATED: &str = r#"p@ss w0rd/x+y="q"'s\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#;
@@ -45,7 +46,7 @@ fn run(program: &str, arguments: &[&str], secret: &str) -> Option<Vec<u8>> {
         .spawn();
     let mut child = match child {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            eprintln!("skipped: {program} is not installed");
+            without(program);
             return None;
         }
         child => child.expect("the program starts"),
@@ -67,7 +68,7 @@ fn check(cases: &[Case]) {
     let mut all_wrong = Vec::new();
     for Case(program, script, secrets, frames) in cases {
         if run("bash", &["-c", "command -v \"$0\"", program], "").is_none_or(|path| path.is_empty()) {
-            eprintln!("skipped: {program} is not installed");
+            without(program);
             continue;
         }
         for secret in *secrets {
@@ -144,6 +145,7 @@ fn base64_with_something_around() {
 
 #[test]
 fn jq() {
+    needs!("jq");
     check(&[
         Case("jq", "jq -n env.S", ANY, &["\"\"\n"]),
         Case("jq", "jq -na env.S", ANY, &["\"\"\n"]),
@@ -160,6 +162,7 @@ fn jq() {
 
 #[test]
 fn python() {
+    needs!("python3");
     const IMPORTS: &str = "import base64, html, json, os, shlex, sqlite3
 import xml.sax.saxutils as xml
 from urllib.parse import quote, quote_plus, urlencode
@@ -247,6 +250,7 @@ fn node() {
 
 #[test]
 fn perl() {
+    needs!("perl");
     const PERL: Language = Language(
         &["perl", "-MJSON::PP", "-MData::Dumper", "-MMIME::Base64", "-e"],
         "$Data::Dumper::Terse = 1;",
@@ -309,6 +313,7 @@ fn ruby() {
 
 #[test]
 fn manifests() {
+    needs!("kubectl");
     const MANIFEST: &str = "apiVersion: v1\ndata:\n  v: \nkind: Secret\nmetadata:\n  name: x\n";
     const KUBECTL: &str =
         "kubectl create secret generic x --from-file=v=/dev/stdin --dry-run=client -o yaml | grep -v creationTimestamp";
@@ -318,10 +323,7 @@ fn manifests() {
 /// `stringData` of a manifest. YAML folds and indents longer texts, which is why the lines are wide here.
 #[test]
 fn yaml() {
-    if run("python3", &["-c", "import yaml; print(1)"], "").is_none_or(|output| output.is_empty()) {
-        eprintln!("skipped: PyYAML is not installed");
-        return;
-    }
+    needs!("python3-yaml");
     const YAML: Language = Language(
         &["python3", "-c"],
         "import os, yaml\nS = os.environ['S']",
@@ -343,9 +345,7 @@ fn indented_lines() {
 /// A real rsyslogd, on a socket of its own, with its default escapes.
 #[test]
 fn rsyslog() {
-    if run("rsyslogd", &["-v"], "").is_none() {
-        return;
-    }
+    needs!("rsyslogd");
     for (index, secret) in [TOKEN, PUNCTUATED, CONTROLS, BREAKS, KEY].into_iter().enumerate() {
         let output = through_rsyslog(secret);
         assert!(!output.is_empty(), "rsyslogd wrote nothing");

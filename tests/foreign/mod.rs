@@ -58,7 +58,7 @@ pub(crate) fn have(programs: &[&str]) -> bool {
         command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
     };
     match programs.iter().find(|program| !is_there(program)) {
-        Some(program) => eprintln!("skipped: {program} is not installed"),
+        Some(program) => crate::program::session::without(program),
         None => return true,
     }
     false

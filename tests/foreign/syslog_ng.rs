@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::CANARY;
-use super::foreign::{command, have, prefix, root, run};
+use super::foreign::{command, prefix, root, run};
 use super::program::Ran;
+
+use crate::program::session::needs;
 
 /// Where it was found.
 struct SyslogNg {
@@ -18,16 +20,27 @@ struct SyslogNg {
     stage: tempfile::TempDir,
 }
 
+/// Where syslog-ng may have been unpacked.
+fn aside() -> PathBuf {
+    std::env::var_os("HUSHLOG_SYSLOG_NG").map_or_else(|| "/opt/syslog-ng".into(), PathBuf::from)
+}
+
+#[linkme::distributed_slice(crate::program::session::PROBES)]
+static SYSLOG_NG: (&str, fn() -> bool) = ("syslog-ng-dev", || {
+    let asked = Command::new("pkg-config").args(["--exists", "syslog-ng"]).status();
+    aside().join("usr/sbin/syslog-ng").exists() || asked.is_ok_and(|status| status.success())
+});
+
 impl SyslogNg {
     /// With the module of hushlog installed. Nothing if there is no syslog-ng.
     fn new() -> Option<SyslogNg> {
-        let aside = std::env::var_os("HUSHLOG_SYSLOG_NG").map_or_else(|| "/opt/syslog-ng".into(), PathBuf::from);
+        let aside = aside();
         let mut found = if aside.join("usr/sbin/syslog-ng").exists() {
             SyslogNg::unpacked(&aside)
         } else if Command::new("pkg-config").args(["--exists", "syslog-ng"]).status().is_ok_and(|it| it.success()) {
             SyslogNg::installed()
         } else {
-            eprintln!("skipped: syslog-ng and its headers (syslog-ng-dev) are not installed");
+            crate::program::session::without("syslog-ng-dev");
             return None;
         };
         found.libraries.push(prefix().join("lib"));
@@ -101,9 +114,7 @@ destination {{ file(\"{}\" template(\"$MESSAGE\\n\")); }}; }};\n",
 /// A real log tool with a real module: what a message holds of secrets is masked, and all else stays.
 #[test]
 fn syslog_ng_masks_messages() {
-    if !have(&["pkg-config"]) {
-        return;
-    }
+    needs!("pkg-config", "syslog-ng-dev");
     let Some(syslog_ng) = SyslogNg::new() else { return };
     let clean = |n: usize| format!("message {n} of a program \t with <tags> & {}", "x".repeat(n % 700));
     let (mut input, mut want) = (String::new(), String::new());
@@ -126,9 +137,7 @@ fn syslog_ng_masks_messages() {
 /// Fails closed: without its secrets it does not begin.
 #[test]
 fn syslog_ng_is_refused_what_would_mask_nothing() {
-    if !have(&["pkg-config"]) {
-        return;
-    }
+    needs!("pkg-config", "syslog-ng-dev");
     let Some(syslog_ng) = SyslogNg::new() else { return };
     let refused = |template: &str, why: &str| {
         let (ran, out) = syslog_ng.run(template, CANARY.as_bytes());

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::guarding::{Disk, Guard, MASK, Tail, VALUE, cat, command, disk, guarded, has, reads};
 use crate::program;
+use crate::program::session::needs;
 
 fn append(path: &Path, text: &str) {
     let mut file = File::options().append(true).create(true).open(path).expect("it can be written to");
@@ -24,6 +25,7 @@ fn assert_holds(path: &Path, text: &str) {
 
 #[test]
 fn files_that_were_there_are_cleaned_at_the_start() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     fs::create_dir_all(disk.file("a/b/c")).unwrap();
     let files = ["top.log", "a/one.log", "a/b/c/deep.log"].map(|name| disk.file(name));
@@ -43,6 +45,7 @@ fn files_that_were_there_are_cleaned_at_the_start() {
 
 #[test]
 fn programs_of_all_kinds_read_masks() {
+    needs!("fanotify", "python3");
     let Some((disk, guard)) = guarded() else { return };
     let clean = format!("token={MASK} end\n");
     let readers: [&[&str]; 8] = [
@@ -77,6 +80,7 @@ fn programs_of_all_kinds_read_masks() {
 
 #[test]
 fn a_reader_that_holds_the_file_open_reads_on() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
     append(&path, "first\n");
@@ -95,6 +99,7 @@ fn a_reader_that_holds_the_file_open_reads_on() {
 
 #[test]
 fn a_tail_that_follows_sees_masks() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
     append(&path, "begin\n");
@@ -114,6 +119,7 @@ fn a_tail_that_follows_sees_masks() {
 
 #[test]
 fn a_secret_in_two_appends_is_waited_for() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     for cut in [1, 5, 8, 16] {
         let path = disk.file(&format!("{cut}.log"));
@@ -132,6 +138,7 @@ fn a_secret_in_two_appends_is_waited_for() {
 
 #[test]
 fn a_stump_is_masked_after_a_time_and_its_rest_too() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     let mut command = command(&disk.log());
     command.args(["--stump-wait", "200"]);
@@ -153,6 +160,7 @@ fn a_stump_is_masked_after_a_time_and_its_rest_too() {
 
 #[test]
 fn d06_rotations_are_followed() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     let (path, old) = (disk.file("a.log"), disk.file("a.log.1"));
     let dirty = |n: u32| format!("{n} {VALUE} end\n");
@@ -182,7 +190,7 @@ fn d06_rotations_are_followed() {
         assert_eq!(cat(&path), clean(n).repeat(4));
     }
     if !same {
-        eprintln!("skipped: the number was not given again");
+        crate::program::session::without("a file system that gives a number again");
     }
     // Out of the directory, and then on.
     let away = disk.outside("away.log");
@@ -195,6 +203,7 @@ fn d06_rotations_are_followed() {
 
 #[test]
 fn what_is_written_over_in_the_middle_is_searched_again() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
     let blank = format!("{}\n", "x".repeat(200_000));
@@ -211,6 +220,7 @@ fn what_is_written_over_in_the_middle_is_searched_again() {
 
 #[test]
 fn directories_that_are_created_later_are_guarded() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     for n in 0..10 {
         let below = disk.file(&format!("{n}/a/b"));
@@ -230,6 +240,7 @@ fn directories_that_are_created_later_are_guarded() {
 
 #[test]
 fn nobody_needs_to_read() {
+    needs!("fanotify", "python3");
     let Some((disk, guard)) = guarded() else { return };
     let (path, linked) = (disk.file("a.log"), disk.outside("other-name"));
     append(&path, &format!("{VALUE}\n"));
@@ -250,10 +261,8 @@ fn nobody_needs_to_read() {
 
 #[test]
 fn files_that_anybody_may_link_into_the_directories_are_told_of() {
+    needs!("fanotify", "unshare");
     let Some(disk) = disk() else { return };
-    if !has("unshare") {
-        return;
-    }
     let setting = "/proc/sys/fs/protected_hardlinks";
     for (value, is_told) in [("1", false), ("0", true)] {
         // Another value for the guard alone, in a space of mounts of its own.
@@ -274,6 +283,7 @@ fn files_that_anybody_may_link_into_the_directories_are_told_of() {
 
 #[test]
 fn who_reads_by_a_mount_that_is_read_only_waits_too() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     // As containers of log shippers have it.
     let other = disk.elsewhere("other");
@@ -289,6 +299,7 @@ fn who_reads_by_a_mount_that_is_read_only_waits_too() {
 
 #[test]
 fn many_readers_at_once() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     let text: String = (0..2000).map(|n| format!("{n} {VALUE} end\n")).collect();
     let clean = text.replace(VALUE, MASK);
@@ -310,6 +321,7 @@ fn many_readers_at_once() {
 
 #[test]
 fn who_reads_another_file_does_not_wait_for_a_long_search() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     // Sparse: a second's search at the least, and no room.
     let large = disk.file("large.log");
@@ -330,6 +342,7 @@ fn who_reads_another_file_does_not_wait_for_a_long_search() {
 
 #[test]
 fn it_does_not_wait_for_itself() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     let (report, own_log) = (disk.file("report.json"), disk.file("guard.log"));
     append(&disk.file("a.log"), &format!("{VALUE}\n"));
@@ -350,7 +363,7 @@ fn it_does_not_wait_for_itself() {
     }
     append(&disk.file("a.log"), &format!("{VALUE}\n"));
     assert_eq!(cat(&disk.file("a.log")), format!("{MASK}\n{MASK}\n"));
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    program::kill(child.id(), "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     first.end();
     let report: serde_json::Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
@@ -359,6 +372,7 @@ fn it_does_not_wait_for_itself() {
 
 #[test]
 fn the_report_tells_counts_and_no_values() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     let report = disk.elsewhere("report.json");
     let mut command = command(&disk.log());
@@ -377,6 +391,7 @@ fn the_report_tells_counts_and_no_values() {
 
 #[test]
 fn readers_go_on_when_the_guard_dies() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
     append(&path, "before\n");
@@ -393,6 +408,7 @@ fn readers_go_on_when_the_guard_dies() {
 
 #[test]
 fn a_signal_ends_it_in_the_middle_of_a_long_search() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     let mut file = File::create(disk.file("large.log")).unwrap();
     let block = vec![b'x'; 1 << 20];
@@ -426,6 +442,7 @@ impl Drop for QueueLimits {
 
 #[test]
 fn d07_a_full_queue_lets_nobody_through() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     let limits = QueueLimits::set(8);
     let guard = Guard::start(&disk.log());
@@ -448,6 +465,7 @@ fn d07_a_full_queue_lets_nobody_through() {
 
 #[test]
 fn d07_lost_events_of_directories_are_noticed() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     let limits = QueueLimits::set(8);
     let guard = Guard::start(&disk.log());
@@ -468,6 +486,7 @@ fn d07_lost_events_of_directories_are_noticed() {
 
 #[test]
 fn what_cannot_be_masked_cannot_be_read() {
+    needs!("fanotify", "chattr");
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
     append(&path, "begin\n");
@@ -484,6 +503,7 @@ fn what_cannot_be_masked_cannot_be_read() {
 
 #[test]
 fn who_was_first_is_named() {
+    needs!("fanotify");
     let Some(disk) = disk() else { return };
     append(&disk.file("a.log"), "begin\n");
     let mut tail = Command::new("tail").arg("-f").arg(disk.file("a.log")).stdout(Stdio::null()).spawn().unwrap();
@@ -497,6 +517,7 @@ fn who_was_first_is_named() {
 
 #[test]
 fn a_file_system_that_does_not_tell_of_writes_is_named_once() {
+    needs!("fanotify");
     if disk().is_none() {
         return;
     }
@@ -512,6 +533,7 @@ fn a_file_system_that_does_not_tell_of_writes_is_named_once() {
 
 #[test]
 fn two_guards_of_one_directory_would_wait_for_each_other() {
+    needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     program::run(&mut command(&disk.log()), b"").ends(2).says("resource busy").says("another guard");
     fs::create_dir(disk.file("below")).unwrap();

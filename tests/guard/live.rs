@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::guarding::{MASK, Tail, VALUE, guarded, has, told_of_writes};
 use crate::program::Raise;
+use crate::program::session::needs;
 
 /// So many lines a second are written.
 const LINES_PER_SECOND: usize = 10_000;
@@ -149,11 +150,13 @@ fn beside_a_writer(lines: usize) {
 
 #[test]
 fn s12_readers_beside_a_writer_see_each_line_whole_and_clean() {
+    needs!("fanotify");
     beside_a_writer(30_000);
 }
 
 #[test]
 #[ignore = "two minutes; tests/slow runs it"]
 fn s12_over_a_million_lines() {
+    needs!("fanotify");
     beside_a_writer(1_000_000);
 }

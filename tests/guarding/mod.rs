@@ -39,7 +39,7 @@ impl Disk {
         };
         let made = Command::new("sh").args(["-c", &script]).output().expect("a shell");
         if !made.status.success() {
-            eprintln!("skipped: no {kind}: {}", String::from_utf8_lossy(&made.stderr).trim());
+            crate::program::session::without(kind);
             return None;
         }
         fs::create_dir(mount.join("log")).expect("room for a directory");
@@ -116,8 +116,7 @@ impl Guard {
 
     /// Sends it a signal, as `kill` names it.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
-        assert!(status.expect("kill is everywhere").success());
+        crate::program::kill(self.child.id(), name);
     }
 
     /// Waits for its end, and gives its status and all that it said.
@@ -227,7 +226,7 @@ pub(crate) fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
     let has = found.is_ok_and(|output| output.status.success());
     if !has {
-        eprintln!("skipped: there is no {program}");
+        crate::program::session::without(program);
     }
     has
 }
@@ -249,7 +248,7 @@ pub(crate) fn disk() -> Option<Disk> {
         said.contains("cannot watch files").then_some(said)
     });
     if let Some(said) = refused {
-        eprintln!("skipped: {}", said.trim());
+        crate::program::session::without(said.trim());
         return None;
     }
     Disk::new("ext4")
@@ -262,7 +261,7 @@ pub(crate) fn told_of_writes(guard: &Guard, disk: &Disk) -> bool {
     std::thread::sleep(Duration::from_millis(50));
     let told = !guard.said().contains("does not tell of writes");
     if !told {
-        eprintln!("skipped: this kernel does not tell of writes beforehand");
+        crate::program::session::without("a kernel that tells of writes beforehand");
     }
     told
 }

@@ -81,11 +81,66 @@ pub(crate) fn without(need: &str) {
     }
 }
 
+/// A word for something that is neither a program nor known to [`is_here`], and whether it is there.
+#[linkme::distributed_slice]
+pub(crate) static PROBES: [(&str, fn() -> bool)];
+
 /// Whether this machine has what a test asks for.
 fn is_here(need: &str) -> bool {
+    if let Some((_, probe)) = PROBES.iter().find(|(word, _)| *word == need) {
+        return probe();
+    }
+    let python = |code: &str| succeeds(&["python3", "-c", code]);
     match need {
         "root" => rustix::process::geteuid().is_root(),
+        "mounts" => is_here("root") && succeeds(&["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]),
+        "fanotify" => is_here("mounts") && found("mkfs.ext4") && has_loop_devices() && can_guard(),
+        // It may be installed, and forbidden.
+        "strace" => succeeds(&["strace", "-qq", "-o", "/dev/null", "true"]),
+        "python3" => python(""),
+        "python3-dotenv" => python("import dotenv"),
+        "python3-pip" => python("import pip"),
+        "python3-wheel" => python(
+            "import setuptools\ntry: import setuptools.command.bdist_wheel\nexcept ImportError: import wheel.bdist_wheel",
+        ),
+        "python3-yaml" => python("import yaml"),
+        "libfaketime" => glob_has("/usr/lib", "faketime/libfaketimeMT.so.1"),
+        "AddressSanitizer" => succeeds(&[
+            "sh",
+            "-c",
+            "echo 'int main() { return 0; }' | cc -fsanitize=address,undefined -x c - -o /dev/null",
+        ]),
+        "nightly" => succeeds(&["rustup", "run", "nightly", "cargo", "--version"]),
+        "a build directory on disk" => {
+            const IN_MEMORY: i64 = 0x0102_1994;
+            rustix::fs::statfs(env!("CARGO_TARGET_TMPDIR")).is_ok_and(|system| system.f_type as i64 != IN_MEMORY)
+        }
         _ => found(need),
+    }
+}
+
+fn succeeds(words: &[&str]) -> bool {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Whether a file is in one of the directories below this one.
+fn glob_has(directory: &str, name: &str) -> bool {
+    std::fs::read_dir(directory)
+        .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.path().join(name).exists())))
+}
+
+fn has_loop_devices() -> bool {
+    rustix::fs::access("/dev/loop-control", rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+/// Whether the kernel lets this process decide on the opening of files.
+fn can_guard() -> bool {
+    // SAFETY: a system call without pointers; the descriptor that it makes is closed here.
+    unsafe {
+        let group = libc::fanotify_init(libc::FAN_CLASS_CONTENT | libc::FAN_CLOEXEC, libc::O_RDONLY as u32);
+        group >= 0 && libc::close(group) == 0
     }
 }
 
@@ -119,12 +174,14 @@ extern "C" fn begin() {
 
 /// Runs the tests in a second process. Returns its exit status.
 fn keep() -> i32 {
-    let signals = wait_for_signals();
+    // SAFETY: the default action. Without it the ends of children would be lost.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("Linux has it");
     let (mut notes, inner) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
         .map(|(a, b)| (File::from(a), b))
         .expect("a pipe");
     let missing = missing(&inner);
+    let signals = wait_for_signals();
     let skipped = missing.keys().flat_map(|name| ["--skip", name]);
     let mut child = command(&inner).args(skipped).spawn().expect("it is this program");
     drop(inner);
@@ -182,30 +239,36 @@ fn command(notes: &OwnedFd) -> Command {
 
 /// The tests that would run and cannot, with what they need.
 fn missing(notes: &OwnedFd) -> BTreeMap<String, String> {
-    let mut missing = BTreeMap::new();
-    for wanted in WANTED {
-        let needs: Vec<&str> = wanted.needs.iter().copied().filter(|need| !is_here(need)).collect();
-        if !needs.is_empty() {
-            // CRATE::MODULES::TEST::_::function: the block of the macro has no name of its own.
-            let path: Vec<&str> = (wanted.function)().split("::").filter(|name| *name != "_").collect();
-            missing.insert(path[1..path.len() - 1].join("::"), needs.join(", "));
-        }
-    }
     let list = |args: &[&str]| -> BTreeSet<String> {
-        if missing.is_empty() {
-            return BTreeSet::new();
-        }
         let listed = command(notes).args(args).stderr(Stdio::null()).output().expect("it is this program");
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         listed.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
     };
     let has = |arg: &str| std::env::args_os().any(|own| own == OsStr::new(arg));
-    let mut chosen = if has("--list") { BTreeSet::new() } else { list(&["--list"]) };
+    let mut missing = BTreeMap::new();
+    if WANTED.is_empty() || has("--list") {
+        return missing;
+    }
+    let mut chosen = list(&["--list"]);
     if !has("--ignored") && !has("--include-ignored") {
         let ignored = list(&["--list", "--ignored"]);
         chosen.retain(|name| !ignored.contains(name));
     }
-    missing.retain(|name, _| chosen.contains(name));
+    let mut known = BTreeMap::new();
+    for wanted in WANTED {
+        // CRATE::MODULES::TEST::_::function: the block of the macro has no name of its own.
+        let path: Vec<&str> = (wanted.function)().split("::").filter(|name| *name != "_").collect();
+        let name = path[1..path.len() - 1].join("::");
+        let mut is_missing = |need: &&'static str| !*known.entry(*need).or_insert_with_key(|need| is_here(need));
+        let needs: Vec<&str> = if chosen.contains(&name) {
+            wanted.needs.iter().copied().filter(&mut is_missing).collect()
+        } else {
+            Vec::new()
+        };
+        if !needs.is_empty() {
+            missing.insert(name, needs.join(", "));
+        }
+    }
     for name in missing.keys() {
         // libtest leaves out each test whose name holds this one.
         let held = chosen.iter().find(|other| other.contains(name.as_str()) && !missing.contains_key(*other));
@@ -220,7 +283,6 @@ struct Signals(libc::sigset_t);
 fn wait_for_signals() -> Signals {
     // SAFETY: the set is initialised first, and the action is written by the call that fills it.
     unsafe {
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, libc::SIGCHLD);

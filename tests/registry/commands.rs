@@ -6,7 +6,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::{Child, Command, Stdio};
 
-use crate::desk::{Desk, have, output};
+use crate::desk::{Desk, output};
+use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, Ran, script};
 use hushlog::registry::{By, Name, Registry, Scope};
 
@@ -122,9 +123,7 @@ fn r03_values_by_class() {
 
 #[test]
 fn r04_the_system_sees_no_value_but_where_it_is_read() {
-    if !have("strace") {
-        return;
-    }
+    needs!("strace");
     let desk = Desk::new();
     desk.add("api-key", b"an older value").ends(0);
     fs::write(desk.path("value"), CANARY).unwrap();
@@ -284,9 +283,7 @@ fn a_newline_at_the_end_is_asked_about_on_a_terminal() {
 
 #[test]
 fn r13_an_identity_with_a_passphrase_of_age_itself() {
-    if !have("age") {
-        return;
-    }
+    needs!("age");
     let desk = Desk::new();
     desk.add("api-key", CANARY.as_bytes()).ends(0);
     let mut command = desk.command("setsid");
@@ -318,9 +315,7 @@ fn r13_an_identity_with_a_passphrase_of_age_itself() {
 
 #[test]
 fn age_opens_what_is_sealed_here_and_the_other_way_round() {
-    if !have("age") {
-        return;
-    }
+    needs!("age");
     let desk = Desk::empty();
     output(desk.command("age-keygen").args(["-o", "vm.txt"]));
     let recipient = output(desk.command("age-keygen").args(["-y", "vm.txt"]));
@@ -353,9 +348,7 @@ fn age_opens_what_is_sealed_here_and_the_other_way_round() {
 
 #[test]
 fn signatures_are_those_of_openssl() {
-    if !have("openssl") {
-        return;
-    }
+    needs!("openssl");
     let desk = Desk::new();
     output(desk.command("openssl").args(["genpkey", "-algorithm", "ed25519", "-out", "key.pem"]));
     output(desk.command("openssl").args(["pkey", "-in", "key.pem", "-pubout", "-out", "public.pem"]));
@@ -421,7 +414,7 @@ fn r22_the_mode_links_and_other_peoples_directories() {
         desk.add("in-anothers-directory", b"another value").ends(0);
         assert_eq!(desk.mode("registry.yaml"), 0o600);
     } else {
-        eprintln!("skipped: another user's directory needs root");
+        crate::program::session::without("root");
     }
     desk.hushlog(["secret", "list", "--registry", "no/such/directory.yaml"], b"").ends(2).says("no registry yet");
     desk.hushlog(["member", "add", "alice", &recipient, "--registry", "no/such/directory.yaml"], b"").ends(3);

@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 use hushlog::Secret;
 use hushlog::inject::{Environment, Format, Rank, Variable};
 
+use crate::program::session::needs;
+
 /// Values that went wrong somewhere, all of them UTF-8.
 fn texts() -> Vec<(&'static str, Vec<u8>)> {
     let long: String = ('!'..='~').cycle().take(60 << 10).collect();
@@ -98,7 +100,7 @@ fn output(command: &mut Command) -> Vec<u8> {
 fn installed(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", "command -v \"$0\" >/dev/null", program]).status().unwrap().success();
     if !found {
-        eprintln!("skipped: {program} is not installed");
+        crate::program::session::without(program);
     }
     found
 }
@@ -136,6 +138,7 @@ fn shells_eval_sh() {
 
 #[test]
 fn fish_reads_fish() {
+    needs!("fish");
     if installed("fish") {
         for values in [texts(), lines(), bytes()] {
             let home = tempfile::tempdir().unwrap();
@@ -156,13 +159,14 @@ fn python_has(module: &str) -> bool {
     let has = Command::new("python3").args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
     let has = has.is_ok_and(|status| status.success());
     if !has {
-        eprintln!("skipped: there is no python3 with {module}");
+        crate::program::session::without(module);
     }
     has
 }
 
 #[test]
 fn python_dotenv_reads_dotenv() {
+    needs!("python3-dotenv");
     if python_has("dotenv") {
         for mut values in [texts(), lines()] {
             values.retain(|(name, _)| *name != "BACKSLASH_LAST");
@@ -204,7 +208,7 @@ impl Systemd {
         // SAFETY: loading it runs nothing but its own start, which systemd's programs go through too.
         let library = paths.find(is_shared).and_then(|path| unsafe { libloading::Library::new(path) }.ok());
         if library.is_none() {
-            eprintln!("skipped: systemd's library is not installed");
+            crate::program::session::without("libsystemd-shared");
         }
         library.map(|library| Systemd { library })
     }
@@ -245,6 +249,7 @@ fn systemd_reads_systemd() {
 
 #[test]
 fn jq_reads_json() {
+    needs!("jq");
     if installed("jq") {
         for values in [texts(), lines(), vec![("CONTROL", b"\x1b[31m\x07\x7f\x01".to_vec())]] {
             round_trip(Format::Json, values, |path| {
@@ -256,6 +261,7 @@ fn jq_reads_json() {
 
 #[test]
 fn a_yaml_parser_reads_k8s() {
+    needs!("python3-yaml");
     if python_has("yaml") {
         for values in [texts(), lines(), bytes()] {
             round_trip(Format::K8s, values, |path| {
@@ -316,9 +322,7 @@ fn docker_requests(mut stream: UnixStream) -> Option<serde_json::Value> {
 
 #[test]
 fn docker_reads_docker() {
-    if !installed("docker") {
-        return;
-    }
+    needs!("docker");
     round_trip(Format::Docker, texts(), |path| {
         let socket = path.with_file_name("socket");
         let daemon = docker_daemon(&socket);

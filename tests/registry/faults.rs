@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::desk::{Content, Desk, have};
+use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, Ran};
 
 const CANARY: &str = "canary-Kp3-8wVbN2";
@@ -184,6 +185,7 @@ fn with_each_call_failing(writers: &[Writer], errors: &[&str]) {
 
 #[test]
 fn r06_adding_is_killed_before_each_call_that_touches_files() {
+    needs!("strace");
     if have("strace") {
         killed_before_each_call(&quick(), false);
     }
@@ -191,6 +193,7 @@ fn r06_adding_is_killed_before_each_call_that_touches_files() {
 
 #[test]
 fn r06_adding_has_each_call_fail() {
+    needs!("strace");
     if have("strace") {
         with_each_call_failing(&quick(), &["EIO"]);
     }
@@ -199,6 +202,7 @@ fn r06_adding_has_each_call_fail() {
 #[test]
 #[ignore = "takes minutes: tests/slow runs it"]
 fn r06_every_command_is_killed_before_each_call() {
+    needs!("strace");
     if have("strace") {
         killed_before_each_call(&all(), false);
         killed_before_each_call(&quick(), true);
@@ -208,6 +212,7 @@ fn r06_every_command_is_killed_before_each_call() {
 #[test]
 #[ignore = "takes minutes: tests/slow runs it"]
 fn r06_every_command_has_each_call_fail() {
+    needs!("strace");
     if have("strace") {
         with_each_call_failing(&all(), &["EIO", "ENOSPC"]);
         with_each_call_failing(&quick(), &["ENOSPC", "EACCES", "ENOMEM"]);
@@ -217,19 +222,13 @@ fn r06_every_command_has_each_call_fail() {
 /// A full disk, for real: a file system of a few pages.
 #[test]
 fn r06_a_full_disk_leaves_the_old_registry() {
-    if !rustix::process::geteuid().is_root() || !have("mount") {
-        eprintln!("skipped: a small file system needs root");
-        return;
-    }
+    needs!("mounts");
     let desk = Desk::new();
     desk.add("old", b"the old value").ends(0);
     fs::create_dir(desk.path("small")).unwrap();
     let mut mount = desk.command("mount");
     mount.args(["-t", "tmpfs", "-o", "size=64k", "none", "small"]);
-    if program::run(&mut mount, b"").code != Some(0) {
-        eprintln!("skipped: a file system cannot be mounted here");
-        return;
-    }
+    program::run(&mut mount, b"").ends(0);
     fs::copy(desk.registry(), desk.path("small/registry.yaml")).unwrap();
     let add = |name: &str| {
         let args = ["secret", "add", name, "--shared", "--registry", "small/registry.yaml", "--value-file", "-"];

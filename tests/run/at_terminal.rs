@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::program::session::needs;
 use crate::program::{self, IS_RELEASED};
 use crate::terminal::{LIMIT, Terminal, Twins, eventually, is_alive};
-use crate::wrapped::{self, How, MASK, PEM_LINES, SECRET, Stage, child, installed};
+use crate::wrapped::{self, How, MASK, PEM_LINES, SECRET, Stage, child};
 
 /// A program at a terminal of its own, twice.
 fn twins(stage: &Stage, argv: &[&str]) -> Twins {
@@ -82,6 +83,7 @@ fn w11_the_child_has_the_size_of_the_window_from_the_start() {
 
 #[test]
 fn w11_the_child_is_told_when_the_window_changes() {
+    needs!("cc");
     let stage = Stage::new();
     let Some(child) = child() else { return };
     let mut twins = twins(&stage, &[child.to_str().expect("a path of ours"), "window"]);
@@ -162,6 +164,7 @@ fn w12_the_terminal_is_restored_when_a_signal_ends_the_wrapper() {
 
 #[test]
 fn w12_the_terminal_is_restored_when_the_child_crashes() {
+    needs!("cc");
     let Some(child) = child() else { return };
     let child = child.to_str().expect("a path of ours");
     for signal in [6, 9, 11] {
@@ -183,6 +186,7 @@ fn w12_the_terminal_is_restored_when_the_child_cannot_start() {
 
 #[test]
 fn w12_the_terminal_is_as_it_was_while_the_child_is_stopped() {
+    needs!("dash");
     let stage = Stage::new();
     let mut command = stage.command(How::Bare, ["dash", "-i"]);
     stage.furnish(&mut command, How::Wrapped);
@@ -412,9 +416,7 @@ fn w16_bash_looks_and_works_the_same() {
 
 #[test]
 fn w16_python_looks_and_works_the_same() {
-    if !installed(&["python3"]) {
-        return;
-    }
+    needs!("python3");
     let stage = Stage::new();
     let mut twins = twins(&stage, &["python3", "-q"]);
     twins.ask(">>>");
@@ -447,9 +449,7 @@ fn w16_python_looks_and_works_the_same() {
 
 #[test]
 fn w16_vim_looks_and_works_the_same() {
-    if !installed(&["vim"]) {
-        return;
-    }
+    needs!("vim");
     let stage = Stage::new();
     for how in ["bare", "wrapped"] {
         let lines: String = (1..=100).map(|n| format!("line {n} of \"some text\" for the editor\n")).collect();
@@ -482,9 +482,7 @@ fn w16_vim_looks_and_works_the_same() {
 
 #[test]
 fn w16_less_looks_and_works_the_same() {
-    if !installed(&["less"]) {
-        return;
-    }
+    needs!("less");
     let stage = Stage::new();
     let lines: String = (1..=500).map(|n| format!("number {n}\n")).collect();
     std::fs::write(stage.path("long"), lines).expect("it is ours");
@@ -510,9 +508,7 @@ fn w16_less_looks_and_works_the_same() {
 
 #[test]
 fn w16_a_pager_at_the_end_of_a_pipe_gets_its_keys_from_the_terminal() {
-    if !installed(&["less"]) {
-        return;
-    }
+    needs!("less");
     let stage = Stage::new();
     let mut twins = shells(&stage);
     twins.enter("seq 1 300 | w less");
@@ -530,9 +526,7 @@ fn w16_a_pager_at_the_end_of_a_pipe_gets_its_keys_from_the_terminal() {
 
 #[test]
 fn w16_a_program_that_watches_looks_and_works_the_same() {
-    if !installed(&["top"]) {
-        return;
-    }
+    needs!("top");
     let stage = Stage::new();
     let mut terminal = wrapped(&stage, &["top", "-d", "0.2"]);
     let heading = |terminal: &Terminal| terminal.text().lines().position(|line| line.contains("PID USER"));
@@ -751,9 +745,7 @@ fn w16_end_of_file_typed_is_end_of_file() {
 
 #[test]
 fn w16_a_terminal_that_is_nobodys_own_works() {
-    if !installed(&["setsid"]) {
-        return;
-    }
+    needs!("setsid");
     let stage = Stage::new();
     let mut twins = shells(&stage);
     twins.enter("setsid -w w sh -c 'echo begun; read -r line; echo \"line $line\"; exit 4'");

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::program::run_within;
+use crate::program::session::needs;
 use crate::terminal::{LIMIT, Terminal};
 use crate::wrapped::{How, MASK, SECRET, Stage, installed};
 
@@ -126,7 +127,7 @@ fn a41_a_key_echoed_within_a_value_lets_it_out() {
 fn has_other_users() -> bool {
     let can = installed(&["setpriv"]) && rustix::process::geteuid().is_root();
     if !can {
-        eprintln!("skipped: another user needs root and setpriv");
+        crate::program::session::without("root and setpriv");
     }
     can
 }
@@ -136,6 +137,7 @@ const OTHER: &str = "setpriv --reuid 1000 --clear-groups sh -c 'echo out >/dev/s
 
 #[test]
 fn ax_another_user_opens_the_outputs_that_are_its_own() {
+    needs!("root");
     if !has_other_users() {
         return;
     }
@@ -154,6 +156,7 @@ fn ax_another_user_opens_the_outputs_that_are_its_own() {
 
 #[test]
 fn ax_another_user_opens_no_output_that_is_not_its_own() {
+    needs!("root");
     if !has_other_users() {
         return;
     }
@@ -166,6 +169,7 @@ fn ax_another_user_opens_no_output_that_is_not_its_own() {
 
 #[test]
 fn ax_another_user_does_not_read_what_is_not_redacted_yet() {
+    needs!("root");
     if !has_other_users() {
         return;
     }
@@ -177,6 +181,7 @@ fn ax_another_user_does_not_read_what_is_not_redacted_yet() {
 
 #[test]
 fn ax_another_user_opens_the_terminal_that_is_its_own() {
+    needs!("root");
     if !has_other_users() {
         return;
     }

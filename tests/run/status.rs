@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::program::session::needs;
 use crate::program::{HUSHLOG, Ran, ends_within, read_aside, run_within};
 use crate::terminal::{LIMIT, Terminal, Twins, eventually, is_alive, state};
 use crate::wrapped::{self, How, MASK, PEM_LINES, SECRET, Stage, child, installed};
@@ -71,6 +72,7 @@ fn w01_the_exit_status_is_that_of_the_child() {
 
 #[test]
 fn w01_a_death_by_signal_is_ours_too() {
+    needs!("cc");
     let Some(child) = child_path() else { return };
     let stage = Stage::new();
     for signal in (1..=31).chain([34, 35, 50, 64]) {
@@ -229,24 +231,28 @@ fn one_interrupt(line: &str) {
 
 #[test]
 fn w07_an_interrupt_reaches_the_child_once_at_a_terminal() {
+    needs!("cc");
     let Some(child) = child_path() else { return };
     one_interrupt(&format!("w {child} count"));
 }
 
 #[test]
 fn w07_an_interrupt_reaches_the_child_once_when_it_writes_into_a_pipe() {
+    needs!("cc");
     let Some(child) = child_path() else { return };
     one_interrupt(&format!("w {child} count | (trap '' INT; cat)"));
 }
 
 #[test]
 fn w07_an_interrupt_reaches_the_child_once_when_it_reads_from_a_pipe() {
+    needs!("cc");
     let Some(child) = child_path() else { return };
     one_interrupt(&format!("w {child} count </dev/null"));
 }
 
 #[test]
 fn w07_a_quit_key_reaches_the_child_once() {
+    needs!("cc");
     let Some(child) = child_path() else { return };
     let stage = Stage::new();
     let mut twins = Twins {
@@ -261,6 +267,7 @@ fn w07_a_quit_key_reaches_the_child_once() {
 
 #[test]
 fn w07_signals_are_handed_on_to_the_child() {
+    needs!("cc");
     let Some(child) = child_path() else { return };
     let stage = Stage::new();
     for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2, Signal::ALARM] {
@@ -364,7 +371,7 @@ fn w09_a_child_does_not_write_on_at_a_terminal_when_the_wrapper_is_killed() {
 /// Runs a program as the first process of a new space of processes.
 fn as_first(stage: &Stage, argv: &[&str]) -> Option<Command> {
     if !installed(&["unshare"]) || !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: the first process of a space of its own needs root and unshare");
+        crate::program::session::without("root and unshare");
         return None;
     }
     let mut command = Command::new("unshare");
@@ -376,6 +383,7 @@ fn as_first(stage: &Stage, argv: &[&str]) -> Option<Command> {
 
 #[test]
 fn w10_the_first_process_reaps_what_is_left_behind() {
+    needs!("cc", "unshare", "root");
     let Some(child) = child_path() else { return };
     let stage = Stage::new();
     let script = format!(
@@ -390,6 +398,7 @@ fn w10_the_first_process_reaps_what_is_left_behind() {
 
 #[test]
 fn w10_the_status_is_the_childs_and_not_that_of_one_left_behind() {
+    needs!("unshare", "root");
     let stage = Stage::new();
     let script = "for code in 1 2 3 4 5 6 7 8 9; do (sh -c \"exit $code\" &); done; sleep 0.2; exit 42";
     let Some(mut command) = as_first(&stage, &["sh", "-c", script]) else { return };
@@ -398,6 +407,7 @@ fn w10_the_status_is_the_childs_and_not_that_of_one_left_behind() {
 
 #[test]
 fn w10_the_first_process_cannot_die_by_a_signal_and_says_128_and_it() {
+    needs!("unshare", "root");
     let stage = Stage::new();
     for signal in [9, 15, 11] {
         let Some(mut command) = as_first(&stage, &["sh", "-c", &format!("kill -{signal} $$")]) else { return };
@@ -407,6 +417,7 @@ fn w10_the_first_process_cannot_die_by_a_signal_and_says_128_and_it() {
 
 #[test]
 fn w10_the_first_process_masks_and_hands_signals_on() {
+    needs!("unshare", "root");
     let stage = Stage::new();
     let script = "trap 'echo \"told: $TOKEN\"; exit 5' TERM; echo ready; while :; do sleep 0.02; done";
     let Some(mut command) = as_first(&stage, &["sh", "-c", script]) else { return };
@@ -426,6 +437,7 @@ fn only_child(of: Pid) -> Pid {
 
 #[test]
 fn w13_a_child_inherits_the_same_over_pipes() {
+    needs!("cc");
     let Some(child) = child_path() else { return };
     let stage = Stage::new();
     for odd in [&[][..], &[child, "odd"]] {
@@ -440,6 +452,7 @@ fn w13_a_child_inherits_the_same_over_pipes() {
 
 #[test]
 fn w13_a_child_inherits_the_same_at_a_terminal() {
+    needs!("cc");
     let Some(child) = child_path() else { return };
     let stage = Stage::new();
     for odd in [&[][..], &[child, "odd"]] {
@@ -529,6 +542,7 @@ fn w13_a_closed_stream_does_no_harm() {
 
 #[test]
 fn w14_no_value_stands_on_any_command_line() {
+    needs!("ps");
     let stage = Stage::new();
     let begun = Begun::new(&mut stage.command(How::Wrapped, ["sh", "-c", "echo begun; read -r line"]));
     let mut seen = 0;
@@ -624,6 +638,7 @@ fn any_process_names(text: &str) -> bool {
 
 #[test]
 fn w10_the_first_process_works_at_a_terminal() {
+    needs!("unshare", "root");
     let stage = Stage::new();
     let script = "tty >/dev/null && stty size; read -r line; echo \"line $line $TOKEN\"; exit 5";
     let Some(command) = as_first(&stage, &["sh", "-c", script]) else { return };

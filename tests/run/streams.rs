@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::program::session::needs;
 use crate::program::{ends_within, read_aside, run_within};
 use crate::terminal::{LIMIT, Terminal};
 use crate::wrapped::{How, MASK, PEM_LINES, SECRET, Stage, child, installed};
@@ -144,12 +145,14 @@ fn byte_by_byte(len: usize, limit: Duration) {
 
 #[test]
 fn w05_both_streams_byte_by_byte_are_exact_and_in_order() {
+    needs!("cc");
     byte_by_byte(300_000, LIMIT);
 }
 
 #[test]
 #[ignore = "a minute or more: run by tests/slow"]
 fn w05_both_streams_byte_by_byte_are_exact_and_in_order_over_10_mb() {
+    needs!("cc");
     byte_by_byte(10_000_000, 20 * LIMIT);
 }
 

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::program::session::needs;
 use crate::scrubbing::mount::{self, Image, Mount};
 use crate::scrubbing::{
     self, MASK, NAME, VALUE, assert_between, assert_each_old_or_masked, assert_file, count, installed, kill, log,
@@ -43,6 +44,7 @@ fn fill(directory: &Path) {
 /// S08: in place takes no room, so that a full disk does not matter.
 #[test]
 fn s08_a_full_disk_is_scrubbed_in_place() {
+    needs!("mounts");
     if !mount::private() {
         return;
     }
@@ -72,6 +74,7 @@ fn s08_a_full_disk_is_scrubbed_in_place() {
 /// S08: a rewrite takes room. Without it, nothing has happened, and nothing is left.
 #[test]
 fn s08_a_rewrite_without_room_leaves_the_file() {
+    needs!("mounts");
     if !mount::private() {
         return;
     }
@@ -92,6 +95,7 @@ fn s08_a_rewrite_without_room_leaves_the_file() {
 /// S08: no room for the report is told, too.
 #[test]
 fn s08_a_report_without_room() {
+    needs!("mounts");
     if !mount::private() {
         return;
     }
@@ -158,6 +162,7 @@ fn failing(args: &[&str], calls: &[&str]) {
 
 #[test]
 fn s09_calls_that_fail() {
+    needs!("strace");
     failing(
         &["--jobs", "1"],
         &["pwrite64", "pread64", "fsync", "fdatasync", "msync", "flock", "fcntl", "openat2", "mmap"],
@@ -166,6 +171,7 @@ fn s09_calls_that_fail() {
 
 #[test]
 fn s09_calls_that_fail_in_a_rewrite() {
+    needs!("strace");
     let calls =
         ["write", "pwrite64", "pread64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "linkat", "fchown"];
     failing(&["--jobs", "1", "--rewrite", "--mask", MASK], &calls);
@@ -174,9 +180,7 @@ fn s09_calls_that_fail_in_a_rewrite() {
 /// S09: an fsync that failed must not be taken back by one that does not: the kernel reports an error once.
 #[test]
 fn s09_a_failed_fsync_is_told() {
-    if !installed(&["strace"]) {
-        return;
-    }
+    needs!("strace");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");
     write_old(&path, &log(50));
@@ -217,6 +221,7 @@ fn killed(options: &[&str]) -> usize {
 
 #[test]
 fn s10_killed_before_each_call() {
+    needs!("strace");
     if installed(&["strace"]) {
         let killed = killed(&["--jobs", "1"]);
         assert!(killed > 50, "killed {killed} times only");
@@ -225,6 +230,7 @@ fn s10_killed_before_each_call() {
 
 #[test]
 fn s10_killed_before_each_call_of_a_rewrite() {
+    needs!("strace");
     if installed(&["strace"]) {
         let killed = killed(&["--jobs", "1", "--rewrite", "--mask", MASK]);
         assert!(killed > 50, "killed {killed} times only");
@@ -293,16 +299,19 @@ fn power_cut(kind: &str, options: &[&str]) {
 
 #[test]
 fn s11_power_cuts_on_ext4() {
+    needs!("mounts", "strace");
     power_cut("ext4", &["--jobs", "1"]);
 }
 
 #[test]
 fn s11_power_cuts_on_xfs() {
+    needs!("mounts", "strace");
     power_cut("xfs", &["--jobs", "1"]);
 }
 
 #[test]
 fn s11_power_cuts_of_a_rewrite() {
+    needs!("mounts", "strace");
     power_cut("ext4", &["--jobs", "1", "--rewrite", "--mask", MASK]);
     power_cut("xfs", &["--jobs", "1", "--rewrite", "--mask", MASK]);
 }
@@ -324,6 +333,7 @@ fn on_device(image: &Path) -> usize {
 /// S18: after a scrub in place, no copy is left on the device; a rewrite leaves the old blocks, which is documented.
 #[test]
 fn s18_nothing_is_left_on_the_device() {
+    needs!("mounts");
     if !mount::private() {
         return;
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::program;
+use crate::program::session::needs;
 use crate::scrubbing::{
     self, MASK, NAME, VALUE, age, assert_file, count, installed, log, masked, run, scrub, skipped, state, write_old,
 };
@@ -97,9 +98,7 @@ fn s22_compressed_files() {
 /// A gzip header tells the file's name and time; both stay.
 #[test]
 fn the_header_of_a_gzip_file_stays() {
-    if !installed(&["gzip"]) {
-        return;
-    }
+    needs!("gzip");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("app.log");
     write_old(&path, &log(30));
@@ -285,7 +284,7 @@ fn a_file_that_is_written_is_not_rewritten() {
     let ran = rewrite();
     if ran.code == Some(0) {
         // Without leases, only the time of the last write tells.
-        skipped("no leases on this file system");
+        skipped("leases on the file system");
     } else {
         let ran = ran.ends(3).says("is being written");
         assert!(ran.err().contains("a.log"));

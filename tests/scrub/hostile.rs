@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::program;
+use crate::program::session::needs;
 use crate::program::{Raise, Ran};
 use crate::scrubbing::mount::{self, Mount};
 use crate::scrubbing::{
@@ -286,6 +287,7 @@ fn s05_special_files() {
 /// S06: what is mounted below the directory is somebody else's: another file system, the same one from elsewhere, a single file.
 #[test]
 fn s06_mounts_are_not_crossed() {
+    needs!("mounts");
     if !mount::private() {
         return;
     }
@@ -322,6 +324,7 @@ impl Drop for Attributes<'_> {
 /// S07: files that may not be written to.
 #[test]
 fn s07_attributes_and_read_only_mounts() {
+    needs!("mounts", "chattr");
     if !installed(&["chattr"]) || !mount::private() {
         return;
     }
@@ -348,9 +351,7 @@ fn s07_attributes_and_read_only_mounts() {
 /// S07: as a user who may not read, or not write.
 #[test]
 fn s07_other_owners_and_modes() {
-    if !root() {
-        return;
-    }
+    needs!("root");
     let place = Place::new();
     const NOBODY: u32 = 65_534;
     // The program may stand where nobody else may look.
@@ -489,12 +490,14 @@ fn many_files(directories: usize, files: usize) {
 
 #[test]
 fn s23_many_files() {
+    needs!("prlimit");
     many_files(50, 60);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn s23_200_000_files() {
+    needs!("prlimit");
     many_files(200, 1_000);
 }
 

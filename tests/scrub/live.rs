@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use crate::program::session::needs;
 use crate::program::{self, Killed, Raise};
 use crate::scrubbing::{
     MASK, NAME, VALUE, age, assert_between, assert_file, assert_same, count, end, installed, line, log, masked, root,
@@ -184,9 +185,7 @@ fn assert_new_content(path: &Path, new: &[u8]) {
 /// S13: truncated just before each call of a scrub that has to do with the file: no hole, and not longer than it was made.
 #[test]
 fn s13_truncated_at_each_step() {
-    if !installed(&["strace"]) {
-        return;
-    }
+    needs!("strace");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let (path, told) = (scratch.path().join("a.log"), scratch.path().join("report.json"));
     let (old, mut noticed) = (log(3_000), 0);
@@ -249,9 +248,7 @@ fn s13_truncated_at_random() {
 /// S14: renamed and made anew while it is scrubbed: the file that was opened is scrubbed, or it is told; nothing is created.
 #[test]
 fn s14_rotated_while_it_is_scrubbed() {
-    if !installed(&["strace"]) {
-        return;
-    }
+    needs!("strace");
     let (old, new) = (log(2_000), log(30));
     for (call, n) in steps(&["openat2", "fstat", "pread64", "mmap", "fsync"], 6) {
         let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -434,6 +431,7 @@ fn adorned(path: &Path) -> Option<()> {
 /// S17: in place, the file is the same one.
 #[test]
 fn s17_what_a_file_keeps() {
+    needs!("root", "setfacl", "setfattr");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");
     let Some(()) = adorned(&path) else { return };
@@ -447,6 +445,7 @@ fn s17_what_a_file_keeps() {
 /// S17: a rewrite keeps all that a file can take along, its times too.
 #[test]
 fn s17_what_a_rewritten_file_keeps() {
+    needs!("root", "setfacl", "setfattr");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");
     let Some(()) = adorned(&path) else { return };

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, run_within, script};
 use crate::shipping::{
     Daemon, MASK, PATIENCE, Place, VALUE, children, connect, found, rsyslog, send, shown, syslog_ng, wait_for,
@@ -42,6 +43,7 @@ fn assert_nowhere(place: &Place) {
 
 #[test]
 fn rsyslog_asks_about_each_message_and_writes_it_masked() {
+    needs!("rsyslogd");
     let place = Place::new();
     let Some(rsyslog) = rsyslog_with(&place, &place.packaged("rsyslog/mmexternal.conf", &[])) else { return };
     let at = place.path("in");
@@ -71,6 +73,7 @@ fn rsyslog_asks_about_each_message_and_writes_it_masked() {
 
 #[test]
 fn what_the_helper_cannot_change_goes_nowhere_but_apart() {
+    needs!("rsyslogd");
     let place = Place::new();
     let Some(rsyslog) = rsyslog_with(&place, &place.packaged("rsyslog/mmexternal.conf", &[])) else { return };
     let mut stream = connect(&place.path("stream"));
@@ -87,6 +90,7 @@ fn what_the_helper_cannot_change_goes_nowhere_but_apart() {
 
 #[test]
 fn while_the_helper_is_away_nothing_passes() {
+    needs!("rsyslogd");
     let place = Place::new();
     let rules = place.packaged("rsyslog/mmexternal.conf", &[("--mark", "--mark --quiet")]);
     let Some(rsyslog) = rsyslog_with(&place, &rules) else { return };
@@ -98,7 +102,7 @@ fn while_the_helper_is_away_nothing_passes() {
     // Its source of secrets is gone, so that it does not start anew.
     fs::rename(place.path("secrets"), place.path("away")).unwrap();
     for helper in helpers {
-        assert!(Command::new("kill").args(["-KILL", &helper.to_string()]).status().unwrap().success());
+        program::kill(helper, "KILL");
     }
     for number in 0..5 {
         send(&at, format!("<13>app: lost {number} {VALUE}"));
@@ -118,6 +122,7 @@ fn while_the_helper_is_away_nothing_passes() {
 
 #[test]
 fn a_helper_with_something_to_say_stays_in_step() {
+    needs!("rsyslogd");
     let place = Place::new();
     // Short, so that there is a warning about it, and standard error is where the answers go.
     fs::write(place.path("secrets/short"), "q7Zt").unwrap();
@@ -140,6 +145,7 @@ fn a_helper_with_something_to_say_stays_in_step() {
 
 #[test]
 fn rsyslog_writes_lines_to_the_filter() {
+    needs!("rsyslogd");
     let place = Place::new();
     let rules = format!("{}\nstop", place.packaged("rsyslog/omprog.conf", &[]));
     let Some(rsyslog) = rsyslog_with(&place, &rules) else { return };
@@ -156,6 +162,7 @@ fn rsyslog_writes_lines_to_the_filter() {
 
 #[test]
 fn syslog_ng_writes_lines_to_the_filter_and_loses_none_when_it_stops() {
+    needs!("syslog-ng");
     let place = Place::new();
     let parts = place.packaged("syslog-ng/hushlog.conf", &[]);
     let config = format!(
@@ -180,6 +187,7 @@ fn syslog_ng_writes_lines_to_the_filter_and_loses_none_when_it_stops() {
 
 #[test]
 fn syslog_ng_reads_what_a_program_prints_through_the_filter() {
+    needs!("syslog-ng");
     let place = Place::new();
     let app = place.path("app");
     fs::write(&app, format!("#!/bin/sh\necho 'out {VALUE}'\necho 'error {VALUE}' >&2\nprintf 'sk-live-'\nsleep 0.2\necho '4f9QzX7w split'\nsleep 60\n")).unwrap();
@@ -221,6 +229,7 @@ fn s6_log_and_multilog_get_clean_lines() {
 
 #[test]
 fn svlogd_gets_clean_lines() {
+    needs!("svlogd");
     let place = Place::new();
     if found("svlogd").is_some() {
         assert_eq!(logged(&place, "svlogd"), format!("first {MASK}\nsecond plain\nthird {MASK} end\n"));
@@ -252,6 +261,7 @@ fn appending(place: &Place, between: impl Fn(&Path)) {
 
 #[test]
 fn logrotate_turns_the_filters_file_over() {
+    needs!("root", "logrotate");
     if found("logrotate").is_none() {
         return;
     }

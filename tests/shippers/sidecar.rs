@@ -10,6 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::program::session::needs;
 use crate::program::{self, hushlog, run, run_within};
 use crate::shipping::{
     Daemon, MASK, PATIENCE, Place, VALUE, connect, free_port, get, rsyslog, send, shown, sidecar, sidecar_command,
@@ -18,6 +19,7 @@ use crate::shipping::{
 
 #[test]
 fn rsyslog_gives_all_to_the_sidecar_and_takes_it_back_clean() {
+    needs!("rsyslogd");
     let place = Place::new();
     let to = free_port();
     let rules = place.packaged("rsyslog/sidecar.conf", &[("port=\"5514\"", &format!("port=\"{to}\""))]);
@@ -47,6 +49,7 @@ fn rsyslog_gives_all_to_the_sidecar_and_takes_it_back_clean() {
 
 #[test]
 fn rsyslog_and_datagrams_in_both_directions() {
+    needs!("rsyslogd");
     let place = Place::new();
     let config = format!(
         "module(load=\"imuxsock\" SysSock.Use=\"off\")\nmodule(load=\"omuxsock\")\n\
@@ -73,6 +76,7 @@ fn rsyslog_and_datagrams_in_both_directions() {
 
 #[test]
 fn syslog_ng_gives_all_to_the_sidecar_and_takes_it_back_clean() {
+    needs!("syslog-ng");
     let place = Place::new();
     let parts = place.packaged("syslog-ng/hushlog.conf", &[]);
     let config = format!(

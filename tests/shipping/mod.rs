@@ -1,4 +1,4 @@
-//! Log shippers as users run them: found on this machine, or unpacked aside. A test without one is skipped, and says so.
+//! Log shippers as users run them: found on this machine, or unpacked aside. A test without one is listed as ignored.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::program;
+use super::program::{self, session};
 
 /// How long anything is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -81,7 +81,7 @@ pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 pub(crate) fn found(name: &str) -> Option<PathBuf> {
     let found = looked_up(name);
     if found.is_none() {
-        eprintln!("skipped: there is no {name}");
+        session::without(name);
     }
     found
 }
@@ -125,8 +125,7 @@ impl Daemon {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
-        assert!(sent.expect("there is kill").success());
+        program::kill(self.id(), name);
     }
 
     /// Waits until a sidecar says that it runs.
@@ -241,6 +240,10 @@ pub(crate) fn syslog_ng(place: &Place, config: &str, socket: &str) -> Option<Dae
     Some(daemon)
 }
 
+#[linkme::distributed_slice(session::PROBES)]
+static HAS_SYSLOG_NG: (&str, fn() -> bool) =
+    ("syslog-ng", || looked_up("syslog-ng").is_some() || unpacked("syslog-ng", SYSLOG_NG).is_some());
+
 fn syslog_ng_command() -> Option<Command> {
     if let Some(installed) = looked_up("syslog-ng") {
         return Some(Command::new(installed));
@@ -267,12 +270,8 @@ pub(crate) fn unpacked(name: &str, packages: &[&str]) -> Option<PathBuf> {
     let unpack = Command::new(tree.join("tests/shipping/unpack")).arg(&root).args(packages).output();
     match unpack {
         Ok(output) if output.status.success() => Some(root),
-        Ok(output) => {
-            eprintln!("skipped: {name} is not here: {}", String::from_utf8_lossy(&output.stderr).trim());
-            None
-        }
-        Err(error) => {
-            eprintln!("skipped: {name} is not here: {error}");
+        _ => {
+            session::without(name);
             None
         }
     }

@@ -7,6 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, run_within};
 use crate::shipping::{self, Daemon, MASK, PATIENCE, Place, VALUE, connect, shown, sidecar, sidecar_command, wait_for};
 
@@ -14,14 +15,6 @@ use crate::shipping::{self, Daemon, MASK, PATIENCE, Place, VALUE, connect, shown
 const NOBODY: u32 = 65534;
 
 const STREAM: &str = "  - { name: app, source: { unix: PLACE/app.sock }, sink: { stdout: true } }\n";
-
-fn is_root() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        eprintln!("skipped: only root can be somebody else");
-    }
-    is_root
-}
 
 /// The program where everybody may run it.
 fn program_for_all(place: &Place) -> PathBuf {
@@ -43,9 +36,7 @@ fn as_nobody(program: impl AsRef<Path>) -> Command {
 
 #[test]
 fn d13_who_is_not_root_nor_the_sidecars_user_is_refused() {
-    if !is_root() {
-        return;
-    }
+    needs!("root");
     let place = Place::new();
     let program = program_for_all(&place);
     let sidecar = sidecar(&place, STREAM);
@@ -70,9 +61,7 @@ fn d13_who_is_not_root_nor_the_sidecars_user_is_refused() {
 
 #[test]
 fn d15_nobody_reads_its_memory_or_environment() {
-    if !is_root() {
-        return;
-    }
+    needs!("root");
     let place = Place::new();
     let program = program_for_all(&place);
     // Its own user may not either.
@@ -129,7 +118,7 @@ fn it_has_taken_rights_away_from_itself() {
     let status = |id: &str| fs::read_to_string(format!("/proc/{}/task/{id}/status", sidecar.id())).unwrap();
     let own = status(&sidecar.id().to_string());
     if own.contains("\nSeccomp:\t0\n") {
-        eprintln!("skipped: {}", sidecar.said());
+        crate::program::session::without("a kernel with seccomp");
         return;
     }
     // Each of its threads has: those that were there before would be a way around.
@@ -189,7 +178,7 @@ fn line_through(place: &Place, secrets: &str, environment: &[(&str, &Path)]) -> 
 fn a_session_and_a_registry_are_read_though_files_are_confined() {
     let place = Place::new();
     let Ok(memory) = tempfile::tempdir_in("/dev/shm") else {
-        eprintln!("skipped: there is no /dev/shm");
+        crate::program::session::without("/dev/shm");
         return;
     };
     let mut boot = program::hushlog(["boot", "--quiet", "--secret-file"]);

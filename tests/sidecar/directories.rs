@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::guarding::Disk;
 use crate::program;
+use crate::program::session::needs;
 use crate::sidecaring::{self, Place, VALUE, until};
 
 /// What stands over the secret in a file that keeps its length.
@@ -36,9 +37,7 @@ fn a_directory_is_scrubbed_again_and_again() {
 
 #[test]
 fn a_directory_is_guarded_and_new_secrets_too() {
-    if !rustix::process::geteuid().is_root() {
-        return eprintln!("skipped: only root can guard");
-    }
+    needs!("fanotify");
     let Some(disk) = Disk::new("ext4") else { return };
     let place = Place::new();
     let config = place.configure(&format!(

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::program;
+use crate::program::session::needs;
 use crate::sidecaring::{self, MASK, Place, Reader, Sidecar, VALUE, until};
 use rustix::process::Signal;
 
@@ -221,7 +222,7 @@ fn logrotate(following: &Following, how: &str) -> bool {
             true
         }
         Err(_) => {
-            eprintln!("skipped: there is no logrotate");
+            crate::program::session::without("logrotate");
             false
         }
     }
@@ -229,6 +230,7 @@ fn logrotate(following: &Following, how: &str) -> bool {
 
 #[test]
 fn d06_logrotate_with_create() {
+    needs!("root", "logrotate");
     let mut following = Following::begin("a.log", OUT, "begin\n");
     let mut wanted = "begin\n".to_owned();
     for round in 0..10 {
@@ -250,6 +252,7 @@ fn d06_logrotate_with_create() {
 
 #[test]
 fn d06_logrotate_with_copytruncate() {
+    needs!("root", "logrotate");
     let mut following = Following::begin("a.log", OUT, "begin\n");
     let mut wanted = "begin\n".to_owned();
     let mut writer = following.writer();
@@ -296,7 +299,7 @@ impl Mount {
         fs::create_dir_all(at).expect("room for a directory");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         if !mounted.is_ok_and(|mounted| mounted.status.success()) {
-            eprintln!("skipped: nothing can be mounted here");
+            crate::program::session::without("mounts");
             return None;
         }
         Some(Mount(at.to_owned()))
@@ -316,6 +319,7 @@ impl Drop for Mount {
 
 #[test]
 fn d17_logs_on_a_file_system_that_is_read_only_for_a_while() {
+    needs!("mounts");
     let place = Place::new();
     let Some(mount) = Mount::new(&place.path("logs"), "size=1m") else { return };
     append(&place.path("logs/a.log"), "one\n");
@@ -330,6 +334,7 @@ fn d17_logs_on_a_file_system_that_is_read_only_for_a_while() {
 
 #[test]
 fn d17_a_state_directory_that_is_read_only_for_a_while() {
+    needs!("mounts");
     let mut following = Following::begin("*.log", OUT, "one\n");
     following.is_remembered();
     // Another file system in its place: what is open for writing keeps one from becoming read-only.
@@ -356,6 +361,7 @@ fn d17_a_state_directory_that_is_read_only_for_a_while() {
 
 #[test]
 fn d17_a_sink_on_a_file_system_that_is_read_only_for_a_while() {
+    needs!("mounts");
     let place = Place::new();
     fs::create_dir_all(place.path("var/sink")).expect("room for a directory");
     let mut following = Following::begin_in(place, "*.log", "sink: { file: DIR/var/sink/out }", "one\n");
@@ -374,13 +380,14 @@ fn d17_a_sink_on_a_file_system_that_is_read_only_for_a_while() {
 fn faketime() -> Option<PathBuf> {
     let found = glob::glob("/usr/lib/*/faketime/libfaketimeMT.so.1").expect("a pattern").flatten().next();
     if found.is_none() {
-        eprintln!("skipped: there is no libfaketime");
+        crate::program::session::without("libfaketime");
     }
     found
 }
 
 #[test]
 fn d17_the_clock_jumps_by_a_day_and_back() {
+    needs!("libfaketime");
     let Some(library) = faketime() else { return };
     let place = Place::new();
     let clock = place.path("clock");
@@ -426,6 +433,7 @@ fn d17_the_clock_jumps_by_a_day_and_back() {
 
 #[test]
 fn d09_a_full_disk_is_waited_for_and_no_line_is_torn() {
+    needs!("mounts");
     let place = Place::new();
     let Some(mount) = Mount::new(&place.path("small"), "size=64k") else { return };
     let line = |number: usize| format!("line {number:05} {}\n", "x".repeat(100));

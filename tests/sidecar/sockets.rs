@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::program;
+use crate::program::session::needs;
 use crate::sidecaring::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
@@ -276,9 +277,7 @@ fn d12_all_that_it_makes_is_its_owners_alone_under_any_umask() {
 
 #[test]
 fn d13_other_users_are_refused_at_the_control_socket() {
-    if !rustix::process::geteuid().is_root() {
-        return eprintln!("skipped: only root can ask as another user");
-    }
+    needs!("root", "python3");
     let place = Place::new();
     let config = place.streams(&[UNIX]);
     let mut sidecar = place.start(&config);

@@ -104,12 +104,12 @@ impl Desk {
     }
 }
 
-/// Whether a program can be run here; tells on standard error if not.
+/// Whether a program can be run here; the list of what is missing names it if not.
 pub(crate) fn have(program: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .any(|directory: PathBuf| Path::new(&directory).join(program).is_file());
     if !found {
-        eprintln!("skipped: {program} is not installed");
+        crate::program::session::without(program);
     }
     found
 }

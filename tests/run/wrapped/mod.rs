@@ -102,7 +102,7 @@ fn compile() -> Option<PathBuf> {
     match Command::new("cc").args(["-O1", "-Wall", "-Werror", "-o"]).arg(&fresh).arg(source).status() {
         Ok(status) => assert!(status.success(), "the child does not compile"),
         Err(error) => {
-            eprintln!("skipped: no C compiler: {error}");
+            crate::program::session::without(&format!("cc ({error})"));
             return None;
         }
     }
@@ -116,7 +116,7 @@ pub(crate) fn installed(programs: &[&str]) -> bool {
         let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).stdout(Stdio::null()).status();
         let found = found.is_ok_and(|status| status.success());
         if !found {
-            eprintln!("skipped: {program} is not installed");
+            crate::program::session::without(program);
         }
         found
     })

@@ -7,7 +7,7 @@ pub(crate) mod mount;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -214,17 +214,16 @@ pub(crate) fn state(path: &Path) -> [i64; 10] {
     ]
 }
 
-/// Says so when a test cannot run here, past the capture of what passing tests print.
+/// Has the list of what is missing name what a test lacks.
 pub(crate) fn skipped(why: &str) {
-    let name = std::thread::current().name().unwrap_or_default().to_owned();
-    let _ = writeln!(std::io::stderr(), "skipped: {name}: {why}");
+    crate::program::session::without(why);
 }
 
 /// Whether the tests run as root; says so if not.
 pub(crate) fn root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        skipped("needs root");
+        skipped("root");
     }
     root
 }
@@ -236,7 +235,7 @@ pub(crate) fn installed(programs: &[&str]) -> bool {
         !found.status.success()
     });
     if let Some(program) = missing {
-        skipped(&format!("{program} is not installed"));
+        skipped(program);
     }
     missing.is_none()
 }

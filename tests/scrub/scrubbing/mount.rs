@@ -17,7 +17,7 @@ pub(crate) fn private() -> bool {
     let private =
         unshared && Command::new("mount").args(["--make-rprivate", "/"]).status().is_ok_and(|status| status.success());
     if !private {
-        skipped("no mounts of one's own here");
+        skipped("mounts of its own");
     }
     private
 }
