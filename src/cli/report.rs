@@ -128,3 +128,24 @@ impl Target {
         OpenOptions::new().append(true).open(&self.path)?.write_all(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hushlog::Secret;
+
+    use super::*;
+
+    /// With one mask, what went in less what came out is the secret's length.
+    #[test]
+    fn a17_the_summary_tells_no_size_of_the_output() {
+        let set = NeedleSet::builder().secret(Secret::new("KEY", b"hunter2-prod-key".to_vec())).build();
+        let set = std::sync::Arc::new(set.expect("a set"));
+        let mut redactor = Redactor::new(std::sync::Arc::clone(&set));
+        let out = redactor.push(b"key=hunter2-prod-key\n").to_vec();
+        let mut pumped = PumpSummary::default();
+        (pumped.bytes_in, pumped.bytes_out) = (21, out.len() as u64);
+        let tally = Tally::new(&BTreeSet::new(), &set, [&redactor], Some(&pumped));
+        assert_eq!(tally.line(), "masked 1 place (KEY 1); 21 bytes in");
+        assert!(!tally.json().to_string().contains(&out.len().to_string()));
+    }
+}

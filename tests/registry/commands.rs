@@ -88,6 +88,54 @@ fn r02_a_value_on_the_command_line_is_refused_and_not_repeated() {
     assert!(!desk.holds(CANARY.as_bytes()));
 }
 
+/// Somebody who takes the value for the name types it there.
+#[test]
+fn a18_an_unknown_word_is_not_repeated() {
+    let desk = Desk::new();
+    desk.add("api-key", b"some value").ends(0);
+    desk.hushlog(["env", "set", "prod", "COLOUR=red"], b"").ends(0);
+    let long = "a".repeat(65);
+    for word in ["hunter2-prod-key", "canary-zq7", "ghp_abcdefghijkl", &long] {
+        let setting = format!("{word}=ghp_abcdefghijkl");
+        let control = format!("{word}=a\x1bb");
+        let unknown: &[&[&str]] = &[
+            &["secret", "delete", word],
+            &["secret", "edit", word, "--no-install"],
+            &["secret", "edit", word, "--value-file", "-"],
+            &["secret", "delete", "api-key", "--as", word],
+            &["secret", "add", "other", "--as", word, "--value-file", "-"],
+            &["member", "remove", word],
+            &["env", "set", "prod", word],
+            &["env", "set", "prod", &setting],
+            &["env", "set", "prod", &control],
+            &["env", "unset", "prod", word],
+            &["env", "unset", word, "COLOUR"],
+            &["env", "list", word],
+            &["env", "history", word],
+            &["filter", "--registry", "registry.yaml", "--as", word],
+            &["filter", "--registry", "registry.yaml", "--environment", word],
+        ];
+        for args in unknown {
+            let ran = desk.hushlog(*args, b"some value").ends(2);
+            let said = (ran.err() + &ran.out()).to_lowercase();
+            assert!(!said.contains(&word.to_lowercase()), "{args:?}: {said}");
+        }
+    }
+    // What reads as a name helps whoever mistyped it.
+    desk.hushlog(["secret", "delete", "api-kee"], b"").ends(2).says("there is no secret api-kee to be changed");
+    desk.hushlog(["env", "list", "production"], b"").ends(2).says("there is no environment production");
+    desk.hushlog(["secret", "delete", "other-key", "--as", "eve"], b"").ends(2).says("eve is not a member");
+}
+
+/// The value is known by then, and stands in no message.
+#[test]
+fn a37_a_name_that_is_the_value_is_masked() {
+    let desk = Desk::new();
+    let ran = desk.hushlog(["secret", "add", "hunter2-prod-key", "--shared", "--value-file", "-"], b"hunter2-prod-key");
+    let ran = ran.ends(0);
+    assert!(!ran.err().contains("hunter2"), "said {}", ran.err());
+}
+
 #[test]
 fn r03_values_by_class() {
     let desk = Desk::new();

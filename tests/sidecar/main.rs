@@ -13,6 +13,7 @@ mod confined;
 mod daemon;
 mod directories;
 mod follow;
+mod messages;
 mod reload;
 mod soak;
 mod sockets;
