@@ -147,7 +147,7 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
     // Said before anything is typed.
     let before = args.change.registry.snapshot()?;
     before.registry().check_new(&own, scope, &member).map_err(failure)?;
-    let typed = value::read(args.value.value_file.as_deref(), own.as_str(), args.value.keep_newline)?;
+    let typed = value::read(args.value.value_file.as_deref(), &value::of_new(own.as_str()), args.value.keep_newline)?;
     harden::fail_point("value", &typed);
     let value = Value::new(&typed).map_err(failure)?;
     let draft = Draft { name: own, scope, install: !args.no_install, value };

@@ -14,7 +14,13 @@ use super::registry::show;
 /// A value, and the line end that may follow it; one byte more shows that it is too long.
 const READ_MAX: usize = VALUE_LEN_MAX + 3;
 
-/// Reads a value from a file, from standard input if that is `-`, or from the terminal.
+/// What a prompt calls a secret that is new: its name, if that can be repeated.
+pub(crate) fn of_new(name: &str) -> String {
+    message::typed(name).unwrap_or_else(|| "the secret".to_owned())
+}
+
+/// Reads a value from a file, from standard input if that is `-`, or from the terminal, which asks for it by this name. No message
+/// shows it from then on.
 pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let asks = file.is_none_or(|path| path == Path::new("-") && io::stdin().is_terminal());
     let value = match file {
@@ -45,7 +51,6 @@ fn ask(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let line = rpassword::prompt_password(text);
         line.map(Zeroizing::new).map_err(|error| Failure::config(format!("cannot read the value: {}", reason(&error))))
     };
-    let name = message::typed(name).unwrap_or_else(|| "the secret".to_owned());
     let first = typed(message::shown(&format!("Value of {name} (not shown): ")))?;
     let second = typed("The same again: ".to_owned())?;
     if first != second {

@@ -9,6 +9,11 @@
 //!   secret, and so finds it byte by byte: against that, [`Release::Line`](crate::io::Release) gives out whole lines only.
 //! - *Other users of the machine* see no value in the command line, in messages, reports, temporary files or cores of the program. It writes
 //!   no core, is not dumpable, wipes what it frees, and locks its memory as far as the limit on locked memory allows.
+//! - *Who chooses names* (of files, streams and secrets), or answers at the control socket, cannot forge messages, drive a terminal with them,
+//!   or have a secret printed: each message, report, status and label passes the set in force, and is one line. The program's messages
+//!   before there is a set cannot pass it; they show paths that exist, and words that read as names.
+//! - *Who reads reports and metrics* learns names, counts and the size of the input, not of the output. Who has the output as well
+//!   knows from the size of the input how long a secret is: give reports to those only who may know that.
 //! - *A program with the library in it*: what the engine and the adapters give back to the allocator is wiped (`tests/memory.rs`); what the
 //!   ciphers of the [registry](super::registry) give back is not.
 //! - *A program under [`run`](super::run)* is not kept from the terminal: it can open `/dev/tty`, other files and sockets, and a key

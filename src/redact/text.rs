@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+#[cfg(unix)]
+use std::{os::unix::ffi::OsStrExt, path::Path};
 
 /// Whether a character is never shown as it is: control characters, line and paragraph separators, bidirectional controls, and all
 /// that has no width of its own (joiners, fillers, variation selectors, tags).
@@ -38,6 +38,7 @@ pub fn shown(bytes: &[u8]) -> String {
 }
 
 /// A path as [`shown`] has it.
+#[cfg(unix)]
 #[must_use]
 pub fn path(path: &Path) -> String {
     shown(path.as_os_str().as_bytes())
