@@ -60,7 +60,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret().expose()));
     harden::lock_memory();
     let texts = texts(&environment)?;
-    let place = session::place().group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
+    let place = session::place()?.group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
     let locked = place.lock().map_err(failure)?;
     let earlier = locked.read().map_err(failure)?;
     let mut session = Session::new(place::boot_id(), &environment);

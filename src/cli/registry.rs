@@ -8,11 +8,12 @@ use std::str::FromStr;
 
 use clap::Args;
 use hushlog::registry::{By, Error, Identity, Name, PublicKey, Registry, SigningKey, Snapshot};
+use hushlog::sys::beneath::{Dir, Links};
 use zeroize::Zeroizing;
 
 use super::exit::Exit;
 use super::message::{self, Failure, path_text, reason};
-use super::stdio;
+use super::{setting, stdio};
 
 /// Which registry.
 #[derive(Debug, Args)]
@@ -49,7 +50,10 @@ pub(crate) struct ChangeArgs {
 impl RegistryArgs {
     /// Where the registry is.
     pub(crate) fn path(&self) -> Result<PathBuf, Failure> {
-        let given = self.registry.clone().or_else(|| variable("HUSHLOG_REGISTRY").map(PathBuf::from));
+        let given = match &self.registry {
+            Some(path) => Some(path.clone()),
+            None => setting::path(setting::REGISTRY)?,
+        };
         given.or_else(|| configuration("registry.yaml")).ok_or_else(|| {
             Failure::config("there is no home directory to look for the registry in")
                 .hint("name it with --registry FILE")
@@ -70,21 +74,23 @@ impl RegistryArgs {
     }
 
     fn check(&self, registry: &Registry, path: &Path) -> Result<(), Failure> {
-        let mut keys = self.trust.clone();
+        let keys: Result<Vec<PublicKey>, Error> = self.trust.iter().map(|key| key.parse()).collect();
+        let mut keys = keys.map_err(failure)?;
         if keys.is_empty() {
-            let given = variable("HUSHLOG_TRUST").and_then(|keys| keys.into_string().ok()).unwrap_or_default();
-            keys.extend(given.split_whitespace().map(str::to_owned));
+            keys = trusted()?.iter().map(|(_, key)| key.clone()).collect();
         }
-        let keys: Result<Vec<PublicKey>, Error> = keys.iter().map(|key| key.parse()).collect();
-        registry.require_signer(&keys.map_err(failure)?).map_err(|error| of_file(error, path))
+        registry.require_signer(&keys).map_err(|error| of_file(error, path))
     }
 }
 
 impl ChangeArgs {
     /// Who acts.
     pub(crate) fn member(&self) -> Result<Name, Failure> {
-        let user = || ["HUSHLOG_MEMBER", "USER", "LOGNAME"].into_iter().find_map(variable);
-        let given = self.member.clone().or_else(|| user()?.into_string().ok());
+        let user = || ["USER", "LOGNAME"].into_iter().find_map(variable)?.into_string().ok();
+        let given = match &self.member {
+            Some(member) => Some(member.clone()),
+            None => setting::text(setting::MEMBER)?.or_else(user),
+        };
         let given = given.ok_or_else(|| Failure::config("it is not known who acts").hint("--as NAME says who acts"))?;
         name(&given)
     }
@@ -122,11 +128,14 @@ impl ChangeArgs {
         change: impl FnOnce(&mut Registry) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let path = self.registry.path()?;
-        let sign = self.sign.clone().or_else(|| variable("HUSHLOG_SIGN").map(PathBuf::from));
+        let sign = match &self.sign {
+            Some(path) => Some(path.clone()),
+            None => setting::path(setting::SIGN)?,
+        };
         let key = sign.map(|path| SigningKey::load(&path).map_err(|error| of_key(error, &path))).transpose()?;
         if let Some(parent) = configuration("").filter(|parent| path.parent() == Some(parent)) {
             // What is wrong with it shows when the registry is written.
-            let _ = fs::create_dir_all(parent);
+            let _ = Dir::open_or_make(&parent, Links::Trusted, 0o700);
         }
         Registry::update_from(&path, snapshot, key.as_ref(), |registry| {
             // A new one is signed by nobody yet.
@@ -161,14 +170,28 @@ impl From<Failure> for Problem {
 }
 
 /// The path of the usual identity, if there is one.
-pub(crate) fn usual_identity() -> Option<PathBuf> {
-    let given = variable("HUSHLOG_IDENTITY").map(PathBuf::from);
-    given.or_else(|| configuration("identity.txt").filter(|path| path.exists()))
+pub(crate) fn usual_identity() -> Result<Option<PathBuf>, Failure> {
+    let given = setting::path(setting::IDENTITY)?;
+    Ok(given.or_else(|| configuration("identity.txt").filter(|path| path.exists())))
+}
+
+/// The public keys that the environment demands a signature of, and their texts.
+pub(crate) fn trusted() -> Result<Vec<(String, PublicKey)>, Failure> {
+    let keys = setting::text(setting::TRUST)?.unwrap_or_default();
+    let key = |text: &str| match text.parse() {
+        Ok(key) => Ok((text.to_owned(), key)),
+        Err(_) => Err(setting::unusable(setting::TRUST, "holds what is no public key")),
+    };
+    keys.split_whitespace().map(key).collect()
 }
 
 /// Reads the identity at this path, or the usual one if it is there.
 pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure> {
-    let Some(path) = path.map(Path::to_owned).or_else(usual_identity) else { return Ok(None) };
+    let path = match path {
+        Some(path) => Some(path.to_owned()),
+        None => usual_identity()?,
+    };
+    let Some(path) = path else { return Ok(None) };
     let ask = || {
         let prompt = message::shown(&format!("Passphrase of {}: ", show(&path)));
         rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|_| Error::NoPassphrase)
@@ -212,7 +235,7 @@ pub(crate) fn show(path: &Path) -> String {
     path_text(path)
 }
 
-/// A variable of our own environment, if it has a value.
+/// A variable that belongs to the system or the user, if it has a value.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -129,7 +129,7 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
     })?;
     let (config, plan) = read(named(args)?)?;
     let sources = sources(config.secrets.as_ref())?;
-    let watched = watched(&sources);
+    let watched = watched(&sources)?;
     // Before there are other threads: it is for this one, and those that it starts.
     let unconfined = sidecar::confine(&plan, &watched).map_err(|error| {
         Failure::io(format!("cannot confine the sidecar: {}", reason(&error)))
@@ -198,8 +198,8 @@ fn sources(section: Option<&Secrets>) -> Result<SourceArgs, Failure> {
         allow_empty: section.allow_empty.unwrap_or(false),
     };
     // It has to be known beforehand what is read.
-    if sources.registry.is_some() {
-        sources.identity = sources.identity.or_else(registry::usual_identity);
+    if sources.registry.is_some() && sources.identity.is_none() {
+        sources.identity = registry::usual_identity()?;
     }
     // A guess by names is for somebody who looks at what it says.
     sources.session |= sources.is_empty() && !sources.allow_empty;
@@ -207,12 +207,12 @@ fn sources(section: Option<&Secrets>) -> Result<SourceArgs, Failure> {
 }
 
 /// What of the sources can be watched.
-fn watched(sources: &SourceArgs) -> Vec<PathBuf> {
+fn watched(sources: &SourceArgs) -> Result<Vec<PathBuf>, Failure> {
     let mut paths: Vec<PathBuf> = sources.paths().map(|(_, path)| path.to_owned()).collect();
     if sources.session {
-        paths.push(source::session::directory());
+        paths.push(source::session::directory()?);
     }
-    paths
+    Ok(paths)
 }
 
 fn loader(sources: SourceArgs) -> Loader {

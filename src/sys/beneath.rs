@@ -103,6 +103,25 @@ impl Dir {
         Ok((Dir::open(path.parent().unwrap_or(Path::new("")), links)?, name.to_owned()))
     }
 
+    /// Opens the directory at a path. It is made with this mode if it is not there, and so are those
+    /// around it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Dir::open) and [`make`](Dir::make).
+    pub fn open_or_make(path: &Path, links: Links, mode: u32) -> io::Result<Dir> {
+        match (Dir::open(path, links), path.file_name()) {
+            (Err(error), Some(name)) if error.kind() == ErrorKind::NotFound => {
+                let around = Dir::open_or_make(path.parent().unwrap_or(Path::new("")), links, mode)?;
+                match around.make(name, mode) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => around.sub(name),
+                    made => made,
+                }
+            }
+            (opened, _) => opened,
+        }
+    }
+
     /// Opens a directory below this one as if this one were the root: no path and no link leads out.
     /// Missing directories are made, with this mode less the umask, if there is one.
     ///

@@ -288,6 +288,26 @@ fn nothing_is_left_over() {
     none(violations, "leftovers");
 }
 
+/// Only there is one that cannot be used an error.
+#[test]
+fn a09_settings_are_read_in_one_place() {
+    let named = ["src/cli/setting.rs"];
+    // What the tests and the C library's tests make panic; and a name that is no setting.
+    let others = ["src/cli/harden.rs", "src/ffi/border.rs", "src/sidecar/canary.rs"];
+    let mut violations = Vec::new();
+    for source in program_sources().iter().filter(|source| !others.contains(&source.path.as_str())) {
+        let is_named = named.contains(&source.path.as_str());
+        let reads = |line: &str| {
+            line.contains("\"HUSHLOG_") && !line.contains("\"HUSHLOG_\"") || is_named && line.contains("var_os(")
+        };
+        let found: Vec<String> =
+            source.code().filter(|(_, line)| reads(line)).map(|(n, _)| format!("{}:{n}", source.path)).collect();
+        assert!(!is_named || found.len() > 5, "the settings were not found");
+        violations.extend(found.into_iter().filter(|_| !is_named));
+    }
+    none(violations, "a setting of hushlog's own that is read elsewhere");
+}
+
 #[test]
 fn every_file_is_reached() {
     let mut reached = BTreeSet::new();

@@ -218,8 +218,8 @@ pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Fa
     if args.is_empty() {
         args.registry = Some(registry::of_machine()?);
     }
-    if args.registry.is_some() {
-        args.identity = args.identity.or_else(registry::identity_of_machine);
+    if args.registry.is_some() && args.identity.is_none() {
+        args.identity = registry::identity_of_machine()?;
     }
     load_all(&args, quiet)
 }

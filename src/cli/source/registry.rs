@@ -8,16 +8,17 @@ use hushlog::registry::{OpenedSecret, Scope};
 
 use super::super::message::Failure;
 use super::super::registry::{self, RegistryArgs};
+use super::super::setting;
 use super::{Origin, SourceArgs, Sourced};
 
 /// The registry of a machine, which has no home directory when it starts.
 pub(crate) const REGISTRY: &str = "/etc/hushlog/registry.yaml";
 /// Its identity.
-const IDENTITY: &str = "/etc/hushlog/identity.txt";
+pub(crate) const IDENTITY: &str = "/etc/hushlog/identity.txt";
 
 /// The registry that the environment names, or that of the machine.
 pub(super) fn of_machine() -> Result<PathBuf, Failure> {
-    let named = registry::variable("HUSHLOG_REGISTRY").map(PathBuf::from);
+    let named = setting::path(setting::REGISTRY)?;
     let usual = || Some(PathBuf::from(REGISTRY)).filter(|path| path.exists());
     named.or_else(usual).ok_or_else(|| {
         Failure::config(format!("no source was given, and there is no {REGISTRY}"))
@@ -26,9 +27,9 @@ pub(super) fn of_machine() -> Result<PathBuf, Failure> {
 }
 
 /// The identity of the machine, unless the environment names one.
-pub(super) fn identity_of_machine() -> Option<PathBuf> {
+pub(super) fn identity_of_machine() -> Result<Option<PathBuf>, Failure> {
     let usual = || Some(PathBuf::from(IDENTITY)).filter(|path| path.exists());
-    registry::variable("HUSHLOG_IDENTITY").map(PathBuf::from).or_else(usual)
+    Ok(setting::path(setting::IDENTITY)?.or_else(usual))
 }
 
 /// Opens the registry at this path.

@@ -1,6 +1,5 @@
 //! Secrets from the session: what `hushlog boot` has exported since the machine was booted.
 
-use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -8,27 +7,28 @@ use hushlog::inject::Session;
 use hushlog::inject::session::place::{self, Place, PlaceError};
 
 use super::super::message::{Failure, reason};
+use super::super::registry::variable;
+use super::super::setting;
 use super::{Loaded, Origin, Sourced};
 
-/// Names the directory of the session, for machines that keep it elsewhere.
-pub(crate) const RUN_DIR: &str = "HUSHLOG_RUN_DIR";
 /// The name under which a service loads the session as a credential.
 const CREDENTIAL: &str = "hushlog.session";
 
 const BOOT: &str = "`hushlog boot` makes it";
 
 /// The directory of this machine's session.
-pub(crate) fn place() -> Place {
-    Place::new(set(RUN_DIR).unwrap_or_else(|| place::DEFAULT.into()))
+pub(crate) fn place() -> Result<Place, Failure> {
+    directory().map(Place::new)
 }
 
 /// The path of that directory.
-pub(crate) fn directory() -> PathBuf {
-    set(RUN_DIR).map_or_else(|| place::DEFAULT.into(), PathBuf::from)
+pub(crate) fn directory() -> Result<PathBuf, Failure> {
+    Ok(setting::path(setting::RUN_DIR)?.unwrap_or_else(|| place::DEFAULT.into()))
 }
 
-fn set(variable: &str) -> Option<OsString> {
-    std::env::var_os(variable).filter(|value| !value.is_empty())
+/// The file that a service loads the session as.
+pub(crate) fn credential_file() -> Option<PathBuf> {
+    variable("CREDENTIALS_DIRECTORY").map(|directory| PathBuf::from(directory).join(CREDENTIAL))
 }
 
 /// The session that was asked for.
@@ -38,7 +38,7 @@ pub(super) fn asked() -> Result<Session, Failure> {
 
 /// The session, if there is one. One that cannot be read is an error: not to mask what it holds would be the other choice.
 pub(crate) fn default() -> Result<Option<Session>, Failure> {
-    let own = place().read();
+    let own = place()?.read();
     let is_denied = matches!(&own, Err(PlaceError::Io { error, .. }) if error.kind() == ErrorKind::PermissionDenied);
     let read = match own {
         Ok(Some(session)) => Ok(Some(session)),
@@ -53,10 +53,7 @@ pub(crate) fn default() -> Result<Option<Session>, Failure> {
 }
 
 fn credential() -> Result<Option<Session>, PlaceError> {
-    match set("CREDENTIALS_DIRECTORY") {
-        Some(directory) => place::read(&PathBuf::from(directory).join(CREDENTIAL)),
-        None => Ok(None),
-    }
+    credential_file().map_or(Ok(None), |path| place::read(&path))
 }
 
 /// What is wrong with the session, and what to do about it.
