@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use hushlog::inject;
-use hushlog::sys::replace::replace;
+use hushlog::sys::output::Output;
 
 use super::exit::Exit;
 use super::message::{Failure, reason};
+use super::output::{self, Inputs};
 use super::source::{self, SourceArgs};
 use super::{exported, harden, stdio};
 
@@ -32,7 +33,8 @@ pub(crate) struct ExportArgs {
 
     /// Write to this file, which only you can read, instead of to standard output
     ///
-    /// It appears in one step, or stays as it was.
+    /// It appears in one step, or stays as it was. A device or pipe is written to; a file of another user is refused, and so is a
+    /// terminal without --force.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -83,9 +85,19 @@ impl From<Format> for inject::Format {
 
 /// Writes what the sources give, all of it or nothing.
 pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
-    if args.output.is_none() && !args.force && stdio::stdout_is_terminal() {
+    let output = match &args.output {
+        Some(path) => Some(output::named("--output", path, Inputs::new(&args.sources)?)?),
+        None => None,
+    };
+    if !args.force && output.as_ref().map_or_else(stdio::stdout_is_terminal, Output::is_terminal) {
         return Err(Failure::config("the values would be shown on the terminal")
             .hint("hand them to a program through a pipe, or give --output FILE; --force shows them"));
+    }
+    let cannot = |error: io::Error| format!("cannot write the file of --output: {}", reason(&error));
+    if let Some(output) = &output {
+        output
+            .check_owner()
+            .map_err(|error| Failure::config(cannot(error)).hint("its owner would keep it; remove it first"))?;
     }
     let environment = exported::environment(source::load_for_export(&args.sources, args.quiet)?)?;
     harden::fail_point("export", environment.variables().first().map_or(b"", |first| first.secret().expose()));
@@ -93,12 +105,10 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
         Failure::config(error.to_string())
             .hint("choose another format, or keep it without exporting it and let programs read it from a file")
     })?;
-    match &args.output {
+    match output.filter(|output| output.descriptor() != Some(1)) {
         None => stdio::print(&text),
-        Some(path) => {
-            let cannot =
-                |error: io::Error| Failure::io(format!("cannot write the file of --output: {}", reason(&error)));
-            replace(path, 0o600, &text).map_err(cannot)?;
+        Some(output) => {
+            output.write_private(&text).map_err(|error| Failure::io(cannot(error)))?;
             Ok(Exit::Done)
         }
     }

@@ -12,6 +12,7 @@ use hushlog::io::{PumpError, PumpOptions, pump};
 use super::exit::{self, Exit};
 use super::masking::{self, OptionArgs};
 use super::message::{self, Failure, reason};
+use super::output::Inputs;
 use super::protocol::{self, Protocol};
 use super::report::{Tally, Target};
 use super::source::{self, SourceArgs};
@@ -46,11 +47,11 @@ pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
     if protocol.is_some() {
         protocol::mute_if_shared();
     }
+    let target = Target::new(options.report.as_deref(), || Inputs::new(sources))?;
     let secrets = source::load(sources, options.quiet)?;
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let set = masking::needle_set(secrets, options, sources.allow_empty)?;
-    let target = options.report.as_deref().map(Target::new).transpose()?;
     harden::lock_memory();
 
     let mut redactor = Redactor::new(Arc::clone(&set)).mask_stump(!options.keep_stump);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::masking::{self, OptionArgs, WhenReleased};
 use super::message::{self, Failure, path_text, printable, reason};
+use super::output::{self, Inputs};
 use super::report::Target;
 use super::source::{self, SourceArgs};
 use super::{harden, service};
@@ -73,10 +74,13 @@ impl GuardArgs {
 pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
     // Before there are other threads: the signals are for this one.
     let stop = termination().map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
+    let target = Target::new(args.report.as_deref(), || Inputs::new(&args.sources))?;
+    if let Some(target) = &target {
+        output::refuse_within(target.output(), &args.directories, |_| true, true)?;
+    }
     let secrets = source::load(&args.sources, args.quiet)?;
     let set = masking::needle_set(secrets, &args.masking(), args.sources.allow_empty)?;
     let cover = cover(&set, args.mask_char)?;
-    let target = args.report.as_deref().map(Target::new).transpose()?;
     let guard = Guard::new(Arc::clone(&set), cover).map_err(failure)?;
     let guard = guard.stump_wait(Duration::from_millis(args.stump_wait.into()));
     harden::lock_memory();

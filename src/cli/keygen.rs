@@ -1,14 +1,12 @@
 //! `hushlog keygen`: a new key, in a file of its own.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hushlog::registry::{By, Identity, SigningKey};
-use hushlog::sys::replace::directory;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use hushlog::sys::beneath::{Dir, Links};
+use hushlog::sys::replace::create_in;
 
 use super::exit::Exit;
 use super::message::{Failure, note, reason};
@@ -32,7 +30,8 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
     let usual = configuration(if args.signing { "signing.pem" } else { "identity.txt" });
     let path = args.output.clone().or_else(|| {
         let path = usual?;
-        fs::create_dir_all(path.parent()?).ok()?;
+        // What is wrong with it shows when the key is written.
+        let _ = Dir::open_or_make(path.parent()?, Links::Trusted, 0o700);
         Some(path)
     });
     let path =
@@ -59,20 +58,6 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
 
 /// A new file with all of it, or none.
 fn create(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = Path::new(&temporary);
-    let written = write_new(temporary, text)
-        .and_then(|()| Ok(renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE)?))
-        .and_then(|()| File::open(directory(path))?.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(temporary);
-    }
-    written
-}
-
-fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text)?;
-    file.sync_all()
+    let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
+    create_in(&dir, name, 0o600, text)
 }

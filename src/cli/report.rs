@@ -3,17 +3,15 @@
 //! Nor the size of the output: with the size of the input and the number of masks it is the length of a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hushlog::io::PumpSummary;
-use hushlog::sys::replace::{directory, replace};
+use hushlog::sys::output::Output;
 use hushlog::{NeedleSet, NoticeKind, Redactor};
-use rustix::fs::{Access, access};
 use serde_json::{Value, json};
 
 use super::message::{self, Failure, reason};
+use super::output::{self, Inputs};
 
 /// The version of the report's format.
 const VERSION: u32 = 2;
@@ -87,28 +85,20 @@ fn kind(kind: NoticeKind) -> &'static str {
 }
 
 /// Where the report goes to: known to be writable before any input is read, and untouched until the end.
-pub(crate) struct Target {
-    path: PathBuf,
-    /// A file is replaced by rename, so that nobody sees half a report; a pipe or device is written to.
-    replace: bool,
-}
+pub(crate) struct Target(Output);
 
 impl Target {
-    /// Fails, before any input is read, if a report could not be written there.
-    pub(crate) fn new(path: &Path) -> Result<Target, Failure> {
-        let fail = |error: io::Error| {
-            Failure::config(format!("cannot write the file of --report: {}", reason(&error))).hint("no input was read")
-        };
-        // Through a link: the file it points to is the one to replace.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let replace = fs::metadata(&path).is_ok_and(|found| found.is_dir() || found.is_file()) || !path.exists();
-        let (checked, rights) =
-            if replace { (directory(&path), Access::WRITE_OK | Access::EXEC_OK) } else { (&*path, Access::WRITE_OK) };
-        access(checked, rights).map_err(|error| fail(error.into()))?;
-        if path.is_dir() || path.file_name().is_none() {
-            return Err(fail(io::ErrorKind::IsADirectory.into()));
-        }
-        Ok(Target { path, replace })
+    /// Fails, before any input is read, if a report could not be written there, or would replace an input.
+    pub(crate) fn new(
+        path: Option<&Path>,
+        inputs: impl FnOnce() -> Result<Inputs, Failure>,
+    ) -> Result<Option<Target>, Failure> {
+        path.map(|path| output::named("--report", path, inputs()?).map(Target)).transpose()
+    }
+
+    /// What is at the path.
+    pub(crate) fn output(&self) -> &Output {
+        &self.0
     }
 
     /// Writes the report.
@@ -120,12 +110,8 @@ impl Target {
     pub(crate) fn write_json(&self, report: Value) -> Result<(), Failure> {
         let text = message::json(report).into_bytes();
         // Others may read counts.
-        let written = if self.replace { replace(&self.path, 0o666, &text) } else { self.append(&text) };
+        let written = self.0.write(0o666, &text);
         written.map_err(|error| Failure::io(format!("cannot write the report: {}", reason(&error))))
-    }
-
-    fn append(&self, text: &[u8]) -> io::Result<()> {
-        OpenOptions::new().append(true).open(&self.path)?.write_all(text)
     }
 }
 

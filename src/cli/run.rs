@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::exit::{self, Exit};
 use super::masking::{self, OptionArgs};
 use super::message::{Failure, reason};
+use super::output::Inputs;
 use super::report::{Tally, Target};
 use super::source::{self, Loaded, SourceArgs};
 use super::{exported, harden, stdio};
@@ -38,13 +39,13 @@ pub(crate) struct RunArgs {
 /// Runs the command to its end, and ends as it did.
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let RunArgs { sources, options, kill_after, command } = args;
+    let target = Target::new(options.report.as_deref(), || Inputs::new(&sources))?;
     let loaded = source::load_all(&sources, options.quiet)?;
     let environment = environment(&loaded)?;
     let command = Command { arguments: arguments(command)?, environment, inherited: stdio::inherited() };
     command.environment.check(&command.arguments).map_err(refused)?;
     let secrets: Vec<Secret> = loaded.secrets.into_iter().map(|found| found.secret).collect();
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
-    let target = options.report.as_deref().map(Target::new).transpose()?;
     // Before the needles are made, so that the system makes the child's process beside that.
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let (mut ready, secrets) = child::prepare(command, secrets).map_err(|error| cannot_start(&error))?;

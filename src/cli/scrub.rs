@@ -15,6 +15,7 @@ use super::exit::Exit;
 use super::harden;
 use super::masking::{self, OptionArgs};
 use super::message::{self, Failure, path_text, reason};
+use super::output::{self, Inputs};
 use super::progress::Progress;
 use super::report::Target;
 use super::scrubbed::Scrubbed;
@@ -80,11 +81,14 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     refuse_what_does_not_fit(what, options)?;
     let wanted = Wanted::new(what)?;
     there(paths)?;
+    let target = Target::new(options.report.as_deref(), || Ok(Inputs::new(sources)?.and(paths)))?;
+    if let Some(target) = &target {
+        output::refuse_within(target.output(), paths, |path| wanted.wants(path), what.recursive)?;
+    }
     let secrets = source::load(sources, options.quiet)?;
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let set = masking::needle_set(secrets, options, sources.allow_empty)?;
     let cover = cover(&set, options.mask_char)?;
-    let target = options.report.as_deref().map(Target::new).transpose()?;
     harden::lock_memory();
     harden::fail_point("scrub", set.expose().next().unwrap_or_default());
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use rustix::fs::{Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat};
 
 use super::beneath::{Dir, Links, find};
-use super::file::check_regular;
+use super::file::{check_owner, check_regular};
 
 /// Tells the temporary files of one process apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -42,14 +42,74 @@ pub fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
 ///
 /// As [`replace`].
 pub fn replace_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
-    let name = name.as_ref();
+    replace_as(dir, name.as_ref(), Owner::Kept, mode, content)
+}
+
+/// As [`replace_in`] with the mode 0600, for what only this user may read: a file of a user other than
+/// root and the effective one is refused, and not handed the content.
+///
+/// # Errors
+///
+/// As [`replace`]; `PermissionDenied` for a file of another user.
+pub fn replace_private_in(dir: &Dir, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
+    replace_as(dir, name.as_ref(), Owner::Known, 0o600, content)
+}
+
+/// As [`replace_in`], for a file that is wholly ours: it belongs to the effective user and has exactly
+/// this mode, whatever was there and whatever the umask is.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub fn put_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
+    replace_as(dir, name.as_ref(), Owner::Ours, mode, content)
+}
+
+/// Makes a new file, which appears with all of its content, and has this mode less the umask.
+///
+/// # Errors
+///
+/// `AlreadyExists` if anything has this name; those of the system. As in [`replace`], nothing is left then.
+pub fn create_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
+    let temporary = temporary(name.as_ref());
+    let written = write_new(dir, &temporary, mode, None, content).and_then(|_| dir.rename_new(&temporary, dir, name));
+    if written.is_err() {
+        let _ = dir.unlink(&temporary);
+    }
+    written?;
+    dir.sync()
+}
+
+/// To whom a replaced file belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// To the user that it belonged to.
+    Kept,
+    /// The same, who has to be root or the effective user.
+    Known,
+    /// To the effective user.
+    Ours,
+}
+
+fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) -> io::Result<()> {
     let old = match dir.stat(name) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         stat => Some(stat?),
     };
-    old.as_ref().map_or(Ok(()), check_regular)?;
+    if let Some(old) = &old {
+        check_regular(old)?;
+        if owner == Owner::Known {
+            check_owner(old)?;
+        }
+    }
     let temporary = temporary(name);
-    let written = write_new(dir, &temporary, mode, old.as_ref(), content).and_then(|()| dir.rename(&temporary, name));
+    let kept = old.as_ref().filter(|_| owner != Owner::Ours);
+    let written = write_new(dir, &temporary, mode, kept, content).and_then(|file| {
+        if owner == Owner::Ours {
+            fchmod(&file, Mode::from_raw_mode(mode))?;
+        }
+        dir.rename(&temporary, name)
+    });
     if written.is_err() {
         // The error tells more than a second one would.
         let _ = dir.unlink(&temporary);
@@ -70,7 +130,7 @@ fn temporary(name: &OsStr) -> OsString {
     temporary
 }
 
-fn write_new(dir: &Dir, name: &OsStr, mode: u32, old: Option<&Stat>, content: &[u8]) -> io::Result<()> {
+fn write_new(dir: &Dir, name: &OsStr, mode: u32, old: Option<&Stat>, content: &[u8]) -> io::Result<File> {
     // The umask counts for a new file, and nobody reads one that is to get another group before it has.
     let first = old.map_or(mode, |_| 0o600);
     let mut file = File::from(dir.create_masked(name, OFlags::WRONLY, first)?);
@@ -79,7 +139,8 @@ fn write_new(dir: &Dir, name: &OsStr, mode: u32, old: Option<&Stat>, content: &[
         fchmod(&file, Mode::from_raw_mode(mode))?;
     }
     file.write_all(content)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Gives a new file the owner and group of the old one, as far as this user may. Returns the mode that
@@ -139,6 +200,25 @@ mod tests {
         replace(&path, 0o600, b"new").unwrap();
         let found = fs::metadata(&path).unwrap();
         assert_eq!((found.uid(), found.gid(), fs::read(&path).unwrap()), (65_534, 65_533, b"new".to_vec()));
+    }
+
+    #[test]
+    fn a_file_of_ours_has_its_mode_and_a_new_one_replaces_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Dir::open(dir.path(), Links::None).unwrap();
+        for mode in [0o600, 0o755, 0o666] {
+            put_in(&held, "a", mode, b"ours").unwrap();
+            assert_eq!(held.stat("a").unwrap().st_mode & 0o7777, mode);
+            assert_eq!(create_in(&held, "a", 0o600, b"new").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        }
+        create_in(&held, "b", 0o600, b"new").unwrap();
+        assert_eq!((fs::read(dir.path().join("a")).unwrap(), names(dir.path()).len()), (b"ours".to_vec(), 2));
+        if chown(dir.path().join("a"), Some(65_534), None).is_ok() {
+            assert!(replace_private_in(&held, "a", b"secret").is_err());
+            put_in(&held, "a", 0o644, b"ours").unwrap();
+            assert_eq!(held.stat("a").unwrap().st_uid, 0);
+        }
+        replace_private_in(&held, "b", b"secret").unwrap();
     }
 
     #[test]

@@ -1,0 +1,157 @@
+//! Files that the user names to be written, and that are none of those that the command reads.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use hushlog::sys::file::FileId;
+use hushlog::sys::output::{Output, is_link_refused};
+use rustix::fs::{FileType, fstat, stat};
+
+use super::message::{Failure, reason};
+use super::source::{SourceArgs, registry, session};
+use super::{registry as usual, setting, stdio};
+
+/// The deepest directory below one of `--secret-file` that is looked at, as in reading them.
+const DEPTH_MAX: usize = 16;
+/// How reports of ours begin: with a brace, and one of these keys on the next line.
+const REPORT_KEYS: &[&str] = &["bytes", "bytes_in", "calls_not_waited_for", "complete", "version"];
+
+/// What a command reads, or must not lose: none of it is written over.
+pub(crate) struct Inputs {
+    files: Vec<(FileId, String)>,
+    /// Directories whose every file is a value.
+    values: Vec<(FileId, String)>,
+}
+
+impl Inputs {
+    /// The files of these sources, the usual files of keys, and standard input. None of them is opened.
+    pub(crate) fn new(sources: &SourceArgs) -> Result<Inputs, Failure> {
+        let mut inputs = Inputs { files: Vec::new(), values: Vec::new() };
+        let mut numbers = std::collections::BTreeMap::new();
+        for (option, path) in sources.paths() {
+            let number = numbers.entry(option).and_modify(|number| *number += 1).or_insert(1);
+            inputs.add(path, &format!("{option} number {number}"), DEPTH_MAX);
+        }
+        for variable in [setting::REGISTRY, setting::IDENTITY, setting::SIGN] {
+            inputs.add_all(setting::path(variable)?, &format!("the file that {variable} names"));
+        }
+        let own = ["registry.yaml", "identity.txt", "signing.pem"].into_iter().filter_map(usual::configuration);
+        inputs.add_all(own, "a file of hushlog's own");
+        inputs.add_all([registry::REGISTRY, registry::IDENTITY].map(PathBuf::from), "a file of hushlog's own");
+        inputs.add_all([session::place()?.session()], "the session");
+        inputs.add_all(session::credential_file(), "the session");
+        inputs.add_stream(io::stdin(), "standard input");
+        Ok(inputs)
+    }
+
+    /// Files that are scrubbed, by what they are called in messages.
+    pub(crate) fn and(mut self, paths: &[PathBuf]) -> Inputs {
+        for (number, path) in (1..).zip(paths) {
+            if fs::metadata(path).is_ok_and(|found| found.is_file()) {
+                self.add(path, &format!("path number {number}"), 0);
+            }
+        }
+        self
+    }
+
+    fn add_all(&mut self, paths: impl IntoIterator<Item = PathBuf>, name: &str) {
+        paths.into_iter().for_each(|path| self.add(&path, name, 0));
+    }
+
+    /// What is missing, or cannot be looked at, is told of when it is read.
+    fn add(&mut self, path: &Path, name: &str, depth: usize) {
+        let Ok(found) = stat(path) else { return };
+        let into = match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => &mut self.files,
+            FileType::Directory if depth > 0 => &mut self.values,
+            _ => return,
+        };
+        into.push((FileId::from(&found), name.to_owned()));
+        if depth > 0 && FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            let entries = fs::read_dir(path).into_iter().flatten().flatten();
+            entries.for_each(|entry| self.add(&entry.path(), name, depth - 1));
+        }
+    }
+
+    fn add_stream(&mut self, stream: impl AsFd, name: &str) {
+        let found = fstat(stream).ok();
+        let found = found.filter(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile);
+        self.files.extend(found.map(|found| (FileId::from(&found), name.to_owned())));
+    }
+
+    /// What an output would be written over; nothing if all is well.
+    fn clash(mut self, output: &Output) -> Option<String> {
+        if output.descriptor().is_none() {
+            // To write to the descriptor itself is what was asked for; to replace its file would lose what it holds.
+            self.add_stream(io::stdout(), "standard output");
+            self.add_stream(io::stderr(), "standard error");
+        }
+        let same = |known: &[(FileId, String)], file: FileId| {
+            known.iter().find(|(id, _)| *id == file).map(|(_, name)| name.clone())
+        };
+        let over = output.file().and_then(|file| same(&self.files, file)).map(|name| format!("it is {name}"));
+        over.or_else(|| {
+            let path = output.path()?;
+            let within = path.ancestors().skip(1).filter_map(|parent| stat(parent).ok());
+            let name = within.into_iter().find_map(|parent| same(&self.values, FileId::from(&parent)))?;
+            Some(format!("it lies in the directory of {name}, where it would be a value"))
+        })
+    }
+}
+
+/// Opens the file that an option names. Fails, before any input is read, if it could not be written, or is
+/// one of the inputs.
+pub(crate) fn named(option: &str, path: &Path, inputs: Inputs) -> Result<Output, Failure> {
+    let fail = |text: &str| Failure::config(format!("cannot write the file of {option}: {text}"));
+    let output = Output::new(path).map_err(|error| match is_link_refused(&error) {
+        true => fail("another user may have put the symbolic link there that it leads through")
+            .hint("no input was read; name the file without links"),
+        false => fail(&reason(&error)).hint("no input was read"),
+    })?;
+    let is_closed =
+        |number: i32| usize::try_from(number).ok().and_then(|number| stdio::inherited().closed().get(number).copied());
+    if output.descriptor().and_then(is_closed) == Some(true) {
+        return Err(fail("that descriptor is closed").hint("no input was read"));
+    }
+    match inputs.clash(&output) {
+        Some(why) => Err(fail(&why).hint("no input was read; name another file")),
+        None => Ok(output),
+    }
+}
+
+/// Fails if a report would replace one of the files in a directory that is going to be changed. Reports of
+/// ours are no loss: one of an earlier run may lie there.
+pub(crate) fn refuse_within(
+    output: &Output,
+    directories: &[PathBuf],
+    is_wanted: impl Fn(&Path) -> bool,
+    recursive: bool,
+) -> Result<(), Failure> {
+    let (Some(path), true) = (output.path(), output.file().is_some()) else { return Ok(()) };
+    for (number, directory) in (1..).zip(directories) {
+        let Ok(id) = stat(directory).map(|found| FileId::from(&found)) else { continue };
+        let holds = |parent: &&Path| stat(*parent).is_ok_and(|found| FileId::from(&found) == id);
+        let parents = path.ancestors().skip(1).take(if recursive { usize::MAX } else { 1 });
+        let Some(parent) = parents.into_iter().find(holds) else { continue };
+        let below = path.strip_prefix(parent).unwrap_or(&path);
+        if is_wanted(below) && !is_report(&path) {
+            let text = format!("cannot write the file of --report: it is one of the files in path number {number}");
+            return Err(Failure::config(text).hint("no input was read; name a file elsewhere"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is empty, or begins as a report does.
+fn is_report(path: &Path) -> bool {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(40).read_to_string(&mut text));
+    let is_key = |key: &&str| {
+        text.strip_prefix("{\n  \"")
+            .and_then(|text| text.strip_prefix(*key))
+            .is_some_and(|rest| rest.starts_with("\": "))
+    };
+    read.is_ok() && (text.is_empty() || REPORT_KEYS.iter().any(|key| is_key(&key)))
+}
