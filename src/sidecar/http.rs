@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn d10_slow_half_and_long_requests_keep_nobody_from_being_answered() {
+    fn d10_beside_slow_and_long_requests_others_are_answered() {
         with(
             |address| {
                 // As many as are served at once say nothing, one says half, and then somebody asks.

@@ -136,7 +136,7 @@ fn r18_a_bad_entry_is_named_and_nothing_is_exported() {
 }
 
 #[test]
-fn r21_after_a_rotation_and_a_deletion_the_old_values_stay_masked() {
+fn r21_rotated_and_deleted_values_stay_masked() {
     let machine = Machine::new();
     machine.add("api-token", "first-value-123", &[]);
     machine.add("old-token", "deleted-value-456", &[]);

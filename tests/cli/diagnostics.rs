@@ -203,7 +203,7 @@ fn files(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn l04_the_command_line_of_the_process_holds_what_was_typed_only() {
+fn l04_the_command_line_holds_only_what_was_typed() {
     let canary = "canaryL04y2JhGd4";
     let mut child = begun(hushlog(["--env", "A"]).env("A", canary));
     let cmdline = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
@@ -228,7 +228,7 @@ fn l05_no_core_is_written() {
 }
 
 #[test]
-fn l05_the_memory_of_the_process_is_closed_to_others_of_the_same_user() {
+fn l05_the_memory_is_closed_to_others_of_the_same_user() {
     // The owner of a process's files in /proc is root when it is not dumpable; as root there is nobody to keep out.
     let mut child = begun(hushlog(["--env", "A"]).env("A", "some value"));
     let mem = format!("/proc/{}/mem", child.id());

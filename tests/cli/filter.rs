@@ -80,7 +80,7 @@ fn a_source_may_be_a_pipe() {
 }
 
 #[test]
-fn i20_a_source_that_gives_nothing_ends_the_program_before_it_reads() {
+fn i20_a_source_that_gives_nothing_ends_the_program() {
     let (dir, log) = with_log();
     let at = |name: &str| dir.path().join(name).display().to_string();
     fs::write(at("empty"), "").unwrap();

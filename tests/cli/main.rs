@@ -7,6 +7,7 @@ mod support;
 
 mod check;
 mod diagnostics;
+mod faults;
 mod filter;
 mod messages;
 mod outputs;

@@ -84,9 +84,9 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// A file of the tree: its path from the root of the project, and its text.
-struct Source {
-    path: String,
-    text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
@@ -103,16 +103,16 @@ impl Source {
     }
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// All Rust files below a directory.
-fn sources(directory: &str) -> Vec<Source> {
+pub(crate) fn sources(directory: &str) -> Vec<Source> {
     let mut found = Vec::new();
     let mut left = vec![root().join(directory)];
     while let Some(directory) = left.pop() {
@@ -138,7 +138,7 @@ fn program_sources() -> Vec<Source> {
 
 /// Fails with all violations at once.
 #[track_caller]
-fn none(violations: Vec<String>, rule: &str) {
+pub(crate) fn none(violations: Vec<String>, rule: &str) {
     assert!(violations.is_empty(), "{rule}:\n{}", violations.join("\n"));
 }
 

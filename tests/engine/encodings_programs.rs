@@ -222,6 +222,7 @@ fn shells() {
 /// In a URL and as a form's body. Nothing listens at port 1: what counts is what curl says that it sends.
 #[test]
 fn curl() {
+    needs!("curl");
     let url = "curl -s -m 5 -o /dev/null -w '%{url_effective}\\n' -G --data-urlencode v@- http://127.0.0.1:1/";
     let body = "curl -s -o /dev/null --libcurl - --data-urlencode v@- file:///dev/null | grep -o '\"v=.*\"'";
     check(&[Case("curl", url, ANY, &["http://127.0.0.1:1/?v=\n"]), Case("curl", body, ANY, &["\"v=\"\n"])]);
@@ -229,6 +230,7 @@ fn curl() {
 
 #[test]
 fn node() {
+    needs!("node");
     const NODE: Language =
         Language(&["node", "-e"], "const S = process.env.S, B = Buffer.from(S)", "process.stdout.write(", "+ '\\0');");
     const QUOTED: &[&str] = &["''", "\"\"", "``"];
@@ -250,7 +252,7 @@ fn node() {
 
 #[test]
 fn perl() {
-    needs!("perl");
+    needs!("perl-modules");
     const PERL: Language = Language(
         &["perl", "-MJSON::PP", "-MData::Dumper", "-MMIME::Base64", "-e"],
         "$Data::Dumper::Terse = 1;",
@@ -270,6 +272,7 @@ fn perl() {
 
 #[test]
 fn php() {
+    needs!("php");
     const PHP: Language = Language(&["php", "-r"], "$s = getenv('S');", "echo ", ", \"\\0\";");
     check_language(
         &PHP,
@@ -290,6 +293,7 @@ fn php() {
 
 #[test]
 fn ruby() {
+    needs!("ruby");
     const RUBY: Language = Language(
         &["ruby", "-rjson", "-rcgi", "-rshellwords", "-rerb", "-ruri", "-e"],
         "s = ENV['S']",

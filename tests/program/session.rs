@@ -104,6 +104,8 @@ fn is_here(need: &str) -> bool {
             "import setuptools\ntry: import setuptools.command.bdist_wheel\nexcept ImportError: import wheel.bdist_wheel",
         ),
         "python3-yaml" => python("import yaml"),
+        // Debian has perl without its modules everywhere.
+        "perl-modules" => succeeds(&["perl", "-MJSON::PP", "-MData::Dumper", "-MMIME::Base64", "-e", "1"]),
         "libfaketime" => glob_has("/usr/lib", "faketime/libfaketimeMT.so.1"),
         "AddressSanitizer" => succeeds(&[
             "sh",

@@ -46,7 +46,7 @@ fn r01_no_command_shows_a_value() {
 }
 
 #[test]
-fn r01_a_list_tells_no_length_but_name_variable_scope_owner_installed_version_and_time() {
+fn r01_a_list_shows_no_length() {
     let desk = Desk::new();
     desk.hushlog(["secret", "add", "api-key", "--no-install", "--value-file", "-"], b"some value").ends(0);
     let list = desk.hushlog(["secret", "list", "--json"], b"").ends(0).out();

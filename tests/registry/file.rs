@@ -177,7 +177,7 @@ fn defaults_have_a_history_and_no_credentials() {
 const LONG: &str = "-Xmx512m  -Dfile.encoding=UTF-8   -Dspring.profiles.active=development,local  -Dlogging.level.root=info  and so on ";
 
 #[test]
-fn r08_values_and_names_that_yaml_would_read_as_something_else_stay_text() {
+fn r08_what_yaml_would_read_as_something_else_stays_text() {
     let mut team = Team::new();
     let words = ["no", "on", "y", "null", "true", "Infinity", "e3"];
     for word in words {
@@ -201,7 +201,7 @@ fn r08_values_and_names_that_yaml_would_read_as_something_else_stay_text() {
 }
 
 #[test]
-fn r17_names_that_cannot_be_or_take_over_the_machine_are_refused() {
+fn r17_names_that_cannot_be_exported_are_refused() {
     let mut team = Team::new();
     for bad in
         ["../x", "A=B", "a\nb", "a\0b", "", "1password", "-x", ".x", "_x", "a/b", "p\u{430}ss", "a b", "a\u{212a}"]
@@ -220,7 +220,7 @@ fn r17_names_that_cannot_be_or_take_over_the_machine_are_refused() {
 }
 
 #[test]
-fn r17_two_secrets_of_one_variable_are_refused_where_somebody_sees_both() {
+fn r17_two_secrets_of_one_variable_are_refused() {
     let mut team = Team::new();
     team.add("alice", "db-url", Scope::Private, "alice-value").unwrap();
     team.add("vm", "db_url", Scope::Private, "vm-value").unwrap();

@@ -231,7 +231,7 @@ fn r11_what_a_stranger_adds_to_a_signed_registry_is_refused() {
 }
 
 #[test]
-fn r12_members_that_were_changed_by_hand_are_refused_before_anything_is_sealed() {
+fn r12_members_that_were_changed_by_hand_are_refused() {
     let small = small(None);
     let mallory = Identity::generate().recipient();
     let added = stranger(&small.text, "members:\n", &format!("members:\n  a-member:\n    recipient: {mallory}\n"));

@@ -53,13 +53,13 @@ fn prints_and_ends_at_once(rounds: usize) {
 }
 
 #[test]
-fn w03_a_child_that_prints_and_ends_at_once_loses_nothing_on_a_terminal() {
+fn w03_output_before_a_quick_end_is_complete_on_a_terminal() {
     prints_and_ends_at_once(5);
 }
 
 #[test]
 #[ignore = "a minute or more: run by tests/slow"]
-fn w03_a_child_that_prints_and_ends_at_once_loses_nothing_on_a_terminal_100_times() {
+fn w03_output_before_a_quick_end_is_complete_on_100_terminals() {
     prints_and_ends_at_once(100);
 }
 
@@ -97,7 +97,7 @@ fn w11_the_child_is_told_when_the_window_changes() {
 }
 
 #[test]
-fn w11_a_size_that_changes_while_the_child_is_stopped_is_there_when_it_goes_on() {
+fn w11_a_size_that_changes_during_a_stop_is_seen_afterwards() {
     let stage = Stage::new();
     let mut twins = shells(&stage);
     twins.enter("w bash -c 'echo ready; read -r; stty size'");
@@ -111,7 +111,7 @@ fn w11_a_size_that_changes_while_the_child_is_stopped_is_there_when_it_goes_on()
 }
 
 #[test]
-fn w12_the_settings_that_the_child_sees_are_those_of_the_terminal() {
+fn w12_the_child_sees_the_settings_of_the_terminal() {
     let stage = Stage::new();
     let script = "echo ready; read -r line; stty -a; tty | cut -c 1-9; test -w /dev/tty && echo has one";
     let mut twins = shells(&stage);
@@ -297,7 +297,7 @@ fn w15_what_only_begins_like_a_secret_is_echoed_after_a_moment() {
 }
 
 #[test]
-fn w15_a_child_that_pauses_within_a_secret_shows_three_bytes_of_it_at_most() {
+fn w15_a_pause_within_a_secret_shows_three_bytes_at_most() {
     let stage = Stage::new();
     for cut in [1, 2, 3, 4, 8, 15] {
         let (first, second) = SECRET.split_at(cut);
@@ -507,7 +507,7 @@ fn w16_less_looks_and_works_the_same() {
 }
 
 #[test]
-fn w16_a_pager_at_the_end_of_a_pipe_gets_its_keys_from_the_terminal() {
+fn w16_a_pager_behind_a_pipe_reads_keys_at_the_terminal() {
     needs!("less");
     let stage = Stage::new();
     let mut twins = shells(&stage);
@@ -588,7 +588,7 @@ fn w16_a_program_in_the_background_prints_and_is_not_stopped() {
 }
 
 #[test]
-fn w16_a_program_in_the_background_that_reads_gets_its_line_when_it_is_in_front() {
+fn w16_a_background_program_reads_once_it_is_in_front() {
     let stage = Stage::new();
     let mut twins = shells(&stage);
     // Alone it is stopped there; wrapped it waits, since it has a terminal of its own to read from.
@@ -682,7 +682,7 @@ fn w16_stopping_works_through_two_wrappers() {
 }
 
 #[test]
-fn w16_a_shell_within_can_stop_and_go_on_with_its_own_jobs_and_be_stopped_itself() {
+fn w16_a_shell_within_has_jobs_of_its_own() {
     let stage = Stage::new();
     let mut twins = shells(&stage);
     twins.enter("w bash --norc --noprofile -i");

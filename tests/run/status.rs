@@ -171,7 +171,7 @@ fn w02_a_variable_that_is_too_big_is_named_before_anything_runs() {
 }
 
 #[test]
-fn w02_variables_that_are_too_big_together_are_an_error_that_names_one() {
+fn w02_variables_that_are_too_big_together_name_one() {
     let stage = Stage::new();
     let values: String = (0..100).map(|n| format!("VARIABLE_{n:02}={}\n", "canaryW02x9Ks".repeat(9_000))).collect();
     fs::write(stage.path("big.env"), values).expect("it is ours");
@@ -237,14 +237,14 @@ fn w07_an_interrupt_reaches_the_child_once_at_a_terminal() {
 }
 
 #[test]
-fn w07_an_interrupt_reaches_the_child_once_when_it_writes_into_a_pipe() {
+fn w07_an_interrupt_reaches_a_child_that_writes_a_pipe_once() {
     needs!("cc");
     let Some(child) = child_path() else { return };
     one_interrupt(&format!("w {child} count | (trap '' INT; cat)"));
 }
 
 #[test]
-fn w07_an_interrupt_reaches_the_child_once_when_it_reads_from_a_pipe() {
+fn w07_an_interrupt_reaches_a_child_that_reads_a_pipe_once() {
     needs!("cc");
     let Some(child) = child_path() else { return };
     one_interrupt(&format!("w {child} count </dev/null"));
@@ -313,7 +313,7 @@ fn w07_a_child_that_stops_itself_goes_on_when_we_are_told_to() {
 }
 
 #[test]
-fn w08_a_child_that_ignores_the_end_is_ended_and_its_last_words_are_masked() {
+fn w08_a_child_that_ignores_the_end_has_its_last_words_masked() {
     let stage = Stage::new();
     let script = "trap 'echo \"last words: $TOKEN\"' TERM; (trap '' TERM; exec sleep 301) & echo $!; while :; do wait; sleep 0.02; done";
     let mut command = Command::new(HUSHLOG);
@@ -352,7 +352,7 @@ fn w09_a_child_does_not_write_on_when_the_wrapper_is_killed() {
 }
 
 #[test]
-fn w09_a_child_does_not_write_on_at_a_terminal_when_the_wrapper_is_killed() {
+fn w09_at_a_terminal_nothing_is_written_after_a_kill() {
     let stage = Stage::new();
     let script = "echo \"number $$\"; while echo \"token $TOKEN\"; do sleep 0.01; done";
     let mut terminal = Terminal::start(stage.command(How::Wrapped, ["sh", "-c", script]));
@@ -406,7 +406,7 @@ fn w10_the_status_is_the_childs_and_not_that_of_one_left_behind() {
 }
 
 #[test]
-fn w10_the_first_process_cannot_die_by_a_signal_and_says_128_and_it() {
+fn w10_the_first_process_ends_with_128_and_the_signal() {
     needs!("unshare", "root");
     let stage = Stage::new();
     for signal in [9, 15, 11] {
@@ -610,7 +610,7 @@ fn w18_wrappers_in_wrappers_are_the_same_at_a_terminal() {
 }
 
 #[test]
-fn w18_quick_children_one_after_another_lose_nothing_and_leave_nothing() {
+fn w18_quick_children_in_a_row_lose_and_leave_nothing() {
     let stage = Stage::new();
     let text = "for n in $(seq 100); do w sh -c 'echo \"$0 $TOKEN\"; exit 5' $n || test $? = 5 || exit 9; done";
     let expected: String = (1..=100).map(|n| format!("{n} {MASK}\n")).collect();

@@ -43,13 +43,13 @@ fn prints_and_ends_at_once(rounds: usize) {
 }
 
 #[test]
-fn w03_a_child_that_prints_and_ends_at_once_loses_nothing_in_pipes() {
+fn w03_output_before_a_quick_end_is_complete_in_pipes() {
     prints_and_ends_at_once(5);
 }
 
 #[test]
 #[ignore = "a minute or more: run by tests/slow"]
-fn w03_a_child_that_prints_and_ends_at_once_loses_nothing_in_pipes_100_times() {
+fn w03_output_before_a_quick_end_is_complete_in_100_pipes() {
     prints_and_ends_at_once(100);
 }
 
@@ -101,7 +101,7 @@ fn w04_a_grandchild_that_stays_does_not_keep_us() {
 }
 
 #[test]
-fn w04_a_grandchild_that_writes_for_ever_does_not_keep_us_and_stays_masked() {
+fn w04_a_grandchild_that_writes_for_ever_stays_masked() {
     let stage = Stage::new();
     let text = "(while echo \"still $TOKEN\"; do sleep 0.01; done) & exit 8";
     let ran = run_within(&mut stage.command(How::Wrapped, ["sh", "-c", text]), b"", LIMIT).ends(8);
@@ -113,7 +113,7 @@ fn w04_a_grandchild_that_writes_for_ever_does_not_keep_us_and_stays_masked() {
 }
 
 #[test]
-fn w04_a_grandchild_that_has_let_go_of_the_streams_is_not_waited_for() {
+fn w04_a_grandchild_without_the_streams_is_not_waited_for() {
     let stage = Stage::new();
     let start = Instant::now();
     let argv = ["sh", "-c", "sleep 4 >/dev/null 2>&1 </dev/null & echo early; exit 8"];
@@ -151,13 +151,13 @@ fn w05_both_streams_byte_by_byte_are_exact_and_in_order() {
 
 #[test]
 #[ignore = "a minute or more: run by tests/slow"]
-fn w05_both_streams_byte_by_byte_are_exact_and_in_order_over_10_mb() {
+fn w05_both_streams_byte_by_byte_are_exact_over_10_mb() {
     needs!("cc");
     byte_by_byte(10_000_000, 20 * LIMIT);
 }
 
 #[test]
-fn w05_a_reader_of_one_stream_at_a_time_does_not_block_the_other() {
+fn w05_a_reader_of_one_stream_does_not_block_the_other() {
     let stage = Stage::new();
     // Both are far more than a pipe holds; the reader takes all errors first.
     let text = "w sh -c 'head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero' 2>&1 >out | wc -c; wc -c <out";
@@ -231,7 +231,7 @@ fn w15_on_a_pipe_nothing_is_released_by_a_timer() {
 }
 
 #[test]
-fn w15_on_a_pipe_from_a_terminal_nothing_is_released_by_a_timer_either() {
+fn w15_beside_a_terminal_a_pipe_has_no_timer() {
     let stage = Stage::new();
     let text = "w sh -c 'printf hun; sleep 0.4; printf ter2-prod-key' | cat; \
         w sh -c 'printf hun; sleep 0.4; touch known; printf x' | { read -rn 1 key; ls known; echo; cat >/dev/null; }";
@@ -331,7 +331,7 @@ fn w17_input_reaches_the_child_while_it_writes() {
 }
 
 #[test]
-fn w17_a_reader_that_begins_long_after_the_child_has_ended_gets_all() {
+fn w17_a_reader_that_begins_after_the_end_gets_all() {
     let stage = Stage::new();
     // More than one pipe holds, and less than all that are on the way: the child ends at once, its output waits.
     let text = "w sh -c 'head -c 60000 /dev/zero; echo; seq 1 10000; echo \"$TOKEN\"' | (sleep 4; cksum); \
@@ -342,7 +342,7 @@ fn w17_a_reader_that_begins_long_after_the_child_has_ended_gets_all() {
 }
 
 #[test]
-fn w17_a_terminal_that_is_not_read_for_long_shows_all_in_the_end() {
+fn w17_a_terminal_that_is_read_late_shows_all() {
     let stage = Stage::new();
     let mut terminal = Terminal::start(stage.command(How::Wrapped, ["sh", "-c", "seq 1 20000; echo \"$TOKEN\""]));
     std::thread::sleep(Duration::from_secs(4));

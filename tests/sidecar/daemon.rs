@@ -148,7 +148,7 @@ fn blocked_for(time: Duration) {
 }
 
 #[test]
-fn d09_a_sink_that_takes_nothing_keeps_its_writers_waiting_in_bounded_memory() {
+fn d09_a_sink_that_takes_nothing_keeps_its_writers_waiting() {
     blocked_for(Duration::from_secs(3));
 }
 

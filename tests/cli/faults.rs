@@ -1,0 +1,89 @@
+//! `docs/faults.md`, the table of faults, and the tests agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use crate::tidy::{none, read, root, sources};
+
+/// The letters of the table, and how many rows each has.
+const LETTERS: &[(char, u32)] =
+    &[('M', 29), ('I', 22), ('W', 18), ('S', 24), ('D', 18), ('R', 24), ('L', 5), ('A', 43)];
+/// The kinds of the audit's third look.
+const KINDS: &str = "PQRSTUVWXYZ";
+const NAME_LEN_MAX: usize = 60;
+
+/// A row: the tests that it names. A row that is known and open names none.
+type Table = BTreeMap<String, Vec<String>>;
+
+fn table() -> Table {
+    let text = read("docs/faults.md");
+    let mut table = Table::new();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    for cells in rows.map(|row| row.split(" | ").collect::<Vec<_>>()) {
+        if !cells[0].starts_with(|c: char| c.is_ascii_uppercase()) {
+            continue;
+        }
+        let names = cells.get(3).into_iter().flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        let earlier = table.insert(cells[0].to_owned(), names.map(str::to_owned).collect());
+        assert!(earlier.is_none(), "{} stands in two rows", cells[0]);
+        assert!(cells.len() == 2 || !table[cells[0]].is_empty(), "{} names no test", cells[0]);
+    }
+    table
+}
+
+/// The names of all tests, and of all cases of the table of cases.
+fn tests() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for source in ["src", "tests", "fuzz"].iter().flat_map(|directory| sources(directory)) {
+        let mut is_test = false;
+        for line in source.text.lines().map(str::trim) {
+            is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
+            let name = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
+            if let Some((name, _)) = name.filter(|_| is_test && !line.starts_with("//")) {
+                found.insert(name.to_owned());
+                is_test = false;
+            }
+        }
+    }
+    for entry in fs::read_dir(root().join("tests/cases")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        found.extend(text.lines().filter_map(|line| line.strip_prefix("case ")).map(str::to_owned));
+    }
+    assert!(found.len() > 500, "the tests were not found");
+    found
+}
+
+/// The rows that the name of a test begins with: `s17_s19_what_stays` holds S17 and S19.
+fn rows_of(name: &str) -> Vec<String> {
+    let is_kind = |word: &str| matches!(word, "as" | "ax");
+    let is_row = |word: &str| {
+        let letter = word.chars().next().filter(|c| c.is_ascii_lowercase());
+        let has_letter = letter.is_some_and(|c| LETTERS.iter().any(|(letter, _)| letter.to_ascii_lowercase() == c));
+        has_letter && word.len() == 3 && word[1..].bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let words = name.split('_').enumerate().take_while(|(at, word)| is_row(word) || (*at == 0 && is_kind(word)));
+    words.map(|(_, word)| word.to_uppercase()).collect()
+}
+
+#[test]
+fn every_fault_has_a_row() {
+    let numbered = LETTERS.iter().flat_map(|(letter, last)| (1..=*last).map(move |row| format!("{letter}{row:02}")));
+    let wanted: BTreeSet<String> = numbered.chain(KINDS.chars().map(|kind| format!("A{kind}"))).collect();
+    assert_eq!(table().into_keys().collect::<BTreeSet<_>>(), wanted);
+}
+
+#[test]
+fn every_test_of_the_table_exists() {
+    let (table, tests) = (table(), tests());
+    let named = table.iter().flat_map(|(row, names)| names.iter().map(move |name| (row, name)));
+    none(
+        named.filter(|(_, name)| !tests.contains(*name)).map(|(row, name)| format!("{row}: {name}")).collect(),
+        "named in docs/faults.md, and nowhere else",
+    );
+}
+
+#[test]
+fn names_of_tests_in_the_table_are_short() {
+    let long = tests().into_iter().filter(|name| !rows_of(name).is_empty() && name.len() > NAME_LEN_MAX);
+    none(long.collect(), "longer than 60 characters");
+}
