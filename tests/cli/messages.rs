@@ -81,6 +81,12 @@ fn a36_a_paths_owner_writes_no_messages() {
         ran.err()
     );
     assert_tame(&ran.err());
+    // Of an error that ends the program, too.
+    let fifo = dir.path().join(format!("{DRIVING}.fifo"));
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    let ran = run(hushlog(["--secret-file", "."]).current_dir(&dir), b"").ends(2);
+    assert!(ran.err().contains(r"\u{202e}"), "said {}", ran.err());
+    assert_tame(&ran.err());
 }
 
 /// A server that somebody else put at the socket.
