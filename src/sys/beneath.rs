@@ -10,23 +10,20 @@
 //!
 //! Cost: one `openat` and one `fstat` a component. Memory: one descriptor a [`Dir`].
 
-use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    self as calls, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fstat, openat,
-    openat2, readlinkat,
+    self as calls, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fstat, openat, openat2,
+    readlinkat,
 };
 use rustix::io::Errno;
 
-use super::file::{FileId, is_owned_by_us_or_root, kind, others_can_write};
-
-/// The most symbolic links in one path, as in the kernel.
-const LINKS_MAX: usize = 40;
+use super::file::{FileId, others_can_write};
+use walk::Walk;
 
 /// Which symbolic links a path may lead through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +52,8 @@ pub struct Found {
     /// The directories that hold a component of the way there, links and their targets included:
     /// a change in any of them may make the path lead elsewhere.
     pub passed: Vec<PathBuf>,
+    /// Those of them that hold a link.
+    pub links: Vec<PathBuf>,
 }
 
 impl Found {
@@ -72,10 +71,23 @@ impl Found {
 /// the rule does not allow, or too many links; those of the system. A last component that does not
 /// exist is no error.
 pub fn find(path: &Path, links: Links) -> io::Result<Found> {
-    let mut walk = Walk::new(path)?;
-    let (dir, name) = walk.resolve(links)?;
-    let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
-    Ok(Found { dir, name, passed: walk.passed })
+    Walk::new(path)?.find(links)
+}
+
+/// As [`find`], for a path below a directory. `watch` takes the directories where a change may let the
+/// path lead elsewhere, even if it leads nowhere: those that hold a link, and the last one.
+///
+/// # Errors
+///
+/// As [`find`].
+pub fn find_below(from: &Dir, path: &Path, links: Links, watch: &mut impl Extend<PathBuf>) -> io::Result<Found> {
+    let mut walk = Walk::below(from, path)?;
+    let found = walk.find(links);
+    match &found {
+        Ok(found) => watch.extend(found.links.iter().cloned().chain([found.dir.path.clone()])),
+        Err(_) => watch.extend(walk.links.drain(..).chain([walk.dir.path.clone()])),
+    }
+    found
 }
 
 impl Dir {
@@ -388,101 +400,7 @@ fn single(name: &OsStr) -> io::Result<&OsStr> {
     if is_name { Ok(name) } else { Err(ErrorKind::InvalidInput.into()) }
 }
 
-/// A path that is being resolved.
-struct Walk {
-    left: VecDeque<OsString>,
-    dir: Dir,
-    passed: Vec<PathBuf>,
-    links: usize,
-}
-
-impl Walk {
-    fn new(path: &Path) -> io::Result<Walk> {
-        let mut walk = Walk { left: VecDeque::new(), dir: start(path.is_absolute())?, passed: Vec::new(), links: 0 };
-        walk.put_first(path);
-        Ok(walk)
-    }
-
-    fn put_first(&mut self, path: &Path) {
-        let components = path.components().rev().filter_map(|component| match component {
-            Component::Normal(name) => Some(name),
-            Component::ParentDir => Some(OsStr::new("..")),
-            _ => None,
-        });
-        components.for_each(|name| self.left.push_front(name.to_owned()));
-    }
-
-    /// The directory and the name that the path ends with; no name, if it ends with `/`, `.` or `..`.
-    fn resolve(&mut self, links: Links) -> io::Result<(Dir, Option<OsString>)> {
-        while let Some(name) = self.left.pop_front() {
-            if name == ".." {
-                self.step(&name)?;
-                self.dir.path.pop();
-                continue;
-            }
-            self.passed.push(self.dir.path.clone());
-            match self.dir.stat(&name) {
-                Ok(stat) if kind(&stat) == FileType::Symlink => self.follow(&name, &stat, links)?,
-                Err(error) if error.kind() != ErrorKind::NotFound || !self.left.is_empty() => return Err(error),
-                _ if self.left.is_empty() => return Ok((self.take()?, Some(name))),
-                _ => {
-                    self.step(&name)?;
-                    self.dir.path.push(&name);
-                }
-            }
-        }
-        Ok((self.take()?, None))
-    }
-
-    fn take(&mut self) -> io::Result<Dir> {
-        Ok(Dir { fd: self.dir.fd.try_clone()?, path: std::mem::take(&mut self.dir.path) })
-    }
-
-    fn step(&mut self, name: &OsStr) -> io::Result<()> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        self.dir.fd = openat(&self.dir.fd, name, flags, Mode::empty())?;
-        Ok(())
-    }
-
-    fn follow(&mut self, name: &OsStr, link: &Stat, links: Links) -> io::Result<()> {
-        self.links += 1;
-        let is_allowed = links == Links::Trusted && is_trusted(link, &self.dir.stat_self()?);
-        if !is_allowed || self.links > LINKS_MAX {
-            return Err(Errno::LOOP.into());
-        }
-        // What it is and where it leads are read from one descriptor: it may be another one by now.
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let held = openat(&self.dir.fd, name, flags, Mode::empty())?;
-        if FileId::of(&held)? != FileId::from(link) {
-            return Err(Errno::LOOP.into());
-        }
-        let target = PathBuf::from(OsString::from_vec(readlinkat(&held, "", Vec::new())?.into_bytes()));
-        if target.is_absolute() {
-            self.dir = start(true)?;
-        }
-        self.put_first(&target);
-        Ok(())
-    }
-}
-
-/// The directory that a path begins at.
-fn start(is_absolute: bool) -> io::Result<Dir> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let (at, path) = if is_absolute {
-        ("/", PathBuf::from("/"))
-    } else {
-        // The path is for messages; a working directory that was removed has none.
-        (".", std::env::current_dir().unwrap_or_default())
-    };
-    Ok(Dir { fd: openat(CWD, at, flags, Mode::empty())?, path })
-}
-
-/// Whether a link may be followed: nobody but root and the effective user can have put it there. In a
-/// sticky directory such as `/tmp` an entry is its owner's.
-fn is_trusted(link: &Stat, directory: &Stat) -> bool {
-    let is_sticky = directory.st_mode & 0o1000 != 0 && is_owned_by_us_or_root(directory);
-    is_owned_by_us_or_root(link) && (is_sticky || !others_can_write(directory))
-}
+mod walk;
 
 #[cfg(test)]
 mod tests;

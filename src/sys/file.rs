@@ -115,6 +115,43 @@ pub fn check_mode(stat: &Stat, mode: u32) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::PermissionDenied, text))
 }
 
+/// Fails unless it is a regular file that this user alone has: no bits for others, no other name.
+///
+/// # Errors
+///
+/// `InvalidInput` or `PermissionDenied`.
+pub fn check_private(stat: &Stat) -> io::Result<()> {
+    check_regular(stat)?;
+    if stat.st_uid != geteuid().as_raw() {
+        let text = format!("it belongs to another user (uid {})", stat.st_uid);
+        return Err(io::Error::new(ErrorKind::PermissionDenied, text));
+    }
+    check_mode(stat, 0o700)?;
+    check_single_link(stat)
+}
+
+/// Fails if somebody who can write to its directory may have put a file of somebody else there: by a
+/// hard link, where the file's owner does not have the directory alone.
+///
+/// # Errors
+///
+/// `PermissionDenied`.
+pub fn check_placed(file: &Stat, directory: &Stat) -> io::Result<()> {
+    let is_its_owners = file.st_uid == directory.st_uid && directory.st_mode & 0o022 == 0;
+    if others_can_write(directory) && !is_its_owners { check_single_link(file) } else { Ok(()) }
+}
+
+/// As [`check_placed`], for what is to be written to; and fails if anybody can make files in its
+/// directory, and somebody else than root and the effective user has made this one.
+///
+/// # Errors
+///
+/// `PermissionDenied`.
+pub fn check_placed_to_write(file: &Stat, directory: &Stat) -> io::Result<()> {
+    check_placed(file, directory)?;
+    if directory.st_mode & 0o002 != 0 { check_owner(file) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +169,27 @@ mod tests {
         assert_ne!(id("a"), id("c"));
         let stat = fstat(File::open(&path).unwrap()).unwrap();
         assert!(check_regular(&stat).is_ok() && check_owner(&stat).is_ok() && check_single_link(&stat).is_err());
+    }
+
+    #[test]
+    fn a_hard_link_counts_where_others_can_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut directory = fstat(File::open(dir.path()).unwrap()).unwrap();
+        let mut file = directory;
+        (file.st_mode, file.st_nlink) = (0o10_0600, 2);
+        for (mode, is_refused) in [(0o755, false), (0o775, true), (0o1777, true)] {
+            directory.st_mode = mode;
+            assert_eq!(check_placed(&file, &directory).is_err(), is_refused, "{mode:o}");
+        }
+        // Its owner links what is his own; or what is not.
+        (directory.st_mode, directory.st_uid, file.st_uid) = (0o755, 65_534, 65_534);
+        assert!(check_placed(&file, &directory).is_ok());
+        file.st_uid = 65_533;
+        assert!(check_placed(&file, &directory).is_err());
+        file.st_nlink = 1;
+        assert!(check_placed(&file, &directory).is_ok() && check_placed_to_write(&file, &directory).is_ok());
+        directory.st_mode = 0o1777;
+        assert!(check_placed_to_write(&file, &directory).is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! | a directory on the way is exchanged between two calls | every call is relative to a descriptor |
 //! | a hard link to a file elsewhere | [`file::check_single_link`] |
 //! | a FIFO or device in place of the file | never waited for, and refused by [`file::check_regular`] |
-//! | a file that somebody else made beforehand | [`file::check_owner`] |
+//! | a file that somebody else made beforehand | [`file::check_owner`], [`file::check_private`] |
 //! | a link in place of a socket, just before its mode is set | mode set in a private directory, then renamed |
 
 pub mod beneath;
@@ -21,4 +21,6 @@ pub mod file;
 #[cfg(feature = "sidecar")]
 pub mod node;
 pub mod output;
+#[cfg(feature = "sidecar")]
+pub mod private;
 pub mod replace;

@@ -12,14 +12,14 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, chmodat, mkfifoat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chmodat, mkfifoat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::beneath::{Dir, Links};
+use super::beneath::{Dir, Links, find};
 use super::file::{FileId, check_mode, check_owner, kind, kind_name};
 
 /// Tells the private directories of one process apart.
@@ -75,7 +75,7 @@ pub fn bind(path: &Path, kind: SocketType, mode: u32) -> io::Result<(OwnedFd, Bo
 /// and those of the system.
 pub fn fifo(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
-    let make = |private: &Dir| Ok(mkfifoat(private, NEW, Mode::from_raw_mode(0o600))?);
+    let make = |dir: &Dir, name: &OsStr| Ok(mkfifoat(dir, name, Mode::from_raw_mode(0o600))?);
     if !exists(&dir, &name)? {
         match make_node(&dir, &name, mode, make) {
             // Somebody was faster; what that is decides.
@@ -108,28 +108,79 @@ fn exists(dir: &Dir, name: &OsStr) -> io::Result<bool> {
 
 fn bind_new(dir: &Dir, name: &OsStr, kind: SocketType, mode: u32) -> io::Result<(OwnedFd, FileId)> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
-    let make = |private: &Dir| Ok(rustix::net::bind(&socket, &address(private.as_fd(), NEW)?)?);
-    let id = make_node(dir, name, mode, make)?;
-    Ok((socket, id))
+    let make = |dir: &Dir, name: &OsStr| {
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
+        match rustix::net::bind(&socket, &address(dir.as_fd(), Some(name))?) {
+            Err(Errno::ADDRINUSE) => Err(ErrorKind::AlreadyExists.into()),
+            bound => Ok(bound.map(|()| socket)?),
+        }
+    };
+    make_node(dir, name, mode, make)
 }
 
 /// Has a name made in a private directory, gives it its mode, and moves it to its place if that is free.
-fn make_node(dir: &Dir, name: &OsStr, mode: u32, make: impl FnOnce(&Dir) -> io::Result<()>) -> io::Result<FileId> {
+fn make_node<T>(
+    dir: &Dir,
+    name: &OsStr,
+    mode: u32,
+    make: impl Fn(&Dir, &OsStr) -> io::Result<T>,
+) -> io::Result<(T, FileId)> {
     let private_name = format!(".hushlog.{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed));
     let private = dir.make(&private_name, 0o700)?;
-    let made = make(&private).and_then(|()| {
+    let made = make(&private, NEW.as_ref()).and_then(|made| {
         chmodat(&private, NEW, Mode::from_raw_mode(mode), AtFlags::empty())?;
         let id = FileId::from(&private.stat(NEW)?);
         private.rename_new(NEW, dir, name)?;
-        Ok(id)
+        Ok((made, id))
     });
     if made.is_err() {
         let _ = private.unlink(NEW);
     }
     // An empty directory that somebody renamed meanwhile stays, and holds nothing.
     let _ = dir.remove_dir(&private_name);
-    made
+    match made {
+        // The first version of Landlock lets nothing be moved from one directory to another.
+        Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => make_in_place(dir, name, mode, make),
+        made => made,
+    }
+}
+
+/// Has a name made at its place, and gives it its mode by a descriptor, which no link redirects: whoever
+/// exchanges the name can have the mode of no other file changed than a FIFO or socket of this user, in
+/// a directory that is theirs.
+fn make_in_place<T>(
+    dir: &Dir,
+    name: &OsStr,
+    mode: u32,
+    make: impl Fn(&Dir, &OsStr) -> io::Result<T>,
+) -> io::Result<(T, FileId)> {
+    let made = make(dir, name)?;
+    let held = dir.open_file(name, OFlags::PATH)?;
+    let found = rustix::fs::fstat(&held)?;
+    let is_ours = found.st_uid == rustix::process::geteuid().as_raw();
+    if !is_ours || !matches!(kind(&found), FileType::Fifo | FileType::Socket) {
+        return Err(in_use("somebody exchanged the new name"));
+    }
+    chmodat(CWD, format!("/proc/self/fd/{}", held.as_raw_fd()), Mode::from_raw_mode(mode), AtFlags::empty())?;
+    Ok((made, FileId::from(&found)))
+}
+
+/// Connects to the socket at a path, which may be a link that the rule of [`Links::Trusted`] allows.
+///
+/// # Errors
+///
+/// `InvalidInput` if something else is there; those of [`find`](super::beneath::find), and those of the system.
+pub fn connect(path: &Path, kind_wanted: SocketType) -> io::Result<OwnedFd> {
+    let found = find(path, Links::Trusted)?;
+    let held = found.dir.open_file(&found.name, OFlags::PATH)?;
+    let stat = rustix::fs::fstat(&held)?;
+    if kind(&stat) != FileType::Socket {
+        return Err(io::Error::new(ErrorKind::InvalidInput, format!("it is {}", kind_name(kind(&stat)))));
+    }
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind_wanted, flags, None)?;
+    rustix::net::connect(&socket, &address(held.as_fd(), None)?)?;
+    Ok(socket)
 }
 
 /// Removes a socket of this user at which nobody listens.
@@ -147,7 +198,7 @@ fn remove_abandoned(dir: &Dir, name: &OsStr, kind_wanted: SocketType) -> io::Res
     }
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let probe = rustix::net::socket_with(AddressFamily::UNIX, kind_wanted, flags, None)?;
-    match rustix::net::connect(&probe, &address(held.as_fd(), "")?) {
+    match rustix::net::connect(&probe, &address(held.as_fd(), None)?) {
         Err(Errno::CONNREFUSED) => dir.unlink_if(name, FileId::from(&found)).map(drop),
         _ => Err(in_use("somebody else listens there")),
     }
@@ -158,9 +209,9 @@ fn in_use(why: &str) -> io::Error {
 }
 
 /// The address of a name in a directory that is open, or of what is open itself.
-fn address(fd: BorrowedFd<'_>, name: &str) -> io::Result<SocketAddrUnix> {
-    let slash = if name.is_empty() { "" } else { "/" };
-    Ok(SocketAddrUnix::new(format!("/proc/self/fd/{}{slash}{name}", fd.as_raw_fd()))?)
+fn address(fd: BorrowedFd<'_>, name: Option<&OsStr>) -> io::Result<SocketAddrUnix> {
+    let held = PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    Ok(SocketAddrUnix::new(name.map_or(held.clone(), |name| held.join(name)))?)
 }
 
 #[cfg(test)]
@@ -169,7 +220,6 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-    use std::path::PathBuf;
 
     fn mode(path: &Path) -> u32 {
         fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
@@ -232,6 +282,36 @@ mod tests {
         for name in ["file", "link"] {
             assert_eq!(fifo(&dir.path().join(name), 0o666).unwrap_err().kind(), ErrorKind::AlreadyExists, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_made_in_place_has_its_mode_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Dir::open(dir.path(), Links::None).unwrap();
+        for wanted in [0o600, 0o666] {
+            let name = OsStr::new("fifo");
+            let make = |dir: &Dir, name: &OsStr| Ok(mkfifoat(dir, name, Mode::from_raw_mode(0o600))?);
+            make_in_place(&held, name, wanted, make).unwrap();
+            assert_eq!(mode(&dir.path().join(name)), wanted);
+            let error = make_in_place(&held, name, wanted, make).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+            held.unlink(name).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_socket_is_reached_through_own_links_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        symlink("s.sock", dir.path().join("link")).unwrap();
+        fs::create_dir(dir.path().join("open")).unwrap();
+        symlink("../s.sock", dir.path().join("open/link")).unwrap();
+        connect(&dir.path().join("link"), SocketType::STREAM).unwrap();
+        connect(&dir.path().join("open/link"), SocketType::STREAM).unwrap();
+        fs::set_permissions(dir.path().join("open"), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(connect(&dir.path().join("open/link"), SocketType::STREAM).is_err());
+        assert!(connect(dir.path(), SocketType::STREAM).is_err());
     }
 
     /// An attacker exchanges each name that comes for a link to a private file of ours.

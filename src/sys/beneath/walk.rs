@@ -1,0 +1,131 @@
+//! How a path is resolved: one component at a time, each in the descriptor of the one before.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, openat, readlinkat};
+use rustix::io::Errno;
+
+use super::super::file::{FileId, is_owned_by_us_or_root, kind, others_can_write};
+use super::{Dir, Found, Links};
+
+/// The most symbolic links in one path, as in the kernel.
+const LINKS_MAX: usize = 40;
+
+/// A path that is being resolved.
+pub(super) struct Walk {
+    left: VecDeque<OsString>,
+    pub(super) dir: Dir,
+    passed: Vec<PathBuf>,
+    /// The directories that hold the links that were followed, or refused.
+    pub(super) links: Vec<PathBuf>,
+}
+
+impl Walk {
+    pub(super) fn new(path: &Path) -> io::Result<Walk> {
+        Ok(Walk::at(start(path.is_absolute())?, path))
+    }
+
+    /// One that begins in this directory, unless the path is absolute.
+    pub(super) fn below(from: &Dir, path: &Path) -> io::Result<Walk> {
+        let copy = || Ok(Dir { fd: from.fd.try_clone()?, path: from.path.clone() });
+        Ok(Walk::at(if path.is_absolute() { start(true) } else { copy() }?, path))
+    }
+
+    fn at(dir: Dir, path: &Path) -> Walk {
+        let mut walk = Walk { left: VecDeque::new(), dir, passed: Vec::new(), links: Vec::new() };
+        walk.put_first(path);
+        walk
+    }
+
+    /// The file that the path leads to.
+    pub(super) fn find(&mut self, links: Links) -> io::Result<Found> {
+        let (dir, name) = self.resolve(links)?;
+        let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
+        Ok(Found { dir, name, passed: mem::take(&mut self.passed), links: mem::take(&mut self.links) })
+    }
+
+    fn put_first(&mut self, path: &Path) {
+        let components = path.components().rev().filter_map(|component| match component {
+            Component::Normal(name) => Some(name),
+            Component::ParentDir => Some(OsStr::new("..")),
+            _ => None,
+        });
+        components.for_each(|name| self.left.push_front(name.to_owned()));
+    }
+
+    /// The directory and the name that the path ends with; no name, if it ends with `/`, `.` or `..`.
+    pub(super) fn resolve(&mut self, links: Links) -> io::Result<(Dir, Option<OsString>)> {
+        while let Some(name) = self.left.pop_front() {
+            if name == ".." {
+                self.step(&name)?;
+                self.dir.path.pop();
+                continue;
+            }
+            self.passed.push(self.dir.path.clone());
+            match self.dir.stat(&name) {
+                Ok(stat) if kind(&stat) == FileType::Symlink => self.follow(&name, &stat, links)?,
+                Err(error) if error.kind() != ErrorKind::NotFound || !self.left.is_empty() => return Err(error),
+                _ if self.left.is_empty() => return Ok((self.take()?, Some(name))),
+                _ => {
+                    self.step(&name)?;
+                    self.dir.path.push(&name);
+                }
+            }
+        }
+        Ok((self.take()?, None))
+    }
+
+    fn take(&mut self) -> io::Result<Dir> {
+        Ok(Dir { fd: self.dir.fd.try_clone()?, path: mem::take(&mut self.dir.path) })
+    }
+
+    fn step(&mut self, name: &OsStr) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.dir.fd = openat(&self.dir.fd, name, flags, Mode::empty())?;
+        Ok(())
+    }
+
+    fn follow(&mut self, name: &OsStr, link: &Stat, links: Links) -> io::Result<()> {
+        self.links.push(self.dir.path.clone());
+        let is_allowed = links == Links::Trusted && is_trusted(link, &self.dir.stat_self()?);
+        if !is_allowed || self.links.len() > LINKS_MAX {
+            return Err(Errno::LOOP.into());
+        }
+        // What it is and where it leads are read from one descriptor: it may be another one by now.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = openat(&self.dir.fd, name, flags, Mode::empty())?;
+        if FileId::of(&held)? != FileId::from(link) {
+            return Err(Errno::LOOP.into());
+        }
+        let target = PathBuf::from(OsString::from_vec(readlinkat(&held, "", Vec::new())?.into_bytes()));
+        if target.is_absolute() {
+            self.dir = start(true)?;
+        }
+        self.put_first(&target);
+        Ok(())
+    }
+}
+
+/// The directory that a path begins at.
+fn start(is_absolute: bool) -> io::Result<Dir> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let (at, path) = if is_absolute {
+        ("/", PathBuf::from("/"))
+    } else {
+        // The path is for messages; a working directory that was removed has none.
+        (".", std::env::current_dir().unwrap_or_default())
+    };
+    Ok(Dir { fd: openat(CWD, at, flags, Mode::empty())?, path })
+}
+
+/// Whether a link may be followed: nobody but root and the effective user can have put it there. In a
+/// sticky directory such as `/tmp` an entry is its owner's.
+fn is_trusted(link: &Stat, directory: &Stat) -> bool {
+    let is_sticky = directory.st_mode & 0o1000 != 0 && is_owned_by_us_or_root(directory);
+    is_owned_by_us_or_root(link) && (is_sticky || !others_can_write(directory))
+}
