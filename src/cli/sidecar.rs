@@ -68,7 +68,7 @@ pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
         None => serve(args),
         Some(SidecarCommand::CheckConfig) => {
             let path = named(args)?;
-            read(path)?;
+            sidecar::check(&read(path)?.1).map_err(failure)?;
             if !args.quiet {
                 message::summary(&format!("{} is valid", path_text(path)));
             }

@@ -14,6 +14,8 @@
 //!   before there is a set cannot pass it; they show paths that exist, and words that read as names.
 //! - *Who reads reports and metrics* learns names, counts and the size of the input, not of the output. Who has the output as well
 //!   knows from the size of the input how long a secret is: give reports to those only who may know that.
+//! - *Other users who can write to a directory* that the sidecar follows or writes in cannot have it read, change, remove or open to others a file
+//!   elsewhere: see *Links and other users* in [`sidecar`](super::sidecar).
 //! - *A program with the library in it*: what the engine and the adapters give back to the allocator is wiped (`tests/memory.rs`); what the
 //!   ciphers of the [registry](super::registry) give back is not.
 //! - *A program under [`run`](super::run)* is not kept from the terminal: it can open `/dev/tty`, other files and sockets, and a key

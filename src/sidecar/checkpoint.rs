@@ -10,11 +10,10 @@
 //! short one it can be guessed by, as the file itself can be read by whoever may read this.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +29,10 @@ use zeroize::Zeroizing;
 use super::notice::{Notice, Tell};
 use super::sink::file::sync_all;
 use crate::redact::text;
-use crate::sys::replace::replace;
+use crate::sys::beneath::{Dir, Links};
+use crate::sys::file::{FileId, check_owner, others_can_write};
+use crate::sys::private;
+use crate::sys::replace::replace_in;
 
 /// So many of a file's first bytes are hashed at most.
 pub(crate) const HEAD_LEN_MAX: usize = 1024;
@@ -44,21 +46,6 @@ const FILE_NAME: &str = "checkpoints.json";
 const LOCK_NAME: &str = "lock";
 /// What of a path stands there as `%xx`.
 const ESCAPED: AsciiSet = CONTROLS.add(b'%').add(b'"').add(b'\\');
-
-/// A file, known again as long as it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Identity {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-}
-
-impl Identity {
-    /// Who this open file is.
-    pub(crate) fn of(file: impl AsFd) -> io::Result<Identity> {
-        let stat = fstat(file)?;
-        Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
-    }
-}
 
 /// A hash of a file's first bytes, and of how many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,6 +105,8 @@ impl Hasher {
 pub(crate) struct Place {
     /// Where it was when it was found.
     pub(crate) path: PathBuf,
+    /// Where that was without links, if there were any.
+    pub(crate) target: Option<PathBuf>,
     /// All before it has been given out.
     pub(crate) offset: u64,
     pub(crate) head: Head,
@@ -132,7 +121,7 @@ pub(crate) struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) stream: Arc<str>,
-    pub(crate) file: Identity,
+    pub(crate) file: FileId,
 }
 
 /// A place that its reader moves on.
@@ -150,7 +139,7 @@ pub(crate) struct Checkpoints {
     saving: Mutex<()>,
     tell: Tell,
     /// Held for as long as the directory is ours.
-    _lock: Option<File>,
+    _lock: Option<OwnedFd>,
 }
 
 /// A lock that nothing panics under, and if it did, what it guards would be whole.
@@ -178,21 +167,21 @@ impl Checkpoints {
             _lock: None,
         };
         let Some(directory) = directory else { return Ok(opened) };
-        make(directory)?;
-        opened._lock = Some(lock_directory(directory)?);
-        remove_temporary(directory)?;
-        let path = directory.join(FILE_NAME);
-        match fs::read(&path) {
-            Ok(text) => match read(&text) {
-                Some(slots) => *lock(&opened.slots) = slots,
-                None => {
-                    fs::rename(&path, directory.join("checkpoints.bad"))?;
-                    let text = format!("{} cannot be read; all files are read from their beginning", text::path(&path));
-                    (opened.tell)(Notice::Warning(text));
-                }
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        let dir = Dir::open_or_make(directory, Links::Trusted, 0o700)?;
+        check(&dir)?;
+        opened._lock = Some(lock_directory(&dir)?);
+        remove_temporary(&dir)?;
+        let Some(file) = private::read_in(&dir, FILE_NAME)? else { return Ok(opened) };
+        let mut saved = Vec::new();
+        File::from(file).read_to_end(&mut saved)?;
+        match read(&saved) {
+            Some(slots) => *lock(&opened.slots) = slots,
+            None => {
+                dir.rename(FILE_NAME, "checkpoints.bad")?;
+                let path = directory.join(FILE_NAME);
+                let text = format!("{} cannot be read; all files are read from their beginning", text::path(&path));
+                (opened.tell)(Notice::Warning(text));
+            }
         }
         Ok(opened)
     }
@@ -278,7 +267,12 @@ impl Checkpoints {
         }
         let text = self.write();
         // What the places say is out has to be on the disk before them.
-        let saved = sync_all().and_then(|()| replace(&directory.join(FILE_NAME), 0o600, text.as_bytes()));
+        let saved = sync_all().and_then(|()| {
+            // Anew each time: the directory may have been replaced.
+            let dir = Dir::open(directory, Links::Trusted)?;
+            check(&dir)?;
+            replace_in(&dir, FILE_NAME, 0o600, text.as_bytes())
+        });
         let had_failed = self.failed.swap(saved.is_err(), Relaxed);
         if let Err(error) = saved
             && !had_failed
@@ -319,6 +313,8 @@ struct Saved {
 struct SavedPlace {
     stream: String,
     path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     device: u64,
     inode: u64,
     offset: u64,
@@ -333,7 +329,8 @@ impl SavedPlace {
     fn of(key: &Key, place: &Place) -> SavedPlace {
         SavedPlace {
             stream: key.stream.to_string(),
-            path: percent_encode(place.path.as_os_str().as_bytes(), &ESCAPED).to_string(),
+            path: escape(&place.path),
+            target: place.target.as_deref().map(escape),
             device: key.file.device,
             inode: key.file.inode,
             offset: place.offset,
@@ -347,18 +344,26 @@ impl SavedPlace {
 
     fn take(self) -> Option<(Key, Slot)> {
         let hash = data_encoding::HEXLOWER.decode(self.head.as_bytes()).ok()?.try_into().ok()?;
-        let path = percent_decode_str(&self.path).collect::<Vec<u8>>();
         let place = Place {
-            path: PathBuf::from(std::ffi::OsString::from_vec(path)),
+            path: unescape(&self.path),
+            target: self.target.as_deref().map(unescape),
             offset: self.offset,
             head: Head { len: self.head_len, hash },
             modified: self.modified,
             len: self.len,
             is_done: self.done,
         };
-        let file = Identity { device: self.device, inode: self.inode };
+        let file = FileId { device: self.device, inode: self.inode };
         Some((Key { stream: self.stream.into(), file }, Arc::new(Mutex::new(place))))
     }
+}
+
+fn escape(path: &Path) -> String {
+    percent_encode(path.as_os_str().as_bytes(), &ESCAPED).to_string()
+}
+
+fn unescape(text: &str) -> PathBuf {
+    PathBuf::from(std::ffi::OsString::from_vec(percent_decode_str(text).collect()))
 }
 
 /// What an earlier sidecar has saved. None: that is not it.
@@ -367,121 +372,34 @@ fn read(text: &[u8]) -> Option<HashMap<Key, Slot>> {
     saved.files.into_iter().map(SavedPlace::take).collect()
 }
 
-/// The directory is its owner's alone. One that is there may be read by others, since the file in it may not, but not written to.
-fn make(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let found = fs::metadata(directory)?;
-    let own = found.uid() == rustix::process::geteuid().as_raw() || rustix::process::geteuid().is_root();
-    if !own || found.mode() & 0o022 != 0 {
+/// The directory is its owner's alone: root or this user. It may be read by others, since the file in it may not, but not
+/// written to.
+fn check(directory: &Dir) -> io::Result<()> {
+    let stat = directory.stat_self()?;
+    check_owner(&stat)?;
+    if others_can_write(&stat) {
         let text = "others may write to it: it has to be a directory of its own, with mode 0700";
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
     Ok(())
 }
 
-fn lock_directory(directory: &Path) -> io::Result<File> {
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(directory.join(LOCK_NAME))?;
+fn lock_directory(directory: &Dir) -> io::Result<OwnedFd> {
+    let file = private::open_in(directory, LOCK_NAME)?;
     super::fd::lock(&file)?;
     Ok(file)
 }
 
 /// A sidecar that was killed while it wrote has left these.
-fn remove_temporary(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
+fn remove_temporary(directory: &Dir) -> io::Result<()> {
+    for (name, _) in directory.names()? {
         let is_temporary = name.as_bytes().starts_with(b".checkpoints") && name.as_bytes().ends_with(b".tmp");
         if is_temporary {
-            fs::remove_file(directory.join(name))?;
+            directory.unlink(&name)?;
         }
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    fn open(directory: &Path) -> (io::Result<Checkpoints>, Arc<Mutex<Vec<String>>>) {
-        let told: Arc<Mutex<Vec<String>>> = Arc::default();
-        let into = Arc::clone(&told);
-        let tell: Tell = Arc::new(move |notice| lock(&into).push(format!("{notice:?}")));
-        (Checkpoints::open(Some(directory), tell), told)
-    }
-
-    fn key(inode: u64) -> Key {
-        Key { stream: "app".into(), file: Identity { device: 7, inode } }
-    }
-
-    #[test]
-    fn what_is_saved_is_read_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = dir.path().join("deep/state");
-        let first = open(&state).0.unwrap();
-        let head = Head { len: 3, hash: [0xab; 16] };
-        let path = PathBuf::from(std::ffi::OsString::from_vec(b"/a \"%\xff\n.log".to_vec()));
-        let place = Place { path, offset: u64::MAX, head, modified: -5, len: 9, is_done: true };
-        first.add(key(1), place.clone());
-        first.save();
-        assert_eq!(open(&state).0.err().map(|error| error.kind()), Some(ErrorKind::ResourceBusy), "it is in use");
-        drop(first);
-        let second = open(&state).0.unwrap();
-        assert_eq!(second.of_stream("app"), [(key(1), place)]);
-        assert!(second.of_stream("other").is_empty());
-    }
-
-    #[test]
-    fn d12_the_directory_and_the_file_are_their_owners_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = dir.path().join("state");
-        let opened = open(&state).0.unwrap();
-        opened.add(key(1), Place::default());
-        opened.save();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&state), 0o700);
-        for name in [FILE_NAME, LOCK_NAME] {
-            assert_eq!(mode(&state.join(name)), 0o600, "{name}");
-        }
-        drop(opened);
-        fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(open(&state).0.err().map(|error| error.kind()), Some(ErrorKind::PermissionDenied));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_and_set_aside() {
-        for text in ["", "{", "{\"version\":2,\"files\":[]}", "{\"version\":1,\"files\":[{\"stream\":\"a\"}]}", "\0\0"]
-        {
-            let dir = tempfile::tempdir().unwrap();
-            fs::write(dir.path().join(FILE_NAME), text).unwrap();
-            let (opened, told) = open(dir.path());
-            assert!(opened.unwrap().of_stream("app").is_empty());
-            assert_eq!(lock(&told).len(), 1);
-            assert_eq!(fs::read_to_string(dir.path().join("checkpoints.bad")).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn what_a_killed_one_has_left_is_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(".checkpoints.json.7.0.tmp"), "{").unwrap();
-        let opened = open(dir.path()).0.unwrap();
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        drop(opened);
-    }
-
-    #[test]
-    fn of_files_that_are_done_the_oldest_are_forgotten() {
-        let dir = tempfile::tempdir().unwrap();
-        let opened = open(dir.path()).0.unwrap();
-        for inode in 0..2 * DONE_MAX as u64 {
-            let modified = inode as i64;
-            opened.add(key(inode), Place { modified, is_done: inode % 4 != 0, ..Place::default() });
-        }
-        opened.save();
-        let left = opened.of_stream("app");
-        assert_eq!(left.iter().filter(|(_, place)| place.is_done).count(), DONE_MAX);
-        assert_eq!(left.iter().filter(|(_, place)| !place.is_done).count(), DONE_MAX / 2);
-        assert!(left.iter().any(|(key, _)| key.file.inode == 2 * DONE_MAX as u64 - 1));
-    }
-}
+mod tests;

@@ -12,7 +12,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -22,6 +21,8 @@ use landlock::{
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 
 use super::config::{OnAway, Outlet, Plan, SourcePlan};
+use super::source::follow::targets;
+use crate::sys::beneath::{Dir, Links, find};
 
 /// The newest version of Landlock of which all is known here.
 const ABI_KNOWN: ABI = ABI::V6;
@@ -58,7 +59,10 @@ struct Needs {
 
 impl Needs {
     fn of(plan: &Plan, watched: &[PathBuf]) -> Needs {
-        let mut needs = Needs { read: watched.to_vec(), guard: plan.guard.is_some(), ..Needs::default() };
+        // Secrets are read through any links: the user named them.
+        let links = watched.iter().filter_map(|path| fs::canonicalize(path).ok());
+        let read = watched.iter().cloned().chain(links).collect();
+        let mut needs = Needs { read, guard: plan.guard.is_some(), ..Needs::default() };
         for stream in &plan.streams {
             match &stream.source {
                 SourcePlan::Stdin => {}
@@ -69,7 +73,11 @@ impl Needs {
                 }
                 SourcePlan::Tcp { address, .. } => needs.listen.push(address.port()),
                 SourcePlan::Command(_) => needs.commands = true,
-                SourcePlan::Files { pattern, .. } => needs.read.push(without_pattern(pattern)),
+                SourcePlan::Files { pattern, .. } => {
+                    needs.read.push(without_pattern(pattern));
+                    // Of logs that links lead to, others will lie beside.
+                    needs.read.extend(targets(pattern));
+                }
             }
         }
         for sink in &plan.sinks {
@@ -138,7 +146,7 @@ pub fn confine(plan: &Plan, watched: &[PathBuf]) -> io::Result<Vec<Unconfined>> 
     let needs = Needs::of(plan, watched);
     if let Some(state) = &plan.state {
         // There is no rule for what is not there. If it cannot be made, whoever opens it will tell.
-        let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(state);
+        let _ = Dir::open_or_make(state, Links::Trusted, 0o700);
     }
     let mut missing = Vec::new();
     if plan.confine.0 {
@@ -204,13 +212,14 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> 
 }
 
 /// The directory of this path; the one around it, so that it may be made anew, if that is no more than so many levels below the root, as
-/// not to allow half of the machine; and if a link leads there, the same for its target.
+/// not to allow half of the machine; and if a link leads there that others cannot have put there, the same for its target.
 fn around(path: &Path, depth_min: usize) -> BTreeSet<PathBuf> {
     let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let depth = |path: &Path| path.components().skip(1).count();
     let may_be_whole = |path: &Path| depth(path) >= depth_min || path == Path::new("/var/log");
     let mut found = BTreeSet::new();
-    for path in [path.clone()].into_iter().chain(fs::canonicalize(path)) {
+    let target = find(path, Links::Trusted).map(|found| found.path()).ok().filter(|target| target != path);
+    for path in [path.clone()].into_iter().chain(target) {
         let mut above = path.ancestors().skip(1).filter(|path| path.is_dir());
         let Some(nearest) = above.next() else { continue };
         let is_parent = path.parent() == Some(nearest);
@@ -302,6 +311,9 @@ const DENIED: &[libc::c_long] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::node;
+    use rustix::net::SocketType;
+    use std::os::unix::fs::MetadataExt;
     use std::process::Command;
 
     /// In a thread of its own, since it holds for that one only. Tells what was not to be had.
@@ -362,6 +374,34 @@ mod tests {
         if !missing.is_empty() {
             eprintln!("skipped, in part: {missing:?}");
         }
+    }
+
+    #[test]
+    fn a03_sockets_and_fifos_are_made_though_files_are_confined() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| dir.path().join(name);
+        let try_out = |mode: u32| {
+            let (_socket, _bound) = node::bind(&path("s.sock"), SocketType::DGRAM, mode).expect("it may be made");
+            node::fifo(&path("fifo"), mode).expect("it may be made");
+            for name in ["s.sock", "fifo"] {
+                assert_eq!(fs::symlink_metadata(path(name)).expect("it is there").mode() & 0o7777, mode);
+            }
+            fs::remove_file(path("fifo")).expect("it is ours");
+            assert_eq!(fs::read_dir(dir.path()).expect("it is there").count(), 1, "nothing is left beside");
+        };
+        let needs = Needs { write: vec![path("s.sock"), path("fifo")], ..Needs::default() };
+        confined(&needs, true, || try_out(0o666));
+        // The first version of Landlock lets nothing go from one directory to another.
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| {
+                let all = AccessFs::from_all(ABI::V1);
+                let rules = Ruleset::default().handle_access(all).and_then(Ruleset::create);
+                let rule = PathBeneath::new(PathFd::new(dir.path()).expect("it is there"), all);
+                rules.and_then(|rules| rules.add_rule(rule)?.restrict_self()).expect("the kernel does what it can");
+                try_out(0o622);
+            });
+            first.join().expect("no test failed");
+        });
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod keeper;
 mod lines;
 mod metrics;
 mod notice;
+mod own;
 mod parts;
 mod running;
 mod serve;
@@ -108,6 +109,15 @@ pub enum SidecarError {
         #[source]
         error: io::Error,
     },
+}
+
+/// Looks whether what a plan names and is there already can be what the plan says, and changes nothing.
+///
+/// # Errors
+///
+/// [`SidecarError::Open`] for a spool that is something else.
+pub fn check(plan: &config::Plan) -> Result<(), SidecarError> {
+    sink::check(plan)
 }
 
 /// Runs a sidecar until SIGTERM or SIGINT, or until all that it reads has ended.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use super::keeper::{Keeper, Keeping, Request, lock};
 use super::lines::{AllLines, WaitsFor};
 use super::metrics::{Metrics, Phase};
 use super::notice::{Notice, Tell};
+use super::own::Own;
 use super::running::Running;
 use super::sink::Sink;
 use super::source::follow::Files;
@@ -68,7 +70,7 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     let keeping = keeper.keeping();
     let store = Arc::new(Store::new(store.as_ref()));
     let passed = Passed::new(passed, &plan.streams, &store, &tell)?;
-    let files = files(&plan, &tell)?;
+    let files = files(&plan, &watched, &tell)?;
     let running = Arc::new(assemble(plan, keeping, metrics, files, (passed, store), tell));
     for sink in &running.sinks {
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
@@ -129,14 +131,14 @@ fn directories(running: &Arc<Running>) -> Result<Option<JoinHandle<()>>, Sidecar
 }
 
 /// What followed files share, if there are any: before anything is read, it is known how far they were read.
-fn files(plan: &Plan, tell: &Tell) -> Result<Option<Arc<Files>>, SidecarError> {
+fn files(plan: &Plan, secrets: &[PathBuf], tell: &Tell) -> Result<Option<Arc<Files>>, SidecarError> {
     if !plan.streams.iter().any(|stream| matches!(stream.source, SourcePlan::Files { .. })) {
         return Ok(None);
     }
     let checkpoints = Checkpoints::open(plan.state.as_deref(), Arc::clone(tell));
     let checkpoints =
         checkpoints.map_err(|error| SidecarError::Open { what: "the state directory".to_owned(), error })?;
-    Ok(Some(Files::new(Arc::new(checkpoints), Arc::clone(tell))))
+    Ok(Some(Files::new(Arc::new(checkpoints), Own::new(plan, secrets), Arc::clone(tell))))
 }
 
 fn assemble(

@@ -14,6 +14,7 @@ mod daemon;
 mod directories;
 mod follow;
 mod messages;
+mod paths;
 mod reload;
 mod soak;
 mod sockets;

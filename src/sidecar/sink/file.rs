@@ -10,20 +10,21 @@
 //!   the disk before a checkpoint says so, and before a file is rotated.
 //!
 //! A file that is made has the mode of the configuration whatever the umask is; one that is there keeps its own. A symbolic link is
-//! refused, and so is what is no regular file.
+//! refused, and so is what is no regular file. Links among the directories of the path are followed by the rule of
+//! [`Links::Trusted`], and files are made and renamed in the directory that was opened so.
 
-use std::fs::{self, Permissions};
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
-use rustix::fs::{FileType, Mode, OFlags, fdatasync, fstat, lstat};
+use rustix::fs::{OFlags, fdatasync, fstat, lstat};
 use rustix::io::Errno;
 
-use super::super::checkpoint::{Identity, lock};
+use super::super::checkpoint::lock;
+use crate::sys::beneath::{Dir, Links};
+use crate::sys::file::{FileId, check_placed_to_write, check_regular};
 
 /// The most slices that one call takes.
 const SLICES_MAX: usize = 1_024;
@@ -56,10 +57,13 @@ pub(crate) struct Rotation {
 /// See the front of this module.
 pub(crate) struct FileSink {
     path: PathBuf,
+    /// The directory that the path led to, and the file's name there.
+    dir: Dir,
+    name: OsString,
     mode: u32,
     rotation: Option<Rotation>,
     file: Arc<OwnedFd>,
-    identity: Identity,
+    identity: FileId,
     /// As far as we know.
     len: u64,
     at_line_start: bool,
@@ -72,17 +76,20 @@ impl FileSink {
     ///
     /// When it cannot be, or is not a regular file.
     pub(crate) fn open(path: &Path, mode: u32, rotation: Option<Rotation>) -> io::Result<FileSink> {
-        let file = open(path, mode)?;
+        let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
+        let opened = dir.open_or_create(&name, OFlags::WRONLY | OFlags::APPEND, mode);
+        let (file, _) = opened.map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::LOOP) => io::Error::new(ErrorKind::InvalidInput, "it is a symbolic link"),
+            _ => error,
+        })?;
         let stat = fstat(&file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
-        }
-        let identity = Identity { device: stat.st_dev, inode: stat.st_ino };
+        check_regular(&stat)?;
+        check_placed_to_write(&stat, &dir.stat_self()?)?;
         let file = Arc::new(file);
         sync_before_checkpoints(&file);
-        let len = stat.st_size as u64;
+        let (identity, len) = (FileId::from(&stat), stat.st_size as u64);
         // What an earlier one has left at its end may be torn; the next line goes on there, and is whole from a rotation on.
-        Ok(FileSink { path: path.to_owned(), mode, rotation, file, identity, len, at_line_start: true })
+        Ok(FileSink { path: path.to_owned(), dir, name, mode, rotation, file, identity, len, at_line_start: true })
     }
 
     /// Writes all slices, and says in `written` how far it came.
@@ -114,10 +121,11 @@ impl FileSink {
         Ok(())
     }
 
-    /// Sees to it that the file is the one at its path, and has room for more.
+    /// Sees to it that the file is the one at its path, and has room for more. The look at the path says only whether anything
+    /// has changed: what is opened then is opened with care.
     fn settle(&mut self) -> io::Result<()> {
         match lstat(&self.path) {
-            Ok(stat) if (Identity { device: stat.st_dev, inode: stat.st_ino }) == self.identity => {
+            Ok(stat) if FileId::from(&stat) == self.identity => {
                 self.len = stat.st_size as u64;
             }
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => {
@@ -138,61 +146,34 @@ impl FileSink {
     /// nothing is lost but the oldest.
     fn rotate(&mut self, keep: u64) -> io::Result<()> {
         fdatasync(&*self.file)?;
-        if keep == 0 {
-            fs::remove_file(&self.path)?;
-        } else {
-            let free = (1..keep).find(|&number| lstat(self.numbered(number)).is_err()).unwrap_or(keep);
-            for number in (1..free).rev() {
-                fs::rename(self.numbered(number), self.numbered(number + 1))?;
+        // If the directory was exchanged meanwhile, nothing in the new one is ours to rename.
+        if FileId::from(&self.dir.stat(&self.name)?) == self.identity {
+            if keep == 0 {
+                self.dir.unlink_if(&self.name, self.identity)?;
+            } else {
+                let free = (1..keep).find(|&number| self.dir.stat(self.numbered(number)).is_err()).unwrap_or(keep);
+                for number in (1..free).rev() {
+                    self.dir.rename(self.numbered(number), self.numbered(number + 1))?;
+                }
+                self.dir.rename(&self.name, self.numbered(1))?;
             }
-            fs::rename(&self.path, self.numbered(1))?;
         }
         *self = FileSink::open(&self.path, self.mode, self.rotation)?;
         Ok(())
     }
 
-    fn numbered(&self, number: u64) -> PathBuf {
-        let mut name = self.path.as_os_str().as_bytes().to_vec();
-        name.extend_from_slice(format!(".{number}").as_bytes());
-        PathBuf::from(std::ffi::OsStr::from_bytes(&name))
+    fn numbered(&self, number: u64) -> OsString {
+        let mut name = self.name.clone();
+        name.push(format!(".{number}"));
+        name
     }
-}
-
-fn open(path: &Path, mode: u32) -> io::Result<OwnedFd> {
-    let flags =
-        OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
-    loop {
-        match rustix::fs::open(path, flags, Mode::empty()) {
-            Err(Errno::NOENT) => {}
-            Err(Errno::LOOP) => return Err(io::Error::new(ErrorKind::InvalidInput, "it is a symbolic link")),
-            opened => return Ok(opened?),
-        }
-        match rustix::fs::open(path, flags | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(mode)) {
-            Ok(file) => {
-                rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-                return Ok(file);
-            }
-            // Somebody was faster.
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// A private file that is read and written, made if it is not there.
-pub(super) fn private(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?;
-    if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
-    }
-    fs::File::from(file.try_clone()?).set_permissions(Permissions::from_mode(0o600))?;
-    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn write(sink: &mut FileSink, text: &[u8]) {
         let mut written = 0;
@@ -270,17 +251,28 @@ mod tests {
         fs::write(&path, "").unwrap();
         write(&mut sink, b"four\n");
         assert_eq!(read(&path), "four\n");
-        // The directory goes and comes back.
         fs::rename(dir.path().join("a.log"), dir.path().join("gone")).unwrap();
         write(&mut sink, b"five\n");
         assert_eq!(read(&path), "five\n");
+        // The directory goes and comes back.
+        let inner = dir.path().join("in");
+        fs::create_dir(&inner).unwrap();
+        let mut sink = FileSink::open(&inner.join("a.log"), 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
+        write(&mut sink, b"six\n");
+        fs::rename(&inner, dir.path().join("away")).unwrap();
+        fs::create_dir(&inner).unwrap();
+        write(&mut sink, b"seven\n");
+        assert_eq!(
+            (read(inner.join("a.log")), read(dir.path().join("away/a.log"))),
+            ("seven\n".into(), "six\n".into())
+        );
     }
 
     #[test]
     fn links_and_others_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("target"), "").unwrap();
-        std::os::unix::fs::symlink("target", dir.path().join("link")).unwrap();
+        symlink("target", dir.path().join("link")).unwrap();
         for name in ["link", "."] {
             assert!(FileSink::open(&dir.path().join(name), 0o600, None).is_err(), "{name}");
         }
@@ -289,14 +281,46 @@ mod tests {
     }
 
     #[test]
+    fn a15_a_directory_that_others_linked_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["theirs", "private", "theirs/logs"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        fs::set_permissions(at("theirs"), Permissions::from_mode(0o777)).unwrap();
+        let path = at("theirs/logs/a.log");
+        let mut sink = FileSink::open(&path, 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
+        write(&mut sink, b"one\n");
+        // The file that is there would be renamed, and another one made beside it.
+        fs::write(at("private/a.log"), "private\n").unwrap();
+        fs::rename(at("theirs/logs"), at("theirs/moved")).unwrap();
+        symlink("../private", at("theirs/logs")).unwrap();
+        let mut written = 0;
+        assert!(sink.write_all(&mut [IoSlice::new(b"two\n")], &mut written).is_err());
+        assert!(FileSink::open(&path, 0o600, None).is_err());
+        assert_eq!((fs::read_dir(at("private")).unwrap().count(), read(at("private/a.log"))), (1, "private\n".into()));
+        fs::remove_file(at("theirs/logs")).unwrap();
+        fs::rename(at("theirs/moved"), at("theirs/logs")).unwrap();
+        write(&mut sink, b"two\n");
+        assert_eq!((read(&path), read(at("theirs/logs/a.log.1"))), ("two\n".into(), "one\n".into()));
+        // An own link, in a directory of our own.
+        symlink("theirs/logs", at("link")).unwrap();
+        write(&mut FileSink::open(&at("link/a.log"), 0o600, None).unwrap(), b"three\n");
+        assert_eq!(read(&path), "two\nthree\n");
+        // A hard link to a file elsewhere.
+        fs::hard_link(at("private/a.log"), at("theirs/b.log")).unwrap();
+        assert!(FileSink::open(&at("theirs/b.log"), 0o600, None).is_err());
+    }
+
+    #[test]
     fn what_does_not_fit_says_how_far_it_came_and_goes_on() {
         // The limit is the process's own, and so is the signal that comes with it: a full device will do.
-        let Ok(full) = rustix::fs::open("/dev/full", OFlags::WRONLY, Mode::empty()) else { return };
+        let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
         let mut sink = FileSink::open(&path, 0o600, None).unwrap();
         write(&mut sink, b"half a ");
-        let good = std::mem::replace(&mut sink.file, Arc::new(full));
+        let good = std::mem::replace(&mut sink.file, Arc::new(full.into()));
         let mut written = 0;
         let error = sink.write_all(&mut [IoSlice::new(b"line\n")], &mut written).unwrap_err();
         assert_eq!((error.kind(), written), (ErrorKind::StorageFull, 0));

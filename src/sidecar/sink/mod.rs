@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
 
-use super::config::{OnAway, SinkPlan};
+use super::SidecarError;
+use super::config::{OnAway, Plan, SinkPlan};
 use super::metrics::StreamMetrics;
 use super::notice::{Notice, Tell};
 use crate::redact::text;
@@ -305,6 +306,16 @@ impl Sink {
             (self.tell)(Notice::SinkAway { sink: self.label.clone(), error });
         }
     }
+}
+
+/// Fails if the spool of a sink is something else, and changes nothing.
+pub(super) fn check(plan: &Plan) -> Result<(), SidecarError> {
+    for sink in &plan.sinks {
+        let OnAway::Spool(spool) = &sink.away else { continue };
+        let what = || format!("the spool {}", text::path(&spool.path));
+        Spool::check(&spool.path).map_err(|error| SidecarError::Open { what: what(), error })?;
+    }
+    Ok(())
 }
 
 /// Whoever listened has gone: a write would go nowhere, and not say so.

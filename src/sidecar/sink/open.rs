@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{RecvFlags, SocketType};
 use tokio::io::Interest;
 use tokio::process::{Child, Command};
 
@@ -18,6 +18,9 @@ use super::batch::Batch;
 use super::file::{FileSink, Rotation};
 use super::gone;
 use crate::redact::text;
+use crate::sys::beneath::{Links, find};
+use crate::sys::file::{check_placed_to_write, kind};
+use crate::sys::node;
 
 /// How long somebody who listens may take to answer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -182,18 +185,23 @@ impl Open {
 
 /// A FIFO that somebody reads.
 fn fifo(path: &Path) -> io::Result<OwnedFd> {
-    let fd = rustix::fs::open(path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
-    if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::Fifo {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no FIFO"));
+    let no_fifo = || io::Error::new(ErrorKind::InvalidInput, "it is no FIFO");
+    let found = find(path, Links::Trusted)?;
+    // Known before it is opened: to open a device may do something.
+    if kind(&found.dir.stat(&found.name)?) != FileType::Fifo {
+        return Err(no_fifo());
     }
+    let fd = found.dir.open_file(&found.name, OFlags::WRONLY)?;
+    let stat = rustix::fs::fstat(&fd)?;
+    if kind(&stat) != FileType::Fifo {
+        return Err(no_fifo());
+    }
+    check_placed_to_write(&stat, &found.dir.stat_self()?)?;
     Ok(fd)
 }
 
 fn socket(path: &Path, kind: SocketType) -> io::Result<Fd> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Fd::new(socket, Interest::READABLE | Interest::WRITABLE)
+    Fd::new(node::connect(path, kind)?, Interest::READABLE | Interest::WRITABLE)
 }
 
 async fn tcp(address: &str) -> io::Result<Fd> {

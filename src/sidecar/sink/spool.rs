@@ -17,12 +17,15 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, fallocate, fstat, ftruncate};
+use rustix::fs::{FallocateFlags, OFlags, fallocate, fstat, ftruncate};
 use rustix::io::{Errno, pread, pwritev};
 
 use super::super::fd::lock;
 use super::batch::Batch;
-use super::file::{private, sync_before_checkpoints};
+use super::file::sync_before_checkpoints;
+use crate::sys::beneath::{Dir, Links};
+use crate::sys::file::check_regular;
+use crate::sys::private;
 
 const MAGIC: &[u8; 8] = b"hushspl1";
 /// The place where the pieces begin.
@@ -49,24 +52,42 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it. One that is there is not touched unless it is empty or a spool, this user's alone.
     ///
     /// # Errors
     ///
-    /// When it cannot be, is something else, or another sidecar has it.
+    /// When it cannot be, is something else, others can read or write it, or another sidecar has it.
     pub(super) fn open(path: &Path, len_max: u64) -> io::Result<Spool> {
-        let file = Arc::new(private(path)?);
+        let file = Arc::new(private::open(path)?);
+        check_content(&file)?;
         lock(&*file)?;
         sync_before_checkpoints(&file);
         let len = fstat(&*file)?.st_size as u64;
         let (start, end, punched) = (HEAD_LEN, HEAD_LEN, HEAD_LEN);
         let mut spool = Spool { file, len_max, start, end, count: 0, punched, can_punch: true };
-        match spool.read_head()? {
+        match read_head(&spool.file)? {
             Some(start) => spool.recover(start.min(len.max(HEAD_LEN)), len)?,
-            None if len < HEAD_LEN => spool.empty()?,
-            None => return Err(io::Error::new(ErrorKind::InvalidData, "it is not a spool")),
+            None => spool.empty()?,
         }
         Ok(spool)
+    }
+
+    /// Fails if something else than a spool is at this path, as far as this user can see. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Spool::open); that it may not be read is none: it may be another user's spool.
+    pub(super) fn check(path: &Path) -> io::Result<()> {
+        let unseen = |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied);
+        let opened = Dir::parent_of(path, Links::Trusted).and_then(|(dir, name)| {
+            check_regular(&dir.stat(&name)?)?;
+            dir.open_file(&name, OFlags::RDONLY)
+        });
+        match opened {
+            Ok(file) => check_content(&file),
+            Err(error) if unseen(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -157,7 +178,7 @@ impl Spool {
     /// The piece that begins there and ends before `end`, if it is one.
     fn piece(&self, at: u64, end: u64) -> io::Result<Option<(Vec<u8>, bool)>> {
         let mut frame = [0; FRAME_LEN as usize];
-        if at + FRAME_LEN > end || !self.read(&mut frame, at)? {
+        if at + FRAME_LEN > end || !read(&self.file, &mut frame, at)? {
             return Ok(None);
         }
         let [a, b, c, d, hash @ .., is_whole] = frame;
@@ -166,7 +187,7 @@ impl Spool {
             return Ok(None);
         }
         let mut piece = vec![0; len as usize];
-        if !self.read(&mut piece, at + FRAME_LEN)? {
+        if !read(&self.file, &mut piece, at + FRAME_LEN)? {
             return Ok(None);
         }
         let mut found = crc32fast::Hasher::new();
@@ -183,38 +204,50 @@ impl Spool {
         self.write_head()
     }
 
-    fn read_head(&self) -> io::Result<Option<u64>> {
-        let mut head = [0; HEAD_LEN as usize];
-        if !self.read(&mut head, 0)? || !head.starts_with(MAGIC) {
-            return Ok(None);
-        }
-        let (place, hash) = head[8..].split_at(8);
-        if crc32fast::hash(place).to_le_bytes() != hash {
-            // Of a crash of the machine: all that is there may not have gone out.
-            return Ok(Some(HEAD_LEN));
-        }
-        Ok(Some(u64::from_le_bytes(place.try_into().expect("it has 8 bytes")).max(HEAD_LEN)))
-    }
-
     fn write_head(&self) -> io::Result<()> {
         let place = self.start.to_le_bytes();
         let hash = crc32fast::hash(&place).to_le_bytes();
         write_all(&self.file, &mut [IoSlice::new(MAGIC), IoSlice::new(&place), IoSlice::new(&hash)], 0)
     }
+}
 
-    /// Fills the buffer from there. False: the file is shorter.
-    fn read(&self, buffer: &mut [u8], at: u64) -> io::Result<bool> {
-        let mut done = 0;
-        while done < buffer.len() {
-            match pread(&*self.file, &mut buffer[done..], at + done as u64) {
-                Ok(0) => return Ok(false),
-                Ok(read) => done += read,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(true)
+/// Fails unless the file is a spool, or empty. Zeros that are no longer than a head are what a power cut leaves of a new one.
+fn check_content(file: &OwnedFd) -> io::Result<()> {
+    let mut head = [0; HEAD_LEN as usize];
+    let len = fstat(file)?.st_size as u64;
+    let is_blank = len <= HEAD_LEN && {
+        read(file, &mut head[..len as usize], 0)?;
+        head.iter().all(|&byte| byte == 0)
+    };
+    let is_spool = is_blank || len >= HEAD_LEN && read(file, &mut head, 0)? && head.starts_with(MAGIC);
+    if is_spool { Ok(()) } else { Err(io::Error::new(ErrorKind::InvalidData, "it is not a spool")) }
+}
+
+fn read_head(file: &OwnedFd) -> io::Result<Option<u64>> {
+    let mut head = [0; HEAD_LEN as usize];
+    if !read(file, &mut head, 0)? || !head.starts_with(MAGIC) {
+        return Ok(None);
     }
+    let (place, hash) = head[8..].split_at(8);
+    if crc32fast::hash(place).to_le_bytes() != hash {
+        // Of a crash of the machine: all that is there may not have gone out.
+        return Ok(Some(HEAD_LEN));
+    }
+    Ok(Some(u64::from_le_bytes(place.try_into().expect("it has 8 bytes")).max(HEAD_LEN)))
+}
+
+/// Fills the buffer from there. False: the file is shorter.
+fn read(file: &OwnedFd, buffer: &mut [u8], at: u64) -> io::Result<bool> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match pread(file, &mut buffer[done..], at + done as u64) {
+            Ok(0) => return Ok(false),
+            Ok(read) => done += read,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
 }
 
 fn write_all(file: &OwnedFd, mut slices: &mut [IoSlice<'_>], mut at: u64) -> io::Result<()> {
@@ -276,15 +309,47 @@ mod tests {
     fn d12_the_file_is_its_owners_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("spool");
-        fs::write(&path, "").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
         let spool = Spool::open(&path, 1000).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(Spool::open(&path, 1000).err().map(|error| error.kind()), Some(ErrorKind::ResourceBusy));
         drop(spool);
         assert!(Spool::open(&path, 1000).is_ok());
-        fs::write(&path, "something else, and long enough").unwrap();
-        assert!(Spool::open(&path, 1000).is_err(), "it is not written over");
+    }
+
+    #[test]
+    fn a34_what_is_no_spool_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        let zeros = "\0".repeat(21);
+        for text in ["x", "something", "something else, and long enough", "hushspl", "hushspl1", &zeros, "\0\0\x01"] {
+            for was in [0o600, 0o644] {
+                fs::write(&path, text).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(was)).unwrap();
+                assert!(Spool::open(&path, 1000).is_err() && Spool::check(&path).is_err(), "{text:?}");
+                assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode()), (text, was));
+            }
+            fs::remove_file(&path).unwrap();
+        }
+        // A spool that others can read, and an empty file.
+        let mut spool = Spool::open(&path, 1000).unwrap();
+        assert!(append(&mut spool, "one\n"));
+        drop(spool);
+        for is_empty in [false, true] {
+            if is_empty {
+                fs::write(&path, "").unwrap();
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            let error = Spool::open(&path, 1000).err().unwrap().to_string();
+            assert!(error.contains("0640"), "{error}");
+            assert_eq!(mode(), 0o640);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            assert!(Spool::check(&path).is_ok() && Spool::open(&path, 1000).is_ok());
+        }
+        // All that a power cut may leave of a new one.
+        fs::write(&path, "\0".repeat(20)).unwrap();
+        assert!(Spool::open(&path, 1000).unwrap().is_empty());
+        assert!(Spool::check(Path::new("/dev/null")).is_err() && Spool::check(&dir.path().join("no")).is_ok());
     }
 
     #[test]

@@ -1,19 +1,18 @@
 //! A FIFO: read on when its writers have gone.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
 use tokio::io::Interest;
 
 use super::super::fd::Fd;
 use super::{Given, Source};
+use crate::sys::node;
 
 /// A FIFO. When its last writer goes, what it wrote is a whole.
 pub(crate) struct Fifo {
     path: PathBuf,
+    mode: u32,
     fd: Fd,
     /// Something came since the last writer went.
     is_begun: bool,
@@ -21,29 +20,17 @@ pub(crate) struct Fifo {
 
 impl Fifo {
     /// Opens the FIFO at this path, or makes one of this mode.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`node::fifo`]: one of another user, or with a wider mode, is refused.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Fifo> {
-        match rustix::fs::mkfifoat(CWD, path, Mode::from_raw_mode(mode)) {
-            // The mode less the umask: what the configuration says counts.
-            Ok(()) => rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())?,
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
-        Ok(Fifo { path: path.to_owned(), fd: read_end(path)?, is_begun: false })
+        Ok(Fifo { path: path.to_owned(), mode, fd: read_end(path, mode)?, is_begun: false })
     }
 }
 
-fn read_end(path: &Path) -> io::Result<Fd> {
-    let something_else = || io::Error::new(ErrorKind::AlreadyExists, "something else than a FIFO is there");
-    // Before it is opened: opening a socket fails with another word, and opening a device may do something.
-    if FileType::from_raw_mode(rustix::fs::lstat(path)?.st_mode) != FileType::Fifo {
-        return Err(something_else());
-    }
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let fd: OwnedFd = rustix::fs::open(path, flags, Mode::empty())?;
-    if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::Fifo {
-        return Err(something_else());
-    }
-    Fd::new(fd, Interest::READABLE)
+fn read_end(path: &Path, mode: u32) -> io::Result<Fd> {
+    Fd::new(node::fifo(path, mode)?, Interest::READABLE)
 }
 
 impl Source for Fifo {
@@ -58,7 +45,7 @@ impl Source for Fifo {
         }
         // A descriptor whose writers have gone is hung up for ever, and could not be waited for. A new one is hung up only when the
         // next writer has been there. What is in the FIFO stays while one of the two is open.
-        self.fd = read_end(&self.path)?;
+        self.fd = read_end(&self.path, self.mode)?;
         if std::mem::take(&mut self.is_begun) { Ok(Given::End) } else { Err(ErrorKind::WouldBlock.into()) }
     }
 }

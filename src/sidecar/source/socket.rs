@@ -4,77 +4,24 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::io::Interest;
 
 use super::super::fd::Fd;
 use super::super::notice::{Notice, Tell};
 use super::connection::{Connection, Keeper};
 use super::{Given, Listener, Source};
+use crate::sys::node::{self, Bound};
 
 /// How many may wait to be accepted. The kernel takes less, if `net.core.somaxconn` says so.
 const BACKLOG: i32 = 4_096;
 /// How long accepting rests when descriptors have run out.
 const REST: Duration = Duration::from_millis(100);
-
-/// A socket at a path, which goes when this does.
-pub(crate) struct Bound {
-    path: PathBuf,
-    /// Device and inode: what is at the path later may be somebody else's.
-    identity: Option<(u64, u64)>,
-}
-
-impl Drop for Bound {
-    fn drop(&mut self) {
-        let now = std::fs::symlink_metadata(&self.path).ok().map(|found| (found.dev(), found.ino()));
-        if now.is_some() && now == self.identity {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Binds a Unix socket to a path. What is there already is removed only if it is a socket of our own user that nobody listens at.
-pub(crate) fn bind(path: &Path, kind: SocketType, mode: u32) -> io::Result<(OwnedFd, Bound)> {
-    let address = SocketAddrUnix::new(path)?;
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
-    // The path gets the socket's mode, less the umask, and so is never open to more than it should be; not for a moment.
-    rustix::fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
-    match rustix::net::bind(&socket, &address) {
-        Err(Errno::ADDRINUSE) => {
-            remove_if_left_over(path, kind)?;
-            rustix::net::bind(&socket, &address)?;
-        }
-        bound => bound?,
-    }
-    rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())?;
-    let found = std::fs::symlink_metadata(path)?;
-    Ok((socket, Bound { path: path.to_owned(), identity: Some((found.dev(), found.ino())) }))
-}
-
-fn remove_if_left_over(path: &Path, kind: SocketType) -> io::Result<()> {
-    let refuse = |why: &str| Err(io::Error::new(ErrorKind::AddrInUse, why.to_owned()));
-    let found = std::fs::symlink_metadata(path)?;
-    if !found.file_type().is_socket() {
-        return refuse("something else than a socket is there");
-    }
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        return refuse("a socket of another user is there");
-    }
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let probe = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)?;
-    match rustix::net::connect(&probe, &SocketAddrUnix::new(path)?) {
-        Err(Errno::CONNREFUSED) => std::fs::remove_file(path),
-        _ => refuse("somebody else listens there"),
-    }
-}
 
 /// A socket at which others connect.
 pub(crate) struct Connections {
@@ -89,7 +36,7 @@ pub(crate) struct Connections {
 impl Connections {
     /// Listens at a path.
     pub(crate) fn at_path(path: &Path, mode: u32) -> io::Result<Connections> {
-        let (socket, bound) = bind(path, SocketType::STREAM, mode)?;
+        let (socket, bound) = node::bind(path, SocketType::STREAM, mode)?;
         Connections::listen(socket, Some(bound))
     }
 
@@ -184,7 +131,7 @@ pub(crate) struct Datagrams {
 impl Datagrams {
     /// Receives at a path.
     pub(crate) fn at_path(path: &Path, mode: u32, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
-        let (socket, bound) = bind(path, SocketType::DGRAM, mode)?;
+        let (socket, bound) = node::bind(path, SocketType::DGRAM, mode)?;
         Datagrams::new(socket, Some(bound), stream, tell)
     }
 

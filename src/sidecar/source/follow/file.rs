@@ -26,6 +26,7 @@ use super::super::super::checkpoint::{Hasher, Key, Place, Slot, lock};
 use super::super::{Given, Source};
 use super::Files;
 use crate::scrub::lease::Lease;
+use crate::sys::file::FileId;
 
 /// A file that was rotated away is over when nothing was written to it for so long, whoever has it open.
 const LINGER: Duration = Duration::from_secs(60);
@@ -343,14 +344,15 @@ pub(super) fn modified(stat: &Stat) -> i64 {
 }
 
 /// The place of a file that was not followed before.
-pub(super) fn place(path: &std::path::Path, file: &OwnedFd, offset: u64) -> io::Result<Place> {
+pub(super) fn place(name: &super::Name, file: &OwnedFd, offset: u64) -> io::Result<Place> {
     let stat = fstat(file)?;
     let head = Hasher::of(file, usize::try_from(offset).unwrap_or(usize::MAX))?.head();
     let (modified, len) = (modified(&stat), stat.st_size as u64);
-    Ok(Place { path: path.to_owned(), offset, head, modified, len, is_done: false })
+    let (path, target) = (name.path.clone(), name.target.clone());
+    Ok(Place { path, target, offset, head, modified, len, is_done: false })
 }
 
 /// Which file of a stream.
-pub(super) fn key(stream: &Arc<str>, file: super::Identity) -> Key {
+pub(super) fn key(stream: &Arc<str>, file: FileId) -> Key {
     Key { stream: Arc::clone(stream), file }
 }

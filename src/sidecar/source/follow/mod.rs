@@ -7,31 +7,38 @@
 //! - Another file at a path that had one begins to give when the one before has been read to its end; that one goes on beside it
 //!   (see [`file`]).
 //! - Files that came and went between two looks, or while no sidecar ran, are looked for beside the path by the names that rotation gives
-//!   (`app.log.1`, `app-20261124.log`): the one that was read last, by its inode, and those that were written to after it, oldest first; if the
+//!   (`app.log.1`, `app-20261124.log`), or beside the file that a link leads to: the one that was read last, by its inode, and those that were written to after it, oldest first; if the
 //!   clock was set back meanwhile, those of a lower number. What was packed or deleted before it was read is gone; if it is known that there was something to read, that is told.
+//!
+//! Others can write to the directories, so that each is opened in the one before. A link is followed only if root or this user put
+//! it where nobody else can; a file that somebody may have linked there (a second name), and one of hushlog's own, is refused.
 
 mod file;
 mod pattern;
 mod watch;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, stat};
+use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
 use tokio::sync::Notify;
 
-use super::super::checkpoint::{Checkpoints, Identity, Key, Place, lock};
+use super::super::checkpoint::{Checkpoints, Key, Place, lock};
 use super::super::config::ReadFrom;
 use super::super::notice::{Notice, Tell};
+use super::super::own::Own;
 use super::Listener;
 use crate::redact::text;
+use crate::sys::beneath::{Dir, Links};
+use crate::sys::file::{FileId, check_placed, kind};
 use file::{Shared, key, modified, place};
-use pattern::Pattern;
+use pattern::{Match, Pattern};
 use watch::Watch;
 
 pub(crate) use file::Followed;
@@ -42,10 +49,13 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Changes that follow each other so soon are looked at as one.
 const GATHER: Duration = Duration::from_millis(5);
+/// So often files are looked for anew that got their next names while they were opened.
+const RENAMED_MAX: usize = 10;
 
 /// What all followed files share.
 pub(crate) struct Files {
     pub(crate) checkpoints: Arc<Checkpoints>,
+    own: Own,
     watch: Watch,
     /// Who reads which file.
     read: Mutex<HashMap<Key, Weak<Shared>>>,
@@ -54,13 +64,13 @@ pub(crate) struct Files {
 
 impl Files {
     /// Within a runtime.
-    pub(crate) fn new(checkpoints: Arc<Checkpoints>, tell: Tell) -> Arc<Files> {
+    pub(crate) fn new(checkpoints: Arc<Checkpoints>, own: Own, tell: Tell) -> Arc<Files> {
         let (watch, error) = Watch::new();
         if let Some(error) = error {
             let text = format!("files are looked at several times a second, since the kernel tells nothing: {error}");
             tell(Notice::Warning(text));
         }
-        Arc::new(Files { checkpoints, watch, read: Mutex::default(), tell })
+        Arc::new(Files { checkpoints, own, watch, read: Mutex::default(), tell })
     }
 
     fn reader(&self, key: &Key) -> Option<Arc<Shared>> {
@@ -80,16 +90,55 @@ pub(crate) struct Follow {
     changed: Arc<Notify>,
     /// Nobody tells, or something could not be opened.
     is_untold: bool,
-    /// What was told of already.
+    /// What was told of already, and what is refused in this look.
+    told: HashSet<PathBuf>,
     refused: HashSet<PathBuf>,
+    /// Which files are hushlog's own, as far as it was asked in this look.
+    own: Option<HashSet<FileId>>,
     has_looked: bool,
+    /// So many looks were the first, since a file was renamed just then.
+    looks: usize,
 }
 
+/// What a file is called.
+pub(super) struct Name {
+    pub(super) path: PathBuf,
+    /// Where that is without links, if there are any.
+    pub(super) target: Option<PathBuf>,
+}
+
+impl Name {
+    /// The path without a link.
+    fn target(&self) -> &Path {
+        self.target.as_deref().unwrap_or(&self.path)
+    }
+}
+
+#[derive(Clone)]
 struct Seen {
     key: Key,
+    target: Option<PathBuf>,
     modified: i64,
     /// Its reader; none, if it was done before.
     shared: Option<Arc<Shared>>,
+}
+
+/// A name in a directory where files of one log lie.
+struct Spot {
+    dir: Rc<Dir>,
+    name: OsString,
+    /// The log had this name before, and has another one now: what is there is a file of it, too.
+    is_former: bool,
+}
+
+/// A file that rotation may have made.
+struct Rotated {
+    dir: Rc<Dir>,
+    name: OsString,
+    file: FileId,
+    modified: i64,
+    /// The number that rotation gave it.
+    number: Option<u32>,
 }
 
 impl Follow {
@@ -111,174 +160,239 @@ impl Follow {
             found: VecDeque::new(),
             changed: Arc::default(),
             is_untold: false,
+            told: HashSet::new(),
             refused: HashSet::new(),
+            own: None,
             has_looked: false,
+            looks: 0,
         })
     }
 
     /// Looks for files that came, went or changed their names.
     fn look(&mut self) {
         let walk = self.pattern.walk();
-        // Watched first: what comes after this look is told.
         let told = walk.directories.iter().map(|directory| self.files.watch.directory(directory, &self.changed));
-        self.is_untold = !told.fold(true, |all, told| all & told);
-        let mut seen: Vec<(PathBuf, Identity, i64)> = Vec::new();
-        for path in walk.paths {
-            match stat(&path) {
-                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
-                    let file = Identity { device: stat.st_dev, inode: stat.st_ino };
-                    seen.push((path, file, modified(&stat)));
-                }
-                Ok(_) => self.refuse(&path, "it is no regular file"),
-                Err(Errno::NOENT | Errno::NOTDIR) => {}
-                Err(error) => self.refuse(&path, &io::Error::from(error).to_string()),
+        let (mut is_untold, mut is_new) = (false, false);
+        told.for_each(|told| (is_untold, is_new) = (is_untold | told.is_none(), is_new | told.unwrap_or_default()));
+        self.is_untold = is_untold;
+        if is_new {
+            // What came after it was listed and before it was watched.
+            self.changed.notify_one();
+        }
+        self.own = None;
+        walk.refused.iter().for_each(|(path, error)| self.refuse(path, error));
+        let mut seen: Vec<Match> = Vec::new();
+        for found in walk.matches {
+            match kind(&found.stat) {
+                FileType::RegularFile => seen.push(found),
+                _ => self.refuse(&found.path, &no_file()),
             }
         }
         // The oldest first: of one log, what was rotated away before what followed it.
-        seen.sort_by_key(|(_, _, modified)| *modified);
-        let named: HashSet<Identity> = seen.iter().map(|(_, file, _)| *file).collect();
+        seen.sort_by_key(|found| modified(&found.stat));
+        let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
         for other in self.paths.values().filter_map(|other| Some((&other.key, other.shared.as_ref()?))) {
             other.1.displace(!named.contains(&other.0.file));
         }
-        let paths: HashSet<PathBuf> = seen.iter().map(|(path, ..)| path.clone()).collect();
-        for (path, file, modified) in seen {
-            self.see(path, file, modified, &named);
+        let paths: HashSet<PathBuf> = seen.iter().map(|found| found.path.clone()).collect();
+        let mut is_whole = true;
+        for found in seen {
+            is_whole &= self.see(&found, &named);
         }
         self.paths.retain(|path, _| paths.contains(path));
-        self.refused.retain(|path| paths.contains(path) || path.exists());
+        self.told = std::mem::take(&mut self.refused);
         lock(&self.files.read).retain(|_, reader| reader.strong_count() > 0);
-        self.from = ReadFrom::Start;
-        self.has_looked = true;
+        self.looks += 1;
+        if is_whole || self.looks >= RENAMED_MAX {
+            self.from = ReadFrom::Start;
+            self.has_looked = true;
+        }
     }
 
-    /// A path leads to this file.
-    fn see(&mut self, path: PathBuf, file: Identity, modified: i64, named: &HashSet<Identity>) {
-        if let Some(seen) = self.paths.get_mut(&path)
+    /// A path leads to this file. False: not any more.
+    fn see(&mut self, found: &Match, named: &HashSet<FileId>) -> bool {
+        let (file, modified) = (FileId::from(&found.stat), modified(&found.stat));
+        if let Some(seen) = self.paths.get_mut(&found.path)
             && seen.key.file == file
         {
             seen.modified = modified;
+            seen.target.clone_from(&found.target);
             if seen.shared.as_ref().is_some_and(|shared| shared.is_read()) {
-                return;
+                return true;
             }
         }
-        let key = key(&self.stream, file);
+        let (key, target) = (key(&self.stream, file), found.target.clone());
         if let Some(shared) = self.files.reader(&key) {
             // It had another name.
             shared.displace(false);
-            self.paths.insert(path, Seen { key, modified, shared: Some(shared) });
-            return;
+            self.paths.insert(found.path.clone(), Seen { key, target, modified, shared: Some(shared) });
+            return true;
         }
-        let before = self.paths.get(&path).filter(|seen| seen.key.file != file);
-        let before = before.map(|seen| (seen.key.clone(), seen.modified, seen.shared.clone()));
-        let after = self.catch_up(&path, (file, modified), before, named);
-        match self.open(&path, after, false) {
+        match self.read(found, named) {
             Ok(Some((key, shared))) => {
-                self.refused.remove(&path);
-                self.paths.insert(path, Seen { key, modified, shared });
+                _ = self.paths.insert(found.path.clone(), Seen { key, target, modified, shared })
             }
-            // It has gone, or is another one already: the next look tells.
-            Ok(None) => self.changed.notify_one(),
-            Err(error) => self.refuse(&path, &error.to_string()),
+            // The next look tells.
+            Ok(None) => {
+                self.changed.notify_one();
+                return false;
+            }
+            Err(error) => self.refuse(&found.path, &error),
         }
+        true
+    }
+
+    /// Has a file read, and before it what was at its path.
+    fn read(&mut self, found: &Match, named: &HashSet<FileId>) -> io::Result<Option<Opened>> {
+        let name = Name { path: found.path.clone(), target: found.target.clone() };
+        let (dir, base) = match found.place() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            place => place?,
+        };
+        let spot = Spot { dir, name: base, is_former: false };
+        let file = FileId::from(&found.stat);
+        let after = self.catch_up(&name, (file, modified(&found.stat)), &spot, named);
+        self.open(&name, (&spot.dir, &spot.name, file), after, false)
     }
 
     /// Has all be read that was at this path before this file, which was written to at this time. Returns whose end it waits for.
     fn catch_up(
         &mut self,
-        path: &Path,
-        (file, written): (Identity, i64),
-        before: Option<(Key, i64, Option<Arc<Shared>>)>,
-        named: &HashSet<Identity>,
+        name: &Name,
+        (file, written): (FileId, i64),
+        spot: &Spot,
+        named: &HashSet<FileId>,
     ) -> Option<Arc<Shared>> {
         let (mut after, mut last) = (None, None);
-        if let Some((key, modified, shared)) = before {
-            (after, last) = (shared, Some((key.file, modified)));
+        if let Some(seen) = self.paths.get(&name.path).filter(|seen| seen.key.file != file).cloned() {
+            after = seen.shared;
+            let before = Name { path: name.path.clone(), target: seen.target };
+            last = Some((seen.key.file, seen.modified, before));
         } else if !self.has_looked {
             let mut known = self.files.checkpoints.of_stream(&self.stream);
-            known.retain(|(key, place)| place.path == path && key.file != file && !named.contains(&key.file));
+            known.retain(|(key, place)| place.path == name.path && key.file != file && !named.contains(&key.file));
             known.sort_by_key(|(_, place)| place.modified);
-            last = known.last().map(|(key, place)| (key.file, place.modified));
+            last = known.last().map(|(key, place)| {
+                let before = Name { path: name.path.clone(), target: place.target.clone() };
+                (key.file, place.modified, before)
+            });
             for (key, place) in known.into_iter().filter(|(_, place)| !place.is_done) {
-                after = self.find_again(path, &key, &place, after);
+                after = self.find_again(name, spot, &key, &place, after);
             }
         }
-        let Some((last, since)) = last else { return after };
-        let rotated: Vec<(PathBuf, Identity, i64)> = pattern::rotated(path)
-            .into_iter()
-            .filter_map(|other| {
-                let stat = stat(&other).ok()?;
-                let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-                is_file.then(|| (other, Identity { device: stat.st_dev, inode: stat.st_ino }, modified(&stat)))
-            })
-            .collect();
-        // Where what came later looks older, the clock was set back, and the numbers of rotation tell.
-        let number_of_last = (written < since)
-            .then(|| rotated.iter().find(|(_, identity, _)| *identity == last))
-            .flatten()
-            .and_then(|(other, ..)| pattern::number(path, other));
-        let mut between: Vec<(i64, PathBuf)> = Vec::new();
-        for (other, identity, modified) in rotated {
-            let number = pattern::number(path, &other).filter(|number| Some(*number) < number_of_last);
-            let is_known = identity == file
-                || named.contains(&identity)
-                || self.files.reader(&key(&self.stream, identity)).is_some();
-            if !is_known && (modified >= since || number.is_some()) {
-                between.push((number.map_or(modified, |number| -i64::from(number)), other));
+        let Some((last, since, before)) = last else { return after };
+        let former = former(name, &before);
+        for _ in 0..RENAMED_MAX {
+            let rotated = rotated([spot].into_iter().chain(&former));
+            let mut is_renamed = false;
+            for other in self.between(rotated, (last, since), (file, written), named) {
+                let name = Name { path: other.dir.path().join(&other.name), target: None };
+                let place = (&*other.dir, &*other.name, other.file);
+                match self.open(&name, place, after.clone(), true) {
+                    Ok(Some((_, Some(shared)))) => after = Some(shared),
+                    // It has the next name by now.
+                    Ok(None) => is_renamed = true,
+                    Ok(Some((_, None))) | Err(_) => {}
+                }
             }
-        }
-        between.sort();
-        for (_, other) in between {
-            if let Ok(Some((_, Some(shared)))) = self.open(&other, after.clone(), true) {
-                after = Some(shared);
+            if !is_renamed {
+                break;
             }
         }
         after
     }
 
+    /// Those of the rotated files that came after the last one that was read, and before this file: the oldest first.
+    fn between(
+        &self,
+        rotated: Vec<Rotated>,
+        (last, since): (FileId, i64),
+        (file, written): (FileId, i64),
+        named: &HashSet<FileId>,
+    ) -> Vec<Rotated> {
+        // Where what came later looks older, the clock was set back, and the numbers of rotation tell.
+        let number_of_last = (written < since)
+            .then(|| rotated.iter().find(|other| other.file == last))
+            .flatten()
+            .and_then(|other| other.number);
+        let mut between: Vec<(i64, Rotated)> = Vec::new();
+        for other in rotated {
+            let number = other.number.filter(|number| Some(*number) < number_of_last);
+            let is_known = other.file == file
+                || named.contains(&other.file)
+                || self.files.reader(&key(&self.stream, other.file)).is_some();
+            if !is_known && (other.modified >= since || number.is_some()) {
+                between.push((number.map_or(other.modified, |number| -i64::from(number)), other));
+            }
+        }
+        between.sort_by(|one, other| one.0.cmp(&other.0).then_with(|| one.1.name.cmp(&other.1.name)));
+        between.into_iter().map(|(_, other)| other).collect()
+    }
+
     /// A file that was followed by an earlier sidecar, and has another name by now.
-    fn find_again(&mut self, path: &Path, key: &Key, place: &Place, after: Option<Arc<Shared>>) -> Option<Arc<Shared>> {
-        let is_it = |other: &PathBuf| stat(other).is_ok_and(|stat| stat.st_ino == key.file.inode);
-        if let Some(other) = pattern::rotated(path).into_iter().find(is_it)
-            && let Ok(Some((_, shared))) = self.open(&other, after.clone(), true)
-        {
-            return shared.or(after);
+    fn find_again(
+        &mut self,
+        name: &Name,
+        spot: &Spot,
+        key: &Key,
+        place: &Place,
+        after: Option<Arc<Shared>>,
+    ) -> Option<Arc<Shared>> {
+        let former = former(name, &Name { path: name.path.clone(), target: place.target.clone() });
+        let found =
+            rotated([spot].into_iter().chain(&former)).into_iter().find(|other| other.file.inode == key.file.inode);
+        if let Some(other) = found {
+            let name = Name { path: other.dir.path().join(&other.name), target: None };
+            if let Ok(Some((_, shared))) = self.open(&name, (&other.dir, &other.name, other.file), after.clone(), true)
+            {
+                return shared.or(after);
+            }
         }
         self.files.checkpoints.forget(key);
         if place.offset < place.len {
             let rest = place.len - place.offset;
-            let text = format!("{}: rotated away and deleted before its last {rest} bytes were read", text::path(path));
+            let path = text::path(&name.path);
+            let text = format!("{path}: rotated away and deleted before its last {rest} bytes were read");
             (self.files.tell)(Notice::Warning(text));
         }
         after
     }
 
-    /// Opens a file, and has it read from where it was read before, or its beginning. No reader: it was done before. None: it has gone.
-    #[allow(clippy::type_complexity, reason = "a pair that one caller takes apart")]
+    /// Opens a file, and has it read from where it was read before, or its beginning. None: it has gone, or another one has its
+    /// name by now.
     fn open(
         &mut self,
-        path: &Path,
+        name: &Name,
+        (dir, base, wanted): (&Dir, &OsStr, FileId),
         after: Option<Arc<Shared>>,
         is_displaced: bool,
-    ) -> io::Result<Option<(Key, Option<Arc<Shared>>)>> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file: OwnedFd = match rustix::fs::open(path, flags, Mode::empty()) {
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+    ) -> io::Result<Option<Opened>> {
+        let file = match dir.open_file(base, OFlags::RDONLY) {
+            Err(error) if is_gone(&error) => return Ok(None),
             opened => opened?,
         };
-        if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
+        let stat = fstat(&file)?;
+        if kind(&stat) != FileType::RegularFile {
+            return Err(no_file());
         }
-        let key = key(&self.stream, Identity::of(&file)?);
+        if FileId::from(&stat) != wanted {
+            return Ok(None);
+        }
+        let key = key(&self.stream, wanted);
         if let Some(shared) = self.files.reader(&key) {
             return Ok(Some((key, Some(shared))));
         }
+        check_placed(&stat, &dir.stat_self()?)?;
+        if self.own.get_or_insert_with(|| self.files.own.ids()).contains(&key.file) {
+            return Err(io::Error::new(ErrorKind::PermissionDenied, "it is a file of hushlog's own"));
+        }
         let checkpoints = &self.files.checkpoints;
-        let slot = match checkpoints.find(&key, path, &file)? {
+        let slot = match checkpoints.find(&key, &name.path, &file)? {
             Some(slot) => slot,
             None => {
                 let from_end = self.from == ReadFrom::End && !is_displaced;
                 let offset = if from_end { fstat(&file)?.st_size as u64 } else { 0 };
-                checkpoints.add(key.clone(), place(path, &file, offset)?)
+                checkpoints.add(key.clone(), place(name, &file, offset)?)
             }
         };
         let offset = {
@@ -300,13 +414,62 @@ impl Follow {
         Ok(Some((key, Some(shared))))
     }
 
-    /// Told once for each path.
-    fn refuse(&mut self, path: &Path, why: &str) {
+    /// Told once for each path, as long as it is so.
+    fn refuse(&mut self, path: &Path, error: &io::Error) {
         self.is_untold = true;
-        if self.refused.insert(path.to_owned()) {
-            (self.files.tell)(Notice::Warning(format!("{} is not followed: {why}", text::path(path))));
+        if self.refused.insert(path.to_owned()) && !self.told.contains(path) {
+            let path = text::path(path);
+            let told = match error.raw_os_error().map(Errno::from_raw_os_error) {
+                Some(Errno::LOOP) => format!("{path} is not followed: others may have put a symbolic link there"),
+                _ => format!("{path} is not followed: {error}"),
+            };
+            (self.files.tell)(Notice::Warning(told));
         }
     }
+}
+
+/// A file, and its reader; none, if it was done before.
+type Opened = (Key, Option<Arc<Shared>>);
+
+fn no_file() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
+}
+
+/// Whether the file has gone, or a link took its place: the next look resolves it.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+}
+
+/// Where the log was before, if a link leads elsewhere now.
+fn former(now: &Name, before: &Name) -> Option<Spot> {
+    let target = Some(before.target()).filter(|target| *target != now.target())?;
+    let (dir, name) = Dir::parent_of(target, Links::Trusted).ok()?;
+    Some(Spot { dir: Rc::new(dir), name, is_former: true })
+}
+
+/// The files at these spots that rotation may have made of what was there.
+fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>) -> Vec<Rotated> {
+    let mut all = Vec::new();
+    for spot in spots {
+        let mut names = pattern::rotated(&spot.dir, &spot.name);
+        names.extend(spot.is_former.then(|| spot.name.clone()));
+        for name in names {
+            let Some(stat) = spot.dir.stat(&name).ok().filter(|stat| kind(stat) == FileType::RegularFile) else {
+                continue;
+            };
+            let number = pattern::number(&spot.name, &name);
+            let (file, modified) = (FileId::from(&stat), modified(&stat));
+            all.push(Rotated { dir: Rc::clone(&spot.dir), name, file, modified, number });
+        }
+    }
+    all
+}
+
+/// Where links lead that a pattern matches now, or that are on the way to it.
+pub(crate) fn targets(pattern: &str) -> Vec<PathBuf> {
+    let walk = Pattern::new(pattern).map(|pattern| pattern.walk()).unwrap_or_default();
+    walk.matches.into_iter().filter_map(|found| found.target).collect()
 }
 
 impl Listener for Follow {
@@ -322,6 +485,8 @@ impl Listener for Follow {
                 if tokio::time::timeout(look, self.changed.notified()).await.is_ok() {
                     tokio::time::sleep(GATHER).await;
                 }
+            } else if self.looks > 0 {
+                tokio::time::sleep(GATHER).await;
             }
             self.look();
         }

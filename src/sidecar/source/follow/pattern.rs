@@ -1,11 +1,16 @@
 //! Which files: a path, or a pattern with `*`, `?` and `[...]` in its parts, and `**` for any directories.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use glob::MatchOptions;
+use rustix::fs::{FileType, Stat};
+
+use crate::sys::beneath::{Dir, Links, find_below};
+use crate::sys::file::kind;
 
 /// `**` goes down so far.
 const DEPTH_MAX: usize = 32;
@@ -27,13 +32,42 @@ enum Part {
     Any,
 }
 
+/// What has a name of the pattern.
+pub(super) struct Match {
+    /// As the pattern has it.
+    pub(super) path: PathBuf,
+    /// Where that is without links, if there are any.
+    pub(super) target: Option<PathBuf>,
+    /// The directory that holds it. None: it is a link.
+    dir: Option<Rc<Dir>>,
+    name: OsString,
+    /// What it is, or what the link leads to.
+    pub(super) stat: Stat,
+}
+
+impl Match {
+    /// The directory that the file lies in, and its name there.
+    pub(super) fn place(&self) -> io::Result<(Rc<Dir>, OsString)> {
+        match &self.dir {
+            Some(dir) => Ok((Rc::clone(dir), self.name.clone())),
+            // Held for no longer than it is needed: there may be ten thousand.
+            None => {
+                let target = self.target.as_ref().unwrap_or(&self.path);
+                Dir::parent_of(target, Links::Trusted).map(|(dir, name)| (Rc::new(dir), name))
+            }
+        }
+    }
+}
+
 /// What was found.
 #[derive(Default)]
 pub(super) struct Walk {
     /// Files, or what else has these names.
-    pub(super) paths: Vec<PathBuf>,
-    /// Where others may appear.
-    pub(super) directories: Vec<PathBuf>,
+    pub(super) matches: Vec<Match>,
+    /// Where others may appear: directories of the pattern, those that hold a link, and those that a link leads to.
+    pub(super) directories: HashSet<PathBuf>,
+    /// What could not be looked at, a link that others may have put there among it.
+    pub(super) refused: Vec<(PathBuf, io::Error)>,
 }
 
 impl Pattern {
@@ -60,70 +94,122 @@ impl Pattern {
         }
     }
 
-    /// All that is there now.
+    /// All that is there now. Each directory is opened in the one before, and links are followed only if nobody else can have
+    /// put them there.
     pub(super) fn walk(&self) -> Walk {
         let mut walk = Walk::default();
-        let literal = self.0[..self.0.len() - 1].iter().take_while(|part| matches!(part, Part::Name(_))).count();
-        let mut directory = PathBuf::from("/");
-        for part in &self.0[..literal] {
-            let Part::Name(name) = part else { continue };
-            let next = directory.join(name);
-            if !next.is_dir() {
-                // It may come, or come back.
-                walk.directories.push(directory);
-                return walk;
+        let literal = self.0[..self.0.len() - 1].iter().map_while(|part| match part {
+            Part::Name(name) => Some(name),
+            _ => None,
+        });
+        let literal: PathBuf = literal.collect();
+        let begin = Dir::open(Path::new("/"), Links::None).and_then(|root| match literal.parent() {
+            None => Ok(Some(root)),
+            Some(_) => walk.open(&root, literal.as_os_str()),
+        });
+        match begin {
+            Ok(Some(directory)) => {
+                let parts = &self.0[literal.iter().count()..];
+                walk.visit(&Rc::new(directory), &Path::new("/").join(&literal), parts, 0);
             }
-            directory = next;
+            Ok(None) => {}
+            Err(error) => walk.refused.push((Path::new("/").join(&literal), error)),
         }
-        walk.directories.extend(directory.parent().map(Path::to_owned));
-        visit(&directory, &self.0[literal..], 0, &mut walk);
         walk
     }
 }
 
-fn visit(directory: &Path, parts: &[Part], depth: usize, walk: &mut Walk) {
-    let [part, rest @ ..] = parts else { return };
-    walk.directories.push(directory.to_owned());
-    if let Part::Name(name) = part {
-        enter(directory.join(name), rest, depth, walk);
-        return;
+/// Whether there is nothing at a path, or nothing that is a directory.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+impl Walk {
+    /// Opens a directory by a path below another one. None: it may come, or come back.
+    fn open(&mut self, from: &Dir, path: &OsStr) -> io::Result<Option<Dir>> {
+        let found = find_below(from, Path::new(path), Links::Trusted, &mut self.directories);
+        match found.and_then(|found| found.dir.sub(found.name)) {
+            Err(error) if is_absent(&error) => Ok(None),
+            opened => opened.map(Some),
+        }
     }
-    if matches!(part, Part::Any) {
-        visit(directory, rest, depth, walk);
+
+    fn visit(&mut self, directory: &Rc<Dir>, path: &Path, parts: &[Part], depth: usize) {
+        let [part, rest @ ..] = parts else { return };
+        self.directories.insert(directory.path().to_owned());
+        if let Part::Name(name) = part {
+            return self.enter(directory, name, path, rest, depth);
+        }
+        if matches!(part, Part::Any) {
+            self.visit(directory, path, rest, depth);
+        }
+        for (name, kind) in directory.names().unwrap_or_default() {
+            match part {
+                Part::Match(pattern) if pattern.matches_with(&name.to_string_lossy(), OPTIONS) => {
+                    self.enter(directory, &name, path, rest, depth);
+                }
+                // Not through links: they may lead back.
+                Part::Any if depth < DEPTH_MAX && matches!(kind, FileType::Directory | FileType::Unknown) => {
+                    if let Ok(below) = directory.sub(&name) {
+                        self.visit(&Rc::new(below), &path.join(&name), parts, depth + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        match part {
-            Part::Match(pattern) if pattern.matches_with(&entry.file_name().to_string_lossy(), OPTIONS) => {
-                enter(entry.path(), rest, depth, walk);
+
+    /// Goes on with a name that matches.
+    fn enter(&mut self, directory: &Rc<Dir>, name: &OsStr, path: &Path, rest: &[Part], depth: usize) {
+        let path = path.join(name);
+        if rest.is_empty() {
+            return match self.find(directory, name, path.clone()) {
+                Ok(found) => self.matches.extend(found),
+                Err(error) => self.refused.push((path, error)),
+            };
+        }
+        let below = match directory.sub(name) {
+            // A link, maybe.
+            Err(error) if error.kind() != ErrorKind::NotFound => self.open(directory, name),
+            Err(_) => Ok(None),
+            Ok(below) => Ok(Some(below)),
+        };
+        match below {
+            Ok(Some(below)) => self.visit(&Rc::new(below), &path, rest, depth),
+            Ok(None) => {}
+            Err(error) => self.refused.push((path, error)),
+        }
+    }
+
+    fn find(&mut self, directory: &Rc<Dir>, name: &OsStr, path: PathBuf) -> io::Result<Option<Match>> {
+        let found = directory.stat(name).and_then(|stat| {
+            if kind(&stat) != FileType::Symlink {
+                return Ok((directory.path().join(name), Some(Rc::clone(directory)), stat));
             }
-            // Not through links: they may lead back.
-            Part::Any if depth < DEPTH_MAX && entry.file_type().is_ok_and(|kind| kind.is_dir()) => {
-                visit(&entry.path(), parts, depth + 1, walk);
+            let found = find_below(directory, Path::new(name), Links::Trusted, &mut self.directories)?;
+            Ok((found.path(), None, found.dir.stat(&found.name)?))
+        });
+        match found {
+            Err(error) if is_absent(&error) => Ok(None),
+            found => {
+                let (target, dir, stat) = found?;
+                let target = Some(target).filter(|target| *target != path);
+                Ok(Some(Match { path, target, dir, name: name.to_owned(), stat }))
             }
-            _ => {}
         }
     }
 }
 
-fn enter(path: PathBuf, rest: &[Part], depth: usize, walk: &mut Walk) {
-    if rest.is_empty() {
-        walk.paths.push(path);
-    } else if path.is_dir() {
-        visit(&path, rest, depth, walk);
-    }
+/// The names beside this one that rotation may have made of it: `app.log.1`, `app.log-20261124`, `app-20261124.log`. Not those of
+/// what is packed.
+pub(super) fn rotated(directory: &Dir, name: &OsStr) -> Vec<OsString> {
+    let names = directory.names().unwrap_or_default().into_iter();
+    names.map(|(other, _)| other).filter(|other| is_rotated(other, name)).collect()
 }
 
-/// The files beside this one that rotation may have made of it: `app.log.1`, `app.log-20261124`, `app-20261124.log`. Not those that
-/// are packed.
-pub(super) fn rotated(path: &Path) -> Vec<PathBuf> {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|other| is_rotated(other, name)).collect()
-}
-
-fn is_rotated(other: &Path, name: &OsStr) -> bool {
-    let (other_name, name) = (other.file_name().unwrap_or_default().to_string_lossy(), name.to_string_lossy());
-    if PACKED.iter().any(|end| other.extension().is_some_and(|extension| extension == *end)) || other_name == name {
+fn is_rotated(other: &OsStr, name: &OsStr) -> bool {
+    let (extension, other_name, name) = (Path::new(other).extension(), other.to_string_lossy(), name.to_string_lossy());
+    if PACKED.iter().any(|end| extension.is_some_and(|extension| extension == *end)) || other_name == name {
         return false;
     }
     let follows = |rest: &str| rest.starts_with(['.', '-', '_', '@']);
@@ -136,14 +222,15 @@ fn is_rotated(other: &Path, name: &OsStr) -> bool {
 }
 
 /// The number that rotation put behind a name, as in `app.log.1`: the lowest is of the newest, as most count (`logrotate` does).
-pub(super) fn number(path: &Path, rotated: &Path) -> Option<u32> {
-    let (name, rotated) = (path.file_name()?.to_str()?, rotated.file_name()?.to_str()?);
-    rotated.strip_prefix(name)?.strip_prefix('.')?.parse().ok()
+pub(super) fn number(name: &OsStr, rotated: &OsStr) -> Option<u32> {
+    rotated.to_str()?.strip_prefix(name.to_str()?)?.strip_prefix('.')?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
     fn patterns_find_what_they_mean() {
@@ -154,12 +241,12 @@ mod tests {
         }
         let found = |pattern: &str| {
             let mut walk = Pattern::new(&format!("{}/{pattern}", dir.path().display())).unwrap().walk();
-            walk.paths.sort();
-            let names = walk.paths.iter().map(|path| path.strip_prefix(dir.path()).unwrap().display().to_string());
+            walk.matches.sort_by(|a, b| a.path.cmp(&b.path));
+            let names = walk.matches.iter().map(|found| found.path.strip_prefix(dir.path()).unwrap().to_str().unwrap());
             (names.collect::<Vec<_>>().join(" "), walk.directories.len())
         };
         assert_eq!(found("a/x.log"), ("a/x.log".into(), 2));
-        assert_eq!(found("a/missing"), ("a/missing".into(), 2));
+        assert_eq!(found("a/missing"), (String::new(), 2));
         assert_eq!(found("a/*.log"), ("a/x.log a/y.log".into(), 2));
         assert_eq!(found("*/*.log").0, "a/x.log a/y.log");
         assert_eq!(found("**/?.log").0, "a/x.log a/y.log b/c/w.log");
@@ -168,14 +255,43 @@ mod tests {
     }
 
     #[test]
+    fn links_are_followed_where_nobody_else_can_put_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("pods/p")).unwrap();
+        fs::create_dir_all(at("links/deep")).unwrap();
+        fs::write(at("pods/p/0.log"), "").unwrap();
+        symlink("../pods/p/0.log", at("links/a.log")).unwrap();
+        symlink(at("links/a.log"), at("links/deep/b.log")).unwrap();
+        symlink("missing", at("links/c.log")).unwrap();
+        symlink("pods", at("pods.link")).unwrap();
+        let found = |pattern: &str| {
+            let walk = Pattern::new(&at(pattern).display().to_string()).unwrap().walk();
+            let targets = walk.matches.iter().map(|found| found.target.clone()).collect::<Vec<_>>();
+            (targets, walk.refused.len(), walk.directories.contains(&at("pods/p")))
+        };
+        let target = Some(at("pods/p/0.log"));
+        assert_eq!(found("links/*.log"), (vec![target.clone()], 0, true));
+        assert_eq!(found("links/**/*.log"), (vec![target.clone(), target.clone()], 0, true));
+        assert_eq!(found("pods.link/*/*.log"), (vec![target.clone()], 0, true));
+        fs::set_permissions(at("links"), fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(found("links/*.log"), (vec![], 2, false));
+        assert_eq!(found("links/deep/*.log"), (vec![], 1, false));
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(found("pods.link/*/*.log"), (vec![], 1, false));
+        assert_eq!(found("pods.link/p/0.log"), (vec![], 1, false));
+        assert_eq!(found("pods*/p/0.log"), (vec![None], 1, true));
+    }
+
+    #[test]
     fn what_rotation_makes_of_a_name() {
-        let is = |other: &str| is_rotated(Path::new(other), OsStr::new("app.log"));
+        let is = |other: &str| is_rotated(OsStr::new(other), OsStr::new("app.log"));
         assert!(
             ["app.log.1", "app.log-20261124", "app-20261124.log", "app.1.log", "app.log.old"].iter().all(|o| is(o))
         );
-        let number = |other: &str| number(Path::new("/a/app.log"), Path::new(other));
-        assert_eq!((number("/a/app.log.1"), number("/a/app.log.20")), (Some(1), Some(20)));
-        assert!(["/a/app.log", "/a/app.log.old", "/a/app.1.log", "/a/app.log1"].iter().all(|o| number(o).is_none()));
+        let number = |other: &str| number(OsStr::new("app.log"), OsStr::new(other));
+        assert_eq!((number("app.log.1"), number("app.log.20")), (Some(1), Some(20)));
+        assert!(["app.log", "app.log.old", "app.1.log", "app.log1"].iter().all(|o| number(o).is_none()));
         assert!(!["app.log", "app.log.1.gz", "other.log.1", "app2.log", "apps.log.1"].iter().any(|o| is(o)));
     }
 }

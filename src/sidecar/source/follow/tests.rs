@@ -11,9 +11,11 @@ use tokio::task::JoinHandle;
 use super::super::super::checkpoint::{Checkpoints, lock};
 use super::super::super::config::ReadFrom;
 use super::super::super::notice::{Notice, Tell};
+use super::super::super::own::Own;
 use super::super::{Given, Listener, Source};
 use super::{Files, Follow};
 
+mod links;
 mod restart;
 mod rotation;
 
@@ -45,6 +47,11 @@ impl Follower {
 
     /// One whose sink takes so long for each piece.
     fn with(pattern: &str, state: Option<&Path>, from: ReadFrom, pause: Duration) -> Follower {
+        Follower::beside(pattern, state, from, pause, Vec::new())
+    }
+
+    /// One of a sidecar that has files of its own.
+    fn beside(pattern: &str, state: Option<&Path>, from: ReadFrom, pause: Duration, own: Vec<PathBuf>) -> Follower {
         let got: Arc<Mutex<Got>> = Arc::default();
         let told = Arc::clone(&got);
         let tell: Tell = Arc::new(move |notice| {
@@ -53,7 +60,7 @@ impl Follower {
             }
         });
         let checkpoints = Arc::new(Checkpoints::open(state, Arc::clone(&tell)).unwrap());
-        let files = Files::new(checkpoints, tell);
+        let files = Files::new(checkpoints, Own::of(own), tell);
         let mut follow = Follow::new(Arc::clone(&files), "app".into(), pattern, from).unwrap();
         let all = Arc::clone(&got);
         let task = tokio::spawn(async move {

@@ -29,7 +29,8 @@ const NAMES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::ONLYDIR);
+    .union(WatchFlags::ONLYDIR)
+    .union(WatchFlags::DONT_FOLLOW);
 /// What happens to a file: written to, truncated, unlinked, let go by a writer.
 const CONTENT: WatchFlags =
     WatchFlags::MODIFY.union(WatchFlags::ATTRIB).union(WatchFlags::CLOSE_WRITE).union(WatchFlags::ONESHOT);
@@ -58,16 +59,16 @@ impl Watch {
         }
     }
 
-    /// Tells when names come to or leave a directory. Returns whether it will.
-    pub(super) fn directory(&self, path: &Path, told: &Arc<Notify>) -> bool {
-        self.shared.as_ref().is_some_and(|shared| shared.add(path, NAMES, told))
+    /// Tells when names come to or leave a directory. None: it will not; else whether it did not already.
+    pub(super) fn directory(&self, path: &Path, told: &Arc<Notify>) -> Option<bool> {
+        self.shared.as_ref()?.add(path, NAMES, told)
     }
 
     /// Tells once that something has happened to a file. Returns whether it will.
     pub(super) fn file(&self, file: BorrowedFd<'_>, told: &Arc<Notify>) -> bool {
         // By the descriptor, and so whatever its names are by now.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        self.shared.as_ref().is_some_and(|shared| shared.add(path.as_ref(), CONTENT, told))
+        self.shared.as_ref().is_some_and(|shared| shared.add(path.as_ref(), CONTENT, told).is_some())
     }
 }
 
@@ -85,15 +86,16 @@ impl Shared {
         Ok(Arc::new(Shared { inotify: Fd::new(inotify, Interest::READABLE)?, told: Mutex::default() }))
     }
 
-    fn add(&self, path: &Path, what: WatchFlags, told: &Arc<Notify>) -> bool {
+    fn add(&self, path: &Path, what: WatchFlags, told: &Arc<Notify>) -> Option<bool> {
         // Under the lock, so that an event that comes at once finds it.
         let mut all = lock(&self.told);
-        let Ok(watch) = inotify::add_watch(&self.inotify, path, what) else { return false };
+        let watch = inotify::add_watch(&self.inotify, path, what).ok()?;
         let those = all.entry(watch).or_default();
-        if !those.iter().any(|other| Arc::ptr_eq(other, told)) {
+        let is_new = !those.iter().any(|other| Arc::ptr_eq(other, told));
+        if is_new {
             those.push(Arc::clone(told));
         }
-        true
+        Some(is_new)
     }
 
     async fn run(self: Arc<Shared>) {

@@ -1,0 +1,49 @@
+//! The sidecar's own files, which no stream follows: secrets, identities and keys, the state, spools.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::config::{OnAway, Plan};
+use crate::sys::file::FileId;
+
+/// The deepest directory that is looked into, as when secrets are read.
+const DEPTH_MAX: usize = 16;
+
+/// Paths of files of its own, and of directories that hold nothing else.
+pub(crate) struct Own(Vec<PathBuf>);
+
+impl Own {
+    /// Those of a plan, and those that secrets come from.
+    pub(crate) fn new(plan: &Plan, secrets: &[PathBuf]) -> Own {
+        let spools = plan.sinks.iter().filter_map(|sink| match &sink.away {
+            OnAway::Spool(spool) => Some(spool.path.clone()),
+            OnAway::Wait | OnAway::Drop => None,
+        });
+        Own(secrets.iter().cloned().chain(plan.state.clone()).chain(spools).collect())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(paths: Vec<PathBuf>) -> Own {
+        Own(paths)
+    }
+
+    /// Which files these are now: a secret that is replaced is another one.
+    pub(crate) fn ids(&self) -> HashSet<FileId> {
+        let mut ids = HashSet::new();
+        self.0.iter().for_each(|path| gather(path, DEPTH_MAX, &mut ids));
+        ids
+    }
+}
+
+/// Through links, as those who read secrets: Kubernetes puts them behind two.
+fn gather(path: &Path, depth: usize, ids: &mut HashSet<FileId>) {
+    let Ok(found) = fs::metadata(path) else { return };
+    if !found.is_dir() {
+        ids.insert(FileId { device: found.dev(), inode: found.ino() });
+    } else if depth > 0 {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.for_each(|entry| gather(&entry.path(), depth - 1, ids));
+    }
+}
