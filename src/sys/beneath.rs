@@ -183,7 +183,11 @@ impl Dir {
         calls::mkdirat(&self.fd, name, Mode::from_raw_mode(mode & 0o700))?;
         let made = self.sub(name)?;
         let stat = made.stat_self()?;
-        if stat.st_uid != rustix::process::geteuid().as_raw() {
+        // The owner of this directory may exchange names in it, also for another directory of ours.
+        let is_new = stat.st_uid == rustix::process::geteuid().as_raw()
+            && stat.st_mode & 0o777 & !(mode & 0o700) == 0
+            && made.names()?.is_empty();
+        if !is_new {
             return Err(io::Error::new(ErrorKind::PermissionDenied, "somebody exchanged the new directory"));
         }
         if stat.st_mode & 0o7777 != mode {

@@ -128,14 +128,16 @@ fn make_node<T>(
     let private_name = format!(".hushlog.{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed));
     let private = dir.make(&private_name, 0o700)?;
     let made = make(&private, NEW.as_ref()).and_then(|made| {
-        chmodat(&private, NEW, Mode::from_raw_mode(mode), AtFlags::empty())?;
-        let id = FileId::from(&private.stat(NEW)?);
-        private.rename_new(NEW, dir, name)?;
-        Ok((made, id))
+        let placed = chmodat(&private, NEW, Mode::from_raw_mode(mode), AtFlags::empty())
+            .map_err(io::Error::from)
+            .and_then(|()| private.stat(NEW))
+            .and_then(|stat| private.rename_new(NEW, dir, name).map(|()| FileId::from(&stat)));
+        if placed.is_err() {
+            // Only what was made here: the directory may be another one of ours by now.
+            let _ = private.unlink(NEW);
+        }
+        placed.map(|id| (made, id))
     });
-    if made.is_err() {
-        let _ = private.unlink(NEW);
-    }
     // An empty directory that somebody renamed meanwhile stays, and holds nothing.
     let _ = dir.remove_dir(&private_name);
     match made {

@@ -107,3 +107,33 @@ fn the_root_of_an_image_is_not_left() {
     assert!(dir.path().join("usr/lib/systemd/system").is_dir() && dir.path().join("etc").is_dir());
     assert!(root.in_root(Path::new("missing"), None).is_err());
 }
+
+/// The owner of a directory moves another directory of ours to where a new one is made.
+#[test]
+fn a_directory_that_is_not_new_is_not_taken_for_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (run, done) = (dir.path().join("run"), std::sync::atomic::AtomicBool::new(false));
+    fs::create_dir_all(run.join("old")).unwrap();
+    fs::write(run.join("old/n"), "ours").unwrap();
+    fs::set_permissions(run.join("old"), fs::Permissions::from_mode(0o755)).unwrap();
+    let held = Dir::open(&run, Links::None).unwrap();
+    let flags = RenameFlags::EXCHANGE;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = calls::renameat_with(CWD, run.join("old"), CWD, run.join("new"), flags);
+            }
+        });
+        for _ in 0..1_000 {
+            let made = held.make("new", 0o700);
+            assert!(made.is_err() || made.unwrap().names().unwrap().is_empty());
+            for name in ["old", "new"] {
+                let _ = fs::remove_dir(run.join(name));
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let found = ["old", "new"].into_iter().map(|name| run.join(name)).find(|path| path.join("n").exists());
+    let kept = found.expect("what is not empty is not removed");
+    assert_eq!(fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o755);
+}
