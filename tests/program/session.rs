@@ -95,7 +95,8 @@ fn is_here(need: &str) -> bool {
         "root" => rustix::process::geteuid().is_root(),
         "mounts" => is_here("root") && succeeds(&["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]),
         "fanotify" => is_here("mounts") && found("mkfs.ext4") && has_loop_devices() && can_guard(),
-        // It may be installed, and forbidden.
+        // These may be installed, and forbidden.
+        "unshare" => succeeds(&["unshare", "--fork", "--pid", "--mount-proc", "true"]),
         "strace" => succeeds(&["strace", "-qq", "-o", "/dev/null", "true"]),
         "python3" => python(""),
         "python3-dotenv" => python("import dotenv"),
