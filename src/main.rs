@@ -18,6 +18,7 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     harden::process();
+    hushlog::sys::lock::report_waits(message::note);
     match dispatch() {
         Ok(exit) => {
             message::release();

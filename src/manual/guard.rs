@@ -42,6 +42,8 @@
 //! descriptor once the guard looks at it. If descriptors run out the kernel refuses the reader (EPERM). If notices of new directories are lost, all
 //! is walked through again, and a warning says so.
 //!
-//! One guard has a directory: two would wait for each other.
+//! *One guard has a directory*: two would wait for each other. Each directory is locked, by a file in `/run/hushlog-locks` that only root can
+//! open, also while the sidecar changes over to a new set. A second guard ends, and names the process of the first. Guards in containers
+//! with a `/run` of their own do not see each other.
 //!
 //! *The report* is one JSON object: `version` (1), `secrets` (for each `name` how often it was `masked`, and the `forms`), `calls_not_waited_for`.

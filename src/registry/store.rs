@@ -1,7 +1,7 @@
 //! The registry on disk: read whole, written in one step, one writer at a time.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,6 +10,8 @@ use std::path::Path;
 use super::error::Error;
 use super::file::{FILE_LEN_MAX, Registry};
 use super::sign::SigningKey;
+use crate::sys::beneath::{Dir, Links};
+use crate::sys::lock;
 use crate::sys::replace::{directory, replace};
 
 /// Nobody else reads even the names.
@@ -72,7 +74,7 @@ impl Registry {
     }
 
     /// Changes the registry at this path: reads it, or begins a new one if there is none; changes it, and writes it, signed with
-    /// this key. Who changes it at the same time waits. When this returns without an error, the change outlives a power cut.
+    /// this key. Changes at the same time wait for each other, up to [`PATIENCE`](lock::PATIENCE). When this returns without an error, the change outlives a power cut.
     ///
     /// # Errors
     ///
@@ -97,9 +99,8 @@ impl Registry {
         key: Option<&SigningKey>,
         change: impl FnOnce(&mut Registry) -> Result<T, E>,
     ) -> Result<T, E> {
-        // The directory is what stays when the file is replaced. The lock goes with the descriptor.
-        let lock = File::open(directory(path)).and_then(|directory| directory.lock().map(|()| directory));
-        let _lock = lock.map_err(Error::Write)?;
+        // Not the directory, which all who can read it can lock; nor the file, which is replaced.
+        let _lock = lock::beside(path, lock::PATIENCE).map_err(Error::Write)?;
         check_target(path)?;
         let old = match (read(path), snapshot) {
             (Err(Error::Missing), _) => Registry::default(),
@@ -146,9 +147,9 @@ fn remove_leftovers(path: &Path) {
         let rest = name.as_bytes().strip_prefix(b".").and_then(|name| name.strip_prefix(own));
         rest.is_some_and(|rest| rest.starts_with(b".") && rest.ends_with(b".tmp"))
     };
-    let entries = fs::read_dir(directory(path)).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| is_leftover(&entry.file_name())) {
+    let Ok(dir) = Dir::open(directory(path), Links::Trusted) else { return };
+    for (name, _) in dir.names().into_iter().flatten().filter(|(name, _)| is_leftover(name)) {
         // What cannot be removed is only in the way.
-        let _: io::Result<()> = fs::remove_file(entry.path());
+        let _: io::Result<()> = dir.unlink(name);
     }
 }

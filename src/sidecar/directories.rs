@@ -17,7 +17,7 @@ use super::running::Running;
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::text;
-use crate::scrub::guard::{Guard, GuardError, STUMP_WAIT};
+use crate::scrub::guard::{Guard, GuardError, Locks, STUMP_WAIT};
 use crate::scrub::{Outcome, Scrubber, Tree};
 
 /// How often a thread that waits looks whether it should stop.
@@ -95,8 +95,10 @@ pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinH
     }
     drop(new_guard(&section, running.keeping.current.take().1).map_err(io_error)?);
     thread::Builder::new().name("guard".to_owned()).spawn(move || {
+        // Held from one guard to the next, which has a newer set.
+        let locks = Arc::new(Locks::default());
         while !running.stop.is_set() {
-            if let Err(error) = guard_once(&section, &running) {
+            if let Err(error) = guard_once(&section, &locks, &running) {
                 (running.tell)(Notice::Warning(format!("nothing is guarded: {error}")));
                 thread::sleep(GUARD_AGAIN);
             }
@@ -111,9 +113,9 @@ fn new_guard(section: &Section, set: Arc<NeedleSet>) -> Result<Guard, GuardError
 }
 
 /// Guards with the set in force, until there is another one that stays, or the sidecar stops.
-fn guard_once(section: &Section, running: &Arc<Running>) -> io::Result<()> {
+fn guard_once(section: &Section, locks: &Arc<Locks>, running: &Arc<Running>) -> io::Result<()> {
     let (version, set) = running.keeping.current.take();
-    let guard = new_guard(section, set).map_err(io_error)?;
+    let guard = new_guard(section, set).map_err(io_error)?.locks(Arc::clone(locks));
     let (stop, stopper) = pipe_with(PipeFlags::CLOEXEC)?;
     let (watching, tell) = (Arc::clone(running), Arc::clone(&running.tell));
     let watch =

@@ -2,14 +2,16 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+use crate::sys::lock;
 
 /// A descriptor that is read or written without waiting in the call.
 pub(crate) enum Fd {
@@ -182,18 +184,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 ///
-/// `ResourceBusy` when somebody has it, and keeps it.
+/// As [`of_file`](lock::of_file): another process keeps it, or others than its owner can open it.
 pub(crate) fn lock(file: impl AsFd) -> io::Result<()> {
-    let start = Instant::now();
-    loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::AGAIN | Errno::INTR) if start.elapsed() < LOCK_PATIENCE => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Err(Errno::AGAIN) => return Err(io::Error::new(ErrorKind::ResourceBusy, "another sidecar has it")),
-            locked => return Ok(locked?),
-        }
-    }
+    lock::of_file(file, LOCK_PATIENCE)
 }
 
 /// Makes a call again that a signal has interrupted.

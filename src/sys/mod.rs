@@ -18,6 +18,7 @@
 
 pub mod beneath;
 pub mod file;
+pub mod lock;
 #[cfg(feature = "sidecar")]
 pub mod node;
 pub mod output;

@@ -452,3 +452,24 @@ fn readers_see_one_session_or_the_other_while_it_is_replaced() {
         assert!(reader.join().unwrap() > 20);
     });
 }
+
+#[test]
+fn a11_a_lock_on_the_directory_does_not_hold_a_boot_up() {
+    let machine = Machine::new("A_TOKEN=sk-live-4f9QzX\n");
+    machine.boot(&["--group", "0"]).ends(0);
+    // As any member of the group can.
+    let directory = fs::File::open(machine.path("run")).unwrap();
+    directory.try_lock().unwrap();
+    let mut command = machine.hushlog(&["boot", "--dotenv", "secrets.env", "--group", "0"]);
+    program::run_within(&mut command, b"", std::time::Duration::from_secs(5)).ends(0);
+    // The lock that counts is nobody else's, and is named when it is waited for in vain.
+    let held = hushlog::sys::lock::beside(&machine.path("run/session"), std::time::Duration::ZERO).unwrap();
+    assert_eq!(fs::metadata(machine.path("run/.session.lock")).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut command = machine.hushlog(&["boot", "--dotenv", "secrets.env"]);
+    let ran = program::run_within(&mut command, b"", std::time::Duration::from_secs(20)).ends(3);
+    let holder = format!("(process {}) has held the lock for 10 s", std::process::id());
+    ran.says("waiting for a lock that").says(&holder).says("cannot lock the directory");
+    drop(held);
+    machine.boot(&[]).ends(0);
+    assert!(!machine.path("run/.session.lock").exists());
+}

@@ -535,11 +535,31 @@ fn a_file_system_that_does_not_tell_of_writes_is_named_once() {
 fn two_guards_of_one_directory_would_wait_for_each_other() {
     needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
-    program::run(&mut command(&disk.log()), b"").ends(2).says("resource busy").says("another guard");
+    let second = program::run(&mut command(&disk.log()), b"").ends(2).says("holds the lock").says("another guard");
+    second.says(&format!("hushlog (process {})", guard.process()));
     fs::create_dir(disk.file("below")).unwrap();
     std::thread::sleep(Duration::from_millis(100));
     program::run(&mut command(&disk.file("below")), b"").ends(2).says("another guard");
     guard.end();
+}
+
+#[test]
+fn a04_a_lock_on_a_guarded_directory_is_nothing_to_the_guard() {
+    let Some(disk) = disk() else { return };
+    fs::create_dir(disk.file("below")).unwrap();
+    // As any user can who may open them.
+    let locks = [disk.log(), disk.file("below")].map(|path| {
+        let directory = File::open(path).unwrap();
+        directory.try_lock().unwrap();
+        directory
+    });
+    let guard = Guard::start(&disk.log());
+    for path in [disk.file("a.log"), disk.file("below/b.log")] {
+        append(&path, &format!("{VALUE}\n"));
+        assert_eq!(cat(&path), format!("{MASK}\n"));
+    }
+    assert!(!guard.end().contains("is not guarded"));
+    drop(locks);
 }
 
 #[test]

@@ -104,6 +104,11 @@ impl Guard {
         self.said.lock().expect("no panic").clone()
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until it has said this.
     #[track_caller]
     pub(crate) fn waits_for(&self, text: &str) {

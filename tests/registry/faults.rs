@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
+
+use hushlog::sys::lock;
 
 use crate::desk::{Content, Desk, have};
 use crate::program::session::needs;
@@ -243,4 +246,28 @@ fn r06_a_full_disk_leaves_the_old_registry() {
     let (code, said) = refused.expect("the disk was full at some time");
     assert!(code == Some(3) && said.contains("no space left on device"), "{said}");
     assert!(listed.contains("old") && left == 1);
+}
+
+#[test]
+fn a11_a_lock_on_the_directory_does_not_hold_a_change_up() {
+    let desk = Desk::new();
+    // As anybody can who may read it.
+    let directory = fs::File::open(desk.path(".")).unwrap();
+    directory.try_lock().unwrap();
+    let registry = fs::File::open(desk.registry()).unwrap();
+    registry.try_lock().unwrap();
+    let add = |name: &str| {
+        let mut command = desk.command(HUSHLOG);
+        command.args(["secret", "add", name, "--shared", "--value-file", "-"]);
+        program::run_within(&mut command, b"value-4f9QzX", Duration::from_secs(20))
+    };
+    add("a").ends(0);
+    // One who may write it can, for a while, and is named.
+    let held = lock::beside(&desk.registry(), Duration::ZERO).unwrap();
+    let holder = format!("(process {}) has held the lock for 10 s", std::process::id());
+    add("b").ends(3).says("waiting for a lock that").says("cannot be written").says(&holder);
+    drop(held);
+    add("b").ends(0);
+    assert_eq!(desk.content().unwrap().1.len(), 2);
+    assert!(!desk.files().iter().any(|name| name.ends_with(".lock")), "{:?}", desk.files());
 }

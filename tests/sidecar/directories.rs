@@ -1,6 +1,12 @@
 //! Directories that a sidecar scrubs and guards by its configuration, while its secrets change.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use hushlog::sys::file::FileId;
+use hushlog::sys::lock;
 
 use crate::guarding::Disk;
 use crate::program;
@@ -54,6 +60,43 @@ fn a_directory_is_guarded_and_new_secrets_too() {
     until("the guard has the new one", || read("a.log") == masked);
     fs::write(disk.file("b.log"), format!("b {VALUE} {OTHER}\n")).expect("room");
     assert_eq!(read("b.log"), masked.replacen('a', "b", 1));
+    sidecar.stop();
+}
+
+#[test]
+fn a04_no_other_guard_takes_the_directory_while_the_set_changes() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root can guard");
+    }
+    let Some(disk) = Disk::new("ext4") else { return };
+    let place = Place::new();
+    let config = place.configure(&format!(
+        "secrets: {{ secret_files: [DIR/secrets] }}\ncontrol: DIR/control\nguard: {{ directories: [{}] }}\n",
+        disk.log().display()
+    ));
+    let mut sidecar = place.start(&config);
+    sidecar.says("guarding ");
+    let directory = FileId::of(fs::File::open(disk.log()).expect("it is there")).expect("it is there");
+    let changed = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // As another guard would, again and again, so that it has the lock as soon as it is free.
+        let tries = scope.spawn(|| {
+            let mut tries = 0;
+            while !changed.load(Relaxed) || tries < 1_000 {
+                lock::of_inode(directory, Duration::ZERO).expect_err("the directory is the sidecar's");
+                tries += 1;
+            }
+        });
+        sidecar.ask(&["add", "B"], OTHER).ends(0);
+        let masked = format!("[B]{}\n", "*".repeat(OTHER.len() - 3));
+        let path = disk.file("a.log");
+        until("the guard has the new one", || {
+            fs::write(&path, format!("{OTHER}\n")).expect("room");
+            fs::read_to_string(&path).expect("it can be read") == masked
+        });
+        changed.store(true, Relaxed);
+        tries.join().expect("no try succeeds");
+    });
     sidecar.stop();
 }
 

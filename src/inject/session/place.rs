@@ -24,6 +24,7 @@ use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::{Damaged, Session};
+use crate::sys::lock::{self, Lock};
 
 /// Where the session of a machine lies.
 pub const DEFAULT: &str = "/run/hushlog";
@@ -97,8 +98,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Locked<'a> {
     place: &'a Place,
-    /// Unlocked when it is closed.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// Which boot of the machine this is; nothing where the system does not tell.
@@ -157,7 +157,8 @@ impl Place {
         Ok(None)
     }
 
-    /// Makes the directory if need be, and waits until nobody else writes to it.
+    /// Makes the directory if need be, and waits until nobody else writes to it, up to
+    /// [`PATIENCE`](lock::PATIENCE).
     ///
     /// # Errors
     ///
@@ -184,8 +185,9 @@ impl Place {
             return Err(PlaceError::OnDisk);
         }
         self.admit(&directory, true).map_err(doing("set who may read the directory"))?;
-        directory.lock().map_err(doing("lock the directory"))?;
-        Ok(Locked { place: self, _lock: directory })
+        // Not the directory itself: the members of the group can open that, and so lock it.
+        let lock = lock::beside(&self.session(), lock::PATIENCE).map_err(doing("lock the directory"))?;
+        Ok(Locked { place: self, _lock: lock })
     }
 
     /// Sets the mode of a file or directory, whatever the umask is, and its group.

@@ -5,6 +5,7 @@
 mod followed;
 mod gate;
 mod kernel;
+mod locks;
 mod notice;
 mod search;
 mod walk;
@@ -34,6 +35,7 @@ use watch::{OwnThreads, Watch, Ways};
 use worker::{Bell, Done, Job};
 
 pub use kernel::termination;
+pub use locks::Locks;
 pub use notice::Notice;
 
 /// How long the rest of a secret at the end of a file is waited for, by default.
@@ -104,6 +106,7 @@ pub struct Guard {
     cover: Cover,
     stump_wait: Duration,
     group: Group,
+    locks: Arc<Locks>,
 }
 
 impl Guard {
@@ -114,12 +117,19 @@ impl Guard {
     /// [`GuardError::Events`] without the right to (CAP_SYS_ADMIN), or without fanotify in the kernel.
     pub fn new(set: Arc<NeedleSet>, cover: Cover) -> Result<Guard, GuardError> {
         let group = Group::new().map_err(GuardError::Events)?;
-        Ok(Guard { set, cover, stump_wait: STUMP_WAIT, group })
+        Ok(Guard { set, cover, stump_wait: STUMP_WAIT, group, locks: Arc::default() })
     }
 
     /// How long the rest of a secret at the end of a file is waited for. Default: [`STUMP_WAIT`].
     pub fn stump_wait(mut self, wait: Duration) -> Guard {
         self.stump_wait = wait;
+        self
+    }
+
+    /// Which directories are locked already by an earlier guard of this process, which this one follows:
+    /// no other guard takes them in between. Default: none.
+    pub fn locks(mut self, locks: Arc<Locks>) -> Guard {
+        self.locks = locks;
         self
     }
 
@@ -210,7 +220,7 @@ impl Threads<'_> {
         let all = |error| GuardError::Begin(error);
         let own_tools = tools(false).map_err(all)?;
         let worker_tools = (0..WORKERS).map(|_| tools(true)).collect::<io::Result<Vec<Tools>>>().map_err(all)?;
-        let walker = Walker::new(&self.guard.group, teller.clone()).map_err(all)?;
+        let walker = Walker::new(&self.guard.group, Arc::clone(&self.guard.locks), teller.clone()).map_err(all)?;
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 self.own.enlist();
@@ -274,7 +284,7 @@ impl Threads<'_> {
                 walker.follow(roots, &self.orders);
             }
             Err((path, error)) => {
-                let failure = GuardError::Directory { path, error: error.into() };
+                let failure = GuardError::Directory { path, error };
                 *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure);
                 self.orders.stop.store(true, Relaxed);
                 self.bell.ring();

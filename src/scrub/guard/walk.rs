@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::CStr;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -14,12 +15,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
-use rustix::fs::{CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, openat};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 
 use super::kernel::Group;
+use super::locks::Locks;
 use super::notice::{Notice, Teller, path_of};
 use super::worker::Bell;
+use crate::sys::file::FileId;
 
 /// Room for the events of some dozen files.
 const EVENTS_LEN: usize = 16 << 10;
@@ -41,6 +44,7 @@ pub(super) struct Orders {
 /// Walks through the directories, and follows them.
 pub(super) struct Walker<'a> {
     group: &'a Group,
+    locks: Arc<Locks>,
     teller: Teller,
     events: OwnedFd,
     /// The directories by their watch's number; each is held open, so that it is found again wherever it was renamed to.
@@ -49,18 +53,20 @@ pub(super) struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    pub(super) fn new(group: &'a Group, teller: Teller) -> std::io::Result<Walker<'a>> {
+    pub(super) fn new(group: &'a Group, locks: Arc<Locks>, teller: Teller) -> io::Result<Walker<'a>> {
         let events = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-        Ok(Walker { group, teller, events, watched: HashMap::new(), walked: Walked::default() })
+        Ok(Walker { group, locks, teller, events, watched: HashMap::new(), walked: Walked::default() })
     }
 
     /// Marks everything below the roots, and shows the files.
-    pub(super) fn walk(&mut self, roots: &[PathBuf]) -> Result<Walked, (PathBuf, Errno)> {
+    pub(super) fn walk(&mut self, roots: &[PathBuf]) -> Result<Walked, (PathBuf, io::Error)> {
         self.walked = Walked::default();
         for root in roots {
             let opened = openat(CWD, root, directory_flags() - OFlags::NOFOLLOW, Mode::empty());
-            opened.and_then(|directory| self.enter(directory)).map_err(|error| (root.clone(), error))?;
+            let entered = opened.map_err(io::Error::from).and_then(|directory| self.enter(directory));
+            entered.map_err(|error| (root.clone(), error))?;
         }
+        self.locks.keep(self.watched.values().filter_map(|directory| FileId::of(directory).ok()));
         Ok(self.walked)
     }
 
@@ -85,7 +91,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Enters a directory and all below it, without a call for each level.
-    fn enter(&mut self, root: OwnedFd) -> Result<(), Errno> {
+    fn enter(&mut self, root: OwnedFd) -> io::Result<()> {
         let device = fstat(&root)?.st_dev;
         let mut left = vec![root];
         let mut first = true;
@@ -99,10 +105,11 @@ impl<'a> Walker<'a> {
     }
 
     /// Marks a directory, and then shows what is in it, so that nothing is missed in between; those below go to `left`.
-    fn list(&mut self, directory: &OwnedFd, device: u64, left: &mut Vec<OwnedFd>) -> Result<(), Errno> {
-        let marked = self.watch(directory).and_then(|()| self.group.mark_directory(directory.as_fd()));
+    fn list(&mut self, directory: &OwnedFd, device: u64, left: &mut Vec<OwnedFd>) -> io::Result<()> {
+        let marked = self.watch(directory).and_then(|()| Ok(self.group.mark_directory(directory.as_fd())?));
         if let Err(error) = marked {
-            self.teller.tell(Notice::Unguarded { path: path_of(directory.as_fd()), error: error.into() });
+            let told = io::Error::new(error.kind(), error.to_string());
+            self.teller.tell(Notice::Unguarded { path: path_of(directory.as_fd()), error: told });
             return Err(error);
         }
         self.walked.directories += 1;
@@ -131,14 +138,12 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    fn watch(&mut self, directory: &OwnedFd) -> Result<(), Errno> {
+    fn watch(&mut self, directory: &OwnedFd) -> io::Result<()> {
         let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;
         let number = inotify::add_watch(&self.events, path_of_descriptor(directory.as_fd()), flags)?;
         if let Entry::Vacant(place) = self.watched.entry(number) {
-            // Two guards would wait for each other: the one that writes a mask for leave by the other, which wants to write one.
-            flock(directory, FlockOperation::NonBlockingLockExclusive)
-                .map_err(|error| if error == Errno::WOULDBLOCK { Errno::BUSY } else { error })?;
-            place.insert(directory.try_clone().map_err(|_| Errno::MFILE)?);
+            self.locks.take(directory.as_fd())?;
+            place.insert(directory.try_clone()?);
         }
         Ok(())
     }
@@ -164,7 +169,9 @@ impl<'a> Walker<'a> {
         while let Ok(event) = reader.next() {
             lost |= event.events().contains(ReadFlags::QUEUE_OVERFLOW);
             if event.events().contains(ReadFlags::IGNORED) {
-                self.watched.remove(&event.wd());
+                if let Some(directory) = self.watched.remove(&event.wd()) {
+                    self.locks.give_back(directory.as_fd());
+                }
             } else if let Some(name) = event.file_name() {
                 created.push((event.wd(), name.to_owned(), event.events().contains(ReadFlags::ISDIR)));
             }

@@ -1,0 +1,46 @@
+//! Which directories a guard has, so that no other guard has them too.
+//!
+//! Two guards would wait for each other: one needs the other's permission to write a mask, while the
+//! other waits to write one. The locks outlive a single [`Guard`](super::Guard): a guard that is made
+//! anew for another set keeps them, so that no other takes its directories in between.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::sys::file::FileId;
+use crate::sys::lock::{self, Lock};
+
+/// A guard that is ending gives its directories back within this time.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The locks of guarded directories: files that only root can open.
+#[derive(Debug, Default)]
+pub struct Locks(Mutex<HashMap<FileId, Lock>>);
+
+impl Locks {
+    /// Locks a directory, unless it is locked here already.
+    pub(super) fn take(&self, directory: BorrowedFd<'_>) -> io::Result<()> {
+        let id = FileId::of(directory)?;
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !locks.contains_key(&id) {
+            locks.insert(id, lock::of_inode(id, PATIENCE)?);
+        }
+        Ok(())
+    }
+
+    /// Gives a directory back that has gone.
+    pub(super) fn give_back(&self, directory: BorrowedFd<'_>) {
+        if let Ok(id) = FileId::of(directory) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        }
+    }
+
+    /// Gives all directories back but these.
+    pub(super) fn keep(&self, directories: impl IntoIterator<Item = FileId>) {
+        let kept: HashSet<FileId> = directories.into_iter().collect();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| kept.contains(id));
+    }
+}

@@ -1,0 +1,430 @@
+//! Locks that nobody else can take: a lock file that only those can open who may hold the lock.
+//!
+//! `flock` needs no more than a descriptor, and any user gets one for a directory that is readable. So
+//! what is locked here is a file made for it, and opening that takes the right to write:
+//!
+//! | lock | file | can be opened by |
+//! | --- | --- | --- |
+//! | [`beside`] a file | `.NAME.lock` in its directory, removed with the lock | those who may replace the file |
+//! | [`of_inode`] | `DEVICE-INODE` in a private run directory | this user |
+//! | [`of_file`] | a file that is open already | its owner |
+//!
+//! A lock is waited for, up to a limit. After a second the wait is [reported](report_waits), and at the
+//! limit the error names the process that holds the lock, as `/proc/locks` has it.
+//!
+//! A lock belongs to the open file, and ends when its last descriptor is closed: a process that was
+//! killed between `fork` and `exec` of a child keeps it for some moments in there.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, flock, fstat, major, minor};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use super::beneath::{Dir, Links};
+use super::file::{FileId, check_mode, check_owner, check_regular};
+
+/// How long a lock is waited for by default.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// A wait of this length is reported.
+const REPORT_AFTER: Duration = Duration::from_secs(1);
+/// How often a lock is tried: soon at first, then less often.
+const TRY_EVERY: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(20)];
+/// A lock file that another writer has made, and not yet opened to its group, is tried again for so long.
+const MODE_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Where root's private lock files are; the second only if the first cannot be used. Another user's are
+/// in `XDG_RUNTIME_DIR`.
+const RUN_DIRECTORIES: [&str; 2] = ["/run/hushlog-locks", "/dev/shm/hushlog-locks"];
+
+/// So often the table of locks is looked at for a holder.
+const LOOKS_MAX: usize = 5;
+
+static REPORT: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Has waits of more than a second reported, by the sentence given to `report`. The first call counts.
+pub fn report_waits(report: fn(&str)) {
+    let _ = REPORT.set(report);
+}
+
+/// A lock, given back when it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: OwnedFd,
+    /// The lock file's name, to be removed.
+    name: Option<(Dir, OsString)>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Before it is unlocked: the next holder makes a new one.
+        if let (Some((dir, name)), Ok(id)) = (&self.name, FileId::of(&self.file)) {
+            let _ = dir.unlink_if(name, id);
+        }
+    }
+}
+
+/// Locks what stands under a name in a directory, for all who may replace it: by a lock file that they
+/// can open, and nobody else.
+///
+/// # Errors
+///
+/// `ResourceBusy` when another process keeps the lock, by name; `PermissionDenied` when users who may
+/// not write to the directory could open the lock file; those of the system.
+pub fn beside(path: &Path, patience: Duration) -> io::Result<Lock> {
+    let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
+    let mut lock_name = OsString::from(".");
+    lock_name.push(name);
+    lock_name.push(".lock");
+    let mut wait = Wait::new(patience);
+    loop {
+        let file = open_for_writers(&dir, &lock_name)?;
+        wait.lock(&file)?;
+        // The one who held it before has removed it, and the next one makes another.
+        let is_current = |stat: Stat| FileId::of(&file).is_ok_and(|id| id == FileId::from(&stat));
+        if dir.stat(&lock_name).is_ok_and(is_current) {
+            return Ok(Lock { file, name: Some((dir, lock_name)) });
+        }
+    }
+}
+
+/// Locks a file, known by its identity, for all processes of this user: by a lock file in a private run
+/// directory.
+///
+/// # Errors
+///
+/// As [`beside`].
+pub fn of_inode(id: FileId, patience: Duration) -> io::Result<Lock> {
+    let dir = run_directory()?;
+    let name = OsString::from(format!("{:x}-{}", id.device, id.inode));
+    let mut wait = Wait::new(patience);
+    loop {
+        let (file, _) = dir.open_or_create(&name, OFlags::RDWR, 0o600)?;
+        wait.lock(&file)?;
+        let is_current = |stat: Stat| FileId::of(&file).is_ok_and(|id| id == FileId::from(&stat));
+        if dir.stat(&name).is_ok_and(is_current) {
+            return Ok(Lock { file, name: Some((dir, name)) });
+        }
+    }
+}
+
+/// Locks an open file for as long as it is open.
+///
+/// # Errors
+///
+/// `PermissionDenied` when others could open it, and so take the lock; `ResourceBusy` as [`beside`].
+pub fn of_file(file: impl AsFd, patience: Duration) -> io::Result<()> {
+    let stat = fstat(&file)?;
+    check_regular(&stat)?;
+    check_owner(&stat)?;
+    check_mode(&stat, 0o700)?;
+    Wait::new(patience).lock(file)
+}
+
+/// The process that holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Holder {
+    process: u32,
+    program: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.program, self.process)
+    }
+}
+
+/// A wait for a lock, over several lock files if need be.
+struct Wait {
+    since: Instant,
+    patience: Duration,
+    reported: bool,
+}
+
+impl Wait {
+    fn new(patience: Duration) -> Wait {
+        Wait { since: Instant::now(), patience, reported: false }
+    }
+
+    fn lock(&mut self, file: impl AsFd) -> io::Result<()> {
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => {}
+                locked => return Ok(locked?),
+            }
+            let waited = self.since.elapsed();
+            if waited >= self.patience {
+                return Err(self.busy(&file));
+            }
+            if waited >= REPORT_AFTER && !std::mem::replace(&mut self.reported, true) {
+                self.report(&file);
+            }
+            let pause = TRY_EVERY[usize::from(waited >= REPORT_AFTER / 10)];
+            std::thread::sleep(pause.min(self.patience - waited));
+        }
+    }
+
+    fn report(&self, file: impl AsFd) {
+        let Some(report) = REPORT.get() else { return };
+        match holder(file) {
+            Some(holder) => report(&format!("waiting for a lock that {holder} holds")),
+            None => report("waiting for a lock that another process holds"),
+        }
+    }
+
+    fn busy(&self, file: impl AsFd) -> io::Error {
+        let holder = holder(file).map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
+        let text = match self.patience.as_secs() {
+            0 => format!("{holder} holds the lock"),
+            seconds => format!("{holder} has held the lock for {seconds} s"),
+        };
+        io::Error::new(ErrorKind::ResourceBusy, text)
+    }
+}
+
+/// Which process holds the lock of a file; nothing if it is in no namespace of ours.
+fn holder(file: impl AsFd) -> Option<Holder> {
+    let stat = fstat(file).ok()?;
+    let process = (0..LOOKS_MAX).find_map(|_| holder_in(&read_locks().ok()?, &stat))?;
+    let program = std::fs::read(format!("/proc/{process}/comm")).unwrap_or_default();
+    // A process chooses its name, and must not choose more of a message than that.
+    let shown = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' };
+    let program: String = program.trim_ascii().iter().map(shown).collect();
+    Some(Holder { process, program: if program.is_empty() { "a process".to_owned() } else { program } })
+}
+
+/// The table of locks. The kernel goes through it anew for each read, so that a lock given back between
+/// two reads hides another: the reads are few and large.
+fn read_locks() -> io::Result<String> {
+    let (mut file, mut locks) = (File::open("/proc/locks")?, Vec::new());
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(String::from_utf8_lossy(&locks).into_owned()),
+            len => locks.extend_from_slice(&buffer[..len]),
+        }
+    }
+}
+
+/// The number of the process in the lines of `/proc/locks`. btrfs shows another device there than
+/// `stat` does: then the file's number alone has to do, if only one line has it.
+fn holder_in(locks: &str, stat: &Stat) -> Option<u32> {
+    let device = format!("{:02x}:{:02x}:", major(stat.st_dev), minor(stat.st_dev));
+    let inode = stat.st_ino.to_string();
+    let mut found = Vec::new();
+    for line in locks.lines() {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", process, place, ..] = fields[..] else { continue };
+        if !place.ends_with(&format!(":{inode}")) {
+            continue;
+        }
+        let process = process.parse().ok().filter(|process| *process > 0)?;
+        if place == format!("{device}{inode}") {
+            return Some(process);
+        }
+        found.push(process);
+    }
+    if let [only] = found[..] { Some(only) } else { None }
+}
+
+/// Opens a lock file, or makes it: its mode and group are those of the right to replace files in the
+/// directory, so that its readers cannot lock it.
+fn open_for_writers(dir: &Dir, name: &OsString) -> io::Result<OwnedFd> {
+    let since = Instant::now();
+    loop {
+        let directory = dir.stat_self()?;
+        let mode = writers_mode(&directory);
+        match dir.open_file(name, OFlags::RDWR) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && since.elapsed() < MODE_PATIENCE => {
+                std::thread::sleep(TRY_EVERY[1]);
+                continue;
+            }
+            opened => {
+                let file = opened?;
+                check_for_writers(&file, &directory, mode)?;
+                return Ok(file);
+            }
+        }
+        match dir.create_new(name, OFlags::RDWR, 0o600) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => {
+                let file = made?;
+                give_to_writers(&file, &directory, mode);
+                return Ok(file);
+            }
+        }
+    }
+}
+
+/// Which mode a lock file has in this directory. In a sticky one only the owner of a file replaces it.
+fn writers_mode(directory: &Stat) -> u32 {
+    let sticky = directory.st_mode & 0o1000 != 0;
+    0o600 | if sticky { 0 } else { (directory.st_mode & 0o020) * 3 | (directory.st_mode & 0o002) * 3 }
+}
+
+/// Where that fails the lock file stays ours alone, and others get an error.
+fn give_to_writers(file: &OwnedFd, directory: &Stat, mode: u32) {
+    let owner = geteuid().is_root().then(|| Uid::from_raw(directory.st_uid));
+    let _ = fchown(file, owner, None);
+    if mode & 0o060 == 0 || fchown(file, None, Some(Gid::from_raw(directory.st_gid))).is_ok() {
+        let _ = fchmod(file, Mode::from_raw_mode(mode));
+    }
+}
+
+/// Fails if a lock file that was there is open to others than those who may write to the directory.
+fn check_for_writers(file: &OwnedFd, directory: &Stat, mode: u32) -> io::Result<()> {
+    let stat = fstat(file)?;
+    check_regular(&stat)?;
+    let group = if stat.st_gid == directory.st_gid { mode & 0o060 } else { 0 };
+    let is_writers = check_owner(&stat).is_ok() || stat.st_uid == directory.st_uid || mode & 0o066 != 0;
+    if is_writers && stat.st_mode & 0o077 & !(group | mode & 0o006) == 0 {
+        return Ok(());
+    }
+    if stat.st_uid == geteuid().as_raw() {
+        give_to_writers(file, directory, mode);
+        return Ok(());
+    }
+    Err(io::Error::new(ErrorKind::PermissionDenied, "the lock file beside it is another user's"))
+}
+
+/// The directory for private lock files, which nobody else can enter.
+fn run_directory() -> io::Result<Dir> {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").map(|run| PathBuf::from(run).join("hushlog-locks"));
+    let candidates: Vec<PathBuf> = match geteuid().is_root() {
+        true => RUN_DIRECTORIES.iter().map(PathBuf::from).collect(),
+        false => own.into_iter().collect(),
+    };
+    let mut failed = io::Error::new(ErrorKind::NotFound, "there is no directory for lock files (XDG_RUNTIME_DIR)");
+    for path in candidates {
+        match private_directory(&path) {
+            Ok(dir) => return Ok(dir),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn private_directory(path: &Path) -> io::Result<Dir> {
+    let (parent, name) = Dir::parent_of(path, Links::Trusted)?;
+    match parent.make(&name, 0o700) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    let dir = parent.sub(&name)?;
+    let stat = dir.stat_self()?;
+    if stat.st_uid != geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
+        return Err(io::Error::new(ErrorKind::PermissionDenied, "the directory for lock files is open to others"));
+    }
+    Ok(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    const SOON: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn a11_a_lock_has_a_limit_and_names_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let held = beside(&path, SOON).unwrap();
+        let begun = Instant::now();
+        let error = beside(&path, SOON).unwrap_err();
+        assert!(begun.elapsed() >= SOON);
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+        let own = format!("(process {}) holds the lock", std::process::id());
+        assert!(error.to_string().ends_with(&own), "{error}");
+        drop(held);
+        drop(beside(&path, SOON).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the lock file stays");
+    }
+
+    #[test]
+    fn a11_nobody_takes_it_by_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = File::open(dir.path()).unwrap();
+        flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let path = dir.path().join("a");
+        drop(beside(&path, SOON).unwrap());
+        let id = FileId::of(&other).unwrap();
+        if geteuid().is_root() {
+            let held = of_inode(id, SOON).unwrap();
+            assert_eq!(of_inode(id, Duration::ZERO).unwrap_err().kind(), ErrorKind::ResourceBusy);
+            drop(held);
+        }
+    }
+
+    #[test]
+    fn a11_the_lock_file_is_for_those_who_may_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let lock_file = dir.path().join(".a.lock");
+        for (directory, mode) in [(0o755, 0o600), (0o775, 0o660), (0o777, 0o666), (0o1777, 0o600)] {
+            fs::set_permissions(dir.path(), Permissions::from_mode(directory)).unwrap();
+            let held = beside(&path, SOON).unwrap();
+            assert_eq!(fs::metadata(&lock_file).unwrap().permissions().mode() & 0o777, mode, "in {directory:o}");
+            drop(held);
+        }
+        // What an earlier program left open to all is closed.
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        fs::write(&lock_file, "").unwrap();
+        fs::set_permissions(&lock_file, Permissions::from_mode(0o666)).unwrap();
+        let held = beside(&path, SOON).unwrap();
+        assert_eq!(fs::metadata(&lock_file).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(held);
+        // A link there leads nowhere.
+        std::os::unix::fs::symlink("/dev/null", &lock_file).unwrap();
+        assert!(beside(&path, SOON).is_err());
+    }
+
+    #[test]
+    fn a11_a_file_that_others_can_open_is_not_locked() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        of_file(&file, SOON).unwrap();
+        fs::set_permissions(file.path(), Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(of_file(&file, SOON).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn one_at_a_time_holds_it_though_the_file_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let inside = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..125 {
+                        let _held = beside(&path, PATIENCE).unwrap();
+                        assert_eq!(inside.fetch_add(1, SeqCst), 0);
+                        assert_eq!(inside.fetch_sub(1, SeqCst), 1);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn the_holder_is_found_by_device_and_file() {
+        let mut stat = fstat(tempfile::tempfile().unwrap()).unwrap();
+        (stat.st_dev, stat.st_ino) = (rustix::fs::makedev(0xfe, 1), 77);
+        let line = |device: &str, kind: &str| format!("1: {kind}  ADVISORY  WRITE 4711 {device}:77 0 EOF\n");
+        assert_eq!(holder_in(&line("fe:01", "FLOCK"), &stat), Some(4711));
+        assert_eq!(holder_in(&line("00:2a", "FLOCK"), &stat), Some(4711));
+        assert_eq!(holder_in(&line("fe:01", "-> FLOCK"), &stat), None);
+        assert_eq!(holder_in(&line("fe:01", "POSIX"), &stat), None);
+        assert_eq!(holder_in(&(line("00:2a", "FLOCK") + &line("00:2b", "FLOCK")), &stat), None);
+    }
+}
