@@ -87,9 +87,7 @@ pub fn beside(path: &Path, patience: Duration) -> io::Result<Lock> {
     loop {
         let file = open_for_writers(&dir, &lock_name)?;
         wait.lock(&file)?;
-        // The one who held it before has removed it, and the next one makes another.
-        let is_current = |stat: Stat| FileId::of(&file).is_ok_and(|id| id == FileId::from(&stat));
-        if dir.stat(&lock_name).is_ok_and(is_current) {
+        if is_current(&dir, &lock_name, &file)? {
             return Ok(Lock { file, name: Some((dir, lock_name)) });
         }
     }
@@ -108,8 +106,7 @@ pub fn of_inode(id: FileId, patience: Duration) -> io::Result<Lock> {
     loop {
         let (file, _) = dir.open_or_create(&name, OFlags::RDWR, 0o600)?;
         wait.lock(&file)?;
-        let is_current = |stat: Stat| FileId::of(&file).is_ok_and(|id| id == FileId::from(&stat));
-        if dir.stat(&name).is_ok_and(is_current) {
+        if is_current(&dir, &name, &file)? {
             return Ok(Lock { file, name: Some((dir, name)) });
         }
     }
@@ -126,6 +123,16 @@ pub fn of_file(file: impl AsFd, patience: Duration) -> io::Result<()> {
     check_owner(&stat)?;
     check_mode(&stat, 0o700)?;
     Wait::new(patience).lock(file)
+}
+
+/// Whether a lock file still has its name: its last holder has removed it otherwise, and the next one
+/// makes another.
+fn is_current(dir: &Dir, name: &OsString, file: &OwnedFd) -> io::Result<bool> {
+    match dir.stat(name) {
+        Ok(stat) => Ok(FileId::from(&stat) == FileId::of(file)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The process that holds a lock.
@@ -254,7 +261,7 @@ fn open_for_writers(dir: &Dir, name: &OsString) -> io::Result<OwnedFd> {
                 return Ok(file);
             }
         }
-        match dir.create_new(name, OFlags::RDWR, 0o600) {
+        match dir.create_masked(name, OFlags::RDWR, 0o600) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => {
                 let file = made?;
