@@ -2,7 +2,7 @@
 //!
 //! `fcntl(2)`: a lease is given only if there is no writer, and who opens the file for writing then waits until it is given back.
 
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 
@@ -14,9 +14,32 @@ const F_UNLCK: i32 = 2;
 /// Does nothing where nobody asks for it. The usual one, SIGIO, ends a process.
 const SIGURG: i32 = 23;
 
-unsafe extern "C" {
-    /// As the C library has it, on which std stands anyway.
-    safe fn fcntl(fd: RawFd, command: i32, ...) -> i32;
+/// The few commands of `fcntl` that are made here, each with an integer, as these commands take one.
+mod calls {
+    use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+    unsafe extern "C" {
+        /// As the C library has it, on which std stands anyway.
+        fn fcntl(fd: RawFd, command: i32, ...) -> i32;
+    }
+
+    /// Which signal says that a lease is wanted back.
+    pub(super) fn set_signal(file: BorrowedFd<'_>, signal: i32) -> bool {
+        // SAFETY: the descriptor is open, and F_SETSIG takes an integer.
+        unsafe { fcntl(file.as_raw_fd(), super::F_SETSIG, signal) != -1 }
+    }
+
+    /// Takes a lease of this kind, or gives it back.
+    pub(super) fn set_lease(file: BorrowedFd<'_>, kind: i32) -> bool {
+        // SAFETY: the descriptor is open, and F_SETLEASE takes an integer.
+        unsafe { fcntl(file.as_raw_fd(), super::F_SETLEASE, kind) == 0 }
+    }
+
+    /// Which kind of lease there is.
+    pub(super) fn lease(file: BorrowedFd<'_>) -> i32 {
+        // SAFETY: the descriptor is open, and F_GETLEASE takes nothing.
+        unsafe { fcntl(file.as_raw_fd(), super::F_GETLEASE) }
+    }
 }
 
 /// A file that nobody else writes to; given back when dropped.
@@ -26,12 +49,11 @@ impl<'a> Lease<'a> {
     /// `None`, where there are no leases: not on this file system, not for this user, or not for a file that has a writer; the
     /// last is an error.
     pub(crate) fn take(file: BorrowedFd<'a>) -> Result<Option<Lease<'a>>, Errno> {
-        let fd = file.as_raw_fd();
-        if fcntl(fd, F_SETSIG, SIGURG) == -1 {
+        if !calls::set_signal(file, SIGURG) {
             return Ok(None);
         }
-        match fcntl(fd, F_SETLEASE, F_RDLCK) {
-            0 => Ok(Some(Lease(file))),
+        match calls::set_lease(file, F_RDLCK) {
+            true => Ok(Some(Lease(file))),
             _ if std::io::Error::last_os_error().raw_os_error() == Some(Errno::AGAIN.raw_os_error()) => {
                 Err(Errno::TXTBSY)
             }
@@ -41,12 +63,12 @@ impl<'a> Lease<'a> {
 
     /// Whether nobody waits to write.
     pub(crate) fn holds(&self) -> bool {
-        fcntl(self.0.as_raw_fd(), F_GETLEASE) == F_RDLCK
+        calls::lease(self.0) == F_RDLCK
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        fcntl(self.0.as_raw_fd(), F_SETLEASE, F_UNLCK);
+        calls::set_lease(self.0, F_UNLCK);
     }
 }

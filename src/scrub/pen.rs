@@ -5,14 +5,14 @@
 //! of the file, which cannot make a file longer; and it is the kernel that copies, from a file in memory, so that a page which
 //! has gone is an error (EFAULT) and not a signal (SIGBUS).
 
+use std::ffi::c_void;
 use std::io;
-use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, OFlags, fcntl_getfl, fstat, fstatfs, memfd_create};
+use rustix::fs::{MemfdFlags, OFlags, SeekFrom, fcntl_getfl, fstat, fstatfs, memfd_create, seek};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use zeroize::Zeroizing;
@@ -240,6 +240,11 @@ fn write_all(file: BorrowedFd<'_>, mut mask: &[u8], mut at: u64) -> Result<(), P
     Ok(())
 }
 
+unsafe extern "C" {
+    /// As the C library has it, on which std stands anyway: rustix reads into slices only.
+    fn read(fd: RawFd, room: *mut c_void, len: usize) -> isize;
+}
+
 /// A stretch of a file, mapped for others to see what is written there.
 struct Map {
     address: NonNull<u8>,
@@ -268,17 +273,20 @@ impl Map {
         assert!(self.reaches(at, len));
         let mut done = 0;
         while done < len {
-            // SAFETY: within the mapping, which nobody else in this process knows. The slice is handed to the kernel and no
-            // byte of it is looked at; where the file has no page any more the kernel reports an error.
-            let room = unsafe {
-                let first = self.address.as_ptr().add((at - self.start) as usize + done);
-                std::slice::from_raw_parts_mut(first.cast::<MaybeUninit<u8>>(), len - done)
+            seek(ink, SeekFrom::Start(done as u64))?;
+            // SAFETY: within the mapping, as long as it says. Others change these bytes at any time, so that there is no reference
+            // to them: the kernel writes by the pointer, and reports an error where the file has no page any more.
+            let filled = unsafe {
+                let room = self.address.as_ptr().add((at - self.start) as usize + done);
+                read(ink.as_raw_fd(), room.cast(), len - done)
             };
-            match rustix::io::pread(ink, room, done as u64) {
-                Ok(([], _)) => return Err(Errno::IO),
-                Ok((filled, _)) => done += filled.len(),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
+            match usize::try_from(filled) {
+                Ok(0) => return Err(Errno::IO),
+                Ok(filled) => done += filled,
+                Err(_) => match Errno::from_io_error(&io::Error::last_os_error()) {
+                    Some(Errno::INTR) => {}
+                    error => return Err(error.unwrap_or(Errno::IO)),
+                },
             }
         }
         Ok(())
