@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlink};
+use rustix::fs::{
+    CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fcntl_getfl, fcntl_setfl, fstat, openat2, readlink,
+};
 use rustix::io::Errno;
 
 use super::findings::Findings;
@@ -271,6 +273,8 @@ impl Tree<'_> {
         if (opened.st_dev, opened.st_ino) != id || !is(&opened, FileType::RegularFile) {
             return Ok(None);
         }
+        // A search is no access. Only the owner may ask for that; for others the time of access is set.
+        let _ = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::NOATIME));
         if !self.hard_links {
             let untold = |why: &str| {
                 let text = format!("whether it has several names cannot be told: {why} (--hard-links would do it)");
