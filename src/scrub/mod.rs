@@ -7,6 +7,7 @@ mod file;
 mod findings;
 #[cfg(feature = "guard")]
 pub mod guard;
+mod holes;
 mod in_place;
 mod kind;
 pub(crate) mod lease;

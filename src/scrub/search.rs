@@ -9,10 +9,11 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use rustix::fs::fstat;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use super::file;
+use super::{file, holes};
 use crate::NeedleSet;
 use crate::redact::finder::{Finder, join};
 use crate::redact::region::Region;
@@ -45,7 +46,14 @@ pub(super) fn to_end<E: From<Errno>>(
     progress: &Progress,
     tell: &mut dyn FnMut(Region) -> Result<(), E>,
 ) -> Result<bool, E> {
+    let is_sparse = fstat(file).is_ok_and(|stat| holes::is_sparse(&stat));
     while finder.end() < until {
+        let begin = finder.end();
+        if is_sparse && let Some(found) = holes::skip(file, finder, until, buffer)? {
+            found.into_iter().try_for_each(&mut *tell)?;
+            progress.fetch_add(finder.end() - begin, Relaxed);
+            continue;
+        }
         let len = (buffer.len() as u64).min(until - finder.end()) as usize;
         let read = file::read_at(file, &mut buffer[..len], finder.end())?;
         if read == 0 {
@@ -71,6 +79,8 @@ pub(super) fn in_parts<E: From<Errno>>(
     let part_len = PART_LEN_MIN.max(overlap * PART_LENS_PER_OVERLAP);
     // What is behind the last part goes on with a finder, so an occurrence that ends there begins before the part's end.
     let count = len.saturating_sub(overlap) / part_len;
+    // Holes are skipped, as long as they are: parts would cut them.
+    let threads = if fstat(file).is_ok_and(|stat| holes::is_sparse(&stat)) { 1 } else { threads };
     if threads < 2 || len < PARALLEL_LEN_MIN || count < 2 {
         return Ok(Finder::new(Arc::clone(set)));
     }

@@ -7,3 +7,4 @@ mod program;
 
 mod files;
 mod live;
+mod writes;

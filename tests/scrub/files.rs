@@ -1,11 +1,12 @@
 //! `hushlog scrub` on the files that there are on a machine: compressed ones, logs of containers, and what cannot be searched.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, FileTimes};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use crate::program;
 use crate::program::session::needs;
@@ -357,4 +358,46 @@ fn wrong_usage() {
         Path::new(path),
         &String::from_utf8(log(5)).unwrap().replace(VALUE, &"#".repeat(VALUE.len())).into_bytes(),
     );
+}
+
+#[test]
+fn a27_a_huge_hole_is_not_read() {
+    const LEN: u64 = 15 << 40;
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("sparse.log");
+    let file = File::create(&path).unwrap();
+    if file.set_len(LEN).is_err() {
+        return eprintln!("skipped: no file can be so long here");
+    }
+    for at in [100, LEN / 2, LEN - 100] {
+        file.write_all_at(VALUE.as_bytes(), at).unwrap();
+    }
+    let blocks = fs::metadata(&path).unwrap().blocks();
+    let mut command = program::hushlog(["scrub", "--env", NAME]);
+    let ran = program::run_within(command.env(NAME, VALUE).arg(&path), b"", Duration::from_secs(20)).ends(0);
+    assert!(ran.err().contains("masked 3"), "{}", ran.err());
+    let file = File::open(&path).unwrap();
+    for at in [100, LEN / 2, LEN - 100] {
+        let mut there = vec![0; VALUE.len()];
+        file.read_exact_at(&mut there, at).unwrap();
+        assert_eq!(String::from_utf8(there).unwrap(), MASK);
+    }
+    assert_eq!(fs::metadata(&path).unwrap().blocks(), blocks);
+}
+
+#[test]
+fn a41_access_time_is_kept_by_a_search_and_a_rewrite() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("a.log");
+    fs::write(&path, format!("{VALUE}\n")).unwrap();
+    // Longer ago than the last modification, so that an ordinary read would set it.
+    let accessed = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let times = FileTimes::new().set_accessed(accessed).set_modified(accessed + Duration::from_secs(1_000_000));
+    File::options().write(true).open(&path).unwrap().set_times(times).unwrap();
+    for action in ["--check", "--rewrite"] {
+        let mut command = program::hushlog(["scrub", action, "--env", NAME]);
+        program::run(command.env(NAME, VALUE).arg(&path), b"");
+        assert_eq!(fs::metadata(&path).unwrap().accessed().unwrap(), accessed, "{action}");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("[{NAME}]{}\n", &MASK[NAME.len() + 2..]));
 }

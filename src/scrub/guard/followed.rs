@@ -1,27 +1,34 @@
-//! A file that is followed: its search, who waits for it, and who reads and writes it.
+//! A file that is followed: its search, and what those get who wait for it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::gate::{Counters, Flights};
-use super::kernel::{Event, Group, Happening, Wanted};
-use super::search::{self, Search, Standing, Tools};
+use rustix::fs::fstat;
+
+use super::active::{Active, Check, Waiter};
+use super::calls::Calls;
+use super::gate::Counters;
+use super::kernel::{Group, Wanted};
+use super::search::{Proof, Search, Standing, Tools};
 use crate::NeedleSet;
 use crate::scrub::pen::PenError;
 
 /// More than this to search is done aside, in bytes.
 const ASIDE_LEN: u64 = 4 << 20;
+/// More than this to search once more is done aside, in bytes.
+const CHECK_LEN: u64 = 1 << 20;
+/// A read of so few bytes is searched once more sooner than it is known whether there is a writer.
+const SHORT_LEN: u64 = 16 << 10;
 /// How long to wait before it is looked again whether a call is over.
 const FLIGHT_LOOK: Duration = Duration::from_micros(20);
-/// A file that has not changed for so long is not looked at any more until something happens to it.
-const QUIET: Duration = Duration::from_secs(2);
-
 /// What all files have in common.
 pub(super) struct Common<'a> {
     pub(super) group: &'a Group,
     pub(super) tools: Tools,
     pub(super) counters: Counters,
+    pub(super) calls: Calls,
     /// How many calls took too long to be waited for.
     pub(super) lost: u64,
 }
@@ -36,26 +43,18 @@ pub(super) struct Followed {
     pub(super) failed: bool,
     /// That it did was told.
     pub(super) told: bool,
+    /// It waits for its turn to be searched again.
+    pub(super) queued: bool,
+    /// A writer closed it while it was searched aside.
+    doubted: bool,
 }
 
-/// A file that something happens to.
-pub(super) struct Active {
-    pub(super) file: OwnedFd,
-    /// Those who wait: to open, to read, and to do anything.
-    opens: Vec<Event>,
-    reads: Vec<Event>,
-    touches: Vec<Event>,
-    readers: Flights,
-    touchers: Flights,
-    /// Whether the kernel tells of writes beforehand. Not known until it was asked to.
-    pub(super) told_of_writes: Option<bool>,
-    /// Whether it is asked to.
-    closed: bool,
-    /// Somebody writes again and again, and should not be held up unless somebody reads.
-    writes: bool,
-    changed: Instant,
-    pub(super) syncing: bool,
-    synced: Instant,
+/// What came of searching once more what somebody is about to see.
+enum Verdict {
+    Clean,
+    Restarted,
+    /// It is too much to do it here.
+    Aside(Range<u64>),
 }
 
 /// What there is to do about a file next.
@@ -67,14 +66,24 @@ pub(super) enum Next {
     Again(Instant),
     /// Search it aside.
     Aside,
+    /// Search this range once more aside.
+    Check(Range<u64>),
 }
 
 /// Why a file cannot be searched.
 pub(super) type Failure = PenError;
 
 impl Followed {
-    pub(super) fn new(set: &Arc<NeedleSet>) -> Followed {
-        Followed { search: Some(Box::new(Search::new(set))), active: None, failed: false, told: false }
+    /// `reach`: the length of the set's longest needle.
+    pub(super) fn new(set: &Arc<NeedleSet>, reach: u64) -> Followed {
+        Followed {
+            search: Some(Box::new(Search::new(set, reach))),
+            active: None,
+            failed: false,
+            told: false,
+            queued: false,
+            doubted: false,
+        }
     }
 
     /// Searches what is new, if that is not done aside just now.
@@ -98,6 +107,7 @@ impl Followed {
         if self.active.is_none() {
             // It is looked at often from now on; being told of every write, too, would cost the writer a third of a
             // microsecond for each at the least, and us much more.
+            let _ = common.group.mark_file(file, Wanted::default());
             let _ = common.group.unmark_file(file, Wanted { changes: true, touches: false });
             self.active = Some(Box::new(Active::new(file.try_clone_to_owned()?)));
         }
@@ -107,20 +117,33 @@ impl Followed {
     /// Answers all who can be answered now.
     pub(super) fn settle(&mut self, common: &mut Common<'_>, failures: &mut Vec<Failure>) -> Next {
         let Some(mut active) = self.active.take() else { return Next::Rest };
-        let next = self.settle_active(&mut active, common, failures);
+        let was_checked = active.is_checked();
+        let mut next = self.settle_active(&mut active, common, failures);
+        // Somebody may write from now on.
+        active.uncheck();
+        if was_checked && next == Next::Rest && !active.touches.is_empty() {
+            next = Next::Again(Instant::now());
+        }
         self.active = Some(active);
         next
     }
 
     fn settle_active(&mut self, active: &mut Active, common: &mut Common<'_>, failures: &mut Vec<Failure>) -> Next {
         let again = Next::Again(Instant::now() + FLIGHT_LOOK);
-        if !active.touches.is_empty() {
+        // Those whose range was searched once more go first: writers have waited for that.
+        if !active.touches.is_empty() && !active.is_checked() {
             if active.readers.any(&mut common.counters, &mut common.lost) {
                 return again;
             }
+            if let Some(until) = active.holds_writers() {
+                return Next::Again(until);
+            }
             // What is mapped from here on has been searched as far as that can be.
             let _ = self.catch_up(active.file.as_fd(), common);
-            active.let_touch(common);
+            match self.settle_touches(active, common) {
+                Next::Rest => {}
+                next => return next,
+            }
         }
         if active.opens.is_empty() && active.reads.is_empty() {
             return Next::Rest;
@@ -140,17 +163,152 @@ impl Followed {
                 active.let_open(common.group);
                 return if active.reads.is_empty() { Next::Rest } else { Next::Again(until) };
             }
-            Ok(Standing::Clean) => {
-                (self.failed, self.told) = (false, false);
-                active.let_open(common.group);
-                active.let_read(common);
-            }
+            Ok(Standing::Clean) => match self.check_readers(active, common) {
+                Ok(Verdict::Clean) => {
+                    (self.failed, self.told) = (false, false);
+                    active.let_open(common.group);
+                    active.let_read(common);
+                }
+                Ok(Verdict::Restarted) => return Next::Aside,
+                Ok(Verdict::Aside(range)) => return Next::Check(range),
+                Err(error) => {
+                    active.refuse(common.group);
+                    failures.push(error);
+                }
+            },
             Err(error) => {
                 active.refuse(common.group);
                 failures.push(error);
             }
         }
         Next::Rest
+    }
+
+    /// Lets those go on who do not wait for the search: all but those who map what may have been written over.
+    fn settle_touches(&mut self, active: &mut Active, common: &mut Common<'_>) -> Next {
+        let mut touches = std::mem::take(&mut active.touches);
+        let doubtful = self.search.as_ref().is_none_or(|search| search.in_doubt());
+        let mut next = Next::Rest;
+        if doubtful {
+            let is_map = |touch: &mut Waiter| touch.check != Check::Done && common.calls.maps(touch.event.thread);
+            let maps: Vec<Waiter> = touches.extract_if(.., is_map).collect();
+            for mut map in maps {
+                let range = map.event.range.clone().unwrap_or(0..u64::MAX);
+                match self.check_one(&mut map, range, active.file.as_fd(), common) {
+                    Ok(Verdict::Clean) => touches.push(map),
+                    Ok(Verdict::Restarted) => {
+                        next = Next::Aside;
+                        active.touches.push(map);
+                    }
+                    Ok(Verdict::Aside(range)) => {
+                        next = Next::Check(range);
+                        active.touches.push(map);
+                    }
+                    Err(_) => map.event.file.iter().for_each(|file| common.group.deny(file.as_fd())),
+                }
+            }
+        }
+        active.let_touch(touches, common);
+        if self.search.is_none() { Next::Rest } else { next }
+    }
+
+    /// Searches once more what the readers are about to see, if something may have been written over.
+    fn check_readers(&mut self, active: &mut Active, common: &mut Common<'_>) -> Result<Verdict, Failure> {
+        let in_doubt = self.search.as_ref().is_some_and(|search| search.in_doubt());
+        if in_doubt && active.told_of_writes != Some(true) && !active.opens.is_empty() {
+            // A mapping is not announced here: what is there now is all that can be searched.
+            let checked = std::mem::take(&mut active.opens_checked);
+            if !checked && let verdict @ (Verdict::Restarted | Verdict::Aside(_)) = self.check_all(active, common)? {
+                return Ok(verdict);
+            }
+        }
+        let mut wide: Option<Range<u64>> = None;
+        let mut reads = std::mem::take(&mut active.reads);
+        let mut verdict = Ok(Verdict::Clean);
+        for read in reads.iter_mut().filter(|read| read.check != Check::Done) {
+            let is_short = read.announced.as_ref().is_some_and(|flight| flight.is_short(SHORT_LEN));
+            if !in_doubt && !is_short && !active.has_writer() {
+                continue;
+            }
+            let announced = read.announced.as_ref().and_then(|flight| flight.range(&mut common.counters));
+            let inode = || fstat(&active.file).map_or(0, |stat| stat.st_ino);
+            let asked = || common.calls.reads(read.event.thread, inode());
+            let range = announced.or_else(asked).unwrap_or(0..u64::MAX);
+            match self.check_one(read, range, active.file.as_fd(), common) {
+                Ok(Verdict::Clean) => {}
+                Ok(Verdict::Aside(range)) => {
+                    let wider = wide.get_or_insert(range.clone());
+                    *wider = wider.start.min(range.start)..wider.end.max(range.end);
+                }
+                other => {
+                    verdict = other;
+                    break;
+                }
+            }
+        }
+        active.reads = reads;
+        match (verdict, wide) {
+            (Ok(Verdict::Clean), Some(range)) => Ok(Verdict::Aside(range)),
+            (verdict, _) => verdict,
+        }
+    }
+
+    fn check_all(&mut self, active: &mut Active, common: &mut Common<'_>) -> Result<Verdict, Failure> {
+        let Some(search) = &mut self.search else { return Ok(Verdict::Restarted) };
+        if search.check_len(&(0..u64::MAX)) > CHECK_LEN {
+            active.opens_asked = true;
+            return Ok(Verdict::Aside(0..u64::MAX));
+        }
+        Ok(match search.check(active.file.as_fd(), &mut common.tools, &(0..u64::MAX))? {
+            Proof::Clean => Verdict::Clean,
+            Proof::Restarted => Verdict::Restarted,
+        })
+    }
+
+    fn check_one(
+        &mut self,
+        waiter: &mut Waiter,
+        range: Range<u64>,
+        file: BorrowedFd<'_>,
+        common: &mut Common<'_>,
+    ) -> Result<Verdict, Failure> {
+        let Some(search) = &mut self.search else { return Ok(Verdict::Restarted) };
+        if search.check_len(&range) > CHECK_LEN {
+            waiter.check = Check::Asked;
+            return Ok(Verdict::Aside(range));
+        }
+        Ok(match search.check(file, &mut common.tools, &range)? {
+            Proof::Clean => Verdict::Clean,
+            Proof::Restarted => Verdict::Restarted,
+        })
+    }
+
+    /// Takes the search back from where it was continued aside.
+    pub(super) fn take_back(&mut self, mut search: Box<Search>) {
+        if std::mem::take(&mut self.doubted) {
+            search.doubt();
+        }
+        self.search = Some(search);
+    }
+
+    /// A range was searched once more. Returns whether those who asked for it may go on.
+    pub(super) fn checked(&mut self, is_clean: bool) {
+        if let Some(active) = &mut self.active {
+            active.checked(is_clean);
+        }
+    }
+
+    /// A writer closed the file, and may have written to it by a mapping, which shows nowhere else.
+    pub(super) fn doubt(&mut self) {
+        match &mut self.search {
+            Some(search) => search.doubt(),
+            None => self.doubted = true,
+        }
+    }
+
+    /// Whether it has to be searched once more, when there is time.
+    pub(super) fn wants_again(&self) -> bool {
+        self.active.is_some() && self.search.as_ref().is_some_and(|search| search.in_doubt())
     }
 
     /// Looks whether the file has grown. Returns whether it is at rest.
@@ -167,14 +325,15 @@ impl Followed {
 
     /// Lets a file rest that has been quiet for long enough: the kernel tells when it changes. Returns whether it does.
     pub(super) fn rest(&mut self, common: &mut Common<'_>) -> bool {
-        let unsynced = self.search.as_ref().is_none_or(|search| search.unsynced);
+        let unsynced = self.search.as_ref().is_none_or(|search| search.unsynced || search.in_doubt());
         let Some(active) = self.active.take_if(|active| !unsynced && active.is_quiet()) else { return false };
         let file = active.file.as_fd();
         let _ = common.group.mark_file(file, Wanted { changes: true, touches: false });
         // It may have changed before the kernel knew that we want to be told.
         let before = self.search.as_ref().map(|search| search.place());
         let _ = self.catch_up(file, common);
-        if self.search.as_ref().map(|search| search.place()) != before {
+        let is_same = self.search.as_ref().is_some_and(|search| Some(search.place()) == before && !search.in_doubt());
+        if !is_same {
             let _ = common.group.unmark_file(file, Wanted { changes: true, touches: false });
             self.active = Some(active);
             return false;
@@ -187,100 +346,4 @@ impl Followed {
         let unsynced = self.search.as_ref().is_some_and(|search| search.unsynced);
         unsynced && self.active.as_ref().is_some_and(|active| !active.syncing && active.synced.elapsed() >= every)
     }
-}
-
-impl Active {
-    fn new(file: OwnedFd) -> Active {
-        let now = Instant::now();
-        Active {
-            file,
-            opens: Vec::new(),
-            reads: Vec::new(),
-            touches: Vec::new(),
-            readers: Flights::default(),
-            touchers: Flights::default(),
-            told_of_writes: None,
-            closed: false,
-            writes: false,
-            changed: now,
-            syncing: false,
-            synced: now,
-        }
-    }
-
-    /// Takes an event in. Whatever its thread did before is over.
-    pub(super) fn take(&mut self, event: Event) {
-        self.readers.end(event.thread);
-        let touched = self.touchers.end(event.thread);
-        match event.happening {
-            Happening::Opens => self.opens.push(event),
-            Happening::Reads => self.reads.push(event),
-            Happening::Touches => {
-                // Twice, and no read in between: it writes.
-                self.writes |= touched;
-                self.touches.push(event);
-            }
-            Happening::Changed | Happening::Lost => self.changed = Instant::now(),
-        }
-    }
-
-    fn is_quiet(&self) -> bool {
-        let nobody_waits = self.opens.is_empty() && self.reads.is_empty() && self.touches.is_empty();
-        nobody_waits && !self.syncing && self.changed.elapsed() >= QUIET
-    }
-
-    /// Has writers wait for us, too, from here on; and waits for those that have begun.
-    fn close_gate(&mut self, group: &Group) {
-        if self.closed || self.told_of_writes == Some(false) {
-            return;
-        }
-        self.closed = group.mark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_ok();
-        self.told_of_writes = Some(self.closed);
-        search::wait_for_writes(self.file.as_fd());
-    }
-
-    fn open_gate(&mut self, group: &Group) {
-        self.closed = group.unmark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_err();
-    }
-
-    fn let_touch(&mut self, common: &mut Common<'_>) {
-        if std::mem::take(&mut self.writes) && self.reads.is_empty() && self.opens.is_empty() {
-            self.open_gate(common.group);
-        }
-        for event in self.touches.drain(..) {
-            // Also when the gate is open now: the call has not begun yet, and somebody may want to read before it has.
-            self.touchers.begin(event.thread, &mut common.counters);
-            allow(common.group, &event);
-        }
-    }
-
-    fn let_open(&mut self, group: &Group) {
-        self.opens.drain(..).for_each(|event| allow(group, &event));
-    }
-
-    fn let_read(&mut self, common: &mut Common<'_>) {
-        for event in self.reads.drain(..) {
-            if self.closed {
-                self.readers.begin(event.thread, &mut common.counters);
-            }
-            allow(common.group, &event);
-        }
-    }
-
-    /// Nobody reads what cannot be searched; to open it and to write to it is nobody forbidden.
-    fn refuse(&mut self, group: &Group) {
-        self.let_open(group);
-        for event in self.reads.drain(..) {
-            event.file.iter().for_each(|file| group.deny(file.as_fd()));
-        }
-    }
-
-    /// Masks are on the disk, or on their way.
-    pub(super) fn sync_begins(&mut self) {
-        (self.syncing, self.synced) = (true, Instant::now());
-    }
-}
-
-pub(super) fn allow(group: &Group, event: &Event) {
-    event.file.iter().for_each(|file| group.allow(file.as_fd()));
 }

@@ -9,6 +9,7 @@
 //! FAN_ACCESS, was no use: there is none at the end of a file.)
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
@@ -21,11 +22,26 @@ const COUNTERS_MAX: usize = 16;
 
 /// A call that was let through, and may be under way still.
 #[derive(Debug)]
-struct Flight {
+pub(super) struct Flight {
     thread: i32,
     /// How many calls the thread had made before.
     calls: Option<u64>,
     since: Instant,
+    /// Which part of the file it was about, if the kernel told.
+    range: Option<Range<u64>>,
+}
+
+impl Flight {
+    /// Whether it is about so few bytes.
+    pub(super) fn is_short(&self, len: u64) -> bool {
+        self.range.as_ref().is_some_and(|range| range.end - range.start <= len)
+    }
+
+    /// What the call that its thread waits in is about, if it is this one still.
+    pub(super) fn range(&self, counters: &mut Counters) -> Option<Range<u64>> {
+        let is_same = self.thread > 0 && self.calls.is_some() && counters.calls(self.thread) == self.calls;
+        self.range.clone().filter(|_| is_same)
+    }
 }
 
 /// The calls that were let through.
@@ -34,15 +50,17 @@ pub(super) struct Flights(Vec<Flight>);
 
 impl Flights {
     /// A call of this thread begins.
-    pub(super) fn begin(&mut self, thread: i32, counters: &mut Counters) {
-        self.0.push(Flight { thread, calls: counters.calls(thread), since: Instant::now() });
+    pub(super) fn begin(&mut self, thread: i32, range: Option<Range<u64>>, counters: &mut Counters) {
+        self.0.push(Flight { thread, calls: counters.calls(thread), since: Instant::now(), range });
     }
 
-    /// Whatever this thread did is over: it does something else now. Returns whether it did anything.
-    pub(super) fn end(&mut self, thread: i32) -> bool {
-        let before = self.0.len();
-        self.0.retain(|flight| flight.thread != thread);
-        self.0.len() < before
+    /// Whatever this thread did is over: it does something else now. Returns what it did.
+    pub(super) fn end(&mut self, thread: i32) -> Option<Flight> {
+        let mut last = None;
+        while let Some(at) = self.0.iter().position(|flight| flight.thread == thread) {
+            last = Some(self.0.remove(at));
+        }
+        last
     }
 
     /// Whether any is under way; those that took too long count no more, and are counted in `lost`.
@@ -119,7 +137,7 @@ mod tests {
             tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
             ended.recv().unwrap_err();
         });
-        flights.begin(told.recv().unwrap(), &mut counters);
+        flights.begin(told.recv().unwrap(), None, &mut counters);
         assert!(flights.any(&mut counters, &mut lost));
         drop(end);
         thread.join().unwrap();

@@ -6,6 +6,7 @@
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, fstat, open};
@@ -13,6 +14,8 @@ use rustix::io::Errno;
 
 /// Linux 6.14: before a range of a file is read or written. libc does not know it yet.
 const FAN_PRE_ACCESS: u64 = 0x0010_0000;
+/// Linux 6.14: the record of an event that holds its range.
+const FAN_EVENT_INFO_TYPE_RANGE: u8 = 6;
 /// For events at a time, each with a descriptor; in words, for their alignment.
 const BUFFER_LEN: usize = 1024;
 /// The longest file handle, in bytes (`MAX_HANDLE_SZ`).
@@ -40,6 +43,8 @@ pub(super) struct Event {
     pub(super) thread: i32,
     /// The file, open for reading. An event without one is answered already.
     pub(super) file: Option<OwnedFd>,
+    /// What is touched, in whole pages, if the kernel tells.
+    pub(super) range: Option<Range<u64>>,
 }
 
 /// The events that a file's own mark asks for. Opens and reads are asked for always.
@@ -143,8 +148,10 @@ impl Group {
             // SAFETY: the kernel wrote so many bytes, the header lies within them, and it is plain integers.
             let event: libc::fanotify_event_metadata =
                 unsafe { buffer.0.as_ptr().byte_add(at).cast::<libc::fanotify_event_metadata>().read_unaligned() };
-            events.push(Event::of(&event));
-            at += (event.event_len as usize).max(header);
+            let len = (event.event_len as usize).max(header);
+            let records = at + usize::from(event.metadata_len)..at + len;
+            events.push(Event { range: range_in(&buffer.0[..], records), ..Event::of(&event) });
+            at += len;
         }
         Ok(())
     }
@@ -195,8 +202,23 @@ impl Event {
         } else {
             Happening::Changed
         };
-        Event { happening, thread: event.pid, file }
+        Event { happening, thread: event.pid, file, range: None }
     }
+}
+
+/// The range in the records of an event that lie within these bytes. All begin at whole words.
+fn range_in(words: &[u64], bytes: Range<usize>) -> Option<Range<u64>> {
+    let mut at = bytes.start;
+    while at + 24 <= bytes.end {
+        let record = words.get(at / 8..at / 8 + 3)?;
+        let [kind, _, len @ ..] = record[0].to_ne_bytes();
+        let len = usize::from(u16::from_ne_bytes([len[0], len[1]]));
+        if kind == FAN_EVENT_INFO_TYPE_RANGE {
+            return Some(record[1]..record[1].saturating_add(record[2]));
+        }
+        at += len.max(8).next_multiple_of(8);
+    }
+    None
 }
 
 /// A file, known again as long as it exists: its number is given to another one some time after it was deleted, and so there is

@@ -2,6 +2,8 @@
 //!
 //! It works by the permission events of fanotify, and needs root. See [`Guard`] for what it promises, and what it cannot see.
 
+mod active;
+mod calls;
 mod followed;
 mod gate;
 mod kernel;
@@ -26,13 +28,14 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use crate::redact::cover::Cover;
 use crate::{Form, NeedleSet};
 
+use calls::Calls;
 use followed::{Common, Followed};
 use gate::Counters;
 use kernel::{Buffer, Group};
 use search::Tools;
 use walk::{Orders, Walked, Walker};
 use watch::{OwnThreads, Watch, Ways};
-use worker::{Bell, Done, Job};
+use worker::{Bell, Done, Jobs};
 
 pub use kernel::termination;
 pub use locks::Locks;
@@ -77,7 +80,8 @@ pub struct Guarded {
 /// Guards directories.
 ///
 /// Who opens or reads a regular file below them waits until all that is in the file has been searched, and the regions in it are
-/// masked in place; then it reads the same file (the same inode). Only what was appended is searched. If a file ends
+/// masked in place; then it reads the same file (the same inode). Of a file that has changed, what was appended is searched, and the
+/// range of each read once more: something may have been written over. If a file ends
 /// inside a secret, its readers wait for the rest, [`stump_wait`](Guard::stump_wait) at most; then the stump is masked, from 8 bytes
 /// on. A file that cannot be searched or masked cannot be read either (EPERM).
 ///
@@ -91,15 +95,14 @@ pub struct Guarded {
 /// - reading by a mapping: what was in the file when it was opened has been searched, what is appended later will have been 50 ms
 ///   later (about);
 /// - names of a file outside the directories, until the guard has seen it; the block device, and whatever else root can read;
-/// - a directory that was created some microseconds ago;
-/// - bytes that are written over in the middle of a file while its length and time stay the same to the reader.
+/// - a directory that was created some microseconds ago.
 ///
 /// A file of several names is guarded by each of them, and masked like others; so it matters who may link files into the directories (see
 /// [`LinksUnprotected`](Notice::LinksUnprotected)).
 ///
 /// If the guard ends, however it does, the kernel lets all who wait go on.
 ///
-/// Memory: 300 KiB for each of three threads, some 250 bytes for each file, and one descriptor for each directory and for each file
+/// Memory: 300 KiB for each of three threads, some 400 bytes for each file, and one descriptor for each directory and for each file
 /// that something happens to.
 pub struct Guard {
     set: Arc<NeedleSet>,
@@ -204,10 +207,10 @@ impl Threads<'_> {
         told: Receiver<Notice>,
         mut tell: impl FnMut(Notice) + Send,
     ) -> Result<Guarded, GuardError> {
-        let (jobs, taken) = mpsc::channel::<Job>();
+        let jobs = Jobs::default();
+        let (unsynced, to_sync) = mpsc::channel();
         let (send_done, done) = mpsc::channel::<Done>();
         let (send_walked, walked) = mpsc::channel();
-        let taken = Mutex::new(taken);
         let tools = |writes| {
             Tools::new(
                 &self.guard.set,
@@ -229,19 +232,30 @@ impl Threads<'_> {
             let workers: Vec<_> = worker_tools
                 .into_iter()
                 .map(|mut tools| {
-                    let (taken, done) = (&taken, send_done.clone());
+                    let (jobs, done) = (&jobs, send_done.clone());
                     scope.spawn(move || {
                         self.own.enlist();
-                        worker::work(taken, &done, &self.bell, &mut tools, &self.open_directories);
+                        worker::work(jobs, &done, &self.bell, &mut tools, &self.open_directories);
                         tools.counts
                     })
                 })
                 .collect();
+            let syncer = scope.spawn(move || {
+                self.own.enlist();
+                worker::sync(&to_sync, &send_done, &self.bell);
+            });
             let walking = teller.clone();
             let walker = scope.spawn(move || self.walk(walker, directories, &send_walked, &walking));
-            let common = Common { group: &self.guard.group, tools: own_tools, counters: Counters::default(), lost: 0 };
+            let common = Common {
+                group: &self.guard.group,
+                tools: own_tools,
+                counters: Counters::default(),
+                calls: Calls::default(),
+                lost: 0,
+            };
             let ways = Ways {
-                jobs,
+                jobs: &jobs,
+                unsynced,
                 done,
                 walked,
                 bell: self.bell.clone(),
@@ -252,7 +266,10 @@ impl Threads<'_> {
             let (common, files) = Watch::new(Arc::clone(&self.guard.set), common, ways).run(stop);
             self.orders.stop.store(true, Relaxed);
             self.orders.bell.ring();
-            self.let_all_go(|| walker.is_finished() && workers.iter().all(|worker| worker.is_finished()));
+            self.let_all_go(|| {
+                let others = [&walker, &syncer];
+                others.iter().all(|one| one.is_finished()) && workers.iter().all(|worker| worker.is_finished())
+            });
             let counted: Vec<Vec<u64>> = workers.into_iter().filter_map(|worker| worker.join().ok()).collect();
             Ok(self.sum_up(&common, &files, &counted))
         })
@@ -268,7 +285,7 @@ impl Threads<'_> {
         self.guard.group.unmark_all();
         while !ended() {
             let _ = self.guard.group.read(&mut buffer, &mut events);
-            events.drain(..).for_each(|event| followed::allow(&self.guard.group, &event));
+            events.drain(..).for_each(|event| active::allow(&self.guard.group, &event));
             std::thread::sleep(Duration::from_millis(1));
         }
     }

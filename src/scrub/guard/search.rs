@@ -1,7 +1,16 @@
 //! What is known of one file: how far it has been searched, and whether it is still the file that it was.
+//!
+//! That a file has grown does not prove that it was appended to: something may have been written over
+//! meanwhile, and no kernel tells. So there are two searches. One goes on at the end, as soon as there is
+//! more. The other goes through what was searched before, once more, whenever the file's state is not the
+//! one that a whole search began with ([`in_doubt`](Search::in_doubt)): slowly in the background
+//! ([`search_again`](Search::search_again)), and for each read in the range that it is about to read,
+//! before it is let through ([`check`](Search::check)). If either finds a region, the file is searched
+//! from its beginning.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{SeekFrom, Stat, fstat, seek};
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
 use crate::NeedleSet;
@@ -17,12 +27,19 @@ use crate::redact::finder::Finder;
 use crate::redact::redactor::STUMP_LEN_MIN;
 use crate::redact::region::Region;
 use crate::scrub::file::{read_at, read_full_at};
+use crate::scrub::holes;
 use crate::scrub::pen::{Pen, PenError};
 
 /// How much is read at once, in bytes.
 const READ_LEN: usize = 256 << 10;
 /// By so many bytes at its beginning and before the place that the search has reached a file is known again.
 const PRINT_LEN: usize = 64;
+/// A worker searches so much of a file at once, in bytes, before it turns to another file.
+const SLICE_LEN: u64 = 16 << 20;
+/// So much of what was searched before is searched again at once, in bytes.
+const AGAIN_LEN: u64 = 512 << 10;
+/// A file may change again within so many nanoseconds, and keep its time of change: that of coarse clocks.
+const TICK_NANOSECONDS: i64 = 20_000_000;
 /// So often a search begins anew in a row, because the file was truncated or written over meanwhile.
 const RESTARTS_MAX: usize = 16;
 
@@ -80,10 +97,18 @@ pub(super) fn wait_for_writes(file: BorrowedFd<'_>) {
 /// How far a file has been searched.
 pub(super) struct Search {
     finder: Finder,
+    /// So far a secret reaches into what follows, or into what lies before.
+    reach: u64,
     /// Found, counted, and not masked yet.
     pending: VecDeque<Region>,
-    /// The file's size and time of modification when it had been searched to its end.
+    /// The file's state when it had been searched to its end.
     stamp: Stamp,
+    /// The file's state when this search began.
+    began: Option<Stamp>,
+    /// The state in which nothing is left to find: all was searched in it, from beginning to end.
+    proven: Option<Stamp>,
+    /// A search under way of what was searched before.
+    again: Option<Box<Again>>,
     /// Of the bytes by which the file is known again.
     print: u64,
     /// Up to here regions have been written over that the finder has not told as complete: open ones, and stumps.
@@ -94,25 +119,93 @@ pub(super) struct Search {
     pub(super) unsynced: bool,
 }
 
+/// What of a file's state shows that it was written to. The time of modification is its owner's to set,
+/// that of the last change is not.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Stamp {
     size: u64,
-    seconds: i64,
-    nanoseconds: i64,
+    modified: (i64, i64),
+    changed: (i64, i64),
 }
 
 impl From<Stat> for Stamp {
     fn from(stat: Stat) -> Stamp {
-        Stamp { size: stat.st_size as u64, seconds: stat.st_mtime, nanoseconds: stat.st_mtime_nsec as i64 }
+        Stamp {
+            size: stat.st_size as u64,
+            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        }
     }
 }
 
+impl Stamp {
+    /// Whether a change from now on is certain to show. Linux 6.13 stamps finely enough on the usual file
+    /// systems; before, the next change may get the same time.
+    fn is_settled(&self) -> bool {
+        let now = clock_gettime(ClockId::Realtime);
+        let age = (now.tv_sec as i64).saturating_sub(self.changed.0).saturating_mul(1_000_000_000);
+        age.saturating_add(now.tv_nsec as i64 - self.changed.1).saturating_abs() > TICK_NANOSECONDS
+    }
+}
+
+/// A search of what was searched before.
+struct Again {
+    finder: Finder,
+    /// The file's state when it began.
+    began: Stamp,
+}
+
+/// How it stands with what was searched before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// There is nothing in it, as far as it was looked at.
+    Clean,
+    /// Something was written over, and the search begins anew.
+    Restarted,
+}
+
+/// Searches on without masks, as far as `until`, and so much of data at most. Returns whether nothing was
+/// found.
+fn read_again(
+    file: BorrowedFd<'_>,
+    finder: &mut Finder,
+    until: u64,
+    mut data_len: u64,
+    buffer: &mut [u8],
+) -> Result<bool, Errno> {
+    let is_sparse = fstat(file).is_ok_and(|stat| holes::is_sparse(&stat));
+    while finder.end() < until && data_len > 0 {
+        if is_sparse && let Some(found) = holes::skip(file, finder, until, buffer)? {
+            if !found.is_empty() {
+                return Ok(false);
+            }
+            continue;
+        }
+        let len = (buffer.len() as u64).min(until - finder.end()).min(data_len);
+        let read = read_at(file, &mut buffer[..len as usize], finder.end())?;
+        data_len -= read as u64;
+        // It was truncated, which shows in its size.
+        if read == 0 {
+            break;
+        }
+        if finder.push(&buffer[..read]).next().is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 impl Search {
-    pub(super) fn new(set: &Arc<NeedleSet>) -> Search {
+    /// `reach`: the length of the set's longest needle.
+    pub(super) fn new(set: &Arc<NeedleSet>, reach: u64) -> Search {
         Search {
             finder: Finder::new(Arc::clone(set)),
+            reach,
             pending: VecDeque::new(),
             stamp: Stamp::default(),
+            began: None,
+            proven: None,
+            again: None,
             print: 0,
             masked: 0,
             since: Instant::now(),
@@ -139,7 +232,7 @@ impl Search {
 
     fn restart(&mut self) {
         let unsynced = self.unsynced;
-        *self = Search { unsynced, ..Search::new(self.finder.set()) };
+        *self = Search { unsynced, ..Search::new(self.finder.set(), self.reach) };
     }
 
     fn follow(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<Standing, PenError> {
@@ -151,6 +244,11 @@ impl Search {
             return self.standing(file, tools);
         }
         let end = self.finder.end();
+        if end > 0 && (now.size, now.modified) == (self.stamp.size, self.stamp.modified) {
+            // Renamed, or given another mode; or its time was set back. That is in doubt until it is searched again.
+            self.stamp = now;
+            return self.standing(file, tools);
+        }
         if now.size == end && end > 0 {
             // Written over, or a write is under way: that sets the time first, and the size last.
             wait_for_writes(file);
@@ -162,21 +260,11 @@ impl Search {
         if now.size - self.finder.end() > limit {
             return Ok(Standing::Behind);
         }
-        loop {
-            let read = read_at(file, &mut tools.buffer, self.finder.end())?;
-            if read == 0 {
-                break;
-            }
-            if limit == u64::MAX && tools.stop.load(Relaxed) {
-                return Ok(Standing::Behind);
-            }
-            self.since = Instant::now();
-            let complete: Vec<Region> = self.finder.push(&tools.buffer[..read]).collect();
-            complete.iter().for_each(|region| tools.counts[region.needle()] += 1);
-            self.pending.extend(complete);
-            if !self.mask_pending(file, tools)? {
-                return Ok(Standing::Behind);
-            }
+        if self.finder.end() == 0 {
+            self.began = Some(now);
+        }
+        if !self.go_on(file, tools, limit)? {
+            return Ok(Standing::Behind);
         }
         for region in self.finder.open(false) {
             if region.range().end > self.masked && !self.mask(file, tools, &region)? {
@@ -187,10 +275,115 @@ impl Search {
         self.standing(file, tools)
     }
 
+    /// Searches on to the end, or for one slice of it if there is no `limit`. Returns whether the end was met.
+    fn go_on(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<bool, PenError> {
+        let stat = fstat(file)?;
+        let (is_sparse, size) = (holes::is_sparse(&stat), stat.st_size as u64);
+        let mut slice = if limit == u64::MAX { SLICE_LEN } else { u64::MAX };
+        loop {
+            if limit == u64::MAX && (slice == 0 || tools.stop.load(Relaxed)) {
+                return Ok(false);
+            }
+            let begin = self.finder.end();
+            let skipped = match is_sparse {
+                true => holes::skip(file, &mut self.finder, size, &mut tools.buffer)?,
+                false => None,
+            };
+            let complete: Vec<Region> = match skipped {
+                Some(complete) => complete,
+                None => {
+                    let read = read_at(file, &mut tools.buffer, begin)?;
+                    if read == 0 {
+                        return Ok(true);
+                    }
+                    slice = slice.saturating_sub(read as u64);
+                    self.finder.push(&tools.buffer[..read]).collect()
+                }
+            };
+            self.since = Instant::now();
+            complete.iter().for_each(|region| tools.counts[region.needle()] += 1);
+            self.pending.extend(complete);
+            if !self.mask_pending(file, tools)? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Whether something may have been written over since it was searched. It holds for the last time when
+    /// the search came to the end.
+    pub(super) fn in_doubt(&self) -> bool {
+        self.proven != Some(self.stamp)
+    }
+
+    /// Whatever was known to be clean may have changed without a trace: by a mapping.
+    pub(super) fn doubt(&mut self) {
+        (self.proven, self.again) = (None, None);
+    }
+
+    /// Whether a search of what was searched before is under way.
+    pub(super) fn is_again(&self) -> bool {
+        self.again.is_some()
+    }
+
+    /// How much of the file is searched again to check a range of it.
+    pub(super) fn check_len(&self, range: &Range<u64>) -> u64 {
+        let Range { start, end } = self.reached(range);
+        end.saturating_sub(start)
+    }
+
+    fn reached(&self, range: &Range<u64>) -> Range<u64> {
+        range.start.saturating_sub(self.reach)..range.end.saturating_add(self.reach).min(self.finder.end())
+    }
+
+    /// Searches a range of what was searched before once more, with as much around it as a secret may reach
+    /// into it from.
+    pub(super) fn check(
+        &mut self,
+        file: BorrowedFd<'_>,
+        tools: &mut Tools,
+        range: &Range<u64>,
+    ) -> Result<Proof, PenError> {
+        let Range { start, end } = self.reached(range);
+        let mut finder = Finder::at(Arc::clone(self.finder.set()), start);
+        let is_clean =
+            read_again(file, &mut finder, end, u64::MAX, &mut tools.buffer)? && finder.open(false).is_empty();
+        if !is_clean {
+            self.restart();
+        }
+        Ok(if is_clean { Proof::Clean } else { Proof::Restarted })
+    }
+
+    /// Searches a piece of what was searched before once more.
+    pub(super) fn search_again(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Proof, PenError> {
+        let mut again = match self.again.take() {
+            Some(again) => again,
+            None => {
+                Box::new(Again { finder: Finder::new(Arc::clone(self.finder.set())), began: Stamp::from(fstat(file)?) })
+            }
+        };
+        let end = self.finder.end();
+        let is_clean = read_again(file, &mut again.finder, end, AGAIN_LEN, &mut tools.buffer)?;
+        let is_over = again.finder.end() >= end;
+        if !is_clean || is_over && !again.finder.open(false).is_empty() {
+            self.restart();
+            return Ok(Proof::Restarted);
+        }
+        if !is_over {
+            self.again = Some(again);
+        } else if self.stamp == again.began && again.began.is_settled() {
+            self.proven = Some(again.began);
+        }
+        Ok(Proof::Clean)
+    }
+
     /// Notes by what the file is known again. Were it written to in this moment, its size would tell the next time.
     fn settle(&mut self, file: BorrowedFd<'_>) -> Result<(), Errno> {
         self.print = self.print(file)?;
         self.stamp = Stamp { size: self.finder.end(), ..Stamp::from(fstat(file)?) };
+        // Whatever the file was written over with, it was so before it was searched.
+        if self.began == Some(self.stamp) && self.stamp.is_settled() {
+            self.proven = self.began;
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The loop that answers: one thread, which never opens, reads or writes a file but by the descriptors that come with events, so that
 //! it never waits for itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,12 +13,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::thread::set_current_timer_slack;
 
-use super::followed::{Common, Failure, Followed, Next, allow};
+use super::active::allow;
+use super::followed::{Common, Failure, Followed, Next};
 use super::kernel::{Buffer, Event, Happening, Identity};
 use super::notice::{Notice, Teller, path_of};
-use super::search::Standing;
+use super::search::{Proof, Search, Standing};
 use super::walk::{Orders, Walked};
-use super::worker::{Bell, Done, Job};
+use super::worker::{Bell, Done, Job, Jobs, Task, Unsynced};
 use crate::NeedleSet;
 use crate::scrub::pen::PenError;
 
@@ -26,6 +27,8 @@ use crate::scrub::pen::PenError;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often masks are brought to the disk, while there are any.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// What was searched before is searched again for one part in so many of the time, in the background.
+const AGAIN_SHARE: u32 = 20;
 /// So many files are remembered; beyond that those that rest are forgotten, and searched again when something happens to them.
 const FILES_MAX: usize = 1 << 20;
 
@@ -47,7 +50,8 @@ impl OwnThreads {
 
 /// The ways between the loop and the other threads.
 pub(super) struct Ways<'a> {
-    pub(super) jobs: Sender<Job>,
+    pub(super) jobs: &'a Jobs,
+    pub(super) unsynced: Sender<Unsynced>,
     pub(super) done: Receiver<Done>,
     pub(super) walked: Receiver<Walked>,
     pub(super) bell: Bell,
@@ -59,6 +63,8 @@ pub(super) struct Ways<'a> {
 /// The loop's state.
 pub(super) struct Watch<'a> {
     set: Arc<NeedleSet>,
+    /// The length of its longest needle.
+    reach: u64,
     common: Common<'a>,
     ways: Ways<'a>,
     files: HashMap<Identity, Followed>,
@@ -67,6 +73,12 @@ pub(super) struct Watch<'a> {
     /// Files for which somebody waits, and when to look after them.
     waiting: Vec<(Identity, Instant)>,
     looked: Instant,
+    /// Files that may have been written over since they were searched.
+    doubtful: VecDeque<Identity>,
+    /// One of them is searched again just now.
+    proving: bool,
+    /// Not before then is the next piece.
+    prove_at: Instant,
     /// Searches that are done aside just now.
     aside: usize,
     /// Told when the first searches are over.
@@ -78,6 +90,7 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     pub(super) fn new(set: Arc<NeedleSet>, common: Common<'a>, ways: Ways<'a>) -> Watch<'a> {
         Watch {
+            reach: set.needle_len_max() as u64,
             set,
             common,
             ways,
@@ -85,6 +98,9 @@ impl<'a> Watch<'a> {
             active: Vec::new(),
             waiting: Vec::new(),
             looked: Instant::now(),
+            doubtful: VecDeque::new(),
+            proving: false,
+            prove_at: Instant::now(),
             aside: 0,
             walked: None,
             untold: Vec::new(),
@@ -112,21 +128,24 @@ impl<'a> Watch<'a> {
             }
             self.see_after_waiting();
             self.look();
+            self.prove();
             self.tell_ready();
         }
         for identity in std::mem::take(&mut self.active) {
             let Some(followed) = self.files.get_mut(&identity) else { continue };
             if followed.look(&mut self.common).is_ok_and(|at| at == Standing::Behind) {
-                self.search_aside(identity);
+                self.search_aside(identity, Task::Search, false);
             }
         }
+        self.ways.jobs.close();
         (self.common, self.files.into_values().collect())
     }
 
     /// Waits until there is something to do. Returns whether it is over.
     fn wait(&self, stop: BorrowedFd<'_>) -> bool {
         let look = (!self.active.is_empty()).then(|| self.looked + LOOK_EVERY);
-        let until = self.waiting.iter().map(|(_, at)| *at).chain(look).min();
+        let prove = (!self.doubtful.is_empty() && !self.proving).then_some(self.prove_at);
+        let until = self.waiting.iter().map(|(_, at)| *at).chain(look).chain(prove).min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let timeout =
             timeout.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
@@ -161,8 +180,8 @@ impl<'a> Watch<'a> {
         if self.files.len() >= FILES_MAX {
             self.files.retain(|_, followed| followed.active.is_some() || followed.search.is_none());
         }
-        let set = &self.set;
-        self.files.entry(identity).or_insert_with(|| Followed::new(set))
+        let (set, reach) = (&self.set, self.reach);
+        self.files.entry(identity).or_insert_with(|| Followed::new(set, reach))
     }
 
     /// Looks at a file that the walker shows.
@@ -170,7 +189,8 @@ impl<'a> Watch<'a> {
         self.followed(identity);
         let followed = self.files.get_mut(&identity).expect("it was made just now");
         match followed.visit(file, &mut self.common) {
-            Ok(Standing::Clean) if followed.search.as_ref().is_none_or(|search| !search.unsynced) => {}
+            Ok(Standing::Clean)
+                if followed.search.as_ref().is_none_or(|search| !search.unsynced && !search.in_doubt()) => {}
             Ok(_) => {
                 let _ = self.activate(identity, file);
                 self.settle(identity, true);
@@ -200,8 +220,13 @@ impl<'a> Watch<'a> {
             };
         }
         let changed = event.happening == Happening::Changed;
-        if let Some(active) = self.files.get_mut(&identity).and_then(|followed| followed.active.as_mut()) {
-            active.take(event);
+        if let Some(followed) = self.files.get_mut(&identity) {
+            if changed {
+                followed.doubt();
+            }
+            if let Some(active) = &mut followed.active {
+                active.take(event);
+            }
         }
         if !changed {
             self.settle(identity, false);
@@ -219,7 +244,8 @@ impl<'a> Watch<'a> {
         match next {
             Next::Rest => {}
             Next::Again(at) => self.waiting.push((identity, at)),
-            Next::Aside => self.search_aside(identity),
+            Next::Aside => drop(self.search_aside(identity, Task::Search, false)),
+            Next::Check(range) => drop(self.search_aside(identity, Task::Check(range), false)),
         }
         self.tell_untold(identity);
         if let Some(error) = failures.pop() {
@@ -227,25 +253,80 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn search_aside(&mut self, identity: Identity) {
-        let Some(followed) = self.files.get_mut(&identity) else { return };
-        let Some(file) = followed.active.as_ref().and_then(|active| active.file.try_clone().ok()) else { return };
-        if let Some(search) = followed.search.take() {
-            self.aside += 1;
-            let _ = self.ways.jobs.send(Job::Search(identity, file, search));
+    /// Has a worker do something. `goes_on`: it has had a slice of this file's search already. Returns whether it does.
+    fn search_aside(&mut self, identity: Identity, task: Task, goes_on: bool) -> bool {
+        let Some(followed) = self.files.get_mut(&identity) else { return false };
+        let Some(active) = followed.active.as_mut() else { return false };
+        let (Ok(file), Some(search)) = (active.file.try_clone(), followed.search.take()) else { return false };
+        if matches!(task, Task::Check(_)) {
+            active.check_begins();
+        }
+        self.aside += 1;
+        self.ways.jobs.push(Job { identity, file, search, task }, goes_on);
+        true
+    }
+
+    /// Has the next piece searched again of a file that may have been written over.
+    fn prove(&mut self) {
+        while !self.proving && Instant::now() >= self.prove_at {
+            let Some(identity) = self.doubtful.pop_front() else { return };
+            if let Some(followed) = self.files.get_mut(&identity) {
+                followed.queued = false;
+                self.proving = followed.wants_again() && self.search_aside(identity, Task::Again, true);
+            }
+        }
+    }
+
+    /// A search came back. One that has more to do goes on, behind those that begin.
+    fn searched(&mut self, identity: Identity, result: Result<Standing, Failure>) {
+        match result {
+            Ok(Standing::Behind) if !self.ways.orders.stop.load(Relaxed) => {
+                self.search_aside(identity, Task::Search, true);
+            }
+            Ok(_) => {}
+            Err(error) => self.tell_refused(identity, None, error),
+        }
+    }
+
+    /// What was searched before was searched again, or a part of it.
+    fn proved(&mut self, identity: Identity, result: Result<Proof, Failure>) {
+        match result {
+            Ok(Proof::Clean) => {
+                let Some(followed) = self.files.get_mut(&identity) else { return };
+                if followed.search.as_ref().is_some_and(|search| search.is_again()) {
+                    followed.queued = true;
+                    self.doubtful.push_back(identity);
+                }
+            }
+            Ok(Proof::Restarted) => {
+                self.search_aside(identity, Task::Search, false);
+            }
+            Err(error) => self.tell_refused(identity, None, error),
         }
     }
 
     fn take_back(&mut self, done: Done) {
         match done {
             Done::Searched(identity, search, result) => {
-                self.aside -= 1;
+                self.came_back(identity, search);
+                self.searched(identity, result);
+                self.settle(identity, false);
+            }
+            Done::Checked(identity, search, result) => {
+                self.came_back(identity, search);
                 if let Some(followed) = self.files.get_mut(&identity) {
-                    followed.search = Some(search);
+                    followed.checked(matches!(result, Ok(Proof::Clean)));
                 }
                 if let Err(error) = result {
-                    self.tell_refused(identity, None, error);
+                    self.refuse(identity, error);
                 }
+                self.settle(identity, false);
+            }
+            Done::Again(identity, search, result, took) => {
+                self.proving = false;
+                self.prove_at = Instant::now() + took * (AGAIN_SHARE - 1);
+                self.came_back(identity, search);
+                self.proved(identity, result);
                 self.settle(identity, false);
             }
             Done::Synced(identity, result) => {
@@ -259,6 +340,21 @@ impl<'a> Watch<'a> {
                 }
             }
         }
+    }
+
+    fn came_back(&mut self, identity: Identity, search: Box<Search>) {
+        self.aside -= 1;
+        if let Some(followed) = self.files.get_mut(&identity) {
+            followed.take_back(search);
+        }
+    }
+
+    /// What somebody is about to read cannot be searched.
+    fn refuse(&mut self, identity: Identity, error: Failure) {
+        if let Some(active) = self.files.get_mut(&identity).and_then(|followed| followed.active.as_mut()) {
+            active.refuse(self.common.group);
+        }
+        self.tell_refused(identity, None, error);
     }
 
     fn see_after_waiting(&mut self) {
@@ -282,12 +378,15 @@ impl<'a> Watch<'a> {
         for identity in std::mem::take(&mut self.active) {
             let Some(followed) = self.files.get_mut(&identity) else { continue };
             match followed.look(&mut self.common) {
-                Ok(Standing::Behind) if followed.search.is_some() && !followed.failed => self.search_aside(identity),
+                Ok(Standing::Behind) if followed.search.is_some() && !followed.failed => {
+                    self.search_aside(identity, Task::Search, false);
+                }
                 Ok(Standing::Behind) => {}
                 Ok(_) => (followed.failed, followed.told) = (false, false),
                 Err(error) => self.tell_refused(identity, None, error),
             }
             self.sync(identity);
+            self.doubt(identity);
             let Some(followed) = self.files.get_mut(&identity) else { continue };
             let deleted =
                 followed.active.as_ref().is_none_or(|active| fstat(&active.file).is_ok_and(|stat| stat.st_nlink == 0));
@@ -296,6 +395,14 @@ impl<'a> Watch<'a> {
             } else if deleted {
                 self.forget(identity);
             }
+        }
+    }
+
+    /// Queues a file that may have been written over since it was searched.
+    fn doubt(&mut self, identity: Identity) {
+        let Some(followed) = self.files.get_mut(&identity) else { return };
+        if followed.wants_again() && !followed.failed && !std::mem::replace(&mut followed.queued, true) {
+            self.doubtful.push_back(identity);
         }
     }
 
@@ -315,7 +422,7 @@ impl<'a> Watch<'a> {
         if let Ok(file) = active.file.try_clone() {
             search.unsynced = false;
             active.sync_begins();
-            let _ = self.ways.jobs.send(Job::Sync(identity, file));
+            let _ = self.ways.unsynced.send(Unsynced(identity, file));
         }
     }
 

@@ -1,0 +1,198 @@
+//! A file that something happens to: who waits for it, and who reads and writes it right now.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use super::followed::Common;
+use super::gate::{FLIGHT_MAX, Flight, Flights};
+use super::kernel::{Event, Group, Happening, Wanted};
+use super::search;
+use crate::scrub::lease::Lease;
+
+/// A file that has not changed for so long is not looked at any more until something happens to it.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Somebody who waits for an answer.
+pub(super) struct Waiter {
+    pub(super) event: Event,
+    /// How the kernel announced what is being done.
+    pub(super) announced: Option<Flight>,
+    pub(super) check: Check,
+}
+
+/// Whether what somebody is about to see was searched once more, which they have to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    Open,
+    Asked,
+    Done,
+}
+
+/// A file that something happens to.
+pub(super) struct Active {
+    pub(super) file: OwnedFd,
+    /// Those who wait: to open, to read, and to do anything.
+    pub(super) opens: Vec<Event>,
+    pub(super) reads: Vec<Waiter>,
+    pub(super) touches: Vec<Waiter>,
+    pub(super) readers: Flights,
+    pub(super) touchers: Flights,
+    /// Whether the kernel tells of writes beforehand. Not known until it was asked to.
+    pub(super) told_of_writes: Option<bool>,
+    /// Whether it is asked to.
+    closed: bool,
+    /// Whether somebody has it open for writing. Not known until it was asked.
+    has_writer: Option<bool>,
+    /// Those who open wait for all of the file to be searched once more; and that has been done.
+    pub(super) opens_asked: bool,
+    pub(super) opens_checked: bool,
+    /// Since when a range is searched once more aside, and writers wait.
+    checks: Option<Instant>,
+    /// Somebody writes again and again, and should not be held up unless somebody reads.
+    writes: bool,
+    pub(super) changed: Instant,
+    pub(super) syncing: bool,
+    pub(super) synced: Instant,
+}
+
+impl Active {
+    pub(super) fn new(file: OwnedFd) -> Active {
+        let now = Instant::now();
+        Active {
+            file,
+            opens: Vec::new(),
+            reads: Vec::new(),
+            touches: Vec::new(),
+            readers: Flights::default(),
+            touchers: Flights::default(),
+            told_of_writes: None,
+            closed: false,
+            has_writer: None,
+            checks: None,
+            opens_asked: false,
+            opens_checked: false,
+            writes: false,
+            changed: now,
+            syncing: false,
+            synced: now,
+        }
+    }
+
+    /// Takes an event in. Whatever its thread did before is over.
+    pub(super) fn take(&mut self, event: Event) {
+        self.readers.end(event.thread);
+        let announced = self.touchers.end(event.thread);
+        match event.happening {
+            Happening::Opens => {
+                self.has_writer = None;
+                self.opens.push(event);
+            }
+            Happening::Reads => self.reads.push(Waiter { event, announced, check: Check::Open }),
+            Happening::Touches => {
+                // Twice, and no read in between: it writes.
+                self.writes |= announced.is_some();
+                self.touches.push(Waiter { event, announced: None, check: Check::Open });
+            }
+            Happening::Changed | Happening::Lost => self.changed = Instant::now(),
+        }
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        let nobody_waits = self.opens.is_empty() && self.reads.is_empty() && self.touches.is_empty();
+        nobody_waits && !self.syncing && self.changed.elapsed() >= QUIET
+    }
+
+    /// Has writers wait for us, too, from here on; and waits for those that have begun.
+    pub(super) fn close_gate(&mut self, group: &Group) {
+        if self.closed || self.told_of_writes == Some(false) {
+            return;
+        }
+        self.closed = group.mark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_ok();
+        self.told_of_writes = Some(self.closed);
+        search::wait_for_writes(self.file.as_fd());
+    }
+
+    pub(super) fn open_gate(&mut self, group: &Group) {
+        self.closed = group.unmark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_err();
+    }
+
+    /// Whether somebody has the file open for writing, also if that cannot be known. The kernel tells of each open; so it holds
+    /// until the next one.
+    pub(super) fn has_writer(&mut self) -> bool {
+        // A lease blocks whoever opens the file for writing. It is given back before anybody who opens gets an answer.
+        *self.has_writer.get_or_insert_with(|| !matches!(Lease::take(self.file.as_fd()), Ok(Some(_))))
+    }
+
+    /// Until when writers wait for a search of what somebody is about to read.
+    pub(super) fn holds_writers(&self) -> Option<Instant> {
+        self.checks.map(|since| since + FLIGHT_MAX).filter(|until| Instant::now() < *until)
+    }
+
+    /// A range is searched once more aside.
+    pub(super) fn check_begins(&mut self) {
+        self.checks = Some(Instant::now());
+    }
+
+    /// Whether somebody waits for whom a range was searched once more.
+    pub(super) fn is_checked(&self) -> bool {
+        self.opens_checked || self.reads.iter().any(|read| read.check == Check::Done)
+    }
+
+    /// What was searched once more counts no more.
+    pub(super) fn uncheck(&mut self) {
+        self.opens_checked = false;
+        self.reads.iter_mut().filter(|read| read.check == Check::Done).for_each(|read| read.check = Check::Open);
+    }
+
+    pub(super) fn checked(&mut self, is_clean: bool) {
+        self.checks = None;
+        self.opens_checked = std::mem::take(&mut self.opens_asked) && is_clean;
+        for waiter in self.reads.iter_mut().chain(&mut self.touches).filter(|waiter| waiter.check == Check::Asked) {
+            waiter.check = if is_clean { Check::Done } else { Check::Open };
+        }
+    }
+
+    pub(super) fn let_touch(&mut self, touches: Vec<Waiter>, common: &mut Common<'_>) {
+        if touches.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.writes) && self.reads.is_empty() && self.opens.is_empty() {
+            self.open_gate(common.group);
+        }
+        for Waiter { event, .. } in touches {
+            // Also when the gate is open now: the call has not begun yet, and somebody may want to read before it has.
+            self.touchers.begin(event.thread, event.range.clone(), &mut common.counters);
+            allow(common.group, &event);
+        }
+    }
+
+    pub(super) fn let_open(&mut self, group: &Group) {
+        self.opens.drain(..).for_each(|event| allow(group, &event));
+    }
+
+    pub(super) fn let_read(&mut self, common: &mut Common<'_>) {
+        for Waiter { event, .. } in self.reads.drain(..) {
+            if self.closed {
+                self.readers.begin(event.thread, None, &mut common.counters);
+            }
+            allow(common.group, &event);
+        }
+    }
+
+    /// Nobody reads what cannot be searched; to open it and to write to it is nobody forbidden.
+    pub(super) fn refuse(&mut self, group: &Group) {
+        self.let_open(group);
+        for Waiter { event, .. } in self.reads.drain(..) {
+            event.file.iter().for_each(|file| group.deny(file.as_fd()));
+        }
+    }
+
+    /// Masks are on the disk, or on their way.
+    pub(super) fn sync_begins(&mut self) {
+        (self.syncing, self.synced) = (true, Instant::now());
+    }
+}
+
+pub(super) fn allow(group: &Group, event: &Event) {
+    event.file.iter().for_each(|file| group.allow(file.as_fd()));
+}

@@ -1,0 +1,111 @@
+//! Holes in sparse files: searched as the NULs that they read as, without reading them.
+//!
+//! A needle may hold NULs, so that a hole is no gap: as many of them as the longest needle is long go
+//! through the finder at its beginning and at its end. What lies between cannot change the finder's
+//! state, unless a needle is of NULs alone; then the hole is searched like data.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use rustix::fs::{SeekFrom, Stat, seek};
+use rustix::io::Errno;
+
+use crate::redact::finder::Finder;
+use crate::redact::region::Region;
+
+/// Blocks are counted in units of so many bytes, whatever the file system's are.
+const BLOCK_LEN: u64 = 512;
+/// Shorter holes, in times of what goes through the finder, are not worth asking for.
+const WORTH: u64 = 4;
+
+/// Whether a file has fewer blocks than its length takes.
+pub(super) fn is_sparse(stat: &Stat) -> bool {
+    (stat.st_blocks as u64).saturating_mul(BLOCK_LEN) < stat.st_size as u64
+}
+
+/// Takes in the hole that begins where the finder is, up to `until` at most. The `buffer` is overwritten.
+/// Returns the regions that are complete now; nothing, if there is data, or a short hole.
+///
+/// The position of the file's descriptor stays where it is.
+pub(super) fn skip(
+    file: BorrowedFd<'_>,
+    finder: &mut Finder,
+    until: u64,
+    buffer: &mut [u8],
+) -> Result<Option<Vec<Region>>, Errno> {
+    let (begin, end) = (finder.end(), hole_end(file, finder.end())?.min(until));
+    let pieces = finder.set().needle_len_max().div_ceil(buffer.len()).max(1);
+    let context = (pieces * buffer.len()) as u64;
+    if end.saturating_sub(begin) < WORTH * context {
+        return Ok(None);
+    }
+    buffer.fill(0);
+    let mut found = Vec::new();
+    (0..pieces).for_each(|_| found.extend(finder.push(buffer)));
+    if finder.open(false).is_empty() {
+        *finder = Finder::at(Arc::clone(finder.set()), end - context);
+        (0..pieces).for_each(|_| found.extend(finder.push(buffer)));
+    }
+    Ok(Some(found))
+}
+
+/// Where the hole at an offset ends; the offset itself, if there is data.
+fn hole_end(file: BorrowedFd<'_>, at: u64) -> Result<u64, Errno> {
+    let position = seek(file, SeekFrom::Current(0))?;
+    let end = match seek(file, SeekFrom::Data(at)) {
+        Ok(data) => data,
+        // Nothing but a hole up to the end of the file.
+        Err(Errno::NXIO) => seek(file, SeekFrom::End(0))?.max(at),
+        // Not on this file system.
+        Err(_) => at,
+    };
+    seek(file, SeekFrom::Start(position))?;
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NeedleSet, Secret};
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileExt;
+
+    /// As skipped, and as read.
+    fn both(value: &[u8], pieces: &[(u64, &[u8])], len: u64) {
+        let set = Arc::new(NeedleSet::builder().secret(Secret::new("KEY", value.to_vec())).build().unwrap());
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(len).unwrap();
+        pieces.iter().for_each(|(at, bytes)| file.write_all_at(bytes, *at).unwrap());
+        let (mut skipped, mut read, mut skips) = (Vec::new(), Vec::new(), 0);
+        let (mut finder, mut buffer) = (Finder::new(Arc::clone(&set)), vec![0; 4 << 10]);
+        while finder.end() < len {
+            if let Some(found) = skip(file.as_fd(), &mut finder, len, &mut buffer).unwrap() {
+                skipped.extend(found);
+                skips += 1;
+                continue;
+            }
+            let read = file.read_at(&mut buffer, finder.end()).unwrap();
+            skipped.extend(finder.push(&buffer[..read]));
+        }
+        skipped.extend(finder.finish(true));
+        let mut finder = Finder::new(set);
+        while finder.end() < len {
+            let len = file.read_at(&mut buffer, finder.end()).unwrap();
+            read.extend(finder.push(&buffer[..len]));
+        }
+        read.extend(finder.finish(true));
+        let ranges = |regions: &[Region]| regions.iter().map(Region::range).collect::<Vec<_>>();
+        assert_eq!(ranges(&skipped), ranges(&read));
+        assert!(skips > 0, "nothing was skipped");
+    }
+
+    #[test]
+    fn a27_a_hole_is_searched_as_the_nuls_that_it_is() {
+        let (len, far) = (1 << 20, 1 << 19);
+        both(b"sk-live-4f9QzX", &[(100, b"sk-live-4f9QzX"), (far, b"sk-live-4f9QzX")], len);
+        // Secrets that begin or end in the hole, or are cut off by it.
+        both(b"ab\0\0cd\0\0", &[(4090, b"ab\0\0cd"), (far + 4092, b"ab\0\0cd")], len);
+        both(b"\0\0ab\0\0cd", &[(far, b"ab\0\0cd"), (far + 9000, b"\0\0ab")], len);
+        both(b"\0\0\0\0\0", &[(10, b"text"), (far, b"text")], len);
+    }
+}
