@@ -18,10 +18,11 @@
 //!   manager or an interpreter does (`PATH`, `LD_*`, `HUSHLOG_*` ...).
 //! - *Changing members* seals what is shared anew, which takes an identity that opens it. A member who was removed may have kept
 //!   copies: save new values.
-//! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; it can be opened by those who may replace the registry, is
-//!   waited for 10 seconds at most, and an error names the process that holds it), a private temporary file, fsync, rename, and fsync of the directory: killed at any
-//!   moment, the old file or the new one is there. The mode is 0600, whatever the umask; a symbolic link at the path is refused. Comments
-//!   in the file are not kept.
+//! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; it can be
+//!   opened by those who may replace the registry, is waited for 10 seconds at most, and an error
+//!   names the process that holds it), a private temporary file, fsync, rename, and fsync of the
+//!   directory: killed at any moment, the old file or the new one is there. The mode is 0600,
+//!   whatever the umask; a symbolic link at the path is refused. Comments in the file are not kept.
 //!
 //! What the file's own integrity rests on:
 //!

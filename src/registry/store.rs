@@ -73,8 +73,10 @@ impl Registry {
         Snapshot::load(path).map(Snapshot::into_registry)
     }
 
-    /// Changes the registry at this path: reads it, or begins a new one if there is none; changes it, and writes it, signed with
-    /// this key. Changes at the same time wait for each other, up to [`PATIENCE`](lock::PATIENCE). When this returns without an error, the change outlives a power cut.
+    /// Changes the registry at this path: reads it, or begins a new one if there is none; changes
+    /// it, and writes it, signed with this key. Changes at the same time wait for each other, up to
+    /// [`PATIENCE`](lock::PATIENCE). When this returns without an error, the change outlives a
+    /// power cut.
     ///
     /// # Errors
     ///

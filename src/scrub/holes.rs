@@ -1,8 +1,8 @@
 //! Holes in sparse files: searched as the NULs that they read as, without reading them.
 //!
-//! A needle may hold NULs, so that a hole is no gap: as many of them as the longest needle is long go
-//! through the finder at its beginning and at its end. What lies between cannot change the finder's
-//! state, unless a needle is of NULs alone; then the hole is searched like data.
+//! A needle may hold NULs, so that a hole is no gap: as many of them as the longest needle is long
+//! go through the finder at its beginning and at its end. What lies between cannot change the
+//! finder's state, unless a needle is of NULs alone; then the hole is searched like data.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -23,8 +23,9 @@ pub(super) fn is_sparse(stat: &Stat) -> bool {
     (stat.st_blocks as u64).saturating_mul(BLOCK_LEN) < stat.st_size as u64
 }
 
-/// Takes in the hole that begins where the finder is, up to `until` at most. The `buffer` is overwritten.
-/// Returns the regions that are complete now; nothing, if there is data, or a short hole.
+/// Takes in the hole that begins where the finder is, up to `until` at most. The `buffer` is
+/// overwritten. Returns the regions that are complete now; nothing, if there is data, or a short
+/// hole.
 ///
 /// The position of the file's descriptor stays where it is.
 pub(super) fn skip(

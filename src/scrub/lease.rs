@@ -14,7 +14,8 @@ const F_UNLCK: i32 = 2;
 /// Does nothing where nobody asks for it. The usual one, SIGIO, ends a process.
 const SIGURG: i32 = 23;
 
-/// The few commands of `fcntl` that are made here, each with an integer, as these commands take one.
+/// The few commands of `fcntl` that are made here, each with an integer, as these commands take
+/// one.
 mod calls {
     use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 

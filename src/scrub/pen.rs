@@ -274,8 +274,9 @@ impl Map {
         let mut done = 0;
         while done < len {
             seek(ink, SeekFrom::Start(done as u64))?;
-            // SAFETY: within the mapping, as long as it says. Others change these bytes at any time, so that there is no reference
-            // to them: the kernel writes by the pointer, and reports an error where the file has no page any more.
+            // SAFETY: within the mapping, as long as it says. Others change these bytes at any
+            // time, so that there is no reference to them: the kernel writes by the pointer, and
+            // reports an error where the file has no page any more.
             let filled = unsafe {
                 let room = self.address.as_ptr().add((at - self.start) as usize + done);
                 read(ink.as_raw_fd(), room.cast(), len - done)

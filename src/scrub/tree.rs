@@ -273,7 +273,8 @@ impl Tree<'_> {
         if (opened.st_dev, opened.st_ino) != id || !is(&opened, FileType::RegularFile) {
             return Ok(None);
         }
-        // A search is no access. Only the owner may ask for that; for others the time of access is set.
+        // A search is no access. Only the owner may ask for that; for others the time of access is
+        // set.
         let _ = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::NOATIME));
         if !self.hard_links {
             let untold = |why: &str| {

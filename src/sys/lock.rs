@@ -1,7 +1,7 @@
 //! Locks that nobody else can take: a lock file that only those can open who may hold the lock.
 //!
-//! `flock` needs no more than a descriptor, and any user gets one for a directory that is readable. So
-//! what is locked here is a file made for it, and opening that takes the right to write:
+//! `flock` needs no more than a descriptor, and any user gets one for a directory that is readable.
+//! So what is locked here is a file made for it, and opening that takes the right to write:
 //!
 //! | lock | file | can be opened by |
 //! | --- | --- | --- |
@@ -9,8 +9,8 @@
 //! | [`of_inode`] | `DEVICE-INODE` in a private run directory | this user |
 //! | [`of_file`] | a file that is open already | its owner |
 //!
-//! A lock is waited for, up to a limit. After a second the wait is [reported](report_waits), and at the
-//! limit the error names the process that holds the lock, as `/proc/locks` has it.
+//! A lock is waited for, up to a limit. After a second the wait is [reported](report_waits), and at
+//! the limit the error names the process that holds the lock, as `/proc/locks` has it.
 //!
 //! A lock belongs to the open file, and ends when its last descriptor is closed: a process that was
 //! killed between `fork` and `exec` of a child keeps it for some moments in there.
@@ -37,11 +37,12 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 const REPORT_AFTER: Duration = Duration::from_secs(1);
 /// How often a lock is tried: soon at first, then less often.
 const TRY_EVERY: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(20)];
-/// A lock file that another writer has made, and not yet opened to its group, is tried again for so long.
+/// A lock file that another writer has made, and not yet opened to its group, is tried again for so
+/// long.
 const MODE_PATIENCE: Duration = Duration::from_millis(200);
 
-/// Where root's private lock files are; the second only if the first cannot be used. Another user's are
-/// in `XDG_RUNTIME_DIR`.
+/// Where root's private lock files are; the second only if the first cannot be used. Another user's
+/// are in `XDG_RUNTIME_DIR`.
 const RUN_DIRECTORIES: [&str; 2] = ["/run/hushlog-locks", "/dev/shm/hushlog-locks"];
 
 /// So often the table of locks is looked at for a holder.
@@ -49,7 +50,8 @@ const LOOKS_MAX: usize = 5;
 
 static REPORT: OnceLock<fn(&str)> = OnceLock::new();
 
-/// Has waits of more than a second reported, by the sentence given to `report`. The first call counts.
+/// Has waits of more than a second reported, by the sentence given to `report`. The first call
+/// counts.
 pub fn report_waits(report: fn(&str)) {
     let _ = REPORT.set(report);
 }
@@ -71,13 +73,13 @@ impl Drop for Lock {
     }
 }
 
-/// Locks what stands under a name in a directory, for all who may replace it: by a lock file that they
-/// can open, and nobody else.
+/// Locks what stands under a name in a directory, for all who may replace it: by a lock file that
+/// they can open, and nobody else.
 ///
 /// # Errors
 ///
-/// `ResourceBusy` when another process keeps the lock, by name; `PermissionDenied` when users who may
-/// not write to the directory could open the lock file; those of the system.
+/// `ResourceBusy` when another process keeps the lock, by name; `PermissionDenied` when users who
+/// may not write to the directory could open the lock file; those of the system.
 pub fn beside(path: &Path, patience: Duration) -> io::Result<Lock> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     let mut lock_name = OsString::from(".");
@@ -93,8 +95,8 @@ pub fn beside(path: &Path, patience: Duration) -> io::Result<Lock> {
     }
 }
 
-/// Locks a file, known by its identity, for all processes of this user: by a lock file in a private run
-/// directory.
+/// Locks a file, known by its identity, for all processes of this user: by a lock file in a private
+/// run directory.
 ///
 /// # Errors
 ///
@@ -116,7 +118,8 @@ pub fn of_inode(id: FileId, patience: Duration) -> io::Result<Lock> {
 ///
 /// # Errors
 ///
-/// `PermissionDenied` when others could open it, and so take the lock; `ResourceBusy` as [`beside`].
+/// `PermissionDenied` when others could open it, and so take the lock; `ResourceBusy` as
+/// [`beside`].
 pub fn of_file(file: impl AsFd, patience: Duration) -> io::Result<()> {
     let stat = fstat(&file)?;
     check_regular(&stat)?;
@@ -125,8 +128,8 @@ pub fn of_file(file: impl AsFd, patience: Duration) -> io::Result<()> {
     Wait::new(patience).lock(file)
 }
 
-/// Whether a lock file still has its name: its last holder has removed it otherwise, and the next one
-/// makes another.
+/// Whether a lock file still has its name: its last holder has removed it otherwise, and the next
+/// one makes another.
 fn is_current(dir: &Dir, name: &OsString, file: &OwnedFd) -> io::Result<bool> {
     match dir.stat(name) {
         Ok(stat) => Ok(FileId::from(&stat) == FileId::of(file)?),
@@ -208,8 +211,8 @@ fn holder(file: impl AsFd) -> Option<Holder> {
     Some(Holder { process, program: if program.is_empty() { "a process".to_owned() } else { program } })
 }
 
-/// The table of locks. The kernel goes through it anew for each read, so that a lock given back between
-/// two reads hides another: the reads are few and large.
+/// The table of locks. The kernel goes through it anew for each read, so that a lock given back
+/// between two reads hides another: the reads are few and large.
 fn read_locks() -> io::Result<String> {
     let (mut file, mut locks) = (File::open("/proc/locks")?, Vec::new());
     let mut buffer = vec![0; 64 << 10];
@@ -242,8 +245,8 @@ fn holder_in(locks: &str, stat: &Stat) -> Option<u32> {
     if let [only] = found[..] { Some(only) } else { None }
 }
 
-/// Opens a lock file, or makes it: its mode and group are those of the right to replace files in the
-/// directory, so that its readers cannot lock it.
+/// Opens a lock file, or makes it: its mode and group are those of the right to replace files in
+/// the directory, so that its readers cannot lock it.
 fn open_for_writers(dir: &Dir, name: &OsString) -> io::Result<OwnedFd> {
     let since = Instant::now();
     loop {
@@ -272,7 +275,8 @@ fn open_for_writers(dir: &Dir, name: &OsString) -> io::Result<OwnedFd> {
     }
 }
 
-/// Which mode a lock file has in this directory. In a sticky one only the owner of a file replaces it.
+/// Which mode a lock file has in this directory. In a sticky one only the owner of a file replaces
+/// it.
 fn writers_mode(directory: &Stat) -> u32 {
     let sticky = directory.st_mode & 0o1000 != 0;
     0o600 | if sticky { 0 } else { (directory.st_mode & 0o020) * 3 | (directory.st_mode & 0o002) * 3 }

@@ -1,4 +1,5 @@
-//! Writes that are no appends, however they look: nobody reads a secret that they leave, neither at once nor later.
+//! Writes that are no appends, however they look: nobody reads a secret that they leave, neither at
+//! once nor later.
 
 use std::fs::{self, File, FileTimes};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -81,12 +82,13 @@ fn a05_each_read_is_clean_whatever_was_written_before_it() {
 }
 
 #[test]
-fn a05_truncated_and_written_longer_with_the_same_ends_is_searched() {
+fn a05_copytruncate_then_longer_similar_text_is_searched() {
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
     let (middle, mut end) = live_log(&path, 5_000);
     for n in 0..50 {
-        // As copytruncate does it, and then all at once: the first bytes and those before the old end are the same.
+        // As copytruncate does it, and then all at once: the first bytes and those before the old
+        // end are the same.
         let mut text = LINE.repeat(5_100 + n).into_bytes();
         text[40_000..][..VALUE.len()].copy_from_slice(VALUE.as_bytes());
         middle.set_len(0).unwrap();

@@ -116,10 +116,11 @@ impl Active {
         self.closed = group.unmark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_err();
     }
 
-    /// Whether somebody has the file open for writing, also if that cannot be known. The kernel tells of each open; so it holds
-    /// until the next one.
+    /// Whether somebody has the file open for writing, also if that cannot be known. The kernel
+    /// tells of each open; so it holds until the next one.
     pub(super) fn has_writer(&mut self) -> bool {
-        // A lease blocks whoever opens the file for writing. It is given back before anybody who opens gets an answer.
+        // A lease blocks whoever opens the file for writing. It is given back before anybody who
+        // opens gets an answer.
         *self.has_writer.get_or_insert_with(|| !matches!(Lease::take(self.file.as_fd()), Ok(Some(_))))
     }
 
@@ -160,7 +161,8 @@ impl Active {
             self.open_gate(common.group);
         }
         for Waiter { event, .. } in touches {
-            // Also when the gate is open now: the call has not begun yet, and somebody may want to read before it has.
+            // Also when the gate is open now: the call has not begun yet, and somebody may want to
+            // read before it has.
             self.touchers.begin(event.thread, event.range.clone(), &mut common.counters);
             allow(common.group, &event);
         }

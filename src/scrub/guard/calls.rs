@@ -1,7 +1,7 @@
 //! Which call a thread makes while it waits for us, as `/proc` shows it.
 //!
-//! The kernel announces a read with its range where it tells of writes beforehand, and the gate is closed.
-//! Otherwise the call's own arguments have to do: a thread that waits cannot change them.
+//! The kernel announces a read with its range where it tells of writes beforehand, and the gate is
+//! closed. Otherwise the call's own arguments have to do: a thread that waits cannot change them.
 
 use std::fs::File;
 use std::ops::Range;
@@ -39,7 +39,8 @@ impl Calls {
         true
     }
 
-    /// Which range of the file with this number a thread is about to read, if it is one of the usual calls.
+    /// Which range of the file with this number a thread is about to read, if it is one of the
+    /// usual calls.
     pub(super) fn reads(&mut self, thread: i32, inode: u64) -> Option<Range<u64>> {
         let [number, fd, _, len, offset, ..] = self.call(thread)?;
         // No other call that 32-bit programs number so reads a file.

@@ -184,7 +184,8 @@ impl Followed {
         Next::Rest
     }
 
-    /// Lets those go on who do not wait for the search: all but those who map what may have been written over.
+    /// Lets those go on who do not wait for the search: all but those who map what may have been
+    /// written over.
     fn settle_touches(&mut self, active: &mut Active, common: &mut Common<'_>) -> Next {
         let mut touches = std::mem::take(&mut active.touches);
         let doubtful = self.search.as_ref().is_none_or(|search| search.in_doubt());
@@ -212,7 +213,8 @@ impl Followed {
         if self.search.is_none() { Next::Rest } else { next }
     }
 
-    /// Searches once more what the readers are about to see, if something may have been written over.
+    /// Searches once more what the readers are about to see, if something may have been written
+    /// over.
     fn check_readers(&mut self, active: &mut Active, common: &mut Common<'_>) -> Result<Verdict, Failure> {
         let in_doubt = self.search.as_ref().is_some_and(|search| search.in_doubt());
         if in_doubt && active.told_of_writes != Some(true) && !active.opens.is_empty() {

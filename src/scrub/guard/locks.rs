@@ -1,8 +1,8 @@
 //! Which directories a guard has, so that no other guard has them too.
 //!
-//! Two guards would wait for each other: one needs the other's permission to write a mask, while the
-//! other waits to write one. The locks outlive a single [`Guard`](super::Guard): a guard that is made
-//! anew for another set keeps them, so that no other takes its directories in between.
+//! Two guards would wait for each other: one needs the other's permission to write a mask, while
+//! the other waits to write one. The locks outlive a single [`Guard`](super::Guard): a guard that
+//! is made anew for another set keeps them, so that no other takes its directories in between.
 
 use std::collections::{HashMap, HashSet};
 use std::io;

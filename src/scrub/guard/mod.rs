@@ -79,11 +79,12 @@ pub struct Guarded {
 
 /// Guards directories.
 ///
-/// Who opens or reads a regular file below them waits until all that is in the file has been searched, and the regions in it are
-/// masked in place; then it reads the same file (the same inode). Of a file that has changed, what was appended is searched, and the
-/// range of each read once more: something may have been written over. If a file ends
-/// inside a secret, its readers wait for the rest, [`stump_wait`](Guard::stump_wait) at most; then the stump is masked, from 8 bytes
-/// on. A file that cannot be searched or masked cannot be read either (EPERM).
+/// Who opens or reads a regular file below them waits until all that is in the file has been
+/// searched, and the regions in it are masked in place; then it reads the same file (the same
+/// inode). Of a file that has changed, what was appended is searched, and the range of each read
+/// once more: something may have been written over. If a file ends inside a secret, its readers
+/// wait for the rest, [`stump_wait`](Guard::stump_wait) at most; then the stump is masked, from 8
+/// bytes on. A file that cannot be searched or masked cannot be read either (EPERM).
 ///
 /// Writers are not held up unless somebody reads the same file: where the kernel and the file system tell of writes beforehand
 /// (Linux 6.14; ext4, XFS, btrfs), reads and writes of one file take turns then, so that no read takes in what is written
@@ -102,8 +103,8 @@ pub struct Guarded {
 ///
 /// If the guard ends, however it does, the kernel lets all who wait go on.
 ///
-/// Memory: 300 KiB for each of three threads, some 400 bytes for each file, and one descriptor for each directory and for each file
-/// that something happens to.
+/// Memory: 300 KiB for each of three threads, some 400 bytes for each file, and one descriptor for
+/// each directory and for each file that something happens to.
 pub struct Guard {
     set: Arc<NeedleSet>,
     cover: Cover,
@@ -129,8 +130,8 @@ impl Guard {
         self
     }
 
-    /// Which directories are locked already by an earlier guard of this process, which this one follows:
-    /// no other guard takes them in between. Default: none.
+    /// Which directories are locked already by an earlier guard of this process, which this one
+    /// follows: no other guard takes them in between. Default: none.
     pub fn locks(mut self, locks: Arc<Locks>) -> Guard {
         self.locks = locks;
         self
@@ -211,18 +212,9 @@ impl Threads<'_> {
         let (unsynced, to_sync) = mpsc::channel();
         let (send_done, done) = mpsc::channel::<Done>();
         let (send_walked, walked) = mpsc::channel();
-        let tools = |writes| {
-            Tools::new(
-                &self.guard.set,
-                Arc::new(self.guard.cover.clone()),
-                self.guard.stump_wait,
-                Arc::clone(&self.orders.stop),
-                writes,
-            )
-        };
         let all = |error| GuardError::Begin(error);
-        let own_tools = tools(false).map_err(all)?;
-        let worker_tools = (0..WORKERS).map(|_| tools(true)).collect::<io::Result<Vec<Tools>>>().map_err(all)?;
+        let own_tools = self.tools(false).map_err(all)?;
+        let worker_tools = (0..WORKERS).map(|_| self.tools(true)).collect::<io::Result<Vec<Tools>>>().map_err(all)?;
         let walker = Walker::new(&self.guard.group, Arc::clone(&self.guard.locks), teller.clone()).map_err(all)?;
         std::thread::scope(|scope| {
             scope.spawn(move || {
@@ -246,13 +238,7 @@ impl Threads<'_> {
             });
             let walking = teller.clone();
             let walker = scope.spawn(move || self.walk(walker, directories, &send_walked, &walking));
-            let common = Common {
-                group: &self.guard.group,
-                tools: own_tools,
-                counters: Counters::default(),
-                calls: Calls::default(),
-                lost: 0,
-            };
+            let common = self.common(own_tools);
             let ways = Ways {
                 jobs: &jobs,
                 unsynced,
@@ -277,6 +263,16 @@ impl Threads<'_> {
             Some(error) => Err(error),
             None => Ok(guarded),
         })
+    }
+
+    fn tools(&self, writes: bool) -> io::Result<Tools> {
+        let Guard { set, cover, stump_wait, .. } = self.guard;
+        Tools::new(set, Arc::new(cover.clone()), *stump_wait, Arc::clone(&self.orders.stop), writes)
+    }
+
+    fn common(&self, tools: Tools) -> Common<'_> {
+        let (counters, calls) = (Counters::default(), Calls::default());
+        Common { group: &self.guard.group, tools, counters, calls, lost: 0 }
     }
 
     /// Lets everybody go on, until our own threads have ended: they too wait for answers.

@@ -1,12 +1,12 @@
 //! What is known of one file: how far it has been searched, and whether it is still the file that it was.
 //!
-//! That a file has grown does not prove that it was appended to: something may have been written over
-//! meanwhile, and no kernel tells. So there are two searches. One goes on at the end, as soon as there is
-//! more. The other goes through what was searched before, once more, whenever the file's state is not the
-//! one that a whole search began with ([`in_doubt`](Search::in_doubt)): slowly in the background
-//! ([`search_again`](Search::search_again)), and for each read in the range that it is about to read,
-//! before it is let through ([`check`](Search::check)). If either finds a region, the file is searched
-//! from its beginning.
+//! That a file has grown does not prove that it was appended to: something may have been written
+//! over meanwhile, and no kernel tells. So there are two searches. One goes on at the end, as soon
+//! as there is more. The other goes through what was searched before, once more, whenever the
+//! file's state is not the one that a whole search began with ([`in_doubt`](Search::in_doubt)):
+//! slowly in the background ([`search_again`](Search::search_again)), and for each read in the
+//! range that it is about to read, before it is let through ([`check`](Search::check)). If either
+//! finds a region, the file is searched from its beginning.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -38,7 +38,8 @@ const PRINT_LEN: usize = 64;
 const SLICE_LEN: u64 = 16 << 20;
 /// So much of what was searched before is searched again at once, in bytes.
 const AGAIN_LEN: u64 = 512 << 10;
-/// A file may change again within so many nanoseconds, and keep its time of change: that of coarse clocks.
+/// A file may change again within so many nanoseconds, and keep its time of change: that of coarse
+/// clocks.
 const TICK_NANOSECONDS: i64 = 20_000_000;
 /// So often a search begins anew in a row, because the file was truncated or written over meanwhile.
 const RESTARTS_MAX: usize = 16;
@@ -119,8 +120,8 @@ pub(super) struct Search {
     pub(super) unsynced: bool,
 }
 
-/// What of a file's state shows that it was written to. The time of modification is its owner's to set,
-/// that of the last change is not.
+/// What of a file's state shows that it was written to. The time of modification is its owner's to
+/// set, that of the last change is not.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Stamp {
     size: u64,
@@ -139,8 +140,8 @@ impl From<Stat> for Stamp {
 }
 
 impl Stamp {
-    /// Whether a change from now on is certain to show. Linux 6.13 stamps finely enough on the usual file
-    /// systems; before, the next change may get the same time.
+    /// Whether a change from now on is certain to show. Linux 6.13 stamps finely enough on the
+    /// usual file systems; before, the next change may get the same time.
     fn is_settled(&self) -> bool {
         let now = clock_gettime(ClockId::Realtime);
         let age = (now.tv_sec as i64).saturating_sub(self.changed.0).saturating_mul(1_000_000_000);
@@ -164,8 +165,8 @@ pub(super) enum Proof {
     Restarted,
 }
 
-/// Searches on without masks, as far as `until`, and so much of data at most. Returns whether nothing was
-/// found.
+/// Searches on without masks, as far as `until`, and so much of data at most. Returns whether
+/// nothing was found.
 fn read_again(
     file: BorrowedFd<'_>,
     finder: &mut Finder,
@@ -245,7 +246,8 @@ impl Search {
         }
         let end = self.finder.end();
         if end > 0 && (now.size, now.modified) == (self.stamp.size, self.stamp.modified) {
-            // Renamed, or given another mode; or its time was set back. That is in doubt until it is searched again.
+            // Renamed, or given another mode; or its time was set back. That is in doubt until it
+            // is searched again.
             self.stamp = now;
             return self.standing(file, tools);
         }
@@ -275,7 +277,8 @@ impl Search {
         self.standing(file, tools)
     }
 
-    /// Searches on to the end, or for one slice of it if there is no `limit`. Returns whether the end was met.
+    /// Searches on to the end, or for one slice of it if there is no `limit`. Returns whether the
+    /// end was met.
     fn go_on(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<bool, PenError> {
         let stat = fstat(file)?;
         let (is_sparse, size) = (holes::is_sparse(&stat), stat.st_size as u64);
@@ -309,8 +312,8 @@ impl Search {
         }
     }
 
-    /// Whether something may have been written over since it was searched. It holds for the last time when
-    /// the search came to the end.
+    /// Whether something may have been written over since it was searched. It holds for the last
+    /// time when the search came to the end.
     pub(super) fn in_doubt(&self) -> bool {
         self.proven != Some(self.stamp)
     }
@@ -335,8 +338,8 @@ impl Search {
         range.start.saturating_sub(self.reach)..range.end.saturating_add(self.reach).min(self.finder.end())
     }
 
-    /// Searches a range of what was searched before once more, with as much around it as a secret may reach
-    /// into it from.
+    /// Searches a range of what was searched before once more, with as much around it as a secret
+    /// may reach into it from.
     pub(super) fn check(
         &mut self,
         file: BorrowedFd<'_>,

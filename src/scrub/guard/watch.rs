@@ -27,7 +27,8 @@ use crate::scrub::pen::PenError;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often masks are brought to the disk, while there are any.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// What was searched before is searched again for one part in so many of the time, in the background.
+/// What was searched before is searched again for one part in so many of the time, in the
+/// background.
 const AGAIN_SHARE: u32 = 20;
 /// So many files are remembered; beyond that those that rest are forgotten, and searched again when something happens to them.
 const FILES_MAX: usize = 1 << 20;
@@ -253,7 +254,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Has a worker do something. `goes_on`: it has had a slice of this file's search already. Returns whether it does.
+    /// Has a worker do something. `goes_on`: it has had a slice of this file's search already.
+    /// Returns whether it does.
     fn search_aside(&mut self, identity: Identity, task: Task, goes_on: bool) -> bool {
         let Some(followed) = self.files.get_mut(&identity) else { return false };
         let Some(active) = followed.active.as_mut() else { return false };

@@ -50,8 +50,9 @@ pub(super) enum Done {
     Synced(Identity, Result<(), Errno>),
 }
 
-/// Searches that wait for a worker. Those that begin come first, so that a long search, which goes on slice
-/// by slice, holds up nobody who reads another file; but now and then one that goes on, so that each ends.
+/// Searches that wait for a worker. Those that begin come first, so that a long search, which goes
+/// on slice by slice, holds up nobody who reads another file; but now and then one that goes on, so
+/// that each ends.
 #[derive(Default)]
 pub(super) struct Jobs {
     queue: Mutex<Queue>,
