@@ -57,7 +57,8 @@ enum Format {
     Sh,
     /// `set -gx NAME 'value'`; in fish: hushlog export --format fish | source
     Fish,
-    /// `NAME='value'`, as python-dotenv, Node's dotenv and others read .env files
+    /// `NAME='value'`, as .env files are read by shells, python-dotenv, and Node's and Ruby's
+    /// dotenv
     Dotenv,
     /// For EnvironmentFile= of systemd
     Systemd,

@@ -32,8 +32,10 @@
 //! cron, say, gets the variables by `hushlog run --session -- CMD`, or by sourcing `/run/hushlog/environment.sh`.
 //!
 //! `hushlog export` writes the same variables down in seven formats. A value that a format cannot express is refused by the variable's name:
-//! a newline in Docker's, bytes that are not UTF-8 in those that are text, a backslash at the end in dotenv's. It does not write to a
-//! terminal unless forced. python-dotenv replaces `${NAME}` in any value, unless it is called with `interpolate=False`.
+//! a newline in Docker's, bytes that are not UTF-8 in those that are text. A dotenv file has more readers than any other format, so that a value
+//! passes only in a form that a shell, python-dotenv, Node, and npm's and Ruby's dotenv read alike: no line end, no `${`, no doubled backslash or
+//! one at the end, and a single quote only without `"`, `$`, a backquote or a backslash beside it. Tools that expand variables after reading, such as
+//! dotenv-expand, still replace `$NAME`. `export` does not write to a terminal unless forced.
 //!
 //! `hushlog check NAME` tells whether a variable is set here and would be masked: 0 is yes, 1 is no. The value goes through the filter,
 //! whole and byte by byte, and a mask and nothing else has to come out in its place.

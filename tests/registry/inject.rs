@@ -96,10 +96,11 @@ fn the_limits_are_met_to_the_byte() {
 
 #[test]
 fn texts_are_written_without_a_copy_that_is_left_behind() {
-    let value = "it's \"$x\"\n".repeat(1000);
-    let environment = Environment::new(vec![secret("A", "a", &value, Rank::Shared)]).unwrap();
-    for format in Format::ALL.into_iter().filter(|format| *format != Format::Docker) {
-        let text = format.render(&environment).unwrap();
+    let of = |value: &str| Environment::new(vec![secret("A", "a", &value.repeat(1000), Rank::Shared)]).unwrap();
+    let (environment, plain) = (of("it's \"$x\"\n"), of("it's "));
+    for format in Format::ALL {
+        let narrow = matches!(format, Format::Docker | Format::Dotenv);
+        let text = format.render(if narrow { &plain } else { &environment }).unwrap();
         assert_eq!(text.len(), text.capacity(), "{format:?} grew, or was made too large");
     }
     let session = Session::new("boot", &environment).render();

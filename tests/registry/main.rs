@@ -10,3 +10,4 @@ mod faults;
 mod file;
 mod hostile;
 mod inject;
+mod readers;

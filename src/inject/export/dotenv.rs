@@ -1,61 +1,60 @@
-//! `NAME='value'` lines, as programs read them from `.env` files.
+//! `NAME='value'` lines, as programs read them from `.env` files, and as a shell reads them that
+//! sources such a file.
 //!
-//! There is no standard, and the readers differ in what a backslash is. What they agree on is used wherever that is enough:
+//! There is no standard, and readers differ in backslashes, expansion and line ends. A value is
+//! written only in a form that sh, python-dotenv, Node, npm's and Ruby's dotenv read alike; the
+//! tests run those readers. Every other value is refused by the variable's name:
 //!
-//! - single quotes, if the value has none, no carriage return (which readers turn into a newline), and no doubled backslash (which
-//!   python-dotenv understands, and Node's dotenv does not);
-//! - else double quotes. python-dotenv and hushlog understand a backslash before `"` and `\` in them, and `\r`; others do only as far
-//!   as the value needs none of these. A `$` stays as it is, since python-dotenv has no way to quote it.
+//! - Single quotes hold everything but a single quote, a doubled backslash (python-dotenv undoes
+//!   it) and a backslash before the closing quote.
+//! - Double quotes hold a single quote, and nothing that a shell or another reader treats specially
+//!   there: no `"`, `\`, `$` or backquote.
+//! - Neither holds a newline (Ruby's dotenv 2.4 takes the next line for a variable), a
+//!   carriage return (readers turn it into a newline) nor `${` (python-dotenv expands it in all
+//!   quotes).
 //!
-//! A value that ends with a backslash is refused: before a closing quote, python-dotenv takes any backslash for one that quotes
-//! it, and without quotes a blank or a `#` would be lost.
-//!
-//! What remains: python-dotenv replaces `${NAME}` in all quotes, unless it is called with `interpolate=False`.
+//! What remains: a tool that expands variables after reading, such as npm's dotenv-expand, replaces
+//! `$NAME` whatever the quotes.
 
 use std::io::{self, Write};
 
 use super::super::variable::Variable;
 
 pub(super) fn problem(value: &[u8]) -> Option<&'static str> {
-    value
-        .ends_with(b"\\")
-        .then_some("its value ends with a backslash, for which readers of such files know no common way")
+    if value.iter().any(|byte| b"\r\n".contains(byte)) {
+        return Some("its value has several lines, which some readers of such files take for several variables");
+    }
+    if value.windows(2).any(|pair| pair == b"${") {
+        return Some("its value holds '${', which some readers of such files expand in all quotes");
+    }
+    if single_quotes_do(value) || double_quotes_do(value) {
+        return None;
+    }
+    Some(match value.contains(&b'\'') {
+        true => {
+            "its value holds a single quote, and a character that shells and other readers treat differently beside it"
+        }
+        false => {
+            "its value ends with a backslash or holds a doubled one, which readers of such files treat differently"
+        }
+    })
 }
 
 pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
     for variable in variables {
-        write!(out, "{}=", variable.name())?;
         let value = variable.secret().expose();
-        if single_quotes_do(value) {
-            out.write_all(b"'")?;
-            out.write_all(value)?;
-            out.write_all(b"'\n")?;
-        } else {
-            double(value, out)?;
-        }
+        let quote = if single_quotes_do(value) { "'" } else { "\"" };
+        write!(out, "{}={quote}", variable.name())?;
+        out.write_all(value)?;
+        writeln!(out, "{quote}")?;
     }
     Ok(())
 }
 
 fn single_quotes_do(value: &[u8]) -> bool {
-    let special = value.iter().any(|byte| b"'\r".contains(byte));
-    !special && !value.windows(2).any(|pair| pair == b"\\\\")
+    !value.contains(&b'\'') && !value.ends_with(b"\\") && !value.windows(2).any(|pair| pair == b"\\\\")
 }
 
-fn double(value: &[u8], out: &mut impl Write) -> io::Result<()> {
-    out.write_all(b"\"")?;
-    for piece in value.split_inclusive(|byte| b"\"\\\r".contains(byte)) {
-        match piece.split_last() {
-            Some((last @ (b'"' | b'\\'), before)) => {
-                out.write_all(before)?;
-                out.write_all(&[b'\\', *last])?;
-            }
-            Some((b'\r', before)) => {
-                out.write_all(before)?;
-                out.write_all(b"\\r")?;
-            }
-            _ => out.write_all(piece)?,
-        }
-    }
-    out.write_all(b"\"\n")
+fn double_quotes_do(value: &[u8]) -> bool {
+    !value.iter().any(|byte| b"\"\\$`".contains(byte))
 }

@@ -25,7 +25,7 @@ pub enum Format {
     Sh,
     /// The shell fish: `source` it.
     Fish,
-    /// `.env` files, as python-dotenv, Node's dotenv and others read them.
+    /// `.env` files, as shells, python-dotenv, and Node's and Ruby's dotenv read them.
     Dotenv,
     /// systemd's `EnvironmentFile=`.
     Systemd,
