@@ -23,25 +23,50 @@ from ._library import Error, Notice
 __all__ = ["Error", "LoggingFilter", "Notice", "Redactor", "Stream", "redact_stream"]
 
 
-def _errors(error, surrogatepass=codecs.lookup_error("surrogatepass")):
-    """Text that is no Unicode proper (half a pair of surrogates) passes as it is; what a mask left of a character does not."""
+def _encode_error(error, escape=codecs.lookup_error("surrogateescape"), keep=codecs.lookup_error("surrogatepass")):
+    """The byte that a surrogate of os.fsdecode() stands for; any other half of a pair as it is."""
+    first = UnicodeEncodeError(error.encoding, error.object, error.start, error.start + 1, error.reason)
     try:
-        return surrogatepass(error)
+        return escape(first)
     except UnicodeError:
-        return "\N{REPLACEMENT CHARACTER}", error.end
+        return keep(first)
 
 
-codecs.register_error("hushlog", _errors)
+def _decode_error(error, escape=codecs.lookup_error("surrogateescape"), keep=codecs.lookup_error("surrogatepass")):
+    """What _encode_error() made of text becomes that text again."""
+    try:
+        return keep(error)
+    except UnicodeError:
+        return escape(error)
 
 
-def _bytes(text):
-    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
+codecs.register_error("hushlog-encode", _encode_error)
+codecs.register_error("hushlog-decode", _decode_error)
+
+
+def _encoded(text):
+    """The text as bytes, and how to decode its masked form: what a mask leaves of a character is replaced, unless the text itself has
+    surrogates, which have to come out as they went in."""
+    try:
+        return text.encode("utf-8"), "replace"
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "hushlog-encode"), "hushlog-decode"
+
+
+def _bytes(value):
+    """A value as the system has it: a byte that is not UTF-8, which os.fsdecode() keeps as a surrogate, is that byte again."""
+    if isinstance(value, str):
+        return _encoded(value)[0]
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    # bytes(4711) would be as many NULs.
+    raise TypeError(f"expected str or bytes, not {type(value).__name__}")
 
 
 class Redactor:
     """The secrets, compiled for searching. It does not change, and any number of threads may use it.
 
-    secrets: names and values, as a mapping. Values are str or bytes.
+    secrets: names and values, as a mapping. Values are str or bytes; anything else is a TypeError.
     mask: what stands in the place of a secret; "{name}" in it is the secret's name. Default: "[REDACTED:{name}]".
     mask_char: instead of that, a printable ASCII character for each byte.
     encodings: whether encoded forms and telling parts are masked too.
@@ -51,7 +76,7 @@ class Redactor:
     """
 
     def __init__(self, secrets, *, mask=None, mask_char=None, encodings=True, min_length=None, allow_empty=False):
-        pairs = [(str(name), _bytes(value)) for name, value in secrets.items()]
+        pairs = [(os.fsdecode(name) if isinstance(name, bytes) else str(name), _bytes(value)) for name, value in secrets.items()]
         self._set = _library.build(pairs, mask, mask_char, encodings, min_length)
         self._finalizer = weakref.finalize(self, _library.lib.hushlog_set_free, self._set)
         self._finalizer.atexit = False
@@ -69,10 +94,11 @@ class Redactor:
 
     def redact(self, text):
         """The text, str or bytes, with every secret masked; the same object if there is none."""
-        masked = _library.redact(self._set, _bytes(text))
+        data, errors = _encoded(text) if isinstance(text, str) else (_bytes(text), None)
+        masked = _library.redact(self._set, data)
         if masked is None:
             return text
-        return masked.decode("utf-8", "hushlog") if isinstance(text, str) else masked
+        return masked.decode("utf-8", errors) if errors else masked
 
     def __repr__(self):
         return f"<hushlog.Redactor, {_library.lib.hushlog_set_needles(self._set)} needles>"
@@ -87,7 +113,9 @@ class Stream:
         self._finalizer.atexit = False
 
     def push(self, piece):
-        piece = bytes(piece)
+        if isinstance(piece, str):
+            raise TypeError("a stream takes bytes")
+        piece = _bytes(piece)
         return _library.lent(_library.lib.hushlog_stream_push, self._handle, piece, len(piece))
 
     def finish(self):
@@ -151,14 +179,17 @@ class _RedactedFile(io.IOBase):
         self._file, self._lock = file, threading.RLock()
         self._stream = Stream(redactor)
         self._text = isinstance(file, io.TextIOBase) or not isinstance(file, (io.RawIOBase, io.BufferedIOBase))
-        self._decoder = codecs.getincrementaldecoder("utf-8")("hushlog")
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         atexit.register(_finish_late, weakref.ref(self))
 
     def write(self, text):
         if self._text and not isinstance(text, str):
             raise TypeError("this file takes text")
         with self._lock:
-            self._pass_on(self._stream.push(_bytes(text)))
+            data, errors = _encoded(text) if self._text else (_bytes(text), None)
+            if errors == "hushlog-decode":
+                self._decoder.errors = errors  # from here on: what it belongs to may come out later
+            self._pass_on(self._stream.push(data))
         return len(text)
 
     def _pass_on(self, redacted, final=False):

@@ -52,6 +52,36 @@ class Records(unittest.TestCase):
         with self.assertRaises(hushlog.Error):
             hushlog.Redactor.from_env("NO_SUCH_*")
 
+    def test_a16_what_is_not_utf8_is_masked_in_text_as_in_bytes(self):
+        value = b"caf\xe9-\xff-4f9QzX"
+        text = os.fsdecode(value)
+        for given in (value, text, bytearray(value), memoryview(value)):
+            r = hushlog.Redactor({"TOKEN": given})
+            self.assertEqual(r.redact(b"a " + value + b" b"), f"a {MASK} b".encode())
+            self.assertEqual(r.redact(f"\udcff a {text} \ud800 \udc80b"), f"\udcff a {MASK} \ud800 \udc80b")
+            out = io.StringIO()
+            file = hushlog.redact_stream(out, r)
+            for letter in f"ä\udcfe {text}\ud800\n":
+                file.write(letter)
+            file.finish()
+            self.assertEqual(out.getvalue(), f"ä\udcfe {MASK}\ud800\n")
+
+    def test_a16_what_is_left_of_a_character_can_be_printed(self):
+        r = hushlog.Redactor({"TOKEN": "4f9QzX-ä".encode()[:-1]})
+        self.assertEqual(r.redact("4f9QzX-ä"), f"{MASK}\N{REPLACEMENT CHARACTER}")
+
+    def test_a16_what_is_neither_text_nor_bytes_is_refused(self):
+        for value in (471147, None, 4.7, True, ["secret"], {"a": 1}, object()):
+            with self.assertRaisesRegex(TypeError, "expected str or bytes"):
+                hushlog.Redactor({"PIN": value})
+            with self.assertRaises(TypeError):
+                redactor().redact(value)
+            with self.assertRaises(TypeError):
+                hushlog.Stream(redactor()).push(value)
+        with self.assertRaises(TypeError):
+            hushlog.Stream(redactor()).push("text")
+        self.assertEqual(redactor().redact("\0" * 471147), "\0" * 471147)
+
     def test_no_value_in_what_it_says_of_itself(self):
         shown = repr(redactor()) + repr(vars(redactor())) + repr(redactor().notices)
         self.assertNotIn(VALUE, shown)
