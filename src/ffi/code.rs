@@ -34,6 +34,8 @@ pub enum Code {
     Index = -11,
     /// A panic was caught.
     Bug = -12,
+    /// The stream is used by its own callback.
+    Busy = -13,
 }
 
 impl From<BuildError> for Code {
@@ -79,6 +81,7 @@ fn text(code: c_int) -> &'static CStr {
         -10 => c"the buffer is too small",
         -11 => c"there is no notice with this number",
         -12 => BUG.get().map_or(c"an error in hushlog itself", CString::as_c_str),
+        -13 => c"the stream is used by the function that it calls with its counts",
         ..=0 => c"an unknown error",
         _ => c"an unknown notice",
     }

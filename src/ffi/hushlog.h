@@ -85,7 +85,8 @@ enum {
     HUSHLOG_EMASKCHAR = -9,  /* the mask character is not a printable ASCII character */
     HUSHLOG_EROOM = -10,     /* the buffer is too small */
     HUSHLOG_EINDEX = -11,    /* there is no notice with this number */
-    HUSHLOG_EBUG = -12       /* an error in hushlog itself; the stream in which it happened gives out nothing any more */
+    HUSHLOG_EBUG = -12,      /* an error in hushlog itself; the stream in which it happened gives out nothing any more */
+    HUSHLOG_EBUSY = -13      /* the stream is used by the function that it calls with its counts */
 };
 
 /* What there may be to tell about a secret. */
@@ -249,9 +250,10 @@ size_t hushlog_stream_held(const hushlog_stream *stream);
 /*
  * Tells how many places have been masked, by secret and form: calls `each` with the name of the secret and that of the form ("value",
  * "base64" and so on; the manual lists them), which are valid during the call. `each` must not use the stream, nor leave
- * by longjmp() or an exception.
+ * by longjmp() or an exception. Until it returns, a call that takes the stream does nothing and returns HUSHLOG_EBUSY;
+ * hushlog_stream_free() takes effect when hushlog_stream_counts() is done, and hushlog_stream_held() alone is allowed.
  *
- * HUSHLOG_ENULL, HUSHLOG_EBUG
+ * HUSHLOG_ENULL, HUSHLOG_EBUG, HUSHLOG_EBUSY
  */
 int hushlog_stream_counts(const hushlog_stream *stream,
                           void (*each)(void *context, const char *name, const char *form, uint64_t count),

@@ -1,5 +1,6 @@
 //! The stream: a redactor that lends its output. See `hushlog.h`.
 
+use std::cell::Cell;
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::sync::Arc;
 
@@ -18,6 +19,11 @@ pub struct Stream {
     slices: Vec<Slice>,
     /// A panic went through the redactor: what it would give out now could be anything.
     broken: bool,
+    /// `hushlog_stream_counts` runs its callback. Until that returns, every other call answers with
+    /// `HUSHLOG_EBUSY`.
+    counting: Cell<bool>,
+    /// The callback freed the stream. `hushlog_stream_counts` frees it when the callback is done.
+    freed: bool,
 }
 
 /// `hushlog_slice`, laid out as `struct iovec`.
@@ -36,6 +42,12 @@ impl Slice {
 
     pub(super) fn none(len: usize) -> Slice {
         Slice { data: std::ptr::null(), len }
+    }
+}
+
+impl Stream {
+    fn new(redactor: Redactor) -> Stream {
+        Stream { redactor, slices: Vec::new(), broken: false, counting: Cell::new(false), freed: false }
     }
 }
 
@@ -65,7 +77,7 @@ pub unsafe extern "C" fn hushlog_stream_new(
         }
         let redactor = Redactor::new(Arc::clone(set.needles())).mask_stump(flags & KEEP_STUMP == 0);
         // SAFETY: as above.
-        unsafe { put(stream, Some(Box::new(Stream { redactor, slices: Vec::new(), broken: false })))? };
+        unsafe { put(stream, Some(Box::new(Stream::new(redactor))))? };
         Ok(0)
     })
 }
@@ -73,7 +85,13 @@ pub unsafe extern "C" fn hushlog_stream_new(
 /// `hushlog_stream_free`: see `hushlog.h`.
 #[unsafe(no_mangle)]
 pub extern "C" fn hushlog_stream_free(stream: Option<Box<Stream>>) {
-    caught("hushlog_stream_free", || drop(stream));
+    caught("hushlog_stream_free", || match stream {
+        Some(mut counting) if counting.counting.get() => {
+            counting.freed = true;
+            std::mem::forget(counting);
+        }
+        stream => drop(stream),
+    });
 }
 
 /// `hushlog_stream_push`: see `hushlog.h`.
@@ -168,7 +186,10 @@ where
     if unsafe { put(slices, std::ptr::null()).and(put(count, 0)) }.is_err() {
         return Code::Null as c_int;
     }
-    let Some(Stream { redactor, slices: lent, broken }) = stream else { return Code::Null as c_int };
+    let Some(Stream { redactor, slices: lent, broken, counting, .. }) = stream else { return Code::Null as c_int };
+    if counting.get() {
+        return Code::Busy as c_int;
+    }
     if *broken {
         return Code::Bug as c_int;
     }
@@ -193,14 +214,50 @@ pub extern "C" fn hushlog_stream_held(stream: Option<&Stream>) -> usize {
 pub type Each = extern "C" fn(*mut c_void, *const c_char, *const c_char, u64);
 
 /// `hushlog_stream_counts`: see `hushlog.h`.
+///
+/// The counts are copied first, and no reference to the stream lives while `each` runs: a callback
+/// that uses the stream in spite of the header gets `HUSHLOG_EBUSY`, and does nothing undefined.
+///
+/// # Safety
+///
+/// `stream` is one of [`hushlog_stream_new`]'s that was not freed, or `NULL`.
 #[unsafe(no_mangle)]
-pub extern "C" fn hushlog_stream_counts(stream: Option<&Stream>, each: Option<Each>, context: *mut c_void) -> c_int {
+pub unsafe extern "C" fn hushlog_stream_counts(
+    stream: *const Stream,
+    each: Option<Each>,
+    context: *mut c_void,
+) -> c_int {
     call("hushlog_stream_counts", || {
-        let (stream, each) = (stream.ok_or(Code::Null)?, each.ok_or(Code::Null)?);
-        for ((name, form), count) in stream.redactor.counts() {
-            let [name, form] = [name.as_str(), form.name()].map(|text| CString::new(text).unwrap_or_default());
+        let each = each.ok_or(Code::Null)?;
+        let counts = {
+            // SAFETY: as the caller promised. The reference ends with this block.
+            let stream = unsafe { stream.as_ref() }.ok_or(Code::Null)?;
+            let counts = counts(stream)?;
+            stream.counting.set(true);
+            counts
+        };
+        for (name, form, count) in counts {
             each(context, name.as_ptr(), form.as_ptr(), count);
+        }
+        // SAFETY: the stream is alive: while it counts, `hushlog_stream_free` only marks it.
+        let freed = unsafe {
+            (*stream).counting.set(false);
+            (*stream).freed
+        };
+        if freed {
+            // SAFETY: it came out of a box in `hushlog_stream_new`, and the caller gave it up.
+            drop(unsafe { Box::from_raw(stream.cast_mut()) });
         }
         Ok(0)
     })
+}
+
+/// The counts as C takes them.
+fn counts(stream: &Stream) -> Result<Vec<(CString, CString, u64)>, Code> {
+    if stream.counting.get() {
+        return Err(Code::Busy);
+    }
+    let in_c = |text: &str| CString::new(text).unwrap_or_default();
+    let counts = stream.redactor.counts().into_iter();
+    Ok(counts.map(|((name, form), count)| (in_c(&name), in_c(form.name()), count)).collect())
 }

@@ -17,6 +17,7 @@ const TYPES: &[(&str, &str)] = &[
     ("Option<Box<Stream>>", "hushlog_stream *"),
     ("Option<&mut Stream>", "hushlog_stream *"),
     ("Option<&Stream>", "const hushlog_stream *"),
+    ("*const Stream", "const hushlog_stream *"),
     ("*mut Option<Box<Stream>>", "hushlog_stream **"),
     ("Option<Each>", "void (*)(void *context, const char *name, const char *form, uint64_t count)"),
     ("*mut Slice", "hushlog_slice *"),
