@@ -1,7 +1,7 @@
 //! Environments: plain defaults that all share, with their history.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::credential::looks_like_credential;
 use super::entry::{Change, Variables};
@@ -11,6 +11,9 @@ use super::name::{self, Name};
 
 /// The longest default, in bytes.
 const DEFAULT_LEN_MAX: usize = 4 << 10;
+
+/// 9999-12-31T23:59:59Z, since 1970.
+const TIME_MAX: Duration = Duration::from_secs(253_402_300_799);
 
 impl Registry {
     /// The environments, with all changes of each variable, oldest first.
@@ -97,12 +100,20 @@ pub struct By<'a> {
 impl By<'_> {
     /// This member, now.
     pub fn now(member: &Name) -> By<'_> {
-        By { member, at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string() }
+        By { member, at: utc(SystemTime::now()) }
     }
 
     fn to(&self, value: Option<String>) -> Change {
         Change { at: self.at.clone(), by: self.member.clone(), value }
     }
+}
+
+/// A time of the clock in UTC. A clock before 1970 or behind the year 9999, which the format cannot
+/// express, is shown as the nearest time that it can: a machine without a battery changes its
+/// registry all the same.
+fn utc(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(TIME_MAX);
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string()
 }
 
 /// A variable that may be set: as it stands, in either case, but none of the system's.
@@ -112,4 +123,19 @@ fn check(variable: &Name) -> Result<String, Error> {
         return Err(Error::Name(name::NameError::Character));
     }
     if name::is_reserved(&upper) { Err(Error::Name(name::NameError::Reserved)) } else { Ok(variable.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a41_clock_before_1970_or_after_9999_is_no_panic() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let day = Duration::from_secs(86_400);
+        assert_eq!(utc(epoch - day), "1970-01-01T00:00:00Z");
+        assert_eq!(utc(epoch + day), "1970-01-02T00:00:00Z");
+        assert_eq!(utc(epoch + TIME_MAX), "9999-12-31T23:59:59Z");
+        assert_eq!(utc(epoch + TIME_MAX + day), "9999-12-31T23:59:59Z");
+    }
 }
