@@ -56,7 +56,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if args.install.is_asked() {
         return install::run(args);
     }
-    let environment = exported::environment(source::load_for_boot(&args.sources, args.quiet)?)?;
+    let environment = exported::machine_wide(source::load_for_boot(&args.sources, args.quiet)?)?;
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret().expose()));
     harden::lock_memory();
     let texts = texts(&environment)?;

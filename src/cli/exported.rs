@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use hushlog::Secret;
 use hushlog::inject::{Environment, EnvironmentError, Rank, Variable};
-use hushlog::registry::name;
+use hushlog::registry::{NameError, name};
 
 use super::message::Failure;
 use super::source::{Loaded, Origin, Sourced};
 
 /// The environment that these make. What is only to be masked is left out.
 pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
+    check_names(&loaded, |origin| matches!(origin, Origin::Registry { .. }))?;
     let candidates = loaded.secrets.into_iter().filter_map(|Sourced { secret, origin }| {
         let names = names(secret.name(), &origin).transpose()?;
         Some(names.map(|(variable, version, rank)| Variable::new(variable, secret, version, rank)))
@@ -18,8 +19,15 @@ pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
     choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, Environment::new)
 }
 
+/// The environment that every program of this machine will have.
+pub(crate) fn machine_wide(loaded: Loaded) -> Result<Environment, Failure> {
+    check_names(&loaded, |_| true)?;
+    environment(loaded)
+}
+
 /// What of these a child gets beside what it inherits. The values are copied, since they are to be masked as well.
 pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
+    check_names(loaded, |origin| matches!(origin, Origin::Registry { .. }))?;
     let injected = loaded.secrets.iter().filter(|sourced| !matches!(sourced.origin, Origin::Environment));
     let candidates = injected.filter_map(|Sourced { secret, origin }| {
         let names = names(secret.name(), origin).transpose()?;
@@ -27,6 +35,37 @@ pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
         Some(names.map(|(variable, version, rank)| Variable::new(variable, copy, version, rank)))
     });
     choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, Environment::of_program)
+}
+
+/// Refuses variables that programs read as their configuration, unless this machine allows them,
+/// among the secrets of these origins and the defaults beside them. A registry is changed by others
+/// than those who use it; a file of one's own may set anything for one's own program.
+fn check_names(loaded: &Loaded, is_checked: impl Fn(&Origin) -> bool) -> Result<(), Failure> {
+    let mut checked = Vec::new();
+    for sourced in loaded.secrets.iter().filter(|sourced| is_checked(&sourced.origin)) {
+        checked.extend(names(sourced.secret.name(), &sourced.origin)?.map(|(variable, ..)| variable));
+    }
+    if loaded.secrets.iter().any(|sourced| is_checked(&sourced.origin)) {
+        checked.extend(loaded.defaults.keys().cloned());
+    }
+    let refused = |variable: &str, error: NameError| {
+        let failure = Failure::config(format!("{variable} cannot be exported: {error}"));
+        match error {
+            NameError::Configuration => {
+                failure.hint(format!("rename it, or allow it with a line in {}", name::ALLOWED_NAMES))
+            }
+            NameError::AllowedNames => failure.hint("make it a file of root's that nobody else can write: chmod 644"),
+            _ => failure.hint("rename it, or keep it without exporting it"),
+        }
+    };
+    if checked.is_empty() {
+        return Ok(());
+    }
+    let allowed = name::Allowed::of_machine().map_err(|error| refused(&checked[0], error))?;
+    match checked.iter().find_map(|variable| Some((variable, allowed.check(variable).err()?))) {
+        Some((variable, error)) => Err(refused(variable, error)),
+        None => Ok(()),
+    }
 }
 
 fn choose(

@@ -15,7 +15,12 @@
 //!   be narrower: one that is not UTF-8 cannot stand in JSON.
 //! - *Names* are letters, digits, `-`, `_` and `.`, a letter first, up to 128 of them. They are exported in upper snake case. Two that one
 //!   member would see as the same variable are refused, and so are those that decide what a shell, the dynamic linker, a service
-//!   manager or an interpreter does (`PATH`, `LD_*`, `HUSHLOG_*` ...).
+//!   manager or an interpreter does (`PATH`, `LD_*`, `HUSHLOG_*` ...). So are the thousands that
+//!   the programs of a Debian release read as their configuration (`packaging/names/collect` lists
+//!   them), unless the name ends as that of a credential does (`PGPASSWORD`) or the machine allows
+//!   it: one variable a line in `/etc/hushlog/allowed-names`, a file of root's that nobody else can
+//!   write. `secret add`, `env set` and `boot` check that, and `run` and `export` what comes from a
+//!   registry. What is only masked may have any name.
 //! - *Changing members* seals what is shared anew, which takes an identity that opens it. A member who was removed may have kept
 //!   copies: save new values.
 //! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; it can be

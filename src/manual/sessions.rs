@@ -13,8 +13,10 @@
 //! - *All or nothing*: the files of a boot appear together, when one link is renamed. A secret that cannot be exported is named,
 //!   and then nothing is: no half of an environment. Killed at any moment, a boot leaves the session of before.
 //! - *Names*: `openai-api-key` is exported as `OPENAI_API_KEY`; a variable of a dotenv file keeps its name. Two secrets for one variable
-//!   are refused, and so are variables that decide what programs do (`PATH`, `LD_PRELOAD`, `BASH_ENV`, `HUSHLOG_*` ...). A secret wins over a
-//!   default, and a private secret over a shared one of its name.
+//!   are refused, and so are variables that decide what programs do (`PATH`, `LD_PRELOAD`,
+//!   `LESSOPEN`, `HUSHLOG_*` ...), unless the machine allows what is configuration only in
+//!   `/etc/hushlog/allowed-names`. A secret wins over a default, and a private secret over a shared
+//!   one of its name.
 //! - *Limits*: 128 KiB for a variable, which is what Linux takes, and 1 MiB for all of them, half of what `exec` takes by default; no NUL
 //!   byte; UTF-8, which systemd needs. What is larger or binary can be kept without being exported (`--no-install`).
 //! - *Rotation and deletion*: another boot step exports what is valid now, to programs that start from then on. What was exported earlier
@@ -32,10 +34,12 @@
 //! cron, say, gets the variables by `hushlog run --session -- CMD`, or by sourcing `/run/hushlog/environment.sh`.
 //!
 //! `hushlog export` writes the same variables down in seven formats. A value that a format cannot express is refused by the variable's name:
-//! a newline in Docker's, bytes that are not UTF-8 in those that are text. A dotenv file has more readers than any other format, so that a value
-//! passes only in a form that a shell, python-dotenv, Node, and npm's and Ruby's dotenv read alike: no line end, no `${`, no doubled backslash or
-//! one at the end, and a single quote only without `"`, `$`, a backquote or a backslash beside it. Tools that expand variables after reading, such as
-//! dotenv-expand, still replace `$NAME`. `export` does not write to a terminal unless forced.
+//! a newline in Docker's, bytes that are not UTF-8 in those that are text. A dotenv file has more
+//! readers than any other format, so that a value passes only in a form that a shell,
+//! python-dotenv, Node, and npm's and Ruby's dotenv read alike: no line end, no `${`, no doubled
+//! backslash or one at the end, and a single quote only without `"`, `$`, a backquote or a
+//! backslash beside it. Tools that expand variables after reading, such as dotenv-expand, still
+//! replace `$NAME`. `export` does not write to a terminal unless forced.
 //!
 //! `hushlog check NAME` tells whether a variable is set here and would be masked: 0 is yes, 1 is no. The value goes through the filter,
 //! whole and byte by byte, and a mask and nothing else has to come out in its place.

@@ -83,6 +83,7 @@ impl Registry {
     /// As [`add`](Registry::add).
     pub fn check_new(&self, name: &Name, scope: Scope, member: &Name) -> Result<String, Error> {
         let variable = name::variable(name.as_str())?;
+        name::Allowed::of_machine()?.check(&variable)?;
         self.member(member)?;
         if self.find(name, Some(scope), member).is_some() {
             return Err(Error::SecretExists { name: name.to_string() });

@@ -28,6 +28,12 @@ const NAMES: &[&str] = &[
     "WEBHOOK",
 ];
 
+/// Endings that name a credential even without a `_` before them, as in `PGPASSWORD`.
+const JOINED: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN"];
+/// Those of [`NAMES`] that may as well name a setting, when it is a program that reads the
+/// variable.
+const VAGUE: &[&str] = &["AUTH", "PASS", "PAT"];
+
 /// How credentials begin, by who gives them out.
 const BEGINNINGS: &[&str] = &[
     "AGE-SECRET-KEY-",
@@ -71,8 +77,7 @@ const RANDOM_LEN_MIN: usize = 20;
 pub(super) fn looks_like_credential(name: &str, value: &str) -> bool {
     let value = value.trim();
     let upper = name.to_ascii_uppercase();
-    let names =
-        NAMES.iter().any(|end| upper.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')));
+    let names = NAMES.iter().any(|end| ends_in_word(&upper, end));
     // `AUTH=none` and `TOKEN=on` are settings; a path says where the credential is, and holds none.
     let telling = value.len() >= TELLING_LEN_MIN && !is_ordinary(value.as_bytes()) && !is_path(value);
     (names && telling)
@@ -105,6 +110,17 @@ pub fn may_be_repeated(word: &str) -> bool {
 /// A name that was typed, or what stands for it.
 pub(super) fn named<'a>(word: &'a str, instead: &'a str) -> &'a str {
     if may_be_repeated(word) { word } else { instead }
+}
+
+/// Whether a variable that programs read, in capital letters, is a credential by the last words of
+/// its name. Words before say less: `RESTIC_PASSWORD_COMMAND` is a command.
+pub(super) fn names_credential(name: &str) -> bool {
+    let joined = JOINED.iter().any(|end| name.ends_with(end));
+    joined || NAMES.iter().filter(|end| !VAGUE.contains(end)).any(|end| ends_in_word(name, end))
+}
+
+fn ends_in_word(name: &str, end: &str) -> bool {
+    name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
 }
 
 fn is_path(value: &str) -> bool {

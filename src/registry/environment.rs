@@ -55,6 +55,7 @@ impl Registry {
         change: &By<'_>,
     ) -> Result<bool, Error> {
         check(variable)?;
+        name::Allowed::of_machine()?.check(variable.as_str())?;
         if value.len() > DEFAULT_LEN_MAX || value.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
             return Err(Error::DefaultValue { variable: variable.to_string() });
         }

@@ -224,12 +224,6 @@ pub enum Error {
         /// Which.
         entry: String,
     },
-    /// A secret that is to be exported has the name of a variable of the system.
-    #[error("{entry} stands for a variable that the system uses itself")]
-    Reserved {
-        /// Which.
-        entry: String,
-    },
     /// Sealing failed.
     #[error("the value could not be sealed")]
     Sealing,
@@ -282,7 +276,11 @@ impl Error {
             Error::NotASigner => {
                 "`hushlog member list` shows the signers; a signer adds another with `member add --signer`"
             }
-            Error::Name(NameError::Reserved) | Error::Reserved { .. } => "choose another name, as myapp-path for path",
+            Error::Name(NameError::Reserved) => "choose another name, as myapp-path for path",
+            Error::Name(NameError::Configuration) => {
+                "choose another name, as myapp-proxy for https-proxy; or allow the variable on each machine, with a line in /etc/hushlog/allowed-names"
+            }
+            Error::Name(NameError::AllowedNames) => "make it a file of root's that nobody else can write: chmod 644",
             Error::Name(_) => "as openai-api-key, which is exported as OPENAI_API_KEY",
             Error::Recipient => "it begins with age1; `hushlog keygen` and `age-keygen -y` print it",
             Error::PublicKey => "it begins with MCow; `hushlog keygen --signing` prints it",

@@ -36,6 +36,7 @@ mod file;
 mod key_file;
 pub mod name;
 mod open;
+mod reserved;
 mod seal;
 mod sign;
 mod store;

@@ -5,125 +5,10 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::reserved::{ALLOWED_NAMES, Allowed, OWN_PREFIX, is_configuration, is_reserved};
+
 /// The most bytes that the name of a secret may have.
 pub const NAME_LEN_MAX: usize = 128;
-
-/// Variables that decide what programs run, load or trust, so that whoever sets one of them takes the machine over; and those that
-/// a login, a shell or a service manager sets, so that a secret there would be lost.
-const RESERVED: &[&str] = &[
-    "BASHOPTS",
-    "BASH_ENV",
-    "CDPATH",
-    "CLASSPATH",
-    "COLUMNS",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "EDITOR",
-    "EGID",
-    "ENV",
-    "EUID",
-    "FPATH",
-    "GCONV_PATH",
-    "GID",
-    "GIT_ASKPASS",
-    "GIT_EDITOR",
-    "GIT_EXEC_PATH",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_PAGER",
-    "GIT_PROXY_COMMAND",
-    "GIT_SEQUENCE_EDITOR",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_TEMPLATE_DIR",
-    "GLOBIGNORE",
-    "HISTFILE",
-    "HOME",
-    "HOSTALIASES",
-    "HOSTNAME",
-    "IFS",
-    "INVOCATION_ID",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "JOURNAL_STREAM",
-    "LANG",
-    "LANGUAGE",
-    "LINES",
-    "LOCALDOMAIN",
-    "LOCPATH",
-    "LOGNAME",
-    "MAIL",
-    "MAINPID",
-    "MALLOC_CHECK_",
-    "MALLOC_TRACE",
-    "MANPATH",
-    "NLSPATH",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "NOTIFY_SOCKET",
-    "OLDPWD",
-    "OPENSSL_CONF",
-    "OPENSSL_ENGINES",
-    "OPENSSL_MODULES",
-    "OPTARG",
-    "OPTIND",
-    "PAGER",
-    "PATH",
-    "PERL5DB",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PERLLIB",
-    "PHPRC",
-    "PHP_INI_SCAN_DIR",
-    "POSIXLY_CORRECT",
-    "PPID",
-    "PROMPT_COMMAND",
-    "PS1",
-    "PS2",
-    "PS3",
-    "PS4",
-    "PWD",
-    "RANDOM",
-    "RESOLV_HOST_CONF",
-    "RES_OPTIONS",
-    "RUBYLIB",
-    "RUBYOPT",
-    "SECONDS",
-    "SHELL",
-    "SHELLOPTS",
-    "SHLVL",
-    "SSL_CERT_DIR",
-    "SSL_CERT_FILE",
-    "TERM",
-    "TERMCAP",
-    "TERMINFO",
-    "TERMINFO_DIRS",
-    "TMOUT",
-    "TMPDIR",
-    "TZ",
-    "TZDIR",
-    "UID",
-    "USER",
-    "VISUAL",
-    "ZDOTDIR",
-];
-
-/// How the variables begin that hushlog itself is told things by.
-pub const OWN_PREFIX: &str = "HUSHLOG_";
-
-/// Beginnings of names that are reserved as a whole.
-const RESERVED_PREFIXES: &[&str] = &[
-    "BASH_FUNC_",
-    "DYLD_",
-    "GIT_CONFIG",
-    "GLIBC_",
-    OWN_PREFIX,
-    "LC_",
-    "LD_",
-    "LISTEN_",
-    "PYTHON",
-    "SYSTEMD_",
-    "WATCHDOG_",
-    "XDG_",
-];
 
 /// Why a secret of this name cannot be exported. No variant holds the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,6 +32,12 @@ pub enum NameError {
     /// The variable decides what programs run or trust, or belongs to hushlog.
     #[error("the variable is reserved, since it decides what programs do")]
     Reserved,
+    /// Programs read the variable as their configuration, and this machine does not allow it.
+    #[error("programs read the variable as their configuration, and this machine does not allow it")]
+    Configuration,
+    /// The file with the machine's exceptions cannot be used.
+    #[error("{ALLOWED_NAMES} cannot be read, or others than root can write it")]
+    AllowedNames,
 }
 
 /// The name of a secret, a member or an environment in a registry: ASCII letters, digits, `-`, `_` and `.`, a letter first.
@@ -220,17 +111,17 @@ pub fn variable(name: &str) -> Result<String, NameError> {
     if is_reserved(&variable) { Err(NameError::Reserved) } else { Ok(variable) }
 }
 
+/// As [`variable`], of a name in a registry, whether or not it may be set.
+pub(super) fn spelled(name: &Name) -> String {
+    name.as_str().chars().filter_map(upper).collect()
+}
+
 fn upper(c: char) -> Option<char> {
     match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' => Some(c.to_ascii_uppercase()),
         '-' | '_' | '.' | '/' => Some('_'),
         _ => None,
     }
-}
-
-/// Whether a variable, in capital letters, is none that a secret or a default may set.
-pub fn is_reserved(variable: &str) -> bool {
-    RESERVED.binary_search(&variable).is_ok() || RESERVED_PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -257,7 +148,6 @@ mod tests {
 
     #[test]
     fn names_that_take_the_machine_over_are_refused() {
-        assert!(RESERVED.is_sorted(), "it is searched by halves");
         for name in ["path", "ld-preload", "LD_PRELOAD", "ifs", "bash.env", "hushlog-session", "pythonpath", "ps4"] {
             assert_eq!(variable(name), Err(NameError::Reserved), "{name}");
         }

@@ -29,7 +29,9 @@ pub struct Opened {
 pub struct OpenedSecret {
     /// Its name and value.
     pub secret: Secret,
-    /// What it is exported as.
+    /// What it is exported as, unless that is refused: a registry of before may hold names that are
+    /// none of an exported secret now, and that are to be masked all the same.
+    /// [`name::Allowed::check`] tells.
     pub variable: String,
     /// Who can open it.
     pub scope: Scope,
@@ -67,15 +69,15 @@ impl Registry {
         let values = open_entries(identity, &entries)?;
         let opened = entries.into_iter().zip(values).map(|((name, scope, entry), mut value)| {
             let hidden = scope == Scope::Shared && own.contains(name);
-            Ok(OpenedSecret {
+            OpenedSecret {
                 secret: Secret::new(name.as_str(), std::mem::take(&mut *value)),
-                variable: variable_of(name, scope)?,
+                variable: name::spelled(name),
                 scope,
                 version: entry.version.clone(),
                 install: entry.install && !hidden,
-            })
+            }
         });
-        Ok(Opened { secrets: opened.collect::<Result<_, Error>>()?, defaults })
+        Ok(Opened { secrets: opened.collect(), defaults })
     }
 
     /// The member with one of these keys.
@@ -103,15 +105,11 @@ impl Registry {
 /// An entry, and where it stands.
 type Found<'a> = (&'a Name, Scope, &'a Entry);
 
-fn variable_of(name: &Name, scope: Scope) -> Result<String, Error> {
-    name::variable(name.as_str()).map_err(|_| Error::Reserved { entry: describe(name, scope) })
-}
-
 /// Whoever adds a secret is told of a collision; here it tells that the file was put together by other means, as by a merge.
 fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
     let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
-    for (name, scope, _) in entries {
-        let variable = variable_of(name, *scope)?;
+    for (name, ..) in entries {
+        let variable = name::spelled(name);
         if let Some(other) = seen.insert(variable.clone(), name).filter(|other| other != name) {
             return Err(Error::Collision { name: name.to_string(), other: other.to_string(), variable });
         }
@@ -124,7 +122,8 @@ fn open_entries(identity: &Identity, entries: &[Found<'_>]) -> Result<Vec<Zeroiz
     let threads =
         thread::available_parallelism().map_or(1, usize::from).min(entries.len() / FOR_EACH_THREAD_MIN).max(1);
     let open = |part: &[Found<'_>]| {
-        part.iter().map(|(name, scope, entry)| open_entry(identity, name, *scope, entry)).collect::<Result<Vec<_>, _>>()
+        let values = part.iter().map(|(name, scope, entry)| open_entry(identity, name, *scope, entry));
+        values.collect::<Result<Vec<_>, _>>()
     };
     if threads == 1 {
         return open(entries);

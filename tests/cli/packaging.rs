@@ -105,6 +105,18 @@ fn the_boot_comes_before_the_services() {
     }
 }
 
+/// The list of variables has the form that its script gives it.
+#[test]
+fn a10_the_list_of_variables_is_as_its_script_makes_it() {
+    needs!("python3");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new("python3");
+    let ran =
+        command.arg(root.join("packaging/names/collect")).arg("--check").arg(root.join("src/registry/reserved.txt"));
+    let ran = ran.output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
 #[test]
 fn shells_understand_the_scripts() {
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");

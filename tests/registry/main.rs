@@ -10,4 +10,5 @@ mod faults;
 mod file;
 mod hostile;
 mod inject;
+mod names;
 mod readers;

@@ -1,0 +1,94 @@
+//! Names that would take a machine over: refused where they are added and exported, masked all the same.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use hushlog::registry::Registry;
+
+use super::desk::Desk;
+use super::program::{self, HUSHLOG};
+
+const VALUE: &[u8] = b"canary-4f9QzX-a10";
+
+#[test]
+fn a10_names_that_programs_read_are_refused_when_they_are_added() {
+    let desk = Desk::new();
+    for name in [
+        "lessopen",
+        "makeflags",
+        "_java-options",
+        "viminit",
+        "ssh.askpass",
+        "rsync_rsh",
+        "git-dir",
+        "sslkeylogfile",
+        "ps4",
+    ] {
+        desk.add(name, VALUE).ends(2);
+    }
+    for name in ["https-proxy", "pghost", "grep_colors"] {
+        desk.add(name, VALUE)
+            .ends(2)
+            .says("programs read the variable as their configuration")
+            .says("/etc/hushlog/allowed-names");
+    }
+    desk.hushlog(["env", "set", "prod", "PGHOST=db"], b"").ends(2).says("/etc/hushlog/allowed-names");
+    for name in ["pgpassword", "aws-secret-access-key", "github-token", "myapp-setting"] {
+        desk.add(name, format!("canary-{name}").as_bytes()).ends(0);
+    }
+    desk.hushlog(["env", "set", "prod", "NODE_ENV=production"], b"").ends(0);
+}
+
+/// What an older program added is masked, and handed to nobody.
+#[test]
+fn a10_names_of_an_older_registry_are_masked_and_not_exported() {
+    let desk = Desk::new();
+    desk.add("pg-hose", VALUE).ends(0);
+    let identity = desk.identity("alice.txt");
+    assert!(Registry::load(&desk.registry()).unwrap().open(&identity, None, None).is_ok());
+    // The machine as a whole: the owner of a file is no reason to let it decide.
+    fs::write(desk.path("app.env"), "PGHOST=canary-4f9QzX\nOTHER=canary-other\n").unwrap();
+    let run_dir = desk.path("run");
+    let mut boot = desk.command(HUSHLOG);
+    boot.args(["boot", "--allow-disk", "--dotenv", "app.env"]).env("HUSHLOG_RUN_DIR", &run_dir);
+    program::run(&mut boot, b"").ends(2).says("PGHOST cannot be exported").says("/etc/hushlog/allowed-names");
+    assert!(!run_dir.join("session").exists());
+    // One program: its caller chose the file.
+    let shown = desk.hushlog(["run", "--dotenv", "app.env", "--", "sh", "-c", "test -n \"$PGHOST\""], b"");
+    shown.ends(0);
+    desk.hushlog(["export", "--format", "json", "--dotenv", "app.env"], b"").ends(0);
+}
+
+/// The machine's own file allows a name for the whole machine. Its place is fixed, so that this
+/// runs in a namespace with another /etc.
+#[test]
+fn a10_the_machine_allows_a_name() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path("etc/hushlog")).unwrap();
+    fs::write(desk.path("app.env"), "PGHOST=canary-4f9QzX\n").unwrap();
+    let allowed = desk.path("etc/hushlog/allowed-names");
+    let boot = |unshare: &[&str]| {
+        let mut command: Command = desk.command("unshare");
+        let script = format!("mount --bind etc /etc && exec '{HUSHLOG}' boot --allow-disk --dotenv app.env");
+        command.args(unshare).args(["sh", "-c", &script]).env("HUSHLOG_RUN_DIR", desk.path("run"));
+        program::run(&mut command, b"")
+    };
+    let modes: [&[&str]; 2] = [&["-m"], &["-rm"]];
+    let can = |mode: &&&[&str]| {
+        desk.command("unshare")
+            .args(**mode)
+            .args(["mount", "--bind", "etc", "/etc"])
+            .output()
+            .is_ok_and(|ran| ran.status.success())
+    };
+    let Some(mode) = modes.iter().find(can) else {
+        program::session::without("mount namespaces");
+        return;
+    };
+    boot(mode).ends(2).says("PGHOST cannot be exported");
+    fs::write(&allowed, "PGHOST\n").unwrap();
+    boot(mode).ends(0);
+    fs::set_permissions(&allowed, fs::Permissions::from_mode(0o666)).unwrap();
+    boot(mode).ends(2).says("others than root can write it");
+}
