@@ -105,6 +105,28 @@ fn the_boot_comes_before_the_services() {
     }
 }
 
+/// checkpath sets the mode of a directory that is there, too: `hushlog boot --group` had let a
+/// group into /run/hushlog.
+#[test]
+fn a19_openrc_leaves_the_access_of_the_group() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let script =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/openrc/hushlog-sidecar")).unwrap();
+    let here = |script: &str, path: &str| script.replace(path, &dir.path().join(&path[1..]).display().to_string());
+    let script = ["/run/hushlog", "/var/lib/hushlog"].iter().fold(script, |script, path| here(&script, path));
+    // As OpenRC's: it makes the directory, or sets its mode.
+    let checkpath = "checkpath() { mkdir -p \"$4\" && chmod \"$3\" \"$4\"; }";
+    fs::write(dir.path().join("script"), format!("{checkpath}\n{script}\ncommand=true\nstart_pre")).unwrap();
+    fs::create_dir_all(dir.path().join("run/hushlog")).unwrap();
+    fs::set_permissions(dir.path().join("run/hushlog"), fs::Permissions::from_mode(0o750)).unwrap();
+    let status = Command::new("sh").arg(dir.path().join("script")).status().unwrap();
+    assert!(status.success());
+    let mode = |path: &str| fs::metadata(dir.path().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("run/hushlog"), 0o750);
+    assert_eq!((mode("run/hushlog-sidecar"), mode("var/lib/hushlog")), (0o755, 0o700));
+}
+
 /// The list of variables has the form that its script gives it.
 #[test]
 fn a10_the_list_of_variables_is_as_its_script_makes_it() {
