@@ -95,7 +95,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 /// The variable that a secret is exported as, or would be.
 fn variable(sourced: &Sourced) -> String {
     match &sourced.origin {
-        Origin::Environment | Origin::Dotenv => sourced.secret.name().to_owned(),
+        Origin::Environment | Origin::Dotenv | Origin::Key => sourced.secret.name().to_owned(),
         Origin::File => name::variable(sourced.secret.name()).unwrap_or_else(|_| sourced.secret.name().to_owned()),
         Origin::Session { variable, .. } | Origin::Registry { variable, .. } => variable.clone(),
     }
@@ -103,7 +103,8 @@ fn variable(sourced: &Sourced) -> String {
 
 /// A question for each variable that is exported now.
 fn all(sourced: &[Sourced]) -> Vec<Question> {
-    let is_current = |sourced: &&Sourced| !matches!(sourced.origin, Origin::Session { current: false, .. });
+    let is_current =
+        |sourced: &&Sourced| !matches!(sourced.origin, Origin::Session { current: false, .. } | Origin::Key);
     let names: BTreeSet<String> = sourced.iter().filter(is_current).map(variable).collect();
     names.iter().map(|name| question(sourced, name, 0)).collect()
 }

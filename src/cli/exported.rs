@@ -87,7 +87,7 @@ fn names(secret: &str, origin: &Origin) -> Result<Option<(String, String, Rank)>
             Failure::config(format!("{secret} cannot be exported: {error}"))
                 .hint("rename the file; openai-api-key is exported as OPENAI_API_KEY")
         })?),
-        Origin::Session { current: false, .. } | Origin::Registry { install: false, .. } => Ok(None),
+        Origin::Session { current: false, .. } | Origin::Registry { install: false, .. } | Origin::Key => Ok(None),
         Origin::Session { variable, version, .. } => Ok(Some((variable.clone(), version.clone(), Rank::Shared))),
         Origin::Registry { variable, version, rank, .. } => Ok(Some((variable.clone(), version.clone(), *rank))),
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use hushlog::registry::{By, Error, Identity, Name, PublicKey, Registry, SigningKey, Snapshot};
+use hushlog::registry::{By, Error, Identity, Name, PublicKey, Registry, RegistryId, SigningKey, Snapshot};
 use hushlog::sys::beneath::{Dir, Links};
 use zeroize::Zeroizing;
 
@@ -23,10 +23,13 @@ pub(crate) struct RegistryArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) registry: Option<PathBuf>,
 
-    /// Demand the signature of this public key; may be repeated, one has to have signed [default: $HUSHLOG_TRUST]
+    /// Demand the signature of this public key, or the registry of this id; may be repeated
+    /// [default: $HUSHLOG_TRUST]
     ///
     /// A registry that names signers is always checked against them. But whoever can write the whole file can name others;
-    /// a key that is known from elsewhere settles it.
+    /// a key that is known from elsewhere settles it. An id, `hlr-...` in the head of the file,
+    /// settles which of the registries with the same signers it is. One of the keys has to have
+    /// signed, and one of the ids has to be that of the registry.
     #[arg(long, value_name = "KEY")]
     pub(crate) trust: Vec<String>,
 }
@@ -74,12 +77,20 @@ impl RegistryArgs {
     }
 
     fn check(&self, registry: &Registry, path: &Path) -> Result<(), Failure> {
-        let keys: Result<Vec<PublicKey>, Error> = self.trust.iter().map(|key| key.parse()).collect();
-        let mut keys = keys.map_err(failure)?;
-        if keys.is_empty() {
-            keys = trusted()?.iter().map(|(_, key)| key.clone()).collect();
+        let given: Result<Vec<Trusted>, Error> = self.trust.iter().map(|word| word.parse()).collect();
+        let mut given = given.map_err(failure)?;
+        if given.is_empty() {
+            given = trusted()?.into_iter().map(|(_, trusted)| trusted).collect();
         }
-        registry.require_signer(&keys).map_err(|error| of_file(error, path))
+        let (mut keys, mut ids) = (Vec::new(), Vec::new());
+        for trusted in given {
+            match trusted {
+                Trusted::Key(key) => keys.push(key),
+                Trusted::Id(id) => ids.push(id),
+            }
+        }
+        let checked = registry.require_id(&ids).and_then(|()| registry.require_signer(&keys));
+        checked.map_err(|error| of_file(error, path))
     }
 }
 
@@ -175,12 +186,31 @@ pub(crate) fn usual_identity() -> Result<Option<PathBuf>, Failure> {
     Ok(given.or_else(|| configuration("identity.txt").filter(|path| path.exists())))
 }
 
-/// The public keys that the environment demands a signature of, and their texts.
-pub(crate) fn trusted() -> Result<Vec<(String, PublicKey)>, Failure> {
+/// What `--trust` demands of a registry.
+pub(crate) enum Trusted {
+    /// The signature of this key.
+    Key(PublicKey),
+    /// That it is this one.
+    Id(RegistryId),
+}
+
+impl FromStr for Trusted {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Trusted, Error> {
+        match RegistryId::is_meant(word) {
+            true => word.parse().map(Trusted::Id),
+            false => word.parse().map(Trusted::Key),
+        }
+    }
+}
+
+/// The public keys and ids that the environment demands, and their texts.
+pub(crate) fn trusted() -> Result<Vec<(String, Trusted)>, Failure> {
     let keys = setting::text(setting::TRUST)?.unwrap_or_default();
     let key = |text: &str| match text.parse() {
         Ok(key) => Ok((text.to_owned(), key)),
-        Err(_) => Err(setting::unusable(setting::TRUST, "holds what is no public key")),
+        Err(_) => Err(setting::unusable(setting::TRUST, "holds what is neither a public key nor the id of a registry")),
     };
     keys.split_whitespace().map(key).collect()
 }

@@ -13,7 +13,8 @@ use super::message::Failure;
 pub(crate) const REGISTRY: &str = "HUSHLOG_REGISTRY";
 /// The file with the identity that opens it.
 pub(crate) const IDENTITY: &str = "HUSHLOG_IDENTITY";
-/// The public keys of which one has to have signed it, parted by spaces.
+/// The public keys of which one has to have signed it, and the ids of which one has to be its own, parted by
+/// spaces.
 pub(crate) const TRUST: &str = "HUSHLOG_TRUST";
 /// The member who acts.
 pub(crate) const MEMBER: &str = "HUSHLOG_MEMBER";

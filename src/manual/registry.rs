@@ -5,10 +5,11 @@
 //! members, a *private* one to its owner, and a private one wins over a shared one of the same name. Saving a value needs the members'
 //! recipients only, so that the machine on which it is typed cannot read it back; no command, page or error shows one.
 //!
-//! - *What is sealed* is a head that names the secret, its scope, its owner and its version, padding to a multiple of 128 bytes, and the value.
-//!   Opening checks the head: two values that were swapped, renamed, or moved to another scope, owner or version are refused by name.
-//!   Whether a secret is installed, and when it was changed, stand outside: who can write the file can change these unnoticed, unless
-//!   it is signed.
+//! - *What is sealed* is a head that names the registry, the secret, its scope, its owner and its
+//!   version, padding to a multiple of 128 bytes, and the value. Opening checks the head: a value
+//!   that was swapped, renamed, or moved to another scope, owner, version or registry is refused by
+//!   name. Whether a secret is installed, and when it was changed, stand outside: who can write the
+//!   file can change these unnoticed, unless it is signed.
 //! - *Opening is all or nothing*: one value that does not open, and nothing is given out.
 //! - *What a value is*: 4 bytes to 64 KiB, any bytes but NUL. One newline at its end (LF or CRLF) is taken for the shell's or the
 //!   editor's, and left out: asked about on a terminal, with a note elsewhere, and kept with `--keep-newline`. The formats of an export may
@@ -29,6 +30,14 @@
 //!   directory: killed at any moment, the old file or the new one is there. The mode is 0600,
 //!   whatever the umask; a symbolic link at the path is refused. Comments in the file are not kept.
 //!
+//! - *An id*, `hlr-...` in the head of the file, is drawn when a registry is made, and stands in
+//!   all that is sealed and signed. A registry of format 1 has none: it is read and changed as
+//!   before, and its sealed values and signature pass in any other of format 1 with the same
+//!   members. New registries have format 2.
+//! - *Keys are masked*: where a registry is a source, so are the identity that opens it and the
+//!   usual signing key (`HUSHLOG_SIGN`, or `~/.config/hushlog/signing.pem`); beside a session, the
+//!   identity of the machine, if hushlog may read it. They are never exported.
+//!
 //! What the file's own integrity rests on:
 //!
 //! - *Without signers*, on who can write the file. age does not say who sealed a value, and recipients are public: whoever can write the file
@@ -37,8 +46,10 @@
 //! - *With signers*, on their keys. `hushlog keygen --signing` makes an Ed25519 key (PKCS #8 in PEM, as of `openssl genpkey`),
 //!   `hushlog member add NAME RECIPIENT --signer KEY` names it, and from then on each change has to be signed (`--sign FILE`), and each
 //!   reading checks the signature over every byte before it. The file names its signers itself, so that whoever replaces all of it
-//!   can name others: `--trust KEY`, or `HUSHLOG_TRUST`, demands a key that is known from elsewhere. A machine that boots from a
-//!   registry should have it.
+//!   can name others: `--trust KEY`, or `HUSHLOG_TRUST`, demands a key that is known from
+//!   elsewhere. Signers often sign for several registries: `--trust ID` beside it refuses another
+//!   one, such as the one for staging in the place of the one for production. A machine that boots
+//!   from a registry should have both.
 //! - *Rollback is not noticed.* An older file that was put back is a registry like any other, signed or not: a value that was replaced
 //!   since is exported again. What was exported stays masked all the same.
 //! - The length of a value shows in steps of 128 bytes, and so does the number of members that it is sealed to.

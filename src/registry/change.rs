@@ -179,6 +179,7 @@ impl Registry {
         let same = old.is_some_and(|old| old.recipient == recipient);
         let signer = signer.or_else(|| old.and_then(|old| old.signer.clone()));
         let mut changed = self.clone();
+        changed.begin()?;
         changed.document.members.insert(name.clone(), Member { recipient, signer });
         let resealed = if same { 0 } else { changed.reseal(Some(name), identity)? };
         *self = changed;
@@ -224,8 +225,8 @@ impl Registry {
     }
 
     fn reseal_entry(&self, identity: &Identity, name: &Name, scope: Scope, entry: &mut Entry) -> Result<(), Error> {
-        let value = open_entry(identity, name, scope, entry)?;
-        let place = Place { name, scope, owner: &entry.owner, version: &entry.version };
+        let value = open_entry(identity, self.id(), name, scope, entry)?;
+        let place = Place { registry: self.id(), name, scope, owner: &entry.owner, version: &entry.version };
         let sealed = seal::seal(&place, &value, &self.recipients(scope, &entry.owner)?)?;
         entry.sealed.0 = sealed;
         Ok(())
@@ -234,7 +235,7 @@ impl Registry {
     /// A new version of an entry.
     fn sealed(&self, name: &Name, scope: Scope, install: bool, value: &Value<'_>, by: &By<'_>) -> Result<Entry, Error> {
         let version = new_version()?;
-        let place = Place { name, scope, owner: by.member, version: &version };
+        let place = Place { registry: self.id(), name, scope, owner: by.member, version: &version };
         let sealed = seal::seal(&place, value.0, &self.recipients(scope, by.member)?)?;
         let (owner, changed) = (by.member.clone(), by.at.clone());
         Ok(Entry { owner, version, install, changed, sealed: sealed.into() })

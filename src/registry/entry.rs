@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_yaml::LitString;
 
+use super::id::RegistryId;
 use super::name::Name;
 use super::seal::Recipient;
 use super::sign::PublicKey;
@@ -78,6 +79,9 @@ pub(super) type Variables = BTreeMap<Name, Vec<Change>>;
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     pub(super) format: u32,
+    /// None in format 1, and in a new registry before its first change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<RegistryId>,
     #[serde(default)]
     pub(super) members: BTreeMap<Name, Member>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -62,6 +62,7 @@ impl Registry {
         if looks_like_credential(variable.as_str(), value) {
             return Err(Error::LooksLikeCredential { variable: variable.to_string() });
         }
+        self.begin()?;
         let variables = self.document.environments.entry(environment.clone()).or_default();
         let changes = variables.entry(variable.clone()).or_default();
         let same = changes.last().is_some_and(|change| change.value.as_deref() == Some(value));

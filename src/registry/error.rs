@@ -27,7 +27,7 @@ pub enum Error {
     #[error("the registry is larger than {} MiB", FILE_LEN_MAX >> 20)]
     FileTooLarge,
     /// The file is of another version of the format, or of none.
-    #[error("the registry does not begin with 'format: {FORMAT}'")]
+    #[error("the registry does not begin with 'format: 1' or 'format: {FORMAT}'")]
     Format,
     /// The file is not what was expected there.
     #[error("the registry is wrong at line {line}, column {column}{}", .key.map(|key| format!(", near '{key}'")).unwrap_or_default())]
@@ -57,6 +57,9 @@ pub enum Error {
     /// None of those whose signature was demanded signed the registry.
     #[error("the registry is not signed by a signer that is trusted here")]
     Untrusted,
+    /// The registry is none of those that were demanded.
+    #[error("the registry is not the one that is trusted here")]
+    OtherRegistry,
     /// The registry has to be signed when it is written, and no key was given.
     #[error("the registry names signers, and has to be signed")]
     KeyNeeded,
@@ -73,6 +76,9 @@ pub enum Error {
     /// No public key of a signer.
     #[error("that is not the public key of a signer")]
     PublicKey,
+    /// No id of a registry.
+    #[error("that is not the id of a registry")]
+    RegistryId,
     /// No Ed25519 key in PEM.
     #[error("that is not a signing key")]
     SigningKey,
@@ -219,7 +225,7 @@ pub enum Error {
         entry: String,
     },
     /// A sealed value is not in its place.
-    #[error("{entry} holds the value of another name, scope, owner or version")]
+    #[error("{entry} holds the value of another name, scope, owner, version or registry")]
     Elsewhere {
         /// Which.
         entry: String,
@@ -240,8 +246,8 @@ impl Error {
     /// Whether it is about the file itself, and not about what was asked for.
     pub fn is_of_file(&self) -> bool {
         use Error::{
-            Check, FileTooLarge, Format, Inconsistent, Missing, NotAFile, Read, Signature, Syntax, Unsigned, Untrusted,
-            Write,
+            Check, FileTooLarge, Format, Inconsistent, Missing, NotAFile, OtherRegistry, Read, Signature, Syntax,
+            Unsigned, Untrusted, Write,
         };
         matches!(
             self,
@@ -251,6 +257,7 @@ impl Error {
                 | Inconsistent { .. }
                 | Missing
                 | NotAFile
+                | OtherRegistry
                 | Read(_)
                 | Signature
                 | Syntax { .. }
@@ -272,6 +279,10 @@ impl Error {
             Error::Unsigned | Error::Signature | Error::Untrusted => {
                 "do not use it; ask who changed the registry, and take it back as it was signed"
             }
+            Error::OtherRegistry => {
+                "its id stands in its head, as `id: hlr-...`; --trust names the one that is expected"
+            }
+            Error::RegistryId => "it begins with hlr-, and stands in the head of the registry's file",
             Error::KeyNeeded => "give the key of a signer with --sign FILE",
             Error::NotASigner => {
                 "`hushlog member list` shows the signers; a signer adds another with `member add --signer`"
@@ -300,7 +311,7 @@ impl Error {
             Error::ValueTooLong => "keep it in a file of its own, sealed with age",
             Error::LooksLikeCredential { .. } => "save it with `hushlog secret add`",
             Error::Elsewhere { .. } | Error::Damaged { .. } => {
-                "somebody changed the file by hand; take it back, or save the value again"
+                "somebody changed the file by hand, or copied a value into it; take it back, or save the value again"
             }
             Error::NotForUs { .. } => "a member who can open it has to add this one again: `hushlog member add`",
             _ => return None,

@@ -7,13 +7,17 @@ use sha2::{Digest, Sha256};
 
 use super::entry::Document;
 use super::error::Error;
+use super::id::RegistryId;
 use super::name::Name;
 use super::sign::{PublicKey, SigningKey};
 
 /// The largest file, in bytes.
 pub const FILE_LEN_MAX: usize = 64 << 20;
-/// The version of the format.
-pub(super) const FORMAT: u32 = 1;
+/// The version of the format that new registries have.
+pub(super) const FORMAT: u32 = 2;
+/// The version before, whose registries have no id: what is sealed and signed in one passes in
+/// another of the same members. They are read and written as they are.
+const FORMAT_WITHOUT_ID: u32 = 1;
 
 /// What stands at the beginning of a file.
 const HEAD: &str = "\
@@ -34,6 +38,7 @@ const FIELDS: &[&str] = &[
     "ed25519",
     "environments",
     "format",
+    "id",
     "install",
     "members",
     "owner",
@@ -95,6 +100,9 @@ impl Registry {
             None => (text, ""),
         };
         let document: Document = read(body, 0)?;
+        if document.id.is_some() == (document.format == FORMAT_WITHOUT_ID) {
+            return Err(Error::Inconsistent { what: "the id".to_owned() });
+        }
         if document.check != digest(&document)? {
             return Err(Error::Check);
         }
@@ -148,6 +156,31 @@ impl Registry {
         if keys.is_empty() || key.is_some_and(|key| keys.contains(key)) { Ok(()) } else { Err(Error::Untrusted) }
     }
 
+    /// The registry's id, which is in all that is sealed and signed. Registries of format 1 have
+    /// none.
+    pub fn id(&self) -> Option<&RegistryId> {
+        self.document.id.as_ref()
+    }
+
+    /// Demands that it is one of these registries: the key that signed it may be that of others,
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// When it is another one, or has no id.
+    pub fn require_id(&self, ids: &[RegistryId]) -> Result<(), Error> {
+        let is_known = self.id().is_some_and(|id| ids.contains(id));
+        if ids.is_empty() || is_known { Ok(()) } else { Err(Error::OtherRegistry) }
+    }
+
+    /// Gives a new registry its id, with the first change.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        if self.document.format != FORMAT_WITHOUT_ID && self.document.id.is_none() {
+            self.document.id = Some(RegistryId::generate()?);
+        }
+        Ok(())
+    }
+
     /// The members who sign.
     pub fn signers(&self) -> impl Iterator<Item = (&Name, &PublicKey)> {
         self.document.members.iter().filter_map(|(name, member)| Some((name, member.signer.as_ref()?)))
@@ -169,6 +202,9 @@ impl Registry {
         };
         let mut document = self.document.clone();
         document.check = digest(&document)?;
+        if document.format != FORMAT_WITHOUT_ID && document.id.is_none() {
+            document.id = Some(RegistryId::generate()?);
+        }
         let mut text = HEAD.to_owned();
         write(&mut text, &document)?;
         if let Some((by, key)) = signer {
@@ -190,7 +226,8 @@ fn digest(document: &Document) -> Result<String, Error> {
 fn check_format(text: &str) -> Result<(), Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let first = text.lines().map(str::trim_end).find(|line| !line.is_empty() && !line.starts_with('#'));
-    if first == Some(&format!("format: {FORMAT}")) { Ok(()) } else { Err(Error::Format) }
+    let known = [FORMAT, FORMAT_WITHOUT_ID].map(|version| format!("format: {version}"));
+    if first.is_some_and(|first| known.iter().any(|known| known == first)) { Ok(()) } else { Err(Error::Format) }
 }
 
 fn write<T: Serialize>(text: &mut String, value: &T) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::entry::{Entry, Scope};
 use super::error::Error;
 use super::file::Registry;
+use super::id::RegistryId;
 use super::name::{self, Name};
 use super::seal::{self, Identity, Place, Unopened};
 use crate::redact::secret::Secret;
@@ -66,7 +67,7 @@ impl Registry {
         let mut entries: Vec<Found<'_>> = private.into_iter().chain(shared).collect();
         entries.sort_by_key(|(name, scope, _)| (*name, *scope == Scope::Shared));
         check_variables(&entries)?;
-        let values = open_entries(identity, &entries)?;
+        let values = open_entries(identity, self.id(), &entries)?;
         let opened = entries.into_iter().zip(values).map(|((name, scope, entry), mut value)| {
             let hidden = scope == Scope::Shared && own.contains(name);
             OpenedSecret {
@@ -118,11 +119,15 @@ fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
 }
 
 /// Opens them all, in order.
-fn open_entries(identity: &Identity, entries: &[Found<'_>]) -> Result<Vec<Zeroizing<Vec<u8>>>, Error> {
+fn open_entries(
+    identity: &Identity,
+    registry: Option<&RegistryId>,
+    entries: &[Found<'_>],
+) -> Result<Vec<Zeroizing<Vec<u8>>>, Error> {
     let threads =
         thread::available_parallelism().map_or(1, usize::from).min(entries.len() / FOR_EACH_THREAD_MIN).max(1);
     let open = |part: &[Found<'_>]| {
-        let values = part.iter().map(|(name, scope, entry)| open_entry(identity, name, *scope, entry));
+        let values = part.iter().map(|(name, scope, entry)| open_entry(identity, registry, name, *scope, entry));
         values.collect::<Result<Vec<_>, _>>()
     };
     if threads == 1 {
@@ -142,11 +147,12 @@ fn open_entries(identity: &Identity, entries: &[Found<'_>]) -> Result<Vec<Zeroiz
 /// Opens the value of an entry.
 pub(super) fn open_entry(
     identity: &Identity,
+    registry: Option<&RegistryId>,
     name: &Name,
     scope: Scope,
     entry: &Entry,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let place = Place { name, scope, owner: &entry.owner, version: &entry.version };
+    let place = Place { registry, name, scope, owner: &entry.owner, version: &entry.version };
     seal::open(identity, &place, &entry.sealed.0).map_err(|problem| {
         let entry = describe(name, scope);
         match problem {

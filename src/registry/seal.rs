@@ -3,7 +3,8 @@
 //! What is sealed is a text of a few lines that binds the value to its place, and the value after an empty line:
 //!
 //! ```text
-//! hushlog sealed value 1
+//! hushlog sealed value 2
+//! registry: hlr-4k7m2q6w9r3t5y8pc2v4n6x3za
 //! name: openai-api-key
 //! scope: shared
 //! owner: alice
@@ -13,8 +14,9 @@
 //! sk-live-4f9QzX
 //! ```
 //!
-//! so that `age -d` shows all of it. The padding makes the length a multiple of [`PADDED_TO`], because the length of what is sealed
-//! shows in the file.
+//! so that `age -d` shows all of it. In a registry of format 1, which has no id, the first line
+//! ends in 1, and the second one is not there. The padding makes the length a multiple of
+//! [`PADDED_TO`], because the length of what is sealed shows in the file.
 
 use core::fmt;
 use core::str::FromStr;
@@ -30,14 +32,18 @@ use zeroize::Zeroizing;
 
 use super::entry::Scope;
 use super::error::Error;
+use super::id::RegistryId;
 use super::name::Name;
+use crate::redact::secret::Secret;
 
-/// The first line of what is sealed.
-const TITLE: &str = "hushlog sealed value 1";
+/// The first line of what is sealed, by the format of the registry.
+const TITLES: [&str; 2] = ["hushlog sealed value 1", "hushlog sealed value 2"];
 /// What is sealed is as long as a multiple of this, in bytes.
 const PADDED_TO: usize = 128;
 /// The most work that a passphrase may take, as the logarithm of scrypt's N: 4 GiB of memory, and what age itself allows.
 const SCRYPT_LOG_N_MAX: u8 = 22;
+/// What masks call the secret key of an identity.
+pub const IDENTITY: &str = "identity";
 /// How a secret key of age begins.
 const KEY_PREFIX: &str = "AGE-SECRET-KEY-1";
 
@@ -139,6 +145,17 @@ impl Identity {
         self.keys.iter().map(|key| Recipient(key.to_public())).collect()
     }
 
+    /// The secret keys as files hold them, to be masked in logs: in capitals, and in small letters,
+    /// which age reads as well. Each is named [`IDENTITY`].
+    pub fn secrets(&self) -> Vec<Secret> {
+        let texts = self.keys.iter().flat_map(|key| {
+            let text = key.to_string();
+            let text = text.expose_secret();
+            [text.to_owned(), text.to_ascii_lowercase()]
+        });
+        texts.map(|text| Secret::new(IDENTITY, text.into_bytes())).collect()
+    }
+
     /// The text of a file as `age-keygen` writes it. It holds the secret key.
     pub fn to_file(&self, created: &str) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(1 << 10));
@@ -226,6 +243,8 @@ pub(super) enum Unopened {
 
 /// The place in the registry that a value is bound to.
 pub(super) struct Place<'a> {
+    /// None in a registry of format 1.
+    pub(super) registry: Option<&'a RegistryId>,
     pub(super) name: &'a Name,
     pub(super) scope: Scope,
     pub(super) owner: &'a Name,
@@ -234,8 +253,12 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     fn head(&self) -> String {
-        let Place { name, scope, owner, version } = self;
-        format!("{TITLE}\nname: {name}\nscope: {}\nowner: {owner}\nversion: {version}\npadding: ", scope.word())
+        let Place { registry, name, scope, owner, version } = self;
+        let title = match registry {
+            None => TITLES[0].to_owned(),
+            Some(id) => format!("{}\nregistry: {id}", TITLES[1]),
+        };
+        format!("{title}\nname: {name}\nscope: {}\nowner: {owner}\nversion: {version}\npadding: ", scope.word())
     }
 }
 

@@ -11,7 +11,14 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use crate::redact::secret::Secret;
 
+/// What masks call the secret half of a signing key.
+pub const SIGNING_KEY: &str = "signing-key";
+/// What stands before the 32 bytes of a key in PKCS #8, in DER: a key alone, and one with its
+/// public half.
+const ALONE: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+const WITH_PUBLIC: [u8; 16] = [0x30, 0x51, 2, 1, 1, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 /// What is signed begins with this, so that no signature of another format can be taken for one of a registry.
 const CONTEXT: &[u8] = b"hushlog registry 1\n";
 
@@ -100,6 +107,17 @@ impl SigningKey {
         secret.to_pkcs8_pem(LineEnding::LF).map_err(|_| Error::SigningKey)
     }
 
+    /// The secret half as PEM files hold it, to be masked in logs: the line of base64 of a key
+    /// alone, and the first line of one with its public half beside it, as older programs write it.
+    /// Each is named [`SIGNING_KEY`].
+    pub fn secrets(&self) -> Vec<Secret> {
+        let lines = [ALONE, WITH_PUBLIC].map(|head| {
+            let der = Zeroizing::new([head.as_slice(), self.0.as_bytes()].concat());
+            BASE64.encode(&der)
+        });
+        lines.into_iter().map(|line| Secret::new(SIGNING_KEY, line.into_bytes())).collect()
+    }
+
     /// The half that others check with.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
@@ -113,5 +131,19 @@ impl SigningKey {
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SigningKey").field(&self.public()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a19_the_lines_to_be_masked_are_those_of_the_files() {
+        let key = SigningKey::generate().expect("random bytes");
+        let files = [key.to_file().expect("a file"), key.0.to_pkcs8_pem(LineEnding::LF).expect("a file")];
+        for (file, secret) in files.iter().zip(key.secrets()) {
+            assert_eq!(file.lines().nth(1).map(str::as_bytes), Some(secret.expose()));
+        }
     }
 }

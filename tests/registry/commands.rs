@@ -377,7 +377,14 @@ fn age_opens_what_is_sealed_here_and_the_other_way_round() {
     let plain = output(desk.command("age").args(["-d", "-i", "vm.txt", "sealed.age"]));
     let (head, value) = plain.split_once("\n\n").unwrap();
     assert_eq!(value, CANARY);
-    assert!(head.starts_with("hushlog sealed value 1\nname: api-key\nscope: shared\nowner: alice\nversion: "));
+    assert!(head.starts_with("hushlog sealed value 2\nregistry: hlr-"));
+    assert!(
+        head.split('\n')
+            .skip(2)
+            .collect::<Vec<_>>()
+            .join("\n")
+            .starts_with("name: api-key\nscope: shared\nowner: alice\nversion: ")
+    );
     assert_eq!(plain.len() % 128, 0);
 
     // The same head with another value, sealed by age.

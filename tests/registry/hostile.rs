@@ -148,8 +148,8 @@ fn r08_bombs_and_other_yaml_are_refused_at_once() {
         ("tab", text.replace("\n  first:", "\n\tfirst:")),
         ("tag", text.replace("install: true", "install: !!str true")),
         ("two documents", format!("{text}---\n{text}")),
-        ("other version", text.replace("format: 1", "format: 2")),
-        ("no version", text.replace("format: 1\n", "")),
+        ("other version", text.replace("format: 2", "format: 3")),
+        ("no version", text.replace("format: 2\n", "")),
         ("NUL", text.replace("alice", "al\0ce")),
         ("name with a terminal's control", text.replace("first:", "\"f\\e[2Jt\":")),
         ("yes for true", text.replace("install: true", "install: yes")),
@@ -312,7 +312,7 @@ fn r24_a_wrong_type_is_told_by_key_and_line_without_the_text() {
         ("install: true", "install: hunter2", "install"),
         ("install: true", "install: [hunter2]", "install"),
         ("owner: alice", "owner: hunter2 hunter2", "owner"),
-        ("format: 1", "format: 1\nsurplus: hunter2", ""),
+        ("format: 2", "format: 2\nsurplus: hunter2", ""),
     ] {
         let text = small.text.replacen(from, to, 1);
         let Error::Syntax { line: at, key, .. } = small.refused(&text) else { panic!("{to}") };

@@ -10,5 +10,6 @@ mod faults;
 mod file;
 mod hostile;
 mod inject;
+mod keys;
 mod names;
 mod readers;

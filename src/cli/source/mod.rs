@@ -50,7 +50,8 @@ pub(crate) struct SourceArgs {
     /// Mask all secrets of a registry that the identity can open
     ///
     /// With the identity of a member: all that is shared, and what is private to that member. All of them open, or the program
-    /// ends before it reads any input.
+    /// ends before it reads any input. The identity itself is masked too, and the usual signing key
+    /// if there is one.
     #[arg(long, value_name = "FILE")]
     pub(crate) registry: Option<PathBuf>,
 
@@ -65,7 +66,8 @@ pub(crate) struct SourceArgs {
     #[arg(long = "as", value_name = "MEMBER", requires = "registry")]
     pub(crate) member: Option<String>,
 
-    /// Demand that the registry is signed with this key; may be repeated [default: $HUSHLOG_TRUST]
+    /// Demand that the registry is signed with this key, or has this id; may be repeated [default:
+    /// $HUSHLOG_TRUST]
     #[arg(long, value_name = "KEY", requires = "registry")]
     pub(crate) trust: Vec<String>,
 
@@ -107,6 +109,8 @@ pub(crate) enum Origin {
     Session { variable: String, version: String, current: bool },
     /// A secret of a registry. What is not installed is not exported.
     Registry { variable: String, version: String, rank: Rank, install: bool },
+    /// A key that opens or signs registries. It is only masked.
+    Key,
 }
 
 impl SourceArgs {
@@ -175,6 +179,7 @@ fn read_all(args: &SourceArgs, quiet: bool, loaded: &mut Loaded) -> Result<(), F
     }
     if let Some(session) = session {
         session::add(loaded, args.allow_empty, session)?;
+        loaded.secrets.extend(registry::keys_of_machine());
     }
     for (number, glob) in (1..).zip(&args.env) {
         let found = environment::matching(&Source { option: "--env", number }, glob)?;
@@ -189,12 +194,13 @@ fn read_all(args: &SourceArgs, quiet: bool, loaded: &mut Loaded) -> Result<(), F
         add(&mut loaded.secrets, args.allow_empty, &Origin::File, found)?;
     }
     if let Some(path) = &args.registry {
-        let (found, defaults) = registry::load(args, path)?;
+        let registry::Found { secrets: found, keys, defaults } = registry::load(args, path)?;
         if found.is_empty() && !args.allow_empty {
             let nothing = "the registry holds no secret that this identity can open";
             return Err(Failure::config(nothing).hint("--allow-empty runs without"));
         }
         loaded.secrets.extend(found);
+        loaded.secrets.extend(keys);
         loaded.defaults.extend(defaults);
     }
     Ok(())

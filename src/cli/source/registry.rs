@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use hushlog::Secret;
 use hushlog::inject::Rank;
-use hushlog::registry::{OpenedSecret, Scope};
+use hushlog::registry::{Error, Identity, OpenedSecret, Scope, SigningKey};
 
 use super::super::message::Failure;
 use super::super::registry::{self, RegistryArgs};
@@ -32,8 +33,17 @@ pub(super) fn identity_of_machine() -> Result<Option<PathBuf>, Failure> {
     Ok(setting::path(setting::IDENTITY)?.or_else(usual))
 }
 
+/// What a registry gave.
+pub(super) struct Found {
+    pub(super) secrets: Vec<Sourced>,
+    /// The keys that open and sign it: whoever reads one in a log has all of its secrets.
+    pub(super) keys: Vec<Sourced>,
+    /// The plain defaults of the environment that was asked for.
+    pub(super) defaults: BTreeMap<String, String>,
+}
+
 /// Opens the registry at this path.
-pub(super) fn load(args: &SourceArgs, path: &Path) -> Result<(Vec<Sourced>, BTreeMap<String, String>), Failure> {
+pub(super) fn load(args: &SourceArgs, path: &Path) -> Result<Found, Failure> {
     let registry = RegistryArgs { registry: Some(path.to_owned()), trust: args.trust.clone() }.load()?;
     let identity = registry::identity(args.identity.as_deref())?;
     let identity = identity.ok_or_else(|| {
@@ -43,7 +53,33 @@ pub(super) fn load(args: &SourceArgs, path: &Path) -> Result<(Vec<Sourced>, BTre
     let member = args.member.as_deref().map(registry::name).transpose()?;
     let environment = args.environment.as_deref().map(registry::name).transpose()?;
     let opened = registry.open(&identity, member.as_ref(), environment.as_ref()).map_err(registry::failure)?;
-    Ok((opened.secrets.into_iter().map(sourced).collect(), opened.defaults))
+    let keys = identity.secrets().into_iter().chain(signing_keys());
+    Ok(Found {
+        secrets: opened.secrets.into_iter().map(sourced).collect(),
+        keys: keys.map(key).collect(),
+        defaults: opened.defaults,
+    })
+}
+
+/// The keys of this machine, as far as this process can read them: beside a session, which was made
+/// from a registry that they open. They are no part of the session, since others may read that.
+pub(super) fn keys_of_machine() -> Vec<Sourced> {
+    let identity = identity_of_machine().ok().flatten().filter(|path| path.is_file());
+    let identity = identity.and_then(|path| Identity::load(&path, || Err(Error::NoPassphrase)).ok());
+    let secrets = identity.map(|identity| identity.secrets()).unwrap_or_default();
+    secrets.into_iter().chain(signing_keys()).map(key).collect()
+}
+
+/// The usual signing key. One that cannot be read is none of ours to give out.
+fn signing_keys() -> Vec<Secret> {
+    let named = setting::path(setting::SIGN).ok().flatten();
+    let path = named.or_else(|| registry::configuration("signing.pem")).filter(|path| path.is_file());
+    let key = path.and_then(|path| SigningKey::load(&path).ok());
+    key.map(|key| key.secrets()).unwrap_or_default()
+}
+
+fn key(secret: Secret) -> Sourced {
+    Sourced { secret, origin: Origin::Key }
 }
 
 fn sourced(opened: OpenedSecret) -> Sourced {
