@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -323,9 +323,10 @@ fn many_readers_at_once() {
 fn who_reads_another_file_does_not_wait_for_a_long_search() {
     needs!("fanotify");
     let Some(disk) = disk() else { return };
-    // Sparse: a second's search at the least, and no room.
+    // A second's search at the least, and little room: no hole is so long that it is skipped.
     let large = disk.file("large.log");
     let mut file = File::create(&large).unwrap();
+    (0..8_192).for_each(|n| file.write_all_at(b"\n", n << 19).unwrap());
     file.seek(SeekFrom::Start(4 << 30)).unwrap();
     write!(file, "\n{VALUE}\n").unwrap();
     append(&disk.file("small.log"), &format!("{VALUE}\n"));
