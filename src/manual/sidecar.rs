@@ -28,7 +28,11 @@
 //! them is not seen as one secret. There is no queue between source and sink, so that a sink that takes nothing keeps its writers waiting,
 //! in a few buffers of 256 KiB for all of its streams. A whole that ends without a newline (a connection, a datagram) gets one, since
 //! something else may follow it; only standard input into a sink of its own stays as it is. Into a datagram socket each line is a datagram.
-//! What a program that is a source says on its error output is masked too, and goes to the sidecar's.
+//!
+//! *Programs* (`command`) get PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR of the sidecar's environment, the
+//! variables that `environment: [NAME, ...]` names, no descriptor but the standard ones, and a process group of their own. What a
+//! source's program says on its error output, and a sink's program on both outputs, is masked too, line by line, and goes to the
+//! sidecar's standard error.
 //!
 //! *Whole lines* (`release: line`) are the default, since programs of many users write to one place that many read: with `release: exact`
 //! whoever can write into a stream and watch it live sees by what is held back how far a guess agrees with a secret. A line longer than

@@ -13,6 +13,23 @@ use tokio::io::unix::AsyncFd;
 
 use crate::sys::lock;
 
+/// Sees to it that no descriptor but the standard ones gets into programs that we start: not even one that we were started with.
+pub(crate) fn keep_from_programs() {
+    const FIRST: libc::c_uint = 3;
+    // SAFETY: the call takes integers only. It closes nothing here, and the flag matters to an exec alone.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done == 0 {
+        return;
+    }
+    // A kernel before 5.11 does not know the call.
+    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse::<libc::c_int>().ok());
+    for number in numbers.filter(|&number| number >= FIRST.cast_signed()) {
+        // SAFETY: as above; a number that is not open any more is an error that changes nothing.
+        unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
 /// A descriptor that is read or written without waiting in the call.
 pub(crate) enum Fd {
     /// One that says when it is ready.

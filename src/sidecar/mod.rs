@@ -24,6 +24,7 @@ mod metrics;
 mod notice;
 mod own;
 mod parts;
+mod program;
 mod running;
 mod serve;
 mod sink;

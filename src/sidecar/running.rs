@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 
 use super::config::Plan;
 use super::keeper::{Keeping, lock};
+use super::lines::AllLines;
 use super::metrics::{Metrics, Phase};
 use super::notice::Tell;
+use super::program::Programs;
 use super::sink::Sink;
 use super::source::follow::Files;
 use super::source::passed::Passed;
@@ -36,6 +38,10 @@ pub(crate) struct Running {
     pub(crate) files: Option<Arc<Files>>,
     pub(crate) passed: Passed,
     pub(crate) store: Arc<Store>,
+    /// How programs are started.
+    pub(crate) programs: Programs,
+    /// The lines that wait, of all streams.
+    pub(crate) lines: Arc<AllLines>,
     pub(crate) stop: Stop,
     pub(crate) tell: Tell,
     pub(crate) since: Instant,

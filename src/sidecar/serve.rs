@@ -9,18 +9,21 @@ use tokio::io::Interest;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::config::{Format, OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan};
+use super::config::{Format, OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan, Way};
 use super::fd::Fd;
 use super::lines::WaitsFor;
+use super::metrics::StreamMetrics;
 use super::notice::Notice;
+use super::program::Voice;
 use super::running::Running;
 use super::sink::Sink;
 use super::source::bytes::Bytes;
-use super::source::command::{Errors, Program};
+use super::source::command::Program;
 use super::source::fifo::Fifo;
 use super::source::follow::Follow;
 use super::source::socket::{Connections, Datagrams};
 use super::source::{Listener, Source};
+use super::stop::Stop;
 use super::stream::{Broken, Common, STOPPING_GRACE, Stream};
 use crate::redact::text;
 
@@ -79,7 +82,8 @@ pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Op
             Opened::Connections(keep(connections, stream, running), *connections_max)
         }
         SourcePlan::Command(words) => {
-            Opened::Program(Program::new(words.clone(), Arc::clone(&stream.name), tell, errors_of(stream, running)))
+            let (name, programs) = (Arc::clone(&stream.name), running.programs.clone());
+            Opened::Program(Program::new(words.clone(), name, tell, programs, voice_of_source(stream, running)))
         }
         SourcePlan::Files { pattern, from } => {
             let files = running.files.as_ref().ok_or(io::ErrorKind::NotFound)?;
@@ -98,25 +102,43 @@ fn keep(connections: Connections, stream: &StreamPlan, running: &Arc<Running>) -
         .keep((Arc::clone(&running.store), Arc::clone(&stream.name)), running.passed.connections_of(&stream.name))
 }
 
-/// What a program says on its error output goes through a redactor too, line by line, to ours.
-fn errors_of(stream: &StreamPlan, running: &Arc<Running>) -> Errors {
-    let (running, name) = (Arc::clone(running), Arc::clone(&stream.name));
+/// What a source's program says on its error output goes through a redactor too, until the sidecar stops.
+fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
+    let of = Arc::clone(running);
+    let name = Arc::clone(&stream.name);
+    voice(running, move || {
+        let common = &of.streams[&name];
+        (common.way, Arc::clone(&common.metrics), common.stop.clone())
+    })
+}
+
+/// The same for all that a sink's program says, to its end: it may have something to say when the sidecar has stopped.
+pub(super) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<Voice> {
+    let way = running.streams.values().find(|common| Arc::ptr_eq(&common.sink, sink))?.way;
+    let metrics = Arc::new(StreamMetrics::default());
+    Some(voice(running, move || (way, Arc::clone(&metrics), Stop::default())))
+}
+
+/// What comes goes line by line through a redactor to our standard error.
+fn voice(running: &Arc<Running>, of: impl Fn() -> (Way, Arc<StreamMetrics>, Stop) + Send + Sync + 'static) -> Voice {
+    let running = Arc::clone(running);
     let plan = Arc::new(SinkPlan { outlet: Outlet::Stderr, away: OnAway::Drop });
     let sink = Arc::new(Sink::new(plan, Arc::clone(&running.tell)));
     Arc::new(move |output| {
-        let common = &running.streams[&name];
+        let (way, metrics, stop) = of();
         let common = Arc::new(Common {
-            current: Arc::clone(&common.current),
+            current: Arc::clone(&running.keeping.current),
             sink: Arc::clone(&sink),
-            way: common.way,
+            // Whatever the lines of the stream are, these are none of its records.
+            way: Way { format: Format::Plain, ..way },
             waits_for: WaitsFor::Line,
             parts_wholes: true,
-            metrics: Arc::clone(&common.metrics),
-            lines: Arc::clone(&common.lines),
-            stop: common.stop.clone(),
+            metrics,
+            lines: Arc::clone(&running.lines),
+            stop,
         });
         let nudge = running.keeping.nudge();
-        tokio::spawn(Stream::new(common).run(output, nudge));
+        tokio::spawn(async move { drop(Stream::new(common).run(output, nudge).await) })
     })
 }
 

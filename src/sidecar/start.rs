@@ -18,6 +18,7 @@ use super::lines::{AllLines, WaitsFor};
 use super::metrics::{Metrics, Phase};
 use super::notice::{Notice, Tell};
 use super::own::Own;
+use super::program::Programs;
 use super::running::Running;
 use super::sink::Sink;
 use super::source::follow::Files;
@@ -73,6 +74,7 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     let files = files(&plan, &watched, &tell)?;
     let running = Arc::new(assemble(plan, keeping, metrics, files, (passed, store), tell));
     for sink in &running.sinks {
+        sink.furnish(running.programs.clone(), serve::voice_of_sink(sink, &running));
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
         let of_sink = running.streams.values().filter(|common| Arc::ptr_eq(&common.sink, sink));
         let metrics = of_sink.map(|common| Arc::clone(&common.metrics)).collect();
@@ -169,6 +171,8 @@ fn assemble(
     let streams: BTreeMap<Arc<str>, Arc<Common>> =
         plan.streams.iter().map(|stream| (Arc::clone(&stream.name), Arc::new(common(stream)))).collect();
     Running {
+        programs: Programs::new(&plan.environment),
+        lines,
         plan,
         keeping,
         metrics,

@@ -15,6 +15,7 @@ mod directories;
 mod follow;
 mod messages;
 mod paths;
+mod programs;
 mod reload;
 mod soak;
 mod sockets;

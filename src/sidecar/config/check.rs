@@ -59,6 +59,7 @@ impl Config {
                 .map(|address| loopback(&address.value, address.line, "metrics"))
                 .transpose()?,
             state: self.state.as_ref().map(|path| path.value.clone()),
+            environment: self.environment.clone().unwrap_or_default(),
             confine: (confine.landlock.unwrap_or(true), confine.seccomp.unwrap_or(true)),
             drain: Duration::from_secs(seconds(&self.drain_seconds, DRAIN_SECONDS)),
         })

@@ -35,6 +35,8 @@ pub struct Plan {
     pub metrics: Option<SocketAddr>,
     /// Where it is remembered how far files were read.
     pub state: Option<PathBuf>,
+    /// The variables that programs get besides those that all get.
+    pub environment: Vec<String>,
     /// What the process takes away from itself: Landlock, seccomp.
     pub confine: (bool, bool),
     /// How long a stopping sidecar waits for what is on its way.

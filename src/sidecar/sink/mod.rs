@@ -9,8 +9,8 @@ mod open;
 mod spool;
 
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
@@ -19,6 +19,7 @@ use super::SidecarError;
 use super::config::{OnAway, Plan, SinkPlan};
 use super::metrics::StreamMetrics;
 use super::notice::{Notice, Tell};
+use super::program::{Programs, Voice};
 use crate::redact::text;
 
 pub(crate) use batch::Batch;
@@ -58,6 +59,8 @@ pub(crate) struct Sink {
     spooled: AtomicU64,
     waits: Notify,
     tell: Tell,
+    /// How a program is started, and what takes its output.
+    upkeep: OnceLock<(Programs, Option<Voice>)>,
 }
 
 /// The outlet, if it is there, and how it has been.
@@ -88,7 +91,18 @@ impl Sink {
             spooled: AtomicU64::new(0),
             waits: Notify::new(),
             tell,
+            upkeep: OnceLock::new(),
         }
+    }
+
+    /// Says how its program is started, if it is one, and what takes that program's output. Without it nothing does.
+    pub(crate) fn furnish(&self, programs: Programs, voice: Option<Voice>) {
+        let _ = self.upkeep.set((programs, voice));
+    }
+
+    async fn open(&self) -> io::Result<Opened> {
+        let upkeep = self.upkeep.get().cloned().unwrap_or_default();
+        open::open(&self.plan.outlet, &upkeep).await
     }
 
     /// What messages call it.
@@ -126,7 +140,7 @@ impl Sink {
             self.count(&opened);
             state.spool = Some(opened);
         }
-        match open::open(&self.plan.outlet).await {
+        match self.open().await {
             Ok(opened) => self.back(&mut state, opened),
             Err(error) if open::is_final(&self.plan.outlet, &error) => return Err(error),
             Err(error) => self.away(&mut state, error),
@@ -199,7 +213,7 @@ impl Sink {
             }
         };
         if state.opened.is_none() {
-            match open::open(&self.plan.outlet).await {
+            match self.open().await {
                 Ok(opened) => self.back(&mut state, opened),
                 Err(error) => {
                     self.away(&mut state, error);
@@ -274,7 +288,7 @@ impl Sink {
                 tokio::time::sleep(state.delay).await;
             }
             state.tried = Some(Instant::now());
-            match open::open(&self.plan.outlet).await {
+            match self.open().await {
                 Ok(opened) => {
                     self.back(state, opened);
                     return Ok(true);

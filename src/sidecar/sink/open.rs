@@ -10,10 +10,13 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SocketType};
 use tokio::io::Interest;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
+use tokio::task::JoinHandle;
 
 use super::super::config::Outlet;
 use super::super::fd::Fd;
+use super::super::program::{self, Programs, Voice};
+use super::super::source::bytes::Bytes;
 use super::batch::Batch;
 use super::file::{FileSink, Rotation};
 use super::gone;
@@ -26,6 +29,9 @@ use crate::sys::node;
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// After a rest of so long it is looked whether the other side has gone meanwhile: it would take the first write, and lose it.
 const REST_MIN: Duration = Duration::from_millis(20);
+
+/// How long the last words of a program that has ended may take to get out.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// An outlet that is there.
 pub(super) enum Opened {
@@ -49,8 +55,8 @@ enum Kind {
     Socket,
     /// Each record is a datagram.
     Datagrams,
-    /// The input of a program.
-    Command(Child),
+    /// The input of a program, and what carries its output.
+    Command(Child, Option<JoinHandle<()>>),
 }
 
 /// What messages call an outlet.
@@ -71,8 +77,8 @@ pub(super) fn is_final(outlet: &Outlet, _error: &io::Error) -> bool {
     matches!(outlet, Outlet::Stdout)
 }
 
-/// Opens an outlet.
-pub(super) async fn open(outlet: &Outlet) -> io::Result<Opened> {
+/// Opens an outlet; if it is a program, in this way.
+pub(super) async fn open(outlet: &Outlet, upkeep: &(Programs, Option<Voice>)) -> io::Result<Opened> {
     let (fd, kind) = match outlet {
         Outlet::Stdout => (Fd::standard(io::stdout().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
         Outlet::Stderr => (Fd::standard(io::stderr().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
@@ -80,7 +86,7 @@ pub(super) async fn open(outlet: &Outlet) -> io::Result<Opened> {
         Outlet::Unix(path) => (socket(path, SocketType::STREAM)?, Kind::Socket),
         Outlet::UnixDatagram(path) => (socket(path, SocketType::DGRAM)?, Kind::Datagrams),
         Outlet::Tcp(address) => (tcp(address).await?, Kind::Socket),
-        Outlet::Command(words) => command(words)?,
+        Outlet::Command(words) => command(words, upkeep)?,
         Outlet::File { path, mode, rotate_size, rotate_keep } => {
             let rotation = rotate_size.map(|size| Rotation { size, keep: *rotate_keep });
             return Ok(Opened::File(FileSink::open(path, *mode, rotation)?));
@@ -129,8 +135,12 @@ impl Open {
     async fn end(self, within: Duration) {
         let Open { fd, kind, .. } = self;
         drop(fd);
-        if let Kind::Command(mut child) = kind {
-            let _ = tokio::time::timeout(within, child.wait()).await;
+        if let Kind::Command(mut child, carried) = kind {
+            let has_ended = tokio::time::timeout(within, child.wait()).await.is_ok();
+            if let Some(carried) = carried.filter(|_| has_ended) {
+                // Others may keep its output open.
+                let _ = tokio::time::timeout(LAST_WORDS, carried).await;
+            }
         }
     }
 
@@ -212,16 +222,25 @@ async fn tcp(address: &str) -> io::Result<Fd> {
     Fd::new(stream.into_std()?.into(), Interest::READABLE | Interest::WRITABLE)
 }
 
-/// A program that reads. What it says goes to our standard error: it has seen nothing but redacted bytes.
-fn command(words: &[String]) -> io::Result<(Fd, Kind)> {
+/// A program that reads. What it says goes through a redactor as what a source's program says does: it has secrets of its own, and may
+/// have ours. Both its outputs are one stream, since they end in one place.
+fn command(words: &[String], (programs, voice): &(Programs, Option<Voice>)) -> io::Result<(Fd, Kind)> {
     let (ours, theirs) = pipe()?;
-    let mut command = Command::new(&words[0]);
-    command
-        .args(&words[1..])
-        .stdin(Stdio::from(theirs))
-        .stdout(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?));
+    let mut command = programs.command(words);
+    command.stdin(Stdio::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+    let output = voice.as_ref().map(|_| program::output()).transpose()?;
+    let output = match output {
+        Some((output, theirs)) => {
+            command.stdout(theirs.try_clone()?).stderr(theirs);
+            Some(output)
+        }
+        None => None,
+    };
     let child = command.spawn()?;
-    Ok((Fd::new(ours, Interest::WRITABLE)?, Kind::Command(child)))
+    // Only now: the command holds the other end of what is read there.
+    drop(command);
+    let carried = voice.as_ref().zip(output).map(|(voice, output)| voice(Bytes(output)));
+    Ok((Fd::new(ours, Interest::WRITABLE)?, Kind::Command(child, carried)))
 }
 
 /// A pipe: our non-blocking end to write to, and theirs to read from.

@@ -1,18 +1,16 @@
 //! The output of a program, which is started again when it ends.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::Interest;
-use tokio::process::{Child, Command};
+use rustix::process::Signal;
+use tokio::process::Child;
 
 use super::super::fd::Fd;
 use super::super::notice::{Notice, Tell};
+use super::super::program::{self, Programs, Voice};
 use super::bytes::Bytes;
 use super::{Given, Source};
 
@@ -23,15 +21,14 @@ const DELAY_MAX: Duration = Duration::from_secs(60);
 /// A program that ran for so long is started again after the first wait.
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
-/// What takes the error output of a program: a stream of its own, since it may hold secrets as well.
-pub(crate) type Errors = Arc<dyn Fn(Bytes) + Send + Sync>;
-
 /// A program whose output is read.
 pub(crate) struct Program {
     words: Vec<String>,
     stream: Arc<str>,
     tell: Tell,
-    errors: Errors,
+    programs: Programs,
+    /// What takes its error output: a stream of its own, since it may hold secrets as well.
+    voice: Voice,
     running: Option<Running>,
     delay: Duration,
     /// When it may be started again.
@@ -46,18 +43,18 @@ struct Running {
 }
 
 impl Program {
-    pub(crate) fn new(words: Vec<String>, stream: Arc<str>, tell: Tell, errors: Errors) -> Program {
-        Program { words, stream, tell, errors, running: None, delay: DELAY_MIN, next: None, was_told: false }
+    pub(crate) fn new(words: Vec<String>, stream: Arc<str>, tell: Tell, programs: Programs, voice: Voice) -> Program {
+        Program { words, stream, tell, programs, voice, running: None, delay: DELAY_MIN, next: None, was_told: false }
     }
 
     fn start(&mut self) -> io::Result<Running> {
-        let (output, theirs) = pipe()?;
-        let (error_output, error_theirs) = pipe()?;
-        let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]).stdin(Stdio::null()).stdout(theirs).stderr(error_theirs);
+        let (output, theirs) = program::output()?;
+        let (error_output, error_theirs) = program::output()?;
+        let mut command = self.programs.command(&self.words);
+        command.stdin(Stdio::null()).stdout(theirs).stderr(error_theirs);
         let child = command.kill_on_drop(true).spawn()?;
-        (self.errors)(Bytes(Fd::new(error_output, Interest::READABLE)?));
-        Ok(Running { child, output: Fd::new(output, Interest::READABLE)?, since: Instant::now() })
+        (self.voice)(Bytes(error_output));
+        Ok(Running { child, output, since: Instant::now() })
     }
 
     /// It has closed its output.
@@ -71,9 +68,7 @@ impl Program {
             // It may go on without an output; there is nothing to be had from it any more.
             _ => "it has closed its output".to_owned(),
         };
-        if let Some(pid) = running.child.id().and_then(|id| Pid::from_raw(id as i32)) {
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        program::signal(&running.child, Signal::TERM);
         (self.tell)(Notice::CommandEnded { program: self.words[0].clone(), status });
     }
 
@@ -83,10 +78,13 @@ impl Program {
     }
 }
 
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-    rustix::io::ioctl_fionbio(&ours, true)?;
-    Ok((ours, theirs))
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            // What it has started is of no use without it, and would go on with a closed pipe.
+            program::signal(&running.child, Signal::KILL);
+        }
+    }
 }
 
 impl Source for Program {
