@@ -25,9 +25,12 @@
 //! - *What is left behind*: when the command has ended, its output is read to its end, but for no longer than 2 seconds if others keep
 //!   it open. Then what is in the pipe still goes out, masked, and later writers meet a closed pipe. A terminal is hung up then. Give what shall stay in the background its
 //!   own output.
-//! - *Signals* sent to hushlog go to the command's process group, but for those that the terminal sends to both. If the command has not
-//!   ended `--kill-after` seconds (10) after a SIGTERM, its group is killed. If hushlog itself is killed, the command's terminal is hung
-//!   up, or it gets a SIGTERM.
+//! - *Signals* sent to hushlog go to the command's process group, but for those that the terminal sends to both. Where that is hushlog's own
+//!   group, as in a pipeline at a terminal, they go to those of it that descend from the command, also if their parents have ended.
+//!   What is left of the group `--kill-after` seconds (10) after a SIGTERM is killed, also if the command itself has ended, and hushlog
+//!   waits for it so long; with 0 it is neither killed nor waited for. A process that has left the group is on its own. Without `/proc`,
+//!   signals in a shared group reach the command alone. If hushlog itself is killed, the command's terminal is hung up, or its group
+//!   gets a SIGTERM.
 //! - *Processes*: a second process of hushlog, which wipes the injected values once the command has them, is the command's parent: only so
 //!   does Ctrl-Z work. As the first process of a container hushlog reaps what is left behind.
 //! - *Injected*: the values of `--dotenv`, under their own names, and of `--secret-file`, under their exported names

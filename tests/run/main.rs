@@ -7,6 +7,7 @@ mod wrapped;
 
 mod at_terminal;
 mod beginning;
+mod ending;
 mod leading;
 mod status;
 mod streams;

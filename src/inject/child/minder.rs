@@ -14,27 +14,31 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
-    Pid, Resource, Rlimit, WaitOptions, getrlimit, ioctl_tiocsctty, setpgid, setrlimit, setsid, waitpid,
+    Pid, Resource, Rlimit, WaitOptions, getrlimit, ioctl_tiocsctty, setpgid, setrlimit, setsid, wait,
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::termios::tcsetpgrp;
 
 use super::Inherited;
 use super::environment::Environment;
+use super::group::Group;
 use super::sys::{self, Forked, Mask};
 use super::terminal::Terminal;
 use super::wiring::{Standing, Wiring};
+
+/// How often it is looked whether those of a group that is to end are gone. Nobody tells.
+const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// What we tell the minder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// Let the child begin.
     Go,
-    /// Send a signal.
+    /// Send a signal to the child's group. After a SIGTERM, also when the child has ended.
     Signal(i32),
     /// Let the child go on, if it was stopped, and say so.
     Continue,
@@ -57,6 +61,8 @@ pub(super) enum News {
     Exited(i32),
     /// It was ended by a signal.
     Killed(i32),
+    /// After a SIGTERM: none of its group is left.
+    Alone,
 }
 
 /// Orders and news on their way: a kind and a number.
@@ -103,6 +109,7 @@ impl News {
             News::Continued => message(b'c', 0),
             News::Exited(code) => message(b'x', code),
             News::Killed(signal) => message(b'k', signal),
+            News::Alone => message(b'a', 0),
         });
     }
 
@@ -117,6 +124,7 @@ impl News {
             b's' => News::Stopped(number),
             b'c' => News::Continued,
             b'x' => News::Exited(number),
+            b'a' => News::Alone,
             _ => News::Killed(number),
         })
     }
@@ -165,6 +173,9 @@ impl Minder {
         if self.wiring.standing == Standing::Session {
             setsid()?;
             ioctl_tiocsctty(&self.wiring.ends[0])?;
+        }
+        if self.wiring.standing == Standing::OurGroup {
+            Group::adopt();
         }
         Ok(())
     }
@@ -230,11 +241,14 @@ impl Minder {
 
     /// Obeys and tells, to the end.
     fn mind(mut self, pid: i32, children: OwnedFd) -> ! {
-        let target = if self.wiring.standing == Standing::OurGroup { pid } else { -pid };
+        let group = if self.wiring.standing == Standing::OurGroup { Group::Shared(pid) } else { Group::Own(pid) };
         let mut child = Pid::from_raw(pid);
+        // It was sent a SIGTERM, and we were not told yet that all of the group are gone.
+        let mut is_ending = false;
         loop {
             let mut fds = [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&children, PollFlags::IN)];
-            if poll(&mut fds, None).is_err() {
+            let looks = is_ending && child.is_none();
+            if poll(&mut fds, looks.then_some(&LOOK_EVERY)).is_err() {
                 continue;
             }
             let (ordered, changed) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
@@ -242,34 +256,44 @@ impl Minder {
                 while sys::next_signal(children.as_fd()).is_some() {}
                 child = self.tell(child);
             }
+            if is_ending && child.is_none() && group.is_empty() {
+                is_ending = false;
+                News::Alone.send(&self.channel);
+            }
             if ordered {
                 match Order::receive(&self.channel) {
-                    Some(Order::Signal(signal)) if child.is_some() => sys::kill(target, signal),
+                    Some(Order::Signal(signal)) if child.is_some() || is_ending => {
+                        is_ending |= signal == libc::SIGTERM;
+                        group.send(signal);
+                    }
                     Some(Order::Signal(_) | Order::Go) => {}
                     Some(Order::Continue) => {
                         if child.is_some() {
-                            sys::kill(target, libc::SIGCONT);
+                            group.send(libc::SIGCONT);
                         }
                         News::Continued.send(&self.channel);
                     }
                     Some(Order::Leave) => sys::exit_now(0),
-                    None => self.abandon(target, child.is_some()),
+                    None => self.abandon(group, child.is_some()),
                 }
             }
         }
     }
 
-    /// Tells what became of the child, and gives it back if it still lives. Its number stays its own until it is waited for here.
-    fn tell(&mut self, child: Option<Pid>) -> Option<Pid> {
-        while let Ok(Some((_, status))) = waitpid(Some(child?), WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+    /// Tells what became of the child, and gives it back if it still lives. Its number stays its own until it is waited for here. What
+    /// it has left behind to us is waited for as well.
+    fn tell(&mut self, mut child: Option<Pid>) -> Option<Pid> {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+            if Some(pid) != child {
+                continue;
+            }
             let ended = status.exit_status().map(News::Exited).or(status.terminating_signal().map(News::Killed));
             if let Some(ended) = ended {
                 // From here on only others keep the pseudo-terminal open.
                 self.wiring.ends.clear();
                 ended.send(&self.channel);
-                return None;
-            }
-            if let Some(signal) = status.stopping_signal() {
+                child = None;
+            } else if let Some(signal) = status.stopping_signal() {
                 News::Stopped(signal).send(&self.channel);
             }
         }
@@ -277,11 +301,11 @@ impl Minder {
     }
 
     /// We are gone without a word: killed, most likely.
-    fn abandon(&self, target: i32, child_lives: bool) -> ! {
+    fn abandon(&self, group: Group, child_lives: bool) -> ! {
         self.wiring.terminal.as_ref().map(Terminal::restore_for_other);
         if child_lives && self.wiring.standing != Standing::Session {
-            sys::kill(target, libc::SIGTERM);
-            sys::kill(target, libc::SIGCONT);
+            group.send(libc::SIGTERM);
+            group.send(libc::SIGCONT);
         }
         // The end of a session's leader hangs its terminal up, as closing a window does.
         sys::exit_now(0)

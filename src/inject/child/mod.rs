@@ -9,6 +9,7 @@
 //! held back on a pipe is ever released by a timer; on a terminal see [`Echo`](crate::io::Echo).
 
 mod environment;
+mod group;
 mod minder;
 mod stream;
 mod supervise;

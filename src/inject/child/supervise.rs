@@ -126,6 +126,7 @@ impl Ready {
             linger_until: None,
             kill_at: None,
             kill_after: care.kill_after,
+            waits_for_group: false,
         }))
     }
 }
@@ -167,6 +168,8 @@ struct Supervisor {
     linger_until: Option<Instant>,
     kill_at: Option<Instant>,
     kill_after: Option<Duration>,
+    /// It was told to end, and what is left of its group has until `kill_at`, also when the child has ended.
+    waits_for_group: bool,
 }
 
 /// What there is to do.
@@ -180,7 +183,7 @@ struct Todo {
 
 impl Supervisor {
     fn run(mut self) -> Outcome {
-        while !(self.status.is_some() && self.streams.iter().all(Stream::has_ended)) {
+        while self.status.is_none() || self.waits_for_group || !self.streams.iter().all(Stream::has_ended) {
             let ready = self.wait();
             if ready.news {
                 self.news();
@@ -251,6 +254,7 @@ impl Supervisor {
         if self.kill_at.is_some_and(|at| now >= at) {
             self.kill_at = None;
             self.send(libc::SIGKILL);
+            self.group_is_gone();
         }
         self.look_at_the_terminal();
     }
@@ -281,8 +285,10 @@ impl Supervisor {
             Some(News::Failed(error)) => self.ended(Status::Failed(error.raw_os_error())),
             Some(News::Exited(code)) => self.ended(Status::Exited(code)),
             Some(News::Killed(signal)) => self.ended(Status::Killed(signal)),
+            Some(News::Alone) => self.group_is_gone(),
             None => {
                 self.minder = None;
+                self.group_is_gone();
                 self.ended(Status::Lost);
             }
         }
@@ -291,6 +297,16 @@ impl Supervisor {
     fn ended(&mut self, status: Status) {
         if self.status.is_none() {
             self.status = Some(status);
+            if !self.waits_for_group {
+                self.group_is_gone();
+            }
+        }
+    }
+
+    /// Nobody is waited for any more but the child, and if that has ended, those who keep its output open.
+    fn group_is_gone(&mut self) {
+        self.waits_for_group = false;
+        if self.status.is_some() {
             self.kill_at = None;
             self.linger_until = Some(Instant::now() + LINGER);
         }
@@ -358,7 +374,9 @@ impl Supervisor {
                     }
                 }
                 _ if from_kernel && self.standing == Standing::OurGroup && self.status.is_none() => {}
-                libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM if self.status.is_some() => {
+                libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM
+                    if self.status.is_some() && !self.waits_for_group =>
+                {
                     self.status = Some(Status::Killed(signal));
                     return false;
                 }
@@ -366,6 +384,7 @@ impl Supervisor {
                     self.send(signal);
                     if signal == libc::SIGTERM && self.kill_at.is_none() {
                         self.kill_at = self.kill_after.map(|after| Instant::now() + after);
+                        self.waits_for_group = self.kill_at.is_some();
                     }
                 }
             }

@@ -116,6 +116,15 @@ pub(super) fn kill(target: i32, signal: i32) {
     unsafe { libc::kill(target, signal) };
 }
 
+/// Sends a signal to the process that this descriptor is of.
+pub(super) fn send_by(pidfd: BorrowedFd<'_>, signal: i32) {
+    // SAFETY: the call takes integers, and no information on the signal.
+    unsafe {
+        let none = std::ptr::null::<libc::siginfo_t>();
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0);
+    }
+}
+
 /// Makes a child of this process, which goes on from here as well.
 ///
 /// # Errors
