@@ -202,7 +202,7 @@ macro_rules! sections {
 }
 
 sections! {
-    Config { secrets, options, streams, scrub, guard, control, metrics, state, confine, drain_seconds }
+    Config { secrets, options, streams, scrub, guard, control, metrics, state, environment, confine, drain_seconds }
     Secrets { env, dotenv, secret_files, registry, identity, member, trust, session, allow_empty }
     Options { mask, mask_char, min_length, encodings, keep_stump }
     Stream { name, source, sink, release, line_max, format }

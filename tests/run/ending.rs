@@ -83,9 +83,8 @@ fn a26_an_orphan_of_the_group_gets_the_signal_too() {
     // Its parent is gone before: nothing leads from the child to it.
     let script = "(sleep 305 & echo $! >>orphan); echo $$ >>numbers; cat orphan >>numbers; rm orphan; wait; sleep 305";
     for standing in STANDINGS {
-        let (numbers, took, _) = terminated(&stage, standing, script, 2);
+        let (numbers, _, _) = terminated(&stage, standing, script, 2);
         numbers.into_iter().for_each(|pid| eventually(standing, || !is_alive(pid)));
-        assert!(took < Duration::from_millis(900), "{standing}: it took {took:?}");
     }
 }
 
