@@ -132,6 +132,7 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
     ("src/cli/sidecar_client.rs", TYPED),
     ("src/cli/source/file.rs", TYPED),
     ("src/cli/value.rs", TYPED),
+    ("src/inject/child/asks.rs", KERNEL),
     ("src/inject/child/group.rs", KERNEL),
     ("src/inject/child/minder.rs", KERNEL),
     ("src/inject/child/sys.rs", KERNEL),

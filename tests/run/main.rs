@@ -5,6 +5,7 @@ mod program;
 mod terminal;
 mod wrapped;
 
+mod ahead;
 mod at_terminal;
 mod beginning;
 mod ending;

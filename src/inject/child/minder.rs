@@ -174,7 +174,8 @@ impl Minder {
             setsid()?;
             ioctl_tiocsctty(&self.wiring.ends[0])?;
         }
-        if self.wiring.standing == Standing::OurGroup {
+        if self.wiring.standing != Standing::OwnGroup {
+            // Its group is not the child's alone; or who waits for keys is looked for.
             Group::adopt();
         }
         Ok(())

@@ -8,8 +8,10 @@
 //! Memory: as [`Relay`](crate::io::Relay) for each stream. Cost: two forks, and nothing for each byte beyond the relay. Nothing that is
 //! held back on a pipe is ever released by a timer; on a terminal see [`Echo`](crate::io::Echo).
 
+mod asks;
 mod environment;
 mod group;
+mod keys;
 mod minder;
 mod stream;
 mod supervise;

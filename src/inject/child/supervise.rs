@@ -13,10 +13,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, wait};
-use zeroize::Zeroizing;
 
+use super::keys::{Keys, Told};
 use super::minder::{News, Order};
 use super::stream::{Carried, Stream};
 use super::sys::{self, Received};
@@ -30,8 +29,6 @@ use crate::redact::redactor::Redactor;
 /// How often it is looked whether our terminal's keys are ours again, while they are not, and what modes the child has given a
 /// pseudo-terminal that is for its output alone. Nobody tells of either.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How many keys wait for the child at most, in bytes: as much as a pseudo-terminal holds.
-const KEYS_LEN_MAX: usize = 4 << 10;
 
 /// How the child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +94,7 @@ impl Ready {
         let Ready { channel, signals, standing, routes, mut terminal, minder, has_begun } = self;
         let pty = routes.iter().find(|route| route.is_pty).map(|route| route.input.as_fd());
         if let (Some(terminal), Some(pty)) = (&mut terminal, pty) {
-            terminal.follow(pty);
+            terminal.begin(pty);
         }
         if !has_begun {
             Order::Go.send(&channel)?;
@@ -177,8 +174,7 @@ struct Supervisor {
 struct Todo {
     news: bool,
     signals: bool,
-    keys: bool,
-    room: bool,
+    told: Told,
 }
 
 impl Supervisor {
@@ -191,10 +187,8 @@ impl Supervisor {
             if ready.signals && !self.take_signals() {
                 break;
             }
-            if ready.room || ready.keys {
-                self.type_on(ready.keys);
-            }
             self.look_at_the_clock();
+            self.look_at_the_terminal(ready.told);
         }
         if let Some(terminal) = &mut self.terminal {
             terminal.restore();
@@ -215,7 +209,7 @@ impl Supervisor {
         let keys_at = fds.len();
         fds.extend(keys.map(|terminal| PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN)));
         let room_at = fds.len();
-        fds.extend(master.filter(|_| !self.keys.is_empty()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
+        fds.extend(master.filter(|_| self.keys.wants_room()).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
         let streams_at = fds.len();
         let live: Vec<usize> = (0..self.streams.len()).filter(|&n| !self.streams[n].has_ended()).collect();
         fds.extend(live.iter().map(|&n| PollFd::new(&self.streams[n], PollFlags::IN)));
@@ -223,11 +217,11 @@ impl Supervisor {
             return Todo::default();
         }
         let is_ready = |range: std::ops::Range<usize>| fds[range].iter().any(|fd| !fd.revents().is_empty());
+        let hung_up = fds[keys_at..room_at].iter().any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR));
         let ready = Todo {
             signals: is_ready(0..1),
             news: is_ready(news_at..keys_at),
-            keys: is_ready(keys_at..room_at),
-            room: is_ready(room_at..streams_at),
+            told: Told { keys: is_ready(keys_at..room_at), hung_up },
         };
         let noticed: Vec<usize> =
             live.into_iter().zip(streams_at..).filter(|&(_, at)| is_ready(at..at + 1)).map(|(n, _)| n).collect();
@@ -237,9 +231,10 @@ impl Supervisor {
 
     /// How long to wait at most.
     fn timeout(&self) -> Option<Timespec> {
-        let looks = self.status.is_none() && self.terminal.as_ref().is_some_and(Terminal::is_to_be_watched);
-        let look = looks.then_some(LOOK_EVERY);
-        let until = self.linger_until.into_iter().chain(self.kill_at).min();
+        let terminal = self.terminal.as_ref().filter(|_| self.status.is_none());
+        let look = terminal.filter(|terminal| !terminal.is_taken()).map(|_| LOOK_EVERY);
+        let keys = terminal.filter(|terminal| terminal.is_taken()).map(|_| self.keys.next());
+        let until = self.linger_until.into_iter().chain(self.kill_at).chain(keys).min();
         let until = until.map(|until| until.saturating_duration_since(Instant::now()));
         let least = look.into_iter().chain(until).min()?;
         Some(Timespec { tv_sec: least.as_secs() as i64, tv_nsec: i64::from(least.subsec_nanos()) })
@@ -256,15 +251,21 @@ impl Supervisor {
             self.send(libc::SIGKILL);
             self.group_is_gone();
         }
-        self.look_at_the_terminal();
     }
 
     /// Takes the terminal's keys if they are ours, or gives it the modes that the child has set where only its output goes.
-    fn look_at_the_terminal(&mut self) {
+    fn look_at_the_terminal(&mut self, told: Told) {
         let Some(terminal) = self.terminal.as_mut().filter(|_| self.status.is_none()) else { return };
-        match self.streams.iter().find_map(Stream::master) {
-            Some(pty) => terminal.follow(pty),
-            None => terminal.restore(),
+        let Some(pty) = self.streams.iter().find_map(Stream::master) else { return terminal.restore() };
+        if !terminal.is_whole() {
+            terminal.follow(pty);
+            if told.keys || self.keys.wants_room() {
+                self.keys.pass(terminal, pty, told);
+            }
+        } else if let Some(minder) = self.minder.filter(|_| terminal.is_ours()) {
+            self.keys.tend(terminal, pty, minder, told);
+        } else {
+            self.keys.rest();
         }
     }
 
@@ -357,7 +358,7 @@ impl Supervisor {
             }
         }
         self.is_stopped = false;
-        self.look_at_the_terminal();
+        self.look_at_the_terminal(Told::default());
     }
 
     /// Does what the signals ask for. False if one of them ends us: the child has ended already, and its output is on its way.
@@ -373,6 +374,7 @@ impl Supervisor {
                         self.send(signal);
                     }
                 }
+                libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP if from_kernel && self.press(signal) => {}
                 _ if from_kernel && self.standing == Standing::OurGroup && self.status.is_none() => {}
                 libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM
                     if self.status.is_some() && !self.waits_for_group =>
@@ -392,63 +394,18 @@ impl Supervisor {
         true
     }
 
+    /// Presses the key for a signal at the child's terminal, where it was pressed at ours.
+    fn press(&mut self, signal: i32) -> bool {
+        let is_whole = self.terminal.as_ref().is_some_and(Terminal::is_taken) && self.status.is_none();
+        let master = self.streams.iter().find_map(Stream::master).filter(|_| is_whole);
+        master.is_some_and(|master| self.keys.press(master, signal))
+    }
+
     /// Collects who ended: the minder, and as the first process of a machine or container whoever lost his parent.
     fn reap(&mut self) {
         while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
             if Some(pid) == self.minder.and_then(Pid::from_raw) && self.status.is_some() {
                 self.minder = None;
-            }
-        }
-    }
-
-    /// Takes keys from the terminal, and passes them on to the child's.
-    fn type_on(&mut self, more: bool) {
-        if let Some(terminal) = self.terminal.as_ref().filter(|_| more) {
-            self.keys.take(terminal);
-        }
-        if let Some(master) = self.streams.iter().find_map(Stream::master) {
-            self.keys.give(master);
-        }
-    }
-}
-
-/// Keys on their way to the child. A secret may be among them.
-struct Keys {
-    bytes: Zeroizing<[u8; KEYS_LEN_MAX]>,
-    start: usize,
-    end: usize,
-    /// The terminal has no more, and never will.
-    ended: bool,
-}
-
-impl Keys {
-    fn new() -> Keys {
-        Keys { bytes: Zeroizing::new([0; KEYS_LEN_MAX]), start: 0, end: 0, ended: false }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.start == self.end
-    }
-
-    fn wants_more(&self) -> bool {
-        self.is_empty() && !self.ended
-    }
-
-    fn take(&mut self, terminal: &Terminal) {
-        match rustix::io::read(terminal, &mut self.bytes[..]) {
-            Ok(0) | Err(Errno::IO) => self.ended = true,
-            Ok(len) => (self.start, self.end) = (0, len),
-            Err(_) => {}
-        }
-    }
-
-    fn give(&mut self, master: impl AsFd) {
-        if !self.is_empty() {
-            match rustix::io::write(master, &self.bytes[self.start..self.end]) {
-                Ok(len) => self.start += len,
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                // Nobody is there to read them.
-                Err(_) => self.start = self.end,
             }
         }
     }

@@ -199,16 +199,15 @@ pub(super) fn same_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
 
 /// Whether two descriptors are one terminal: also if one of them was opened as `/dev/tty`, which is a device of its own.
 pub(super) fn same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
-    let device = |fd: BorrowedFd<'_>| {
-        let mut device: libc::c_uint = 0;
-        // SAFETY: the call writes an unsigned integer to where it is told to.
-        let told = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGDEV, &raw mut device) } == 0;
-        told.then_some(device)
-    };
-    match (device(one), device(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => false,
-    }
+    terminal_device(one).is_some_and(|device| Some(device) == terminal_device(other))
+}
+
+/// The device of a terminal; of the controlling side of a pseudo-terminal, that of the other side.
+pub(super) fn terminal_device(fd: BorrowedFd<'_>) -> Option<u32> {
+    let mut device: libc::c_uint = 0;
+    // SAFETY: the call writes an unsigned integer to where it is told to.
+    let told = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGDEV, &raw mut device) } == 0;
+    told.then_some(device)
 }
 
 /// Whether a terminal takes us for the foreground: its keys go to our group. A terminal that is not ours to control has no
@@ -219,4 +218,10 @@ pub(super) fn is_foreground(terminal: BorrowedFd<'_>) -> bool {
     // SAFETY: both calls take integers only.
     let (foreground, own) = unsafe { (libc::tcgetpgrp(terminal.as_raw_fd()), libc::getpgrp()) };
     foreground == -1 || foreground == own
+}
+
+/// Whether a terminal is the one that controls our session.
+pub(super) fn is_controlling(terminal: BorrowedFd<'_>) -> bool {
+    // SAFETY: the call takes an integer.
+    unsafe { libc::tcgetpgrp(terminal.as_raw_fd()) != -1 }
 }

@@ -7,7 +7,8 @@ use rustix::fs::{Gid, Mode, Uid, fchmod, fchown, fstat};
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{
-    LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+    InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+    tcsetattr, tcsetwinsize,
 };
 
 use super::sys;
@@ -21,6 +22,15 @@ pub fn restore() {
     let _ = tcsetattr(&fd, OptionalActions::Now, &modes);
 }
 
+/// The keys that act in a terminal by themselves.
+const ACTING: [SpecialCodeIndex; 5] = [
+    SpecialCodeIndex::VINTR,
+    SpecialCodeIndex::VQUIT,
+    SpecialCodeIndex::VSUSP,
+    SpecialCodeIndex::VSTART,
+    SpecialCodeIndex::VSTOP,
+];
+
 /// Our terminal.
 pub(super) struct Terminal {
     fd: Arc<OwnedFd>,
@@ -28,7 +38,20 @@ pub(super) struct Terminal {
     modes: Termios,
     /// We have changed them.
     is_changed: bool,
+    /// How, as a whole.
+    hand: Option<Hand>,
     use_of_it: Use,
+}
+
+/// How the terminal's keys are taken, where the child has a pseudo-terminal in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hand {
+    /// Each as it comes: so does the child.
+    Raw,
+    /// Line by line; the child waits for one. What a key means is up to the pseudo-terminal.
+    Asked,
+    /// Line by line; nobody waits for one. Keys for signals, and those that halt the output, act here.
+    Held,
 }
 
 /// What the child has of the terminal.
@@ -43,13 +66,13 @@ enum Use {
 impl Terminal {
     /// A terminal in whose place the child has a pseudo-terminal.
     pub(super) fn whole(fd: OwnedFd) -> Result<Terminal, Errno> {
-        Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_changed: false, use_of_it: Use::Whole })
+        Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_changed: false, hand: None, use_of_it: Use::Whole })
     }
 
     /// A terminal for which this one takes the child's output. See [`Use::Output`].
     pub(super) fn for_output(fd: OwnedFd, pty: &OwnedFd, keys: bool) -> Result<Terminal, Errno> {
         let use_of_it = Use::Output { modes: Box::new(tcgetattr(pty)?), keys, wanted: false };
-        Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_changed: false, use_of_it })
+        Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_changed: false, hand: None, use_of_it })
     }
 
     /// Whether its keys are to be read, and passed on.
@@ -57,60 +80,109 @@ impl Terminal {
         self.is_changed && matches!(self.use_of_it, Use::Whole | Use::Output { keys: true, wanted: true, .. })
     }
 
-    /// Whether [`follow`](Terminal::follow) may find something to do.
-    pub(super) fn is_to_be_watched(&self) -> bool {
-        !(self.is_changed && matches!(self.use_of_it, Use::Whole))
+    /// Whether the child has a pseudo-terminal in its place.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.use_of_it, Use::Whole)
     }
 
-    /// Does with our terminal what the child's needs, if we are in the foreground. As a whole: its keys are handed on as they are, and what
-    /// they mean is up to the pseudo-terminal. Where only output goes there, the modes that the child gives it are given to ours.
+    /// Whether its keys are ours to take at present.
+    pub(super) fn is_ours(&self) -> bool {
+        sys::is_foreground(self.fd.as_fd())
+    }
+
+    /// Whether it controls no session that we are in: its keys send us no signals.
+    pub(super) fn is_nobodys(&self) -> bool {
+        !sys::is_controlling(self.fd.as_fd())
+    }
+
+    /// Whether its keys are taken, in any way.
+    pub(super) fn is_taken(&self) -> bool {
+        self.hand.is_some()
+    }
+
+    pub(super) fn is_in(&self, hand: Hand) -> bool {
+        self.hand == Some(hand)
+    }
+
+    /// Where only output goes there, gives our terminal the modes that the child gives its own, if we are in the foreground.
     pub(super) fn follow(&mut self, pty: BorrowedFd<'_>) {
-        if !self.is_to_be_watched() || !sys::is_foreground(self.fd.as_fd()) {
+        if !self.is_ours() {
             return;
         }
         let Ok(theirs) = tcgetattr(pty) else { return };
         let what_counts = |modes: &Termios| (modes.input_modes, modes.local_modes, modes.output_modes);
-        let like = match &mut self.use_of_it {
-            Use::Whole => None,
+        match &mut self.use_of_it {
+            Use::Whole => return,
             Use::Output { modes, .. } if what_counts(modes) == what_counts(&theirs) => return self.restore(),
-            Use::Output { wanted, .. } => {
-                *wanted = !theirs.local_modes.contains(LocalModes::ICANON);
-                Some(theirs)
-            }
-        };
-        self.change(like.as_ref());
+            Use::Output { wanted, .. } => *wanted = !theirs.local_modes.contains(LocalModes::ICANON),
+        }
+        self.change(|modes, ours| {
+            (modes.input_modes, modes.local_modes) = (theirs.input_modes, theirs.local_modes);
+            modes.special_codes = theirs.special_codes.clone();
+            // One of the two turns newlines into what a terminal needs.
+            let ours = ours.output_modes.contains(OutputModes::OPOST);
+            modes.output_modes.set(OutputModes::OPOST, ours && !theirs.output_modes.contains(OutputModes::OPOST));
+        });
     }
 
-    /// Makes it raw, or gives it these modes.
-    fn change(&mut self, like: Option<&Termios>) {
+    /// Does the first of that, before the child runs.
+    pub(super) fn begin(&mut self, pty: BorrowedFd<'_>) {
+        match tcgetattr(pty) {
+            Ok(theirs) if self.is_whole() && self.is_ours() => {
+                self.hand(if self.is_nobodys() { Hand::Raw } else { Hand::Held }, &theirs);
+            }
+            _ => self.follow(pty),
+        }
+    }
+
+    /// As a whole: takes its keys in this way, which nobody sees until the child's terminal, with these modes, echoes them.
+    pub(super) fn hand(&mut self, hand: Hand, theirs: &Termios) {
+        if self.hand.replace(hand) == Some(hand) {
+            return;
+        }
+        self.change(|modes, _| {
+            modes.make_raw();
+            if hand == Hand::Raw {
+                return;
+            }
+            // So that what stays is a line for the next program, too. The child's terminal finds nothing more to turn.
+            let turned = InputModes::INLCR | InputModes::IGNCR;
+            let turns = theirs.input_modes.contains(InputModes::ICRNL) && !theirs.input_modes.intersects(turned);
+            modes.input_modes.set(InputModes::ICRNL, turns);
+            if hand == Hand::Held {
+                modes.input_modes |= theirs.input_modes & (InputModes::IXON | InputModes::IXANY);
+                modes.local_modes |= theirs.local_modes & (LocalModes::ISIG | LocalModes::NOFLSH);
+                for code in ACTING {
+                    modes.special_codes[code] = theirs.special_codes[code];
+                }
+            }
+        });
+    }
+
+    /// Changes its modes, knowing those that it had before.
+    fn change(&mut self, how: impl FnOnce(&mut Termios, &Termios)) {
         let Ok(now) = tcgetattr(&self.fd) else { return };
+        // What is on its way out needs the modes of before; later only the input's change, and halted output must not keep us.
+        let when = if self.is_changed { OptionalActions::Now } else { OptionalActions::Drain };
         if !self.is_changed {
             self.modes = now.clone();
         }
         let mut modes = now.clone();
-        match like {
-            None => modes.make_raw(),
-            Some(like) => {
-                (modes.input_modes, modes.local_modes) = (like.input_modes, like.local_modes);
-                modes.special_codes = like.special_codes.clone();
-                // One of the two turns newlines into what a terminal needs.
-                let ours = self.modes.output_modes.contains(OutputModes::OPOST);
-                modes.output_modes.set(OutputModes::OPOST, ours && !like.output_modes.contains(OutputModes::OPOST));
-            }
-        }
+        how(&mut modes, &self.modes);
         if (now.input_modes, now.local_modes, now.output_modes)
             != (modes.input_modes, modes.local_modes, modes.output_modes)
         {
             let mut slot = CHANGED.lock().unwrap_or_else(PoisonError::into_inner);
             *slot = Some((Arc::clone(&self.fd), self.modes.clone()));
             // What is being typed stays typed: no flush.
-            let _ = tcsetattr(&self.fd, OptionalActions::Drain, &modes);
+            let _ = tcsetattr(&self.fd, when, &modes);
         }
         self.is_changed = true;
     }
 
     /// Gives it its modes back.
     pub(super) fn restore(&mut self) {
+        self.hand = None;
         if std::mem::take(&mut self.is_changed) {
             restore();
         }

@@ -1,0 +1,220 @@
+//! Whether somebody waits for a line from a pseudo-terminal.
+//!
+//! The kernel tells nobody that a terminal is read from. But it tells in which call each thread sleeps (`/proc/PID/syscall`), to those who
+//! may trace it, as we may our descendants. Whatever cannot be looked at, or is not known here, counts as somebody who waits: then keys are
+//! handed on as they come, and nothing is ever kept from a program that reads. The one exception is a program that never sleeps
+//! while it looks whether there is a line.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+/// So many threads are looked at, at most. With more, somebody waits.
+const THREADS_MAX: usize = 512;
+/// The same for descriptors of a call that waits for many.
+const DESCRIPTORS_MAX: u64 = 1024;
+/// `/dev/tty`, which is the terminal of whoever opens it.
+const OWN_TERMINAL: u64 = 5 << 8;
+
+/// A thread that waits for a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asker {
+    thread: i32,
+    /// How often it has slept: one that was given a line, and waits for the next, has slept once more.
+    slept: u64,
+}
+
+/// The first thread that waits for this terminal, among the descendants of a process.
+pub(super) fn asker(root: i32, terminal: u64) -> Option<Asker> {
+    let (mut left, mut seen, mut threads) = (vec![root], BTreeSet::new(), 0);
+    while let Some(pid) = left.pop() {
+        if !seen.insert(pid) {
+            continue;
+        }
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let numbers = tasks.filter_map(|task| task.file_name().to_str()?.parse::<i32>().ok());
+        for thread in numbers {
+            threads += 1;
+            // The root is no reader itself.
+            if pid != root && (threads > THREADS_MAX || waits(pid, thread, terminal)) {
+                return Some(Asker { thread, slept: slept(pid, thread) });
+            }
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"));
+            left.extend(children.iter().flat_map(|text| text.split_ascii_whitespace()).flat_map(str::parse::<i32>));
+        }
+    }
+    // Without any descendant nothing is known: there may be no /proc, or one without children.
+    (seen.len() == 1).then_some(Asker { thread: 0, slept: 0 })
+}
+
+fn slept(pid: i32, thread: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{thread}/status")).unwrap_or_default();
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
+}
+
+/// Whether a thread waits for the terminal, or may do so.
+fn waits(pid: i32, thread: i32, terminal: u64) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/task/{thread}/syscall")) {
+        Ok(text) => waits_in(text.trim(), (pid, thread), terminal),
+        // It has ended.
+        Err(error) if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => false,
+        Err(_) => true,
+    }
+}
+
+/// The same, from what the kernel tells of its call: the call's number, six arguments, two registers.
+fn waits_in(text: &str, (pid, thread): (i32, i32), terminal: u64) -> bool {
+    if text == "running" || text.starts_with("-1 ") {
+        return reads_without_waiting(pid, terminal);
+    }
+    let mut words = text.split(' ');
+    let call = words.next().and_then(|word| word.parse::<libc::c_long>().ok());
+    let values: Vec<u64> = words.map_while(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()).collect();
+    let (Some(call), &[first, second, _, _, _, _, stack, _]) = (call, &values[..]) else { return true };
+    if cfg!(target_pointer_width = "64") && stack >> 32 == 0 {
+        // A program of 32 bits, whose calls have other numbers.
+        return true;
+    }
+    let is_terminal = |fd| is_terminal(pid, fd, terminal);
+    match kind(call) {
+        Kind::Reads => is_terminal(first),
+        Kind::Polls => polled(pid, first, second).map_or(true, |fds| fds.into_iter().any(is_terminal)),
+        Kind::Selects => selected(pid, first, second).map_or(true, |fds| fds.into_iter().any(is_terminal)),
+        Kind::Epolls => epolled(pid, first).map_or(true, |fds| fds.into_iter().any(is_terminal)),
+        Kind::Other => reads_without_waiting(pid, terminal),
+        // One that sleeps and cannot be interrupted waits for a disk.
+        Kind::Unknown => state(pid, thread).is_none_or(|state| state == 'S'),
+    }
+}
+
+fn state(pid: i32, thread: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// A program that does not wait in a read looks now and then; it is taken for one that waits.
+fn reads_without_waiting(pid: i32, terminal: u64) -> bool {
+    let flags = || {
+        let text = fs::read_to_string(format!("/proc/{pid}/fdinfo/0")).ok()?;
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        libc::c_int::from_str_radix(flags.trim(), 8).ok()
+    };
+    is_terminal(pid, 0, terminal) && flags().is_none_or(|flags| flags & libc::O_NONBLOCK != 0)
+}
+
+/// What a call may wait for.
+enum Kind {
+    /// The descriptor that is its first argument.
+    Reads,
+    /// Those of a list, its first argument.
+    Polls,
+    /// Those of a set, its second argument.
+    Selects,
+    /// Those of the descriptor that is its first argument.
+    Epolls,
+    /// No terminal's input.
+    Other,
+    Unknown,
+}
+
+fn kind(call: libc::c_long) -> Kind {
+    match call {
+        libc::SYS_read | libc::SYS_readv => Kind::Reads,
+        libc::SYS_ppoll => Kind::Polls,
+        libc::SYS_pselect6 => Kind::Selects,
+        libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 => Kind::Epolls,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll => Kind::Polls,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_select => Kind::Selects,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_epoll_wait => Kind::Epolls,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_pause | libc::SYS_open | libc::SYS_vfork | libc::SYS_accept => Kind::Other,
+        libc::SYS_nanosleep
+        | libc::SYS_clock_nanosleep
+        | libc::SYS_wait4
+        | libc::SYS_waitid
+        | libc::SYS_futex
+        | libc::SYS_write
+        | libc::SYS_writev
+        | libc::SYS_pwrite64
+        | libc::SYS_rt_sigsuspend
+        | libc::SYS_rt_sigtimedwait
+        | libc::SYS_accept4
+        | libc::SYS_connect
+        | libc::SYS_recvfrom
+        | libc::SYS_recvmsg
+        | libc::SYS_sendto
+        | libc::SYS_sendmsg
+        | libc::SYS_fsync
+        | libc::SYS_fdatasync
+        | libc::SYS_flock
+        | libc::SYS_fcntl
+        | libc::SYS_openat
+        | libc::SYS_clone
+        | libc::SYS_clone3
+        | libc::SYS_execve => Kind::Other,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Whether a descriptor of a process is the terminal.
+fn is_terminal(pid: i32, fd: u64, terminal: u64) -> bool {
+    fs::metadata(format!("/proc/{pid}/fd/{fd}")).is_ok_and(|found| [terminal, OWN_TERMINAL].contains(&found.rdev()))
+}
+
+/// The descriptors that a `poll` waits for, from the program's memory.
+fn polled(pid: i32, list: u64, count: u64) -> io::Result<Vec<u64>> {
+    if count > DESCRIPTORS_MAX {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = vec![0; count as usize * size_of::<libc::pollfd>()];
+    File::open(format!("/proc/{pid}/mem"))?.read_exact_at(&mut bytes, list)?;
+    let entries = bytes.chunks_exact(size_of::<libc::pollfd>());
+    let entries = entries.map(|entry| i32::from_ne_bytes([entry[0], entry[1], entry[2], entry[3]]));
+    Ok(entries.filter_map(|fd| u64::try_from(fd).ok()).collect())
+}
+
+/// Those that a `select` waits for to read from.
+fn selected(pid: i32, count: u64, set: u64) -> io::Result<Vec<u64>> {
+    if set == 0 {
+        return Ok(Vec::new());
+    }
+    let count = count.min(DESCRIPTORS_MAX);
+    let mut bytes = vec![0_u8; count.div_ceil(8) as usize];
+    File::open(format!("/proc/{pid}/mem"))?.read_exact_at(&mut bytes, set)?;
+    // The set is made of words: the bytes of each are in the machine's order.
+    let is_set = |fd: u64| {
+        let bit = if cfg!(target_endian = "big") { fd ^ (u64::from(libc::c_ulong::BITS) - 8) } else { fd };
+        bytes.get(bit as usize / 8).is_none_or(|byte| byte >> (bit % 8) & 1 == 1)
+    };
+    Ok((0..count).filter(|&fd| is_set(fd)).collect())
+}
+
+/// Those that an `epoll` descriptor is for.
+fn epolled(pid: i32, fd: u64) -> io::Result<Vec<u64>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))?;
+    let entries = text.lines().filter_map(|line| line.strip_prefix("tfd:"));
+    Ok(entries.filter_map(|entry| entry.split_ascii_whitespace().next()?.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_counts_as_somebody_who_waits() {
+        let own = std::process::id().cast_signed();
+        // No such thread: its state is not known.
+        let waits = |text: &str| waits_in(text, (own, -1), 1);
+        let line = |call: libc::c_long| format!("{call} 0x3e7 0x0 0x0 0x0 0x0 0x0 0x7ffc00000000 0x7f0000000000");
+        assert!(!waits(&line(libc::SYS_nanosleep)));
+        assert!(!waits(&line(libc::SYS_read)), "it has no such descriptor");
+        assert!(waits(&line(libc::SYS_io_uring_enter)) && waits(&line(9_999)));
+        assert!(waits("what is this") && waits("0 0x0") && waits(""));
+        assert!(!waits("running"));
+    }
+}
