@@ -207,7 +207,7 @@ fn two_secrets_for_one_variable_are_refused_and_both_are_named() {
     let machine = Machine::new("DB_URL=one\n");
     fs::create_dir(machine.path("secrets")).unwrap();
     for name in ["db-url", "db.url"] {
-        fs::write(machine.path("secrets").join(name), name).unwrap();
+        fs::write(machine.path("secrets").join(name), format!("{name}-value")).unwrap();
     }
     let ran = run(&mut machine.hushlog(&["boot", "--secret-file", "secrets"]), b"").ends(2);
     ran.says("db-url and db.url would both be exported as DB_URL");

@@ -87,3 +87,17 @@ fn names_of_tests_in_the_table_are_short() {
     let long = tests().into_iter().filter(|name| !rows_of(name).is_empty() && name.len() > NAME_LEN_MAX);
     none(long.collect(), "longer than 60 characters");
 }
+
+#[test]
+fn every_test_with_the_name_of_a_row_stands_in_the_table() {
+    let table = table();
+    let mut violations = Vec::new();
+    for name in tests() {
+        for row in rows_of(&name) {
+            if !table.get(&row).is_some_and(|names| names.contains(&name)) {
+                violations.push(format!("{row}: {name}"));
+            }
+        }
+    }
+    none(violations, "not in its row of docs/faults.md");
+}
