@@ -3,7 +3,6 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -122,7 +121,7 @@ fn a06_export_to_a_terminal_needs_force() {
     desk.ran(&[&EXPORT[..], &["--output", &name]].concat()).ends(2).says("would be shown on the terminal");
     desk.ran(&[&EXPORT[..], &["--output", &name, "--force"]].concat()).ends(0);
     let mut text = [0; 4096];
-    let len = File::from(OwnedFd::from(terminal)).read(&mut text).unwrap();
+    let len = File::from(terminal).read(&mut text).unwrap();
     assert!(String::from_utf8_lossy(&text[..len]).contains(SECRET));
 }
 

@@ -96,6 +96,7 @@ fn told() -> Option<String> {
 fn fails_and_leaves_processes_behind() {
     let Some(stays) = told() else { return };
     let script = format!("trap '' HUP TERM; setsid sleep {stays} & exec sleep {stays}");
+    #[expect(clippy::zombie_processes, reason = "it is left behind on purpose")]
     let _child = Command::new("sh").args(["-c", &script]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(300));
     panic!("on purpose");

@@ -26,12 +26,15 @@ fn command(dir: &tempfile::TempDir, args: &[&str]) -> Command {
 const FILTER: &[&str] = &["--registry", "r.yaml", "--identity", "vm.txt"];
 const ADD: &[&str] = &["secret", "add", "b", "--private", "--value-file", "-", "--registry", "r.yaml"];
 
+/// A variable, values that cannot be used, and commands that read it.
+type Unusable<'a> = (&'a str, Vec<&'a [u8]>, &'a [&'a [&'a str]]);
+
 #[test]
 fn a09_a_setting_that_cannot_be_used_is_an_error() {
     let dir = desk();
     let blank: &[&[u8]] = &[b"", b" ", b"\t\n"];
     let with = |more: &[&'static [u8]]| [blank, more].concat();
-    let cases: &[(&str, Vec<&[u8]>, &[&[&str]])] = &[
+    let cases: &[Unusable<'_>] = &[
         (
             "HUSHLOG_TRUST",
             with(&[b"\xff\xfe", b"not-a-key-4711"]),

@@ -115,8 +115,8 @@ fn is_here(need: &str) -> bool {
         ]),
         "nightly" => succeeds(&["rustup", "run", "nightly", "cargo", "--version"]),
         "a build directory on disk" => {
-            const IN_MEMORY: i64 = 0x0102_1994;
-            rustix::fs::statfs(env!("CARGO_TARGET_TMPDIR")).is_ok_and(|system| system.f_type as i64 != IN_MEMORY)
+            // The number of tmpfs.
+            rustix::fs::statfs(env!("CARGO_TARGET_TMPDIR")).is_ok_and(|system| system.f_type != 0x0102_1994)
         }
         _ => found(need),
     }
@@ -186,6 +186,7 @@ fn keep() -> i32 {
     let missing = missing(&inner);
     let signals = wait_for_signals();
     let skipped = missing.keys().flat_map(|name| ["--skip", name]);
+    #[expect(clippy::zombie_processes, reason = "all children are waited for at once")]
     let mut child = command(&inner).args(skipped).spawn().expect("it is this program");
     drop(inner);
     let status = signals.until_the_end_of(Pid::from_child(&child));

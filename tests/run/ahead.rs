@@ -22,7 +22,7 @@ fn begin(terminal: &mut Terminal, line: &str) {
 }
 
 #[test]
-fn a25_what_the_child_has_not_read_is_there_for_the_next_program() {
+fn a25_what_the_child_leaves_unread_reaches_the_next_program() {
     let stage = Stage::new();
     for wait in ["sleep 1", "for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done", "sleep 1 & wait", "sleep 1 | cat"] {
         let mut terminal = shell(&stage);

@@ -55,7 +55,7 @@ fn parent(pid: Pid) -> Pid {
 }
 
 #[test]
-fn a26_a_grandchild_that_ignores_the_end_is_killed_with_the_child() {
+fn a26_a_grandchild_that_ignores_the_end_dies_with_the_child() {
     let stage = Stage::new();
     // Both ignore it; the grandchild is another program, so that nobody ends it but us.
     let script = "trap \"\" TERM; sleep 303 & echo $$ >>numbers; echo $! >>numbers; wait; echo over";
