@@ -76,9 +76,16 @@ const UNSAFE: &[&str] = &[
     "src/ffi/stream.rs",
 ];
 
-/// The only files that have standard error in their hands: the one way out for messages; where a child gets it; and a sink of that name.
-const STDERR: &[&str] =
-    &["src/cli/message.rs", "src/inject/child/mod.rs", "src/inject/child/wiring.rs", "src/sidecar/sink/open.rs"];
+/// The only files that have standard error in their hands: the one way out for messages; where a child gets it; where it is compared with
+/// an output, or is one that was asked for by its path; and a sink of that name.
+const STDERR: &[&str] = &[
+    "src/cli/message.rs",
+    "src/cli/output.rs",
+    "src/inject/child/mod.rs",
+    "src/inject/child/wiring.rs",
+    "src/sidecar/sink/open.rs",
+    "src/sys/output.rs",
+];
 
 /// What opens, makes, renames, links, changes, removes or resolves a file by its path.
 const BY_PATH: &[&str] = &[
