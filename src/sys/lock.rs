@@ -279,7 +279,7 @@ fn open_for_writers(dir: &Dir, name: &OsString) -> io::Result<OwnedFd> {
 /// it.
 fn writers_mode(directory: &Stat) -> u32 {
     let sticky = directory.st_mode & 0o1000 != 0;
-    0o600 | if sticky { 0 } else { (directory.st_mode & 0o020) * 3 | (directory.st_mode & 0o002) * 3 }
+    0o600 | if sticky { 0 } else { ((directory.st_mode & 0o020) * 3) | ((directory.st_mode & 0o002) * 3) }
 }
 
 /// Where that fails the lock file stays ours alone, and others get an error.

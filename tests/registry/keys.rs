@@ -188,7 +188,7 @@ fn a19_the_identity_is_masked_beside_a_session_and_not_in_it() {
 fn a19_keys_of_the_library_are_what_the_files_hold() {
     let (identity, key) = (Identity::generate(), SigningKey::generate().unwrap());
     let file = identity.to_file("now");
-    let values: Vec<String> = identity.secrets().iter().map(|secret| text(secret)).collect();
+    let values: Vec<String> = identity.secrets().iter().map(text).collect();
     assert!(file.contains(&values[0]) && values[1] == values[0].to_lowercase());
     assert!(key.to_file().unwrap().contains(&text(&key.secrets()[0])));
 }

@@ -81,9 +81,12 @@ fn accepted(format: Format) -> Vec<(&'static str, Vec<u8>)> {
     named.map(|(n, value)| (&*Box::leak(format!("V{n}").into_boxed_str()), value)).collect()
 }
 
+/// A program by its name, and how it reads a file.
+type Reader<'a> = (&'a str, &'a mut dyn FnMut(&Path) -> Vec<u8>);
+
 /// Exports all that the format takes at once, and compares what the reader makes of it.
 #[track_caller]
-fn read_alike(format: Format, at_least: usize, readers: &mut [(&str, &mut dyn FnMut(&Path) -> Vec<u8>)]) {
+fn read_alike(format: Format, at_least: usize, readers: &mut [Reader<'_>]) {
     let values = accepted(format);
     assert!(values.len() >= at_least, "{format:?} takes {} values only", values.len());
     let dir = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@
 //! the other waits to write one. The locks outlive a single [`Guard`](super::Guard): a guard that
 //! is made anew for another set keeps them, so that no other takes its directories in between.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -25,8 +26,8 @@ impl Locks {
     pub(super) fn take(&self, directory: BorrowedFd<'_>) -> io::Result<()> {
         let id = FileId::of(directory)?;
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !locks.contains_key(&id) {
-            locks.insert(id, lock::of_inode(id, PATIENCE)?);
+        if let Entry::Vacant(place) = locks.entry(id) {
+            place.insert(lock::of_inode(id, PATIENCE)?);
         }
         Ok(())
     }

@@ -130,6 +130,7 @@ struct Stamp {
 }
 
 impl From<Stat> for Stamp {
+    #[allow(clippy::unnecessary_cast, reason = "it is unnecessary on half of the targets")]
     fn from(stat: Stat) -> Stamp {
         Stamp {
             size: stat.st_size as u64,
