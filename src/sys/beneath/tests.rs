@@ -121,7 +121,7 @@ fn a_directory_that_is_not_new_is_not_taken_for_a_new_one() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                let _ = calls::renameat_with(CWD, run.join("old"), CWD, run.join("new"), flags);
+                let _ = calls::renameat_with(rustix::fs::CWD, run.join("old"), rustix::fs::CWD, run.join("new"), flags);
             }
         });
         for _ in 0..1_000 {
