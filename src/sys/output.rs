@@ -175,7 +175,7 @@ fn in_proc(descriptor: RawFd) -> String {
 fn reopen(descriptor: RawFd) -> io::Result<OwnedFd> {
     match descriptor {
         1 => io::stdout().as_fd().try_clone_to_owned(),
-        2 => io::stderr().as_fd().try_clone_to_owned(),
+        2 => rustix::stdio::stderr().try_clone_to_owned(),
         _ => Ok(openat(CWD, in_proc(descriptor), WRITTEN, Mode::empty())?),
     }
 }

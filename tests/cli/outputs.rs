@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -117,7 +117,8 @@ fn a06_export_to_a_terminal_needs_force() {
     rustix::pty::unlockpt(&terminal).unwrap();
     let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
     // As long as somebody has it open, what is written there stays.
-    let _open = File::options().read(true).write(true).open(&name).unwrap();
+    let flags = rustix::fs::OFlags::NOCTTY.bits().cast_signed();
+    let _open = File::options().read(true).write(true).custom_flags(flags).open(&name).unwrap();
     desk.ran(&[&EXPORT[..], &["--output", &name]].concat()).ends(2).says("would be shown on the terminal");
     desk.ran(&[&EXPORT[..], &["--output", &name, "--force"]].concat()).ends(0);
     let mut text = [0; 4096];
