@@ -31,7 +31,7 @@ fn table() -> Table {
     table
 }
 
-/// The names of all tests, and of all cases of the table of cases.
+/// The names of all tests, in Rust and Python, and of all cases of the table of cases.
 fn tests() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for source in ["src", "tests", "fuzz"].iter().flat_map(|directory| sources(directory)) {
@@ -49,6 +49,10 @@ fn tests() -> BTreeSet<String> {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         found.extend(text.lines().filter_map(|line| line.strip_prefix("case ")).map(str::to_owned));
     }
+    // Those of the Python package, which are called `test_` and the rest.
+    let python = read("packaging/python/tests/test_hushlog.py");
+    let names = python.lines().filter_map(|line| line.trim().strip_prefix("def test_")?.split_once('('));
+    found.extend(names.map(|(name, _)| name.to_owned()));
     assert!(found.len() > 500, "the tests were not found");
     found
 }
