@@ -12,7 +12,8 @@ pub(crate) struct Oracle<'a> {
     pub(crate) text: &'a [u8],
     /// Start and end of each occurrence, by end.
     found: Vec<(usize, usize)>,
-    /// Where the text ends inside a needle, that part of it is masked too, from eight bytes on.
+    /// Where the text ends inside a needle, that part of it is masked too, from half of the needle and eight bytes on. (Of what stands
+    /// for a value of 16 bytes or more, half stands for eight.)
     stump: usize,
 }
 
@@ -51,7 +52,7 @@ impl<'a> Oracle<'a> {
     /// The maximal stretches that occurrences cover, in order.
     pub(crate) fn regions(&self) -> Vec<(usize, usize)> {
         let mut found = self.found.clone();
-        if self.stump >= hushlog::redact::redactor::STUMP_LEN_MIN {
+        if self.stump > 0 {
             found.push((self.text.len() - self.stump, self.text.len()));
         }
         found.sort_unstable();
@@ -100,9 +101,13 @@ fn uncut((start, end): (usize, usize), piece_len: usize) -> bool {
     start / piece_len == (end - 1) / piece_len
 }
 
-/// The length of the longest end of the text that begins a needle and is not all of it.
+/// The length of the longest end of the text that is at least half of a needle, and not all of it.
 fn stump(needles: &[&[u8]], text: &[u8]) -> usize {
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0).min(text.len());
-    let begins = |end: &[u8]| needles.iter().any(|needle| needle.len() > end.len() && needle.starts_with(end));
+    let half = |needle: &[u8]| needle.len().div_ceil(2).max(hushlog::redact::redactor::STUMP_LEN_MIN);
+    let begins = |end: &[u8]| {
+        let within = |needle: &&&[u8]| (half(needle)..needle.len()).contains(&end.len());
+        needles.iter().filter(within).any(|needle| needle.starts_with(end))
+    };
     (1..=longest).rev().find(|&len| begins(&text[text.len() - len..])).unwrap_or(0)
 }

@@ -196,7 +196,8 @@ void hushlog_set_free(hushlog_set *set);
 
 /* ---- A stream ---- */
 
-/* The stream may end inside a secret, after 8 bytes of it or more: then that stump is masked. With this flag it is given out. */
+/* The stream may end inside a secret, after half of it and 8 bytes of its value or more: then that stump is masked. With this flag it is
+ * given out. */
 #define HUSHLOG_KEEP_STUMP 1u
 
 /* A stream at its beginning. Flags: HUSHLOG_KEEP_STUMP, or 0.

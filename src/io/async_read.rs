@@ -15,7 +15,7 @@ use super::given::{Given, GivenBuf};
 use super::line::{Gate, Release};
 use super::read::{INPUT_LEN, INPUT_LEN_MIN};
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::{Redacted, Redactor};
+use crate::redact::redactor::Redactor;
 
 /// The memory that is kept for what has no room in the caller's buffer, in bytes.
 const KEPT_LEN_MAX: usize = 1 << 10;
@@ -84,7 +84,8 @@ impl<R: AsyncRead> AsyncRedactReader<R> {
     /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that is the next to be read.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let Stream { redactor, gate, ready, .. } = &mut self.stream;
-        give(redactor.swap(set), gate, &mut ReadBuf::new(&mut []), ready);
+        let mut buffer = ReadBuf::new(&mut []);
+        let Ok(()) = gate.pass(redactor.swap(set), &mut |given| give_slice(given, &mut buffer, ready));
     }
 
     /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.
@@ -122,15 +123,14 @@ impl Stream {
         let len = buffer.remaining().clamp(INPUT_LEN_MIN, INPUT_LEN);
         let read = input.read(inner, cx, len, |piece| {
             *ended = piece.is_empty();
-            give(redactor.push(piece), gate, buffer, ready);
+            let Ok(()) = gate.push(redactor, piece, &mut |given| give_slice(given, buffer, ready));
         });
         if read.is_pending() || *ended {
             *input = Input::default();
             redactor.shrink_to_fit();
         }
         if *ended {
-            give(redactor.finish(), gate, buffer, ready);
-            let Ok(()) = gate.end(&mut |given| give_slice(given, buffer, ready));
+            let Ok(()) = gate.finish(redactor, &mut |given| give_slice(given, buffer, ready));
         }
         read
     }
@@ -143,12 +143,6 @@ impl Stream {
         if self.ready.is_empty() {
             self.ready.clear_to(KEPT_LEN_MAX);
         }
-    }
-}
-
-fn give(redacted: Redacted<'_>, gate: &mut Gate, buffer: &mut ReadBuf<'_>, rest: &mut GivenBuf) {
-    for given in Given::all(redacted) {
-        let Ok(()) = gate.pass(given, &mut |given| give_slice(given, buffer, rest));
     }
 }
 

@@ -119,7 +119,7 @@ impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
         let mut write = |given: Given<'_>| write(this.inner.as_mut(), cx, given);
         ready!(this.owed.pay(&mut write))?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
-        this.owed.take(this.redactor.push(taken), this.gate, &mut write);
+        this.owed.push(this.redactor, taken, this.gate, &mut write);
         // The bytes are taken in, so this call has succeeded: what does not go out now is owed.
         let _ = this.owed.pay(&mut write);
         Poll::Ready(Ok(taken.len()))

@@ -11,7 +11,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::given::Given;
 use super::line::{Gate, Release};
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::{Redacted, Redactor};
+use crate::redact::redactor::Redactor;
 
 /// A stream that is redacted piece by piece.
 struct Pieces {
@@ -27,22 +27,15 @@ impl Pieces {
     fn push(&mut self, piece: &[u8], out: &mut BytesMut) {
         // Nothing to mask is the rule, and then as much comes out as went in.
         out.reserve(piece.len());
-        give(self.redactor.push(piece), &mut self.gate, out);
+        let Ok(()) = self.gate.push(&mut self.redactor, piece, &mut |given| append(given, out));
     }
 
     fn finish(&mut self, out: &mut BytesMut) {
-        give(self.redactor.finish(), &mut self.gate, out);
-        let Ok(()) = self.gate.end(&mut |given| append(given, out));
+        let Ok(()) = self.gate.finish(&mut self.redactor, &mut |given| append(given, out));
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut BytesMut) {
-        give(self.redactor.swap(set), &mut self.gate, out);
-    }
-}
-
-fn give(redacted: Redacted<'_>, gate: &mut Gate, out: &mut BytesMut) {
-    for given in Given::all(redacted) {
-        let Ok(()) = gate.pass(given, &mut |given| append(given, out));
+        let Ok(()) = self.gate.pass(self.redactor.swap(set), &mut |given| append(given, out));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use crate::redact::redactor::Redacted;
+use crate::redact::redactor::{Placed, Redacted};
 
 /// A slice of what a redactor gave out.
 ///
@@ -15,6 +15,11 @@ impl<'a> Given<'a> {
     /// The slices of what a push or a finish gave out, in order.
     pub(super) fn all(redacted: Redacted<'a>) -> impl Iterator<Item = Given<'a>> {
         redacted.filter(|slice| !slice.is_empty()).map(Given)
+    }
+
+    /// The slices of what a push gave out, each with where it comes from.
+    pub(super) fn placed(redacted: Redacted<'a>) -> impl Iterator<Item = (Placed, Given<'a>)> {
+        redacted.placed().filter(|(_, slice)| !slice.is_empty()).map(|(placed, slice)| (placed, Given(slice)))
     }
 
     pub(super) fn bytes(self) -> &'a [u8] {

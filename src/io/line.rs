@@ -1,12 +1,14 @@
-//! `--release line`: only whole lines of the output go out.
+//! `--release line`: only whole lines of the output go out. The rule is the engine's (`redact::release`); this is its keeping.
 //!
-//! With exact release, someone who can write into a stream and watch it live sees by what is held back how far a guess
-//! agrees with a secret, and finds the secret byte by byte. What waits for the end of its line anyway does not tell.
+//! With exact release, an attacker who can write into a stream and watch it live sees by the hold-back how far a guess agrees with a
+//! secret, and finds the secret byte by byte. Line release shows nothing of a partial match.
 
 use super::given::{Given, GivenBuf};
+use crate::redact::redactor::{Placed, Redacted, Redactor};
+use crate::redact::release::LineRelease;
 
-/// The longest unfinished line that waits for its end, in bytes of output. A longer one goes out as it comes from there to its
-/// end, as with [`Release::Exact`], so that a stream without newlines neither stands still nor fills the memory.
+/// The longest unfinished line that waits for its end, in bytes of input. Of a longer one everything goes out but its end, always one
+/// byte less than the longest needle, so that a stream without newlines neither stands still nor fills the memory.
 pub const LINE_HELD_BYTES_MAX: usize = 1 << 20;
 
 /// A line's beginning gets memory as it needs it, which is given back with the line if it was more than this, in bytes: of many streams
@@ -22,101 +24,164 @@ pub enum Release {
     Exact,
     /// With the newline that ends their line, or with the stream. Lines are those of the *redacted* output; the limit is
     /// [`LINE_HELD_BYTES_MAX`].
+    ///
+    /// Until a whole needle is complete, what goes out and when depends on no secret, but for the set's longest needle (of overlong lines
+    /// so much waits). Of a secret of several lines, a line of eight bytes or more can be tried as a whole. As many bytes wait behind
+    /// every newline as could belong to shorter ones, which for most sets are none.
     Line,
 }
 
 /// What stands between a redactor and a sink.
 pub(super) struct Gate {
-    release: Release,
+    /// `None`: all goes out as it comes.
+    release: Option<LineRelease>,
     held: GivenBuf,
-    /// The line that is going out was too long to wait for its end.
-    overlong: bool,
 }
 
 impl Gate {
     pub(super) fn new(release: Release) -> Gate {
-        Gate { release, held: GivenBuf::new(KEPT_LEN_MAX), overlong: false }
+        let release = match release {
+            Release::Exact => None,
+            Release::Line => Some(LineRelease::new(LINE_HELD_BYTES_MAX)),
+        };
+        Gate { release, held: GivenBuf::new(KEPT_LEN_MAX) }
     }
 
-    /// Takes a slice in, and hands on what may go out now.
+    /// Pushes a piece, and hands on what may go out now.
+    ///
+    /// # Errors
+    ///
+    /// Those of `sink`. What it did not take is lost then.
+    pub(super) fn push<E>(
+        &mut self,
+        redactor: &mut Redactor,
+        piece: &[u8],
+        sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(release) = &mut self.release else {
+            return Given::all(redactor.push(piece)).try_for_each(sink);
+        };
+        let (lines, rest) = piece.split_at(memchr::memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
+        if !lines.is_empty() {
+            let (reach, end) = (redactor.set().reach(), redactor.end() + lines.len() as u64);
+            let (given, slices) = placed(redactor.push(lines));
+            let len = release.lines(reach, end, self.held.content().bytes(), &slices);
+            give(&mut self.held, len, &given, sink)?;
+        }
+        if !rest.is_empty() {
+            let (reach, end) = (redactor.set().reach(), redactor.end() + rest.len() as u64);
+            let (given, slices) = placed(redactor.push(rest));
+            let len = release.rest(reach, end, &slices, true);
+            give(&mut self.held, len, &given, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what a change of the set or an echo gives out; lines wait for the next newline.
     ///
     /// # Errors
     ///
     /// Those of `sink`. What it did not take is lost then.
     pub(super) fn pass<E>(
         &mut self,
-        given: Given<'_>,
+        redacted: Redacted<'_>,
         sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if self.release == Release::Exact {
-            return sink(given);
-        }
-        let lines_len = memchr::memrchr(b'\n', given.bytes()).map_or(0, |newline| newline + 1);
-        let (lines, rest) = given.split_at(lines_len);
-        if lines_len > 0 {
-            self.end(sink)?;
-            sink(lines)?;
-        }
-        self.wait(rest, sink)
+        let Some(release) = &mut self.release else { return Given::all(redacted).try_for_each(sink) };
+        let (given, slices) = placed(redacted);
+        release.add(&slices);
+        given.iter().for_each(|given| self.held.append_growing(*given));
+        Ok(())
     }
 
-    /// Hands on what was waiting for the end of its line.
+    /// Ends the stream, and hands on all that is left.
     ///
     /// # Errors
     ///
     /// Those of `sink`. What it did not take is lost then.
-    pub(super) fn end<E>(&mut self, sink: &mut impl FnMut(Given<'_>) -> Result<(), E>) -> Result<(), E> {
-        self.overlong = false;
-        if self.held.is_empty() {
-            return Ok(());
+    pub(super) fn finish<E>(
+        &mut self,
+        redactor: &mut Redactor,
+        sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(release) = &mut self.release {
+            release.end(redactor.end());
         }
-        let sent = sink(self.held.content());
-        self.held.clear_to(KEPT_LEN_MAX);
-        sent
+        if !self.held.is_empty() {
+            let sent = sink(self.held.content());
+            self.held.clear_to(KEPT_LEN_MAX);
+            sent?;
+        }
+        Given::all(redactor.finish()).try_for_each(sink)
     }
+}
 
-    fn wait<E>(&mut self, given: Given<'_>, sink: &mut impl FnMut(Given<'_>) -> Result<(), E>) -> Result<(), E> {
-        if given.bytes().is_empty() {
-            return Ok(());
+/// What was given out, to be handed on, and for the rule.
+fn placed(redacted: Redacted<'_>) -> (Vec<Given<'_>>, Vec<(Placed, &[u8])>) {
+    Given::placed(redacted).map(|(placed, given)| (given, (placed, given.bytes()))).unzip()
+}
+
+/// Hands on so many bytes of what waits and of the slices behind it, and keeps the rest.
+fn give<E>(
+    held: &mut GivenBuf,
+    mut len: usize,
+    given: &[Given<'_>],
+    sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let waiting = held.content().bytes().len().min(len);
+    if waiting > 0 {
+        let sent = sink(held.content().split_at(waiting).0);
+        held.consume(waiting);
+        if held.is_empty() {
+            held.clear_to(KEPT_LEN_MAX);
         }
-        if !self.overlong && self.held.content().bytes().len() + given.bytes().len() <= LINE_HELD_BYTES_MAX {
-            self.held.append_growing(given);
-            return Ok(());
-        }
-        self.end(sink)?;
-        self.overlong = true;
-        sink(given)
+        sent?;
     }
+    len -= waiting;
+    for given in given {
+        let (now, later) = given.split_at(given.bytes().len().min(len));
+        len -= now.bytes().len();
+        if !now.bytes().is_empty() {
+            sink(now)?;
+        }
+        if !later.bytes().is_empty() {
+            held.append_growing(later);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Mask, NeedleSet, Redactor};
+    use crate::{Mask, NeedleSet, Secret};
     use std::convert::Infallible;
     use std::sync::Arc;
 
     /// What goes out after each piece, and at the end.
-    fn released(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
-        let set = Arc::new(NeedleSet::exactly(Vec::new(), Mask::default()).expect("no needle, no collision"));
+    fn released_with(needles: &[&[u8]], pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+        let secrets = needles.iter().map(|needle| Secret::new("S", needle.to_vec())).collect();
+        let set = Arc::new(NeedleSet::exactly(secrets, Mask::default()).expect("no collision"));
         let (mut redactor, mut gate, mut all) = (Redactor::new(set), Gate::new(Release::Line), Vec::new());
         for piece in pieces {
             let mut out = Vec::new();
-            for given in Given::all(redactor.push(piece)) {
-                let Ok(()) = gate.pass(given, &mut |given| -> Result<(), Infallible> {
-                    out.extend_from_slice(given.bytes());
-                    Ok(())
-                });
-            }
+            let Ok(()) = gate.push(&mut redactor, piece, &mut |given| -> Result<(), Infallible> {
+                out.extend_from_slice(given.bytes());
+                Ok(())
+            });
             all.push(out);
         }
         let mut out = Vec::new();
-        let Ok(()) = gate.end(&mut |given| -> Result<(), Infallible> {
+        let Ok(()) = gate.finish(&mut redactor, &mut |given| -> Result<(), Infallible> {
             out.extend_from_slice(given.bytes());
             Ok(())
         });
         all.push(out);
         all
+    }
+
+    fn released(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+        released_with(&[], pieces)
     }
 
     #[test]
@@ -139,5 +204,30 @@ mod tests {
         let long = vec![b'x'; LINE_HELD_BYTES_MAX + 1];
         let out = released(&[b"a", &long, b"b\nc"]);
         assert_eq!(out.iter().map(Vec::len).collect::<Vec<_>>(), [0, LINE_HELD_BYTES_MAX + 2, 2, 1]);
+    }
+    #[test]
+    fn a01_of_an_overlong_line_a_constant_end_waits() {
+        let (long, key) = (vec![b'x'; LINE_HELD_BYTES_MAX + 100], &b"0123456789abcdef"[..]);
+        for guess in [&b"0123456789"[..], b"0123456788", b"abcdefghij"] {
+            let out = released_with(&[key], &[&long, guess, b"z", b"\n", b"q"]);
+            assert_eq!(out.iter().map(Vec::len).collect::<Vec<_>>(), [long.len() - 15, 10, 1, 16, 0, 1]);
+            assert_eq!(out.concat(), [&long[..], guess, b"z\nq"].concat());
+        }
+        let out = released_with(&[key], &[&long, key, b"z", b"\n"]);
+        assert_eq!(out.concat(), [&long[..], b"[REDACTED:S]z\n"].concat());
+    }
+
+    #[test]
+    fn a01_a_line_of_a_longer_secret_cannot_be_tried_byte_by_byte() {
+        let key = b"-----BEGIN KEY-----\nsecond-line-1\nthird-line-12\n-----END KEY-----";
+        for guess in [&b"s"[..], b"x"] {
+            let out = released_with(&[key, b"second-line-1"], &[b"-----BEGIN KEY-----\n", guess, b"y\n"]);
+            assert_eq!(out.iter().map(Vec::len).collect::<Vec<_>>(), [0, 0, 23, 0]);
+        }
+        // The first line is no needle: so many bytes wait behind each newline.
+        for first in [&b"ab\n"[..], b"ac\n"] {
+            let out = released_with(&[b"ab\ncd-and-more"], &[b"a line\n", first, b"cd\n", b"next\n"]);
+            assert_eq!(out.iter().map(Vec::len).collect::<Vec<_>>(), [0, 7, 3, 3, 5]);
+        }
     }
 }

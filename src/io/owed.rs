@@ -27,27 +27,35 @@ impl Default for Owed {
 }
 
 impl Owed {
-    /// Takes in what a push or a swap gave out, as far as the gate lets it pass, and writes what it can of it. The rest is owed.
+    /// Pushes a piece, takes in what the gate lets pass, and writes what it can of it. The rest is owed.
+    pub(super) fn push(
+        &mut self,
+        redactor: &mut Redactor,
+        piece: &[u8],
+        gate: &mut Gate,
+        write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+    ) {
+        let Ok(()) = gate.push(redactor, piece, &mut |given| self.add(given, write));
+    }
+
+    /// As [`push`](Owed::push), for what a change of the set gives out.
     pub(super) fn take(
         &mut self,
         redacted: Redacted<'_>,
         gate: &mut Gate,
         write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
     ) {
-        for given in Given::all(redacted) {
-            let Ok(()) = gate.pass(given, &mut |given| self.add(given, write));
-        }
+        let Ok(()) = gate.pass(redacted, &mut |given| self.add(given, write));
     }
 
-    /// As [`take`](Owed::take), for the end of a stream.
+    /// As [`push`](Owed::push), for the end of a stream.
     pub(super) fn take_end(
         &mut self,
         redactor: &mut Redactor,
         gate: &mut Gate,
         write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
     ) {
-        self.take(redactor.finish(), gate, write);
-        let Ok(()) = gate.end(&mut |given| self.add(given, write));
+        let Ok(()) = gate.finish(redactor, &mut |given| self.add(given, write));
     }
 
     fn add(

@@ -32,7 +32,6 @@ use rustix::io::Errno;
 
 use super::fd::Outlet;
 use super::gift::GiftBuf;
-use super::given::Given;
 use super::line::{Gate, Release};
 use super::source::Source;
 use crate::redact::redactor::{Redacted, Redactor};
@@ -95,7 +94,7 @@ pub enum PumpError {
 /// are left alone, since other processes share them. The pipes of a busy stream are enlarged, to 1 MiB where that is allowed.
 /// SIGPIPE and SIGXFSZ must be ignored, as Rust's runtime does with the first, or they end the process instead of the pump.
 ///
-/// Memory: 200 KiB, with [`Release::Line`] up to 1 MiB more, and 2 to 6 MiB for a busy stream that goes to a pipe, all of it wiped
+/// Memory: 200 KiB, with [`Release::Line`] up to 1 MiB and the longest needle more, and 2 to 6 MiB for a busy stream that goes to a pipe, all of it wiped
 /// in the end or given back to the kernel.
 ///
 /// # Errors
@@ -187,8 +186,8 @@ impl<'a> Relay<'a> {
                 Ok(len) => {
                     self.bytes_in += len as u64;
                     left = left.map(|left: u64| left.saturating_sub(len as u64));
-                    let redacted = self.redactor.push(self.source.piece(len));
-                    self.sink.send(redacted, self.source.gifts()).map_err(output_error)?;
+                    let (piece, gifts) = (self.source.piece(len), self.source.gifts());
+                    self.sink.push(self.redactor, piece, gifts).map_err(output_error)?;
                     self.source.retire(len);
                     self.echo_is_due = self.redactor.held() > 0;
                 }
@@ -225,7 +224,7 @@ impl<'a> Relay<'a> {
 
     fn echo(&mut self, echo: Echo) -> Result<(), Errno> {
         self.echo_is_due = false;
-        self.sink.send(self.redactor.release_partial(echo.len_max), None)
+        self.sink.echo(self.redactor.release_partial(echo.len_max))
     }
 
     /// Ends the stream: writes what was held back. The redactor is at the beginning of a new one then.
@@ -234,7 +233,7 @@ impl<'a> Relay<'a> {
     ///
     /// When writing fails: see [`PumpError`].
     pub fn finish(mut self) -> Result<PumpSummary, PumpError> {
-        self.sink.send(self.redactor.finish(), None).and_then(|()| self.sink.end()).map_err(output_error)?;
+        self.sink.finish(self.redactor).map_err(output_error)?;
         Ok(PumpSummary { bytes_in: self.bytes_in, bytes_out: self.sink.outlet.bytes_out() })
     }
 }
@@ -259,21 +258,25 @@ struct Sink<'fd> {
 }
 
 impl Sink<'_> {
-    /// Sends out all that may go out now; what lies in `gifts` without being copied.
-    fn send(&mut self, redacted: Redacted<'_>, gifts: Option<&GiftBuf>) -> Result<(), Errno> {
+    /// Pushes a piece, and sends out all that may go out now; what lies in `gifts` without being copied.
+    fn push(&mut self, redactor: &mut Redactor, piece: &[u8], gifts: Option<&GiftBuf>) -> Result<(), Errno> {
         let outlet = &mut self.outlet;
-        for given in Given::all(redacted) {
-            self.gate.pass(given, &mut |given| match gifts {
-                Some(gifts) => gifts.give(given, outlet),
-                None => outlet.give(given),
-            })?;
-        }
+        self.gate.push(redactor, piece, &mut |given| match gifts {
+            Some(gifts) => gifts.give(given, outlet),
+            None => outlet.give(given),
+        })?;
         outlet.flush()
     }
 
-    /// Sends out what waits for the end of its line: the stream has ended.
-    fn end(&mut self) -> Result<(), Errno> {
-        self.gate.end(&mut |given| self.outlet.give(given))?;
+    /// Sends out some of what is held back.
+    fn echo(&mut self, redacted: Redacted<'_>) -> Result<(), Errno> {
+        self.gate.pass(redacted, &mut |given| self.outlet.give(given))?;
+        self.outlet.flush()
+    }
+
+    /// Ends the stream, and sends out all that is left.
+    fn finish(&mut self, redactor: &mut Redactor) -> Result<(), Errno> {
+        self.gate.finish(redactor, &mut |given| self.outlet.give(given))?;
         self.outlet.flush()
     }
 }

@@ -66,9 +66,7 @@ impl<R: Read> RedactReader<R> {
     /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that is the next to be read.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let mut into = Into { buffer: &mut [], len: 0, rest: &mut self.ready };
-        for given in Given::all(self.redactor.swap(set)) {
-            let Ok(()) = self.gate.pass(given, &mut |given| into.take(given));
-        }
+        let Ok(()) = self.gate.pass(self.redactor.swap(set), &mut |given| into.take(given));
     }
 
     /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.
@@ -81,13 +79,10 @@ impl<R: Read> RedactReader<R> {
         let len = self.inner.read(&mut self.input[..buffer.len().clamp(INPUT_LEN_MIN, INPUT_LEN)])?;
         self.ended = len == 0;
         let mut into = Into { buffer, len: 0, rest: &mut self.ready };
-        let redacted = if self.ended { self.redactor.finish() } else { self.redactor.push(&self.input[..len]) };
-        for given in Given::all(redacted) {
-            let Ok(()) = self.gate.pass(given, &mut |given| into.take(given));
-        }
-        if self.ended {
-            let Ok(()) = self.gate.end(&mut |given| into.take(given));
-        }
+        let Ok(()) = match self.ended {
+            true => self.gate.finish(&mut self.redactor, &mut |given| into.take(given)),
+            false => self.gate.push(&mut self.redactor, &self.input[..len], &mut |given| into.take(given)),
+        };
         Ok(into.len)
     }
 }

@@ -96,7 +96,7 @@ impl<W: Write> Write for RedactWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.pay()?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
-        self.owed.take(self.redactor.push(taken), &mut self.gate, &mut |given| self.inner.write(given));
+        self.owed.push(&mut self.redactor, taken, &mut self.gate, &mut |given| self.inner.write(given));
         // The bytes are taken in, so this call has succeeded: what does not go out now is owed.
         let _ = self.pay();
         Ok(taken.len())

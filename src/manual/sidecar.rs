@@ -35,8 +35,11 @@
 //! sidecar's standard error.
 //!
 //! *Whole lines* (`release: line`) are the default, since programs of many users write to one place that many read: with `release: exact`
-//! whoever can write into a stream and watch it live sees by what is held back how far a guess agrees with a secret. A line longer than
-//! `line_max` (1 MiB) goes out as it comes, and so does one when all unfinished lines come to 256 MiB. Streams that share a sink share it
+//! an attacker who can write into a stream and watch it live sees by the hold-back how far a guess agrees with a secret. With `line`
+//! nothing shows a partial match; the [threat model](super::threat_model) says exactly what holds. A line longer than `line_max` (1 MiB) goes out as it
+//! comes but for its last bytes, always one fewer than the longest form of a secret has, and so does one when all unfinished lines come to
+//! 256 MiB. So memory for lines is bounded by these 256 MiB, and by the longest form for each open connection. Containers' records
+//! that go on wait for the rest of their line, or until so many bytes have come behind them. Streams that share a sink share it
 //! line by line; with `release: exact` they would cut into each other's lines.
 //!
 //! *A sink that is away* (nobody listens, the program has ended, the disk is full) is told once, and tried again after 50 ms to 5 seconds.

@@ -212,7 +212,7 @@ impl Automaton {
 
     /// The failure link: `WIDE` nodes are the root and its children, whose link is the root.
     #[inline]
-    fn fail(&self, state: State) -> State {
+    pub(super) fn fail(&self, state: State) -> State {
         if self.marks[state as usize] & WIDE != 0 { ROOT } else { self.fails[state as usize] }
     }
 
@@ -287,6 +287,12 @@ impl Automaton {
             }
             None => (0, 0),
         }
+    }
+
+    /// The needles that begin with `len` bytes, where `needle` is the first of them.
+    pub(super) fn siblings(&self, needle: usize, len: usize) -> impl Iterator<Item = usize> {
+        let others = self.chains[needle + 1..].iter().take_while(move |chain| chain.shared as usize >= len);
+        needle..=needle + others.count()
     }
 }
 

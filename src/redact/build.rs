@@ -13,7 +13,7 @@ use super::needle_list::NeedleList;
 use super::ordinary::is_ordinary;
 use super::part;
 use super::scan::Scanner;
-use super::secret::{Secret, TELLING_LEN_MIN, VALUE_LEN_MIN};
+use super::secret::{STUMP_LEN_MIN, Secret, TELLING_LEN_MIN, VALUE_LEN_MIN};
 use super::sieve::Variant;
 
 /// The most that all needles of a set may come to, in bytes.
@@ -225,6 +225,8 @@ struct DerivedNeedle {
     chunk: usize,
     range: Range<usize>,
     origin: Origin,
+    /// How many bytes of text the needle stands for.
+    value_len: usize,
 }
 
 impl Derived {
@@ -233,19 +235,20 @@ impl Derived {
         let name = self.names.len() as u32;
         self.names.push(secret.name().to_owned());
         if !encodings {
-            self.add(name, Form::Value, secret.expose());
+            self.add(name, Form::Value, secret.expose(), secret.expose().len());
             return None;
         }
         let mut notice_of_part = None;
-        encoding::forms(secret.expose(), &mut |form, bytes| self.add(name, form, bytes));
-        part::parts(secret.expose(), &mut |form, bytes| {
+        let core_len = encoding::core(secret.expose()).len();
+        encoding::forms(secret.expose(), &mut |form, bytes| self.add(name, form, bytes, core_len));
+        part::parts(secret.expose(), &mut |form, bytes, part_len| {
             notice_of_part = notice_of_part.max(notice(bytes, 0));
-            self.add(name, form, bytes);
+            self.add(name, form, bytes, part_len);
         });
         notice_of_part
     }
 
-    fn add(&mut self, name: u32, form: Form, bytes: &[u8]) {
+    fn add(&mut self, name: u32, form: Form, bytes: &[u8], value_len: usize) {
         self.bytes += bytes.len();
         if bytes.is_empty() || self.bytes > NEEDLE_BYTES_MAX {
             return;
@@ -257,7 +260,7 @@ impl Derived {
         let start = self.chunks[last].len();
         self.chunks[last].extend_from_slice(bytes);
         let range = start..start + bytes.len();
-        self.needles.push(DerivedNeedle { chunk: last, range, origin: Origin { name, form } });
+        self.needles.push(DerivedNeedle { chunk: last, range, origin: Origin { name, form }, value_len });
     }
 
     fn compile(mut self, variant: Variant) -> Result<NeedleSet, BuildError> {
@@ -270,7 +273,16 @@ impl Derived {
         self.needles.dedup_by(|b, a| of(a) == of(b));
         let list: NeedleList = self.needles.iter().map(of).collect();
         let origins = self.needles.iter().map(|needle| needle.origin).collect();
+        let telling = |needle: &DerivedNeedle| telling_len(needle.range.len(), needle.value_len);
+        let telling_lens: Vec<u32> = self.needles.iter().map(telling).collect();
         drop(self.chunks);
-        Ok(NeedleSet::new(Scanner::new(list, variant), origins, self.names))
+        Ok(NeedleSet::new(Scanner::new(list, variant), origins, telling_lens, self.names))
     }
+}
+
+/// How many bytes of a needle stand for [`STUMP_LEN_MIN`] bytes of the value: as many as nobody guesses at once. Eight bytes of any form
+/// would be three bytes of the value in hex.
+fn telling_len(len: usize, value_len: usize) -> u32 {
+    // A form that is shorter than the value stands for no more bytes than it has.
+    (STUMP_LEN_MIN * len).div_ceil(value_len.clamp(1, len)) as u32
 }

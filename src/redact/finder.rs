@@ -6,7 +6,6 @@ use std::vec::Drain;
 
 use super::automaton::{ROOT, State};
 use super::needle::NeedleSet;
-use super::redactor::STUMP_LEN_MIN;
 use super::region::{self, Region};
 use super::scan::PIECE_LEN_MAX;
 
@@ -73,13 +72,12 @@ impl Finder {
         self.open.drain(..complete)
     }
 
-    /// What has been found and may still grow, as it is now. With `stump`, what is held back belongs to it, if that is
-    /// [`STUMP_LEN_MIN`] bytes or more: the text may end here.
+    /// What has been found and may still grow, as it is now. With `stump`, the beginning of a needle at the end belongs to it, if it is
+    /// long enough to be masked where a text ends: see [`Redactor::mask_stump`](super::redactor::Redactor::mask_stump).
     pub fn open(&self, stump: bool) -> Vec<Region> {
         let mut open = self.open.clone();
-        let (needle, held) = self.set.scanner().held(self.state);
-        if stump && held >= STUMP_LEN_MIN {
-            region::add(&mut open, Region::stump(self.end - held as u64..self.end, needle));
+        if let Some((needle, len)) = self.set.stump(self.state).filter(|_| stump) {
+            region::add(&mut open, Region::stump(self.end - len as u64..self.end, needle));
         }
         open
     }
@@ -91,6 +89,11 @@ impl Finder {
         self.open = Vec::new();
         self.state = ROOT;
         open.into_iter()
+    }
+
+    /// Whether the text would end in the beginning of a needle that is long enough to be masked there, if it ended now.
+    pub fn is_at_stump(&self) -> bool {
+        self.set.stump(self.state).is_some()
     }
 
     /// How many bytes of the text's end may be the beginning of a needle.

@@ -29,23 +29,36 @@ pub fn may_go_on(needles: &[&[u8]], text: &[u8]) -> bool {
 }
 
 /// How many bytes at the beginning of `text`, which goes on within a stream, are a piece of a needle that began before: the needle's end,
-/// or with `stump` all of a text that lies within it. Such a piece counts from `len_min` bytes on; and if the `before` bytes that were given out
-/// right before the text may be what the needle has before the piece, as its end, or once both together have `len_min` bytes.
-pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: usize, stump: bool) -> usize {
-    let counts = |needle: &[u8], at: usize, len: usize| {
+/// or with `stump` all of a text that lies within it. Such a piece counts from `len_min` bytes of that needle on; and if the `before` bytes
+/// that were given out right before the text may be what the needle has before the piece, as its end, or once both together have
+/// `len_min` bytes.
+pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: &dyn Fn(usize) -> usize, stump: bool) -> usize {
+    let counts = |number: usize, at: usize, len: usize| {
+        let (needle, len_min) = (needles[number], len_min(number));
         let (is_piece, is_end) = (needle[at..].starts_with(&text[..len]), at + len == needle.len());
         let completes = at <= before && (is_end || at + len >= len_min);
         is_piece && (is_end || stump && len == text.len()) && (len >= len_min || completes)
     };
-    let is_rest = |len: &usize| needles.iter().any(|needle| (1..needle.len()).any(|at| counts(needle, at, *len)));
+    let is_rest = |len: &usize| (0..needles.len()).any(|n| (1..needles[n].len()).any(|at| counts(n, at, *len)));
     (1..=text.len()).rev().find(is_rest).unwrap_or(0)
 }
 
-/// The needle that names the region beginning at `start`: the longest that occurs there, the first of equals; in a stump,
-/// the first that the rest of the text begins.
-fn naming(needles: &[&[u8]], text: &[u8], start: usize) -> usize {
+/// The first needle that `text` ends within, and how much of it is there: the longest suffix of the text that is a proper prefix of a
+/// needle, and has as many bytes as `stump_len_min` says for that needle. This is what is masked where a text ends.
+pub fn stump(needles: &[&[u8]], text: &[u8], stump_len_min: &dyn Fn(usize) -> usize) -> Option<(usize, usize)> {
+    let begins = |n: &usize, rest: &[u8]| needles[*n].len() > rest.len() && needles[*n].starts_with(rest);
+    (0..text.len()).find_map(|start| {
+        let rest = &text[start..];
+        let needle = (0..needles.len()).find(|n| begins(n, rest) && rest.len() >= stump_len_min(*n));
+        needle.map(|needle| (needle, rest.len()))
+    })
+}
+
+/// The needle that names the region beginning at `start`: the longest that occurs there, the first of equals; otherwise that of the
+/// stump.
+fn naming(needles: &[&[u8]], text: &[u8], start: usize, stump: Option<usize>) -> usize {
     let whole = (0..needles.len()).rev().filter(|&n| text[start..].starts_with(needles[n]));
-    let stump = || needles.iter().position(|needle| needle.starts_with(&text[start..]));
+    let stump = || stump;
     whole.max_by_key(|&n| needles[n].len()).or_else(stump).expect("a region begins with a needle")
 }
 
@@ -57,6 +70,7 @@ fn given(
     needles: &[&[u8]],
     text: &[u8],
     covered: &[bool],
+    stump: Option<usize>,
     end: usize,
     mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>),
 ) -> Vec<u8> {
@@ -64,7 +78,7 @@ fn given(
     for at in 0..end {
         if covered[at] {
             let first = name.is_none();
-            let needle = *name.get_or_insert_with(|| naming(needles, text, at));
+            let needle = *name.get_or_insert_with(|| naming(needles, text, at, stump));
             mask(needle, first, &mut out);
         } else {
             name = None;
@@ -76,19 +90,19 @@ fn given(
 
 /// What has been given out after `text`, of which more may follow.
 pub fn pushed(needles: &[&[u8]], text: &[u8], mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>)) -> Vec<u8> {
-    given(needles, text, &covered(needles, text), text.len() - held(needles, text), mask)
+    given(needles, text, &covered(needles, text), None, text.len() - held(needles, text), mask)
 }
 
-/// What has been given out after `text` as a whole stream. A stump of `stump_len_min` bytes or more is masked too.
+/// What has been given out after `text` as a whole stream. Its [`stump`] is masked too.
 pub fn finished(
     needles: &[&[u8]],
     text: &[u8],
-    stump_len_min: usize,
+    stump_len_min: &dyn Fn(usize) -> usize,
     mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>),
 ) -> Vec<u8> {
-    let (mut covered, held) = (covered(needles, text), held(needles, text));
-    if held >= stump_len_min {
-        covered[text.len() - held..].fill(true);
+    let (mut covered, stump) = (covered(needles, text), stump(needles, text, stump_len_min));
+    if let Some((_, len)) = stump {
+        covered[text.len() - len..].fill(true);
     }
-    given(needles, text, &covered, text.len(), mask)
+    given(needles, text, &covered, stump.map(|(needle, _)| needle), text.len(), mask)
 }

@@ -2,8 +2,10 @@
 
 use core::fmt;
 
+use super::automaton::State;
 use super::encoding::Form;
 use super::mask::Mask;
+use super::reach::Reach;
 use super::scan::Scanner;
 use super::text::is_hidden;
 
@@ -17,6 +19,9 @@ const MASK_BATCH_LEN: usize = 4096;
 pub struct NeedleSet {
     /// Where each needle of the scanner comes from.
     origins: Vec<Origin>,
+    /// From how many bytes on the beginning of each needle counts at the end of a text.
+    stump_lens: Vec<u32>,
+    reach: Reach,
     names: Vec<String>,
     mask: Mask,
     /// The mask of each secret by the number of its name, or for a mask character a batch of it.
@@ -69,8 +74,18 @@ pub enum NoticeKind {
 }
 
 impl NeedleSet {
-    pub(super) fn new(scanner: Scanner, origins: Vec<Origin>, names: Vec<String>) -> NeedleSet {
-        NeedleSet { origins, names, mask: Mask::default(), masks: Vec::new(), notices: Vec::new(), scanner }
+    pub(super) fn new(scanner: Scanner, origins: Vec<Origin>, telling_lens: Vec<u32>, names: Vec<String>) -> NeedleSet {
+        let stump_len = |(needle, telling): (&[u8], &u32)| (*telling).max(needle.len().div_ceil(2) as u32);
+        NeedleSet {
+            origins,
+            stump_lens: scanner.needles().iter().zip(&telling_lens).map(stump_len).collect(),
+            reach: Reach::of(&scanner, &telling_lens),
+            names,
+            mask: Mask::default(),
+            masks: Vec::new(),
+            notices: Vec::new(),
+            scanner,
+        }
     }
 
     /// Sets the mask, and what it comes to for each name.
@@ -115,7 +130,24 @@ impl NeedleSet {
 
     /// How long the longest needle is, in bytes.
     pub fn needle_len_max(&self) -> usize {
-        self.scanner.needles().iter().map(<[u8]>::len).max().unwrap_or(0)
+        if self.is_empty() { 0 } else { self.reach.tail + 1 }
+    }
+
+    /// How far the needles reach over the ends of lines and pieces.
+    pub(crate) fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// From how many bytes on the beginning of this needle is masked where a text ends in it: half of the needle, and what stands for
+    /// [`STUMP_LEN_MIN`](super::secret::STUMP_LEN_MIN) bytes of the value. For the [naive definition](super::naive).
+    #[doc(hidden)]
+    pub fn stump_len_min(&self, needle: usize) -> usize {
+        self.stump_lens[needle] as usize
+    }
+
+    /// The beginning of a needle that a text ends in at this state, if it is long enough to be masked: of which needle, and how long.
+    pub(super) fn stump(&self, state: State) -> Option<(usize, usize)> {
+        self.scanner.stump(state, &self.stump_lens)
     }
 
     /// The names of the secrets, and the number of the one that a needle belongs to.

@@ -19,10 +19,11 @@ use super::secret::VALUE_LEN_MIN;
 /// How often a part is taken apart again: the lines of a key in a JSON string in a line of settings are at the third level.
 const DEPTH_MAX: u32 = 3;
 
-/// Calls `emit` with every telling part of `value`; equal ones may come twice.
+/// Calls `emit` with every telling part of `value`, each written in some form, and how long the part itself is; equal ones may come
+/// twice.
 ///
 /// An ordinary word (see [`is_ordinary`](super::ordinary::is_ordinary)) can be among them, if it is used as a password.
-pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
+pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {
     Parts { depth: DEPTH_MAX, all_forms: value.len() <= FULL_LEN_MAX, emit }.of(value);
 }
 
@@ -31,7 +32,7 @@ struct Parts<'a> {
     depth: u32,
     /// Whether the value is short enough for its parts to have all forms.
     all_forms: bool,
-    emit: &'a mut dyn FnMut(Form, &[u8]),
+    emit: &'a mut dyn FnMut(Form, &[u8], usize),
 }
 
 impl Parts<'_> {
@@ -62,7 +63,8 @@ impl Parts<'_> {
             return;
         }
         let write = if self.all_forms { forms } else { likeliest_forms };
-        write(part, &mut |_, bytes| (self.emit)(form, bytes));
+        let len = core(part).len();
+        write(part, &mut |_, bytes| (self.emit)(form, bytes, len));
         if self.depth > 1 {
             Parts { depth: self.depth - 1, all_forms: self.all_forms, emit: &mut *self.emit }.of(part);
         }
@@ -71,6 +73,6 @@ impl Parts<'_> {
     /// A part that is text, with the ways to write it in which it can still be read.
     fn text(&mut self, form: Form, part: &[u8]) {
         let write = if self.all_forms { text_forms } else { likeliest_forms };
-        write(part, &mut |_, bytes| (self.emit)(form, bytes));
+        write(part, &mut |_, bytes| (self.emit)(form, bytes, part.len()));
     }
 }

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use super::automaton::ROOT;
 use super::cover::Cover;
 use super::needle::{NeedleSet, Stand};
-use super::redactor::STUMP_LEN_MIN;
 use super::region::{self, Region};
 use super::scan::PIECE_LEN_MAX;
+use super::secret::STUMP_LEN_MIN;
 
 impl NeedleSet {
     /// The record with every region masked, as a [`Redactor`](super::redactor::Redactor) gives it out; the record itself, if there
@@ -97,13 +97,13 @@ impl NeedleSet {
             }
             (last, state)
         };
-        let (needle, held) = self.scanner().scan_last(last, state, STUMP_LEN_MIN, &mut found);
+        let state = self.scanner().scan_last(last, state, STUMP_LEN_MIN, &mut found);
         for (at, needle) in found {
             region::add(&mut regions, Region::found(self, start + u64::from(at), needle));
         }
-        if held >= STUMP_LEN_MIN {
+        if let Some((needle, len)) = self.stump(state) {
             let end = record.len() as u64;
-            region::add(&mut regions, Region::stump(end - held as u64..end, needle));
+            region::add(&mut regions, Region::stump(end - len as u64..end, needle));
         }
         regions
     }

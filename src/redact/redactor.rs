@@ -16,8 +16,7 @@ use super::region::{self, Region};
 use super::scan::{Found, PIECE_LEN_MAX};
 use super::tail::{self, Beginning, Known};
 
-/// A stump of a needle at the end of a stream is masked from this length on, in bytes.
-pub const STUMP_LEN_MIN: usize = 8;
+pub use super::secret::STUMP_LEN_MIN;
 
 /// Whether a piece is the last of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +79,13 @@ struct Note {
 enum Segment {
     Input(Range<usize>),
     Held(Range<usize>),
-    Mask { needle: u32, old_set: Option<Arc<NeedleSet>>, len: usize },
+    /// With where its region begins in the stream.
+    Mask {
+        needle: u32,
+        old_set: Option<Arc<NeedleSet>>,
+        len: usize,
+        start: u64,
+    },
 }
 
 impl Redactor {
@@ -101,7 +106,11 @@ impl Redactor {
         }
     }
 
-    /// Whether a stream that ends inside a needle has that stump masked, from [`STUMP_LEN_MIN`] bytes on. Default: yes.
+    /// Whether a stream that ends inside a needle has that stump masked. Default: yes.
+    ///
+    /// A stump counts if and only if it is at least half of its needle, and stands for [`STUMP_LEN_MIN`] bytes of the value or more
+    /// (in hex with colons these are 24). The mask shows that the stump was right; with less of a needle, an attacker who can end
+    /// streams would find a secret byte by byte.
     #[must_use]
     pub fn mask_stump(mut self, yes: bool) -> Redactor {
         self.mask_stump = yes;
@@ -116,12 +125,18 @@ impl Redactor {
         let start = self.end;
         self.search(input);
         self.release(self.partial_start(), start, held_len);
-        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, held), input }
+        Redacted {
+            segments: self.segments.iter(),
+            set: &self.set,
+            held: held_bytes(&self.set, held),
+            input,
+            starts: (start - held_len as u64, start),
+        }
     }
 
     /// Takes in the first piece of a stream that goes on where another redactor, of which no more is known, has left off: in
     /// the place of the first [`push`](Redactor::push), and with [`Last::Yes`] in that of `finish` too. If the piece begins with the
-    /// end of a needle, of [`STUMP_LEN_MIN`] bytes or more, this end is masked: what came before may have been the needle's beginning.
+    /// end of a needle, of as many bytes as [a stump](Redactor::mask_stump) must have, this end is masked: what came before may have been the needle's beginning.
     /// Needles that lie in the piece as a whole are masked as ever.
     ///
     /// `before` says how many bytes the other one has given out last that may have begun a needle (what it
@@ -141,8 +156,9 @@ impl Redactor {
     /// ```
     pub fn resume<'a>(&'a mut self, input: &'a [u8], before: usize, last: Last) -> Option<Redacted<'a>> {
         let is_last = last == Last::Yes;
-        let known = Known { before, len_min: STUMP_LEN_MIN, is_last, stump: self.mask_stump };
-        let beginning = tail::beginning(&self.set, input, known);
+        let set = &*self.set;
+        let known = Known { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: self.mask_stump };
+        let beginning = tail::beginning(set, input, known);
         if beginning == Beginning::Open {
             return None;
         }
@@ -160,7 +176,7 @@ impl Redactor {
         } else {
             self.release(self.partial_start(), start, 0);
         }
-        Some(Redacted { segments: self.segments.iter(), set: &self.set, held: &[], input })
+        Some(Redacted { segments: self.segments.iter(), set: &self.set, held: &[], input, starts: (start, start) })
     }
 
     /// Searches what comes next.
@@ -200,7 +216,7 @@ impl Redactor {
         let found = self.regions.iter().find(|region| region.range.end > self.given);
         let until = found.map_or(until, |region| until.min(region.range.start));
         self.release(until, self.end, len);
-        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, needle), input: &[] }
+        self.without_input(held_bytes(&self.set, needle), len)
     }
 
     /// Ends the stream, and gives out what was held back; masked, if it is a stump that tells too much. The redactor is at the
@@ -210,17 +226,22 @@ impl Redactor {
         let (needle, len) = self.end_at_stump();
         self.release(self.end, self.end, len);
         self.begin_anew();
-        Redacted { segments: self.segments.iter(), set: &self.set, held: held_bytes(&self.set, needle), input: &[] }
+        self.without_input(held_bytes(&self.set, needle), len)
     }
 
     /// Masks the stump that the stream ends with, if it tells too much. Returns what is held back: of which needle, and how much.
     fn end_at_stump(&mut self) -> (usize, usize) {
-        let (needle, len) = self.set.scanner().held(self.state);
-        if self.mask_stump && len >= STUMP_LEN_MIN {
-            let stump = Region::stump(self.partial_start()..self.end, needle);
+        if let Some((needle, len)) = self.set.stump(self.state).filter(|_| self.mask_stump) {
+            let stump = Region::stump(self.end - len as u64..self.end, needle);
             region::add(&mut self.regions, stump);
         }
-        (needle, len)
+        self.set.scanner().held(self.state)
+    }
+
+    /// What is given out of `held_len` bytes that were held back, with this copy of them, and of nothing else.
+    fn without_input<'a>(&'a self, held: &'a [u8], held_len: usize) -> Redacted<'a> {
+        let starts = (self.end - held_len as u64, self.end);
+        Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[], starts }
     }
 
     fn begin_anew(&mut self) {
@@ -251,7 +272,18 @@ impl Redactor {
         self.regions = region::join(found);
         self.release(self.partial_start(), self.end, len);
         let held = held_bytes(self.old_set.insert(old_set), needle);
-        Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[] }
+        let starts = (self.end - len as u64, self.end);
+        Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[], starts }
+    }
+
+    /// Where the stream so far ends, in bytes of the input, over all streams that were finished.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The set that is searched for.
+    pub(crate) fn set(&self) -> &Arc<NeedleSet> {
+        &self.set
     }
 
     /// How many bytes are held back.
@@ -360,8 +392,8 @@ fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, held_start: u64, inp
 
 /// Stands a mask for the next `len` bytes of a region.
 fn push_mask(segments: &mut Vec<Segment>, region: &Region<Note>, mut len: usize, set: &NeedleSet) {
-    let mut push =
-        |len| segments.push(Segment::Mask { needle: region.needle, old_set: region.more.old_set.clone(), len });
+    let (needle, start) = (region.needle, region.range.start);
+    let mut push = |len| segments.push(Segment::Mask { needle, old_set: region.more.old_set.clone(), len, start });
     match region.more.old_set.as_deref().unwrap_or(set).stand(region.needle) {
         Stand::Region(_) if region.more.begun => {}
         Stand::Region(mask) => push(mask.len()),
@@ -389,6 +421,30 @@ pub struct Redacted<'a> {
     set: &'a NeedleSet,
     held: &'a [u8],
     input: &'a [u8],
+    /// Where what was held back and the input begin in the stream.
+    starts: (u64, u64),
+}
+
+/// Where a slice of what is given out comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// Where its bytes lie in the stream; of a mask, where its region begins.
+    pub(crate) start: u64,
+    pub(crate) is_mask: bool,
+}
+
+impl<'a> Redacted<'a> {
+    /// Each slice, and where it comes from.
+    pub(crate) fn placed(mut self) -> impl Iterator<Item = (Placed, &'a [u8])> {
+        std::iter::from_fn(move || {
+            let (start, is_mask) = match self.segments.as_slice().first()? {
+                Segment::Held(range) => (self.starts.0 + range.start as u64, false),
+                Segment::Input(range) => (self.starts.1 + range.start as u64, false),
+                Segment::Mask { start, .. } => (*start, true),
+            };
+            Some((Placed { start, is_mask }, self.next()?))
+        })
+    }
 }
 
 impl Redacted<'_> {
@@ -405,7 +461,7 @@ impl<'a> Iterator for Redacted<'a> {
         Some(match self.segments.next()? {
             Segment::Input(range) => &self.input[range.clone()],
             Segment::Held(range) => &self.held[range.clone()],
-            Segment::Mask { needle, old_set, len } => match old_set.as_deref().unwrap_or(self.set).stand(*needle) {
+            Segment::Mask { needle, old_set, len, .. } => match old_set.as_deref().unwrap_or(self.set).stand(*needle) {
                 Stand::Region(mask) | Stand::Byte(mask) => &mask[..*len],
             },
         })

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::automaton::{Automaton, ROOT, SHALLOW_DEPTH_MAX, State};
 use super::needle_list::NeedleList;
+use super::secret::STUMP_LEN_MIN;
 use super::sieve::{Hunt, Sieve, Variant};
 
 /// What a hit and a candidate cost, in steps of a walk.
@@ -70,16 +71,26 @@ impl Scanner {
         text.len() <= SHORT_LEN_MAX && self.sieve.as_ref().is_some_and(|sieve| sieve.is_clean(text, held_min))
     }
 
-    /// Searches the last piece of a text, and tells what is held back in the end: how many bytes of which needle. What is below
-    /// `held_min` bytes may pass for nothing.
-    pub(super) fn scan_last(
-        &self,
-        text: &[u8],
-        state: State,
-        held_min: usize,
-        found: &mut Vec<Found>,
-    ) -> (usize, usize) {
-        self.held(self.search(text, state, held_min, found))
+    /// The longest beginning of a needle that matches at this state, and has as many bytes as `len_mins` says for that needle: the first
+    /// such needle, and the length.
+    pub(super) fn stump(&self, mut state: State, len_mins: &[u32]) -> Option<(usize, usize)> {
+        loop {
+            let (first, len) = self.held(state);
+            if len < STUMP_LEN_MIN {
+                return None;
+            }
+            let counts = |needle: &usize| len_mins[*needle] as usize <= len && len < self.needles.get(*needle).len();
+            if let Some(needle) = self.automaton.siblings(first, len).find(counts) {
+                return Some((needle, len));
+            }
+            state = self.automaton.fail(state);
+        }
+    }
+
+    /// Searches the last piece of a text, and gives the state after it. One that is less than `held_min` bytes deep may pass for the
+    /// root.
+    pub(super) fn scan_last(&self, text: &[u8], state: State, held_min: usize, found: &mut Vec<Found>) -> State {
+        self.search(text, state, held_min, found)
     }
 
     fn search(&self, text: &[u8], state: State, held_min: usize, found: &mut Vec<Found>) -> State {

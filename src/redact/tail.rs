@@ -17,22 +17,23 @@ pub(super) enum Beginning {
 
 /// What is known beside the text.
 #[derive(Clone, Copy)]
-pub(super) struct Known {
+pub(super) struct Known<'a> {
     /// So many bytes that lie right before the text were given out, and may be the beginning of a needle.
     pub(super) before: usize,
-    /// From this length on a piece of a needle is covered, in bytes.
-    pub(super) len_min: usize,
+    /// From this length on a piece of this needle is covered, in bytes.
+    pub(super) len_min: &'a dyn Fn(usize) -> usize,
     /// Nothing follows.
     pub(super) is_last: bool,
     /// A needle that is cut at both ends counts too, where nothing follows.
     pub(super) stump: bool,
 }
 
-impl Known {
-    /// Whether a piece of a needle is covered that begins at `start` of it; `is_end`: and is its end.
-    fn covers(self, start: usize, len: usize, is_end: bool) -> bool {
-        let completes = start <= self.before && (is_end || start + len >= self.len_min);
-        (is_end || self.is_last && self.stump) && (len >= self.len_min || completes)
+impl Known<'_> {
+    /// Whether a piece of a needle, which is covered from `len_min` bytes on, is covered if it begins at `start` of it; `is_end`: and is
+    /// its end.
+    fn covers(self, len_min: usize, start: usize, len: usize, is_end: bool) -> bool {
+        let completes = start <= self.before && (is_end || start + len >= len_min);
+        (is_end || self.is_last && self.stump) && (len >= len_min || completes)
     }
 }
 
@@ -41,16 +42,20 @@ impl Known {
 ///
 /// Time is linear in the needles' total length, whatever the text: each is run through by the automaton of the text (Knuth, Morris and
 /// Pratt), unless it is long enough and the first bytes of the text are nowhere in it.
-pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known) -> Beginning {
+pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known<'_>) -> Beginning {
     let text = &text[..text.len().min(set.needle_len_max())];
     if text.is_empty() {
         return if known.is_last || set.is_empty() { Beginning::Free } else { Beginning::Open };
     }
-    let (borders, first) = (borders(text), memmem::Finder::new(&text[..text.len().min(known.len_min)]));
+    let borders = borders(text);
+    let len_min = |number: u32| (known.len_min)(number as usize);
+    let least = (0..set.len() as u32).map(len_min).min().unwrap_or(0);
+    let first = memmem::Finder::new(&text[..text.len().min(least)]);
     // Of several that are as long, one of which just as much is missing as was given out names it.
     let mut longest = (0, false, 0);
     for (number, needle) in (0..).zip(set.expose()) {
-        let may_be_short = needle.len() < known.before + known.len_min;
+        let len_min = len_min(number);
+        let may_be_short = needle.len() < known.before + len_min;
         if !may_be_short && first.find(&needle[1..]).is_none() {
             continue;
         }
@@ -63,7 +68,7 @@ pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known) -> Beginning
             }
             let is_piece = len > 0 && (is_end || len == text.len());
             let fits = end - len == known.before;
-            if is_piece && (len, fits) > (longest.0, longest.1) && known.covers(end - len, len, is_end) {
+            if is_piece && (len, fits) > (longest.0, longest.1) && known.covers(len_min, end - len, len, is_end) {
                 longest = (len, fits, number);
             }
         }
@@ -119,19 +124,24 @@ mod tests {
             let of_set: Vec<&[u8]> = set.expose().collect();
             for text in &texts {
                 for bits in 0..32 {
-                    let (before, len_min) = ([0, 1, 2, 5][bits & 3], [3, 4][bits >> 2 & 1]);
+                    let before = [0, 1, 2, 5][bits & 3];
+                    let len_mins = [[3, 3], [4, 3]][bits >> 2 & 1];
                     let (is_last, stump) = (bits & 8 != 0, bits & 16 != 0);
-                    let known = Known { before, len_min, is_last, stump };
+                    let known = Known { before, len_min: &|number| len_mins[number], is_last, stump };
                     let told = beginning(&set, text, known);
                     let open = !is_last && naive::may_go_on(&of_set, text);
-                    let len = naive::rest_len(&of_set, text, before, len_min, is_last && stump);
+                    let len = naive::rest_len(&of_set, text, before, &|needle| len_mins[needle], is_last && stump);
                     match told {
-                        Beginning::Open => assert!(open, "{text:?} {before} {len_min}"),
+                        Beginning::Open => assert!(open, "{text:?} {before} {len_mins:?}"),
                         Beginning::Free => assert_eq!((open, len), (false, 0), "{of_set:?} {text:?}"),
                         Beginning::Rest(told, needle) => {
-                            assert_eq!((open, len), (false, told), "{of_set:?} {text:?} {before} {len_min} {is_last}");
-                            let of_needle =
-                                naive::rest_len(&[of_set[needle as usize]], text, before, len_min, is_last && stump);
+                            assert_eq!(
+                                (open, len),
+                                (false, told),
+                                "{of_set:?} {text:?} {before} {len_mins:?} {is_last}"
+                            );
+                            let (needle, len_min) = (of_set[needle as usize], len_mins[needle as usize]);
+                            let of_needle = naive::rest_len(&[needle], text, before, &|_| len_min, is_last && stump);
                             assert_eq!(of_needle, told, "another needle's name");
                         }
                     }

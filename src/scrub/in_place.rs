@@ -119,7 +119,8 @@ impl Scrubber {
         self
     }
 
-    /// Whether the beginning of a secret at the end of a file is masked, from [`STUMP_LEN_MIN`] bytes on. Default: yes.
+    /// Whether the beginning of a secret at the end of a file is masked, if it is long enough: see
+    /// [`Redactor::mask_stump`](crate::Redactor::mask_stump). Default: yes.
     pub fn mask_stump(mut self, yes: bool) -> Scrubber {
         self.stumps = yes;
         self
@@ -276,7 +277,7 @@ impl Pass<'_> {
         };
         self.head.check(file, finder.end())?;
         finder.open(*stumps && !live).into_iter().try_for_each(|region| self.tell(region))?;
-        self.findings.stump_left = *stumps && live && finder.held() >= STUMP_LEN_MIN;
+        self.findings.stump_left = *stumps && live && finder.is_at_stump();
         self.findings.bytes = finder.end();
         if self.changed { Err(Halt::Changed) } else { Ok(()) }
     }

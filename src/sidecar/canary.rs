@@ -33,8 +33,9 @@ pub(crate) async fn check(common: &Arc<Common>, canary: &Secret, through: bool) 
     let mut outputs = Vec::new();
     for piece_len in [line.len(), 1] {
         let (mut engine, mut output) = (Engine::new(common.current.take().1, common.way), Vec::new());
-        line.chunks(piece_len).for_each(|piece| output.extend(engine.push(piece).concat()));
-        output.extend(engine.finish().concat());
+        line.chunks(piece_len)
+            .for_each(|piece| engine.push(piece).0.iter().for_each(|(_, slice)| output.extend_from_slice(slice)));
+        engine.finish().iter().for_each(|(_, slice)| output.extend_from_slice(slice));
         outputs.push(output);
     }
     let is_masked = outputs.iter().all(|output| {

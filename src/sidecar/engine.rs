@@ -7,9 +7,14 @@ use zeroize::Zeroizing;
 use super::config::{Format, Way};
 use super::metrics::Counts;
 use super::parts::Parts;
+use crate::io::Release;
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::{Last, Redactor};
+use crate::redact::reach::Reach;
+use crate::redact::redactor::{Last, Placed, Redactor};
 use crate::scrub::container;
+
+/// A slice of redacted output, and where it comes from.
+pub(crate) type Slice<'a> = (Placed, &'a [u8]);
 
 /// The redactor of one stream.
 pub(crate) enum Engine {
@@ -31,9 +36,10 @@ pub(crate) struct First {
 }
 
 impl First {
-    fn push<'a>(&'a mut self, redactor: &'a mut Redactor, piece: &'a [u8]) -> Vec<&'a [u8]> {
+    fn push<'a>(&'a mut self, redactor: &'a mut Redactor, piece: &'a [u8]) -> (Vec<Slice<'a>>, u64) {
         if self.is_settled {
-            return redactor.push(piece).collect();
+            let end = redactor.end() + piece.len() as u64;
+            return (redactor.push(piece).placed().collect(), end);
         }
         // One that grew would leave its bytes behind.
         let mut longer = Zeroizing::new(Vec::with_capacity(self.text.len() + piece.len()));
@@ -42,26 +48,38 @@ impl First {
         self.text = longer;
         // A line that is whole does not wait for more.
         if self.text.len() < self.look_at_len && !piece.ends_with(b"\n") {
-            return Vec::new();
+            return (Vec::new(), redactor.end());
         }
         self.look_at_len = 2 * self.text.len();
-        self.take_in(redactor, Last::No)
+        let (start, end) = (redactor.end(), redactor.end() + self.text.len() as u64);
+        let slices = self.take_in(redactor, Last::No);
+        let end = if slices.is_none() { start } else { end };
+        (slices.unwrap_or_default(), end)
     }
 
-    fn finish<'a>(&'a mut self, redactor: &'a mut Redactor) -> Vec<&'a [u8]> {
-        if self.is_settled { redactor.finish().collect() } else { self.take_in(redactor, Last::Yes) }
+    fn finish<'a>(&'a mut self, redactor: &'a mut Redactor) -> Vec<Slice<'a>> {
+        if self.is_settled {
+            redactor.finish().placed().collect()
+        } else {
+            self.take_in(redactor, Last::Yes).unwrap_or_default()
+        }
     }
 
-    fn take_in<'a>(&'a mut self, redactor: &'a mut Redactor, last: Last) -> Vec<&'a [u8]> {
+    /// `None`: it is not settled yet.
+    fn take_in<'a>(&'a mut self, redactor: &'a mut Redactor, last: Last) -> Option<Vec<Slice<'a>>> {
         let given = redactor.resume(&self.text, self.before, last);
         self.is_settled = given.is_some();
-        given.map_or_else(Vec::new, Iterator::collect)
+        given.map(|given| given.placed().collect())
     }
 }
 
 impl Engine {
     pub(crate) fn new(set: Arc<NeedleSet>, way: Way) -> Engine {
-        let parts = |format| Engine::Parts(Box::new(Parts::new(Arc::clone(&set), format, way.mask_stump)));
+        let by_lines = way.release == Release::Line;
+        let parts = |format| {
+            let parts = Parts::new(Arc::clone(&set), format, way.mask_stump);
+            Engine::Parts(Box::new(if by_lines { parts.by_lines() } else { parts }))
+        };
         match way.format {
             Format::Plain => Engine::Plain(Redactor::new(set).mask_stump(way.mask_stump), None),
             Format::Docker => parts(container::Format::Docker),
@@ -91,28 +109,49 @@ impl Engine {
     }
 
     /// Takes the next piece in, and gives out what may go out: redacted slices, none of them empty.
-    pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> Vec<&'a [u8]> {
+    ///
+    /// And where the text ends then that they come from: the input, or the records that were put together.
+    pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> (Vec<Slice<'a>>, u64) {
         match self {
-            Engine::Plain(redactor, None) => redactor.push(piece).collect(),
+            Engine::Plain(redactor, None) => {
+                let end = redactor.end() + piece.len() as u64;
+                (redactor.push(piece).placed().collect(), end)
+            }
             Engine::Plain(redactor, Some(first)) => first.push(redactor, piece),
             Engine::Parts(parts) => parts.push(piece),
         }
     }
 
     /// Searches with another set from here on.
-    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<&[u8]> {
+    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Slice<'_>> {
         match self {
-            Engine::Plain(redactor, _) => redactor.swap(set).collect(),
+            Engine::Plain(redactor, _) => redactor.swap(set).placed().collect(),
             Engine::Parts(parts) => parts.swap(set),
         }
     }
 
     /// Ends a whole.
-    pub(crate) fn finish(&mut self) -> Vec<&[u8]> {
+    pub(crate) fn finish(&mut self) -> Vec<Slice<'_>> {
         match self {
-            Engine::Plain(redactor, None) => redactor.finish().collect(),
+            Engine::Plain(redactor, None) => redactor.finish().placed().collect(),
             Engine::Plain(redactor, Some(first)) => first.finish(redactor),
             Engine::Parts(parts) => parts.finish(),
+        }
+    }
+
+    /// How far the needles of the set in force reach.
+    pub(crate) fn reach(&self) -> Reach {
+        match self {
+            Engine::Plain(redactor, _) => redactor.set().reach(),
+            Engine::Parts(parts) => parts.reach(),
+        }
+    }
+
+    /// Where the text ends that slices come from: the input, or the records that were put together.
+    pub(crate) fn end(&self) -> u64 {
+        match self {
+            Engine::Plain(redactor, _) => redactor.end(),
+            Engine::Parts(parts) => parts.end(),
         }
     }
 
@@ -168,8 +207,8 @@ mod tests {
         let set = Arc::new(NeedleSet::builder().secret(secret).build().unwrap());
         let mut engine = Engine::Plain(Redactor::new(set), None);
         engine.resume(0);
-        assert!(engine.push(b"live-X").is_empty(), "it may go on in the secret");
-        assert_eq!(engine.push(b" \n").concat(), b"live-X \n");
+        assert!(engine.push(b"live-X").0.is_empty(), "it may go on in the secret");
+        assert_eq!(engine.push(b" \n").0.iter().map(|(_, slice)| *slice).collect::<Vec<_>>().concat(), b"live-X \n");
         assert_eq!((engine.held(), engine.open()), (0, 0));
     }
 }

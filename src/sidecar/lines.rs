@@ -6,10 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use memchr::memrchr;
+use super::engine::Slice;
+use crate::redact::reach::Reach;
+use crate::redact::release::LineRelease;
 
-/// What the unfinished lines of all streams may come to, in bytes. Beyond that a line goes out as it comes, as one that is too long
-/// does: ten thousand connections that each send a line without an end do not fill the memory.
+/// What the unfinished lines of all streams may come to, in bytes. Beyond that a line goes out as one that is too long does, all but
+/// an end of constant length: ten thousand connections that each send a line without an end do not fill the memory.
 pub(crate) const ALL_LINES_LEN_MAX: usize = 256 << 20;
 
 /// The unfinished lines of all streams, in bytes.
@@ -27,19 +29,34 @@ pub(crate) enum WaitsFor {
     Whole,
 }
 
+/// How the input ends that some slices come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upto {
+    /// With a newline, and nothing follows it.
+    Newline,
+    /// Within a line.
+    Line,
+    /// There was none: the set has changed.
+    Before,
+    /// With its whole.
+    Whole,
+}
+
 /// What waits in one stream.
 pub(crate) struct Lines {
     waits_for: WaitsFor,
-    len_max: usize,
+    release: LineRelease,
     all: Arc<AllLines>,
+    /// So much of the room of all streams is ours. It follows from the input's length, so that other streams learn nothing by it.
+    taken: usize,
     waiting: Vec<u8>,
-    /// The line that is going out was too long to wait for its end.
-    overlong: bool,
 }
 
-/// How much of some slices goes out now.
+/// How much of what waits, and of some slices behind it, goes out now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
+    /// So many bytes of what waits.
+    waiting: usize,
     /// So many slices as a whole.
     whole: usize,
     /// Of the next one so many bytes.
@@ -48,83 +65,107 @@ pub(crate) struct Cut {
 
 impl Lines {
     pub(crate) fn new(waits_for: WaitsFor, len_max: usize, all: Arc<AllLines>) -> Lines {
-        Lines { waits_for, len_max, all, waiting: Vec::new(), overlong: false }
+        Lines { waits_for, release: LineRelease::new(len_max), all, taken: 0, waiting: Vec::new() }
     }
 
-    /// What waits. It goes out before the slices, if anything of these does.
+    /// What waits. It goes out before the slices.
     pub(crate) fn waiting(&self) -> &[u8] {
         &self.waiting
     }
 
-    /// How much of the slices goes out now.
-    pub(crate) fn cut(&mut self, slices: &[&[u8]]) -> Cut {
-        let (all, none) = (Cut { whole: slices.len(), part: 0 }, Cut { whole: 0, part: 0 });
-        match self.waits_for {
-            WaitsFor::Nothing => return all,
-            WaitsFor::Whole => return none,
-            WaitsFor::Line => {}
-        }
-        let newline = slices.iter().enumerate().rev().find_map(|(at, slice)| Some((at, memrchr(b'\n', slice)?)));
-        let cut = newline.map_or(none, |(whole, newline)| Cut { whole, part: newline + 1 });
-        let rest: usize = cut.rest(slices).map(<[u8]>::len).sum();
-        let begun = if newline.is_some() { 0 } else { self.waiting.len() };
-        let was_overlong = self.overlong && newline.is_none();
-        self.overlong = rest > 0 && (was_overlong || begun + rest > self.len_max || !self.all.has_room(rest))
-            || rest == 0 && was_overlong;
-        if self.overlong { all } else { cut }
+    /// Where what waits begins, in the positions of the slices.
+    pub(crate) fn waiting_start(&self) -> Option<u64> {
+        self.release.waiting_start()
     }
 
-    /// All goes out now: a whole ends.
-    pub(crate) fn cut_all(slices: &[&[u8]]) -> Cut {
-        Cut { whole: slices.len(), part: 0 }
+    /// Whether the input, which ends there, has ended with a newline.
+    pub(crate) fn is_at_newline(&self, end: u64) -> bool {
+        self.release.unfinished(end) == 0
+    }
+
+    /// How much goes out now of what waits and of these slices. All that they come from ends at `end`.
+    pub(crate) fn cut(&mut self, slices: &[Slice<'_>], upto: Upto, reach: Reach, end: u64) -> Cut {
+        let len = match (self.waits_for, upto) {
+            (_, Upto::Whole) | (WaitsFor::Nothing, _) => usize::MAX,
+            (WaitsFor::Whole, _) => 0,
+            (WaitsFor::Line, Upto::Before) => {
+                self.release.add(slices);
+                0
+            }
+            (WaitsFor::Line, Upto::Newline) => self.release.lines(reach, end, &self.waiting, slices),
+            (WaitsFor::Line, Upto::Line) => {
+                let unfinished = usize::try_from(self.release.unfinished(end)).unwrap_or(usize::MAX);
+                let has_room = self.all.has_room(unfinished.saturating_sub(self.taken));
+                self.release.rest(reach, end, slices, has_room)
+            }
+        };
+        Cut::new(len, self.waiting.len(), slices)
     }
 
     /// Goes on after what [`cut`](Lines::cut) said has gone out.
-    pub(crate) fn keep(&mut self, cut: Cut, slices: &[&[u8]]) {
-        if cut.is_some() {
-            self.clear();
+    pub(crate) fn keep(&mut self, cut: Cut, slices: &[Slice<'_>], reach: Reach, end: u64) {
+        if cut.waiting == self.waiting.len() {
+            self.waiting = Vec::new();
+        } else {
+            self.waiting.drain(..cut.waiting);
         }
-        for slice in cut.rest(slices) {
-            self.all.0.fetch_add(slice.len(), Relaxed);
-            self.waiting.extend_from_slice(slice);
-        }
+        cut.rest(slices).for_each(|slice| self.waiting.extend_from_slice(slice));
+        let unfinished = usize::try_from(self.release.unfinished(end)).unwrap_or(usize::MAX);
+        let constant = match self.waits_for {
+            WaitsFor::Line if self.release.is_overlong() => reach.tail,
+            WaitsFor::Line => unfinished,
+            WaitsFor::Nothing | WaitsFor::Whole => 0,
+        };
+        self.take(constant.max(self.waiting.len()));
     }
 
-    /// Forgets what waited: it has gone out.
-    pub(crate) fn clear(&mut self) {
-        self.all.0.fetch_sub(self.waiting.len(), Relaxed);
+    /// The stream has ended there, and what comes next begins a line.
+    pub(crate) fn end(&mut self, end: u64) {
         self.waiting = Vec::new();
+        self.release.end(end);
+        self.take(0);
     }
 
-    /// The stream has ended, and what comes next begins a line.
-    pub(crate) fn end(&mut self) {
-        self.clear();
-        self.overlong = false;
+    fn take(&mut self, len: usize) {
+        let before = std::mem::replace(&mut self.taken, len);
+        // Wraps around to what it was before, if it is less now.
+        self.all.0.fetch_add(len.wrapping_sub(before), Relaxed);
     }
 }
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        self.clear();
+        self.take(0);
     }
 }
 
 impl Cut {
+    /// So many bytes of both go out, or all.
+    fn new(len: usize, waiting: usize, slices: &[Slice<'_>]) -> Cut {
+        let waiting = waiting.min(len);
+        let (mut whole, mut part) = (0, len - waiting);
+        while let Some((_, slice)) = slices.get(whole).filter(|(_, slice)| slice.len() <= part) {
+            (whole, part) = (whole + 1, part - slice.len());
+        }
+        Cut { waiting, whole, part: if whole == slices.len() { 0 } else { part } }
+    }
+
     /// Whether anything goes out.
     pub(crate) fn is_some(self) -> bool {
-        self.whole + self.part > 0
+        self.waiting + self.whole + self.part > 0
     }
 
-    /// What goes out.
-    pub(crate) fn gone<'s>(self, slices: &'s [&'s [u8]]) -> impl Iterator<Item = &'s [u8]> + Clone {
-        let part = slices.get(self.whole).map(|slice| &slice[..self.part]).filter(|part| !part.is_empty());
-        slices[..self.whole].iter().copied().chain(part)
+    /// What goes out of what waits, and of the slices.
+    pub(crate) fn gone<'s>(self, waiting: &'s [u8], slices: &'s [Slice<'s>]) -> impl Iterator<Item = &'s [u8]> + Clone {
+        let part = slices.get(self.whole).map(|(_, slice)| &slice[..self.part]).filter(|part| !part.is_empty());
+        let waiting = Some(&waiting[..self.waiting]).filter(|waiting| !waiting.is_empty());
+        waiting.into_iter().chain(slices[..self.whole].iter().map(|(_, slice)| *slice)).chain(part)
     }
 
-    /// What does not.
-    pub(crate) fn rest<'s>(self, slices: &'s [&'s [u8]]) -> impl Iterator<Item = &'s [u8]> {
-        let part = slices.get(self.whole).map(|slice| &slice[self.part..]).filter(|part| !part.is_empty());
-        part.into_iter().chain(slices.iter().skip(self.whole + 1).copied())
+    /// What does not, of the slices.
+    fn rest<'s>(self, slices: &'s [Slice<'s>]) -> impl Iterator<Item = &'s [u8]> {
+        let part = slices.get(self.whole).map(|(_, slice)| &slice[self.part..]).filter(|part| !part.is_empty());
+        part.into_iter().chain(slices.iter().skip(self.whole + 1).map(|(_, slice)| *slice))
     }
 }
 
@@ -137,19 +178,30 @@ impl AllLines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::redactor::Placed;
 
-    /// What goes out after each push of slices, and at the end.
-    fn released(lines: &mut Lines, pushes: &[&[&[u8]]]) -> Vec<Vec<u8>> {
-        let mut all = Vec::new();
-        for slices in pushes {
-            let cut = lines.cut(slices);
-            let mut out = if cut.is_some() { lines.waiting().to_vec() } else { Vec::new() };
-            out.extend(cut.gone(slices).flatten());
-            lines.keep(cut, slices);
+    /// Needles of five bytes at most.
+    const REACH: Reach = Reach { tail: 4, lag: 0 };
+
+    /// What goes out after each piece, and at the end, if nothing is masked.
+    fn released(lines: &mut Lines, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+        let (mut all, mut at) = (Vec::new(), 0);
+        for piece in pieces {
+            let (whole, rest) = piece.split_at(memchr::memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
+            let mut out = Vec::new();
+            for (part, upto) in [(whole, Upto::Newline), (rest, Upto::Line)] {
+                if !part.is_empty() {
+                    let slices = [(Placed { start: at, is_mask: false }, part)];
+                    at += part.len() as u64;
+                    let cut = lines.cut(&slices, upto, REACH, at);
+                    out.extend(cut.gone(lines.waiting(), &slices).flatten());
+                    lines.keep(cut, &slices, REACH, at);
+                }
+            }
             all.push(out);
         }
         all.push(lines.waiting().to_vec());
-        lines.end();
+        lines.end(at);
         all
     }
 
@@ -159,36 +211,34 @@ mod tests {
 
     #[test]
     fn only_whole_lines_go_out() {
-        let out =
-            released(&mut lines(100), &[&[b"a"], &[b"b", b"c\nd", b"e"], &[], &[b"\n"], &[b"f\n", b"g\n"], &[b"h"]]);
+        let out = released(&mut lines(100), &[b"a", b"bc\nde", b"", b"\n", b"f\ng\n", b"h"]);
         assert_eq!(out, [&b""[..], b"abc\n", b"", b"de\n", b"f\ng\n", b"", b"h"]);
     }
 
     #[test]
-    fn a_line_of_the_limit_waits_and_one_byte_more_does_not() {
-        let out = released(&mut lines(4), &[&[b"abcd"], &[b"e"], &[b"f"], &[b"\nghij"], &[b"k\nl"], &[b"m"]]);
-        assert_eq!(out, [&b""[..], b"abcde", b"f", b"\n", b"ghijk\n", b"", b"lm"]);
-        let out = released(&mut lines(4), &[&[b"a\nbcdefg"], &[b"h"], &[b"i\nj"]]);
-        assert_eq!(out, [&b"a\nbcdefg"[..], b"h", b"i\n", b"j"]);
+    fn a01_of_a_line_beyond_the_limit_an_end_waits() {
+        let out = released(&mut lines(6), &[b"abcdef", b"g", b"h", b"\nijklm", b"n\no", b"p"]);
+        assert_eq!(out, [&b""[..], b"abc", b"d", b"efgh\n", b"ijklmn\n", b"", b"op"]);
+        let out = released(&mut lines(4), &[b"a\nbcdefg", b"h", b"i\nj"]);
+        assert_eq!(out, [&b"a\nbc"[..], b"d", b"efghi\n", b"j"]);
     }
 
     #[test]
     fn a_whole_waits_for_its_end() {
         let mut whole = Lines::new(WaitsFor::Whole, 4, Arc::default());
-        assert_eq!(released(&mut whole, &[&[b"a\n", b"b"], &[b"c\ndefgh"]]), [&b""[..], b"", b"a\nbc\ndefgh"]);
+        assert_eq!(released(&mut whole, &[b"a\nb", b"c\ndefgh"]), [&b""[..], b"", b"a\nbc\ndefgh"]);
     }
 
     #[test]
-    fn what_all_lines_come_to_is_bounded_and_given_back() {
+    fn a01_without_room_an_end_waits_and_room_is_given_back() {
         let all = Arc::new(AllLines::default());
-        let long = vec![b'x'; ALL_LINES_LEN_MAX];
         let mut one = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
-        one.keep(Cut { whole: 0, part: 0 }, &[&long]);
+        released(&mut one, &[b"a\n"]);
+        one.take(ALL_LINES_LEN_MAX);
         let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
-        // There is no room for a single byte.
-        assert_eq!(released(&mut two, &[&[b"a"], &[b"\nb"]]), [&b"a"[..], b"\nb", b""]);
+        assert_eq!(released(&mut two, &[b"abcdef", b"\nb"]), [&b"ab"[..], b"cdef\n", b"b"]);
         drop(one);
-        assert_eq!(released(&mut two, &[&[b"a"], &[b"\nb"]]), [&b""[..], b"a\n", b"b"]);
+        assert_eq!(released(&mut two, &[b"a", b"\nb"]), [&b""[..], b"a\n", b"b"]);
         drop(two);
         assert_eq!(all.0.load(Relaxed), 0);
     }

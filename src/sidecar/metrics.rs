@@ -5,8 +5,9 @@
 //!
 //! - *bytes written*: what went in less what came out, over the number of masks, is the length of a secret. The input that is
 //!   finished with is counted instead. Nor are *bytes in the spool* told, however rounded: enough masks make up for the rounding.
-//! - *bytes held back, to the byte*: whoever guesses sees by them how far he is right, and goes on byte by byte. Less than
-//!   [`HELD_STEP`] of a connection counts as nothing.
+//! - *bytes held back, to the byte*: with exact release they show how much of a guess is right. Less than [`HELD_STEP`] of a connection
+//!   counts as nothing. (With line release they are the input since the last newline, whatever is in it; and regions are counted
+//!   when their line has ended.)
 //! - *how many needles there are*: it tells what kinds of characters a value is made of.
 
 use std::collections::BTreeMap;

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use memchr::memrchr;
 use tokio::sync::Notify;
 
 use super::buffer::Buffer;
-use super::config::Way;
+use super::config::{Format, Way};
 use super::current::Current;
-use super::engine::Engine;
-use super::lines::{AllLines, Lines, WaitsFor};
+use super::engine::{Engine, Slice};
+use super::lines::{AllLines, Lines, Upto, WaitsFor};
 use super::metrics::{Counts, StreamMetrics};
 use super::sink::{Batch, Gave, Sink};
 use super::source::{Given, Source};
 use super::stop::Stop;
 use crate::redact::needle::NeedleSet;
+use crate::redact::reach::Reach;
 
 /// After so many bytes in a row a busy stream lets others have the thread: some 100 microseconds of work.
 const BYTES_IN_A_ROW: u64 = 256 << 10;
@@ -112,13 +114,14 @@ impl Stream {
                 biased;
                 () = common.stop.wait() => break self.drain(&mut source).await,
                 () = nudge.notified() => {
-                    // What is held back may go out; else there is nothing to write, and nothing to wait for.
-                    let _seat = if self.engine.held() > 0 { Some(common.sink.seat().await) } else { None };
+                    // With exact release what is held back may go out; else there is nothing to write, and nothing to wait for.
+                    let may_write = common.waits_for == WaitsFor::Nothing && self.engine.held() > 0;
+                    let _seat = if may_write { Some(common.sink.seat().await) } else { None };
                     self.take_newest_set().await?;
                     continue;
                 }
                 ready = source.ready() => if let Err(error) = ready { break Err(Broken::Source(error)) },
-                () = tokio::time::sleep(TELL_EVERY), if self.counted.is_due => {
+                () = tokio::time::sleep(TELL_EVERY), if self.counted.is_due && self.may_tell() => {
                     self.tell();
                     continue;
                 }
@@ -209,12 +212,14 @@ impl Stream {
         }
         let (version, set) = self.common.current.take();
         self.version = version;
+        let (reach, end) = (set.reach(), self.engine.end());
         let slices = self.engine.swap(set);
         self.is_begun |= !slices.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
-        out.give(&slices, &[], Piece::Part).await?;
+        out.give(&slices, 0, Upto::Before, reach, end).await?;
+        drop(slices);
         if self.lines.waiting().is_empty() {
-            self.finished = self.finished.max(self.pushed - self.engine.unsettled());
+            self.finished = self.finished.max(self.settled());
         }
         Ok(())
     }
@@ -223,35 +228,76 @@ impl Stream {
     pub(crate) async fn push(&mut self, piece: &[u8]) -> Result<(), Broken> {
         self.take_newest_set().await?;
         self.common.metrics.read(piece.len());
-        let slices = self.engine.push(piece);
-        self.counted.is_due |= slices.iter().any(|slice| !is_part(slice, piece));
+        // What follows the last newline goes in by itself: at a newline there is no partial match that anything could show.
+        let lines_len = match self.common.waits_for {
+            WaitsFor::Line => memrchr(b'\n', piece).map_or(0, |newline| newline + 1),
+            WaitsFor::Nothing | WaitsFor::Whole => 0,
+        };
+        let (lines, rest) = piece.split_at(lines_len);
+        if !lines.is_empty() {
+            self.push_part(lines, Upto::Newline).await?;
+            self.tell_now_and_then();
+        }
+        if !rest.is_empty() {
+            self.push_part(rest, Upto::Line).await?;
+        }
+        let held = match (&self.engine, self.common.waits_for) {
+            (Engine::Plain(..), WaitsFor::Line | WaitsFor::Whole) => self.pushed - self.finished,
+            _ => self.engine.held() + self.lines.waiting().len() as u64,
+        };
+        self.common.metrics.hold(&mut self.counted.held, held as usize);
+        Ok(())
+    }
+
+    async fn push_part(&mut self, part: &[u8], upto: Upto) -> Result<(), Broken> {
+        let (reach, has_records) = (self.engine.reach(), self.common.way.format != Format::Plain);
+        let (slices, end) = self.engine.push(part);
+        self.counted.is_due |= slices.iter().any(|(placed, _)| placed.is_mask || has_records);
         self.is_begun |= !slices.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
-        let rest = out.give(&slices, piece, Piece::Part).await?;
+        out.give(&slices, part.len(), upto, reach, end).await?;
         drop(slices);
-        self.pushed += piece.len() as u64;
-        let (settled, held) = (self.pushed - self.engine.unsettled(), self.engine.held());
-        match rest {
-            Rest::Nothing => self.finished = settled,
-            // The line begins behind a newline that is no part of a secret, and so is settled.
-            Rest::New(len) => self.finished = settled.min(self.pushed - held - len),
-            Rest::Unknown => {}
+        self.pushed += part.len() as u64;
+        match (&self.engine, self.common.waits_for) {
+            (_, WaitsFor::Whole) => {}
+            (Engine::Plain(..), _) => {
+                self.finished = self.lines.waiting_start().unwrap_or(self.pushed).min(self.settled());
+            }
+            // What waits of records is told in other positions.
+            (Engine::Parts(_), _) if self.lines.waiting().is_empty() => self.finished = self.settled(),
+            (Engine::Parts(_), _) => {}
         }
-        let held = held as usize;
-        self.common.metrics.hold(&mut self.counted.held, held + self.lines.waiting().len());
         Ok(())
     }
 
     /// Ends a whole: what was held back goes out, and what comes next begins anew.
     pub(crate) async fn finish(&mut self) -> Result<(), Broken> {
+        let (reach, end) = (self.engine.reach(), self.engine.end());
         let slices = self.engine.finish();
         self.counted.is_due |= !slices.is_empty();
         let is_begun = std::mem::take(&mut self.is_begun) || !slices.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
-        out.give(&slices, &[], if is_begun { Piece::Last } else { Piece::Part }).await?;
+        let upto = if is_begun { Upto::Whole } else { Upto::Before };
+        out.give(&slices, 0, upto, reach, end).await?;
+        drop(slices);
+        self.lines.end(self.engine.end());
         self.finished = self.pushed;
         self.common.metrics.hold(&mut self.counted.held, 0);
         Ok(())
+    }
+
+    /// All of the input before this is settled, and out as far as it does not wait for the end of its line.
+    fn settled(&self) -> u64 {
+        self.pushed - self.engine.unsettled()
+    }
+
+    /// Whether regions may be counted for all to see. What of an unfinished line is counted already depends on how it may go on.
+    fn may_tell(&self) -> bool {
+        match self.common.waits_for {
+            WaitsFor::Nothing => true,
+            WaitsFor::Line => self.lines.is_at_newline(self.engine.end()),
+            WaitsFor::Whole => self.finished == self.pushed,
+        }
     }
 
     fn confirm(&mut self, source: &mut impl Source) {
@@ -260,7 +306,7 @@ impl Stream {
     }
 
     fn tell_now_and_then(&mut self) {
-        if self.counted.is_due && self.counted.last.elapsed() >= TELL_EVERY {
+        if self.counted.is_due && self.counted.last.elapsed() >= TELL_EVERY && self.may_tell() {
             self.tell();
         }
     }
@@ -282,24 +328,6 @@ impl Drop for Stream {
     }
 }
 
-/// What of a stream a piece is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Piece {
-    /// Something follows.
-    Part,
-    /// A whole ends with it.
-    Last,
-}
-
-/// What of the output of a piece waits for the end of its line.
-enum Rest {
-    Nothing,
-    /// So many bytes of the piece itself.
-    New(u64),
-    /// Of how many bytes of the input it comes cannot be told: there is a mask in it, or it began in an earlier piece.
-    Unknown,
-}
-
 /// The way out of a stream.
 struct Out<'a> {
     common: &'a Common,
@@ -308,35 +336,33 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Gives what may go out to the sink.
-    async fn give(self, slices: &[&[u8]], input: &[u8], piece: Piece) -> Result<Rest, Broken> {
-        let is_last = piece == Piece::Last;
-        let cut = if is_last { Lines::cut_all(slices) } else { self.lines.cut(slices) };
-        let had_waiting = !self.lines.waiting().is_empty();
+    /// Gives what may go out to the sink. The slices come of so many bytes of input, and of all that ends at `end`.
+    async fn give(
+        self,
+        slices: &[Slice<'_>],
+        input_len: usize,
+        upto: Upto,
+        reach: Reach,
+        end: u64,
+    ) -> Result<(), Broken> {
+        let is_last = upto == Upto::Whole;
+        let cut = self.lines.cut(slices, upto, reach, end);
         let newline = if is_last && self.needs_newline(slices) { &b"\n"[..] } else { &[] };
-        if cut.is_some() || is_last && had_waiting || !newline.is_empty() {
-            let waiting = std::iter::once(self.lines.waiting());
-            self.write(waiting.chain(cut.gone(slices)).chain([newline]), input.len(), is_last).await?;
-            let last = cut.gone(slices).last().unwrap_or(self.lines.waiting()).last().copied();
+        if cut.is_some() || !newline.is_empty() {
+            let gone = cut.gone(self.lines.waiting(), slices);
+            let last = gone.clone().last().and_then(<[u8]>::last).copied();
+            self.write(gone.chain([newline]), input_len, is_last).await?;
             *self.at_line_start = is_last || last == Some(b'\n');
         } else {
-            self.common.metrics.finish(input.len());
+            self.common.metrics.finish(input_len);
         }
-        self.lines.keep(cut, slices);
-        if is_last {
-            self.lines.end();
-        }
-        let mut rest = cut.rest(slices);
-        Ok(match (rest.next(), rest.next()) {
-            (None, _) if self.lines.waiting().is_empty() => Rest::Nothing,
-            (Some(one), None) if is_part(one, input) && (!had_waiting || cut.is_some()) => Rest::New(one.len() as u64),
-            _ => Rest::Unknown,
-        })
+        self.lines.keep(cut, slices, reach, end);
+        Ok(())
     }
 
     /// Wholes are parted by a newline where nothing else parts them.
-    fn needs_newline(&self, slices: &[&[u8]]) -> bool {
-        let last = slices.last().copied().unwrap_or(self.lines.waiting()).last();
+    fn needs_newline(&self, slices: &[Slice<'_>]) -> bool {
+        let last = slices.last().map_or(self.lines.waiting(), |(_, slice)| *slice).last();
         self.common.parts_wholes && last.map_or(!*self.at_line_start, |last| *last != b'\n')
     }
 
@@ -359,9 +385,4 @@ impl Out<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether the slice lies in the piece, and so is what was read there and no mask.
-fn is_part(slice: &[u8], piece: &[u8]) -> bool {
-    piece.as_ptr_range().contains(&slice.as_ptr())
 }

@@ -3,8 +3,13 @@
 //! Names that begin with a letter and digits are those of the project's list of faults.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::program::{hushlog, run, run_reading, script};
 
@@ -309,4 +314,38 @@ fn completions_and_manual_are_well_formed() {
         let head = format!(".SH {section}\n");
         assert!(page.contains(&head) || page.contains(&format!(".SH \"{section}\"\n")), "{section}");
     }
+}
+
+/// Behind a line that is too long to wait, as much stays back whether a guess is right or wrong.
+#[test]
+fn a01_a_line_without_an_end_shows_nothing_of_a_guess() {
+    let mut command = hushlog(["--env", "A", "--release", "line", "--no-encodings", "--quiet"]);
+    command.env("A", SECRET).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let (mut input, mut output) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+    let come = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&come);
+    let reader = std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(len @ 1..) = output.read(&mut buffer) {
+            count.fetch_add(len, Ordering::SeqCst);
+        }
+    });
+    let mut sent = 0;
+    let pieces = std::iter::once("x".repeat((1 << 20) + 70_000)).chain(SECRET.chars().map(String::from));
+    let pieces = pieces.take(SECRET.len()).chain("sk-lzzz".chars().map(String::from));
+    for piece in pieces {
+        input.write_all(piece.as_bytes()).expect("it reads");
+        sent += piece.len();
+        let start = Instant::now();
+        while come.load(Ordering::SeqCst) != sent - (SECRET.len() - 1) {
+            let held = sent - come.load(Ordering::SeqCst);
+            assert!(start.elapsed() < Duration::from_secs(30), "{held} bytes wait after {sent}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    drop(input);
+    assert!(child.wait().expect("it ends").success());
+    reader.join().expect("it reads to the end");
+    assert_eq!(come.load(Ordering::SeqCst), sent);
 }

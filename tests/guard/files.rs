@@ -149,7 +149,7 @@ fn a_stump_is_masked_after_a_time_and_its_rest_too() {
     assert_eq!(cat(&path), format!("x {}", &"[API_TOKEN]*"));
     append(&path, &format!("{} end\n", &VALUE[12..]));
     assert_eq!(cat(&path), format!("x {MASK} end\n"));
-    // Under 8 bytes the beginning is no stump.
+    // Less than half is no stump.
     let short = disk.file("short.log");
     append(&short, &VALUE[..7]);
     assert_eq!(cat(&short), &VALUE[..7]);

@@ -14,6 +14,7 @@ mod daemon;
 mod directories;
 mod follow;
 mod messages;
+mod partial;
 mod paths;
 mod programs;
 mod reload;

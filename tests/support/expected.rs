@@ -3,9 +3,14 @@
 use hushlog::NeedleSet;
 use hushlog::redact::naive;
 
-/// The stump length from which on a redactor masks by default, and one that no stump reaches.
+/// The value bytes from which on a redactor masks a stump by default, and a number that no stump reaches.
 pub const STUMP_MASKED: usize = hushlog::redact::redactor::STUMP_LEN_MIN;
 pub const STUMP_GIVEN: usize = usize::MAX;
+
+/// From how many bytes on a stump of each needle counts, if one does that stands for so many bytes of its value.
+pub fn stump_lens(set: &NeedleSet, stump_len_min: usize) -> impl Fn(usize) -> usize {
+    move |needle| if stump_len_min == STUMP_GIVEN { STUMP_GIVEN } else { set.stump_len_min(needle) }
+}
 
 /// The right answers for one text.
 #[derive(PartialEq, Eq, Debug)]
@@ -33,7 +38,7 @@ impl Expected {
             held.push(naive::held(&needles, &text[..end]));
             pushed = now;
         }
-        let finished = naive::finished(&needles, text, stump_len_min, mask);
+        let finished = naive::finished(&needles, text, &stump_lens(set, stump_len_min), mask);
         Expected { pushed, finished, given, held }
     }
 
@@ -42,9 +47,13 @@ impl Expected {
         let needles: Vec<&[u8]> = set.expose().collect();
         let mut held = vec![0; text.len() + 1];
         let mut longest_at = vec![None; text.len()];
+        let (counts_from, mut stump_len) = (stump_lens(set, stump_len_min), 0);
         for (index, needle) in needles.iter().enumerate() {
             follow(needle, text, |end, depth, whole| {
                 held[end] = held[end].max(depth);
+                if end == text.len() && depth >= counts_from(index) {
+                    stump_len = stump_len.max(depth);
+                }
                 let longest = |(_, len)| len < needle.len();
                 if whole && longest_at[end - needle.len()].is_none_or(longest) {
                     longest_at[end - needle.len()] = Some((index, needle.len()));
@@ -54,10 +63,12 @@ impl Expected {
         let (mut whole, len_before) = render(set, text, &longest_at);
         let given: Vec<usize> = (0..=text.len()).map(|end| len_before[end - held[end]]).collect();
         let pushed = whole[..given[text.len()]].to_vec();
-        let stump_len = held[text.len()];
-        if stump_len >= stump_len_min {
+        if stump_len > 0 {
             let stump = text.len() - stump_len;
-            let first = || needles.iter().position(|needle| needle.starts_with(&text[stump..]));
+            let counts = |n: &usize| {
+                needles[*n].len() > stump_len && needles[*n].starts_with(&text[stump..]) && stump_len >= counts_from(*n)
+            };
+            let first = || (0..needles.len()).find(counts);
             let name = longest_at[stump].map(|(index, _)| index).or_else(first);
             longest_at[stump] = name.map(|index| (index, stump_len));
             whole = render(set, text, &longest_at).0;

@@ -17,6 +17,7 @@ pub mod cuts;
 pub mod dense;
 pub mod engine;
 pub mod expected;
+pub mod lines;
 pub mod masking;
 pub mod model;
 pub mod record;

@@ -11,6 +11,7 @@ use hushlog::redact::naive;
 use hushlog::{Mask, NeedleSet};
 
 use super::engine::Engine;
+use super::expected::stump_lens;
 
 /// A redactor that is slow and obvious. It does not know which needle names a region that two sets have a part in, so all
 /// its sets must have one mask, and a nameless one.
@@ -69,10 +70,10 @@ impl Engine for Model {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        let (mut covered, held) = (self.covered(), self.held());
-        let end = self.text.len();
-        if held >= self.stump_len_min {
-            covered[end - held..].fill(true);
+        let (mut covered, end) = (self.covered(), self.text.len());
+        let needles: Vec<&[u8]> = self.set.expose().collect();
+        if let Some((_, len)) = naive::stump(&needles, &self.text, &stump_lens(&self.set, self.stump_len_min)) {
+            covered[end - len..].fill(true);
         }
         self.give(&covered, end, out);
         *self = Model::new(Arc::clone(&self.set), self.mask.clone(), self.stump_len_min);

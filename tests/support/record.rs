@@ -3,14 +3,14 @@
 use hushlog::redact::naive;
 use hushlog::{Cover, NeedleSet};
 
-use super::expected::STUMP_MASKED;
+use super::expected::{STUMP_MASKED, stump_lens};
 use super::regions;
 
 /// Fails unless a record of this text comes out as the definition says, in all ways that there are.
 pub fn check(set: &NeedleSet, text: &[u8]) {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mut mask = |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
-    let expected = naive::finished(&needles, text, STUMP_MASKED, &mut mask);
+    let expected = naive::finished(&needles, text, &stump_lens(set, STUMP_MASKED), &mut mask);
     assert_eq!(*set.redact_cow(text), *expected, "{needles:?} in {text:?}");
     let regions = regions::naive(set, text, STUMP_MASKED);
     assert_eq!(set.is_match(text), !regions.is_empty(), "{needles:?} in {text:?}");

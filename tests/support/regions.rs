@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hushlog::redact::{finder, naive};
 use hushlog::{Finder, NeedleSet, Region};
 
-use super::expected::STUMP_MASKED;
+use super::expected::{STUMP_MASKED, stump_lens};
 
 /// A region as it is compared: where it begins and ends, and the needle that names it.
 pub type Seen = (u64, u64, usize);
@@ -14,7 +14,7 @@ pub fn seen(region: &Region) -> Seen {
     (region.range().start, region.range().end, region.needle())
 }
 
-/// The regions of a text, by the definition. A stump counts from `stump_len_min` bytes on.
+/// The regions of a text, by the definition. A stump counts if it stands for `stump_len_min` bytes of the value.
 pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<Seen> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mut regions: Vec<Seen> = Vec::new();
@@ -27,7 +27,7 @@ pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<Seen> {
         regions.last_mut().expect("a region has a first byte").1 = at + 1;
         out.push(b'.');
     };
-    naive::finished(&needles, text, stump_len_min, mask);
+    naive::finished(&needles, text, &stump_lens(set, stump_len_min), mask);
     regions
 }
 

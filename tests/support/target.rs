@@ -13,7 +13,7 @@ use super::engine::{self, Engine};
 use super::expected::{Expected, STUMP_MASKED};
 use super::masking::Masking;
 use super::scenario::{Limits, ONE_SET, SWAPS, Scenario};
-use super::{check, container, record, regions};
+use super::{check, container, lines, record, regions};
 
 /// A target by its name, which is also the name of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
@@ -35,9 +35,11 @@ pub fn redact(bytes: &[u8]) {
     judge(&Scenario::decode(bytes, ONE_SET));
 }
 
-/// Sets that change on the way.
+/// Sets that change on the way; the same with line release, which shows nothing of a partial match.
 pub fn swap(bytes: &[u8]) {
-    judge(&Scenario::decode(bytes, SWAPS));
+    let scenario = Scenario::decode(bytes, SWAPS);
+    judge(&scenario);
+    lines::check(&scenario).unwrap_or_else(|error| panic!("line release: {error}\n{scenario:?}"));
 }
 
 fn judge(scenario: &Scenario) {

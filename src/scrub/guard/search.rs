@@ -24,7 +24,6 @@ use zeroize::Zeroizing;
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
-use crate::redact::redactor::STUMP_LEN_MIN;
 use crate::redact::region::Region;
 use crate::scrub::file::{read_at, read_full_at};
 use crate::scrub::holes;
@@ -400,7 +399,7 @@ impl Search {
         if Instant::now() < until {
             return Ok(Standing::Waits(until));
         }
-        if self.finder.held() >= STUMP_LEN_MIN
+        if self.finder.is_at_stump()
             && let Some(stump) = self.finder.open(true).pop()
         {
             if !self.mask(file, tools, &stump)? {

@@ -11,7 +11,8 @@
 //! one without it, takes the end of a CRI record with it that goes on: it stands there as it is.)
 //!
 //! What is held back are whole records: those in which the beginning of a secret stands, and all behind them, since they keep their
-//! order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is masked, whatever it may turn out to be. A line of more than
+//! order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is masked, whatever it may turn out to be. With line release
+//! ([`by_lines`](Parts::by_lines)) records wait for the end of their line instead, whatever stands in them. A line of more than
 //! [`RECORD_LEN_MAX`] bytes is no record, and goes through as it comes, searched all the same.
 
 mod marks;
@@ -24,9 +25,11 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::engine::Slice;
 use super::metrics::Counts;
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::Redactor;
+use crate::redact::reach::Reach;
+use crate::redact::redactor::{Placed, Redacted, Redactor};
 use crate::scrub::container::{self, Format, RECORD_LEN_MAX};
 use marks::Marks;
 use voice::Voice;
@@ -38,6 +41,8 @@ pub(crate) const HELD_LEN_MAX: usize = 4 << 20;
 pub(crate) struct Parts {
     format: Format,
     mask_stump: bool,
+    /// Nothing shows of a partial match: see [`by_lines`](Parts::by_lines).
+    by_lines: bool,
     /// Of the input so far, in bytes.
     end: u64,
     /// The beginning of a record that has not ended.
@@ -52,6 +57,8 @@ pub(crate) struct Parts {
     /// What goes to the redactor, and what came out of it where that is more than one piece.
     out: Zeroizing<Vec<u8>>,
     given: Vec<u8>,
+    /// Where these bytes come from, run by run, and how many each has.
+    placed: Vec<(Placed, usize)>,
     redactor: Redactor,
     marks: Marks,
     /// Empty between calls; kept for its room.
@@ -81,6 +88,7 @@ impl Parts {
         Parts {
             format,
             mask_stump,
+            by_lines: false,
             end: 0,
             tail: Zeroizing::default(),
             is_overlong: false,
@@ -89,14 +97,25 @@ impl Parts {
             queue_len: 0,
             out: Zeroizing::default(),
             given: Vec::new(),
+            placed: Vec::new(),
             redactor: Redactor::new(set).mask_stump(mask_stump),
             marks: Marks::default(),
             scratch: Zeroizing::default(),
         }
     }
 
-    /// Takes the next piece in, and gives out what may go out: redacted slices, none of them empty.
-    pub(crate) fn push<'a>(&'a mut self, piece: &[u8]) -> Vec<&'a [u8]> {
+    /// Nothing is to show of a partial match, as with [`Release::Line`](crate::io::Release::Line): records wait until their line is complete,
+    /// or until so much was said behind them that no secret that begins in them can go on. Of what has to go out before that a constant
+    /// end is masked.
+    pub(crate) fn by_lines(mut self) -> Parts {
+        self.by_lines = true;
+        self.voices.iter_mut().for_each(Voice::wait_for_lines);
+        self
+    }
+
+    /// Takes the next piece in, and gives out what may go out: redacted slices, none of them empty; and where the records end that they
+    /// come from.
+    pub(crate) fn push<'a>(&'a mut self, piece: &[u8]) -> (Vec<Slice<'a>>, u64) {
         self.out.clear();
         let mut rest = piece;
         while let Some(newline) = memchr::memchr(b'\n', rest) {
@@ -109,18 +128,18 @@ impl Parts {
         self.take_rest(rest);
         self.flush();
         let next = self.next();
-        self.given.clear();
+        self.begin_giving();
         let redacted = self.redactor.push(&self.out);
         // What comes out as it is has nothing masked in it. A copy, since the redactor is asked once more before it may go.
         let slices = redacted.len();
-        self.given.extend(redacted.flatten());
+        keep(redacted, &mut self.given, &mut self.placed);
         let is_clean = slices <= 1 && self.given.len() == self.out.len();
         self.marks.judge(next, is_clean, self.redactor.unsettled() == 0, &mut self.voices);
-        given(&self.given)
+        (given(&self.given, &self.placed), self.redactor.end())
     }
 
     /// Ends a whole: what was held back goes out, and what comes next begins anew.
-    pub(crate) fn finish(&mut self) -> Vec<&[u8]> {
+    pub(crate) fn finish(&mut self) -> Vec<Slice<'_>> {
         self.out.clear();
         let tail = std::mem::take(&mut self.tail);
         if !tail.is_empty() {
@@ -131,16 +150,16 @@ impl Parts {
         }
         self.flush();
         self.is_overlong = false;
-        self.given.clear();
-        self.given.extend(self.redactor.push(&self.out).flatten());
-        self.given.extend(self.redactor.finish().flatten());
+        self.begin_giving();
+        keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
+        keep(self.redactor.finish(), &mut self.given, &mut self.placed);
         self.voices.iter_mut().for_each(Voice::begin);
         self.marks = Marks::begin(self.end);
-        given(&self.given)
+        given(&self.given, &self.placed)
     }
 
     /// Searches with another set from here on.
-    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<&[u8]> {
+    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Slice<'_>> {
         self.out.clear();
         for number in 0..self.voices.len() {
             let from = self.voices[number].settled();
@@ -148,10 +167,25 @@ impl Parts {
             self.voices[number].swap(&set, from, &held);
         }
         self.flush();
+        self.begin_giving();
+        keep(self.redactor.swap(set), &mut self.given, &mut self.placed);
+        keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
+        given(&self.given, &self.placed)
+    }
+
+    /// Where the records end that were put together so far.
+    pub(crate) fn end(&self) -> u64 {
+        self.redactor.end()
+    }
+
+    /// How far the needles of the set in force reach.
+    pub(crate) fn reach(&self) -> Reach {
+        self.redactor.set().reach()
+    }
+
+    fn begin_giving(&mut self) {
         self.given.clear();
-        self.given.extend(self.redactor.swap(set).flatten());
-        self.given.extend(self.redactor.push(&self.out).flatten());
-        given(&self.given)
+        self.placed.clear();
     }
 
     /// How many bytes of the input are held back.
@@ -178,7 +212,7 @@ impl Parts {
     pub(crate) fn rest(&mut self) {
         self.out = Zeroizing::default();
         self.scratch = Zeroizing::default();
-        self.given = Vec::new();
+        (self.given, self.placed) = (Vec::new(), Vec::new());
     }
 
     fn take_line(&mut self, line: &[u8]) {
@@ -257,7 +291,7 @@ impl Parts {
     /// Lets go of what need not wait any more, and of what is too much.
     fn flush(&mut self) {
         while let Some(held) = self.queue.front() {
-            let is_settled = |part: &Part| part.range.end <= self.voices[part.voice].settled();
+            let is_settled = |part: &Part| part.range.end <= self.voices[part.voice].free();
             if !held.part.as_ref().is_none_or(is_settled) {
                 if self.queue_len <= HELD_LEN_MAX {
                     return;
@@ -327,9 +361,19 @@ impl Parts {
     }
 }
 
+/// Keeps a copy of what is given out.
+fn keep(redacted: Redacted<'_>, given: &mut Vec<u8>, placed: &mut Vec<(Placed, usize)>) {
+    for (place, slice) in redacted.placed() {
+        given.extend_from_slice(slice);
+        placed.push((place, slice.len()));
+    }
+}
+
 /// All slices of what is given, none of them empty.
-fn given(given: &[u8]) -> Vec<&[u8]> {
-    if given.is_empty() { Vec::new() } else { vec![given] }
+fn given<'a>(given: &'a [u8], placed: &[(Placed, usize)]) -> Vec<Slice<'a>> {
+    let mut rest = given;
+    let slice = |(placed, len): &(Placed, usize)| (*placed, rest.split_off(..*len).expect("it was kept"));
+    placed.iter().map(slice).collect()
 }
 
 /// Appends, and leaves no copy behind where more room has to be had.

@@ -8,6 +8,10 @@ use crate::redact::naive;
 use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
 
+fn concat(slices: Vec<super::Slice<'_>>) -> Vec<u8> {
+    slices.iter().flat_map(|(_, slice)| slice.iter().copied()).collect()
+}
+
 const BOTH: [Format; 2] = [Format::Docker, Format::Cri];
 
 /// A record: who says what, and whether the line goes on.
@@ -106,7 +110,7 @@ fn run(format: Format, set: &Arc<NeedleSet>, input: &[u8], pieces: &[&[u8]], wan
     let (mut out, mut pushed) = (Vec::new(), 0);
     let whole = wanted.concat();
     for piece in pieces {
-        out.extend(parts.push(piece).concat());
+        out.extend(concat(parts.push(piece).0));
         assert!(whole.as_bytes().starts_with(&out), "{:?} is no beginning of {whole:?}", String::from_utf8_lossy(&out));
         pushed += piece.len();
         let safe = pushed - usize::try_from(parts.unsettled()).unwrap();
@@ -115,13 +119,13 @@ fn run(format: Format, set: &Arc<NeedleSet>, input: &[u8], pieces: &[&[u8]], wan
         let given = out.iter().filter(|&&byte| byte == b'\n').count();
         assert!(number <= given, "records were not given out before {safe}");
         let mut next = Parts::new(Arc::clone(set), format, false);
-        let mut rest = next.push(&input[safe..]).concat();
-        rest.extend(next.finish().concat());
+        let mut rest = concat(next.push(&input[safe..]).0);
+        rest.extend(concat(next.finish()));
         // A mask may go out twice: where what was masked last and what is masked first touch each other.
         let rest = String::from_utf8_lossy(&rest).replace("#-#", "");
         assert_eq!(rest, wanted[number..].concat().replace("#-#", ""), "from {safe} after {pushed}");
     }
-    out.extend(parts.finish().concat());
+    out.extend(concat(parts.finish()));
     assert_eq!(parts.unsettled(), 0);
     out
 }
@@ -258,9 +262,9 @@ fn what_is_no_record_is_searched_all_the_same() {
         let input = format!("plain {SECRET} text\n{long}{SECRET}{long}\n\n{{\"log\":\"{SECRET}\n{SECRET}");
         let mut out = Vec::new();
         for piece in input.as_bytes().chunks(10_007) {
-            out.extend(parts.push(piece).concat());
+            out.extend(concat(parts.push(piece).0));
         }
-        out.extend(parts.finish().concat());
+        out.extend(concat(parts.finish()));
         assert_eq!(String::from_utf8(out).unwrap(), input.replace(SECRET, "#-#"));
         assert_eq!(parts.counts().values().sum::<u64>(), 4);
     }
@@ -272,7 +276,7 @@ fn what_stands_elsewhere_in_a_record_is_masked() {
     let input =
         format!("{{\"log\":\"{SECRET}\\n\",\"stream\":\"stdout\",\"attrs\":{{\"key\":\"{SECRET}\"}},\"time\":\"\"}}\n");
     let mut parts = Parts::new(set, Format::Docker, true);
-    assert_eq!(String::from_utf8(parts.push(input.as_bytes()).concat()).unwrap(), input.replace(SECRET, "#-#"));
+    assert_eq!(String::from_utf8(concat(parts.push(input.as_bytes()).0)).unwrap(), input.replace(SECRET, "#-#"));
     assert_eq!(parts.unsettled(), 0);
 }
 
@@ -284,8 +288,8 @@ fn a_record_that_was_never_finished_gives_nothing_away() {
         let second = record(format, &said(1, "", false), 2, &format!("{} {SECRET}", &SECRET[8..]));
         for cut in 0..=second.len() {
             let mut parts = Parts::new(Arc::clone(&set), format, true);
-            let mut out = parts.push(format!("{first}{}", &second[..cut]).as_bytes()).concat();
-            out.extend(parts.finish().concat());
+            let mut out = concat(parts.push(format!("{first}{}", &second[..cut]).as_bytes()).0);
+            out.extend(concat(parts.finish()));
             let out = String::from_utf8(out).unwrap();
             let shown = out.replace("#-#", "");
             // A stump is one from 8 bytes on.
@@ -299,11 +303,11 @@ fn a_record_that_was_never_finished_gives_nothing_away() {
 fn what_waits_for_too_long_is_masked() {
     let set = set(&[SECRET]);
     let mut parts = Parts::new(set, Format::Cri, true);
-    let mut out = parts.push(record(Format::Cri, &said(0, "", true), 0, &SECRET[..12]).as_bytes()).concat();
+    let mut out = concat(parts.push(record(Format::Cri, &said(0, "", true), 0, &SECRET[..12]).as_bytes()).0);
     let line = record(Format::Cri, &said(1, "", false), 1, "and so on");
     let (mut held_max, mut lines) = (0, 0);
     while out.is_empty() {
-        out.extend(parts.push(line.as_bytes()).concat());
+        out.extend(concat(parts.push(line.as_bytes()).0));
         held_max = held_max.max(parts.held());
         lines += 1;
     }
@@ -313,7 +317,7 @@ fn what_waits_for_too_long_is_masked() {
     // The rest of the secret comes after all, and is masked as what it is.
     let rest = record(Format::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
     let wanted = record(Format::Cri, &said(0, "", false), 2, " end");
-    assert_eq!(String::from_utf8(parts.push(rest.as_bytes()).concat()).unwrap(), wanted);
+    assert_eq!(String::from_utf8(concat(parts.push(rest.as_bytes()).0)).unwrap(), wanted);
 }
 
 #[test]
@@ -324,9 +328,9 @@ fn another_set_takes_over_what_is_held_back() {
         let mut parts = Parts::new(Arc::clone(&old), format, true);
         let line = |number: usize, text: &str, goes_on: bool| record(format, &said(0, "", goes_on), number, text);
         let mut out =
-            parts.push(format!("{}{}", line(0, "hotel", false), line(1, "is alpha-", true)).as_bytes()).concat();
-        out.extend(parts.swap(Arc::clone(&new)).concat());
-        out.extend(parts.push(line(2, "charlie hotel", false).as_bytes()).concat());
+            concat(parts.push(format!("{}{}", line(0, "hotel", false), line(1, "is alpha-", true)).as_bytes()).0);
+        out.extend(concat(parts.swap(Arc::clone(&new))));
+        out.extend(concat(parts.push(line(2, "charlie hotel", false).as_bytes()).0));
         let wanted = format!("{}{}{}", line(0, "#-#", false), line(1, "is #-#", true), line(2, " #-#", false));
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
         assert_eq!((parts.unsettled(), parts.counts().values().sum::<u64>()), (0, 3));

@@ -19,8 +19,19 @@ pub(super) struct Voice {
     pub(super) fresh: Vec<Range<u64>>,
     /// Up to here it went out though it may have been the beginning of a secret, and was masked for that.
     forced: u64,
+    /// With line release, what its last newline left.
+    lines: Option<LineEnd>,
     /// How many regions there were.
     pub(super) counts: Counts,
+}
+
+/// The last newline of a voice.
+#[derive(Clone, Copy, Default)]
+struct LineEnd {
+    /// It stands right before this place.
+    at: u64,
+    /// What was known then of each byte before this is settled.
+    settled: u64,
 }
 
 /// A region, and the set that its needle belongs to.
@@ -40,7 +51,7 @@ impl Found {
 impl Voice {
     pub(super) fn new(set: &Arc<NeedleSet>) -> Voice {
         let finder = Finder::new(Arc::clone(set));
-        Voice { finder, found: Vec::new(), fresh: Vec::new(), forced: 0, counts: Counts::new() }
+        Voice { finder, found: Vec::new(), fresh: Vec::new(), forced: 0, lines: None, counts: Counts::new() }
     }
 
     pub(super) fn set(&self) -> &Arc<NeedleSet> {
@@ -73,25 +84,51 @@ impl Voice {
         self.resume() == self.end()
     }
 
+    /// From here on its records wait until nothing that they show depends on a partial match.
+    pub(super) fn wait_for_lines(&mut self) {
+        self.lines = Some(LineEnd::default());
+    }
+
+    /// What lies before this may go out.
+    pub(super) fn free(&self) -> u64 {
+        let Some(line) = self.lines else { return self.settled() };
+        let reach = self.set().reach();
+        let lines = line.settled.min(line.at.saturating_sub(reach.lag as u64));
+        // No secret reaches from before the second place to beyond the end.
+        lines.max(self.end().saturating_sub(reach.tail as u64)).max(self.forced).min(self.end())
+    }
+
     /// It says more. Returns where that lies in all that it has said.
     pub(super) fn say(&mut self, more: &[u8]) -> Range<u64> {
-        let (start, set) = (self.end(), Arc::clone(self.set()));
-        let known = self.found.len();
+        let start = self.end();
+        let lines_len = self.lines.and_then(|_| memchr::memrchr(b'\n', more)).map_or(0, |newline| newline + 1);
+        let (lines, rest) = more.split_at(lines_len);
+        if !lines.is_empty() {
+            self.hear(lines);
+            self.lines = Some(LineEnd { at: self.end(), settled: self.known() });
+        }
+        self.hear(rest);
+        start..self.end()
+    }
+
+    fn hear(&mut self, more: &[u8]) {
+        let (set, known) = (Arc::clone(self.set()), self.found.len());
         self.found.extend(self.finder.push(more).map(|region| Found::new(&region, &set)));
         self.fresh.extend(self.found[known..].iter().map(|found| found.range.clone()));
-        start..self.end()
     }
 
     /// It has ended.
     pub(super) fn finish(&mut self, stump: bool) {
         let set = Arc::clone(self.set());
         self.found.extend(self.finder.finish(stump).map(|region| Found::new(&region, &set)));
+        self.lines = self.lines.map(|_| LineEnd { at: u64::MAX, settled: u64::MAX });
     }
 
     /// What it says from here on is something new.
     pub(super) fn begin(&mut self) {
         let counts = std::mem::take(&mut self.counts);
-        *self = Voice { counts, ..Voice::new(&Arc::clone(self.set())) };
+        let lines = self.lines.map(|_| LineEnd::default());
+        *self = Voice { counts, lines, ..Voice::new(&Arc::clone(self.set())) };
     }
 
     /// Searches with another set from there on, where what was said since is.
@@ -105,8 +142,9 @@ impl Voice {
     /// What waits up to there goes out, masked. By which name, where what waits begins several needles and is no stump yet, is of no
     /// account: it is none of them, as far as is known.
     pub(super) fn force(&mut self, until: u64) {
-        let range = self.settled()..until;
-        let stump = self.finder.open(true).pop();
+        let range = self.free()..until;
+        // Nor may the name show a partial match, with line release.
+        let stump = self.finder.open(true).pop().filter(|_| self.lines.is_none());
         let needle = stump.filter(|stump| stump.range().end == self.end()).map_or(0, |stump| stump.needle());
         self.found.push(Found { range, needle, set: Arc::clone(self.set()) });
         self.forced = until;
@@ -114,7 +152,7 @@ impl Voice {
 
     /// Whether nothing within this range is masked, or may be.
     pub(super) fn is_plain(&self, range: &Range<u64>) -> bool {
-        self.found.is_empty() && self.settled() >= range.end && self.finder.open(false).is_empty()
+        self.found.is_empty() && self.free() >= range.end && self.finder.open(false).is_empty()
     }
 
     /// What is masked within this range, all of which is settled.

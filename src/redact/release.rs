@@ -1,0 +1,194 @@
+//! Line release: the one rule for when redacted output goes out with `--release line`, for all adapters and the sidecar.
+//!
+//! The hold-back of a redactor shows how much of a guess matched. So with line release nothing may be seen of it: **until a whole needle
+//! is complete, what goes out, and when, is a function of the input's newlines and lengths, and of the set's longest needle**. Hence
+//!
+//! - Output goes out only when the input has reached a newline, and only up to that: the adapter pushes the lines first, and
+//!   what follows the last newline by itself. A needle without newlines has no partial match there.
+//! - A needle of several lines has. What waits then are whole lines, so that nothing less than a whole line can be tried; and a line of
+//!   such a needle is public (BEGIN of PEM), or stands for eight bytes of the value or more, as many as nobody guesses at once. Where
+//!   it is neither, as many bytes wait behind every newline as could belong to such lines: [`Reach::lag`].
+//! - A line that is too long to wait, or has no room beside those of other streams, goes out up to a place that is one byte less than the
+//!   longest needle before the end of the input. All before that place is settled, whatever the text is.
+//!
+//! At the end of a stream everything goes out, and [`stump`](super::naive::stump) says what is masked.
+
+use std::collections::VecDeque;
+
+use super::reach::Reach;
+use super::redactor::Placed;
+
+/// Slices of output, and where they come from.
+pub(crate) type Slices<'s> = [(Placed, &'s [u8])];
+
+/// What waits in one stream, without its bytes: the adapter keeps these.
+pub(crate) struct LineRelease {
+    /// What waits, in order.
+    runs: VecDeque<Run>,
+    /// How many bytes that is.
+    waiting_len: usize,
+    /// Where the unfinished line begins in the input.
+    line_start: u64,
+    line_len_max: usize,
+    /// The line that goes out is too long to wait for its end.
+    is_overlong: bool,
+}
+
+/// Output of one kind.
+#[derive(Clone, Copy)]
+struct Run {
+    placed: Placed,
+    len: usize,
+}
+
+impl Run {
+    /// How many of its bytes come from before this place.
+    fn before(&self, limit: u64) -> usize {
+        match limit.saturating_sub(self.placed.start) {
+            0 => 0,
+            _ if self.placed.is_mask => self.len,
+            len => self.len.min(usize::try_from(len).unwrap_or(usize::MAX)),
+        }
+    }
+}
+
+impl LineRelease {
+    /// At the beginning of a stream. A line waits for its end up to this length of its input.
+    pub(crate) fn new(line_len_max: usize) -> LineRelease {
+        LineRelease { runs: VecDeque::new(), waiting_len: 0, line_start: 0, line_len_max, is_overlong: false }
+    }
+
+    /// The input has reached a newline, and ends there at `end`. Returns how many bytes go out: of `waiting`, and then of `slices`.
+    pub(crate) fn lines(&mut self, reach: Reach, end: u64, waiting: &[u8], slices: &Slices<'_>) -> usize {
+        let is_last = |placed: &Placed, slice: &[u8]| !placed.is_mask && placed.start + slice.len() as u64 == end;
+        let ends = slices.last().is_some_and(|(placed, slice)| is_last(placed, slice) && slice.ends_with(b"\n"));
+        let (was_overlong, _) = (std::mem::replace(&mut self.is_overlong, false), self.line_start = end);
+        if ends && reach.lag == 0 {
+            let all = self.waiting_len + slices.iter().map(|(_, slice)| slice.len()).sum::<usize>();
+            self.clear();
+            return all;
+        }
+        self.add(slices);
+        let lines = self.whole_lines(end - end.min(reach.lag as u64), waiting, slices);
+        self.take(lines);
+        let settled = if was_overlong || self.is_full(end, reach) { self.before(end, reach) } else { 0 };
+        lines + self.take(settled)
+    }
+
+    /// More of an unfinished line; `has_room` says whether it may wait. Returns how many bytes go out: of what waits, and then of `slices`.
+    pub(crate) fn rest(&mut self, reach: Reach, end: u64, slices: &Slices<'_>, has_room: bool) -> usize {
+        self.add(slices);
+        let is_too_long = end - self.line_start > self.line_len_max as u64;
+        self.is_overlong |= is_too_long || self.is_full(end, reach) || !has_room;
+        let gone = if self.is_overlong { self.before(end, reach) } else { 0 };
+        self.take(gone)
+    }
+
+    /// The stream has ended there, and all has gone out.
+    pub(crate) fn end(&mut self, end: u64) {
+        self.clear();
+        (self.line_start, self.is_overlong) = (end, false);
+    }
+
+    /// Where what waits begins in the input.
+    pub(crate) fn waiting_start(&self) -> Option<u64> {
+        self.runs.front().map(|run| run.placed.start)
+    }
+
+    /// Whether the unfinished line is too long to wait, or had no room.
+    pub(crate) fn is_overlong(&self) -> bool {
+        self.is_overlong
+    }
+
+    /// How many bytes of the input have come since its last newline.
+    pub(crate) fn unfinished(&self, end: u64) -> u64 {
+        end.saturating_sub(self.line_start)
+    }
+
+    /// More waits, whatever it is.
+    pub(crate) fn add(&mut self, slices: &Slices<'_>) {
+        for (placed, slice) in slices {
+            let goes_on = |last: &&mut Run| match last.placed.is_mask {
+                true => placed.is_mask && placed.start == last.placed.start,
+                false => !placed.is_mask && placed.start == last.placed.start + last.len as u64,
+            };
+            match self.runs.back_mut().filter(goes_on) {
+                Some(last) => last.len += slice.len(),
+                None => self.runs.push_back(Run { placed: *placed, len: slice.len() }),
+            }
+            self.waiting_len += slice.len();
+        }
+    }
+
+    /// Whether more waits than lines that are short enough and partial matches of several lines can come to. What waits is as long as the
+    /// input that it comes from, or shorter, unless there are masks in it.
+    fn is_full(&self, end: u64, reach: Reach) -> bool {
+        let len = self.waiting_start().map_or(0, |start| end - start).max(self.waiting_len as u64);
+        len > (self.line_len_max as u64).saturating_add(reach.tail as u64)
+    }
+
+    /// How many bytes come from before the last place that no needle can reach from behind the end.
+    fn before(&self, end: u64, reach: Reach) -> usize {
+        let (limit, mut len) = (end.saturating_sub(reach.tail as u64), 0);
+        for run in &self.runs {
+            let before = run.before(limit);
+            len += before;
+            if before < run.len {
+                break;
+            }
+        }
+        len
+    }
+
+    /// How many bytes there are up to the last newline that comes from before this place.
+    fn whole_lines(&self, limit: u64, waiting: &[u8], slices: &Slices<'_>) -> usize {
+        let (mut at, mut len) = (0, 0);
+        for run in &self.runs {
+            if let Some(newline) = last_newline(waiting, slices, at, at + run.before(limit)) {
+                len = newline + 1;
+            }
+            at += run.len;
+        }
+        len
+    }
+
+    /// So many bytes go out.
+    fn take(&mut self, len: usize) -> usize {
+        self.waiting_len -= len;
+        let mut rest = len;
+        while let Some(first) = self.runs.front_mut().filter(|_| rest > 0) {
+            if first.len > rest {
+                first.len -= rest;
+                first.placed.start += if first.placed.is_mask { 0 } else { rest as u64 };
+                break;
+            }
+            rest -= first.len;
+            self.runs.pop_front();
+        }
+        if self.runs.is_empty() {
+            self.clear();
+        }
+        len
+    }
+
+    fn clear(&mut self) {
+        self.runs = VecDeque::new();
+        self.waiting_len = 0;
+    }
+}
+
+/// Where the last newline stands between two places in what waits and the slices behind it.
+fn last_newline(waiting: &[u8], slices: &Slices<'_>, from: usize, to: usize) -> Option<usize> {
+    let (mut at, mut last) = (0, None);
+    for part in std::iter::once(waiting).chain(slices.iter().map(|(_, slice)| *slice)) {
+        let range = from.clamp(at, at + part.len())..to.clamp(at, at + part.len());
+        if let Some(newline) = memchr::memrchr(b'\n', &part[range.start - at..range.end.max(range.start) - at]) {
+            last = Some(range.start + newline);
+        }
+        at += part.len();
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests;

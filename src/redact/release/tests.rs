@@ -1,0 +1,257 @@
+//! Line release against its definition, and with two sets whose secrets differ.
+
+use std::sync::Arc;
+
+use crate::redact::build::BuildError;
+use crate::redact::mask::Mask;
+use crate::redact::naive;
+use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::{Placed, Redacted, Redactor};
+use crate::redact::release::LineRelease;
+use crate::redact::secret::Secret;
+
+/// Numbers that look random (SplitMix64).
+struct Rng(u64);
+
+impl Rng {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ mixed >> 31) % end as u64) as usize
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+}
+
+/// A stream with line release, as adapters have one.
+struct Stream {
+    redactor: Redactor,
+    release: LineRelease,
+    waiting: Vec<u8>,
+}
+
+impl Stream {
+    fn new(set: &Arc<NeedleSet>, line_len_max: usize) -> Stream {
+        let redactor = Redactor::new(Arc::clone(set));
+        Stream { redactor, release: LineRelease::new(line_len_max), waiting: Vec::new() }
+    }
+
+    /// What goes out for a piece.
+    fn push(&mut self, piece: &[u8]) -> Vec<u8> {
+        let (lines, rest) = piece.split_at(memchr::memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
+        let mut out = Vec::new();
+        for (part, ends) in [(lines, true), (rest, false)] {
+            if part.is_empty() {
+                continue;
+            }
+            let (reach, end) = (self.redactor.set().reach(), self.redactor.end() + part.len() as u64);
+            let slices = slices(self.redactor.push(part));
+            let len = match ends {
+                true => self.release.lines(reach, end, &self.waiting, &slices),
+                false => self.release.rest(reach, end, &slices, true),
+            };
+            slices.iter().for_each(|(_, slice)| self.waiting.extend_from_slice(slice));
+            out.extend(self.waiting.drain(..len));
+        }
+        out
+    }
+
+    fn finish(&mut self) -> Vec<u8> {
+        self.release.end(self.redactor.end());
+        self.waiting.extend(self.redactor.finish().flatten());
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// All that may be seen of it beside its output.
+    fn seen(&self) -> (Option<u64>, u64, usize) {
+        let end = self.redactor.end();
+        let settled = end - self.redactor.unsettled();
+        let start = self.release.waiting_start().unwrap_or(end).min(settled);
+        (Some(start), self.release.unfinished(end), self.redactor.counts().len())
+    }
+}
+
+fn slices(redacted: Redacted<'_>) -> Vec<(Placed, &[u8])> {
+    redacted.placed().collect()
+}
+
+fn exactly(needles: &[Vec<u8>]) -> Result<NeedleSet, BuildError> {
+    let secrets = needles.iter().map(|needle| Secret::new("S", needle.clone())).collect();
+    NeedleSet::exactly(secrets, Mask::Char(b'*'))
+}
+
+/// How much is out after a text that came in these pieces, with masks as long as what they cover, by the definition: at each newline
+/// the whole lines of what is settled then, but for the last `lag` bytes; of a line that is too long all but the last `tail` bytes.
+fn defined(set: &NeedleSet, text: &[u8], cuts: &[usize], line_len_max: usize) -> Vec<usize> {
+    let needles: Vec<&[u8]> = set.expose().collect();
+    let (reach, mut out, mut all, mut was_overlong) = (set.reach(), 0, Vec::new(), false);
+    let mut start = 0;
+    for &end in cuts {
+        if let Some(newline) = memchr::memrchr(b'\n', &text[start..end]) {
+            let end = start + newline + 1;
+            let settled = end - naive::held(&needles, &text[..end]);
+            let covered = naive::covered(&needles, &text[..end]);
+            let is_end =
+                |at: &usize| text[*at] == b'\n' && !covered[*at] && *at < settled.min(end - end.min(reach.lag));
+            let lines = (0..end).filter(is_end).max().map_or(0, |newline| newline + 1);
+            out = out.max(lines);
+            if was_overlong || end - out > line_len_max + reach.tail {
+                out = out.max(end.saturating_sub(reach.tail));
+            }
+            was_overlong = false;
+        }
+        let line = memchr::memrchr(b'\n', &text[..end]).map_or(0, |newline| newline + 1);
+        was_overlong |= end > line && (end - line > line_len_max || end - out > line_len_max + reach.tail);
+        if was_overlong {
+            out = out.max(end.saturating_sub(reach.tail));
+        }
+        all.push(out);
+        start = end;
+    }
+    all
+}
+
+#[test]
+fn a01_what_goes_out_is_what_the_definition_says() {
+    let mut rng = Rng(1);
+    let (mut overlong, mut exactly_compared) = (0, 0);
+    for round in 0..20_000 {
+        let word =
+            |rng: &mut Rng, letters: &[u8], len: usize| -> Vec<u8> { (0..len).map(|_| rng.pick(letters)).collect() };
+        let letters: &[u8] = if round % 2 == 0 { b"ab" } else { b"aab\n" };
+        let needles: Vec<Vec<u8>> = (0..1 + rng.below(2))
+            .map(|_| {
+                let len = 1 + rng.below(9);
+                word(&mut rng, letters, len)
+            })
+            .collect();
+        let text = word(&mut rng, b"aaabb\n", 24);
+        let Ok(set) = exactly(&needles) else { continue };
+        let (set, line_len_max) = (Arc::new(set), rng.pick(&[3, 8, 100]));
+        let mut cuts: Vec<usize> = (0..rng.below(8)).map(|_| rng.below(text.len())).chain([text.len()]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let (mut stream, mut out, mut lens, mut start) = (Stream::new(&set, line_len_max), Vec::new(), Vec::new(), 0);
+        for &end in &cuts {
+            out.extend(stream.push(&text[start..end]));
+            lens.push(out.len());
+            start = end;
+        }
+        // Masks that go out in pieces make more of a line go out at a time: then only what goes out in the end is compared.
+        let covered = naive::covered(&set.expose().collect::<Vec<_>>(), &text);
+        let wanted = defined(&set, &text, &cuts, line_len_max);
+        for ((end, len), wanted) in cuts.iter().zip(&lens).zip(&wanted) {
+            let is_masked = covered[..*end].contains(&true);
+            assert!(len == wanted || is_masked, "{needles:?} {text:?} {cuts:?} {line_len_max}: {lens:?}, not {wanted}");
+            exactly_compared += usize::from(!is_masked);
+        }
+        overlong += usize::from(line_len_max == 3);
+        out.extend(stream.finish());
+        let mut mask = |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
+        let needles: Vec<&[u8]> = set.expose().collect();
+        assert_eq!(out, naive::finished(&needles, &text, &|needle| set.stump_len_min(needle), &mut mask));
+    }
+    assert!(overlong > 1_000 && exactly_compared > 3_000, "{overlong} {exactly_compared}");
+}
+
+/// Two sets whose secrets differ in all of their bytes, and texts of parts of both: all that may be seen is equal, until a needle of one is
+/// complete, or a text ends in half of one.
+#[test]
+fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
+    let secrets: [[&[u8]; 2]; 4] = [
+        [b"k7QmZ2pX9wLr", b"T4vNc8HsBy3E"],
+        [b"sk-live-9xW2mK4p", b"tk-dead-3bQ7nT8z"],
+        [
+            b"-----BEGIN A KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0B\n-----END A KEY-----",
+            b"-----BEGIN A KEY-----\nTUlJRXZRSUJBRB\na3Foa2lHOX\n-----END A KEY-----",
+        ],
+        [b"user\nhunter2x\nmore", b"name\npassword\nless"],
+    ];
+    let mut rng = Rng(2);
+    let mut compared = 0;
+    for round in 0..1_200 {
+        let pair = secrets[round % secrets.len()];
+        let encodings = round % 3 > 0;
+        let sets = pair.map(|value| {
+            let secret = Secret::new("S", value.to_vec());
+            Arc::new(NeedleSet::builder().encodings(encodings).secret(secret).build().expect("the mask fits"))
+        });
+        if sets[0].reach().tail != sets[1].reach().tail || sets[0].reach().lag != sets[1].reach().lag {
+            continue;
+        }
+        let needles = sets.each_ref().map(|set| set.expose().collect::<Vec<_>>());
+        // Lines of several that are too long to be guessed can be tried as a whole.
+        let lines = needles.iter().flatten().filter(|needle| needle[..needle.len() - 1].contains(&b'\n'));
+        let lines = lines.flat_map(|needle| needle.split_inclusive(|byte| *byte == b'\n'));
+        let long_lines: Vec<&[u8]> = lines.filter(|line| line.len() >= 8 && !line.starts_with(b"-----BEGIN")).collect();
+        let line_len_max = rng.pick(&[30, 200, 2_000]);
+        let mut streams = sets.each_ref().map(|set| Stream::new(set, line_len_max));
+        let mut text: Vec<u8> = Vec::new();
+        for _ in 0..10 {
+            let whose = rng.below(2);
+            let of = rng.pick(&needles[whose]);
+            let part = &of[..rng.below(of.len())];
+            let piece = match rng.below(4) {
+                0 => [&b"x".repeat(rng.below(300))[..], part].concat(),
+                1 => [part, b"\n"].concat(),
+                2 => [&b"a line\nand "[..], part].concat(),
+                _ => part.to_vec(),
+            };
+            text.extend_from_slice(&piece);
+            if needles.iter().chain([&long_lines]).any(|needles| naive::covered(needles, &text).contains(&true)) {
+                break;
+            }
+            let out = streams.each_mut().map(|stream| (stream.push(&piece), stream.seen()));
+            assert_eq!(
+                out[0],
+                out[1],
+                "{pair:?} after {:?}, lines up to {line_len_max}",
+                String::from_utf8_lossy(&text)
+            );
+            compared += 1;
+            let ends =
+                |number: usize| naive::stump(&needles[number], &text, &|needle| sets[number].stump_len_min(needle));
+            if rng.below(4) == 0 && ends(0).is_none() && ends(1).is_none() {
+                let out = streams.each_mut().map(|stream| (stream.finish(), stream.seen()));
+                assert_eq!(out[0], out[1], "{pair:?} at the end of {:?}", String::from_utf8_lossy(&text));
+                text.clear();
+            }
+        }
+    }
+    assert!(compared > 3_000, "{compared}");
+}
+
+#[test]
+fn a01_a_stump_counts_in_bytes_of_the_value() {
+    let secret = Secret::new("S", b"k7QmZ2pX9wLr".to_vec());
+    let set = NeedleSet::builder().secret(secret).build().expect("the mask fits");
+    for (text, is_masked) in [
+        ("k7QmZ2p", false),
+        ("k7QmZ2pX", true),
+        ("6b:37:51", false),
+        ("6b:37:51:6d:5a:32:70", false),
+        ("6b:37:51:6d:5a:32:70:58:39", true),
+        ("6b37516d5a3270", false),
+        ("6b37516d5a327058", true),
+        ("azdRbVoy", false),
+    ] {
+        assert_eq!(set.is_match(text.as_bytes()), is_masked, "{text}");
+    }
+}
+
+/// Most sets have no short lines, so that whole lines go out at once.
+#[test]
+fn a01_nothing_waits_behind_a_newline_but_for_short_lines() {
+    let lag = |value: &str| {
+        let set = NeedleSet::builder().secret(Secret::new("S", value.into())).build().expect("the mask fits");
+        set.reach().lag
+    };
+    let key = "-----BEGIN A KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQ\n-----END A KEY-----\n";
+    for value in ["sk-live-4f9QzXabc", "0123456789abcdefghijklmnopqrstuvwxyzABCD", key, "hunter2-prod\n"] {
+        assert_eq!(lag(value), 0, "{value}");
+    }
+    assert_eq!(lag("user\nhunter2x\n"), 5);
+}

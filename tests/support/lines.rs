@@ -1,0 +1,116 @@
+//! Line release through an adapter: what the exact one gives out, later; and until a whole needle is complete, at times that no secret
+//! has a part in.
+
+use std::sync::Arc;
+
+use hushlog::io::{RedactWriter, Release};
+use hushlog::redact::naive;
+use hushlog::redact::sieve::Variant;
+use hushlog::{NeedleSet, Redactor};
+use std::io::Write;
+
+use super::scenario::{Scenario, Step};
+
+/// Other needles, as long, of other letters. Newlines stay where they are.
+fn twin(needles: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let other = |byte: &u8| if byte.is_ascii_lowercase() { b'a' + ((byte - b'a') ^ 1) } else { *byte };
+    needles.iter().map(|needle| needle.iter().map(other).collect()).collect()
+}
+
+/// The run with newlines in it: each `b` of needles and text is one, if there are enough letters, and some pieces end with one.
+fn with_lines(scenario: &Scenario) -> Scenario {
+    let in_needles = scenario.steps.len() % 2 == 1;
+    let line = |bytes: &mut Vec<u8>| bytes.iter_mut().filter(|byte| **byte == b'b').for_each(|byte| *byte = b'\n');
+    let mut scenario = scenario.clone();
+    if in_needles {
+        scenario.sets.iter_mut().flatten().for_each(line);
+    }
+    for (index, step) in scenario.steps.iter_mut().enumerate() {
+        if let Step::Push(piece) = step {
+            if in_needles {
+                line(piece);
+            }
+            if index % 3 == 0 {
+                piece.push(b'\n');
+            }
+        }
+    }
+    scenario
+}
+
+struct Lines {
+    sets: Vec<Arc<NeedleSet>>,
+    writer: RedactWriter<Vec<u8>>,
+}
+
+impl Lines {
+    fn new(sets: Vec<Arc<NeedleSet>>, stump: bool) -> Lines {
+        let redactor = Redactor::new(Arc::clone(&sets[0])).mask_stump(stump);
+        Lines { sets, writer: RedactWriter::with_release(Vec::new(), redactor, Release::Line) }
+    }
+
+    fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Push(piece) => self.writer.write_all(piece).expect("a vector takes all"),
+            Step::Swap(set) => self.writer.swap(Arc::clone(&self.sets[*set])),
+            Step::ReleasePartial(_) => {}
+            Step::Finish => self.writer.try_finish().expect("a vector takes all"),
+        }
+    }
+
+    fn out(&self) -> &[u8] {
+        self.writer.get_ref()
+    }
+}
+
+/// Runs with line release, beside exact release and beside sets with other secrets.
+pub fn check(scenario: &Scenario) -> Result<(), String> {
+    let scenario = &with_lines(scenario);
+    let sets = scenario.compile(Variant::Best);
+    let others = Scenario { sets: scenario.sets.iter().map(|set| twin(set)).collect(), ..scenario.clone() };
+    let others = others.compile(Variant::Best);
+    let mut exact = Redactor::new(Arc::clone(&sets[0])).mask_stump(scenario.stump);
+    let (mut lines, mut other) = (Lines::new(sets.clone(), scenario.stump), Lines::new(others.clone(), scenario.stump));
+    let needles: Vec<&[u8]> = sets.iter().chain(&others).flat_map(|set| set.expose()).collect();
+    let (mut whole, mut text, mut is_equal) = (Vec::new(), Vec::new(), true);
+    for (index, step) in scenario.steps.iter().chain([&Step::Finish]).enumerate() {
+        match step {
+            Step::Push(piece) => {
+                whole.extend(exact.push(piece).to_vec());
+                text.extend_from_slice(piece);
+            }
+            Step::Swap(set) => whole.extend(exact.swap(Arc::clone(&sets[*set])).to_vec()),
+            Step::ReleasePartial(_) => {}
+            Step::Finish => {
+                whole.extend(exact.finish().to_vec());
+                let ends = naive::stump(&needles, &text, &|needle| needles[needle].len().div_ceil(2).max(8));
+                is_equal &= ends.is_none() || !scenario.stump;
+            }
+        }
+        is_equal &= !naive::covered(&needles, &text).contains(&true);
+        let before = lines.out().len();
+        lines.apply(step);
+        other.apply(step);
+        let out = lines.out();
+        if !whole.starts_with(out) {
+            return Err(format!("step {index}: line release gave out something else than exact release"));
+        }
+        if *step == Step::Finish && out != whole {
+            return Err(format!("step {index}: {} bytes of {} are out in the end", out.len(), whole.len()));
+        }
+        if *step != Step::Finish && out.len() > before && !out.ends_with(b"\n") {
+            return Err(format!("step {index}: a line went out unfinished"));
+        }
+        if is_equal && out != other.out() {
+            return Err(format!(
+                "step {index}: {} bytes with one set, {} with the other",
+                out.len(),
+                other.out().len()
+            ));
+        }
+        if *step == Step::Finish {
+            text.clear();
+        }
+    }
+    Ok(())
+}
