@@ -206,6 +206,7 @@ const ALL: &str = r#"{
     "control": "/run/hushlog/sidecar.sock",
     "metrics": "127.0.0.1:9500",
     "state": "/var/lib/hushlog",
+    "environment": ["HTTPS_PROXY"],
     "confine": { "landlock": true, "seccomp": true },
     "drain_seconds": 5
 }"#;
