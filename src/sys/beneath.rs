@@ -287,6 +287,16 @@ impl Dir {
         Ok(calls::symlinkat(target, &self.fd, single(name.as_ref())?)?)
     }
 
+    /// Gives a name to a group; of a link, the link.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fchownat`.
+    pub fn give_to_group(&self, name: impl AsRef<OsStr>, group: u32) -> io::Result<()> {
+        let group = Some(calls::Gid::from_raw(group));
+        Ok(calls::chownat(&self.fd, single(name.as_ref())?, None, group, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
     /// Renames within this directory; the new name is replaced.
     ///
     /// # Errors

@@ -174,8 +174,9 @@ fn r04_plain_text_goes_into_the_place_of_the_session_only() {
     needs!("strace");
     let machine = Machine::new(Some(OLD));
     machine.set_back();
-    assert!(machine.traced(&["-s", "4096"].map(String::from)).status().unwrap().success());
+    assert!(machine.traced(&["-y", "-s", "4096"].map(String::from)).status().unwrap().success());
     let trace = fs::read_to_string(machine.path("trace")).unwrap();
+    // With the paths of descriptors.
     let place = machine.path("run").display().to_string();
     let to_write =
         trace.lines().filter(|line| line.contains("O_WRONLY") || line.contains("O_RDWR") || line.contains("O_CREAT"));

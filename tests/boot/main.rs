@@ -7,3 +7,4 @@ mod faults;
 mod install;
 mod registry;
 mod session;
+mod trusted;

@@ -147,7 +147,7 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
     ("src/inject/child/sys.rs", KERNEL),
     ("src/inject/install/plan.rs", LATER),
     ("src/inject/install/step.rs", LATER),
-    ("src/inject/session/place.rs", LATER),
+    ("src/inject/session/place.rs", KERNEL),
     ("src/io/gift.rs", KERNEL),
     ("src/registry/key_file.rs", TYPED),
     ("src/registry/reserved.rs", "the machine's own configuration, whose owner and mode it checks"),

@@ -69,6 +69,8 @@ pub(crate) fn failure(error: &PlaceError) -> Failure {
         PlaceError::Stale => Failure::config("the session is of an earlier boot").hint(BOOT),
         PlaceError::Damaged(_) => Failure::config(error.to_string())
             .hint("remove it and run `hushlog boot` again; what was exported before is not masked any more then"),
+        PlaceError::Untrusted(_) => Failure::config(error.to_string())
+            .hint("another user must not decide what is masked; name a directory of root or of your own in HUSHLOG_RUN_DIR, or unset it"),
         PlaceError::NotOurs => Failure::config("the session's directory belongs to another user, or is none")
             .hint("`hushlog boot` is run by root; another user names a directory of their own in HUSHLOG_RUN_DIR"),
         PlaceError::OnDisk => Failure::config("the session's directory is on a disk, where values would stay")

@@ -13,17 +13,20 @@
 //! whole was considered, and does not work where it is a mount point, as it is in containers.)
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown, symlink};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{OFlags, fstatfs};
+use rustix::fs::{FileType, Gid, Mode, OFlags, Stat, fchmod, fchown, fstat, fstatfs};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::{Damaged, Session};
+use crate::sys::beneath::{Dir, Links};
+use crate::sys::file::{check_owner, check_regular, kind, kind_name};
 use crate::sys::lock::{self, Lock};
 
 /// Where the session of a machine lies.
@@ -63,6 +66,9 @@ pub enum PlaceError {
     /// The directory belongs to another user, or is none.
     #[error("the directory belongs to another user, or is none")]
     NotOurs,
+    /// The directory or the file can have been written by another user, whose session would decide what is masked.
+    #[error("{0}")]
+    Untrusted(String),
     /// The directory is not in memory.
     #[error("the directory is on a disk, where values would outlive the machine")]
     OnDisk,
@@ -98,6 +104,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Locked<'a> {
     place: &'a Place,
+    dir: Dir,
     _lock: Lock,
 }
 
@@ -143,18 +150,13 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When there is one that cannot be used.
+    /// When there is one that cannot be used. The directory and the file have to belong to root or this user, and nobody
+    /// else may be able to write to them.
     pub fn read(&self) -> Result<Option<Session>, PlaceError> {
-        // An export that replaced the one whose file was about to be opened has removed that.
-        for _ in 0..LOOKS_MAX {
-            if let Some(session) = read(&self.session())? {
-                return Ok(Some(session));
-            }
-            if fs::symlink_metadata(self.path.join(DATA)).is_err() {
-                break;
-            }
+        match Dir::open(&self.path, Links::Trusted) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            dir => read_in(&dir.map_err(doing("open the session's directory"))?),
         }
-        Ok(None)
     }
 
     /// Makes the directory if need be, and waits until nobody else writes to it, up to
@@ -164,20 +166,21 @@ impl Place {
     ///
     /// When it is not a directory of the own user, or not in memory.
     pub fn lock(&self) -> Result<Locked<'_>, PlaceError> {
-        match DirBuilder::new().mode(0o700).create(&self.path) {
+        // A path that ends in a slash means the same.
+        let path: PathBuf = self.path.components().collect();
+        let (parent, name) = Dir::parent_of(&path, Links::Trusted).map_err(doing("open the directory around"))?;
+        match parent.make(&name, 0o700) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(doing("make the directory")(error)),
             _ => {}
         }
-        let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits() as i32;
-        let directory = OpenOptions::new().read(true).custom_flags(flags).open(&self.path);
-        let directory = match directory {
+        let dir = match parent.sub(&name) {
             Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOTDIR | Errno::LOOP)) => {
                 return Err(PlaceError::NotOurs);
             }
-            directory => directory.map_err(doing("open the directory"))?,
+            dir => dir.map_err(doing("open the directory"))?,
         };
-        let owner = directory.metadata().map_err(doing("look at the directory"))?.uid();
-        if owner != geteuid().as_raw() {
+        let directory = File::from(dir.readable().map_err(doing("open the directory"))?);
+        if dir.stat_self().map_err(doing("look at the directory"))?.st_uid != geteuid().as_raw() {
             return Err(PlaceError::NotOurs);
         }
         let system = fstatfs(&directory).map_err(|error| doing("look at the file system")(error.into()))?;
@@ -187,16 +190,16 @@ impl Place {
         self.admit(&directory, true).map_err(doing("set who may read the directory"))?;
         // Not the directory itself: the members of the group can open that, and so lock it.
         let lock = lock::beside(&self.session(), lock::PATIENCE).map_err(doing("lock the directory"))?;
-        Ok(Locked { place: self, _lock: lock })
+        Ok(Locked { place: self, dir, _lock: lock })
     }
 
     /// Sets the mode of a file or directory, whatever the umask is, and its group.
-    fn admit(&self, file: &File, is_directory: bool) -> io::Result<()> {
+    fn admit(&self, file: impl AsFd, is_directory: bool) -> io::Result<()> {
         let (own, others) = if is_directory { (0o700, 0o050) } else { (0o600, 0o040) };
-        if self.group.is_some() {
-            fchown(file, None, self.group)?;
+        if let Some(group) = self.group {
+            fchown(&file, None, Some(Gid::from_raw(group)))?;
         }
-        file.set_permissions(Permissions::from_mode(own | if self.group.is_some() { others } else { 0 }))
+        Ok(fchmod(&file, Mode::from_raw_mode(own | if self.group.is_some() { others } else { 0 }))?)
     }
 }
 
@@ -219,16 +222,15 @@ impl Locked<'_> {
     ///
     /// When anything could not be written; what was exported earlier stays then.
     pub fn write(&self, session: &Session, files: &Files<'_>) -> Result<(), PlaceError> {
-        let path = &self.place.path;
-        let current = fs::read_link(path.join(DATA)).ok();
+        let current = self.dir.read_link(DATA).ok();
         self.sweep(current.as_deref()).map_err(doing("remove what an earlier export left"))?;
         let next = next_name(current.as_deref());
-        let written = self.generation(&path.join(&next), session, files).and_then(|()| {
+        let written = self.generation(&next, session, files).and_then(|()| {
             let names = [SESSION, SECRETS].into_iter().chain(files.texts.iter().map(|(name, _)| *name));
-            names.into_iter().try_for_each(|name| link(path, name)).map_err(doing("link to the new files"))?;
-            symlink(&next, path.join(DATA_NEXT)).map_err(doing("link to the new files"))?;
+            names.into_iter().try_for_each(|name| link(&self.dir, name)).map_err(doing("link to the new files"))?;
+            self.dir.symlink(Path::new(&next), DATA_NEXT).map_err(doing("link to the new files"))?;
             self.own_link(DATA_NEXT).map_err(doing("link to the new files"))?;
-            fs::rename(path.join(DATA_NEXT), path.join(DATA)).map_err(doing("put the new files in place"))
+            self.dir.rename(DATA_NEXT, DATA).map_err(doing("put the new files in place"))
         });
         // What is not in use any more, or was not finished. If it cannot be removed now, the next export tries again.
         let used = if written.is_ok() { Some(Path::new(&next)) } else { current.as_deref() };
@@ -237,48 +239,46 @@ impl Locked<'_> {
     }
 
     /// Writes the files of an export into a directory of their own.
-    fn generation(&self, path: &Path, session: &Session, files: &Files<'_>) -> Result<(), PlaceError> {
+    fn generation(&self, name: &str, session: &Session, files: &Files<'_>) -> Result<(), PlaceError> {
         check_names(&files.secrets)?;
-        let directory = |path: &Path| {
-            DirBuilder::new().mode(0o700).create(path)?;
-            self.place.admit(&File::open(path)?, true)
-        };
-        let file = |path: &Path, content: &[u8]| {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-            self.place.admit(&file, false)?;
-            file.write_all(content)
-        };
         let write = || {
-            directory(path)?;
-            file(&path.join(SESSION), &session.render())?;
-            files.texts.iter().try_for_each(|(name, text)| file(&path.join(name), text))?;
-            let secrets = path.join(SECRETS);
-            directory(&secrets)?;
-            for (name, value) in &files.secrets {
-                for (slash, _) in name.match_indices('/') {
-                    match directory(&secrets.join(&name[..slash])) {
-                        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                        _ => {}
-                    }
-                }
-                file(&secrets.join(name), value)?;
-            }
-            Ok(())
+            let dir = self.directory(&self.dir, name)?;
+            self.file(&dir, SESSION, &session.render())?;
+            files.texts.iter().try_for_each(|(name, text)| self.file(&dir, name, text))?;
+            let secrets = self.directory(&dir, SECRETS)?;
+            files.secrets.iter().try_for_each(|(name, value)| self.secret(&secrets, name, value))
         };
         write().map_err(doing("write the session"))
     }
 
+    fn directory(&self, dir: &Dir, name: &str) -> io::Result<Dir> {
+        let made = dir.make(name, 0o700)?;
+        self.place.admit(made.readable()?, true)?;
+        Ok(made)
+    }
+
+    fn file(&self, dir: &Dir, name: &str, content: &[u8]) -> io::Result<()> {
+        let mut file = File::from(dir.create_new(name, OFlags::WRONLY, 0o600)?);
+        self.place.admit(&file, false)?;
+        file.write_all(content)
+    }
+
+    /// The file of a secret, whose name may be a path.
+    fn secret(&self, dir: &Dir, name: &str, value: &[u8]) -> io::Result<()> {
+        let Some((first, rest)) = name.split_once('/') else { return self.file(dir, name, value) };
+        let below = match self.directory(dir, first) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => dir.sub(first)?,
+            made => made?,
+        };
+        self.secret(&below, rest, value)
+    }
+
     /// Removes all directories of exports but the one in use.
     fn sweep(&self, used: Option<&Path>) -> io::Result<()> {
-        for entry in fs::read_dir(&self.place.path)? {
-            let entry = entry?;
-            let name = entry.file_name();
+        for (name, _) in self.dir.names()? {
             let is_export = name.as_encoded_bytes().strip_prefix(b"..").is_some_and(|rest| rest != b"data");
             if is_export && Some(Path::new(&name)) != used {
-                match entry.file_type()?.is_dir() {
-                    true => fs::remove_dir_all(entry.path())?,
-                    false => fs::remove_file(entry.path())?,
-                }
+                remove(&self.dir, &name)?;
             }
         }
         Ok(())
@@ -287,29 +287,95 @@ impl Locked<'_> {
     /// Gives a link to the group too, which decides who may follow it where links are protected.
     fn own_link(&self, name: &str) -> io::Result<()> {
         match self.place.group {
-            Some(group) => lchown(self.place.path.join(name), None, Some(group)),
+            Some(group) => self.dir.give_to_group(name, group),
             None => Ok(()),
         }
     }
 }
 
-/// Reads a session; nothing if there is none.
+/// Removes a name, and all that is below.
+fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {
+    if kind(&dir.stat(name)?) != FileType::Directory {
+        return dir.unlink(name);
+    }
+    let below = dir.sub(name)?;
+    below.names()?.iter().try_for_each(|(name, _)| remove(&below, name))?;
+    dir.remove_dir(name)
+}
+
+/// Reads a session that lies alone, as a credential of a service does; nothing if there is none.
 ///
 /// # Errors
 ///
-/// When there is one that cannot be read, or one of an earlier boot.
+/// When there is one that cannot be read, one of an earlier boot, or one that another user may have written.
 pub fn read(path: &Path) -> Result<Option<Session>, PlaceError> {
-    let mut file = match File::open(path) {
+    match Dir::parent_of(path, Links::Trusted) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => {
+            let (dir, name) = found.map_err(doing("open the directory of the session"))?;
+            check_directory(&dir)?;
+            read_file(&dir, &name)
+        }
+    }
+}
+
+/// Reads the session in its directory. Of links only those that an export makes are followed.
+fn read_in(dir: &Dir) -> Result<Option<Session>, PlaceError> {
+    check_directory(dir)?;
+    // An export that replaced the one whose file was about to be opened has removed that.
+    for _ in 0..LOOKS_MAX {
+        let found = match dir.stat(SESSION) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => found.map_err(doing("open the session"))?,
+        };
+        if kind(&found) != FileType::Symlink {
+            return read_file(dir, OsStr::new(SESSION));
+        }
+        if dir.read_link(SESSION).map_err(doing("open the session"))? != Path::new(DATA).join(SESSION) {
+            return Err(PlaceError::Untrusted("the session is a symbolic link that no export has made".to_owned()));
+        }
+        let Ok(export) = dir.read_link(DATA) else { return Ok(None) };
+        let read = match dir.sub(&export) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            export => read_file(&export.map_err(doing("open the session"))?, OsStr::new(SESSION))?,
+        };
+        if read.is_some() {
+            return Ok(read);
+        }
+    }
+    Ok(None)
+}
+
+fn check_directory(dir: &Dir) -> Result<(), PlaceError> {
+    check("the session's directory", &dir.stat_self().map_err(doing("look at the directory"))?)
+}
+
+/// Fails for what another user may have written: it would decide what is masked.
+fn check(what: &str, found: &Stat) -> Result<(), PlaceError> {
+    check_owner(found).map_err(|error| PlaceError::Untrusted(format!("{what} is not trusted: {error}")))?;
+    if found.st_mode & 0o022 != 0 {
+        return Err(PlaceError::Untrusted(format!("{what} is not trusted: others can write to it")));
+    }
+    Ok(())
+}
+
+fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, PlaceError> {
+    let file = match dir.open_file(name, OFlags::RDONLY) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(doing("open the session"))?,
     };
-    let len = file.metadata().map_err(doing("look at the session"))?.len();
+    let found = fstat(&file).map_err(|error| doing("look at the session")(error.into()))?;
+    if check_regular(&found).is_err() {
+        return Err(PlaceError::Untrusted(format!("the session is {}, and no file", kind_name(kind(&found)))));
+    }
+    check("the session", &found)?;
+    let len = u64::try_from(found.st_size).unwrap_or(u64::MAX);
     if len > SESSION_LEN_MAX {
         return Err(doing("read the session")(ErrorKind::FileTooLarge.into()));
     }
     // A file of a session is complete before it can be seen, and does not change.
     let mut text = Zeroizing::new(vec![0; len as usize]);
-    file.read_exact(&mut text).map_err(doing("read the session"))?;
+    File::from(file).read_exact(&mut text).map_err(doing("read the session"))?;
     let session = Session::parse(&text)?;
     let boot = boot_id();
     if !session.boot().is_empty() && !boot.is_empty() && session.boot() != boot {
@@ -319,11 +385,11 @@ pub fn read(path: &Path) -> Result<Option<Session>, PlaceError> {
 }
 
 /// Links a name that stays to what is behind `..data`.
-fn link(directory: &Path, name: &str) -> io::Result<()> {
-    let (path, target) = (directory.join(name), Path::new(DATA).join(name));
-    match fs::read_link(&path) {
+fn link(dir: &Dir, name: &str) -> io::Result<()> {
+    let target = Path::new(DATA).join(name);
+    match dir.read_link(name) {
         Ok(present) if present == target => Ok(()),
-        _ => symlink(target, path),
+        _ => dir.symlink(&target, name),
     }
 }
 
