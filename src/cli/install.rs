@@ -1,15 +1,18 @@
 //! `hushlog boot --install`: units and snippets into a machine, and out of it again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use hushlog::inject::install::{self, Outcome, Setup, SetupError, Step};
+use hushlog::inject::install::{self, Outcome, Root, Setup, SetupError, Step};
+use hushlog::inject::session::place;
+use hushlog::sys::output::is_link_refused;
 
 use super::boot::BootArgs;
 use super::exit::Exit;
 use super::message::{Failure, path_text, reason};
-use super::source::registry;
-use super::stdio;
+use super::source::{SourceArgs, registry};
+use super::{registry as usual, setting, stdio};
 
 /// What `boot --install` takes beside what the boot itself will take.
 #[derive(Debug, Args)]
@@ -75,19 +78,13 @@ pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if !install && !uninstall {
         return Err(Failure::config("--root and --dry-run go with --install or --uninstall").hint("add one of them"));
     }
-    let root = root.clone().unwrap_or_else(|| PathBuf::from("/"));
-    if !root.is_dir() {
-        return Err(Failure::config("--root names no directory").hint("give the directory that holds etc/"));
-    }
-    if *install && args.sources.is_empty() && !root.join(registry::REGISTRY.trim_start_matches('/')).exists() {
-        return Err(Failure::config(format!(
-            "no source was given, and there is no {} on that machine",
-            registry::REGISTRY
-        ))
-        .hint("give what each start is to export, as --registry FILE --identity FILE"));
-    }
+    let root = Root::open(root.as_deref().unwrap_or(Path::new("/"))).map_err(|error| {
+        let why = if is_link_refused(&error) { ", or another user may have put a link there" } else { "" };
+        Failure::config(format!("--root names no directory{why}")).hint("give the directory that holds etc/")
+    })?;
+    let root = Arc::new(root);
     let command = if *install { command(args, &root)? } else { Vec::new() };
-    let setup = Setup { root, init: init.map(Into::into), command, services: service.clone() };
+    let setup = Setup { root: Arc::clone(&root), init: init.map(Into::into), command, services: service.clone() };
     let steps = if *install { setup.steps().map_err(|error| failure(&error))? } else { setup.undo() };
     let mut said = String::new();
     let mut foreign = false;
@@ -133,29 +130,36 @@ fn line(step: &Step, outcome: Outcome, install: bool, dry_run: bool) -> String {
 }
 
 fn next(setup: &Setup) -> &'static str {
-    let unit = setup.root.join("etc/systemd/system/hushlog-boot.service");
-    match setup.root == Path::new("/") && unit.exists() {
+    match setup.root.is_own() && setup.root.has("etc/systemd/system/hushlog-boot.service") {
         true => "next: systemctl daemon-reload && systemctl start hushlog-boot\n",
         false => "",
     }
 }
 
-/// The command that a start of the machine will run, word by word.
-fn command(args: &BootArgs, root: &Path) -> Result<Vec<String>, Failure> {
-    let own = || std::env::current_exe().ok().filter(|_| root == Path::new("/"));
+/// The command that a start of the machine will run, word by word. It says all that it was installed with: the environment of
+/// now is not that of the start.
+fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
+    let own = || std::env::current_exe().ok().filter(|_| root.is_own());
     let program = own().unwrap_or_else(|| PathBuf::from("/usr/bin/hushlog"));
     let mut words = vec![text(&program)?, "boot".to_owned()];
-    for (option, path) in args.sources.paths() {
+    if setting::path(setting::RUN_DIR)?.is_some_and(|path| path != Path::new(place::DEFAULT)) {
+        return Err(setting::unusable(
+            setting::RUN_DIR,
+            "names another directory than /run/hushlog, where what is installed looks",
+        ));
+    }
+    let sources = with_settings(&args.sources, root)?;
+    for (option, path) in sources.paths() {
         if !path.is_absolute() {
             return Err(Failure::config(format!("{option} needs a path from the root on here"))
                 .hint("the command runs when the machine starts, in another directory"));
         }
         words.extend([option.to_owned(), text(path)?]);
     }
-    for (option, word) in args.sources.words() {
+    for (option, word) in sources.words() {
         words.extend([option.to_owned(), word.to_owned()]);
     }
-    for glob in &args.sources.env {
+    for glob in &sources.env {
         words.extend(["--env".to_owned(), text(Path::new(glob))?]);
     }
     if let Some(group) = &args.group {
@@ -164,6 +168,35 @@ fn command(args: &BootArgs, root: &Path) -> Result<Vec<String>, Failure> {
     let flags = [(args.allow_disk, "--allow-disk"), (args.sources.allow_empty, "--allow-empty")];
     words.extend(flags.iter().filter(|(given, _)| *given).map(|(_, flag)| (*flag).to_owned()));
     Ok(words)
+}
+
+/// The sources, and what the environment says about a registry among them.
+fn with_settings(sources: &SourceArgs, root: &Root) -> Result<SourceArgs, Failure> {
+    let mut sources = sources.clone();
+    if !sources.is_empty() && sources.registry.is_none() {
+        return Ok(sources);
+    }
+    if sources.is_empty() {
+        sources.registry = setting::path(setting::REGISTRY)?;
+    }
+    if sources.identity.is_none() {
+        sources.identity = setting::path(setting::IDENTITY)?;
+    }
+    if sources.trust.is_empty() {
+        sources.trust = usual::trusted()?.into_iter().map(|(text, _)| text).collect();
+    }
+    if sources.registry.is_none() {
+        // What is found there when the machine starts; these two go with a registry that is named.
+        let is_needed = sources.identity.is_some() || !sources.trust.is_empty();
+        sources.registry = is_needed.then(|| PathBuf::from(registry::REGISTRY));
+        if !root.has(registry::REGISTRY.trim_start_matches('/')) {
+            let text = format!("no source was given, and there is no {} on that machine", registry::REGISTRY);
+            return Err(
+                Failure::config(text).hint("give what each start is to export, as --registry FILE --identity FILE")
+            );
+        }
+    }
+    Ok(sources)
 }
 
 fn text(path: &Path) -> Result<String, Failure> {

@@ -242,3 +242,117 @@ fn the_generator_for_users_prints_the_file_for_services_or_nothing() {
     fs::write(place.join("environment"), "A=\"b\"\n").unwrap();
     assert_eq!(print(), "A=\"b\"\n");
 }
+
+#[test]
+fn a13_links_of_an_image_lead_nowhere_outside_it() {
+    let outside = tempfile::tempdir().unwrap();
+    for name in ["bashrc", "etc/systemd/system/unit", "etc/profile.d/file"] {
+        fs::create_dir_all(outside.path().join(name).parent().unwrap()).unwrap();
+        fs::write(outside.path().join(name), "theirs\n").unwrap();
+    }
+    let before = tree(outside.path());
+    let root = Root::new(&[("usr/etc/systemd/system/", ""), ("usr/etc/profile.d/", ""), ("inside/bashrc", "mine\n")]);
+    let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, root.path(name)).unwrap();
+    // As the image means it: `/inside` is its own, and `..` ends at its root.
+    link("usr/etc", "etc");
+    link("/inside/bashrc", "usr/etc/bash.bashrc");
+    link("../../../../../../../inside/bashrc", "usr/etc/bashrc");
+    root.boot(&SOURCES).ends(0);
+    assert!(root.read("inside/bashrc").ends_with("mine\n") && root.read("inside/bashrc").starts_with("# >>>"));
+    assert!(root.read("usr/etc/systemd/system/hushlog-boot.service").contains(COMMAND));
+    assert!(fs::symlink_metadata(root.path("usr/etc/bashrc")).unwrap().is_symlink());
+    root.boot(&["--uninstall"]).ends(0);
+    assert_eq!(root.read("inside/bashrc"), "mine\n");
+    // Paths of the machine that installs, in each place that is read or written.
+    fs::remove_file(root.path("usr/etc/bash.bashrc")).unwrap();
+    link(outside.path().join("bashrc").to_str().unwrap(), "usr/etc/bash.bashrc");
+    let up = format!("../../../../../../../../..{}", outside.path().join("etc/profile.d").display());
+    fs::remove_dir(root.path("usr/etc/profile.d")).unwrap();
+    link(&up, "usr/etc/profile.d");
+    root.boot(&SOURCES).ends(0);
+    root.boot(&["--uninstall"]).ends(0);
+    fs::remove_file(root.path("etc")).unwrap();
+    link(outside.path().join("etc").to_str().unwrap(), "etc");
+    for args in [&[&SOURCES[..], &["--init", "systemd"]].concat()[..], &["--uninstall"]] {
+        root.boot(args);
+    }
+    assert_eq!(tree(outside.path()), before);
+}
+
+#[test]
+fn a13_what_is_no_file_is_neither_waited_for_nor_replaced() {
+    let root = Root::new(SYSTEMD);
+    let fifo = |name: &str| {
+        rustix::fs::mkfifoat(rustix::fs::CWD, root.path(name), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    };
+    let boot = |args: &[&str]| {
+        let mut command = hushlog([&["boot", "--root", root.dir.path().to_str().unwrap()], args].concat());
+        crate::program::run_within(&mut command, b"", std::time::Duration::from_secs(20))
+    };
+    fifo("etc/bashrc");
+    fifo("etc/inittab");
+    fifo("etc/profile.d/hushlog.sh");
+    fs::remove_dir(root.path("etc/fish/conf.d")).unwrap();
+    std::os::unix::fs::symlink("conf.d", root.path("etc/fish/conf.d")).unwrap();
+    boot(&SOURCES).ends(3).says("was left alone");
+    for name in ["etc/bashrc", "etc/inittab", "etc/profile.d/hushlog.sh"] {
+        let kind = fs::symlink_metadata(root.path(name)).unwrap().file_type();
+        assert!(std::os::unix::fs::FileTypeExt::is_fifo(&kind), "{name}");
+    }
+    assert!(boot(&["--uninstall"]).code.is_some());
+    // Not a hard link's other name, which may be a file of the machine that installs.
+    let outside = tempfile::tempdir_in(root.dir.path().parent().unwrap()).unwrap();
+    fs::write(outside.path().join("file"), "theirs\n").unwrap();
+    fs::remove_file(root.path("etc/bash.bashrc")).unwrap();
+    fs::hard_link(outside.path().join("file"), root.path("etc/bash.bashrc")).unwrap();
+    boot(&SOURCES);
+    assert!(root.read("etc/bash.bashrc").ends_with("theirs\n") && root.read("etc/bash.bashrc").len() > 7);
+    assert_eq!(fs::read_to_string(outside.path().join("file")).unwrap(), "theirs\n");
+}
+
+#[test]
+fn a13_lines_in_a_file_leave_it_its_owner_and_mode() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let root = Root::new(SYSTEMD);
+    let path = root.path("etc/bash.bashrc");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let is_owned = chown(&path, Some(65_534), Some(65_533)).is_ok();
+    let before = fs::metadata(&path).unwrap();
+    for args in [&SOURCES[..], &["--uninstall"]] {
+        root.boot(args).ends(0);
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!((found.uid(), found.gid(), found.mode()), (before.uid(), before.gid(), before.mode()), "{is_owned}");
+    }
+}
+
+#[test]
+fn a09_what_is_installed_says_what_the_environment_said() {
+    let root = Root::new(&[SYSTEMD, &[("etc/hushlog/registry.yaml", "")]].concat());
+    let mut keygen = hushlog(["keygen", "--signing", "--output", root.path("key.pem").to_str().unwrap()]);
+    let key = run(&mut keygen, b"").ends(0).out().trim().to_owned();
+    let install = |args: &[&str], settings: &[(&str, &str)]| {
+        let mut command = hushlog([&["boot", "--root", root.dir.path().to_str().unwrap(), "--install"], args].concat());
+        run(command.envs(settings.iter().copied()), b"")
+    };
+    let unit = || root.read("etc/systemd/system/hushlog-boot.service");
+    install(&[], &[("HUSHLOG_TRUST", &key), ("HUSHLOG_IDENTITY", "/etc/vm.txt")]).ends(0);
+    let line = format!("boot --registry /etc/hushlog/registry.yaml --identity /etc/vm.txt --trust {key}\n");
+    assert!(unit().contains(&line), "{}", unit());
+    install(&[], &[("HUSHLOG_REGISTRY", "/etc/r.yaml")]).ends(0);
+    assert!(unit().contains("boot --registry /etc/r.yaml\n"), "{}", unit());
+    install(&["--registry", "/etc/r.yaml"], &[("HUSHLOG_TRUST", &key)]).ends(0);
+    assert!(unit().contains(&format!("boot --registry /etc/r.yaml --trust {key}\n")), "{}", unit());
+    install(&["--dotenv", "/etc/s.env"], &[("HUSHLOG_TRUST", &key)]).ends(0);
+    assert!(unit().contains("boot --dotenv /etc/s.env\n"), "{}", unit());
+    let before = unit();
+    for (variable, value) in [
+        ("HUSHLOG_TRUST", " "),
+        ("HUSHLOG_TRUST", "no-key"),
+        ("HUSHLOG_REGISTRY", ""),
+        ("HUSHLOG_IDENTITY", ""),
+        ("HUSHLOG_RUN_DIR", "/elsewhere"),
+    ] {
+        install(&[], &[(variable, value)]).ends(2).says(variable);
+    }
+    assert_eq!(unit(), before);
+}

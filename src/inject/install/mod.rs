@@ -3,9 +3,11 @@
 //! Nothing is started or reloaded. All of it can be done to a directory that will be the root of a machine, and undone.
 
 mod plan;
+mod root;
 mod step;
 
 pub use plan::{Init, Setup, SetupError};
+pub use root::Root;
 pub use step::{Outcome, Step};
 
 /// What the first lines of every file say. Only a file with it is replaced or removed.

@@ -1,7 +1,10 @@
 //! Which files there are to be on a machine, from what it is made of.
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustix::fs::FileType;
+
+use super::root::{self, Root};
 use super::step::{Change, Step};
 
 const UNIT: &str = include_str!("../../../packaging/systemd/hushlog-boot.service");
@@ -33,8 +36,8 @@ pub enum Init {
 /// What is asked for.
 #[derive(Debug)]
 pub struct Setup {
-    /// The root of the machine: `/`, or a directory that will be it.
-    pub root: PathBuf,
+    /// The root of the machine.
+    pub root: Arc<Root>,
     /// What starts its services; nothing to find out.
     pub init: Option<Init>,
     /// The command that makes the session, word by word.
@@ -114,15 +117,16 @@ impl Setup {
 
     /// What starts the services, as far as files tell.
     fn found(&self) -> Option<Init> {
-        let has = |path: &str| self.root.join(path).exists();
-        let inittab = std::fs::read(self.root.join("etc/inittab")).unwrap_or_default();
+        let has = |path: &str| self.root.has(path);
+        let inittab = self.root.find("etc/inittab").and_then(|(dir, name)| root::text(&dir, &name));
+        let inittab = inittab.ok().flatten().unwrap_or_default();
         // Several may be installed. Of the machine that runs, it is known which is in use.
-        let systemd = if self.root == Path::new("/") { "run/systemd/system" } else { "etc/systemd/system" };
+        let systemd = if self.root.is_own() { "run/systemd/system" } else { "etc/systemd/system" };
         if has(systemd) {
             Some(Init::Systemd)
         } else if has("etc/runlevels") {
             Some(Init::Openrc)
-        } else if inittab.windows(11).any(|window| window == b"::sysinit:/") {
+        } else if inittab.contains("::sysinit:/") {
             Some(Init::Busybox)
         } else {
             has("etc/rcS.d").then_some(Init::Sysv)
@@ -148,25 +152,25 @@ impl Setup {
 
     /// The drop-ins of all services.
     fn drop_ins(&self) -> Vec<String> {
-        let units = std::fs::read_dir(self.root.join("etc/systemd/system")).into_iter().flatten().flatten();
-        let names = units.filter_map(|unit| unit.file_name().into_string().ok());
+        let units = self.root.names("etc/systemd/system").into_iter();
+        let names = units.filter_map(|unit| unit.into_string().ok());
         let of_services = names.filter(|name| name.ends_with(".service.d"));
         let paths = of_services.map(|name| format!("etc/systemd/system/{name}/hushlog.conf"));
-        paths.filter(|path| self.root.join(path).exists()).collect()
+        paths.filter(|path| self.root.has(path)).collect()
     }
 
     /// The shells that are there.
     fn shells(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if self.root.join("etc/profile.d").is_dir() {
+        if self.root.is("etc/profile.d", FileType::Directory) {
             steps.push(self.file("etc/profile.d/hushlog.sh", 0o644, PROFILE));
         }
-        if self.root.join("etc/fish/conf.d").is_dir() {
+        if self.root.is("etc/fish/conf.d", FileType::Directory) {
             steps.push(self.file("etc/fish/conf.d/hushlog.fish", 0o644, FISH));
         }
         // At the beginning: what follows is skipped by shells that are not interactive.
         for path in ["etc/bash.bashrc", "etc/bashrc", "etc/zsh/zshenv"] {
-            if self.root.join(path).is_file() {
+            if self.root.is(path, FileType::RegularFile) {
                 steps.push(self.step(path, Change::BlockFirst(BLOCK.to_owned())));
             }
         }
@@ -186,6 +190,6 @@ impl Setup {
     }
 
     fn step(&self, path: &str, change: Change) -> Step {
-        Step { path: self.root.join(path), change }
+        Step { root: Arc::clone(&self.root), shown: self.root.path(path), path: path.to_owned(), change }
     }
 }

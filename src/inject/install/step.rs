@@ -1,17 +1,26 @@
 //! One file of a machine: what is to become of it, and doing that. A step that was done already changes nothing.
 
-use std::fs::{self, Permissions};
+use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustix::fs::{FileType, Stat};
+
+use super::root::{Root, text};
 use super::{BLOCK_END, BLOCK_START, MARK};
-use crate::sys::replace::replace;
+use crate::sys::beneath::Dir;
+use crate::sys::file::kind;
+use crate::sys::replace::{put_in, replace_in};
 
 /// A file, and what is to become of it.
 #[derive(Debug)]
 pub struct Step {
-    pub(super) path: PathBuf,
+    pub(super) root: Arc<Root>,
+    /// From the root on.
+    pub(super) path: String,
+    /// The same with the root's own path.
+    pub(super) shown: PathBuf,
     pub(super) change: Change,
 }
 
@@ -47,7 +56,7 @@ pub enum Outcome {
 impl Step {
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.shown
     }
 
     /// Whether it is about some lines of somebody else's file.
@@ -62,24 +71,30 @@ impl Step {
     /// When the file cannot be read.
     pub fn outcome(&self) -> io::Result<Outcome> {
         match &self.change {
-            Change::File(mode, text) => match self.text()? {
-                None => Ok(Outcome::Written),
-                Some(present) if !present.contains(MARK) => Ok(Outcome::Foreign),
-                Some(present) => {
-                    let is_same = present == *text && fs::metadata(&self.path)?.permissions().mode() & 0o777 == *mode;
-                    Ok(if is_same { Outcome::Unchanged } else { Outcome::Written })
+            Change::File(mode, wanted) => {
+                let Some((dir, name, found)) = self.here()? else { return Ok(Outcome::Written) };
+                match text_of_ours(&dir, &name, &found)? {
+                    None => Ok(Outcome::Foreign),
+                    Some(present) if present == *wanted && found.st_mode & 0o777 == *mode => Ok(Outcome::Unchanged),
+                    Some(_) => Ok(Outcome::Written),
                 }
-            },
-            Change::Link(target) => match fs::read_link(&self.path) {
-                Ok(present) if present == *target => Ok(Outcome::Unchanged),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Outcome::Written),
-                _ => Ok(Outcome::Foreign),
+            }
+            Change::Link(target) => match self.here()? {
+                None => Ok(Outcome::Written),
+                Some((dir, name, found)) if kind(&found) == FileType::Symlink && dir.read_link(&name)? == *target => {
+                    Ok(Outcome::Unchanged)
+                }
+                Some(_) => Ok(Outcome::Foreign),
             },
             Change::BlockFirst(_) | Change::BlockBehind(..) => {
                 let present = self.text()?.unwrap_or_default();
                 Ok(if self.with_block(&present) == present { Outcome::Unchanged } else { Outcome::Written })
             }
-            Change::Removed => self.outcome_of_removal(),
+            Change::Removed => {
+                let Some((dir, name, found)) = self.here()? else { return Ok(Outcome::Unchanged) };
+                let is_ours = kind(&found) == FileType::Symlink || text_of_ours(&dir, &name, &found)?.is_some();
+                Ok(if is_ours { Outcome::Removed } else { Outcome::Foreign })
+            }
             Change::NoBlock => {
                 let present = self.text()?.unwrap_or_default();
                 Ok(if without_block(&present) == present { Outcome::Unchanged } else { Outcome::Removed })
@@ -87,14 +102,16 @@ impl Step {
         }
     }
 
-    fn outcome_of_removal(&self) -> io::Result<Outcome> {
-        match fs::read_link(&self.path) {
-            Ok(_) => return Ok(Outcome::Removed),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Outcome::Unchanged),
-            Err(_) => {}
+    /// The directory of the file, its name, and what it is: if a link, the link. Nothing if it is not there.
+    fn here(&self) -> io::Result<Option<(Dir, OsString, Stat)>> {
+        let found = self.root.parent(&self.path, false).and_then(|(dir, name)| {
+            let found = dir.stat(&name)?;
+            Ok((dir, name, found))
+        });
+        match found {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
         }
-        let is_ours = self.text()?.is_some_and(|text| text.contains(MARK));
-        Ok(if is_ours { Outcome::Removed } else { Outcome::Foreign })
     }
 
     /// Does it, and says what it came to.
@@ -109,51 +126,49 @@ impl Step {
         }
         match &self.change {
             Change::File(mode, text) => {
-                self.make_directory()?;
-                self.put(*mode, text)?;
+                let (dir, name) = self.root.parent(&self.path, true)?;
+                put_in(&dir, name, *mode, text.as_bytes())?;
             }
             Change::Link(target) => {
-                self.make_directory()?;
-                symlink(target, &self.path)?;
+                let (dir, name) = self.root.parent(&self.path, true)?;
+                dir.symlink(target, name)?;
             }
             Change::Removed => {
-                fs::remove_file(&self.path)?;
+                let (dir, name) = self.root.parent(&self.path, false)?;
+                dir.unlink(name)?;
                 // The directory of a drop-in, if nothing else is in it.
-                let _ = self.path.parent().filter(|parent| parent.extension().is_some()).map(fs::remove_dir);
+                let around = self.path.rsplit_once('/').map(|(around, _)| around);
+                if let Some(around) =
+                    around.filter(|around| around.ends_with(".service.d") || around.ends_with(".wants"))
+                {
+                    let (dir, name) = self.root.parent(around, false)?;
+                    let _ = dir.remove_dir(name);
+                }
             }
             Change::BlockFirst(_) | Change::BlockBehind(..) => {
                 let present = self.text()?.unwrap_or_default();
-                self.put(self.mode()?, &self.with_block(&present))?;
+                self.put(&self.with_block(&present))?;
             }
             Change::NoBlock => {
                 let present = self.text()?.unwrap_or_default();
-                self.put(self.mode()?, &without_block(&present))?;
+                self.put(&without_block(&present))?;
             }
         }
         Ok(outcome)
     }
 
-    fn make_directory(&self) -> io::Result<()> {
-        self.path.parent().map_or(Ok(()), fs::create_dir_all)
+    /// Writes somebody else's file, which keeps its owner, group and mode; and a link to it stays one, as in
+    /// machines whose /etc is kept elsewhere.
+    fn put(&self, text: &str) -> io::Result<()> {
+        let (dir, name) = self.root.find(&self.path)?;
+        replace_in(&dir, name, 0o777, text.as_bytes())
     }
 
-    fn mode(&self) -> io::Result<u32> {
-        Ok(fs::metadata(&self.path)?.permissions().mode() & 0o7777)
-    }
-
-    fn put(&self, mode: u32, text: &str) -> io::Result<()> {
-        // A link stays one, as in machines whose /etc is kept elsewhere.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        replace(&path, mode, text.as_bytes())?;
-        // Whatever the umask is.
-        fs::set_permissions(&path, Permissions::from_mode(mode))
-    }
-
-    /// The file's text; nothing if there is no file.
+    /// The text of somebody else's file; nothing if there is none.
     fn text(&self) -> io::Result<Option<String>> {
-        match fs::read(&self.path) {
+        match self.root.find(&self.path).and_then(|(dir, name)| text(&dir, &name)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            bytes => String::from_utf8(bytes?).map(Some).map_err(|_| ErrorKind::InvalidData.into()),
+            text => text,
         }
     }
 
@@ -177,4 +192,12 @@ fn without_block(present: &str) -> String {
     let parts = present.split_once(BLOCK_START);
     let parts = parts.and_then(|(before, rest)| rest.split_once(BLOCK_END).map(|(_, after)| (before, after)));
     parts.map_or_else(|| present.to_owned(), |(before, after)| format!("{before}{after}"))
+}
+
+/// The text of a file that was put there by us; nothing if it was not.
+fn text_of_ours(dir: &Dir, name: &OsString, found: &Stat) -> io::Result<Option<String>> {
+    if kind(found) != FileType::RegularFile {
+        return Ok(None);
+    }
+    Ok(text(dir, name)?.filter(|text| text.contains(MARK)))
 }

@@ -1,0 +1,128 @@
+//! The root of a machine, and the files below it.
+//!
+//! A directory that will be the root of a machine holds links that are meant for that machine: `/etc` in it
+//! may lead to `/usr/etc`. They are followed as if the directory were the root already, by the system
+//! itself (`RESOLVE_IN_ROOT`), so that nothing outside of it is read or written. On the own machine a link
+//! is followed only if no other user can have put it there.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, OFlags, Stat, fstat};
+use rustix::io::Errno;
+
+use crate::sys::beneath::{Dir, Links, find};
+use crate::sys::file::{FileId, check_regular, kind};
+
+/// The most links that are followed, as in the kernel.
+const LINKS_MAX: usize = 40;
+/// The longest file that lines are put into, in bytes.
+const LEN_MAX: u64 = 16 << 20;
+/// Directories that are made.
+const MODE: u32 = 0o755;
+
+/// The root of a machine: the own one, or a directory that will be it.
+#[derive(Debug)]
+pub struct Root {
+    path: PathBuf,
+    /// Nothing for the own machine.
+    image: Option<Dir>,
+}
+
+impl Root {
+    /// Opens a root by its path.
+    ///
+    /// # Errors
+    ///
+    /// When it is no directory, or a link leads there that another user can have put there.
+    pub fn open(path: &Path) -> io::Result<Root> {
+        let dir = Dir::open(path, Links::Trusted)?;
+        let own = Dir::open(Path::new("/"), Links::None)?;
+        let is_own = FileId::of(&dir)? == FileId::of(&own)?;
+        Ok(Root { path: path.to_owned(), image: Some(dir).filter(|_| !is_own) })
+    }
+
+    /// Whether it is that of the own machine.
+    pub fn is_own(&self) -> bool {
+        self.image.is_none()
+    }
+
+    /// The path of a file below it, for messages.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.path.join(path)
+    }
+
+    /// Whether a path leads to anything.
+    pub fn has(&self, path: &str) -> bool {
+        self.stat(path).is_some()
+    }
+
+    /// Whether a path leads to a file of this type.
+    pub(super) fn is(&self, path: &str, wanted: FileType) -> bool {
+        self.stat(path).is_some_and(|found| kind(&found) == wanted)
+    }
+
+    fn stat(&self, path: &str) -> Option<Stat> {
+        let (dir, name) = self.find(path).ok()?;
+        dir.stat(name).ok()
+    }
+
+    /// The names in a directory; none if it cannot be read.
+    pub(super) fn names(&self, path: &str) -> Vec<OsString> {
+        let names = self.dir(Path::new(path), false).and_then(|dir| dir.names());
+        names.unwrap_or_default().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// The directory that holds a file, and the file's name in there, which is not looked at. The directory
+    /// is made if need be.
+    pub(super) fn parent(&self, path: &str, make: bool) -> io::Result<(Dir, OsString)> {
+        let path = Path::new(path);
+        let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
+        Ok((self.dir(path.parent().unwrap_or(Path::new("")), make)?, name.to_owned()))
+    }
+
+    /// The same of the file that a path leads to in the end.
+    pub(super) fn find(&self, path: &str) -> io::Result<(Dir, OsString)> {
+        let Some(image) = &self.image else {
+            let found = find(&Path::new("/").join(path), Links::Trusted)?;
+            return Ok((found.dir, found.name));
+        };
+        let mut path = PathBuf::from(path);
+        for _ in 0..LINKS_MAX {
+            let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_owned();
+            let around = path.parent().unwrap_or(Path::new("")).to_owned();
+            let dir = image.in_root(&around, None)?;
+            match dir.stat(&name) {
+                Ok(found) if kind(&found) == FileType::Symlink => path = around.join(dir.read_link(&name)?),
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => return Ok((dir, name)),
+            }
+        }
+        Err(Errno::LOOP.into())
+    }
+
+    fn dir(&self, path: &Path, make: bool) -> io::Result<Dir> {
+        match &self.image {
+            Some(image) => image.in_root(path, make.then_some(MODE)),
+            None if make => Dir::open_or_make(&Path::new("/").join(path), Links::Trusted, MODE),
+            None => Dir::open(&Path::new("/").join(path), Links::Trusted),
+        }
+    }
+}
+
+/// The text of a file, not through a link; nothing if there is none.
+pub(super) fn text(dir: &Dir, name: &OsStr) -> io::Result<Option<String>> {
+    let file = match dir.open_file(name, OFlags::RDONLY) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    check_regular(&fstat(&file)?)?;
+    let mut bytes = Vec::new();
+    File::from(file).take(LEN_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LEN_MAX {
+        return Err(ErrorKind::FileTooLarge.into());
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| ErrorKind::InvalidData.into())
+}
