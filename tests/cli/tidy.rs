@@ -145,8 +145,6 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
     ("src/inject/child/group.rs", KERNEL),
     ("src/inject/child/minder.rs", KERNEL),
     ("src/inject/child/sys.rs", KERNEL),
-    ("src/inject/install/plan.rs", LATER),
-    ("src/inject/install/step.rs", LATER),
     ("src/inject/session/place.rs", KERNEL),
     ("src/io/gift.rs", KERNEL),
     ("src/registry/key_file.rs", TYPED),
