@@ -126,7 +126,7 @@ fn d10_a_frame_of_a_gigabyte_and_clients_of_a_byte_a_second() {
     // And some that have gone in the middle of theirs.
     (0..50).for_each(|_| sidecar.send("app", "sk-li"));
     let before = sidecar.resident_kib();
-    let (mut endless, begin) = (sidecar.connect("endless"), VALUE.len() / 2);
+    let (mut endless, begin) = (sidecar.connect("endless"), VALUE.len().div_ceil(2));
     let writer = std::thread::spawn(move || {
         let mut piece = vec![b'x'; 1 << 20];
         // A secret lies across each border.
