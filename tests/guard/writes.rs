@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::guarding::{Disk, MASK, VALUE, cat, guarded, has, reads, told_of_writes};
+use crate::guarding::{Disk, Guard, MASK, VALUE, cat, guarded, has, reads, told_of_writes};
+use crate::program;
 
 const LINE: &str = "line of text number x\n";
 
@@ -180,6 +181,28 @@ fn a05_without_notice_of_writes_a_read_is_clean_too() {
         assert_clean(&fs::read(&path).unwrap(), "on tmpfs");
     }
     guard.end();
+}
+
+#[test]
+fn a27_a_file_of_several_slices_is_searched_to_its_end() {
+    let Some((disk, guard)) = guarded() else { return };
+    // One that ends with a slice, and one that does not.
+    for len in [48 << 20, 50_000_000] {
+        let path = disk.file(&format!("{len}.log"));
+        let mut text = LINE.repeat(len / LINE.len() + 1).into_bytes();
+        text.truncate(len);
+        for at in [100, (16 << 20) - 5, len - 100] {
+            text[at..][..VALUE.len()].copy_from_slice(VALUE.as_bytes());
+        }
+        fs::write(&path, &text).unwrap();
+        let mut cat = Command::new("cat");
+        let ran = program::run_within(cat.arg(&path), b"", Duration::from_secs(60)).ends(0);
+        assert_clean(&ran.stdout, "in several slices");
+        assert_eq!(ran.stdout.len(), len);
+    }
+    // The first search at the start, too.
+    guard.end();
+    Guard::start(&disk.log()).end();
 }
 
 #[test]

@@ -111,6 +111,8 @@ pub(super) struct Search {
     again: Option<Box<Again>>,
     /// Of the bytes by which the file is known again.
     print: u64,
+    /// A slice was searched, and the end was not met.
+    unfinished: bool,
     /// Up to here regions have been written over that the finder has not told as complete: open ones, and stumps.
     masked: u64,
     /// When the search first came to the end where it stands now.
@@ -208,6 +210,7 @@ impl Search {
             proven: None,
             again: None,
             print: 0,
+            unfinished: false,
             masked: 0,
             since: Instant::now(),
             unsynced: false,
@@ -256,7 +259,9 @@ impl Search {
             wait_for_writes(file);
             now = Stamp::from(fstat(file)?);
         }
-        if end > 0 && (now.size <= end || self.print(file)? != self.print) {
+        // The end of a slice may be that of the file, which nobody has met yet.
+        let is_shorter = now.size < end || now.size == end && !self.unfinished;
+        if end > 0 && (is_shorter || self.print(file)? != self.print) {
             self.restart();
         }
         if now.size - self.finder.end() > limit {
@@ -285,6 +290,7 @@ impl Search {
         let mut slice = if limit == u64::MAX { SLICE_LEN } else { u64::MAX };
         loop {
             if limit == u64::MAX && (slice == 0 || tools.stop.load(Relaxed)) {
+                (self.print, self.unfinished) = (self.print(file)?, true);
                 return Ok(false);
             }
             let begin = self.finder.end();
@@ -381,7 +387,7 @@ impl Search {
 
     /// Notes by what the file is known again. Were it written to in this moment, its size would tell the next time.
     fn settle(&mut self, file: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.print = self.print(file)?;
+        (self.print, self.unfinished) = (self.print(file)?, false);
         self.stamp = Stamp { size: self.finder.end(), ..Stamp::from(fstat(file)?) };
         // Whatever the file was written over with, it was so before it was searched.
         if self.began == Some(self.stamp) && self.stamp.is_settled() {
