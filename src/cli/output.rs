@@ -153,5 +153,5 @@ fn is_report(path: &Path) -> bool {
             .and_then(|text| text.strip_prefix(*key))
             .is_some_and(|rest| rest.starts_with("\": "))
     };
-    read.is_ok() && (text.is_empty() || REPORT_KEYS.iter().any(|key| is_key(&key)))
+    read.is_ok() && (text.is_empty() || REPORT_KEYS.iter().any(is_key))
 }

@@ -96,11 +96,13 @@ impl LineRelease {
     }
 
     /// Whether the unfinished line is too long to wait, or had no room.
+    #[allow(dead_code, reason = "only the sidecar asks, which a library may be without")]
     pub(crate) fn is_overlong(&self) -> bool {
         self.is_overlong
     }
 
     /// How many bytes of the input have come since its last newline.
+    #[allow(dead_code, reason = "only the sidecar asks, which a library may be without")]
     pub(crate) fn unfinished(&self, end: u64) -> u64 {
         end.saturating_sub(self.line_start)
     }

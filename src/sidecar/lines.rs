@@ -237,7 +237,8 @@ mod tests {
         one.take(ALL_LINES_LEN_MAX);
         let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
         assert_eq!(released(&mut two, &[b"abcdef", b"\nb"]), [&b"ab"[..], b"cdef\n", b"b"]);
-        drop(one);
+        drop((one, two));
+        let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
         assert_eq!(released(&mut two, &[b"a", b"\nb"]), [&b""[..], b"a\n", b"b"]);
         drop(two);
         assert_eq!(all.0.load(Relaxed), 0);

@@ -152,7 +152,7 @@ fn a01_counts_show_nothing_of_an_unfinished_line() {
     ));
     let mut sidecar = place.start(&config);
     let mut streams = ["right", "wrong"].map(|name| sidecar.connect(name));
-    streams[0].write_all(VALUE[..13].as_bytes()).expect("it reads");
+    streams[0].write_all(&VALUE.as_bytes()[..13]).expect("it reads");
     streams[1].write_all(format!("{}#", &VALUE[..12]).as_bytes()).expect("it reads");
     until("all is read", || {
         let text = metrics(port);
