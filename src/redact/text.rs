@@ -64,7 +64,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// The beginning of a [`line`], of at most so many characters; an ellipsis stands for the rest.
+/// The beginning of a [`line`](fn@line), of at most so many characters; an ellipsis stands for the rest.
 #[must_use]
 pub fn beginning(text: &str, len_max: usize) -> String {
     match text.char_indices().nth(len_max) {

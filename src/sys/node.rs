@@ -171,7 +171,7 @@ fn make_in_place<T>(
 ///
 /// # Errors
 ///
-/// `InvalidInput` if something else is there; those of [`find`](super::beneath::find), and those of the system.
+/// `InvalidInput` if something else is there; those of [`find`], and those of the system.
 pub fn connect(path: &Path, kind_wanted: SocketType) -> io::Result<OwnedFd> {
     let found = find(path, Links::Trusted)?;
     let held = found.dir.open_file(&found.name, OFlags::PATH)?;
