@@ -344,7 +344,7 @@ pub(super) fn modified(stat: &Stat) -> i64 {
 }
 
 /// The place of a file that was not followed before.
-pub(super) fn place(name: &super::Name, file: &OwnedFd, offset: u64) -> io::Result<Place> {
+pub(super) fn place(name: &super::rotated::Name, file: &OwnedFd, offset: u64) -> io::Result<Place> {
     let stat = fstat(file)?;
     let head = Hasher::of(file, usize::try_from(offset).unwrap_or(usize::MAX))?.head();
     let (modified, len) = (modified(&stat), stat.st_size as u64);

@@ -15,15 +15,15 @@
 
 mod file;
 mod pattern;
+mod rotated;
 mod watch;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
@@ -35,10 +35,11 @@ use super::super::notice::{Notice, Tell};
 use super::super::own::Own;
 use super::Listener;
 use crate::redact::text;
-use crate::sys::beneath::{Dir, Links};
+use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
 use file::{Shared, key, modified, place};
 use pattern::{Match, Pattern};
+use rotated::{Name, Rotated, Spot, former, rotated};
 use watch::Watch;
 
 pub(crate) use file::Followed;
@@ -49,6 +50,8 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Changes that follow each other so soon are looked at as one.
 const GATHER: Duration = Duration::from_millis(5);
+/// So long after a name was freed, or was free at the start, what is there then is taken for a successor.
+const FREE_MAX: Duration = Duration::from_secs(60);
 /// So often files are looked for anew that got their next names while they were opened.
 const RENAMED_MAX: usize = 10;
 
@@ -95,23 +98,13 @@ pub(crate) struct Follow {
     refused: HashSet<PathBuf>,
     /// Which files are hushlog's own, as far as it was asked in this look.
     own: Option<HashSet<FileId>>,
+    /// Whose end the next file at a path waits for, where one was renamed just when it was opened.
+    waiting: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
+    /// When it began: a while after that, what an earlier sidecar has read still counts for a name that was free.
+    begun: Instant,
     /// So many looks were the first, since a file was renamed just then.
     looks: usize,
-}
-
-/// What a file is called.
-pub(super) struct Name {
-    pub(super) path: PathBuf,
-    /// Where that is without links, if there are any.
-    pub(super) target: Option<PathBuf>,
-}
-
-impl Name {
-    /// The path without a link.
-    fn target(&self) -> &Path {
-        self.target.as_deref().unwrap_or(&self.path)
-    }
 }
 
 #[derive(Clone)]
@@ -121,24 +114,8 @@ struct Seen {
     modified: i64,
     /// Its reader; none, if it was done before.
     shared: Option<Arc<Shared>>,
-}
-
-/// A name in a directory where files of one log lie.
-struct Spot {
-    dir: Rc<Dir>,
-    name: OsString,
-    /// The log had this name before, and has another one now: what is there is a file of it, too.
-    is_former: bool,
-}
-
-/// A file that rotation may have made.
-struct Rotated {
-    dir: Rc<Dir>,
-    name: OsString,
-    file: FileId,
-    modified: i64,
-    /// The number that rotation gave it.
-    number: Option<u32>,
+    /// Since when nothing is at the path.
+    free: Option<Instant>,
 }
 
 impl Follow {
@@ -163,7 +140,9 @@ impl Follow {
             told: HashSet::new(),
             refused: HashSet::new(),
             own: None,
+            waiting: HashMap::new(),
             has_looked: false,
+            begun: Instant::now(),
             looks: 0,
         })
     }
@@ -199,7 +178,12 @@ impl Follow {
         for found in seen {
             is_whole &= self.see(&found, &named);
         }
-        self.paths.retain(|path, _| paths.contains(path));
+        // A name is free between a rename and the new file: what came after it is still looked for then.
+        self.paths.retain(|path, seen| {
+            seen.free = if paths.contains(path) { None } else { seen.free.or_else(|| Some(Instant::now())) };
+            seen.free.is_none_or(|since| since.elapsed() < FREE_MAX)
+        });
+        self.waiting.retain(|_, after| after.is_read());
         self.told = std::mem::take(&mut self.refused);
         lock(&self.files.read).retain(|_, reader| reader.strong_count() > 0);
         self.looks += 1;
@@ -225,12 +209,12 @@ impl Follow {
         if let Some(shared) = self.files.reader(&key) {
             // It had another name.
             shared.displace(false);
-            self.paths.insert(found.path.clone(), Seen { key, target, modified, shared: Some(shared) });
+            self.paths.insert(found.path.clone(), Seen { key, target, modified, shared: Some(shared), free: None });
             return true;
         }
         match self.read(found, named) {
             Ok(Some((key, shared))) => {
-                _ = self.paths.insert(found.path.clone(), Seen { key, target, modified, shared })
+                _ = self.paths.insert(found.path.clone(), Seen { key, target, modified, shared, free: None })
             }
             // The next look tells.
             Ok(None) => {
@@ -252,7 +236,11 @@ impl Follow {
         let spot = Spot { dir, name: base, is_former: false };
         let file = FileId::from(&found.stat);
         let after = self.catch_up(&name, (file, modified(&found.stat)), &spot, named);
-        self.open(&name, (&spot.dir, &spot.name, file), after, false)
+        let opened = self.open(&name, (&spot.dir, &spot.name, file), after.clone(), false);
+        if let (Ok(None), Some(after)) = (&opened, after) {
+            self.waiting.insert(name.path, after);
+        }
+        opened
     }
 
     /// Has all be read that was at this path before this file, which was written to at this time. Returns whose end it waits for.
@@ -263,12 +251,12 @@ impl Follow {
         spot: &Spot,
         named: &HashSet<FileId>,
     ) -> Option<Arc<Shared>> {
-        let (mut after, mut last) = (None, None);
+        let (mut after, mut last) = (self.waiting.remove(&name.path), None);
         if let Some(seen) = self.paths.get(&name.path).filter(|seen| seen.key.file != file).cloned() {
-            after = seen.shared;
+            after = after.or(seen.shared);
             let before = Name { path: name.path.clone(), target: seen.target };
             last = Some((seen.key.file, seen.modified, before));
-        } else if !self.has_looked {
+        } else if self.begun.elapsed() < FREE_MAX {
             let mut known = self.files.checkpoints.of_stream(&self.stream);
             known.retain(|(key, place)| place.path == name.path && key.file != file && !named.contains(&key.file));
             known.sort_by_key(|(_, place)| place.modified);
@@ -276,7 +264,8 @@ impl Follow {
                 let before = Name { path: name.path.clone(), target: place.target.clone() };
                 (key.file, place.modified, before)
             });
-            for (key, place) in known.into_iter().filter(|(_, place)| !place.is_done) {
+            known.retain(|(key, place)| !place.is_done && self.files.reader(key).is_none());
+            for (key, place) in known {
                 after = self.find_again(name, spot, &key, &place, after);
             }
         }
@@ -439,31 +428,6 @@ fn no_file() -> io::Error {
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
         || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
-}
-
-/// Where the log was before, if a link leads elsewhere now.
-fn former(now: &Name, before: &Name) -> Option<Spot> {
-    let target = Some(before.target()).filter(|target| *target != now.target())?;
-    let (dir, name) = Dir::parent_of(target, Links::Trusted).ok()?;
-    Some(Spot { dir: Rc::new(dir), name, is_former: true })
-}
-
-/// The files at these spots that rotation may have made of what was there.
-fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>) -> Vec<Rotated> {
-    let mut all = Vec::new();
-    for spot in spots {
-        let mut names = pattern::rotated(&spot.dir, &spot.name);
-        names.extend(spot.is_former.then(|| spot.name.clone()));
-        for name in names {
-            let Some(stat) = spot.dir.stat(&name).ok().filter(|stat| kind(stat) == FileType::RegularFile) else {
-                continue;
-            };
-            let number = pattern::number(&spot.name, &name);
-            let (file, modified) = (FileId::from(&stat), modified(&stat));
-            all.push(Rotated { dir: Rc::clone(&spot.dir), name, file, modified, number });
-        }
-    }
-    all
 }
 
 /// Where links lead that a pattern matches now, or that are on the way to it.

@@ -181,6 +181,49 @@ async fn as_a_target_that_is_rotated_loses_no_line() {
     }
 }
 
+/// A look that comes between the rename and the new file sees no file at all; then one comes and goes before the next look.
+#[tokio::test]
+async fn as_a_name_that_is_free_for_a_moment_loses_no_line() {
+    for pattern in ["containers/*.log", "pods/0.log"] {
+        let place = Place::new();
+        for name in ["containers", "pods"] {
+            fs::create_dir(place.path(name)).unwrap();
+        }
+        place.append("pods/0.log", "one\n");
+        symlink("../pods/0.log", place.path("containers/a.log")).unwrap();
+        let follower = place.follower(pattern);
+        follower.gives("one\n").await;
+        place.rename("pods/0.log", "pods/0.log.1");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        // Without a pause for who follows: nobody looks in between.
+        place.append("pods/0.log", "two\n");
+        place.rename("pods/0.log", "pods/0.log.2");
+        std::thread::sleep(Duration::from_millis(5));
+        place.append("pods/0.log", "three\n");
+        follower.gives("one\ntwo\nthree\n").await;
+    }
+}
+
+/// The same at the start: the first look sees no file.
+#[tokio::test]
+async fn as_a_name_that_is_free_at_the_start_loses_no_line() {
+    let place = Place::new();
+    place.append("a.log", "one\n");
+    let follower = place.follower("a.log");
+    follower.gives("one\n").await;
+    follower.files.checkpoints.save();
+    kill(follower).await;
+    place.append("a.log", "late\n");
+    place.rename("a.log", "a.log.1");
+    let follower = place.follower("a.log");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    place.append("a.log", "two\n");
+    place.rename("a.log", "a.log.2");
+    std::thread::sleep(Duration::from_millis(5));
+    place.append("a.log", "three\n");
+    follower.gives("late\ntwo\nthree\n").await;
+}
+
 /// The link is turned to another directory, after the file in the first one was rotated; live, and while nobody follows.
 #[tokio::test]
 async fn as_a_link_that_is_turned_loses_no_line() {
