@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::message::{self, Failure};
 use super::{sidecar_client as client, stdio};
 
-/// The longest line of an answer, in characters. Whoever owns the socket chooses them.
+/// The longest line of an answer, in characters. The socket's owner chooses them.
 const LINE_LEN_MAX: usize = 500;
 
 /// Asks about these streams, or all. With `through` the masked line goes out by their sinks.

@@ -3,7 +3,7 @@
 //!
 //! Names of secrets and of files may stand in a message; values and input never do. Since a name may hold a value, each message
 //! passes the set of needles in force before it is written, and then loses its [hidden characters](hushlog::redact::text::is_hidden),
-//! so that one message is one line, whoever chose the names in it. One message for all names of a kind, however many they are.
+//! so that one message is one line, even with names that an attacker chose. One message for all names of a kind, however many they are.
 //!
 //! What is said before the secrets were read cannot be masked. Notes and warnings that come up meanwhile wait until they were.
 

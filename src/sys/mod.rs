@@ -1,6 +1,6 @@
 //! Calls to the operating system that stay safe where other users can write.
 //!
-//! Whoever can write into a directory decides which file a path leads to, and can change that between
+//! A user who can write into a directory decides which file a path leads to, and can change that between
 //! two calls. So nothing in this crate opens, creates, renames, removes or changes a file in such a
 //! directory by its path alone: [`beneath`] walks to the directory one component at a time, and acts
 //! on names in the descriptor that it holds; [`replace`] writes a file anew in one step, and [`output`]

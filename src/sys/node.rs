@@ -38,7 +38,7 @@ pub struct Bound {
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        // It was ours to remove; whoever removed it first has done the work.
+        // A name that another process removed first needs no removal.
         let _ = self.dir.unlink_if(&self.name, self.id);
     }
 }

@@ -1,4 +1,4 @@
-//! Replacing a file in one step: whoever looks, at any moment and after any crash, sees the old content or the new.
+//! Replacing a file in one step: a reader, at any moment and after any crash, sees the old content or the new.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -80,12 +80,12 @@ pub fn create_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) 
     dir.sync()
 }
 
-/// To whom a replaced file belongs.
+/// The owner of a replaced file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
     /// To the user that it belonged to.
     Kept,
-    /// The same, who has to be root or the effective user.
+    /// The same user, which has to be root or the effective user.
     Known,
     /// To the effective user.
     Ours,
