@@ -61,10 +61,13 @@
 //!    With no secret in it, output equals input. One exception, which [`Redactor::mask_stump`] switches off: a stream that ends inside
 //!    a secret, after half of the needle and 8 bytes of the value or more, has that stump masked.
 //! 3. **Cutting changes nothing.** The output depends on the bytes, never on where the pieces begin and end.
-//! 4. **Nothing waits without need.** After each push the hold-back is the longest end of the input that is a proper beginning of
-//!    a needle, and not a byte more. With [line release](io::Release::Line) output waits for the end of its line instead, and until
-//!    a whole needle is complete, what goes out, and when, does not depend on it. Who asks for it, as `run` does on a terminal, may have up to so many bytes of it earlier
-//!    ([`Redactor::release_partial`]); then promise 1 holds for all bytes of a needle but these first ones.
+//! 4. **Nothing waits without need.** After each push the hold-back is the longest end of the input
+//!    that is a proper beginning of a needle, and not a byte more. With
+//!    [line release](io::Release::Line) output waits for the end of its line instead, and until a
+//!    whole needle is complete, what goes out, and when, does not depend on it. Who asks for it, as
+//!    `run` does on a terminal, may have up to so many bytes of it earlier
+//!    ([`Redactor::release_partial`]); then promise 1 holds for all bytes of a needle but these
+//!    first ones.
 //! 5. **Linear and bounded.** Time is linear in the text, whatever the text, which may be hostile; memory is bounded by the needle
 //!    set, never by the input.
 //! 6. **Fails closed.** Only building a set can fail; [`push`](Redactor::push) and [`finish`](Redactor::finish) cannot. On any error

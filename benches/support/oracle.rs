@@ -12,8 +12,8 @@ pub(crate) struct Oracle<'a> {
     pub(crate) text: &'a [u8],
     /// Start and end of each occurrence, by end.
     found: Vec<(usize, usize)>,
-    /// Where the text ends inside a needle, that part of it is masked too, from half of the needle and eight bytes on. (Of what stands
-    /// for a value of 16 bytes or more, half stands for eight.)
+    /// Where the text ends inside a needle, that part of it is masked too, from half of the needle
+    /// and eight bytes on. (Of what stands for a value of 16 bytes or more, half stands for eight.)
     stump: usize,
 }
 

@@ -33,8 +33,8 @@ pub(crate) struct ExportArgs {
 
     /// Write to this file, which only you can read, instead of to standard output
     ///
-    /// It appears in one step, or stays as it was. A device or pipe is written to; a file of another user is refused, and so is a
-    /// terminal without --force.
+    /// It appears in one step, or stays as it was. A device or pipe is written to; a file of
+    /// another user is refused, and so is a terminal without --force.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 

@@ -39,15 +39,17 @@ pub(crate) struct OptionArgs {
 
     /// Give a secret's beginning out when the input ends inside it
     ///
-    /// Without this flag, an input that ends after half of a secret and 8 bytes of its value or more has that stump masked.
+    /// Without this flag, an input that ends after half of a secret and 8 bytes of its value or
+    /// more has that stump masked.
     #[arg(long)]
     pub(crate) keep_stump: bool,
 
     /// How early output is given out
     ///
-    /// `exact` gives out each byte as soon as it cannot belong to a secret any more, so that a prompt appears at once. Someone
-    /// who writes to the input and watches the output live can learn from that how far a guess is right; `line` gives
-    /// out whole lines only, and of a line over 1 MiB all but an end of constant length: nothing shows a partial match.
+    /// `exact` gives out each byte as soon as it cannot belong to a secret any more, so that a
+    /// prompt appears at once. Someone who writes to the input and watches the output live can
+    /// learn from that how far a guess is right; `line` gives out whole lines only, and of a line
+    /// over 1 MiB all but an end of constant length: nothing shows a partial match.
     #[arg(long, value_enum, value_name = "WHEN", default_value = "exact")]
     pub(crate) release: WhenReleased,
 

@@ -1,11 +1,14 @@
-//! How messages read: `hushlog: error: lower case, no full stop`, then `hushlog: hint: what to do`. And the one way out for them:
-//! nothing else in the program writes to standard error.
+//! How messages read: `hushlog: error: lower case, no full stop`, then `hushlog: hint: what to do`.
+//! And the one way out for them: nothing else in the program writes to standard error.
 //!
-//! Names of secrets and of files may stand in a message; values and input never do. Since a name may hold a value, each message
-//! passes the set of needles in force before it is written, and then loses its [hidden characters](hushlog::redact::text::is_hidden),
-//! so that one message is one line, even with names that an attacker chose. One message for all names of a kind, however many they are.
+//! Names of secrets and of files may stand in a message; values and input never do. Since a name
+//! may hold a value, each message passes the set of needles in force before it is written, and then
+//! loses its [hidden characters](hushlog::redact::text::is_hidden), so that one message is one
+//! line, even with names that an attacker chose. One message for all names of a kind, however many
+//! they are.
 //!
-//! What is said before the secrets were read cannot be masked. Notes and warnings that come up meanwhile wait until they were.
+//! What is said before the secrets were read cannot be masked. Notes and warnings that come up
+//! meanwhile wait until they were.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -78,7 +81,8 @@ pub(crate) fn mute() {
 struct Known {
     /// The set in force.
     set: Option<Arc<NeedleSet>>,
-    /// While there is none: what was read so far. A set is made of them only if there is something to say.
+    /// While there is none: what was read so far. A set is made of them only if there is something
+    /// to say.
     secrets: Vec<Secret>,
     /// That set. It has nothing if it cannot be made.
     made: Option<Option<Arc<NeedleSet>>>,
@@ -169,7 +173,8 @@ pub(crate) fn json(mut value: Value) -> String {
     json_text(&value) + "\n"
 }
 
-/// A name that was typed and is not known here, if it may be repeated: none that could be a secret, given by mistake.
+/// A name that was typed and is not known here, if it may be repeated: none that could be a secret,
+/// given by mistake.
 pub(crate) fn typed(word: &str) -> Option<String> {
     (hushlog::registry::may_be_repeated(word) && !hides(word)).then(|| text::shown(word.as_bytes()))
 }
@@ -183,7 +188,8 @@ pub(crate) fn error(failure: &Failure) {
     }
 }
 
-/// Says that the program has a fault, at this place in its source. It waits for no lock: the fault may have happened with one held.
+/// Says that the program has a fault, at this place in its source. It waits for no lock: the fault
+/// may have happened with one held.
 pub(crate) fn fault(place: &str) {
     let hint = "this is a bug; the output up to here is right, and the rest is missing";
     emit(&format!("hushlog: error: internal error{place}\nhushlog: hint: {hint}\n"));

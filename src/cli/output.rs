@@ -26,7 +26,8 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// The files of these sources, the usual files of keys, and standard input. None of them is opened.
+    /// The files of these sources, the usual files of keys, and standard input. None of them is
+    /// opened.
     pub(crate) fn new(sources: &SourceArgs) -> Result<Inputs, Failure> {
         let mut inputs = Inputs { files: Vec::new(), values: Vec::new() };
         let mut numbers = std::collections::BTreeMap::new();
@@ -84,7 +85,8 @@ impl Inputs {
     /// What an output would be written over; nothing if all is well.
     fn clash(mut self, output: &Output) -> Option<String> {
         if output.descriptor().is_none() {
-            // To write to the descriptor itself is what was asked for; to replace its file would lose what it holds.
+            // To write to the descriptor itself is what was asked for; to replace its file would
+            // lose what it holds.
             self.add_stream(io::stdout(), "standard output");
             self.add_stream(io::stderr(), "standard error");
         }
@@ -101,8 +103,8 @@ impl Inputs {
     }
 }
 
-/// Opens the file that an option names. Fails, before any input is read, if it could not be written, or is
-/// one of the inputs.
+/// Opens the file that an option names. Fails, before any input is read, if it could not be
+/// written, or is one of the inputs.
 pub(crate) fn named(option: &str, path: &Path, inputs: Inputs) -> Result<Output, Failure> {
     let fail = |text: &str| Failure::config(format!("cannot write the file of {option}: {text}"));
     let output = Output::new(path).map_err(|error| match is_link_refused(&error) {
@@ -121,8 +123,8 @@ pub(crate) fn named(option: &str, path: &Path, inputs: Inputs) -> Result<Output,
     }
 }
 
-/// Fails if a report would replace one of the files in a directory that is going to be changed. Reports of
-/// ours are no loss: one of an earlier run may lie there.
+/// Fails if a report would replace one of the files in a directory that is going to be changed.
+/// Reports of ours are no loss: one of an earlier run may lie there.
 pub(crate) fn refuse_within(
     output: &Output,
     directories: &[PathBuf],

@@ -1,6 +1,7 @@
 //! What was masked: counts by name and form, as a JSON file and as one line. Never a value, nor anything of the input.
 //!
-//! Nor the size of the output: with the size of the input and the number of masks it is the length of a secret.
+//! Nor the size of the output: with the size of the input and the number of masks it is the length
+//! of a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -88,7 +89,8 @@ fn kind(kind: NoticeKind) -> &'static str {
 pub(crate) struct Target(Output);
 
 impl Target {
-    /// Fails, before any input is read, if a report could not be written there, or would replace an input.
+    /// Fails, before any input is read, if a report could not be written there, or would replace an
+    /// input.
     pub(crate) fn new(
         path: Option<&Path>,
         inputs: impl FnOnce() -> Result<Inputs, Failure>,

@@ -106,7 +106,8 @@ pub(crate) fn by_name(findings: &Findings) -> BTreeMap<&str, u64> {
 
 fn file(path: &Path, outcome: &Outcome) -> Value {
     let mut file = json!({ "path": path_text(path) });
-    // As it is shown, a name is not always that of the file. One with a secret in it is not given in another form either.
+    // As it is shown, a name is not always that of the file. One with a secret in it is not given
+    // in another form either.
     let (shown, encoded) = (path_text(path), BASE64.encode(path.as_os_str().as_bytes()));
     if shown.as_bytes() != path.as_os_str().as_bytes() && !hides(&shown) && !hides(&encoded) {
         file["path_base64"] = encoded.into();

@@ -1,7 +1,9 @@
-//! The settings that come from the environment: the only place that reads a variable of hushlog's own.
+//! The settings that come from the environment: the only place that reads a variable of hushlog's
+//! own.
 //!
-//! A setting that is set is meant. One that cannot be used, a blank one included, is an error that names
-//! the variable and never shows its value: to go on without it would drop a demand, as for a signature.
+//! A setting that is set is meant. One that cannot be used, a blank one included, is an error that
+//! names the variable and never shows its value: to go on without it would drop a demand, as for a
+//! signature.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,8 +15,8 @@ use super::message::Failure;
 pub(crate) const REGISTRY: &str = "HUSHLOG_REGISTRY";
 /// The file with the identity that opens it.
 pub(crate) const IDENTITY: &str = "HUSHLOG_IDENTITY";
-/// The public keys of which one has to have signed it, and the ids of which one has to be its own, parted by
-/// spaces.
+/// The public keys of which one has to have signed it, and the ids of which one has to be its own,
+/// parted by spaces.
 pub(crate) const TRUST: &str = "HUSHLOG_TRUST";
 /// The member who acts.
 pub(crate) const MEMBER: &str = "HUSHLOG_MEMBER";

@@ -19,8 +19,8 @@ pub(crate) fn of_new(name: &str) -> String {
     message::typed(name).unwrap_or_else(|| "the secret".to_owned())
 }
 
-/// Reads a value from a file, from standard input if that is `-`, or from the terminal, which asks for it by this name. No message
-/// shows it from then on.
+/// Reads a value from a file, from standard input if that is `-`, or from the terminal, which asks
+/// for it by this name. No message shows it from then on.
 pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let asks = file.is_none_or(|path| path == Path::new("-") && io::stdin().is_terminal());
     let value = match file {

@@ -249,10 +249,12 @@ int hushlog_stream_release_partial(hushlog_stream *stream, size_t len, const hus
 size_t hushlog_stream_held(const hushlog_stream *stream);
 
 /*
- * Tells how many places have been masked, by secret and form: calls `each` with the name of the secret and that of the form ("value",
- * "base64" and so on; the manual lists them), which are valid during the call. `each` must not use the stream, nor leave
- * by longjmp() or an exception. Until it returns, a call that takes the stream does nothing and returns HUSHLOG_EBUSY;
- * hushlog_stream_free() takes effect when hushlog_stream_counts() is done, and hushlog_stream_held() alone is allowed.
+ * Tells how many places have been masked, by secret and form: calls `each` with the name of the
+ * secret and that of the form ("value", "base64" and so on; the manual lists them), which are valid
+ * during the call. `each` must not use the stream, nor leave by longjmp() or an exception. Until it
+ * returns, a call that takes the stream does nothing and returns HUSHLOG_EBUSY;
+ * hushlog_stream_free() takes effect when hushlog_stream_counts() is done, and
+ * hushlog_stream_held() alone is allowed.
  *
  * HUSHLOG_ENULL, HUSHLOG_EBUG, HUSHLOG_EBUSY
  */

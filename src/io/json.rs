@@ -8,7 +8,8 @@ use crate::redact::message::{Reading, json_escape, redact};
 use crate::redact::needle::NeedleSet;
 use crate::redact::text::is_hidden;
 
-/// Masks all that the set finds in strings and keys, also where only their encoding would make it a needle. Numbers stay.
+/// Masks all that the set finds in strings and keys, also where only their encoding would make it a
+/// needle. Numbers stay.
 pub fn redact_json(set: &Arc<NeedleSet>, value: &mut Value) {
     map_strings(value, &|text| redact(set, text, Reading::Json).into_owned());
 }
@@ -33,7 +34,8 @@ pub fn map_strings(value: &mut Value, change: &impl Fn(&str) -> String) {
     }
 }
 
-/// The value as text over several lines, with hidden characters escaped, so that it can be shown on a terminal.
+/// The value as text over several lines, with hidden characters escaped, so that it can be shown on
+/// a terminal.
 #[must_use]
 pub fn json_text(value: &Value) -> String {
     escape(&format!("{value:#}"))
@@ -45,7 +47,8 @@ pub fn json_line(value: &Value) -> String {
     escape(&value.to_string())
 }
 
-/// Outside its strings JSON has no hidden characters but newlines, and in them it has none of these.
+/// Outside its strings JSON has no hidden characters but newlines, and in them it has none of
+/// these.
 fn escape(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,14 +1,17 @@
-//! `--release line`: only whole lines of the output go out. The rule is the engine's (`redact::release`); this is its keeping.
+//! `--release line`: only whole lines of the output go out. The rule is the engine's
+//! (`redact::release`); this is its keeping.
 //!
-//! With exact release, an attacker who can write into a stream and watch it live sees by the hold-back how far a guess agrees with a
-//! secret, and finds the secret byte by byte. Line release shows nothing of a partial match.
+//! With exact release, an attacker who can write into a stream and watch it live sees by the
+//! hold-back how far a guess agrees with a secret, and finds the secret byte by byte. Line release
+//! shows nothing of a partial match.
 
 use super::given::{Given, GivenBuf};
 use crate::redact::redactor::{Placed, Redacted, Redactor};
 use crate::redact::release::LineRelease;
 
-/// The longest unfinished line that waits for its end, in bytes of input. Of a longer one everything goes out but its end, always one
-/// byte less than the longest needle, so that a stream without newlines neither stands still nor fills the memory.
+/// The longest unfinished line that waits for its end, in bytes of input. Of a longer one
+/// everything goes out but its end, always one byte less than the longest needle, so that a stream
+/// without newlines neither stands still nor fills the memory.
 pub const LINE_HELD_BYTES_MAX: usize = 1 << 20;
 
 /// A line's beginning gets memory as it needs it, which is given back with the line if it was more than this, in bytes: of many streams
@@ -25,9 +28,10 @@ pub enum Release {
     /// With the newline that ends their line, or with the stream. Lines are those of the *redacted* output; the limit is
     /// [`LINE_HELD_BYTES_MAX`].
     ///
-    /// Until a whole needle is complete, what goes out and when depends on no secret, but for the set's longest needle (of overlong lines
-    /// so much waits). Of a secret of several lines, a line of eight bytes or more can be tried as a whole. As many bytes wait behind
-    /// every newline as could belong to shorter ones, which for most sets are none.
+    /// Until a whole needle is complete, what goes out and when depends on no secret, but for the
+    /// set's longest needle (of overlong lines so much waits). Of a secret of several lines, a line
+    /// of eight bytes or more can be tried as a whole. As many bytes wait behind every newline as
+    /// could belong to shorter ones, which for most sets are none.
     Line,
 }
 

@@ -1,5 +1,6 @@
-//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], with the feature `tokio` behind tokio's and as a codec, and in
-//! front of loggers (with the features `log` and `tracing`); and the pump from descriptor to descriptor.
+//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], with the feature `tokio`
+//! behind tokio's and as a codec, and in front of loggers (with the features `log` and `tracing`);
+//! and the pump from descriptor to descriptor.
 //!
 //! Whatever the other side does (short writes, signals, a full disk, a reader that went away), nothing goes out but what a
 //! redactor gave out, in order, and each byte once. After an error, what went out is a beginning of the right output.

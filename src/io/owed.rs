@@ -27,7 +27,8 @@ impl Default for Owed {
 }
 
 impl Owed {
-    /// Pushes a piece, takes in what the gate lets pass, and writes what it can of it. The rest is owed.
+    /// Pushes a piece, takes in what the gate lets pass, and writes what it can of it. The rest is
+    /// owed.
     pub(super) fn push(
         &mut self,
         redactor: &mut Redactor,

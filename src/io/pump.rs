@@ -94,8 +94,8 @@ pub enum PumpError {
 /// are left alone, since other processes share them. The pipes of a busy stream are enlarged, to 1 MiB where that is allowed.
 /// SIGPIPE and SIGXFSZ must be ignored, as Rust's runtime does with the first, or they end the process instead of the pump.
 ///
-/// Memory: 200 KiB, with [`Release::Line`] up to 1 MiB and the longest needle more, and 2 to 6 MiB for a busy stream that goes to a pipe, all of it wiped
-/// in the end or given back to the kernel.
+/// Memory: 200 KiB, with [`Release::Line`] up to 1 MiB and the longest needle more, and 2 to 6 MiB
+/// for a busy stream that goes to a pipe, all of it wiped in the end or given back to the kernel.
 ///
 /// # Errors
 ///
@@ -258,7 +258,8 @@ struct Sink<'fd> {
 }
 
 impl Sink<'_> {
-    /// Pushes a piece, and sends out all that may go out now; what lies in `gifts` without being copied.
+    /// Pushes a piece, and sends out all that may go out now; what lies in `gifts` without being
+    /// copied.
     fn push(&mut self, redactor: &mut Redactor, piece: &[u8], gifts: Option<&GiftBuf>) -> Result<(), Errno> {
         let outlet = &mut self.outlet;
         self.gate.push(redactor, piece, &mut |given| match gifts {

@@ -72,8 +72,9 @@ impl Finder {
         self.open.drain(..complete)
     }
 
-    /// What has been found and may still grow, as it is now. With `stump`, the beginning of a needle at the end belongs to it, if it is
-    /// long enough to be masked where a text ends: see [`Redactor::mask_stump`](super::redactor::Redactor::mask_stump).
+    /// What has been found and may still grow, as it is now. With `stump`, the beginning of a
+    /// needle at the end belongs to it, if it is long enough to be masked where a text ends: see
+    /// [`Redactor::mask_stump`](super::redactor::Redactor::mask_stump).
     pub fn open(&self, stump: bool) -> Vec<Region> {
         let mut open = self.open.clone();
         if let Some((needle, len)) = self.set.stump(self.state).filter(|_| stump) {
@@ -91,7 +92,8 @@ impl Finder {
         open.into_iter()
     }
 
-    /// Whether the text would end in the beginning of a needle that is long enough to be masked there, if it ended now.
+    /// Whether the text would end in the beginning of a needle that is long enough to be masked
+    /// there, if it ended now.
     pub fn is_at_stump(&self) -> bool {
         self.set.stump(self.state).is_some()
     }

@@ -1,8 +1,9 @@
-//! Text of our own that somebody reads: messages, reports, status, labels of metrics. Names of files and of secrets stand in it, and
-//! may hold a secret; so it passes the set in force, like any other text.
+//! Text of our own that somebody reads: messages, reports, status, labels of metrics. Names of
+//! files and of secrets stand in it, and may hold a secret; so it passes the set in force, like any
+//! other text.
 //!
-//! Only whole needles are masked. A message that ended in a partial match would tell, by being masked or not, how far a name agrees
-//! with a secret.
+//! Only whole needles are masked. A message that ended in a partial match would tell, by being
+//! masked or not, how far a name agrees with a secret.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,8 +26,8 @@ pub enum Reading {
 /// How often a text is searched again, after masks were put into it.
 const ROUNDS_MAX: usize = 3;
 
-/// The text with all that the set finds in it masked, whether it stands there as it is, written out, or in the form that `reading`
-/// will give it.
+/// The text with all that the set finds in it masked, whether it stands there as it is, written
+/// out, or in the form that `reading` will give it.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -167,7 +168,8 @@ fn mask(
     Some(masked)
 }
 
-/// How a character is encoded in a JSON string, where it is: what JSON demands, and what must not be shown as it is.
+/// How a character is encoded in a JSON string, where it is: what JSON demands, and what must not
+/// be shown as it is.
 #[must_use]
 pub fn json_escape(c: char) -> Option<String> {
     Some(match c {
@@ -185,7 +187,8 @@ pub fn json_escape(c: char) -> Option<String> {
     })
 }
 
-/// How a character is encoded in a label of Prometheus, where it is. There is no escape for what must not be shown.
+/// How a character is encoded in a label of Prometheus, where it is. There is no escape for what
+/// must not be shown.
 #[must_use]
 pub fn label_escape(c: char) -> Option<String> {
     Some(match c {

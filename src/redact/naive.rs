@@ -28,10 +28,11 @@ pub fn may_go_on(needles: &[&[u8]], text: &[u8]) -> bool {
         .any(|needle| (1..needle.len()).any(|at| needle.len() - at > text.len() && needle[at..].starts_with(text)))
 }
 
-/// How many bytes at the beginning of `text`, which goes on within a stream, are a piece of a needle that began before: the needle's end,
-/// or with `stump` all of a text that lies within it. Such a piece counts from `len_min` bytes of that needle on; and if the `before` bytes
-/// that were given out right before the text may be what the needle has before the piece, as its end, or once both together have
-/// `len_min` bytes.
+/// How many bytes at the beginning of `text`, which goes on within a stream, are a piece of a
+/// needle that began before: the needle's end, or with `stump` all of a text that lies within it.
+/// Such a piece counts from `len_min` bytes of that needle on; and if the `before` bytes that were
+/// given out right before the text may be what the needle has before the piece, as its end, or once
+/// both together have `len_min` bytes.
 pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: &dyn Fn(usize) -> usize, stump: bool) -> usize {
     let counts = |number: usize, at: usize, len: usize| {
         let (needle, len_min) = (needles[number], len_min(number));
@@ -43,8 +44,9 @@ pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: &dyn Fn(
     (1..=text.len()).rev().find(is_rest).unwrap_or(0)
 }
 
-/// The first needle that `text` ends within, and how much of it is there: the longest suffix of the text that is a proper prefix of a
-/// needle, and has as many bytes as `stump_len_min` says for that needle. This is what is masked where a text ends.
+/// The first needle that `text` ends within, and how much of it is there: the longest suffix of the
+/// text that is a proper prefix of a needle, and has as many bytes as `stump_len_min` says for that
+/// needle. This is what is masked where a text ends.
 pub fn stump(needles: &[&[u8]], text: &[u8], stump_len_min: &dyn Fn(usize) -> usize) -> Option<(usize, usize)> {
     let begins = |n: &usize, rest: &[u8]| needles[*n].len() > rest.len() && needles[*n].starts_with(rest);
     (0..text.len()).find_map(|start| {
@@ -54,8 +56,8 @@ pub fn stump(needles: &[&[u8]], text: &[u8], stump_len_min: &dyn Fn(usize) -> us
     })
 }
 
-/// The needle that names the region beginning at `start`: the longest that occurs there, the first of equals; otherwise that of the
-/// stump.
+/// The needle that names the region beginning at `start`: the longest that occurs there, the first
+/// of equals; otherwise that of the stump.
 fn naming(needles: &[&[u8]], text: &[u8], start: usize, stump: Option<usize>) -> usize {
     let whole = (0..needles.len()).rev().filter(|&n| text[start..].starts_with(needles[n]));
     let stump = || stump;

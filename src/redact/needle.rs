@@ -138,14 +138,16 @@ impl NeedleSet {
         self.reach
     }
 
-    /// From how many bytes on the beginning of this needle is masked where a text ends in it: half of the needle, and what stands for
-    /// [`STUMP_LEN_MIN`](super::secret::STUMP_LEN_MIN) bytes of the value. For the [naive definition](super::naive).
+    /// From how many bytes on the beginning of this needle is masked where a text ends in it: half
+    /// of the needle, and what stands for [`STUMP_LEN_MIN`](super::secret::STUMP_LEN_MIN) bytes of
+    /// the value. For the [naive definition](super::naive).
     #[doc(hidden)]
     pub fn stump_len_min(&self, needle: usize) -> usize {
         self.stump_lens[needle] as usize
     }
 
-    /// The beginning of a needle that a text ends in at this state, if it is long enough to be masked: of which needle, and how long.
+    /// The beginning of a needle that a text ends in at this state, if it is long enough to be
+    /// masked: of which needle, and how long.
     pub(super) fn stump(&self, state: State) -> Option<(usize, usize)> {
         self.scanner.stump(state, &self.stump_lens)
     }
@@ -192,7 +194,8 @@ impl NeedleSet {
     }
 }
 
-/// The mask of one secret. A name with hidden characters (file names may have them) must not reach a terminal as it is.
+/// The mask of one secret. A name with hidden characters (file names may have them) must not reach
+/// a terminal as it is.
 fn mask_text(template: &str, name: &str) -> Box<[u8]> {
     let name: String = name.chars().map(|c| if is_hidden(c) { '_' } else { c }).collect();
     template.replace("{name}", &name).into_bytes().into()

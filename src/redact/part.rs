@@ -19,8 +19,8 @@ use super::secret::VALUE_LEN_MIN;
 /// How often a part is taken apart again: the lines of a key in a JSON string in a line of settings are at the third level.
 const DEPTH_MAX: u32 = 3;
 
-/// Calls `emit` with every telling part of `value`, each written in some form, and how long the part itself is; equal ones may come
-/// twice.
+/// Calls `emit` with every telling part of `value`, each written in some form, and how long the
+/// part itself is; equal ones may come twice.
 ///
 /// An ordinary word (see [`is_ordinary`](super::ordinary::is_ordinary)) can be among them, if it is used as a password.
 pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {

@@ -1,4 +1,5 @@
-//! How far the needles of a set reach over the ends of lines and pieces: all that line release asks of the set.
+//! How far the needles of a set reach over the ends of lines and pieces: all that line release asks
+//! of the set.
 
 use super::automaton::ROOT;
 use super::scan::{PIECE_LEN_MAX, Scanner};
@@ -13,7 +14,8 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// Of these needles. `telling_lens`: how many bytes of each stand for as much of its value as nobody guesses at once.
+    /// Of these needles. `telling_lens`: how many bytes of each stand for as much of its value as
+    /// nobody guesses at once.
     pub(super) fn of(scanner: &Scanner, telling_lens: &[u32]) -> Reach {
         let longest = scanner.needles().iter().map(<[u8]>::len).max().unwrap_or(0);
         let lag_of = |(needle, len): (&[u8], &u32)| lag_of(scanner, needle, *len as usize);
@@ -22,8 +24,8 @@ impl Reach {
     }
 }
 
-/// Up to where lines of a needle could be guessed, if they waited only where they match: they are short, and neither public nor behind
-/// a whole needle.
+/// Up to where lines of a needle could be guessed, if they waited only where they match: they are
+/// short, and neither public nor behind a whole needle.
 fn lag_of(scanner: &Scanner, needle: &[u8], telling_len: usize) -> usize {
     let [inner @ .., _] = needle else { return 0 };
     if memchr::memchr(b'\n', inner).is_none() {

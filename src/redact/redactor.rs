@@ -108,9 +108,10 @@ impl Redactor {
 
     /// Whether a stream that ends inside a needle has that stump masked. Default: yes.
     ///
-    /// A stump counts if and only if it is at least half of its needle, and stands for [`STUMP_LEN_MIN`] bytes of the value or more
-    /// (in hex with colons these are 24). The mask shows that the stump was right; with less of a needle, an attacker who can end
-    /// streams would find a secret byte by byte.
+    /// A stump counts if and only if it is at least half of its needle, and stands for
+    /// [`STUMP_LEN_MIN`] bytes of the value or more (in hex with colons these are 24). The mask
+    /// shows that the stump was right; with less of a needle, an attacker who can end streams would
+    /// find a secret byte by byte.
     #[must_use]
     pub fn mask_stump(mut self, yes: bool) -> Redactor {
         self.mask_stump = yes;
@@ -134,10 +135,12 @@ impl Redactor {
         }
     }
 
-    /// Takes in the first piece of a stream that goes on where another redactor, of which no more is known, has left off: in
-    /// the place of the first [`push`](Redactor::push), and with [`Last::Yes`] in that of `finish` too. If the piece begins with the
-    /// end of a needle, of as many bytes as [a stump](Redactor::mask_stump) must have, this end is masked: what came before may have been the needle's beginning.
-    /// Needles that lie in the piece as a whole are masked as ever.
+    /// Takes in the first piece of a stream that goes on where another redactor, of which no more
+    /// is known, has left off: in the place of the first [`push`](Redactor::push), and with
+    /// [`Last::Yes`] in that of `finish` too. If the piece begins with the end of a needle, of as
+    /// many bytes as [a stump](Redactor::mask_stump) must have, this end is masked: what came
+    /// before may have been the needle's beginning. Needles that lie in the piece as a whole are
+    /// masked as ever.
     ///
     /// `before` says how many bytes the other one has given out last that may have begun a needle (what it
     /// [held](Redactor::held) before it finished), or 0: the end of a needle that has no more than these before it is masked however short.
@@ -238,7 +241,8 @@ impl Redactor {
         self.set.scanner().held(self.state)
     }
 
-    /// What is given out of `held_len` bytes that were held back, with this copy of them, and of nothing else.
+    /// What is given out of `held_len` bytes that were held back, with this copy of them, and of
+    /// nothing else.
     fn without_input<'a>(&'a self, held: &'a [u8], held_len: usize) -> Redacted<'a> {
         let starts = (self.end - held_len as u64, self.end);
         Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[], starts }

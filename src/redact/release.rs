@@ -1,17 +1,23 @@
-//! Line release: the one rule for when redacted output goes out with `--release line`, for all adapters and the sidecar.
+//! Line release: the one rule for when redacted output goes out with `--release line`, for all
+//! adapters and the sidecar.
 //!
-//! The hold-back of a redactor shows how much of a guess matched. So with line release nothing may be seen of it: **until a whole needle
-//! is complete, what goes out, and when, is a function of the input's newlines and lengths, and of the set's longest needle**. Hence
+//! The hold-back of a redactor shows how much of a guess matched. So with line release nothing may
+//! be seen of it: **until a whole needle is complete, what goes out, and when, is a function of the
+//! input's newlines and lengths, and of the set's longest needle**. Hence
 //!
-//! - Output goes out only when the input has reached a newline, and only up to that: the adapter pushes the lines first, and
-//!   what follows the last newline by itself. A needle without newlines has no partial match there.
-//! - A needle of several lines has. What waits then are whole lines, so that nothing less than a whole line can be tried; and a line of
-//!   such a needle is public (BEGIN of PEM), or stands for eight bytes of the value or more, as many as nobody guesses at once. Where
-//!   it is neither, as many bytes wait behind every newline as could belong to such lines: [`Reach::lag`].
-//! - A line that is too long to wait, or has no room beside those of other streams, goes out up to a place that is one byte less than the
-//!   longest needle before the end of the input. All before that place is settled, whatever the text is.
+//! - Output goes out only when the input has reached a newline, and only up to that: the adapter
+//!   pushes the lines first, and what follows the last newline by itself. A needle without newlines
+//!   has no partial match there.
+//! - A needle of several lines has. What waits then are whole lines, so that nothing less than a
+//!   whole line can be tried; and a line of such a needle is public (BEGIN of PEM), or stands for
+//!   eight bytes of the value or more, as many as nobody guesses at once. Where it is neither, as
+//!   many bytes wait behind every newline as could belong to such lines: [`Reach::lag`].
+//! - A line that is too long to wait, or has no room beside those of other streams, goes out up to
+//!   a place that is one byte less than the longest needle before the end of the input. All before
+//!   that place is settled, whatever the text is.
 //!
-//! At the end of a stream everything goes out, and [`stump`](super::naive::stump) says what is masked.
+//! At the end of a stream everything goes out, and [`stump`](super::naive::stump) says what is
+//! masked.
 
 use std::collections::VecDeque;
 
@@ -58,7 +64,8 @@ impl LineRelease {
         LineRelease { runs: VecDeque::new(), waiting_len: 0, line_start: 0, line_len_max, is_overlong: false }
     }
 
-    /// The input has reached a newline, and ends there at `end`. Returns how many bytes go out: of `waiting`, and then of `slices`.
+    /// The input has reached a newline, and ends there at `end`. Returns how many bytes go out: of
+    /// `waiting`, and then of `slices`.
     pub(crate) fn lines(&mut self, reach: Reach, end: u64, waiting: &[u8], slices: &Slices<'_>) -> usize {
         let is_last = |placed: &Placed, slice: &[u8]| !placed.is_mask && placed.start + slice.len() as u64 == end;
         let ends = slices.last().is_some_and(|(placed, slice)| is_last(placed, slice) && slice.ends_with(b"\n"));
@@ -75,7 +82,8 @@ impl LineRelease {
         lines + self.take(settled)
     }
 
-    /// More of an unfinished line; `has_room` says whether it may wait. Returns how many bytes go out: of what waits, and then of `slices`.
+    /// More of an unfinished line; `has_room` says whether it may wait. Returns how many bytes go
+    /// out: of what waits, and then of `slices`.
     pub(crate) fn rest(&mut self, reach: Reach, end: u64, slices: &Slices<'_>, has_room: bool) -> usize {
         self.add(slices);
         let is_too_long = end - self.line_start > self.line_len_max as u64;
@@ -122,8 +130,9 @@ impl LineRelease {
         }
     }
 
-    /// Whether more waits than lines that are short enough and partial matches of several lines can come to. What waits is as long as the
-    /// input that it comes from, or shorter, unless there are masks in it.
+    /// Whether more waits than lines that are short enough and partial matches of several lines can
+    /// come to. What waits is as long as the input that it comes from, or shorter, unless there are
+    /// masks in it.
     fn is_full(&self, end: u64, reach: Reach) -> bool {
         let len = self.waiting_start().map_or(0, |start| end - start).max(self.waiting_len as u64);
         len > (self.line_len_max as u64).saturating_add(reach.tail as u64)

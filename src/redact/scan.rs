@@ -71,8 +71,8 @@ impl Scanner {
         text.len() <= SHORT_LEN_MAX && self.sieve.as_ref().is_some_and(|sieve| sieve.is_clean(text, held_min))
     }
 
-    /// The longest beginning of a needle that matches at this state, and has as many bytes as `len_mins` says for that needle: the first
-    /// such needle, and the length.
+    /// The longest beginning of a needle that matches at this state, and has as many bytes as
+    /// `len_mins` says for that needle: the first such needle, and the length.
     pub(super) fn stump(&self, mut state: State, len_mins: &[u32]) -> Option<(usize, usize)> {
         loop {
             let (first, len) = self.held(state);
@@ -87,8 +87,8 @@ impl Scanner {
         }
     }
 
-    /// Searches the last piece of a text, and gives the state after it. One that is less than `held_min` bytes deep may pass for the
-    /// root.
+    /// Searches the last piece of a text, and gives the state after it. One that is less than
+    /// `held_min` bytes deep may pass for the root.
     pub(super) fn scan_last(&self, text: &[u8], state: State, held_min: usize, found: &mut Vec<Found>) -> State {
         self.search(text, state, held_min, found)
     }

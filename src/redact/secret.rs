@@ -9,8 +9,8 @@ pub const VALUE_LEN_MIN: usize = 4;
 /// A value shorter than this is masked with a notice, and an encoded form shorter than this is left out, in bytes.
 pub const TELLING_LEN_MIN: usize = 8;
 
-/// A stump of a needle at the end of a stream is masked if it stands for so many bytes of the value or more, and is at least half of the
-/// needle.
+/// A stump of a needle at the end of a stream is masked if it stands for so many bytes of the value
+/// or more, and is at least half of the needle.
 pub const STUMP_LEN_MIN: usize = 8;
 
 /// A named value that must not appear in logs.

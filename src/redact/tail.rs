@@ -29,8 +29,8 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Whether a piece of a needle, which is covered from `len_min` bytes on, is covered if it begins at `start` of it; `is_end`: and is
-    /// its end.
+    /// Whether a piece of a needle, which is covered from `len_min` bytes on, is covered if it
+    /// begins at `start` of it; `is_end`: and is its end.
     fn covers(self, len_min: usize, start: usize, len: usize, is_end: bool) -> bool {
         let completes = start <= self.before && (is_end || start + len >= len_min);
         (is_end || self.is_last && self.stump) && (len >= len_min || completes)

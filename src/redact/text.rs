@@ -1,16 +1,17 @@
-//! Foreign text as it may be shown: names, paths and answers that somebody else chose, without a character that drives a terminal,
-//! reorders a line, or stays unseen.
+//! Foreign text as it may be shown: names, paths and answers that somebody else chose, without a
+//! character that drives a terminal, reorders a line, or stays unseen.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 #[cfg(unix)]
 use std::{os::unix::ffi::OsStrExt, path::Path};
 
-/// Whether a character is never shown as it is: control characters, line and paragraph separators, bidirectional controls, and all
-/// that has no width of its own (joiners, fillers, variation selectors, tags).
+/// Whether a character is never shown as it is: control characters, line and paragraph separators,
+/// bidirectional controls, and all that has no width of its own (joiners, fillers, variation
+/// selectors, tags).
 ///
-/// A list, and not [`char::escape_debug`]: that one escapes accents too, which are common in names of files, and lets the fillers
-/// of Hangul through, which look like blanks.
+/// A list, and not [`char::escape_debug`]: that one escapes accents too, which are common in names
+/// of files, and lets the fillers of Hangul through, which look like blanks.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -21,8 +22,9 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Bytes as text that can be shown, without loss: two that differ are shown differently. Hidden characters, backslashes and what is
-/// not UTF-8 are written out, as `\n`, `\u{202e}`, `\\` and `\xff`.
+/// Bytes as text that can be shown, without loss: two that differ are shown differently. Hidden
+/// characters, backslashes and what is not UTF-8 are written out, as `\n`, `\u{202e}`, `\\` and
+/// `\xff`.
 #[must_use]
 pub fn shown(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
@@ -44,16 +46,17 @@ pub fn path(path: &Path) -> String {
     shown(path.as_os_str().as_bytes())
 }
 
-/// A name for masks and tables: hidden characters, and what is not UTF-8, become U+FFFD. Names stand in masks, where a backslash
-/// would break the JSON of a log.
+/// A name for masks and tables: hidden characters, and what is not UTF-8, become U+FFFD. Names
+/// stand in masks, where a backslash would break the JSON of a log.
 #[must_use]
 pub fn name(name: &[u8]) -> String {
     let plain = |c: char| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c };
     String::from_utf8_lossy(name).chars().map(plain).collect()
 }
 
-/// A line that was put together from text of ours and of others, with its hidden characters written out. Backslashes stay, so
-/// that parts which are [`shown`] already are not changed; a newline does not, so that one message is one line.
+/// A line that was put together from text of ours and of others, with its hidden characters written
+/// out. Backslashes stay, so that parts which are [`shown`] already are not changed; a newline does
+/// not, so that one message is one line.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
@@ -64,7 +67,8 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// The beginning of a [`line`](fn@line), of at most so many characters; an ellipsis stands for the rest.
+/// The beginning of a [`line`](fn@line), of at most so many characters; an ellipsis stands for the
+/// rest.
 #[must_use]
 pub fn beginning(text: &str, len_max: usize) -> String {
     match text.char_indices().nth(len_max) {
@@ -86,7 +90,8 @@ fn push(text: &mut String, c: char) {
     }
 }
 
-/// One byte or character that was written out: its bytes, and how long it is as it is written. `None` where none begins.
+/// One byte or character that was written out: its bytes, and how long it is as it is written.
+/// `None` where none begins.
 pub(super) fn written_out(text: &str) -> Option<(Written, usize)> {
     let rest = text.strip_prefix('\\')?;
     let hex = |digits: &str| u32::from_str_radix(digits, 16).ok();

@@ -372,8 +372,8 @@ fn read(text: &[u8]) -> Option<HashMap<Key, Slot>> {
     saved.files.into_iter().map(SavedPlace::take).collect()
 }
 
-/// The directory is its owner's alone: root or this user. It may be read by others, since the file in it may not, but not
-/// written to.
+/// The directory is its owner's alone: root or this user. It may be read by others, since the file
+/// in it may not, but not written to.
 fn check(directory: &Dir) -> io::Result<()> {
     let stat = directory.stat_self()?;
     check_owner(&stat)?;

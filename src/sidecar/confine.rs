@@ -211,8 +211,9 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> 
     rules.restrict_self()
 }
 
-/// The directory of this path; the one around it, so that it may be made anew, if that is no more than so many levels below the root, as
-/// not to allow half of the machine; and if a link leads there that others cannot have put there, the same for its target.
+/// The directory of this path; the one around it, so that it may be made anew, if that is no more
+/// than so many levels below the root, as not to allow half of the machine; and if a link leads
+/// there that others cannot have put there, the same for its target.
 fn around(path: &Path, depth_min: usize) -> BTreeSet<PathBuf> {
     let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let depth = |path: &Path| path.components().skip(1).count();

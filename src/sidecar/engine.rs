@@ -110,7 +110,8 @@ impl Engine {
 
     /// Takes the next piece in, and gives out what may go out: redacted slices, none of them empty.
     ///
-    /// And where the text ends then that they come from: the input, or the records that were put together.
+    /// And where the text ends then that they come from: the input, or the records that were put
+    /// together.
     pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> (Vec<Slice<'a>>, u64) {
         match self {
             Engine::Plain(redactor, None) => {

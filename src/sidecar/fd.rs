@@ -13,10 +13,12 @@ use tokio::io::unix::AsyncFd;
 
 use crate::sys::lock;
 
-/// Sees to it that no descriptor but the standard ones gets into programs that we start: not even one that we were started with.
+/// Sees to it that no descriptor but the standard ones gets into programs that we start: not even
+/// one that we were started with.
 pub(crate) fn keep_from_programs() {
     const FIRST: libc::c_uint = 3;
-    // SAFETY: the call takes integers only. It closes nothing here, and the flag matters to an exec alone.
+    // SAFETY: the call takes integers only. It closes nothing here, and the flag matters to an exec
+    // alone.
     let done = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if done == 0 {
         return;

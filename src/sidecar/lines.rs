@@ -10,8 +10,9 @@ use super::engine::Slice;
 use crate::redact::reach::Reach;
 use crate::redact::release::LineRelease;
 
-/// What the unfinished lines of all streams may come to, in bytes. Beyond that a line goes out as one that is too long does, all but
-/// an end of constant length: ten thousand connections that each send a line without an end do not fill the memory.
+/// What the unfinished lines of all streams may come to, in bytes. Beyond that a line goes out as
+/// one that is too long does, all but an end of constant length: ten thousand connections that each
+/// send a line without an end do not fill the memory.
 pub(crate) const ALL_LINES_LEN_MAX: usize = 256 << 20;
 
 /// The unfinished lines of all streams, in bytes.
@@ -47,7 +48,8 @@ pub(crate) struct Lines {
     waits_for: WaitsFor,
     release: LineRelease,
     all: Arc<AllLines>,
-    /// So much of the room of all streams is ours. It follows from the input's length, so that other streams learn nothing by it.
+    /// So much of the room of all streams is ours. It follows from the input's length, so that
+    /// other streams learn nothing by it.
     taken: usize,
     waiting: Vec<u8>,
 }
@@ -83,7 +85,8 @@ impl Lines {
         self.release.unfinished(end) == 0
     }
 
-    /// How much goes out now of what waits and of these slices. All that they come from ends at `end`.
+    /// How much goes out now of what waits and of these slices. All that they come from ends at
+    /// `end`.
     pub(crate) fn cut(&mut self, slices: &[Slice<'_>], upto: Upto, reach: Reach, end: u64) -> Cut {
         let len = match (self.waits_for, upto) {
             (_, Upto::Whole) | (WaitsFor::Nothing, _) => usize::MAX,

@@ -1,13 +1,16 @@
 //! What the sidecar counts, and how Prometheus reads it.
 //!
-//! Whoever may read the figures may also write into a stream and know what is in it, so that they must tell no more than names and
-//! counts do. Names pass the set in force, since one may hold another secret. Three figures that come to mind are missing for that reason:
+//! Whoever may read the figures may also write into a stream and know what is in it, so that they
+//! must tell no more than names and counts do. Names pass the set in force, since one may hold
+//! another secret. Three figures that come to mind are missing for that reason:
 //!
-//! - *bytes written*: what went in less what came out, over the number of masks, is the length of a secret. The input that is
-//!   finished with is counted instead. Nor are *bytes in the spool* told, however rounded: enough masks make up for the rounding.
-//! - *bytes held back, to the byte*: with exact release they show how much of a guess is right. Less than [`HELD_STEP`] of a connection
-//!   counts as nothing. (With line release they are the input since the last newline, whatever is in it; and regions are counted
-//!   when their line has ended.)
+//! - *bytes written*: what went in less what came out, over the number of masks, is the length of a
+//!   secret. The input that is finished with is counted instead. Nor are *bytes in the spool* told,
+//!   however rounded: enough masks make up for the rounding.
+//! - *bytes held back, to the byte*: with exact release they show how much of a guess is right.
+//!   Less than [`HELD_STEP`] of a connection counts as nothing. (With line release they are the
+//!   input since the last newline, whatever is in it; and regions are counted when their line has
+//!   ended.)
 //! - *how many needles there are*: it tells what kinds of characters a value is made of.
 
 use std::collections::BTreeMap;
@@ -374,7 +377,8 @@ impl Page {
     }
 }
 
-/// A label's value as the format wants it. Hidden characters would drive the terminal of whoever looks at it.
+/// A label's value as the format wants it. Hidden characters would drive the terminal of whoever
+/// looks at it.
 fn escaped(text: &str) -> String {
     text.chars().map(|c| label_escape(c).unwrap_or_else(|| c.to_string())).collect()
 }

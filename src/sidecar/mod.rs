@@ -112,7 +112,8 @@ pub enum SidecarError {
     },
 }
 
-/// Looks whether what a plan names and is there already can be what the plan says, and changes nothing.
+/// Looks whether what a plan names and is there already can be what the plan says, and changes
+/// nothing.
 ///
 /// # Errors
 ///

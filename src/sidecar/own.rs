@@ -1,4 +1,5 @@
-//! The sidecar's own files, which no stream follows: secrets, identities and keys, the state, spools.
+//! The sidecar's own files, which no stream follows: secrets, identities and keys, the state,
+//! spools.
 
 use std::collections::HashSet;
 use std::fs;

@@ -1,8 +1,10 @@
-//! The programs that the sidecar starts, for sources and sinks: with a small environment, and with nothing of ours besides.
+//! The programs that the sidecar starts, for sources and sinks: with a small environment, and with
+//! nothing of ours besides.
 //!
-//! Our own environment may hold secrets, as sources or otherwise, and our descriptors lead past the redactors. So a program gets the
-//! variables of [`KEPT`] and those that the configuration names, its standard streams, and a process group of its own: an interrupt
-//! key is for us, and a sink has to finish what it has read.
+//! Our own environment may hold secrets, as sources or otherwise, and our descriptors lead past the
+//! redactors. So a program gets the variables of [`KEPT`] and those that the configuration names,
+//! its standard streams, and a process group of its own: an interrupt key is for us, and a sink has
+//! to finish what it has read.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -16,8 +18,8 @@ use tokio::task::JoinHandle;
 use super::fd::{self, Fd};
 use super::source::bytes::Bytes;
 
-/// Variables that a program gets without being asked: where things are, for whom it runs, language and time. Those that begin with
-/// `LC_` too.
+/// Variables that a program gets without being asked: where things are, for whom it runs, language
+/// and time. Those that begin with `LC_` too.
 const KEPT: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"];
 
 /// Carries what a program says through a redactor of its own to our standard error, to its end.
@@ -60,7 +62,8 @@ pub(crate) fn output() -> std::io::Result<(Fd, OwnedFd)> {
     Ok((Fd::new(ours, Interest::READABLE)?, theirs))
 }
 
-/// Sends a signal to a program that was not waited for yet, and to those that it has started in its group.
+/// Sends a signal to a program that was not waited for yet, and to those that it has started in its
+/// group.
 pub(crate) fn signal(child: &Child, signal: Signal) {
     if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
         let _ = kill_process_group(pid, signal);

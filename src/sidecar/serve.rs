@@ -102,7 +102,8 @@ fn keep(connections: Connections, stream: &StreamPlan, running: &Arc<Running>) -
         .keep((Arc::clone(&running.store), Arc::clone(&stream.name)), running.passed.connections_of(&stream.name))
 }
 
-/// What a source's program says on its error output goes through a redactor too, until the sidecar stops.
+/// What a source's program says on its error output goes through a redactor too, until the sidecar
+/// stops.
 fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
     let of = Arc::clone(running);
     let name = Arc::clone(&stream.name);
@@ -112,7 +113,8 @@ fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
     })
 }
 
-/// The same for all that a sink's program says, to its end: it may have something to say when the sidecar has stopped.
+/// The same for all that a sink's program says, to its end: it may have something to say when the
+/// sidecar has stopped.
 pub(super) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<Voice> {
     let way = running.streams.values().find(|common| Arc::ptr_eq(&common.sink, sink))?.way;
     let metrics = Arc::new(StreamMetrics::default());

@@ -49,9 +49,9 @@ struct KeptOnes {
     over: Vec<String>,
 }
 
-/// The beginning of the name of each connection of this stream: a hash, since the manager takes fewer
-/// characters than a stream's name may have. The next sidecar knows the stream by it. The local address
-/// would not do: a socket of ours is bound in a private directory, and renamed.
+/// The beginning of the name of each connection of this stream: a hash, since the manager takes
+/// fewer characters than a stream's name may have. The next sidecar knows the stream by it. The
+/// local address would not do: a socket of ours is bound in a private directory, and renamed.
 pub(crate) fn name_prefix(stream: &str) -> String {
     let hash = Sha256::digest(stream.as_bytes());
     format!("connection-{}-", data_encoding::HEXLOWER.encode(&hash[..8]))

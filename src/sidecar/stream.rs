@@ -114,7 +114,8 @@ impl Stream {
                 biased;
                 () = common.stop.wait() => break self.drain(&mut source).await,
                 () = nudge.notified() => {
-                    // With exact release what is held back may go out; else there is nothing to write, and nothing to wait for.
+                    // With exact release what is held back may go out; else there is nothing to
+                    // write, and nothing to wait for.
                     let may_write = common.waits_for == WaitsFor::Nothing && self.engine.held() > 0;
                     let _seat = if may_write { Some(common.sink.seat().await) } else { None };
                     self.take_newest_set().await?;
@@ -228,7 +229,8 @@ impl Stream {
     pub(crate) async fn push(&mut self, piece: &[u8]) -> Result<(), Broken> {
         self.take_newest_set().await?;
         self.common.metrics.read(piece.len());
-        // What follows the last newline goes in by itself: at a newline there is no partial match that anything could show.
+        // What follows the last newline goes in by itself: at a newline there is no partial match
+        // that anything could show.
         let lines_len = match self.common.waits_for {
             WaitsFor::Line => memrchr(b'\n', piece).map_or(0, |newline| newline + 1),
             WaitsFor::Nothing | WaitsFor::Whole => 0,
@@ -286,12 +288,14 @@ impl Stream {
         Ok(())
     }
 
-    /// All of the input before this is settled, and out as far as it does not wait for the end of its line.
+    /// All of the input before this is settled, and out as far as it does not wait for the end of
+    /// its line.
     fn settled(&self) -> u64 {
         self.pushed - self.engine.unsettled()
     }
 
-    /// Whether regions may be counted for all to see. What of an unfinished line is counted already depends on how it may go on.
+    /// Whether regions may be counted for all to see. What of an unfinished line is counted already
+    /// depends on how it may go on.
     fn may_tell(&self) -> bool {
         match self.common.waits_for {
             WaitsFor::Nothing => true,
@@ -336,7 +340,8 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Gives what may go out to the sink. The slices come of so many bytes of input, and of all that ends at `end`.
+    /// Gives what may go out to the sink. The slices come of so many bytes of input, and of all
+    /// that ends at `end`.
     async fn give(
         self,
         slices: &[Slice<'_>],

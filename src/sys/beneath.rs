@@ -1,12 +1,13 @@
 //! Directories held open, and the names in them: every call is relative to a descriptor.
 //!
-//! [`Dir::open`] resolves a path one component at a time, as `openat2` does with a policy that it has
-//! no flag for: a symbolic link is followed if root or the effective user owns it, and nobody else can
-//! write to the directory that holds it. (`fs.protected_symlinks` asks for less, in sticky directories
-//! alone, and can be off.) A magic link of `/proc` is only the text that it shows, never the file.
+//! [`Dir::open`] resolves a path one component at a time, as `openat2` does with a policy that it
+//! has no flag for: a symbolic link is followed if root or the effective user owns it, and nobody
+//! else can write to the directory that holds it. (`fs.protected_symlinks` asks for less, in sticky
+//! directories alone, and can be off.) A magic link of `/proc` is only the text that it shows,
+//! never the file.
 //!
-//! The last component is never followed by [`Dir::open_file`]; [`find`] resolves it by the same rule,
-//! and then names the file itself.
+//! The last component is never followed by [`Dir::open_file`]; [`find`] resolves it by the same
+//! rule, and then names the file itself.
 //!
 //! Cost: one `openat` and one `fstat` a component. Memory: one descriptor a [`Dir`].
 
@@ -67,15 +68,15 @@ impl Found {
 ///
 /// # Errors
 ///
-/// `InvalidInput` for a path that names a directory by `/` or `..`; `Loop` (`ELOOP`) for a link that
-/// the rule does not allow, or too many links; those of the system. A last component that does not
-/// exist is no error.
+/// `InvalidInput` for a path that names a directory by `/` or `..`; `Loop` (`ELOOP`) for a link
+/// that the rule does not allow, or too many links; those of the system. A last component that does
+/// not exist is no error.
 pub fn find(path: &Path, links: Links) -> io::Result<Found> {
     Walk::new(path)?.find(links)
 }
 
-/// As [`find`], for a path below a directory. `watch` takes the directories where a change may let the
-/// path lead elsewhere, even if it leads nowhere: those that hold a link, and the last one.
+/// As [`find`], for a path below a directory. `watch` takes the directories where a change may let
+/// the path lead elsewhere, even if it leads nowhere: those that hold a link, and the last one.
 ///
 /// # Errors
 ///
@@ -103,8 +104,8 @@ impl Dir {
         }
     }
 
-    /// Opens the directory that holds the last component of a path, and says what that is called. The
-    /// component itself is not looked at.
+    /// Opens the directory that holds the last component of a path, and says what that is called.
+    /// The component itself is not looked at.
     ///
     /// # Errors
     ///
@@ -115,8 +116,8 @@ impl Dir {
         Ok((Dir::open(path.parent().unwrap_or(Path::new("")), links)?, name.to_owned()))
     }
 
-    /// Opens the directory at a path. It is made with this mode if it is not there, and so are those
-    /// around it.
+    /// Opens the directory at a path. It is made with this mode if it is not there, and so are
+    /// those around it.
     ///
     /// # Errors
     ///
@@ -134,8 +135,8 @@ impl Dir {
         }
     }
 
-    /// Opens a directory below this one as if this one were the root: no path and no link leads out.
-    /// Missing directories are made, with this mode less the umask, if there is one.
+    /// Opens a directory below this one as if this one were the root: no path and no link leads
+    /// out. Missing directories are made, with this mode less the umask, if there is one.
     ///
     /// # Errors
     ///
@@ -327,8 +328,8 @@ impl Dir {
 
     /// Removes a name if it leads to this file. Returns whether it did.
     ///
-    /// Between the two calls the owner of the directory may exchange the file: another of his own names
-    /// goes then, which he could have removed himself.
+    /// Between the two calls the owner of the directory may exchange the file: another of his own
+    /// names goes then, which he could have removed himself.
     ///
     /// # Errors
     ///
@@ -387,7 +388,8 @@ impl Dir {
         Ok(openat(&self.fd, ".", flags, Mode::empty())?)
     }
 
-    /// Where it was when it was opened, without links. For messages, and for what takes paths alone.
+    /// Where it was when it was opened, without links. For messages, and for what takes paths
+    /// alone.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -8,8 +8,8 @@ use rustix::process::geteuid;
 
 /// A file, whatever its name: the number of its file system, and its own in there.
 ///
-/// The number of a deleted file is given to another one soon after the last descriptor was closed, so
-/// that an identity tells two files apart only while one of them is open.
+/// The number of a deleted file is given to another one soon after the last descriptor was closed,
+/// so that an identity tells two files apart only while one of them is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId {
     /// The file system's number.
@@ -58,8 +58,9 @@ pub fn is_owned_by_us_or_root(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == geteuid().as_raw()
 }
 
-/// Whether somebody other than root and the effective user can change the names in this directory, or
-/// which of them can be trusted all the same: in a sticky directory only the owner of an entry can.
+/// Whether somebody other than root and the effective user can change the names in this directory,
+/// or which of them can be trusted all the same: in a sticky directory only the owner of an entry
+/// can.
 pub fn others_can_write(directory: &Stat) -> bool {
     !is_owned_by_us_or_root(directory) || directory.st_mode & 0o022 != 0
 }
@@ -88,8 +89,8 @@ pub fn check_owner(stat: &Stat) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::PermissionDenied, format!("it belongs to another user (uid {})", stat.st_uid)))
 }
 
-/// Fails if it has several names: one of them may lie in a directory where others can write, and make
-/// this one stand for a file elsewhere.
+/// Fails if it has several names: one of them may lie in a directory where others can write, and
+/// make this one stand for a file elsewhere.
 ///
 /// # Errors
 ///
@@ -130,8 +131,8 @@ pub fn check_private(stat: &Stat) -> io::Result<()> {
     check_single_link(stat)
 }
 
-/// Fails if somebody who can write to its directory may have put a file of somebody else there: by a
-/// hard link, where the file's owner does not have the directory alone.
+/// Fails if somebody who can write to its directory may have put a file of somebody else there: by
+/// a hard link, where the file's owner does not have the directory alone.
 ///
 /// # Errors
 ///

@@ -1,13 +1,13 @@
 //! Sockets and FIFOs at a path, with their final mode from the first moment on.
 //!
-//! `bind` and `mkfifo` give a new name the mode that the umask leaves. To widen it by path would let
-//! the owner of the directory put a link there first, so that `chmod` reached a file elsewhere; and a
-//! umask belongs to the whole process, so that changing it would open files of other threads. So the
-//! name is made in a private directory beside, where nobody else can touch it, gets its mode, and is
-//! renamed to its place.
+//! `bind` and `mkfifo` give a new name the mode that the umask leaves. To widen it by path would
+//! let the owner of the directory put a link there first, so that `chmod` reached a file elsewhere;
+//! and a umask belongs to the whole process, so that changing it would open files of other threads.
+//! So the name is made in a private directory beside, where nobody else can touch it, gets its
+//! mode, and is renamed to its place.
 //!
-//! `/proc` is needed: a socket is bound through the descriptor of that directory, since `bind` has no
-//! variant that takes one. That also takes paths longer than the 107 bytes of `sun_path`.
+//! `/proc` is needed: a socket is bound through the descriptor of that directory, since `bind` has
+//! no variant that takes one. That also takes paths longer than the 107 bytes of `sun_path`.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -27,8 +27,8 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// What the new name is called in its private directory.
 const NEW: &str = "n";
 
-/// A socket's name in the file system, which goes when this does; unless somebody else has put another
-/// file there meanwhile.
+/// A socket's name in the file system, which goes when this does; unless somebody else has put
+/// another file there meanwhile.
 #[derive(Debug)]
 pub struct Bound {
     dir: Dir,
@@ -47,8 +47,8 @@ impl Drop for Bound {
 ///
 /// # Errors
 ///
-/// `AddrInUse` if a socket with a listener, a socket of another user, or any other file is there; those
-/// of [`Dir::parent_of`], and those of the system.
+/// `AddrInUse` if a socket with a listener, a socket of another user, or any other file is there;
+/// those of [`Dir::parent_of`], and those of the system.
 pub fn bind(path: &Path, kind: SocketType, mode: u32) -> io::Result<(OwnedFd, Bound)> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     let bound = match bind_new(&dir, &name, kind, mode) {
@@ -70,9 +70,9 @@ pub fn bind(path: &Path, kind: SocketType, mode: u32) -> io::Result<(OwnedFd, Bo
 ///
 /// # Errors
 ///
-/// `AlreadyExists` if another file is there; `PermissionDenied` for a FIFO that belongs to another user
-/// than root and the effective one, or whose mode allows more than this; those of [`Dir::parent_of`],
-/// and those of the system.
+/// `AlreadyExists` if another file is there; `PermissionDenied` for a FIFO that belongs to another
+/// user than root and the effective one, or whose mode allows more than this; those of
+/// [`Dir::parent_of`], and those of the system.
 pub fn fifo(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     let make = |dir: &Dir, name: &OsStr| Ok(mkfifoat(dir, name, Mode::from_raw_mode(0o600))?);
@@ -118,7 +118,8 @@ fn bind_new(dir: &Dir, name: &OsStr, kind: SocketType, mode: u32) -> io::Result<
     make_node(dir, name, mode, make)
 }
 
-/// Has a name made in a private directory, gives it its mode, and moves it to its place if that is free.
+/// Has a name made in a private directory, gives it its mode, and moves it to its place if that is
+/// free.
 fn make_node<T>(
     dir: &Dir,
     name: &OsStr,
@@ -147,9 +148,9 @@ fn make_node<T>(
     }
 }
 
-/// Has a name made at its place, and gives it its mode by a descriptor, which no link redirects: whoever
-/// exchanges the name can have the mode of no other file changed than a FIFO or socket of this user, in
-/// a directory that is theirs.
+/// Has a name made at its place, and gives it its mode by a descriptor, which no link redirects:
+/// whoever exchanges the name can have the mode of no other file changed than a FIFO or socket of
+/// this user, in a directory that is theirs.
 fn make_in_place<T>(
     dir: &Dir,
     name: &OsStr,
@@ -167,7 +168,8 @@ fn make_in_place<T>(
     Ok((made, FileId::from(&found)))
 }
 
-/// Connects to the socket at a path, which may be a link that the rule of [`Links::Trusted`] allows.
+/// Connects to the socket at a path, which may be a link that the rule of [`Links::Trusted`]
+/// allows.
 ///
 /// # Errors
 ///

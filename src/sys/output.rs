@@ -1,4 +1,5 @@
-//! A file that the user names to be written: replaced in one step, or, if it is no regular file, written to.
+//! A file that the user names to be written: replaced in one step, or, if it is no regular file,
+//! written to.
 //!
 //! | the path leads to | the output is |
 //! | --- | --- |
@@ -8,8 +9,9 @@
 //! | a FIFO that root or this user owns | written to, as soon as it has a reader |
 //! | a directory, socket, block device, or another user's FIFO | an error |
 //!
-//! All of this is decided when the [`Output`] is made, before anything is read, and holds until the end:
-//! a name that somebody exchanges meanwhile never has a device replaced or another file written to.
+//! All of this is decided when the [`Output`] is made, before anything is read, and holds until the
+//! end: a name that somebody exchanges meanwhile never has a device replaced or another file
+//! written to.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -113,8 +115,8 @@ impl Output {
         matches!(&self.target, Target::Open { fd, .. } if fd.is_terminal())
     }
 
-    /// Writes it: a new file has `mode` less the umask, and one that is there keeps what its mode has of
-    /// `mode`, its owner and its group.
+    /// Writes it: a new file has `mode` less the umask, and one that is there keeps what its mode
+    /// has of `mode`, its owner and its group.
     ///
     /// # Errors
     ///
@@ -126,8 +128,8 @@ impl Output {
         }
     }
 
-    /// Writes what only this user may read: as [`write`](Output::write) with the mode 0600, and a file of
-    /// another user is refused.
+    /// Writes what only this user may read: as [`write`](Output::write) with the mode 0600, and a
+    /// file of another user is refused.
     ///
     /// # Errors
     ///
@@ -171,7 +173,8 @@ fn in_proc(descriptor: RawFd) -> String {
     format!("/proc/self/fd/{descriptor}")
 }
 
-/// The standard ones are duplicated: sockets cannot be opened anew, nor can terminals of another user.
+/// The standard ones are duplicated: sockets cannot be opened anew, nor can terminals of another
+/// user.
 fn reopen(descriptor: RawFd) -> io::Result<OwnedFd> {
     match descriptor {
         1 => io::stdout().as_fd().try_clone_to_owned(),
@@ -192,8 +195,8 @@ fn fifo(found: &Found) -> io::Result<OwnedFd> {
     Ok(held)
 }
 
-/// The descriptor of this process that a path stands for, as `/dev/stdout` and `/dev/fd/3` do; through
-/// links that may be followed, too.
+/// The descriptor of this process that a path stands for, as `/dev/stdout` and `/dev/fd/3` do;
+/// through links that may be followed, too.
 fn descriptor(path: &Path) -> Option<RawFd> {
     // Of links on the way `parent_of` sees all but the last.
     if find(path, Links::Trusted).is_err_and(|error| is_link_refused(&error)) {
@@ -212,8 +215,8 @@ fn descriptor(path: &Path) -> Option<RawFd> {
     None
 }
 
-/// Whether an error is that of a link which the rule of [`Links`] does not allow: the words of the system
-/// for it speak of too many links.
+/// Whether an error is that of a link which the rule of [`Links`] does not allow: the words of the
+/// system for it speak of too many links.
 pub fn is_link_refused(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }

@@ -1,7 +1,7 @@
 //! Files of this user alone: places that were read, spools, locks.
 //!
-//! One that is there already is checked, and never changed: a path that was written down wrongly may name
-//! any file of the machine.
+//! One that is there already is checked, and never changed: a path that was written down wrongly
+//! may name any file of the machine.
 
 use std::ffi::OsStr;
 use std::io;
@@ -13,13 +13,14 @@ use rustix::fs::{OFlags, fstat};
 use super::beneath::{Dir, Links};
 use super::file::{check_private, check_regular};
 
-/// Opens the file at a path to read and write it, or makes it (0600). Its directory is resolved by the
-/// rule of [`Links::Trusted`], and the file itself is no link. Nothing in it is changed.
+/// Opens the file at a path to read and write it, or makes it (0600). Its directory is resolved by
+/// the rule of [`Links::Trusted`], and the file itself is no link. Nothing in it is changed.
 ///
 /// # Errors
 ///
-/// `InvalidInput` for what is no regular file; `PermissionDenied` if another user has it, others may
-/// read or write it, or it has several names; those of [`Dir::parent_of`], and those of the system.
+/// `InvalidInput` for what is no regular file; `PermissionDenied` if another user has it, others
+/// may read or write it, or it has several names; those of [`Dir::parent_of`], and those of the
+/// system.
 pub fn open(path: &Path) -> io::Result<OwnedFd> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     open_in(&dir, name)

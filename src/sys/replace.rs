@@ -1,4 +1,5 @@
-//! Replacing a file in one step: a reader, at any moment and after any crash, sees the old content or the new.
+//! Replacing a file in one step: a reader, at any moment and after any crash, sees the old content
+//! or the new.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -15,22 +16,23 @@ use super::file::{check_owner, check_regular};
 /// Tells the temporary files of one process apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Writes the file at `path` anew: into a temporary file beside it, which takes its place when all of
-/// it is on disk. When this returns without an error, the new content outlives a power cut.
+/// Writes the file at `path` anew: into a temporary file beside it, which takes its place when all
+/// of it is on disk. When this returns without an error, the new content outlives a power cut.
 ///
 /// A new file has `mode` less the umask. A file that is there keeps its owner, its group, and those
-/// bits of its mode that `mode` has, too; it loses access lists and other extended attributes. If its
-/// group cannot be kept, its mode loses the group's bits, and if its owner cannot, the file becomes
-/// this user's. A link is followed by the rule of [`Links::Trusted`]. Only a regular file is replaced.
+/// bits of its mode that `mode` has, too; it loses access lists and other extended attributes. If
+/// its group cannot be kept, its mode loses the group's bits, and if its owner cannot, the file
+/// becomes this user's. A link is followed by the rule of [`Links::Trusted`]. Only a regular file
+/// is replaced.
 ///
 /// The temporary file is named after the file and the process (`.NAME.PID.N.tmp`); a killed process
 /// leaves it behind. Cost: two waits for the disk.
 ///
 /// # Errors
 ///
-/// `InvalidInput` if a directory, device, pipe or socket is there; those of [`find`], and those of the
-/// system. The file is as it was then, and no temporary file is left; only if the error is that of the
-/// last step, the wait for the directory, the new content may be there already.
+/// `InvalidInput` if a directory, device, pipe or socket is there; those of [`find`], and those of
+/// the system. The file is as it was then, and no temporary file is left; only if the error is that
+/// of the last step, the wait for the directory, the new content may be there already.
 pub fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let found = find(path, Links::Trusted)?;
     replace_in(&found.dir, &found.name, mode, content)
@@ -45,8 +47,8 @@ pub fn replace_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8])
     replace_as(dir, name.as_ref(), Owner::Kept, mode, content)
 }
 
-/// As [`replace_in`] with the mode 0600, for what only this user may read: a file of a user other than
-/// root and the effective one is refused, and not handed the content.
+/// As [`replace_in`] with the mode 0600, for what only this user may read: a file of a user other
+/// than root and the effective one is refused, and not handed the content.
 ///
 /// # Errors
 ///
@@ -55,8 +57,8 @@ pub fn replace_private_in(dir: &Dir, name: impl AsRef<OsStr>, content: &[u8]) ->
     replace_as(dir, name.as_ref(), Owner::Known, 0o600, content)
 }
 
-/// As [`replace_in`], for a file that is wholly ours: it belongs to the effective user and has exactly
-/// this mode, whatever was there and whatever the umask is.
+/// As [`replace_in`], for a file that is wholly ours: it belongs to the effective user and has
+/// exactly this mode, whatever was there and whatever the umask is.
 ///
 /// # Errors
 ///
@@ -69,7 +71,8 @@ pub fn put_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> 
 ///
 /// # Errors
 ///
-/// `AlreadyExists` if anything has this name; those of the system. As in [`replace`], nothing is left then.
+/// `AlreadyExists` if anything has this name; those of the system. As in [`replace`], nothing is
+/// left then.
 pub fn create_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
     let temporary = temporary(name.as_ref());
     let written = write_new(dir, &temporary, mode, None, content).and_then(|_| dir.rename_new(&temporary, dir, name));
@@ -131,7 +134,8 @@ fn temporary(name: &OsStr) -> OsString {
 }
 
 fn write_new(dir: &Dir, name: &OsStr, mode: u32, old: Option<&Stat>, content: &[u8]) -> io::Result<File> {
-    // The umask counts for a new file, and nobody reads one that is to get another group before it has.
+    // The umask counts for a new file, and nobody reads one that is to get another group before it
+    // has.
     let first = old.map_or(mode, |_| 0o600);
     let mut file = File::from(dir.create_masked(name, OFlags::WRONLY, first)?);
     if let Some(old) = old {
@@ -143,8 +147,8 @@ fn write_new(dir: &Dir, name: &OsStr, mode: u32, old: Option<&Stat>, content: &[
     Ok(file)
 }
 
-/// Gives a new file the owner and group of the old one, as far as this user may. Returns the mode that
-/// is right for it then.
+/// Gives a new file the owner and group of the old one, as far as this user may. Returns the mode
+/// that is right for it then.
 fn keep_owner(new: impl AsFd, old: &Stat) -> io::Result<u32> {
     let made = fstat(&new)?;
     let mode = old.st_mode & 0o777;

@@ -228,7 +228,8 @@ fn a_reader_ends_for_good() {
     });
 }
 
-/// An unfinished line that became too long goes out, so that nothing stands still: all but a constant end, where a secret could begin.
+/// An unfinished line that became too long goes out, so that nothing stands still: all but a
+/// constant end, where a secret could begin.
 #[test]
 fn an_overlong_line_goes_out() {
     let mut writer = AsyncRedactWriter::with_release(Vec::new(), redactor(), Release::Line);

@@ -1,4 +1,5 @@
-//! A session that another user may have written decides nothing: neither what is masked, nor that a reader waits.
+//! A session that another user may have written decides nothing: neither what is masked, nor that a
+//! reader waits.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};

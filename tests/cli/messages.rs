@@ -1,5 +1,5 @@
-//! The one way out for messages: nothing that the program says shows a secret, the size of what it wrote, or a character that drives
-//! a terminal, whatever the names are that stand in it.
+//! The one way out for messages: nothing that the program says shows a secret, the size of what it
+//! wrote, or a character that drives a terminal, whatever the names are that stand in it.
 
 use std::ffi::OsStr;
 use std::fs;

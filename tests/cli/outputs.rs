@@ -1,5 +1,5 @@
-//! Files that the user names to be written: devices and pipes stay what they are, links of others are not followed, and no input is
-//! written over.
+//! Files that the user names to be written: devices and pipes stay what they are, links of others
+//! are not followed, and no input is written over.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -82,7 +82,8 @@ fn a06_a_device_or_fifo_is_written_to_and_stays() {
     symlink("null", desk.path("link")).unwrap();
     for name in ["null", "link"] {
         for args in [&[&EXPORT[..], &["--output", name]].concat()[..], &["--dotenv", ".env", "--report", name]] {
-            // Where devices may not be opened (`nodev`) it fails, and the device stays all the same.
+            // Where devices may not be opened (`nodev`) it fails, and the device stays all the
+            // same.
             assert!(matches!(desk.ran(args).code, Some(0 | 2)), "{args:?}");
             desk.ran(&["keygen", "--output", name]).ends(2).says("exists already");
             let found = fs::metadata(&null).unwrap();

@@ -1,4 +1,5 @@
-//! The session of a test program (`tests/program/session.rs`), started as people start `cargo test`.
+//! The session of a test program (`tests/program/session.rs`), started as people start
+//! `cargo test`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
@@ -6,7 +7,8 @@ use std::time::Duration;
 
 use crate::program::session::{needs, without};
 
-/// One test of this program by its name, in another run of the program: behind these words of a shell.
+/// One test of this program by its name, in another run of the program: behind these words of a
+/// shell.
 fn shell(before: &str, name: &str, after: &str) -> Command {
     let program = std::env::current_exe().expect("it has a path");
     let words = format!("{before} {} --exact sessions::{name} --include-ignored {after}", program.display());
@@ -86,7 +88,8 @@ fn stays(seconds: u32) -> String {
     format!("{seconds}.{}", std::process::id())
 }
 
-/// The duration for a test that `shell` started. None in a test that somebody runs by itself, with `--ignored`.
+/// The duration for a test that `shell` started. None in a test that somebody runs by itself, with
+/// `--ignored`.
 fn told() -> Option<String> {
     std::env::var(STAYS).ok()
 }

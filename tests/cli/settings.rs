@@ -1,4 +1,5 @@
-//! Settings from the environment: one that is set and cannot be used is an error, and never passed over.
+//! Settings from the environment: one that is set and cannot be used is an error, and never passed
+//! over.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

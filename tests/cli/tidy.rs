@@ -78,8 +78,9 @@ const UNSAFE: &[&str] = &[
     "src/ffi/stream.rs",
 ];
 
-/// The only files that have standard error in their hands: the one way out for messages; where a child gets it; where it is compared with
-/// an output, or is one that was asked for by its path; and a sink of that name.
+/// The only files that have standard error in their hands: the one way out for messages; where a
+/// child gets it; where it is compared with an output, or is one that was asked for by its path;
+/// and a sink of that name.
 const STDERR: &[&str] = &[
     "src/cli/message.rs",
     "src/cli/output.rs",

@@ -1,7 +1,7 @@
 //! The ways a value gets written, by the programs that really write them.
 //!
-//! A test without its program is listed as ignored, one that lacks some of its programs as ignored in part. Secrets reach
-//! the programs by environment variable `S` and by standard input.
+//! A test without its program is listed as ignored, one that lacks some of its programs as ignored
+//! in part. Secrets reach the programs by environment variable `S` and by standard input.
 
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::net::UnixDatagram;

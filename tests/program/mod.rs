@@ -40,7 +40,8 @@ impl Drop for Killed {
     }
 }
 
-/// Sends a process this signal, by the shell's own `kill`: the program is in none of the packages that every machine has.
+/// Sends a process this signal, by the shell's own `kill`: the program is in none of the packages
+/// that every machine has.
 pub(crate) fn kill(pid: u32, signal: &str) {
     let status = Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", signal, &pid.to_string()]).status();
     assert!(status.expect("a shell").success(), "no process {pid} for {signal}");

@@ -1,13 +1,16 @@
-//! The session of a test program: the same wherever `cargo test` was started, and empty when it ends.
+//! The session of a test program: the same wherever `cargo test` was started, and empty when it
+//! ends.
 //!
-//! A terminal, `nohup`, a closed standard input and a background job each hand something down: a controlling terminal,
-//! ignored signals, descriptors, a mask of permissions. Tests of signals and terminals depend on all of these. Hence a
-//! test program starts twice. The first process, the keeper, does this before `main`:
+//! A terminal, `nohup`, a closed standard input and a background job each hand something down: a
+//! controlling terminal, ignored signals, descriptors, a mask of permissions. Tests of signals and
+//! terminals depend on all of these. Hence a test program starts twice. The first process, the
+//! keeper, does this before `main`:
 //!
-//! - It starts the second one in a session without a terminal, with default signals, none blocked, an empty standard
-//!   input and an ordinary umask.
-//! - It adopts every descendant whose parent has ended, reaps it, and kills all that are left at the end, or when a
-//!   signal ends the keeper. A test program that passes and leaves a process behind fails.
+//! - It starts the second one in a session without a terminal, with default signals, none blocked,
+//!   an empty standard input and an ordinary umask.
+//! - It adopts every descendant whose parent has ended, reaps it, and kills all that are left at
+//!   the end, or when a signal ends the keeper. A test program that passes and leaves a process
+//!   behind fails.
 //! - It has libtest leave out the tests that [`needs!`] what is missing, and lists them as ignored.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test program uses its own part")]
 
@@ -47,8 +50,8 @@ static LEFT_OUT: OnceLock<File> = OnceLock::new();
 #[unsafe(link_section = ".init_array")]
 static BEGIN: extern "C" fn() = begin;
 
-/// Names what a test asks of its machine, as the first line of its body: programs, or a word that [`is_here`] knows.
-/// Where one is missing, the test is not run, and is listed as ignored.
+/// Names what a test asks of its machine, as the first line of its body: programs, or a word that
+/// [`is_here`] knows. Where one is missing, the test is not run, and is listed as ignored.
 macro_rules! needs {
     ($($need:literal),+ $(,)?) => {
         const _: () = {
@@ -63,7 +66,8 @@ macro_rules! needs {
 }
 pub(crate) use needs;
 
-/// Notes that a test does a part of its work only, because something is missing. True where it is there.
+/// Notes that a test does a part of its work only, because something is missing. True where it is
+/// there.
 pub(crate) fn has(need: &str) -> bool {
     let found = is_here(need);
     if !found {
@@ -81,7 +85,8 @@ pub(crate) fn without(need: &str) {
     }
 }
 
-/// A word for something that is neither a program nor known to [`is_here`], and whether it is there.
+/// A word for something that is neither a program nor known to [`is_here`], and whether it is
+/// there.
 #[linkme::distributed_slice]
 pub(crate) static PROBES: [(&str, fn() -> bool)];
 
@@ -166,7 +171,8 @@ extern "C" fn begin() {
     }) {}
     let Some(notes) = std::env::var_os(NOTES) else { exit(keep()) };
     let number = notes.to_str().and_then(|number| number.parse().ok()).expect("the keeper set it");
-    // SAFETY: the keeper opened it for this process; there are no other threads yet, which could read the environment.
+    // SAFETY: the keeper opened it for this process; there are no other threads yet, which could
+    // read the environment.
     let notes = unsafe {
         std::env::remove_var(NOTES);
         <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(number)
@@ -224,7 +230,8 @@ fn command(notes: &OwnedFd) -> Command {
             return Err(rustix::io::Errno::SRCH.into());
         }
         rustix::process::umask(Mode::from_raw_mode(0o022));
-        // SAFETY: the set is filled before it is used, and the descriptor is open in this copy of the process.
+        // SAFETY: the set is filled before it is used, and the descriptor is open in this copy of
+        // the process.
         unsafe {
             for signal in 1..=libc::SIGRTMAX() {
                 libc::signal(signal, libc::SIG_DFL);
@@ -338,13 +345,15 @@ fn die_of(signal: i32) -> ! {
     exit(128 + signal)
 }
 
-/// Waits that long for the end of all descendants, then kills them. Returns the ones that had to be killed.
+/// Waits that long for the end of all descendants, then kills them. Returns the ones that had to be
+/// killed.
 fn end_descendants(grace: Duration) -> BTreeSet<String> {
     let (start, mut left) = (Instant::now(), BTreeSet::new());
     loop {
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         let descendants = descendants();
-        // One that belongs to somebody else cannot be killed, and would be waited for without an end.
+        // One that belongs to somebody else cannot be killed, and would be waited for without an
+        // end.
         if descendants.is_empty() || start.elapsed() > grace + GRACE {
             return left;
         }

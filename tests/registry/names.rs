@@ -1,4 +1,5 @@
-//! Names that would take a machine over: refused where they are added and exported, masked all the same.
+//! Names that would take a machine over: refused where they are added and exported, masked all the
+//! same.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,5 @@
-//! Keys that are typed while the child of `hushlog run` does not read (row 25 of the audit): they belong to the next program that does.
+//! Keys that are typed while the child of `hushlog run` does not read (row 25 of the audit): they
+//! belong to the next program that does.
 
 use std::time::{Duration, Instant};
 

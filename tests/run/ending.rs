@@ -9,12 +9,13 @@ use crate::program::run_within;
 use crate::terminal::{LIMIT, Terminal, eventually, is_alive};
 use crate::wrapped::{How, MASK, Stage};
 
-/// How the wrapper stands to a terminal: a line of a shell in which `w` wraps, so that its group is that of the pipeline, its own, or
-/// that of a terminal of its own.
+/// How the wrapper stands to a terminal: a line of a shell in which `w` wraps, so that its group is
+/// that of the pipeline, its own, or that of a terminal of its own.
 const STANDINGS: [&str; 4] = ["W </dev/null | cat", "W </dev/null | cat &\nwait", "setsid -w W </dev/null | cat", "W"];
 
-/// Runs the wrapper at a terminal in this standing. The script writes numbers of processes to the file `numbers`, one a line; with
-/// so many there, the wrapper gets a SIGTERM. Returns the processes, and how long it took until the terminal's shell ended.
+/// Runs the wrapper at a terminal in this standing. The script writes numbers of processes to the
+/// file `numbers`, one a line; with so many there, the wrapper gets a SIGTERM. Returns the
+/// processes, and how long it took until the terminal's shell ended.
 fn terminated(stage: &Stage, standing: &str, script: &str, count: usize) -> (Vec<Pid>, Duration, String) {
     let _ = std::fs::remove_file(stage.path("numbers"));
     let secrets = stage.path("secrets.env");

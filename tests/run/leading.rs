@@ -1,4 +1,5 @@
-//! Where the outputs of `hushlog run` lead: two that are one, ways around it, and the rights that its pipes have.
+//! Where the outputs of `hushlog run` lead: two that are one, ways around it, and the rights that
+//! its pipes have.
 
 use std::process::Command;
 use std::time::Duration;
@@ -43,7 +44,8 @@ fn a39_one_file_opened_twice_is_one_stream() {
 #[test]
 fn a39_two_places_in_one_file_are_one_stream() {
     let stage = Stage::new();
-    // Each open file has its own place, so that the error has to go eight bytes ahead to stand behind the output.
+    // Each open file has its own place, so that the error has to go eight bytes ahead to stand
+    // behind the output.
     let text = "w sh -c 'printf 01234567 >&2; printf hunter2-; printf prod-key >&2' >f 2>f; cat f";
     assert_eq!(runs(&stage, text), format!("01234567{MASK}"));
 }
@@ -113,7 +115,8 @@ fn a40_a_terminal_as_input_alone_is_read_as_before() {
 #[test]
 fn a41_a_key_echoed_within_a_value_lets_it_out() {
     let stage = Stage::new();
-    // Pins what the manual tells of: one process reads while another one writes, so that the key is echoed at once.
+    // Pins what the manual tells of: one process reads while another one writes, so that the key is
+    // echoed at once.
     let text = "cat </dev/tty >/dev/null & echo begun; printf hunter2-prod-; sleep 1; printf 'key\n'; kill $!";
     let mut terminal = Terminal::start(stage.command(How::Wrapped, ["bash", "-c", text]));
     terminal.shows("begun");

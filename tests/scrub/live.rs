@@ -324,7 +324,8 @@ fn unioned(text: &[u8]) -> Vec<u8> {
     for at in memchr::memmem::find_iter(text, VALUE) {
         out[at..at + VALUE.len()].fill(b'#');
     }
-    // A half at the end of a file that is no longer written to is masked; less of it, and a half at its beginning, is text.
+    // A half at the end of a file that is no longer written to is masked; less of it, and a half at
+    // its beginning, is text.
     let stump = (VALUE.len().div_ceil(2)..VALUE.len()).rev().find(|len| text.ends_with(&VALUE.as_bytes()[..*len]));
     let len = out.len();
     out[len - stump.unwrap_or(0)..].fill(b'#');

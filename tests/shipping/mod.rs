@@ -1,4 +1,5 @@
-//! Log shippers as users run them: found on this machine, or unpacked aside. A test without one is listed as ignored.
+//! Log shippers as users run them: found on this machine, or unpacked aside. A test without one is
+//! listed as ignored.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsString;

@@ -10,7 +10,8 @@ use crate::sidecaring::{MASK, Place, VALUE, until};
 const BLANK: &str = "\u{2588}\u{2588}\u{2588}\u{2588}";
 const OTHER: &str = "another-value-9f3b1c7e";
 
-/// The owner of a directory forges no line of our log, and has no secret printed by naming a file after it.
+/// The owner of a directory forges no line of our log, and has no secret printed by naming a file
+/// after it.
 #[test]
 fn a36_the_owner_of_a_scrubbed_directory_writes_no_messages() {
     let place = Place::new();

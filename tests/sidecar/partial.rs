@@ -1,5 +1,6 @@
-//! Line release shows nothing of a partial match: neither in what goes out, nor when, nor in metrics or status. Each test plays an
-//! attacker who can write into a stream and watch everything else.
+//! Line release shows nothing of a partial match: neither in what goes out, nor when, nor in
+//! metrics or status. Each test plays an attacker who can write into a stream and watch everything
+//! else.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -48,7 +49,8 @@ fn start(streams: &[&str], metrics: u16) -> Sidecar {
     place.start(&config)
 }
 
-/// The first three bytes of a secret cannot be found by datagrams that end in them, in whatever form, nor its first eight.
+/// The first three bytes of a secret cannot be found by datagrams that end in them, in whatever
+/// form, nor its first eight.
 #[test]
 fn a01_a_datagram_that_ends_in_a_guess_shows_nothing() {
     let port = port();
@@ -139,7 +141,8 @@ fn a01_records_of_containers_show_nothing_of_a_guess() {
     sidecar.stop();
 }
 
-/// A secret that is known tells nothing of a longer one that begins with it: counts follow whole lines.
+/// A secret that is known tells nothing of a longer one that begins with it: counts follow whole
+/// lines.
 #[test]
 fn a01_counts_show_nothing_of_an_unfinished_line() {
     let port = port();

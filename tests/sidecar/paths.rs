@@ -1,5 +1,5 @@
-//! Paths that others can change under a sidecar: links in followed directories, in the way of sinks, spools and the state, and
-//! names that are taken already.
+//! Paths that others can change under a sidecar: links in followed directories, in the way of
+//! sinks, spools and the state, and names that are taken already.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
@@ -39,7 +39,8 @@ fn append(path: &Path, text: &str) {
     assert_eq!(fs::read_to_string(path).expect("it is text"), before + text);
 }
 
-/// What a sidecar of this stream says that does not begin, and `check-config`, if that is to see it too.
+/// What a sidecar of this stream says that does not begin, and `check-config`, if that is to see it
+/// too.
 #[track_caller]
 fn refused(place: &Place, stream: &str, why: &str, is_checked: bool) {
     let config = place.streams(&[stream]);
@@ -253,7 +254,8 @@ fn a34_a_spool_that_is_another_file_is_left_as_it_is() {
     assert_eq!(mode(&place.path("spool")), 0o640);
 }
 
-/// As of containers: a link in one directory to a log in another, which is rotated all the time, also while no sidecar runs.
+/// As of containers: a link in one directory to a log in another, which is rotated all the time,
+/// also while no sidecar runs.
 #[test]
 fn as_a_link_whose_target_is_rotated_loses_no_line() {
     let place = Place::new();

@@ -1,4 +1,5 @@
-//! The programs that the sidecar starts: what they get of its surroundings, and what becomes of what they say.
+//! The programs that the sidecar starts: what they get of its surroundings, and what becomes of
+//! what they say.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +18,8 @@ fn script(place: &Place, text: &str) {
     fs::write(place.path("script"), text.replace("DIR/", &directory)).expect("room");
 }
 
-/// A stream between a program and a file or back, with the secret of the file and that of the environment.
+/// A stream between a program and a file or back, with the secret of the file and that of the
+/// environment.
 fn configuration(place: &Place, stream: &str, more: &str) -> std::path::PathBuf {
     let secrets = "secrets: { secret_files: [DIR/secrets], env: [APP_TOKEN] }";
     place.configure(&format!("{secrets}\ncontrol: DIR/control\n{more}\nstreams: [{{ name: cmd, {stream} }}]\n"))
@@ -40,7 +42,8 @@ fn start(place: Place, config: &std::path::Path) -> Sidecar {
 fn hand_on(command: &mut Command, file: &fs::File) {
     use std::os::unix::process::CommandExt;
     let number = file.as_raw_fd();
-    // SAFETY: one system call with numbers, which is allowed between fork and exec; the file is open until the program is started.
+    // SAFETY: one system call with numbers, which is allowed between fork and exec; the file is
+    // open until the program is started.
     unsafe {
         command.pre_exec(move || match libc::dup2(number, 9) {
             -1 => Err(std::io::Error::last_os_error()),

@@ -318,7 +318,8 @@ fn datagrams_are_wholes() {
         sender.send_to(text.as_bytes(), sidecar.path("log")).expect("it receives");
     }
     let long_out = format!("<13>{}{MASK}\n", "x".repeat(100 << 10));
-    // A datagram that ends within a secret, behind its middle, has that stump masked, as a stream has.
+    // A datagram that ends within a secret, behind its middle, has that stump masked, as a stream
+    // has.
     sidecar.file_is("out", &format!("<13>one {MASK}\n<13>half {MASK}\nf9QzXabc\n<13>with a newline\n{long_out}"));
     let receive = || {
         let mut buffer = [0; 4096];

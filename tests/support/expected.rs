@@ -3,11 +3,13 @@
 use hushlog::NeedleSet;
 use hushlog::redact::naive;
 
-/// The value bytes from which on a redactor masks a stump by default, and a number that no stump reaches.
+/// The value bytes from which on a redactor masks a stump by default, and a number that no stump
+/// reaches.
 pub const STUMP_MASKED: usize = hushlog::redact::redactor::STUMP_LEN_MIN;
 pub const STUMP_GIVEN: usize = usize::MAX;
 
-/// From how many bytes on a stump of each needle counts, if one does that stands for so many bytes of its value.
+/// From how many bytes on a stump of each needle counts, if one does that stands for so many bytes
+/// of its value.
 pub fn stump_lens(set: &NeedleSet, stump_len_min: usize) -> impl Fn(usize) -> usize {
     move |needle| if stump_len_min == STUMP_GIVEN { STUMP_GIVEN } else { set.stump_len_min(needle) }
 }

@@ -1,5 +1,5 @@
-//! Line release through an adapter: what the exact one gives out, later; and until a whole needle is complete, at times that no secret
-//! has a part in.
+//! Line release through an adapter: what the exact one gives out, later; and until a whole needle
+//! is complete, at times that no secret has a part in.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ fn twin(needles: &[Vec<u8>]) -> Vec<Vec<u8>> {
     needles.iter().map(|needle| needle.iter().map(other).collect()).collect()
 }
 
-/// The run with newlines in it: each `b` of needles and text is one, if there are enough letters, and some pieces end with one.
+/// The run with newlines in it: each `b` of needles and text is one, if there are enough letters,
+/// and some pieces end with one.
 fn with_lines(scenario: &Scenario) -> Scenario {
     let in_needles = scenario.steps.len() % 2 == 1;
     let line = |bytes: &mut Vec<u8>| bytes.iter_mut().filter(|byte| **byte == b'b').for_each(|byte| *byte = b'\n');

@@ -14,7 +14,8 @@ pub fn seen(region: &Region) -> Seen {
     (region.range().start, region.range().end, region.needle())
 }
 
-/// The regions of a text, by the definition. A stump counts if it stands for `stump_len_min` bytes of the value.
+/// The regions of a text, by the definition. A stump counts if it stands for `stump_len_min` bytes
+/// of the value.
 pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<Seen> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mut regions: Vec<Seen> = Vec::new();

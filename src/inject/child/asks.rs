@@ -1,9 +1,10 @@
 //! Whether somebody waits for a line from a pseudo-terminal.
 //!
-//! The kernel tells nobody that a terminal is read from. But it tells in which call each thread sleeps (`/proc/PID/syscall`), to those who
-//! may trace it, as we may our descendants. Whatever cannot be looked at, or is not known here, counts as somebody who waits: then keys are
-//! handed on as they come, and nothing is ever kept from a program that reads. The one exception is a program that never sleeps
-//! while it looks whether there is a line.
+//! The kernel tells nobody that a terminal is read from. But it tells in which call each thread
+//! sleeps (`/proc/PID/syscall`), to those who may trace it, as we may our descendants. Whatever
+//! cannot be looked at, or is not known here, counts as somebody who waits: then keys are handed on
+//! as they come, and nothing is ever kept from a program that reads. The one exception is a program
+//! that never sleeps while it looks whether there is a line.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -21,7 +22,8 @@ const OWN_TERMINAL: u64 = 5 << 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asker {
     thread: i32,
-    /// How often it has slept: one that was given a line, and waits for the next, has slept once more.
+    /// How often it has slept: one that was given a line, and waits for the next, has slept once
+    /// more.
     slept: u64,
 }
 
@@ -64,7 +66,8 @@ fn waits(pid: i32, thread: i32, terminal: u64) -> bool {
     }
 }
 
-/// The same, from what the kernel tells of its call: the call's number, six arguments, two registers.
+/// The same, from what the kernel tells of its call: the call's number, six arguments, two
+/// registers.
 fn waits_in(text: &str, (pid, thread): (i32, i32), terminal: u64) -> bool {
     if text == "running" || text.starts_with("-1 ") {
         return reads_without_waiting(pid, terminal);

@@ -1,7 +1,9 @@
-//! The processes that a signal to us is for: the child's group. Seen from the minder, the child's parent.
+//! The processes that a signal to us is for: the child's group. Seen from the minder, the child's
+//! parent.
 //!
-//! Where the child is in our own group, which others of a pipeline are in as well, its part of that are the descendants of the minder. It
-//! is a *subreaper* then: a process whose parent ends becomes its child, and is not lost to the search.
+//! Where the child is in our own group, which others of a pipeline are in as well, its part of that
+//! are the descendants of the minder. It is a *subreaper* then: a process whose parent ends becomes
+//! its child, and is not lost to the search.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -34,7 +36,8 @@ struct Process {
 }
 
 impl Group {
-    /// Sees to it that descendants are found, also when their parents have ended. Before the child is made.
+    /// Sees to it that descendants are found, also when their parents have ended. Before the child
+    /// is made.
     pub(super) fn adopt() {
         // A kernel without it finds those alone whose parents are there.
         let _ = set_child_subreaper(Some(getpid()));
@@ -116,7 +119,8 @@ fn parse(stat: &[u8]) -> Option<Process> {
     })
 }
 
-/// Sends a signal to the process that has this number since then, and to no other that may have got it.
+/// Sends a signal to the process that has this number since then, and to no other that may have got
+/// it.
 fn send_to(pid: i32, since: u64, signal: i32) {
     let Some(number) = Pid::from_raw(pid) else { return };
     let fd = pidfd_open(number, PidfdFlags::empty());

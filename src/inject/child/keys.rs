@@ -1,8 +1,10 @@
 //! The keys of our terminal, on their way to the child's.
 //!
-//! Keys that the child has not read belong to the next program that reads from the terminal, and nothing can be put back there. So they
-//! stay in the terminal until the child asks for them ([`asks`]), and then a line at a time. Meanwhile keys that send a signal or halt the
-//! output act at our terminal. A child that reads key by key gets them as they come: it has the terminal for itself.
+//! Keys that the child has not read belong to the next program that reads from the terminal, and
+//! nothing can be put back there. So they stay in the terminal until the child asks for them
+//! ([`asks`]), and then a line at a time. Meanwhile keys that send a signal or halt the output act
+//! at our terminal. A child that reads key by key gets them as they come: it has the terminal for
+//! itself.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -22,9 +24,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The first wait before it is looked again while keys do, and the longest.
 const AGAIN_MIN: Duration = Duration::from_micros(100);
 const AGAIN_MAX: Duration = Duration::from_millis(20);
-/// A child that was given a line and still waits after so long has taken it, and waits for the next.
+/// A child that was given a line and still waits after so long has taken it, and waits for the
+/// next.
 const TAKEN_AFTER: Duration = Duration::from_millis(20);
-/// Keys that were typed for a child that asked, and does not any more, are looked through after so long: one may be an interrupt.
+/// Keys that were typed for a child that asked, and does not any more, are looked through after so
+/// long: one may be an interrupt.
 const HEARD_AFTER: Duration = Duration::from_millis(50);
 /// Looking takes no more than a part like this of the time.
 const SHARE: u32 = 50;
@@ -94,7 +98,8 @@ impl Keys {
         self.start == self.end
     }
 
-    /// Hands on what may be handed on: all keys where the child's terminal gives them one by one, or only its output is ours.
+    /// Hands on what may be handed on: all keys where the child's terminal gives them one by one,
+    /// or only its output is ours.
     pub(super) fn pass(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, told: Told) {
         self.again = None;
         if self.is_empty() && (told.keys || told.hung_up) {
@@ -103,7 +108,8 @@ impl Keys {
         self.give(master, self.end);
     }
 
-    /// The same where the child has a terminal in place of ours: does with ours what the child's needs. `minder` is the child's parent.
+    /// The same where the child has a terminal in place of ours: does with ours what the child's
+    /// needs. `minder` is the child's parent.
     pub(super) fn tend(&mut self, terminal: &mut Terminal, master: BorrowedFd<'_>, minder: i32, told: Told) {
         let Ok(theirs) = tcgetattr(master) else { return };
         if told.hung_up {
@@ -155,7 +161,8 @@ impl Keys {
     /// Sets when it is looked again.
     fn pace(&mut self, terminal: &Terminal, cost: Duration) {
         if self.pending(terminal) {
-            // A child that takes line after line is served quickly; one that does not ask costs no more than a part of the time.
+            // A child that takes line after line is served quickly; one that does not ask costs no
+            // more than a part of the time.
             let least = if self.pause < AGAIN_MAX { cost } else { cost * SHARE };
             self.again = Some(Instant::now() + self.pause.max(least));
             self.pause = (self.pause * 2).min(AGAIN_MAX);
@@ -181,7 +188,8 @@ impl Keys {
         self.give(master, end);
     }
 
-    /// Nobody asks: keys stay where they are, and those for signals act there. Those that came before that was so are looked through.
+    /// Nobody asks: keys stay where they are, and those for signals act there. Those that came
+    /// before that was so are looked through.
     fn hold(&mut self, terminal: &mut Terminal, master: BorrowedFd<'_>, theirs: &Termios) {
         self.served = None;
         if terminal.is_in(Hand::Held) {
@@ -208,7 +216,8 @@ impl Keys {
         }
     }
 
-    /// A key for a signal was pressed at our terminal: it is pressed at the child's. False if that has none.
+    /// A key for a signal was pressed at our terminal: it is pressed at the child's. False if that
+    /// has none.
     pub(super) fn press(&mut self, master: BorrowedFd<'_>, signal: i32) -> bool {
         let Ok(theirs) = tcgetattr(master) else { return false };
         let index = match signal {

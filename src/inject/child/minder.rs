@@ -281,8 +281,8 @@ impl Minder {
         }
     }
 
-    /// Tells what became of the child, and gives it back if it still lives. Its number stays its own until it is waited for here. What
-    /// it has left behind to us is waited for as well.
+    /// Tells what became of the child, and gives it back if it still lives. Its number stays its
+    /// own until it is waited for here. What it has left behind to us is waited for as well.
     fn tell(&mut self, mut child: Option<Pid>) -> Option<Pid> {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             if Some(pid) != child {

@@ -165,7 +165,8 @@ struct Supervisor {
     linger_until: Option<Instant>,
     kill_at: Option<Instant>,
     kill_after: Option<Duration>,
-    /// It was told to end, and what is left of its group has until `kill_at`, also when the child has ended.
+    /// It was told to end, and what is left of its group has until `kill_at`, also when the child
+    /// has ended.
     waits_for_group: bool,
 }
 
@@ -304,7 +305,8 @@ impl Supervisor {
         }
     }
 
-    /// Nobody is waited for any more but the child, and if that has ended, those who keep its output open.
+    /// Nobody is waited for any more but the child, and if that has ended, those who keep its
+    /// output open.
     fn group_is_gone(&mut self) {
         self.waits_for_group = false;
         if self.status.is_some() {

@@ -129,7 +129,8 @@ pub(super) fn send_by(pidfd: BorrowedFd<'_>, signal: i32) {
 ///
 /// # Errors
 ///
-/// Those of the system; and [`io::ErrorKind::Unsupported`] where nothing tells how many threads there are.
+/// Those of the system; and [`io::ErrorKind::Unsupported`] where nothing tells how many threads
+/// there are.
 ///
 /// # Panics
 ///
@@ -148,7 +149,8 @@ pub(super) fn fork() -> io::Result<Forked> {
 
 /// Whether this process has one thread only; none if nothing tells.
 fn has_one_thread() -> Option<bool> {
-    // SAFETY: the call takes an integer. What it unshares, a process of one thread shares with nobody, so that nothing changes.
+    // SAFETY: the call takes an integer. What it unshares, a process of one thread shares with
+    // nobody, so that nothing changes.
     let error = match unsafe { libc::unshare(libc::CLONE_THREAD) } {
         0 => return Some(true),
         _ => io::Error::last_os_error(),
@@ -197,7 +199,8 @@ pub(super) fn same_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// Whether two descriptors are one terminal: also if one of them was opened as `/dev/tty`, which is a device of its own.
+/// Whether two descriptors are one terminal: also if one of them was opened as `/dev/tty`, which is
+/// a device of its own.
 pub(super) fn same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     terminal_device(one).is_some_and(|device| Some(device) == terminal_device(other))
 }

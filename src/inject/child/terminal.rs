@@ -50,7 +50,8 @@ pub(super) enum Hand {
     Raw,
     /// Line by line; the child waits for one. What a key means is up to the pseudo-terminal.
     Asked,
-    /// Line by line; nobody waits for one. Keys for signals, and those that halt the output, act here.
+    /// Line by line; nobody waits for one. Keys for signals, and those that halt the output, act
+    /// here.
     Held,
 }
 
@@ -104,7 +105,8 @@ impl Terminal {
         self.hand == Some(hand)
     }
 
-    /// Where only output goes there, gives our terminal the modes that the child gives its own, if we are in the foreground.
+    /// Where only output goes there, gives our terminal the modes that the child gives its own, if
+    /// we are in the foreground.
     pub(super) fn follow(&mut self, pty: BorrowedFd<'_>) {
         if !self.is_ours() {
             return;
@@ -135,7 +137,8 @@ impl Terminal {
         }
     }
 
-    /// As a whole: takes its keys in this way, which nobody sees until the child's terminal, with these modes, echoes them.
+    /// As a whole: takes its keys in this way, which nobody sees until the child's terminal, with
+    /// these modes, echoes them.
     pub(super) fn hand(&mut self, hand: Hand, theirs: &Termios) {
         if self.hand.replace(hand) == Some(hand) {
             return;
@@ -145,7 +148,8 @@ impl Terminal {
             if hand == Hand::Raw {
                 return;
             }
-            // So that what stays is a line for the next program, too. The child's terminal finds nothing more to turn.
+            // So that what stays is a line for the next program, too. The child's terminal finds
+            // nothing more to turn.
             let turned = InputModes::INLCR | InputModes::IGNCR;
             let turns = theirs.input_modes.contains(InputModes::ICRNL) && !theirs.input_modes.intersects(turned);
             modes.input_modes.set(InputModes::ICRNL, turns);
@@ -162,7 +166,8 @@ impl Terminal {
     /// Changes its modes, knowing those that it had before.
     fn change(&mut self, how: impl FnOnce(&mut Termios, &Termios)) {
         let Ok(now) = tcgetattr(&self.fd) else { return };
-        // What is on its way out needs the modes of before; later only the input's change, and halted output must not keep us.
+        // What is on its way out needs the modes of before; later only the input's change, and
+        // halted output must not keep us.
         let when = if self.is_changed { OptionalActions::Now } else { OptionalActions::Drain };
         if !self.is_changed {
             self.modes = now.clone();
@@ -237,8 +242,8 @@ pub(super) fn copy_size(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     }
 }
 
-/// Gives a pseudo-terminal the owner and the mode of the terminal that it stands for, if we may: a program under another user opens
-/// `/dev/stdout` anew.
+/// Gives a pseudo-terminal the owner and the mode of the terminal that it stands for, if we may: a
+/// program under another user opens `/dev/stdout` anew.
 fn lend_rights(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     if let Ok(stat) = fstat(from)
         && fchown(to, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid))).is_ok()

@@ -63,7 +63,8 @@ pub(super) struct Wiring {
     pub(super) standards: [Standard; 3],
     /// A terminal that the child may only read from. To be closed here, as the ends.
     pub(super) input: Option<OwnedFd>,
-    /// What the child writes to. To be closed here once it has them. Each has the route of the same index.
+    /// What the child writes to. To be closed here once it has them. Each has the route of the same
+    /// index.
     pub(super) ends: Vec<OwnedFd>,
     pub(super) routes: Vec<Route>,
     /// Our terminal, if the child has a pseudo-terminal for it: that is the first route of this kind. In a [`Standing::Session`]
@@ -174,7 +175,8 @@ fn same_device(one: usize, other: usize) -> bool {
     device(one) == device(other)
 }
 
-/// Whether standard output and standard error lead to one place: then order between them matters, and a secret may lie across them.
+/// Whether standard output and standard error lead to one place: then order between them matters,
+/// and a secret may lie across them.
 fn same_sink(is_terminal: bool) -> bool {
     if is_terminal {
         return isatty(stdout()) && sys::same_terminal(stdout(), stderr());
@@ -199,8 +201,9 @@ fn appends(fd: BorrowedFd<'_>) -> bool {
     fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::APPEND))
 }
 
-/// Lets those write to a pipe who may write to the output that it stands for: a program under another user opens `/dev/stdout` anew.
-/// None but us may read from it: its bytes are not redacted yet. Rights that we may not give are not given.
+/// Lets those write to a pipe who may write to the output that it stands for: a program under
+/// another user opens `/dev/stdout` anew. None but us may read from it: its bytes are not redacted
+/// yet. Rights that we may not give are not given.
 fn lend_rights(pipe: BorrowedFd<'_>, output: BorrowedFd<'_>) {
     let Ok(stat) = fstat(output) else { return };
     if kind(&stat) == FileType::Socket {

@@ -1,9 +1,9 @@
 //! The root of a machine, and the files below it.
 //!
-//! A directory that will be the root of a machine holds links that are meant for that machine: `/etc` in it
-//! may lead to `/usr/etc`. They are followed as if the directory were the root already, by the system
-//! itself (`RESOLVE_IN_ROOT`), so that nothing outside of it is read or written. On the own machine a link
-//! is followed only if no other user can have put it there.
+//! A directory that will be the root of a machine holds links that are meant for that machine:
+//! `/etc` in it may lead to `/usr/etc`. They are followed as if the directory were the root
+//! already, by the system itself (`RESOLVE_IN_ROOT`), so that nothing outside of it is read or
+//! written. On the own machine a link is followed only if no other user can have put it there.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -75,8 +75,8 @@ impl Root {
         names.unwrap_or_default().into_iter().map(|(name, _)| name).collect()
     }
 
-    /// The directory that holds a file, and the file's name in there, which is not looked at. The directory
-    /// is made if need be.
+    /// The directory that holds a file, and the file's name in there, which is not looked at. The
+    /// directory is made if need be.
     pub(super) fn parent(&self, path: &str, make: bool) -> io::Result<(Dir, OsString)> {
         let path = Path::new(path);
         let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;

@@ -102,7 +102,8 @@ impl Step {
         }
     }
 
-    /// The directory of the file, its name, and what it is: if a link, the link. Nothing if it is not there.
+    /// The directory of the file, its name, and what it is: if a link, the link. Nothing if it is
+    /// not there.
     fn here(&self) -> io::Result<Option<(Dir, OsString, Stat)>> {
         let found = self.root.parent(&self.path, false).and_then(|(dir, name)| {
             let found = dir.stat(&name)?;
@@ -157,8 +158,8 @@ impl Step {
         Ok(outcome)
     }
 
-    /// Writes somebody else's file, which keeps its owner, group and mode; and a link to it stays one, as in
-    /// machines whose /etc is kept elsewhere.
+    /// Writes somebody else's file, which keeps its owner, group and mode; and a link to it stays
+    /// one, as in machines whose /etc is kept elsewhere.
     fn put(&self, text: &str) -> io::Result<()> {
         let (dir, name) = self.root.find(&self.path)?;
         replace_in(&dir, name, 0o777, text.as_bytes())

@@ -66,7 +66,8 @@ pub enum PlaceError {
     /// The directory belongs to another user, or is none.
     #[error("the directory belongs to another user, or is none")]
     NotOurs,
-    /// The directory or the file can have been written by another user, whose session would decide what is masked.
+    /// The directory or the file can have been written by another user, whose session would decide
+    /// what is masked.
     #[error("{0}")]
     Untrusted(String),
     /// The directory is not in memory.
@@ -150,8 +151,8 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When there is one that cannot be used. The directory and the file have to belong to root or this user, and nobody
-    /// else may be able to write to them.
+    /// When there is one that cannot be used. The directory and the file have to belong to root or
+    /// this user, and nobody else may be able to write to them.
     pub fn read(&self) -> Result<Option<Session>, PlaceError> {
         match Dir::open(&self.path, Links::Trusted) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -307,7 +308,8 @@ fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// When there is one that cannot be read, one of an earlier boot, or one that another user may have written.
+/// When there is one that cannot be read, one of an earlier boot, or one that another user may have
+/// written.
 pub fn read(path: &Path) -> Result<Option<Session>, PlaceError> {
     match Dir::parent_of(path, Links::Trusted) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -83,8 +83,9 @@ fn exactly(needles: &[Vec<u8>]) -> Result<NeedleSet, BuildError> {
     NeedleSet::exactly(secrets, Mask::Char(b'*'))
 }
 
-/// How much is out after a text that came in these pieces, with masks as long as what they cover, by the definition: at each newline
-/// the whole lines of what is settled then, but for the last `lag` bytes; of a line that is too long all but the last `tail` bytes.
+/// How much is out after a text that came in these pieces, with masks as long as what they cover,
+/// by the definition: at each newline the whole lines of what is settled then, but for the last
+/// `lag` bytes; of a line that is too long all but the last `tail` bytes.
 fn defined(set: &NeedleSet, text: &[u8], cuts: &[usize], line_len_max: usize) -> Vec<usize> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let (reach, mut out, mut all, mut was_overlong) = (set.reach(), 0, Vec::new(), false);
@@ -140,7 +141,8 @@ fn a01_what_goes_out_is_what_the_definition_says() {
             lens.push(out.len());
             start = end;
         }
-        // Masks that go out in pieces make more of a line go out at a time: then only what goes out in the end is compared.
+        // Masks that go out in pieces make more of a line go out at a time: then only what goes out
+        // in the end is compared.
         let covered = naive::covered(&set.expose().collect::<Vec<_>>(), &text);
         let wanted = defined(&set, &text, &cuts, line_len_max);
         for ((end, len), wanted) in cuts.iter().zip(&lens).zip(&wanted) {
@@ -157,8 +159,8 @@ fn a01_what_goes_out_is_what_the_definition_says() {
     assert!(overlong > 1_000 && exactly_compared > 3_000, "{overlong} {exactly_compared}");
 }
 
-/// Two sets whose secrets differ in all of their bytes, and texts of parts of both: all that may be seen is equal, until a needle of one is
-/// complete, or a text ends in half of one.
+/// Two sets whose secrets differ in all of their bytes, and texts of parts of both: all that may be
+/// seen is equal, until a needle of one is complete, or a text ends in half of one.
 #[test]
 fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
     let secrets: [[&[u8]; 2]; 4] = [

@@ -53,8 +53,9 @@ section! {
         pub metrics: Option<At<String>>,
         /// The directory in which the sidecar remembers how far files were read.
         pub state: Option<At<PathBuf>>,
-        /// Variables of the sidecar's environment that programs of sources and sinks get, by name. All get PATH, HOME, USER, LOGNAME,
-        /// SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR, and no others.
+        /// Variables of the sidecar's environment that programs of sources and sinks get, by name.
+        /// All get PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR, and no
+        /// others.
         pub environment: Option<Vec<String>>,
         /// What the process takes away from itself.
         pub confine: Option<Confine>,

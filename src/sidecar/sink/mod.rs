@@ -95,7 +95,8 @@ impl Sink {
         }
     }
 
-    /// Says how its program is started, if it is one, and what takes that program's output. Without it nothing does.
+    /// Says how its program is started, if it is one, and what takes that program's output. Without
+    /// it nothing does.
     pub(crate) fn furnish(&self, programs: Programs, voice: Option<Voice>) {
         let _ = self.upkeep.set((programs, voice));
     }

@@ -222,8 +222,9 @@ async fn tcp(address: &str) -> io::Result<Fd> {
     Fd::new(stream.into_std()?.into(), Interest::READABLE | Interest::WRITABLE)
 }
 
-/// A program that reads. What it says goes through a redactor as what a source's program says does: it has secrets of its own, and may
-/// have ours. Both its outputs are one stream, since they end in one place.
+/// A program that reads. What it says goes through a redactor as what a source's program says does:
+/// it has secrets of its own, and may have ours. Both its outputs are one stream, since they end in
+/// one place.
 fn command(words: &[String], (programs, voice): &(Programs, Option<Voice>)) -> io::Result<(Fd, Kind)> {
     let (ours, theirs) = pipe()?;
     let mut command = programs.command(words);

@@ -52,11 +52,13 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Opens the file, or makes it. One that is there is not touched unless it is empty or a spool, this user's alone.
+    /// Opens the file, or makes it. One that is there is not touched unless it is empty or a spool,
+    /// this user's alone.
     ///
     /// # Errors
     ///
-    /// When it cannot be, is something else, others can read or write it, or another sidecar has it.
+    /// When it cannot be, is something else, others can read or write it, or another sidecar has
+    /// it.
     pub(super) fn open(path: &Path, len_max: u64) -> io::Result<Spool> {
         let file = Arc::new(private::open(path)?);
         check_content(&file)?;
@@ -72,7 +74,8 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Fails if something else than a spool is at this path, as far as this user can see. Changes nothing.
+    /// Fails if something else than a spool is at this path, as far as this user can see. Changes
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -211,7 +214,8 @@ impl Spool {
     }
 }
 
-/// Fails unless the file is a spool, or empty. Zeros that are no longer than a head are what a power cut leaves of a new one.
+/// Fails unless the file is a spool, or empty. Zeros that are no longer than a head are what a
+/// power cut leaves of a new one.
 fn check_content(file: &OwnedFd) -> io::Result<()> {
     let mut head = [0; HEAD_LEN as usize];
     let len = fstat(file)?.st_size as u64;

@@ -58,7 +58,8 @@ impl Walk {
         components.for_each(|name| self.left.push_front(name.to_owned()));
     }
 
-    /// The directory and the name that the path ends with; no name, if it ends with `/`, `.` or `..`.
+    /// The directory and the name that the path ends with; no name, if it ends with `/`, `.` or
+    /// `..`.
     pub(super) fn resolve(&mut self, links: Links) -> io::Result<(Dir, Option<OsString>)> {
         while let Some(name) = self.left.pop_front() {
             if name == ".." {
@@ -123,8 +124,8 @@ fn start(is_absolute: bool) -> io::Result<Dir> {
     Ok(Dir { fd: openat(CWD, at, flags, Mode::empty())?, path })
 }
 
-/// Whether a link may be followed: nobody but root and the effective user can have put it there. In a
-/// sticky directory such as `/tmp` an entry is its owner's.
+/// Whether a link may be followed: nobody but root and the effective user can have put it there. In
+/// a sticky directory such as `/tmp` an entry is its owner's.
 fn is_trusted(link: &Stat, directory: &Stat) -> bool {
     let is_sticky = directory.st_mode & 0o1000 != 0 && is_owned_by_us_or_root(directory);
     is_owned_by_us_or_root(link) && (is_sticky || !others_can_write(directory))

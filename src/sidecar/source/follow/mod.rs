@@ -6,12 +6,16 @@
 //! - A file is one file whatever its name: renamed within the pattern it is read on where it was, and by the same reader.
 //! - Another file at a path that had one begins to give when the one before has been read to its end; that one goes on beside it
 //!   (see [`file`]).
-//! - Files that came and went between two looks, or while no sidecar ran, are looked for beside the path by the names that rotation gives
-//!   (`app.log.1`, `app-20261124.log`), or beside the file that a link leads to: the one that was read last, by its inode, and those that were written to after it, oldest first; if the
-//!   clock was set back meanwhile, those of a lower number. What was packed or deleted before it was read is gone; if it is known that there was something to read, that is told.
+//! - Files that came and went between two looks, or while no sidecar ran, are looked for beside the
+//!   path by the names that rotation gives (`app.log.1`, `app-20261124.log`), or beside the file
+//!   that a link leads to: the one that was read last, by its inode, and those that were written to
+//!   after it, oldest first; if the clock was set back meanwhile, those of a lower number. What was
+//!   packed or deleted before it was read is gone; if it is known that there was something to read,
+//!   that is told.
 //!
-//! Others can write to the directories, so that each is opened in the one before. A link is followed only if root or this user put
-//! it where nobody else can; a file that somebody may have linked there (a second name), and one of hushlog's own, is refused.
+//! Others can write to the directories, so that each is opened in the one before. A link is
+//! followed only if root or this user put it where nobody else can; a file that somebody may have
+//! linked there (a second name), and one of hushlog's own, is refused.
 
 mod file;
 mod pattern;
@@ -50,7 +54,8 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Changes that follow each other so soon are looked at as one.
 const GATHER: Duration = Duration::from_millis(5);
-/// So long after a name was freed, or was free at the start, what is there then is taken for a successor.
+/// So long after a name was freed, or was free at the start, what is there then is taken for a
+/// successor.
 const FREE_MAX: Duration = Duration::from_secs(60);
 /// So often files are looked for anew that got their next names while they were opened.
 const RENAMED_MAX: usize = 10;
@@ -101,7 +106,8 @@ pub(crate) struct Follow {
     /// Whose end the next file at a path waits for, where one was renamed just when it was opened.
     waiting: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
-    /// When it began: a while after that, what an earlier sidecar has read still counts for a name that was free.
+    /// When it began: a while after that, what an earlier sidecar has read still counts for a name
+    /// that was free.
     begun: Instant,
     /// So many looks were the first, since a file was renamed just then.
     looks: usize,
@@ -178,7 +184,8 @@ impl Follow {
         for found in seen {
             is_whole &= self.see(&found, &named);
         }
-        // A name is free between a rename and the new file: what came after it is still looked for then.
+        // A name is free between a rename and the new file: what came after it is still looked for
+        // then.
         self.paths.retain(|path, seen| {
             seen.free = if paths.contains(path) { None } else { seen.free.or_else(|| Some(Instant::now())) };
             seen.free.is_none_or(|since| since.elapsed() < FREE_MAX)
@@ -291,7 +298,8 @@ impl Follow {
         after
     }
 
-    /// Those of the rotated files that came after the last one that was read, and before this file: the oldest first.
+    /// Those of the rotated files that came after the last one that was read, and before this file:
+    /// the oldest first.
     fn between(
         &self,
         rotated: Vec<Rotated>,
@@ -347,8 +355,8 @@ impl Follow {
         after
     }
 
-    /// Opens a file, and has it read from where it was read before, or its beginning. None: it has gone, or another one has its
-    /// name by now.
+    /// Opens a file, and has it read from where it was read before, or its beginning. None: it has
+    /// gone, or another one has its name by now.
     fn open(
         &mut self,
         name: &Name,

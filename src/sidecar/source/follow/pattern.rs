@@ -64,7 +64,8 @@ impl Match {
 pub(super) struct Walk {
     /// Files, or what else has these names.
     pub(super) matches: Vec<Match>,
-    /// Where others may appear: directories of the pattern, those that hold a link, and those that a link leads to.
+    /// Where others may appear: directories of the pattern, those that hold a link, and those that
+    /// a link leads to.
     pub(super) directories: HashSet<PathBuf>,
     /// What could not be looked at, a link that others may have put there among it.
     pub(super) refused: Vec<(PathBuf, io::Error)>,
@@ -94,8 +95,8 @@ impl Pattern {
         }
     }
 
-    /// All that is there now. Each directory is opened in the one before, and links are followed only if nobody else can have
-    /// put them there.
+    /// All that is there now. Each directory is opened in the one before, and links are followed
+    /// only if nobody else can have put them there.
     pub(super) fn walk(&self) -> Walk {
         let mut walk = Walk::default();
         let literal = self.0[..self.0.len() - 1].iter().map_while(|part| match part {
@@ -200,8 +201,8 @@ impl Walk {
     }
 }
 
-/// The names beside this one that rotation may have made of it: `app.log.1`, `app.log-20261124`, `app-20261124.log`. Not those of
-/// what is packed.
+/// The names beside this one that rotation may have made of it: `app.log.1`, `app.log-20261124`,
+/// `app-20261124.log`. Not those of what is packed.
 pub(super) fn rotated(directory: &Dir, name: &OsStr) -> Vec<OsString> {
     let names = directory.names().unwrap_or_default().into_iter();
     names.map(|(other, _)| other).filter(|other| is_rotated(other, name)).collect()

@@ -1,4 +1,5 @@
-//! Links in the place of files and directories: those of ours are followed, and no file of ours is read by those of others.
+//! Links in the place of files and directories: those of ours are followed, and no file of ours is
+//! read by those of others.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -144,7 +145,8 @@ async fn a02_a_link_that_is_exchanged_for_a_file_leaks_nothing() {
     attacker.join().unwrap();
 }
 
-/// A link of our own, as in `/var/log/containers`, and its target is rotated, live and while nobody follows.
+/// A link of our own, as in `/var/log/containers`, and its target is rotated, live and while nobody
+/// follows.
 #[tokio::test]
 async fn as_a_target_that_is_rotated_loses_no_line() {
     let place = Place::new();
@@ -181,7 +183,8 @@ async fn as_a_target_that_is_rotated_loses_no_line() {
     }
 }
 
-/// A look that comes between the rename and the new file sees no file at all; then one comes and goes before the next look.
+/// A look that comes between the rename and the new file sees no file at all; then one comes and
+/// goes before the next look.
 #[tokio::test]
 async fn as_a_name_that_is_free_for_a_moment_loses_no_line() {
     for pattern in ["containers/*.log", "pods/0.log"] {
@@ -224,7 +227,8 @@ async fn as_a_name_that_is_free_at_the_start_loses_no_line() {
     follower.gives("late\ntwo\nthree\n").await;
 }
 
-/// The link is turned to another directory, after the file in the first one was rotated; live, and while nobody follows.
+/// The link is turned to another directory, after the file in the first one was rotated; live, and
+/// while nobody follows.
 #[tokio::test]
 async fn as_a_link_that_is_turned_loses_no_line() {
     for is_away in [false, true] {
