@@ -12,10 +12,10 @@
 //! | `tracing_subscriber`'s formatter | `RedactMakeWriter` | `tracing` |
 //! | where in a text the secrets are | [`Finder`](crate::Finder) | |
 //!
-//! *A stream or records.* A record is a whole: nothing is carried from one to the next, so that a
-//! secret which a program cuts into two records is not seen. Where that may happen, and where the
-//! pieces are what a read happened to give, use a stream. A record that ends inside a secret, after
-//! half of it and 8 bytes of its value or more, has that stump masked, as a stream has at its end.
+//! *A stream or records.* A record is a whole: nothing is carried from one to the next, so a secret
+//! that a program cuts into two records is not found. Where that may happen, and where a piece is
+//! simply the result of one read, use a stream. A record that ends inside a secret, after half of
+//! it and 8 bytes of its value or more, has that stump masked, as a stream has at its end.
 //!
 //! *Secrets that change.* A [`NeedleSet`](crate::NeedleSet) does not change. Build another one aside, which takes some 40 ms for a
 //! thousand secrets, and hand it on: to a stream by [`swap`](crate::Redactor::swap), which the adapters have too, to loggers by a

@@ -1,9 +1,9 @@
 //! Guarding files.
 //!
-//! `hushlog guard DIR...` holds up whoever opens or reads a file below the directories until all
-//! that is in it has been searched and masked, by permission events of fanotify. The reader then
-//! reads the same file; masks are as long as what they cover, as in a scrub. It needs root and
-//! Linux 5.19, and Linux 6.14 with ext4, XFS or btrfs for the whole of what follows.
+//! `hushlog guard DIR...` holds up each open and read of a file below the directories until the
+//! whole file has been searched and masked, by permission events of fanotify. The reader then reads
+//! the same file; masks are as long as the secrets they cover, as in a scrub. It needs root and
+//! Linux 5.19; everything below needs Linux 6.14 with ext4, XFS or btrfs.
 //!
 //! *What it promises*: no read that the kernel tells of gives a byte of a secret that stood in the file whole when the read began, or that was
 //! appended while it went on. For the latter, reads and writes of one file take turns while there are readers: where the kernel tells of writes
@@ -11,31 +11,31 @@
 //! read is read as it is. Without readers a writer is not held up.
 //!
 //! *Writes that are no appends*: a file that has grown may also have been written over in the
-//! middle, and no kernel tells. So what was appended is searched at once, and nothing else is taken
-//! for granted. While the file's state (its size, and the times of its last modification and
-//! change) is not the one in which all of it was searched, or somebody has it open for writing,
-//! each read waits until its own range has been searched once more, with as much around it as a
-//! secret could reach into it from; that costs about as much as the read. What is found has the
-//! whole file searched anew. The kernel tells the range together with the write events of Linux
-//! 6.14; elsewhere, and when writers are not held up, it is that of the `read` or `pread64` that
-//! the reader waits in, and for other calls the whole file. The whole file is also searched again
-//! in the background, with a twentieth of one core: some milliseconds after a write for a small
-//! log, some seconds for each GB that is live. A search of more than 1 MiB for a read holds the
-//! file's writers up, half a second at most.
+//! middle, and no kernel reports that. So the appended part is searched at once, and nothing else
+//! is taken for granted. While the file's state (its size, and the times of its last modification
+//! and change) is not the one in which all of it was searched, or a process has it open for
+//! writing, each read waits until its own range has been searched once more, with enough around it
+//! for any secret that reaches into it; that costs about as much as the read. A find has the whole
+//! file searched anew. The kernel tells the range together with the write events of Linux 6.14;
+//! elsewhere, and when writers are not held up, it is that of the `read` or `pread64` that the
+//! reader waits in, and for other calls the whole file. The whole file is also searched again in
+//! the background, with a twentieth of one core: some milliseconds after a write for a small log,
+//! some seconds for each GB that is live. A search of more than 1 MiB for a read holds the file's
+//! writers up, half a second at most.
 //!
 //! *Long searches* go in slices of 16 MiB, and files that have had none come first, so that a few
-//! huge files hold up nobody who reads others. Holes are searched as the NULs that they are,
+//! huge files do not hold up readers of other files. Holes are searched as the NULs that they are,
 //! without reading them.
 //!
 //! *A secret that is cut off* at the end of a file is waited for, `--stump-wait` at most (1
 //! second); then the stump is masked, from half of the secret and 8 bytes on. If the rest comes
 //! later it is masked as well, as long as the guard has not been started anew in between.
 //!
-//! *What it follows*: renaming, also out of the directories; truncation, `copytruncate`, deletion
-//! and creation; writes in the middle; directories that are created later. What nobody reads is
-//! searched within some 50 ms of being written, and masks are brought to the disk about a second
-//! later. A file that cannot be searched or masked (append-only by `chattr`, say) can be written to
-//! and not read: EPERM.
+//! *Changes that it follows*: renaming, also out of the directories; truncation, `copytruncate`,
+//! deletion and creation; writes in the middle; directories that are created later. A file without
+//! readers is searched within some 50 ms of a write, and masks reach the disk about a second later.
+//! A file that cannot be searched or masked (append-only by `chattr`, say) can be written to and
+//! not read: EPERM.
 //!
 //! *A file of several names* (hard links) is guarded by all of them once it was seen, and masked, wherever its other names are: a scrub would leave it
 //! out, but here somebody may read it. Linux lets nobody link a file that he could not write to (`fs.protected_hardlinks`); where that is off, a warning says so.
@@ -43,17 +43,17 @@
 //! *What it cannot see*, so that nobody waits:
 //!
 //! - descriptors that were open before the guard began, for reading and for writing; a warning names the processes. Start it before them;
-//! - reading through a mapping: what was in the file when it was opened or mapped has been
-//!   searched, what is written later shows as it is until the search in the background has come to
-//!   it (what is appended: some 50 ms). What somebody writes through a mapping is searched when the
-//!   file is read, and when the writer has closed it. Where writes are not told beforehand, a file
-//!   that changed has been searched when it is opened, and not when it is mapped;
+//! - reading through a mapping: the file's contents when it was opened or mapped have been
+//!   searched; later writes show as they are until the search in the background has come to them
+//!   (appends: some 50 ms). A write through a mapping is searched when the file is read, and when
+//!   the writer has closed it. Where writes are not told beforehand, a file that changed has been
+//!   searched when it is opened, and not when it is mapped;
 //! - names outside the directories before the guard has seen the file, files on other file systems mounted below (a warning names them: give
 //!   them as well), links that lead out; the disk itself, snapshots and backups of it, and what root reads by other ways;
 //! - files in a directory that was created some microseconds ago, or moved in; they are searched right after;
 //! - reads by a descriptor whose position another process moves in that moment (`pidfd_getfd`),
 //!   when writers are not held up: the guard sees the wrong range. That is between processes of one
-//!   user, and concerns only what was written in the middle moments before;
+//!   user, and concerns only writes to the middle moments before;
 //! - reads of io_uring, asynchronous I/O, and from a process of which the guard cannot see the number: they wait for the search, but when
 //!   they are over does not show. Nor do reads that take longer than half a second: then the writers go on, and what they append may be read. The
 //!   report counts them (`calls_not_waited_for`);

@@ -18,10 +18,10 @@
 //!
 //! Bytes that were written, or wait in the spool, are not told: with the number of masks and the
 //! bytes that were read, they would give away the length of a secret. Names with a secret in them
-//! are masked; what then has the same name is counted together. With `release: line` no figure
-//! depends on a partial match: what is held back is the input since the last newline, and places
-//! are counted when their line has ended. With `release: exact` the bytes held back are told in
-//! steps of 4 KiB only.
+//! are masked; figures that then have the same name are counted together. With `release: line` no
+//! figure depends on a partial match: the bytes held back are the input since the last newline, and
+//! places are counted when their line has ended. With `release: exact` the bytes held back are told
+//! in steps of 4 KiB only.
 //!
 //! *The canary*: `hushlog check --canary` asks the sidecar to send a line with a secret of its own making through each stream's redaction,
 //! in one piece and byte by byte: 0 is masked everywhere, 1 is not, 2 is that there is no sidecar to ask. `--through STREAM` sends the

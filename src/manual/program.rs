@@ -15,9 +15,9 @@
 //! - *Messages, reports and status* pass the set of secrets as logs do: a secret in the name of a
 //!   file, or in the name of another secret, is masked in them, and also where the encoding of JSON
 //!   would make it one. Numbers stay as they are. Control and bidirectional characters, and those
-//!   without a width, are written out (`\\n`, `\\u{202e}`), so that one message is one line. What
-//!   is said before the secrets were read, of the command line and the configuration, cannot be
-//!   masked; notes about the secrets wait until they were. A name that was typed and is not known
+//!   without a width, are written out (`\\n`, `\\u{202e}`), so that one message is one line.
+//!   Messages about the command line and the configuration precede the reading of the secrets, and
+//!   cannot be masked; notes about the secrets wait for it. A name that was typed and is not known
 //!   is repeated only if it is made of words of letters, and looks like no credential.
 //! - *Files that are written* (`--report`, `export --output`): a regular file is replaced, and
 //!   keeps its owner, its group and no more than its mode. A terminal or other character device, a

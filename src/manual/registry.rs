@@ -5,30 +5,32 @@
 //! members, a *private* one to its owner, and a private one wins over a shared one of the same name. Saving a value needs the members'
 //! recipients only, so that the machine on which it is typed cannot read it back; no command, page or error shows one.
 //!
-//! - *What is sealed* is a head that names the registry, the secret, its scope, its owner and its
+//! - *A sealed value* is a head that names the registry, the secret, its scope, its owner and its
 //!   version, padding to a multiple of 128 bytes, and the value. Opening checks the head: a value
 //!   that was swapped, renamed, or moved to another scope, owner, version or registry is refused by
-//!   name. Whether a secret is installed, and when it was changed, stand outside: who can write the
-//!   file can change these unnoticed, unless it is signed.
+//!   name. Whether a secret is installed, and when it was changed, stand outside: anyone with write
+//!   access to the file can change these unnoticed, unless it is signed.
 //! - *Opening is all or nothing*: one value that does not open, and nothing is given out.
 //! - *What a value is*: 4 bytes to 64 KiB, any bytes but NUL. One newline at its end (LF or CRLF) is taken for the shell's or the
 //!   editor's, and left out: asked about on a terminal, with a note elsewhere, and kept with `--keep-newline`. The formats of an export may
 //!   be narrower: one that is not UTF-8 cannot stand in JSON.
-//! - *Names* are letters, digits, `-`, `_` and `.`, a letter first, up to 128 of them. They are exported in upper snake case. Two that one
-//!   member would see as the same variable are refused, and so are those that decide what a shell, the dynamic linker, a service
-//!   manager or an interpreter does (`PATH`, `LD_*`, `HUSHLOG_*` ...). So are the thousands that
-//!   the programs of a Debian release read as their configuration (`packaging/names/collect` lists
-//!   them), unless the name ends as that of a credential does (`PGPASSWORD`) or the machine allows
-//!   it: one variable a line in `/etc/hushlog/allowed-names`, a file of root's that nobody else can
-//!   write. `secret add`, `env set` and `boot` check that, and `run` and `export` what comes from a
-//!   registry. What is only masked may have any name.
+//! - *Names* are letters, digits, `-`, `_` and `.`, a letter first, up to 128 of them. They are
+//!   exported in upper snake case. Two that one member would see as the same variable are refused,
+//!   and so are those that control a shell, the dynamic linker, a service manager or an interpreter
+//!   (`PATH`, `LD_*`, `HUSHLOG_*` ...). So are the thousands that the programs of a Debian release
+//!   read as their configuration (`packaging/names/collect` lists them), unless the name ends as
+//!   that of a credential does (`PGPASSWORD`) or the machine allows it: one variable a line in
+//!   `/etc/hushlog/allowed-names`, a file of root's that nobody else can write. `secret add`,
+//!   `env set` and `boot` check that; `run` and `export` check it for variables from a registry. A
+//!   secret that is only masked may have any name.
 //! - *Changing members* seals what is shared anew, which takes an identity that opens it. A member who was removed may have kept
 //!   copies: save new values.
-//! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; it can be
-//!   opened by those who may replace the registry, is waited for 10 seconds at most, and an error
+//! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; only users
+//!   that may replace the registry can open it, it is waited for 10 seconds at most, and an error
 //!   names the process that holds it), a private temporary file, fsync, rename, and fsync of the
 //!   directory: killed at any moment, the old file or the new one is there. The mode is 0600,
-//!   whatever the umask; a symbolic link at the path is refused. Comments in the file are not kept.
+//!   independent of the umask; a symbolic link at the path is refused. Comments in the file are not
+//!   kept.
 //!
 //! - *An id*, `hlr-...` in the head of the file, is drawn when a registry is made, and stands in
 //!   all that is sealed and signed. A registry of format 1 has none: it is read and changed as

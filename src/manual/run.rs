@@ -22,12 +22,12 @@
 //!   pipe, so that the order between them stays, and a secret across the two is masked; where only
 //!   one of them appends, both do. A secret that is split over two files is not seen.
 //! - *Rights*: the pipes belong to the owner and group of the outputs that they stand for, as far
-//!   as hushlog may give them away, and can be opened anew (`/dev/stdout`) for writing by those who
-//!   could open the output. Only hushlog's own user reads from them.
+//!   as hushlog may give them away, and can be opened anew (`/dev/stdout`) for writing by every
+//!   user that could open the output. Only hushlog's own user reads from them.
 //! - *Input*: it is the command's own, and hushlog does not see it, unless it is the terminal of
 //!   the output. A terminal that is the input alone is opened anew for reading only, so that
 //!   nothing is written to it by mistake. Where that is not allowed, and with a socket or a file
-//!   that was opened for reading and writing, what the command writes to its standard input is not
+//!   that was opened for reading and writing, the command's writes to its standard input are not
 //!   masked.
 //! - *Echo*: on a terminal, at most a partial match is held back; when nothing comes for 50 ms, up
 //!   to 3 bytes of it are shown, and of no needle more than a quarter. The rest of the secret is
@@ -40,17 +40,17 @@
 //!   own output.
 //! - *Signals* sent to hushlog go to the command's process group, but for those that the terminal
 //!   sends to both. Where that is hushlog's own group, as in a pipeline at a terminal, they go to
-//!   those of it that descend from the command, also if their parents have ended. What is left of
-//!   the group `--kill-after` seconds (10) after a SIGTERM is killed, also if the command itself
-//!   has ended, and hushlog waits for it so long; with 0 it is neither killed nor waited for. A
-//!   process that has left the group is on its own. Without `/proc`, signals in a shared group
-//!   reach the command alone. If hushlog itself is killed, the command's terminal is hung up, or
-//!   its group gets a SIGTERM.
+//!   those of it that descend from the command, also if their parents have ended. Processes of the
+//!   group that remain `--kill-after` seconds (10) after a SIGTERM are killed, also if the command
+//!   itself has ended, and hushlog waits for them so long; with 0 they are neither killed nor
+//!   waited for. A process that has left the group is on its own. Without `/proc`, signals in a
+//!   shared group reach the command alone. If hushlog itself is killed, the command's terminal is
+//!   hung up, or its group gets a SIGTERM.
 //! - *Processes*: a second process of hushlog, which wipes the injected values once the command has them, is the command's parent: only so
 //!   does Ctrl-Z work. As the first process of a container hushlog reaps what is left behind.
 //! - *Injected*: the values of `--dotenv`, under their own names, and of `--secret-file`, under their exported names
 //!   ([`variable`](crate::registry::name::variable)). A value over 128 KiB, or more in all than the system takes, is refused by name
 //!   before the command starts.
-//! - *Limits*: a job in the background that reads from its terminal waits, and is not stopped. What
-//!   the command writes to other files or descriptors, or without a session of its own to
-//!   `/dev/tty`, is not masked.
+//! - *Limits*: a job in the background that reads from its terminal waits, and is not stopped. The
+//!   command's writes to other files or descriptors, or without a session of its own to `/dev/tty`,
+//!   are not masked.

@@ -8,7 +8,7 @@
 //! truncated or written anew is searched anew. The modification time becomes that of the scrub, if anything was masked, so that
 //! backups and rsync notice; else nothing of the file changes but, maybe, the time of the last access. Before it is said to be done, `fsync` has returned.
 //!
-//! *A file that is being written.* What is appended meanwhile is searched, too. If the file ends in
+//! *A file that is being written.* Bytes appended meanwhile are searched, too. If the file ends in
 //! the beginning of a secret, and was written to within the last two seconds, the rest is waited
 //! for (300 ms); if it does not come, the stump stays and is told. In a file that nobody writes to
 //! it is masked from half of the secret and 8 bytes on, if `--keep-stump` does not switch that off.

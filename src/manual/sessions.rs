@@ -12,36 +12,36 @@
 //!
 //! - *All or nothing*: the files of a boot appear together, when one link is renamed. A secret that cannot be exported is named,
 //!   and then nothing is: no half of an environment. Killed at any moment, a boot leaves the session of before.
-//! - *Names*: `openai-api-key` is exported as `OPENAI_API_KEY`; a variable of a dotenv file keeps its name. Two secrets for one variable
-//!   are refused, and so are variables that decide what programs do (`PATH`, `LD_PRELOAD`,
-//!   `LESSOPEN`, `HUSHLOG_*` ...), unless the machine allows what is configuration only in
-//!   `/etc/hushlog/allowed-names`. A secret wins over a default, and a private secret over a shared
-//!   one of its name.
+//! - *Names*: `openai-api-key` is exported as `OPENAI_API_KEY`; a variable of a dotenv file keeps
+//!   its name. Two secrets for one variable are refused, and so are variables that control programs
+//!   (`PATH`, `LD_PRELOAD`, `LESSOPEN`, `HUSHLOG_*` ...). A variable that is only some program's
+//!   configuration passes if `/etc/hushlog/allowed-names` allows it. A secret wins over a default,
+//!   and a private secret over a shared one of its name.
 //! - *Limits*: 128 KiB for a variable, which is what Linux takes, and 1 MiB for all of them, half of what `exec` takes by default; no NUL
 //!   byte; UTF-8, which systemd needs. What is larger or binary can be kept without being exported (`--no-install`).
 //! - *Rotation and deletion*: another boot step exports what is valid now, to programs that start from then on. What was exported earlier
 //!   stays in the session and is masked, together with the new values, until the machine goes down.
 //! - *In memory*: a directory on a disk is refused without `--allow-disk`. A tmpfs can be swapped out: encrypt the swap, or have none.
 //!
-//! The session decides what is masked, so that it is read only where no other user can have written
-//! it: the directory and the file belong to root or to the user, and nobody else can write to them;
-//! the directory that `HUSHLOG_RUN_DIR` names is no exception.
+//! The session determines which secrets are masked, so it is read only where no other user can have
+//! written it: the directory and the file belong to root or to the user, and nobody else can write
+//! to them; the directory that `HUSHLOG_RUN_DIR` names is no exception.
 //!
 //! The filter masks the session without being asked, and so does every other command that takes sources; a session that cannot be
 //! read is then an error, since not to mask it would be the other choice. A service under a user of its own, which may not read it, loads
 //! it as a credential (`LoadCredential=hushlog.session:/run/hushlog/session`).
 //!
-//! `hushlog boot --install` puts what is needed into a machine, or with `--root` into a directory
-//! that will be one, and tells which files it wrote: a unit of systemd that runs before all
+//! `hushlog boot --install` installs all that a machine needs, or with `--root` a directory that
+//! will become one, and lists the files that it wrote: a unit of systemd that runs before all
 //! services (or the like for OpenRC, BusyBox and System V init), for each `--service` a drop-in
 //! with `EnvironmentFile=` and `LoadCredential=`, a generator for the services of users, and
 //! snippets for login shells (`/etc/profile.d`) and others (`/etc/bash.bashrc`, `/etc/zsh/zshenv`,
-//! fish). What it installs repeats the settings of the environment that it was run with
+//! fish). The installed files repeat the settings of the environment that it was run with
 //! (`HUSHLOG_REGISTRY`, `HUSHLOG_IDENTITY`, `HUSHLOG_TRUST`), and it refuses another
 //! `HUSHLOG_RUN_DIR`. With `--root`, symbolic links lead where they will on that machine, and never
 //! out of the directory; without it, only links are followed that no other user can have made. A
 //! file that gets a few lines keeps its owner, group and mode. `--uninstall` takes all of it out
-//! again. What starts in other ways, from cron, say, gets the variables by
+//! again. A program that starts in another way, from cron, say, gets the variables by
 //! `hushlog run --session -- CMD`, or by sourcing `/run/hushlog/environment.sh`.
 //!
 //! `hushlog export` writes the same variables down in seven formats. A value that a format cannot express is refused by the variable's name:

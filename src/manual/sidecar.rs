@@ -31,20 +31,20 @@
 //!
 //! *Programs* (`command`) get PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR
 //! of the sidecar's environment, the variables that `environment: [NAME, ...]` names, no descriptor
-//! but the standard ones, and a process group of their own. What a source's program says on its
-//! error output, and a sink's program on both outputs, is masked too, line by line, and goes to the
-//! sidecar's standard error.
+//! but the standard ones, and a process group of their own. The error output of a source's program,
+//! and both outputs of a sink's program, are masked too, line by line, and go to the sidecar's
+//! standard error.
 //!
 //! *Whole lines* (`release: line`) are the default, since programs of many users write to one place
-//! that many read: with `release: exact` an attacker who can write into a stream and watch it live
-//! sees by the hold-back how far a guess agrees with a secret. With `line` nothing shows a partial
-//! match; the [threat model](super::threat_model) says exactly what holds. A line longer than
-//! `line_max` (1 MiB) goes out as it comes but for its last bytes, always one fewer than the
-//! longest form of a secret has, and so does one when all unfinished lines come to 256 MiB. So
-//! memory for lines is bounded by these 256 MiB, and by the longest form for each open connection.
-//! Containers' records that go on wait for the rest of their line, or until so many bytes have come
-//! behind them. Streams that share a sink share it line by line; with `release: exact` they would
-//! cut into each other's lines.
+//! that many read: with `release: exact` an attacker with write access to a stream and a live view
+//! of it can test guesses: the held-back length shows how much of a guess matches a secret. With
+//! `line` nothing shows a partial match; the [threat model](super::threat_model) has the exact
+//! statement. A line longer than `line_max` (1 MiB) goes out as it comes but for its last bytes,
+//! always one fewer than the longest form of a secret has, and so does one when all unfinished
+//! lines come to 256 MiB. So memory for lines is bounded by these 256 MiB, and by the longest form
+//! for each open connection. Containers' records that go on wait for the rest of their line, or
+//! until so many bytes have come behind them. Streams that share a sink share it line by line; with
+//! `release: exact` they would cut into each other's lines.
 //!
 //! *A sink that is away* (nobody listens, the program has ended, the disk is full) is told once, and tried again after 50 ms to 5 seconds.
 //! Its streams wait, or with `away: spool` what is redacted waits in a file, or with `away: drop` it is dropped and counted. When a
@@ -55,7 +55,7 @@
 //! that came later, and outlives the sidecar. When it is full, streams wait. After a crash at most
 //! one piece of it goes out twice. A file that is there is taken only if it is empty or a spool,
 //! belongs to the sidecar's user, has one name, and gives others no rights: else the sidecar does
-//! not begin, and the file stays as it is. `check-config` finds what is no spool, too.
+//! not begin, and the file stays as it is. `check-config` reports a file that is no spool, too.
 //!
 //! *Files that are followed* (`files: PATH`, or a pattern with `*`, `?`, `[...]` and `**`) are each a stream, known by device, inode and a hash of up to their
 //! first 1,024 bytes, whatever their names. A file that has left its path is read on until nobody has it open for writing (where the file system cannot tell, or a
@@ -67,20 +67,20 @@
 //! Changes are told by inotify; where it is missing or lost events, and on file systems of other machines, files are looked at besides (every 5 seconds,
 //! or four times a second).
 //!
-//! *Links and other users.* Whoever can write to a followed directory decides which file a name in
-//! it leads to. So every component of a path is opened in the directory before it, and a symbolic
-//! link, of a file or a directory, is followed only if root or the sidecar's user owns it and
-//! nobody else can write to the directory that holds it (in a sticky directory such as `/tmp`, a
-//! link of ours is enough), as those of `/var/log/containers` are. Where a followed link leads is
+//! *Links and other users.* A user with write access to a followed directory decides which file a
+//! name in it leads to. So every component of a path is opened in the directory before it, and a
+//! symbolic link, of a file or a directory, is followed only if root or the sidecar's user owns it
+//! and nobody else can write to the directory that holds it (in a sticky directory such as `/tmp`,
+//! a link of ours is enough), as those of `/var/log/containers` are. Where a followed link leads is
 //! watched too, and rotated files are looked for beside the target. A file with a second name (a
 //! hard link) is refused where others can write, unless its owner has the directory alone; without
 //! `fs.protected_hardlinks`, a file whose other name was removed since is not known from others.
-//! Secrets, identities, the registry, spools and the state are never followed. What is refused is
-//! told once for each path.
+//! Secrets, identities, the registry, spools and the state are never followed. A refusal is
+//! reported once for each path.
 //!
 //! *Checkpoints* (`state: DIR`, 0700) say up to where a file's bytes have been taken by the sink.
-//! They are saved at most once a second and at the end, on the disk before they count, after what
-//! file sinks and spools hold was synced. Killed at any moment, also by a power cut, nothing is
+//! They are saved at most once a second and at the end, on the disk before they count, after the
+//! files of sinks and spools were synced. Killed at any moment, also by a power cut, nothing is
 //! lost; lines that went out since the last checkpoint go out again, and one may be torn where it
 //! was being written. The place is never within a secret or a line that waits: a sidecar that stops
 //! in the middle of a line leaves it to the next one. A mask may go out twice. The directory is
@@ -93,10 +93,10 @@
 //!
 //! *A file sink* appends, with mode 0600 if nothing else is asked for, opens its path anew when the
 //! file was moved away, and rotates between lines (`rotate_size`, `rotate_keep`: `app.log.1` is the
-//! youngest). What did not fit on a full disk is written when there is room, and no line is torn.
-//! The links in the paths of sinks, spools, the state, FIFOs and sockets are followed by the same
-//! rule as in followed paths; the file of a sink is no link, has no second name that others may
-//! have given it, and in a directory for all (`/tmp`) it is root's or the sidecar's own.
+//! youngest). Lines that did not fit on a full disk are written when there is room, and no line is
+//! torn. The links in the paths of sinks, spools, the state, FIFOs and sockets are followed by the
+//! same rule as in followed paths; the file of a sink is no link, has no second name that others
+//! may have given it, and in a directory for all (`/tmp`) it is root's or the sidecar's own.
 //!
 //! *Secrets are followed live.* Files and directories are watched by inotify, and looked at every 5 seconds besides, for file systems that tell
 //! nothing. A new set is built by a thread that gives way to the streams, and each stream takes it over between two pieces: it reads,
@@ -121,13 +121,13 @@
 //!
 //! and with `error WHY` if it cannot.
 //!
-//! *Sockets* get the mode of the configuration (0600) whatever the umask, and go with the sidecar.
-//! A socket of its own user at which nobody listens is taken for a left-over and replaced; anything
-//! else at the path is refused. Ports are on loopback only: what comes in is not masked yet. They
-//! are made in a private directory beside, and moved to their place with their final mode (so `ss`
-//! shows them by `/proc/self/fd`). A FIFO is made likewise; one that is there has to belong to root
-//! or the sidecar's user, and its mode may allow no more than the `mode` of the configuration (0600
-//! without one).
+//! *Sockets* get the mode of the configuration (0600) independent of the umask, and are removed
+//! when the sidecar ends. A socket of its own user without a listener is taken for a left-over and
+//! replaced; anything else at the path is refused. Ports are on loopback only: incoming bytes are
+//! not masked yet. They are made in a private directory beside, and moved to their place with their
+//! final mode (so `ss` shows them by `/proc/self/fd`). A FIFO is made likewise; one that is there
+//! has to belong to root or the sidecar's user, and its mode may allow no more than the `mode` of
+//! the configuration (0600 without one).
 //!
 //! *Sockets that systemd holds* (`LISTEN_FDS`, `packaging/systemd/hushlog-sidecar.socket`): a source whose path or port is that of a socket
 //! that systemd passes takes that one; the names in `LISTEN_FDNAMES` do not matter. Such a socket, its path and its mode are

@@ -4,13 +4,13 @@
 //! sends. The readers of the log must not learn secrets. hushlog, its configuration and root on its machine are trusted.
 //!
 //! - *Who writes the text* cannot make the redactor slow, large, wrong or silent: see promises 1 to 6.
-//! - *Who reads the output* learns that a secret stood somewhere, and its name; with
-//!   [`Mask::Char`](crate::Mask) also its length. An attacker who writes into the text *and* sees
-//!   the output at once needs the next entries.
-//! - *An attacker who writes into a stream and watches it*, with exact release, learns from the
-//!   hold-back how far a guess agrees with a secret, and so finds it byte by byte. The same holds
-//!   for [`run`](super::run) on a terminal, where the echo of three bytes after 50 ms tells as
-//!   much, and for a [guard](super::guard), whose readers wait for the rest of a secret.
+//! - *A reader of the output* learns that a secret stood somewhere, and its name; with
+//!   [`Mask::Char`](crate::Mask) also its length. The next entries treat an attacker that writes
+//!   into the text *and* sees the output at once.
+//! - *An attacker that writes into a stream and watches it*, with exact release, learns from the
+//!   held-back length how much of a guess matches a secret, and so finds it byte by byte. The same
+//!   holds for [`run`](super::run) on a terminal, where the echo of three bytes after 50 ms tells
+//!   as much, and for a [guard](super::guard), whose readers wait for the rest of a secret.
 //! - *With [`Release::Line`](crate::io::Release)* nothing visible depends on a partial match: until
 //!   a whole needle is complete, output, its times, metrics, status and checkpoints are the same
 //!   for two sets that differ in their values, but not in the lengths of their needles. Of a line
@@ -24,23 +24,24 @@
 //!   of a needle on, if it stands for 8 bytes of the value or more; less of it is given out. So the
 //!   mask confirms a guess of half of a needle at once, and from there one byte after the other.
 //!   Secrets of which half is known (an account's number in a token, say) can be found from there
-//!   by somebody who may end streams at will and see what comes out: `--keep-stump` closes this,
+//!   by an attacker that may end streams at will and see the output. `--keep-stump` closes this,
 //!   and lets a secret that is cut off out up to the cut. Without a newline at the end, `exact` and
 //!   `line` do the same.
-//! - *Times below a microsecond* (what the search takes, what is in a cache) are not hidden, and a
-//!   needle's length is not: see above.
+//! - *Times below a microsecond* (the duration of a search, the state of a cache) are not hidden,
+//!   and a needle's length is not: see above.
 //! - *Other users of the machine* see no value in the command line, in messages, reports, temporary files or cores of the program. It writes
 //!   no core, is not dumpable, wipes what it frees, and locks its memory as far as the limit on locked memory allows.
-//! - *Who chooses names* (of files, streams and secrets), or answers at the control socket, cannot
-//!   forge messages, drive a terminal with them, or have a secret printed: each message, report,
-//!   status and label passes the set in force, and is one line. The program's messages before there
-//!   is a set cannot pass it; they show paths that exist, and words that read as names.
-//! - *Who reads reports and metrics* learns names, counts and the size of the input, not of the
-//!   output. Who has the output as well knows from the size of the input how long a secret is: give
-//!   reports to those only who may know that.
-//! - *Other users who can write to a directory* that the sidecar follows or writes in cannot have
-//!   it read, change, remove or open to others a file elsewhere: see *Links and other users* in
-//!   [`sidecar`](super::sidecar).
+//! - *An attacker that chooses names* (of files, streams and secrets), or answers at the control
+//!   socket, cannot forge messages, drive a terminal with them, or have a secret printed: each
+//!   message, report, status and label passes the set in force, and is one line. The program's
+//!   messages before there is a set cannot pass it; they show paths that exist, and words that read
+//!   as names.
+//! - *A reader of reports and metrics* learns names, counts and the size of the input, not of the
+//!   output. With the output as well, the size of the input gives the length of a secret: give
+//!   reports only to readers that may know it.
+//! - *Other users with write access to a directory* that the sidecar follows or writes in cannot
+//!   have it read, change, remove or open to others a file elsewhere: see *Links and other users*
+//!   in [`sidecar`](super::sidecar).
 //! - *A program with the library in it*: what the engine and the adapters give back to the allocator is wiped (`tests/memory.rs`); what the
 //!   ciphers of the [registry](super::registry) give back is not.
 //! - *A program under [`run`](super::run)* is not kept from the terminal: it can open `/dev/tty`,
