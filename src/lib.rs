@@ -64,8 +64,8 @@
 //! 4. **Nothing waits without need.** After each push the hold-back is the longest end of the input
 //!    that is a proper beginning of a needle, and not a byte more. With
 //!    [line release](io::Release::Line) output waits for the end of its line instead, and until a
-//!    whole needle is complete, what goes out, and when, does not depend on it. Who asks for it, as
-//!    `run` does on a terminal, may have up to so many bytes of it earlier
+//!    whole needle is complete, the output and its times do not depend on it. A caller, such as
+//!    `run` on a terminal, may ask for up to so many bytes of it earlier
 //!    ([`Redactor::release_partial`]); then promise 1 holds for all bytes of a needle but these
 //!    first ones.
 //! 5. **Linear and bounded.** Time is linear in the text, whatever the text, which may be hostile; memory is bounded by the needle

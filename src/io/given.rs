@@ -17,7 +17,7 @@ impl<'a> Given<'a> {
         redacted.filter(|slice| !slice.is_empty()).map(Given)
     }
 
-    /// The slices of what a push gave out, each with where it comes from.
+    /// The slices that a push gave out, each with its origin.
     pub(super) fn placed(redacted: Redacted<'a>) -> impl Iterator<Item = (Placed, Given<'a>)> {
         redacted.placed().filter(|(_, slice)| !slice.is_empty()).map(|(placed, slice)| (placed, Given(slice)))
     }

@@ -1,8 +1,8 @@
 //! `--release line`: only whole lines of the output go out. The rule is the engine's
 //! (`redact::release`); this is its keeping.
 //!
-//! With exact release, an attacker who can write into a stream and watch it live sees by the
-//! hold-back how far a guess agrees with a secret, and finds the secret byte by byte. Line release
+//! With exact release, an attacker with write access to a stream and a live view of it can recover
+//! a secret byte by byte: the held-back length shows how much of a guess matched. Line release
 //! shows nothing of a partial match.
 
 use super::given::{Given, GivenBuf};
@@ -28,10 +28,10 @@ pub enum Release {
     /// With the newline that ends their line, or with the stream. Lines are those of the *redacted* output; the limit is
     /// [`LINE_HELD_BYTES_MAX`].
     ///
-    /// Until a whole needle is complete, what goes out and when depends on no secret, but for the
-    /// set's longest needle (of overlong lines so much waits). Of a secret of several lines, a line
-    /// of eight bytes or more can be tried as a whole. As many bytes wait behind every newline as
-    /// could belong to shorter ones, which for most sets are none.
+    /// Until a whole needle is complete, the output and its times depend on no secret, except for
+    /// the length of the set's longest needle: that much of an overlong line waits. Of a secret of
+    /// several lines, a line of eight bytes or more can be tried as a whole. As many bytes wait
+    /// behind every newline as could belong to shorter ones, which for most sets are none.
     Line,
 }
 
@@ -51,11 +51,11 @@ impl Gate {
         Gate { release, held: GivenBuf::new(KEPT_LEN_MAX) }
     }
 
-    /// Pushes a piece, and hands on what may go out now.
+    /// Pushes a piece, and writes all output that may be released now.
     ///
     /// # Errors
     ///
-    /// Those of `sink`. What it did not take is lost then.
+    /// Those of `sink`. Bytes that it did not accept are lost then.
     pub(super) fn push<E>(
         &mut self,
         redactor: &mut Redactor,
@@ -81,11 +81,11 @@ impl Gate {
         Ok(())
     }
 
-    /// Hands on what a change of the set or an echo gives out; lines wait for the next newline.
+    /// Writes the output of a change of the set or of an echo; lines wait for the next newline.
     ///
     /// # Errors
     ///
-    /// Those of `sink`. What it did not take is lost then.
+    /// Those of `sink`. Bytes that it did not accept are lost then.
     pub(super) fn pass<E>(
         &mut self,
         redacted: Redacted<'_>,
@@ -102,7 +102,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// Those of `sink`. What it did not take is lost then.
+    /// Those of `sink`. Bytes that it did not accept are lost then.
     pub(super) fn finish<E>(
         &mut self,
         redactor: &mut Redactor,
@@ -120,12 +120,12 @@ impl Gate {
     }
 }
 
-/// What was given out, to be handed on, and for the rule.
+/// The redactor's output, to be written, and for the release rule.
 fn placed(redacted: Redacted<'_>) -> (Vec<Given<'_>>, Vec<(Placed, &[u8])>) {
     Given::placed(redacted).map(|(placed, given)| (given, (placed, given.bytes()))).unzip()
 }
 
-/// Hands on so many bytes of what waits and of the slices behind it, and keeps the rest.
+/// Writes so many bytes of the pending ones and of the slices behind them, and keeps the rest.
 fn give<E>(
     held: &mut GivenBuf,
     mut len: usize,

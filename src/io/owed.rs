@@ -27,8 +27,8 @@ impl Default for Owed {
 }
 
 impl Owed {
-    /// Pushes a piece, takes in what the gate lets pass, and writes what it can of it. The rest is
-    /// owed.
+    /// Pushes a piece, takes the bytes that the gate lets pass, and writes as many as it can. The
+    /// rest is owed.
     pub(super) fn push(
         &mut self,
         redactor: &mut Redactor,
@@ -39,7 +39,7 @@ impl Owed {
         let Ok(()) = gate.push(redactor, piece, &mut |given| self.add(given, write));
     }
 
-    /// As [`push`](Owed::push), for what a change of the set gives out.
+    /// As [`push`](Owed::push), for the output of a change of the set.
     pub(super) fn take(
         &mut self,
         redacted: Redacted<'_>,

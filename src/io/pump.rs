@@ -258,8 +258,7 @@ struct Sink<'fd> {
 }
 
 impl Sink<'_> {
-    /// Pushes a piece, and sends out all that may go out now; what lies in `gifts` without being
-    /// copied.
+    /// Pushes a piece, and sends out all that may go out now; bytes in `gifts` are not copied.
     fn push(&mut self, redactor: &mut Redactor, piece: &[u8], gifts: Option<&GiftBuf>) -> Result<(), Errno> {
         let outlet = &mut self.outlet;
         self.gate.push(redactor, piece, &mut |given| match gifts {
@@ -269,7 +268,7 @@ impl Sink<'_> {
         outlet.flush()
     }
 
-    /// Sends out some of what is held back.
+    /// Sends out some of the held-back bytes.
     fn echo(&mut self, redacted: Redacted<'_>) -> Result<(), Errno> {
         self.gate.pass(redacted, &mut |given| self.outlet.give(given))?;
         self.outlet.flush()

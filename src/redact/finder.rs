@@ -72,7 +72,7 @@ impl Finder {
         self.open.drain(..complete)
     }
 
-    /// What has been found and may still grow, as it is now. With `stump`, the beginning of a
+    /// The find that may still grow, as it is now. With `stump`, the beginning of a
     /// needle at the end belongs to it, if it is long enough to be masked where a text ends: see
     /// [`Redactor::mask_stump`](super::redactor::Redactor::mask_stump).
     pub fn open(&self, stump: bool) -> Vec<Region> {

@@ -12,10 +12,11 @@ use super::finder::Finder;
 use super::needle::NeedleSet;
 use super::text::{Written, written_out};
 
-/// As what a reader may take a text, beside the text itself.
+/// The ways in which a reader may interpret a text, beside the text itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// A message: what is [written out](super::text::shown) stands for what was there.
+    /// A message: a character that is [written out](super::text::shown) stands for the original
+    /// one.
     Message,
     /// The text of a JSON string, which is encoded when it is written.
     Json,
@@ -69,7 +70,7 @@ pub fn redact<'a>(set: &Arc<NeedleSet>, text: &'a str, reading: Reading) -> Cow<
 /// A text in another form, with the place in the text that each byte comes from.
 struct View {
     bytes: Vec<u8>,
-    /// For each byte the beginning and the end of what it stands for in the text.
+    /// For each byte the beginning and the end of the range that it stands for in the text.
     from: Vec<(usize, usize)>,
     /// Whether the form differs from the text.
     differs: bool,
@@ -85,7 +86,7 @@ impl View {
         self.from.resize(self.bytes.len(), from);
     }
 
-    /// What was written out, as it was before.
+    /// The text before its characters were written out.
     fn read_back(text: &str) -> View {
         let mut view = View::new(text.len());
         let mut at = 0;
@@ -132,7 +133,7 @@ impl View {
     }
 }
 
-/// Masks in `text` what is found in `view`; `from` leads from there to the text.
+/// Masks in `text` the regions found in `view`; `from` maps positions of the view to the text.
 fn mask(
     set: &Arc<NeedleSet>,
     text: &str,
@@ -168,8 +169,8 @@ fn mask(
     Some(masked)
 }
 
-/// How a character is encoded in a JSON string, where it is: what JSON demands, and what must not
-/// be shown as it is.
+/// How a character is encoded in a JSON string, if it is: where JSON demands it, and for characters
+/// that must not be shown as they are.
 #[must_use]
 pub fn json_escape(c: char) -> Option<String> {
     Some(match c {
@@ -187,8 +188,8 @@ pub fn json_escape(c: char) -> Option<String> {
     })
 }
 
-/// How a character is encoded in a label of Prometheus, where it is. There is no escape for what
-/// must not be shown.
+/// How a character is encoded in a label of Prometheus, if it is. The format has no escape for
+/// characters that must not be shown.
 #[must_use]
 pub fn label_escape(c: char) -> Option<String> {
     Some(match c {

@@ -31,7 +31,7 @@ pub fn may_go_on(needles: &[&[u8]], text: &[u8]) -> bool {
 /// How many bytes at the beginning of `text`, which goes on within a stream, are a piece of a
 /// needle that began before: the needle's end, or with `stump` all of a text that lies within it.
 /// Such a piece counts from `len_min` bytes of that needle on; and if the `before` bytes that were
-/// given out right before the text may be what the needle has before the piece, as its end, or once
+/// given out right before the text may be the end of the needle's part before the piece, or once
 /// both together have `len_min` bytes.
 pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: &dyn Fn(usize) -> usize, stump: bool) -> usize {
     let counts = |number: usize, at: usize, len: usize| {
@@ -46,7 +46,7 @@ pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: &dyn Fn(
 
 /// The first needle that `text` ends within, and how much of it is there: the longest suffix of the
 /// text that is a proper prefix of a needle, and has as many bytes as `stump_len_min` says for that
-/// needle. This is what is masked where a text ends.
+/// needle. This suffix is masked where a text ends.
 pub fn stump(needles: &[&[u8]], text: &[u8], stump_len_min: &dyn Fn(usize) -> usize) -> Option<(usize, usize)> {
     let begins = |n: &usize, rest: &[u8]| needles[*n].len() > rest.len() && needles[*n].starts_with(rest);
     (0..text.len()).find_map(|start| {
@@ -95,7 +95,7 @@ pub fn pushed(needles: &[&[u8]], text: &[u8], mask: &mut dyn FnMut(usize, bool, 
     given(needles, text, &covered(needles, text), None, text.len() - held(needles, text), mask)
 }
 
-/// What has been given out after `text` as a whole stream. Its [`stump`] is masked too.
+/// The output for `text` as a whole stream. Its [`stump`] is masked too.
 pub fn finished(
     needles: &[&[u8]],
     text: &[u8],

@@ -139,8 +139,9 @@ impl NeedleSet {
     }
 
     /// From how many bytes on the beginning of this needle is masked where a text ends in it: half
-    /// of the needle, and what stands for [`STUMP_LEN_MIN`](super::secret::STUMP_LEN_MIN) bytes of
-    /// the value. For the [naive definition](super::naive).
+    /// of the needle, and as many bytes as stand for
+    /// [`STUMP_LEN_MIN`](super::secret::STUMP_LEN_MIN) bytes of the value. For the
+    /// [naive definition](super::naive).
     #[doc(hidden)]
     pub fn stump_len_min(&self, needle: usize) -> usize {
         self.stump_lens[needle] as usize

@@ -110,8 +110,8 @@ impl Redactor {
     ///
     /// A stump counts if and only if it is at least half of its needle, and stands for
     /// [`STUMP_LEN_MIN`] bytes of the value or more (in hex with colons these are 24). The mask
-    /// shows that the stump was right; with less of a needle, an attacker who can end streams would
-    /// find a secret byte by byte.
+    /// shows that the stump was right; with less of a needle, an attacker with the power to end
+    /// streams would find a secret byte by byte.
     #[must_use]
     pub fn mask_stump(mut self, yes: bool) -> Redactor {
         self.mask_stump = yes;
@@ -138,8 +138,8 @@ impl Redactor {
     /// Takes in the first piece of a stream that goes on where another redactor, of which no more
     /// is known, has left off: in the place of the first [`push`](Redactor::push), and with
     /// [`Last::Yes`] in that of `finish` too. If the piece begins with the end of a needle, of as
-    /// many bytes as [a stump](Redactor::mask_stump) must have, this end is masked: what came
-    /// before may have been the needle's beginning. Needles that lie in the piece as a whole are
+    /// many bytes as [a stump](Redactor::mask_stump) must have, this end is masked: the input
+    /// before it may have been the needle's beginning. Needles that lie in the piece as a whole are
     /// masked as ever.
     ///
     /// `before` says how many bytes the other one has given out last that may have begun a needle (what it
@@ -241,8 +241,8 @@ impl Redactor {
         self.set.scanner().held(self.state)
     }
 
-    /// What is given out of `held_len` bytes that were held back, with this copy of them, and of
-    /// nothing else.
+    /// The output of `held_len` bytes that were held back, with this copy of them, and of no other
+    /// bytes.
     fn without_input<'a>(&'a self, held: &'a [u8], held_len: usize) -> Redacted<'a> {
         let starts = (self.end - held_len as u64, self.end);
         Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[], starts }
@@ -425,11 +425,11 @@ pub struct Redacted<'a> {
     set: &'a NeedleSet,
     held: &'a [u8],
     input: &'a [u8],
-    /// Where what was held back and the input begin in the stream.
+    /// The beginnings of the held-back bytes and of the input in the stream.
     starts: (u64, u64),
 }
 
-/// Where a slice of what is given out comes from.
+/// The origin of a slice of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Placed {
     /// Where its bytes lie in the stream; of a mask, where its region begins.

@@ -2,22 +2,22 @@
 //! adapters and the sidecar.
 //!
 //! The hold-back of a redactor shows how much of a guess matched. So with line release nothing may
-//! be seen of it: **until a whole needle is complete, what goes out, and when, is a function of the
-//! input's newlines and lengths, and of the set's longest needle**. Hence
+//! be seen of it: **until a whole needle is complete, the output and its times are a function of
+//! the input's newlines and lengths, and of the set's longest needle**. Hence
 //!
 //! - Output goes out only when the input has reached a newline, and only up to that: the adapter
-//!   pushes the lines first, and what follows the last newline by itself. A needle without newlines
-//!   has no partial match there.
-//! - A needle of several lines has. What waits then are whole lines, so that nothing less than a
-//!   whole line can be tried; and a line of such a needle is public (BEGIN of PEM), or stands for
-//!   eight bytes of the value or more, as many as nobody guesses at once. Where it is neither, as
-//!   many bytes wait behind every newline as could belong to such lines: [`Reach::lag`].
+//!   pushes the lines first, and the bytes after the last newline by themselves. A needle without
+//!   newlines has no partial match there.
+//! - A needle of several lines has. Whole lines wait then, so that nothing less than a whole line
+//!   can be tried; and a line of such a needle is public (BEGIN of PEM), or stands for eight bytes
+//!   of the value or more, as many as nobody guesses at once. Where it is neither, as many bytes
+//!   wait behind every newline as could belong to such lines: [`Reach::lag`].
 //! - A line that is too long to wait, or has no room beside those of other streams, goes out up to
 //!   a place that is one byte less than the longest needle before the end of the input. All before
-//!   that place is settled, whatever the text is.
+//!   that place is settled, for any text.
 //!
-//! At the end of a stream everything goes out, and [`stump`](super::naive::stump) says what is
-//! masked.
+//! At the end of a stream everything goes out, and [`stump`](super::naive::stump) defines the part
+//! that is masked.
 
 use std::collections::VecDeque;
 
@@ -27,9 +27,9 @@ use super::redactor::Placed;
 /// Slices of output, and where they come from.
 pub(crate) type Slices<'s> = [(Placed, &'s [u8])];
 
-/// What waits in one stream, without its bytes: the adapter keeps these.
+/// The pending output of one stream, without its bytes: the adapter keeps these.
 pub(crate) struct LineRelease {
-    /// What waits, in order.
+    /// The pending pieces, in order.
     runs: VecDeque<Run>,
     /// How many bytes that is.
     waiting_len: usize,
@@ -83,7 +83,7 @@ impl LineRelease {
     }
 
     /// More of an unfinished line; `has_room` says whether it may wait. Returns how many bytes go
-    /// out: of what waits, and then of `slices`.
+    /// out: of the pending ones, and then of `slices`.
     pub(crate) fn rest(&mut self, reach: Reach, end: u64, slices: &Slices<'_>, has_room: bool) -> usize {
         self.add(slices);
         let is_too_long = end - self.line_start > self.line_len_max as u64;
@@ -98,7 +98,7 @@ impl LineRelease {
         (self.line_start, self.is_overlong) = (end, false);
     }
 
-    /// Where what waits begins in the input.
+    /// The beginning of the pending bytes in the input.
     pub(crate) fn waiting_start(&self) -> Option<u64> {
         self.runs.front().map(|run| run.placed.start)
     }
@@ -115,7 +115,7 @@ impl LineRelease {
         end.saturating_sub(self.line_start)
     }
 
-    /// More waits, whatever it is.
+    /// Adds pending bytes of any kind.
     pub(crate) fn add(&mut self, slices: &Slices<'_>) {
         for (placed, slice) in slices {
             let goes_on = |last: &&mut Run| match last.placed.is_mask {
@@ -130,9 +130,9 @@ impl LineRelease {
         }
     }
 
-    /// Whether more waits than lines that are short enough and partial matches of several lines can
-    /// come to. What waits is as long as the input that it comes from, or shorter, unless there are
-    /// masks in it.
+    /// Whether more bytes are pending than short enough lines and partial matches of several lines
+    /// can come to. Pending bytes are as long as their input, or shorter, unless there are masks
+    /// among them.
     fn is_full(&self, end: u64, reach: Reach) -> bool {
         let len = self.waiting_start().map_or(0, |start| end - start).max(self.waiting_len as u64);
         len > (self.line_len_max as u64).saturating_add(reach.tail as u64)
@@ -188,7 +188,7 @@ impl LineRelease {
     }
 }
 
-/// Where the last newline stands between two places in what waits and the slices behind it.
+/// The last newline between two places in the pending bytes and the slices behind them.
 fn last_newline(waiting: &[u8], slices: &Slices<'_>, from: usize, to: usize) -> Option<usize> {
     let (mut at, mut last) = (0, None);
     for part in std::iter::once(waiting).chain(slices.iter().map(|(_, slice)| *slice)) {

@@ -23,8 +23,8 @@ pub fn is_hidden(c: char) -> bool {
 }
 
 /// Bytes as text that can be shown, without loss: two that differ are shown differently. Hidden
-/// characters, backslashes and what is not UTF-8 are written out, as `\n`, `\u{202e}`, `\\` and
-/// `\xff`.
+/// characters, backslashes and bytes that are not UTF-8 are written out, as `\n`, `\u{202e}`, `\\`
+/// and `\xff`.
 #[must_use]
 pub fn shown(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
@@ -46,8 +46,8 @@ pub fn path(path: &Path) -> String {
     shown(path.as_os_str().as_bytes())
 }
 
-/// A name for masks and tables: hidden characters, and what is not UTF-8, become U+FFFD. Names
-/// stand in masks, where a backslash would break the JSON of a log.
+/// A name for masks and tables: hidden characters, and bytes that are not UTF-8, become U+FFFD.
+/// Names stand in masks, where a backslash would break the JSON of a log.
 #[must_use]
 pub fn name(name: &[u8]) -> String {
     let plain = |c: char| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c };
@@ -125,7 +125,7 @@ mod tests {
 
     use crate::redact::text::{Written, beginning, is_hidden, line, name, path, shown, written_out};
 
-    /// What [`shown`] was made of.
+    /// The original of a [`shown`] text.
     fn read_back(mut text: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         while let Some(c) = text.chars().next() {

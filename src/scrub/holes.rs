@@ -1,7 +1,7 @@
 //! Holes in sparse files: searched as the NULs that they read as, without reading them.
 //!
 //! A needle may hold NULs, so that a hole is no gap: as many of them as the longest needle is long
-//! go through the finder at its beginning and at its end. What lies between cannot change the
+//! go through the finder at its beginning and at its end. The NULs between cannot change the
 //! finder's state, unless a needle is of NULs alone; then the hole is searched like data.
 
 use std::os::fd::BorrowedFd;
@@ -13,9 +13,9 @@ use rustix::io::Errno;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
-/// Blocks are counted in units of so many bytes, whatever the file system's are.
+/// Blocks are counted in units of so many bytes, on every file system.
 const BLOCK_LEN: u64 = 512;
-/// Shorter holes, in times of what goes through the finder, are not worth asking for.
+/// Shorter holes, in multiples of the bytes that go through the finder, are not worth asking for.
 const WORTH: u64 = 4;
 
 /// Whether a file has fewer blocks than its length takes.

@@ -39,7 +39,7 @@ impl Stream {
         Stream { redactor, release: LineRelease::new(line_len_max), waiting: Vec::new() }
     }
 
-    /// What goes out for a piece.
+    /// The output for a piece.
     fn push(&mut self, piece: &[u8]) -> Vec<u8> {
         let (lines, rest) = piece.split_at(memchr::memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
         let mut out = Vec::new();
@@ -83,9 +83,9 @@ fn exactly(needles: &[Vec<u8>]) -> Result<NeedleSet, BuildError> {
     NeedleSet::exactly(secrets, Mask::Char(b'*'))
 }
 
-/// How much is out after a text that came in these pieces, with masks as long as what they cover,
-/// by the definition: at each newline the whole lines of what is settled then, but for the last
-/// `lag` bytes; of a line that is too long all but the last `tail` bytes.
+/// How much is out after a text that came in these pieces, with masks as long as their regions, by
+/// the definition: at each newline the whole lines that are settled then, but for the last `lag`
+/// bytes; of a line that is too long all but the last `tail` bytes.
 fn defined(set: &NeedleSet, text: &[u8], cuts: &[usize], line_len_max: usize) -> Vec<usize> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let (reach, mut out, mut all, mut was_overlong) = (set.reach(), 0, Vec::new(), false);
@@ -141,8 +141,8 @@ fn a01_what_goes_out_is_what_the_definition_says() {
             lens.push(out.len());
             start = end;
         }
-        // Masks that go out in pieces make more of a line go out at a time: then only what goes out
-        // in the end is compared.
+        // Masks that go out in pieces make more of a line go out at a time: then only the final
+        // output is compared.
         let covered = naive::covered(&set.expose().collect::<Vec<_>>(), &text);
         let wanted = defined(&set, &text, &cuts, line_len_max);
         for ((end, len), wanted) in cuts.iter().zip(&lens).zip(&wanted) {

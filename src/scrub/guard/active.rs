@@ -1,4 +1,4 @@
-//! A file that something happens to: who waits for it, and who reads and writes it right now.
+//! An active file: the threads that wait for it, read it and write it right now.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -12,15 +12,16 @@ use crate::scrub::lease::Lease;
 /// A file that has not changed for so long is not looked at any more until something happens to it.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Somebody who waits for an answer.
+/// A thread that waits for an answer.
 pub(super) struct Waiter {
     pub(super) event: Event,
-    /// How the kernel announced what is being done.
+    /// How the kernel announced the operation.
     pub(super) announced: Option<Flight>,
     pub(super) check: Check,
 }
 
-/// Whether what somebody is about to see was searched once more, which they have to wait for.
+/// Whether the range that a reader is about to see was searched once more; the reader waits for
+/// that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
     Open,
@@ -31,7 +32,7 @@ pub(super) enum Check {
 /// A file that something happens to.
 pub(super) struct Active {
     pub(super) file: OwnedFd,
-    /// Those who wait: to open, to read, and to do anything.
+    /// The waiting threads: to open, to read, and to do anything.
     pub(super) opens: Vec<Event>,
     pub(super) reads: Vec<Waiter>,
     pub(super) touches: Vec<Waiter>,
@@ -43,7 +44,7 @@ pub(super) struct Active {
     closed: bool,
     /// Whether somebody has it open for writing. Not known until it was asked.
     has_writer: Option<bool>,
-    /// Those who open wait for all of the file to be searched once more; and that has been done.
+    /// Openers wait for all of the file to be searched once more; and that has been done.
     pub(super) opens_asked: bool,
     pub(super) opens_checked: bool,
     /// Since when a range is searched once more aside, and writers wait.
@@ -78,7 +79,7 @@ impl Active {
         }
     }
 
-    /// Takes an event in. Whatever its thread did before is over.
+    /// Takes an event in. The previous operation of its thread is over.
     pub(super) fn take(&mut self, event: Event) {
         self.readers.end(event.thread);
         let announced = self.touchers.end(event.thread);
@@ -119,12 +120,11 @@ impl Active {
     /// Whether somebody has the file open for writing, also if that cannot be known. The kernel
     /// tells of each open; so it holds until the next one.
     pub(super) fn has_writer(&mut self) -> bool {
-        // A lease blocks whoever opens the file for writing. It is given back before anybody who
-        // opens gets an answer.
+        // A lease blocks each open for writing. It is given back before any opener gets an answer.
         *self.has_writer.get_or_insert_with(|| !matches!(Lease::take(self.file.as_fd()), Ok(Some(_))))
     }
 
-    /// Until when writers wait for a search of what somebody is about to read.
+    /// Until when writers wait for a search of the range that a reader is about to see.
     pub(super) fn holds_writers(&self) -> Option<Instant> {
         self.checks.map(|since| since + FLIGHT_MAX).filter(|until| Instant::now() < *until)
     }
@@ -134,12 +134,12 @@ impl Active {
         self.checks = Some(Instant::now());
     }
 
-    /// Whether somebody waits for whom a range was searched once more.
+    /// Whether a thread waits for which a range was searched once more.
     pub(super) fn is_checked(&self) -> bool {
         self.opens_checked || self.reads.iter().any(|read| read.check == Check::Done)
     }
 
-    /// What was searched once more counts no more.
+    /// Ranges that were searched once more count no more.
     pub(super) fn uncheck(&mut self) {
         self.opens_checked = false;
         self.reads.iter_mut().filter(|read| read.check == Check::Done).for_each(|read| read.check = Check::Open);
@@ -181,7 +181,7 @@ impl Active {
         }
     }
 
-    /// Nobody reads what cannot be searched; to open it and to write to it is nobody forbidden.
+    /// A file that cannot be searched cannot be read; opening and writing it stay allowed.
     pub(super) fn refuse(&mut self, group: &Group) {
         self.let_open(group);
         for Waiter { event, .. } in self.reads.drain(..) {

@@ -1,4 +1,4 @@
-//! A file that is followed: its search, and what those get who wait for it.
+//! A followed file: its search, and the answers to the threads that wait for it.
 
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -49,7 +49,7 @@ pub(super) struct Followed {
     doubted: bool,
 }
 
-/// What came of searching once more what somebody is about to see.
+/// The result of searching a reader's range once more.
 enum Verdict {
     Clean,
     Restarted,
@@ -184,8 +184,8 @@ impl Followed {
         Next::Rest
     }
 
-    /// Lets those go on who do not wait for the search: all but those who map what may have been
-    /// written over.
+    /// Answers the threads that need not wait for the search: all but those that map a range which
+    /// may have been written over.
     fn settle_touches(&mut self, active: &mut Active, common: &mut Common<'_>) -> Next {
         let mut touches = std::mem::take(&mut active.touches);
         let doubtful = self.search.as_ref().is_none_or(|search| search.in_doubt());
@@ -213,12 +213,11 @@ impl Followed {
         if self.search.is_none() { Next::Rest } else { next }
     }
 
-    /// Searches once more what the readers are about to see, if something may have been written
-    /// over.
+    /// Searches the readers' ranges once more, if something may have been written over.
     fn check_readers(&mut self, active: &mut Active, common: &mut Common<'_>) -> Result<Verdict, Failure> {
         let in_doubt = self.search.as_ref().is_some_and(|search| search.in_doubt());
         if in_doubt && active.told_of_writes != Some(true) && !active.opens.is_empty() {
-            // A mapping is not announced here: what is there now is all that can be searched.
+            // A mapping is not announced here: only the file's present contents can be searched.
             let checked = std::mem::take(&mut active.opens_checked);
             if !checked && let verdict @ (Verdict::Restarted | Verdict::Aside(_)) = self.check_all(active, common)? {
                 return Ok(verdict);
@@ -293,7 +292,7 @@ impl Followed {
         self.search = Some(search);
     }
 
-    /// A range was searched once more. Returns whether those who asked for it may go on.
+    /// A range was searched once more. Returns whether the threads that asked for it may go on.
     pub(super) fn checked(&mut self, is_clean: bool) {
         if let Some(active) = &mut self.active {
             active.checked(is_clean);

@@ -37,7 +37,7 @@ impl Flight {
         self.range.as_ref().is_some_and(|range| range.end - range.start <= len)
     }
 
-    /// What the call that its thread waits in is about, if it is this one still.
+    /// The subject of the call that its thread waits in, if it is this one still.
     pub(super) fn range(&self, counters: &mut Counters) -> Option<Range<u64>> {
         let is_same = self.thread > 0 && self.calls.is_some() && counters.calls(self.thread) == self.calls;
         self.range.clone().filter(|_| is_same)
@@ -54,7 +54,7 @@ impl Flights {
         self.0.push(Flight { thread, calls: counters.calls(thread), since: Instant::now(), range });
     }
 
-    /// Whatever this thread did is over: it does something else now. Returns what it did.
+    /// Ends the operation of this thread, which does something else now, and returns it.
     pub(super) fn end(&mut self, thread: i32) -> Option<Flight> {
         let mut last = None;
         while let Some(at) = self.0.iter().position(|flight| flight.thread == thread) {

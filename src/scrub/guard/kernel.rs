@@ -43,7 +43,7 @@ pub(super) struct Event {
     pub(super) thread: i32,
     /// The file, open for reading. An event without one is answered already.
     pub(super) file: Option<OwnedFd>,
-    /// What is touched, in whole pages, if the kernel tells.
+    /// The touched range, in whole pages, if the kernel reports it.
     pub(super) range: Option<Range<u64>>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! That a file has grown does not prove that it was appended to: something may have been written
 //! over meanwhile, and no kernel tells. So there are two searches. One goes on at the end, as soon
-//! as there is more. The other goes through what was searched before, once more, whenever the
+//! as there is more. The other goes through the searched part once more, whenever the
 //! file's state is not the one that a whole search began with ([`in_doubt`](Search::in_doubt)):
 //! slowly in the background ([`search_again`](Search::search_again)), and for each read in the
 //! range that it is about to read, before it is let through ([`check`](Search::check)). If either
@@ -35,7 +35,7 @@ const READ_LEN: usize = 256 << 10;
 const PRINT_LEN: usize = 64;
 /// A worker searches so much of a file at once, in bytes, before it turns to another file.
 const SLICE_LEN: u64 = 16 << 20;
-/// So much of what was searched before is searched again at once, in bytes.
+/// Bytes of the searched part that are searched again at once.
 const AGAIN_LEN: u64 = 512 << 10;
 /// A file may change again within so many nanoseconds, and keep its time of change: that of coarse
 /// clocks.
@@ -97,7 +97,7 @@ pub(super) fn wait_for_writes(file: BorrowedFd<'_>) {
 /// How far a file has been searched.
 pub(super) struct Search {
     finder: Finder,
-    /// So far a secret reaches into what follows, or into what lies before.
+    /// So far a secret reaches into the text before or after it.
     reach: u64,
     /// Found, counted, and not masked yet.
     pending: VecDeque<Region>,
@@ -107,7 +107,7 @@ pub(super) struct Search {
     began: Option<Stamp>,
     /// The state in which nothing is left to find: all was searched in it, from beginning to end.
     proven: Option<Stamp>,
-    /// A search under way of what was searched before.
+    /// A repeated search under way.
     again: Option<Box<Again>>,
     /// Of the bytes by which the file is known again.
     print: u64,
@@ -121,7 +121,7 @@ pub(super) struct Search {
     pub(super) unsynced: bool,
 }
 
-/// What of a file's state shows that it was written to. The time of modification is its owner's to
+/// The part of a file's state that shows a write to it. The time of modification is its owner's to
 /// set, that of the last change is not.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Stamp {
@@ -151,14 +151,14 @@ impl Stamp {
     }
 }
 
-/// A search of what was searched before.
+/// A search of the part that was searched before.
 struct Again {
     finder: Finder,
     /// The file's state when it began.
     began: Stamp,
 }
 
-/// How it stands with what was searched before.
+/// The state of the part that was searched before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     /// There is nothing in it, as far as it was looked at.
@@ -324,12 +324,12 @@ impl Search {
         self.proven != Some(self.stamp)
     }
 
-    /// Whatever was known to be clean may have changed without a trace: by a mapping.
+    /// Every range that was known to be clean may have changed without a trace: by a mapping.
     pub(super) fn doubt(&mut self) {
         (self.proven, self.again) = (None, None);
     }
 
-    /// Whether a search of what was searched before is under way.
+    /// Whether a repeated search is under way.
     pub(super) fn is_again(&self) -> bool {
         self.again.is_some()
     }
@@ -344,8 +344,8 @@ impl Search {
         range.start.saturating_sub(self.reach)..range.end.saturating_add(self.reach).min(self.finder.end())
     }
 
-    /// Searches a range of what was searched before once more, with as much around it as a secret
-    /// may reach into it from.
+    /// Searches a range of the searched part once more, with enough around it for any secret that
+    /// reaches into it.
     pub(super) fn check(
         &mut self,
         file: BorrowedFd<'_>,
@@ -362,7 +362,7 @@ impl Search {
         Ok(if is_clean { Proof::Clean } else { Proof::Restarted })
     }
 
-    /// Searches a piece of what was searched before once more.
+    /// Searches a piece of the searched part once more.
     pub(super) fn search_again(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Proof, PenError> {
         let mut again = match self.again.take() {
             Some(again) => again,
@@ -389,7 +389,7 @@ impl Search {
     fn settle(&mut self, file: BorrowedFd<'_>) -> Result<(), Errno> {
         (self.print, self.unfinished) = (self.print(file)?, false);
         self.stamp = Stamp { size: self.finder.end(), ..Stamp::from(fstat(file)?) };
-        // Whatever the file was written over with, it was so before it was searched.
+        // Any overwriting of the file happened before it was searched.
         if self.began == Some(self.stamp) && self.stamp.is_settled() {
             self.proven = self.began;
         }

@@ -27,8 +27,7 @@ use crate::scrub::pen::PenError;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often masks are brought to the disk, while there are any.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// What was searched before is searched again for one part in so many of the time, in the
-/// background.
+/// Background searches of the searched part take one part in so many of the time.
 const AGAIN_SHARE: u32 = 20;
 /// So many files are remembered; beyond that those that rest are forgotten, and searched again when something happens to them.
 const FILES_MAX: usize = 1 << 20;
@@ -290,7 +289,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// What was searched before was searched again, or a part of it.
+    /// A part of the file that was searched before, or all of it, was searched again.
     fn proved(&mut self, identity: Identity, result: Result<Proof, Failure>) {
         match result {
             Ok(Proof::Clean) => {
@@ -351,7 +350,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// What somebody is about to read cannot be searched.
+    /// A range that a reader is about to see cannot be searched.
     fn refuse(&mut self, identity: Identity, error: Failure) {
         if let Some(active) = self.files.get_mut(&identity).and_then(|followed| followed.active.as_mut()) {
             active.refuse(self.common.group);

@@ -19,14 +19,14 @@ use crate::scrub::pen::PenError;
 /// So often a search that goes on comes before one that begins.
 const GOES_ON_EVERY: usize = 4;
 
-/// What to do with a file.
+/// A task on a file.
 #[derive(Clone, Debug)]
 pub(super) enum Task {
     /// Search on, for a slice.
     Search,
-    /// Search what somebody is about to see once more.
+    /// Search the range that a reader is about to see once more.
     Check(Range<u64>),
-    /// Search a piece of what was searched before once more.
+    /// Search a piece of the searched part once more.
     Again,
 }
 
@@ -51,8 +51,8 @@ pub(super) enum Done {
 }
 
 /// Searches that wait for a worker. Those that begin come first, so that a long search, which goes
-/// on slice by slice, holds up nobody who reads another file; but now and then one that goes on, so
-/// that each ends.
+/// on slice by slice, does not hold up readers of other files; but now and then one that goes on,
+/// so that each ends.
 #[derive(Default)]
 pub(super) struct Jobs {
     queue: Mutex<Queue>,
@@ -108,7 +108,7 @@ impl Jobs {
     }
 }
 
-/// Takes jobs until there are no more, and wakes up the loop for what came of them.
+/// Takes jobs until there are no more, and wakes up the loop for their results.
 pub(super) fn work(jobs: &Jobs, done: &Sender<Done>, wake: &Bell, tools: &mut Tools, directories: &[OwnedFd]) {
     while let Some(Job { identity, file, mut search, task }) = jobs.take() {
         let result = match task {
