@@ -269,7 +269,7 @@ fn without_x32(filter: BpfProgram) -> BpfProgram {
     let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
     let deny = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     let mut program = vec![
-        // The number of the call stands first in what a filter looks at.
+        // The number of the call stands first in the data that a filter looks at.
         step((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0),
         step((libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16, 0, 1, X32_CALLS),
         step((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, deny),

@@ -10,8 +10,8 @@ use super::engine::Slice;
 use crate::redact::reach::Reach;
 use crate::redact::release::LineRelease;
 
-/// What the unfinished lines of all streams may come to, in bytes. Beyond that a line goes out as
-/// one that is too long does, all but an end of constant length: ten thousand connections that each
+/// The limit on the unfinished lines of all streams together, in bytes. Beyond it a line goes out
+/// as an overlong one does, all but an end of constant length: ten thousand connections that each
 /// send a line without an end do not fill the memory.
 pub(crate) const ALL_LINES_LEN_MAX: usize = 256 << 20;
 
@@ -54,10 +54,10 @@ pub(crate) struct Lines {
     waiting: Vec<u8>,
 }
 
-/// How much of what waits, and of some slices behind it, goes out now.
+/// How much of the pending bytes, and of some slices behind them, goes out now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// So many bytes of what waits.
+    /// So many pending bytes.
     waiting: usize,
     /// So many slices as a whole.
     whole: usize,
@@ -70,12 +70,12 @@ impl Lines {
         Lines { waits_for, release: LineRelease::new(len_max), all, taken: 0, waiting: Vec::new() }
     }
 
-    /// What waits. It goes out before the slices.
+    /// The pending bytes. They go out before the slices.
     pub(crate) fn waiting(&self) -> &[u8] {
         &self.waiting
     }
 
-    /// Where what waits begins, in the positions of the slices.
+    /// The beginning of the pending bytes, in the positions of the slices.
     pub(crate) fn waiting_start(&self) -> Option<u64> {
         self.release.waiting_start()
     }
@@ -85,8 +85,7 @@ impl Lines {
         self.release.unfinished(end) == 0
     }
 
-    /// How much goes out now of what waits and of these slices. All that they come from ends at
-    /// `end`.
+    /// How much goes out now of the pending bytes and of these slices. Their input ends at `end`.
     pub(crate) fn cut(&mut self, slices: &[Slice<'_>], upto: Upto, reach: Reach, end: u64) -> Cut {
         let len = match (self.waits_for, upto) {
             (_, Upto::Whole) | (WaitsFor::Nothing, _) => usize::MAX,
@@ -105,7 +104,7 @@ impl Lines {
         Cut::new(len, self.waiting.len(), slices)
     }
 
-    /// Goes on after what [`cut`](Lines::cut) said has gone out.
+    /// Goes on after the output that [`cut`](Lines::cut) named.
     pub(crate) fn keep(&mut self, cut: Cut, slices: &[Slice<'_>], reach: Reach, end: u64) {
         if cut.waiting == self.waiting.len() {
             self.waiting = Vec::new();
@@ -122,7 +121,7 @@ impl Lines {
         self.take(constant.max(self.waiting.len()));
     }
 
-    /// The stream has ended there, and what comes next begins a line.
+    /// The stream has ended there, and the next byte begins a line.
     pub(crate) fn end(&mut self, end: u64) {
         self.waiting = Vec::new();
         self.release.end(end);
@@ -131,7 +130,7 @@ impl Lines {
 
     fn take(&mut self, len: usize) {
         let before = std::mem::replace(&mut self.taken, len);
-        // Wraps around to what it was before, if it is less now.
+        // Wraps around to the smaller sum, if it is less now.
         self.all.0.fetch_add(len.wrapping_sub(before), Relaxed);
     }
 }
@@ -158,14 +157,14 @@ impl Cut {
         self.waiting + self.whole + self.part > 0
     }
 
-    /// What goes out of what waits, and of the slices.
+    /// The part of the pending bytes and of the slices that goes out.
     pub(crate) fn gone<'s>(self, waiting: &'s [u8], slices: &'s [Slice<'s>]) -> impl Iterator<Item = &'s [u8]> + Clone {
         let part = slices.get(self.whole).map(|(_, slice)| &slice[..self.part]).filter(|part| !part.is_empty());
         let waiting = Some(&waiting[..self.waiting]).filter(|waiting| !waiting.is_empty());
         waiting.into_iter().chain(slices[..self.whole].iter().map(|(_, slice)| *slice)).chain(part)
     }
 
-    /// What does not, of the slices.
+    /// The part of the slices that does not.
     fn rest<'s>(self, slices: &'s [Slice<'s>]) -> impl Iterator<Item = &'s [u8]> {
         let part = slices.get(self.whole).map(|(_, slice)| &slice[self.part..]).filter(|part| !part.is_empty());
         part.into_iter().chain(slices.iter().skip(self.whole + 1).map(|(_, slice)| *slice))
@@ -186,7 +185,7 @@ mod tests {
     /// Needles of five bytes at most.
     const REACH: Reach = Reach { tail: 4, lag: 0 };
 
-    /// What goes out after each piece, and at the end, if nothing is masked.
+    /// The output after each piece, and at the end, if nothing is masked.
     fn released(lines: &mut Lines, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
         let (mut all, mut at) = (Vec::new(), 0);
         for piece in pieces {

@@ -1,16 +1,15 @@
 //! What the sidecar counts, and how Prometheus reads it.
 //!
-//! Whoever may read the figures may also write into a stream and know what is in it, so that they
-//! must tell no more than names and counts do. Names pass the set in force, since one may hold
-//! another secret. Three figures that come to mind are missing for that reason:
+//! A reader of the figures may also write into a stream and know its contents, so they must reveal
+//! no more than names and counts do. Names pass the set in force, since one may hold another
+//! secret. Three figures that come to mind are missing for that reason:
 //!
-//! - *bytes written*: what went in less what came out, over the number of masks, is the length of a
-//!   secret. The input that is finished with is counted instead. Nor are *bytes in the spool* told,
-//!   however rounded: enough masks make up for the rounding.
+//! - *bytes written*: input less output, over the number of masks, is the length of a secret. The
+//!   input that is finished with is counted instead. Nor are *bytes in the spool* told, however
+//!   rounded: enough masks make up for the rounding.
 //! - *bytes held back, to the byte*: with exact release they show how much of a guess is right.
-//!   Less than [`HELD_STEP`] of a connection counts as nothing. (With line release they are the
-//!   input since the last newline, whatever is in it; and regions are counted when their line has
-//!   ended.)
+//!   Less than [`HELD_STEP`] of a connection counts as nothing. (With line release they are all of
+//!   the input since the last newline; and regions are counted when their line has ended.)
 //! - *how many needles there are*: it tells what kinds of characters a value is made of.
 
 use std::collections::BTreeMap;
@@ -48,7 +47,7 @@ pub(crate) struct Metrics {
     reloads: Mutex<Reloads>,
     secrets: AtomicU64,
     phase: AtomicU8,
-    /// What names are masked with.
+    /// The set that masks names.
     set: Mutex<Option<Arc<NeedleSet>>>,
 }
 
@@ -216,7 +215,7 @@ impl Metrics {
         page.text
     }
 
-    /// What is called the same, once its names are masked, is counted together.
+    /// Series with the same labels, once these are masked, are counted together.
     fn render_streams(&self, page: &mut Page) {
         let set = lock(&self.set).clone();
         let shown = |name: &str| {
@@ -377,8 +376,7 @@ impl Page {
     }
 }
 
-/// A label's value as the format wants it. Hidden characters would drive the terminal of whoever
-/// looks at it.
+/// A label's value as the format wants it. Hidden characters would drive a reader's terminal.
 fn escaped(text: &str) -> String {
     text.chars().map(|c| label_escape(c).unwrap_or_else(|| c.to_string())).collect()
 }

@@ -112,7 +112,7 @@ pub enum SidecarError {
     },
 }
 
-/// Looks whether what a plan names and is there already can be what the plan says, and changes
+/// Checks that each existing file that a plan names is of the kind that the plan needs, and changes
 /// nothing.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! What the sidecar has to say. It never prints: whoever runs it is called with these, and with nothing that could be a value.
 //!
-//! Names of files, streams and secrets are as others chose them, and may hold a secret: whoever
-//! shows them redacts them with the set that [`InForce`](Notice::InForce) tells, and writes out
-//! what drives a terminal.
+//! Names of files, streams and secrets are as others chose them, and may hold a secret: a consumer
+//! that shows them redacts them with the set of [`InForce`](Notice::InForce), and writes out
+//! characters that drive a terminal.
 
 use std::io;
 use std::sync::Arc;

@@ -38,7 +38,7 @@ impl Own {
     }
 }
 
-/// Through links, as those who read secrets: Kubernetes puts them behind two.
+/// Follows links, as the reading of secrets does: Kubernetes puts them behind two.
 fn gather(path: &Path, depth: usize, ids: &mut HashSet<FileId>) {
     let Ok(found) = fs::metadata(path) else { return };
     if !found.is_dir() {

@@ -4,7 +4,7 @@
 //! Our own environment may hold secrets, as sources or otherwise, and our descriptors lead past the
 //! redactors. So a program gets the variables of [`KEPT`] and those that the configuration names,
 //! its standard streams, and a process group of its own: an interrupt key is for us, and a sink has
-//! to finish what it has read.
+//! to finish the input that it has read.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -18,11 +18,11 @@ use tokio::task::JoinHandle;
 use super::fd::{self, Fd};
 use super::source::bytes::Bytes;
 
-/// Variables that a program gets without being asked: where things are, for whom it runs, language
-/// and time. Those that begin with `LC_` too.
+/// Variables that a program gets without being asked: paths, user, language and time. Those that
+/// begin with `LC_` too.
 const KEPT: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"];
 
-/// Carries what a program says through a redactor of its own to our standard error, to its end.
+/// Carries a program's output through a redactor of its own to our standard error, to its end.
 pub(crate) type Voice = Arc<dyn Fn(Bytes) -> JoinHandle<()> + Send + Sync>;
 
 /// How programs are started.

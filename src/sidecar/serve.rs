@@ -102,8 +102,7 @@ fn keep(connections: Connections, stream: &StreamPlan, running: &Arc<Running>) -
         .keep((Arc::clone(&running.store), Arc::clone(&stream.name)), running.passed.connections_of(&stream.name))
 }
 
-/// What a source's program says on its error output goes through a redactor too, until the sidecar
-/// stops.
+/// The error output of a source's program goes through a redactor too, until the sidecar stops.
 fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
     let of = Arc::clone(running);
     let name = Arc::clone(&stream.name);
@@ -113,15 +112,15 @@ fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
     })
 }
 
-/// The same for all that a sink's program says, to its end: it may have something to say when the
-/// sidecar has stopped.
+/// The same for all output of a sink's program, to its end: it may still write when the sidecar has
+/// stopped.
 pub(super) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<Voice> {
     let way = running.streams.values().find(|common| Arc::ptr_eq(&common.sink, sink))?.way;
     let metrics = Arc::new(StreamMetrics::default());
     Some(voice(running, move || (way, Arc::clone(&metrics), Stop::default())))
 }
 
-/// What comes goes line by line through a redactor to our standard error.
+/// The program's output goes line by line through a redactor to our standard error.
 fn voice(running: &Arc<Running>, of: impl Fn() -> (Way, Arc<StreamMetrics>, Stop) + Send + Sync + 'static) -> Voice {
     let running = Arc::clone(running);
     let plan = Arc::new(SinkPlan { outlet: Outlet::Stderr, away: OnAway::Drop });
@@ -131,7 +130,7 @@ fn voice(running: &Arc<Running>, of: impl Fn() -> (Way, Arc<StreamMetrics>, Stop
         let common = Arc::new(Common {
             current: Arc::clone(&running.keeping.current),
             sink: Arc::clone(&sink),
-            // Whatever the lines of the stream are, these are none of its records.
+            // These lines are no records of the stream, in any format.
             way: Way { format: Format::Plain, ..way },
             waits_for: WaitsFor::Line,
             parts_wholes: true,

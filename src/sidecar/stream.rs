@@ -114,7 +114,7 @@ impl Stream {
                 biased;
                 () = common.stop.wait() => break self.drain(&mut source).await,
                 () = nudge.notified() => {
-                    // With exact release what is held back may go out; else there is nothing to
+                    // With exact release held-back bytes may go out; else there is nothing to
                     // write, and nothing to wait for.
                     let may_write = common.waits_for == WaitsFor::Nothing && self.engine.held() > 0;
                     let _seat = if may_write { Some(common.sink.seat().await) } else { None };
@@ -229,8 +229,8 @@ impl Stream {
     pub(crate) async fn push(&mut self, piece: &[u8]) -> Result<(), Broken> {
         self.take_newest_set().await?;
         self.common.metrics.read(piece.len());
-        // What follows the last newline goes in by itself: at a newline there is no partial match
-        // that anything could show.
+        // The bytes after the last newline go in by themselves: at a newline there is no partial
+        // match that anything could show.
         let lines_len = match self.common.waits_for {
             WaitsFor::Line => memrchr(b'\n', piece).map_or(0, |newline| newline + 1),
             WaitsFor::Nothing | WaitsFor::Whole => 0,
@@ -265,7 +265,7 @@ impl Stream {
             (Engine::Plain(..), _) => {
                 self.finished = self.lines.waiting_start().unwrap_or(self.pushed).min(self.settled());
             }
-            // What waits of records is told in other positions.
+            // Pending records are counted in other positions.
             (Engine::Parts(_), _) if self.lines.waiting().is_empty() => self.finished = self.settled(),
             (Engine::Parts(_), _) => {}
         }
@@ -294,8 +294,8 @@ impl Stream {
         self.pushed - self.engine.unsettled()
     }
 
-    /// Whether regions may be counted for all to see. What of an unfinished line is counted already
-    /// depends on how it may go on.
+    /// Whether regions may be counted for all to see. The count within an unfinished line depends
+    /// on how the line may go on.
     fn may_tell(&self) -> bool {
         match self.common.waits_for {
             WaitsFor::Nothing => true,
@@ -340,7 +340,7 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Gives what may go out to the sink. The slices come of so many bytes of input, and of all
+    /// Gives the released output to the sink. The slices come of so many bytes of input, and of all
     /// that ends at `end`.
     async fn give(
         self,

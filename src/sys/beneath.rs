@@ -104,8 +104,8 @@ impl Dir {
         }
     }
 
-    /// Opens the directory that holds the last component of a path, and says what that is called.
-    /// The component itself is not looked at.
+    /// Opens the directory that holds the last component of a path, and returns that component's
+    /// name. The component itself is not looked at.
     ///
     /// # Errors
     ///
@@ -173,7 +173,8 @@ impl Dir {
         Ok(Dir { fd, path: self.path.join(name) })
     }
 
-    /// Makes a directory in this one, which is there with exactly this mode, whatever the umask is.
+    /// Makes a directory in this one, which is there with exactly this mode, independent of the
+    /// umask.
     ///
     /// # Errors
     ///
@@ -209,7 +210,7 @@ impl Dir {
         Ok(rustix::io::retry_on_intr(|| openat(&self.fd, name, flags, Mode::empty()))?)
     }
 
-    /// Makes a new file, which has exactly this mode, whatever the umask is.
+    /// Makes a new file, which has exactly this mode, independent of the umask.
     ///
     /// # Errors
     ///
@@ -251,7 +252,7 @@ impl Dir {
         }
     }
 
-    /// What a name is; of a link, the link.
+    /// The status of a name; of a link, that of the link itself.
     ///
     /// # Errors
     ///
@@ -260,7 +261,7 @@ impl Dir {
         Ok(calls::statat(&self.fd, single(name.as_ref())?, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// What the directory is.
+    /// The status of the directory.
     ///
     /// # Errors
     ///
@@ -351,7 +352,7 @@ impl Dir {
         Ok(calls::unlinkat(&self.fd, single(name.as_ref())?, AtFlags::REMOVEDIR)?)
     }
 
-    /// The names in it, and what they are as far as the file system says, sorted.
+    /// The names in it, with their types as far as the file system reports them, sorted.
     ///
     /// # Errors
     ///
@@ -388,7 +389,7 @@ impl Dir {
         Ok(openat(&self.fd, ".", flags, Mode::empty())?)
     }
 
-    /// Where it was when it was opened, without links. For messages, and for what takes paths
+    /// Where it was when it was opened, without links. For messages, and for calls that take paths
     /// alone.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,4 +1,4 @@
-//! What an open file is: its identity, type, owner and number of names.
+//! The status of an open file: its identity, type, owner and number of names.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{FileType, Stat, fstat};
 use rustix::process::geteuid;
 
-/// A file, whatever its name: the number of its file system, and its own in there.
+/// A file's identity, under any name: the number of its file system, and its own in there.
 ///
 /// The number of a deleted file is given to another one soon after the last descriptor was closed,
 /// so that an identity tells two files apart only while one of them is open.
@@ -65,7 +65,7 @@ pub fn others_can_write(directory: &Stat) -> bool {
     !is_owned_by_us_or_root(directory) || directory.st_mode & 0o022 != 0
 }
 
-/// Fails unless it is a regular file, and says what it is instead.
+/// Fails unless it is a regular file, and names its actual type.
 ///
 /// # Errors
 ///
@@ -131,7 +131,7 @@ pub fn check_private(stat: &Stat) -> io::Result<()> {
     check_single_link(stat)
 }
 
-/// Fails if somebody who can write to its directory may have put a file of somebody else there: by
+/// Fails if a user with write access to its directory may have put another user's file there: by
 /// a hard link, where the file's owner does not have the directory alone.
 ///
 /// # Errors
@@ -142,8 +142,8 @@ pub fn check_placed(file: &Stat, directory: &Stat) -> io::Result<()> {
     if others_can_write(directory) && !is_its_owners { check_single_link(file) } else { Ok(()) }
 }
 
-/// As [`check_placed`], for what is to be written to; and fails if anybody can make files in its
-/// directory, and somebody else than root and the effective user has made this one.
+/// As [`check_placed`], for a file that is to be written to; and fails if anybody can make files in
+/// its directory, and another user than root and the effective one has made this one.
 ///
 /// # Errors
 ///
@@ -182,7 +182,7 @@ mod tests {
             directory.st_mode = mode;
             assert_eq!(check_placed(&file, &directory).is_err(), is_refused, "{mode:o}");
         }
-        // Its owner links what is his own; or what is not.
+        // The directory's owner links a file of its own; then one of another user.
         (directory.st_mode, directory.st_uid, file.st_uid) = (0o755, 65_534, 65_534);
         assert!(check_placed(&file, &directory).is_ok());
         file.st_uid = 65_533;

@@ -1,11 +1,11 @@
-//! Locks that nobody else can take: a lock file that only those can open who may hold the lock.
+//! Locks that nobody else can take: only users that may hold the lock can open the lock file.
 //!
 //! `flock` needs no more than a descriptor, and any user gets one for a directory that is readable.
-//! So what is locked here is a file made for it, and opening that takes the right to write:
+//! So the lock is on a file made for it, and opening that takes the right to write:
 //!
 //! | lock | file | can be opened by |
 //! | --- | --- | --- |
-//! | [`beside`] a file | `.NAME.lock` in its directory, removed with the lock | those who may replace the file |
+//! | [`beside`] a file | `.NAME.lock` in its directory, removed with the lock | users that may replace the file |
 //! | [`of_inode`] | `DEVICE-INODE` in a private run directory | this user |
 //! | [`of_file`] | a file that is open already | its owner |
 //!
@@ -73,13 +73,13 @@ impl Drop for Lock {
     }
 }
 
-/// Locks what stands under a name in a directory, for all who may replace it: by a lock file that
-/// they can open, and nobody else.
+/// Locks the file under a name in a directory, for all users that may replace it: by a lock file
+/// that they can open, and nobody else.
 ///
 /// # Errors
 ///
-/// `ResourceBusy` when another process keeps the lock, by name; `PermissionDenied` when users who
-/// may not write to the directory could open the lock file; those of the system.
+/// `ResourceBusy` when another process keeps the lock, by name; `PermissionDenied` when users
+/// without write access to the directory could open the lock file; those of the system.
 pub fn beside(path: &Path, patience: Duration) -> io::Result<Lock> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     let mut lock_name = OsString::from(".");
@@ -291,7 +291,7 @@ fn give_to_writers(file: &OwnedFd, directory: &Stat, mode: u32) {
     }
 }
 
-/// Fails if a lock file that was there is open to others than those who may write to the directory.
+/// Fails if an existing lock file is open to users without write access to the directory.
 fn check_for_writers(file: &OwnedFd, directory: &Stat, mode: u32) -> io::Result<()> {
     let stat = fstat(file)?;
     check_regular(&stat)?;
@@ -389,7 +389,7 @@ mod tests {
             assert_eq!(fs::metadata(&lock_file).unwrap().permissions().mode() & 0o777, mode, "in {directory:o}");
             drop(held);
         }
-        // What an earlier program left open to all is closed.
+        // A lock file that an earlier program left open to all is closed.
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
         fs::write(&lock_file, "").unwrap();
         fs::set_permissions(&lock_file, Permissions::from_mode(0o666)).unwrap();

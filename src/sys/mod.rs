@@ -1,11 +1,11 @@
 //! Calls to the operating system that stay safe where other users can write.
 //!
-//! A user who can write into a directory decides which file a path leads to, and can change that
+//! A user with write access to a directory decides which file a path leads to, and can change that
 //! between two calls. So nothing in this crate opens, creates, renames, removes or changes a file
 //! in such a directory by its path alone: [`beneath`] walks to the directory one component at a
 //! time, and acts on names in the descriptor that it holds; [`replace`] writes a file anew in one
-//! step, and [`output`] whatever the user names; `node` makes sockets and FIFOs that have their
-//! final mode from the first moment on.
+//! step, and [`output`] any output that the user names; `node` makes sockets and FIFOs that have
+//! their final mode from the first moment on.
 //!
 //! | attack | answer |
 //! | --- | --- |

@@ -24,7 +24,7 @@ use super::file::{FileId, check_mode, check_owner, kind, kind_name};
 
 /// Tells the private directories of one process apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
-/// What the new name is called in its private directory.
+/// The name of a new node in its private directory.
 const NEW: &str = "n";
 
 /// A socket's name in the file system, which goes when this does; unless somebody else has put
@@ -78,7 +78,7 @@ pub fn fifo(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     let make = |dir: &Dir, name: &OsStr| Ok(mkfifoat(dir, name, Mode::from_raw_mode(0o600))?);
     if !exists(&dir, &name)? {
         match make_node(&dir, &name, mode, make) {
-            // Somebody was faster; what that is decides.
+            // Another process was faster; the type of its file decides.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => _ = made?,
         }
@@ -134,7 +134,7 @@ fn make_node<T>(
             .and_then(|()| private.stat(NEW))
             .and_then(|stat| private.rename_new(NEW, dir, name).map(|()| FileId::from(&stat)));
         if placed.is_err() {
-            // Only what was made here: the directory may be another one of ours by now.
+            // Only the node that was made here: the directory may be another one of ours by now.
             let _ = private.unlink(NEW);
         }
         placed.map(|id| (made, id))
@@ -148,9 +148,9 @@ fn make_node<T>(
     }
 }
 
-/// Has a name made at its place, and gives it its mode by a descriptor, which no link redirects:
-/// whoever exchanges the name can have the mode of no other file changed than a FIFO or socket of
-/// this user, in a directory that is theirs.
+/// Has a name made at its place, and gives it its mode by a descriptor, which no link redirects: a
+/// user that exchanges the name can change the mode of no other file than a FIFO or socket of this
+/// user, in a directory of its own.
 fn make_in_place<T>(
     dir: &Dir,
     name: &OsStr,
@@ -212,7 +212,7 @@ fn in_use(why: &str) -> io::Error {
     io::Error::new(ErrorKind::AddrInUse, why)
 }
 
-/// The address of a name in a directory that is open, or of what is open itself.
+/// The address of a name in an open directory, or of the open file itself.
 fn address(fd: BorrowedFd<'_>, name: Option<&OsStr>) -> io::Result<SocketAddrUnix> {
     let held = PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
     Ok(SocketAddrUnix::new(name.map_or(held.clone(), |name| held.join(name)))?)
@@ -260,7 +260,7 @@ mod tests {
         drop(bind(&path, SocketType::STREAM, 0o600).unwrap());
         drop(UnixDatagram::bind(&path).unwrap());
         let (_socket, bound) = bind(&path, SocketType::DGRAM, 0o600).unwrap();
-        // What somebody else has put there meanwhile is not ours to remove.
+        // A file that another user has put there meanwhile is not ours to remove.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "text").unwrap();
         drop(bound);

@@ -4,7 +4,7 @@
 //! | the path leads to | the output is |
 //! | --- | --- |
 //! | nothing, or a regular file | replaced in one step, by the rules of [`replace`](super::replace) |
-//! | `/dev/stdout`, `/dev/stderr`, `/dev/fd/N`, `/proc/self/fd/N` | appended to what that descriptor is open on, a regular file included |
+//! | `/dev/stdout`, `/dev/stderr`, `/dev/fd/N`, `/proc/self/fd/N` | appended to the file that the descriptor is open on, a regular file included |
 //! | a terminal or another character device | written to |
 //! | a FIFO that root or this user owns | written to, as soon as it has a reader |
 //! | a directory, socket, block device, or another user's FIFO | an error |
@@ -29,7 +29,7 @@ use super::replace::{replace_in, replace_private_in};
 #[derive(Debug)]
 pub struct Output {
     target: Target,
-    /// What is there already.
+    /// The status of the existing file.
     old: Option<Stat>,
 }
 
@@ -44,7 +44,7 @@ enum Target {
 }
 
 impl Output {
-    /// Finds out what is at a path, and whether this user may write there.
+    /// Looks up the file at a path, and whether this user may write there.
     ///
     /// # Errors
     ///
@@ -115,8 +115,8 @@ impl Output {
         matches!(&self.target, Target::Open { fd, .. } if fd.is_terminal())
     }
 
-    /// Writes it: a new file has `mode` less the umask, and one that is there keeps what its mode
-    /// has of `mode`, its owner and its group.
+    /// Writes it: a new file has `mode` less the umask, and an existing one keeps the bits of its
+    /// mode that are in `mode`, its owner and its group.
     ///
     /// # Errors
     ///
@@ -128,8 +128,8 @@ impl Output {
         }
     }
 
-    /// Writes what only this user may read: as [`write`](Output::write) with the mode 0600, and a
-    /// file of another user is refused.
+    /// Writes content that only this user may read: as [`write`](Output::write) with the mode 0600,
+    /// and a file of another user is refused.
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ fn reopen(descriptor: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// A FIFO that another user made gives what is written to that user, and may never have a reader.
+/// A FIFO that another user made hands the output to that user, and may never have a reader.
 fn fifo(found: &Found) -> io::Result<OwnedFd> {
     let held = found.dir.open_file(&found.name, OFlags::PATH)?;
     let opened = fstat(&held)?;

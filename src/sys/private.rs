@@ -18,9 +18,9 @@ use super::file::{check_private, check_regular};
 ///
 /// # Errors
 ///
-/// `InvalidInput` for what is no regular file; `PermissionDenied` if another user has it, others
-/// may read or write it, or it has several names; those of [`Dir::parent_of`], and those of the
-/// system.
+/// `InvalidInput` for anything but a regular file; `PermissionDenied` if another user has it,
+/// others may read or write it, or it has several names; those of [`Dir::parent_of`], and those of
+/// the system.
 pub fn open(path: &Path) -> io::Result<OwnedFd> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     open_in(&dir, name)

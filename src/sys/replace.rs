@@ -47,8 +47,8 @@ pub fn replace_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8])
     replace_as(dir, name.as_ref(), Owner::Kept, mode, content)
 }
 
-/// As [`replace_in`] with the mode 0600, for what only this user may read: a file of a user other
-/// than root and the effective one is refused, and not handed the content.
+/// As [`replace_in`] with the mode 0600, for content that only this user may read: a file of a user
+/// other than root and the effective one is refused, and not handed the content.
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ pub fn replace_private_in(dir: &Dir, name: impl AsRef<OsStr>, content: &[u8]) ->
 }
 
 /// As [`replace_in`], for a file that is wholly ours: it belongs to the effective user and has
-/// exactly this mode, whatever was there and whatever the umask is.
+/// exactly this mode, independent of an earlier file and of the umask.
 ///
 /// # Errors
 ///

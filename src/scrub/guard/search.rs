@@ -158,7 +158,7 @@ struct Again {
     began: Stamp,
 }
 
-/// The state of the part that was searched before.
+/// The result of searching the searched part once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     /// There is nothing in it, as far as it was looked at.

@@ -62,7 +62,7 @@ fn a15_a_state_directory_that_others_can_change_is_refused() {
     symlink("own", at("link")).unwrap();
     symlink("../own", at("theirs/link")).unwrap();
     assert!(!is_refused("link") && is_refused("theirs/link") && is_refused("theirs/link/deep"));
-    // What others can read, and files that are not what they are called.
+    // Files that others can read, and files that do not hold what their names say.
     let opened = open(&at("own")).0.unwrap();
     opened.add(key(1), Place::default());
     opened.save();

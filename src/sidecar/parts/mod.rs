@@ -10,11 +10,11 @@
 //! labels and tags), and in lines that are no records; and nothing goes out but by it. (So a secret that ends with a newline, and is not
 //! one without it, takes the end of a CRI record with it that goes on: it stands there as it is.)
 //!
-//! What is held back are whole records: those in which the beginning of a secret stands, and all
-//! behind them, since they keep their order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is
-//! masked, whatever it may turn out to be. With line release ([`by_lines`](Parts::by_lines))
-//! records wait for the end of their line instead, whatever stands in them. A line of more than
-//! [`RECORD_LEN_MAX`] bytes is no record, and goes through as it comes, searched all the same.
+//! Whole records are held back: those in which the beginning of a secret stands, and all behind
+//! them, since they keep their order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is masked,
+//! even if no secret follows. With line release ([`by_lines`](Parts::by_lines)) all records wait
+//! for the end of their line instead. A line of more than [`RECORD_LEN_MAX`] bytes is no record,
+//! and goes through as it comes, searched all the same.
 
 mod marks;
 mod text;
@@ -106,8 +106,8 @@ impl Parts {
     }
 
     /// Nothing is to show of a partial match, as with [`Release::Line`](crate::io::Release::Line):
-    /// records wait until their line is complete, or until so much was said behind them that no
-    /// secret that begins in them can go on. Of what has to go out before that a constant end is
+    /// records wait until their line is complete, or until so much text followed them that no
+    /// secret that begins in them can go on. If they have to go out before that, a constant end is
     /// masked.
     pub(crate) fn by_lines(mut self) -> Parts {
         self.by_lines = true;
@@ -115,8 +115,8 @@ impl Parts {
         self
     }
 
-    /// Takes the next piece in, and gives out what may go out: redacted slices, none of them empty;
-    /// and where the records end that they come from.
+    /// Takes the next piece in, and returns the output that may be released: redacted slices, none
+    /// of them empty; and where the records end that they come from.
     pub(crate) fn push<'a>(&'a mut self, piece: &[u8]) -> (Vec<Slice<'a>>, u64) {
         self.out.clear();
         let mut rest = piece;
@@ -363,7 +363,7 @@ impl Parts {
     }
 }
 
-/// Keeps a copy of what is given out.
+/// Keeps a copy of the output.
 fn keep(redacted: Redacted<'_>, given: &mut Vec<u8>, placed: &mut Vec<(Placed, usize)>) {
     for (place, slice) in redacted.placed() {
         given.extend_from_slice(slice);

@@ -19,7 +19,7 @@ pub(super) struct Voice {
     pub(super) fresh: Vec<Range<u64>>,
     /// Up to here it went out though it may have been the beginning of a secret, and was masked for that.
     forced: u64,
-    /// With line release, what its last newline left.
+    /// With line release, its last newline.
     lines: Option<LineEnd>,
     /// How many regions there were.
     pub(super) counts: Counts,
@@ -30,7 +30,7 @@ pub(super) struct Voice {
 struct LineEnd {
     /// It stands right before this place.
     at: u64,
-    /// What was known then of each byte before this is settled.
+    /// Every byte before this was settled then.
     settled: u64,
 }
 
@@ -89,7 +89,7 @@ impl Voice {
         self.lines = Some(LineEnd::default());
     }
 
-    /// What lies before this may go out.
+    /// Everything before this may go out.
     pub(super) fn free(&self) -> u64 {
         let Some(line) = self.lines else { return self.settled() };
         let reach = self.set().reach();

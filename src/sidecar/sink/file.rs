@@ -9,8 +9,8 @@
 //! - *fsync*: not with each write. The kernel has the bytes when a write returns, so that no crash of the sidecar loses them. They are on
 //!   the disk before a checkpoint says so, and before a file is rotated.
 //!
-//! A file that is made has the mode of the configuration whatever the umask is; one that is there
-//! keeps its own. A symbolic link is refused, and so is what is no regular file. Links among the
+//! A new file has the mode of the configuration, independent of the umask; an existing one keeps
+//! its own. A symbolic link is refused, and so is anything but a regular file. Links among the
 //! directories of the path are followed by the rule of [`Links::Trusted`], and files are made and
 //! renamed in the directory that was opened so.
 
@@ -123,7 +123,7 @@ impl FileSink {
     }
 
     /// Sees to it that the file is the one at its path, and has room for more. The look at the path
-    /// says only whether anything has changed: what is opened then is opened with care.
+    /// says only whether anything has changed: the file is then opened with care.
     fn settle(&mut self) -> io::Result<()> {
         match lstat(&self.path) {
             Ok(stat) if FileId::from(&stat) == self.identity => {

@@ -59,7 +59,7 @@ pub(crate) struct Sink {
     spooled: AtomicU64,
     waits: Notify,
     tell: Tell,
-    /// How a program is started, and what takes its output.
+    /// How a program is started, and the consumer of its output.
     upkeep: OnceLock<(Programs, Option<Voice>)>,
 }
 
@@ -95,8 +95,8 @@ impl Sink {
         }
     }
 
-    /// Says how its program is started, if it is one, and what takes that program's output. Without
-    /// it nothing does.
+    /// Sets how its program is started, if it is one, and the consumer of that program's output.
+    /// Without a consumer the output is discarded.
     pub(crate) fn furnish(&self, programs: Programs, voice: Option<Voice>) {
         let _ = self.upkeep.set((programs, voice));
     }

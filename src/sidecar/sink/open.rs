@@ -55,7 +55,7 @@ enum Kind {
     Socket,
     /// Each record is a datagram.
     Datagrams,
-    /// The input of a program, and what carries its output.
+    /// The input of a program, and the task that carries its output.
     Command(Child, Option<JoinHandle<()>>),
 }
 
@@ -222,9 +222,9 @@ async fn tcp(address: &str) -> io::Result<Fd> {
     Fd::new(stream.into_std()?.into(), Interest::READABLE | Interest::WRITABLE)
 }
 
-/// A program that reads. What it says goes through a redactor as what a source's program says does:
-/// it has secrets of its own, and may have ours. Both its outputs are one stream, since they end in
-/// one place.
+/// A program that reads. Its output goes through a redactor, as a source's program's does: it has
+/// secrets of its own, and may have ours. Both its outputs are one stream, since they end in one
+/// place.
 fn command(words: &[String], (programs, voice): &(Programs, Option<Voice>)) -> io::Result<(Fd, Kind)> {
     let (ours, theirs) = pipe()?;
     let mut command = programs.command(words);
@@ -238,7 +238,7 @@ fn command(words: &[String], (programs, voice): &(Programs, Option<Voice>)) -> i
         None => None,
     };
     let child = command.spawn()?;
-    // Only now: the command holds the other end of what is read there.
+    // Only now: the command holds the other end of the pipe that is read there.
     drop(command);
     let carried = voice.as_ref().zip(output).map(|(voice, output)| voice(Bytes(output)));
     Ok((Fd::new(ours, Interest::WRITABLE)?, Kind::Command(child, carried)))

@@ -214,8 +214,8 @@ impl Spool {
     }
 }
 
-/// Fails unless the file is a spool, or empty. Zeros that are no longer than a head are what a
-/// power cut leaves of a new one.
+/// Fails unless the file is a spool, or empty. A power cut leaves a new one as zeros that are no
+/// longer than a head.
 fn check_content(file: &OwnedFd) -> io::Result<()> {
     let mut head = [0; HEAD_LEN as usize];
     let len = fstat(file)?.st_size as u64;

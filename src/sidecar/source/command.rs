@@ -27,7 +27,7 @@ pub(crate) struct Program {
     stream: Arc<str>,
     tell: Tell,
     programs: Programs,
-    /// What takes its error output: a stream of its own, since it may hold secrets as well.
+    /// The consumer of its error output: a stream of its own, since it may hold secrets as well.
     voice: Voice,
     running: Option<Running>,
     delay: Duration,
@@ -81,7 +81,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if let Some(running) = &self.running {
-            // What it has started is of no use without it, and would go on with a closed pipe.
+            // Its children are of no use without it, and would go on with a closed pipe.
             program::signal(&running.child, Signal::KILL);
         }
     }

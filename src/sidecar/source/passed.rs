@@ -1,10 +1,10 @@
 //! Sockets that a service manager listens at for the sidecar, and keeps when the sidecar has gone: whoever writes to them meanwhile waits,
 //! and is not refused.
 //!
-//! Each is the source that has its address, whatever its name among those of the service manager:
-//! so there is one place less in which two files have to agree. A connection that it has kept has
-//! the name that this sidecar gave it, which names its stream; one of an earlier version is a
-//! stream of the source that has its local address.
+//! Each is the source that has its address; its name in the service manager does not count, so
+//! there is one place less in which two files have to agree. A connection that it has kept has the
+//! name that this sidecar gave it, which names its stream; one of an earlier version is a stream of
+//! the source that has its local address.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};

@@ -97,7 +97,8 @@ impl Walk {
         if !is_allowed || self.links.len() > LINKS_MAX {
             return Err(Errno::LOOP.into());
         }
-        // What it is and where it leads are read from one descriptor: it may be another one by now.
+        // Its type and its target are read from one descriptor: the name may be another file's by
+        // now.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let held = openat(&self.dir.fd, name, flags, Mode::empty())?;
         if FileId::of(&held)? != FileId::from(link) {

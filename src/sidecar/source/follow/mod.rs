@@ -9,9 +9,9 @@
 //! - Files that came and went between two looks, or while no sidecar ran, are looked for beside the
 //!   path by the names that rotation gives (`app.log.1`, `app-20261124.log`), or beside the file
 //!   that a link leads to: the one that was read last, by its inode, and those that were written to
-//!   after it, oldest first; if the clock was set back meanwhile, those of a lower number. What was
-//!   packed or deleted before it was read is gone; if it is known that there was something to read,
-//!   that is told.
+//!   after it, oldest first; if the clock was set back meanwhile, those of a lower number. A file
+//!   that was packed or deleted before it was read is gone; if it is known that it had something to
+//!   read, that is reported.
 //!
 //! Others can write to the directories, so that each is opened in the one before. A link is
 //! followed only if root or this user put it where nobody else can; a file that somebody may have
@@ -54,8 +54,7 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Changes that follow each other so soon are looked at as one.
 const GATHER: Duration = Duration::from_millis(5);
-/// So long after a name was freed, or was free at the start, what is there then is taken for a
-/// successor.
+/// So long after a name was freed, or was free at the start, a file there is taken for a successor.
 const FREE_MAX: Duration = Duration::from_secs(60);
 /// So often files are looked for anew that got their next names while they were opened.
 const RENAMED_MAX: usize = 10;
@@ -98,7 +97,7 @@ pub(crate) struct Follow {
     changed: Arc<Notify>,
     /// Nobody tells, or something could not be opened.
     is_untold: bool,
-    /// What was told of already, and what is refused in this look.
+    /// Paths that were reported already, and paths that are refused in this look.
     told: HashSet<PathBuf>,
     refused: HashSet<PathBuf>,
     /// Which files are hushlog's own, as far as it was asked in this look.
@@ -106,8 +105,8 @@ pub(crate) struct Follow {
     /// Whose end the next file at a path waits for, where one was renamed just when it was opened.
     waiting: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
-    /// When it began: a while after that, what an earlier sidecar has read still counts for a name
-    /// that was free.
+    /// When it began: for a while after that, the files that an earlier sidecar has read still
+    /// count for a name that was free.
     begun: Instant,
     /// So many looks were the first, since a file was renamed just then.
     looks: usize,
@@ -161,7 +160,7 @@ impl Follow {
         told.for_each(|told| (is_untold, is_new) = (is_untold | told.is_none(), is_new | told.unwrap_or_default()));
         self.is_untold = is_untold;
         if is_new {
-            // What came after it was listed and before it was watched.
+            // For files that came after it was listed and before it was watched.
             self.changed.notify_one();
         }
         self.own = None;
@@ -184,7 +183,7 @@ impl Follow {
         for found in seen {
             is_whole &= self.see(&found, &named);
         }
-        // A name is free between a rename and the new file: what came after it is still looked for
+        // A name is free between a rename and the new file: its successors are still looked for
         // then.
         self.paths.retain(|path, seen| {
             seen.free = if paths.contains(path) { None } else { seen.free.or_else(|| Some(Instant::now())) };
@@ -233,7 +232,7 @@ impl Follow {
         true
     }
 
-    /// Has a file read, and before it what was at its path.
+    /// Has a file read, and before it the earlier file at its path.
     fn read(&mut self, found: &Match, named: &HashSet<FileId>) -> io::Result<Option<Opened>> {
         let name = Name { path: found.path.clone(), target: found.target.clone() };
         let (dir, base) = match found.place() {

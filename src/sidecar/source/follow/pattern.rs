@@ -32,7 +32,7 @@ enum Part {
     Any,
 }
 
-/// What has a name of the pattern.
+/// A file with a name of the pattern.
 pub(super) struct Match {
     /// As the pattern has it.
     pub(super) path: PathBuf,
@@ -41,7 +41,7 @@ pub(super) struct Match {
     /// The directory that holds it. None: it is a link.
     dir: Option<Rc<Dir>>,
     name: OsString,
-    /// What it is, or what the link leads to.
+    /// Its status, or that of the link's target.
     pub(super) stat: Stat,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Walk {
     /// Where others may appear: directories of the pattern, those that hold a link, and those that
     /// a link leads to.
     pub(super) directories: HashSet<PathBuf>,
-    /// What could not be looked at, a link that others may have put there among it.
+    /// Paths that could not be looked at, links that others may have put there among them.
     pub(super) refused: Vec<(PathBuf, io::Error)>,
 }
 
@@ -202,7 +202,7 @@ impl Walk {
 }
 
 /// The names beside this one that rotation may have made of it: `app.log.1`, `app.log-20261124`,
-/// `app-20261124.log`. Not those of what is packed.
+/// `app-20261124.log`. Not those of packed files.
 pub(super) fn rotated(directory: &Dir, name: &OsStr) -> Vec<OsString> {
     let names = directory.names().unwrap_or_default().into_iter();
     names.map(|(other, _)| other).filter(|other| is_rotated(other, name)).collect()

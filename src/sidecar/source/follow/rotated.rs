@@ -1,4 +1,5 @@
-//! The files that rotation has made of a log: where they are looked for, and what they are.
+//! The files that rotation has made of a log: where they are looked for, and how they are
+//! recognized.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use super::pattern;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, kind};
 
-/// What a file is called.
+/// A file's name.
 pub(super) struct Name {
     pub(super) path: PathBuf,
     /// Where that is without links, if there are any.
@@ -29,7 +30,7 @@ impl Name {
 pub(super) struct Spot {
     pub(super) dir: Rc<Dir>,
     pub(super) name: OsString,
-    /// The log had this name before, and has another one now: what is there is a file of it, too.
+    /// The log had this name before, and has another one now: a file there belongs to it, too.
     pub(super) is_former: bool,
 }
 
@@ -50,7 +51,7 @@ pub(super) fn former(now: &Name, before: &Name) -> Option<Spot> {
     Some(Spot { dir: Rc::new(dir), name, is_former: true })
 }
 
-/// The files at these spots that rotation may have made of what was there.
+/// The files at these spots that rotation may have made of an earlier file there.
 pub(super) fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>) -> Vec<Rotated> {
     let mut all = Vec::new();
     for spot in spots {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// What must not come out.
+/// Text that must not come out.
 const PRIVATE: &str = "AGE-SECRET-KEY-1...\n";
 
 /// A place where everybody can write to `theirs`, with a private file beside it.
@@ -21,7 +21,7 @@ fn shared() -> Place {
     place
 }
 
-/// A file that follows in the order of what is looked at, and so says that the others were.
+/// A file that is looked at last, so that its text shows that the others were looked at.
 async fn nothing_else_comes(place: &Place, follower: &Follower) {
     place.append("theirs/last.log", "last\n");
     follower.until(|got| got.bytes.ends_with(b"last\n")).await;
@@ -123,7 +123,7 @@ async fn a02_a_link_that_is_exchanged_for_a_file_leaks_nothing() {
             }
         })
     };
-    // Each look opens what it finds; a look by itself is what is tried here, without its waits.
+    // Each look opens the files that it finds. The test tries a single look, without its waits.
     let told: Tell = Arc::new(|_| {});
     let checkpoints = Arc::new(Checkpoints::open(None, Arc::clone(&told)).unwrap());
     let files = Files::new(checkpoints, Own::of(Vec::new()), told);
@@ -156,7 +156,7 @@ async fn as_a_target_that_is_rotated_loses_no_line() {
     symlink("../pods/p/0.log", place.path("containers/a.log")).unwrap();
     let (mut written, mut given, mut number) = ("0\n".to_owned(), 0, 0);
     let mut rotate = |written: &mut String| {
-        // Without a pause for who follows: nobody looks in between.
+        // Without a pause for the follower: it does not look in between.
         for _ in 0..3 {
             number += 1;
             place.append("pods/p/0.log", &format!("{number} before\n"));
@@ -198,7 +198,7 @@ async fn as_a_name_that_is_free_for_a_moment_loses_no_line() {
         follower.gives("one\n").await;
         place.rename("pods/0.log", "pods/0.log.1");
         tokio::time::sleep(Duration::from_millis(200)).await;
-        // Without a pause for who follows: nobody looks in between.
+        // Without a pause for the follower: it does not look in between.
         place.append("pods/0.log", "two\n");
         place.rename("pods/0.log", "pods/0.log.2");
         std::thread::sleep(Duration::from_millis(5));
