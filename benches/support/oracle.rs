@@ -13,7 +13,7 @@ pub(crate) struct Oracle<'a> {
     /// Start and end of each occurrence, by end.
     found: Vec<(usize, usize)>,
     /// Where the text ends inside a needle, that part of it is masked too, from half of the needle
-    /// and eight bytes on. (Of what stands for a value of 16 bytes or more, half stands for eight.)
+    /// and eight bytes on. (Half of a form of a value of 16 bytes or more stands for eight.)
     stump: usize,
 }
 

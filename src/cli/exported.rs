@@ -38,8 +38,8 @@ pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
 }
 
 /// Refuses variables that programs read as their configuration, unless this machine allows them,
-/// among the secrets of these origins and the defaults beside them. A registry is changed by others
-/// than those who use it; a file of one's own may set anything for one's own program.
+/// among the secrets of these origins and the defaults beside them. A registry may be changed by
+/// others than its users; a file of one's own may set anything for one's own program.
 fn check_names(loaded: &Loaded, is_checked: impl Fn(&Origin) -> bool) -> Result<(), Failure> {
     let mut checked = Vec::new();
     for sourced in loaded.secrets.iter().filter(|sourced| is_checked(&sourced.origin)) {

@@ -170,7 +170,7 @@ fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
     Ok(words)
 }
 
-/// The sources, and what the environment says about a registry among them.
+/// The sources, and the environment's settings for a registry among them.
 fn with_settings(sources: &SourceArgs, root: &Root) -> Result<SourceArgs, Failure> {
     let mut sources = sources.clone();
     if !sources.is_empty() && sources.registry.is_none() {
@@ -186,7 +186,8 @@ fn with_settings(sources: &SourceArgs, root: &Root) -> Result<SourceArgs, Failur
         sources.trust = usual::trusted()?.into_iter().map(|(text, _)| text).collect();
     }
     if sources.registry.is_none() {
-        // What is found there when the machine starts; these two go with a registry that is named.
+        // The files found there when the machine starts; these two go with a registry that is
+        // named.
         let is_needed = sources.identity.is_some() || !sources.trust.is_empty();
         sources.registry = is_needed.then(|| PathBuf::from(registry::REGISTRY));
         if !root.has(registry::REGISTRY.trim_start_matches('/')) {

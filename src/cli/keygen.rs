@@ -30,7 +30,7 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
     let usual = configuration(if args.signing { "signing.pem" } else { "identity.txt" });
     let path = args.output.clone().or_else(|| {
         let path = usual?;
-        // What is wrong with it shows when the key is written.
+        // A fault in it shows when the key is written.
         let _ = Dir::open_or_make(path.parent()?, Links::Trusted, 0o700);
         Some(path)
     });

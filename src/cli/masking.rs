@@ -47,7 +47,7 @@ pub(crate) struct OptionArgs {
     /// How early output is given out
     ///
     /// `exact` gives out each byte as soon as it cannot belong to a secret any more, so that a
-    /// prompt appears at once. Someone who writes to the input and watches the output live can
+    /// prompt appears at once. Someone able to write to the input and watch the output live can
     /// learn from that how far a guess is right; `line` gives out whole lines only, and of a line
     /// over 1 MiB all but an end of constant length: nothing shows a partial match.
     #[arg(long, value_enum, value_name = "WHEN", default_value = "exact")]

@@ -7,7 +7,7 @@
 //! line, even with names that an attacker chose. One message for all names of a kind, however many
 //! they are.
 //!
-//! What is said before the secrets were read cannot be masked. Notes and warnings that come up
+//! Messages from before the secrets were read cannot be masked. Notes and warnings that come up
 //! meanwhile wait until they were.
 
 use std::borrow::Cow;
@@ -77,12 +77,12 @@ pub(crate) fn mute() {
     MUTED.store(true, Relaxed);
 }
 
-/// What messages must not show.
+/// The secrets that messages must not show.
 struct Known {
     /// The set in force.
     set: Option<Arc<NeedleSet>>,
-    /// While there is none: what was read so far. A set is made of them only if there is something
-    /// to say.
+    /// While there is none: the secrets read so far. A set is made of them only if there is
+    /// something to say.
     secrets: Vec<Secret>,
     /// That set. It has nothing if it cannot be made.
     made: Option<Option<Arc<NeedleSet>>>,
@@ -110,7 +110,7 @@ pub(crate) fn hide<'a>(secrets: impl IntoIterator<Item = &'a Secret>) {
     }
 }
 
-/// Messages pass this set from here on. What waits is said.
+/// Messages pass this set from here on. Waiting messages are written.
 pub(crate) fn pass(set: &Arc<NeedleSet>) {
     {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ pub(crate) fn pass(set: &Arc<NeedleSet>) {
     release();
 }
 
-/// Says what waits.
+/// Writes the waiting messages.
 pub(crate) fn release() {
     let waiting = KNOWN.write().unwrap_or_else(PoisonError::into_inner).waiting.take();
     waiting.into_iter().flatten().for_each(|line| write(&line, "\n"));
@@ -141,7 +141,7 @@ fn masked(text: &str, reading: Reading) -> Cow<'_, str> {
     let Known { secrets, made, .. } = &mut *known;
     match made.get_or_insert_with(|| make(secrets)) {
         Some(set) => redact(set, text, reading),
-        // Too much for a set, and that is what there is to say.
+        // Too much for a set, and the message says just that.
         None if secrets.iter().any(|secret| memmem::find(text.as_bytes(), secret.expose()).is_some()) => {
             Cow::Owned("(withheld)".to_owned())
         }

@@ -18,7 +18,7 @@ const DEPTH_MAX: usize = 16;
 /// How reports of ours begin: with a brace, and one of these keys on the next line.
 const REPORT_KEYS: &[&str] = &["bytes", "bytes_in", "calls_not_waited_for", "complete", "version"];
 
-/// What a command reads, or must not lose: none of it is written over.
+/// The files that a command reads, or must not lose: none of them is written over.
 pub(crate) struct Inputs {
     files: Vec<(FileId, String)>,
     /// Directories whose every file is a value.
@@ -47,7 +47,7 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// Files that are scrubbed, by what they are called in messages.
+    /// Files that are scrubbed, by their names in messages.
     pub(crate) fn and(mut self, paths: &[PathBuf]) -> Inputs {
         for (number, path) in (1..).zip(paths) {
             if fs::metadata(path).is_ok_and(|found| found.is_file()) {
@@ -61,7 +61,7 @@ impl Inputs {
         paths.into_iter().for_each(|path| self.add(&path, name, 0));
     }
 
-    /// What is missing, or cannot be looked at, is told of when it is read.
+    /// A file that is missing, or cannot be looked at, is reported when it is read.
     fn add(&mut self, path: &Path, name: &str, depth: usize) {
         let Ok(found) = stat(path) else { return };
         let into = match FileType::from_raw_mode(found.st_mode) {
@@ -82,11 +82,11 @@ impl Inputs {
         self.files.extend(found.map(|found| (FileId::from(&found), name.to_owned())));
     }
 
-    /// What an output would be written over; nothing if all is well.
+    /// The file that an output would overwrite; none if all is well.
     fn clash(mut self, output: &Output) -> Option<String> {
         if output.descriptor().is_none() {
-            // To write to the descriptor itself is what was asked for; to replace its file would
-            // lose what it holds.
+            // The user asked to write to the descriptor itself; replacing its file would lose its
+            // contents.
             self.add_stream(io::stdout(), "standard output");
             self.add_stream(io::stderr(), "standard error");
         }

@@ -186,7 +186,7 @@ pub(crate) fn usual_identity() -> Result<Option<PathBuf>, Failure> {
     Ok(given.or_else(|| configuration("identity.txt").filter(|path| path.exists())))
 }
 
-/// What `--trust` demands of a registry.
+/// The demands of `--trust` on a registry.
 pub(crate) enum Trusted {
     /// The signature of this key.
     Key(PublicKey),

@@ -17,7 +17,7 @@ use super::output::{self, Inputs};
 /// The version of the report's format.
 const VERSION: u32 = 2;
 
-/// What was read and masked.
+/// The input that was read, and the places that were masked.
 pub(crate) struct Tally {
     /// Known if the input was read to its end and all output written.
     bytes_in: Option<u64>,
@@ -98,7 +98,7 @@ impl Target {
         path.map(|path| output::named("--report", path, inputs()?).map(Target)).transpose()
     }
 
-    /// What is at the path.
+    /// The output at the path.
     pub(crate) fn output(&self) -> &Output {
         &self.0
     }
@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    /// With one mask, what went in less what came out is the secret's length.
+    /// With one mask, input less output gives the secret's length.
     #[test]
     fn a17_the_summary_tells_no_size_of_the_output() {
         let set = NeedleSet::builder().secret(Secret::new("KEY", b"hunter2-prod-key".to_vec())).build();

@@ -18,7 +18,7 @@ pub(crate) const IDENTITY: &str = "HUSHLOG_IDENTITY";
 /// The public keys of which one has to have signed it, and the ids of which one has to be its own,
 /// parted by spaces.
 pub(crate) const TRUST: &str = "HUSHLOG_TRUST";
-/// The member who acts.
+/// The acting member.
 pub(crate) const MEMBER: &str = "HUSHLOG_MEMBER";
 /// The file with the key that changes are signed with.
 pub(crate) const SIGN: &str = "HUSHLOG_SIGN";

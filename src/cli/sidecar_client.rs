@@ -18,7 +18,7 @@ pub(crate) const SOCKET: &str = "/run/hushlog/sidecar.sock";
 const ANSWER_WITHIN: Duration = Duration::from_secs(45);
 /// The longest answer, in bytes. A status with the names of 100,000 secrets has a tenth of that.
 const ANSWER_LEN_MAX: u64 = 64 << 20;
-/// How much of an error is shown, in characters. Whoever owns the socket chooses them.
+/// How much of an error is shown, in characters. The owner of the socket chooses them.
 const ERROR_LEN_MAX: usize = 500;
 /// How deep a status is nested at most: indenting it must not make it many times as long.
 const DEPTH_MAX: usize = 4;

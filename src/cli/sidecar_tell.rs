@@ -38,7 +38,7 @@ impl Teller {
             thread::Builder::new().name("teller".to_owned()).spawn(move || say_all(&notices, &counted, quiet))?;
         let send = sender.clone();
         let tell: Tell = Arc::new(move |notice| {
-            // At once: what is said from here on may be what was found with it.
+            // At once: later messages may report places that were found with it.
             if let Notice::InForce(set) = &notice {
                 return message::pass(set);
             }

@@ -14,7 +14,7 @@ use super::registry::show;
 /// A value, and the line end that may follow it; one byte more shows that it is too long.
 const READ_MAX: usize = VALUE_LEN_MAX + 3;
 
-/// What a prompt calls a secret that is new: its name, if that can be repeated.
+/// A prompt's name for a new secret: the secret's own, if that can be repeated.
 pub(crate) fn of_new(name: &str) -> String {
     message::typed(name).unwrap_or_else(|| "the secret".to_owned())
 }

@@ -90,9 +90,9 @@ pub(super) fn looks_like_credential(name: &str, value: &str) -> bool {
 /// The longest name that is repeated, in bytes.
 const REPEATED_LEN_MAX: usize = 64;
 
-/// Whether a name that was typed and is not known may be repeated in a message. Somebody who takes
-/// the value for the name types a secret there: so only words of letters are repeated, in one case
-/// or with a capital in front, and none that look like a credential.
+/// Whether a name that was typed and is not known may be repeated in a message. A user that
+/// mistakes the value for the name types a secret there: so only words of letters are repeated, in
+/// one case or with a capital in front, and none that look like a credential.
 #[must_use]
 pub fn may_be_repeated(word: &str) -> bool {
     let is_word = |part: &str| {
@@ -108,7 +108,7 @@ pub fn may_be_repeated(word: &str) -> bool {
         && !looks_like_credential("", word)
 }
 
-/// A name that was typed, or what stands for it.
+/// A name that was typed, or its placeholder.
 pub(super) fn named<'a>(word: &'a str, instead: &'a str) -> &'a str {
     if may_be_repeated(word) { word } else { instead }
 }

@@ -15,8 +15,8 @@ use super::sign::{PublicKey, SigningKey};
 pub const FILE_LEN_MAX: usize = 64 << 20;
 /// The version of the format that new registries have.
 pub(super) const FORMAT: u32 = 2;
-/// The version before, whose registries have no id: what is sealed and signed in one passes in
-/// another of the same members. They are read and written as they are.
+/// The version before, whose registries have no id: sealed values and signatures of one pass in
+/// another with the same members. They are read and written as they are.
 const FORMAT_WITHOUT_ID: u32 = 1;
 
 /// What stands at the beginning of a file.

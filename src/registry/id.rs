@@ -1,5 +1,5 @@
-//! The id of a registry: what is sealed and signed names it, so that nothing of one registry passes
-//! in another.
+//! The id of a registry: sealed values and signatures name it, so that nothing of one registry
+//! passes in another.
 
 use core::fmt;
 use core::str::FromStr;

@@ -30,8 +30,8 @@ pub struct Opened {
 pub struct OpenedSecret {
     /// Its name and value.
     pub secret: Secret,
-    /// What it is exported as, unless that is refused: a registry of before may hold names that are
-    /// none of an exported secret now, and that are to be masked all the same.
+    /// Its variable in an export, unless that is refused: a registry of before may hold names that
+    /// are none of an exported secret now, and that are to be masked all the same.
     /// [`name::Allowed::check`] tells.
     pub variable: String,
     /// Who can open it.

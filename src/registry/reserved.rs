@@ -1,5 +1,5 @@
-//! Variables that no secret or default may set for a whole machine: those that decide what programs
-//! run, load or trust, and those that programs read as their configuration.
+//! Variables that no secret or default may set for a whole machine: those that determine the code
+//! that programs run, load or trust, and those that programs read as their configuration.
 //!
 //! The first kind is a list by hand, [`DECISIVE`], and holds always. The second is `reserved.txt`,
 //! some thousands of names that `packaging/names/collect` takes from the manual pages and programs
@@ -20,15 +20,15 @@ use super::name::NameError;
 pub const ALLOWED_NAMES: &str = "/etc/hushlog/allowed-names";
 /// The longest such file, in bytes.
 const ALLOWED_LEN_MAX: u64 = 256 << 10;
-/// Who must not be able to write it.
+/// The mode bits by which other users could write it.
 const OTHERS_WRITE: u32 = 0o022;
 
 /// One name a line, in the order of their bytes, behind a comment.
 const LISTED: &str = include_str!("reserved.txt");
 
-/// Variables that decide what programs run, load or trust, so that whoever sets one of them takes
-/// the machine over; and those that a login, a shell or a service manager sets, so that a secret
-/// there would be lost.
+/// Variables that determine the code that programs run, load or trust, so that setting one of them
+/// takes the machine over; and those that a login, a shell or a service manager sets, so that a
+/// secret there would be lost.
 const DECISIVE: &[&str] = &[
     "ARGV",
     "BASHOPTS",
@@ -200,7 +200,7 @@ pub fn is_reserved(variable: &str) -> bool {
 }
 
 /// Whether programs read the variable as their configuration, and its name does not say that it is
-/// a credential. In whatever case: zsh, for one, ties `path` to PATH.
+/// a credential. In any case of letters: zsh, for one, ties `path` to PATH.
 pub fn is_configuration(variable: &str) -> bool {
     let variable = variable.to_ascii_uppercase();
     has_line(LISTED, &variable) && !names_credential(&variable)
@@ -246,7 +246,7 @@ impl Allowed {
     ///
     /// # Errors
     ///
-    /// When it decides what programs do, or is read as configuration and not among the exceptions.
+    /// When it controls programs, or is read as configuration and not among the exceptions.
     pub fn check(&self, variable: &str) -> Result<(), NameError> {
         let upper = variable.to_ascii_uppercase();
         if is_reserved(&upper) {

@@ -16,7 +16,7 @@
 //!
 //! so that `age -d` shows all of it. In a registry of format 1, which has no id, the first line
 //! ends in 1, and the second one is not there. The padding makes the length a multiple of
-//! [`PADDED_TO`], because the length of what is sealed shows in the file.
+//! [`PADDED_TO`], because the length of the sealed text shows in the file.
 
 use core::fmt;
 use core::str::FromStr;
@@ -36,13 +36,13 @@ use super::id::RegistryId;
 use super::name::Name;
 use crate::redact::secret::Secret;
 
-/// The first line of what is sealed, by the format of the registry.
+/// The first line of the sealed text, by the format of the registry.
 const TITLES: [&str; 2] = ["hushlog sealed value 1", "hushlog sealed value 2"];
 /// What is sealed is as long as a multiple of this, in bytes.
 const PADDED_TO: usize = 128;
 /// The most work that a passphrase may take, as the logarithm of scrypt's N: 4 GiB of memory, and what age itself allows.
 const SCRYPT_LOG_N_MAX: u8 = 22;
-/// What masks call the secret key of an identity.
+/// The name of an identity's secret key in masks.
 pub const IDENTITY: &str = "identity";
 /// How a secret key of age begins.
 const KEY_PREFIX: &str = "AGE-SECRET-KEY-1";

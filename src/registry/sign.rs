@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 use super::error::Error;
 use crate::redact::secret::Secret;
 
-/// What masks call the secret half of a signing key.
+/// The name of a signing key's secret half in masks.
 pub const SIGNING_KEY: &str = "signing-key";
-/// What stands before the 32 bytes of a key in PKCS #8, in DER: a key alone, and one with its
+/// The prefix of a key's 32 bytes in PKCS #8, in DER: a key alone, and one with its
 /// public half.
 const ALONE: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 const WITH_PUBLIC: [u8; 16] = [0x30, 0x51, 2, 1, 1, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

@@ -101,7 +101,8 @@ impl Registry {
         key: Option<&SigningKey>,
         change: impl FnOnce(&mut Registry) -> Result<T, E>,
     ) -> Result<T, E> {
-        // Not the directory, which all who can read it can lock; nor the file, which is replaced.
+        // Not the directory, which every user that can read it can lock; nor the file, which is
+        // replaced.
         let _lock = lock::beside(path, lock::PATIENCE).map_err(Error::Write)?;
         check_target(path)?;
         let old = match (read(path), snapshot) {

@@ -337,7 +337,7 @@ fn a01_an_overlong_line_goes_out_but_for_a_constant_end() {
         written += piece.len();
     }
     assert_eq!(peer.bytes.borrow().len(), written - tail);
-    // Byte by byte, guesses that are right and wrong: what waits is as long.
+    // Byte by byte, guesses that are right and wrong: equally many bytes wait.
     for guess in b"hunter-hunta2-" {
         writer.write_all(&[*guess]).expect("the peer takes all");
         written += 1;

@@ -1,5 +1,5 @@
-//! A session that another user may have written decides nothing: neither what is masked, nor that a
-//! reader waits.
+//! A session that another user may have written decides nothing: neither the secrets to mask, nor
+//! that a reader waits.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
@@ -120,7 +120,7 @@ fn a43_a_session_of_another_user_is_refused() {
     run(filter.env("HUSHLOG_RUN_DIR", machine.path("open/link")), b"text").ends(2);
 }
 
-/// What an export removes and makes is below its own directory, whatever links lie there.
+/// An export removes and makes files below its own directory only, despite any links there.
 #[test]
 fn a43_an_export_follows_no_link() {
     let machine = Machine::new();

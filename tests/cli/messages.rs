@@ -1,5 +1,5 @@
-//! The one way out for messages: nothing that the program says shows a secret, the size of what it
-//! wrote, or a character that drives a terminal, whatever the names are that stand in it.
+//! The one way out for messages: no message shows a secret, the size of the output, or a character
+//! that drives a terminal, for any names in it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -35,7 +35,7 @@ fn report(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// With one mask, what went in less what came out is the secret's length.
+/// With one mask, input less output is the secret's length.
 #[test]
 fn a17_no_report_tells_the_size_of_the_output() {
     let dir = tempfile::tempdir().unwrap();
@@ -164,7 +164,7 @@ fn a37_a_secret_in_another_secrets_name_is_masked() {
     assert!(!ran.err().contains(value));
 }
 
-/// What was read until then is known.
+/// The secrets read until then are known.
 #[test]
 fn a37_a_source_that_fails_shows_no_secret_of_another() {
     let dir = tempfile::tempdir().unwrap();

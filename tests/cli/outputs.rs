@@ -1,4 +1,4 @@
-//! Files that the user names to be written: devices and pipes stay what they are, links of others
+//! Files that the user names to be written: devices and pipes keep their type, links of others
 //! are not followed, and no input is written over.
 
 use std::fs::{self, File};
@@ -117,7 +117,7 @@ fn a06_export_to_a_terminal_needs_force() {
     rustix::pty::grantpt(&terminal).unwrap();
     rustix::pty::unlockpt(&terminal).unwrap();
     let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    // As long as somebody has it open, what is written there stays.
+    // As long as a process has it open, the bytes written to it stay.
     let flags = rustix::fs::OFlags::NOCTTY.bits().cast_signed();
     let _open = File::options().read(true).write(true).custom_flags(flags).open(&name).unwrap();
     desk.ran(&[&EXPORT[..], &["--output", &name]].concat()).ends(2).says("would be shown on the terminal");

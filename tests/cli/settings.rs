@@ -56,7 +56,7 @@ fn a09_a_setting_that_cannot_be_used_is_an_error() {
             let mut command = command(&dir, args);
             let ran = run(command.env(variable, OsStr::from_bytes(value)), b"a value").ends(2);
             let said = ran.err();
-            // A name that is no member's is told by what is wrong with it.
+            // The message for a name that is no member's says why it is wrong.
             assert!(said.contains(variable) || value.starts_with(b"not a name"), "{args:?}: {said}");
             assert!(!said.contains("4711") && ran.out().is_empty(), "{args:?}: {said}");
         }
@@ -69,7 +69,7 @@ fn a09_a_signature_is_demanded_by_the_setting_as_by_the_flag() {
     let key = run(&mut command(&dir, &["keygen", "--signing", "--output", "key.pem"]), b"").ends(0).out();
     run(command(&dir, FILTER).env("HUSHLOG_TRUST", key.trim()), b"").ends(2).says("sign");
     run(&mut command(&dir, &[FILTER, &["--trust", key.trim()]].concat()), b"").ends(2).says("sign");
-    // What the command line says wins, and the setting is not needed then.
+    // The command line wins, and the setting is not needed then.
     run(command(&dir, ADD).env("HUSHLOG_MEMBER", "").args(["--as", "vm"]), b"another value").ends(0);
     run(command(&dir, &["--env", "A_TOKEN"]).env("HUSHLOG_TRUST", ""), b"").ends(0);
 }

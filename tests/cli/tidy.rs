@@ -90,7 +90,7 @@ const STDERR: &[&str] = &[
     "src/sys/output.rs",
 ];
 
-/// What opens, makes, renames, links, changes, removes or resolves a file by its path.
+/// Calls that open, make, rename, link, change, remove or resolve a file by its path.
 const BY_PATH: &[&str] = &[
     "File::open",
     "File::create",
@@ -397,7 +397,7 @@ fn nothing_is_left_over() {
 #[test]
 fn a09_settings_are_read_in_one_place() {
     let named = ["src/cli/setting.rs"];
-    // What the tests and the C library's tests make panic; and a name that is no setting.
+    // Settings that make the tests and the C library's tests panic; and a name that is no setting.
     let others = ["src/cli/harden.rs", "src/ffi/border.rs", "src/sidecar/canary.rs"];
     let mut violations = Vec::new();
     for source in program_sources().iter().filter(|source| !others.contains(&source.path.as_str())) {

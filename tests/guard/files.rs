@@ -548,7 +548,7 @@ fn two_guards_of_one_directory_would_wait_for_each_other() {
 fn a04_a_lock_on_a_guarded_directory_is_nothing_to_the_guard() {
     let Some(disk) = disk() else { return };
     fs::create_dir(disk.file("below")).unwrap();
-    // As any user can who may open them.
+    // As any user can that may open them.
     let locks = [disk.log(), disk.file("below")].map(|path| {
         let directory = File::open(path).unwrap();
         directory.try_lock().unwrap();

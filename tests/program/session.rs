@@ -11,7 +11,8 @@
 //! - It adopts every descendant whose parent has ended, reaps it, and kills all that are left at
 //!   the end, or when a signal ends the keeper. A test program that passes and leaves a process
 //!   behind fails.
-//! - It has libtest leave out the tests that [`needs!`] what is missing, and lists them as ignored.
+//! - It has libtest leave out the tests that [`needs!`] something missing, and lists them as
+//!   ignored.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test program uses its own part")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,8 +51,8 @@ static LEFT_OUT: OnceLock<File> = OnceLock::new();
 #[unsafe(link_section = ".init_array")]
 static BEGIN: extern "C" fn() = begin;
 
-/// Names what a test asks of its machine, as the first line of its body: programs, or a word that
-/// [`is_here`] knows. Where one is missing, the test is not run, and is listed as ignored.
+/// Names a test's requirements on its machine, as the first line of its body: programs, or a word
+/// that [`is_here`] knows. Where one is missing, the test is not run, and is listed as ignored.
 macro_rules! needs {
     ($($need:literal),+ $(,)?) => {
         const _: () = {
@@ -90,7 +91,7 @@ pub(crate) fn without(need: &str) {
 #[linkme::distributed_slice]
 pub(crate) static PROBES: [(&str, fn() -> bool)];
 
-/// Whether this machine has what a test asks for.
+/// Whether this machine meets a requirement of a test.
 fn is_here(need: &str) -> bool {
     if let Some((_, probe)) = PROBES.iter().find(|(word, _)| *word == need) {
         return probe();
@@ -248,7 +249,7 @@ fn command(notes: &OwnedFd) -> Command {
     command
 }
 
-/// The tests that would run and cannot, with what they need.
+/// The tests that would run and cannot, with their missing requirements.
 fn missing(notes: &OwnedFd) -> BTreeMap<String, String> {
     let list = |args: &[&str]| -> BTreeSet<String> {
         let listed = command(notes).args(args).stderr(Stdio::null()).output().expect("it is this program");
@@ -300,7 +301,7 @@ fn wait_for_signals() -> Signals {
         for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
             let mut action: libc::sigaction = std::mem::zeroed();
             libc::sigaction(signal, std::ptr::null(), &raw mut action);
-            // What the caller ignores does not end the tests.
+            // A signal that the caller ignores does not end the tests.
             if action.sa_sigaction != libc::SIG_IGN {
                 libc::sigaddset(&raw mut set, signal);
             }

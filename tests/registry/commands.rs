@@ -88,7 +88,7 @@ fn r02_a_value_on_the_command_line_is_refused_and_not_repeated() {
     assert!(!desk.holds(CANARY.as_bytes()));
 }
 
-/// Somebody who takes the value for the name types it there.
+/// A user that mistakes the value for the name types it there.
 #[test]
 fn a18_an_unknown_word_is_not_repeated() {
     let desk = Desk::new();
@@ -121,7 +121,7 @@ fn a18_an_unknown_word_is_not_repeated() {
             assert!(!said.contains(&word.to_lowercase()), "{args:?}: {said}");
         }
     }
-    // What reads as a name helps whoever mistyped it.
+    // A word that reads as a name helps a user that mistyped it.
     desk.hushlog(["secret", "delete", "api-kee"], b"").ends(2).says("there is no secret api-kee to be changed");
     desk.hushlog(["env", "list", "production"], b"").ends(2).says("there is no environment production");
     desk.hushlog(["secret", "delete", "other-key", "--as", "eve"], b"").ends(2).says("eve is not a member");

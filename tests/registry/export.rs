@@ -67,7 +67,7 @@ pub(crate) fn environment(values: &[(&'static str, Vec<u8>)]) -> Environment {
     Environment::new(values.iter().map(variable).collect()).unwrap()
 }
 
-/// What a reader printed.
+/// The output of a reader.
 pub(crate) fn variables(shown: &[u8]) -> Values {
     let pairs = shown.split(|byte| *byte == 0).filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;

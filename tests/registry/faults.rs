@@ -254,7 +254,7 @@ fn r06_a_full_disk_leaves_the_old_registry() {
 #[test]
 fn a11_a_lock_on_the_directory_does_not_hold_a_change_up() {
     let desk = Desk::new();
-    // As anybody can who may read it.
+    // As any user can that may read it.
     let directory = fs::File::open(desk.path(".")).unwrap();
     directory.try_lock().unwrap();
     let registry = fs::File::open(desk.registry()).unwrap();
@@ -265,7 +265,7 @@ fn a11_a_lock_on_the_directory_does_not_hold_a_change_up() {
         program::run_within(&mut command, b"value-4f9QzX", Duration::from_secs(20))
     };
     add("a").ends(0);
-    // One who may write it can, for a while, and is named.
+    // A process that may write it can, for a while, and is named.
     let held = lock::beside(&desk.registry(), Duration::ZERO).unwrap();
     let holder = format!("(process {}) has held the lock for 10 s", std::process::id());
     add("b").ends(3).says("waiting for a lock that").says("cannot be written").says(&holder);

@@ -123,7 +123,7 @@ fn a19_trust_in_an_id_refuses_another_registry_of_the_signer() {
     let mut command = desk.command(HUSHLOG);
     command.args(["--registry", registries[1]]).env("HUSHLOG_TRUST", format!("{} {}", public.trim(), ids[0]));
     super::program::run(&mut command, VALUE).ends(2).says("is not the one that is trusted here");
-    // The id is in what is signed.
+    // The id is in the signed text.
     let text = fs::read_to_string(desk.path(registries[1])).unwrap();
     fs::write(desk.path("renamed.yaml"), text.replace(&ids[1], &ids[0])).unwrap();
     filter("renamed.yaml", &[public.trim(), &ids[0]]).ends(2).says("changed after it was signed");

@@ -41,7 +41,7 @@ fn a10_names_that_programs_read_are_refused_when_they_are_added() {
     desk.hushlog(["env", "set", "prod", "NODE_ENV=production"], b"").ends(0);
 }
 
-/// What an older program added is masked, and handed to nobody.
+/// A secret that an older program added is masked, and not exported.
 #[test]
 fn a10_names_of_an_older_registry_are_masked_and_not_exported() {
     let desk = Desk::new();

@@ -84,7 +84,7 @@ fn accepted(format: Format) -> Vec<(&'static str, Vec<u8>)> {
 /// A program by its name, and how it reads a file.
 type Reader<'a> = (&'a str, &'a mut dyn FnMut(&Path) -> Vec<u8>);
 
-/// Exports all that the format takes at once, and compares what the reader makes of it.
+/// Exports all that the format takes at once, and compares the reader's values.
 #[track_caller]
 fn read_alike(format: Format, at_least: usize, readers: &mut [Reader<'_>]) {
     let values = accepted(format);
@@ -175,7 +175,7 @@ fn a14_ruby_reads_dotenv_as_it_was_exported() {
     read_alike(Format::Dotenv, 2000, &mut [("Ruby's dotenv", &mut read)]);
 }
 
-/// What no form expresses for all readers is refused, and what one does is not.
+/// A value that no form expresses for all readers is refused, and any other is not.
 #[test]
 fn a14_dotenv_refuses_what_readers_treat_differently() {
     let taken = |value: &str| Format::Dotenv.render(&environment(&[("A", value.into())])).is_ok();

@@ -13,7 +13,7 @@ fn shell(stage: &Stage) -> Terminal {
     terminal
 }
 
-/// Types a line at the shell's prompt, and waits until what it starts has begun.
+/// Types a line at the shell's prompt, and waits until the program that it starts has begun.
 #[track_caller]
 fn begin(terminal: &mut Terminal, line: &str) {
     terminal.types(line);

@@ -1,4 +1,5 @@
-//! What a SIGTERM to `hushlog run` ends, with and without a terminal (row 26 of the audit).
+//! The processes that a SIGTERM to `hushlog run` ends, with and without a terminal (row 26 of the
+//! audit).
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -115,7 +115,7 @@ fn a40_a_terminal_as_input_alone_is_read_as_before() {
 #[test]
 fn a41_a_key_echoed_within_a_value_lets_it_out() {
     let stage = Stage::new();
-    // Pins what the manual tells of: one process reads while another one writes, so that the key is
+    // Pins a case of the manual: one process reads while another one writes, so that the key is
     // echoed at once.
     let text = "cat </dev/tty >/dev/null & echo begun; printf hunter2-prod-; sleep 1; printf 'key\n'; kill $!";
     let mut terminal = Terminal::start(stage.command(How::Wrapped, ["bash", "-c", text]));

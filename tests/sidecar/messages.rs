@@ -1,4 +1,4 @@
-//! What a sidecar says, answers and counts: names in it are as others chose them.
+//! The messages, answers and counts of a sidecar: names in them are as others chose them.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -79,7 +79,7 @@ fn a37_status_answers_and_metrics_show_no_secret_in_a_name() {
         status["sinks"][0]["name"].as_str().is_some_and(|name| name.ends_with(&format!("out-{BLANK}"))),
         "{status}"
     );
-    // What the answers of the socket itself hold, before a client has seen to them.
+    // The raw answers of the socket, before a client has treated them.
     for request in ["status\n", "canary\n"] {
         let mut connection = sidecar.connect("control");
         connection.write_all(request.as_bytes()).expect("it reads");

@@ -1,6 +1,6 @@
-//! Line release shows nothing of a partial match: neither in what goes out, nor when, nor in
-//! metrics or status. Each test plays an attacker who can write into a stream and watch everything
-//! else.
+//! Line release shows nothing of a partial match: neither in the output, nor in its times, nor in
+//! metrics or status. Each test plays an attacker with write access to a stream and a view of
+//! everything else.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -49,8 +49,8 @@ fn start(streams: &[&str], metrics: u16) -> Sidecar {
     place.start(&config)
 }
 
-/// The first three bytes of a secret cannot be found by datagrams that end in them, in whatever
-/// form, nor its first eight.
+/// The first three bytes of a secret cannot be found by datagrams that end in them, in any form,
+/// nor its first eight.
 #[test]
 fn a01_a_datagram_that_ends_in_a_guess_shows_nothing() {
     let port = port();
@@ -128,7 +128,7 @@ fn a01_records_of_containers_show_nothing_of_a_guess() {
             stream.write_all(record("P", &value[..len]).as_bytes()).expect("it reads");
             expected.push_str(&record("P", &value[..len]));
         }
-        // What was there would be out by now, if it went out at once.
+        // The text would be out by now, if it went out at once.
         std::thread::sleep(std::time::Duration::from_millis(30));
         let len_of = |name: &str| std::fs::metadata(sidecar.path(name)).map_or(0, |file| file.len());
         assert_eq!(len_of("out-right"), len_of("out-wrong"), "after {len} bytes of the secret");

@@ -39,8 +39,8 @@ fn append(path: &Path, text: &str) {
     assert_eq!(fs::read_to_string(path).expect("it is text"), before + text);
 }
 
-/// What a sidecar of this stream says that does not begin, and `check-config`, if that is to see it
-/// too.
+/// Asserts that a sidecar with this stream does not begin, and says why; and so for `check-config`,
+/// if it is to see it too.
 #[track_caller]
 fn refused(place: &Place, stream: &str, why: &str, is_checked: bool) {
     let config = place.streams(&[stream]);
@@ -109,7 +109,7 @@ fn a03_sockets_and_fifos_have_their_mode_though_confined() {
         "name: pipe, source: { fifo: DIR/run/pipe, mode: \"0622\" }, sink: { file: DIR/out }",
     ]);
     let mut sidecar = place.start_as(&config, |command| {
-        // The umask would take away what the configuration gives.
+        // The umask would take away rights that the configuration gives.
         let shell = format!("umask 077; exec \"$0\" sidecar --config '{}'", config.display());
         let mut changed = Command::new("sh");
         changed.args(["-c", &shell]).arg(command.get_program()).env_clear();
@@ -219,7 +219,7 @@ fn a15_no_path_leads_through_a_directory_that_others_linked() {
     );
     run_within(program::hushlog(["sidecar", "--config"]).arg(&state), b"", PATIENCE).ends(2).says("state directory");
     assert_eq!(fs::read_dir(place.path("own")).expect("it is there").count(), 0);
-    // A sink is tried again: what waits for it comes out when the link has gone.
+    // A sink is tried again: waiting output comes out when the link has gone.
     let config = place.streams(&["name: a, source: { unix: DIR/app }, sink: { file: DIR/theirs/link/out }"]);
     let mut sidecar = place.start(&config);
     sidecar.says("theirs/link/out");
@@ -243,7 +243,8 @@ fn a34_a_spool_that_is_another_file_is_left_as_it_is() {
         let text = fs::read(path).expect("it is there");
         for wanted in [0o644, 0o600] {
             set_mode(path, wanted);
-            // Only who may read it can say so beforehand; the mode is for the sidecar to judge.
+            // Only a user that may read it can say so beforehand; the mode is for the sidecar to
+            // judge.
             refused(&place, &stream(name), if wanted == 0o600 { "it is not a spool" } else { "the spool" }, true);
             assert_eq!((fs::read(path).expect("it is there"), mode(path)), (text.clone(), wanted), "{name}");
         }
@@ -290,7 +291,7 @@ fn as_a_link_whose_target_is_rotated_loses_no_line() {
         if round % 2 == 0 {
             sidecar.stop();
         } else {
-            // Killed: only after what it gave out was saved.
+            // Killed: only after its position was saved.
             std::thread::sleep(Duration::from_millis(1_100));
             sidecar.signal(Signal::KILL);
             let _ = sidecar.child.wait();

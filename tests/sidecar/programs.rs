@@ -1,5 +1,4 @@
-//! The programs that the sidecar starts: what they get of its surroundings, and what becomes of
-//! what they say.
+//! The programs that the sidecar starts: their environment, and the handling of their output.
 
 use std::fs;
 use std::io::Write;

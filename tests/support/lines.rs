@@ -1,5 +1,5 @@
-//! Line release through an adapter: what the exact one gives out, later; and until a whole needle
-//! is complete, at times that no secret has a part in.
+//! Line release through an adapter: the output of exact release, later; and until a whole needle is
+//! complete, at times that no secret influences.
 
 use std::sync::Arc;
 

@@ -156,8 +156,8 @@ pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, Failur
     load_all(args, quiet).map(|loaded| loaded.secrets.into_iter().map(|sourced| sourced.secret).collect())
 }
 
-/// Reads all secrets of all sources, and the defaults. Messages do not show what was read, even if
-/// a source fails.
+/// Reads all secrets of all sources, and the defaults. Messages do not show the secrets that were
+/// read, even if a source fails.
 pub(crate) fn load_all(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
     message::hold();
     let mut loaded = Loaded::default();

@@ -33,10 +33,10 @@ pub(super) fn identity_of_machine() -> Result<Option<PathBuf>, Failure> {
     Ok(setting::path(setting::IDENTITY)?.or_else(usual))
 }
 
-/// What a registry gave.
+/// The result of reading a registry.
 pub(super) struct Found {
     pub(super) secrets: Vec<Sourced>,
-    /// The keys that open and sign it: whoever reads one in a log has all of its secrets.
+    /// The keys that open and sign it: a reader of one in a log has all of its secrets.
     pub(super) keys: Vec<Sourced>,
     /// The plain defaults of the environment that was asked for.
     pub(super) defaults: BTreeMap<String, String>,

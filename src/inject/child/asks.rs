@@ -1,10 +1,11 @@
 //! Whether somebody waits for a line from a pseudo-terminal.
 //!
-//! The kernel tells nobody that a terminal is read from. But it tells in which call each thread
-//! sleeps (`/proc/PID/syscall`), to those who may trace it, as we may our descendants. Whatever
-//! cannot be looked at, or is not known here, counts as somebody who waits: then keys are handed on
-//! as they come, and nothing is ever kept from a program that reads. The one exception is a program
-//! that never sleeps while it looks whether there is a line.
+//! The kernel does not report that a process reads from a terminal. But it reports in which call
+//! each thread sleeps (`/proc/PID/syscall`), to processes that may trace it, as we may our
+//! descendants. A thread that cannot be looked at, or a call that is not known here, counts as a
+//! waiting reader: then keys are handed on as they come, and nothing is ever kept from a program
+//! that reads. The one exception is a program that never sleeps while it looks whether there is a
+//! line.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,7 +16,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 const THREADS_MAX: usize = 512;
 /// The same for descriptors of a call that waits for many.
 const DESCRIPTORS_MAX: u64 = 1024;
-/// `/dev/tty`, which is the terminal of whoever opens it.
+/// `/dev/tty`, which is the terminal of the process that opens it.
 const OWN_TERMINAL: u64 = 5 << 8;
 
 /// A thread that waits for a line.
@@ -66,7 +67,7 @@ fn waits(pid: i32, thread: i32, terminal: u64) -> bool {
     }
 }
 
-/// The same, from what the kernel tells of its call: the call's number, six arguments, two
+/// The same, from the kernel's report on its call: the call's number, six arguments, two
 /// registers.
 fn waits_in(text: &str, (pid, thread): (i32, i32), terminal: u64) -> bool {
     if text == "running" || text.starts_with("-1 ") {
@@ -107,7 +108,7 @@ fn reads_without_waiting(pid: i32, terminal: u64) -> bool {
     is_terminal(pid, 0, terminal) && flags().is_none_or(|flags| flags & libc::O_NONBLOCK != 0)
 }
 
-/// What a call may wait for.
+/// The descriptors that a call may wait for.
 enum Kind {
     /// The descriptor that is its first argument.
     Reads,

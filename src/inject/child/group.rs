@@ -25,7 +25,7 @@ pub(super) enum Group {
     Shared(i32),
 }
 
-/// What is looked at of a process.
+/// The data of a process that is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Process {
     parent: i32,
@@ -63,7 +63,7 @@ impl Group {
         }
     }
 
-    /// Whether none of the group is left, but for those who have ended already.
+    /// Whether no process of the group is left, but for those that have ended already.
     pub(super) fn is_empty(self) -> bool {
         self.members().is_none_or(|members| members.is_empty())
     }

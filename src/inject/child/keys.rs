@@ -54,7 +54,7 @@ pub(super) struct Keys {
     unheard: Option<Instant>,
 }
 
-/// What the terminal told.
+/// The events of a terminal.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Told {
     /// Keys are there.
@@ -98,8 +98,8 @@ impl Keys {
         self.start == self.end
     }
 
-    /// Hands on what may be handed on: all keys where the child's terminal gives them one by one,
-    /// or only its output is ours.
+    /// Hands on the keys that may be handed on: all keys where the child's terminal gives them one
+    /// by one, or only its output is ours.
     pub(super) fn pass(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, told: Told) {
         self.again = None;
         if self.is_empty() && (told.keys || told.hung_up) {
@@ -108,8 +108,8 @@ impl Keys {
         self.give(master, self.end);
     }
 
-    /// The same where the child has a terminal in place of ours: does with ours what the child's
-    /// needs. `minder` is the child's parent.
+    /// The same where the child has a terminal in place of ours: does to ours as the child's needs.
+    /// `minder` is the child's parent.
     pub(super) fn tend(&mut self, terminal: &mut Terminal, master: BorrowedFd<'_>, minder: i32, told: Told) {
         let Ok(theirs) = tcgetattr(master) else { return };
         if told.hung_up {
@@ -209,7 +209,7 @@ impl Keys {
             let special = special_keys(theirs);
             let keys = &self.bytes[self.start..self.end];
             let last = keys.iter().rposition(|key| special.contains(key));
-            // What was typed before an interrupt goes with it, as in any terminal.
+            // Keys typed before an interrupt are discarded with it, as in any terminal.
             if let Some(last) = last {
                 self.give(master, self.start + last + 1);
             }

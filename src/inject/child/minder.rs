@@ -175,7 +175,7 @@ impl Minder {
             ioctl_tiocsctty(&self.wiring.ends[0])?;
         }
         if self.wiring.standing != Standing::OwnGroup {
-            // Its group is not the child's alone; or who waits for keys is looked for.
+            // Its group is not the child's alone; or a process that waits for keys is looked for.
             Group::adopt();
         }
         Ok(())
@@ -281,8 +281,9 @@ impl Minder {
         }
     }
 
-    /// Tells what became of the child, and gives it back if it still lives. Its number stays its
-    /// own until it is waited for here. What it has left behind to us is waited for as well.
+    /// Reports the child's fate, and gives it back if it still lives. Its number stays its own
+    /// until it is waited for here. The processes that it has left behind to us are waited for as
+    /// well.
     fn tell(&mut self, mut child: Option<Pid>) -> Option<Pid> {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             if Some(pid) != child {

@@ -165,8 +165,8 @@ struct Supervisor {
     linger_until: Option<Instant>,
     kill_at: Option<Instant>,
     kill_after: Option<Duration>,
-    /// It was told to end, and what is left of its group has until `kill_at`, also when the child
-    /// has ended.
+    /// It got a SIGTERM, and the rest of its group has until `kill_at`, also when the child has
+    /// ended.
     waits_for_group: bool,
 }
 
@@ -305,7 +305,7 @@ impl Supervisor {
         }
     }
 
-    /// Nobody is waited for any more but the child, and if that has ended, those who keep its
+    /// Only the child is waited for from now on, and if it has ended, the processes that keep its
     /// output open.
     fn group_is_gone(&mut self) {
         self.waits_for_group = false;

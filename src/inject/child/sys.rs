@@ -149,8 +149,8 @@ pub(super) fn fork() -> io::Result<Forked> {
 
 /// Whether this process has one thread only; none if nothing tells.
 fn has_one_thread() -> Option<bool> {
-    // SAFETY: the call takes an integer. What it unshares, a process of one thread shares with
-    // nobody, so that nothing changes.
+    // SAFETY: the call takes an integer. A process of one thread shares none of the unshared
+    // things, so nothing changes.
     let error = match unsafe { libc::unshare(libc::CLONE_THREAD) } {
         0 => return Some(true),
         _ => io::Error::last_os_error(),

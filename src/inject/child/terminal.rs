@@ -48,7 +48,7 @@ pub(super) struct Terminal {
 pub(super) enum Hand {
     /// Each as it comes: so does the child.
     Raw,
-    /// Line by line; the child waits for one. What a key means is up to the pseudo-terminal.
+    /// Line by line; the child waits for one. The pseudo-terminal gives each key its meaning.
     Asked,
     /// Line by line; nobody waits for one. Keys for signals, and those that halt the output, act
     /// here.
@@ -121,7 +121,7 @@ impl Terminal {
         self.change(|modes, ours| {
             (modes.input_modes, modes.local_modes) = (theirs.input_modes, theirs.local_modes);
             modes.special_codes = theirs.special_codes.clone();
-            // One of the two turns newlines into what a terminal needs.
+            // One of the two turns newlines into a terminal's line ends.
             let ours = ours.output_modes.contains(OutputModes::OPOST);
             modes.output_modes.set(OutputModes::OPOST, ours && !theirs.output_modes.contains(OutputModes::OPOST));
         });
@@ -148,8 +148,8 @@ impl Terminal {
             if hand == Hand::Raw {
                 return;
             }
-            // So that what stays is a line for the next program, too. The child's terminal finds
-            // nothing more to turn.
+            // So that the remaining input is a line for the next program, too. The child's terminal
+            // finds nothing more to turn.
             let turned = InputModes::INLCR | InputModes::IGNCR;
             let turns = theirs.input_modes.contains(InputModes::ICRNL) && !theirs.input_modes.intersects(turned);
             modes.input_modes.set(InputModes::ICRNL, turns);
@@ -166,7 +166,7 @@ impl Terminal {
     /// Changes its modes, knowing those that it had before.
     fn change(&mut self, how: impl FnOnce(&mut Termios, &Termios)) {
         let Ok(now) = tcgetattr(&self.fd) else { return };
-        // What is on its way out needs the modes of before; later only the input's change, and
+        // Output on its way needs the modes of before; later only the input's change, and
         // halted output must not keep us.
         let when = if self.is_changed { OptionalActions::Now } else { OptionalActions::Drain };
         if !self.is_changed {

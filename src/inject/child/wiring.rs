@@ -63,7 +63,7 @@ pub(super) struct Wiring {
     pub(super) standards: [Standard; 3],
     /// A terminal that the child may only read from. To be closed here, as the ends.
     pub(super) input: Option<OwnedFd>,
-    /// What the child writes to. To be closed here once it has them. Each has the route of the same
+    /// The child's outputs. To be closed here once it has them. Each has the route of the same
     /// index.
     pub(super) ends: Vec<OwnedFd>,
     pub(super) routes: Vec<Route>,
@@ -114,7 +114,7 @@ impl Wiring {
         {
             self.standards[2] = Standard::End(end);
             if appends(stderr()) && !appends(stdout()) {
-                // What the other one writes would lie over what was appended.
+                // The other one's writes would lie over the appended bytes.
                 self.routes[end].output = standard(fd).try_clone_to_owned()?;
             }
             return Ok(());
@@ -196,12 +196,12 @@ fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
-/// Whether what is written here always goes to the end.
+/// Whether writes to it always go to the end.
 fn appends(fd: BorrowedFd<'_>) -> bool {
     fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::APPEND))
 }
 
-/// Lets those write to a pipe who may write to the output that it stands for: a program under
+/// Lets every user write to a pipe that may write to the output it stands for: a program under
 /// another user opens `/dev/stdout` anew. None but us may read from it: its bytes are not redacted
 /// yet. Rights that we may not give are not given.
 fn lend_rights(pipe: BorrowedFd<'_>, output: BorrowedFd<'_>) {

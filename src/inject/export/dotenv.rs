@@ -13,8 +13,8 @@
 //!   carriage return (readers turn it into a newline) nor `${` (python-dotenv expands it in all
 //!   quotes).
 //!
-//! What remains: a tool that expands variables after reading, such as npm's dotenv-expand, replaces
-//! `$NAME` whatever the quotes.
+//! A risk remains: a tool that expands variables after reading, such as npm's dotenv-expand,
+//! replaces `$NAME` within any quotes.
 
 use std::io::{self, Write};
 

@@ -102,8 +102,8 @@ impl Step {
         }
     }
 
-    /// The directory of the file, its name, and what it is: if a link, the link. Nothing if it is
-    /// not there.
+    /// The directory of the file, its name, and its status: of a link, that of the link itself.
+    /// Nothing if it is not there.
     fn here(&self) -> io::Result<Option<(Dir, OsString, Stat)>> {
         let found = self.root.parent(&self.path, false).and_then(|(dir, name)| {
             let found = dir.stat(&name)?;

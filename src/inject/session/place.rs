@@ -66,8 +66,8 @@ pub enum PlaceError {
     /// The directory belongs to another user, or is none.
     #[error("the directory belongs to another user, or is none")]
     NotOurs,
-    /// The directory or the file can have been written by another user, whose session would decide
-    /// what is masked.
+    /// The directory or the file can have been written by another user, whose session would then
+    /// determine the secrets to mask.
     #[error("{0}")]
     Untrusted(String),
     /// The directory is not in memory.
@@ -352,7 +352,7 @@ fn check_directory(dir: &Dir) -> Result<(), PlaceError> {
     check("the session's directory", &dir.stat_self().map_err(doing("look at the directory"))?)
 }
 
-/// Fails for what another user may have written: it would decide what is masked.
+/// Fails for a session that another user may have written: it would determine the secrets to mask.
 fn check(what: &str, found: &Stat) -> Result<(), PlaceError> {
     check_owner(found).map_err(|error| PlaceError::Untrusted(format!("{what} is not trusted: {error}")))?;
     if found.st_mode & 0o022 != 0 {

@@ -104,7 +104,7 @@ impl Desk {
     }
 }
 
-/// Whether a program can be run here; the list of what is missing names it if not.
+/// Whether a program can be run here; the list of missing requirements names it if not.
 pub(crate) fn have(program: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .any(|directory: PathBuf| Path::new(&directory).join(program).is_file());

@@ -214,7 +214,7 @@ pub(crate) fn state(path: &Path) -> [i64; 10] {
     ]
 }
 
-/// Has the list of what is missing name what a test lacks.
+/// Adds a test's missing requirement to the list of these.
 pub(crate) fn skipped(why: &str) {
     crate::program::session::without(why);
 }
