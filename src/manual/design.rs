@@ -1,15 +1,18 @@
 //! Design.
 //!
-//! Secrets become *needles*: the value, every way in which it is usually written, and every part that tells. All needles are compiled into
-//! one [`NeedleSet`](crate::NeedleSet), which is immutable and shared by any number of streams. A [`Redactor`](crate::Redactor)
-//! is one stream's state: it takes bytes in and gives bytes out, cannot fail, and is the only maker of
+//! Secrets become *needles*: the value, every way in which it is usually written, and every part
+//! that tells. All needles are compiled into one [`NeedleSet`](crate::NeedleSet), which is
+//! immutable and shared by any number of streams. A [`Redactor`](crate::Redactor) is one stream's
+//! state: it takes bytes in and gives bytes out, cannot fail, and is the only maker of
 //! [`Redacted`](crate::Redacted), the type that the sinks of this crate take.
 //!
-//! Inside stand an automaton, which is the truth, and a *sieve* in front of it, which skips text in which provably no needle begins. All of
-//! it equals the few lines of [`naive`](crate::redact::naive), the definition of correct.
+//! Inside stand an automaton, which is the truth, and a *sieve* in front of it, which skips text in
+//! which provably no needle begins. All of it equals the few lines of
+//! [`naive`](crate::redact::naive), the definition of correct.
 //!
-//! What is held back after a push is the automaton's depth: the longest end of the text that may begin a needle. It is
-//! given out as soon as it cannot any more, and never because of a timer, but for the echo on a terminal ([`run`](super::run)).
+//! What is held back after a push is the automaton's depth: the longest end of the text that may
+//! begin a needle. It is given out as soon as it cannot any more, and never because of a timer, but
+//! for the echo on a terminal ([`run`](super::run)).
 //!
 //! Which tests hold the [promises](crate#what-it-promises):
 //!

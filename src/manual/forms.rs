@@ -17,5 +17,6 @@
 //! | `url-password`, `url-authority`, `url-parameter` | what is secret in a URL, raw and decoded; never the scheme or the host alone |
 //! | `json-leaf`, `connection-string` | the values of keys that name credentials, and long random-looking ones |
 //!
-//! An encoded form under 8 bytes is left out. A value under 4 bytes is refused, by name; one under 8 bytes and an ordinary word are
-//! masked, and a [`Notice`](crate::Notice) names them. The details stand in [`encoding`](crate::redact::encoding).
+//! An encoded form under 8 bytes is left out. A value under 4 bytes is refused, by name; one under
+//! 8 bytes and an ordinary word are masked, and a [`Notice`](crate::Notice) names them. The details
+//! stand in [`encoding`](crate::redact::encoding).

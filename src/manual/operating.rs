@@ -1,7 +1,8 @@
 //! Running the sidecar.
 //!
-//! *Metrics*, on loopback only (`metrics: 127.0.0.1:9532`): `/metrics` in Prometheus' text format, and `/healthz`, which answers 200 while
-//! the sidecar runs, and 503 while it starts or stops. Any user of the machine can read them. They tell names and counts:
+//! *Metrics*, on loopback only (`metrics: 127.0.0.1:9532`): `/metrics` in Prometheus' text format,
+//! and `/healthz`, which answers 200 while the sidecar runs, and 503 while it starts or stops. Any
+//! user of the machine can read them. They tell names and counts:
 //!
 //! | metric | what |
 //! | --- | --- |
@@ -23,19 +24,25 @@
 //! places are counted when their line has ended. With `release: exact` the bytes held back are told
 //! in steps of 4 KiB only.
 //!
-//! *The canary*: `hushlog check --canary` asks the sidecar to send a line with a secret of its own making through each stream's redaction,
-//! in one piece and byte by byte: 0 is masked everywhere, 1 is not, 2 is that there is no sidecar to ask. `--through STREAM` sends the
-//! masked line on by the stream's sink. It is what a readiness probe can run (`packaging/kubernetes/sidecar.yaml`).
+//! *The canary*: `hushlog check --canary` asks the sidecar to send a line with a secret of its own
+//! making through each stream's redaction, in one piece and byte by byte: 0 is masked everywhere, 1
+//! is not, 2 is that there is no sidecar to ask. `--through STREAM` sends the masked line on by the
+//! stream's sink. It is what a readiness probe can run (`packaging/kubernetes/sidecar.yaml`).
 //!
-//! *Confinement*: before it reads anything the sidecar takes from itself what the configuration does not need. With Landlock: all files but those
-//! around its sources, sinks and secrets, the ports of TCP it does not use, starting programs, and signals to others. With seccomp: system calls that no log
-//! daemon makes (`ptrace`, `bpf`, `mount`, loading modules, keys, `io_uring` and the like), and those that start programs. What the kernel has not is
-//! told once. With commands in the configuration, or a guard, files are not confined, since commands inherit it and would not find theirs; the
-//! list of system calls holds for them too, and `sudo` in a command does not work. Landlock's rules are for directories as they were at
-//! the start. The directory of a log or secret is allowed, and the one around it too, so that both may be made anew; that one only if it is `/var/log`, or
-//! lies two levels below `/` (three, where something is written), as not to allow half of the machine. A directory that is in no such one has to
-//! stay. `confine: { landlock: false, seccomp: false }` switches it off. It is not dumpable, writes no core, and locks its memory as
-//! far as the limit allows; root can read it all the same.
+//! *Confinement*: before it reads anything the sidecar takes from itself what the configuration
+//! does not need. With Landlock: all files but those around its sources, sinks and secrets, the
+//! ports of TCP it does not use, starting programs, and signals to others. With seccomp: system
+//! calls that no log daemon makes (`ptrace`, `bpf`, `mount`, loading modules, keys, `io_uring` and
+//! the like), and those that start programs. What the kernel has not is told once. With commands in
+//! the configuration, or a guard, files are not confined, since commands inherit it and would not
+//! find theirs; the list of system calls holds for them too, and `sudo` in a command does not work.
+//! Landlock's rules are for directories as they were at the start. The directory of a log or secret
+//! is allowed, and the one around it too, so that both may be made anew; that one only if it is
+//! `/var/log`, or lies two levels below `/` (three, where something is written), as not to allow
+//! half of the machine. A directory that is in no such one has to stay.
+//! `confine: { landlock: false, seccomp: false }` switches it off. It is not dumpable, writes no
+//! core, and locks its memory as far as the limit allows; root can read it all the same.
 //!
-//! *Units*: `packaging/systemd/hushlog-sidecar.service` (exposure 1.9, as systemd 252 counts), with `hushlog-sidecar.socket` for sockets that outlive it;
-//! `packaging/openrc/hushlog-sidecar`; and a pod for Kubernetes 1.29 with the sidecar in it.
+//! *Units*: `packaging/systemd/hushlog-sidecar.service` (exposure 1.9, as systemd 252 counts), with
+//! `hushlog-sidecar.socket` for sockets that outlive it; `packaging/openrc/hushlog-sidecar`; and a
+//! pod for Kubernetes 1.29 with the sidecar in it.

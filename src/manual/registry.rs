@@ -1,9 +1,11 @@
 //! The registry.
 //!
-//! One YAML file, made to be kept in version control or copied about. Names, scopes, owners, versions and times stand in it in plain text;
-//! values are sealed with age, each as an age file in armour that `age -d -i IDENTITY` opens as well. A *shared* secret is sealed to all
-//! members, a *private* one to its owner, and a private one wins over a shared one of the same name. Saving a value needs the members'
-//! recipients only, so that the machine on which it is typed cannot read it back; no command, page or error shows one.
+//! One YAML file, made to be kept in version control or copied about. Names, scopes, owners,
+//! versions and times stand in it in plain text; values are sealed with age, each as an age file in
+//! armour that `age -d -i IDENTITY` opens as well. A *shared* secret is sealed to all members, a
+//! *private* one to its owner, and a private one wins over a shared one of the same name. Saving a
+//! value needs the members' recipients only, so that the machine on which it is typed cannot read
+//! it back; no command, page or error shows one.
 //!
 //! - *A sealed value* is a head that names the registry, the secret, its scope, its owner and its
 //!   version, padding to a multiple of 128 bytes, and the value. Opening checks the head: a value
@@ -11,9 +13,10 @@
 //!   name. Whether a secret is installed, and when it was changed, stand outside: anyone with write
 //!   access to the file can change these unnoticed, unless it is signed.
 //! - *Opening is all or nothing*: one value that does not open, and nothing is given out.
-//! - *What a value is*: 4 bytes to 64 KiB, any bytes but NUL. One newline at its end (LF or CRLF) is taken for the shell's or the
-//!   editor's, and left out: asked about on a terminal, with a note elsewhere, and kept with `--keep-newline`. The formats of an export may
-//!   be narrower: one that is not UTF-8 cannot stand in JSON.
+//! - *What a value is*: 4 bytes to 64 KiB, any bytes but NUL. One newline at its end (LF or CRLF)
+//!   is taken for the shell's or the editor's, and left out: asked about on a terminal, with a note
+//!   elsewhere, and kept with `--keep-newline`. The formats of an export may be narrower: one that
+//!   is not UTF-8 cannot stand in JSON.
 //! - *Names* are letters, digits, `-`, `_` and `.`, a letter first, up to 128 of them. They are
 //!   exported in upper snake case. Two that one member would see as the same variable are refused,
 //!   and so are those that control a shell, the dynamic linker, a service manager or an interpreter
@@ -23,8 +26,8 @@
 //!   `/etc/hushlog/allowed-names`, a file of root's that nobody else can write. `secret add`,
 //!   `env set` and `boot` check that; `run` and `export` check it for variables from a registry. A
 //!   secret that is only masked may have any name.
-//! - *Changing members* seals what is shared anew, which takes an identity that opens it. A member who was removed may have kept
-//!   copies: save new values.
+//! - *Changing members* seals what is shared anew, which takes an identity that opens it. A member
+//!   who was removed may have kept copies: save new values.
 //! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; only users
 //!   that may replace the registry can open it, it is waited for 10 seconds at most, and an error
 //!   names the process that holds it), a private temporary file, fsync, rename, and fsync of the
@@ -42,16 +45,20 @@
 //!
 //! What the file's own integrity rests on:
 //!
-//! - *Without signers*, on who can write the file. age does not say who sealed a value, and recipients are public: whoever can write the file
-//!   can add a value, or another member to whom the next values are sealed. A digest of the members at the end of the file notices
-//!   that they were edited by hand, or that the end is missing; it keeps nobody from computing it anew.
-//! - *With signers*, on their keys. `hushlog keygen --signing` makes an Ed25519 key (PKCS #8 in PEM, as of `openssl genpkey`),
-//!   `hushlog member add NAME RECIPIENT --signer KEY` names it, and from then on each change has to be signed (`--sign FILE`), and each
-//!   reading checks the signature over every byte before it. The file names its signers itself, so that whoever replaces all of it
-//!   can name others: `--trust KEY`, or `HUSHLOG_TRUST`, demands a key that is known from
-//!   elsewhere. Signers often sign for several registries: `--trust ID` beside it refuses another
-//!   one, such as the one for staging in the place of the one for production. A machine that boots
-//!   from a registry should have both.
-//! - *Rollback is not noticed.* An older file that was put back is a registry like any other, signed or not: a value that was replaced
-//!   since is exported again. What was exported stays masked all the same.
-//! - The length of a value shows in steps of 128 bytes, and so does the number of members that it is sealed to.
+//! - *Without signers*, on who can write the file. age does not say who sealed a value, and
+//!   recipients are public: whoever can write the file can add a value, or another member to whom
+//!   the next values are sealed. A digest of the members at the end of the file notices that they
+//!   were edited by hand, or that the end is missing; it keeps nobody from computing it anew.
+//! - *With signers*, on their keys. `hushlog keygen --signing` makes an Ed25519 key (PKCS #8 in
+//!   PEM, as of `openssl genpkey`), `hushlog member add NAME RECIPIENT --signer KEY` names it, and
+//!   from then on each change has to be signed (`--sign FILE`), and each reading checks the
+//!   signature over every byte before it. The file names its signers itself, so that whoever
+//!   replaces all of it can name others: `--trust KEY`, or `HUSHLOG_TRUST`, demands a key that is
+//!   known from elsewhere. Signers often sign for several registries: `--trust ID` beside it
+//!   refuses another one, such as the one for staging in the place of the one for production. A
+//!   machine that boots from a registry should have both.
+//! - *Rollback is not noticed.* An older file that was put back is a registry like any other,
+//!   signed or not: a value that was replaced since is exported again. What was exported stays
+//!   masked all the same.
+//! - The length of a value shows in steps of 128 bytes, and so does the number of members that it
+//!   is sealed to.

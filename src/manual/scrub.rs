@@ -1,12 +1,15 @@
 //! Scrubbing files.
 //!
-//! *In place.* A file is searched from its beginning to its end, large ones in parts side by side. A mask as long as the region goes over it:
-//! the secret's name where it fits, and `*` (another byte, if a secret begins or ends with that). Nothing else of the file is
-//! written, and it is never made longer: masks are copied into a shared mapping of it, which cannot do that. (On file systems of
-//! other machines, NFS, SMB, 9P, Ceph and FUSE, `pwrite` is used; a truncation by somebody else within the same
-//! microseconds can make a hole there.) Just before a mask is written the region is read once more; a file that was
-//! truncated or written anew is searched anew. The modification time becomes that of the scrub, if anything was masked, so that
-//! backups and rsync notice; else nothing of the file changes but, maybe, the time of the last access. Before it is said to be done, `fsync` has returned.
+//! *In place.* A file is searched from its beginning to its end, large ones in parts side by side.
+//! A mask as long as the region goes over it: the secret's name where it fits, and `*` (another
+//! byte, if a secret begins or ends with that). Nothing else of the file is written, and it is
+//! never made longer: masks are copied into a shared mapping of it, which cannot do that. (On file
+//! systems of other machines, NFS, SMB, 9P, Ceph and FUSE, `pwrite` is used; a truncation by
+//! somebody else within the same microseconds can make a hole there.) Just before a mask is written
+//! the region is read once more; a file that was truncated or written anew is searched anew. The
+//! modification time becomes that of the scrub, if anything was masked, so that backups and rsync
+//! notice; else nothing of the file changes but, maybe, the time of the last access. Before it is
+//! said to be done, `fsync` has returned.
 //!
 //! *A file that is being written.* Bytes appended meanwhile are searched, too. If the file ends in
 //! the beginning of a secret, and was written to within the last two seconds, the rest is waited
@@ -15,29 +18,36 @@
 //! With a secret that begins another one, `hunter2` and `hunter2-prod`, the rest of the longer one
 //! can come after the shorter one was masked, and stays: that is told as well.
 //!
-//! *Directories.* Every file is opened from its directory, through no link and into no other file system, and what was opened is
-//! compared with what was looked at, so that also root can scrub a directory that somebody else owns. FIFOs, sockets and devices are
-//! skipped. Files of several names are not touched without `--hard-links`, nor those of which that cannot be told: with a path over 4 KiB, a
-//! name that ends in ` (deleted)`, or without `/proc`. A path that is named must not lead through a symbolic link. What
-//! is rotated meanwhile is found in another round.
+//! *Directories.* Every file is opened from its directory, through no link and into no other file
+//! system, and what was opened is compared with what was looked at, so that also root can scrub a
+//! directory that somebody else owns. FIFOs, sockets and devices are skipped. Files of several
+//! names are not touched without `--hard-links`, nor those of which that cannot be told: with a
+//! path over 4 KiB, a name that ends in ` (deleted)`, or without `/proc`. A path that is named must
+//! not lead through a symbolic link. What is rotated meanwhile is found in another round.
 //!
-//! *Written anew.* `--rewrite` writes a private temporary file (of redacted bytes only) with the old one's owner, mode, access list,
-//! extended attributes and times, waits for the disk, and puts it in the old one's place. A file that somebody has open for
-//! writing is refused (by a lease; where there are none, one that was written to within the last two seconds). The old content's blocks stay on the
-//! device until something else is written there: to be rid of them, scrub in place first.
+//! *Written anew.* `--rewrite` writes a private temporary file (of redacted bytes only) with the
+//! old one's owner, mode, access list, extended attributes and times, waits for the disk, and puts
+//! it in the old one's place. A file that somebody has open for writing is refused (by a lease;
+//! where there are none, one that was written to within the last two seconds). The old content's
+//! blocks stay on the device until something else is written there: to be rid of them, scrub in
+//! place first.
 //!
-//! *Logs of containers.* Docker's json-file and the CRI format cut lines at 16 KiB. The parts of each line are put together and searched
-//! again; a secret across them is masked in each part, without its name. A secret that is appended in parts while the scrub runs is
-//! found by the next one.
+//! *Logs of containers.* Docker's json-file and the CRI format cut lines at 16 KiB. The parts of
+//! each line are put together and searched again; a secret across them is masked in each part,
+//! without its name. A secret that is appended in parts while the scrub runs is found by the next
+//! one.
 //!
-//! *Two scrubs at once* do not lock each other out: each writes masks only over what is there still, and searches again what the other
-//! has changed.
+//! *Two scrubs at once* do not lock each other out: each writes masks only over what is there
+//! still, and searches again what the other has changed.
 //!
-//! *Not searched*, and never clean: systemd journals, SQLite databases, UTF-16 and UTF-32, compressed files without `--rewrite` (but
-//! `--check` and `--dry-run` look into gzip, zstd, bzip2 and xz), other archives. They are told, and the status is 3;
-//! `--exclude` leaves files out on purpose.
+//! *Not searched*, and never clean: systemd journals, SQLite databases, UTF-16 and UTF-32,
+//! compressed files without `--rewrite` (but `--check` and `--dry-run` look into gzip, zstd, bzip2
+//! and xz), other archives. They are told, and the status is 3; `--exclude` leaves files out on
+//! purpose.
 //!
-//! *The report* is one JSON object: `version` (1), `complete` (whether nothing failed and all was searched), `masked` (or only counted), `searched`
-//! (files), `bytes`, `found`, `notices` (as the filter's), and `files`: of those with something to tell the `path` (with
-//! `path_base64`, if it cannot be shown as it is), `outcome` (`searched`, `skipped`, `not-searched`, `failed`) and `reason`, or `found`, `bytes`,
-//! `restarts`, `stump_left` and `places`: `name`, `form`, `count`, and `offsets`, the first thousand.
+//! *The report* is one JSON object: `version` (1), `complete` (whether nothing failed and all was
+//! searched), `masked` (or only counted), `searched` (files), `bytes`, `found`, `notices` (as the
+//! filter's), and `files`: of those with something to tell the `path` (with `path_base64`, if it
+//! cannot be shown as it is), `outcome` (`searched`, `skipped`, `not-searched`, `failed`) and
+//! `reason`, or `found`, `bytes`, `restarts`, `stump_left` and `places`: `name`, `form`, `count`,
+//! and `offsets`, the first thousand.

@@ -1,7 +1,8 @@
 //! Injection and sessions.
 //!
-//! `hushlog boot` exports the secrets of its sources, and the plain defaults of an environment, for as long as the machine is up. What it
-//! makes is the *session*: a directory in memory, `/run/hushlog`, which only root can read, or `--group` too.
+//! `hushlog boot` exports the secrets of its sources, and the plain defaults of an environment, for
+//! as long as the machine is up. What it makes is the *session*: a directory in memory,
+//! `/run/hushlog`, which only root can read, or `--group` too.
 //!
 //! | file | for |
 //! | --- | --- |
@@ -10,26 +11,31 @@
 //! | `environment.sh`, `environment.fish` | shells, which source it |
 //! | `secrets/NAME` | programs that read a secret from a file |
 //!
-//! - *All or nothing*: the files of a boot appear together, when one link is renamed. A secret that cannot be exported is named,
-//!   and then nothing is: no half of an environment. Killed at any moment, a boot leaves the session of before.
+//! - *All or nothing*: the files of a boot appear together, when one link is renamed. A secret that
+//!   cannot be exported is named, and then nothing is: no half of an environment. Killed at any
+//!   moment, a boot leaves the session of before.
 //! - *Names*: `openai-api-key` is exported as `OPENAI_API_KEY`; a variable of a dotenv file keeps
 //!   its name. Two secrets for one variable are refused, and so are variables that control programs
 //!   (`PATH`, `LD_PRELOAD`, `LESSOPEN`, `HUSHLOG_*` ...). A variable that is only some program's
 //!   configuration passes if `/etc/hushlog/allowed-names` allows it. A secret wins over a default,
 //!   and a private secret over a shared one of its name.
-//! - *Limits*: 128 KiB for a variable, which is what Linux takes, and 1 MiB for all of them, half of what `exec` takes by default; no NUL
-//!   byte; UTF-8, which systemd needs. What is larger or binary can be kept without being exported (`--no-install`).
-//! - *Rotation and deletion*: another boot step exports what is valid now, to programs that start from then on. What was exported earlier
-//!   stays in the session and is masked, together with the new values, until the machine goes down.
-//! - *In memory*: a directory on a disk is refused without `--allow-disk`. A tmpfs can be swapped out: encrypt the swap, or have none.
+//! - *Limits*: 128 KiB for a variable, which is what Linux takes, and 1 MiB for all of them, half
+//!   of what `exec` takes by default; no NUL byte; UTF-8, which systemd needs. What is larger or
+//!   binary can be kept without being exported (`--no-install`).
+//! - *Rotation and deletion*: another boot step exports what is valid now, to programs that start
+//!   from then on. What was exported earlier stays in the session and is masked, together with the
+//!   new values, until the machine goes down.
+//! - *In memory*: a directory on a disk is refused without `--allow-disk`. A tmpfs can be swapped
+//!   out: encrypt the swap, or have none.
 //!
 //! The session determines which secrets are masked, so it is read only where no other user can have
 //! written it: the directory and the file belong to root or to the user, and nobody else can write
 //! to them; the directory that `HUSHLOG_RUN_DIR` names is no exception.
 //!
-//! The filter masks the session without being asked, and so does every other command that takes sources; a session that cannot be
-//! read is then an error, since not to mask it would be the other choice. A service under a user of its own, which may not read it, loads
-//! it as a credential (`LoadCredential=hushlog.session:/run/hushlog/session`).
+//! The filter masks the session without being asked, and so does every other command that takes
+//! sources; a session that cannot be read is then an error, since not to mask it would be the other
+//! choice. A service under a user of its own, which may not read it, loads it as a credential
+//! (`LoadCredential=hushlog.session:/run/hushlog/session`).
 //!
 //! `hushlog boot --install` installs all that a machine needs, or with `--root` a directory that
 //! will become one, and lists the files that it wrote: a unit of systemd that runs before all
@@ -44,16 +50,18 @@
 //! again. A program that starts in another way, from cron, say, gets the variables by
 //! `hushlog run --session -- CMD`, or by sourcing `/run/hushlog/environment.sh`.
 //!
-//! `hushlog export` writes the same variables down in seven formats. A value that a format cannot express is refused by the variable's name:
-//! a newline in Docker's, bytes that are not UTF-8 in those that are text. A dotenv file has more
-//! readers than any other format, so that a value passes only in a form that a shell,
-//! python-dotenv, Node, and npm's and Ruby's dotenv read alike: no line end, no `${`, no doubled
-//! backslash or one at the end, and a single quote only without `"`, `$`, a backquote or a
-//! backslash beside it. Tools that expand variables after reading, such as dotenv-expand, still
-//! replace `$NAME`. `export` does not write to a terminal unless forced.
+//! `hushlog export` writes the same variables down in seven formats. A value that a format cannot
+//! express is refused by the variable's name: a newline in Docker's, bytes that are not UTF-8 in
+//! those that are text. A dotenv file has more readers than any other format, so that a value
+//! passes only in a form that a shell, python-dotenv, Node, and npm's and Ruby's dotenv read alike:
+//! no line end, no `${`, no doubled backslash or one at the end, and a single quote only without
+//! `"`, `$`, a backquote or a backslash beside it. Tools that expand variables after reading, such
+//! as dotenv-expand, still replace `$NAME`. `export` does not write to a terminal unless forced.
 //!
-//! `hushlog check NAME` tells whether a variable is set here and would be masked: 0 is yes, 1 is no. The value goes through the filter,
-//! whole and byte by byte, and a mask and nothing else has to come out in its place.
+//! `hushlog check NAME` tells whether a variable is set here and would be masked: 0 is yes, 1 is
+//! no. The value goes through the filter, whole and byte by byte, and a mask and nothing else has
+//! to come out in its place.
 //!
-//! Not promised: that a program does not hand its environment on, or show it (`/proc/PID/environ` can be read by its user and root); that a value
-//! is masked which reached the machine by another way; that `sudo`, which empties the environment, keeps it.
+//! Not promised: that a program does not hand its environment on, or show it (`/proc/PID/environ`
+//! can be read by its user and root); that a value is masked which reached the machine by another
+//! way; that `sudo`, which empties the environment, keeps it.

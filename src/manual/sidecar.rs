@@ -1,8 +1,9 @@
 //! The sidecar.
 //!
-//! `hushlog sidecar --config FILE` serves streams until SIGTERM or SIGINT, or until all that it reads has ended. `hushlog sidecar schema` prints
-//! the schema of the configuration (JSON Schema, with a sentence for each key), and `check-config` says what is wrong with one: file, line and
-//! key, never a value.
+//! `hushlog sidecar --config FILE` serves streams until SIGTERM or SIGINT, or until all of its
+//! input has ended. `hushlog sidecar schema` prints the schema of the configuration (JSON Schema,
+//! with a sentence for each key), and `check-config` reports faults in one: file, line and key,
+//! never a value.
 //!
 //! ```yaml
 //! secrets:                       # as the sources of the command line; without any, the session
@@ -24,10 +25,12 @@
 //! state: /var/lib/hushlog
 //! ```
 //!
-//! *A stream* is a connection, a followed file, a FIFO, a program or a datagram socket, with a redactor of its own: what is split over two of
-//! them is not seen as one secret. There is no queue between source and sink, so that a sink that takes nothing keeps its writers waiting,
-//! in a few buffers of 256 KiB for all of its streams. A whole that ends without a newline (a connection, a datagram) gets one, since
-//! something else may follow it; only standard input into a sink of its own stays as it is. Into a datagram socket each line is a datagram.
+//! *A stream* is a connection, a followed file, a FIFO, a program or a datagram socket, with a
+//! redactor of its own: a secret that is split over two of them is not found. There is no queue
+//! between source and sink: sinks apply backpressure, with a few buffers of 256 KiB for all of
+//! their streams. A connection or datagram that ends without a newline gets one, since other text
+//! may follow it; only standard input into a sink of its own stays as it is. Into a datagram socket
+//! each line is a datagram.
 //!
 //! *Programs* (`command`) get PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR
 //! of the sidecar's environment, the variables that `environment: [NAME, ...]` names, no descriptor
@@ -46,10 +49,11 @@
 //! until so many bytes have come behind them. Streams that share a sink share it line by line; with
 //! `release: exact` they would cut into each other's lines.
 //!
-//! *A sink that is away* (nobody listens, the program has ended, the disk is full) is told once, and tried again after 50 ms to 5 seconds.
-//! Its streams wait, or with `away: spool` what is redacted waits in a file, or with `away: drop` it is dropped and counted. When a
-//! connection breaks, the line that was being written is told once more as a whole to whoever comes next. What the kernel had taken and the
-//! other side did not read is lost, and nobody can know of it.
+//! *A sink that is unavailable* (no listener, the program has ended, the disk is full) is reported
+//! once, and retried after 50 ms to 5 seconds. Its streams wait, or with `away: spool` redacted
+//! output waits in a file, or with `away: drop` it is dropped and counted. When a connection
+//! breaks, the interrupted line is sent again, as a whole, to the next one. Bytes that the kernel
+//! had taken and the other side did not read are lost, and no one can know of that.
 //!
 //! *A spool* holds redacted bytes only, is its owner's alone, goes out in order before anything
 //! that came later, and outlives the sidecar. When it is full, streams wait. After a crash at most
@@ -57,15 +61,19 @@
 //! belongs to the sidecar's user, has one name, and gives others no rights: else the sidecar does
 //! not begin, and the file stays as it is. `check-config` reports a file that is no spool, too.
 //!
-//! *Files that are followed* (`files: PATH`, or a pattern with `*`, `?`, `[...]` and `**`) are each a stream, known by device, inode and a hash of up to their
-//! first 1,024 bytes, whatever their names. A file that has left its path is read on until nobody has it open for writing (where the file system cannot tell, or a
-//! writer keeps it, until nothing was written to it for a minute); the one that took its place begins to give when it was read to its end once. A file
-//! that is shorter than what was read of it, or begins otherwise, was truncated and is read anew. Files that came and went unseen, also while no sidecar ran,
-//! are looked for by the names that rotation gives, beside the path; what was packed or deleted before it was read is gone, which is told where it is known.
-//! They are told from older ones by when they were written to; if the clock was set back meanwhile, by the numbers of `app.log.1` and so on, where a lower one is newer.
-//! Other names do not tell then, and are taken for older ones.
-//! Changes are told by inotify; where it is missing or lost events, and on file systems of other machines, files are looked at besides (every 5 seconds,
-//! or four times a second).
+//! *Files that are followed* (`files: PATH`, or a pattern with `*`, `?`, `[...]` and `**`) are each
+//! a stream, known by device, inode and a hash of up to their first 1,024 bytes, under any name. A
+//! file that has left its path is read on until no process has it open for writing (where the file
+//! system cannot tell, or a writer keeps it, until it was not written to for a minute); its
+//! successor follows when the file was read to its end once. A file that is shorter than the part
+//! that was read, or begins otherwise, was truncated and is read anew. Files that came and went
+//! unseen, also while no sidecar ran, are looked for beside the path, by the names that rotation
+//! gives; files packed or deleted before they were read are gone, which is reported where it is
+//! known. Their times of writing distinguish them from older ones; if the clock was set back
+//! meanwhile, the numbers of `app.log.1` and so on do, where a lower one is newer. Other names do
+//! not help then, and are taken for older files. inotify reports changes; where it is missing or
+//! lost events, and on network file systems, files are polled as well (every 5 seconds, or four
+//! times a second).
 //!
 //! *Links and other users.* A user with write access to a followed directory decides which file a
 //! name in it leads to. So every component of a path is opened in the directory before it, and a
@@ -87,9 +95,11 @@
 //! root's or the sidecar's own, and no one else can write to it; the files in it are the sidecar's
 //! alone, or it does not begin.
 //!
-//! *Logs of containers* (`format: docker` or `cri`): the text of each of the two outputs is put together over its records, also over lines, searched, and put back into
-//! its records, which stay as many, valid, and in order. Records wait while a secret may go on in them, and all behind them, up to 4 MiB; then what may begin a
-//! secret is masked. Lines that are no records, or over 256 KiB, are searched as they are.
+//! *Logs of containers* (`format: docker` or `cri`): the text of each of the two outputs is put
+//! together over its records, also over lines, searched, and put back into its records, which stay
+//! as many, valid, and in order. Records wait while a secret may go on in them, and all behind
+//! them, up to 4 MiB; then bytes that may begin a secret are masked. Lines that are no records, or
+//! over 256 KiB, are searched as they are.
 //!
 //! *A file sink* appends, with mode 0600 if nothing else is asked for, opens its path anew when the
 //! file was moved away, and rotates between lines (`rotate_size`, `rotate_keep`: `app.log.1` is the
@@ -98,19 +108,23 @@
 //! same rule as in followed paths; the file of a sink is no link, has no second name that others
 //! may have given it, and in a directory for all (`/tmp`) it is root's or the sidecar's own.
 //!
-//! *Secrets are followed live.* Files and directories are watched by inotify, and looked at every 5 seconds besides, for file systems that tell
-//! nothing. A new set is built by a thread that gives way to the streams, and each stream takes it over between two pieces: it reads,
-//! then takes the newest set, then searches what it has read. So whatever is written after a reload or an `add` was acknowledged is searched
-//! with it. What was given out before cannot be recalled; what is held back is searched again. An idle stream takes the set over too, so that
-//! old sets go. *Old values stay masked for as long as the sidecar runs*, also those of secrets that were deleted, and so do added ones. If the secrets cannot be
-//! read, or are too many, the set of before stays in force: it is told, and the status and the metrics show it. Requests that nobody waits
-//! for (SIGHUP, files) are gathered, so that reloads take at most a fifth of one core's time.
-//! A sidecar that is started anew knows what its sources hold then, and no more: what was written with an older value and not read yet, in a
-//! followed file, say, comes out unmasked. A session keeps each value that it has exported, so take it as the source
+//! *Secrets are followed live.* Files and directories are watched by inotify, and polled every 5
+//! seconds as well, for file systems without events. A thread that yields to the streams builds a
+//! new set, and each stream takes it over between two pieces: it reads, takes the newest set, and
+//! searches the new input. So all input written after a reload or an `add` was acknowledged is
+//! searched with it. Earlier output cannot be recalled; held-back bytes are searched again. An idle
+//! stream takes the set over too, so that old sets are freed. *Old values stay masked for as long
+//! as the sidecar runs*, also those of secrets that were deleted, and so do added ones. If the
+//! secrets cannot be read, or are too many, the previous set stays in force: a message, the status
+//! and the metrics report it. Requests without a waiting client (SIGHUP, files) are gathered, so
+//! that reloads take at most a fifth of one core's time. A restarted sidecar knows the present
+//! values of its sources, and no others: unread input with an older value, in a followed file, say,
+//! comes out unmasked. A session keeps each value that it has exported, so take it as the source
 //! ([`sessions`](super::sessions)) where secrets are rotated.
 //!
-//! *The control socket* (0600; root and the sidecar's own user, by the credentials that the kernel tells) takes one request a connection, a line of at most 512
-//! bytes, within 10 seconds, and answers with a line:
+//! *The control socket* (0600; root and the sidecar's own user, by the credentials that the kernel
+//! reports) takes one request a connection, a line of at most 512 bytes, within 10 seconds, and
+//! answers with a line:
 //!
 //! | request | answer |
 //! | --- | --- |
@@ -129,34 +143,46 @@
 //! has to belong to root or the sidecar's user, and its mode may allow no more than the `mode` of
 //! the configuration (0600 without one).
 //!
-//! *Sockets that systemd holds* (`LISTEN_FDS`, `packaging/systemd/hushlog-sidecar.socket`): a source whose path or port is that of a socket
-//! that systemd passes takes that one; the names in `LISTEN_FDNAMES` do not matter. Such a socket, its path and its mode are
-//! systemd's, and stay when the sidecar has gone: whoever connects or sends meanwhile waits, and what they write is read by the next
-//! one. A socket that is no stream's source is refused, since nobody would read it.
+//! *Sockets that systemd holds* (`LISTEN_FDS`, `packaging/systemd/hushlog-sidecar.socket`): a
+//! source whose path or port is that of a socket that systemd passes takes that one; the names in
+//! `LISTEN_FDNAMES` do not matter. Such a socket, its path and its mode are systemd's, and stay
+//! when the sidecar has gone: clients that connect or send meanwhile wait, and the next sidecar
+//! reads their output. A socket that is no stream's source is refused, since it would have no
+//! reader.
 //!
-//! *Connections that systemd keeps* (`FileDescriptorStoreMax=4096` in `packaging/systemd/hushlog-sidecar.service`): who is connected stays so while the sidecar is
-//! started anew (`systemctl restart`), or dies and is started again, and goes on writing. Each connection of a stream with `unix` or `tcp` is given to systemd once, when it is
-//! 100 ms old or the sidecar stops, and taken back when it has ended; if systemd is busy or has as many as it may, it is not kept, and ends with the sidecar, as all do
-//! where nothing keeps them: without `FDSTORE` (the number, from systemd 254 on; for older ones the unit says it) and
-//! `NOTIFY_SOCKET`. `systemctl stop` ends all of them, and what they wrote last may be lost. So do connections with records of containers, which cannot be put
-//! together from the middle of one on. The next sidecar takes them by their local address; one that is no source's is closed, which is told.
+//! *Connections that systemd keeps* (`FileDescriptorStoreMax=4096` in
+//! `packaging/systemd/hushlog-sidecar.service`): clients stay connected while the sidecar is
+//! restarted (`systemctl restart`), or dies and is started again, and go on writing. Each
+//! connection of a stream with `unix` or `tcp` is given to systemd once, when it is 100 ms old or
+//! the sidecar stops, and taken back when it has ended; if systemd is busy or has as many as it
+//! may, it is not kept, and ends with the sidecar, as all do where nothing keeps them: without
+//! `FDSTORE` (the number, from systemd 254 on; for older ones the unit says it) and
+//! `NOTIFY_SOCKET`. `systemctl stop` ends all of them, and their last output may be lost.
+//! Connections with records of containers are not kept either, since records cannot be joined from
+//! the middle of one on. The next sidecar takes connections by their local address; one that is no
+//! source's is closed, which is reported.
 //!
-//! | what of a connection that is kept | on a restart | on a death (SIGKILL, a crash) |
+//! | state of a kept connection | on a restart | on a death (SIGKILL, a crash) |
 //! | --- | --- | --- |
-//! | not read yet, also what a program wrote that has ended since | is read by the next one (systemd before 246 forgets one that has hung up) | the same |
-//! | read, and not taken by the sink | goes through first, within `drain_seconds` | lost: up to 256 KiB, the unfinished line, what was held back |
+//! | not read yet, also from a program that has ended since | is read by the next one (systemd before 246 forgets one that has hung up) | the same |
+//! | read, and not taken by the sink | goes through first, within `drain_seconds` | lost: up to 256 KiB, the unfinished line, the held-back bytes |
 //! | a line that is not finished | is ended there, and goes on as a line of its own | its beginning is lost |
-//! | a secret that was half read | the beginning is masked from 8 bytes on, the rest always | the beginning is lost; the rest is masked from 8 bytes on |
+//! | a secret that was half read | the beginning is masked from half of the secret and 8 bytes of its value on, the rest always | the beginning is lost; the rest is masked from half of the secret and 8 bytes of its value on |
 //!
-//! So of a secret that is cut at most 7 bytes show, of its beginning or of its end. What may be such a rest waits for what follows. A secret that the next
-//! sidecar does not know, because it was rotated meanwhile, is not known as a rest either.
+//! So of a secret that is cut, a beginning or an end shows only if it is less than half of the
+//! secret, or stands for at most 7 bytes of its value. Bytes that may be such a rest wait for the
+//! following ones. The rest of a secret that the next sidecar does not know, because it was rotated
+//! meanwhile, is not recognized either.
 //!
-//! *Signals.* SIGHUP reads the secrets again. SIGTERM and SIGINT stop it: no connection is accepted any more, what is in sockets and pipes goes through (at most
-//! 4 MiB of each), held back bytes go out, and it ends with 0. After `drain_seconds` (10) it says how many streams were not out, and ends all the
-//! same. systemd is told READY, RELOADING, STOPPING, STATUS and, if it wants that, WATCHDOG.
+//! *Signals.* SIGHUP rereads the secrets. SIGTERM and SIGINT stop the sidecar: it accepts no more
+//! connections, drains sockets and pipes (at most 4 MiB of each), writes held-back bytes, and ends
+//! with 0. After `drain_seconds` (10) it reports the number of undrained streams, and ends all the
+//! same. It notifies systemd of READY, RELOADING, STOPPING, STATUS and, if configured there,
+//! WATCHDOG.
 //!
-//! *Directories* under `scrub` are scrubbed in place again and again (and soon after the secrets changed), those under `guard` are guarded. The guard is started anew
-//! for new secrets, with a moment in between in which nobody waits.
+//! *Directories* under `scrub` are scrubbed in place again and again (and soon after the secrets
+//! changed), those under `guard` are guarded. The guard is restarted for new secrets, with a moment
+//! in between in which reads do not wait.
 //!
 //! | | idle stream | busy sink | all |
 //! | --- | --- | --- | --- |

@@ -1,9 +1,11 @@
 //! Threat model.
 //!
-//! The program that writes the log is honest or not, and what it writes is anything at all. It may be made to log what an attacker
-//! sends. The readers of the log must not learn secrets. hushlog, its configuration and root on its machine are trusted.
+//! The program that writes the log may be honest or not, and may write anything at all, including
+//! text that an attacker sends. The readers of the log must not learn secrets. hushlog, its
+//! configuration and root on its machine are trusted.
 //!
-//! - *Who writes the text* cannot make the redactor slow, large, wrong or silent: see promises 1 to 6.
+//! - *A writer of the text* cannot make the redactor slow, large, wrong or silent: see promises 1
+//!   to 6.
 //! - *A reader of the output* learns that a secret stood somewhere, and its name; with
 //!   [`Mask::Char`](crate::Mask) also its length. The next entries treat an attacker that writes
 //!   into the text *and* sees the output at once.
@@ -16,21 +18,22 @@
 //!   for two sets that differ in their values, but not in the lengths of their needles. Of a line
 //!   that is too long to wait (1 MiB; `line_max` in the sidecar), or has no room beside those of
 //!   other streams, everything goes out but its last bytes, always one fewer than the longest
-//!   needle has. A container's record waits for the end of its line, or until as much was said
-//!   behind it. Of a secret of several lines (or a hex dump of it) a line that stands for eight
-//!   bytes of the value or more can be tried, as a whole; for shorter ones as many bytes wait
-//!   behind every newline as could belong to them. Most sets have none such.
+//!   needle has. A container's record waits for the end of its line, or until as much text followed
+//!   it. Of a secret of several lines (or a hex dump of it) a line that stands for eight bytes of
+//!   the value or more can be tried, as a whole; for shorter ones as many bytes wait behind every
+//!   newline as could belong to them. Most sets have none such.
 //! - *The end of a stream, datagram or record* is the exception: a stump there is masked from half
-//!   of a needle on, if it stands for 8 bytes of the value or more; less of it is given out. So the
-//!   mask confirms a guess of half of a needle at once, and from there one byte after the other.
-//!   Secrets of which half is known (an account's number in a token, say) can be found from there
-//!   by an attacker that may end streams at will and see the output. `--keep-stump` closes this,
-//!   and lets a secret that is cut off out up to the cut. Without a newline at the end, `exact` and
-//!   `line` do the same.
+//!   of a needle on, if it stands for 8 bytes of the value or more; a shorter one is written as it
+//!   is. So the mask confirms a guess of half of a needle at once, and from there one byte after
+//!   the other. Secrets of which half is known (an account's number in a token, say) can be found
+//!   from there by an attacker that may end streams at will and see the output. `--keep-stump`
+//!   closes this, and writes a secret that is cut off up to the cut. Without a newline at the
+//!   end, `exact` and `line` do the same.
 //! - *Times below a microsecond* (the duration of a search, the state of a cache) are not hidden,
 //!   and a needle's length is not: see above.
-//! - *Other users of the machine* see no value in the command line, in messages, reports, temporary files or cores of the program. It writes
-//!   no core, is not dumpable, wipes what it frees, and locks its memory as far as the limit on locked memory allows.
+//! - *Other users of the machine* see no value in the command line, in messages, reports, temporary
+//!   files or cores of the program. It writes no core, is not dumpable, wipes what it frees, and
+//!   locks its memory as far as the limit on locked memory allows.
 //! - *An attacker that chooses names* (of files, streams and secrets), or answers at the control
 //!   socket, cannot forge messages, drive a terminal with them, or have a secret printed: each
 //!   message, report, status and label passes the set in force, and is one line. The program's
@@ -40,12 +43,13 @@
 //!   output. With the output as well, the size of the input gives the length of a secret: give
 //!   reports only to readers that may know it.
 //! - *Other users with write access to a directory* that the sidecar follows or writes in cannot
-//!   have it read, change, remove or open to others a file elsewhere: see *Links and other users*
+//!   make it read, change, remove or open to others a file elsewhere: see *Links and other users*
 //!   in [`sidecar`](super::sidecar).
-//! - *A program with the library in it*: what the engine and the adapters give back to the allocator is wiped (`tests/memory.rs`); what the
-//!   ciphers of the [registry](super::registry) give back is not.
+//! - *A program with the library in it*: memory that the engine and the adapters return to the
+//!   allocator is wiped (`tests/memory.rs`); memory that the ciphers of the
+//!   [registry](super::registry) return is not.
 //! - *A program under [`run`](super::run)* is not kept from the terminal: it can open `/dev/tty`,
-//!   other files and sockets, and a key that somebody presses while it is amid a secret may part
-//!   that on the screen.
-//! - *Its own faults* do not show secrets: errors hold no input and no word of the command line, and a panic ends the program without
-//!   its message.
+//!   other files and sockets, and a key pressed while it writes a secret may split that on the
+//!   screen.
+//! - *Its own faults* do not show secrets: errors hold no input and no word of the command line,
+//!   and a panic ends the program without its message.
