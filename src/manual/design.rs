@@ -10,7 +10,7 @@
 //! which provably no needle begins. All of it equals the few lines of
 //! [`naive`](crate::redact::naive), the definition of correct.
 //!
-//! What is held back after a push is the automaton's depth: the longest end of the text that may
+//! The hold-back after a push is the automaton's depth: the longest end of the text that could
 //! begin a needle. It is given out as soon as it cannot any more, and never because of a timer, but
 //! for the echo on a terminal ([`run`](super::run)).
 //!

@@ -20,18 +20,18 @@
 //! *Secrets that change.* A [`NeedleSet`](crate::NeedleSet) does not change. Build another one
 //! aside, which takes some 40 ms for a thousand secrets, and hand it on: to a stream by
 //! [`swap`](crate::Redactor::swap), which the adapters have too, to loggers by a
-//! [`LiveSet`](crate::io::LiveSet), which they share. To have everything masked that is written
-//! after a secret was announced, read first, then take the newest set, then search what was read;
-//! the other way round a piece that was read late is searched with an old set. `tests/loom` shows
-//! both, under every interleaving of threads. Drop the old set aside as well: it is wiped, which
-//! takes time.
+//! [`LiveSet`](crate::io::LiveSet), which they share. To mask everything that is written after a
+//! secret was announced, read first, then take the newest set, then search the new input; in the
+//! other order a piece that was read late is searched with an old set. `tests/loom` shows both,
+//! under every interleaving of threads. Drop the old set aside as well: it is wiped, which takes
+//! time.
 //!
 //! *Many streams.* An idle redactor has some hundred bytes, whatever the set;
 //! [`shrink_to_fit`](crate::Redactor::shrink_to_fit) brings a busy one back there. The set is
 //! shared.
 //!
-//! *Errors.* Only building a set can fail. What an inner writer says is handed on, and what was not
-//! written is lost or kept as its adapter says; nothing raw is written instead.
+//! *Errors.* Only building a set can fail. Errors of an inner writer are passed on, and unwritten
+//! output is lost or kept as its adapter documents; nothing unmasked is written instead.
 //!
 //! *Threads, memory, the process*: the library starts no threads, and neither locks memory nor
 //! forbids cores. A program that holds secrets may want to: see

@@ -5,7 +5,7 @@
 //! the same file; masks are as long as the secrets they cover, as in a scrub. It needs root and
 //! Linux 5.19; the full guarantees below need Linux 6.14 with ext4, XFS or btrfs.
 //!
-//! *What it promises*: no read that the kernel reports returns a byte of a secret that was complete
+//! *Its promise*: no read that the kernel reports returns a byte of a secret that was complete
 //! in the file when the read began, or that was appended during it. For the latter, reads and
 //! writes of one file take turns while there are readers, where the kernel announces writes. Where
 //! it does not (tmpfs, older kernels; a warning says so), bytes appended in the microseconds

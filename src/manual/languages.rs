@@ -2,19 +2,18 @@
 //!
 //! The feature `ffi` adds the C ABI to the library; `packaging/ffi/install` builds it, without the
 //! program's dependencies, and installs `libhushlog.so.0`, `libhushlog.a`, `hushlog.h` and
-//! `hushlog.pc`. The header tells who owns what, which threads may do what, and what each call
-//! answers. In short:
+//! `hushlog.pc`. The header documents ownership, threads, and the result of each call. In short:
 //!
 //! - *Handles*: a builder collects secrets and makes a set; a set does not change, and is shared; a
-//!   stream is one redactor. Whoever got a handle frees it, in any order: handles keep what they
+//!   stream is one redactor. The owner of a handle frees it, in any order: handles keep what they
 //!   need.
-//! - *Output* is lent: slices of the caller's input, of what was held back, and of masks, laid out
+//! - *Output* is lent: slices of the caller's input, of held-back bytes, and of masks, laid out
 //!   as `struct iovec`, until the next call with the stream. Nothing is copied.
-//! - *Errors* are codes. What a failed call would have given out stays inside; the first error of a
+//! - *Errors* are codes. The output of a failed call stays inside; the first error of a
 //!   builder stays, so that no set is built that lacks a secret. A panic is caught, prints nothing,
 //!   and is a code as well; the stream in which it happened gives out nothing any more. Only when
 //!   memory runs out does the process end.
-//! - *Cost*: what the border adds cannot be told from the noise. Pushes of 64 KiB to 200 bytes and
+//! - *Cost*: the overhead of the C interface is below the noise. Pushes of 64 KiB to 200 bytes and
 //!   records of 200 bytes, clean and with 100 secrets in all their forms, took 0.92 to 1.07 times
 //!   as long as the same calls in Rust (`benches/ffi.rs`, medians of two runs on a loaded machine).
 //! - *Not done*: the library does not lock memory, forbid cores or empty the environment. That is
@@ -22,10 +21,10 @@
 //!   shared one.
 //!
 //! *Python*: `packaging/python` is a package over the shared library by ctypes. `LoggingFilter`
-//! belongs on handlers (a filter on a logger does not see what the loggers below it log); it masks
-//! the message with its arguments, the text of the exception and of the stack, and text in `extra`,
-//! and takes arguments and exception out of the record. Objects in `extra` whose `str()` tells a
-//! secret are left as they are. `redact_stream` wraps one file: what is written past it, by
+//! belongs on handlers (a filter on a logger does not see the records of loggers below it); it
+//! masks the message with its arguments, the text of the exception and of the stack, and text in
+//! `extra`, and takes arguments and exception out of the record. Objects in `extra` whose `str()`
+//! tells a secret are left as they are. `redact_stream` wraps one file: output that bypasses it, by
 //! `os.write` or by C code, is not masked; so it has no `buffer` to write to.
 //!
 //! *syslog-ng*: `packaging/syslog-ng` holds a module with the template function

@@ -13,7 +13,7 @@
 //!   name. Whether a secret is installed, and when it was changed, stand outside: anyone with write
 //!   access to the file can change these unnoticed, unless it is signed.
 //! - *Opening is all or nothing*: one value that does not open, and nothing is given out.
-//! - *What a value is*: 4 bytes to 64 KiB, any bytes but NUL. One newline at its end (LF or CRLF)
+//! - *A value* has 4 bytes to 64 KiB, any bytes but NUL. One newline at its end (LF or CRLF)
 //!   is taken for the shell's or the editor's, and left out: asked about on a terminal, with a note
 //!   elsewhere, and kept with `--keep-newline`. The formats of an export may be narrower: one that
 //!   is not UTF-8 cannot stand in JSON.
@@ -26,8 +26,8 @@
 //!   `/etc/hushlog/allowed-names`, a file of root's that nobody else can write. `secret add`,
 //!   `env set` and `boot` check that; `run` and `export` check it for variables from a registry. A
 //!   secret that is only masked may have any name.
-//! - *Changing members* seals what is shared anew, which takes an identity that opens it. A member
-//!   who was removed may have kept copies: save new values.
+//! - *Changing members* seals the shared values anew, which takes an identity that opens them. A
+//!   removed member may have kept copies: save new values.
 //! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; only users
 //!   that may replace the registry can open it, it is waited for 10 seconds at most, and an error
 //!   names the process that holds it), a private temporary file, fsync, rename, and fsync of the
@@ -43,22 +43,23 @@
 //!   usual signing key (`HUSHLOG_SIGN`, or `~/.config/hushlog/signing.pem`); beside a session, the
 //!   identity of the machine, if hushlog may read it. They are never exported.
 //!
-//! What the file's own integrity rests on:
+//! The integrity of the file rests:
 //!
-//! - *Without signers*, on who can write the file. age does not say who sealed a value, and
-//!   recipients are public: whoever can write the file can add a value, or another member to whom
-//!   the next values are sealed. A digest of the members at the end of the file notices that they
-//!   were edited by hand, or that the end is missing; it keeps nobody from computing it anew.
+//! - *Without signers*, on write access to the file. age does not authenticate the sender of a
+//!   value, and recipients are public: anyone with write access to the file can add a value, or
+//!   another member as a recipient of the next values. A digest of the members at the end of the
+//!   file notices that they were edited by hand, or that the end is missing; it does not keep
+//!   anyone from computing it anew.
 //! - *With signers*, on their keys. `hushlog keygen --signing` makes an Ed25519 key (PKCS #8 in
 //!   PEM, as of `openssl genpkey`), `hushlog member add NAME RECIPIENT --signer KEY` names it, and
 //!   from then on each change has to be signed (`--sign FILE`), and each reading checks the
-//!   signature over every byte before it. The file names its signers itself, so that whoever
-//!   replaces all of it can name others: `--trust KEY`, or `HUSHLOG_TRUST`, demands a key that is
+//!   signature over every byte before it. The file names its signers itself, so that a replacement
+//!   of the whole file can name others: `--trust KEY`, or `HUSHLOG_TRUST`, demands a key that is
 //!   known from elsewhere. Signers often sign for several registries: `--trust ID` beside it
 //!   refuses another one, such as the one for staging in the place of the one for production. A
 //!   machine that boots from a registry should have both.
 //! - *Rollback is not noticed.* An older file that was put back is a registry like any other,
-//!   signed or not: a value that was replaced since is exported again. What was exported stays
-//!   masked all the same.
+//!   signed or not: a value that was replaced since is exported again. Exported values stay masked
+//!   all the same.
 //! - The length of a value shows in steps of 128 bytes, and so does the number of members that it
 //!   is sealed to.

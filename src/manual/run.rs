@@ -1,16 +1,16 @@
 //! Run.
 //!
-//! `hushlog run -- CMD ARG...` is made to be transparent: what the command inherits (limits,
-//! ignored and blocked signals, umask, descriptors, directory) is what it would inherit without
-//! hushlog, and its end is hushlog's end, also by a signal.
+//! `hushlog run -- CMD ARG...` is made to be transparent: the command inherits the same limits,
+//! ignored and blocked signals, umask, descriptors and directory as without hushlog, and its end is
+//! hushlog's end, also by a signal.
 //!
 //! - *Terminals*: if standard input and output are one terminal, the command gets a pseudo-terminal
 //!   that controls a session of its own, and the terminal's keys are handed on to it. If only
 //!   outputs are the terminal, as in `ls | hushlog run -- less`, it gets one for these, and stays
 //!   in hushlog's session, so that others in the pipeline have the terminal as well; keys that it
 //!   asks for at its output are handed on while it has switched the line mode off there. The
-//!   terminal's settings are restored however it ends, also if hushlog is killed. What the command
-//!   changes about them ends with it, too: `hushlog run -- stty -echo` has no effect.
+//!   terminal's settings are restored however it ends, also if hushlog is killed. The command's
+//!   changes to them end with it, too: `hushlog run -- stty -echo` has no effect.
 //! - *Keys typed ahead*, while the command reads nothing, stay in the terminal for the program that
 //!   reads next, in the command or after it, and are echoed then; keys that send signals or halt
 //!   the output act at once. hushlog hands on a line when a process below it waits for one
@@ -37,10 +37,10 @@
 //!   secret that is typed and then taken back by half was never whole, and its beginning is shown.
 //!   A key that the terminal echoes between two pieces of a secret, because one process reads while
 //!   another one writes, parts it, and it is shown. On a pipe no timer releases anything.
-//! - *What is left behind*: when the command has ended, its output is read to its end, but for no
-//!   longer than 2 seconds if others keep it open. Then what is in the pipe still goes out, masked,
-//!   and later writers meet a closed pipe. A terminal is hung up then. Give what shall stay in the
-//!   background its own output.
+//! - *Processes left behind*: when the command has ended, its output is read to its end, but for no
+//!   longer than 2 seconds if others keep it open. Then the pipe's contents still go out, masked,
+//!   and later writers meet a closed pipe. A terminal is hung up then. Give a process that is to
+//!   stay in the background its own output.
 //! - *Signals* sent to hushlog go to the command's process group, but for those that the terminal
 //!   sends to both. Where that is hushlog's own group, as in a pipeline at a terminal, they go to
 //!   those of it that descend from the command, also if their parents have ended. Processes of the
@@ -51,7 +51,7 @@
 //!   hung up, or its group gets a SIGTERM.
 //! - *Processes*: a second process of hushlog, which wipes the injected values once the command has
 //!   them, is the command's parent: only so does Ctrl-Z work. As the first process of a container
-//!   hushlog reaps what is left behind.
+//!   hushlog reaps orphaned processes.
 //! - *Injected*: the values of `--dotenv`, under their own names, and of `--secret-file`, under
 //!   their exported names ([`variable`](crate::registry::name::variable)). A value over 128 KiB, or
 //!   more in all than the system takes, is refused by name before the command starts.

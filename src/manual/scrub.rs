@@ -19,11 +19,11 @@
 //! can come after the shorter one was masked, and stays: that is told as well.
 //!
 //! *Directories.* Every file is opened from its directory, through no link and into no other file
-//! system, and what was opened is compared with what was looked at, so that also root can scrub a
-//! directory that somebody else owns. FIFOs, sockets and devices are skipped. Files of several
-//! names are not touched without `--hard-links`, nor those of which that cannot be told: with a
-//! path over 4 KiB, a name that ends in ` (deleted)`, or without `/proc`. A path that is named must
-//! not lead through a symbolic link. What is rotated meanwhile is found in another round.
+//! system, and the open file is compared with the one found, so that even root can safely scrub
+//! another user's directory. FIFOs, sockets and devices are skipped. Files of several names are not
+//! touched without `--hard-links`, nor those of which that cannot be told: with a path over 4 KiB,
+//! a name that ends in ` (deleted)`, or without `/proc`. A path that is named must not lead through
+//! a symbolic link. Files rotated meanwhile are found in another round.
 //!
 //! *Written anew.* `--rewrite` writes a private temporary file (of redacted bytes only) with the
 //! old one's owner, mode, access list, extended attributes and times, waits for the disk, and puts
@@ -37,8 +37,8 @@
 //! without its name. A secret that is appended in parts while the scrub runs is found by the next
 //! one.
 //!
-//! *Two scrubs at once* do not lock each other out: each writes masks only over what is there
-//! still, and searches again what the other has changed.
+//! *Two scrubs at once* do not lock each other out: each writes masks only over bytes that are
+//! unchanged, and searches the other's changes again.
 //!
 //! *Not searched*, and never clean: systemd journals, SQLite databases, UTF-16 and UTF-32,
 //! compressed files without `--rewrite` (but `--check` and `--dry-run` look into gzip, zstd, bzip2

@@ -1,7 +1,7 @@
 //! Injection and sessions.
 //!
 //! `hushlog boot` exports the secrets of its sources, and the plain defaults of an environment, for
-//! as long as the machine is up. What it makes is the *session*: a directory in memory,
+//! as long as the machine is up. The result is the *session*: a directory in memory,
 //! `/run/hushlog`, which only root can read, or `--group` too.
 //!
 //! | file | for |
@@ -19,12 +19,12 @@
 //!   (`PATH`, `LD_PRELOAD`, `LESSOPEN`, `HUSHLOG_*` ...). A variable that is only some program's
 //!   configuration passes if `/etc/hushlog/allowed-names` allows it. A secret wins over a default,
 //!   and a private secret over a shared one of its name.
-//! - *Limits*: 128 KiB for a variable, which is what Linux takes, and 1 MiB for all of them, half
-//!   of what `exec` takes by default; no NUL byte; UTF-8, which systemd needs. What is larger or
-//!   binary can be kept without being exported (`--no-install`).
-//! - *Rotation and deletion*: another boot step exports what is valid now, to programs that start
-//!   from then on. What was exported earlier stays in the session and is masked, together with the
-//!   new values, until the machine goes down.
+//! - *Limits*: 128 KiB for a variable, which is Linux's limit, and 1 MiB for all of them, half of
+//!   `exec`'s default limit; no NUL byte; UTF-8, which systemd needs. A larger or binary value can
+//!   be kept without being exported (`--no-install`).
+//! - *Rotation and deletion*: another boot step exports the present values, to programs that start
+//!   from then on. Earlier values stay in the session and are masked, together with the new values,
+//!   until the machine goes down.
 //! - *In memory*: a directory on a disk is refused without `--allow-disk`. A tmpfs can be swapped
 //!   out: encrypt the swap, or have none.
 //!

@@ -3,7 +3,7 @@
 //! Configurations that the tests run with the real programs lie in `packaging/rsyslog` and
 //! `packaging/syslog-ng`.
 //!
-//! - *A pipe in front* does for s6-log, svlogd, multilog and whatever else reads lines:
+//! - *A pipe in front* serves s6-log, svlogd, multilog and any other program that reads lines:
 //!   `app 2>&1 | hushlog --release line | s6-log DIR`. With logrotate a file that the filter
 //!   appends to (`>>`) takes `copytruncate`: a filter does not open its output anew. The sidecar
 //!   does, and rotates by itself.
@@ -18,18 +18,18 @@
 //!   (`packaging/systemd/service-sidecar.conf`).
 //!
 //! `--protocol rsyslog-mmexternal` answers each line of its input with one line of JSON: `{}` if
-//! there is nothing to mask, or what is to be set. The line is the text of the message, and other
-//! properties (the tag, the raw message's head, structured data) stay as they are.
+//! there is nothing to mask, or the properties to set. The line is the text of the message, and
+//! other properties (the tag, the raw message's head, structured data) stay as they are.
 //! `--protocol rsyslog-mmexternal-fulljson`, with `interface.input="fulljson"`, masks all that
 //! rsyslog lets a helper change: text, raw message, tag, host, structured data, and variables below
-//! `$!`. What it does not let a helper change: the name of the program, and the names of variables
+//! `$!`. A helper cannot change the name of the program, or the names of variables
 //! directly below `$!`. A secret split over two messages is found by its lines only.
 //!
-//! *rsyslog fails open*: while its helper is away, or if its program is missing, messages go on as
-//! they are, whatever the action says of retrying. With `--mark`, each message that came through,
-//! and of which nothing is left, has `$!hushlog` set to `clean`, and a rule can stop all others, as
-//! that of `packaging/rsyslog/mmexternal.conf` does. A message that cannot be read (longer than 4
-//! MiB, not what the protocol says) is replaced by a notice, and has no mark.
+//! *rsyslog fails open*: while its helper is unavailable, or if its program is missing, messages go
+//! on as they are, in spite of the action's retry settings. With `--mark`, each message that
+//! hushlog has cleaned has `$!hushlog` set to `clean`, and a rule can stop all others, as that of
+//! `packaging/rsyslog/mmexternal.conf` does. A message that cannot be read (longer than 4 MiB, or
+//! against the protocol) is replaced by a notice, and has no mark.
 //!
 //! Standard error of such a helper goes where its answers go, so that hushlog says nothing but why
 //! it ends. Try the command by hand first:

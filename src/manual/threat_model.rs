@@ -32,8 +32,8 @@
 //! - *Times below a microsecond* (the duration of a search, the state of a cache) are not hidden,
 //!   and a needle's length is not: see above.
 //! - *Other users of the machine* see no value in the command line, in messages, reports, temporary
-//!   files or cores of the program. It writes no core, is not dumpable, wipes what it frees, and
-//!   locks its memory as far as the limit on locked memory allows.
+//!   files or cores of the program. It writes no core, is not dumpable, wipes memory before it
+//!   frees it, and locks its memory as far as the limit on locked memory allows.
 //! - *An attacker that chooses names* (of files, streams and secrets), or answers at the control
 //!   socket, cannot forge messages, drive a terminal with them, or have a secret printed: each
 //!   message, report, status and label passes the set in force, and is one line. The program's

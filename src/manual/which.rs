@@ -7,13 +7,13 @@
 //! | guard | Linux, root, programs that write files by themselves | whoever opens or reads the file by its name | the disk, for a moment; readers that the guard cannot see |
 //! | scrub | files that were written already | whoever reads the file from then on | whoever read it before; copies and backups |
 //!
-//! Put a filter where you can: what never was in a file need not be taken out of it. Where a
-//! program opens its log files itself, a guard makes their readers wait until they are clean; where
-//! that cannot be had, scrub them before they are shipped, and when they are rotated. Scrub in any
-//! case what was written before hushlog came, and after a secret was added that may have been
-//! logged already. They go together: none of them changes what another has masked.
+//! Use a filter where you can: a secret that was never in a file need not be taken out of it. Where
+//! a program opens its log files itself, a guard makes their readers wait until they are clean;
+//! where that cannot be had, scrub them before they are shipped, and when they are rotated. In any
+//! case scrub the logs from before hushlog's installation, and again after adding a secret that may
+//! have been logged already. They go together: none of them changes another one's masks.
 //!
 //! Other tools mask streams, too. `benches/compare/run` feeds them the cases that their users
 //! report (a value over two writes, several lines, base64, text that is not UTF-8, a prompt) and a
-//! made log, beside hushlog; `benches/compare/README.md` tells who takes part, how, and what came
-//! out.
+//! made log, beside hushlog; `benches/compare/README.md` lists the tools, the method and the
+//! results.
