@@ -1,8 +1,9 @@
 /*
  * hushlog: keeps secrets out of logs.
  *
- * Give it the secrets, and it gives back any stream of bytes with each of them masked: the values, the usual ways to write
- * them (base64, hex, percent, JSON, shells and others), and parts that tell, such as the password in a database URL.
+ * The library masks a set of secrets in any stream of bytes: the values, their usual encodings
+ * (base64, hex, percent, JSON, shells and others), and identifying parts, such as the password in a
+ * database URL.
  *
  *     hushlog_builder *builder = hushlog_builder_new();
  *     hushlog_set *set;
@@ -20,27 +21,33 @@
  *     hushlog_stream_finish(stream, &slices, &count);
  *     ...                                           write the slices
  *
- * (Every call can fail: look at what it returns, as the examples do.)
+ * (Every call can fail: check its result, as the examples do.)
  *
- * Promises. However a stream is cut into pieces, no byte of any occurrence of a secret is given out; every other byte is given
- * out once, unchanged and in order. What waits is the longest end of the stream that a secret may begin with, and not a byte
- * more. Time is linear in the text, whatever the text; memory is bounded by the secrets, never by the input.
+ * Promises. However a stream is cut into pieces, no byte of any occurrence of a secret is returned;
+ * every other byte is returned once, unchanged and in order. Only the longest end of the stream
+ * that could begin a secret is held back, and not a byte more. Time is linear in any text; memory
+ * is bounded by the secrets, never by the input.
  *
- * Ownership. What a `_new`, `_build` or `_share` gives out has to be given back to the `_free` of its kind, once; freeing NULL does
- * nothing. Handles keep what they need: a set may be freed while streams of it go on, and a builder once it has built.
+ * Ownership. The caller frees each handle from a `_new`, `_build` or `_share` by the `_free` of its
+ * kind, once; freeing NULL does nothing. Handles keep their own references: a set may be freed
+ * while its streams go on, and a builder once it has built.
  *
- * Threads. A set may be used by any number of threads at once. A builder and a stream may be used by one thread at a time.
- * The library starts no thread, so that it may be used after a fork; and it has no state but what the handles hold.
+ * Threads. A set may be used by any number of threads at once. A builder and a stream may be used
+ * by one thread at a time. The library starts no thread, so it may be used after a fork; and it has
+ * no state outside the handles.
  *
- * Errors. A call that can fail returns 0 or more, or one of the negative codes below, which hushlog_strerror() puts into words. No
- * call unwinds into its caller, prints anything, or ends the process (but when memory runs out, as an allocation of the
- * library's cannot fail otherwise). A call that failed has given out nothing, and has set what it returns by pointer to NULL and 0;
- * and once a call with a builder failed, all that follow return the same error. So ignoring an error loses text, and leaks none.
+ * Errors. A call that can fail returns 0 or more, or one of the negative codes below, which
+ * hushlog_strerror() describes. No call unwinds into its caller, prints anything, or ends the
+ * process (except when memory runs out: an allocation of the library cannot fail otherwise). A
+ * failed call returns no text, and sets its results by pointer to NULL and 0; once a call with a
+ * builder has failed, all later ones return the same error. So ignoring an error loses text, and
+ * leaks none.
  *
- * Values. They are copied, kept once in a compiled form, and wiped when the last handle is freed; the caller wipes its own copy
- * as soon as it has added it. No function gives a value out again. Names may be shown, and are: in masks and notices.
+ * Values. They are copied, kept once in a compiled form, and wiped when the last handle is freed;
+ * the caller wipes its own copy as soon as it has added it. No function returns a value again.
+ * Names may be shown, and are: in masks and notices.
  *
- * Sizes are in bytes. Text in and out is bytes: NUL and invalid UTF-8 are as good as any.
+ * Sizes are in bytes. Text in and out is bytes: NUL and invalid UTF-8 are allowed.
  */
 #ifndef HUSHLOG_H
 #define HUSHLOG_H
@@ -52,7 +59,10 @@
 extern "C" {
 #endif
 
-/* What the library's file name ends with: libhushlog.so.0. A program that was compiled with one works with all that have the same. */
+/*
+ * The suffix of the library's file name: libhushlog.so.0. A program works with every library of the
+ * version that it was compiled with.
+ */
 #define HUSHLOG_ABI_VERSION 0
 
 /* Collects secrets and options, and builds a set. */
@@ -63,8 +73,8 @@ typedef struct hushlog_set hushlog_set;
 typedef struct hushlog_stream hushlog_stream;
 
 /*
- * Bytes that the library lends. The same layout as `struct iovec`, so that on POSIX systems an array of them may be cast and given
- * to writev().
+ * Bytes that the library lends. The same layout as `struct iovec`, so on POSIX systems an array of
+ * them may be cast and passed to writev().
  */
 typedef struct hushlog_slice {
     const void *data;
@@ -85,16 +95,16 @@ enum {
     HUSHLOG_EMASKCHAR = -9,  /* the mask character is not a printable ASCII character */
     HUSHLOG_EROOM = -10,     /* the buffer is too small */
     HUSHLOG_EINDEX = -11,    /* there is no notice with this number */
-    HUSHLOG_EBUG = -12,      /* an error in hushlog itself; the stream in which it happened gives out nothing any more */
+    HUSHLOG_EBUG = -12,      /* an error in hushlog itself; the stream in which it happened returns nothing any more */
     HUSHLOG_EBUSY = -13      /* the stream is used by the function that it calls with its counts */
 };
 
-/* What there may be to tell about a secret. */
+/* The kinds of notices about a secret. */
 enum {
     HUSHLOG_BLANK = 1,         /* the value is empty or blank: it is NOT masked */
     HUSHLOG_TOO_SHORT = 2,     /* the value is shorter than 4 bytes, or than the least length: it is NOT masked */
-    HUSHLOG_SHORT = 3,         /* the value is shorter than 8 bytes: it is masked wherever it stands */
-    HUSHLOG_ORDINARY_WORD = 4, /* the value is an ordinary word: it is masked wherever it stands */
+    HUSHLOG_SHORT = 3,         /* the value is shorter than 8 bytes: every occurrence is masked */
+    HUSHLOG_ORDINARY_WORD = 4, /* the value is an ordinary word: every occurrence is masked */
     HUSHLOG_MASK_REPLACED = 5  /* the default mask could be taken for a part of the value, so that the set has another one */
 };
 
@@ -105,8 +115,9 @@ const char *hushlog_version(void);
 int hushlog_abi_version(void);
 
 /*
- * An error or a notice in words: English, lower case, no full stop, valid for ever. It holds nothing that was given to the library. For
- * HUSHLOG_EBUG it names the place in the library's source where the first one happened: please report it.
+ * An error or a notice in words: English, lower case, no full stop, valid for ever. It contains no
+ * data that was passed to the library. For HUSHLOG_EBUG it names the place in the library's source
+ * where the first one happened: please report it.
  */
 const char *hushlog_strerror(int code);
 
@@ -116,59 +127,69 @@ const char *hushlog_strerror(int code);
 hushlog_builder *hushlog_builder_new(void);
 
 /*
- * Adds a secret: the value of `len` bytes, which may be any. The name is UTF-8, ended by a NUL. Of two secrets with the same value,
- * the first gives its name to the mask.
+ * Adds a secret: a value of any `len` bytes. The name is UTF-8, ended by a NUL. Of two secrets with
+ * the same value, the first gives its name to the mask.
  *
  * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_ETEXT, HUSHLOG_EUSED
  */
 int hushlog_builder_add(hushlog_builder *builder, const char *name, const void *value, size_t len);
 
 /*
- * What is put in the place of a secret; "{name}" in it stands for the secret's name. Default: "[REDACTED:{name}]", or another one if that
- * could be taken for a part of a secret.
+ * Sets the mask that replaces a secret; "{name}" in it stands for the secret's name. Default:
+ * "[REDACTED:{name}]", or another one if that could be taken for a part of a secret.
  *
  * HUSHLOG_ENULL, HUSHLOG_ETEXT, HUSHLOG_EUSED
  */
 int hushlog_builder_mask(hushlog_builder *builder, const char *mask);
 
-/* A printable ASCII character that is put in the place of each byte, so that columns stay, and the length of a secret shows.
+/*
+ * Sets a printable ASCII character that replaces each byte: columns stay, and the length of a
+ * secret shows.
  *
  * HUSHLOG_ENULL, HUSHLOG_EUSED; HUSHLOG_EMASKCHAR when the set is built
  */
 int hushlog_builder_mask_char(hushlog_builder *builder, char character);
 
-/* Whether encoded forms and telling parts are searched for, beside the values themselves. Default: 1.
+/*
+ * Sets whether encoded forms and identifying parts are searched for, beside the values themselves.
+ * Default: 1.
  *
  * HUSHLOG_ENULL, HUSHLOG_EUSED
  */
 int hushlog_builder_encodings(hushlog_builder *builder, int yes);
 
-/* Values of fewer bytes are left alone, with a notice. Default and least: 4.
+/*
+ * Leaves values of fewer bytes alone, with a notice. Default and minimum: 4.
  *
  * HUSHLOG_ENULL, HUSHLOG_EUSED
  */
 int hushlog_builder_min_length(hushlog_builder *builder, size_t len);
 
-/* Searches for exactly the values, of one byte or more: no forms, no parts, no notices. For those who derive what is searched for
- * themselves; below 4 bytes the search is slow.
+/*
+ * Searches for exactly the values, of one byte or more: no forms, no parts, no notices. For callers
+ * that derive the forms themselves; below 4 bytes the search is slow.
  *
  * HUSHLOG_ENULL, HUSHLOG_EUSED
  */
 int hushlog_builder_exactly(hushlog_builder *builder);
 
 /*
- * Compiles the set, and wipes the builder's secrets; also if that fails. After it the builder can only be freed, and asked for what
- * failed. If a call with this builder failed before, that error is returned again, and nothing is built: a secret might be missing. A
- * set without any secret is not an error: all text passes it unchanged.
+ * Compiles the set, and wipes the builder's secrets; also if that fails. After it the builder can
+ * only be freed, and asked for the failed secret. If a call with this builder failed before, that
+ * error is returned again, and nothing is built: a secret might be missing. A set without any
+ * secret is not an error: all text passes it unchanged.
  *
  * With 100 keys in all their forms this takes some milliseconds: build one set, and share it.
  *
- * HUSHLOG_ENULL, HUSHLOG_EUSED, HUSHLOG_ETOOLARGE, HUSHLOG_EMASK, HUSHLOG_EMASKEMPTY, HUSHLOG_EMASKCHAR, HUSHLOG_EBUG,
- * and what a call before has returned
+ * HUSHLOG_ENULL, HUSHLOG_EUSED, HUSHLOG_ETOOLARGE, HUSHLOG_EMASK, HUSHLOG_EMASKEMPTY,
+ * HUSHLOG_EMASKCHAR, HUSHLOG_EBUG, and the error of an earlier call
  */
 int hushlog_builder_build(hushlog_builder *builder, hushlog_set **set);
 
-/* The name of the secret for which hushlog_builder_build() failed, valid until the builder is freed; NULL if it failed for none. */
+/*
+ * The name of the secret at which hushlog_builder_build() failed, valid until the builder is freed;
+ * NULL if it did not fail at a secret.
+ */
 const char *hushlog_builder_failed(const hushlog_builder *builder);
 
 void hushlog_builder_free(hushlog_builder *builder);
@@ -181,12 +202,12 @@ hushlog_set *hushlog_set_share(const hushlog_set *set);
 /* How many byte strings are searched for: the values with their forms and parts. */
 size_t hushlog_set_needles(const hushlog_set *set);
 
-/* How many notices there are. Show them to the user: some tell of a secret that is not masked. */
+/* How many notices there are. Show them to the user: some report a secret that is not masked. */
 size_t hushlog_set_notices(const hushlog_set *set);
 
 /*
- * What there is to tell, in the order in which secrets were added: returns the kind (HUSHLOG_BLANK and so on), and sets `name` to the
- * secret's name, which is valid as long as the set.
+ * Notice number `index`, in the order in which secrets were added: returns its kind (HUSHLOG_BLANK
+ * and so on), and sets `name` to the secret's name, which is valid as long as the set.
  *
  * HUSHLOG_ENULL, HUSHLOG_EINDEX
  */
@@ -196,50 +217,56 @@ void hushlog_set_free(hushlog_set *set);
 
 /* ---- A stream ---- */
 
-/* The stream may end inside a secret, after half of it and 8 bytes of its value or more: then that stump is masked. With this flag it is
- * given out. */
+/*
+ * If the stream ends inside a secret, after at least half of it and 8 bytes of its value, that
+ * stump is masked. With this flag it is returned as it is.
+ */
 #define HUSHLOG_KEEP_STUMP 1u
 
-/* A stream at its beginning. Flags: HUSHLOG_KEEP_STUMP, or 0.
+/*
+ * A stream at its beginning. Flags: HUSHLOG_KEEP_STUMP, or 0.
  *
  * HUSHLOG_ENULL, HUSHLOG_EFLAG
  */
 int hushlog_stream_new(const hushlog_set *set, unsigned flags, hushlog_stream **stream);
 
 /*
- * Takes the next piece of the stream in, and gives out what cannot be part of a secret any more: `count` slices, none of them empty. (Of a
- * piece without a secret, mostly one: the piece where it lies.)
+ * Takes the next piece of the stream, and returns all text that cannot be part of a secret any
+ * more: `count` slices, none of them empty. (For a piece without a secret, mostly one: the piece
+ * where it lies.)
  *
- * The slices point into `data`, the set, and the stream. They are valid until the next call with this stream (but
- * hushlog_stream_held() and hushlog_stream_counts()), or until `data` is changed or freed, whichever is first. Large pieces are cheaper
- * than small ones; from 64 KiB on nothing is gained.
+ * The slices point into `data`, the set, and the stream. They are valid until the next call with
+ * this stream (except hushlog_stream_held() and hushlog_stream_counts()), or until `data` is
+ * changed or freed, whichever is first. Large pieces are cheaper than small ones; from 64 KiB on
+ * nothing is gained.
  *
- * A call that failed has taken nothing in.
+ * A failed call takes no input.
  *
  * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_EBUG
  */
 int hushlog_stream_push(hushlog_stream *stream, const void *data, size_t len, const hushlog_slice **slices, size_t *count);
 
 /*
- * Ends the stream, and gives out what was held back, as hushlog_stream_push() does. After it the handle is at the beginning of another
- * stream.
+ * Ends the stream, and returns the held-back bytes, as hushlog_stream_push() does. After it the
+ * handle is at the beginning of another stream.
  *
  * HUSHLOG_ENULL, HUSHLOG_EBUG
  */
 int hushlog_stream_finish(hushlog_stream *stream, const hushlog_slice **slices, size_t *count);
 
 /*
- * Searches with another set from here on. What is held back is matched again, and given out if it begins no secret of the new set;
- * what was found with the old set stays masked. Not a byte is lost, doubled or reordered.
+ * Searches with another set from here on. Held-back bytes are matched again, and returned if they
+ * begin no secret of the new set; places found with the old set stay masked. Not a byte is lost,
+ * doubled or reordered.
  *
  * HUSHLOG_ENULL, HUSHLOG_EBUG
  */
 int hushlog_stream_swap(hushlog_stream *stream, const hushlog_set *set, const hushlog_slice **slices, size_t *count);
 
 /*
- * Gives out the beginning of what is held back, up to `len` bytes of a secret in all, however often this is called. All that follows of
- * the secret is masked as it would have been. For a terminal, where somebody waits for the echo of what he types, and for nothing
- * else: it gives away what a secret begins with.
+ * Returns the beginning of the held-back bytes, up to `len` bytes of a secret in all, however often
+ * this is called. The rest of the secret is masked as usual. Only for a terminal, where a user
+ * waits for the echo of keys: it gives away a secret's beginning.
  *
  * HUSHLOG_ENULL, HUSHLOG_EBUG
  */
@@ -249,7 +276,7 @@ int hushlog_stream_release_partial(hushlog_stream *stream, size_t len, const hus
 size_t hushlog_stream_held(const hushlog_stream *stream);
 
 /*
- * Tells how many places have been masked, by secret and form: calls `each` with the name of the
+ * Reports how many places have been masked, by secret and form: calls `each` with the name of the
  * secret and that of the form ("value", "base64" and so on; the manual lists them), which are valid
  * during the call. `each` must not use the stream, nor leave by longjmp() or an exception. Until it
  * returns, a call that takes the stream does nothing and returns HUSHLOG_EBUSY;
@@ -264,26 +291,29 @@ int hushlog_stream_counts(const hushlog_stream *stream,
 
 void hushlog_stream_free(hushlog_stream *stream);
 
-/* ---- One record at a time: a text that is whole, as loggers have it in memory ---- */
+/* ---- One record at a time: a complete text, as loggers have it in memory ---- */
 
 /*
- * Masks the record as a stream of one piece. Returns 0 if there is nothing to mask: then `redacted` is the record where it lies, and
- * `buffer` was not touched; or 1: then the masked record stands in `buffer`, and `redacted` is that. Either way, `redacted` is
- * what may be shown.
+ * Masks the record as a stream of one piece. Returns 0 if there is nothing to mask: then `redacted`
+ * is the record where it lies, and `buffer` was not touched; or 1: then the masked record is in
+ * `buffer`, and `redacted` is that. Either way, `redacted` is the text that may be shown.
  *
- * If it does not fit into the `room` bytes of the buffer: HUSHLOG_EROOM, and `redacted` has no data, and the length that is needed. The
- * buffer must not overlap the record; it may be NULL if `room` is 0.
+ * If it does not fit into the `room` bytes of the buffer: HUSHLOG_EROOM, and `redacted` has no
+ * data, but the needed length. The buffer must not overlap the record; it may be NULL if `room`
+ * is 0.
  *
  * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_EROOM, HUSHLOG_EBUG
  */
 int hushlog_redact(const hushlog_set *set, const void *record, size_t len, void *buffer, size_t room, hushlog_slice *redacted);
 
 /*
- * Masks the record where it stands: its length and all other bytes stay. A mask is the secret's name in brackets filled up with stars, or
- * stars alone ("[TOKEN]****"), or the mask character, if the set has one. Returns how many places were masked. After an error the record
- * is as it was, and not to be shown.
+ * Masks the record in place: its length and all other bytes stay. A mask is the secret's name in
+ * brackets filled up with stars, or stars alone ("[TOKEN]****"), or the mask character, if the set
+ * has one. Returns how many places were masked. After an error the record is as it was, and not to
+ * be shown.
  *
- * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_EBUG; HUSHLOG_EMASK if there is no byte at all that could fill a mask
+ * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_EBUG; HUSHLOG_EMASK if there is no byte at all that could
+ * fill a mask
  */
 int hushlog_redact_in_place(const hushlog_set *set, void *record, size_t len);
 
