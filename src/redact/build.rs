@@ -280,8 +280,8 @@ impl Derived {
     }
 }
 
-/// How many bytes of a needle stand for [`STUMP_LEN_MIN`] bytes of the value: as many as nobody
-/// guesses at once. Eight bytes of any form would be three bytes of the value in hex.
+/// How many bytes of a needle stand for [`STUMP_LEN_MIN`] bytes of the value: too many to guess at
+/// once. Eight bytes of any form would be three bytes of the value in hex.
 fn telling_len(len: usize, value_len: usize) -> u32 {
     // A form that is shorter than the value stands for no more bytes than it has.
     (STUMP_LEN_MIN * len).div_ceil(value_len.clamp(1, len)) as u32

@@ -1,9 +1,9 @@
-//! Text of our own that somebody reads: messages, reports, status, labels of metrics. Names of
+//! Text of our own for a reader: messages, reports, status, labels of metrics. Names of
 //! files and of secrets stand in it, and may hold a secret; so it passes the set in force, like any
 //! other text.
 //!
-//! Only whole needles are masked. A message that ended in a partial match would tell, by being
-//! masked or not, how far a name agrees with a secret.
+//! Only whole needles are masked. A message that ended in a partial match would reveal, by being
+//! masked or not, how much of a name matches a secret.
 
 use std::borrow::Cow;
 use std::sync::Arc;

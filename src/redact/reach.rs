@@ -14,8 +14,8 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// Of these needles. `telling_lens`: how many bytes of each stand for as much of its value as
-    /// nobody guesses at once.
+    /// Of these needles. `telling_lens`: how many bytes of each stand for more of its value than
+    /// can be guessed at once.
     pub(super) fn of(scanner: &Scanner, telling_lens: &[u32]) -> Reach {
         let longest = scanner.needles().iter().map(<[u8]>::len).max().unwrap_or(0);
         let lag_of = |(needle, len): (&[u8], &u32)| lag_of(scanner, needle, *len as usize);

@@ -10,8 +10,8 @@
 //!   newlines has no partial match there.
 //! - A needle of several lines has. Whole lines wait then, so that nothing less than a whole line
 //!   can be tried; and a line of such a needle is public (BEGIN of PEM), or stands for eight bytes
-//!   of the value or more, as many as nobody guesses at once. Where it is neither, as many bytes
-//!   wait behind every newline as could belong to such lines: [`Reach::lag`].
+//!   of the value or more, too many to guess at once. Where it is neither, as many bytes wait
+//!   behind every newline as could belong to such lines: [`Reach::lag`].
 //! - A line that is too long to wait, or has no room beside those of other streams, goes out up to
 //!   a place that is one byte less than the longest needle before the end of the input. All before
 //!   that place is settled, for any text.

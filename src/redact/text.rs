@@ -1,5 +1,5 @@
-//! Foreign text as it may be shown: names, paths and answers that somebody else chose, without a
-//! character that drives a terminal, reorders a line, or stays unseen.
+//! Foreign text as it may be shown: names, paths and answers of other users, without a character
+//! that drives a terminal, reorders a line, or stays unseen.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 
-/// How an id begins, by which it is told from a public key.
+/// The prefix of an id, which distinguishes it from a public key.
 const PREFIX: &str = "hlr-";
 /// How many random bytes an id is made of.
 const RANDOM_LEN: usize = 16;

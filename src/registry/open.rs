@@ -32,7 +32,7 @@ pub struct OpenedSecret {
     pub secret: Secret,
     /// Its variable in an export, unless that is refused: a registry of before may hold names that
     /// are none of an exported secret now, and that are to be masked all the same.
-    /// [`name::Allowed::check`] tells.
+    /// [`name::Allowed::check`] reports them.
     pub variable: String,
     /// Who can open it.
     pub scope: Scope,

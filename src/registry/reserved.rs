@@ -175,7 +175,7 @@ const DECISIVE: &[&str] = &[
     "_JAVA_OPTIONS",
 ];
 
-/// How the variables begin that hushlog itself is told things by.
+/// The prefix of hushlog's own settings.
 pub const OWN_PREFIX: &str = "HUSHLOG_";
 
 /// Beginnings of names that are decisive as a whole.

@@ -20,7 +20,7 @@ pub enum Notice {
         /// How many secrets are masked.
         secrets: usize,
     },
-    /// This set is about to be in force. It is told before anything is that was found with it.
+    /// This set is about to be in force. It precedes all events about places found with it.
     InForce(Arc<NeedleSet>),
     /// The secrets are being read again.
     Reloading,

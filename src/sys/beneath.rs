@@ -245,7 +245,7 @@ impl Dir {
                 opened => return Ok((opened?, false)),
             }
             match self.create_new(name, flags, mode) {
-                // Somebody was faster.
+                // Another process was faster.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 made => return Ok((made?, true)),
             }
@@ -395,7 +395,7 @@ impl Dir {
         &self.path
     }
 
-    /// Whether somebody other than root and the effective user can change the names in it.
+    /// Whether a user other than root and the effective one can change the names in it.
     ///
     /// # Errors
     ///

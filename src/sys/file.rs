@@ -58,7 +58,7 @@ pub fn is_owned_by_us_or_root(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == geteuid().as_raw()
 }
 
-/// Whether somebody other than root and the effective user can change the names in this directory,
+/// Whether a user other than root and the effective one can change the names in this directory,
 /// or which of them can be trusted all the same: in a sticky directory only the owner of an entry
 /// can.
 pub fn others_can_write(directory: &Stat) -> bool {

@@ -22,12 +22,12 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use super::beneath::{Dir, Links, find};
 use super::file::{FileId, check_mode, check_owner, kind, kind_name};
 
-/// Tells the private directories of one process apart.
+/// Distinguishes the private directories of one process.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 /// The name of a new node in its private directory.
 const NEW: &str = "n";
 
-/// A socket's name in the file system, which goes when this does; unless somebody else has put
+/// A socket's name in the file system, which goes when this does; unless another process has put
 /// another file there meanwhile.
 #[derive(Debug)]
 pub struct Bound {
@@ -139,7 +139,7 @@ fn make_node<T>(
         }
         placed.map(|id| (made, id))
     });
-    // An empty directory that somebody renamed meanwhile stays, and holds nothing.
+    // An empty directory that was renamed meanwhile stays, and holds nothing.
     let _ = dir.remove_dir(&private_name);
     match made {
         // The first version of Landlock lets nothing be moved from one directory to another.
@@ -187,7 +187,7 @@ pub fn connect(path: &Path, kind_wanted: SocketType) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Removes a socket of this user at which nobody listens.
+/// Removes a socket of this user without a listener.
 fn remove_abandoned(dir: &Dir, name: &OsStr, kind_wanted: SocketType) -> io::Result<()> {
     let held = match dir.open_file(name, OFlags::PATH) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -10,7 +10,7 @@
 //! | a directory, socket, block device, or another user's FIFO | an error |
 //!
 //! All of this is decided when the [`Output`] is made, before anything is read, and holds until the
-//! end: a name that somebody exchanges meanwhile never has a device replaced or another file
+//! end: a name that is exchanged meanwhile never has a device replaced or another file
 //! written to.
 
 use std::fs::File;
@@ -110,7 +110,7 @@ impl Output {
         }
     }
 
-    /// Whether somebody may be watching it.
+    /// Whether a user may be watching it.
     pub fn is_terminal(&self) -> bool {
         matches!(&self.target, Target::Open { fd, .. } if fd.is_terminal())
     }

@@ -13,7 +13,7 @@ use rustix::fs::{Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat};
 use super::beneath::{Dir, Links, find};
 use super::file::{check_owner, check_regular};
 
-/// Tells the temporary files of one process apart.
+/// Distinguishes the temporary files of one process.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Writes the file at `path` anew: into a temporary file beside it, which takes its place when all
@@ -114,7 +114,7 @@ fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) 
         dir.rename(&temporary, name)
     });
     if written.is_err() {
-        // The error tells more than a second one would.
+        // The first error says more than a second one would.
         let _ = dir.unlink(&temporary);
     }
     written?;
@@ -134,8 +134,8 @@ fn temporary(name: &OsStr) -> OsString {
 }
 
 fn write_new(dir: &Dir, name: &OsStr, mode: u32, old: Option<&Stat>, content: &[u8]) -> io::Result<File> {
-    // The umask counts for a new file, and nobody reads one that is to get another group before it
-    // has.
+    // The umask applies to a new file; one that is to get another group is unreadable to others
+    // before it has.
     let first = old.map_or(mode, |_| 0o600);
     let mut file = File::from(dir.create_masked(name, OFlags::WRONLY, first)?);
     if let Some(old) = old {

@@ -89,7 +89,7 @@ fn a36_a_paths_owner_writes_no_messages() {
     assert_tame(&ran.err());
 }
 
-/// A server that somebody else put at the socket.
+/// A server that another user put at the socket.
 #[test]
 fn a36_a_false_server_writes_no_messages() {
     let dir = tempfile::tempdir().unwrap();

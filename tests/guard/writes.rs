@@ -1,5 +1,5 @@
-//! Writes that are no appends, however they look: nobody reads a secret that they leave, neither at
-//! once nor later.
+//! Writes that are no appends, however they look: no reader sees a secret that they leave, neither
+//! at once nor later.
 
 use std::fs::{self, File, FileTimes};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -64,7 +64,7 @@ fn a05_each_read_is_clean_whatever_was_written_before_it() {
     for n in 0..1_000u64 {
         let at = (n * 7_919) % 100_000;
         middle.write_all_at(VALUE.as_bytes(), at).unwrap();
-        // More than one, so that the gate is open when somebody reads.
+        // More than one, so that the gate is open at a read.
         (0..n % 4).for_each(|_| end.write_all(b"appended line\n").unwrap());
         let from = at.saturating_sub(n * 31 % 4_096);
         if n % 2 == 0 {

@@ -353,7 +353,7 @@ fn end_descendants(grace: Duration) -> BTreeSet<String> {
     loop {
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         let descendants = descendants();
-        // One that belongs to somebody else cannot be killed, and would be waited for without an
+        // One that belongs to another user cannot be killed, and would be waited for without an
         // end.
         if descendants.is_empty() || start.elapsed() > grace + GRACE {
             return left;

@@ -20,7 +20,7 @@ fn hex(text: &str) -> String {
     })
 }
 
-/// A port that nobody uses now.
+/// An unused port.
 fn port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
@@ -68,7 +68,7 @@ fn a01_a_datagram_that_ends_in_a_guess_shows_nothing() {
     }
     sidecar.file_is("out", &expected);
     until("all is read", || figure(&metrics(port), "input_bytes_total", "dg") == sent);
-    // Counts are told once a second.
+    // Counts are published once a second.
     std::thread::sleep(std::time::Duration::from_millis(1_300));
     let text = metrics(port);
     assert!(!text.contains("hushlog_regions_total{"), "a guess was counted: {text}");
@@ -141,7 +141,7 @@ fn a01_records_of_containers_show_nothing_of_a_guess() {
     sidecar.stop();
 }
 
-/// A secret that is known tells nothing of a longer one that begins with it: counts follow whole
+/// A known secret reveals nothing of a longer one that begins with it: counts follow whole
 /// lines.
 #[test]
 fn a01_counts_show_nothing_of_an_unfinished_line() {

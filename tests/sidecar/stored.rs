@@ -20,7 +20,7 @@ use rustix::process::Signal;
 use crate::sidecaring::{MASK, Place, Sidecar, VALUE, until};
 
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
-/// From so many bytes on a piece of a secret tells too much: half of it.
+/// From so many bytes on a piece of a secret reveals too much: half of it.
 const PIECE_LEN: usize = VALUE.len().div_ceil(2);
 /// How many the manager keeps.
 const KEPT_MAX: usize = 100;

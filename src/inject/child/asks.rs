@@ -1,4 +1,4 @@
-//! Whether somebody waits for a line from a pseudo-terminal.
+//! Whether a process waits for a line from a pseudo-terminal.
 //!
 //! The kernel does not report that a process reads from a terminal. But it reports in which call
 //! each thread sleeps (`/proc/PID/syscall`), to processes that may trace it, as we may our

@@ -68,7 +68,7 @@ impl Group {
         self.members().is_none_or(|members| members.is_empty())
     }
 
-    /// The processes of the group, and when they began. None where nothing tells.
+    /// The processes of the group, and when they began. None where the kernel does not report them.
     fn members(self) -> Option<Vec<(i32, u64)>> {
         let own = getpid().as_raw_nonzero().get();
         // One that shows another space of processes has numbers that mean others here.

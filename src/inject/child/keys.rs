@@ -50,7 +50,7 @@ pub(super) struct Keys {
     look: Instant,
     /// The thread that was given a line, and when.
     served: Option<(Asker, Instant)>,
-    /// Since when keys are there that nobody has looked through.
+    /// Since when keys are there that were not looked through.
     unheard: Option<Instant>,
 }
 
@@ -115,7 +115,7 @@ impl Keys {
         if told.hung_up {
             self.ended = true;
         }
-        // Nor is anything kept where a key for a signal would act for others, or for nobody.
+        // Nor are keys kept where one for a signal would act for other processes, or for none.
         if !theirs.local_modes.contains(LocalModes::ICANON) || terminal.is_nobodys() {
             terminal.hand(Hand::Raw, &theirs);
             self.look = Instant::now() + LOOK_EVERY;
@@ -188,7 +188,7 @@ impl Keys {
         self.give(master, end);
     }
 
-    /// Nobody asks: keys stay where they are, and those for signals act there. Those that came
+    /// No process reads: keys stay where they are, and those for signals act there. Those that came
     /// before that was so are looked through.
     fn hold(&mut self, terminal: &mut Terminal, master: BorrowedFd<'_>, theirs: &Termios) {
         self.served = None;
@@ -283,7 +283,7 @@ impl Keys {
             match rustix::io::write(master, &self.bytes[self.start..end]) {
                 Ok(len) => self.start += len,
                 Err(Errno::AGAIN | Errno::INTR) => {}
-                // Nobody is there to read them.
+                // No process is left to read them.
                 Err(_) => self.start = end,
             }
             self.is_blocked = self.start < end;
@@ -299,7 +299,7 @@ fn device(master: BorrowedFd<'_>) -> Option<u64> {
     sys::terminal_device(master).map(u64::from)
 }
 
-/// Keys that act at once, whether somebody reads or not.
+/// Keys that act at once, with a reader or without.
 fn special_keys(theirs: &Termios) -> Vec<u8> {
     let signals = [SpecialCodeIndex::VINTR, SpecialCodeIndex::VQUIT, SpecialCodeIndex::VSUSP];
     let halts = [SpecialCodeIndex::VSTART, SpecialCodeIndex::VSTOP];

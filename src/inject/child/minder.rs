@@ -30,7 +30,7 @@ use super::sys::{self, Forked, Mask};
 use super::terminal::Terminal;
 use super::wiring::{Standing, Wiring};
 
-/// How often it is looked whether those of a group that is to end are gone. Nobody tells.
+/// How often it is looked whether those of a group that is to end are gone. No event reports that.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// What we tell the minder.

@@ -129,8 +129,7 @@ pub(super) fn send_by(pidfd: BorrowedFd<'_>, signal: i32) {
 ///
 /// # Errors
 ///
-/// Those of the system; and [`io::ErrorKind::Unsupported`] where nothing tells how many threads
-/// there are.
+/// Those of the system; and [`io::ErrorKind::Unsupported`] where the number of threads is unknown.
 ///
 /// # Panics
 ///
@@ -147,7 +146,7 @@ pub(super) fn fork() -> io::Result<Forked> {
     }
 }
 
-/// Whether this process has one thread only; none if nothing tells.
+/// Whether this process has one thread only; none if that is unknown.
 fn has_one_thread() -> Option<bool> {
     // SAFETY: the call takes an integer. A process of one thread shares none of the unshared
     // things, so nothing changes.
@@ -208,7 +207,7 @@ pub(super) fn same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool 
 /// The device of a terminal; of the controlling side of a pseudo-terminal, that of the other side.
 pub(super) fn terminal_device(fd: BorrowedFd<'_>) -> Option<u32> {
     let mut device: libc::c_uint = 0;
-    // SAFETY: the call writes an unsigned integer to where it is told to.
+    // SAFETY: the call writes an unsigned integer to the given place.
     let told = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGDEV, &raw mut device) } == 0;
     told.then_some(device)
 }

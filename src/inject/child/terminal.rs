@@ -137,7 +137,7 @@ impl Terminal {
         }
     }
 
-    /// As a whole: takes its keys in this way, which nobody sees until the child's terminal, with
+    /// As a whole: takes its keys in this way; they stay unseen until the child's terminal, with
     /// these modes, echoes them.
     pub(super) fn hand(&mut self, hand: Hand, theirs: &Termios) {
         if self.hand.replace(hand) == Some(hand) {

@@ -207,7 +207,7 @@ fn appends(fd: BorrowedFd<'_>) -> bool {
 fn lend_rights(pipe: BorrowedFd<'_>, output: BorrowedFd<'_>) {
     let Ok(stat) = fstat(output) else { return };
     if kind(&stat) == FileType::Socket {
-        // Nobody opens one anew.
+        // A socket cannot be opened anew.
         return;
     }
     let own = rustix::process::geteuid().as_raw() == stat.st_uid;

@@ -158,14 +158,14 @@ impl Step {
         Ok(outcome)
     }
 
-    /// Writes somebody else's file, which keeps its owner, group and mode; and a link to it stays
+    /// Writes another owner's file, which keeps its owner, group and mode; and a link to it stays
     /// one, as in machines whose /etc is kept elsewhere.
     fn put(&self, text: &str) -> io::Result<()> {
         let (dir, name) = self.root.find(&self.path)?;
         replace_in(&dir, name, 0o777, text.as_bytes())
     }
 
-    /// The text of somebody else's file; nothing if there is none.
+    /// The text of another owner's file; nothing if there is none.
     fn text(&self) -> io::Result<Option<String>> {
         match self.root.find(&self.path).and_then(|(dir, name)| text(&dir, &name)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -38,18 +38,18 @@ pub(super) struct Active {
     pub(super) touches: Vec<Waiter>,
     pub(super) readers: Flights,
     pub(super) touchers: Flights,
-    /// Whether the kernel tells of writes beforehand. Not known until it was asked to.
+    /// Whether the kernel announces writes. Not known until it was asked to.
     pub(super) told_of_writes: Option<bool>,
     /// Whether it is asked to.
     closed: bool,
-    /// Whether somebody has it open for writing. Not known until it was asked.
+    /// Whether a process has it open for writing. Not known until it was asked.
     has_writer: Option<bool>,
     /// Openers wait for all of the file to be searched once more; and that has been done.
     pub(super) opens_asked: bool,
     pub(super) opens_checked: bool,
     /// Since when a range is searched once more aside, and writers wait.
     checks: Option<Instant>,
-    /// Somebody writes again and again, and should not be held up unless somebody reads.
+    /// A process writes again and again, and should not be held up without a reader.
     writes: bool,
     pub(super) changed: Instant,
     pub(super) syncing: bool,
@@ -117,8 +117,8 @@ impl Active {
         self.closed = group.unmark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_err();
     }
 
-    /// Whether somebody has the file open for writing, also if that cannot be known. The kernel
-    /// tells of each open; so it holds until the next one.
+    /// Whether a process has the file open for writing; yes if that cannot be known. The kernel
+    /// reports each open; so it holds until the next one.
     pub(super) fn has_writer(&mut self) -> bool {
         // A lease blocks each open for writing. It is given back before any opener gets an answer.
         *self.has_writer.get_or_insert_with(|| !matches!(Lease::take(self.file.as_fd()), Ok(Some(_))))
@@ -161,8 +161,8 @@ impl Active {
             self.open_gate(common.group);
         }
         for Waiter { event, .. } in touches {
-            // Also when the gate is open now: the call has not begun yet, and somebody may want to
-            // read before it has.
+            // Also when the gate is open now: the call has not begun yet, and a read may come
+            // before it has.
             self.touchers.begin(event.thread, event.range.clone(), &mut common.counters);
             allow(common.group, &event);
         }

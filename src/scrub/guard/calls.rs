@@ -1,7 +1,7 @@
 //! Which call a thread makes while it waits for us, as `/proc` shows it.
 //!
-//! The kernel announces a read with its range where it tells of writes beforehand, and the gate is
-//! closed. Otherwise the call's own arguments have to do: a thread that waits cannot change them.
+//! The kernel announces a read with its range where it announces writes, and the gate is closed.
+//! Otherwise the call's own arguments have to do: a thread that waits cannot change them.
 
 use std::fs::File;
 use std::ops::Range;

@@ -119,7 +119,7 @@ impl Followed {
         let Some(mut active) = self.active.take() else { return Next::Rest };
         let was_checked = active.is_checked();
         let mut next = self.settle_active(&mut active, common, failures);
-        // Somebody may write from now on.
+        // Writes may come from now on.
         active.uncheck();
         if was_checked && next == Next::Rest && !active.touches.is_empty() {
             next = Next::Again(Instant::now());

@@ -1,8 +1,8 @@
 //! What is known of one file: how far it has been searched, and whether it is still the file that it was.
 //!
 //! That a file has grown does not prove that it was appended to: something may have been written
-//! over meanwhile, and no kernel tells. So there are two searches. One goes on at the end, as soon
-//! as there is more. The other goes through the searched part once more, whenever the
+//! over meanwhile, and no kernel reports that. So there are two searches. One goes on at the end,
+//! as soon as there is more. The other goes through the searched part once more, whenever the
 //! file's state is not the one that a whole search began with ([`in_doubt`](Search::in_doubt)):
 //! slowly in the background ([`search_again`](Search::search_again)), and for each read in the
 //! range that it is about to read, before it is let through ([`check`](Search::check)). If either
@@ -259,7 +259,7 @@ impl Search {
             wait_for_writes(file);
             now = Stamp::from(fstat(file)?);
         }
-        // The end of a slice may be that of the file, which nobody has met yet.
+        // The end of a slice may be that of the file, which no search has met yet.
         let is_shorter = now.size < end || now.size == end && !self.unfinished;
         if end > 0 && (is_shorter || self.print(file)? != self.print) {
             self.restart();

@@ -141,7 +141,7 @@ fn search_slice(
 ) -> Result<Standing, PenError> {
     let file = writable(file.as_fd(), directories)?;
     let result = search.catch_up(file.as_fd(), tools, u64::MAX);
-    // Nobody comes back to it later at the very end.
+    // At the very end no later step comes back to it.
     if tools.stop.load(Relaxed) {
         let _ = fdatasync(&file);
     }

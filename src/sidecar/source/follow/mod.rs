@@ -14,8 +14,8 @@
 //!   read, that is reported.
 //!
 //! Others can write to the directories, so that each is opened in the one before. A link is
-//! followed only if root or this user put it where nobody else can; a file that somebody may have
-//! linked there (a second name), and one of hushlog's own, is refused.
+//! followed only if root or this user put it where no other user can; a file that another user may
+//! have linked there (a second name), and one of hushlog's own, is refused.
 
 mod file;
 mod pattern;
@@ -222,7 +222,7 @@ impl Follow {
             Ok(Some((key, shared))) => {
                 _ = self.paths.insert(found.path.clone(), Seen { key, target, modified, shared, free: None })
             }
-            // The next look tells.
+            // The next look finds out.
             Ok(None) => {
                 self.changed.notify_one();
                 return false;

@@ -59,7 +59,7 @@ impl Watch {
         }
     }
 
-    /// Tells when names come to or leave a directory. None: it will not; else whether it did not
+    /// Reports names that come to or leave a directory. None: it will not; else whether it did not
     /// already.
     pub(super) fn directory(&self, path: &Path, told: &Arc<Notify>) -> Option<bool> {
         self.shared.as_ref()?.add(path, NAMES, told)
