@@ -136,8 +136,8 @@ fn next(setup: &Setup) -> &'static str {
     }
 }
 
-/// The command that a start of the machine will run, word by word. It says all that it was
-/// installed with: the environment of now is not that of the start.
+/// The command that a start of the machine will run, word by word. It contains all settings of its
+/// installation: the environment of now is not that of the start.
 fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
     let own = || std::env::current_exe().ok().filter(|_| root.is_own());
     let program = own().unwrap_or_else(|| PathBuf::from("/usr/bin/hushlog"));

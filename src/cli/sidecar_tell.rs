@@ -1,6 +1,6 @@
 //! What the sidecar has to say, for people and for the service manager.
 //!
-//! It is said by a thread of its own: a standard error without a reader must not stop a stream.
+//! A thread of its own writes it: a standard error without a reader must not stop a stream.
 //! Names in it are masked and written out where all messages are: see [`message`].
 
 use std::io;

@@ -12,8 +12,8 @@
 //! | `secrets/NAME` | programs that read a secret from a file |
 //!
 //! - *All or nothing*: the files of a boot appear together, when one link is renamed. A secret that
-//!   cannot be exported is named, and then nothing is: no half of an environment. Killed at any
-//!   moment, a boot leaves the session of before.
+//!   cannot be exported is named, and then nothing is: no half of an environment. A boot that is
+//!   killed at any moment leaves the previous session.
 //! - *Names*: `openai-api-key` is exported as `OPENAI_API_KEY`; a variable of a dotenv file keeps
 //!   its name. Two secrets for one variable are refused, and so are variables that control programs
 //!   (`PATH`, `LD_PRELOAD`, `LESSOPEN`, `HUSHLOG_*` ...). A variable that is only some program's

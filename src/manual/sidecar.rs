@@ -57,7 +57,7 @@
 //!
 //! *A spool* holds redacted bytes only, is its owner's alone, goes out in order before anything
 //! that came later, and outlives the sidecar. When it is full, streams wait. After a crash at most
-//! one piece of it goes out twice. A file that is there is taken only if it is empty or a spool,
+//! one piece of it goes out twice. An existing file is accepted only if it is empty or a spool,
 //! belongs to the sidecar's user, has one name, and gives others no rights: else the sidecar does
 //! not begin, and the file stays as it is. `check-config` reports a file that is no spool, too.
 //!
@@ -86,7 +86,7 @@
 //! Secrets, identities, the registry, spools and the state are never followed. A refusal is
 //! reported once for each path.
 //!
-//! *Checkpoints* (`state: DIR`, 0700) say up to where a file's bytes have been taken by the sink.
+//! *Checkpoints* (`state: DIR`, 0700) record up to where the sink has taken a file's bytes.
 //! They are saved at most once a second and at the end, on the disk before they count, after the
 //! files of sinks and spools were synced. Killed at any moment, also by a power cut, nothing is
 //! lost; lines that went out since the last checkpoint go out again, and one may be torn where it
@@ -139,9 +139,9 @@
 //! when the sidecar ends. A socket of its own user without a listener is taken for a left-over and
 //! replaced; anything else at the path is refused. Ports are on loopback only: incoming bytes are
 //! not masked yet. They are made in a private directory beside, and moved to their place with their
-//! final mode (so `ss` shows them by `/proc/self/fd`). A FIFO is made likewise; one that is there
-//! has to belong to root or the sidecar's user, and its mode may allow no more than the `mode` of
-//! the configuration (0600 without one).
+//! final mode (so `ss` shows them by `/proc/self/fd`). A FIFO is made likewise; an existing one has
+//! to belong to root or the sidecar's user, and its mode may allow no more than the `mode` of the
+//! configuration (0600 without one).
 //!
 //! *Sockets that systemd holds* (`LISTEN_FDS`, `packaging/systemd/hushlog-sidecar.socket`): a
 //! source whose path or port is that of a socket that systemd passes takes that one; the names in

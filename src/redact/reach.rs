@@ -51,7 +51,7 @@ fn lag_of(scanner: &Scanner, needle: &[u8], telling_len: usize) -> usize {
     lag
 }
 
-/// Whether everybody knows this line: a blank one, or the BEGIN of PEM.
+/// Whether this line is public: a blank one, or the BEGIN of PEM.
 fn is_public(line: &[u8]) -> bool {
     let text = line.trim_ascii();
     text.is_empty() || text.starts_with(b"-----BEGIN ") && text.ends_with(b"-----")

@@ -163,7 +163,7 @@ impl LineRelease {
         len
     }
 
-    /// So many bytes go out.
+    /// Releases this many bytes.
     fn take(&mut self, len: usize) -> usize {
         self.waiting_len -= len;
         let mut rest = len;

@@ -30,8 +30,8 @@ pub struct Opened {
 pub struct OpenedSecret {
     /// Its name and value.
     pub secret: Secret,
-    /// Its variable in an export, unless that is refused: a registry of before may hold names that
-    /// are none of an exported secret now, and that are to be masked all the same.
+    /// Its variable in an export, unless that is refused: an earlier registry may hold names that
+    /// an exported secret may not have now. Their values are masked all the same.
     /// [`name::Allowed::check`] reports them.
     pub variable: String,
     /// Who can open it.

@@ -48,7 +48,7 @@ pub(crate) struct Lines {
     waits_for: WaitsFor,
     release: LineRelease,
     all: Arc<AllLines>,
-    /// So much of the room of all streams is ours. It follows from the input's length, so that
+    /// Our part of the room of all streams. It follows from the input's length, so that
     /// other streams learn nothing by it.
     taken: usize,
     waiting: Vec<u8>,
@@ -57,7 +57,7 @@ pub(crate) struct Lines {
 /// How much of the pending bytes, and of some slices behind them, goes out now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// So many pending bytes.
+    /// The number of pending bytes.
     waiting: usize,
     /// So many slices as a whole.
     whole: usize,
@@ -142,7 +142,7 @@ impl Drop for Lines {
 }
 
 impl Cut {
-    /// So many bytes of both go out, or all.
+    /// Releases this many bytes of both, or all.
     fn new(len: usize, waiting: usize, slices: &[Slice<'_>]) -> Cut {
         let waiting = waiting.min(len);
         let (mut whole, mut part) = (0, len - waiting);

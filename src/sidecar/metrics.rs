@@ -121,7 +121,7 @@ impl StreamMetrics {
         }
     }
 
-    /// So many pieces wait in the spool.
+    /// The number of pieces in the spool.
     pub(crate) fn spool(&self, count: u64) {
         self.spooled.store(count, Relaxed);
     }

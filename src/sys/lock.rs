@@ -45,7 +45,7 @@ const MODE_PATIENCE: Duration = Duration::from_millis(200);
 /// are in `XDG_RUNTIME_DIR`.
 const RUN_DIRECTORIES: [&str; 2] = ["/run/hushlog-locks", "/dev/shm/hushlog-locks"];
 
-/// So often the table of locks is looked at for a holder.
+/// How often the table of locks is read to find a holder.
 const LOOKS_MAX: usize = 5;
 
 static REPORT: OnceLock<fn(&str)> = OnceLock::new();

@@ -81,7 +81,7 @@ impl Output {
         Ok(Output { target, old })
     }
 
-    /// The regular file that is there, if there is one.
+    /// The existing regular file, if there is one.
     pub fn file(&self) -> Option<FileId> {
         self.old.as_ref().filter(|old| kind(old) == FileType::RegularFile).map(FileId::from)
     }

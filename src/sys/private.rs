@@ -1,6 +1,6 @@
 //! Files of this user alone: places that were read, spools, locks.
 //!
-//! One that is there already is checked, and never changed: a path that was written down wrongly
+//! An existing one is checked, and never changed: a path that was written down wrongly
 //! may name any file of the machine.
 
 use std::ffi::OsStr;

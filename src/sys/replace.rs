@@ -19,7 +19,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// Writes the file at `path` anew: into a temporary file beside it, which takes its place when all
 /// of it is on disk. When this returns without an error, the new content outlives a power cut.
 ///
-/// A new file has `mode` less the umask. A file that is there keeps its owner, its group, and those
+/// A new file has `mode` less the umask. An existing file keeps its owner, its group, and those
 /// bits of its mode that `mode` has, too; it loses access lists and other extended attributes. If
 /// its group cannot be kept, its mode loses the group's bits, and if its owner cannot, the file
 /// becomes this user's. A link is followed by the rule of [`Links::Trusted`]. Only a regular file

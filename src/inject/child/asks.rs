@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-/// So many threads are looked at, at most. With more, somebody waits.
+/// The limit on threads that are looked at. With more, somebody waits.
 const THREADS_MAX: usize = 512;
 /// The same for descriptors of a call that waits for many.
 const DESCRIPTORS_MAX: u64 = 1024;

@@ -166,7 +166,7 @@ impl Terminal {
     /// Changes its modes, knowing those that it had before.
     fn change(&mut self, how: impl FnOnce(&mut Termios, &Termios)) {
         let Ok(now) = tcgetattr(&self.fd) else { return };
-        // Output on its way needs the modes of before; later only the input's change, and
+        // Pending output needs the earlier modes; later only the input's change, and
         // halted output must not keep us.
         let when = if self.is_changed { OptionalActions::Now } else { OptionalActions::Drain };
         if !self.is_changed {

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 const CALL_LEN_MAX: usize = 256;
 /// Room for the lines of a `fdinfo` file that come first.
 const INFO_LEN_MAX: usize = 512;
-/// So many threads' calls are kept open.
+/// The number of threads whose calls are kept open.
 const THREADS_MAX: usize = 16;
 
 /// The numbers of the calls that map a file; also those of 32-bit programs.

@@ -97,7 +97,7 @@ pub(super) fn wait_for_writes(file: BorrowedFd<'_>) {
 /// How far a file has been searched.
 pub(super) struct Search {
     finder: Finder,
-    /// So far a secret reaches into the text before or after it.
+    /// How far a secret reaches into the text before or after it.
     reach: u64,
     /// Found, counted, and not masked yet.
     pending: VecDeque<Region>,

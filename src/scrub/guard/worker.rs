@@ -16,7 +16,7 @@ use super::kernel::{Identity, writable};
 use super::search::{Proof, Search, Standing, Tools};
 use crate::scrub::pen::PenError;
 
-/// So often a search that goes on comes before one that begins.
+/// How often a search that goes on comes before one that begins.
 const GOES_ON_EVERY: usize = 4;
 
 /// A task on a file.

@@ -292,7 +292,7 @@ mod tests {
         let path = at("theirs/logs/a.log");
         let mut sink = FileSink::open(&path, 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
         write(&mut sink, b"one\n");
-        // The file that is there would be renamed, and another one made beside it.
+        // The existing file would be renamed, and another one made beside it.
         fs::write(at("private/a.log"), "private\n").unwrap();
         fs::rename(at("theirs/logs"), at("theirs/moved")).unwrap();
         symlink("../private", at("theirs/logs")).unwrap();

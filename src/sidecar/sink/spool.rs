@@ -52,8 +52,8 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Opens the file, or makes it. One that is there is not touched unless it is empty or a spool,
-    /// this user's alone.
+    /// Opens the file, or makes it. An existing one is not touched unless it is empty or a spool,
+    /// and this user's alone.
     ///
     /// # Errors
     ///

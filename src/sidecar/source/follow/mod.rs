@@ -54,9 +54,10 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Changes that follow each other so soon are looked at as one.
 const GATHER: Duration = Duration::from_millis(5);
-/// So long after a name was freed, or was free at the start, a file there is taken for a successor.
+/// How long after a name was freed, or was free at the start, a file there is taken for a
+/// successor.
 const FREE_MAX: Duration = Duration::from_secs(60);
-/// So often files are looked for anew that got their next names while they were opened.
+/// How often files that got their next names while they were opened are looked for anew.
 const RENAMED_MAX: usize = 10;
 
 /// What all followed files share.
@@ -108,7 +109,7 @@ pub(crate) struct Follow {
     /// When it began: for a while after that, the files that an earlier sidecar has read still
     /// count for a name that was free.
     begun: Instant,
-    /// So many looks were the first, since a file was renamed just then.
+    /// The number of first looks, since a file was renamed just then.
     looks: usize,
 }
 
