@@ -23,9 +23,9 @@
 //!   (`PATH`, `LD_*`, `HUSHLOG_*` ...). So are the thousands that the programs of a Debian release
 //!   read as their configuration (`packaging/names/collect` lists them), unless the name ends as
 //!   that of a credential does (`PGPASSWORD`) or the machine allows it: one variable a line in
-//!   `/etc/hushlog/allowed-names`, a file of root's that nobody else can write. `secret add`,
-//!   `env set` and `boot` check that; `run` and `export` check it for variables from a registry. A
-//!   secret that is only masked may have any name.
+//!   `/etc/hushlog/allowed-names`, a file that only root, or the user that runs hushlog, can write.
+//!   `secret add`, `env set` and `boot` check that; `run` and `export` check it for variables from
+//!   a registry. A secret that is only masked may have any name.
 //! - *Changing members* seals the shared values anew, which takes an identity that opens them. A
 //!   removed member may have kept copies: save new values.
 //! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; only users
