@@ -29,8 +29,9 @@
 //! without reading them.
 //!
 //! *A secret that is cut off* at the end of a file is waited for, `--stump-wait` at most (1
-//! second); then the stump is masked, from half of the secret and 8 bytes on. If the rest comes
-//! later it is masked as well, as long as the guard has not been started anew in between.
+//! second); then the stump is masked, from half of the secret and 8 bytes of its value on. If the
+//! rest comes later it is masked as well, as long as the guard has not been started anew in
+//! between.
 //!
 //! *Changes that it follows*: renaming, also out of the directories; truncation, `copytruncate`,
 //! deletion and creation; writes in the middle; directories that are created later. A file without

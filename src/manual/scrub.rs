@@ -14,9 +14,10 @@
 //! *A file that is being written.* Bytes appended meanwhile are searched, too. If the file ends in
 //! the beginning of a secret, and was written to within the last two seconds, the rest is waited
 //! for (300 ms); if it does not come, the stump stays and is reported. In a file that nobody writes
-//! to it is masked from half of the secret and 8 bytes on, if `--keep-stump` does not switch that
-//! off. With a secret that begins another one, `hunter2` and `hunter2-prod`, the rest of the longer
-//! one can come after the shorter one was masked, and stays: that is reported as well.
+//! to it is masked from half of the secret and 8 bytes of its value on, if `--keep-stump` does not
+//! switch that off. With a secret that begins another one, `hunter2` and `hunter2-prod`, the rest
+//! of the longer one can come after the shorter one was masked, and stays: that is reported as
+//! well.
 //!
 //! *Directories.* Every file is opened from its directory, through no link and into no other file
 //! system, and the open file is compared with the one found, so that even root can safely scrub

@@ -25,8 +25,8 @@ pub struct Findings {
     pub places: BTreeMap<(String, Form), Places>,
     /// How many bytes were searched.
     pub bytes: u64,
-    /// The file ends in 8 bytes or more that a secret begins with; they were left, because someone was writing it, and the rest may
-    /// come. A later scrub finds out.
+    /// The file ends in the beginning of a secret that is long enough to be masked; it was left,
+    /// because a process was writing to it, and the rest may come. A later scrub finds out.
     pub stump_left: bool,
     /// How often the search began anew, because the file was truncated or written over meanwhile.
     pub restarts: u32,

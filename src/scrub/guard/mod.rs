@@ -83,8 +83,9 @@ pub struct Guarded {
 /// and the regions in it are masked in place; then it goes on with the same file (the same inode).
 /// Of a file that has changed, the appended part is searched, and the range of each read once more:
 /// something may have been written over. If a file ends inside a secret, its readers wait for the
-/// rest, [`stump_wait`](Guard::stump_wait) at most; then the stump is masked, from 8 bytes on. A
-/// file that cannot be searched or masked cannot be read either (EPERM).
+/// rest, [`stump_wait`](Guard::stump_wait) at most; then the stump is masked, from half of the
+/// secret and 8 bytes of its value on. A file that cannot be searched or masked cannot be read
+/// either (EPERM).
 ///
 /// Writers are not held up unless somebody reads the same file: where the kernel and the file system tell of writes beforehand
 /// (Linux 6.14; ext4, XFS, btrfs), reads and writes of one file take turns then, so that no read takes in what is written

@@ -292,7 +292,7 @@ fn a_record_that_was_never_finished_gives_nothing_away() {
             out.extend(concat(parts.finish()));
             let out = String::from_utf8(out).unwrap();
             let shown = out.replace("#-#", "");
-            // A stump is one from 8 bytes on.
+            // These 8 bytes are half of the secret or more: a stump.
             assert!(!shown.contains(&SECRET[..8]) && !shown.contains(&SECRET[8..12]), "{cut}: {out}");
         }
     }
