@@ -33,7 +33,7 @@ def _encode_error(error, escape=codecs.lookup_error("surrogateescape"), keep=cod
 
 
 def _decode_error(error, escape=codecs.lookup_error("surrogateescape"), keep=codecs.lookup_error("surrogatepass")):
-    """What _encode_error() made of text becomes that text again."""
+    """The bytes that _encode_error() made of text become that text again."""
     try:
         return keep(error)
     except UnicodeError:
@@ -45,8 +45,11 @@ codecs.register_error("hushlog-decode", _decode_error)
 
 
 def _encoded(text):
-    """The text as bytes, and how to decode its masked form: what a mask leaves of a character is replaced, unless the text itself has
-    surrogates, which have to come out as they went in."""
+    """The text as bytes, and the error handler that decodes its masked form.
+
+    The rest of a character that a mask cuts is replaced, unless the text itself has surrogates,
+    which have to come out as they went in.
+    """
     try:
         return text.encode("utf-8"), "replace"
     except UnicodeEncodeError:
@@ -54,7 +57,7 @@ def _encoded(text):
 
 
 def _bytes(value):
-    """A value as the system has it: a byte that is not UTF-8, which os.fsdecode() keeps as a surrogate, is that byte again."""
+    """A value in the system's bytes: a surrogate of os.fsdecode() becomes its byte again."""
     if isinstance(value, str):
         return _encoded(value)[0]
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -188,7 +191,7 @@ class _RedactedFile(io.IOBase):
         with self._lock:
             data, errors = _encoded(text) if self._text else (_bytes(text), None)
             if errors == "hushlog-decode":
-                self._decoder.errors = errors  # from here on: what it belongs to may come out later
+                self._decoder.errors = errors  # from here on: its text may come out later
             self._pass_on(self._stream.push(data))
         return len(text)
 
