@@ -16,12 +16,14 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::Redactor;
 
 pin_project! {
-    /// Redacts what is written to it, and writes that to `W`: [`RedactWriter`](super::RedactWriter) for tokio.
+    /// Redacts all bytes written to it, and writes them to `W`:
+    /// [`RedactWriter`](super::RedactWriter) for tokio.
     ///
-    /// All that may go out goes to `W` within the same call, or as soon as that takes it: a call waits only for what earlier calls
-    /// left, so that at most 64 KiB of input, redacted, are waiting. `flush` does not release the hold-back, since it may be the first
-    /// half of a secret: `shutdown` does, and so does [`finish`](AsyncRedactWriter::finish), which leaves `W` open. A writer that is dropped
-    /// gives out nothing more, since that would have to wait.
+    /// All that may go out goes to `W` within the same call, or as soon as that takes it: a call
+    /// waits only for the rest of earlier calls, so that at most 64 KiB of input, redacted, are
+    /// waiting. `flush` does not release the hold-back, since it may be the first half of a secret:
+    /// `shutdown` does, and so does [`finish`](AsyncRedactWriter::finish), which leaves `W` open. A
+    /// writer that is dropped gives out nothing more, since that would have to wait.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -43,13 +45,14 @@ pin_project! {
     ///
     /// # Errors
     ///
-    /// Those of `W`. What was taken in when they occurred is kept redacted, and goes out first at the next call: a call fails if and only
-    /// if nothing of its own bytes was taken in. Interrupted calls are repeated.
+    /// Those of `W`. Input taken in when they occurred is kept redacted, and goes out first at the
+    /// next call: a call fails if and only if nothing of its own bytes was taken in. Interrupted
+    /// calls are repeated.
     ///
     /// # Cancelling
     ///
-    /// A future of any of its methods may be dropped at any time: of a `write` that had not ended nothing was taken in, and whatever was
-    /// taken in before goes out with the next call, once.
+    /// A future of any of its methods may be dropped at any time: of a `write` that had not ended
+    /// nothing was taken in, and all earlier input goes out with the next call, once.
     ///
     /// Memory: that of a [`Redactor`], and 1 KiB; more only while `W` takes less than it is given.
     pub struct AsyncRedactWriter<W> {
@@ -72,7 +75,7 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         AsyncRedactWriter { inner, redactor, gate: Gate::new(release), owed: Owed::default() }
     }
 
-    /// Ends the stream: writes what was held back, and flushes. What is written afterwards is a new stream.
+    /// Ends the stream: writes the held-back bytes, and flushes. Later writes are a new stream.
     ///
     /// # Errors
     ///
@@ -84,7 +87,7 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_finish(cx)).await
     }
 
-    /// As [`finish`](AsyncRedactWriter::finish), for who polls by himself.
+    /// As [`finish`](AsyncRedactWriter::finish), for callers that poll by themselves.
     ///
     /// # Errors
     ///
@@ -97,7 +100,8 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         this.inner.poll_flush(cx)
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that goes out with the next call.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. Bytes released by that
+    /// go out with the next call.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.owed.take(self.redactor.swap(set), &mut self.gate, &mut |_| Poll::Pending);
     }
@@ -107,7 +111,8 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         &self.inner
     }
 
-    /// The writer behind this one. What was not [finished](AsyncRedactWriter::finish) before is lost.
+    /// The writer behind this one. Bytes that were not [finished](AsyncRedactWriter::finish) before
+    /// are lost.
     pub fn into_inner(self) -> W {
         self.inner
     }
@@ -120,7 +125,8 @@ impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
         ready!(this.owed.pay(&mut write))?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
         this.owed.push(this.redactor, taken, this.gate, &mut write);
-        // The bytes are taken in, so this call has succeeded: what does not go out now is owed.
+        // The bytes are taken in, so this call has succeeded: those that do not go out now are
+        // owed.
         let _ = this.owed.pay(&mut write);
         Poll::Ready(Ok(taken.len()))
     }

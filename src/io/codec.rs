@@ -44,10 +44,11 @@ fn append(given: Given<'_>, out: &mut BytesMut) -> Result<(), Infallible> {
     Ok(())
 }
 
-/// Gives out what comes in, redacted: for a [`FramedRead`](tokio_util::codec::FramedRead).
+/// Returns the input, redacted: for a [`FramedRead`](tokio_util::codec::FramedRead).
 ///
-/// A frame is what can be given out after some bytes came in, and is never empty; where frames begin and end means nothing. The
-/// end of the input ends the stream. Nothing fails but the reader. A frame shares no memory with the raw input.
+/// A frame is the output that some input releases, and is never empty; where frames begin and end
+/// means nothing. The end of the input ends the stream. Nothing fails but the reader. A frame
+/// shares no memory with the raw input.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -80,7 +81,8 @@ impl RedactDecoder {
         RedactDecoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that begins the next frame.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. Bytes released by that
+    /// begin the next frame.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.pieces.swap(set, &mut self.ready);
     }
@@ -107,10 +109,11 @@ impl Decoder for RedactDecoder {
     }
 }
 
-/// Redacts what is sent: for a [`FramedWrite`](tokio_util::codec::FramedWrite).
+/// Redacts the sent bytes: for a [`FramedWrite`](tokio_util::codec::FramedWrite).
 ///
-/// What is sent is one stream, where items begin and end means nothing, and some bytes may wait for the next item. A codec does not
-/// hear that its sink is closed: [`EndOfStream`] is the item that gives out what is held back, and must be the last one.
+/// All items are one stream, their borders mean nothing, and some bytes may wait for the next item.
+/// A codec does not notice that its sink is closed: [`EndOfStream`] is the item that releases the
+/// held-back bytes, and must be the last one.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -133,7 +136,7 @@ pub struct RedactEncoder {
     ready: BytesMut,
 }
 
-/// The end of what is sent through a [`RedactEncoder`]; what is sent after it is a new stream.
+/// The end of a stream through a [`RedactEncoder`]; items after it are a new stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndOfStream;
 
@@ -148,7 +151,8 @@ impl RedactEncoder {
         RedactEncoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that goes before the next item.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. Bytes released by that
+    /// go before the next item.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.pieces.swap(set, &mut self.ready);
     }

@@ -1,8 +1,8 @@
-//! From descriptor to descriptor: what the filter does.
+//! From descriptor to descriptor, as the filter does.
 //!
-//! What was tried, on two cores of an AMD EPYC (Zen 5, 1 MiB of L2 each, Linux 6.18) with 538 MB of log in the page cache, as
-//! `cat LOG | X | cat >/dev/null`, with plain copiers in the place of X, medians of 15 rounds in turn; milliseconds in all, and
-//! processor time of X:
+//! Tried variants, on two cores of an AMD EPYC (Zen 5, 1 MiB of L2 each, Linux 6.18) with 538 MB of
+//! log in the page cache, as `cat LOG | X | cat >/dev/null`, with plain copiers in the place of X,
+//! medians of 15 rounds in turn; milliseconds in all, and processor time of X:
 //!
 //! | X | all | X |
 //! | --- | ---: | ---: |
@@ -15,14 +15,16 @@
 //! | `splice` without looking: what the two `cat`s leave possible | 187 | 16 |
 //!
 //! - Half of `cat`'s time, which larger pipes alone give elsewhere, is out of reach here: the first `cat` needs 180 ms by itself.
-//! - `tee` and `splice` of the *input's* pages are out: who wrote them may have used `vmsplice` or `splice` himself, and change them
-//!   after they were scanned and before they are read. What goes out must be memory that only we could write.
+//! - `tee` and `splice` of the *input's* pages are out: their writer may have used `vmsplice` or
+//!   `splice` itself, and change them after they were scanned and before they are read. Output must
+//!   be memory that only we could write.
 //! - Pages of one buffer, handed on and used again, are out: see [`gift`](super::gift). `SPLICE_F_GIFT` would change nothing.
 //! - A file is read, not mapped: it may change, or shrink, under the scan.
 //! - Lists of many small slices instead of gathering: see [`fd`](super::fd).
-//! - Not tried: a second thread that reads ahead. With three busy processes on two cores there is no core for it. Where the filter
-//!   is the slowest of all (to a file 3% to 9% behind `cat`, between sockets 9% to 39%, on a loaded machine) it would hide the
-//!   scan. Ending that thread while it waits for input that never comes is what makes it costly to get right.
+//! - Not tried: a second thread that reads ahead. With three busy processes on two cores there is
+//!   no core for it. Where the filter is the slowest of all (to a file 3% to 9% behind `cat`,
+//!   between sockets 9% to 39%, on a loaded machine) it would hide the scan. The costly part is
+//!   ending that thread while it waits for input that never comes.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -36,8 +38,9 @@ use super::line::{Gate, Release};
 use super::source::Source;
 use crate::redact::redactor::{Redacted, Redactor};
 
-/// How much is still taken in when a relay is told to stop while its input has more, in bytes: as much as a pipe holds. What
-/// was in the input at that moment is taken in whole, and a writer that never rests does not keep the relay.
+/// How much is still taken in when a relay is told to stop while its input has more, in bytes: as
+/// much as a pipe holds. All input of that moment is taken in, and a writer that never rests does
+/// not keep the relay.
 const STOPPING_LEN_MAX: u64 = 1 << 20;
 
 /// How [`pump`] goes about it.
@@ -48,8 +51,9 @@ pub struct PumpOptions {
     pub release: Release,
     /// The input is the master side of a pseudo-terminal, which ends with the error EIO instead of an end of file.
     pub eio_ends: bool,
-    /// The output is a terminal, where somebody waits for an echo: when nothing comes for so long, up to so many bytes of
-    /// what may begin a needle are given out, as [`Redactor::release_partial`] does. Never without this.
+    /// The output is a terminal, where a user waits for an echo: when no input comes for so long,
+    /// up to so many bytes that may begin a needle are written, as [`Redactor::release_partial`]
+    /// does. Never without this.
     pub echo: Option<Echo>,
 }
 
@@ -62,7 +66,7 @@ pub struct Echo {
     pub len_max: usize,
 }
 
-/// What went through.
+/// The amounts that went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PumpSummary {
@@ -76,10 +80,10 @@ pub struct PumpSummary {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PumpError {
-    /// Reading failed. What had been read is redacted and written, as at the end of a stream.
+    /// Reading failed. Earlier input is redacted and written, as at the end of a stream.
     #[error("cannot read the input: {0}")]
     Input(#[source] io::Error),
-    /// Writing failed. What was written before is a beginning of the right output.
+    /// Writing failed. Earlier output is a beginning of the right one.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
     /// Nobody reads the output any more (EPIPE). For a filter this is a way to end, not a fault.
@@ -87,12 +91,14 @@ pub enum PumpError {
     OutputClosed,
 }
 
-/// Redacts what comes from `input`, and writes it to `output`, up to the end of the input.
+/// Redacts the bytes of `input`, and writes them to `output`, up to the end of the input.
 ///
-/// Each piece goes out before the next is read, all of it but what may begin a needle (and with [`Release::Line`], the rest
-/// of the line); there are no threads and no timers. Descriptors of every kind will do, non-blocking ones too; their flags
-/// are left alone, since other processes share them. The pipes of a busy stream are enlarged, to 1 MiB where that is allowed.
-/// SIGPIPE and SIGXFSZ must be ignored, as Rust's runtime does with the first, or they end the process instead of the pump.
+/// Each piece goes out before the next is read, all of it but bytes that may begin a needle (and
+/// with [`Release::Line`], the rest of the line); there are no threads and no timers. Descriptors
+/// of every kind will do, non-blocking ones too; their flags are left alone, since other processes
+/// share them. The pipes of a busy stream are enlarged, to 1 MiB where that is allowed. SIGPIPE and
+/// SIGXFSZ must be ignored, as Rust's runtime does with the first, or they end the process instead
+/// of the pump.
 ///
 /// Memory: 200 KiB, with [`Release::Line`] up to 1 MiB and the longest needle more, and 2 to 6 MiB
 /// for a busy stream that goes to a pipe, all of it wiped in the end or given back to the kernel.
@@ -109,7 +115,7 @@ pub fn pump(
     let mut relay = Relay::new(input, output, redactor, options);
     let ended = relay.run(None);
     match ended {
-        // What had been read is a stream that ended here.
+        // The input so far is a stream that ended here.
         Ok(_) | Err(PumpError::Input(_)) => relay.finish().and_then(|summary| ended.map(|_| summary)),
         Err(error) => Err(error),
     }
@@ -134,7 +140,7 @@ pub struct Relay<'a> {
     redactor: &'a mut Redactor,
     options: PumpOptions,
     bytes_in: u64,
-    /// What is held back has just come in, and may be released as an echo.
+    /// The held-back bytes have just come in, and may be released as an echo.
     echo_is_due: bool,
 }
 
@@ -143,7 +149,7 @@ pub struct Relay<'a> {
 pub enum Rest {
     /// The input has ended.
     Ended,
-    /// It was told to stop. What was in the input then went through, but for what may begin a needle.
+    /// It was stopped. All input of that moment went through, except bytes that may begin a needle.
     Stopped,
 }
 
@@ -166,13 +172,13 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// Redacts what comes, and writes it, up to the end of the input, or until `stop` can be read or is hung up. It may be called
-    /// again then.
+    /// Redacts the input, and writes it, up to its end, or until `stop` can be read or is hung up.
+    /// It may be called again then.
     ///
     /// # Errors
     ///
-    /// As [`pump`]. After [`PumpError::Input`] what had been read is still to be [finished](Relay::finish); after any other error
-    /// nothing may follow.
+    /// As [`pump`]. After [`PumpError::Input`] the earlier input is still to be
+    /// [finished](Relay::finish); after any other error nothing may follow.
     pub fn run(&mut self, stop: Option<BorrowedFd<'_>>) -> Result<Rest, PumpError> {
         let mut left = None;
         loop {
@@ -195,7 +201,8 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// Waits for input, and releases an echo meanwhile. False: it is time to stop. `left` counts down what is still taken in then.
+    /// Waits for input, and releases an echo meanwhile. False: it is time to stop. `left` counts
+    /// down the bytes that are still taken in then.
     fn wait(&mut self, stop: Option<BorrowedFd<'_>>, left: &mut Option<u64>) -> Result<bool, PumpError> {
         loop {
             let (mut fds, stopping) = (vec![PollFd::new(&self.input, PollFlags::IN)], left.is_some());
@@ -227,7 +234,8 @@ impl<'a> Relay<'a> {
         self.sink.echo(self.redactor.release_partial(echo.len_max))
     }
 
-    /// Ends the stream: writes what was held back. The redactor is at the beginning of a new one then.
+    /// Ends the stream: writes the held-back bytes. The redactor is at the beginning of a new one
+    /// then.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use super::owed::{Owed, WRITE_LEN_MAX};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::Redactor;
 
-/// Redacts what is written to it, and writes that to `W`.
+/// Redacts all bytes written to it, and writes them to `W`.
 ///
 /// All that may go out goes out within the same call; there is no buffering beyond the redactor's hold-back. `flush` does not
 /// release the hold-back, since it may be the first half of a secret: [`finish`](RedactWriter::finish) does, at the end of
@@ -33,9 +33,10 @@ use crate::redact::redactor::Redactor;
 ///
 /// # Errors
 ///
-/// Those of `W`. What was taken in when they occurred is kept redacted, and goes out first at the next call: a call fails
-/// if and only if nothing of its own bytes was taken in, so that a caller may try again after [`ErrorKind::WouldBlock`], say.
-/// Interrupted calls are repeated. At most 64 KiB of input, redacted, are kept so.
+/// Those of `W`. Input taken in when they occurred is kept redacted, and goes out first at the next
+/// call: a call fails if and only if nothing of its own bytes was taken in, so that a caller may
+/// try again after [`ErrorKind::WouldBlock`], say. Interrupted calls are repeated. At most 64 KiB
+/// of input, redacted, are kept so.
 pub struct RedactWriter<W: Write> {
     redactor: Redactor,
     gate: Gate,
@@ -55,7 +56,7 @@ impl<W: Write> RedactWriter<W> {
         RedactWriter { redactor, gate: Gate::new(release), owed: Owed::default(), inner }
     }
 
-    /// Ends the stream: writes what was held back, flushes, and gives `W` back.
+    /// Ends the stream: writes the held-back bytes, flushes, and returns `W`.
     ///
     /// # Errors
     ///
@@ -65,7 +66,7 @@ impl<W: Write> RedactWriter<W> {
         Ok(self.inner.writer.take().expect("only finish takes it"))
     }
 
-    /// Ends the stream: writes what was held back, and flushes. What is written afterwards is a new stream.
+    /// Ends the stream: writes the held-back bytes, and flushes. Later writes are a new stream.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl<W: Write> RedactWriter<W> {
     /// Masks another set's secrets from here on, as [`Redactor::swap`] does. Errors of `W` show at the next call.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.owed.take(self.redactor.swap(set), &mut self.gate, &mut |given| self.inner.write(given));
-        // What does not go out now is owed.
+        // Bytes that do not go out now are owed.
         let _ = self.pay();
     }
 
@@ -97,7 +98,8 @@ impl<W: Write> Write for RedactWriter<W> {
         self.pay()?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
         self.owed.push(&mut self.redactor, taken, &mut self.gate, &mut |given| self.inner.write(given));
-        // The bytes are taken in, so this call has succeeded: what does not go out now is owed.
+        // The bytes are taken in, so this call has succeeded: those that do not go out now are
+        // owed.
         let _ = self.pay();
         Ok(taken.len())
     }
@@ -110,7 +112,7 @@ impl<W: Write> Write for RedactWriter<W> {
 
 impl<W: Write> Drop for RedactWriter<W> {
     fn drop(&mut self) {
-        // Not after a panic of the writer behind: what state that is in is anybody's guess.
+        // Not after a panic of the writer behind: its state is unknown.
         if self.inner.writer.is_some() && !self.inner.in_call {
             let _ = self.try_finish();
         }
@@ -123,7 +125,7 @@ impl<W: Write> fmt::Debug for RedactWriter<W> {
     }
 }
 
-/// A writer, and what became of it.
+/// A writer, and its fate.
 struct Inner<W> {
     /// `None` when it was given back.
     writer: Option<W>,
@@ -150,7 +152,7 @@ impl<W: Write> Inner<W> {
     }
 }
 
-/// The result of what never has to wait.
+/// The result of a future that never has to wait.
 fn now(paid: Poll<io::Result<()>>) -> io::Result<()> {
     match paid {
         Poll::Ready(paid) => paid,

@@ -14,8 +14,9 @@ const MASK_BATCH_LEN: usize = 4096;
 
 /// All needles of the secrets exported now, compiled for searching; immutable, and meant to be shared in an `Arc`.
 ///
-/// Memory: about eight bytes for each byte of the needles, and some tables. What holds bytes of the needles in their order is wiped when
-/// the set is dropped; tables of hashes, and the automaton's table of branchings, are not.
+/// Memory: about eight bytes for each byte of the needles, and some tables. Memory with bytes of
+/// the needles in their order is wiped when the set is dropped; tables of hashes, and the
+/// automaton's table of branchings, are not.
 pub struct NeedleSet {
     /// Where each needle of the scanner comes from.
     origins: Vec<Origin>,
@@ -30,7 +31,7 @@ pub struct NeedleSet {
     scanner: Scanner,
 }
 
-/// What a needle comes from.
+/// The origin of a needle.
 #[derive(Clone, Copy)]
 pub(super) struct Origin {
     /// The number of the secret's name.
@@ -47,13 +48,13 @@ pub(super) enum Stand<'a> {
     Byte(&'a [u8]),
 }
 
-/// What there is to tell about one secret of a set. It holds no part of the value.
+/// A notice about one secret of a set. It holds no part of the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Notice {
     /// The secret's name.
     pub name: String,
-    /// What was noticed.
+    /// The kind of the notice.
     pub kind: NoticeKind,
 }
 
@@ -88,7 +89,7 @@ impl NeedleSet {
         }
     }
 
-    /// Sets the mask, and what it comes to for each name.
+    /// Sets the mask, and its text for each name.
     pub(super) fn set_mask(&mut self, mask: Mask) {
         self.masks = match &mask {
             Mask::Template(template) => self.names.iter().map(|name| mask_text(template, name)).collect(),
@@ -110,7 +111,7 @@ impl NeedleSet {
         self.scanner.needles().get(index)
     }
 
-    /// What stands for a region named after this needle.
+    /// The mask of a region named after this needle.
     pub(super) fn stand(&self, needle: u32) -> Stand<'_> {
         match &self.mask {
             Mask::Template(_) => Stand::Region(&self.masks[self.origins[needle as usize].name as usize]),
@@ -162,12 +163,12 @@ impl NeedleSet {
         self.origins[needle].name as usize
     }
 
-    /// What there is to tell about single secrets, in the order in which they were added.
+    /// The notices about single secrets, in the order in which they were added.
     pub fn notices(&self) -> &[Notice] {
         &self.notices
     }
 
-    /// What regions are replaced with.
+    /// The masks of regions.
     pub fn mask(&self) -> &Mask {
         &self.mask
     }
@@ -184,7 +185,8 @@ impl NeedleSet {
         self.scanner.needles().iter()
     }
 
-    /// Writes what stands for one byte of a region that is named after this needle; for the naive definition.
+    /// Writes the mask of one byte of a region that is named after this needle; for the naive
+    /// definition.
     #[doc(hidden)]
     pub fn write_mask(&self, needle: usize, first: bool, out: &mut Vec<u8>) {
         match self.stand(needle as u32) {

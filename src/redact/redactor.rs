@@ -1,7 +1,7 @@
 //! The redactor: bytes in, redacted bytes out; the only maker of redacted bytes.
 //!
-//! All positions are counted from the start of the stream. What is held back need not be kept: it is the beginning of a needle,
-//! so the needle is its copy.
+//! All positions are counted from the start of the stream. Held-back bytes need not be kept: it is
+//! the beginning of a needle, so the needle is its copy.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -27,12 +27,14 @@ pub enum Last {
     Yes,
 }
 
-/// Redacts one stream: takes it in in any pieces, and gives out at once what can no longer be part of a needle.
+/// Redacts one stream: takes it in any pieces, and returns at once all bytes that can no longer be
+/// part of a needle.
 ///
-/// Memory: some 300 bytes to begin with, whatever the size of the set, and as long as there is nothing to mask; then at most 1 MiB,
-/// some bytes for each needle that was found, and some for each region in the piece at hand and in what is held back. The text is not
-/// kept. A stream that rests gives back what only the next piece would need: [`shrink_to_fit`](Redactor::shrink_to_fit).
-/// Cost: linear in the text, whatever the text. Nothing fails, and nothing panics.
+/// Memory: some 300 bytes to begin with, for a set of any size, and as long as there is nothing to
+/// mask; then at most 1 MiB, some bytes for each needle that was found, and some for each region in
+/// the piece at hand and in what is held back. The text is not kept. An idle stream gives back
+/// memory that only the next piece would need: [`shrink_to_fit`](Redactor::shrink_to_fit). Cost:
+/// linear in any text. Nothing fails, and nothing panics.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -66,7 +68,7 @@ pub struct Redactor {
     segments: Vec<Segment>,
 }
 
-/// What the redactor notes beside a region.
+/// The redactor's notes beside a region.
 #[derive(Default)]
 struct Note {
     /// The needle's set, if it was swapped out since.
@@ -75,7 +77,7 @@ struct Note {
     begun: bool,
 }
 
-/// A piece of what is given out: where its bytes lie.
+/// A piece of output: where its bytes lie.
 enum Segment {
     Input(Range<usize>),
     Held(Range<usize>),
@@ -118,8 +120,9 @@ impl Redactor {
         self
     }
 
-    /// Takes the next piece of the stream in, and gives out all that cannot be part of a needle any more: what stays back is
-    /// the longest suffix of the stream so far that a needle begins with and goes on after.
+    /// Takes the next piece of the stream, and returns all bytes that cannot be part of a needle
+    /// any more: only the longest suffix of the stream so far that is a proper prefix of a needle
+    /// is held back.
     pub fn push<'a>(&'a mut self, input: &'a [u8]) -> Redacted<'a> {
         self.old_set = None;
         let (held, held_len) = self.set.scanner().held(self.state);
@@ -142,11 +145,12 @@ impl Redactor {
     /// before it may have been the needle's beginning. Needles that lie in the piece as a whole are
     /// masked as ever.
     ///
-    /// `before` says how many bytes the other one has given out last that may have begun a needle (what it
-    /// [held](Redactor::held) before it finished), or 0: the end of a needle that has no more than these before it is masked however short.
+    /// `before` is the number of bytes at the end of the other one's output that may have begun a
+    /// needle (those that it [held](Redactor::held) before it finished), or 0: the end of a needle
+    /// that has no more than these before it is masked however short.
     ///
-    /// `None`: all of the piece lies within a needle, and what follows decides. Nothing was taken in, and the piece is to be given
-    /// again with more behind it.
+    /// `None`: all of the piece lies within a needle, and the next bytes decide. Nothing was taken
+    /// in, and the piece is to be given again with more behind it.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -182,7 +186,7 @@ impl Redactor {
         Some(Redacted { segments: self.segments.iter(), set: &self.set, held: &[], input, starts: (start, start) })
     }
 
-    /// Searches what comes next.
+    /// Searches the next piece.
     fn search(&mut self, input: &[u8]) {
         for piece in input.chunks(PIECE_LEN_MAX) {
             self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
@@ -193,12 +197,13 @@ impl Redactor {
         }
     }
 
-    /// Gives out some of the hold-back that may still begin a needle: its beginning, up to `len_max` bytes of it in all, however often
-    /// this is called, and none from a needle on that was found in it. Whatever follows, every byte of a needle from its
-    /// `len_max + 1`th on is masked as it would have been.
+    /// Gives out some of the hold-back that may still begin a needle: its beginning, up to
+    /// `len_max` bytes of it in all, however often this is called, and none from a needle on that
+    /// was found in it. In any case every byte of a needle from its `len_max + 1`th on is masked as
+    /// it would have been.
     ///
-    /// For a terminal, where somebody waits for the echo of what he types, and for nothing else: it gives away what
-    /// a secret begins with.
+    /// Only for a terminal, where a user waits for the echo of keys: it gives away a secret's
+    /// beginning.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -222,8 +227,8 @@ impl Redactor {
         self.without_input(held_bytes(&self.set, needle), len)
     }
 
-    /// Ends the stream, and gives out what was held back; masked, if it is a stump that tells too much. The redactor is at the
-    /// beginning of a new stream then.
+    /// Ends the stream, and returns the held-back bytes; masked, if it is a stump that tells too
+    /// much. The redactor is at the beginning of a new stream then.
     pub fn finish(&mut self) -> Redacted<'_> {
         self.old_set = None;
         let (needle, len) = self.end_at_stump();
@@ -232,7 +237,8 @@ impl Redactor {
         self.without_input(held_bytes(&self.set, needle), len)
     }
 
-    /// Masks the stump that the stream ends with, if it tells too much. Returns what is held back: of which needle, and how much.
+    /// Masks the stump that the stream ends with, if it reveals too much. Returns the hold-back: of
+    /// which needle, and how much.
     fn end_at_stump(&mut self) -> (usize, usize) {
         if let Some((needle, len)) = self.set.stump(self.state).filter(|_| self.mask_stump) {
             let stump = Region::stump(self.end - len as u64..self.end, needle);
@@ -253,8 +259,9 @@ impl Redactor {
         self.regions.clear();
     }
 
-    /// Searches with another needle set from here on. What is held back is matched again, and given out if it begins none of the
-    /// new needles; what was found with the old set stays masked. Not a byte is lost, doubled or reordered.
+    /// Searches with another needle set from here on. Held-back bytes are matched again, and
+    /// returned if they begin none of the new needles; regions found with the old set stay masked.
+    /// Not a byte is lost, doubled or reordered.
     pub fn swap(&mut self, set: Arc<NeedleSet>) -> Redacted<'_> {
         self.fold_counts();
         let old_set = std::mem::replace(&mut self.set, set);
@@ -268,7 +275,7 @@ impl Redactor {
             self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
             let regions =
                 self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle));
-            // What was released as a partial match is out.
+            // A partial match that was released is out.
             found.extend(regions.filter(|region: &Region<Note>| region.range.end > self.given));
             end += piece.len() as u64;
         }
@@ -295,13 +302,14 @@ impl Redactor {
         (self.end - self.given) as usize
     }
 
-    /// How many bytes another redactor has to begin before the end of the stream so far to mask in what follows all that this one
-    /// would: what is held back, and of a region that reaches into it, or is open still, all from its beginning. What lies before
-    /// has been given out, and no occurrence reaches from there beyond.
+    /// How many bytes another redactor has to begin before the end of the stream so far to mask all
+    /// later regions that this one would: the held-back bytes, and of a region that reaches into
+    /// them, or is still open, all from its beginning. Everything before has been returned, and no
+    /// occurrence reaches from there beyond.
     ///
-    /// That is where to go on after a crash: what is [held](Redactor::held) is too little. With `abcdef` and `efgh`, `ef` is held back
-    /// after `abcdef`; who begins anew there sees no secret in `ef`, and gives it out. From here the mask goes out twice
-    /// at worst.
+    /// That is where to go on after a crash: the bytes [held](Redactor::held) are too few. With
+    /// `abcdef` and `efgh`, `ef` is held back after `abcdef`; a redactor that begins anew there
+    /// sees no secret in `ef`, and returns it. From here the mask goes out twice at worst.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -410,7 +418,7 @@ fn push_mask(segments: &mut Vec<Segment>, region: &Region<Note>, mut len: usize,
     }
 }
 
-/// The needle that what is held back begins, as the copy of it.
+/// The needle that the held-back bytes begin, as the copy of them.
 fn held_bytes(set: &NeedleSet, needle: usize) -> &[u8] {
     if set.is_empty() { &[] } else { set.needle(needle) }
 }

@@ -1,4 +1,5 @@
-//! What can be wrong with a registry. Errors hold names, lines and columns; never a value, nor a line of the file.
+//! The errors of a registry. Errors hold names, lines and columns; never a value, nor a line of the
+//! file.
 
 use std::io;
 
@@ -29,7 +30,7 @@ pub enum Error {
     /// The file is of another version of the format, or of none.
     #[error("the registry does not begin with 'format: 1' or 'format: {FORMAT}'")]
     Format,
-    /// The file is not what was expected there.
+    /// The file is not of the expected kind.
     #[error("the registry is wrong at line {line}, column {column}{}", .key.map(|key| format!(", near '{key}'")).unwrap_or_default())]
     Syntax {
         /// From 1 on.
@@ -137,16 +138,16 @@ pub enum Error {
         /// Who.
         names: String,
     },
-    /// The identity is not that of the member who was named.
+    /// The identity is not that of the named member.
     #[error("the identity does not belong to {name}")]
     OtherMember {
         /// Who was named.
         name: String,
     },
-    /// Nobody is left whom the shared secrets could be sealed to.
+    /// No member is left as a recipient of the shared secrets.
     #[error("the last member cannot be removed while there are secrets")]
     LastMember,
-    /// An identity is needed to seal anew what is there.
+    /// An identity is needed to seal the present values anew.
     #[error("an identity is needed, to seal {count} secrets anew")]
     IdentityNeeded {
         /// How many.
@@ -243,7 +244,7 @@ fn value_for(variable: &str) -> String {
 }
 
 impl Error {
-    /// Whether it is about the file itself, and not about what was asked for.
+    /// Whether it is about the file itself, and not about the request.
     pub fn is_of_file(&self) -> bool {
         use Error::{
             Check, FileTooLarge, Format, Inconsistent, Missing, NotAFile, OtherRegistry, Read, Signature, Syntax,
@@ -267,7 +268,7 @@ impl Error {
         )
     }
 
-    /// What to do about it, if there is something to say.
+    /// A hint on how to mend it, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Error::Missing => "`hushlog member add NAME RECIPIENT` makes one",

@@ -52,7 +52,7 @@ pub enum ScrubError {
     /// It was truncated or written over again and again.
     #[error("the file kept being written over")]
     KeepsChanging,
-    /// It is being written, and a new file in its place would lose what is written to the old one.
+    /// It is being written, and a new file in its place would lose later writes to the old one.
     #[error("the file is being written; in place, without --rewrite, it can be scrubbed")]
     Live,
     /// A secret lies in several records of a container's log, and each byte that could mask its parts stands in some secret.
@@ -69,7 +69,7 @@ impl From<Errno> for ScrubError {
     }
 }
 
-/// What to do with the regions that are found.
+/// The action on the regions that are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Only count them.
@@ -86,7 +86,7 @@ pub struct Scrubber {
     action: Action,
     threads: usize,
     stumps: bool,
-    /// How many bytes have been searched, in all files; for whoever shows it.
+    /// How many bytes have been searched, in all files; for a display of progress.
     progress: Arc<AtomicU64>,
 }
 
@@ -101,13 +101,13 @@ impl Scrubber {
         Ok(Scrubber { set, cover, action: Action::Mask, threads: 1, stumps: true, progress: Arc::default() })
     }
 
-    /// What is written over regions. Default: [`Cover::named`].
+    /// The masks that are written over regions. Default: [`Cover::named`].
     pub fn cover(mut self, cover: Cover) -> Scrubber {
         self.cover = cover;
         self
     }
 
-    /// What to do with what is found. Default: to mask it.
+    /// The action on found regions. Default: to mask it.
     pub fn action(mut self, action: Action) -> Scrubber {
         self.action = action;
         self
@@ -131,7 +131,7 @@ impl Scrubber {
         &self.progress
     }
 
-    /// What is searched for.
+    /// The secrets to search for.
     pub fn set(&self) -> &Arc<NeedleSet> {
         &self.set
     }
@@ -148,14 +148,18 @@ impl Scrubber {
         self.action == action
     }
 
-    /// Searches a regular file from its beginning to its end, masks what it finds, and waits until that is on the disk.
+    /// Searches a regular file from its beginning to its end, masks the regions that it finds, and
+    /// waits until the masks are on the disk.
     ///
-    /// The file is open for reading, and to mask for writing, too, but not for appending. Others may write, truncate and rename
-    /// it meanwhile: nothing of theirs is lost, and the file is not made longer. What they append is searched as well, as long as it
-    /// is there when the end is reached. If the file ends inside a secret, and was written to within the last two seconds, the
-    /// rest is waited for, 300 ms at most; then that stump is left, and told by [`Findings::stump_left`].
+    /// The file is open for reading, and to mask for writing, too, but not for appending. Others
+    /// may write, truncate and rename it meanwhile: nothing of theirs is lost, and the file is not
+    /// made longer. Their appends are searched as well, if they are there when the end is reached.
+    /// If the file ends inside a secret, and was written to within the last two seconds, the rest
+    /// is waited for, 300 ms at most; then that stump is left, and reported by
+    /// [`Findings::stump_left`].
     ///
-    /// Killed at any moment, it has lost nothing; a second run completes it. What was masked and is on the disk is never undone.
+    /// Killed at any moment, it has lost nothing; a second run completes it. A mask that is on the
+    /// disk is never undone.
     ///
     /// Memory: 256 KiB for each thread, and 24 bytes for each region of a few MiB. Nothing of the file is kept.
     ///
@@ -189,8 +193,8 @@ impl Scrubber {
     }
 }
 
-/// Notes that the file was written to: some file systems, tmpfs for one, do not for what is written through a mapping. Where that is not
-/// allowed nothing is lost but the time.
+/// Notes that the file was written to: some file systems, tmpfs for one, do not for writes through
+/// a mapping. Where that is not allowed nothing is lost but the time.
 fn note_the_time(file: BorrowedFd<'_>) {
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let _ =
@@ -282,7 +286,8 @@ impl Pass<'_> {
         if self.changed { Err(Halt::Changed) } else { Ok(()) }
     }
 
-    /// In the log of a container, secrets across records; first, as masks of what lies in one record could hide the rest of them.
+    /// In the log of a container, secrets across records; first, as masks within one record could
+    /// hide the rest of them.
     fn mask_splits(&mut self) -> Result<(), Halt> {
         let mut head = Zeroizing::new([0; FORMAT_LEN]);
         let len = file::read_full_at(self.file, &mut head[..], 0)?;
@@ -321,7 +326,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Whether a mask was written, or what it was for was not there any more.
+    /// Whether a mask was written, or its region was not there any more.
     fn is_masked(&mut self, written: Result<(), PenError>) -> Result<bool, Halt> {
         match written {
             Ok(()) => Ok(true),

@@ -1,6 +1,8 @@
-//! A guard: whoever opens or reads a file below some directories waits until it has been searched, and reads it with masks.
+//! A guard: each open and read of a file below some directories waits until it has been searched,
+//! and reads it with masks.
 //!
-//! It works by the permission events of fanotify, and needs root. See [`Guard`] for what it promises, and what it cannot see.
+//! It works by the permission events of fanotify, and needs root. See [`Guard`] for its promises
+//! and limits.
 
 mod active;
 mod calls;
@@ -43,7 +45,7 @@ pub use notice::Notice;
 
 /// How long the rest of a secret at the end of a file is waited for, by default.
 pub const STUMP_WAIT: Duration = Duration::from_secs(1);
-/// How many threads search what would hold up others.
+/// The number of threads for searches that would hold up others.
 const WORKERS: usize = 2;
 
 /// Why a guard did not begin, or ended.
@@ -67,7 +69,7 @@ pub enum GuardError {
     Begin(#[source] io::Error),
 }
 
-/// What a guard has done.
+/// The results of a guard.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Guarded {
@@ -87,22 +89,25 @@ pub struct Guarded {
 /// secret and 8 bytes of its value on. A file that cannot be searched or masked cannot be read
 /// either (EPERM).
 ///
-/// Writers are not held up unless somebody reads the same file: where the kernel and the file system tell of writes beforehand
-/// (Linux 6.14; ext4, XFS, btrfs), reads and writes of one file take turns then, so that no read takes in what is written
-/// meanwhile. Elsewhere that remains possible: what is appended in the moment between the search and the read is read as it is.
+/// Writers are not held up unless somebody reads the same file: where the kernel and the file
+/// system tell of writes beforehand (Linux 6.14; ext4, XFS, btrfs), reads and writes of one file
+/// take turns then, so that no read returns a write from meanwhile. Elsewhere that remains
+/// possible: bytes appended in the moment between the search and the read are read as they are.
 ///
 /// It cannot see, and so nobody waits for:
 ///
-/// - what is read or written by descriptors that were open before the guard began; each such process is [told](Notice::OpenBefore);
-/// - reading by a mapping: what was in the file when it was opened has been searched, what is appended later will have been 50 ms
-///   later (about);
-/// - names of a file outside the directories, until the guard has seen it; the block device, and whatever else root can read;
+/// - reads and writes by descriptors that were open before the guard began; each such process is
+///   [told](Notice::OpenBefore);
+/// - reading by a mapping: the contents at the time of opening have been searched, and later
+///   appends are within about 50 ms;
+/// - names of a file outside the directories, until the guard has seen it; the block device, and
+///   anything else that root can read;
 /// - a directory that was created some microseconds ago.
 ///
-/// A file of several names is guarded by each of them, and masked like others; so it matters who may link files into the directories (see
-/// [`LinksUnprotected`](Notice::LinksUnprotected)).
+/// A file of several names is guarded by each of them, and masked like others; so the right to link
+/// files into the directories matters (see [`LinksUnprotected`](Notice::LinksUnprotected)).
 ///
-/// If the guard ends, however it does, the kernel lets all who wait go on.
+/// If the guard ends, in any way, the kernel lets all waiting processes go on.
 ///
 /// Memory: 300 KiB for each of three threads, some 400 bytes for each file, and one descriptor for
 /// each directory and for each file that something happens to.
@@ -182,21 +187,22 @@ fn canonical(directories: &[PathBuf]) -> Result<Vec<PathBuf>, GuardError> {
     directories.iter().map(one).collect()
 }
 
-/// Each who waits takes a descriptor.
+/// Each waiting process takes a descriptor.
 fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// The threads of a guard, and what they share.
+/// The threads of a guard, and their shared state.
 struct Threads<'a> {
     guard: &'a Guard,
     own: OwnThreads,
     bell: Bell,
     orders: Orders,
     failed: Mutex<Option<GuardError>>,
-    /// By which files are opened for writing, whatever mount they were opened by.
+    /// The directories by which files are opened for writing, independent of the mount by which
+    /// they were opened.
     open_directories: Vec<OwnedFd>,
 }
 

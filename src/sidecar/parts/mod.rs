@@ -1,14 +1,16 @@
 //! The logs of containers as they are written: Docker's json-file, and the format of Kubernetes (CRI). Both cut a line that is longer than
 //! 16 KiB into several records, and both write the records of standard output and standard error into one file.
 //!
-//! Here the text of each of the two is put together again, as the program wrote it, and searched; then what is left of it is put back into
-//! the records that it came in. So there come out the same records in the same order, with the same times, streams and tags; each
-//! is whole, valid JSON if it was, and still goes on where it did. A mask stands in the record in which its secret begins; of a
-//! secret of several lines the newlines stay, since they are what ends the lines.
+//! Here the text of each of the two is put together again, as the program wrote it, and searched;
+//! then the redacted text is put back into the records that it came in. So there come out the same
+//! records in the same order, with the same times, streams and tags; each is whole, valid JSON if
+//! it was, and still goes on where it did. A mask stands in the record in which its secret begins;
+//! of a secret of several lines the newlines stay, since they end the lines.
 //!
-//! What comes out of that goes through a redactor, as any stream does, which finds what stands elsewhere in a record (Docker's
-//! labels and tags), and in lines that are no records; and nothing goes out but by it. (So a secret that ends with a newline, and is not
-//! one without it, takes the end of a CRI record with it that goes on: it stands there as it is.)
+//! The result goes through a redactor, as any stream does, which finds secrets elsewhere in a
+//! record (Docker's labels and tags), and in lines that are no records; and nothing goes out but by
+//! it. (So a secret that ends with a newline, and is not one without it, takes the end of a CRI
+//! record with it that goes on: it stands there as it is.)
 //!
 //! Whole records are held back: those in which the beginning of a secret stands, and all behind
 //! them, since they keep their order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is masked,
@@ -52,10 +54,10 @@ pub(crate) struct Parts {
     is_overlong: bool,
     /// Standard output and standard error.
     voices: [Voice; 2],
-    /// What cannot go out yet, in order.
+    /// The records that cannot go out yet, in order.
     queue: VecDeque<Held>,
     queue_len: usize,
-    /// What goes to the redactor, and what came out of it where that is more than one piece.
+    /// The redactor's input, and its output where that is more than one piece.
     out: Zeroizing<Vec<u8>>,
     given: Vec<u8>,
     /// Where these bytes come from, run by run, and how many each has.
@@ -132,7 +134,8 @@ impl Parts {
         let next = self.next();
         self.begin_giving();
         let redacted = self.redactor.push(&self.out);
-        // What comes out as it is has nothing masked in it. A copy, since the redactor is asked once more before it may go.
+        // Output that equals its input has no masks in it. A copy, since the redactor is asked once
+        // more before it may go.
         let slices = redacted.len();
         keep(redacted, &mut self.given, &mut self.placed);
         let is_clean = slices <= 1 && self.given.len() == self.out.len();
@@ -140,7 +143,7 @@ impl Parts {
         (given(&self.given, &self.placed), self.redactor.end())
     }
 
-    /// Ends a whole: what was held back goes out, and what comes next begins anew.
+    /// Ends a message: the held-back bytes go out, and the next input begins anew.
     pub(crate) fn finish(&mut self) -> Vec<Slice<'_>> {
         self.out.clear();
         let tail = std::mem::take(&mut self.tail);
@@ -255,7 +258,8 @@ impl Parts {
         self.take_text(line, record.stream, record.text, ends);
     }
 
-    /// A record that its writer did not finish: it belongs to whoever may have begun a secret.
+    /// A record that its writer did not finish: it belongs to the voice that may have begun a
+    /// secret.
     fn take_torn(&mut self, line: &[u8]) {
         match container::torn(self.format, line) {
             Some(text) => {
@@ -290,7 +294,7 @@ impl Parts {
         self.flush();
     }
 
-    /// Lets go of what need not wait any more, and of what is too much.
+    /// Releases records that need not wait any more, or exceed the limit.
     fn flush(&mut self) {
         while let Some(held) = self.queue.front() {
             let is_settled = |part: &Part| part.range.end <= self.voices[part.voice].free();
@@ -324,7 +328,7 @@ impl Parts {
             match unit {
                 text::Unit::Plain(bytes) => cover.write(self.format, range, bytes, &mut self.out),
                 text::Unit::Escape(place, bytes, _) => {
-                    // The last newline ends the line, whatever it belongs to.
+                    // The last newline ends the line, in any record.
                     let ends = bytes[0] == b'\n' && place.end == text.len();
                     if !cover.write_if_touched(self.format, &range, &mut self.out) || ends {
                         append(&mut self.out, &text[place]);
@@ -357,7 +361,7 @@ impl Parts {
         said
     }
 
-    /// Where what has not gone to the redactor begins in the input.
+    /// Where the input that has not gone to the redactor begins.
     fn next(&self) -> u64 {
         self.queue.front().map_or(self.end - self.tail.len() as u64, |held| held.start)
     }
@@ -371,7 +375,7 @@ fn keep(redacted: Redacted<'_>, given: &mut Vec<u8>, placed: &mut Vec<(Placed, u
     }
 }
 
-/// All slices of what is given, none of them empty.
+/// All slices of the output, none of them empty.
 fn given<'a>(given: &'a [u8], placed: &[(Placed, usize)]) -> Vec<Slice<'a>> {
     let mut rest = given;
     let slice = |(placed, len): &(Placed, usize)| (*placed, rest.split_off(..*len).expect("it was kept"));

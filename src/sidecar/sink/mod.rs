@@ -26,8 +26,8 @@ pub(crate) use batch::Batch;
 use open::Opened;
 use spool::Spool;
 
-/// How many streams may have read what they cannot write yet: their buffers are what a busy sink costs. With one, a stream could not
-/// redact while another writes.
+/// How many streams may hold input that they cannot write yet: their buffers are the cost of a busy
+/// sink. With one, a stream could not redact while another writes.
 const SEATS: usize = 4;
 /// The first wait before a sink that is away is looked at again.
 const DELAY_MIN: Duration = Duration::from_millis(50);
@@ -36,7 +36,7 @@ const DELAY_MAX: Duration = Duration::from_secs(5);
 /// A sink that was there for so long is taken to be well, and waits are short again.
 const WELL_AFTER: Duration = Duration::from_secs(10);
 
-/// What became of what was given.
+/// The fate of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gave {
     /// The sink has taken it.
@@ -71,9 +71,9 @@ struct State {
     delay: Duration,
     /// When it was last tried to be opened, where nobody waits for that.
     tried: Option<Instant>,
-    /// What was dropped before it went away this time.
+    /// The drops from before it became unavailable this time.
     dropped_before: u64,
-    /// What waits while it is away.
+    /// The waiting output while it is unavailable.
     spool: Option<Spool>,
     /// That the spool cannot be written to was told.
     is_spool_told: bool,
@@ -106,7 +106,7 @@ impl Sink {
         open::open(&self.plan.outlet, &upkeep).await
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub(crate) fn label(&self) -> &str {
         &self.label
     }
@@ -131,7 +131,8 @@ impl Sink {
         self.seats.acquire().await.expect("nobody closes it")
     }
 
-    /// Opens it as soon as somebody has started: so that what is wrong is told before there is anything to write.
+    /// Opens it as soon as a stream has started, so that a fault is reported before there is
+    /// anything to write.
     pub(crate) async fn begin(&self) -> io::Result<()> {
         let mut state = self.state.lock().await;
         if let OnAway::Spool(spool) = &self.plan.away {
@@ -153,7 +154,7 @@ impl Sink {
     ///
     /// # Errors
     ///
-    /// When it is gone for good: the sidecar cannot do what it is there for.
+    /// When it is gone for good: the sidecar cannot do its work.
     pub(crate) async fn give(&self, batch: &Batch<'_>) -> io::Result<Gave> {
         let mut state = self.state.lock().await;
         let mut written = 0;
@@ -179,7 +180,7 @@ impl Sink {
                 return Err(error);
             }
             if opened.forgets() {
-                // What was in its middle is told once more as a whole, to whoever comes next.
+                // An interrupted record is sent once more as a whole, to the next reader.
                 written = batch.line_start(written);
             }
             state.opened = None;
@@ -187,7 +188,7 @@ impl Sink {
         }
     }
 
-    /// Sees to it that what waits in the spool goes out when it can.
+    /// Writes the spool's contents to the sink as soon as it can.
     pub(crate) async fn tend(self: Arc<Sink>, metrics: Vec<Arc<StreamMetrics>>) {
         loop {
             metrics.iter().for_each(|metrics| metrics.spool(self.spooled.load(Relaxed)));
@@ -240,7 +241,7 @@ impl Sink {
         Some(Duration::ZERO)
     }
 
-    /// Puts what is behind the first bytes of a batch into the spool. False: there is no room.
+    /// Puts the bytes behind the first ones of a batch into the spool. False: there is no room.
     fn spool(&self, state: &mut State, batch: &Batch<'_>, written: u64) -> bool {
         let Some(spool) = &mut state.spool else { return false };
         match spool.append(batch, written) {
@@ -271,7 +272,7 @@ impl Sink {
 
     /// Closes it, when all streams have ended.
     pub(crate) async fn end(&self, within: Duration) {
-        // Somebody who still writes was given up.
+        // A stream that still writes was given up.
         let Ok(mut state) = self.state.try_lock() else { return };
         if let Some(opened) = state.opened.take() {
             opened.end(within).await;
