@@ -39,13 +39,14 @@ pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
 
 /// Refuses variables that programs read as their configuration, unless this machine allows them,
 /// among the secrets of these origins and the defaults beside them. A registry may be changed by
-/// others than its users; a file of one's own may set anything for one's own program.
+/// others than its users, and its defaults need no secret beside them; a file of one's own may set
+/// anything for one's own program.
 fn check_names(loaded: &Loaded, is_checked: impl Fn(&Origin) -> bool) -> Result<(), Failure> {
     let mut checked = Vec::new();
     for sourced in loaded.secrets.iter().filter(|sourced| is_checked(&sourced.origin)) {
         checked.extend(names(sourced.secret.name(), &sourced.origin)?.map(|(variable, ..)| variable));
     }
-    if loaded.secrets.iter().any(|sourced| is_checked(&sourced.origin)) {
+    if loaded.has_registry_defaults || loaded.secrets.iter().any(|sourced| is_checked(&sourced.origin)) {
         checked.extend(loaded.defaults.keys().cloned());
     }
     let refused = |variable: &str, error: NameError| {

@@ -25,7 +25,8 @@
 //!   that of a credential does (`PGPASSWORD`) or the machine allows it: one variable a line in
 //!   `/etc/hushlog/allowed-names`, a file that only root, or the user that runs hushlog, can write.
 //!   `secret add`, `env set` and `boot` check that; `run` and `export` check it for variables from
-//!   a registry. A secret that is only masked may have any name.
+//!   a registry, plain defaults without a secret beside them included. A secret that is only masked
+//!   may have any name.
 //! - *Changing members* seals the shared values anew, which takes an identity that opens them. A
 //!   removed member may have kept copies: save new values.
 //! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; only users

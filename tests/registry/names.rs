@@ -93,3 +93,23 @@ fn a10_the_machine_allows_a_name() {
     fs::set_permissions(&allowed, fs::Permissions::from_mode(0o666)).unwrap();
     boot(mode).ends(2).says("others than root can write it");
 }
+
+/// A registry without a secret that the identity opens had its defaults set unseen.
+#[test]
+fn b01_defaults_are_checked_without_a_secret_beside_them() {
+    let desk = Desk::new();
+    desk.hushlog(["env", "set", "prod", "NODE_ENV=canary-default"], b"").ends(0);
+    let text = desk.text();
+    let from = ["--registry", "registry.yaml", "--environment", "prod", "--allow-empty"];
+    let run = || desk.hushlog([&["run"], &from[..], &["--", "printenv", "NODE_ENV", "PGHOST"]].concat(), b"");
+    let export = || desk.hushlog([&["export", "--format", "sh"], &from[..]].concat(), b"");
+    assert_eq!(run().ends(1).out(), "canary-default\n", "only the one is set");
+    assert!(export().ends(0).out().contains("export NODE_ENV='canary-default'\n"));
+    // As any user with write access to the file can.
+    fs::write(desk.registry(), text.replace("NODE_ENV", "PGHOST")).unwrap();
+    for ran in [run(), export()] {
+        assert_eq!(ran.ends(2).says("PGHOST cannot be exported").says("/etc/hushlog/allowed-names").out(), "");
+    }
+    // To mask takes no name.
+    assert_eq!(desk.hushlog(from, b"text").ends(0).out(), "text");
+}

@@ -149,6 +149,8 @@ pub(crate) struct Loaded {
     pub(crate) secrets: Vec<Sourced>,
     /// Plain defaults of an environment, by variable: set where variables are set, and not masked.
     pub(crate) defaults: BTreeMap<String, String>,
+    /// Whether a registry gave some of them. Those of a session were checked by the boot that made it.
+    pub(crate) has_registry_defaults: bool,
 }
 
 /// Reads all secrets of all sources, for commands that only mask them.
@@ -202,6 +204,7 @@ fn read_all(args: &SourceArgs, quiet: bool, loaded: &mut Loaded) -> Result<(), F
         }
         loaded.secrets.extend(found);
         loaded.secrets.extend(keys);
+        loaded.has_registry_defaults = !defaults.is_empty();
         loaded.defaults.extend(defaults);
     }
     Ok(())
