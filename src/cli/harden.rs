@@ -7,7 +7,7 @@ use rustix::mm::{MapFlags, MlockAllFlags, ProtFlags, mlockall, mmap_anonymous, m
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
 use super::exit::Exit;
-use super::message;
+use super::{message, prompt};
 
 /// To be called first: no core file, no reading of the process's memory by other processes of the user, no panic message
 /// with data in it, and an error instead of a signal where a file may not grow further.
@@ -25,6 +25,7 @@ pub(crate) fn process() {
 /// being written stays as it is, and what was held back is never given out.
 fn end(panic: &PanicHookInfo<'_>) {
     hushlog::inject::child::restore_terminal();
+    prompt::restore();
     let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
     message::fault(&place);
     std::process::exit(Exit::Io as i32);

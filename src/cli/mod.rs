@@ -19,6 +19,7 @@ pub(crate) mod member;
 pub(crate) mod message;
 mod output;
 mod progress;
+mod prompt;
 mod protocol;
 mod registry;
 mod report;

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::exit::Exit;
 use super::message::{self, Failure, path_text, reason};
+use super::prompt::Hidden;
 use super::{setting, stdio};
 
 /// Which registry.
@@ -224,7 +225,9 @@ pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure>
     let Some(path) = path else { return Ok(None) };
     let ask = || {
         let prompt = message::shown(&format!("Passphrase of {}: ", show(&path)));
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|_| Error::NoPassphrase)
+        let typed = Hidden::begin().and_then(|terminal| terminal.ask(&prompt)).map_err(|_| Error::NoPassphrase)?;
+        // What is no text is no passphrase that age takes, and so a wrong one.
+        String::from_utf8(typed.to_vec()).map(Zeroizing::new).map_err(|_| Error::Passphrase)
     };
     Identity::load(&path, ask).map(Some).map_err(|error| of_key(error, &path))
 }

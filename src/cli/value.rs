@@ -9,6 +9,7 @@ use hushlog::registry::VALUE_LEN_MAX;
 use zeroize::Zeroizing;
 
 use super::message::{self, Failure, note, prompt, reason};
+use super::prompt::Hidden;
 use super::registry::show;
 
 /// A value, and the line end that may follow it; one byte more shows that it is too long.
@@ -47,17 +48,16 @@ fn ask(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
         return Err(Failure::config("there is no terminal to type the value in")
             .hint("--value-file - reads it from standard input, --value-file FILE from a file"));
     }
-    let typed = |text: String| {
-        let line = rpassword::prompt_password(text);
-        line.map(Zeroizing::new).map_err(|error| Failure::config(format!("cannot read the value: {}", reason(&error))))
-    };
-    let first = typed(message::shown(&format!("Value of {name} (not shown): ")))?;
-    let second = typed("The same again: ".to_owned())?;
+    let unreadable = |error: io::Error| Failure::config(format!("cannot read the value: {}", reason(&error)));
+    let terminal = Hidden::begin().map_err(unreadable)?;
+    let first = terminal.ask(&message::shown(&format!("Value of {name} (not shown): "))).map_err(unreadable)?;
+    let second = terminal.ask("The same again: ").map_err(unreadable)?;
+    drop(terminal);
     if first != second {
         return Err(Failure::config("the two values differ")
             .hint("nothing was saved; a value of several lines is read with --value-file"));
     }
-    Ok(Zeroizing::new(first.as_bytes().to_vec()))
+    Ok(first)
 }
 
 /// All of it, in a buffer that does not grow.

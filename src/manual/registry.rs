@@ -17,6 +17,9 @@
 //!   is taken for the shell's or the editor's, and left out: asked about on a terminal, with a note
 //!   elsewhere, and kept with `--keep-newline`. The formats of an export may be narrower: one that
 //!   is not UTF-8 cannot stand in JSON.
+//! - *A typed value* is asked for twice and not echoed. The prompt discards the rest of a paste of
+//!   several lines before the shell reads it, restores the terminal when a signal ends or stops the
+//!   program, and refuses control characters other than a tab; `--value-file` reads such values.
 //! - *Names* are letters, digits, `-`, `_` and `.`, a letter first, up to 128 of them. They are
 //!   exported in upper snake case. Two that one member would see as the same variable are refused,
 //!   and so are those that control a shell, the dynamic linker, a service manager or an interpreter

@@ -68,6 +68,7 @@ const UNSAFE: &[&str] = &[
     "src/sidecar/fd.rs",
     "src/cli/exit.rs",
     "src/cli/harden.rs",
+    "src/cli/prompt.rs",
     "src/cli/service.rs",
     "src/cli/stdio.rs",
     "src/ffi/border.rs",

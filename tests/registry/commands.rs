@@ -244,7 +244,7 @@ fn r13_identities_that_are_wrong_missing_or_open_to_others() {
 }
 
 /// A terminal with a program in it.
-struct Terminal {
+pub(crate) struct Terminal {
     master: File,
     child: Child,
     shown: String,
@@ -263,20 +263,30 @@ impl Terminal {
     }
 
     /// Waits until this is shown, and types a line.
-    fn answer(&mut self, prompt: &str, line: &str) {
+    pub(crate) fn answer(&mut self, prompt: &str, line: &str) {
+        self.shows(prompt);
+        self.types(&format!("{line}\n"));
+    }
+
+    /// Waits until this is shown.
+    #[track_caller]
+    pub(crate) fn shows(&mut self, prompt: &str) {
         let mut byte = [0];
         while !self.shown.ends_with(prompt) {
             let read = self.master.read(&mut byte).unwrap_or(0);
-            assert_eq!(read, 1, "{prompt:?} was not shown");
+            assert_eq!(read, 1, "{prompt:?} was not shown: {}", self.shown);
             self.shown.push(byte[0] as char);
         }
+    }
+
+    pub(crate) fn types(&mut self, keys: &str) {
         // The prompt is written before the echo is off, or after it; a person is slower than either.
         std::thread::sleep(std::time::Duration::from_millis(200));
-        self.master.write_all(format!("{line}\n").as_bytes()).unwrap();
+        self.master.write_all(keys.as_bytes()).unwrap();
     }
 
     /// All that was shown, and the exit status.
-    fn end(mut self) -> (String, i32) {
+    pub(crate) fn end(mut self) -> (String, i32) {
         let mut byte = [0];
         while self.master.read(&mut byte).unwrap_or(0) == 1 {
             self.shown.push(byte[0] as char);
@@ -287,9 +297,14 @@ impl Terminal {
 
 /// The program in a terminal of its own.
 fn in_terminal(desk: &Desk, args: &[&str]) -> Terminal {
-    let mut command = desk.command("setsid");
-    command.args(["--ctty", "--wait", HUSHLOG]).args(args);
-    Terminal::new(command)
+    under_terminal(desk, &[&[HUSHLOG], args].concat())
+}
+
+/// A command in a terminal of its own.
+pub(crate) fn under_terminal(desk: &Desk, command: &[&str]) -> Terminal {
+    let mut setsid = desk.command("setsid");
+    setsid.args(["--ctty", "--wait"]).args(command);
+    Terminal::new(setsid)
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod hostile;
 mod inject;
 mod keys;
 mod names;
+mod prompt;
 mod readers;
