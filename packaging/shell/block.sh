@@ -1,3 +1,8 @@
 if [ -r /run/hushlog/environment.sh ]; then
+    # A shell that traces what it does, as `zsh -x` and `sh -lx`, would print each value, and scripts are traced into logs.
+    hushlog_set=$-
+    set +xv
     . /run/hushlog/environment.sh
+    case $hushlog_set in *x*v* | *v*x*) set -xv ;; *x*) set -x ;; *v*) set -v ;; esac
+    unset hushlog_set
 fi

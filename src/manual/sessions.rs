@@ -49,6 +49,8 @@
 //! file that gets a few lines keeps its owner, group and mode. `--uninstall` takes all of it out
 //! again. A program that starts in another way, from cron, say, gets the variables by
 //! `hushlog run --session -- CMD`, or by sourcing `/run/hushlog/environment.sh`.
+//! The snippets switch the tracing of a shell off meanwhile (`set -x`, `set -v`, `fish_trace`). A
+//! script that sources the file itself has to do so, too: its trace shows the values.
 //!
 //! `hushlog export` writes the same variables down in seven formats. A value that a format cannot
 //! express is refused by the variable's name: a newline in Docker's, bytes that are not UTF-8 in

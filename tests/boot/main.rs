@@ -7,4 +7,5 @@ mod faults;
 mod install;
 mod registry;
 mod session;
+mod tracing;
 mod trusted;
