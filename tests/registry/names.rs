@@ -113,3 +113,37 @@ fn b01_defaults_are_checked_without_a_secret_beside_them() {
     // To mask takes no name.
     assert_eq!(desk.hushlog(from, b"text").ends(0).out(), "text");
 }
+
+/// Where interpreters and libraries look for code, beyond the Debian programs that the list covers.
+#[test]
+fn b05_names_that_load_code_are_refused() {
+    let desk = Desk::new();
+    for name in [
+        "fish_function_path",
+        "fish_user_paths",
+        "fish_trace",
+        "DOTNET_STARTUP_HOOKS",
+        "CORECLR_PROFILER_PATH",
+        "ERL_AFLAGS",
+        "JULIA_LOAD_PATH",
+        "GUILE_LOAD_PATH",
+        "EMACSLOADPATH",
+        "R_PROFILE",
+        "GTK_PATH",
+        "VK_ICD_FILENAMES",
+        "LIBGL_DRIVERS_PATH",
+        "GST_PLUGIN_PATH",
+        "RIPGREP_CONFIG_PATH",
+        "BAT_CONFIG_PATH",
+    ] {
+        desk.add(name, VALUE).ends(2).says("the variable is reserved");
+        desk.hushlog(["env", "set", "prod", &format!("{name}=/tmp/x")], b"").ends(2).says("the variable is reserved");
+        fs::write(desk.path("app.env"), format!("{name}=canary-4f9QzX\n")).unwrap();
+        let mut boot = desk.command(HUSHLOG);
+        boot.args(["boot", "--allow-disk", "--dotenv", "app.env"]).env("HUSHLOG_RUN_DIR", desk.path("run"));
+        program::run(&mut boot, b"").ends(2).says("decides what programs do");
+    }
+    for name in ["DOTNET_ENVIRONMENT", "ERLANG_COOKIE", "FISHNET_TOKEN"] {
+        desk.add(name, format!("canary-{name}").as_bytes()).ends(0);
+    }
+}
