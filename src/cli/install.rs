@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use hushlog::inject::install::{self, Outcome, Root, Setup, SetupError, Step};
 use hushlog::inject::session::place;
+use hushlog::sys::file::check_not_replaceable;
 use hushlog::sys::output::is_link_refused;
 
 use super::boot::BootArgs;
@@ -140,7 +141,10 @@ fn next(setup: &Setup) -> &'static str {
 /// installation: the environment of now is not that of the start.
 fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
     let own = || std::env::current_exe().ok().filter(|_| root.is_own());
-    let program = own().unwrap_or_else(|| PathBuf::from("/usr/bin/hushlog"));
+    let program = match own() {
+        Some(own) => check_program(own)?,
+        None => PathBuf::from("/usr/bin/hushlog"),
+    };
     let mut words = vec![text(&program)?, "boot".to_owned()];
     if setting::path(setting::RUN_DIR)?.is_some_and(|path| path != Path::new(place::DEFAULT)) {
         return Err(setting::unusable(
@@ -168,6 +172,18 @@ fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
     let flags = [(args.allow_disk, "--allow-disk"), (args.sources.allow_empty, "--allow-empty")];
     words.extend(flags.iter().filter(|(given, _)| *given).map(|(_, flag)| (*flag).to_owned()));
     Ok(words)
+}
+
+/// The program, which root will run at each start: refused if another user can replace it.
+fn check_program(program: PathBuf) -> Result<PathBuf, Failure> {
+    match check_not_replaceable(&program) {
+        Ok(()) => Ok(program),
+        Err(error) => {
+            let text = format!("{} cannot be what root runs at each start: {}", show(&program), reason(&error));
+            Err(Failure::config(text)
+                .hint("copy it to where only root can write, as /usr/local/bin, and install from there"))
+        }
+    }
 }
 
 /// The sources, and the environment's settings for a registry among them.

@@ -51,6 +51,8 @@
 //! `hushlog run --session -- CMD`, or by sourcing `/run/hushlog/environment.sh`.
 //! The snippets switch the tracing of a shell off meanwhile (`set -x`, `set -v`, `fish_trace`). A
 //! script that sources the file itself has to do so, too: its trace shows the values.
+//! Root runs the program at each start by its path. So `--install` refuses a program that another
+//! user owns or all users can write, as well as such a directory on the way to it.
 //!
 //! `hushlog export` writes the same variables down in seven formats. A value that a format cannot
 //! express is refused by the variable's name: a newline in Docker's, bytes that are not UTF-8 in

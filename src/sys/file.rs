@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use rustix::fs::{FileType, Stat, fstat};
 use rustix::process::geteuid;
@@ -151,6 +152,26 @@ pub fn check_placed(file: &Stat, directory: &Stat) -> io::Result<()> {
 pub fn check_placed_to_write(file: &Stat, directory: &Stat) -> io::Result<()> {
     check_placed(file, directory)?;
     if directory.st_mode & 0o002 != 0 { check_owner(file) } else { Ok(()) }
+}
+
+/// Fails if another user than root and the effective one can put another file at this path.
+///
+/// That is, if such a user owns the file or a directory on the way to it, or all users can write
+/// there; in a sticky directory only owners can replace a file. What a group can write passes, as
+/// `/usr/local/bin` does on Debian. The path has no links in it.
+///
+/// # Errors
+///
+/// `PermissionDenied`, and those of the system.
+pub fn check_not_replaceable(path: &Path) -> io::Result<()> {
+    for at in path.ancestors() {
+        let found = rustix::fs::lstat(at)?;
+        let is_shared = found.st_mode & 0o002 != 0 && found.st_mode & 0o1000 == 0;
+        if !is_owned_by_us_or_root(&found) || is_shared {
+            return Err(io::Error::new(ErrorKind::PermissionDenied, "another user can replace it"));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

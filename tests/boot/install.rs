@@ -356,3 +356,48 @@ fn a09_what_is_installed_says_what_the_environment_said() {
     }
     assert_eq!(unit(), before);
 }
+
+/// The unit runs as root at each start what the owner of a home directory has there by then.
+#[test]
+fn b06_a_program_that_another_user_can_replace_is_not_installed() {
+    let dir = tempfile::tempdir().unwrap();
+    for made in ["etc/runlevels/boot", "etc/init.d", "bin"] {
+        fs::create_dir_all(dir.path().join(made)).unwrap();
+    }
+    let program = dir.path().join("bin/hushlog");
+    fs::copy(crate::program::HUSHLOG, &program).unwrap();
+    let install = |program: &Path| {
+        let script = format!(
+            "mount --bind etc /etc && exec {} boot --install --init openrc --dotenv /etc/secrets.env",
+            program.display()
+        );
+        let mut command = Command::new("unshare");
+        run(command.current_dir(dir.path()).args(["-m", "sh", "-c", &script]), b"")
+    };
+    let can = Command::new("unshare").args(["-m", "mount", "--bind", "/etc", "/etc"]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        crate::program::session::without("mount namespaces");
+        return;
+    }
+    let owned = |path: &Path, owner: u32| std::os::unix::fs::chown(path, Some(owner), None).unwrap();
+    let mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let bin = dir.path().join("bin");
+    for (spoil, mend) in [
+        (&(|| owned(&bin, 65_534)) as &dyn Fn(), &(|| owned(&bin, 0)) as &dyn Fn()),
+        (&|| owned(&program, 65_534), &|| owned(&program, 0)),
+        (&|| mode(&bin, 0o777), &|| mode(&bin, 0o755)),
+        (&|| mode(&program, 0o757), &|| mode(&program, 0o755)),
+    ] {
+        spoil();
+        install(&program).ends(2).says("cannot be what root runs at each start: another user can replace it");
+        assert!(!dir.path().join("etc/init.d/hushlog-boot").exists());
+        mend();
+    }
+    // The group of /usr/local/bin can write there on Debian; in a sticky directory only the owner can replace it.
+    mode(&bin, 0o2775);
+    install(&program).ends(0);
+    mode(&bin, 0o1777);
+    install(&program).ends(0);
+    let script = fs::read_to_string(dir.path().join("etc/init.d/hushlog-boot")).unwrap();
+    assert!(script.contains(&format!("{} boot --dotenv", program.display())), "{script}");
+}
