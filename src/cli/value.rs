@@ -1,11 +1,11 @@
 //! A value that is typed, or read from a file or standard input: never from the command line, which every user of the machine sees.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::path::Path;
 
 use hushlog::Secret;
 use hushlog::registry::VALUE_LEN_MAX;
+use hushlog::sys::input::Input;
 use zeroize::Zeroizing;
 
 use super::message::{self, Failure, note, prompt, reason};
@@ -28,7 +28,7 @@ pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Resul
         Some(path) if path == Path::new("-") && !io::stdin().is_terminal() => whole(io::stdin())
             .map_err(|error| Failure::config(format!("cannot read standard input: {}", reason(&error))))?,
         Some(path) if path != Path::new("-") => {
-            let read = File::open(path).and_then(whole);
+            let read = Input::find(path).and_then(Input::open).and_then(whole);
             read.map_err(|error| {
                 let shown = if path.exists() { format!(" ({})", show(path)) } else { String::new() };
                 Failure::config(format!("cannot read the file of --value-file{shown}: {}", reason(&error)))

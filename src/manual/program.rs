@@ -21,6 +21,14 @@
 //!   Messages about the command line and the configuration precede the reading of the secrets, and
 //!   cannot be masked; notes about the secrets wait for it. A name that was typed and is not known
 //!   is repeated only if it is made of words of letters, and looks like no credential.
+//! - *Files that are read* (`--dotenv`, `--secret-file`, `--registry`, `--identity`, `--sign`,
+//!   `--value-file`): the owner of a directory decides what a path through it leads to, and must
+//!   not choose among the files of another user. So a symbolic link is followed only if root or
+//!   this user owns it; and as root, only if nobody else can write to the directory that holds it
+//!   (in a sticky directory, such as `/tmp` or a secret mount of Kubernetes, a link of root's is
+//!   enough). Root also refuses a file with a second name (a hard link) that another user may have
+//!   made. `/dev/stdin`, `/dev/fd/N`, `<(...)`, FIFOs and `/proc/self/fd/N` are read to their end;
+//!   a path through a link of another process in `/proc`, such as `/proc/PID/root`, is refused.
 //! - *Files that are written* (`--report`, `export --output`): a regular file is replaced, and
 //!   keeps its owner, its group and no more than its mode. A terminal or other character device, a
 //!   FIFO, and `/dev/stdout`, `/dev/stderr` or `/dev/fd/N` is written to. Before anything is read,

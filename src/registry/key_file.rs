@@ -1,7 +1,7 @@
 //! Files with secret keys: read whole, and only if nobody else can read them.
 
-use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind, Read};
+use std::fs::Metadata;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::error::Error;
 use super::seal::Identity;
 use super::sign::SigningKey;
+use crate::sys::input::Input;
 
 /// The longest file of keys, in bytes.
 const LEN_MAX: usize = 64 << 10;
@@ -40,7 +41,7 @@ impl SigningKey {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut file = File::open(path).map_err(Error::Key)?;
+    let mut file = Input::find(path).and_then(Input::open).map_err(Error::Key)?;
     check(&file.metadata().map_err(Error::Key)?)?;
     let mut text = Zeroizing::new(vec![0; LEN_MAX + 1]);
     let mut len = 0;
@@ -61,8 +62,5 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 
 /// A pipe, as of `<(...)`, is its opener's alone.
 fn check(found: &Metadata) -> Result<(), Error> {
-    if found.is_dir() {
-        return Err(Error::Key(io::ErrorKind::IsADirectory.into()));
-    }
     if found.is_file() && found.mode() & OTHERS != 0 { Err(Error::KeyOpen) } else { Ok(()) }
 }

@@ -31,6 +31,10 @@ use walk::Walk;
 pub enum Links {
     /// Those that root or the effective user owns, in a directory where nobody else can put one.
     Trusted,
+    /// For what is only read: those too that an ordinary user or root owns, wherever they lie, if
+    /// the effective user is not root. Nobody else can make such a link, and a directory open to
+    /// its group is usual.
+    ToRead,
     /// None.
     None,
 }
@@ -91,7 +95,26 @@ pub fn find_below(from: &Dir, path: &Path, links: Links, watch: &mut impl Extend
     found
 }
 
+/// As [`find`], for a path that may name a directory by `/`, `.` or `..`, which has no name then.
+pub(super) fn resolve(path: &Path, links: Links) -> io::Result<(Dir, Option<OsString>)> {
+    Walk::new(path)?.resolve(links)
+}
+
 impl Dir {
+    /// A directory that is open already, and where it was then, without links.
+    pub fn from_open(fd: OwnedFd, path: PathBuf) -> Dir {
+        Dir { fd, path }
+    }
+
+    /// The same directory by another descriptor.
+    ///
+    /// # Errors
+    ///
+    /// When there is no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Dir> {
+        Ok(Dir { fd: self.fd.try_clone()?, path: self.path.clone() })
+    }
+
     /// Opens the directory at a path; an empty path is the working directory.
     ///
     /// # Errors

@@ -3,9 +3,10 @@
 //! A user with write access to a directory decides which file a path leads to, and can change that
 //! between two calls. So nothing in this crate opens, creates, renames, removes or changes a file
 //! in such a directory by its path alone: [`beneath`] walks to the directory one component at a
-//! time, and acts on names in the descriptor that it holds; [`replace`] writes a file anew in one
-//! step, and [`output`] any output that the user names; `node` makes sockets and FIFOs that have
-//! their final mode from the first moment on.
+//! time, and acts on names in the descriptor that it holds; [`strict`] opens without any link;
+//! [`replace`] writes a file anew in one step, [`output`] any output that the user names, and
+//! [`input`] reads any input; `node` makes sockets and FIFOs that have their final mode from the
+//! first moment on.
 //!
 //! | attack | answer |
 //! | --- | --- |
@@ -18,6 +19,7 @@
 
 pub mod beneath;
 pub mod file;
+pub mod input;
 pub mod lock;
 #[cfg(feature = "sidecar")]
 pub mod node;
@@ -25,3 +27,4 @@ pub mod output;
 #[cfg(feature = "sidecar")]
 pub mod private;
 pub mod replace;
+pub mod strict;

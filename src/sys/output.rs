@@ -50,7 +50,7 @@ impl Output {
     ///
     /// Those in the table of the module; those of [`find`], and those of the system.
     pub fn new(path: &Path) -> io::Result<Output> {
-        if let Some(descriptor) = descriptor(path) {
+        if let Some(descriptor) = descriptor(path, Links::Trusted) {
             let fd = reopen(descriptor)?;
             let old = fstat(&fd)?;
             return Ok(Output { target: Target::Open { fd, descriptor: Some(descriptor) }, old: Some(old) });
@@ -197,15 +197,15 @@ fn fifo(found: &Found) -> io::Result<OwnedFd> {
 
 /// The descriptor of this process that a path stands for, as `/dev/stdout` and `/dev/fd/3` do;
 /// through links that may be followed, too.
-fn descriptor(path: &Path) -> Option<RawFd> {
+pub(super) fn descriptor(path: &Path, links: Links) -> Option<RawFd> {
     // Of links on the way `parent_of` sees all but the last.
-    if find(path, Links::Trusted).is_err_and(|error| is_link_refused(&error)) {
+    if find(path, links).is_err_and(|error| is_link_refused(&error)) {
         return None;
     }
     let own = PathBuf::from(format!("/proc/{}", std::process::id()));
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
-        let (dir, name) = Dir::parent_of(&path, Links::Trusted).ok()?;
+        let (dir, name) = Dir::parent_of(&path, links).ok()?;
         let is_of_thread = || dir.path().starts_with(own.join("task")) && dir.path().ends_with("fd");
         if dir.path() == own.join("fd") || is_of_thread() {
             return name.to_str()?.parse().ok();
@@ -235,10 +235,10 @@ mod tests {
         let link = dir.path().join("link");
         let named = [("/dev/stdout", 1), ("/dev/fd/2", 2), ("/proc/self/fd/7", 7), ("/dev/../dev/fd/9", 9)];
         for (path, number) in named.into_iter().chain([(link.to_str().unwrap(), 2)]) {
-            assert_eq!(descriptor(Path::new(path)), Some(number), "{path}");
+            assert_eq!(descriptor(Path::new(path), Links::Trusted), Some(number), "{path}");
         }
         for path in ["/dev/null", "/dev/fd", "/dev/fd/x", "/nowhere/1", "/", ""] {
-            assert_eq!(descriptor(Path::new(path)), None, "{path}");
+            assert_eq!(descriptor(Path::new(path), Links::Trusted), None, "{path}");
         }
     }
 

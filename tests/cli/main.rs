@@ -9,6 +9,7 @@ mod check;
 mod diagnostics;
 mod faults;
 mod filter;
+mod inputs;
 mod messages;
 mod outputs;
 mod packaging;

@@ -1,7 +1,6 @@
 //! Secrets from files: dotenv files, files of one value, directories of such.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -9,6 +8,8 @@ use std::path::Path;
 use hushlog::Secret;
 use hushlog::inject::dotenv as syntax;
 use hushlog::redact::build::NEEDLE_BYTES_MAX;
+use hushlog::sys::input::Input;
+use rustix::fs::FileType;
 
 use super::super::message::{Failure, printable, warning};
 use super::{Found, Source, show};
@@ -18,7 +19,7 @@ const DEPTH_MAX: usize = 16;
 
 /// The entries of a file of NAME=VALUE lines.
 pub(super) fn dotenv(source: &Source, path: &Path, quiet: bool) -> Result<Found, Failure> {
-    let file = read(path).map_err(|error| source.unreadable(path, &error))?;
+    let file = Input::find(path).and_then(read).map_err(|error| source.unreadable(path, &error))?;
     let entries = syntax::parse(&file).map_err(|error| {
         Failure::config(format!("{}:{}: {}", show(path), error.line, error.problem))
             .hint("lines are NAME=VALUE, with quotes as in shells")
@@ -34,11 +35,12 @@ pub(super) fn dotenv(source: &Source, path: &Path, quiet: bool) -> Result<Found,
 /// A file's content, or that of every file below a directory.
 pub(super) fn value_or_directory(source: &Source, path: &Path) -> Result<Found, Failure> {
     let mut secrets = Vec::new();
-    if fs::metadata(path).map_err(|error| source.unreadable(path, &error))?.is_dir() {
-        below(source, path, "", DEPTH_MAX, &mut secrets)?;
+    let input = Input::find(path).map_err(|error| source.unreadable(path, &error))?;
+    if input.kind() == FileType::Directory {
+        below(source, &input, path, "", DEPTH_MAX, &mut secrets)?;
     } else {
         let name = printable(path.file_name().unwrap_or_default().as_bytes());
-        let value = read(path).map_err(|error| source.unreadable(path, &error))?;
+        let value = read(input).map_err(|error| source.unreadable(path, &error))?;
         secrets.push(Secret::new(name, without_newlines(value)));
     }
     Ok(Found { secrets, nothing: format!("{} ({}) holds no value", source.describe(), show(path)) })
@@ -47,23 +49,27 @@ pub(super) fn value_or_directory(source: &Source, path: &Path) -> Result<Found, 
 /// Reads a directory as Docker, Kubernetes and systemd lay them out. Each file is named after its path below the directory.
 fn below(
     source: &Source,
-    directory: &Path,
+    directory: &Input,
+    path: &Path,
     prefix: &str,
     depth: usize,
     secrets: &mut Vec<Secret>,
 ) -> Result<(), Failure> {
-    for entry in entries(directory).map_err(|error| source.unreadable(directory, &error))? {
-        let path = directory.join(&entry);
+    for entry in entries(directory).map_err(|error| source.unreadable(path, &error))? {
+        let path = path.join(&entry);
         let name = format!("{prefix}{}", printable(entry.as_bytes()));
-        let kind = fs::metadata(&path).map_err(|error| source.unreadable(&path, &error))?.file_type();
-        if kind.is_dir() && depth > 0 {
-            below(source, &path, &format!("{name}/"), depth - 1, secrets)?;
-        } else if kind.is_file() {
-            let value = read(&path).map_err(|error| source.unreadable(&path, &error))?;
+        // Anew from its beginning: one descriptor at a time is enough, and the rule for links holds
+        // for all of the path.
+        let input = Input::find(&path).map_err(|error| source.unreadable(&path, &error))?;
+        let is_directory = input.kind() == FileType::Directory;
+        if is_directory && depth > 0 {
+            below(source, &input, &path, &format!("{name}/"), depth - 1, secrets)?;
+        } else if input.kind() == FileType::RegularFile {
+            let value = read(input).map_err(|error| source.unreadable(&path, &error))?;
             secrets.push(Secret::new(name, without_newlines(value)));
         } else {
             // A FIFO would be waited for, and a link to the directory itself followed for ever.
-            let problem = if kind.is_dir() { "too many directories deep" } else { "neither a file nor a directory" };
+            let problem = if is_directory { "too many directories deep" } else { "neither a file nor a directory" };
             return Err(Failure::config(format!("cannot read {}: {problem}", show(&path))));
         }
     }
@@ -72,21 +78,17 @@ fn below(
 
 /// The names in a directory, sorted, but those that begin with two dots: a Kubernetes volume keeps its versions there, and
 /// links to them by their proper names.
-fn entries(directory: &Path) -> io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        names.push(entry?.file_name());
-    }
+fn entries(directory: &Input) -> io::Result<Vec<OsString>> {
+    let mut names = directory.names()?;
     names.retain(|name| !name.as_bytes().starts_with(b".."));
-    names.sort();
     Ok(names)
 }
 
 /// A whole file, or pipe, up to the size that could ever be masked.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read(input: Input) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let limit = NEEDLE_BYTES_MAX as u64 + 1;
-    if File::open(path)?.take(limit).read_to_end(&mut content)? as u64 == limit {
+    if input.open()?.take(limit).read_to_end(&mut content)? as u64 == limit {
         return Err(ErrorKind::FileTooLarge.into());
     }
     Ok(content)

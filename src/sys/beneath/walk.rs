@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, openat, readlinkat};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::super::file::{FileId, is_owned_by_us_or_root, kind, others_can_write};
 use super::{Dir, Found, Links};
@@ -32,8 +33,7 @@ impl Walk {
 
     /// One that begins in this directory, unless the path is absolute.
     pub(super) fn below(from: &Dir, path: &Path) -> io::Result<Walk> {
-        let copy = || Ok(Dir { fd: from.fd.try_clone()?, path: from.path.clone() });
-        Ok(Walk::at(if path.is_absolute() { start(true) } else { copy() }?, path))
+        Ok(Walk::at(if path.is_absolute() { start(true) } else { from.try_clone() }?, path))
     }
 
     fn at(dir: Dir, path: &Path) -> Walk {
@@ -93,9 +93,17 @@ impl Walk {
 
     fn follow(&mut self, name: &OsStr, link: &Stat, links: Links) -> io::Result<()> {
         self.links.push(self.dir.path.clone());
-        let is_allowed = links == Links::Trusted && is_trusted(link, &self.dir.stat_self()?);
+        let is_allowed = match links {
+            Links::Trusted => is_trusted(link, &self.dir.stat_self()?),
+            Links::ToRead => is_own(link) || is_trusted(link, &self.dir.stat_self()?),
+            Links::None => false,
+        };
         if !is_allowed || self.links.len() > LINKS_MAX {
             return Err(Errno::LOOP.into());
+        }
+        if links == Links::ToRead && is_of_another_process(&self.dir.path) {
+            // Its text would lead to another file than the link does.
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it leads through a link of another process in /proc"));
         }
         // Its type and its target are read from one descriptor: the name may be another file's by
         // now.
@@ -123,6 +131,18 @@ fn start(is_absolute: bool) -> io::Result<Dir> {
         (".", std::env::current_dir().unwrap_or_default())
     };
     Ok(Dir { fd: openat(CWD, at, flags, Mode::empty())?, path })
+}
+
+/// Whether an ordinary user can follow a link to read what it leads to: it is theirs, or root's.
+fn is_own(link: &Stat) -> bool {
+    !geteuid().is_root() && is_owned_by_us_or_root(link)
+}
+
+/// Whether a directory without links in its path is one that shows the files of another process.
+fn is_of_another_process(directory: &Path) -> bool {
+    let first = directory.strip_prefix("/proc").ok().and_then(|below| below.components().next());
+    let process = first.and_then(|first| first.as_os_str().to_str()?.parse::<u32>().ok());
+    process.is_some_and(|process| process != std::process::id())
 }
 
 /// Whether a link may be followed: nobody but root and the effective user can have put it there. In
