@@ -240,10 +240,13 @@ pub(crate) fn name(text: &str) -> Result<Name, Failure> {
 /// An error of the registry, as the program tells it.
 pub(crate) fn failure(error: Error) -> Failure {
     let text = match &error {
-        Error::Read(cause) | Error::Write(cause) | Error::Key(cause) => format!("{error}: {}", reason(cause)),
+        Error::Read(cause) | Error::Write(cause) | Error::NotKept(cause) | Error::Key(cause) => {
+            format!("{error}: {}", reason(cause))
+        }
         _ => error.to_string(),
     };
-    let told = if matches!(error, Error::Write(_)) { Failure::io(text) } else { Failure::config(text) };
+    let told =
+        if matches!(error, Error::Write(_) | Error::NotKept(_)) { Failure::io(text) } else { Failure::config(text) };
     match error.hint() {
         Some(hint) => told.hint(hint),
         None => told,

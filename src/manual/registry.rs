@@ -35,9 +35,16 @@
 //! - *Writing* goes through a lock (`.NAME.lock` beside the registry, gone afterwards; only users
 //!   that may replace the registry can open it, it is waited for 10 seconds at most, and an error
 //!   names the process that holds it), a private temporary file, fsync, rename, and fsync of the
-//!   directory: killed at any moment, the old file or the new one is there. The mode is 0600,
-//!   independent of the umask; a symbolic link at the path is refused. Comments in the file are not
-//!   kept.
+//!   directory: killed at any moment, the old file or the new one is there. Comments in the file
+//!   are not kept.
+//! - *Readers*: a new registry has the mode 0600, independent of the umask. To share it with a
+//!   group, `chgrp` it and `chmod g+rw` it, in a directory that the group can write to. From then
+//!   on a change keeps owner, group, access list, and the mode but for what others may do. A member
+//!   of the group who changes it becomes its owner, since only root gives files away. Where the
+//!   group would lose it, or its owner could not read it any more, it is not written, and the error
+//!   says whose it is.
+//! - *Links*: the registry is read through a link by the rule for all sources (see
+//!   [`program`](super::program)), and not written through one.
 //!
 //! - *An id*, `hlr-...` in the head of the file, is drawn when a registry is made, and stands in
 //!   all that is sealed and signed. A registry of format 1 has none: it is read and changed as

@@ -21,6 +21,9 @@ pub enum Error {
     /// There is no file.
     #[error("there is no registry yet")]
     Missing,
+    /// The owner or the group of the registry would lose it if this user wrote it; it is as it was.
+    #[error("the registry is not written")]
+    NotKept(#[source] io::Error),
     /// A link stands where the file should be written.
     #[error("the registry is a symbolic link or not a file, and is not written")]
     NotAFile,
@@ -247,8 +250,8 @@ impl Error {
     /// Whether it is about the file itself, and not about the request.
     pub fn is_of_file(&self) -> bool {
         use Error::{
-            Check, FileTooLarge, Format, Inconsistent, Missing, NotAFile, OtherRegistry, Read, Signature, Syntax,
-            Unsigned, Untrusted, Write,
+            Check, FileTooLarge, Format, Inconsistent, Missing, NotAFile, NotKept, OtherRegistry, Read, Signature,
+            Syntax, Unsigned, Untrusted, Write,
         };
         matches!(
             self,
@@ -258,6 +261,7 @@ impl Error {
                 | Inconsistent { .. }
                 | Missing
                 | NotAFile
+                | NotKept(_)
                 | OtherRegistry
                 | Read(_)
                 | Signature
@@ -272,6 +276,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Error::Missing => "`hushlog member add NAME RECIPIENT` makes one",
+            Error::NotKept(_) => {
+                "have root, its owner or a member of its group change it, or have its owner give it a group of yours (chgrp, chmod g+rw)"
+            }
             Error::NotAFile => "name the file itself, not a link to it",
             Error::Format => "is this the right file? it may also be of a newer version of hushlog",
             Error::Syntax { .. } => "take the file back as it was, and change it with hushlog",

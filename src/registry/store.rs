@@ -1,21 +1,21 @@
 //! The registry on disk: read whole, written in one step, one writer at a time.
 
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::{FileType, OFlags, fstat};
 
 use super::error::Error;
 use super::file::{FILE_LEN_MAX, Registry};
 use super::sign::SigningKey;
 use crate::sys::beneath::{Dir, Links};
+use crate::sys::file::kind;
+use crate::sys::input::Input;
 use crate::sys::lock;
-use crate::sys::replace::{directory, replace};
-
-/// Nobody else reads even the names.
-const MODE: u32 = 0o600;
+use crate::sys::replace::{NotKept, replace_shared_in};
 
 /// A registry as it was read, with the text that it was read from: as long as that is what the file holds, it need not be understood
 /// a second time.
@@ -47,18 +47,29 @@ impl Snapshot {
     }
 }
 
+/// What is no file is not opened: a FIFO would be waited for.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    // A FIFO at the path must not be waited for.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Error::Missing,
-        _ => Error::Read(error),
-    })?;
-    let found = file.metadata().map_err(Error::Read)?;
-    if !found.is_file() {
-        return Err(Error::NotAFile);
+    let found = Input::find(path).map_err(unreadable)?;
+    match found.kind() {
+        FileType::RegularFile => text(found.open().map_err(unreadable)?),
+        _ => Err(Error::NotAFile),
     }
-    let mut text = Vec::with_capacity(found.len().min(FILE_LEN_MAX as u64) as usize + 1);
+}
+
+/// The text of the registry in its directory, which is not read through a link.
+fn read_in(dir: &Dir, name: &OsStr) -> Result<Vec<u8>, Error> {
+    let file = dir.open_file(name, OFlags::RDONLY).map_err(unreadable)?;
+    let found = fstat(&file).map_err(|error| Error::Read(error.into()))?;
+    if kind(&found) == FileType::RegularFile { text(file.into()) } else { Err(Error::NotAFile) }
+}
+
+fn unreadable(error: io::Error) -> Error {
+    if error.kind() == ErrorKind::NotFound { Error::Missing } else { Error::Read(error) }
+}
+
+fn text(file: File) -> Result<Vec<u8>, Error> {
+    let len = file.metadata().map_err(Error::Read)?.len();
+    let mut text = Vec::with_capacity(len.min(FILE_LEN_MAX as u64) as usize + 1);
     file.take(FILE_LEN_MAX as u64 + 1).read_to_end(&mut text).map_err(Error::Read)?;
     Ok(text)
 }
@@ -77,6 +88,10 @@ impl Registry {
     /// it, and writes it, signed with this key. Changes at the same time wait for each other, up to
     /// [`PATIENCE`](lock::PATIENCE). When this returns without an error, the change outlives a
     /// power cut.
+    ///
+    /// A new registry is open to this user alone. One that is there keeps its owner, group and
+    /// access list, and its mode but for what others may do; where the group cannot be kept that
+    /// its members read it by, it is not written.
     ///
     /// # Errors
     ///
@@ -101,11 +116,13 @@ impl Registry {
         key: Option<&SigningKey>,
         change: impl FnOnce(&mut Registry) -> Result<T, E>,
     ) -> Result<T, E> {
+        // One directory from here on, whatever its path leads to meanwhile.
+        let (dir, name) = Dir::parent_of(path, Links::Trusted).map_err(Error::Write)?;
         // Not the directory, which every user that can read it can lock; nor the file, which is
         // replaced.
-        let _lock = lock::beside(path, lock::PATIENCE).map_err(Error::Write)?;
-        check_target(path)?;
-        let old = match (read(path), snapshot) {
+        let _lock = lock::beside_in(&dir, &name, lock::PATIENCE).map_err(Error::Write)?;
+        check_target(&dir, &name)?;
+        let old = match (read_in(&dir, &name), snapshot) {
             (Err(Error::Missing), _) => Registry::default(),
             (Ok(text), Some(snapshot)) if text == snapshot.text => snapshot.registry.clone(),
             (text, _) => Registry::parse(&text?)?,
@@ -116,8 +133,8 @@ impl Registry {
             let text = new.signed(&old, key)?;
             // What cannot be read again is never written.
             Registry::parse(text.as_bytes())?;
-            remove_leftovers(path);
-            replace(path, MODE, text.as_bytes()).map_err(Error::Write)?;
+            remove_leftovers(&dir, &name);
+            replace_shared_in(&dir, &name, text.as_bytes()).map_err(unwritable)?;
         }
         Ok(result)
     }
@@ -133,10 +150,15 @@ impl Registry {
     }
 }
 
+fn unwritable(error: io::Error) -> Error {
+    let is_kept_out = error.get_ref().is_some_and(|inner| inner.is::<NotKept>());
+    if is_kept_out { Error::NotKept(error) } else { Error::Write(error) }
+}
+
 /// A link there is refused: the one who made it may not be the one who owns what it leads to.
-fn check_target(path: &Path) -> Result<(), Error> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => Ok(()),
+fn check_target(dir: &Dir, name: &OsStr) -> Result<(), Error> {
+    match dir.stat(name) {
+        Ok(found) if kind(&found) == FileType::RegularFile => Ok(()),
         Ok(_) => Err(Error::NotAFile),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::Write(error)),
@@ -144,13 +166,11 @@ fn check_target(path: &Path) -> Result<(), Error> {
 }
 
 /// A writer that was killed leaves its temporary file behind, which the next one removes: while it holds the lock, there is no other.
-fn remove_leftovers(path: &Path) {
+fn remove_leftovers(dir: &Dir, own: &OsStr) {
     let is_leftover = |name: &OsStr| {
-        let own = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
-        let rest = name.as_bytes().strip_prefix(b".").and_then(|name| name.strip_prefix(own));
+        let rest = name.as_bytes().strip_prefix(b".").and_then(|name| name.strip_prefix(own.as_bytes()));
         rest.is_some_and(|rest| rest.starts_with(b".") && rest.ends_with(b".tmp"))
     };
-    let Ok(dir) = Dir::open(directory(path), Links::Trusted) else { return };
     for (name, _) in dir.names().into_iter().flatten().filter(|(name, _)| is_leftover(name)) {
         // What cannot be removed is only in the way.
         let _: io::Result<()> = dir.unlink(name);

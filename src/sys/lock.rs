@@ -15,7 +15,7 @@
 //! A lock belongs to the open file, and ends when its last descriptor is closed: a process that was
 //! killed between `fork` and `exec` of a child keeps it for some moments in there.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -82,6 +82,16 @@ impl Drop for Lock {
 /// without write access to the directory could open the lock file; those of the system.
 pub fn beside(path: &Path, patience: Duration) -> io::Result<Lock> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
+    beside_in(&dir, &name, patience)
+}
+
+/// As [`beside`], for a name in a directory.
+///
+/// # Errors
+///
+/// As [`beside`].
+pub fn beside_in(dir: &Dir, name: &OsStr, patience: Duration) -> io::Result<Lock> {
+    let dir = dir.try_clone()?;
     let mut lock_name = OsString::from(".");
     lock_name.push(name);
     lock_name.push(".lock");

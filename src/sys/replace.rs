@@ -2,13 +2,15 @@
 //! or the new.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rustix::fs::{Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat};
+use rustix::fs::{Gid, Mode, OFlags, Stat, Uid, XattrFlags, fchmod, fchown, fgetxattr, fsetxattr, fstat};
+use rustix::io::Errno;
 
 use super::beneath::{Dir, Links, find};
 use super::file::{check_owner, check_regular};
@@ -57,6 +59,34 @@ pub fn replace_private_in(dir: &Dir, name: impl AsRef<OsStr>, content: &[u8]) ->
     replace_as(dir, name.as_ref(), Owner::Known, 0o600, content)
 }
 
+/// As [`replace_in`] for a file that may be shared with a group: a new one has the mode 0600. One
+/// that is there keeps its owner, its group, its access list, and its mode but for what others may
+/// do. A file that its owner shares with a group may be replaced by a member of that group, whose
+/// file it is then.
+///
+/// # Errors
+///
+/// As [`replace`]; `PermissionDenied` with [`NotKept`] inside if the group has rights and cannot be
+/// kept, or the owner cannot be kept and would not read the file any more.
+pub fn replace_shared_in(dir: &Dir, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
+    replace_as(dir, name.as_ref(), Owner::Shared, 0o660, content)
+}
+
+/// A file was not replaced, since its owner or its group would have lost it.
+#[derive(Debug)]
+pub struct NotKept {
+    what: &'static str,
+    id: u32,
+}
+
+impl fmt::Display for NotKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.what, self.id)
+    }
+}
+
+impl std::error::Error for NotKept {}
+
 /// As [`replace_in`], for a file that is wholly ours: it belongs to the effective user and has
 /// exactly this mode, independent of an earlier file and of the umask.
 ///
@@ -75,7 +105,9 @@ pub fn put_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> 
 /// left then.
 pub fn create_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
     let temporary = temporary(name.as_ref());
-    let written = write_new(dir, &temporary, mode, None, content).and_then(|_| dir.rename_new(&temporary, dir, name));
+    let written = new_file(dir, &temporary, mode, None, keep_owner)
+        .and_then(|file| fill(&file, content))
+        .and_then(|()| dir.rename_new(&temporary, dir, name));
     if written.is_err() {
         let _ = dir.unlink(&temporary);
     }
@@ -90,6 +122,8 @@ enum Owner {
     Kept,
     /// The same user, which has to be root or the effective user.
     Known,
+    /// The same user if it can be; the group and the access list, always.
+    Shared,
     /// To the effective user.
     Ours,
 }
@@ -105,9 +139,16 @@ fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) 
             check_owner(old)?;
         }
     }
+    let keep = |file: &File, old: &Stat| match owner {
+        Owner::Kept | Owner::Known => keep_owner(file, old),
+        Owner::Shared => keep_shared(file, dir.open_file(name, OFlags::RDONLY)?, old),
+        Owner::Ours => Ok(mode),
+    };
     let temporary = temporary(name);
     let kept = old.as_ref().filter(|_| owner != Owner::Ours);
-    let written = write_new(dir, &temporary, mode, kept, content).and_then(|file| {
+    let first = if owner == Owner::Shared { 0o600 } else { mode };
+    let written = new_file(dir, &temporary, first, kept, |file, old| Ok(keep(file, old)? & mode)).and_then(|file| {
+        fill(&file, content)?;
         if owner == Owner::Ours {
             fchmod(&file, Mode::from_raw_mode(mode))?;
         }
@@ -121,11 +162,6 @@ fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) 
     dir.sync()
 }
 
-/// The directory that a file is in.
-pub fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 fn temporary(name: &OsStr) -> OsString {
     let mut temporary = OsString::from(".");
     temporary.push(name);
@@ -133,30 +169,73 @@ fn temporary(name: &OsStr) -> OsString {
     temporary
 }
 
-fn write_new(dir: &Dir, name: &OsStr, mode: u32, old: Option<&Stat>, content: &[u8]) -> io::Result<File> {
-    // The umask applies to a new file; one that is to get another group is unreadable to others
-    // before it has.
+/// Makes a file with this mode less the umask, or with the mode that it has to have in the place of
+/// another one.
+fn new_file(
+    dir: &Dir,
+    name: &OsStr,
+    mode: u32,
+    old: Option<&Stat>,
+    keep: impl FnOnce(&File, &Stat) -> io::Result<u32>,
+) -> io::Result<File> {
+    // One that is to get another group is unreadable to others before it has.
     let first = old.map_or(mode, |_| 0o600);
-    let mut file = File::from(dir.create_masked(name, OFlags::WRONLY, first)?);
+    let file = File::from(dir.create_masked(name, OFlags::WRONLY, first)?);
     if let Some(old) = old {
-        let mode = keep_owner(&file, old)? & mode;
-        fchmod(&file, Mode::from_raw_mode(mode))?;
+        fchmod(&file, Mode::from_raw_mode(keep(&file, old)?))?;
     }
-    file.write_all(content)?;
-    file.sync_all()?;
     Ok(file)
+}
+
+fn fill(mut file: &File, content: &[u8]) -> io::Result<()> {
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 /// Gives a new file the owner and group of the old one, as far as this user may. Returns the mode
 /// that is right for it then.
-fn keep_owner(new: impl AsFd, old: &Stat) -> io::Result<u32> {
-    let made = fstat(&new)?;
+fn keep_owner(new: &File, old: &Stat) -> io::Result<u32> {
+    let made = fstat(new)?;
     let mode = old.st_mode & 0o777;
     if made.st_uid != old.st_uid {
-        let _ = fchown(&new, Some(Uid::from_raw(old.st_uid)), None);
+        let _ = fchown(new, Some(Uid::from_raw(old.st_uid)), None);
     }
-    let is_kept = made.st_gid == old.st_gid || fchown(&new, None, Some(Gid::from_raw(old.st_gid))).is_ok();
+    let is_kept = made.st_gid == old.st_gid || fchown(new, None, Some(Gid::from_raw(old.st_gid))).is_ok();
     Ok(if is_kept { mode } else { mode & !0o070 })
+}
+
+/// The attribute that holds an access list. Where there is one, the group's bits of the mode are
+/// what any of its entries may allow, and the group itself may have less.
+const ACCESS_LIST: &str = "system.posix_acl_access";
+/// The longest value of an attribute, in bytes.
+const ATTRIBUTE_LEN_MAX: usize = 64 << 10;
+
+/// As [`keep_owner`], for a file that others go on to use: fails if they could not, and copies the
+/// access list.
+fn keep_shared(new: &File, old: impl AsFd, stat: &Stat) -> io::Result<u32> {
+    let mode = keep_owner(new, stat)?;
+    let made = fstat(new)?;
+    let is_owner_lost = made.st_uid != stat.st_uid;
+    if made.st_gid != stat.st_gid && (is_owner_lost || stat.st_mode & 0o070 != 0) {
+        return Err(refused(NotKept {
+            what: "it would be lost to its group, which is none of this user's: gid",
+            id: stat.st_gid,
+        }));
+    }
+    if is_owner_lost && mode & 0o040 == 0 {
+        return Err(refused(NotKept { what: "its owner could not read it any more: uid", id: stat.st_uid }));
+    }
+    let mut list = vec![0; ATTRIBUTE_LEN_MAX];
+    match fgetxattr(old, ACCESS_LIST, &mut list) {
+        Ok(len) => fsetxattr(new, ACCESS_LIST, &list[..len], XattrFlags::empty())?,
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(mode)
+}
+
+fn refused(why: NotKept) -> io::Error {
+    io::Error::new(ErrorKind::PermissionDenied, why)
 }
 
 #[cfg(test)]
@@ -223,6 +302,40 @@ mod tests {
             assert_eq!(held.stat("a").unwrap().st_uid, 0);
         }
         replace_private_in(&held, "b", b"secret").unwrap();
+    }
+
+    #[test]
+    fn what_is_shared_keeps_its_access_list_and_is_not_for_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Dir::open(dir.path(), Links::None).unwrap();
+        let mode = || held.stat("a").unwrap().st_mode & 0o7777;
+        replace_shared_in(&held, "a", b"new").unwrap();
+        assert_eq!(mode(), 0o600);
+        for (old, then) in
+            [(0o600, 0o600), (0o644, 0o640), (0o666, 0o660), (0o2660, 0o660), (0o640, 0o640), (0o400, 0o400)]
+        {
+            fs::set_permissions(dir.path().join("a"), fs::Permissions::from_mode(old)).unwrap();
+            replace_shared_in(&held, "a", b"newer").unwrap();
+            assert_eq!(mode(), then, "{old:o}");
+        }
+        assert_eq!(names(dir.path()), ["a"]);
+        // Its owner and one more user may read and write; the group may not, though the mode says
+        // so.
+        let entry = |tag: u16, rights: u16, id: u32| {
+            [&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat()
+        };
+        let all = u32::MAX;
+        let entries = [(1, 6, all), (2, 6, 65_533), (4, 0, all), (16, 6, all), (32, 0, all)];
+        let list =
+            [2u32.to_le_bytes().to_vec()].into_iter().chain(entries.map(|(tag, rights, id)| entry(tag, rights, id)));
+        let list: Vec<u8> = list.flatten().collect();
+        if rustix::fs::setxattr(dir.path().join("a"), ACCESS_LIST, &list, XattrFlags::empty()).is_err() {
+            return;
+        }
+        replace_shared_in(&held, "a", b"newest").unwrap();
+        let mut found = vec![0; ATTRIBUTE_LEN_MAX];
+        let len = rustix::fs::getxattr(dir.path().join("a"), ACCESS_LIST, &mut found).unwrap();
+        assert_eq!((&found[..len], mode()), (&list[..], 0o660));
     }
 
     #[test]

