@@ -2,17 +2,16 @@
 //!
 //! The new file takes the old one's place in one step. The old one's blocks stay on the device until something else is written there.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::ops::Range;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fchown, fgetxattr, flistxattr, fsetxattr, fstat, fsync,
-    futimens, openat, renameat, statat, unlinkat,
+    Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fchown, fgetxattr, flistxattr, fsetxattr, fstat, fsync, futimens,
 };
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -29,6 +28,7 @@ use super::packing;
 use super::search;
 use crate::redact::finder::Finder;
 use crate::redact::redactor::Redactor;
+use crate::sys::beneath::Dir;
 
 /// Tells the temporary files of one process apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -47,8 +47,8 @@ impl From<io::Error> for ScrubError {
 
 /// A file in its directory.
 pub(super) struct Place<'a> {
-    pub(super) directory: &'a OwnedFd,
-    pub(super) name: &'a CStr,
+    pub(super) directory: &'a Dir,
+    pub(super) name: &'a OsStr,
     pub(super) file: &'a File,
     pub(super) packing: Option<Packing>,
 }
@@ -124,7 +124,8 @@ impl Place<'_> {
         }
         if findings.count() == 0 {
             // It may have been written anew by a run that was killed before the disk had noted that.
-            fsync(self.file).and_then(|()| fsync(self.directory)).map_err(|error| ScrubError::Sync(error.into()))?;
+            let synced = fsync(self.file).map_err(io::Error::from).and_then(|()| self.directory.sync());
+            synced.map_err(ScrubError::Sync)?;
             return Ok(findings);
         }
         let temporary = Temporary::new(self.directory)?;
@@ -136,12 +137,12 @@ impl Place<'_> {
             (a.st_size, a.st_mtime, a.st_mtime_nsec) == (b.st_size, b.st_mtime, b.st_mtime_nsec)
                 && (a.st_ino, a.st_dev) == (b.st_ino, b.st_dev)
         };
-        let named = statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let named = self.directory.stat(self.name)?;
         if !unchanged(&before, &now) || !unchanged(&now, &named) || lease.as_ref().is_some_and(|lease| !lease.holds()) {
             return Err(ScrubError::Live);
         }
         temporary.put(self.name)?;
-        fsync(self.directory).map_err(|error| ScrubError::Sync(error.into()))?;
+        self.directory.sync().map_err(ScrubError::Sync)?;
         Ok(findings)
     }
 
@@ -231,23 +232,21 @@ fn redact<W: Write>(content: &mut dyn Read, parts: &Parts, redactor: &mut Redact
 /// A new file in the directory, which only its owner may read, and which is taken away unless it is put in a place. Only redacted
 /// bytes are written to it, so that one that a kill leaves behind holds no secret.
 struct Temporary<'a> {
-    directory: &'a OwnedFd,
-    name: CString,
+    directory: &'a Dir,
+    name: OsString,
     file: File,
     put: bool,
 }
 
 impl<'a> Temporary<'a> {
-    fn new(directory: &'a OwnedFd) -> Result<Temporary<'a>, ScrubError> {
-        let name = format!(".hushlog.{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed));
-        let name = CString::new(name).expect("a name of ours");
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(openat(directory, &name, flags, Mode::RUSR | Mode::WUSR)?);
+    fn new(directory: &'a Dir) -> io::Result<Temporary<'a>> {
+        let name = OsString::from(format!(".hushlog.{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed)));
+        let file = File::from(directory.create_masked(&name, OFlags::RDWR, 0o600)?);
         Ok(Temporary { directory, name, file, put: false })
     }
 
-    fn put(mut self, name: &CStr) -> Result<(), Errno> {
-        renameat(self.directory, &self.name, self.directory, name)?;
+    fn put(mut self, name: &OsStr) -> io::Result<()> {
+        self.directory.rename(&self.name, name)?;
         self.put = true;
         Ok(())
     }
@@ -256,7 +255,7 @@ impl<'a> Temporary<'a> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.put {
-            let _ = unlinkat(self.directory, &self.name, AtFlags::empty());
+            let _ = self.directory.unlink(&self.name);
         }
     }
 }

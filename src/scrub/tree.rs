@@ -1,23 +1,22 @@
 //! Files below directories, safely: also as root, in a directory that somebody else owns and changes meanwhile.
 //!
-//! Every file is opened from the descriptor of its directory, by `openat2`, which follows no link and crosses into no other
-//! file system; what it is is known before it is opened for reading, so that no FIFO is waited for and no device touched; and
-//! what was opened is compared with what was looked at.
+//! Every file is opened from the descriptor of its directory, by [`strict`], which follows no link
+//! and crosses into no other file system; what it is is known before it is opened for reading, so
+//! that no FIFO is waited for and no device touched; and what was opened is compared with what was
+//! looked at.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{
-    CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fcntl_getfl, fcntl_setfl, fstat, openat2, readlink,
-};
+use rustix::fs::{CWD, FileType, OFlags, Stat, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::Errno;
 
 use super::findings::Findings;
@@ -25,11 +24,12 @@ use super::in_place::{Action, ScrubError, Scrubber};
 use super::kind::{self, Kind};
 use super::pen::Pen;
 use super::rewrite::Place;
+use crate::sys::beneath::Dir;
+use crate::sys::file::{FileId, kind as type_of, kind_name};
+use crate::sys::strict::{self, Reach, is_its_only_name, looks_deleted};
 
 /// So often a directory is looked through once more for files that have come meanwhile: by rotation, say.
 const ROUNDS_MAX: usize = 4;
-/// So many names, of 255 bytes at most, make a path that the system takes.
-const NAMES_AT_ONCE: usize = 15;
 /// So many files for each thread wait, opened by none.
 const WAITING_PER_THREAD: usize = 8;
 
@@ -69,28 +69,26 @@ pub struct Tree<'a> {
 
 /// A file to be scrubbed, by its directory and name there.
 struct Job {
-    directory: Arc<OwnedFd>,
-    name: CString,
+    directory: Arc<Dir>,
+    name: OsString,
     path: PathBuf,
     /// It was asked for by this path, and not found in a directory.
     named: bool,
 }
 
 impl Job {
-    fn resolve(&self) -> ResolveFlags {
-        if self.named { NAMED } else { BENEATH }
+    /// What was asked for by its path may be on another file system than its directory.
+    fn reach(&self) -> Reach {
+        if self.named { Reach::Anywhere } else { Reach::Below }
     }
 }
-
-/// A file, whatever its name: file system and inode.
-type Id = (u64, u64);
 
 /// What is known from one time through everything to the next.
 #[derive(Default)]
 struct Known {
-    seen: Mutex<HashSet<Id>>,
+    seen: Mutex<HashSet<FileId>>,
     /// Files that were not searched because they moved, and what they were called.
-    moved: Mutex<HashMap<Id, PathBuf>>,
+    moved: Mutex<HashMap<FileId, PathBuf>>,
     /// A name was gone when its turn came; the file may have another one.
     gone: AtomicBool,
     /// Names that were told already because of an error.
@@ -151,20 +149,20 @@ impl Tree<'_> {
     /// Hands the file, or all files of a directory, to the workers.
     fn walk(&self, path: &Path, jobs: &SyncSender<Job>, known: &Known, first: bool) {
         let fail = |path: &Path, error| self.fail(known, first, path, error);
-        let (parent, name) = (directory(path), path.file_name());
-        let found = open(CWD, parent, OFlags::DIRECTORY | OFlags::RDONLY, NAMED);
+        let (around, name) = (directory(path), path.file_name());
+        let found = strict::open(CWD, around, OFlags::DIRECTORY | OFlags::RDONLY, Reach::Anywhere);
         let parent = match found {
             Ok(parent) => parent,
             Err(error) => return fail(path, error),
         };
         let name = name.unwrap_or(OsStr::new("."));
-        match open(&parent, Path::new(name), OFlags::PATH, NAMED).and_then(fstat) {
+        match strict::open(&parent, name, OFlags::PATH, Reach::Anywhere).and_then(fstat) {
             Err(error) => fail(path, error),
-            Ok(stat) if !is(&stat, FileType::Directory) => {
-                let (directory, name, path) = (Arc::new(parent), c_string(name), path.to_owned());
-                let _ = jobs.send(Job { directory, name, path, named: true });
+            Ok(stat) if type_of(&stat) != FileType::Directory => {
+                let directory = Arc::new(Dir::from_open(parent, around.to_owned()));
+                let _ = jobs.send(Job { directory, name: name.to_owned(), path: path.to_owned(), named: true });
             }
-            Ok(_) => match open(&parent, Path::new(name), OFlags::DIRECTORY | OFlags::RDONLY, NAMED) {
+            Ok(_) => match strict::open(&parent, name, OFlags::DIRECTORY | OFlags::RDONLY, Reach::Anywhere) {
                 Ok(root) => self.walk_below(path, &root, jobs, known, first),
                 Err(error) => fail(path, error),
             },
@@ -190,16 +188,19 @@ impl Tree<'_> {
         jobs: &SyncSender<Job>,
         first: bool,
     ) -> Result<(), Errno> {
-        let directory = Arc::new(open_below(root, below)?);
-        for entry in Dir::read_from(&directory)? {
+        let directory = Arc::new(Dir::from_open(strict::open_below(root, below)?, path.join(below)));
+        for entry in rustix::fs::Dir::read_from(&*directory)? {
             let entry = entry?;
             let name = entry.file_name();
             if name == c"." || name == c".." {
                 continue;
             }
-            let below = below.join(OsStr::from_bytes(name.to_bytes()));
+            let name = OsStr::from_bytes(name.to_bytes());
+            let below = below.join(name);
             let kind = match entry.file_type() {
-                FileType::Unknown => stat(&directory, name, BENEATH).map_or(FileType::Unknown, |stat| type_of(&stat)),
+                FileType::Unknown => {
+                    strict::stat(&*directory, name, Reach::Below).map_or(FileType::Unknown, |stat| type_of(&stat))
+                }
                 kind => kind,
             };
             if kind != FileType::Directory {
@@ -218,7 +219,7 @@ impl Tree<'_> {
 
     /// What became of the file; `None`, if it was seen before, or is left for another round.
     fn open_and_scrub(&self, job: &Job, known: &Known, pen: &mut Option<Pen>) -> Option<Outcome> {
-        let looked_at = match stat(&job.directory, &job.name, job.resolve()) {
+        let looked_at = match strict::stat(&*job.directory, &job.name, job.reach()) {
             Ok(stat) => stat,
             // It was renamed or deleted since the directory was read. If it has another name now, the next round finds that.
             Err(Errno::NOENT) if !job.named => {
@@ -228,13 +229,13 @@ impl Tree<'_> {
             Err(Errno::NOENT) => return Some(Outcome::NotSearched(MOVED.to_owned())),
             Err(error) => return lock(&known.told).insert(job.path.clone()).then(|| refusal(error)),
         };
-        let id = (looked_at.st_dev, looked_at.st_ino);
+        let id = FileId::from(&looked_at);
         if !lock(&known.seen).insert(id) {
             return None;
         }
         lock(&known.moved).remove(&id);
-        if !is(&looked_at, FileType::RegularFile) {
-            let what = what(type_of(&looked_at));
+        if type_of(&looked_at) != FileType::RegularFile {
+            let what = kind_name(type_of(&looked_at));
             return Some(if job.named {
                 Outcome::NotSearched(format!("it is {what}"))
             } else {
@@ -261,16 +262,16 @@ impl Tree<'_> {
     fn scrub_file(
         &self,
         job: &Job,
-        id: Id,
+        id: FileId,
         known: &Known,
         pen: &mut Option<Pen>,
     ) -> Result<Option<Outcome>, ScrubError> {
         let in_place = self.scrubber.does(Action::Mask) && !self.rewrite;
         let access = if in_place { OFlags::RDWR } else { OFlags::RDONLY };
-        let name = Path::new(OsStr::from_bytes(job.name.to_bytes()));
-        let file = open(&job.directory, name, access | OFlags::NONBLOCK | OFlags::NOCTTY, job.resolve())?;
+        let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = strict::open(&*job.directory, &job.name, flags, job.reach())?;
         let opened = fstat(&file)?;
-        if (opened.st_dev, opened.st_ino) != id || !is(&opened, FileType::RegularFile) {
+        if FileId::from(&opened) != id || type_of(&opened) != FileType::RegularFile {
             return Ok(None);
         }
         // A search is no access. Only the owner may ask for that; for others the time of access is
@@ -283,7 +284,7 @@ impl Tree<'_> {
             };
             match is_its_only_name(&file) {
                 Ok(true) => {}
-                Ok(false) if name.as_os_str().as_bytes().ends_with(DELETED) => {
+                Ok(false) if looks_deleted(&job.name) => {
                     return untold("it is called as deleted files are");
                 }
                 Ok(false) => return Ok(None),
@@ -306,8 +307,8 @@ impl Tree<'_> {
             _ if self.rewrite && self.scrubber.does(Action::Mask) => {
                 let findings = place.rewrite(self.scrubber);
                 // The new file is not to be looked at again.
-                let new = stat(&job.directory, &job.name, job.resolve());
-                lock(&known.seen).extend(new.map(|stat| (stat.st_dev, stat.st_ino)));
+                let new = strict::stat(&*job.directory, &job.name, job.reach());
+                lock(&known.seen).extend(new.map(|stat| FileId::from(&stat)));
                 findings
             }
             Some(_) => place.count(self.scrubber),
@@ -323,51 +324,6 @@ impl Tree<'_> {
     }
 }
 
-/// What a name in a directory may lead to: only what lies right there.
-const BENEATH: ResolveFlags =
-    ResolveFlags::BENEATH.union(NAMED).union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
-
-/// What a path that was asked for may lead to: a link may be somebody else's, and lead anywhere.
-const NAMED: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
-
-fn open(directory: impl AsFd, path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
-    rustix::io::retry_on_intr(|| {
-        openat2(&directory, path, flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty(), resolve)
-    })
-}
-
-/// Opens a directory below another, however long the way there: the system takes paths of 4 KiB only.
-fn open_below(root: &OwnedFd, below: &Path) -> Result<OwnedFd, Errno> {
-    let mut directory = open(root, Path::new("."), OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?;
-    let names: Vec<&OsStr> = below.iter().collect();
-    for some in names.chunks(NAMES_AT_ONCE) {
-        directory = open(&directory, &some.iter().collect::<PathBuf>(), OFlags::DIRECTORY | OFlags::RDONLY, BENEATH)?;
-    }
-    Ok(directory)
-}
-
-/// What the system adds to the path of an open file whose name is gone.
-const DELETED: &[u8] = b" (deleted)";
-
-/// Whether the name that a file was opened by is the only one that it has.
-///
-/// A link to a file outside may be made, opened and taken away again, and then what is open has one name, the one outside. To look
-/// the name up once more tells nothing, since the link may be back by then. But the entry that a file was opened by, once
-/// deleted, is so for ever, whatever gets its name later. If it still is there after the names were counted, it was there
-/// while they were.
-fn is_its_only_name(file: &OwnedFd) -> Result<bool, Errno> {
-    let count = fstat(file)?.st_nlink;
-    let path = readlink(format!("/proc/self/fd/{}", file.as_raw_fd()), Vec::new())?;
-    Ok(count == 1 && !path.to_bytes().ends_with(DELETED))
-}
-
-/// What a name in a directory is, without opening it.
-fn stat(directory: &OwnedFd, name: &CStr, resolve: ResolveFlags) -> Result<Stat, Errno> {
-    // With this resolution a link is not an error by itself: it is what the name is.
-    let resolve = resolve.difference(ResolveFlags::NO_SYMLINKS);
-    open(directory, Path::new(OsStr::from_bytes(name.to_bytes())), OFlags::PATH, resolve).and_then(fstat)
-}
-
 /// Why a file was not opened.
 fn refusal(error: Errno) -> Outcome {
     match error {
@@ -377,35 +333,12 @@ fn refusal(error: Errno) -> Outcome {
     }
 }
 
-fn what(kind: FileType) -> &'static str {
-    match kind {
-        FileType::Symlink => "a symbolic link",
-        FileType::Directory => "a directory",
-        FileType::Fifo => "a FIFO",
-        FileType::Socket => "a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        _ => "not a file",
-    }
-}
-
-fn type_of(stat: &Stat) -> FileType {
-    FileType::from_raw_mode(stat.st_mode)
-}
-
-fn is(stat: &Stat, kind: FileType) -> bool {
-    type_of(stat) == kind
-}
-
 fn directory(path: &Path) -> &Path {
     // `..` and `/` have no name of their own, and are opened as they are.
     if path.file_name().is_none() {
         return path;
     }
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn c_string(name: &OsStr) -> CString {
-    CString::new(name.as_bytes()).expect("it was opened by this name")
 }
 
 /// What a thread that panicked left is in order: nothing in here stops halfway.

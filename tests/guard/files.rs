@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, lchown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -561,6 +561,30 @@ fn a04_a_lock_on_a_guarded_directory_is_nothing_to_the_guard() {
     }
     assert!(!guard.end().contains("is not guarded"));
     drop(locks);
+}
+
+/// Else the owner of the directory around it could have root mask what stands in `/etc`.
+#[test]
+fn s01_a_directory_that_another_user_linked_is_not_guarded() {
+    needs!("fanotify");
+    let Some(disk) = disk() else { return };
+    let (theirs, secret) = (disk.file("theirs"), disk.file("roots/file"));
+    fs::create_dir_all(disk.file("roots/below")).unwrap();
+    fs::write(&secret, VALUE).unwrap();
+    fs::create_dir(&theirs).unwrap();
+    symlink("../roots", theirs.join("link")).unwrap();
+    for path in [theirs.join("link"), theirs.clone()] {
+        lchown(path, Some(65_534), None).unwrap();
+    }
+    for path in [theirs.join("link"), theirs.join("link/below")] {
+        program::run(&mut command(&path), b"").ends(2).says("another user may have put the symbolic link there");
+    }
+    assert_holds(&secret, VALUE);
+    // A link of root's is followed.
+    symlink("roots", disk.file("link")).unwrap();
+    let guard = Guard::start(&disk.file("link"));
+    assert_eq!(cat(&secret), MASK);
+    guard.end();
 }
 
 #[test]

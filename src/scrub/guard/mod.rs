@@ -28,6 +28,8 @@ use std::time::Duration;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::redact::cover::Cover;
+use crate::sys::beneath::{Dir, Links};
+use crate::sys::input;
 use crate::{Form, NeedleSet};
 
 use calls::Calls;
@@ -170,19 +172,19 @@ impl Guard {
             failed: Mutex::new(None),
             open_directories: directories
                 .iter()
-                .filter_map(|path| Some(std::fs::File::open(path).ok()?.into()))
+                .filter_map(|path| Dir::open(path, Links::None).and_then(|directory| directory.readable()).ok())
                 .collect(),
         };
         threads.run(&directories, stop, teller, told, tell)
     }
 }
 
-/// Has no fixed name for a directory that may be a link, or given relative to where we are.
+/// Has no fixed name for a directory that may be a link, or given relative to where we are. A link
+/// that another user may have put there could lead to any directory of root's.
 fn canonical(directories: &[PathBuf]) -> Result<Vec<PathBuf>, GuardError> {
     let one = |path: &PathBuf| {
-        let fail = |error| GuardError::Directory { path: path.clone(), error };
-        let path = path.canonicalize().map_err(fail)?;
-        if path.is_dir() { Ok(path) } else { Err(fail(io::ErrorKind::NotADirectory.into())) }
+        let found = Dir::open(path, Links::Trusted).map(|directory| directory.path().to_owned());
+        found.map_err(|error| GuardError::Directory { path: path.clone(), error: input::told(path, error) })
     };
     directories.iter().map(one).collect()
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,14 +15,16 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
 
 use super::kernel::Group;
 use super::locks::Locks;
 use super::notice::{Notice, Teller, path_of};
 use super::worker::Bell;
+use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
+use crate::sys::strict::{self, Reach};
 
 /// Room for the events of some dozen files.
 const EVENTS_LEN: usize = 16 << 10;
@@ -62,8 +64,9 @@ impl<'a> Walker<'a> {
     pub(super) fn walk(&mut self, roots: &[PathBuf]) -> Result<Walked, (PathBuf, io::Error)> {
         self.walked = Walked::default();
         for root in roots {
-            let opened = openat(CWD, root, directory_flags() - OFlags::NOFOLLOW, Mode::empty());
-            let entered = opened.map_err(io::Error::from).and_then(|directory| self.enter(directory));
+            // There was no link in its path when the guard began, and none is followed now.
+            let opened = Dir::open(root, Links::None).and_then(|directory| directory.readable());
+            let entered = opened.and_then(|directory| self.enter(directory));
             entered.map_err(|error| (root.clone(), error))?;
         }
         self.locks.keep(self.watched.values().filter_map(|directory| FileId::of(directory).ok()));
@@ -113,14 +116,13 @@ impl<'a> Walker<'a> {
             return Err(error);
         }
         self.walked.directories += 1;
-        let listing = openat(directory, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        for entry in Dir::new(listing)?.flatten() {
+        for entry in rustix::fs::Dir::read_from(directory)?.flatten() {
             let name = entry.file_name();
             if name == c"." || name == c".." || !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
                 self.show(directory.as_fd(), name);
                 continue;
             }
-            let below = match openat(directory, name, directory_flags(), Mode::empty()) {
+            let below = match open(directory.as_fd(), name, DIRECTORY) {
                 Ok(below) => below,
                 Err(Errno::NOTDIR) => {
                     self.show(directory.as_fd(), name);
@@ -150,14 +152,13 @@ impl<'a> Walker<'a> {
 
     /// Has the guard look at a regular file.
     fn show(&mut self, directory: BorrowedFd<'_>, name: &CStr) {
-        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(path) = openat(directory, name, flags | OFlags::PATH, Mode::empty()) else { return };
+        let Ok(path) = open(directory, name, OFlags::PATH) else { return };
         if !fstat(&path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile) {
             return;
         }
         // Should it be another one by now, a pipe say, then NONBLOCK keeps us from waiting for it.
-        let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOATIME | OFlags::NOCTTY;
-        self.walked.files += u64::from(openat(directory, name, flags, Mode::empty()).is_ok());
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOATIME | OFlags::NOCTTY;
+        self.walked.files += u64::from(open(directory, name, flags).is_ok());
     }
 
     /// Follows what was created. Returns whether events were lost.
@@ -182,7 +183,7 @@ impl<'a> Walker<'a> {
             };
             if !is_directory {
                 self.show(directory.as_fd(), &name);
-            } else if let Ok(below) = openat(&directory, &name, directory_flags(), Mode::empty()) {
+            } else if let Ok(below) = open(directory.as_fd(), &name, DIRECTORY) {
                 let _ = self.enter(below);
             }
         }
@@ -190,8 +191,11 @@ impl<'a> Walker<'a> {
     }
 }
 
-fn directory_flags() -> OFlags {
-    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
+
+/// Opens a name in a directory, not through a link.
+fn open(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    strict::open(directory, OsStr::from_bytes(name.to_bytes()), flags, Reach::Anywhere)
 }
 
 fn path_of_descriptor(file: BorrowedFd<'_>) -> String {
