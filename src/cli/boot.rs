@@ -42,7 +42,7 @@ pub(crate) struct BootArgs {
 
     /// Say nothing but errors and the names of values that are not masked
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
 
     #[command(flatten)]
     pub(super) install: InstallArgs,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use hushlog::inject::install::{self, Outcome, Root, Setup, SetupError, Step};
 use hushlog::inject::session::place;
+use hushlog::registry::{Error, FILE_LEN_MAX, Registry, RegistryId};
 use hushlog::sys::file::check_not_replaceable;
 use hushlog::sys::output::is_link_refused;
 
 use super::boot::BootArgs;
 use super::exit::Exit;
-use super::message::{Failure, path_text, reason};
+use super::message::{Failure, path_text, reason, warning};
 use super::source::{SourceArgs, registry};
 use super::{registry as usual, setting, stdio};
 
@@ -152,7 +153,7 @@ fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
             "names another directory than /run/hushlog, where what is installed looks",
         ));
     }
-    let sources = with_settings(&args.sources, root)?;
+    let sources = pinned(with_settings(&args.sources, root)?, root, args.quiet)?;
     for (option, path) in sources.paths() {
         if !path.is_absolute() {
             return Err(Failure::config(format!("{option} needs a path from the root on here"))
@@ -212,6 +213,40 @@ fn with_settings(sources: &SourceArgs, root: &Root) -> Result<SourceArgs, Failur
                 Failure::config(text).hint("give what each start is to export, as --registry FILE --identity FILE")
             );
         }
+    }
+    Ok(sources)
+}
+
+/// Has each start demand the registry that is there now, by its id: another one in its place is
+/// refused then. An id that was given has to be that of the registry.
+fn pinned(mut sources: SourceArgs, root: &Root, quiet: bool) -> Result<SourceArgs, Failure> {
+    let path = match &sources.registry {
+        Some(path) => path.clone(),
+        None if sources.is_empty() => PathBuf::from(registry::REGISTRY),
+        None => return Ok(sources),
+    };
+    let ids = sources.trust.iter().filter(|word| RegistryId::is_meant(word)).map(|word| word.parse());
+    let ids = ids.collect::<Result<Vec<RegistryId>, _>>().map_err(usual::failure)?;
+    let Ok(below) = path.strip_prefix("/") else { return Ok(sources) };
+    let found = root.read(below, FILE_LEN_MAX as u64).map_err(Error::Read).and_then(|text| match text {
+        Some(text) => Registry::parse(&text),
+        None => Err(Error::Missing),
+    });
+    let registry = match found {
+        Ok(registry) => registry,
+        Err(_) if !ids.is_empty() => return Ok(sources),
+        Err(error) => {
+            if !quiet {
+                let why = "so that a start demands no id of it; install again when it is there, or give --trust";
+                warning(&format!("{}: {error}, {why}", show(&path)));
+            }
+            return Ok(sources);
+        }
+    };
+    registry.require_id(&ids).map_err(|error| usual::failure(error).at(&show(&path)))?;
+    if let Some(id) = registry.id().filter(|_| ids.is_empty()) {
+        sources.trust.push(id.to_string());
+        sources.registry = Some(path);
     }
     Ok(sources)
 }

@@ -44,11 +44,15 @@
 //! snippets for login shells (`/etc/profile.d`) and others (`/etc/bash.bashrc`, `/etc/zsh/zshenv`,
 //! fish). The installed files repeat the settings of the environment that it was run with
 //! (`HUSHLOG_REGISTRY`, `HUSHLOG_IDENTITY`, `HUSHLOG_TRUST`), and it refuses another
-//! `HUSHLOG_RUN_DIR`. With `--root`, symbolic links lead where they will on that machine, and never
-//! out of the directory; without it, only links are followed that no other user can have made. A
-//! file that gets a few lines keeps its owner, group and mode. `--uninstall` takes all of it out
-//! again. A program that starts in another way, from cron, say, gets the variables by
-//! `hushlog run --session -- CMD`, or by sourcing `/run/hushlog/environment.sh`.
+//! `HUSHLOG_RUN_DIR`. They also demand, by `--trust ID`, the registry that is there, so that each
+//! start refuses another one in its place: install again after the registry was made anew. An id
+//! that was given in `--trust` has to be that of the registry. Without a registry, which gives a
+//! warning, or with one of format 1, no id is demanded. With `--root`, symbolic links lead where
+//! they will on that machine, and never out of the directory; without it, only links are followed
+//! that no other user can have made. A file that gets a few lines keeps its owner, group and mode.
+//! `--uninstall` takes all of it out again. A program that starts in another way, from cron, say,
+//! gets the variables by `hushlog run --session -- CMD`, or by sourcing
+//! `/run/hushlog/environment.sh`.
 //! The snippets switch the tracing of a shell off meanwhile (`set -x`, `set -v`, `fish_trace`). A
 //! script that sources the file itself has to do so, too: its trace shows the values.
 //! Root runs the program at each start by its path. So `--install` refuses a program that another

@@ -401,3 +401,61 @@ fn b06_a_program_that_another_user_can_replace_is_not_installed() {
     let script = fs::read_to_string(dir.path().join("etc/init.d/hushlog-boot")).unwrap();
     assert!(script.contains(&format!("{} boot --dotenv", program.display())), "{script}");
 }
+
+/// A user who can write to the registry's directory can put another one there, with secrets that
+/// they have chosen.
+#[test]
+fn a19_an_installed_boot_demands_the_registry_it_was_for() {
+    let root = Root::new(&[SYSTEMD, &[("etc/hushlog/", "")]].concat());
+    let run_dir = tempfile::Builder::new().prefix("hushlog-pin").tempdir_in("/dev/shm").unwrap();
+    let (registry, identity) = (root.path("etc/hushlog/registry.yaml"), root.path("etc/hushlog/identity.txt"));
+    let with = |args: &[&str]| {
+        let mut command = hushlog(args);
+        command.env("HUSHLOG_REGISTRY", &registry).env("HUSHLOG_RUN_DIR", run_dir.path()).env("HUSHLOG_MEMBER", "vm");
+        run(&mut command, b"sk-live-4f9QzX")
+    };
+    let made = with(&["keygen", "--output", identity.to_str().unwrap()]).ends(0).out();
+    let make = || {
+        let _ = fs::remove_file(&registry);
+        with(&["member", "add", "vm", made.trim()]).ends(0);
+        with(&["secret", "add", "token", "--value-file", "-"]).ends(0);
+        let text = fs::read_to_string(&registry).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("id: ").map(str::to_owned)).expect("an id")
+    };
+    let id = make();
+    let unit = || root.read("etc/systemd/system/hushlog-boot.service");
+    let pinned = |id: &str| format!("hushlog boot --registry /etc/hushlog/registry.yaml --trust {id}\n");
+    root.boot(&["--install"]).ends(0);
+    assert!(unit().contains(&pinned(&id)), "{}", unit());
+    let before = tree(root.dir.path());
+    root.boot(&["--install", "--registry", "/etc/hushlog/registry.yaml"]).ends(0);
+    assert_eq!(tree(root.dir.path()), before);
+    // What the unit runs, on a machine with this root.
+    let command = unit().lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/hushlog ")).unwrap().to_owned();
+    let start = || {
+        let here = command.replace("/etc/hushlog/registry.yaml", registry.to_str().unwrap());
+        let mut args: Vec<&str> = here.split(' ').collect();
+        args.extend(["--identity", identity.to_str().unwrap()]);
+        with(&args)
+    };
+    start().ends(0);
+    let other = make();
+    start().ends(2).says("the registry is not the one that is trusted here");
+    // Installed anew, it is the other one; and an id that is given has to be right.
+    let given = |id: &str| root.boot(&["--install", "--registry", "/etc/hushlog/registry.yaml", "--trust", id]);
+    given(&id).ends(2).says("the registry is not the one that is trusted here");
+    assert!(unit().contains(&pinned(&id)));
+    given(&other).ends(0);
+    assert!(unit().contains(&pinned(&other)), "{}", unit());
+    // A key beside it, and a registry that comes later.
+    let mut keygen = hushlog(["keygen", "--signing", "--output", root.path("key.pem").to_str().unwrap()]);
+    let key = run(&mut keygen, b"").ends(0).out().trim().to_owned();
+    given(&key).ends(0);
+    assert!(unit().contains(&format!("--trust {key} --trust {other}\n")), "{}", unit());
+    let later = root.boot(&["--install", "--registry", "/etc/later.yaml"]).ends(0).says("demands no id of it");
+    assert!(
+        later.err().contains("/etc/later.yaml") && unit().contains("boot --registry /etc/later.yaml\n"),
+        "{}",
+        unit()
+    );
+}

@@ -69,6 +69,19 @@ impl Root {
         dir.stat(name).ok()
     }
 
+    /// The content of the file that a path leads to; nothing if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it is no regular file, or longer than this; those of the system.
+    pub fn read(&self, path: &Path, len_max: u64) -> io::Result<Option<Vec<u8>>> {
+        let path = path.to_str().ok_or(ErrorKind::InvalidInput)?;
+        match self.find(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            found => found.and_then(|(dir, name)| bytes(&dir, &name, len_max)),
+        }
+    }
+
     /// The names in a directory; none if it cannot be read.
     pub(super) fn names(&self, path: &str) -> Vec<OsString> {
         let names = self.dir(Path::new(path), false).and_then(|dir| dir.names());
@@ -114,15 +127,18 @@ impl Root {
 
 /// The text of a file, not through a link; nothing if there is none.
 pub(super) fn text(dir: &Dir, name: &OsStr) -> io::Result<Option<String>> {
+    bytes(dir, name, LEN_MAX)?
+        .map(|bytes| String::from_utf8(bytes).map_err(|_| ErrorKind::InvalidData.into()))
+        .transpose()
+}
+
+fn bytes(dir: &Dir, name: &OsStr, len_max: u64) -> io::Result<Option<Vec<u8>>> {
     let file = match dir.open_file(name, OFlags::RDONLY) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
     check_regular(&fstat(&file)?)?;
     let mut bytes = Vec::new();
-    File::from(file).take(LEN_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LEN_MAX {
-        return Err(ErrorKind::FileTooLarge.into());
-    }
-    String::from_utf8(bytes).map(Some).map_err(|_| ErrorKind::InvalidData.into())
+    File::from(file).take(len_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > len_max { Err(ErrorKind::FileTooLarge.into()) } else { Ok(Some(bytes)) }
 }
