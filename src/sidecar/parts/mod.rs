@@ -37,8 +37,11 @@ use crate::scrub::container::{self, Format, RECORD_LEN_MAX};
 use marks::Marks;
 use voice::Voice;
 
-/// How much is held back at most, in bytes of records.
+/// How much is held back at most, in bytes of records and of the memory that each takes besides.
 pub(crate) const HELD_LEN_MAX: usize = 4 << 20;
+/// The memory that a pending record takes besides its bytes: its place in the queue, which may have room
+/// for twice as many, and an allocation.
+const HELD_COST: usize = 2 * size_of::<Held>() + 32;
 
 /// See the front of this module.
 pub(crate) struct Parts {
@@ -218,6 +221,7 @@ impl Parts {
         self.out = Zeroizing::default();
         self.scratch = Zeroizing::default();
         (self.given, self.placed) = (Vec::new(), Vec::new());
+        self.queue.shrink_to_fit();
     }
 
     fn take_line(&mut self, line: &[u8]) {
@@ -299,7 +303,7 @@ impl Parts {
         while let Some(held) = self.queue.front() {
             let is_settled = |part: &Part| part.range.end <= self.voices[part.voice].free();
             if !held.part.as_ref().is_none_or(is_settled) {
-                if self.queue_len <= HELD_LEN_MAX {
+                if self.queue_len + self.queue.len() * HELD_COST <= HELD_LEN_MAX {
                     return;
                 }
                 if let Some(part) = &held.part {

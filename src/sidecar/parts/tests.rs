@@ -336,3 +336,28 @@ fn another_set_takes_over_what_is_held_back() {
         assert_eq!((parts.unsettled(), parts.counts().values().sum::<u64>()), (0, 3));
     }
 }
+
+#[test]
+fn b07_short_lines_that_wait_take_no_more_than_long_ones() {
+    for format in BOTH {
+        for by_lines in [false, true] {
+            let mut parts = Parts::new(set(&[SECRET]), format, true);
+            if by_lines {
+                parts = parts.by_lines();
+            }
+            let begun = record(format, &said(0, "", true), 0, &SECRET[..12]);
+            let mut out = concat(parts.push(begun.as_bytes()).0);
+            let (mut lines, mut taken_max) = (0, 0);
+            while lines <= HELD_LEN_MAX {
+                out.extend(concat(parts.push(&[b'\n'; 1_000]).0));
+                lines += 1_000;
+                let places = parts.queue.capacity() * size_of::<super::Held>();
+                taken_max = taken_max.max(places + parts.queue.iter().map(|held| held.line.capacity()).sum::<usize>());
+            }
+            assert!(taken_max <= HELD_LEN_MAX, "{taken_max} bytes wait in one stream");
+            out.extend(concat(parts.finish()));
+            let wanted = record(format, &said(0, "", true), 0, "#-#") + &"\n".repeat(lines);
+            assert!(out == wanted.as_bytes(), "what waited came out otherwise");
+        }
+    }
+}
