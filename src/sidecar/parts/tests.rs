@@ -361,3 +361,24 @@ fn b07_short_lines_that_wait_take_no_more_than_long_ones() {
         }
     }
 }
+
+/// A record takes as long as its text in many of them, whatever is masked in it. A ratio, since
+/// machines differ.
+#[test]
+fn b08_a_dense_record_takes_time_in_proportion_to_its_length() {
+    let set = set(&["Xq7p"]);
+    let took = |text: &str, records: usize, format: Format| {
+        let input = record(format, &said(0, "", false), 0, &raw(format, text)).repeat(records);
+        let time = || {
+            let mut parts = Parts::new(Arc::clone(&set), format, true);
+            let start = std::time::Instant::now();
+            assert!(!concat(parts.push(input.as_bytes()).0).is_empty());
+            start.elapsed()
+        };
+        (0..3).map(|_| time()).min().expect("three")
+    };
+    for format in BOTH {
+        let (one, many) = (took(&"Xq7p\"".repeat(40_000), 1, format), took(&"Xq7p\"".repeat(1_000), 40, format));
+        assert!(one < many * 6, "{one:?} in one record, {many:?} in forty");
+    }
+}

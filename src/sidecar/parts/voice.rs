@@ -170,7 +170,7 @@ impl Voice {
             }
             touches
         });
-        Cover { regions, counts: &mut self.counts }
+        Cover { regions, next: 0, counts: &mut self.counts }
     }
 
     /// All up to there has been rendered.
@@ -188,18 +188,18 @@ impl Voice {
 pub(super) struct Cover<'a> {
     /// In order, none touching the next.
     regions: Vec<Found>,
+    /// Those before this one end before all that is asked for from now on: a record may hold a
+    /// hundred thousand.
+    next: usize,
     counts: &'a mut Counts,
 }
 
 impl Cover<'_> {
-    /// Writes bytes that lie at this range, those masked that are covered.
+    /// Writes bytes that lie at this range, those masked that are covered. Ranges come in order.
     pub(super) fn write(&mut self, format: Format, range: Range<u64>, bytes: &[u8], out: &mut Vec<u8>) {
         let mut at = range.start;
         let raw = |range: Range<u64>, start: u64| (range.start - start) as usize..(range.end - start) as usize;
-        while at < range.end {
-            let next = self.regions.iter().position(|found| found.range.end > at);
-            let Some(next) = next.filter(|&next| self.regions[next].range.start < range.end) else { break };
-            let covered = self.regions[next].range.start.max(at)..self.regions[next].range.end.min(range.end);
+        while let Some((next, covered)) = self.covered(at..range.end) {
             super::append(out, &bytes[raw(at..covered.start, range.start)]);
             at = covered.end;
             self.mask(format, next, covered, out);
@@ -209,16 +209,22 @@ impl Cover<'_> {
 
     /// If anything of this range is covered, writes what stands for it, and returns true.
     pub(super) fn write_if_touched(&mut self, format: Format, range: &Range<u64>, out: &mut Vec<u8>) -> bool {
-        let mut is_touched = false;
-        for next in 0..self.regions.len() {
-            let region = &self.regions[next].range;
-            let covered = region.start.max(range.start)..region.end.min(range.end);
-            if covered.start < covered.end {
-                is_touched = true;
-                self.mask(format, next, covered, out);
-            }
+        let (mut at, mut is_touched) = (range.start, false);
+        while let Some((next, covered)) = self.covered(at..range.end) {
+            (at, is_touched) = (covered.end, true);
+            self.mask(format, next, covered, out);
         }
         is_touched
+    }
+
+    /// The first region within this range, and how much of the range it covers.
+    fn covered(&mut self, range: Range<u64>) -> Option<(usize, Range<u64>)> {
+        while self.regions.get(self.next).is_some_and(|found| found.range.end <= range.start) {
+            self.next += 1;
+        }
+        let found = &self.regions.get(self.next)?.range;
+        let covered = found.start.max(range.start)..found.end.min(range.end);
+        (covered.start < covered.end).then_some((self.next, covered))
     }
 
     /// Writes what stands for some bytes of a region.
