@@ -1,5 +1,6 @@
 //! One stream: from its source through its redactor to its sink.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -30,6 +31,10 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const WAITED_MIN: Duration = Duration::from_millis(1);
 /// How much a stream still takes in when the sidecar stops, in bytes: more than any socket or pipe holds by default.
 const STOPPING_LEN_MAX: u64 = 4 << 20;
+
+/// So many places in the text of records are noted at most. Fewer are only more to give again after
+/// a crash.
+const RECORDS_MAX: usize = 64;
 
 /// So long it is waited whether something is there.
 pub(crate) const STOPPING_GRACE: Duration = Duration::from_millis(5);
@@ -66,6 +71,8 @@ pub(crate) struct Stream {
     pushed: u64,
     /// Up to here, all that was pushed has gone out.
     finished: u64,
+    /// Places in that text, with pending records: see [`finish_records`](Stream::finish_records).
+    records: VecDeque<(u64, u64)>,
     /// Something was given out since the last whole ended.
     is_begun: bool,
     /// Whether the last byte that was given out was a newline.
@@ -95,6 +102,7 @@ impl Stream {
             lines: Lines::new(common.waits_for, way.line_max, Arc::clone(&common.lines)),
             pushed: 0,
             finished: 0,
+            records: VecDeque::new(),
             is_begun: false,
             at_line_start: true,
             counted,
@@ -265,11 +273,30 @@ impl Stream {
             (Engine::Plain(..), _) => {
                 self.finished = self.lines.waiting_start().unwrap_or(self.pushed).min(self.settled());
             }
-            // Pending records are counted in other positions.
-            (Engine::Parts(_), _) if self.lines.waiting().is_empty() => self.finished = self.settled(),
-            (Engine::Parts(_), _) => {}
+            (Engine::Parts(_), _) => self.finish_records(),
         }
         Ok(())
+    }
+
+    /// Pending records are counted in positions of the text that they were put together to: so it
+    /// is noted how much of the input is settled where that text ends, and when all before that is
+    /// out, so is the input.
+    fn finish_records(&mut self) {
+        let (end, settled) = (self.engine.end(), self.settled());
+        let Some(start) = self.lines.waiting_start() else {
+            self.records = VecDeque::new();
+            self.finished = settled;
+            return;
+        };
+        let is_full = self.records.len() == RECORDS_MAX;
+        match self.records.back_mut().filter(|(at, _)| is_full || *at == end) {
+            Some(last) => *last = (end, settled),
+            None => self.records.push_back((end, settled)),
+        }
+        while let Some((_, settled)) = self.records.front().copied().filter(|(at, _)| *at <= start) {
+            self.finished = settled;
+            self.records.pop_front();
+        }
     }
 
     /// Ends a whole: what was held back goes out, and what comes next begins anew.
@@ -283,7 +310,7 @@ impl Stream {
         out.give(&slices, 0, upto, reach, end).await?;
         drop(slices);
         self.lines.end(self.engine.end());
-        self.finished = self.pushed;
+        (self.finished, self.records) = (self.pushed, VecDeque::new());
         self.common.metrics.hold(&mut self.counted.held, 0);
         Ok(())
     }

@@ -553,3 +553,32 @@ fn the_records_of_containers_stay_records() {
     assert!(out.contains(&record(&format!("next {MASK}"))) && !out.contains(second), "{out}");
     following.stop();
 }
+
+/// Behind each newline of such a set some bytes wait, so that there is never a moment in which
+/// nothing does.
+#[test]
+fn b09_places_in_records_go_on_though_something_always_waits() {
+    const ROUND: usize = 500;
+    let place = Place::new();
+    place.save("SHORT_LINES", "user\nhunter2x\n");
+    let record = |n: usize| format!("2026-11-24T16:00:00.123456789Z stdout F line {n:05}\n");
+    let mut following = Following::begin_in(place, "*.log", &format!("{OUT}, format: cri"), "");
+    let lines = |following: &Following| fs::read_to_string(following.path("out")).unwrap_or_default().lines().count();
+    for round in 0..3 {
+        following.append(&(0..ROUND).map(|n| record(round * ROUND + n)).collect::<String>());
+        until("nearly all is out", || lines(&following) >= (round + 1) * ROUND - 5);
+    }
+    until("the place was saved", || {
+        let saved = fs::read(following.path("lib/state/checkpoints.json")).unwrap_or_default();
+        let saved: serde_json::Value = serde_json::from_slice(&saved).unwrap_or_default();
+        saved["files"][0]["offset"].as_u64() >= Some(((2 * ROUND - 5) * record(0).len()) as u64)
+    });
+    following.kill();
+    let mut following = following.again();
+    following.append(&(0..10).map(|n| record(3 * ROUND + n)).collect::<String>());
+    let last = record(3 * ROUND - 1);
+    let out = following.sidecar.file_has("out", &last);
+    (0..3 * ROUND).for_each(|n| assert!(out.contains(&record(n)), "line {n} is lost"));
+    assert!(lines(&following) <= 4 * ROUND + 10, "{} lines of {} are out", lines(&following), 3 * ROUND);
+    following.stop();
+}
