@@ -81,11 +81,13 @@ impl<R: AsyncRead> AsyncRedactReader<R> {
         AsyncRedactReader { inner, stream: Stream { redactor, gate, input: Input::default(), ready, ended: false } }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that is the next to be read.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
+    /// wait with [`Release::Line`].
+    /// What can go out by that is the next to be read.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let Stream { redactor, gate, ready, .. } = &mut self.stream;
         let mut buffer = ReadBuf::new(&mut []);
-        let Ok(()) = gate.pass(redactor.swap(set), &mut |given| give_slice(given, &mut buffer, ready));
+        let Ok(()) = gate.swap(redactor, &set, &mut |given| give_slice(given, &mut buffer, ready));
     }
 
     /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.

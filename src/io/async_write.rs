@@ -100,10 +100,10 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         this.inner.poll_flush(cx)
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. Bytes released by that
-    /// go out with the next call.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that wait
+    /// with [`Release::Line`]. Bytes released by that go out with the next call.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
-        self.owed.take(self.redactor.swap(set), &mut self.gate, &mut |_| Poll::Pending);
+        self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |_| Poll::Pending);
     }
 
     /// The writer behind this one.

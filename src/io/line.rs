@@ -5,9 +5,12 @@
 //! a secret byte by byte: the held-back length shows how much of a guess matched. Line release
 //! shows nothing of a partial match.
 
+use std::sync::Arc;
+
 use super::given::{Given, GivenBuf};
+use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::{Placed, Redacted, Redactor};
-use crate::redact::release::LineRelease;
+use crate::redact::release::{Again, LineRelease};
 
 /// The longest unfinished line that waits for its end, in bytes of input. Of a longer one
 /// everything goes out but its end, always one byte less than the longest needle, so that a stream
@@ -81,7 +84,31 @@ impl Gate {
         Ok(())
     }
 
-    /// Writes the output of a change of the set or of an echo; lines wait for the next newline.
+    /// Searches with another set from here on, the lines that wait included. Hands on the bytes that
+    /// the change releases; lines wait for the next newline.
+    ///
+    /// # Errors
+    ///
+    /// Those of `sink`. What it did not take is lost then.
+    pub(super) fn swap<E>(
+        &mut self,
+        redactor: &mut Redactor,
+        set: &Arc<NeedleSet>,
+        sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(release) = &mut self.release else {
+            return Given::all(redactor.swap(Arc::clone(set))).try_for_each(sink);
+        };
+        let (waited, mut held) = (self.held.content(), GivenBuf::new(KEPT_LEN_MAX));
+        release.swap(redactor, set, waited.bytes(), &mut |again| match again {
+            Again::Same(range) => held.append_growing(waited.split_at(range.end).0.split_at(range.start).1),
+            Again::New(redacted) => Given::all(redacted).for_each(|given| held.append_growing(given)),
+        });
+        self.held = held;
+        Ok(())
+    }
+
+    /// Writes the output of an echo; lines wait for the next newline.
     ///
     /// # Errors
     ///
@@ -160,7 +187,6 @@ mod tests {
     use super::*;
     use crate::{Mask, NeedleSet, Secret};
     use std::convert::Infallible;
-    use std::sync::Arc;
 
     /// What goes out after each piece, and at the end.
     fn released_with(needles: &[&[u8]], pieces: &[&[u8]]) -> Vec<Vec<u8>> {
@@ -233,5 +259,25 @@ mod tests {
             let out = released_with(&[b"ab\ncd-and-more"], &[b"a line\n", first, b"cd\n", b"next\n"]);
             assert_eq!(out.iter().map(Vec::len).collect::<Vec<_>>(), [0, 7, 3, 3, 5]);
         }
+    }
+
+    #[test]
+    fn b10_a_line_that_waits_is_searched_with_a_new_set() {
+        let set = |needles: &[&str]| {
+            let secrets = needles.iter().map(|needle| Secret::new("S", (*needle).into())).collect();
+            Arc::new(NeedleSet::exactly(secrets, Mask::default()).expect("no collision"))
+        };
+        let both = set(&["hunter2-prod", "late-secret"]);
+        let mut writer =
+            crate::io::RedactWriter::with_release(Vec::new(), Redactor::new(set(&["hunter2-prod"])), Release::Line);
+        let write = |writer: &mut crate::io::RedactWriter<Vec<u8>>, text: &str| {
+            std::io::Write::write_all(writer, text.as_bytes()).expect("a vector takes all");
+        };
+        write(&mut writer, "out late-secret\nlate-secret hunter2-prod late-secret, late-");
+        writer.swap(both);
+        write(&mut writer, "secret hunter2-prod\n");
+        let out = writer.finish().expect("a vector takes all");
+        let wanted = "out late-secret\n[REDACTED:S] [REDACTED:S] [REDACTED:S], [REDACTED:S] [REDACTED:S]\n";
+        assert_eq!(String::from_utf8_lossy(&out), wanted);
     }
 }

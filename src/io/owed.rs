@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use super::given::{Given, GivenBuf};
 use super::line::Gate;
-use crate::redact::redactor::{Redacted, Redactor};
+use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::Redactor;
 
 /// How many bytes are taken in by one call of `write`, so that what is owed after it is bounded.
 pub(super) const WRITE_LEN_MAX: usize = 64 << 10;
@@ -40,13 +42,14 @@ impl Owed {
     }
 
     /// As [`push`](Owed::push), for the output of a change of the set.
-    pub(super) fn take(
+    pub(super) fn swap(
         &mut self,
-        redacted: Redacted<'_>,
+        redactor: &mut Redactor,
+        set: &Arc<NeedleSet>,
         gate: &mut Gate,
         write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
     ) {
-        let Ok(()) = gate.pass(redacted, &mut |given| self.add(given, write));
+        let Ok(()) = gate.swap(redactor, set, &mut |given| self.add(given, write));
     }
 
     /// As [`push`](Owed::push), for the end of a stream.

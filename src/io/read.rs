@@ -63,10 +63,12 @@ impl<R: Read> RedactReader<R> {
         RedactReader { inner, redactor, gate: Gate::new(release), input, ready, ended: false }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. What can go out by that is the next to be read.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
+    /// wait with [`Release::Line`].
+    /// What can go out by that is the next to be read.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let mut into = Into { buffer: &mut [], len: 0, rest: &mut self.ready };
-        let Ok(()) = self.gate.pass(self.redactor.swap(set), &mut |given| into.take(given));
+        let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |given| into.take(given));
     }
 
     /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.

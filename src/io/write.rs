@@ -76,9 +76,11 @@ impl<W: Write> RedactWriter<W> {
         self.flush()
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does. Errors of `W` show at the next call.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
+    /// wait with [`Release::Line`].
+    /// Errors of `W` show at the next call.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
-        self.owed.take(self.redactor.swap(set), &mut self.gate, &mut |given| self.inner.write(given));
+        self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |given| self.inner.write(given));
         // Bytes that do not go out now are owed.
         let _ = self.pay();
     }

@@ -112,7 +112,8 @@
 //! seconds as well, for file systems without events. A thread that yields to the streams builds a
 //! new set, and each stream takes it over between two pieces: it reads, takes the newest set, and
 //! searches the new input. So all input written after a reload or an `add` was acknowledged is
-//! searched with it. Earlier output cannot be recalled; held-back bytes are searched again. An idle
+//! searched with it. Earlier output cannot be recalled; held-back bytes are searched again, and so
+//! are lines that wait for their end (but not a secret that another mask covers in part). An idle
 //! stream takes the set over too, so that old sets are freed. *Old values stay masked for as long
 //! as the sidecar runs*, also those of secrets that were deleted, and so do added ones. If the
 //! secrets cannot be read, or are too many, the previous set stays in force: a message, the status

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::automaton::{ROOT, State};
 use super::encoding::Form;
 use super::needle::{NeedleSet, Stand};
@@ -15,6 +17,8 @@ use super::node_map::NodeMap;
 use super::region::{self, Region};
 use super::scan::{Found, PIECE_LEN_MAX};
 use super::tail::{self, Beginning, Known};
+
+mod swap;
 
 pub use super::secret::STUMP_LEN_MIN;
 
@@ -61,8 +65,8 @@ pub struct Redactor {
     counts: NodeMap<u64>,
     /// The counts of sets that were swapped out.
     old_counts: BTreeMap<(String, Form), u64>,
-    /// The set that the bytes held back before a swap were matched with; they are given out from there.
-    old_set: Option<Arc<NeedleSet>>,
+    /// The bytes that a swap has searched again; they are returned from there.
+    again: Option<Zeroizing<Box<[u8]>>>,
     /// Empty between calls; kept for its room.
     found: Vec<Found>,
     segments: Vec<Segment>,
@@ -102,7 +106,7 @@ impl Redactor {
             regions: Vec::new(),
             counts: NodeMap::default(),
             old_counts: BTreeMap::new(),
-            old_set: None,
+            again: None,
             found: Vec::new(),
             segments: Vec::new(),
         }
@@ -124,7 +128,7 @@ impl Redactor {
     /// any more: only the longest suffix of the stream so far that is a proper prefix of a needle
     /// is held back.
     pub fn push<'a>(&'a mut self, input: &'a [u8]) -> Redacted<'a> {
-        self.old_set = None;
+        self.again = None;
         let (held, held_len) = self.set.scanner().held(self.state);
         let start = self.end;
         self.search(input);
@@ -169,7 +173,7 @@ impl Redactor {
         if beginning == Beginning::Open {
             return None;
         }
-        self.old_set = None;
+        self.again = None;
         let start = self.end;
         self.search(input);
         if let Beginning::Rest(len, needle) = beginning {
@@ -217,7 +221,7 @@ impl Redactor {
     /// # Ok::<(), hushlog::BuildError>(())
     /// ```
     pub fn release_partial(&mut self, len_max: usize) -> Redacted<'_> {
-        self.old_set = None;
+        self.again = None;
         let (needle, len) = self.set.scanner().held(self.state);
         let until = self.end.min(self.partial_start() + len_max as u64);
         // Within a region there is nothing to show, and which needle names it may not be settled yet.
@@ -230,7 +234,7 @@ impl Redactor {
     /// Ends the stream, and returns the held-back bytes; masked, if it is a stump that tells too
     /// much. The redactor is at the beginning of a new stream then.
     pub fn finish(&mut self) -> Redacted<'_> {
-        self.old_set = None;
+        self.again = None;
         let (needle, len) = self.end_at_stump();
         self.release(self.end, self.end, len);
         self.begin_anew();
@@ -257,34 +261,6 @@ impl Redactor {
     fn begin_anew(&mut self) {
         self.state = ROOT;
         self.regions.clear();
-    }
-
-    /// Searches with another needle set from here on. Held-back bytes are matched again, and
-    /// returned if they begin none of the new needles; regions found with the old set stay masked.
-    /// Not a byte is lost, doubled or reordered.
-    pub fn swap(&mut self, set: Arc<NeedleSet>) -> Redacted<'_> {
-        self.fold_counts();
-        let old_set = std::mem::replace(&mut self.set, set);
-        for region in &mut self.regions {
-            region.more.old_set.get_or_insert_with(|| Arc::clone(&old_set));
-        }
-        let (needle, len) = old_set.scanner().held(self.state);
-        let (mut found, mut end) = (Vec::new(), self.end - len as u64);
-        self.state = ROOT;
-        for piece in held_bytes(&old_set, needle)[..len].chunks(PIECE_LEN_MAX) {
-            self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
-            let regions =
-                self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle));
-            // A partial match that was released is out.
-            found.extend(regions.filter(|region: &Region<Note>| region.range.end > self.given));
-            end += piece.len() as u64;
-        }
-        found.splice(..0, self.regions.drain(..));
-        self.regions = region::join(found);
-        self.release(self.partial_start(), self.end, len);
-        let held = held_bytes(self.old_set.insert(old_set), needle);
-        let starts = (self.end - len as u64, self.end);
-        Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[], starts }
     }
 
     /// Where the stream so far ends, in bytes of the input, over all streams that were finished.
@@ -346,12 +322,7 @@ impl Redactor {
     pub fn shrink_to_fit(&mut self) {
         (self.found, self.segments) = (Vec::new(), Vec::new());
         self.regions.shrink_to_fit();
-        self.old_set = None;
-    }
-
-    fn fold_counts(&mut self) {
-        self.old_counts = self.counts();
-        self.counts = NodeMap::default();
+        self.again = None;
     }
 
     /// Plans to give out everything before `until`. The input at hand begins at `input`; of the `held_len` bytes before it there

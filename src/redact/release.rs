@@ -16,13 +16,19 @@
 //!   a place that is one byte less than the longest needle before the end of the input. All before
 //!   that place is settled, for any text.
 //!
+//! Bytes that wait have not gone out: when the set changes, they are searched again
+//! ([`LineRelease::swap`]).
+//!
 //! At the end of a stream everything goes out, and [`stump`](super::naive::stump) defines the part
 //! that is masked.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
 
+use super::needle::NeedleSet;
 use super::reach::Reach;
-use super::redactor::Placed;
+use super::redactor::{Placed, Redacted, Redactor};
 
 /// Slices of output, and where they come from.
 pub(crate) type Slices<'s> = [(Placed, &'s [u8])];
@@ -38,6 +44,14 @@ pub(crate) struct LineRelease {
     line_len_max: usize,
     /// The line that goes out is too long to wait for its end.
     is_overlong: bool,
+}
+
+/// The pending bytes after a change of the set, in order.
+pub(crate) enum Again<'a> {
+    /// A mask, which stays as it is: its place among the bytes that were pending.
+    Same(Range<usize>),
+    /// Bytes that were searched again.
+    New(Redacted<'a>),
 }
 
 /// Output of one kind.
@@ -96,6 +110,46 @@ impl LineRelease {
     pub(crate) fn end(&mut self, end: u64) {
         self.clear();
         (self.line_start, self.is_overlong) = (end, false);
+    }
+
+    /// Changes the set: pending bytes have not gone out, and are searched again, together with the
+    /// held-back ones. `keep` gets the bytes that are pending then. A secret that a mask covers in
+    /// part already is found on neither side of it.
+    pub(crate) fn swap(
+        &mut self,
+        redactor: &mut Redactor,
+        set: &Arc<NeedleSet>,
+        waiting: &[u8],
+        keep: &mut dyn FnMut(Again<'_>),
+    ) {
+        let mut runs = std::mem::take(&mut self.runs);
+        self.clear();
+        let given = redactor.end() - redactor.held() as u64;
+        let is_last = |run: &&Run| !run.placed.is_mask && run.placed.start + run.len as u64 == given;
+        let last = runs.back().copied().filter(|run| is_last(&run));
+        runs.truncate(runs.len() - usize::from(last.is_some()));
+        let (mut at, mut counts) = (0, Vec::new());
+        for run in runs {
+            let range = at..at + run.len;
+            at = range.end;
+            if run.placed.is_mask {
+                self.add(&[(run.placed, &waiting[range.clone()])]);
+                keep(Again::Same(range));
+                continue;
+            }
+            let mut aside = Redactor::aside(set, run.placed.start);
+            self.keep(aside.push(&waiting[range]), keep);
+            self.keep(aside.finish(), keep);
+            counts.push(aside.counts());
+        }
+        let behind = last.map_or(&[][..], |run| &waiting[at..at + run.len]);
+        self.keep(redactor.swap_behind(Arc::clone(set), behind), keep);
+        counts.into_iter().for_each(|counts| redactor.count_with(counts));
+    }
+
+    fn keep(&mut self, redacted: Redacted<'_>, keep: &mut dyn FnMut(Again<'_>)) {
+        self.add(&redacted.clone().placed().collect::<Vec<_>>());
+        keep(Again::New(redacted));
     }
 
     /// The beginning of the pending bytes in the input.

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::engine::Slice;
+use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
-use crate::redact::release::LineRelease;
+use crate::redact::redactor::Redactor;
+use crate::redact::release::{Again, LineRelease};
 
 /// The limit on the unfinished lines of all streams together, in bytes. Beyond it a line goes out
 /// as an overlong one does, all but an end of constant length: ten thousand connections that each
@@ -112,6 +114,21 @@ impl Lines {
             self.waiting.drain(..cut.waiting);
         }
         cut.rest(slices).for_each(|slice| self.waiting.extend_from_slice(slice));
+        self.account(reach, end);
+    }
+
+    /// Changes the set of the stream; pending bytes are searched again, since they have not gone out.
+    pub(crate) fn swap(&mut self, redactor: &mut Redactor, set: &Arc<NeedleSet>) {
+        let (before, waiting) = (std::mem::take(&mut self.waiting), &mut self.waiting);
+        self.release.swap(redactor, set, &before, &mut |again| match again {
+            Again::Same(range) => waiting.extend_from_slice(&before[range]),
+            Again::New(redacted) => redacted.for_each(|slice| waiting.extend_from_slice(slice)),
+        });
+        self.account(set.reach(), redactor.end());
+    }
+
+    /// Counts the pending bytes among the lines of all streams.
+    fn account(&mut self, reach: Reach, end: u64) {
         let unfinished = usize::try_from(self.release.unfinished(end)).unwrap_or(usize::MAX);
         let constant = match self.waits_for {
             WaitsFor::Line if self.release.is_overlong() => reach.tail,

@@ -221,12 +221,17 @@ impl Stream {
         }
         let (version, set) = self.common.current.take();
         self.version = version;
-        let (reach, end) = (set.reach(), self.engine.end());
-        let slices = self.engine.swap(set);
-        self.is_begun |= !slices.is_empty();
-        let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
-        out.give(&slices, 0, Upto::Before, reach, end).await?;
-        drop(slices);
+        if let (Engine::Plain(redactor, _), WaitsFor::Line) = (&mut self.engine, self.common.waits_for) {
+            self.counted.is_due |= !self.lines.waiting().is_empty();
+            self.lines.swap(redactor, &set);
+            self.is_begun |= !self.lines.waiting().is_empty();
+        } else {
+            let (reach, end) = (set.reach(), self.engine.end());
+            let slices = self.engine.swap(set);
+            self.is_begun |= !slices.is_empty();
+            let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+            out.give(&slices, 0, Upto::Before, reach, end).await?;
+        }
         if self.lines.waiting().is_empty() {
             self.finished = self.finished.max(self.settled());
         }

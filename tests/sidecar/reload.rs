@@ -11,6 +11,8 @@ use crate::program::Raise;
 use crate::sidecaring::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 use rustix::process::Signal;
 
+/// How a record begins.
+const CRI: &str = "2026-11-24T16:00:00.123456789Z stdout";
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
 
 /// A value that was never there before.
@@ -87,6 +89,31 @@ fn d02_what_is_held_back_is_searched_again() {
     sidecar.file_is("out", "before [REDACTED:OTHER]\n");
     app.write_all(b"sk-live-4f9QzXabc end\n").expect("it reads");
     sidecar.file_is("out", &format!("before [REDACTED:OTHER]\n{MASK} end\n"));
+    sidecar.stop();
+}
+
+#[test]
+fn b10_a_line_that_waits_is_searched_again() {
+    let place = Place::new();
+    let records = "name: records, format: cri, source: { unix: DIR/cri }, sink: { file: DIR/cri.out }";
+    let config = place.streams(&[UNIX, records]);
+    let mut sidecar = place.start(&config);
+    let (mut app, mut cri) = (sidecar.connect("app"), sidecar.connect("cri"));
+    let late = value(7);
+    let (begun, rest) = late.split_at(6);
+    app.write_all(format!("{late} {VALUE} {late} {begun}").as_bytes()).expect("it reads");
+    cri.write_all(format!("{CRI} P {late} {begun}\n").as_bytes()).expect("it reads");
+    until("both are read", || {
+        let status = sidecar.status();
+        let streams = status["streams"].as_array().expect("streams");
+        streams.iter().all(|stream| stream["bytes_in"].as_u64() > Some(0))
+    });
+    // Nothing of it is out yet.
+    add(&sidecar, "LATE", &late);
+    app.write_all(format!("{rest} end\n").as_bytes()).expect("it reads");
+    cri.write_all(format!("{CRI} F {rest} end\n").as_bytes()).expect("it reads");
+    sidecar.file_is("out", &format!("[REDACTED:LATE] {MASK} [REDACTED:LATE] [REDACTED:LATE] end\n"));
+    sidecar.file_is("cri.out", &format!("{CRI} P [REDACTED:LATE] [REDACTED:LATE]\n{CRI} F  end\n"));
     sidecar.stop();
 }
 

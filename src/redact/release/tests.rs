@@ -7,7 +7,7 @@ use crate::redact::mask::Mask;
 use crate::redact::naive;
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::{Placed, Redacted, Redactor};
-use crate::redact::release::LineRelease;
+use crate::redact::release::{Again, LineRelease};
 use crate::redact::secret::Secret;
 
 /// Numbers that look random (SplitMix64).
@@ -57,6 +57,14 @@ impl Stream {
             out.extend(self.waiting.drain(..len));
         }
         out
+    }
+
+    fn swap(&mut self, set: &Arc<NeedleSet>) {
+        let (before, waiting) = (std::mem::take(&mut self.waiting), &mut self.waiting);
+        self.release.swap(&mut self.redactor, set, &before, &mut |again| match again {
+            Again::Same(range) => waiting.extend_from_slice(&before[range]),
+            Again::New(redacted) => redacted.for_each(|slice| waiting.extend_from_slice(slice)),
+        });
     }
 
     fn finish(&mut self) -> Vec<u8> {
@@ -257,4 +265,88 @@ fn a01_nothing_waits_behind_a_newline_but_for_short_lines() {
     }
     // With the line end of Windows, too.
     assert_eq!(lag("user\nhunter2x\n"), 6);
+}
+
+/// All texts of two letters of this length.
+fn texts(len: usize) -> impl Iterator<Item = Vec<u8>> {
+    (0..1_u32 << len).map(move |bits| (0..len).map(|bit| b'a' + (bits >> bit & 1) as u8).collect())
+}
+
+/// With nothing masked yet, a line that waits when the set changes is as if there had never been
+/// another set; however it is cut.
+#[test]
+fn b10_a_line_that_waits_is_what_the_new_set_makes_of_it() {
+    let set = |needle: &[u8]| Arc::new(exactly(&[needle.to_vec()]).expect("the mask fits"));
+    let old_needles: [&[u8]; 4] = [b"aab", b"ba", b"bbbb", b"c"];
+    let new_needles: [&[u8]; 5] = [b"a", b"ab", b"abb", b"babba", b"aabaabaaba"];
+    let (mut compared, mut masked) = (0, 0);
+    for (old_needle, new_needle) in old_needles.iter().flat_map(|old| new_needles.map(|new| (*old, new))) {
+        let (old, new) = (set(old_needle), set(new_needle));
+        for text in (0..=9).flat_map(texts) {
+            let len_min = |_: usize| new.stump_len_min(0);
+            let mut mask = |needle, first, out: &mut Vec<u8>| new.write_mask(needle, first, out);
+            let wanted = naive::finished(&[new_needle], &text, &len_min, &mut mask);
+            for cut in 0..=text.len() {
+                if naive::covered(&[old_needle], &text[..cut]).contains(&true) {
+                    continue;
+                }
+                let mut stream = Stream::new(&old, 100);
+                let mut out = stream.push(&text[..cut / 2]);
+                out.extend(stream.push(&text[cut / 2..cut]));
+                stream.swap(&new);
+                out.extend(stream.push(&text[cut..]));
+                assert_eq!(stream.redactor.end(), text.len() as u64);
+                out.extend(stream.finish());
+                assert_eq!(out, wanted, "{text:?} cut at {cut}, from {old_needle:?} to {new_needle:?}");
+                compared += 1;
+                masked += usize::from(wanted != text);
+            }
+        }
+    }
+    assert!(compared > 40_000 && masked > 10_000, "{compared} {masked}");
+}
+
+/// What was masked stays so, nothing else changes but by needles, and none of a new needle stays
+/// that stands between masks.
+#[test]
+fn b10_between_masks_a_line_that_waits_is_searched_again() {
+    let mut rng = Rng(3);
+    let (mut found, mut kept) = (0, 0);
+    for _ in 0..20_000 {
+        let word = |rng: &mut Rng, len: usize| -> Vec<u8> { (0..len).map(|_| rng.pick(b"ab")).collect() };
+        let needles: Vec<Vec<u8>> = (0..3)
+            .map(|_| {
+                let len = 2 + rng.below(4);
+                word(&mut rng, len)
+            })
+            .collect();
+        let sets: Vec<Arc<NeedleSet>> =
+            needles.iter().map(|needle| Arc::new(exactly(&[needle.clone()]).expect("the mask fits"))).collect();
+        let text = word(&mut rng, 16);
+        let (one, two) = (rng.below(text.len()), rng.below(text.len()));
+        let cuts = [0, one.min(two), one.max(two), text.len()];
+        let mut stream = Stream::new(&sets[0], 100);
+        for (number, set) in sets.iter().enumerate() {
+            if number > 0 {
+                stream.swap(set);
+            }
+            assert!(stream.push(&text[cuts[number]..cuts[number + 1]]).is_empty(), "no line has ended");
+        }
+        let out = stream.finish();
+        let counted = stream.redactor.counts().values().sum::<u64>();
+        assert_eq!(out.len(), text.len());
+        let old = naive::covered(&[&needles[0]], &text[..cuts[1]]);
+        let all = naive::covered(&needles.iter().map(Vec::as_slice).collect::<Vec<_>>(), &text);
+        for (at, byte) in out.iter().enumerate() {
+            assert!(*byte == b'*' || *byte == text[at], "a byte has changed");
+            assert!(*byte == b'*' || !old.get(at).is_some_and(|covered| *covered), "what was masked is not any more");
+            assert!(*byte != b'*' || all[at], "a byte is masked that is of no secret: {needles:?} {text:?} {cuts:?}");
+        }
+        let last = needles[2].as_slice();
+        assert!(!out.windows(last.len()).any(|part| part == last), "{needles:?} {text:?} {cuts:?}: {out:?}");
+        assert_eq!(counted == 0, !out.contains(&b'*'), "{needles:?} {text:?}");
+        found += usize::from(out.contains(&b'*'));
+        kept += usize::from(old.contains(&true));
+    }
+    assert!(found > 10_000 && kept > 2_000, "{found} {kept}");
 }

@@ -170,7 +170,10 @@ impl Parts {
     pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Slice<'_>> {
         self.out.clear();
         for number in 0..self.voices.len() {
-            let from = self.voices[number].settled();
+            // What waits behind another voice's record has not gone out either.
+            let waiting = self.queue.iter().filter_map(|held| held.part.as_ref()).find(|part| part.voice == number);
+            let settled = self.voices[number].settled();
+            let from = waiting.map_or(settled, |part| part.range.start.min(settled));
             let held = self.held_text(number, from);
             self.voices[number].swap(&set, from, &held);
         }

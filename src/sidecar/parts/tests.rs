@@ -337,6 +337,36 @@ fn another_set_takes_over_what_is_held_back() {
     }
 }
 
+/// What waits has not gone out: a new set finds what lies in it as a whole, and what only begins
+/// there.
+#[test]
+fn b10_records_that_wait_are_searched_again() {
+    for format in BOTH {
+        for by_lines in [false, true] {
+            let mut parts = Parts::new(set(&["alpha-bravo"]), format, true);
+            if by_lines {
+                parts = parts.by_lines();
+            }
+            let line = |number, voice, text: &str, goes_on| record(format, &said(voice, "", goes_on), number, text);
+            // The first voice may be amid a secret, and the second one waits behind it.
+            let before = line(0, 0, "alpha-", true) + &line(1, 1, "late-delta late-", true);
+            assert!(concat(parts.push(before.as_bytes()).0).is_empty());
+            let mut out = concat(parts.swap(set(&["alpha-bravo", "late-delta"])));
+            let after = line(2, 1, "delta end", false) + &line(3, 0, "charlie", false);
+            out.extend(concat(parts.push(after.as_bytes()).0));
+            out.extend(concat(parts.finish()));
+            let wanted = [
+                line(0, 0, "alpha-", true),
+                line(1, 1, "#-# #-#", true),
+                line(2, 1, " end", false),
+                line(3, 0, "charlie", false),
+            ];
+            assert_eq!(String::from_utf8(out).unwrap(), wanted.concat());
+            assert_eq!(parts.counts().values().sum::<u64>(), 2);
+        }
+    }
+}
+
 #[test]
 fn b07_short_lines_that_wait_take_no_more_than_long_ones() {
     for format in BOTH {
