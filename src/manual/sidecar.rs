@@ -28,9 +28,9 @@
 //! *A stream* is a connection, a followed file, a FIFO, a program or a datagram socket, with a
 //! redactor of its own: a secret that is split over two of them is not found. There is no queue
 //! between source and sink: sinks apply backpressure, with a few buffers of 256 KiB for all of
-//! their streams. A connection or datagram that ends without a newline gets one, since other text
-//! may follow it; only standard input into a sink of its own stays as it is. Into a datagram socket
-//! each line is a datagram.
+//! their streams. A connection or datagram that ends without a newline gets one, and so does the
+//! text in a FIFO when its last writer closes it, since other text may follow it; only standard
+//! input into a sink of its own stays as it is. Into a datagram socket each line is a datagram.
 //!
 //! *Programs* (`command`) get PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR
 //! of the sidecar's environment, the variables that `environment: [NAME, ...]` names, no descriptor
@@ -52,8 +52,9 @@
 //! *A sink that is unavailable* (no listener, the program has ended, the disk is full) is reported
 //! once, and retried after 50 ms to 5 seconds. Its streams wait, or with `away: spool` redacted
 //! output waits in a file, or with `away: drop` it is dropped and counted. When a connection
-//! breaks, the interrupted line is sent again, as a whole, to the next one. Bytes that the kernel
-//! had taken and the other side did not read are lost, and no one can know of that.
+//! breaks, the interrupted line is sent again, as a whole, to the next one. The sidecar reads and
+//! discards all answers of a sink. Bytes that the kernel had taken and the other side did not read
+//! are lost, and no one can know of that.
 //!
 //! *A spool* holds redacted bytes only, is its owner's alone, goes out in order before anything
 //! that came later, and outlives the sidecar. When it is full, streams wait. After a crash at most

@@ -508,3 +508,56 @@ fn sockets_that_nobody_would_read_are_refused() {
     let said = refused(app.into(), 3);
     assert!(said.contains("cannot take the sockets of the service manager: bad file descriptor"), "{said}");
 }
+
+/// It answers each line, as collectors do that acknowledge, and reads no more while its answers are
+/// not taken.
+#[test]
+fn b11_a_sink_that_answers_gets_all() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.path("sink")).expect("room");
+    let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { unix: DIR/sink }"]);
+    let mut sidecar = place.start(&config);
+    let (mut collector, _) = listener.accept().expect("it connects");
+    let text = "a line of a busy program\n".repeat(200_000);
+    let mut app = sidecar.connect("app");
+    app.set_write_timeout(Some(PATIENCE)).expect("a time");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| app.write_all(text.as_bytes()));
+        let (mut got, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+        collector.set_read_timeout(Some(PATIENCE)).expect("a time");
+        collector.set_write_timeout(Some(PATIENCE)).expect("a time");
+        while got.len() < text.len() {
+            let read = collector.read(&mut buffer).expect("there is more");
+            got.extend_from_slice(&buffer[..read]);
+            collector.write_all(&buffer[..read]).expect("its answers are taken");
+        }
+        assert!(got == text.as_bytes(), "something else came");
+        writing.join().expect("no panic").expect("it reads");
+    });
+    sidecar.stop();
+}
+
+/// A connection that the other side has closed is not written to, also if something was said
+/// before.
+#[test]
+fn b11_a_sink_that_said_something_and_went_loses_no_line() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let sink = listener.local_addr().expect("an address");
+    let config = place.streams(&[&format!("name: app, source: {{ unix: DIR/app }}, sink: {{ tcp: \"{sink}\" }}")]);
+    let mut sidecar = place.start(&config);
+    for n in 0..5 {
+        let line = format!("line {n}\n");
+        sidecar.send("app", &line);
+        let (mut collector, _) = listener.accept().expect("it connects");
+        collector.set_read_timeout(Some(PATIENCE)).expect("a time");
+        let mut got = vec![0; line.len()];
+        collector.read_exact(&mut got).expect("the line comes");
+        assert_eq!(String::from_utf8_lossy(&got), line);
+        collector.write_all(b"welcome\n").expect("there is room");
+        drop(collector);
+        // What tells that it has gone is looked for after a rest.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    sidecar.stop();
+}

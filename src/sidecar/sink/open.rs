@@ -1,9 +1,10 @@
 //! How the outlets of sinks are opened, and written to.
 
 use std::io::{self, ErrorKind, IoSlice};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FileType, OFlags};
@@ -30,6 +31,10 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// After a rest of so long it is looked whether the other side has gone meanwhile: it would take the first write, and lose it.
 const REST_MIN: Duration = Duration::from_millis(20);
 
+/// How much of the other side's answers is read at once, in bytes, and how often in a row.
+const HEARD_LEN: usize = 4 << 10;
+const HEARD_MAX: usize = 16;
+
 /// How long the last words of a program that has ended may take to get out.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -43,7 +48,7 @@ pub(super) enum Opened {
 
 /// A descriptor, and what is at its other end.
 pub(super) struct Open {
-    fd: Fd,
+    fd: Arc<Fd>,
     kind: Kind,
     last: Instant,
 }
@@ -52,11 +57,51 @@ enum Kind {
     /// Bytes: a FIFO, a terminal, a file.
     Bytes,
     /// A connection, whose other side may have gone.
-    Socket,
+    Socket(Hearing),
     /// Each record is a datagram.
     Datagrams,
     /// The input of a program, and the task that carries its output.
     Command(Child, Option<JoinHandle<()>>),
+}
+
+/// Hears out what the other side of a connection says, and forgets it: one that answers each line
+/// would stop reading when nobody takes its answers, and both would wait for ever. It has ended
+/// when the other side will say no more.
+struct Hearing(JoinHandle<()>);
+
+impl Hearing {
+    fn begin(fd: &Arc<Fd>) -> Hearing {
+        let fd = Arc::clone(fd);
+        Hearing(tokio::spawn(async move {
+            let mut may_say_more = true;
+            while may_say_more {
+                may_say_more = fd.readable().await.is_ok() && hear(&fd, true).is_ok_and(|is_last| !is_last);
+            }
+        }))
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Reads the answers that have come. True: no more will come. `is_told`: the runtime said that
+/// there is something.
+fn hear(fd: &Fd, is_told: bool) -> io::Result<bool> {
+    let mut said = [0; HEARD_LEN];
+    for _ in 0..HEARD_MAX {
+        let mut receive = |fd: BorrowedFd<'_>| Ok(rustix::net::recv(fd, &mut said, RecvFlags::DONTWAIT)?.0);
+        let heard = if is_told { fd.try_read(receive) } else { receive(fd.as_fd()) };
+        match heard {
+            Ok(0) => return Ok(true),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// What messages call an outlet.
@@ -80,19 +125,25 @@ pub(super) fn is_final(outlet: &Outlet, _error: &io::Error) -> bool {
 /// Opens an outlet; if it is a program, in this way.
 pub(super) async fn open(outlet: &Outlet, upkeep: &(Programs, Option<Voice>)) -> io::Result<Opened> {
     let (fd, kind) = match outlet {
+        Outlet::Unix(path) => return Ok(connection(socket(path, SocketType::STREAM)?)),
+        Outlet::Tcp(address) => return Ok(connection(tcp(address).await?)),
         Outlet::Stdout => (Fd::standard(io::stdout().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
         Outlet::Stderr => (Fd::standard(io::stderr().as_fd(), Interest::WRITABLE)?, Kind::Bytes),
         Outlet::Fifo(path) => (Fd::new(fifo(path)?, Interest::WRITABLE)?, Kind::Bytes),
-        Outlet::Unix(path) => (socket(path, SocketType::STREAM)?, Kind::Socket),
         Outlet::UnixDatagram(path) => (socket(path, SocketType::DGRAM)?, Kind::Datagrams),
-        Outlet::Tcp(address) => (tcp(address).await?, Kind::Socket),
         Outlet::Command(words) => command(words, upkeep)?,
         Outlet::File { path, mode, rotate_size, rotate_keep } => {
             let rotation = rotate_size.map(|size| Rotation { size, keep: *rotate_keep });
             return Ok(Opened::File(FileSink::open(path, *mode, rotation)?));
         }
     };
-    Ok(Opened::Fd(Open { fd, kind, last: Instant::now() }))
+    Ok(Opened::Fd(Open { fd: Arc::new(fd), kind, last: Instant::now() }))
+}
+
+fn connection(fd: Fd) -> Opened {
+    let fd = Arc::new(fd);
+    let kind = Kind::Socket(Hearing::begin(&fd));
+    Opened::Fd(Open { fd, kind, last: Instant::now() })
 }
 
 impl Opened {
@@ -133,7 +184,13 @@ impl Open {
 
     /// Closes it. A program is given this long to finish with what it has read.
     async fn end(self, within: Duration) {
-        let Open { fd, kind, .. } = self;
+        let Open { fd, mut kind, .. } = self;
+        if let Kind::Socket(hearing) = &mut kind {
+            hearing.0.abort();
+            let _ = (&mut hearing.0).await;
+            // What is unread when a connection is closed resets it, and what is on its way is lost.
+            let _ = hear(&fd, false);
+        }
         drop(fd);
         if let Kind::Command(mut child, carried) = kind {
             let has_ended = tokio::time::timeout(within, child.wait()).await.is_ok();
@@ -146,13 +203,11 @@ impl Open {
 
     /// Whether the other side has closed its end. A program that has ended is told by the broken pipe.
     fn has_gone(&self) -> io::Result<bool> {
-        if !matches!(self.kind, Kind::Socket) || self.last.elapsed() < REST_MIN {
-            return Ok(false);
-        }
-        match rustix::net::recv(&self.fd, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
-            Ok((0, _)) => Ok(true),
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
+        match &self.kind {
+            Kind::Socket(hearing) if self.last.elapsed() >= REST_MIN => {
+                Ok(hearing.0.is_finished() || hear(&self.fd, false)?)
+            }
+            _ => Ok(false),
         }
     }
 
