@@ -23,9 +23,9 @@
 //! *Python*: `packaging/python` is a package over the shared library by ctypes. `LoggingFilter`
 //! belongs on handlers (a filter on a logger does not see the records of loggers below it); it
 //! masks the message with its arguments, the text of the exception and of the stack, and text in
-//! `extra`, and takes arguments and exception out of the record. Objects in `extra` whose `str()`
-//! tells a secret are left as they are. `redact_stream` wraps one file: output that bypasses it, by
-//! `os.write` or by C code, is not masked; so it has no `buffer` to write to.
+//! `extra`, and takes arguments and exception out of the record. An object in `extra` becomes its
+//! masked text if its `str()` or `repr()` shows a secret. `redact_stream` wraps one file: output
+//! that bypasses it, by `os.write` or by C code, is not masked; so it has no `buffer` to write to.
 //!
 //! *syslog-ng*: `packaging/syslog-ng` holds a module with the template function
 //! `$(hushlog --secrets PATH [--mask TEXT] TEMPLATE)`. `PATH` is a directory of files, each of them

@@ -140,10 +140,14 @@ class LoggingFilter(logging.Filter):
     `extra`. Add it to handlers: a filter of a logger does not see what the loggers below it log.
 
     The record is changed, for all handlers that come after. Arguments and exception are gone from it: they could be printed again.
-    Of values in `extra`, text is masked, also within dicts, lists and tuples; other objects are left as they are.
+    Of values in `extra`, text is masked, also within dicts, lists, tuples and sets. Any other object whose str() or repr() shows a
+    secret becomes that text, masked; what neither shows (an attribute, a key of a mapping that is no dict) is left as it is.
     """
 
-    _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+    # Who logs chooses these, and formatters print them.
+    _NAMES = frozenset({"name", "threadName", "processName", "taskName", "exc_text", "stack_info"})
+    _OWN = (frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}) - _NAMES
+    _SEQUENCES = (list, tuple, set, frozenset)
 
     def __init__(self, redactor, name=""):
         super().__init__(name)
@@ -161,18 +165,36 @@ class LoggingFilter(logging.Filter):
             record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
         record.exc_info = None
         for name, value in list(vars(record).items()):
-            if name in ("exc_text", "stack_info") or name not in self._OWN:
+            if name not in self._OWN:
                 setattr(record, name, self._masked(value))
         return True
 
     def _masked(self, value, depth=20):
         if isinstance(value, (str, bytes)):
-            return self.redactor.redact(value)
+            masked = self.redactor.redact(value)
+            return masked if type(value) in (str, bytes) or masked is not value else self._shown(value)
         if depth and isinstance(value, dict):
             return {self._masked(key, depth - 1): self._masked(item, depth - 1) for key, item in value.items()}
-        if depth and type(value) in (list, tuple):
-            return type(value)(self._masked(item, depth - 1) for item in value)
-        return value if depth or isinstance(value, (int, float, type(None))) else "[REDACTED: too deep]"
+        if isinstance(value, (int, float, type(None))) and type(value).__module__ == "builtins":
+            return value
+        if depth and isinstance(value, self._SEQUENCES):
+            items = [self._masked(item, depth - 1) for item in value]
+            if hasattr(value, "_make"):  # a named tuple, as urlparse() gives it
+                return value._make(items)
+            return next(kind for kind in self._SEQUENCES if isinstance(value, kind))(items)
+        return self._shown(value) if depth else "[REDACTED: too deep]"
+
+    def _shown(self, value):
+        """The object, unless a formatter would print a secret with it: then what it would print, masked."""
+        for show in (str, repr):
+            try:
+                text = show(value)
+            except Exception:  # a formatter gets no more of it
+                continue
+            masked = self.redactor.redact(text)
+            if masked != text:
+                return masked
+        return value
 
 
 class _RedactedFile(io.IOBase):

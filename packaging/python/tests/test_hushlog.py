@@ -1,13 +1,16 @@
 """python3 -m unittest discover packaging/python/tests, with the package in reach (PYTHONPATH), and the library (HUSHLOG_LIBRARY)."""
 
 import base64
+import collections
 import io
 import logging
 import os
 import subprocess
 import sys
 import threading
+import types
 import unittest
+import urllib.parse
 
 import hushlog
 
@@ -172,6 +175,40 @@ class Logging(unittest.TestCase):
     def test_extra(self):
         self.log.warning("x", extra={"extra": {"list": [VALUE, 1, ("a", VALUE)]}})
         self.assertEqual(self.said(), f"x|{{'list': ['{MASK}', 1, ('a', '{MASK}')]}}\n")
+
+    def test_b12_whatever_a_formatter_would_print_is_masked(self):
+        class Shows:
+            def __init__(self, text):
+                self.text = text
+
+            def __repr__(self):
+                return f"Shows({self.text})"
+
+        class Silent(str):
+            def __str__(self):
+                return VALUE
+
+        url = urllib.parse.urlparse(f"https://user:{VALUE}@host/")
+        deep = Shows(VALUE)
+        for value in (url, Shows(VALUE), ValueError(VALUE), {VALUE}, frozenset({VALUE}), Silent("x"), collections.deque([VALUE]),
+                      types.MappingProxyType({"a": VALUE}), bytearray(VALUE.encode()), {"a": [deep, (url, {VALUE: deep})]}):
+            self.log.warning("x", extra={"extra": value})
+            self.log.warning("x", extra={"extra": (value, [value])})
+        self.assertEqual(self.said().count("\n"), 20)
+        masked = self.log.handlers[0].filters[0]._masked
+        self.assertEqual((masked(url), type(masked(url))), (url._replace(netloc=f"user:{MASK}@host"), type(url)))
+        for value in (None, 1, 2.5, True, "text", [1, ("a",)], {1, 2}, {"a": (1,)}, url._replace(netloc="host"), b"bytes"):
+            self.assertEqual((masked(value), type(masked(value))), (value, type(value)))
+        plain = Shows("nothing")
+        self.assertIs(masked(plain), plain)
+
+    def test_b12_names_in_a_record_are_masked(self):
+        self.log.handlers[0].setFormatter(logging.Formatter("%(name)s %(threadName)s %(message)s"))
+        self.log.name = f"log of {VALUE}"
+        thread = threading.Thread(target=self.log.warning, args=["x"], name=f"thread of {VALUE}")
+        thread.start()
+        thread.join()
+        self.assertEqual(self.said(), f"log of {MASK} thread of {MASK} x\n")
 
     def test_arguments_that_do_not_fit(self):
         self.log.warning("two %s %s", VALUE)
