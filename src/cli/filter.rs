@@ -44,6 +44,7 @@ pub(crate) struct FilterArgs {
 pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
     let FilterArgs { sources, options, protocol, mark } = args;
     stdio::check()?;
+    stdio::check_apart()?;
     if protocol.is_some() {
         protocol::mute_if_shared();
     }

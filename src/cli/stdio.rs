@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use hushlog::inject::child::Inherited;
+use rustix::fs::FileType;
 
 use super::exit::{self, Exit};
 use super::message::{self, Failure};
@@ -39,6 +40,19 @@ pub(crate) fn check() -> Result<(), Failure> {
             return Err(Failure::io(format!("standard {stream} is closed"))
                 .hint("open it, if only on /dev/null: a closed one loses data without an error"));
         }
+    }
+    Ok(())
+}
+
+/// Fails if input and output are one file, as with `hushlog <app.log >>app.log`: what goes out
+/// would come in again, without an end, or go over what was not read yet.
+pub(crate) fn check_apart() -> Result<(), Failure> {
+    let file = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).ok().map(|stat| (stat.st_mode, stat.st_dev, stat.st_ino));
+    let (input, output) = (file(io::stdin().as_fd()), file(io::stdout().as_fd()));
+    let is_file = |(mode, ..): &(u32, _, _)| FileType::from_raw_mode(*mode) == FileType::RegularFile;
+    if input.filter(is_file).is_some_and(|input| Some(input) == output) {
+        return Err(Failure::config("standard input and standard output are the same file")
+            .hint("write to another file, or mask it where it is: hushlog scrub FILE"));
     }
     Ok(())
 }

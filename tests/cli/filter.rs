@@ -242,6 +242,25 @@ fn i05_a_closed_descriptor_is_an_error_and_dev_null_is_not() {
     run(&mut script("hushlog man >/dev/full"), b"").ends(3).says("no space left on device");
 }
 
+/// What goes out would come in again, and fill the disk within seconds.
+#[test]
+fn b13_a_file_is_not_copied_to_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!("key {SECRET}\n").repeat(100);
+    for redirection in ["<app.log >>app.log", "<app.log 1<>app.log", "<>app.log >&0", "<app.log >>link.log"] {
+        std::fs::write(dir.path().join("app.log"), &text).unwrap();
+        let _ = std::fs::hard_link(dir.path().join("app.log"), dir.path().join("link.log"));
+        // A limit, should it run on: it would not end.
+        let script_text = format!("ulimit -f 1000; hushlog --env A {redirection}");
+        let ran = run(script(&script_text).env("A", SECRET).current_dir(&dir), b"");
+        ran.ends(2).says("standard input and standard output are the same file").says("hushlog scrub FILE");
+        assert_eq!(std::fs::read_to_string(dir.path().join("app.log")).unwrap(), text, "{redirection}");
+    }
+    let other = "hushlog --env A <app.log >>other.log && cat other.log";
+    let ran = run(script(other).env("A", SECRET).current_dir(&dir), b"").ends(0);
+    assert!(ran.out().starts_with("key [REDACTED:A]\n"));
+}
+
 #[test]
 fn i06_an_output_that_is_full_is_an_error_that_names_it() {
     let with = |text: &str| run(script(text).env("A", SECRET).current_dir(std::env::temp_dir()), b"");
