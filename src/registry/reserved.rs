@@ -396,13 +396,24 @@ mod tests {
         ] {
             assert_eq!(allowed.check(name), Err(NameError::Reserved), "{name}");
         }
-        for name in ["GREP_COLORS", "https_proxy", "LS_COLORS", "PGHOST", "AWS_CONFIG_FILE", "GIT_TRACE", "PERLDB_OPTS"]
-        {
+        for name in [
+            "GREP_COLORS",
+            "https_proxy",
+            "LS_COLORS",
+            "PGHOST",
+            "AWS_CONFIG_FILE",
+            "GIT_TRACE",
+            "PERLDB_OPTS",
+            "GODEBUG",
+            "DOCKER_TLS_VERIFY",
+        ] {
             assert_eq!(allowed.check(name), Err(NameError::Configuration), "{name}");
         }
         for name in [
             "PGPASSWORD",
             "AWS_SECRET_ACCESS_KEY",
+            "AZURE_ACCOUNT_NAME",
+            "MINIO_ACCESS_KEY",
             "AWS_SESSION_TOKEN",
             "GITHUB_TOKEN",
             "RESTIC_PASSWORD",
