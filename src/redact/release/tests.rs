@@ -320,8 +320,10 @@ fn b10_between_masks_a_line_that_waits_is_searched_again() {
                 word(&mut rng, len)
             })
             .collect();
-        let sets: Vec<Arc<NeedleSet>> =
-            needles.iter().map(|needle| Arc::new(exactly(&[needle.clone()]).expect("the mask fits"))).collect();
+        let sets: Vec<Arc<NeedleSet>> = needles
+            .iter()
+            .map(|needle| Arc::new(exactly(std::slice::from_ref(needle)).expect("the mask fits")))
+            .collect();
         let text = word(&mut rng, 16);
         let (one, two) = (rng.below(text.len()), rng.below(text.len()));
         let cuts = [0, one.min(two), one.max(two), text.len()];
