@@ -114,8 +114,13 @@ fn summary(place: &Place, environment: &Environment, session: &Session) -> Strin
 
 /// The number of a group.
 fn group(group: &str) -> Result<u32, Failure> {
-    if let Ok(number) = group.parse() {
-        return Ok(number);
+    let unknown = || Failure::config("there is no such group as --group names").hint("getent group shows them");
+    match group.parse() {
+        // To chown(2) it means "as it is": the group that an earlier boot admitted, or that of a setgid
+        // directory.
+        Ok(u32::MAX) => return Err(unknown()),
+        Ok(number) => return Ok(number),
+        Err(_) => {}
     }
     let groups = fs::read_to_string("/etc/group")
         .map_err(|error| Failure::config(format!("cannot read /etc/group: {}", reason(&error))))?;
@@ -123,7 +128,7 @@ fn group(group: &str) -> Result<u32, Failure> {
         let mut fields = line.split(':');
         (fields.next() == Some(group)).then(|| fields.nth(1)?.parse().ok())?
     });
-    number.ok_or_else(|| Failure::config("there is no such group as --group names").hint("getent group shows them"))
+    number.ok_or_else(unknown)
 }
 
 /// Before anything was written it is the machine's set-up that is wrong; afterwards the writing failed.

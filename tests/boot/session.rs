@@ -473,3 +473,16 @@ fn a11_a_lock_on_the_directory_does_not_hold_a_boot_up() {
     machine.boot(&[]).ends(0);
     assert!(!machine.path("run/.session.lock").exists());
 }
+
+/// It left the directory to the group of the boot before, and made it readable.
+#[test]
+fn b15_a_number_that_is_no_group_is_refused() {
+    let machine = Machine::new("A_TOKEN=sk-live-4f9QzX\n");
+    let group = rustix::process::getegid().as_raw().to_string();
+    machine.boot(&["--group", &group]).ends(0);
+    for number in ["4294967295", "4294967296", "+4294967295"] {
+        machine.boot(&["--group", number]).ends(2).says("no such group");
+    }
+    machine.boot(&[]).ends(0);
+    assert_eq!(machine.path("run").metadata().unwrap().mode() & 0o7777, 0o700);
+}
