@@ -266,7 +266,7 @@ impl Pass<'_> {
         let len = fstat(file)?.st_size as u64;
         let mut finder = search::in_parts(file, set, len, *threads, progress, &mut |region| self.tell(region))?;
         let mut buffer = search::buffer();
-        let limit = len * 2 + GROWTH_MAX;
+        let limit = len.saturating_mul(2).saturating_add(GROWTH_MAX);
         let mut waited = Duration::ZERO;
         let live = loop {
             if !search::to_end(file, &mut finder, limit, &mut buffer, progress, &mut |region| self.tell(region))? {
