@@ -35,6 +35,10 @@ pub enum Links {
     /// the effective user is not root. Nobody else can make such a link, and a directory open to
     /// its group is usual.
     ToRead,
+    /// As `ToRead`, and those of one other user in a directory of the same user, of root or of the
+    /// effective user. They may lead to nothing but a file of that other user, which the caller of
+    /// [`resolve`] has to check: its owner chooses among their own files.
+    ToReadTheirs,
     /// None.
     None,
 }
@@ -96,8 +100,11 @@ pub fn find_below(from: &Dir, path: &Path, links: Links, watch: &mut impl Extend
 }
 
 /// As [`find`], for a path that may name a directory by `/`, `.` or `..`, which has no name then.
-pub(super) fn resolve(path: &Path, links: Links) -> io::Result<(Dir, Option<OsString>)> {
-    Walk::new(path)?.resolve(links)
+/// And the user to whom the file has to belong, with [`Links::ToReadTheirs`].
+pub(super) fn resolve(path: &Path, links: Links) -> io::Result<(Dir, Option<OsString>, Option<u32>)> {
+    let mut walk = Walk::new(path)?;
+    let (dir, name) = walk.resolve(links)?;
+    Ok((dir, name, walk.other))
 }
 
 impl Dir {

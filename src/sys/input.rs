@@ -8,8 +8,8 @@
 //! | a directory | its [names](Input::names) |
 //!
 //! The owner of a directory on the way decides what a path leads to, and by a link could have root
-//! read a file that is root's alone. So links are followed by the rule of [`Links::ToRead`], and
-//! root reads no file of which another user may have put a hard link there.
+//! read a file that is root's alone. So links are followed by the rule of [`Links::ToReadTheirs`],
+//! and root reads no file of which another user may have put a hard link there.
 //!
 //! Cost: two calls for a path without links, and two a component for others. Memory: one descriptor
 //! at a time for the former.
@@ -44,6 +44,8 @@ const LEASE_PAUSE: Duration = Duration::from_millis(20);
 pub struct Input {
     target: Target,
     stat: Stat,
+    /// Links of this user lead there, and may lead to no file of anybody else.
+    owner: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Input {
         }
         match strict::open(CWD, path, OFlags::PATH, Reach::Anywhere).and_then(fstat) {
             Ok(stat) if kind(&stat) != FileType::Symlink => {
-                return Ok(Input { target: Target::Path(path.into()), stat });
+                return Ok(Input { target: Target::Path(path.into()), stat, owner: None });
             }
             // There is a link; or a system, or its filter of calls, without openat2.
             Ok(_) | Err(Errno::LOOP | Errno::NOSYS | Errno::PERM | Errno::INVAL) => {}
@@ -82,11 +84,13 @@ impl Input {
     }
 
     fn walk(path: &Path) -> io::Result<Input> {
-        let (dir, name) = resolve(path, Links::ToRead)?;
-        Ok(match name {
-            Some(name) => Input { stat: dir.stat(&name)?, target: Target::Named(dir, name) },
-            None => Input { stat: dir.stat_self()?, target: Target::Directory(dir) },
-        })
+        let (dir, name, owner) = resolve(path, Links::ToReadTheirs)?;
+        let (stat, target) = match name {
+            Some(name) => (dir.stat(&name)?, Target::Named(dir, name)),
+            None => (dir.stat_self()?, Target::Directory(dir)),
+        };
+        check_owner(&stat, owner)?;
+        Ok(Input { target, stat, owner })
     }
 
     /// The standard input can be a socket, or the terminal of another user, which cannot be opened
@@ -96,7 +100,7 @@ impl Input {
             Err(_) if number == 0 => io::stdin().as_fd().try_clone_to_owned()?,
             fd => fd?,
         };
-        Ok(Input { stat: fstat(&fd)?, target: Target::Descriptor(fd) })
+        Ok(Input { stat: fstat(&fd)?, target: Target::Descriptor(fd), owner: None })
     }
 
     /// The type of what is there.
@@ -123,6 +127,7 @@ impl Input {
         if kind(&opened) != self.kind() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "somebody exchanged it"));
         }
+        check_owner(&opened, self.owner)?;
         if geteuid().is_root() && opened.st_nlink > 1 {
             check_placed(&opened, &self.directory()?)?;
         }
@@ -173,7 +178,9 @@ impl Input {
             return Err(ErrorKind::NotADirectory.into());
         }
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::new(self.open_now()?)? {
+        let directory = self.open_now()?;
+        check_owner(&fstat(&directory)?, self.owner)?;
+        for entry in rustix::fs::Dir::new(directory)? {
             let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
             if name != "." && name != ".." {
                 names.push(name);
@@ -181,6 +188,14 @@ impl Input {
         }
         names.sort();
         Ok(names)
+    }
+}
+
+/// Fails as for a link that is not followed, if a file belongs to another user than its links do.
+fn check_owner(stat: &Stat, owner: Option<u32>) -> io::Result<()> {
+    match owner.is_none_or(|owner| owner == stat.st_uid) {
+        true => Ok(()),
+        false => Err(Errno::LOOP.into()),
     }
 }
 
@@ -256,9 +271,18 @@ mod tests {
             let error = text(path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
         }
-        // What is there itself is theirs to choose.
+        // What is there itself is theirs to choose, and so is among their files.
         fs::write(theirs.join("own"), "theirs").unwrap();
         assert_eq!(text(&theirs.join("own")).unwrap(), "theirs");
+        symlink("own", theirs.join("current")).unwrap();
+        lchown(theirs.join("current"), Some(65_534), None).unwrap();
+        assert_eq!(text(&theirs.join("current")).unwrap_err().kind(), ErrorKind::PermissionDenied);
+        chown(theirs.join("own"), Some(65_534), None).unwrap();
+        assert_eq!(text(&theirs.join("current")).unwrap(), "theirs");
+        // But not for the links of two.
+        symlink("current", theirs.join("second")).unwrap();
+        lchown(theirs.join("second"), Some(65_533), None).unwrap();
+        assert_eq!(text(&theirs.join("second")).unwrap_err().kind(), ErrorKind::PermissionDenied);
         fs::hard_link(&private, theirs.join("hard")).unwrap();
         assert_eq!(text(&theirs.join("hard")).unwrap_err().kind(), ErrorKind::PermissionDenied);
         chown(&private, Some(65_534), None).unwrap();

@@ -24,6 +24,8 @@ pub(super) struct Walk {
     passed: Vec<PathBuf>,
     /// The directories that hold the links that were followed, or refused.
     pub(super) links: Vec<PathBuf>,
+    /// The other user whose links were followed.
+    pub(super) other: Option<u32>,
 }
 
 impl Walk {
@@ -37,7 +39,7 @@ impl Walk {
     }
 
     fn at(dir: Dir, path: &Path) -> Walk {
-        let mut walk = Walk { left: VecDeque::new(), dir, passed: Vec::new(), links: Vec::new() };
+        let mut walk = Walk { left: VecDeque::new(), dir, passed: Vec::new(), links: Vec::new(), other: None };
         walk.put_first(path);
         walk
     }
@@ -96,12 +98,16 @@ impl Walk {
         let is_allowed = match links {
             Links::Trusted => is_trusted(link, &self.dir.stat_self()?),
             Links::ToRead => is_own(link) || is_trusted(link, &self.dir.stat_self()?),
+            Links::ToReadTheirs => {
+                let directory = self.dir.stat_self()?;
+                is_own(link) || is_trusted(link, &directory) || self.is_of_one_other(link, &directory)
+            }
             Links::None => false,
         };
         if !is_allowed || self.links.len() > LINKS_MAX {
             return Err(Errno::LOOP.into());
         }
-        if links == Links::ToRead && is_of_another_process(&self.dir.path) {
+        if matches!(links, Links::ToRead | Links::ToReadTheirs) && is_of_another_process(&self.dir.path) {
             // Its text would lead to another file than the link does.
             return Err(io::Error::new(ErrorKind::InvalidInput, "it leads through a link of another process in /proc"));
         }
@@ -118,6 +124,14 @@ impl Walk {
         }
         self.put_first(&target);
         Ok(())
+    }
+
+    /// Whether a link is that of an other user, the same for all links of the path, and nobody else
+    /// has put it there.
+    fn is_of_one_other(&mut self, link: &Stat, directory: &Stat) -> bool {
+        let is_theirs = directory.st_uid == link.st_uid || is_owned_by_us_or_root(directory);
+        let is_other = !is_owned_by_us_or_root(link) && is_theirs;
+        is_other && *self.other.get_or_insert(link.st_uid) == link.st_uid
     }
 }
 
