@@ -9,10 +9,13 @@ use super::program::session::needs;
 
 const VALUE: &str = "canary-4f9QzX-b02";
 
-/// A shell as people sit in front of, and its file of history.
-fn shell(desk: &Desk) -> Terminal {
+/// A shell as people sit in front of, with its file of history, in which `secret add` asks for a
+/// value.
+fn shell_asking(desk: &Desk, name: &str) -> Terminal {
     let mut terminal = under_terminal(desk, &["env", "PS1=ready> ", "HISTFILE=history", "TERM=dumb", "bash", "--norc"]);
     terminal.shows("ready> ");
+    terminal.types(&format!("{HUSHLOG} secret add {name}\n"));
+    terminal.shows("(not shown): ");
     terminal
 }
 
@@ -21,9 +24,7 @@ fn shell(desk: &Desk) -> Terminal {
 fn b02_the_rest_of_a_pasted_key_does_not_reach_the_shell() {
     needs!("bash");
     let desk = Desk::new();
-    let mut terminal = shell(&desk);
-    terminal.types(&format!("{HUSHLOG} secret add pasted\n"));
-    terminal.shows("(not shown): ");
+    let mut terminal = shell_asking(&desk, "pasted");
     let lines: Vec<String> = (10..90).map(|number| format!("{VALUE}{}{number}", "x".repeat(46))).collect();
     terminal.types(&format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")));
     terminal.shows("ready> ");
@@ -92,9 +93,7 @@ fn b03_a_signal_at_a_prompt_leaves_the_terminal_as_it_was() {
 fn b03_after_a_stop_at_a_prompt_nothing_is_echoed() {
     needs!("bash");
     let desk = Desk::new();
-    let mut terminal = shell(&desk);
-    terminal.types(&format!("{HUSHLOG} secret add stopped\n"));
-    terminal.shows("(not shown): ");
+    let mut terminal = shell_asking(&desk, "stopped");
     terminal.types("half\u{1a}");
     terminal.shows("ready> ");
     terminal.types("fg\n");

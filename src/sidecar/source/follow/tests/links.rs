@@ -183,6 +183,15 @@ async fn as_a_target_that_is_rotated_loses_no_line() {
     }
 }
 
+/// A file comes and goes, and another comes, without a pause for the follower: it does not look in
+/// between.
+fn comes_and_goes(place: &Place, name: &str) {
+    place.append(name, "two\n");
+    place.rename(name, &format!("{name}.2"));
+    std::thread::sleep(Duration::from_millis(5));
+    place.append(name, "three\n");
+}
+
 /// A look that comes between the rename and the new file sees no file at all; then one comes and
 /// goes before the next look.
 #[tokio::test]
@@ -198,11 +207,7 @@ async fn as_a_name_that_is_free_for_a_moment_loses_no_line() {
         follower.gives("one\n").await;
         place.rename("pods/0.log", "pods/0.log.1");
         tokio::time::sleep(Duration::from_millis(200)).await;
-        // Without a pause for the follower: it does not look in between.
-        place.append("pods/0.log", "two\n");
-        place.rename("pods/0.log", "pods/0.log.2");
-        std::thread::sleep(Duration::from_millis(5));
-        place.append("pods/0.log", "three\n");
+        comes_and_goes(&place, "pods/0.log");
         follower.gives("one\ntwo\nthree\n").await;
     }
 }
@@ -220,10 +225,7 @@ async fn as_a_name_that_is_free_at_the_start_loses_no_line() {
     place.rename("a.log", "a.log.1");
     let follower = place.follower("a.log");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    place.append("a.log", "two\n");
-    place.rename("a.log", "a.log.2");
-    std::thread::sleep(Duration::from_millis(5));
-    place.append("a.log", "three\n");
+    comes_and_goes(&place, "a.log");
     follower.gives("late\ntwo\nthree\n").await;
 }
 
