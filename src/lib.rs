@@ -63,8 +63,8 @@
 //!    `cdef`, all of `abcdef` is masked.
 //! 2. **Nothing else changes.** Every byte outside the regions is written once, unchanged and in
 //!    order. With no secret in it, output equals input. One exception, which
-//!    [`Redactor::mask_stump`] switches off: a stream that ends inside a secret, after at least half
-//!    of the needle and 8 bytes of the value, has that stump masked.
+//!    [`Redactor::mask_stump`] switches off: a stream that ends inside a secret, after at least
+//!    half of the needle and 8 bytes of the value, has that stump masked.
 //! 3. **Cutting changes nothing.** The output depends on the bytes, never on where the pieces begin
 //!    and end.
 //! 4. **Nothing waits without need.** After each push the hold-back is the longest end of the input

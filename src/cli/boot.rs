@@ -116,8 +116,8 @@ fn summary(place: &Place, environment: &Environment, session: &Session) -> Strin
 fn group(group: &str) -> Result<u32, Failure> {
     let unknown = || Failure::config("there is no such group as --group names").hint("getent group shows them");
     match group.parse() {
-        // To chown(2) it means "as it is": the group that an earlier boot admitted, or that of a setgid
-        // directory.
+        // To chown(2) it means "as it is": the group that an earlier boot admitted, or that of a
+        // setgid directory.
         Ok(u32::MAX) => return Err(unknown()),
         Ok(number) => return Ok(number),
         Err(_) => {}

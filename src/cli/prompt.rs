@@ -1,8 +1,8 @@
 //! Questions at the terminal whose answers must not be seen: the value of a secret, a passphrase.
 //!
 //! The terminal echoes nothing from the first question to the last answer. What was pasted beyond
-//! that answer is discarded before another program reads it: the third line of a pasted key would be
-//! a command to the shell, and stand in its history. A signal that ends or stops the program
+//! that answer is discarded before another program reads it: the third line of a pasted key would
+//! be a command to the shell, and stand in its history. A signal that ends or stops the program
 //! meanwhile finds the terminal's modes restored, and the echo off again afterwards.
 //!
 //! The crate rpassword was used before. It ends by SIGINT before it restores the terminal, leaves

@@ -100,8 +100,8 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         this.inner.poll_flush(cx)
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that wait
-    /// with [`Release::Line`]. Bytes released by that go out with the next call.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
+    /// wait with [`Release::Line`]. Bytes released by that go out with the next call.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |_| Poll::Pending);
     }

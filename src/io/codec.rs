@@ -81,8 +81,8 @@ impl RedactDecoder {
         RedactDecoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that wait
-    /// with [`Release::Line`]. Bytes released by that begin the next frame.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
+    /// wait with [`Release::Line`]. Bytes released by that begin the next frame.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.pieces.swap(set, &mut self.ready);
     }
@@ -151,8 +151,8 @@ impl RedactEncoder {
         RedactEncoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that wait
-    /// with [`Release::Line`]. Bytes released by that go before the next item.
+    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
+    /// wait with [`Release::Line`]. Bytes released by that go before the next item.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.pieces.swap(set, &mut self.ready);
     }

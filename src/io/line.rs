@@ -84,8 +84,8 @@ impl Gate {
         Ok(())
     }
 
-    /// Searches with another set from here on, the lines that wait included. Hands on the bytes that
-    /// the change releases; lines wait for the next newline.
+    /// Searches with another set from here on, the lines that wait included. Hands on the bytes
+    /// that the change releases; lines wait for the next newline.
     ///
     /// # Errors
     ///

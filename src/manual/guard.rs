@@ -65,8 +65,8 @@
 //!   number: they wait for the search, but their end does not show. The same holds for reads that
 //!   take longer than half a second: then the writers go on, and their appended bytes may be read.
 //!   The report counts them (`calls_not_waited_for`);
-//! - a secret that the log of a container splits over two records: each record is searched as it is.
-//!   [Scrub](super::scrub) and the [sidecar](super::sidecar) join records;
+//! - a secret that the log of a container splits over two records: each record is searched as it
+//!   is. [Scrub](super::scrub) and the [sidecar](super::sidecar) join records;
 //! - a writer that was interrupted by the scheduler in the few instructions between the kernel's
 //!   question to the guard and the file's lock, in the moment in which the first reader after a
 //!   pause came.

@@ -27,11 +27,12 @@
 //!   this user owns it; and as root, only if nobody else can write to the directory that holds it
 //!   (in a sticky directory, such as `/tmp` or a secret mount of Kubernetes, a link of root's is
 //!   enough). A link of another user, such as the `current` of a user `deploy`, is followed to that
-//!   user's own files. Root also refuses a file with a second name (a hard link) that another user may have
-//!   made. `/dev/stdin`, `/dev/fd/N`, `<(...)`, FIFOs and `/proc/self/fd/N` are read to their end;
-//!   a path through a link of another process in `/proc`, such as `/proc/PID/root`, is refused.
-//! - *One file as input and output* (`hushlog <app.log >>app.log`) is refused: the filter would read
-//!   its own output. [`scrub`](super::scrub) masks a file where it is.
+//!   user's own files. Root also refuses a file with a second name (a hard link) that another user
+//!   may have made. `/dev/stdin`, `/dev/fd/N`, `<(...)`, FIFOs and `/proc/self/fd/N` are read to
+//!   their end; a path through a link of another process in `/proc`, such as `/proc/PID/root`, is
+//!   refused.
+//! - *One file as input and output* (`hushlog <app.log >>app.log`) is refused: the filter would
+//!   read its own output. [`scrub`](super::scrub) masks a file where it is.
 //! - *Files that are written* (`--report`, `export --output`): a regular file is replaced, and
 //!   keeps its owner, its group and no more than its mode. A terminal or other character device, a
 //!   FIFO, and `/dev/stdout`, `/dev/stderr` or `/dev/fd/N` is written to. Before anything is read,

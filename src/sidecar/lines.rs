@@ -117,7 +117,8 @@ impl Lines {
         self.account(reach, end);
     }
 
-    /// Changes the set of the stream; pending bytes are searched again, since they have not gone out.
+    /// Changes the set of the stream; pending bytes are searched again, since they have not gone
+    /// out.
     pub(crate) fn swap(&mut self, redactor: &mut Redactor, set: &Arc<NeedleSet>) {
         let (before, waiting) = (std::mem::take(&mut self.waiting), &mut self.waiting);
         self.release.swap(redactor, set, &before, &mut |again| match again {

@@ -393,7 +393,8 @@ fn b06_a_program_that_another_user_can_replace_is_not_installed() {
         assert!(!dir.path().join("etc/init.d/hushlog-boot").exists());
         mend();
     }
-    // The group of /usr/local/bin can write there on Debian; in a sticky directory only the owner can replace it.
+    // The group of /usr/local/bin can write there on Debian; in a sticky directory only the owner
+    // can replace it.
     mode(&bin, 0o2775);
     install(&program).ends(0);
     mode(&bin, 0o1777);

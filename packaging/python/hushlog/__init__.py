@@ -144,7 +144,7 @@ class LoggingFilter(logging.Filter):
     secret becomes that text, masked; what neither shows (an attribute, a key of a mapping that is no dict) is left as it is.
     """
 
-    # Who logs chooses these, and formatters print them.
+    # The program chooses these, and formatters print them.
     _NAMES = frozenset({"name", "threadName", "processName", "taskName", "exc_text", "stack_info"})
     _OWN = (frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}) - _NAMES
     _SEQUENCES = (list, tuple, set, frozenset)

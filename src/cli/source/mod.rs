@@ -149,7 +149,8 @@ pub(crate) struct Loaded {
     pub(crate) secrets: Vec<Sourced>,
     /// Plain defaults of an environment, by variable: set where variables are set, and not masked.
     pub(crate) defaults: BTreeMap<String, String>,
-    /// Whether a registry gave some of them. Those of a session were checked by the boot that made it.
+    /// Whether a registry gave some of them. Those of a session were checked by the boot that made
+    /// it.
     pub(crate) has_registry_defaults: bool,
 }
 

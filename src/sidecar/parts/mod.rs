@@ -39,8 +39,8 @@ use voice::Voice;
 
 /// How much is held back at most, in bytes of records and of the memory that each takes besides.
 pub(crate) const HELD_LEN_MAX: usize = 4 << 20;
-/// The memory that a pending record takes besides its bytes: its place in the queue, which may have room
-/// for twice as many, and an allocation.
+/// The memory that a pending record takes besides its bytes: its place in the queue, which may have
+/// room for twice as many, and an allocation.
 const HELD_COST: usize = 2 * size_of::<Held>() + 32;
 
 /// See the front of this module.
