@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::support::canary::{Broken, FAULTS, Fault};
 use crate::support::engine::{self, Engine};
 use crate::support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use crate::support::lines;
 use crate::support::model::Model;
 use crate::support::rng::Rng;
-use crate::support::scenario::{ONE_SET, SWAPS, Scenario};
+use crate::support::scenario::{ONE_SET, SWAPS, Scenario, Step};
 use hushlog::redact::sieve::Variant;
 
 /// The linear oracle, which judges long texts, equals the definition on short ones.
@@ -79,4 +80,23 @@ fn what_forgets_at_cuts_is_right_without_one() {
     broken.push(b"d", &mut cut);
     broken.finish(&mut cut);
     assert!(cut != expected.finished);
+}
+
+/// A whole line of a needle of several lines may be seen to wait, if it is too long to be guessed at
+/// once: the twin set of the line oracle, which does not wait there, is no fault. Found by fuzzing.
+#[test]
+fn line_oracle_takes_a_line_that_tells() {
+    let needle = b"ostgres://user:pw@host/bostgres://user:pw@host/bostgres://us".to_vec();
+    let steps = [&b""[..], b"", b"pstgres://user:pw@host/bostgres://user:pw@host/bostgres://us"];
+    let steps = steps.map(|piece| Step::Push(piece.to_vec())).to_vec();
+    let scenario = Scenario { sets: vec![vec![needle]], starred: false, stump: true, steps };
+    lines::check(&scenario).expect("no fault");
+}
+
+/// A line of a needle that is short enough to be guessed waits whatever the set holds.
+#[test]
+fn line_oracle_does_not_take_a_line_that_could_be_guessed() {
+    let steps = ["", "", "xyzbuvwbst"].map(|piece| Step::Push(piece.as_bytes().to_vec())).to_vec();
+    let scenario = Scenario { sets: vec![vec![b"xyzbuvwbstr".to_vec()]], starred: false, stump: true, steps };
+    lines::check(&scenario).expect("no fault");
 }

@@ -11,6 +11,9 @@ use std::io::Write;
 
 use super::scenario::{Scenario, Step};
 
+/// A line of this length cannot be guessed at once.
+const TELLING_LEN: usize = 8;
+
 /// Other needles, as long, of other letters. Newlines stay where they are.
 fn twin(needles: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let other = |byte: &u8| if byte.is_ascii_lowercase() { b'a' + ((byte - b'a') ^ 1) } else { *byte };
@@ -72,6 +75,20 @@ fn reaches(needles: &[&[u8]], text: &[u8], until: usize) -> bool {
     (0..until.min(text.len())).any(|start| needles.iter().any(|needle| agrees(&text[start..], needle)))
 }
 
+/// Whether the text holds the beginning of a needle up to the end of a line that is too long to be
+/// guessed at once. Line release then waits as exact release does, which others may see.
+fn tells(needles: &[&[u8]], text: &[u8]) -> bool {
+    let lines = |needle: &&[u8]| -> bool {
+        let mut line_start = 0;
+        let mut ends = memchr::memchr_iter(b'\n', &needle[..needle.len() - 1]).map(|newline| newline + 1);
+        ends.any(|end| {
+            let len = end - std::mem::replace(&mut line_start, end);
+            len >= TELLING_LEN && memchr::memmem::find(text, &needle[..end]).is_some()
+        })
+    };
+    needles.iter().any(lines)
+}
+
 /// Runs with line release, beside exact release and beside sets with other secrets.
 pub fn check(scenario: &Scenario) -> Result<(), String> {
     let scenario = &with_lines(scenario);
@@ -100,7 +117,7 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
                 is_equal &= ends.is_none() || !scenario.stump;
             }
         }
-        is_equal &= !naive::covered(&needles, &text).contains(&true);
+        is_equal &= !naive::covered(&needles, &text).contains(&true) && !tells(&needles, &text);
         is_exact &= !swapped.is_some_and(|(set, until)| reaches(&sets[set].expose().collect::<Vec<_>>(), &text, until));
         let before = lines.out().len();
         lines.apply(step);
