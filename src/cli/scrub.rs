@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use glob::Pattern;
-use hushlog::scrub::{Action, Outcome, Scrubber, Tree};
+use hushlog::scrub::{Action, Outcome, Scrubber, Tree, is_wanted};
 use hushlog::{Cover, NeedleSet};
 
 use super::exit::Exit;
@@ -171,14 +170,8 @@ impl Wanted {
         Ok(Wanted { include: compile("--include", &what.include)?, exclude: compile("--exclude", &what.exclude)? })
     }
 
-    /// A name that is no text is wanted, unless patterns say which are.
     fn wants(&self, path: &Path) -> bool {
-        let matches = |pattern: &Pattern| {
-            let by_path = pattern.as_str().contains('/');
-            let matched = if by_path { Some(path.as_os_str()) } else { path.file_name() };
-            matched.is_some_and(|name| pattern.matches(&String::from_utf8_lossy(name.as_bytes())))
-        };
-        (self.include.is_empty() || self.include.iter().any(matches)) && !self.exclude.iter().any(matches)
+        is_wanted(&self.include, &self.exclude, path)
     }
 }
 

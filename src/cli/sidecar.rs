@@ -68,7 +68,9 @@ pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
         None => serve(args),
         Some(SidecarCommand::CheckConfig) => {
             let path = named(args)?;
-            sidecar::check(&read(path)?.1).map_err(failure)?;
+            let (config, plan) = read(path)?;
+            let held = config.secrets.iter().flat_map(Secrets::paths).chain([path]).map(Path::to_owned);
+            sidecar::check(&plan, &held.collect::<Vec<_>>()).map_err(failure)?;
             if !args.quiet {
                 message::summary(&format!("{} is valid", path_text(path)));
             }
@@ -141,6 +143,7 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
         telling::Teller::new(args.quiet).map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
     let mut setup = Setup::new(plan, loader(sources), teller.tell());
     (setup.watched, setup.passed, setup.store) = (watched, passed, service::store());
+    setup.configuration.clone_from(&args.config);
     setup.alive_every = telling::alive_every();
     let ended = sidecar::run(setup);
     teller.end();
@@ -159,6 +162,7 @@ fn failure(error: SidecarError) -> Failure {
                 None => failure,
             }
         }
+        SidecarError::Meet { text, hint } => Failure::config(text).hint(hint),
         SidecarError::Open { what, error } => Failure::config(format!("cannot open {what}: {}", reason(&error))),
         SidecarError::Gone { what, error }
             if error.kind() == std::io::ErrorKind::BrokenPipe && what.contains("standard output") =>

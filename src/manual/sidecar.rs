@@ -76,6 +76,18 @@
 //! lost events, and on network file systems, files are polled as well (every 5 seconds, or four
 //! times a second).
 //!
+//! *Files that are not followed.* `exclude: [PATTERN]` beside `files` leaves files out, by name, or
+//! by path where a pattern holds a `/`. Packed files cannot be read line by line: names such as
+//! `app.log.2.gz` are left out unless the pattern itself ends so, and files that begin as gzip,
+//! zstd, xz, bzip2, lz4, zip and others do are refused. The sidecar's own files are refused as well,
+//! a sink's rotated files (`NAME.1` up to `NAME.rotate_keep`) among them.
+//!
+//! *Paths that meet.* The sidecar does not begin, and `check-config` ends with status 2, if a sink,
+//! spool, socket, FIFO, control socket, file of the state or file of secrets is another part of the
+//! same configuration as well, if a stream follows one of them, or if streams give their output to
+//! each other in a circle. Existing files are compared by device and inode, others by their paths
+//! without links. No check sees a circle through a program, another machine or a second sidecar.
+//!
 //! *Links and other users.* A user with write access to a followed directory decides which file a
 //! name in it leads to. So every component of a path is opened in the directory before it, and a
 //! symbolic link, of a file or a directory, is followed only if root or the sidecar's user owns it
@@ -84,7 +96,7 @@
 //! watched too, and rotated files are looked for beside the target. A file with a second name (a
 //! hard link) is refused where others can write, unless its owner has the directory alone; without
 //! `fs.protected_hardlinks`, a file whose other name was removed since is not known from others.
-//! Secrets, identities, the registry, spools and the state are never followed. A refusal is
+//! Secrets, identities, the registry, spools, sinks and the state are never followed. A refusal is
 //! reported once for each path.
 //!
 //! *Checkpoints* (`state: DIR`, 0700) record up to where the sink has taken a file's bytes.

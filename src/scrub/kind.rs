@@ -1,5 +1,6 @@
 //! What a file holds, by its first bytes: text that can be searched, or something in which a secret does not stand as it is.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
@@ -75,11 +76,38 @@ const OPAQUE: &[(&[u8], &str)] = &[
     (b"\xfe\xff", "UTF-16"),
 ];
 
+/// Those of them that rotation makes.
+const PACKED: &[&str] = &["lz4", "lzip", "lzma", "lzop", "compress", "zip", "7-zip", "rar", "snappy"];
+/// So many bytes tell of all formats whether it is one, in bytes.
+const PACKED_LEN: usize = 16;
+
 /// What an open file holds.
 pub(super) fn of(file: BorrowedFd<'_>) -> Result<Kind, Errno> {
     let mut head = Zeroizing::new([0; LOOK_LEN]);
     let len = file::read_full_at(file, &mut head[..], 0)?;
     Ok(of_head(&head[..len]))
+}
+
+/// Compression or an archive, by the format's name: none of it can be read line by line.
+pub(crate) fn packed(file: BorrowedFd<'_>) -> io::Result<Option<&'static str>> {
+    let mut head = [0; PACKED_LEN];
+    let len = file::read_full_at(file, &mut head[..], 0)?;
+    Ok(packed_head(&head[..len]))
+}
+
+/// The same of a file that begins so.
+pub(crate) fn packed_head(head: &[u8]) -> Option<&'static str> {
+    match of_head(head) {
+        Kind::Compressed(Packing::Bzip2) => is_bzip2(head).then_some("bzip2"),
+        Kind::Compressed(packing) => Some(packing.name()),
+        Kind::Opaque(name) => PACKED.contains(&name).then_some(name),
+        Kind::Plain => None,
+    }
+}
+
+/// Whether a block of bzip2 follows its three letters, with which a line of text may begin.
+fn is_bzip2(head: &[u8]) -> bool {
+    head.get(4..).is_some_and(|rest| rest.starts_with(b"1AY&SY") || rest.starts_with(b"\x17rE8P\x90"))
 }
 
 fn of_head(head: &[u8]) -> Kind {

@@ -17,8 +17,11 @@ mod pen;
 mod rewrite;
 mod search;
 mod tree;
+mod wanted;
 
 pub use findings::{Findings, OFFSETS_MAX, Places};
 pub use in_place::{Action, ScrubError, Scrubber};
+pub(crate) use kind::{packed, packed_head};
 pub use pen::{Pen, PenError, Sheet};
 pub use tree::{Outcome, Tree};
+pub use wanted::{is_named, is_wanted};

@@ -44,6 +44,10 @@ const DONE_MAX: usize = 1_000;
 const FILE_NAME: &str = "checkpoints.json";
 /// What a sidecar locks while it has the directory.
 const LOCK_NAME: &str = "lock";
+/// What is set aside, since it cannot be read.
+const BAD_NAME: &str = "checkpoints.bad";
+/// The names of all files in the directory but temporary ones.
+pub(crate) const NAMES: [&str; 3] = [FILE_NAME, BAD_NAME, LOCK_NAME];
 /// What of a path stands there as `%xx`.
 const ESCAPED: AsciiSet = CONTROLS.add(b'%').add(b'"').add(b'\\');
 
@@ -177,7 +181,7 @@ impl Checkpoints {
         match read(&saved) {
             Some(slots) => *lock(&opened.slots) = slots,
             None => {
-                dir.rename(FILE_NAME, "checkpoints.bad")?;
+                dir.rename(FILE_NAME, BAD_NAME)?;
                 let path = directory.join(FILE_NAME);
                 let text = format!("{} cannot be read; all files are read from their beginning", text::path(&path));
                 (opened.tell)(Notice::Warning(text));

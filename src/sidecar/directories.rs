@@ -2,13 +2,10 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use glob::Pattern;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::config::{Guard as Section, ScrubPlan};
@@ -18,7 +15,7 @@ use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::text;
 use crate::scrub::guard::{Guard, GuardError, Locks, STUMP_WAIT};
-use crate::scrub::{Outcome, Scrubber, Tree};
+use crate::scrub::{Outcome, Scrubber, Tree, is_wanted};
 
 /// How often a thread that waits looks whether it should stop.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -61,7 +58,7 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running) {
         hard_links: false,
         rewrite: false,
         threads: 1,
-        wanted: &|path| wants(plan, path),
+        wanted: &|path| is_wanted(&plan.include, &plan.exclude, path),
         tell: &|path, outcome| match outcome {
             Outcome::Searched(findings) if findings.count() > 0 => {
                 (running.tell)(Notice::Scrubbed { path: path.to_owned(), places: findings.count() });
@@ -72,16 +69,6 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running) {
         },
     };
     tree.scrub(&plan.directory);
-}
-
-/// A name that is no text is wanted, unless patterns say which are.
-fn wants(plan: &ScrubPlan, path: &Path) -> bool {
-    let matches = |pattern: &Pattern| {
-        let by_path = pattern.as_str().contains('/');
-        let matched = if by_path { Some(path.as_os_str()) } else { path.file_name() };
-        matched.is_some_and(|name| pattern.matches(&String::from_utf8_lossy(name.as_bytes())))
-    };
-    (plan.include.is_empty() || plan.include.iter().any(matches)) && !plan.exclude.iter().any(matches)
 }
 
 /// Guards directories until the sidecar stops. The first guard is made here, so that it is known whether there can be one.

@@ -20,6 +20,7 @@ mod fd;
 mod http;
 mod keeper;
 mod lines;
+mod meet;
 mod metrics;
 mod notice;
 mod own;
@@ -63,6 +64,8 @@ pub struct Setup {
     pub passed: Vec<(OwnedFd, String)>,
     /// Where connections are kept when the sidecar has gone.
     pub store: Option<StoreAt>,
+    /// The file that the plan was read from, which no stream follows and no sink writes.
+    pub configuration: Option<PathBuf>,
     /// How often a sign of life is wanted.
     pub alive_every: Option<Duration>,
 }
@@ -70,7 +73,16 @@ pub struct Setup {
 impl Setup {
     /// With no files to watch, and no service manager.
     pub fn new(plan: config::Plan, loader: Loader, tell: Tell) -> Setup {
-        Setup { plan, loader, tell, watched: Vec::new(), passed: Vec::new(), store: None, alive_every: None }
+        Setup {
+            plan,
+            loader,
+            tell,
+            watched: Vec::new(),
+            passed: Vec::new(),
+            store: None,
+            configuration: None,
+            alive_every: None,
+        }
     }
 }
 
@@ -89,6 +101,14 @@ pub enum SidecarError {
     /// The secrets cannot be read. Nothing else was read.
     #[error("{}", .0.text)]
     Load(LoadError),
+    /// Two parts of the plan cannot both have a path. Nothing was read or written.
+    #[error("{text}")]
+    Meet {
+        /// Which, in words.
+        text: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Something that the configuration names cannot be had.
     #[error("cannot open {what}: {error}")]
     Open {
@@ -112,14 +132,21 @@ pub enum SidecarError {
     },
 }
 
-/// Checks that each existing file that a plan names is of the kind that the plan needs, and changes
-/// nothing.
+/// Checks that the paths of a plan do not meet, and that each existing file that it names is of the
+/// kind that the plan needs; changes nothing. `held`: files and directories of secrets, and the
+/// configuration, which no stream follows and no sink writes.
 ///
 /// # Errors
 ///
-/// [`SidecarError::Open`] for a spool that is something else.
-pub fn check(plan: &config::Plan) -> Result<(), SidecarError> {
+/// [`SidecarError::Meet`], and [`SidecarError::Open`] for a spool that is something else.
+pub fn check(plan: &config::Plan, held: &[PathBuf]) -> Result<(), SidecarError> {
+    check_paths(plan, held, false)?;
     sink::check(plan)
+}
+
+fn check_paths(plan: &config::Plan, held: &[PathBuf], has_streams: bool) -> Result<(), SidecarError> {
+    let met = meet::check(plan, held, has_streams);
+    met.map_err(|met| SidecarError::Meet { text: met.text, hint: met.hint.to_owned() })
 }
 
 /// Runs a sidecar until SIGTERM or SIGINT, or until all that it reads has ended.
@@ -131,6 +158,8 @@ pub fn check(plan: &config::Plan) -> Result<(), SidecarError> {
 ///
 /// See [`SidecarError`]. In any case nothing raw was written.
 pub fn run(setup: Setup) -> Result<(), SidecarError> {
+    let held: Vec<PathBuf> = setup.watched.iter().cloned().chain(setup.configuration.clone()).collect();
+    check_paths(&setup.plan, &held, true)?;
     start::raise_descriptor_limit();
     let metrics = Arc::new(metrics::Metrics::new());
     let keeper =

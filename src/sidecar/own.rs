@@ -1,12 +1,13 @@
 //! The sidecar's own files, which no stream follows: secrets, identities and keys, the state,
-//! spools.
+//! spools, and the files that sinks write, rotated ones as well.
 
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::config::{OnAway, Plan};
+use super::config::{OnAway, Outlet, Plan};
+use super::sink::file::rotated_paths;
 use crate::sys::file::FileId;
 
 /// The deepest directory that is looked into, as when secrets are read.
@@ -22,7 +23,15 @@ impl Own {
             OnAway::Spool(spool) => Some(spool.path.clone()),
             OnAway::Wait | OnAway::Drop => None,
         });
-        Own(secrets.iter().cloned().chain(plan.state.clone()).chain(spools).collect())
+        let sinks = plan.sinks.iter().filter_map(|sink| match &sink.outlet {
+            // In the order in which rotation renames them: none slips through while it is looked.
+            Outlet::File { path, rotate_keep, .. } => {
+                Some(std::iter::once(path.clone()).chain(rotated_paths(path, *rotate_keep)))
+            }
+            _ => None,
+        });
+        let made = plan.state.clone().into_iter().chain(spools).chain(sinks.flatten());
+        Own(secrets.iter().cloned().chain(made).collect())
     }
 
     #[cfg(test)]

@@ -85,9 +85,9 @@ pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Op
             let (name, programs) = (Arc::clone(&stream.name), running.programs.clone());
             Opened::Program(Program::new(words.clone(), name, tell, programs, voice_of_source(stream, running)))
         }
-        SourcePlan::Files { pattern, from } => {
+        SourcePlan::Files { pattern, exclude, from } => {
             let files = running.files.as_ref().ok_or(io::ErrorKind::NotFound)?;
-            Opened::Files(Follow::new(Arc::clone(files), Arc::clone(&stream.name), pattern, *from)?)
+            Opened::Files(Follow::new(Arc::clone(files), Arc::clone(&stream.name), (pattern, exclude), *from)?)
         }
     })
 }

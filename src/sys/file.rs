@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat, fstat};
 use rustix::process::geteuid;
@@ -172,6 +172,17 @@ pub fn check_not_replaceable(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The path without the symbolic links on its way, as far as that is there: to compare paths, not to
+/// open them.
+pub fn without_links(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let whole = std::fs::canonicalize(&path).ok();
+    whole.unwrap_or_else(|| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => without_links(parent).join(name),
+        _ => path,
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod confined;
 mod daemon;
 mod directories;
 mod follow;
+mod meeting;
 mod messages;
 mod partial;
 mod paths;

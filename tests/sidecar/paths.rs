@@ -239,13 +239,16 @@ fn a34_a_spool_that_is_another_file_is_left_as_it_is() {
     fs::write(&passwd, "root:x:0:0:root:/root:/bin/bash\n").expect("there is room");
     let stream =
         |path: &str| format!("name: a, source: {{ stdin: true }}, sink: {{ fifo: DIR/f, away: spool, spool: {path} }}");
-    for (path, name) in [(&secret, "DIR/secrets/API_TOKEN"), (&passwd, "DIR/passwd")] {
+    for (path, name, why) in [
+        (&secret, "DIR/secrets/API_TOKEN", "in a directory of secrets or settings"),
+        (&passwd, "DIR/passwd", "it is not a spool"),
+    ] {
         let text = fs::read(path).expect("it is there");
         for wanted in [0o644, 0o600] {
             set_mode(path, wanted);
             // Only a user that may read it can say so beforehand; the mode is for the sidecar to
             // judge.
-            refused(&place, &stream(name), if wanted == 0o600 { "it is not a spool" } else { "the spool" }, true);
+            refused(&place, &stream(name), if wanted == 0o600 { why } else { "the spool" }, true);
             assert_eq!((fs::read(path).expect("it is there"), mode(path)), (text.clone(), wanted), "{name}");
         }
     }

@@ -188,6 +188,12 @@ fn loopback(text: &str, line: u64, key: &'static str) -> Result<SocketAddr, Conf
     Ok(address)
 }
 
+/// Patterns of files.
+fn patterns(key: &'static str, globs: &Option<Vec<String>>, line: u64) -> Result<Vec<glob::Pattern>, ConfigError> {
+    let compiled = globs.iter().flatten().map(|glob| glob::Pattern::new(glob));
+    compiled.collect::<Result<_, _>>().map_err(|_| ConfigError::at(line, key, "it holds no valid pattern"))
+}
+
 fn program(words: &[String], line: u64) -> Result<Vec<String>, ConfigError> {
     match words.first() {
         Some(program) if !program.is_empty() => Ok(words.to_vec()),
@@ -209,6 +215,7 @@ impl Source {
         let kind = kind(&there, line, "source")?;
         only("mode", self.mode.is_some(), &["fifo", "unix", "unix_datagram"], kind, line)?;
         only("connections_max", self.connections_max.is_some(), &["unix", "tcp"], kind, line)?;
+        only("exclude", self.exclude.is_some(), &["files"], kind, line)?;
         only("from", self.from.is_some(), &["files"], kind, line)?;
         if self.connections_max == Some(0) {
             return Err(ConfigError::at(line, "connections_max", "the least is 1"));
@@ -231,7 +238,8 @@ impl Source {
                 if glob::Pattern::new(&pattern).is_err() {
                     return Err(ConfigError::at(line, "files", "it is not a valid pattern"));
                 }
-                SourcePlan::Files { pattern, from: self.from.unwrap_or_default() }
+                let exclude = patterns("exclude", &self.exclude, line)?;
+                SourcePlan::Files { pattern, exclude, from: self.from.unwrap_or_default() }
             }
         })
     }
@@ -303,10 +311,6 @@ impl Sink {
 impl Scrub {
     fn plan(&self) -> Result<ScrubPlan, ConfigError> {
         let line = self.directory.line;
-        let patterns = |key: &'static str, globs: &Option<Vec<String>>| {
-            let compiled = globs.iter().flatten().map(|glob| glob::Pattern::new(glob));
-            compiled.collect::<Result<Vec<_>, _>>().map_err(|_| ConfigError::at(line, key, "it holds no valid pattern"))
-        };
         let every = self.every_seconds.map_or(SCRUB_EVERY_SECONDS, |seconds| seconds.value);
         if every == 0 {
             return Err(ConfigError::at(line, "every_seconds", "the least is 1"));
@@ -314,8 +318,8 @@ impl Scrub {
         Ok(ScrubPlan {
             directory: self.directory.value.clone(),
             recursive: self.recursive.unwrap_or(false),
-            include: patterns("include", &self.include)?,
-            exclude: patterns("exclude", &self.exclude)?,
+            include: patterns("include", &self.include, line)?,
+            exclude: patterns("exclude", &self.exclude, line)?,
             every: Duration::from_secs(every),
         })
     }

@@ -110,6 +110,8 @@ pub enum SourcePlan {
     Files {
         /// A path or pattern.
         pattern: String,
+        /// Which of them not: patterns of names, or of paths where they hold a `/`.
+        exclude: Vec<glob::Pattern>,
         /// Where reading begins.
         from: ReadFrom,
     },

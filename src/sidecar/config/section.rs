@@ -2,7 +2,7 @@
 //!
 //! Each is written down once, and that is the parser, the documentation and the schema of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::schema::Described;
 use super::value::{At, Away, Format, Mode, ReadFrom, ReleaseAt, Size};
@@ -139,6 +139,8 @@ section! {
         pub command: Option<Vec<String>>,
         /// Files that are followed: a path, or a pattern such as /var/log/app/*.log. Each is a stream.
         pub files: Option<String>,
+        /// Patterns of files that are not followed: of their names, or of their paths where a pattern holds a `/`.
+        pub exclude: Option<Vec<String>>,
         /// Who may use the socket or FIFO, in octal. Default: "0600". A FIFO that is there, and what systemd passes, stays as it is.
         pub mode: Option<Mode>,
         /// How many connections there may be at once. Default: 16384.
@@ -228,6 +230,14 @@ pub(super) const ALL_KEYS: &[&[&str]] = &[
     Guard::KEYS,
     Confine::KEYS,
 ];
+
+impl Secrets {
+    /// The files and directories that it names.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let lists = [&self.dotenv, &self.secret_files].into_iter().flatten().flatten();
+        lists.chain(self.registry.iter().chain(&self.identity)).map(PathBuf::as_path)
+    }
+}
 
 impl Source {
     /// The keys of which there is exactly one.

@@ -14,7 +14,7 @@
 //! directories of the path are followed by the rule of [`Links::Trusted`], and files are made and
 //! renamed in the directory that was opened so.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,9 @@ pub(super) fn sync_before_checkpoints(file: &Arc<OwnedFd>) {
     all.retain(|file| file.strong_count() > 0);
     all.push(Arc::downgrade(file));
 }
+
+/// So many rotated files are compared with other paths of a plan, and left alone by sources.
+const NAMES_MAX: u64 = 1_000;
 
 /// When a file is rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,10 +167,19 @@ impl FileSink {
     }
 
     fn numbered(&self, number: u64) -> OsString {
-        let mut name = self.name.clone();
-        name.push(format!(".{number}"));
-        name
+        numbered(&self.name, number)
     }
+}
+
+fn numbered(name: &OsStr, number: u64) -> OsString {
+    let mut name = name.to_owned();
+    name.push(format!(".{number}"));
+    name
+}
+
+/// The paths that rotation gives to a file: the youngest first, as it renames them.
+pub(crate) fn rotated_paths(path: &Path, keep: u64) -> impl Iterator<Item = PathBuf> {
+    (1..=keep.min(NAMES_MAX)).map(|number| numbered(path.as_os_str(), number).into())
 }
 
 #[cfg(test)]

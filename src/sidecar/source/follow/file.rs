@@ -26,6 +26,7 @@ use super::super::super::checkpoint::{Hasher, Key, Place, Slot, lock};
 use super::super::{Given, Source};
 use super::Files;
 use crate::scrub::lease::Lease;
+use crate::scrub::packed_head;
 use crate::sys::file::FileId;
 
 /// A file that was rotated away is over when nothing was written to it for so long, whoever has it open.
@@ -236,6 +237,11 @@ impl Followed {
         };
         if read == 0 {
             return Err(ErrorKind::WouldBlock.into());
+        }
+        if self.offset == 0 && packed_head(&buffer[start..]).is_some() {
+            buffer.truncate(start);
+            // The next look finds it packed, and says so.
+            return Err(ErrorKind::InvalidData.into());
         }
         let is_same = self.head.head().is_of(&*self.file)?;
         // It was truncated just now. If it has not reached this place again, what was read is from before that, and its writer's last

@@ -18,6 +18,7 @@
 //! have linked there (a second name), and one of hushlog's own, is refused.
 
 mod file;
+mod paths;
 mod pattern;
 mod rotated;
 mod watch;
@@ -25,6 +26,7 @@ mod watch;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -39,6 +41,7 @@ use super::super::notice::{Notice, Tell};
 use super::super::own::Own;
 use super::Listener;
 use crate::redact::text;
+use crate::scrub::{is_named, packed};
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
 use file::{Shared, key, modified, place};
@@ -47,6 +50,7 @@ use rotated::{Name, Rotated, Spot, former, rotated};
 use watch::Watch;
 
 pub(crate) use file::Followed;
+pub(crate) use paths::{FollowedPaths, targets};
 
 /// How often it is looked for files though nobody told of a change.
 const LOOK: Duration = Duration::from_secs(5);
@@ -91,7 +95,11 @@ pub(crate) struct Follow {
     files: Arc<Files>,
     stream: Arc<str>,
     pattern: Pattern,
+    /// Which of its files are not followed.
+    exclude: Vec<glob::Pattern>,
     from: ReadFrom,
+    /// A packed file was told of.
+    is_packed_told: bool,
     /// Which file each path leads to.
     paths: HashMap<PathBuf, Seen>,
     found: VecDeque<Followed>,
@@ -130,7 +138,12 @@ impl Follow {
     /// # Errors
     ///
     /// When it is no pattern.
-    pub(crate) fn new(files: Arc<Files>, stream: Arc<str>, pattern: &str, from: ReadFrom) -> io::Result<Follow> {
+    pub(crate) fn new(
+        files: Arc<Files>,
+        stream: Arc<str>,
+        (pattern, exclude): (&str, &[glob::Pattern]),
+        from: ReadFrom,
+    ) -> io::Result<Follow> {
         let pattern = Pattern::new(pattern)?;
         // Where something was followed before, what is new is read from its beginning: it came while nobody looked.
         let from = if files.checkpoints.of_stream(&stream).is_empty() { from } else { ReadFrom::Start };
@@ -138,7 +151,9 @@ impl Follow {
             files,
             stream,
             pattern,
+            exclude: exclude.to_vec(),
             from,
+            is_packed_told: false,
             paths: HashMap::new(),
             found: VecDeque::new(),
             changed: Arc::default(),
@@ -168,6 +183,13 @@ impl Follow {
         walk.refused.iter().for_each(|(path, error)| self.refuse(path, error));
         let mut seen: Vec<Match> = Vec::new();
         for found in walk.matches {
+            if is_named(&self.exclude, &found.path) {
+                continue;
+            }
+            if self.pattern.leaves(&found.name) {
+                self.leave_packed(&found.path);
+                continue;
+            }
             match kind(&found.stat) {
                 FileType::RegularFile => seen.push(found),
                 _ => self.refuse(&found.path, &no_file()),
@@ -318,7 +340,8 @@ impl Follow {
             let is_known = other.file == file
                 || named.contains(&other.file)
                 || self.files.reader(&key(&self.stream, other.file)).is_some();
-            if !is_known && (other.modified >= since || number.is_some()) {
+            let is_excluded = is_named(&self.exclude, &other.dir.path().join(&other.name));
+            if !is_known && !is_excluded && (other.modified >= since || number.is_some()) {
                 between.push((number.map_or(other.modified, |number| -i64::from(number)), other));
             }
         }
@@ -383,6 +406,9 @@ impl Follow {
         if self.own.get_or_insert_with(|| self.files.own.ids()).contains(&key.file) {
             return Err(io::Error::new(ErrorKind::PermissionDenied, "it is a file of hushlog's own"));
         }
+        if let Some(what) = packed(file.as_fd())? {
+            return Err(io::Error::new(ErrorKind::InvalidData, format!("it is packed ({what}), and no text")));
+        }
         let checkpoints = &self.files.checkpoints;
         let slot = match checkpoints.find(&key, &name.path, &file)? {
             Some(slot) => slot,
@@ -411,6 +437,14 @@ impl Follow {
         Ok(Some((key, Some(shared))))
     }
 
+    /// Told once: rotation packs a file again and again.
+    fn leave_packed(&mut self, path: &Path) {
+        if !std::mem::replace(&mut self.is_packed_told, true) {
+            let text = format!("{} is not followed: packed files are left out by their names", text::path(path));
+            (self.files.tell)(Notice::Warning(text));
+        }
+    }
+
     /// Told once for each path, as long as it is so.
     fn refuse(&mut self, path: &Path, error: &io::Error) {
         self.is_untold = true;
@@ -436,12 +470,6 @@ fn no_file() -> io::Error {
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
         || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
-}
-
-/// Where links lead that a pattern matches now, or that are on the way to it.
-pub(crate) fn targets(pattern: &str) -> Vec<PathBuf> {
-    let walk = Pattern::new(pattern).map(|pattern| pattern.walk()).unwrap_or_default();
-    walk.matches.into_iter().filter_map(|found| found.target).collect()
 }
 
 impl Listener for Follow {

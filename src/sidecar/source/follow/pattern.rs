@@ -10,7 +10,7 @@ use glob::MatchOptions;
 use rustix::fs::{FileType, Stat};
 
 use crate::sys::beneath::{Dir, Links, find_below};
-use crate::sys::file::kind;
+use crate::sys::file::{kind, without_links};
 
 /// `**` goes down so far.
 const DEPTH_MAX: usize = 32;
@@ -40,7 +40,7 @@ pub(super) struct Match {
     pub(super) target: Option<PathBuf>,
     /// The directory that holds it. None: it is a link.
     dir: Option<Rc<Dir>>,
-    name: OsString,
+    pub(super) name: OsString,
     /// Its status, or that of the link's target.
     pub(super) stat: Stat,
 }
@@ -95,6 +95,37 @@ impl Pattern {
         }
     }
 
+    /// The same with its first parts, as far as they are plain names, led over no links.
+    pub(super) fn without_links(self) -> Pattern {
+        let Pattern(mut parts) = self;
+        let is_plain = |part: &&Part| matches!(part, Part::Name(_));
+        let plain = parts[..parts.len() - 1].iter().take_while(is_plain).count();
+        let mut path = PathBuf::from("/");
+        for part in &parts[..plain] {
+            let Part::Name(name) = part else { continue };
+            path.push(name);
+        }
+        let found = without_links(&path);
+        let names = found.iter().skip(1).map(|name| Part::Name(name.to_owned()));
+        parts = names.chain(parts.drain(plain..)).collect();
+        Pattern(parts)
+    }
+
+    /// Whether a path is one of its.
+    pub(super) fn matches(&self, path: &Path) -> bool {
+        let names: Vec<&OsStr> = path.iter().skip(1).collect();
+        matches(&self.0, &names)
+    }
+
+    /// Whether it matches this name of a packed file only because it matches so much.
+    pub(super) fn leaves(&self, name: &OsStr) -> bool {
+        let Some(end) = packed_end(name) else { return false };
+        match self.0.last() {
+            Some(Part::Match(pattern)) => !pattern.as_str().ends_with(end),
+            _ => false,
+        }
+    }
+
     /// All that is there now. Each directory is opened in the one before, and links are followed
     /// only if nobody else can have put them there.
     pub(super) fn walk(&self) -> Walk {
@@ -118,6 +149,29 @@ impl Pattern {
         }
         walk
     }
+}
+
+/// Whether these names, one a part, are those of a path of the pattern.
+fn matches(parts: &[Part], names: &[&OsStr]) -> bool {
+    match (parts, names) {
+        ([], []) => true,
+        ([Part::Any, rest @ ..], _) => {
+            matches(rest, names)
+                || matches!(names, [name, below @ ..]
+                    if !name.as_encoded_bytes().starts_with(b".") && matches(parts, below))
+        }
+        ([Part::Name(part), rest @ ..], [name, below @ ..]) => part == name && matches(rest, below),
+        ([Part::Match(pattern), rest @ ..], [name, below @ ..]) => {
+            pattern.matches_with(&name.to_string_lossy(), OPTIONS) && matches(rest, below)
+        }
+        _ => false,
+    }
+}
+
+/// The end of a packed file's name.
+fn packed_end(name: &OsStr) -> Option<&'static str> {
+    let extension = Path::new(name).extension()?;
+    PACKED.iter().copied().find(|end| extension == *end)
 }
 
 /// Whether there is nothing at a path, or nothing that is a directory.
@@ -209,8 +263,8 @@ pub(super) fn rotated(directory: &Dir, name: &OsStr) -> Vec<OsString> {
 }
 
 fn is_rotated(other: &OsStr, name: &OsStr) -> bool {
-    let (extension, other_name, name) = (Path::new(other).extension(), other.to_string_lossy(), name.to_string_lossy());
-    if PACKED.iter().any(|end| extension.is_some_and(|extension| extension == *end)) || other_name == name {
+    let (other_name, name) = (other.to_string_lossy(), name.to_string_lossy());
+    if packed_end(other).is_some() || other_name == name {
         return false;
     }
     let follows = |rest: &str| rest.starts_with(['.', '-', '_', '@']);

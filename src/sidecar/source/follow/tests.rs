@@ -61,7 +61,7 @@ impl Follower {
         });
         let checkpoints = Arc::new(Checkpoints::open(state, Arc::clone(&tell)).unwrap());
         let files = Files::new(checkpoints, Own::of(own), tell);
-        let mut follow = Follow::new(Arc::clone(&files), "app".into(), pattern, from).unwrap();
+        let mut follow = Follow::new(Arc::clone(&files), "app".into(), (pattern, &[]), from).unwrap();
         let all = Arc::clone(&got);
         let task = tokio::spawn(async move {
             let mut sources = tokio::task::JoinSet::new();

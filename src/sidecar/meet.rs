@@ -1,0 +1,240 @@
+//! Whether the paths of a plan meet: a sink that a stream follows, a spool that is another's, a
+//! socket that gives to itself.
+//!
+//! Files are compared by device and inode, and by their paths without links where nothing is yet.
+//! Beyond its own files no stream can be kept from a circle: of programs and of other machines
+//! nothing is known.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, fstat};
+
+use super::checkpoint;
+use super::config::{OnAway, Outlet, Plan, SourcePlan};
+use super::sink::file::rotated_paths;
+use super::source::follow::FollowedPaths;
+use crate::redact::text;
+use crate::scrub::is_named;
+use crate::sys::file::{FileId, kind, without_links};
+
+/// Two parts of a plan that cannot both have a path.
+#[derive(Debug)]
+pub(super) struct Meeting {
+    pub(super) text: String,
+    pub(super) hint: &'static str,
+}
+
+/// What a part of the plan does with a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Writes a file, or makes a socket that belongs to no stream.
+    Makes,
+    /// Is read for secrets or settings.
+    Holds,
+    /// Is where the stream of this place begins.
+    Begins(usize),
+    /// Takes the output of a sink.
+    Takes(usize),
+}
+
+struct Spot {
+    role: Role,
+    what: String,
+    /// Without links, as far as it is there.
+    path: PathBuf,
+    file: Option<FileId>,
+    /// Nothing else belongs below it.
+    is_whole: bool,
+}
+
+const APART: &str = "give each of them a path of its own";
+const EXCLUDED: &str = "write it elsewhere, or leave it out of the followed files with exclude: [NAME]";
+const CIRCLE: &str = "a line would go round for ever: let one of them write to something else";
+
+/// Fails if two paths meet. `held`: files and directories of secrets, and the configuration.
+/// `has_streams`: the standard streams are those that the plan means.
+pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<(), Meeting> {
+    let mut spots = Spots::default();
+    held.iter().for_each(|path| spots.add(Role::Holds, "a file of secrets or settings", path));
+    sources(plan, &mut spots, has_streams);
+    sinks(plan, &mut spots, has_streams);
+    if let Some(path) = &plan.control {
+        spots.add(Role::Makes, "the control socket", path);
+    }
+    for name in plan.state.iter().flat_map(|state| checkpoint::NAMES.iter().map(|name| state.join(name))) {
+        spots.add(Role::Makes, "a file of the state directory", &name);
+    }
+    let mut gives = spots.meet()?;
+    followed(plan, &spots)?;
+    for (at, sink) in plan.sinks.iter().enumerate() {
+        let Outlet::Tcp(host) = &sink.outlet else { continue };
+        for (stream, source) in plan.streams.iter().enumerate() {
+            if matches!(&source.source, SourcePlan::Tcp { address, .. } if is_at(host, address)) {
+                gives.push((at, stream));
+            }
+        }
+    }
+    circle(plan, &gives)
+}
+
+fn sources(plan: &Plan, spots: &mut Spots, has_streams: bool) {
+    for (at, stream) in plan.streams.iter().enumerate() {
+        let what = || format!("the source of stream {}", stream.name);
+        match &stream.source {
+            SourcePlan::Stdin if has_streams => {
+                spots.add_open(Role::Begins(at), what(), std::io::stdin().as_fd());
+            }
+            SourcePlan::Fifo { path, .. } | SourcePlan::Unix { path, .. } | SourcePlan::UnixDatagram { path, .. } => {
+                spots.add(Role::Begins(at), &what(), path)
+            }
+            SourcePlan::Stdin | SourcePlan::Tcp { .. } | SourcePlan::Command(_) | SourcePlan::Files { .. } => {}
+        }
+    }
+}
+
+fn sinks(plan: &Plan, spots: &mut Spots, has_streams: bool) {
+    for (at, sink) in plan.sinks.iter().enumerate() {
+        let stream = plan.streams.iter().find(|stream| stream.sink == at).map_or("", |stream| &*stream.name);
+        let what = format!("the sink of stream {stream}");
+        match &sink.outlet {
+            Outlet::Stdout if has_streams => spots.add_open(Role::Takes(at), what, std::io::stdout().as_fd()),
+            Outlet::Fifo(path) | Outlet::Unix(path) | Outlet::UnixDatagram(path) => {
+                spots.add(Role::Takes(at), &what, path);
+            }
+            Outlet::File { path, rotate_keep, .. } => {
+                spots.add(Role::Makes, &what, path);
+                let rotated = format!("a rotated file of the sink of stream {stream}");
+                rotated_paths(path, *rotate_keep).for_each(|path| spots.add(Role::Makes, &rotated, &path));
+            }
+            Outlet::Stdout | Outlet::Stderr | Outlet::Tcp(_) | Outlet::Command(_) => {}
+        }
+        if let OnAway::Spool(spool) = &sink.away {
+            spots.add(Role::Makes, &format!("the spool of stream {stream}"), &spool.path);
+        }
+    }
+}
+
+/// Fails if a stream follows a file that the plan writes, or that holds secrets.
+fn followed(plan: &Plan, spots: &Spots) -> Result<(), Meeting> {
+    for stream in &plan.streams {
+        let SourcePlan::Files { pattern, exclude, .. } = &stream.source else { continue };
+        let Ok(found) = FollowedPaths::new(pattern, exclude) else { continue };
+        let is_followed = |spot: &&Spot| {
+            let is_meant = found.matches(&spot.path) && !is_named(exclude, &spot.path);
+            is_meant || spot.file.is_some_and(|file| found.holds(file))
+        };
+        if let Some(spot) = spots.all.iter().filter(|spot| !spot.is_whole).find(is_followed) {
+            let path = text::path(&spot.path);
+            let text = format!("stream {} follows {path}, which is {}", stream.name, spot.what);
+            return Err(Meeting { text, hint: EXCLUDED });
+        }
+    }
+    Ok(())
+}
+
+/// Fails if streams give their output to each other in a circle. `gives`: the sink, and the stream
+/// that begins where it ends.
+fn circle(plan: &Plan, gives: &[(usize, usize)]) -> Result<(), Meeting> {
+    let mut next: HashMap<usize, Vec<usize>> = HashMap::new();
+    gives.iter().for_each(|(sink, stream)| next.entry(*sink).or_default().push(*stream));
+    // Streams that lead to no circle leave, until none is left or all are on the way to one.
+    let mut left: Vec<usize> = (0..plan.streams.len()).collect();
+    let leads = |left: &[usize], stream: usize| {
+        next.get(&plan.streams[stream].sink).is_some_and(|next| next.iter().any(|next| left.contains(next)))
+    };
+    loop {
+        let kept: Vec<usize> = left.iter().copied().filter(|stream| leads(&left, *stream)).collect();
+        match kept.first() {
+            None => return Ok(()),
+            Some(first) if kept.len() == left.len() => {
+                let mut text = format!("the output of stream {} comes back to it", plan.streams[*first].name);
+                if kept.len() > 1 {
+                    let names: Vec<&str> = kept.iter().map(|stream| &*plan.streams[*stream].name).collect();
+                    text = format!("the output of the streams {} comes back to them", names.join(", "));
+                }
+                return Err(Meeting { text, hint: CIRCLE });
+            }
+            Some(_) => left = kept,
+        }
+    }
+}
+
+/// Whether a sink's host and port are those of a source.
+fn is_at(host: &str, source: &SocketAddr) -> bool {
+    let Some((host, port)) = host.rsplit_once(':') else { return false };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_host = match host.parse::<IpAddr>() {
+        Ok(address) => address == source.ip() || address.is_unspecified(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    };
+    is_host && port.parse() == Ok(source.port())
+}
+
+#[derive(Default)]
+struct Spots {
+    all: Vec<Spot>,
+}
+
+impl Spots {
+    fn add(&mut self, role: Role, what: &str, path: &Path) {
+        let found = fs::metadata(path).ok();
+        let is_whole = found.as_ref().is_some_and(fs::Metadata::is_dir);
+        let file = found.map(|found| FileId { device: found.dev(), inode: found.ino() });
+        self.all.push(Spot { role, what: what.to_owned(), path: without_links(path), file, is_whole });
+    }
+
+    /// A standard stream, if it is something that others can have as well.
+    fn add_open(&mut self, role: Role, what: String, fd: BorrowedFd<'_>) {
+        let Ok(stat) = fstat(fd) else { return };
+        let role = match kind(&stat) {
+            FileType::RegularFile if matches!(role, Role::Takes(_)) => Role::Makes,
+            FileType::RegularFile | FileType::Fifo => role,
+            _ => return,
+        };
+        let file = Some(FileId::from(&stat));
+        self.all.push(Spot { role, what, path: PathBuf::new(), file, is_whole: false });
+    }
+
+    /// Fails if two that cannot share a path do. Returns which sinks end where a stream begins.
+    fn meet(&self) -> Result<Vec<(usize, usize)>, Meeting> {
+        let mut gives = Vec::new();
+        let (mut by_path, mut by_file) = (HashMap::<&Path, Vec<usize>>::new(), HashMap::<FileId, Vec<usize>>::new());
+        for (at, spot) in self.all.iter().enumerate() {
+            let same_path = by_path.entry(&spot.path).or_default();
+            let same_file = spot.file.map(|file| by_file.entry(file).or_default());
+            let same_file_of = same_file.as_ref().map_or(&[][..], |same| same);
+            let others = same_path.iter().filter(|_| !spot.path.as_os_str().is_empty()).chain(same_file_of);
+            for other in others.map(|other| &self.all[*other]) {
+                match (spot.role, other.role) {
+                    (Role::Holds, Role::Holds) | (Role::Takes(_), Role::Takes(_)) => {}
+                    (Role::Takes(sink), Role::Begins(stream)) | (Role::Begins(stream), Role::Takes(sink)) => {
+                        gives.push((sink, stream));
+                    }
+                    _ => return Err(together(spot, other)),
+                }
+            }
+            same_path.push(at);
+            same_file.into_iter().for_each(|same| same.push(at));
+        }
+        let mut wholes = self.all.iter().filter(|spot| spot.is_whole && spot.role == Role::Holds);
+        let below = wholes.find_map(|whole| {
+            let made = |spot: &&Spot| spot.role != Role::Holds && spot.path.starts_with(&whole.path);
+            self.all.iter().find(made).map(|spot| together(spot, whole))
+        });
+        below.map_or(Ok(gives), Err)
+    }
+}
+
+fn together(one: &Spot, other: &Spot) -> Meeting {
+    let named = if one.path.as_os_str().is_empty() { other } else { one };
+    let text = match other.is_whole {
+        false => format!("{} is {} and {}", text::path(&named.path), other.what, one.what),
+        true => format!("{}, {}, lies in a directory of secrets or settings", text::path(&named.path), one.what),
+    };
+    Meeting { text, hint: APART }
+}

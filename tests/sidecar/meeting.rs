@@ -1,0 +1,253 @@
+//! Plans whose paths meet: a sink that is followed, a socket that gives to itself, a spool that is a
+//! secret's file. And files that are followed and must not be.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use crate::program::{self, run, run_within};
+use crate::sidecaring::{MASK, PATIENCE, Place, VALUE, until};
+
+fn append(path: &Path, text: impl AsRef<[u8]>) {
+    let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the directory is there");
+    file.write_all(text.as_ref()).expect("there is room");
+}
+
+/// A configuration with these streams, and with a state.
+fn configure(place: &Place, streams: &[&str]) -> std::path::PathBuf {
+    fs::create_dir_all(place.path("logs")).expect("room for a directory");
+    let streams: String = streams.iter().map(|stream| format!("  - {{ {stream} }}\n")).collect();
+    place.configure(&format!(
+        "secrets: {{ secret_files: [DIR/secrets] }}\nstate: DIR/state\ncontrol: DIR/control\nstreams:\n{streams}"
+    ))
+}
+
+/// A sidecar with these streams does not begin and says why, and `check-config` says the same.
+#[track_caller]
+fn meets(place: &Place, streams: &[&str], why: &str) {
+    let config = configure(place, streams);
+    run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"").ends(2).says(why);
+    run_within(program::hushlog(["sidecar", "--config"]).arg(&config), b"", PATIENCE).ends(2).says(why);
+}
+
+/// `check-config` takes a plan with these streams.
+#[track_caller]
+fn is_valid(place: &Place, streams: &[&str]) {
+    let config = configure(place, streams);
+    run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"").ends(0).says("is valid");
+}
+
+#[test]
+fn au_a_sink_that_is_followed_is_refused() {
+    let place = Place::new();
+    let follow =
+        |files: &str, sink: &str| format!("name: app, source: {{ files: \"DIR/{files}\" }}, sink: {{ {sink} }}");
+    meets(&place, &[&follow("logs/*.log", "file: DIR/logs/clean.log")], "the sink of stream app");
+    // By a rotated name, by `**`, and as a path of its own.
+    meets(&place, &[&follow("logs/*.log.1", "file: DIR/logs/clean.log")], "a rotated file of the sink of stream app");
+    meets(&place, &[&follow("**/*.log", "file: DIR/logs/deep/clean.log")], "the sink of stream app");
+    meets(&place, &[&follow("logs/clean.log", "file: DIR/logs/clean.log")], "the sink of stream app");
+    // Through a link to the directory, and a link to the file.
+    symlink("logs", place.path("link")).expect("it is free");
+    meets(&place, &[&follow("link/*.log", "file: DIR/logs/clean.log")], "the sink of stream app");
+    meets(&place, &[&follow("logs/*.log", "file: DIR/link/clean.log")], "the sink of stream app");
+    append(&place.path("out"), "");
+    symlink("../out", place.path("logs/out.log")).expect("it is free");
+    meets(&place, &[&follow("logs/*.log", "file: DIR/out")], "the sink of stream app");
+    fs::remove_file(place.path("logs/out.log")).expect("it is there");
+    // Two that feed each other.
+    let other = "name: other, source: { files: \"DIR/logs/b*\" }, sink: { file: DIR/logs/a2 }";
+    meets(&place, &["name: app, source: { files: \"DIR/logs/a*\" }, sink: { file: DIR/logs/b }", other], "follows");
+    // A spool, the state, and secrets.
+    meets(
+        &place,
+        &[&follow("logs/*", "tcp: \"127.0.0.1:9\", away: spool, spool: DIR/logs/s")],
+        "the spool of stream app",
+    );
+    meets(&place, &[&follow("*/*", "stdout: true")], "which is a file of");
+    meets(&place, &[&follow("hushlog.yaml", "stdout: true")], "a file of secrets or settings");
+}
+
+#[test]
+fn au_a_sink_that_is_left_out_is_not_followed() {
+    let place = Place::new();
+    let stream = "name: app, source: { files: \"DIR/logs/*.log\", exclude: [\"clean.*\"] }, \
+                  sink: { file: DIR/logs/clean.log }";
+    is_valid(&place, &[stream]);
+    let other = stream.replace("clean.*", "*/logs/clean.log");
+    is_valid(&place, &[&other]);
+    append(&place.path("logs/a.log"), format!("one {VALUE}\n"));
+    let config = configure(&place, &[stream]);
+    let mut sidecar = place.start(&config);
+    sidecar.file_is("logs/clean.log", &format!("one {MASK}\n"));
+    append(&sidecar.path("logs/a.log"), "two\n");
+    sidecar.file_is("logs/clean.log", &format!("one {MASK}\ntwo\n"));
+    sidecar.stop();
+}
+
+/// Renamed to a name that is followed while it runs, as no check at the start can see.
+#[test]
+fn au_a_sink_that_gets_a_followed_name_is_not_followed() {
+    let place = Place::new();
+    let config = configure(&place, &["name: app, source: { files: \"DIR/logs/*.log\" }, sink: { file: DIR/clean }"]);
+    append(&place.path("logs/a.log"), format!("one {VALUE}\n"));
+    let mut sidecar = place.start(&config);
+    sidecar.file_is("clean", &format!("one {MASK}\n"));
+    symlink("../clean", sidecar.path("logs/b.log")).expect("it is free");
+    sidecar.says("b.log is not followed: it is a file of hushlog's own");
+    append(&sidecar.path("logs/a.log"), "two\n");
+    sidecar.file_is("clean", &format!("one {MASK}\ntwo\n"));
+    sidecar.stop();
+}
+
+#[test]
+fn au_a35_streams_that_go_in_a_circle_are_refused() {
+    let place = Place::new();
+    let stream =
+        |name: &str, source: &str, sink: &str| format!("name: {name}, source: {{ {source} }}, sink: {{ {sink} }}");
+    for (kind, path, other) in [
+        ("unix", "DIR/s", "DIR/t"),
+        ("unix_datagram", "DIR/s", "DIR/t"),
+        ("fifo", "DIR/s", "DIR/t"),
+        ("tcp", "\"127.0.0.1:5140\"", "\"127.0.0.1:5141\""),
+    ] {
+        let of = |name: &str, source: &str, sink: &str| {
+            stream(name, &format!("{kind}: {source}"), &format!("{kind}: {sink}"))
+        };
+        meets(&place, &[&of("one", path, path)], "the output of stream one comes back to it");
+        let both = [of("one", path, other), of("two", other, path)];
+        meets(&place, &[&both[0], &both[1]], "the output of the streams one, two comes back to them");
+        // One behind the other, without a circle.
+        let last = stream("two", &format!("{kind}: {other}"), "stdout: true");
+        is_valid(&place, &[&both[0], &last]);
+    }
+    meets(&place, &[&stream("one", "tcp: \"127.0.0.1:5140\"", "tcp: \"localhost:5140\"")], "comes back to it");
+    // Three, of which the first only leads to the circle.
+    let three = [
+        stream("one", "stdin: true", "fifo: DIR/a"),
+        stream("two", "fifo: DIR/a", "fifo: DIR/b"),
+        stream("three", "fifo: DIR/b", "fifo: DIR/a"),
+    ];
+    meets(&place, &[&three[0], &three[1], &three[2]], "comes back to them");
+}
+
+#[test]
+fn a35_a_path_belongs_to_one_part_of_the_plan() {
+    let place = Place::new();
+    let to = |sink: &str| format!("name: app, source: {{ stdin: true }}, sink: {{ {sink} }}");
+    let spooled = |path: &str| to(&format!("tcp: \"127.0.0.1:9\", away: spool, spool: {path}"));
+    for path in ["DIR/secrets/API_TOKEN", "DIR/secrets/new", "DIR/secrets/../secrets/new"] {
+        meets(&place, &[&to(&format!("file: {path}"))], "secrets or settings");
+        meets(&place, &[&spooled(path)], "secrets or settings");
+    }
+    meets(&place, &[&to("file: DIR/hushlog.yaml")], "a file of secrets or settings");
+    fs::hard_link(place.path("secrets/API_TOKEN"), place.path("second")).expect("it is free");
+    let config = place.configure(
+        "secrets: { dotenv: [DIR/secrets/API_TOKEN] }\nstreams: [{ name: app, source: { stdin: true }, \
+         sink: { file: DIR/second } }]\n",
+    );
+    let why = "is a file of secrets or settings and the sink of stream app";
+    run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"").ends(2).says(why);
+    meets(&place, &[&to("file: DIR/control")], "the control socket");
+    meets(&place, &[&to("unix: DIR/control")], "the control socket");
+    meets(&place, &[&to("file: DIR/state/checkpoints.json")], "a file of the state directory");
+    meets(&place, &[&spooled("DIR/state/lock")], "a file of the state directory");
+    let two = |one: &str, other: &str| {
+        let of = |name: &str, sink: &str| format!("name: {name}, source: {{ fifo: DIR/{name} }}, sink: {{ {sink} }}");
+        [of("one", one), of("two", other)]
+    };
+    for (one, other) in [
+        ("file: DIR/out", "file: DIR/out.1"),
+        ("file: DIR/out", "tcp: \"127.0.0.1:9\", away: spool, spool: DIR/out"),
+        ("tcp: \"127.0.0.1:8\", away: spool, spool: DIR/s", "tcp: \"127.0.0.1:9\", away: spool, spool: DIR/./s"),
+        ("file: DIR/one", "stdout: true"),
+    ] {
+        let [one, other] = two(one, other);
+        meets(&place, &[&one, &other], " and the ");
+    }
+    meets(
+        &place,
+        &[
+            "name: a, source: { unix: DIR/s }, sink: { stdout: true }",
+            "name: b, source: { fifo: DIR/s }, sink: { stdout: true }",
+        ],
+        "the source of stream",
+    );
+    // A spool beside the checkpoints is as good as elsewhere, and so are streams with one sink.
+    is_valid(&place, &[&spooled("DIR/state/spool")]);
+    let [one, other] = two("file: DIR/out", "file: DIR/out");
+    is_valid(&place, &[&one, &other]);
+}
+
+/// The standard streams are known only when it runs.
+#[test]
+fn a35_an_input_that_is_the_sink_is_refused() {
+    let place = Place::new();
+    append(&place.path("log"), format!("one {VALUE}\n"));
+    let follows = "name: app, source: { files: \"DIR/lo*\" }, sink: { stdout: true }";
+    for (stream, why) in [
+        ("name: app, source: { stdin: true }, sink: { file: DIR/log }", "the source of stream app"),
+        ("name: app, source: { stdin: true }, sink: { stdout: true }", "the source of stream app"),
+        (follows, "follows"),
+    ] {
+        let config = configure(&place, &[stream]);
+        let log = || OpenOptions::new().read(true).append(true).open(place.path("log")).expect("it is there");
+        let mut command = program::hushlog(["sidecar", "--config"]);
+        let ended = command.arg(&config).stdin(log()).stdout(log()).output().expect("it starts");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.code() == Some(2) && said.contains(why), "{stream}: {said}");
+    }
+    assert_eq!(fs::read_to_string(place.path("log")).expect("text"), format!("one {VALUE}\n"));
+}
+
+#[test]
+fn aw_packed_files_are_not_followed() {
+    let place = Place::new();
+    let files = "name: app, source: { files: \"DIR/logs/a.log*\" }, sink: { file: DIR/out }";
+    let config = configure(&place, &[files]);
+    let packed = |head: &[u8]| [head, VALUE.as_bytes(), b"\n"].concat();
+    append(&place.path("logs/a.log"), "one\n");
+    append(&place.path("logs/a.log.2.gz"), packed(b"\x1f\x8b\x08\0"));
+    append(&place.path("logs/a.log.3"), packed(b"\x1f\x8b\x08\0"));
+    append(&place.path("logs/a.log.4"), packed(b"BZh91AY&SY"));
+    let mut sidecar = place.start(&config);
+    sidecar.says("a.log.2.gz is not followed: packed files are left out by their names");
+    sidecar.says("a.log.3 is not followed: it is packed (gzip), and no text");
+    sidecar.says("a.log.4 is not followed: it is packed (bzip2), and no text");
+    // Some that are seen before anything is in them, as a packer makes them.
+    let heads: [&[u8]; 4] = [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"PK\x03\x04", b"\x04\x22\x4d\x18"];
+    let name = |number: usize| format!("logs/a.log.{}", number + 10);
+    (0..4).for_each(|number| append(&sidecar.path(&name(number)), ""));
+    append(&sidecar.path("logs/a.log"), "two\n");
+    sidecar.file_is("out", "one\ntwo\n");
+    for (number, head) in heads.iter().enumerate() {
+        append(&sidecar.path(&name(number)), packed(head));
+        sidecar.says(&format!("{} is not followed: it is packed", &name(number)[5..]));
+    }
+    // Text that begins like bzip2 is text.
+    append(&sidecar.path("logs/a.log.6"), "BZh9 is how some archives begin\n");
+    until("the last line", || fs::read(sidecar.path("out")).is_ok_and(|out| out.ends_with(b"begin\n")));
+    let out = fs::read(sidecar.path("out")).expect("it is there");
+    assert_eq!(String::from_utf8_lossy(&out), "one\ntwo\nBZh9 is how some archives begin\n");
+    sidecar.stop();
+}
+
+/// A pattern that asks for such names gets them, if they hold text.
+#[test]
+fn aw_a_name_that_is_asked_for_is_followed() {
+    let place = Place::new();
+    let config = configure(&place, &["name: app, source: { files: \"DIR/logs/*.tmp\" }, sink: { file: DIR/out }"]);
+    append(&place.path("logs/a.tmp"), format!("one {VALUE}\n"));
+    let mut sidecar = place.start(&config);
+    sidecar.file_is("out", &format!("one {MASK}\n"));
+    sidecar.stop();
+}
+
+#[test]
+fn exclude_goes_with_files_only() {
+    let place = Place::new();
+    let config = configure(&place, &["name: app, source: { fifo: DIR/f, exclude: [\"*.2\"] }, sink: { stdout: true }"]);
+    let checked = run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"");
+    checked.ends(2).says("exclude: it goes with files only");
+}
