@@ -44,10 +44,13 @@
 //! `line` nothing shows a partial match; the [threat model](super::threat_model) has the exact
 //! statement. A line longer than `line_max` (1 MiB) goes out as it comes but for its last bytes,
 //! always one fewer than the longest form of a secret has, and so does one when all unfinished
-//! lines come to 256 MiB. So memory for lines is bounded by these 256 MiB, and by the longest form
-//! for each open connection. Containers' records that go on wait for the rest of their line, or
-//! until so many bytes have come behind them. Streams that share a sink share it line by line; with
-//! `release: exact` they would cut into each other's lines.
+//! lines and pending container records come to 256 MiB. So memory for lines is bounded by these
+//! 256 MiB, by the longest form for each open connection, and by 32 KiB for each with container
+//! records; with `release: exact` records have 256 MiB of their own. Containers' records that go on
+//! wait for the rest of their line, or until so many bytes have come behind them. Without room they
+//! go out with the end masked that could begin a secret, and a single record of more than 32 KiB,
+//! which the runtimes do not write, is searched as plain text. Streams that share a sink share it
+//! line by line; with `release: exact` they would cut into each other's lines.
 //!
 //! *A sink that is unavailable* (no listener, the program has ended, the disk is full) is reported
 //! once, and retried after 50 ms to 5 seconds. Its streams wait, or with `away: spool` redacted

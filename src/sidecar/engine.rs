@@ -5,6 +5,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::config::{Format, Way};
+use super::lines::{AllLines, Room};
 use super::metrics::Counts;
 use super::parts::Parts;
 use crate::io::Release;
@@ -74,10 +75,12 @@ impl First {
 }
 
 impl Engine {
-    pub(crate) fn new(set: Arc<NeedleSet>, way: Way) -> Engine {
+    /// `all`: pending records count among the lines of all streams.
+    pub(crate) fn new(set: Arc<NeedleSet>, way: Way, all: &Arc<AllLines>) -> Engine {
         let by_lines = way.release == Release::Line;
         let parts = |format| {
             let parts = Parts::new(Arc::clone(&set), format, way.mask_stump);
+            let parts = parts.within(Room::new(Arc::clone(all), !by_lines));
             Engine::Parts(Box::new(if by_lines { parts.by_lines() } else { parts }))
         };
         match way.format {

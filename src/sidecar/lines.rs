@@ -12,14 +12,58 @@ use crate::redact::reach::Reach;
 use crate::redact::redactor::Redactor;
 use crate::redact::release::{Again, LineRelease};
 
-/// The limit on the unfinished lines of all streams together, in bytes. Beyond it a line goes out
-/// as an overlong one does, all but an end of constant length: ten thousand connections that each
-/// send a line without an end do not fill the memory.
+/// The limit on the unfinished lines and pending records of all streams together, in bytes. Beyond
+/// it a line goes out as an overlong one does, all but an end of constant length: ten thousand
+/// connections that each send a line without an end do not fill the memory.
 pub(crate) const ALL_LINES_LEN_MAX: usize = 256 << 20;
 
-/// The unfinished lines of all streams, in bytes.
+/// The unfinished lines and pending records of all streams, in bytes.
 #[derive(Debug, Default)]
-pub(crate) struct AllLines(AtomicUsize);
+pub(crate) struct AllLines {
+    lines: AtomicUsize,
+    /// Records of streams with exact release: how many of these wait shows how much of a guess
+    /// matches, so that lines take no notice of them. Their limit is the same, and their own.
+    exact: AtomicUsize,
+}
+
+/// The part of one stream in the room of all, which it gives back in the end.
+pub(crate) struct Room {
+    all: Arc<AllLines>,
+    is_exact: bool,
+    /// It follows from the input's length, unless it is exact, so that other streams learn nothing
+    /// by it.
+    taken: usize,
+}
+
+impl Room {
+    pub(crate) fn new(all: Arc<AllLines>, is_exact: bool) -> Room {
+        Room { all, is_exact, taken: 0 }
+    }
+
+    /// Whether it may take so many bytes in all.
+    pub(crate) fn fits(&self, len: usize) -> bool {
+        self.sum().load(Relaxed) + len.saturating_sub(self.taken) <= ALL_LINES_LEN_MAX
+    }
+
+    /// It takes so many bytes from now on.
+    pub(crate) fn take(&mut self, len: usize) {
+        let before = std::mem::replace(&mut self.taken, len);
+        if before != len {
+            // Wraps around to the smaller sum, if it is less now.
+            self.sum().fetch_add(len.wrapping_sub(before), Relaxed);
+        }
+    }
+
+    fn sum(&self) -> &AtomicUsize {
+        if self.is_exact { &self.all.exact } else { &self.all.lines }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.take(0);
+    }
+}
 
 /// What the output of a stream waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +93,7 @@ pub(crate) enum Upto {
 pub(crate) struct Lines {
     waits_for: WaitsFor,
     release: LineRelease,
-    all: Arc<AllLines>,
-    /// Our part of the room of all streams. It follows from the input's length, so that
-    /// other streams learn nothing by it.
-    taken: usize,
+    room: Room,
     waiting: Vec<u8>,
 }
 
@@ -69,7 +110,7 @@ pub(crate) struct Cut {
 
 impl Lines {
     pub(crate) fn new(waits_for: WaitsFor, len_max: usize, all: Arc<AllLines>) -> Lines {
-        Lines { waits_for, release: LineRelease::new(len_max), all, taken: 0, waiting: Vec::new() }
+        Lines { waits_for, release: LineRelease::new(len_max), room: Room::new(all, false), waiting: Vec::new() }
     }
 
     /// The pending bytes. They go out before the slices.
@@ -99,7 +140,7 @@ impl Lines {
             (WaitsFor::Line, Upto::Newline) => self.release.lines(reach, end, &self.waiting, slices),
             (WaitsFor::Line, Upto::Line) => {
                 let unfinished = usize::try_from(self.release.unfinished(end)).unwrap_or(usize::MAX);
-                let has_room = self.all.has_room(unfinished.saturating_sub(self.taken));
+                let has_room = self.room.fits(unfinished);
                 self.release.rest(reach, end, slices, has_room)
             }
         };
@@ -136,26 +177,14 @@ impl Lines {
             WaitsFor::Line => unfinished,
             WaitsFor::Nothing | WaitsFor::Whole => 0,
         };
-        self.take(constant.max(self.waiting.len()));
+        self.room.take(constant.max(self.waiting.len()));
     }
 
     /// The stream has ended there, and the next byte begins a line.
     pub(crate) fn end(&mut self, end: u64) {
         self.waiting = Vec::new();
         self.release.end(end);
-        self.take(0);
-    }
-
-    fn take(&mut self, len: usize) {
-        let before = std::mem::replace(&mut self.taken, len);
-        // Wraps around to the smaller sum, if it is less now.
-        self.all.0.fetch_add(len.wrapping_sub(before), Relaxed);
-    }
-}
-
-impl Drop for Lines {
-    fn drop(&mut self) {
-        self.take(0);
+        self.room.take(0);
     }
 }
 
@@ -186,12 +215,6 @@ impl Cut {
     fn rest<'s>(self, slices: &'s [Slice<'s>]) -> impl Iterator<Item = &'s [u8]> {
         let part = slices.get(self.whole).map(|(_, slice)| &slice[self.part..]).filter(|part| !part.is_empty());
         part.into_iter().chain(slices.iter().skip(self.whole + 1).map(|(_, slice)| *slice))
-    }
-}
-
-impl AllLines {
-    fn has_room(&self, len: usize) -> bool {
-        self.0.load(Relaxed) + len <= ALL_LINES_LEN_MAX
     }
 }
 
@@ -254,13 +277,13 @@ mod tests {
         let all = Arc::new(AllLines::default());
         let mut one = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
         released(&mut one, &[b"a\n"]);
-        one.take(ALL_LINES_LEN_MAX);
+        one.room.take(ALL_LINES_LEN_MAX);
         let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
         assert_eq!(released(&mut two, &[b"abcdef", b"\nb"]), [&b"ab"[..], b"cdef\n", b"b"]);
         drop((one, two));
         let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
         assert_eq!(released(&mut two, &[b"a", b"\nb"]), [&b""[..], b"a\n", b"b"]);
         drop(two);
-        assert_eq!(all.0.load(Relaxed), 0);
+        assert_eq!(all.lines.load(Relaxed), 0);
     }
 }

@@ -97,7 +97,7 @@ impl Stream {
         let counted = Counted { regions: Counts::new(), held: 0, lag: 0, is_due: false, last: Instant::now() };
         common.metrics.open.fetch_add(1, Relaxed);
         Stream {
-            engine: Engine::new(set, way),
+            engine: Engine::new(set, way, &common.lines),
             version,
             lines: Lines::new(common.waits_for, way.line_max, Arc::clone(&common.lines)),
             pushed: 0,

@@ -13,8 +13,9 @@
 //! record with it that goes on: it stands there as it is.)
 //!
 //! Whole records are held back: those in which the beginning of a secret stands, and all behind
-//! them, since they keep their order; up to [`HELD_LEN_MAX`]. Beyond that the beginning is masked,
-//! even if no secret follows. With line release ([`by_lines`](Parts::by_lines)) all records wait
+//! them, since they keep their order; up to [`HELD_LEN_MAX`], and as long as the records and
+//! unfinished lines of all streams together have room. Beyond that the beginning is masked, even if
+//! no secret follows. With line release ([`by_lines`](Parts::by_lines)) all records wait
 //! for the end of their line instead. A line of more than [`RECORD_LEN_MAX`] bytes is no record,
 //! and goes through as it comes, searched all the same.
 
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::engine::Slice;
+use super::lines::Room;
 use super::metrics::Counts;
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
@@ -39,6 +41,9 @@ use voice::Voice;
 
 /// How much is held back at most, in bytes of records and of the memory that each takes besides.
 pub(crate) const HELD_LEN_MAX: usize = 4 << 20;
+/// So much of a record that has not ended waits though all streams together hold all that they may,
+/// in bytes: the records of the usual writers, which hold 16 KiB of text.
+const TAIL_LEN_MIN: usize = 32 << 10;
 /// The memory that a pending record takes besides its bytes: its place in the queue, which may have
 /// room for twice as many, and an allocation.
 const HELD_COST: usize = 2 * size_of::<Held>() + 32;
@@ -60,6 +65,8 @@ pub(crate) struct Parts {
     /// The records that cannot go out yet, in order.
     queue: VecDeque<Held>,
     queue_len: usize,
+    /// The records, and the beginning of one, count among those of all streams.
+    room: Option<Room>,
     /// The redactor's input, and its output where that is more than one piece.
     out: Zeroizing<Vec<u8>>,
     given: Vec<u8>,
@@ -101,6 +108,7 @@ impl Parts {
             voices: [Voice::new(&set), Voice::new(&set)],
             queue: VecDeque::new(),
             queue_len: 0,
+            room: None,
             out: Zeroizing::default(),
             given: Vec::new(),
             placed: Vec::new(),
@@ -120,6 +128,12 @@ impl Parts {
         self
     }
 
+    /// Pending records take part in a room of several streams.
+    pub(crate) fn within(mut self, room: Room) -> Parts {
+        self.room = Some(room);
+        self
+    }
+
     /// Takes the next piece in, and returns the output that may be released: redacted slices, none
     /// of them empty; and where the records end that they come from.
     pub(crate) fn push<'a>(&'a mut self, piece: &[u8]) -> (Vec<Slice<'a>>, u64) {
@@ -134,6 +148,7 @@ impl Parts {
         self.end += rest.len() as u64;
         self.take_rest(rest);
         self.flush();
+        self.account();
         let next = self.next();
         self.begin_giving();
         let redacted = self.redactor.push(&self.out);
@@ -157,6 +172,7 @@ impl Parts {
             voice.finish(self.mask_stump);
         }
         self.flush();
+        self.account();
         self.is_overlong = false;
         self.begin_giving();
         keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
@@ -178,6 +194,7 @@ impl Parts {
             self.voices[number].swap(&set, from, &held);
         }
         self.flush();
+        self.account();
         self.begin_giving();
         keep(self.redactor.swap(set), &mut self.given, &mut self.placed);
         keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
@@ -245,7 +262,9 @@ impl Parts {
         if rest.is_empty() {
             return;
         }
-        if !self.is_overlong && self.tail.len() + rest.len() <= RECORD_LEN_MAX {
+        let len = self.tail.len() + rest.len();
+        let waits = len <= TAIL_LEN_MIN || len <= RECORD_LEN_MAX && self.fits(len);
+        if !self.is_overlong && waits {
             append(&mut self.tail, rest);
             return;
         }
@@ -306,7 +325,7 @@ impl Parts {
         while let Some(held) = self.queue.front() {
             let is_settled = |part: &Part| part.range.end <= self.voices[part.voice].free();
             if !held.part.as_ref().is_none_or(is_settled) {
-                if self.queue_len + self.queue.len() * HELD_COST <= HELD_LEN_MAX {
+                if self.queue_cost() <= HELD_LEN_MAX && self.fits(self.tail.len()) {
                     return;
                 }
                 if let Some(part) = &held.part {
@@ -320,6 +339,22 @@ impl Parts {
                 Some(part) => self.render(&held.line, part),
             }
         }
+    }
+
+    /// The memory of the records that wait, in bytes.
+    fn queue_cost(&self) -> usize {
+        self.queue_len + self.queue.len() * HELD_COST
+    }
+
+    /// Whether all streams together have room for what waits, with a beginning of this length.
+    fn fits(&self, tail_len: usize) -> bool {
+        self.room.as_ref().is_none_or(|room| room.fits(self.queue_cost() + tail_len))
+    }
+
+    /// Counts what waits among that of all streams.
+    fn account(&mut self) {
+        let len = self.queue_cost() + self.tail.len();
+        self.room.iter_mut().for_each(|room| room.take(len));
     }
 
     /// Writes a record with all that belongs to regions masked.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Format, HELD_LEN_MAX, Parts};
+use super::{Format, HELD_LEN_MAX, Parts, TAIL_LEN_MIN};
 use crate::redact::mask::Mask;
 use crate::redact::naive;
 use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
+use crate::sidecar::lines::{ALL_LINES_LEN_MAX, AllLines, Room};
 
 fn concat(slices: Vec<super::Slice<'_>>) -> Vec<u8> {
     slices.iter().flat_map(|(_, slice)| slice.iter().copied()).collect()
@@ -318,6 +319,48 @@ fn what_waits_for_too_long_is_masked() {
     let rest = record(Format::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
     let wanted = record(Format::Cri, &said(0, "", false), 2, " end");
     assert_eq!(String::from_utf8(concat(parts.push(rest.as_bytes()).0)).unwrap(), wanted);
+}
+
+/// Sixteen thousand connections may each begin a secret and leave it at that.
+#[test]
+fn a29_records_of_all_streams_together_have_a_limit() {
+    let set = set(&[SECRET]);
+    let begins = record(Format::Cri, &said(0, "", true), 0, &SECRET[..12]);
+    let line = record(Format::Cri, &said(1, "", false), 1, &"and so on ".repeat(1_000));
+    for by_lines in [false, true] {
+        let all = Arc::new(AllLines::default());
+        // All but this much is others'.
+        let room = 16 << 20;
+        let mut others = Room::new(Arc::clone(&all), !by_lines);
+        others.take(ALL_LINES_LEN_MAX - room);
+        let (mut streams, mut held, mut has_gone) = (Vec::new(), 0, 0);
+        for _ in 0..10 {
+            let parts = Parts::new(Arc::clone(&set), Format::Cri, true).within(Room::new(Arc::clone(&all), !by_lines));
+            let mut parts = if by_lines { parts.by_lines() } else { parts };
+            let mut out = concat(parts.push(begins.as_bytes()).0);
+            for _ in 0..400 {
+                out.extend(concat(parts.push(line.as_bytes()).0));
+            }
+            out.extend(concat(parts.push(&line.as_bytes()[..TAIL_LEN_MIN.min(line.len() - 1)]).0));
+            assert!(!out.windows(12).any(|shown| shown == &SECRET.as_bytes()[..12]), "the beginning is out");
+            held += usize::try_from(parts.held()).unwrap();
+            has_gone += usize::from(!out.is_empty());
+            streams.push((parts, out));
+        }
+        assert!(held <= room + streams.len() * TAIL_LEN_MIN, "{held} bytes wait");
+        assert!(held > room / 2 && has_gone > 2, "{held} bytes wait, {has_gone} streams go on");
+        // The rest of the secret is masked in each, and the room is free again.
+        for (mut parts, mut out) in streams {
+            out.extend(concat(parts.push(b"\n").0));
+            let rest = record(Format::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
+            out.extend(concat(parts.push(rest.as_bytes()).0));
+            out.extend(concat(parts.finish()));
+            let out = String::from_utf8(out).unwrap();
+            assert!(!out.contains(&SECRET[..12]) && !out.contains(&SECRET[12..]), "a half is out");
+        }
+        others.take(0);
+        assert!(others.fits(ALL_LINES_LEN_MAX), "room was not given back");
+    }
 }
 
 #[test]
