@@ -9,6 +9,7 @@ use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::redact::cover::Cover;
 use hushlog::scrub::guard::{Guard, GuardError, Guarded, Notice, termination};
+use hushlog::sys::sources::Sources;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -16,6 +17,7 @@ use super::masking::{self, OptionArgs, WhenReleased};
 use super::message::{self, Failure, path_text, printable, reason};
 use super::output::{self, Inputs};
 use super::report::Target;
+use super::scrubbed::SOURCE;
 use super::source::{self, SourceArgs};
 use super::{harden, service};
 
@@ -78,11 +80,12 @@ pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
     if let Some(target) = &target {
         output::refuse_within(target.output(), &args.directories, |_| true, true)?;
     }
-    let secrets = source::load(&args.sources, args.quiet)?;
+    let kept = Arc::new(Sources::new());
+    let secrets = kept.record(|| source::load(&args.sources, args.quiet))?;
     let set = masking::needle_set(secrets, &args.masking(), args.sources.allow_empty)?;
     let cover = cover(&set, args.mask_char)?;
     let guard = Guard::new(Arc::clone(&set), cover).map_err(failure)?;
-    let guard = guard.stump_wait(Duration::from_millis(args.stump_wait.into()));
+    let guard = guard.stump_wait(Duration::from_millis(args.stump_wait.into())).leave(kept);
     harden::lock_memory();
     let quiet = args.quiet;
     let guarded = guard.run(&args.directories, stop.as_fd(), move |notice| tell(notice, quiet)).map_err(failure)?;
@@ -149,6 +152,7 @@ pub(super) fn tell(notice: Notice, quiet: bool) {
             show(&path),
             reason(&error)
         )),
+        Notice::LeftAlone { path } => message::warning(&format!("left alone: {}: {SOURCE}", show(&path))),
         Notice::Unsynced { path, error } => {
             message::warning(&format!("masks in {} may not have reached the disk: {}", show(&path), reason(&error)))
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::Args;
 use glob::Pattern;
 use hushlog::scrub::{Action, Outcome, Scrubber, Tree, is_wanted};
+use hushlog::sys::sources::Sources;
 use hushlog::{Cover, NeedleSet};
 
 use super::exit::Exit;
@@ -17,7 +18,7 @@ use super::message::{self, Failure, path_text, reason};
 use super::output::{self, Inputs};
 use super::progress::Progress;
 use super::report::Target;
-use super::scrubbed::Scrubbed;
+use super::scrubbed::{SOURCE, Scrubbed};
 use super::source::{self, SourceArgs};
 
 /// What a scrub takes.
@@ -84,7 +85,8 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     if let Some(target) = &target {
         output::refuse_within(target.output(), paths, |path| wanted.wants(path), what.recursive)?;
     }
-    let secrets = source::load(sources, options.quiet)?;
+    let kept = Arc::new(Sources::new());
+    let secrets = kept.record(|| source::load(sources, options.quiet))?;
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let set = masking::needle_set(secrets, options, sources.allow_empty)?;
     let cover = cover(&set, options.mask_char)?;
@@ -94,7 +96,7 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let threads = what.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let action = if what.check || what.dry_run { Action::Count } else { Action::Mask };
     let scrubber = Scrubber::new(Arc::clone(&set)).map_err(masking::failure)?.cover(cover).action(action);
-    let scrubber = scrubber.threads(threads).mask_stump(!options.keep_stump);
+    let scrubber = scrubber.threads(threads).mask_stump(!options.keep_stump).leave(kept);
     let progress = Progress::start(paths, what.recursive, &scrubber, options.quiet);
     let scrubbed = Mutex::new(Scrubbed::new(action));
     let tell = |path: &Path, outcome: Outcome| {
@@ -195,6 +197,7 @@ fn say(path: &Path, outcome: &Outcome, action: Action, quiet: bool) {
                 message::summary(&format!("{did} {} in {path} ({})", findings.count(), names.join(", ")));
             }
         }
+        Outcome::Source => message::warning(&format!("left alone: {path}: {SOURCE}")),
         Outcome::Skipped(_) => {}
     }
 }

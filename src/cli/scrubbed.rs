@@ -14,6 +14,8 @@ use super::report;
 
 /// The version of the report's format.
 const VERSION: u32 = 1;
+/// Why a source is left alone.
+pub(crate) const SOURCE: &str = "it holds secrets that are searched for";
 
 /// The outcomes of a run. Of clean files only their number is kept.
 pub(crate) struct Scrubbed {
@@ -74,6 +76,7 @@ impl Scrubbed {
         let others = [
             (self.count(|outcome| matches!(outcome, Outcome::NotSearched(_))), "not searched"),
             (self.count(|outcome| matches!(outcome, Outcome::Failed(_))), "failed"),
+            (self.count(|outcome| matches!(outcome, Outcome::Source)), "left alone"),
             (self.count(|outcome| matches!(outcome, Outcome::Skipped(_))), "skipped"),
         ];
         for (count, what) in others.iter().filter(|other| other.0 > 0) {
@@ -121,6 +124,7 @@ fn file(path: &Path, outcome: &Outcome) -> Value {
             file["places"] = places(findings);
             ("searched", None)
         }
+        Outcome::Source => ("skipped", Some(SOURCE.to_owned())),
         Outcome::Skipped(why) => ("skipped", Some((*why).to_owned())),
         Outcome::NotSearched(why) => ("not-searched", Some(why.clone())),
         Outcome::Failed(error) => ("failed", Some(plain_reason(&error.to_string()))),

@@ -44,6 +44,11 @@
 //! lets users link only files that they could write to (`fs.protected_hardlinks`); where that is
 //! off, a warning says so.
 //!
+//! *The files that the secrets came from* are left as they are, and read so, by the rule for
+//! scrubbing; a warning names each of them once. A source that is replaced by a rename is left too,
+//! from the rename on. The sidecar's guard and its `scrub:` know the files of each reload beside
+//! those of before.
+//!
 //! *Accesses that it cannot see*, so that they do not wait:
 //!
 //! - descriptors that were open before the guard began, for reading and for writing; a warning

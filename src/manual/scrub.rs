@@ -26,6 +26,14 @@
 //! a name that ends in ` (deleted)`, or without `/proc`. A path that is named must not lead through
 //! a symbolic link. Files rotated meanwhile are found in another round.
 //!
+//! *Sources are left alone.* A file that secrets were read from (of `--dotenv` and `--secret-file`,
+//! the registry, identities and signing keys, the session and all files of its export) is not
+//! changed, in place or anew, and its secrets are no findings: a warning names it, and the status
+//! follows from the rest. It is known by the descriptor that it was read by, so by hard links, bind
+//! mounts and any spelling of its path; and so is a file that has been put in its place since, as
+//! editors save. The copy that an editor writes beforehand, under another name, is masked like any
+//! file, and so is a copy that somebody else has made, as the file that a session was made from.
+//!
 //! *Written anew.* `--rewrite` writes a private temporary file (of redacted bytes only) with the
 //! old one's owner, mode, access list, extended attributes and times, waits for the disk, and puts
 //! it in the old one's place. A file that somebody has open for writing is refused (by a lease;

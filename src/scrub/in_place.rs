@@ -23,6 +23,7 @@ use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
 use crate::redact::redactor::STUMP_LEN_MIN;
 use crate::redact::region::Region;
+use crate::sys::sources::Sources;
 use crate::{BuildError, NeedleSet};
 
 /// A file that was written to within this time is being written.
@@ -86,6 +87,7 @@ pub struct Scrubber {
     action: Action,
     threads: usize,
     stumps: bool,
+    sources: Arc<Sources>,
     /// How many bytes have been searched, in all files; for a display of progress.
     progress: Arc<AtomicU64>,
 }
@@ -98,7 +100,8 @@ impl Scrubber {
     /// As [`Cover::named`].
     pub fn new(set: Arc<NeedleSet>) -> Result<Scrubber, BuildError> {
         let cover = Cover::named(&set)?;
-        Ok(Scrubber { set, cover, action: Action::Mask, threads: 1, stumps: true, progress: Arc::default() })
+        let (sources, progress) = (Arc::default(), Arc::default());
+        Ok(Scrubber { set, cover, action: Action::Mask, threads: 1, stumps: true, sources, progress })
     }
 
     /// The masks that are written over regions. Default: [`Cover::named`].
@@ -124,6 +127,17 @@ impl Scrubber {
     pub fn mask_stump(mut self, yes: bool) -> Scrubber {
         self.stumps = yes;
         self
+    }
+
+    /// The files that the secrets were read from: a [`Tree`](super::Tree) leaves these as they
+    /// are. Default: none.
+    pub fn leave(mut self, sources: Arc<Sources>) -> Scrubber {
+        self.sources = sources;
+        self
+    }
+
+    pub(super) fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// The number of bytes searched so far is counted here.

@@ -41,6 +41,8 @@ const MOVED: &str = "it was renamed or linked meanwhile";
 pub enum Outcome {
     /// It was searched to its end; what was found was masked, or counted.
     Searched(Findings),
+    /// The secrets were read from it, or from another file at its path: it is left as it is.
+    Source,
     /// It holds no text that a secret could stand in, or is none of what was asked for.
     Skipped(&'static str),
     /// There may be secrets in it, and it was not searched; it is not clean.
@@ -242,6 +244,9 @@ impl Tree<'_> {
                 Outcome::Skipped(what)
             });
         }
+        if self.is_source(job) {
+            return Some(Outcome::Source);
+        }
         if !self.may_have(&looked_at) {
             return Some(Outcome::NotSearched("it has several names (hard links)".to_owned()));
         }
@@ -251,6 +256,15 @@ impl Tree<'_> {
             lock(&known.moved).insert(id, job.path.clone());
         }
         outcome
+    }
+
+    /// Whether secrets were read from the file. It is not opened: that could copy it up, into
+    /// another layer, where it is another file.
+    fn is_source(&self, job: &Job) -> bool {
+        let sources = self.scrubber.sources();
+        !sources.is_empty()
+            && strict::open(&*job.directory, &job.name, OFlags::PATH, job.reach())
+                .is_ok_and(|file| sources.holds(&file).unwrap_or(false))
     }
 
     /// Whether a file may have as many names as it has.
@@ -273,6 +287,10 @@ impl Tree<'_> {
         let opened = fstat(&file)?;
         if FileId::from(&opened) != id || type_of(&opened) != FileType::RegularFile {
             return Ok(None);
+        }
+        // It may have been exchanged, and back, while it was looked at.
+        if self.scrubber.sources().holds(&file).map_err(ScrubError::Io)? {
+            return Ok(Some(Outcome::Source));
         }
         // A search is no access. Only the owner may ask for that; for others the time of access is
         // set.

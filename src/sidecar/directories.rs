@@ -1,14 +1,17 @@
 //! Directories that are scrubbed again and again, and directories that are guarded: threads of their own, beside the streams.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::config::{Guard as Section, ScrubPlan};
+use super::keeper::lock;
 use super::notice::Notice;
 use super::running::Running;
 use crate::NeedleSet;
@@ -32,9 +35,10 @@ pub(super) fn scrub(plan: ScrubPlan, running: Arc<Running>) -> io::Result<()> {
 }
 
 fn scrub_again(plan: &ScrubPlan, running: &Running) {
+    let told = Mutex::default();
     while !running.stop.is_set() {
         let (version, set) = running.keeping.current.take();
-        scrub_once(plan, set, running);
+        scrub_once(plan, set, running, &told);
         let done = Instant::now();
         let is_due = || {
             done.elapsed() >= plan.every
@@ -46,10 +50,11 @@ fn scrub_again(plan: &ScrubPlan, running: &Running) {
     }
 }
 
-fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running) {
+/// `told`: the sources in the directory of which it was told that they are left alone.
+fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &Mutex<HashSet<PathBuf>>) {
     let tell = |text: String| (running.tell)(Notice::Warning(text));
     let scrubber = match Scrubber::new(set) {
-        Ok(scrubber) => scrubber,
+        Ok(scrubber) => scrubber.leave(Arc::clone(&running.keeping.sources)),
         Err(error) => return tell(format!("{} is not scrubbed: {error}", text::path(&plan.directory))),
     };
     let tree = Tree {
@@ -64,6 +69,11 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running) {
                 (running.tell)(Notice::Scrubbed { path: path.to_owned(), places: findings.count() });
             }
             Outcome::Searched(_) | Outcome::Skipped(_) => {}
+            Outcome::Source => {
+                if lock(told).insert(path.to_owned()) {
+                    tell(format!("left alone: {}: it holds secrets that are searched for", text::path(path)));
+                }
+            }
             Outcome::NotSearched(why) => tell(format!("not searched: {}: {why}", text::path(path))),
             Outcome::Failed(error) => tell(format!("not scrubbed: {}: {error}", text::path(path))),
         },
@@ -80,7 +90,7 @@ pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinH
     for directory in &section.directories {
         std::fs::read_dir(directory)?;
     }
-    drop(new_guard(&section, running.keeping.current.take().1).map_err(io_error)?);
+    drop(new_guard(&section, running.keeping.current.take().1, &running).map_err(io_error)?);
     thread::Builder::new().name("guard".to_owned()).spawn(move || {
         // Held from one guard to the next, which has a newer set.
         let locks = Arc::new(Locks::default());
@@ -93,16 +103,16 @@ pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinH
     })
 }
 
-fn new_guard(section: &Section, set: Arc<NeedleSet>) -> Result<Guard, GuardError> {
+fn new_guard(section: &Section, set: Arc<NeedleSet>, running: &Running) -> Result<Guard, GuardError> {
     let cover = Cover::named(&set).map_err(|error| GuardError::Begin(io::Error::other(error)))?;
     let wait = section.stump_wait_ms.map_or(STUMP_WAIT, |ms| Duration::from_millis(ms.into()));
-    Ok(Guard::new(set, cover)?.stump_wait(wait))
+    Ok(Guard::new(set, cover)?.stump_wait(wait).leave(Arc::clone(&running.keeping.sources)))
 }
 
 /// Guards with the set in force, until there is another one that stays, or the sidecar stops.
 fn guard_once(section: &Section, locks: &Arc<Locks>, running: &Arc<Running>) -> io::Result<()> {
     let (version, set) = running.keeping.current.take();
-    let guard = new_guard(section, set).map_err(io_error)?.locks(Arc::clone(locks));
+    let guard = new_guard(section, set, running).map_err(io_error)?.locks(Arc::clone(locks));
     let (stop, stopper) = pipe_with(PipeFlags::CLOEXEC)?;
     let (watching, tell) = (Arc::clone(running), Arc::clone(&running.tell));
     let watch =

@@ -20,6 +20,7 @@ use super::notice::{LoadError, Notice, Tell};
 use crate::redact::mask::Mask;
 use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
+use crate::sys::sources::Sources;
 
 /// Reads all secrets from where they come from.
 pub type Loader = Arc<dyn Fn() -> Result<Vec<Secret>, LoadError> + Send + Sync>;
@@ -70,6 +71,8 @@ pub(crate) struct Keeping {
     pub(crate) current: Arc<Current<NeedleSet>>,
     pub(crate) standing: Arc<Mutex<Standing>>,
     nudges: Arc<Mutex<Vec<Weak<Notify>>>>,
+    /// The files that the secrets were read from.
+    pub(crate) sources: Arc<Sources>,
     /// The canary's value.
     pub(crate) canary: Arc<Secret>,
 }
@@ -125,7 +128,8 @@ impl Keeper {
     pub(crate) fn new(loader: Loader, plan: &Plan, metrics: Arc<Metrics>, tell: Tell) -> Result<Keeper, LoadError> {
         let options = SetOptions { mask: plan.mask.clone(), min_length: plan.min_length, encodings: plan.encodings };
         let canary = Arc::new(canary::draw(plan.min_length)?);
-        let loaded = loader()?;
+        let sources = Arc::new(Sources::new());
+        let loaded = sources.record(|| loader())?;
         let names = loaded.iter().map(|secret| secret.name().to_owned()).collect();
         let mut values: Vec<Secret> = Vec::new();
         add_new(&mut values, loaded);
@@ -141,6 +145,7 @@ impl Keeper {
             current: Arc::new(Current::new(set)),
             standing: Arc::new(Mutex::new(standing)),
             nudges: Arc::default(),
+            sources,
             canary,
         };
         let next_reload = Instant::now();
@@ -241,7 +246,7 @@ impl Keeper {
         (self.tell)(Notice::Reloading);
         self.reload_is_wanted = false;
         let start = Instant::now();
-        let loaded = (self.loader)().and_then(|loaded| self.take_over(loaded));
+        let loaded = self.keeping.sources.record(|| (self.loader)()).and_then(|loaded| self.take_over(loaded));
         let took = start.elapsed();
         self.next_reload = Instant::now() + REST_MIN.max(took * REST_FACTOR);
         self.metrics.reload(took, loaded.is_ok());

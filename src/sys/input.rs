@@ -28,8 +28,9 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::process::geteuid;
 
 use super::beneath::{Dir, Links, resolve};
-use super::file::{check_placed, kind};
+use super::file::{FileId, check_placed, kind};
 use super::output::{descriptor, is_link_refused};
+use super::sources;
 use super::strict::{self, Reach};
 
 /// How a descriptor of ours is opened anew.
@@ -46,6 +47,8 @@ pub struct Input {
     stat: Stat,
     /// Links of this user lead there, and may lead to no file of anybody else.
     owner: Option<u32>,
+    /// As it was named; none for a descriptor.
+    path: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -71,7 +74,8 @@ impl Input {
         }
         match strict::open(CWD, path, OFlags::PATH, Reach::Anywhere).and_then(fstat) {
             Ok(stat) if kind(&stat) != FileType::Symlink => {
-                return Ok(Input { target: Target::Path(path.into()), stat, owner: None });
+                let target = Target::Path(path.into());
+                return Ok(Input { target, stat, owner: None, path: Some(path.into()) });
             }
             // There is a link; or a system, or its filter of calls, without openat2.
             Ok(_) | Err(Errno::LOOP | Errno::NOSYS | Errno::PERM | Errno::INVAL) => {}
@@ -90,7 +94,7 @@ impl Input {
             None => (dir.stat_self()?, Target::Directory(dir)),
         };
         check_owner(&stat, owner)?;
-        Ok(Input { target, stat, owner })
+        Ok(Input { target, stat, owner, path: Some(path.into()) })
     }
 
     /// The standard input can be a socket, or the terminal of another user, which cannot be opened
@@ -100,12 +104,17 @@ impl Input {
             Err(_) if number == 0 => io::stdin().as_fd().try_clone_to_owned()?,
             fd => fd?,
         };
-        Ok(Input { stat: fstat(&fd)?, target: Target::Descriptor(fd), owner: None })
+        Ok(Input { stat: fstat(&fd)?, target: Target::Descriptor(fd), owner: None, path: None })
     }
 
     /// The type of what is there.
     pub fn kind(&self) -> FileType {
         kind(&self.stat)
+    }
+
+    /// Which regular file it is.
+    pub(super) fn file_id(&self) -> Option<FileId> {
+        (self.kind() == FileType::RegularFile).then(|| FileId::from(&self.stat))
     }
 
     /// Opens the file. A FIFO is waited for until it has something to read, or no writer any more.
@@ -120,7 +129,10 @@ impl Input {
             return Err(ErrorKind::IsADirectory.into());
         }
         let fd = match self.target {
-            Target::Descriptor(fd) => return Ok(File::from(fd)),
+            Target::Descriptor(fd) => {
+                sources::note(&fd, None);
+                return Ok(File::from(fd));
+            }
             _ => self.open_now()?,
         };
         let opened = fstat(&fd)?;
@@ -135,6 +147,7 @@ impl Input {
             retry_on_intr(|| poll(&mut [PollFd::new(&fd, PollFlags::IN)], None))?;
         }
         rustix::io::ioctl_fionbio(&fd, false)?;
+        sources::note(&fd, self.path.as_deref());
         Ok(File::from(fd))
     }
 

@@ -7,4 +7,5 @@ mod program;
 
 mod files;
 mod live;
+mod sources;
 mod writes;

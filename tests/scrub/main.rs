@@ -11,3 +11,4 @@ mod files;
 mod hostile;
 mod library;
 mod live;
+mod sources;

@@ -42,6 +42,40 @@ fn a_directory_is_scrubbed_again_and_again() {
 }
 
 #[test]
+fn a20_a_sidecar_leaves_its_own_sources_through_reloads() {
+    let place = Place::new();
+    let source = format!("A={VALUE}\n");
+    fs::create_dir(place.path("log")).expect("room");
+    fs::write(place.path("log/.env"), &source).expect("room");
+    fs::write(place.path("log/old.log"), format!("old {VALUE}\n")).expect("room");
+    let config = place.configure(
+        "secrets: { dotenv: [DIR/log/.env] }\ncontrol: DIR/control\nscrub:\n  - directory: DIR/log\n    every_seconds: 1\n",
+    );
+    let mut sidecar = place.start(&config);
+    let masked = |word: &str| format!("{word} [A]{}\n", "*".repeat(VALUE.len() - 3));
+    sidecar.file_is("log/old.log", &masked("old"));
+    let scrubbed_again = |sidecar: &mut sidecaring::Sidecar, name: &str| {
+        fs::write(sidecar.path(&format!("log/{name}")), format!("new {VALUE}\n")).expect("room");
+        sidecar.file_is(&format!("log/{name}"), &masked("new"));
+    };
+    scrubbed_again(&mut sidecar, "one.log");
+    let env = |sidecar: &sidecaring::Sidecar| fs::read_to_string(sidecar.path("log/.env")).expect("it is there");
+    assert_eq!(env(&sidecar), source);
+    // An editor saves, from outside the directory, and keeps the file of before.
+    let new = format!("{source}B={OTHER}\n");
+    fs::write(sidecar.path("new"), &new).expect("room");
+    fs::rename(sidecar.path("log/.env"), sidecar.path("log/.env~")).expect("ours");
+    fs::rename(sidecar.path("new"), sidecar.path("log/.env")).expect("ours");
+    scrubbed_again(&mut sidecar, "two.log");
+    sidecar.ask(&["reload"], "").ends(0);
+    scrubbed_again(&mut sidecar, "three.log");
+    assert_eq!(env(&sidecar), new);
+    assert_eq!(fs::read_to_string(sidecar.path("log/.env~")).expect("it is there"), source);
+    sidecar.says("left alone: ");
+    sidecar.stop();
+}
+
+#[test]
 fn a_directory_is_guarded_and_new_secrets_too() {
     needs!("fanotify");
     let Some(disk) = Disk::new("ext4") else { return };

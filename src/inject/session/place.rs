@@ -28,6 +28,7 @@ use super::{Damaged, Session};
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{check_owner, check_regular, kind, kind_name};
 use crate::sys::lock::{self, Lock};
+use crate::sys::sources;
 
 /// Where the session of a machine lies.
 pub const DEFAULT: &str = "/run/hushlog";
@@ -339,13 +340,32 @@ fn read_in(dir: &Dir) -> Result<Option<Session>, PlaceError> {
         let Ok(export) = dir.read_link(DATA) else { return Ok(None) };
         let read = match dir.sub(&export) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
-            export => read_file(&export.map_err(doing("open the session"))?, OsStr::new(SESSION))?,
+            export => {
+                let export = export.map_err(doing("open the session"))?;
+                note_below(&export);
+                read_file(&export, OsStr::new(SESSION))?
+            }
         };
         if read.is_some() {
             return Ok(read);
         }
     }
     Ok(None)
+}
+
+/// Notes that the files of an export hold secrets, whichever of them is read.
+fn note_below(dir: &Dir) {
+    for (name, _) in dir.names().unwrap_or_default() {
+        match dir.stat(&name) {
+            Ok(found) if kind(&found) == FileType::Directory => {
+                if let Ok(below) = dir.sub(&name) {
+                    note_below(&below);
+                }
+            }
+            Ok(found) => sources::note_stat(&found),
+            Err(_) => {}
+        }
+    }
 }
 
 fn check_directory(dir: &Dir) -> Result<(), PlaceError> {
@@ -371,6 +391,7 @@ fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, PlaceError> {
         return Err(PlaceError::Untrusted(format!("the session is {}, and no file", kind_name(kind(&found)))));
     }
     check("the session", &found)?;
+    sources::note(&file, None);
     let len = u64::try_from(found.st_size).unwrap_or(u64::MAX);
     if len > SESSION_LEN_MAX {
         return Err(doing("read the session")(ErrorKind::FileTooLarge.into()));

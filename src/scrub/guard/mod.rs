@@ -30,6 +30,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use crate::redact::cover::Cover;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::input;
+use crate::sys::sources::Sources;
 use crate::{Form, NeedleSet};
 
 use calls::Calls;
@@ -109,6 +110,10 @@ pub struct Guarded {
 /// A file of several names is guarded by each of them, and masked like others; so the right to link
 /// files into the directories matters (see [`LinksUnprotected`](Notice::LinksUnprotected)).
 ///
+/// The files that the secrets were read from are [left](Guard::leave) as they are, under any name,
+/// and their readers get them so; so is the file that an editor has put in the place of one since.
+/// The copy that the editor writes beforehand, under another name, is a file like others.
+///
 /// If the guard ends, in any way, the kernel lets all waiting processes go on.
 ///
 /// Memory: 300 KiB for each of three threads, some 400 bytes for each file, and one descriptor for
@@ -119,6 +124,7 @@ pub struct Guard {
     stump_wait: Duration,
     group: Group,
     locks: Arc<Locks>,
+    sources: Arc<Sources>,
 }
 
 impl Guard {
@@ -129,7 +135,8 @@ impl Guard {
     /// [`GuardError::Events`] without the right to (CAP_SYS_ADMIN), or without fanotify in the kernel.
     pub fn new(set: Arc<NeedleSet>, cover: Cover) -> Result<Guard, GuardError> {
         let group = Group::new().map_err(GuardError::Events)?;
-        Ok(Guard { set, cover, stump_wait: STUMP_WAIT, group, locks: Arc::default() })
+        let (locks, sources) = (Arc::default(), Arc::default());
+        Ok(Guard { set, cover, stump_wait: STUMP_WAIT, group, locks, sources })
     }
 
     /// How long the rest of a secret at the end of a file is waited for. Default: [`STUMP_WAIT`].
@@ -142,6 +149,13 @@ impl Guard {
     /// follows: no other guard takes them in between. Default: none.
     pub fn locks(mut self, locks: Arc<Locks>) -> Guard {
         self.locks = locks;
+        self
+    }
+
+    /// The files that the secrets were read from: they are left as they are, and read so. Default:
+    /// none.
+    pub fn leave(mut self, sources: Arc<Sources>) -> Guard {
+        self.sources = sources;
         self
     }
 
@@ -275,8 +289,9 @@ impl Threads<'_> {
     }
 
     fn tools(&self, writes: bool) -> io::Result<Tools> {
-        let Guard { set, cover, stump_wait, .. } = self.guard;
-        Tools::new(set, Arc::new(cover.clone()), *stump_wait, Arc::clone(&self.orders.stop), writes)
+        let Guard { set, cover, stump_wait, sources, .. } = self.guard;
+        let stop = Arc::clone(&self.orders.stop);
+        Tools::new(set, Arc::new(cover.clone()), *stump_wait, stop, Arc::clone(sources), writes)
     }
 
     fn common(&self, tools: Tools) -> Common<'_> {

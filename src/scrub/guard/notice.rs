@@ -49,6 +49,12 @@ pub enum Notice {
         /// Why.
         error: io::Error,
     },
+    /// Secrets were read from this file, or from another one at its path. It is left as it is, and
+    /// its readers do not wait. One for each such file in which something was found.
+    LeftAlone {
+        /// The file.
+        path: PathBuf,
+    },
     /// Masks were written, but the system cannot say that they have reached the disk.
     Unsynced {
         /// The file.

@@ -28,6 +28,7 @@ use crate::redact::region::Region;
 use crate::scrub::file::{read_at, read_full_at};
 use crate::scrub::holes;
 use crate::scrub::pen::{Pen, PenError};
+use crate::sys::sources::Sources;
 
 /// How much is read at once, in bytes.
 const READ_LEN: usize = 256 << 10;
@@ -49,6 +50,8 @@ pub(super) struct Tools {
     pub(super) stump_wait: Duration,
     /// Everything is over: a search that takes long is given up.
     pub(super) stop: Arc<AtomicBool>,
+    /// Files that are left as they are.
+    sources: Arc<Sources>,
     /// What masks are written with, if they are written here. Otherwise a search stops where one is needed.
     pen: Option<Pen>,
     buffer: Zeroizing<Vec<u8>>,
@@ -62,6 +65,7 @@ impl Tools {
         cover: Arc<Cover>,
         stump_wait: Duration,
         stop: Arc<AtomicBool>,
+        sources: Arc<Sources>,
         writes: bool,
     ) -> std::io::Result<Tools> {
         let buffer = Zeroizing::new(vec![0; READ_LEN]);
@@ -69,6 +73,7 @@ impl Tools {
             cover,
             stump_wait,
             stop,
+            sources,
             pen: writes.then(Pen::new).transpose()?,
             buffer,
             counts: vec![0; set.len()],
@@ -99,7 +104,7 @@ pub(super) struct Search {
     finder: Finder,
     /// How far a secret reaches into the text before or after it.
     reach: u64,
-    /// Found, counted, and not masked yet.
+    /// Found, and neither masked nor counted yet.
     pending: VecDeque<Region>,
     /// The file's state when it had been searched to its end.
     stamp: Stamp,
@@ -119,6 +124,8 @@ pub(super) struct Search {
     since: Instant,
     /// Whether masks were written that nobody has waited for yet.
     pub(super) unsynced: bool,
+    /// Something was found in it, and it is left as it is, since the secrets came from there.
+    pub(super) is_source: bool,
 }
 
 /// The part of a file's state that shows a write to it. The time of modification is its owner's to
@@ -214,6 +221,7 @@ impl Search {
             masked: 0,
             since: Instant::now(),
             unsynced: false,
+            is_source: false,
         }
     }
 
@@ -226,7 +234,11 @@ impl Search {
         limit: u64,
     ) -> Result<Standing, PenError> {
         for _ in 0..RESTARTS_MAX {
+            if self.is_source {
+                return Ok(Standing::Clean);
+            }
             match self.follow(file, tools, limit) {
+                Err(_) if self.is_source => return Ok(Standing::Clean),
                 Err(PenError::Truncated | PenError::Changed) => self.restart(),
                 other => return other,
             }
@@ -237,6 +249,11 @@ impl Search {
     fn restart(&mut self) {
         let unsynced = self.unsynced;
         *self = Search { unsynced, ..Search::new(self.finder.set(), self.reach) };
+    }
+
+    /// Leaves the file as it is from now on.
+    fn leave(&mut self) {
+        *self = Search { is_source: true, ..Search::new(self.finder.set(), self.reach) };
     }
 
     fn follow(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<Standing, PenError> {
@@ -310,7 +327,6 @@ impl Search {
                 }
             };
             self.since = Instant::now();
-            complete.iter().for_each(|region| tools.counts[region.needle()] += 1);
             self.pending.extend(complete);
             if !self.mask_pending(file, tools)? {
                 return Ok(false);
@@ -321,7 +337,7 @@ impl Search {
     /// Whether something may have been written over since it was searched. It holds for the last
     /// time when the search came to the end.
     pub(super) fn in_doubt(&self) -> bool {
-        self.proven != Some(self.stamp)
+        !self.is_source && self.proven != Some(self.stamp)
     }
 
     /// Every range that was known to be clean may have changed without a trace: by a mapping.
@@ -352,6 +368,9 @@ impl Search {
         tools: &mut Tools,
         range: &Range<u64>,
     ) -> Result<Proof, PenError> {
+        if self.is_source {
+            return Ok(Proof::Clean);
+        }
         let Range { start, end } = self.reached(range);
         let mut finder = Finder::at(Arc::clone(self.finder.set()), start);
         let is_clean =
@@ -364,6 +383,9 @@ impl Search {
 
     /// Searches a piece of the searched part once more.
     pub(super) fn search_again(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Proof, PenError> {
+        if self.is_source {
+            return Ok(Proof::Clean);
+        }
         let mut again = match self.again.take() {
             Some(again) => again,
             None => {
@@ -421,6 +443,7 @@ impl Search {
             if !self.mask(file, tools, &region)? {
                 return Ok(false);
             }
+            tools.counts[region.needle()] += 1;
             self.pending.pop_front();
         }
         Ok(true)
@@ -429,6 +452,10 @@ impl Search {
     /// Masks a region, if that is to be done here; returns whether it is masked.
     fn mask(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, region: &Region) -> Result<bool, PenError> {
         let Some(pen) = &mut tools.pen else { return Ok(false) };
+        if tools.sources.holds(file).map_err(PenError::Io)? {
+            self.leave();
+            return Err(PenError::Changed);
+        }
         self.unsynced = true;
         let set = Arc::clone(self.finder.set());
         if region.range().start < self.masked {

@@ -345,9 +345,14 @@ impl<'a> Watch<'a> {
 
     fn came_back(&mut self, identity: Identity, search: Box<Search>) {
         self.aside -= 1;
-        if let Some(followed) = self.files.get_mut(&identity) {
-            followed.take_back(search);
+        let Some(followed) = self.files.get_mut(&identity) else { return };
+        // Nothing of it is searched aside any more.
+        if search.is_source
+            && let Some(active) = &followed.active
+        {
+            self.ways.teller.tell(Notice::LeftAlone { path: path_of(active.file.as_fd()) });
         }
+        followed.take_back(search);
     }
 
     /// A range that a reader is about to see cannot be searched.
