@@ -70,8 +70,9 @@ pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
             let path = named(args)?;
             let (config, plan) = read(path)?;
             let held = config.secrets.iter().flat_map(Secrets::paths).chain([path]).map(Path::to_owned);
-            sidecar::check(&plan, &held.collect::<Vec<_>>()).map_err(failure)?;
+            let left_out = sidecar::check(&plan, &held.collect::<Vec<_>>()).map_err(failure)?;
             if !args.quiet {
+                left_out.iter().for_each(|text| message::note(text));
                 message::summary(&format!("{} is valid", path_text(path)));
             }
             Ok(Exit::Done)

@@ -125,6 +125,7 @@ fn say(notice: Notice, quiet: bool) {
         Notice::SourceAway { stream, error } => {
             warning(&format!("the source of the stream {stream} is away: {}", reason(&error)));
         }
+        Notice::Note(text) => say_note(&text),
         Notice::SourceBack { stream } => say_note(&format!("the source of the stream {stream} is there again")),
         Notice::CommandEnded { program, status } => {
             warning(&format!("{} has ended ({status}), and is started again", program));

@@ -80,16 +80,18 @@
 //! times a second).
 //!
 //! *Files that are not followed.* `exclude: [PATTERN]` beside `files` leaves files out, by name, or
-//! by path where a pattern holds a `/`. Packed files cannot be read line by line: names such as
-//! `app.log.2.gz` are left out unless the pattern itself ends so, and files that begin as gzip,
-//! zstd, xz, bzip2, lz4, zip and others do are refused. The sidecar's own files are refused as well,
-//! a sink's rotated files (`NAME.1` up to `NAME.rotate_keep`) among them.
+//! by path where a pattern holds a `/`. A pattern also leaves out the sidecar's own files: those of
+//! its sinks with their rotated ones (`NAME.1` up to `NAME.rotate_keep`), spools, the state, secrets
+//! and the configuration. Packed files cannot be read line by line: names such as `app.log.2.gz` are
+//! left out unless the pattern itself ends so, and so are files that begin as gzip, zstd, xz, bzip2,
+//! lz4, zip and others do. Each is reported once, and `check-config` names the sidecar's own.
 //!
 //! *Paths that meet.* The sidecar does not begin, and `check-config` ends with status 2, if a sink,
 //! spool, socket, FIFO, control socket, file of the state or file of secrets is another part of the
-//! same configuration as well, if a stream follows one of them, or if streams give their output to
-//! each other in a circle. Existing files are compared by device and inode, others by their paths
-//! without links. No check sees a circle through a program, another machine or a second sidecar.
+//! same configuration as well, if a stream follows one of them by its path, or if streams give their
+//! output to each other in a circle. Existing files are compared by device and inode, others by
+//! their paths without links. No check sees a circle through a program, another machine or a second
+//! sidecar.
 //!
 //! *Links and other users.* A user with write access to a followed directory decides which file a
 //! name in it leads to. So every component of a path is opened in the directory before it, and a

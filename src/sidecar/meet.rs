@@ -50,15 +50,16 @@ struct Spot {
     file: Option<FileId>,
     /// Nothing else belongs below it.
     is_whole: bool,
+    is_rotated: bool,
 }
 
 const APART: &str = "give each of them a path of its own";
-const EXCLUDED: &str = "write it elsewhere, or leave it out of the followed files with exclude: [NAME]";
 const CIRCLE: &str = "a line would go round for ever: let one of them write to something else";
 
-/// Fails if two paths meet. `held`: files and directories of secrets, and the configuration.
-/// `has_streams`: the standard streams are those that the plan means.
-pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<(), Meeting> {
+/// Fails if two paths meet. Returns what is left out of patterns, in words. `held`: files and
+/// directories of secrets, and the configuration. `has_streams`: the standard streams are those that
+/// the plan means.
+pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, Meeting> {
     let mut spots = Spots::default();
     held.iter().for_each(|path| spots.add(Role::Holds, "a file of secrets or settings", path));
     sources(plan, &mut spots, has_streams);
@@ -70,7 +71,7 @@ pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<
         spots.add(Role::Makes, "a file of the state directory", &name);
     }
     let mut gives = spots.meet()?;
-    followed(plan, &spots)?;
+    let left_out = followed(plan, &spots)?;
     for (at, sink) in plan.sinks.iter().enumerate() {
         let Outlet::Tcp(host) = &sink.outlet else { continue };
         for (stream, source) in plan.streams.iter().enumerate() {
@@ -79,7 +80,8 @@ pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<
             }
         }
     }
-    circle(plan, &gives)
+    circle(plan, &gives)?;
+    Ok(left_out)
 }
 
 fn sources(plan: &Plan, spots: &mut Spots, has_streams: bool) {
@@ -109,7 +111,9 @@ fn sinks(plan: &Plan, spots: &mut Spots, has_streams: bool) {
             Outlet::File { path, rotate_keep, .. } => {
                 spots.add(Role::Makes, &what, path);
                 let rotated = format!("a rotated file of the sink of stream {stream}");
+                let first = spots.all.len();
                 rotated_paths(path, *rotate_keep).for_each(|path| spots.add(Role::Makes, &rotated, &path));
+                spots.all[first..].iter_mut().for_each(|spot| spot.is_rotated = true);
             }
             Outlet::Stdout | Outlet::Stderr | Outlet::Tcp(_) | Outlet::Command(_) => {}
         }
@@ -119,22 +123,30 @@ fn sinks(plan: &Plan, spots: &mut Spots, has_streams: bool) {
     }
 }
 
-/// Fails if a stream follows a file that the plan writes, or that holds secrets.
-fn followed(plan: &Plan, spots: &Spots) -> Result<(), Meeting> {
+/// Fails if a stream follows by its own path a file that the plan writes, or that holds secrets. Of a
+/// pattern such a file is left out.
+fn followed(plan: &Plan, spots: &Spots) -> Result<Vec<String>, Meeting> {
+    let mut left_out = Vec::new();
     for stream in &plan.streams {
         let SourcePlan::Files { pattern, exclude, .. } = &stream.source else { continue };
         let Ok(found) = FollowedPaths::new(pattern, exclude) else { continue };
-        let is_followed = |spot: &&Spot| {
+        for spot in spots.all.iter().filter(|spot| !spot.is_whole) {
             let is_meant = found.matches(&spot.path) && !is_named(exclude, &spot.path);
-            is_meant || spot.file.is_some_and(|file| found.holds(file))
-        };
-        if let Some(spot) = spots.all.iter().filter(|spot| !spot.is_whole).find(is_followed) {
+            if !is_meant && !spot.file.is_some_and(|file| found.holds(file)) {
+                continue;
+            }
             let path = text::path(&spot.path);
-            let text = format!("stream {} follows {path}, which is {}", stream.name, spot.what);
-            return Err(Meeting { text, hint: EXCLUDED });
+            if !found.is_pattern() {
+                let text = format!("stream {} follows {path}, which is {}", stream.name, spot.what);
+                return Err(Meeting { text, hint: APART });
+            }
+            // Of rotated files one tells of all.
+            if spot.file.is_some() || !spot.is_rotated {
+                left_out.push(format!("stream {} leaves {path} out, which is {}", stream.name, spot.what));
+            }
         }
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// Fails if streams give their output to each other in a circle. `gives`: the sink, and the stream
@@ -185,7 +197,14 @@ impl Spots {
         let found = fs::metadata(path).ok();
         let is_whole = found.as_ref().is_some_and(fs::Metadata::is_dir);
         let file = found.map(|found| FileId { device: found.dev(), inode: found.ino() });
-        self.all.push(Spot { role, what: what.to_owned(), path: without_links(path), file, is_whole });
+        self.all.push(Spot {
+            role,
+            what: what.to_owned(),
+            path: without_links(path),
+            file,
+            is_whole,
+            is_rotated: false,
+        });
     }
 
     /// A standard stream, if it is something that others can have as well.
@@ -197,7 +216,7 @@ impl Spots {
             _ => return,
         };
         let file = Some(FileId::from(&stat));
-        self.all.push(Spot { role, what, path: PathBuf::new(), file, is_whole: false });
+        self.all.push(Spot { role, what, path: PathBuf::new(), file, is_whole: false, is_rotated: false });
     }
 
     /// Fails if two that cannot share a path do. Returns which sinks end where a stream begins.

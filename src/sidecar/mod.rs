@@ -133,18 +133,19 @@ pub enum SidecarError {
 }
 
 /// Checks that the paths of a plan do not meet, and that each existing file that it names is of the
-/// kind that the plan needs; changes nothing. `held`: files and directories of secrets, and the
+/// kind that the plan needs; changes nothing. Returns what is left out of patterns, in words. `held`: files and directories of secrets, and the
 /// configuration, which no stream follows and no sink writes.
 ///
 /// # Errors
 ///
 /// [`SidecarError::Meet`], and [`SidecarError::Open`] for a spool that is something else.
-pub fn check(plan: &config::Plan, held: &[PathBuf]) -> Result<(), SidecarError> {
-    check_paths(plan, held, false)?;
-    sink::check(plan)
+pub fn check(plan: &config::Plan, held: &[PathBuf]) -> Result<Vec<String>, SidecarError> {
+    let left_out = check_paths(plan, held, false)?;
+    sink::check(plan)?;
+    Ok(left_out)
 }
 
-fn check_paths(plan: &config::Plan, held: &[PathBuf], has_streams: bool) -> Result<(), SidecarError> {
+fn check_paths(plan: &config::Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, SidecarError> {
     let met = meet::check(plan, held, has_streams);
     met.map_err(|met| SidecarError::Meet { text: met.text, hint: met.hint.to_owned() })
 }

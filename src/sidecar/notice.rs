@@ -84,6 +84,8 @@ pub enum Notice {
     Guarding(crate::scrub::guard::Notice),
     /// Something is not done that the configuration asks for.
     Warning(String),
+    /// Something is left out, as the documentation says.
+    Note(String),
     /// It begins to stop.
     Stopping,
     /// Some streams were not out when the time to stop was over.

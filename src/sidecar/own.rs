@@ -1,7 +1,7 @@
 //! The sidecar's own files, which no stream follows: secrets, identities and keys, the state,
 //! spools, and the files that sinks write, rotated ones as well.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,18 @@ use crate::sys::file::FileId;
 const DEPTH_MAX: usize = 16;
 
 /// Paths of files of its own, and of directories that hold nothing else.
-pub(crate) struct Own(Vec<PathBuf>);
+pub(crate) struct Own {
+    paths: Vec<PathBuf>,
+    sinks: Vec<PathBuf>,
+}
+
+/// A file of the sidecar's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnFile {
+    /// A sink writes it: it lies among logs as a matter of course.
+    OfSink,
+    Other,
+}
 
 impl Own {
     /// Those of a plan, and those that secrets come from.
@@ -30,20 +41,24 @@ impl Own {
             }
             _ => None,
         });
-        let made = plan.state.clone().into_iter().chain(spools).chain(sinks.flatten());
-        Own(secrets.iter().cloned().chain(made).collect())
+        let made = plan.state.clone().into_iter().chain(spools);
+        Own { paths: secrets.iter().cloned().chain(made).collect(), sinks: sinks.flatten().collect() }
     }
 
     #[cfg(test)]
     pub(crate) fn of(paths: Vec<PathBuf>) -> Own {
-        Own(paths)
+        Own { paths, sinks: Vec::new() }
     }
 
     /// Which files these are now: a secret that is replaced is another one.
-    pub(crate) fn ids(&self) -> HashSet<FileId> {
-        let mut ids = HashSet::new();
-        self.0.iter().for_each(|path| gather(path, DEPTH_MAX, &mut ids));
-        ids
+    pub(crate) fn ids(&self) -> HashMap<FileId, OwnFile> {
+        let gathered = |paths: &[PathBuf]| {
+            let mut ids = HashSet::new();
+            paths.iter().for_each(|path| gather(path, DEPTH_MAX, &mut ids));
+            ids
+        };
+        let sinks = gathered(&self.sinks).into_iter().map(|file| (file, OwnFile::OfSink));
+        sinks.chain(gathered(&self.paths).into_iter().map(|file| (file, OwnFile::Other))).collect()
     }
 }
 

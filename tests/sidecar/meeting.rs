@@ -38,35 +38,67 @@ fn is_valid(place: &Place, streams: &[&str]) {
     run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"").ends(0).says("is valid");
 }
 
+/// `check-config` takes a plan with these streams, and says what is left out.
+#[track_caller]
+fn leaves_out(place: &Place, streams: &[&str], what: &str) {
+    let config = configure(place, streams);
+    let checked = run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"");
+    checked.ends(0).says("is valid").says(what);
+}
+
 #[test]
-fn au_a_sink_that_is_followed_is_refused() {
+fn au_a_sink_that_is_followed_is_refused_or_left_out() {
     let place = Place::new();
     let follow =
         |files: &str, sink: &str| format!("name: app, source: {{ files: \"DIR/{files}\" }}, sink: {{ {sink} }}");
-    meets(&place, &[&follow("logs/*.log", "file: DIR/logs/clean.log")], "the sink of stream app");
-    // By a rotated name, by `**`, and as a path of its own.
-    meets(&place, &[&follow("logs/*.log.1", "file: DIR/logs/clean.log")], "a rotated file of the sink of stream app");
-    meets(&place, &[&follow("**/*.log", "file: DIR/logs/deep/clean.log")], "the sink of stream app");
-    meets(&place, &[&follow("logs/clean.log", "file: DIR/logs/clean.log")], "the sink of stream app");
+    // By its path it is refused, under a rotated name as well.
+    meets(&place, &[&follow("logs/clean.log", "file: DIR/logs/clean.log")], "which is the sink of stream app");
+    meets(&place, &[&follow("logs/clean.log.1", "file: DIR/logs/clean.log")], "which is a rotated file of the sink");
+    meets(&place, &[&follow("hushlog.yaml", "stdout: true")], "which is a file of secrets or settings");
+    // Of a pattern it is left out.
+    let (sink, out) = ("file: DIR/logs/clean.log", "logs/clean.log out, which is the sink of stream app");
+    leaves_out(&place, &[&follow("logs/*.log", sink)], out);
+    leaves_out(&place, &[&follow("**/*.log", sink)], out);
     // Through a link to the directory, and a link to the file.
     symlink("logs", place.path("link")).expect("it is free");
-    meets(&place, &[&follow("link/*.log", "file: DIR/logs/clean.log")], "the sink of stream app");
-    meets(&place, &[&follow("logs/*.log", "file: DIR/link/clean.log")], "the sink of stream app");
+    leaves_out(&place, &[&follow("link/*.log", sink)], out);
+    leaves_out(&place, &[&follow("logs/*.log", "file: DIR/link/clean.log")], out);
     append(&place.path("out"), "");
     symlink("../out", place.path("logs/out.log")).expect("it is free");
-    meets(&place, &[&follow("logs/*.log", "file: DIR/out")], "the sink of stream app");
+    leaves_out(&place, &[&follow("logs/*.log", "file: DIR/out")], "out out, which is the sink of stream app");
+    meets(&place, &[&follow("logs/out.log", "file: DIR/out")], "which is the sink of stream app");
     fs::remove_file(place.path("logs/out.log")).expect("it is there");
-    // Two that feed each other.
-    let other = "name: other, source: { files: \"DIR/logs/b*\" }, sink: { file: DIR/logs/a2 }";
-    meets(&place, &["name: app, source: { files: \"DIR/logs/a*\" }, sink: { file: DIR/logs/b }", other], "follows");
-    // A spool, the state, and secrets.
-    meets(
+    // Two that would feed each other.
+    let (one, other) = (follow("logs/a*", "file: DIR/logs/b"), follow("logs/b*", "file: DIR/logs/a2"));
+    leaves_out(&place, &[&one, &other.replace("app", "b")], "stream b leaves");
+    // A spool, and secrets.
+    let spooled = "tcp: \"127.0.0.1:9\", away: spool, spool: DIR/logs/s";
+    leaves_out(&place, &[&follow("logs/*", spooled)], "logs/s out, which is the spool of stream app");
+    leaves_out(&place, &[&follow("*", "stdout: true")], "hushlog.yaml out, which is a file of secrets or settings");
+}
+
+/// One line in is one line out, whatever the sink matches, and with no word if none is wanted.
+#[test]
+fn au_a_sink_among_the_logs_is_not_followed() {
+    let place = Place::new();
+    let config = configure(
         &place,
-        &[&follow("logs/*", "tcp: \"127.0.0.1:9\", away: spool, spool: DIR/logs/s")],
-        "the spool of stream app",
+        &["name: app, source: { files: \"DIR/logs/*.log*\" }, sink: { file: DIR/logs/clean.log, rotate_size: 1K }"],
     );
-    meets(&place, &[&follow("*/*", "stdout: true")], "which is a file of");
-    meets(&place, &[&follow("hushlog.yaml", "stdout: true")], "a file of secrets or settings");
+    append(&place.path("logs/a.log"), format!("one {VALUE}\n"));
+    let mut sidecar = place.start_as(&config, |command| drop(command.arg("--quiet")));
+    sidecar.file_is("logs/clean.log", &format!("one {MASK}\n"));
+    let mut wanted = String::new();
+    for number in 0..100 {
+        append(&sidecar.path("logs/a.log"), format!("{number:030}\n"));
+        wanted.push_str(&format!("{number:030}\n"));
+    }
+    append(&sidecar.path("logs/a.log"), "end\n");
+    let read = |name: &str| fs::read_to_string(sidecar.path(name)).unwrap_or_default();
+    until("the last line", || read("logs/clean.log").ends_with("end\n"));
+    let all: String = ["logs/clean.log.3", "logs/clean.log.2", "logs/clean.log.1", "logs/clean.log"].map(read).concat();
+    assert_eq!(all, format!("one {MASK}\n{wanted}end\n"));
+    assert_eq!(sidecar.stop(), "");
 }
 
 #[test]
@@ -95,7 +127,7 @@ fn au_a_sink_that_gets_a_followed_name_is_not_followed() {
     let mut sidecar = place.start(&config);
     sidecar.file_is("clean", &format!("one {MASK}\n"));
     symlink("../clean", sidecar.path("logs/b.log")).expect("it is free");
-    sidecar.says("b.log is not followed: it is a file of hushlog's own");
+    sidecar.says("b.log is not followed: a sink writes it");
     append(&sidecar.path("logs/a.log"), "two\n");
     sidecar.file_is("clean", &format!("one {MASK}\ntwo\n"));
     sidecar.stop();
@@ -185,11 +217,11 @@ fn a35_a_path_belongs_to_one_part_of_the_plan() {
 fn a35_an_input_that_is_the_sink_is_refused() {
     let place = Place::new();
     append(&place.path("log"), format!("one {VALUE}\n"));
-    let follows = "name: app, source: { files: \"DIR/lo*\" }, sink: { stdout: true }";
+    let follows = "name: app, source: { files: \"DIR/log\" }, sink: { stdout: true }";
     for (stream, why) in [
         ("name: app, source: { stdin: true }, sink: { file: DIR/log }", "the source of stream app"),
         ("name: app, source: { stdin: true }, sink: { stdout: true }", "the source of stream app"),
-        (follows, "follows"),
+        (follows, "which is the sink of stream app"),
     ] {
         let config = configure(&place, &[stream]);
         let log = || OpenOptions::new().read(true).append(true).open(place.path("log")).expect("it is there");

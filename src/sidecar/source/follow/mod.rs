@@ -38,7 +38,7 @@ use tokio::sync::Notify;
 use super::super::checkpoint::{Checkpoints, Key, Place, lock};
 use super::super::config::ReadFrom;
 use super::super::notice::{Notice, Tell};
-use super::super::own::Own;
+use super::super::own::{Own, OwnFile};
 use super::Listener;
 use crate::redact::text;
 use crate::scrub::{is_named, packed};
@@ -98,8 +98,6 @@ pub(crate) struct Follow {
     /// Which of its files are not followed.
     exclude: Vec<glob::Pattern>,
     from: ReadFrom,
-    /// A packed file was told of.
-    is_packed_told: bool,
     /// Which file each path leads to.
     paths: HashMap<PathBuf, Seen>,
     found: VecDeque<Followed>,
@@ -110,7 +108,7 @@ pub(crate) struct Follow {
     told: HashSet<PathBuf>,
     refused: HashSet<PathBuf>,
     /// Which files are hushlog's own, as far as it was asked in this look.
-    own: Option<HashSet<FileId>>,
+    own: Option<HashMap<FileId, OwnFile>>,
     /// Whose end the next file at a path waits for, where one was renamed just when it was opened.
     waiting: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
@@ -153,7 +151,6 @@ impl Follow {
             pattern,
             exclude: exclude.to_vec(),
             from,
-            is_packed_told: false,
             paths: HashMap::new(),
             found: VecDeque::new(),
             changed: Arc::default(),
@@ -183,14 +180,11 @@ impl Follow {
         walk.refused.iter().for_each(|(path, error)| self.refuse(path, error));
         let mut seen: Vec<Match> = Vec::new();
         for found in walk.matches {
-            if is_named(&self.exclude, &found.path) {
-                continue;
-            }
-            if self.pattern.leaves(&found.name) {
-                self.leave_packed(&found.path);
-                continue;
-            }
             match kind(&found.stat) {
+                _ if is_named(&self.exclude, &found.path) => {}
+                _ if self.pattern.leaves(&found.name) => {
+                    self.leave(&found.path, "packed files are left out by their names");
+                }
                 FileType::RegularFile => seen.push(found),
                 _ => self.refuse(&found.path, &no_file()),
             }
@@ -403,11 +397,19 @@ impl Follow {
             return Ok(Some((key, Some(shared))));
         }
         check_placed(&stat, &dir.stat_self()?)?;
-        if self.own.get_or_insert_with(|| self.files.own.ids()).contains(&key.file) {
-            return Err(io::Error::new(ErrorKind::PermissionDenied, "it is a file of hushlog's own"));
+        match self.own.get_or_insert_with(|| self.files.own.ids()).get(&key.file) {
+            Some(OwnFile::OfSink) => {
+                self.leave(&name.path, "a sink writes it");
+                return Ok(Some((key, None)));
+            }
+            Some(OwnFile::Other) => {
+                return Err(io::Error::new(ErrorKind::PermissionDenied, "it is a file of hushlog's own"));
+            }
+            None => {}
         }
         if let Some(what) = packed(file.as_fd())? {
-            return Err(io::Error::new(ErrorKind::InvalidData, format!("it is packed ({what}), and no text")));
+            self.leave(&name.path, &format!("it is packed ({what}), and no text"));
+            return Ok(Some((key, None)));
         }
         let checkpoints = &self.files.checkpoints;
         let slot = match checkpoints.find(&key, &name.path, &file)? {
@@ -437,11 +439,10 @@ impl Follow {
         Ok(Some((key, Some(shared))))
     }
 
-    /// Told once: rotation packs a file again and again.
-    fn leave_packed(&mut self, path: &Path) {
-        if !std::mem::replace(&mut self.is_packed_told, true) {
-            let text = format!("{} is not followed: packed files are left out by their names", text::path(path));
-            (self.files.tell)(Notice::Warning(text));
+    /// Told once for each path, as long as it is so, and nothing to warn of.
+    fn leave(&mut self, path: &Path, why: &str) {
+        if self.refused.insert(path.to_owned()) && !self.told.contains(path) {
+            (self.files.tell)(Notice::Note(format!("{} is not followed: {why}", text::path(path))));
         }
     }
 

@@ -30,6 +30,11 @@ impl FollowedPaths {
         Ok(FollowedPaths { pattern, resolved, files })
     }
 
+    /// Whether it may mean several paths.
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.pattern.is_pattern()
+    }
+
     /// Whether a file at this path, which leads over no links, would be followed.
     pub(crate) fn matches(&self, path: &Path) -> bool {
         self.pattern.matches(path) || self.resolved.matches(path)

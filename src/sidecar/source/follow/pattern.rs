@@ -95,6 +95,11 @@ impl Pattern {
         }
     }
 
+    /// Whether it may mean several paths.
+    pub(super) fn is_pattern(&self) -> bool {
+        self.0.iter().any(|part| !matches!(part, Part::Name(_)))
+    }
+
     /// The same with its first parts, as far as they are plain names, led over no links.
     pub(super) fn without_links(self) -> Pattern {
         let Pattern(mut parts) = self;
