@@ -81,8 +81,8 @@
 //!
 //! *Files that are not followed.* `exclude: [PATTERN]` beside `files` leaves files out, by name, or
 //! by path where a pattern holds a `/`. A pattern also leaves out the sidecar's own files: those of
-//! its sinks with their rotated ones (`NAME.1` up to `NAME.rotate_keep`), spools, the state, secrets
-//! and the configuration. Packed files cannot be read line by line: names such as `app.log.2.gz` are
+//! its sinks with their rotated ones (`NAME.1` up to `NAME.rotate_keep`), those that its standard
+//! output and error go to, spools, the state, secrets and the configuration. Packed files cannot be read line by line: names such as `app.log.2.gz` are
 //! left out unless the pattern itself ends so, and so are files that begin as gzip, zstd, xz, bzip2,
 //! lz4, zip and others do. Each is reported once, and `check-config` names the sidecar's own.
 //!

@@ -1,14 +1,17 @@
 //! The sidecar's own files, which no stream follows: secrets, identities and keys, the state,
-//! spools, and the files that sinks write, rotated ones as well.
+//! spools, and the files that sinks write, rotated ones as well, and that standard output and error
+//! go to.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FileType, fstat};
+
 use super::config::{OnAway, Outlet, Plan};
 use super::sink::file::rotated_paths;
-use crate::sys::file::FileId;
+use crate::sys::file::{FileId, kind};
 
 /// The deepest directory that is looked into, as when secrets are read.
 const DEPTH_MAX: usize = 16;
@@ -58,8 +61,15 @@ impl Own {
             ids
         };
         let sinks = gathered(&self.sinks).into_iter().map(|file| (file, OwnFile::OfSink));
+        let sinks = sinks.chain(standard().map(|file| (file, OwnFile::OfSink)));
         sinks.chain(gathered(&self.paths).into_iter().map(|file| (file, OwnFile::Other))).collect()
     }
+}
+
+/// The files that standard output and error go to: of sinks, and of messages about what is followed.
+fn standard() -> impl Iterator<Item = FileId> {
+    let open = [fstat(std::io::stdout()), fstat(std::io::stderr())];
+    open.into_iter().flatten().filter(|stat| kind(stat) == FileType::RegularFile).map(|stat| FileId::from(&stat))
 }
 
 /// Follows links, as the reading of secrets does: Kubernetes puts them behind two.

@@ -118,6 +118,26 @@ fn au_a_sink_that_is_left_out_is_not_followed() {
     sidecar.stop();
 }
 
+/// Where output and messages go is known only when it runs.
+#[test]
+fn au_the_files_of_the_standard_streams_are_not_followed() {
+    let place = Place::new();
+    let config = configure(&place, &["name: app, source: { files: \"DIR/logs/*\" }, sink: { stdout: true }"]);
+    append(&place.path("logs/a.log"), format!("one {VALUE}\n"));
+    let open = |name: &str| {
+        append(&place.path(name), "");
+        OpenOptions::new().append(true).open(place.path(name)).expect("it is there")
+    };
+    let (out, err) = (open("logs/out"), open("logs/err"));
+    let mut sidecar = place.start_as(&config, |command| drop(command.stdout(out).stderr(err)));
+    sidecar.file_is("logs/out", &format!("one {MASK}\n"));
+    append(&sidecar.path("logs/a.log"), "two\n");
+    sidecar.file_is("logs/out", &format!("one {MASK}\ntwo\n"));
+    sidecar.file_has("logs/err", "logs/err is not followed: hushlog writes it");
+    sidecar.stop();
+    sidecar.file_is("logs/out", &format!("one {MASK}\ntwo\n"));
+}
+
 /// Renamed to a name that is followed while it runs, as no check at the start can see.
 #[test]
 fn au_a_sink_that_gets_a_followed_name_is_not_followed() {
@@ -127,7 +147,7 @@ fn au_a_sink_that_gets_a_followed_name_is_not_followed() {
     let mut sidecar = place.start(&config);
     sidecar.file_is("clean", &format!("one {MASK}\n"));
     symlink("../clean", sidecar.path("logs/b.log")).expect("it is free");
-    sidecar.says("b.log is not followed: a sink writes it");
+    sidecar.says("b.log is not followed: hushlog writes it");
     append(&sidecar.path("logs/a.log"), "two\n");
     sidecar.file_is("clean", &format!("one {MASK}\ntwo\n"));
     sidecar.stop();

@@ -399,7 +399,7 @@ impl Follow {
         check_placed(&stat, &dir.stat_self()?)?;
         match self.own.get_or_insert_with(|| self.files.own.ids()).get(&key.file) {
             Some(OwnFile::OfSink) => {
-                self.leave(&name.path, "a sink writes it");
+                self.leave(&name.path, "hushlog writes it");
                 return Ok(Some((key, None)));
             }
             Some(OwnFile::Other) => {
