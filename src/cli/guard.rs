@@ -153,6 +153,9 @@ pub(super) fn tell(notice: Notice, quiet: bool) {
             reason(&error)
         )),
         Notice::LeftAlone { path } => message::warning(&format!("left alone: {}: {SOURCE}", show(&path))),
+        Notice::Doubtful { path, why } => {
+            message::warning(&format!("in doubt: {}: {why}; masked as text", show(&path)));
+        }
         Notice::Unsynced { path, error } => {
             message::warning(&format!("masks in {} may not have reached the disk: {}", show(&path), reason(&error)))
         }

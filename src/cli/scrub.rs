@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use glob::Pattern;
-use hushlog::scrub::{Action, Outcome, Scrubber, Tree, is_wanted};
+use hushlog::scrub::{Action, Findings, Outcome, Scrubber, Tree, is_wanted};
 use hushlog::sys::sources::Sources;
 use hushlog::{Cover, NeedleSet};
 
@@ -53,6 +53,13 @@ pub(crate) struct WhatArgs {
     /// the device until something else is written there.
     #[arg(long)]
     pub(crate) rewrite: bool,
+
+    /// Mask files that are not text, too, such as databases, archives and segments of records
+    ///
+    /// Masks are as long as the secrets, and go wherever these stand as they are. Checksums are wrong afterwards: a database may
+    /// lose rows, an archive may not open. Compressed and encrypted files are left alone all the same.
+    #[arg(long, conflicts_with = "rewrite")]
+    pub(crate) binary: bool,
 
     /// Go into directories below, too; not into other file systems, and not through links
     #[arg(long)]
@@ -105,9 +112,9 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     };
     let is_wanted = |path: &Path| wanted.wants(path);
     for path in paths {
-        let WhatArgs { recursive, hard_links, rewrite, .. } = *what;
-        Tree { scrubber: &scrubber, recursive, hard_links, rewrite, threads, wanted: &is_wanted, tell: &tell }
-            .scrub(path);
+        let WhatArgs { recursive, hard_links, rewrite, binary, .. } = *what;
+        let (scrubber, wanted, tell) = (&scrubber, &is_wanted, &tell);
+        Tree { scrubber, recursive, hard_links, rewrite, binary, threads, wanted, tell }.scrub(path);
     }
     progress.end();
     let mut scrubbed = scrubbed.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -121,8 +128,19 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     Ok(match scrubbed {
         _ if scrubbed.failed() => Exit::Io,
         _ if what.check && scrubbed.found() > 0 => Exit::No,
+        _ if what.check && scrubbed.searched() == 0 => return Err(nothing_searched(what)),
         _ => Exit::Done,
     })
+}
+
+/// A check of nothing shows nothing.
+fn nothing_searched(what: &WhatArgs) -> Failure {
+    let hint = if what.recursive {
+        "look at the paths, --include and --exclude"
+    } else {
+        "--recursive goes into directories below"
+    };
+    Failure::io("no file was searched, so that nothing is known to be clean").hint(hint)
 }
 
 /// Options that are for streams.
@@ -177,6 +195,12 @@ impl Wanted {
     }
 }
 
+/// How often each secret was found.
+fn names(findings: &Findings) -> String {
+    let names = super::scrubbed::by_name(findings);
+    names.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<String>>().join(", ")
+}
+
 /// Tells what became of a file, if there is something to tell.
 fn say(path: &Path, outcome: &Outcome, action: Action, quiet: bool) {
     let path = path_text(path);
@@ -186,15 +210,23 @@ fn say(path: &Path, outcome: &Outcome, action: Action, quiet: bool) {
             message::warning(&format!("failed: {path}: {}", message::plain_reason(&text)));
         }
         Outcome::NotSearched(why) => message::warning(&format!("not searched: {path}: {why}")),
+        Outcome::Left { why, findings } if findings.count() == 0 => {
+            message::warning(&format!("not searched: {path}: {why}"));
+        }
+        Outcome::Left { why, findings } => {
+            let names = names(findings);
+            message::warning(&format!("not searched: {path}: {why}; secrets stand in it, and are left ({names})"));
+        }
         Outcome::Searched(findings) => {
+            if let Some(why) = findings.doubt {
+                message::warning(&format!("in doubt: {path}: {why}; searched as text"));
+            }
             if findings.stump_left {
                 message::warning(&format!("it ends in the beginning of a secret, and is being written: {path}"));
             }
             if findings.count() > 0 && !quiet {
                 let did = if action == Action::Mask { "masked" } else { "found" };
-                let names: Vec<String> =
-                    super::scrubbed::by_name(findings).iter().map(|(name, count)| format!("{name} {count}")).collect();
-                message::summary(&format!("{did} {} in {path} ({})", findings.count(), names.join(", ")));
+                message::summary(&format!("{did} {} in {path} ({})", findings.count(), names(findings)));
             }
         }
         Outcome::Source => message::warning(&format!("left alone: {path}: {SOURCE}")),

@@ -34,7 +34,7 @@ impl Scrubbed {
         if let Outcome::Searched(findings) = &outcome {
             self.searched += 1;
             self.bytes += findings.bytes;
-            if findings.count() == 0 && !findings.stump_left && findings.restarts == 0 {
+            if findings.count() == 0 && !findings.stump_left && findings.restarts == 0 && findings.doubt.is_none() {
                 return;
             }
         }
@@ -46,10 +46,18 @@ impl Scrubbed {
         self.files.sort_by(|a, b| a.0.cmp(&b.0));
     }
 
+    /// What was masked, or found. What stands in a file that is left as it is was found, and not masked.
     fn findings(&self) -> impl Iterator<Item = &Findings> {
-        self.files
-            .iter()
-            .filter_map(|(_, outcome)| if let Outcome::Searched(findings) = outcome { Some(findings) } else { None })
+        self.files.iter().filter_map(|(_, outcome)| match outcome {
+            Outcome::Searched(findings) => Some(findings),
+            Outcome::Left { findings, .. } if self.action == Action::Count => Some(findings),
+            _ => None,
+        })
+    }
+
+    /// How many files were searched.
+    pub(crate) fn searched(&self) -> u64 {
+        self.searched
     }
 
     /// How many places were found.
@@ -59,7 +67,9 @@ impl Scrubbed {
 
     /// Whether any file may hold secrets still.
     pub(crate) fn failed(&self) -> bool {
-        self.files.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_) | Outcome::NotSearched(_)))
+        self.files
+            .iter()
+            .any(|(_, outcome)| matches!(outcome, Outcome::Failed(_) | Outcome::NotSearched(_) | Outcome::Left { .. }))
     }
 
     fn count(&self, is: impl Fn(&Outcome) -> bool) -> usize {
@@ -74,7 +84,7 @@ impl Scrubbed {
         let mut line = format!("{did} {} in {}", many(self.found(), "place"), many(files, "file"));
         line += &format!("; searched {}, {} bytes", many(self.searched, "file"), self.bytes);
         let others = [
-            (self.count(|outcome| matches!(outcome, Outcome::NotSearched(_))), "not searched"),
+            (self.count(|outcome| matches!(outcome, Outcome::NotSearched(_) | Outcome::Left { .. })), "not searched"),
             (self.count(|outcome| matches!(outcome, Outcome::Failed(_))), "failed"),
             (self.count(|outcome| matches!(outcome, Outcome::Source)), "left alone"),
             (self.count(|outcome| matches!(outcome, Outcome::Skipped(_))), "skipped"),
@@ -122,9 +132,17 @@ fn file(path: &Path, outcome: &Outcome) -> Value {
             file["stump_left"] = findings.stump_left.into();
             file["restarts"] = findings.restarts.into();
             file["places"] = places(findings);
+            if let Some(why) = findings.doubt {
+                file["doubt"] = why.into();
+            }
             ("searched", None)
         }
         Outcome::Source => ("skipped", Some(SOURCE.to_owned())),
+        Outcome::Left { why, findings } => {
+            file["found"] = findings.count().into();
+            file["places"] = places(findings);
+            ("not-searched", Some(why.clone()))
+        }
         Outcome::Skipped(why) => ("skipped", Some((*why).to_owned())),
         Outcome::NotSearched(why) => ("not-searched", Some(why.clone())),
         Outcome::Failed(error) => ("failed", Some(plain_reason(&error.to_string()))),

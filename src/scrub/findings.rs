@@ -28,6 +28,8 @@ pub struct Findings {
     /// The file ends in the beginning of a secret that is long enough to be masked; it was left,
     /// because a process was writing to it, and the rest may come. A later scrub finds out.
     pub stump_left: bool,
+    /// Why it is in doubt whether the file is text. It was searched as text.
+    pub doubt: Option<&'static str>,
     /// How often the search began anew, because the file was truncated or written over meanwhile.
     pub restarts: u32,
 }
@@ -36,6 +38,16 @@ impl Findings {
     /// How many regions were found.
     pub fn count(&self) -> u64 {
         self.places.values().map(|places| places.count).sum()
+    }
+
+    /// Adds the places of another search of the same file.
+    pub(super) fn add(&mut self, other: Findings) {
+        for (key, more) in other.places {
+            let places = self.places.entry(key).or_default();
+            places.count += more.count;
+            let room = OFFSETS_MAX.saturating_sub(places.offsets.len());
+            places.offsets.extend(more.offsets.into_iter().take(room));
+        }
     }
 
     pub(super) fn note(&mut self, set: &NeedleSet, region: &Region) {

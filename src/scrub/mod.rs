@@ -16,6 +16,7 @@ mod packing;
 mod pen;
 mod rewrite;
 mod search;
+mod treat;
 mod tree;
 mod wanted;
 

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Write};
 use bzip2::read::MultiBzDecoder;
 use bzip2::write::BzEncoder;
 use flate2::GzBuilder;
-use flate2::read::{GzDecoder, MultiGzDecoder};
+use flate2::read::{GzDecoder, MultiGzDecoder, ZlibDecoder};
 use flate2::write::GzEncoder;
 use lzma_rust2::{XzOptions, XzReader, XzWriter};
 use zstd::stream::read::Decoder as ZstdDecoder;
@@ -26,6 +26,7 @@ pub(super) fn unpack<'a>(packing: Packing, file: impl Read + 'a) -> io::Result<B
         Packing::Zstd => Box::new(ZstdDecoder::with_buffer(file)?),
         Packing::Bzip2 => Box::new(MultiBzDecoder::new(file)),
         Packing::Xz => Box::new(XzReader::new(file, true)),
+        Packing::Zlib => Box::new(ZlibDecoder::new(file)),
     })
 }
 
@@ -38,8 +39,14 @@ pub(super) enum Packer<W: Write> {
 }
 
 impl<W: Write> Packer<W> {
-    /// `old` is the file that this one takes the place of: what a gzip header tells (name and time) is kept.
-    pub(super) fn new(packing: Packing, old: impl Read, out: W) -> io::Result<Packer<W>> {
+    /// `old` is the file that this one takes the place of: the time in a gzip header is kept, and
+    /// the name if `is_clean` says so. Its comment and extra field are not, nor other members' headers.
+    pub(super) fn new(
+        packing: Packing,
+        old: impl Read,
+        is_clean: &dyn Fn(&[u8]) -> bool,
+        out: W,
+    ) -> io::Result<Packer<W>> {
         Ok(match packing {
             Packing::Gzip => {
                 let mut old = GzDecoder::new(old);
@@ -48,7 +55,11 @@ impl<W: Write> Packer<W> {
                 let mut builder = GzBuilder::new();
                 if let Some(header) = old.header() {
                     builder = builder.mtime(header.mtime()).operating_system(header.operating_system());
-                    builder = header.filename().into_iter().fold(builder, |builder, name| builder.filename(name));
+                    builder = header
+                        .filename()
+                        .filter(|name| is_clean(name))
+                        .into_iter()
+                        .fold(builder, |builder, name| builder.filename(name));
                 }
                 Packer::Gzip(builder.write(out, flate2::Compression::default()))
             }
@@ -59,6 +70,7 @@ impl<W: Write> Packer<W> {
             }
             Packing::Bzip2 => Packer::Bzip2(BzEncoder::new(out, bzip2::Compression::best())),
             Packing::Xz => Packer::Xz(Box::new(XzWriter::new(out, XzOptions::with_preset(XZ_LEVEL))?)),
+            Packing::Zlib => return Err(io::ErrorKind::Unsupported.into()),
         })
     }
 

@@ -180,7 +180,8 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<(), PenError> {
+    /// Fails unless the region is still there.
+    pub(super) fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<(), PenError> {
         let mut again = Finder::at(Arc::clone(set), region.range().start);
         let mut there = Vec::new();
         self.read_again(region.range(), &mut |piece| there.extend(again.push(piece)))?;

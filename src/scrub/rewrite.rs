@@ -26,6 +26,7 @@ use super::lease::Lease;
 #[cfg(feature = "compress")]
 use super::packing;
 use super::search;
+use super::treat::search_bytes;
 use crate::redact::finder::Finder;
 use crate::redact::redactor::Redactor;
 use crate::sys::beneath::Dir;
@@ -55,7 +56,7 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     /// The content, from its beginning.
-    fn content(&self) -> io::Result<Box<dyn Read + '_>> {
+    pub(super) fn content(&self) -> io::Result<Box<dyn Read + '_>> {
         let file = FromStart::new(self.file.as_fd());
         match self.packing {
             None => Ok(Box::new(file)),
@@ -66,7 +67,8 @@ impl Place<'_> {
         }
     }
 
-    /// Searches the content, and changes nothing.
+    /// Searches the content, and a compressed file's own bytes, too: names, comments and frames
+    /// without content. Changes nothing.
     pub(super) fn count(&self, scrubber: &Scrubber) -> Result<Findings, ScrubError> {
         self.count_but(scrubber).map(|(findings, _)| findings)
     }
@@ -99,6 +101,9 @@ impl Place<'_> {
         }
         finder.finish(scrubber.masks_stump()).for_each(|region| findings.note(scrubber.set(), &region));
         findings.bytes = finder.end();
+        if self.packing.is_some() {
+            findings.add(search_bytes(scrubber, self.file)?);
+        }
         Ok((findings, parts))
     }
 
@@ -155,7 +160,7 @@ impl Place<'_> {
             #[cfg(feature = "compress")]
             Some(packing) => {
                 let old = FromStart::new(self.file.as_fd());
-                let packer = packing::Packer::new(packing, old, out)?;
+                let packer = packing::Packer::new(packing, old, &|name| is_clean(scrubber, name), out)?;
                 redact(&mut content, parts, &mut redactor, packer)?.finish()?.flush()?;
             }
             #[cfg(not(feature = "compress"))]
@@ -174,6 +179,13 @@ impl Place<'_> {
         let last_modification = time(old.st_mtime, old.st_mtime_nsec as _);
         futimens(new, &Timestamps { last_access, last_modification })
     }
+}
+
+/// Whether there is nothing to mask in a compressed file's name.
+#[cfg(feature = "compress")]
+fn is_clean(scrubber: &Scrubber, name: &[u8]) -> bool {
+    let mut finder = Finder::new(Arc::clone(scrubber.set()));
+    finder.push(name).next().is_none() && finder.finish(scrubber.masks_stump()).next().is_none()
 }
 
 /// An access list is such an attribute, too.

@@ -21,9 +21,9 @@ use rustix::io::Errno;
 
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
-use super::kind::{self, Kind};
+use super::kind::{self, Near};
 use super::pen::Pen;
-use super::rewrite::Place;
+use super::treat::Treat;
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, kind as type_of, kind_name};
 use crate::sys::strict::{self, Reach, is_its_only_name, looks_deleted};
@@ -47,6 +47,13 @@ pub enum Outcome {
     Skipped(&'static str),
     /// There may be secrets in it, and it was not searched; it is not clean.
     NotSearched(String),
+    /// It is not text, or not as it stands there. Its bytes were searched, nothing was written to it, and it is not clean.
+    Left {
+        /// What it is.
+        why: String,
+        /// What stands in it all the same.
+        findings: Findings,
+    },
     /// It could not be searched, or what was found could not be masked.
     Failed(ScrubError),
 }
@@ -61,6 +68,8 @@ pub struct Tree<'a> {
     pub hard_links: bool,
     /// Files are written anew, with masks of any length; compressed ones as well.
     pub rewrite: bool,
+    /// Files that are not text are masked, too, in place; their checksums may be wrong then.
+    pub binary: bool,
     /// How many files are scrubbed at once.
     pub threads: usize,
     /// Which files below a directory are wanted, by their path from there.
@@ -310,35 +319,17 @@ impl Tree<'_> {
                 Err(error) => return untold(&format!("/proc does not say it: {}", io::Error::from(error))),
             }
         }
-        let packing = match kind::of(file.as_fd())? {
-            Kind::Opaque(kind) => return Ok(Some(Outcome::NotSearched(format!("it is {kind}")))),
-            Kind::Compressed(packing) if in_place || !cfg!(feature = "compress") => {
-                let how = if in_place { "; --rewrite would do it" } else { "" };
-                return Ok(Some(Outcome::NotSearched(format!("it is compressed ({}){how}", packing.name()))));
-            }
-            Kind::Compressed(packing) => Some(packing),
-            Kind::Plain => None,
-        };
+        let beside = |name: &OsStr| strict::stat(&*job.directory, name, job.reach()).is_ok();
+        let kind = kind::of(file.as_fd(), &Near { path: &job.path, beside: &beside })?;
         let file = File::from(file);
-        let place = Place { directory: &job.directory, name: &job.name, file: &file, packing };
-        let findings = match packing {
-            _ if self.rewrite && self.scrubber.does(Action::Mask) => {
-                let findings = place.rewrite(self.scrubber);
-                // The new file is not to be looked at again.
-                let new = strict::stat(&*job.directory, &job.name, job.reach());
-                lock(&known.seen).extend(new.map(|stat| FileId::from(&stat)));
-                findings
-            }
-            Some(_) => place.count(self.scrubber),
-            None => {
-                let pen = match pen {
-                    Some(pen) => pen,
-                    None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
-                };
-                self.scrubber.scrub(file.as_fd(), pen)
-            }
-        };
-        findings.map(|findings| Some(Outcome::Searched(findings)))
+        let treat = Treat { scrubber: self.scrubber, rewrite: self.rewrite, binary: self.binary };
+        let outcome = treat.file(&job.directory, &job.name, &file, kind, pen);
+        if self.rewrite && self.scrubber.does(Action::Mask) {
+            // A new file is not to be looked at again.
+            let new = strict::stat(&*job.directory, &job.name, job.reach());
+            lock(&known.seen).extend(new.map(|stat| FileId::from(&stat)));
+        }
+        outcome.map(Some)
     }
 }
 

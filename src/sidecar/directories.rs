@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -62,10 +62,14 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &M
         recursive: plan.recursive,
         hard_links: false,
         rewrite: false,
+        binary: false,
         threads: 1,
         wanted: &|path| is_wanted(&plan.include, &plan.exclude, path),
         tell: &|path, outcome| match outcome {
             Outcome::Searched(findings) if findings.count() > 0 => {
+                if let Some(why) = findings.doubt {
+                    tell(format!("in doubt: {}: {why}; masked as text", text::path(path)));
+                }
                 (running.tell)(Notice::Scrubbed { path: path.to_owned(), places: findings.count() });
             }
             Outcome::Searched(_) | Outcome::Skipped(_) => {}
@@ -75,10 +79,17 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &M
                 }
             }
             Outcome::NotSearched(why) => tell(format!("not searched: {}: {why}", text::path(path))),
+            Outcome::Left { why, findings } => tell(left(path, &why, findings.count())),
             Outcome::Failed(error) => tell(format!("not scrubbed: {}: {error}", text::path(path))),
         },
     };
     tree.scrub(&plan.directory);
+}
+
+/// Tells of a file that is not text.
+fn left(path: &Path, why: &str, places: u64) -> String {
+    let found = if places == 0 { String::new() } else { format!("; secrets stand in it, in {places} places") };
+    format!("not searched: {}: {why}{found}", text::path(path))
 }
 
 /// Guards directories until the sidecar stops. The first guard is made here, so that it is known whether there can be one.

@@ -612,3 +612,40 @@ fn wrong_usage_is_told_before_anything_happens() {
         program::run(&mut copy, b"").ends(2);
     }
 }
+
+/// A database and a segment of records with a secret in them are neither changed nor read; without one they are read as ever.
+#[test]
+fn aq_what_is_not_text_is_neither_changed_nor_read() {
+    needs!("fanotify", "python3");
+    let Some((disk, guard)) = guarded() else { return };
+    let make = r#"
+import shutil, sqlite3, struct, sys, zlib
+out, log, value = sys.argv[1:]
+c = sqlite3.connect(out)
+c.execute("PRAGMA journal_mode=WAL"); c.execute("PRAGMA wal_autocheckpoint=0")
+c.execute("create table t(x)"); c.commit(); c.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+for i in range(3):
+    c.execute("insert into t values(?)", ("row %d %s" % (i, value),)); c.commit()
+shutil.copy(out + "-wal", out + ".copy")
+for end in ("", "-wal"): shutil.copy(out + end, log + "/a.db" + end)
+record = lambda text: struct.pack(">II", len(text), zlib.crc32(text)) + text
+for name, text in (("0.log", value), ("1.log", "nothing")):
+    with open(log + "/" + name, "wb") as f: f.write(record(b"\0\0\0\1 %s" % text.encode()) * 3)
+"#;
+    let (out, log) = (disk.outside("a.db"), disk.log());
+    reads(Command::new("python3").args(["-c", make]).arg(&out).arg(&log).arg(VALUE));
+    for name in ["a.db-wal", "0.log"] {
+        let read = Command::new("cat").arg(disk.file(name)).output().expect("cat is everywhere");
+        assert!(!read.status.success() && read.stdout.is_empty(), "{name} was read");
+        assert!(String::from_utf8_lossy(&read.stderr).contains("not permitted"), "{name}");
+    }
+    assert!(!fs::read(disk.file("1.log")).unwrap().is_empty());
+    for told in ["a.db-wal cannot be made clean", "an SQLite write-ahead log", "a file of records with lengths"] {
+        guard.waits_for(told);
+    }
+    guard.end();
+    assert_eq!(fs::read(disk.file("a.db-wal")).unwrap(), fs::read(disk.outside("a.db.copy")).unwrap());
+    let count =
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('select count(*) from t').fetchone()[0])";
+    assert_eq!(reads(Command::new("python3").args(["-c", count]).arg(disk.file("a.db"))), "3\n");
+}

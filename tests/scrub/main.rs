@@ -6,6 +6,7 @@ mod scrubbing;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod binary;
 mod faults;
 mod files;
 mod hostile;

@@ -12,6 +12,7 @@ mod kernel;
 mod locks;
 mod notice;
 mod search;
+mod text;
 mod walk;
 mod watch;
 mod worker;

@@ -55,6 +55,13 @@ pub enum Notice {
         /// The file.
         path: PathBuf,
     },
+    /// A file was masked, and it is in doubt whether it is text.
+    Doubtful {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
     /// Masks were written, but the system cannot say that they have reached the disk.
     Unsynced {
         /// The file.

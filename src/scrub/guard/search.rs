@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
+use super::text::Judge;
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
@@ -126,6 +127,8 @@ pub(super) struct Search {
     pub(super) unsynced: bool,
     /// Something was found in it, and it is left as it is, since the secrets came from there.
     pub(super) is_source: bool,
+    /// Whether it is text.
+    pub(super) text: Judge,
 }
 
 /// The part of a file's state that shows a write to it. The time of modification is its owner's to
@@ -222,6 +225,7 @@ impl Search {
             since: Instant::now(),
             unsynced: false,
             is_source: false,
+            text: Judge::default(),
         }
     }
 
@@ -456,8 +460,12 @@ impl Search {
             self.leave();
             return Err(PenError::Changed);
         }
-        self.unsynced = true;
         let set = Arc::clone(self.finder.set());
+        if let Some(why) = self.text.refuses(file)? {
+            // Unless the region has gone.
+            return pen.on(file)?.look_for(&set, region).and(Err(std::io::Error::other(why).into()));
+        }
+        self.unsynced = true;
         if region.range().start < self.masked {
             // It has grown since: its beginning is masked already, and is not there to be found again.
             pen.on(file)?.overwrite(&set, &tools.cover, region)?;

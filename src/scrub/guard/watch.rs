@@ -343,14 +343,19 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn came_back(&mut self, identity: Identity, search: Box<Search>) {
+    fn came_back(&mut self, identity: Identity, mut search: Box<Search>) {
         self.aside -= 1;
+        let doubt = search.text.doubt.take();
         let Some(followed) = self.files.get_mut(&identity) else { return };
-        // Nothing of it is searched aside any more.
-        if search.is_source
-            && let Some(active) = &followed.active
-        {
-            self.ways.teller.tell(Notice::LeftAlone { path: path_of(active.file.as_fd()) });
+        if let Some(active) = &followed.active {
+            let path = || path_of(active.file.as_fd());
+            // Nothing of a source is searched aside any more.
+            if search.is_source {
+                self.ways.teller.tell(Notice::LeftAlone { path: path() });
+            }
+            if let Some(why) = doubt {
+                self.ways.teller.tell(Notice::Doubtful { path: path(), why });
+            }
         }
         followed.take_back(search);
     }

@@ -1,0 +1,172 @@
+//! Records that follow each other by their lengths: segments of queues, logs of databases. They
+//! carry checksums as a rule, which a mask would break.
+//!
+//! The first bytes of a record hold its length in binary. Read as a length, those of text lead
+//! nowhere: to records of hundreds of megabytes.
+
+use std::os::fd::BorrowedFd;
+
+use zeroize::Zeroizing;
+
+use crate::scrub::file;
+
+/// So many bytes at the beginning of a record may hold its length.
+const HEADER_LEN: usize = 24;
+/// So many records in a row are no accident.
+const RECORDS: usize = 3;
+/// A record's length is less than this, in bytes.
+const RECORD_LEN_MAX: u64 = 256 << 20;
+/// LevelDB and RocksDB write blocks of so many bytes, and Prometheus pages.
+const BLOCK_LEN: u64 = 32 << 10;
+
+/// Where records are read from.
+pub(super) enum Source<'a> {
+    File {
+        file: BorrowedFd<'a>,
+        len: u64,
+    },
+    /// The beginning of some content.
+    Bytes(&'a [u8]),
+}
+
+impl Source<'_> {
+    fn len(&self) -> u64 {
+        match self {
+            Source::File { len, .. } => *len,
+            Source::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// The bytes from here on, as many as there are.
+    fn read(&self, at: u64, room: &mut [u8]) -> usize {
+        match self {
+            Source::File { file, .. } => file::read_full_at(*file, room, at).unwrap_or(0),
+            Source::Bytes(bytes) => {
+                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+                let len = rest.len().min(room.len());
+                room[..len].copy_from_slice(&rest[..len]);
+                len
+            }
+        }
+    }
+}
+
+/// The kind of records that a file holds from its beginning on, if it does.
+pub(super) fn of(source: &Source<'_>) -> Option<&'static str> {
+    let mut head = Zeroizing::new([0; HEADER_LEN]);
+    let read = source.read(0, &mut head[..]);
+    if is_kafka(&head[..read]) && follows(source, &Layout { at: 8, width: 4, big: true, more: 12 }) {
+        return Some("a Kafka segment");
+    }
+    if blocks(source, &|header| level_db(header)) {
+        return Some("a log of LevelDB or RocksDB");
+    }
+    if blocks(source, &|header| prometheus(header)) {
+        return Some("a write-ahead log of Prometheus");
+    }
+    layouts().any(|layout| follows(source, &layout)).then_some("a file of records with lengths, and likely checksums")
+}
+
+/// Where a record's length stands, and how much more than that the record takes.
+struct Layout {
+    at: usize,
+    width: usize,
+    big: bool,
+    more: u64,
+}
+
+fn layouts() -> impl Iterator<Item = Layout> {
+    let widths = [4_usize, 8];
+    let places = [0_usize, 1, 4, 8, 12, 16];
+    places.into_iter().flat_map(move |at| widths.into_iter().map(move |width| (at, width))).flat_map(|(at, width)| {
+        let header = (at + width) as u64;
+        let more = [0, header, header + 1, header + 2, header + 4, header + 8, header + 12, header + 16];
+        [false, true].into_iter().flat_map(move |big| more.map(|more| Layout { at, width, big, more }))
+    })
+}
+
+impl Layout {
+    /// The length of the record that begins so; 0, if none does.
+    fn record(&self, header: &[u8]) -> Option<u64> {
+        let field = header.get(self.at..self.at + self.width)?;
+        let mut bytes = [0; 8];
+        if self.big {
+            bytes[8 - self.width..].copy_from_slice(field);
+        } else {
+            bytes[..self.width].copy_from_slice(field);
+        }
+        let mut len = if self.big { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) };
+        if self.width == 8 && !self.big {
+            // etcd keeps the number of padding bytes in the highest one.
+            let padding = if len >> 63 == 1 { len >> 56 & 7 } else { 0 };
+            len = (len & 0x00ff_ffff_ffff_ffff) + padding;
+        }
+        (len < RECORD_LEN_MAX).then(|| if len == 0 { 0 } else { len + self.more })
+    }
+}
+
+/// Whether records of this layout follow each other, some of them or to the end.
+fn follows(source: &Source<'_>, layout: &Layout) -> bool {
+    let (mut at, mut header) = (0, Zeroizing::new([0; HEADER_LEN]));
+    for number in 0..=RECORDS {
+        if at == source.len() {
+            return number > 0;
+        }
+        let read = source.read(at, &mut header[..]);
+        match layout.record(&header[..read]) {
+            None => return false,
+            // Room that was allocated for more.
+            Some(0) => return number > 1 && header[..read].iter().all(|&byte| byte == 0),
+            Some(len) if len <= (layout.at + layout.width) as u64 => return false,
+            Some(len) => at += len,
+        }
+    }
+    true
+}
+
+fn is_kafka(head: &[u8]) -> bool {
+    head.len() > 16 && head[..2] == [0, 0] && head[16] <= 2
+}
+
+/// The length of a block's record, by its first bytes.
+type Record = dyn Fn(&[u8]) -> Option<u64>;
+
+/// Whether a file consists of blocks of records.
+fn blocks(source: &Source<'_>, record: &Record) -> bool {
+    let (mut at, mut header) = (0, Zeroizing::new([0; HEADER_LEN]));
+    let mut records = 0;
+    while records < RECORDS && at < source.len() {
+        let read = source.read(at, &mut header[..]);
+        let left = BLOCK_LEN - at % BLOCK_LEN;
+        match record(&header[..read]) {
+            Some(len) if len <= left => {
+                records += 1;
+                at += len;
+            }
+            // What is too short for a header at a block's end is padded, and the rest of a page may be.
+            _ if records > 0 && left < BLOCK_LEN && header[..read.min(left as usize)].iter().all(|&byte| byte == 0) => {
+                at += left;
+            }
+            // Room that was allocated for more.
+            _ => return records > 1 && header[..read].iter().all(|&byte| byte == 0),
+        }
+    }
+    records == RECORDS || records > 0 && at == source.len()
+}
+
+/// Checksum, length, type: whole, first, middle, last; from 5 on with the number of a log that is used again.
+fn level_db(header: &[u8]) -> Option<u64> {
+    let kind = *header.get(6)?;
+    let len = u64::from(u16::from_le_bytes([header[4], header[5]]));
+    match kind {
+        1..=4 => Some(7 + len),
+        5..=8 => Some(11 + len),
+        _ => None,
+    }
+}
+
+/// Type, length, checksum.
+fn prometheus(header: &[u8]) -> Option<u64> {
+    let len = u64::from(u16::from_be_bytes([*header.get(1)?, *header.get(2)?]));
+    (len > 0 && header[0] < 0x20 && (1..=4).contains(&(header[0] & 7))).then_some(7 + len)
+}

@@ -1,0 +1,117 @@
+//! An open file, treated as its content allows: masked, written anew, counted, or left as it is.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use rustix::fs::fstat;
+
+use super::findings::Findings;
+use super::in_place::{Action, ScrubError, Scrubber};
+use super::kind::{self, Kind, Packing};
+use super::pen::Pen;
+use super::rewrite::Place;
+use super::search;
+use super::tree::Outcome;
+use crate::redact::finder::Finder;
+use crate::redact::region::Region;
+use crate::sys::beneath::Dir;
+
+/// The treatment that was asked for.
+pub(super) struct Treat<'a> {
+    pub(super) scrubber: &'a Scrubber,
+    /// Files are written anew.
+    pub(super) rewrite: bool,
+    /// Files that are not text are masked, too.
+    pub(super) binary: bool,
+}
+
+impl Treat<'_> {
+    /// Treats a file as what it is.
+    pub(super) fn file(
+        &self,
+        directory: &Dir,
+        name: &OsStr,
+        file: &File,
+        kind: Kind,
+        pen: &mut Option<Pen>,
+    ) -> Result<Outcome, ScrubError> {
+        let masks = self.scrubber.does(Action::Mask);
+        let place = |packing| Place { directory, name, file, packing };
+        match kind {
+            Kind::Text if masks && self.rewrite => place(None).rewrite(self.scrubber).map(Outcome::Searched),
+            Kind::Doubtful(why) if masks && self.rewrite => {
+                self.left(file, format!("{why}, and its length has to stay; in place, without --rewrite, it is masked"))
+            }
+            Kind::Text => self.in_place(file, None, pen),
+            Kind::Doubtful(why) => self.in_place(file, Some(why), pen),
+            Kind::Binary(why) if self.binary && !self.rewrite => self.in_place(file, Some(why), pen),
+            Kind::Binary(why) | Kind::Opaque(why) => self.left(file, as_sentence(why)),
+            Kind::Compressed(packing) => self.compressed(&place(Some(packing)), packing),
+        }
+    }
+
+    fn in_place(&self, file: &File, doubt: Option<&'static str>, pen: &mut Option<Pen>) -> Result<Outcome, ScrubError> {
+        let pen = match pen {
+            Some(pen) => pen,
+            None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
+        };
+        let findings = self.scrubber.scrub(file.as_fd(), pen)?;
+        Ok(Outcome::Searched(Findings { doubt, ..findings }))
+    }
+
+    fn compressed(&self, place: &Place<'_>, packing: Packing) -> Result<Outcome, ScrubError> {
+        let masks = self.scrubber.does(Action::Mask);
+        let name = packing.name();
+        let has_to_be_anew = masks && !self.rewrite && packing != Packing::Zlib;
+        if has_to_be_anew || !cfg!(feature = "compress") {
+            let how = if has_to_be_anew { "; --rewrite would do it" } else { "" };
+            return self.left(place.file, format!("it is compressed ({name}){how}"));
+        }
+        let content = kind::of_content(&mut *place.content()?)?;
+        let why = match content {
+            Kind::Text | Kind::Doubtful(_) if !masks => {
+                let mut findings = place.count(self.scrubber)?;
+                if let Kind::Doubtful(why) = content {
+                    findings.doubt = Some(why);
+                }
+                return Ok(Outcome::Searched(findings));
+            }
+            Kind::Text if packing != Packing::Zlib => {
+                return place.rewrite(self.scrubber).map(Outcome::Searched);
+            }
+            Kind::Text => format!("it is compressed ({name}), which is not written"),
+            Kind::Doubtful(why) => format!("{why}, compressed ({name})"),
+            Kind::Binary(why) | Kind::Opaque(why) => format!("{}, compressed ({name})", as_sentence(why)),
+            Kind::Compressed(inner) => format!("it is compressed twice ({}, {name})", inner.name()),
+        };
+        Ok(Outcome::Left { why, findings: place.count(self.scrubber)? })
+    }
+
+    /// A file that is not written to, and is not clean; what stands in it as it is.
+    fn left(&self, file: &File, why: String) -> Result<Outcome, ScrubError> {
+        Ok(Outcome::Left { why, findings: search_bytes(self.scrubber, file)? })
+    }
+}
+
+/// Searches a file's own bytes, whatever they are, and changes nothing.
+pub(super) fn search_bytes(scrubber: &Scrubber, file: &File) -> Result<Findings, ScrubError> {
+    let (set, progress) = (scrubber.set(), scrubber.progress());
+    let mut findings = Findings::default();
+    let len = fstat(file)?.st_size as u64;
+    let mut finder = Finder::new(Arc::clone(set));
+    let mut note = |region: Region| {
+        findings.note(set, &region);
+        Ok::<(), ScrubError>(())
+    };
+    search::to_end(file.as_fd(), &mut finder, len, &mut search::buffer(), progress, &mut note)?;
+    finder.finish(false).try_for_each(note)?;
+    findings.bytes = len;
+    Ok(findings)
+}
+
+/// "it is a tar archive", "not text: many control bytes".
+fn as_sentence(why: &str) -> String {
+    if why.starts_with("not ") { why.to_owned() } else { format!("it is {why}") }
+}
