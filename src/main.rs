@@ -10,7 +10,9 @@ use zeroizing_alloc::ZeroAlloc;
 use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
-use cli::{boot, check, env, export, filter, guard, guide, harden, keygen, member, run, scrub, secret, sidecar, stdio};
+use cli::{
+    boot, check, env, export, filter, guard, guide, harden, keygen, member, merge, run, scrub, secret, sidecar, stdio,
+};
 
 /// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
 #[global_allocator]
@@ -50,6 +52,7 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Member(command)) => member::run(&command),
         Some(Command::Env(command)) => env::run(&command),
+        Some(Command::Merge(merge)) => merge::run(&merge),
         Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
         Some(Command::Man) => stdio::print(&guide::man()),
     }

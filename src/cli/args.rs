@@ -13,6 +13,7 @@ use super::filter::FilterArgs;
 use super::guard::GuardArgs;
 use super::keygen::KeygenArgs;
 use super::member::MemberCommand;
+use super::merge::MergeArgs;
 use super::message::Failure;
 use super::run::RunArgs;
 use super::scrub::ScrubArgs;
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     /// Set plain defaults, and look at their history
     #[command(subcommand)]
     Env(EnvCommand),
+    /// Merge two versions of a registry, entry by entry: a driver for git
+    #[command(after_help = guide::MERGE_EXAMPLES)]
+    Merge(MergeArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

@@ -53,6 +53,21 @@ input of a command, standard output). The sources of secrets are watched: a chan
 loses a byte. What a sink does not take keeps its sources waiting.";
 
 /// The end of the long help of `sidecar`.
+pub(crate) const MERGE_EXAMPLES: &str = "For git, once in each clone:
+  git config merge.hushlog.driver 'hushlog merge %O %A %B %L %P'
+  git config merge.hushlog.recursive binary
+and in the repository:
+  echo 'registry.yaml merge=hushlog' >> .gitattributes
+
+A merge that stopped, again with this driver, signed:
+  HUSHLOG_SIGN=signing.pem git checkout --merge registry.yaml
+The same with all conflicts taken from one side:
+  for n in 1 2 3; do git show :$n:registry.yaml > side.$n; done
+  hushlog merge --theirs side.1 side.2 side.3 && mv side.2 registry.yaml
+
+The status is 0 if all was merged; 1 if entries are in conflict, or the registry has to be signed
+and no key was given; 2 or 3 on an error. No value is opened.";
+
 pub(crate) const SIDECAR_EXAMPLES: &str = "A configuration:
   secrets:
     secret_files: [/run/secrets]

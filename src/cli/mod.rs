@@ -16,6 +16,7 @@ mod install;
 pub(crate) mod keygen;
 mod masking;
 pub(crate) mod member;
+pub(crate) mod merge;
 pub(crate) mod message;
 mod output;
 mod progress;

@@ -78,11 +78,7 @@ impl RegistryArgs {
     }
 
     fn check(&self, registry: &Registry, path: &Path) -> Result<(), Failure> {
-        let given: Result<Vec<Trusted>, Error> = self.trust.iter().map(|word| word.parse()).collect();
-        let mut given = given.map_err(failure)?;
-        if given.is_empty() {
-            given = trusted()?.into_iter().map(|(_, trusted)| trusted).collect();
-        }
+        let given = trusted_by(&self.trust)?;
         let (mut keys, mut ids) = (Vec::new(), Vec::new());
         for trusted in given {
             match trusted {
@@ -140,11 +136,7 @@ impl ChangeArgs {
         change: impl FnOnce(&mut Registry) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let path = self.registry.path()?;
-        let sign = match &self.sign {
-            Some(path) => Some(path.clone()),
-            None => setting::path(setting::SIGN)?,
-        };
-        let key = sign.map(|path| SigningKey::load(&path).map_err(|error| of_key(error, &path))).transpose()?;
+        let key = signing_key(self.sign.as_deref())?;
         if let Some(parent) = configuration("").filter(|parent| path.parent() == Some(parent)) {
             // What is wrong with it shows when the registry is written.
             let _ = Dir::open_or_make(&parent, Links::Trusted, 0o700);
@@ -216,6 +208,23 @@ pub(crate) fn trusted() -> Result<Vec<(String, Trusted)>, Failure> {
     keys.split_whitespace().map(key).collect()
 }
 
+/// The demands of the command line, or of the environment if that has none.
+pub(crate) fn trusted_by(words: &[String]) -> Result<Vec<Trusted>, Failure> {
+    if words.is_empty() {
+        return Ok(trusted()?.into_iter().map(|(_, trusted)| trusted).collect());
+    }
+    words.iter().map(|word| word.parse().map_err(failure)).collect()
+}
+
+/// The key that changes are signed with: that of the file, or of the environment.
+pub(crate) fn signing_key(path: Option<&Path>) -> Result<Option<SigningKey>, Failure> {
+    let path = match path {
+        Some(path) => Some(path.to_owned()),
+        None => setting::path(setting::SIGN)?,
+    };
+    path.map(|path| SigningKey::load(&path).map_err(|error| of_key(error, &path))).transpose()
+}
+
 /// Reads the identity at this path, or the usual one if it is there.
 pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure> {
     let path = match path {
@@ -254,7 +263,7 @@ pub(crate) fn failure(error: Error) -> Failure {
 }
 
 /// The same with the path of the file that it is about, if that exists: what does not may be a secret that was given by mistake.
-fn of_file(error: Error, path: &Path) -> Failure {
+pub(crate) fn of_file(error: Error, path: &Path) -> Failure {
     let about = error.is_of_file();
     with_path(failure(error), path, about)
 }

@@ -46,6 +46,29 @@
 //! - *Links*: the registry is read through a link by the rule for all sources (see
 //!   [`program`](super::program)), and not written through one.
 //!
+//! - *In version control*: a byte order mark, CRLF, a `---` before the text and a `...` after it
+//!   mean nothing, in a registry, an identity or a signing key; a signature is over the text
+//!   without them. A file with the marks of a merge conflict is refused as such.
+//! - *Merging*: `hushlog merge BASE OURS THEIRS` merges two registries that come from one, entry by
+//!   entry, and writes the outcome to OURS as every registry is written. No value is opened. What
+//!   one side changed is taken from it; two sides that set a default to the same value have the
+//!   changes of both. What both sides changed stands in the file between the marks of a conflict,
+//!   and the status is 1. So does a value that one side saved while the other one changed its
+//!   recipients, since it would be sealed to too many or too few, and a second secret for one
+//!   variable; `--ours` and `--theirs` leave such a value out, and say that it has to be saved
+//!   again. Two sides that both changed a member, or the recipients of a secret, and files that are
+//!   no registry, or not the same one, become one conflict of both whole files (status 2), so that
+//!   no side is lost unseen.
+//! - *Merging what is signed*: each side has to be signed by a signer that the ancestor names, or
+//!   by a key of `--trust` or `HUSHLOG_TRUST`; a signer that one side added has to be named so.
+//!   Without an ancestor that names signers, and without `--trust`, a side is taken as it is. The
+//!   outcome is signed by a key that both sides name as a signer's. Without one it has no
+//!   signature, and is no registry to anybody until a signer merges again. Conflicts that are
+//!   resolved by hand leave it unsigned as well: `--ours` and `--theirs` do not.
+//! - *In git*: each clone names the driver in its configuration (`merge.hushlog.driver`), and
+//!   `.gitattributes` the file; `merge.hushlog.recursive binary` has a merge with several ancestors
+//!   take one of them. git makes the files of a checkout anew: their mode is git's, not 0600.
+//!
 //! - *An id*, `hlr-...` in the head of the file, is drawn when a registry is made, and stands in
 //!   all that is sealed and signed. A registry of format 1 has none: it is read and changed as
 //!   before, and its sealed values and signature pass in any other of format 1 with the same
@@ -53,6 +76,11 @@
 //! - *Keys are masked*: where a registry is a source, so are the identity that opens it and the
 //!   usual signing key (`HUSHLOG_SIGN`, or `~/.config/hushlog/signing.pem`); beside a session, the
 //!   identity of the machine, if hushlog may read it. They are never exported.
+//!
+//! - *A file of keys*, an identity or a signing key, is read only if its group and others cannot
+//!   read it. One exception: a file of root's with the mode 0440 and no access list, whose group is
+//!   one of the process: so Kubernetes mounts a secret (`defaultMode: 0400`) into a pod with an
+//!   `fsGroup`.
 //!
 //! The integrity of the file rests:
 //!

@@ -33,6 +33,12 @@ pub enum Error {
     /// The file is of another version of the format, or of none.
     #[error("the registry does not begin with 'format: 1' or 'format: {FORMAT}'")]
     Format,
+    /// Version control has merged the file, and marked in it where both sides changed the same.
+    #[error("the registry holds a merge conflict, from line {line} on")]
+    MergeConflict {
+        /// From 1 on.
+        line: u64,
+    },
     /// The file is not of the expected kind.
     #[error("the registry is wrong at line {line}, column {column}{}", .key.map(|key| format!(", near '{key}'")).unwrap_or_default())]
     Syntax {
@@ -70,6 +76,16 @@ pub enum Error {
     /// The key is of none of the registry's signers.
     #[error("the signing key is not of a signer of the registry")]
     NotASigner,
+
+    /// The files of a merge are not of one registry.
+    #[error("the sides of the merge are not of one registry: their id or format differs")]
+    MergeOther,
+    /// Both sides of a merge changed a member, or who the shared secrets are sealed to.
+    #[error("both sides of the merge changed {what}")]
+    MergeMembers {
+        /// Which.
+        what: String,
+    },
 
     /// A name is refused.
     #[error(transparent)]
@@ -250,8 +266,8 @@ impl Error {
     /// Whether it is about the file itself, and not about the request.
     pub fn is_of_file(&self) -> bool {
         use Error::{
-            Check, FileTooLarge, Format, Inconsistent, Missing, NotAFile, NotKept, OtherRegistry, Read, Signature,
-            Syntax, Unsigned, Untrusted, Write,
+            Check, FileTooLarge, Format, Inconsistent, MergeConflict, Missing, NotAFile, NotKept, OtherRegistry, Read,
+            Signature, Syntax, Unsigned, Untrusted, Write,
         };
         matches!(
             self,
@@ -259,6 +275,7 @@ impl Error {
                 | FileTooLarge
                 | Format
                 | Inconsistent { .. }
+                | MergeConflict { .. }
                 | Missing
                 | NotAFile
                 | NotKept(_)
@@ -281,16 +298,23 @@ impl Error {
             }
             Error::NotAFile => "name the file itself, not a link to it",
             Error::Format => "is this the right file? it may also be of a newer version of hushlog",
+            Error::MergeConflict { .. } => {
+                "keep one side of each conflict; a registry that is signed, or that git merged line by line, is merged by `hushlog merge` (see its --help)"
+            }
             Error::Syntax { .. } => "take the file back as it was, and change it with hushlog",
             Error::Check => "take the file back as it was; members are changed with `hushlog member`",
             Error::Inconsistent { .. } => "take the file back as it was, and change it with hushlog",
             Error::Unsigned | Error::Signature | Error::Untrusted => {
-                "do not use it; ask who changed the registry, and take it back as it was signed"
+                "do not use it; ask who changed the registry, and take it back as it was signed; a signer signs a merge by `HUSHLOG_SIGN=KEY git checkout --merge FILE`"
             }
             Error::OtherRegistry => {
                 "its id stands in its head, as `id: hlr-...`; --trust names the one that is expected"
             }
             Error::RegistryId => "it begins with hlr-, and stands in the head of the registry's file",
+            Error::MergeOther => "take one side whole: `git checkout --ours FILE`, or --theirs",
+            Error::MergeMembers { .. } => {
+                "take one side whole (`git checkout --ours FILE`, or --theirs), and repeat what the other one changed"
+            }
             Error::KeyNeeded => "give the key of a signer with --sign FILE",
             Error::NotASigner => {
                 "`hushlog member list` shows the signers; a signer adds another with `member add --signer`"
@@ -307,7 +331,9 @@ impl Error {
             Error::IdentityEmpty | Error::IdentityLine { .. } | Error::IdentityKind { .. } => {
                 "`hushlog keygen` makes an identity, as age-keygen does"
             }
-            Error::KeyOpen => "chmod 600 it; if others may have read it, make a new key",
+            Error::KeyOpen => {
+                "chmod 600 it, or have root give it to a group of this process (mode 0440); if others may have read it, make a new key"
+            }
             Error::NoPassphrase => "run it in a terminal, or give an identity without a passphrase",
             Error::IdentitySealed => "open it with age first",
             Error::NotAMember { .. } => "--as NAME says who acts; `hushlog member add NAME RECIPIENT` adds a member",

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::id::RegistryId;
 use super::name::Name;
 use super::sign::{PublicKey, SigningKey};
+use super::text;
 
 /// The largest file, in bytes.
 pub const FILE_LEN_MAX: usize = 64 << 20;
@@ -20,7 +21,7 @@ pub(super) const FORMAT: u32 = 2;
 const FORMAT_WITHOUT_ID: u32 = 1;
 
 /// What stands at the beginning of a file.
-const HEAD: &str = "\
+pub(super) const HEAD: &str = "\
 # A registry of hushlog: values are sealed with age, all else is plain text.
 # Change it with `hushlog secret`, `member` and `env`. Comments are not kept.
 ";
@@ -94,12 +95,21 @@ impl Registry {
             return Err(Error::FileTooLarge);
         }
         let text = core::str::from_utf8(text).map_err(|error| place_of(&text[..error.valid_up_to()]))?;
+        Registry::parse_text(text).map_err(|error| match text::conflict(text) {
+            Some(line) => Error::MergeConflict { line },
+            None => error,
+        })
+    }
+
+    fn parse_text(text: &str) -> Result<Registry, Error> {
+        let (text, lines_before) = text::canonical(text);
+        let text = text.as_ref();
         check_format(text)?;
         let (body, tail) = match text.rfind(SIGNATURE) {
             Some(at) => text.split_at(at + 1),
             None => (text, ""),
         };
-        let document: Document = read(body, 0)?;
+        let document: Document = read(body, lines_before)?;
         if document.id.is_some() == (document.format == FORMAT_WITHOUT_ID) {
             return Err(Error::Inconsistent { what: "the id".to_owned() });
         }
@@ -108,16 +118,16 @@ impl Registry {
         }
         let mut registry = Registry { document, signed_by: None };
         registry.check_entries()?;
-        registry.signed_by = registry.verify(body, tail)?;
+        registry.signed_by = registry.verify(body, tail, lines_before)?;
         Ok(registry)
     }
 
     /// Who signed it.
-    fn verify(&self, body: &str, tail: &str) -> Result<Option<Name>, Error> {
+    fn verify(&self, body: &str, tail: &str, lines_before: u64) -> Result<Option<Name>, Error> {
         if tail.is_empty() {
             return if self.signers().next().is_some() { Err(Error::Unsigned) } else { Ok(None) };
         }
-        let Tail { signature } = read(tail, body.lines().count() as u64)?;
+        let Tail { signature } = read(tail, lines_before + body.lines().count() as u64)?;
         let member = self.document.members.get(&signature.by);
         let key = member.and_then(|member| member.signer.as_ref()).ok_or(Error::Unsigned)?;
         if !key.verifies(body.as_bytes(), &signature.ed25519) {
@@ -200,6 +210,22 @@ impl Registry {
                 Some((own.ok_or(Error::NotASigner)?.0, key))
             }
         };
+        let mut text = self.to_unsigned()?;
+        if let Some((by, key)) = signer {
+            let signature = Signature { by: by.clone(), ed25519: key.sign(text.as_bytes()) };
+            write(&mut text, &Tail { signature })?;
+        }
+        if text.len() > FILE_LEN_MAX { Err(Error::FileTooLarge) } else { Ok(text) }
+    }
+
+    /// Whether both hold the same, whatever their texts.
+    pub(super) fn is_same(&self, other: &Registry) -> bool {
+        let check = |document: &Document| Document { check: String::new(), ..document.clone() };
+        check(&self.document) == check(&other.document)
+    }
+
+    /// The text of the file without a signature: if it names signers, nobody takes it so.
+    pub(super) fn to_unsigned(&self) -> Result<String, Error> {
         let mut document = self.document.clone();
         document.check = digest(&document)?;
         if document.format != FORMAT_WITHOUT_ID && document.id.is_none() {
@@ -207,16 +233,12 @@ impl Registry {
         }
         let mut text = HEAD.to_owned();
         write(&mut text, &document)?;
-        if let Some((by, key)) = signer {
-            let signature = Signature { by: by.clone(), ed25519: key.sign(text.as_bytes()) };
-            write(&mut text, &Tail { signature })?;
-        }
-        if text.len() > FILE_LEN_MAX { Err(Error::FileTooLarge) } else { Ok(text) }
+        Ok(text)
     }
 }
 
 /// A digest of the members, by which a change by hand is noticed. It keeps nobody from changing both; a signature does.
-fn digest(document: &Document) -> Result<String, Error> {
+pub(super) fn digest(document: &Document) -> Result<String, Error> {
     let mut text = String::new();
     write(&mut text, &document.members)?;
     Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..16]))
@@ -224,13 +246,12 @@ fn digest(document: &Document) -> Result<String, Error> {
 
 /// The version is the first line of a file after its comments, so that it can be told before anything else is understood.
 fn check_format(text: &str) -> Result<(), Error> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let first = text.lines().map(str::trim_end).find(|line| !line.is_empty() && !line.starts_with('#'));
     let known = [FORMAT, FORMAT_WITHOUT_ID].map(|version| format!("format: {version}"));
     if first.is_some_and(|first| known.iter().any(|known| known == first)) { Ok(()) } else { Err(Error::Format) }
 }
 
-fn write<T: Serialize>(text: &mut String, value: &T) -> Result<(), Error> {
+pub(super) fn write<T: Serialize>(text: &mut String, value: &T) -> Result<(), Error> {
     // A long default in folded lines would be hard to compare from one version of the file to the next.
     let options = serde_yaml::ser_options! { prefer_block_scalars: false };
     serde_yaml::to_fmt_writer_with_options(text, value, options).map_err(|_| Error::Sealing)

@@ -34,6 +34,7 @@ use super::entry::Scope;
 use super::error::Error;
 use super::id::RegistryId;
 use super::name::Name;
+use super::text::MARK;
 use crate::redact::secret::Secret;
 
 /// The first line of the sealed text, by the format of the registry.
@@ -110,6 +111,7 @@ impl Identity {
         text: &[u8],
         passphrase: impl FnOnce() -> Result<Zeroizing<String>, Error>,
     ) -> Result<Identity, Error> {
+        let text = text.strip_prefix(MARK.to_string().as_bytes()).unwrap_or(text);
         if text.starts_with(b"age-encryption.org/") || text.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
             return Identity::parse_lines(&unlock(text, passphrase)?);
         }

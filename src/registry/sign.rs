@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::text::MARK;
 use crate::redact::secret::Secret;
 
 /// The name of a signing key's secret half in masks.
@@ -94,6 +95,7 @@ impl SigningKey {
     /// When it is none, or protected by a passphrase.
     pub fn parse(pem: &[u8]) -> Result<SigningKey, Error> {
         let pem = core::str::from_utf8(pem).map_err(|_| Error::SigningKey)?;
+        let pem = pem.strip_prefix(MARK).unwrap_or(pem);
         ed25519_dalek::SigningKey::from_pkcs8_pem(pem.trim()).map(SigningKey).map_err(|_| Error::SigningKey)
     }
 

@@ -1,6 +1,6 @@
 //! The registry on disk: read whole, written in one step, one writer at a time.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,7 @@ use super::sign::SigningKey;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::kind;
 use crate::sys::input::Input;
-use crate::sys::lock;
+use crate::sys::lock::{self, Lock};
 use crate::sys::replace::{NotKept, replace_shared_in};
 
 /// A registry as it was read, with the text that it was read from: as long as that is what the file holds, it need not be understood
@@ -47,8 +47,37 @@ impl Snapshot {
     }
 }
 
+/// The file of a registry that is about to be written: found once, and locked until this is dropped.
+pub(super) struct Target {
+    dir: Dir,
+    name: OsString,
+    _lock: Lock,
+}
+
+impl Target {
+    /// Waits for other writers, up to [`PATIENCE`](lock::PATIENCE).
+    pub(super) fn lock(path: &Path) -> Result<Target, Error> {
+        // One directory from here on, whatever its path leads to meanwhile.
+        let (dir, name) = Dir::parent_of(path, Links::Trusted).map_err(Error::Write)?;
+        // Not the directory, which every user that can read it can lock; nor the file, which is
+        // replaced.
+        let lock = lock::beside_in(&dir, &name, lock::PATIENCE).map_err(Error::Write)?;
+        check_target(&dir, &name)?;
+        Ok(Target { dir, name, _lock: lock })
+    }
+
+    pub(super) fn read(&self) -> Result<Vec<u8>, Error> {
+        read_in(&self.dir, &self.name)
+    }
+
+    pub(super) fn replace(&self, text: &[u8]) -> Result<(), Error> {
+        remove_leftovers(&self.dir, &self.name);
+        replace_shared_in(&self.dir, &self.name, text).map_err(unwritable)
+    }
+}
+
 /// What is no file is not opened: a FIFO would be waited for.
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let found = Input::find(path).map_err(unreadable)?;
     match found.kind() {
         FileType::RegularFile => text(found.open().map_err(unreadable)?),
@@ -116,13 +145,8 @@ impl Registry {
         key: Option<&SigningKey>,
         change: impl FnOnce(&mut Registry) -> Result<T, E>,
     ) -> Result<T, E> {
-        // One directory from here on, whatever its path leads to meanwhile.
-        let (dir, name) = Dir::parent_of(path, Links::Trusted).map_err(Error::Write)?;
-        // Not the directory, which every user that can read it can lock; nor the file, which is
-        // replaced.
-        let _lock = lock::beside_in(&dir, &name, lock::PATIENCE).map_err(Error::Write)?;
-        check_target(&dir, &name)?;
-        let old = match (read_in(&dir, &name), snapshot) {
+        let target = Target::lock(path)?;
+        let old = match (target.read(), snapshot) {
             (Err(Error::Missing), _) => Registry::default(),
             (Ok(text), Some(snapshot)) if text == snapshot.text => snapshot.registry.clone(),
             (text, _) => Registry::parse(&text?)?,
@@ -133,8 +157,7 @@ impl Registry {
             let text = new.signed(&old, key)?;
             // What cannot be read again is never written.
             Registry::parse(text.as_bytes())?;
-            remove_leftovers(&dir, &name);
-            replace_shared_in(&dir, &name, text.as_bytes()).map_err(unwritable)?;
+            target.replace(text.as_bytes())?;
         }
         Ok(result)
     }

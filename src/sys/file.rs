@@ -4,8 +4,13 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Stat, fstat};
-use rustix::process::geteuid;
+use rustix::fs::{FileType, Stat, fgetxattr, fstat};
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid, getgroups};
+
+/// The attribute that holds an access list. Where there is one, the group's bits of the mode are
+/// what any of its entries may allow, and the group itself may have less.
+pub(super) const ACCESS_LIST: &str = "system.posix_acl_access";
 
 /// A file's identity, under any name: the number of its file system, and its own in there.
 ///
@@ -57,6 +62,28 @@ pub fn kind_name(kind: FileType) -> &'static str {
 /// Whether root or the effective user owns it.
 pub fn is_owned_by_us_or_root(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == geteuid().as_raw()
+}
+
+/// Whether root has given this file to a group of this process to read, and nobody may write it: a
+/// file of root's with the mode 0440 and without an access list, as Kubernetes mounts a secret into
+/// a pod with an `fsGroup`.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn is_given_to_our_group(file: impl AsFd) -> io::Result<bool> {
+    let stat = fstat(&file)?;
+    if stat.st_uid != 0 || kind(&stat) != FileType::RegularFile || stat.st_mode & 0o7777 != 0o440 {
+        return Ok(false);
+    }
+    if getegid().as_raw() != stat.st_gid && !getgroups()?.iter().any(|group| group.as_raw() == stat.st_gid) {
+        return Ok(false);
+    }
+    match fgetxattr(&file, ACCESS_LIST, &mut [0_u8; 0]) {
+        Ok(_) => Ok(false),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether a user other than root and the effective one can change the names in this directory,

@@ -13,7 +13,7 @@ use rustix::fs::{Gid, Mode, OFlags, Stat, Uid, XattrFlags, fchmod, fchown, fgetx
 use rustix::io::Errno;
 
 use super::beneath::{Dir, Links, find};
-use super::file::{check_owner, check_regular};
+use super::file::{ACCESS_LIST, check_owner, check_regular};
 
 /// Distinguishes the temporary files of one process.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -204,9 +204,6 @@ fn keep_owner(new: &File, old: &Stat) -> io::Result<u32> {
     Ok(if is_kept { mode } else { mode & !0o070 })
 }
 
-/// The attribute that holds an access list. Where there is one, the group's bits of the mode are
-/// what any of its entries may allow, and the group itself may have less.
-const ACCESS_LIST: &str = "system.posix_acl_access";
 /// The longest value of an attribute, in bytes.
 const ATTRIBUTE_LEN_MAX: usize = 64 << 10;
 

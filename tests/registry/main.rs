@@ -5,13 +5,16 @@ mod desk;
 mod program;
 
 mod commands;
+mod consumers;
 mod export;
 mod faults;
 mod file;
 mod hostile;
 mod inject;
 mod keys;
+mod merges;
 mod names;
 mod prompt;
 mod readers;
 mod shared;
+mod versions;

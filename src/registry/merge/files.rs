@@ -1,0 +1,129 @@
+//! The files of a merge, as git hands them to a driver.
+
+use std::path::Path;
+
+use super::text::{conflict, with_marks};
+use super::{Conflict, Merge, Side, merge};
+use crate::registry::error::Error;
+use crate::registry::file::Registry;
+use crate::registry::id::RegistryId;
+use crate::registry::sign::{PublicKey, SigningKey};
+use crate::registry::store::{Target, read};
+
+/// The shortest marks of a conflict, by which [`Registry::parse`] tells them.
+const MARKER_LEN: usize = 7;
+/// The longest.
+const MARKER_LEN_MAX: usize = 1 << 10;
+
+/// How to merge.
+#[derive(Debug, Default)]
+pub struct MergeOptions<'a> {
+    /// Signs the outcome, if the registry names signers.
+    pub key: Option<&'a SigningKey>,
+    /// Both sides have to be signed by one of these keys. Without any, by a signer of the ancestor,
+    /// if that names some.
+    pub keys: &'a [PublicKey],
+    /// The registry has to be one of these.
+    pub ids: &'a [RegistryId],
+    /// The side that conflicts are resolved by.
+    pub prefer: Option<Side>,
+    /// The length of a conflict's marks, at least 7.
+    pub marker_len: usize,
+}
+
+/// What a merge came to.
+#[derive(Debug)]
+pub struct Merged {
+    /// Which entries conflict, or conflicted before they were resolved by
+    /// [`prefer`](MergeOptions::prefer).
+    pub conflicts: Vec<Conflict>,
+    /// Why the outcome is not signed though it has to be. Nobody takes it for the registry so.
+    pub unsigned: Option<Error>,
+}
+
+/// Merges three files: what both sides come from, which may be empty; ours, which is written as
+/// every registry is; and theirs.
+///
+/// Where entries conflict, the file has both sides of each between the marks of version control. If
+/// nothing can be merged, because a side is no registry, is another one, or is not signed as it has
+/// to be, it has both sides whole between such marks, so that no side gets lost unseen.
+///
+/// # Errors
+///
+/// When a file cannot be read or written; it is as it was then. When nothing can be merged.
+pub fn merge_files(base: &Path, ours: &Path, theirs: &Path, options: &MergeOptions<'_>) -> Result<Merged, Error> {
+    let target = Target::lock(ours)?;
+    let texts = [read(base)?, target.read()?, read(theirs)?];
+    let marker_len = options.marker_len.clamp(MARKER_LEN, MARKER_LEN_MAX);
+    match merged(&texts, options, marker_len) {
+        Ok((text, merged)) => {
+            target.replace(&text)?;
+            Ok(merged)
+        }
+        Err(error) => {
+            target.replace(&whole(&texts[1], &texts[2], marker_len))?;
+            Err(error)
+        }
+    }
+}
+
+fn merged(texts: &[Vec<u8>; 3], options: &MergeOptions<'_>, marker_len: usize) -> Result<(Vec<u8>, Merged), Error> {
+    let [old, own, other] = texts;
+    let base = if old.trim_ascii().is_empty() { Registry::default() } else { Registry::parse(old)? };
+    let (ours, theirs) = (Registry::parse(own)?, Registry::parse(other)?);
+    let known: Vec<PublicKey> = match options.keys {
+        [] => base.signers().map(|(_, key)| key.clone()).collect(),
+        keys => keys.to_vec(),
+    };
+    for side in [&ours, &theirs] {
+        side.require_id(options.ids)?;
+        side.require_signer(&known)?;
+    }
+    let merge = merge(&base, &ours, &theirs)?;
+    let conflicts = merge.conflicts.clone();
+    let registry = match options.prefer {
+        None if !conflicts.is_empty() => {
+            let text = with_marks(&merge, marker_len)?.into_bytes();
+            return Ok((text, Merged { conflicts, unsigned: None }));
+        }
+        None => merge.registry,
+        Some(side) => Merge::preferring(&merge, side),
+    };
+    // A side that is the outcome has its signature already.
+    for (side, text) in [(&ours, own), (&theirs, other)] {
+        if registry.is_same(side) {
+            return Ok((text.clone(), Merged { conflicts, unsigned: None }));
+        }
+    }
+    let (text, unsigned) = match signed(&registry, &[&ours, &theirs], options.key) {
+        Ok(text) => (text, None),
+        Err(error @ (Error::KeyNeeded | Error::NotASigner)) => (registry.to_unsigned()?, Some(error)),
+        Err(error) => return Err(error),
+    };
+    if unsigned.is_none() {
+        // What cannot be read again is no outcome.
+        Registry::parse(text.as_bytes())?;
+    }
+    Ok((text.into_bytes(), Merged { conflicts, unsigned }))
+}
+
+/// The text, signed by somebody who may sign both sides and the outcome.
+fn signed(registry: &Registry, sides: &[&Registry; 2], key: Option<&SigningKey>) -> Result<String, Error> {
+    let signed = |one: &Registry| one.signers().next().is_some();
+    for side in sides.iter().filter(|side| signed(side)) {
+        let own = key.ok_or(Error::KeyNeeded)?.public();
+        side.signers().find(|(_, public)| **public == own).ok_or(Error::NotASigner)?;
+    }
+    registry.to_text(key.filter(|_| signed(registry)))
+}
+
+/// Both sides whole, in conflict.
+fn whole(ours: &[u8], theirs: &[u8], marker_len: usize) -> Vec<u8> {
+    let line = |text: &[u8]| match text.last() {
+        None | Some(b'\n') => text.to_vec(),
+        Some(_) => [text, b"\n"].concat(),
+    };
+    let marks = conflict("\n", "\n", marker_len);
+    let lines: Vec<&str> = marks.split_inclusive('\n').collect();
+    [lines[0].as_bytes(), &line(ours), lines[2].as_bytes(), &line(theirs), lines[4].as_bytes()].concat()
+}

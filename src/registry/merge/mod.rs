@@ -1,0 +1,385 @@
+//! Merging two registries that come from one, entry by entry. No value is opened: an entry is taken
+//! as it was sealed, or not at all.
+
+mod files;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::entry::{Change, Document, Entry};
+use super::error::Error;
+use super::file::Registry;
+use super::name::{self, Name};
+
+pub use files::{MergeOptions, Merged, merge_files};
+
+/// The place of an entry that is merged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Slot {
+    /// A variable of an environment.
+    Default(Name, Name),
+    /// A shared secret.
+    Shared(Name),
+    /// A private secret of this owner.
+    Private(Name, Name),
+}
+
+impl core::fmt::Display for Slot {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Slot::Default(environment, variable) => write!(f, "the default {variable} of {environment}"),
+            Slot::Shared(name) => write!(f, "the shared secret {name}"),
+            Slot::Private(owner, name) => write!(f, "the private secret {name} of {owner}"),
+        }
+    }
+}
+
+/// The content of a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Secret(Entry),
+    History(Vec<Change>),
+}
+
+/// What the rule of three compares: not how a value is sealed, nor when its entry was saved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State<'a> {
+    Secret { owner: &'a Name, version: &'a str, install: bool },
+    History(&'a [Change]),
+}
+
+impl Content {
+    fn state(&self) -> State<'_> {
+        match self {
+            Content::Secret(entry) => {
+                State::Secret { owner: &entry.owner, version: &entry.version, install: entry.install }
+            }
+            Content::History(changes) => State::History(changes),
+        }
+    }
+
+    /// The same value, as each state of it: installed or not.
+    fn is_of(&self, state: State<'_>) -> bool {
+        match (self, state) {
+            (Content::Secret(entry), State::Secret { owner, version, .. }) => {
+                entry.owner == *owner && entry.version == version
+            }
+            (content, state) => content.state() == state,
+        }
+    }
+}
+
+type Slots = BTreeMap<Slot, Content>;
+
+/// Why an entry is not merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Both sides changed it, and not to the same.
+    Changed,
+    /// One side saved its value while the other one changed its recipients: it is sealed to too
+    /// many, or too few.
+    Recipients,
+    /// It would be exported as the same variable as another one.
+    Variable,
+}
+
+/// One side of a merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The side that is merged into.
+    Ours,
+    /// The side that is merged.
+    Theirs,
+}
+
+const SIDES: [Side; 2] = [Side::Ours, Side::Theirs];
+
+/// An entry that is not merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    slot: Slot,
+    cause: Cause,
+    ours: Option<Content>,
+    theirs: Option<Content>,
+    /// The side that can be taken if the other one cannot.
+    fits: Side,
+}
+
+impl Conflict {
+    /// The entry, as messages name it.
+    pub fn what(&self) -> String {
+        self.slot.to_string()
+    }
+
+    /// Why.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// The side that is taken if this one is preferred: where recipients or variables conflict,
+    /// only one of the sides can be.
+    pub fn taken(&self, preferred: Side) -> Side {
+        if self.cause == Cause::Changed { preferred } else { self.fits }
+    }
+
+    fn content(&self, side: Side) -> Option<&Content> {
+        match side {
+            Side::Ours => self.ours.as_ref(),
+            Side::Theirs => self.theirs.as_ref(),
+        }
+    }
+}
+
+/// The outcome of a merge.
+#[derive(Debug)]
+struct Merge {
+    /// All that could be merged.
+    registry: Registry,
+    /// By their place in the file.
+    conflicts: Vec<Conflict>,
+}
+
+impl Merge {
+    /// The registry with one side of each conflict.
+    fn preferring(&self, side: Side) -> Registry {
+        let mut registry = self.registry.clone();
+        for conflict in &self.conflicts {
+            if let Some(content) = conflict.content(conflict.taken(side)) {
+                put(&mut registry.document, &conflict.slot, content);
+            }
+        }
+        registry
+    }
+}
+
+/// Merges what two sides made of one registry. An entry that one side changed, added or deleted is
+/// taken from that side; where both did, and not to the same, it is a conflict. Two sides that set
+/// a default to the same value have the changes of both, by time.
+///
+/// # Errors
+///
+/// When they are not of one registry, or both changed a member, or the recipients of a secret.
+fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, Error> {
+    let (base, ours, theirs) = (&base.document, &ours.document, &theirs.document);
+    let is_other = |one: &Document| one.id != ours.id || one.format != ours.format;
+    // A registry that both sides began has no ancestor.
+    if is_other(theirs) || (*base != Document { format: base.format, ..Document::default() } && is_other(base)) {
+        return Err(Error::MergeOther);
+    }
+    let mut document = Document { format: ours.format, id: ours.id.clone(), ..Document::default() };
+    for name in base.members.keys().chain(ours.members.keys()).chain(theirs.members.keys()) {
+        let of = |one: &Document| one.members.get(name).cloned();
+        let member = taken(of(base), of(ours), of(theirs))
+            .ok_or_else(|| Error::MergeMembers { what: format!("the member {name}") })?;
+        document.members.extend(member.map(|member| (name.clone(), member)));
+    }
+    let sides = Sides { ours, theirs, members: document.clone() };
+    let (old, own, other) = (slots(base), slots(ours), slots(theirs));
+    let mut conflicts = Vec::new();
+    for slot in old.keys().chain(own.keys()).chain(other.keys()).collect::<BTreeSet<_>>() {
+        match sides.merge(slot, old.get(slot), own.get(slot), other.get(slot))? {
+            Ok(Some(content)) => put(&mut document, slot, &content),
+            Ok(None) => {}
+            Err(conflict) => conflicts.push(conflict),
+        }
+    }
+    part(&mut document, &own, &other, &mut conflicts);
+    conflicts.sort_by(|one, other| one.slot.cmp(&other.slot));
+    Ok(Merge { registry: Registry { document, signed_by: None }, conflicts })
+}
+
+/// The rule of three: what one side changed, or both alike; nothing if both changed it.
+fn taken<T: PartialEq>(old: T, own: T, other: T) -> Option<T> {
+    if own == other || other == old {
+        Some(own)
+    } else if own == old {
+        Some(other)
+    } else {
+        None
+    }
+}
+
+/// Both sides of a merge, and the members that it comes to.
+struct Sides<'a> {
+    ours: &'a Document,
+    theirs: &'a Document,
+    members: Document,
+}
+
+impl Sides<'_> {
+    fn merge(
+        &self,
+        slot: &Slot,
+        old: Option<&Content>,
+        own: Option<&Content>,
+        other: Option<&Content>,
+    ) -> Result<Result<Option<Content>, Conflict>, Error> {
+        let state = taken(old.map(Content::state), own.map(Content::state), other.map(Content::state));
+        match (state, own, other) {
+            (Some(None), ..) => Ok(Ok(None)),
+            (Some(Some(State::History(changes))), ..) => Ok(Ok(Some(Content::History(changes.to_vec())))),
+            (Some(Some(state)), ..) => match self.sealed(slot, state, own, other) {
+                Some(entry) => Ok(Ok(Some(Content::Secret(entry)))),
+                None => self.conflict(slot, own, other).map(Err),
+            },
+            (None, Some(Content::History(own_history)), Some(Content::History(other_history))) => {
+                let old = if let Some(Content::History(old)) = old { old.as_slice() } else { &[] };
+                match both_set(old, own_history, other_history) {
+                    Some(changes) => Ok(Ok(Some(Content::History(changes)))),
+                    None => self.conflict(slot, own, other).map(Err),
+                }
+            }
+            (None, ..) => self.conflict(slot, own, other).map(Err),
+        }
+    }
+
+    /// The entry of this state that is sealed to the recipients that the merge comes to.
+    fn sealed(&self, slot: &Slot, state: State<'_>, own: Option<&Content>, other: Option<&Content>) -> Option<Entry> {
+        let State::Secret { install, .. } = state else { return None };
+        let found = SIDES.into_iter().zip([own, other]).filter_map(|(side, content)| match content? {
+            content @ Content::Secret(entry) => content.is_of(state).then_some((side, entry)),
+            Content::History(_) => None,
+        });
+        let found: Vec<(Side, &Entry)> = found.collect();
+        let changed = found.iter().map(|(_, entry)| &entry.changed).max()?.clone();
+        let (_, entry) = found.into_iter().find(|(side, _)| self.is_sealed_right(slot, *side))?;
+        Some(Entry { install, changed, ..entry.clone() })
+    }
+
+    fn is_sealed_right(&self, slot: &Slot, side: Side) -> bool {
+        let document = if side == Side::Ours { self.ours } else { self.theirs };
+        recipients(document, slot) == recipients(&self.members, slot)
+    }
+
+    fn conflict(&self, slot: &Slot, own: Option<&Content>, other: Option<&Content>) -> Result<Conflict, Error> {
+        let fits = |side, content: Option<&Content>| content.is_none() || self.is_sealed_right(slot, side);
+        let (cause, fits) = match (fits(Side::Ours, own), fits(Side::Theirs, other)) {
+            (true, true) => (Cause::Changed, Side::Ours),
+            (true, false) => (Cause::Recipients, Side::Ours),
+            (false, true) => (Cause::Recipients, Side::Theirs),
+            (false, false) => return Err(Error::MergeMembers { what: format!("the recipients of {slot}") }),
+        };
+        Ok(Conflict { slot: slot.clone(), cause, ours: own.cloned(), theirs: other.cloned(), fits })
+    }
+}
+
+/// The recipients that the value of a slot is sealed to.
+fn recipients(document: &Document, slot: &Slot) -> BTreeSet<String> {
+    let text = |member: &super::Member| member.recipient.to_string();
+    match slot {
+        Slot::Default(..) => BTreeSet::new(),
+        Slot::Shared(_) => document.members.values().map(text).collect(),
+        Slot::Private(owner, _) => document.members.get(owner).map(text).into_iter().collect(),
+    }
+}
+
+/// The changes of both sides by time, if they come to the same.
+fn both_set(old: &[Change], own: &[Change], other: &[Change]) -> Option<Vec<Change>> {
+    if own.last()?.value != other.last()?.value {
+        return None;
+    }
+    let (mut own, mut other) = (own.strip_prefix(old)?, other.strip_prefix(old)?);
+    let mut changes = old.to_vec();
+    while let (Some(first), Some(second)) = (own.first(), other.first()) {
+        if first == second {
+            other = &other[1..];
+        } else if first.at <= second.at {
+            changes.push(first.clone());
+            own = &own[1..];
+        } else {
+            changes.push(second.clone());
+            other = &other[1..];
+        }
+    }
+    changes.extend_from_slice(own);
+    changes.extend_from_slice(other);
+    Some(changes)
+}
+
+/// A secret that theirs added, and that would be exported as the same variable as one that ours
+/// added, is a conflict.
+fn part(document: &mut Document, own: &Slots, other: &Slots, conflicts: &mut Vec<Conflict>) {
+    let added = |one: &Slots, other: &Slots| -> Vec<Slot> {
+        one.keys().filter(|slot| !other.contains_key(slot)).cloned().collect()
+    };
+    let ours = added(own, other);
+    for slot in added(other, own) {
+        let (Some(content), Some((name, owner))) = (get(document, &slot), secret(&slot)) else { continue };
+        let is_same = |ours: &Slot| {
+            get(document, ours).is_some()
+                && secret(ours).is_some_and(|(other_name, other_owner)| {
+                    let is_seen = owner.is_none() || other_owner.is_none() || owner == other_owner;
+                    is_seen && name != other_name && name::spelled(name) == name::spelled(other_name)
+                })
+        };
+        if ours.iter().any(is_same) {
+            remove(document, &slot);
+            let theirs = Some(content);
+            conflicts.push(Conflict { slot, cause: Cause::Variable, ours: None, theirs, fits: Side::Ours });
+        }
+    }
+}
+
+/// The name of a secret, and the owner if it is private.
+fn secret(slot: &Slot) -> Option<(&Name, Option<&Name>)> {
+    match slot {
+        Slot::Default(..) => None,
+        Slot::Shared(name) => Some((name, None)),
+        Slot::Private(owner, name) => Some((name, Some(owner))),
+    }
+}
+
+fn slots(document: &Document) -> Slots {
+    let mut slots = Slots::new();
+    for (environment, variables) in &document.environments {
+        let slot = |name: &Name| Slot::Default(environment.clone(), name.clone());
+        slots.extend(variables.iter().map(|(name, changes)| (slot(name), Content::History(changes.clone()))));
+    }
+    let secret = |entry: &Entry| Content::Secret(entry.clone());
+    slots.extend(document.shared.iter().map(|(name, entry)| (Slot::Shared(name.clone()), secret(entry))));
+    for (owner, entries) in &document.private {
+        let slot = |name: &Name| Slot::Private(owner.clone(), name.clone());
+        slots.extend(entries.iter().map(|(name, entry)| (slot(name), secret(entry))));
+    }
+    slots
+}
+
+fn get(document: &Document, slot: &Slot) -> Option<Content> {
+    let entry = match slot {
+        Slot::Default(environment, name) => {
+            return Some(Content::History(document.environments.get(environment)?.get(name)?.clone()));
+        }
+        Slot::Shared(name) => document.shared.get(name)?,
+        Slot::Private(owner, name) => document.private.get(owner)?.get(name)?,
+    };
+    Some(Content::Secret(entry.clone()))
+}
+
+fn put(document: &mut Document, slot: &Slot, content: &Content) {
+    match (slot, content.clone()) {
+        (Slot::Default(environment, name), Content::History(changes)) => {
+            document.environments.entry(environment.clone()).or_default().insert(name.clone(), changes);
+        }
+        (Slot::Shared(name), Content::Secret(entry)) => {
+            document.shared.insert(name.clone(), entry);
+        }
+        (Slot::Private(owner, name), Content::Secret(entry)) => {
+            document.private.entry(owner.clone()).or_default().insert(name.clone(), entry);
+        }
+        _ => {}
+    }
+}
+
+fn remove(document: &mut Document, slot: &Slot) {
+    match slot {
+        Slot::Default(environment, name) => {
+            document.environments.get_mut(environment).map(|variables| variables.remove(name));
+            document.environments.retain(|_, variables| !variables.is_empty());
+        }
+        Slot::Shared(name) => drop(document.shared.remove(name)),
+        Slot::Private(owner, name) => {
+            document.private.get_mut(owner).map(|entries| entries.remove(name));
+            document.private.retain(|_, entries| !entries.is_empty());
+        }
+    }
+}
