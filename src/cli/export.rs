@@ -21,7 +21,9 @@ const EXAMPLES: &str = "Examples:
   hushlog export --format k8s --dotenv .env | kubectl apply -f -
       make a Secret of what a file holds
 
-A value that a format cannot express is refused by the variable's name, and nothing is written.";
+A name or value that a format cannot express, or that its readers do not take, is refused by the
+variable's name, and nothing is written: spring.datasource.password can be written as json, docker
+and k8s, and not for shells.";
 
 /// What `export` takes.
 #[derive(Debug, Args)]
@@ -103,8 +105,9 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let environment = exported::environment(source::load_for_export(&args.sources, args.quiet)?)?;
     harden::fail_point("export", environment.variables().first().map_or(b"", |first| first.secret().expose()));
     let text = inject::Format::from(args.format).render(&environment).map_err(|error| {
-        Failure::config(error.to_string())
-            .hint("choose another format, or keep it without exporting it and let programs read it from a file")
+        Failure::config(error.to_string()).hint(
+            "choose another format, rename it, or keep it without exporting it and let programs read it from a file",
+        )
     })?;
     match output.filter(|output| output.descriptor() != Some(1)) {
         None => stdio::print(&text),

@@ -9,20 +9,27 @@ use hushlog::registry::{NameError, name};
 use super::message::Failure;
 use super::source::{Loaded, Origin, Sourced};
 
-/// The environment that these make. What is only to be masked is left out.
+/// How candidates become an environment.
+type Make = fn(Vec<Variable>) -> Result<Environment, EnvironmentError>;
+
+/// The environment that these make, for a format of `export`. What is only to be masked is left out.
 pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
+    made(loaded, Environment::of_export)
+}
+
+fn made(loaded: Loaded, make: Make) -> Result<Environment, Failure> {
     check_names(&loaded, |origin| matches!(origin, Origin::Registry { .. }))?;
     let candidates = loaded.secrets.into_iter().filter_map(|Sourced { secret, origin }| {
         let names = names(secret.name(), &origin).transpose()?;
         Some(names.map(|(variable, version, rank)| Variable::new(variable, secret, version, rank)))
     });
-    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, Environment::new)
+    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, make)
 }
 
 /// The environment that every program of this machine will have.
 pub(crate) fn machine_wide(loaded: Loaded) -> Result<Environment, Failure> {
     check_names(&loaded, |_| true)?;
-    environment(loaded)
+    made(loaded, Environment::new)
 }
 
 /// What of these a child gets beside what it inherits. The values are copied, since they are to be masked as well.
@@ -72,7 +79,7 @@ fn check_names(loaded: &Loaded, is_checked: impl Fn(&Origin) -> bool) -> Result<
 fn choose(
     mut candidates: Vec<Variable>,
     defaults: &BTreeMap<String, String>,
-    make: fn(Vec<Variable>) -> Result<Environment, EnvironmentError>,
+    make: Make,
 ) -> Result<Environment, Failure> {
     only_the_last(&mut candidates);
     candidates.extend(defaults.iter().map(|(name, value)| Variable::default(name, value.as_bytes())));

@@ -26,9 +26,15 @@ pub enum EnvironmentError {
         /// The name of the other.
         other: String,
     },
-    /// The name cannot be that of a variable.
+    /// Shells cannot name the variable.
     #[error("{secret} cannot be exported: the name of a variable is made of letters, digits and _")]
     Name {
+        /// The secret's name.
+        secret: String,
+    },
+    /// No program can be started with a variable of this name.
+    #[error("{secret} cannot be exported: the name of a variable is not empty, and holds no = and no NUL")]
+    NoName {
         /// The secret's name.
         secret: String,
     },
@@ -70,13 +76,28 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Chooses among the candidates: secrets win over defaults, and private secrets over shared ones of the same name.
+    /// The environment of a machine, which shells read, too. Chooses among the candidates: secrets
+    /// win over defaults, and private secrets over shared ones of the same name.
     ///
     /// # Errors
     ///
     /// When any candidate cannot be exported, also one that another wins over; there is no environment then.
     pub fn new(candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
-        candidates.iter().try_for_each(check_for_machine)?;
+        match candidates.iter().find(|candidate| !is_variable(candidate.name())) {
+            Some(candidate) => Err(EnvironmentError::Name { secret: candidate.secret().name().to_owned() }),
+            None => Environment::of_export(candidates),
+        }
+    }
+
+    /// As [`new`](Environment::new), for a [`Format`](super::Format), which decides for itself
+    /// which names its readers take: `spring.datasource.password` is one for a container, and none
+    /// for a shell.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Environment::new), but for a name that only shells do not take.
+    pub fn of_export(candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
+        candidates.iter().try_for_each(check_for_export)?;
         let environment = Environment::of_program(candidates)?;
         let total: usize = environment.variables.iter().map(Variable::exec_len).sum();
         if total > EXPORTED_BYTES_MAX {
@@ -88,7 +109,8 @@ impl Environment {
     }
 
     /// As [`new`](Environment::new), for one program. Its caller chose it, and the file that a variable like `TZ` or `NODE_OPTIONS` comes
-    /// from, so that only what belongs to hushlog is refused. What is too large shows where the program is started, with all that it inherits.
+    /// from, so that only what belongs to hushlog is refused, and what no program can be started with: `execve` takes any name without `=` and
+    /// NUL. What is too large shows where the program is started, with all that it inherits.
     ///
     /// # Errors
     ///
@@ -119,8 +141,9 @@ impl Environment {
 }
 
 fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
-    if !is_variable(candidate.name()) {
-        return Err(EnvironmentError::Name { secret: candidate.secret().name().to_owned() });
+    let name = candidate.name();
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(EnvironmentError::NoName { secret: candidate.secret().name().to_owned() });
     }
     if candidate.name().to_ascii_uppercase().starts_with(name::OWN_PREFIX) {
         return Err(reserved(candidate));
@@ -128,8 +151,8 @@ fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
     Ok(())
 }
 
-/// What a variable must not be that every program of a machine gets.
-fn check_for_machine(candidate: &Variable) -> Result<(), EnvironmentError> {
+/// What a variable must not be that programs get which nobody chose for it.
+fn check_for_export(candidate: &Variable) -> Result<(), EnvironmentError> {
     check(candidate)?;
     let secret = || candidate.secret().name().to_owned();
     // In whatever case: zsh, for one, ties `path` to PATH.
@@ -151,7 +174,7 @@ fn reserved(candidate: &Variable) -> EnvironmentError {
 }
 
 /// Whether shells can name it.
-fn is_variable(name: &str) -> bool {
+pub(super) fn is_variable(name: &str) -> bool {
     let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
     name.as_bytes().first().is_some_and(is_letter) && name.bytes().all(|b| is_letter(&b) || b.is_ascii_digit())
 }

@@ -53,7 +53,9 @@
 //!   them, is the command's parent: only so does Ctrl-Z work. As the first process of a container
 //!   hushlog reaps orphaned processes.
 //! - *Injected*: the values of `--dotenv`, under their own names, and of `--secret-file`, under
-//!   their exported names ([`variable`](crate::registry::name::variable)). A value over 128 KiB, or
+//!   their exported names ([`variable`](crate::registry::name::variable)). Any name passes that a
+//!   program can be started with, such as `spring.datasource.password`: without `=` and NUL, and
+//!   none of hushlog's own. A value over 128 KiB, or
 //!   more in all than the system takes, is refused by name before the command starts.
 //! - *Limits*: a job in the background that reads from its terminal waits, and is not stopped. The
 //!   command's writes to other files or descriptors, or without a session of its own to `/dev/tty`,

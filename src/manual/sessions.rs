@@ -64,7 +64,12 @@
 //! passes only in a form that a shell, python-dotenv, Node, and npm's and Ruby's dotenv read alike:
 //! no line end, no `${`, no doubled backslash or one at the end, and a single quote only without
 //! `"`, `$`, a backquote or a backslash beside it. Tools that expand variables after reading, such
-//! as dotenv-expand, still replace `$NAME`. `export` does not write to a terminal unless forced.
+//! as dotenv-expand, still replace `$NAME`. A name that the readers of a format do not take is
+//! refused as well, since a program would miss its secret: `sh`, `dotenv` and `systemd` take
+//! letters, digits and `_`, and no digit first; `fish` any order of them, and none of its own
+//! variables; `k8s` also `-` and `.`; `docker` all but blanks, control characters and `#` first;
+//! `json` any. A session is for shells, too, and takes the names of `sh`. `export` does not write
+//! to a terminal unless forced.
 //!
 //! `hushlog check NAME` tells whether a variable is set here and would be masked: 0 is yes, 1 is
 //! no. The value goes through the filter, whole and byte by byte, and a mask and nothing else has

@@ -7,7 +7,16 @@ use super::super::variable::Variable;
 /// Docker's reader gives up on longer lines, in bytes.
 const LINE_LEN_MAX: usize = (64 << 10) - 1;
 
+/// Docker drops it at the beginning of a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 pub(super) fn problem(name: &str, value: &[u8]) -> Option<&'static str> {
+    if name.contains(|c: char| c.is_whitespace() || c.is_control() || c == BYTE_ORDER_MARK) {
+        return Some("Docker takes no blanks and control characters in a name");
+    }
+    if name.starts_with('#') {
+        return Some("its name begins with '#', as comments do in Docker's format");
+    }
     if value.contains(&b'\n') {
         return Some("its value has several lines, and Docker's format has no way to write a newline");
     }

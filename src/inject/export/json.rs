@@ -7,7 +7,9 @@ use super::super::variable::Variable;
 pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"{")?;
     for (n, variable) in variables.iter().enumerate() {
-        write!(out, "{}\n  \"{}\": ", if n > 0 { "," } else { "" }, variable.name())?;
+        out.write_all(if n > 0 { b",\n  " } else { b"\n  " })?;
+        serde_json::to_writer(&mut *out, variable.name())?;
+        out.write_all(b": ")?;
         let text = std::str::from_utf8(variable.secret().expose()).map_err(|_| io::ErrorKind::InvalidData)?;
         serde_json::to_writer(&mut *out, text)?;
     }

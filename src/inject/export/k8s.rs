@@ -7,6 +7,24 @@ use super::super::variable::Variable;
 
 const HEAD: &[u8] = b"apiVersion: v1\nkind: Secret\nmetadata:\n  name: hushlog\ntype: Opaque\ndata:";
 
+/// The longest key of a Secret, in bytes.
+const NAME_LEN_MAX: usize = 253;
+
+/// A key has letters, digits, `-`, `_` and `.`. `envFrom` makes a variable of it only if no digit
+/// is first, and passes over others with no more than an event.
+pub(super) fn problem(name: &str) -> Option<&'static str> {
+    let is_key = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if !is_key || name.starts_with(|first: char| first.is_ascii_digit()) {
+        return Some(
+            "Kubernetes takes letters, digits, '-', '_' and '.' in a name, and no digit as its first character",
+        );
+    }
+    if name == "." || name.starts_with("..") || name.len() > NAME_LEN_MAX {
+        return Some("Kubernetes takes no name that is '.', begins with '..' or is longer than 253 characters");
+    }
+    None
+}
+
 pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
     out.write_all(HEAD)?;
     out.write_all(if variables.is_empty() { b" {}\n" } else { b"\n" })?;

@@ -1,7 +1,8 @@
 //! The exported environment as text for those who read it: one file a format.
 //!
-//! A text is exact or not made at all: a value that a format cannot express, or that its readers understand differently, is
-//! refused by the name of its variable, and nothing is rendered.
+//! A text is exact or not made at all: a name or value that a format cannot express, or that its readers understand differently, is
+//! refused by the name of its variable, and nothing is rendered. A program that misses one of its secrets fails later, and
+//! elsewhere.
 
 mod docker;
 mod dotenv;
@@ -15,7 +16,7 @@ use std::io::{self, Write};
 
 use zeroize::Zeroizing;
 
-use super::environment::Environment;
+use super::environment::{Environment, is_variable};
 use super::variable::Variable;
 
 /// Who is going to read the text.
@@ -43,7 +44,7 @@ pub enum Format {
 pub struct Inexpressible {
     /// The variable.
     pub variable: String,
-    /// What is in its value that the format has no way to say.
+    /// What is in its name or value that the format has no way to say, or its readers do not take.
     pub why: &'static str,
 }
 
@@ -72,17 +73,23 @@ impl Format {
         Ok(text)
     }
 
-    /// What keeps a value from being expressed.
+    /// What keeps a variable from being expressed.
     fn problem(self, variable: &Variable) -> Option<&'static str> {
         let value = variable.secret().expose();
         let needs_text = matches!(self, Format::Dotenv | Format::Systemd | Format::Json | Format::Docker);
         if needs_text && std::str::from_utf8(value).is_err() {
             return Some("its value is not UTF-8, which this format needs");
         }
+        let name = variable.name();
         match self {
+            Format::Sh | Format::Dotenv | Format::Systemd if !is_variable(name) => {
+                Some("the name of a variable is made of letters, digits and _ there, and begins with no digit")
+            }
+            Format::Sh | Format::Systemd | Format::Json => None,
+            Format::Fish => fish::problem(name),
             Format::Dotenv => dotenv::problem(value),
-            Format::Docker => docker::problem(variable.name(), value),
-            _ => None,
+            Format::Docker => docker::problem(name, value),
+            Format::K8s => k8s::problem(name),
         }
     }
 
