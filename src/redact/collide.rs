@@ -3,6 +3,8 @@
 //! If no mask overlaps a needle in any way, then whatever is given out holds no needle but those that lie in raw bytes only, and
 //! there are none: between two raw bytes that were not neighbours stands a mask. So redacting twice is redacting once.
 
+use std::collections::HashSet;
+
 use super::automaton::ROOT;
 use super::mask::Mask;
 use super::needle::NeedleSet;
@@ -47,17 +49,25 @@ pub(super) fn drop_colliding_labels(set: &NeedleSet, labels: &mut [Box<[u8]>]) {
     all.dedup();
     let scanner = Scanner::new(all.iter().copied().collect(), Variant::Best);
     let mut colliding = vec![false; all.len()];
+    // Many needles end alike: of each beginning, the labels are looked up once.
+    let mut beginnings = HashSet::new();
     for needle in 0..set.len() {
         let (beginning, held) = scanner.held(scanner.scan(set.needle(needle), ROOT, &mut found));
         found.drain(..).for_each(|(_, label)| colliding[label as usize] = true);
         if held > 0 {
             let beginning = &all[beginning][..held];
-            all.iter().zip(&mut colliding).for_each(|(label, colliding)| *colliding |= label.starts_with(beginning));
+            if beginnings.insert(beginning) {
+                let from = all.partition_point(|label| *label < beginning);
+                let labels = all[from..].iter().zip(&mut colliding[from..]);
+                labels
+                    .take_while(|(label, _)| label.starts_with(beginning))
+                    .for_each(|(_, colliding)| *colliding = true);
+            }
         }
     }
-    let colliding: Vec<Box<[u8]>> =
+    let colliding: HashSet<Box<[u8]>> =
         all.into_iter().zip(colliding).filter(|label| label.1).map(|label| label.0.into()).collect();
-    labels.iter_mut().filter(|label| colliding.contains(label)).for_each(|label| *label = Box::default());
+    labels.iter_mut().filter(|label| colliding.contains(&**label)).for_each(|label| *label = Box::default());
 }
 
 /// Whether any needle holds this byte.
