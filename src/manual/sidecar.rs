@@ -116,8 +116,10 @@
 //! *Logs of containers* (`format: docker` or `cri`): the text of each of the two outputs is put
 //! together over its records, also over lines, searched, and put back into its records, which stay
 //! as many, valid, and in order. Records wait while a secret may go on in them, and all behind
-//! them, up to 4 MiB of memory; then bytes that may begin a secret are masked. Lines that are no
-//! records, or over 256 KiB, are searched as they are.
+//! them, up to 4 MiB of memory; then bytes that may begin a secret are masked. The rest of a
+//! Docker record is searched as it is, and its text only as what it stands for, so that no mask
+//! takes half of an escape. (Not so if secrets hold every byte that UTF-8 never has.) Lines that
+//! are no records, or over 256 KiB, are searched as they are.
 //!
 //! *A file sink* appends, with mode 0600 if nothing else is asked for, opens its path anew when the
 //! file was moved away, and rotates between lines (`rotate_size`, `rotate_keep`: `app.log.1` is the

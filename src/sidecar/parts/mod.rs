@@ -9,7 +9,7 @@
 //!
 //! The result goes through a redactor, as any stream does, which finds secrets elsewhere in a
 //! record (Docker's labels and tags), and in lines that are no records; and nothing goes out but by
-//! it. (So a secret that ends with a newline, and is not one without it, takes the end of a CRI
+//! it. Of the text in Docker's records, which is JSON, it sees stand-ins only. (In CRI a secret that ends with a newline, and is not one without it, takes the end of a CRI
 //! record with it that goes on: it stands there as it is.)
 //!
 //! Whole records are held back: those in which the beginning of a secret stands, and all behind
@@ -19,6 +19,7 @@
 //! for the end of their line instead. A line of more than [`RECORD_LEN_MAX`] bytes is no record,
 //! and goes through as it comes, searched all the same.
 
+mod hidden;
 mod marks;
 mod text;
 mod voice;
@@ -36,6 +37,7 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
 use crate::redact::redactor::{Placed, Redacted, Redactor};
 use crate::scrub::container::{self, Format, RECORD_LEN_MAX};
+use hidden::Hidden;
 use marks::Marks;
 use voice::Voice;
 
@@ -73,6 +75,7 @@ pub(crate) struct Parts {
     /// Where these bytes come from, run by run, and how many each has.
     placed: Vec<(Placed, usize)>,
     redactor: Redactor,
+    hidden: Hidden,
     marks: Marks,
     /// Empty between calls; kept for its room.
     scratch: Zeroizing<Vec<u8>>,
@@ -112,6 +115,7 @@ impl Parts {
             out: Zeroizing::default(),
             given: Vec::new(),
             placed: Vec::new(),
+            hidden: Hidden::new(&set, format),
             redactor: Redactor::new(set).mask_stump(mask_stump),
             marks: Marks::default(),
             scratch: Zeroizing::default(),
@@ -156,6 +160,7 @@ impl Parts {
         // more before it may go.
         let slices = redacted.len();
         keep(redacted, &mut self.given, &mut self.placed);
+        self.hidden.restore(&mut self.given);
         let is_clean = slices <= 1 && self.given.len() == self.out.len();
         self.marks.judge(next, is_clean, self.redactor.unsettled() == 0, &mut self.voices);
         (given(&self.given, &self.placed), self.redactor.end())
@@ -177,6 +182,7 @@ impl Parts {
         self.begin_giving();
         keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
         keep(self.redactor.finish(), &mut self.given, &mut self.placed);
+        self.hidden.restore(&mut self.given);
         self.voices.iter_mut().for_each(Voice::begin);
         self.marks = Marks::begin(self.end);
         given(&self.given, &self.placed)
@@ -193,11 +199,15 @@ impl Parts {
             let held = self.held_text(number, from);
             self.voices[number].swap(&set, from, &held);
         }
+        // What the redactor holds back is no stand-in, but may look like one of the new set.
+        self.begin_giving();
+        self.hidden = Hidden::new(&set, self.format);
+        keep(self.redactor.swap(set), &mut self.given, &mut self.placed);
+        let len = self.given.len();
         self.flush();
         self.account();
-        self.begin_giving();
-        keep(self.redactor.swap(set), &mut self.given, &mut self.placed);
         keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
+        self.hidden.restore(&mut self.given[len..]);
         given(&self.given, &self.placed)
     }
 
@@ -240,6 +250,7 @@ impl Parts {
     pub(crate) fn rest(&mut self) {
         self.out = Zeroizing::default();
         self.scratch = Zeroizing::default();
+        self.hidden.rest();
         (self.given, self.placed) = (Vec::new(), Vec::new());
         self.queue.shrink_to_fit();
     }
@@ -312,7 +323,9 @@ impl Parts {
     fn take(&mut self, line: &[u8], part: Option<Part>, start: u64) {
         let goes = |part: &Part| self.voices[part.voice].is_plain(&part.range);
         if self.queue.is_empty() && part.as_ref().is_none_or(goes) {
+            let begin = self.out.len();
             append(&mut self.out, line);
+            self.hide(begin, part.as_ref(), line.len());
             return;
         }
         self.queue_len += line.len();
@@ -334,10 +347,12 @@ impl Parts {
             }
             let Some(held) = self.queue.pop_front() else { return };
             self.queue_len -= held.line.len();
+            let begin = self.out.len();
             match &held.part {
                 None => append(&mut self.out, &held.line),
                 Some(part) => self.render(&held.line, part),
             }
+            self.hide(begin, held.part.as_ref(), held.line.len());
         }
     }
 
@@ -355,6 +370,14 @@ impl Parts {
     fn account(&mut self) {
         let len = self.queue_cost() + self.tail.len();
         self.room.iter_mut().for_each(|room| room.take(len));
+    }
+
+    /// Hides the text of the last record of the output, which begins there and was so long before
+    /// masks were put into it.
+    fn hide(&mut self, begin: usize, part: Option<&Part>, len: usize) {
+        let record = &mut self.out[begin..];
+        let text = part.map_or(0..0, |part| part.text.start..record.len() - (len - part.text.end));
+        self.hidden.hide(record, text);
     }
 
     /// Writes a record with all that belongs to regions masked.

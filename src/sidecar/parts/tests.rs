@@ -455,3 +455,49 @@ fn b08_a_dense_record_takes_time_in_proportion_to_its_length() {
         assert!(one < many * 6, "{one:?} in one record, {many:?} in forty");
     }
 }
+
+/// Secrets with all that JSON escapes, at their ends above all; and a secret that looks like a
+/// stand-in.
+#[test]
+fn a24_records_stay_json_whatever_the_secret() {
+    const PIECES: [&str; 9] = ["ab\\", "\\", "\"", "n", "\u{1}", "ab", "u0061", "\u{ff}", "<"];
+    let mut state = 13_u64;
+    let mut below = |end: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 33) % end as u64) as usize
+    };
+    let mut masked = 0;
+    for _ in 0..4000 {
+        let mut text = |len: usize| -> String { (0..len).map(|_| PIECES[below(PIECES.len())]).collect() };
+        let (secret, line) = (text(2), text(12));
+        if secret.len() < 2 {
+            continue;
+        }
+        let attrs = serde_json::json!({ "log": format!("{line}\n"), "stream": "stdout", "attrs": { "tag": "x" } });
+        let record = format!("{attrs}\n");
+        let record = record.replacen("{\"attrs\":{\"tag\":\"x\"},\"log\":", "{\"log\":", 1);
+        assert!(record.starts_with("{\"log\":\""), "{record}");
+        let set = set(&[&secret]);
+        let cut = below(record.len());
+        let mut parts = Parts::new(Arc::clone(&set), Format::Docker, false);
+        let mut out = concat(parts.push(&record.as_bytes()[..cut]).0);
+        out.extend(concat(parts.push(&record.as_bytes()[cut..]).0));
+        out.extend(concat(parts.finish()));
+        let covered = naive::covered(&[secret.as_bytes()], format!("{line}\n").as_bytes());
+        let mut wanted = Vec::new();
+        for (at, byte) in format!("{line}\n").bytes().enumerate() {
+            if covered[at] && (at == 0 || !covered[at - 1]) {
+                wanted.extend_from_slice(b"#-#");
+                masked += 1;
+            }
+            if !covered[at] {
+                wanted.push(byte);
+            }
+        }
+        let found: serde_json::Value = serde_json::from_slice(&out)
+            .unwrap_or_else(|error| panic!("{secret:?} in {line:?}: {error}: {}", String::from_utf8_lossy(&out)));
+        assert_eq!(found["log"].as_str().map(str::as_bytes), Some(&wanted[..]), "{secret:?} in {line:?}");
+        assert_eq!(found["stream"], "stdout");
+    }
+    assert!(masked > 500, "{masked}");
+}

@@ -1,0 +1,63 @@
+//! The texts of Docker's records, on their way through the redactor that searches the rest of each.
+//!
+//! A text is JSON, and was searched as what it stands for. In the record's bytes a secret that ends
+//! in a backslash ends within an escape, and its mask would leave half of one: no JSON, or a record
+//! that does not end. So the redactor gets as many bytes of a kind that is in no needle instead,
+//! which it gives out at once, and the text is put back in their place.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::{Format, append};
+use crate::redact::needle::NeedleSet;
+
+/// The bytes that stand-ins stand for, in their order.
+pub(super) struct Hidden {
+    /// None, if each such byte is in some needle: the redactor gets the text itself then.
+    stand_in: Option<u8>,
+    bytes: Zeroizing<Vec<u8>>,
+    /// So many of them are back.
+    back: usize,
+}
+
+impl Hidden {
+    pub(super) fn new(set: &NeedleSet, format: Format) -> Hidden {
+        let stand_in = if format == Format::Docker { set.absent_byte() } else { None };
+        Hidden { stand_in, bytes: Zeroizing::default(), back: 0 }
+    }
+
+    /// Hides the text within a record, and whatever looks like a stand-in around it.
+    pub(super) fn hide(&mut self, record: &mut [u8], text: Range<usize>) {
+        let Some(stand_in) = self.stand_in else { return };
+        let looks = |bytes: &[u8]| memchr::memchr_iter(stand_in, bytes).count();
+        append(&mut self.bytes, &vec![stand_in; looks(&record[..text.start])]);
+        append(&mut self.bytes, &record[text.clone()]);
+        append(&mut self.bytes, &vec![stand_in; looks(&record[text.end..])]);
+        record[text].fill(stand_in);
+    }
+
+    /// Puts back what is hidden in this output, which goes on where the last one ended.
+    pub(super) fn restore(&mut self, output: &mut [u8]) {
+        let Some(stand_in) = self.stand_in else { return };
+        let mut at = 0;
+        while let Some(found) = memchr::memchr(stand_in, &output[at..]) {
+            at += found;
+            let len = output[at..].iter().take_while(|&&byte| byte == stand_in).count();
+            let hidden = self.bytes[self.back..].get(..len).expect("each stand-in stands for a byte");
+            output[at..at + len].copy_from_slice(hidden);
+            (self.back, at) = (self.back + len, at + len);
+        }
+        if self.back == self.bytes.len() {
+            self.bytes.clear();
+            self.back = 0;
+        }
+    }
+
+    /// Gives memory back.
+    pub(super) fn rest(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes = Zeroizing::default();
+        }
+    }
+}
