@@ -33,6 +33,10 @@
 //! rest comes later it is masked as well, as long as the guard has not been started anew in
 //! between.
 //!
+//! *Logs of containers* (Docker's json-file, and CRI) are joined as in a [scrub](super::scrub): a
+//! secret over two records is masked in both, and what may begin one at the end of a record that
+//! goes on is waited for, and then masked, as at the end of a file.
+//!
 //! *Changes that it follows*: renaming, also out of the directories; truncation, `copytruncate`,
 //! deletion and creation; writes in the middle; directories that are created later. A file without
 //! readers is searched within some 50 ms of a write, and masks reach the disk about a second later.
@@ -77,8 +81,9 @@
 //!   number: they wait for the search, but their end does not show. The same holds for reads that
 //!   take longer than half a second: then the writers go on, and their appended bytes may be read.
 //!   The report counts them (`calls_not_waited_for`);
-//! - a secret that the log of a container splits over two records: each record is searched as it
-//!   is. [Scrub](super::scrub) and the [sidecar](super::sidecar) join records;
+//! - a secret over two records of a container's log that was written over records which had been
+//!   searched before: they are searched once more as they are, and joined only when the search
+//!   begins anew; nor one of which the second record is not complete;
 //! - a writer that was interrupted by the scheduler in the few instructions between the kernel's
 //!   question to the guard and the file's lock, in the moment in which the first reader after a
 //!   pause came.

@@ -95,10 +95,11 @@ fn cri(line: &[u8]) -> Option<Record> {
 }
 
 /// A secret across records: the needle that names it, and where its parts lie in the file, in order.
+#[derive(Clone, Debug)]
 pub struct Split {
     /// The needle.
     pub needle: usize,
-    /// Its parts; two or more.
+    /// Its parts; two or more, but for a stump.
     pub parts: Vec<Range<u64>>,
 }
 
@@ -109,34 +110,101 @@ pub fn splits<E: From<io::Error>>(
     set: &Arc<NeedleSet>,
     tell: &mut dyn FnMut(Split) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut lines = [Line::new(set), Line::new(set)];
+    let mut splitter = Splitter::new(format, set);
     let mut buffer = Zeroizing::new(vec![0; RECORD_LEN_MAX]);
-    // What is in the buffer, and where that begins in the file.
-    let (mut len, mut at) = (0, 0);
     loop {
-        let read = match content.read(&mut buffer[len..]) {
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+        match content.read(&mut buffer) {
+            Ok(0) => return splitter.finish(tell),
+            Ok(read) => splitter.push(&buffer[..read], tell)?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Finds secrets across records in a file that is read piece by piece, and may grow.
+pub(crate) struct Splitter {
+    format: Format,
+    lines: [Line; 2],
+    /// The beginning of a record that has not ended.
+    rest: Zeroizing<Vec<u8>>,
+    /// Where the next piece begins in the file.
+    end: u64,
+    /// The record at hand is too long for one.
+    is_overlong: bool,
+}
+
+impl Splitter {
+    pub(crate) fn new(format: Format, set: &Arc<NeedleSet>) -> Splitter {
+        let rest = Zeroizing::new(Vec::with_capacity(RECORD_LEN_MAX));
+        Splitter { format, lines: [Line::new(set), Line::new(set)], rest, end: 0, is_overlong: false }
+    }
+
+    /// Takes the next piece in, and tells what is complete in its records.
+    pub(crate) fn push<E>(&mut self, mut piece: &[u8], tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
+        while let Some(newline) = memchr::memchr(b'\n', piece) {
+            let (line, after) = piece.split_at(newline + 1);
+            let start = self.end - self.rest.len() as u64;
+            self.end += line.len() as u64;
+            let record = &line[..newline];
+            if std::mem::take(&mut self.is_overlong) || self.rest.len() + record.len() > RECORD_LEN_MAX {
+                self.forget();
+            } else if self.rest.is_empty() {
+                take(self.format, record, start, &mut self.lines, tell)?;
+            } else {
+                self.rest.extend_from_slice(record);
+                take(self.format, &self.rest, start, &mut self.lines, tell)?;
+                self.rest.clear();
+            }
+            piece = after;
+        }
+        self.end += piece.len() as u64;
+        if self.is_overlong || self.rest.len() + piece.len() > RECORD_LEN_MAX {
+            self.is_overlong = true;
+            self.forget();
+        } else {
+            self.rest.extend_from_slice(piece);
+        }
+        Ok(())
+    }
+
+    /// The same for NULs, up to there.
+    pub(crate) fn skip_to(&mut self, end: u64) {
+        self.forget();
+        (self.end, self.is_overlong) = (end, true);
+    }
+
+    /// Tells what is complete at the end. The file may end within a line, and within a record.
+    fn finish<E>(mut self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
+        let start = self.end - self.rest.len() as u64;
+        take(self.format, &self.rest, start, &mut self.lines, tell)?;
+        self.lines.iter().try_for_each(|line| line.tell_open(tell))
+    }
+
+    /// What was found and could grow, if more followed; with `stump`, also the beginning of a
+    /// secret at the end of a record that goes on, if it is long enough to be masked.
+    #[cfg(feature = "guard")]
+    pub(crate) fn open(&self, stump: bool) -> Vec<Split> {
+        let going = self.lines.iter().filter(|line| line.goes_on);
+        let split = |line: &Line| -> Vec<Split> {
+            let regions = line.finder.open(stump);
+            let found = regions.iter().map(|region| (region.needle(), line.parts(region), region.is_stump()));
+            let telling = found.filter(|(_, parts, is_stump)| parts.len() > 1 || *is_stump);
+            telling.map(|(needle, parts, _)| Split { needle, parts }).collect()
         };
-        len += read;
-        let mut done = 0;
-        while let Some(end) = memchr::memchr(b'\n', &buffer[done..len]) {
-            take(format, &buffer[done..done + end], at + done as u64, &mut lines, tell)?;
-            done += end + 1;
-        }
-        if read == 0 {
-            // The file may end within a line, and within a record: what is complete there is a secret as any other.
-            take(format, &buffer[done..len], at + done as u64, &mut lines, tell)?;
-            return lines.iter().try_for_each(|line| line.tell_open(tell));
-        }
-        if done == 0 && len == buffer.len() {
-            // Too long for a record: no line goes on over it.
-            done = len;
-            lines.iter_mut().for_each(Line::forget);
-        }
-        buffer.copy_within(done..len, 0);
-        (len, at) = (len - done, at + done as u64);
+        going.flat_map(split).collect()
+    }
+
+    /// Whether a record that goes on ends in what may be the beginning of a secret.
+    #[cfg(feature = "guard")]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.lines.iter().any(|line| line.goes_on && line.finder.held() > 0)
+    }
+
+    /// No line goes on over what is no record.
+    fn forget(&mut self) {
+        self.rest.clear();
+        self.lines.iter_mut().for_each(Line::forget);
     }
 }
 
@@ -203,13 +271,18 @@ impl Line {
 
     /// The parts of a region, if it has several.
     fn split(&self, region: &Region) -> Option<Split> {
+        let parts = self.parts(region);
+        (parts.len() > 1).then(|| Split { needle: region.needle(), parts })
+    }
+
+    /// Where a region lies in the file.
+    fn parts(&self, region: &Region) -> Vec<Range<u64>> {
         let ends = self.records.iter().skip(1).map(|record| record.0).chain([self.finder.end()]);
         let part = |((start, at), end): ((u64, u64), u64)| {
             let (from, to) = (region.range().start.max(start), region.range().end.min(end));
             (from < to).then(|| at + (from - start)..at + (to - start))
         };
-        let parts: Vec<Range<u64>> = self.records.iter().copied().zip(ends).filter_map(part).collect();
-        (parts.len() > 1).then(|| Split { needle: region.needle(), parts })
+        self.records.iter().copied().zip(ends).filter_map(part).collect()
     }
 }
 

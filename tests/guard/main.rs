@@ -7,5 +7,6 @@ mod program;
 
 mod files;
 mod live;
+mod records;
 mod sources;
 mod writes;

@@ -9,39 +9,34 @@
 //! finds a region, the file is searched from its beginning.
 
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{SeekFrom, Stat, fstat, seek};
+use rustix::fs::{SeekFrom, fstat, seek};
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
+use super::records::Records;
+use super::stamp::{Stamp, print};
 use super::text::Judge;
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
-use crate::scrub::file::{read_at, read_full_at};
+use crate::scrub::file::read_at;
 use crate::scrub::holes;
 use crate::scrub::pen::{Pen, PenError};
 use crate::sys::sources::Sources;
 
 /// How much is read at once, in bytes.
 const READ_LEN: usize = 256 << 10;
-/// By so many bytes at its beginning and before the place that the search has reached a file is known again.
-const PRINT_LEN: usize = 64;
 /// A worker searches so much of a file at once, in bytes, before it turns to another file.
 const SLICE_LEN: u64 = 16 << 20;
 /// Bytes of the searched part that are searched again at once.
 const AGAIN_LEN: u64 = 512 << 10;
-/// A file may change again within so many nanoseconds, and keep its time of change: that of coarse
-/// clocks.
-const TICK_NANOSECONDS: i64 = 20_000_000;
 /// So often a search begins anew in a row, because the file was truncated or written over meanwhile.
 const RESTARTS_MAX: usize = 16;
 
@@ -107,6 +102,8 @@ pub(super) struct Search {
     reach: u64,
     /// Found, and neither masked nor counted yet.
     pending: VecDeque<Region>,
+    /// The records, if it is a container's log.
+    records: Records,
     /// The file's state when it had been searched to its end.
     stamp: Stamp,
     /// The file's state when this search began.
@@ -129,36 +126,6 @@ pub(super) struct Search {
     pub(super) is_source: bool,
     /// Whether it is text.
     pub(super) text: Judge,
-}
-
-/// The part of a file's state that shows a write to it. The time of modification is its owner's to
-/// set, that of the last change is not.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Stamp {
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl From<Stat> for Stamp {
-    #[allow(clippy::unnecessary_cast, reason = "it is unnecessary on half of the targets")]
-    fn from(stat: Stat) -> Stamp {
-        Stamp {
-            size: stat.st_size as u64,
-            modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-        }
-    }
-}
-
-impl Stamp {
-    /// Whether a change from now on is certain to show. Linux 6.13 stamps finely enough on the
-    /// usual file systems; before, the next change may get the same time.
-    fn is_settled(&self) -> bool {
-        let now = clock_gettime(ClockId::Realtime);
-        let age = (now.tv_sec as i64).saturating_sub(self.changed.0).saturating_mul(1_000_000_000);
-        age.saturating_add(now.tv_nsec as i64 - self.changed.1).saturating_abs() > TICK_NANOSECONDS
-    }
 }
 
 /// A search of the part that was searched before.
@@ -215,6 +182,7 @@ impl Search {
             finder: Finder::new(Arc::clone(set)),
             reach,
             pending: VecDeque::new(),
+            records: Records::new(set),
             stamp: Stamp::default(),
             began: None,
             proven: None,
@@ -282,7 +250,7 @@ impl Search {
         }
         // The end of a slice may be that of the file, which no search has met yet.
         let is_shorter = now.size < end || now.size == end && !self.unfinished;
-        if end > 0 && (is_shorter || self.print(file)? != self.print) {
+        if end > 0 && (is_shorter || print(file, self.finder.end())? != self.print) {
             self.restart();
         }
         if now.size - self.finder.end() > limit {
@@ -299,6 +267,10 @@ impl Search {
                 return Ok(Standing::Behind);
             }
         }
+        self.records.end(false);
+        if !self.mask_records(file, tools)? {
+            return Ok(Standing::Behind);
+        }
         self.settle(file)?;
         self.standing(file, tools)
     }
@@ -311,7 +283,7 @@ impl Search {
         let mut slice = if limit == u64::MAX { SLICE_LEN } else { u64::MAX };
         loop {
             if limit == u64::MAX && (slice == 0 || tools.stop.load(Relaxed)) {
-                (self.print, self.unfinished) = (self.print(file)?, true);
+                (self.print, self.unfinished) = (print(file, self.finder.end())?, true);
                 return Ok(false);
             }
             let begin = self.finder.end();
@@ -320,13 +292,17 @@ impl Search {
                 false => None,
             };
             let complete: Vec<Region> = match skipped {
-                Some(complete) => complete,
+                Some(complete) => {
+                    self.records.skip_to(self.finder.end());
+                    complete
+                }
                 None => {
                     let read = read_at(file, &mut tools.buffer, begin)?;
                     if read == 0 {
                         return Ok(true);
                     }
                     slice = slice.saturating_sub(read as u64);
+                    self.records.push(&tools.buffer[..read], &mut tools.counts);
                     self.finder.push(&tools.buffer[..read]).collect()
                 }
             };
@@ -413,7 +389,7 @@ impl Search {
 
     /// Notes by what the file is known again. Were it written to in this moment, its size would tell the next time.
     fn settle(&mut self, file: BorrowedFd<'_>) -> Result<(), Errno> {
-        (self.print, self.unfinished) = (self.print(file)?, false);
+        (self.print, self.unfinished) = (print(file, self.finder.end())?, false);
         self.stamp = Stamp { size: self.finder.end(), ..Stamp::from(fstat(file)?) };
         // Any overwriting of the file happened before it was searched.
         if self.began == Some(self.stamp) && self.stamp.is_settled() {
@@ -425,13 +401,22 @@ impl Search {
     /// Whether the end of the file has to be waited for; masks it, if that was in vain.
     fn standing(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Standing, PenError> {
         let until = self.since + tools.stump_wait;
-        if self.finder.held() == 0 || self.masked == self.finder.end() {
+        let is_held = self.finder.held() > 0 && self.masked != self.finder.end();
+        if !is_held && !self.records.is_waiting() {
             return Ok(Standing::Clean);
         }
         if Instant::now() < until {
             return Ok(Standing::Waits(until));
         }
-        if self.finder.is_at_stump()
+        self.records.end(true);
+        if self.records.has_pending() {
+            if !self.mask_records(file, tools)? {
+                return Ok(Standing::Behind);
+            }
+            self.settle(file)?;
+        }
+        if is_held
+            && self.finder.is_at_stump()
             && let Some(stump) = self.finder.open(true).pop()
         {
             if !self.mask(file, tools, &stump)? {
@@ -442,7 +427,27 @@ impl Search {
         Ok(Standing::Clean)
     }
 
+    /// Masks secrets across records, first: masks within one record could hide the rest of them.
+    fn mask_records(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
+        if self.records.has_pending() {
+            let Some(pen) = &mut tools.pen else { return Ok(false) };
+            if tools.sources.holds(file).map_err(PenError::Io)? {
+                self.leave();
+                return Err(PenError::Changed);
+            }
+            if let Some(why) = self.text.refuses(file)? {
+                return Err(std::io::Error::other(why).into());
+            }
+            self.unsynced = true;
+            self.records.mask(file, pen, &tools.cover)?;
+        }
+        Ok(true)
+    }
+
     fn mask_pending(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
+        if !self.mask_records(file, tools)? {
+            return Ok(false);
+        }
         while let Some(region) = self.pending.front().cloned() {
             if !self.mask(file, tools, &region)? {
                 return Ok(false);
@@ -474,18 +479,6 @@ impl Search {
         }
         self.masked = self.masked.max(region.range().end);
         Ok(true)
-    }
-
-    /// A hash of the first bytes, and of the last ones that were searched.
-    fn print(&self, file: BorrowedFd<'_>) -> Result<u64, Errno> {
-        let end = self.finder.end();
-        let mut bytes = Zeroizing::new([0; 2 * PRINT_LEN]);
-        let (head, tail) = bytes.split_at_mut(PRINT_LEN);
-        let len = end.min(PRINT_LEN as u64) as usize;
-        let read = (read_full_at(file, &mut head[..len], 0)?, read_full_at(file, &mut tail[..len], end - len as u64)?);
-        let mut hasher = DefaultHasher::new();
-        (read, &bytes[..]).hash(&mut hasher);
-        Ok(hasher.finish())
     }
 
     /// How far the search is, and through which version of the file.

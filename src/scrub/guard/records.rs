@@ -1,0 +1,137 @@
+//! The records of a container's log that is guarded. A secret across two of them does not stand in
+//! the file as it is; the rule that finds it is that of [`container`], as in a scrub.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use crate::NeedleSet;
+use crate::redact::cover::Cover;
+use crate::scrub::container::{self, Split, Splitter};
+use crate::scrub::pen::{Pen, PenError};
+
+/// A file whose first line is not complete is a container's log or not by so many bytes.
+const HEAD_LEN: usize = 128;
+/// More secrets at once than each of two streams has at its end are never open.
+const OPEN_MAX: usize = 16;
+
+/// How far the records of a file have been put together.
+pub(super) struct Records {
+    set: Arc<NeedleSet>,
+    kind: Kind,
+    /// Found, and not masked yet; and whether it may still grow.
+    pending: VecDeque<(Split, bool)>,
+    /// The first and the last byte of those that were masked and may still grow, latest last.
+    masked: Vec<Range<u64>>,
+}
+
+/// What the file is.
+enum Kind {
+    /// That is not known yet; this is its beginning.
+    Unknown(Zeroizing<Vec<u8>>),
+    /// No container's log.
+    Other,
+    Log(Box<Splitter>),
+}
+
+impl Records {
+    pub(super) fn new(set: &Arc<NeedleSet>) -> Records {
+        let kind = Kind::Unknown(Zeroizing::new(Vec::new()));
+        Records { set: Arc::clone(set), kind, pending: VecDeque::new(), masked: Vec::new() }
+    }
+
+    /// Takes the next piece of the file in, and counts what it finds.
+    pub(super) fn push(&mut self, piece: &[u8], counts: &mut [u64]) {
+        let pending = &mut self.pending;
+        let mut tell = |split: Split| {
+            counts[split.needle] += 1;
+            pending.push_back((split, false));
+            Ok::<(), std::convert::Infallible>(())
+        };
+        match &mut self.kind {
+            Kind::Other => {}
+            Kind::Log(splitter) => {
+                let Ok(()) = splitter.push(piece, &mut tell);
+            }
+            Kind::Unknown(head) => {
+                let known = head.len() + piece.len();
+                let mut begun = Zeroizing::new(Vec::with_capacity(known));
+                begun.extend_from_slice(head);
+                begun.extend_from_slice(piece);
+                self.kind = match container::of_head(&begun) {
+                    Some(format) => {
+                        let mut splitter = Splitter::new(format, &self.set);
+                        let Ok(()) = splitter.push(&begun, &mut tell);
+                        Kind::Log(Box::new(splitter))
+                    }
+                    None if known < HEAD_LEN && !begun.contains(&b'\n') => Kind::Unknown(begun),
+                    None => Kind::Other,
+                };
+            }
+        }
+    }
+
+    /// The file has a hole up to there.
+    pub(super) fn skip_to(&mut self, end: u64) {
+        match &mut self.kind {
+            Kind::Log(splitter) => splitter.skip_to(end),
+            kind => *kind = Kind::Other,
+        }
+    }
+
+    /// Whether anything is to be masked.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Masks what was found.
+    pub(super) fn mask(&mut self, file: BorrowedFd<'_>, pen: &mut Pen, cover: &Cover) -> Result<(), PenError> {
+        let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
+        let mut sheet = pen.on(file)?;
+        while let Some((split, is_open)) = self.pending.front() {
+            let all = extent(split);
+            let known = self.masked.iter().position(|masked| masked.start == all.start);
+            match known {
+                // It has grown since: its beginning is masked already, and is not there to be found again.
+                Some(_) => {
+                    split.parts.iter().try_for_each(|part| sheet.fill(part.clone(), &mut |_, out| out.fill(filler)))?;
+                }
+                None => sheet.overwrite_parts(&self.set, filler, &split.parts)?,
+            }
+            known.map(|known| self.masked.remove(known));
+            if *is_open {
+                self.masked.push(all);
+                self.masked.drain(..self.masked.len().saturating_sub(OPEN_MAX));
+            }
+            self.pending.pop_front();
+        }
+        Ok(())
+    }
+
+    /// At the end of the file: what was found and may grow is to be masked as it is; with `stump`,
+    /// also what may only begin a secret.
+    pub(super) fn end(&mut self, stump: bool) {
+        let Kind::Log(splitter) = &self.kind else { return };
+        for split in splitter.open(stump) {
+            let all = extent(&split);
+            if !self.masked.iter().any(|masked| masked.start == all.start && masked.end >= all.end) {
+                self.pending.push_back((split, true));
+            }
+        }
+    }
+
+    /// Whether the rest of a secret may be under way, in the next record.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(&self.kind, Kind::Log(splitter) if splitter.is_waiting())
+    }
+}
+
+/// From the first byte of a secret to its last.
+fn extent(split: &Split) -> Range<u64> {
+    let (first, last) = (split.parts.first(), split.parts.last());
+    first.map_or(0, |part| part.start)..last.map_or(0, |part| part.end)
+}
