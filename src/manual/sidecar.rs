@@ -60,8 +60,12 @@
 //! are lost, and no one can know of that.
 //!
 //! *A spool* holds redacted bytes only, is its owner's alone, goes out in order before anything
-//! that came later, and outlives the sidecar. When it is full, streams wait. After a crash at most
-//! one piece of it goes out twice. An existing file is accepted only if it is empty or a spool,
+//! that came later, and outlives the sidecar. When it is full, streams wait. A file that has taken
+//! a part of a piece gets the rest, also from the next sidecar. After a kill, at most one piece goes
+//! out twice (a piece is a read of a stream at once); after a power cut, all that the sink may not
+//! have on its disk does: 1 MiB and a piece at most. What was given out is taken off the file when
+//! the sinks' files were synced. Damage ends at the next whole piece; what cannot be read is copied
+//! to `SPOOL.damaged.N`, and a warning says so. A spool of version 0.1.0 is read. An existing file is accepted only if it is empty or a spool,
 //! belongs to the sidecar's user, has one name, and gives others no rights: else the sidecar does
 //! not begin, and the file stays as it is. `check-config` reports a file that is no spool, too.
 //!

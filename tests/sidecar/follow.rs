@@ -500,7 +500,7 @@ fn a_spool_keeps_the_order_and_outlives_the_sidecar() {
     let mut input = sidecar.connect("in");
     input.write_all(b"three\n").expect("it reads");
     came.becomes(&format!("one {MASK}\ntwo\nthree\n"));
-    until("it takes no room", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() == 20));
+    until("it takes no room", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() == 1_024));
     sidecar.stop();
 }
 
@@ -525,7 +525,7 @@ fn d09_a_full_spool_keeps_the_writer_waiting() {
     let mut following = Following::begin("a.log", sink, &all);
     until("it is full", || fs::metadata(following.path("spool")).is_ok_and(|spool| spool.len() > 200 << 10));
     std::thread::sleep(Duration::from_millis(300));
-    assert!(fs::metadata(following.path("spool")).expect("it is there").len() <= (600 << 10) + 20);
+    assert!(fs::metadata(following.path("spool")).expect("it is there").len() <= (600 << 10) + 1_024);
     let came = somebody_listens(&following.sidecar);
     until("all came", || came.text().len() >= all.replace(VALUE, MASK).len());
     assert!(came.text() == all.replace(VALUE, MASK), "something is missing, or in another order");

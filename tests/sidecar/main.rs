@@ -4,6 +4,8 @@
 mod guarding;
 #[path = "../program/mod.rs"]
 mod program;
+#[path = "../scrub/scrubbing/mod.rs"]
+mod scrubbing;
 #[path = "../shipping/mod.rs"]
 mod shipping;
 mod sidecaring;
@@ -21,4 +23,5 @@ mod programs;
 mod reload;
 mod soak;
 mod sockets;
+mod spooled;
 mod stored;

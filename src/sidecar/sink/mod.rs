@@ -24,7 +24,7 @@ use crate::redact::text;
 
 pub(crate) use batch::Batch;
 use open::Opened;
-use spool::Spool;
+use spool::{First, Spool};
 
 /// How many streams may hold input that they cannot write yet: their buffers are the cost of a busy
 /// sink. With one, a stream could not redact while another writes.
@@ -33,6 +33,8 @@ const SEATS: usize = 4;
 const DELAY_MIN: Duration = Duration::from_millis(50);
 /// The longest.
 const DELAY_MAX: Duration = Duration::from_secs(5);
+/// What was given out of a spool is taken off its file when nothing has waited for so long.
+const SETTLE_AFTER: Duration = Duration::from_secs(1);
 /// A sink that was there for so long is taken to be well, and waits are short again.
 const WELL_AFTER: Duration = Duration::from_secs(10);
 
@@ -81,6 +83,9 @@ struct State {
 
 impl Sink {
     pub(crate) fn new(plan: Arc<SinkPlan>, tell: Tell) -> Sink {
+        if matches!(plan.away, OnAway::Spool(_)) {
+            Spool::prepare();
+        }
         Sink {
             label: open::label(&plan.outlet),
             plan,
@@ -138,7 +143,8 @@ impl Sink {
         if let OnAway::Spool(spool) = &self.plan.away {
             let opened = Spool::open(&spool.path, spool.len_max);
             let text = |error: &io::Error| format!("the spool {}: {error}", text::path(&spool.path));
-            let opened = opened.map_err(|error| io::Error::new(error.kind(), text(&error)))?;
+            let mut opened = opened.map_err(|error| io::Error::new(error.kind(), text(&error)))?;
+            self.warn(&mut opened);
             self.count(&opened);
             state.spool = Some(opened);
         }
@@ -192,22 +198,35 @@ impl Sink {
     pub(crate) async fn tend(self: Arc<Sink>, metrics: Vec<Arc<StreamMetrics>>) {
         loop {
             metrics.iter().for_each(|metrics| metrics.spool(self.spooled.load(Relaxed)));
-            let pause = match self.give_out().await {
-                Some(pause) => pause,
-                None => {
-                    self.waits.notified().await;
-                    Duration::ZERO
-                }
-            };
-            tokio::time::sleep(pause).await;
+            match self.give_out().await {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => tokio::select! {
+                    () = self.waits.notified() => {}
+                    () = self.settle() => {}
+                },
+            }
         }
+    }
+
+    /// Takes what was given out off the spool's file, once nothing has waited for a while; then
+    /// waits for ever.
+    async fn settle(&self) {
+        tokio::time::sleep(SETTLE_AFTER).await;
+        let mut state = self.state.lock().await;
+        let spool = state.spool.as_mut().filter(|spool| spool.is_empty() && spool.is_unsettled());
+        if let Some(Err(error)) = spool.map(Spool::settle) {
+            self.tell_of_spool(&mut state, &error);
+        }
+        drop(state);
+        std::future::pending().await
     }
 
     /// Gives out the first piece that waits. Returns how long to wait for the next; none, if nothing waits.
     async fn give_out(&self) -> Option<Duration> {
         let mut state = self.state.lock().await;
-        let first = state.spool.as_ref()?.first();
-        let (piece, is_whole) = match first {
+        let first = state.spool.as_mut()?.first();
+        state.spool.iter_mut().for_each(|spool| self.warn(spool));
+        let First { piece, is_whole, mut written } = match first {
             Ok(first) => first?,
             Err(error) => {
                 self.tell_of_spool(&mut state, &error);
@@ -223,11 +242,16 @@ impl Sink {
                 }
             }
         }
-        let (mut gathered, mut written) = (Vec::new(), 0);
+        let mut gathered = Vec::new();
         let batch = Batch::new(std::iter::once(&piece[..]), &mut gathered, is_whole);
         if let Some(opened) = &mut state.opened
             && let Err(error) = opened.write(&batch, &mut written).await
         {
+            // The next reader gets the piece as a whole.
+            let kept = if opened.forgets() { 0 } else { written };
+            if let Some(Err(error)) = state.spool.as_mut().map(|spool| spool.note_written(kept)) {
+                self.tell_of_spool(&mut state, &error);
+            }
             state.opened = None;
             self.away(&mut state, error);
             return Some(state.delay);
@@ -260,6 +284,12 @@ impl Sink {
         self.spooled.store(spool.count(), Relaxed);
         if !spool.is_empty() {
             self.waits.notify_one();
+        }
+    }
+
+    fn warn(&self, spool: &mut Spool) {
+        if let Some(text) = spool.take_warning() {
+            (self.tell)(Notice::Warning(text));
         }
     }
 

@@ -1,0 +1,148 @@
+//! What waits in a spool: through full disks, kills and power cuts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::program::session::needs;
+use crate::scrubbing::mount::{self, Image, Mount};
+use crate::sidecaring::{MASK, Place, VALUE, until};
+
+fn lines(count: usize) -> String {
+    (0..count).map(|number| format!("line {number:05} {VALUE} {}\n", "x".repeat(number % 90))).collect()
+}
+
+/// Sets the size of a tmpfs.
+fn resize(at: &Path, size: &str) {
+    let done = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(at).status();
+    assert!(done.is_ok_and(|done| done.success()), "it cannot be mounted anew");
+}
+
+/// A disk that is nearly full takes a part of a piece, again and again, also after restarts.
+#[test]
+fn a22_a_nearly_full_disk_doubles_and_tears_no_line() {
+    needs!("mounts");
+    if !mount::private() {
+        return;
+    }
+    let place = Place::new();
+    let small = place.path("small");
+    let Some(_mount) = Mount::new(&["-t", "tmpfs", "-o", "size=16k", "tmpfs"], &small) else { return };
+    fs::create_dir(place.path("logs")).expect("room");
+    fs::write(place.path("logs/a.log"), lines(6_000)).expect("room");
+    let config = place.configure(
+        "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
+         - { name: app, source: { files: DIR/logs/a.log }, sink: { file: DIR/small/out, away: spool, spool: DIR/spool } }\n",
+    );
+    let wanted = lines(6_000).replace(VALUE, MASK);
+    let mut sidecar = place.start(&config);
+    sidecar.says("is away");
+    let len = || fs::metadata(small.join("out")).map_or(0, |found| found.len());
+    for step in 1..12_u64 {
+        resize(&small, &format!("{}k", 16 + step * 36));
+        until("a part came", || len() >= (16 + step * 36 - 8) << 10);
+        if step % 4 == 0 {
+            sidecar.stop();
+            sidecar = sidecar.into_place().start(&config);
+        }
+    }
+    resize(&small, "4m");
+    until("all came", || len() >= wanted.len() as u64);
+    sidecar.stop();
+    let found = fs::read_to_string(small.join("out")).expect("it is there");
+    let (found_lines, wanted_lines): (Vec<&str>, Vec<&str>) = (found.lines().collect(), wanted.lines().collect());
+    let first = found_lines.iter().zip(&wanted_lines).position(|(found, wanted)| found != wanted);
+    assert_eq!((first, found.len()), (None, wanted.len()), "lines were doubled or torn");
+}
+
+/// Has the machine look as if it had been started anew.
+fn start_machine_anew(place: &Path, number: u32) {
+    let id = place.join(format!("boot.{number}"));
+    fs::write(&id, format!("{number:08x}-0000-4000-8000-000000000000\n")).expect("room");
+    let bound = Command::new("mount").arg("--bind").arg(&id).arg("/proc/sys/kernel/random/boot_id").status();
+    assert!(bound.is_ok_and(|bound| bound.success()), "the number of the boot cannot be set");
+}
+
+#[test]
+fn a33_a_power_cut_while_a_spool_goes_out_loses_nothing() {
+    needs!("mounts");
+    if !mount::private() {
+        return;
+    }
+    const LINES: usize = 40_000;
+    for kind in ["ext4", "xfs"] {
+        let place = Place::new();
+        let Some(mut image) = Image::new(kind, 320, &place.path("")) else { continue };
+        let config = place.configure(&format!(
+            "secrets: {{ secret_files: [DIR/secrets] }}\nstate: DIR/{kind}/state\nstreams:\n  \
+             - {{ name: app, source: {{ files: DIR/{kind}/a.log }}, \
+             sink: {{ file: DIR/{kind}/there/out, away: spool, spool: DIR/{kind}/spool }} }}\n"
+        ));
+        let (log, there) = (image.point().join("a.log"), image.point().join("there"));
+        fs::write(&log, lines(LINES)).expect("room");
+        image.sync();
+        start_machine_anew(&place.path(""), 0);
+        let spool = image.point().join("spool");
+        let mut place = Some(place);
+        for cut in 1..=8_u32 {
+            let mut sidecar = place.take().expect("it is back").start(&config);
+            if cut == 1 {
+                until("all waits", || fs::metadata(&spool).is_ok_and(|spool| spool.len() > (LINES * 40) as u64));
+                // A checkpoint says that the file was read.
+                std::thread::sleep(Duration::from_millis(2_500));
+                fs::create_dir(&there).expect("room");
+                image.sync();
+            }
+            std::thread::sleep(Duration::from_millis(u64::from(cut * cut) * 9));
+            sidecar.signal(Signal::KILL);
+            let _ = sidecar.child.wait();
+            let back = sidecar.into_place();
+            image.cut_power();
+            start_machine_anew(&back.path(""), cut);
+            place = Some(back);
+        }
+        let mut sidecar = place.take().expect("it is back").start(&config);
+        until("nothing waits", || fs::metadata(&spool).is_ok_and(|spool| spool.len() == 1_024));
+        sidecar.stop();
+        let found = fs::read_to_string(there.join("out")).expect("it is there");
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        found.lines().for_each(|line| *counts.entry(line).or_default() += 1);
+        let wanted = lines(LINES).replace(VALUE, MASK);
+        let missing = wanted.lines().filter(|line| !counts.contains_key(line)).count();
+        assert_eq!((missing, found.contains(VALUE)), (0, false), "{kind}: lines are missing");
+    }
+}
+
+#[test]
+fn a33_a_kill_at_any_time_loses_nothing() {
+    const LINES: usize = 4_000;
+    let place = Place::new();
+    fs::create_dir(place.path("logs")).expect("room");
+    fs::write(place.path("logs/a.log"), lines(LINES)).expect("room");
+    let config = place.configure(
+        "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
+         - { name: app, source: { files: DIR/logs/a.log }, sink: { file: DIR/there/out, away: spool, spool: DIR/spool } }\n",
+    );
+    let wanted = lines(LINES).replace(VALUE, MASK);
+    let mut sidecar = place.start(&config);
+    until("all waits", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() > wanted.len() as u64));
+    std::thread::sleep(Duration::from_millis(2_500));
+    fs::create_dir(sidecar.path("there")).expect("room");
+    for kill in 0..20 {
+        std::thread::sleep(Duration::from_millis(kill));
+        sidecar.signal(Signal::KILL);
+        let _ = sidecar.child.wait();
+        sidecar = sidecar.into_place().start(&config);
+    }
+    until("nothing waits", || fs::metadata(sidecar.path("spool")).is_ok_and(|spool| spool.len() == 1_024));
+    sidecar.stop();
+    let found = fs::read_to_string(sidecar.path("there/out")).expect("it is there");
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    found.lines().for_each(|line| *counts.entry(line).or_default() += 1);
+    let missing = wanted.lines().filter(|line| !counts.contains_key(line)).count();
+    assert_eq!((missing, found.contains(VALUE)), (0, false), "lines are missing");
+}
