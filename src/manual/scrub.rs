@@ -45,6 +45,8 @@
 //! each line are put together and searched again; a secret across them is masked in each part,
 //! without its name. A secret that is appended in parts while the scrub runs is found by the next
 //! one.
+//! In Docker's, which are JSON, a region in place never ends amid an escape: the rest of the escape
+//! is written over, too. A rewrite does not see to that.
 //!
 //! *Two scrubs at once* do not lock each other out: each writes masks only over bytes that are
 //! unchanged, and searches the other's changes again.

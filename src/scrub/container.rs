@@ -140,6 +140,11 @@ impl Splitter {
         Splitter { format, lines: [Line::new(set), Line::new(set)], rest, end: 0, is_overlong: false }
     }
 
+    #[cfg(feature = "guard")]
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
     /// Takes the next piece in, and tells what is complete in its records.
     pub(crate) fn push<E>(&mut self, mut piece: &[u8], tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
         while let Some(newline) = memchr::memchr(b'\n', piece) {
@@ -169,6 +174,7 @@ impl Splitter {
     }
 
     /// The same for NULs, up to there.
+    #[cfg(feature = "guard")]
     pub(crate) fn skip_to(&mut self, end: u64) {
         self.forget();
         (self.end, self.is_overlong) = (end, true);

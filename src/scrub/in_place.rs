@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
-use super::container::{self, Split};
+use super::container::{self, Format, Split};
 use super::file::FromStart;
 use super::findings::Findings;
 use super::pen::{Pen, PenError, Sheet};
@@ -193,6 +193,7 @@ impl Scrubber {
             written: false,
             changed: false,
             head: Head::of(file)?,
+            format: None,
         };
         let passed = pass.run_to_end();
         let Pass { findings, written, .. } = pass;
@@ -253,6 +254,8 @@ struct Pass<'a> {
     /// A region was not there any more when its mask was to be written.
     changed: bool,
     head: Head,
+    /// It is the log of a container.
+    format: Option<Format>,
 }
 
 impl Pass<'_> {
@@ -305,7 +308,8 @@ impl Pass<'_> {
     fn mask_splits(&mut self) -> Result<(), Halt> {
         let mut head = Zeroizing::new([0; FORMAT_LEN]);
         let len = file::read_full_at(self.file, &mut head[..], 0)?;
-        let Some(format) = container::of_head(&head[..len]) else { return Ok(()) };
+        self.format = container::of_head(&head[..len]);
+        let Some(format) = self.format else { return Ok(()) };
         let set = &self.scrubber.set;
         let mut content = FromStart::new(self.file);
         container::splits(&mut content, format, set, &mut |split| self.tell_split(&split))
@@ -330,7 +334,10 @@ impl Pass<'_> {
         let Scrubber { set, cover, .. } = self.scrubber;
         if let Some(sheet) = &mut self.sheet {
             self.written = true;
-            let written = sheet.overwrite_if_there(set, cover, &region);
+            let written = match self.format {
+                Some(Format::Docker) => sheet.overwrite_in_json(set, cover, &region),
+                _ => sheet.overwrite_if_there(set, cover, &region),
+            };
             if !self.is_masked(written)? {
                 return Ok(());
             }

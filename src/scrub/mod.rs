@@ -3,6 +3,7 @@
 
 #[doc(hidden)]
 pub mod container;
+mod escape;
 mod file;
 mod findings;
 #[cfg(feature = "guard")]

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use zeroize::Zeroizing;
 
-use super::file;
+use super::{escape, file};
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
@@ -143,6 +143,22 @@ impl Sheet<'_> {
     /// See [`PenError`].
     pub fn overwrite_if_there(&mut self, set: &Arc<NeedleSet>, cover: &Cover, region: &Region) -> Result<(), PenError> {
         self.look_for(set, region)?;
+        self.overwrite(set, cover, region)
+    }
+
+    /// The same within JSON: of escapes that the region takes a part of, the rest is written over,
+    /// too, first.
+    pub(super) fn overwrite_in_json(
+        &mut self,
+        set: &Arc<NeedleSet>,
+        cover: &Cover,
+        region: &Region,
+    ) -> Result<(), PenError> {
+        self.look_for(set, region)?;
+        for rest in escape::rests(self.file, &region.range())?.into_iter().filter(|rest| !rest.is_empty()) {
+            let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
+            self.fill(rest, &mut |_, out| out.fill(filler))?;
+        }
         self.overwrite(set, cover, region)
     }
 

@@ -116,3 +116,26 @@ fn b14_a_stump_in_a_record_is_masked_after_a_time() {
     assert!(VALUE == PARTS.concat());
     guard.end();
 }
+
+#[test]
+fn a24_a_guarded_docker_log_stays_json() {
+    needs!("fanotify");
+    let Some(disk) = disk() else { return };
+    let mut words = command(&disk.log());
+    words.env("API_TOKEN", format!("{VALUE}\\"));
+    let guard = Guard::spawn(words);
+    guard.waits_for("guarding ");
+    let path = disk.file("a.log");
+    // Not the secret, but its bytes: the backslash is that of an escape.
+    append(&path, &docker(&format!("key {VALUE}\\\" end\\n"), "stdout"));
+    append(&path, &docker(&format!("key {VALUE}\\\\ end\\n"), "stdout"));
+    let read = cat(&path);
+    let texts: Vec<String> = read
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .map(|record| record["log"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(texts.iter().all(|text| !text.contains(VALUE) && text.starts_with("key ") && text.ends_with(" end\n")));
+    assert_eq!(texts.len(), 2);
+    guard.end();
+}

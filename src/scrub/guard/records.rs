@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
-use crate::scrub::container::{self, Split, Splitter};
+use crate::scrub::container::{self, Format, Split, Splitter};
 use crate::scrub::pen::{Pen, PenError};
 
 /// A file whose first line is not complete is a container's log or not by so many bytes.
@@ -81,6 +81,11 @@ impl Records {
             Kind::Log(splitter) => splitter.skip_to(end),
             kind => *kind = Kind::Other,
         }
+    }
+
+    /// Whether the records are JSON.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(&self.kind, Kind::Log(splitter) if splitter.format() == Format::Docker)
     }
 
     /// Whether anything is to be masked.

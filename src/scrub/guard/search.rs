@@ -474,6 +474,8 @@ impl Search {
         if region.range().start < self.masked {
             // It has grown since: its beginning is masked already, and is not there to be found again.
             pen.on(file)?.overwrite(&set, &tools.cover, region)?;
+        } else if self.records.is_json() {
+            pen.on(file)?.overwrite_in_json(&set, &tools.cover, region)?;
         } else {
             pen.on(file)?.overwrite_if_there(&set, &tools.cover, region)?;
         }

@@ -1,0 +1,100 @@
+//! Escapes of JSON at the ends of a region. A secret that ends in a backslash, or begins with what
+//! stands behind one, ends amid an escape of other text; a mask over its part of that leaves no JSON.
+
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::file::read_full_at;
+
+/// The longest escape, in bytes: two halves of a character outside the first plane.
+const LEN_MAX: usize = 12;
+/// Backslashes are followed back by so many bytes at once.
+const BACK_LEN: u64 = 256;
+
+/// The bytes before and behind a region that are needed to take whole escapes.
+pub(super) fn rests(file: BorrowedFd<'_>, region: &Range<u64>) -> Result<[Range<u64>; 2], Errno> {
+    let (first, last) = (around(file, region.start)?, around(file, region.end)?);
+    Ok([first.start..region.start, region.end..last.end])
+}
+
+/// The escape that this place lies within; the place itself, if it lies in none.
+fn around(file: BorrowedFd<'_>, at: u64) -> Result<Range<u64>, Errno> {
+    let mut from = at.saturating_sub(LEN_MAX as u64);
+    loop {
+        let start = from.saturating_sub(BACK_LEN);
+        let mut bytes = Zeroizing::new(vec![0; (at - start) as usize + LEN_MAX]);
+        let len = read_full_at(file, &mut bytes, start)?;
+        let bytes = &bytes[..len];
+        let before = bytes.get(..(from - start) as usize).unwrap_or_default();
+        let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
+        from -= backslashes as u64;
+        // Behind any byte but a backslash, a backslash begins an escape.
+        if from == start && start > 0 {
+            continue;
+        }
+        let place = (at - start) as usize;
+        let mut next = (from - start) as usize;
+        while next < place.min(len) {
+            let end = next + escape_len(&bytes[next..]);
+            if end > place {
+                return Ok(start + next as u64..start + end.min(len) as u64);
+            }
+            next = end;
+        }
+        return Ok(at..at);
+    }
+}
+
+/// How long the character is that begins here, in bytes.
+fn escape_len(bytes: &[u8]) -> usize {
+    if bytes.first() != Some(&b'\\') {
+        return 1;
+    }
+    let code = |at: usize| {
+        let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+        u16::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| is_hex)?, 16).ok()
+    };
+    match (code(0), code(6)) {
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => LEN_MAX,
+        (Some(_), _) => 6,
+        (None, _) => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a24_every_place_within_an_escape_is_told() {
+        let units = [r"\\", "a", r"\n", "u", r"\u00e9", r"\ud83d\ude00", r"\ud83d", "\"", "0061", r"\x"];
+        for first in units {
+            for run in [0, 1, 2, 5, 300, 301] {
+                for last in units {
+                    let text: Vec<String> =
+                        [first.to_owned(), r"\\".repeat(run), last.to_owned(), "z".to_owned()].into();
+                    let mut file = tempfile::tempfile().unwrap();
+                    file.write_all(text.concat().as_bytes()).unwrap();
+                    let mut at = 0;
+                    let whole = text.concat();
+                    while at < whole.len() {
+                        let len = escape_len(&whole.as_bytes()[at..]);
+                        for place in at..(at + len).min(whole.len()) {
+                            let wanted = if place == at { at..at } else { at..(at + len).min(whole.len()) };
+                            let found = around(file.as_fd(), place as u64).unwrap();
+                            let wanted = wanted.start as u64..wanted.end as u64;
+                            assert_eq!(found, wanted, "{place} of {whole:?}");
+                        }
+                        at += len;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Logs of Docker are JSON, and stay so: row A24 of the list of faults.
+#![cfg(target_os = "linux")]
+
+use std::fs::{self, OpenOptions};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::support::rng::Rng;
+use hushlog::scrub::{Pen, Scrubber};
+use hushlog::{NeedleSet, Secret};
+use serde_json::Value;
+
+/// All that JSON escapes, and what stands behind a backslash then.
+const PIECES: [&str; 9] = ["ab\\", "\\", "\"", "nab", "\u{1}", "ab", "u0061", "\u{1f511}", "z"];
+
+#[test]
+fn a24_a_scrubbed_docker_log_stays_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a-json.log");
+    let mut rng = Rng(24);
+    let (mut masked, mut torn) = (0, 0);
+    for _ in 0..400 {
+        let mut text = |len: usize| -> String { (0..len).map(|_| PIECES[rng.below(PIECES.len())]).collect() };
+        let (secret, lines) = (text(4), [text(9), text(9), text(9)]);
+        // A shorter one has no form of its own in JSON.
+        if secret.trim().len() < 8 {
+            continue;
+        }
+        let record = |line: &String| {
+            let text = serde_json::to_string(&format!("{line}\n")).unwrap();
+            format!("{{\"log\":{text},\"stream\":\"stdout\",\"time\":\"2026-11-24T16:00:00.123456789Z\"}}\n")
+        };
+        // A raw find that is none in the text, at its beginning and at its end.
+        let mut records: Vec<String> = lines.iter().map(record).collect();
+        records.push(record(&format!("{secret}\" \\{secret}")));
+        if let Some(beginning) = secret.strip_suffix('\\') {
+            records.push(record(&format!("{beginning}\"")));
+        }
+        let before = records.concat();
+        fs::write(&path, &before).unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+        let set = Arc::new(NeedleSet::builder().secret(Secret::new("S", secret.clone().into_bytes())).build().unwrap());
+        let scrubber = Scrubber::new(Arc::clone(&set)).unwrap();
+        scrubber.scrub(file.as_fd(), &mut Pen::new().unwrap()).unwrap();
+        let after = fs::read_to_string(&path).unwrap();
+        assert_eq!(after.len(), before.len());
+        assert_eq!(after.lines().count(), before.lines().count(), "{secret:?}: {after}");
+        for (old, new) in before.lines().zip(after.lines()) {
+            let told = || format!("{secret:?}\n{old}\n{new}");
+            let parsed: Value = serde_json::from_str(new).unwrap_or_else(|error| panic!("{error}: {}", told()));
+            let known: Value = serde_json::from_str(old).unwrap();
+            assert!(parsed["stream"] == known["stream"] && parsed["time"] == known["time"], "{}", told());
+            assert!(!parsed["log"].as_str().unwrap().contains(&secret), "{}", told());
+            let is_found = set.is_match(old.as_bytes());
+            assert_eq!(new != old, is_found, "{}", told());
+            masked += usize::from(is_found);
+            torn += usize::from(is_found && !known["log"].as_str().unwrap().contains(&secret));
+        }
+    }
+    assert!(masked > 100 && torn > 0, "{masked} {torn}");
+}
