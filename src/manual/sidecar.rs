@@ -70,11 +70,26 @@
 //! not begin, and the file stays as it is. `check-config` reports a file that is no spool, too.
 //!
 //! *Files that are followed* (`files: PATH`, or a pattern with `*`, `?`, `[...]` and `**`) are each
-//! a stream, known by device, inode and a hash of up to their first 1,024 bytes, under any name. A
-//! file that has left its path is read on until no process has it open for writing (where the file
-//! system cannot tell, or a writer keeps it, until it was not written to for a minute); its
-//! successor follows when the file was read to its end once. A file that is shorter than the part
-//! that was read, or begins otherwise, was truncated and is read anew. Files that came and went
+//! a stream, known by device, inode and hashes of up to their first 1,024 bytes and of the last 256
+//! before the place that was reached, under any name. A file that is shorter than the part that was
+//! read, or has other bytes there, was truncated or written anew, and is read from its beginning;
+//! what it held besides is read from the copy that was made of it (`copytruncate`).
+//!
+//! *Rotation.* The file that has the path now, or that a link leads to, goes on where the one before
+//! ended, also in the middle of a secret, of a record of a container, or of a line: both are one
+//! text for the redactor, and after a restart both are read again, in order. The two parts of a line
+//! are given out as two lines, unless a secret joins them. A file gives way to the next when it was
+//! read to its end and no process has it open for writing, so that all that its writer adds comes
+//! first. A writer that keeps it open holds the next one up until it was silent for 5 seconds (for
+//! one second where the file system or the sidecar's rights cannot tell; for a minute if a line or a
+//! secret is unfinished), or for a minute at most; then its file is read on beside. An unfinished
+//! line without a rest goes out 5 seconds after its file lost its path, or the file that came after
+//! it stayed empty; a rest that comes later is masked as that of a kept connection (below). The same
+//! holds for the rest of a secret whose beginning is gone: the file was deleted or packed before it
+//! was read, or truncated without a copy. A copy that matches the pattern is a file of its own, and
+//! is read as a whole.
+//!
+//! Files that came and went
 //! unseen, also while no sidecar ran, are looked for beside the path, by the names that rotation
 //! gives; files packed or deleted before they were read are gone, which is reported where it is
 //! known. Their times of writing distinguish them from older ones; if the clock was set back

@@ -355,6 +355,19 @@ impl Redactor {
     }
 }
 
+/// How a text begins that goes on where another one was left, as [`Redactor::resume`] has it: so many
+/// bytes are the end of this needle, or none. The outer `None`: the next bytes decide.
+#[allow(dead_code, reason = "only the sidecar asks, which a library may be without")]
+pub(crate) fn rest(set: &NeedleSet, text: &[u8], before: usize, last: Last) -> Option<Option<(usize, usize)>> {
+    let is_last = last == Last::Yes;
+    let known = Known { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: true };
+    match tail::beginning(set, text, known) {
+        Beginning::Open => None,
+        Beginning::Free => Some(None),
+        Beginning::Rest(len, needle) => Some(Some((len, needle as usize))),
+    }
+}
+
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor").field("set", &self.set).field("held", &self.held()).finish_non_exhaustive()

@@ -5,26 +5,25 @@
 //! again what went out since, and loses nothing. It is on the disk before the old one is gone, and what it says is out was synced before
 //! that, where it went to a file or a spool of ours: so it holds for a power cut, too.
 //!
-//! A file is known again by its device, its inode, and a hash of its first bytes, up to [`HEAD_LEN_MAX`]: an inode's number is given to another
-//! file soon after the first one was deleted. The hash is no secret's: but of a file whose first bytes are known but for a
-//! short one it can be guessed by, as the file itself can be read by whoever may read this.
+//! A file is known again by its device, its inode, and hashes of its first bytes and of the last ones
+//! before the place (see [`head`]): an inode's number is given to another file soon after the first
+//! one was deleted, and a file that was written anew may begin as it did.
 
-use std::collections::HashMap;
+mod head;
+mod places;
+mod saved;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use rustix::fs::fstat;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
-use zeroize::Zeroizing;
 
 use super::notice::{Notice, Tell};
 use super::sink::file::sync_all;
@@ -33,9 +32,11 @@ use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_owner, others_can_write};
 use crate::sys::private;
 use crate::sys::replace::replace_in;
+use places::Places;
+use saved::{Saved, SavedPlace, read};
 
-/// So many of a file's first bytes are hashed at most.
-pub(crate) const HEAD_LEN_MAX: usize = 1024;
+pub(crate) use head::{HEAD_LEN_MAX, Hasher, Head, TAIL_LEN_MAX, tail};
+
 /// How often the file is written at most.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Of files that were read to their end and rotated away, so many are remembered.
@@ -48,61 +49,6 @@ const LOCK_NAME: &str = "lock";
 const BAD_NAME: &str = "checkpoints.bad";
 /// The names of all files in the directory but temporary ones.
 pub(crate) const NAMES: [&str; 3] = [FILE_NAME, BAD_NAME, LOCK_NAME];
-/// What of a path stands there as `%xx`.
-const ESCAPED: AsciiSet = CONTROLS.add(b'%').add(b'"').add(b'\\');
-
-/// A hash of a file's first bytes, and of how many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) len: usize,
-    pub(crate) hash: [u8; 16],
-}
-
-impl Head {
-    /// Whether the file begins so.
-    pub(crate) fn is_of(&self, file: impl AsFd) -> io::Result<bool> {
-        Ok(Hasher::of(file, self.len)?.head() == *self)
-    }
-}
-
-/// Hashes the first bytes of a file as they come.
-#[derive(Clone, Default)]
-pub(crate) struct Hasher {
-    state: Sha256,
-    len: usize,
-}
-
-impl Hasher {
-    /// What a file begins with now, so many bytes of it if it is that long.
-    pub(crate) fn of(file: impl AsFd, len: usize) -> io::Result<Hasher> {
-        let mut bytes = Zeroizing::new([0; HEAD_LEN_MAX]);
-        let (mut hasher, len) = (Hasher::default(), len.min(HEAD_LEN_MAX));
-        while hasher.len < len {
-            match rustix::io::pread(&file, &mut bytes[..len - hasher.len], hasher.len as u64) {
-                Ok(0) => break,
-                Ok(read) => _ = hasher.add(&bytes[..read]),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(hasher)
-    }
-
-    /// More of the file. What is behind the first bytes changes nothing. Returns whether anything was added.
-    pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
-        let added = bytes.len().min(HEAD_LEN_MAX - self.len);
-        self.state.update(&bytes[..added]);
-        self.len += added;
-        added > 0
-    }
-
-    /// The hash so far.
-    pub(crate) fn head(&self) -> Head {
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&self.state.clone().finalize()[..16]);
-        Head { len: self.len, hash }
-    }
-}
 
 /// How far a file was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,6 +60,11 @@ pub(crate) struct Place {
     /// All before it has been given out.
     pub(crate) offset: u64,
     pub(crate) head: Head,
+    /// Of the last bytes before the offset. Empty in the files of earlier versions.
+    pub(crate) tail: Head,
+    /// What was before the offset is gone, and may go on here: so many bytes that went out last may
+    /// begin a secret, as far as that is known.
+    pub(crate) before: Option<u64>,
     /// When it was written to last, in nanoseconds, and how long it was then.
     pub(crate) modified: i64,
     pub(crate) len: u64,
@@ -131,11 +82,19 @@ pub(crate) struct Key {
 /// A place that its reader moves on.
 pub(crate) type Slot = Arc<Mutex<Place>>;
 
+/// What is known of a file.
+pub(crate) enum Found {
+    Known(Slot),
+    /// Another file has the number now, or it was written anew: the place that it had.
+    Anew(Place),
+    Unknown,
+}
+
 /// All places.
 pub(crate) struct Checkpoints {
     /// None: they are not kept.
     directory: Option<PathBuf>,
-    slots: Mutex<HashMap<Key, Slot>>,
+    places: Mutex<Places>,
     is_changed: AtomicBool,
     changed: Notify,
     failed: AtomicBool,
@@ -162,7 +121,7 @@ impl Checkpoints {
     pub(crate) fn open(directory: Option<&Path>, tell: Tell) -> io::Result<Checkpoints> {
         let mut opened = Checkpoints {
             directory: directory.map(Path::to_owned),
-            slots: Mutex::default(),
+            places: Mutex::default(),
             is_changed: AtomicBool::new(false),
             changed: Notify::new(),
             failed: AtomicBool::new(false),
@@ -179,7 +138,10 @@ impl Checkpoints {
         let mut saved = Vec::new();
         File::from(file).read_to_end(&mut saved)?;
         match read(&saved) {
-            Some(slots) => *lock(&opened.slots) = slots,
+            Some(places) => {
+                let mut all = lock(&opened.places);
+                places.into_iter().for_each(|(key, place)| _ = all.add(key, place));
+            }
             None => {
                 dir.rename(FILE_NAME, BAD_NAME)?;
                 let path = directory.join(FILE_NAME);
@@ -196,48 +158,48 @@ impl Checkpoints {
     }
 
     /// The place of a file, if it is known: its device may have got another number when the machine was booted.
-    pub(crate) fn find(&self, key: &Key, path: &Path, file: impl AsFd) -> io::Result<Option<Slot>> {
-        let mut slots = lock(&self.slots);
-        let moved = |(other, slot): (&Key, &Slot)| {
-            let place = lock(slot);
-            let is_it = other.stream == key.stream && other.file.inode == key.file.inode && place.path == path;
-            (is_it && place.head.len > 0).then(|| other.clone())
-        };
-        let found = if slots.contains_key(key) { Some(key.clone()) } else { slots.iter().find_map(moved) };
-        let Some(found) = found else { return Ok(None) };
-        let Some(slot) = slots.remove(&found) else { return Ok(None) };
+    pub(crate) fn find(&self, key: &Key, path: &Path, file: impl AsFd) -> io::Result<Found> {
+        let mut places = lock(&self.places);
+        let Some(slot) = places.take(key, path) else { return Ok(Found::Unknown) };
         let place = lock(&slot).clone();
-        if fstat(&file)?.st_size as u64 >= place.offset && place.head.is_of(&file)? {
-            slots.insert(key.clone(), Arc::clone(&slot));
-            return Ok(Some(slot));
+        let is_long = fstat(&file)?.st_size as u64 >= place.offset;
+        if is_long && place.head.is_of(&file)? && place.tail.is_before(&file, place.offset)? {
+            places.put(key.clone(), Arc::clone(&slot));
+            return Ok(Found::Known(slot));
         }
-        // Another file has the number now, or it was written anew.
-        if !place.is_done && place.offset < place.len {
-            let rest = place.len - place.offset;
-            let text = format!("{}: written anew before its last {rest} bytes were read", text::path(&place.path));
-            (self.tell)(Notice::Warning(text));
-        }
-        Ok(None)
+        Ok(Found::Anew(place))
     }
 
     /// A new place for a file.
     pub(crate) fn add(&self, key: Key, place: Place) -> Slot {
-        let slot = Arc::new(Mutex::new(place));
-        lock(&self.slots).insert(key, Arc::clone(&slot));
+        let slot = lock(&self.places).add(key, place);
         self.touch();
         slot
     }
 
-    /// The places of a stream's files that are not done.
-    pub(crate) fn of_stream(&self, stream: &str) -> Vec<(Key, Place)> {
-        let slots = lock(&self.slots);
-        let own = slots.iter().filter(|(key, _)| &*key.stream == stream);
-        own.map(|(key, slot)| (key.clone(), lock(slot).clone())).collect()
+    /// Whether anything is known of a stream.
+    pub(crate) fn knows(&self, stream: &str) -> bool {
+        lock(&self.places).knows(stream)
+    }
+
+    /// The places of a stream's files that were found at this path.
+    pub(crate) fn at(&self, stream: &str, path: &Path) -> Vec<(Key, Place)> {
+        lock(&self.places).at(stream, path)
+    }
+
+    /// The place of a file, as it is now.
+    pub(crate) fn place(&self, key: &Key) -> Option<Place> {
+        lock(&self.places).get(key).map(|place| place.clone())
+    }
+
+    /// Whether a file was read to its end, at this length, and rotated away.
+    pub(crate) fn is_done(&self, key: &Key, len: u64) -> bool {
+        lock(&self.places).get(key).is_some_and(|place| place.is_done && place.offset == len)
     }
 
     /// Forgets a file that is gone.
     pub(crate) fn forget(&self, key: &Key) {
-        lock(&self.slots).remove(key);
+        lock(&self.places).remove(key);
         self.touch();
     }
 
@@ -287,10 +249,10 @@ impl Checkpoints {
     }
 
     fn write(&self) -> String {
-        let mut slots = lock(&self.slots);
+        let mut places = lock(&self.places);
         let mut done: Vec<(i64, Key)> = Vec::new();
-        let mut files = Vec::with_capacity(slots.len());
-        for (key, slot) in slots.iter() {
+        let mut files = Vec::with_capacity(places.len());
+        for (key, slot) in places.iter() {
             let place = lock(slot);
             if place.is_done {
                 done.push((place.modified, key.clone()));
@@ -299,81 +261,11 @@ impl Checkpoints {
         }
         done.sort_unstable();
         for (_, key) in done.iter().take(done.len().saturating_sub(DONE_MAX)) {
-            slots.remove(key);
+            places.remove(key);
         }
-        drop(slots);
+        drop(places);
         serde_json::to_string(&Saved { version: 1, files }).expect("numbers and ASCII are valid JSON")
     }
-}
-
-/// What stands in the file.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    version: u32,
-    files: Vec<SavedPlace>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedPlace {
-    stream: String,
-    path: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
-    device: u64,
-    inode: u64,
-    offset: u64,
-    head_len: usize,
-    head: String,
-    modified: i64,
-    len: u64,
-    done: bool,
-}
-
-impl SavedPlace {
-    fn of(key: &Key, place: &Place) -> SavedPlace {
-        SavedPlace {
-            stream: key.stream.to_string(),
-            path: escape(&place.path),
-            target: place.target.as_deref().map(escape),
-            device: key.file.device,
-            inode: key.file.inode,
-            offset: place.offset,
-            head_len: place.head.len,
-            head: data_encoding::HEXLOWER.encode(&place.head.hash),
-            modified: place.modified,
-            len: place.len,
-            done: place.is_done,
-        }
-    }
-
-    fn take(self) -> Option<(Key, Slot)> {
-        let hash = data_encoding::HEXLOWER.decode(self.head.as_bytes()).ok()?.try_into().ok()?;
-        let place = Place {
-            path: unescape(&self.path),
-            target: self.target.as_deref().map(unescape),
-            offset: self.offset,
-            head: Head { len: self.head_len, hash },
-            modified: self.modified,
-            len: self.len,
-            is_done: self.done,
-        };
-        let file = FileId { device: self.device, inode: self.inode };
-        Some((Key { stream: self.stream.into(), file }, Arc::new(Mutex::new(place))))
-    }
-}
-
-fn escape(path: &Path) -> String {
-    percent_encode(path.as_os_str().as_bytes(), &ESCAPED).to_string()
-}
-
-fn unescape(text: &str) -> PathBuf {
-    PathBuf::from(std::ffi::OsString::from_vec(percent_decode_str(text).collect()))
-}
-
-/// What an earlier sidecar has saved. None: that is not it.
-fn read(text: &[u8]) -> Option<HashMap<Key, Slot>> {
-    let saved: Saved = serde_json::from_slice(text).ok().filter(|saved: &Saved| saved.version == 1)?;
-    saved.files.into_iter().map(SavedPlace::take).collect()
 }
 
 /// The directory is its owner's alone: root or this user. It may be read by others, since the file

@@ -95,8 +95,7 @@ impl Engine {
     pub(crate) fn resume(&mut self, before: usize) {
         match self {
             Engine::Plain(_, first) => *first = Some(Box::new(First { before, ..First::default() })),
-            // A connection with records is never kept.
-            Engine::Parts(_) => {}
+            Engine::Parts(parts) => parts.resume(before),
         }
     }
 
@@ -107,7 +106,7 @@ impl Engine {
                 Some(first) => first.before + first.text.len(),
                 None => redactor.held(),
             },
-            Engine::Parts(_) => 0,
+            Engine::Parts(parts) => parts.open(),
         }
     }
 
@@ -156,6 +155,22 @@ impl Engine {
         match self {
             Engine::Plain(redactor, _) => redactor.end(),
             Engine::Parts(parts) => parts.end(),
+        }
+    }
+
+    /// Where the input ends of which slices come, with what it is not known of yet what it is.
+    pub(crate) fn input_end(&self) -> u64 {
+        match self {
+            Engine::Plain(redactor, first) => redactor.end() + open(first).map_or(0, |first| first.text.len() as u64),
+            Engine::Parts(parts) => parts.end(),
+        }
+    }
+
+    /// What comes next is of another file.
+    pub(crate) fn border(&mut self) {
+        match self {
+            Engine::Plain(..) => {}
+            Engine::Parts(parts) => parts.border(),
         }
     }
 

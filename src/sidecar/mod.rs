@@ -7,6 +7,7 @@
 //! Memory: for each idle stream its redactor and its descriptor; for each busy one a buffer of 256 KiB, of which a sink allows four at
 //! once; for each unfinished line its bytes, all of them together up to 256 MiB.
 
+mod borders;
 mod buffer;
 mod canary;
 pub(crate) mod checkpoint;

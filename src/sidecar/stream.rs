@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use memchr::memrchr;
 use tokio::sync::Notify;
 
+use super::borders::Borders;
 use super::buffer::Buffer;
 use super::config::{Format, Way};
 use super::current::Current;
@@ -77,6 +78,7 @@ pub(crate) struct Stream {
     is_begun: bool,
     /// Whether the last byte that was given out was a newline.
     at_line_start: bool,
+    borders: Borders,
     counted: Counted,
 }
 
@@ -105,6 +107,7 @@ impl Stream {
             records: VecDeque::new(),
             is_begun: false,
             at_line_start: true,
+            borders: Borders::default(),
             counted,
             common,
         }
@@ -193,7 +196,17 @@ impl Stream {
                 self.push(&buffer).await?;
             }
             if given != Given::Bytes {
-                self.finish().await?;
+                source.border(self.engine.open());
+            }
+            match given {
+                Given::Bytes => {}
+                Given::Border => self.border(),
+                Given::End | Given::Over => self.finish().await?,
+            }
+            if given == Given::End
+                && let Some(before) = source.begun()
+            {
+                self.engine.resume(before);
             }
             drop(buffer);
             drop(seat);
@@ -229,7 +242,7 @@ impl Stream {
             self.is_begun |= !self.lines.waiting().is_empty();
         } else {
             let (reach, end) = (set.reach(), self.engine.end());
-            let slices = self.engine.swap(set);
+            let slices = self.borders.part(self.engine.swap(set));
             self.is_begun |= !slices.is_empty();
             let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
             out.give(&slices, 0, Upto::Before, reach, end).await?;
@@ -269,12 +282,14 @@ impl Stream {
     async fn push_part(&mut self, part: &[u8], upto: Upto) -> Result<(), Broken> {
         let (reach, has_records) = (self.engine.reach(), self.common.way.format != Format::Plain);
         let (slices, end) = self.engine.push(part);
+        let slices = self.borders.part(slices);
         self.counted.is_due |= slices.iter().any(|(placed, _)| placed.is_mask || has_records);
         self.is_begun |= !slices.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
         out.give(&slices, part.len(), upto, reach, end).await?;
         drop(slices);
         self.pushed += part.len() as u64;
+        self.borders.pushed(part);
         match (&self.engine, self.common.waits_for) {
             (_, WaitsFor::Whole) => {}
             (Engine::Plain(..), _) => {
@@ -309,7 +324,7 @@ impl Stream {
     /// Ends a whole: what was held back goes out, and what comes next begins anew.
     pub(crate) async fn finish(&mut self) -> Result<(), Broken> {
         let (reach, end) = (self.engine.reach(), self.engine.end());
-        let slices = self.engine.finish();
+        let slices = self.borders.part(self.engine.finish());
         self.counted.is_due |= !slices.is_empty();
         let is_begun = std::mem::take(&mut self.is_begun) || !slices.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
@@ -317,9 +332,18 @@ impl Stream {
         out.give(&slices, 0, upto, reach, end).await?;
         drop(slices);
         self.lines.end(self.engine.end());
-        (self.finished, self.records) = (self.pushed, VecDeque::new());
+        (self.finished, self.records, self.borders) = (self.pushed, VecDeque::new(), Borders::default());
         self.common.metrics.hold(&mut self.counted.held, 0);
         Ok(())
+    }
+
+    /// The next bytes are of another file: records and secrets go on in it, and a line too, but its two
+    /// parts are given out as two lines, unless a secret joins them.
+    fn border(&mut self) {
+        if self.common.parts_wholes {
+            self.borders.add(&self.engine);
+        }
+        self.engine.border();
     }
 
     /// All of the input before this is settled, and out as far as it does not wait for the end of

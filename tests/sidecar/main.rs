@@ -21,6 +21,7 @@ mod partial;
 mod paths;
 mod programs;
 mod reload;
+mod rotations;
 mod soak;
 mod sockets;
 mod spooled;

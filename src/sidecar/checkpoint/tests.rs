@@ -2,6 +2,7 @@
 
 use super::*;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 fn open(directory: &Path) -> (io::Result<Checkpoints>, Arc<Mutex<Vec<String>>>) {
@@ -23,14 +24,25 @@ fn what_is_saved_is_read_again() {
     let head = Head { len: 3, hash: [0xab; 16] };
     let path = PathBuf::from(std::ffi::OsString::from_vec(b"/a \"%\xff\n.log".to_vec()));
     let target = Some(path.join("target"));
-    let place = Place { path, target, offset: u64::MAX, head, modified: -5, len: 9, is_done: true };
+    let tail = Head { len: 5, hash: [0xcd; 16] };
+    let place = Place {
+        path: path.clone(),
+        target,
+        offset: u64::MAX,
+        head,
+        tail,
+        before: Some(3),
+        modified: -5,
+        len: 9,
+        is_done: true,
+    };
     first.add(key(1), place.clone());
     first.save();
     assert_eq!(open(&state).0.err().map(|error| error.kind()), Some(ErrorKind::ResourceBusy), "it is in use");
     drop(first);
     let second = open(&state).0.unwrap();
-    assert_eq!(second.of_stream("app"), [(key(1), place)]);
-    assert!(second.of_stream("other").is_empty());
+    assert_eq!(second.at("app", &path), [(key(1), place)]);
+    assert!(!second.knows("other") && second.knows("app"));
 }
 
 #[test]
@@ -112,7 +124,7 @@ fn what_cannot_be_read_is_told_and_set_aside() {
         fs::write(dir.path().join(FILE_NAME), text).unwrap();
         fs::set_permissions(dir.path().join(FILE_NAME), fs::Permissions::from_mode(0o600)).unwrap();
         let (opened, told) = open(dir.path());
-        assert!(opened.unwrap().of_stream("app").is_empty());
+        assert!(!opened.unwrap().knows("app"));
         assert_eq!(lock(&told).len(), 1);
         assert_eq!(fs::read_to_string(dir.path().join("checkpoints.bad")).unwrap(), text);
     }
@@ -136,7 +148,7 @@ fn of_files_that_are_done_the_oldest_are_forgotten() {
         opened.add(key(inode), Place { modified, is_done: inode % 4 != 0, ..Place::default() });
     }
     opened.save();
-    let left = opened.of_stream("app");
+    let left = opened.at("app", Path::new(""));
     assert_eq!(left.iter().filter(|(_, place)| place.is_done).count(), DONE_MAX);
     assert_eq!(left.iter().filter(|(_, place)| !place.is_done).count(), DONE_MAX / 2);
     assert!(left.iter().any(|(key, _)| key.file.inode == 2 * DONE_MAX as u64 - 1));

@@ -62,6 +62,8 @@ pub(crate) struct Parts {
     tail: Zeroizing<Vec<u8>>,
     /// The line at hand is too long for a record.
     is_overlong: bool,
+    /// The tail is the end of a file, and may go on in the next.
+    is_torn: bool,
     /// Standard output and standard error.
     voices: [Voice; 2],
     /// The records that cannot go out yet, in order.
@@ -108,6 +110,7 @@ impl Parts {
             end: 0,
             tail: Zeroizing::default(),
             is_overlong: false,
+            is_torn: false,
             voices: [Voice::new(&set), Voice::new(&set)],
             queue: VecDeque::new(),
             queue_len: 0,
@@ -166,6 +169,22 @@ impl Parts {
         (given(&self.given, &self.placed), self.redactor.end())
     }
 
+    /// What comes next is of another file. A record goes on in it, if it did not end.
+    pub(crate) fn border(&mut self) {
+        self.is_torn = !self.tail.is_empty();
+    }
+
+    /// What each voice says first may be the rest of a secret, whose beginning went out last, with so
+    /// many bytes. To be said before anything is pushed.
+    pub(crate) fn resume(&mut self, before: usize) {
+        self.voices.iter_mut().for_each(|voice| voice.begin_with_rest(before));
+    }
+
+    /// How many bytes would go out last, if it ended now, that may begin a secret.
+    pub(crate) fn open(&self) -> usize {
+        self.voices.iter().map(Voice::held).max().unwrap_or(0)
+    }
+
     /// Ends a message: the held-back bytes go out, and the next input begins anew.
     pub(crate) fn finish(&mut self) -> Vec<Slice<'_>> {
         self.out.clear();
@@ -178,7 +197,7 @@ impl Parts {
         }
         self.flush();
         self.account();
-        self.is_overlong = false;
+        (self.is_overlong, self.is_torn) = (false, false);
         self.begin_giving();
         keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
         keep(self.redactor.finish(), &mut self.given, &mut self.placed);
@@ -263,10 +282,25 @@ impl Parts {
             self.take_record(line);
         } else {
             let mut tail = std::mem::take(&mut self.tail);
-            append(&mut tail, line);
-            self.take_record(&tail);
+            if std::mem::take(&mut self.is_torn) && container::record(self.format, &line[..line.len() - 1]).is_some() {
+                // Its writer died, and another one has begun with a record of its own.
+                self.take_end(&tail, line.len());
+                self.take_record(line);
+            } else {
+                append(&mut tail, line);
+                self.take_record(&tail);
+            }
         }
         self.marks.add(self.end, &self.voices, self.queue.is_empty());
+    }
+
+    /// The last record of a file, which its writer did not finish, and so many bytes after it.
+    fn take_end(&mut self, tail: &[u8], after: usize) {
+        let end = self.end;
+        self.end -= after as u64;
+        self.take_torn(tail);
+        self.take(b"\n", None, self.end);
+        self.end = end;
     }
 
     fn take_rest(&mut self, rest: &[u8]) {

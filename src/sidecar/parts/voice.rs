@@ -3,10 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::super::metrics::Counts;
 use super::text;
 use crate::redact::finder::Finder;
 use crate::redact::needle::NeedleSet;
+use crate::redact::redactor::{Last, rest};
 use crate::redact::region::Region;
 use crate::scrub::container::Format;
 
@@ -21,8 +24,19 @@ pub(super) struct Voice {
     forced: u64,
     /// With line release, its last newline.
     lines: Option<LineEnd>,
+    /// Until it is known whether what it says first is the rest of a secret.
+    first: Option<First>,
     /// How many regions there were.
     pub(super) counts: Counts,
+}
+
+/// What a voice said first.
+struct First {
+    said: Zeroizing<Vec<u8>>,
+    /// How many bytes of a secret may have gone out before.
+    before: usize,
+    /// It is looked at when it is so long.
+    look_at_len: usize,
 }
 
 /// The last newline of a voice.
@@ -51,7 +65,15 @@ impl Found {
 impl Voice {
     pub(super) fn new(set: &Arc<NeedleSet>) -> Voice {
         let finder = Finder::new(Arc::clone(set));
-        Voice { finder, found: Vec::new(), fresh: Vec::new(), forced: 0, lines: None, counts: Counts::new() }
+        Voice {
+            finder,
+            found: Vec::new(),
+            fresh: Vec::new(),
+            forced: 0,
+            lines: None,
+            first: None,
+            counts: Counts::new(),
+        }
     }
 
     pub(super) fn set(&self) -> &Arc<NeedleSet> {
@@ -74,6 +96,9 @@ impl Voice {
 
     /// From where another one would have to hear it to find all that this one will.
     pub(super) fn resume(&self) -> u64 {
+        if self.first.is_some() {
+            return 0;
+        }
         let known = self.known();
         let reaching = self.finder.open(false).into_iter().find(|region| region.range().end > known);
         reaching.map_or(known, |region| region.range().start.min(known))
@@ -84,6 +109,33 @@ impl Voice {
         self.resume() == self.end()
     }
 
+    /// How many bytes of its end may begin a secret.
+    pub(super) fn held(&self) -> usize {
+        self.finder.held()
+    }
+
+    /// What it says first may be the rest of a secret: so many bytes of it may have gone out before.
+    pub(super) fn begin_with_rest(&mut self, before: usize) {
+        self.first = Some(First { said: Zeroizing::default(), before, look_at_len: 0 });
+    }
+
+    /// Looks whether what it said first is the rest of a secret, as soon as that can be told.
+    fn settle_first(&mut self, more: &[u8], last: Last) {
+        let Some(first) = &mut self.first else { return };
+        super::append(&mut first.said, more);
+        if last == Last::No && first.said.len() < first.look_at_len && !more.ends_with(b"\n") {
+            return;
+        }
+        first.look_at_len = 2 * first.said.len();
+        let Some(rest) = rest(self.finder.set(), &first.said, first.before, last) else { return };
+        self.first = None;
+        if let Some((len, needle)) = rest {
+            let found = Found { range: 0..len as u64, needle, set: Arc::clone(self.finder.set()) };
+            self.fresh.push(found.range.clone());
+            self.found.push(found);
+        }
+    }
+
     /// From here on its records wait until nothing that they show depends on a partial match.
     pub(super) fn wait_for_lines(&mut self) {
         self.lines = Some(LineEnd::default());
@@ -91,6 +143,9 @@ impl Voice {
 
     /// Everything before this may go out.
     pub(super) fn free(&self) -> u64 {
+        if self.first.is_some() {
+            return self.forced.min(self.end());
+        }
         let Some(line) = self.lines else { return self.settled() };
         let reach = self.set().reach();
         let lines = line.settled.min(line.at.saturating_sub(reach.lag as u64));
@@ -112,6 +167,7 @@ impl Voice {
     }
 
     fn hear(&mut self, more: &[u8]) {
+        self.settle_first(more, Last::No);
         let (set, known) = (Arc::clone(self.set()), self.found.len());
         self.found.extend(self.finder.push(more).map(|region| Found::new(&region, &set)));
         self.fresh.extend(self.found[known..].iter().map(|found| found.range.clone()));
@@ -119,6 +175,7 @@ impl Voice {
 
     /// It has ended.
     pub(super) fn finish(&mut self, stump: bool) {
+        self.settle_first(&[], Last::Yes);
         let set = Arc::clone(self.set());
         self.found.extend(self.finder.finish(stump).map(|region| Found::new(&region, &set)));
         self.lines = self.lines.map(|_| LineEnd { at: u64::MAX, settled: u64::MAX });
@@ -136,6 +193,10 @@ impl Voice {
         let old = Arc::clone(self.set());
         self.found.extend(self.finder.open(false).iter().map(|region| Found::new(region, &old)));
         self.finder = Finder::at(Arc::clone(set), from);
+        if let Some(first) = &mut self.first {
+            // All that was said waits, and is said again.
+            (first.said, first.look_at_len) = (Zeroizing::default(), 0);
+        }
         self.say(said);
     }
 

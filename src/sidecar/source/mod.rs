@@ -19,8 +19,11 @@ use std::io;
 pub(crate) enum Given {
     /// Bytes were appended to the buffer: it goes on.
     Bytes,
-    /// With what was appended, if anything was, a whole has ended (a datagram; a file that another one has replaced): the redactor
-    /// finishes, and begins anew.
+    /// Nothing was appended, and what comes next is of another file, where the text goes on all the
+    /// same: in the middle of a secret, maybe.
+    Border,
+    /// With what was appended, if anything was, a whole has ended (a datagram): the redactor finishes,
+    /// and begins anew.
     End,
     /// Nothing will come any more.
     Over,
@@ -60,11 +63,14 @@ pub(crate) trait Source: Send {
         false
     }
 
-    /// Whether an earlier sidecar has read of it before, and what it gave is lost or out: then, how many bytes went out last that
-    /// may begin a secret.
+    /// Before anything is given, and after an [`End`](Given::End): whether something has come before that is lost or out already,
+    /// as with an earlier sidecar: then, how many bytes went out last that may begin a secret.
     fn begun(&self) -> Option<usize> {
         None
     }
+
+    /// It gave a border or an end just now, and so many bytes before that may begin a secret.
+    fn border(&mut self, _open: usize) {}
 
     /// The sidecar stops, and so many bytes go out last that may begin a secret, or go on in one.
     fn leave(&mut self, _open: usize) {}

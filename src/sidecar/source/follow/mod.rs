@@ -4,8 +4,7 @@
 //! one that is rotated away and deleted meanwhile is still read to its end.
 //!
 //! - A file is one file whatever its name: renamed within the pattern it is read on where it was, and by the same reader.
-//! - Another file at a path that had one begins to give when the one before has been read to its end; that one goes on beside it
-//!   (see [`file`]).
+//! - Another file at a path that had one goes on where that one ended (see [`log`]).
 //! - Files that came and went between two looks, or while no sidecar ran, are looked for beside the
 //!   path by the names that rotation gives (`app.log.1`, `app-20261124.log`), or beside the file
 //!   that a link leads to: the one that was read last, by its inode, and those that were written to
@@ -17,10 +16,13 @@
 //! followed only if root or this user put it where no other user can; a file that another user may
 //! have linked there (a second name), and one of hushlog's own, is refused.
 
+mod catch_up;
 mod file;
+mod log;
 mod paths;
 mod pattern;
 mod rotated;
+mod shared;
 mod watch;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -35,7 +37,7 @@ use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
 use tokio::sync::Notify;
 
-use super::super::checkpoint::{Checkpoints, Key, Place, lock};
+use super::super::checkpoint::{Checkpoints, Found, Key, Place, lock};
 use super::super::config::ReadFrom;
 use super::super::notice::{Notice, Tell};
 use super::super::own::{Own, OwnFile};
@@ -44,12 +46,15 @@ use crate::redact::text;
 use crate::scrub::{is_named, packed};
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
-use file::{Shared, key, modified, place};
+use catch_up::Before;
+use file::{Part, key, modified, place};
+use log::Back;
 use pattern::{Match, Pattern};
-use rotated::{Name, Rotated, Spot, former, rotated};
+use rotated::{Name, Spot, copy_of};
+use shared::Shared;
 use watch::Watch;
 
-pub(crate) use file::Followed;
+pub(crate) use log::Followed;
 pub(crate) use paths::{FollowedPaths, targets};
 
 /// How often it is looked for files though nobody told of a change.
@@ -88,6 +93,10 @@ impl Files {
     fn reader(&self, key: &Key) -> Option<Arc<Shared>> {
         lock(&self.read).get(key)?.upgrade().filter(|shared| shared.is_read())
     }
+
+    fn register(&self, part: &Part) {
+        lock(&self.read).insert(part.key.clone(), Arc::downgrade(&part.shared));
+    }
 }
 
 /// The files of a pattern, as they come.
@@ -101,6 +110,7 @@ pub(crate) struct Follow {
     /// Which file each path leads to.
     paths: HashMap<PathBuf, Seen>,
     found: VecDeque<Followed>,
+    back: Arc<Back>,
     changed: Arc<Notify>,
     /// Nobody tells, or something could not be opened.
     is_untold: bool,
@@ -144,7 +154,8 @@ impl Follow {
     ) -> io::Result<Follow> {
         let pattern = Pattern::new(pattern)?;
         // Where something was followed before, what is new is read from its beginning: it came while nobody looked.
-        let from = if files.checkpoints.of_stream(&stream).is_empty() { from } else { ReadFrom::Start };
+        let from = if files.checkpoints.knows(&stream) { ReadFrom::Start } else { from };
+        let back: Arc<Back> = Arc::default();
         Ok(Follow {
             files,
             stream,
@@ -153,7 +164,8 @@ impl Follow {
             from,
             paths: HashMap::new(),
             found: VecDeque::new(),
-            changed: Arc::default(),
+            changed: Arc::clone(&back.changed),
+            back,
             is_untold: false,
             told: HashSet::new(),
             refused: HashSet::new(),
@@ -189,8 +201,9 @@ impl Follow {
                 _ => self.refuse(&found.path, &no_file()),
             }
         }
-        // The oldest first: of one log, what was rotated away before what followed it.
-        seen.sort_by_key(|found| modified(&found.stat));
+        // The oldest first: of one log, what was rotated away before what followed it. But first those at
+        // paths that led to others before: what came between is looked for then, by its names.
+        seen.sort_by_cached_key(|found| (!self.is_replaced(found), modified(&found.stat)));
         let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
         for other in self.paths.values().filter_map(|other| Some((&other.key, other.shared.as_ref()?))) {
             other.1.displace(!named.contains(&other.0.file));
@@ -198,7 +211,7 @@ impl Follow {
         let paths: HashSet<PathBuf> = seen.iter().map(|found| found.path.clone()).collect();
         let mut is_whole = true;
         for found in seen {
-            is_whole &= self.see(&found, &named);
+            is_whole &= self.see(&found);
         }
         // A name is free between a rename and the new file: its successors are still looked for
         // then.
@@ -216,15 +229,30 @@ impl Follow {
         }
     }
 
+    /// Whether the path of a file led to another one before, as far as that is known.
+    fn is_replaced(&self, found: &Match) -> bool {
+        let file = FileId::from(&found.stat);
+        match self.paths.get(&found.path) {
+            Some(seen) => seen.key.file != file,
+            None if self.has_looked => false,
+            None => {
+                let known = self.files.checkpoints.at(&self.stream, &found.path);
+                known.iter().any(|(key, _)| key.file != file)
+            }
+        }
+    }
+
     /// A path leads to this file. False: not any more.
-    fn see(&mut self, found: &Match, named: &HashSet<FileId>) -> bool {
+    fn see(&mut self, found: &Match) -> bool {
         let (file, modified) = (FileId::from(&found.stat), modified(&found.stat));
         if let Some(seen) = self.paths.get_mut(&found.path)
             && seen.key.file == file
         {
             seen.modified = modified;
             seen.target.clone_from(&found.target);
-            if seen.shared.as_ref().is_some_and(|shared| shared.is_read()) {
+            if seen.shared.as_ref().is_some_and(|shared| shared.is_read())
+                || self.files.checkpoints.is_done(&seen.key, found.stat.st_size as u64)
+            {
                 return true;
             }
         }
@@ -235,7 +263,7 @@ impl Follow {
             self.paths.insert(found.path.clone(), Seen { key, target, modified, shared: Some(shared), free: None });
             return true;
         }
-        match self.read(found, named) {
+        match self.read(found) {
             Ok(Some((key, shared))) => {
                 _ = self.paths.insert(found.path.clone(), Seen { key, target, modified, shared, free: None })
             }
@@ -250,7 +278,7 @@ impl Follow {
     }
 
     /// Has a file read, and before it the earlier file at its path.
-    fn read(&mut self, found: &Match, named: &HashSet<FileId>) -> io::Result<Option<Opened>> {
+    fn read(&mut self, found: &Match) -> io::Result<Option<Opened>> {
         let name = Name { path: found.path.clone(), target: found.target.clone() };
         let (dir, base) = match found.place() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -258,118 +286,12 @@ impl Follow {
         };
         let spot = Spot { dir, name: base, is_former: false };
         let file = FileId::from(&found.stat);
-        let after = self.catch_up(&name, (file, modified(&found.stat)), &spot, named);
-        let opened = self.open(&name, (&spot.dir, &spot.name, file), after.clone(), false);
-        if let (Ok(None), Some(after)) = (&opened, after) {
+        let before = self.catch_up(&name, (file, modified(&found.stat)), &spot);
+        let opened = self.open(&name, (&spot.dir, &spot.name, file), before.clone(), false);
+        if let (Ok(None), Some(after)) = (&opened, before.after) {
             self.waiting.insert(name.path, after);
         }
         opened
-    }
-
-    /// Has all be read that was at this path before this file, which was written to at this time. Returns whose end it waits for.
-    fn catch_up(
-        &mut self,
-        name: &Name,
-        (file, written): (FileId, i64),
-        spot: &Spot,
-        named: &HashSet<FileId>,
-    ) -> Option<Arc<Shared>> {
-        let (mut after, mut last) = (self.waiting.remove(&name.path), None);
-        if let Some(seen) = self.paths.get(&name.path).filter(|seen| seen.key.file != file).cloned() {
-            after = after.or(seen.shared);
-            let before = Name { path: name.path.clone(), target: seen.target };
-            last = Some((seen.key.file, seen.modified, before));
-        } else if self.begun.elapsed() < FREE_MAX {
-            let mut known = self.files.checkpoints.of_stream(&self.stream);
-            known.retain(|(key, place)| place.path == name.path && key.file != file && !named.contains(&key.file));
-            known.sort_by_key(|(_, place)| place.modified);
-            last = known.last().map(|(key, place)| {
-                let before = Name { path: name.path.clone(), target: place.target.clone() };
-                (key.file, place.modified, before)
-            });
-            known.retain(|(key, place)| !place.is_done && self.files.reader(key).is_none());
-            for (key, place) in known {
-                after = self.find_again(name, spot, &key, &place, after);
-            }
-        }
-        let Some((last, since, before)) = last else { return after };
-        let former = former(name, &before);
-        for _ in 0..RENAMED_MAX {
-            let rotated = rotated([spot].into_iter().chain(&former));
-            let mut is_renamed = false;
-            for other in self.between(rotated, (last, since), (file, written), named) {
-                let name = Name { path: other.dir.path().join(&other.name), target: None };
-                let place = (&*other.dir, &*other.name, other.file);
-                match self.open(&name, place, after.clone(), true) {
-                    Ok(Some((_, Some(shared)))) => after = Some(shared),
-                    // It has the next name by now.
-                    Ok(None) => is_renamed = true,
-                    Ok(Some((_, None))) | Err(_) => {}
-                }
-            }
-            if !is_renamed {
-                break;
-            }
-        }
-        after
-    }
-
-    /// Those of the rotated files that came after the last one that was read, and before this file:
-    /// the oldest first.
-    fn between(
-        &self,
-        rotated: Vec<Rotated>,
-        (last, since): (FileId, i64),
-        (file, written): (FileId, i64),
-        named: &HashSet<FileId>,
-    ) -> Vec<Rotated> {
-        // Where what came later looks older, the clock was set back, and the numbers of rotation tell.
-        let number_of_last = (written < since)
-            .then(|| rotated.iter().find(|other| other.file == last))
-            .flatten()
-            .and_then(|other| other.number);
-        let mut between: Vec<(i64, Rotated)> = Vec::new();
-        for other in rotated {
-            let number = other.number.filter(|number| Some(*number) < number_of_last);
-            let is_known = other.file == file
-                || named.contains(&other.file)
-                || self.files.reader(&key(&self.stream, other.file)).is_some();
-            let is_excluded = is_named(&self.exclude, &other.dir.path().join(&other.name));
-            if !is_known && !is_excluded && (other.modified >= since || number.is_some()) {
-                between.push((number.map_or(other.modified, |number| -i64::from(number)), other));
-            }
-        }
-        between.sort_by(|one, other| one.0.cmp(&other.0).then_with(|| one.1.name.cmp(&other.1.name)));
-        between.into_iter().map(|(_, other)| other).collect()
-    }
-
-    /// A file that was followed by an earlier sidecar, and has another name by now.
-    fn find_again(
-        &mut self,
-        name: &Name,
-        spot: &Spot,
-        key: &Key,
-        place: &Place,
-        after: Option<Arc<Shared>>,
-    ) -> Option<Arc<Shared>> {
-        let former = former(name, &Name { path: name.path.clone(), target: place.target.clone() });
-        let found =
-            rotated([spot].into_iter().chain(&former)).into_iter().find(|other| other.file.inode == key.file.inode);
-        if let Some(other) = found {
-            let name = Name { path: other.dir.path().join(&other.name), target: None };
-            if let Ok(Some((_, shared))) = self.open(&name, (&other.dir, &other.name, other.file), after.clone(), true)
-            {
-                return shared.or(after);
-            }
-        }
-        self.files.checkpoints.forget(key);
-        if place.offset < place.len {
-            let rest = place.len - place.offset;
-            let path = text::path(&name.path);
-            let text = format!("{path}: rotated away and deleted before its last {rest} bytes were read");
-            (self.files.tell)(Notice::Warning(text));
-        }
-        after
     }
 
     /// Opens a file, and has it read from where it was read before, or its beginning. None: it has
@@ -378,7 +300,7 @@ impl Follow {
         &mut self,
         name: &Name,
         (dir, base, wanted): (&Dir, &OsStr, FileId),
-        after: Option<Arc<Shared>>,
+        mut before: Before,
         is_displaced: bool,
     ) -> io::Result<Option<Opened>> {
         let file = match dir.open_file(base, OFlags::RDONLY) {
@@ -411,32 +333,65 @@ impl Follow {
             self.leave(&name.path, &format!("it is packed ({what}), and no text"));
             return Ok(Some((key, None)));
         }
-        let checkpoints = &self.files.checkpoints;
-        let slot = match checkpoints.find(&key, &name.path, &file)? {
-            Some(slot) => slot,
-            None => {
+        let slot = match self.files.checkpoints.find(&key, &name.path, &file)? {
+            Found::Known(slot) => slot,
+            Found::Unknown => {
                 let from_end = self.from == ReadFrom::End && !is_displaced;
                 let offset = if from_end { fstat(&file)?.st_size as u64 } else { 0 };
-                checkpoints.add(key.clone(), place(name, &file, offset)?)
+                self.files.checkpoints.add(key.clone(), place(name, &file, offset)?)
+            }
+            Found::Anew(old) => {
+                before = self.before_anew(&key, &old, before);
+                self.files.checkpoints.add(key.clone(), place(name, &file, 0)?)
             }
         };
-        let offset = {
+        {
             let mut place = lock(&slot);
             if place.is_done && place.offset == fstat(&file)?.st_size as u64 {
                 return Ok(Some((key, None)));
             }
             place.is_done = false;
-            place.offset
-        };
-        if let Some(after) = &after {
-            after.ask();
         }
-        let followed = Followed::new(&self.files, file, slot, offset, after)?;
-        followed.shared.displace(is_displaced);
-        let shared = Arc::clone(&followed.shared);
-        lock(&self.files.read).insert(key.clone(), Arc::downgrade(&shared));
-        self.found.push_back(followed);
-        Ok(Some((key, Some(shared))))
+        let part = Part::new(file, key.clone(), slot)?;
+        part.shared.displace(is_displaced);
+        Ok(Some((key, Some(self.give(part, before)))))
+    }
+
+    /// A file was written anew while nobody looked: what was in it before may be in a copy.
+    fn before_anew(&mut self, key: &Key, old: &Place, before: Before) -> Before {
+        if let Some(copy) = copy_of(&self.files, key, old, (old.head, old.tail, old.offset)) {
+            return Before { after: Some(self.give(copy, before)), is_lost: false };
+        }
+        if old.is_done {
+            return before;
+        }
+        if old.offset < old.len {
+            let rest = old.len - old.offset;
+            let text = format!("{}: written anew before its last {rest} bytes were read", text::path(&old.path));
+            (self.files.tell)(Notice::Warning(text));
+        }
+        Before { is_lost: old.head.len > 0, ..before }
+    }
+
+    /// Has a file read after the one before it, or by itself.
+    fn give(&mut self, mut part: Part, before: Before) -> Arc<Shared> {
+        let shared = Arc::clone(&part.shared);
+        self.files.register(&part);
+        if before.is_lost && part.offset == 0 {
+            note_before(&mut part, 0);
+        }
+        let mut part = Box::new(part);
+        if let Some(after) = before.after {
+            part = match after.then(part) {
+                Ok(()) => return shared,
+                Err(part) => part,
+            };
+            if let Some(open) = after.open().filter(|_| part.offset == 0 && !after.is_read()) {
+                note_before(&mut part, open);
+            }
+        }
+        self.found.push_back(Followed::new(&self.files, &self.back, *part));
+        shared
     }
 
     /// Told once for each path, as long as it is so, and nothing to warn of.
@@ -463,6 +418,12 @@ impl Follow {
 /// A file, and its reader; none, if it was done before.
 type Opened = (Key, Option<Arc<Shared>>);
 
+/// A file may go on in a secret, whose beginning will not be read.
+fn note_before(part: &mut Part, open: u64) {
+    part.before = Some(part.before.unwrap_or(0).max(open));
+    lock(&part.slot).before = part.before;
+}
+
 fn no_file() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
 }
@@ -478,7 +439,8 @@ impl Listener for Follow {
 
     async fn next(&mut self) -> io::Result<Followed> {
         loop {
-            if let Some(found) = self.found.pop_front() {
+            let found = self.found.pop_front().or_else(|| lock(&self.back.beside).pop());
+            if let Some(found) = found {
                 return Ok(found);
             }
             if self.has_looked {

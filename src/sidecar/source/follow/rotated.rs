@@ -2,15 +2,19 @@
 //! recognized.
 
 use std::ffi::OsString;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, OFlags, fstat};
 
-use super::file::modified;
-use super::pattern;
+use super::super::super::checkpoint::{Head, Key, Place};
+use super::file::{Part, key, modified};
+use super::shared::Shared;
+use super::{Files, RENAMED_MAX, pattern};
 use crate::sys::beneath::{Dir, Links};
-use crate::sys::file::{FileId, kind};
+use crate::sys::file::{FileId, check_placed, kind};
 
 /// A file's name.
 pub(super) struct Name {
@@ -67,4 +71,76 @@ pub(super) fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>) -> Vec<Rotated>
         }
     }
     all
+}
+
+/// The copy that was made of a file before it was truncated or written anew: it begins as the file
+/// did, and had the same bytes before the place that was reached. Its place is that of the file.
+pub(super) fn copy_of(files: &Files, of: &Key, place: &Place, content: (Head, Head, u64)) -> Option<Part> {
+    if content.0.len == 0 {
+        return None;
+    }
+    let target = place.target.as_deref().unwrap_or(&place.path);
+    let (dir, name) = Dir::parent_of(target, Links::Trusted).ok()?;
+    let spot = Spot { dir: Rc::new(dir), name, is_former: false };
+    for _ in 0..RENAMED_MAX {
+        let mut copies = rotated([&spot].into_iter());
+        copies.retain(|copy| copy.file != of.file);
+        // The youngest is of the last truncation.
+        copies.sort_by_key(|copy| std::cmp::Reverse(copy.modified));
+        let mut is_renamed = false;
+        for copy in copies {
+            match open_copy(files, of, place, content, &copy) {
+                Ok(Some(part)) => return Some(part),
+                Ok(None) => {}
+                // It has the next name by now.
+                Err(error) => is_renamed |= error.kind() == ErrorKind::NotFound,
+            }
+        }
+        if !is_renamed {
+            break;
+        }
+    }
+    None
+}
+
+/// Whether this is a copy of the file with this place, and its reader will look for it.
+pub(super) fn is_copy(place: &Place, other: &Rotated) -> bool {
+    let is_it = || {
+        let file = other.dir.open_file(&other.name, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let is_long = fstat(&file)?.st_size as u64 >= place.offset;
+        Ok::<bool, io::Error>(is_long && place.head.is_of(&file)? && place.tail.is_before(&file, place.offset)?)
+    };
+    place.head.len > 0 && is_it().unwrap_or(false)
+}
+
+/// None: it is something else.
+fn open_copy(
+    files: &Files,
+    of: &Key,
+    place: &Place,
+    (head, tail, offset): (Head, Head, u64),
+    copy: &Rotated,
+) -> io::Result<Option<Part>> {
+    let file = copy.dir.open_file(&copy.name, OFlags::RDONLY)?;
+    let stat = fstat(&file)?;
+    if FileId::from(&stat) != copy.file {
+        return Err(ErrorKind::NotFound.into());
+    }
+    let is_it = kind(&stat) == FileType::RegularFile
+        && stat.st_size as u64 >= offset
+        && head.is_of(&file)?
+        && tail.is_before(&file, offset)?;
+    check_placed(&stat, &copy.dir.stat_self()?)?;
+    let key = key(&of.stream, copy.file);
+    // Where the pattern has it too, it is read as a file of its own.
+    if !is_it || files.reader(&key).is_some() || files.own.ids().contains_key(&copy.file) {
+        return Ok(None);
+    }
+    let len = stat.st_size as u64;
+    let place = Place { len, modified: copy.modified, is_done: false, before: None, ..place.clone() };
+    let slot = files.checkpoints.add(key.clone(), place);
+    let mut part = Part::new(file, key, slot)?;
+    part.is_copy = true;
+    part.shared = Arc::new(Shared::beside());
+    Ok(Some(part))
 }

@@ -15,6 +15,7 @@ use super::super::super::own::Own;
 use super::super::{Given, Listener, Source};
 use super::{Files, Follow};
 
+mod handover;
 mod links;
 mod restart;
 mod rotation;
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 struct Got {
     bytes: Vec<u8>,
-    /// How many wholes ended, and sources.
+    /// How many files or wholes ended, and sources.
     ends: usize,
     overs: usize,
     sources: usize,
@@ -125,9 +126,12 @@ async fn drain(mut source: super::Followed, got: Arc<Mutex<Got>>, pause: Duratio
             let mut got = lock(&got);
             got.bytes.extend_from_slice(&buffer);
             source.confirm(position);
+            if given != Given::Bytes {
+                source.border(0);
+            }
             match given {
                 Given::Bytes => {}
-                Given::End => got.ends += 1,
+                Given::Border | Given::End => got.ends += 1,
                 Given::Over => {
                     got.overs += 1;
                     return;

@@ -70,7 +70,7 @@ async fn d08_rotations_while_nobody_looked() {
     }
     let follower = place.follower("a.log");
     follower.gives("two\nround 0\nround 1\nround 2\n").await;
-    follower.until(|got| got.overs == 3).await;
+    follower.until(|got| got.ends == 3).await;
     follower.files.checkpoints.save();
     kill(follower).await;
     place.append("a.log", "end\n");
@@ -97,7 +97,7 @@ async fn d17_rotations_while_nobody_looked_and_the_clock_was_set_back() {
     }
     let follower = place.follower("a.log");
     follower.gives("two\nround 0\nround 1\nround 2\n").await;
-    follower.until(|got| got.overs == 3).await;
+    follower.until(|got| got.ends == 3).await;
     assert!(lock(&follower.got).told.is_empty());
 }
 

@@ -1,0 +1,105 @@
+//! Hashes by which a file is known again: of its first bytes, and of the last ones before a place.
+//!
+//! They are no secret's. But of a file whose bytes there are known but for a short secret that can
+//! be guessed by them, as the file itself can be read by whoever may read these.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// So many of a file's first bytes are hashed at most.
+pub(crate) const HEAD_LEN_MAX: usize = 1024;
+/// So many of the bytes before a place are hashed at most.
+pub(crate) const TAIL_LEN_MAX: usize = 256;
+
+/// A hash of some bytes of a file, and of how many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) len: usize,
+    pub(crate) hash: [u8; 16],
+}
+
+impl Head {
+    /// Whether the file begins so.
+    pub(crate) fn is_of(&self, file: impl AsFd) -> io::Result<bool> {
+        Ok(self.len == 0 || Hasher::of(file, self.len)?.head() == *self)
+    }
+
+    /// The hash of these bytes.
+    pub(crate) fn new(bytes: &[u8]) -> Head {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&Sha256::digest(bytes)[..16]);
+        Head { len: bytes.len(), hash }
+    }
+
+    /// Whether the file has such bytes right before this place. Of no bytes it is not known, and
+    /// taken for granted.
+    pub(crate) fn is_before(&self, file: impl AsFd, offset: u64) -> io::Result<bool> {
+        if self.len > TAIL_LEN_MAX || self.len as u64 > offset {
+            return Ok(false);
+        }
+        Ok(self.len == 0 || Head::new(&bytes_before(file, offset, self.len)?) == *self)
+    }
+}
+
+/// The last bytes before a place, at most [`TAIL_LEN_MAX`]. Fewer, where the file is shorter.
+pub(crate) fn tail(file: impl AsFd, offset: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let len = usize::try_from(offset).unwrap_or(usize::MAX).min(TAIL_LEN_MAX);
+    bytes_before(file, offset, len)
+}
+
+fn bytes_before(file: impl AsFd, offset: u64, len: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; len]);
+    let mut read = 0;
+    while read < len {
+        match rustix::io::pread(&file, &mut bytes[read..], offset - (len - read) as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// Hashes the first bytes of a file as they come.
+#[derive(Clone, Default)]
+pub(crate) struct Hasher {
+    state: Sha256,
+    len: usize,
+}
+
+impl Hasher {
+    /// What a file begins with now, so many bytes of it if it is that long.
+    pub(crate) fn of(file: impl AsFd, len: usize) -> io::Result<Hasher> {
+        let mut bytes = Zeroizing::new([0; HEAD_LEN_MAX]);
+        let (mut hasher, len) = (Hasher::default(), len.min(HEAD_LEN_MAX));
+        while hasher.len < len {
+            match rustix::io::pread(&file, &mut bytes[..len - hasher.len], hasher.len as u64) {
+                Ok(0) => break,
+                Ok(read) => _ = hasher.add(&bytes[..read]),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(hasher)
+    }
+
+    /// More of the file. What is behind the first bytes changes nothing. Returns whether anything was added.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
+        let added = bytes.len().min(HEAD_LEN_MAX - self.len);
+        self.state.update(&bytes[..added]);
+        self.len += added;
+        added > 0
+    }
+
+    /// The hash so far.
+    pub(crate) fn head(&self) -> Head {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&self.state.clone().finalize()[..16]);
+        Head { len: self.len, hash }
+    }
+}

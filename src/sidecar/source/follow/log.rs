@@ -1,0 +1,405 @@
+//! A log that is followed: one file after another, as one text.
+//!
+//! The file that comes after another one (it has the path now, or a link leads to it, or the same
+//! file was truncated) goes on where that one ended: in the middle of a line, of a record, or of a
+//! secret. So it is given by the same source, and searched by the same redactor, with a
+//! [`Border`](Given::Border) between.
+//!
+//! - A file gives way when it was read to its end and nobody has it open for writing, which a read
+//!   lease tells. So what its writer adds after a rename comes before what is in the next file.
+//! - A writer that keeps it open holds the next file up for [`SILENT`] in which it writes nothing;
+//!   where there are no leases, for [`SILENT_UNKNOWN`]; with an unfinished line or the beginning of a
+//!   secret at its end, for [`LINGER`]; and one that goes on and on, for [`LINGER`] at most. After
+//!   that the file is read on beside, as a log of its own ([`Back`]).
+//! - What is unfinished waits for its rest, but not for ever: [`UNFINISHED`] after its file was gone,
+//!   or the next one was empty still, it goes out. A rest that comes after that is known as one.
+//! - What a file that was truncated held more than was read of it is looked for in the copy that was
+//!   made of it.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::super::super::checkpoint::{Head, Slot, lock, tail};
+use super::super::{Given, Source};
+use super::Files;
+use super::file::{Part, Read, Standing, Writers};
+use super::rotated::copy_of;
+use super::shared::Shared;
+
+/// A file is over when nothing was written to it for so long, whoever has it open.
+const LINGER: Duration = Duration::from_secs(60);
+/// The same, if another one waits, and nothing is unfinished.
+const SILENT: Duration = Duration::from_secs(5);
+/// The same where it cannot be told whether it has a writer.
+const SILENT_UNKNOWN: Duration = Duration::from_secs(1);
+/// So long something unfinished waits for its rest, when there is nothing that it could be in.
+const UNFINISHED: Duration = Duration::from_secs(5);
+/// How often it is looked whether its writers have gone.
+const LEAVING_LOOK: Duration = Duration::from_millis(250);
+/// How often a file is looked at though nobody told of a change: it may be written to by another machine.
+const LOOK: Duration = Duration::from_secs(5);
+/// The same where the kernel tells nothing.
+const LOOK_UNTOLD: Duration = Duration::from_millis(250);
+
+/// See the front of this module.
+pub(crate) struct Followed {
+    files: Arc<Files>,
+    back: Weak<Back>,
+    part: Part,
+    /// Comes after the part: it was truncated, and the part is its copy.
+    truncated: Option<Part>,
+    /// How many bytes were given, over all files, and how many of them are out.
+    given: u64,
+    confirmed: u64,
+    /// What was given and is not all out: in order, the last is that of the part.
+    texts: VecDeque<Text>,
+    /// Since when something unfinished waits for its rest.
+    unfinished: Option<Instant>,
+    /// Since when the next file waits.
+    kept_waiting: Option<Instant>,
+    why: Why,
+    /// See [`Source::begun`].
+    begun: Option<u64>,
+    /// How many bytes went out last that may begin a secret, as the sidecar stops.
+    left: Option<u64>,
+}
+
+/// The content of a file.
+struct Text {
+    /// Where it begins, in what was given and in the file.
+    given: u64,
+    offset: u64,
+    file: Arc<OwnedFd>,
+    /// None: it is nowhere any more.
+    slot: Option<Slot>,
+    /// No more will come of it.
+    is_done: bool,
+}
+
+/// Why the text ended, or has a border.
+#[derive(Default)]
+enum Why {
+    #[default]
+    Nothing,
+    /// The unfinished end did not get its rest.
+    Waited,
+    /// Something between is lost.
+    Lost,
+    /// What was before is gone.
+    Truncated,
+    /// The file before is read on beside.
+    Beside(Box<Part>),
+    Over,
+}
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Read,
+    Truncated,
+    /// The next file.
+    Next,
+    /// The same, and this one beside it.
+    NextBeside,
+    /// What is unfinished has waited long enough.
+    End,
+    Over,
+    Nothing,
+}
+
+/// The way back to whoever looks for files: those that are read on beside the next.
+#[derive(Default)]
+pub(super) struct Back {
+    pub(super) beside: Mutex<Vec<Followed>>,
+    pub(super) changed: Arc<Notify>,
+}
+
+impl Followed {
+    pub(super) fn new(files: &Arc<Files>, back: &Arc<Back>, part: Part) -> Followed {
+        Followed::of(Arc::clone(files), Arc::downgrade(back), part)
+    }
+
+    fn of(files: Arc<Files>, back: Weak<Back>, part: Part) -> Followed {
+        Followed {
+            files,
+            back,
+            truncated: None,
+            given: 0,
+            confirmed: 0,
+            texts: VecDeque::from([Text::of(&part, 0)]),
+            unfinished: None,
+            kept_waiting: None,
+            why: Why::default(),
+            begun: part.before,
+            left: None,
+            part,
+        }
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.confirmed < self.given
+    }
+
+    fn step(&mut self) -> io::Result<Step> {
+        match self.part.look()? {
+            Standing::Behind => return Ok(Step::Read),
+            Standing::Truncated => return Ok(Step::Truncated),
+            Standing::AtEnd => {}
+        }
+        if self.unfinished.is_some_and(|since| since.elapsed() >= UNFINISHED) && self.is_unfinished() {
+            return Ok(Step::End);
+        }
+        if self.part.is_copy {
+            return Ok(Step::Next);
+        }
+        let has_next = self.part.shared.has_next();
+        if !has_next && !self.part.shared.is_displaced() {
+            return Ok(Step::Nothing);
+        }
+        let writers = self.part.writers();
+        // The last writer may have written just before it went.
+        if !self.part.is_at_end()? {
+            return Ok(Step::Read);
+        }
+        Ok(if has_next { self.give_way(writers) } else { self.leave(writers) })
+    }
+
+    /// Another file waits.
+    fn give_way(&mut self, writers: Writers) -> Step {
+        let waiting = self.kept_waiting.get_or_insert_with(Instant::now).elapsed();
+        let (silence, is_unfinished) = (self.part.silence(), self.is_unfinished());
+        let is_enough = match writers {
+            Writers::None => return Step::Next,
+            _ if is_unfinished => silence >= LINGER,
+            Writers::Some => silence >= SILENT,
+            Writers::Unknown => silence >= SILENT_UNKNOWN,
+        };
+        if is_enough || waiting >= LINGER && !is_unfinished { Step::NextBeside } else { Step::Nothing }
+    }
+
+    /// The file has lost its names, and no other one has them.
+    fn leave(&mut self, writers: Writers) -> Step {
+        if writers != Writers::None && self.part.silence() < LINGER {
+            return Step::Nothing;
+        }
+        if self.is_unfinished() && self.unfinished.get_or_insert_with(Instant::now).elapsed() < UNFINISHED {
+            return Step::Nothing;
+        }
+        Step::Over
+    }
+
+    /// Goes on with the next file.
+    fn go_on(&mut self, is_beside: bool) -> Given {
+        let next = match self.truncated.take() {
+            Some(truncated) => truncated,
+            None => match self.part.shared.end() {
+                Some(next) => *next,
+                None => return Given::Bytes,
+            },
+        };
+        let mut old = std::mem::replace(&mut self.part, next);
+        if let Some(text) = self.texts.back_mut() {
+            text.is_done = !is_beside;
+        }
+        self.begin_text();
+        if is_beside {
+            old.shared = Arc::new(Shared::beside());
+            self.files.register(&old);
+            self.why = Why::Beside(Box::new(old));
+        } else if self.part.before.is_some() {
+            self.why = Why::Lost;
+            return Given::End;
+        }
+        Given::Border
+    }
+
+    fn begin_text(&mut self) {
+        self.texts.push_back(Text::of(&self.part, self.given));
+        (self.unfinished, self.kept_waiting) = (Some(Instant::now()), None);
+    }
+
+    /// What was read of the file is not in it any more: maybe there is a copy.
+    fn begin_anew(&mut self) -> Given {
+        let (place, (head, tail)) = (lock(&self.part.slot).clone(), self.part.marks());
+        let content = (head, tail, self.part.offset);
+        let copy = copy_of(&self.files, &self.part.key, &place, content);
+        let is_copied = copy.is_some();
+        if let Some(text) = self.texts.back_mut() {
+            text.slot = copy.as_ref().map(|copy| Arc::clone(&copy.slot));
+        }
+        if let Some(mut copy) = copy {
+            copy.go_on_as(&self.part);
+            self.files.register(&copy);
+            if let Some(text) = self.texts.back_mut() {
+                text.file = Arc::clone(&copy.file);
+            }
+            self.truncated = Some(std::mem::replace(&mut self.part, copy));
+        }
+        let part = self.truncated.as_mut().unwrap_or(&mut self.part);
+        part.begin_anew();
+        {
+            let mut place = lock(&part.slot);
+            (place.offset, place.head, place.tail, place.before) = (0, Head::default(), Head::default(), None);
+        }
+        self.files.checkpoints.touch();
+        if is_copied {
+            return Given::Bytes;
+        }
+        self.begin_text();
+        self.why = Why::Truncated;
+        Given::Border
+    }
+
+    /// Notes in the place of a text that all up to this position is out.
+    fn settle(&self, text: &Text, position: u64, is_over: bool) {
+        let Some(slot) = &text.slot else { return };
+        let offset = text.offset + (position - text.given);
+        let is_at_hand = Arc::ptr_eq(slot, &self.part.slot);
+        let mut place = lock(slot);
+        if place.offset == offset && place.is_done == is_over && self.left.is_none() {
+            return;
+        }
+        let as_read = is_at_hand && offset == self.part.offset;
+        place.tail = if as_read { self.part.tail() } else { tail_of(&text.file, offset) };
+        (place.offset, place.is_done, place.before) = (offset, is_over, self.left);
+        if is_at_hand {
+            place.len = self.part.len;
+            if self.part.checked != i64::MIN {
+                place.modified = self.part.checked;
+            }
+        } else {
+            place.len = place.len.max(offset);
+        }
+        drop(place);
+        self.files.checkpoints.touch();
+    }
+}
+
+impl Text {
+    fn of(part: &Part, given: u64) -> Text {
+        let (file, slot) = (Arc::clone(&part.file), Some(Arc::clone(&part.slot)));
+        Text { given, offset: part.offset, file, slot, is_done: false }
+    }
+}
+
+/// Unknown, where it cannot be read.
+fn tail_of(file: &OwnedFd, offset: u64) -> Head {
+    tail(file, offset).map(|bytes| Head::new(&bytes)).unwrap_or_default()
+}
+
+impl Source for Followed {
+    async fn ready(&mut self) -> io::Result<()> {
+        loop {
+            match self.step()? {
+                Step::Read => return self.part.warm().await,
+                Step::Nothing => {}
+                _ => return Ok(()),
+            }
+            let wake = Arc::clone(&self.part.shared.wake);
+            let is_told = self.files.watch.file(self.part.file.as_fd(), &wake);
+            // It may have changed before the kernel knew that we want to be told.
+            if self.step()? != Step::Nothing {
+                continue;
+            }
+            let shared = &self.part.shared;
+            let look = match (shared.is_displaced() || shared.has_next(), is_told) {
+                (true, _) => LEAVING_LOOK,
+                (false, true) => LOOK,
+                (false, false) => LOOK_UNTOLD,
+            };
+            let is_unfinished = self.is_unfinished();
+            let left =
+                self.unfinished.filter(|_| is_unfinished).map(|since| UNFINISHED.saturating_sub(since.elapsed()));
+            let _ = tokio::time::timeout(left.map_or(look, |left| left.min(look)), wake.notified()).await;
+        }
+    }
+
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+        match self.step()? {
+            Step::Read if self.part.is_warm()? => {
+                let start = buffer.len();
+                if self.part.read(buffer)? == Read::Truncated {
+                    return Ok(self.begin_anew());
+                }
+                self.given += (buffer.len() - start) as u64;
+                self.unfinished = None;
+                Ok(Given::Bytes)
+            }
+            Step::Truncated => Ok(self.begin_anew()),
+            Step::Next => Ok(self.go_on(false)),
+            Step::NextBeside => Ok(self.go_on(true)),
+            Step::End => {
+                (self.unfinished, self.why) = (None, Why::Waited);
+                Ok(Given::End)
+            }
+            Step::Over if self.part.shared.end_if_last() => {
+                self.why = Why::Over;
+                Ok(Given::Over)
+            }
+            Step::Read | Step::Nothing | Step::Over => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn border(&mut self, open: usize) {
+        let open = open as u64;
+        match std::mem::take(&mut self.why) {
+            Why::Nothing => {}
+            Why::Waited => {
+                self.begun = Some(open);
+                if self.texts.back().is_some_and(|text| text.offset == self.part.offset) {
+                    lock(&self.part.slot).before = Some(open).filter(|open| *open > 0);
+                }
+            }
+            Why::Lost => self.begun = self.part.before,
+            Why::Truncated => {
+                lock(&self.part.slot).before = Some(open).filter(|_| self.is_unfinished());
+                self.files.checkpoints.touch();
+            }
+            Why::Beside(mut part) => {
+                part.before = Some(open).filter(|open| *open > 0);
+                if let Some(back) = self.back.upgrade() {
+                    let beside = Followed::of(Arc::clone(&self.files), Weak::clone(&self.back), *part);
+                    lock(&back.beside).push(beside);
+                    back.changed.notify_one();
+                }
+            }
+            Why::Over => {
+                self.part.shared.leave_open(open);
+                self.why = Why::Over;
+            }
+        }
+    }
+
+    fn lag(&self) -> u64 {
+        self.part.len.saturating_sub(self.part.offset)
+    }
+
+    fn resumes(&self) -> bool {
+        self.files.checkpoints.are_kept() && self.texts.iter().all(|text| text.slot.is_some())
+    }
+
+    fn begun(&self) -> Option<usize> {
+        self.begun.map(|open| usize::try_from(open).unwrap_or(usize::MAX))
+    }
+
+    fn leave(&mut self, open: usize) {
+        self.left = Some(open as u64);
+    }
+
+    fn confirm(&mut self, position: u64) {
+        self.confirmed = position;
+        while let Some(next) = self.texts.get(1).map(|next| next.given).filter(|next| *next <= position) {
+            let Some(text) = self.texts.pop_front() else { break };
+            self.settle(&text, next, text.is_done);
+        }
+        if let Some(text) = self.texts.front() {
+            let is_over = matches!(self.why, Why::Over) && position == self.given;
+            self.settle(text, position, is_over);
+        }
+    }
+}

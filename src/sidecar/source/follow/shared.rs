@@ -1,0 +1,115 @@
+//! What the one who looks for files and the reader of one know of each other.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use super::super::super::checkpoint::lock;
+use super::file::Part;
+
+/// See the front of this module.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// It has lost its names.
+    is_displaced: AtomicBool,
+    /// It is read on beside the file after it, or is a copy: nothing comes after it.
+    is_beside: AtomicBool,
+    next: Mutex<Next>,
+    /// One more than the number of its last bytes that may begin a secret, when nobody reads it any
+    /// more; 0: it is not known.
+    open: AtomicU64,
+    /// Wakes the reader.
+    pub(super) wake: Arc<Notify>,
+}
+
+/// What comes after a file.
+#[derive(Default)]
+enum Next {
+    /// It is not known yet.
+    #[default]
+    Unknown,
+    /// This one.
+    Is(Box<Part>),
+    /// The reader has taken it, or has ended: nobody reads the file any more.
+    Over,
+}
+
+impl Shared {
+    /// The file has lost its names, or has one again.
+    pub(super) fn displace(&self, is_displaced: bool) {
+        if self.is_displaced.swap(is_displaced, Relaxed) != is_displaced {
+            self.wake.notify_one();
+        }
+    }
+
+    pub(super) fn is_displaced(&self) -> bool {
+        self.is_displaced.load(Relaxed)
+    }
+
+    /// One that is read on beside the file after it.
+    pub(super) fn beside() -> Shared {
+        Shared { is_displaced: AtomicBool::new(true), is_beside: AtomicBool::new(true), ..Shared::default() }
+    }
+
+    pub(super) fn is_beside(&self) -> bool {
+        self.is_beside.load(Relaxed)
+    }
+
+    /// This one comes next.
+    ///
+    /// # Errors
+    ///
+    /// The same, when another one does, or nobody reads the file any more.
+    pub(super) fn then(&self, part: Box<Part>) -> Result<(), Box<Part>> {
+        let mut next = lock(&self.next);
+        if !matches!(*next, Next::Unknown) {
+            return Err(part);
+        }
+        *next = Next::Is(part);
+        drop(next);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn has_next(&self) -> bool {
+        matches!(*lock(&self.next), Next::Is(_))
+    }
+
+    /// Whether somebody reads it.
+    pub(super) fn is_read(&self) -> bool {
+        !matches!(*lock(&self.next), Next::Over)
+    }
+
+    /// It was read to its end, and so many bytes went out last that may begin a secret.
+    pub(super) fn leave_open(&self, open: u64) {
+        self.open.store(open.saturating_add(1), Relaxed);
+    }
+
+    /// How many bytes went out last that may begin a secret, if any did; 0: that is not known.
+    pub(super) fn open(&self) -> Option<u64> {
+        match self.open.load(Relaxed) {
+            0 => Some(0),
+            1 => None,
+            open => Some(open - 1),
+        }
+    }
+
+    /// It is read no more; what comes next is.
+    pub(super) fn end(&self) -> Option<Box<Part>> {
+        match std::mem::replace(&mut *lock(&self.next), Next::Over) {
+            Next::Is(part) => Some(part),
+            Next::Unknown | Next::Over => None,
+        }
+    }
+
+    /// It is read no more, if nothing comes next. False: something does.
+    pub(super) fn end_if_last(&self) -> bool {
+        let mut next = lock(&self.next);
+        let is_last = !matches!(*next, Next::Is(_));
+        if is_last {
+            *next = Next::Over;
+        }
+        is_last
+    }
+}

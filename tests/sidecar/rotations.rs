@@ -1,0 +1,133 @@
+//! A secret, a record or a line that a rotation cuts in two.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::time::Duration;
+
+use crate::sidecaring::{MASK, Place, Sidecar, VALUE};
+
+fn append(sidecar: &Sidecar, text: &str) -> File {
+    let mut file = OpenOptions::new().append(true).create(true).open(sidecar.path("logs/a.log")).expect("it is there");
+    file.write_all(text.as_bytes()).expect("there is room");
+    file
+}
+
+fn rename(sidecar: &Sidecar) {
+    fs::rename(sidecar.path("logs/a.log"), sidecar.path("logs/a.log.1")).expect("one directory");
+}
+
+fn copytruncate(sidecar: &Sidecar) {
+    fs::copy(sidecar.path("logs/a.log"), sidecar.path("logs/a.log.1")).expect("there is room");
+    File::options().write(true).open(sidecar.path("logs/a.log")).and_then(|file| file.set_len(0)).expect("it is ours");
+}
+
+fn follow(files: &str, rest: &str) -> Sidecar {
+    let place = Place::new();
+    fs::create_dir(place.path("logs")).expect("room for a directory");
+    fs::write(place.path("logs/a.log"), "").expect("room for a file");
+    let config = place.configure(&format!(
+        "secrets: {{ secret_files: [DIR/secrets] }}\nstate: DIR/lib/state\ncontrol: DIR/control\nstreams:\n  \
+         - {{ name: app, source: {{ files: \"DIR/logs/{files}\" }}, sink: {{ file: DIR/out }}{rest} }}\n"
+    ));
+    place.start(&config)
+}
+
+/// Rotates in the middle of a secret, at each of these places of it, and in each way.
+fn cut(files: &str, rest: &str, text: impl Fn(&str, &str) -> (String, String), masked: &str) {
+    let mut sidecar = follow(files, rest);
+    let mut wanted = String::new();
+    for at in [1, 4, 8, 9, VALUE.len() - 1] {
+        for rotate in [rename, copytruncate] {
+            let (before, after) = text(&VALUE[..at], &VALUE[at..]);
+            append(&sidecar, &before);
+            std::thread::sleep(Duration::from_millis(30));
+            rotate(&sidecar);
+            append(&sidecar, &after);
+            wanted += masked;
+            sidecar.file_is("out", &wanted);
+        }
+        if files.contains('*') {
+            fs::remove_file(sidecar.path("logs/a.log.1")).expect("it is there");
+        }
+    }
+    sidecar.stop();
+}
+
+#[test]
+fn ap_a_secret_over_two_files_is_masked_in_a_line() {
+    let line = |before: &str, after: &str| (format!("key {before}"), format!("{after} end\n"));
+    cut("a.log", "", line, &format!("key {MASK} end\n"));
+    cut("a.log", ", release: exact", line, &format!("key {MASK} end\n"));
+}
+
+#[test]
+fn ap_a_secret_over_two_files_is_masked_in_records() {
+    let cri = |tag: &str, text: &str| format!("2021-11-18T14:47:34.72+00:00 stdout {tag} {text}\n");
+    let masked = cri("P", &format!("key {MASK}")) + &cri("F", " end");
+    let records = |before: &str, after: &str| (cri("P", &format!("key {before}")), cri("F", &format!("{after} end")));
+    cut("a.log", ", format: cri", records, &masked);
+    // In the middle of a record, too.
+    let records = |before: &str, after: &str| {
+        let (first, second) = (cri("P", &format!("key {before}")), cri("F", &format!("{after} end")));
+        let at = first.len() - 3;
+        (first[..at].to_owned(), first[at..].to_owned() + &second)
+    };
+    cut("a.log", ", format: cri", records, &masked);
+    let docker = |text: &str| format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"t\"}}\n");
+    let masked = docker(&format!("key {MASK}")) + &docker(" end\\n");
+    let records = |before: &str, after: &str| (docker(&format!("key {before}")), docker(&format!("{after} end\\n")));
+    cut("a.log", ", format: docker", records, &masked);
+}
+
+/// Two parts of a line are two lines, whatever they are, if no secret joins them: the first may be the
+/// last of a program that died.
+#[test]
+fn av_an_unfinished_line_and_the_next_file_are_two_lines() {
+    for files in ["a.log", "a.log*"] {
+        let mut sidecar = follow(files, "");
+        append(&sidecar, &format!("1 {VALUE}"));
+        std::thread::sleep(Duration::from_millis(100));
+        rename(&sidecar);
+        append(&sidecar, &format!("2 {VALUE}\n"));
+        sidecar.file_is("out", &format!("1 {MASK}\n2 {MASK}\n"));
+        sidecar.stop();
+    }
+}
+
+/// No file comes after it, or one that stays empty.
+#[test]
+fn av_an_unfinished_line_without_a_rest_goes_out() {
+    for is_made in [false, true] {
+        let mut sidecar = follow("a.log", "");
+        append(&sidecar, &format!("1 {VALUE}"));
+        std::thread::sleep(Duration::from_millis(100));
+        rename(&sidecar);
+        if is_made {
+            drop(append(&sidecar, ""));
+        }
+        sidecar.file_is("out", &format!("1 {MASK}\n"));
+        append(&sidecar, "2\n");
+        sidecar.file_is("out", &format!("1 {MASK}\n2\n"));
+        sidecar.stop();
+    }
+}
+
+/// Its rest comes when the beginning has gone out.
+#[test]
+fn ap_a_rest_that_comes_late_is_masked() {
+    let cri = |tag: &str, text: &str| format!("2021-11-18T14:47:34.72+00:00 stdout {tag} {text}\n");
+    let plain = ("key ".to_owned() + &VALUE[..4], VALUE[4..].to_owned() + " end\n");
+    let records = (cri("P", &plain.0), cri("F", plain.1.trim_end()));
+    for (rest, (before, after)) in [("", plain), (", format: cri", records)] {
+        let mut sidecar = follow("a.log", rest);
+        append(&sidecar, &before);
+        std::thread::sleep(Duration::from_millis(100));
+        rename(&sidecar);
+        drop(append(&sidecar, ""));
+        sidecar.file_has("out", "key sk-l");
+        append(&sidecar, &after);
+        let out = sidecar.file_has("out", " end\n");
+        assert!(!out.contains("ive-") && out.contains(MASK), "{out}");
+        sidecar.stop();
+    }
+}
