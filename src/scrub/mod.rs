@@ -19,11 +19,14 @@ mod rewrite;
 mod search;
 mod treat;
 mod tree;
+#[cfg(any(feature = "cli", feature = "sidecar"))]
 mod wanted;
 
 pub use findings::{Findings, OFFSETS_MAX, Places};
 pub use in_place::{Action, ScrubError, Scrubber};
+#[cfg(feature = "sidecar")]
 pub(crate) use kind::{packed, packed_head};
 pub use pen::{Pen, PenError, Sheet};
 pub use tree::{Outcome, Tree};
+#[cfg(any(feature = "cli", feature = "sidecar"))]
 pub use wanted::{is_named, is_wanted};

@@ -128,6 +128,7 @@ pub(crate) fn note(file: impl AsFd, path: Option<&Path>) {
 }
 
 /// As [`note`], for a file that is not open.
+#[cfg(any(feature = "registry", test))]
 pub(crate) fn note_stat(stat: &Stat) {
     note_with(None, || Some((*stat, None)));
 }

@@ -178,6 +178,7 @@ fn is_bzip2(head: &[u8]) -> bool {
 }
 
 /// Whether a format with this name is compression, or an archive.
+#[cfg(feature = "sidecar")]
 pub(super) fn is_packed(name: &str) -> bool {
     matches!(name, "lz4" | "lzip" | "lzma" | "lzop" | "compress" | "7-zip" | "rar" | "snappy")
         || name.ends_with(" archive")

@@ -108,6 +108,7 @@ pub(super) fn of(file: BorrowedFd<'_>, near: &Near<'_>) -> Result<Kind, Errno> {
 }
 
 /// Compression or an archive, by the format's name: none of it can be read line by line.
+#[cfg(feature = "sidecar")]
 pub(crate) fn packed(file: BorrowedFd<'_>) -> io::Result<Option<&'static str>> {
     let mut head = Zeroizing::new([0; SAMPLE_LEN]);
     let len = file::read_full_at(file, &mut head[..], 0)?;
@@ -115,6 +116,7 @@ pub(crate) fn packed(file: BorrowedFd<'_>) -> io::Result<Option<&'static str>> {
 }
 
 /// The same of a file that begins so.
+#[cfg(feature = "sidecar")]
 pub(crate) fn packed_head(head: &[u8]) -> Option<&'static str> {
     match heads::of(head)? {
         Kind::Compressed(packing) => Some(packing.name()),
