@@ -64,11 +64,12 @@
 //! place like text, whatever breaks; not together with `--rewrite`.
 //!
 //! A log is text all the same with holes of NULs (16 and more), colour codes, some stray control
-//! bytes, a dump in one of its lines, one control byte as separator, and in any encoding of a byte a
-//! character. With more control bytes, but half of it lines without any, it is in doubt: a warning
+//! bytes, a dump in one of its lines, one or two control bytes as separators, and in any encoding of
+//! a byte a character. So are the export format of systemd's journal, and the raw stream of a
+//! container's output that Docker's API gives. With more control bytes, but half of it lines without any, it is in doubt: a warning
 //! says so, it is searched, and masked in place, but not written anew by `--rewrite`. A small binary
 //! file of text with hardly any control bytes can still pass as text: a format that is not listed,
-//! without lengths at its beginning.
+//! without lengths of four or eight bytes at its beginning.
 //!
 //! *Not searched*, and never clean: UTF-16 and UTF-32, encrypted files, compressed files without
 //! `--rewrite` (but `--check` and `--dry-run` look into gzip, zstd, bzip2, xz and zlib), other

@@ -20,29 +20,21 @@ const RECORD_LEN_MAX: u64 = 256 << 20;
 const BLOCK_LEN: u64 = 32 << 10;
 
 /// Where records are read from.
-pub(super) enum Source<'a> {
-    File {
-        file: BorrowedFd<'a>,
-        len: u64,
-    },
-    /// The beginning of some content.
-    Bytes(&'a [u8]),
+pub(super) struct Source<'a> {
+    /// The beginning.
+    pub(super) head: &'a [u8],
+    /// The rest, if there is more.
+    pub(super) file: Option<BorrowedFd<'a>>,
+    pub(super) len: u64,
 }
 
 impl Source<'_> {
-    fn len(&self) -> u64 {
-        match self {
-            Source::File { len, .. } => *len,
-            Source::Bytes(bytes) => bytes.len() as u64,
-        }
-    }
-
     /// The bytes from here on, as many as there are.
     fn read(&self, at: u64, room: &mut [u8]) -> usize {
-        match self {
-            Source::File { file, .. } => file::read_full_at(*file, room, at).unwrap_or(0),
-            Source::Bytes(bytes) => {
-                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let rest = usize::try_from(at).ok().and_then(|at| self.head.get(at..)).unwrap_or_default();
+        match self.file {
+            Some(file) if rest.len() < room.len() => file::read_full_at(file, room, at).unwrap_or(0),
+            _ => {
                 let len = rest.len().min(room.len());
                 room[..len].copy_from_slice(&rest[..len]);
                 len
@@ -51,11 +43,18 @@ impl Source<'_> {
     }
 }
 
+/// Whether this is the raw stream of a container's output, as Docker's API gives it: its records have
+/// lengths, and no checksums.
+pub(super) fn is_docker_stream(source: &Source<'_>) -> bool {
+    let layout = Layout { at: 4, width: 4, big: true, more: 8 };
+    source.head.first().is_some_and(|&stream| stream <= 2)
+        && source.head.get(1..4) == Some(&[0, 0, 0])
+        && layout.follows(source, 0)
+}
+
 /// The kind of records that a file holds from its beginning on, if it does.
 pub(super) fn of(source: &Source<'_>) -> Option<&'static str> {
-    let mut head = Zeroizing::new([0; HEADER_LEN]);
-    let read = source.read(0, &mut head[..]);
-    if is_kafka(&head[..read]) && follows(source, &Layout { at: 8, width: 4, big: true, more: 12 }) {
+    if is_kafka(source.head) && (Layout { at: 8, width: 4, big: true, more: 12 }).follows(source, 0) {
         return Some("a Kafka segment");
     }
     if blocks(source, &|header| level_db(header)) {
@@ -64,7 +63,10 @@ pub(super) fn of(source: &Source<'_>) -> Option<&'static str> {
     if blocks(source, &|header| prometheus(header)) {
         return Some("a write-ahead log of Prometheus");
     }
-    layouts().any(|layout| follows(source, &layout)).then_some("a file of records with lengths, and likely checksums")
+    // Behind a header of the file, or at once.
+    let begins = [0, 4, 8, 12, 16, 24, 32];
+    let found = begins.into_iter().any(|begin| layouts().any(|layout| layout.follows(source, begin)));
+    found.then_some("a file of records with lengths, and likely checksums")
 }
 
 /// Where a record's length stands, and how much more than that the record takes.
@@ -75,6 +77,7 @@ struct Layout {
     more: u64,
 }
 
+/// Lengths of four and of eight bytes. Shorter ones are no evidence: any two bytes of a text are one.
 fn layouts() -> impl Iterator<Item = Layout> {
     let widths = [4_usize, 8];
     let places = [0_usize, 1, 4, 8, 12, 16];
@@ -88,40 +91,44 @@ fn layouts() -> impl Iterator<Item = Layout> {
 impl Layout {
     /// The length of the record that begins so; 0, if none does.
     fn record(&self, header: &[u8]) -> Option<u64> {
-        let field = header.get(self.at..self.at + self.width)?;
-        let mut bytes = [0; 8];
-        if self.big {
-            bytes[8 - self.width..].copy_from_slice(field);
-        } else {
-            bytes[..self.width].copy_from_slice(field);
-        }
-        let mut len = if self.big { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) };
-        if self.width == 8 && !self.big {
-            // etcd keeps the number of padding bytes in the highest one.
-            let padding = if len >> 63 == 1 { len >> 56 & 7 } else { 0 };
-            len = (len & 0x00ff_ffff_ffff_ffff) + padding;
-        }
+        let len = number(header.get(self.at..self.at + self.width)?, self.big);
         (len < RECORD_LEN_MAX).then(|| if len == 0 { 0 } else { len + self.more })
+    }
+
+    /// Whether records of this layout follow each other from here on: some of them, or to the end,
+    /// where the last one may be torn.
+    fn follows(&self, source: &Source<'_>, begin: u64) -> bool {
+        let least = (self.at + self.width) as u64;
+        let (mut at, mut header) = (begin, Zeroizing::new([0; HEADER_LEN]));
+        for number in 0..=RECORDS {
+            if at == source.len {
+                return number > 0;
+            }
+            let read = source.read(at, &mut header[..]);
+            match self.record(&header[..read]) {
+                None => return false,
+                // Room that was allocated for more.
+                Some(0) => return number > 1 && header[..read].iter().all(|&byte| byte == 0),
+                Some(len) if len <= least => return false,
+                Some(len) if at + len > source.len => return number > 0,
+                Some(len) => at += len,
+            }
+        }
+        true
     }
 }
 
-/// Whether records of this layout follow each other, some of them or to the end.
-fn follows(source: &Source<'_>, layout: &Layout) -> bool {
-    let (mut at, mut header) = (0, Zeroizing::new([0; HEADER_LEN]));
-    for number in 0..=RECORDS {
-        if at == source.len() {
-            return number > 0;
-        }
-        let read = source.read(at, &mut header[..]);
-        match layout.record(&header[..read]) {
-            None => return false,
-            // Room that was allocated for more.
-            Some(0) => return number > 1 && header[..read].iter().all(|&byte| byte == 0),
-            Some(len) if len <= (layout.at + layout.width) as u64 => return false,
-            Some(len) => at += len,
-        }
+fn number(field: &[u8], big: bool) -> u64 {
+    let mut bytes = [0; 8];
+    if big {
+        bytes[8 - field.len()..].copy_from_slice(field);
+        return u64::from_be_bytes(bytes);
     }
-    true
+    bytes[..field.len()].copy_from_slice(field);
+    let len = u64::from_le_bytes(bytes);
+    // etcd keeps the number of padding bytes in the highest one.
+    let padding = if field.len() == 8 && len >> 63 == 1 { (len >> 56) & 7 } else { 0 };
+    if padding > 0 || len >> 56 == 0x80 { (len & 0x00ff_ffff_ffff_ffff) + padding } else { len }
 }
 
 fn is_kafka(head: &[u8]) -> bool {
@@ -135,7 +142,7 @@ type Record = dyn Fn(&[u8]) -> Option<u64>;
 fn blocks(source: &Source<'_>, record: &Record) -> bool {
     let (mut at, mut header) = (0, Zeroizing::new([0; HEADER_LEN]));
     let mut records = 0;
-    while records < RECORDS && at < source.len() {
+    while records < RECORDS && at < source.len {
         let read = source.read(at, &mut header[..]);
         let left = BLOCK_LEN - at % BLOCK_LEN;
         match record(&header[..read]) {
@@ -151,7 +158,7 @@ fn blocks(source: &Source<'_>, record: &Record) -> bool {
             _ => return records > 1 && header[..read].iter().all(|&byte| byte == 0),
         }
     }
-    records == RECORDS || records > 0 && at == source.len()
+    records == RECORDS || records > 0 && at == source.len
 }
 
 /// Checksum, length, type: whole, first, middle, last; from 5 on with the number of a log that is used again.

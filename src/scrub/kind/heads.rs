@@ -77,6 +77,7 @@ const BINARY: &[(usize, &[u8], &str)] = &[
     (16, b"\xed\xda\x0c\xed", "a bbolt database"),
     (16, b"\xde\xc0\xef\xbe", "an LMDB database"),
     (24, b"\xde\xc0\xef\xbe", "an LMDB database"),
+    (18, b"\x04\x20", "a PostgreSQL table"),
     (0, b"DIRC\0\0\0", "a git index"),
     (0, b"\xfftOc\0\0\0", "a git pack index"),
     (0, b"CGPH\x01", "a git commit graph"),
@@ -129,7 +130,7 @@ const TAILS: &[(usize, &[u8], &str)] = &[
 
 /// What a file that begins so is, if that is known.
 pub(super) fn of(head: &[u8]) -> Option<Kind> {
-    if head.starts_with(b"__CURSOR=") {
+    if head.starts_with(b"__CURSOR=") || head.starts_with(b"__REALTIME_TIMESTAMP=") {
         // The export format of systemd's journal: its binary fields have lengths and no checksums.
         return Some(Kind::Text);
     }

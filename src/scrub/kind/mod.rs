@@ -85,6 +85,7 @@ impl Packing {
 /// Judges an open file. Reads 32 KiB at most, unless it begins with control bytes.
 pub(super) fn of(file: BorrowedFd<'_>, near: &Near<'_>) -> Result<Kind, Errno> {
     let len = fstat(file)?.st_size as u64;
+    // Wiped: the text in it may hold secrets.
     let mut sample = Zeroizing::new([0; SAMPLE_LEN]);
     let read = file::read_full_at(file, &mut sample[..], 0)?;
     if let Some(kind) = heads::of(&sample[..read]) {
@@ -103,7 +104,8 @@ pub(super) fn of(file: BorrowedFd<'_>, near: &Near<'_>) -> Result<Kind, Errno> {
             tally.add(&sample[..read]);
         }
     }
-    let kind = judge(&tally, &Source::File { file, len });
+    let read = file::read_full_at(file, &mut sample[..], 0)?;
+    let kind = judge(&tally, &Source { head: &sample[..read], file: Some(file), len });
     Ok(near.judged(kind))
 }
 
@@ -146,12 +148,16 @@ fn of_bytes(bytes: &[u8]) -> Kind {
     }
     let mut tally = Tally::of_head(head);
     rest.chunks(SAMPLE_LEN).for_each(|sample| tally.add(sample));
-    judge(&tally, &Source::Bytes(bytes))
+    judge(&tally, &Source { head: bytes, file: None, len: bytes.len() as u64 })
 }
 
 /// Decides by control bytes and records.
 fn judge(tally: &Tally, source: &Source<'_>) -> Kind {
+    if tally.begins_with_control() && frames::is_docker_stream(source) {
+        return Kind::Text;
+    }
     if tally.begins_with_control()
+        && !tally.is_separated()
         && let Some(why) = frames::of(source)
     {
         return Kind::Binary(why);

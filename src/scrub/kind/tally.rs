@@ -10,8 +10,14 @@ const HEAD_BAD_MIN: usize = 3;
 const STRAYS: usize = 2;
 /// One stray byte in so many means nothing.
 const STRAY_IN: usize = 256;
+/// Fewer control bytes separate nothing.
+const SEPARATORS_MIN: usize = 3;
+/// So many lines apart from each other with a few NULs in a row each are headers of records.
+const HEADERS: usize = 4;
 /// A separator stands between fields or records of so many bytes at least, on the average.
 const SEPARATED: usize = 4;
+/// And of so many at most.
+const SEPARATED_MAX: usize = 512;
 
 /// The counts of some samples.
 #[derive(Debug)]
@@ -24,6 +30,8 @@ pub(super) struct Tally {
     each: [usize; 32],
     /// Bytes in lines without a bad byte.
     clean: usize,
+    /// Runs of dirty lines in which some NULs stand in a row.
+    headers: usize,
     begins_with_control: bool,
     bad_head: bool,
 }
@@ -62,12 +70,15 @@ impl Tally {
     /// The counts of a file's first sample.
     pub(super) fn of_head(head: &[u8]) -> Tally {
         let nuls = head.iter().take_while(|&&byte| byte == 0).count();
-        let text = &head[nuls..head.len().min(nuls + 16)];
+        let text = &head[nuls..];
+        let hole = memchr::memmem::find(text, &[0; HOLE_LEN]).unwrap_or(text.len());
+        let text = &text[..hole.min(16)];
         let mut tally = Tally {
             bytes: 0,
             bad: 0,
             each: [0; 32],
             clean: 0,
+            headers: 0,
             begins_with_control: has_control(head),
             bad_head: text.iter().filter(|&&byte| is_bad(byte)).count() >= HEAD_BAD_MIN,
         };
@@ -77,19 +88,27 @@ impl Tally {
 
     /// Counts another sample.
     pub(super) fn add(&mut self, sample: &[u8]) {
+        // Whether the lines before are dirty, and were counted as a header.
+        let (mut is_dirty, mut is_header) = (false, false);
         for line in sample.split_inclusive(|&byte| byte == b'\n') {
             let bad = self.bad;
-            let holes = self.add_line(line);
+            let (holes, nuls) = self.add_line(line);
             self.bytes += line.len() - holes;
             if self.bad == bad {
                 self.clean += line.len() - holes;
             }
+            is_header &= is_dirty;
+            is_dirty = self.bad > bad;
+            if nuls && !is_header {
+                self.headers += 1;
+                is_header = true;
+            }
         }
     }
 
-    /// Returns how many bytes of the line are holes.
-    fn add_line(&mut self, line: &[u8]) -> usize {
-        let (mut at, mut holes) = (0, 0);
+    /// Returns how many bytes of the line are holes, and whether some NULs stand in a row.
+    fn add_line(&mut self, line: &[u8]) -> (usize, bool) {
+        let (mut at, mut holes, mut some) = (0, 0, false);
         while let Some(found) = line[at..].iter().position(|&byte| is_bad(byte)) {
             at += found;
             let nuls = line[at..].iter().take_while(|&&byte| byte == 0).count();
@@ -103,11 +122,14 @@ impl Tally {
                     self.each[0] += 1;
                 }
                 nuls if nuls >= HOLE_LEN => holes += nuls,
-                nuls => self.bad += nuls,
+                nuls => {
+                    self.bad += nuls;
+                    some = true;
+                }
             }
             at += nuls.max(1);
         }
-        holes
+        (holes, some)
     }
 
     /// Whether a control byte stands among the first bytes.
@@ -115,16 +137,27 @@ impl Tally {
         self.begins_with_control
     }
 
+    /// Whether the control bytes are those of a byte that separates fields (FIX), records (JSON text
+    /// sequences) or lines (GELF); or of two, one before and one behind each.
+    pub(super) fn is_separated(&self) -> bool {
+        let mut each = self.each;
+        each[1..].sort_unstable();
+        let separator = each[0].max(each[30] + each[31]);
+        let others = self.bad - separator;
+        separator >= SEPARATORS_MIN
+            && (separator * SEPARATED..=separator * SEPARATED_MAX).contains(&self.bytes)
+            && others <= STRAYS.max(self.bytes / STRAY_IN).min(separator / 16 + STRAYS)
+    }
+
     /// A judgement by these counts.
     pub(super) fn verdict(&self) -> Verdict {
         let Tally { bytes, bad, clean, .. } = *self;
-        // One byte that separates fields (FIX), records (JSON text sequences) or lines (GELF).
-        let separator = self.each.iter().copied().max().unwrap_or_default();
-        let strays = STRAYS.max(bytes / STRAY_IN);
-        if separator * SEPARATED <= bytes && bad - separator <= strays.min(separator / 16 + STRAYS) {
+        if self.is_separated() {
             return Verdict::Text;
         }
+        let strays = STRAYS.max(bytes / STRAY_IN);
         let verdict = match () {
+            () if self.headers >= HEADERS => Verdict::Binary,
             () if bad <= strays => Verdict::Text,
             () if clean * 4 >= bytes * 3 && bad * 32 <= bytes => Verdict::Text,
             () if clean * 2 >= bytes && bad * 8 <= bytes => Verdict::Doubtful,

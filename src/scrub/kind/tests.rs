@@ -43,7 +43,7 @@ fn aq_logs_are_text_with_holes_colours_and_any_encoding() {
         fix.bytes().map(|byte| if byte == b'|' { separator } else { byte }).collect::<Vec<u8>>().repeat(40)
     };
     let latin: Vec<u8> = (0..3_000_u32).map(|n| if n % 60 == 59 { b'\n' } else { 0x80 + (n % 128) as u8 }).collect();
-    let cases: [(&str, Vec<u8>); 18] = [
+    let cases: [(&str, Vec<u8>); 20] = [
         ("empty", Vec::new()),
         ("short", b"key\n".to_vec()),
         ("NULs alone", vec![0; 9_000]),
@@ -59,6 +59,8 @@ fn aq_logs_are_text_with_holes_colours_and_any_encoding() {
         ("a dump in a line", with(3_000, &noise(200))),
         ("fields of FIX", fields(1)),
         ("JSON text sequences", every_line(b"\x1e")),
+        ("lines between STX and ETX", every_line(b"\x03\x02")),
+        ("a container's raw stream", every_line(b"\x01\0\0\0\0\0\0\x2e")),
         ("records that end in a NUL", fields(0)),
         ("a journal's export", [&b"__CURSOR=s=1\nMESSAGE\n\x07\0\0\0\0\0\0\0"[..], b"a\nb\0\x01\x02c\n\n"].concat()),
         ("a formula", b"x^2 + y^2\n".repeat(9)),
@@ -92,19 +94,25 @@ fn aq_records_with_lengths_are_not_text() {
     let record = |header: &[&[u8]]| [header.concat(), payload.clone()].concat().repeat(5);
     let len = payload.len();
     let kafka = record(&[&[0; 8], &big(len + 5), &[0; 4], &[2]]);
-    let cases: [(&str, Vec<u8>); 8] = [
+    let torn = |record: Vec<u8>| record[..record.len() - 100].to_vec();
+    let cases: [(&str, Vec<u8>); 11] = [
+        ("a torn end", torn(record(&[&big(len), &crc]))),
+        ("one whole, one torn", torn(record(&[&big(len), &crc])[..2 * (len + 8)].to_vec())),
+        ("behind a magic number", [&b"WALFILE1"[..], &record(&[&little(len), &crc])].concat()),
         ("length and checksum", record(&[&big(len), &crc])),
         ("checksum and length", record(&[&crc, &little(len)])),
         ("length of all", record(&[&little(len + 8), &crc])),
         ("length and 64 bits", record(&[&little(len), &crc, &crc])),
         ("64 bits", record(&[&(len as u64).to_be_bytes(), &crc])),
-        ("etcd", record(&[&(len as u64 - 4 | 0x84 << 56).to_le_bytes()])),
+        ("etcd", record(&[&((len as u64 - 4) | (0x84 << 56)).to_le_bytes()])),
         ("one only", record(&[&big(len), &crc])[..len + 8].to_vec()),
         ("room for more", [record(&[&big(len), &crc]), vec![0; 8_000]].concat()),
     ];
     for (name, bytes) in &cases {
         assert_eq!(kind(bytes), Kind::Binary("a file of records with lengths, and likely checksums"), "{name}");
     }
+    // Two lengths, of key and value, which no layout has.
+    assert_eq!(kind(&record(&[&crc, &crc, &[0, 4], &big(len - 4)])), Kind::Binary(CONTROL));
     assert_eq!(kind(&kafka), Kind::Binary("a Kafka segment"));
     let level = record(&[&crc, &(len as u16).to_le_bytes(), &[1]]);
     assert_eq!(kind(&level), Kind::Binary("a log of LevelDB or RocksDB"));
