@@ -86,7 +86,9 @@ fn au_a_sink_among_the_logs_is_not_followed() {
         &["name: app, source: { files: \"DIR/logs/*.log*\" }, sink: { file: DIR/logs/clean.log, rotate_size: 1K }"],
     );
     append(&place.path("logs/a.log"), format!("one {VALUE}\n"));
-    let mut sidecar = place.start_as(&config, |command| drop(command.arg("--quiet")));
+    let mut sidecar = place.start_as(&config, |command| {
+        command.arg("--quiet");
+    });
     sidecar.file_is("logs/clean.log", &format!("one {MASK}\n"));
     let mut wanted = String::new();
     for number in 0..100 {
@@ -129,7 +131,9 @@ fn au_the_files_of_the_standard_streams_are_not_followed() {
         OpenOptions::new().append(true).open(place.path(name)).expect("it is there")
     };
     let (out, err) = (open("logs/out"), open("logs/err"));
-    let mut sidecar = place.start_as(&config, |command| drop(command.stdout(out).stderr(err)));
+    let mut sidecar = place.start_as(&config, |command| {
+        command.stdout(out).stderr(err);
+    });
     sidecar.file_is("logs/out", &format!("one {MASK}\n"));
     append(&sidecar.path("logs/a.log"), "two\n");
     sidecar.file_is("logs/out", &format!("one {MASK}\ntwo\n"));
