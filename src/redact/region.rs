@@ -19,7 +19,7 @@ pub struct Region<More = ()> {
 
 impl<More: Default> Region<More> {
     /// The region of one occurrence, by its end.
-    pub(super) fn found(set: &NeedleSet, end: u64, needle: u32) -> Region<More> {
+    pub(crate) fn found(set: &NeedleSet, end: u64, needle: u32) -> Region<More> {
         let len = set.needle(needle as usize).len();
         Region { range: end - len as u64..end, needle, needle_len: len as u32, more: More::default() }
     }

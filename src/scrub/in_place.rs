@@ -18,6 +18,7 @@ use super::file::FromStart;
 use super::findings::Findings;
 use super::pen::{Pen, PenError, Sheet};
 use super::search;
+use super::torn::{self, Torn};
 use super::{file, search::Progress};
 use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
@@ -280,6 +281,7 @@ impl Pass<'_> {
         let Scrubber { set, threads, progress, stumps, .. } = self.scrubber;
         let (file, progress): (_, &Progress) = (self.file, progress);
         self.mask_splits()?;
+        self.mask_torn()?;
         let len = fstat(file)?.st_size as u64;
         let mut finder = search::in_parts(file, set, len, *threads, progress, &mut |region| self.tell(region))?;
         let mut buffer = search::buffer();
@@ -313,6 +315,24 @@ impl Pass<'_> {
         let set = &self.scrubber.set;
         let mut content = FromStart::new(self.file);
         container::splits(&mut content, format, set, &mut |split| self.tell_split(&split))
+    }
+
+    /// Goes on with masks that an earlier scrub had begun.
+    fn mask_torn(&mut self) -> Result<(), Halt> {
+        let Scrubber { set, cover, .. } = self.scrubber;
+        torn::find(self.file, set, cover, &mut |Torn { region, rest }| {
+            if let Some(sheet) = &mut self.sheet {
+                self.written = true;
+                let start = region.range().start;
+                let written = sheet.fill(rest.clone(), &mut |at, out| cover.write(set, &region, at - start, out));
+                if !self.is_masked(written)? {
+                    return Ok(());
+                }
+            }
+            self.head.cover(&rest);
+            self.findings.note(set, &region);
+            Ok(())
+        })
     }
 
     fn tell_split(&mut self, split: &Split) -> Result<(), Halt> {

@@ -17,6 +17,7 @@ mod packing;
 mod pen;
 mod rewrite;
 mod search;
+mod torn;
 mod treat;
 mod tree;
 #[cfg(any(feature = "cli", feature = "sidecar"))]

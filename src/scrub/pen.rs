@@ -209,7 +209,10 @@ impl Sheet<'_> {
     pub(super) fn fill(&mut self, range: Range<u64>, mask: &mut dyn FnMut(u64, &mut [u8])) -> Result<(), PenError> {
         let mut at = range.start;
         while at < range.end {
-            let len = STROKE_LEN.min((range.end - at) as usize);
+            let rest = usize::try_from(range.end - at).unwrap_or(usize::MAX);
+            // No stroke is so short that its bytes could not be told for those of a secret when the
+            // one before was the last.
+            let len = if (STROKE_LEN + 1..2 * STROKE_LEN).contains(&rest) { rest / 2 } else { rest.min(STROKE_LEN) };
             self.pen.ink(&mut |out| mask(at, out), len)?;
             self.stroke(at, len)?;
             at += len as u64;

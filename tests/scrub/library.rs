@@ -386,3 +386,52 @@ fn nothing_to_search_is_searched() {
     let file = old_file(&dir.path().join("log"), b"sk-live-4f9QzX");
     assert_eq!(scrub(&none, &file).unwrap().count(), 0);
 }
+
+/// A scrub that is killed between two strokes over a long secret leaves a mask and the rest of it.
+#[test]
+fn a23_a_mask_that_had_only_begun_is_completed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("a.log");
+    let mut rng = Rng(23);
+    let value: String = (0..300_000).map(|_| char::from(b'a' + (rng.below(26) as u8))).collect();
+    let set = set_of(&[("LONG", &value), ("KEY", "sk-live-4f9QzX")]);
+    for cover in [Cover::named(&set).unwrap(), Cover::of_char(&set, b'#').unwrap()] {
+        let scrubber = Scrubber::new(Arc::clone(&set)).unwrap().cover(cover.clone());
+        let text = format!("one sk-live-4f9QzX\ntwo {value} after\nthree\n");
+        let file = old_file(&path, text.as_bytes());
+        assert_eq!(scrub(&scrubber, &file).unwrap().count(), 2);
+        let masked = fs::read(&path).unwrap();
+        let start = text.find(&value).unwrap();
+        for done in [1, 5, 6, 7, 63, 64, 65, 4096, 65_536, 131_072, 299_936] {
+            let torn = [&masked[..start + done], &text.as_bytes()[start + done..]].concat();
+            let file = old_file(&path, &torn);
+            let count = Scrubber::new(Arc::clone(&set)).unwrap().cover(cover.clone()).action(Action::Count);
+            assert_eq!(scrub(&count, &file).unwrap().count(), 1, "{done} bytes were masked");
+            assert_eq!(scrub(&scrubber, &file).unwrap().count(), 1, "{done} bytes were masked");
+            assert!(fs::read(&path).unwrap() == masked, "{done} bytes were masked, and not the rest");
+            assert_eq!(scrub(&scrubber, &file).unwrap().count(), 0, "{done} bytes were masked");
+            // The rest of a secret without a mask before it is other text.
+            let other = [&text.as_bytes()[..start], &b"-".repeat(done)[..], &text.as_bytes()[start + done..]].concat();
+            let other: Vec<u8> = String::from_utf8(other).unwrap().replace("sk-live", "sk-test").into();
+            let file = old_file(&path, &other);
+            assert_eq!(scrub(&scrubber, &file).unwrap().count(), 0, "{done} other bytes stand before it");
+            assert!(fs::read(&path).unwrap() == other);
+        }
+    }
+}
+
+/// No stroke is so short that a kill before the last one leaves bytes that no search could know.
+#[test]
+fn a23_no_stroke_is_short() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("a.log");
+    for len in [65_537, 65_540, 131_071, 131_073, 196_609] {
+        let value: String = (0..len).map(|at: usize| char::from(b'a' + (at * at / 7 % 26) as u8)).collect();
+        let set = set_of(&[("LONG", &value)]);
+        let scrubber = Scrubber::new(Arc::clone(&set)).unwrap();
+        let file = old_file(&path, format!("{value}\n").as_bytes());
+        assert_eq!(scrub(&scrubber, &file).unwrap().count(), 1);
+        let masked = fs::read(&path).unwrap();
+        assert!(masked[6..len].iter().all(|byte| *byte == b'*') && masked.len() == len + 1, "{len}");
+    }
+}
