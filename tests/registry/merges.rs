@@ -19,6 +19,9 @@ pub(crate) fn save(registry: &mut Registry, secret: &str, value: &str) {
     registry.add(&draft, &By::now(&name("alice"))).unwrap();
 }
 
+/// The conflicts of a merge, and the reason for which it is not signed.
+type Merged = (Vec<(String, Cause)>, Option<Error>);
+
 /// Three files of a merge, from what was done to the registry on each side.
 struct Merging {
     dir: tempfile::TempDir,
@@ -33,7 +36,7 @@ impl Merging {
         merging
     }
 
-    fn merge(&self, options: &MergeOptions<'_>) -> Result<(Vec<(String, Cause)>, Option<Error>), Error> {
+    fn merge(&self, options: &MergeOptions<'_>) -> Result<Merged, Error> {
         let [base, ours, theirs] = ["base", "ours", "theirs"].map(|file| self.dir.path().join(file));
         let merged = merge_files(&base, &ours, &theirs, options)?;
         let conflicts = merged.conflicts.iter().map(|conflict| (conflict.what(), conflict.cause()));
@@ -203,10 +206,10 @@ fn az_a_merge_is_the_rule_of_three_for_each_entry() {
     let (empty, _) = alone();
     // Each value of each entry is sealed once: a side that changes nothing has the same bytes.
     let mut versions: BTreeMap<(usize, usize), Registry> = BTreeMap::new();
-    for entry in 0..NAMES.len() {
+    for (entry, name) in NAMES.iter().enumerate() {
         for value in 0..3 {
             let mut one = empty.clone();
-            save(&mut one, NAMES[entry], &format!("value-{value}-of-{entry}"));
+            save(&mut one, name, &format!("value-{value}-of-{entry}"));
             versions.insert((entry, value), one);
         }
     }

@@ -149,7 +149,7 @@ impl Repository {
 
 const ADD: [&str; 3] = ["secret", "add", "--value-file=-"];
 
-fn added<'a>(name: &'a str) -> [&'a str; 4] {
+fn added(name: &str) -> [&str; 4] {
     [ADD[0], ADD[1], ADD[2], name]
 }
 
