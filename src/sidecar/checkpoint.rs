@@ -192,11 +192,6 @@ impl Checkpoints {
         lock(&self.places).get(key).map(|place| place.clone())
     }
 
-    /// Whether a file was read to its end, at this length, and rotated away.
-    pub(crate) fn is_done(&self, key: &Key, len: u64) -> bool {
-        lock(&self.places).get(key).is_some_and(|place| place.is_done && place.offset == len)
-    }
-
     /// Forgets a file that is gone.
     pub(crate) fn forget(&self, key: &Key) {
         lock(&self.places).remove(key);

@@ -250,9 +250,7 @@ impl Follow {
         {
             seen.modified = modified;
             seen.target.clone_from(&found.target);
-            if seen.shared.as_ref().is_some_and(|shared| shared.is_read())
-                || self.files.checkpoints.is_done(&seen.key, found.stat.st_size as u64)
-            {
+            if seen.shared.as_ref().is_some_and(|shared| shared.is_read()) {
                 return true;
             }
         }
