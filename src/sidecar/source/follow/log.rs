@@ -350,7 +350,8 @@ impl Source for Followed {
         match std::mem::take(&mut self.why) {
             Why::Nothing => {}
             Why::Waited => {
-                self.begun = Some(open);
+                // With nothing open at the end, no rest can follow.
+                self.begun = Some(open).filter(|open| *open > 0);
                 if self.texts.back().is_some_and(|text| text.offset == self.part.offset) {
                     lock(&self.part.slot).before = Some(open).filter(|open| *open > 0);
                 }
