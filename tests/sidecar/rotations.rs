@@ -106,8 +106,9 @@ fn av_an_unfinished_line_without_a_rest_goes_out() {
             drop(append(&sidecar, ""));
         }
         sidecar.file_is("out", &format!("1 {MASK}\n"));
-        append(&sidecar, "2\n");
-        sidecar.file_is("out", &format!("1 {MASK}\n2\n"));
+        // Longer than a piece of any needle that the first bytes could be, which would wait for more.
+        append(&sidecar, "2, and more than that\n");
+        sidecar.file_is("out", &format!("1 {MASK}\n2, and more than that\n"));
         sidecar.stop();
     }
 }
