@@ -35,7 +35,8 @@ pub(crate) struct MergeArgs {
     #[arg(long)]
     theirs: bool,
 
-    /// Sign with the key in this file; needed if the registry names signers [default: $HUSHLOG_SIGN]
+    /// Sign with the key in this file; needed if the registry names signers [default:
+    /// $HUSHLOG_SIGN]
     #[arg(long, value_name = "FILE")]
     sign: Option<PathBuf>,
     /// Demand the signature of this public key on both sides, or the registry of this id; may be

@@ -56,8 +56,9 @@ pub(crate) struct WhatArgs {
 
     /// Mask files that are not text, too, such as databases, archives and segments of records
     ///
-    /// Masks are as long as the secrets, and go wherever these stand as they are. Checksums are wrong afterwards: a database may
-    /// lose rows, an archive may not open. Compressed and encrypted files are left alone all the same.
+    /// Masks are as long as the secrets, and go wherever these stand as they are. Checksums are
+    /// wrong afterwards: a database may lose rows, an archive may not open. Compressed and
+    /// encrypted files are left alone all the same.
     #[arg(long, conflicts_with = "rewrite")]
     pub(crate) binary: bool,
 

@@ -108,8 +108,9 @@ impl Environment {
         Ok(environment)
     }
 
-    /// As [`new`](Environment::new), for one program. Its caller chose it, and the file that a variable like `TZ` or `NODE_OPTIONS` comes
-    /// from, so that only what belongs to hushlog is refused, and what no program can be started with: `execve` takes any name without `=` and
+    /// As [`new`](Environment::new), for one program. Its caller chose it, and the file that a
+    /// variable like `TZ` or `NODE_OPTIONS` comes from, so that only what belongs to hushlog is
+    /// refused, and what no program can be started with: `execve` takes any name without `=` and
     /// NUL. What is too large shows where the program is started, with all that it inherits.
     ///
     /// # Errors

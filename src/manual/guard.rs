@@ -43,12 +43,13 @@
 //! A file that cannot be searched or masked (append-only by `chattr`, say) can be written to and
 //! not read: EPERM.
 //!
-//! *A file that is not text* (a database and its logs, a segment of records, an archive, git's files,
-//! a compressed file; the rule is that of a [scrub](super::scrub)) is never written to: a mask could
-//! break it. It is searched like any other. As long as a secret stands in it as it is, it can be
-//! written to and not read: EPERM, also for the program that it belongs to, and a warning names the
-//! file and the reason. Without one it is read as ever. Compressed content is not looked into. So
-//! keep databases out of guarded directories. What is in doubt is masked, and a warning says so.
+//! *A file that is not text* (a database and its logs, a segment of records, an archive, git's
+//! files, a compressed file; the rule is that of a [scrub](super::scrub)) is never written to: a
+//! mask could break it. It is searched like any other. As long as a secret stands in it as it is,
+//! it can be written to and not read: EPERM, also for the program that it belongs to, and a warning
+//! names the file and the reason. Without one it is read as ever. Compressed content is not looked
+//! into. So keep databases out of guarded directories. What is in doubt is masked, and a warning
+//! says so.
 //!
 //! *A file of several names* (hard links) is guarded by all of them once it was seen, and masked,
 //! wherever its other names are: a scrub would leave it out, but here a process may read it. Linux

@@ -52,24 +52,25 @@
 //! unchanged, and searches the other's changes again.
 //!
 //! *Text is proved, not assumed.* A mask breaks what has checksums, so a file that is not text is
-//! not written to, and never clean: databases, their logs and journals (SQLite, LevelDB and RocksDB,
-//! Redis, MySQL, bbolt and others), segments of records with lengths (Kafka, etcd, Prometheus, and
-//! unnamed ones), git's index, packs, objects and other files, archives (tar, cpio, ar, zip, and so
-//! deb, rpm, jar and docx), systemd journals, programs, images, whatever is named by the hash of its
-//! content, and any file with many control bytes. The evidence is the first and the last bytes,
-//! names and neighbours, records that follow each other by their lengths, and six samples of 4 KiB
-//! between. The content of gzip, zstd, xz, bzip2 and zlib is judged by its first 64 KiB. Such files
-//! are told with the reason, and the status is 3; `--exclude` leaves files out on purpose. Secrets
-//! that stand in them as they are (not compressed) are reported. `--binary` has them masked in
-//! place like text, whatever breaks; not together with `--rewrite`.
+//! not written to, and never clean: databases, their logs and journals (SQLite, LevelDB and
+//! RocksDB, Redis, MySQL, bbolt and others), segments of records with lengths (Kafka, etcd,
+//! Prometheus, and unnamed ones), git's index, packs, objects and other files, archives (tar, cpio,
+//! ar, zip, and so deb, rpm, jar and docx), systemd journals, programs, images, whatever is named
+//! by the hash of its content, and any file with many control bytes. The evidence is the first and
+//! the last bytes, names and neighbours, records that follow each other by their lengths, and six
+//! samples of 4 KiB between. The content of gzip, zstd, xz, bzip2 and zlib is judged by its first
+//! 64 KiB. Such files are told with the reason, and the status is 3; `--exclude` leaves files out
+//! on purpose. Secrets that stand in them as they are (not compressed) are reported. `--binary` has
+//! them masked in place like text, whatever breaks; not together with `--rewrite`.
 //!
 //! A log is text all the same with holes of NULs (16 and more), colour codes, some stray control
-//! bytes, a dump in one of its lines, one or two control bytes as separators, and in any encoding of
-//! a byte a character. So are the export format of systemd's journal, and the raw stream of a
-//! container's output that Docker's API gives. With more control bytes, but half of it lines without any, it is in doubt: a warning
-//! says so, it is searched, and masked in place, but not written anew by `--rewrite`. A small binary
-//! file of text with hardly any control bytes can still pass as text: a format that is not listed,
-//! without lengths of four or eight bytes at its beginning.
+//! bytes, a dump in one of its lines, one or two control bytes as separators, and in any encoding
+//! of a byte a character. So are the export format of systemd's journal, and the raw stream of a
+//! container's output that Docker's API gives. With more control bytes, but half of it lines
+//! without any, it is in doubt: a warning says so, it is searched, and masked in place, but not
+//! written anew by `--rewrite`. A small binary file of text with hardly any control bytes can still
+//! pass as text: a format that is not listed, without lengths of four or eight bytes at its
+//! beginning.
 //!
 //! *Not searched*, and never clean: UTF-16 and UTF-32, encrypted files, compressed files without
 //! `--rewrite` (but `--check` and `--dry-run` look into gzip, zstd, bzip2, xz and zlib), other
@@ -81,5 +82,5 @@
 //! searched), `masked` (or only counted), `searched` (files), `bytes`, `found`, `notices` (as the
 //! filter's), and `files`: of those with something to tell the `path` (with `path_base64`, if it
 //! cannot be shown as it is), `outcome` (`searched`, `skipped`, `not-searched`, `failed`) and
-//! `reason`, `found`, `bytes`, `restarts`, `stump_left`, `doubt` (the reason) and `places`: `name`, `form`, `count`,
-//! and `offsets`, the first thousand.
+//! `reason`, `found`, `bytes`, `restarts`, `stump_left`, `doubt` (the reason) and `places`: `name`,
+//! `form`, `count`, and `offsets`, the first thousand.

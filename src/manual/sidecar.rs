@@ -61,13 +61,14 @@
 //!
 //! *A spool* holds redacted bytes only, is its owner's alone, goes out in order before anything
 //! that came later, and outlives the sidecar. When it is full, streams wait. A file that has taken
-//! a part of a piece gets the rest, also from the next sidecar. After a kill, at most one piece goes
-//! out twice (a piece is a read of a stream at once); after a power cut, all that the sink may not
-//! have on its disk does: 1 MiB and a piece at most. What was given out is taken off the file when
-//! the sinks' files were synced. Damage ends at the next whole piece; what cannot be read is copied
-//! to `SPOOL.damaged.N`, and a warning says so. A spool of version 0.1.0 is read. An existing file is accepted only if it is empty or a spool,
-//! belongs to the sidecar's user, has one name, and gives others no rights: else the sidecar does
-//! not begin, and the file stays as it is. `check-config` reports a file that is no spool, too.
+//! a part of a piece gets the rest, also from the next sidecar. After a kill, at most one piece
+//! goes out twice (a piece is a read of a stream at once); after a power cut, all that the sink may
+//! not have on its disk does: 1 MiB and a piece at most. What was given out is taken off the file
+//! when the sinks' files were synced. Damage ends at the next whole piece; what cannot be read is
+//! copied to `SPOOL.damaged.N`, and a warning says so. A spool of version 0.1.0 is read. An
+//! existing file is accepted only if it is empty or a spool, belongs to the sidecar's user, has one
+//! name, and gives others no rights: else the sidecar does not begin, and the file stays as it is.
+//! `check-config` reports a file that is no spool, too.
 //!
 //! *Files that are followed* (`files: PATH`, or a pattern with `*`, `?`, `[...]` and `**`) are each
 //! a stream, known by device, inode and hashes of up to their first 1,024 bytes and of the last 256
@@ -75,19 +76,19 @@
 //! read, or has other bytes there, was truncated or written anew, and is read from its beginning;
 //! what it held besides is read from the copy that was made of it (`copytruncate`).
 //!
-//! *Rotation.* The file that has the path now, or that a link leads to, goes on where the one before
-//! ended, also in the middle of a secret, of a record of a container, or of a line: both are one
-//! text for the redactor, and after a restart both are read again, in order. The two parts of a line
-//! are given out as two lines, unless a secret joins them. A file gives way to the next when it was
-//! read to its end and no process has it open for writing, so that all that its writer adds comes
-//! first. A writer that keeps it open holds the next one up until it was silent for 5 seconds (for
-//! one second where the file system or the sidecar's rights cannot tell; for a minute if a line or a
-//! secret is unfinished), or for a minute at most; then its file is read on beside. An unfinished
-//! line without a rest goes out 5 seconds after its file lost its path, or the file that came after
-//! it stayed empty; a rest that comes later is masked as that of a kept connection (below). The same
-//! holds for the rest of a secret whose beginning is gone: the file was deleted or packed before it
-//! was read, or truncated without a copy. A copy that matches the pattern is a file of its own, and
-//! is read as a whole.
+//! *Rotation.* The file that has the path now, or that a link leads to, goes on where the one
+//! before ended, also in the middle of a secret, of a record of a container, or of a line: both are
+//! one text for the redactor, and after a restart both are read again, in order. The two parts of a
+//! line are given out as two lines, unless a secret joins them. A file gives way to the next when
+//! it was read to its end and no process has it open for writing, so that all that its writer adds
+//! comes first. A writer that keeps it open holds the next one up until it was silent for 5 seconds
+//! (for one second where the file system or the sidecar's rights cannot tell; for a minute if a
+//! line or a secret is unfinished), or for a minute at most; then its file is read on beside. An
+//! unfinished line without a rest goes out 5 seconds after its file lost its path, or the file that
+//! came after it stayed empty; a rest that comes later is masked as that of a kept connection
+//! (below). The same holds for the rest of a secret whose beginning is gone: the file was deleted
+//! or packed before it was read, or truncated without a copy. A copy that matches the pattern is a
+//! file of its own, and is read as a whole.
 //!
 //! Files that came and went
 //! unseen, also while no sidecar ran, are looked for beside the path, by the names that rotation
@@ -101,16 +102,17 @@
 //! *Files that are not followed.* `exclude: [PATTERN]` beside `files` leaves files out, by name, or
 //! by path where a pattern holds a `/`. A pattern also leaves out the sidecar's own files: those of
 //! its sinks with their rotated ones (`NAME.1` up to `NAME.rotate_keep`), those that its standard
-//! output and error go to, spools, the state, secrets and the configuration. Packed files cannot be read line by line: names such as `app.log.2.gz` are
-//! left out unless the pattern itself ends so, and so are files that begin as gzip, zstd, xz, bzip2,
-//! lz4, zip and others do. Each is reported once, and `check-config` names the sidecar's own.
+//! output and error go to, spools, the state, secrets and the configuration. Packed files cannot be
+//! read line by line: names such as `app.log.2.gz` are left out unless the pattern itself ends so,
+//! and so are files that begin as gzip, zstd, xz, bzip2, lz4, zip and others do. Each is reported
+//! once, and `check-config` names the sidecar's own.
 //!
 //! *Paths that meet.* The sidecar does not begin, and `check-config` ends with status 2, if a sink,
 //! spool, socket, FIFO, control socket, file of the state or file of secrets is another part of the
-//! same configuration as well, if a stream follows one of them by its path, or if streams give their
-//! output to each other in a circle. Existing files are compared by device and inode, others by
-//! their paths without links. No check sees a circle through a program, another machine or a second
-//! sidecar.
+//! same configuration as well, if a stream follows one of them by its path, or if streams give
+//! their output to each other in a circle. Existing files are compared by device and inode, others
+//! by their paths without links. No check sees a circle through a program, another machine or a
+//! second sidecar.
 //!
 //! *Links and other users.* A user with write access to a followed directory decides which file a
 //! name in it leads to. So every component of a path is opened in the directory before it, and a

@@ -355,8 +355,8 @@ impl Redactor {
     }
 }
 
-/// How a text begins that goes on where another one was left, as [`Redactor::resume`] has it: so many
-/// bytes are the end of this needle, or none. The outer `None`: the next bytes decide.
+/// How a text begins that goes on where another one was left, as [`Redactor::resume`] has it: so
+/// many bytes are the end of this needle, or none. The outer `None`: the next bytes decide.
 #[allow(dead_code, reason = "only the sidecar asks, which a library may be without")]
 pub(crate) fn rest(set: &NeedleSet, text: &[u8], before: usize, last: Last) -> Option<Option<(usize, usize)>> {
     let is_last = last == Last::Yes;

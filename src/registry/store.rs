@@ -47,7 +47,8 @@ impl Snapshot {
     }
 }
 
-/// The file of a registry that is about to be written: found once, and locked until this is dropped.
+/// The file of a registry that is about to be written: found once, and locked until this is
+/// dropped.
 pub(super) struct Target {
     dir: Dir,
     name: OsString,

@@ -40,7 +40,8 @@ pub(super) enum Packer<W: Write> {
 
 impl<W: Write> Packer<W> {
     /// `old` is the file that this one takes the place of: the time in a gzip header is kept, and
-    /// the name if `is_clean` says so. Its comment and extra field are not, nor other members' headers.
+    /// the name if `is_clean` says so. Its comment and extra field are not, nor other members'
+    /// headers.
     pub(super) fn new(
         packing: Packing,
         old: impl Read,

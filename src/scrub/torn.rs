@@ -1,9 +1,9 @@
-//! Masks that a scrub had begun over long secrets when it was killed: a mask's beginning, and behind it
-//! the rest of the secret, which is no needle by itself.
+//! Masks that a scrub had begun over long secrets when it was killed: a mask's beginning, and
+//! behind it the rest of the secret, which is no needle by itself.
 //!
-//! A mask over a secret of more than a page is not written in one step. The rest that is left ends as
-//! the needle does: its last bytes are searched for, and where they stand, it is looked how far back
-//! the needle agrees, and whether the mask stands before that.
+//! A mask over a secret of more than a page is not written in one step. The rest that is left ends
+//! as the needle does: its last bytes are searched for, and where they stand, it is looked how far
+//! back the needle agrees, and whether the mask stands before that.
 
 use std::ops::Range;
 use std::os::fd::BorrowedFd;

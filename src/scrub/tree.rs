@@ -47,7 +47,8 @@ pub enum Outcome {
     Skipped(&'static str),
     /// There may be secrets in it, and it was not searched; it is not clean.
     NotSearched(String),
-    /// It is not text, or not as it stands there. Its bytes were searched, nothing was written to it, and it is not clean.
+    /// It is not text, or not as it stands there. Its bytes were searched, nothing was written to
+    /// it, and it is not clean.
     Left {
         /// What it is.
         why: String,

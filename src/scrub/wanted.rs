@@ -5,8 +5,8 @@ use std::path::Path;
 
 use glob::Pattern;
 
-/// Whether one of these patterns means a file: by its name, or by its path where the pattern holds a
-/// `/`. A name that is not UTF-8 is compared with U+FFFD in place of its other bytes.
+/// Whether one of these patterns means a file: by its name, or by its path where the pattern holds
+/// a `/`. A name that is not UTF-8 is compared with U+FFFD in place of its other bytes.
 pub fn is_named(patterns: &[Pattern], path: &Path) -> bool {
     let matches = |pattern: &Pattern| {
         let by_path = pattern.as_str().contains('/');

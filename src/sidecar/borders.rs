@@ -1,6 +1,6 @@
 //! Where a text goes on in another file in the middle of a line: the two parts are given out as two
-//! lines, since the first may be the last of a program that died. A secret over the border is masked
-//! as a whole, and then nothing parts them.
+//! lines, since the first may be the last of a program that died. A secret over the border is
+//! masked as a whole, and then nothing parts them.
 //!
 //! Whether there is a newline follows from the lines and from whole secrets alone: nothing of a
 //! partial match shows by it.

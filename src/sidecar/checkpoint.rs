@@ -5,9 +5,9 @@
 //! again what went out since, and loses nothing. It is on the disk before the old one is gone, and what it says is out was synced before
 //! that, where it went to a file or a spool of ours: so it holds for a power cut, too.
 //!
-//! A file is known again by its device, its inode, and hashes of its first bytes and of the last ones
-//! before the place (see [`head`]): an inode's number is given to another file soon after the first
-//! one was deleted, and a file that was written anew may begin as it did.
+//! A file is known again by its device, its inode, and hashes of its first bytes and of the last
+//! ones before the place (see [`head`]): an inode's number is given to another file soon after the
+//! first one was deleted, and a file that was written anew may begin as it did.
 
 mod head;
 mod places;

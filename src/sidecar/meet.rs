@@ -57,8 +57,8 @@ const APART: &str = "give each of them a path of its own";
 const CIRCLE: &str = "a line would go round for ever: let one of them write to something else";
 
 /// Fails if two paths meet. Returns what is left out of patterns, in words. `held`: files and
-/// directories of secrets, and the configuration. `has_streams`: the standard streams are those that
-/// the plan means.
+/// directories of secrets, and the configuration. `has_streams`: the standard streams are those
+/// that the plan means.
 pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, Meeting> {
     let mut spots = Spots::default();
     held.iter().for_each(|path| spots.add(Role::Holds, "a file of secrets or settings", path));
@@ -123,8 +123,8 @@ fn sinks(plan: &Plan, spots: &mut Spots, has_streams: bool) {
     }
 }
 
-/// Fails if a stream follows by its own path a file that the plan writes, or that holds secrets. Of a
-/// pattern such a file is left out.
+/// Fails if a stream follows by its own path a file that the plan writes, or that holds secrets. Of
+/// a pattern such a file is left out.
 fn followed(plan: &Plan, spots: &Spots) -> Result<Vec<String>, Meeting> {
     let mut left_out = Vec::new();
     for stream in &plan.streams {

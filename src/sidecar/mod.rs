@@ -134,8 +134,9 @@ pub enum SidecarError {
 }
 
 /// Checks that the paths of a plan do not meet, and that each existing file that it names is of the
-/// kind that the plan needs; changes nothing. Returns what is left out of patterns, in words. `held`: files and directories of secrets, and the
-/// configuration, which no stream follows and no sink writes.
+/// kind that the plan needs; changes nothing. Returns what is left out of patterns, in words.
+/// `held`: files and directories of secrets, and the configuration, which no stream follows and no
+/// sink writes.
 ///
 /// # Errors
 ///

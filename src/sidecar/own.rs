@@ -66,7 +66,8 @@ impl Own {
     }
 }
 
-/// The files that standard output and error go to: of sinks, and of messages about what is followed.
+/// The files that standard output and error go to: of sinks, and of messages about what is
+/// followed.
 fn standard() -> impl Iterator<Item = FileId> {
     let open = [fstat(std::io::stdout()), fstat(std::io::stderr())];
     open.into_iter().flatten().filter(|stat| kind(stat) == FileType::RegularFile).map(|stat| FileId::from(&stat))

@@ -337,8 +337,8 @@ impl Stream {
         Ok(())
     }
 
-    /// The next bytes are of another file: records and secrets go on in it, and a line too, but its two
-    /// parts are given out as two lines, unless a secret joins them.
+    /// The next bytes are of another file: records and secrets go on in it, and a line too, but its
+    /// two parts are given out as two lines, unless a secret joins them.
     fn border(&mut self) {
         if self.common.parts_wholes {
             self.borders.add(&self.engine);

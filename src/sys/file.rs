@@ -201,8 +201,8 @@ pub fn check_not_replaceable(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The path without the symbolic links on its way, as far as that is there: to compare paths, not to
-/// open them.
+/// The path without the symbolic links on its way, as far as that is there: to compare paths, not
+/// to open them.
 pub fn without_links(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let whole = std::fs::canonicalize(&path).ok();

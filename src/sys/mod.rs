@@ -5,8 +5,8 @@
 //! in such a directory by its path alone: [`beneath`] walks to the directory one component at a
 //! time, and acts on names in the descriptor that it holds; [`strict`] opens without any link;
 //! [`replace`] writes a file anew in one step, [`output`] any output that the user names, and
-//! [`input`] reads any input, and [`sources`] knows the files that secrets came from; `node` makes sockets and FIFOs that have their final mode from the
-//! first moment on.
+//! [`input`] reads any input, and [`sources`] knows the files that secrets came from; `node` makes
+//! sockets and FIFOs that have their final mode from the first moment on.
 //!
 //! | attack | answer |
 //! | --- | --- |

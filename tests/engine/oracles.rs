@@ -82,8 +82,9 @@ fn what_forgets_at_cuts_is_right_without_one() {
     assert!(cut != expected.finished);
 }
 
-/// A whole line of a needle of several lines may be seen to wait, if it is too long to be guessed at
-/// once: the twin set of the line oracle, which does not wait there, is no fault. Found by fuzzing.
+/// A whole line of a needle of several lines may be seen to wait, if it is too long to be guessed
+/// at once: the twin set of the line oracle, which does not wait there, is no fault. Found by
+/// fuzzing.
 #[test]
 fn line_oracle_takes_a_line_that_tells() {
     let needle = b"ostgres://user:pw@host/bostgres://user:pw@host/bostgres://us".to_vec();

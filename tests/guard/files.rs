@@ -613,7 +613,8 @@ fn wrong_usage_is_told_before_anything_happens() {
     }
 }
 
-/// A database and a segment of records with a secret in them are neither changed nor read; without one they are read as ever.
+/// A database and a segment of records with a secret in them are neither changed nor read; without
+/// one they are read as ever.
 #[test]
 fn aq_what_is_not_text_is_neither_changed_nor_read() {
     needs!("fanotify", "python3");

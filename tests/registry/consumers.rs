@@ -1,5 +1,5 @@
-//! The names that each consumer of an export takes, by the consumers themselves. Kind AY of the list
-//! of faults.
+//! The names that each consumer of an export takes, by the consumers themselves. Kind AY of the
+//! list of faults.
 
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! `hushlog scrub` on what is not text: databases, segments of records, git and archives, made by their own programs and read
-//! by them afterwards.
+//! `hushlog scrub` on what is not text: databases, segments of records, git and archives, made by
+//! their own programs and read by them afterwards.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -50,7 +50,8 @@ fn files(directory: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     all
 }
 
-/// Scrubs a directory in place and anew; nothing in it may change, and all of it is told as not searched.
+/// Scrubs a directory in place and anew; nothing in it may change, and all of it is told as not
+/// searched.
 #[track_caller]
 fn stays(directory: &Path, told: &[&str]) {
     let before = files(directory);

@@ -1,5 +1,5 @@
-//! Plans whose paths meet: a sink that is followed, a socket that gives to itself, a spool that is a
-//! secret's file. And files that are followed and must not be.
+//! Plans whose paths meet: a sink that is followed, a socket that gives to itself, a spool that is
+//! a secret's file. And files that are followed and must not be.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

@@ -79,8 +79,8 @@ fn ap_a_secret_over_two_files_is_masked_in_records() {
     cut("a.log", ", format: docker", records, &masked);
 }
 
-/// Two parts of a line are two lines, whatever they are, if no secret joins them: the first may be the
-/// last of a program that died.
+/// Two parts of a line are two lines, whatever they are, if no secret joins them: the first may be
+/// the last of a program that died.
 #[test]
 fn av_an_unfinished_line_and_the_next_file_are_two_lines() {
     for files in ["a.log", "a.log*"] {
@@ -106,7 +106,8 @@ fn av_an_unfinished_line_without_a_rest_goes_out() {
             drop(append(&sidecar, ""));
         }
         sidecar.file_is("out", &format!("1 {MASK}\n"));
-        // Longer than a piece of any needle that the first bytes could be, which would wait for more.
+        // Longer than a piece of any needle that the first bytes could be, which would wait for
+        // more.
         append(&sidecar, "2, and more than that\n");
         sidecar.file_is("out", &format!("1 {MASK}\n2, and more than that\n"));
         sidecar.stop();

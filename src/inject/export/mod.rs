@@ -1,8 +1,8 @@
 //! The exported environment as text for those who read it: one file a format.
 //!
-//! A text is exact or not made at all: a name or value that a format cannot express, or that its readers understand differently, is
-//! refused by the name of its variable, and nothing is rendered. A program that misses one of its secrets fails later, and
-//! elsewhere.
+//! A text is exact or not made at all: a name or value that a format cannot express, or that its
+//! readers understand differently, is refused by the name of its variable, and nothing is rendered.
+//! A program that misses one of its secrets fails later, and elsewhere.
 
 mod docker;
 mod dotenv;

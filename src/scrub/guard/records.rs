@@ -101,7 +101,8 @@ impl Records {
             let all = extent(split);
             let known = self.masked.iter().position(|masked| masked.start == all.start);
             match known {
-                // It has grown since: its beginning is masked already, and is not there to be found again.
+                // It has grown since: its beginning is masked already, and is not there to be found
+                // again.
                 Some(_) => {
                     split.parts.iter().try_for_each(|part| sheet.fill(part.clone(), &mut |_, out| out.fill(filler)))?;
                 }

@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::scrub::file::read_full_at;
 
-/// By so many bytes at its beginning and before the place that the search has reached a file is known again.
+/// By so many bytes at its beginning and before the place that the search has reached a file is
+/// known again.
 const PRINT_LEN: usize = 64;
 /// A file may change again within so many nanoseconds, and keep its time of change: that of coarse
 /// clocks.

@@ -10,11 +10,12 @@ use super::notice::path_of;
 use crate::scrub::kind::{self, Kind, Near};
 use crate::sys::strict::{self, Reach};
 
-/// A file that is text is judged again when it has more than doubled, and grown by so much, in bytes.
+/// A file that is text is judged again when it has more than doubled, and grown by so much, in
+/// bytes.
 const GROWTH_LEN: u64 = 64 << 10;
 
-/// The judgement of a file. It is asked for before a mask is written, so that a file without secrets is
-/// never judged.
+/// The judgement of a file. It is asked for before a mask is written, so that a file without
+/// secrets is never judged.
 #[derive(Default)]
 pub(super) struct Judge {
     /// The file's length when it was found to be text.

@@ -43,8 +43,8 @@ impl Source<'_> {
     }
 }
 
-/// Whether this is the raw stream of a container's output, as Docker's API gives it: its records have
-/// lengths, and no checksums.
+/// Whether this is the raw stream of a container's output, as Docker's API gives it: its records
+/// have lengths, and no checksums.
 pub(super) fn is_docker_stream(source: &Source<'_>) -> bool {
     let layout = Layout { at: 4, width: 4, big: true, more: 8 };
     source.head.first().is_some_and(|&stream| stream <= 2)
@@ -77,7 +77,8 @@ struct Layout {
     more: u64,
 }
 
-/// Lengths of four and of eight bytes. Shorter ones are no evidence: any two bytes of a text are one.
+/// Lengths of four and of eight bytes. Shorter ones are no evidence: any two bytes of a text are
+/// one.
 fn layouts() -> impl Iterator<Item = Layout> {
     let widths = [4_usize, 8];
     let places = [0_usize, 1, 4, 8, 12, 16];
@@ -150,7 +151,8 @@ fn blocks(source: &Source<'_>, record: &Record) -> bool {
                 records += 1;
                 at += len;
             }
-            // What is too short for a header at a block's end is padded, and the rest of a page may be.
+            // What is too short for a header at a block's end is padded, and the rest of a page may
+            // be.
             _ if records > 0 && left < BLOCK_LEN && header[..read.min(left as usize)].iter().all(|&byte| byte == 0) => {
                 at += left;
             }
@@ -161,7 +163,8 @@ fn blocks(source: &Source<'_>, record: &Record) -> bool {
     records == RECORDS || records > 0 && at == source.len
 }
 
-/// Checksum, length, type: whole, first, middle, last; from 5 on with the number of a log that is used again.
+/// Checksum, length, type: whole, first, middle, last; from 5 on with the number of a log that is
+/// used again.
 fn level_db(header: &[u8]) -> Option<u64> {
     let kind = *header.get(6)?;
     let len = u64::from(u16::from_le_bytes([header[4], header[5]]));

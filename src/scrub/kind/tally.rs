@@ -46,8 +46,8 @@ pub(super) enum Verdict {
     BinaryHead,
 }
 
-/// Whether a text does without this byte. BEL, BS, TAB, LF, VT, FF, CR, SO, SI and ESC are for terminals; bytes from 128 on are
-/// characters in some encoding.
+/// Whether a text does without this byte. BEL, BS, TAB, LF, VT, FF, CR, SO, SI and ESC are for
+/// terminals; bytes from 128 on are characters in some encoding.
 fn is_bad(byte: u8) -> bool {
     matches!(byte, 0..=6 | 0x10..=0x1a | 0x1c..=0x1f | 0x7f)
 }
@@ -137,8 +137,8 @@ impl Tally {
         self.begins_with_control
     }
 
-    /// Whether the control bytes are those of a byte that separates fields (FIX), records (JSON text
-    /// sequences) or lines (GELF); or of two, one before and one behind each.
+    /// Whether the control bytes are those of a byte that separates fields (FIX), records (JSON
+    /// text sequences) or lines (GELF); or of two, one before and one behind each.
     pub(super) fn is_separated(&self) -> bool {
         let mut each = self.each;
         each[1..].sort_unstable();

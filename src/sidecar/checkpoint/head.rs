@@ -88,7 +88,8 @@ impl Hasher {
         Ok(hasher)
     }
 
-    /// More of the file. What is behind the first bytes changes nothing. Returns whether anything was added.
+    /// More of the file. What is behind the first bytes changes nothing. Returns whether anything
+    /// was added.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
         let added = bytes.len().min(HEAD_LEN_MAX - self.len);
         self.state.update(&bytes[..added]);

@@ -1,5 +1,5 @@
-//! All places, found by file, by inode and by path: there may be ten thousand, and each is looked for
-//! when the sidecar begins.
+//! All places, found by file, by inode and by path: there may be ten thousand, and each is looked
+//! for when the sidecar begins.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -60,8 +60,8 @@ impl Places {
         Some(slot)
     }
 
-    /// Takes the place of a file out: by its key, or by its inode and path, if something was read of
-    /// it that tells it from others.
+    /// Takes the place of a file out: by its key, or by its inode and path, if something was read
+    /// of it that tells it from others.
     pub(super) fn take(&mut self, key: &Key, path: &Path) -> Option<Slot> {
         if self.slots.contains_key(key) {
             return self.remove(key);

@@ -139,7 +139,8 @@ section! {
         pub command: Option<Vec<String>>,
         /// Files that are followed: a path, or a pattern such as /var/log/app/*.log. Each is a stream.
         pub files: Option<String>,
-        /// Patterns of files that are not followed: of their names, or of their paths where a pattern holds a `/`.
+        /// Patterns of files that are not followed: of their names, or of their paths where a
+        /// pattern holds a `/`.
         pub exclude: Option<Vec<String>>,
         /// Who may use the socket or FIFO, in octal. Default: "0600". A FIFO that is there, and what systemd passes, stays as it is.
         pub mode: Option<Mode>,

@@ -9,8 +9,9 @@
 //!
 //! The result goes through a redactor, as any stream does, which finds secrets elsewhere in a
 //! record (Docker's labels and tags), and in lines that are no records; and nothing goes out but by
-//! it. Of the text in Docker's records, which is JSON, it sees stand-ins only. (In CRI a secret that ends with a newline, and is not one without it, takes the end of a CRI
-//! record with it that goes on: it stands there as it is.)
+//! it. Of the text in Docker's records, which is JSON, it sees stand-ins only. (In CRI a secret
+//! that ends with a newline, and is not one without it, takes the end of a CRI record with it that
+//! goes on: it stands there as it is.)
 //!
 //! Whole records are held back: those in which the beginning of a secret stands, and all behind
 //! them, since they keep their order; up to [`HELD_LEN_MAX`], and as long as the records and
@@ -174,8 +175,8 @@ impl Parts {
         self.is_torn = !self.tail.is_empty();
     }
 
-    /// What each voice says first may be the rest of a secret, whose beginning went out last, with so
-    /// many bytes. To be said before anything is pushed.
+    /// What each voice says first may be the rest of a secret, whose beginning went out last, with
+    /// so many bytes. To be said before anything is pushed.
     pub(crate) fn resume(&mut self, before: usize) {
         self.voices.iter_mut().for_each(|voice| voice.begin_with_rest(before));
     }

@@ -114,7 +114,8 @@ impl Voice {
         self.finder.held()
     }
 
-    /// What it says first may be the rest of a secret: so many bytes of it may have gone out before.
+    /// What it says first may be the rest of a secret: so many bytes of it may have gone out
+    /// before.
     pub(super) fn begin_with_rest(&mut self, before: usize) {
         self.first = Some(First { said: Zeroizing::default(), before, look_at_len: 0 });
     }

@@ -6,14 +6,14 @@
 //! - *Full* is as far as the limit goes: then streams wait, as they do for a sink without a spool. Nothing is dropped.
 //! - *A restart* goes on where the one before was, also within a piece of which a file has taken a
 //!   part. A kill between a write and the note of it repeats one piece at most.
-//! - *A power cut*: what was given out since the sink's files were last synced goes out again, 1 MiB
-//!   and a piece at most. Only what is on the disk of the sink is taken off the file.
-//! - *Damage* ends at the next whole piece. What cannot be read is copied to a file beside the spool
-//!   and told; if that cannot be, nothing is taken off the file any more.
+//! - *A power cut*: what was given out since the sink's files were last synced goes out again, 1
+//!   MiB and a piece at most. Only what is on the disk of the sink is taken off the file.
+//! - *Damage* ends at the next whole piece. What cannot be read is copied to a file beside the
+//!   spool and told; if that cannot be, nothing is taken off the file any more.
 //! - *fsync*: as for a file sink, before a checkpoint says that it is out.
 //!
-//! The file: two slots of a [`Head`], of 512 bytes each; then for each piece `hsp2`, its length in 4
-//! bytes, the CRC-32 of what follows and the head's salt in 4, its number in 8, a byte that says
+//! The file: two slots of a [`Head`], of 512 bytes each; then for each piece `hsp2`, its length in
+//! 4 bytes, the CRC-32 of what follows and the head's salt in 4, its number in 8, a byte that says
 //! whether it is a whole, and the piece. All numbers are little-endian.
 //!
 //! The format of before (`hushspl1`, the place of the first piece in 8 bytes and their CRC-32; then

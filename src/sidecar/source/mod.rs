@@ -22,8 +22,8 @@ pub(crate) enum Given {
     /// Nothing was appended, and what comes next is of another file, where the text goes on all the
     /// same: in the middle of a secret, maybe.
     Border,
-    /// With what was appended, if anything was, a whole has ended (a datagram): the redactor finishes,
-    /// and begins anew.
+    /// With what was appended, if anything was, a whole has ended (a datagram): the redactor
+    /// finishes, and begins anew.
     End,
     /// Nothing will come any more.
     Over,
@@ -63,8 +63,9 @@ pub(crate) trait Source: Send {
         false
     }
 
-    /// Before anything is given, and after an [`End`](Given::End): whether something has come before that is lost or out already,
-    /// as with an earlier sidecar: then, how many bytes went out last that may begin a secret.
+    /// Before anything is given, and after an [`End`](Given::End): whether something has come
+    /// before that is lost or out already, as with an earlier sidecar: then, how many bytes went
+    /// out last that may begin a secret.
     fn begun(&self) -> Option<usize> {
         None
     }

@@ -32,7 +32,8 @@ impl Spool {
                 self.gaps.push(at);
             }
             at = found + FRAME_LEN + piece.len() as u64;
-            // What is older was given out, and is behind what begins anew at the front, if it was not cut off.
+            // What is older was given out, and is behind what begins anew at the front, if it was
+            // not cut off.
             if number >= expected {
                 start.get_or_insert(found);
                 (self.end, self.count, expected) = (at, self.count + 1, number + 1);

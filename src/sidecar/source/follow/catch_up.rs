@@ -22,7 +22,8 @@ pub(super) struct Before {
 }
 
 impl Follow {
-    /// Has all be read that was at this path before this file, which was written to at this time. Returns what comes before it.
+    /// Has all be read that was at this path before this file, which was written to at this time.
+    /// Returns what comes before it.
     pub(super) fn catch_up(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Before {
         let mut before = Before { after: self.waiting.remove(&name.path), is_lost: false };
         let mut last = None;
@@ -88,7 +89,8 @@ impl Follow {
         (file, written): (FileId, i64),
     ) -> Vec<Rotated> {
         let seen: HashSet<FileId> = self.paths.values().map(|seen| seen.key.file).collect();
-        // Where what came later looks older, the clock was set back, and the numbers of rotation tell.
+        // Where what came later looks older, the clock was set back, and the numbers of rotation
+        // tell.
         let number_of_last = (written < since)
             .then(|| rotated.iter().find(|other| other.file == last))
             .flatten()

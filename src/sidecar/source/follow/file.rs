@@ -122,8 +122,8 @@ impl Part {
         Ok(self.head.head().is_of(&*self.file)? && *tail(&*self.file, self.offset)? == *self.recent)
     }
 
-    /// Whether somebody has it open for writing. If nobody has, what was written last is not read yet
-    /// in case the [offset](Part::is_at_end) says so.
+    /// Whether somebody has it open for writing. If nobody has, what was written last is not read
+    /// yet in case the [offset](Part::is_at_end) says so.
     pub(super) fn writers(&self) -> Writers {
         match Lease::take(self.file.as_fd()) {
             Ok(Some(_)) => Writers::None,

@@ -8,13 +8,14 @@
 //! - A file gives way when it was read to its end and nobody has it open for writing, which a read
 //!   lease tells. So what its writer adds after a rename comes before what is in the next file.
 //! - A writer that keeps it open holds the next file up for [`SILENT`] in which it writes nothing;
-//!   where there are no leases, for [`SILENT_UNKNOWN`]; with an unfinished line or the beginning of a
-//!   secret at its end, for [`LINGER`]; and one that goes on and on, for [`LINGER`] at most. After
-//!   that the file is read on beside, as a log of its own ([`Back`]).
-//! - What is unfinished waits for its rest, but not for ever: [`UNFINISHED`] after its file was gone,
-//!   or the next one was empty still, it goes out. A rest that comes after that is known as one.
-//! - What a file that was truncated held more than was read of it is looked for in the copy that was
-//!   made of it.
+//!   where there are no leases, for [`SILENT_UNKNOWN`]; with an unfinished line or the beginning of
+//!   a secret at its end, for [`LINGER`]; and one that goes on and on, for [`LINGER`] at most.
+//!   After that the file is read on beside, as a log of its own ([`Back`]).
+//! - What is unfinished waits for its rest, but not for ever: [`UNFINISHED`] after its file was
+//!   gone, or the next one was empty still, it goes out. A rest that comes after that is known as
+//!   one.
+//! - What a file that was truncated held more than was read of it is looked for in the copy that
+//!   was made of it.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -41,7 +42,8 @@ const SILENT_UNKNOWN: Duration = Duration::from_secs(1);
 const UNFINISHED: Duration = Duration::from_secs(5);
 /// How often it is looked whether its writers have gone.
 const LEAVING_LOOK: Duration = Duration::from_millis(250);
-/// How often a file is looked at though nobody told of a change: it may be written to by another machine.
+/// How often a file is looked at though nobody told of a change: it may be written to by another
+/// machine.
 const LOOK: Duration = Duration::from_secs(5);
 /// The same where the kernel tells nothing.
 const LOOK_UNTOLD: Duration = Duration::from_millis(250);

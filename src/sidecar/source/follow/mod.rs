@@ -201,8 +201,9 @@ impl Follow {
                 _ => self.refuse(&found.path, &no_file()),
             }
         }
-        // The oldest first: of one log, what was rotated away before what followed it. But first those at
-        // paths that led to others before: what came between is looked for then, by its names.
+        // The oldest first: of one log, what was rotated away before what followed it. But first
+        // those at paths that led to others before: what came between is looked for then, by its
+        // names.
         seen.sort_by_cached_key(|found| (!self.is_replaced(found), modified(&found.stat)));
         let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
         for other in self.paths.values().filter_map(|other| Some((&other.key, other.shared.as_ref()?))) {

@@ -81,7 +81,8 @@ async fn at_what_a_truncated_file_held_is_read_from_its_copy() {
     }
 }
 
-/// A sidecar is killed with an unfinished line, and its file is rotated: both are read again, as one.
+/// A sidecar is killed with an unfinished line, and its file is rotated: both are read again, as
+/// one.
 #[tokio::test]
 async fn ap_after_a_restart_both_files_are_read_in_order() {
     for pattern in ["a.log", "a.log*"] {
