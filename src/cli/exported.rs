@@ -12,7 +12,7 @@ use super::source::{Loaded, Origin, Sourced};
 /// How candidates become an environment.
 type Make = fn(Vec<Variable>) -> Result<Environment, EnvironmentError>;
 
-/// The environment that these make, for a format of `export`. What is only to be masked is left
+/// The environment that these make, for a format of `export`. Secrets that are only masked are left
 /// out.
 pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
     made(loaded, Environment::of_export)

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &MergeArgs) -> Result<Exit, Failure> {
     Ok(if is_done { Exit::Done } else { Exit::No })
 }
 
-/// What became of an entry that both sides changed.
+/// The outcome for an entry that both sides changed.
 fn told(conflict: &Conflict, prefer: Option<Side>) -> String {
     let what = conflict.what();
     let why = match conflict.cause() {

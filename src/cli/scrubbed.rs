@@ -46,8 +46,8 @@ impl Scrubbed {
         self.files.sort_by(|a, b| a.0.cmp(&b.0));
     }
 
-    /// What was masked, or found. What stands in a file that is left as it is was found, and not
-    /// masked.
+    /// The regions that were masked or found. Those in a file that is left as it is were found, and
+    /// not masked.
     fn findings(&self) -> impl Iterator<Item = &Findings> {
         self.files.iter().filter_map(|(_, outcome)| match outcome {
             Outcome::Searched(findings) => Some(findings),

@@ -33,7 +33,7 @@ pub enum EnvironmentError {
         secret: String,
     },
     /// No program can be started with a variable of this name.
-    #[error("{secret} cannot be exported: the name of a variable is not empty, and holds no = and no NUL")]
+    #[error("{secret} cannot be exported: a variable's name is not empty, and holds no = or NUL")]
     NoName {
         /// The secret's name.
         secret: String,
@@ -109,9 +109,10 @@ impl Environment {
     }
 
     /// As [`new`](Environment::new), for one program. Its caller chose it, and the file that a
-    /// variable like `TZ` or `NODE_OPTIONS` comes from, so that only what belongs to hushlog is
-    /// refused, and what no program can be started with: `execve` takes any name without `=` and
-    /// NUL. What is too large shows where the program is started, with all that it inherits.
+    /// variable like `TZ` or `NODE_OPTIONS` comes from, so that only the names of hushlog are
+    /// refused, and those that no program can be started with: `execve` takes any name without `=`
+    /// and NUL. An environment that is too large shows where the program is started, with all that
+    /// it inherits.
     ///
     /// # Errors
     ///
@@ -152,7 +153,7 @@ fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
     Ok(())
 }
 
-/// What a variable must not be that programs get which nobody chose for it.
+/// A variable that programs must not get unless it was chosen for them.
 fn check_for_export(candidate: &Variable) -> Result<(), EnvironmentError> {
     check(candidate)?;
     let secret = || candidate.secret().name().to_owned();

@@ -34,7 +34,7 @@
 //! between.
 //!
 //! *Logs of containers* (Docker's json-file, and CRI) are joined as in a [scrub](super::scrub): a
-//! secret over two records is masked in both, and what may begin one at the end of a record that
+//! secret over two records is masked in both, and a possible beginning at the end of a record that
 //! goes on is waited for, and then masked, as at the end of a file.
 //!
 //! *Changes that it follows*: renaming, also out of the directories; truncation, `copytruncate`,
@@ -48,7 +48,7 @@
 //! mask could break it. It is searched like any other. As long as a secret stands in it as it is,
 //! it can be written to and not read: EPERM, also for the program that it belongs to, and a warning
 //! names the file and the reason. Without one it is read as ever. Compressed content is not looked
-//! into. So keep databases out of guarded directories. What is in doubt is masked, and a warning
+//! into. So keep databases out of guarded directories. A file in doubt is masked, and a warning
 //! says so.
 //!
 //! *A file of several names* (hard links) is guarded by all of them once it was seen, and masked,

@@ -50,17 +50,17 @@
 //!   mean nothing, in a registry, an identity or a signing key; a signature is over the text
 //!   without them. A file with the marks of a merge conflict is refused as such.
 //! - *Merging*: `hushlog merge BASE OURS THEIRS` merges two registries that come from one, entry by
-//!   entry, and writes the outcome to OURS as every registry is written. No value is opened. What
-//!   one side changed is taken from it; two sides that set a default to the same value have the
-//!   changes of both. What both sides changed stands in the file between the marks of a conflict,
-//!   and the status is 1. So does a value that one side saved while the other one changed its
-//!   recipients, since it would be sealed to too many or too few, and a second secret for one
+//!   entry, and writes the outcome to OURS as every registry is written. No value is opened. A
+//!   change of one side is taken from it; two sides that set a default to the same value have the
+//!   changes of both. An entry that both sides changed stands in the file between the marks of a
+//!   conflict, and the status is 1. So does a value that one side saved while the other one changed
+//!   its recipients, since it would be sealed to too many or too few, and a second secret for one
 //!   variable; `--ours` and `--theirs` leave such a value out, and say that it has to be saved
 //!   again. Two sides that both changed a member, or the recipients of a secret, and files that are
 //!   no registry, or not the same one, become one conflict of both whole files (status 2), so that
 //!   no side is lost unseen.
-//! - *Merging what is signed*: each side has to be signed by a signer that the ancestor names, or
-//!   by a key of `--trust` or `HUSHLOG_TRUST`; a signer that one side added has to be named so.
+//! - *Merging signed registries*: each side has to be signed by a signer that the ancestor names,
+//!   or by a key of `--trust` or `HUSHLOG_TRUST`; a signer that one side added has to be named so.
 //!   Without an ancestor that names signers, and without `--trust`, a side is taken as it is. The
 //!   outcome is signed by a key that both sides name as a signer's. Without one it has no
 //!   signature, and is no registry to anybody until a signer merges again. Conflicts that are

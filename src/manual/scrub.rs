@@ -51,17 +51,17 @@
 //! *Two scrubs at once* do not lock each other out: each writes masks only over bytes that are
 //! unchanged, and searches the other's changes again.
 //!
-//! *Text is proved, not assumed.* A mask breaks what has checksums, so a file that is not text is
+//! *Text is proved, not assumed.* A mask breaks files with checksums, so a file that is not text is
 //! not written to, and never clean: databases, their logs and journals (SQLite, LevelDB and
 //! RocksDB, Redis, MySQL, bbolt and others), segments of records with lengths (Kafka, etcd,
 //! Prometheus, and unnamed ones), git's index, packs, objects and other files, archives (tar, cpio,
-//! ar, zip, and so deb, rpm, jar and docx), systemd journals, programs, images, whatever is named
-//! by the hash of its content, and any file with many control bytes. The evidence is the first and
-//! the last bytes, names and neighbours, records that follow each other by their lengths, and six
+//! ar, zip, and so deb, rpm, jar and docx), systemd journals, programs, images, files named by the
+//! hash of its content, and any file with many control bytes. The evidence is the first and the
+//! last bytes, names and neighbours, records that follow each other by their lengths, and six
 //! samples of 4 KiB between. The content of gzip, zstd, xz, bzip2 and zlib is judged by its first
-//! 64 KiB. Such files are told with the reason, and the status is 3; `--exclude` leaves files out
-//! on purpose. Secrets that stand in them as they are (not compressed) are reported. `--binary` has
-//! them masked in place like text, whatever breaks; not together with `--rewrite`.
+//! 64 KiB. Such files are reported with the reason, and the status is 3; `--exclude` leaves files
+//! out on purpose. Secrets that stand in them as they are (not compressed) are reported. `--binary`
+//! has them masked in place like text, even if they break; not together with `--rewrite`.
 //!
 //! A log is text all the same with holes of NULs (16 and more), colour codes, some stray control
 //! bytes, a dump in one of its lines, one or two control bytes as separators, and in any encoding

@@ -63,9 +63,9 @@
 //! that came later, and outlives the sidecar. When it is full, streams wait. A file that has taken
 //! a part of a piece gets the rest, also from the next sidecar. After a kill, at most one piece
 //! goes out twice (a piece is a read of a stream at once); after a power cut, all that the sink may
-//! not have on its disk does: 1 MiB and a piece at most. What was given out is taken off the file
-//! when the sinks' files were synced. Damage ends at the next whole piece; what cannot be read is
-//! copied to `SPOOL.damaged.N`, and a warning says so. A spool of version 0.1.0 is read. An
+//! not have on its disk does: 1 MiB and a piece at most. Pieces that went out are taken off the
+//! file when the sinks' files were synced. Damage ends at the next whole piece; the unreadable part
+//! is copied to `SPOOL.damaged.N`, and a warning says so. A spool of version 0.1.0 is read. An
 //! existing file is accepted only if it is empty or a spool, belongs to the sidecar's user, has one
 //! name, and gives others no rights: else the sidecar does not begin, and the file stays as it is.
 //! `check-config` reports a file that is no spool, too.
@@ -74,7 +74,7 @@
 //! a stream, known by device, inode and hashes of up to their first 1,024 bytes and of the last 256
 //! before the place that was reached, under any name. A file that is shorter than the part that was
 //! read, or has other bytes there, was truncated or written anew, and is read from its beginning;
-//! what it held besides is read from the copy that was made of it (`copytruncate`).
+//! the rest of its old content is read from the copy that was made of it (`copytruncate`).
 //!
 //! *Rotation.* The file that has the path now, or that a link leads to, goes on where the one
 //! before ended, also in the middle of a secret, of a record of a container, or of a line: both are
@@ -138,7 +138,7 @@
 //! together over its records, also over lines, searched, and put back into its records, which stay
 //! as many, valid, and in order. Records wait while a secret may go on in them, and all behind
 //! them, up to 4 MiB of memory; then bytes that may begin a secret are masked. The rest of a
-//! Docker record is searched as it is, and its text only as what it stands for, so that no mask
+//! Docker record is searched as it is, and its text only in its decoded form, so that no mask
 //! takes half of an escape. (Not so if secrets hold every byte that UTF-8 never has.) Lines that
 //! are no records, or over 256 KiB, are searched as they are.
 //!

@@ -102,7 +102,7 @@ impl NeedleSet {
 
     /// A byte that stands in no needle, and in no mask, if there is one: it comes out of a redactor
     /// at once and unchanged.
-    #[cfg_attr(not(feature = "sidecar"), allow(dead_code, reason = "records are put together by the sidecar"))]
+    #[cfg_attr(not(feature = "sidecar"), allow(dead_code, reason = "only the sidecar asks"))]
     pub(crate) fn absent_byte(&self) -> Option<u8> {
         self.absent
     }

@@ -80,7 +80,7 @@ pub enum Error {
     /// The files of a merge are not of one registry.
     #[error("the sides of the merge are not of one registry: their id or format differs")]
     MergeOther,
-    /// Both sides of a merge changed a member, or who the shared secrets are sealed to.
+    /// Both sides of a merge changed a member, or the recipients of the shared secrets.
     #[error("both sides of the merge changed {what}")]
     MergeMembers {
         /// Which.

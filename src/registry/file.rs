@@ -218,7 +218,7 @@ impl Registry {
         if text.len() > FILE_LEN_MAX { Err(Error::FileTooLarge) } else { Ok(text) }
     }
 
-    /// Whether both hold the same, whatever their texts.
+    /// Whether both hold the same, though their texts may differ.
     pub(super) fn is_same(&self, other: &Registry) -> bool {
         let check = |document: &Document| Document { check: String::new(), ..document.clone() };
         check(&self.document) == check(&other.document)

@@ -58,7 +58,7 @@ pub(super) struct Target {
 impl Target {
     /// Waits for other writers, up to [`PATIENCE`](lock::PATIENCE).
     pub(super) fn lock(path: &Path) -> Result<Target, Error> {
-        // One directory from here on, whatever its path leads to meanwhile.
+        // One directory from here on, though its path may lead elsewhere meanwhile.
         let (dir, name) = Dir::parent_of(path, Links::Trusted).map_err(Error::Write)?;
         // Not the directory, which every user that can read it can lock; nor the file, which is
         // replaced.

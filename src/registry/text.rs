@@ -11,8 +11,8 @@ const CONFLICT: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
 /// CRLF, the marks of the document's beginning (`%YAML`, `---`) and end (`...`), and empty lines
 /// around them; and the number of lines that are missing at its beginning.
 ///
-/// A signature is over this text, and nothing but this text is parsed: what is signed is what
-/// counts, and both sides of a checkout with CRLF have the same signature.
+/// A signature is over this text, and nothing but this text is parsed: the signed bytes are the
+/// bytes that counts, and both sides of a checkout with CRLF have the same signature.
 pub(super) fn canonical(text: &str) -> (Cow<'_, str>, u64) {
     let text = text.strip_prefix(MARK).unwrap_or(text);
     let mut text = if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };

@@ -145,7 +145,7 @@ impl Splitter {
         self.format
     }
 
-    /// Takes the next piece in, and tells what is complete in its records.
+    /// Takes the next piece in, and tells the secrets that are complete in its records.
     pub(crate) fn push<E>(&mut self, mut piece: &[u8], tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
         while let Some(newline) = memchr::memchr(b'\n', piece) {
             let (line, after) = piece.split_at(newline + 1);
@@ -180,14 +180,15 @@ impl Splitter {
         (self.end, self.is_overlong) = (end, true);
     }
 
-    /// Tells what is complete at the end. The file may end within a line, and within a record.
+    /// Tells the secrets that are complete at the end. The file may end within a line, and within a
+    /// record.
     fn finish<E>(mut self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
         let start = self.end - self.rest.len() as u64;
         take(self.format, &self.rest, start, &mut self.lines, tell)?;
         self.lines.iter().try_for_each(|line| line.tell_open(tell))
     }
 
-    /// What was found and could grow, if more followed; with `stump`, also the beginning of a
+    /// The secrets that could grow, if more followed; with `stump`, also the beginning of a
     /// secret at the end of a record that goes on, if it is long enough to be masked.
     #[cfg(feature = "guard")]
     pub(crate) fn open(&self, stump: bool) -> Vec<Split> {
@@ -201,13 +202,13 @@ impl Splitter {
         going.flat_map(split).collect()
     }
 
-    /// Whether a record that goes on ends in what may be the beginning of a secret.
+    /// Whether a record that goes on ends in a possible beginning of a secret.
     #[cfg(feature = "guard")]
     pub(crate) fn is_waiting(&self) -> bool {
         self.lines.iter().any(|line| line.goes_on && line.finder.held() > 0)
     }
 
-    /// No line goes on over what is no record.
+    /// No line goes on over a line that is no record.
     fn forget(&mut self) {
         self.rest.clear();
         self.lines.iter_mut().for_each(Line::forget);

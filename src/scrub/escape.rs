@@ -1,5 +1,5 @@
-//! Escapes of JSON at the ends of a region. A secret that ends in a backslash, or begins with what
-//! stands behind one, ends amid an escape of other text; a mask over its part of that leaves no
+//! Escapes of JSON at the ends of a region. A secret that ends in a backslash, or begins with the
+//! character behind one, ends amid an escape of other text; a mask over its part of that leaves no
 //! JSON.
 
 use std::ops::Range;

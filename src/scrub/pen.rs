@@ -210,7 +210,7 @@ impl Sheet<'_> {
         let mut at = range.start;
         while at < range.end {
             let rest = usize::try_from(range.end - at).unwrap_or(usize::MAX);
-            // No stroke is so short that its bytes could not be told for those of a secret when the
+            // No stroke is so short that its bytes could not be known as those of a secret when the
             // one before was the last.
             let len = if (STROKE_LEN + 1..2 * STROKE_LEN).contains(&rest) { rest / 2 } else { rest.min(STROKE_LEN) };
             self.pen.ink(&mut |out| mask(at, out), len)?;

@@ -65,7 +65,7 @@ fn ends(file: BorrowedFd<'_>, bytes: &[u8]) -> Result<Vec<u64>, Errno> {
     }
 }
 
-/// What of this needle ends there, if a mask of it stands before.
+/// The rest of this needle that ends there, if a mask of it stands before.
 fn torn(
     file: BorrowedFd<'_>,
     set: &NeedleSet,

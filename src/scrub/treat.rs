@@ -28,7 +28,7 @@ pub(super) struct Treat<'a> {
 }
 
 impl Treat<'_> {
-    /// Treats a file as what it is.
+    /// Treats a file by its kind.
     pub(super) fn file(
         &self,
         directory: &Dir,
@@ -89,13 +89,14 @@ impl Treat<'_> {
         Ok(Outcome::Left { why, findings: place.count(self.scrubber)? })
     }
 
-    /// A file that is not written to, and is not clean; what stands in it as it is.
+    /// A file that is not written to, and is not clean; with the secrets that stand in it as they
+    /// are.
     fn left(&self, file: &File, why: String) -> Result<Outcome, ScrubError> {
         Ok(Outcome::Left { why, findings: search_bytes(self.scrubber, file)? })
     }
 }
 
-/// Searches a file's own bytes, whatever they are, and changes nothing.
+/// Searches a file's own bytes, of any kind, and changes nothing.
 pub(super) fn search_bytes(scrubber: &Scrubber, file: &File) -> Result<Findings, ScrubError> {
     let (set, progress) = (scrubber.set(), scrubber.progress());
     let mut findings = Findings::default();

@@ -50,9 +50,9 @@ pub enum Outcome {
     /// It is not text, or not as it stands there. Its bytes were searched, nothing was written to
     /// it, and it is not clean.
     Left {
-        /// What it is.
+        /// Its kind, in words.
         why: String,
-        /// What stands in it all the same.
+        /// The secrets that stand in it all the same.
         findings: Findings,
     },
     /// It could not be searched, or what was found could not be masked.

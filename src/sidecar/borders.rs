@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::engine::{Engine, Slice};
 use crate::redact::redactor::Placed;
 
-/// The borders that what was given out has not reached.
+/// The borders that the output has not reached.
 #[derive(Default)]
 pub(super) struct Borders {
     /// Where they are in the input of the redactor, in order.

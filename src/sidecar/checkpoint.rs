@@ -45,7 +45,7 @@ const DONE_MAX: usize = 1_000;
 const FILE_NAME: &str = "checkpoints.json";
 /// What a sidecar locks while it has the directory.
 const LOCK_NAME: &str = "lock";
-/// What is set aside, since it cannot be read.
+/// The name of a file that was set aside, since it cannot be read.
 const BAD_NAME: &str = "checkpoints.bad";
 /// The names of all files in the directory but temporary ones.
 pub(crate) const NAMES: [&str; 3] = [FILE_NAME, BAD_NAME, LOCK_NAME];
@@ -62,8 +62,8 @@ pub(crate) struct Place {
     pub(crate) head: Head,
     /// Of the last bytes before the offset. Empty in the files of earlier versions.
     pub(crate) tail: Head,
-    /// What was before the offset is gone, and may go on here: so many bytes that went out last may
-    /// begin a secret, as far as that is known.
+    /// The content before the offset is gone, and may go on here: so many bytes that went out last
+    /// may begin a secret, as far as that is known.
     pub(crate) before: Option<u64>,
     /// When it was written to last, in nanoseconds, and how long it was then.
     pub(crate) modified: i64,
@@ -82,7 +82,7 @@ pub(crate) struct Key {
 /// A place that its reader moves on.
 pub(crate) type Slot = Arc<Mutex<Place>>;
 
-/// What is known of a file.
+/// The facts about a file.
 pub(crate) enum Found {
     Known(Slot),
     /// Another file has the number now, or it was written anew: the place that it had.

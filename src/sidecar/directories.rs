@@ -50,7 +50,7 @@ fn scrub_again(plan: &ScrubPlan, running: &Running) {
     }
 }
 
-/// `told`: the sources in the directory of which it was told that they are left alone.
+/// `told`: the sources in the directory that were reported as left alone.
 fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &Mutex<HashSet<PathBuf>>) {
     let tell = |text: String| (running.tell)(Notice::Warning(text));
     let scrubber = match Scrubber::new(set) {

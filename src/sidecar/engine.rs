@@ -158,7 +158,7 @@ impl Engine {
         }
     }
 
-    /// Where the input ends of which slices come, with what it is not known of yet what it is.
+    /// The end of the input that slices come from, first bytes of an unknown role included.
     pub(crate) fn input_end(&self) -> u64 {
         match self {
             Engine::Plain(redactor, first) => redactor.end() + open(first).map_or(0, |first| first.text.len() as u64),
@@ -166,7 +166,7 @@ impl Engine {
         }
     }
 
-    /// What comes next is of another file.
+    /// The next bytes are of another file.
     pub(crate) fn border(&mut self) {
         match self {
             Engine::Plain(..) => {}

@@ -29,7 +29,7 @@ pub(super) struct Meeting {
     pub(super) hint: &'static str,
 }
 
-/// What a part of the plan does with a path.
+/// The use that a part of the plan has for a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// Writes a file, or makes a socket that belongs to no stream.
@@ -56,7 +56,7 @@ struct Spot {
 const APART: &str = "give each of them a path of its own";
 const CIRCLE: &str = "a line would go round for ever: let one of them write to something else";
 
-/// Fails if two paths meet. Returns what is left out of patterns, in words. `held`: files and
+/// Fails if two paths meet. Returns the files left out of patterns, in words. `held`: files and
 /// directories of secrets, and the configuration. `has_streams`: the standard streams are those
 /// that the plan means.
 pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, Meeting> {

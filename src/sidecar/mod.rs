@@ -107,7 +107,7 @@ pub enum SidecarError {
     Meet {
         /// Which, in words.
         text: String,
-        /// What to do about it.
+        /// The way out.
         hint: String,
     },
     /// Something that the configuration names cannot be had.
@@ -134,7 +134,7 @@ pub enum SidecarError {
 }
 
 /// Checks that the paths of a plan do not meet, and that each existing file that it names is of the
-/// kind that the plan needs; changes nothing. Returns what is left out of patterns, in words.
+/// kind that the plan needs; changes nothing. Returns the files left out of patterns, in words.
 /// `held`: files and directories of secrets, and the configuration, which no stream follows and no
 /// sink writes.
 ///

@@ -66,7 +66,7 @@ impl Own {
     }
 }
 
-/// The files that standard output and error go to: of sinks, and of messages about what is
+/// The files that standard output and error go to: of sinks, and of messages about files that are
 /// followed.
 fn standard() -> impl Iterator<Item = FileId> {
     let open = [fstat(std::io::stdout()), fstat(std::io::stderr())];

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 
 /// The attribute that holds an access list. Where there is one, the group's bits of the mode are
-/// what any of its entries may allow, and the group itself may have less.
+/// the most that any of its entries may allow, and the group itself may have less.
 pub(super) const ACCESS_LIST: &str = "system.posix_acl_access";
 
 /// A file's identity, under any name: the number of its file system, and its own in there.

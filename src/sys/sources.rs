@@ -31,7 +31,7 @@ type Birth = Option<(i64, u32)>;
 struct Read(FileId, Birth, Option<PathBuf>);
 
 thread_local! {
-    /// What this thread has read since a recording began.
+    /// The files that this thread has read since a recording began.
     static RECORDING: RefCell<Option<Vec<Read>>> = const { RefCell::new(None) };
 }
 
@@ -180,7 +180,7 @@ mod tests {
         fs::rename(at("new"), at("source")).unwrap();
         std::thread::sleep(Duration::from_millis(50));
         assert!(holds("source") && holds("source~") && holds("link") && !holds("other"));
-        // What is read in a recording within another is the inner one's.
+        // A file that is read in a recording within another is the inner one's.
         let inner = Sources::new();
         sources.record(|| inner.record(|| read(&at("other"))));
         assert!(!holds("other") && inner.holds(File::open(at("other")).unwrap()).unwrap());

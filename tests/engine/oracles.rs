@@ -94,7 +94,7 @@ fn line_oracle_takes_a_line_that_tells() {
     lines::check(&scenario).expect("no fault");
 }
 
-/// A line of a needle that is short enough to be guessed waits whatever the set holds.
+/// A line of a needle that is short enough to be guessed waits with any set.
 #[test]
 fn line_oracle_does_not_take_a_line_that_could_be_guessed() {
     let steps = ["", "", "xyzbuvwbst"].map(|piece| Step::Push(piece.as_bytes().to_vec())).to_vec();

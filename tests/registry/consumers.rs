@@ -44,7 +44,7 @@ fn ay_run_sets_any_name_that_a_program_can_have() {
     let words = ["run", "--quiet", "--dotenv", "e", "--", "python3", "-c", script];
     let ran = desk.hushlog(words.iter().chain(&names), b"").ends(0);
     assert_eq!(ran.out(), names.map(|name| format!("True [REDACTED:{name}]\n")).concat());
-    // What is hushlog's own is still nobody's.
+    // hushlog's own names are still nobody's.
     fs::write(desk.path("e"), "spring.password=zulu-kite-4471\nhushlog_registry=zulu-kite-4471\n").unwrap();
     desk.hushlog(["run", "--dotenv", "e", "--", "true"], b"").ends(2).says("hushlog_registry cannot be exported");
 }

@@ -22,7 +22,7 @@ pub(crate) fn save(registry: &mut Registry, secret: &str, value: &str) {
 /// The conflicts of a merge, and the reason for which it is not signed.
 type Merged = (Vec<(String, Cause)>, Option<Error>);
 
-/// Three files of a merge, from what was done to the registry on each side.
+/// Three files of a merge, from the changes of the registry on each side.
 struct Merging {
     dir: tempfile::TempDir,
 }
@@ -190,7 +190,7 @@ impl Rng {
 /// The states of an entry in the property: its value, and whether it is installed.
 type State = Option<(usize, bool)>;
 
-/// What a merge has to come to, for one entry.
+/// The right outcome of a merge, for one entry.
 fn naive(base: State, ours: State, theirs: State) -> Result<State, ()> {
     match (ours == base, theirs == base) {
         _ if ours == theirs => Ok(ours),

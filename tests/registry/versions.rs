@@ -127,7 +127,7 @@ impl Repository {
         assert_eq!(ran.code, Some(0), "git {words}: {}{}", ran.out(), ran.err());
     }
 
-    /// Two branches of what is there, each with a change by the program; then a merge.
+    /// Two branches of the registry, each with a change by the program; then a merge.
     fn merge(&self, theirs: &[(&[&str], &str)], ours: &[(&[&str], &str)]) -> Ran {
         self.git("checkout -q -b other");
         let change = |changes: &[(&[&str], &str)]| {

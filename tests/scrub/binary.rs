@@ -1,5 +1,5 @@
-//! `hushlog scrub` on what is not text: databases, segments of records, git and archives, made by
-//! their own programs and read by them afterwards.
+//! `hushlog scrub` on files that are not text: databases, segments of records, git and archives,
+//! made by their own programs and read by them afterwards.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::program::session::needs;
 use crate::scrubbing::{VALUE, age, assert_file, count, log, masked, run, scrub, write_old};
 
-/// Runs a script with the directory as its own, and gives what it prints.
+/// Runs a script with the directory as its own, and gives its output.
 #[track_caller]
 fn sh(directory: &Path, script: &str) -> String {
     let mut command = Command::new("sh");
@@ -50,7 +50,7 @@ fn files(directory: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     all
 }
 
-/// Scrubs a directory in place and anew; nothing in it may change, and all of it is told as not
+/// Scrubs a directory in place and anew; nothing in it may change, and all of it is reported as not
 /// searched.
 #[track_caller]
 fn stays(directory: &Path, told: &[&str]) {
@@ -101,13 +101,22 @@ print(sqlite3.connect("a.db").execute("PRAGMA integrity_check").fetchone()[0])
     assert_eq!(python(&directory, rows), "3\n20\nok");
 }
 
+/// An empty repository.
+fn repository() -> (tempfile::TempDir, std::path::PathBuf) {
+    let (scratch, directory) = scratch();
+    sh(&directory, "git init -q -b main .");
+    for setting in ["user.email a@b", "user.name a", "core.autocrlf false"] {
+        sh(&directory, &format!("git config {setting}"));
+    }
+    (scratch, directory)
+}
+
 /// A repository with the secret in its history, in a file's name and in a pack.
 #[test]
 fn aq_git_stays_whole() {
     needs!("git");
-    let (_scratch, directory) = scratch();
+    let (_scratch, directory) = repository();
     let make = r#"
-git init -q -b main . && git config user.email a@b && git config user.name a && git config core.autocrlf false
 echo "$VALUE" >f && echo x >"$VALUE" && git add . && git commit -qm x && git rm -q f && git commit -qm y
 git gc -q && echo more >g && git add g && git commit -qm z && git checkout -q --detach && rm .git/logs -r
 "#;
@@ -126,9 +135,8 @@ git gc -q && echo more >g && git add g && git commit -qm z && git checkout -q --
 #[test]
 fn ar_a_check_of_git_objects_is_not_clean() {
     needs!("git");
-    let (_scratch, directory) = scratch();
+    let (_scratch, directory) = repository();
     let make = r#"
-git init -q -b main . && git config user.email a@b && git config user.name a && git config core.autocrlf false
 echo "$VALUE" >f && git add f && git commit -qm x && git rm -q f && git commit -qm y
 "#;
     sh(&directory, make);
@@ -242,7 +250,7 @@ fn ar_a_check_that_searched_nothing_is_not_clean() {
     check(&[]).ends(0);
 }
 
-/// What stands outside the content of a compressed file is searched, and gone after a rewrite.
+/// Text outside the content of a compressed file is searched, and gone after a rewrite.
 #[test]
 fn a38_names_and_frames_of_compressed_files_are_searched() {
     needs!("gzip", "zstd");
@@ -272,7 +280,7 @@ fn a38_names_and_frames_of_compressed_files_are_searched() {
     run(&mut scrub(["--check".as_ref(), directory.as_os_str()])).ends(0);
 }
 
-/// Logs are text all the same, whatever stands in them beside lines.
+/// Logs are text all the same, with other bytes beside their lines.
 #[test]
 fn aq_logs_that_look_odd_are_scrubbed() {
     let text = log(300);
@@ -298,7 +306,7 @@ fn aq_logs_that_look_odd_are_scrubbed() {
     }
 }
 
-/// A doubt is told, and such a file is searched and masked at the same length, or not at all.
+/// A doubt is reported, and such a file is searched and masked at the same length, or not at all.
 #[test]
 fn aq_a_doubt_is_told() {
     let (_scratch, directory) = scratch();

@@ -11,7 +11,7 @@ use hushlog::scrub::{Pen, Scrubber};
 use hushlog::{NeedleSet, Secret};
 use serde_json::Value;
 
-/// All that JSON escapes, and what stands behind a backslash then.
+/// All that JSON escapes, and the characters behind a backslash then.
 const PIECES: [&str; 9] = ["ab\\", "\\", "\"", "nab", "\u{1}", "ab", "u0061", "\u{1f511}", "z"];
 
 #[test]

@@ -79,7 +79,7 @@ fn ap_a_secret_over_two_files_is_masked_in_records() {
     cut("a.log", ", format: docker", records, &masked);
 }
 
-/// Two parts of a line are two lines, whatever they are, if no secret joins them: the first may be
+/// Two parts of a line are two lines if no secret joins them: the first may be
 /// the last of a program that died.
 #[test]
 fn av_an_unfinished_line_and_the_next_file_are_two_lines() {

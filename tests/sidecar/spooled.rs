@@ -1,4 +1,4 @@
-//! What waits in a spool: through full disks, kills and power cuts.
+//! The content of a spool: through full disks, kills and power cuts.
 
 use std::collections::BTreeMap;
 use std::fs;

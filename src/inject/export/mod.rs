@@ -44,7 +44,7 @@ pub enum Format {
 pub struct Inexpressible {
     /// The variable.
     pub variable: String,
-    /// What is in its name or value that the format has no way to say, or its readers do not take.
+    /// The part of its name or value that the format cannot express, or that its readers refuse.
     pub why: &'static str,
 }
 
@@ -73,7 +73,7 @@ impl Format {
         Ok(text)
     }
 
-    /// What keeps a variable from being expressed.
+    /// The reason for which a variable cannot be expressed.
     fn problem(self, variable: &Variable) -> Option<&'static str> {
         let value = variable.secret().expose();
         let needs_text = matches!(self, Format::Dotenv | Format::Systemd | Format::Json | Format::Docker);

@@ -31,7 +31,7 @@ pub struct MergeOptions<'a> {
     pub marker_len: usize,
 }
 
-/// What a merge came to.
+/// The outcome of a merge.
 #[derive(Debug)]
 pub struct Merged {
     /// Which entries conflict, or conflicted before they were resolved by
@@ -41,7 +41,7 @@ pub struct Merged {
     pub unsigned: Option<Error>,
 }
 
-/// Merges three files: what both sides come from, which may be empty; ours, which is written as
+/// Merges three files: the common ancestor, which may be empty; ours, which is written as
 /// every registry is; and theirs.
 ///
 /// Where entries conflict, the file has both sides of each between the marks of version control. If
@@ -101,13 +101,13 @@ fn merged(texts: &[Vec<u8>; 3], options: &MergeOptions<'_>, marker_len: usize) -
         Err(error) => return Err(error),
     };
     if unsigned.is_none() {
-        // What cannot be read again is no outcome.
+        // A text that no reader takes is no outcome.
         Registry::parse(text.as_bytes())?;
     }
     Ok((text.into_bytes(), Merged { conflicts, unsigned }))
 }
 
-/// The text, signed by somebody who may sign both sides and the outcome.
+/// The text, signed by a signer of both sides and the outcome.
 fn signed(registry: &Registry, sides: &[&Registry; 2], key: Option<&SigningKey>) -> Result<String, Error> {
     let signed = |one: &Registry| one.signers().next().is_some();
     for side in sides.iter().filter(|side| signed(side)) {

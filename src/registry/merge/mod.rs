@@ -41,7 +41,8 @@ enum Content {
     History(Vec<Change>),
 }
 
-/// What the rule of three compares: not how a value is sealed, nor when its entry was saved.
+/// The parts of an entry that the rule of three compares: not how a value is sealed, nor when its
+/// entry was saved.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State<'a> {
     Secret { owner: &'a Name, version: &'a str, install: bool },
@@ -152,7 +153,7 @@ impl Merge {
     }
 }
 
-/// Merges what two sides made of one registry. An entry that one side changed, added or deleted is
+/// Merges two versions of one registry. An entry that one side changed, added or deleted is
 /// taken from that side; where both did, and not to the same, it is a conflict. Two sides that set
 /// a default to the same value have the changes of both, by time.
 ///
@@ -188,7 +189,7 @@ fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, E
     Ok(Merge { registry: Registry { document, signed_by: None }, conflicts })
 }
 
-/// The rule of three: what one side changed, or both alike; nothing if both changed it.
+/// The rule of three: the change of one side, or both alike; nothing if both changed it.
 fn taken<T: PartialEq>(old: T, own: T, other: T) -> Option<T> {
     if own == other || other == old {
         Some(own)

@@ -29,7 +29,7 @@ pub(super) struct Records {
     masked: Vec<Range<u64>>,
 }
 
-/// What the file is.
+/// The format of the file.
 enum Kind {
     /// That is not known yet; this is its beginning.
     Unknown(Zeroizing<Vec<u8>>),
@@ -44,7 +44,7 @@ impl Records {
         Records { set: Arc::clone(set), kind, pending: VecDeque::new(), masked: Vec::new() }
     }
 
-    /// Takes the next piece of the file in, and counts what it finds.
+    /// Takes the next piece of the file in, and counts its findings.
     pub(super) fn push(&mut self, piece: &[u8], counts: &mut [u64]) {
         let pending = &mut self.pending;
         let mut tell = |split: Split| {
@@ -93,7 +93,7 @@ impl Records {
         !self.pending.is_empty()
     }
 
-    /// Masks what was found.
+    /// Masks the findings.
     pub(super) fn mask(&mut self, file: BorrowedFd<'_>, pen: &mut Pen, cover: &Cover) -> Result<(), PenError> {
         let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
         let mut sheet = pen.on(file)?;
@@ -118,8 +118,8 @@ impl Records {
         Ok(())
     }
 
-    /// At the end of the file: what was found and may grow is to be masked as it is; with `stump`,
-    /// also what may only begin a secret.
+    /// At the end of the file: a finding that may grow is masked as it is; with `stump`,
+    /// also a possible beginning of a secret.
     pub(super) fn end(&mut self, stump: bool) {
         let Kind::Log(splitter) = &self.kind else { return };
         for split in splitter.open(stump) {

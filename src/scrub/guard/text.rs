@@ -20,7 +20,7 @@ const GROWTH_LEN: u64 = 64 << 10;
 pub(super) struct Judge {
     /// The file's length when it was found to be text.
     text_len: Option<u64>,
-    /// Why that is in doubt, until it has been told.
+    /// Why that is in doubt, until that was reported.
     pub(super) doubt: Option<&'static str>,
 }
 

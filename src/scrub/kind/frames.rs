@@ -151,7 +151,7 @@ fn blocks(source: &Source<'_>, record: &Record) -> bool {
                 records += 1;
                 at += len;
             }
-            // What is too short for a header at a block's end is padded, and the rest of a page may
+            // Room too short for a header at a block's end is padded, and the rest of a page may
             // be.
             _ if records > 0 && left < BLOCK_LEN && header[..read.min(left as usize)].iter().all(|&byte| byte == 0) => {
                 at += left;

@@ -128,7 +128,7 @@ const TAILS: &[(usize, &[u8], &str)] = &[
     (512, b"koly\0", "a disk image"),
 ];
 
-/// What a file that begins so is, if that is known.
+/// The kind of a file that begins so, if that is known.
 pub(super) fn of(head: &[u8]) -> Option<Kind> {
     if head.starts_with(b"__CURSOR=") || head.starts_with(b"__REALTIME_TIMESTAMP=") {
         // The export format of systemd's journal: its binary fields have lengths and no checksums.
@@ -160,7 +160,7 @@ pub(super) fn of(head: &[u8]) -> Option<Kind> {
     }
 }
 
-/// What a file that ends so is, if that is known.
+/// The kind of a file that ends so, if that is known.
 pub(super) fn of_tail(tail: &[u8]) -> Option<Kind> {
     let ends = |at: usize, magic: &[u8]| tail.len() >= at && tail[tail.len() - at..].starts_with(magic);
     if let Some((_, _, name)) = TAILS.iter().find(|(at, magic, _)| ends(*at, magic)) {
@@ -185,8 +185,8 @@ pub(super) fn is_packed(name: &str) -> bool {
         || name.ends_with(" archive")
 }
 
-/// What follows the frames without content that a zstd or lz4 file may begin with; nothing, if they
-/// reach beyond the head.
+/// The bytes behind the frames without content that a zstd or lz4 file may begin with; nothing, if
+/// they reach beyond the head.
 fn past_skippable(head: &[u8]) -> &[u8] {
     let mut rest = head;
     for _ in 0..SKIPPABLE_MAX {

@@ -1,9 +1,9 @@
-//! What a file holds: text, which is searched and masked, or bytes that a mask would break.
+//! The kind of a file: text, which is searched and masked, or bytes that a mask would break.
 //!
 //! Text is proved, not assumed: scrub, guard and the sidecar ask this module before they write. A
-//! mask breaks what has checksums, such as a database's log, a segment of records or a git index.
-//! The evidence is the file's head, its tail, its name and neighbours, records that follow each
-//! other by their lengths, and the control bytes of samples across the file.
+//! mask breaks formats with checksums, such as a database's log, a segment of records or a git
+//! index. The evidence is the file's head, its tail, its name and neighbours, records that follow
+//! each other by their lengths, and the control bytes of samples across the file.
 //!
 //! A log stays text with holes of NULs (`copytruncate`), colour codes, one separator byte instead
 //! of newlines, stray control bytes, and in any encoding of a byte a character.

@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use super::Kind;
 
-/// What SQLite keeps beside a database, by the end of its name.
+/// The files that SQLite keeps beside a database, by the end of their names.
 const COMPANIONS: &[(&[u8], &str)] = &[
     (b"-wal", "an SQLite write-ahead log"),
     (b"-journal", "an SQLite rollback journal"),

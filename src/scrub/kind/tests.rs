@@ -137,7 +137,7 @@ fn kinds_by_their_first_bytes() {
     assert_eq!(kind(b"\x50\x2a\x4d\x18\x03\0\0\0abc\x04\x22\x4d\x18"), Kind::Opaque("lz4"));
 }
 
-/// What stands beside a file, and its name, are evidence.
+/// A file's neighbours and its name are evidence.
 #[test]
 fn aq_names_and_neighbours_are_evidence() {
     let page = [&b"\0\0\0\x01"[..], &lines(2), &[0, 1, 2, 3, 0, 0, 9]].concat().repeat(9);

@@ -1,7 +1,7 @@
 //! Hashes by which a file is known again: of its first bytes, and of the last ones before a place.
 //!
 //! They are no secret's. But of a file whose bytes there are known but for a short secret that can
-//! be guessed by them, as the file itself can be read by whoever may read these.
+//! be guessed by them, as the file itself can be read by every reader of these.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -73,7 +73,7 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    /// What a file begins with now, so many bytes of it if it is that long.
+    /// The beginning of a file now, so many bytes of it if it is that long.
     pub(crate) fn of(file: impl AsFd, len: usize) -> io::Result<Hasher> {
         let mut bytes = Zeroizing::new([0; HEAD_LEN_MAX]);
         let (mut hasher, len) = (Hasher::default(), len.min(HEAD_LEN_MAX));
@@ -88,7 +88,7 @@ impl Hasher {
         Ok(hasher)
     }
 
-    /// More of the file. What is behind the first bytes changes nothing. Returns whether anything
+    /// More of the file. Bytes behind the first ones change nothing. Returns whether anything
     /// was added.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
         let added = bytes.len().min(HEAD_LEN_MAX - self.len);

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{Head, Key, Place};
 use crate::sys::file::FileId;
 
-/// What of a path stands there as `%xx`.
+/// The characters of a path that stand there as `%xx`.
 const ESCAPED: AsciiSet = CONTROLS.add(b'%').add(b'"').add(b'\\');
 
-/// What stands in the file.
+/// The content of the file.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Saved {
     pub(super) version: u32,
@@ -102,7 +102,7 @@ fn unescape(text: &str) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(percent_decode_str(text).collect()))
 }
 
-/// What an earlier sidecar has saved. None: that is not it.
+/// The places that an earlier sidecar saved. None: that is not it.
 pub(super) fn read(text: &[u8]) -> Option<Vec<(Key, Place)>> {
     let saved: Saved = serde_json::from_slice(text).ok().filter(|saved: &Saved| saved.version == 1)?;
     saved.files.into_iter().map(SavedPlace::take).collect()

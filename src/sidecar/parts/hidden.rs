@@ -1,6 +1,6 @@
 //! The texts of Docker's records, on their way through the redactor that searches the rest of each.
 //!
-//! A text is JSON, and was searched as what it stands for. In the record's bytes a secret that ends
+//! A text is JSON, and was searched in its decoded form. In the record's bytes a secret that ends
 //! in a backslash ends within an escape, and its mask would leave half of one: no JSON, or a record
 //! that does not end. So the redactor gets as many bytes of a kind that is in no needle instead,
 //! which it gives out at once, and the text is put back in their place.
@@ -27,7 +27,7 @@ impl Hidden {
         Hidden { stand_in, bytes: Zeroizing::default(), back: 0 }
     }
 
-    /// Hides the text within a record, and whatever looks like a stand-in around it.
+    /// Hides the text within a record, and bytes around it that look like a stand-in.
     pub(super) fn hide(&mut self, record: &mut [u8], text: Range<usize>) {
         let Some(stand_in) = self.stand_in else { return };
         let looks = |bytes: &[u8]| memchr::memchr_iter(stand_in, bytes).count();
@@ -37,7 +37,7 @@ impl Hidden {
         record[text].fill(stand_in);
     }
 
-    /// Puts back what is hidden in this output, which goes on where the last one ended.
+    /// Puts back the hidden text in this output, which goes on where the last one ended.
     pub(super) fn restore(&mut self, output: &mut [u8]) {
         let Some(stand_in) = self.stand_in else { return };
         let mut at = 0;

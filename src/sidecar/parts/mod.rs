@@ -170,13 +170,13 @@ impl Parts {
         (given(&self.given, &self.placed), self.redactor.end())
     }
 
-    /// What comes next is of another file. A record goes on in it, if it did not end.
+    /// The next bytes are of another file. A record goes on in it, if it did not end.
     pub(crate) fn border(&mut self) {
         self.is_torn = !self.tail.is_empty();
     }
 
-    /// What each voice says first may be the rest of a secret, whose beginning went out last, with
-    /// so many bytes. To be said before anything is pushed.
+    /// The first text of each voice may be the rest of a secret, whose beginning went out last,
+    /// with so many bytes. To be said before anything is pushed.
     pub(crate) fn resume(&mut self, before: usize) {
         self.voices.iter_mut().for_each(|voice| voice.begin_with_rest(before));
     }
@@ -219,7 +219,8 @@ impl Parts {
             let held = self.held_text(number, from);
             self.voices[number].swap(&set, from, &held);
         }
-        // What the redactor holds back is no stand-in, but may look like one of the new set.
+        // The held-back bytes of the redactor are no stand-in, but may look like one of the new
+        // set.
         self.begin_giving();
         self.hidden = Hidden::new(&set, self.format);
         keep(self.redactor.swap(set), &mut self.given, &mut self.placed);
@@ -396,12 +397,13 @@ impl Parts {
         self.queue_len + self.queue.len() * HELD_COST
     }
 
-    /// Whether all streams together have room for what waits, with a beginning of this length.
+    /// Whether all streams together have room for the pending records, with a beginning of this
+    /// length.
     fn fits(&self, tail_len: usize) -> bool {
         self.room.as_ref().is_none_or(|room| room.fits(self.queue_cost() + tail_len))
     }
 
-    /// Counts what waits among that of all streams.
+    /// Counts the pending records among those of all streams.
     fn account(&mut self) {
         let len = self.queue_cost() + self.tail.len();
         self.room.iter_mut().for_each(|room| room.take(len));

@@ -24,13 +24,13 @@ pub(super) struct Voice {
     forced: u64,
     /// With line release, its last newline.
     lines: Option<LineEnd>,
-    /// Until it is known whether what it says first is the rest of a secret.
+    /// Until it is known whether its first text is the rest of a secret.
     first: Option<First>,
     /// How many regions there were.
     pub(super) counts: Counts,
 }
 
-/// What a voice said first.
+/// The first text of a voice.
 struct First {
     said: Zeroizing<Vec<u8>>,
     /// How many bytes of a secret may have gone out before.
@@ -114,13 +114,13 @@ impl Voice {
         self.finder.held()
     }
 
-    /// What it says first may be the rest of a secret: so many bytes of it may have gone out
+    /// Its first text may be the rest of a secret: so many bytes of it may have gone out
     /// before.
     pub(super) fn begin_with_rest(&mut self, before: usize) {
         self.first = Some(First { said: Zeroizing::default(), before, look_at_len: 0 });
     }
 
-    /// Looks whether what it said first is the rest of a secret, as soon as that can be told.
+    /// Looks whether its first text is the rest of a secret, as soon as that can be known.
     fn settle_first(&mut self, more: &[u8], last: Last) {
         let Some(first) = &mut self.first else { return };
         super::append(&mut first.said, more);

@@ -33,7 +33,7 @@ const SEATS: usize = 4;
 const DELAY_MIN: Duration = Duration::from_millis(50);
 /// The longest.
 const DELAY_MAX: Duration = Duration::from_secs(5);
-/// What was given out of a spool is taken off its file when nothing has waited for so long.
+/// Pieces that went out of a spool are taken off its file when nothing has waited for so long.
 const SETTLE_AFTER: Duration = Duration::from_secs(1);
 /// A sink that was there for so long is taken to be well, and waits are short again.
 const WELL_AFTER: Duration = Duration::from_secs(10);
@@ -208,8 +208,8 @@ impl Sink {
         }
     }
 
-    /// Takes what was given out off the spool's file, once nothing has waited for a while; then
-    /// waits for ever.
+    /// Takes the pieces that went out off the spool's file, once nothing has waited for a while;
+    /// then waits for ever.
     async fn settle(&self) {
         tokio::time::sleep(SETTLE_AFTER).await;
         let mut state = self.state.lock().await;

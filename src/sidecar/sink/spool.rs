@@ -6,18 +6,18 @@
 //! - *Full* is as far as the limit goes: then streams wait, as they do for a sink without a spool. Nothing is dropped.
 //! - *A restart* goes on where the one before was, also within a piece of which a file has taken a
 //!   part. A kill between a write and the note of it repeats one piece at most.
-//! - *A power cut*: what was given out since the sink's files were last synced goes out again, 1
-//!   MiB and a piece at most. Only what is on the disk of the sink is taken off the file.
-//! - *Damage* ends at the next whole piece. What cannot be read is copied to a file beside the
-//!   spool and told; if that cannot be, nothing is taken off the file any more.
+//! - *A power cut*: output since the last sync of the sink's files goes out again, 1
+//!   MiB and a piece at most. Only pieces on the disk of the sink are taken off the file.
+//! - *Damage* ends at the next whole piece. The unreadable part is copied to a file beside the
+//!   spool and reported; if that cannot be, nothing is taken off the file any more.
 //! - *fsync*: as for a file sink, before a checkpoint says that it is out.
 //!
 //! The file: two slots of a [`Head`], of 512 bytes each; then for each piece `hsp2`, its length in
-//! 4 bytes, the CRC-32 of what follows and the head's salt in 4, its number in 8, a byte that says
+//! 4 bytes, the CRC-32 of the rest and the head's salt in 4, its number in 8, a byte that says
 //! whether it is a whole, and the piece. All numbers are little-endian.
 //!
 //! The format of before (`hushspl1`, the place of the first piece in 8 bytes and their CRC-32; then
-//! for each piece its length, the CRC-32 of what follows, the byte and the piece) is kept until all
+//! for each piece its length, the CRC-32 of the rest, the byte and the piece) is kept until all
 //! that waits has gone out.
 
 mod head;
@@ -45,7 +45,7 @@ use recover::Frame;
 const MAGIC_1: &[u8; 8] = b"hushspl1";
 const HEAD_LEN_1: u64 = 20;
 const FRAME_LEN_1: u64 = 9;
-/// What a piece begins with.
+/// The mark at the beginning of a piece.
 const MARK: &[u8; 4] = b"hsp2";
 /// What stands before a piece, in bytes.
 const FRAME_LEN: u64 = 21;
@@ -73,7 +73,7 @@ impl Layout {
     }
 }
 
-/// What waits first.
+/// The first pending piece.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct First {
     pub(super) piece: Vec<u8>,
@@ -102,7 +102,7 @@ pub(super) struct Spool {
     gaps: Vec<u64>,
     /// Damaged bytes are in the file only: nothing is taken off it.
     is_pinned: bool,
-    /// What is to be told.
+    /// The reports that are due.
     warning: Option<String>,
 }
 
@@ -148,7 +148,7 @@ impl Spool {
                 spool.recover(len)?;
             }
             None if slots.iter().all(|&byte| byte == 0) && len <= HEAD_LEN => spool.begin_anew()?,
-            // Without its salt, no piece can be told from what only looks like one.
+            // Without its salt, no piece can be known from bytes that only look like one.
             None => {
                 spool.set_aside(0, len);
                 if spool.is_pinned {
@@ -179,7 +179,7 @@ impl Spool {
         }
     }
 
-    /// Prepares what a spool needs of the machine, while it can still be read.
+    /// Asks the machine for the facts that a spool needs, while it can still be read.
     pub(super) fn prepare() {
         head::boot();
     }
@@ -193,7 +193,7 @@ impl Spool {
         self.count
     }
 
-    /// What there is to tell, once.
+    /// The reports that are due, once.
     pub(super) fn take_warning(&mut self) -> Option<String> {
         self.warning.take()
     }
@@ -239,7 +239,7 @@ impl Spool {
         Ok(true)
     }
 
-    /// What enters the hash of a piece before its bytes.
+    /// The bytes that enter the hash of a piece before its bytes.
     fn hash(&self, number: &[u8; 8], is_whole: &[u8; 1]) -> crc32fast::Hasher {
         let mut hash = crc32fast::Hasher::new();
         if self.layout == Layout::Second {
@@ -291,7 +291,8 @@ impl Spool {
         self.punched < self.start && !self.is_pinned
     }
 
-    /// Has the sink's files synced, notes that, and then takes what was given out off the file.
+    /// Has the sink's files synced, notes that, and then takes the pieces that went out off the
+    /// file.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         sync_all()?;
         self.head.safe = self.head.next;

@@ -19,10 +19,10 @@ use std::io;
 pub(crate) enum Given {
     /// Bytes were appended to the buffer: it goes on.
     Bytes,
-    /// Nothing was appended, and what comes next is of another file, where the text goes on all the
+    /// Nothing was appended, and the next bytes are of another file, where the text goes on all the
     /// same: in the middle of a secret, maybe.
     Border,
-    /// With what was appended, if anything was, a whole has ended (a datagram): the redactor
+    /// With the appended bytes, if there are any, a whole has ended (a datagram): the redactor
     /// finishes, and begins anew.
     End,
     /// Nothing will come any more.

@@ -1,4 +1,4 @@
-//! The head of a spool: what of it was given out.
+//! The head of a spool: how much of it went out.
 //!
 //! It stands in two slots, each in a sector of its own, that are written in turn: of a write that a
 //! power cut tears, the other slot is left.
@@ -12,7 +12,7 @@ pub(super) const SLOT_LEN: usize = 512;
 /// Both of them.
 pub(super) const HEAD_LEN: u64 = 2 * SLOT_LEN as u64;
 pub(super) const MAGIC: &[u8; 8] = b"hushspl2";
-/// What of a slot is used, but for its CRC-32, in bytes.
+/// The used part of a slot, but for its CRC-32, in bytes.
 const USED_LEN: usize = 64;
 
 /// See the front of this module.
@@ -74,8 +74,8 @@ impl Head {
         slots.chunks_exact(SLOT_LEN).filter_map(Head::of_slot).max_by_key(|head| head.number)
     }
 
-    /// As it holds in this run of the machine. After a power cut, what the sink had taken may not
-    /// be on its disk.
+    /// As it holds in this run of the machine. After a power cut, output that the sink had taken
+    /// may not be on its disk.
     pub(super) fn now(mut self) -> Head {
         if self.boot != boot() || self.boot == [0; 16] {
             (self.next, self.written, self.boot) = (self.safe, 0, boot());

@@ -1,4 +1,4 @@
-//! Reading a spool: its pieces, what waits in one that was left, and what of it is damaged.
+//! Reading a spool: its pieces, the pending ones in a file that was left, and its damaged parts.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub(super) struct Frame {
 }
 
 impl Spool {
-    /// Finds what waits, and sets aside what cannot be read.
+    /// Finds the pending pieces, and sets unreadable parts aside.
     pub(super) fn recover(&mut self, len: u64) -> io::Result<()> {
         let (mut at, mut expected, mut start) = (HEAD_LEN, self.head.next, None);
         while let Some((found, Frame { piece, number, .. })) = self.find(at, len)? {
@@ -32,8 +32,8 @@ impl Spool {
                 self.gaps.push(at);
             }
             at = found + FRAME_LEN + piece.len() as u64;
-            // What is older was given out, and is behind what begins anew at the front, if it was
-            // not cut off.
+            // An older piece went out, and lies behind those that begin anew at the front, if it
+            // was not cut off.
             if number >= expected {
                 start.get_or_insert(found);
                 (self.end, self.count, expected) = (at, self.count + 1, number + 1);
@@ -164,7 +164,7 @@ impl Spool {
         Ok(false)
     }
 
-    /// Copies what cannot be read to a new file beside the spool, and has that told. If that cannot
+    /// Copies the unreadable part to a new file beside the spool, and reports that. If that cannot
     /// be, the bytes stay where they are.
     pub(super) fn set_aside(&mut self, at: u64, end: u64) {
         let len = end - at;

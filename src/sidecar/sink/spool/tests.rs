@@ -156,7 +156,7 @@ fn a33_a_crash_at_any_byte_loses_no_piece_that_was_taken() {
             let mut wanted = PIECES[..taken].to_vec();
             wanted.push("new\n");
             assert_eq!(all(&mut spool), wanted, "cut at {len}");
-            // What was not written down as a whole is not thrown away either.
+            // A piece that was not written as a whole is not thrown away either.
             let torn = &whole[ends.get(taken.wrapping_sub(1)).copied().unwrap_or(HEAD_LEN as usize)..len];
             let left = [torn, garbage].concat();
             let is_kept = left.iter().any(|&byte| byte != 0);
@@ -184,7 +184,7 @@ fn a33_one_flipped_bit_costs_one_piece_set_aside() {
             fs::write(&path, &torn).unwrap();
             let mut spool = Spool::open(&path, 10_000).unwrap();
             let (found, aside) = (all(&mut spool), aside(&path));
-            // An older head has what was given out last go out again.
+            // With an older head the last output goes out again.
             if byte < HEAD_LEN as usize {
                 assert!(found == PIECES[1..] || found == PIECES, "{byte}: {found:?}");
                 assert!(aside.is_empty());
@@ -256,7 +256,7 @@ fn a33_after_a_power_cut_what_is_on_no_disk_goes_out() {
     made(&path, &PIECES, 3);
     in_another_run(&path);
     assert_eq!(all(&mut Spool::open(&path, 10_000).unwrap()), PIECES);
-    // What was settled is on the disk.
+    // The settled pieces are on the disk.
     made(&path, &PIECES, 3);
     let mut spool = Spool::open(&path, 10_000).unwrap();
     spool.settle().unwrap();

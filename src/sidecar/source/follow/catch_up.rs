@@ -1,4 +1,4 @@
-//! What was at a path before the file that is there now: files that came and went unseen.
+//! Earlier files at the path of the file that is there now: files that came and went unseen.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::redact::text;
 use crate::scrub::is_named;
 use crate::sys::file::FileId;
 
-/// What comes before a file.
+/// The predecessor of a file.
 #[derive(Clone, Default)]
 pub(super) struct Before {
     pub(super) after: Option<Arc<Shared>>,
@@ -23,7 +23,7 @@ pub(super) struct Before {
 
 impl Follow {
     /// Has all be read that was at this path before this file, which was written to at this time.
-    /// Returns what comes before it.
+    /// Returns its predecessor.
     pub(super) fn catch_up(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Before {
         let mut before = Before { after: self.waiting.remove(&name.path), is_lost: false };
         let mut last = None;
@@ -35,7 +35,7 @@ impl Follow {
             let mut known = self.files.checkpoints.at(&self.stream, &name.path);
             known.retain(|(key, _)| key.file != file);
             if known.len() > 1 {
-                // What was written to them since tells their order.
+                // Their later times of writing give their order.
                 for other in rotated([spot].into_iter()) {
                     let of = known.iter_mut().filter(|(key, _)| key.file.inode == other.file.inode);
                     of.for_each(|(_, place)| place.modified = other.modified);
@@ -89,7 +89,7 @@ impl Follow {
         (file, written): (FileId, i64),
     ) -> Vec<Rotated> {
         let seen: HashSet<FileId> = self.paths.values().map(|seen| seen.key.file).collect();
-        // Where what came later looks older, the clock was set back, and the numbers of rotation
+        // Where a later file looks older, the clock was set back, and the numbers of rotation
         // tell.
         let number_of_last = (written < since)
             .then(|| rotated.iter().find(|other| other.file == last))

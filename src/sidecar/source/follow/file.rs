@@ -1,8 +1,9 @@
 //! One file that is followed: read as it grows, and begun anew when it was truncated.
 //!
-//! *Truncated* is a file that is shorter than what was read of it, or that has other bytes at its
-//! beginning or right before the place that was reached: so one that was written anew, and longer
-//! than before, is noticed as well. Every piece that is read is checked so before it is given.
+//! *Truncated* is a file that is shorter than the part that was read, or that has other bytes at
+//! its beginning or right before the place that was reached: so one that was written anew, and
+//! longer than before, is noticed as well. Every piece that is read is checked so before it is
+//! given.
 //!
 //! Memory: some 700 bytes, and a descriptor; no buffer. A file that is not in the page cache is
 //! brought there by another thread.
@@ -32,7 +33,7 @@ pub(super) struct Part {
     pub(super) key: Key,
     pub(super) shared: Arc<Shared>,
     pub(super) slot: Slot,
-    /// What came before it is gone, and may go on in it: see [`Place::before`].
+    /// Its predecessor is gone, and may go on in it: see [`Place::before`].
     pub(super) before: Option<u64>,
     /// It is the copy of a file that was truncated: nobody writes to it.
     pub(super) is_copy: bool,
@@ -51,7 +52,7 @@ pub(super) struct Part {
     is_askable: bool,
 }
 
-/// What there is to do with a file.
+/// The next step with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Bytes to read.
@@ -70,7 +71,7 @@ pub(super) enum Writers {
     Unknown,
 }
 
-/// What a read came to.
+/// The outcome of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
     Bytes,
@@ -117,12 +118,12 @@ impl Part {
         Ok(Standing::AtEnd)
     }
 
-    /// Whether what was read of it is there still, as far as it is looked at.
+    /// Whether the part that was read is there still, as far as it is looked at.
     fn is_same(&self) -> io::Result<bool> {
         Ok(self.head.head().is_of(&*self.file)? && *tail(&*self.file, self.offset)? == *self.recent)
     }
 
-    /// Whether somebody has it open for writing. If nobody has, what was written last is not read
+    /// Whether somebody has it open for writing. If nobody has, its last bytes are not read
     /// yet in case the [offset](Part::is_at_end) says so.
     pub(super) fn writers(&self) -> Writers {
         match Lease::take(self.file.as_fd()) {
@@ -222,7 +223,7 @@ impl Part {
         Head::new(&self.recent)
     }
 
-    /// What tells its content from others.
+    /// The marks by which its content is known.
     pub(super) fn marks(&self) -> (Head, Head) {
         (self.head.head(), self.tail())
     }

@@ -6,15 +6,15 @@
 //! [`Border`](Given::Border) between.
 //!
 //! - A file gives way when it was read to its end and nobody has it open for writing, which a read
-//!   lease tells. So what its writer adds after a rename comes before what is in the next file.
+//!   lease tells. So lines that its writer adds after a rename come before those of the next file.
 //! - A writer that keeps it open holds the next file up for [`SILENT`] in which it writes nothing;
 //!   where there are no leases, for [`SILENT_UNKNOWN`]; with an unfinished line or the beginning of
 //!   a secret at its end, for [`LINGER`]; and one that goes on and on, for [`LINGER`] at most.
 //!   After that the file is read on beside, as a log of its own ([`Back`]).
-//! - What is unfinished waits for its rest, but not for ever: [`UNFINISHED`] after its file was
+//! - An unfinished tail waits for its rest, but not for ever: [`UNFINISHED`] after its file was
 //!   gone, or the next one was empty still, it goes out. A rest that comes after that is known as
 //!   one.
-//! - What a file that was truncated held more than was read of it is looked for in the copy that
+//! - Unread text of a file that was truncated is looked for in the copy that
 //!   was made of it.
 
 use std::collections::VecDeque;
@@ -32,17 +32,17 @@ use super::file::{Part, Read, Standing, Writers};
 use super::rotated::copy_of;
 use super::shared::Shared;
 
-/// A file is over when nothing was written to it for so long, whoever has it open.
+/// A file is over when nothing was written to it for so long, though a process may have it open.
 const LINGER: Duration = Duration::from_secs(60);
 /// The same, if another one waits, and nothing is unfinished.
 const SILENT: Duration = Duration::from_secs(5);
-/// The same where it cannot be told whether it has a writer.
+/// The same where its writers are not known.
 const SILENT_UNKNOWN: Duration = Duration::from_secs(1);
 /// So long something unfinished waits for its rest, when there is nothing that it could be in.
 const UNFINISHED: Duration = Duration::from_secs(5);
 /// How often it is looked whether its writers have gone.
 const LEAVING_LOOK: Duration = Duration::from_millis(250);
-/// How often a file is looked at though nobody told of a change: it may be written to by another
+/// How often a file is looked at though no change was reported: it may be written to by another
 /// machine.
 const LOOK: Duration = Duration::from_secs(5);
 /// The same where the kernel tells nothing.
@@ -58,7 +58,7 @@ pub(crate) struct Followed {
     /// How many bytes were given, over all files, and how many of them are out.
     given: u64,
     confirmed: u64,
-    /// What was given and is not all out: in order, the last is that of the part.
+    /// The text that was given and is not all out: in order, the last is that of the part.
     texts: VecDeque<Text>,
     /// Since when something unfinished waits for its rest.
     unfinished: Option<Instant>,
@@ -73,7 +73,7 @@ pub(crate) struct Followed {
 
 /// The content of a file.
 struct Text {
-    /// Where it begins, in what was given and in the file.
+    /// Its beginning, in the text that was given and in the file.
     given: u64,
     offset: u64,
     file: Arc<OwnedFd>,
@@ -92,14 +92,14 @@ enum Why {
     Waited,
     /// Something between is lost.
     Lost,
-    /// What was before is gone.
+    /// The text before it is gone.
     Truncated,
     /// The file before is read on beside.
     Beside(Box<Part>),
     Over,
 }
 
-/// What there is to do.
+/// The next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Read,
@@ -108,13 +108,13 @@ enum Step {
     Next,
     /// The same, and this one beside it.
     NextBeside,
-    /// What is unfinished has waited long enough.
+    /// The unfinished tail has waited long enough.
     End,
     Over,
     Nothing,
 }
 
-/// The way back to whoever looks for files: those that are read on beside the next.
+/// The way back to the follower: those that are read on beside the next.
 #[derive(Default)]
 pub(super) struct Back {
     pub(super) beside: Mutex<Vec<Followed>>,
@@ -225,7 +225,7 @@ impl Followed {
         (self.unfinished, self.kept_waiting) = (Some(Instant::now()), None);
     }
 
-    /// What was read of the file is not in it any more: maybe there is a copy.
+    /// The part of the file that was read is not in it any more: maybe there is a copy.
     fn begin_anew(&mut self) -> Given {
         let (place, (head, tail)) = (lock(&self.part.slot).clone(), self.part.marks());
         let content = (head, tail, self.part.offset);
@@ -304,7 +304,7 @@ impl Source for Followed {
             }
             let wake = Arc::clone(&self.part.shared.wake);
             let is_told = self.files.watch.file(self.part.file.as_fd(), &wake);
-            // It may have changed before the kernel knew that we want to be told.
+            // It may have changed before the kernel watched it.
             if self.step()? != Step::Nothing {
                 continue;
             }

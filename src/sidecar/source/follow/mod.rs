@@ -201,8 +201,8 @@ impl Follow {
                 _ => self.refuse(&found.path, &no_file()),
             }
         }
-        // The oldest first: of one log, what was rotated away before what followed it. But first
-        // those at paths that led to others before: what came between is looked for then, by its
+        // The oldest first: of one log, a rotated file before its successors. But first
+        // those at paths that led to others before: files in between are looked for then, by its
         // names.
         seen.sort_by_cached_key(|found| (!self.is_replaced(found), modified(&found.stat)));
         let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
@@ -356,7 +356,7 @@ impl Follow {
         Ok(Some((key, Some(self.give(part, before)))))
     }
 
-    /// A file was written anew while nobody looked: what was in it before may be in a copy.
+    /// A file was written anew while nobody looked: its old content may be in a copy.
     fn before_anew(&mut self, key: &Key, old: &Place, before: Before) -> Before {
         if let Some(copy) = copy_of(&self.files, key, old, (old.head, old.tail, old.offset)) {
             return Before { after: Some(self.give(copy, before)), is_lost: false };
@@ -393,14 +393,14 @@ impl Follow {
         shared
     }
 
-    /// Told once for each path, as long as it is so, and nothing to warn of.
+    /// Reported once for each path, as long as it is so, and nothing to warn of.
     fn leave(&mut self, path: &Path, why: &str) {
         if self.refused.insert(path.to_owned()) && !self.told.contains(path) {
             (self.files.tell)(Notice::Note(format!("{} is not followed: {why}", text::path(path))));
         }
     }
 
-    /// Told once for each path, as long as it is so.
+    /// Reported once for each path, as long as it is so.
     fn refuse(&mut self, path: &Path, error: &io::Error) {
         self.is_untold = true;
         if self.refused.insert(path.to_owned()) && !self.told.contains(path) {

@@ -1,4 +1,4 @@
-//! What a pattern leads to now, for parts of the sidecar that do not follow it.
+//! The files of a pattern now, for parts of the sidecar that do not follow it.
 
 use std::collections::HashSet;
 use std::io;

@@ -1,4 +1,4 @@
-//! What the one who looks for files and the reader of one know of each other.
+//! The state that the follower and the reader of a file share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     pub(super) wake: Arc<Notify>,
 }
 
-/// What comes after a file.
+/// The successor of a file.
 #[derive(Default)]
 enum Next {
     /// It is not known yet.
@@ -95,7 +95,7 @@ impl Shared {
         }
     }
 
-    /// It is read no more; what comes next is.
+    /// It is read no more; its successor is.
     pub(super) fn end(&self) -> Option<Box<Part>> {
         match std::mem::replace(&mut *lock(&self.next), Next::Over) {
             Next::Is(part) => Some(part),

@@ -56,7 +56,7 @@ async fn at_a_longer_file_with_the_same_beginning_is_another() {
     follower.gives(&format!("{banner}new 1\nnew 2\n")).await;
 }
 
-/// What only the copy holds is read from it: live, and after a restart.
+/// Text that only the copy holds is read from it: live, and after a restart.
 #[tokio::test]
 async fn at_what_a_truncated_file_held_is_read_from_its_copy() {
     for is_away in [false, true] {
