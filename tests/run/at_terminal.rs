@@ -703,17 +703,30 @@ fn w16_a_shell_within_has_jobs_of_its_own() {
 
 #[test]
 fn w16_output_can_be_halted_and_let_go_by_keys() {
+    halts_and_lets_go(&["sh", "-c", "while :; do echo tick; sleep 0.01; done"]);
+}
+
+#[test]
+fn w16_output_is_let_go_of_a_child_that_asks_now_and_then() {
+    // The keys of a halt, and of its end, come while it asks or while it does not.
+    halts_and_lets_go(&["sh", "-c", "while :; do echo tick; timeout --foreground 0.1 cat; sleep 0.1; done"]);
+}
+
+#[track_caller]
+fn halts_and_lets_go(argv: &[&str]) {
     let stage = Stage::new();
-    let mut terminal = wrapped(&stage, &["sh", "-c", "while :; do echo tick; sleep 0.01; done"]);
+    let mut terminal = wrapped(&stage, argv);
     terminal.shows("tick");
-    terminal.types("\x13");
-    // What was under way may still come.
-    terminal.looks_for(Duration::from_millis(200));
-    let len = terminal.transcript.len();
-    terminal.looks_for(Duration::from_millis(300));
-    assert_eq!(terminal.transcript.len(), len, "it was not halted");
-    terminal.types("\x11");
-    terminal.until("it goes on", |terminal| terminal.transcript.len() > len);
+    for round in 0..4 {
+        terminal.types("\x13");
+        // What was under way may still come.
+        terminal.looks_for(Duration::from_millis(200 + round * 30));
+        let len = terminal.transcript.len();
+        terminal.looks_for(Duration::from_millis(300));
+        assert_eq!(terminal.transcript.len(), len, "it was not halted");
+        terminal.types("\x11");
+        terminal.until("it goes on", |terminal| terminal.transcript.len() > len);
+    }
     terminal.types("\x03");
     assert_eq!(terminal.ends_with(), 130);
 }

@@ -52,6 +52,8 @@ pub(super) struct Keys {
     served: Option<(Asker, Instant)>,
     /// Since when keys are there that were not looked through.
     unheard: Option<Instant>,
+    /// A key that halts the output was given to the child's terminal.
+    has_halted: bool,
 }
 
 /// The events of a terminal.
@@ -76,6 +78,7 @@ impl Keys {
             look: Instant::now(),
             served: None,
             unheard: None,
+            has_halted: false,
         }
     }
 
@@ -121,6 +124,7 @@ impl Keys {
             self.look = Instant::now() + LOOK_EVERY;
             return self.pass(terminal, master, told);
         }
+        self.let_go(master, &theirs);
         let now = Instant::now();
         if self.is_blocked {
             self.give(master, self.end_of_line(&theirs).unwrap_or(self.end));
@@ -216,6 +220,16 @@ impl Keys {
         }
     }
 
+    /// Undoes a halt by a key that the child's terminal was given: now the key that would let it go
+    /// acts at our terminal, and does not get there.
+    fn let_go(&mut self, master: BorrowedFd<'_>, theirs: &Termios) {
+        let start = theirs.special_codes[SpecialCodeIndex::VSTART];
+        let halts = theirs.input_modes.contains(InputModes::IXON) && start != 0;
+        if std::mem::take(&mut self.has_halted) && halts {
+            let _ = rustix::io::write(master, &[start]);
+        }
+    }
+
     /// A key for a signal was pressed at our terminal: it is pressed at the child's. False if that
     /// has none.
     pub(super) fn press(&mut self, master: BorrowedFd<'_>, signal: i32) -> bool {
@@ -281,7 +295,12 @@ impl Keys {
         self.is_blocked = false;
         if self.start < end {
             match rustix::io::write(master, &self.bytes[self.start..end]) {
-                Ok(len) => self.start += len,
+                Ok(len) => {
+                    let given = &self.bytes[self.start..self.start + len];
+                    let stop = tcgetattr(master).map_or(0, |theirs| theirs.special_codes[SpecialCodeIndex::VSTOP]);
+                    self.has_halted |= stop != 0 && given.contains(&stop);
+                    self.start += len;
+                }
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 // No process is left to read them.
                 Err(_) => self.start = end,

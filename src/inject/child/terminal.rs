@@ -48,10 +48,11 @@ pub(super) struct Terminal {
 pub(super) enum Hand {
     /// Each as it comes: so does the child.
     Raw,
-    /// Line by line; the child waits for one. The pseudo-terminal gives each key its meaning.
+    /// Line by line; the child waits for one. The pseudo-terminal gives each key its meaning, but
+    /// for the keys that halt the output: those act here, as in `Held`. A halt of one terminal
+    /// cannot be let go at the other, and the hand may change between the two keys.
     Asked,
-    /// Line by line; nobody waits for one. Keys for signals, and those that halt the output, act
-    /// here.
+    /// Line by line; nobody waits for one. Keys for signals act here, too.
     Held,
 }
 
@@ -153,12 +154,12 @@ impl Terminal {
             let turned = InputModes::INLCR | InputModes::IGNCR;
             let turns = theirs.input_modes.contains(InputModes::ICRNL) && !theirs.input_modes.intersects(turned);
             modes.input_modes.set(InputModes::ICRNL, turns);
+            modes.input_modes |= theirs.input_modes & (InputModes::IXON | InputModes::IXANY);
+            for code in ACTING {
+                modes.special_codes[code] = theirs.special_codes[code];
+            }
             if hand == Hand::Held {
-                modes.input_modes |= theirs.input_modes & (InputModes::IXON | InputModes::IXANY);
                 modes.local_modes |= theirs.local_modes & (LocalModes::ISIG | LocalModes::NOFLSH);
-                for code in ACTING {
-                    modes.special_codes[code] = theirs.special_codes[code];
-                }
             }
         });
     }
