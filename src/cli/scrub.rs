@@ -112,10 +112,10 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
         scrubbed.lock().unwrap_or_else(PoisonError::into_inner).add(path, outcome);
     };
     let is_wanted = |path: &Path| wanted.wants(path);
-    for path in paths {
+    {
         let WhatArgs { recursive, hard_links, rewrite, binary, .. } = *what;
         let (scrubber, wanted, tell) = (&scrubber, &is_wanted, &tell);
-        Tree { scrubber, recursive, hard_links, rewrite, binary, threads, wanted, tell }.scrub(path);
+        Tree { scrubber, recursive, hard_links, rewrite, binary, threads, wanted, tell }.scrub_all(paths);
     }
     progress.end();
     let mut scrubbed = scrubbed.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -26,6 +26,19 @@
 //! a name that ends in ` (deleted)`, or without `/proc`. A path that is named must not lead through
 //! a symbolic link. Files rotated meanwhile are found in another round.
 //!
+//! *Rotated logs.* A secret that a rotation cut in two lies half in one file and half in the next.
+//! Files of one log in one directory are known by their names (`app.log.1`, `app.log-20261124`,
+//! `app.1.log`, `app.log.old`, packed ones such as `app.log.2.gz`), and so are files that are named
+//! on the command line together. The end of each is searched with the beginning of its neighbours
+//! by number or time, in both directions, and of the log itself; in the logs of containers the last
+//! records with the first. Both halves are masked with `*` at their length, or counted, as one
+//! place in the older file; they have to be a whole secret together, in files that may both be
+//! written to. Of packed files this is done by `--rewrite`, `--check` and `--dry-run`, which unpack
+//! them once more for it if a neighbour begins with what may be the rest of a secret. Not found: a
+//! secret whose halves lie in different directories, over more than nine files, in files that
+//! `--include` and `--exclude` tell apart, or one whose first half was masked by an earlier scrub of
+//! the older file alone.
+//!
 //! *Sources are left alone.* A file that secrets were read from (of `--dotenv` and `--secret-file`,
 //! the registry, identities and signing keys, the session and all files of its export) is not
 //! changed, in place or anew, and its secrets are no findings: a warning names it, and the status

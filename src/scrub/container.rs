@@ -173,8 +173,7 @@ impl Splitter {
         Ok(())
     }
 
-    /// The same for NULs, up to there.
-    #[cfg(feature = "guard")]
+    /// The same for NULs, or bytes that are not looked at, up to there.
     pub(crate) fn skip_to(&mut self, end: u64) {
         self.forget();
         (self.end, self.is_overlong) = (end, true);
@@ -182,7 +181,7 @@ impl Splitter {
 
     /// Tells the secrets that are complete at the end. The file may end within a line, and within a
     /// record.
-    fn finish<E>(mut self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn finish<E>(mut self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
         let start = self.end - self.rest.len() as u64;
         take(self.format, &self.rest, start, &mut self.lines, tell)?;
         self.lines.iter().try_for_each(|line| line.tell_open(tell))
@@ -206,6 +205,15 @@ impl Splitter {
     #[cfg(feature = "guard")]
     pub(crate) fn is_waiting(&self) -> bool {
         self.lines.iter().any(|line| line.goes_on && line.finder.held() > 0)
+    }
+
+    /// Whether a secret may be open that begins before this place, or a record is.
+    pub(super) fn is_open_before(&self, place: u64) -> bool {
+        let is_open = |line: &Line| {
+            let is_held = line.finder.held() > 0 || !line.finder.open(false).is_empty();
+            line.goes_on && is_held && line.records.first().is_some_and(|record| record.1 < place)
+        };
+        self.is_overlong || self.end - (self.rest.len() as u64) < place || self.lines.iter().any(is_open)
     }
 
     /// No line goes on over a line that is no record.

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
+use super::border::Claim;
 use super::container::{self, Format, Split};
 use super::file::FromStart;
 use super::findings::Findings;
@@ -182,6 +183,11 @@ impl Scrubber {
     ///
     /// See [`ScrubError`].
     pub fn scrub(&self, file: BorrowedFd<'_>, pen: &mut Pen) -> Result<Findings, ScrubError> {
+        self.scrub_but(file, &Claim::default(), pen)
+    }
+
+    /// As [`scrub`](Scrubber::scrub), but for the parts of secrets over the file's borders.
+    pub(super) fn scrub_but(&self, file: BorrowedFd<'_>, claim: &Claim, pen: &mut Pen) -> Result<Findings, ScrubError> {
         let sheet = match self.action {
             Action::Mask => Some(pen.on(file)?),
             Action::Count => None,
@@ -189,9 +195,10 @@ impl Scrubber {
         let mut pass = Pass {
             scrubber: self,
             file,
+            claimed: &claim.ranges,
             sheet,
             findings: Findings::default(),
-            written: false,
+            written: claim.is_written,
             changed: false,
             head: Head::of(file)?,
             format: None,
@@ -211,7 +218,7 @@ impl Scrubber {
 
 /// Notes that the file was written to: some file systems, tmpfs for one, do not for writes through
 /// a mapping. Where that is not allowed nothing is lost but the time.
-fn note_the_time(file: BorrowedFd<'_>) {
+pub(super) fn note_the_time(file: BorrowedFd<'_>) {
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let _ =
         futimens(file, &Timestamps { last_access: omit, last_modification: Timespec { tv_nsec: UTIME_NOW, ..omit } });
@@ -249,6 +256,8 @@ impl From<PenError> for ScrubError {
 struct Pass<'a> {
     scrubber: &'a Scrubber,
     file: BorrowedFd<'a>,
+    /// Parts of secrets that are counted elsewhere.
+    claimed: &'a [Range<u64>],
     sheet: Option<Sheet<'a>>,
     findings: Findings,
     written: bool,
@@ -300,7 +309,8 @@ impl Pass<'_> {
         };
         self.head.check(file, finder.end())?;
         finder.open(*stumps && !live).into_iter().try_for_each(|region| self.tell(region))?;
-        self.findings.stump_left = *stumps && live && finder.is_at_stump();
+        let is_claimed = self.claimed.iter().any(|range| range.end == finder.end());
+        self.findings.stump_left = *stumps && live && finder.is_at_stump() && !is_claimed;
         self.findings.bytes = finder.end();
         if self.changed { Err(Halt::Changed) } else { Ok(()) }
     }
@@ -344,6 +354,8 @@ impl Pass<'_> {
             if !self.is_masked(written)? {
                 return Ok(());
             }
+        } else if split.parts.iter().all(|part| Claim::holds(self.claimed, part)) {
+            return Ok(());
         }
         split.parts.iter().for_each(|part| self.head.cover(part));
         self.findings.note_at(set, split.needle, split.parts[0].start);
@@ -361,6 +373,8 @@ impl Pass<'_> {
             if !self.is_masked(written)? {
                 return Ok(());
             }
+        } else if Claim::holds(self.claimed, &region.range()) {
+            return Ok(());
         }
         self.head.cover(&region.range());
         self.findings.note(set, &region);
@@ -389,7 +403,12 @@ fn is_waiting(finder: &Finder) -> bool {
 
 /// Whether the file was written to within the last moments; or, by a wrong clock, in times to come.
 pub(super) fn is_live(file: BorrowedFd<'_>) -> Result<bool, Errno> {
-    Ok(clock_gettime(ClockId::Realtime).tv_sec - fstat(file)?.st_mtime as i64 <= LIVE_SECONDS)
+    Ok(is_live_since(fstat(file)?.st_mtime as i64))
+}
+
+/// The same of a file that was written to last at this second.
+pub(super) fn is_live_since(modified: i64) -> bool {
+    clock_gettime(ClockId::Realtime).tv_sec - modified <= LIVE_SECONDS
 }
 
 /// The first bytes of a file, to tell whether it was written anew: that leaves no other trace if the new content is longer already. The

@@ -1,6 +1,7 @@
 //! Log files that were written already: scrubbed in place, or written anew.
 #![cfg(target_os = "linux")]
 
+mod border;
 #[doc(hidden)]
 pub mod container;
 mod escape;
@@ -17,6 +18,7 @@ mod packing;
 mod pen;
 mod rewrite;
 mod search;
+mod site;
 mod torn;
 mod treat;
 mod tree;

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use zeroize::Zeroizing;
 
+use super::border::Claim;
 use super::container::{self, Format};
 use super::file::FromStart;
 use super::findings::Findings;
@@ -29,6 +30,7 @@ use super::search;
 use super::treat::search_bytes;
 use crate::redact::finder::Finder;
 use crate::redact::redactor::Redactor;
+use crate::redact::region::Region;
 use crate::sys::beneath::Dir;
 
 /// Tells the temporary files of one process apart.
@@ -52,6 +54,9 @@ pub(super) struct Place<'a> {
     pub(super) name: &'a OsStr,
     pub(super) file: &'a File,
     pub(super) packing: Option<Packing>,
+    /// Parts of the content that belong to secrets over the borders to other files, and are
+    /// counted there.
+    pub(super) claimed: &'a [Range<u64>],
 }
 
 impl Place<'_> {
@@ -79,12 +84,19 @@ impl Place<'_> {
         let (mut findings, mut parts) = (Findings::default(), Vec::new());
         if let Some(format) = self.format()? {
             container::splits(&mut *self.content()?, format, scrubber.set(), &mut |split| {
+                if split.parts.iter().all(|part| Claim::holds(self.claimed, part)) {
+                    return Ok(());
+                }
                 findings.note_at(scrubber.set(), split.needle, split.parts[0].start);
                 parts.extend(split.parts);
                 Ok::<(), ScrubError>(())
             })?;
-            parts.sort_by_key(|part| part.start);
         }
+        let mut note = |region: Region| {
+            if !Claim::holds(self.claimed, &region.range()) {
+                findings.note(scrubber.set(), &region);
+            }
+        };
         let (mut content, mut buffer) = (self.content()?, search::buffer());
         let mut finder = Finder::new(Arc::clone(scrubber.set()));
         let progress = |bytes: usize| scrubber.progress().fetch_add(bytes as u64, Relaxed);
@@ -92,14 +104,14 @@ impl Place<'_> {
             match content.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(len) => {
-                    finder.push(&buffer[..len]).for_each(|region| findings.note(scrubber.set(), &region));
+                    finder.push(&buffer[..len]).for_each(&mut note);
                     progress(len);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        finder.finish(scrubber.masks_stump()).for_each(|region| findings.note(scrubber.set(), &region));
+        finder.finish(scrubber.masks_stump()).for_each(note);
         findings.bytes = finder.end();
         if self.packing.is_some() {
             findings.add(search_bytes(scrubber, self.file)?);
@@ -122,12 +134,14 @@ impl Place<'_> {
         if lease.is_none() && in_place::is_live(self.file.as_fd())? {
             return Err(ScrubError::Live);
         }
-        let (findings, parts) = self.count_but(scrubber)?;
+        let (findings, mut parts) = self.count_but(scrubber)?;
+        parts.extend_from_slice(self.claimed);
+        parts.sort_by_key(|part| part.start);
         let filler = scrubber.part_filler();
         if !parts.is_empty() && filler.is_none() {
             return Err(ScrubError::NoFiller);
         }
-        if findings.count() == 0 {
+        if findings.count() == 0 && parts.is_empty() {
             // It may have been written anew by a run that was killed before the disk had noted that.
             let synced = fsync(self.file).map_err(io::Error::from).and_then(|()| self.directory.sync());
             synced.map_err(ScrubError::Sync)?;

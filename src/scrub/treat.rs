@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustix::fs::fstat;
 
+use super::border::Claim;
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
 use super::kind::{self, Kind, Packing};
@@ -25,6 +26,8 @@ pub(super) struct Treat<'a> {
     pub(super) rewrite: bool,
     /// Files that are not text are masked, too.
     pub(super) binary: bool,
+    /// Parts of the file that belong to secrets over its borders.
+    pub(super) claim: &'a Claim,
 }
 
 impl Treat<'_> {
@@ -38,7 +41,7 @@ impl Treat<'_> {
         pen: &mut Option<Pen>,
     ) -> Result<Outcome, ScrubError> {
         let masks = self.scrubber.does(Action::Mask);
-        let place = |packing| Place { directory, name, file, packing };
+        let place = |packing| Place { directory, name, file, packing, claimed: &self.claim.ranges };
         match kind {
             Kind::Text if masks && self.rewrite => place(None).rewrite(self.scrubber).map(Outcome::Searched),
             Kind::Doubtful(why) if masks && self.rewrite => {
@@ -57,7 +60,7 @@ impl Treat<'_> {
             Some(pen) => pen,
             None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
         };
-        let findings = self.scrubber.scrub(file.as_fd(), pen)?;
+        let findings = self.scrubber.scrub_but(file.as_fd(), self.claim, pen)?;
         Ok(Outcome::Searched(Findings { doubt, ..findings }))
     }
 

@@ -6,27 +6,26 @@
 //! looked at.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{CWD, FileType, OFlags, Stat, fcntl_getfl, fcntl_setfl, fstat};
+use rustix::fs::{CWD, FileType, OFlags, Stat, fstat};
 use rustix::io::Errno;
 
+use super::border::{self, Claim, Place};
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
-use super::kind::{self, Near};
 use super::pen::Pen;
+use super::site::{Opened, Site};
 use super::treat::Treat;
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, kind as type_of, kind_name};
-use crate::sys::strict::{self, Reach, is_its_only_name, looks_deleted};
+use crate::sys::strict::{self, Reach};
 
 /// So often a directory is looked through once more for files that have come meanwhile: by rotation, say.
 const ROUNDS_MAX: usize = 4;
@@ -79,20 +78,10 @@ pub struct Tree<'a> {
     pub tell: &'a (dyn Fn(&Path, Outcome) + Sync),
 }
 
-/// A file to be scrubbed, by its directory and name there.
+/// A file to be scrubbed, and where it stands among those of its log.
 struct Job {
-    directory: Arc<Dir>,
-    name: OsString,
-    path: PathBuf,
-    /// It was asked for by this path, and not found in a directory.
-    named: bool,
-}
-
-impl Job {
-    /// What was asked for by its path may be on another file system than its directory.
-    fn reach(&self) -> Reach {
-        if self.named { Reach::Anywhere } else { Reach::Below }
-    }
+    site: Site,
+    place: Option<Place>,
 }
 
 /// What is known from one time through everything to the next.
@@ -105,6 +94,10 @@ struct Known {
     gone: AtomicBool,
     /// Names that were told already because of an error.
     told: Mutex<HashSet<PathBuf>>,
+    /// Files of logs that are done.
+    done: Mutex<HashSet<FileId>>,
+    /// Where the file that was asked for stands among those of its log.
+    place: Option<Place>,
 }
 
 impl Tree<'_> {
@@ -112,7 +105,30 @@ impl Tree<'_> {
     ///
     /// Files that come while it runs (a log was rotated) are scrubbed as well, in as many as three more rounds.
     pub fn scrub(&self, path: &Path) {
-        let known = Known::default();
+        self.scrub_with(path, None);
+    }
+
+    /// The same for several. Secrets over the border of two of them, which a rotation has cut in
+    /// two, are found as in a directory.
+    pub fn scrub_all(&self, paths: &[PathBuf]) {
+        let mut left: HashMap<&Path, Vec<&Path>> = HashMap::new();
+        paths.iter().for_each(|path| left.entry(directory(path)).or_default().push(path));
+        let mut found: HashMap<&Path, HashMap<PathBuf, Place>> = HashMap::new();
+        for path in paths {
+            let around = directory(path);
+            // The directories are open only from their first file to their last.
+            let places = found.entry(around).or_insert_with(|| named_together(around, &left[around]));
+            self.scrub_with(path, places.get(path).cloned());
+            let left = left.entry(around).or_default();
+            left.pop();
+            if left.is_empty() {
+                found.remove(around);
+            }
+        }
+    }
+
+    fn scrub_with(&self, path: &Path, place: Option<Place>) {
+        let known = Known { place, ..Known::default() };
         for number in 0..if self.scrubber.does(Action::Mask) { ROUNDS_MAX } else { 1 } {
             let before = lock(&known.seen).len();
             self.round(path, &known, number == 0);
@@ -153,7 +169,7 @@ impl Tree<'_> {
             let job = lock(jobs).recv();
             let Ok(job) = job else { return };
             if let Some(outcome) = self.open_and_scrub(&job, known, &mut pen) {
-                (self.tell)(&job.path, outcome);
+                (self.tell)(&job.site.path, outcome);
             }
         }
     }
@@ -172,7 +188,8 @@ impl Tree<'_> {
             Err(error) => fail(path, error),
             Ok(stat) if type_of(&stat) != FileType::Directory => {
                 let directory = Arc::new(Dir::from_open(parent, around.to_owned()));
-                let _ = jobs.send(Job { directory, name: name.to_owned(), path: path.to_owned(), named: true });
+                let site = Site { directory, name: name.to_owned(), path: path.to_owned(), named: true };
+                let _ = jobs.send(Job { site, place: known.place.clone() });
             }
             Ok(_) => match strict::open(&parent, name, OFlags::DIRECTORY | OFlags::RDONLY, Reach::Anywhere) {
                 Ok(root) => self.walk_below(path, &root, jobs, known, first),
@@ -201,6 +218,7 @@ impl Tree<'_> {
         first: bool,
     ) -> Result<(), Errno> {
         let directory = Arc::new(Dir::from_open(strict::open_below(root, below)?, path.join(below)));
+        let mut sites = Vec::new();
         for entry in rustix::fs::Dir::read_from(&*directory)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -218,7 +236,7 @@ impl Tree<'_> {
             if kind != FileType::Directory {
                 if (self.wanted)(&below) {
                     let (directory, path) = (Arc::clone(&directory), path.join(&below));
-                    let _ = jobs.send(Job { directory, name: name.to_owned(), path, named: false });
+                    sites.push(Site { directory, name: name.to_owned(), path, named: false });
                 }
             } else if self.recursive {
                 left.push(below);
@@ -226,20 +244,25 @@ impl Tree<'_> {
                 (self.tell)(&path.join(&below), Outcome::Skipped("a directory, without --recursive"));
             }
         }
+        let places = border::of(&sites);
+        for (site, place) in sites.into_iter().zip(places) {
+            let _ = jobs.send(Job { site, place });
+        }
         Ok(())
     }
 
     /// What became of the file; `None`, if it was seen before, or is left for another round.
     fn open_and_scrub(&self, job: &Job, known: &Known, pen: &mut Option<Pen>) -> Option<Outcome> {
-        let looked_at = match strict::stat(&*job.directory, &job.name, job.reach()) {
+        let site = &job.site;
+        let looked_at = match site.stat() {
             Ok(stat) => stat,
             // It was renamed or deleted since the directory was read. If it has another name now, the next round finds that.
-            Err(Errno::NOENT) if !job.named => {
+            Err(Errno::NOENT) if !site.named => {
                 known.gone.store(true, Relaxed);
                 return None;
             }
             Err(Errno::NOENT) => return Some(Outcome::NotSearched(MOVED.to_owned())),
-            Err(error) => return lock(&known.told).insert(job.path.clone()).then(|| refusal(error)),
+            Err(error) => return lock(&known.told).insert(site.path.clone()).then(|| refusal(error)),
         };
         let id = FileId::from(&looked_at);
         if !lock(&known.seen).insert(id) {
@@ -248,90 +271,80 @@ impl Tree<'_> {
         lock(&known.moved).remove(&id);
         if type_of(&looked_at) != FileType::RegularFile {
             let what = kind_name(type_of(&looked_at));
-            return Some(if job.named {
+            return Some(if site.named {
                 Outcome::NotSearched(format!("it is {what}"))
             } else {
                 Outcome::Skipped(what)
             });
         }
-        if self.is_source(job) {
+        if site.is_source(self) {
             return Some(Outcome::Source);
         }
         if !self.may_have(&looked_at) {
             return Some(Outcome::NotSearched("it has several names (hard links)".to_owned()));
         }
-        let outcome = self.scrub_file(job, id, known, pen).unwrap_or_else(|error| Some(Outcome::Failed(error)));
+        let is_done = |id| lock(&known.done).contains(&id);
+        let claim = job.place.as_ref().map(|place| place.claim(self, id, &is_done, pen)).unwrap_or_default();
+        let outcome =
+            self.scrub_file(site, id, (known, claim), pen).unwrap_or_else(|error| Some(Outcome::Failed(error)));
         if outcome.is_none() {
             lock(&known.seen).remove(&id);
-            lock(&known.moved).insert(id, job.path.clone());
+            lock(&known.moved).insert(id, site.path.clone());
+        }
+        if job.place.is_some() && outcome.is_some() {
+            lock(&known.done).insert(id);
         }
         outcome
     }
 
-    /// Whether secrets were read from the file. It is not opened: that could copy it up, into
-    /// another layer, where it is another file.
-    fn is_source(&self, job: &Job) -> bool {
-        let sources = self.scrubber.sources();
-        !sources.is_empty()
-            && strict::open(&*job.directory, &job.name, OFlags::PATH, job.reach())
-                .is_ok_and(|file| sources.holds(&file).unwrap_or(false))
-    }
-
     /// Whether a file may have as many names as it has.
-    fn may_have(&self, names: &Stat) -> bool {
+    pub(super) fn may_have(&self, names: &Stat) -> bool {
         names.st_nlink <= 1 || self.hard_links && !self.rewrite
     }
 
     /// `None`, if the name leads to something else by now.
     fn scrub_file(
         &self,
-        job: &Job,
+        site: &Site,
         id: FileId,
-        known: &Known,
+        (known, claim): (&Known, Claim),
         pen: &mut Option<Pen>,
     ) -> Result<Option<Outcome>, ScrubError> {
         let in_place = self.scrubber.does(Action::Mask) && !self.rewrite;
-        let access = if in_place { OFlags::RDWR } else { OFlags::RDONLY };
-        let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = strict::open(&*job.directory, &job.name, flags, job.reach())?;
-        let opened = fstat(&file)?;
-        if FileId::from(&opened) != id || type_of(&opened) != FileType::RegularFile {
-            return Ok(None);
-        }
-        // It may have been exchanged, and back, while it was looked at.
-        if self.scrubber.sources().holds(&file).map_err(ScrubError::Io)? {
-            return Ok(Some(Outcome::Source));
-        }
-        // A search is no access. Only the owner may ask for that; for others the time of access is
-        // set.
-        let _ = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::NOATIME));
-        if !self.hard_links {
-            let untold = |why: &str| {
-                let text = format!("whether it has several names cannot be told: {why} (--hard-links would do it)");
-                Ok(Some(Outcome::NotSearched(text)))
-            };
-            match is_its_only_name(&file) {
-                Ok(true) => {}
-                Ok(false) if looks_deleted(&job.name) => {
-                    return untold("it is called as deleted files are");
-                }
-                Ok(false) => return Ok(None),
-                Err(Errno::NAMETOOLONG) => return untold("its path is too long"),
-                Err(error) => return untold(&format!("/proc does not say it: {}", io::Error::from(error))),
-            }
-        }
-        let beside = |name: &OsStr| strict::stat(&*job.directory, name, job.reach()).is_ok();
-        let kind = kind::of(file.as_fd(), &Near { path: &job.path, beside: &beside })?;
-        let file = File::from(file);
-        let treat = Treat { scrubber: self.scrubber, rewrite: self.rewrite, binary: self.binary };
-        let outcome = treat.file(&job.directory, &job.name, &file, kind, pen);
+        let file = match site.open(self, id, if in_place { OFlags::RDWR } else { OFlags::RDONLY })? {
+            Opened::File(file) => file,
+            Opened::No(outcome) => return Ok(Some(outcome)),
+            Opened::Moved => return Ok(None),
+        };
+        let (kind, claim) = (site.kind(&file)?, claim.on(&file));
+        let treat = Treat { scrubber: self.scrubber, rewrite: self.rewrite, binary: self.binary, claim: &claim };
+        let outcome = treat.file(&site.directory, &site.name, &file, kind, pen);
         if self.rewrite && self.scrubber.does(Action::Mask) {
             // A new file is not to be looked at again.
-            let new = strict::stat(&*job.directory, &job.name, job.reach());
-            lock(&known.seen).extend(new.map(|stat| FileId::from(&stat)));
+            lock(&known.seen).extend(site.stat().map(|stat| FileId::from(&stat)));
         }
-        outcome.map(Some)
+        let mut outcome = outcome?;
+        if let Outcome::Searched(findings) | Outcome::Left { findings, .. } = &mut outcome {
+            findings.add(claim.findings);
+        }
+        claim.failed.map_or(Ok(Some(outcome)), Err)
     }
+}
+
+/// The places of files that were asked for by their paths, in one directory.
+fn named_together(around: &Path, paths: &[&Path]) -> HashMap<PathBuf, Place> {
+    let opened = strict::open(CWD, around, OFlags::DIRECTORY | OFlags::RDONLY, Reach::Anywhere);
+    // If it cannot be opened, that is told for each of the files.
+    let Some(parent) = opened.ok().filter(|_| paths.len() > 1) else { return HashMap::new() };
+    let directory = Arc::new(Dir::from_open(parent, around.to_owned()));
+    let site = |path: &&Path| {
+        let (directory, name) = (Arc::clone(&directory), path.file_name()?.to_owned());
+        Some(Site { directory, name, path: path.to_path_buf(), named: true })
+    };
+    let is_file = |site: &Site| site.stat().is_ok_and(|stat| type_of(&stat) == FileType::RegularFile);
+    let sites: Vec<Site> = paths.iter().filter_map(site).filter(is_file).collect();
+    let places = border::of(&sites);
+    sites.into_iter().zip(places).filter_map(|(site, place)| Some((site.path, place?))).collect()
 }
 
 /// Why a file was not opened.

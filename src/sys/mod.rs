@@ -6,7 +6,8 @@
 //! time, and acts on names in the descriptor that it holds; [`strict`] opens without any link;
 //! [`replace`] writes a file anew in one step, [`output`] any output that the user names, and
 //! [`input`] reads any input, and [`sources`] knows the files that secrets came from; `node` makes
-//! sockets and FIFOs that have their final mode from the first moment on.
+//! sockets and FIFOs that have their final mode from the first moment on;
+//! [`rotation`] knows the files of one log by their names.
 //!
 //! | attack | answer |
 //! | --- | --- |
@@ -27,5 +28,6 @@ pub mod output;
 #[cfg(feature = "sidecar")]
 pub mod private;
 pub mod replace;
+pub mod rotation;
 pub mod sources;
 pub mod strict;

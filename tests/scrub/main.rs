@@ -7,6 +7,7 @@ mod scrubbing;
 mod support;
 
 mod binary;
+mod borders;
 mod escapes;
 mod faults;
 mod files;

@@ -70,6 +70,17 @@ pub(super) enum Packing {
 }
 
 impl Packing {
+    /// The format that an extension stands for.
+    pub(super) fn of_extension(extension: &str) -> Option<Packing> {
+        match extension {
+            "gz" => Some(Packing::Gzip),
+            "zst" => Some(Packing::Zstd),
+            "bz2" => Some(Packing::Bzip2),
+            "xz" => Some(Packing::Xz),
+            _ => None,
+        }
+    }
+
     /// The format's name.
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -11,15 +11,13 @@ use rustix::fs::{FileType, Stat};
 
 use crate::sys::beneath::{Dir, Links, find_below};
 use crate::sys::file::{kind, without_links};
+use crate::sys::rotation::{is_rotated, packed_end};
 
 /// `**` goes down so far.
 const DEPTH_MAX: usize = 32;
 /// As in shells: a name that begins with a dot is meant only where that is written.
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-/// What rotation leaves and nobody can go on reading.
-const PACKED: &[&str] = &["gz", "xz", "zst", "bz2", "lz4", "Z", "zip", "tmp"];
-
 /// A pattern of paths, in its parts.
 #[derive(Debug)]
 pub(super) struct Pattern(Vec<Part>);
@@ -173,12 +171,6 @@ fn matches(parts: &[Part], names: &[&OsStr]) -> bool {
     }
 }
 
-/// The end of a packed file's name.
-fn packed_end(name: &OsStr) -> Option<&'static str> {
-    let extension = Path::new(name).extension()?;
-    PACKED.iter().copied().find(|end| extension == *end)
-}
-
 /// Whether there is nothing at a path, or nothing that is a directory.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -267,25 +259,6 @@ pub(super) fn rotated(directory: &Dir, name: &OsStr) -> Vec<OsString> {
     names.map(|(other, _)| other).filter(|other| is_rotated(other, name)).collect()
 }
 
-fn is_rotated(other: &OsStr, name: &OsStr) -> bool {
-    let (other_name, name) = (other.to_string_lossy(), name.to_string_lossy());
-    if packed_end(other).is_some() || other_name == name {
-        return false;
-    }
-    let follows = |rest: &str| rest.starts_with(['.', '-', '_', '@']);
-    let stem_and_end = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty());
-    other_name.strip_prefix(&*name).is_some_and(follows)
-        || stem_and_end.is_some_and(|(stem, end)| {
-            let middle = other_name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(end)?.strip_suffix('.'));
-            middle.is_some_and(follows)
-        })
-}
-
-/// The number that rotation put behind a name, as in `app.log.1`: the lowest is of the newest, as most count (`logrotate` does).
-pub(super) fn number(name: &OsStr, rotated: &OsStr) -> Option<u32> {
-    rotated.to_str()?.strip_prefix(name.to_str()?)?.strip_prefix('.')?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,17 +314,5 @@ mod tests {
         assert_eq!(found("pods.link/*/*.log"), (vec![], 1, false));
         assert_eq!(found("pods.link/p/0.log"), (vec![], 1, false));
         assert_eq!(found("pods*/p/0.log"), (vec![None], 1, true));
-    }
-
-    #[test]
-    fn what_rotation_makes_of_a_name() {
-        let is = |other: &str| is_rotated(OsStr::new(other), OsStr::new("app.log"));
-        assert!(
-            ["app.log.1", "app.log-20261124", "app-20261124.log", "app.1.log", "app.log.old"].iter().all(|o| is(o))
-        );
-        let number = |other: &str| number(OsStr::new("app.log"), OsStr::new(other));
-        assert_eq!((number("app.log.1"), number("app.log.20")), (Some(1), Some(20)));
-        assert!(["app.log", "app.log.old", "app.1.log", "app.log1"].iter().all(|o| number(o).is_none()));
-        assert!(!["app.log", "app.log.1.gz", "other.log.1", "app2.log", "apps.log.1"].iter().any(|o| is(o)));
     }
 }

@@ -15,6 +15,7 @@ use super::shared::Shared;
 use super::{Files, RENAMED_MAX, pattern};
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed, kind};
+use crate::sys::rotation;
 
 /// A file's name.
 pub(super) struct Name {
@@ -65,7 +66,7 @@ pub(super) fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>) -> Vec<Rotated>
             let Some(stat) = spot.dir.stat(&name).ok().filter(|stat| kind(stat) == FileType::RegularFile) else {
                 continue;
             };
-            let number = pattern::number(&spot.name, &name);
+            let number = rotation::number(&spot.name, &name);
             let (file, modified) = (FileId::from(&stat), modified(&stat));
             all.push(Rotated { dir: Rc::clone(&spot.dir), name, file, modified, number });
         }

@@ -1,0 +1,323 @@
+//! Secrets over the border of two files: in their bytes, and in the records of a container's log.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::super::container::{self, Format, RECORD_LEN_MAX, Splitter};
+use super::text::{self, Text};
+use crate::NeedleSet;
+use crate::redact::finder::Finder;
+
+/// How much of a file is read at once, in bytes.
+const READ_LEN: usize = 4 << 10;
+/// A container's log is known by so many bytes at its beginning.
+const FORMAT_LEN: usize = 512;
+/// So much of a needle has to stand beside a mask to be its rest, in bytes; or half of the needle,
+/// if that is less.
+const REST_LEN_MIN: usize = 4;
+
+/// A secret over a border.
+pub(super) struct Found {
+    /// The needle that names it.
+    pub(super) needle: usize,
+    /// Its parts, in order: which of the files, and where in its content.
+    pub(super) parts: Vec<(usize, Range<u64>)>,
+    /// Where the first file ends.
+    pub(super) border: u64,
+    /// The bytes of the parts.
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+}
+
+/// The files over whose borders is searched: the older one, and those that may follow it, in order.
+pub(super) struct Row<'a> {
+    pub(super) set: &'a Arc<NeedleSet>,
+    /// What halves are masked with.
+    pub(super) filler: Option<u8>,
+    pub(super) texts: Vec<&'a Text>,
+}
+
+/// Bytes that were read of a row, one file after the other.
+struct Joined {
+    /// Where they begin in the first file.
+    start: u64,
+    bytes: Zeroizing<Vec<u8>>,
+    /// Where each file begins among them; the first one counts from its own beginning.
+    begins: Vec<u64>,
+}
+
+impl Joined {
+    /// The parts of a range, by file.
+    fn parts(&self, range: &Range<u64>) -> Vec<(usize, Range<u64>)> {
+        let ends = self.begins.iter().skip(1).copied().chain([u64::MAX]);
+        let part = |(number, (&begin, end)): (usize, (&u64, u64))| {
+            let base = if number == 0 { 0 } else { begin };
+            let (from, to) = (range.start.max(begin), range.end.min(end));
+            (from < to).then(|| (number, from - base..to - base))
+        };
+        self.begins.iter().zip(ends).enumerate().filter_map(part).collect()
+    }
+
+    fn of(&self, range: &Range<u64>) -> &[u8] {
+        &self.bytes[(range.start - self.start) as usize..(range.end - self.start) as usize]
+    }
+
+    fn found(&self, needle: usize, ranges: &[Range<u64>]) -> Found {
+        let parts = ranges.iter().flat_map(|range| self.parts(range)).collect();
+        let len = ranges.iter().map(|range| (range.end - range.start) as usize).sum();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(len));
+        ranges.iter().for_each(|range| bytes.extend_from_slice(self.of(range)));
+        Found { needle, parts, border: self.border(), bytes }
+    }
+
+    /// Where the first file ends.
+    fn border(&self) -> u64 {
+        self.begins.get(1).copied().unwrap_or(self.start + self.bytes.len() as u64)
+    }
+}
+
+/// The end of a file, and what may go on behind it.
+pub(super) struct End {
+    start: u64,
+    tail: Zeroizing<Vec<u8>>,
+    /// Its last bytes may begin a needle.
+    is_held: bool,
+    format: Option<Format>,
+}
+
+impl End {
+    /// Reads as much of a file's end as the longest needle is long.
+    pub(super) fn of(set: &Arc<NeedleSet>, text: &Text) -> io::Result<End> {
+        let (start, tail) = text.tail(margin(set))?;
+        let mut finder = Finder::new(Arc::clone(set));
+        finder.push(&tail);
+        let format = format(&text.beginning(FORMAT_LEN)?);
+        Ok(End { start, tail, is_held: finder.held() > 0, format })
+    }
+
+    /// Whether nothing can go on over the border.
+    pub(super) fn is_closed(&self, filler: Option<u8>) -> bool {
+        !self.is_held && self.format.is_none() && (filler.is_none() || self.tail.last().copied() != filler)
+    }
+}
+
+/// The most bytes of a needle that lie on one side of a border.
+fn margin(set: &NeedleSet) -> u64 {
+    set.needle_len_max().saturating_sub(1) as u64
+}
+
+/// The format of a file that begins so. Its first line may be the rest of a record.
+fn format(head: &[u8]) -> Option<Format> {
+    let second = || head.get(memchr::memchr(b'\n', head)? + 1..);
+    container::of_head(head).or_else(|| container::of_head(second()?))
+}
+
+impl Row<'_> {
+    /// All secrets over the border of the first file.
+    pub(super) fn search(&self, end: &End) -> io::Result<Vec<Found>> {
+        let mut found: Vec<Found> = Vec::new();
+        if end.is_held {
+            found.extend(self.in_bytes(end)?);
+        }
+        if let Some(format) = end.format {
+            found.extend(self.in_records(format)?);
+        }
+        if found.is_empty() {
+            found.extend(self.in_bytes_begun(end)?);
+        }
+        Ok(found)
+    }
+
+    /// A secret whose bytes go on from one file to the next.
+    fn in_bytes(&self, end: &End) -> io::Result<Option<Found>> {
+        let (mut most, mut start, mut tail) = (margin(self.set), end.start, end.tail.clone());
+        loop {
+            let mut finder = Finder::at(Arc::clone(self.set), start);
+            finder.push(&tail);
+            let mut joined = Joined { start, begins: vec![start], bytes: tail };
+            let Some((needle, range)) = self.follow(&mut finder, &mut joined)? else { return Ok(None) };
+            // What begins before these bytes may belong to it, too.
+            if start > 0 && range.start < start + margin(self.set) {
+                most = most.saturating_mul(4).max(READ_LEN as u64);
+                (start, tail) = self.texts[0].tail(most)?;
+                continue;
+            }
+            return Ok((!self.is_found_by_parts(&joined, &range)).then(|| joined.found(needle, &[range])));
+        }
+    }
+
+    /// Reads on in the next files while a secret may lie over the border.
+    fn follow(&self, finder: &mut Finder, joined: &mut Joined) -> io::Result<Option<(usize, Range<u64>)>> {
+        let border = finder.end();
+        let is_over = |range: &Range<u64>| range.start < border && range.end > border;
+        let mut buffer = Zeroizing::new(vec![0; READ_LEN]);
+        for text in &self.texts[1..] {
+            joined.begins.push(finder.end());
+            let mut content = text.head()?;
+            loop {
+                let len = text::read(&mut *content, &mut buffer)?;
+                if len == 0 {
+                    break;
+                }
+                extend(&mut joined.bytes, &buffer[..len]);
+                let mut told = finder.push(&buffer[..len]).map(|region| (region.needle(), region.range()));
+                if let Some(found) = told.find(|(_, range)| is_over(range)) {
+                    return Ok(Some(found));
+                }
+                drop(told);
+                let is_open = finder.end() - (finder.held() as u64) < border
+                    || finder.open(false).iter().any(|region| region.range().start < border);
+                if !is_open {
+                    return Ok(None);
+                }
+            }
+        }
+        let mut told = finder.finish(false).map(|region| (region.needle(), region.range()));
+        Ok(told.find(|(_, range)| is_over(range)))
+    }
+
+    /// Whether a search of each file by itself finds all of a range: secrets only touch there.
+    fn is_found_by_parts(&self, joined: &Joined, range: &Range<u64>) -> bool {
+        let mut at = range.start;
+        joined.parts(range).iter().all(|(_, part)| {
+            let len = part.end - part.start;
+            let mut finder = Finder::new(Arc::clone(self.set));
+            let mut told: Vec<Range<u64>> =
+                finder.push(joined.of(&(at..at + len))).map(|region| region.range()).collect();
+            told.extend(finder.finish(false).map(|region| region.range()));
+            at += len;
+            matches!(&told[..], [one] if *one == (0..len))
+        })
+    }
+
+    /// Secrets whose parts lie in the last records of one file and the first of the next.
+    fn in_records(&self, format: Format) -> io::Result<Vec<Found>> {
+        let mut most = 2 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
+        loop {
+            let (start, tail) = self.texts[0].tail(most)?;
+            let mut splitter = Splitter::new(format, self.set);
+            if start > 0 {
+                splitter.skip_to(start);
+            }
+            let mut over: Vec<(usize, Vec<Range<u64>>)> = Vec::new();
+            let border = start + tail.len() as u64;
+            let mut tell = |split: container::Split| {
+                let [first, .., last] = &split.parts[..] else { return Ok(()) };
+                if first.start < border && last.end > border {
+                    over.push((split.needle, split.parts));
+                }
+                Ok::<(), io::Error>(())
+            };
+            splitter.push(&tail, &mut tell)?;
+            let mut joined = Joined { start, begins: vec![start], bytes: tail };
+            self.follow_records(splitter, &mut joined, border, &mut tell)?;
+            if start > 0 && over.iter().any(|(_, parts)| parts[0].start < start + most / 2) {
+                most = most.saturating_mul(4);
+                continue;
+            }
+            return Ok(over.iter().map(|(needle, parts)| joined.found(*needle, parts)).collect());
+        }
+    }
+
+    fn follow_records(
+        &self,
+        mut splitter: Splitter,
+        joined: &mut Joined,
+        border: u64,
+        tell: &mut dyn FnMut(container::Split) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // One stream may go on nowhere while the other one has gigabytes.
+        let until = border + 4 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
+        let mut buffer = Zeroizing::new(vec![0; RECORD_LEN_MAX / 8]);
+        let mut end = border;
+        for text in &self.texts[1..] {
+            joined.begins.push(end);
+            let mut content = text.head()?;
+            while splitter.is_open_before(border) && end < until {
+                let len = text::read(&mut *content, &mut buffer)?;
+                if len == 0 {
+                    break;
+                }
+                extend(&mut joined.bytes, &buffer[..len]);
+                splitter.push(&buffer[..len], tell)?;
+                end += len as u64;
+            }
+            if !splitter.is_open_before(border) || end >= until {
+                return Ok(());
+            }
+        }
+        splitter.finish(tell)
+    }
+
+    /// The half of a secret beside a mask: a scrub was killed when it had masked the other half.
+    fn in_bytes_begun(&self, end: &End) -> io::Result<Option<Found>> {
+        let (Some(filler), [_, next, ..]) = (self.filler, &self.texts[..]) else { return Ok(None) };
+        let border = end.start + end.tail.len() as u64;
+        let before = end.tail.iter().rev().take_while(|&&byte| byte == filler).count();
+        if before == 0 && !end.is_held {
+            return Ok(None);
+        }
+        let head = next.beginning(margin(self.set) as usize)?;
+        let behind = head.iter().take_while(|&&byte| byte == filler).count();
+        if (before == 0) == (behind == 0) {
+            return Ok(None);
+        }
+        let rest = |needle: &[u8]| {
+            // How much of it is masked, at least and at most.
+            let kept_min = REST_LEN_MIN.min(needle.len().div_ceil(2));
+            let most = before.max(behind).min(needle.len() - kept_min.min(needle.len()));
+            (1..=most).map(|masked| needle.len() - masked).find(|&kept| {
+                if before > 0 {
+                    head.starts_with(&needle[needle.len() - kept..])
+                } else {
+                    end.tail.ends_with(&needle[..kept])
+                }
+            })
+        };
+        let all = self.set.expose().enumerate().filter_map(|(needle, bytes)| Some((rest(bytes)?, needle)));
+        let Some((kept, needle)) = all.max_by_key(|(kept, _)| *kept) else { return Ok(None) };
+        let (part, bytes) = if before > 0 {
+            ((1, 0..kept as u64), &head[..kept])
+        } else {
+            ((0, border - kept as u64..border), &end.tail[end.tail.len() - kept..])
+        };
+        Ok(Some(Found { needle, parts: vec![part], border, bytes: Zeroizing::new(bytes.to_vec()) }))
+    }
+}
+
+/// Whether a file that begins so may have the rest of a secret there, in its bytes or in its first
+/// records.
+pub(super) fn begins_with_a_rest(set: &NeedleSet, filler: Option<u8>, head: &[u8]) -> bool {
+    let is_rest = |text: &[u8]| {
+        let is_of = |needle: &[u8]| (1..needle.len()).any(|from| begins_alike(&needle[from..], text));
+        !text.is_empty() && (text.first().copied() == filler || set.expose().any(is_of))
+    };
+    if is_rest(head) {
+        return true;
+    }
+    let Some(format) = format(head) else { return false };
+    let mut seen = [false; 2];
+    head.split(|&byte| byte == b'\n').any(|line| {
+        let record =
+            container::record(format, line).filter(|record| !std::mem::replace(&mut seen[record.stream], true));
+        record.is_some_and(|record| is_rest(&line[record.text]))
+    })
+}
+
+/// Whether one of them begins with the other.
+fn begins_alike(a: &[u8], b: &[u8]) -> bool {
+    let len = a.len().min(b.len());
+    a[..len] == b[..len]
+}
+
+/// Adds to bytes that are wiped; those that are moved away from are wiped, too.
+fn extend(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
+    if bytes.capacity() - bytes.len() < more.len() {
+        let mut moved = Zeroizing::new(Vec::with_capacity(2 * (bytes.len() + more.len())));
+        moved.extend_from_slice(bytes);
+        *bytes = moved;
+    }
+    bytes.extend_from_slice(more);
+}

@@ -1,0 +1,464 @@
+//! Secrets over the border of two files of one log: a rotation cut them in two, and neither half is
+//! found in its file.
+//!
+//! The files of a log are known by their names ([`rotation`](crate::sys::rotation)), and in which
+//! order they were written is not: some programs count upwards, others downwards. So each file is
+//! tried with its neighbours and with the log itself. A wrong pair does no harm: only a whole
+//! needle, half in the one file and half in the other, is masked.
+//!
+//! Borders come before the files themselves: a file that ends in the beginning of a secret gets a
+//! mask there, and then the rest in the next file would be known by nothing.
+
+mod find;
+mod text;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustix::fs::{FileType, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fstat, fsync, futimens};
+
+use super::container;
+use super::findings::Findings;
+use super::in_place::{Action, ScrubError, is_live_since, note_the_time};
+use super::kind::{self, Kind, Packing};
+use super::pen::{Pen, PenError};
+use super::site::{Opened, Site};
+use super::tree::Tree;
+use super::{escape, file};
+use crate::sys::file::{FileId, kind as type_of};
+use crate::sys::rotation::{self, Log};
+use crate::sys::strict;
+use find::{End, Found, Row};
+use text::{Stamp, Text, stamp};
+
+/// A secret goes on over so many files at most.
+const FOLLOWERS_MAX: usize = 8;
+/// A file's claim is whole when the ends of so many files on both sides of it were searched.
+const NEAR: usize = 2;
+/// So often a border is searched anew because a file changed.
+const TRIES_MAX: usize = 4;
+/// The log of a container is known by so many bytes at its beginning.
+const FORMAT_LEN: usize = 256;
+
+/// A site among the files of logs that belong together.
+#[derive(Clone)]
+pub(super) struct Place {
+    borders: Arc<Borders>,
+    site: usize,
+}
+
+/// The files of logs that belong together. Each border is searched once, before the files on both
+/// sides of it are.
+#[derive(Default)]
+struct Borders {
+    sites: Vec<Site>,
+    logs: Vec<Log>,
+    /// For each log, whether the ends of its rotated files were searched.
+    ends: Vec<Vec<OnceLock<()>>>,
+    /// For each site, the logs that it belongs to, and its number among the rotated files there.
+    roles: Vec<Vec<(usize, Option<usize>)>>,
+    claims: Mutex<HashMap<FileId, Claim>>,
+}
+
+/// What of a file belongs to secrets over its borders.
+#[derive(Default)]
+pub(super) struct Claim {
+    /// The parts that are not masked: of a count, or to be masked when the file is written anew.
+    pub(super) ranges: Vec<Range<u64>>,
+    /// The secrets that are told with this file.
+    pub(super) findings: Findings,
+    /// Why a secret was not masked.
+    pub(super) failed: Option<ScrubError>,
+    /// Its own scrub has to note the time of a change.
+    pub(super) is_written: bool,
+    /// What the file was like, if it is packed.
+    stamp: Option<Stamp>,
+}
+
+/// The places of files with these names in one directory, of those that belong to a log with
+/// others.
+pub(super) fn of(sites: &[Site]) -> Vec<Option<Place>> {
+    let names: Vec<OsString> = sites.iter().map(|site| site.name.clone()).collect();
+    let (mut all, mut which): (Vec<Borders>, Vec<Option<(usize, usize)>>) = (Vec::new(), vec![None; names.len()]);
+    let logs = rotation::logs(&names);
+    for (number, files) in together(&logs).into_iter().enumerate() {
+        let mut borders = Borders::default();
+        for log in files {
+            let mut local = |file: usize| {
+                let (_, site) = *which[file].get_or_insert_with(|| {
+                    borders.sites.push(sites[file].clone());
+                    borders.roles.push(Vec::new());
+                    (number, borders.sites.len() - 1)
+                });
+                site
+            };
+            let rotated: Vec<usize> = log.rotated.iter().map(|&file| local(file)).collect();
+            let current = log.current.map(local);
+            let role = borders.logs.len();
+            rotated.iter().enumerate().for_each(|(at, &site)| borders.roles[site].push((role, Some(at))));
+            current.into_iter().for_each(|site| borders.roles[site].push((role, None)));
+            borders.ends.push(rotated.iter().map(|_| OnceLock::new()).collect());
+            borders.logs.push(Log { rotated, current });
+        }
+        all.push(borders);
+    }
+    let all: Vec<Arc<Borders>> = all.into_iter().map(Arc::new).collect();
+    let place = |(number, site): (usize, usize)| Place { borders: Arc::clone(&all[number]), site };
+    which.into_iter().map(|which| which.map(place)).collect()
+}
+
+/// Logs that share a file: a rotated file of one may be another log itself.
+fn together(logs: &[Log]) -> Vec<Vec<&Log>> {
+    let (mut groups, mut group_of): (Vec<Vec<&Log>>, HashMap<usize, usize>) = (Vec::new(), HashMap::new());
+    for log in logs {
+        let files = || log.rotated.iter().chain(&log.current);
+        let mut shared: Vec<usize> = files().filter_map(|file| group_of.get(file).copied()).collect();
+        shared.sort_unstable();
+        shared.dedup();
+        let mut group = vec![log];
+        shared.iter().for_each(|&other| group.append(&mut groups[other]));
+        let number = groups.len();
+        for log in &group {
+            group_of.extend(log.rotated.iter().chain(&log.current).map(|&file| (file, number)));
+        }
+        groups.push(group);
+    }
+    groups.retain(|group| !group.is_empty());
+    groups
+}
+
+impl Place {
+    /// The claim on the file. Searches its borders, if that has not been done; others wait for
+    /// that. `is_done` says of which files was told already.
+    pub(super) fn claim(
+        &self,
+        tree: &Tree<'_>,
+        id: FileId,
+        is_done: &dyn Fn(FileId) -> bool,
+        pen: &mut Option<Pen>,
+    ) -> Claim {
+        let borders = &*self.borders;
+        let mut search = Search { tree, borders, is_done, at_hand: id };
+        for &(log, at) in &borders.roles[self.site] {
+            let ends = &borders.ends[log];
+            let near = match at {
+                Some(at) => at.saturating_sub(NEAR)..ends.len().min(at + NEAR + 1),
+                None => 0..ends.len(),
+            };
+            for at in near {
+                ends[at].get_or_init(|| search.end_of(&borders.logs[log], at, pen));
+            }
+        }
+        borders.claims().remove(&id).unwrap_or_default()
+    }
+}
+
+impl Borders {
+    /// What a thread that panicked left is in order: nothing in here stops halfway.
+    fn claims(&self) -> MutexGuard<'_, HashMap<FileId, Claim>> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Claim {
+    /// What is left of it for the open file.
+    pub(super) fn on(self, file: &File) -> Claim {
+        let is_same = self.stamp.is_none_or(|known| fstat(file).is_ok_and(|stat| stamp(&stat) == known));
+        if is_same { self } else { Claim { ranges: Vec::new(), ..self } }
+    }
+
+    /// Whether a range is part of it.
+    pub(super) fn holds(ranges: &[Range<u64>], range: &Range<u64>) -> bool {
+        ranges.iter().any(|claimed| claimed.start <= range.start && range.end <= claimed.end)
+    }
+}
+
+/// A file of a log while its borders are searched.
+struct Member {
+    site: usize,
+    id: FileId,
+    text: Text,
+}
+
+struct Search<'a> {
+    tree: &'a Tree<'a>,
+    borders: &'a Borders,
+    is_done: &'a dyn Fn(FileId) -> bool,
+    at_hand: FileId,
+}
+
+impl Search<'_> {
+    /// Searches the end of a rotated file with the beginnings of those that may follow it.
+    fn end_of(&mut self, log: &Log, at: usize, pen: &mut Option<Pen>) {
+        let (rotated, site) = (&log.rotated, log.rotated[at]);
+        let current = || log.current.into_iter();
+        let down = rotated[..at].iter().rev().copied().take(FOLLOWERS_MAX).chain(current()).collect();
+        let up = rotated[at + 1..].iter().copied().take(FOLLOWERS_MAX).chain(current()).collect();
+        let mut rows: Vec<Vec<usize>> = vec![down, up, current().collect()];
+        rows.retain(|row| !row.is_empty());
+        rows.dedup();
+        for _ in 0..TRIES_MAX {
+            match self.end(site, &rows, pen) {
+                Err(Halt::Changed) => {}
+                // What cannot be read is told when its own turn comes.
+                Ok(()) | Err(Halt::Failed) => return,
+            }
+        }
+        if let Ok(Some(member)) = self.open(site) {
+            self.borders.claims().entry(member.id).or_default().failed = Some(ScrubError::KeepsChanging);
+        }
+    }
+
+    /// Searches the borders of a file with those that may follow it.
+    fn end(&mut self, site: usize, rows: &[Vec<usize>], pen: &mut Option<Pen>) -> Result<(), Halt> {
+        let Some(older) = self.open(site)? else { return Ok(()) };
+        let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
+        if older.text.packing.is_some() && !self.may_go_on(rows)? {
+            return Ok(());
+        }
+        let end = End::of(set, &older.text)?;
+        if end.is_closed(filler) {
+            return Ok(());
+        }
+        for row in rows {
+            let mut members = Vec::new();
+            for &site in row {
+                // A file without content is no border.
+                members.extend(self.open(site)?.filter(|member| member.id != older.id));
+            }
+            let texts = [&older].into_iter().chain(&members).map(|member| &member.text).collect();
+            let found = Row { set, filler, texts }.search(&end)?;
+            let files: Vec<&Member> = [&older].into_iter().chain(&members).collect();
+            let mut is_found = false;
+            for found in found {
+                is_found |= self.take(&found, &files, pen)?;
+            }
+            if is_found {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some file that may follow begins with the rest of a secret: a packed file is
+    /// unpacked to its end only then.
+    fn may_go_on(&self, rows: &[Vec<usize>]) -> Result<bool, Halt> {
+        let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
+        for row in rows {
+            for &site in row.iter().take(FOLLOWERS_MAX) {
+                let Some(member) = self.open(site)? else { continue };
+                let head = member.text.beginning(HEAD_LEN)?;
+                if find::begins_with_a_rest(set, filler, &head) {
+                    return Ok(true);
+                }
+                if head.len() == HEAD_LEN {
+                    break;
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Opens a file to be searched, if it has any content, and none that only its own scrub
+    /// understands.
+    fn open(&self, site: usize) -> Result<Option<Member>, Halt> {
+        let (tree, known) = (self.tree, &self.borders.sites[site]);
+        let packing = match rotation::packed_end(&known.name) {
+            None => None,
+            Some(_) if tree.scrubber.does(Action::Mask) && !tree.rewrite => return Ok(None),
+            Some(end) => match Packing::of_extension(end).filter(|_| cfg!(feature = "compress")) {
+                None => return Ok(None),
+                packing => packing,
+            },
+        };
+        // A FIFO or a device is not even opened.
+        if !known.stat().is_ok_and(|stat| type_of(&stat) == FileType::RegularFile) {
+            return Ok(None);
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOATIME;
+        let open = |flags| strict::open(&*known.directory, &known.name, flags, known.reach());
+        // Only the owner may ask not to be noted as a reader.
+        let opened = open(flags).or_else(|_| open(flags.difference(OFlags::NOATIME)));
+        let Ok(file) = opened else { return Ok(None) };
+        let stat = fstat(&file)?;
+        if type_of(&stat) != FileType::RegularFile
+            || stat.st_size == 0
+            || !tree.may_have(&stat)
+            || tree.scrubber.sources().holds(&file)?
+        {
+            return Ok(None);
+        }
+        let text = Text { file: File::from(file), packing };
+        Ok(Some(Member { site, id: FileId::from(&stat), text }))
+    }
+
+    /// Whether masks may be written to this file, or secrets in it be told, as in the file's own
+    /// scrub.
+    fn is_ours(&self, member: &Member) -> Result<bool, Halt> {
+        let tree = self.tree;
+        let masks = tree.scrubber.does(Action::Mask);
+        let kind = self.borders.sites[member.site].kind(&member.text.file)?;
+        Ok(match (kind, member.text.packing) {
+            (Kind::Text, None) => true,
+            (Kind::Doubtful(_), None) => !(masks && tree.rewrite),
+            (Kind::Binary(_), None) => tree.binary && !tree.rewrite,
+            (Kind::Compressed(found), Some(packing)) if found == packing => {
+                match kind::of_content(&mut *member.text.head()?)? {
+                    Kind::Text => true,
+                    Kind::Doubtful(_) => !masks,
+                    _ => false,
+                }
+            }
+            _ => false,
+        })
+    }
+
+    /// Masks what was found, or notes it. Returns whether it was taken.
+    fn take(&mut self, found: &Found, files: &[&Member], pen: &mut Option<Pen>) -> Result<bool, Halt> {
+        let masks = self.tree.scrubber.does(Action::Mask);
+        let mut opened = Vec::new();
+        for (at, range) in &found.parts {
+            let member = files[*at];
+            if !self.is_ours(member)? {
+                return Ok(false);
+            }
+            let in_place = masks && member.text.packing.is_none();
+            let access = if in_place { OFlags::RDWR } else { OFlags::RDONLY };
+            match self.borders.sites[member.site].open(self.tree, member.id, access) {
+                Ok(Opened::File(file)) => opened.push((file, range.clone(), member, in_place)),
+                Ok(Opened::Moved) => return Err(Halt::Changed),
+                Ok(Opened::No(_)) => return Ok(false),
+                // Its own scrub fails as well, and tells it.
+                Err(_) => return Ok(false),
+            }
+        }
+        let is_known = |member: &Member, range: &Range<u64>| {
+            self.borders.claims().get(&member.id).is_some_and(|claim| Claim::holds(&claim.ranges, range))
+        };
+        if opened.iter().all(|(_, range, member, _)| is_known(member, range)) {
+            return Ok(true);
+        }
+        // What was added to it goes on in its own file.
+        if files[0].text.packing.is_none() && files[0].text.stat()?.st_size as u64 != found.border {
+            return Err(Halt::Changed);
+        }
+        let failed = if masks { self.mask(found, &opened, pen)? } else { None };
+        self.note(found, &opened, failed)?;
+        Ok(true)
+    }
+
+    fn mask(
+        &mut self,
+        found: &Found,
+        opened: &[(File, Range<u64>, &Member, bool)],
+        pen: &mut Option<Pen>,
+    ) -> Result<Option<ScrubError>, Halt> {
+        let Some(filler) = self.tree.scrubber.part_filler() else { return Ok(Some(ScrubError::NoFiller)) };
+        let pen = match pen {
+            Some(pen) => pen,
+            None => pen.insert(Pen::new()?),
+        };
+        let mut at = 0;
+        for (file, range, _, in_place) in opened {
+            let len = (range.end - range.start) as usize;
+            let mut there = zeroize::Zeroizing::new(vec![0; len]);
+            let is_there = !in_place
+                || file::read_full_at(file.as_fd(), &mut there, range.start)? == len
+                    && there[..] == found.bytes[at..at + len];
+            if !is_there {
+                return Err(Halt::Changed);
+            }
+            at += len;
+        }
+        let mut parts: Vec<_> = opened.iter().filter(|(.., in_place)| *in_place).collect();
+        // If it is killed between two, the longer one is left, which the next scrub knows again.
+        parts.sort_by_key(|(_, range, ..)| range.end - range.start);
+        for (file, range, member, _) in parts {
+            let before = fstat(file)?;
+            match fill(file, range, filler, pen) {
+                Ok(()) => {}
+                Err(PenError::Truncated | PenError::Changed) => return Err(Halt::Changed),
+                Err(PenError::Io(error)) => return Ok(Some(ScrubError::Io(error))),
+            }
+            if let Err(error) = fsync(file) {
+                return Ok(Some(ScrubError::Sync(error.into())));
+            }
+            let is_quiet = !is_live_since(before.st_mtime as _) && fstat(file)?.st_size == before.st_size;
+            if is_quiet && !(self.is_done)(member.id) {
+                // Or the file's own scrub would take it for one that is being written.
+                set_modified(file, &before);
+                self.borders.claims().entry(member.id).or_default().is_written = true;
+            } else {
+                note_the_time(file.as_fd());
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes a secret over borders: it is told with the first file that was not told of yet.
+    fn note(
+        &mut self,
+        found: &Found,
+        opened: &[(File, Range<u64>, &Member, bool)],
+        failed: Option<ScrubError>,
+    ) -> Result<(), Halt> {
+        let set = self.tree.scrubber.set();
+        let untold = opened.iter().find(|(_, _, member, _)| member.id == self.at_hand || !(self.is_done)(member.id));
+        let (owner, offset) = untold.map_or((self.at_hand, 0), |(_, range, member, _)| (member.id, range.start));
+        for (file, range, member, _) in opened.iter().filter(|(.., in_place)| !in_place) {
+            let stamp = if member.text.packing.is_some() { Some(stamp(&fstat(file)?)) } else { None };
+            let mut claims = self.borders.claims();
+            let claim = claims.entry(member.id).or_default();
+            claim.ranges.push(range.clone());
+            claim.stamp = stamp;
+        }
+        let mut claims = self.borders.claims();
+        let claim = claims.entry(owner).or_default();
+        claim.findings.note_at(set, found.needle, offset);
+        claim.failed = claim.failed.take().or(failed);
+        Ok(())
+    }
+}
+
+/// So much of a file is looked at before a packed one beside it is unpacked, in bytes.
+const HEAD_LEN: usize = 64 << 10;
+
+/// Why a border was not searched.
+enum Halt {
+    /// A file is not what it was.
+    Changed,
+    /// A file cannot be read.
+    Failed,
+}
+
+impl<E: Into<io::Error>> From<E> for Halt {
+    fn from(_: E) -> Halt {
+        Halt::Failed
+    }
+}
+
+/// Sets the time of the last change back to what it was.
+fn set_modified(file: &File, to: &Stat) {
+    let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let last_modification = Timespec { tv_sec: to.st_mtime as _, tv_nsec: to.st_mtime_nsec as _ };
+    let _ = futimens(file, &Timestamps { last_access: omit, last_modification });
+}
+
+/// Writes over one part. In Docker's logs all of an escape that the part takes some of.
+fn fill(file: &File, range: &Range<u64>, filler: u8, pen: &mut Pen) -> Result<(), PenError> {
+    let mut head = zeroize::Zeroizing::new([0; FORMAT_LEN]);
+    let len = file::read_full_at(file.as_fd(), &mut head[..], 0)?;
+    let is_json = container::of_head(&head[..len]) == Some(container::Format::Docker);
+    let rests = if is_json { escape::rests(file.as_fd(), range)?.to_vec() } else { Vec::new() };
+    let mut sheet = pen.on(file.as_fd())?;
+    rests
+        .into_iter()
+        .filter(|rest| !rest.is_empty())
+        .try_for_each(|rest| sheet.fill(rest, &mut |_, out| out.fill(filler)))?;
+    sheet.fill(range.clone(), &mut |_, out| out.fill(filler))
+}

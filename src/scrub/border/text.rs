@@ -1,0 +1,97 @@
+//! The content of a file of a log: its end and its beginning.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
+
+use rustix::fs::{Stat, fstat};
+use zeroize::Zeroizing;
+
+use super::super::file::{self, FromStart};
+use super::super::kind::Packing;
+#[cfg(feature = "compress")]
+use super::super::packing;
+use super::super::search;
+
+/// The length, and the time of the last change, by which a packed file is known again.
+pub(super) type Stamp = (i64, i64, i64);
+
+/// A file of a log, open to be read.
+pub(super) struct Text {
+    pub(super) file: File,
+    pub(super) packing: Option<Packing>,
+}
+
+impl Text {
+    pub(super) fn stat(&self) -> io::Result<Stat> {
+        Ok(fstat(&self.file)?)
+    }
+
+    /// The last bytes of the content, at most so many, and where they begin.
+    pub(super) fn tail(&self, most: u64) -> io::Result<(u64, Zeroizing<Vec<u8>>)> {
+        if self.packing.is_some() {
+            return last(&mut *self.head()?, usize::try_from(most).unwrap_or(usize::MAX));
+        }
+        let len = self.stat()?.st_size as u64;
+        let start = len.saturating_sub(most);
+        let mut tail = Zeroizing::new(vec![0; (len - start) as usize]);
+        let read = file::read_full_at(self.file.as_fd(), &mut tail, start)?;
+        tail.truncate(read);
+        Ok((start, tail))
+    }
+
+    /// The content from its beginning.
+    pub(super) fn head(&self) -> io::Result<Box<dyn Read + '_>> {
+        let content = FromStart::new(self.file.as_fd());
+        match self.packing {
+            None => Ok(Box::new(content)),
+            #[cfg(feature = "compress")]
+            Some(packing) => packing::unpack(packing, content),
+            #[cfg(not(feature = "compress"))]
+            Some(_) => Err(ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// The first bytes of the content, at most so many.
+    pub(super) fn beginning(&self, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+        let mut head = Zeroizing::new(Vec::with_capacity(most));
+        self.head()?.take(most as u64).read_to_end(&mut head)?;
+        Ok(head)
+    }
+}
+
+/// The last bytes of a content that is read once.
+fn last(content: &mut dyn Read, most: usize) -> io::Result<(u64, Zeroizing<Vec<u8>>)> {
+    let (mut buffer, mut end) = (search::buffer(), 0);
+    // Never grown: what was in it would stay behind.
+    let mut kept = Zeroizing::new(Vec::with_capacity(most.saturating_add(buffer.len())));
+    loop {
+        match read(content, &mut buffer)? {
+            0 => break,
+            len => {
+                let over = kept.len().saturating_sub(most);
+                kept.drain(..over);
+                kept.extend_from_slice(&buffer[..len]);
+                end += len as u64;
+            }
+        }
+    }
+    let over = kept.len().saturating_sub(most);
+    kept.drain(..over);
+    Ok((end - kept.len() as u64, kept))
+}
+
+/// Reads what comes at once; 0 is the end.
+pub(super) fn read(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match content.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+/// The stamp of a file with this status.
+pub(super) fn stamp(stat: &Stat) -> Stamp {
+    (stat.st_size as _, stat.st_mtime as _, stat.st_mtime_nsec as _)
+}

@@ -1,0 +1,179 @@
+//! The names that rotation gives to the files of a log: one rule for all parts of the program.
+//!
+//! Rotation puts a mark behind a log's name (`app.log.1`, `app.log-20261124`) or before its last
+//! extension (`app.1.log`, `app-20261124.log`), and a packer adds an extension of its own
+//! (`app.log.2.gz`).
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// The extensions of packed files, which nothing can be appended to.
+const PACKED: &[&str] = &["gz", "xz", "zst", "bz2", "lz4", "Z", "zip", "tmp"];
+
+/// The end of a packed file's name.
+pub fn packed_end(name: &OsStr) -> Option<&'static str> {
+    let extension = Path::new(name).extension()?;
+    PACKED.iter().copied().find(|end| extension == *end)
+}
+
+/// Whether rotation may have made `other` of a log with this name, and no packer has been at it.
+pub fn is_rotated(other: &OsStr, name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    packed_end(other).is_none() && readings(other.as_bytes()).any(|reading| reading.is_of(name))
+}
+
+/// The number that rotation put behind a name, as in `app.log.1`: the lowest is of the newest, as
+/// most count (`logrotate` does).
+pub fn number(name: &OsStr, rotated: &OsStr) -> Option<u32> {
+    rotated.to_str()?.strip_prefix(name.to_str()?)?.strip_prefix('.')?.parse().ok()
+}
+
+/// A way to read a name: as that of a log, with a mark in it.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    /// The log's name up to the mark.
+    head: &'a [u8],
+    /// The log's name behind the mark.
+    tail: &'a [u8],
+    mark: &'a [u8],
+}
+
+impl Reading<'_> {
+    fn is_of(&self, log: &[u8]) -> bool {
+        log.len() == self.head.len() + self.tail.len() && log.starts_with(self.head) && log.ends_with(self.tail)
+    }
+
+    fn log(&self) -> Vec<u8> {
+        [self.head, self.tail].concat()
+    }
+
+    /// Whether the mark is a number or a time, which tells a rotated file with no log beside it.
+    fn is_counted(&self) -> bool {
+        let rest = self.mark.get(1..).unwrap_or_default();
+        rest.iter().any(u8::is_ascii_digit)
+            && rest.iter().all(|byte| byte.is_ascii_digit() || b".-_@:+TZ".contains(byte))
+    }
+}
+
+/// The ways to read a name, the shortest log first.
+fn readings(name: &[u8]) -> impl Iterator<Item = Reading<'_>> {
+    let last_dot = name.iter().rposition(|&byte| byte == b'.').filter(|&at| at > 0);
+    let begins_mark = |byte: u8| matches!(byte, b'.' | b'-' | b'_' | b'@');
+    let marks = name.iter().enumerate().filter(move |&(at, &byte)| at > 0 && begins_mark(byte));
+    marks.flat_map(move |(at, _)| {
+        let (head, mark) = name.split_at(at);
+        let before = last_dot.filter(|&dot| dot > at);
+        let inner = before.map(|dot| Reading { head, tail: &name[dot..], mark: &name[at..dot] });
+        inner.into_iter().chain([Reading { head, tail: &[], mark }])
+    })
+}
+
+/// The files of one log, by their numbers in a list of names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Rotated files, in the order of their marks: numbers by value, and so are times.
+    pub rotated: Vec<usize>,
+    /// The file that rotation starts from, if it is there.
+    pub current: Option<usize>,
+}
+
+/// The logs of these names that have two files or more. Linear in the names, but for sorting.
+pub fn logs(names: &[OsString]) -> Vec<Log> {
+    let known: HashMap<&[u8], usize> = names.iter().enumerate().map(|(at, name)| (name.as_bytes(), at)).collect();
+    let mut logs: HashMap<Vec<u8>, Vec<(&[u8], usize)>> = HashMap::new();
+    for (at, name) in names.iter().enumerate() {
+        let plain = packed_end(name).map_or(name.as_bytes(), |end| &name.as_bytes()[..name.len() - end.len() - 1]);
+        if let Some(reading) = best(plain, &known) {
+            logs.entry(reading.log()).or_default().push((reading.mark, at));
+        }
+    }
+    let with_current = logs.into_iter().map(|(log, mut marked)| {
+        marked.sort_by(|a, b| natural(a.0, b.0).then(a.1.cmp(&b.1)));
+        Log { rotated: marked.into_iter().map(|(_, at)| at).collect(), current: known.get(&log[..]).copied() }
+    });
+    let mut found: Vec<Log> =
+        with_current.filter(|log| log.rotated.len() + usize::from(log.current.is_some()) > 1).collect();
+    found.sort_by_key(|log| log.rotated[0]);
+    found
+}
+
+/// The reading of a rotated file's name: the longest number or time, or else the shortest other
+/// mark on the name of a file that is there.
+fn best<'a>(name: &'a [u8], known: &HashMap<&[u8], usize>) -> Option<Reading<'a>> {
+    let counted = readings(name).find(|reading| reading.is_counted());
+    // A name such as `10.0.0.1`, or one of many `part-7`, is a log's own if nothing is beside it.
+    let others = readings(name).filter(|reading| !reading.is_counted() && known.contains_key(&reading.log()[..]));
+    counted.or_else(|| others.last())
+}
+
+/// Compares text with numbers in it.
+fn natural(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    let number = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    loop {
+        let (a_len, b_len) = (number(a), number(b));
+        if a_len > 0 && b_len > 0 {
+            let value = |text: &[u8]| text.iter().position(|&byte| byte != b'0').unwrap_or(text.len());
+            let (a_digits, b_digits) = (&a[..a_len], &b[..b_len]);
+            let (a_value, b_value) = (&a_digits[value(a_digits)..], &b_digits[value(b_digits)..]);
+            let order = a_value.len().cmp(&b_value.len()).then(a_value.cmp(b_value));
+            if order.is_ne() {
+                return order;
+            }
+            (a, b) = (&a[a_len..], &b[b_len..]);
+        } else {
+            match (a.split_first(), b.split_first()) {
+                (Some((x, a_rest)), Some((y, b_rest))) if x == y => (a, b) = (a_rest, b_rest),
+                (x, y) => return x.map(|x| x.0).cmp(&y.map(|y| y.0)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rotation_makes_of_a_name() {
+        let is = |other: &str| is_rotated(OsStr::new(other), OsStr::new("app.log"));
+        assert!(
+            ["app.log.1", "app.log-20261124", "app-20261124.log", "app.1.log", "app.log.old"].iter().all(|o| is(o))
+        );
+        let number = |other: &str| number(OsStr::new("app.log"), OsStr::new(other));
+        assert_eq!((number("app.log.1"), number("app.log.20")), (Some(1), Some(20)));
+        assert!(["app.log", "app.log.old", "app.1.log", "app.log1"].iter().all(|o| number(o).is_none()));
+        assert!(!["app.log", "app.log.1.gz", "other.log.1", "app2.log", "apps.log.1"].iter().any(|o| is(o)));
+    }
+
+    #[test]
+    fn the_files_of_a_log_are_found_in_their_order() {
+        let of = |names: &[&str]| {
+            let names: Vec<OsString> = names.iter().map(OsString::from).collect();
+            let name = |at: &usize| names[*at].to_str().unwrap().to_owned();
+            let logs = logs(&names).into_iter();
+            logs.map(|log| (log.rotated.iter().map(name).collect::<Vec<_>>().join(" "), log.current.as_ref().map(name)))
+                .collect::<Vec<_>>()
+        };
+        let one = |rotated: &str, current: Option<&str>| vec![(rotated.to_owned(), current.map(str::to_owned))];
+        assert_eq!(
+            of(&["a.log.10", "a.log", "a.log.2.gz", "a.log.1", "b.log"]),
+            one("a.log.1 a.log.2.gz a.log.10", Some("a.log"))
+        );
+        assert_eq!(
+            of(&["a.log-20261127", "a.log-2026-11-26.xz", "a.log"]),
+            one("a.log-2026-11-26.xz a.log-20261127", Some("a.log"))
+        );
+        assert_eq!(of(&["a.2.log", "a.1.log"]), one("a.1.log a.2.log", None));
+        assert_eq!(of(&["a.1.log", "a.log"]), one("a.1.log", Some("a.log")));
+        assert_eq!(of(&["0.log.20261127-101010.gz", "0.log"]), one("0.log.20261127-101010.gz", Some("0.log")));
+        assert_eq!(of(&["a.log.old", "a.log"]), one("a.log.old", Some("a.log")));
+        assert_eq!(
+            of(&["a-2026-11-27T10-11-12.123.log", "a-2026-11-27T10-11-12.45.log"]),
+            one("a-2026-11-27T10-11-12.45.log a-2026-11-27T10-11-12.123.log", None)
+        );
+        assert_eq!(of(&["a.log", "b.log", "a.txt", ".1", "x.gz", "a.log.1.gz.tmp"]), vec![]);
+    }
+}
