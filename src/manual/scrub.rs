@@ -34,10 +34,10 @@
 //! records with the first. Both halves are masked with `*` at their length, or counted, as one
 //! place in the older file; they have to be a whole secret together, in files that may both be
 //! written to. Of packed files this is done by `--rewrite`, `--check` and `--dry-run`, which unpack
-//! them once more for it if a neighbour begins with what may be the rest of a secret. Not found: a
-//! secret whose halves lie in different directories, over more than nine files, in files that
-//! `--include` and `--exclude` tell apart, or one whose first half was masked by an earlier scrub of
-//! the older file alone.
+//! them once more for it if a neighbour may begin with the rest of a secret. Not found: a secret
+//! whose halves lie in different directories, over more than nine files, in files that `--include`
+//! and `--exclude` tell apart, or one whose first half was masked by an earlier scrub of the older
+//! file alone.
 //!
 //! *Sources are left alone.* A file that secrets were read from (of `--dotenv` and `--secret-file`,
 //! the registry, identities and signing keys, the session and all files of its export) is not

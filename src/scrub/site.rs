@@ -26,7 +26,7 @@ pub(super) struct Site {
     pub(super) named: bool,
 }
 
-/// What came of opening a file.
+/// The outcome of opening a file.
 pub(super) enum Opened {
     /// The file.
     File(File),
@@ -37,12 +37,12 @@ pub(super) enum Opened {
 }
 
 impl Site {
-    /// What was asked for by its path may be on another file system than its directory.
+    /// A file that was named by its path may be on another file system than its directory.
     pub(super) fn reach(&self) -> Reach {
         if self.named { Reach::Anywhere } else { Reach::Below }
     }
 
-    /// What the name leads to, without opening it.
+    /// The file that the name leads to, without opening it.
     pub(super) fn stat(&self) -> Result<Stat, Errno> {
         strict::stat(&*self.directory, &self.name, self.reach())
     }

@@ -334,7 +334,7 @@ impl Tree<'_> {
 /// The places of files that were asked for by their paths, in one directory.
 fn named_together(around: &Path, paths: &[&Path]) -> HashMap<PathBuf, Place> {
     let opened = strict::open(CWD, around, OFlags::DIRECTORY | OFlags::RDONLY, Reach::Anywhere);
-    // If it cannot be opened, that is told for each of the files.
+    // If it cannot be opened, each of the files reports that.
     let Some(parent) = opened.ok().filter(|_| paths.len() > 1) else { return HashMap::new() };
     let directory = Arc::new(Dir::from_open(parent, around.to_owned()));
     let site = |path: &&Path| {

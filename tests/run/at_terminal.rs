@@ -719,7 +719,7 @@ fn halts_and_lets_go(argv: &[&str]) {
     terminal.shows("tick");
     for round in 0..4 {
         terminal.types("\x13");
-        // What was under way may still come.
+        // Bytes that were under way may still come.
         terminal.looks_for(Duration::from_millis(200 + round * 30));
         let len = terminal.transcript.len();
         terminal.looks_for(Duration::from_millis(300));

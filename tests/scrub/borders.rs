@@ -119,7 +119,7 @@ fn ap_a_scrub_joins_named_files_and_no_others() {
     let before = [("a.log.1", format!("x {first}")), ("a.log", format!("{rest}\n"))];
     let files = Files::new(&before);
     let (older, newer) = (files.at("a.log.1"), files.at("a.log"));
-    // What was not asked for is not touched.
+    // A file that was not named is not touched.
     assert_eq!(files.report_on(&[], &[&newer], 0)["found"], 0);
     files.assert(&before);
     assert_eq!(files.report(&["--include", "a.log"], 0)["found"], 0);
@@ -277,8 +277,8 @@ fn ap_a_scrub_joins_packed_files() {
     }
 }
 
-/// Killed before each call, both halves are as they were, or masked; the next run masks what is
-/// left.
+/// Killed before each call, both halves are as they were, or masked; the next run masks the
+/// rest.
 #[test]
 fn ap_s10_a_scrub_of_halves_is_killed() {
     needs!("strace");

@@ -34,7 +34,7 @@ pub(super) struct Found {
 /// The files over whose borders is searched: the older one, and those that may follow it, in order.
 pub(super) struct Row<'a> {
     pub(super) set: &'a Arc<NeedleSet>,
-    /// What halves are masked with.
+    /// The mask's byte.
     pub(super) filler: Option<u8>,
     pub(super) texts: Vec<&'a Text>,
 }
@@ -78,7 +78,7 @@ impl Joined {
     }
 }
 
-/// The end of a file, and what may go on behind it.
+/// The end of a file, and the files that may go on behind it.
 pub(super) struct End {
     start: u64,
     tail: Zeroizing<Vec<u8>>,
@@ -138,7 +138,7 @@ impl Row<'_> {
             finder.push(&tail);
             let mut joined = Joined { start, begins: vec![start], bytes: tail };
             let Some((needle, range)) = self.follow(&mut finder, &mut joined)? else { return Ok(None) };
-            // What begins before these bytes may belong to it, too.
+            // Text that begins before these bytes may belong to it, too.
             if start > 0 && range.start < start + margin(self.set) {
                 most = most.saturating_mul(4).max(READ_LEN as u64);
                 (start, tail) = self.texts[0].tail(most)?;

@@ -65,18 +65,18 @@ struct Borders {
     claims: Mutex<HashMap<FileId, Claim>>,
 }
 
-/// What of a file belongs to secrets over its borders.
+/// The parts of a file that belong to secrets over its borders.
 #[derive(Default)]
 pub(super) struct Claim {
     /// The parts that are not masked: of a count, or to be masked when the file is written anew.
     pub(super) ranges: Vec<Range<u64>>,
-    /// The secrets that are told with this file.
+    /// The secrets that are reported with this file.
     pub(super) findings: Findings,
     /// Why a secret was not masked.
     pub(super) failed: Option<ScrubError>,
     /// Its own scrub has to note the time of a change.
     pub(super) is_written: bool,
-    /// What the file was like, if it is packed.
+    /// The state of the file when it was read, if it is packed.
     stamp: Option<Stamp>,
 }
 
@@ -134,7 +134,7 @@ fn together(logs: &[Log]) -> Vec<Vec<&Log>> {
 
 impl Place {
     /// The claim on the file. Searches its borders, if that has not been done; others wait for
-    /// that. `is_done` says of which files was told already.
+    /// that. `is_done` says which files are reported already.
     pub(super) fn claim(
         &self,
         tree: &Tree<'_>,
@@ -159,14 +159,14 @@ impl Place {
 }
 
 impl Borders {
-    /// What a thread that panicked left is in order: nothing in here stops halfway.
+    /// A thread that panicked has left it in order: nothing in here stops halfway.
     fn claims(&self) -> MutexGuard<'_, HashMap<FileId, Claim>> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Claim {
-    /// What is left of it for the open file.
+    /// The rest of it for the open file.
     pub(super) fn on(self, file: &File) -> Claim {
         let is_same = self.stamp.is_none_or(|known| fstat(file).is_ok_and(|stat| stamp(&stat) == known));
         if is_same { self } else { Claim { ranges: Vec::new(), ..self } }
@@ -205,7 +205,7 @@ impl Search<'_> {
         for _ in 0..TRIES_MAX {
             match self.end(site, &rows, pen) {
                 Err(Halt::Changed) => {}
-                // What cannot be read is told when its own turn comes.
+                // A file that cannot be read is reported when its own turn comes.
                 Ok(()) | Err(Halt::Failed) => return,
             }
         }
@@ -297,8 +297,8 @@ impl Search<'_> {
         Ok(Some(Member { site, id: FileId::from(&stat), text }))
     }
 
-    /// Whether masks may be written to this file, or secrets in it be told, as in the file's own
-    /// scrub.
+    /// Whether masks may be written to this file, or secrets in it be reported, as in the file's
+    /// own scrub.
     fn is_ours(&self, member: &Member) -> Result<bool, Halt> {
         let tree = self.tree;
         let masks = tree.scrubber.does(Action::Mask);
@@ -318,7 +318,7 @@ impl Search<'_> {
         })
     }
 
-    /// Masks what was found, or notes it. Returns whether it was taken.
+    /// Masks a find, or notes it. Returns whether it was taken.
     fn take(&mut self, found: &Found, files: &[&Member], pen: &mut Option<Pen>) -> Result<bool, Halt> {
         let masks = self.tree.scrubber.does(Action::Mask);
         let mut opened = Vec::new();
@@ -343,7 +343,7 @@ impl Search<'_> {
         if opened.iter().all(|(_, range, member, _)| is_known(member, range)) {
             return Ok(true);
         }
-        // What was added to it goes on in its own file.
+        // Text that was added to it goes on in its own file.
         if files[0].text.packing.is_none() && files[0].text.stat()?.st_size as u64 != found.border {
             return Err(Halt::Changed);
         }
@@ -400,7 +400,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Notes a secret over borders: it is told with the first file that was not told of yet.
+    /// Notes a secret over borders: it is reported with the first file that is not reported yet.
     fn note(
         &mut self,
         found: &Found,
@@ -430,7 +430,7 @@ const HEAD_LEN: usize = 64 << 10;
 
 /// Why a border was not searched.
 enum Halt {
-    /// A file is not what it was.
+    /// A file has changed.
     Changed,
     /// A file cannot be read.
     Failed,
@@ -442,7 +442,7 @@ impl<E: Into<io::Error>> From<E> for Halt {
     }
 }
 
-/// Sets the time of the last change back to what it was.
+/// Sets the time of the last change back.
 fn set_modified(file: &File, to: &Stat) {
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let last_modification = Timespec { tv_sec: to.st_mtime as _, tv_nsec: to.st_mtime_nsec as _ };

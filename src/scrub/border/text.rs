@@ -63,7 +63,7 @@ impl Text {
 /// The last bytes of a content that is read once.
 fn last(content: &mut dyn Read, most: usize) -> io::Result<(u64, Zeroizing<Vec<u8>>)> {
     let (mut buffer, mut end) = (search::buffer(), 0);
-    // Never grown: what was in it would stay behind.
+    // Never grown: its former contents would stay behind.
     let mut kept = Zeroizing::new(Vec::with_capacity(most.saturating_add(buffer.len())));
     loop {
         match read(content, &mut buffer)? {
@@ -81,7 +81,7 @@ fn last(content: &mut dyn Read, most: usize) -> io::Result<(u64, Zeroizing<Vec<u
     Ok((end - kept.len() as u64, kept))
 }
 
-/// Reads what comes at once; 0 is the end.
+/// Reads the bytes that come at once; 0 is the end.
 pub(super) fn read(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match content.read(buffer) {
