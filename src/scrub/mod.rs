@@ -4,6 +4,7 @@
 mod border;
 #[doc(hidden)]
 pub mod container;
+mod content;
 mod escape;
 mod file;
 mod findings;

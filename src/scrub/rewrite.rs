@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::border::Claim;
 use super::container::{self, Format};
+use super::content;
 use super::file::FromStart;
 use super::findings::Findings;
 use super::in_place::{self, ScrubError, Scrubber};
@@ -62,14 +63,7 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     /// The content, from its beginning.
     pub(super) fn content(&self) -> io::Result<Box<dyn Read + '_>> {
-        let file = FromStart::new(self.file.as_fd());
-        match self.packing {
-            None => Ok(Box::new(file)),
-            #[cfg(feature = "compress")]
-            Some(packing) => packing::unpack(packing, file),
-            #[cfg(not(feature = "compress"))]
-            Some(_) => Err(io::ErrorKind::Unsupported.into()),
-        }
+        content::content(self.file, self.packing)
     }
 
     /// Searches the content, and a compressed file's own bytes, too: names, comments and frames
@@ -101,14 +95,12 @@ impl Place<'_> {
         let mut finder = Finder::new(Arc::clone(scrubber.set()));
         let progress = |bytes: usize| scrubber.progress().fetch_add(bytes as u64, Relaxed);
         loop {
-            match content.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(len) => {
+            match content::read(&mut *content, &mut buffer)? {
+                0 => break,
+                len => {
                     finder.push(&buffer[..len]).for_each(&mut note);
                     progress(len);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
             }
         }
         finder.finish(scrubber.masks_stump()).for_each(note);
@@ -240,15 +232,13 @@ impl Parts {
 fn redact<W: Write>(content: &mut dyn Read, parts: &Parts, redactor: &mut Redactor, mut out: W) -> io::Result<W> {
     let (mut buffer, mut at) = (search::buffer(), 0);
     loop {
-        match content.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(len) => {
+        match content::read(content, &mut buffer)? {
+            0 => break,
+            len => {
                 parts.mask(&mut buffer[..len], at);
                 at += len as u64;
                 redactor.push(&buffer[..len]).try_for_each(|bytes| out.write_all(bytes))?;
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
     }
     redactor.finish().try_for_each(|bytes| out.write_all(bytes))?;

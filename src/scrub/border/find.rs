@@ -7,7 +7,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::super::container::{self, Format, RECORD_LEN_MAX, Splitter};
-use super::text::{self, Text};
+use super::super::content;
+use super::text::Text;
 use crate::NeedleSet;
 use crate::redact::finder::Finder;
 
@@ -157,7 +158,7 @@ impl Row<'_> {
             joined.begins.push(finder.end());
             let mut content = text.head()?;
             loop {
-                let len = text::read(&mut *content, &mut buffer)?;
+                let len = content::read(&mut *content, &mut buffer)?;
                 if len == 0 {
                     break;
                 }
@@ -236,7 +237,7 @@ impl Row<'_> {
             joined.begins.push(end);
             let mut content = text.head()?;
             while splitter.is_open_before(border) && end < until {
-                let len = text::read(&mut *content, &mut buffer)?;
+                let len = content::read(&mut *content, &mut buffer)?;
                 if len == 0 {
                     break;
                 }

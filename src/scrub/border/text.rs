@@ -1,16 +1,15 @@
 //! The content of a file of a log: its end and its beginning.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 
 use rustix::fs::{Stat, fstat};
 use zeroize::Zeroizing;
 
-use super::super::file::{self, FromStart};
+use super::super::content::{content, read};
+use super::super::file;
 use super::super::kind::Packing;
-#[cfg(feature = "compress")]
-use super::super::packing;
 use super::super::search;
 
 /// The length, and the time of the last change, by which a packed file is known again.
@@ -42,14 +41,7 @@ impl Text {
 
     /// The content from its beginning.
     pub(super) fn head(&self) -> io::Result<Box<dyn Read + '_>> {
-        let content = FromStart::new(self.file.as_fd());
-        match self.packing {
-            None => Ok(Box::new(content)),
-            #[cfg(feature = "compress")]
-            Some(packing) => packing::unpack(packing, content),
-            #[cfg(not(feature = "compress"))]
-            Some(_) => Err(ErrorKind::Unsupported.into()),
-        }
+        content(&self.file, self.packing)
     }
 
     /// The first bytes of the content, at most so many.
@@ -79,16 +71,6 @@ fn last(content: &mut dyn Read, most: usize) -> io::Result<(u64, Zeroizing<Vec<u
     let over = kept.len().saturating_sub(most);
     kept.drain(..over);
     Ok((end - kept.len() as u64, kept))
-}
-
-/// Reads the bytes that come at once; 0 is the end.
-pub(super) fn read(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match content.read(buffer) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
 }
 
 /// The stamp of a file with this status.
