@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::border::Claim;
 use super::container::{self, Format};
 use super::content;
+#[cfg(feature = "compress")]
 use super::file::FromStart;
 use super::findings::Findings;
 use super::in_place::{self, ScrubError, Scrubber};
