@@ -107,6 +107,17 @@
 //! and so are files that begin as gzip, zstd, xz, bzip2, lz4, zip and others do. Each is reported
 //! once, and `check-config` names the sidecar's own.
 //!
+//! *Many files.* A stream follows at most `files_max` files (16,384) of those that are there. Paths
+//! that it has followed before come first, then files that an earlier sidecar read, then those that
+//! were written to last. A warning names three of the others and counts the rest; each file is
+//! reported once. A file above the limit is followed from its beginning, or from its checkpoint,
+//! when another one has gone. If a descriptor is missing (`ulimit -n`), the file is reported
+//! likewise, and tried again twice a second. A rotated file that still has a writer, or text to
+//! read, is not counted, so have some more descriptors than `files_max`. A thread of its own opens
+//! the files, in time linear in their number, also when all of them were rotated at once. A copy
+//! and truncation of many logs in one directory, while the sidecar runs, lists the directory once
+//! for each.
+//!
 //! *Paths that meet.* The sidecar does not begin, and `check-config` ends with status 2, if a sink,
 //! spool, socket, FIFO, control socket, file of the state or file of secrets is another part of the
 //! same configuration as well, if a stream follows one of them by its path, or if streams give

@@ -20,7 +20,7 @@ use super::sink::Sink;
 use super::source::bytes::Bytes;
 use super::source::command::Program;
 use super::source::fifo::Fifo;
-use super::source::follow::Follow;
+use super::source::follow::Following;
 use super::source::socket::{Connections, Datagrams};
 use super::source::{Listener, Source};
 use super::stop::Stop;
@@ -37,9 +37,9 @@ pub(super) enum Opened {
     Bytes(Bytes),
     Fifo(Fifo),
     Datagrams(Datagrams),
-    Program(Program),
+    Program(Box<Program>),
     Connections(Connections, usize),
-    Files(Follow),
+    Files(Following),
 }
 
 /// What messages call a stream's source.
@@ -83,11 +83,13 @@ pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Op
         }
         SourcePlan::Command(words) => {
             let (name, programs) = (Arc::clone(&stream.name), running.programs.clone());
-            Opened::Program(Program::new(words.clone(), name, tell, programs, voice_of_source(stream, running)))
+            let program = Program::new(words.clone(), name, tell, programs, voice_of_source(stream, running));
+            Opened::Program(Box::new(program))
         }
-        SourcePlan::Files { pattern, exclude, from } => {
+        SourcePlan::Files { pattern, exclude, from, files_max } => {
             let files = running.files.as_ref().ok_or(io::ErrorKind::NotFound)?;
-            Opened::Files(Follow::new(Arc::clone(files), Arc::clone(&stream.name), (pattern, exclude), *from)?)
+            let (files, name) = (Arc::clone(files), Arc::clone(&stream.name));
+            Opened::Files(Following::new(files, name, (pattern, exclude), *from, *files_max)?)
         }
     })
 }
@@ -147,7 +149,7 @@ fn voice(running: &Arc<Running>, of: impl Fn() -> (Way, Arc<StreamMetrics>, Stop
 pub(super) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common>, running: Arc<Running>) {
     match opened {
         Opened::Connections(connections, at_once) => serve_all(connections, at_once, &common, &running).await,
-        // As many as there are: one that is not read is not lost.
+        // It has a limit of its own, above which no file is opened.
         Opened::Files(files) => serve_all(files, Semaphore::MAX_PERMITS, &common, &running).await,
         Opened::Bytes(source) => {
             if let Some(error) = serve_one(source, &common, &running).await {
@@ -156,7 +158,7 @@ pub(super) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common
         }
         Opened::Fifo(source) => again(source, &stream, &common, &running).await,
         Opened::Datagrams(source) => again(source, &stream, &common, &running).await,
-        Opened::Program(source) => again(source, &stream, &common, &running).await,
+        Opened::Program(source) => again(*source, &stream, &common, &running).await,
     }
 }
 
@@ -193,7 +195,7 @@ async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, r
         broken = match opened {
             Opened::Fifo(source) => serve_one(source, common, running).await,
             Opened::Datagrams(source) => serve_one(source, common, running).await,
-            Opened::Program(source) => serve_one(source, common, running).await,
+            Opened::Program(source) => serve_one(*source, common, running).await,
             Opened::Bytes(_) | Opened::Connections(..) | Opened::Files(_) => None,
         };
     }

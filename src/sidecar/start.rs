@@ -85,7 +85,11 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     for stream in &running.plan.streams {
         let common = Arc::clone(&running.streams[&stream.name]);
         let opened = serve::open(stream, &running);
-        let opened = opened.map_err(|error| SidecarError::Open { what: serve::describe(stream), error })?;
+        let failed = |error| SidecarError::Open { what: serve::describe(stream), error };
+        let mut opened = opened.map_err(failed)?;
+        if let serve::Opened::Files(files) = &mut opened {
+            files.look_first().await.map_err(failed)?;
+        }
         tasks.spawn(serve::serve(opened, stream.clone(), common, Arc::clone(&running)));
     }
     if let Some(path) = &running.plan.control {

@@ -206,7 +206,7 @@ sections! {
     Secrets { env, dotenv, secret_files, registry, identity, member, trust, session, allow_empty }
     Options { mask, mask_char, min_length, encodings, keep_stump }
     Stream { name, source, sink, release, line_max, format }
-    Source { stdin, fifo, unix, unix_datagram, tcp, command, files, exclude, mode, connections_max, from }
+    Source { stdin, fifo, unix, unix_datagram, tcp, command, files, exclude, mode, connections_max, files_max, from }
     Sink {
         stdout, fifo, unix, unix_datagram, tcp, command, file, mode, rotate_size, rotate_keep, away, spool, spool_max
     }

@@ -198,7 +198,7 @@ const ALL: &str = r#"{
         { "name": "d", "source": { "unix_datagram": "/dev/log" }, "sink": { "unix_datagram": "/w", "away": "drop" } },
         { "name": "e", "source": { "tcp": "127.0.0.1:5140" }, "sink": { "tcp": "logs.example.com:6514" } },
         { "name": "f", "source": { "command": ["journalctl", "-f"] }, "sink": { "command": ["svlogd", "/l"] } },
-        { "name": "g", "source": { "files": "/var/log/app/*.log", "from": "end" }, "format": "docker", "sink": { "file": "/o",
+        { "name": "g", "source": { "files": "/var/log/app/*.log", "from": "end", "files_max": 100 }, "format": "docker", "sink": { "file": "/o",
             "mode": "0640", "rotate_size": "100M", "rotate_keep": 3, "away": "spool", "spool": "/s", "spool_max": "1G" } }
     ],
     "scrub": [{ "directory": "/var/log/old", "recursive": true, "include": ["*.log"], "exclude": ["*.db"], "every_seconds": 60 }],

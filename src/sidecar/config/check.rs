@@ -19,6 +19,8 @@ const LINE_MAX_RANGE: std::ops::RangeInclusive<u64> = 1 << 10..=64 << 20;
 const MIN_LENGTH_RANGE: std::ops::RangeInclusive<u64> = VALUE_LEN_MIN as u64..=64 << 10;
 /// How many connections a socket has at once, unless the configuration says otherwise.
 const CONNECTIONS_MAX: u64 = 16_384;
+/// How many files a stream follows at once, unless the configuration says otherwise.
+const FILES_MAX: u64 = 16_384;
 const ROTATE_KEEP: u64 = 5;
 const SPOOL_MAX: u64 = 256 << 20;
 const DRAIN_SECONDS: u64 = 10;
@@ -216,9 +218,12 @@ impl Source {
         only("mode", self.mode.is_some(), &["fifo", "unix", "unix_datagram"], kind, line)?;
         only("connections_max", self.connections_max.is_some(), &["unix", "tcp"], kind, line)?;
         only("exclude", self.exclude.is_some(), &["files"], kind, line)?;
+        only("files_max", self.files_max.is_some(), &["files"], kind, line)?;
         only("from", self.from.is_some(), &["files"], kind, line)?;
-        if self.connections_max == Some(0) {
-            return Err(ConfigError::at(line, "connections_max", "the least is 1"));
+        for (key, max) in [("connections_max", self.connections_max), ("files_max", self.files_max)] {
+            if max == Some(0) {
+                return Err(ConfigError::at(line, key, "the least is 1"));
+            }
         }
         let mode = self.mode.map_or(MODE, |mode| mode.0);
         let connections_max = self.connections_max.unwrap_or(CONNECTIONS_MAX).min(1 << 20) as usize;
@@ -239,7 +244,8 @@ impl Source {
                     return Err(ConfigError::at(line, "files", "it is not a valid pattern"));
                 }
                 let exclude = patterns("exclude", &self.exclude, line)?;
-                SourcePlan::Files { pattern, exclude, from: self.from.unwrap_or_default() }
+                let files_max = self.files_max.unwrap_or(FILES_MAX).min(1 << 20) as usize;
+                SourcePlan::Files { pattern, exclude, from: self.from.unwrap_or_default(), files_max }
             }
         })
     }

@@ -114,6 +114,8 @@ pub enum SourcePlan {
         exclude: Vec<glob::Pattern>,
         /// Where reading begins.
         from: ReadFrom,
+        /// How many of them are followed at most.
+        files_max: usize,
     },
 }
 

@@ -146,6 +146,9 @@ section! {
         pub mode: Option<Mode>,
         /// How many connections there may be at once. Default: 16384.
         pub connections_max: Option<u64>,
+        /// How many of the files are followed at once. Others are reported, and followed from their
+        /// beginning when there is room. Default: 16384.
+        pub files_max: Option<u64>,
         /// Where the reading of a file begins that was not followed before: `start` (default) or `end`.
         pub from: Option<ReadFrom>,
     }

@@ -1,11 +1,11 @@
 //! Earlier files at the path of the file that is there now: files that came and went unseen.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::super::checkpoint::{Key, Place};
 use super::super::super::notice::Notice;
 use super::file::key;
+use super::listing::Listings;
 use super::rotated::{Name, Rotated, Spot, former, is_copy, rotated};
 use super::shared::Shared;
 use super::{FREE_MAX, Follow, RENAMED_MAX};
@@ -36,7 +36,7 @@ impl Follow {
             known.retain(|(key, _)| key.file != file);
             if known.len() > 1 {
                 // Their later times of writing give their order.
-                for other in rotated([spot].into_iter()) {
+                for other in rotated([spot].into_iter(), &mut self.listings) {
                     let of = known.iter_mut().filter(|(key, _)| key.file.inode == other.file.inode);
                     of.for_each(|(_, place)| place.modified = other.modified);
                 }
@@ -56,8 +56,12 @@ impl Follow {
         }
         let Some((last, since, was)) = last else { return before };
         let former = former(name, &was);
-        for _ in 0..RENAMED_MAX {
-            let rotated = rotated([spot].into_iter().chain(&former));
+        // Rotation has gone on since the directory was listed for another log.
+        if !spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file) {
+            self.listings.clear();
+        }
+        for attempt in 1..=RENAMED_MAX {
+            let rotated = rotated([spot].into_iter().chain(&former), &mut self.listings);
             let mut is_renamed = false;
             for other in self.between(rotated, (last, since), (file, written)) {
                 let name = Name { path: other.dir.path().join(&other.name), target: None };
@@ -68,14 +72,20 @@ impl Follow {
                 }
                 match self.open(&name, place, before.clone(), true) {
                     Ok(Some((_, Some(shared)))) => before = Before { after: Some(shared), is_lost: false },
-                    // It has the next name by now.
-                    Ok(None) => is_renamed = true,
+                    // It has the next name by now, and comes before those that are younger.
+                    Ok(None) => {
+                        is_renamed = true;
+                        if attempt < RENAMED_MAX {
+                            break;
+                        }
+                    }
                     Ok(Some((_, None))) | Err(_) => {}
                 }
             }
             if !is_renamed {
                 break;
             }
+            self.listings.clear();
         }
         before
     }
@@ -88,7 +98,6 @@ impl Follow {
         (last, since): (FileId, i64),
         (file, written): (FileId, i64),
     ) -> Vec<Rotated> {
-        let seen: HashSet<FileId> = self.paths.values().map(|seen| seen.key.file).collect();
         // Where a later file looks older, the clock was set back, and the numbers of rotation
         // tell.
         let number_of_last = (written < since)
@@ -101,7 +110,7 @@ impl Follow {
             let number = other.number.filter(|number| Some(*number) < number_of_last);
             let is_known = other.file == file
                 || other.file == last
-                || seen.contains(&other.file)
+                || self.paths.lead_to(other.file)
                 || self.files.reader(&key(&self.stream, other.file)).is_some_and(|reader| reader.is_beside());
             let is_excluded = is_named(&self.exclude, &other.dir.path().join(&other.name));
             let is_younger = other.modified >= since || number.is_some();
@@ -116,8 +125,16 @@ impl Follow {
     /// A file that was followed by an earlier sidecar, and has another name by now.
     fn find_again(&mut self, name: &Name, spot: &Spot, key: &Key, place: &Place, before: Before) -> Before {
         let former = former(name, &Name { path: name.path.clone(), target: place.target.clone() });
-        let found =
-            rotated([spot].into_iter().chain(&former)).into_iter().find(|other| other.file.inode == key.file.inode);
+        let find = |listings: &mut Listings| {
+            let rotated = rotated([spot].into_iter().chain(&former), listings);
+            rotated.into_iter().find(|other| other.file.inode == key.file.inode)
+        };
+        let mut found = find(&mut self.listings);
+        // Its name may have come since the directory was listed for another log.
+        if found.is_none() && ![spot].into_iter().chain(&former).all(|spot| self.listings.is_current(&spot.dir)) {
+            self.listings.clear();
+            found = find(&mut self.listings);
+        }
         if let Some(other) = found {
             let name = Name { path: other.dir.path().join(&other.name), target: None };
             let opened = self.open(&name, (&other.dir, &other.name, other.file), before.clone(), true);

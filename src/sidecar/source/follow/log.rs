@@ -30,7 +30,7 @@ use super::super::{Given, Source};
 use super::Files;
 use super::file::{Part, Read, Standing, Writers};
 use super::rotated::copy_of;
-use super::shared::Shared;
+use super::shared::{Held, Shared};
 
 /// A file is over when nothing was written to it for so long, though a process may have it open.
 const LINGER: Duration = Duration::from_secs(60);
@@ -81,6 +81,8 @@ struct Text {
     slot: Option<Slot>,
     /// No more will come of it.
     is_done: bool,
+    /// As long as it is here, nobody reads the file once more.
+    _held: Held,
 }
 
 /// Why the text ended, or has a border.
@@ -238,7 +240,7 @@ impl Followed {
             copy.go_on_as(&self.part);
             self.files.register(&copy);
             if let Some(text) = self.texts.back_mut() {
-                text.file = Arc::clone(&copy.file);
+                (text.file, text._held) = (Arc::clone(&copy.file), Held::of(&copy.shared));
             }
             self.truncated = Some(std::mem::replace(&mut self.part, copy));
         }
@@ -285,7 +287,7 @@ impl Followed {
 impl Text {
     fn of(part: &Part, given: u64) -> Text {
         let (file, slot) = (Arc::clone(&part.file), Some(Arc::clone(&part.slot)));
-        Text { given, offset: part.offset, file, slot, is_done: false }
+        Text { given, offset: part.offset, file, slot, is_done: false, _held: Held::of(&part.shared) }
     }
 }
 

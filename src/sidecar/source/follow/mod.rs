@@ -18,10 +18,14 @@
 
 mod catch_up;
 mod file;
+mod limit;
+mod listen;
+mod listing;
 mod log;
 mod paths;
 mod pattern;
 mod rotated;
+mod seen;
 mod shared;
 mod watch;
 
@@ -41,28 +45,25 @@ use super::super::checkpoint::{Checkpoints, Found, Key, Place, lock};
 use super::super::config::ReadFrom;
 use super::super::notice::{Notice, Tell};
 use super::super::own::{Own, OwnFile};
-use super::Listener;
 use crate::redact::text;
 use crate::scrub::{is_named, packed};
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
 use catch_up::Before;
 use file::{Part, key, modified, place};
-use log::Back;
+use limit::LeftOut;
+use listen::GATHER;
+use listing::Listings;
+use log::{Back, Followed};
 use pattern::{Match, Pattern};
-use rotated::{Name, Spot, copy_of};
+use rotated::{Name, Spot, copy_among};
+use seen::{Paths, Seen};
 use shared::Shared;
 use watch::Watch;
 
-pub(crate) use log::Followed;
+pub(crate) use listen::Following;
 pub(crate) use paths::{FollowedPaths, targets};
 
-/// How often it is looked for files though nobody told of a change.
-const LOOK: Duration = Duration::from_secs(5);
-/// The same where the kernel tells nothing, or a file could not be opened.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// Changes that follow each other so soon are looked at as one.
-const GATHER: Duration = Duration::from_millis(5);
 /// How long after a name was freed, or was free at the start, a file there is taken for a
 /// successor.
 const FREE_MAX: Duration = Duration::from_secs(60);
@@ -94,13 +95,18 @@ impl Files {
         lock(&self.read).get(key)?.upgrade().filter(|shared| shared.is_read())
     }
 
+    /// The reader of a file, or of the file after it, if some of it is not out yet.
+    fn in_hand(&self, key: &Key) -> Option<Arc<Shared>> {
+        lock(&self.read).get(key)?.upgrade().filter(|shared| shared.is_in_hand())
+    }
+
     fn register(&self, part: &Part) {
         lock(&self.read).insert(part.key.clone(), Arc::downgrade(&part.shared));
     }
 }
 
-/// The files of a pattern, as they come.
-pub(crate) struct Follow {
+/// The files of a pattern, as they come: see [`Following`].
+struct Follow {
     files: Arc<Files>,
     stream: Arc<str>,
     pattern: Pattern,
@@ -108,12 +114,18 @@ pub(crate) struct Follow {
     exclude: Vec<glob::Pattern>,
     from: ReadFrom,
     /// Which file each path leads to.
-    paths: HashMap<PathBuf, Seen>,
+    paths: Paths,
+    listings: Listings,
     found: VecDeque<Followed>,
     back: Arc<Back>,
     changed: Arc<Notify>,
     /// Nobody tells, or something could not be opened.
     is_untold: bool,
+    /// How many files are followed at most, and those above that.
+    files_max: usize,
+    above_limit: LeftOut,
+    /// Those for which there was no descriptor.
+    unopened: LeftOut,
     /// Paths that were reported already, and paths that are refused in this look.
     told: HashSet<PathBuf>,
     refused: HashSet<PathBuf>,
@@ -122,22 +134,13 @@ pub(crate) struct Follow {
     /// Whose end the next file at a path waits for, where one was renamed just when it was opened.
     waiting: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
+    /// Some file was missed, and is to be looked for once more.
+    is_doubtful: bool,
     /// When it began: for a while after that, the files that an earlier sidecar has read still
     /// count for a name that was free.
     begun: Instant,
     /// The number of first looks, since a file was renamed just then.
     looks: usize,
-}
-
-#[derive(Clone)]
-struct Seen {
-    key: Key,
-    target: Option<PathBuf>,
-    modified: i64,
-    /// Its reader; none, if it was done before.
-    shared: Option<Arc<Shared>>,
-    /// Since when nothing is at the path.
-    free: Option<Instant>,
 }
 
 impl Follow {
@@ -146,11 +149,12 @@ impl Follow {
     /// # Errors
     ///
     /// When it is no pattern.
-    pub(crate) fn new(
+    fn new(
         files: Arc<Files>,
         stream: Arc<str>,
         (pattern, exclude): (&str, &[glob::Pattern]),
         from: ReadFrom,
+        files_max: usize,
     ) -> io::Result<Follow> {
         let pattern = Pattern::new(pattern)?;
         // Where something was followed before, what is new is read from its beginning: it came while nobody looked.
@@ -162,16 +166,21 @@ impl Follow {
             pattern,
             exclude: exclude.to_vec(),
             from,
-            paths: HashMap::new(),
+            paths: Paths::default(),
+            listings: Listings::default(),
             found: VecDeque::new(),
             changed: Arc::clone(&back.changed),
             back,
             is_untold: false,
+            files_max,
+            above_limit: LeftOut::default(),
+            unopened: LeftOut::default(),
             told: HashSet::new(),
             refused: HashSet::new(),
             own: None,
             waiting: HashMap::new(),
             has_looked: false,
+            is_doubtful: false,
             begun: Instant::now(),
             looks: 0,
         })
@@ -201,14 +210,13 @@ impl Follow {
                 _ => self.refuse(&found.path, &no_file()),
             }
         }
+        self.limit(&mut seen);
         // The oldest first: of one log, a rotated file before its successors. But first
         // those at paths that led to others before: files in between are looked for then, by its
         // names.
         seen.sort_by_cached_key(|found| (!self.is_replaced(found), modified(&found.stat)));
         let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
-        for other in self.paths.values().filter_map(|other| Some((&other.key, other.shared.as_ref()?))) {
-            other.1.displace(!named.contains(&other.0.file));
-        }
+        self.paths.displace(&named, GATHER);
         let paths: HashSet<PathBuf> = seen.iter().map(|found| found.path.clone()).collect();
         let mut is_whole = true;
         for found in seen {
@@ -221,6 +229,9 @@ impl Follow {
             seen.free.is_none_or(|since| since.elapsed() < FREE_MAX)
         });
         self.waiting.retain(|_, after| after.is_read());
+        self.is_doubtful = self.paths.are_doubtful();
+        self.listings.clear();
+        self.report_left_out();
         self.told = std::mem::take(&mut self.refused);
         lock(&self.files.read).retain(|_, reader| reader.strong_count() > 0);
         self.looks += 1;
@@ -256,24 +267,37 @@ impl Follow {
             }
         }
         let (key, target) = (key(&self.stream, file), found.target.clone());
-        if let Some(shared) = self.files.reader(&key) {
+        if let Some(shared) = self.files.in_hand(&key) {
             // It had another name.
             shared.displace(false);
             self.paths.insert(found.path.clone(), Seen { key, target, modified, shared: Some(shared), free: None });
             return true;
         }
+        if self.paths.know(file, modified) && self.is_done(&key, found.stat.st_size as u64) {
+            self.paths.insert(found.path.clone(), Seen { key, target, modified, shared: None, free: None });
+            return true;
+        }
         match self.read(found) {
             Ok(Some((key, shared))) => {
-                _ = self.paths.insert(found.path.clone(), Seen { key, target, modified, shared, free: None })
+                self.paths.insert(found.path.clone(), Seen { key, target, modified, shared, free: None });
             }
             // The next look finds out.
             Ok(None) => {
                 self.changed.notify_one();
                 return false;
             }
+            Err(error) if is_out_of_descriptors(&error) => {
+                self.is_untold = true;
+                self.unopened.add(&found.path);
+            }
             Err(error) => self.refuse(&found.path, &error),
         }
         true
+    }
+
+    /// Whether a file of this length was read to its end.
+    fn is_done(&self, key: &Key, len: u64) -> bool {
+        self.files.checkpoints.place(key).is_some_and(|place| place.is_done && place.offset == len)
     }
 
     /// Has a file read, and before it the earlier file at its path.
@@ -314,7 +338,7 @@ impl Follow {
             return Ok(None);
         }
         let key = key(&self.stream, wanted);
-        if let Some(shared) = self.files.reader(&key) {
+        if let Some(shared) = self.files.in_hand(&key) {
             return Ok(Some((key, Some(shared))));
         }
         check_placed(&stat, &dir.stat_self()?)?;
@@ -358,7 +382,7 @@ impl Follow {
 
     /// A file was written anew while nobody looked: its old content may be in a copy.
     fn before_anew(&mut self, key: &Key, old: &Place, before: Before) -> Before {
-        if let Some(copy) = copy_of(&self.files, key, old, (old.head, old.tail, old.offset)) {
+        if let Some(copy) = copy_among(&mut self.listings, &self.files, key, old, (old.head, old.tail, old.offset)) {
             return Before { after: Some(self.give(copy, before)), is_lost: false };
         }
         if old.is_done {
@@ -427,32 +451,14 @@ fn no_file() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
 }
 
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::MFILE | Errno::NFILE))
+}
+
 /// Whether the file has gone, or a link took its place: the next look resolves it.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
         || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
-}
-
-impl Listener for Follow {
-    type Source = Followed;
-
-    async fn next(&mut self) -> io::Result<Followed> {
-        loop {
-            let found = self.found.pop_front().or_else(|| lock(&self.back.beside).pop());
-            if let Some(found) = found {
-                return Ok(found);
-            }
-            if self.has_looked {
-                let look = if self.is_untold { LOOK_AGAIN } else { LOOK };
-                if tokio::time::timeout(look, self.changed.notified()).await.is_ok() {
-                    tokio::time::sleep(GATHER).await;
-                }
-            } else if self.looks > 0 {
-                tokio::time::sleep(GATHER).await;
-            }
-            self.look();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rustix::fs::{FileType, Stat};
 
 use crate::sys::beneath::{Dir, Links, find_below};
 use crate::sys::file::{kind, without_links};
-use crate::sys::rotation::{is_rotated, packed_end};
+use crate::sys::rotation::packed_end;
 
 /// `**` goes down so far.
 const DEPTH_MAX: usize = 32;
@@ -250,13 +250,6 @@ impl Walk {
             }
         }
     }
-}
-
-/// The names beside this one that rotation may have made of it: `app.log.1`, `app.log-20261124`,
-/// `app-20261124.log`. Not those of packed files.
-pub(super) fn rotated(directory: &Dir, name: &OsStr) -> Vec<OsString> {
-    let names = directory.names().unwrap_or_default().into_iter();
-    names.map(|(other, _)| other).filter(|other| is_rotated(other, name)).collect()
 }
 
 #[cfg(test)]

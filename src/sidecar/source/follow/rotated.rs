@@ -11,8 +11,9 @@ use rustix::fs::{FileType, OFlags, fstat};
 
 use super::super::super::checkpoint::{Head, Key, Place};
 use super::file::{Part, key, modified};
+use super::listing::{Listing, Listings};
 use super::shared::Shared;
-use super::{Files, RENAMED_MAX, pattern};
+use super::{Files, RENAMED_MAX};
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;
@@ -57,34 +58,58 @@ pub(super) fn former(now: &Name, before: &Name) -> Option<Spot> {
 }
 
 /// The files at these spots that rotation may have made of an earlier file there.
-pub(super) fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>) -> Vec<Rotated> {
+pub(super) fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>, listings: &mut Listings) -> Vec<Rotated> {
     let mut all = Vec::new();
     for spot in spots {
-        let mut names = pattern::rotated(&spot.dir, &spot.name);
-        names.extend(spot.is_former.then(|| spot.name.clone()));
-        for name in names {
-            let Some(stat) = spot.dir.stat(&name).ok().filter(|stat| kind(stat) == FileType::RegularFile) else {
-                continue;
-            };
-            let number = rotation::number(&spot.name, &name);
-            let (file, modified) = (FileId::from(&stat), modified(&stat));
-            all.push(Rotated { dir: Rc::clone(&spot.dir), name, file, modified, number });
+        let (mut those, are_all) = listed(spot, &listings.of(&spot.dir));
+        if !are_all {
+            // It has another name by now, which only a new listing has.
+            listings.clear();
+            (those, _) = listed(spot, &listings.of(&spot.dir));
         }
+        all.extend(those);
     }
     all
+}
+
+/// Those of a listing, and whether all of them are there.
+fn listed(spot: &Spot, listing: &Listing) -> (Vec<Rotated>, bool) {
+    let (mut those, mut are_all) = (Vec::new(), true);
+    let names = listing.rotated(&spot.name);
+    for name in names.into_iter().chain(spot.is_former.then_some(&*spot.name)) {
+        let stat = spot.dir.stat(name);
+        are_all &= name == spot.name || !stat.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let Some(stat) = stat.ok().filter(|stat| kind(stat) == FileType::RegularFile) else { continue };
+        let number = rotation::number(&spot.name, name);
+        let (file, modified, name) = (FileId::from(&stat), modified(&stat), name.to_owned());
+        those.push(Rotated { dir: Rc::clone(&spot.dir), name, file, modified, number });
+    }
+    (those, are_all)
 }
 
 /// The copy that was made of a file before it was truncated or written anew: it begins as the file
 /// did, and had the same bytes before the place that was reached. Its place is that of the file.
 pub(super) fn copy_of(files: &Files, of: &Key, place: &Place, content: (Head, Head, u64)) -> Option<Part> {
+    copy_among(&mut Listings::default(), files, of, place, content)
+}
+
+/// The same, by listings that may be some time old.
+pub(super) fn copy_among(
+    listings: &mut Listings,
+    files: &Files,
+    of: &Key,
+    place: &Place,
+    content: (Head, Head, u64),
+) -> Option<Part> {
     if content.0.len == 0 {
         return None;
     }
     let target = place.target.as_deref().unwrap_or(&place.path);
     let (dir, name) = Dir::parent_of(target, Links::Trusted).ok()?;
     let spot = Spot { dir: Rc::new(dir), name, is_former: false };
+    let mut is_old = listings.have(&spot.dir);
     for _ in 0..RENAMED_MAX {
-        let mut copies = rotated([&spot].into_iter());
+        let mut copies = rotated([&spot].into_iter(), listings);
         copies.retain(|copy| copy.file != of.file);
         // The youngest is of the last truncation.
         copies.sort_by_key(|copy| std::cmp::Reverse(copy.modified));
@@ -97,9 +122,12 @@ pub(super) fn copy_of(files: &Files, of: &Key, place: &Place, content: (Head, He
                 Err(error) => is_renamed |= error.kind() == ErrorKind::NotFound,
             }
         }
-        if !is_renamed {
+        // The copy may have come since the directory was listed for another log.
+        if !is_renamed && (!is_old || listings.is_current(&spot.dir)) {
             break;
         }
+        listings.clear();
+        is_old = false;
     }
     None
 }

@@ -1,6 +1,6 @@
 //! The state that the follower and the reader of a file share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -15,6 +15,8 @@ pub(super) struct Shared {
     is_displaced: AtomicBool,
     /// It is read on beside the file after it, or is a copy: nothing comes after it.
     is_beside: AtomicBool,
+    /// How many stretches of its text are not out yet.
+    held: AtomicUsize,
     next: Mutex<Next>,
     /// One more than the number of its last bytes that may begin a secret, when nobody reads it any
     /// more; 0: it is not known.
@@ -50,6 +52,12 @@ impl Shared {
     /// One that is read on beside the file after it.
     pub(super) fn beside() -> Shared {
         Shared { is_displaced: AtomicBool::new(true), is_beside: AtomicBool::new(true), ..Shared::default() }
+    }
+
+    /// Whether it is read, or some of its text is not out yet. Then its reader has it open, and no
+    /// other file gets its inode.
+    pub(super) fn is_in_hand(&self) -> bool {
+        self.is_read() || self.held.load(Relaxed) > 0
     }
 
     pub(super) fn is_beside(&self) -> bool {
@@ -111,5 +119,21 @@ impl Shared {
             *next = Next::Over;
         }
         is_last
+    }
+}
+
+/// Text of a file that is not out yet.
+pub(super) struct Held(Arc<Shared>);
+
+impl Held {
+    pub(super) fn of(shared: &Arc<Shared>) -> Held {
+        shared.held.fetch_add(1, Relaxed);
+        Held(Arc::clone(shared))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Relaxed);
     }
 }

@@ -13,10 +13,11 @@ use super::super::super::config::ReadFrom;
 use super::super::super::notice::{Notice, Tell};
 use super::super::super::own::Own;
 use super::super::{Given, Listener, Source};
-use super::{Files, Follow};
+use super::{Files, Following};
 
 mod handover;
 mod links;
+mod many;
 mod restart;
 mod rotation;
 
@@ -51,8 +52,24 @@ impl Follower {
         Follower::beside(pattern, state, from, pause, Vec::new())
     }
 
+    /// One that follows so many files.
+    fn limited(pattern: &str, state: Option<&Path>, files_max: usize) -> Follower {
+        Follower::begin(pattern, state, ReadFrom::Start, Duration::ZERO, Vec::new(), files_max)
+    }
+
     /// One of a sidecar that has files of its own.
     fn beside(pattern: &str, state: Option<&Path>, from: ReadFrom, pause: Duration, own: Vec<PathBuf>) -> Follower {
+        Follower::begin(pattern, state, from, pause, own, usize::MAX)
+    }
+
+    fn begin(
+        pattern: &str,
+        state: Option<&Path>,
+        from: ReadFrom,
+        pause: Duration,
+        own: Vec<PathBuf>,
+        files_max: usize,
+    ) -> Follower {
         let got: Arc<Mutex<Got>> = Arc::default();
         let told = Arc::clone(&got);
         let tell: Tell = Arc::new(move |notice| {
@@ -62,7 +79,7 @@ impl Follower {
         });
         let checkpoints = Arc::new(Checkpoints::open(state, Arc::clone(&tell)).unwrap());
         let files = Files::new(checkpoints, Own::of(own), tell);
-        let mut follow = Follow::new(Arc::clone(&files), "app".into(), (pattern, &[]), from).unwrap();
+        let mut follow = Following::new(Arc::clone(&files), "app".into(), (pattern, &[]), from, files_max).unwrap();
         let all = Arc::clone(&got);
         let task = tokio::spawn(async move {
             let mut sources = tokio::task::JoinSet::new();
@@ -110,7 +127,7 @@ impl Drop for Follower {
     }
 }
 
-async fn drain(mut source: super::Followed, got: Arc<Mutex<Got>>, pause: Duration) {
+async fn drain(mut source: super::log::Followed, got: Arc<Mutex<Got>>, pause: Duration) {
     let mut position = 0;
     loop {
         source.ready().await.unwrap();

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::super::Follow;
 use super::*;
 
 /// Text that must not come out.
@@ -127,7 +128,8 @@ async fn a02_a_link_that_is_exchanged_for_a_file_leaks_nothing() {
     let told: Tell = Arc::new(|_| {});
     let checkpoints = Arc::new(Checkpoints::open(None, Arc::clone(&told)).unwrap());
     let files = Files::new(checkpoints, Own::of(Vec::new()), told);
-    let mut follow = Follow::new(files, "app".into(), (&place.pattern("theirs/x.log"), &[]), ReadFrom::Start).unwrap();
+    let mut follow =
+        Follow::new(files, "app".into(), (&place.pattern("theirs/x.log"), &[]), ReadFrom::Start, usize::MAX).unwrap();
     let (mut tries, mut opened) = (0, 0);
     let start = Instant::now();
     while tries < TRIES || opened < 10 || exchanged.load(Relaxed) < TRIES {

@@ -1,0 +1,89 @@
+//! The limit on the number of files that a stream follows, and the files that are above it.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use super::super::super::notice::{Notice, Tell};
+use super::Follow;
+use super::file::{key, modified};
+use super::pattern::Match;
+use crate::redact::text;
+use crate::sys::file::FileId;
+
+/// So many of the files that are not followed are named.
+const NAMED_MAX: usize = 3;
+
+/// Files that are not followed for one reason.
+#[derive(Default)]
+pub(super) struct LeftOut {
+    now: Vec<PathBuf>,
+    told: HashSet<PathBuf>,
+}
+
+impl LeftOut {
+    pub(super) fn add(&mut self, path: &Path) {
+        self.now.push(path.to_owned());
+    }
+
+    /// Reports those of this look: once for each path, as long as it is so, and in one message,
+    /// since there may be a hundred thousand.
+    pub(super) fn report(&mut self, tell: &Tell, why: &str) {
+        let mut now = std::mem::take(&mut self.now);
+        now.sort_unstable();
+        let new: Vec<&PathBuf> = now.iter().filter(|path| !self.told.contains(*path)).collect();
+        if !new.is_empty() {
+            let named: Vec<String> = new.iter().take(NAMED_MAX).map(|path| text::path(path).to_string()).collect();
+            let more = match new.len() - named.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let verb = if new.len() == 1 { "is" } else { "are" };
+            tell(Notice::Warning(format!("{}{more} {verb} not followed: {why}", named.join(", "))));
+        }
+        self.told = now.into_iter().collect();
+    }
+}
+
+impl Follow {
+    /// Takes out the files above the limit. Paths that were followed before stay, so that a log
+    /// goes on after its rotation; then come files that an earlier sidecar has read, and of the
+    /// others those that were written to last. A file that is left out is followed from its
+    /// beginning when there is room.
+    pub(super) fn limit(&mut self, seen: &mut Vec<Match>) {
+        if seen.len() <= self.files_max {
+            return;
+        }
+        let mut ranked: Vec<_> = seen.iter().map(|found| self.rank(found)).zip(0..).collect();
+        ranked.sort_unstable();
+        let out: HashSet<usize> = ranked.drain(self.files_max..).map(|(_, place)| place).collect();
+        let mut places = 0..;
+        seen.retain(|found| {
+            let is_in = places.next().is_none_or(|place| !out.contains(&place));
+            if !is_in {
+                self.above_limit.add(&found.path);
+            }
+            is_in
+        });
+    }
+
+    fn rank(&self, found: &Match) -> (u8, Reverse<i64>) {
+        let key = key(&self.stream, FileId::from(&found.stat));
+        let is_known_at = || !self.has_looked && !self.files.checkpoints.at(&self.stream, &found.path).is_empty();
+        let class = if self.paths.get(&found.path).is_some() || is_known_at() {
+            0
+        } else if self.files.checkpoints.place(&key).is_some_and(|place| !place.is_done) {
+            1
+        } else {
+            2
+        };
+        (class, Reverse(modified(&found.stat)))
+    }
+
+    /// Reports the files that are not followed since there are too many.
+    pub(super) fn report_left_out(&mut self) {
+        let why = format!("files_max of the stream {} is {}", self.stream, self.files_max);
+        self.above_limit.report(&self.files.tell, &why);
+        self.unopened.report(&self.files.tell, "no more files can be opened (ulimit -n)");
+    }
+}

@@ -1,0 +1,212 @@
+//! The follower as a listener: it waits for changes, has them looked at, and gives the files.
+//!
+//! A look at ten thousand files takes as long as a disk likes. So a thread for blocking work does
+//! it, and no worker of the runtime is held up.
+//!
+//! All state is in [`Following`] and not in a future, which may be cancelled wherever it waits: as
+//! often as a stream ends.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::super::super::checkpoint::lock;
+use super::super::super::config::ReadFrom;
+use super::super::Listener;
+use super::log::{Back, Followed};
+use super::{Files, Follow};
+
+/// How often it is looked for files though nobody told of a change.
+const LOOK: Duration = Duration::from_secs(5);
+/// The same where the kernel tells nothing, or a file could not be opened.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Changes that follow each other so soon are looked at as one, where there are many.
+pub(super) const GATHER: Duration = Duration::from_millis(5);
+/// After a rest, so many changes are each looked at immediately: a rotation is two or three. One
+/// more is allowed after each such time.
+const HASTE_MAX: u32 = 6;
+const HASTE_EVERY: Duration = Duration::from_millis(20);
+
+/// See the front of this module.
+pub(crate) struct Following {
+    /// The follower at rest.
+    follow: Option<Box<Follow>>,
+    /// The follower at work.
+    look: Option<JoinHandle<Box<Follow>>>,
+    back: Arc<Back>,
+    changed: Arc<Notify>,
+    /// When it is looked next, though nobody tells of a change.
+    look_at: Instant,
+    look_every: Duration,
+    /// When it is looked next, since there was a change that no look has seen.
+    due: Option<Instant>,
+    haste: Haste,
+}
+
+/// How many looks need not wait for further changes.
+struct Haste {
+    left: u32,
+    /// Since when none was added.
+    since: Instant,
+    /// When the last look began, and whether it took little time.
+    begun: Instant,
+    is_short: bool,
+}
+
+impl Haste {
+    fn new(now: Instant) -> Haste {
+        Haste { left: HASTE_MAX, since: now, begun: now, is_short: true }
+    }
+
+    /// Whether the next look may begin immediately.
+    fn is_left(&mut self, now: Instant) -> bool {
+        let more = now.duration_since(self.since).as_nanos() / HASTE_EVERY.as_nanos();
+        if let Ok(more @ 1..) = u32::try_from(more) {
+            (self.left, self.since) = (self.left.saturating_add(more).min(HASTE_MAX), now);
+        }
+        self.is_short && self.left > 0
+    }
+}
+
+impl Following {
+    /// Follows what a path or pattern leads to, for a stream of this name.
+    ///
+    /// # Errors
+    ///
+    /// When it is no pattern.
+    pub(crate) fn new(
+        files: Arc<Files>,
+        stream: Arc<str>,
+        (pattern, exclude): (&str, &[glob::Pattern]),
+        from: ReadFrom,
+        files_max: usize,
+    ) -> io::Result<Following> {
+        let follow = Box::new(Follow::new(files, stream, (pattern, exclude), from, files_max)?);
+        Ok(Following {
+            back: Arc::clone(&follow.back),
+            changed: Arc::clone(&follow.changed),
+            follow: Some(follow),
+            look: None,
+            look_at: Instant::now(),
+            look_every: LOOK,
+            due: Some(Instant::now()),
+            haste: Haste::new(Instant::now()),
+        })
+    }
+
+    /// Looks for the first time: what is there now is opened, whatever becomes of its names.
+    ///
+    /// # Errors
+    ///
+    /// When nobody can look.
+    pub(crate) async fn look_first(&mut self) -> io::Result<()> {
+        self.begin();
+        self.rested().await.map(drop)
+    }
+
+    /// The follower, when it has looked.
+    async fn rested(&mut self) -> io::Result<&mut Follow> {
+        if let Some(look) = &mut self.look {
+            let looked = look.await;
+            self.look = None;
+            let (follow, now) = (looked.map_err(io::Error::other)?, Instant::now());
+            self.haste.is_short = now.duration_since(self.haste.begun) < HASTE_EVERY;
+            self.look_at = now + if follow.is_untold { LOOK_AGAIN } else { self.look_every };
+            // A file was renamed just when it was opened, or looked for.
+            self.due = (!follow.has_looked || follow.is_doubtful).then_some(now + GATHER);
+            self.follow = Some(follow);
+        }
+        self.follow.as_deref_mut().ok_or_else(|| io::Error::other("a look has failed"))
+    }
+
+    /// Waits until it is time to look.
+    async fn due(&mut self) {
+        loop {
+            let (due, now) = (self.due.unwrap_or(self.look_at), Instant::now());
+            // A timer would round it up to a millisecond.
+            if due <= now {
+                return;
+            }
+            if self.due.is_some() && !self.haste.is_left(now) {
+                return sleep_until(due).await;
+            }
+            if timeout_at(due, self.changed.notified()).await.is_err() {
+                return;
+            }
+            let now = Instant::now();
+            if self.haste.is_left(now) {
+                self.haste.left -= 1;
+                self.due = Some(now);
+            } else {
+                self.due = Some(self.due.unwrap_or(now + GATHER));
+            }
+        }
+    }
+
+    /// Has another thread look. Does not wait, so that nothing can be lost between.
+    fn begin(&mut self) {
+        let Some(mut follow) = self.follow.take() else { return };
+        (self.due, self.haste.begun) = (None, Instant::now());
+        // The changes of which it was told by now are before this look.
+        let told = std::pin::pin!(self.changed.notified());
+        told.enable();
+        self.look = Some(tokio::task::spawn_blocking(move || {
+            follow.look();
+            follow
+        }));
+    }
+
+    #[cfg(test)]
+    pub(super) fn files(&self) -> Option<Arc<Files>> {
+        self.follow.as_ref().map(|follow| Arc::clone(&follow.files))
+    }
+
+    /// Nothing but a notice makes it look.
+    #[cfg(test)]
+    pub(super) fn only_told(mut self) -> Following {
+        self.look_every = Duration::from_secs(3600);
+        self
+    }
+}
+
+impl Listener for Following {
+    type Source = Followed;
+
+    async fn next(&mut self) -> io::Result<Followed> {
+        loop {
+            let found = self.rested().await?.found.pop_front();
+            if let Some(found) = found.or_else(|| lock(&self.back.beside).pop()) {
+                return Ok(found);
+            }
+            self.due().await;
+            self.begin();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_after_a_rest_are_looked_at_immediately() {
+        let start = Instant::now();
+        let mut haste = Haste::new(start);
+        for _ in 0..HASTE_MAX {
+            assert!(haste.is_left(start));
+            haste.left -= 1;
+        }
+        assert!(!haste.is_left(start + HASTE_EVERY / 2), "a busy directory is looked at less often");
+        assert!(haste.is_left(start + HASTE_EVERY));
+        haste.left -= 1;
+        assert!(!haste.is_left(start + HASTE_EVERY));
+        haste.is_left(start + 1_000 * HASTE_EVERY);
+        assert_eq!(haste.left, HASTE_MAX);
+        haste.is_short = false;
+        assert!(!haste.is_left(start + 1_000 * HASTE_EVERY), "a long look is not repeated for each of many names");
+    }
+}

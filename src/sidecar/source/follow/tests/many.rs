@@ -1,0 +1,208 @@
+//! Many files, and a limit on them; and looks that do not hold up, or get lost.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use super::super::Follow;
+use super::*;
+
+fn files_of(place: &Place) -> Arc<Files> {
+    let tell: Tell = Arc::new(|_| {});
+    let checkpoints = Arc::new(Checkpoints::open(Some(place.state.path()), Arc::clone(&tell)).unwrap());
+    Files::new(checkpoints, Own::of(Vec::new()), tell)
+}
+
+/// The names that were listed, and those that were compared, in one look.
+fn cost_of_a_look(follow: &mut Follow) -> (usize, usize) {
+    let before = follow.listings.counts();
+    follow.look();
+    let after = follow.listings.counts();
+    (after.0 - before.0, after.1 - before.1)
+}
+
+#[tokio::test]
+async fn a28_looks_at_rotated_logs_are_linear_in_their_number() {
+    let mut costs = Vec::new();
+    for count in [50, 500] {
+        let place = Place::new();
+        let files = files_of(&place);
+        let pattern = place.pattern("*.log");
+        let follow = |files: &Arc<Files>| {
+            Follow::new(Arc::clone(files), "app".into(), (&pattern, &[]), ReadFrom::Start, usize::MAX).unwrap()
+        };
+        let rotate = |generation: usize| {
+            for n in 0..count {
+                // Two that came and went unseen, and the one that is there.
+                for name in [2, 1] {
+                    place.append(&format!("{n}.log"), "line\n");
+                    place.rename(&format!("{n}.log"), &format!("{n}.log.{}", generation + name));
+                }
+                place.append(&format!("{n}.log"), "line\n");
+            }
+        };
+        let of = |follow: &Follow| (follow.found.len(), files.checkpoints.at("app", &place.path("0.log")).len());
+        (0..count).for_each(|n| drop(place.append(&format!("{n}.log"), "line\n")));
+        let mut first = follow(&files);
+        let start = cost_of_a_look(&mut first);
+        assert_eq!((start, of(&first)), ((0, 0), (count, 1)));
+        let again = cost_of_a_look(&mut first);
+        assert_eq!(again, (0, 0));
+        rotate(10);
+        let rotated = cost_of_a_look(&mut first);
+        assert_eq!(lock(&files.read).len(), 4 * count - count, "each of them is read");
+        drop(first);
+        // Nothing was confirmed, and so it is all there for the next one.
+        rotate(20);
+        let mut second = follow(&files);
+        let restart = cost_of_a_look(&mut second);
+        costs.push([rotated, restart]);
+    }
+    for (few, all) in costs[0].into_iter().zip(costs[1]) {
+        assert!(few.0 > 0 && all.0 <= 11 * few.0, "{few:?} names were listed and compared, and then {all:?}");
+        assert!(few.1 > 0 && all.1 <= 11 * few.1, "{few:?} names were listed and compared, and then {all:?}");
+    }
+}
+
+#[tokio::test]
+async fn a28_files_above_the_limit_are_reported_and_wait_for_room() {
+    let place = Place::new();
+    for n in 0..6 {
+        place.append(&format!("{n}.log"), &format!("{n}\n")).set_modified(seconds(n)).unwrap();
+    }
+    let follower = Follower::limited(&place.pattern("*.log"), Some(place.state.path()), 2);
+    // Those that were written to last.
+    follower.until(|got| got.bytes.len() == 4).await;
+    assert!(["4\n5\n", "5\n4\n"].contains(&&*follower.text()), "{}", follower.text());
+    let names = |names: [&str; 3]| names.map(|name| place.path(name).display().to_string()).join(", ");
+    let why = "files_max of the stream app is 2";
+    let first = format!("{} and 1 more are not followed: {why}", names(["0.log", "1.log", "2.log"]));
+    assert_eq!(lock(&follower.got).told, [first]);
+    // A log that is rotated keeps its place, and no other one gets it.
+    place.rename("4.log", "4.log.1");
+    place.append("4.log", "next\n");
+    place.append("6.log", "6\n");
+    follower.until(|got| got.bytes.ends_with(b"next\n")).await;
+    follower.until(|got| got.told.len() == 2).await;
+    let second = format!("{} is not followed: {why}", place.path("6.log").display());
+    assert_eq!(lock(&follower.got).told[1], second);
+    // Where one goes, there is room for one more, and it is read from its beginning.
+    fs::remove_file(place.path("5.log")).unwrap();
+    follower.until(|got| got.bytes.ends_with(b"6\n")).await;
+    assert_eq!(lock(&follower.got).told.len(), 2, "{:?}", lock(&follower.got).told);
+    // After a restart the same are followed, though others were written to since.
+    follower.files.checkpoints.save();
+    kill(follower).await;
+    for n in 0..4 {
+        place.append(&format!("{n}.log"), "more\n");
+    }
+    let again = Follower::limited(&place.pattern("*.log"), Some(place.state.path()), 2);
+    again.until(|got| got.told.len() == 1).await;
+    let all: Vec<String> = ["0.log", "1.log", "2.log"].map(|name| place.path(name).display().to_string()).into();
+    assert_eq!(lock(&again.got).told, [format!("{} and 1 more are not followed: {why}", all.join(", "))]);
+}
+
+fn seconds(n: u64) -> std::time::SystemTime {
+    std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + n)
+}
+
+#[tokio::test]
+async fn a28_a_worker_is_free_while_files_are_looked_at() {
+    let place = Place::new();
+    place.append("a.log", "one\n");
+    let files = files_of(&place);
+    let mut following =
+        Following::new(files, "app".into(), (&place.pattern("a.log"), &[]), ReadFrom::Start, usize::MAX).unwrap();
+    // Held up, as by a disk: a look asks for this.
+    let held = Arc::clone(&following.files().unwrap());
+    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let (tell_held, is_held) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let _guard = lock(&held.read);
+        tell_held.send(()).unwrap();
+        let _ = told.recv();
+    });
+    is_held.recv().unwrap();
+    let mut next = pin!(following.next());
+    assert!(poll(next.as_mut()).is_pending());
+    // The one worker of this runtime goes on.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+        assert!(poll(next.as_mut()).is_pending());
+    }
+    drop(go_on);
+    next.await.unwrap();
+    holder.join().unwrap();
+}
+
+fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Asks again and again, and lets go wherever it waits.
+async fn next_cancelled(following: &mut Following) -> super::super::log::Followed {
+    let start = Instant::now();
+    loop {
+        {
+            let next = pin!(following.next());
+            if let std::task::Poll::Ready(next) = poll(next) {
+                return next.unwrap();
+            }
+        }
+        assert!(start.elapsed() < PATIENCE, "a notice was lost");
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_notice_outlives_a_wait_that_is_cancelled_anywhere() {
+    let place = Place::new();
+    place.append("first.log", "one\n");
+    let files = files_of(&place);
+    let pattern = place.pattern("*.log");
+    let following = Following::new(files, "app".into(), (&pattern, &[]), ReadFrom::Start, usize::MAX).unwrap();
+    let mut following = following.only_told();
+    drop(next_cancelled(&mut following).await);
+    for round in 0..50 {
+        place.append(&format!("{round}.log"), "one\n");
+        drop(next_cancelled(&mut following).await);
+    }
+    // And let go once, after so many polls.
+    for polls in 0..20 {
+        let before = place.append(&format!("let-go-{polls}.log"), "one\n");
+        let mut given = 0;
+        {
+            let mut next = pin!(following.next());
+            for _ in 0..polls {
+                if poll(next.as_mut()).is_ready() {
+                    given += 1;
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        if given == 0 {
+            tokio::time::timeout(PATIENCE, following.next()).await.expect("a notice was lost").unwrap();
+        }
+        drop(before);
+    }
+}
+
+#[tokio::test]
+async fn a_look_is_not_put_off_by_waits_that_are_cancelled() {
+    let place = Place::new();
+    fs::create_dir(place.path("theirs")).unwrap();
+    place.append("a.log", "one\n");
+    symlink(place.path("a.log"), place.path("theirs/link.log")).unwrap();
+    fs::set_permissions(place.path("theirs"), fs::Permissions::from_mode(0o777)).unwrap();
+    let files = files_of(&place);
+    let pattern = place.pattern("theirs/link.log");
+    let mut following = Following::new(files, "app".into(), (&pattern, &[]), ReadFrom::Start, usize::MAX).unwrap();
+    for _ in 0..20 {
+        assert!(poll(pin!(following.next())).is_pending(), "others may have put the link there");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    // Of which nobody tells.
+    fs::set_permissions(place.path("theirs"), fs::Permissions::from_mode(0o755)).unwrap();
+    next_cancelled(&mut following).await;
+}
