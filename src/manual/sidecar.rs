@@ -138,7 +138,9 @@
 //!
 //! *Checkpoints* (`state: DIR`, 0700) record up to where the sink has taken a file's bytes.
 //! They are saved at most once a second and at the end, on the disk before they count, after the
-//! files of sinks and spools were synced. Killed at any moment, also by a power cut, nothing is
+//! files of sinks and spools were synced. Once such a sync has failed, a warning says so, and the
+//! saved checkpoints stay until the next start, which begins there: the system may have given up
+//! bytes that a later sync does not tell of. Killed at any moment, also by a power cut, nothing is
 //! lost; lines that went out since the last checkpoint go out again, and one may be torn where it
 //! was being written. The place is never within a secret or a line that waits: a sidecar that stops
 //! in the middle of a line leaves it to the next one. A mask may go out twice. The directory is

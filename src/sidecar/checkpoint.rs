@@ -26,7 +26,7 @@ use rustix::fs::fstat;
 use tokio::sync::Notify;
 
 use super::notice::{Notice, Tell};
-use super::sink::file::sync_all;
+use super::sink::file::sync_for_checkpoint;
 use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_owner, others_can_write};
@@ -228,7 +228,7 @@ impl Checkpoints {
         }
         let text = self.write();
         // What the places say is out has to be on the disk before them.
-        let saved = sync_all().and_then(|()| {
+        let saved = sync_for_checkpoint().and_then(|()| {
             // Anew each time: the directory may have been replaced.
             let dir = Dir::open(directory, Links::Trusted)?;
             check(&dir)?;

@@ -1,6 +1,6 @@
 //! The content of a spool: through full disks, kills and power cuts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -145,4 +145,62 @@ fn a33_a_kill_at_any_time_loses_nothing() {
     found.lines().for_each(|line| *counts.entry(line).or_default() += 1);
     let missing = wanted.lines().filter(|line| !counts.contains_key(line)).count();
     assert_eq!((missing, found.contains(VALUE)), (0, false), "lines are missing");
+}
+
+/// The system gives up what it could not write, and says so with one sync: the next one is well.
+#[test]
+fn a33_a_failed_sync_loses_no_line() {
+    needs!("mounts");
+    if !mount::private() {
+        return;
+    }
+    let place = Place::new();
+    let small = place.path("small");
+    let Some(_mount) = Mount::new(&["-t", "tmpfs", "-o", "size=64m", "tmpfs"], &small) else { return };
+    // Without a log, which would have all of the file system fail.
+    let Some(mut image) = Image::new("ext2", 32, &small) else { return };
+    let (log, out) = (place.path("a.log"), image.point().join("out"));
+    let all = lines(40_000);
+    let (first, rest) = all.split_at(all.find("line 00010").expect("it is there"));
+    let (second, third) = rest.split_at(rest.find("line 39990").expect("it is there"));
+    fs::write(&log, first).expect("room");
+    let config = place.configure(
+        "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
+         - { name: app, source: { files: DIR/a.log }, sink: { file: DIR/small/ext2/out } }\n",
+    );
+    let append = |text: &str| {
+        let mut file = fs::File::options().append(true).open(&log).expect("it is there");
+        std::io::Write::write_all(&mut file, text.as_bytes()).expect("room");
+    };
+    let has = |end: &str| fs::read(&out).is_ok_and(|found| found.ends_with(end.replace(VALUE, MASK).as_bytes()));
+    let mut sidecar = place.start(&config);
+    until("the first lines are out", || has(first));
+    image.sync();
+    // The disk below the image takes nothing more.
+    let ballast = small.join("ballast");
+    let full = fs::File::create(&ballast).map(|mut file| std::io::copy(&mut std::io::repeat(1), &mut file));
+    assert!(full.is_ok_and(|copied| copied.is_err()), "it is never full");
+    append(second);
+    sidecar.says("cannot be saved");
+    fs::remove_file(&ballast).expect("it is there");
+    append(third);
+    until("the last lines are out", || has(third));
+    // Another checkpoint, after a sync that is well.
+    std::thread::sleep(Duration::from_millis(3_500));
+    sidecar.signal(Signal::KILL);
+    let _ = sidecar.child.wait();
+    // Only what is on the disk is left.
+    image.unmount();
+    assert!(image.mount(), "it cannot be mounted again");
+    let lost = fs::read(&out).expect("it is there").iter().filter(|&&byte| byte == 0).count();
+    assert!(lost > 0, "nothing was given up: this shows nothing");
+    let mut sidecar = sidecar.into_place().start(&config);
+    let wanted = all.replace(VALUE, MASK);
+    until("no line is lost", || {
+        let found = fs::read(&out).expect("it is there");
+        let found = String::from_utf8_lossy(&found);
+        let found: HashSet<&str> = found.lines().collect();
+        wanted.lines().all(|line| found.contains(line))
+    });
+    sidecar.stop();
 }

@@ -18,6 +18,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
 use rustix::fs::{OFlags, fdatasync, fstat, lstat};
@@ -33,10 +34,45 @@ const SLICES_MAX: usize = 1_024;
 /// What is to be on the disk before a checkpoint says so.
 static WRITTEN: Mutex<Vec<Weak<OwnedFd>>> = Mutex::new(Vec::new());
 
+/// How many syncs have failed.
+static FAILURES: AtomicU64 = AtomicU64::new(0);
+
 /// Waits until all that file sinks and spools have written is on the disk.
-pub(crate) fn sync_all() -> io::Result<()> {
+pub(super) fn sync_all() -> io::Result<()> {
     let files: Vec<Arc<OwnedFd>> = lock(&WRITTEN).iter().filter_map(Weak::upgrade).collect();
-    files.iter().try_for_each(|file| Ok(fdatasync(&**file)?))
+    // Each of them, whatever the others do.
+    files.iter().map(|file| sync(file)).fold(Ok(()), io::Result::and)
+}
+
+/// As [`sync_all`], before a checkpoint says that the output is on the disk. Once a sync has failed,
+/// another one tells nothing of the bytes that the system could not write then, and gave up: no
+/// checkpoint is saved any more, and the next start begins at the last one.
+pub(crate) fn sync_for_checkpoint() -> io::Result<()> {
+    sync_all()?;
+    if failures() > 0 {
+        let text = "a file could not be synced, and output may be on no disk: the next start repeats it";
+        return Err(io::Error::other(text));
+    }
+    Ok(())
+}
+
+/// Waits until all that was written to a file is on the disk.
+pub(super) fn sync(file: &OwnedFd) -> io::Result<()> {
+    loop {
+        match fdatasync(file) {
+            Err(Errno::INTR) => {}
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                FAILURES.fetch_add(1, Relaxed);
+                return Err(error.into());
+            }
+        }
+    }
+}
+
+/// How many syncs have failed so far.
+pub(super) fn failures() -> u64 {
+    FAILURES.load(Relaxed)
 }
 
 /// Has a file synced before each checkpoint.
@@ -44,6 +80,13 @@ pub(super) fn sync_before_checkpoints(file: &Arc<OwnedFd>) {
     let mut all = lock(&WRITTEN);
     all.retain(|file| file.strong_count() > 0);
     all.push(Arc::downgrade(file));
+}
+
+/// Another one may be at its path when it is opened again: no checkpoint would have this one synced.
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        let _ = sync(&self.file);
+    }
 }
 
 /// So many rotated files are compared with other paths of a plan, and left alone by sources.
@@ -149,7 +192,7 @@ impl FileSink {
     /// Makes room: each rotated file gets the next number, up to the first that is free. Killed in between, it leaves a number free, and
     /// nothing is lost but the oldest.
     fn rotate(&mut self, keep: u64) -> io::Result<()> {
-        fdatasync(&*self.file)?;
+        sync(&self.file)?;
         // If the directory was exchanged meanwhile, nothing in the new one is ours to rename.
         if FileId::from(&self.dir.stat(&self.name)?) == self.identity {
             if keep == 0 {

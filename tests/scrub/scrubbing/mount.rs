@@ -74,7 +74,8 @@ impl Image {
         image.mount().then_some(image)
     }
 
-    fn mount(&mut self) -> bool {
+    /// Mounts it, after it was unmounted.
+    pub(crate) fn mount(&mut self) -> bool {
         let image = self.image.to_str().expect("a plain name");
         self.mount = Mount::new(&["-o", "loop", image], &self.point);
         self.mount.is_some()
