@@ -11,6 +11,7 @@
 //! | `hushlog_stream_open` | connections or files that are open |
 //! | `hushlog_stream_lag_bytes` | bytes in followed files that were not read yet |
 //! | `hushlog_stream_held_bytes`, `hushlog_stream_spool_pieces` | bytes held back, in steps of 4 KiB; pieces that wait in the spool |
+//! | `hushlog_stream_spool_damaged_total` | parts of the spool that were damaged or lost |
 //! | `hushlog_stream_waits_total`, `hushlog_stream_wait_seconds_total` | how often, and how long, a sink kept it waiting |
 //! | `hushlog_stream_dropped_bytes_total`, `hushlog_stream_reopened_total` | what was dropped where the configuration says so; how often a source or sink was opened anew |
 //! | `hushlog_reloads_total`, `hushlog_reload_duration_seconds` | how often the secrets were read again, by `result`; how long that took |

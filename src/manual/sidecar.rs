@@ -65,7 +65,9 @@
 //! goes out twice (a piece is a read of a stream at once); after a power cut, all that the sink may
 //! not have on its disk does: 1 MiB and a piece at most. Pieces that went out are taken off the
 //! file when the sinks' files were synced. Damage ends at the next whole piece; the unreadable part
-//! is copied to `SPOOL.damaged.N`, and a warning says so. A spool of version 0.1.0 is read. An
+//! is copied to `SPOOL.damaged.N`, and a warning says so, once. A warning tells of zeros, too, where
+//! a piece stood, as a power cut leaves them; what stands behind them goes out. A failed sync of a
+//! sink's file has the pieces since the last one go out again. A spool of version 0.1.0 is read. An
 //! existing file is accepted only if it is empty or a spool, belongs to the sidecar's user, has one
 //! name, and gives others no rights: else the sidecar does not begin, and the file stays as it is.
 //! `check-config` reports a file that is no spool, too.

@@ -82,6 +82,7 @@ pub(crate) struct StreamMetrics {
     pub(crate) reopened: AtomicU64,
     held: AtomicU64,
     spooled: AtomicU64,
+    damaged: AtomicU64,
     regions: Mutex<Counts>,
 }
 
@@ -121,9 +122,10 @@ impl StreamMetrics {
         }
     }
 
-    /// The number of pieces in the spool.
-    pub(crate) fn spool(&self, count: u64) {
+    /// The number of pieces in the spool, and of its damaged parts so far.
+    pub(crate) fn spool(&self, count: u64, damaged: u64) {
         self.spooled.store(count, Relaxed);
+        self.damaged.store(damaged, Relaxed);
     }
 
     /// Counts the regions of a connection: `now` is what its redactor has counted in all, and `told` what was told of that.
@@ -337,6 +339,12 @@ const FIGURES: &[Figure] = &[
         kind: "gauge",
         help: "Pieces that wait in the spool, each of what was read at once.",
         get: |stream| stream.spooled.load(Relaxed),
+    },
+    Figure {
+        name: "hushlog_stream_spool_damaged_total",
+        kind: "counter",
+        help: "Parts of the spool that were damaged or lost, as warnings say.",
+        get: |stream| stream.damaged.load(Relaxed),
     },
 ];
 

@@ -59,6 +59,8 @@ pub(crate) struct Sink {
     dropped: AtomicU64,
     /// How much waits in the spool, in bytes, and that something does.
     spooled: AtomicU64,
+    /// Parts of the spool that were found to be damaged.
+    damaged: AtomicU64,
     waits: Notify,
     tell: Tell,
     /// How a program is started, and the consumer of its output.
@@ -94,6 +96,7 @@ impl Sink {
             is_away: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             spooled: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
             waits: Notify::new(),
             tell,
             upkeep: OnceLock::new(),
@@ -197,7 +200,7 @@ impl Sink {
     /// Writes the spool's contents to the sink as soon as it can.
     pub(crate) async fn tend(self: Arc<Sink>, metrics: Vec<Arc<StreamMetrics>>) {
         loop {
-            metrics.iter().for_each(|metrics| metrics.spool(self.spooled.load(Relaxed)));
+            metrics.iter().for_each(|metrics| metrics.spool(self.spooled.load(Relaxed), self.damaged.load(Relaxed)));
             match self.give_out().await {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => tokio::select! {
@@ -211,13 +214,23 @@ impl Sink {
     /// Takes the pieces that went out off the spool's file, once nothing has waited for a while;
     /// then waits for ever.
     async fn settle(&self) {
-        tokio::time::sleep(SETTLE_AFTER).await;
-        let mut state = self.state.lock().await;
-        let spool = state.spool.as_mut().filter(|spool| spool.is_empty() && spool.is_unsettled());
-        if let Some(Err(error)) = spool.map(Spool::settle) {
-            self.tell_of_spool(&mut state, &error);
+        loop {
+            tokio::time::sleep(SETTLE_AFTER).await;
+            let mut state = self.state.lock().await;
+            // Before its file was opened, nothing would sync what the process before has written.
+            let is_opened = state.opened.is_some();
+            let spool = state.spool.as_mut().filter(|spool| spool.is_empty() && spool.is_unsettled());
+            let Some(spool) = spool else { break };
+            if !is_opened {
+                continue;
+            }
+            let settled = spool.settle();
+            self.warn(spool);
+            self.count(spool);
+            if let Err(error) = settled {
+                self.tell_of_spool(&mut state, &error);
+            }
         }
-        drop(state);
         std::future::pending().await
     }
 
@@ -288,6 +301,7 @@ impl Sink {
     }
 
     fn warn(&self, spool: &mut Spool) {
+        self.damaged.store(spool.damaged(), Relaxed);
         if let Some(text) = spool.take_warning() {
             (self.tell)(Notice::Warning(text));
         }

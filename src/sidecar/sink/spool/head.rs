@@ -33,11 +33,11 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn new() -> Head {
+    pub(super) fn new(boot: [u8; 16]) -> Head {
         let mut salt = [0; 8];
         // Without it, a line could be made up that passes for a piece, in a spool that was damaged.
         let _ = getrandom::fill(&mut salt);
-        Head { number: 0, salt: u64::from_le_bytes(salt), next: 1, written: 0, safe: 1, boot: boot() }
+        Head { number: 0, salt: u64::from_le_bytes(salt), next: 1, written: 0, safe: 1, boot }
     }
 
     pub(super) fn slot(&self) -> [u8; SLOT_LEN] {
@@ -76,9 +76,9 @@ impl Head {
 
     /// As it holds in this run of the machine. After a power cut, output that the sink had taken
     /// may not be on its disk.
-    pub(super) fn now(mut self) -> Head {
-        if self.boot != boot() || self.boot == [0; 16] {
-            (self.next, self.written, self.boot) = (self.safe, 0, boot());
+    pub(super) fn now(mut self, boot: [u8; 16]) -> Head {
+        if self.boot != boot || self.boot == [0; 16] {
+            (self.next, self.written, self.boot) = (self.safe, 0, boot);
         }
         self
     }

@@ -1,19 +1,17 @@
 //! Reading a spool: its pieces, the pending ones in a file that was left, and its damaged parts.
 
-use std::io::{self, ErrorKind, IoSlice};
-use std::path::PathBuf;
+use std::io::{self, IoSlice};
 
-use rustix::fs::{OFlags, SeekFrom, fdatasync, ftruncate, seek};
-use rustix::io::Errno;
-
-use super::{FRAME_LEN, FRAME_LEN_1, HEAD_LEN, Layout, MARK, PIECE_LEN_MAX, Spool, damaged, read, write_all};
+use super::store::{Store, read, write_all};
+use super::{FRAME_LEN, FRAME_LEN_1, HEAD_LEN, Layout, MARK, PIECE_LEN_MAX, Spool, damaged};
 use crate::redact::text;
-use crate::sys::beneath::{Dir, Links};
 
 /// How much is read at once to find the next piece behind damage, in bytes.
 const LOOK_LEN: usize = 64 << 10;
-/// So many files of damaged bytes are made beside a spool.
-const ASIDE_MAX: u32 = 1_000;
+/// Stands before bytes that were reported, and copied aside unless they were zeros.
+const MARK_ASIDE: &[u8; 4] = b"hspa";
+/// It, where these bytes end, and the CRC-32 of the salt and both places.
+const ASIDE_LEN: u64 = 16;
 
 /// A piece as it is in the file.
 pub(super) struct Frame {
@@ -22,38 +20,85 @@ pub(super) struct Frame {
     pub(super) number: u64,
 }
 
-impl Spool {
+/// What stands where no piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Zeros,
+    /// Zeros, and what was reported before.
+    Reported,
+    /// Other bytes, from there on.
+    Data(u64),
+}
+
+impl<S: Store> Spool<S> {
     /// Finds the pending pieces, and sets unreadable parts aside.
     pub(super) fn recover(&mut self, len: u64) -> io::Result<()> {
         let (mut at, mut expected, mut start) = (HEAD_LEN, self.head.next, None);
         while let Some((found, Frame { piece, number, .. })) = self.find(at, len)? {
-            if number > expected && self.has_data(at, found)? {
-                self.set_aside(at, found);
-                self.gaps.push(at);
+            if number > expected {
+                self.report(at, found)?;
             }
             at = found + FRAME_LEN + piece.len() as u64;
             // An older piece went out, and lies behind those that begin anew at the front, if it
             // was not cut off.
             if number >= expected {
-                start.get_or_insert(found);
+                start.get_or_insert((found, number));
                 (self.end, self.count, expected) = (at, self.count + 1, number + 1);
             }
         }
-        if self.has_data(at, len)? {
-            self.set_aside(at, len);
-            self.gaps.push(at);
+        if at < len {
+            self.report(at, len)?;
+        }
+        if self.head.written > 0 && start.is_none_or(|(_, number)| number != self.head.next) {
+            // The piece of which the sink has a part is gone, and another one may get its number.
+            (self.head.written, self.is_noted) = (0, false);
         }
         self.number = expected;
-        self.start = start.unwrap_or(self.end);
+        (self.start, self.end) = (start.map_or(at, |(start, _)| start), if start.is_some() { self.end } else { at });
         self.punched = HEAD_LEN;
         if self.is_pinned {
             self.end = self.end.max(len);
             return Ok(());
         }
-        match start {
-            Some(_) => Ok(ftruncate(&*self.file, self.end)?),
-            None => self.begin_anew(),
+        // What went out stays until the sink's file was synced in this run of the machine.
+        let is_done = start.is_none() && (self.head.safe >= expected || at == HEAD_LEN);
+        if is_done { self.begin_anew() } else { self.file.truncate(self.end) }
+    }
+
+    /// Reports a part where no piece is, where one should be: other bytes are copied aside. A
+    /// mark then tells the next restart that it was reported; without it that reports it again.
+    pub(super) fn report(&mut self, at: u64, end: u64) -> io::Result<()> {
+        let begin = match self.content(at, end)? {
+            Content::Reported => return Ok(()),
+            // No piece is as short.
+            Content::Zeros if end - at < FRAME_LEN => return Ok(()),
+            Content::Zeros => {
+                self.damaged += 1;
+                let (path, len) = (text::path(&self.path), end - at);
+                self.warnings.push(format!("{len} bytes of the spool {path} are zeros: what stood there is lost"));
+                at
+            }
+            Content::Data(begin) => {
+                // With room for a mark.
+                let begin = begin.min(end.saturating_sub(ASIDE_LEN)).max(at);
+                self.set_aside(begin, end);
+                begin
+            }
+        };
+        self.gaps.push(at);
+        if !self.is_pinned && self.layout == Layout::Second && end - begin >= ASIDE_LEN {
+            let _ = write_all(&self.file, &mut [IoSlice::new(&self.mark_aside(begin, end))], begin);
         }
+        Ok(())
+    }
+
+    fn mark_aside(&self, at: u64, end: u64) -> [u8; ASIDE_LEN as usize] {
+        let mut mark = [0; ASIDE_LEN as usize];
+        mark[..4].copy_from_slice(MARK_ASIDE);
+        mark[4..12].copy_from_slice(&end.to_le_bytes());
+        let hashed = [self.head.salt.to_le_bytes(), at.to_le_bytes(), end.to_le_bytes()].concat();
+        mark[12..].copy_from_slice(&crc32fast::hash(&hashed).to_le_bytes());
+        mark
     }
 
     /// As [`recover`](Spool::recover), for the layout of before, in which nothing marks a piece.
@@ -67,8 +112,8 @@ impl Spool {
                     self.count += 1;
                 }
                 // A head that is older than a hole behind it.
-                None if self.count == 0 && !self.has_data(self.end, (self.end + FRAME_LEN_1).min(len))? => {
-                    let data = seek(&*self.file, SeekFrom::Data(self.end)).unwrap_or(len);
+                None if self.count == 0 && self.find_data(self.end, (self.end + FRAME_LEN_1).min(len))?.is_none() => {
+                    let data = self.file.data(self.end).ok().flatten().unwrap_or(len);
                     let next = (self.end..data.max(self.end + 1) + 4_096)
                         .find_map(|at| self.frame(at, len).transpose().map(|found| found.map(|_| at)));
                     let Some(next) = next.transpose()? else { break };
@@ -77,13 +122,13 @@ impl Spool {
                 None => break,
             }
         }
-        if self.has_data(self.end, len)? {
+        if self.find_data(self.end, len)?.is_some() {
             self.set_aside(self.end, len);
         }
         match () {
             () if self.is_pinned => return Err(damaged("what is damaged cannot be copied beside it")),
             () if self.is_empty() => self.begin_anew()?,
-            () => ftruncate(&*self.file, self.end)?,
+            () => self.file.truncate(self.end)?,
         }
         Ok(())
     }
@@ -95,9 +140,9 @@ impl Spool {
             if let Some(frame) = self.frame(at, end)? {
                 return Ok(Some((at, frame)));
             }
-            match seek(&*self.file, SeekFrom::Data(at + 1)) {
-                Ok(data) => at = data,
-                Err(Errno::NXIO) => return Ok(None),
+            match self.file.data(at + 1) {
+                Ok(Some(data)) => at = data,
+                Ok(None) => return Ok(None),
                 // A file system that knows no holes.
                 Err(_) => at += 1,
             }
@@ -145,60 +190,55 @@ impl Spool {
         Ok((found.finalize().to_le_bytes() == hash).then_some(frame))
     }
 
-    /// Whether anything but zeros stands there.
-    pub(super) fn has_data(&self, mut at: u64, end: u64) -> io::Result<bool> {
+    /// What stands there, where no piece is.
+    pub(super) fn content(&self, mut at: u64, end: u64) -> io::Result<Content> {
+        let mut content = Content::Zeros;
+        while let Some(begin) = self.find_data(at, end)? {
+            let mut mark = [0; ASIDE_LEN as usize];
+            let is_read = begin + ASIDE_LEN <= end && read(&self.file, &mut mark, begin)?;
+            let marked = u64::from_le_bytes(mark[4..12].try_into().expect("it has 8 bytes"));
+            if !is_read || marked > end || marked <= begin || mark != self.mark_aside(begin, marked) {
+                return Ok(Content::Data(begin));
+            }
+            (at, content) = (marked, Content::Reported);
+        }
+        Ok(content)
+    }
+
+    /// Where the first byte is that is no zero.
+    fn find_data(&self, mut at: u64, end: u64) -> io::Result<Option<u64>> {
         let mut buffer = vec![0; LOOK_LEN];
         while at < end {
-            match seek(&*self.file, SeekFrom::Data(at)) {
-                Ok(data) => at = data,
-                Err(Errno::NXIO) => return Ok(false),
+            match self.file.data(at) {
+                Ok(Some(data)) => at = data,
+                Ok(None) => return Ok(None),
+                // A file system that knows no holes.
                 Err(_) => {}
             }
             let len = end.saturating_sub(at).min(LOOK_LEN as u64) as usize;
+            buffer.fill(0);
             read(&self.file, &mut buffer[..len], at)?;
-            if buffer[..len].iter().any(|&byte| byte != 0) {
-                return Ok(true);
+            if let Some(place) = buffer[..len].iter().position(|&byte| byte != 0) {
+                return Ok(Some(at + place as u64));
             }
             at += len as u64;
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Copies the unreadable part to a new file beside the spool, and reports that. If that cannot
     /// be, the bytes stay where they are.
     pub(super) fn set_aside(&mut self, at: u64, end: u64) {
         let len = end - at;
-        let copied = self.copy_aside(at, end);
+        self.damaged += 1;
+        let copied = self.file.copy_aside(&self.path, at, end);
         if copied.is_err() {
             (self.is_pinned, self.can_punch) = (true, false);
         }
         let what = format!("{len} bytes of the spool {} are damaged", text::path(&self.path));
-        self.warning = Some(match copied {
+        self.warnings.push(match copied {
             Ok(path) => format!("{what}, and were copied to {}", text::path(&path)),
             Err(error) => format!("{what}, and stay in it: they cannot be copied beside it: {error}"),
         });
-    }
-
-    fn copy_aside(&self, mut at: u64, end: u64) -> io::Result<PathBuf> {
-        let (dir, name) = Dir::parent_of(&self.path, Links::Trusted)?;
-        for number in 1..=ASIDE_MAX {
-            let mut aside = name.clone();
-            aside.push(format!(".damaged.{number}"));
-            let copy = match dir.create_new(&aside, OFlags::WRONLY, 0o600) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
-                copy => copy?,
-            };
-            let (begin, mut buffer) = (at, vec![0; LOOK_LEN]);
-            while at < end {
-                let len = (end - at).min(LOOK_LEN as u64) as usize;
-                read(&self.file, &mut buffer[..len], at)?;
-                write_all(&copy, &mut [IoSlice::new(&buffer[..len])], at - begin)?;
-                at += len as u64;
-            }
-            fdatasync(&copy)?;
-            dir.sync()?;
-            return Ok(self.path.with_file_name(aside));
-        }
-        Err(ErrorKind::AlreadyExists.into())
     }
 }

@@ -1,0 +1,202 @@
+//! What a spool asks of the machine: each call on its file, so that tests can have any of them
+//! fail, or be the last one before a kill or a power cut.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fallocate, fstat, ftruncate, seek};
+use rustix::io::{Errno, pread, pwritev};
+
+use super::super::super::fd::lock;
+use super::super::file::{failures, sync, sync_all, sync_before_checkpoints};
+use super::{check_content, head};
+use crate::sys::beneath::{Dir, Links};
+use crate::sys::private;
+
+/// How much is copied at once, in bytes.
+const COPY_LEN: usize = 64 << 10;
+/// So many files of damaged bytes are made beside a spool.
+const ASIDE_MAX: u32 = 1_000;
+/// The most slices that one call takes.
+const SLICES_MAX: usize = 1_024;
+
+/// The file of a spool, and the machine that it is on.
+pub(in crate::sidecar::sink) trait Store {
+    /// The file's length, in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Reads from there, as `pread` does.
+    fn read(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
+    /// Writes there, as `pwritev` does: some of the bytes may be all.
+    fn write(&self, slices: &[IoSlice<'_>], at: u64) -> io::Result<usize>;
+    fn truncate(&self, len: u64) -> io::Result<()>;
+    /// Makes a hole, which reads as zeros.
+    fn punch(&self, at: u64, len: u64) -> io::Result<()>;
+    /// Waits until all of it is on the disk.
+    fn sync(&self) -> io::Result<()>;
+    /// The next place that is in no hole, from this one on. None: a hole goes on to the end.
+    fn data(&self, at: u64) -> io::Result<Option<u64>>;
+    /// Copies a part to a new file beside the spool, which is on the disk then.
+    fn copy_aside(&self, path: &Path, at: u64, end: u64) -> io::Result<PathBuf>;
+    /// Waits until all that sinks were given is on their disks.
+    fn sync_sinks(&self) -> io::Result<()>;
+    /// How many syncs of this process have failed.
+    fn failures(&self) -> u64;
+    /// The run of the machine.
+    fn boot(&self) -> [u8; 16];
+}
+
+/// A file of the system.
+pub(in crate::sidecar::sink) struct Disk(Arc<OwnedFd>);
+
+impl Disk {
+    /// Opens the file of a spool, or makes it, and locks it.
+    pub(super) fn open(path: &Path) -> io::Result<Disk> {
+        let disk = Disk(Arc::new(private::open(path)?));
+        check_content(&disk)?;
+        lock(&*disk.0)?;
+        if disk.len()? == 0 {
+            // The name of a new file, too, is to outlive a power cut, where the directory can be
+            // synced: one that gives no right to read cannot.
+            let _ = Dir::parent_of(path, Links::Trusted)?.0.sync();
+        }
+        sync_before_checkpoints(&disk.0);
+        Ok(disk)
+    }
+
+    /// A file that is only looked at.
+    pub(super) fn of(file: OwnedFd) -> Disk {
+        Disk(Arc::new(file))
+    }
+}
+
+impl Store for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(fstat(&*self.0)?.st_size as u64)
+    }
+
+    fn read(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        Ok(pread(&*self.0, buffer, at)?)
+    }
+
+    fn write(&self, slices: &[IoSlice<'_>], at: u64) -> io::Result<usize> {
+        Ok(pwritev(&*self.0, slices, at)?)
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        Ok(ftruncate(&*self.0, len)?)
+    }
+
+    fn punch(&self, at: u64, len: u64) -> io::Result<()> {
+        Ok(fallocate(&*self.0, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, len)?)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        sync(&self.0)
+    }
+
+    fn data(&self, at: u64) -> io::Result<Option<u64>> {
+        match seek(&*self.0, SeekFrom::Data(at)) {
+            Err(Errno::NXIO) => Ok(None),
+            found => Ok(Some(found?)),
+        }
+    }
+
+    fn copy_aside(&self, path: &Path, mut at: u64, end: u64) -> io::Result<PathBuf> {
+        let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
+        for number in 1..=ASIDE_MAX {
+            let mut aside = name.clone();
+            aside.push(format!(".damaged.{number}"));
+            let copy = match dir.create_new(&aside, OFlags::WRONLY, 0o600) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                copy => Disk::of(copy?),
+            };
+            let (begin, mut buffer) = (at, vec![0; COPY_LEN]);
+            while at < end {
+                let len = (end - at).min(COPY_LEN as u64) as usize;
+                read(self, &mut buffer[..len], at)?;
+                write_all(&copy, &mut [IoSlice::new(&buffer[..len])], at - begin)?;
+                at += len as u64;
+            }
+            copy.sync()?;
+            dir.sync()?;
+            return Ok(path.with_file_name(aside));
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+
+    fn sync_sinks(&self) -> io::Result<()> {
+        sync_all()
+    }
+
+    fn failures(&self) -> u64 {
+        failures()
+    }
+
+    fn boot(&self) -> [u8; 16] {
+        head::boot()
+    }
+}
+
+/// Reads the beginning of the file, as far as there is one.
+pub(super) fn read_some(file: &impl Store, buffer: &mut [u8]) -> io::Result<usize> {
+    let len = file.len()?.min(buffer.len() as u64) as usize;
+    read(file, &mut buffer[..len], 0)?;
+    Ok(len)
+}
+
+/// Fills the buffer from there. False: the file is shorter.
+pub(super) fn read(file: &impl Store, buffer: &mut [u8], at: u64) -> io::Result<bool> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match file.read(&mut buffer[done..], at + done as u64) {
+            Ok(0) => return Ok(false),
+            Ok(read) => done += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+pub(super) fn write_all(file: &impl Store, mut slices: &mut [IoSlice<'_>], mut at: u64) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match file.write(&slices[..slices.len().min(SLICES_MAX)], at) {
+            // Nothing documented does this; to go on would be to spin.
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(len) => {
+                at += len as u64;
+                IoSlice::advance_slices(&mut slices, len);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes again what is there, but for its holes, so that the next sync has it written.
+pub(super) fn rewrite(file: &impl Store, mut at: u64, end: u64) -> io::Result<()> {
+    let mut buffer = vec![0; COPY_LEN];
+    while at < end {
+        match file.data(at) {
+            Ok(Some(data)) => at = data,
+            Ok(None) => return Ok(()),
+            Err(_) => {}
+        }
+        let len = end.saturating_sub(at).min(COPY_LEN as u64) as usize;
+        if !read(file, &mut buffer[..len], at)? {
+            return Ok(());
+        }
+        write_all(file, &mut [IoSlice::new(&buffer[..len])], at)?;
+        at += len as u64;
+    }
+    Ok(())
+}
+
+/// Whether there is no room.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
