@@ -89,13 +89,16 @@
 //! unfinished line without a rest goes out 5 seconds after its file lost its path, or the file that
 //! came after it stayed empty; a rest that comes later is masked as that of a kept connection
 //! (below). The same holds for the rest of a secret whose beginning is gone: the file was deleted
-//! or packed before it was read, or truncated without a copy. A copy that matches the pattern is a
-//! file of its own, and is read as a whole.
+//! or packed before it was read, or truncated without a copy. Rotated files that match the pattern
+//! (`app.log*`) are one text with their log. A copy that matches it is a file of its own, and is
+//! read as a whole.
 //!
 //! Files that came and went
 //! unseen, also while no sidecar ran, are looked for beside the path, by the names that rotation
-//! gives; files packed or deleted before they were read are gone, which is reported where it is
-//! known. Their times of writing distinguish them from older ones; if the clock was set back
+//! gives; so are the copies of content that was truncated. Files packed or deleted before they were
+//! read are gone, which is reported where it is known; a link's target that was one only between two
+//! looks is not known. A file that was truncated is known by its first and last bytes: a copy of
+//! content with which the new content begins is not told from another file. Their times of writing distinguish them from older ones; if the clock was set back
 //! meanwhile, the numbers of `app.log.1` and so on do, where a lower one is newer. Other names do
 //! not help then, and are taken for older files. inotify reports changes; where it is missing or
 //! lost events, and on network file systems, files are polled as well (every 5 seconds, or four

@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::Duration;
 
 use rustix::fs::fstat;
@@ -41,6 +41,10 @@ pub(crate) use head::{HEAD_LEN_MAX, Hasher, Head, TAIL_LEN_MAX, tail};
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Of files that were read to their end and rotated away, so many are remembered.
 const DONE_MAX: usize = 1_000;
+/// How often, and how many times, the end of a step is waited for before new ones are kept from
+/// beginning.
+const STEP_TRY: Duration = Duration::from_millis(1);
+const STEP_TRIES: usize = 2_000;
 /// What holds the places.
 const FILE_NAME: &str = "checkpoints.json";
 /// What a sidecar locks while it has the directory.
@@ -72,6 +76,13 @@ pub(crate) struct Place {
     pub(crate) is_done: bool,
 }
 
+impl Place {
+    /// Its path without links.
+    pub(crate) fn target(&self) -> &Path {
+        self.target.as_deref().unwrap_or(&self.path)
+    }
+}
+
 /// Which file of which stream: two streams may follow the same one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -98,6 +109,9 @@ pub(crate) struct Checkpoints {
     is_changed: AtomicBool,
     changed: Notify,
     failed: AtomicBool,
+    /// Read by those that change several places in one step, and written by the one that saves
+    /// them.
+    step: RwLock<()>,
     /// One at a time: an older state must not come over a newer one.
     saving: Mutex<()>,
     tell: Tell,
@@ -125,6 +139,7 @@ impl Checkpoints {
             is_changed: AtomicBool::new(false),
             changed: Notify::new(),
             failed: AtomicBool::new(false),
+            step: RwLock::new(()),
             saving: Mutex::new(()),
             tell,
             _lock: None,
@@ -192,10 +207,23 @@ impl Checkpoints {
         lock(&self.places).get(key).map(|place| place.clone())
     }
 
+    /// Whether a file was read to its end, and is not another one with its number.
+    pub(crate) fn is_done(&self, key: &Key, file: impl AsFd) -> io::Result<bool> {
+        let Some(place) = self.place(key).filter(|place| place.is_done) else { return Ok(false) };
+        let len = fstat(&file)?.st_size as u64;
+        Ok(len == place.offset && place.head.is_of(&file)? && place.tail.is_before(&file, place.offset)?)
+    }
+
     /// Forgets a file that is gone.
     pub(crate) fn forget(&self, key: &Key) {
         lock(&self.places).remove(key);
         self.touch();
+    }
+
+    /// As long as this is held, nothing is saved: changes of several places belong together. By one
+    /// caller in a thread at a time.
+    pub(crate) fn step(&self) -> RwLockReadGuard<'_, ()> {
+        self.step.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something has changed, and is to be saved within a second.
@@ -243,7 +271,21 @@ impl Checkpoints {
         }
     }
 
+    /// Tried for a while first: a waiting writer keeps readers waiting, and some of these look at
+    /// ten thousand files in one step.
+    fn between_steps(&self) -> RwLockWriteGuard<'_, ()> {
+        for _ in 0..STEP_TRIES {
+            match self.step.try_write() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(error)) => return error.into_inner(),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(STEP_TRY),
+            }
+        }
+        self.step.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn write(&self) -> String {
+        let _step = self.between_steps();
         let mut places = lock(&self.places);
         let mut done: Vec<(i64, Key)> = Vec::new();
         let mut files = Vec::with_capacity(places.len());

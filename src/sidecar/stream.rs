@@ -150,7 +150,8 @@ impl Stream {
             return ended;
         }
         if common.stop.is_set() && source.resumes() && ended.is_ok() {
-            // What waits is given once more to whoever comes next.
+            // The next sidecar gives once more all that waits.
+            source.suspend();
             return ended;
         }
         if common.stop.is_set() {

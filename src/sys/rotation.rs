@@ -7,11 +7,16 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 /// The extensions of packed files, which nothing can be appended to.
 const PACKED: &[&str] = &["gz", "xz", "zst", "bz2", "lz4", "Z", "zip", "tmp"];
+
+/// The fewest digits of a date.
+const DATE_LEN: usize = 6;
+/// Numbers behind a log's name from here on are dates.
+const NUMBER_MAX: u32 = 100_000;
 
 /// The end of a packed file's name.
 pub fn packed_end(name: &OsStr) -> Option<&'static str> {
@@ -26,9 +31,23 @@ pub fn is_rotated(other: &OsStr, name: &OsStr) -> bool {
 }
 
 /// The number that rotation put behind a name, as in `app.log.1`: the lowest is of the newest, as
-/// most count (`logrotate` does).
+/// most count (`logrotate` does). A date is no such number.
 pub fn number(name: &OsStr, rotated: &OsStr) -> Option<u32> {
-    rotated.to_str()?.strip_prefix(name.to_str()?)?.strip_prefix('.')?.parse().ok()
+    let number = rotated.to_str()?.strip_prefix(name.to_str()?)?.strip_prefix('.')?.parse().ok();
+    number.filter(|number| *number < NUMBER_MAX)
+}
+
+/// The names of the logs that a file of this name may have been, before rotation put a number or a
+/// date behind the name, or a date in front of its end. `web-1.log` is a log of its own: a number
+/// there tells the second of two programs from the first, as often as not.
+pub fn logs_of(name: &OsStr) -> Vec<OsString> {
+    let counted = |is_whole: bool| {
+        let mut readings = readings(name.as_bytes());
+        readings.find(|reading| reading.tail.is_empty() == is_whole && reading.is_counted())
+    };
+    let inner =
+        counted(false).filter(|reading| reading.mark.iter().filter(|byte| byte.is_ascii_digit()).count() >= DATE_LEN);
+    counted(true).into_iter().chain(inner).map(|reading| OsString::from_vec(reading.log())).collect()
 }
 
 /// A way to read a name: as that of a log, with a mark in it.
@@ -145,7 +164,22 @@ mod tests {
         let number = |other: &str| number(OsStr::new("app.log"), OsStr::new(other));
         assert_eq!((number("app.log.1"), number("app.log.20")), (Some(1), Some(20)));
         assert!(["app.log", "app.log.old", "app.1.log", "app.log1"].iter().all(|o| number(o).is_none()));
+        assert_eq!(number("app.log.20261124"), None);
         assert!(!["app.log", "app.log.1.gz", "other.log.1", "app2.log", "apps.log.1"].iter().any(|o| is(o)));
+    }
+
+    #[test]
+    fn a_rotated_name_tells_its_log() {
+        let logs = |name: &str| {
+            let logs = logs_of(OsStr::new(name)).into_iter().map(|log| log.into_string().unwrap());
+            logs.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(logs("app.log.1"), "app.log");
+        assert_eq!(logs("app-1.2.log.2026-11-24_10:00"), "app-1.2.log");
+        assert_eq!(logs("app-20261124.log"), "app.log");
+        assert_eq!(logs("0.log.20261124-101010"), "0.log");
+        assert_eq!((logs("web-1.log"), logs("web-1.log.2")), (String::new(), "web-1.log".into()));
+        assert_eq!((logs("app.log"), logs("0.log"), logs(".1")), Default::default());
     }
 
     #[test]

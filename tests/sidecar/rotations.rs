@@ -2,8 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::process::{Child, Command};
 use std::time::Duration;
 
+use crate::program::HUSHLOG;
+use crate::program::session::needs;
 use crate::sidecaring::{MASK, Place, Sidecar, VALUE};
 
 fn append(sidecar: &Sidecar, text: &str) -> File {
@@ -132,4 +135,25 @@ fn ap_a_rest_that_comes_late_is_masked() {
         assert!(!out.contains("ive-") && out.contains(MASK), "{out}");
         sidecar.stop();
     }
+}
+
+/// Any sequence of pieces, rotations, full disks and kills, against a model of the text that must
+/// come out: see the front of `rotations/model.py`. A failed sequence tells its seed.
+#[test]
+#[ignore = "takes some ten minutes; tests/slow runs it"]
+fn two_thousand_sequences_of_rotations_and_kills() {
+    needs!("python3");
+    const PROCESSES: usize = 4;
+    const EACH: usize = 500;
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sidecar/rotations/model.py");
+    let start = |number: usize| {
+        let from = (1 + number * EACH).to_string();
+        Command::new("python3").args([model, HUSHLOG, &from, &EACH.to_string()]).spawn().expect("it is installed")
+    };
+    let processes: Vec<Child> = (0..PROCESSES).map(start).collect();
+    let failed = processes.into_iter().filter_map(|mut process| {
+        let status = process.wait().expect("it is our child");
+        (!status.success()).then_some(process.id())
+    });
+    assert_eq!(failed.count(), 0, "see the output");
 }

@@ -73,6 +73,9 @@ pub(crate) trait Source: Send {
     /// It gave a border or an end just now, and so many bytes before that may begin a secret.
     fn border(&mut self, _open: usize) {}
 
+    /// The sidecar stops, and the next one reads all that was not confirmed.
+    fn suspend(&mut self) {}
+
     /// The sidecar stops, and so many bytes go out last that may begin a secret, or go on in one.
     fn leave(&mut self, _open: usize) {}
 }

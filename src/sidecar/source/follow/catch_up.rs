@@ -1,17 +1,25 @@
 //! Earlier files at the path of the file that is there now: files that came and went unseen.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use super::super::super::checkpoint::{Key, Place};
+use super::super::super::checkpoint::{Key, Place, lock};
 use super::super::super::notice::Notice;
-use super::file::key;
-use super::listing::Listings;
-use super::rotated::{Name, Rotated, Spot, former, is_copy, rotated};
+use super::file::{Part, key};
+use super::rotated::{Name, Original, Rotated, Spot, copy_among, former, rotated};
 use super::shared::Shared;
-use super::{FREE_MAX, Follow, RENAMED_MAX};
+use super::{FREE_MAX, Follow, Followed, RENAMED_MAX};
 use crate::redact::text;
 use crate::scrub::is_named;
+use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
+
+/// The order of a log's files: by when they were written to last, then by their numbers.
+type Order = (i64, Reverse<Option<u32>>);
 
 /// The predecessor of a file.
 #[derive(Clone, Default)]
@@ -19,6 +27,16 @@ pub(super) struct Before {
     pub(super) after: Option<Arc<Shared>>,
     /// It is gone, all of it or its end.
     pub(super) is_lost: bool,
+}
+
+/// A file that an earlier sidecar has read.
+struct Known {
+    key: Key,
+    place: Place,
+    /// The number that rotation gave it.
+    number: Option<u32>,
+    /// It is deleted, or written anew: another file has its inode now.
+    is_reused: bool,
 }
 
 impl Follow {
@@ -29,62 +47,134 @@ impl Follow {
         let mut last = None;
         if let Some(seen) = self.paths.get(&name.path).filter(|seen| seen.key.file != file).cloned() {
             before.after = before.after.or(seen.shared);
-            let was = Name { path: name.path.clone(), target: seen.target };
-            last = Some((seen.key.file, seen.modified, was));
+            last = Some((Some(seen.key.file), seen.modified, seen.target.unwrap_or_else(|| name.path.clone())));
         } else if self.begun.elapsed() < FREE_MAX {
-            let mut known = self.files.checkpoints.at(&self.stream, &name.path);
-            known.retain(|(key, _)| key.file != file);
-            if known.len() > 1 {
-                // Their later times of writing give their order.
-                for other in rotated([spot].into_iter(), &mut self.listings) {
-                    let of = known.iter_mut().filter(|(key, _)| key.file.inode == other.file.inode);
-                    of.for_each(|(_, place)| place.modified = other.modified);
-                }
-            }
-            known.sort_by_key(|(_, place)| place.modified);
-            last = known.last().map(|(key, place)| {
-                let was = Name { path: name.path.clone(), target: place.target.clone() };
-                (key.file, place.modified, was)
+            let mut known = self.known(name, (file, written), spot);
+            last = known.last().map(|known| {
+                (
+                    Some(known.key.file).filter(|_| !known.is_reused),
+                    known.place.modified,
+                    known.place.target().to_owned(),
+                )
             });
-            known.retain(|(_, place)| !place.is_done);
-            for (key, place) in known {
-                match self.files.reader(&key) {
+            known.retain(|known| !known.place.is_done);
+            for known in known {
+                match self.files.in_hand(&known.key) {
                     Some(reader) => before = Before { after: Some(reader), is_lost: false },
-                    None => before = self.find_again(name, spot, &key, &place, before),
+                    None => before = self.find_again(name, spot, &known.key, &known.place, before),
                 }
             }
         }
         let Some((last, since, was)) = last else { return before };
         let former = former(name, &was);
-        // Rotation has gone on since the directory was listed for another log.
-        if !spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file) {
-            self.listings.clear();
+        let list = |follow: &mut Follow| {
+            let rotated = rotated([spot].into_iter().chain(&former), &mut follow.listings);
+            // Those that were listed after this file lost its name may come after it: the next look
+            // finds their order.
+            if name.rotated.is_none() && !spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file) {
+                follow.listings.clear();
+                return Vec::new();
+            }
+            let mut between = follow.between(rotated, (last, since), (file, written), spot);
+            // Of a log whose path is free, those that are younger come after it.
+            between.retain(|other| name.rotated.is_none() || other.modified < written);
+            between
+        };
+        self.open_all(name, list, before)
+    }
+
+    /// The other files that an earlier sidecar has read at this path, in their order.
+    fn known(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Vec<Known> {
+        let places = self.files.checkpoints.at(&self.stream, &name.path).into_iter();
+        let known = places.map(|(key, place)| Known { key, place, number: None, is_reused: false });
+        let mut known: Vec<Known> = known.filter(|known| known.key.file != file).collect();
+        if known.is_empty() {
+            return known;
         }
-        for attempt in 1..=RENAMED_MAX {
-            let rotated = rotated([spot].into_iter().chain(&former), &mut self.listings);
+        let targets: HashSet<&Path> = known.iter().map(|known| known.place.target()).collect();
+        let formers: Vec<Spot> = targets.into_iter().filter_map(|target| former(name, target)).collect();
+        // Their later times of writing give their order.
+        for other in rotated([spot].into_iter().chain(&formers), &mut self.listings) {
+            for known in known.iter_mut().filter(|known| known.key.file.inode == other.file.inode) {
+                known.number = other.number;
+                if other.holds(&known.place) {
+                    known.place.modified = other.modified;
+                } else {
+                    known.is_reused = true;
+                }
+            }
+        }
+        known.retain(|known| name.rotated.is_none() || known.place.modified < written);
+        known.sort_by_key(|known| (known.place.modified, Reverse(known.number)));
+        known
+    }
+
+    /// A file was written anew while nobody looked: its old content may be in a copy, and later
+    /// content that is gone from it, too.
+    pub(super) fn before_anew(
+        &mut self,
+        name: &Name,
+        key: &Key,
+        (old, written): (&Place, i64),
+        mut before: Before,
+    ) -> Before {
+        let copy = copy_among(&mut self.listings, &self.files, key, old, (old.head, old.tail, old.offset));
+        let (copied, copied_at) = copy.as_ref().map_or((None, i64::MIN), |copy| {
+            let modified = lock(&copy.slot).modified;
+            (Some(copy.key.file), modified)
+        });
+        let list = |follow: &mut Follow, is_later: bool| {
+            let mut others = follow.since(name, (old.modified, written), key.file).unwrap_or_default();
+            others.retain(|other| Some(other.file) != copied && (other.modified > copied_at) == is_later);
+            others
+        };
+        before = self.open_all(name, |follow| list(follow, false), before);
+        if let Some(copy) = copy {
+            before = Before { after: Some(self.give(copy, before)), is_lost: false };
+        } else if !old.is_done {
+            if old.offset < old.len {
+                let rest = old.len - old.offset;
+                let text = format!("{}: written anew before its last {rest} bytes were read", text::path(&old.path));
+                (self.files.tell)(Notice::Warning(text));
+            }
+            before.is_lost |= old.head.len > 0;
+        }
+        self.open_all(name, |follow| list(follow, true), before)
+    }
+
+    /// The files of this log that were written to last in this time: the oldest first.
+    fn since(&mut self, name: &Name, (since, written): (i64, i64), file: FileId) -> io::Result<Vec<Rotated>> {
+        let (dir, base) = Dir::parent_of(name.target(), Links::Trusted)?;
+        let spot = Spot { dir: Rc::new(dir), name: base, is_former: false };
+        let mut rotated = rotated([&spot].into_iter(), &mut self.listings);
+        rotated.retain(|other| other.modified <= written);
+        Ok(self.between(rotated, (None, since), (file, written), &spot))
+    }
+
+    /// Has these files read, each after the one before it.
+    fn open_all(&mut self, name: &Name, list: impl Fn(&mut Follow) -> Vec<Rotated>, mut before: Before) -> Before {
+        for round in 1..=RENAMED_MAX {
             let mut is_renamed = false;
-            for other in self.between(rotated, (last, since), (file, written)) {
-                let name = Name { path: other.dir.path().join(&other.name), target: None };
-                let place = (&*other.dir, &*other.name, other.file);
-                if let Some(reader) = self.files.reader(&key(&self.stream, other.file)) {
+            for other in list(self) {
+                if let Some(reader) = self.files.in_hand(&key(&self.stream, other.file)) {
                     before = Before { after: Some(reader), is_lost: false };
                     continue;
                 }
-                match self.open(&name, place, before.clone(), true) {
+                let name = name.of_rotated(&other);
+                match self.open(&name, (&other.dir, &other.name, other.file), before.clone(), true) {
                     Ok(Some((_, Some(shared)))) => before = Before { after: Some(shared), is_lost: false },
-                    // It has the next name by now, and comes before those that are younger.
-                    Ok(None) => {
+                    // It has the next name by now, and those after it wait for it.
+                    Ok(None) if round < RENAMED_MAX => {
                         is_renamed = true;
-                        if attempt < RENAMED_MAX {
-                            break;
-                        }
+                        break;
                     }
-                    Ok(Some((_, None))) | Err(_) => {}
+                    Ok(_) | Err(_) => {}
                 }
             }
             if !is_renamed {
                 break;
             }
+            self.listings.clear();
             self.listings.clear();
         }
         before
@@ -95,27 +185,40 @@ impl Follow {
     fn between(
         &self,
         rotated: Vec<Rotated>,
-        (last, since): (FileId, i64),
+        (last, since): (Option<FileId>, i64),
         (file, written): (FileId, i64),
+        spot: &Spot,
     ) -> Vec<Rotated> {
         // Where a later file looks older, the clock was set back, and the numbers of rotation
         // tell.
         let number_of_last = (written < since)
-            .then(|| rotated.iter().find(|other| other.file == last))
+            .then(|| rotated.iter().find(|other| Some(other.file) == last))
             .flatten()
             .and_then(|other| other.number);
-        let mut between: Vec<(i64, Rotated)> = Vec::new();
-        let place = self.files.checkpoints.place(&key(&self.stream, last)).unwrap_or_default();
+        let mut between: Vec<(Order, Rotated)> = Vec::new();
+        let of_last = rotated.iter().find(|other| Some(other.file) == last).map(|other| (&*other.dir, &*other.name));
+        let originals = [(last, of_last), (Some(file), Some((&*spot.dir, &*spot.name)))];
+        // A file that is younger than another one's lost content comes after that: see
+        // `before_anew`.
+        let originals = originals.map(|(file, at)| {
+            let place = file.and_then(|file| self.files.checkpoints.place(&key(&self.stream, file)));
+            Original::new(place.unwrap_or_default(), at)
+        });
+        let anew = originals[1].gone_at().unwrap_or(i64::MAX);
+        let copies: HashSet<FileId> = originals.iter().flat_map(|original| original.copies(&rotated)).collect();
         for other in rotated {
             let number = other.number.filter(|number| Some(*number) < number_of_last);
-            let is_known = other.file == file
-                || other.file == last
-                || self.paths.lead_to(other.file)
-                || self.files.reader(&key(&self.stream, other.file)).is_some_and(|reader| reader.is_beside());
+            let reader = self.files.in_hand(&key(&self.stream, other.file));
+            let is_known = match Some(other.file) == last {
+                // It may have grown since it was done.
+                true => reader.is_some(),
+                false => self.paths.lead_to(other.file) || reader.is_some_and(|reader| reader.is_beside()),
+            };
             let is_excluded = is_named(&self.exclude, &other.dir.path().join(&other.name));
-            let is_younger = other.modified >= since || number.is_some();
-            if !is_known && !is_excluded && is_younger && !is_copy(&place, &other) {
-                between.push((number.map_or(other.modified, |number| -i64::from(number)), other));
+            let is_younger = other.modified >= since && other.modified <= anew || number.is_some();
+            if other.file != file && !is_known && !is_excluded && is_younger && !copies.contains(&other.file) {
+                let time = number.map_or(other.modified, |number| -i64::from(number));
+                between.push(((time, Reverse(other.number)), other));
             }
         }
         between.sort_by(|one, other| one.0.cmp(&other.0).then_with(|| one.1.name.cmp(&other.1.name)));
@@ -124,23 +227,26 @@ impl Follow {
 
     /// A file that was followed by an earlier sidecar, and has another name by now.
     fn find_again(&mut self, name: &Name, spot: &Spot, key: &Key, place: &Place, before: Before) -> Before {
-        let former = former(name, &Name { path: name.path.clone(), target: place.target.clone() });
-        let find = |listings: &mut Listings| {
-            let rotated = rotated([spot].into_iter().chain(&former), listings);
-            rotated.into_iter().find(|other| other.file.inode == key.file.inode)
-        };
-        let mut found = find(&mut self.listings);
-        // Its name may have come since the directory was listed for another log.
-        if found.is_none() && ![spot].into_iter().chain(&former).all(|spot| self.listings.is_current(&spot.dir)) {
-            self.listings.clear();
-            found = find(&mut self.listings);
-        }
-        if let Some(other) = found {
-            let name = Name { path: other.dir.path().join(&other.name), target: None };
-            let opened = self.open(&name, (&other.dir, &other.name, other.file), before.clone(), true);
-            if let Ok(Some((_, shared))) = opened {
-                return shared.map_or(before, |shared| Before { after: Some(shared), is_lost: false });
+        let former = former(name, place.target());
+        for _ in 0..RENAMED_MAX {
+            let mut all = rotated([spot].into_iter().chain(&former), &mut self.listings).into_iter();
+            let found = all.find(|other| other.file.inode == key.file.inode);
+            match found {
+                Some(other) => {
+                    let name = name.of_rotated(&other);
+                    match self.open(&name, (&other.dir, &other.name, other.file), before.clone(), true) {
+                        Ok(Some((_, Some(shared)))) => return Before { after: Some(shared), is_lost: false },
+                        Ok(Some((_, None))) => return before,
+                        // It has the next name by now.
+                        Ok(None) => {}
+                        Err(_) => break,
+                    }
+                }
+                None if [spot].into_iter().chain(&former).all(|spot| self.listings.is_current(&spot.dir)) => break,
+                // Its name may have come since the directory was listed for another log.
+                None => {}
             }
+            self.listings.clear();
         }
         self.files.checkpoints.forget(key);
         if place.offset < place.len {
@@ -151,4 +257,39 @@ impl Follow {
         }
         Before { is_lost: true, ..before }
     }
+
+    /// Has a file read after the one before it, or by itself.
+    pub(super) fn give(&mut self, mut part: Part, before: Before) -> Arc<Shared> {
+        let shared = Arc::clone(&part.shared);
+        self.files.register(&part);
+        if before.is_lost && part.offset == 0 {
+            note_before(&mut part, 0);
+        }
+        let mut part = Box::new(part);
+        if let Some(after) = before.after.map(|after| after.last()) {
+            // The next sidecar reads both.
+            if after.is_left() {
+                shared.leave();
+                return shared;
+            }
+            // The text before it is read on.
+            let noted = if before.is_lost { part.before } else { part.before.take() };
+            part = match after.then(part) {
+                Ok(()) => return shared,
+                Err(part) => part,
+            };
+            part.before = noted;
+            if let Some(open) = after.open().filter(|_| part.offset == 0 && !after.is_read()) {
+                note_before(&mut part, open);
+            }
+        }
+        self.found.push_back(Followed::new(&self.files, &self.back, *part));
+        shared
+    }
+}
+
+/// A file may go on in a secret, whose beginning will not be read.
+fn note_before(part: &mut Part, open: u64) {
+    part.before = Some(part.before.unwrap_or(0).max(open));
+    lock(&part.slot).before = part.before;
 }

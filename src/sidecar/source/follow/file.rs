@@ -42,8 +42,9 @@ pub(super) struct Part {
     head: Hasher,
     /// The last bytes before the offset, as they were read.
     recent: Zeroizing<Vec<u8>>,
-    /// How long the file was when it was looked at.
+    /// How long the file was when it was looked at, and when it was written to last.
     pub(super) len: u64,
+    modified: i64,
     /// The file's time when it was last seen to be as it was read.
     pub(super) checked: i64,
     /// When it was last seen to be written to.
@@ -96,6 +97,7 @@ impl Part {
             is_copy: false,
             offset,
             len: offset,
+            modified: i64::MIN,
             checked: i64::MIN,
             written: Instant::now(),
             is_askable: true,
@@ -105,7 +107,7 @@ impl Part {
     pub(super) fn look(&mut self) -> io::Result<Standing> {
         let stat = fstat(&*self.file)?;
         let (len, time) = (stat.st_size as u64, modified(&stat));
-        self.len = len;
+        (self.len, self.modified) = (len, time);
         if len > self.offset {
             return Ok(Standing::Behind);
         }
@@ -202,8 +204,12 @@ impl Part {
         let is_longer = self.head.add(&buffer[start..]);
         self.offset += read as u64;
         self.remember(&buffer[start..]);
-        if is_longer {
-            lock(&self.slot).head = self.head.head();
+        {
+            let mut place = lock(&self.slot);
+            (place.modified, place.len) = (self.modified, self.len);
+            if is_longer {
+                place.head = self.head.head();
+            }
         }
         self.written = Instant::now();
         Ok(Read::Bytes)
@@ -237,7 +243,7 @@ impl Part {
 
     /// It was written anew, and is read from its beginning.
     pub(super) fn begin_anew(&mut self) {
-        self.offset = 0;
+        (self.offset, self.len) = (0, 0);
         self.before = None;
         self.head = Hasher::default();
         self.recent = Zeroizing::default();

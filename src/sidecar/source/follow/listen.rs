@@ -20,7 +20,7 @@ use super::super::Listener;
 use super::log::{Back, Followed};
 use super::{Files, Follow};
 
-/// How often it is looked for files though nobody told of a change.
+/// How often the follower looks for files without a notice of a change.
 const LOOK: Duration = Duration::from_secs(5);
 /// The same where the kernel tells nothing, or a file could not be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -73,7 +73,7 @@ impl Haste {
 }
 
 impl Following {
-    /// Follows what a path or pattern leads to, for a stream of this name.
+    /// Follows the files of a path or pattern, for a stream of this name.
     ///
     /// # Errors
     ///
@@ -98,7 +98,8 @@ impl Following {
         })
     }
 
-    /// Looks for the first time: what is there now is opened, whatever becomes of its names.
+    /// Looks for the first time: the files that are there now are opened, and read even if they lose
+    /// their names.
     ///
     /// # Errors
     ///
@@ -151,7 +152,7 @@ impl Following {
     fn begin(&mut self) {
         let Some(mut follow) = self.follow.take() else { return };
         (self.due, self.haste.begun) = (None, Instant::now());
-        // The changes of which it was told by now are before this look.
+        // This look sees the changes that were reported by now.
         let told = std::pin::pin!(self.changed.notified());
         told.enable();
         self.look = Some(tokio::task::spawn_blocking(move || {

@@ -2,7 +2,7 @@
 //! list their directory ten thousand times.
 //!
 //! A listing grows old while it is used. A file that was renamed since leaves its name behind, and
-//! whoever misses it there lists anew. A rotation that has gone further has moved the log itself,
+//! the look that misses it there lists anew. A rotation that has gone further has moved the log itself,
 //! which fails to open by its name then, and is looked for again.
 
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::RENAMED_MAX;
 use super::file::modified;
 use crate::sys::beneath::Dir;
 use crate::sys::file::FileId;
@@ -100,11 +101,22 @@ impl Listings {
 }
 
 impl Listing {
-    fn new(directory: &Dir, changed: i64) -> Listing {
-        let listed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64);
-        let mut names: Vec<OsString> =
-            directory.names().unwrap_or_default().into_iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
+    fn new(directory: &Dir, mut changed: i64) -> Listing {
+        let mut listed = now();
+        let mut names = names(directory);
+        // A list that is made while files are renamed may lack some under both names: it counts
+        // when nothing has changed, or the next one is the same.
+        for _ in 0..RENAMED_MAX {
+            let now_changed = directory.stat_self().map_or(changed, |stat| modified(&stat));
+            if now_changed == changed && listed.saturating_sub(changed) > TICK.as_nanos() as i64 {
+                break;
+            }
+            (changed, listed) = (now_changed, now());
+            let before = std::mem::replace(&mut names, self::names(directory));
+            if before == names {
+                break;
+            }
+        }
         let mut by_end: HashMap<OsString, Vec<usize>> = HashMap::new();
         for (place, name) in names.iter().enumerate() {
             if let Some((_, end)) = parts(name) {
@@ -154,6 +166,17 @@ impl Listing {
         all.dedup();
         all.into_iter().map(|place| &*self.names[place]).collect()
     }
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
+}
+
+/// Sorted.
+fn names(directory: &Dir) -> Vec<OsString> {
+    let mut names: Vec<OsString> = directory.names().unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names
 }
 
 /// A name before and after its last dot.

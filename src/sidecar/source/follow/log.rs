@@ -81,6 +81,8 @@ struct Text {
     slot: Option<Slot>,
     /// No more will come of it.
     is_done: bool,
+    /// It goes on where the one before it ended, which is not all out.
+    is_next: bool,
     /// As long as it is here, nobody reads the file once more.
     _held: Held,
 }
@@ -229,6 +231,8 @@ impl Followed {
 
     /// The part of the file that was read is not in it any more: maybe there is a copy.
     fn begin_anew(&mut self) -> Given {
+        let files = Arc::clone(&self.files);
+        let _step = files.checkpoints.step();
         let (place, (head, tail)) = (lock(&self.part.slot).clone(), self.part.marks());
         let content = (head, tail, self.part.offset);
         let copy = copy_of(&self.files, &self.part.key, &place, content);
@@ -248,7 +252,8 @@ impl Followed {
         part.begin_anew();
         {
             let mut place = lock(&part.slot);
-            (place.offset, place.head, place.tail, place.before) = (0, Head::default(), Head::default(), None);
+            (place.offset, place.len, place.before) = (0, 0, None);
+            (place.head, place.tail) = (Head::default(), Head::default());
         }
         self.files.checkpoints.touch();
         if is_copied {
@@ -270,7 +275,8 @@ impl Followed {
         }
         let as_read = is_at_hand && offset == self.part.offset;
         place.tail = if as_read { self.part.tail() } else { tail_of(&text.file, offset) };
-        (place.offset, place.is_done, place.before) = (offset, is_over, self.left);
+        let before = self.left.filter(|open| *open > 0);
+        (place.offset, place.is_done, place.before) = (offset, is_over, before);
         if is_at_hand {
             place.len = self.part.len;
             if self.part.checked != i64::MIN {
@@ -287,7 +293,15 @@ impl Followed {
 impl Text {
     fn of(part: &Part, given: u64) -> Text {
         let (file, slot) = (Arc::clone(&part.file), Some(Arc::clone(&part.slot)));
-        Text { given, offset: part.offset, file, slot, is_done: false, _held: Held::of(&part.shared) }
+        Text {
+            given,
+            offset: part.offset,
+            file,
+            slot,
+            is_done: false,
+            is_next: given > 0,
+            _held: Held::of(&part.shared),
+        }
     }
 }
 
@@ -352,10 +366,15 @@ impl Source for Followed {
     fn border(&mut self, open: usize) {
         let open = open as u64;
         match std::mem::take(&mut self.why) {
-            Why::Nothing => {}
+            // For a sidecar that finds nothing but this file.
+            Why::Nothing => {
+                lock(&self.part.slot).before = Some(open).filter(|open| *open > 0);
+                self.files.checkpoints.touch();
+            }
             Why::Waited => {
                 // With nothing open at the end, no rest can follow.
                 self.begun = Some(open).filter(|open| *open > 0);
+                self.texts.iter_mut().for_each(|text| text.is_next = false);
                 if self.texts.back().is_some_and(|text| text.offset == self.part.offset) {
                     lock(&self.part.slot).before = Some(open).filter(|open| *open > 0);
                 }
@@ -396,11 +415,24 @@ impl Source for Followed {
         self.left = Some(open as u64);
     }
 
+    fn suspend(&mut self) {
+        self.part.shared.leave();
+        self.truncated.iter().for_each(|part| part.shared.leave());
+    }
+
     fn confirm(&mut self, position: u64) {
         self.confirmed = position;
+        let files = Arc::clone(&self.files);
+        let _step = (self.texts.len() > 1).then(|| files.checkpoints.step());
         while let Some(next) = self.texts.get(1).map(|next| next.given).filter(|next| *next <= position) {
             let Some(text) = self.texts.pop_front() else { break };
             self.settle(&text, next, text.is_done);
+        }
+        // All before it is out, and nothing goes on in it.
+        if let Some(text) = self.texts.front_mut()
+            && std::mem::take(&mut text.is_next)
+        {
+            text.slot.iter().for_each(|slot| lock(slot).before = None);
         }
         if let Some(text) = self.texts.front() {
             let is_over = matches!(self.why, Why::Over) && position == self.given;

@@ -29,6 +29,7 @@ mod seen;
 mod shared;
 mod watch;
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
@@ -41,7 +42,7 @@ use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
 use tokio::sync::Notify;
 
-use super::super::checkpoint::{Checkpoints, Found, Key, Place, lock};
+use super::super::checkpoint::{Checkpoints, Found, Key, lock};
 use super::super::config::ReadFrom;
 use super::super::notice::{Notice, Tell};
 use super::super::own::{Own, OwnFile};
@@ -49,6 +50,7 @@ use crate::redact::text;
 use crate::scrub::{is_named, packed};
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
+use crate::sys::rotation;
 use catch_up::Before;
 use file::{Part, key, modified, place};
 use limit::LeftOut;
@@ -56,7 +58,7 @@ use listen::GATHER;
 use listing::Listings;
 use log::{Back, Followed};
 use pattern::{Match, Pattern};
-use rotated::{Name, Spot, copy_among};
+use rotated::{Name, Spot};
 use seen::{Paths, Seen};
 use shared::Shared;
 use watch::Watch;
@@ -89,10 +91,6 @@ impl Files {
             tell(Notice::Warning(text));
         }
         Arc::new(Files { checkpoints, own, watch, read: Mutex::default(), tell })
-    }
-
-    fn reader(&self, key: &Key) -> Option<Arc<Shared>> {
-        lock(&self.read).get(key)?.upgrade().filter(|shared| shared.is_read())
     }
 
     /// The reader of a file, or of the file after it, if some of it is not out yet.
@@ -133,6 +131,10 @@ struct Follow {
     own: Option<HashMap<FileId, OwnFile>>,
     /// Whose end the next file at a path waits for, where one was renamed just when it was opened.
     waiting: HashMap<PathBuf, Arc<Shared>>,
+    /// The paths that were found in this look, and of each log the rotated file that was found
+    /// last.
+    matched: HashSet<PathBuf>,
+    rotated: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
     /// Some file was missed, and is to be looked for once more.
     is_doubtful: bool,
@@ -179,6 +181,8 @@ impl Follow {
             refused: HashSet::new(),
             own: None,
             waiting: HashMap::new(),
+            matched: HashSet::new(),
+            rotated: HashMap::new(),
             has_looked: false,
             is_doubtful: false,
             begun: Instant::now(),
@@ -214,21 +218,28 @@ impl Follow {
         // The oldest first: of one log, a rotated file before its successors. But first
         // those at paths that led to others before: files in between are looked for then, by its
         // names.
-        seen.sort_by_cached_key(|found| (!self.is_replaced(found), modified(&found.stat)));
+        self.matched = seen.iter().map(|found| found.path.clone()).collect();
+        self.rotated.clear();
+        seen.sort_by_cached_key(|found| {
+            let number = self.log_of(found).and_then(|log| rotation::number(log.file_name()?, &found.name));
+            (!self.is_replaced(found), modified(&found.stat), Reverse(number))
+        });
         let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
         self.paths.displace(&named, GATHER);
-        let paths: HashSet<PathBuf> = seen.iter().map(|found| found.path.clone()).collect();
+        let files = Arc::clone(&self.files);
+        let step = files.checkpoints.step();
         let mut is_whole = true;
         for found in seen {
             is_whole &= self.see(&found);
         }
+        drop(step);
         // A name is free between a rename and the new file: its successors are still looked for
         // then.
         self.paths.retain(|path, seen| {
-            seen.free = if paths.contains(path) { None } else { seen.free.or_else(|| Some(Instant::now())) };
+            seen.free = if self.matched.contains(path) { None } else { seen.free.or_else(|| Some(Instant::now())) };
             seen.free.is_none_or(|since| since.elapsed() < FREE_MAX)
         });
-        self.waiting.retain(|_, after| after.is_read());
+        self.waiting.retain(|_, after| after.last().is_read());
         self.is_doubtful = self.paths.are_doubtful();
         self.listings.clear();
         self.report_left_out();
@@ -243,6 +254,10 @@ impl Follow {
 
     /// Whether the path of a file led to another one before, as far as that is known.
     fn is_replaced(&self, found: &Match) -> bool {
+        // A rotated file is one of the log's earlier files, no matter which had its name before.
+        if self.log_of(found).is_some_and(|log| self.matched.contains(&log)) {
+            return false;
+        }
         let file = FileId::from(&found.stat);
         match self.paths.get(&found.path) {
             Some(seen) => seen.key.file != file,
@@ -302,19 +317,51 @@ impl Follow {
 
     /// Has a file read, and before it the earlier file at its path.
     fn read(&mut self, found: &Match) -> io::Result<Option<Opened>> {
-        let name = Name { path: found.path.clone(), target: found.target.clone() };
         let (dir, base) = match found.place() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             place => place?,
         };
-        let spot = Spot { dir, name: base, is_former: false };
         let file = FileId::from(&found.stat);
-        let before = self.catch_up(&name, (file, modified(&found.stat)), &spot);
-        let opened = self.open(&name, (&spot.dir, &spot.name, file), before.clone(), false);
-        if let (Ok(None), Some(after)) = (&opened, before.after) {
-            self.waiting.insert(name.path, after);
+        let log = self.log_of(found);
+        let is_rotated = log.is_some();
+        let path = log.unwrap_or_else(|| found.path.clone());
+        let spot_name = if is_rotated { path.file_name().unwrap_or_default().to_owned() } else { base.clone() };
+        let spot = Spot { dir, name: spot_name, is_former: false };
+        let rotated = Some(found.path.clone()).filter(|_| is_rotated);
+        let name = Name { path, target: found.target.clone(), rotated };
+        // A rotated file comes before the one that has the log's path.
+        let mut before = if is_rotated && self.matched.contains(&name.path) {
+            Before::default()
+        } else {
+            self.catch_up(&name, (file, modified(&found.stat)), &spot)
+        };
+        before.after = before.after.or_else(|| self.rotated.get(&name.path).cloned());
+        let opened = self.open(&name, (&spot.dir, &base, file), before.clone(), false);
+        match (&opened, before.after) {
+            // Nothing of it is read, if it was done before.
+            (Ok(None | Some((_, None))), Some(after)) => _ = self.waiting.insert(name.path, after),
+            (Ok(Some((_, Some(shared)))), _) if is_rotated => {
+                self.rotated.insert(name.path, Arc::clone(shared));
+            }
+            _ => {}
         }
         opened
+    }
+
+    /// The path of the log that rotation made this file of, if it is another one: a log that is
+    /// followed, or was.
+    fn log_of(&self, found: &Match) -> Option<PathBuf> {
+        if found.target.is_some() {
+            return None;
+        }
+        let logs = rotation::logs_of(&found.name).into_iter().map(|name| found.path.with_file_name(name));
+        let is_log = |path: &PathBuf| {
+            self.pattern.matches(path)
+                && (self.matched.contains(path)
+                    || self.paths.get(path).is_some()
+                    || !self.files.checkpoints.at(&self.stream, path).is_empty())
+        };
+        logs.into_iter().find(is_log)
     }
 
     /// Opens a file, and has it read from where it was read before, or its beginning. None: it has
@@ -344,7 +391,7 @@ impl Follow {
         check_placed(&stat, &dir.stat_self()?)?;
         match self.own.get_or_insert_with(|| self.files.own.ids()).get(&key.file) {
             Some(OwnFile::OfSink) => {
-                self.leave(&name.path, "hushlog writes it");
+                self.leave(name.file(), "hushlog writes it");
                 return Ok(Some((key, None)));
             }
             Some(OwnFile::Other) => {
@@ -353,7 +400,7 @@ impl Follow {
             None => {}
         }
         if let Some(what) = packed(file.as_fd())? {
-            self.leave(&name.path, &format!("it is packed ({what}), and no text"));
+            self.leave(name.file(), &format!("it is packed ({what}), and no text"));
             return Ok(Some((key, None)));
         }
         let slot = match self.files.checkpoints.find(&key, &name.path, &file)? {
@@ -364,7 +411,11 @@ impl Follow {
                 self.files.checkpoints.add(key.clone(), place(name, &file, offset)?)
             }
             Found::Anew(old) => {
-                before = self.before_anew(&key, &old, before);
+                before = self.before_anew(name, &key, (&old, modified(&stat)), before);
+                // Reached by its predecessors.
+                if let Some(shared) = self.files.in_hand(&key) {
+                    return Ok(Some((key, Some(shared))));
+                }
                 self.files.checkpoints.add(key.clone(), place(name, &file, 0)?)
             }
         };
@@ -378,43 +429,6 @@ impl Follow {
         let part = Part::new(file, key.clone(), slot)?;
         part.shared.displace(is_displaced);
         Ok(Some((key, Some(self.give(part, before)))))
-    }
-
-    /// A file was written anew while nobody looked: its old content may be in a copy.
-    fn before_anew(&mut self, key: &Key, old: &Place, before: Before) -> Before {
-        if let Some(copy) = copy_among(&mut self.listings, &self.files, key, old, (old.head, old.tail, old.offset)) {
-            return Before { after: Some(self.give(copy, before)), is_lost: false };
-        }
-        if old.is_done {
-            return before;
-        }
-        if old.offset < old.len {
-            let rest = old.len - old.offset;
-            let text = format!("{}: written anew before its last {rest} bytes were read", text::path(&old.path));
-            (self.files.tell)(Notice::Warning(text));
-        }
-        Before { is_lost: old.head.len > 0, ..before }
-    }
-
-    /// Has a file read after the one before it, or by itself.
-    fn give(&mut self, mut part: Part, before: Before) -> Arc<Shared> {
-        let shared = Arc::clone(&part.shared);
-        self.files.register(&part);
-        if before.is_lost && part.offset == 0 {
-            note_before(&mut part, 0);
-        }
-        let mut part = Box::new(part);
-        if let Some(after) = before.after {
-            part = match after.then(part) {
-                Ok(()) => return shared,
-                Err(part) => part,
-            };
-            if let Some(open) = after.open().filter(|_| part.offset == 0 && !after.is_read()) {
-                note_before(&mut part, open);
-            }
-        }
-        self.found.push_back(Followed::new(&self.files, &self.back, *part));
-        shared
     }
 
     /// Reported once for each path, as long as it is so, and nothing to warn of.
@@ -440,12 +454,6 @@ impl Follow {
 
 /// A file, and its reader; none, if it was done before.
 type Opened = (Key, Option<Arc<Shared>>);
-
-/// A file may go on in a secret, whose beginning will not be read.
-fn note_before(part: &mut Part, open: u64) {
-    part.before = Some(part.before.unwrap_or(0).max(open));
-    lock(&part.slot).before = part.before;
-}
 
 fn no_file() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "it is no regular file")

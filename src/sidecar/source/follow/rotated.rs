@@ -1,15 +1,17 @@
 //! The files that rotation has made of a log: where they are looked for, and how they are
 //! recognized.
 
-use std::ffi::OsString;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags, fstat};
 
-use super::super::super::checkpoint::{Head, Key, Place};
+use super::super::super::checkpoint::{Hasher, Head, Key, Place, tail};
 use super::file::{Part, key, modified};
 use super::listing::{Listing, Listings};
 use super::shared::Shared;
@@ -18,14 +20,32 @@ use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;
 
-/// A file's name.
+/// Two files that have so many bytes in common at their beginnings are hardly two logs.
+const TELLING_LEN: u64 = 64;
+
+/// The name of a log, and of a file of it.
 pub(super) struct Name {
+    /// The log's path.
     pub(super) path: PathBuf,
     /// Where that is without links, if there are any.
     pub(super) target: Option<PathBuf>,
+    /// The file's path, where rotation gave it another one.
+    pub(super) rotated: Option<PathBuf>,
 }
 
 impl Name {
+    /// A file that rotation made of this log.
+    pub(super) fn of_rotated(&self, other: &Rotated) -> Name {
+        let target = other.dir.path().join(&other.base);
+        let target = Some(target).filter(|target| *target != self.path);
+        Name { path: self.path.clone(), target, rotated: Some(other.dir.path().join(&other.name)) }
+    }
+
+    /// The path of the file.
+    pub(super) fn file(&self) -> &Path {
+        self.rotated.as_deref().unwrap_or(&self.path)
+    }
+
     /// The path without a link.
     pub(super) fn target(&self) -> &Path {
         self.target.as_deref().unwrap_or(&self.path)
@@ -43,16 +63,32 @@ pub(super) struct Spot {
 /// A file that rotation may have made.
 pub(super) struct Rotated {
     pub(super) dir: Rc<Dir>,
+    /// The name of the log, and that of the file.
+    pub(super) base: OsString,
     pub(super) name: OsString,
     pub(super) file: FileId,
     pub(super) modified: i64,
+    pub(super) len: u64,
     /// The number that rotation gave it.
     pub(super) number: Option<u32>,
 }
 
+impl Rotated {
+    /// Whether it may have been made of a file after all had been written that was read up to this
+    /// place.
+    fn may_be_copy(&self, place: &Place) -> bool {
+        self.modified >= place.modified && self.len >= place.len
+    }
+
+    /// Whether it holds the content that was read up to this place.
+    pub(super) fn holds(&self, place: &Place) -> bool {
+        matches!(open_same(&self.dir, &self.name, place), Ok(Some(_)))
+    }
+}
+
 /// Where the log was before, if a link leads elsewhere now.
-pub(super) fn former(now: &Name, before: &Name) -> Option<Spot> {
-    let target = Some(before.target()).filter(|target| *target != now.target())?;
+pub(super) fn former(now: &Name, before: &Path) -> Option<Spot> {
+    let target = Some(before).filter(|target| *target != now.target())?;
     let (dir, name) = Dir::parent_of(target, Links::Trusted).ok()?;
     Some(Spot { dir: Rc::new(dir), name, is_former: true })
 }
@@ -81,8 +117,9 @@ fn listed(spot: &Spot, listing: &Listing) -> (Vec<Rotated>, bool) {
         are_all &= name == spot.name || !stat.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
         let Some(stat) = stat.ok().filter(|stat| kind(stat) == FileType::RegularFile) else { continue };
         let number = rotation::number(&spot.name, name);
-        let (file, modified, name) = (FileId::from(&stat), modified(&stat), name.to_owned());
-        those.push(Rotated { dir: Rc::clone(&spot.dir), name, file, modified, number });
+        let (file, modified, len) = (FileId::from(&stat), modified(&stat), stat.st_size as u64);
+        let (dir, base, name) = (Rc::clone(&spot.dir), spot.name.clone(), name.to_owned());
+        those.push(Rotated { dir, base, name, file, modified, len, number });
     }
     (those, are_all)
 }
@@ -104,15 +141,14 @@ pub(super) fn copy_among(
     if content.0.len == 0 {
         return None;
     }
-    let target = place.target.as_deref().unwrap_or(&place.path);
-    let (dir, name) = Dir::parent_of(target, Links::Trusted).ok()?;
+    let (dir, name) = Dir::parent_of(place.target(), Links::Trusted).ok()?;
     let spot = Spot { dir: Rc::new(dir), name, is_former: false };
     let mut is_old = listings.have(&spot.dir);
     for _ in 0..RENAMED_MAX {
         let mut copies = rotated([&spot].into_iter(), listings);
-        copies.retain(|copy| copy.file != of.file);
-        // The youngest is of the last truncation.
-        copies.sort_by_key(|copy| std::cmp::Reverse(copy.modified));
+        copies.retain(|copy| copy.file != of.file && copy.may_be_copy(place));
+        // A younger one may be of later content, where the file was truncated again.
+        copies.sort_by_key(|copy| copy.modified);
         let mut is_renamed = false;
         for copy in copies {
             match open_copy(files, of, place, content, &copy) {
@@ -132,14 +168,64 @@ pub(super) fn copy_among(
     None
 }
 
-/// Whether this is a copy of the file with this place, and its reader will look for it.
-pub(super) fn is_copy(place: &Place, other: &Rotated) -> bool {
-    let is_it = || {
-        let file = other.dir.open_file(&other.name, OFlags::RDONLY | OFlags::NONBLOCK)?;
-        let is_long = fstat(&file)?.st_size as u64 >= place.offset;
-        Ok::<bool, io::Error>(is_long && place.head.is_of(&file)? && place.tail.is_before(&file, place.offset)?)
-    };
-    place.head.len > 0 && is_it().unwrap_or(false)
+/// A file that may have copies.
+pub(super) struct Original {
+    place: Place,
+    /// The file; none: the content that was read of it is gone.
+    file: Option<OwnedFd>,
+}
+
+impl Original {
+    /// The file that had this place, and has this name by now, if it has one.
+    pub(super) fn new(place: Place, at: Option<(&Dir, &OsStr)>) -> Original {
+        let file = at.and_then(|(dir, name)| open_same(dir, name, &place).ok().flatten());
+        Original { place, file }
+    }
+
+    /// When it was written to last, if the content that was read of it is gone.
+    pub(super) fn gone_at(&self) -> Option<i64> {
+        (self.file.is_none() && self.place.head.len > 0).then_some(self.place.modified)
+    }
+
+    /// Its copies among these files, for which its reader will look. In doubt there are none: text
+    /// that comes twice is better than text that never comes.
+    pub(super) fn copies(&self, others: &[Rotated]) -> HashSet<FileId> {
+        match &self.file {
+            Some(file) => {
+                let copies = others.iter().filter(|other| is_copy(file, other).unwrap_or(false));
+                copies.map(|other| other.file).collect()
+            }
+            None if self.place.head.len == 0 => HashSet::new(),
+            None => {
+                let copies = others.iter().filter(|other| other.may_be_copy(&self.place));
+                let mut copies: Vec<&Rotated> = copies.collect();
+                copies.sort_by_key(|copy| copy.modified);
+                copies.into_iter().find(|copy| copy.holds(&self.place)).map(|copy| copy.file).into_iter().collect()
+            }
+        }
+    }
+}
+
+/// Whether another file is a copy of all of this one, as far as its first and last bytes tell. Logs
+/// may begin alike, and a copy was made later.
+fn is_copy(file: &OwnedFd, other: &Rotated) -> io::Result<bool> {
+    let stat = fstat(file)?;
+    let (len, modified) = (stat.st_size as u64, modified(&stat));
+    let is_later = other.modified > modified || other.modified == modified && len >= TELLING_LEN;
+    if FileId::from(&stat) == other.file || other.len != len || !is_later {
+        return Ok(false);
+    }
+    let copy = other.dir.open_file(&other.name, OFlags::RDONLY | OFlags::NONBLOCK)?;
+    let head = Hasher::of(&copy, usize::try_from(other.len).unwrap_or(usize::MAX))?.head();
+    Ok(head.len > 0 && head.is_of(file)? && Head::new(&tail(&copy, other.len)?).is_before(file, other.len)?)
+}
+
+/// A file, if it holds the content that was read up to this place.
+fn open_same(dir: &Dir, name: &OsStr, place: &Place) -> io::Result<Option<OwnedFd>> {
+    let file = dir.open_file(name, OFlags::RDONLY | OFlags::NONBLOCK)?;
+    let len = fstat(&file)?.st_size as u64;
+    let is_same = len >= place.offset && place.head.is_of(&file)? && place.tail.is_before(&file, place.offset)?;
+    Ok(is_same.then_some(file))
 }
 
 /// None: it is something else.
@@ -162,7 +248,8 @@ fn open_copy(
     check_placed(&stat, &copy.dir.stat_self()?)?;
     let key = key(&of.stream, copy.file);
     // Where the pattern has it too, it is read as a file of its own.
-    if !is_it || files.reader(&key).is_some() || files.own.ids().contains_key(&copy.file) {
+    let is_done = files.checkpoints.is_done(&key, &file)?;
+    if !is_it || is_done || files.in_hand(&key).is_some() || files.own.ids().contains_key(&copy.file) {
         return Ok(None);
     }
     let len = stat.st_size as u64;

@@ -1,7 +1,7 @@
 //! The state that the follower and the reader of a file share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::Notify;
 
@@ -15,9 +15,13 @@ pub(super) struct Shared {
     is_displaced: AtomicBool,
     /// It is read on beside the file after it, or is a copy: nothing comes after it.
     is_beside: AtomicBool,
+    /// Its reader has left it for the next sidecar.
+    is_left: AtomicBool,
     /// How many stretches of its text are not out yet.
     held: AtomicUsize,
     next: Mutex<Next>,
+    /// The last file of the log, which all of its files share; none: this one.
+    last: Mutex<Arc<Mutex<Weak<Shared>>>>,
     /// One more than the number of its last bytes that may begin a secret, when nobody reads it any
     /// more; 0: it is not known.
     open: AtomicU64,
@@ -54,6 +58,15 @@ impl Shared {
         Shared { is_displaced: AtomicBool::new(true), is_beside: AtomicBool::new(true), ..Shared::default() }
     }
 
+    /// The sidecar stops, and the next one reads on.
+    pub(super) fn leave(&self) {
+        self.is_left.store(true, Relaxed);
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.is_left.load(Relaxed)
+    }
+
     /// Whether it is read, or some of its text is not out yet. Then its reader has it open, and no
     /// other file gets its inode.
     pub(super) fn is_in_hand(&self) -> bool {
@@ -74,10 +87,22 @@ impl Shared {
         if !matches!(*next, Next::Unknown) {
             return Err(part);
         }
+        {
+            let last = lock(&self.last);
+            *lock(&last) = Arc::downgrade(&part.shared);
+            *lock(&part.shared.last) = Arc::clone(&last);
+        }
         *next = Next::Is(part);
         drop(next);
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// The last file of the log, as far as it is known: the one that a new file comes after, though
+    /// its path had an earlier one.
+    pub(super) fn last(self: &Arc<Shared>) -> Arc<Shared> {
+        let last = lock(&lock(&self.last)).upgrade();
+        last.unwrap_or_else(|| Arc::clone(self))
     }
 
     pub(super) fn has_next(&self) -> bool {

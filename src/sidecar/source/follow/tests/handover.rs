@@ -107,3 +107,45 @@ async fn ap_after_a_restart_both_files_are_read_in_order() {
         assert_eq!(follower.counts(), (1, 1));
     }
 }
+
+/// Two truncations while nobody looks: both copies are read, in the order of their contents.
+#[tokio::test]
+async fn at_contents_that_were_truncated_unseen_come_in_order() {
+    let place = Place::new();
+    place.append("a.log", "the first line\n");
+    let follower = place.follower("a.log");
+    follower.gives("the first line\n").await;
+    follower.files.checkpoints.save();
+    kill(follower).await;
+    for (number, text) in [(2, "the second\n"), (1, "the third\n")] {
+        place.append("a.log", text);
+        fs::copy(place.path("a.log"), place.path(&format!("a.log.{number}"))).unwrap();
+        truncate(&place, "a.log");
+        // The times of writing tell the order.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    place.append("a.log", "the fourth\n");
+    let follower = place.follower("a.log");
+    follower.gives("the second\nthe third\nthe fourth\n").await;
+}
+
+/// Half a line each, which three files of one pattern hold.
+#[tokio::test]
+async fn ap_rotated_files_of_a_pattern_are_one_text_after_a_restart() {
+    let place = Place::new();
+    place.append("a.log", "one t");
+    let follower = place.follower("a.log*");
+    follower.gives("one t").await;
+    follower.files.checkpoints.save();
+    kill(follower).await;
+    for (name, text) in [("a.log.2", "wo "), ("a.log.1", "three f"), ("a.log", "our\n")] {
+        place.append("a.log", text);
+        if name != "a.log" {
+            place.rename("a.log", name);
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    let follower = place.follower("a.log*");
+    follower.gives("wo three four\n").await;
+    assert_eq!(follower.counts().0, 1, "one source gives all of them");
+}
