@@ -1,8 +1,8 @@
-//! Followed files: what many cost when the sidecar begins, when it begins again, and when all are
-//! rotated; how soon the first line of a new file comes out; and what a busy directory costs.
+//! Followed files: the cost of many when the sidecar begins, when it begins again, and when all are
+//! rotated; the delay of the first line of a new file; and the cost of a busy directory.
 //!
 //! `cargo bench --bench follow`. `HUSHLOG_BENCH_FILES` (10000) files, and a tenth of them: the
-//! ratio of both tells whether the cost is linear. `HUSHLOG_BENCH_ROUNDS` (5) rounds in turn, with
+//! ratio of both shows whether the cost is linear. `HUSHLOG_BENCH_ROUNDS` (5) rounds in turn, with
 //! `HUSHLOG_BENCH_BEFORE`, another build of the program, beside this one.
 
 mod program;
@@ -121,7 +121,7 @@ fn append(path: &Path, line: &str) {
     writeln!(file.expect("it can be opened"), "{line}").expect("room");
 }
 
-/// What is done with all files before they are looked at.
+/// An event of all files, which the sidecar has to look at.
 #[derive(Clone, Copy)]
 enum Event {
     Start,
@@ -139,7 +139,7 @@ const EVENTS: [(Event, &str); 4] = [
     (Event::RotatedMeanwhile, "all rotated while it runs"),
 ];
 
-/// What each event takes with so many files, in milliseconds: of time, and of processor time.
+/// The cost of each event with so many files, in milliseconds: time, and processor time.
 fn costs(contestant: &Contestant, files: usize) -> Vec<(f64, f64)> {
     let mut following = Following::new(contestant, "file");
     let mut lines = BTreeSet::new();
@@ -227,7 +227,7 @@ impl<'a> Rotating<'a> {
     }
 }
 
-/// A log, the times of its lines in each row, and what its rotations cost.
+/// A log, the times of its lines in each row, and the cost of its rotations.
 type Measured<'a> = (Rotating<'a>, [Vec<f64>; 3], [Vec<f64>; 2]);
 
 fn hand_over(contestants: &[Contestant]) {

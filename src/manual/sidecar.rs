@@ -65,8 +65,8 @@
 //! goes out twice (a piece is a read of a stream at once); after a power cut, all that the sink may
 //! not have on its disk does: 1 MiB and a piece at most. Pieces that went out are taken off the
 //! file when the sinks' files were synced. Damage ends at the next whole piece; the unreadable part
-//! is copied to `SPOOL.damaged.N`, and a warning says so, once. A warning tells of zeros, too, where
-//! a piece stood, as a power cut leaves them; what stands behind them goes out. A failed sync of a
+//! is copied to `SPOOL.damaged.N`, and a warning says so, once. Zeros in place of a piece, as a
+//! power cut leaves them, are reported, too; the pieces behind them go out. A failed sync of a
 //! sink's file has the pieces since the last one go out again. A spool of version 0.1.0 is read. An
 //! existing file is accepted only if it is empty or a spool, belongs to the sidecar's user, has one
 //! name, and gives others no rights: else the sidecar does not begin, and the file stays as it is.
@@ -93,16 +93,16 @@
 //! (`app.log*`) are one text with their log. A copy that matches it is a file of its own, and is
 //! read as a whole.
 //!
-//! Files that came and went
-//! unseen, also while no sidecar ran, are looked for beside the path, by the names that rotation
-//! gives; so are the copies of content that was truncated. Files packed or deleted before they were
-//! read are gone, which is reported where it is known; a link's target that was one only between two
-//! looks is not known. A file that was truncated is known by its first and last bytes: a copy of
-//! content with which the new content begins is not told from another file. Their times of writing distinguish them from older ones; if the clock was set back
-//! meanwhile, the numbers of `app.log.1` and so on do, where a lower one is newer. Other names do
-//! not help then, and are taken for older files. inotify reports changes; where it is missing or
-//! lost events, and on network file systems, files are polled as well (every 5 seconds, or four
-//! times a second).
+//! Files that came and went unseen, also while no sidecar ran, are looked for beside the path, by
+//! the names that rotation gives; so are the copies of content that was truncated. Their times of
+//! writing distinguish them from older ones; if the clock was set back meanwhile, the numbers of
+//! `app.log.1` and so on do, where a lower one is newer. Other names do not help then, and are
+//! taken for older files. Files packed or deleted before they were read are gone, which is reported
+//! where it is known; a file to which a link led only between two looks is not known. A truncated
+//! file is recognized by its first and last bytes: if the new content begins as the old one did,
+//! the copy of the old one counts as a file of its own. inotify reports changes; where it is
+//! missing or lost events, and on network file systems, files are polled as well (every 5 seconds,
+//! or four times a second).
 //!
 //! *Files that are not followed.* `exclude: [PATTERN]` beside `files` leaves files out, by name, or
 //! by path where a pattern holds a `/`. A pattern also leaves out the sidecar's own files: those of
@@ -145,7 +145,7 @@
 //! They are saved at most once a second and at the end, on the disk before they count, after the
 //! files of sinks and spools were synced. Once such a sync has failed, a warning says so, and the
 //! saved checkpoints stay until the next start, which begins there: the system may have given up
-//! bytes that a later sync does not tell of. Killed at any moment, also by a power cut, nothing is
+//! bytes that a later sync does not report. Killed at any moment, also by a power cut, nothing is
 //! lost; lines that went out since the last checkpoint go out again, and one may be torn where it
 //! was being written. The place is never within a secret or a line that waits: a sidecar that stops
 //! in the middle of a line leaves it to the next one. A mask may go out twice. The directory is

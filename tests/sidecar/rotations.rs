@@ -138,7 +138,7 @@ fn ap_a_rest_that_comes_late_is_masked() {
 }
 
 /// Any sequence of pieces, rotations, full disks and kills, against a model of the text that must
-/// come out: see the front of `rotations/model.py`. A failed sequence tells its seed.
+/// come out: see the front of `rotations/model.py`. A failed sequence prints its seed.
 #[test]
 #[ignore = "takes some ten minutes; tests/slow runs it"]
 fn two_thousand_sequences_of_rotations_and_kills() {

@@ -147,7 +147,8 @@ fn a33_a_kill_at_any_time_loses_nothing() {
     assert_eq!((missing, found.contains(VALUE)), (0, false), "lines are missing");
 }
 
-/// The system gives up what it could not write, and says so with one sync: the next one is well.
+/// The system gives up bytes that it could not write, and one sync reports that: the next one
+/// succeeds.
 #[test]
 fn a33_a_failed_sync_loses_no_line() {
     needs!("mounts");
@@ -189,7 +190,7 @@ fn a33_a_failed_sync_loses_no_line() {
     std::thread::sleep(Duration::from_millis(3_500));
     sidecar.signal(Signal::KILL);
     let _ = sidecar.child.wait();
-    // Only what is on the disk is left.
+    // Only the bytes on the disk are left.
     image.unmount();
     assert!(image.mount(), "it cannot be mounted again");
     let lost = fs::read(&out).expect("it is there").iter().filter(|&&byte| byte == 0).count();

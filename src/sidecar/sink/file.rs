@@ -40,12 +40,12 @@ static FAILURES: AtomicU64 = AtomicU64::new(0);
 /// Waits until all that file sinks and spools have written is on the disk.
 pub(super) fn sync_all() -> io::Result<()> {
     let files: Vec<Arc<OwnedFd>> = lock(&WRITTEN).iter().filter_map(Weak::upgrade).collect();
-    // Each of them, whatever the others do.
+    // Each of them, even if another one fails.
     files.iter().map(|file| sync(file)).fold(Ok(()), io::Result::and)
 }
 
-/// As [`sync_all`], before a checkpoint says that the output is on the disk. Once a sync has failed,
-/// another one tells nothing of the bytes that the system could not write then, and gave up: no
+/// As [`sync_all`], before a checkpoint says that the output is on the disk. Once a sync has
+/// failed, the next one does not report the bytes that the system could not write, and gave up: no
 /// checkpoint is saved any more, and the next start begins at the last one.
 pub(crate) fn sync_for_checkpoint() -> io::Result<()> {
     sync_all()?;
@@ -82,7 +82,8 @@ pub(super) fn sync_before_checkpoints(file: &Arc<OwnedFd>) {
     all.push(Arc::downgrade(file));
 }
 
-/// Another one may be at its path when it is opened again: no checkpoint would have this one synced.
+/// Another file may be at its path when it is opened again: no checkpoint would have this one
+/// synced.
 impl Drop for FileSink {
     fn drop(&mut self) {
         let _ = sync(&self.file);

@@ -217,7 +217,7 @@ impl Sink {
         loop {
             tokio::time::sleep(SETTLE_AFTER).await;
             let mut state = self.state.lock().await;
-            // Before its file was opened, nothing would sync what the process before has written.
+            // Before its file was opened, nothing would sync the output of the process before.
             let is_opened = state.opened.is_some();
             let spool = state.spool.as_mut().filter(|spool| spool.is_empty() && spool.is_unsettled());
             let Some(spool) = spool else { break };

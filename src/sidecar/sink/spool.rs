@@ -8,8 +8,8 @@
 //!   part. A kill between a write and the note of it repeats one piece at most.
 //! - *A power cut*: output since the last sync of the sink's files goes out again, 1
 //!   MiB and a piece at most. Only pieces on the disk of the sink are taken off the file.
-//! - *A failed sync*: the system gave up bytes that no later sync tells of. All in the file is
-//!   written again, and what went out since the last sync of the sink's files goes out again.
+//! - *A failed sync*: the system gave up bytes that no later sync reports. All in the file is
+//!   written again, and the output since the last sync of the sink's files goes out again.
 //! - *Damage* ends at the next whole piece. The unreadable part is copied to a file beside the
 //!   spool and reported; if that cannot be, nothing is taken off the file any more.
 //! - *fsync*: as for a file sink, before a checkpoint says that it is out.
@@ -279,7 +279,7 @@ impl<S: Store> Spool<S> {
 
     /// The first piece. None: nothing waits. One that was damaged meanwhile is set aside.
     pub(super) fn first(&mut self) -> io::Result<Option<First>> {
-        // A full disk has room again when what waits has gone out.
+        // A full disk has room again when the pieces that wait have gone out.
         let or_full = |error: io::Error| if is_full(&error) { Ok(()) } else { Err(error) };
         self.mend().map(drop).or_else(or_full)?;
         if !self.is_noted {
@@ -312,7 +312,8 @@ impl<S: Store> Spool<S> {
         if is_new || !self.is_noted { self.write_head() } else { Ok(()) }
     }
 
-    /// A failed sync says nothing of what the sink is given from here on, if all before is safe.
+    /// A failed sync says nothing of the pieces that the sink gets from here on, if all before are
+    /// safe.
     fn begin_unsynced(&mut self) {
         if (self.head.safe, self.head.written) == (self.head.next, 0) {
             self.failures = self.file.failures();
@@ -349,7 +350,7 @@ impl<S: Store> Spool<S> {
         self.head.safe = self.head.next;
         self.write_head()?;
         self.file.sync()?;
-        // Nor does the other slot tell of pieces that are no longer there.
+        // Nor does the other slot count pieces that are no longer there.
         self.write_head()?;
         if self.can_punch {
             let begin = self.layout.begin();
@@ -360,7 +361,7 @@ impl<S: Store> Spool<S> {
         Ok(())
     }
 
-    /// After a sync has failed, the next one tells nothing of the bytes that were not written then:
+    /// After a sync has failed, the next one does not report the bytes that were not written then:
     /// writes all that is in the file again, and has the pieces go out again that may be on no
     /// disk. True: it has.
     fn mend(&mut self) -> io::Result<bool> {

@@ -4,13 +4,13 @@
     model.py PROGRAM SEED COUNT      (COUNT sequences, from this seed on; as root also with a full disk)
 
 A program writes one text, cut anywhere: in lines, in records of containers, in secrets. Between two
-pieces the log is renamed, copied and truncated, or its link is turned; what was rotated is packed;
+pieces the log is renamed, copied and truncated, or its link is turned; rotated files are packed;
 the disk of the sink is full; the sidecar is killed, and started again. Then:
 
 - nothing of the secret is in the output (it is of letters that nothing else is written in);
 - the output of each sidecar is a stretch of the masked text, with nothing missing between it and the
-  one before: it may begin earlier, which is what a kill may repeat, and never later;
-- line ends aside, which part what two files hold of one line.
+  one before: it may begin earlier, since a kill may repeat some, and never later;
+- line ends aside, which part the two halves of a line that two files hold.
 """
 import gzip, hashlib, json, os, random, shutil, signal, subprocess, sys, tempfile, time
 
@@ -25,7 +25,7 @@ def line(rng, number):
 
 
 def text(rng, form, count):
-    """What is written, and what comes out."""
+    """The text that is written, and the text that comes out."""
     lines = [line(rng, number) for number in range(count)]
     if form == "plain":
         written = "".join(text + "\n" for text in lines)
@@ -129,7 +129,8 @@ class Sequence:
         self.file = open(self.log(), "a")
 
     def copytruncate(self):
-        # Content that is truncated before the sidecar looks at it is lost: no copy has a known beginning.
+        # Content that is truncated before the sidecar looks at it is lost: nothing tells its copy
+        # from other files.
         time.sleep(0.1)
         shutil.copyfile(self.log(), self.rotated(self.rng.random() < 0.5))
         os.truncate(self.log(), 0)
@@ -148,7 +149,7 @@ class Sequence:
         os.rename(os.path.join(self.root, "next"), os.path.join(self.root, "cur"))
 
     def pack(self):
-        """Packs what was rotated, as soon as it is out: else it would be gone."""
+        """Packs rotated files, as soon as their text is out: else it would be gone."""
         if self.child is None or not self.text[:self.at].endswith("\n") or not self.is_out(1):
             return
         # A kill before the places are saved would find neither the file nor that it is out.
@@ -214,8 +215,8 @@ class Sequence:
                 if self.child and how == signal.SIGKILL:
                     time.sleep(max(0, self.packed + 1.2 - time.time()))
                 self.stop(how) if self.child else self.start()
-            # A copy of a file of which nothing was read cannot be told from other files; one that was read is known
-            # after a moment.
+            # A copy of a file of which nothing was read looks like any other file. One that was
+            # read is known after a moment.
             step = self.rng.choice(steps)
             if step == self.copytruncate and self.pattern != "a.log":
                 step = self.rename
@@ -244,7 +245,7 @@ class Sequence:
         return problem is None
 
     def is_seen(self):
-        """Whether a sidecar knows of the file at hand: what it holds was read, or will be found."""
+        """Whether a sidecar knows of the file at hand: its content was read, or will be found."""
         if self.child is None or not os.path.getsize(self.log()):
             return self.has_place()
         until = time.time() + 1.5
@@ -255,12 +256,12 @@ class Sequence:
         return False
 
     def is_telling(self):
-        """Whether what is written after a truncation will be known from what was there."""
+        """Whether the content after a truncation will differ from the one before at its beginning."""
         with open(self.log()) as file:
             return not self.text[self.at:].startswith(file.read())
 
     def has_place(self, least=1):
-        """Whether the sidecar has noted what the log begins with."""
+        """Whether the sidecar has noted the beginning of the log."""
         try:
             places = open(os.path.join(self.root, "st/checkpoints.json")).read()
         except OSError:

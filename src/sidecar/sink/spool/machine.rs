@@ -1,7 +1,7 @@
 //! A machine in memory for a spool: power cuts and kills at any call, and calls that fail.
 //!
 //! A power cut keeps of the bytes since the last sync any sectors, and of the sizes any one since
-//! then. A sync that fails forgets what was to be written, as the systems do.
+//! then. A sync that fails forgets the bytes that it did not write, as the systems do.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -115,7 +115,7 @@ impl World {
         self.done(fault)
     }
 
-    /// What a power cut leaves of the file. `choose(n)` is below `n`.
+    /// The file as a power cut leaves it. `choose(n)` is below `n`.
     pub(super) fn cut(&mut self, mut choose: impl FnMut(usize) -> usize) {
         let (mut disk, sized) = (self.disk.clone(), choose(self.events.len() + 1));
         let mut free_from = usize::MAX;

@@ -1,4 +1,4 @@
-//! A spool on the machine in memory: what a source gave is in the sink in the end.
+//! A spool on the machine in memory: all that a source gave is in the sink in the end.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,7 @@ impl Run {
 
     fn open(&mut self) {
         let machine = Machine(Rc::clone(&self.world));
-        // What one process said of a file, another one may.
+        // A warning of one process may be repeated by the next.
         let opened = check_content(&machine).and_then(|()| Spool::recovered(machine, Path::new("spool"), 1 << 20));
         self.spool = opened.ok();
         self.heed();
@@ -226,7 +226,7 @@ fn ended(steps: &[Step], (at, end): (usize, End), outcome: usize, number: usize)
     let wanted = if end == End::Cut { &run.taken[..run.saved] } else { &run.taken[..] };
     let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.check(wanted, false)));
     assert!(found.is_ok(), "{what}");
-    // A kill repeats one piece at most; a power cut what went out since the last sync of the sink.
+    // A kill repeats one piece at most; a power cut all output since the last sync of the sink.
     let first = run.world.borrow().sink.iter().find(|span| span.process > process).map(|span| span.id);
     let repeats_from = if end == End::Cut { settled.map(|id| id + 1) } else { last };
     assert!(first.is_none_or(|first| Some(first) >= repeats_from), "{what}");
@@ -348,7 +348,7 @@ fn lived(acts: Vec<Act>, mut seed: u64, knows_no_holes: bool) {
     assert_eq!(told(&run), before, "{:?}", run.warnings);
     run.drain();
     run.step(Step::Settle);
-    // Only what is on the disk of the sink has gone out for good.
+    // Only pieces on the disk of the sink have gone out for good.
     run.world.borrow_mut().cut(|_| 0);
     let wanted: Vec<usize> = run.taken.iter().copied().filter(|id| !damaged.pieces.contains(id)).collect();
     run.check(&wanted, true);

@@ -20,11 +20,11 @@ pub(super) struct Frame {
     pub(super) number: u64,
 }
 
-/// What stands where no piece is.
+/// The content of a stretch without pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Zeros,
-    /// Zeros, and what was reported before.
+    /// Zeros, and damage that was reported before.
     Reported,
     /// Other bytes, from there on.
     Data(u64),
@@ -60,13 +60,13 @@ impl<S: Store> Spool<S> {
             self.end = self.end.max(len);
             return Ok(());
         }
-        // What went out stays until the sink's file was synced in this run of the machine.
+        // Pieces that went out stay until the sink's file was synced in this run of the machine.
         let is_done = start.is_none() && (self.head.safe >= expected || at == HEAD_LEN);
         if is_done { self.begin_anew() } else { self.file.truncate(self.end) }
     }
 
     /// Reports a part where no piece is, where one should be: other bytes are copied aside. A
-    /// mark then tells the next restart that it was reported; without it that reports it again.
+    /// mark then shows the next restart that it was reported; without it that reports it again.
     pub(super) fn report(&mut self, at: u64, end: u64) -> io::Result<()> {
         let begin = match self.content(at, end)? {
             Content::Reported => return Ok(()),
@@ -75,7 +75,8 @@ impl<S: Store> Spool<S> {
             Content::Zeros => {
                 self.damaged += 1;
                 let (path, len) = (text::path(&self.path), end - at);
-                self.warnings.push(format!("{len} bytes of the spool {path} are zeros: what stood there is lost"));
+                self.warnings
+                    .push(format!("{len} bytes of the spool {path} are zeros: the pieces that stood there are lost"));
                 at
             }
             Content::Data(begin) => {
@@ -190,7 +191,7 @@ impl<S: Store> Spool<S> {
         Ok((found.finalize().to_le_bytes() == hash).then_some(frame))
     }
 
-    /// What stands there, where no piece is.
+    /// The content of this stretch, in which no piece is.
     pub(super) fn content(&self, mut at: u64, end: u64) -> io::Result<Content> {
         let mut content = Content::Zeros;
         while let Some(begin) = self.find_data(at, end)? {

@@ -1,5 +1,5 @@
-//! What a spool asks of the machine: each call on its file, so that tests can have any of them
-//! fail, or be the last one before a kill or a power cut.
+//! The calls of a spool on its file, so that tests can have any of them fail, or be the last one
+//! before a kill or a power cut.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::OwnedFd;
@@ -177,7 +177,7 @@ pub(super) fn write_all(file: &impl Store, mut slices: &mut [IoSlice<'_>], mut a
     Ok(())
 }
 
-/// Writes again what is there, but for its holes, so that the next sync has it written.
+/// Writes the content again, but for its holes, so that the next sync has it written.
 pub(super) fn rewrite(file: &impl Store, mut at: u64, end: u64) -> io::Result<()> {
     let mut buffer = vec![0; COPY_LEN];
     while at < end {

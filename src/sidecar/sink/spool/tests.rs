@@ -228,7 +228,7 @@ fn a33_an_old_head_over_a_hole_loses_nothing() {
         assert_eq!(all(&mut spool), PIECES[1..]);
         assert!(aside(&path).is_empty());
         assert!(spool.take_warning().is_some_and(|text| text.contains("are zeros")));
-        // It is told once.
+        // The damage is reported once.
         drop(spool);
         assert_eq!(Spool::open(&path, 10_000).unwrap().take_warning(), None);
     }

@@ -22,7 +22,7 @@ use super::{Files, Follow};
 
 /// How often the follower looks for files without a notice of a change.
 const LOOK: Duration = Duration::from_secs(5);
-/// The same where the kernel tells nothing, or a file could not be opened.
+/// The same where the kernel reports nothing, or a file could not be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Changes that follow each other so soon are looked at as one, where there are many.
 pub(super) const GATHER: Duration = Duration::from_millis(5);
@@ -39,7 +39,7 @@ pub(crate) struct Following {
     look: Option<JoinHandle<Box<Follow>>>,
     back: Arc<Back>,
     changed: Arc<Notify>,
-    /// When it is looked next, though nobody tells of a change.
+    /// When the follower looks next, without a notice of a change.
     look_at: Instant,
     look_every: Duration,
     /// When it is looked next, since there was a change that no look has seen.
@@ -98,8 +98,8 @@ impl Following {
         })
     }
 
-    /// Looks for the first time: the files that are there now are opened, and read even if they lose
-    /// their names.
+    /// Looks for the first time: the files that are there now are opened, and read even if they
+    /// lose their names.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 //! list their directory ten thousand times.
 //!
 //! A listing grows old while it is used. A file that was renamed since leaves its name behind, and
-//! the look that misses it there lists anew. A rotation that has gone further has moved the log itself,
-//! which fails to open by its name then, and is looked for again.
+//! the look that misses it there lists anew. A rotation that has gone further has moved the log
+//! itself, which fails to open by its name then, and is looked for again.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -19,7 +19,7 @@ use crate::sys::beneath::Dir;
 use crate::sys::file::FileId;
 use crate::sys::rotation::is_rotated;
 
-/// Characters that rotation puts between a name and what it adds.
+/// Characters that rotation puts between a name and its addition.
 const SEPARATORS: [u8; 4] = [b'.', b'-', b'_', b'@'];
 /// A change within so long after another one may have the same time: the kernel's clock for files
 /// ticks a hundred times a second, at the slowest.
