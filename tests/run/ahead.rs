@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, kill_process};
+
 use crate::terminal::{LIMIT, Terminal};
 use crate::wrapped::{How, MASK, SECRET, Stage, installed};
 
@@ -48,6 +50,20 @@ fn a25_a_child_that_reads_a_line_leaves_the_others() {
     let mut terminal = shell(&stage);
     begin(&mut terminal, "w sh -c 'echo begun; read -r line; echo \"got <$line>\"'");
     terminal.types("one\necho t''wo\n");
+    terminal.shows("\ntwo");
+    assert!(terminal.text().contains("\ngot <one>"), "{}", terminal.text());
+}
+
+#[test]
+fn a25_a_reader_slow_to_take_its_line_leaves_the_others() {
+    let stage = Stage::new();
+    let mut terminal = shell(&stage);
+    begin(&mut terminal, r#"w sh -c "bash -c 'echo begun; read -r line; echo \"got <\$line>\"'; true""#);
+    let reader = terminal.last_below();
+    kill_process(reader, Signal::STOP).expect("it runs");
+    terminal.types("one\necho t''wo\n");
+    terminal.looks_for(Duration::from_millis(400));
+    kill_process(reader, Signal::CONT).expect("it is there");
     terminal.shows("\ntwo");
     assert!(terminal.text().contains("\ngot <one>"), "{}", terminal.text());
 }

@@ -82,8 +82,9 @@ fn a26_a_grandchild_that_outlives_the_child_is_killed_too() {
 #[test]
 fn a26_an_orphan_of_the_group_gets_the_signal_too() {
     let stage = Stage::new();
-    // Its parent is gone before: nothing leads from the child to it.
-    let script = "(sleep 305 & echo $! >>orphan); echo $$ >>numbers; cat orphan >>numbers; rm orphan; wait; sleep 305";
+    // Its parent is gone before: nothing leads from the child to it. The signal may come before
+    // the file is removed: the next script writes it anew.
+    let script = "(sleep 305 & echo $! >orphan); echo $$ >>numbers; cat orphan >>numbers; rm orphan; wait; sleep 305";
     for standing in STANDINGS {
         let (numbers, _, _) = terminated(&stage, standing, script, 2);
         numbers.into_iter().for_each(|pid| eventually(standing, || !is_alive(pid)));

@@ -19,17 +19,9 @@ const DESCRIPTORS_MAX: u64 = 1024;
 /// `/dev/tty`, which is the terminal of the process that opens it.
 const OWN_TERMINAL: u64 = 5 << 8;
 
-/// A thread that waits for a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asker {
-    thread: i32,
-    /// How often it has slept: one that was given a line, and waits for the next, has slept once
-    /// more.
-    slept: u64,
-}
-
-/// The first thread that waits for this terminal, among the descendants of a process.
-pub(super) fn asker(root: i32, terminal: u64) -> Option<Asker> {
+/// Whether a thread waits for this terminal, among the descendants of a process. If those cannot be
+/// listed, one may.
+pub(super) fn asks(root: i32, terminal: u64) -> bool {
     let (mut left, mut seen, mut threads) = (vec![root], BTreeSet::new(), 0);
     while let Some(pid) = left.pop() {
         if !seen.insert(pid) {
@@ -37,33 +29,31 @@ pub(super) fn asker(root: i32, terminal: u64) -> Option<Asker> {
         }
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
         let numbers = tasks.filter_map(|task| task.file_name().to_str()?.parse::<i32>().ok());
+        let mut is_listed = false;
         for thread in numbers {
             threads += 1;
             // The root is no reader itself.
             if pid != root && (threads > THREADS_MAX || waits(pid, thread, terminal)) {
-                return Some(Asker { thread, slept: slept(pid, thread) });
+                return true;
             }
             let children = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"));
+            is_listed |= children.is_ok();
             left.extend(children.iter().flat_map(|text| text.split_ascii_whitespace()).flat_map(str::parse::<i32>));
         }
+        // There may be no /proc, or one without children. A root whose list is empty is another
+        // case: its child has ended, and the keys belong to the next program.
+        if pid == root && !is_listed {
+            return true;
+        }
     }
-    // Without any descendant nothing is known: there may be no /proc, or one without children.
-    (seen.len() == 1).then_some(Asker { thread: 0, slept: 0 })
-}
-
-fn slept(pid: i32, thread: i32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/task/{thread}/status")).unwrap_or_default();
-    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
+    false
 }
 
 /// Whether a thread waits for the terminal, or may do so.
 fn waits(pid: i32, thread: i32, terminal: u64) -> bool {
     match fs::read_to_string(format!("/proc/{pid}/task/{thread}/syscall")) {
         Ok(text) => waits_in(text.trim(), (pid, thread), terminal),
-        // It has ended.
-        Err(error) if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => false,
-        Err(_) => true,
+        Err(error) => !is_gone(&error),
     }
 }
 
@@ -89,23 +79,36 @@ fn waits_in(text: &str, (pid, thread): (i32, i32), terminal: u64) -> bool {
         Kind::Epolls => epolled(pid, first).map_or(true, |fds| fds.into_iter().any(is_terminal)),
         Kind::Other => reads_without_waiting(pid, terminal),
         // One that sleeps and cannot be interrupted waits for a disk.
-        Kind::Unknown => state(pid, thread).is_none_or(|state| state == 'S'),
+        Kind::Unknown => sleeps(pid, thread),
     }
 }
 
-fn state(pid: i32, thread: i32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")).ok()?;
-    stat.rsplit(')').next()?.trim_start().chars().next()
+/// Whether a thread sleeps, and can be interrupted.
+fn sleeps(pid: i32, thread: i32) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")) {
+        Ok(stat) => stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('S')),
+        Err(error) => !is_gone(&error),
+    }
 }
 
 /// A program that does not wait in a read looks now and then; it is taken for one that waits.
 fn reads_without_waiting(pid: i32, terminal: u64) -> bool {
-    let flags = || {
-        let text = fs::read_to_string(format!("/proc/{pid}/fdinfo/0")).ok()?;
-        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
-        libc::c_int::from_str_radix(flags.trim(), 8).ok()
-    };
-    is_terminal(pid, 0, terminal) && flags().is_none_or(|flags| flags & libc::O_NONBLOCK != 0)
+    if !is_terminal(pid, 0, terminal) {
+        return false;
+    }
+    match fs::read_to_string(format!("/proc/{pid}/fdinfo/0")) {
+        Ok(text) => {
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+            let flags = flags.and_then(|flags| libc::c_int::from_str_radix(flags.trim(), 8).ok());
+            flags.is_none_or(|flags| flags & libc::O_NONBLOCK != 0)
+        }
+        Err(error) => !is_gone(&error),
+    }
+}
+
+/// Whether a thread, a process or its descriptor is not there any more.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 /// The descriptors that a call may wait for.
@@ -160,7 +163,10 @@ fn kind(call: libc::c_long) -> Kind {
         | libc::SYS_openat
         | libc::SYS_clone
         | libc::SYS_clone3
-        | libc::SYS_execve => Kind::Other,
+        | libc::SYS_execve
+        | libc::SYS_ioctl
+        | libc::SYS_exit
+        | libc::SYS_exit_group => Kind::Other,
         _ => Kind::Unknown,
     }
 }
@@ -210,15 +216,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_root_without_children_does_not_ask_and_an_unknown_one_does() {
+        let mut child = std::process::Command::new("sleep").arg("300").spawn().expect("it starts");
+        assert!(!asks(child.id().cast_signed(), 1));
+        child.kill().expect("it runs");
+        child.wait().expect("it is our child");
+        assert!(asks(child.id().cast_signed(), 1), "nothing is known of a process that is gone");
+    }
+
+    #[test]
     fn what_is_not_known_counts_as_somebody_who_waits() {
-        let own = std::process::id().cast_signed();
-        // No such thread: its state is not known.
-        let waits = |text: &str| waits_in(text, (own, -1), 1);
+        // Its one thread sleeps.
+        let mut child = std::process::Command::new("sleep").arg("300").spawn().expect("it starts");
+        let pid = child.id().cast_signed();
+        while !sleeps(pid, pid) {
+            std::thread::yield_now();
+        }
+        let waits = |text: &str| waits_in(text, (pid, pid), 1);
         let line = |call: libc::c_long| format!("{call} 0x3e7 0x0 0x0 0x0 0x0 0x0 0x7ffc00000000 0x7f0000000000");
         assert!(!waits(&line(libc::SYS_nanosleep)));
         assert!(!waits(&line(libc::SYS_read)), "it has no such descriptor");
         assert!(waits(&line(libc::SYS_io_uring_enter)) && waits(&line(9_999)));
         assert!(waits("what is this") && waits("0 0x0") && waits(""));
         assert!(!waits("running"));
+        child.kill().expect("it runs");
+        child.wait().expect("it is our child");
+        assert!(!waits(&line(9_999)), "it is gone");
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Keys that the child has not read belong to the next program that reads from the terminal, and
 //! nothing can be put back there. So they stay in the terminal until the child asks for them
-//! ([`asks`]), and then a line at a time. Meanwhile keys that send a signal or halt the output act
-//! at our terminal. A child that reads key by key gets them as they come: it has the terminal for
+//! ([`asks`]), and then a line at a time. Keys that send a signal or halt the output act at our
+//! terminal. A child that reads key by key gets them as they come: it has the terminal for
 //! itself.
 
 use std::os::fd::BorrowedFd;
@@ -13,9 +13,9 @@ use rustix::io::{Errno, ioctl_fionread};
 use rustix::termios::{InputModes, LocalModes, SpecialCodeIndex, Termios, tcgetattr};
 use zeroize::Zeroizing;
 
-use super::asks::{self, Asker};
+use super::asks::asks;
 use super::sys;
-use super::terminal::{Hand, Terminal};
+use super::terminal::{Hand, Terminal, has_line};
 
 /// How many keys are on their way at most, in bytes: as much as a pseudo-terminal holds.
 const LEN_MAX: usize = 4 << 10;
@@ -24,12 +24,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The first wait before it is looked again while keys do, and the longest.
 const AGAIN_MIN: Duration = Duration::from_micros(100);
 const AGAIN_MAX: Duration = Duration::from_millis(20);
-/// A child that was given a line and still waits after so long has taken it, and waits for the
-/// next.
-const TAKEN_AFTER: Duration = Duration::from_millis(20);
-/// Keys that were typed for a child that asked, and does not any more, are looked through after so
-/// long: one may be an interrupt.
-const HEARD_AFTER: Duration = Duration::from_millis(50);
 /// Looking takes no more than a part like this of the time.
 const SHARE: u32 = 50;
 
@@ -48,10 +42,6 @@ pub(super) struct Keys {
     pause: Duration,
     /// When it is looked without a reason.
     look: Instant,
-    /// The thread that was given a line, and when.
-    served: Option<(Asker, Instant)>,
-    /// Since when keys are there that were not looked through.
-    unheard: Option<Instant>,
     /// A key that halts the output was given to the child's terminal.
     has_halted: bool,
 }
@@ -76,8 +66,6 @@ impl Keys {
             again: None,
             pause: AGAIN_MIN,
             look: Instant::now(),
-            served: None,
-            unheard: None,
             has_halted: false,
         }
     }
@@ -124,32 +112,28 @@ impl Keys {
             self.look = Instant::now() + LOOK_EVERY;
             return self.pass(terminal, master, told);
         }
+        let (was_taken, was_raw) = (terminal.is_taken(), terminal.is_in(Hand::Raw));
+        terminal.hand(Hand::Lines, &theirs);
+        if was_raw {
+            self.look_through(terminal, master, &theirs);
+        }
         self.let_go(master, &theirs);
         let now = Instant::now();
         if self.is_blocked {
             self.give(master, self.end_of_line(&theirs).unwrap_or(self.end));
         }
         let pending = self.pending(terminal);
-        let due = now >= self.look || !terminal.is_taken() || (pending && self.again.is_none_or(|again| now >= again));
+        let due = now >= self.look || !was_taken || (pending && self.again.is_none_or(|again| now >= again));
         if !due || self.is_blocked {
             return self.rest();
         }
-        let asker = device(master).and_then(|device| asks::asker(minder, device));
+        // In this order: a child that has taken its line, and is seen waiting after that, waits for
+        // another. It may take any time to do so, on a busy machine or while it is stopped.
+        let asks = !has_line(master) && device(master).is_some_and(|device| asks(minder, device));
         let cost = now.elapsed();
         self.look = now + LOOK_EVERY.max(cost * SHARE);
-        let is_new = |asker: &Asker| match self.served {
-            Some((served, at)) => served != *asker || at.elapsed() > TAKEN_AFTER,
-            None => true,
-        };
-        match asker.filter(is_new) {
-            Some(asker) => {
-                terminal.hand(Hand::Asked, &theirs);
-                self.unheard = None;
-                self.serve(terminal, master, &theirs, asker);
-            }
-            // It has not slept since it was given a line: that is on its way.
-            None if asker.is_some() => {}
-            None => self.hold(terminal, master, &theirs),
+        if asks {
+            self.serve(terminal, master, &theirs);
         }
         self.pace(terminal, cost);
     }
@@ -176,11 +160,10 @@ impl Keys {
     }
 
     /// Gives the child that asks its line, or as much of one as is there.
-    fn serve(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, theirs: &Termios, asker: Asker) {
+    fn serve(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, theirs: &Termios) {
         let mut there = in_terminal(terminal);
         let end = loop {
             if let Some(end) = self.end_of_line(theirs) {
-                self.served = Some((asker, Instant::now()));
                 self.pause = AGAIN_MIN;
                 break end;
             }
@@ -192,27 +175,13 @@ impl Keys {
         self.give(master, end);
     }
 
-    /// No process reads: keys stay where they are, and those for signals act there. Those that came
-    /// before that was so are looked through.
-    fn hold(&mut self, terminal: &mut Terminal, master: BorrowedFd<'_>, theirs: &Termios) {
-        self.served = None;
-        if terminal.is_in(Hand::Held) {
-            return;
-        }
-        if terminal.is_in(Hand::Asked) && in_terminal(terminal) > 0 {
-            let since = *self.unheard.get_or_insert_with(Instant::now);
-            if since.elapsed() < HEARD_AFTER {
-                return;
-            }
-        }
-        let was_taken = terminal.is_taken();
-        terminal.hand(Hand::Held, theirs);
-        self.unheard = None;
+    /// Looks through the keys that came after the child ceased to take them one by one, and before
+    /// our terminal's modes said so: of those, a key for a signal has not acted.
+    fn look_through(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, theirs: &Termios) {
         let there = in_terminal(terminal).min(LEN_MAX - self.len());
-        if was_taken && there > 0 && self.take(terminal, there) {
+        if there > 0 && self.take(terminal, there) {
             let special = special_keys(theirs);
-            let keys = &self.bytes[self.start..self.end];
-            let last = keys.iter().rposition(|key| special.contains(key));
+            let last = self.bytes[self.start..self.end].iter().rposition(|key| special.contains(key));
             // Keys typed before an interrupt are discarded with it, as in any terminal.
             if let Some(last) = last {
                 self.give(master, self.start + last + 1);

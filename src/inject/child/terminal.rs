@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Gid, Mode, Uid, fchmod, fchown, fstat};
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -31,6 +32,39 @@ const ACTING: [SpecialCodeIndex; 5] = [
     SpecialCodeIndex::VSTOP,
 ];
 
+/// Which of them act, and the line end that a key for one is turned into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Acting {
+    input_modes: InputModes,
+    local_modes: LocalModes,
+    keys: [u8; ACTING.len()],
+}
+
+impl Acting {
+    fn of(modes: &Termios) -> Acting {
+        let mut input_modes = modes.input_modes & (InputModes::IXON | InputModes::IXANY);
+        // So that the remaining input is a line for the next program, too. The child's terminal
+        // finds nothing more to turn.
+        let turned = InputModes::INLCR | InputModes::IGNCR;
+        if !modes.input_modes.intersects(turned) {
+            input_modes |= modes.input_modes & InputModes::ICRNL;
+        }
+        let local_modes = modes.local_modes & (LocalModes::ISIG | LocalModes::NOFLSH);
+        Acting { input_modes, local_modes, keys: ACTING.map(|index| modes.special_codes[index]) }
+    }
+
+    /// Sets them in the modes of a terminal in which none acts.
+    fn apply(self, modes: &mut Termios) {
+        modes.input_modes.remove(InputModes::IXANY);
+        modes.local_modes.remove(LocalModes::NOFLSH);
+        modes.input_modes |= self.input_modes;
+        modes.local_modes |= self.local_modes;
+        for (index, key) in ACTING.into_iter().zip(self.keys) {
+            modes.special_codes[index] = key;
+        }
+    }
+}
+
 /// Our terminal.
 pub(super) struct Terminal {
     fd: Arc<OwnedFd>,
@@ -39,7 +73,7 @@ pub(super) struct Terminal {
     /// We have changed them.
     is_changed: bool,
     /// How, as a whole.
-    hand: Option<Hand>,
+    hand: Option<(Hand, Option<Acting>)>,
     use_of_it: Use,
 }
 
@@ -48,12 +82,11 @@ pub(super) struct Terminal {
 pub(super) enum Hand {
     /// Each as it comes: so does the child.
     Raw,
-    /// Line by line; the child waits for one. The pseudo-terminal gives each key its meaning, but
-    /// for the keys that halt the output: those act here, as in `Held`. A halt of one terminal
-    /// cannot be let go at the other, and the hand may change between the two keys.
-    Asked,
-    /// Line by line; nobody waits for one. Keys for signals act here, too.
-    Held,
+    /// A line at a time, once the child waits for one. Keys for signals, and those that halt the
+    /// output, act here, and are pressed again at the child's terminal. With two hands, one for a
+    /// child that waits and one for a child that does not, a key for a signal among those of the
+    /// first was found only by taking them all, and they were lost if the child ended.
+    Lines,
 }
 
 /// What the child has of the terminal.
@@ -103,7 +136,7 @@ impl Terminal {
     }
 
     pub(super) fn is_in(&self, hand: Hand) -> bool {
-        self.hand == Some(hand)
+        self.hand.is_some_and(|(taken, _)| taken == hand)
     }
 
     /// Where only output goes there, gives our terminal the modes that the child gives its own, if
@@ -132,7 +165,7 @@ impl Terminal {
     pub(super) fn begin(&mut self, pty: BorrowedFd<'_>) {
         match tcgetattr(pty) {
             Ok(theirs) if self.is_whole() && self.is_ours() => {
-                self.hand(if self.is_nobodys() { Hand::Raw } else { Hand::Held }, &theirs);
+                self.hand(if self.is_nobodys() { Hand::Raw } else { Hand::Lines }, &theirs);
             }
             _ => self.follow(pty),
         }
@@ -141,25 +174,14 @@ impl Terminal {
     /// As a whole: takes its keys in this way; they stay unseen until the child's terminal, with
     /// these modes, echoes them.
     pub(super) fn hand(&mut self, hand: Hand, theirs: &Termios) {
-        if self.hand.replace(hand) == Some(hand) {
+        let acting = (hand == Hand::Lines).then(|| Acting::of(theirs));
+        if self.hand.replace((hand, acting)) == Some((hand, acting)) {
             return;
         }
         self.change(|modes, _| {
             modes.make_raw();
-            if hand == Hand::Raw {
-                return;
-            }
-            // So that the remaining input is a line for the next program, too. The child's terminal
-            // finds nothing more to turn.
-            let turned = InputModes::INLCR | InputModes::IGNCR;
-            let turns = theirs.input_modes.contains(InputModes::ICRNL) && !theirs.input_modes.intersects(turned);
-            modes.input_modes.set(InputModes::ICRNL, turns);
-            modes.input_modes |= theirs.input_modes & (InputModes::IXON | InputModes::IXANY);
-            for code in ACTING {
-                modes.special_codes[code] = theirs.special_codes[code];
-            }
-            if hand == Hand::Held {
-                modes.local_modes |= theirs.local_modes & (LocalModes::ISIG | LocalModes::NOFLSH);
+            if let Some(acting) = acting {
+                acting.apply(modes);
             }
         });
     }
@@ -175,9 +197,9 @@ impl Terminal {
         }
         let mut modes = now.clone();
         how(&mut modes, &self.modes);
-        if (now.input_modes, now.local_modes, now.output_modes)
-            != (modes.input_modes, modes.local_modes, modes.output_modes)
-        {
+        let what_counts =
+            |modes: &Termios| (modes.output_modes, Acting::of(modes), modes.input_modes, modes.local_modes);
+        if what_counts(&now) != what_counts(&modes) {
             let mut slot = CHANGED.lock().unwrap_or_else(PoisonError::into_inner);
             *slot = Some((Arc::clone(&self.fd), self.modes.clone()));
             // What is being typed stays typed: no flush.
@@ -241,6 +263,19 @@ pub(super) fn copy_size(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     if let Ok(size) = tcgetwinsize(from) {
         let _ = tcsetwinsize(to, size);
     }
+}
+
+/// Whether a pseudo-terminal, of which this is the controlling side, holds a line that no process
+/// has taken. Of one that cannot be opened, it is not known: false.
+///
+/// To wait for the other side is the one call that sees all that was given: it ends the kernel's
+/// own work on it first (`n_tty_poll` of Linux).
+pub(super) fn has_line(master: BorrowedFd<'_>) -> bool {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let Ok(side) = ioctl_tiocgptpeer(master, flags) else { return false };
+    let mut waits = [PollFd::new(&side, PollFlags::IN)];
+    poll(&mut waits, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+        && waits[0].revents().contains(PollFlags::IN)
 }
 
 /// Gives a pseudo-terminal the owner and the mode of the terminal that it stands for, if we may: a

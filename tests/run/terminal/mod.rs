@@ -227,6 +227,12 @@ impl Terminal {
         below(self.pid()).any(is_alive)
     }
 
+    /// The process at the end of the chain that was started here.
+    #[track_caller]
+    pub(crate) fn last_below(&self) -> Pid {
+        below(self.pid()).last().expect("a process was started")
+    }
+
     /// Whether the shell that was started here is in front, and no program of its.
     pub(crate) fn is_at_prompt(&self) -> bool {
         self.front() == Some(self.pid())
@@ -235,7 +241,7 @@ impl Terminal {
     /// Whether each key goes to the program as it is typed, so that the program or another terminal echoes it.
     pub(crate) fn hands_keys_on(&self) -> bool {
         let modes = tcgetattr(&self.user).expect("it is a terminal").local_modes;
-        !modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+        !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
     }
 
     /// The window is closed.
