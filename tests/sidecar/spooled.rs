@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -204,4 +204,48 @@ fn a33_a_failed_sync_loses_no_line() {
         wanted.lines().all(|line| found.contains(line))
     });
     sidecar.stop();
+}
+
+/// The bytes of a file without a name are lost in a power cut. The file systems at hand write both
+/// at once: the calls are looked at.
+#[test]
+fn a33_names_of_new_files_are_synced_before_a_checkpoint() {
+    needs!("strace");
+    let place = Place::new();
+    fs::create_dir(place.path("there")).expect("room");
+    let all = lines(20_000);
+    fs::write(place.path("a.log"), &all).expect("room");
+    let config = place.configure(
+        "secrets: { secret_files: [DIR/secrets] }\nstate: DIR/state\nstreams:\n  \
+         - { name: app, source: { files: DIR/a.log }, \
+         sink: { file: DIR/there/out, rotate_size: 64KiB, rotate_keep: 9 } }\n",
+    );
+    let trace = place.path("trace");
+    let mut sidecar = place.start_as(&config, |command| {
+        let mut traced = Command::new("strace");
+        traced.args(["-D", "-f", "-y", "-e", "trace=openat,openat2,rename,renameat,renameat2,fsync", "-o"]).arg(&trace);
+        traced.arg(command.get_program()).args(command.get_args()).env_clear();
+        traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        traced.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        *command = traced;
+    });
+    let rotated = |number: u32| sidecar.path(&format!("there/out.{number}"));
+    until("it was rotated twice", || rotated(2).exists());
+    std::thread::sleep(Duration::from_millis(2_500));
+    sidecar.stop();
+    let trace = fs::read_to_string(trace).expect("it is there");
+    // Each new or renamed file makes names that are not on the disk; a checkpoint replaces a file.
+    let (mut unsynced, mut made, mut checkpoints) = (false, 0, 0);
+    for line in trace.lines() {
+        let of_sink = line.contains("/there>");
+        if of_sink && (line.contains("O_CREAT") || line.contains("rename")) {
+            (unsynced, made) = (true, made + 1);
+        } else if of_sink && line.contains("fsync(") {
+            unsynced = false;
+        } else if line.contains("rename") && line.contains("state") {
+            checkpoints += 1;
+            assert!(!unsynced, "a checkpoint is saved before the names are on the disk:\n{trace}");
+        }
+    }
+    assert!(made >= 4 && checkpoints >= 1, "this shows nothing: {made}, {checkpoints}\n{trace}");
 }

@@ -7,7 +7,7 @@
 //! - *When it fails* (no space, read-only, an I/O error), what was written stays, and the rest is written when it can be: nothing is
 //!   dropped, and no line is torn.
 //! - *fsync*: not with each write. The kernel has the bytes when a write returns, so that no crash of the sidecar loses them. They are on
-//!   the disk before a checkpoint says so, and before a file is rotated.
+//!   the disk before a checkpoint says so, and before a file is rotated; the names of the directory, when a file is opened.
 //!
 //! A new file has the mode of the configuration, independent of the umask; an existing one keeps
 //! its own. A symbolic link is refused, and so is anything but a regular file. Links among the
@@ -67,6 +67,18 @@ pub(super) fn sync(file: &OwnedFd) -> io::Result<()> {
                 return Err(error.into());
             }
         }
+    }
+}
+
+/// Waits until the names of a file's directory are on the disk: a new file, or one that was renamed,
+/// is not found after a power cut otherwise, whatever was synced of its bytes. Some file systems
+/// write both at once, which no standard promises.
+fn sync_names(dir: &Dir) {
+    let Err(error) = dir.sync() else { return };
+    // It may not be read, or its file system has no such call.
+    let cannot = [Errno::ACCESS, Errno::PERM, Errno::INVAL, Errno::NOTSUP, Errno::NOSYS];
+    if !error.raw_os_error().is_some_and(|code| cannot.contains(&Errno::from_raw_os_error(code))) {
+        FAILURES.fetch_add(1, Relaxed);
     }
 }
 
@@ -133,6 +145,8 @@ impl FileSink {
         let stat = fstat(&file)?;
         check_regular(&stat)?;
         check_placed_to_write(&stat, &dir.stat_self()?)?;
+        // Whoever made it, this process or what rotates it, may not have done so.
+        sync_names(&dir);
         let file = Arc::new(file);
         sync_before_checkpoints(&file);
         let (identity, len) = (FileId::from(&stat), stat.st_size as u64);
