@@ -231,6 +231,70 @@ dpkg-deb -Znone --root-owner-group -b ../p a.deb >/dev/null
     assert_eq!(sh(&directory, "dpkg-deb --fsys-tarfile a.deb | tar xO ./etc/conf"), format!("key={VALUE}"));
 }
 
+/// Packed by `zip` without compression, and read by `unzip` afterwards.
+#[test]
+fn a21_zip_archives_stay_whole() {
+    needs!("zip", "unzip");
+    let (_scratch, directory) = scratch();
+    let make = r#"
+mkdir ../in && cd ../in && echo "key $VALUE end" >a.log && echo "$VALUE" | zip -q -0 -z ../d/a.zip a.log
+zip -q -9 ../d/b.jar a.log && cat ../d/a.zip >../d/no-name
+"#;
+    sh(&directory, make);
+    stays(
+        &directory,
+        &["a.zip: it is a zip archive; secrets stand in it", "b.jar: it is a zip", "no-name: it is a zip"],
+    );
+    let read = "for f in *; do unzip -tq $f >/dev/null; unzip -p $f a.log; done";
+    assert_eq!(sh(&directory, read), [format!("key {VALUE} end").as_str(); 3].join("\n"));
+}
+
+/// Archives of `cpio`, in all formats that it writes.
+#[test]
+fn a21_cpio_archives_stay_whole() {
+    needs!("cpio");
+    let (_scratch, directory) = scratch();
+    let make = r#"
+mkdir ../in && cd ../in && echo "key $VALUE end" >a.log
+for f in bin odc newc crc; do echo a.log | cpio -o -H $f >../d/$f.cpio 2>/dev/null; done
+"#;
+    sh(&directory, make);
+    stays(&directory, &["bin.cpio: it is", "odc.cpio: it is", "newc.cpio: it is", "crc.cpio: it is"]);
+    let read = "for f in *.cpio; do cpio -i --to-stdout a.log <$f 2>/dev/null; done";
+    assert_eq!(sh(&directory, read), [format!("key {VALUE} end").as_str(); 4].join("\n"));
+}
+
+/// A database and its log beside a connection that is open, by SQLite's own program.
+#[test]
+fn aq_a_database_in_use_keeps_its_rows() {
+    needs!("sqlite3");
+    let (_scratch, directory) = scratch();
+    let mut sqlite =
+        Command::new("sqlite3").arg("a.db").current_dir(&directory).stdin(std::process::Stdio::piped()).spawn();
+    let sqlite = sqlite.as_mut().expect("it is installed");
+    let mut input = sqlite.stdin.take().expect("a pipe");
+    let rows = format!("insert into t values('{VALUE}');\n").repeat(30);
+    let make =
+        format!(".output done.txt\npragma journal_mode=wal;\ncreate table t(x);\n{rows}select 'ready';\n.output\n");
+    std::io::Write::write_all(&mut input, make.as_bytes()).expect("a pipe");
+    let begin = std::time::Instant::now();
+    while !fs::read_to_string(directory.join("done.txt")).is_ok_and(|text| text.contains("ready")) {
+        assert!(begin.elapsed() < crate::scrubbing::HANGS_AFTER, "it hangs");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(count(&fs::read(directory.join("a.db-wal")).expect("it was made")) > 0, "no secret in the log");
+    let before = files(&directory);
+    for options in [&[][..], &["--rewrite"], &["--check"]] {
+        let ran = run(&mut scrub(options.iter().map(OsStr::new).chain([directory.as_os_str()]))).ends(3);
+        assert!(ran.err().contains("a.db-wal: it is an SQLite write-ahead log"), "said {}", ran.err());
+        assert!(before == files(&directory), "{options:?} changed a file");
+    }
+    drop(input);
+    assert!(sqlite.wait().expect("our child").success());
+    let read = "sqlite3 a.db \"select count(*) from t where x = '$VALUE'; pragma integrity_check\"";
+    assert_eq!(sh(&directory, read), "30\nok");
+}
+
 /// A check ends as clean only if something was searched, and all of it.
 #[test]
 fn ar_a_check_that_searched_nothing_is_not_clean() {
