@@ -58,8 +58,18 @@
 //! each line are put together and searched again; a secret across them is masked in each part,
 //! without its name. A secret that is appended in parts while the scrub runs is found by the next
 //! one.
-//! In Docker's, which are JSON, a region in place never ends amid an escape: the rest of the escape
-//! is written over, too. A rewrite does not see to that.
+//! In Docker's, which are JSON, a region never ends amid an escape: the rest of the escape is
+//! masked, too.
+//!
+//! *Masked in part.* A scrub that is killed, or that cannot write to one of the files, can leave a
+//! secret over several files or records of which some parts are masked. The next scrub knows what
+//! is left by the mask beside it, and masks that, too, if one part of it has four bytes at least
+//! (or half as many as the secret). The masks have to be as long as the parts that are missing, or
+//! longer in the records of one file; over files they may have any length beside half of the
+//! secret and more, but not beside its beginning in a file that may be growing. In records only a
+//! beginning is known, as the last part is masked first. A shorter rest stays, and so does one
+//! beside masks of another byte (`--mask-char`); a check does not see them. A text that is no
+//! secret's, but reads like such a rest beside such a mask, is masked as well.
 //!
 //! *Two scrubs at once* do not lock each other out: each writes masks only over bytes that are
 //! unchanged, and searches the other's changes again.

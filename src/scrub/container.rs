@@ -16,6 +16,9 @@ use crate::redact::region::Region;
 
 /// A record of 16 KiB takes 96 KiB at most if each byte is written as `\u00xx`. A longer one is none, in bytes.
 pub(crate) const RECORD_LEN_MAX: usize = 256 << 10;
+/// So much of a needle is left beside a mask for it to be known, in bytes; or half of the needle, if
+/// that is less.
+const REST_LEN_MIN: usize = 4;
 /// How long the head of a CRI record is at most: time, stream and tag, in bytes.
 const CRI_HEAD_LEN_MAX: usize = 64;
 
@@ -99,8 +102,18 @@ fn cri(line: &[u8]) -> Option<Record> {
 pub struct Split {
     /// The needle.
     pub needle: usize,
-    /// Its parts; two or more, but for a stump.
+    /// Its parts; two or more, but for a stump, and for the beginning of a secret whose other parts
+    /// an earlier scrub masked.
     pub parts: Vec<Range<u64>>,
+}
+
+impl Split {
+    /// The beginning of its needle, if that is all that is left of it.
+    pub(super) fn beginning<'a>(&self, set: &'a NeedleSet) -> Option<&'a [u8]> {
+        let len: u64 = self.parts.iter().map(|part| part.end - part.start).sum();
+        let needle = set.expose().nth(self.needle)?;
+        needle.get(..usize::try_from(len).ok()?).filter(|beginning| beginning.len() < needle.len())
+    }
 }
 
 /// Tells all secrets across records. Linear in the file, whatever is in it.
@@ -110,7 +123,15 @@ pub fn splits<E: From<io::Error>>(
     set: &Arc<NeedleSet>,
     tell: &mut dyn FnMut(Split) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut splitter = Splitter::new(format, set);
+    splits_beside(content, Splitter::new(format, set), tell)
+}
+
+/// As [`splits`], with a splitter that may know an earlier scrub's masks.
+pub(super) fn splits_beside<E: From<io::Error>>(
+    content: &mut dyn Read,
+    mut splitter: Splitter,
+    tell: &mut dyn FnMut(Split) -> Result<(), E>,
+) -> Result<(), E> {
     let mut buffer = Zeroizing::new(vec![0; RECORD_LEN_MAX]);
     loop {
         match content.read(&mut buffer) {
@@ -138,6 +159,13 @@ impl Splitter {
     pub(crate) fn new(format: Format, set: &Arc<NeedleSet>) -> Splitter {
         let rest = Zeroizing::new(Vec::with_capacity(RECORD_LEN_MAX));
         Splitter { format, lines: [Line::new(set), Line::new(set)], rest, end: 0, is_overlong: false }
+    }
+
+    /// Also tells what is left of secrets whose last parts an earlier scrub masked with this byte: it
+    /// masks the last one first. With `is_exact`, the mask has to be as long as these parts.
+    pub(super) fn beside(mut self, filler: Option<u8>, is_exact: bool) -> Splitter {
+        self.lines.iter_mut().for_each(|line| line.begun = filler.map(|filler| Begun::new(filler, is_exact)));
+        self
     }
 
     #[cfg(feature = "guard")]
@@ -194,7 +222,7 @@ impl Splitter {
         let going = self.lines.iter().filter(|line| line.goes_on);
         let split = |line: &Line| -> Vec<Split> {
             let regions = line.finder.open(stump);
-            let found = regions.iter().map(|region| (region.needle(), line.parts(region), region.is_stump()));
+            let found = regions.iter().map(|region| (region.needle(), line.parts(&region.range()), region.is_stump()));
             let telling = found.filter(|(_, parts, is_stump)| parts.len() > 1 || *is_stump);
             telling.map(|(needle, parts, _)| Split { needle, parts }).collect()
         };
@@ -210,7 +238,8 @@ impl Splitter {
     /// Whether a secret may be open that begins before this place, or a record is.
     pub(super) fn is_open_before(&self, place: u64) -> bool {
         let is_open = |line: &Line| {
-            let is_held = line.finder.held() > 0 || !line.finder.open(false).is_empty();
+            let is_begun = line.begun.as_ref().is_some_and(|begun| !begun.open.is_empty());
+            let is_held = is_begun || line.finder.held() > 0 || !line.finder.open(false).is_empty();
             line.goes_on && is_held && line.records.first().is_some_and(|record| record.1 < place)
         };
         self.is_overlong || self.end - (self.rest.len() as u64) < place || self.lines.iter().any(is_open)
@@ -245,15 +274,18 @@ struct Line {
     goes_on: bool,
     /// Where the records' texts that may still matter begin in the line, and in the file.
     records: Vec<(u64, u64)>,
+    /// Secrets that are masked in part are told, too.
+    begun: Option<Begun>,
 }
 
 impl Line {
     fn new(set: &Arc<NeedleSet>) -> Line {
-        Line { finder: Finder::new(Arc::clone(set)), goes_on: false, records: Vec::new() }
+        Line { finder: Finder::new(Arc::clone(set)), goes_on: false, records: Vec::new(), begun: None }
     }
 
     fn forget(&mut self) {
-        *self = Line::new(self.finder.set());
+        let begun = self.begun.take().map(|begun| Begun::new(begun.filler, begun.is_exact));
+        *self = Line { begun, ..Line::new(self.finder.set()) };
     }
 
     fn add<E>(
@@ -263,6 +295,9 @@ impl Line {
         goes_on: bool,
         tell: &mut dyn FnMut(Split) -> Result<(), E>,
     ) -> Result<(), E> {
+        if let Some((needle, range)) = self.begun(text, goes_on) {
+            tell(Split { needle, parts: self.parts(&range) })?;
+        }
         self.records.push((self.finder.end(), at));
         self.goes_on = goes_on;
         let found: Vec<Region> = self.finder.push(text).collect();
@@ -270,13 +305,24 @@ impl Line {
         found.iter().chain(&rest).filter_map(|region| self.split(region)).try_for_each(tell)?;
         if goes_on {
             let open = self.finder.open(false).first().map_or(u64::MAX, |region| region.range().start);
-            let needed = open.min(self.finder.end() - self.finder.held() as u64);
+            let begun = self.begun.as_ref().and_then(Begun::start).unwrap_or(u64::MAX);
+            let needed = open.min(begun).min(self.finder.end() - self.finder.held() as u64);
             let first = self.records.partition_point(|record| record.0 <= needed).saturating_sub(1);
             self.records.drain(..first);
         } else {
             self.records.clear();
         }
+        let (held, end) = (self.finder.held(), self.finder.end());
+        if let Some(begun) = &mut self.begun {
+            begun.hold(text, if goes_on { held } else { 0 }, end);
+        }
         Ok(())
+    }
+
+    /// What is left of a secret, the last of whose masks begins this text.
+    fn begun(&mut self, text: &[u8], goes_on: bool) -> Option<(usize, Range<u64>)> {
+        let begun = self.begun.as_mut()?;
+        begun.next(self.finder.set(), text, goes_on)
     }
 
     /// Tells what has been found and could grow, if more followed.
@@ -286,18 +332,84 @@ impl Line {
 
     /// The parts of a region, if it has several.
     fn split(&self, region: &Region) -> Option<Split> {
-        let parts = self.parts(region);
+        let parts = self.parts(&region.range());
         (parts.len() > 1).then(|| Split { needle: region.needle(), parts })
     }
 
-    /// Where a region lies in the file.
-    fn parts(&self, region: &Region) -> Vec<Range<u64>> {
+    /// Where a range of the line lies in the file.
+    fn parts(&self, range: &Range<u64>) -> Vec<Range<u64>> {
         let ends = self.records.iter().skip(1).map(|record| record.0).chain([self.finder.end()]);
         let part = |((start, at), end): ((u64, u64), u64)| {
-            let (from, to) = (region.range().start.max(start), region.range().end.min(end));
+            let (from, to) = (range.start.max(start), range.end.min(end));
             (from < to).then(|| at + (from - start)..at + (to - start))
         };
         self.records.iter().copied().zip(ends).filter_map(part).collect()
+    }
+}
+
+/// Secrets of which an earlier scrub masked the last parts, and was killed then.
+struct Begun {
+    filler: u8,
+    /// A mask that is longer than what is missing is another one's.
+    is_exact: bool,
+    /// The end of the last record that goes on, as far as it may begin a needle.
+    held: Zeroizing<Vec<u8>>,
+    /// Where that ends in the line.
+    end: u64,
+    /// Needles that begin at the end of a record, by how much of them is there, and how much more of a
+    /// mask has to follow.
+    open: Vec<(usize, usize, usize)>,
+}
+
+impl Begun {
+    fn new(filler: u8, is_exact: bool) -> Begun {
+        Begun { filler, is_exact, held: Zeroizing::default(), end: 0, open: Vec::new() }
+    }
+
+    /// Where the first of the open needles begins in the line.
+    fn start(&self) -> Option<u64> {
+        self.open.iter().map(|(_, len, _)| self.end - *len as u64).min()
+    }
+
+    /// Takes in the end of a record, which may begin a needle with so many bytes.
+    fn hold(&mut self, text: &[u8], len: usize, end: u64) {
+        let (known, new) = (len.saturating_sub(text.len()), len.min(text.len()));
+        let mut held = Zeroizing::new(Vec::with_capacity(len));
+        held.extend_from_slice(&self.held[self.held.len().saturating_sub(known)..]);
+        held.extend_from_slice(&text[text.len() - new..]);
+        // Behind a record of nothing but a mask, the record before it is the one at hand.
+        if self.open.is_empty() {
+            (self.held, self.end) = (held, end);
+        }
+    }
+
+    /// Takes in the beginning of the next record. The longest beginning of a needle whose other parts
+    /// are masked, and where it lies in the line.
+    fn next(&mut self, set: &NeedleSet, text: &[u8], goes_on: bool) -> Option<(usize, Range<u64>)> {
+        let masked = text.iter().take_while(|&&byte| byte == self.filler).count();
+        if masked == 0 {
+            self.open.clear();
+            return None;
+        }
+        if self.open.is_empty() && !self.held.is_empty() {
+            let begins = |(number, needle): (usize, &[u8])| {
+                let least = REST_LEN_MIN.min(needle.len().div_ceil(2)).max(1);
+                let most = self.held.len().min(needle.len().saturating_sub(1));
+                let len = (least..=most).rev().find(|&len| self.held.ends_with(&needle[..len]))?;
+                Some((number, len, needle.len() - len))
+            };
+            self.open = set.expose().enumerate().filter_map(begins).collect();
+        }
+        let end = self.end;
+        let is_masked = |rest: usize| rest == masked || rest < masked && !self.is_exact;
+        let found = self.open.iter().filter(|(.., rest)| is_masked(*rest)).max_by_key(|(_, len, _)| *len).copied();
+        let is_all = masked == text.len() && goes_on;
+        self.open.retain_mut(|(.., rest)| {
+            let is_open = is_all && *rest > masked;
+            *rest = rest.saturating_sub(masked);
+            is_open
+        });
+        found.map(|(needle, len, _)| (needle, end - len as u64..end))
     }
 }
 

@@ -2,6 +2,7 @@
 //! character behind one, ends amid an escape of other text; a mask over its part of that leaves no
 //! JSON.
 
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
@@ -9,6 +10,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::file::read_full_at;
+use super::{content, search};
 
 /// The longest escape, in bytes: two halves of a character outside the first plane.
 const LEN_MAX: usize = 12;
@@ -19,6 +21,44 @@ const BACK_LEN: u64 = 256;
 pub(super) fn rests(file: BorrowedFd<'_>, region: &Range<u64>) -> Result<[Range<u64>; 2], Errno> {
     let (first, last) = (around(file, region.start)?, around(file, region.end)?);
     Ok([first.start..region.start, region.end..last.end])
+}
+
+/// The same for all regions of a content, in order, that is read once from its beginning. No rest
+/// reaches into another region.
+pub(super) fn rests_of(content: &mut dyn Read, regions: &[Range<u64>]) -> io::Result<Vec<Range<u64>>> {
+    let mut rests = Vec::new();
+    let mut take = |escape: Range<u64>| {
+        // The first region that ends within the escape, or begins there.
+        let first = regions.partition_point(|region| region.end <= escape.start);
+        let mut at = escape.start;
+        for region in regions[first..].iter().take_while(|region| region.start < escape.end) {
+            rests.extend((at < region.start).then_some(at..region.start));
+            at = region.end;
+        }
+        rests.extend((escape.start < at && at < escape.end).then_some(at..escape.end));
+    };
+    let (mut buffer, mut start, mut len) = (search::buffer(), 0, 0);
+    loop {
+        let read = content::read(content, &mut buffer[len..])?;
+        len += read;
+        let mut at = 0;
+        while let Some(found) = memchr::memchr(b'\\', &buffer[at..len]) {
+            at += found;
+            // The rest of it may be read next.
+            if len - at < LEN_MAX && read > 0 {
+                break;
+            }
+            let end = (at + escape_len(&buffer[at..len])).min(len);
+            take(start + at as u64..start + end as u64);
+            at = end;
+        }
+        if read == 0 {
+            return Ok(rests);
+        }
+        let kept = if len - at < LEN_MAX && buffer.get(at) == Some(&b'\\') { at } else { len };
+        buffer.copy_within(kept..len, 0);
+        (start, len) = (start + kept as u64, len - kept);
+    }
 }
 
 /// The escape that this place lies within; the place itself, if it lies in none.

@@ -14,7 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
 use super::border::Claim;
-use super::container::{self, Format, Split};
+use super::container::{self, Format, Split, Splitter};
 use super::file::FromStart;
 use super::findings::Findings;
 use super::pen::{Pen, PenError, Sheet};
@@ -322,9 +322,9 @@ impl Pass<'_> {
         let len = file::read_full_at(self.file, &mut head[..], 0)?;
         self.format = container::of_head(&head[..len]);
         let Some(format) = self.format else { return Ok(()) };
-        let set = &self.scrubber.set;
+        let splitter = Splitter::new(format, &self.scrubber.set).beside(self.scrubber.part_filler(), false);
         let mut content = FromStart::new(self.file);
-        container::splits(&mut content, format, set, &mut |split| self.tell_split(&split))
+        container::splits_beside(&mut content, splitter, &mut |split| self.tell_split(&split))
     }
 
     /// Goes on with masks that an earlier scrub had begun.
@@ -350,7 +350,7 @@ impl Pass<'_> {
         if let Some(sheet) = &mut self.sheet {
             let filler = cover.part_filler().ok_or(Halt::Failed(ScrubError::NoFiller))?;
             self.written = true;
-            let written = sheet.overwrite_parts(set, filler, &split.parts);
+            let written = sheet.overwrite_parts(set, filler, split, self.format == Some(Format::Docker));
             if !self.is_masked(written)? {
                 return Ok(());
             }

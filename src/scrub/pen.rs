@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use zeroize::Zeroizing;
 
+use super::container::Split;
 use super::{escape, file};
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
@@ -155,31 +156,64 @@ impl Sheet<'_> {
         region: &Region,
     ) -> Result<(), PenError> {
         self.look_for(set, region)?;
-        for rest in escape::rests(self.file, &region.range())?.into_iter().filter(|rest| !rest.is_empty()) {
-            let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
-            self.fill(rest, &mut |_, out| out.fill(filler))?;
-        }
+        let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
+        self.fill_escapes(&region.range(), filler)?;
         self.overwrite(set, cover, region)
     }
 
+    /// Writes this byte over the rests of escapes that a range takes a part of.
+    pub(super) fn fill_escapes(&mut self, range: &Range<u64>, filler: u8) -> Result<(), PenError> {
+        let rests = escape::rests(self.file, range)?;
+        let mut rests = rests.into_iter().filter(|rest| !rest.is_empty());
+        rests.try_for_each(|rest| self.fill(rest, &mut |_, out| out.fill(filler)))
+    }
+
     /// Writes this byte over the parts of a secret that lies in several places, if it is still there.
+    /// The last part comes first: what a kill leaves is known by the secret's beginning.
     pub(super) fn overwrite_parts(
         &mut self,
         set: &Arc<NeedleSet>,
         filler: u8,
-        parts: &[Range<u64>],
+        split: &Split,
+        is_json: bool,
     ) -> Result<(), PenError> {
+        let is_there = match split.beginning(set) {
+            Some(beginning) => self.holds(&split.parts, beginning)?,
+            None => self.holds_one(&split.parts, set)?,
+        };
+        if !is_there {
+            return Err(PenError::Changed);
+        }
+        for part in split.parts.iter().rev() {
+            if is_json {
+                self.fill_escapes(part, filler)?;
+            }
+            self.fill(part.clone(), &mut |_, out| out.fill(filler))?;
+        }
+        Ok(())
+    }
+
+    /// Whether these parts are these bytes.
+    fn holds(&mut self, parts: &[Range<u64>], mut bytes: &[u8]) -> Result<bool, PenError> {
+        let mut is_there = true;
+        for part in parts {
+            self.read_again(part.clone(), &mut |piece| match bytes.strip_prefix(piece) {
+                Some(rest) => bytes = rest,
+                None => is_there = false,
+            })?;
+        }
+        Ok(is_there)
+    }
+
+    /// Whether these parts are one region.
+    fn holds_one(&mut self, parts: &[Range<u64>], set: &Arc<NeedleSet>) -> Result<bool, PenError> {
         let len: u64 = parts.iter().map(|part| part.end - part.start).sum();
-        let mut again = Finder::new(Arc::clone(set));
-        let mut there = Vec::new();
+        let (mut again, mut there) = (Finder::new(Arc::clone(set)), Vec::new());
         for part in parts {
             self.read_again(part.clone(), &mut |piece| there.extend(again.push(piece)))?;
         }
         there.extend(again.finish(true));
-        if !matches!(&there[..], [one] if one.range() == (0..len)) {
-            return Err(PenError::Changed);
-        }
-        parts.iter().try_for_each(|part| self.fill(part.clone(), &mut |_, out| out.fill(filler)))
+        Ok(matches!(&there[..], [one] if one.range() == (0..len)))
     }
 
     fn read_again(&mut self, range: Range<u64>, piece: &mut dyn FnMut(&[u8])) -> Result<(), PenError> {

@@ -18,8 +18,9 @@ use rustix::process::{Gid, Uid};
 use zeroize::Zeroizing;
 
 use super::border::Claim;
-use super::container::{self, Format};
+use super::container::{self, Format, Splitter};
 use super::content;
+use super::escape;
 #[cfg(feature = "compress")]
 use super::file::FromStart;
 use super::findings::Findings;
@@ -77,8 +78,10 @@ impl Place<'_> {
     /// where they lie.
     fn count_but(&self, scrubber: &Scrubber) -> Result<(Findings, Vec<Range<u64>>), ScrubError> {
         let (mut findings, mut parts) = (Findings::default(), Vec::new());
-        if let Some(format) = self.format()? {
-            container::splits(&mut *self.content()?, format, scrubber.set(), &mut |split| {
+        let format = self.format()?;
+        if let Some(format) = format {
+            let splitter = Splitter::new(format, scrubber.set()).beside(scrubber.part_filler(), false);
+            container::splits_beside(&mut *self.content()?, splitter, &mut |split| {
                 if split.parts.iter().all(|part| Claim::holds(self.claimed, part)) {
                     return Ok(());
                 }
@@ -87,7 +90,10 @@ impl Place<'_> {
                 Ok::<(), ScrubError>(())
             })?;
         }
+        // Of Docker's logs, which are JSON.
+        let mut regions = Vec::new();
         let mut note = |region: Region| {
+            regions.extend((format == Some(Format::Docker)).then(|| region.range()));
             if !Claim::holds(self.claimed, &region.range()) {
                 findings.note(scrubber.set(), &region);
             }
@@ -106,10 +112,25 @@ impl Place<'_> {
         }
         finder.finish(scrubber.masks_stump()).for_each(note);
         findings.bytes = finder.end();
+        if format == Some(Format::Docker) {
+            regions.extend(parts.iter().chain(self.claimed).cloned());
+            parts.extend(self.escapes(regions)?);
+        }
         if self.packing.is_some() {
             findings.add(search_bytes(scrubber, self.file)?);
         }
         Ok((findings, parts))
+    }
+
+    /// The rests of escapes that these regions of JSON take a part of.
+    fn escapes(&self, mut regions: Vec<Range<u64>>) -> io::Result<Vec<Range<u64>>> {
+        regions.sort_by_key(|region| region.start);
+        regions.dedup_by(|next, region| {
+            let is_one = next.start < region.end;
+            region.end = region.end.max(if is_one { next.end } else { 0 });
+            is_one
+        });
+        if regions.is_empty() { Ok(Vec::new()) } else { escape::rests_of(&mut *self.content()?, &regions) }
     }
 
     fn format(&self) -> io::Result<Option<Format>> {

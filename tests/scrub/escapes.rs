@@ -61,3 +61,49 @@ fn a24_a_scrubbed_docker_log_stays_json() {
     }
     assert!(masked > 100 && torn > 0, "{masked} {torn}");
 }
+
+/// A rewrite takes whole escapes, too, also of a packed log and of parts in several records.
+#[test]
+fn a24_a_rewritten_docker_log_stays_json() {
+    use crate::scrubbing::{VALUE, age, run, scrub};
+    use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+    use std::io::{Read, Write};
+
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "nab-canary-u0061\\").unwrap();
+    let raw = "nab-canary-u0061\\";
+    let record = |text: &str, end: &str| {
+        format!("{{\"log\":\"{text}{end}\",\"stream\":\"stdout\",\"time\":\"2026-11-24T16:00:00.1Z\"}}\n")
+    };
+    let filler = "z".repeat(9_000);
+    let texts = [
+        record(&format!("one \\{raw}\" {VALUE}"), "\\n"),
+        record(&format!("{filler}\\{raw}\\{raw}n{raw}u00e9"), "\\n"),
+        record(&format!("{filler}\\{}", &raw[..5]), "") + &record(&format!("{}\" end", &raw[5..]), "\\n"),
+    ]
+    .concat();
+    for line in texts.lines() {
+        serde_json::from_str::<Value>(line).expect("the test's own records");
+    }
+    let logs = dir.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let (plain, packed) = (logs.join("a-json.log"), logs.join("b-json.log.1.gz"));
+    fs::write(&plain, &texts).unwrap();
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(texts.as_bytes()).unwrap();
+    fs::write(&packed, packer.finish().unwrap()).unwrap();
+    [&plain, &packed].into_iter().for_each(|path| age(path));
+    let mut command = scrub(["--rewrite".as_ref(), "--secret-file".as_ref(), secret.as_os_str(), logs.as_os_str()]);
+    run(&mut command).ends(0);
+    let mut unpacked = String::new();
+    GzDecoder::new(&fs::read(&packed).unwrap()[..]).read_to_string(&mut unpacked).unwrap();
+    for after in [fs::read_to_string(&plain).unwrap(), unpacked] {
+        assert!(!after.contains("canary"), "{after}");
+        assert_eq!(after.lines().count(), texts.lines().count());
+        for line in after.lines() {
+            let parsed: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            assert_eq!(parsed["stream"], "stdout");
+        }
+    }
+}

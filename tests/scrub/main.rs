@@ -6,6 +6,7 @@ mod scrubbing;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod begun;
 mod binary;
 mod borders;
 mod escapes;

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::super::container::{self, Format, RECORD_LEN_MAX, Splitter};
 use super::super::content;
+use super::begun::Pieces;
 use super::text::Text;
 use crate::NeedleSet;
 use crate::redact::finder::Finder;
@@ -16,10 +17,6 @@ use crate::redact::finder::Finder;
 const READ_LEN: usize = 4 << 10;
 /// A container's log is known by so many bytes at its beginning.
 const FORMAT_LEN: usize = 512;
-/// So much of a needle has to stand beside a mask to be its rest, in bytes; or half of the needle,
-/// if that is less.
-const REST_LEN_MIN: usize = 4;
-
 /// A secret over a border.
 pub(super) struct Found {
     /// The needle that names it.
@@ -30,6 +27,8 @@ pub(super) struct Found {
     pub(super) border: u64,
     /// The bytes of the parts.
     pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// The parts lie in records: what is left of it is known by its beginning.
+    pub(super) is_in_records: bool,
 }
 
 /// The files over whose borders is searched: the older one, and those that may follow it, in order.
@@ -70,7 +69,7 @@ impl Joined {
         let len = ranges.iter().map(|range| (range.end - range.start) as usize).sum();
         let mut bytes = Zeroizing::new(Vec::with_capacity(len));
         ranges.iter().for_each(|range| bytes.extend_from_slice(self.of(range)));
-        Found { needle, parts, border: self.border(), bytes }
+        Found { needle, parts, border: self.border(), bytes, is_in_records: false }
     }
 
     /// Where the first file ends.
@@ -91,7 +90,7 @@ pub(super) struct End {
 impl End {
     /// Reads as much of a file's end as the longest needle is long.
     pub(super) fn of(set: &Arc<NeedleSet>, text: &Text) -> io::Result<End> {
-        let (start, tail) = text.tail(margin(set))?;
+        let (start, tail) = text.tail(margin(set) + 1)?;
         let mut finder = Finder::new(Arc::clone(set));
         finder.push(&tail);
         let format = format(&text.beginning(FORMAT_LEN)?);
@@ -100,7 +99,12 @@ impl End {
 
     /// Whether nothing can go on over the border.
     pub(super) fn is_closed(&self, filler: Option<u8>) -> bool {
-        !self.is_held && self.format.is_none() && (filler.is_none() || self.tail.last().copied() != filler)
+        self.format.is_none() && !self.may_be_begun(filler) && !self.is_held
+    }
+
+    /// Whether a secret that is masked in part may lie over the border.
+    pub(super) fn may_be_begun(&self, filler: Option<u8>) -> bool {
+        filler.is_some() && (self.is_held || self.tail.last().copied() == filler)
     }
 }
 
@@ -117,16 +121,13 @@ fn format(head: &[u8]) -> Option<Format> {
 
 impl Row<'_> {
     /// All secrets over the border of the first file.
-    pub(super) fn search(&self, end: &End) -> io::Result<Vec<Found>> {
+    pub(super) fn search(&self, end: &End, is_growing: bool) -> io::Result<Vec<Found>> {
         let mut found: Vec<Found> = Vec::new();
         if end.is_held {
             found.extend(self.in_bytes(end)?);
         }
         if let Some(format) = end.format {
-            found.extend(self.in_records(format)?);
-        }
-        if found.is_empty() {
-            found.extend(self.in_bytes_begun(end)?);
+            found.extend(self.in_records(format, is_growing)?);
         }
         Ok(found)
     }
@@ -194,31 +195,41 @@ impl Row<'_> {
     }
 
     /// Secrets whose parts lie in the last records of one file and the first of the next.
-    fn in_records(&self, format: Format) -> io::Result<Vec<Found>> {
+    fn in_records(&self, format: Format, is_growing: bool) -> io::Result<Vec<Found>> {
         let mut most = 2 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
         loop {
             let (start, tail) = self.texts[0].tail(most)?;
-            let mut splitter = Splitter::new(format, self.set);
+            let mut splitter = Splitter::new(format, self.set).beside(self.filler, is_growing);
             if start > 0 {
                 splitter.skip_to(start);
             }
             let mut over: Vec<(usize, Vec<Range<u64>>)> = Vec::new();
             let border = start + tail.len() as u64;
+            let is_over = |split: &container::Split| match &split.parts[..] {
+                [first, .., last] => first.start < border && last.end > border,
+                _ => false,
+            };
+            splitter.push(&tail, &mut |split| {
+                over.extend(is_over(&split).then_some((split.needle, split.parts)));
+                Ok::<(), io::Error>(())
+            })?;
             let mut tell = |split: container::Split| {
-                let [first, .., last] = &split.parts[..] else { return Ok(()) };
-                if first.start < border && last.end > border {
-                    over.push((split.needle, split.parts));
-                }
+                // The mask of its last part lies in the file at hand.
+                let is_begun = split.beginning(self.set).is_some() && split.parts[0].start < border;
+                over.extend((is_begun || is_over(&split)).then_some((split.needle, split.parts)));
                 Ok::<(), io::Error>(())
             };
-            splitter.push(&tail, &mut tell)?;
             let mut joined = Joined { start, begins: vec![start], bytes: tail };
             self.follow_records(splitter, &mut joined, border, &mut tell)?;
             if start > 0 && over.iter().any(|(_, parts)| parts[0].start < start + most / 2) {
                 most = most.saturating_mul(4);
                 continue;
             }
-            return Ok(over.iter().map(|(needle, parts)| joined.found(*needle, parts)).collect());
+            let found = |(needle, parts): &(usize, Vec<Range<u64>>)| Found {
+                is_in_records: true,
+                ..joined.found(*needle, parts)
+            };
+            return Ok(over.iter().map(found).collect());
         }
     }
 
@@ -252,39 +263,25 @@ impl Row<'_> {
         splitter.finish(tell)
     }
 
-    /// The half of a secret beside a mask: a scrub was killed when it had masked the other half.
-    fn in_bytes_begun(&self, end: &End) -> io::Result<Option<Found>> {
-        let (Some(filler), [_, next, ..]) = (self.filler, &self.texts[..]) else { return Ok(None) };
-        let border = end.start + end.tail.len() as u64;
-        let before = end.tail.iter().rev().take_while(|&&byte| byte == filler).count();
-        if before == 0 && !end.is_held {
-            return Ok(None);
+    /// The rest of a secret of which an earlier scrub masked some parts. The first file may be
+    /// growing.
+    pub(super) fn search_begun(&self, end: &End, is_growing: bool) -> io::Result<Option<Found>> {
+        let Some(filler) = self.filler.filter(|_| end.may_be_begun(self.filler)) else { return Ok(None) };
+        let most = margin(self.set) as usize + 1;
+        let (mut bytes, mut begins) = (end.tail.clone(), vec![0]);
+        for text in &self.texts[1..] {
+            let left = (end.tail.len() + most).saturating_sub(bytes.len());
+            if left == 0 {
+                break;
+            }
+            begins.push(bytes.len());
+            extend(&mut bytes, &text.beginning(left)?);
         }
-        let head = next.beginning(margin(self.set) as usize)?;
-        let behind = head.iter().take_while(|&&byte| byte == filler).count();
-        if (before == 0) == (behind == 0) {
-            return Ok(None);
-        }
-        let rest = |needle: &[u8]| {
-            // How much of it is masked, at least and at most.
-            let kept_min = REST_LEN_MIN.min(needle.len().div_ceil(2));
-            let most = before.max(behind).min(needle.len() - kept_min.min(needle.len()));
-            (1..=most).map(|masked| needle.len() - masked).find(|&kept| {
-                if before > 0 {
-                    head.starts_with(&needle[needle.len() - kept..])
-                } else {
-                    end.tail.ends_with(&needle[..kept])
-                }
-            })
-        };
-        let all = self.set.expose().enumerate().filter_map(|(needle, bytes)| Some((rest(bytes)?, needle)));
-        let Some((kept, needle)) = all.max_by_key(|(kept, _)| *kept) else { return Ok(None) };
-        let (part, bytes) = if before > 0 {
-            ((1, 0..kept as u64), &head[..kept])
-        } else {
-            ((0, border - kept as u64..border), &end.tail[end.tail.len() - kept..])
-        };
-        Ok(Some(Found { needle, parts: vec![part], border, bytes: Zeroizing::new(bytes.to_vec()) }))
+        let Some(rest) = Pieces::new(&bytes, &begins, filler).rest(self.set, is_growing) else { return Ok(None) };
+        let at = |place: usize| end.start + place as u64;
+        let ranges: Vec<_> = rest.ranges.iter().map(|range| at(range.start)..at(range.end)).collect();
+        let joined = Joined { start: end.start, bytes, begins: begins.into_iter().map(at).collect() };
+        Ok(Some(joined.found(rest.needle, &ranges)))
     }
 }
 

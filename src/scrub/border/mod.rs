@@ -9,7 +9,9 @@
 //! Borders come before the files themselves: a file that ends in the beginning of a secret gets a
 //! mask there, and then the rest in the next file would be known by nothing.
 
+mod begun;
 mod find;
+mod mask;
 mod text;
 
 use std::collections::HashMap;
@@ -20,20 +22,21 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustix::fs::{FileType, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fstat, fsync, futimens};
+use rustix::fs::{FileType, OFlags, fstat, fsync};
+use zeroize::Zeroizing;
 
-use super::container;
+use super::file;
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, is_live_since, note_the_time};
 use super::kind::{self, Kind, Packing};
 use super::pen::{Pen, PenError};
 use super::site::{Opened, Site};
 use super::tree::Tree;
-use super::{escape, file};
 use crate::sys::file::{FileId, kind as type_of};
 use crate::sys::rotation::{self, Log};
 use crate::sys::strict;
 use find::{End, Found, Row};
+use mask::{fill, set_modified};
 use text::{Stamp, Text, stamp};
 
 /// A secret goes on over so many files at most.
@@ -42,8 +45,6 @@ const FOLLOWERS_MAX: usize = 8;
 const NEAR: usize = 2;
 /// So often a border is searched anew because a file changed.
 const TRIES_MAX: usize = 4;
-/// The log of a container is known by so many bytes at its beginning.
-const FORMAT_LEN: usize = 256;
 
 /// A site among the files of logs that belong together.
 #[derive(Clone)]
@@ -59,10 +60,20 @@ struct Borders {
     sites: Vec<Site>,
     logs: Vec<Log>,
     /// For each log, whether the ends of its rotated files were searched.
-    ends: Vec<Vec<OnceLock<()>>>,
+    ends: Vec<Vec<Searched>>,
     /// For each site, the logs that it belongs to, and its number among the rotated files there.
     roles: Vec<Vec<(usize, Option<usize>)>>,
     claims: Mutex<HashMap<FileId, Claim>>,
+}
+
+/// What of a file's end was searched.
+#[derive(Default)]
+struct Searched {
+    /// For whole secrets. Holds whether one that is masked in part may be there.
+    whole: OnceLock<bool>,
+    /// For secrets that are masked in part; later, as files that do not follow each other may seem
+    /// to hold one.
+    begun: OnceLock<()>,
 }
 
 /// The parts of a file that belong to secrets over its borders.
@@ -102,7 +113,7 @@ pub(super) fn of(sites: &[Site]) -> Vec<Option<Place>> {
             let role = borders.logs.len();
             rotated.iter().enumerate().for_each(|(at, &site)| borders.roles[site].push((role, Some(at))));
             current.into_iter().for_each(|site| borders.roles[site].push((role, None)));
-            borders.ends.push(rotated.iter().map(|_| OnceLock::new()).collect());
+            borders.ends.push(rotated.iter().map(|_| Searched::default()).collect());
             borders.logs.push(Log { rotated, current });
         }
         all.push(borders);
@@ -144,14 +155,23 @@ impl Place {
     ) -> Claim {
         let borders = &*self.borders;
         let mut search = Search { tree, borders, is_done, at_hand: id };
-        for &(log, at) in &borders.roles[self.site] {
-            let ends = &borders.ends[log];
+        let near = |&(log, at): &(usize, Option<usize>)| {
+            let ends = borders.ends[log].len();
             let near = match at {
-                Some(at) => at.saturating_sub(NEAR)..ends.len().min(at + NEAR + 1),
-                None => 0..ends.len(),
+                Some(at) => at.saturating_sub(NEAR)..ends.min(at + NEAR + 1),
+                None => 0..ends,
             };
-            for at in near {
-                ends[at].get_or_init(|| search.end_of(&borders.logs[log], at, pen));
+            near.map(move |at| (&borders.logs[log], at, &borders.ends[log][at]))
+        };
+        let roles = &borders.roles[self.site];
+        for (log, at, searched) in roles.iter().flat_map(near) {
+            searched.whole.get_or_init(|| search.end_of(log, at, Look::Whole, pen));
+        }
+        for (log, at, searched) in roles.iter().flat_map(near) {
+            if searched.whole.get().is_some_and(|may_be_begun| *may_be_begun) {
+                searched.begun.get_or_init(|| {
+                    search.end_of(log, at, Look::Begun, pen);
+                });
             }
         }
         borders.claims().remove(&id).unwrap_or_default()
@@ -185,6 +205,15 @@ struct Member {
     text: Text,
 }
 
+/// What is searched for at the end of a file.
+#[derive(Clone, Copy, PartialEq)]
+enum Look {
+    /// Secrets that stand there as a whole.
+    Whole,
+    /// Secrets that are masked in part.
+    Begun,
+}
+
 struct Search<'a> {
     tree: &'a Tree<'a>,
     borders: &'a Borders,
@@ -193,8 +222,9 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Searches the end of a rotated file with the beginnings of those that may follow it.
-    fn end_of(&mut self, log: &Log, at: usize, pen: &mut Option<Pen>) {
+    /// Searches the end of a rotated file with the beginnings of those that may follow it. Returns
+    /// whether a secret that is masked in part may be there.
+    fn end_of(&mut self, log: &Log, at: usize, look: Look, pen: &mut Option<Pen>) -> bool {
         let (rotated, site) = (&log.rotated, log.rotated[at]);
         let current = || log.current.into_iter();
         let down = rotated[..at].iter().rev().copied().take(FOLLOWERS_MAX).chain(current()).collect();
@@ -203,28 +233,31 @@ impl Search<'_> {
         rows.retain(|row| !row.is_empty());
         rows.dedup();
         for _ in 0..TRIES_MAX {
-            match self.end(site, &rows, pen) {
+            match self.end(site, &rows, look, pen) {
                 Err(Halt::Changed) => {}
+                Ok(may_be_begun) => return may_be_begun,
                 // A file that cannot be read is reported when its own turn comes.
-                Ok(()) | Err(Halt::Failed) => return,
+                Err(Halt::Failed) => return false,
             }
         }
         if let Ok(Some(member)) = self.open(site) {
             self.borders.claims().entry(member.id).or_default().failed = Some(ScrubError::KeepsChanging);
         }
+        false
     }
 
     /// Searches the borders of a file with those that may follow it.
-    fn end(&mut self, site: usize, rows: &[Vec<usize>], pen: &mut Option<Pen>) -> Result<(), Halt> {
-        let Some(older) = self.open(site)? else { return Ok(()) };
+    fn end(&mut self, site: usize, rows: &[Vec<usize>], look: Look, pen: &mut Option<Pen>) -> Result<bool, Halt> {
+        let Some(older) = self.open(site)? else { return Ok(false) };
         let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
         if older.text.packing.is_some() && !self.may_go_on(rows)? {
-            return Ok(());
+            return Ok(false);
         }
         let end = End::of(set, &older.text)?;
         if end.is_closed(filler) {
-            return Ok(());
+            return Ok(false);
         }
+        let is_growing = older.text.packing.is_none() && is_live_since(older.text.stat()?.st_mtime as _);
         for row in rows {
             let mut members = Vec::new();
             for &site in row {
@@ -232,17 +265,21 @@ impl Search<'_> {
                 members.extend(self.open(site)?.filter(|member| member.id != older.id));
             }
             let texts = [&older].into_iter().chain(&members).map(|member| &member.text).collect();
-            let found = Row { set, filler, texts }.search(&end)?;
+            let row = Row { set, filler, texts };
+            let found = match look {
+                Look::Whole => row.search(&end, is_growing)?,
+                Look::Begun => row.search_begun(&end, is_growing)?.into_iter().collect(),
+            };
             let files: Vec<&Member> = [&older].into_iter().chain(&members).collect();
             let mut is_found = false;
             for found in found {
                 is_found |= self.take(&found, &files, pen)?;
             }
             if is_found {
-                break;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(end.may_be_begun(filler))
     }
 
     /// Whether some file that may follow begins with the rest of a secret: a packed file is
@@ -363,22 +400,25 @@ impl Search<'_> {
             Some(pen) => pen,
             None => pen.insert(Pen::new()?),
         };
-        let mut at = 0;
-        for (file, range, _, in_place) in opened {
-            let len = (range.end - range.start) as usize;
-            let mut there = zeroize::Zeroizing::new(vec![0; len]);
-            let is_there = !in_place
-                || file::read_full_at(file.as_fd(), &mut there, range.start)? == len
-                    && there[..] == found.bytes[at..at + len];
-            if !is_there {
-                return Err(Halt::Changed);
+        let mut bytes = &found.bytes[..];
+        let mut parts = Vec::new();
+        for (file, range, member, in_place) in opened {
+            let part;
+            (part, bytes) = bytes.split_at((range.end - range.start) as usize);
+            if *in_place {
+                is_there(file, range, part)?;
+                parts.push((file, range, member, part));
             }
-            at += len;
         }
-        let mut parts: Vec<_> = opened.iter().filter(|(.., in_place)| *in_place).collect();
-        // If it is killed between two, the longer one is left, which the next scrub knows again.
-        parts.sort_by_key(|(_, range, ..)| range.end - range.start);
-        for (file, range, member, _) in parts {
+        // If it is killed between two, the longer one is left, which the next scrub knows again; and
+        // in records the first one.
+        match found.is_in_records {
+            true => parts.reverse(),
+            false => parts.sort_by_key(|(_, range, ..)| range.end - range.start),
+        }
+        for (file, range, member, part) in parts {
+            // The disk was waited for since.
+            is_there(file, range, part)?;
             let before = fstat(file)?;
             match fill(file, range, filler, pen) {
                 Ok(()) => {}
@@ -428,6 +468,13 @@ impl Search<'_> {
 /// So much of a file is looked at before a packed one beside it is unpacked, in bytes.
 const HEAD_LEN: usize = 64 << 10;
 
+/// Fails unless these bytes stand there still.
+fn is_there(file: &File, range: &Range<u64>, bytes: &[u8]) -> Result<(), Halt> {
+    let mut there = Zeroizing::new(vec![0; bytes.len()]);
+    let read = file::read_full_at(file.as_fd(), &mut there, range.start)?;
+    if there[..read] == *bytes { Ok(()) } else { Err(Halt::Changed) }
+}
+
 /// Why a border was not searched.
 enum Halt {
     /// A file has changed.
@@ -440,25 +487,4 @@ impl<E: Into<io::Error>> From<E> for Halt {
     fn from(_: E) -> Halt {
         Halt::Failed
     }
-}
-
-/// Sets the time of the last change back.
-fn set_modified(file: &File, to: &Stat) {
-    let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-    let last_modification = Timespec { tv_sec: to.st_mtime as _, tv_nsec: to.st_mtime_nsec as _ };
-    let _ = futimens(file, &Timestamps { last_access: omit, last_modification });
-}
-
-/// Writes over one part. In Docker's logs all of an escape that the part takes some of.
-fn fill(file: &File, range: &Range<u64>, filler: u8, pen: &mut Pen) -> Result<(), PenError> {
-    let mut head = zeroize::Zeroizing::new([0; FORMAT_LEN]);
-    let len = file::read_full_at(file.as_fd(), &mut head[..], 0)?;
-    let is_json = container::of_head(&head[..len]) == Some(container::Format::Docker);
-    let rests = if is_json { escape::rests(file.as_fd(), range)?.to_vec() } else { Vec::new() };
-    let mut sheet = pen.on(file.as_fd())?;
-    rests
-        .into_iter()
-        .filter(|rest| !rest.is_empty())
-        .try_for_each(|rest| sheet.fill(rest, &mut |_, out| out.fill(filler)))?;
-    sheet.fill(range.clone(), &mut |_, out| out.fill(filler))
 }

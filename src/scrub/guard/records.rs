@@ -96,7 +96,7 @@ impl Records {
     /// Masks the findings.
     pub(super) fn mask(&mut self, file: BorrowedFd<'_>, pen: &mut Pen, cover: &Cover) -> Result<(), PenError> {
         let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
-        let mut sheet = pen.on(file)?;
+        let (mut sheet, is_json) = (pen.on(file)?, self.is_json());
         while let Some((split, is_open)) = self.pending.front() {
             let all = extent(split);
             let known = self.masked.iter().position(|masked| masked.start == all.start);
@@ -106,7 +106,7 @@ impl Records {
                 Some(_) => {
                     split.parts.iter().try_for_each(|part| sheet.fill(part.clone(), &mut |_, out| out.fill(filler)))?;
                 }
-                None => sheet.overwrite_parts(&self.set, filler, &split.parts)?,
+                None => sheet.overwrite_parts(&self.set, filler, split, is_json)?,
             }
             known.map(|known| self.masked.remove(known));
             if *is_open {

@@ -1,0 +1,101 @@
+//! Secrets over borders of which an earlier scrub masked some parts, and not all: it was killed, or
+//! could not write to one of the files.
+//!
+//! Such a secret is known by its other parts. Each part is a needle's own or a mask's, and what
+//! stands beside a mask is long enough to be no chance.
+
+use std::ops::Range;
+
+use crate::NeedleSet;
+
+/// So much of a needle has to stand beside a mask to be its rest, in bytes; or half of the needle,
+/// if that is less.
+const REST_LEN_MIN: usize = 4;
+
+/// The end of a file, and the beginnings of those that may follow it.
+pub(super) struct Pieces<'a> {
+    bytes: &'a [u8],
+    pieces: Vec<Piece>,
+}
+
+struct Piece {
+    range: Range<usize>,
+    /// How many of the mask's byte stand at its beginning; at the end of the first piece.
+    masked: usize,
+}
+
+/// The parts of a secret that are not masked.
+pub(super) struct Rest {
+    pub(super) needle: usize,
+    pub(super) ranges: Vec<Range<usize>>,
+    /// The masks beside it are as long as the other parts.
+    is_exact: bool,
+    /// It is half of the secret at least.
+    is_half: bool,
+    /// It has the secret's beginning, in the first piece.
+    is_first: bool,
+}
+
+impl Rest {
+    fn len(&self) -> usize {
+        self.ranges.iter().map(Range::len).sum()
+    }
+}
+
+impl<'a> Pieces<'a> {
+    /// Pieces that begin at these places.
+    pub(super) fn new(bytes: &'a [u8], begins: &[usize], filler: u8) -> Pieces<'a> {
+        let ends = begins.iter().skip(1).copied().chain([bytes.len()]);
+        let piece = |(number, (&begin, end)): (usize, (&usize, usize))| {
+            let is_mask = |byte: &&u8| **byte == filler;
+            let piece = &bytes[begin..end];
+            let masked = match number {
+                0 => piece.iter().rev().take_while(is_mask).count(),
+                _ => piece.iter().take_while(is_mask).count(),
+            };
+            Piece { range: begin..end, masked }
+        };
+        Pieces { bytes, pieces: begins.iter().zip(ends).enumerate().map(piece).collect() }
+    }
+
+    /// The longest rest of a secret over the border of the first piece. It is exact, or half of the
+    /// secret at least; one that may be the beginning of a text whose end has not come yet is exact.
+    pub(super) fn rest(&self, set: &NeedleSet, is_growing: bool) -> Option<Rest> {
+        let border = self.pieces.first()?.range.end;
+        let all = set.expose().enumerate().flat_map(|(number, needle)| {
+            let starts = border.saturating_sub(needle.len().saturating_sub(1))..border;
+            starts.filter_map(move |start| self.rest_at(number, needle, start))
+        });
+        all.filter(|rest| rest.is_exact || rest.is_half && !(is_growing && rest.is_first))
+            .max_by_key(|rest| (rest.is_exact, rest.len()))
+    }
+
+    fn rest_at(&self, number: usize, needle: &[u8], start: usize) -> Option<Rest> {
+        let all = start..start + needle.len();
+        if all.end > self.bytes.len() {
+            return None;
+        }
+        let (mut ranges, mut is_exact) = (Vec::new(), true);
+        for (number, piece) in self.pieces.iter().enumerate() {
+            let range = all.start.max(piece.range.start)..all.end.min(piece.range.end);
+            if range.is_empty() {
+                continue;
+            }
+            if range.len() <= piece.masked {
+                // One byte more would be a mask's, too.
+                let goes_on = range.len() < piece.masked;
+                is_exact &= !(goes_on && (number == 0 || range.end == all.end));
+            } else if self.bytes[range.clone()] == needle[range.start - start..range.end - start] {
+                ranges.push(range);
+            } else {
+                return None;
+            }
+        }
+        let longest = ranges.iter().map(Range::len).max()?;
+        let is_first = ranges[0].start == start;
+        let rest = Rest { needle: number, ranges, is_exact, is_half: false, is_first };
+        let (left, half) = (rest.len(), needle.len().div_ceil(2));
+        let is_rest = left < needle.len() && longest >= REST_LEN_MIN.min(half);
+        is_rest.then_some(Rest { is_half: left >= half, ..rest })
+    }
+}

@@ -1,0 +1,217 @@
+//! Secrets of which an earlier scrub masked some parts: what is left of them is known.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::program::session::needs;
+use crate::scrubbing::{
+    VALUE, assert_file, assert_same, end, installed, kill, root, run, scrub, scrub_injected_at, start, tool, write_old,
+};
+
+fn stars(len: usize) -> String {
+    "*".repeat(len)
+}
+
+/// Files by their names, which nobody has written to for an hour.
+fn files(files: &[(&str, String)]) -> tempfile::TempDir {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    files.iter().for_each(|(name, text)| write_old(&scratch.path().join(name), text.as_bytes()));
+    scratch
+}
+
+#[track_caller]
+fn assert_files(directory: &Path, files: &[(&str, String)]) {
+    files.iter().for_each(|(name, text)| assert_file(&directory.join(name), text.as_bytes()));
+}
+
+/// A kill leaves any part of a secret over borders masked, and any other one not.
+#[test]
+fn ap_a_secret_masked_in_some_files_is_completed() {
+    let cuts: [&[usize]; 6] = [&[14], &[5], &[23], &[6, 20], &[9, 10], &[7, 15, 22]];
+    for cuts in cuts {
+        let ends = cuts.iter().copied().chain([VALUE.len()]);
+        let parts: Vec<&str> =
+            [0].into_iter().chain(cuts.iter().copied()).zip(ends).map(|(a, b)| &VALUE[a..b]).collect();
+        let last = parts.len() - 1;
+        let name = |at: usize| ["a.log.3", "a.log.2", "a.log.1", "a.log"][4 - parts.len() + at];
+        let all = |masked: &dyn Fn(usize) -> bool| -> Vec<(&str, String)> {
+            let part = |(at, part): (usize, &&str)| {
+                let part = if masked(at) { stars(part.len()) } else { (*part).to_owned() };
+                let (before, after) = (if at == 0 { "one\n" } else { "" }, if at == last { " two\n" } else { "" });
+                (name(at), format!("{before}{part}{after}"))
+            };
+            parts.iter().enumerate().map(part).collect()
+        };
+        for subset in 1..(1 << parts.len()) - 1 {
+            let is_masked = |at: usize| subset & (1 << at) != 0;
+            if !parts.iter().enumerate().any(|(at, part)| !is_masked(at) && part.len() >= 4) {
+                continue;
+            }
+            let scratch = files(&all(&is_masked));
+            run(&mut scrub(["--check".as_ref(), scratch.path().as_os_str()])).ends(1);
+            run(&mut scrub([scratch.path()])).ends(0);
+            assert_files(scratch.path(), &all(&|_| true));
+            run(&mut scrub(["--check".as_ref(), scratch.path().as_os_str()])).ends(0);
+        }
+    }
+}
+
+/// A file that ends within a secret whose rest has not come is no half of one in another file.
+#[test]
+fn ap_a_rest_on_its_way_is_waited_for_beside_a_mask() {
+    let (first, rest) = VALUE.split_at(11);
+    // The older file begins with the mask of a secret.
+    let before =
+        [("a.log.2", format!("{} x\n", stars(VALUE.len()))), ("a.log.1", first.to_owned()), ("a.log", String::new())];
+    let scratch = files(&before);
+    let log = scratch.path().join("a.log.1");
+    let mut writer = File::options().append(true).open(&log).expect("ours");
+    writer.set_modified(SystemTime::now()).expect("ours");
+    run(&mut scrub([scratch.path()])).ends(0);
+    assert_file(&log, first.as_bytes());
+    writeln!(writer, "{rest}").expect("room");
+    run(&mut scrub(["--mask-char".as_ref(), "*".as_ref(), scratch.path().as_os_str()])).ends(0);
+    assert_file(&log, format!("{}\n", stars(VALUE.len())).as_bytes());
+}
+
+/// While the disk is waited for after the first half, the file with the second is written anew.
+#[test]
+fn ap_s13_a_half_that_was_written_over_is_left() {
+    needs!("strace");
+    let (first, rest) = VALUE.split_at(11);
+    let scratch = files(&[("a.log.1", first.to_owned()), ("a.log", format!("{rest} two\n"))]);
+    let (older, newer) = (scratch.path().join("a.log.1"), scratch.path().join("a.log"));
+    let mut child = start(&mut scrub_injected_at(&older, "fsync:delay_enter=1500000:when=1", [scratch.path()]));
+    let masked = stars(first.len());
+    while fs::read(&older).expect("ours") != masked.as_bytes() {
+        assert!(child.try_wait().expect("our child").is_none(), "it ended without a mask");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let text = "a new line that is no secret at all, and longer\n";
+    let mut writer = File::options().write(true).truncate(true).open(&newer).expect("ours");
+    writer.write_all(text.as_bytes()).expect("room");
+    end(&mut child).ends(0);
+    assert_file(&newer, text.as_bytes());
+}
+
+/// Neither FIFOs nor sockets nor devices are opened for the sake of a border.
+#[test]
+fn ap_a_scrub_joins_regular_files_only() {
+    let half = VALUE[..11].to_owned();
+    let scratch = files(&[("a.log.1", half.clone()), ("b.log.1", half.clone()), ("c.log.1", half.clone())]);
+    let at = |name: &str| scratch.path().join(name);
+    tool("mkfifo", [at("a.log")]);
+    let _socket = std::os::unix::net::UnixListener::bind(at("b.log")).expect("a short path");
+    if root() && installed(&["mknod"]) {
+        // Reading from it would never end.
+        tool("mknod", [at("c.log").as_os_str(), "c".as_ref(), "1".as_ref(), "5".as_ref()]);
+    }
+    for options in [&[][..], &["--check"], &["--rewrite"]] {
+        let args = options.iter().map(OsStr::new).chain([scratch.path().as_os_str()]);
+        run(&mut scrub(args)).ends(0);
+        assert_files(scratch.path(), &["a.log.1", "b.log.1", "c.log.1"].map(|name| (name, half.clone())));
+    }
+}
+
+fn docker(text: &str) -> String {
+    format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"2026-11-24T16:00:00.000000000Z\"}}\n")
+}
+
+fn cri(tag: &str, text: &str) -> String {
+    format!("2026-11-24T16:00:00.000000000Z stdout {tag} {text}\n")
+}
+
+/// The secret in three records of one line, as they are written.
+fn records(is_docker: bool, parts: [&str; 3], text: &str) -> [String; 3] {
+    let [first, second, third] = parts;
+    if is_docker {
+        [docker(&format!("{text}{first}")), docker(second), docker(&format!("{third} end\\n"))]
+    } else {
+        [cri("P", &format!("{text}{first}")), cri("P", second), cri("F", &format!("{third} end"))]
+    }
+}
+
+/// Killed before each call, a scrub of records leaves parts that the next one masks, in one file and
+/// over the border of two.
+#[test]
+fn ap_s10_a_scrub_of_records_is_killed() {
+    needs!("strace");
+    let parts = [&VALUE[..9], &VALUE[9..12], &VALUE[12..]];
+    let masked = parts.map(|part| stars(part.len()));
+    let masked = [&*masked[0], &masked[1], &masked[2]];
+    for is_docker in [true, false] {
+        let text = "long ".repeat(4_000);
+        let (old, new) = (records(is_docker, parts, &text), records(is_docker, masked, &text));
+        for border in [0, 1, 2] {
+            let names = if is_docker { ["f-json.log.1", "f-json.log"] } else { ["0.log.20261127-101010", "0.log"] };
+            let split = |records: &[String; 3]| {
+                let all = [(names[0], records[..border].concat()), (names[1], records[border..].concat())];
+                all[usize::from(border == 0)..].to_vec()
+            };
+            let (old, new) = (split(&old), split(&new));
+            let scratch = files(&old);
+            let other = tempfile::tempdir().expect("a temporary directory");
+            let args = ["--jobs".as_ref(), "1".as_ref(), scratch.path().as_os_str()];
+            let mut calls = kill::calls_of(&args, other.path());
+            calls.retain(|call| ["read", "fsync"].contains(&&**call));
+            let before = || old.iter().for_each(|(name, text)| write_old(&scratch.path().join(name), text.as_bytes()));
+            let mut halves = 0;
+            kill::before_each(&calls, &args, before, |what| {
+                let is_half = old.iter().zip(&new).filter(|((name, _), (_, new))| {
+                    fs::read(scratch.path().join(name)).expect("ours") != new.as_bytes()
+                });
+                halves += usize::from((1..old.len() + 1).contains(&is_half.count()));
+                run(&mut scrub([scratch.path()])).ends(0);
+                for (name, new) in &new {
+                    let found = fs::read(scratch.path().join(name)).expect("ours");
+                    assert_same(
+                        &found,
+                        new.as_bytes(),
+                        &format!("{what}, docker {is_docker}, border {border}, {name}"),
+                    );
+                }
+            });
+            assert!(halves > 0, "no kill left a half");
+        }
+    }
+}
+
+/// What is left of a secret in records, by hand: its beginning, of four bytes at least.
+#[test]
+fn ap_a_secret_masked_in_some_records_is_completed() {
+    for is_docker in [true, false] {
+        for cuts in [[4, 8], [9, 10], [20, 27], [1, 27]] {
+            let parts = [&VALUE[..cuts[0]], &VALUE[cuts[0]..cuts[1]], &VALUE[cuts[1]..]];
+            let masks = parts.map(|part| stars(part.len()));
+            for left in 1..=2 {
+                if cuts[left - 1] < 4 {
+                    continue;
+                }
+                let begun: [&str; 3] = std::array::from_fn(|at| if at < left { parts[at] } else { &*masks[at] });
+                let all = [&*masks[0], &*masks[1], &*masks[2]];
+                let [begun, all] = [begun, all].map(|parts| records(is_docker, parts, "x ").concat());
+                for options in [&["--check"][..], &[], &["--rewrite"]] {
+                    let scratch = files(&[("f.log", begun.clone())]);
+                    let args = options.iter().map(OsStr::new).chain([scratch.path().as_os_str()]);
+                    let is_check = options == ["--check"];
+                    run(&mut scrub(args)).ends(i32::from(is_check));
+                    let wanted = if is_check { &begun } else { &all };
+                    assert_files(scratch.path(), &[("f.log", wanted.clone())]);
+                }
+                let scratch = files(&[("f.log", all.clone())]);
+                run(&mut scrub(["--check".as_ref(), scratch.path().as_os_str()])).ends(0);
+            }
+        }
+    }
+    // Of another stream, or beside a mask that is too short, it is text.
+    let other = docker("****************").replace("stdout", "stderr");
+    let text = [docker(&VALUE[..20]) + &other + &docker("x\\n"), docker(&VALUE[..20]) + &docker("*******\\n")];
+    for text in text {
+        let scratch = files(&[("f.log", text.clone())]);
+        run(&mut scrub([scratch.path()])).ends(0);
+        assert_files(scratch.path(), &[("f.log", text)]);
+    }
+}
