@@ -206,13 +206,13 @@ impl Original {
     }
 }
 
-/// Whether another file is a copy of all of this one, as far as its first and last bytes tell. Logs
-/// may begin alike, and a copy was made later.
+/// Whether another file is a copy of all of this one, as far as its first and last bytes tell. Files
+/// of a few bytes may be alike, and logs may begin alike; a copy is as long, and was made later.
 fn is_copy(file: &OwnedFd, other: &Rotated) -> io::Result<bool> {
     let stat = fstat(file)?;
-    let (len, modified) = (stat.st_size as u64, modified(&stat));
-    let is_later = other.modified > modified || other.modified == modified && len >= TELLING_LEN;
-    if FileId::from(&stat) == other.file || other.len != len || !is_later {
+    let len = stat.st_size as u64;
+    let is_long = len >= TELLING_LEN && other.len == len;
+    if FileId::from(&stat) == other.file || !is_long || other.modified < modified(&stat) {
         return Ok(false);
     }
     let copy = other.dir.open_file(&other.name, OFlags::RDONLY | OFlags::NONBLOCK)?;

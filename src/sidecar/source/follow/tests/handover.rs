@@ -129,6 +129,24 @@ async fn at_contents_that_were_truncated_unseen_come_in_order() {
     follower.gives("the second\nthe third\nthe fourth\n").await;
 }
 
+/// A few equal bytes do not make a copy.
+#[tokio::test]
+async fn at_a_short_file_is_no_copy_of_an_equal_one() {
+    let place = Place::new();
+    place.append("a.log", "tick\n");
+    let follower = place.follower("a.log");
+    follower.gives("tick\n").await;
+    follower.files.checkpoints.save();
+    kill(follower).await;
+    for (name, text) in [("a.log.2", "tick\n"), ("a.log.1", "tock\n")] {
+        place.rename("a.log", name);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        place.append("a.log", text);
+    }
+    let follower = place.follower("a.log");
+    follower.gives("tick\ntock\n").await;
+}
+
 /// Half a line each, which three files of one pattern hold.
 #[tokio::test]
 async fn ap_rotated_files_of_a_pattern_are_one_text_after_a_restart() {
