@@ -57,7 +57,7 @@ use limit::LeftOut;
 use listen::GATHER;
 use listing::Listings;
 use log::{Back, Followed};
-use pattern::{Match, Pattern};
+use pattern::{Match, Pattern, Walk};
 use rotated::{Name, Spot};
 use seen::{Paths, Seen};
 use shared::Shared;
@@ -131,9 +131,9 @@ struct Follow {
     own: Option<HashMap<FileId, OwnFile>>,
     /// Whose end the next file at a path waits for, where one was renamed just when it was opened.
     waiting: HashMap<PathBuf, Arc<Shared>>,
-    /// The paths that were found in this look, and of each log the rotated file that was found
-    /// last.
-    matched: HashSet<PathBuf>,
+    /// The paths that were found in this look, with their files where they are no links, and of
+    /// each log the rotated file that was found last.
+    matched: HashMap<PathBuf, Option<FileId>>,
     rotated: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
     /// Some file was missed, and is to be looked for once more.
@@ -181,7 +181,7 @@ impl Follow {
             refused: HashSet::new(),
             own: None,
             waiting: HashMap::new(),
-            matched: HashSet::new(),
+            matched: HashMap::new(),
             rotated: HashMap::new(),
             has_looked: false,
             is_doubtful: false,
@@ -193,6 +193,10 @@ impl Follow {
     /// Looks for files that came, went or changed their names.
     fn look(&mut self) {
         let walk = self.pattern.walk();
+        self.look_at(walk);
+    }
+
+    fn look_at(&mut self, walk: Walk) {
         let told = walk.directories.iter().map(|directory| self.files.watch.directory(directory, &self.changed));
         let (mut is_untold, mut is_new) = (false, false);
         told.for_each(|told| (is_untold, is_new) = (is_untold | told.is_none(), is_new | told.unwrap_or_default()));
@@ -218,7 +222,8 @@ impl Follow {
         // The oldest first: of one log, a rotated file before its successors. But first
         // those at paths that led to others before: files in between are looked for then, by its
         // names.
-        self.matched = seen.iter().map(|found| found.path.clone()).collect();
+        let file_of = |found: &Match| Some(FileId::from(&found.stat)).filter(|_| found.target.is_none());
+        self.matched = seen.iter().map(|found| (found.path.clone(), file_of(found))).collect();
         self.rotated.clear();
         seen.sort_by_cached_key(|found| {
             let number = self.log_of(found).and_then(|log| rotation::number(log.file_name()?, &found.name));
@@ -236,7 +241,7 @@ impl Follow {
         // A name is free between a rename and the new file: its successors are still looked for
         // then.
         self.paths.retain(|path, seen| {
-            seen.free = if self.matched.contains(path) { None } else { seen.free.or_else(|| Some(Instant::now())) };
+            seen.free = if self.matched.contains_key(path) { None } else { seen.free.or_else(|| Some(Instant::now())) };
             seen.free.is_none_or(|since| since.elapsed() < FREE_MAX)
         });
         self.waiting.retain(|_, after| after.last().is_read());
@@ -255,7 +260,7 @@ impl Follow {
     /// Whether the path of a file led to another one before, as far as that is known.
     fn is_replaced(&self, found: &Match) -> bool {
         // A rotated file is one of the log's earlier files, no matter which had its name before.
-        if self.log_of(found).is_some_and(|log| self.matched.contains(&log)) {
+        if self.log_of(found).is_some_and(|log| self.matched.contains_key(&log)) {
             return false;
         }
         let file = FileId::from(&found.stat);
@@ -329,8 +334,13 @@ impl Follow {
         let spot = Spot { dir, name: spot_name, is_former: false };
         let rotated = Some(found.path.clone()).filter(|_| is_rotated);
         let name = Name { path, target: found.target.clone(), rotated };
+        // The log was renamed while the directory was read: files may be missing between the two.
+        let is_stale = |file: &FileId| !spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == *file);
+        if is_rotated && self.matched.get(&name.path).is_some_and(|file| file.as_ref().is_some_and(is_stale)) {
+            return Ok(None);
+        }
         // A rotated file comes before the one that has the log's path.
-        let mut before = if is_rotated && self.matched.contains(&name.path) {
+        let mut before = if is_rotated && self.matched.contains_key(&name.path) {
             Before::default()
         } else {
             self.catch_up(&name, (file, modified(&found.stat)), &spot)
@@ -357,7 +367,7 @@ impl Follow {
         let logs = rotation::logs_of(&found.name).into_iter().map(|name| found.path.with_file_name(name));
         let is_log = |path: &PathBuf| {
             self.pattern.matches(path)
-                && (self.matched.contains(path)
+                && (self.matched.contains_key(path)
                     || self.paths.get(path).is_some()
                     || !self.files.checkpoints.at(&self.stream, path).is_empty())
         };

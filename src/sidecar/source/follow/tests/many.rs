@@ -206,3 +206,25 @@ async fn a_look_is_not_put_off_by_waits_that_are_cancelled() {
     fs::set_permissions(place.path("theirs"), fs::Permissions::from_mode(0o755)).unwrap();
     next_cancelled(&mut following).await;
 }
+
+#[tokio::test]
+async fn ap_a_look_in_the_middle_of_rotations_keeps_their_order() {
+    let place = Place::new();
+    let files = files_of(&place);
+    let pattern = place.pattern("a.log*");
+    let mut follow = Follow::new(Arc::clone(&files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap();
+    drop(place.append("a.log", "one\n"));
+    follow.look();
+    // The log is looked at before it is renamed twice, and another name after that.
+    let mut walk = follow.pattern.walk();
+    for name in ["a.log.1", "a.log.20261129"] {
+        place.rename("a.log", name);
+        drop(place.append("a.log", name));
+    }
+    let later = follow.pattern.walk().matches.into_iter();
+    walk.matches.extend(later.filter(|found| found.path == place.path("a.log.20261129")));
+    assert_eq!(walk.matches.len(), 2);
+    follow.look_at(walk);
+    follow.look();
+    assert_eq!((lock(&files.read).len(), follow.found.len()), (3, 1), "three files are one text");
+}
