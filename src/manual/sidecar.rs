@@ -97,12 +97,15 @@
 //! the names that rotation gives; so are the copies of content that was truncated. Their times of
 //! writing distinguish them from older ones; if the clock was set back meanwhile, the numbers of
 //! `app.log.1` and so on do, where a lower one is newer. Other names do not help then, and are
-//! taken for older files. Files packed or deleted before they were read are gone, which is reported
-//! where it is known; a file to which a link led only between two looks is not known. A truncated
-//! file is recognized by its first and last bytes: if the new content begins as the old one did,
-//! the copy of the old one counts as a file of its own. inotify reports changes; where it is
-//! missing or lost events, and on network file systems, files are polled as well (every 5 seconds,
-//! or four times a second).
+//! taken for older files. Names also order files that were written to last within one tick of the
+//! file system's clock (some milliseconds): numbered ones first, then others by the alphabet, so
+//! that files of two kinds of names may be exchanged. A copy of less than 64 bytes, of a file that
+//! is unchanged, counts as a file of its own. Files packed or deleted before they were read are
+//! gone, which is reported where it is known; a file to which a link led only between two looks is
+//! not known. A truncated file is recognized by its first and last bytes: if the new content begins
+//! as the old one did, the copy of the old one counts as a file of its own. inotify reports
+//! changes; where it is missing or lost events, and on network file systems, files are polled as
+//! well (every 5 seconds, or four times a second).
 //!
 //! *Files that are not followed.* `exclude: [PATTERN]` beside `files` leaves files out, by name, or
 //! by path where a pattern holds a `/`. A pattern also leaves out the sidecar's own files: those of

@@ -61,6 +61,8 @@ class Sequence:
         self.disk = disk
         self.sink = os.path.join(disk or root, f"out{seed}")
         self.text, self.wanted = text(self.rng, self.form, self.rng.randint(5, 25))
+        # One way of naming for each log: of files of one tick, only names of one kind tell the order.
+        self.shift = self.rng.random() < 0.5
         self.at, self.number, self.done, self.kills, self.child = 0, 0, [], [], None
         self.packed = 0
         for name in ("s", "st", "v0", "v1"):
@@ -105,11 +107,11 @@ class Sequence:
         file.flush()
         self.at = end
 
-    def rotated(self, shift):
+    def rotated(self):
         """The name that the log gets."""
         log = self.log()
         self.number += 1
-        if not shift:
+        if not self.shift:
             return f"{log}.2026{self.number:04}"
         for number in range(self.number, 0, -1):
             if os.path.exists(f"{log}.{number}"):
@@ -117,7 +119,7 @@ class Sequence:
         return f"{log}.1"
 
     def rename(self):
-        old, name = self.file, self.rotated(self.rng.random() < 0.5)
+        old, name = self.file, self.rotated()
         os.rename(self.log(), name)
         if self.rng.random() < 0.5:
             # Its writer goes on with it for a moment, before or after there is another one.
@@ -132,7 +134,7 @@ class Sequence:
         # Content that is truncated before the sidecar looks at it is lost: nothing tells its copy
         # from other files.
         time.sleep(0.1)
-        shutil.copyfile(self.log(), self.rotated(self.rng.random() < 0.5))
+        shutil.copyfile(self.log(), self.rotated())
         os.truncate(self.log(), 0)
         time.sleep(0.1)
 
@@ -143,7 +145,7 @@ class Sequence:
         rename = os.path.exists(os.path.join(self.root, f"v{1 - self.where}", "a.log"))
         self.where = 1 - self.where
         if rename:
-            os.rename(self.log(), self.rotated(False))
+            os.rename(self.log(), self.rotated())
         self.file = open(self.log(), "a")
         os.symlink(f"v{self.where}", os.path.join(self.root, "next"))
         os.rename(os.path.join(self.root, "next"), os.path.join(self.root, "cur"))
@@ -271,7 +273,8 @@ class Sequence:
             head = file.read(1024)
         for place in json.loads(places)["files"]:
             if place["inode"] == stat.st_ino and place["head_len"] >= least:
-                return not least or hashlib.sha256(head[:place["head_len"]]).hexdigest()[:32] == place["head"]
+                # All of its beginning: new content may begin as the first bytes did.
+                return not least or (place["head_len"], place["head"]) == (len(head), hashlib.sha256(head).hexdigest()[:32])
         return False
 
     def problem(self):

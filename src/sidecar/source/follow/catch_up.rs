@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
@@ -33,8 +34,9 @@ pub(super) struct Before {
 struct Known {
     key: Key,
     place: Place,
-    /// The number that rotation gave it.
+    /// The number that rotation gave it, and its name now.
     number: Option<u32>,
+    name: OsString,
     /// It is deleted, or written anew: another file has its inode now.
     is_reused: bool,
 }
@@ -86,7 +88,8 @@ impl Follow {
     /// The other files that an earlier sidecar has read at this path, in their order.
     fn known(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Vec<Known> {
         let places = self.files.checkpoints.at(&self.stream, &name.path).into_iter();
-        let known = places.map(|(key, place)| Known { key, place, number: None, is_reused: false });
+        let known =
+            places.map(|(key, place)| Known { key, place, number: None, name: OsString::new(), is_reused: false });
         let mut known: Vec<Known> = known.filter(|known| known.key.file != file).collect();
         if known.is_empty() {
             return known;
@@ -96,7 +99,7 @@ impl Follow {
         // Their later times of writing give their order.
         for other in rotated([spot].into_iter().chain(&formers), &mut self.listings) {
             for known in known.iter_mut().filter(|known| known.key.file.inode == other.file.inode) {
-                known.number = other.number;
+                (known.number, known.name) = (other.number, other.name.clone());
                 if other.holds(&known.place) {
                     known.place.modified = other.modified;
                 } else {
@@ -105,7 +108,8 @@ impl Follow {
             }
         }
         known.retain(|known| name.rotated.is_none() || known.place.modified < written);
-        known.sort_by_key(|known| (known.place.modified, Reverse(known.number)));
+        // The clock of files ticks some hundred times a second: names order those of one tick.
+        known.sort_by_cached_key(|known| (known.place.modified, Reverse(known.number), known.name.clone()));
         known
     }
 
@@ -147,7 +151,11 @@ impl Follow {
         let (dir, base) = Dir::parent_of(name.target(), Links::Trusted)?;
         let spot = Spot { dir: Rc::new(dir), name: base, is_former: false };
         let mut rotated = rotated([&spot].into_iter(), &mut self.listings);
-        rotated.retain(|other| other.modified <= written);
+        // Of one tick of the clock, names tell which came later.
+        let place = |other: &Rotated| (Reverse(other.number), other.name.clone());
+        let own = rotated.iter().find(|other| other.file == file).map(place);
+        let is_before = |other: &Rotated| own.as_ref().is_none_or(|own| place(other) < *own);
+        rotated.retain(|other| other.modified < written || other.modified == written && is_before(other));
         Ok(self.between(rotated, (None, since), (file, written), &spot))
     }
 

@@ -226,8 +226,10 @@ impl Follow {
         self.matched = seen.iter().map(|found| (found.path.clone(), file_of(found))).collect();
         self.rotated.clear();
         seen.sort_by_cached_key(|found| {
-            let number = self.log_of(found).and_then(|log| rotation::number(log.file_name()?, &found.name));
-            (!self.is_replaced(found), modified(&found.stat), Reverse(number))
+            let log = self.log_of(found);
+            let number = log.as_ref().and_then(|log| rotation::number(log.file_name()?, &found.name));
+            // The log itself is the newest of those that the clock does not distinguish.
+            (!self.is_replaced(found), modified(&found.stat), log.is_none(), Reverse(number), found.path.clone())
         });
         let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
         self.paths.displace(&named, GATHER);

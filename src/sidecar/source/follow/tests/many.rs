@@ -228,3 +228,53 @@ async fn ap_a_look_in_the_middle_of_rotations_keeps_their_order() {
     follow.look();
     assert_eq!((lock(&files.read).len(), follow.found.len()), (3, 1), "three files are one text");
 }
+
+/// The clock of files ticks some hundred times a second.
+#[tokio::test]
+async fn ap_rotated_files_of_one_tick_are_in_the_order_of_their_names() {
+    let place = Place::new();
+    let files = files_of(&place);
+    let pattern = place.pattern("a.log");
+    let follow = || Follow::new(Arc::clone(&files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap();
+    let mut first = follow();
+    let tick = std::time::SystemTime::now();
+    for day in 1..=6 {
+        place.append("a.log", &format!("{day}")).set_modified(tick).unwrap();
+        first.look();
+        place.rename("a.log", &format!("a.log.2026110{day}"));
+    }
+    place.append("a.log", "7").set_modified(tick).unwrap();
+    first.look();
+    assert_eq!(files.checkpoints.at("app", &place.path("a.log")).len(), 7);
+    drop(first);
+    // Nothing of them was read.
+    assert_eq!(text_of(follow(), 7).await, "1234567");
+    // One of them was written anew.
+    place.append("b.log", "old");
+    let pattern = place.pattern("b.log");
+    let follow = || Follow::new(Arc::clone(&files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap();
+    follow().look();
+    let tick = std::time::SystemTime::now();
+    fs::write(place.path("b.log"), "").unwrap();
+    for day in 1..=3 {
+        place.append("b.log", &format!("{day}")).set_modified(tick).unwrap();
+        if day < 3 {
+            place.rename("b.log", &format!("b.log.2026110{day}"));
+        }
+    }
+    assert_eq!(text_of(follow(), 3).await, "123");
+}
+
+/// The text that is found in one look: so many bytes.
+async fn text_of(mut follow: Follow, len: usize) -> String {
+    follow.look();
+    let got: Arc<Mutex<Got>> = Arc::default();
+    for source in follow.found.drain(..) {
+        tokio::spawn(drain(source, Arc::clone(&got), Duration::ZERO));
+    }
+    let start = Instant::now();
+    while lock(&got).bytes.len() < len && start.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    String::from_utf8(lock(&got).bytes.clone()).unwrap()
+}
