@@ -237,7 +237,11 @@ impl Follow {
         let step = files.checkpoints.step();
         let mut is_whole = true;
         for found in seen {
-            is_whole &= self.see(&found);
+            let is_seen = self.see(&found);
+            is_whole &= is_seen;
+            if is_seen {
+                self.note_rotated(&found);
+            }
         }
         drop(step);
         // A name is free between a rename and the new file: its successors are still looked for
@@ -256,6 +260,19 @@ impl Follow {
         if is_whole || self.looks >= RENAMED_MAX {
             self.from = ReadFrom::Start;
             self.has_looked = true;
+        }
+    }
+
+    /// A rotated file comes before the next younger one of its log, also if an earlier look found it.
+    /// With a file after it already, it is the last of none.
+    fn note_rotated(&mut self, found: &Match) {
+        let Some(log) = self.log_of(found) else { return };
+        let seen = self.paths.get(&found.path).filter(|seen| seen.key.file == FileId::from(&found.stat));
+        let Some(shared) = seen.and_then(|seen| seen.shared.clone()) else { return };
+        if Arc::ptr_eq(&shared, &shared.last()) {
+            self.rotated.insert(log, shared);
+        } else {
+            self.rotated.remove(&log);
         }
     }
 
@@ -349,13 +366,9 @@ impl Follow {
         };
         before.after = before.after.or_else(|| self.rotated.get(&name.path).cloned());
         let opened = self.open(&name, (&spot.dir, &base, file), before.clone(), false);
-        match (&opened, before.after) {
-            // Nothing of it is read, if it was done before.
-            (Ok(None | Some((_, None))), Some(after)) => _ = self.waiting.insert(name.path, after),
-            (Ok(Some((_, Some(shared)))), _) if is_rotated => {
-                self.rotated.insert(name.path, Arc::clone(shared));
-            }
-            _ => {}
+        // Nothing of it is read, if it was done before.
+        if let (Ok(None | Some((_, None))), Some(after)) = (&opened, before.after) {
+            self.waiting.insert(name.path, after);
         }
         opened
     }

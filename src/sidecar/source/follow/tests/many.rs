@@ -229,6 +229,26 @@ async fn ap_a_look_in_the_middle_of_rotations_keeps_their_order() {
     assert_eq!((lock(&files.read).len(), follow.found.len()), (3, 1), "three files are one text");
 }
 
+/// The log had no file in the first look of a sidecar, and two since: its path tells nothing.
+#[tokio::test]
+async fn ap_a_file_between_two_looks_comes_after_the_last_of_its_log() {
+    let place = Place::new();
+    let files = files_of(&place);
+    let pattern = place.pattern("a.log*");
+    let follow = || Follow::new(Arc::clone(&files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap();
+    drop(place.append("a.log", "one"));
+    follow().look();
+    place.rename("a.log", "a.log.1");
+    let mut follow = follow();
+    follow.look();
+    place.rename("a.log.1", "a.log.2");
+    drop(place.append("a.log", "two"));
+    place.rename("a.log", "a.log.1");
+    drop(place.append("a.log", "three"));
+    follow.look();
+    assert_eq!((lock(&files.read).len(), follow.found.len()), (3, 1), "three files are one text");
+}
+
 /// The clock of files ticks some hundred times a second.
 #[tokio::test]
 async fn ap_rotated_files_of_one_tick_are_in_the_order_of_their_names() {
