@@ -62,13 +62,13 @@
 //! masked, too.
 //!
 //! *Masked in part.* A scrub that is killed, or that cannot write to one of the files, can leave a
-//! secret over several files or records of which some parts are masked. The next scrub knows what
-//! is left by the mask beside it, and masks that, too, if one part of it has four bytes at least
-//! (or half as many as the secret). The masks have to be as long as the parts that are missing, or
-//! longer in the records of one file; over files they may have any length beside half of the
-//! secret and more, but not beside its beginning in a file that may be growing. In records only a
-//! beginning is known, as the last part is masked first. A shorter rest stays, and so does one
-//! beside masks of another byte (`--mask-char`); a check does not see them. A text that is no
+//! secret over several files or records of which some parts are masked. The next scrub recognizes
+//! the other parts by the masks beside them, and masks them, too, if one of them has four bytes at
+//! least (or half as many as the secret). The masks have to be as long as the parts that are
+//! missing, or longer in the records of one file; over files they may have any length beside half
+//! of the secret and more, but not beside its beginning in a file that may be growing. In records
+//! only a beginning is known, as the last part is masked first. A shorter rest stays, and so does
+//! one beside masks of another byte (`--mask-char`); a check does not see them. A text that is no
 //! secret's, but reads like such a rest beside such a mask, is masked as well.
 //!
 //! *Two scrubs at once* do not lock each other out: each writes masks only over bytes that are

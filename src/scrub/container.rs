@@ -6,18 +6,22 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use super::file::read_full_at;
 use crate::NeedleSet;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
 /// A record of 16 KiB takes 96 KiB at most if each byte is written as `\u00xx`. A longer one is none, in bytes.
 pub(crate) const RECORD_LEN_MAX: usize = 256 << 10;
-/// So much of a needle is left beside a mask for it to be known, in bytes; or half of the needle, if
-/// that is less.
+/// The log of a container is known by so many bytes at its beginning.
+pub(super) const HEAD_LEN: usize = 256;
+/// See [`rest_len_min`].
 const REST_LEN_MIN: usize = 4;
 /// How long the head of a CRI record is at most: time, stream and tag, in bytes.
 const CRI_HEAD_LEN_MAX: usize = 64;
@@ -29,6 +33,19 @@ pub enum Format {
     Docker,
     /// `2026-11-24T16:00:00.000000000Z stdout F text`; with `P`, the line goes on.
     Cri,
+}
+
+/// The length of the shortest part of a needle that is known as one beside a mask, in bytes. A
+/// shorter one may stand there by chance.
+pub(super) fn rest_len_min(needle: &[u8]) -> usize {
+    REST_LEN_MIN.min(needle.len().div_ceil(2))
+}
+
+/// The format of a file, if it is a container's log.
+pub(super) fn of_file(file: BorrowedFd<'_>) -> Result<Option<Format>, Errno> {
+    let mut head = Zeroizing::new([0; HEAD_LEN]);
+    let len = read_full_at(file, &mut head[..], 0)?;
+    Ok(of_head(&head[..len]))
 }
 
 /// The format of a file that begins so.
@@ -161,8 +178,9 @@ impl Splitter {
         Splitter { format, lines: [Line::new(set), Line::new(set)], rest, end: 0, is_overlong: false }
     }
 
-    /// Also tells what is left of secrets whose last parts an earlier scrub masked with this byte: it
-    /// masks the last one first. With `is_exact`, the mask has to be as long as these parts.
+    /// Also reports the beginnings of secrets whose other parts an earlier scrub masked with this
+    /// byte: a scrub masks the last part first. With `is_exact`, the mask has to be as long as the
+    /// parts that are missing.
     pub(super) fn beside(mut self, filler: Option<u8>, is_exact: bool) -> Splitter {
         self.lines.iter_mut().for_each(|line| line.begun = filler.map(|filler| Begun::new(filler, is_exact)));
         self
@@ -274,7 +292,7 @@ struct Line {
     goes_on: bool,
     /// Where the records' texts that may still matter begin in the line, and in the file.
     records: Vec<(u64, u64)>,
-    /// Secrets that are masked in part are told, too.
+    /// Present if secrets that are masked in part are reported, too.
     begun: Option<Begun>,
 }
 
@@ -319,7 +337,7 @@ impl Line {
         Ok(())
     }
 
-    /// What is left of a secret, the last of whose masks begins this text.
+    /// The beginning of a secret, if the last mask over its other parts begins this text.
     fn begun(&mut self, text: &[u8], goes_on: bool) -> Option<(usize, Range<u64>)> {
         let begun = self.begun.as_mut()?;
         begun.next(self.finder.set(), text, goes_on)
@@ -350,14 +368,14 @@ impl Line {
 /// Secrets of which an earlier scrub masked the last parts, and was killed then.
 struct Begun {
     filler: u8,
-    /// A mask that is longer than what is missing is another one's.
+    /// A mask that is longer than the missing parts covers another secret.
     is_exact: bool,
     /// The end of the last record that goes on, as far as it may begin a needle.
     held: Zeroizing<Vec<u8>>,
     /// Where that ends in the line.
     end: u64,
-    /// Needles that begin at the end of a record, by how much of them is there, and how much more of a
-    /// mask has to follow.
+    /// Needles that begin at the end of a record: the number of their bytes that are there, and of
+    /// the bytes of a mask that have to follow.
     open: Vec<(usize, usize, usize)>,
 }
 
@@ -383,8 +401,8 @@ impl Begun {
         }
     }
 
-    /// Takes in the beginning of the next record. The longest beginning of a needle whose other parts
-    /// are masked, and where it lies in the line.
+    /// Takes in the beginning of the next record. Returns the longest beginning of a needle whose
+    /// other parts are masked, and its range in the line.
     fn next(&mut self, set: &NeedleSet, text: &[u8], goes_on: bool) -> Option<(usize, Range<u64>)> {
         let masked = text.iter().take_while(|&&byte| byte == self.filler).count();
         if masked == 0 {
@@ -393,7 +411,7 @@ impl Begun {
         }
         if self.open.is_empty() && !self.held.is_empty() {
             let begins = |(number, needle): (usize, &[u8])| {
-                let least = REST_LEN_MIN.min(needle.len().div_ceil(2)).max(1);
+                let least = rest_len_min(needle);
                 let most = self.held.len().min(needle.len().saturating_sub(1));
                 let len = (least..=most).rev().find(|&len| self.held.ends_with(&needle[..len]))?;
                 Some((number, len, needle.len() - len))

@@ -37,8 +37,6 @@ const REST_LOOK_EVERY: Duration = Duration::from_millis(5);
 const GROWTH_MAX: u64 = 256 << 20;
 /// So often a search begins anew, because the file was truncated or written over.
 const RESTARTS_MAX: u32 = 16;
-/// The log of a container is known by so many bytes at its beginning.
-const FORMAT_LEN: usize = 256;
 /// By so many bytes at its beginning a file is known again.
 const HEAD_LEN: usize = 64;
 
@@ -318,9 +316,7 @@ impl Pass<'_> {
     /// In the log of a container, secrets across records; first, as masks within one record could
     /// hide the rest of them.
     fn mask_splits(&mut self) -> Result<(), Halt> {
-        let mut head = Zeroizing::new([0; FORMAT_LEN]);
-        let len = file::read_full_at(self.file, &mut head[..], 0)?;
-        self.format = container::of_head(&head[..len]);
+        self.format = container::of_file(self.file)?;
         let Some(format) = self.format else { return Ok(()) };
         let splitter = Splitter::new(format, &self.scrubber.set).beside(self.scrubber.part_filler(), false);
         let mut content = FromStart::new(self.file);

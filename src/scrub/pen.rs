@@ -169,7 +169,7 @@ impl Sheet<'_> {
     }
 
     /// Writes this byte over the parts of a secret that lies in several places, if it is still there.
-    /// The last part comes first: what a kill leaves is known by the secret's beginning.
+    /// The last part comes first: after a kill, the beginning of the secret identifies it.
     pub(super) fn overwrite_parts(
         &mut self,
         set: &Arc<NeedleSet>,

@@ -42,8 +42,6 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 const ATTRIBUTES_LEN_MAX: usize = 64 << 10;
 /// How much is written at once, in bytes.
 const WRITE_LEN: usize = 64 << 10;
-/// The log of a container is known by so many bytes at its beginning.
-const FORMAT_LEN: usize = 256;
 
 impl From<io::Error> for ScrubError {
     fn from(error: io::Error) -> ScrubError {
@@ -134,8 +132,8 @@ impl Place<'_> {
     }
 
     fn format(&self) -> io::Result<Option<Format>> {
-        let mut head = Zeroizing::new(Vec::with_capacity(FORMAT_LEN));
-        self.content()?.take(FORMAT_LEN as u64).read_to_end(&mut head)?;
+        let mut head = Zeroizing::new(Vec::with_capacity(container::HEAD_LEN));
+        self.content()?.take(container::HEAD_LEN as u64).read_to_end(&mut head)?;
         Ok(container::of_head(&head))
     }
 

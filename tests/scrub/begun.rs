@@ -1,4 +1,4 @@
-//! Secrets of which an earlier scrub masked some parts: what is left of them is known.
+//! Secrets of which an earlier scrub masked some parts: the next one recognizes the others.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -134,8 +134,8 @@ fn records(is_docker: bool, parts: [&str; 3], text: &str) -> [String; 3] {
     }
 }
 
-/// Killed before each call, a scrub of records leaves parts that the next one masks, in one file and
-/// over the border of two.
+/// Killed before each call, a scrub of records leaves parts that the next one masks, in one file
+/// and over the border of two.
 #[test]
 fn ap_s10_a_scrub_of_records_is_killed() {
     needs!("strace");
@@ -179,7 +179,8 @@ fn ap_s10_a_scrub_of_records_is_killed() {
     }
 }
 
-/// What is left of a secret in records, by hand: its beginning, of four bytes at least.
+/// Records of which a test masks some parts: the beginning of the secret stays, of four bytes at
+/// least.
 #[test]
 fn ap_a_secret_masked_in_some_records_is_completed() {
     for is_docker in [true, false] {

@@ -1,16 +1,13 @@
 //! Secrets over borders of which an earlier scrub masked some parts, and not all: it was killed, or
 //! could not write to one of the files.
 //!
-//! Such a secret is known by its other parts. Each part is a needle's own or a mask's, and what
-//! stands beside a mask is long enough to be no chance.
+//! Such a secret is known by its other parts: each is covered by a mask or equal to the needle, and
+//! one of those beside a mask is too long to stand there by chance.
 
 use std::ops::Range;
 
+use super::super::container::rest_len_min;
 use crate::NeedleSet;
-
-/// So much of a needle has to stand beside a mask to be its rest, in bytes; or half of the needle,
-/// if that is less.
-const REST_LEN_MIN: usize = 4;
 
 /// The end of a file, and the beginnings of those that may follow it.
 pub(super) struct Pieces<'a> {
@@ -59,7 +56,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// The longest rest of a secret over the border of the first piece. It is exact, or half of the
-    /// secret at least; one that may be the beginning of a text whose end has not come yet is exact.
+    /// secret at least. The beginning of a secret that a writer may still complete is exact.
     pub(super) fn rest(&self, set: &NeedleSet, is_growing: bool) -> Option<Rest> {
         let border = self.pieces.first()?.range.end;
         let all = set.expose().enumerate().flat_map(|(number, needle)| {
@@ -95,7 +92,7 @@ impl<'a> Pieces<'a> {
         let is_first = ranges[0].start == start;
         let rest = Rest { needle: number, ranges, is_exact, is_half: false, is_first };
         let (left, half) = (rest.len(), needle.len().div_ceil(2));
-        let is_rest = left < needle.len() && longest >= REST_LEN_MIN.min(half);
+        let is_rest = left < needle.len() && longest >= rest_len_min(needle);
         is_rest.then_some(Rest { is_half: left >= half, ..rest })
     }
 }

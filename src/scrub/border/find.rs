@@ -15,8 +15,10 @@ use crate::redact::finder::Finder;
 
 /// How much of a file is read at once, in bytes.
 const READ_LEN: usize = 4 << 10;
-/// A container's log is known by so many bytes at its beginning.
-const FORMAT_LEN: usize = 512;
+/// A container's log is known by so many bytes at its beginning, though they begin with the rest of
+/// a record.
+const HEAD_LEN: usize = 2 * container::HEAD_LEN;
+
 /// A secret over a border.
 pub(super) struct Found {
     /// The needle that names it.
@@ -27,7 +29,7 @@ pub(super) struct Found {
     pub(super) border: u64,
     /// The bytes of the parts.
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// The parts lie in records: what is left of it is known by its beginning.
+    /// The parts lie in records: once it is masked in part, its beginning identifies it.
     pub(super) is_in_records: bool,
 }
 
@@ -93,7 +95,7 @@ impl End {
         let (start, tail) = text.tail(margin(set) + 1)?;
         let mut finder = Finder::new(Arc::clone(set));
         finder.push(&tail);
-        let format = format(&text.beginning(FORMAT_LEN)?);
+        let format = format(&text.beginning(HEAD_LEN)?);
         Ok(End { start, tail, is_held: finder.held() > 0, format })
     }
 

@@ -5,13 +5,9 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 
 use rustix::fs::{Stat, Timespec, Timestamps, UTIME_OMIT, futimens};
-use zeroize::Zeroizing;
 
+use super::super::container;
 use super::super::pen::{Pen, PenError};
-use super::super::{container, file};
-
-/// The log of a container is known by so many bytes at its beginning.
-const FORMAT_LEN: usize = 256;
 
 /// Sets the time of the last change back.
 pub(super) fn set_modified(file: &File, to: &Stat) {
@@ -22,9 +18,7 @@ pub(super) fn set_modified(file: &File, to: &Stat) {
 
 /// Writes over one part. In Docker's logs all of an escape that the part takes some of.
 pub(super) fn fill(file: &File, range: &Range<u64>, filler: u8, pen: &mut Pen) -> Result<(), PenError> {
-    let mut head = Zeroizing::new([0; FORMAT_LEN]);
-    let len = file::read_full_at(file.as_fd(), &mut head[..], 0)?;
-    let is_json = container::of_head(&head[..len]) == Some(container::Format::Docker);
+    let is_json = container::of_file(file.as_fd())? == Some(container::Format::Docker);
     let mut sheet = pen.on(file.as_fd())?;
     if is_json {
         sheet.fill_escapes(range, filler)?;

@@ -66,7 +66,7 @@ struct Borders {
     claims: Mutex<HashMap<FileId, Claim>>,
 }
 
-/// What of a file's end was searched.
+/// The searches of a file's end that are done.
 #[derive(Default)]
 struct Searched {
     /// For whole secrets. Holds whether one that is masked in part may be there.
@@ -205,7 +205,7 @@ struct Member {
     text: Text,
 }
 
-/// What is searched for at the end of a file.
+/// The kind of secrets that a search of a file's end looks for.
 #[derive(Clone, Copy, PartialEq)]
 enum Look {
     /// Secrets that stand there as a whole.
@@ -410,8 +410,8 @@ impl Search<'_> {
                 parts.push((file, range, member, part));
             }
         }
-        // If it is killed between two, the longer one is left, which the next scrub knows again; and
-        // in records the first one.
+        // A kill between two leaves the longer one, and in records the first one: the next scrub
+        // knows it again.
         match found.is_in_records {
             true => parts.reverse(),
             false => parts.sort_by_key(|(_, range, ..)| range.end - range.start),
