@@ -7,7 +7,8 @@
 //! - *When it fails* (no space, read-only, an I/O error), what was written stays, and the rest is written when it can be: nothing is
 //!   dropped, and no line is torn.
 //! - *fsync*: not with each write. The kernel has the bytes when a write returns, so that no crash of the sidecar loses them. They are on
-//!   the disk before a checkpoint says so, and before a file is rotated; the names of the directory, when a file is opened.
+//!   the disk before a checkpoint says so, and before a file is rotated. The names in its directory
+//!   are synced whenever the file is opened.
 //!
 //! A new file has the mode of the configuration, independent of the umask; an existing one keeps
 //! its own. A symbolic link is refused, and so is anything but a regular file. Links among the
@@ -21,8 +22,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
-use rustix::fs::{OFlags, fdatasync, fstat, lstat};
-use rustix::io::Errno;
+use rustix::fs::{OFlags, fdatasync, fstat, fsync, lstat};
+use rustix::io::{Errno, retry_on_intr};
 
 use super::super::checkpoint::lock;
 use crate::sys::beneath::{Dir, Links};
@@ -70,15 +71,25 @@ pub(super) fn sync(file: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Waits until the names of a file's directory are on the disk: a new file, or one that was renamed,
-/// is not found after a power cut otherwise, whatever was synced of its bytes. Some file systems
-/// write both at once, which no standard promises.
-fn sync_names(dir: &Dir) {
-    let Err(error) = dir.sync() else { return };
-    // It may not be read, or its file system has no such call.
-    let cannot = [Errno::ACCESS, Errno::PERM, Errno::INVAL, Errno::NOTSUP, Errno::NOSYS];
-    if !error.raw_os_error().is_some_and(|code| cannot.contains(&Errno::from_raw_os_error(code))) {
-        FAILURES.fetch_add(1, Relaxed);
+/// Waits until the names in a file's directory are on the disk. A new or renamed file has no name
+/// after a power cut otherwise, though its bytes were synced. Some file systems write both at once,
+/// which no standard promises.
+///
+/// # Errors
+///
+/// Those of `openat` and `fsync`, except in a directory that this user may not read, and on a file
+/// system without such a call.
+fn sync_names(dir: &Dir) -> io::Result<()> {
+    let names = match dir.readable() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
+        names => names?,
+    };
+    match retry_on_intr(|| fsync(&names)) {
+        Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
+        Err(error) => {
+            FAILURES.fetch_add(1, Relaxed);
+            Err(error.into())
+        }
     }
 }
 
@@ -145,8 +156,8 @@ impl FileSink {
         let stat = fstat(&file)?;
         check_regular(&stat)?;
         check_placed_to_write(&stat, &dir.stat_self()?)?;
-        // Whoever made it, this process or what rotates it, may not have done so.
-        sync_names(&dir);
+        // A process that was killed, or a program that rotates the file, may have left that undone.
+        sync_names(&dir)?;
         let file = Arc::new(file);
         sync_before_checkpoints(&file);
         let (identity, len) = (FileId::from(&stat), stat.st_size as u64);
