@@ -231,37 +231,35 @@ dpkg-deb -Znone --root-owner-group -b ../p a.deb >/dev/null
     assert_eq!(sh(&directory, "dpkg-deb --fsys-tarfile a.deb | tar xO ./etc/conf"), format!("key={VALUE}"));
 }
 
+/// Archives that these commands make of a log stay as they are, and are readable by their program.
+#[track_caller]
+fn stay_readable(make: &str, told: &[&str], read: &str) {
+    let (_scratch, directory) = scratch();
+    sh(&directory, &format!("mkdir ../in && cd ../in && echo \"key $VALUE end\" >a.log\n{make}"));
+    stays(&directory, told);
+    assert_eq!(sh(&directory, read), vec![format!("key {VALUE} end"); told.len()].join("\n"));
+}
+
 /// Packed by `zip` without compression, and read by `unzip` afterwards.
 #[test]
 fn a21_zip_archives_stay_whole() {
     needs!("zip", "unzip");
-    let (_scratch, directory) = scratch();
-    let make = r#"
-mkdir ../in && cd ../in && echo "key $VALUE end" >a.log && echo "$VALUE" | zip -q -0 -z ../d/a.zip a.log
-zip -q -9 ../d/b.jar a.log && cat ../d/a.zip >../d/no-name
-"#;
-    sh(&directory, make);
-    stays(
-        &directory,
+    stay_readable(
+        "echo \"$VALUE\" | zip -q -0 -z ../d/a.zip a.log; zip -q -9 ../d/b.jar a.log; cat ../d/a.zip >../d/no-name",
         &["a.zip: it is a zip archive; secrets stand in it", "b.jar: it is a zip", "no-name: it is a zip"],
+        "for f in *; do unzip -tq $f >/dev/null; unzip -p $f a.log; done",
     );
-    let read = "for f in *; do unzip -tq $f >/dev/null; unzip -p $f a.log; done";
-    assert_eq!(sh(&directory, read), [format!("key {VALUE} end").as_str(); 3].join("\n"));
 }
 
 /// Archives of `cpio`, in all formats that it writes.
 #[test]
 fn a21_cpio_archives_stay_whole() {
     needs!("cpio");
-    let (_scratch, directory) = scratch();
-    let make = r#"
-mkdir ../in && cd ../in && echo "key $VALUE end" >a.log
-for f in bin odc newc crc; do echo a.log | cpio -o -H $f >../d/$f.cpio 2>/dev/null; done
-"#;
-    sh(&directory, make);
-    stays(&directory, &["bin.cpio: it is", "odc.cpio: it is", "newc.cpio: it is", "crc.cpio: it is"]);
-    let read = "for f in *.cpio; do cpio -i --to-stdout a.log <$f 2>/dev/null; done";
-    assert_eq!(sh(&directory, read), [format!("key {VALUE} end").as_str(); 4].join("\n"));
+    stay_readable(
+        "for f in bin odc newc crc; do echo a.log | cpio -o -H $f >../d/$f.cpio 2>/dev/null; done",
+        &["bin.cpio: it is", "odc.cpio: it is", "newc.cpio: it is", "crc.cpio: it is"],
+        "for f in *.cpio; do cpio -i --to-stdout a.log <$f 2>/dev/null; done",
+    );
 }
 
 /// A database and its log beside a connection that is open, by SQLite's own program.

@@ -200,3 +200,12 @@ async fn kill(follower: Follower) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
+
+/// A first follower was given this text of `a.log`, saved that, and was killed.
+async fn followed_and_killed(place: &Place, text: &str) {
+    place.append("a.log", text);
+    let follower = place.follower("a.log");
+    follower.gives(text).await;
+    follower.files.checkpoints.save();
+    kill(follower).await;
+}

@@ -112,11 +112,7 @@ async fn ap_after_a_restart_both_files_are_read_in_order() {
 #[tokio::test]
 async fn at_contents_that_were_truncated_unseen_come_in_order() {
     let place = Place::new();
-    place.append("a.log", "the first line\n");
-    let follower = place.follower("a.log");
-    follower.gives("the first line\n").await;
-    follower.files.checkpoints.save();
-    kill(follower).await;
+    followed_and_killed(&place, "the first line\n").await;
     for (number, text) in [(2, "the second\n"), (1, "the third\n")] {
         place.append("a.log", text);
         fs::copy(place.path("a.log"), place.path(&format!("a.log.{number}"))).unwrap();
@@ -133,11 +129,7 @@ async fn at_contents_that_were_truncated_unseen_come_in_order() {
 #[tokio::test]
 async fn at_a_short_file_is_no_copy_of_an_equal_one() {
     let place = Place::new();
-    place.append("a.log", "tick\n");
-    let follower = place.follower("a.log");
-    follower.gives("tick\n").await;
-    follower.files.checkpoints.save();
-    kill(follower).await;
+    followed_and_killed(&place, "tick\n").await;
     for (name, text) in [("a.log.2", "tick\n"), ("a.log.1", "tock\n")] {
         place.rename("a.log", name);
         tokio::time::sleep(Duration::from_millis(30)).await;

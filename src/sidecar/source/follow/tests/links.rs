@@ -218,11 +218,7 @@ async fn as_a_name_that_is_free_for_a_moment_loses_no_line() {
 #[tokio::test]
 async fn as_a_name_that_is_free_at_the_start_loses_no_line() {
     let place = Place::new();
-    place.append("a.log", "one\n");
-    let follower = place.follower("a.log");
-    follower.gives("one\n").await;
-    follower.files.checkpoints.save();
-    kill(follower).await;
+    followed_and_killed(&place, "one\n").await;
     place.append("a.log", "late\n");
     place.rename("a.log", "a.log.1");
     let follower = place.follower("a.log");

@@ -13,6 +13,12 @@ fn files_of(place: &Place) -> Arc<Files> {
     Files::new(checkpoints, Own::of(Vec::new()), tell)
 }
 
+/// A follower of a few files, which looks only on request.
+fn follow_of(place: &Place, files: &Arc<Files>, pattern: &str) -> Follow {
+    let pattern = place.pattern(pattern);
+    Follow::new(Arc::clone(files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap()
+}
+
 /// The names that were listed, and those that were compared, in one look.
 fn cost_of_a_look(follow: &mut Follow) -> (usize, usize) {
     let before = follow.listings.counts();
@@ -211,8 +217,7 @@ async fn a_look_is_not_put_off_by_waits_that_are_cancelled() {
 async fn ap_a_look_in_the_middle_of_rotations_keeps_their_order() {
     let place = Place::new();
     let files = files_of(&place);
-    let pattern = place.pattern("a.log*");
-    let mut follow = Follow::new(Arc::clone(&files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap();
+    let mut follow = follow_of(&place, &files, "a.log*");
     drop(place.append("a.log", "one\n"));
     follow.look();
     // The log is looked at before it is renamed twice, and another name after that.
@@ -234,8 +239,7 @@ async fn ap_a_look_in_the_middle_of_rotations_keeps_their_order() {
 async fn ap_a_file_between_two_looks_comes_after_the_last_of_its_log() {
     let place = Place::new();
     let files = files_of(&place);
-    let pattern = place.pattern("a.log*");
-    let follow = || Follow::new(Arc::clone(&files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap();
+    let follow = || follow_of(&place, &files, "a.log*");
     drop(place.append("a.log", "one"));
     follow().look();
     place.rename("a.log", "a.log.1");
@@ -254,8 +258,7 @@ async fn ap_a_file_between_two_looks_comes_after_the_last_of_its_log() {
 async fn ap_rotated_files_of_one_tick_are_in_the_order_of_their_names() {
     let place = Place::new();
     let files = files_of(&place);
-    let pattern = place.pattern("a.log");
-    let follow = || Follow::new(Arc::clone(&files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap();
+    let follow = || follow_of(&place, &files, "a.log");
     let mut first = follow();
     let tick = std::time::SystemTime::now();
     for day in 1..=6 {
@@ -271,8 +274,7 @@ async fn ap_rotated_files_of_one_tick_are_in_the_order_of_their_names() {
     assert_eq!(text_of(follow(), 7).await, "1234567");
     // One of them was written anew.
     place.append("b.log", "old");
-    let pattern = place.pattern("b.log");
-    let follow = || Follow::new(Arc::clone(&files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap();
+    let follow = || follow_of(&place, &files, "b.log");
     follow().look();
     let tick = std::time::SystemTime::now();
     fs::write(place.path("b.log"), "").unwrap();

@@ -46,19 +46,10 @@ async fn d08_what_was_saved_is_not_given_again_and_the_rest_is() {
     follower.gives("four\n").await;
 }
 
-/// The first line of `a.log` was given, and that was saved.
-async fn followed_and_killed(place: &Place) {
-    place.append("a.log", "one\n");
-    let follower = place.follower("a.log");
-    follower.gives("one\n").await;
-    follower.files.checkpoints.save();
-    kill(follower).await;
-}
-
 #[tokio::test]
 async fn d08_rotations_while_nobody_looked() {
     let place = Place::new();
-    followed_and_killed(&place).await;
+    followed_and_killed(&place, "one\n").await;
     place.append("a.log", "two\n");
     for round in 0..3 {
         std::thread::sleep(Duration::from_millis(10));
@@ -86,7 +77,7 @@ async fn d17_rotations_while_nobody_looked_and_the_clock_was_set_back() {
     let place = Place::new();
     let ago = |hours: u64| std::time::SystemTime::now() - Duration::from_secs(3_600 * hours);
     place.append("a.log.1", "from before\n").set_modified(ago(5)).unwrap();
-    followed_and_killed(&place).await;
+    followed_and_killed(&place, "one\n").await;
     place.append("a.log", "two\n");
     for round in 0..3 {
         for number in (1..=round + 1).rev() {
