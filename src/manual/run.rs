@@ -18,8 +18,8 @@
 //!   and has taken the last, and all lines as they come where it cannot know: another user's
 //!   process, no `/proc`, 32 bits, rare system calls. A program that reads key by key, such as an
 //!   editor or a shell at its prompt, gets all keys as they come, and those that it has not read
-//!   when it ends are lost. A program that looks for a line without ever waiting (`read -t 0`) finds
-//!   none, unless its input is non-blocking.
+//!   when it ends are lost. A program that looks for a line without ever waiting (`read -t 0`)
+//!   finds none, unless its input is non-blocking.
 //! - *Streams*: outputs that are pipes or files stay two streams, each in its order. If both lead
 //!   to one file, terminal, FIFO or socket (`2>&1`, and `>>f 2>>f` as well), they go through one
 //!   pipe, so that the order between them stays, and a secret across the two is masked; where only

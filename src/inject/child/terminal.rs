@@ -32,7 +32,7 @@ const ACTING: [SpecialCodeIndex; 5] = [
     SpecialCodeIndex::VSTOP,
 ];
 
-/// Which of them act, and the line end that a key for one is turned into.
+/// The keys of these that act in a terminal, and whether it turns the return key into a newline.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Acting {
     input_modes: InputModes,

@@ -61,7 +61,7 @@ class Sequence:
         self.disk = disk
         self.sink = os.path.join(disk or root, f"out{seed}")
         self.text, self.wanted = text(self.rng, self.form, self.rng.randint(5, 25))
-        # One way of naming for each log: of files of one tick, only names of one kind tell the order.
+        # One way of naming for each log: names of one kind alone order the files of one tick.
         self.shift = self.rng.random() < 0.5
         self.at, self.number, self.done, self.kills, self.child = 0, 0, [], [], None
         self.packed = 0

@@ -263,8 +263,8 @@ impl Follow {
         }
     }
 
-    /// A rotated file comes before the next younger one of its log, also if an earlier look found it.
-    /// With a file after it already, it is the last of none.
+    /// Notes a rotated file as the predecessor of the next younger one of its log, also if an
+    /// earlier look found it. A file that has a successor already is the predecessor of no other.
     fn note_rotated(&mut self, found: &Match) {
         let Some(log) = self.log_of(found) else { return };
         let seen = self.paths.get(&found.path).filter(|seen| seen.key.file == FileId::from(&found.stat));

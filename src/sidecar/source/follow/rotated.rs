@@ -206,8 +206,8 @@ impl Original {
     }
 }
 
-/// Whether another file is a copy of all of this one, as far as its first and last bytes tell. Files
-/// of a few bytes may be alike, and logs may begin alike; a copy is as long, and was made later.
+/// Whether another file is a copy of all of this one, judged by its first and last bytes. Files of
+/// a few bytes may be alike, and logs may begin alike; a copy is as long, and was made later.
 fn is_copy(file: &OwnedFd, other: &Rotated) -> io::Result<bool> {
     let stat = fstat(file)?;
     let len = stat.st_size as u64;
