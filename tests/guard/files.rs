@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::guarding::{Disk, Guard, MASK, Tail, VALUE, cat, command, disk, guarded, has, reads};
+use crate::guarding::{Disk, Guard, MASK, Tail, VALUE, cat, command, disk, guarded, has, reads, told_of_writes};
 use crate::program;
 use crate::program::session::needs;
 
@@ -639,6 +639,12 @@ for name, text in (("0.log", value), ("1.log", "nothing")):
         let read = Command::new("cat").arg(disk.file(name)).output().expect("cat is everywhere");
         assert!(!read.status.success() && read.stdout.is_empty(), "{name} was read");
         assert!(String::from_utf8_lossy(&read.stderr).contains("not permitted"), "{name}");
+        if told_of_writes(&guard, &disk) {
+            let map = "import mmap,os,sys; print(mmap.mmap(os.open(sys.argv[1],os.O_RDONLY),0,prot=mmap.PROT_READ)[:])";
+            let mapped = Command::new("python3").args(["-c", map]).arg(disk.file(name)).output().unwrap();
+            assert!(mapped.stdout.is_empty(), "{name} was mapped");
+            assert!(String::from_utf8_lossy(&mapped.stderr).contains("not permitted"), "{name}");
+        }
     }
     assert!(!fs::read(disk.file("1.log")).unwrap().is_empty());
     for told in ["a.db-wal cannot be made clean", "an SQLite write-ahead log", "a file of records with lengths"] {

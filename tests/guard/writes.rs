@@ -139,17 +139,19 @@ fn a05_what_is_mapped_after_a_middle_write_is_searched() {
         return;
     }
     let path = disk.file("a.log");
-    // So large that it is searched aside.
-    let (middle, mut end) = live_log(&path, 400_000);
-    for n in 0..10 {
-        middle.write_all_at(VALUE.as_bytes(), 4_000_000 + 64 * n).unwrap();
-        end.write_all(b"appended line\n").unwrap();
-        let script = format!(
-            "import mmap\nf=open('{}','rb')\nm=mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ)\nprint(m.find(b'{VALUE}'))",
-            path.display()
-        );
-        assert_eq!(reads(Command::new("python3").args(["-c", &script])), "-1\n");
-    }
+    // So large that it is searched aside. All in one process, so that nothing but its own maps has
+    // the file searched between the writes.
+    let (middle, end) = live_log(&path, 400_000);
+    let script = format!(
+        "import mmap,os,time\nv=b'{VALUE}'\nf=os.open('{0}',os.O_RDWR)\na=os.open('{0}',os.O_WRONLY|os.O_APPEND)\n\
+         def find(f): print(mmap.mmap(f,0,prot=mmap.PROT_READ).find(v))\n\
+         for n in range(40):\n os.pwrite(f,v,4000000+64*n)\n os.write(a,b'appended line\\n')\n time.sleep(0.003*(n%20))\n\
+         \x20find(os.open('{0}',os.O_RDONLY))\n\
+         for n in range(5):\n r=os.open('{0}',os.O_RDONLY)\n os.write(a,b'appended line\\n'*400000+v+b'\\n'*64)\n find(r)",
+        path.display()
+    );
+    assert_eq!(reads(Command::new("python3").args(["-c", &script])), "-1\n".repeat(45));
+    drop((middle, end));
     guard.end();
 }
 

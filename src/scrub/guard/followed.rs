@@ -138,9 +138,8 @@ impl Followed {
             if let Some(until) = active.holds_writers() {
                 return Next::Again(until);
             }
-            // What is mapped from here on has been searched as far as that can be.
-            let _ = self.catch_up(active.file.as_fd(), common);
-            match self.settle_touches(active, common) {
+            let standing = self.catch_up(active.file.as_fd(), common);
+            match self.settle_touches(active, standing, common, failures) {
                 Next::Rest => {}
                 next => return next,
             }
@@ -185,17 +184,29 @@ impl Followed {
     }
 
     /// Answers the threads that need not wait for the search: all but those that map a range which
-    /// may have been written over.
-    fn settle_touches(&mut self, active: &mut Active, common: &mut Common<'_>) -> Next {
+    /// was not searched yet, or may have been written over since.
+    fn settle_touches(
+        &mut self,
+        active: &mut Active,
+        standing: Result<Standing, Failure>,
+        common: &mut Common<'_>,
+        failures: &mut Vec<Failure>,
+    ) -> Next {
         let mut touches = std::mem::take(&mut active.touches);
-        let doubtful = self.search.as_ref().is_none_or(|search| search.in_doubt());
+        let is_behind = !matches!(standing, Ok(Standing::Clean | Standing::Waits(_)));
         let mut next = Next::Rest;
-        if doubtful {
+        if is_behind || self.search.as_ref().is_none_or(|search| search.in_doubt()) {
             let is_map = |touch: &mut Waiter| touch.check != Check::Done && common.calls.maps(touch.event.thread);
             let maps: Vec<Waiter> = touches.extract_if(.., is_map).collect();
             for mut map in maps {
                 let range = map.event.range.clone().unwrap_or(0..u64::MAX);
-                match self.check_one(&mut map, range, active.file.as_fd(), common) {
+                let verdict = match &standing {
+                    // Only the searched part can be searched once more, and after a restart that is nothing.
+                    Ok(Standing::Behind) if !self.failed => Ok(Verdict::Restarted),
+                    Ok(Standing::Behind) | Err(_) => Err(()),
+                    Ok(_) => self.check_one(&mut map, range, active.file.as_fd(), common).map_err(drop),
+                };
+                match verdict {
                     Ok(Verdict::Clean) => touches.push(map),
                     Ok(Verdict::Restarted) => {
                         next = Next::Aside;
@@ -205,10 +216,11 @@ impl Followed {
                         next = Next::Check(range);
                         active.touches.push(map);
                     }
-                    Err(_) => map.event.file.iter().for_each(|file| common.group.deny(file.as_fd())),
+                    Err(()) => map.event.file.iter().for_each(|file| common.group.deny(file.as_fd())),
                 }
             }
         }
+        failures.extend(standing.err());
         active.let_touch(touches, common);
         if self.search.is_none() { Next::Rest } else { next }
     }
