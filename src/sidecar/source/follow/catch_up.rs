@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::super::super::checkpoint::{Key, Place, lock};
 use super::super::super::notice::Notice;
 use super::file::{Part, key};
+use super::pattern::Match;
 use super::rotated::{Name, Original, Rotated, Spot, copy_among, former, rotated};
 use super::shared::Shared;
 use super::{FREE_MAX, Follow, Followed, RENAMED_MAX};
@@ -111,6 +112,24 @@ impl Follow {
         // The clock of files ticks some hundred times a second: names order those of one tick.
         known.sort_by_cached_key(|known| (known.place.modified, Reverse(known.number), known.name.clone()));
         known
+    }
+
+    /// Notes a rotated file as the predecessor of the next younger one of its log, also if an
+    /// earlier look found it. A file that has a successor already is the predecessor of no other.
+    pub(super) fn note_rotated(&mut self, found: &Match) {
+        let Some(log) = self.log_of(found) else { return };
+        let file = FileId::from(&found.stat);
+        let Some(seen) = self.paths.get(&found.path).filter(|seen| seen.key.file == file) else { return };
+        // An empty file that was done before is none of the log's text.
+        if seen.shared.is_none() && found.stat.st_size == 0 {
+            return;
+        }
+        // Nothing before a file that is done, or is of another chain, goes on behind it.
+        let shared = seen.shared.clone().filter(|shared| Arc::ptr_eq(shared, &shared.last()));
+        match shared {
+            Some(shared) => self.rotated.insert(log, shared),
+            None => self.rotated.remove(&log),
+        };
     }
 
     /// A file was written anew while nobody looked: its old content may be in a copy, and later

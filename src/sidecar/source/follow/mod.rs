@@ -263,23 +263,10 @@ impl Follow {
         }
     }
 
-    /// Notes a rotated file as the predecessor of the next younger one of its log, also if an
-    /// earlier look found it. A file that has a successor already is the predecessor of no other.
-    fn note_rotated(&mut self, found: &Match) {
-        let Some(log) = self.log_of(found) else { return };
-        let seen = self.paths.get(&found.path).filter(|seen| seen.key.file == FileId::from(&found.stat));
-        let Some(shared) = seen.and_then(|seen| seen.shared.clone()) else { return };
-        if Arc::ptr_eq(&shared, &shared.last()) {
-            self.rotated.insert(log, shared);
-        } else {
-            self.rotated.remove(&log);
-        }
-    }
-
     /// Whether the path of a file led to another one before, as far as that is known.
     fn is_replaced(&self, found: &Match) -> bool {
         // A rotated file is one of the log's earlier files, no matter which had its name before.
-        if self.log_of(found).is_some_and(|log| self.matched.contains_key(&log)) {
+        if self.log_of(found).is_some() {
             return false;
         }
         let file = FileId::from(&found.stat);
@@ -364,10 +351,12 @@ impl Follow {
         } else {
             self.catch_up(&name, (file, modified(&found.stat)), &spot)
         };
+        // Not a rotated file that this one alone comes after: each look finds those anew.
+        let waits = before.after.clone();
         before.after = before.after.or_else(|| self.rotated.get(&name.path).cloned());
-        let opened = self.open(&name, (&spot.dir, &base, file), before.clone(), false);
+        let opened = self.open(&name, (&spot.dir, &base, file), before, false);
         // Nothing of it is read, if it was done before.
-        if let (Ok(None | Some((_, None))), Some(after)) = (&opened, before.after) {
+        if let (Ok(None | Some((_, None))), Some(after)) = (&opened, waits) {
             self.waiting.insert(name.path, after);
         }
         opened

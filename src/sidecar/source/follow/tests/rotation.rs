@@ -5,6 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::*;
+use crate::sys::file::FileId;
 
 #[tokio::test]
 async fn what_is_there_and_what_is_appended_is_given() {
@@ -264,4 +265,35 @@ async fn what_is_no_file_is_told_once_and_followed_when_it_is_one() {
     place.append("a.log", "one\n");
     follower.gives("one\n").await;
     assert_eq!(lock(&follower.got).told.len(), 1);
+}
+
+/// Of a file that was moved in, no other file is the successor: neither when a rotated file that is
+/// done comes between the two, nor later.
+#[tokio::test]
+async fn c01_a_file_that_was_moved_in_takes_no_rotated_ones_place() {
+    let ago = |hours: u64| std::time::SystemTime::now() - Duration::from_secs(3_600 * hours);
+    let place = Place::new();
+    place.append("a.log", "one\n");
+    let follower = place.follower("a.log*");
+    follower.gives("one\n").await;
+    place.append("a.log.9", "").set_modified(ago(5)).unwrap();
+    follower.until(|got| got.sources == 2).await;
+    let mut text = String::from("one\n");
+    for round in 0..4u64 {
+        let before = FileId::from(&rustix::fs::stat(place.path("a.log")).unwrap());
+        place.rename("a.log", &format!("a.log.2026000{round}"));
+        place.append("a.log", &format!("round {round}\n"));
+        text += &format!("round {round}\n");
+        follower.gives(&text).await;
+        // The file goes on in the next one, and so is done.
+        let key = super::super::file::key(&"app".into(), before);
+        let start = Instant::now();
+        while !follower.files.checkpoints.place(&key).is_some_and(|place| place.is_done) {
+            assert!(start.elapsed() < PATIENCE, "round {round}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        // It is looked at once more when the log is rotated again.
+        place.append(&format!("a.log.2026000{round}"), "").set_modified(ago(4 - round)).unwrap();
+    }
+    assert_eq!(follower.counts().0, 2);
 }
