@@ -65,11 +65,14 @@
 //! secret over several files or records of which some parts are masked. The next scrub recognizes
 //! the other parts by the masks beside them, and masks them, too, if one of them has four bytes at
 //! least (or half as many as the secret). The masks have to be as long as the parts that are
-//! missing, or longer in the records of one file; over files they may have any length beside half
-//! of the secret and more, but not beside its beginning in a file that may be growing. In records
-//! only a beginning is known, as the last part is masked first. A shorter rest stays, and so does
-//! one beside masks of another byte (`--mask-char`); a check does not see them. A text that is no
-//! secret's, but reads like such a rest beside such a mask, is masked as well.
+//! missing, or longer in the records of one file; over files also longer by up to three whole
+//! secrets that touch it, or of any length beside half of the secret and more, but the last two not
+//! beside its beginning in a file that may be growing. In records only a beginning is known, as the
+//! last part is masked first. A shorter rest stays, and so does one beside masks of another byte
+//! (`--mask-char`); a check does not see them. A text that is no secret's, but reads like such a
+//! rest, is masked as well if such a mask ends another file of the log, as no name tells in which
+//! order files were written. A mask can be new to the text that it is found by, so that a check
+//! after the first scrub finds such a text, and the second one masks it.
 //!
 //! *Two scrubs at once* do not lock each other out: each writes masks only over bytes that are
 //! unchanged, and searches the other's changes again.

@@ -59,6 +59,33 @@ fn ap_a_secret_masked_in_some_files_is_completed() {
     }
 }
 
+/// The masks of whole secrets may touch those of the other half, which is longer than this one.
+#[test]
+fn ap_a_rest_beside_masks_of_whole_secrets_is_completed() {
+    let len = VALUE.len();
+    for whole in 1..4 {
+        for (masked, is_first) in [(len - 8, false), (len - 8, true), (len / 2 + 1, false)] {
+            let masks = stars(masked + whole * len);
+            let (older, newer) = if is_first {
+                (format!("one {}", &VALUE[..len - masked]), format!("{masks} two\n"))
+            } else {
+                (format!("one {masks}"), format!("{} two\n", &VALUE[masked..]))
+            };
+            let scratch = files(&[("a.log.1", older), ("a.log", newer)]);
+            run(&mut scrub(["--check".as_ref(), scratch.path().as_os_str()])).ends(1);
+            run(&mut scrub([scratch.path()])).ends(0);
+            let (older, newer) = if is_first { (len - masked, masks.len()) } else { (masks.len(), len - masked) };
+            let (older, newer) = (format!("one {}", stars(older)), format!("{} two\n", stars(newer)));
+            assert_files(scratch.path(), &[("a.log.1", older), ("a.log", newer)]);
+        }
+    }
+    // A byte more is no secret's, and so few bytes behind it are not known as a half.
+    let before = [("a.log.1", stars(2 * len - 7)), ("a.log", format!("{} two\n", &VALUE[len - 8..]))];
+    let scratch = files(&before);
+    run(&mut scrub([scratch.path()])).ends(0);
+    assert_files(scratch.path(), &before);
+}
+
 /// A file that ends within a secret whose rest has not come is no half of one in another file.
 #[test]
 fn ap_a_rest_on_its_way_is_waited_for_beside_a_mask() {

@@ -2,7 +2,8 @@
 //! could not write to one of the files.
 //!
 //! Such a secret is known by its other parts: each is covered by a mask or equal to the needle, and
-//! one of those beside a mask is too long to stand there by chance.
+//! one of those beside a mask is too long to stand there by chance. Other secrets may touch it, whose
+//! masks then lie in one run with its own.
 
 use std::ops::Range;
 
@@ -27,6 +28,8 @@ pub(super) struct Rest {
     pub(super) ranges: Vec<Range<usize>>,
     /// The masks beside it are as long as the other parts.
     is_exact: bool,
+    /// They are longer, by as much as whole secrets are.
+    is_beside_whole: bool,
     /// It is half of the secret at least.
     is_half: bool,
     /// It has the secret's beginning, in the first piece.
@@ -55,33 +58,38 @@ impl<'a> Pieces<'a> {
         Pieces { bytes, pieces: begins.iter().zip(ends).enumerate().map(piece).collect() }
     }
 
-    /// The longest rest of a secret over the border of the first piece. It is exact, or half of the
-    /// secret at least. The beginning of a secret that a writer may still complete is exact.
+    /// The longest rest of a secret over the border of the first piece. It is exact, or beside whole
+    /// secrets, or half of the secret at least. The beginning of a secret that a writer may still
+    /// complete is exact.
     pub(super) fn rest(&self, set: &NeedleSet, is_growing: bool) -> Option<Rest> {
         let border = self.pieces.first()?.range.end;
+        let is_sum = sums(set, self.pieces.iter().map(|piece| piece.masked).max()?);
         let all = set.expose().enumerate().flat_map(|(number, needle)| {
             let starts = border.saturating_sub(needle.len().saturating_sub(1))..border;
-            starts.filter_map(move |start| self.rest_at(number, needle, start))
+            let is_sum = &is_sum;
+            starts.filter_map(move |start| self.rest_at(number, needle, start, is_sum))
         });
-        all.filter(|rest| rest.is_exact || rest.is_half && !(is_growing && rest.is_first))
+        let is_known = |rest: &Rest| rest.is_half || rest.is_beside_whole;
+        all.filter(|rest| rest.is_exact || is_known(rest) && !(is_growing && rest.is_first))
             .max_by_key(|rest| (rest.is_exact, rest.len()))
     }
 
-    fn rest_at(&self, number: usize, needle: &[u8], start: usize) -> Option<Rest> {
+    fn rest_at(&self, number: usize, needle: &[u8], start: usize, is_sum: &[bool]) -> Option<Rest> {
         let all = start..start + needle.len();
         if all.end > self.bytes.len() {
             return None;
         }
-        let (mut ranges, mut is_exact) = (Vec::new(), true);
+        let (mut ranges, mut is_exact, mut is_beside_whole) = (Vec::new(), true, true);
         for (number, piece) in self.pieces.iter().enumerate() {
             let range = all.start.max(piece.range.start)..all.end.min(piece.range.end);
             if range.is_empty() {
                 continue;
             }
             if range.len() <= piece.masked {
-                // One byte more would be a mask's, too.
-                let goes_on = range.len() < piece.masked;
-                is_exact &= !(goes_on && (number == 0 || range.end == all.end));
+                // So many bytes more are a mask's, too.
+                let more = if number == 0 || range.end == all.end { piece.masked - range.len() } else { 0 };
+                is_exact &= more == 0;
+                is_beside_whole &= is_sum[more];
             } else if self.bytes[range.clone()] == needle[range.start - start..range.end - start] {
                 ranges.push(range);
             } else {
@@ -90,9 +98,21 @@ impl<'a> Pieces<'a> {
         }
         let longest = ranges.iter().map(Range::len).max()?;
         let is_first = ranges[0].start == start;
-        let rest = Rest { needle: number, ranges, is_exact, is_half: false, is_first };
+        let rest = Rest { needle: number, ranges, is_exact, is_beside_whole, is_half: false, is_first };
         let (left, half) = (rest.len(), needle.len().div_ceil(2));
         let is_rest = left < needle.len() && longest >= rest_len_min(needle);
         is_rest.then_some(Rest { is_half: left >= half, ..rest })
     }
+}
+
+/// For each length up to this one, whether needles that follow each other can be as long.
+fn sums(set: &NeedleSet, len_max: usize) -> Vec<bool> {
+    let mut lens: Vec<usize> = set.expose().map(<[u8]>::len).collect();
+    lens.sort_unstable();
+    lens.dedup();
+    let mut is_sum = vec![true];
+    for len in 1..=len_max {
+        is_sum.push(lens.iter().take_while(|&&needle| needle <= len).any(|needle| is_sum[len - needle]));
+    }
+    is_sum
 }

@@ -15,6 +15,8 @@ use crate::redact::finder::Finder;
 
 /// How much of a file is read at once, in bytes.
 const READ_LEN: usize = 4 << 10;
+/// Beside the rest of a secret, so many bytes of masks are looked at, and not more than three secrets.
+const MASKS_LEN_MAX: usize = 64 << 10;
 /// A container's log is known by so many bytes at its beginning, though they begin with the rest of
 /// a record.
 const HEAD_LEN: usize = 2 * container::HEAD_LEN;
@@ -269,10 +271,13 @@ impl Row<'_> {
     /// growing.
     pub(super) fn search_begun(&self, end: &End, is_growing: bool) -> io::Result<Option<Found>> {
         let Some(filler) = self.filler.filter(|_| end.may_be_begun(self.filler)) else { return Ok(None) };
-        let most = margin(self.set) as usize + 1;
-        let (mut bytes, mut begins) = (end.tail.clone(), vec![0]);
+        let needle_len_max = margin(self.set) as usize + 1;
+        // Enough to see how far the masks of secrets that touch each other reach.
+        let most = needle_len_max + MASKS_LEN_MAX.min(3 * needle_len_max);
+        let (start, tail) = self.texts[0].tail(most as u64)?;
+        let (tail_len, mut bytes, mut begins) = (tail.len(), tail, vec![0]);
         for text in &self.texts[1..] {
-            let left = (end.tail.len() + most).saturating_sub(bytes.len());
+            let left = (tail_len + most).saturating_sub(bytes.len());
             if left == 0 {
                 break;
             }
@@ -280,9 +285,9 @@ impl Row<'_> {
             extend(&mut bytes, &text.beginning(left)?);
         }
         let Some(rest) = Pieces::new(&bytes, &begins, filler).rest(self.set, is_growing) else { return Ok(None) };
-        let at = |place: usize| end.start + place as u64;
+        let at = |place: usize| start + place as u64;
         let ranges: Vec<_> = rest.ranges.iter().map(|range| at(range.start)..at(range.end)).collect();
-        let joined = Joined { start: end.start, bytes, begins: begins.into_iter().map(at).collect() };
+        let joined = Joined { start, bytes, begins: begins.into_iter().map(at).collect() };
         Ok(Some(joined.found(rest.needle, &ranges)))
     }
 }
