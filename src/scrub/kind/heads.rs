@@ -257,9 +257,9 @@ fn is_git_object(head: &[u8]) -> bool {
 }
 
 /// Whether this is text with a NUL in every second byte. A sparse or binary file has them in all
-/// places.
+/// places, in even ones about as often as in odd ones.
 fn is_wide(head: &[u8]) -> bool {
     let nuls = |at: usize| head.iter().skip(at).step_by(2).filter(|&&byte| byte == 0).count() * 100;
     let (even, odd, most) = (nuls(0), nuls(1), head.len() / 2 * WIDE_NULS_PER_CENT);
-    head.len() >= WIDE_LEN_MIN && (even >= most) != (odd >= most)
+    head.len() >= WIDE_LEN_MIN && even.max(odd) >= most && even.min(odd) * 2 < most
 }

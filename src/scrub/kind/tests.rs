@@ -137,6 +137,14 @@ fn kinds_by_their_first_bytes() {
     assert_eq!(kind(b"\x50\x2a\x4d\x18\x03\0\0\0abc\x04\x22\x4d\x18"), Kind::Opaque("lz4"));
 }
 
+/// A hole has as many NULs in even places as in odd ones, or one more.
+#[test]
+fn aq_a_hole_of_any_length_is_not_utf_16() {
+    for hole in 16..600 {
+        assert_eq!(kind(&[&vec![0; hole][..], &lines(1)].concat()), Kind::Text, "{hole} NULs");
+    }
+}
+
 /// A file's neighbours and its name are evidence.
 #[test]
 fn aq_names_and_neighbours_are_evidence() {
