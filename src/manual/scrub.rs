@@ -73,6 +73,10 @@
 //! rest, is masked as well if such a mask ends another file of the log, as no name tells in which
 //! order files were written. A mask can be new to the text that it is found by, so that a check
 //! after the first scrub finds such a text, and the second one masks it.
+//! Two things can leave a part of a secret that no later scrub recognizes: a copy (`copytruncate`)
+//! that is made while the scrub runs, of a secret over the border of two pages; and a secret that
+//! is still being written when its beginning is masked with the end of another one, which an
+//! earlier rotation has cut at the same place.
 //!
 //! *Two scrubs at once* do not lock each other out: each writes masks only over bytes that are
 //! unchanged, and searches the other's changes again.

@@ -15,4 +15,5 @@ mod files;
 mod hostile;
 mod library;
 mod live;
+mod model;
 mod sources;

@@ -1,0 +1,211 @@
+//! What the files of a log have to hold.
+
+use std::fs;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use hushlog::redact::naive;
+
+use super::world::{Masks, World};
+
+/// The kernel copies files by pages, of so many bytes.
+const PAGE_LEN: usize = 4 << 10;
+/// The rest of a secret beside the mask of its other half is known from so many bytes on; so is the
+/// beginning of one at the end of a quiet file, from more on.
+const REST_LEN_MIN: usize = 4;
+
+impl World {
+    /// What the file holds, unpacked.
+    fn content(&self, at: usize) -> Vec<u8> {
+        let found = fs::read(self.path(at)).unwrap_or_else(|error| self.fail(&format!("file {at}: {error}")));
+        if !self.logs[at].packed {
+            return found;
+        }
+        let mut content = Vec::new();
+        GzDecoder::new(&found[..]).read_to_end(&mut content).unwrap_or_else(|_| self.fail("a packed file is broken"));
+        content
+    }
+
+    /// How many bytes at a file's end begin a secret, and may be masked for it.
+    pub(super) fn stump(&self, at: usize) -> usize {
+        let raw = &self.logs[at].raw;
+        let ends = |secret: &Vec<u8>| {
+            let most = secret.len().min(raw.len() + 1);
+            (REST_LEN_MIN..most).rev().find(|&len| raw.ends_with(&secret[..len])).unwrap_or(0)
+        };
+        self.secrets.iter().map(ends).max().unwrap_or(0)
+    }
+
+    /// How many bytes at a file's beginning end a secret, and may be masked beside the mask that some
+    /// file ends in. No name tells in which order files were written, so a scrub tries each file
+    /// behind each other one, and the mask need not be that of the file before.
+    fn rest(&self, at: usize) -> usize {
+        let raw = &self.logs[at].raw;
+        let masks: Vec<usize> =
+            (0..self.logs.len()).filter(|&other| other != at).map(|at| self.mask_at_end(at)).collect();
+        // Files that are all mask may lie between.
+        let is_all = |other: &usize| masks.get(*other) == Some(&self.logs[*other].raw.len());
+        let between: usize = (0..at).filter(is_all).map(|other| masks[other]).sum();
+        let most = masks.iter().max().map_or(0, |&most| most + between);
+        let begins = |secret: &Vec<u8>| {
+            let lens = REST_LEN_MIN..secret.len().min(raw.len() + 1);
+            let is_rest = |&len: &usize| raw.starts_with(&secret[secret.len() - len..]) && secret.len() - len <= most;
+            lens.rev().find(is_rest).unwrap_or(0)
+        };
+        self.secrets.iter().map(begins).max().unwrap_or(0)
+    }
+
+    /// How many bytes of masks a file ends in.
+    fn mask_at_end(&self, at: usize) -> usize {
+        self.content(at).iter().rev().take_while(|&&byte| self.is_of_a_mask(byte)).count()
+    }
+
+    /// Whether the first of these files that has content meets this one in a mask. Files between may
+    /// hold so little of a secret that it is not known as such.
+    fn masks_meet(&self, files: impl Iterator<Item = usize>, meets: fn(&[u8]) -> Option<&u8>) -> bool {
+        for at in files.filter(|&at| !self.logs[at].raw.is_empty()) {
+            let content = self.content(at);
+            if meets(&content).is_some_and(|&byte| self.is_of_a_mask(byte)) {
+                return true;
+            }
+            if content.len() >= REST_LEN_MIN {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Which bytes of each file belong to a secret, also over borders; and which to a
+    /// beginning of one that the file ends in, or to the end of one that it begins with.
+    fn covered(&self) -> Vec<Vec<(bool, bool)>> {
+        let secrets: Vec<&[u8]> = self.secrets.iter().map(Vec::as_slice).collect();
+        let all: Vec<u8> = self.logs.iter().rev().flat_map(|log| log.raw.iter().copied()).collect();
+        let covered = naive::covered(&secrets, &all);
+        let mut at = 0;
+        let mut files: Vec<Vec<(bool, bool)>> = Vec::new();
+        for (number, log) in self.logs.iter().enumerate().rev() {
+            let covered = &covered[at..at + log.raw.len()];
+            at += log.raw.len();
+            let (until, from) = (self.rest(number), log.raw.len() - self.stump(number));
+            let is_part = |at: usize| at < until || at >= from;
+            files.push(covered.iter().enumerate().map(|(at, &covered)| (covered, is_part(at))).collect());
+        }
+        files.reverse();
+        files
+    }
+
+    fn is_of_a_mask(&self, byte: u8) -> bool {
+        match self.masks {
+            Masks::Byte => byte == b'#',
+            Masks::Named => byte == b'*' || b"[]".contains(&byte) || byte.is_ascii_uppercase(),
+        }
+    }
+
+    /// Fails unless all files hold what the writer wrote, or masks over secrets.
+    pub(super) fn check_bytes(&self) {
+        let covered = self.covered();
+        for (at, log) in self.logs.iter().enumerate() {
+            let found = self.content(at);
+            if found.len() != log.raw.len() {
+                self.fail(&format!("file {at} has {} bytes of {}", found.len(), log.raw.len()));
+            }
+            let strange = (0..found.len()).find(|&byte| {
+                let (is_secret, is_part) = covered[at][byte];
+                found[byte] != log.raw[byte] && !((is_secret || is_part) && self.is_of_a_mask(found[byte]))
+            });
+            if let Some(byte) = strange {
+                self.fail_by_content(&format!(
+                    "byte {byte} of file {at} of {} is {:?}",
+                    found.len(),
+                    found[byte] as char
+                ));
+            }
+        }
+    }
+
+    /// Fails unless all secrets are masked.
+    pub(super) fn check_masks(&self) {
+        for (at, covered) in self.covered().iter().enumerate() {
+            let found = self.content(at);
+            let is_left = |byte: &usize| covered[*byte].0 && !self.is_of_a_mask(found[*byte]);
+            // So little beside the mask of the other half is not known as a secret's.
+            let begin = (0..found.len()).take_while(is_left).count();
+            let end = (0..found.len()).rev().take_while(is_left).count();
+            let older = self.masks_meet(at + 1..self.logs.len(), <[u8]>::last);
+            let newer = self.masks_meet((0..at).rev(), <[u8]>::first);
+            let is_short = |byte: usize| {
+                begin < REST_LEN_MIN && older && byte < begin
+                    || end < REST_LEN_MIN && newer && byte >= found.len() - end
+            };
+            let is_excused = |&byte: &usize| {
+                is_short(byte) || self.is_torn_copy(at, byte, covered, &found) || self.is_cut_alike(at, byte, &found)
+            };
+            let left: Vec<usize> = (0..found.len()).filter(is_left).filter(|byte| !is_excused(byte)).collect();
+            if let Some(first) = left.first() {
+                let len = found.len();
+                self.fail_by_content(&format!(
+                    "{} bytes of secrets stand in file {at} of {len}, from {first}",
+                    left.len()
+                ));
+            }
+        }
+    }
+
+    /// Whether this byte is in a copy that was made while a scrub ran, and in a secret over the border
+    /// of two pages, some of which is masked: the kernel copies page by page, and the scrub may mask
+    /// the file between two of them. Nothing on the disk tells such a copy.
+    fn is_torn_copy(&self, at: usize, byte: usize, covered: &[(bool, bool)], found: &[u8]) -> bool {
+        if !self.logs[at].is_copied_beside {
+            return false;
+        }
+        let is_secret = |&at: &usize| covered[at].0;
+        let start = byte - (0..byte).rev().take_while(is_secret).count();
+        let end = byte + (byte..covered.len()).take_while(is_secret).count();
+        start / PAGE_LEN != (end - 1) / PAGE_LEN && found[start..end].iter().any(|&byte| self.is_of_a_mask(byte))
+    }
+
+    /// Whether this byte is in the end of a secret that was cut, and masked up to there, just where
+    /// another rotation had cut the same secret: a scrub that came before this end was written took
+    /// the end of the other one, in a file that is older, for its own.
+    fn is_cut_alike(&self, at: usize, byte: usize, found: &[u8]) -> bool {
+        let start = byte - (0..byte).rev().take_while(|&at| !self.is_of_a_mask(found[at])).count();
+        self.secrets.iter().any(|secret| {
+            let ends = |len: &usize| {
+                let (rest, end) = (&secret[secret.len() - len..], start + len);
+                let masked = end.checked_sub(secret.len()).map(|from| &found[from..start]);
+                byte < end
+                    && found[start..].starts_with(rest)
+                    && masked.is_some_and(|masked| masked.iter().all(|&byte| self.is_of_a_mask(byte)))
+                    && self.logs.iter().skip(at + 1).any(|older| older.raw.starts_with(rest))
+            };
+            (1..secret.len()).any(|len| ends(&len))
+        })
+    }
+
+    /// The files around their borders, without a byte of theirs.
+    pub(super) fn picture(&self) -> String {
+        let mut picture = String::new();
+        for (at, covered) in self.covered().iter().enumerate().rev() {
+            let found = self.content(at);
+            let class = |byte: usize| match (covered[byte], found[byte] == self.logs[at].raw[byte]) {
+                ((true, _), true) => 's',
+                ((_, true), true) => 'p',
+                ((true, _) | (_, true), false) => '#',
+                (_, false) => '?',
+                _ if found[byte] == 0 => '0',
+                _ => '.',
+            };
+            let classes: String = (0..found.len().min(covered.len())).map(class).collect();
+            let mut runs: Vec<(char, usize)> = Vec::new();
+            for class in classes.chars() {
+                match runs.last_mut().filter(|(last, _)| *last == class) {
+                    Some((_, len)) => *len += 1,
+                    None => runs.push((class, 1)),
+                }
+            }
+            let shown: Vec<String> = runs.iter().map(|(class, len)| format!("{class}{len}")).collect();
+            picture += &format!("\n{at}{}: {}", if self.logs[at].packed { " (packed)" } else { "" }, shown.join(" "));
+        }
+        picture
+    }
+}
