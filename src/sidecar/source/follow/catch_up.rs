@@ -165,7 +165,8 @@ impl Follow {
         self.open_all(name, |follow| list(follow, true), before)
     }
 
-    /// The files of this log that were written to last in this time: the oldest first.
+    /// The files of this log that were written to last in this time, and that come before this file: the
+    /// oldest first.
     fn since(&mut self, name: &Name, (since, written): (i64, i64), file: FileId) -> io::Result<Vec<Rotated>> {
         let (dir, base) = Dir::parent_of(name.target(), Links::Trusted)?;
         let spot = Spot { dir: Rc::new(dir), name: base, is_former: false };
@@ -174,7 +175,10 @@ impl Follow {
         let place = |other: &Rotated| (Reverse(other.number), other.name.clone());
         let own = rotated.iter().find(|other| other.file == file).map(place);
         let is_before = |other: &Rotated| own.as_ref().is_none_or(|own| place(other) < *own);
-        rotated.retain(|other| other.modified < written || other.modified == written && is_before(other));
+        // The log itself comes after all that were listed while it had its name, also after those
+        // that their writer went on with.
+        let is_log = name.rotated.is_none() && spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file);
+        rotated.retain(|other| is_log || other.modified < written || other.modified == written && is_before(other));
         Ok(self.between(rotated, (None, since), (file, written), &spot))
     }
 

@@ -135,3 +135,17 @@ async fn what_is_lost_for_good_is_told() {
     let told = lock(&follower.got).told.join("");
     assert!(told.contains("before its last"), "{told}");
 }
+
+/// The file before a log that was written anew, or has the inode of one that was deleted, got a late
+/// line.
+#[tokio::test]
+async fn c01_a_late_line_comes_before_a_log_that_was_written_anew() {
+    let place = Place::new();
+    followed_and_killed(&place, "one\n").await;
+    fs::write(place.path("a.log"), "round 2\n").unwrap();
+    let soon = std::time::SystemTime::now() + Duration::from_secs(1);
+    place.append("a.log.1", "round 1\nlate\n").set_modified(soon).unwrap();
+    let follower = place.follower("a.log");
+    follower.gives("round 1\nlate\nround 2\n").await;
+    assert_eq!(follower.counts(), (1, 1));
+}
