@@ -50,7 +50,7 @@ fn sequences(seeds: std::ops::Range<u64>) {
 #[test]
 fn ap_s12_a_model_of_a_log_beside_its_writer() {
     needs!("strace", "prlimit");
-    sequences(0..240);
+    sequences(0..80);
 }
 
 #[test]

@@ -41,12 +41,12 @@ impl World {
     /// behind each other one, and the mask need not be that of the file before.
     fn rest(&self, at: usize) -> usize {
         let raw = &self.logs[at].raw;
-        let masks: Vec<usize> =
-            (0..self.logs.len()).filter(|&other| other != at).map(|at| self.mask_at_end(at)).collect();
+        let others = (0..self.logs.len()).filter(|&other| other != at);
+        let masks: Vec<(usize, usize)> = others.map(|other| (other, self.mask_at_end(other))).collect();
         // Files that are all mask may lie between.
-        let is_all = |other: &usize| masks.get(*other) == Some(&self.logs[*other].raw.len());
-        let between: usize = (0..at).filter(is_all).map(|other| masks[other]).sum();
-        let most = masks.iter().max().map_or(0, |&most| most + between);
+        let is_all = |&&(other, len): &&(usize, usize)| len == self.logs[other].raw.len();
+        let between: usize = masks.iter().filter(is_all).map(|(_, len)| len).sum();
+        let most = masks.iter().map(|(_, len)| len).max().map_or(0, |most| most + between);
         let begins = |secret: &Vec<u8>| {
             let lens = REST_LEN_MIN..secret.len().min(raw.len() + 1);
             let is_rest = |&len: &usize| raw.starts_with(&secret[secret.len() - len..]) && secret.len() - len <= most;
