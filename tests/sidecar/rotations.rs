@@ -137,9 +137,9 @@ fn ap_a_rest_that_comes_late_is_masked() {
     }
 }
 
-/// Sequences of pieces, rotations, full disks and kills, of as many seeds from 1 on, against a model
-/// of the text that must come out: see the front of `rotations/model.py`. A failed sequence prints
-/// its seed.
+/// Sequences of pieces, rotations, full disks and kills, of as many seeds from 1 on, against a
+/// model of the text that must come out: see the front of `rotations/model.py`. A failed sequence
+/// prints its seed.
 #[track_caller]
 fn sequences(count: usize) {
     // Most of their time is spent waiting.

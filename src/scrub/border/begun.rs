@@ -2,8 +2,8 @@
 //! could not write to one of the files.
 //!
 //! Such a secret is known by its other parts: each is covered by a mask or equal to the needle, and
-//! one of those beside a mask is too long to stand there by chance. Other secrets may touch it, whose
-//! masks then lie in one run with its own.
+//! one of those beside a mask is too long to stand there by chance. Other secrets may touch it,
+//! whose masks then lie in one run with its own.
 
 use std::ops::Range;
 
@@ -58,9 +58,9 @@ impl<'a> Pieces<'a> {
         Pieces { bytes, pieces: begins.iter().zip(ends).enumerate().map(piece).collect() }
     }
 
-    /// The longest rest of a secret over the border of the first piece. It is exact, or beside whole
-    /// secrets, or half of the secret at least. The beginning of a secret that a writer may still
-    /// complete is exact.
+    /// The longest rest of a secret over the border of the first piece. It is exact, or beside
+    /// whole secrets, or half of the secret at least. The beginning of a secret that a writer may
+    /// still complete is exact.
     pub(super) fn rest(&self, set: &NeedleSet, is_growing: bool) -> Option<Rest> {
         let border = self.pieces.first()?.range.end;
         let is_sum = sums(set, self.pieces.iter().map(|piece| piece.masked).max()?);

@@ -15,7 +15,8 @@ use crate::redact::finder::Finder;
 
 /// How much of a file is read at once, in bytes.
 const READ_LEN: usize = 4 << 10;
-/// Beside the rest of a secret, so many bytes of masks are looked at, and not more than three secrets.
+/// Beside the rest of a secret, so many bytes of masks are looked at, and not more than three
+/// secrets.
 const MASKS_LEN_MAX: usize = 64 << 10;
 /// A container's log is known by so many bytes at its beginning, though they begin with the rest of
 /// a record.

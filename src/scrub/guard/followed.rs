@@ -201,7 +201,8 @@ impl Followed {
             for mut map in maps {
                 let range = map.event.range.clone().unwrap_or(0..u64::MAX);
                 let verdict = match &standing {
-                    // Only the searched part can be searched once more, and after a restart that is nothing.
+                    // Only the searched part can be searched once more, and after a restart that is
+                    // nothing.
                     Ok(Standing::Behind) if !self.failed => Ok(Verdict::Restarted),
                     Ok(Standing::Behind) | Err(_) => Err(()),
                     Ok(_) => self.check_one(&mut map, range, active.file.as_fd(), common).map_err(drop),

@@ -2,9 +2,9 @@
 //! rotation by renaming, copying and packing, scrubs between these and beside them, kills and full
 //! disks, in any order.
 //!
-//! At no moment does a file hold a byte that is neither the writer's nor, within a secret, a mask's.
-//! When the writer has ended, one scrub masks all secrets of the log, also over the borders of its
-//! files, and a check finds none.
+//! At no moment does a file hold a byte that is neither the writer's nor, within a secret, a
+//! mask's. When the writer has ended, one scrub masks all secrets of the log, also over the borders
+//! of its files, and a check finds none.
 //!
 //! Out of its reach are moments of microseconds, as that between the last look at a secret and its
 //! mask: it passes without that look.

@@ -1,4 +1,4 @@
-//! What the files of a log have to hold.
+//! The contents that the files of a log must have.
 
 use std::fs;
 use std::io::Read;
@@ -15,7 +15,7 @@ const PAGE_LEN: usize = 4 << 10;
 const REST_LEN_MIN: usize = 4;
 
 impl World {
-    /// What the file holds, unpacked.
+    /// The file's content, unpacked.
     fn content(&self, at: usize) -> Vec<u8> {
         let found = fs::read(self.path(at)).unwrap_or_else(|error| self.fail(&format!("file {at}: {error}")));
         if !self.logs[at].packed {
@@ -36,9 +36,9 @@ impl World {
         self.secrets.iter().map(ends).max().unwrap_or(0)
     }
 
-    /// How many bytes at a file's beginning end a secret, and may be masked beside the mask that some
-    /// file ends in. No name tells in which order files were written, so a scrub tries each file
-    /// behind each other one, and the mask need not be that of the file before.
+    /// How many bytes at a file's beginning end a secret, and may be masked beside the mask that
+    /// some file ends in. No name tells in which order files were written, so a scrub tries each
+    /// file behind each other one, and the mask need not be that of the file before.
     fn rest(&self, at: usize) -> usize {
         let raw = &self.logs[at].raw;
         let others = (0..self.logs.len()).filter(|&other| other != at);
@@ -60,8 +60,8 @@ impl World {
         self.content(at).iter().rev().take_while(|&&byte| self.is_of_a_mask(byte)).count()
     }
 
-    /// Whether the first of these files that has content meets this one in a mask. Files between may
-    /// hold so little of a secret that it is not known as such.
+    /// Whether the first of these files that has content meets this one in a mask. Files between
+    /// may hold so little of a secret that it is not known as such.
     fn masks_meet(&self, files: impl Iterator<Item = usize>, meets: fn(&[u8]) -> Option<&u8>) -> bool {
         for at in files.filter(|&at| !self.logs[at].raw.is_empty()) {
             let content = self.content(at);
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// Fails unless all files hold what the writer wrote, or masks over secrets.
+    /// Fails unless all files hold the writer's bytes, or masks over secrets.
     pub(super) fn check_bytes(&self) {
         let covered = self.covered();
         for (at, log) in self.logs.iter().enumerate() {
@@ -151,9 +151,9 @@ impl World {
         }
     }
 
-    /// Whether this byte is in a copy that was made while a scrub ran, and in a secret over the border
-    /// of two pages, some of which is masked: the kernel copies page by page, and the scrub may mask
-    /// the file between two of them. Nothing on the disk tells such a copy.
+    /// Whether this byte is in a copy that was made while a scrub ran, and in a secret over the
+    /// border of two pages, some of which is masked: the kernel copies page by page, and the scrub
+    /// may mask the file between two of them. Nothing on the disk tells such a copy.
     fn is_torn_copy(&self, at: usize, byte: usize, covered: &[(bool, bool)], found: &[u8]) -> bool {
         if !self.logs[at].is_copied_beside {
             return false;

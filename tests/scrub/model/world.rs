@@ -1,4 +1,4 @@
-//! One log, its writer, and what all its files have to hold.
+//! One log, its writer, and the contents that its files must have.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -21,8 +21,8 @@ const CALLS: [&str; 8] = ["read", "pread64", "openat2", "mmap", "fsync", "utimen
 /// How long other processes may have a file open that its writer has closed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A scrub masks all secrets, and its masks may have text at the beginning of another file read like
-/// the rest of one, which a check finds, and the next scrub masks: see `World::rest`.
+/// A scrub masks all secrets, and its masks may have text at the beginning of another file read
+/// like the rest of one, which a check finds, and the next scrub masks: see `World::rest`.
 const ROUNDS_MAX: usize = 3;
 
 /// So many NULs are a hole in a text.
@@ -30,7 +30,7 @@ const HOLE_LEN_MIN: u64 = 16;
 
 /// A file of the log.
 pub(super) struct Log {
-    /// What it would hold if nothing had scrubbed it.
+    /// Its content if nothing had scrubbed it.
     pub(super) raw: Vec<u8>,
     pub(super) packed: bool,
     /// It was copied from another one while a scrub ran.
@@ -65,7 +65,7 @@ pub(super) struct World {
     writer: File,
     /// Where the writer goes on, if it does not append.
     offset: Option<u64>,
-    /// What the writer has not written yet of its text.
+    /// The part of its text that the writer has not written yet.
     text: Vec<u8>,
     lines: usize,
     /// A scrub runs.
@@ -142,7 +142,7 @@ impl World {
         panic!("seed {}: {why}; secrets of {lens:?} bytes; steps: {}", self.seed, self.steps.join(", "));
     }
 
-    /// The same for files that can all be read, with what is wrong in them.
+    /// The same for files that can all be read, with their contents in classes.
     pub(super) fn fail_by_content(&self, why: &str) -> ! {
         self.fail(&format!("{why}; files, oldest first: {}\nby", self.picture()))
     }
@@ -211,7 +211,7 @@ impl World {
         self.note(format!("write {pieces} to {} bytes", self.logs[0].raw.len()));
     }
 
-    /// Ends a secret that is written half, so that none is cut by what comes next.
+    /// Ends a secret that is written half, so that the next step cuts none.
     fn end_line(&mut self) {
         let rest = std::mem::take(&mut self.text);
         if !rest.is_empty() {
@@ -277,8 +277,8 @@ impl World {
         self.logs[at].packed = true;
     }
 
-    /// Nobody has written for long. A secret that is written half then is masked as a stump, and its
-    /// rest stays: that is documented, and not tried.
+    /// Nobody has written for long. A secret that is written half then is masked as a stump, and
+    /// its rest stays: that is documented, and not tried.
     fn make_old(&mut self) {
         self.end_line();
         (0..self.logs.len()).for_each(|at| age(&self.path(at)));
@@ -440,8 +440,8 @@ impl World {
         }
     }
 
-    /// A scrub while no process has the files open for writing. Programs that other tests start have
-    /// the descriptors of this one for a moment, from their fork to their exec.
+    /// A scrub while no process has the files open for writing. Programs that other tests start
+    /// have the descriptors of this one for a moment, from their fork to their exec.
     fn scrub_at_rest(&mut self, options: &[&str]) -> Ran {
         let start_of_tries = Instant::now();
         loop {

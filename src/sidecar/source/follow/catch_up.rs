@@ -165,8 +165,8 @@ impl Follow {
         self.open_all(name, |follow| list(follow, true), before)
     }
 
-    /// The files of this log that were written to last in this time, and that come before this file: the
-    /// oldest first.
+    /// The files of this log that were written to last in this time, and that come before this
+    /// file: the oldest first.
     fn since(&mut self, name: &Name, (since, written): (i64, i64), file: FileId) -> io::Result<Vec<Rotated>> {
         let (dir, base) = Dir::parent_of(name.target(), Links::Trusted)?;
         let spot = Spot { dir: Rc::new(dir), name: base, is_former: false };

@@ -136,8 +136,8 @@ async fn what_is_lost_for_good_is_told() {
     assert!(told.contains("before its last"), "{told}");
 }
 
-/// The file before a log that was written anew, or has the inode of one that was deleted, got a late
-/// line.
+/// The file before a log that was written anew, or has the inode of one that was deleted, got a
+/// late line.
 #[tokio::test]
 async fn c01_a_late_line_comes_before_a_log_that_was_written_anew() {
     let place = Place::new();
