@@ -113,6 +113,30 @@ fn ap_a_scrub_joins_at_every_cut() {
     }
 }
 
+/// The first file that is written anew lies five files away from the beginning of the secret.
+#[test]
+fn ap_a_rewrite_joins_over_many_short_files() {
+    needs!("gzip");
+    for counts_up in [false, true] {
+        let number = |at: usize| if counts_up { at + 1 } else { 6 - at };
+        let part = |at: usize| &VALUE[2 * at..if at < 5 { 2 * at + 2 } else { VALUE.len() }];
+        let names: Vec<String> = (0..6).map(|at| format!("b.log.{}", number(at))).collect();
+        let parts: Vec<(&str, &str)> = names.iter().enumerate().map(|(at, name)| (name.as_str(), part(at))).collect();
+        let files = Files::new(&parts);
+        let packed = |name: &str| files.at(&format!("{name}.gz"));
+        for name in &names {
+            tool("gzip", ["-q".as_ref(), files.at(name).as_os_str()]);
+            age(&packed(name));
+        }
+        let told = files.report(&["--rewrite", "--jobs", "1"], 0);
+        assert_eq!(told["found"], 1, "{counts_up}: {told}");
+        for (name, part) in &parts {
+            let masked = tool("gzip", ["-dc".as_ref(), packed(name).as_os_str()]);
+            assert_same(&masked, stars(part.len()).as_bytes(), name);
+        }
+    }
+}
+
 #[test]
 fn ap_a_scrub_joins_named_files_and_no_others() {
     let (first, rest) = VALUE.split_at(6);

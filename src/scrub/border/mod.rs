@@ -39,10 +39,9 @@ use find::{End, Found, Row};
 use mask::{fill, set_modified};
 use text::{Stamp, Text, stamp};
 
-/// A secret goes on over so many files at most.
+/// A secret goes on over so many files at most: a file's claim is whole when the ends of so many on
+/// both sides of it were searched.
 const FOLLOWERS_MAX: usize = 8;
-/// A file's claim is whole when the ends of so many files on both sides of it were searched.
-const NEAR: usize = 2;
 /// So often a border is searched anew because a file changed.
 const TRIES_MAX: usize = 4;
 
@@ -158,7 +157,7 @@ impl Place {
         let near = |&(log, at): &(usize, Option<usize>)| {
             let ends = borders.ends[log].len();
             let near = match at {
-                Some(at) => at.saturating_sub(NEAR)..ends.min(at + NEAR + 1),
+                Some(at) => at.saturating_sub(FOLLOWERS_MAX)..ends.min(at + FOLLOWERS_MAX + 1),
                 None => 0..ends,
             };
             near.map(move |at| (&borders.logs[log], at, &borders.ends[log][at]))
