@@ -123,6 +123,8 @@ pub mod registry;
 pub mod scrub;
 #[cfg(all(feature = "sidecar", target_os = "linux"))]
 pub mod sidecar;
+#[cfg(feature = "registry")]
+pub mod source;
 pub mod sys;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};

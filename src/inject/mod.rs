@@ -6,8 +6,6 @@
 mod base64;
 #[cfg(target_os = "linux")]
 pub mod child;
-#[doc(hidden)]
-pub mod dotenv;
 pub mod environment;
 pub mod export;
 pub mod install;

@@ -8,7 +8,8 @@ use crate::program;
 
 /// From the inside out: a module uses those before it, and never one after it.
 const RINGS: &[&str] = &[
-    "redact", "sys", "io", "scrub", "registry", "inject", "sidecar", "console", "manual", "cli", "ffi", "main", "lib",
+    "redact", "sys", "io", "scrub", "registry", "inject", "source", "sidecar", "console", "manual", "cli", "ffi",
+    "main", "lib",
 ];
 
 /// The same within the innermost ring.

@@ -6,9 +6,9 @@
 mod sidecar_config;
 
 use hushlog::Secret;
-use hushlog::inject::dotenv::{self, Entry};
 use hushlog::inject::{Environment, Format, Rank, Session, Variable};
 use hushlog::registry::Registry;
+use hushlog::source::dotenv::{self, Entry};
 
 pub use sidecar_config::sidecar_config;
 

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use hushlog::Secret;
-use hushlog::inject::dotenv as syntax;
 use hushlog::redact::build::NEEDLE_BYTES_MAX;
+use hushlog::source::dotenv as syntax;
 use hushlog::sys::input::Input;
 use rustix::fs::FileType;
 

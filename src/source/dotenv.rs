@@ -11,8 +11,8 @@
 //! The programs that read such files differ; where one would take a value literally that another unquotes, both readings are
 //! given, since either may get into a log. Nothing is expanded. Errors tell the line, never what is on it.
 //!
-//! It stands here, and not beside the other sources of the program, to be fuzzed. Values are read into buffers that grow: only
-//! where freed memory is wiped, as the program's allocator does, is nothing of them left.
+//! Values are read into buffers that grow, and so leave copies behind unless the allocator wipes freed memory, as the
+//! program's does.
 
 /// One reading of one line.
 #[derive(PartialEq, Eq)]

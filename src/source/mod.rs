@@ -1,0 +1,4 @@
+//! Where secrets come from.
+
+#[doc(hidden)]
+pub mod dotenv;
