@@ -4,20 +4,21 @@
 //!
 //!     cargo test --release --test memory -- --ignored
 
-mod support;
+#[path = "common/harness/mod.rs"]
+mod harness;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use harness::engine;
+use harness::rng::Rng;
 use hushlog::io::{RedactReader, RedactWriter, Release};
 use hushlog::redact::build::NeedleSetBuilder;
 use hushlog::redact::cover::Cover;
 use hushlog::redact::sieve::Variant;
 use hushlog::{NeedleSet, Redactor, Secret};
-use support::engine;
-use support::rng::Rng;
 
 /// The system's allocator, and how much of it is in use.
 struct Counting;

@@ -1,12 +1,12 @@
 //! The targets and their oracle: the same code that `cargo test` runs the corpora through.
 
-#[path = "../../tests/abi/mod.rs"]
+#[path = "../../tests/common/abi/mod.rs"]
 pub mod abi;
-#[path = "../../tests/formats/mod.rs"]
+#[path = "../../tests/common/formats/mod.rs"]
 pub mod formats;
-#[path = "../../tests/protocols/mod.rs"]
+#[path = "../../tests/common/protocols/mod.rs"]
 pub mod protocols;
-#[path = "../../tests/support/mod.rs"]
-mod support;
+#[path = "../../tests/common/harness/mod.rs"]
+mod harness;
 
-pub use support::target;
+pub use harness::target;

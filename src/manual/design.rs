@@ -18,7 +18,7 @@
 //!
 //! | promise | tests |
 //! | --- | --- |
-//! | 1 to 4 | `tests/engine`; behind tokio and loggers `tests/adapters`; over the C ABI `tests/ffi.rs`; under `run` `tests/engine/partial.rs`, `tests/run/streams.rs`, `tests/run/at_terminal.rs`; by a guard `tests/guard` |
+//! | 1 to 4 | `tests/engine`; behind tokio and loggers `tests/adapters`; over the C ABI `tests/ffi`; under `run` `tests/engine/partial.rs`, `tests/run/streams.rs`, `tests/run/at_terminal.rs`; by a guard `tests/guard` |
 //! | 5 | `tests/memory.rs`, `tests/engine/long_texts.rs`, `tests/sidecar/sockets.rs` |
 //! | 6 | `tests/adapters/io.rs`, `tests/cli/filter.rs`, `tests/cli/diagnostics.rs`; in the hands of shippers `tests/shippers`; confined `tests/sidecar/confined.rs` |
 //! | 7 | `tests/scrub` |

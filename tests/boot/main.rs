@@ -1,6 +1,6 @@
 //! Boot: the session, and the installation into machines.
 
-#[path = "../program/mod.rs"]
+#[path = "../common/program/mod.rs"]
 mod program;
 
 mod faults;

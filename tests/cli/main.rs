@@ -1,9 +1,9 @@
 //! The command line, what it says, and what is packaged with it.
 
-#[path = "../program/mod.rs"]
+#[path = "../common/harness/mod.rs"]
+mod harness;
+#[path = "../common/program/mod.rs"]
 mod program;
-#[path = "../support/mod.rs"]
-mod support;
 
 mod check;
 mod diagnostics;

@@ -1,4 +1,4 @@
-//! The session of a test program (`tests/program/session.rs`), started as people start
+//! The session of a test program (`tests/common/program/session.rs`), started as people start
 //! `cargo test`.
 
 use std::os::unix::process::ExitStatusExt;

@@ -7,8 +7,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use crate::harness::case::{self, Case, Run};
 use crate::program;
-use crate::support::case::{self, Case, Run};
 
 /// How long the program may take to give out what it can. It takes microseconds; a loaded machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::engine;
+use crate::harness::engine;
 use hushlog::{BuildError, Cover, Finder, Form, Mask, NeedleSet, NoticeKind, Redactor, Secret};
 
 const VALUE: &[u8] = b"sk-live-X9Q2";

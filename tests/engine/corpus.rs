@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::support::corpus;
-use crate::support::target::{self, TARGETS};
+use crate::harness::corpus;
+use crate::harness::target::{self, TARGETS};
 
 /// The corpora together are so small that anyone can clone and read them, in bytes.
 const CORPORA_LEN_MAX: u64 = 240 << 10;

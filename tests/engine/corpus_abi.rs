@@ -1,9 +1,9 @@
 //! The corpus of the target that calls the C ABI: see `tests/engine/corpus.rs`.
 
 use crate::abi;
-use crate::support;
+use crate::harness;
 
 #[test]
 fn nothing_is_found_in_the_corpus() {
-    support::corpus::replay("abi", abi::abi);
+    harness::corpus::replay("abi", abi::abi);
 }

@@ -1,9 +1,9 @@
 //! The corpora of the targets that read files: see `tests/engine/corpus.rs`.
 
 use crate::formats;
-use crate::support;
+use crate::harness;
 
 #[test]
 fn nothing_is_found_in_the_corpora() {
-    formats::TARGETS.iter().for_each(|&(name, target)| support::corpus::replay(name, target));
+    formats::TARGETS.iter().for_each(|&(name, target)| harness::corpus::replay(name, target));
 }

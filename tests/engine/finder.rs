@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::support::scenario::{Limits, ONE_SET, Scenario};
-use crate::support::{cuts, engine, regions, rng::Rng};
+use crate::harness::scenario::{Limits, ONE_SET, Scenario};
+use crate::harness::{cuts, engine, regions, rng::Rng};
 use hushlog::redact::sieve::Variant;
 use hushlog::{BuildError, Cover, Finder, NeedleSet, Region, Secret};
 

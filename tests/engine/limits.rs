@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::support::engine;
-use crate::support::rng::Rng;
+use crate::harness::engine;
+use crate::harness::rng::Rng;
 use hushlog::redact::build::{NEEDLE_BYTES_MAX, NeedleSetBuilder};
 use hushlog::redact::sieve::Variant;
 use hushlog::{BuildError, NeedleSet, NoticeKind, Secret};

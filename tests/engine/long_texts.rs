@@ -5,9 +5,9 @@
 use std::slice;
 use std::sync::Arc;
 
-use crate::support::expected::{Expected, STUMP_MASKED};
-use crate::support::rng::Rng;
-use crate::support::{check, cuts, engine};
+use crate::harness::expected::{Expected, STUMP_MASKED};
+use crate::harness::rng::Rng;
+use crate::harness::{check, cuts, engine};
 use hushlog::redact::sieve::Variant;
 use hushlog::{NeedleSet, Redactor};
 

@@ -1,24 +1,24 @@
 //! The engine of ring 0, and its oracles.
 
 #[cfg(feature = "ffi")]
-#[path = "../abi/mod.rs"]
+#[path = "../common/abi/mod.rs"]
 mod abi;
 #[cfg(feature = "sidecar")]
-#[path = "../formats/mod.rs"]
+#[path = "../common/formats/mod.rs"]
 mod formats;
-#[path = "../support/forms.rs"]
+#[path = "../common/harness/forms.rs"]
 mod forms;
-#[path = "../program/session.rs"]
+#[path = "../common/program/session.rs"]
 mod session;
 mod program {
     #[allow(unused_imports, reason = "a program of fewer features has no such test")]
     pub(crate) use crate::session;
 }
+#[path = "../common/harness/mod.rs"]
+mod harness;
 #[cfg(feature = "cli")]
-#[path = "../protocols/mod.rs"]
+#[path = "../common/protocols/mod.rs"]
 mod protocols;
-#[path = "../support/mod.rs"]
-mod support;
 
 mod answers;
 mod corpus;

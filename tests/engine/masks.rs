@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::support::engine;
-use crate::support::rng::Rng;
+use crate::harness::engine;
+use crate::harness::rng::Rng;
 use hushlog::{Mask, NeedleSet, NoticeKind, Secret};
 
 /// Among many passwords with punctuation, some end as the default mask begins, whatever its brackets.

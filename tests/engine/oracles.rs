@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::support::canary::{Broken, FAULTS, Fault};
-use crate::support::engine::{self, Engine};
-use crate::support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
-use crate::support::lines;
-use crate::support::model::Model;
-use crate::support::rng::Rng;
-use crate::support::scenario::{ONE_SET, SWAPS, Scenario, Step};
+use crate::harness::canary::{Broken, FAULTS, Fault};
+use crate::harness::engine::{self, Engine};
+use crate::harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use crate::harness::lines;
+use crate::harness::model::Model;
+use crate::harness::rng::Rng;
+use crate::harness::scenario::{ONE_SET, SWAPS, Scenario, Step};
 use hushlog::redact::sieve::Variant;
 
 /// The linear oracle, which judges long texts, equals the definition on short ones.

@@ -1,10 +1,10 @@
 //! Releases of partial matches, as a terminal needs them, by hand. The random runs are in `tests/engine/properties.rs`, against
-//! `support/model.rs`, which says what is right; these are its examples, and what follows from it for one needle.
+//! `harness/model.rs`, which says what is right; these are its examples, and what follows from it for one needle.
 
 use std::sync::Arc;
 
-use crate::support::engine;
-use crate::support::rng::Rng;
+use crate::harness::engine;
+use crate::harness::rng::Rng;
 use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{NeedleSet, Redactor};

@@ -1,7 +1,7 @@
 //! Properties of random runs: needles over few letters and over all bytes, texts of their fragments, overlaps and
 //! near-misses, random cuts, streams that end and begin again, and sets that change on the way.
 //!
-//! proptest makes the string of bytes that decides a run (see `support/scenario.rs`), and shrinks it. A string that failed
+//! proptest makes the string of bytes that decides a run (see `harness/scenario.rs`), and shrinks it. A string that failed
 //! once is kept in `tests/properties.regressions`, which is committed, and never taken out; what it showed also gets a case
 //! with a name in `tests/cases/`. The long run, M27, is
 //!
@@ -9,10 +9,10 @@
 
 use std::sync::Arc;
 
-use crate::support;
-use crate::support::engine::Engine;
-use crate::support::rng::Rng;
-use crate::support::scenario::{Limits, ONE_SET, SWAPS, Scenario, Step};
+use crate::harness;
+use crate::harness::engine::Engine;
+use crate::harness::rng::Rng;
+use crate::harness::scenario::{Limits, ONE_SET, SWAPS, Scenario, Step};
 use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{NeedleSet, Redactor};
@@ -128,8 +128,8 @@ proptest! {
         let sets = scenario.compile(Variant::Best);
         let steps: Vec<Step> = scenario.steps.iter().filter(|step| **step != Step::Finish).cloned().collect();
         let (scenario, text) = (Scenario { steps, ..scenario.clone() }, scenario.text());
-        let cuts = support::cuts::random(&mut Rng(seed), text.len(), 40);
-        let steps = support::cuts::pieces(&text, &cuts).map(|piece| Step::Push(piece.to_vec())).collect();
+        let cuts = harness::cuts::random(&mut Rng(seed), text.len(), 40);
+        let steps = harness::cuts::pieces(&text, &cuts).map(|piece| Step::Push(piece.to_vec())).collect();
         let cut_anew = Scenario { steps, ..scenario.clone() };
         prop_assert!(run(&scenario, &sets) == run(&cut_anew, &sets));
     }

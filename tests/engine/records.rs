@@ -1,8 +1,8 @@
 //! Records: what comes out of a whole text at once, as the definition has it.
 
-use crate::support::record::check;
-use crate::support::scenario::{Limits, ONE_SET, Scenario};
-use crate::support::{engine, rng::Rng};
+use crate::harness::record::check;
+use crate::harness::scenario::{Limits, ONE_SET, Scenario};
+use crate::harness::{engine, rng::Rng};
 use hushlog::redact::sieve::Variant;
 use hushlog::{Cover, NeedleSet, Secret};
 

@@ -4,8 +4,8 @@
 //! With a mask as long as what it covers, what is given out is the text with every byte masked that the definition covers: whole needles,
 //! the rest of one at the beginning, a stump at the end.
 
-use crate::support::engine::{exactly, named, starred};
-use crate::support::rng::Rng;
+use crate::harness::engine::{exactly, named, starred};
+use crate::harness::rng::Rng;
 use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{Last, NeedleSet, Redactor};

@@ -3,8 +3,8 @@
 //! With a mask as long as what it covers, what was settled and what the next redactor gives out from there are together the masked text
 //! of the definition: all of it is covered, and no byte of an occurrence is given out, wherever the first one was lost.
 
-use crate::support::engine::{exactly, named, starred};
-use crate::support::rng::Rng;
+use crate::harness::engine::{exactly, named, starred};
+use crate::harness::rng::Rng;
 use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{NeedleSet, Redactor};

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::support::engine;
-use crate::support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
-use crate::support::rng::Rng;
-use crate::support::{check, cuts};
+use crate::harness::engine;
+use crate::harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use crate::harness::rng::Rng;
+use crate::harness::{check, cuts};
 use hushlog::redact::sieve::Variant;
 use hushlog::{Mask, Redactor};
 

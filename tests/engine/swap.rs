@@ -1,13 +1,13 @@
 //! Sets that change in mid-stream (promise 9), by hand. The random runs are in `tests/engine/properties.rs`, against
-//! `support/model.rs`, which says what is right; these are its examples.
+//! `harness/model.rs`, which says what is right; these are its examples.
 
 use std::sync::Arc;
 
-use crate::support::engine::Engine;
-use crate::support::expected::STUMP_MASKED;
-use crate::support::model::Model;
-use crate::support::rng::Rng;
-use crate::support::{cuts, engine};
+use crate::harness::engine::Engine;
+use crate::harness::expected::STUMP_MASKED;
+use crate::harness::model::Model;
+use crate::harness::rng::Rng;
+use crate::harness::{cuts, engine};
 use hushlog::redact::sieve::Variant;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 

@@ -7,15 +7,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::support::adapter::{CALM, ReadFrom, WILD, Written};
+use crate::harness::adapter::{CALM, ReadFrom, WILD, Written};
 #[cfg(feature = "tokio")]
-use crate::support::async_adapter::{AsyncReadFrom, AsyncWritten, Decoded, Encoded};
-use crate::support::case::Case;
-use crate::support::engine::Engine;
-use crate::support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED, stump_lens};
-use crate::support::rng::Rng;
-use crate::support::scenario::{SWAPS, Scenario, Step};
-use crate::support::{case, check, cuts};
+use crate::harness::async_adapter::{AsyncReadFrom, AsyncWritten, Decoded, Encoded};
+use crate::harness::case::Case;
+use crate::harness::engine::Engine;
+use crate::harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED, stump_lens};
+use crate::harness::rng::Rng;
+use crate::harness::scenario::{SWAPS, Scenario, Step};
+use crate::harness::{case, check, cuts};
 use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{BuildError, Mask, NeedleSet, Redactor, Secret};

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::guarding::{Disk, Guard, MASK, Tail, VALUE, cat, command, disk, guarded, has, reads, told_of_writes};
+use crate::guard::{Disk, Guard, MASK, Tail, VALUE, cat, command, disk, guarded, has, reads, told_of_writes};
 use crate::program;
 use crate::program::session::needs;
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::guarding::{MASK, Tail, VALUE, guarded, has, told_of_writes};
+use crate::guard::{MASK, Tail, VALUE, guarded, has, told_of_writes};
 use crate::program::Raise;
 use crate::program::session::needs;
 

@@ -1,8 +1,8 @@
 //! `hushlog guard`.
 
-#[path = "../guarding/mod.rs"]
-mod guarding;
-#[path = "../program/mod.rs"]
+#[path = "../common/guard/mod.rs"]
+mod guard;
+#[path = "../common/program/mod.rs"]
 mod program;
 
 mod files;

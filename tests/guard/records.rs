@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::guarding::{Guard, VALUE, cat, command, disk, guarded};
+use crate::guard::{Guard, VALUE, cat, command, disk, guarded};
 use crate::program::session::needs;
 
 /// The value in two parts; the first has its half, and 8 bytes.

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::guarding::{Guard, MASK, VALUE, cat, disk};
+use crate::guard::{Guard, MASK, VALUE, cat, disk};
 use crate::program::HUSHLOG;
 use crate::program::session::needs;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::guarding::{Disk, Guard, MASK, VALUE, cat, guarded, has, reads, told_of_writes};
+use crate::guard::{Disk, Guard, MASK, VALUE, cat, guarded, has, reads, told_of_writes};
 use crate::program;
 
 const LINE: &str = "line of text number x\n";
@@ -173,8 +173,8 @@ fn a05_a_write_nobody_reads_is_masked_in_the_background() {
 
 #[test]
 fn a05_without_notice_of_writes_a_read_is_clean_too() {
-    let Some(disk) = crate::guarding::disk().and_then(|_| Disk::new("tmpfs")) else { return };
-    let guard = crate::guarding::Guard::start(&disk.log());
+    let Some(disk) = crate::guard::disk().and_then(|_| Disk::new("tmpfs")) else { return };
+    let guard = crate::guard::Guard::start(&disk.log());
     let path = disk.file("a.log");
     let (middle, mut end) = live_log(&path, 5_000);
     for n in 0..100 {

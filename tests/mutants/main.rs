@@ -4,10 +4,10 @@
 //! Not run by a plain `cargo test`, which runs the files themselves. Tests begin in the order of their names: those go first that
 //! find much in little time.
 
-#[path = "../support/forms.rs"]
+#[path = "../common/harness/forms.rs"]
 mod forms;
-#[path = "../support/mod.rs"]
-mod support;
+#[path = "../common/harness/mod.rs"]
+mod harness;
 
 #[path = "../engine/table.rs"]
 mod t01_table;

@@ -6,9 +6,9 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::{Child, Command, Stdio};
 
-use crate::desk::{Desk, output};
 use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, Ran, script};
+use crate::registry::{Desk, output};
 use hushlog::registry::{By, Name, Registry, Scope};
 
 const CANARY: &str = "canary-Zq7-4f9QzX";

@@ -7,9 +7,9 @@ use std::process::Command;
 use hushlog::Secret;
 use hushlog::inject::{Environment, EnvironmentError, Format, Rank, Variable};
 
-use crate::desk::Desk;
 use crate::export::{docker_created, output, variables};
 use crate::program::session::needs;
+use crate::registry::Desk;
 
 /// Names that some consumer takes, and no shell.
 const NAMES: [&str; 4] = ["spring.datasource.password", "my-app-token", "A.B-c_1", "1PASSWORD"];

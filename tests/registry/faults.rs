@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use hushlog::sys::lock;
 
-use crate::desk::{Content, Desk, have};
 use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, Ran};
+use crate::registry::{Content, Desk, have};
 
 const CANARY: &str = "canary-Kp3-8wVbN2";
 

@@ -6,8 +6,8 @@ use std::fs;
 use hushlog::Secret;
 use hushlog::registry::{By, Draft, Error, Identity, Name, Registry, Scope, SigningKey, Value};
 
-use super::desk::Desk;
 use super::program::HUSHLOG;
+use super::registry::Desk;
 
 const VALUE: &[u8] = b"canary-4f9QzX-a19";
 

@@ -1,8 +1,9 @@
 //! The registry, and the injection of what is in it.
 
-mod desk;
-#[path = "../program/mod.rs"]
+#[path = "../common/program/mod.rs"]
 mod program;
+#[path = "../common/registry/mod.rs"]
+mod registry;
 
 mod commands;
 mod consumers;

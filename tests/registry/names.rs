@@ -7,8 +7,8 @@ use std::process::Command;
 
 use hushlog::registry::Registry;
 
-use super::desk::Desk;
 use super::program::{self, HUSHLOG};
+use super::registry::Desk;
 
 const VALUE: &[u8] = b"canary-4f9QzX-a10";
 

@@ -3,9 +3,9 @@
 use std::fs;
 
 use super::commands::{Terminal, under_terminal};
-use super::desk::Desk;
 use super::program::HUSHLOG;
 use super::program::session::needs;
+use super::registry::Desk;
 
 const VALUE: &str = "canary-4f9QzX-b02";
 

@@ -8,10 +8,10 @@ use std::process::Command;
 
 use hushlog::registry::{Error, Identity, Registry, Side, SigningKey};
 
-use crate::desk::Desk;
 use crate::merges::{alone, name, resolved, save, text, values};
 use crate::program::session::needs;
 use crate::program::{HUSHLOG, Ran, run};
+use crate::registry::Desk;
 
 #[test]
 fn az_a_formatters_marks_and_line_ends_change_nothing() {

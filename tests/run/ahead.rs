@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
-use crate::terminal::{LIMIT, Terminal};
-use crate::wrapped::{How, MASK, SECRET, Stage, installed};
+use crate::run::{How, MASK, SECRET, Stage, installed};
+use crate::tty::{LIMIT, Terminal};
 
 /// A shell at its prompt, in which `w` wraps.
 fn shell(stage: &Stage) -> Terminal {

@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::session::needs;
 use crate::program::{self, IS_RELEASED};
-use crate::terminal::{LIMIT, Terminal, Twins, eventually, is_alive};
-use crate::wrapped::{self, How, MASK, PEM_LINES, SECRET, Stage, child};
+use crate::run::{self, How, MASK, PEM_LINES, SECRET, Stage, child};
+use crate::tty::{LIMIT, Terminal, Twins, eventually, is_alive};
 
 /// A program at a terminal of its own, twice.
 fn twins(stage: &Stage, argv: &[&str]) -> Twins {
@@ -339,7 +339,7 @@ fn w15_a_value_of_several_lines_pasted_at_a_prompt_is_masked() {
     let stage = Stage::new();
     let mut terminal = wrapped(&stage, &["sh", "-c", "echo ready; while read -r line; do echo \"<$line>\"; done"]);
     terminal.shows("ready");
-    terminal.types(&format!("{}\n", wrapped::PEM));
+    terminal.types(&format!("{}\n", run::PEM));
     terminal.shows("<-----END KEY----->");
     terminal.types("\x04");
     assert_eq!(terminal.ends_with(), 0);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::run_within;
-use crate::terminal::{LIMIT, Terminal, eventually, is_alive};
-use crate::wrapped::{How, MASK, Stage};
+use crate::run::{How, MASK, Stage};
+use crate::tty::{LIMIT, Terminal, eventually, is_alive};
 
 /// How the wrapper stands to a terminal: a line of a shell in which `w` wraps, so that its group is
 /// that of the pipeline, its own, or that of a terminal of its own.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::program::run_within;
 use crate::program::session::needs;
-use crate::terminal::{LIMIT, Terminal};
-use crate::wrapped::{How, MASK, SECRET, Stage, installed};
+use crate::run::{How, MASK, SECRET, Stage, installed};
+use crate::tty::{LIMIT, Terminal};
 
 /// A shell script in which `w` is the wrapper, or nothing.
 fn script(stage: &Stage, how: How, text: &str) -> Command {

@@ -1,9 +1,11 @@
 //! `hushlog run`.
 
-#[path = "../program/mod.rs"]
+#[path = "../common/program/mod.rs"]
 mod program;
-mod terminal;
-mod wrapped;
+#[path = "../common/run/mod.rs"]
+mod run;
+#[path = "../common/tty/mod.rs"]
+mod tty;
 
 mod ahead;
 mod at_terminal;

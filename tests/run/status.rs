@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::session::needs;
 use crate::program::{HUSHLOG, Ran, ends_within, read_aside, run_within};
-use crate::terminal::{LIMIT, Terminal, Twins, eventually, is_alive, state};
-use crate::wrapped::{self, How, MASK, PEM_LINES, SECRET, Stage, child, installed};
+use crate::run::{self, How, MASK, PEM_LINES, SECRET, Stage, child, installed};
+use crate::tty::{LIMIT, Terminal, Twins, eventually, is_alive, state};
 
 const BOTH: [How; 2] = [How::Bare, How::Wrapped];
 
@@ -133,7 +133,7 @@ fn w02_a_program_that_is_not_found_is_127() {
 fn w02_a_program_that_cannot_be_run_is_126() {
     let stage = Stage::new();
     fs::write(stage.path("plain"), "not a program").expect("it is ours");
-    wrapped::write_program(&stage.path("broken"), "#!/no/such/interpreter\n");
+    run::write_program(&stage.path("broken"), "#!/no/such/interpreter\n");
     for (program, codes) in [("./plain", &[126][..]), ("/tmp", &[126]), ("./broken", &[126, 127])] {
         let ran = ran(&stage, How::Wrapped, &[program]).says("hushlog: error: ");
         assert!(codes.iter().any(|code| Some(*code) == ran.code), "{program}: {:?}", ran.code);
@@ -144,7 +144,7 @@ fn w02_a_program_that_cannot_be_run_is_126() {
 #[test]
 fn w02_a_script_that_names_no_interpreter_runs_as_without_us() {
     let stage = Stage::new();
-    wrapped::write_program(&stage.path("script"), "echo \"here $1\"; exit 5\n");
+    run::write_program(&stage.path("script"), "echo \"here $1\"; exit 5\n");
     // As execvp(3) and all that use it do.
     let bare = ran(&stage, How::Bare, &["env", "./script", "and there"]);
     let wrapped = ran(&stage, How::Wrapped, &["./script", "and there"]);
@@ -478,7 +478,7 @@ fn under(stage: &Stage, how: How, odd: &[&str], argv: &[&str]) -> Command {
 
 /// With the same in place of values and of masks, and without the path that tells bare and wrapped apart.
 fn unmasked(text: &str) -> String {
-    let mut text = text.replace("\r\n", "\n").replace(SECRET, MASK).replace(wrapped::PEM, "[REDACTED:PEM]");
+    let mut text = text.replace("\r\n", "\n").replace(SECRET, MASK).replace(run::PEM, "[REDACTED:PEM]");
     text = text.replace("/bare:", "/how:").replace("/wrapped:", "/how:");
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines() {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::program::session::needs;
 use crate::program::{ends_within, read_aside, run_within};
-use crate::terminal::{LIMIT, Terminal};
-use crate::wrapped::{How, MASK, PEM_LINES, SECRET, Stage, child, installed};
+use crate::run::{How, MASK, PEM_LINES, SECRET, Stage, child, installed};
+use crate::tty::{LIMIT, Terminal};
 
 /// A shell script in which `w` wraps.
 fn script(stage: &Stage, text: &str) -> Command {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::program::session::needs;
-use crate::scrubbing::{
+use crate::scrub::{
     VALUE, assert_file, assert_same, end, installed, kill, root, run, scrub, scrub_injected_at, start, tool, write_old,
 };
 

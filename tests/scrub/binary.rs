@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::program::session::needs;
-use crate::scrubbing::{VALUE, age, assert_file, count, log, masked, run, scrub, write_old};
+use crate::scrub::{VALUE, age, assert_file, count, log, masked, run, scrub, write_old};
 
 /// Runs a script with the directory as its own, and gives its output.
 #[track_caller]
@@ -277,7 +277,7 @@ fn aq_a_database_in_use_keeps_its_rows() {
     std::io::Write::write_all(&mut input, make.as_bytes()).expect("a pipe");
     let begin = std::time::Instant::now();
     while !fs::read_to_string(directory.join("done.txt")).is_ok_and(|text| text.contains("ready")) {
-        assert!(begin.elapsed() < crate::scrubbing::HANGS_AFTER, "it hangs");
+        assert!(begin.elapsed() < crate::scrub::HANGS_AFTER, "it hangs");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     assert!(count(&fs::read(directory.join("a.db-wal")).expect("it was made")) > 0, "no secret in the log");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 use crate::program::session::needs;
-use crate::scrubbing::{MASK, VALUE, age, assert_file, assert_same, count, kill, run, scrub, state, tool, write_old};
+use crate::scrub::{MASK, VALUE, age, assert_file, assert_same, count, kill, run, scrub, state, tool, write_old};
 
 /// A half's mask.
 fn stars(len: usize) -> String {
@@ -273,7 +273,7 @@ fn ap_a_scrub_joins_records_over_the_border() {
 fn ap_a_scrub_joins_packed_files() {
     let (first, rest) = VALUE.split_at(13);
     for (extension, packer) in [("gz", "gzip"), ("zst", "zstd"), ("bz2", "bzip2"), ("xz", "xz")] {
-        if !crate::scrubbing::installed(&[packer]) {
+        if !crate::scrub::installed(&[packer]) {
             continue;
         }
         let text = format!("{}{first}", "a long line of the log\n".repeat(40_000));

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::support::rng::Rng;
+use crate::harness::rng::Rng;
 use hushlog::scrub::{Pen, Scrubber};
 use hushlog::{NeedleSet, Secret};
 use serde_json::Value;
@@ -65,7 +65,7 @@ fn a24_a_scrubbed_docker_log_stays_json() {
 /// A rewrite takes whole escapes, too, also of a packed log and of parts in several records.
 #[test]
 fn a24_a_rewritten_docker_log_stays_json() {
-    use crate::scrubbing::{VALUE, age, run, scrub};
+    use crate::scrub::{VALUE, age, run, scrub};
     use flate2::{Compression, read::GzDecoder, write::GzEncoder};
     use std::io::{Read, Write};
 

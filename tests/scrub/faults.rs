@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::program::session::needs;
-use crate::scrubbing::mount::{self, Image, Mount};
-use crate::scrubbing::{
+use crate::scrub::mount::{self, Image, Mount};
+use crate::scrub::{
     self, MASK, NAME, VALUE, assert_between, assert_each_old_or_masked, assert_file, count, installed, kill, log,
     masked, run, scrub, scrub_injected, scrub_injected_at, write_old,
 };
@@ -146,7 +146,7 @@ fn failing(args: &[&str], calls: &[&str]) {
             let what = format!("{call}: {error} at {n}");
             let found = fs::read(&path).expect("ours");
             match ran.code {
-                Some(0) => scrubbing::assert_same(&found, &masked(&text), &what),
+                Some(0) => scrub::assert_same(&found, &masked(&text), &what),
                 Some(2 | 3 | 127) => failed += 1,
                 code => panic!("{what}: {code:?}, {:?}: {}", ran.signal, ran.err()),
             }
@@ -289,7 +289,7 @@ fn power_cut(kind: &str, options: &[&str]) {
             image.cut_power();
             let found = fs::read(&path).expect("it is still there");
             if done {
-                scrubbing::assert_same(&found, &masked(&text), &what);
+                scrub::assert_same(&found, &masked(&text), &what);
             } else {
                 assert_between(&found, &text, &masked(&text), &what);
             }

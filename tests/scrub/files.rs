@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::program;
 use crate::program::session::needs;
-use crate::scrubbing::{
+use crate::scrub::{
     self, MASK, NAME, VALUE, age, assert_file, count, installed, log, masked, run, scrub, skipped, state, write_old,
 };
 use serde_json::Value;
@@ -103,7 +103,7 @@ fn the_header_of_a_gzip_file_stays() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("app.log");
     write_old(&path, &log(30));
-    scrubbing::tool("gzip", [&path]);
+    scrub::tool("gzip", [&path]);
     let path = scratch.path().join("app.log.gz");
     let head = fs::read(&path).expect("ours")[..18].to_vec();
     age(&path);

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use crate::program;
 use crate::program::session::needs;
 use crate::program::{Raise, Ran};
-use crate::scrubbing::mount::{self, Mount};
-use crate::scrubbing::{
+use crate::scrub::mount::{self, Mount};
+use crate::scrub::{
     self, VALUE, assert_each_old_or_masked, assert_file, end, installed, log, masked, root, run, scrub, scrub_injected,
     scrub_under, start, state, tool, write_old,
 };
@@ -365,8 +365,8 @@ fn s07_other_owners_and_modes() {
     }
     std::os::unix::fs::chown(place.log("own.log"), Some(NOBODY), Some(NOBODY)).expect("root can");
     let mut command = Command::new(&program);
-    command.args(["scrub", "--env", scrubbing::NAME, "--recursive"]).arg(&place.logs);
-    let ran = run(command.env_clear().env(scrubbing::NAME, VALUE).current_dir("/").uid(NOBODY).gid(NOBODY)).ends(3);
+    command.args(["scrub", "--env", scrub::NAME, "--recursive"]).arg(&place.logs);
+    let ran = run(command.env_clear().env(scrub::NAME, VALUE).current_dir("/").uid(NOBODY).gid(NOBODY)).ends(3);
     for name in ["unreadable.log", "unwritable.log", "good.log"] {
         assert!(ran.err().contains(name), "{name} is not named: {}", ran.err());
     }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
+use crate::harness::expected::{STUMP_GIVEN, STUMP_MASKED};
+use crate::harness::{engine, regions, rng::Rng};
 use crate::program::Raise;
-use crate::support::expected::{STUMP_GIVEN, STUMP_MASKED};
-use crate::support::{engine, regions, rng::Rng};
 use hushlog::redact::sieve::Variant;
 use hushlog::scrub::{Action, Findings, Pen, PenError, ScrubError, Scrubber};
 use hushlog::{Cover, Finder, Mask, NeedleSet, Secret};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::program::session::needs;
 use crate::program::{self, Killed, Raise};
-use crate::scrubbing::{
+use crate::scrub::{
     MASK, NAME, VALUE, age, assert_between, assert_file, assert_same, count, end, installed, line, log, masked, root,
     run, scrub, scrub_under, start, state, tool, write_old,
 };

@@ -1,10 +1,11 @@
 //! `hushlog scrub`, and the library below it.
 
-#[path = "../program/mod.rs"]
+#[path = "../common/harness/mod.rs"]
+mod harness;
+#[path = "../common/program/mod.rs"]
 mod program;
-mod scrubbing;
-#[path = "../support/mod.rs"]
-mod support;
+#[path = "../common/scrub/mod.rs"]
+mod scrub;
 
 mod begun;
 mod binary;

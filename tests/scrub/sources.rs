@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::program::session::needs;
 use crate::program::{self, hushlog};
-use crate::scrubbing::mount::{self, Mount};
-use crate::scrubbing::{MASK, VALUE, assert_file, run, write_old};
+use crate::scrub::mount::{self, Mount};
+use crate::scrub::{MASK, VALUE, assert_file, run, write_old};
 
 /// A dotenv file, and a log with its value.
 struct Place {

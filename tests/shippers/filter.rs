@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, run_within, script};
-use crate::shipping::{
+use crate::shippers::{
     Daemon, MASK, PATIENCE, Place, VALUE, children, connect, found, rsyslog, send, shown, syslog_ng, wait_for,
 };
 

@@ -1,9 +1,9 @@
 //! The filter and the sidecar between real programs that move logs.
 
-#[path = "../program/mod.rs"]
+#[path = "../common/program/mod.rs"]
 mod program;
-#[path = "../shipping/mod.rs"]
-mod shipping;
+#[path = "../common/shippers/mod.rs"]
+mod shippers;
 
 mod filter;
 mod sidecar;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::program::session::needs;
 use crate::program::{self, hushlog, run, run_within};
-use crate::shipping::{
+use crate::shippers::{
     Daemon, MASK, PATIENCE, Place, VALUE, connect, free_port, get, rsyslog, send, shown, sidecar, sidecar_command,
     syslog_ng, unpacked, wait_for,
 };

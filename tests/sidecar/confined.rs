@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, run_within};
-use crate::shipping::{self, Daemon, MASK, PATIENCE, Place, VALUE, connect, shown, sidecar, sidecar_command, wait_for};
+use crate::shippers::{self, Daemon, MASK, PATIENCE, Place, VALUE, connect, shown, sidecar, sidecar_command, wait_for};
 
 /// Who has no rights.
 const NOBODY: u32 = 65534;
@@ -79,7 +79,7 @@ fn d15_nobody_reads_its_memory_or_environment() {
         let read = run_within(&mut read, b"", PATIENCE);
         assert!(read.code != Some(0) && read.out().is_empty(), "{name} can be read");
     }
-    if shipping::found("gdb").is_some() {
+    if shippers::found("gdb").is_some() {
         let mut attach = as_nobody("/usr/bin/gdb");
         attach.args(["-batch", "-p", &sidecar.id().to_string()]);
         run_within(&mut attach, b"", PATIENCE).says("ptrace");

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::program;
-use crate::sidecaring::{MASK, PATIENCE, Place, Reader, VALUE, until};
+use crate::sidecar::{MASK, PATIENCE, Place, Reader, VALUE, until};
 use rustix::process::Signal;
 
 /// A text with the secret in many forms and places, cut lines, and bytes that are no text.

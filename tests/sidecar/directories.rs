@@ -8,10 +8,10 @@ use std::time::Duration;
 use hushlog::sys::file::FileId;
 use hushlog::sys::lock;
 
-use crate::guarding::Disk;
+use crate::guard::Disk;
 use crate::program;
 use crate::program::session::needs;
-use crate::sidecaring::{self, Place, VALUE, until};
+use crate::sidecar::{self, Place, VALUE, until};
 
 /// What stands over the secret in a file that keeps its length.
 const COVER: &str = "[API_TOKEN]******";
@@ -54,12 +54,12 @@ fn a20_a_sidecar_leaves_its_own_sources_through_reloads() {
     let mut sidecar = place.start(&config);
     let masked = |word: &str| format!("{word} [A]{}\n", "*".repeat(VALUE.len() - 3));
     sidecar.file_is("log/old.log", &masked("old"));
-    let scrubbed_again = |sidecar: &mut sidecaring::Sidecar, name: &str| {
+    let scrubbed_again = |sidecar: &mut sidecar::Sidecar, name: &str| {
         fs::write(sidecar.path(&format!("log/{name}")), format!("new {VALUE}\n")).expect("room");
         sidecar.file_is(&format!("log/{name}"), &masked("new"));
     };
     scrubbed_again(&mut sidecar, "one.log");
-    let env = |sidecar: &sidecaring::Sidecar| fs::read_to_string(sidecar.path("log/.env")).expect("it is there");
+    let env = |sidecar: &sidecar::Sidecar| fs::read_to_string(sidecar.path("log/.env")).expect("it is there");
     assert_eq!(env(&sidecar), source);
     // An editor saves, from outside the directory, and keeps the file of before.
     let new = format!("{source}B={OTHER}\n");
@@ -139,6 +139,6 @@ fn a_guard_that_cannot_be_is_told_before_anything_runs() {
     let place = Place::new();
     let config = place.configure("secrets: { secret_files: [DIR/secrets] }\nguard: { directories: [DIR/missing] }\n");
     let mut command = program::hushlog(["sidecar", "--config"]);
-    let ran = program::run_within(command.arg(&config), b"", sidecaring::PATIENCE).ends(2);
+    let ran = program::run_within(command.arg(&config), b"", sidecar::PATIENCE).ends(2);
     assert!(ran.err().contains("cannot open the guard of directories"), "{}", ran.err());
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::program;
 use crate::program::session::needs;
-use crate::sidecaring::{self, MASK, Place, Reader, Sidecar, VALUE, until};
+use crate::sidecar::{self, MASK, Place, Reader, Sidecar, VALUE, until};
 use rustix::process::Signal;
 
 fn append(path: &Path, text: &str) {
@@ -355,7 +355,7 @@ fn d17_a_state_directory_that_is_read_only_for_a_while() {
     following.stop();
     let Some(_mount) = Mount::new(&following.path("lib/state"), "ro,mode=0700") else { return };
     let mut command = program::hushlog(["sidecar", "--config"]);
-    let ran = program::run_within(command.arg(&following.config), b"", sidecaring::PATIENCE).ends(2);
+    let ran = program::run_within(command.arg(&following.config), b"", sidecar::PATIENCE).ends(2);
     ran.says("cannot open the state directory: read-only file system");
 }
 

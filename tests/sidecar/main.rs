@@ -1,14 +1,15 @@
 //! `hushlog sidecar`.
 
-#[path = "../guarding/mod.rs"]
-mod guarding;
-#[path = "../program/mod.rs"]
+#[path = "../common/guard/mod.rs"]
+mod guard;
+#[path = "../common/program/mod.rs"]
 mod program;
-#[path = "../scrub/scrubbing/mod.rs"]
-mod scrubbing;
-#[path = "../shipping/mod.rs"]
-mod shipping;
-mod sidecaring;
+#[path = "../common/scrub/mod.rs"]
+mod scrub;
+#[path = "../common/shippers/mod.rs"]
+mod shippers;
+#[path = "../common/sidecar/mod.rs"]
+mod sidecar;
 
 mod config;
 mod confined;

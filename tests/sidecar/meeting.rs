@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::program::{self, run, run_within};
-use crate::sidecaring::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
+use crate::sidecar::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
 
 fn append(path: &Path, text: impl AsRef<[u8]>) {
     let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the directory is there");

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use crate::sidecaring::{MASK, Place, VALUE, until};
+use crate::sidecar::{MASK, Place, VALUE, until};
 
 /// The mask where one with a name in it would hold a secret.
 const BLANK: &str = "\u{2588}\u{2588}\u{2588}\u{2588}";

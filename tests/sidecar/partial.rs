@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 
-use crate::sidecaring::{MASK, Place, Sidecar, VALUE, until};
+use crate::sidecar::{MASK, Place, Sidecar, VALUE, until};
 
 /// As long as the value, and begins as no form of it does.
 const WRONG: &str = "zzzzzzzzzzzzzzzzz";

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::program::{self, run, run_within};
-use crate::sidecaring::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
+use crate::sidecar::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
 use rustix::process::Signal;
 
 /// Somebody else, if we may speak for them.

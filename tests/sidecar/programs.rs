@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::process::Command;
 
 use crate::program::{self, run_within};
-use crate::sidecaring::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
+use crate::sidecar::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
 
 /// A variable of the sidecar's environment that is a secret of its configuration.
 const IN_ENVIRONMENT: &str = "qV7-from-the-environment";

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::program;
 use crate::program::Raise;
-use crate::sidecaring::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
+use crate::sidecar::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 use rustix::process::Signal;
 
 /// How a record begins.

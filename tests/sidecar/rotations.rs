@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::program::HUSHLOG;
 use crate::program::session::needs;
-use crate::sidecaring::{MASK, Place, Sidecar, VALUE};
+use crate::sidecar::{MASK, Place, Sidecar, VALUE};
 
 fn append(sidecar: &Sidecar, text: &str) -> File {
     let mut file = OpenOptions::new().append(true).create(true).open(sidecar.path("logs/a.log")).expect("it is there");

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sidecaring::{PATIENCE, Place, Sidecar};
+use crate::sidecar::{PATIENCE, Place, Sidecar};
 use rustix::process::Signal;
 
 /// Files that are written to at once.

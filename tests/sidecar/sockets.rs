@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::program;
 use crate::program::session::needs;
-use crate::sidecaring::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
+use crate::sidecar::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
 

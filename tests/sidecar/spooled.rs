@@ -9,8 +9,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::program::session::needs;
-use crate::scrubbing::mount::{self, Image, Mount};
-use crate::sidecaring::{MASK, Place, VALUE, until};
+use crate::scrub::mount::{self, Image, Mount};
+use crate::sidecar::{MASK, Place, VALUE, until};
 
 fn lines(count: usize) -> String {
     (0..count).map(|number| format!("line {number:05} {VALUE} {}\n", "x".repeat(number % 90))).collect()

@@ -17,7 +17,7 @@ use std::time::Duration;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::Signal;
 
-use crate::sidecaring::{MASK, Place, Sidecar, VALUE, until};
+use crate::sidecar::{MASK, Place, Sidecar, VALUE, until};
 
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
 /// From so many bytes on a piece of a secret reveals too much: half of it.

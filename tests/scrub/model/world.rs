@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::harness::rng::Rng;
 use crate::program::{HUSHLOG, Ran};
-use crate::scrubbing::{age, end, start};
-use crate::support::rng::Rng;
+use crate::scrub::{age, end, start};
 
 const NAMES: [&str; 2] = ["ALPHA", "BETA"];
 /// The calls at which a scrub is killed.

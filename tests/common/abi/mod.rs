@@ -14,7 +14,7 @@ use hushlog::ffi::set::*;
 use hushlog::ffi::stream::*;
 use hushlog::{BuildError, Cover, Mask, NeedleSet, NeedleSetBuilder, NoticeKind, Redactor, Secret};
 
-use super::support::scenario::{Limits, SWAPS, Scenario, Step};
+use super::harness::scenario::{Limits, SWAPS, Scenario, Step};
 
 // As `hushlog.h` has them.
 const ENULL: c_int = -1;

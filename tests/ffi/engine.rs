@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use hushlog::{Mask, NeedleSet};
 use libloading::Library;
 
-use crate::support::engine::Engine;
+use crate::harness::engine::Engine;
 
 #[repr(C)]
 struct Slice {
@@ -20,7 +20,7 @@ type Lend<'l> = &'l dyn Fn(Handle, *mut *const Slice, *mut usize) -> c_int;
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     // SAFETY: the library runs nothing when it is loaded.
-    LIBRARY.get_or_init(|| unsafe { Library::new(super::foreign::library()) }.expect("it was built"))
+    LIBRARY.get_or_init(|| unsafe { Library::new(super::installed::library()) }.expect("it was built"))
 }
 
 /// One function of it.

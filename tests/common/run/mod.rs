@@ -95,7 +95,7 @@ pub(crate) fn child() -> Option<&'static Path> {
 }
 
 fn compile() -> Option<PathBuf> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/run/wrapped/child.c");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/run/child.c");
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrapped-child");
     // Test programs run at the same time.
     let fresh = program.with_extension(std::process::id().to_string());

@@ -5,12 +5,12 @@
 #![allow(dead_code, reason = "the program uses more of its modules than is used here")]
 
 // The program has no library of its own; these are its files.
-#[path = "../../src/cli/protocol/json.rs"]
+#[path = "../../../src/cli/protocol/json.rs"]
 mod json;
-#[path = "../../src/cli/protocol/mmexternal.rs"]
+#[path = "../../../src/cli/protocol/mmexternal.rs"]
 mod mmexternal;
 mod model;
-#[path = "../../src/cli/protocol/talk.rs"]
+#[path = "../../../src/cli/protocol/talk.rs"]
 mod talk;
 
 use std::sync::Arc;

@@ -268,7 +268,7 @@ fn syslog_ng_command() -> Option<Command> {
 pub(crate) fn unpacked(name: &str, packages: &[&str]) -> Option<PathBuf> {
     let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = Path::new(program::HUSHLOG).ancestors().nth(2).expect("it is below target").join("shippers").join(name);
-    let unpack = Command::new(tree.join("tests/shipping/unpack")).arg(&root).args(packages).output();
+    let unpack = Command::new(tree.join("tests/common/shippers/unpack")).arg(&root).args(packages).output();
     match unpack {
         Ok(output) if output.status.success() => Some(root),
         _ => {

@@ -2,14 +2,13 @@
 //!
 //! It is installed by the command that users are told, and everything here runs against what that has installed.
 
-#[path = "foreign/engine.rs"]
 mod engine;
-mod foreign;
-#[path = "foreign/header.rs"]
+#[path = "../common/harness/mod.rs"]
+mod harness;
 mod header;
+mod installed;
+#[path = "../common/program/mod.rs"]
 mod program;
-mod support;
-#[path = "foreign/syslog_ng.rs"]
 mod syslog_ng;
 
 use std::collections::BTreeSet;
@@ -19,14 +18,14 @@ use std::process::Command;
 use std::sync::Arc;
 
 use engine::Foreign;
-use foreign::{PATIENCE, command, compile, have, pkg_config, prefix, run};
+use harness::case::Case;
+use harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use harness::rng::Rng;
+use harness::scenario::{ONE_SET, SWAPS, Scenario};
+use harness::{case, check, cuts};
 use hushlog::redact::sieve::Variant;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
-use support::case::Case;
-use support::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
-use support::rng::Rng;
-use support::scenario::{ONE_SET, SWAPS, Scenario};
-use support::{case, check, cuts};
+use installed::{PATIENCE, command, compile, have, pkg_config, prefix, run};
 
 use crate::program::session::needs;
 
@@ -57,15 +56,15 @@ fn the_installer_tells_what_is_wrong() {
         (&["--prefix"], "--prefix needs a value"),
         (&["--prefix", "relative"], "must begin with /"),
     ] {
-        run(command(foreign::root().join("packaging/ffi/install")).args(args), b"").ends(2).says(said);
+        run(command(installed::root().join("packaging/ffi/install")).args(args), b"").ends(2).says(said);
     }
-    let help = run(command(foreign::root().join("packaging/ffi/install")).arg("--help"), b"").ends(0).out();
+    let help = run(command(installed::root().join("packaging/ffi/install")).arg("--help"), b"").ends(0).out();
     assert!(help.contains("packaging/ffi/install --prefix"), "{help}");
 }
 
 #[test]
 fn the_library_is_built_so_that_panics_can_be_caught() {
-    let manifest = std::fs::read_to_string(foreign::root().join("Cargo.toml")).unwrap();
+    let manifest = std::fs::read_to_string(installed::root().join("Cargo.toml")).unwrap();
     let profile = manifest.split("[profile.ffi]\n").nth(1).unwrap().split("\n[").next().unwrap();
     assert!(profile.lines().any(|line| line == "panic = \"unwind\""), "{profile}");
 }
@@ -75,7 +74,7 @@ fn header_and_code_agree() {
     needs!("nm");
     header::check();
     if have(&["nm"]) {
-        let said = run(Command::new("nm").args(["-D", "--defined-only"]).arg(foreign::library()), b"").ends(0).out();
+        let said = run(Command::new("nm").args(["-D", "--defined-only"]).arg(installed::library()), b"").ends(0).out();
         let exported: BTreeSet<&str> = said.lines().filter_map(|line| line.split(' ').next_back()).collect();
         let declared = header::declared();
         assert_eq!(exported, declared.keys().map(String::as_str).collect::<BTreeSet<_>>());
@@ -207,14 +206,14 @@ fn judge_table(command: &mut Command) {
 #[test]
 fn a_c_program_gives_what_the_table_says() {
     needs!("pkg-config");
-    let driver = compile("tests/foreign/driver.c", "driver", &["-std=c99", "-pedantic"], &pkg_config(&["--libs"]));
+    let driver = compile("tests/ffi/driver.c", "driver", &["-std=c99", "-pedantic"], &pkg_config(&["--libs"]));
     judge_table(&mut command(driver));
 }
 
 #[test]
 fn a_caller_that_does_everything_wrong_gets_codes() {
     needs!("pkg-config");
-    let errors = compile("tests/foreign/errors.c", "errors", &[], &pkg_config(&["--libs"]));
+    let errors = compile("tests/ffi/errors.c", "errors", &[], &pkg_config(&["--libs"]));
     let said = run(&mut command(errors), b"").ends(0).out();
     assert_eq!(said.trim(), env!("CARGO_PKG_VERSION"));
 }
@@ -225,7 +224,7 @@ fn the_static_library_does_the_same() {
     needs!("pkg-config");
     let libs = pkg_config(&["--libs", "--static"]);
     let libs: Vec<String> = libs.into_iter().map(|lib| lib.replace("-lhushlog", "-l:libhushlog.a")).collect();
-    let errors = compile("tests/foreign/errors.c", "errors-static", &[], &libs);
+    let errors = compile("tests/ffi/errors.c", "errors-static", &[], &libs);
     run(Command::new(errors).env_clear(), b"").ends(0);
 }
 
@@ -244,9 +243,9 @@ fn valgrind_finds_nothing() {
         command.args(["--errors-for-leak-kinds=definite,indirect,possible"]).arg(program);
         command
     };
-    let driver = compile("tests/foreign/driver.c", "driver-valgrind", &[], &pkg_config(&["--libs"]));
+    let driver = compile("tests/ffi/driver.c", "driver-valgrind", &[], &pkg_config(&["--libs"]));
     judge_table(&mut valgrind(&driver));
-    let errors = compile("tests/foreign/errors.c", "errors-valgrind", &[], &pkg_config(&["--libs"]));
+    let errors = compile("tests/ffi/errors.c", "errors-valgrind", &[], &pkg_config(&["--libs"]));
     run(&mut valgrind(&errors), b"").ends(0);
     // The alarm rings.
     let leak = place_source("leak", "#include <hushlog.h>\nint main(void) { return !hushlog_builder_new(); }\n");
@@ -261,13 +260,13 @@ fn address_sanitizer_finds_nothing() {
     needs!("pkg-config", "AddressSanitizer");
     let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
     let probe = place_source("probe", "int main(void) { return 0; }\n");
-    let works = Command::new("cc").args(flags).arg("-o").arg(foreign::place("probe")).arg(probe).output();
+    let works = Command::new("cc").args(flags).arg("-o").arg(installed::place("probe")).arg(probe).output();
     if !works.is_ok_and(|output| output.status.success()) {
         panic!("cc has no AddressSanitizer any more");
     }
-    let driver = compile("tests/foreign/driver.c", "driver-asan", &flags, &pkg_config(&["--libs"]));
+    let driver = compile("tests/ffi/driver.c", "driver-asan", &flags, &pkg_config(&["--libs"]));
     judge_table(&mut command(driver));
-    let errors = compile("tests/foreign/errors.c", "errors-asan", &flags, &pkg_config(&["--libs"]));
+    let errors = compile("tests/ffi/errors.c", "errors-asan", &flags, &pkg_config(&["--libs"]));
     run(&mut command(errors), b"").ends(0);
 }
 
@@ -284,13 +283,13 @@ fn address_sanitizer_in_the_library_finds_nothing() {
     let mut cargo = Command::new("rustup");
     cargo.args(["run", "nightly", "cargo", "rustc", "--locked", "--lib", "--no-default-features", "--features", "ffi"]);
     cargo.args(["--crate-type", "staticlib", "--target", triple, "--target-dir"]).arg(&target);
-    cargo.current_dir(foreign::root()).env("RUSTFLAGS", "-Zsanitizer=address").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.current_dir(installed::root()).env("RUSTFLAGS", "-Zsanitizer=address").env_remove("CARGO_ENCODED_RUSTFLAGS");
     program::run_within(&mut cargo, b"", std::time::Duration::from_secs(1_800)).ends(0);
     let library = target.join(triple).join("debug/libhushlog.a").display().to_string();
     let libs = [library.as_str(), "-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"].map(str::to_owned);
     let compile = |source: &str, name: &str| compile(source, name, &["-fsanitize=address"], &libs);
-    judge_table(&mut command(compile("tests/foreign/driver.c", "driver-asan-all")));
-    run(&mut command(compile("tests/foreign/errors.c", "errors-asan-all")), b"").ends(0);
+    judge_table(&mut command(compile("tests/ffi/driver.c", "driver-asan-all")));
+    run(&mut command(compile("tests/ffi/errors.c", "errors-asan-all")), b"").ends(0);
     // The alarm rings: a length that is not true has Rust read beside the block.
     let beside = "#include <hushlog.h>
 #include <stdlib.h>
@@ -307,7 +306,7 @@ int main(void) {
 }
 
 fn place_source(name: &str, text: &str) -> std::path::PathBuf {
-    let path = foreign::place(&format!("{name}.c"));
+    let path = installed::place(&format!("{name}.c"));
     std::fs::write(&path, text).expect("it is ours");
     path
 }
@@ -316,7 +315,7 @@ fn place_source(name: &str, text: &str) -> std::path::PathBuf {
 #[test]
 fn l02_a_panic_stays_inside() {
     needs!("pkg-config");
-    let errors = compile("tests/foreign/errors.c", "errors-bug", &[], &pkg_config(&["--libs"]));
+    let errors = compile("tests/ffi/errors.c", "errors-bug", &[], &pkg_config(&["--libs"]));
     let bug = |name: &str| {
         let mut command = command(&errors);
         command.arg("bug").env("HUSHLOG_TEST_PANIC", name).env("HUSHLOG_TEST_IN_FLIGHT", CANARY);
@@ -357,7 +356,7 @@ fn the_c_example_filters_as_the_program_does() {
 #[test]
 fn the_python_example_filters_and_logs() {
     needs!("python3");
-    let example = foreign::root().join("packaging/ffi/examples/logging_filter.py");
+    let example = installed::root().join("packaging/ffi/examples/logging_filter.py");
     let python = |names: &[&str]| {
         let mut command = command("python3");
         command.arg(&example).args(names);
@@ -391,9 +390,9 @@ fn the_python_package_does_what_its_tests_say() {
     needs!("python3");
     if have(&["python3"]) {
         let mut tests = command("python3");
-        tests.args(["-W", "error", "-m", "unittest", "discover"]).arg(foreign::root().join("packaging/python/tests"));
-        tests.env("PYTHONPATH", foreign::root().join("packaging/python")).env("PYTHONDONTWRITEBYTECODE", "1");
-        run(tests.env("HUSHLOG_LIBRARY", foreign::library()), b"").ends(0).says("OK");
+        tests.args(["-W", "error", "-m", "unittest", "discover"]).arg(installed::root().join("packaging/python/tests"));
+        tests.env("PYTHONPATH", installed::root().join("packaging/python")).env("PYTHONDONTWRITEBYTECODE", "1");
+        run(tests.env("HUSHLOG_LIBRARY", installed::library()), b"").ends(0).says("OK");
     }
 }
 
@@ -406,12 +405,12 @@ fn the_python_wheel_needs_nothing_else() {
     for file in ["Cargo.toml", "packaging/python"] {
         let to = stage.path().join("hushlog").join(file);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        run(command("cp").arg("-r").args([foreign::root().join(file), to]), b"").ends(0);
+        run(command("cp").arg("-r").args([installed::root().join(file), to]), b"").ends(0);
     }
     let pip = |args: &[&str]| {
         let mut command = command("python3");
         command.args(["-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]).args(args);
-        command.current_dir(stage.path()).env("HUSHLOG_LIBRARY", foreign::library());
+        command.current_dir(stage.path()).env("HUSHLOG_LIBRARY", installed::library());
         run(&mut command, b"").ends(0);
     };
     pip(&["wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", "wheels", "hushlog/packaging/python"]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::CANARY;
-use super::foreign::{command, prefix, root, run};
+use super::installed::{command, prefix, root, run};
 use super::program::Ran;
 
 use crate::program::session::needs;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::foreign::root;
+use super::installed::root;
 
 const FILES: [&str; 5] = ["builder", "code", "record", "set", "stream"];
 
