@@ -1,8 +1,9 @@
-//! Logs of containers, in which a long line is cut into records of 16 KiB: Docker's json-file, and the format of Kubernetes (CRI).
+//! Container logs, in which a long line is cut into records of 16 KiB: Docker's json-file and the
+//! Kubernetes format (CRI).
 //!
-//! A secret across two records does not stand in the file as it is: between its parts stand the end of a record and the
-//! beginning of the next one, maybe of another stream. Here the parts of each line are put together again and searched; what
-//! lies in one record only is left to the search of the file itself.
+//! A secret across two records is not contiguous in the file. Between its parts are the end of one
+//! record and the beginning of the next, perhaps of another stream. This module reassembles each
+//! line and searches it. The search of the file itself finds secrets within one record.
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
@@ -17,38 +18,40 @@ use crate::NeedleSet;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
-/// A record of 16 KiB takes 96 KiB at most if each byte is written as `\u00xx`. A longer one is none, in bytes.
+/// The longest record, in bytes. A record of 16 KiB takes at most 96 KiB if each byte is written as
+/// `\u00xx`.
 pub(crate) const RECORD_LEN_MAX: usize = 256 << 10;
-/// The log of a container is known by so many bytes at its beginning.
+/// Enough leading bytes to recognize a container log.
 pub(super) const HEAD_LEN: usize = 256;
 /// See [`rest_len_min`].
 const REST_LEN_MIN: usize = 4;
-/// How long the head of a CRI record is at most: time, stream and tag, in bytes.
+/// The longest head of a CRI record: time, stream and tag, in bytes.
 const CRI_HEAD_LEN_MAX: usize = 64;
 
-/// How records are written.
+/// The format of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `{"log":"text\n","stream":"stdout","time":"2026-11-24T16:00:00.000000000Z"}`; without the `\n`, the line goes on.
+    /// `{"log":"text\n","stream":"stdout","time":"2026-11-24T16:00:00.000000000Z"}`; without the
+    /// `\n`, the line continues.
     Docker,
-    /// `2026-11-24T16:00:00.000000000Z stdout F text`; with `P`, the line goes on.
+    /// `2026-11-24T16:00:00.000000000Z stdout F text`; with `P`, the line continues.
     Cri,
 }
 
-/// The length of the shortest part of a needle that is known as one beside a mask, in bytes. A
-/// shorter one may stand there by chance.
+/// The shortest part of a needle that counts as evidence beside a mask, in bytes. A shorter one may
+/// be there by chance.
 pub(super) fn rest_len_min(needle: &[u8]) -> usize {
     REST_LEN_MIN.min(needle.len().div_ceil(2))
 }
 
-/// The format of a file, if it is a container's log.
+/// The format of a file, if it is a container log.
 pub(super) fn of_file(file: BorrowedFd<'_>) -> Result<Option<Format>, Errno> {
     let mut head = Zeroizing::new([0; HEAD_LEN]);
     let len = read_full_at(file, &mut head[..], 0)?;
     Ok(of_head(&head[..len]))
 }
 
-/// The format of a file that begins so.
+/// The format of a file with this head.
 pub fn of_head(head: &[u8]) -> Option<Format> {
     let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
     if line.starts_with(DOCKER_HEAD) {
@@ -59,15 +62,15 @@ pub fn of_head(head: &[u8]) -> Option<Format> {
 
 const DOCKER_HEAD: &[u8] = b"{\"log\":\"";
 
-/// A record: what it holds of its line.
+/// A record and its fields.
 pub(crate) struct Record {
-    /// Standard output is 0, and standard error 1.
+    /// 0 for standard output, 1 for standard error.
     pub(crate) stream: usize,
     pub(crate) text: Range<usize>,
     pub(crate) goes_on: bool,
 }
 
-/// The record that a line is, without its newline; none, if it is something else.
+/// Parses a line without its newline; `None` if it is no record.
 pub(crate) fn record(format: Format, line: &[u8]) -> Option<Record> {
     match format {
         Format::Docker => docker(line),
@@ -75,7 +78,7 @@ pub(crate) fn record(format: Format, line: &[u8]) -> Option<Record> {
     }
 }
 
-/// The text of a record that a writer has not finished, and may never.
+/// The text of a record that its writer has not finished, and may never finish.
 #[cfg(feature = "sidecar")]
 pub(crate) fn torn(format: Format, line: &[u8]) -> Option<Range<usize>> {
     let begins = |record: Record| record.text;
@@ -114,18 +117,19 @@ fn cri(line: &[u8]) -> Option<Record> {
     Some(Record { stream, text: time.len() + 1 + 6 + 1 + tag.len() + 1..line.len(), goes_on })
 }
 
-/// A secret across records: the needle that names it, and where its parts lie in the file, in order.
+/// A secret across records: the needle that names it, and the ranges of its parts in the file, in
+/// order.
 #[derive(Clone, Debug)]
 pub struct Split {
     /// The needle.
     pub needle: usize,
-    /// Its parts; two or more, but for a stump, and for the beginning of a secret whose other parts
-    /// an earlier scrub masked.
+    /// Its parts: at least two, except for a partial match, and for a secret's beginning if an
+    /// earlier scrub masked the other parts.
     pub parts: Vec<Range<u64>>,
 }
 
 impl Split {
-    /// The beginning of its needle, if that is all that is left of it.
+    /// The beginning of its needle, if nothing else is left of it.
     pub(super) fn beginning<'a>(&self, set: &'a NeedleSet) -> Option<&'a [u8]> {
         let len: u64 = self.parts.iter().map(|part| part.end - part.start).sum();
         let needle = set.expose().nth(self.needle)?;
@@ -133,7 +137,7 @@ impl Split {
     }
 }
 
-/// Tells all secrets across records. Linear in the file, whatever is in it.
+/// Reports all secrets across records. Takes linear time for any content.
 pub fn splits<E: From<io::Error>>(
     content: &mut dyn Read,
     format: Format,
@@ -143,7 +147,7 @@ pub fn splits<E: From<io::Error>>(
     splits_beside(content, Splitter::new(format, set), tell)
 }
 
-/// As [`splits`], with a splitter that may know an earlier scrub's masks.
+/// Like [`splits`], with a splitter that may recognize an earlier scrub's masks.
 pub(super) fn splits_beside<E: From<io::Error>>(
     content: &mut dyn Read,
     mut splitter: Splitter,
@@ -160,15 +164,15 @@ pub(super) fn splits_beside<E: From<io::Error>>(
     }
 }
 
-/// Finds secrets across records in a file that is read piece by piece, and may grow.
+/// Finds secrets across records in a file that is read in pieces and may grow.
 pub(crate) struct Splitter {
     format: Format,
     lines: [Line; 2],
-    /// The beginning of a record that has not ended.
+    /// The beginning of an incomplete record.
     rest: Zeroizing<Vec<u8>>,
-    /// Where the next piece begins in the file.
+    /// The offset of the next piece in the file.
     end: u64,
-    /// The record at hand is too long for one.
+    /// The current line is too long for a record.
     is_overlong: bool,
 }
 
@@ -178,9 +182,9 @@ impl Splitter {
         Splitter { format, lines: [Line::new(set), Line::new(set)], rest, end: 0, is_overlong: false }
     }
 
-    /// Also reports the beginnings of secrets whose other parts an earlier scrub masked with this
-    /// byte: a scrub masks the last part first. With `is_exact`, the mask has to be as long as the
-    /// parts that are missing.
+    /// Also reports a secret's beginning if an earlier scrub masked its other parts with this byte:
+    /// a scrub masks the last part first. With `is_exact`, the mask must be as long as the missing
+    /// parts.
     pub(super) fn beside(mut self, filler: Option<u8>, is_exact: bool) -> Splitter {
         self.lines.iter_mut().for_each(|line| line.begun = filler.map(|filler| Begun::new(filler, is_exact)));
         self
@@ -191,7 +195,7 @@ impl Splitter {
         self.format
     }
 
-    /// Takes the next piece in, and tells the secrets that are complete in its records.
+    /// Consumes the next piece and reports the secrets that are complete in its records.
     pub(crate) fn push<E>(&mut self, mut piece: &[u8], tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
         while let Some(newline) = memchr::memchr(b'\n', piece) {
             let (line, after) = piece.split_at(newline + 1);
@@ -219,22 +223,22 @@ impl Splitter {
         Ok(())
     }
 
-    /// The same for NULs, or bytes that are not looked at, up to there.
+    /// Skips NULs, or bytes that are not searched, up to `end`.
     pub(crate) fn skip_to(&mut self, end: u64) {
         self.forget();
         (self.end, self.is_overlong) = (end, true);
     }
 
-    /// Tells the secrets that are complete at the end. The file may end within a line, and within a
-    /// record.
+    /// Reports the secrets that are complete at the end. The file may end within a line and within
+    /// a record.
     pub(super) fn finish<E>(mut self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
         let start = self.end - self.rest.len() as u64;
         take(self.format, &self.rest, start, &mut self.lines, tell)?;
         self.lines.iter().try_for_each(|line| line.tell_open(tell))
     }
 
-    /// The secrets that could grow, if more followed; with `stump`, also the beginning of a
-    /// secret at the end of a record that goes on, if it is long enough to be masked.
+    /// The secrets that more input could extend. With `stump`, also a partial match at the end of
+    /// an unfinished line, if it is long enough to be masked.
     #[cfg(feature = "guard")]
     pub(crate) fn open(&self, stump: bool) -> Vec<Split> {
         let going = self.lines.iter().filter(|line| line.goes_on);
@@ -247,13 +251,13 @@ impl Splitter {
         going.flat_map(split).collect()
     }
 
-    /// Whether a record that goes on ends in a possible beginning of a secret.
+    /// Whether an unfinished line ends in a possible beginning of a secret.
     #[cfg(feature = "guard")]
     pub(crate) fn is_waiting(&self) -> bool {
         self.lines.iter().any(|line| line.goes_on && line.finder.held() > 0)
     }
 
-    /// Whether a secret may be open that begins before this place, or a record is.
+    /// Whether a record or a possible secret that begins before this offset is still open.
     pub(super) fn is_open_before(&self, place: u64) -> bool {
         let is_open = |line: &Line| {
             let is_begun = line.begun.as_ref().is_some_and(|begun| !begun.open.is_empty());
@@ -263,7 +267,7 @@ impl Splitter {
         self.is_overlong || self.end - (self.rest.len() as u64) < place || self.lines.iter().any(is_open)
     }
 
-    /// No line goes on over a line that is no record.
+    /// A line that is no record ends the lines of both streams.
     fn forget(&mut self) {
         self.rest.clear();
         self.lines.iter_mut().for_each(Line::forget);
@@ -279,20 +283,20 @@ fn take<E>(
 ) -> Result<(), E> {
     let Some(found) = self::record(format, record) else { return Ok(()) };
     let line = &mut lines[found.stream];
-    // What lies in one record is found otherwise.
+    // The search of the file finds secrets within one record.
     if found.goes_on || line.goes_on {
         line.add(&record[found.text.clone()], at + found.text.start as u64, found.goes_on, tell)?;
     }
     Ok(())
 }
 
-/// A line of one stream that is put together from records.
+/// A line of one stream, reassembled from records.
 struct Line {
     finder: Finder,
     goes_on: bool,
-    /// Where the records' texts that may still matter begin in the line, and in the file.
+    /// The start of each relevant record's text, in the line and in the file.
     records: Vec<(u64, u64)>,
-    /// Present if secrets that are masked in part are reported, too.
+    /// Set if partially masked secrets are reported, too.
     begun: Option<Begun>,
 }
 
@@ -343,7 +347,7 @@ impl Line {
         begun.next(self.finder.set(), text, goes_on)
     }
 
-    /// Tells what has been found and could grow, if more followed.
+    /// Reports the findings that more input could extend.
     fn tell_open<E>(&self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
         self.finder.open(false).iter().filter_map(|region| self.split(region)).try_for_each(tell)
     }
@@ -354,7 +358,7 @@ impl Line {
         (parts.len() > 1).then(|| Split { needle: region.needle(), parts })
     }
 
-    /// Where a range of the line lies in the file.
+    /// The ranges in the file of a range in the line.
     fn parts(&self, range: &Range<u64>) -> Vec<Range<u64>> {
         let ends = self.records.iter().skip(1).map(|record| record.0).chain([self.finder.end()]);
         let part = |((start, at), end): ((u64, u64), u64)| {
@@ -365,17 +369,18 @@ impl Line {
     }
 }
 
-/// Secrets of which an earlier scrub masked the last parts, and was killed then.
+/// Secrets that an earlier scrub left partially masked when it was killed: it masks the last parts
+/// first.
 struct Begun {
     filler: u8,
-    /// A mask that is longer than the missing parts covers another secret.
+    /// A mask longer than the missing parts covers another secret.
     is_exact: bool,
-    /// The end of the last record that goes on, as far as it may begin a needle.
+    /// The end of the last record of an unfinished line, as far as it may begin a needle.
     held: Zeroizing<Vec<u8>>,
-    /// Where that ends in the line.
+    /// The end of those bytes in the line.
     end: u64,
-    /// Needles that begin at the end of a record: the number of their bytes that are there, and of
-    /// the bytes of a mask that have to follow.
+    /// Needles that begin at the end of a record: the needle, the number of its bytes there, and
+    /// the number of mask bytes that must follow.
     open: Vec<(usize, usize, usize)>,
 }
 
@@ -384,25 +389,25 @@ impl Begun {
         Begun { filler, is_exact, held: Zeroizing::default(), end: 0, open: Vec::new() }
     }
 
-    /// Where the first of the open needles begins in the line.
+    /// The start of the first open needle in the line.
     fn start(&self) -> Option<u64> {
         self.open.iter().map(|(_, len, _)| self.end - *len as u64).min()
     }
 
-    /// Takes in the end of a record, which may begin a needle with so many bytes.
+    /// Stores the last `len` bytes of a record, which may begin a needle.
     fn hold(&mut self, text: &[u8], len: usize, end: u64) {
         let (known, new) = (len.saturating_sub(text.len()), len.min(text.len()));
         let mut held = Zeroizing::new(Vec::with_capacity(len));
         held.extend_from_slice(&self.held[self.held.len().saturating_sub(known)..]);
         held.extend_from_slice(&text[text.len() - new..]);
-        // Behind a record of nothing but a mask, the record before it is the one at hand.
+        // After a record that is all mask, the record before it stays current.
         if self.open.is_empty() {
             (self.held, self.end) = (held, end);
         }
     }
 
-    /// Takes in the beginning of the next record. Returns the longest beginning of a needle whose
-    /// other parts are masked, and its range in the line.
+    /// Consumes the beginning of the next record. Returns the longest beginning of a needle with
+    /// all other parts masked, and its range in the line.
     fn next(&mut self, set: &NeedleSet, text: &[u8], goes_on: bool) -> Option<(usize, Range<u64>)> {
         let masked = text.iter().take_while(|&&byte| byte == self.filler).count();
         if masked == 0 {

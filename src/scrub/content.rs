@@ -1,4 +1,4 @@
-//! The content of a file, from its beginning to its end, packed or not.
+//! Sequential access to the content of a file, compressed or not.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -9,11 +9,11 @@ use super::kind::Packing;
 #[cfg(feature = "compress")]
 use super::packing;
 
-/// The content of a file, unpacked if it is packed.
+/// The content of a file, decompressed if necessary.
 ///
 /// # Errors
 ///
-/// Without the feature `compress`, for a packed file.
+/// For a compressed file without the feature `compress`.
 pub(super) fn content(file: &File, packing: Option<Packing>) -> io::Result<Box<dyn Read + '_>> {
     let file = FromStart::new(file.as_fd());
     match packing {
@@ -25,7 +25,7 @@ pub(super) fn content(file: &File, packing: Option<Packing>) -> io::Result<Box<d
     }
 }
 
-/// Reads the bytes that come at once; 0 is the end.
+/// Reads the bytes that are available at once; 0 is the end.
 pub(super) fn read(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match content.read(buffer) {

@@ -1,5 +1,5 @@
-//! Escapes of JSON at the ends of a region. A secret that ends in a backslash, or begins with the
-//! character behind one, ends amid an escape of other text; a mask over its part of that leaves no
+//! JSON escapes at the ends of a region. A secret that ends in a backslash, or begins with the
+//! character after one, cuts an escape of other text. A mask over only its part would leave invalid
 //! JSON.
 
 use std::io::{self, Read};
@@ -12,19 +12,19 @@ use zeroize::Zeroizing;
 use super::file::read_full_at;
 use super::{content, search};
 
-/// The longest escape, in bytes: two halves of a character outside the first plane.
+/// The longest escape, in bytes: a surrogate pair.
 const LEN_MAX: usize = 12;
-/// Backslashes are followed back by so many bytes at once.
+/// The read size, in bytes, when following backslashes backwards.
 const BACK_LEN: u64 = 256;
 
-/// The bytes before and behind a region that are needed to take whole escapes.
+/// The bytes before and after a region that complete the escapes it cuts.
 pub(super) fn rests(file: BorrowedFd<'_>, region: &Range<u64>) -> Result<[Range<u64>; 2], Errno> {
     let (first, last) = (around(file, region.start)?, around(file, region.end)?);
     Ok([first.start..region.start, region.end..last.end])
 }
 
-/// The same for all regions of a content, in order, that is read once from its beginning. No rest
-/// reaches into another region.
+/// Like [`rests`], for all regions of a content, in order, in one pass. No result overlaps another
+/// region.
 pub(super) fn rests_of(content: &mut dyn Read, regions: &[Range<u64>]) -> io::Result<Vec<Range<u64>>> {
     let mut rests = Vec::new();
     let mut take = |escape: Range<u64>| {
@@ -44,7 +44,7 @@ pub(super) fn rests_of(content: &mut dyn Read, regions: &[Range<u64>]) -> io::Re
         let mut at = 0;
         while let Some(found) = memchr::memchr(b'\\', &buffer[at..len]) {
             at += found;
-            // The rest of it may be read next.
+            // The remainder of the escape may be in the next read.
             if len - at < LEN_MAX && read > 0 {
                 break;
             }
@@ -61,7 +61,7 @@ pub(super) fn rests_of(content: &mut dyn Read, regions: &[Range<u64>]) -> io::Re
     }
 }
 
-/// The escape that this place lies within; the place itself, if it lies in none.
+/// The escape that contains this offset; an empty range at the offset if none does.
 fn around(file: BorrowedFd<'_>, at: u64) -> Result<Range<u64>, Errno> {
     let mut from = at.saturating_sub(LEN_MAX as u64);
     loop {
@@ -72,7 +72,7 @@ fn around(file: BorrowedFd<'_>, at: u64) -> Result<Range<u64>, Errno> {
         let before = bytes.get(..(from - start) as usize).unwrap_or_default();
         let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
         from -= backslashes as u64;
-        // Behind any byte but a backslash, a backslash begins an escape.
+        // A backslash after any byte other than a backslash begins an escape.
         if from == start && start > 0 {
             continue;
         }
@@ -89,7 +89,7 @@ fn around(file: BorrowedFd<'_>, at: u64) -> Result<Range<u64>, Errno> {
     }
 }
 
-/// How long the character is that begins here, in bytes.
+/// The length of the character or escape that begins here, in bytes.
 fn escape_len(bytes: &[u8]) -> usize {
     if bytes.first() != Some(&b'\\') {
         return 1;

@@ -1,16 +1,16 @@
-//! Reading and writing an open file at an offset.
+//! Reads and writes of an open file at an offset.
 
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 
-/// Reads what there is at an offset, as much as comes at once. 0 is the end of the file.
+/// Reads the bytes that are available at once at an offset; 0 is the end of the file.
 pub(super) fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
     retry_on_intr(|| pread(file, &mut *buffer, at))
 }
 
-/// Fills the buffer as far as the file goes.
+/// Fills the buffer as far as the file reaches.
 pub(super) fn read_full_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
     let mut done = 0;
     while done < buffer.len() {
@@ -22,7 +22,7 @@ pub(super) fn read_full_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> 
     Ok(done)
 }
 
-/// Reads a file from its beginning, wherever others have left its position.
+/// Reads a file from its beginning, independent of the descriptor's shared position.
 pub(super) struct FromStart<'a> {
     file: BorrowedFd<'a>,
     at: u64,
@@ -42,7 +42,7 @@ impl Read for FromStart<'_> {
     }
 }
 
-/// Writes at an offset, as much as goes at once.
+/// Writes at an offset, as many bytes as fit at once.
 pub(super) fn write_at(file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<usize, Errno> {
     retry_on_intr(|| pwrite(file, bytes, at))
 }

@@ -1,4 +1,5 @@
-//! What was found in a file: names, forms, counts and offsets. Never a value, nor anything of the file.
+//! Findings in a file: names, forms, counts and offsets. Never a value or other content of the
+//! file.
 
 use std::collections::BTreeMap;
 
@@ -6,41 +7,41 @@ use crate::NeedleSet;
 use crate::redact::encoding::Form;
 use crate::redact::region::Region;
 
-/// So many offsets are kept for each name and form in a file.
+/// The maximum number of offsets kept for each name and form in a file.
 pub const OFFSETS_MAX: usize = 1_000;
 
 /// The regions of one name and form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
-    /// How many there are.
+    /// The number of regions.
     pub count: u64,
-    /// Where the first [`OFFSETS_MAX`] of them begin; in a compressed file, in its content.
+    /// The offsets of the first [`OFFSETS_MAX`] regions; in a compressed file, in its content.
     pub offsets: Vec<u64>,
 }
 
-/// What was found in one file.
+/// The findings in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// By the secret's name and the form that names the region.
     pub places: BTreeMap<(String, Form), Places>,
-    /// How many bytes were searched.
+    /// The number of bytes searched.
     pub bytes: u64,
-    /// The file ends in the beginning of a secret that is long enough to be masked; it was left,
-    /// because a process was writing to it, and the rest may come. A later scrub finds out.
+    /// The file ends in a partial match long enough to be masked. It was left unmasked because a
+    /// process was writing to the file and may complete the secret. A later scrub decides.
     pub stump_left: bool,
-    /// Why it is in doubt whether the file is text. It was searched as text.
+    /// The reason for doubt that the file is text. It was searched as text.
     pub doubt: Option<&'static str>,
-    /// How often the search began anew, because the file was truncated or written over meanwhile.
+    /// The number of times the search restarted because the file was truncated or overwritten.
     pub restarts: u32,
 }
 
 impl Findings {
-    /// How many regions were found.
+    /// The number of regions found.
     pub fn count(&self) -> u64 {
         self.places.values().map(|places| places.count).sum()
     }
 
-    /// Adds the places of another search of the same file.
+    /// Adds the findings of another search of the same file.
     pub(super) fn add(&mut self, other: Findings) {
         for (key, more) in other.places {
             let places = self.places.entry(key).or_default();
@@ -54,7 +55,7 @@ impl Findings {
         self.note_at(set, region.needle(), region.range().start);
     }
 
-    /// Notes a region by the needle that names it, and its beginning.
+    /// Records a region by the needle that names it and its offset.
     pub(super) fn note_at(&mut self, set: &NeedleSet, needle: usize, offset: u64) {
         let (name, form) = set.name_and_form(needle);
         let places = self.places.entry((name.to_owned(), form)).or_default();

@@ -1,8 +1,8 @@
-//! Holes in sparse files: searched as the NULs that they read as, without reading them.
+//! Holes in sparse files, searched as the NULs that they read as, but without reading them.
 //!
-//! A needle may hold NULs, so that a hole is no gap: as many of them as the longest needle is long
-//! go through the finder at its beginning and at its end. The NULs between cannot change the
-//! finder's state, unless a needle is of NULs alone; then the hole is searched like data.
+//! A needle may contain NULs, so a hole is not a gap. As many NULs as the longest needle has bytes
+//! go through the finder at each end of the hole. The NULs between cannot change the finder's state
+//! unless a needle consists of NULs alone; then the hole is searched like data.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -13,21 +13,20 @@ use rustix::io::Errno;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
-/// Blocks are counted in units of so many bytes, on every file system.
+/// The unit of `st_blocks` on every file system, in bytes.
 const BLOCK_LEN: u64 = 512;
-/// Shorter holes, in multiples of the bytes that go through the finder, are not worth asking for.
+/// The shortest hole worth skipping, in multiples of the bytes that go through the finder.
 const WORTH: u64 = 4;
 
-/// Whether a file has fewer blocks than its length takes.
+/// Whether a file has fewer blocks than its length requires.
 pub(super) fn is_sparse(stat: &Stat) -> bool {
     (stat.st_blocks as u64).saturating_mul(BLOCK_LEN) < stat.st_size as u64
 }
 
-/// Takes in the hole that begins where the finder is, up to `until` at most. The `buffer` is
-/// overwritten. Returns the regions that are complete now; nothing, if there is data, or a short
-/// hole.
+/// Consumes the hole at the finder's position, at most up to `until`. Overwrites the `buffer`.
+/// Returns the regions that are now complete; `None` if there is data or a short hole.
 ///
-/// The position of the file's descriptor stays where it is.
+/// Keeps the descriptor's position.
 pub(super) fn skip(
     file: BorrowedFd<'_>,
     finder: &mut Finder,
@@ -50,14 +49,14 @@ pub(super) fn skip(
     Ok(Some(found))
 }
 
-/// Where the hole at an offset ends; the offset itself, if there is data.
+/// The end of the hole at an offset; the offset itself if there is data.
 fn hole_end(file: BorrowedFd<'_>, at: u64) -> Result<u64, Errno> {
     let position = seek(file, SeekFrom::Current(0))?;
     let end = match seek(file, SeekFrom::Data(at)) {
         Ok(data) => data,
-        // Nothing but a hole up to the end of the file.
+        // The hole extends to the end of the file.
         Err(Errno::NXIO) => seek(file, SeekFrom::End(0))?.max(at),
-        // Not on this file system.
+        // The file system does not support it.
         Err(_) => at,
     };
     seek(file, SeekFrom::Start(position))?;
@@ -71,7 +70,7 @@ mod tests {
     use std::os::fd::AsFd;
     use std::os::unix::fs::FileExt;
 
-    /// As skipped, and as read.
+    /// Compares a search that skips holes with one that reads them.
     fn both(value: &[u8], pieces: &[(u64, &[u8])], len: u64) {
         let set = Arc::new(NeedleSet::builder().secret(Secret::new("KEY", value.to_vec())).build().unwrap());
         let file = tempfile::tempfile().unwrap();
@@ -104,7 +103,7 @@ mod tests {
     fn a27_a_hole_is_searched_as_the_nuls_that_it_is() {
         let (len, far) = (1 << 20, 1 << 19);
         both(b"sk-live-4f9QzX", &[(100, b"sk-live-4f9QzX"), (far, b"sk-live-4f9QzX")], len);
-        // Secrets that begin or end in the hole, or are cut off by it.
+        // Secrets that begin or end in the hole, or that it cuts off.
         both(b"ab\0\0cd\0\0", &[(4090, b"ab\0\0cd"), (far + 4092, b"ab\0\0cd")], len);
         both(b"\0\0ab\0\0cd", &[(far, b"ab\0\0cd"), (far + 9000, b"\0\0ab")], len);
         both(b"\0\0\0\0\0", &[(10, b"text"), (far, b"text")], len);

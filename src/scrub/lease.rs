@@ -1,6 +1,7 @@
-//! Whether anybody has a file open for writing, and whether somebody has tried to since: a read lease.
+//! A read lease: shows whether any process has a file open for writing, or has tried to since.
 //!
-//! `fcntl(2)`: a lease is given only if there is no writer, and who opens the file for writing then waits until it is given back.
+//! See `fcntl(2)`: the kernel grants a lease only if the file has no writer. A process that then
+//! opens the file for writing blocks until the lease is released.
 
 use std::os::fd::BorrowedFd;
 
@@ -11,44 +12,43 @@ const F_SETLEASE: i32 = 1_024;
 const F_GETLEASE: i32 = 1_025;
 const F_RDLCK: i32 = 0;
 const F_UNLCK: i32 = 2;
-/// Does nothing where nobody asks for it. The usual one, SIGIO, ends a process.
+/// Ignored by default. SIGIO, the default lease signal, ends the process.
 const SIGURG: i32 = 23;
 
-/// The few commands of `fcntl` that are made here, each with an integer, as these commands take
-/// one.
+/// The few `fcntl` commands used here. Each takes an integer or nothing.
 mod calls {
     use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
     unsafe extern "C" {
-        /// As the C library has it, on which std stands anyway.
+        /// The C library's declaration; std links to it anyway.
         fn fcntl(fd: RawFd, command: i32, ...) -> i32;
     }
 
-    /// Which signal says that a lease is wanted back.
+    /// Sets the signal for a lease break.
     pub(super) fn set_signal(file: BorrowedFd<'_>, signal: i32) -> bool {
         // SAFETY: the descriptor is open, and F_SETSIG takes an integer.
         unsafe { fcntl(file.as_raw_fd(), super::F_SETSIG, signal) != -1 }
     }
 
-    /// Takes a lease of this kind, or gives it back.
+    /// Takes a lease of this kind, or releases it.
     pub(super) fn set_lease(file: BorrowedFd<'_>, kind: i32) -> bool {
         // SAFETY: the descriptor is open, and F_SETLEASE takes an integer.
         unsafe { fcntl(file.as_raw_fd(), super::F_SETLEASE, kind) == 0 }
     }
 
-    /// Which kind of lease there is.
+    /// The kind of the current lease.
     pub(super) fn lease(file: BorrowedFd<'_>) -> i32 {
         // SAFETY: the descriptor is open, and F_GETLEASE takes nothing.
         unsafe { fcntl(file.as_raw_fd(), super::F_GETLEASE) }
     }
 }
 
-/// A file that nobody else writes to; given back when dropped.
+/// A file without any other writer; dropping it releases the lease.
 pub(crate) struct Lease<'a>(BorrowedFd<'a>);
 
 impl<'a> Lease<'a> {
-    /// `None`, where there are no leases: not on this file system, not for this user, or not for a file that has a writer; the
-    /// last is an error.
+    /// `None` if leases are unavailable on this file system or to this user. A file that has a
+    /// writer is an error.
     pub(crate) fn take(file: BorrowedFd<'a>) -> Result<Option<Lease<'a>>, Errno> {
         if !calls::set_signal(file, SIGURG) {
             return Ok(None);
@@ -62,7 +62,7 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Whether nobody waits to write.
+    /// Whether no process waits to open the file for writing.
     pub(crate) fn holds(&self) -> bool {
         calls::lease(self.0) == F_RDLCK
     }

@@ -1,4 +1,4 @@
-//! Log files that were written already: scrubbed in place, or written anew.
+//! Scrubbing of existing log files, in place or by rewriting them.
 #![cfg(target_os = "linux")]
 
 mod border;

@@ -1,4 +1,4 @@
-//! Undoing and doing the compression of rotated logs.
+//! Decompression and compression of rotated logs.
 
 use std::io::{self, BufReader, Read, Write};
 
@@ -13,12 +13,12 @@ use zstd::stream::write::Encoder as ZstdEncoder;
 
 use super::kind::Packing;
 
-/// What its own program takes if it is not told; 9 for bzip2, which knows no other.
+/// The default levels of the formats' own programs. bzip2's level is 9, its only one.
 const ZSTD_LEVEL: i32 = 3;
 const XZ_LEVEL: u32 = 6;
 
-/// The content of a compressed file, all of its members one after the other. What is damaged is an error, in words of the
-/// library, which hold no content.
+/// The content of a compressed file, with all of its members concatenated. Damage is an error with
+/// the library's message, which holds no content.
 pub(super) fn unpack<'a>(packing: Packing, file: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let file = BufReader::new(file);
     Ok(match packing {
@@ -30,7 +30,7 @@ pub(super) fn unpack<'a>(packing: Packing, file: impl Read + 'a) -> io::Result<B
     })
 }
 
-/// Compresses what is written to it.
+/// Compresses the bytes written to it.
 pub(super) enum Packer<W: Write> {
     Gzip(GzEncoder<W>),
     Zstd(ZstdEncoder<'static, W>),
@@ -39,9 +39,9 @@ pub(super) enum Packer<W: Write> {
 }
 
 impl<W: Write> Packer<W> {
-    /// `old` is the file that this one takes the place of: the time in a gzip header is kept, and
-    /// the name if `is_clean` says so. Its comment and extra field are not, nor other members'
-    /// headers.
+    /// `old` is the file to replace. Its gzip header's time is kept, and so is its name if
+    /// `is_clean` allows it. The comment, the extra field and the headers of other members are
+    /// dropped.
     pub(super) fn new(
         packing: Packing,
         old: impl Read,
@@ -51,7 +51,7 @@ impl<W: Write> Packer<W> {
         Ok(match packing {
             Packing::Gzip => {
                 let mut old = GzDecoder::new(old);
-                // The header is read with the first byte of the content.
+                // The decoder parses the header with the first byte of the content.
                 let _ = old.read(&mut [0])?;
                 let mut builder = GzBuilder::new();
                 if let Some(header) = old.header() {
@@ -75,7 +75,7 @@ impl<W: Write> Packer<W> {
         })
     }
 
-    /// Ends the compressed file.
+    /// Completes the compressed file.
     pub(super) fn finish(self) -> io::Result<W> {
         match self {
             Packer::Gzip(encoder) => encoder.finish(),

@@ -1,7 +1,8 @@
-//! Searching an open file: from one place to its end, and in parts side by side if it is large.
+//! Searches an open file from an offset to its end, and a large file in parallel parts.
 //!
-//! A file is read, not mapped: it may change, or shrink, under the search. A region is told when every byte that could belong to it
-//! has been read, so that it can be written over at once while other parts are still searched.
+//! The file is read, not mapped: it may change or shrink during the search. A region is reported
+//! once every byte that could belong to it has been read, so it can be overwritten while other
+//! parts are still searched.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,26 +19,27 @@ use crate::NeedleSet;
 use crate::redact::finder::{Finder, join};
 use crate::redact::region::Region;
 
-/// How much is read at once, in bytes.
+/// The read size, in bytes.
 const READ_LEN: usize = 256 << 10;
-/// A part is at least so long, in bytes, and so many times as long as what of the next part is searched twice.
+/// The shortest part, in bytes, and its minimum in multiples of the overlap, which is searched
+/// twice.
 const PART_LEN_MIN: u64 = 4 << 20;
 const PART_LENS_PER_OVERLAP: u64 = 8;
-/// Shorter files are not worth other threads, in bytes.
+/// The shortest file worth other threads, in bytes.
 const PARALLEL_LEN_MIN: u64 = 16 << 20;
-/// So many parts for each thread may be finished before one that is not.
+/// The number of parts per thread that may be finished ahead of an unfinished one.
 const PARTS_AHEAD: usize = 2;
 
-/// A buffer to search with: wiped on drop, and never grown.
+/// A search buffer: wiped on drop, and never grown.
 pub(super) fn buffer() -> Zeroizing<Vec<u8>> {
     Zeroizing::new(vec![0; READ_LEN])
 }
 
-/// Counts what has been searched, in bytes, for whoever shows it.
+/// The number of bytes searched so far, for a progress display.
 pub(super) type Progress = AtomicU64;
 
-/// Searches from where the finder is to where the file ends now, or to `until`, and tells each region once it is complete.
-/// Returns whether the file's end was met.
+/// Searches from the finder's position to the current end of the file, or to `until`. Reports each
+/// region once it is complete. Returns whether it met the file's end.
 pub(super) fn to_end<E: From<Errno>>(
     file: BorrowedFd<'_>,
     finder: &mut Finder,
@@ -65,8 +67,8 @@ pub(super) fn to_end<E: From<Errno>>(
     Ok(false)
 }
 
-/// As [`to_end`], for a file of this length and from its beginning, by so many threads if it is large. Returns the finder where the
-/// parts end; what is left is for `to_end`.
+/// Like [`to_end`], for a file of this length from its beginning, with `threads` threads if it is
+/// large. Returns the finder at the end of the parts; `to_end` continues from there.
 pub(super) fn in_parts<E: From<Errno>>(
     file: BorrowedFd<'_>,
     set: &Arc<NeedleSet>,
@@ -77,9 +79,10 @@ pub(super) fn in_parts<E: From<Errno>>(
 ) -> Result<Finder, E> {
     let overlap = set.needle_len_max().saturating_sub(1) as u64;
     let part_len = PART_LEN_MIN.max(overlap * PART_LENS_PER_OVERLAP);
-    // What is behind the last part goes on with a finder, so an occurrence that ends there begins before the part's end.
+    // A finder continues after the last part, so an occurrence that ends there begins before the
+    // part's end.
     let count = len.saturating_sub(overlap) / part_len;
-    // Holes are skipped, as long as they are: parts would cut them.
+    // Holes are skipped as a whole; parts would cut them.
     let threads = if fstat(file).is_ok_and(|stat| holes::is_sparse(&stat)) { 1 } else { threads };
     if threads < 2 || len < PARALLEL_LEN_MIN || count < 2 {
         return Ok(Finder::new(Arc::clone(set)));
@@ -95,7 +98,7 @@ pub(super) fn in_parts<E: From<Errno>>(
     })
 }
 
-/// A file to be searched in parts.
+/// A file to search in parts.
 struct Parts<'a> {
     file: BorrowedFd<'a>,
     set: &'a Arc<NeedleSet>,
@@ -106,7 +109,7 @@ struct Parts<'a> {
     threads: usize,
 }
 
-/// Where threads take parts from, and put what they found.
+/// Hands out parts to threads, and collects their results.
 #[derive(Default)]
 struct Board {
     state: Mutex<State>,
@@ -122,8 +125,8 @@ struct State {
 }
 
 impl Board {
-    /// Waits until `pick` gives something. A thread that panicked has ended the process, or its panic is raised again when the
-    /// scope ends: what it left is in order, since nothing in here stops halfway.
+    /// Waits until `pick` returns a value. A poisoned lock is safe to use: no operation in here
+    /// stops halfway, and the scope's end raises a thread's panic again.
     fn when<T>(&self, mut pick: impl FnMut(&mut State) -> Option<T>) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -136,7 +139,7 @@ impl Board {
     }
 }
 
-/// Ends the threads, however the telling ends.
+/// Stops the threads, even if reporting fails.
 struct StopWhenDropped<'a>(&'a Board);
 
 impl Drop for StopWhenDropped<'_> {
@@ -174,7 +177,7 @@ impl Parts<'_> {
         part * self.part_len..(part + 1) * self.part_len
     }
 
-    /// All regions of occurrences that begin in this part, and of some that begin behind it.
+    /// All regions of occurrences that begin in this part, and some that begin after it.
     fn search(&self, part: u64, buffer: &mut [u8]) -> Result<Vec<Region>, Errno> {
         let Range { start, end } = self.range(part);
         let (mut finder, mut found) = (Finder::at(Arc::clone(self.set), start), Vec::new());
@@ -190,7 +193,8 @@ impl Parts<'_> {
         Ok(found)
     }
 
-    /// Tells the regions of all parts in order, joined; each as soon as it lies before all that is not searched yet.
+    /// Reports the joined regions of all parts in order, each once it precedes everything
+    /// unsearched.
     fn tell_in_order<E: From<Errno>>(
         &self,
         board: &Board,

@@ -1,4 +1,4 @@
-//! A name in a directory, and the file that is opened by it.
+//! A name in a directory, and the file opened by it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,13 +16,13 @@ use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, kind as type_of};
 use crate::sys::strict::{self, Reach, is_its_only_name, looks_deleted};
 
-/// A file to be scrubbed, by its directory and name there.
+/// A file to scrub, identified by its directory and name.
 #[derive(Clone)]
 pub(super) struct Site {
     pub(super) directory: Arc<Dir>,
     pub(super) name: OsString,
     pub(super) path: PathBuf,
-    /// It was asked for by this path, and not found in a directory.
+    /// The user named this path; it was not found in a directory listing.
     pub(super) named: bool,
 }
 
@@ -30,25 +30,25 @@ pub(super) struct Site {
 pub(super) enum Opened {
     /// The file.
     File(File),
-    /// It is not to be searched.
+    /// The file is not to be searched.
     No(Outcome),
-    /// The name leads to something else by now.
+    /// The name now refers to another file.
     Moved,
 }
 
 impl Site {
-    /// A file that was named by its path may be on another file system than its directory.
+    /// A file named by its path may be on another file system than its directory.
     pub(super) fn reach(&self) -> Reach {
         if self.named { Reach::Anywhere } else { Reach::Below }
     }
 
-    /// The file that the name leads to, without opening it.
+    /// The status of the named file, without opening it.
     pub(super) fn stat(&self) -> Result<Stat, Errno> {
         strict::stat(&*self.directory, &self.name, self.reach())
     }
 
-    /// Whether secrets were read from the file. It is not opened: that could copy it up, into
-    /// another layer, where it is another file.
+    /// Whether the file is a source of secrets. Uses `O_PATH`, since opening could copy the file up
+    /// into another overlay layer, where it is a different file.
     pub(super) fn is_source(&self, tree: &Tree<'_>) -> bool {
         let sources = tree.scrubber.sources();
         !sources.is_empty()
@@ -56,7 +56,7 @@ impl Site {
                 .is_ok_and(|file| sources.holds(&file).unwrap_or(false))
     }
 
-    /// Opens the file that was looked at, to search it, or also to write.
+    /// Opens the inspected file for searching, or also for writing.
     pub(super) fn open(&self, tree: &Tree<'_>, id: FileId, access: OFlags) -> Result<Opened, ScrubError> {
         let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = strict::open(&*self.directory, &self.name, flags, self.reach())?;
@@ -64,12 +64,12 @@ impl Site {
         if FileId::from(&opened) != id || type_of(&opened) != FileType::RegularFile {
             return Ok(Opened::Moved);
         }
-        // It may have been exchanged, and back, while it was looked at.
+        // The file may have been swapped, and back, during the check.
         if tree.scrubber.sources().holds(&file).map_err(ScrubError::Io)? {
             return Ok(Opened::No(Outcome::Source));
         }
-        // A search is no access. Only the owner may ask for that; for others the time of access is
-        // set.
+        // A search is no access. Only the owner may set `O_NOATIME`; for other users the access
+        // time is updated.
         let _ = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::NOATIME));
         if !tree.hard_links {
             let untold = |why: &str| {

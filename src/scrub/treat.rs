@@ -1,4 +1,4 @@
-//! An open file, treated as its content allows: masked, written anew, counted, or left as it is.
+//! Treats an open file as its content allows: masks, rewrites, counts, or leaves it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -19,14 +19,14 @@ use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 use crate::sys::beneath::Dir;
 
-/// The treatment that was asked for.
+/// The requested treatment.
 pub(super) struct Treat<'a> {
     pub(super) scrubber: &'a Scrubber,
-    /// Files are written anew.
+    /// Rewrite files.
     pub(super) rewrite: bool,
-    /// Files that are not text are masked, too.
+    /// Mask files that are not text, too.
     pub(super) binary: bool,
-    /// Parts of the file that belong to secrets over its borders.
+    /// The parts of the file that belong to secrets across its boundaries.
     pub(super) claim: &'a Claim,
 }
 
@@ -92,8 +92,7 @@ impl Treat<'_> {
         Ok(Outcome::Left { why, findings: place.count(self.scrubber)? })
     }
 
-    /// A file that is not written to, and is not clean; with the secrets that stand in it as they
-    /// are.
+    /// The outcome for an unclean file that is left unchanged, with the secrets that it holds.
     fn left(&self, file: &File, why: String) -> Result<Outcome, ScrubError> {
         Ok(Outcome::Left { why, findings: search_bytes(self.scrubber, file)? })
     }

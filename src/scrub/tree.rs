@@ -1,9 +1,10 @@
-//! Files below directories, safely: also as root, in a directory that somebody else owns and changes meanwhile.
+//! Traverses directories safely, even as root in a directory that another user owns and changes
+//! meanwhile.
 //!
-//! Every file is opened from the descriptor of its directory, by [`strict`], which follows no link
-//! and crosses into no other file system; what it is is known before it is opened for reading, so
-//! that no FIFO is waited for and no device touched; and what was opened is compared with what was
-//! looked at.
+//! Every file is opened relative to its directory's descriptor by [`strict`], which follows no link
+//! and crosses into no other file system. The file's type is known before it is opened for reading,
+//! so no FIFO blocks and no device is touched. The opened file is then compared with the inspected
+//! one.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -27,96 +28,99 @@ use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, kind as type_of, kind_name};
 use crate::sys::strict::{self, Reach};
 
-/// So often a directory is looked through once more for files that have come meanwhile: by rotation, say.
+/// The maximum number of further passes over a directory for files that have appeared, for example
+/// by rotation.
 const ROUNDS_MAX: usize = 4;
-/// So many files for each thread wait, opened by none.
+/// The number of unopened files that may queue per thread.
 const WAITING_PER_THREAD: usize = 8;
 
-/// Why a file was not searched, if no round found it.
+/// The reason for a file that no round could reach.
 const MOVED: &str = "it was renamed or linked meanwhile";
 
-/// What became of a file.
+/// The outcome for one file.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was searched to its end; what was found was masked, or counted.
+    /// The file was searched to its end, and its secrets were masked or counted.
     Searched(Findings),
-    /// The secrets were read from it, or from another file at its path: it is left as it is.
+    /// The file is a source of secrets, or another file at a source's path. It is left unchanged.
     Source,
-    /// It holds no text that a secret could stand in, or is none of what was asked for.
+    /// The file holds no text that could contain a secret, or is not among the requested files.
     Skipped(&'static str),
-    /// There may be secrets in it, and it was not searched; it is not clean.
+    /// The file may contain secrets but was not searched; it is not clean.
     NotSearched(String),
-    /// It is not text, or not as it stands there. Its bytes were searched, nothing was written to
-    /// it, and it is not clean.
+    /// The file is not text, or not in readable form. Its bytes were searched and left unchanged;
+    /// it is not clean.
     Left {
         /// Its kind, in words.
         why: String,
-        /// The secrets that stand in it all the same.
+        /// The secrets found in it.
         findings: Findings,
     },
-    /// It could not be searched, or what was found could not be masked.
+    /// The search failed, or a finding could not be masked.
     Failed(ScrubError),
 }
 
-/// Which files are scrubbed.
+/// Selects the files to scrub.
 pub struct Tree<'a> {
-    /// How each is.
+    /// Scrubs each file.
     pub scrubber: &'a Scrubber,
-    /// Directories below those that are named, too.
+    /// Include subdirectories of the named directories.
     pub recursive: bool,
-    /// Files with several names, too: one of them may be anywhere, such as in a directory that nobody meant.
+    /// Include files with several names. One of the names may be anywhere, such as in a directory
+    /// that the user did not mean.
     pub hard_links: bool,
-    /// Files are written anew, with masks of any length; compressed ones as well.
+    /// Rewrite files, with masks of any length; compressed ones as well.
     pub rewrite: bool,
-    /// Files that are not text are masked, too, in place; their checksums may be wrong then.
+    /// Mask files that are not text, too, in place; this may invalidate their checksums.
     pub binary: bool,
-    /// How many files are scrubbed at once.
+    /// The number of files scrubbed at once.
     pub threads: usize,
-    /// Which files below a directory are wanted, by their path from there.
+    /// Selects files below a directory, by their relative path.
     pub wanted: &'a (dyn Fn(&Path) -> bool + Sync),
-    /// Is told what became of each file, by many threads.
+    /// Receives the outcome for each file, from many threads.
     pub tell: &'a (dyn Fn(&Path, Outcome) + Sync),
 }
 
-/// A file to be scrubbed, and where it stands among those of its log.
+/// A file to scrub, and its place among those of its log.
 struct Job {
     site: Site,
     place: Option<Place>,
 }
 
-/// What is known from one time through everything to the next.
+/// The state shared by all rounds.
 #[derive(Default)]
 struct Known {
     seen: Mutex<HashSet<FileId>>,
-    /// Files that were not searched because they moved, and what they were called.
+    /// Files that were not searched because they moved, and their former names.
     moved: Mutex<HashMap<FileId, PathBuf>>,
-    /// A name was gone when its turn came; the file may have another one.
+    /// A name disappeared before its turn; the file may have another one.
     gone: AtomicBool,
-    /// Names that were told already because of an error.
+    /// Names with an error that was reported already.
     told: Mutex<HashSet<PathBuf>>,
-    /// Files of logs that are done.
+    /// Finished files of logs.
     done: Mutex<HashSet<FileId>>,
-    /// Where the file that was asked for stands among those of its log.
+    /// The place of the named file among those of its log.
     place: Option<Place>,
 }
 
 impl Tree<'_> {
-    /// Scrubs a file, or the files in a directory. Nothing but what is told is returned.
+    /// Scrubs a file, or the files in a directory. Reports every result through `tell`.
     ///
-    /// Files that come while it runs (a log was rotated) are scrubbed as well, in as many as three more rounds.
+    /// Files that appear during the run, for example by log rotation, are scrubbed as well, in at
+    /// most three more rounds.
     pub fn scrub(&self, path: &Path) {
         self.scrub_with(path, None);
     }
 
-    /// The same for several. Secrets over the border of two of them, which a rotation has cut in
-    /// two, are found as in a directory.
+    /// Scrubs several paths. A secret across the boundary of two of them, cut by a rotation, is
+    /// found as in a directory.
     pub fn scrub_all(&self, paths: &[PathBuf]) {
         let mut left: HashMap<&Path, Vec<&Path>> = HashMap::new();
         paths.iter().for_each(|path| left.entry(directory(path)).or_default().push(path));
         let mut found: HashMap<&Path, HashMap<PathBuf, Place>> = HashMap::new();
         for path in paths {
             let around = directory(path);
-            // The directories are open only from their first file to their last.
+            // Each directory is open only from its first file to its last.
             let places = found.entry(around).or_insert_with(|| named_together(around, &left[around]));
             self.scrub_with(path, places.get(path).cloned());
             let left = left.entry(around).or_default();
@@ -141,7 +145,7 @@ impl Tree<'_> {
         }
     }
 
-    /// Once through everything; files that were seen before are left out.
+    /// One pass over everything, without files from earlier rounds.
     fn round(&self, path: &Path, known: &Known, first: bool) {
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(self.threads * WAITING_PER_THREAD);
@@ -150,13 +154,13 @@ impl Tree<'_> {
                 let receiver = Arc::clone(&receiver);
                 scope.spawn(move || self.work(&receiver, known));
             }
-            // Without it, a sender would wait for ever for workers that are no more.
+            // Otherwise a sender would wait forever for workers that have ended.
             drop(receiver);
             self.walk(path, &sender, known, first);
         });
     }
 
-    /// Tells that a name could not be followed; once, and not if it was there in an earlier round only.
+    /// Reports an unreachable name once, and not if only an earlier round listed it.
     fn fail(&self, known: &Known, first: bool, path: &Path, error: Errno) {
         if (first || error != Errno::NOENT) && lock(&known.told).insert(path.to_owned()) {
             (self.tell)(path, refusal(error));
@@ -174,7 +178,7 @@ impl Tree<'_> {
         }
     }
 
-    /// Hands the file, or all files of a directory, to the workers.
+    /// Passes the file, or all files of a directory, to the workers.
     fn walk(&self, path: &Path, jobs: &SyncSender<Job>, known: &Known, first: bool) {
         let fail = |path: &Path, error| self.fail(known, first, path, error);
         let (around, name) = (directory(path), path.file_name());
@@ -198,7 +202,7 @@ impl Tree<'_> {
         }
     }
 
-    /// Goes through a directory, and those below it, one after the other: deep trees take no stack and no descriptors.
+    /// Iterates over a directory and those below it: deep trees use neither stack nor descriptors.
     fn walk_below(&self, path: &Path, root: &OwnedFd, jobs: &SyncSender<Job>, known: &Known, first: bool) {
         let mut left = vec![PathBuf::new()];
         while let Some(below) = left.pop() {
@@ -251,12 +255,13 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// What became of the file; `None`, if it was seen before, or is left for another round.
+    /// The outcome for the file; `None` if it was seen before, or is left for another round.
     fn open_and_scrub(&self, job: &Job, known: &Known, pen: &mut Option<Pen>) -> Option<Outcome> {
         let site = &job.site;
         let looked_at = match site.stat() {
             Ok(stat) => stat,
-            // It was renamed or deleted since the directory was read. If it has another name now, the next round finds that.
+            // The file was renamed or deleted since the listing. The next round finds it under its
+            // new name.
             Err(Errno::NOENT) if !site.named => {
                 known.gone.store(true, Relaxed);
                 return None;
@@ -297,12 +302,12 @@ impl Tree<'_> {
         outcome
     }
 
-    /// Whether a file may have as many names as it has.
+    /// Whether the file's number of names is allowed.
     pub(super) fn may_have(&self, names: &Stat) -> bool {
         names.st_nlink <= 1 || self.hard_links && !self.rewrite
     }
 
-    /// `None`, if the name leads to something else by now.
+    /// Returns `None` if the name now refers to another file.
     fn scrub_file(
         &self,
         site: &Site,
@@ -320,7 +325,7 @@ impl Tree<'_> {
         let treat = Treat { scrubber: self.scrubber, rewrite: self.rewrite, binary: self.binary, claim: &claim };
         let outcome = treat.file(&site.directory, &site.name, &file, kind, pen);
         if self.rewrite && self.scrubber.does(Action::Mask) {
-            // A new file is not to be looked at again.
+            // The new file needs no second visit.
             lock(&known.seen).extend(site.stat().map(|stat| FileId::from(&stat)));
         }
         let mut outcome = outcome?;
@@ -331,7 +336,7 @@ impl Tree<'_> {
     }
 }
 
-/// The places of files that were asked for by their paths, in one directory.
+/// The places of files named by their paths in one directory.
 fn named_together(around: &Path, paths: &[&Path]) -> HashMap<PathBuf, Place> {
     let opened = strict::open(CWD, around, OFlags::DIRECTORY | OFlags::RDONLY, Reach::Anywhere);
     // If it cannot be opened, each of the files reports that.
@@ -347,7 +352,7 @@ fn named_together(around: &Path, paths: &[&Path]) -> HashMap<PathBuf, Place> {
     sites.into_iter().zip(places).filter_map(|(site, place)| Some((site.path, place?))).collect()
 }
 
-/// Why a file was not opened.
+/// The outcome for a file that was not opened.
 fn refusal(error: Errno) -> Outcome {
     match error {
         Errno::XDEV => Outcome::NotSearched("it is on another file system".to_owned()),
@@ -357,14 +362,14 @@ fn refusal(error: Errno) -> Outcome {
 }
 
 fn directory(path: &Path) -> &Path {
-    // `..` and `/` have no name of their own, and are opened as they are.
+    // `..` and `/` have no file name, and are opened directly.
     if path.file_name().is_none() {
         return path;
     }
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What a thread that panicked left is in order: nothing in here stops halfway.
+/// A poisoned lock is safe to use: no operation in here stops halfway.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,12 @@
-//! Which files patterns mean: by their names, or by their paths.
+//! File selection by name or path patterns.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use glob::Pattern;
 
-/// Whether one of these patterns means a file: by its name, or by its path where the pattern holds
-/// a `/`. A name that is not UTF-8 is compared with U+FFFD in place of its other bytes.
+/// Whether one of these patterns matches a file: its path if the pattern contains a `/`, otherwise
+/// its name. In a name that is not UTF-8, U+FFFD replaces the invalid bytes.
 pub fn is_named(patterns: &[Pattern], path: &Path) -> bool {
     let matches = |pattern: &Pattern| {
         let by_path = pattern.as_str().contains('/');
@@ -16,8 +16,7 @@ pub fn is_named(patterns: &[Pattern], path: &Path) -> bool {
     patterns.iter().any(matches)
 }
 
-/// Whether a file is wanted: one that `include` means, or any if that is empty, and not one that
-/// `exclude` means.
+/// Whether a file is selected: `include` matches it or is empty, and `exclude` does not match it.
 pub fn is_wanted(include: &[Pattern], exclude: &[Pattern], path: &Path) -> bool {
     (include.is_empty() || is_named(include, path)) && !is_named(exclude, path)
 }

@@ -1,16 +1,16 @@
-//! Secrets over borders of which an earlier scrub masked some parts, and not all: it was killed, or
-//! could not write to one of the files.
+//! Secrets across boundaries that an earlier scrub masked only in part: it was killed, or could not
+//! write to one of the files.
 //!
-//! Such a secret is known by its other parts: each is covered by a mask or equal to the needle, and
-//! one of those beside a mask is too long to stand there by chance. Other secrets may touch it,
-//! whose masks then lie in one run with its own.
+//! The remaining parts identify such a secret. Each part is covered by a mask or equal to the
+//! needle, and one part beside a mask is too long to be there by chance. Masks of adjacent secrets
+//! may form one run with its own.
 
 use std::ops::Range;
 
 use super::super::container::rest_len_min;
 use crate::NeedleSet;
 
-/// The end of a file, and the beginnings of those that may follow it.
+/// The end of a file and the beginnings of those that may follow it.
 pub(super) struct Pieces<'a> {
     bytes: &'a [u8],
     pieces: Vec<Piece>,
@@ -18,21 +18,21 @@ pub(super) struct Pieces<'a> {
 
 struct Piece {
     range: Range<usize>,
-    /// How many of the mask's byte stand at its beginning; at the end of the first piece.
+    /// The number of mask bytes at its beginning; for the first piece, at its end.
     masked: usize,
 }
 
-/// The parts of a secret that are not masked.
+/// The unmasked parts of a secret.
 pub(super) struct Rest {
     pub(super) needle: usize,
     pub(super) ranges: Vec<Range<usize>>,
-    /// The masks beside it are as long as the other parts.
+    /// The masks beside it are exactly as long as the missing parts.
     is_exact: bool,
-    /// They are longer, by as much as whole secrets are.
+    /// The masks are longer, by the length of whole secrets.
     is_beside_whole: bool,
-    /// It is half of the secret at least.
+    /// It is at least half of the secret.
     is_half: bool,
-    /// It has the secret's beginning, in the first piece.
+    /// It includes the secret's beginning, in the first piece.
     is_first: bool,
 }
 
@@ -43,7 +43,7 @@ impl Rest {
 }
 
 impl<'a> Pieces<'a> {
-    /// Pieces that begin at these places.
+    /// Splits the bytes at these offsets.
     pub(super) fn new(bytes: &'a [u8], begins: &[usize], filler: u8) -> Pieces<'a> {
         let ends = begins.iter().skip(1).copied().chain([bytes.len()]);
         let piece = |(number, (&begin, end)): (usize, (&usize, usize))| {
@@ -58,9 +58,9 @@ impl<'a> Pieces<'a> {
         Pieces { bytes, pieces: begins.iter().zip(ends).enumerate().map(piece).collect() }
     }
 
-    /// The longest rest of a secret over the border of the first piece. It is exact, or beside
-    /// whole secrets, or half of the secret at least. The beginning of a secret that a writer may
-    /// still complete is exact.
+    /// The longest remainder of a secret across the boundary after the first piece. It is exact,
+    /// beside whole secrets, or at least half of the secret. A beginning that a writer may still
+    /// complete must be exact.
     pub(super) fn rest(&self, set: &NeedleSet, is_growing: bool) -> Option<Rest> {
         let border = self.pieces.first()?.range.end;
         let is_sum = sums(set, self.pieces.iter().map(|piece| piece.masked).max()?);
@@ -86,7 +86,7 @@ impl<'a> Pieces<'a> {
                 continue;
             }
             if range.len() <= piece.masked {
-                // So many bytes more are a mask's, too.
+                // Mask bytes beyond this secret's own.
                 let more = if number == 0 || range.end == all.end { piece.masked - range.len() } else { 0 };
                 is_exact &= more == 0;
                 is_beside_whole &= is_sum[more];
@@ -105,7 +105,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// For each length up to this one, whether needles that follow each other can be as long.
+/// For each length up to `len_max`, whether a sequence of adjacent needles can have it.
 fn sums(set: &NeedleSet, len_max: usize) -> Vec<bool> {
     let mut lens: Vec<usize> = set.expose().map(<[u8]>::len).collect();
     lens.sort_unstable();

@@ -1,4 +1,5 @@
-//! Secrets over the border of two files: in their bytes, and in the records of a container's log.
+//! Finds secrets across the boundary of two files, in plain bytes and in the records of a container
+//! log.
 
 use std::io;
 use std::ops::Range;
@@ -13,43 +14,42 @@ use super::text::Text;
 use crate::NeedleSet;
 use crate::redact::finder::Finder;
 
-/// How much of a file is read at once, in bytes.
+/// The read size, in bytes.
 const READ_LEN: usize = 4 << 10;
-/// Beside the rest of a secret, so many bytes of masks are looked at, and not more than three
+/// The search beside a remainder covers at most this many bytes of masks, and at most three
 /// secrets.
 const MASKS_LEN_MAX: usize = 64 << 10;
-/// A container's log is known by so many bytes at its beginning, though they begin with the rest of
-/// a record.
+/// Enough leading bytes to recognize a container log, even behind the remainder of a record.
 const HEAD_LEN: usize = 2 * container::HEAD_LEN;
 
-/// A secret over a border.
+/// A secret across a boundary.
 pub(super) struct Found {
     /// The needle that names it.
     pub(super) needle: usize,
-    /// Its parts, in order: which of the files, and where in its content.
+    /// Its parts, in order: the file's index and the range in its content.
     pub(super) parts: Vec<(usize, Range<u64>)>,
-    /// Where the first file ends.
+    /// The end of the first file.
     pub(super) border: u64,
     /// The bytes of the parts.
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// The parts lie in records: once it is masked in part, its beginning identifies it.
+    /// The parts are in records: if only some get masked, the secret's beginning identifies it.
     pub(super) is_in_records: bool,
 }
 
-/// The files over whose borders is searched: the older one, and those that may follow it, in order.
+/// The files to search across: the older one and its possible successors, in order.
 pub(super) struct Row<'a> {
     pub(super) set: &'a Arc<NeedleSet>,
-    /// The mask's byte.
+    /// The mask byte.
     pub(super) filler: Option<u8>,
     pub(super) texts: Vec<&'a Text>,
 }
 
-/// Bytes that were read of a row, one file after the other.
+/// Bytes read from a row, one file after the other.
 struct Joined {
-    /// Where they begin in the first file.
+    /// Their offset in the first file.
     start: u64,
     bytes: Zeroizing<Vec<u8>>,
-    /// Where each file begins among them; the first one counts from its own beginning.
+    /// The start of each file among them; the first counts from its own beginning.
     begins: Vec<u64>,
 }
 
@@ -77,13 +77,13 @@ impl Joined {
         Found { needle, parts, border: self.border(), bytes, is_in_records: false }
     }
 
-    /// Where the first file ends.
+    /// The end of the first file.
     fn border(&self) -> u64 {
         self.begins.get(1).copied().unwrap_or(self.start + self.bytes.len() as u64)
     }
 }
 
-/// The end of a file, and the files that may go on behind it.
+/// The end of a file, as far as a secret may continue beyond it.
 pub(super) struct End {
     start: u64,
     tail: Zeroizing<Vec<u8>>,
@@ -93,7 +93,7 @@ pub(super) struct End {
 }
 
 impl End {
-    /// Reads as much of a file's end as the longest needle is long.
+    /// Reads the end of a file, as many bytes as the longest needle has.
     pub(super) fn of(set: &Arc<NeedleSet>, text: &Text) -> io::Result<End> {
         let (start, tail) = text.tail(margin(set) + 1)?;
         let mut finder = Finder::new(Arc::clone(set));
@@ -102,30 +102,30 @@ impl End {
         Ok(End { start, tail, is_held: finder.held() > 0, format })
     }
 
-    /// Whether nothing can go on over the border.
+    /// Whether nothing can continue across the boundary.
     pub(super) fn is_closed(&self, filler: Option<u8>) -> bool {
         self.format.is_none() && !self.may_be_begun(filler) && !self.is_held
     }
 
-    /// Whether a secret that is masked in part may lie over the border.
+    /// Whether a partially masked secret may cross the boundary.
     pub(super) fn may_be_begun(&self, filler: Option<u8>) -> bool {
         filler.is_some() && (self.is_held || self.tail.last().copied() == filler)
     }
 }
 
-/// The most bytes of a needle that lie on one side of a border.
+/// The maximum number of a needle's bytes on one side of a boundary.
 fn margin(set: &NeedleSet) -> u64 {
     set.needle_len_max().saturating_sub(1) as u64
 }
 
-/// The format of a file that begins so. Its first line may be the rest of a record.
+/// The format of a file with this head. Its first line may be the remainder of a record.
 fn format(head: &[u8]) -> Option<Format> {
     let second = || head.get(memchr::memchr(b'\n', head)? + 1..);
     container::of_head(head).or_else(|| container::of_head(second()?))
 }
 
 impl Row<'_> {
-    /// All secrets over the border of the first file.
+    /// All secrets across the boundary of the first file.
     pub(super) fn search(&self, end: &End, is_growing: bool) -> io::Result<Vec<Found>> {
         let mut found: Vec<Found> = Vec::new();
         if end.is_held {
@@ -137,7 +137,7 @@ impl Row<'_> {
         Ok(found)
     }
 
-    /// A secret whose bytes go on from one file to the next.
+    /// A secret whose bytes continue from one file to the next.
     fn in_bytes(&self, end: &End) -> io::Result<Option<Found>> {
         let (mut most, mut start, mut tail) = (margin(self.set), end.start, end.tail.clone());
         loop {
@@ -145,7 +145,7 @@ impl Row<'_> {
             finder.push(&tail);
             let mut joined = Joined { start, begins: vec![start], bytes: tail };
             let Some((needle, range)) = self.follow(&mut finder, &mut joined)? else { return Ok(None) };
-            // Text that begins before these bytes may belong to it, too.
+            // Text before these bytes may belong to it, too.
             if start > 0 && range.start < start + margin(self.set) {
                 most = most.saturating_mul(4).max(READ_LEN as u64);
                 (start, tail) = self.texts[0].tail(most)?;
@@ -155,7 +155,7 @@ impl Row<'_> {
         }
     }
 
-    /// Reads on in the next files while a secret may lie over the border.
+    /// Reads the next files as long as a secret may cross the boundary.
     fn follow(&self, finder: &mut Finder, joined: &mut Joined) -> io::Result<Option<(usize, Range<u64>)>> {
         let border = finder.end();
         let is_over = |range: &Range<u64>| range.start < border && range.end > border;
@@ -185,7 +185,7 @@ impl Row<'_> {
         Ok(told.find(|(_, range)| is_over(range)))
     }
 
-    /// Whether a search of each file by itself finds all of a range: secrets only touch there.
+    /// Whether separate searches of the files find the whole range: the secrets only touch there.
     fn is_found_by_parts(&self, joined: &Joined, range: &Range<u64>) -> bool {
         let mut at = range.start;
         joined.parts(range).iter().all(|(_, part)| {
@@ -199,7 +199,7 @@ impl Row<'_> {
         })
     }
 
-    /// Secrets whose parts lie in the last records of one file and the first of the next.
+    /// Secrets with parts in the last records of one file and the first of the next.
     fn in_records(&self, format: Format, is_growing: bool) -> io::Result<Vec<Found>> {
         let mut most = 2 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
         loop {
@@ -219,7 +219,7 @@ impl Row<'_> {
                 Ok::<(), io::Error>(())
             })?;
             let mut tell = |split: container::Split| {
-                // The mask of its last part lies in the file at hand.
+                // The mask of its last part is in the file at hand.
                 let is_begun = split.beginning(self.set).is_some() && split.parts[0].start < border;
                 over.extend((is_begun || is_over(&split)).then_some((split.needle, split.parts)));
                 Ok::<(), io::Error>(())
@@ -245,7 +245,7 @@ impl Row<'_> {
         border: u64,
         tell: &mut dyn FnMut(container::Split) -> io::Result<()>,
     ) -> io::Result<()> {
-        // One stream may go on nowhere while the other one has gigabytes.
+        // One stream may end here while the other continues for gigabytes.
         let until = border + 4 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
         let mut buffer = Zeroizing::new(vec![0; RECORD_LEN_MAX / 8]);
         let mut end = border;
@@ -268,12 +268,12 @@ impl Row<'_> {
         splitter.finish(tell)
     }
 
-    /// The rest of a secret of which an earlier scrub masked some parts. The first file may be
+    /// The remainder of a secret that an earlier scrub masked in part. The first file may be
     /// growing.
     pub(super) fn search_begun(&self, end: &End, is_growing: bool) -> io::Result<Option<Found>> {
         let Some(filler) = self.filler.filter(|_| end.may_be_begun(self.filler)) else { return Ok(None) };
         let needle_len_max = margin(self.set) as usize + 1;
-        // Enough to see how far the masks of secrets that touch each other reach.
+        // Enough to see the full extent of the masks of adjacent secrets.
         let most = needle_len_max + MASKS_LEN_MAX.min(3 * needle_len_max);
         let (start, tail) = self.texts[0].tail(most as u64)?;
         let (tail_len, mut bytes, mut begins) = (tail.len(), tail, vec![0]);
@@ -293,8 +293,8 @@ impl Row<'_> {
     }
 }
 
-/// Whether a file that begins so may have the rest of a secret there, in its bytes or in its first
-/// records.
+/// Whether a file with this head may begin with the remainder of a secret, in its bytes or in its
+/// first records.
 pub(super) fn begins_with_a_rest(set: &NeedleSet, filler: Option<u8>, head: &[u8]) -> bool {
     let is_rest = |text: &[u8]| {
         let is_of = |needle: &[u8]| (1..needle.len()).any(|from| begins_alike(&needle[from..], text));
@@ -312,13 +312,13 @@ pub(super) fn begins_with_a_rest(set: &NeedleSet, filler: Option<u8>, head: &[u8
     })
 }
 
-/// Whether one of them begins with the other.
+/// Whether one is a prefix of the other.
 fn begins_alike(a: &[u8], b: &[u8]) -> bool {
     let len = a.len().min(b.len());
     a[..len] == b[..len]
 }
 
-/// Adds to bytes that are wiped; those that are moved away from are wiped, too.
+/// Appends to a wiped buffer; an outgrown allocation is wiped, too.
 fn extend(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     if bytes.capacity() - bytes.len() < more.len() {
         let mut moved = Zeroizing::new(Vec::with_capacity(2 * (bytes.len() + more.len())));

@@ -1,13 +1,13 @@
-//! Secrets over the border of two files of one log: a rotation cut them in two, and neither half is
-//! found in its file.
+//! Secrets across the boundary of two files of one log. A rotation cut them in two, so a search of
+//! either file misses them.
 //!
-//! The files of a log are known by their names ([`rotation`](crate::sys::rotation)), and in which
-//! order they were written is not: some programs count upwards, others downwards. So each file is
-//! tried with its neighbours and with the log itself. A wrong pair does no harm: only a whole
-//! needle, half in the one file and half in the other, is masked.
+//! The names of the files identify a log ([`rotation`](crate::sys::rotation)) but not its order:
+//! some programs count upwards, others downwards. So each file is tried with its neighbours and
+//! with the current log. A wrong pair does no harm: only a whole needle, with a part in each file,
+//! is masked.
 //!
-//! Borders come before the files themselves: a file that ends in the beginning of a secret gets a
-//! mask there, and then the rest in the next file would be known by nothing.
+//! Boundaries are searched before the files themselves. A file that ends in a partial match gets a
+//! mask there, after which nothing would identify the remainder in the next file.
 
 mod begun;
 mod find;
@@ -39,58 +39,58 @@ use find::{End, Found, Row};
 use mask::{fill, set_modified};
 use text::{Stamp, Text, stamp};
 
-/// A secret goes on over so many files at most: a file's claim is whole when the ends of so many on
-/// both sides of it were searched.
+/// The maximum number of files that one secret extends over. A file's claim is complete once this
+/// many file ends on both sides of it were searched.
 const FOLLOWERS_MAX: usize = 8;
-/// So often a border is searched anew because a file changed.
+/// The maximum number of attempts at a boundary while its files change.
 const TRIES_MAX: usize = 4;
 
-/// A site among the files of logs that belong together.
+/// A site among the files of related logs.
 #[derive(Clone)]
 pub(super) struct Place {
     borders: Arc<Borders>,
     site: usize,
 }
 
-/// The files of logs that belong together. Each border is searched once, before the files on both
-/// sides of it are.
+/// The files of related logs. Each boundary is searched once, before the files on either side of
+/// it.
 #[derive(Default)]
 struct Borders {
     sites: Vec<Site>,
     logs: Vec<Log>,
-    /// For each log, whether the ends of its rotated files were searched.
+    /// For each log, the searches done at the ends of its rotated files.
     ends: Vec<Vec<Searched>>,
-    /// For each site, the logs that it belongs to, and its number among the rotated files there.
+    /// For each site, the logs that it belongs to, and its index among their rotated files.
     roles: Vec<Vec<(usize, Option<usize>)>>,
     claims: Mutex<HashMap<FileId, Claim>>,
 }
 
-/// The searches of a file's end that are done.
+/// The completed searches of a file's end.
 #[derive(Default)]
 struct Searched {
-    /// For whole secrets. Holds whether one that is masked in part may be there.
+    /// For whole secrets. Holds whether a partially masked one may be there.
     whole: OnceLock<bool>,
-    /// For secrets that are masked in part; later, as files that do not follow each other may seem
+    /// For partially masked secrets. It comes later, since files that are not consecutive may seem
     /// to hold one.
     begun: OnceLock<()>,
 }
 
-/// The parts of a file that belong to secrets over its borders.
+/// The parts of a file that belong to secrets across its boundaries.
 #[derive(Default)]
 pub(super) struct Claim {
-    /// The parts that are not masked: of a count, or to be masked when the file is written anew.
+    /// The unmasked parts: those of a count, or those to be masked when the file is rewritten.
     pub(super) ranges: Vec<Range<u64>>,
     /// The secrets that are reported with this file.
     pub(super) findings: Findings,
-    /// Why a secret was not masked.
+    /// The reason why a secret was not masked.
     pub(super) failed: Option<ScrubError>,
-    /// Its own scrub has to note the time of a change.
+    /// The file's own scrub has to record the time of a change.
     pub(super) is_written: bool,
-    /// The state of the file when it was read, if it is packed.
+    /// The state of the file when it was read, if it is compressed.
     stamp: Option<Stamp>,
 }
 
-/// The places of files with these names in one directory, of those that belong to a log with
+/// For each site in one directory, its place among the files of its log, if it shares a log with
 /// others.
 pub(super) fn of(sites: &[Site]) -> Vec<Option<Place>> {
     let names: Vec<OsString> = sites.iter().map(|site| site.name.clone()).collect();
@@ -122,7 +122,7 @@ pub(super) fn of(sites: &[Site]) -> Vec<Option<Place>> {
     which.into_iter().map(|which| which.map(place)).collect()
 }
 
-/// Logs that share a file: a rotated file of one may be another log itself.
+/// Groups logs that share a file: a rotated file of one may itself be another log.
 fn together(logs: &[Log]) -> Vec<Vec<&Log>> {
     let (mut groups, mut group_of): (Vec<Vec<&Log>>, HashMap<usize, usize>) = (Vec::new(), HashMap::new());
     for log in logs {
@@ -143,8 +143,8 @@ fn together(logs: &[Log]) -> Vec<Vec<&Log>> {
 }
 
 impl Place {
-    /// The claim on the file. Searches its borders, if that has not been done; others wait for
-    /// that. `is_done` says which files are reported already.
+    /// The claim on the file. Searches its boundaries unless that is done; other threads wait for
+    /// the result. `is_done` returns whether a file's results are already out.
     pub(super) fn claim(
         &self,
         tree: &Tree<'_>,
@@ -178,38 +178,38 @@ impl Place {
 }
 
 impl Borders {
-    /// A thread that panicked has left it in order: nothing in here stops halfway.
+    /// A panic leaves the map consistent: no operation in here stops halfway.
     fn claims(&self) -> MutexGuard<'_, HashMap<FileId, Claim>> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Claim {
-    /// The rest of it for the open file.
+    /// The part of the claim that still applies to the open file.
     pub(super) fn on(self, file: &File) -> Claim {
         let is_same = self.stamp.is_none_or(|known| fstat(file).is_ok_and(|stat| stamp(&stat) == known));
         if is_same { self } else { Claim { ranges: Vec::new(), ..self } }
     }
 
-    /// Whether a range is part of it.
+    /// Whether one of `ranges` contains this range.
     pub(super) fn holds(ranges: &[Range<u64>], range: &Range<u64>) -> bool {
         ranges.iter().any(|claimed| claimed.start <= range.start && range.end <= claimed.end)
     }
 }
 
-/// A file of a log while its borders are searched.
+/// A file of a log while its boundaries are searched.
 struct Member {
     site: usize,
     id: FileId,
     text: Text,
 }
 
-/// The kind of secrets that a search of a file's end looks for.
+/// The kind of secret that a search of a file's end looks for.
 #[derive(Clone, Copy, PartialEq)]
 enum Look {
-    /// Secrets that stand there as a whole.
+    /// Whole secrets.
     Whole,
-    /// Secrets that are masked in part.
+    /// Partially masked secrets.
     Begun,
 }
 
@@ -222,7 +222,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Searches the end of a rotated file with the beginnings of those that may follow it. Returns
-    /// whether a secret that is masked in part may be there.
+    /// whether a partially masked secret may be there.
     fn end_of(&mut self, log: &Log, at: usize, look: Look, pen: &mut Option<Pen>) -> bool {
         let (rotated, site) = (&log.rotated, log.rotated[at]);
         let current = || log.current.into_iter();
@@ -235,7 +235,7 @@ impl Search<'_> {
             match self.end(site, &rows, look, pen) {
                 Err(Halt::Changed) => {}
                 Ok(may_be_begun) => return may_be_begun,
-                // A file that cannot be read is reported when its own turn comes.
+                // An unreadable file is reported by its own scrub.
                 Err(Halt::Failed) => return false,
             }
         }
@@ -245,7 +245,7 @@ impl Search<'_> {
         false
     }
 
-    /// Searches the borders of a file with those that may follow it.
+    /// Searches the boundaries of a file with those that may follow it.
     fn end(&mut self, site: usize, rows: &[Vec<usize>], look: Look, pen: &mut Option<Pen>) -> Result<bool, Halt> {
         let Some(older) = self.open(site)? else { return Ok(false) };
         let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
@@ -260,7 +260,7 @@ impl Search<'_> {
         for row in rows {
             let mut members = Vec::new();
             for &site in row {
-                // A file without content is no border.
+                // An empty file is no boundary.
                 members.extend(self.open(site)?.filter(|member| member.id != older.id));
             }
             let texts = [&older].into_iter().chain(&members).map(|member| &member.text).collect();
@@ -281,8 +281,8 @@ impl Search<'_> {
         Ok(end.may_be_begun(filler))
     }
 
-    /// Whether some file that may follow begins with the rest of a secret: a packed file is
-    /// unpacked to its end only then.
+    /// Whether a file that may follow begins with the remainder of a secret. Only then is a
+    /// compressed file decompressed to its end.
     fn may_go_on(&self, rows: &[Vec<usize>]) -> Result<bool, Halt> {
         let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
         for row in rows {
@@ -300,7 +300,7 @@ impl Search<'_> {
         Ok(false)
     }
 
-    /// Opens a file to be searched, if it has any content, and none that only its own scrub
+    /// Opens a file to search, if it has content. Leaves out files that only their own scrub
     /// understands.
     fn open(&self, site: usize) -> Result<Option<Member>, Halt> {
         let (tree, known) = (self.tree, &self.borders.sites[site]);
@@ -318,7 +318,7 @@ impl Search<'_> {
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOATIME;
         let open = |flags| strict::open(&*known.directory, &known.name, flags, known.reach());
-        // Only the owner may ask not to be noted as a reader.
+        // Only the owner may set `O_NOATIME`.
         let opened = open(flags).or_else(|_| open(flags.difference(OFlags::NOATIME)));
         let Ok(file) = opened else { return Ok(None) };
         let stat = fstat(&file)?;
@@ -333,8 +333,8 @@ impl Search<'_> {
         Ok(Some(Member { site, id: FileId::from(&stat), text }))
     }
 
-    /// Whether masks may be written to this file, or secrets in it be reported, as in the file's
-    /// own scrub.
+    /// Whether this file may be masked, or its secrets reported, by the rules of the file's own
+    /// scrub.
     fn is_ours(&self, member: &Member) -> Result<bool, Halt> {
         let tree = self.tree;
         let masks = tree.scrubber.does(Action::Mask);
@@ -354,7 +354,7 @@ impl Search<'_> {
         })
     }
 
-    /// Masks a find, or notes it. Returns whether it was taken.
+    /// Masks or records a finding. Returns whether it was accepted.
     fn take(&mut self, found: &Found, files: &[&Member], pen: &mut Option<Pen>) -> Result<bool, Halt> {
         let masks = self.tree.scrubber.does(Action::Mask);
         let mut opened = Vec::new();
@@ -369,7 +369,7 @@ impl Search<'_> {
                 Ok(Opened::File(file)) => opened.push((file, range.clone(), member, in_place)),
                 Ok(Opened::Moved) => return Err(Halt::Changed),
                 Ok(Opened::No(_)) => return Ok(false),
-                // Its own scrub fails as well, and tells it.
+                // The file's own scrub fails as well, and reports it.
                 Err(_) => return Ok(false),
             }
         }
@@ -379,7 +379,7 @@ impl Search<'_> {
         if opened.iter().all(|(_, range, member, _)| is_known(member, range)) {
             return Ok(true);
         }
-        // Text that was added to it goes on in its own file.
+        // Appended text continues in the same file.
         if files[0].text.packing.is_none() && files[0].text.stat()?.st_size as u64 != found.border {
             return Err(Halt::Changed);
         }
@@ -409,14 +409,14 @@ impl Search<'_> {
                 parts.push((file, range, member, part));
             }
         }
-        // A kill between two leaves the longer one, and in records the first one: the next scrub
-        // knows it again.
+        // A kill between two writes leaves the longer part, and in records the first part: the next
+        // scrub recognizes it.
         match found.is_in_records {
             true => parts.reverse(),
             false => parts.sort_by_key(|(_, range, ..)| range.end - range.start),
         }
         for (file, range, member, part) in parts {
-            // The disk was waited for since.
+            // The file may have changed while fsync waited.
             is_there(file, range, part)?;
             let before = fstat(file)?;
             match fill(file, range, filler, pen) {
@@ -429,7 +429,7 @@ impl Search<'_> {
             }
             let is_quiet = !is_live_since(before.st_mtime as _) && fstat(file)?.st_size == before.st_size;
             if is_quiet && !(self.is_done)(member.id) {
-                // Or the file's own scrub would take it for one that is being written.
+                // Otherwise the file's own scrub would take it for one that is being written.
                 set_modified(file, &before);
                 self.borders.claims().entry(member.id).or_default().is_written = true;
             } else {
@@ -439,7 +439,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Notes a secret over borders: it is reported with the first file that is not reported yet.
+    /// Records a secret across boundaries, with the first file that is not reported yet.
     fn note(
         &mut self,
         found: &Found,
@@ -464,17 +464,17 @@ impl Search<'_> {
     }
 }
 
-/// So much of a file is looked at before a packed one beside it is unpacked, in bytes.
+/// The part of a file to inspect before a compressed neighbour is decompressed, in bytes.
 const HEAD_LEN: usize = 64 << 10;
 
-/// Fails unless these bytes stand there still.
+/// Fails unless the file still has these bytes there.
 fn is_there(file: &File, range: &Range<u64>, bytes: &[u8]) -> Result<(), Halt> {
     let mut there = Zeroizing::new(vec![0; bytes.len()]);
     let read = file::read_full_at(file.as_fd(), &mut there, range.start)?;
     if there[..read] == *bytes { Ok(()) } else { Err(Halt::Changed) }
 }
 
-/// Why a border was not searched.
+/// The reason why a boundary was not searched.
 enum Halt {
     /// A file has changed.
     Changed,

@@ -1,4 +1,4 @@
-//! The content of a file of a log: its end and its beginning.
+//! The content of one file of a log: its end and its beginning.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,10 +12,10 @@ use super::super::file;
 use super::super::kind::Packing;
 use super::super::search;
 
-/// The length, and the time of the last change, by which a packed file is known again.
+/// Length and modification time, which identify the state of a compressed file.
 pub(super) type Stamp = (i64, i64, i64);
 
-/// A file of a log, open to be read.
+/// A file of a log, open for reading.
 pub(super) struct Text {
     pub(super) file: File,
     pub(super) packing: Option<Packing>,
@@ -26,7 +26,7 @@ impl Text {
         Ok(fstat(&self.file)?)
     }
 
-    /// The last bytes of the content, at most so many, and where they begin.
+    /// The last bytes of the content, at most `most`, and their offset.
     pub(super) fn tail(&self, most: u64) -> io::Result<(u64, Zeroizing<Vec<u8>>)> {
         if self.packing.is_some() {
             return last(&mut *self.head()?, usize::try_from(most).unwrap_or(usize::MAX));
@@ -44,7 +44,7 @@ impl Text {
         content(&self.file, self.packing)
     }
 
-    /// The first bytes of the content, at most so many.
+    /// The first bytes of the content, at most `most`.
     pub(super) fn beginning(&self, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
         let mut head = Zeroizing::new(Vec::with_capacity(most));
         self.head()?.take(most as u64).read_to_end(&mut head)?;
@@ -52,10 +52,10 @@ impl Text {
     }
 }
 
-/// The last bytes of a content that is read once.
+/// The last bytes of a content in one pass.
 fn last(content: &mut dyn Read, most: usize) -> io::Result<(u64, Zeroizing<Vec<u8>>)> {
     let (mut buffer, mut end) = (search::buffer(), 0);
-    // Never grown: its former contents would stay behind.
+    // Allocated once: growing would leave unwiped copies behind.
     let mut kept = Zeroizing::new(Vec::with_capacity(most.saturating_add(buffer.len())));
     loop {
         match read(content, &mut buffer)? {

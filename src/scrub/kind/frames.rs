@@ -1,8 +1,8 @@
-//! Records that follow each other by their lengths: segments of queues, logs of databases. They
-//! carry checksums as a rule, which a mask would break.
+//! Records chained by their lengths: queue segments and database logs. Most carry checksums, which
+//! a mask would break.
 //!
-//! The first bytes of a record hold its length in binary. Read as a length, those of text lead
-//! nowhere: to records of hundreds of megabytes.
+//! The first bytes of such a record hold its length in binary. The first bytes of text, read as a
+//! length, lead to no record: they mean hundreds of megabytes.
 
 use std::os::fd::BorrowedFd;
 
@@ -10,16 +10,16 @@ use zeroize::Zeroizing;
 
 use crate::scrub::file;
 
-/// So many bytes at the beginning of a record may hold its length.
+/// The number of leading bytes of a record that may hold its length.
 const HEADER_LEN: usize = 24;
-/// So many records in a row are no accident.
+/// The number of consecutive records that rules out chance.
 const RECORDS: usize = 3;
-/// A record's length is less than this, in bytes.
+/// The upper bound of a record's length, in bytes.
 const RECORD_LEN_MAX: u64 = 256 << 20;
-/// LevelDB and RocksDB write blocks of so many bytes, and Prometheus pages.
+/// The block size of LevelDB and RocksDB, and the page size of Prometheus, in bytes.
 const BLOCK_LEN: u64 = 32 << 10;
 
-/// Where records are read from.
+/// The bytes that records are read from.
 pub(super) struct Source<'a> {
     /// The beginning.
     pub(super) head: &'a [u8],
@@ -29,7 +29,7 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The bytes from here on, as many as there are.
+    /// Reads the bytes at an offset, as many as exist.
     fn read(&self, at: u64, room: &mut [u8]) -> usize {
         let rest = usize::try_from(at).ok().and_then(|at| self.head.get(at..)).unwrap_or_default();
         match self.file {
@@ -43,8 +43,8 @@ impl Source<'_> {
     }
 }
 
-/// Whether this is the raw stream of a container's output, as Docker's API gives it: its records
-/// have lengths, and no checksums.
+/// Whether this is the raw stream of a container's output from Docker's API: its records have
+/// lengths but no checksums.
 pub(super) fn is_docker_stream(source: &Source<'_>) -> bool {
     let layout = Layout { at: 4, width: 4, big: true, more: 8 };
     source.head.first().is_some_and(|&stream| stream <= 2)
@@ -52,7 +52,7 @@ pub(super) fn is_docker_stream(source: &Source<'_>) -> bool {
         && layout.follows(source, 0)
 }
 
-/// The kind of records that a file holds from its beginning on, if it does.
+/// The kind of records that make up a file from its beginning, if any.
 pub(super) fn of(source: &Source<'_>) -> Option<&'static str> {
     if is_kafka(source.head) && (Layout { at: 8, width: 4, big: true, more: 12 }).follows(source, 0) {
         return Some("a Kafka segment");
@@ -63,13 +63,13 @@ pub(super) fn of(source: &Source<'_>) -> Option<&'static str> {
     if blocks(source, &|header| prometheus(header)) {
         return Some("a write-ahead log of Prometheus");
     }
-    // Behind a header of the file, or at once.
+    // After a file header, or at once.
     let begins = [0, 4, 8, 12, 16, 24, 32];
     let found = begins.into_iter().any(|begin| layouts().any(|layout| layout.follows(source, begin)));
     found.then_some("a file of records with lengths, and likely checksums")
 }
 
-/// Where a record's length stands, and how much more than that the record takes.
+/// The position of a record's length, and the size of the record beyond it.
 struct Layout {
     at: usize,
     width: usize,
@@ -77,8 +77,7 @@ struct Layout {
     more: u64,
 }
 
-/// Lengths of four and of eight bytes. Shorter ones are no evidence: any two bytes of a text are
-/// one.
+/// Lengths of four and of eight bytes. Shorter ones are no evidence: any two bytes of text are one.
 fn layouts() -> impl Iterator<Item = Layout> {
     let widths = [4_usize, 8];
     let places = [0_usize, 1, 4, 8, 12, 16];
@@ -90,14 +89,14 @@ fn layouts() -> impl Iterator<Item = Layout> {
 }
 
 impl Layout {
-    /// The length of the record that begins so; 0, if none does.
+    /// The length of the record with this header; 0 for allocated space without a record.
     fn record(&self, header: &[u8]) -> Option<u64> {
         let len = number(header.get(self.at..self.at + self.width)?, self.big);
         (len < RECORD_LEN_MAX).then(|| if len == 0 { 0 } else { len + self.more })
     }
 
-    /// Whether records of this layout follow each other from here on: some of them, or to the end,
-    /// where the last one may be torn.
+    /// Whether records of this layout follow each other from `begin`: several, or up to the end,
+    /// where the last may be torn.
     fn follows(&self, source: &Source<'_>, begin: u64) -> bool {
         let least = (self.at + self.width) as u64;
         let (mut at, mut header) = (begin, Zeroizing::new([0; HEADER_LEN]));
@@ -108,7 +107,7 @@ impl Layout {
             let read = source.read(at, &mut header[..]);
             match self.record(&header[..read]) {
                 None => return false,
-                // Room that was allocated for more.
+                // Space allocated for more records.
                 Some(0) => return number > 1 && header[..read].iter().all(|&byte| byte == 0),
                 Some(len) if len <= least => return false,
                 Some(len) if at + len > source.len => return number > 0,
@@ -127,7 +126,7 @@ fn number(field: &[u8], big: bool) -> u64 {
     }
     bytes[..field.len()].copy_from_slice(field);
     let len = u64::from_le_bytes(bytes);
-    // etcd keeps the number of padding bytes in the highest one.
+    // etcd keeps the number of padding bytes in the highest byte.
     let padding = if field.len() == 8 && len >> 63 == 1 { (len >> 56) & 7 } else { 0 };
     if padding > 0 || len >> 56 == 0x80 { (len & 0x00ff_ffff_ffff_ffff) + padding } else { len }
 }
@@ -136,7 +135,7 @@ fn is_kafka(head: &[u8]) -> bool {
     head.len() > 16 && head[..2] == [0, 0] && head[16] <= 2
 }
 
-/// The length of a block's record, by its first bytes.
+/// Computes the length of a block's record from its first bytes.
 type Record = dyn Fn(&[u8]) -> Option<u64>;
 
 /// Whether a file consists of blocks of records.
@@ -151,20 +150,20 @@ fn blocks(source: &Source<'_>, record: &Record) -> bool {
                 records += 1;
                 at += len;
             }
-            // Room too short for a header at a block's end is padded, and the rest of a page may
+            // Space too short for a header at a block's end is padded, and the rest of a page may
             // be.
             _ if records > 0 && left < BLOCK_LEN && header[..read.min(left as usize)].iter().all(|&byte| byte == 0) => {
                 at += left;
             }
-            // Room that was allocated for more.
+            // Space allocated for more records.
             _ => return records > 1 && header[..read].iter().all(|&byte| byte == 0),
         }
     }
     records == RECORDS || records > 0 && at == source.len
 }
 
-/// Checksum, length, type: whole, first, middle, last; from 5 on with the number of a log that is
-/// used again.
+/// Checksum, length, type: whole, first, middle, last; types from 5 on add the number of a recycled
+/// log.
 fn level_db(header: &[u8]) -> Option<u64> {
     let kind = *header.get(6)?;
     let len = u64::from(u16::from_le_bytes([header[4], header[5]]));

@@ -2,18 +2,18 @@
 
 use super::{Kind, Packing};
 
-/// Text with a NUL in every second byte is known by this share of NULs in one place of each pair.
+/// The share of NULs in one place of each byte pair that marks UTF-16 text.
 const WIDE_NULS_PER_CENT: usize = 90;
-/// Less text than this is not judged by its NULs, in bytes.
+/// The shortest text to judge by its NULs, in bytes.
 const WIDE_LEN_MIN: usize = 32;
 /// The length of a tar header, in bytes.
 const TAR_LEN: usize = 512;
-/// So many bytes that look like text begin no zlib stream.
+/// If this many leading bytes look like text, they begin no zlib stream.
 const ZLIB_LOOK_LEN: usize = 64;
-/// So many skippable frames of zstd are passed over.
+/// The maximum number of skippable zstd frames to pass over.
 const SKIPPABLE_MAX: usize = 64;
 
-/// Formats with compression that can be undone.
+/// Compression formats that can be undone.
 const PACKED: &[(&[u8], Packing)] = &[
     (b"\x1f\x8b\x08", Packing::Gzip),
     (b"\x28\xb5\x2f\xfd", Packing::Zstd),
@@ -21,7 +21,7 @@ const PACKED: &[(&[u8], Packing)] = &[
     (b"\xfd7zXZ\0", Packing::Xz),
 ];
 
-/// Formats in which secrets do not stand as they are.
+/// Formats in which secrets are not in readable form.
 const OPAQUE: &[(&[u8], &str)] = &[
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"\x02\x21\x4c\x18", "lz4"),
@@ -128,10 +128,10 @@ const TAILS: &[(usize, &[u8], &str)] = &[
     (512, b"koly\0", "a disk image"),
 ];
 
-/// The kind of a file that begins so, if that is known.
+/// The kind of a file with this head, if known.
 pub(super) fn of(head: &[u8]) -> Option<Kind> {
     if head.starts_with(b"__CURSOR=") || head.starts_with(b"__REALTIME_TIMESTAMP=") {
-        // The export format of systemd's journal: its binary fields have lengths and no checksums.
+        // The export format of systemd's journal: its binary fields have lengths but no checksums.
         return Some(Kind::Text);
     }
     let rest = past_skippable(head);
@@ -160,33 +160,33 @@ pub(super) fn of(head: &[u8]) -> Option<Kind> {
     }
 }
 
-/// The kind of a file that ends so, if that is known.
+/// The kind of a file with this tail, if known.
 pub(super) fn of_tail(tail: &[u8]) -> Option<Kind> {
     let ends = |at: usize, magic: &[u8]| tail.len() >= at && tail[tail.len() - at..].starts_with(magic);
     if let Some((_, _, name)) = TAILS.iter().find(|(at, magic, _)| ends(*at, magic)) {
         return Some(Kind::Binary(name));
     }
-    // The end record of a zip archive, with its comment: there may be a program in front of it.
+    // The end record of a zip archive, with its comment. A program may precede the archive.
     let end = memchr::memmem::rfind(tail, b"PK\x05\x06")?;
     let comment = tail.get(end + 20..end + 22)?;
     let len = usize::from(u16::from_le_bytes([comment[0], comment[1]]));
     (end + 22 + len == tail.len()).then_some(Kind::Binary("a zip archive"))
 }
 
-/// Whether a block of bzip2 follows its three letters, with which a line of text may begin.
+/// Whether a bzip2 block follows the format's three letters, which may also begin a line of text.
 fn is_bzip2(head: &[u8]) -> bool {
     head.get(4..).is_some_and(|rest| rest.starts_with(b"1AY&SY") || rest.starts_with(b"\x17rE8P\x90"))
 }
 
-/// Whether a format with this name is compression, or an archive.
+/// Whether the format with this name is compression or an archive.
 #[cfg(feature = "sidecar")]
 pub(super) fn is_packed(name: &str) -> bool {
     matches!(name, "lz4" | "lzip" | "lzma" | "lzop" | "compress" | "7-zip" | "rar" | "snappy")
         || name.ends_with(" archive")
 }
 
-/// The bytes behind the frames without content that a zstd or lz4 file may begin with; nothing, if
-/// they reach beyond the head.
+/// The bytes after the skippable frames at the beginning of a zstd or lz4 file; empty if the frames
+/// extend beyond the head.
 fn past_skippable(head: &[u8]) -> &[u8] {
     let mut rest = head;
     for _ in 0..SKIPPABLE_MAX {
@@ -200,7 +200,7 @@ fn past_skippable(head: &[u8]) -> &[u8] {
     rest
 }
 
-/// A zlib stream begins with two bytes that text may begin with, too, such as `x^`: it is tried.
+/// Detects a zlib stream by trying it: its first two bytes, such as `x^`, may also begin text.
 #[cfg(feature = "compress")]
 fn zlib(head: &[u8]) -> Option<Packing> {
     use std::io::{ErrorKind, Read};
@@ -222,7 +222,7 @@ fn zlib(head: &[u8]) -> Option<Packing> {
     may_be_zlib(head).then_some(Packing::Zlib)
 }
 
-/// Whether the header is right. Compressed bytes that all look like text are none.
+/// Whether the header is valid. Compressed bytes that all look like text are rejected.
 fn may_be_zlib(head: &[u8]) -> bool {
     let &[method, flags, ..] = head else { return false };
     let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
@@ -256,8 +256,8 @@ fn is_git_object(head: &[u8]) -> bool {
     })
 }
 
-/// Whether this is text with a NUL in every second byte. A sparse or binary file has them in all
-/// places, in even ones about as often as in odd ones.
+/// Whether this is text with a NUL in every second byte. In a sparse or binary file, even and odd
+/// places have about as many NULs.
 fn is_wide(head: &[u8]) -> bool {
     let nuls = |at: usize| head.iter().skip(at).step_by(2).filter(|&&byte| byte == 0).count() * 100;
     let (even, odd, most) = (nuls(0), nuls(1), head.len() / 2 * WIDE_NULS_PER_CENT);

@@ -1,12 +1,12 @@
 //! The kind of a file: text, which is searched and masked, or bytes that a mask would break.
 //!
-//! Text is proved, not assumed: scrub, guard and the sidecar ask this module before they write. A
-//! mask breaks formats with checksums, such as a database's log, a segment of records or a git
-//! index. The evidence is the file's head, its tail, its name and neighbours, records that follow
-//! each other by their lengths, and the control bytes of samples across the file.
+//! Text is proved, not assumed: scrub, guard and the sidecar query this module before they write. A
+//! mask breaks formats with checksums, such as a database log, a segment of records or a git index.
+//! The evidence is the file's head, its tail, its name and neighbours, records chained by their
+//! lengths, and the control bytes of samples across the file.
 //!
-//! A log stays text with holes of NULs (`copytruncate`), colour codes, one separator byte instead
-//! of newlines, stray control bytes, and in any encoding of a byte a character.
+//! A log remains text with holes of NULs (`copytruncate`), colour codes, one separator byte instead
+//! of newlines, stray control bytes, and in any single-byte encoding.
 
 mod frames;
 mod heads;
@@ -25,36 +25,36 @@ use frames::Source;
 pub(super) use near::Near;
 use tally::{Tally, Verdict};
 
-/// The length of a sample, in bytes; the first and the last of them are the head and the tail.
+/// The length of a sample, in bytes. The first and the last sample are the head and the tail.
 const SAMPLE_LEN: usize = 4 << 10;
 /// The number of samples between head and tail.
 const SAMPLES: u64 = 6;
-/// The part of compressed content that is judged, in bytes.
+/// The judged part of compressed content, in bytes.
 const CONTENT_LEN: u64 = 64 << 10;
 
 /// The reason for a file with too many control bytes.
 const CONTROL: &str = "not text: many control bytes";
-/// The same for its first bytes.
+/// The reason for a file that begins with control bytes.
 const CONTROL_HEAD: &str = "not text: control bytes at its beginning";
 /// The reason for a doubt.
 const DOUBT: &str = "text with many control bytes";
 
-/// The content of a file.
+/// The kind of a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Bytes, to be searched and masked as they are.
+    /// Bytes to search and mask directly.
     Text,
     /// Most likely text; the reason for the doubt.
     Doubtful(&'static str),
     /// Compressed, in a format that can be undone.
     Compressed(Packing),
-    /// Not text, by its name. Secrets may stand in it as they are, and masks may break it.
+    /// Not text, with its name. It may contain readable secrets, and a mask may break it.
     Binary(&'static str),
-    /// Secrets do not stand in it as they are; by its name.
+    /// Not readable, with its name: secrets do not appear literally.
     Opaque(&'static str),
 }
 
-/// A format of compression.
+/// A compression format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packing {
     /// gzip.
@@ -70,7 +70,7 @@ pub(super) enum Packing {
 }
 
 impl Packing {
-    /// The format that an extension stands for.
+    /// The format for a file name extension.
     pub(super) fn of_extension(extension: &str) -> Option<Packing> {
         match extension {
             "gz" => Some(Packing::Gzip),
@@ -93,10 +93,10 @@ impl Packing {
     }
 }
 
-/// Judges an open file. Reads 32 KiB at most, unless it begins with control bytes.
+/// Judges an open file. Reads at most 32 KiB, unless the file begins with control bytes.
 pub(super) fn of(file: BorrowedFd<'_>, near: &Near<'_>) -> Result<Kind, Errno> {
     let len = fstat(file)?.st_size as u64;
-    // Wiped: the text in it may hold secrets.
+    // Wiped: the sample may contain secrets.
     let mut sample = Zeroizing::new([0; SAMPLE_LEN]);
     let read = file::read_full_at(file, &mut sample[..], 0)?;
     if let Some(kind) = heads::of(&sample[..read]) {
@@ -120,7 +120,7 @@ pub(super) fn of(file: BorrowedFd<'_>, near: &Near<'_>) -> Result<Kind, Errno> {
     Ok(near.judged(kind))
 }
 
-/// Compression or an archive, by the format's name: none of it can be read line by line.
+/// The name of the file's compression or archive format, which cannot be read line by line.
 #[cfg(feature = "sidecar")]
 pub(crate) fn packed(file: BorrowedFd<'_>) -> io::Result<Option<&'static str>> {
     let mut head = Zeroizing::new([0; SAMPLE_LEN]);
@@ -128,7 +128,7 @@ pub(crate) fn packed(file: BorrowedFd<'_>) -> io::Result<Option<&'static str>> {
     Ok(packed_head(&head[..len]))
 }
 
-/// The same of a file that begins so.
+/// Like [`packed`], for a file with this head.
 #[cfg(feature = "sidecar")]
 pub(crate) fn packed_head(head: &[u8]) -> Option<&'static str> {
     match heads::of(head)? {
@@ -138,7 +138,7 @@ pub(crate) fn packed_head(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Where samples between the head and the tail begin. A short file is read as a whole.
+/// The offsets of samples between the head and the tail. A short file is read as a whole.
 fn places(tail: u64) -> impl Iterator<Item = u64> {
     let between = tail - SAMPLE_LEN as u64;
     let count = between.div_ceil(SAMPLE_LEN as u64).min(SAMPLES);

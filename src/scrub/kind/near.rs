@@ -1,4 +1,4 @@
-//! Evidence beside a file: its name, its directory, and the files there.
+//! Evidence around a file: its name, its directory, and its neighbours.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -24,7 +24,7 @@ pub(in crate::scrub) struct Near<'a> {
 }
 
 impl Near<'_> {
-    /// The kind of a file that was judged by its bytes so far.
+    /// Refines the kind of a file that its bytes suggest.
     pub(super) fn judged(&self, kind: Kind) -> Kind {
         if self.is_named_by_hash() {
             return Kind::Binary("named by the hash of its content");
@@ -41,7 +41,7 @@ impl Near<'_> {
         }
     }
 
-    /// Whether the name is a hash, as in the stores of git, git LFS and containers' images.
+    /// Whether the name is a hash, as in the stores of git, git LFS and container images.
     fn is_named_by_hash(&self) -> bool {
         let names: Vec<&[u8]> = self
             .path

@@ -1,22 +1,22 @@
 //! Control bytes in samples of a file.
 
-/// A run of so many NULs is a hole, as `copytruncate` or a crash leaves one in a log.
+/// The shortest run of NULs that is a hole, such as `copytruncate` or a crash leaves in a log.
 const HOLE_LEN: usize = 16;
-/// So many bytes at the beginning show that a file begins with control bytes.
+/// The number of leading bytes that show whether a file begins with control bytes.
 const HEAD_LEN: usize = 32;
-/// So many control bytes among the first sixteen are no text's beginning.
+/// The number of control bytes among the first sixteen that rules out text.
 const HEAD_BAD_MIN: usize = 3;
-/// So many stray bytes mean nothing, however short the file.
+/// The number of stray bytes to ignore, even in a short file.
 const STRAYS: usize = 2;
-/// One stray byte in so many means nothing.
+/// One stray byte in this many is ignored.
 const STRAY_IN: usize = 256;
-/// Fewer control bytes separate nothing.
+/// The minimum number of control bytes to act as separators.
 const SEPARATORS_MIN: usize = 3;
-/// So many lines apart from each other with a few NULs in a row each are headers of records.
+/// The number of separate lines with a few consecutive NULs each that are record headers.
 const HEADERS: usize = 4;
-/// A separator stands between fields or records of so many bytes at least, on the average.
+/// The minimum average length of separated fields or records, in bytes.
 const SEPARATED: usize = 4;
-/// And of so many at most.
+/// The maximum average length, in bytes.
 const SEPARATED_MAX: usize = 512;
 
 /// The counts of some samples.
@@ -26,11 +26,11 @@ pub(super) struct Tally {
     bytes: usize,
     /// Control bytes that text does not need.
     bad: usize,
-    /// How often each of them stands there; a NUL, if it stands alone.
+    /// The count of each control byte; for NUL, of single ones.
     each: [usize; 32],
     /// Bytes in lines without a bad byte.
     clean: usize,
-    /// Runs of dirty lines in which some NULs stand in a row.
+    /// Runs of dirty lines with a few consecutive NULs.
     headers: usize,
     begins_with_control: bool,
     bad_head: bool,
@@ -42,17 +42,17 @@ pub(super) enum Verdict {
     Text,
     Doubtful,
     Binary,
-    /// Its first bytes are not those of text.
+    /// Its first bytes are not text.
     BinaryHead,
 }
 
-/// Whether a text does without this byte. BEL, BS, TAB, LF, VT, FF, CR, SO, SI and ESC are for
-/// terminals; bytes from 128 on are characters in some encoding.
+/// Whether text does not need this byte. Terminals use BEL, BS, TAB, LF, VT, FF, CR, SO, SI and
+/// ESC; bytes from 128 on are characters in some encoding.
 fn is_bad(byte: u8) -> bool {
     matches!(byte, 0..=6 | 0x10..=0x1a | 0x1c..=0x1f | 0x7f)
 }
 
-/// Whether a control byte that belongs to no hole stands among the first bytes.
+/// Whether the first bytes contain a control byte outside of holes.
 fn has_control(head: &[u8]) -> bool {
     let mut at = 0;
     while let Some(found) = head[at..].iter().take(HEAD_LEN.saturating_sub(at)).position(|&byte| is_bad(byte)) {
@@ -88,7 +88,7 @@ impl Tally {
 
     /// Counts another sample.
     pub(super) fn add(&mut self, sample: &[u8]) {
-        // Whether the lines before are dirty, and were counted as a header.
+        // Whether the preceding lines are dirty, and were counted as a header.
         let (mut is_dirty, mut is_header) = (false, false);
         for line in sample.split_inclusive(|&byte| byte == b'\n') {
             let bad = self.bad;
@@ -106,7 +106,7 @@ impl Tally {
         }
     }
 
-    /// Returns how many bytes of the line are holes, and whether some NULs stand in a row.
+    /// Returns the number of hole bytes in the line, and whether it has a few consecutive NULs.
     fn add_line(&mut self, line: &[u8]) -> (usize, bool) {
         let (mut at, mut holes, mut some) = (0, 0, false);
         while let Some(found) = line[at..].iter().position(|&byte| is_bad(byte)) {
@@ -132,13 +132,13 @@ impl Tally {
         (holes, some)
     }
 
-    /// Whether a control byte stands among the first bytes.
+    /// Whether the first bytes contain a control byte.
     pub(super) fn begins_with_control(&self) -> bool {
         self.begins_with_control
     }
 
-    /// Whether the control bytes are those of a byte that separates fields (FIX), records (JSON
-    /// text sequences) or lines (GELF); or of two, one before and one behind each.
+    /// Whether the control bytes are a separator of fields (FIX), records (JSON text sequences) or
+    /// lines (GELF), or a pair around each.
     pub(super) fn is_separated(&self) -> bool {
         let mut each = self.each;
         each[1..].sort_unstable();
@@ -149,7 +149,7 @@ impl Tally {
             && others <= STRAYS.max(self.bytes / STRAY_IN).min(separator / 16 + STRAYS)
     }
 
-    /// A judgement by these counts.
+    /// The judgement by these counts.
     pub(super) fn verdict(&self) -> Verdict {
         let Tally { bytes, bad, clean, .. } = *self;
         if self.is_separated() {

@@ -2,7 +2,7 @@ use std::os::fd::AsFd;
 
 use super::*;
 
-/// Judged as a file of a plain name, and as compressed content.
+/// Judges the bytes as a file with a plain name.
 fn kind(bytes: &[u8]) -> Kind {
     named("app.log", bytes)
 }
@@ -18,7 +18,7 @@ fn lines(count: usize) -> Vec<u8> {
     (0..count).flat_map(|n| format!("2026-11-24 16:00:{n:02} app[1]: GET /v1/items 200\n").into_bytes()).collect()
 }
 
-/// Bytes without any order, always the same.
+/// Deterministic bytes without any order.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 88_172_645_463_325_252_u64;
     let next = |_| {
@@ -111,7 +111,7 @@ fn aq_records_with_lengths_are_not_text() {
     for (name, bytes) in &cases {
         assert_eq!(kind(bytes), Kind::Binary("a file of records with lengths, and likely checksums"), "{name}");
     }
-    // Two lengths, of key and value, which no layout has.
+    // Two lengths, of key and value, which matches no layout.
     assert_eq!(kind(&record(&[&crc, &crc, &[0, 4], &big(len - 4)])), Kind::Binary(CONTROL));
     assert_eq!(kind(&kafka), Kind::Binary("a Kafka segment"));
     let level = record(&[&crc, &(len as u16).to_le_bytes(), &[1]]);
@@ -158,7 +158,7 @@ fn aq_names_and_neighbours_are_evidence() {
     assert_eq!(named(&format!("containers/{hash}/{hash}-json.log"), &lines(9)), Kind::Text);
 }
 
-/// The samples of a short file leave nothing out; those of a long one lie between head and tail.
+/// The samples cover a short file completely; those of a long one are between head and tail.
 #[test]
 fn aq_samples_lie_across_the_file() {
     let all = |tail: usize| places(tail as u64).map(|at| at as usize).collect::<Vec<usize>>();
