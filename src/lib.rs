@@ -111,16 +111,22 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(feature = "registry", target_os = "linux"))]
+pub mod child;
+#[cfg(feature = "registry")]
+pub mod export;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 #[cfg(feature = "registry")]
-pub mod inject;
+pub mod install;
 pub mod io;
 pub mod manual;
 pub mod redact;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod scrub;
+#[cfg(feature = "registry")]
+pub mod session;
 #[cfg(all(feature = "sidecar", target_os = "linux"))]
 pub mod sidecar;
 #[cfg(feature = "registry")]

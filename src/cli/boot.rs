@@ -3,8 +3,10 @@
 use std::fs;
 
 use clap::Args;
-use hushlog::inject::session::place::{self, Files, Place, PlaceError, Text};
-use hushlog::inject::{Environment, Format, Session};
+use hushlog::export::{Environment, Format};
+use hushlog::session::Session;
+use hushlog::session::place::{Files, Place, PlaceError, Text};
+use hushlog::sys::boot;
 use hushlog::{NeedleSet, Secret};
 
 use super::exit::Exit;
@@ -63,7 +65,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     let place = session::place()?.group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
     let locked = place.lock().map_err(failure)?;
     let earlier = locked.read().map_err(failure)?;
-    let mut session = Session::new(place::boot_id(), &environment);
+    let mut session = Session::new(boot::id(), &environment);
     if let Some(earlier) = earlier {
         session.keep(earlier);
     }
@@ -92,8 +94,7 @@ fn texts(environment: &Environment) -> Result<Vec<Text>, Failure> {
 
 /// Makes sure that the redactors will be able to use the session, and warns about what they cannot mask.
 fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
-    let copy =
-        |entry: &hushlog::inject::session::Entry| Secret::new(entry.secret.name(), entry.secret.expose().to_vec());
+    let copy = |entry: &hushlog::session::Entry| Secret::new(entry.secret.name(), entry.secret.expose().to_vec());
     let builder =
         session.entries().iter().map(copy).fold(NeedleSet::builder(), |builder, secret| builder.secret(secret));
     let set = builder.build().map_err(|error| {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use hushlog::inject;
+use hushlog::export;
 use hushlog::sys::output::Output;
 
 use super::exit::Exit;
@@ -52,7 +52,7 @@ pub(crate) struct ExportArgs {
     sources: SourceArgs,
 }
 
-/// See [`inject::Format`].
+/// See [`export::Format`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     /// `export NAME='value'`; in a shell: eval "$(hushlog export --format sh)"
@@ -72,16 +72,16 @@ enum Format {
     K8s,
 }
 
-impl From<Format> for inject::Format {
-    fn from(format: Format) -> inject::Format {
+impl From<Format> for export::Format {
+    fn from(format: Format) -> export::Format {
         match format {
-            Format::Sh => inject::Format::Sh,
-            Format::Fish => inject::Format::Fish,
-            Format::Dotenv => inject::Format::Dotenv,
-            Format::Systemd => inject::Format::Systemd,
-            Format::Json => inject::Format::Json,
-            Format::Docker => inject::Format::Docker,
-            Format::K8s => inject::Format::K8s,
+            Format::Sh => export::Format::Sh,
+            Format::Fish => export::Format::Fish,
+            Format::Dotenv => export::Format::Dotenv,
+            Format::Systemd => export::Format::Systemd,
+            Format::Json => export::Format::Json,
+            Format::Docker => export::Format::Docker,
+            Format::K8s => export::Format::K8s,
         }
     }
 }
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     }
     let environment = exported::environment(source::load_for_export(&args.sources, args.quiet)?)?;
     harden::fail_point("export", environment.variables().first().map_or(b"", |first| first.secret().expose()));
-    let text = inject::Format::from(args.format).render(&environment).map_err(|error| {
+    let text = export::Format::from(args.format).render(&environment).map_err(|error| {
         Failure::config(error.to_string()).hint(
             "choose another format, rename it, or keep it without exporting it and let programs read it from a file",
         )

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hushlog::Secret;
-use hushlog::inject::{Environment, EnvironmentError, Rank, Variable};
+use hushlog::export::{Environment, EnvironmentError, Rank, Variable};
 use hushlog::registry::{NameError, name};
 
 use super::message::Failure;

@@ -24,7 +24,7 @@ pub(crate) fn process() {
 /// A panic's payload may quote what it choked on, so only its place in the source is told. Nothing is unwound: what was
 /// being written stays as it is, and what was held back is never given out.
 fn end(panic: &PanicHookInfo<'_>) {
-    hushlog::inject::child::restore_terminal();
+    hushlog::child::restore_terminal();
     prompt::restore();
     let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
     message::fault(&place);

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use hushlog::inject::install::{self, Outcome, Root, Setup, SetupError, Step};
-use hushlog::inject::session::place;
+use hushlog::install::{self, Outcome, Root, Setup, SetupError, Step};
 use hushlog::registry::{Error, FILE_LEN_MAX, Registry, RegistryId};
+use hushlog::session::place;
 use hushlog::sys::file::check_not_replaceable;
 use hushlog::sys::output::is_link_refused;
 

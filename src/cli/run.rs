@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clap::Args;
-use hushlog::inject::child::{self, Care, Carried, Command, Environment, EnvironmentError, Outcome, Status};
+use hushlog::child::{self, Care, Carried, Command, Environment, EnvironmentError, Outcome, Status};
 use hushlog::io::{PumpError, PumpSummary};
 use hushlog::{NeedleSet, Secret};
 use rustix::io::Errno;

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
-use hushlog::inject::child::Inherited;
+use hushlog::child::Inherited;
 use rustix::fs::FileType;
 
 use super::exit::{self, Exit};

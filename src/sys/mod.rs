@@ -19,6 +19,8 @@
 //! | a link in place of a socket, just before its mode is set | mode set in a private directory, then renamed |
 
 pub mod beneath;
+#[cfg(feature = "registry")]
+pub mod boot;
 pub mod file;
 pub mod input;
 pub mod lock;

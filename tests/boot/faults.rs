@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::program::session::needs;
 use crate::program::{HUSHLOG, IS_RELEASED, run, script};
-use hushlog::inject::session::place::Place;
+use hushlog::session::place::Place;
 
 const OLD: &str = "A_TOKEN=first-value-1\nB_TOKEN=deleted-value-2\n";
 const NEW: &str = "A_TOKEN=second-value-3\nC_TOKEN=third-value-4\n";

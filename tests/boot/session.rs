@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::program::session::needs;
 use crate::program::{self, Raise, Ran, hushlog, run, script};
-use hushlog::inject::session::place::Place;
+use hushlog::session::place::Place;
 
 /// A directory in memory, with secrets in a file beside the place of the session.
 struct Machine {

@@ -8,8 +8,8 @@ use crate::program;
 
 /// From the inside out: a module uses those before it, and never one after it.
 const RINGS: &[&str] = &[
-    "redact", "sys", "io", "scrub", "registry", "inject", "source", "sidecar", "console", "manual", "cli", "ffi",
-    "main", "lib",
+    "redact", "sys", "io", "scrub", "registry", "export", "session", "source", "install", "child", "sidecar",
+    "console", "manual", "cli", "ffi", "main", "lib",
 ];
 
 /// The same within the innermost ring.
@@ -61,7 +61,7 @@ const UNSAFE: &[&str] = &[
     "src/redact/sieve/classes.rs",
     "src/redact/sieve/grams.rs",
     "src/redact/sieve/x86.rs",
-    "src/inject/child/sys.rs",
+    "src/child/sys.rs",
     "src/io/gift.rs",
     "src/scrub/guard/kernel.rs",
     "src/scrub/lease.rs",
@@ -86,8 +86,8 @@ const UNSAFE: &[&str] = &[
 const STDERR: &[&str] = &[
     "src/cli/message.rs",
     "src/cli/output.rs",
-    "src/inject/child/mod.rs",
-    "src/inject/child/wiring.rs",
+    "src/child/mod.rs",
+    "src/child/wiring.rs",
     "src/sidecar/sink/open.rs",
     "src/sys/output.rs",
 ];
@@ -140,11 +140,10 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
     ("src/cli/progress.rs", TYPED),
     ("src/cli/sidecar.rs", TYPED),
     ("src/cli/sidecar_client.rs", TYPED),
-    ("src/inject/child/asks.rs", KERNEL),
-    ("src/inject/child/group.rs", KERNEL),
-    ("src/inject/child/minder.rs", KERNEL),
-    ("src/inject/child/sys.rs", KERNEL),
-    ("src/inject/session/place.rs", KERNEL),
+    ("src/child/asks.rs", KERNEL),
+    ("src/child/group.rs", KERNEL),
+    ("src/child/minder.rs", KERNEL),
+    ("src/child/sys.rs", KERNEL),
     ("src/io/gift.rs", KERNEL),
     ("src/registry/reserved.rs", "the machine's own configuration, whose owner and mode it checks"),
     ("src/scrub/guard/calls.rs", KERNEL),

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use hushlog::Secret;
-use hushlog::inject::{Environment, EnvironmentError, Format, Rank, Variable};
+use hushlog::export::{Environment, EnvironmentError, Format, Rank, Variable};
 
 use crate::export::{docker_created, output, variables};
 use crate::program::session::needs;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hushlog::Secret;
-use hushlog::inject::{Environment, Format, Rank, Variable};
+use hushlog::export::{Environment, Format, Rank, Variable};
 
 use crate::program::session::needs;
 

@@ -1,4 +1,4 @@
-//! The registry, and the injection of what is in it.
+//! The registry, and the environment and session that its secrets are exported to.
 
 #[path = "../common/program/mod.rs"]
 mod program;
@@ -7,11 +7,11 @@ mod registry;
 
 mod commands;
 mod consumers;
+mod environment;
 mod export;
 mod faults;
 mod file;
 mod hostile;
-mod inject;
 mod keys;
 mod merges;
 mod names;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use hushlog::inject::Format;
+use hushlog::export::Format;
 
 use crate::program::session::{PROBES, needs};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hushlog::Secret;
-use hushlog::inject::Rank;
+use hushlog::export::Rank;
 use hushlog::registry::{Error, Identity, OpenedSecret, Scope, SigningKey};
 
 use super::super::message::Failure;

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use hushlog::inject::Session;
-use hushlog::inject::session::place::{self, Place, PlaceError};
+use hushlog::session::Session;
+use hushlog::session::place::{self, Place, PlaceError};
 
 use super::super::message::{Failure, reason};
 use super::super::registry::variable;

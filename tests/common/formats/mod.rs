@@ -6,8 +6,9 @@
 mod sidecar_config;
 
 use hushlog::Secret;
-use hushlog::inject::{Environment, Format, Rank, Session, Variable};
+use hushlog::export::{Environment, Format, Rank, Variable};
 use hushlog::registry::Registry;
+use hushlog::session::Session;
 use hushlog::source::dotenv::{self, Entry};
 
 pub use sidecar_config::sidecar_config;

@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use crate::inject::session::place::boot_id;
+use crate::sys::boot;
 
 /// A slot, in bytes: a sector.
 pub(super) const SLOT_LEN: usize = 512;
@@ -89,7 +89,7 @@ impl Head {
 pub(super) fn boot() -> [u8; 16] {
     static BOOT: OnceLock<[u8; 16]> = OnceLock::new();
     *BOOT.get_or_init(|| {
-        let digits: String = boot_id().chars().filter(|c| c.is_ascii_hexdigit()).collect();
+        let digits: String = boot::id().chars().filter(|c| c.is_ascii_hexdigit()).collect();
         u128::from_str_radix(&digits, 16).unwrap_or_default().to_be_bytes()
     })
 }

@@ -1,8 +1,9 @@
 //! The exported environment and the session, as a library gives them.
 
 use hushlog::Secret;
-use hushlog::inject::environment::{ENTRY_LEN_MAX, EXPORTED_BYTES_MAX};
-use hushlog::inject::{Environment, EnvironmentError, Format, Rank, Session, Variable};
+use hushlog::export::environment::{ENTRY_LEN_MAX, EXPORTED_BYTES_MAX};
+use hushlog::export::{Environment, EnvironmentError, Format, Rank, Variable};
+use hushlog::session::Session;
 use proptest::prelude::*;
 
 fn secret(variable: &str, name: &str, value: &str, rank: Rank) -> Variable {
@@ -127,7 +128,7 @@ type Shown = (Vec<(String, String, String, bool, Vec<u8>)>, Vec<(String, String)
 
 fn shown(session: Session) -> Shown {
     let (entries, defaults) = session.into_parts();
-    let entry = |entry: hushlog::inject::session::Entry| {
+    let entry = |entry: hushlog::session::Entry| {
         let (name, value) = (entry.secret.name().to_owned(), entry.secret.expose().to_vec());
         (name, entry.variable, entry.version, entry.current, value)
     };

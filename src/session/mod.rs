@@ -22,8 +22,7 @@ use std::io::{self, Write};
 
 use zeroize::Zeroizing;
 
-use super::base64;
-use super::environment::Environment;
+use crate::export::{Counted, Environment, base64};
 use crate::redact::secret::Secret;
 
 const HEAD: &str = "hushlog session 1";
@@ -83,7 +82,7 @@ impl Session {
         self.entries.extend(kept);
     }
 
-    /// The boot that it belongs to, as [`place::boot_id`] tells it; empty if the system did not.
+    /// The [boot](crate::sys::boot::id) that it belongs to. Empty if the system reported none.
     pub fn boot(&self) -> &str {
         &self.boot
     }
@@ -100,7 +99,7 @@ impl Session {
 
     /// The session as a file holds it.
     pub fn render(&self) -> Zeroizing<Vec<u8>> {
-        let mut counted = super::export::Counted::default();
+        let mut counted = Counted::default();
         let done = self.write(&mut counted);
         let mut text = Zeroizing::new(Vec::with_capacity(counted.len()));
         done.and_then(|()| self.write(&mut *text)).expect("writing to memory does not fail");

@@ -108,10 +108,10 @@ impl Format {
 
 /// Counts what is written to it.
 #[derive(Default)]
-pub(super) struct Counted(usize);
+pub(crate) struct Counted(usize);
 
 impl Counted {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0
     }
 }

@@ -7,15 +7,15 @@ use rustix::fs::FileType;
 use super::root::{self, Root};
 use super::step::{Change, Step};
 
-const UNIT: &str = include_str!("../../../packaging/systemd/hushlog-boot.service");
-const SERVICE: &str = include_str!("../../../packaging/systemd/service.conf");
-const USER_ENVIRONMENT: &str = include_str!("../../../packaging/systemd/user-environment");
-const PROFILE: &str = include_str!("../../../packaging/shell/profile.sh");
-const BLOCK: &str = include_str!("../../../packaging/shell/block.sh");
-const FISH: &str = include_str!("../../../packaging/shell/hushlog.fish");
-const OPENRC: &str = include_str!("../../../packaging/openrc/hushlog-boot");
-const SYSV: &str = include_str!("../../../packaging/sysv/hushlog-boot");
-const INITTAB: &str = include_str!("../../../packaging/sysv/inittab");
+const UNIT: &str = include_str!("../../packaging/systemd/hushlog-boot.service");
+const SERVICE: &str = include_str!("../../packaging/systemd/service.conf");
+const USER_ENVIRONMENT: &str = include_str!("../../packaging/systemd/user-environment");
+const PROFILE: &str = include_str!("../../packaging/shell/profile.sh");
+const BLOCK: &str = include_str!("../../packaging/shell/block.sh");
+const FISH: &str = include_str!("../../packaging/shell/hushlog.fish");
+const OPENRC: &str = include_str!("../../packaging/openrc/hushlog-boot");
+const SYSV: &str = include_str!("../../packaging/sysv/hushlog-boot");
+const INITTAB: &str = include_str!("../../packaging/sysv/inittab");
 
 /// What stands for the command in these files.
 const COMMAND: &str = "@BOOT@";

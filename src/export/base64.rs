@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 const PIECE_LEN: usize = 768;
 
 /// Encodes through a small buffer, which is wiped.
-pub(super) fn write(value: &[u8], out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write(value: &[u8], out: &mut impl Write) -> io::Result<()> {
     let mut buffer = Zeroizing::new([0; PIECE_LEN / 3 * 4]);
     for piece in value.chunks(PIECE_LEN) {
         let encoded = &mut buffer[..BASE64.encode_len(piece.len())];
@@ -20,7 +20,7 @@ pub(super) fn write(value: &[u8], out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Decodes; nothing if it is not base64.
-pub(super) fn read(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn read(text: &[u8]) -> Option<Vec<u8>> {
     let mut value = Zeroizing::new(vec![0; BASE64.decode_len(text.len()).ok()?]);
     let len = BASE64.decode_mut(text, &mut value).ok()?;
     // Shorter than its capacity by the padding at most; who takes it over wipes all of that.

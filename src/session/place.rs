@@ -14,7 +14,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::{Damaged, Session};
 use crate::sys::beneath::{Dir, Links};
+use crate::sys::boot;
 use crate::sys::file::{check_owner, check_regular, kind, kind_name};
 use crate::sys::lock::{self, Lock};
 use crate::sys::sources;
@@ -108,12 +109,6 @@ pub struct Locked<'a> {
     place: &'a Place,
     dir: Dir,
     _lock: Lock,
-}
-
-/// Which boot of the machine this is; nothing where the system does not tell.
-pub fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
 }
 
 fn doing(doing: &'static str) -> impl Fn(io::Error) -> PlaceError {
@@ -400,7 +395,7 @@ fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, PlaceError> {
     let mut text = Zeroizing::new(vec![0; len as usize]);
     File::from(file).read_exact(&mut text).map_err(doing("read the session"))?;
     let session = Session::parse(&text)?;
-    let boot = boot_id();
+    let boot = boot::id();
     if !session.boot().is_empty() && !boot.is_empty() && session.boot() != boot {
         return Err(PlaceError::Stale);
     }
