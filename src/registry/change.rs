@@ -1,4 +1,5 @@
-//! Changing a registry in memory: secrets and members. Nothing here opens a value, but the change of members, which seals anew.
+//! Changing a registry in memory: secrets and members. Only the change of members opens values, to
+//! reseal them.
 
 use super::entry::{Entry, Member, Scope};
 use super::environment::By;
@@ -10,17 +11,17 @@ use super::seal::{self, Identity, Place, Recipient};
 use super::sign::PublicKey;
 use crate::redact::secret::VALUE_LEN_MIN;
 
-/// The longest value, in bytes. A variable takes at most 128 KiB on Linux, and there has to be room for its quotes.
+/// The longest value, in bytes. A variable takes at most 128 KiB on Linux; the rest is for quotes.
 pub const VALUE_LEN_MAX: usize = 64 << 10;
-/// How many random bytes a version is made of.
+/// The number of random bytes in a version.
 const VERSION_LEN: usize = 10;
 
-/// A secret to be saved.
+/// A secret to save.
 #[derive(Debug)]
 pub struct Draft<'a> {
     /// Its name.
     pub name: Name,
-    /// Who may open it.
+    /// The members that may open it.
     pub scope: Scope,
     /// Whether it is exported.
     pub install: bool,
@@ -32,11 +33,12 @@ pub struct Draft<'a> {
 pub struct Value<'a>(&'a [u8]);
 
 impl<'a> Value<'a> {
-    /// Checks what can be checked of a value.
+    /// Validates a value.
     ///
     /// # Errors
     ///
-    /// When it is blank, too short to be masked, longer than [`VALUE_LEN_MAX`], or has a NUL byte in it.
+    /// When it is blank, too short to be masked, longer than [`VALUE_LEN_MAX`], or contains a NUL
+    /// byte.
     pub fn new(value: &'a [u8]) -> Result<Value<'a>, Error> {
         match value.trim_ascii().len() {
             0 => Err(Error::ValueEmpty),
@@ -54,12 +56,12 @@ impl core::fmt::Debug for Value<'_> {
     }
 }
 
-/// What a change of members came to.
+/// The result of a change of members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemberChange {
-    /// How many secrets were sealed anew.
+    /// The number of resealed secrets.
     pub resealed: usize,
-    /// How many secrets were private to the member, and are gone with it.
+    /// The number of secrets removed with the member, to which they were private.
     pub gone: usize,
 }
 
@@ -76,7 +78,8 @@ impl Registry {
         shared.chain(private.map(|(name, entry)| (name, Scope::Private, entry)))
     }
 
-    /// Whether the member can add a secret of this name, and what it would be exported as: to be known before a value is typed in.
+    /// Checks that the member can add a secret of this name, and returns its variable. Callers
+    /// check before they prompt for a value.
     ///
     /// # Errors
     ///
@@ -92,11 +95,13 @@ impl Registry {
         Ok(variable)
     }
 
-    /// Saves a new secret, sealed to the recipients, and tells what it is exported as.
+    /// Saves a new secret, sealed to the recipients, and returns the variable that it is exported
+    /// as.
     ///
     /// # Errors
     ///
-    /// When there is such a secret, or one that would be exported as the same variable, or the member is none.
+    /// When the secret exists, another secret is exported as the same variable, or the name is not
+    /// a member's.
     pub fn add(&mut self, draft: &Draft<'_>, by: &By<'_>) -> Result<String, Error> {
         let variable = self.check_new(&draft.name, draft.scope, by.member)?;
         let entry = self.sealed(&draft.name, draft.scope, draft.install, &draft.value, by)?;
@@ -108,17 +113,17 @@ impl Registry {
         Ok(variable)
     }
 
-    /// Whether the member has such a secret, and where.
+    /// Checks that the member has this secret, and returns its scope.
     ///
     /// # Errors
     ///
-    /// When it has none.
+    /// When the member has no such secret.
     pub fn check_old(&self, name: &Name, scope: Option<Scope>, member: &Name) -> Result<Scope, Error> {
         self.member(member)?;
         self.find(name, scope, member).ok_or_else(|| Error::NoSecret { name: name.to_string() })
     }
 
-    /// Changes a secret: its value, whether it is exported, or both. Tells its scope.
+    /// Changes a secret's value, whether it is exported, or both. Returns its scope.
     ///
     /// # Errors
     ///
@@ -143,7 +148,7 @@ impl Registry {
         Ok(scope)
     }
 
-    /// Deletes a secret. Tells its scope.
+    /// Deletes a secret, and returns its scope.
     ///
     /// # Errors
     ///
@@ -162,12 +167,13 @@ impl Registry {
         Ok(scope)
     }
 
-    /// Adds a member, or gives one another recipient or signer. What is shared is sealed to the new recipient too, and what is private
-    /// to the member is sealed anew, for which an identity is needed that opens them.
+    /// Adds a member, or replaces a member's recipient or signer. Shared secrets are sealed to the
+    /// new recipient too, and the member's private secrets are resealed. Both need an identity that
+    /// opens them.
     ///
     /// # Errors
     ///
-    /// When there are secrets to be sealed anew, and the identity is missing or does not open one of them.
+    /// When secrets must be resealed, and the identity is missing or does not open one of them.
     pub fn set_member(
         &mut self,
         name: &Name,
@@ -186,12 +192,13 @@ impl Registry {
         Ok(MemberChange { resealed, gone: 0 })
     }
 
-    /// Removes a member, with what is private to it. What is shared is sealed anew to the others; a copy that was opened before stays
-    /// what it is.
+    /// Removes a member and its private secrets. Shared secrets are resealed to the other members.
+    /// Copies opened earlier are out of reach.
     ///
     /// # Errors
     ///
-    /// As [`set_member`](Registry::set_member); and when it is the last one that the secrets are sealed to.
+    /// As [`set_member`](Registry::set_member), and when secrets exist and no other member is left
+    /// to seal them to.
     pub fn remove_member(&mut self, name: &Name, identity: Option<&Identity>) -> Result<MemberChange, Error> {
         self.member(name)?;
         let mut changed = self.clone();
@@ -205,7 +212,7 @@ impl Registry {
         Ok(MemberChange { resealed, gone })
     }
 
-    /// Seals all that is shared anew, and what is private to this member.
+    /// Reseals all shared secrets, and the private ones of this member.
     fn reseal(&mut self, member: Option<&Name>, identity: Option<&Identity>) -> Result<usize, Error> {
         let private = member.and_then(|member| self.document.private.get(member));
         let count = self.document.shared.len() + private.map_or(0, |entries| entries.len());
@@ -252,7 +259,7 @@ impl Registry {
         self.document.members.get(name).ok_or_else(|| Error::NotAMember { name: name.to_string() })
     }
 
-    /// Where the member finds a secret of this name: its own first.
+    /// The scope in which the member has a secret of this name: private before shared.
     fn find(&self, name: &Name, scope: Option<Scope>, member: &Name) -> Option<Scope> {
         let scopes =
             [Scope::Private, Scope::Shared].into_iter().filter(|found| scope.is_none_or(|scope| scope == *found));
@@ -273,7 +280,7 @@ impl Registry {
         }
     }
 
-    /// A secret with another name must not be exported as the same variable to anyone who sees both.
+    /// Refuses a secret that is exported as the same variable as another secret of the same reader.
     fn check_collision(&self, name: &Name, scope: Scope, variable: &str, member: &Name) -> Result<(), Error> {
         let seen = self
             .secrets()
@@ -290,7 +297,7 @@ impl Registry {
     }
 }
 
-/// Opaque: it tells neither what changed nor how often.
+/// A new version. It is opaque: it reveals neither the change nor the number of changes.
 fn new_version() -> Result<String, Error> {
     let mut random = [0; VERSION_LEN];
     getrandom::fill(&mut random).map_err(|_| Error::Random)?;

@@ -1,9 +1,9 @@
-//! Whether a plain default looks like a credential, so that nobody keeps one where everybody reads it.
+//! Detects credentials among plain defaults, which every reader of the registry can see.
 
 use crate::redact::ordinary::is_ordinary;
 use crate::redact::secret::TELLING_LEN_MIN;
 
-/// Endings of names that credentials have.
+/// Endings of credential names.
 const NAMES: &[&str] = &[
     "ACCESS_KEY",
     "APIKEY",
@@ -30,11 +30,10 @@ const NAMES: &[&str] = &[
 
 /// Endings that name a credential even without a `_` before them, as in `PGPASSWORD`.
 const JOINED: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN"];
-/// Those of [`NAMES`] that may as well name a setting, when it is a program that reads the
-/// variable.
+/// The entries of [`NAMES`] that may also name a setting, in a variable that programs read.
 const VAGUE: &[&str] = &["AUTH", "PASS", "PAT"];
 
-/// How credentials begin, by who gives them out.
+/// Prefixes of credentials, by issuer.
 const BEGINNINGS: &[&str] = &[
     "AGE-SECRET-KEY-",
     "AIza",
@@ -70,15 +69,15 @@ const BEGINNINGS: &[&str] = &[
     "ya29.",
 ];
 
-/// From this length on a word of letters of both cases and digits is taken for random.
+/// The length from which a word of digits and letters of both cases counts as random.
 const RANDOM_LEN_MIN: usize = 20;
 
-/// Whether a variable of this name and value is rather a secret than a plain default.
+/// Whether this name and value look like a secret rather than a plain default.
 pub(super) fn looks_like_credential(name: &str, value: &str) -> bool {
     let value = value.trim();
     let upper = name.to_ascii_uppercase();
     let names = NAMES.iter().any(|end| ends_in_word(&upper, end));
-    // `AUTH=none` and `TOKEN=on` are settings; a path says where the credential is, and holds none.
+    // `AUTH=none` and `TOKEN=on` are settings. A path locates the credential, and holds none.
     let telling = value.len() >= TELLING_LEN_MIN && !is_ordinary(value.as_bytes()) && !is_path(value);
     (names && telling)
         || BEGINNINGS.iter().any(|start| value.strip_prefix(start).is_some_and(|rest| rest.len() >= TELLING_LEN_MIN))
@@ -87,12 +86,12 @@ pub(super) fn looks_like_credential(name: &str, value: &str) -> bool {
         || value.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))).any(is_random)
 }
 
-/// The longest name that is repeated, in bytes.
+/// The longest name that a message repeats, in bytes.
 const REPEATED_LEN_MAX: usize = 64;
 
-/// Whether a name that was typed and is not known may be repeated in a message. A user that
-/// mistakes the value for the name types a secret there: so only words of letters are repeated, in
-/// one case or with a capital in front, and none that look like a credential.
+/// Whether a message may repeat an unknown name that the user typed. The user may have typed a
+/// secret in place of the name. Only words of letters pass, in one case or capitalized, and none
+/// that looks like a credential.
 #[must_use]
 pub fn may_be_repeated(word: &str) -> bool {
     let is_word = |part: &str| {
@@ -108,13 +107,13 @@ pub fn may_be_repeated(word: &str) -> bool {
         && !looks_like_credential("", word)
 }
 
-/// A name that was typed, or its placeholder.
+/// The typed name, or its placeholder.
 pub(super) fn named<'a>(word: &'a str, instead: &'a str) -> &'a str {
     if may_be_repeated(word) { word } else { instead }
 }
 
-/// Whether a variable that programs read, in capital letters, is a credential by the last words of
-/// its name. Words before say less: `RESTIC_PASSWORD_COMMAND` is a command.
+/// Whether the last words of a name in capitals identify a credential, for a variable that programs
+/// read. Earlier words count less: `RESTIC_PASSWORD_COMMAND` is a command.
 pub(super) fn names_credential(name: &str) -> bool {
     let joined = JOINED.iter().any(|end| name.ends_with(end));
     joined || NAMES.iter().filter(|end| !VAGUE.contains(end)).any(|end| ends_in_word(name, end))
@@ -136,7 +135,8 @@ fn has_password(value: &str) -> bool {
     })
 }
 
-/// Mixed as no word is. Names of hosts, versions and images stay below: they have separators, or one case.
+/// Whether a word is mixed as no natural word is. Host names, versions and image names do not
+/// match: they have separators, or one case.
 fn is_random(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     let digits = word.bytes().filter(u8::is_ascii_digit).count();

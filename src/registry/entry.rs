@@ -1,4 +1,4 @@
-//! What the file holds, as it stands there.
+//! The contents of the file, as serde reads and writes them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::name::Name;
 use super::seal::Recipient;
 use super::sign::PublicKey;
 
-/// Who may open a secret.
+/// The members that may open a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// All members.
@@ -20,7 +20,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The word for it in files and listings.
+    /// The scope's word in files and listings.
     pub fn word(self) -> &'static str {
         match self {
             Scope::Shared => "shared",
@@ -29,28 +29,29 @@ impl Scope {
     }
 }
 
-/// Somebody, or some machine, that secrets are sealed to.
+/// A person or machine that secrets are sealed to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Member {
-    /// Values are sealed to this.
+    /// The key that values are sealed to.
     pub recipient: Recipient,
-    /// Signatures are checked with this. A registry with a member that has it must be signed by such a member.
+    /// The key that checks the member's signatures. If any member has one, such a member must sign
+    /// the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<PublicKey>,
 }
 
-/// A saved secret: everything about it that may be shown, and its sealed value.
+/// A saved secret: its public fields, and its sealed value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Who saved it; of a private one, who may open it.
+    /// The member that saved it. Only the owner opens a private secret.
     pub owner: Name,
-    /// New and opaque with every saved value.
+    /// Opaque, and new with every saved value.
     pub version: String,
     /// Whether it is exported.
     pub install: bool,
-    /// When it was saved last, in UTC.
+    /// The time of the last save, in UTC.
     pub changed: String,
     /// An age file, in armour.
     pub(super) sealed: LitString,
@@ -60,11 +61,11 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// When, in UTC.
+    /// The time, in UTC.
     pub at: String,
-    /// By whom.
+    /// The member that made the change.
     pub by: Name,
-    /// The new value; without one, it was unset.
+    /// The new value; `None` unsets the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -73,13 +74,13 @@ pub(super) type Entries = BTreeMap<Name, Entry>;
 /// The changes of each variable, oldest first.
 pub(super) type Variables = BTreeMap<Name, Vec<Change>>;
 
-/// The file without its signature. The order of the fields is the order in the file; [`check`](Document::check) is last, so that
-/// a file that was cut off is noticed.
+/// The file without its signature, its fields in file order. [`check`](Document::check) is last, so
+/// that a truncated file is detected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     pub(super) format: u32,
-    /// None in format 1, and in a new registry before its first change.
+    /// `None` in format 1, and in a new registry before its first change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<RegistryId>,
     #[serde(default)]
@@ -90,6 +91,6 @@ pub(super) struct Document {
     pub(super) shared: Entries,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) private: BTreeMap<Name, Entries>,
-    /// A digest of the members, which changes when they are edited by hand.
+    /// A digest of the members, which detects edits by hand.
     pub(super) check: String,
 }

@@ -1,4 +1,4 @@
-//! Environments: plain defaults that all share, with their history.
+//! Environments: plain defaults that all members share, with their history.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -21,11 +21,11 @@ impl Registry {
         self.document.environments.iter()
     }
 
-    /// What is set in an environment now.
+    /// The variables that are set in an environment now.
     ///
     /// # Errors
     ///
-    /// When there is no such environment, or a variable in it is one of the system's.
+    /// When the environment does not exist, or a variable in it is reserved for the system.
     pub fn defaults(&self, environment: &Name) -> Result<BTreeMap<String, String>, Error> {
         let set = self.environment(environment)?.iter();
         let set = set.filter_map(|(name, changes)| Some((name, changes.last()?.value.as_ref()?)));
@@ -36,17 +36,18 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When there is no such environment.
+    /// When the environment does not exist.
     pub fn environment(&self, environment: &Name) -> Result<&Variables, Error> {
         let found = self.document.environments.get(environment);
         found.ok_or_else(|| Error::NoEnvironment { name: environment.to_string() })
     }
 
-    /// Sets a default, in an environment that need not be there yet. Tells whether it changed.
+    /// Sets a default, and creates its environment if needed. Returns whether the value changed.
     ///
     /// # Errors
     ///
-    /// When the variable is one of the system's, or the value looks like a credential or cannot be kept.
+    /// When the variable is reserved for the system, or the value looks like a credential or cannot
+    /// be stored.
     pub fn set_default(
         &mut self,
         environment: &Name,
@@ -90,7 +91,7 @@ impl Registry {
     }
 }
 
-/// Who changes something, and when.
+/// The author and time of a change.
 #[derive(Clone, Debug)]
 pub struct By<'a> {
     /// A member.
@@ -110,15 +111,14 @@ impl By<'_> {
     }
 }
 
-/// A time of the clock in UTC. A clock before 1970 or behind the year 9999, which the format cannot
-/// express, is shown as the nearest time that it can: a machine without a battery changes its
-/// registry all the same.
+/// A clock time in UTC, clamped to the years that the format can express, 1970 to 9999. A machine
+/// without a clock battery can still change its registry.
 fn utc(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(TIME_MAX);
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string()
 }
 
-/// A variable that may be set: as it stands, in either case, but none of the system's.
+/// Accepts a variable in its own spelling, in either case, unless it is reserved for the system.
 fn check(variable: &Name) -> Result<String, Error> {
     let upper = variable.as_str().to_ascii_uppercase();
     if variable.as_str().contains(['-', '.']) {

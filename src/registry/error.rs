@@ -1,4 +1,4 @@
-//! The errors of a registry. Errors hold names, lines and columns; never a value, nor a line of the
+//! The errors of a registry. They hold names, lines and columns; never a value or a line of the
 //! file.
 
 use std::io;
@@ -8,177 +8,177 @@ use super::file::{FILE_LEN_MAX, FORMAT};
 use super::name::NameError;
 use crate::redact::secret::VALUE_LEN_MIN;
 
-/// Why something cannot be done with a registry.
+/// An error of a registry operation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The file cannot be read.
     #[error("the registry cannot be read")]
     Read(#[source] io::Error),
-    /// The file cannot be written; it is as it was.
+    /// The file cannot be written; it is unchanged.
     #[error("the registry cannot be written")]
     Write(#[source] io::Error),
     /// There is no file.
     #[error("there is no registry yet")]
     Missing,
-    /// The owner or the group of the registry would lose it if this user wrote it; it is as it was.
+    /// Writing as this user would take the registry from its owner or group; it is unchanged.
     #[error("the registry is not written")]
     NotKept(#[source] io::Error),
-    /// A link stands where the file should be written.
+    /// The path to write is a symbolic link or not a regular file.
     #[error("the registry is a symbolic link or not a file, and is not written")]
     NotAFile,
     /// The file is larger than [`FILE_LEN_MAX`].
     #[error("the registry is larger than {} MiB", FILE_LEN_MAX >> 20)]
     FileTooLarge,
-    /// The file is of another version of the format, or of none.
+    /// The file has an unsupported format version, or none.
     #[error("the registry does not begin with 'format: 1' or 'format: {FORMAT}'")]
     Format,
-    /// Version control has merged the file, and marked in it where both sides changed the same.
+    /// Version control left conflict marks in the file.
     #[error("the registry holds a merge conflict, from line {line} on")]
     MergeConflict {
-        /// From 1 on.
+        /// Counted from 1.
         line: u64,
     },
-    /// The file is not of the expected kind.
+    /// The file violates the schema of the format.
     #[error("the registry is wrong at line {line}, column {column}{}", .key.map(|key| format!(", near '{key}'")).unwrap_or_default())]
     Syntax {
-        /// From 1 on.
+        /// Counted from 1.
         line: u64,
-        /// From 1 on.
+        /// Counted from 1.
         column: u64,
-        /// The field of the format on that line.
+        /// The format's field on that line.
         key: Option<&'static str>,
     },
-    /// The members do not agree with their digest.
+    /// The members do not match their digest.
     #[error("the registry's list of members was changed by hand, or its end is missing")]
     Check,
-    /// An entry contradicts itself.
+    /// An entry is inconsistent.
     #[error("{what} is wrong in the registry")]
     Inconsistent {
-        /// Which.
+        /// The entry.
         what: String,
     },
-    /// The registry names signers, and is not signed by one of them.
+    /// The registry names signers, and no signer signed it.
     #[error("the registry is not signed by one of its signers")]
     Unsigned,
-    /// The signature is not over this text.
+    /// The signature does not match this text.
     #[error("the registry was changed after it was signed")]
     Signature,
-    /// None of those whose signature was demanded signed the registry.
+    /// No required signer signed the registry.
     #[error("the registry is not signed by a signer that is trusted here")]
     Untrusted,
-    /// The registry is none of those that were demanded.
+    /// The registry is not one of the required ones.
     #[error("the registry is not the one that is trusted here")]
     OtherRegistry,
-    /// The registry has to be signed when it is written, and no key was given.
+    /// The registry must be signed when it is written, and no key was given.
     #[error("the registry names signers, and has to be signed")]
     KeyNeeded,
-    /// The key is of none of the registry's signers.
+    /// The key belongs to no signer of the registry.
     #[error("the signing key is not of a signer of the registry")]
     NotASigner,
 
-    /// The files of a merge are not of one registry.
+    /// The files of a merge belong to different registries.
     #[error("the sides of the merge are not of one registry: their id or format differs")]
     MergeOther,
     /// Both sides of a merge changed a member, or the recipients of the shared secrets.
     #[error("both sides of the merge changed {what}")]
     MergeMembers {
-        /// Which.
+        /// The member, or the recipients.
         what: String,
     },
 
-    /// A name is refused.
+    /// A name is invalid or reserved.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// No age recipient of the kind that `age-keygen` makes.
+    /// The text is not an age recipient as `age-keygen` prints it.
     #[error("that is not a recipient as age-keygen prints it")]
     Recipient,
-    /// No public key of a signer.
+    /// The text is not a signer's public key.
     #[error("that is not the public key of a signer")]
     PublicKey,
-    /// No id of a registry.
+    /// The text is not a registry's id.
     #[error("that is not the id of a registry")]
     RegistryId,
-    /// No Ed25519 key in PEM.
+    /// The text is not an Ed25519 key in PEM.
     #[error("that is not a signing key")]
     SigningKey,
     /// The file holds no identity.
     #[error("the identity file holds no identity")]
     IdentityEmpty,
-    /// A line of the identity file is no identity.
+    /// A line of the identity file is not an identity.
     #[error("the identity file has something else than an identity on line {line}")]
     IdentityLine {
-        /// From 1 on.
+        /// Counted from 1.
         line: usize,
     },
-    /// A line of the identity file is an identity of a kind that is not supported.
+    /// A line of the identity file holds an unsupported kind of identity.
     #[error("the identity on line {line} is of a kind that is not supported (a plugin's, or an SSH key)")]
     IdentityKind {
-        /// From 1 on.
+        /// Counted from 1.
         line: usize,
     },
-    /// A file with a key cannot be read.
+    /// The key file cannot be read.
     #[error("the file with the key cannot be read")]
     Key(#[source] io::Error),
-    /// A file with a key is too large for one.
+    /// The key file is too large.
     #[error("the file with the key is too large for one")]
     KeyTooLarge,
-    /// Others than the owner can read a file with a key.
+    /// Users other than the owner can read the key file.
     #[error("the file with the key can be read by others than its owner")]
     KeyOpen,
-    /// The identity file is an age file, and damaged.
+    /// The identity file is a damaged age file.
     #[error("the identity file is damaged")]
     IdentityBroken,
     /// The identity file is sealed to another identity.
     #[error("the identity file is sealed, and not with a passphrase")]
     IdentitySealed,
-    /// The passphrase takes too much work.
+    /// The passphrase needs more work than the limit allows.
     #[error("the identity file asks for more work than is allowed before its passphrase can be checked")]
     IdentityWork,
     /// The passphrase is wrong.
     #[error("the passphrase is wrong")]
     Passphrase,
-    /// There is nobody to ask for the passphrase.
+    /// No terminal is available to ask for the passphrase.
     #[error("the identity file is protected by a passphrase, and there is no terminal to ask for it")]
     NoPassphrase,
 
     /// No such member.
     #[error("{} is not a member of the registry", named(name, "the name that was given"))]
     NotAMember {
-        /// Who was named.
+        /// The given name.
         name: String,
     },
-    /// The identity is of no member.
+    /// The identity belongs to no member.
     #[error("the identity belongs to no member of the registry")]
     Stranger,
-    /// The identity is of several members.
+    /// The identity belongs to several members.
     #[error("the identity belongs to several members: {names}")]
     SeveralMembers {
-        /// Who.
+        /// Their names.
         names: String,
     },
-    /// The identity is not that of the named member.
+    /// The identity does not belong to the named member.
     #[error("the identity does not belong to {name}")]
     OtherMember {
-        /// Who was named.
+        /// The given name.
         name: String,
     },
-    /// No member is left as a recipient of the shared secrets.
+    /// The last member cannot be removed: shared secrets need a recipient.
     #[error("the last member cannot be removed while there are secrets")]
     LastMember,
-    /// An identity is needed to seal the present values anew.
+    /// An identity is needed to reseal the present values.
     #[error("an identity is needed, to seal {count} secrets anew")]
     IdentityNeeded {
-        /// How many.
+        /// The number of values.
         count: usize,
     },
-    /// There is no such secret.
+    /// The member has no such secret.
     #[error("there is no secret {} to be changed by this member", named(name, "of that name"))]
     NoSecret {
         /// Its name.
         name: String,
     },
-    /// There is a secret of this name already.
+    /// A secret of this name exists already.
     #[error("there is a secret {name} already")]
     SecretExists {
         /// Its name.
@@ -189,7 +189,7 @@ pub enum Error {
     Collision {
         /// The new one.
         name: String,
-        /// The one that is there.
+        /// The existing one.
         other: String,
         /// The variable.
         variable: String,
@@ -203,16 +203,16 @@ pub enum Error {
     /// The value is too long.
     #[error("the value is longer than {} KiB", super::VALUE_LEN_MAX >> 10)]
     ValueTooLong,
-    /// The value holds a byte that no variable of the environment can hold.
+    /// The value contains a NUL byte, which environment variables cannot hold.
     #[error("the value holds a NUL byte, which no variable can")]
     ValueNul,
-    /// There is no such environment.
+    /// The environment does not exist.
     #[error("there is no environment {}", named(name, "of that name"))]
     NoEnvironment {
         /// Its name.
         name: String,
     },
-    /// The variable is not set there.
+    /// The environment does not set the variable.
     #[error("{} is not set in {environment}", named(variable, "the variable"))]
     NoVariable {
         /// The variable.
@@ -226,34 +226,34 @@ pub enum Error {
         /// The variable.
         variable: String,
     },
-    /// A plain default cannot be kept.
+    /// A plain default cannot be stored.
     #[error("{} has control characters in it, or is too long for a default", value_for(variable))]
     DefaultValue {
         /// The variable.
         variable: String,
     },
-    /// A saved secret is sealed to others.
+    /// The secret is sealed to other recipients.
     #[error("{entry} is not sealed to this identity")]
     NotForUs {
-        /// Which.
+        /// The entry.
         entry: String,
     },
-    /// A saved secret was changed or damaged.
+    /// The secret was changed or damaged.
     #[error("{entry} is damaged, and cannot be opened")]
     Damaged {
-        /// Which.
+        /// The entry.
         entry: String,
     },
-    /// A sealed value is not in its place.
+    /// A sealed value is bound to another entry.
     #[error("{entry} holds the value of another name, scope, owner, version or registry")]
     Elsewhere {
-        /// Which.
+        /// The entry.
         entry: String,
     },
     /// Sealing failed.
     #[error("the value could not be sealed")]
     Sealing,
-    /// There were no random bytes.
+    /// The system returned no random bytes.
     #[error("the system gives no random bytes")]
     Random,
 }
@@ -263,7 +263,7 @@ fn value_for(variable: &str) -> String {
 }
 
 impl Error {
-    /// Whether it is about the file itself, and not about the request.
+    /// Whether the error concerns the file itself rather than the request.
     pub fn is_of_file(&self) -> bool {
         use Error::{
             Check, FileTooLarge, Format, Inconsistent, MergeConflict, Missing, NotAFile, NotKept, OtherRegistry, Read,
@@ -289,7 +289,7 @@ impl Error {
         )
     }
 
-    /// A hint on how to mend it, if there is one.
+    /// A hint on how to fix the error, if any.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Error::Missing => "`hushlog member add NAME RECIPIENT` makes one",

@@ -1,4 +1,5 @@
-//! The file: YAML with everything but the values in plain text, and a signature over all of it at its end.
+//! The registry's file: YAML with sealed values, all else in plain text, and a signature over all
+//! of it at its end.
 
 use serde::{Deserialize, Serialize};
 use serde_yaml::Options;
@@ -14,23 +15,23 @@ use super::text;
 
 /// The largest file, in bytes.
 pub const FILE_LEN_MAX: usize = 64 << 20;
-/// The version of the format that new registries have.
+/// The format version of new registries.
 pub(super) const FORMAT: u32 = 2;
-/// The version before, whose registries have no id: sealed values and signatures of one pass in
-/// another with the same members. They are read and written as they are.
+/// The previous format version. Its registries have no id, so sealed values and signatures also
+/// pass in another registry with the same members. They are read and written unchanged.
 const FORMAT_WITHOUT_ID: u32 = 1;
 
-/// What stands at the beginning of a file.
+/// The beginning of a file.
 pub(super) const HEAD: &str = "\
 # A registry of hushlog: values are sealed with age, all else is plain text.
 # Change it with `hushlog secret`, `member` and `env`. Comments are not kept.
 ";
-/// Where the text that is signed ends.
+/// The end of the signed text.
 const SIGNATURE: &str = "\nsignature:\n";
-/// The longest line that is looked at to tell where an error is, in bytes.
+/// The longest line that is searched for the field of an error, in bytes.
 const LINE_LEN_MAX: usize = 256;
 
-/// The fields of the format: no word but these is taken from a file into an error.
+/// The fields of the format. Errors repeat no other word of a file.
 const FIELDS: &[&str] = &[
     "at",
     "by",
@@ -53,11 +54,11 @@ const FIELDS: &[&str] = &[
     "version",
 ];
 
-/// A registry in memory. Values are sealed in it; nothing in it is secret.
+/// A registry in memory. Its values are sealed; nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registry {
     pub(super) document: Document,
-    /// Who signed the text that it was read from.
+    /// The member that signed the text that it was read from.
     pub(super) signed_by: Option<Name>,
 }
 
@@ -82,14 +83,14 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// Reads a file's text. If it names signers, its signature is checked.
+    /// Parses a file's text, and verifies its signature if it names signers.
     ///
-    /// Time and memory are bounded by the length of the text: aliases are refused, and depth is limited.
+    /// The length of the text bounds time and memory: aliases are refused, and depth is limited.
     ///
     /// # Errors
     ///
-    /// When the text is not a registry, was cut off, has other members than it had when hushlog wrote it, or is not signed though it
-    /// names signers.
+    /// When the text is not a registry, is truncated, has other members than hushlog wrote, or
+    /// names signers without being signed.
     pub fn parse(text: &[u8]) -> Result<Registry, Error> {
         if text.len() > FILE_LEN_MAX {
             return Err(Error::FileTooLarge);
@@ -122,7 +123,7 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Who signed it.
+    /// Verifies the signature, and returns the signer.
     fn verify(&self, body: &str, tail: &str, lines_before: u64) -> Result<Option<Name>, Error> {
         if tail.is_empty() {
             return if self.signers().next().is_some() { Err(Error::Unsigned) } else { Ok(None) };
@@ -136,7 +137,8 @@ impl Registry {
         Ok(Some(signature.by))
     }
 
-    /// What the fields alone do not hold: each private entry is its owner's, who is a member, as those who share are or were.
+    /// Checks the owners of private entries, beyond the fields alone: each entry has its owner, and
+    /// the owner is a member. Owners of shared entries may have left.
     fn check_entries(&self) -> Result<(), Error> {
         for (owner, entries) in &self.document.private {
             let wrong = |name: &dyn core::fmt::Display| Error::Inconsistent {
@@ -152,38 +154,37 @@ impl Registry {
         Ok(())
     }
 
-    /// Demands that one of these keys signed it.
+    /// Requires a signature by one of these keys.
     ///
-    /// A registry vouches for its signers itself, so that whoever can write all of it can name others; a key that is known from elsewhere
-    /// settles it.
+    /// A registry vouches for its own signers: an attacker who can write all of it can name others.
+    /// A key known from elsewhere closes this gap.
     ///
     /// # Errors
     ///
-    /// When none of them did.
+    /// When none of these keys signed it.
     pub fn require_signer(&self, keys: &[PublicKey]) -> Result<(), Error> {
         let member = self.signed_by.as_ref().and_then(|name| self.document.members.get(name));
         let key = member.and_then(|member| member.signer.as_ref());
         if keys.is_empty() || key.is_some_and(|key| keys.contains(key)) { Ok(()) } else { Err(Error::Untrusted) }
     }
 
-    /// The registry's id, which is in all that is sealed and signed. Registries of format 1 have
-    /// none.
+    /// The registry's id, which every sealed value and signature includes. Registries of format 1
+    /// have none.
     pub fn id(&self) -> Option<&RegistryId> {
         self.document.id.as_ref()
     }
 
-    /// Demands that it is one of these registries: the key that signed it may be that of others,
-    /// too.
+    /// Requires that it is one of these registries: its signing key may also sign other registries.
     ///
     /// # Errors
     ///
-    /// When it is another one, or has no id.
+    /// When it is another registry, or has no id.
     pub fn require_id(&self, ids: &[RegistryId]) -> Result<(), Error> {
         let is_known = self.id().is_some_and(|id| ids.contains(id));
         if ids.is_empty() || is_known { Ok(()) } else { Err(Error::OtherRegistry) }
     }
 
-    /// Gives a new registry its id, with the first change.
+    /// Gives a new registry its id, at the first change.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         if self.document.format != FORMAT_WITHOUT_ID && self.document.id.is_none() {
             self.document.id = Some(RegistryId::generate()?);
@@ -191,7 +192,7 @@ impl Registry {
         Ok(())
     }
 
-    /// The members who sign.
+    /// The signers, with their public keys.
     pub fn signers(&self) -> impl Iterator<Item = (&Name, &PublicKey)> {
         self.document.members.iter().filter_map(|(name, member)| Some((name, member.signer.as_ref()?)))
     }
@@ -200,7 +201,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When it names signers and no key of one of them is given, or the other way round.
+    /// When the registry names signers and the key is missing, or belongs to none of them.
     pub fn to_text(&self, key: Option<&SigningKey>) -> Result<String, Error> {
         let signer = match key {
             None if self.signers().next().is_some() => return Err(Error::KeyNeeded),
@@ -218,13 +219,13 @@ impl Registry {
         if text.len() > FILE_LEN_MAX { Err(Error::FileTooLarge) } else { Ok(text) }
     }
 
-    /// Whether both hold the same, though their texts may differ.
+    /// Whether both hold the same contents, though their texts may differ.
     pub(super) fn is_same(&self, other: &Registry) -> bool {
         let check = |document: &Document| Document { check: String::new(), ..document.clone() };
         check(&self.document) == check(&other.document)
     }
 
-    /// The text of the file without a signature: if it names signers, nobody takes it so.
+    /// The text of the file without a signature. No reader accepts it if it names signers.
     pub(super) fn to_unsigned(&self) -> Result<String, Error> {
         let mut document = self.document.clone();
         document.check = digest(&document)?;
@@ -237,14 +238,16 @@ impl Registry {
     }
 }
 
-/// A digest of the members, by which a change by hand is noticed. It keeps nobody from changing both; a signature does.
+/// A digest of the members, which detects a change by hand. An editor can change both; only a
+/// signature prevents that.
 pub(super) fn digest(document: &Document) -> Result<String, Error> {
     let mut text = String::new();
     write(&mut text, &document.members)?;
     Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..16]))
 }
 
-/// The version is the first line of a file after its comments, so that it can be told before anything else is understood.
+/// Checks the format version. It is the first line after the comments, so that it can be read
+/// before all else.
 fn check_format(text: &str) -> Result<(), Error> {
     let first = text.lines().map(str::trim_end).find(|line| !line.is_empty() && !line.starts_with('#'));
     let known = [FORMAT, FORMAT_WITHOUT_ID].map(|version| format!("format: {version}"));
@@ -252,15 +255,15 @@ fn check_format(text: &str) -> Result<(), Error> {
 }
 
 pub(super) fn write<T: Serialize>(text: &mut String, value: &T) -> Result<(), Error> {
-    // A long default in folded lines would be hard to compare from one version of the file to the next.
+    // Folded lines would make a long default hard to compare between versions of the file.
     let options = serde_yaml::ser_options! { prefer_block_scalars: false };
     serde_yaml::to_fmt_writer_with_options(text, value, options).map_err(|_| Error::Sealing)
 }
 
-/// Reads YAML that begins after so many lines of the file.
+/// Parses YAML that begins after `lines_before` lines of the file.
 fn read<'de, T: Deserialize<'de>>(text: &'de str, lines_before: u64) -> Result<T, Error> {
     serde_yaml::from_str_with_options(text, options()).map_err(|error| {
-        // Its own message may quote the text.
+        // The parser's own message may quote the text.
         let Some(place) = error.location() else {
             return Error::Syntax { line: lines_before + 1, column: 1, key: None };
         };
@@ -269,14 +272,14 @@ fn read<'de, T: Deserialize<'de>>(text: &'de str, lines_before: u64) -> Result<T
     })
 }
 
-/// The field that a line of the file begins with.
+/// The field at the beginning of a line.
 fn field(line: &str) -> Option<&'static str> {
     let line = line.trim_start_matches([' ', '-']);
     let word = line.get(..line.len().min(LINE_LEN_MAX)).unwrap_or_default().split(':').next().unwrap_or_default();
     FIELDS.iter().find(|field| **field == word).copied()
 }
 
-/// Where this text ends.
+/// The position at the end of this text.
 fn place_of(text: &[u8]) -> Error {
     let line = text.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
     let column = text.iter().rev().take_while(|&&b| b != b'\n').count() as u64 + 1;

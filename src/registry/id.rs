@@ -1,5 +1,5 @@
-//! The id of a registry: sealed values and signatures name it, so that nothing of one registry
-//! passes in another.
+//! The id of a registry. Sealed values and signatures include it, so that they are valid in one
+//! registry only.
 
 use core::fmt;
 use core::str::FromStr;
@@ -10,12 +10,12 @@ use super::error::Error;
 
 /// The prefix of an id, which distinguishes it from a public key.
 const PREFIX: &str = "hlr-";
-/// How many random bytes an id is made of.
+/// The number of random bytes in an id.
 const RANDOM_LEN: usize = 16;
-/// How many characters of base32 those are.
+/// Their length in base32, in characters.
 const TEXT_LEN: usize = 26;
 
-/// A registry's id: random, public, drawn when the registry is made, and its own for ever.
+/// A registry's id: random, public, permanent, and drawn when the registry is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RegistryId(String);
@@ -28,7 +28,7 @@ impl RegistryId {
         Ok(RegistryId(format!("{PREFIX}{}", data_encoding::BASE32_NOPAD.encode(&random).to_ascii_lowercase())))
     }
 
-    /// Whether a text is meant as an id, rather than as a public key.
+    /// Whether a text has the form of an id rather than of a public key.
     pub fn is_meant(text: &str) -> bool {
         text.starts_with(PREFIX)
     }

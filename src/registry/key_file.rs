@@ -1,4 +1,4 @@
-//! Files with secret keys: read whole, and only if nobody else can read them.
+//! Files with secret keys: read whole, and only if no other user can read them.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -13,31 +13,31 @@ use super::sign::SigningKey;
 use crate::sys::file::is_given_to_our_group;
 use crate::sys::input::Input;
 
-/// The longest file of keys, in bytes.
+/// The longest key file, in bytes.
 const LEN_MAX: usize = 64 << 10;
-/// Whom a file of keys must not be open to.
+/// The mode bits that a key file must not have.
 const OTHERS: u32 = 0o077;
 
 impl Identity {
-    /// Reads a file of identities, which its group and others must not be able to read, unless it
-    /// is a file of root's with the mode 0440 and its group is one of this process. The passphrase
-    /// is asked for if the file is protected by one.
+    /// Reads a file of identities, and asks for its passphrase if it has one. Group and others must
+    /// not be able to read it. One exception: a root-owned file with mode 0440 and a group of this
+    /// process.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Identity::parse); and when the file cannot be read, or others can.
+    /// As [`parse`](Identity::parse), and when the file cannot be read, or other users can read it.
     pub fn load(path: &Path, passphrase: impl FnOnce() -> Result<Zeroizing<String>, Error>) -> Result<Identity, Error> {
         Identity::parse(&read(path)?, passphrase)
     }
 }
 
 impl SigningKey {
-    /// Reads a file with a signing key, which others must not be able to read, as with
-    /// [`Identity::load`].
+    /// Reads a file with a signing key. Its mode is checked as in [`Identity::load`].
     ///
     /// # Errors
     ///
-    /// As [`parse`](SigningKey::parse); and when the file cannot be read, or others can.
+    /// As [`parse`](SigningKey::parse), and when the file cannot be read, or other users can read
+    /// it.
     pub fn load(path: &Path) -> Result<SigningKey, Error> {
         SigningKey::parse(&read(path)?)
     }
@@ -63,8 +63,8 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     Ok(text)
 }
 
-/// A pipe, as of `<(...)`, is its opener's alone. A file that root has given to a group of this
-/// process, read-only, is as private as root wants it.
+/// Checks that a key file is private. A pipe, as from `<(...)`, belongs to its opener alone. A
+/// read-only file that root gave to a group of this process is as private as root chose.
 fn check(file: &File) -> Result<(), Error> {
     let found = file.metadata().map_err(Error::Key)?;
     let is_private = !found.is_file() || found.mode() & OTHERS == 0;

@@ -1,8 +1,9 @@
-//! The encrypted registry: secrets that are typed in once and never read back.
+//! The encrypted registry: secrets that are entered once and never read back.
 //!
-//! One YAML file names the members and their [age](https://age-encryption.org) recipients, and holds every value sealed to those who
-//! may open it: a *shared* secret to all members, a *private* one to its owner. Adding and editing need the recipients only, so that
-//! the machine on which a secret is typed in cannot open it again; the machine that uses the secrets holds an [`Identity`].
+//! One YAML file names the members and their [age](https://age-encryption.org) recipients. It holds
+//! each value sealed to its readers: a *shared* secret to all members, a *private* one to its
+//! owner. Adding and editing need the recipients only, so a machine on which a secret is typed
+//! cannot open it again. A machine that uses the secrets holds an [`Identity`].
 //!
 //! ```
 //! use hushlog::registry::{By, Draft, Identity, Name, Registry, Scope, Value};
@@ -21,11 +22,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A value is at most [`VALUE_LEN_MAX`] bytes, and a file at most [`FILE_LEN_MAX`]. Errors name entries, lines and columns, and never quote
-//! what stands in the file. What the file's integrity rests on stands in the [manual](crate::manual::registry).
+//! A value is at most [`VALUE_LEN_MAX`] bytes, and a file at most [`FILE_LEN_MAX`]. Errors name
+//! entries, lines and columns, and never quote the file. The [manual](crate::manual::registry)
+//! explains the integrity of the file.
 //!
-//! Values are wiped here when they are done with, but not the copies that the crate age makes: a block when a value is sealed, and one when it is
-//! opened. A program that minds has an allocator which wipes what it frees, such as the crate zeroizing-alloc; `hushlog` itself has.
+//! Values are wiped after use, except the copies that the crate age makes: one block when a value
+//! is sealed, and one when it is opened. To wipe those, a program can use an allocator that wipes
+//! freed memory, such as the crate zeroizing-alloc; `hushlog` itself does.
 
 mod change;
 mod credential;

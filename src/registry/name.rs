@@ -7,46 +7,47 @@ use serde::{Deserialize, Serialize};
 
 pub use super::reserved::{ALLOWED_NAMES, Allowed, OWN_PREFIX, is_configuration, is_reserved};
 
-/// The most bytes that the name of a secret may have.
+/// The longest name of a secret, in bytes.
 pub const NAME_LEN_MAX: usize = 128;
 
-/// Why a secret of this name cannot be exported. No variant holds the name.
+/// The reason that a secret of this name cannot be exported. No variant holds the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// There is no name.
+    /// The name is empty.
     #[error("the name is empty")]
     Empty,
-    /// It has more than [`NAME_LEN_MAX`] bytes.
+    /// The name is longer than [`NAME_LEN_MAX`] bytes.
     #[error("the name is longer than {NAME_LEN_MAX} bytes")]
     TooLong,
-    /// It has a character that no variable has and none stands for.
+    /// The name has a character that has no counterpart in a variable.
     #[error("the name has a character other than letters of a to z, digits, '-', '_', '.' and '/'")]
     Character,
     /// The variable would begin with a digit.
     #[error("the name begins with a digit, which the name of a variable cannot")]
     Digit,
-    /// It begins with something else than a letter.
+    /// The name does not begin with a letter.
     #[error("the name does not begin with a letter")]
     First,
-    /// The variable decides what programs run or trust, or belongs to hushlog.
+    /// The variable controls the code that programs run or trust, or belongs to hushlog.
     #[error("the variable is reserved, since it decides what programs do")]
     Reserved,
     /// Programs read the variable as their configuration, and this machine does not allow it.
     #[error("programs read the variable as their configuration, and this machine does not allow it")]
     Configuration,
-    /// The file with the machine's exceptions cannot be used.
+    /// The file with the machine's exceptions is unreadable or unsafe.
     #[error("{ALLOWED_NAMES} cannot be read, or others than root can write it")]
     AllowedNames,
 }
 
-/// The name of a secret, a member or an environment in a registry: ASCII letters, digits, `-`, `_` and `.`, a letter first.
+/// The name of a secret, a member or an environment: ASCII letters, digits, `-`, `_` and `.`, a
+/// letter first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
 impl Name {
-    /// The name as it is written.
+    /// The name as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -94,11 +95,12 @@ impl fmt::Display for Name {
     }
 }
 
-/// The variable for a secret of this name: upper snake case, as `OPENAI_API_KEY` for `openai-api-key`.
+/// The variable for a secret of this name: upper snake case, as `OPENAI_API_KEY` for
+/// `openai-api-key`.
 ///
 /// # Errors
 ///
-/// When there is no such variable, or it must not be set.
+/// When no such variable exists, or it is reserved.
 pub fn variable(name: &str) -> Result<String, NameError> {
     let variable = match name.len() {
         0 => return Err(NameError::Empty),
@@ -111,7 +113,7 @@ pub fn variable(name: &str) -> Result<String, NameError> {
     if is_reserved(&variable) { Err(NameError::Reserved) } else { Ok(variable) }
 }
 
-/// As [`variable`], of a name in a registry, whether or not it may be set.
+/// As [`variable`] for a name in a registry, whether or not the variable may be set.
 pub(super) fn spelled(name: &Name) -> String {
     name.as_str().chars().filter_map(upper).collect()
 }

@@ -1,4 +1,4 @@
-//! Opening a registry: all that its owner may see, or nothing.
+//! Opening a registry: everything that a member may see, or nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -13,45 +13,45 @@ use super::name::{self, Name};
 use super::seal::{self, Identity, Place, Unopened};
 use crate::redact::secret::Secret;
 
-/// Below so many secrets for each thread, another thread costs more than it saves.
+/// The fewest secrets for each thread. With fewer, another thread costs more than it saves.
 const FOR_EACH_THREAD_MIN: usize = 32;
 
-/// What a member can see of a registry.
+/// A member's view of a registry.
 #[derive(Debug)]
 pub struct Opened {
     /// The secrets, sorted by name; of two with the same name, the private one comes first.
     pub secrets: Vec<OpenedSecret>,
-    /// The plain defaults of the environment that was asked for, by variable.
+    /// The plain defaults of the requested environment, by variable.
     pub defaults: BTreeMap<String, String>,
 }
 
-/// A secret that was opened.
+/// An opened secret.
 #[derive(Debug)]
 pub struct OpenedSecret {
     /// Its name and value.
     pub secret: Secret,
-    /// Its variable in an export, unless that is refused: an earlier registry may hold names that
-    /// an exported secret may not have now. Their values are masked all the same.
-    /// [`name::Allowed::check`] reports them.
+    /// The variable in an export, unless [`name::Allowed::check`] refuses it: an older registry may
+    /// hold names that are now reserved. The value is masked either way.
     pub variable: String,
-    /// Who can open it.
+    /// The members that can open it.
     pub scope: Scope,
-    /// New and opaque with every saved value.
+    /// Opaque, and new with every saved value.
     pub version: String,
-    /// Whether it is to be exported. A shared secret is not if there is a private one of the same name; it is to be masked all the same.
+    /// Whether it is exported. A shared secret is not if a private one has the same name; it is
+    /// masked either way.
     pub install: bool,
 }
 
 impl Registry {
-    /// Opens all that is shared, and what is private to the member whose identity this is. Of several members with the same identity,
-    /// `member` tells which.
+    /// Opens all shared secrets, and the private ones of the member with this identity. `member`
+    /// selects one of several members with the same identity.
     ///
-    /// Cost: about 0.1 ms for each secret, on as many threads as there are cores.
+    /// Cost: about 0.1 ms a secret, on as many threads as the machine has cores.
     ///
     /// # Errors
     ///
-    /// When the identity is not the member's, or any of the secrets does not open: a part of them is never given out. The error
-    /// names the secret.
+    /// When the identity is not the member's, or a secret does not open. No partial result is
+    /// returned. The error names the secret.
     pub fn open(
         &self,
         identity: &Identity,
@@ -103,10 +103,11 @@ impl Registry {
     }
 }
 
-/// An entry, and where it stands.
+/// An entry, with its name and scope.
 type Found<'a> = (&'a Name, Scope, &'a Entry);
 
-/// Whoever adds a secret is told of a collision; here it tells that the file was put together by other means, as by a merge.
+/// Checks for collisions of variables. Adding a secret reports them; here, one means that the file
+/// was assembled by other means, such as a merge.
 fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
     let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
     for (name, ..) in entries {
@@ -118,7 +119,7 @@ fn check_variables(entries: &[Found<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens them all, in order.
+/// Opens all entries, in order.
 fn open_entries(
     identity: &Identity,
     registry: Option<&RegistryId>,
@@ -163,7 +164,7 @@ pub(super) fn open_entry(
     })
 }
 
-/// An entry, as errors tell it.
+/// An entry as errors name it.
 fn describe(name: &Name, scope: Scope) -> String {
     format!("the {} secret {name}", scope.word())
 }

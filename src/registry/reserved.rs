@@ -1,10 +1,10 @@
-//! Variables that no secret or default may set for a whole machine: those that determine the code
-//! that programs run, load or trust, and those that programs read as their configuration.
+//! Variables that no secret or default may set machine-wide: those that control the code that
+//! programs run, load or trust, and those that programs read as their configuration.
 //!
-//! The first kind is a list by hand, [`DECISIVE`], and holds always. The second is `reserved.txt`,
-//! some thousands of names that `packaging/names/collect` takes from the manual pages and programs
-//! of a Debian release. Of these, a name that says that it is a credential passes, as `PGPASSWORD`
-//! does, and so does one that the machine allows in [`ALLOWED_NAMES`].
+//! The first kind is a handwritten list, [`DECISIVE`], without exceptions. The second is
+//! `reserved.txt`, some thousands of names that `packaging/names/collect` extracts from the manual
+//! pages and programs of a Debian release. Two kinds of names in it pass: those that name a
+//! credential, such as `PGPASSWORD`, and those that the machine allows in [`ALLOWED_NAMES`].
 
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
@@ -16,19 +16,19 @@ use super::credential::names_credential;
 use super::name::NameError;
 
 /// The machine's own exceptions: one variable a line, `#` before comments. Only root, or the user
-/// that hushlog runs as, may be able to write it.
+/// that runs hushlog, may have write access.
 pub const ALLOWED_NAMES: &str = "/etc/hushlog/allowed-names";
-/// The longest such file, in bytes.
+/// The longest exceptions file, in bytes.
 const ALLOWED_LEN_MAX: u64 = 256 << 10;
-/// The mode bits by which other users could write it.
+/// The mode bits that let other users write it.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// One name a line, in the order of their bytes, behind a comment.
+/// One name a line in byte order, after a comment.
 const LISTED: &str = include_str!("reserved.txt");
 
-/// Variables that determine the code that programs run, load or trust, so that setting one of them
-/// takes the machine over; and those that a login, a shell or a service manager sets, so that a
-/// secret there would be lost.
+/// Variables that control the code that programs run, load or trust, so that setting one takes over
+/// the machine. Also those that a login, a shell or a service manager sets, so that a secret in
+/// them would be lost.
 const DECISIVE: &[&str] = &[
     "APR_ICONV_PATH",
     "ARGV",
@@ -244,11 +244,11 @@ const DECISIVE: &[&str] = &[
 /// The prefix of hushlog's own settings.
 pub const OWN_PREFIX: &str = "HUSHLOG_";
 
-/// Beginnings of names that are decisive as a whole.
+/// Prefixes that make a name decisive.
 const DECISIVE_PREFIXES: &[&str] = &[
     "BASH_FUNC_",
     "DYLD_",
-    // Its functions, its PATH, and tracing, which prints what it sets.
+    // fish's functions, its PATH, and tracing, which prints the values that it sets.
     "FISH_",
     "GIT_CONFIG",
     "GLIBC_",
@@ -262,33 +262,33 @@ const DECISIVE_PREFIXES: &[&str] = &[
     "XDG_",
 ];
 
-/// Whether a variable, in capital letters, is none that a secret or a default may ever set.
+/// Whether a variable, in capital letters, is closed to all secrets and defaults.
 pub fn is_reserved(variable: &str) -> bool {
     DECISIVE.binary_search(&variable).is_ok() || DECISIVE_PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
 }
 
-/// Whether programs read the variable as their configuration, and its name does not say that it is
-/// a credential. In any case of letters: zsh, for one, ties `path` to PATH.
+/// Whether programs read the variable as their configuration, and its name names no credential.
+/// Case is ignored: zsh, for one, ties `path` to PATH.
 pub fn is_configuration(variable: &str) -> bool {
     let variable = variable.to_ascii_uppercase();
     has_line(LISTED, &variable) && !names_credential(&variable)
 }
 
-/// The exceptions of a machine.
+/// A machine's exceptions.
 #[derive(Debug, Default)]
 pub struct Allowed(BTreeSet<String>);
 
 impl Allowed {
-    /// Those of this machine.
+    /// Loads this machine's exceptions.
     ///
     /// # Errors
     ///
-    /// When there is a file of them that cannot be read, or that others can write.
+    /// When the file exists, and cannot be read or is writable by others.
     pub fn of_machine() -> Result<Allowed, NameError> {
         Allowed::load(Path::new(ALLOWED_NAMES))
     }
 
-    /// Those in this file; none if it is missing.
+    /// Loads the exceptions from this file; none if it is missing.
     ///
     /// # Errors
     ///
@@ -310,11 +310,11 @@ impl Allowed {
         Ok(Allowed(names.filter(|name| !name.is_empty()).collect()))
     }
 
-    /// Whether a variable may be set for the whole machine.
+    /// Checks that a variable may be set machine-wide.
     ///
     /// # Errors
     ///
-    /// When it controls programs, or is read as configuration and not among the exceptions.
+    /// When it controls programs, or is read as configuration and is not among the exceptions.
     pub fn check(&self, variable: &str) -> Result<(), NameError> {
         let upper = variable.to_ascii_uppercase();
         if is_reserved(&upper) {
@@ -330,8 +330,8 @@ fn is_own(found: &Metadata) -> bool {
     found.is_file() && is_ours && found.mode() & OTHERS_WRITE == 0 && found.len() <= ALLOWED_LEN_MAX
 }
 
-/// Whether a text of sorted lines has this one: by halves, in the text as it is, so that nothing is
-/// built when a program starts.
+/// Whether a text of sorted lines contains this line. A binary search in the text itself needs no
+/// index at startup.
 fn has_line(text: &str, wanted: &str) -> bool {
     let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
     let (mut low, mut high) = (0, text.len());

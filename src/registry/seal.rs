@@ -1,6 +1,7 @@
-//! Sealing with age: the only file that names it.
+//! Sealing with age: the only file that uses the crate.
 //!
-//! What is sealed is a text of a few lines that binds the value to its place, and the value after an empty line:
+//! The sealed text is a header of a few lines, which binds the value to its entry, then an empty
+//! line and the value:
 //!
 //! ```text
 //! hushlog sealed value 2
@@ -14,9 +15,9 @@
 //! sk-live-4f9QzX
 //! ```
 //!
-//! so that `age -d` shows all of it. In a registry of format 1, which has no id, the first line
-//! ends in 1, and the second one is not there. The padding makes the length a multiple of
-//! [`PADDED_TO`], because the length of the sealed text shows in the file.
+//! `age -d` shows all of it. In a registry of format 1, which has no id, the first line ends in 1,
+//! and the second one is missing. The padding makes the length a multiple of [`PADDED_TO`], because
+//! the file shows the length of the sealed text.
 
 use core::fmt;
 use core::str::FromStr;
@@ -37,15 +38,16 @@ use super::name::Name;
 use super::text::MARK;
 use crate::redact::secret::Secret;
 
-/// The first line of the sealed text, by the format of the registry.
+/// The first line of the sealed text, by the registry's format.
 const TITLES: [&str; 2] = ["hushlog sealed value 1", "hushlog sealed value 2"];
-/// What is sealed is as long as a multiple of this, in bytes.
+/// The length of the sealed text is a multiple of this, in bytes.
 const PADDED_TO: usize = 128;
-/// The most work that a passphrase may take, as the logarithm of scrypt's N: 4 GiB of memory, and what age itself allows.
+/// The most work for a passphrase, as the logarithm of scrypt's N: 4 GiB of memory, which is age's
+/// own limit.
 const SCRYPT_LOG_N_MAX: u8 = 22;
 /// The name of an identity's secret key in masks.
 pub const IDENTITY: &str = "identity";
-/// How a secret key of age begins.
+/// The prefix of an age secret key.
 const KEY_PREFIX: &str = "AGE-SECRET-KEY-1";
 
 /// A public key that values are sealed to, as `age-keygen` prints it: `age1...`.
@@ -87,11 +89,13 @@ impl fmt::Debug for Recipient {
     }
 }
 
-/// Secret keys that open what is sealed, as in a file of `age-keygen`. Wiped when dropped; `Debug` shows none of them.
+/// Secret keys that open sealed values, as in a file of `age-keygen`. Wiped when dropped; `Debug`
+/// shows none of them.
 pub struct Identity {
     keys: Vec<x25519::Identity>,
-    /// Which recipient of a sealed value was ours last. Values that were sealed to the same members have them in the same order, so
-    /// that only the first one takes as many trials as there are members (of some 70 µs each).
+    /// The index of our recipient in the last sealed value. Values sealed to the same members list
+    /// them in the same order, so only the first one needs a trial for each member (of some 70 µs
+    /// each).
     place: AtomicUsize,
 }
 
@@ -101,12 +105,12 @@ impl Identity {
         Identity { keys: vec![x25519::Identity::generate()], place: AtomicUsize::new(0) }
     }
 
-    /// Reads what a file of identities holds. The passphrase is asked for if it is protected by one.
+    /// Parses the text of an identity file, and asks for its passphrase if it has one.
     ///
     /// # Errors
     ///
-    /// When it holds anything but keys that `age-keygen` makes without options, or comments, or the passphrase is wrong. The error
-    /// tells the line.
+    /// When it holds anything but comments and keys that `age-keygen` makes without options, or the
+    /// passphrase is wrong. The error names the line.
     pub fn parse(
         text: &[u8],
         passphrase: impl FnOnce() -> Result<Zeroizing<String>, Error>,
@@ -147,7 +151,7 @@ impl Identity {
         self.keys.iter().map(|key| Recipient(key.to_public())).collect()
     }
 
-    /// The secret keys as files hold them, to be masked in logs: in capitals, and in small letters,
+    /// The secret keys as files hold them, to be masked in logs: in capitals, and in lower case,
     /// which age reads as well. Each is named [`IDENTITY`].
     pub fn secrets(&self) -> Vec<Secret> {
         let texts = self.keys.iter().flat_map(|key| {
@@ -158,7 +162,7 @@ impl Identity {
         texts.map(|text| Secret::new(IDENTITY, text.into_bytes())).collect()
     }
 
-    /// The text of a file as `age-keygen` writes it. It holds the secret key.
+    /// The text of an identity file as `age-keygen` writes it. It holds the secret key.
     pub fn to_file(&self, created: &str) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(1 << 10));
         text.push_str(&format!("# created: {created}\n# public key: {}\n", self.recipient()));
@@ -192,7 +196,7 @@ impl age::Identity for Identity {
     }
 }
 
-/// Opens a file of identities that is protected by a passphrase.
+/// Decrypts an identity file that is protected by a passphrase.
 fn unlock(
     text: &[u8],
     passphrase: impl FnOnce() -> Result<Zeroizing<String>, Error>,
@@ -213,7 +217,7 @@ fn unlock(
     })
 }
 
-/// All that is sealed, in a buffer that does not grow: it cannot be longer than the file.
+/// Decrypts into a buffer that does not grow: the plain text is never longer than the file.
 fn decrypt<R: std::io::BufRead>(
     decryptor: Decryptor<R>,
     identity: &dyn age::Identity,
@@ -232,20 +236,20 @@ fn decrypt<R: std::io::BufRead>(
     Ok(plain)
 }
 
-/// Why a sealed value was not opened.
+/// The reason that a sealed value was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unopened {
-    /// It is sealed to others.
+    /// It is sealed to other recipients.
     NotForUs,
-    /// It is no age file, or was changed.
+    /// It is not an age file, or was changed.
     Broken,
-    /// It is another secret's value.
+    /// It is bound to another entry.
     Elsewhere,
 }
 
-/// The place in the registry that a value is bound to.
+/// The binding of a value: its place in the registry.
 pub(super) struct Place<'a> {
-    /// None in a registry of format 1.
+    /// `None` in a registry of format 1.
     pub(super) registry: Option<&'a RegistryId>,
     pub(super) name: &'a Name,
     pub(super) scope: Scope,
@@ -264,7 +268,7 @@ impl Place<'_> {
     }
 }
 
-/// Seals a value in its place, as an age file in armour.
+/// Seals a value bound to its place, as an armored age file.
 pub(super) fn seal(place: &Place<'_>, value: &[u8], recipients: &[&Recipient]) -> Result<String, Error> {
     let head = place.head();
     let len = head.len() + 2 + value.len();
@@ -291,7 +295,7 @@ fn encrypt(plain: &[u8], recipients: &[&Recipient]) -> Result<String, Error> {
     String::from_utf8(sealed).map_err(|_| Error::Sealing)
 }
 
-/// Opens what was sealed, whatever it says.
+/// Opens a sealed text without checking its binding.
 fn open_all(identity: &Identity, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unopened> {
     let decryptor = Decryptor::new_buffered(ArmoredReader::new(sealed.as_bytes())).map_err(|_| Unopened::Broken)?;
     decrypt(decryptor, identity, sealed.len()).map_err(|error| match error {
@@ -300,7 +304,7 @@ fn open_all(identity: &Identity, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Uno
     })
 }
 
-/// Opens a value, which must have been sealed in this place.
+/// Opens a value, which must be bound to this place.
 pub(super) fn open(identity: &Identity, place: &Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unopened> {
     let plain = open_all(identity, sealed)?;
     let rest = plain.strip_prefix(place.head().as_bytes()).ok_or(Unopened::Elsewhere)?;
@@ -309,7 +313,7 @@ pub(super) fn open(identity: &Identity, place: &Place<'_>, sealed: &str) -> Resu
     Ok(Zeroizing::new(value.to_vec()))
 }
 
-/// Opens any age file of ours, as [`open`] does. For the vectors of the format.
+/// Opens any age file as [`open`] does, without a binding. For the test vectors of the format.
 #[doc(hidden)]
 pub fn open_any(identity: &Identity, file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).ok()?;

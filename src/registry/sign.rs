@@ -1,4 +1,5 @@
-//! Signatures over the file: Ed25519, with keys as `openssl genpkey -algorithm ed25519` writes them.
+//! Signatures over the file: Ed25519, with keys as `openssl genpkey -algorithm ed25519` writes
+//! them.
 
 use core::fmt;
 use core::str::FromStr;
@@ -16,20 +17,21 @@ use crate::redact::secret::Secret;
 
 /// The name of a signing key's secret half in masks.
 pub const SIGNING_KEY: &str = "signing-key";
-/// The prefix of a key's 32 bytes in PKCS #8, in DER: a key alone, and one with its
-/// public half.
+/// The prefix of a key's 32 bytes in PKCS #8 DER: a private key alone, and one with its public
+/// half.
 const ALONE: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 const WITH_PUBLIC: [u8; 16] = [0x30, 0x51, 2, 1, 1, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-/// What is signed begins with this, so that no signature of another format can be taken for one of a registry.
+/// The prefix of every signed text. It separates registry signatures from those of other formats.
 const CONTEXT: &[u8] = b"hushlog registry 1\n";
 
-/// A key that signatures are checked with: the line of base64 in what `openssl pkey -pubout` prints, `MCow...`.
+/// A key that checks signatures: the line of base64 in the output of `openssl pkey -pubout`,
+/// `MCow...`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
-    /// Whether the text was signed with the key's other half.
+    /// Whether the key's private half signed the text.
     pub(super) fn verifies(&self, text: &[u8], signature: &str) -> bool {
         let signature = BASE64.decode(signature.as_bytes()).ok();
         let signature = signature.and_then(|bytes| Signature::from_slice(&bytes).ok());
@@ -81,37 +83,37 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// When the system gives no random bytes.
+    /// When the system returns no random bytes.
     pub fn generate() -> Result<SigningKey, Error> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *seed).map_err(|_| Error::Random)?;
         Ok(SigningKey(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
-    /// Reads a key in PEM.
+    /// Parses a key in PEM.
     ///
     /// # Errors
     ///
-    /// When it is none, or protected by a passphrase.
+    /// When the text is not a key, or is protected by a passphrase.
     pub fn parse(pem: &[u8]) -> Result<SigningKey, Error> {
         let pem = core::str::from_utf8(pem).map_err(|_| Error::SigningKey)?;
         let pem = pem.strip_prefix(MARK).unwrap_or(pem);
         ed25519_dalek::SigningKey::from_pkcs8_pem(pem.trim()).map(SigningKey).map_err(|_| Error::SigningKey)
     }
 
-    /// The key in PEM, without its public half beside it: OpenSSL 3.0 does not read a file that has both.
+    /// The key in PEM, without its public half: OpenSSL 3.0 does not read a file with both.
     ///
     /// # Errors
     ///
-    /// None that is known of.
+    /// None known.
     pub fn to_file(&self) -> Result<Zeroizing<String>, Error> {
         let secret = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         secret.to_pkcs8_pem(LineEnding::LF).map_err(|_| Error::SigningKey)
     }
 
-    /// The secret half as PEM files hold it, to be masked in logs: the line of base64 of a key
-    /// alone, and the first line of one with its public half beside it, as older programs write it.
-    /// Each is named [`SIGNING_KEY`].
+    /// The private half as PEM files hold it, to be masked in logs. One line is the base64 of a key
+    /// alone; the other is the first line of a key with its public half, as older programs write
+    /// it. Each is named [`SIGNING_KEY`].
     pub fn secrets(&self) -> Vec<Secret> {
         let lines = [ALONE, WITH_PUBLIC].map(|head| {
             let der = Zeroizing::new([head.as_slice(), self.0.as_bytes()].concat());
@@ -120,7 +122,7 @@ impl SigningKey {
         lines.into_iter().map(|line| Secret::new(SIGNING_KEY, line.into_bytes())).collect()
     }
 
-    /// The half that others check with.
+    /// The public half, which checks signatures.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }

@@ -1,4 +1,4 @@
-//! The registry on disk: read whole, written in one step, one writer at a time.
+//! The registry on disk: read whole, replaced atomically, one writer at a time.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -17,8 +17,8 @@ use crate::sys::input::Input;
 use crate::sys::lock::{self, Lock};
 use crate::sys::replace::{NotKept, replace_shared_in};
 
-/// A registry as it was read, with the text that it was read from: as long as that is what the file holds, it need not be understood
-/// a second time.
+/// A registry with the text that it was read from. While the file still holds this text, it need
+/// not be parsed again.
 #[derive(Debug)]
 pub struct Snapshot {
     text: Vec<u8>,
@@ -30,7 +30,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When it is missing, cannot be read, or is wrong.
+    /// When it is missing, unreadable or invalid.
     pub fn load(path: &Path) -> Result<Snapshot, Error> {
         let text = read(path)?;
         Ok(Snapshot { registry: Registry::parse(&text)?, text })
@@ -41,14 +41,13 @@ impl Snapshot {
         &self.registry
     }
 
-    /// The registry alone.
+    /// The registry, without its text.
     pub fn into_registry(self) -> Registry {
         self.registry
     }
 }
 
-/// The file of a registry that is about to be written: found once, and locked until this is
-/// dropped.
+/// A registry's file that is about to be written: located once, and locked until this is dropped.
 pub(super) struct Target {
     dir: Dir,
     name: OsString,
@@ -56,12 +55,12 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Waits for other writers, up to [`PATIENCE`](lock::PATIENCE).
+    /// Waits for other writers, at most [`PATIENCE`](lock::PATIENCE).
     pub(super) fn lock(path: &Path) -> Result<Target, Error> {
-        // One directory from here on, though its path may lead elsewhere meanwhile.
+        // The directory stays the same, even if its path leads elsewhere later.
         let (dir, name) = Dir::parent_of(path, Links::Trusted).map_err(Error::Write)?;
-        // Not the directory, which every user that can read it can lock; nor the file, which is
-        // replaced.
+        // The lock is on neither the directory, which every user with read access can lock, nor the
+        // file, which is replaced.
         let lock = lock::beside_in(&dir, &name, lock::PATIENCE).map_err(Error::Write)?;
         check_target(&dir, &name)?;
         Ok(Target { dir, name, _lock: lock })
@@ -77,7 +76,7 @@ impl Target {
     }
 }
 
-/// What is no file is not opened: a FIFO would be waited for.
+/// Reads a regular file only: opening a FIFO would block.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let found = Input::find(path).map_err(unreadable)?;
     match found.kind() {
@@ -86,7 +85,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// The text of the registry in its directory, which is not read through a link.
+/// The registry's text, read in its directory, without following a link.
 fn read_in(dir: &Dir, name: &OsStr) -> Result<Vec<u8>, Error> {
     let file = dir.open_file(name, OFlags::RDONLY).map_err(unreadable)?;
     let found = fstat(&file).map_err(|error| Error::Read(error.into()))?;
@@ -109,24 +108,23 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When it is missing, cannot be read, or is wrong.
+    /// When it is missing, unreadable or invalid.
     pub fn load(path: &Path) -> Result<Registry, Error> {
         Snapshot::load(path).map(Snapshot::into_registry)
     }
 
-    /// Changes the registry at this path: reads it, or begins a new one if there is none; changes
-    /// it, and writes it, signed with this key. Changes at the same time wait for each other, up to
-    /// [`PATIENCE`](lock::PATIENCE). When this returns without an error, the change outlives a
-    /// power cut.
+    /// Changes the registry at this path: reads it, or creates one if it is missing; applies the
+    /// change; and writes it, signed with this key. Concurrent changes wait for each other, at most
+    /// [`PATIENCE`](lock::PATIENCE). A change that returned without an error survives a power cut.
     ///
-    /// A new registry is open to this user alone. One that is there keeps its owner, group and
-    /// access list, and its mode but for what others may do; where the group cannot be kept that
-    /// its members read it by, it is not written.
+    /// A new registry is open to this user alone. An existing one keeps its owner, group, access
+    /// list and mode, except the permissions of others. It is not written if that would lose a
+    /// group through which members read it.
     ///
     /// # Errors
     ///
-    /// Those of the change, of reading and of writing. The file is as it was then; only if the error is that of the last wait for
-    /// the disk, the change may be there already.
+    /// Those of the change, of reading and of writing. The file is then unchanged, with one
+    /// exception: if the final sync to disk fails, the change may be in place.
     pub fn update<T, E: From<Error>>(
         path: &Path,
         key: Option<&SigningKey>,
@@ -135,7 +133,7 @@ impl Registry {
         Registry::update_from(path, None, key, change)
     }
 
-    /// As [`update`](Registry::update), for who has read it just now.
+    /// As [`update`](Registry::update), with a snapshot that the caller has just read.
     ///
     /// # Errors
     ///
@@ -156,14 +154,14 @@ impl Registry {
         let result = change(&mut new)?;
         if new.document != old.document {
             let text = new.signed(&old, key)?;
-            // What cannot be read again is never written.
+            // Only a text that parses is written.
             Registry::parse(text.as_bytes())?;
             target.replace(text.as_bytes())?;
         }
         Ok(result)
     }
 
-    /// The text of the file. Whoever changes a registry that named signers has to be one of them, whatever the change.
+    /// The text of the file. If the old registry named signers, one of them must sign any change.
     fn signed(&self, old: &Registry, key: Option<&SigningKey>) -> Result<String, Error> {
         if old.signers().next().is_some() {
             let key = key.ok_or(Error::KeyNeeded)?;
@@ -179,7 +177,7 @@ fn unwritable(error: io::Error) -> Error {
     if is_kept_out { Error::NotKept(error) } else { Error::Write(error) }
 }
 
-/// A link there is refused: the one who made it may not be the one who owns what it leads to.
+/// Refuses a link: its creator may not own its target.
 fn check_target(dir: &Dir, name: &OsStr) -> Result<(), Error> {
     match dir.stat(name) {
         Ok(found) if kind(&found) == FileType::RegularFile => Ok(()),
@@ -189,14 +187,15 @@ fn check_target(dir: &Dir, name: &OsStr) -> Result<(), Error> {
     }
 }
 
-/// A writer that was killed leaves its temporary file behind, which the next one removes: while it holds the lock, there is no other.
+/// Removes the temporary files of killed writers. No other writer exists while this one holds the
+/// lock.
 fn remove_leftovers(dir: &Dir, own: &OsStr) {
     let is_leftover = |name: &OsStr| {
         let rest = name.as_bytes().strip_prefix(b".").and_then(|name| name.strip_prefix(own.as_bytes()));
         rest.is_some_and(|rest| rest.starts_with(b".") && rest.ends_with(b".tmp"))
     };
     for (name, _) in dir.names().into_iter().flatten().filter(|(name, _)| is_leftover(name)) {
-        // What cannot be removed is only in the way.
+        // A file that cannot be removed only takes up space.
         let _: io::Result<()> = dir.unlink(name);
     }
 }

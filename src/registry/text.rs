@@ -1,18 +1,18 @@
-//! The text of a registry's file, as editors, formatters and version control change it.
+//! A registry's text after editors, formatters and version control have changed it.
 
 use std::borrow::Cow;
 
 /// A byte order mark.
 pub(super) const MARK: char = '\u{feff}';
-/// How the lines of a merge conflict begin. An entry never stands at the beginning of a line so.
+/// The conflict marks of a merge. No entry begins a line in this way.
 const CONFLICT: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
 
-/// The text without all that means nothing in YAML: a byte order mark, the carriage returns of
-/// CRLF, the marks of the document's beginning (`%YAML`, `---`) and end (`...`), and empty lines
-/// around them; and the number of lines that are missing at its beginning.
+/// The text without the parts that YAML ignores, and the number of lines removed at its beginning.
+/// Removed are a byte order mark, the carriage returns of CRLF, document marks (`%YAML`, `---`,
+/// `...`), and empty lines around them.
 ///
-/// A signature is over this text, and nothing but this text is parsed: the signed bytes are the
-/// bytes that counts, and both sides of a checkout with CRLF have the same signature.
+/// Signatures cover this text, and the parser reads nothing else, so the signed bytes are the
+/// parsed bytes. A checkout with CRLF has the same signature.
 pub(super) fn canonical(text: &str) -> (Cow<'_, str>, u64) {
     let text = text.strip_prefix(MARK).unwrap_or(text);
     let mut text = if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
@@ -43,7 +43,7 @@ fn is_end(line: &str) -> bool {
     line.is_empty() || line == "..."
 }
 
-/// The first line, from 1 on, that version control has put there to mark a conflict.
+/// The first line with a conflict mark of version control, counted from 1.
 pub(super) fn conflict(text: &str) -> Option<u64> {
     let is_mark = |line: &str| CONFLICT.iter().any(|mark| line.starts_with(mark));
     (1..).zip(text.lines()).find(|(_, line)| is_mark(line)).map(|(line, _)| line)

@@ -1,4 +1,4 @@
-//! The files of a merge, as git hands them to a driver.
+//! The files of a merge, as git passes them to a merge driver.
 
 use std::path::Path;
 
@@ -10,47 +10,46 @@ use crate::registry::id::RegistryId;
 use crate::registry::sign::{PublicKey, SigningKey};
 use crate::registry::store::{Target, read};
 
-/// The shortest marks of a conflict, by which [`Registry::parse`] tells them.
+/// The shortest conflict marks, which [`Registry::parse`] recognizes.
 const MARKER_LEN: usize = 7;
-/// The longest.
+/// The longest conflict marks.
 const MARKER_LEN_MAX: usize = 1 << 10;
 
-/// How to merge.
+/// Options of a merge.
 #[derive(Debug, Default)]
 pub struct MergeOptions<'a> {
-    /// Signs the outcome, if the registry names signers.
+    /// Signs the result, if the registry names signers.
     pub key: Option<&'a SigningKey>,
-    /// Both sides have to be signed by one of these keys. Without any, by a signer of the ancestor,
-    /// if that names some.
+    /// One of these keys must have signed each side. If empty, a signer of the ancestor must have,
+    /// if the ancestor names any.
     pub keys: &'a [PublicKey],
-    /// The registry has to be one of these.
+    /// The registry must be one of these.
     pub ids: &'a [RegistryId],
-    /// The side that conflicts are resolved by.
+    /// The side that wins conflicts.
     pub prefer: Option<Side>,
-    /// The length of a conflict's marks, at least 7.
+    /// The length of the conflict marks, at least 7.
     pub marker_len: usize,
 }
 
-/// The outcome of a merge.
+/// The result of a merge.
 #[derive(Debug)]
 pub struct Merged {
-    /// Which entries conflict, or conflicted before they were resolved by
-    /// [`prefer`](MergeOptions::prefer).
+    /// The entries in conflict, including those that [`prefer`](MergeOptions::prefer) resolved.
     pub conflicts: Vec<Conflict>,
-    /// Why the outcome is not signed though it has to be. Nobody takes it for the registry so.
+    /// The reason that the result lacks a required signature. No reader accepts it in this state.
     pub unsigned: Option<Error>,
 }
 
-/// Merges three files: the common ancestor, which may be empty; ours, which is written as
-/// every registry is; and theirs.
+/// Merges three files: the common ancestor, which may be empty; ours, which is replaced atomically;
+/// and theirs.
 ///
-/// Where entries conflict, the file has both sides of each between the marks of version control. If
-/// nothing can be merged, because a side is no registry, is another one, or is not signed as it has
-/// to be, it has both sides whole between such marks, so that no side gets lost unseen.
+/// For conflicting entries, the file holds both sides of each between conflict marks. A side may be
+/// no registry, be another registry, or lack its signature. Then the file holds both whole sides
+/// between such marks, so that no side is lost unnoticed.
 ///
 /// # Errors
 ///
-/// When a file cannot be read or written; it is as it was then. When nothing can be merged.
+/// When a file cannot be read or written; it is then unchanged. When nothing can be merged.
 pub fn merge_files(base: &Path, ours: &Path, theirs: &Path, options: &MergeOptions<'_>) -> Result<Merged, Error> {
     let target = Target::lock(ours)?;
     let texts = [read(base)?, target.read()?, read(theirs)?];
@@ -89,7 +88,7 @@ fn merged(texts: &[Vec<u8>; 3], options: &MergeOptions<'_>, marker_len: usize) -
         None => merge.registry,
         Some(side) => Merge::preferring(&merge, side),
     };
-    // A side that is the outcome has its signature already.
+    // A side equal to the result has its signature already.
     for (side, text) in [(&ours, own), (&theirs, other)] {
         if registry.is_same(side) {
             return Ok((text.clone(), Merged { conflicts, unsigned: None }));
@@ -101,13 +100,13 @@ fn merged(texts: &[Vec<u8>; 3], options: &MergeOptions<'_>, marker_len: usize) -
         Err(error) => return Err(error),
     };
     if unsigned.is_none() {
-        // A text that no reader takes is no outcome.
+        // A text that does not parse is never written.
         Registry::parse(text.as_bytes())?;
     }
     Ok((text.into_bytes(), Merged { conflicts, unsigned }))
 }
 
-/// The text, signed by a signer of both sides and the outcome.
+/// The text, signed by a key that both sides and the result list as a signer.
 fn signed(registry: &Registry, sides: &[&Registry; 2], key: Option<&SigningKey>) -> Result<String, Error> {
     let signed = |one: &Registry| one.signers().next().is_some();
     for side in sides.iter().filter(|side| signed(side)) {
@@ -117,7 +116,7 @@ fn signed(registry: &Registry, sides: &[&Registry; 2], key: Option<&SigningKey>)
     registry.to_text(key.filter(|_| signed(registry)))
 }
 
-/// Both sides whole, in conflict.
+/// Both whole sides, in conflict.
 fn whole(ours: &[u8], theirs: &[u8], marker_len: usize) -> Vec<u8> {
     let line = |text: &[u8]| match text.last() {
         None | Some(b'\n') => text.to_vec(),

@@ -1,5 +1,5 @@
-//! Merging two registries that come from one, entry by entry. No value is opened: an entry is taken
-//! as it was sealed, or not at all.
+//! Merging two registries with a common ancestor, entry by entry. No value is opened: an entry is
+//! taken as sealed, or not at all.
 
 mod files;
 mod text;
@@ -41,8 +41,8 @@ enum Content {
     History(Vec<Change>),
 }
 
-/// The parts of an entry that the rule of three compares: not how a value is sealed, nor when its
-/// entry was saved.
+/// The parts of an entry that the three-way rule compares: neither the sealing of a value nor the
+/// time of the save.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State<'a> {
     Secret { owner: &'a Name, version: &'a str, install: bool },
@@ -59,7 +59,7 @@ impl Content {
         }
     }
 
-    /// The same value, as each state of it: installed or not.
+    /// Whether the content has the same value as this state, exported or not.
     fn is_of(&self, state: State<'_>) -> bool {
         match (self, state) {
             (Content::Secret(entry), State::Secret { owner, version, .. }) => {
@@ -72,24 +72,24 @@ impl Content {
 
 type Slots = BTreeMap<Slot, Content>;
 
-/// Why an entry is not merged.
+/// The reason that an entry is not merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Both sides changed it, and not to the same.
+    /// Both sides changed it differently.
     Changed,
-    /// One side saved its value while the other one changed its recipients: it is sealed to too
-    /// many, or too few.
+    /// One side saved its value while the other changed its recipients: it is sealed to too many,
+    /// or too few.
     Recipients,
-    /// It would be exported as the same variable as another one.
+    /// Another entry is exported as the same variable.
     Variable,
 }
 
 /// One side of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The side that is merged into.
+    /// The side that receives the merge.
     Ours,
-    /// The side that is merged.
+    /// The side that is merged in.
     Theirs,
 }
 
@@ -102,7 +102,7 @@ pub struct Conflict {
     cause: Cause,
     ours: Option<Content>,
     theirs: Option<Content>,
-    /// The side that can be taken if the other one cannot.
+    /// The only side that can be taken, for a conflict of recipients or variables.
     fits: Side,
 }
 
@@ -112,13 +112,13 @@ impl Conflict {
         self.slot.to_string()
     }
 
-    /// Why.
+    /// The cause of the conflict.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// The side that is taken if this one is preferred: where recipients or variables conflict,
-    /// only one of the sides can be.
+    /// The side that is taken if `preferred` is preferred. Conflicts of recipients or variables
+    /// allow one side only.
     pub fn taken(&self, preferred: Side) -> Side {
         if self.cause == Cause::Changed { preferred } else { self.fits }
     }
@@ -131,12 +131,12 @@ impl Conflict {
     }
 }
 
-/// The outcome of a merge.
+/// The result of a merge.
 #[derive(Debug)]
 struct Merge {
-    /// All that could be merged.
+    /// All merged entries.
     registry: Registry,
-    /// By their place in the file.
+    /// In file order.
     conflicts: Vec<Conflict>,
 }
 
@@ -153,17 +153,17 @@ impl Merge {
     }
 }
 
-/// Merges two versions of one registry. An entry that one side changed, added or deleted is
-/// taken from that side; where both did, and not to the same, it is a conflict. Two sides that set
-/// a default to the same value have the changes of both, by time.
+/// Merges two versions of one registry. An entry that one side changed, added or deleted is taken
+/// from that side. Different changes by both sides conflict. If both set a default to the same
+/// value, the result has the changes of both, by time.
 ///
 /// # Errors
 ///
-/// When they are not of one registry, or both changed a member, or the recipients of a secret.
+/// When they are different registries, or both changed a member or the recipients of a secret.
 fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, Error> {
     let (base, ours, theirs) = (&base.document, &ours.document, &theirs.document);
     let is_other = |one: &Document| one.id != ours.id || one.format != ours.format;
-    // A registry that both sides began has no ancestor.
+    // Registries started independently on both sides have no ancestor.
     if is_other(theirs) || (*base != Document { format: base.format, ..Document::default() } && is_other(base)) {
         return Err(Error::MergeOther);
     }
@@ -189,7 +189,7 @@ fn merge(base: &Registry, ours: &Registry, theirs: &Registry) -> Result<Merge, E
     Ok(Merge { registry: Registry { document, signed_by: None }, conflicts })
 }
 
-/// The rule of three: the change of one side, or both alike; nothing if both changed it.
+/// The three-way rule: the change of one side, or of both if equal; `None` if they differ.
 fn taken<T: PartialEq>(old: T, own: T, other: T) -> Option<T> {
     if own == other || other == old {
         Some(own)
@@ -200,7 +200,7 @@ fn taken<T: PartialEq>(old: T, own: T, other: T) -> Option<T> {
     }
 }
 
-/// Both sides of a merge, and the members that it comes to.
+/// Both sides of a merge, and the resulting members.
 struct Sides<'a> {
     ours: &'a Document,
     theirs: &'a Document,
@@ -234,7 +234,7 @@ impl Sides<'_> {
         }
     }
 
-    /// The entry of this state that is sealed to the recipients that the merge comes to.
+    /// The entry of this state that is sealed to the resulting recipients.
     fn sealed(&self, slot: &Slot, state: State<'_>, own: Option<&Content>, other: Option<&Content>) -> Option<Entry> {
         let State::Secret { install, .. } = state else { return None };
         let found = SIDES.into_iter().zip([own, other]).filter_map(|(side, content)| match content? {
@@ -264,7 +264,7 @@ impl Sides<'_> {
     }
 }
 
-/// The recipients that the value of a slot is sealed to.
+/// The recipients of a slot's value.
 fn recipients(document: &Document, slot: &Slot) -> BTreeSet<String> {
     let text = |member: &super::Member| member.recipient.to_string();
     match slot {
@@ -274,7 +274,7 @@ fn recipients(document: &Document, slot: &Slot) -> BTreeSet<String> {
     }
 }
 
-/// The changes of both sides by time, if they come to the same.
+/// The changes of both sides by time, if they end in the same value.
 fn both_set(old: &[Change], own: &[Change], other: &[Change]) -> Option<Vec<Change>> {
     if own.last()?.value != other.last()?.value {
         return None;
@@ -297,8 +297,8 @@ fn both_set(old: &[Change], own: &[Change], other: &[Change]) -> Option<Vec<Chan
     Some(changes)
 }
 
-/// A secret that theirs added, and that would be exported as the same variable as one that ours
-/// added, is a conflict.
+/// Moves a secret that theirs added to the conflicts if ours added one that is exported as the same
+/// variable.
 fn part(document: &mut Document, own: &Slots, other: &Slots, conflicts: &mut Vec<Conflict>) {
     let added = |one: &Slots, other: &Slots| -> Vec<Slot> {
         one.keys().filter(|slot| !other.contains_key(slot)).cloned().collect()

@@ -1,5 +1,5 @@
-//! A merge with conflicts as text: the file, with both sides of each conflict between the marks of
-//! version control.
+//! A merge with conflicts as text: the file, with both sides of each conflict between conflict
+//! marks.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use crate::registry::name::Name;
 
 /// A part of the text.
 enum Part {
-    /// It is merged.
+    /// Merged text.
     Same(String),
-    /// A conflict. A side without the entry has no text.
+    /// A conflict. A side without the entry is empty.
     Conflict(String, String),
 }
 
@@ -29,21 +29,21 @@ struct Head<'a> {
     members: &'a BTreeMap<Name, crate::registry::Member>,
 }
 
-/// The end of one.
+/// The end of a file.
 #[derive(Serialize)]
 struct End {
     check: String,
 }
 
-/// The text, which no reader takes for a registry until its conflicts are resolved. With all
-/// conflicts resolved in any way, it is one, without a signature.
+/// The text of a merge with conflicts, which no reader accepts as a registry. With each conflict
+/// resolved in any way, it is one, without a signature.
 pub(super) fn with_marks(merge: &Merge, marker_len: usize) -> Result<String, Error> {
     let document = &merge.registry.document;
     let mut text = HEAD.to_owned();
     write(&mut text, &Head { format: document.format, id: document.id.as_ref(), members: &document.members })?;
     let conflicts: BTreeMap<&Slot, &Conflict> =
         merge.conflicts.iter().map(|conflict| (&conflict.slot, conflict)).collect();
-    // All slots, so that a conflict has its place in the order of the file.
+    // All slots, so that each conflict keeps its place in the file.
     let mut all = document.clone();
     for conflict in &merge.conflicts {
         if let Some(content) = conflict.ours.as_ref().or(conflict.theirs.as_ref()) {
@@ -83,7 +83,7 @@ fn sections(all: &Document, conflicts: &BTreeMap<&Slot, &Conflict>) -> Result<Ve
     Ok(sections.into_iter().flat_map(|(head, parts)| group(head, parts)).collect())
 }
 
-/// Parts under a head. If a side may come to have none of them, it has no head either.
+/// Parts under a heading. If a side may have none of them, it has no heading either.
 fn group(head: &str, parts: Vec<Part>) -> Vec<Part> {
     if parts.is_empty() {
         return parts;
@@ -112,7 +112,7 @@ fn entry<T: Serialize>(conflict: Option<&&Conflict>, name: &Name, value: &T, dep
     Ok(Part::Conflict(side(conflict.content(Side::Ours))?, side(conflict.content(Side::Theirs))?))
 }
 
-/// An entry as it stands in a file, so deep below its section.
+/// An entry as a file shows it, indented by its depth.
 fn indented<T: Serialize>(name: &Name, value: &T, depth: usize) -> Result<String, Error> {
     let mut text = String::new();
     write(&mut text, &BTreeMap::from([(name, value)]))?;
