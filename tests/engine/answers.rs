@@ -1,4 +1,4 @@
-//! What the small calls answer: lengths, names, notices, and what `Debug` shows, which is never a value.
+//! The small calls: lengths, names, notices, and the `Debug` output, which never shows a value.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ fn what_is_given_out_tells_how_many_slices() {
     assert_eq!(redactor.held(), 7);
 }
 
-/// Forms have names of their own, which reports show and which therefore stay.
+/// Forms have their own names. Reports show these names, so they are stable.
 #[test]
 fn forms_have_names() {
     let value = b"pa\"s$s'w&r\xc3\xb6d\\X9Q2\nsecond-line-of-it\n".to_vec();
@@ -85,7 +85,7 @@ fn errors_tell_names_and_limits() {
     assert_eq!(BuildError::TooLarge.to_string(), "the secrets and their encoded forms come to more than 64 MiB");
 }
 
-/// From which length on a value is masked, and told about.
+/// The lengths at which a value is masked, and at which it causes a notice.
 #[test]
 fn notices_begin_and_end_where_they_should() {
     let notice = |value: &[u8], min| {

@@ -1,12 +1,13 @@
-//! The fuzz targets' corpora, and some prefixes of each input: what fuzzing has once found stays found, without a fuzzer.
-//! Those of targets that need a feature are in `tests/engine/corpus_formats.rs`, `tests/engine/corpus_protocols.rs` and `tests/engine/corpus_abi.rs`.
+//! Replays the fuzz corpora and some prefixes of each input, so that no fuzzer is needed to keep a
+//! finding fixed. Targets that need a feature are in `tests/engine/corpus_formats.rs`,
+//! `tests/engine/corpus_protocols.rs` and `tests/engine/corpus_abi.rs`.
 
 use std::path::Path;
 
 use crate::harness::corpus;
 use crate::harness::target::{self, TARGETS};
 
-/// The corpora together are so small that anyone can clone and read them, in bytes.
+/// Upper limit for all corpora together, in bytes: small enough to clone and read.
 const CORPORA_LEN_MAX: u64 = 240 << 10;
 
 #[test]
@@ -14,7 +15,7 @@ fn nothing_is_found_in_the_corpora() {
     TARGETS.iter().for_each(|&(name, target)| corpus::replay(name, target));
 }
 
-/// The corpus is good enough to find a redactor that forgets at a cut what it held back.
+/// The corpus catches a redactor that forgets its held-back bytes at a cut.
 #[test]
 fn corpus_catches_the_canary() {
     let inputs = corpus::of("redact");

@@ -1,4 +1,4 @@
-//! The corpus of the target that calls the C ABI: see `tests/engine/corpus.rs`.
+//! The corpus of the C ABI target: see `tests/engine/corpus.rs`.
 
 use crate::abi;
 use crate::harness;

@@ -1,4 +1,4 @@
-//! The corpora of the targets that read files: see `tests/engine/corpus.rs`.
+//! The corpora of the file format targets: see `tests/engine/corpus.rs`.
 
 use crate::formats;
 use crate::harness;

@@ -1,4 +1,4 @@
-//! The corpus of the target that answers rsyslog: see `tests/engine/corpus.rs`.
+//! The corpus of the rsyslog target: see `tests/engine/corpus.rs`.
 
 use crate::harness;
 use crate::protocols;

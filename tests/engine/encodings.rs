@@ -1,4 +1,4 @@
-//! The ways a value gets written, as fixed vectors; how many there are; and what is not covered.
+//! Encoded forms of a value: fixed vectors, needle counts, and the forms that are not covered.
 
 use crate::forms::{left, needles};
 use data_encoding::{BASE64, BASE64URL, HEXLOWER_PERMISSIVE};
@@ -6,14 +6,14 @@ use hushlog::redact::secret::{TELLING_LEN_MIN, VALUE_LEN_MIN};
 use hushlog::{Form, NeedleSet, NoticeKind, Secret};
 use proptest::prelude::*;
 
-/// A value, the form's name, how it is written, and what may be left of that.
+/// A value, the name of a form, the encoded text, and the bytes that may remain after masking.
 type Vector = (&'static str, &'static str, &'static str, &'static str);
 
 const PUNCTUATED: &str = r#"p@ss w0rd/x+y="q"'s\b$H!`<a&b>~*(z)#,;:%{}[]|^?"#;
 const WIDE: &str = "Zoë's €5 😀";
 const CONTROLS: &str = "tab\tnext\nesc\x1b[0m\x7f";
 
-/// What no two styles of JSON write alike.
+/// Characters that every JSON style escapes differently.
 const MIXED: &str = "<a&b>'c\"=+`/\x7f\x1bé😀";
 
 const VECTORS: &[Vector] = &[
@@ -22,7 +22,7 @@ const VECTORS: &[Vector] = &[
     ("\"hunter2-prod\"", "trimmed", "[hunter2-prod]", "[]"),
     ("'hunter2-prod'\n", "trimmed", "[hunter2-prod]", "[]"),
     ("\u{feff}hunter2-prod", "trimmed", "[hunter2-prod]", "[]"),
-    // Base64 of the value; with `x`, `xy`, `xyz` before it, and text after it.
+    // Base64 of the value; with `x`, `xy`, `xyz` before it and text after it.
     ("hunter2-prod", "base64", "aHVudGVyMi1wcm9k", ""),
     ("hunter2-prod!", "base64", "aHVudGVyMi1wcm9kIQ==", ""),
     ("hunter2-prod!", "base64", "aHVudGVyMi1wcm9kIQ", ""),
@@ -35,8 +35,8 @@ const VECTORS: &[Vector] = &[
     ("hunter2-prod", "hex", "68756E746572322D70726F64", ""),
     ("hunter2-prod", "hex-separated", "68:75:6e:74:65:72:32:2d:70:72:6f:64", ""),
     ("hunter2-prod", "hex-separated", "68 75 6E 74 65 72 32 2D 70 72 6F 64", ""),
-    // curl's body, curl's URL, Python's quote, JavaScript's encodeURIComponent and encodeURI, URLSearchParams, PHP, Go's
-    // PathEscape and UserPassword.
+    // curl's body, curl's URL, Python's quote, JavaScript's encodeURIComponent and encodeURI,
+    // URLSearchParams, PHP, Go's PathEscape and UserPassword.
     (
         PUNCTUATED,
         "percent",
@@ -106,7 +106,7 @@ const VECTORS: &[Vector] = &[
     (WIDE, "json", r"Zo\u00EB's \u20AC5 \uD83D\uDE00", ""),
     (CONTROLS, "json", r"tab\tnext\nesc\u001b[0m\u007f", ""),
     (CONTROLS, "json", "tab\\tnext\\nesc\\u001B[0m\x7f", ""),
-    // JSON, each style: minimal, Python, Go, PHP, .NET, jq, and others. Then JSON in JSON.
+    // JSON, each style: minimal, Python, Go, PHP, .NET, jq, and others. Then JSON within JSON.
     (MIXED, "json", "<a&b>'c\\\"=+`/\x7f\\u001bé😀", ""),
     (MIXED, "json", r#"<a&b>'c\"=+`/\u007f\u001b\u00e9\ud83d\ude00"#, ""),
     (MIXED, "json", "\\u003ca\\u0026b\\u003e'c\\\"=+`/\x7f\\u001bé😀", ""),
@@ -133,7 +133,7 @@ const VECTORS: &[Vector] = &[
         "",
     ),
     ("\x08\x0c\r\x01 and text", "json", r"\b\f\r\u0001 and text", ""),
-    // Python's repr, and a shell's single quotes, in JSON.
+    // Python's repr and a shell's single quotes, within JSON.
     ("it's C:\\new", "json-in-json", r"it\\'s C:\\\\new", ""),
     ("it's C:\\new", "json-in-json", r"it'\\''s C:\\new", ""),
     // String literals: Python, Go, Rust, JavaScript, C, nginx.
@@ -149,9 +149,9 @@ const VECTORS: &[Vector] = &[
     (CONTROLS, "c-escape", r"tab\tnext\nesc\x1B[0m\x7F", ""),
     (CONTROLS, "c-escape", r"tab\tnext\nesc\u{1b}[0m\u{7f}", ""),
     ("tab\tquote\" and \x1b\x1b", "c-escape", r#"tab\tquote\" and \033\033"#, ""),
-    // Python's ascii, at the borders of two digits and of four.
+    // Python's ascii(), at the limits of two-digit and four-digit escapes.
     ("one \u{ff} \u{100} \u{ffff} \u{10000}", "c-escape", r"one \xff \u0100 \uffff \U00010000", ""),
-    // XML and HTML: Python, Go, PHP, Mustache, numbers.
+    // XML and HTML: Python, Go, PHP, Mustache, numeric references.
     ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&quot;q&quot;=&#x27;s/`", ""),
     ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&#34;q&#34;=&#39;s/`", ""),
     ("<a&b>\"q\"='s/`", "xml", "&lt;a&amp;b&gt;&quot;q&quot;=&#039;s/`", ""),
@@ -164,7 +164,7 @@ const VECTORS: &[Vector] = &[
     ("<a&\u{7}\u{eb}-key>", "xml", "&#60;a&#38;&#7;&#235;-key&#62;", ""),
     (WIDE, "xml", "Zo&#235;'s &#8364;5 &#128512;", ""),
     (WIDE, "xml", "Zo&#xEB;&#x27;s &#x20AC;5 &#x1F600;", ""),
-    // Shells: single quotes in two ways, double quotes, backslashes, `$'...'`.
+    // Shells: two styles of single quotes, double quotes, backslashes, `$'...'`.
     ("it's $5 \"now\" `x` \\!", "shell", r#"'it'\''s $5 "now" `x` \!'"#, "''"),
     ("it's $5 \"now\" `x` \\!", "shell", r#"'it'"'"'s $5 "now" `x` \!'"#, "''"),
     ("it's $5 \"now\" `x` \\!", "shell", r#""it's \$5 \"now\" \`x\` \\!""#, "\"\""),
@@ -212,7 +212,8 @@ fn vectors() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A value with a character beyond ASCII and a byte that is none, as programs write it that take any bytes.
+/// A value with a non-ASCII character and an invalid UTF-8 byte, as written by programs that accept
+/// any bytes.
 #[test]
 fn bytes_that_are_no_text() {
     let set = needles(b"caf\xc3\xa9\xff\x07\x08\x1b\"q/z");
@@ -233,7 +234,7 @@ fn bytes_that_are_no_text() {
     }
 }
 
-/// Hex in lines is covered as `xxd -p` breaks it, after 30 bytes, and `od -An -tx1`, after 16.
+/// Hex in lines is covered as `xxd -p` (30 bytes a line) and `od -An -tx1` (16) break it.
 #[test]
 fn hex_in_lines() {
     let secret = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
@@ -244,7 +245,7 @@ fn hex_in_lines() {
     assert_eq!(left(&set, lines(16, " ").join("\n ").as_bytes()), b"");
 }
 
-/// What a form says, where that is easy to tell.
+/// Decodes a form, where that is simple.
 fn decoded(form: Form, needle: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(needle).ok();
     match form {
@@ -264,7 +265,8 @@ fn without(text: &[u8], bytes: &[u8]) -> Vec<u8> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the bytes are, nothing panics, the value is among the needles, and hex and padded base64 of the whole decode to it.
+    /// For any bytes: nothing panics, the value is one of the needles, and hex and padded base64 of
+    /// the whole value decode to it.
     #[test]
     fn any_bytes(value in proptest::collection::vec(any::<u8>(), 4..80)) {
         let set = needles(&value);
@@ -280,7 +282,7 @@ proptest! {
         }
     }
 
-    /// Every JSON form is JSON, and says what the value says.
+    /// Every JSON form is valid JSON and decodes to the value.
     #[test]
     fn json_decodes(value in "[a-zé€😀 \"'\\\\/<>&\u{1}\u{1b}\t\u{7f}+=`]{8,40}") {
         let set = needles(value.as_bytes());
@@ -293,7 +295,7 @@ proptest! {
         }
     }
 
-    /// The output of the usual encoders is masked whole, wherever they put the value.
+    /// The output of common encoders is masked completely, at any position of the value.
     #[test]
     fn encoders(value in proptest::collection::vec(any::<u8>(), 9..60), before in 0..4_usize) {
         prop_assume!(!value[0].is_ascii_whitespace() && !value[value.len() - 1].is_ascii_whitespace());
@@ -320,27 +322,27 @@ fn random_secrets(alphabet: &[u8], count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|_| (0..40).map(|_| next()).collect()).collect()
 }
 
-/// How many needles there are for a secret of 40 characters, on average over 100.
+/// The average number of needles for a secret of 40 characters, over 100 secrets.
 fn needles_each(alphabet: &[u8]) -> usize {
     let secrets = random_secrets(alphabet, 100);
     secrets.iter().map(|secret| needles(secret).len()).sum::<usize>() / secrets.len()
 }
 
-/// The cost of a set goes with the number of its needles.
+/// The number of needles determines the cost of a set.
 #[test]
 fn needles_for_a_secret() {
     let letters: Vec<u8> = (b'0'..=b'z').filter(u8::is_ascii_alphanumeric).collect();
     let base64: Vec<u8> = letters.iter().copied().chain(*b"+/").collect();
     let punctuated: Vec<u8> = letters.iter().copied().chain(*b"!@#$").collect();
     let printable: Vec<u8> = (b'!'..=b'~').collect();
-    // Measured: 16, 20, 20 and 50. A few more or less are fine; a row that doubles them is not.
+    // Measured: 16, 20, 20 and 50. A few more or fewer are acceptable; twice as many are not.
     for (alphabet, most) in [(letters, 17), (base64, 22), (punctuated, 22), (printable, 60)] {
         let each = needles_each(&alphabet);
         assert!((10..=most).contains(&each), "{each} needles a secret, out of {} characters", alphabet.len());
     }
 }
 
-/// Values and their trimmed forms are masked from 4 bytes on, encoded forms from 8 on.
+/// Values and their trimmed forms are masked from 4 bytes, encoded forms from 8.
 #[test]
 fn short_values() {
     for value in ["a1b2", "a\"b2", " a1b2 ", "\"a1b2\"", "a1b2c", "a b%c", "é€é"] {
@@ -352,7 +354,7 @@ fn short_values() {
         }
         assert_eq!(left(&set, value.trim_matches([' ', '"']).as_bytes()), b"", "the value itself");
     }
-    // What would be left without the quotes is too short, so they stay.
+    // Without its quotes the value would be too short, so the quotes remain.
     assert_eq!(left(&needles(b"\"ab\""), b"ab \"ab\""), b"ab ");
 }
 
@@ -365,7 +367,8 @@ fn ordinary_words_are_noticed() {
     assert!(needles(b"productions").notices().is_empty());
 }
 
-/// Base64 in lines is covered where a program encodes the value alone, at 76 columns (base64, MIME) and 64 (openssl, PEM).
+/// Base64 in lines is covered if the program encodes only the value, at 76 columns (base64, MIME)
+/// or 64 (openssl, PEM).
 #[test]
 fn base64_in_lines() {
     for secret in ["x1Y2".repeat(30), "several words\nin <lines>\n".repeat(9).trim().to_owned(), "é€😀?>~".repeat(70)]
@@ -379,12 +382,12 @@ fn base64_in_lines() {
     }
 }
 
-/// A text in lines of this many characters.
+/// Breaks a text into lines of this many characters.
 fn broken(text: &str, columns: usize) -> String {
     text.as_bytes().chunks(columns).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
 }
 
-/// What is not promised. A line here that fails is good news: move it up.
+/// Forms that are not promised. A line that fails here is good news: move it up.
 #[test]
 fn not_covered() {
     let secret = "q7Rk2ZxW9pLmT4vB8nYc3HdF6sJgA1eUoKi5rXtQ";
@@ -411,11 +414,11 @@ fn not_covered() {
     assert_eq!(left(&needles(composed.as_bytes()), other_normalisation.as_bytes()), other_normalisation.as_bytes());
 }
 
-/// A value of 1 MiB: needles of less than 16 times its length, and its end is masked too.
+/// A value of 1 MiB needs less than 16 times its length in needles, and its end is masked too.
 #[test]
 fn large_value() {
     const MIB: usize = 1 << 20;
-    // None of what masks begin or end with, so that the mask does not collide.
+    // Contains no byte that begins or ends a mask, so the mask does not collide.
     let text = random_secrets(br#"abcdefghijklmnopqrstuvwxyz0123456789 "\/%&=+;:,.$@!"#, MIB / 40 + 1).concat();
     let bytes: Vec<u8> = text.iter().map(|byte| byte | 0x80).collect();
     for (value, times) in [(&text[..MIB], 16), (&bytes[..MIB], 16)] {
@@ -429,7 +432,7 @@ fn large_value() {
     }
 }
 
-/// A value of 16 KiB gets written in all ways, and one of a byte more in seven.
+/// A value of 16 KiB has all its encoded forms; with one byte more, it has seven.
 #[test]
 fn the_longest_value_with_all_forms() {
     const LONGEST: usize = 16 << 10;

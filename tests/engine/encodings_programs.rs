@@ -1,7 +1,7 @@
-//! The ways a value gets written, by the programs that really write them.
+//! Encoded forms as real programs write them.
 //!
-//! A test without its program is listed as ignored, one that lacks some of its programs as ignored
-//! in part. Secrets reach the programs by environment variable `S` and by standard input.
+//! A test is listed as ignored without its program, and as ignored in part if some of its programs
+//! are missing. Programs get the secret through environment variable `S` and standard input.
 
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::net::UnixDatagram;
@@ -26,13 +26,14 @@ const ANY: &[&str] = &[TOKEN, PUNCTUATED, WIDE, CONTROLS, BREAKS, KEY];
 const ONE_LINE: &[&str] = &[TOKEN, PUNCTUATED, WIDE, CONTROLS];
 const PRINTABLE: &[&str] = &[TOKEN, PUNCTUATED, WIDE];
 
-/// A command, the secrets that it gets, and what may be left of its output: nothing but what it puts around the value.
+/// A command, its secrets, and the framing around the value, which is all that may remain.
 struct Case(&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
-/// A language: how to run a script, what stands before the script, and before and after each expression to print it with a NUL.
+/// A language: the command that runs a script, the script's prelude, and the code before and after
+/// each expression to print it with a NUL.
 struct Language(&'static [&'static str], &'static str, &'static str, &'static str);
 
-/// An expression of a language that writes the value, the secrets it gets, and what may be left.
+/// An expression that writes the value, its secrets, and the text that may remain.
 struct Expression(&'static str, &'static [&'static str], &'static [&'static str]);
 
 fn run(program: &str, arguments: &[&str], secret: &str) -> Option<Vec<u8>> {
@@ -56,7 +57,7 @@ fn run(program: &str, arguments: &[&str], secret: &str) -> Option<Vec<u8>> {
     Some(child.wait_with_output().expect("the program ends").stdout)
 }
 
-/// What is wrong with an output: never any of it.
+/// Describes the fault in an output, without quoting the output.
 fn wrong(what: &str, secret: &str, output: &[u8], frames: &[&str]) -> Option<String> {
     let left = left(&needles(secret.as_bytes()), output);
     let is_right = output.len() >= secret.len() && frames.iter().any(|frame| frame.as_bytes() == left);
@@ -79,7 +80,7 @@ fn check(cases: &[Case]) {
     assert!(all_wrong.is_empty(), "{}", all_wrong.join("\n"));
 }
 
-/// One process for each secret, which writes it in all ways of its language.
+/// Runs one process per secret; it writes the secret in all forms of its language.
 fn check_language(Language(command, prelude, before, after): &Language, expressions: &[Expression]) {
     let prints = expressions.iter().map(|Expression(expression, ..)| format!("{before}{expression}{after}\n"));
     let script = format!("{prelude}\n{}", prints.collect::<String>());
@@ -116,7 +117,7 @@ fn base64_and_hex() {
     ]);
 }
 
-/// A newline after the value changes the last character of its base64, and nothing else: 2 or 4 bits are left.
+/// A newline after the value changes only the last character of its base64: 2 or 4 bits remain.
 #[test]
 fn base64_with_something_around() {
     for secret in ANY {
@@ -219,7 +220,8 @@ fn shells() {
     ]);
 }
 
-/// In a URL and as a form's body. Nothing listens at port 1: what counts is what curl says that it sends.
+/// In a URL and in a form's body. No server listens at port 1: the test reads curl's trace of its
+/// request.
 #[test]
 fn curl() {
     needs!("curl");
@@ -324,7 +326,7 @@ fn manifests() {
     check(&[Case("kubectl", KUBECTL, ANY, &[MANIFEST])]);
 }
 
-/// `stringData` of a manifest. YAML folds and indents longer texts, which is why the lines are wide here.
+/// `stringData` of a manifest. The lines are wide because YAML folds and indents longer texts.
 #[test]
 fn yaml() {
     needs!("python3-yaml");
@@ -338,7 +340,7 @@ fn yaml() {
     check_language(&YAML, &[Expression("", ONE_LINE, FRAMES), Expression(", allow_unicode=True", ONE_LINE, FRAMES)]);
 }
 
-/// A block of YAML, where each line of the value is indented: what is left are the lines that hold nothing.
+/// A YAML block, which indents each line of the value: only the lines without content remain.
 #[test]
 fn indented_lines() {
     let Some(output) = run("bash", &["-c", "echo 'key: |'; echo \"$S\" | sed 's/^/    /'"], KEY) else { return };
@@ -346,7 +348,7 @@ fn indented_lines() {
     assert_eq!(left, "key: |\n    -----BEGIN PRIVATE KEY-----\n    \n    \n    \n    -----END PRIVATE KEY-----\n");
 }
 
-/// A real rsyslogd, on a socket of its own, with its default escapes.
+/// A real rsyslogd on its own socket, with its default escapes.
 #[test]
 fn rsyslog() {
     needs!("rsyslogd");

@@ -1,4 +1,4 @@
-//! The finder: the definition's regions, in every cut, and in parts that were searched side by side.
+//! The finder returns the definition's regions, for every cut and for parts searched in parallel.
 
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ fn small_worlds() {
     for (index, first) in needles.iter().enumerate() {
         for second in &needles[index..] {
             let set = engine::exactly(&[first, second], engine::named(), Variant::Best);
-            // All cuttings of all texts are millions of runs; a different share of them for each pair.
+            // All cuttings of all texts would be millions of runs, so each pair gets a different
+            // share.
             for (number, text) in texts.iter().enumerate().skip(index % 5).step_by(5) {
                 let ways = 1 << text.len().saturating_sub(1);
                 for way in [0, ways - 1, (number * 7 + index) % ways, (number * 31 + runs) % ways] {
@@ -50,7 +51,7 @@ fn random_runs() {
     }
 }
 
-/// Parts of a text that is long enough for the sieve, cut in every place near a needle.
+/// Parts of a text that is long enough for the prefilter, cut at every position near a needle.
 #[test]
 fn parts_join_wherever_they_are_cut() {
     let mut rng = Rng(22);
@@ -71,7 +72,7 @@ fn parts_join_wherever_they_are_cut() {
     }
 }
 
-/// As small as it says, so that one can be kept for each of many files.
+/// The finder has its documented size, so that one can be kept for each of many files.
 #[test]
 fn an_idle_finder_is_small() {
     assert!(size_of::<Finder>() <= 56, "{} bytes", size_of::<Finder>());
@@ -82,7 +83,8 @@ fn ends(region: &Region) -> (u64, u64) {
     (region.range().start, region.range().end)
 }
 
-/// A secret at the end of what there is can still grow; what is open tells it, and so does each later answer.
+/// A secret at the end of the available text can still grow: `open` reports it, and so does each
+/// later result.
 #[test]
 fn what_is_open_grows() {
     let set = engine::exactly(&["hunter2", "hunter2-prod-key"], engine::named(), Variant::Best);
@@ -111,7 +113,7 @@ fn cover_of(secrets: &[(&str, &str)]) -> (Arc<NeedleSet>, Result<Cover, BuildErr
     (Arc::new(set), cover)
 }
 
-/// What stands there after the masks of a text have been written over its regions.
+/// The text after each region was overwritten with its mask.
 fn covered(set: &Arc<NeedleSet>, cover: &Cover, text: &str) -> String {
     let mut out = text.as_bytes().to_vec();
     let mut finder = Finder::new(Arc::clone(set));
@@ -121,7 +123,7 @@ fn covered(set: &Arc<NeedleSet>, cover: &Cover, text: &str) -> String {
         let range = region.range().start as usize..region.range().end as usize;
         let mut parts = vec![0; range.len()];
         cover.write(set, &region, 0, &mut out[range.clone()]);
-        // Byte by byte it is the same mask.
+        // Writing the mask byte by byte gives the same mask.
         (0..range.len()).for_each(|at| cover.write(set, &region, at as u64, &mut parts[at..=at]));
         assert_eq!(out[range], parts);
     }
@@ -136,13 +138,14 @@ fn masks_in_place_are_as_long_as_what_they_cover() {
     assert_eq!(covered(&set, &cover, "hunter2"), "*******");
     assert_eq!(covered(&set, &cover, "{\"a\":\"swordfish\"}"), "{\"a\":\"*********\"}");
     assert_eq!(covered(&set, &cover, "sk-live-4"), "[KEY]****");
-    // A label fits or not wherever the region stands, and one that quotes is not shown where it would fit.
+    // Whether a label fits does not depend on the region's position. A label with a quote is never
+    // shown, even if it fits.
     assert_eq!(covered(&set, &cover, "from here on hunter2"), "from here on *******");
     let (set, cover) = cover_of(&[("a\"b", "correct-horse")]);
     assert_eq!(covered(&set, &cover.unwrap(), "correct-horse"), "*************");
 }
 
-/// A label that goes on where secrets end is not shown, be it one of them or two.
+/// A label whose next byte ends one or more secrets is not shown.
 #[test]
 fn labels_do_not_go_on_where_secrets_end() {
     let secrets = [("A", "x9Kq27vLm"), ("B", "head-of-b["), ("C", "head-of-c[")];
@@ -152,12 +155,12 @@ fn labels_do_not_go_on_where_secrets_end() {
     }
 }
 
-/// M25 in place: no mask makes a needle with its neighbours, whatever is in the secrets.
+/// M25 in place: no mask forms a needle with its neighbours, for any secrets.
 #[test]
 fn masks_in_place_never_make_a_needle() {
     let (set, cover) = cover_of(&[("A", "ab**cdef"), ("B", "*x*"), ("C", "]tail-of-c"), ("D", "head-of-d[")]);
     let cover = cover.unwrap();
-    // `*` begins a needle, and so does the end of a label.
+    // `*` begins a needle, and so does the last byte of a label.
     assert_eq!(covered(&set, &cover, "head-of-d["), "##########");
     assert_eq!(cover.part_filler(), Some(b'#'));
     for text in ["ab**cdef]tail-of-c", "*x**x**x*", "head-of-d[head-of-d[ab**cdef", "[A]tail-of-c"] {

@@ -1,4 +1,4 @@
-//! What a set refuses, leaves out, or tells about: too much, too short, too ordinary.
+//! The secrets that a set refuses, drops, or reports: too many, too short, too ordinary.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ fn set(values: &[&[u8]]) -> NeedleSet {
     secrets.fold(NeedleSet::builder(), |builder, secret| builder.secret(secret)).build().expect("a small set")
 }
 
-/// M08, M09, M10: what is not masked, or shreds logs, is told by name, and each kind as what it is.
+/// M08, M09, M10: a value that is not masked, or that would shred logs, is reported by name and
+/// with its own kind of notice.
 #[test]
 fn m08_m09_m10_blank_short_and_ordinary_values() {
     let cases: [(&[u8], Option<NoticeKind>); 9] = [
@@ -37,7 +38,8 @@ fn m08_m09_m10_blank_short_and_ordinary_values() {
     }
 }
 
-/// M16: ten thousand secrets are searched for, and a set that is too large is refused before any text is read.
+/// M16: ten thousand secrets are found, and a set that is too large is refused before any text is
+/// read.
 #[test]
 fn m16_many_secrets_and_too_many() {
     let mut rng = Rng(16);
@@ -63,7 +65,7 @@ fn m16_many_secrets_and_too_many() {
     }
 }
 
-/// A needle without a byte would be everywhere.
+/// An empty needle would match everywhere.
 #[test]
 fn an_empty_needle_is_none() {
     let set = engine::exactly(&[&b""[..]], engine::nameless(), Variant::Best);

@@ -1,6 +1,8 @@
-//! Long texts in long pieces: needles across the borders of blocks and pieces, needles of a mebibyte, hostile repetitions.
+//! Long texts in long pieces: needles across block and piece boundaries, needles of a mebibyte,
+//! adversarial repetitions.
 //!
-//! The judge is the linear oracle, which `tests/engine/oracles.rs` and `tests/engine/table.rs` hold to the definition.
+//! The linear oracle decides; `tests/engine/oracles.rs` and `tests/engine/table.rs` compare it with
+//! the definition.
 
 use std::slice;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use hushlog::{NeedleSet, Redactor};
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Runs a text through the redactor in each of these cuttings, with each sieve variant.
+/// Runs a text through the redactor with each of these cuttings and each prefilter variant.
 fn check_all(needles: &[Vec<u8>], text: &[u8], cuttings: &[Vec<usize>]) {
     let mut expected = None;
     for variant in Variant::ALL {
@@ -40,7 +42,7 @@ fn every(len: usize, piece_len: usize) -> Vec<usize> {
     (piece_len..len).step_by(piece_len).collect()
 }
 
-/// Lines as logs have them: words and numbers, again and again.
+/// Log-like lines: words and numbers, repeated.
 fn log_text(rng: &mut Rng, len: usize) -> Vec<u8> {
     const WORDS: [&str; 12] = [
         "GET",
@@ -66,8 +68,8 @@ fn log_text(rng: &mut Rng, len: usize) -> Vec<u8> {
     text
 }
 
-/// Writes parts of needles over the text around each multiple of `border`: whole ones, near-misses and overlaps, at every
-/// offset from just before the border to just behind it.
+/// Writes parts of needles over the text around each multiple of `border`: whole needles,
+/// near-misses and overlaps, at every offset from just before the border to just behind it.
 fn plant(rng: &mut Rng, text: &mut [u8], needles: &[Vec<u8>], border: usize) {
     for at in (border..text.len()).step_by(border) {
         let needle = &needles[rng.below(needles.len())];
@@ -91,7 +93,7 @@ fn secrets(rng: &mut Rng, count: usize, lengths: std::ops::Range<usize>) -> Vec<
         .collect()
 }
 
-/// Needles across the borders of pages, of blocks and of pieces.
+/// Needles across the boundaries of pages, blocks and pieces.
 #[test]
 fn needles_across_every_border() {
     let mut rng = Rng(11);
@@ -106,7 +108,7 @@ fn needles_across_every_border() {
     }
 }
 
-/// Few hits in much text: the sieve runs over many blocks between them.
+/// Few hits in a long text: the prefilter scans many blocks between them.
 #[test]
 fn far_between() {
     let mut rng = Rng(12);
@@ -118,8 +120,8 @@ fn far_between() {
     }
 }
 
-/// Needles that begin as many secrets and log lines do, so that the sieve looks for what stands further back in them, up to
-/// where it stops to do so.
+/// Needles with common prefixes of secrets and log lines. The prefilter has to pick its windows
+/// further back, up to its limit.
 #[test]
 fn common_beginnings() {
     const HEADS: [&str; 8] = [
@@ -149,7 +151,7 @@ fn common_beginnings() {
     }
 }
 
-/// A thousand needles: full tables, and false hits of the sieve.
+/// A thousand needles: full tables and false positives of the prefilter.
 #[test]
 fn many_needles() {
     let mut rng = Rng(13);
@@ -212,7 +214,7 @@ fn m15_a_secret_of_one_mebibyte() {
     check_all(&[secret], stump, &[vec![], every(stump.len(), 64 * KIB)]);
 }
 
-/// Two secrets of 256 KiB that differ in the last byte, and one that lies in their middle.
+/// Two secrets of 256 KiB that differ in the last byte, and a third one inside both.
 #[test]
 fn long_secrets_with_one_beginning() {
     let mut rng = Rng(17);
@@ -224,7 +226,7 @@ fn long_secrets_with_one_beginning() {
     check_all(&[one, two, inner], &text, &[vec![], every(text.len(), 64 * KIB), every(text.len(), 100_007)]);
 }
 
-/// M17: a prefix bomb, and its relatives with longer periods.
+/// M17: a prefix bomb, and variants with longer periods.
 #[test]
 fn m17_prefix_bombs() {
     let bomb = |period: &[u8], len: usize| -> Vec<u8> { period.iter().copied().cycle().take(len).collect() };
@@ -237,7 +239,7 @@ fn m17_prefix_bombs() {
     }
 }
 
-/// M20: the first line of a secret, then nothing but blanks.
+/// M20: the first line of a secret, then only blanks.
 #[test]
 fn m20_a_first_line_and_blanks() {
     let mut text = b"line1".to_vec();
@@ -245,7 +247,7 @@ fn m20_a_first_line_and_blanks() {
     check_all(&[b"line1\nline2".to_vec()], &text, &[vec![], every(text.len(), 64 * KIB)]);
 }
 
-/// M14, in small: random bytes with no needle in them pass unchanged.
+/// M14, in small: random bytes without a needle pass unchanged.
 #[test]
 fn m14_random_bytes_pass_unchanged() {
     let mut rng = Rng(18);
@@ -261,8 +263,8 @@ fn m14_random_bytes_pass_unchanged() {
     }
 }
 
-/// Hundreds of needles that differ only far behind where windows may stand, so that each hit of the sieve has them all for
-/// candidates: more than comparing is worth, and walked in the end.
+/// Hundreds of needles that differ only beyond the prefilter's windows, so that each hit has all of
+/// them as candidates. That is too many to compare, and the automaton walks the text instead.
 #[test]
 fn needles_with_one_beginning() {
     let mut rng = Rng(33);
@@ -278,8 +280,8 @@ fn needles_with_one_beginning() {
     check_all(&needles, &text, &[vec![], every(text.len(), 1000), cuts::random(&mut rng, text.len(), 3000)]);
 }
 
-/// The same behind a short needle, which another tier of the sieve finds: what comes first is not passed over when the text behind it
-/// is walked.
+/// The same behind a short needle, which another tier of the prefilter finds. The walk over the
+/// text behind it must not skip the earlier match.
 #[test]
 fn a_short_needle_before_many_candidates() {
     let mut rng = Rng(34);
@@ -294,7 +296,7 @@ fn a_short_needle_before_many_candidates() {
     check_all(&needles, &text, &[vec![], every(text.len(), 20_000)]);
 }
 
-/// And the other way round: a long needle before a short one that stands at each byte of the text behind it.
+/// The reverse: a long needle before a short one that occurs at each byte of the text behind it.
 #[test]
 fn a_long_needle_before_many_occurrences() {
     let mut rng = Rng(35);
@@ -308,7 +310,7 @@ fn a_long_needle_before_many_occurrences() {
     check_all(&needles, &text, &[vec![], every(text.len(), 20_000)]);
 }
 
-/// Needles as short as the sieve's shortest windows.
+/// Needles as short as the prefilter's shortest windows.
 #[test]
 fn needles_of_four_bytes_at_every_cut() {
     let mut rng = Rng(36);

@@ -1,4 +1,4 @@
-//! The default mask gives way where secrets leave it no room, and what was redacted once is not redacted again.
+//! The default mask changes if secrets collide with it, and redacted text is not redacted again.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::harness::engine;
 use crate::harness::rng::Rng;
 use hushlog::{Mask, NeedleSet, NoticeKind, Secret};
 
-/// Among many passwords with punctuation, some end as the default mask begins, whatever its brackets.
+/// Among many passwords with punctuation, some end as the default mask begins, for any bracket.
 #[test]
 fn a_set_full_of_punctuation_has_a_mask() {
     let mut rng = Rng(7);
@@ -25,7 +25,8 @@ fn a_set_full_of_punctuation_has_a_mask() {
     assert!(engine::whole(&set, &once) == once);
 }
 
-/// A secret that is part of the mask, or the other way round, has it replaced; one that has nothing to do with it does not.
+/// A secret that is part of the mask, or contains it, has the mask replaced; an unrelated secret
+/// does not.
 #[test]
 fn the_default_mask_gives_way_only_when_it_has_to() {
     let set = |value: &str| NeedleSet::builder().secret(Secret::new("KEY", value.into())).build().expect("a mask fits");

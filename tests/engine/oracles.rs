@@ -1,4 +1,4 @@
-//! The oracles agree with each other, and catch every redactor that is broken on purpose.
+//! The oracles agree with each other, and catch every deliberately broken redactor.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn linear_oracle_is_the_definition() {
     }
 }
 
-/// The model of changing sets is the definition as long as no set changes.
+/// The model of changing sets equals the definition as long as no set changes.
 #[test]
 fn model_without_a_change_is_the_definition() {
     let mut rng = Rng(2);
@@ -48,7 +48,7 @@ fn model_without_a_change_is_the_definition() {
     }
 }
 
-/// A fault that no test would notice is a test that is missing.
+/// A fault that no test catches means that a test is missing.
 #[test]
 fn every_broken_redactor_is_caught() {
     for fault in FAULTS {
@@ -65,7 +65,8 @@ fn is_caught(fault: Fault, scenario: &Scenario) -> bool {
     scenario.check_engine(&mut broken, &sets).is_err()
 }
 
-/// What the oracle catches is the fault, not the wrapper around it: without a cut, what forgets at cuts is right.
+/// The oracle catches the fault, not its wrapper: without a cut, a redactor that forgets at cuts is
+/// correct.
 #[test]
 fn what_forgets_at_cuts_is_right_without_one() {
     let set = engine::exactly(&["abcabd", "abc"], engine::named(), Variant::Best);
@@ -82,9 +83,8 @@ fn what_forgets_at_cuts_is_right_without_one() {
     assert!(cut != expected.finished);
 }
 
-/// A whole line of a needle of several lines may be seen to wait, if it is too long to be guessed
-/// at once: the twin set of the line oracle, which does not wait there, is no fault. Found by
-/// fuzzing.
+/// A whole line of a needle of several lines may visibly wait if it is too long to be guessed at
+/// once. The line oracle's twin set does not wait there, and that is no fault. Found by fuzzing.
 #[test]
 fn line_oracle_takes_a_line_that_tells() {
     let needle = b"ostgres://user:pw@host/bostgres://user:pw@host/bostgres://us".to_vec();
@@ -94,7 +94,7 @@ fn line_oracle_takes_a_line_that_tells() {
     lines::check(&scenario).expect("no fault");
 }
 
-/// A line of a needle that is short enough to be guessed waits with any set.
+/// A needle's line that is short enough to be guessed waits with any set.
 #[test]
 fn line_oracle_does_not_take_a_line_that_could_be_guessed() {
     let steps = ["", "", "xyzbuvwbst"].map(|piece| Step::Push(piece.as_bytes().to_vec())).to_vec();

@@ -1,5 +1,6 @@
-//! Releases of partial matches, as a terminal needs them, by hand. The random runs are in `tests/engine/properties.rs`, against
-//! `harness/model.rs`, which says what is right; these are its examples, and what follows from it for one needle.
+//! Releases of partial matches for a terminal, written by hand. The random runs in
+//! `tests/engine/properties.rs` compare with the model in `harness/model.rs`; this file holds its
+//! examples, and the consequences for one needle.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{NeedleSet, Redactor};
 
-/// A redactor, and what it gives out for each step. The mask of needle `n` is `<n>`.
+/// A redactor, and the expected output of each step. The mask of needle `n` is `<n>`.
 struct Stream(Redactor);
 
 impl Stream {
@@ -62,7 +63,7 @@ fn what_was_released_is_not_given_out_again() {
     let mut stream = Stream::new(&["abcabcabd"]);
     stream.push("abcabc", "");
     stream.release(3, "abc");
-    // The longest partial match begins three bytes later now: behind all that was released.
+    // The longest partial match now begins three bytes later, behind all released bytes.
     stream.push("abc", "");
     stream.release(3, "abc");
     stream.push("abd", "<0>");
@@ -102,7 +103,8 @@ fn a_stump_is_masked_behind_what_was_released() {
     stream.finish("ter");
 }
 
-/// Whatever is released when: of every occurrence at most its first three bytes get out, and all other bytes come out as without.
+/// Releases at any time show at most the first three bytes of an occurrence, and change no other
+/// byte.
 #[test]
 fn of_no_occurrence_more_than_its_beginning_gets_out() {
     let mut rng = Rng(11);

@@ -1,4 +1,4 @@
-//! The parts that give a value away, and those that do not.
+//! Identifying parts of a value, and parts that are not masked by themselves.
 
 use crate::forms::{left, needles};
 
@@ -22,7 +22,7 @@ const SERVICE_ACCOUNT: &str = r#"{
   "universe_domain": "googleapis.com"
 }"#;
 
-/// A value, texts of which nothing may be left, and texts that stay as they are.
+/// A value, texts that must be masked completely, and texts that stay unchanged.
 type Parts = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 const PARTS: &[Parts] = &[
@@ -36,7 +36,7 @@ const PARTS: &[Parts] = &[
         ],
         &["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "-----BEGIN CERTIFICATE-----"],
     ),
-    // The same with written line ends, as an environment file has it.
+    // The same with escaped line ends, as in an environment file.
     (
         r"-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZz\n1RTwj=\n-----END PRIVATE KEY-----\n",
         &[
@@ -62,7 +62,7 @@ const PARTS: &[Parts] = &[
         ],
         &["postgres://", "postgres", "db.internal:5432", "sslmode=require", "require", "/app"],
     ),
-    // Too short to be masked by itself, but not with the user beside it.
+    // Too short to be masked alone, but masked together with the user.
     ("ftp://robot:pw1@files.example.org/", &["robot:pw1@files.example.org", "robot:pw1"], &["pw1", "robot"]),
     ("redis://:hunter2-prod@cache:6379/0", &["hunter2-prod"], &["cache:6379", "redis://"]),
     ("postgresql://app:pa/ss?w0rd@db/base", &["pa/ss?w0rd", "app:pa/ss?w0rd@db"], &["app", "db/base"]),
@@ -123,13 +123,14 @@ const PARTS: &[Parts] = &[
         &["a\tb\rc\x08d\x0ce-x", r"ab\uzzzzcd-x", "907613", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"],
         &["https://hooks.example.com/x", "90761", "-123.4567", "4f9c1b7e-8a2d-4c3b-9e1f-0a7b6c5d4e3f"],
     ),
-    // Both line ends, and what does not look random by just one thing: its length, a blank, no digit.
+    // Both line ends; and values that fail to look random for one reason each: length, a blank, no
+    // digit.
     (
         r#"{"password": "a\rb\nc-x7Q9", "a": "a1B2c3D4e5F6g7H8", "b": "i1J2k3L4m5N6o7P", "c": "q1 R2s3T4u5V6w7X8", "d": "aBcDeFgHiJkLmNoP"}"#,
         &["a\rb\nc-x7Q9", "a1B2c3D4e5F6g7H8"],
         &["i1J2k3L4m5N6o7P", "q1 R2s3T4u5V6w7X8", "aBcDeFgHiJkLmNoP"],
     ),
-    // Not quite JSON: taken as text.
+    // Not quite JSON: treated as text.
     ("{\"password\": \"hunter2-prod\",\n\"other\": {}", &["{\"password\": \"hunter2-prod\","], &["other"]),
     ("[first-line-x7\nsecond-line-x9]", &["[first-line-x7", "second-line-x9]"], &["first"]),
     ("{\"a\": 1}\n<second line here 1>\n{}", &["<second line here 1>"], &["{}"]),
@@ -190,7 +191,7 @@ fn parts() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A key in all the ways that its lines get written.
+/// A key in all forms in which its lines are written.
 #[test]
 fn keys_in_lines() {
     let lines: Vec<&str> = KEY.trim().lines().collect();
@@ -201,7 +202,8 @@ fn keys_in_lines() {
         (lines.join("\\n"), String::new()),
         (lines.join("\\\\n"), String::new()),
         (lines.join("#012"), String::new()),
-        // Indented, only the ends and the line that is too short to tell are left.
+        // If indented, only the first and last lines and the line that is too short to identify the
+        // key remain.
         (lines.join("\n  "), format!("{}\n  \n  \n  1RTwj=\n  {}", lines[0], lines[4])),
         (lines[2].to_owned(), String::new()),
     ] {
@@ -209,7 +211,8 @@ fn keys_in_lines() {
     }
 }
 
-/// The parts of a value of 16 KiB get written in all ways, and those of one of a byte more as they are and in JSON.
+/// The parts of a value of 16 KiB have all encoded forms; those of a value one byte longer have
+/// only plain and JSON.
 #[test]
 fn the_longest_value_whose_parts_have_all_forms() {
     const LONGEST: usize = 16 << 10;
@@ -223,7 +226,8 @@ fn the_longest_value_whose_parts_have_all_forms() {
     }
 }
 
-/// The password of a password of a password is the last that is searched for, so that many of them cost no more.
+/// Nested passwords: the third level is the last one searched for, so that many levels cost no
+/// more.
 #[test]
 fn parts_of_parts_of_parts() {
     let nested = |depth: usize| "password=".repeat(depth) + "hunter2-prod";
@@ -234,7 +238,7 @@ fn parts_of_parts_of_parts() {
     assert_eq!(left(&set, nested(5).as_bytes()), nested(5).as_bytes());
 }
 
-/// So far, in bytes, a URL is looked at.
+/// The length limit up to which a URL is parsed, in bytes.
 #[test]
 fn the_end_of_a_long_url() {
     for (len, found) in [(8 << 10, true), ((8 << 10) + 1, false)] {

@@ -1,9 +1,10 @@
-//! Properties of random runs: needles over few letters and over all bytes, texts of their fragments, overlaps and
-//! near-misses, random cuts, streams that end and begin again, and sets that change on the way.
+//! Properties of random runs: needles over few letters and over all bytes, texts of their
+//! fragments, overlaps and near-misses, random cuts, streams that end and restart, and sets that
+//! change in between.
 //!
-//! proptest makes the string of bytes that decides a run (see `harness/scenario.rs`), and shrinks it. A string that failed
-//! once is kept in `tests/properties.regressions`, which is committed, and never taken out; what it showed also gets a case
-//! with a name in `tests/cases/`. The long run, M27, is
+//! proptest generates the bytes that decide a run (see `harness/scenario.rs`), and shrinks them. A
+//! failing input is committed to `tests/properties.regressions` and never removed; its finding also
+//! gets a named case in `tests/cases/`. The long run, M27:
 //!
 //!     cargo test --release --test engine properties -- --ignored
 
@@ -29,7 +30,7 @@ fn scenario(limits: Limits) -> impl Strategy<Value = Scenario> {
     vec(any::<u8>(), 0..160).prop_map(move |bytes| Scenario::decode(&bytes, limits))
 }
 
-/// All that a redactor gives out over a run.
+/// The complete output of a run.
 fn run(scenario: &Scenario, sets: &[Arc<NeedleSet>]) -> Vec<u8> {
     drive(scenario, sets, &mut Redactor::new(Arc::clone(&sets[0])).mask_stump(scenario.stump))
 }
@@ -50,7 +51,7 @@ fn drive(scenario: &Scenario, sets: &[Arc<NeedleSet>], redactor: &mut Redactor) 
 proptest! {
     #![proptest_config(config(4000))]
 
-    /// After every piece, what was given out and what is held back are the definition's: promises 1 to 4.
+    /// After every piece, output and held-back bytes equal the definition's: promises 1 to 4.
     #[test]
     fn redactor_is_the_definition(scenario in scenario(ONE_SET)) {
         scenario.check().map_err(TestCaseError::fail)?;
@@ -62,8 +63,8 @@ proptest! {
         scenario.check().map_err(TestCaseError::fail)?;
     }
 
-    /// A change of the set drops, doubles and reorders nothing: with a mask as long as what it covers, every byte that comes
-    /// out is the one that went in there, or the mask.
+    /// A change of the set drops, doubles and reorders nothing. With a mask as long as its region,
+    /// every output byte is the input byte at that position or the mask.
     #[test]
     fn change_of_the_set_keeps_every_byte_in_its_place(scenario in scenario(SWAPS)) {
         let scenario = Scenario { starred: true, ..scenario };
@@ -81,7 +82,7 @@ proptest! {
         prop_assert!(run(&scenario, &sets) == run(&swapping, &sets));
     }
 
-    /// The counts are those of the masks that went out, over changes of the set and ends of streams.
+    /// The counts equal the masks that were emitted, across set changes and ends of streams.
     #[test]
     fn counts_are_the_masks(scenario in scenario(SWAPS)) {
         let scenario = Scenario { starred: false, ..scenario };
@@ -92,7 +93,7 @@ proptest! {
         prop_assert_eq!(redactor.counts().values().sum::<u64>(), masks as u64);
     }
 
-    /// M26: what was masked once passes unchanged, as no needle holds a byte of a mask here.
+    /// M26: redacted output passes unchanged, because no needle here contains a byte of a mask.
     #[test]
     fn masking_twice_is_masking_once(scenario in scenario(ONE_SET)) {
         let scenario = Scenario { steps: vec![Step::Push(scenario.text())], ..scenario };
@@ -102,8 +103,8 @@ proptest! {
         prop_assert!(once == run(&again, &sets));
     }
 
-    /// M25, and what other tools call correct: no needle stands in the output. A redactor that gives out nothing meets this
-    /// too, so it is a by-product of equality only.
+    /// M25, the usual definition of correctness elsewhere: no needle occurs in the output. A
+    /// redactor without any output satisfies it too, so it is only a by-product of equality.
     #[test]
     fn no_needle_stands_in_the_output(scenario in scenario(ONE_SET)) {
         let scenario = Scenario { steps: vec![Step::Push(scenario.text())], ..scenario };
@@ -112,7 +113,7 @@ proptest! {
         prop_assert!(!naive::covered(&needles, &run(&scenario, &sets)).contains(&true));
     }
 
-    /// Where no needle stands, and none begins at the end, output is input: promise 2.
+    /// If no needle occurs, and none begins at the end, output equals input: promise 2.
     #[test]
     fn text_without_a_needle_passes_unchanged(scenario in scenario(ONE_SET), junk in vec(0x80..=0xff_u8, 0..3000)) {
         let needles: Vec<Vec<u8>> = scenario.sets[0].iter().map(|needle| needle.iter().map(|byte| b'a' + byte % 26).collect()).collect();
@@ -122,7 +123,7 @@ proptest! {
         }
     }
 
-    /// M28: twice the same input, twice the same output, in whatever pieces.
+    /// M28: the same input gives the same output twice, in any pieces.
     #[test]
     fn cutting_changes_nothing(scenario in scenario(ONE_SET), seed: u64) {
         let sets = scenario.compile(Variant::Best);

@@ -1,4 +1,4 @@
-//! Records: what comes out of a whole text at once, as the definition has it.
+//! Records: a whole text redacted at once equals the definition.
 
 use crate::harness::record::check;
 use crate::harness::scenario::{Limits, ONE_SET, Scenario};
@@ -19,7 +19,8 @@ fn random_records() {
     }
 }
 
-/// Every beginning of a needle at the end of a record, of every length of record around the sieve's reach.
+/// Every prefix of a needle at the end of a record, for every record length around the prefilter's
+/// reach.
 #[test]
 fn every_stump() {
     let mut rng = Rng(32);
@@ -34,8 +35,9 @@ fn every_stump() {
     }
 }
 
-/// Needles whose windows stand far from their beginnings, which half of all logs are full of: every part of them from the front, and
-/// the whole of them, everywhere in a record of every length around a look's distance.
+/// Needles whose windows are far from their beginnings, because half of all logs contain those.
+/// Every prefix and the whole needle occur at each position of records of every length around the
+/// window distance.
 #[test]
 fn every_stump_of_what_is_known_by_its_end() {
     let mut rng = Rng(33);
@@ -57,7 +59,7 @@ fn every_stump_of_what_is_known_by_its_end() {
     }
 }
 
-/// A record that is searched in several pieces, with needles across their borders.
+/// A record that is searched in several pieces, with needles across their boundaries.
 #[test]
 fn a_long_record() {
     const PIECE_LEN: usize = 128 << 10;
@@ -81,7 +83,7 @@ fn a_long_record() {
     assert!(text.starts_with(b"[0]*************..."));
 }
 
-/// Records as long as a few pieces, and a little more or less, which end in the beginning of a needle.
+/// Records of a few pieces, plus or minus some bytes, that end in a prefix of a needle.
 #[test]
 fn a_record_of_about_some_pieces() {
     const PIECE_LEN: usize = 128 << 10;
@@ -96,7 +98,8 @@ fn text_end(text: &[u8]) -> usize {
     text.len() - 16
 }
 
-/// What one call leaves alone costs no memory, so that a logger may call it for each record.
+/// An unchanged record is borrowed and allocates nothing, so that a logger may call this for each
+/// record.
 #[test]
 fn a_clean_record_is_given_back() {
     let set = NeedleSet::builder().secret(Secret::new("KEY", b"sk-live-X9Q2".to_vec())).build().unwrap();

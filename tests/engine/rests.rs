@@ -1,8 +1,8 @@
-//! A redactor that goes on within a stream of whose beginning it knows nothing: [`Redactor::resume`], which connections that outlive
-//! their sidecar stand on.
+//! A redactor that resumes in the middle of a stream without its earlier bytes:
+//! [`Redactor::resume`]. Connections that outlive their sidecar depend on it.
 //!
-//! With a mask as long as what it covers, what is given out is the text with every byte masked that the definition covers: whole needles,
-//! the rest of one at the beginning, a stump at the end.
+//! With a mask as long as its region, the output is the text with every covered byte masked: whole
+//! needles, the rest of one at the beginning, a partial match at the end.
 
 use crate::harness::engine::{exactly, named, starred};
 use crate::harness::rng::Rng;
@@ -11,7 +11,7 @@ use hushlog::redact::sieve::Variant;
 use hushlog::{Last, NeedleSet, Redactor};
 use std::sync::Arc;
 
-/// What goes on with this text should give out.
+/// The expected output when a redactor resumes at this text.
 fn wanted(set: &NeedleSet, text: &[u8], before: usize) -> Vec<u8> {
     let needles: &[&[u8]] = &set.expose().collect::<Vec<_>>();
     let (mut covered, len_min) = (naive::covered(needles, text), |needle| set.stump_len_min(needle));
@@ -22,7 +22,7 @@ fn wanted(set: &NeedleSet, text: &[u8], before: usize) -> Vec<u8> {
     text.iter().zip(covered).map(|(&byte, covered)| if covered { b'*' } else { byte }).collect()
 }
 
-/// What is given out, if the text comes in pieces of these lengths, again and again.
+/// The output if the text comes in pieces of the given lengths.
 fn resumed(set: &Arc<NeedleSet>, text: &[u8], before: usize, mut cut: impl FnMut() -> usize) -> Vec<u8> {
     let mut redactor = Redactor::new(Arc::clone(set));
     let (mut out, mut at) = (Vec::new(), 0);
@@ -54,7 +54,7 @@ fn world(rng: &mut Rng) -> (Vec<Vec<u8>>, Vec<u8>) {
     let letters = 2 + rng.below(2);
     let mut word = |len: usize| -> Vec<u8> { (0..len).map(|_| b'a' + rng.below(letters) as u8).collect() };
     let mut needles: Vec<Vec<u8>> = (0..3).map(|n| word(9 + 5 * n)).collect();
-    // One that begins with the end of another, so that both overlap.
+    // A needle that begins with the end of another one, so that both overlap.
     needles.push([&needles[0][4..], &word(6)[..]].concat());
     let mut text = Vec::new();
     for n in [0, 3, 1, 2, 0] {
@@ -73,7 +73,7 @@ fn what_goes_on_is_masked_as_the_definition_says_wherever_it_was_cut() {
         let set = exactly(&needles, starred(), Variant::Best);
         for start in 0..text.len() {
             for before in [0, 3, 9] {
-                // Up to all ends nearby, so that some lie within the secret that was cut.
+                // Up to various ends nearby, so that some are within the secret that was cut.
                 let end = (start + 1 + rng.below(60)).min(text.len());
                 let (text, most) = (&text[start..end], 1 + rng.below(12));
                 let out = resumed(&set, text, before, || rng.below(most));
@@ -120,7 +120,7 @@ fn a_secret_cut_twice_shows_no_more() {
             let mut redactor = Redactor::new(Arc::clone(&set));
             let mut out = redactor.push(one).to_vec();
             out.extend(redactor.finish().to_vec());
-            // The second one ends before it is known what it has.
+            // The second one ends before its beginning is resolved.
             assert!(
                 two.is_empty() || first == 0 || Redactor::new(Arc::clone(&set)).resume(two, first, Last::No).is_none()
             );

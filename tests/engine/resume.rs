@@ -1,7 +1,9 @@
-//! Where another redactor may go on after this one was lost: [`Redactor::unsettled`], which the checkpoints of followed files stand on.
+//! The position at which another redactor may resume after this one was lost:
+//! [`Redactor::unsettled`]. Checkpoints of followed files depend on it.
 //!
-//! With a mask as long as what it covers, what was settled and what the next redactor gives out from there are together the masked text
-//! of the definition: all of it is covered, and no byte of an occurrence is given out, wherever the first one was lost.
+//! With a mask as long as its region, the settled output plus the next redactor's output equal the
+//! definition's masked text. This holds wherever the first redactor was lost: the text is complete,
+//! and no byte of an occurrence is emitted.
 
 use crate::harness::engine::{exactly, named, starred};
 use crate::harness::rng::Rng;
@@ -17,8 +19,8 @@ fn masked(needles: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
     text.iter().zip(covered).map(|(&byte, covered)| if covered { b'*' } else { byte }).collect()
 }
 
-/// Goes on with a new redactor after so many bytes were pushed into one that began at `start`. Returns what the first gave out, and
-/// from where the next one goes on.
+/// Pushes up to `pushed` into a redactor that began at `start`, and drops it. Returns its output,
+/// and the position at which the next one resumes.
 fn settled(set: &Arc<NeedleSet>, text: &[u8], start: usize, pushed: usize) -> (Vec<u8>, usize) {
     let mut redactor = Redactor::new(Arc::clone(set)).mask_stump(false);
     let given = redactor.push(&text[start..pushed]).to_vec();
@@ -27,7 +29,7 @@ fn settled(set: &Arc<NeedleSet>, text: &[u8], start: usize, pushed: usize) -> (V
     (given, pushed - unsettled)
 }
 
-/// What a redactor gives out for this, to its end.
+/// The complete output of a redactor for this text.
 fn whole(set: &Arc<NeedleSet>, text: &[u8]) -> Vec<u8> {
     let mut redactor = Redactor::new(Arc::clone(set)).mask_stump(false);
     let mut out = redactor.push(text).to_vec();
@@ -47,7 +49,7 @@ fn check(needles: &[Vec<u8>], text: &[u8]) {
     }
 }
 
-/// All words of up to so many of these letters.
+/// All words over these letters up to this length.
 fn words(letters: &[u8], len_max: usize) -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = vec![Vec::new()];
     let mut start = 0;
@@ -69,7 +71,7 @@ fn what_is_held_back_is_too_little() {
     assert_eq!((redactor.held(), redactor.unsettled()), (2, 6));
     assert_eq!(whole(&set, b"ef.."), b"ef..", "from the hold-back on, the end of the secret comes out");
     check(&needles, b"..abcdef..abcdefgh..efgh");
-    // After a whole secret, of whose end nothing is held back, there is nothing to go back to.
+    // After a whole secret without any held-back bytes, there is nothing to go back to.
     let _ = redactor.push(b"gh");
     assert_eq!((redactor.held(), redactor.unsettled()), (0, 0));
 }
@@ -80,7 +82,7 @@ fn small_worlds_go_on_after_every_prefix() {
     let texts: Vec<Vec<u8>> = words(b"ab", 6).into_iter().filter(|text| text.len() == 6).collect();
     for (n, first) in needles.iter().enumerate() {
         for second in &needles[n..] {
-            // One text of all of them, between which nothing is found, would be as good and harder to read in a failure.
+            // One text that combines all of them would be as good, but harder to read in a failure.
             let mut needles = vec![first.clone(), second.clone()];
             needles.dedup();
             let set = exactly(&needles, starred(), Variant::Best);
@@ -96,7 +98,7 @@ fn small_worlds_go_on_after_every_prefix() {
     }
 }
 
-/// A redactor that is lost again and again, after a few bytes each.
+/// A redactor that is lost repeatedly, after a few bytes each.
 #[test]
 fn many_losses_add_up_to_the_whole_text() {
     let mut rng = Rng(6);
@@ -123,7 +125,7 @@ fn many_losses_add_up_to_the_whole_text() {
     }
 }
 
-/// With one mask for each region it is given out twice at worst, and nothing else is.
+/// With one mask for each region, at worst that mask is emitted twice, and nothing else is.
 #[test]
 fn a_mask_goes_out_twice_at_worst() {
     let needles = [b"abcdef".to_vec(), b"efgh".to_vec(), b"hhhh".to_vec()];
@@ -139,7 +141,7 @@ fn a_mask_goes_out_twice_at_worst() {
     }
 }
 
-/// Also when the set changes while a region is open, and the new one does not know its needle.
+/// Also when the set changes while a region is open, and the new set lacks its needle.
 #[test]
 fn a_region_of_an_old_set_is_gone_back_to() {
     let old = exactly(&[b"abcdef".to_vec(), b"efgh".to_vec()], starred(), Variant::Best);

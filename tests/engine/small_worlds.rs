@@ -1,6 +1,8 @@
-//! Small worlds, whole: every set of short needles over two letters, every short text, every way to cut it.
+//! Exhaustive small worlds: every set of short needles over two letters, every short text, every
+//! cutting.
 //!
-//! What can go wrong in a redactor goes wrong in a small world first. The default run takes seconds; the larger worlds are
+//! Small worlds already show the faults of a redactor. The default run takes seconds; the larger
+//! worlds:
 //!
 //!     cargo test --release --test engine small_worlds -- --ignored
 
@@ -19,7 +21,8 @@ fn words(lengths: std::ops::RangeInclusive<usize>) -> Vec<Vec<u8>> {
     lengths.flat_map(|len| (0..1 << len).map(move |bits| word(len, bits))).collect()
 }
 
-/// Whether the set is its own mirror's elder: exchanging the two letters changes nothing, so one of both is enough.
+/// Whether the set comes first of itself and its mirror image. Exchanging the two letters changes
+/// nothing, so one of both is enough.
 fn is_elder(set: &[&[u8]]) -> bool {
     let mirror = |needle: &&[u8]| needle.iter().map(|&letter| b'a' + b'b' - letter).collect::<Vec<u8>>();
     let mut mirrored: Vec<Vec<u8>> = set.iter().map(mirror).collect();
@@ -29,14 +32,15 @@ fn is_elder(set: &[&[u8]]) -> bool {
     sorted.iter().copied().le(mirrored.iter().map(Vec::as_slice))
 }
 
-/// Runs every text over two letters up to `len` with every cutting, texts longer than `all_cuts_len` with every single cut
-/// and byte by byte. Returns how many runs that were.
+/// Runs every text over two letters up to `len`, with every cutting. Texts longer than
+/// `all_cuts_len` run with every single cut and byte by byte. Returns the number of runs.
 fn run_world(set: &[&[u8]], mask: &Mask, len: usize, all_cuts_len: usize) -> u64 {
     let (mut runs, mut cutting, mut out) = (0, Vec::new(), Vec::new());
-    // Pieces as short as these are walked by the automaton, with what the sieve knows of the needles' first bytes, or without.
+    // The automaton walks pieces as short as these, with or without the prefilter's table of first
+    // bytes.
     for variant in [Variant::Best, Variant::Automaton] {
         let compiled = engine::exactly(set, mask.clone(), variant);
-        // One redactor for all texts: after the end of a stream it must be as new.
+        // One redactor for all texts: after the end of a stream it must be in its initial state.
         let mut redactor = Redactor::new(Arc::clone(&compiled));
         for text in words(0..=len) {
             let expected = Expected::naive(&compiled, &text, STUMP_MASKED);
@@ -131,7 +135,8 @@ fn larger_world_of_three_needles() {
     run_triples(4, 3, 8, 7);
 }
 
-/// Needles of 4 letters or more in every short text, with so much other text around it that a sieve is let loose on it.
+/// Needles of 4 letters or more in every short text, with enough other text around it for the
+/// prefilter to run.
 fn run_in_long_piece(set: &[&[u8]], len: usize) -> u64 {
     const MARGIN: usize = 600;
     let (mut runs, mut out) = (0, Vec::new());
@@ -169,7 +174,7 @@ fn short_needles_in_a_long_piece() {
     assert!(runs > 100_000);
 }
 
-/// How the two letters are written in a world of long needles.
+/// The spelling of the two letters in a world of long needles.
 struct Alphabet {
     a: Vec<u8>,
     b: Vec<u8>,
@@ -181,8 +186,8 @@ impl Alphabet {
     }
 }
 
-/// Letters of these many bytes: unlike each other; alike but for the last byte, or the first; of one byte repeated; beginning
-/// as many secrets and log lines do, which moves a sieve's windows.
+/// Letters of `width` bytes: unrelated; equal except for the last or first byte; one repeated byte;
+/// with common prefixes of secrets and log lines, which move the prefilter's windows.
 fn alphabets(width: usize, rng: &mut Rng) -> Vec<Alphabet> {
     let (a, b) = (rng.plain(width), rng.plain(width));
     let with = |at: usize, byte: u8| {
@@ -203,11 +208,12 @@ fn alphabets(width: usize, rng: &mut Rng) -> Vec<Alphabet> {
     ]
 }
 
-/// Long needles, at every distance from the beginning of the text, from its end, from each other, and from cuts: so all
-/// alignments of a sieve's windows, strides and blocks occur, and all ways in which a piece can end inside one of them.
+/// Long needles at every distance from the beginning of the text, its end, each other, and cuts. So
+/// all alignments of the prefilter's windows, strides and blocks occur, and a piece can end inside
+/// each of them.
 ///
-/// Before, between and behind them lies `margin` of text without a needle, as the sieve is let loose on long pieces only,
-/// and not where hits are near each other.
+/// Before, between and behind them is `margin` of text without a needle, because the prefilter runs
+/// only on long pieces and not where hits are close together.
 fn run_long(needles: &[Vec<u8>], middles: &[Vec<u8>], distances: &[usize], margin: usize, rng: &mut Rng) -> u64 {
     let (mut runs, mut out) = (0, Vec::new());
     for variant in Variant::ALL {
@@ -239,7 +245,8 @@ fn run_long(needles: &[Vec<u8>], middles: &[Vec<u8>], distances: &[usize], margi
     runs
 }
 
-/// Whole, byte by byte, and cut near the edges of what may hold needles: once, twice, and with an empty piece.
+/// Uncut, byte by byte, and cut near the edges of possible needles: once, twice, and with an empty
+/// piece.
 fn cuttings_near(edges: &[usize], len: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
     let mut cuttings = vec![vec![], cuts::every_byte(len)];
     let near = |rng: &mut Rng| (edges[rng.below(edges.len())] + rng.below(64)).saturating_sub(32).min(len);
@@ -252,8 +259,8 @@ fn cuttings_near(edges: &[usize], len: usize, rng: &mut Rng) -> Vec<Vec<usize>> 
     cuttings
 }
 
-/// Sets of one to three needles of `longest` letters or fewer, `rounds` of them for each alphabet with letters of each of
-/// the `widths`.
+/// Sets of one to three needles of up to `longest` letters, `rounds` of them for each alphabet with
+/// letters of each of the `widths`.
 fn run_long_worlds(widths: &[usize], longest: usize, rounds: usize, distances: &[usize], seed: u64) -> u64 {
     let mut rng = Rng(seed);
     let (names, texts) = (words(1..=longest), words(1..=longest + 1));
@@ -277,14 +284,14 @@ fn long_needles() {
     assert!(run_long_worlds(&[4, 5, 8, 11, 16, 23, 32], 3, 3, &distances, 5) > 100_000);
 }
 
-/// Needles longer than a sieve's window and stride, whatever they are.
+/// Needles longer than the prefilter's window and stride, of any content.
 #[test]
 fn very_long_needles() {
     assert!(run_long_worlds(&[130, 700], 2, 2, &[0, 1, 63, 127, 500], 6) > 1_000);
 }
 
-/// Needles of each length from 1 on beside a long one: short needles get a sieve of their own, which must see what the
-/// other skips.
+/// Needles of each length from 1 beside a long one: short needles get a prefilter of their own,
+/// which must see all that the other skips.
 #[test]
 fn short_needles_beside_long_ones() {
     let mut rng = Rng(8);

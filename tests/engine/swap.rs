@@ -1,5 +1,6 @@
-//! Sets that change in mid-stream (promise 9), by hand. The random runs are in `tests/engine/properties.rs`, against
-//! `harness/model.rs`, which says what is right; these are its examples.
+//! Sets that change in mid-stream (promise 9), written by hand. The random runs in
+//! `tests/engine/properties.rs` compare with the model in `harness/model.rs`; this file holds its
+//! examples.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ fn set(needles: &[&str]) -> Arc<NeedleSet> {
     Arc::new(NeedleSet::exactly(secrets, engine::named()).expect("the mask fits"))
 }
 
-/// A redactor, and what it gives out for each step.
+/// A redactor, and the expected output of each step.
 struct Stream(Redactor);
 
 impl Stream {
@@ -106,7 +107,7 @@ fn what_was_given_out_before_the_change_is_gone() {
     stream.finish("");
 }
 
-/// What a terminal was shown is out: a needle of the new set that lies in it has no mask any more.
+/// Bytes shown on a terminal are gone: a needle of the new set within them gets no mask.
 #[test]
 fn what_was_released_before_the_change_is_no_region() {
     let mut stream = Stream::new(&["alpha-bravo"]);
@@ -117,7 +118,7 @@ fn what_was_released_before_the_change_is_no_region() {
     stream.finish("");
 }
 
-/// What is held back may be longer than what is searched at once.
+/// The hold-back may be longer than the length searched at once.
 #[test]
 fn a_long_hold_back_is_matched_again() {
     const KIB: usize = 1 << 10;
@@ -167,7 +168,7 @@ fn many_changes_in_a_row() {
     stream.finish("");
 }
 
-/// Every cutting of a text, and every place for the change: the model, after every step.
+/// Every cutting of a text, and every position of the change: equal to the model after every step.
 #[test]
 fn changes_at_every_place() {
     let sets = [["aab", "abba"], ["ab", "bbb"], ["aabba", "b"]];

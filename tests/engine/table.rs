@@ -1,8 +1,8 @@
 //! One table of cases x every engine x every adapter x every cutting.
 //!
-//! The cases lie in `tests/cases/`; `tests/cases/README.md` tells how they are written. What a case says is given out after
-//! each piece of its own cutting was written by hand. For all other cuttings the definition tells it, once it has been shown
-//! to agree with what was written by hand.
+//! The cases are in `tests/cases/`; `tests/cases/README.md` describes their format. For its own
+//! cutting, a case lists the expected output after each piece, written by hand. For all other
+//! cuttings the definition gives it, after a test has compared it with the handwritten output.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use hushlog::redact::naive;
 use hushlog::redact::sieve::Variant;
 use hushlog::{BuildError, Mask, NeedleSet, Redactor, Secret};
 
-/// For the redactor itself, texts up to this length are cut at every pair of places.
+/// Up to this length, the redactor's texts are cut at every pair of positions.
 const PAIRS_LEN_MAX: usize = 64;
 
-/// What one case is run through.
+/// An adapter through which each case runs.
 type Adapter = (&'static str, fn(Arc<NeedleSet>, bool) -> Box<dyn Engine>);
 
 /// Every way to the engine; a new one is one line here.
@@ -47,7 +47,7 @@ const ADAPTERS: &[Adapter] = &[
     ("decoder", |set, stump| Box::new(Decoded::new(set, stump))),
 ];
 
-/// The set of a case: its needles as they stand, or its secrets with all their forms.
+/// The set of a case: its needles as given, or its secrets with all their forms.
 fn set(case: &Case, variant: Variant) -> Arc<NeedleSet> {
     Arc::new(build(case, variant).expect("the set of a case is sound"))
 }
@@ -69,7 +69,7 @@ fn stump_len_min(case: &Case) -> usize {
     if case.stump { STUMP_MASKED } else { STUMP_GIVEN }
 }
 
-/// The definition gives out after each piece what was written by hand.
+/// The definition's output after each piece equals the handwritten one.
 #[test]
 fn definition_gives_what_the_table_says() {
     for case in case::all() {
@@ -93,7 +93,7 @@ fn definition_gives_what_the_table_says() {
     }
 }
 
-/// Every engine, through every adapter, gives out after each piece what was written by hand.
+/// The output of every engine through every adapter equals the handwritten one, after each piece.
 #[test]
 fn engines_give_what_the_table_says() {
     for case in case::all() {
@@ -116,7 +116,8 @@ fn engines_give_what_the_table_says() {
     }
 }
 
-/// Cutting changes nothing (promise 3), and nothing waits without need (promise 4): M01 for every case of the table.
+/// Cuts change nothing (promise 3), and no byte waits without need (promise 4): M01 for every case
+/// of the table.
 #[test]
 fn every_cutting_gives_the_same() {
     let mut rng = Rng(4);
@@ -138,13 +139,13 @@ fn every_cutting_gives_the_same() {
     }
 }
 
-/// The same when the set changes on the way (promise 9), at random.
+/// The same when the set changes in between (promise 9), at random.
 #[test]
 fn every_adapter_swaps_as_the_model_does() {
     let mut rng = Rng(41);
     for _ in 0..400 {
         let mut scenario = Scenario::random(&mut rng, SWAPS);
-        // Nobody who reads or writes through an adapter is on a terminal.
+        // No reader or writer of an adapter is on a terminal.
         scenario.steps.retain(|step| !matches!(step, Step::ReleasePartial(_)));
         let sets = scenario.compile(Variant::Best);
         for (adapter, make) in ADAPTERS {
@@ -166,7 +167,8 @@ fn linear_oracle_agrees_on_the_table() {
     }
 }
 
-/// A mask that could complete a secret with its neighbours is refused, and the secret is named: M07, promise 6.
+/// A mask that could complete a secret with its neighbours is refused, and the error names the
+/// secret: M07, promise 6.
 #[test]
 fn masks_that_could_complete_a_secret_are_refused() {
     let cases = case::refused();
@@ -178,7 +180,7 @@ fn masks_that_could_complete_a_secret_are_refused() {
     }
 }
 
-/// A masked stream that goes through once more comes out as it was: M26.
+/// A redacted stream that is redacted again stays unchanged: M26.
 #[test]
 fn masking_twice_is_masking_once() {
     for case in case::all().into_iter().filter(|case| case.once_is_enough) {
@@ -194,7 +196,7 @@ fn masking_twice_is_masking_once() {
     }
 }
 
-/// A case that is written twice under one name, or whose cuttings are of different texts, proves less than it seems to.
+/// Duplicate case names, or cuttings of different texts, would weaken the table.
 #[test]
 fn table_is_sound() {
     let mut names = BTreeSet::new();
