@@ -1,4 +1,4 @@
-//! Secrets of which an earlier scrub masked some parts: the next one recognizes the others.
+//! Partly masked secrets: a scrub recognizes the remaining parts by the masks of an earlier one.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ fn stars(len: usize) -> String {
     "*".repeat(len)
 }
 
-/// Files by their names, which nobody has written to for an hour.
+/// Files by name, last written an hour ago.
 fn files(files: &[(&str, String)]) -> tempfile::TempDir {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     files.iter().for_each(|(name, text)| write_old(&scratch.path().join(name), text.as_bytes()));
@@ -27,7 +27,7 @@ fn assert_files(directory: &Path, files: &[(&str, String)]) {
     files.iter().for_each(|(name, text)| assert_file(&directory.join(name), text.as_bytes()));
 }
 
-/// A kill leaves any part of a secret over borders masked, and any other one not.
+/// After a kill, any subset of the parts of a secret across file boundaries may be masked.
 #[test]
 fn ap_a_secret_masked_in_some_files_is_completed() {
     let cuts: [&[usize]; 6] = [&[14], &[5], &[23], &[6, 20], &[9, 10], &[7, 15, 22]];
@@ -59,7 +59,7 @@ fn ap_a_secret_masked_in_some_files_is_completed() {
     }
 }
 
-/// The masks of whole secrets may touch those of the other half, which is longer than this one.
+/// The masks of whole secrets may touch the mask of the other half, which is longer than this half.
 #[test]
 fn ap_a_rest_beside_masks_of_whole_secrets_is_completed() {
     let len = VALUE.len();
@@ -79,14 +79,14 @@ fn ap_a_rest_beside_masks_of_whole_secrets_is_completed() {
             assert_files(scratch.path(), &[("a.log.1", older), ("a.log", newer)]);
         }
     }
-    // A byte more is no secret's, and so few bytes behind it are not known as a half.
+    // One byte more belongs to no secret, and the few bytes behind it are not recognized as a half.
     let before = [("a.log.1", stars(2 * len - 7)), ("a.log", format!("{} two\n", &VALUE[len - 8..]))];
     let scratch = files(&before);
     run(&mut scrub([scratch.path()])).ends(0);
     assert_files(scratch.path(), &before);
 }
 
-/// A file that ends within a secret whose rest has not come is no half of one in another file.
+/// A file that ends within an unfinished secret is not joined to a mask in another file.
 #[test]
 fn ap_a_rest_on_its_way_is_waited_for_beside_a_mask() {
     let (first, rest) = VALUE.split_at(11);
@@ -104,7 +104,8 @@ fn ap_a_rest_on_its_way_is_waited_for_beside_a_mask() {
     assert_file(&log, format!("{}\n", stars(VALUE.len())).as_bytes());
 }
 
-/// While the disk is waited for after the first half, the file with the second is written anew.
+/// The file with the second half is overwritten while the scrub waits for the disk after the first
+/// half.
 #[test]
 fn ap_s13_a_half_that_was_written_over_is_left() {
     needs!("strace");
@@ -124,7 +125,7 @@ fn ap_s13_a_half_that_was_written_over_is_left() {
     assert_file(&newer, text.as_bytes());
 }
 
-/// Neither FIFOs nor sockets nor devices are opened for the sake of a border.
+/// A search across file boundaries opens no FIFO, socket or device.
 #[test]
 fn ap_a_scrub_joins_regular_files_only() {
     let half = VALUE[..11].to_owned();
@@ -133,7 +134,7 @@ fn ap_a_scrub_joins_regular_files_only() {
     tool("mkfifo", [at("a.log")]);
     let _socket = std::os::unix::net::UnixListener::bind(at("b.log")).expect("a short path");
     if root() && installed(&["mknod"]) {
-        // Reading from it would never end.
+        // A read of this device would never end.
         tool("mknod", [at("c.log").as_os_str(), "c".as_ref(), "1".as_ref(), "5".as_ref()]);
     }
     for options in [&[][..], &["--check"], &["--rewrite"]] {
@@ -151,7 +152,7 @@ fn cri(tag: &str, text: &str) -> String {
     format!("2026-11-24T16:00:00.000000000Z stdout {tag} {text}\n")
 }
 
-/// The secret in three records of one line, as they are written.
+/// The secret, as three records of one line.
 fn records(is_docker: bool, parts: [&str; 3], text: &str) -> [String; 3] {
     let [first, second, third] = parts;
     if is_docker {
@@ -161,8 +162,8 @@ fn records(is_docker: bool, parts: [&str; 3], text: &str) -> [String; 3] {
     }
 }
 
-/// Killed before each call, a scrub of records leaves parts that the next one masks, in one file
-/// and over the border of two.
+/// A scrub of records that is killed before any call leaves parts that the next one masks, within a
+/// file and across a file boundary.
 #[test]
 fn ap_s10_a_scrub_of_records_is_killed() {
     needs!("strace");
@@ -206,8 +207,7 @@ fn ap_s10_a_scrub_of_records_is_killed() {
     }
 }
 
-/// Records of which a test masks some parts: the beginning of the secret stays, of four bytes at
-/// least.
+/// Records with some masked parts; the remaining beginning of the secret has at least four bytes.
 #[test]
 fn ap_a_secret_masked_in_some_records_is_completed() {
     for is_docker in [true, false] {
@@ -234,7 +234,7 @@ fn ap_a_secret_masked_in_some_records_is_completed() {
             }
         }
     }
-    // Of another stream, or beside a mask that is too short, it is text.
+    // In another stream, or beside a mask that is too short, the rest is text.
     let other = docker("****************").replace("stdout", "stderr");
     let text = [docker(&VALUE[..20]) + &other + &docker("x\\n"), docker(&VALUE[..20]) + &docker("*******\\n")];
     for text in text {

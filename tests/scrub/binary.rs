@@ -1,5 +1,5 @@
-//! `hushlog scrub` on files that are not text: databases, segments of records, git and archives,
-//! made by their own programs and read by them afterwards.
+//! `hushlog scrub` on files that are not text: databases, record segments, git objects and
+//! archives. Their own programs make them and read them afterwards.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::program::session::needs;
 use crate::scrub::{VALUE, age, assert_file, count, log, masked, run, scrub, write_old};
 
-/// Runs a script with the directory as its own, and gives its output.
+/// Runs a shell script in the directory and returns its output.
 #[track_caller]
 fn sh(directory: &Path, script: &str) -> String {
     let mut command = Command::new("sh");
@@ -20,14 +20,14 @@ fn sh(directory: &Path, script: &str) -> String {
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
-/// As [`sh`], for Python.
+/// Like [`sh`], for Python.
 #[track_caller]
 fn python(directory: &Path, script: &str) -> String {
     fs::write(directory.join("../script.py"), script).expect("room for a script");
     sh(directory, "python3 ../script.py")
 }
 
-/// A directory in a temporary one.
+/// A directory within a temporary one.
 fn scratch() -> (tempfile::TempDir, std::path::PathBuf) {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let directory = scratch.path().join("d");
@@ -50,8 +50,8 @@ fn files(directory: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     all
 }
 
-/// Scrubs a directory in place and anew; nothing in it may change, and all of it is reported as not
-/// searched.
+/// Scrubs a directory in place and by rewrite. Nothing in it may change, and every file is reported
+/// as not searched.
 #[track_caller]
 fn stays(directory: &Path, told: &[&str]) {
     let before = files(directory);
@@ -68,7 +68,7 @@ fn stays(directory: &Path, told: &[&str]) {
     }
 }
 
-/// No row of a database is lost in its write-ahead log, nor in its rollback journal.
+/// No row of a database is lost from its write-ahead log or its rollback journal.
 #[test]
 fn aq_sqlite_keeps_its_rows() {
     needs!("python3");
@@ -111,7 +111,7 @@ fn repository() -> (tempfile::TempDir, std::path::PathBuf) {
     (scratch, directory)
 }
 
-/// A repository with the secret in its history, in a file's name and in a pack.
+/// A repository with the secret in its history, in a file name and in a pack.
 #[test]
 fn aq_git_stays_whole() {
     needs!("git");
@@ -131,7 +131,7 @@ git gc -q && echo more >g && git add g && git commit -qm z && git checkout -q --
     assert_eq!(sh(&directory, "git show HEAD~2:f"), VALUE);
 }
 
-/// A check of a repository whose history holds the secret does not end as clean.
+/// A check of a repository whose history holds the secret does not exit as clean.
 #[test]
 fn ar_a_check_of_git_objects_is_not_clean() {
     needs!("git");
@@ -144,13 +144,13 @@ echo "$VALUE" >f && git add f && git commit -qm x && git rm -q f && git commit -
     assert!(ran.err().contains("it is a git object, compressed (zlib); secrets stand in it"), "said {}", ran.err());
 }
 
-/// The checksum of zlib, bit by bit.
+/// The CRC-32 of zlib, bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
     !bytes.iter().fold(u32::MAX, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step))
 }
 
-/// How many records of length, checksum and content are good.
+/// The number of valid records of length, checksum and content.
 fn good(mut segment: &[u8]) -> usize {
     let mut good = 0;
     while let Some((header, rest)) = segment.split_at_checked(8) {
@@ -171,11 +171,11 @@ fn aq_segments_of_records_stay_readable() {
         [&header.concat(), content].concat()
     };
     let short: Vec<u8> = (0..3).flat_map(|n| record(format!("\0\0\0\x01msg {n} {VALUE}").as_bytes())).collect();
-    // Much text in each record, and hardly any control byte.
+    // Long text in each record, and hardly any control byte.
     let long: Vec<u8> = (0..5).flat_map(|_| record(&log(900))).collect();
     write_old(&directory.join("00000000000000000000.log"), &short);
     write_old(&directory.join("00000000000000000003.log"), &long);
-    // A Kafka batch, and a block of LevelDB with its records.
+    // A Kafka batch, and a LevelDB block with its records.
     let batch = [&[0; 8][..], &(49 + 5_000_u32).to_be_bytes(), &[0, 0, 0, 0, 2], &[7; 44], &log(90)[..5_000]].concat();
     write_old(&directory.join("00000000000000000009.log"), &batch);
     let piece =
@@ -185,7 +185,7 @@ fn aq_segments_of_records_stay_readable() {
         ["0.log: it is a file of records with lengths", "it is a Kafka segment", "it is a log of LevelDB or RocksDB"];
     stays(&directory, &[&told[..], &["secrets stand in it"]].concat());
     assert_eq!((good(&short), good(&long)), (3, 5), "the test's own records");
-    // The flag says that it may be.
+    // The flag permits it.
     let args = ["--binary".as_ref(), "--include".as_ref(), "*3.log".as_ref(), directory.as_os_str()];
     run(&mut scrub(args)).ends(0);
     assert_eq!(good(&fs::read(directory.join("00000000000000000003.log")).expect("ours")), 0);
@@ -231,7 +231,7 @@ dpkg-deb -Znone --root-owner-group -b ../p a.deb >/dev/null
     assert_eq!(sh(&directory, "dpkg-deb --fsys-tarfile a.deb | tar xO ./etc/conf"), format!("key={VALUE}"));
 }
 
-/// Archives that these commands make of a log stay as they are, and are readable by their program.
+/// Archives that these commands make of a log stay unchanged and readable.
 #[track_caller]
 fn stay_readable(make: &str, told: &[&str], read: &str) {
     let (_scratch, directory) = scratch();
@@ -240,7 +240,7 @@ fn stay_readable(make: &str, told: &[&str], read: &str) {
     assert_eq!(sh(&directory, read), vec![format!("key {VALUE} end"); told.len()].join("\n"));
 }
 
-/// Packed by `zip` without compression, and read by `unzip` afterwards.
+/// Stored by `zip` without compression, and read by `unzip` afterwards.
 #[test]
 fn a21_zip_archives_stay_whole() {
     needs!("zip", "unzip");
@@ -262,7 +262,7 @@ fn a21_cpio_archives_stay_whole() {
     );
 }
 
-/// A database and its log beside a connection that is open, by SQLite's own program.
+/// A database and its log beside an open connection of SQLite's own program.
 #[test]
 fn aq_a_database_in_use_keeps_its_rows() {
     needs!("sqlite3");
@@ -293,7 +293,7 @@ fn aq_a_database_in_use_keeps_its_rows() {
     assert_eq!(sh(&directory, read), "30\nok");
 }
 
-/// A check ends as clean only if something was searched, and all of it.
+/// A check exits as clean only if it searched something, and all of it.
 #[test]
 fn ar_a_check_that_searched_nothing_is_not_clean() {
     let (_scratch, directory) = scratch();
@@ -342,7 +342,7 @@ fn a38_names_and_frames_of_compressed_files_are_searched() {
     run(&mut scrub(["--check".as_ref(), directory.as_os_str()])).ends(0);
 }
 
-/// Logs are text all the same, with other bytes beside their lines.
+/// Logs with other bytes beside their lines are still text.
 #[test]
 fn aq_logs_that_look_odd_are_scrubbed() {
     let text = log(300);
@@ -368,7 +368,7 @@ fn aq_logs_that_look_odd_are_scrubbed() {
     }
 }
 
-/// A doubt is reported, and such a file is searched and masked at the same length, or not at all.
+/// A doubtful file is reported, and either masked at the same length or left alone.
 #[test]
 fn aq_a_doubt_is_told() {
     let (_scratch, directory) = scratch();

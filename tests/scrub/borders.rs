@@ -1,4 +1,4 @@
-//! Secrets that a rotation cut in two: the one half ends a file, and the other begins the next.
+//! Secrets split by a rotation: one half ends a file, and the other begins the next.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -11,12 +11,12 @@ use serde_json::Value;
 use crate::program::session::needs;
 use crate::scrub::{MASK, VALUE, age, assert_file, assert_same, count, kill, run, scrub, state, tool, write_old};
 
-/// A half's mask.
+/// The mask of a half.
 fn stars(len: usize) -> String {
     "*".repeat(len)
 }
 
-/// A directory with files that nobody has written to for an hour.
+/// A directory of files last written an hour ago.
 struct Files(tempfile::TempDir);
 
 impl Files {
@@ -34,7 +34,7 @@ impl Files {
         self.0.path()
     }
 
-    /// Scrubs the directory with a report; fails unless it ends so.
+    /// Scrubs the directory with a report, and asserts the exit status.
     #[track_caller]
     fn report(&self, options: &[&str], code: i32) -> Value {
         self.report_on(options, &[self.dir()], code)
@@ -55,7 +55,7 @@ impl Files {
     }
 }
 
-/// The older file's name, and that of the next, as programs give them.
+/// Pairs of names, the older file first, as rotation programs choose them.
 const NAMES: &[(&str, &str)] = &[
     ("a.log.1", "a.log"),
     ("a.log.2", "a.log.1"),
@@ -101,7 +101,7 @@ fn ap_a_scrub_joins_at_every_cut() {
     for cut in 1..VALUE.len() {
         let (first, rest) = VALUE.split_at(cut);
         let names = ["b.log.3", "b.log.2", "b.log.1", "b.log"];
-        // A file of one byte, and one of none, in the middle of it.
+        // A file of one byte, and an empty one, in between.
         let (second, third) = rest.split_at(1.min(rest.len() - 1));
         let text = [first.to_owned(), second.to_owned(), String::new(), format!("{third}\nend {VALUE}\n")];
         let files = Files::new(&names.iter().copied().zip(&text).collect::<Vec<_>>());
@@ -113,7 +113,7 @@ fn ap_a_scrub_joins_at_every_cut() {
     }
 }
 
-/// The first file that is written anew lies five files away from the beginning of the secret.
+/// The first rewritten file is five files away from the beginning of the secret.
 #[test]
 fn ap_a_rewrite_joins_over_many_short_files() {
     needs!("gzip");
@@ -153,7 +153,7 @@ fn ap_a_scrub_joins_named_files_and_no_others() {
     files.assert(&[("a.log.1", "x ******"), ("a.log", &*format!("{}\n", stars(rest.len())))]);
 }
 
-/// Nothing is joined that is no secret, or no log of one name, or not to be written to.
+/// A scrub joins only secrets, only files of one log, and only writable files.
 #[test]
 fn ap_a_scrub_joins_nothing_else() {
     let (first, rest) = VALUE.split_at(7);
@@ -168,19 +168,19 @@ fn ap_a_scrub_joins_nothing_else() {
     same(&[("a.log.1", first.to_owned()), ("a.log", format!("-{rest}\n"))]);
     same(&[("a.log.1", first.to_owned()), ("b.log", format!("{rest}\n"))]);
     same(&[("a.log.3", first.to_owned()), ("a.log.2", "x\n".into()), ("a.log.1", format!("{rest}\n"))]);
-    // Stars beside a piece that is too short to be a rest, or none.
+    // Stars beside a piece that is too short to be a rest, or beside no rest.
     same(&[("a.log.1", stars(25)), ("a.log", format!("{}\n", &VALUE[25..]))]);
     same(&[("a.log.1", stars(9)), ("a.log", format!("{}\n", &VALUE[10..]))]);
     same(&[("a.log.1", VALUE[..3].to_owned()), ("a.log", format!("{}\n", stars(25)))]);
 
-    // A file with a second name is not written to, nor is the half beside it.
+    // A file with a second name is not written to, and neither is the half beside it.
     let files = Files::new(&[("a.log.1", first), ("a.log", rest)]);
     fs::hard_link(files.at("a.log"), files.at("other")).expect("one file system");
     run(&mut scrub([files.dir()])).ends(3);
     files.assert(&[("a.log.1", first), ("a.log", rest)]);
 }
 
-/// Two secrets that only touch at a border are two, each with its name.
+/// Two secrets that only touch at a file boundary remain two, each with its name.
 #[test]
 fn ap_a_scrub_leaves_whole_secrets_to_their_files() {
     let files = Files::new(&[("a.log.1", VALUE), ("a.log", VALUE)]);
@@ -189,7 +189,7 @@ fn ap_a_scrub_leaves_whole_secrets_to_their_files() {
     files.assert(&[("a.log.1", MASK), ("a.log", MASK)]);
 }
 
-/// Secrets that overlap over a border leave nothing of each other.
+/// Secrets that overlap across a file boundary leave nothing of each other.
 #[test]
 fn ap_a_scrub_joins_secrets_that_overlap() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -252,13 +252,13 @@ fn ap_a_scrub_joins_records_over_the_border() {
         files.assert(&after);
         assert_eq!(files.report(&["--check"], 0)["found"], 0);
     }
-    // In another stream there is no rest.
+    // Another stream has no rest.
     let files = Files::new(&[
         ("0.log.20261127-101010", cri("P", first, "stderr")),
         ("0.log", cri("F", rest, "stdout") + &cri("F", "x", "stderr")),
     ]);
     assert_eq!(files.report(&["--check"], 0)["found"], 0);
-    // A copy and truncation cuts anywhere in a record, also in the middle of an escape.
+    // Copy and truncate cuts a record anywhere, also within an escape.
     let line = docker(&format!("begin {VALUE} end\\n"), "stdout");
     let masked = line.replace(VALUE, &stars(VALUE.len()));
     let at = line.find(VALUE).expect("it is there");
@@ -301,8 +301,7 @@ fn ap_a_scrub_joins_packed_files() {
     }
 }
 
-/// Killed before each call, both halves are as they were, or masked; the next run masks the
-/// rest.
+/// After a kill before each call, both halves are original or masked; the next run masks the rest.
 #[test]
 fn ap_s10_a_scrub_of_halves_is_killed() {
     needs!("strace");
@@ -331,7 +330,7 @@ fn ap_s10_a_scrub_of_halves_is_killed() {
     }
 }
 
-/// A writer appends to the newer file meanwhile, and loses nothing.
+/// A writer appends to the newer file at the same time, and loses nothing.
 #[test]
 fn ap_s12_halves_beside_a_writer() {
     let (first, rest) = VALUE.split_at(14);
@@ -359,7 +358,7 @@ fn ap_s12_halves_beside_a_writer() {
     }
 }
 
-/// A file that holds the secret as a source is no half, and files that are not text are left.
+/// A file that is the source of the secret is no half, and files that are not text are left alone.
 #[test]
 fn ap_a_scrub_joins_text_only() {
     let (first, rest) = VALUE.split_at(14);

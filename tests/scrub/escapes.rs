@@ -1,4 +1,4 @@
-//! Logs of Docker are JSON, and stay so: row A24 of the list of faults.
+//! Docker logs stay valid JSON: row A24 of `docs/faults.md`.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, OpenOptions};
@@ -11,7 +11,7 @@ use hushlog::scrub::{Pen, Scrubber};
 use hushlog::{NeedleSet, Secret};
 use serde_json::Value;
 
-/// All that JSON escapes, and the characters behind a backslash then.
+/// Everything that JSON escapes, and the characters that follow a backslash then.
 const PIECES: [&str; 9] = ["ab\\", "\\", "\"", "nab", "\u{1}", "ab", "u0061", "\u{1f511}", "z"];
 
 #[test]
@@ -23,7 +23,7 @@ fn a24_a_scrubbed_docker_log_stays_json() {
     for _ in 0..400 {
         let mut text = |len: usize| -> String { (0..len).map(|_| PIECES[rng.below(PIECES.len())]).collect() };
         let (secret, lines) = (text(4), [text(9), text(9), text(9)]);
-        // A shorter one has no form of its own in JSON.
+        // A shorter one has no JSON form of its own.
         if secret.trim().len() < 8 {
             continue;
         }
@@ -31,7 +31,7 @@ fn a24_a_scrubbed_docker_log_stays_json() {
             let text = serde_json::to_string(&format!("{line}\n")).unwrap();
             format!("{{\"log\":{text},\"stream\":\"stdout\",\"time\":\"2026-11-24T16:00:00.123456789Z\"}}\n")
         };
-        // A raw find that is none in the text, at its beginning and at its end.
+        // A match in the raw bytes but not in the text, at its beginning and at its end.
         let mut records: Vec<String> = lines.iter().map(record).collect();
         records.push(record(&format!("{secret}\" \\{secret}")));
         if let Some(beginning) = secret.strip_suffix('\\') {
@@ -62,7 +62,7 @@ fn a24_a_scrubbed_docker_log_stays_json() {
     assert!(masked > 100 && torn > 0, "{masked} {torn}");
 }
 
-/// A rewrite takes whole escapes, too, also of a packed log and of parts in several records.
+/// A rewrite masks whole escapes, also in a compressed log and in parts across records.
 #[test]
 fn a24_a_rewritten_docker_log_stays_json() {
     use crate::scrub::{VALUE, age, run, scrub};

@@ -1,5 +1,5 @@
-//! `hushlog scrub` on a machine that fails (FAULTS.md, S08 to S11, S18): full disks, disk errors, kills, power cuts, and what is left
-//! on the device.
+//! `hushlog scrub` on a failing machine (docs/faults.md, S08 to S11, S18): full disks, disk errors,
+//! kills, power cuts, and remains on the device.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use crate::scrub::{
     masked, run, scrub, scrub_injected, scrub_injected_at, write_old,
 };
 
-/// What is left of a directory: its names, sorted.
+/// The names in a directory, sorted.
 fn names(directory: &Path) -> Vec<OsString> {
     let mut names: Vec<OsString> =
         fs::read_dir(directory).expect("ours").map(|entry| entry.expect("readable").file_name()).collect();
@@ -41,7 +41,7 @@ fn fill(directory: &Path) {
     assert!(file.write_all(b".").is_err(), "there is room left");
 }
 
-/// S08: in place takes no room, so that a full disk does not matter.
+/// S08: a scrub in place takes no space, so it works on a full disk.
 #[test]
 fn s08_a_full_disk_is_scrubbed_in_place() {
     needs!("mounts");
@@ -71,7 +71,7 @@ fn s08_a_full_disk_is_scrubbed_in_place() {
     }
 }
 
-/// S08: a rewrite takes room. Without it, nothing has happened, and nothing is left.
+/// S08: a rewrite takes space. Without space, the file is unchanged and no other file remains.
 #[test]
 fn s08_a_rewrite_without_room_leaves_the_file() {
     needs!("mounts");
@@ -92,7 +92,7 @@ fn s08_a_rewrite_without_room_leaves_the_file() {
     assert_eq!(names(mount.point()), before);
 }
 
-/// S08: no room for the report is told, too.
+/// S08: a lack of space for the report is reported, too.
 #[test]
 fn s08_a_report_without_room() {
     needs!("mounts");
@@ -111,8 +111,8 @@ fn s08_a_report_without_room() {
     assert_file(&path, &masked(&log(10)));
 }
 
-/// S09: every kind of call that a scrub needs fails once. Who says done is right; who does not names the file, and leaves each
-/// place as it was or masked; another run completes it.
+/// S09: every kind of call that a scrub needs fails once. A success is a complete scrub; a failure
+/// names the file and leaves each place original or masked; another run completes it.
 fn failing(args: &[&str], calls: &[&str]) {
     if !installed(&["strace"]) {
         return;
@@ -132,7 +132,7 @@ fn failing(args: &[&str], calls: &[&str]) {
         if !used.contains(call) {
             continue;
         }
-        // The first ones may be those of the loader.
+        // The first calls may be those of the loader.
         for n in 1..12 {
             write_old(&path, &text);
             let injection = format!("{call}:error={error}:when={n}");
@@ -177,7 +177,8 @@ fn s09_calls_that_fail_in_a_rewrite() {
     failing(&["--jobs", "1", "--rewrite", "--mask", MASK], &calls);
 }
 
-/// S09: an fsync that failed must not be taken back by one that does not: the kernel reports an error once.
+/// S09: a later fsync that succeeds must not hide one that failed: the kernel reports an error
+/// once.
 #[test]
 fn s09_a_failed_fsync_is_told() {
     needs!("strace");
@@ -196,7 +197,8 @@ fn s09_a_failed_fsync_is_told() {
     assert!(ran.err().contains("a.log"), "it is not named: {}", ran.err());
 }
 
-/// S10: each place is old or masked, no other file holds a secret, and another run completes it.
+/// S10: each place is original or masked, no other file holds a secret, and another run completes
+/// it.
 fn killed(options: &[&str]) -> usize {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let logs = scratch.path().join("logs");
@@ -237,7 +239,7 @@ fn s10_killed_before_each_call_of_a_rewrite() {
     }
 }
 
-/// The calls that change what is on the disk, or wait for it.
+/// Calls that change the disk or wait for it.
 const STEPS: [&str; 12] = [
     "pwrite64",
     "write",
@@ -253,7 +255,7 @@ const STEPS: [&str; 12] = [
     "linkat",
 ];
 
-/// S11: the power is cut at each step of a scrub, and after its success.
+/// S11: the power fails at each step of a scrub, and after its success.
 fn power_cut(kind: &str, options: &[&str]) {
     if !installed(&["strace"]) || !mount::private() {
         return;
@@ -272,9 +274,9 @@ fn power_cut(kind: &str, options: &[&str]) {
     write_old(&path, &text);
     let mut calls = kill::calls_of(&args, scratch.path());
     calls.retain(|call| STEPS.contains(&call.as_str()));
-    // Not each of hundreds: what is between two of them differs by what is in memory only.
+    // A sample of hundreds: between two of them, only memory differs.
     for (call, n) in calls.iter().flat_map(|call| [1, 2, 3, 5, 8, 13, 40, 100].map(|n| (call, n))) {
-        // After the kill the power is cut at once, or after another run that says done.
+        // The power fails right after the kill, or after another run has succeeded.
         for another_before in [false, true] {
             let what = format!("{kind}: {call} {n}, another run before the power cut: {another_before}");
             write_old(&path, &text);
@@ -316,7 +318,7 @@ fn s11_power_cuts_of_a_rewrite() {
     power_cut("xfs", &["--jobs", "1", "--rewrite", "--mask", MASK]);
 }
 
-/// How often the secret stands on a whole device.
+/// The number of occurrences of the secret on a whole device.
 fn on_device(image: &Path) -> usize {
     let mut file = File::open(image).expect("ours");
     let (mut text, mut found) = (Vec::new(), 0);
@@ -330,7 +332,8 @@ fn on_device(image: &Path) -> usize {
     }
 }
 
-/// S18: after a scrub in place, no copy is left on the device; a rewrite leaves the old blocks, which is documented.
+/// S18: after a scrub in place, the device holds no copy; a rewrite leaves the old blocks, as
+/// documented.
 #[test]
 fn s18_nothing_is_left_on_the_device() {
     needs!("mounts");
@@ -359,7 +362,7 @@ fn s18_nothing_is_left_on_the_device() {
     }
 }
 
-/// A rewrite may use a mask of any length, and what is beside the file is not touched.
+/// A rewrite may use a mask of any length, and does not touch neighbouring files.
 #[test]
 fn a_rewrite_with_another_mask() {
     let scratch = tempfile::tempdir().expect("a temporary directory");

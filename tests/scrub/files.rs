@@ -1,4 +1,5 @@
-//! `hushlog scrub` on the files that there are on a machine: compressed ones, logs of containers, and what cannot be searched.
+//! `hushlog scrub` on the kinds of file found on a machine: compressed files, container logs, and
+//! files that cannot be searched.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
@@ -15,7 +16,7 @@ use crate::scrub::{
 };
 use serde_json::Value;
 
-/// Runs a filter over bytes.
+/// Runs a filter program over bytes.
 fn through(program: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new(program[0]);
     let mut child =
@@ -28,7 +29,7 @@ fn through(program: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// Scrubs with a report; fails unless it ends so.
+/// Scrubs with a report, and asserts the exit status.
 #[track_caller]
 fn report(options: &[&str], path: &Path, code: i32) -> Value {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -40,7 +41,7 @@ fn report(options: &[&str], path: &Path, code: i32) -> Value {
     serde_json::from_slice(&text).expect("valid JSON")
 }
 
-/// The filter's answer: what a rewrite has to make of a text.
+/// The output of `hushlog` as a filter, which a rewrite has to equal.
 fn filtered(text: &[u8], options: &[&str]) -> Vec<u8> {
     let mut command = program::hushlog(["filter", "--env", NAME]);
     program::run(command.args(options).env(NAME, VALUE), text).ends(0).stdout
@@ -48,8 +49,8 @@ fn filtered(text: &[u8], options: &[&str]) -> Vec<u8> {
 
 const PACKERS: [(&str, &str); 4] = [("gz", "gzip"), ("zst", "zstd"), ("bz2", "bzip2"), ("xz", "xz")];
 
-/// S22 and more: what rotation has compressed is not searched in place, is found by `--check`, and is written anew by `--rewrite`, so
-/// that the format's own program reads it.
+/// S22 and more: compressed rotated files are not searched in place, but `--check` finds their
+/// secrets, and `--rewrite` rewrites them so that the format's own program reads them.
 #[test]
 fn s22_compressed_files() {
     for (extension, packer) in PACKERS {
@@ -59,7 +60,7 @@ fn s22_compressed_files() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let path = scratch.path().join(format!("a.log.1.{extension}"));
         let text = log(9_000);
-        // Two members, one after the other, with a secret across them.
+        // Two members, one after the other, with a secret across both.
         let middle = count(&text) / 2;
         let cut = memchr::memmem::find_iter(&text, VALUE).nth(middle).expect("one of many") + 9;
         let packed = [through(&[packer, "-c"], &text[..cut]), through(&[packer, "-c"], &text[cut..])].concat();
@@ -85,7 +86,7 @@ fn s22_compressed_files() {
         assert_eq!(report(&["--check"], &path, 0)["found"], 0, "{packer}");
         assert_eq!(state(&path), before, "{packer}: written again for nothing");
 
-        // Damaged: told, and left alone.
+        // Damaged: reported, and left alone.
         let mut damaged = packed.clone();
         damaged.truncate(packed.len() / 2);
         write_old(&path, &damaged);
@@ -96,7 +97,7 @@ fn s22_compressed_files() {
     }
 }
 
-/// A gzip header tells the file's name and time; both stay.
+/// A gzip header holds the file's name and time; both stay.
 #[test]
 fn the_header_of_a_gzip_file_stays() {
     needs!("gzip");
@@ -113,7 +114,7 @@ fn the_header_of_a_gzip_file_stays() {
     assert_eq!(&after[10..18], b"app.log\0");
 }
 
-/// S22: what secrets do not stand in as they are is told by name, whatever is done with it.
+/// S22: files that do not hold secrets verbatim are reported by name, in every mode.
 #[test]
 fn s22_what_cannot_be_searched() {
     let wide: Vec<u8> = String::from_utf8(log(20)).expect("text").encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -141,7 +142,7 @@ fn s22_what_cannot_be_searched() {
             assert_file(&scratch.path().join(name), text);
         }
     }
-    // What was left out on purpose is not told as not searched.
+    // A deliberately excluded file is not reported as not searched.
     let scratch = tempfile::tempdir().expect("a temporary directory");
     write_old(&scratch.path().join("app.db"), &files[1].1);
     write_old(&scratch.path().join("a.log"), &log(10));
@@ -155,7 +156,7 @@ fn sorted<'a>(files: &'a [(&'a str, Vec<u8>)]) -> Vec<(&'a str, &'a Vec<u8>)> {
     files
 }
 
-/// How a container's runtime writes a line.
+/// A container runtime's format of a line.
 type Recorder = fn(stream: &str, text: &str, goes_on: bool) -> String;
 
 fn docker(stream: &str, text: &str, goes_on: bool) -> String {
@@ -167,7 +168,8 @@ fn cri(stream: &str, text: &str, goes_on: bool) -> String {
     format!("2026-11-24T16:00:00.123456789+00:00 {stream} {} {text}\n", if goes_on { "P" } else { "F" })
 }
 
-/// Lines of two streams, the long ones cut into parts of so many bytes and mixed with the other stream's.
+/// Lines of two streams, the long ones split into parts of `part_len` bytes and interleaved with
+/// the other stream's.
 fn records(record: Recorder, lines: &[String], part_len: usize) -> String {
     let mut log = record("stdout", "the first line", false);
     for line in lines {
@@ -180,7 +182,7 @@ fn records(record: Recorder, lines: &[String], part_len: usize) -> String {
     log
 }
 
-/// A log without the records around the text of one stream.
+/// The text of one stream in a log, without its records.
 fn text_of(log: &str, stream: &str) -> String {
     let mut text = String::new();
     for line in log.lines() {
@@ -199,8 +201,8 @@ fn text_of(log: &str, stream: &str) -> String {
     text
 }
 
-/// A secret across two records, at each place where it can be cut, in place and written anew: nothing of it is left, all that is
-/// not of it stays, and the records are what they were.
+/// A secret across two records, split at each position, in place and by rewrite. It is masked
+/// completely, all other text stays, and the records stay valid.
 #[test]
 fn secrets_across_the_records_of_a_container() {
     const PART_LEN: usize = 16 << 10;
@@ -211,7 +213,7 @@ fn secrets_across_the_records_of_a_container() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let path = scratch.path().join("0.log");
         let cuts: Vec<usize> = (0..=VALUE.len()).collect();
-        // The part before the cut, and enough behind for a third record.
+        // The part before the cut, and enough text behind it for a third record.
         let lines: Vec<String> = cuts
             .iter()
             .map(|cut| {
@@ -240,7 +242,8 @@ fn secrets_across_the_records_of_a_container() {
     }
 }
 
-/// A log that ends within a line, whose rest may come or not: a secret that is complete there is masked, in whatever record it ends.
+/// A log that ends within an unfinished line: a complete secret is masked, in any record that ends
+/// it.
 #[test]
 fn the_last_line_of_a_container_may_go_on() {
     for record in [docker as Recorder, cri] {
@@ -258,7 +261,7 @@ fn the_last_line_of_a_container_may_go_on() {
     }
 }
 
-/// What only looks like records is searched as what it is: bytes.
+/// Text that only resembles records is searched as plain bytes.
 #[test]
 fn broken_records_are_bytes() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -276,7 +279,8 @@ fn broken_records_are_bytes() {
     assert_eq!(after.matches(MASK).count(), 2);
 }
 
-/// `--rewrite` would lose what a writer appends: a file that is open for writing, or was written a moment ago, is refused.
+/// `--rewrite` would lose a writer's appended lines, so it refuses a file that is open for writing
+/// or was written a moment ago.
 #[test]
 fn a_file_that_is_written_is_not_rewritten() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -286,7 +290,7 @@ fn a_file_that_is_written_is_not_rewritten() {
     let rewrite = || run(&mut scrub(["--rewrite".as_ref(), path.as_os_str()]));
     let ran = rewrite();
     if ran.code == Some(0) {
-        // Without leases, only the time of the last write tells.
+        // Without leases, only the time of the last write is evidence.
         skipped("leases on the file system");
     } else {
         let ran = ran.ends(3).says("is being written");
@@ -305,7 +309,7 @@ fn a_file_that_is_written_is_not_rewritten() {
     assert_file(&scratch.path().join("b.log"), &masked(&log(30)));
 }
 
-/// Which files are wanted, by name and by path.
+/// Selection of files by name and by path.
 #[test]
 fn include_and_exclude() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -330,7 +334,7 @@ fn include_and_exclude() {
     run(&mut scrub(invalid)).ends(2).says("--include number 1");
 }
 
-/// Wrong usage ends with 2, before anything is touched, and repeats no word.
+/// Wrong usage exits with 2 before any file is touched, and repeats no word.
 #[test]
 fn wrong_usage() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -392,7 +396,7 @@ fn a41_access_time_is_kept_by_a_search_and_a_rewrite() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("a.log");
     fs::write(&path, format!("{VALUE}\n")).unwrap();
-    // Longer ago than the last modification, so that an ordinary read would set it.
+    // Earlier than the last modification, so that an ordinary read would update it.
     let accessed = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let times = FileTimes::new().set_accessed(accessed).set_modified(accessed + Duration::from_secs(1_000_000));
     File::options().write(true).open(&path).unwrap().set_times(times).unwrap();

@@ -1,5 +1,5 @@
-//! `hushlog scrub` as root in a directory that somebody else owns (FAULTS.md, S01 to S07, S21, S23, S24): links, swaps behind its
-//! back, special files, other file systems, names.
+//! `hushlog scrub` as root in another user's directory (docs/faults.md, S01 to S07, S21, S23, S24):
+//! links, concurrent swaps, special files, other file systems, names.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -25,12 +25,12 @@ use rustix::fs::{
 };
 use tempfile::TempDir;
 
-/// How long a race is run for.
+/// The duration of a race.
 const RACE: Duration = Duration::from_secs(4);
-/// How often a directory is scrubbed in the long races.
+/// The number of scrubs in the long races.
 const RUNS_LONG: usize = 10_000;
 
-/// A directory of logs that somebody else may write to, and files outside that must not change.
+/// A directory of logs that another user may write to, and files outside that must not change.
 struct Place {
     scratch: TempDir,
     logs: PathBuf,
@@ -56,7 +56,7 @@ impl Place {
         self.outside.join("a.log")
     }
 
-    /// Scrubs all of the directory; what can be scrubbed has to be.
+    /// Scrubs the whole directory; every file that can be scrubbed must be.
     #[track_caller]
     fn scrub(&self, args: &[&str]) -> Ran {
         let args = args.iter().map(OsStr::new).chain([OsStr::new("--recursive"), self.logs.as_os_str()]);
@@ -66,7 +66,8 @@ impl Place {
     }
 }
 
-/// Lets attackers loose on a directory while it is scrubbed for [`RACE`], or `runs` times; returns how often that was.
+/// Runs attackers on a directory while it is scrubbed for [`RACE`], or `runs` times; returns the
+/// number of scrubs.
 fn race(place: &Place, runs: Option<usize>, attackers: &[&(dyn Fn() + Sync)], mut check: impl FnMut()) -> usize {
     let (stop, turns, can_delay) = (AtomicBool::new(false), AtomicUsize::new(0), installed(&["strace"]));
     std::thread::scope(|scope| {
@@ -82,7 +83,7 @@ fn race(place: &Place, runs: Option<usize>, attackers: &[&(dyn Fn() + Sync)], mu
         }
         let (begin, mut done) = (Instant::now(), 0);
         while runs.map_or(begin.elapsed() < RACE, |runs| done < runs) {
-            // Every third time slowly, so that there is room between any two steps.
+            // Every third run is slow, to leave room between any two steps.
             let args = ["--recursive".as_ref(), "--quiet".as_ref(), place.logs.as_os_str()];
             let slowly = done % 3 == 2 && can_delay;
             let ran = run(&mut if slowly { scrub_injected("openat2:delay_exit=1500", args) } else { scrub(args) });
@@ -103,7 +104,7 @@ fn fifo(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::from(0o644), 0).expect("a new name");
 }
 
-/// S01: a link is not followed, wherever it leads, nor is a directory on the way that is one.
+/// S01: a link is not followed, wherever it leads, and neither is a directory link on the way.
 #[test]
 fn s01_links_are_refused() {
     let place = Place::new();
@@ -125,7 +126,8 @@ fn s01_links_are_refused() {
     }
 }
 
-/// S01: a path of the command line may go through links and `..`: who gave it said so. Its last part may not be a link.
+/// S01: a path on the command line may contain links and `..`, because the user typed them. Its
+/// last part may not be a link.
 #[test]
 fn s01_dots_in_a_path_that_was_given() {
     let place = Place::new();
@@ -133,7 +135,7 @@ fn s01_dots_in_a_path_that_was_given() {
     assert_file(&place.target(), &masked(&log(20)));
 }
 
-/// S02: names that are now a file, now a link to one outside, now a FIFO.
+/// S02: names that alternate between a file, a link to one outside, and a FIFO.
 fn swap_files(runs: Option<usize>) {
     let place = Place::new();
     let names: Vec<[PathBuf; 3]> =
@@ -167,7 +169,8 @@ fn s02_swapped_files_10_000_times() {
     swap_files(Some(RUNS_LONG));
 }
 
-/// S03: directories that are now what they seem, now a link to one outside; and now that directory itself, moved here and away.
+/// S03: directories that alternate with a link to one outside, or with that directory itself, moved
+/// here and away.
 fn swap_directories(runs: Option<usize>) {
     let place = Place::new();
     let names: Vec<[PathBuf; 2]> = (0..10).map(|n| ["a", "b"].map(|kind| place.log(format!("{n}-{kind}.d")))).collect();
@@ -196,7 +199,7 @@ fn s03_swapped_directories_10_000_times() {
     swap_directories(Some(RUNS_LONG));
 }
 
-/// S04: a file that has another name outside may be anybody's.
+/// S04: a file that has another name outside may belong to anyone.
 #[test]
 fn s04_hard_links_are_refused_unless_asked_for() {
     let place = Place::new();
@@ -209,7 +212,8 @@ fn s04_hard_links_are_refused_unless_asked_for() {
     assert_eq!(state(&place.target()), before);
 }
 
-/// S04, raced: a link is made, opened, and taken away, so that what is open has one name again: the one outside.
+/// S04, raced: a link is made, opened and removed, so that the open file has one name again: the
+/// one outside.
 fn link_and_unlink(runs: Option<usize>) {
     let place = Place::new();
     let before = state(&place.target());
@@ -242,7 +246,8 @@ fn s04_links_that_come_and_go_10_000_times() {
     link_and_unlink(Some(RUNS_LONG));
 }
 
-/// The kernel marks the path of a deleted file so; a file may be called that all the same, and then nobody can tell.
+/// The kernel appends this mark to the path of a deleted file. A file may really have that name,
+/// and the two cases look alike.
 #[test]
 fn s04_a_name_like_that_of_a_deleted_file() {
     let place = Place::new();
@@ -255,7 +260,7 @@ fn s04_a_name_like_that_of_a_deleted_file() {
     assert_file(&odd, &masked(&log(3)));
 }
 
-/// S05: what is not a file is passed over and told, and nothing waits for it.
+/// S05: other than regular files are skipped and reported, and none of them blocks.
 #[test]
 fn s05_special_files() {
     let place = Place::new();
@@ -266,7 +271,7 @@ fn s05_special_files() {
     symlink("/proc/self/environ", place.log("proc.log")).expect("a link");
     let mut special = vec!["fifo.log", "socket.log"];
     if root() {
-        // Of the memory devices the one that is empty, and a block device that no machine has.
+        // Of the memory devices the empty one, and a block device that no machine has.
         mknodat(CWD, place.log("char.log"), FileType::CharacterDevice, Mode::from(0o600), makedev(1, 3)).expect("root");
         mknodat(CWD, place.log("block.log"), FileType::BlockDevice, Mode::from(0o600), makedev(254, 255))
             .expect("root");
@@ -284,7 +289,8 @@ fn s05_special_files() {
     }
 }
 
-/// S06: what is mounted below the directory is somebody else's: another file system, the same one from elsewhere, a single file.
+/// S06: mounts below the directory are not scrubbed: another file system, a bind mount of the same
+/// one, a single file.
 #[test]
 fn s06_mounts_are_not_crossed() {
     needs!("mounts");
@@ -305,12 +311,12 @@ fn s06_mounts_are_not_crossed() {
     tool("umount", [&target]);
     assert!(matches!(ran.code, Some(0 | 3)), "{:?}: {}", ran.code, ran.err());
     assert_eq!(before, after);
-    // Given by name, it is what was meant.
+    // A mount given by name is meant.
     run(&mut scrub([tmpfs.point().join("a.log")])).ends(0);
     assert_file(&tmpfs.point().join("a.log"), &masked(&log(5)));
 }
 
-/// Takes the attributes away again, so that the directory can be removed.
+/// Removes the attributes again, so that the directory can be removed.
 struct Attributes<'a>(&'a [PathBuf]);
 
 impl Drop for Attributes<'_> {
@@ -348,13 +354,13 @@ fn s07_attributes_and_read_only_mounts() {
     assert_file(&place.target(), &log(20));
 }
 
-/// S07: as a user who may not read, or not write.
+/// S07: as a user without permission to read or to write.
 #[test]
 fn s07_other_owners_and_modes() {
     needs!("root");
     let place = Place::new();
     const NOBODY: u32 = 65_534;
-    // The program may stand where nobody else may look.
+    // The program may be in a directory that other users cannot enter.
     let program = place.scratch.path().join("hushlog");
     fs::copy(program::HUSHLOG, &program).expect("room for a copy");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("our own");
@@ -373,14 +379,14 @@ fn s07_other_owners_and_modes() {
     assert_file(&place.log("unreadable.log"), &log(5));
     assert_file(&place.log("own.log"), &masked(&log(5)));
 
-    // Root may do all of that, and takes nothing over.
+    // Root may do all of that, and does not change the ownership.
     place.scrub(&[]).ends(0);
     assert_file(&place.log("unreadable.log"), &masked(&log(5)));
     let own = fs::metadata(place.log("own.log")).expect("ours");
     assert_eq!((own.uid(), own.gid(), own.mode() & 0o7777), (NOBODY, NOBODY, 0o600));
 }
 
-/// S21: a report on any name can be shown on a terminal, and read by a program.
+/// S21: a report can be shown on a terminal and parsed by a program, for any file name.
 #[test]
 fn s21_names() {
     let place = Place::new();
@@ -398,7 +404,7 @@ fn s21_names() {
         let path = place.log(OsStr::from_bytes(name));
         write_old(&path, &log(5));
         if index % 2 == 1 {
-            // Refused, so that its name is told.
+            // Refused, so that its name is reported.
             fs::hard_link(&path, place.outside.join(index.to_string())).expect("a link");
         }
     }
@@ -418,14 +424,14 @@ fn s21_names() {
     assert!(parsed.is_object());
     assert!(!report.iter().any(|byte| byte.is_ascii_control() && *byte != b'\n'), "raw control bytes in the report");
 
-    // Behind `--`, a name with hyphens is a name.
+    // After `--`, a name with hyphens is a name.
     fs::remove_file(place.outside.join("1")).expect("ours");
     fs::remove_file(place.outside.join("3")).expect("ours");
     let mut command = scrub(["--", "--recursive"]);
     run(command.current_dir(&place.logs)).ends(0);
 }
 
-/// Makes a chain of directories that no path could name as a whole, with a log in each tenth.
+/// Makes a chain of directories that is too deep for one path, with a log in each tenth.
 fn chain(place: &Place, depth: usize) {
     let name = "directory-of-the-chain";
     let mut at = File::open(&place.logs).expect("ours").into();
@@ -454,7 +460,8 @@ fn chain_logs(place: &Place) -> Vec<Vec<u8>> {
     found
 }
 
-/// S23: deeper than a path can be long. So far down only `/proc` could tell whether a file has one name, and it does not.
+/// S23: deeper than the longest path. At that depth only `/proc` could show whether a file has one
+/// name, and it does not.
 #[test]
 fn s23_depth_500() {
     let place = Place::new();
@@ -501,7 +508,7 @@ fn s23_200_000_files() {
     many_files(200, 1_000);
 }
 
-/// S24: several at once over one directory, one of which may be told to come again.
+/// S24: several scrubs of one directory at once; one of them may be asked to retry.
 #[test]
 fn s24_two_at_once() {
     let place = Place::new();
@@ -513,7 +520,7 @@ fn s24_two_at_once() {
         let ended: Vec<Ran> = started.iter_mut().map(end).collect();
         assert!(ended.iter().any(|ran| ran.code == Some(0)), "round {round}: none got through: {}", ended[0].err());
         for ran in ended {
-            // Whoever says done has to be right; whoever does not has to say why.
+            // A success must be complete, and a failure must give its reason.
             assert!(ran.code == Some(0) || (ran.code == Some(3) && !ran.err().is_empty()), "{:?}", ran.code);
         }
         for n in 0..6 {

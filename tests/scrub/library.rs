@@ -1,4 +1,5 @@
-//! Files scrubbed in place, through the library (FAULTS.md, S12 to S20): exactly the regions, whatever others do to the file meanwhile.
+//! Files scrubbed in place through the library (docs/faults.md, S12 to S20): exactly the regions
+//! change, whatever other programs do to the file at the same time.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, File, OpenOptions};
@@ -30,7 +31,7 @@ fn set_of(secrets: &[(&str, &str)]) -> Arc<NeedleSet> {
     Arc::new(NeedleSet::exactly(secrets, Mask::default()).unwrap())
 }
 
-/// The definition: what has to stand in the file afterwards.
+/// The definition: the expected content of the file.
 fn scrubbed(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<u8> {
     let mut out = text.to_vec();
     for (start, end, needle) in regions::naive(set, text, stump_len_min) {
@@ -48,7 +49,7 @@ fn open(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).open(path).unwrap()
 }
 
-/// A file that nobody has written to for a while.
+/// A file that was last written a while ago.
 fn old_file(path: &Path, text: &[u8]) -> File {
     fs::write(path, text).unwrap();
     let file = open(path);
@@ -77,7 +78,8 @@ fn log(lines: usize, seed: u64) -> Vec<u8> {
     text
 }
 
-/// S15: a secret across every border of blocks and buffers, at the beginning and at the end; searched whole and in parts.
+/// S15: a secret across every block and buffer boundary, at the beginning and at the end; searched
+/// whole and in parts.
 #[test]
 fn s15_secrets_across_every_border() {
     let dir = tempfile::tempdir().unwrap();
@@ -104,7 +106,7 @@ fn s15_secrets_across_every_border() {
     }
 }
 
-/// Regions that go on over several parts, and parts in which everything is a region.
+/// Regions that span several parts, and parts that are one region.
 #[test]
 fn parts_with_long_and_dense_regions() {
     let dir = tempfile::tempdir().unwrap();
@@ -124,7 +126,7 @@ fn parts_with_long_and_dense_regions() {
     assert_eq!(results[0].1.iter().filter(|&&byte| byte == b'.').count(), text.iter().filter(|&&b| b == b'.').count());
 }
 
-/// S17, S19, S20: what stays, what a second run does, and what `Count` leaves alone.
+/// S17, S19, S20: attributes that stay, a second run, and the effect of `Count`.
 #[test]
 fn s17_s19_s20_only_regions_change() {
     let dir = tempfile::tempdir().unwrap();
@@ -153,7 +155,7 @@ fn s17_s19_s20_only_regions_change() {
     assert!(fs::read(&path).unwrap() == want);
 }
 
-/// A chosen character, and offsets that tell where.
+/// A chosen mask character, and the reported offsets.
 #[test]
 fn findings_tell_names_forms_and_offsets() {
     let dir = tempfile::tempdir().unwrap();
@@ -168,7 +170,8 @@ fn findings_tell_names_forms_and_offsets() {
     assert!(!format!("{findings:?}").contains("sk-live"));
 }
 
-/// A stump at the end of a file: masked if nobody writes, left and told if somebody does, found when the rest has come.
+/// A partial match at the end of a file is masked without a writer, reported with one, and found
+/// once its rest has come.
 #[test]
 fn a_stump_is_masked_unless_the_rest_may_come() {
     let dir = tempfile::tempdir().unwrap();
@@ -190,13 +193,13 @@ fn a_stump_is_masked_unless_the_rest_may_come() {
     let findings = scrub(&scrubber, &open(&path)).unwrap();
     assert!(!findings.stump_left && findings.count() == 1);
     assert_eq!(fs::read(&path).unwrap(), b"x [KEY]********* y");
-    // A whole secret at the end is masked at once, though a longer one begins with it.
+    // A whole secret at the end is masked at once, although a longer one begins with it.
     fs::write(&path, b"x hunter2-prod-k").unwrap();
     assert!(scrub(&scrubber, &open(&path)).unwrap().stump_left);
     assert_eq!(fs::read(&path).unwrap(), b"x [LONG]*-prod-k");
 }
 
-/// The rest of a secret that comes within a moment is waited for.
+/// A scrub waits a moment for the rest of a secret.
 #[test]
 fn the_rest_of_a_secret_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
@@ -213,7 +216,8 @@ fn the_rest_of_a_secret_is_waited_for() {
     assert_eq!(fs::read(&path).unwrap(), b"x [LONG]********************* y\n");
 }
 
-/// The trap that the pen is made for: a file that was truncated, and maybe written anew, since it was searched.
+/// The mask writer's main hazard: a file that was truncated, and perhaps rewritten, after the
+/// search.
 #[test]
 fn s13_the_pen_never_makes_a_file_longer() {
     let dir = tempfile::tempdir().unwrap();
@@ -249,7 +253,8 @@ fn s13_the_pen_never_makes_a_file_longer() {
     assert!(matches!(pen.on(reading.as_fd()).err().unwrap(), PenError::Io(_)));
 }
 
-/// S13: truncated, and written anew, over and over while it is scrubbed: no NULs, no byte of a secret in what is left, and it is told.
+/// S13: a file truncated and rewritten repeatedly during a scrub has no NULs and no byte of a
+/// secret, and the change is reported.
 #[test]
 fn s13_truncation_and_copytruncate_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
@@ -284,13 +289,15 @@ fn s13_truncation_and_copytruncate_meanwhile() {
         assert!(!left.contains(&0), "a hole");
         assert!(regions::naive(&set, &left, STUMP_GIVEN).is_empty());
         let want = scrubbed(&set, &text[..60_000], STUMP_GIVEN);
-        // What was searched twice may have been masked as the old text, had it been so in the old; never anything else.
+        // Text that was searched twice may have the old text's mask, if the old text had one there;
+        // nothing else may change.
         assert!(left == want, "other bytes were written");
     }
     assert!(restarts > 0, "no truncation was noticed");
 }
 
-/// S12: 10,000 numbered lines a second are appended while it is scrubbed: none is lost, torn or doubled, and none keeps a secret.
+/// S12: 10,000 numbered lines a second are appended during a scrub: none is lost, torn or doubled,
+/// and none keeps a secret.
 #[test]
 fn s12_a_writer_appends_meanwhile() {
     const LINES: usize = 20_000;
@@ -332,7 +339,8 @@ fn s12_a_writer_appends_meanwhile() {
     }
 }
 
-/// S24: two at once, with the same secrets, and a reader that must never see anything but old or masked bytes.
+/// S24: two scrubs at once with the same secrets, and a reader that must see only original or
+/// masked bytes.
 #[test]
 fn s24_two_scrubs_at_once() {
     let dir = tempfile::tempdir().unwrap();
@@ -355,7 +363,7 @@ fn s24_two_scrubs_at_once() {
     }
 }
 
-/// S16: a large sparse file stays sparse, and memory small.
+/// S16: a large sparse file stays sparse, and memory stays small.
 #[test]
 fn s16_a_sparse_file_stays_sparse() {
     let dir = tempfile::tempdir().unwrap();
@@ -387,7 +395,8 @@ fn nothing_to_search_is_searched() {
     assert_eq!(scrub(&none, &file).unwrap().count(), 0);
 }
 
-/// A scrub that is killed between two strokes over a long secret leaves a mask and the rest of it.
+/// A scrub that is killed between two writes over a long secret leaves a mask and the rest of the
+/// secret.
 #[test]
 fn a23_a_mask_that_had_only_begun_is_completed() {
     let scratch = tempfile::tempdir().unwrap();
@@ -420,7 +429,8 @@ fn a23_a_mask_that_had_only_begun_is_completed() {
     }
 }
 
-/// No stroke is so short that a kill before the last one leaves bytes that no search could know.
+/// No write is so short that a kill before the last one leaves bytes that a search cannot
+/// recognize.
 #[test]
 fn a23_no_stroke_is_short() {
     let scratch = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
-//! `hushlog scrub` beside the programs that write and read the files (FAULTS.md, S12 to S17, S19, S20): appended to, truncated, rotated;
-//! borders of pieces, sparse files, what a file keeps, a second run, a dry run.
+//! `hushlog scrub` beside programs that write and read the files (docs/faults.md, S12 to S17, S19,
+//! S20): appending, truncation, rotation; piece boundaries, sparse files, kept attributes, second
+//! runs, dry runs.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,11 +19,11 @@ use crate::scrub::{
     run, scrub, scrub_under, start, state, tool, write_old,
 };
 
-/// So many lines a second are written.
+/// The rate of the writer.
 const LINES_PER_SECOND: usize = 10_000;
 
-/// Appends the lines of a log, one or two calls each, at [`LINES_PER_SECOND`]; each fiftieth stops in the middle of the secret for a
-/// moment that a scrub may fall into.
+/// Appends the lines of a log, one or two calls each, at [`LINES_PER_SECOND`]. Each fiftieth pauses
+/// within the secret, for long enough that a scrub may happen.
 fn write_lines(path: &Path, lines: usize) {
     let mut file = File::options().append(true).create(true).open(path).expect("room for a file");
     let begin = Instant::now();
@@ -42,7 +43,7 @@ fn write_lines(path: &Path, lines: usize) {
     }
 }
 
-/// Reads on at the end of a file until told to stop, and then to the end.
+/// Reads at the end of a file until stopped, and then to the end.
 fn follow(path: &Path, stop: &AtomicBool) -> Vec<u8> {
     let (mut file, mut seen) = (File::open(path).expect("it is there"), Vec::new());
     loop {
@@ -55,7 +56,7 @@ fn follow(path: &Path, stop: &AtomicBool) -> Vec<u8> {
     }
 }
 
-/// S12: no line lost, doubled or torn, for the file and for those who read it meanwhile.
+/// S12: no line is lost, doubled or torn, in the file and for concurrent readers.
 fn beside_a_writer(lines: usize) {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");
@@ -79,7 +80,8 @@ fn beside_a_writer(lines: usize) {
             let ran = run(&mut scrub([OsStr::new("--quiet"), path.as_os_str()]));
             assert!(matches!(ran.code, Some(0 | 3)), "{:?}: {}", ran.code, ran.err());
             (runs, clean) = (runs + 1, clean + usize::from(ran.code == Some(0)));
-            // Whatever the writer has finished before the run began is masked when it ends: spot-checked at the beginning.
+            // Lines finished before the run began are masked when it ends: spot-checked at the
+            // beginning.
             let mut first = vec![0; 4_096];
             let len = File::open(&path).expect("ours").read_at(&mut first, 0).expect("readable");
             assert_eq!(if runs > 1 { count(&first[..len.min(400)]) } else { 0 }, 0, "run {runs}");
@@ -107,7 +109,7 @@ fn s12_beside_a_writer_of_a_million_lines() {
     beside_a_writer(1_000_000);
 }
 
-/// S12: what is half a secret at the end of a file that is being written to is whole a moment later.
+/// S12: half a secret at the end of a file in use is whole a moment later.
 #[test]
 fn s12_half_a_secret_at_the_end() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -121,7 +123,7 @@ fn s12_half_a_secret_at_the_end() {
     run(&mut scrub([&path])).ends(0);
     assert_file(&path, format!("begin {MASK}").as_bytes());
 
-    // Nobody writes to this one any more.
+    // No program writes to this one any more.
     write_old(&path, format!("begin {first}").as_bytes());
     run(&mut scrub([&path])).ends(0);
     let left = fs::read_to_string(&path).expect("text");
@@ -129,12 +131,12 @@ fn s12_half_a_secret_at_the_end() {
     assert!(!left.contains("hunter2-"), "a stump is left");
 }
 
-/// The first of each of these calls, the second, and so on.
+/// The first of each of these calls, then the second, and so on.
 fn steps<'a>(calls: &'a [&'a str], most: usize) -> impl Iterator<Item = (&'a str, usize)> {
     calls.iter().flat_map(move |call| (1..=most).map(move |n| (*call, n)))
 }
 
-/// A run that stands still for a while before its n-th call of a kind that has to do with a file.
+/// A run that pauses before its n-th call of a kind that concerns a file.
 struct Delayed {
     child: Child,
     call: String,
@@ -147,7 +149,7 @@ impl Delayed {
         let output = trace.path().to_str().expect("a plain name");
         let delay = format!("inject={call}:delay_enter=80000:when={n}");
         let mut strace = vec!["strace", "-f", "-qq", "-s", "0", "-o", output, "-e", &delay];
-        // By name only, a file that is opened within its directory is not known.
+        // By name only, strace does not recognize a file that is opened relative to its directory.
         if call != "openat2" {
             strace.extend(["-P", path.to_str().expect("a plain name")]);
         }
@@ -155,11 +157,11 @@ impl Delayed {
         Delayed { child, call: format!("{call}("), trace }
     }
 
-    /// Waits until it stands still. False, if it has ended without.
+    /// Waits until the run pauses. Returns false if it has ended without a pause.
     fn wait(&mut self) -> bool {
         let mut before = String::new();
         loop {
-            // A call stands in the trace with its beginning until it has returned.
+            // The trace shows the beginning of a call until the call has returned.
             let now = fs::read_to_string(self.trace.path()).expect("a trace is text");
             let last = now.lines().next_back().unwrap_or_default();
             if !now.ends_with('\n') && last.contains(&self.call) && now == before {
@@ -174,7 +176,7 @@ impl Delayed {
     }
 }
 
-/// The new content has been touched by nobody but by the scrub, and by that only where a secret stands.
+/// Only the scrub has changed the new content, and only where a secret is.
 #[track_caller]
 fn assert_new_content(path: &Path, new: &[u8]) {
     let found = fs::read(path).expect("ours");
@@ -182,7 +184,8 @@ fn assert_new_content(path: &Path, new: &[u8]) {
     assert_between(&found, new, &masked(new), "new content");
 }
 
-/// S13: truncated just before each call of a scrub that has to do with the file: no hole, and not longer than it was made.
+/// S13: truncated just before each call of a scrub that concerns the file: no hole, and no longer
+/// than it was made.
 #[test]
 fn s13_truncated_at_each_step() {
     needs!("strace");
@@ -214,7 +217,7 @@ fn s13_truncated_at_each_step() {
     assert!(noticed > 10, "{noticed} runs noticed it");
 }
 
-/// S13: as copytruncate does it, at any moment, with a writer that goes on.
+/// S13: truncated as by copytruncate, at any moment, with a writer that continues.
 #[test]
 fn s13_truncated_at_random() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -223,7 +226,7 @@ fn s13_truncated_at_random() {
     let mut file = File::options().append(true).create(true).open(&path).expect("room");
     std::thread::scope(|scope| {
         let rotate = scope.spawn(|| {
-            // Numbers, so that what stands where it should not is seen.
+            // Numbers, so that a misplaced byte is visible.
             let mut round = 0_u64;
             while !stop.load(Relaxed) {
                 file.set_len(0).expect("ours");
@@ -245,7 +248,8 @@ fn s13_truncated_at_random() {
     assert_new_content(&path, &old[..found.len()]);
 }
 
-/// S14: renamed and made anew while it is scrubbed: the file that was opened is scrubbed, or it is told; nothing is created.
+/// S14: a file renamed and recreated during a scrub: the opened file is scrubbed or reported; no
+/// file is created.
 #[test]
 fn s14_rotated_while_it_is_scrubbed() {
     needs!("strace");
@@ -274,7 +278,7 @@ fn s14_rotated_while_it_is_scrubbed() {
     }
 }
 
-/// S15: across each border that there may be, at the beginning and at the end.
+/// S15: across each possible boundary, at the beginning and at the end.
 #[test]
 fn s15_borders() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -293,7 +297,7 @@ fn s15_borders() {
     }
 }
 
-/// S15: secrets so dense that each border of any piece falls into one, in a file that is worth several pieces.
+/// S15: secrets so dense that each piece boundary falls into one, in a file of several pieces.
 #[test]
 fn s15_dense() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -324,15 +328,15 @@ fn unioned(text: &[u8]) -> Vec<u8> {
     for at in memchr::memmem::find_iter(text, VALUE) {
         out[at..at + VALUE.len()].fill(b'#');
     }
-    // A half at the end of a file that is no longer written to is masked; less of it, and a half at
-    // its beginning, is text.
+    // A half at the end of an idle file is masked; a shorter beginning, or a half at the file's
+    // beginning, is text.
     let stump = (VALUE.len().div_ceil(2)..VALUE.len()).rev().find(|len| text.ends_with(&VALUE.as_bytes()[..*len]));
     let len = out.len();
     out[len - stump.unwrap_or(0)..].fill(b'#');
     out
 }
 
-/// The most memory that a program had while it ran, in KiB, seen every millisecond; and how it ended.
+/// The peak memory of a program in KiB, sampled every millisecond, and its result.
 fn peak_of(command: &mut Command) -> (u64, program::Ran) {
     let mut child = start(command);
     let status = format!("/proc/{}/status", child.id());
@@ -356,7 +360,7 @@ fn peak_of(command: &mut Command) -> (u64, program::Ran) {
     })
 }
 
-/// S16: a sparse file stays one, and takes no memory.
+/// S16: a sparse file stays sparse, and takes no memory.
 fn sparse(len: u64) {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");
@@ -396,7 +400,7 @@ fn s16_sparse_file_of_20_gib() {
     sparse(20 << 30);
 }
 
-/// All that a file keeps, by name: owner, mode, ACL, extended attributes.
+/// All kept attributes of a file, by name: owner, mode, ACL, extended attributes.
 fn kept(path: &Path) -> BTreeMap<&'static str, String> {
     let found = fs::metadata(path).expect("ours");
     let text = |program, args: &[&OsStr]| {
@@ -411,7 +415,7 @@ fn kept(path: &Path) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// A file with everything that can be lost; `None` where the tools are missing.
+/// A file with every attribute that can be lost; `None` without the tools.
 fn adorned(path: &Path) -> Option<()> {
     (installed(&["getfacl", "setfacl", "getfattr", "setfattr"]) && root()).then_some(())?;
     fs::write(path, log(30)).expect("room for a file");
@@ -443,7 +447,7 @@ fn s17_what_a_file_keeps() {
     assert_eq!(fs::metadata(&path).expect("ours").ino(), inode);
 }
 
-/// S17: a rewrite keeps all that a file can take along, its times too.
+/// S17: a rewrite keeps every attribute that can be copied, and the times.
 #[test]
 fn s17_what_a_rewritten_file_keeps() {
     needs!("root", "setfacl", "setfattr");
@@ -468,7 +472,7 @@ fn report(args: &[&OsStr], scratch: &Path, code: i32) -> serde_json::Value {
     serde_json::from_slice(&text).expect("valid JSON")
 }
 
-/// S19: a second run finds nothing, and touches nothing.
+/// S19: a second run finds nothing and touches nothing.
 #[test]
 fn s19_a_second_run() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -485,7 +489,7 @@ fn s19_a_second_run() {
     }
 }
 
-/// S20: what only looks changes nothing, counts right, and is the same as what is done then.
+/// S20: a dry run changes nothing, counts correctly, and matches the later scrub.
 #[test]
 fn s20_check_and_dry_run() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -504,7 +508,7 @@ fn s20_check_and_dry_run() {
     }
 }
 
-/// How many places a report tells.
+/// The number of places in a report.
 fn found(report: &serde_json::Value) -> u64 {
     report["found"].as_u64().expect("a count")
 }

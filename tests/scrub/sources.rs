@@ -1,4 +1,4 @@
-//! The files that secrets are read from are left as they are, under any name.
+//! Files that secrets are read from stay unchanged, under any name.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -157,7 +157,7 @@ fn a20_all_files_of_a_session_are_left() {
     let said = run(scrub.env("HUSHLOG_RUN_DIR", &directory)).ends(0).says("masked 1 in ./a.log").err();
     assert!(files(&directory) == before, "the session was changed: {said}");
     assert_eq!(said.matches("left alone: ").count(), before.len(), "{said}");
-    // The dotenv file that the session was made from is none of its own.
+    // The dotenv file that the session was made from is not one of the session's own files.
     assert_ne!(fs::read(place.at(".env")).expect("there"), source().as_bytes());
     assert_eq!(fs::metadata(place.at(".env")).expect("there").permissions().mode() & 0o111, 0);
 }

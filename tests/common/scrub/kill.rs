@@ -1,4 +1,4 @@
-//! Killed before each system call: the first of each kind, the second, the third ... until none is left.
+//! Kills before each system call: the first of each kind, the second, and so on until none is left.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{run, scrub_injected, scrub_under};
 
-/// The names of the system calls that a run makes.
+/// The names of the system calls of a run.
 pub(crate) fn calls_of<S: AsRef<OsStr>>(args: &[S], scratch: &Path) -> BTreeSet<String> {
     let trace = scratch.join("trace");
     let output = trace.to_str().expect("a plain name");
@@ -23,8 +23,9 @@ pub(crate) fn calls_of<S: AsRef<OsStr>>(args: &[S], scratch: &Path) -> BTreeSet<
     calls
 }
 
-/// Runs until a run of `args` is not killed any more before the n-th call of each of these kinds, n = 1, 2, 3 ...; `before` and
-/// `after` get the call's name and number, and are called around each run that was killed. Returns how many were.
+/// Kills runs of `args` before the n-th call of each of these kinds, n = 1, 2, 3 ..., until a run
+/// survives. `before` and `after` are called around each killed run, with the call's name and
+/// number. Returns the number of kills.
 pub(crate) fn before_each<S: AsRef<OsStr>>(
     calls: &BTreeSet<String>,
     args: &[S],

@@ -1,5 +1,5 @@
-//! What the tests of `hushlog scrub` share: its secret and texts with it, runs that are ended when they hang, and mounts of
-//! their own.
+//! Shared by the tests of `hushlog scrub`: its secret, texts with it, runs with a time limit, and
+//! private mounts.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod kill;
@@ -18,14 +18,14 @@ use crate::program::{HUSHLOG, Ran};
 
 /// The name of the one secret.
 pub(crate) const NAME: &str = "CANARY_TOKEN";
-/// The one secret, handed over in the environment. Nothing may show it.
+/// The one secret, passed in the environment. No output may show it.
 pub(crate) const VALUE: &str = "hunter2-prod-key-canary-4711";
-/// What stands in its place in a file.
+/// Its mask in a file.
 pub(crate) const MASK: &str = "[CANARY_TOKEN]**************";
 
 const _: () = assert!(VALUE.len() == MASK.len());
 
-/// After so long, a run hangs. Nothing here takes a tenth of it on an idle machine.
+/// The time limit of a run. On an idle machine, no run takes a tenth of it.
 pub(crate) const HANGS_AFTER: Duration = Duration::from_secs(60);
 
 /// A text as a scrub has to leave it.
@@ -37,7 +37,7 @@ pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// How often the secret stands in a text.
+/// The number of occurrences of the secret in a text.
 pub(crate) fn count(text: &[u8]) -> usize {
     memchr::memmem::find_iter(text, VALUE).count()
 }
@@ -59,20 +59,20 @@ pub(crate) fn line(n: usize) -> String {
     line
 }
 
-/// A file of a test: old enough that nobody is thought to be writing to it still.
+/// Writes a test's file, with a time so old that no writer is assumed.
 pub(crate) fn write_old(path: &Path, text: &[u8]) {
     std::fs::write(path, text).expect("room for a file");
     age(path);
 }
 
-/// Makes a file look as if it had last been written to an hour ago.
+/// Sets a file's last modification to an hour ago.
 pub(crate) fn age(path: &Path) {
     let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
     let file = std::fs::File::options().write(true).open(path).expect("the test's own file");
     file.set_modified(hour_ago).expect("our own file");
 }
 
-/// `hushlog scrub` with the secret, and these arguments.
+/// `hushlog scrub` with the secret and these arguments.
 pub(crate) fn scrub<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(HUSHLOG);
     command.args(words(args));
@@ -80,7 +80,7 @@ pub(crate) fn scrub<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Comma
     command
 }
 
-/// As [`scrub`], run by another program with these arguments before it.
+/// Like [`scrub`], run by another program with these arguments before it.
 pub(crate) fn scrub_under<S: AsRef<OsStr>>(program: &[&str], args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(program[0]);
     command.args(&program[1..]).arg(HUSHLOG).args(words(args));
@@ -88,13 +88,13 @@ pub(crate) fn scrub_under<S: AsRef<OsStr>>(program: &[&str], args: impl IntoIter
     command
 }
 
-/// As [`scrub`], with calls tampered with: `fsync:error=EIO`.
+/// Like [`scrub`], with calls tampered with: `fsync:error=EIO`.
 pub(crate) fn scrub_injected<S: AsRef<OsStr>>(injection: &str, args: impl IntoIterator<Item = S>) -> Command {
     let injection = format!("inject={injection}");
     scrub_under(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", &injection], args)
 }
 
-/// As [`scrub_injected`], for those calls only that have to do with the file at this path.
+/// Like [`scrub_injected`], only for calls that concern the file at this path.
 pub(crate) fn scrub_injected_at<S: AsRef<OsStr>>(
     path: &Path,
     injection: &str,
@@ -115,20 +115,20 @@ fn arm(command: &mut Command) {
     command.env_clear().env("PATH", path).env(NAME, VALUE).env("RUST_BACKTRACE", "full").current_dir("/");
 }
 
-/// Runs to the end; fails if there is none, or if what was said shows data or a panic.
+/// Runs to the end; fails on a hang, or if a message shows data or a panic.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> Ran {
     let mut child = start(command);
     end(&mut child)
 }
 
-/// Starts a program whose outputs [`end`] collects.
+/// Starts a program whose output [`end`] collects.
 pub(crate) fn start(command: &mut Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program starts")
 }
 
-/// Waits for the end of what [`start`] started.
+/// Waits for a program from [`start`] to end.
 #[track_caller]
 pub(crate) fn end(child: &mut Child) -> Ran {
     fn collect(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
@@ -167,7 +167,7 @@ pub(crate) fn assert_file(path: &Path, expected: &[u8]) {
     assert_same(&found, expected, &path.display().to_string());
 }
 
-/// Fails unless they are equal, and says where they differ.
+/// Fails unless they are equal, and reports where they differ.
 #[track_caller]
 pub(crate) fn assert_same(found: &[u8], expected: &[u8], what: &str) {
     if found != expected {
@@ -184,7 +184,8 @@ pub(crate) fn assert_between(found: &[u8], old: &[u8], new: &[u8], what: &str) {
     assert_eq!(strange, None, "{what}: a byte that is neither the old nor the new one");
 }
 
-/// Fails unless each place of the secret is masked as a whole or not at all, and all else is as it was.
+/// Fails unless each place of the secret is masked as a whole or not at all, and all other bytes
+/// are unchanged.
 #[track_caller]
 pub(crate) fn assert_each_old_or_masked(found: &[u8], old: &[u8], what: &str) {
     let mut expected = old.to_vec();
@@ -197,7 +198,8 @@ pub(crate) fn assert_each_old_or_masked(found: &[u8], old: &[u8], what: &str) {
     assert_same(found, &expected, what);
 }
 
-/// What must not change of a file that is not touched: inode, size, owner, mode, links, times of content and of status.
+/// The attributes of an untouched file: inode, size, owner, mode, links, times of content and of
+/// status.
 pub(crate) fn state(path: &Path) -> [i64; 10] {
     let found = std::fs::symlink_metadata(path).expect("the test's own file");
     [
@@ -214,12 +216,12 @@ pub(crate) fn state(path: &Path) -> [i64; 10] {
     ]
 }
 
-/// Adds a test's missing requirement to the list of these.
+/// Adds a test's missing requirement to their list.
 pub(crate) fn skipped(why: &str) {
     crate::program::session::without(why);
 }
 
-/// Whether the tests run as root; says so if not.
+/// Whether the tests run as root; reports it if not.
 pub(crate) fn root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
@@ -228,7 +230,7 @@ pub(crate) fn root() -> bool {
     root
 }
 
-/// Whether these programs are installed; says so if not.
+/// Whether these programs are installed; reports it if not.
 pub(crate) fn installed(programs: &[&str]) -> bool {
     let missing = programs.iter().find(|program| {
         let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output().expect("a shell");

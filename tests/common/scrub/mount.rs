@@ -1,4 +1,5 @@
-//! Mounts that only the test's own thread and the programs it starts can see, and that end with it whatever happens.
+//! Mounts that are visible only to the test's own thread and its programs, and that always end with
+//! it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,14 @@ use std::time::Duration;
 
 use super::{root, skipped, tool};
 
-/// Gives the calling thread, with the programs and threads it starts from now on, mounts of its own. Says so if that cannot be.
+/// Gives the calling thread, and all programs and threads it starts later, a private mount
+/// namespace. Reports it if that fails.
 pub(crate) fn private() -> bool {
     if !root() {
         return false;
     }
-    // SAFETY: only the view of this thread on mounts changes. A thread that a test began before keeps the old one.
+    // SAFETY: only this thread's view of mounts changes. A thread that a test started before keeps
+    // the old one.
     let unshared = unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0;
     let private =
         unshared && Command::new("mount").args(["--make-rprivate", "/"]).status().is_ok_and(|status| status.success());
@@ -28,7 +31,8 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    /// Runs `mount` with these arguments, and the mount point behind them. `None`, said loudly, where it cannot.
+    /// Runs `mount` with these arguments and the mount point. Returns `None`, and reports it, if
+    /// that fails.
     pub(crate) fn new(args: &[&str], point: &Path) -> Option<Mount> {
         std::fs::create_dir_all(point).expect("room for a directory");
         let output = Command::new("mount").args(args).arg(point).output().expect("mount is everywhere");
@@ -39,7 +43,7 @@ impl Mount {
         Some(Mount { point: point.to_owned() })
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub(crate) fn point(&self) -> &Path {
         &self.point
     }
@@ -47,7 +51,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazy: a program of a failed test may still be there.
+        // Lazy: a program of a failed test may still use it.
         let _ = Command::new("umount").arg("--lazy").arg(&self.point).status();
     }
 }
@@ -60,7 +64,8 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// Makes and mounts one, `mib` mebibytes large. `None`, said loudly, where that cannot be.
+    /// Makes and mounts a file system of `mib` mebibytes. Returns `None`, and reports it, if that
+    /// fails.
     pub(crate) fn new(kind: &str, mib: u64, scratch: &Path) -> Option<Image> {
         let maker = format!("mkfs.{kind}");
         if !super::installed(&[&maker]) {
@@ -74,14 +79,14 @@ impl Image {
         image.mount().then_some(image)
     }
 
-    /// Mounts it, after it was unmounted.
+    /// Mounts it again after an unmount.
     pub(crate) fn mount(&mut self) -> bool {
         let image = self.image.to_str().expect("a plain name");
         self.mount = Mount::new(&["-o", "loop", image], &self.point);
         self.mount.is_some()
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub(crate) fn point(&self) -> &Path {
         &self.point
     }
@@ -91,14 +96,14 @@ impl Image {
         &self.image
     }
 
-    /// The file system as it is on the disk after a power cut, mounted anew: what was not written yet is lost, the log
-    /// of the file system too.
+    /// Remounts the file system as it is on the disk after a power cut: unwritten data is lost, and
+    /// so is the unwritten part of the file system's journal.
     pub(crate) fn cut_power(&mut self) {
         /// `EXT4_IOC_SHUTDOWN` and `XFS_IOC_GOINGDOWN` are the same.
         const SHUTDOWN: rustix::ioctl::Opcode = 0x8004_587d;
         const WITHOUT_FLUSHING_THE_LOG: u32 = 2;
         let root = File::open(&self.point).expect("it is mounted");
-        // SAFETY: the call reads one number of 32 bits, as it is given.
+        // SAFETY: the call reads one 32-bit number, which is passed.
         let shut = unsafe {
             rustix::ioctl::ioctl(&root, rustix::ioctl::Setter::<SHUTDOWN, u32>::new(WITHOUT_FLUSHING_THE_LOG))
         };
@@ -108,10 +113,10 @@ impl Image {
         assert!(self.mount(), "it cannot be mounted again");
     }
 
-    /// Unmounts it, and so writes all to the image that is not lost.
+    /// Unmounts it, and so writes all surviving data to the image.
     pub(crate) fn unmount(&mut self) {
         let mount = self.mount.take().expect("it is mounted");
-        // A program that was killed has its files open for a moment more.
+        // A killed program keeps its files open for another moment.
         let unmount = || Command::new("umount").arg(mount.point()).output().expect("umount is everywhere");
         let mut tries = (0..500).map(|_| {
             unmount().status.success() || {
@@ -124,7 +129,7 @@ impl Image {
         std::mem::forget(mount);
     }
 
-    /// Waits until all is on the disk.
+    /// Waits until all data is on the disk.
     pub(crate) fn sync(&self) {
         rustix::fs::syncfs(File::open(&self.point).expect("it is mounted")).expect("a disk that works");
     }

@@ -1,15 +1,15 @@
-//! A model of a log that is scrubbed beside its writer: writes that cut lines and secrets anywhere,
-//! rotation by renaming, copying and packing, scrubs between these and beside them, kills and full
-//! disks, in any order.
+//! A model of a log that is scrubbed beside its writer. In any order: writes that cut lines and
+//! secrets anywhere, rotation by renaming, copying and compression, scrubs between and beside
+//! these, kills and full disks.
 //!
-//! At no moment does a file hold a byte that is neither the writer's nor, within a secret, a
-//! mask's. When the writer has ended, one scrub masks all secrets of the log, also over the borders
-//! of its files, and a check finds none.
+//! At no moment does a file hold a byte other than the writer's or, within a secret, a mask's. When
+//! the writer has ended, one scrub masks all secrets of the log, also across its files, and a check
+//! finds none.
 //!
-//! Out of its reach are moments of microseconds, as that between the last look at a secret and its
-//! mask: it passes without that look.
+//! The model does not reach windows of microseconds, such as the one between the last look at a
+//! secret and its mask: it passes without that look.
 //!
-//! `HUSHLOG_MODEL_SEED=N` runs one sequence again. Its steps are the same, and their times are not.
+//! `HUSHLOG_MODEL_SEED=N` repeats one sequence: its steps are the same, but not their times.
 
 mod oracle;
 mod world;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::program::session::needs;
 use world::World;
 
-/// Sequences that run at once: most of their time is spent waiting.
+/// Sequences that run at once: they spend most of their time waiting.
 const THREADS: usize = 4;
 
 fn sequences(seeds: std::ops::Range<u64>) {

@@ -1,4 +1,4 @@
-//! The contents that the files of a log must have.
+//! The expected contents of a log's files.
 
 use std::fs;
 use std::io::Read;
@@ -8,14 +8,14 @@ use hushlog::redact::naive;
 
 use super::world::{Masks, World};
 
-/// The kernel copies files by pages, of so many bytes.
+/// The kernel copies files by pages of this length.
 const PAGE_LEN: usize = 4 << 10;
-/// The rest of a secret beside the mask of its other half is known from so many bytes on; so is the
-/// beginning of one at the end of a quiet file, from more on.
+/// The shortest rest of a secret that a scrub recognizes beside the mask of its other half. At the
+/// end of an idle file, the shortest recognized beginning is longer.
 const REST_LEN_MIN: usize = 4;
 
 impl World {
-    /// The file's content, unpacked.
+    /// The file's content, decompressed.
     fn content(&self, at: usize) -> Vec<u8> {
         let found = fs::read(self.path(at)).unwrap_or_else(|error| self.fail(&format!("file {at}: {error}")));
         if !self.logs[at].packed {
@@ -26,7 +26,7 @@ impl World {
         content
     }
 
-    /// How many bytes at a file's end begin a secret, and may be masked for it.
+    /// The number of bytes at a file's end that begin a secret and may be masked for it.
     pub(super) fn stump(&self, at: usize) -> usize {
         let raw = &self.logs[at].raw;
         let ends = |secret: &Vec<u8>| {
@@ -36,14 +36,14 @@ impl World {
         self.secrets.iter().map(ends).max().unwrap_or(0)
     }
 
-    /// How many bytes at a file's beginning end a secret, and may be masked beside the mask that
-    /// some file ends in. No name tells in which order files were written, so a scrub tries each
-    /// file behind each other one, and the mask need not be that of the file before.
+    /// The number of bytes at a file's beginning that end a secret and may be masked beside a mask
+    /// at some file's end. Names do not give the order in which files were written, so a scrub
+    /// tries each file behind each other one, and the mask need not be the previous file's.
     fn rest(&self, at: usize) -> usize {
         let raw = &self.logs[at].raw;
         let others = (0..self.logs.len()).filter(|&other| other != at);
         let masks: Vec<(usize, usize)> = others.map(|other| (other, self.mask_at_end(other))).collect();
-        // Files that are all mask may lie between.
+        // Files that are all mask may be in between.
         let is_all = |&&(other, len): &&(usize, usize)| len == self.logs[other].raw.len();
         let between: usize = masks.iter().filter(is_all).map(|(_, len)| len).sum();
         let most = masks.iter().map(|(_, len)| len).max().map_or(0, |most| most + between);
@@ -55,13 +55,13 @@ impl World {
         self.secrets.iter().map(begins).max().unwrap_or(0)
     }
 
-    /// How many bytes of masks a file ends in.
+    /// The length of the masks at a file's end.
     fn mask_at_end(&self, at: usize) -> usize {
         self.content(at).iter().rev().take_while(|&&byte| self.is_of_a_mask(byte)).count()
     }
 
-    /// Whether the first of these files that has content meets this one in a mask. Files between
-    /// may hold so little of a secret that it is not known as such.
+    /// Whether the first of these files with content meets this one in a mask. Files in between may
+    /// hold too little of a secret to be recognized.
     fn masks_meet(&self, files: impl Iterator<Item = usize>, meets: fn(&[u8]) -> Option<&u8>) -> bool {
         for at in files.filter(|&at| !self.logs[at].raw.is_empty()) {
             let content = self.content(at);
@@ -75,8 +75,8 @@ impl World {
         false
     }
 
-    /// Which bytes of each file belong to a secret, also over borders; and which to a
-    /// beginning of one that the file ends in, or to the end of one that it begins with.
+    /// For each byte of each file: whether it belongs to a secret, also across files; and whether
+    /// it belongs to a beginning of one at the file's end, or to the end of one at its beginning.
     fn covered(&self) -> Vec<Vec<(bool, bool)>> {
         let secrets: Vec<&[u8]> = self.secrets.iter().map(Vec::as_slice).collect();
         let all: Vec<u8> = self.logs.iter().rev().flat_map(|log| log.raw.iter().copied()).collect();
@@ -128,7 +128,7 @@ impl World {
         for (at, covered) in self.covered().iter().enumerate() {
             let found = self.content(at);
             let is_left = |byte: &usize| covered[*byte].0 && !self.is_of_a_mask(found[*byte]);
-            // So little beside the mask of the other half is not known as a secret's.
+            // So few bytes beside the other half's mask are not recognized as part of a secret.
             let begin = (0..found.len()).take_while(is_left).count();
             let end = (0..found.len()).rev().take_while(is_left).count();
             let older = self.masks_meet(at + 1..self.logs.len(), <[u8]>::last);
@@ -151,9 +151,9 @@ impl World {
         }
     }
 
-    /// Whether this byte is in a copy that was made while a scrub ran, and in a secret over the
-    /// border of two pages, some of which is masked: the kernel copies page by page, and the scrub
-    /// may mask the file between two of them. Nothing on the disk tells such a copy.
+    /// Whether this byte is in a copy made during a scrub, and in a partly masked secret across two
+    /// pages. The kernel copies page by page, and the scrub may mask the file between two of them.
+    /// Nothing on the disk identifies such a copy.
     fn is_torn_copy(&self, at: usize, byte: usize, covered: &[(bool, bool)], found: &[u8]) -> bool {
         if !self.logs[at].is_copied_beside {
             return false;
@@ -164,9 +164,9 @@ impl World {
         start / PAGE_LEN != (end - 1) / PAGE_LEN && found[start..end].iter().any(|&byte| self.is_of_a_mask(byte))
     }
 
-    /// Whether this byte is in the end of a secret that was cut, and masked up to there, just where
-    /// another rotation had cut the same secret: a scrub that came before this end was written took
-    /// the end of the other one, in a file that is older, for its own.
+    /// Whether this byte is in the rest of a cut secret that is masked up to the cut, while another
+    /// rotation cut the same secret at the same place. A scrub before this rest was written took
+    /// the other one, in an older file, as its continuation.
     fn is_cut_alike(&self, at: usize, byte: usize, found: &[u8]) -> bool {
         let start = byte - (0..byte).rev().take_while(|&at| !self.is_of_a_mask(found[at])).count();
         self.secrets.iter().any(|secret| {
@@ -182,7 +182,7 @@ impl World {
         })
     }
 
-    /// The files around their borders, without a byte of theirs.
+    /// The files around their boundaries, as classes instead of bytes.
     pub(super) fn picture(&self) -> String {
         let mut picture = String::new();
         for (at, covered) in self.covered().iter().enumerate().rev() {

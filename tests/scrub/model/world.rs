@@ -1,4 +1,4 @@
-//! One log, its writer, and the contents that its files must have.
+//! One log, its writer, and the expected contents of its files.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -18,22 +18,22 @@ const NAMES: [&str; 2] = ["ALPHA", "BETA"];
 /// The calls at which a scrub is killed.
 const CALLS: [&str; 8] = ["read", "pread64", "openat2", "mmap", "fsync", "utimensat", "renameat2", "write"];
 
-/// How long other processes may have a file open that its writer has closed.
+/// How long other processes may keep a file open after its writer has closed it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A scrub masks all secrets, and its masks may have text at the beginning of another file read
-/// like the rest of one, which a check finds, and the next scrub masks: see `World::rest`.
+/// The most scrubs until a check finds nothing. A scrub masks all secrets, but its masks may make
+/// text at the beginning of another file look like the rest of one: see `World::rest`.
 const ROUNDS_MAX: usize = 3;
 
-/// So many NULs are a hole in a text.
+/// A run of this many NULs is a hole in a text.
 const HOLE_LEN_MIN: u64 = 16;
 
 /// A file of the log.
 pub(super) struct Log {
-    /// Its content if nothing had scrubbed it.
+    /// Its content without any scrub.
     pub(super) raw: Vec<u8>,
     pub(super) packed: bool,
-    /// It was copied from another one while a scrub ran.
+    /// It was copied from another file during a scrub.
     pub(super) is_copied_beside: bool,
     /// The writer has it open.
     is_open: bool,
@@ -45,12 +45,12 @@ impl Log {
     }
 }
 
-/// How the log is scrubbed, all through a sequence.
+/// The masks of all scrubs of a sequence.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Masks {
     /// With names, in place.
     Named,
-    /// With one byte, in place and anew, and packed files.
+    /// With one byte, in place and by rewrite, and compressed files.
     Byte,
 }
 
@@ -63,12 +63,12 @@ pub(super) struct World {
     /// From the newest, which has no number, to the oldest.
     pub(super) logs: Vec<Log>,
     writer: File,
-    /// Where the writer goes on, if it does not append.
+    /// The writer's position, if it does not append.
     offset: Option<u64>,
-    /// The part of its text that the writer has not written yet.
+    /// The text that the writer has not written yet.
     text: Vec<u8>,
     lines: usize,
-    /// A scrub runs.
+    /// A scrub is running.
     is_beside: bool,
     steps: Vec<String>,
 }
@@ -136,13 +136,13 @@ impl World {
         self.steps.push(step.into());
     }
 
-    /// Fails, and shows how it came to that.
+    /// Fails, and shows the steps so far.
     pub(super) fn fail(&self, why: &str) -> ! {
         let lens: Vec<usize> = self.secrets.iter().map(Vec::len).collect();
         panic!("seed {}: {why}; secrets of {lens:?} bytes; steps: {}", self.seed, self.steps.join(", "));
     }
 
-    /// The same for files that can all be read, with their contents in classes.
+    /// The same for files that can all be read, with their contents as classes.
     pub(super) fn fail_by_content(&self, why: &str) -> ! {
         self.fail(&format!("{why}; files, oldest first: {}\nby", self.picture()))
     }
@@ -211,7 +211,7 @@ impl World {
         self.note(format!("write {pieces} to {} bytes", self.logs[0].raw.len()));
     }
 
-    /// Ends a secret that is written half, so that the next step cuts none.
+    /// Completes a half-written secret, so that the next step cuts none.
     fn end_line(&mut self) {
         let rest = std::mem::take(&mut self.text);
         if !rest.is_empty() {
@@ -257,7 +257,7 @@ impl World {
         }
     }
 
-    /// Packs a rotated file, as logrotate does: a new file, and then the old one goes.
+    /// Compresses a rotated file as logrotate does: makes a new file, then removes the old one.
     fn pack(&mut self) {
         let able: Vec<usize> =
             (1..self.logs.len()).filter(|&at| !self.logs[at].packed && !self.logs[at].is_open).collect();
@@ -277,16 +277,16 @@ impl World {
         self.logs[at].packed = true;
     }
 
-    /// Nobody has written for long. A secret that is written half then is masked as a stump, and
-    /// its rest stays: that is documented, and not tried.
+    /// Makes the files idle for long. A half-written secret would then be masked as a partial
+    /// match, and its rest would stay: that is documented, and not tried.
     fn make_old(&mut self) {
         self.end_line();
         (0..self.logs.len()).for_each(|at| age(&self.path(at)));
         self.note("age");
     }
 
-    /// Has a file that ends within a secret look as one that is being written, however slow the
-    /// machine is.
+    /// Updates the time of a file that ends within a secret, so that it looks active on a slow
+    /// machine, too.
     fn touch(&self) {
         for at in (0..self.logs.len()).filter(|&at| !self.logs[at].packed && !self.text.is_empty()) {
             if self.stump(at) > 0 {
@@ -314,7 +314,7 @@ impl World {
         command
     }
 
-    /// In place, or anew where the masks allow.
+    /// In place, or by rewrite if the masks allow it.
     fn options(&mut self) -> &'static [&'static str] {
         match (self.masks, self.rng.below(3)) {
             (Masks::Byte, 0 | 1) => &["--rewrite"],
@@ -356,7 +356,7 @@ impl World {
         self.ends_well(&ran);
     }
 
-    /// The writer and rotation go on, until the scrub ends or they have done enough.
+    /// The writer and rotation continue until the scrub ends or they have done enough.
     fn go_on_beside(&mut self, child: &mut Child) {
         for _ in 0..3 + self.rng.below(40) {
             if child.try_wait().expect("our child").is_some() {
@@ -419,7 +419,7 @@ impl World {
         self.remove_temporary();
     }
 
-    /// A rewrite that was killed leaves a file, of redacted bytes only.
+    /// A killed rewrite leaves a file, of redacted bytes only.
     fn remove_temporary(&self) {
         for entry in fs::read_dir(self.directory.path()).expect("ours") {
             let path = entry.expect("readable").path();
@@ -440,8 +440,8 @@ impl World {
         }
     }
 
-    /// A scrub while no process has the files open for writing. Programs that other tests start
-    /// have the descriptors of this one for a moment, from their fork to their exec.
+    /// Scrubs while no process has the files open for writing. Programs that other tests start hold
+    /// this process's descriptors for a moment, between fork and exec.
     fn scrub_at_rest(&mut self, options: &[&str]) -> Ran {
         let start_of_tries = Instant::now();
         loop {
