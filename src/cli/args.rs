@@ -1,4 +1,4 @@
-//! The command line's words. What a subcommand takes stands in the file of its name.
+//! The command line's grammar. The arguments of each subcommand are in the file of its name.
 
 use std::ffi::OsString;
 
@@ -75,15 +75,15 @@ pub(crate) enum Command {
     Man,
 }
 
-/// What the command line asks for.
+/// The result of parsing the command line.
 pub(crate) enum Parsed {
-    /// To run.
+    /// Arguments to run with.
     Args(Box<Arguments>),
-    /// To print this text, help or version.
+    /// Text to print: help or version.
     Show(String),
 }
 
-/// Understands the command line. An error says nothing of what was on it.
+/// Parses the command line. An error repeats nothing from it.
 pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Failure> {
     let words: Vec<OsString> = words.collect();
     match Arguments::try_parse_from(&words) {

@@ -1,4 +1,4 @@
-//! `hushlog boot`: the session of this machine, and `--install`, which makes each start of it run that.
+//! `hushlog boot`: the machine's session. `--install` makes each start of the machine run it.
 
 use std::fs;
 
@@ -53,7 +53,7 @@ pub(crate) struct BootArgs {
     pub(super) sources: SourceArgs,
 }
 
-/// Exports what the sources give, all of it or nothing.
+/// Exports all secrets of the sources, or none.
 pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if args.install.is_asked() {
         return install::run(args);
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The files that shells and services read.
+/// The files for shells and services.
 fn texts(environment: &Environment) -> Result<Vec<Text>, Failure> {
     let formats =
         [("environment", Format::Systemd), ("environment.sh", Format::Sh), ("environment.fish", Format::Fish)];
@@ -92,7 +92,7 @@ fn texts(environment: &Environment) -> Result<Vec<Text>, Failure> {
     formats.into_iter().map(render).collect()
 }
 
-/// Makes sure that the redactors will be able to use the session, and warns about what they cannot mask.
+/// Checks that redactors can use the session, and warns about values that they cannot mask.
 fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
     let copy = |entry: &hushlog::session::Entry| Secret::new(entry.secret.name(), entry.secret.expose().to_vec());
     let builder =
@@ -117,7 +117,7 @@ fn summary(place: &Place, environment: &Environment, session: &Session) -> Strin
 fn group(group: &str) -> Result<u32, Failure> {
     let unknown = || Failure::config("there is no such group as --group names").hint("getent group shows them");
     match group.parse() {
-        // To chown(2) it means "as it is": the group that an earlier boot admitted, or that of a
+        // To chown(2) it means "unchanged": the group that an earlier boot admitted, or that of a
         // setgid directory.
         Ok(u32::MAX) => return Err(unknown()),
         Ok(number) => return Ok(number),
@@ -132,7 +132,7 @@ fn group(group: &str) -> Result<u32, Failure> {
     number.ok_or_else(unknown)
 }
 
-/// Before anything was written it is the machine's set-up that is wrong; afterwards the writing failed.
+/// The failure for an error of the session: the machine's setup before the first write, I/O after.
 fn failure(error: PlaceError) -> Failure {
     match &error {
         PlaceError::Io { doing, error } => {

@@ -1,6 +1,7 @@
-//! `hushlog check --canary`: does a line with a secret come out of the running sidecar masked?
+//! `hushlog check --canary`: checks that a line with a secret leaves the running sidecar masked.
 //!
-//! The secret is one that the sidecar has drawn for itself, and that nobody else knows: no real one is sent anywhere.
+//! The secret is one that the sidecar drew for itself, and that no one else knows: no real one is
+//! sent anywhere.
 
 use std::path::Path;
 
@@ -11,15 +12,15 @@ use super::exit::Exit;
 use super::message::{self, Failure};
 use super::{sidecar_client as client, stdio};
 
-/// The longest line of an answer, in characters. The socket's owner chooses them.
+/// The longest line of an answer, in characters. The socket's owner controls the text.
 const LINE_LEN_MAX: usize = 500;
 
-/// Asks about these streams, or all. With `through` the masked line goes out by their sinks.
+/// Checks these streams, or all. With `through`, the masked line also leaves by their sinks.
 pub(crate) fn run(socket: Option<&Path>, streams: &[String], through: bool, quiet: bool) -> Result<Exit, Failure> {
     let socket = socket.unwrap_or(Path::new(client::SOCKET));
     let mut answers = Map::new();
     for (number, stream) in (1..).zip(streams) {
-        // It is one word of the request; and it may be a secret that was given by mistake.
+        // A name is one word of the request. It may also be a secret given by mistake.
         if stream.is_empty() || stream.contains([' ', '\n']) {
             return Err(Failure::config(format!("name {number} is that of no stream")));
         }
@@ -43,9 +44,9 @@ pub(crate) fn run(socket: Option<&Path>, streams: &[String], through: bool, quie
     Ok(if answers.values().all(|answer| *answer == Value::Bool(true)) { Exit::Done } else { Exit::No })
 }
 
-/// The streams, and whether the line came out of each masked.
+/// The streams, and for each, whether its line came out masked.
 fn ask(socket: &Path, request: &str) -> Result<Map<String, Value>, Failure> {
-    // Whatever it is, it cannot be told then.
+    // Whatever the failure, the question stays unanswered.
     let answer = client::ask(socket, request, b"").map_err(|failure| failure.ends(Exit::Config))?;
     let not_understood = || Failure::config("the sidecar's answer is not understood").hint("is it of another version?");
     let mut answer: Value = serde_json::from_str(&answer).map_err(|_| not_understood())?;

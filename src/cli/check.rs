@@ -1,4 +1,5 @@
-//! `hushlog check`: is it set here, and would it be masked? The values themselves go through the filter, and are never shown.
+//! `hushlog check`: is it set here, and would it be masked? The values go through the filter, and
+//! are never shown.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Write};
@@ -63,20 +64,21 @@ pub(crate) struct CheckArgs {
 
 /// One name to check.
 struct Question {
-    /// As it may be shown: a word of the command line that nothing here is called may be a secret that was given by mistake.
+    /// The printable name. A word of the command line that matches no known name may be a secret
+    /// given by mistake.
     shown: String,
-    /// The variable of our own environment, if it has a value.
+    /// The variable in this process's environment, if it has a value.
     set: Option<Secret>,
-    /// What the sources have under this name; what is current comes first.
+    /// The sources' secrets of this name; current ones come first.
     known: Vec<(Secret, bool)>,
 }
 
-/// Answers for each name, in a line. The status is that of the worst answer.
+/// Answers for each name, one a line. The exit status is that of the worst answer.
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     if args.canary {
         return canary::run(args.socket.as_deref(), &args.names, args.through, args.quiet);
     }
-    // That nothing is known here is an answer, and no error.
+    // An unknown name is an answer here, not an error.
     let without_source = args.sources.is_empty() && !args.names.is_empty();
     let sources = SourceArgs { allow_empty: args.sources.allow_empty || without_source, ..args.sources.clone() };
     let sourced = source::load_all(&sources, true)?.secrets;
@@ -92,7 +94,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     Ok(if answers.iter().all(|(_, yes)| *yes) { Exit::Done } else { Exit::No })
 }
 
-/// The variable that a secret is exported as, or would be.
+/// The variable that a secret is or would be exported as.
 fn variable(sourced: &Sourced) -> String {
     match &sourced.origin {
         Origin::Environment | Origin::Dotenv | Origin::Key => sourced.secret.name().to_owned(),
@@ -101,7 +103,7 @@ fn variable(sourced: &Sourced) -> String {
     }
 }
 
-/// A question for each variable that is exported now.
+/// A question for each variable that is currently exported.
 fn all(sourced: &[Sourced]) -> Vec<Question> {
     let is_current =
         |sourced: &&Sourced| !matches!(sourced.origin, Origin::Session { current: false, .. } | Origin::Key);
@@ -149,7 +151,7 @@ fn answer(question: &Question, canary: &Canary) -> (String, bool) {
     (line, masked && question.set.is_some())
 }
 
-/// What is sent through the filter, and what may come out.
+/// Sends values through the filter, and checks the output against the known masks.
 struct Canary {
     set: Arc<NeedleSet>,
     masks: HashSet<Vec<u8>>,
@@ -171,11 +173,12 @@ impl Canary {
         Ok(Canary { set: Arc::new(set), masks })
     }
 
-    /// Sends a text with the value in it, whole and byte by byte. A mask and nothing else must come out in its place.
+    /// Sends a text with the value in it, whole and byte by byte. Its place in the output must hold
+    /// a mask and nothing else.
     fn is_masked(&self, value: &Secret) -> bool {
         let text = Zeroizing::new([Canary::BEFORE, value.expose(), Canary::AFTER].concat());
         [text.len(), 1].into_iter().all(|piece_len| {
-            // A buffer that grows leaves copies behind; no mask of those that are given here is as long.
+            // A growing buffer leaves copies behind. No mask of these secrets is this long.
             let out = Zeroizing::new(Vec::with_capacity(text.len() + MASK_LEN_MAX));
             let mut filter = RedactWriter::new(Taken(out), Redactor::new(Arc::clone(&self.set)));
             let written = text.chunks(piece_len).try_for_each(|piece| filter.write_all(piece));
@@ -186,7 +189,7 @@ impl Canary {
     }
 }
 
-/// A writer into memory that is wiped.
+/// A writer into wiped memory.
 struct Taken(Zeroizing<Vec<u8>>);
 
 impl Write for Taken {

@@ -74,7 +74,7 @@ pub(crate) struct HistoryArgs {
     registry: RegistryArgs,
 }
 
-/// Does it.
+/// Runs the subcommand.
 pub(crate) fn run(command: &EnvCommand) -> Result<Exit, Failure> {
     match command {
         EnvCommand::Set(args) => set(args),
@@ -88,7 +88,7 @@ fn set(args: &SetArgs) -> Result<Exit, Failure> {
     let environment = name(&args.environment)?;
     let mut settings: Vec<(Name, &str)> = Vec::new();
     for setting in &args.settings {
-        // It is not repeated: it may be a secret by mistake.
+        // The message does not repeat the setting: it may be a secret by mistake.
         let (variable, value) = setting.split_once('=').ok_or_else(|| {
             Failure::config("a setting has no '='").hint("as in: hushlog env set production NODE_ENV=production")
         })?;

@@ -1,17 +1,18 @@
-//! All the ways in which the program ends.
+//! Every way in which the program ends.
 
 use std::process::ExitCode;
 
-/// The exit codes. A reader that closes the pipe early is the one other way to end: see [`by_broken_pipe`].
+/// The exit codes. The one other way to end is a reader that closes the pipe early: see
+/// [`by_broken_pipe`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// All input was read, and all output written.
     Done = 0,
-    /// All went well, and the answer to what was asked is no.
+    /// No error, and the answer is no.
     No = 1,
     /// The command line or a source of secrets is wrong; no input was read.
     Config = 2,
-    /// Reading, writing or the program itself failed; what was written is a prefix of the right output.
+    /// Reading, writing or the program itself failed; the output is a prefix of the right one.
     Io = 3,
     /// `run`: the command cannot be executed, as shells have it.
     NotExecutable = 126,
@@ -25,10 +26,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Ends as `cat` ends when its reader goes away: by the signal, quietly. A shell shows it as status 141.
+/// Ends as `cat` ends when its reader closes the pipe: quietly, by the signal. A shell shows status
+/// 141.
 ///
-/// Rust's runtime ignores SIGPIPE from the start on, so that the write returned an error first, and a report could still
-/// be written.
+/// Rust's runtime ignores SIGPIPE from the start, so the write returned an error first, and a
+/// report could still be written.
 pub(crate) fn by_broken_pipe() -> ! {
     by_signal(libc::SIGPIPE)
 }
@@ -40,7 +42,8 @@ pub(crate) fn with(code: i32) -> ! {
 
 /// Ends by this signal, as another program did.
 pub(crate) fn by_signal(signal: i32) -> ! {
-    // SAFETY: sigemptyset initialises the set, and all other calls take that and integers; no handler of ours is installed.
+    // SAFETY: sigemptyset initialises the set; the other calls take it and integers. No handler of
+    // this program is installed.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
@@ -49,6 +52,7 @@ pub(crate) fn by_signal(signal: i32) -> ! {
         libc::raise(signal);
         libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
     }
-    // The first process of a machine or container gets here, which no signal ends, and signals that end nobody.
+    // Reached by PID 1 of a machine or container, which signals do not end, and for signals that
+    // are ignored by default.
     std::process::exit(128 + signal)
 }

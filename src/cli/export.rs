@@ -86,7 +86,7 @@ impl From<Format> for export::Format {
     }
 }
 
-/// Writes what the sources give, all of it or nothing.
+/// Writes all secrets of the sources, or none.
 pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let output = match &args.output {
         Some(path) => Some(output::named("--output", path, Inputs::new(&args.sources)?)?),

@@ -1,4 +1,4 @@
-//! From what the sources gave to the environment that is exported: what `export`, `boot` and `run` have in common.
+//! Turns loaded secrets into the exported environment, for `export`, `boot` and `run`.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,10 @@ use hushlog::registry::{NameError, name};
 use super::message::Failure;
 use super::source::{Loaded, Origin, Sourced};
 
-/// How candidates become an environment.
+/// A constructor of an environment from candidates.
 type Make = fn(Vec<Variable>) -> Result<Environment, EnvironmentError>;
 
-/// The environment that these make, for a format of `export`. Secrets that are only masked are left
-/// out.
+/// The environment for a format of `export`. Secrets that are only masked are left out.
 pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
     made(loaded, Environment::of_export)
 }
@@ -27,13 +26,14 @@ fn made(loaded: Loaded, make: Make) -> Result<Environment, Failure> {
     choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, make)
 }
 
-/// The environment that every program of this machine will have.
+/// The environment of every program on this machine.
 pub(crate) fn machine_wide(loaded: Loaded) -> Result<Environment, Failure> {
     check_names(&loaded, |_| true)?;
     made(loaded, Environment::new)
 }
 
-/// What of these a child gets beside what it inherits. The values are copied, since they are to be masked as well.
+/// The variables that a child gets besides those it inherits. Their values are copied, since the
+/// redactor needs them too.
 pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
     check_names(loaded, |origin| matches!(origin, Origin::Registry { .. }))?;
     let injected = loaded.secrets.iter().filter(|sourced| !matches!(sourced.origin, Origin::Environment));
@@ -45,10 +45,10 @@ pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
     choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, Environment::of_program)
 }
 
-/// Refuses variables that programs read as their configuration, unless this machine allows them,
-/// among the secrets of these origins and the defaults beside them. A registry may be changed by
-/// others than its users, and its defaults need no secret beside them; a file of one's own may set
-/// anything for one's own program.
+/// Refuses variables that programs read as their configuration, unless this machine allows them.
+/// The check covers secrets of these origins, and the defaults beside them. People other than its
+/// users may change a registry, and its defaults need no secret beside them. A user's own file may
+/// set anything for that user's own program.
 fn check_names(loaded: &Loaded, is_checked: impl Fn(&Origin) -> bool) -> Result<(), Failure> {
     let mut checked = Vec::new();
     for sourced in loaded.secrets.iter().filter(|sourced| is_checked(&sourced.origin)) {
@@ -87,7 +87,8 @@ fn choose(
     make(candidates).map_err(|error| failure(&error))
 }
 
-/// The variable that a secret is exported as, its version and its rank; none if it is not exported.
+/// The variable that a secret is exported as, its version and its rank; `None` if it is not
+/// exported.
 fn names(secret: &str, origin: &Origin) -> Result<Option<(String, String, Rank)>, Failure> {
     let unversioned = |variable| Ok(Some((variable, String::new(), Rank::Shared)));
     match origin {
@@ -102,8 +103,9 @@ fn names(secret: &str, origin: &Origin) -> Result<Option<(String, String, Rank)>
     }
 }
 
-/// Of several lines for one variable in files of NAME=VALUE the last counts, as in a shell: the sources keep all, since all are
-/// to be masked. The same name from another kind of source is a conflict, which the environment finds.
+/// Keeps the last of several lines for one variable in files of NAME=VALUE, as a shell does. The
+/// sources keep all, since all are masked. The same name from another kind of source is a conflict,
+/// which the environment detects.
 fn only_the_last(candidates: &mut Vec<Variable>) {
     let mut seen = std::collections::HashSet::new();
     candidates.reverse();

@@ -1,4 +1,4 @@
-//! `hushlog guard DIR...`: readers of the files below wait until these are clean.
+//! `hushlog guard DIR...`: readers of the files below wait until the files are clean.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ pub(crate) struct GuardArgs {
 }
 
 impl GuardArgs {
-    /// How the needle set is made.
+    /// The options of the needle set.
     fn masking(&self) -> OptionArgs {
         OptionArgs {
             mask: None,
@@ -74,7 +74,7 @@ impl GuardArgs {
 
 /// Guards until SIGTERM or SIGINT.
 pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
-    // Before there are other threads: the signals are for this one.
+    // Before the first other thread: this one receives the signals.
     let stop = termination().map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
     let target = Target::new(args.report.as_deref(), || Inputs::new(&args.sources))?;
     if let Some(target) = &target {
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
     harden::lock_memory();
     let quiet = args.quiet;
     let guarded = guard.run(&args.directories, stop.as_fd(), move |notice| tell(notice, quiet)).map_err(failure)?;
-    // Only now: the report may be in a directory that was guarded.
+    // Only now: the report may be in a guarded directory.
     service::notify("STOPPING=1");
     if !quiet {
         message::summary(&summary(&guarded));
@@ -122,7 +122,7 @@ fn failure(error: GuardError) -> Failure {
     }
 }
 
-/// Called by a thread that never waits for the guard.
+/// Reports a notice. Called by a thread that never waits for the guard.
 pub(super) fn tell(notice: Notice, quiet: bool) {
     match notice {
         Notice::Ready { directories, files } => {

@@ -1,4 +1,4 @@
-//! What the program tells about itself: the long help, the manual page, the completions.
+//! The program's own documentation: the long help, the manual page, the completions.
 
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
@@ -93,8 +93,8 @@ Exit status:
 /// The end of the short help.
 pub(crate) const MORE: &str = "hushlog --help tells more, with examples; hushlog man prints the manual page";
 
-/// A section that the long help and the manual page share. A line that is indented is an item of a list if it begins with a
-/// digit, and is shown as it is if not; any other line is a paragraph.
+/// A section of both the long help and the manual page. An indented line is a list item if it
+/// begins with a digit, and preformatted otherwise; any other line is a paragraph.
 struct Section {
     title: &'static str,
     text: &'static str,
@@ -186,7 +186,7 @@ pub(crate) fn man() -> Vec<u8> {
     page
 }
 
-/// The subcommands that do something, with their full names; the filter is the program itself.
+/// The subcommands that can be run, with their full names. The filter is the program itself.
 fn subcommands<'a>(program: &'a Command, name: &str) -> Vec<(String, &'a Command)> {
     let own = program.get_subcommands().filter(|command| !matches!(command.get_name(), "filter" | "help"));
     let all = own.flat_map(|command| {
@@ -196,7 +196,7 @@ fn subcommands<'a>(program: &'a Command, name: &str) -> Vec<(String, &'a Command
     all.collect()
 }
 
-/// What follows the name of a subcommand.
+/// The synopsis after a subcommand's name.
 fn usage(command: &Command) -> String {
     let options = if command.get_opts().next().is_some() { " [OPTION]..." } else { "" };
     let positionals: String = command.get_positionals().map(|argument| format!(" {argument}")).collect();
@@ -210,7 +210,7 @@ fn own_options<'a>(program: &'a Command, command: &'a Command) -> impl Iterator<
     all.filter(move |(long, _)| *long != "help" && !is_shared(long))
 }
 
-/// A subcommand: what it does, at length, and its own options.
+/// A subcommand's section: its long description, and its own options.
 fn describe(roff: &mut Roff, program: &Command, name: &str, command: &Command) {
     roff.control("SS", [format!("{name}{}", usage(command)).as_str()]);
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();

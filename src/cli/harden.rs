@@ -1,5 +1,5 @@
-//! Keeps secrets out of cores, swap and panic messages. What the system does not allow is left undone: none of this
-//! may keep the filter from starting.
+//! Keeps secrets out of core dumps, swap and panic messages. Measures that the system refuses are
+//! skipped: none of them may keep the filter from starting.
 
 use std::panic::PanicHookInfo;
 
@@ -9,20 +9,21 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 use super::exit::Exit;
 use super::{message, prompt};
 
-/// To be called first: no core file, no reading of the process's memory by other processes of the user, no panic message
-/// with data in it, and an error instead of a signal where a file may not grow further.
+/// Hardens the process; the first call of the program. Disables core files, access to its memory by
+/// other processes of the user, and data in panic messages. Turns the signal for a file that may
+/// not grow further into an error.
 pub(crate) fn process() {
     std::panic::set_hook(Box::new(end));
     // SAFETY: the call takes integers only.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     let core = getrlimit(Resource::Core);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: core.maximum });
-    // A core that is piped to a program ignores the limit, but not this.
+    // A core that is piped to a program ignores the limit, but honors this flag.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-/// A panic's payload may quote what it choked on, so only its place in the source is told. Nothing is unwound: what was
-/// being written stays as it is, and what was held back is never given out.
+/// Reports a panic by its location alone, because the payload may quote data. Nothing unwinds:
+/// output stays as written, and held-back bytes are never written.
 fn end(panic: &PanicHookInfo<'_>) {
     hushlog::child::restore_terminal();
     prompt::restore();
@@ -31,11 +32,11 @@ fn end(panic: &PanicHookInfo<'_>) {
     std::process::exit(Exit::Io as i32);
 }
 
-/// Keeps the process's memory out of swap, as far as the limit allows; to be called while there is one thread.
+/// Locks the process's memory, as far as the limit allows. Must run while there is one thread.
 ///
-/// Pages are locked as they are touched, so that this costs a system call or two, whatever the size. Locking what is mapped later
-/// is asked for only where a mapping larger than the limit still succeeds (root, mostly): elsewhere, an allocation past
-/// the limit would fail, and end the program.
+/// Pages are locked on first touch, so this costs one or two system calls, whatever the size.
+/// Future mappings are locked only where a mapping larger than the limit still succeeds (mostly for
+/// root). Elsewhere, an allocation past the limit would fail, and end the program.
 pub(crate) fn lock_memory() {
     let now = MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT;
     let unlimited = mlockall(now | MlockAllFlags::FUTURE).is_ok()
@@ -46,9 +47,10 @@ pub(crate) fn lock_memory() {
     }
 }
 
-/// Whether so many bytes can be mapped. They are not touched.
+/// Whether `len` bytes can be mapped. They are not touched.
 fn can_map(len: usize) -> bool {
-    // SAFETY: the mapping is new, nobody else knows its address, and it is gone before this returns.
+    // SAFETY: the mapping is new, its address is known here only, and it is unmapped before this
+    // returns.
     unsafe {
         let map =
             mmap_anonymous(std::ptr::null_mut(), len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
@@ -56,7 +58,8 @@ fn can_map(len: usize) -> bool {
     }
 }
 
-/// Panics with a secret in the payload, when a test asks for it in this stage. Release builds do not know how.
+/// Panics with a secret in the payload if a test requests it for this stage. Release builds lack
+/// this.
 #[cfg(debug_assertions)]
 pub(crate) fn fail_point(stage: &str, in_flight: &[u8]) {
     if std::env::var_os("HUSHLOG_TEST_PANIC").is_some_and(|wanted| wanted == stage) {

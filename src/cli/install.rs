@@ -1,4 +1,4 @@
-//! `hushlog boot --install`: units and snippets into a machine, and out of it again.
+//! `hushlog boot --install`: installs units and snippets into a machine, and removes them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,13 +68,13 @@ impl From<Init> for install::Init {
 }
 
 impl InstallArgs {
-    /// Whether files are to be put in place or removed, instead of making a session.
+    /// Whether files are installed or removed, instead of a session being made.
     pub(super) fn is_asked(&self) -> bool {
         self.install || self.uninstall || self.dry_run || self.root.is_some()
     }
 }
 
-/// Does all steps, or tells them.
+/// Runs all steps, or lists them.
 pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     let InstallArgs { install, uninstall, service, init, root, dry_run } = &args.install;
     if !install && !uninstall {
@@ -111,7 +111,7 @@ pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What is told of a step. Of what was not there to be removed, nothing.
+/// The line for a step; empty when there was nothing to remove.
 fn line(step: &Step, outcome: Outcome, install: bool, dry_run: bool) -> String {
     let word = match (outcome, dry_run) {
         (Outcome::Unchanged, _) if !install => return String::new(),
@@ -138,8 +138,8 @@ fn next(setup: &Setup) -> &'static str {
     }
 }
 
-/// The command that a start of the machine will run, word by word. It contains all settings of its
-/// installation: the environment of now is not that of the start.
+/// The command that each machine start will run, word by word. It contains all settings of the
+/// installation, because the environment at start differs from the current one.
 fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
     let own = || std::env::current_exe().ok().filter(|_| root.is_own());
     let program = match own() {
@@ -175,7 +175,7 @@ fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
     Ok(words)
 }
 
-/// The program, which root will run at each start: refused if another user can replace it.
+/// The program that root will run at each start. Refused if another user can replace it.
 fn check_program(program: PathBuf) -> Result<PathBuf, Failure> {
     match check_not_replaceable(&program) {
         Ok(()) => Ok(program),
@@ -187,7 +187,7 @@ fn check_program(program: PathBuf) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The sources, and the environment's settings for a registry among them.
+/// The sources, with the environment's settings for a registry.
 fn with_settings(sources: &SourceArgs, root: &Root) -> Result<SourceArgs, Failure> {
     let mut sources = sources.clone();
     if !sources.is_empty() && sources.registry.is_none() {
@@ -203,8 +203,7 @@ fn with_settings(sources: &SourceArgs, root: &Root) -> Result<SourceArgs, Failur
         sources.trust = usual::trusted()?.into_iter().map(|(text, _)| text).collect();
     }
     if sources.registry.is_none() {
-        // The files found there when the machine starts; these two go with a registry that is
-        // named.
+        // Files found when the machine starts. These two options need a named registry.
         let is_needed = sources.identity.is_some() || !sources.trust.is_empty();
         sources.registry = is_needed.then(|| PathBuf::from(registry::REGISTRY));
         if !root.has(registry::REGISTRY.trim_start_matches('/')) {
@@ -217,8 +216,8 @@ fn with_settings(sources: &SourceArgs, root: &Root) -> Result<SourceArgs, Failur
     Ok(sources)
 }
 
-/// Has each start demand the registry that is there now, by its id: another one in its place is
-/// refused then. An id that was given has to be that of the registry.
+/// Pins each start to the current registry by its id, so that another one in its place is refused.
+/// A given id must be that of the registry.
 fn pinned(mut sources: SourceArgs, root: &Root, quiet: bool) -> Result<SourceArgs, Failure> {
     let path = match &sources.registry {
         Some(path) => path.clone(),

@@ -25,12 +25,13 @@ pub(crate) struct KeygenArgs {
     signing: bool,
 }
 
-/// Makes a key, and prints its public half: the recipient that secrets are sealed to, or what signatures are checked with.
+/// Creates a key, and prints its public half: the recipient that secrets are sealed to, or the key
+/// that checks signatures.
 pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
     let usual = configuration(if args.signing { "signing.pem" } else { "identity.txt" });
     let path = args.output.clone().or_else(|| {
         let path = usual?;
-        // A fault in it shows when the key is written.
+        // An error in it surfaces when the key is written.
         let _ = Dir::open_or_make(path.parent()?, Links::Trusted, 0o700);
         Some(path)
     });
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
     stdio::print(format!("{public}\n").as_bytes())
 }
 
-/// A new file with all of it, or none.
+/// Creates the file with all of the text, or not at all.
 fn create(path: &Path, text: &[u8]) -> io::Result<()> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     create_in(&dir, name, 0o600, text)

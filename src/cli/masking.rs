@@ -1,4 +1,4 @@
-//! How secrets are masked: the options for it, the needle set that they make, and what there is to tell about it.
+//! Masking options, the needle set built from them, and its notices.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use hushlog::{BuildError, Mask, NeedleSet, Notice, NoticeKind, Secret};
 
 use super::message::{self, Failure, warning};
 
-/// Values of so many bytes in all come to far fewer needles than a set may have.
+/// Values of this total length need far fewer needles than a set may have.
 const SURE_LEN_MAX: usize = 64 << 10;
 
 /// What is done with the secrets that are found.
@@ -80,7 +80,8 @@ impl From<WhenReleased> for Release {
     }
 }
 
-/// Compiles the secrets, wipes them, and warns about those that need it. A set without a needle is an error unless `allow_empty`.
+/// Compiles the secrets, wipes them, and warns about those that need it. A set without needles is
+/// an error unless `allow_empty` is set.
 pub(crate) fn needle_set(
     secrets: Vec<Secret>,
     options: &OptionArgs,
@@ -95,8 +96,9 @@ pub(crate) fn needle_set(
     Ok(set)
 }
 
-/// Whether [`needle_set`] will surely make a set of these secrets: they are few, one of them is masked, and the default mask is
-/// asked for, which gives way to one that no needle of ASCII has a byte in common with. What decodes to other bytes may have them.
+/// Whether [`needle_set`] is certain to succeed: the secrets are few, one of them is masked, and
+/// the mask is the default. If that collides, a mask replaces it that shares no byte with needles
+/// of ASCII. Values that decode to other bytes may yield needles with such bytes.
 pub(crate) fn cannot_fail(secrets: &[Secret], options: &OptionArgs) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii() && !b"%\\".contains(byte);
     let values = || secrets.iter().map(Secret::expose);
@@ -120,7 +122,7 @@ fn compile(secrets: Vec<Secret>, options: &OptionArgs) -> Result<NeedleSet, Fail
     builder.build().map_err(failure)
 }
 
-/// Why the secrets and the mask do not fit.
+/// The failure for secrets and a mask that do not fit.
 pub(crate) fn failure(error: BuildError) -> Failure {
     let hint = match error {
         BuildError::TooLarge => "give fewer secrets, or --no-encodings",
@@ -129,12 +131,13 @@ pub(crate) fn failure(error: BuildError) -> Failure {
     Failure::config(error.to_string()).hint(hint)
 }
 
-/// Warns about values by name: one line for each kind. Those that are not masked are told even when `quiet`.
+/// Warns about values by name, one line for each kind. Unmasked values are reported even when
+/// `quiet`.
 pub(super) fn warn(set: &NeedleSet, quiet: bool) {
     warn_of(set.notices(), quiet);
 }
 
-/// The same, of some of what there is to tell of a set.
+/// Warns about a part of a set's notices.
 pub(super) fn warn_of(notices: &[Notice], quiet: bool) {
     let kinds = [
         (NoticeKind::Blank, "not masked, because it is blank", true),
@@ -156,12 +159,12 @@ pub(super) fn warn_of(notices: &[Notice], quiet: bool) {
     }
 }
 
-/// What `--min-length` takes.
+/// The parser of `--min-length`.
 pub(crate) fn min_length() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(VALUE_LEN_MIN as u64..)
 }
 
-/// What `--mask-char` takes.
+/// The parser of `--mask-char`.
 pub(crate) fn mask_char(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         [c @ b'!'..=b'~'] => Ok(*c),
@@ -190,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_cannot_fail_does_not() {
-        // With these, every mask that begins or ends with ASCII could be taken for a part of a value.
+        // With these, every mask that begins or ends with ASCII could be a part of a value.
         let values: Vec<String> =
             ('!'..='~').filter(|c| !"%\\".contains(*c)).map(|c| format!("{c}secret{c}")).collect();
         let values: Vec<&str> = values.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! `hushlog member add|remove|list`: whom secrets are sealed to.
+//! `hushlog member add|remove|list`: the members that secrets are sealed to.
 
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ pub(crate) struct ListArgs {
     registry: RegistryArgs,
 }
 
-/// Does it.
+/// Runs the subcommand.
 pub(crate) fn run(command: &MemberCommand) -> Result<Exit, Failure> {
     match command {
         MemberCommand::Add(args) => add(args),

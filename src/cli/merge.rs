@@ -1,4 +1,4 @@
-//! `hushlog merge BASE OURS THEIRS`: a driver by which git merges registries.
+//! `hushlog merge BASE OURS THEIRS`: a git merge driver for registries.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ pub(crate) struct MergeArgs {
     trust: Vec<String>,
 }
 
-/// Does it.
+/// Runs the merge.
 pub(crate) fn run(args: &MergeArgs) -> Result<Exit, Failure> {
     let (mut keys, mut ids) = (Vec::new(), Vec::new());
     for trusted in trusted_by(&args.trust)? {
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &MergeArgs) -> Result<Exit, Failure> {
     Ok(if is_done { Exit::Done } else { Exit::No })
 }
 
-/// The outcome for an entry that both sides changed.
+/// The message for an entry that both sides changed.
 fn told(conflict: &Conflict, prefer: Option<Side>) -> String {
     let what = conflict.what();
     let why = match conflict.cause() {
@@ -92,7 +92,7 @@ fn told(conflict: &Conflict, prefer: Option<Side>) -> String {
     format!("{why}; {}", taken.unwrap_or("keep one side of it"))
 }
 
-/// An error of one of the files: which of them, the error does not know.
+/// An error in one of the files; the error does not know which.
 fn of_merge(error: Error, args: &MergeArgs) -> Failure {
     let path: &Path = args.path.as_deref().unwrap_or(&args.ours_file);
     of_file(error, path)

@@ -1,14 +1,14 @@
-//! How messages read: `hushlog: error: lower case, no full stop`, then `hushlog: hint: what to do`.
-//! And the one way out for them: nothing else in the program writes to standard error.
+//! The form of messages: `hushlog: error: lower case, no full stop`, then
+//! `hushlog: hint: what to do`. Also their only outlet: nothing else in the program writes to
+//! standard error.
 //!
-//! Names of secrets and of files may stand in a message; values and input never do. Since a name
-//! may hold a value, each message passes the set of needles in force before it is written, and then
-//! loses its [hidden characters](hushlog::redact::text::is_hidden), so that one message is one
-//! line, even with names that an attacker chose. One message for all names of a kind, however many
-//! they are.
+//! Messages may name secrets and files; they never contain values or input. Since a name may hold a
+//! value, each message passes the active needle set before it is written. It then loses its
+//! [hidden characters](hushlog::redact::text::is_hidden), so that one message is one line, even
+//! with names that an attacker chose. One message covers all names of a kind, however many.
 //!
-//! Messages from before the secrets were read cannot be masked. Notes and warnings that come up
-//! meanwhile wait until they were.
+//! Messages from before the secrets are loaded cannot be masked. Notes and warnings wait until
+//! then.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -25,17 +25,17 @@ use serde_json::Value;
 
 use super::exit::Exit;
 
-/// Why the program cannot go on, and what to do about it.
+/// The reason that the program cannot continue, and a hint.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// How the program ends.
+    /// The program's exit status.
     pub(crate) exit: Exit,
     text: String,
     hint: Option<String>,
 }
 
 impl Failure {
-    /// Wrong usage, or a source that cannot be used; before any input was read.
+    /// Wrong usage or an unusable source, before any input was read.
     pub(crate) fn config(text: impl Into<String>) -> Failure {
         Failure { exit: Exit::Config, text: text.into(), hint: None }
     }
@@ -45,54 +45,54 @@ impl Failure {
         Failure { exit: Exit::Io, text: text.into(), hint: None }
     }
 
-    /// Ends with this status instead.
+    /// Replaces the exit status.
     pub(crate) fn ends(mut self, exit: Exit) -> Failure {
         self.exit = exit;
         self
     }
 
-    /// Which file it is about.
+    /// Adds the file at fault.
     pub(crate) fn at(mut self, path: &str) -> Failure {
         self.text = format!("{path}: {}", self.text);
         self
     }
 
-    /// What it says, and what to do about it.
+    /// The text and the hint.
     pub(crate) fn into_parts(self) -> (String, Option<String>) {
         (self.text, self.hint)
     }
 
-    /// What to do about it.
+    /// Adds a hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
     }
 }
 
-/// Whether only errors are said.
+/// Whether only errors are written.
 static MUTED: AtomicBool = AtomicBool::new(false);
 
-/// Says nothing but errors from here on.
+/// Mutes everything but errors.
 pub(crate) fn mute() {
     MUTED.store(true, Relaxed);
 }
 
 /// The secrets that messages must not show.
 struct Known {
-    /// The set in force.
+    /// The active set.
     set: Option<Arc<NeedleSet>>,
-    /// While there is none: the secrets read so far. A set is made of them only if there is
-    /// something to say.
+    /// The secrets read so far, until a set is active. They are compiled only if a message needs
+    /// it.
     secrets: Vec<Secret>,
-    /// That set. It has nothing if it cannot be made.
+    /// Their set; `Some(None)` if they cannot be compiled.
     made: Option<Option<Arc<NeedleSet>>>,
-    /// Lines that wait for the secrets to be read.
+    /// Lines that wait for the secrets.
     waiting: Option<Vec<String>>,
 }
 
 static KNOWN: RwLock<Known> = RwLock::new(Known { set: None, secrets: Vec::new(), made: None, waiting: None });
 
-/// Notes and warnings wait from here on, unless there is a set in force.
+/// Holds back notes and warnings, unless a set is active.
 pub(crate) fn hold() {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     if known.set.is_none() {
@@ -100,7 +100,7 @@ pub(crate) fn hold() {
     }
 }
 
-/// No message shows these values from here on, as long as there is no set in force.
+/// Hides these values in all messages until a set is active.
 pub(crate) fn hide<'a>(secrets: impl IntoIterator<Item = &'a Secret>) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     if known.set.is_none() {
@@ -110,7 +110,7 @@ pub(crate) fn hide<'a>(secrets: impl IntoIterator<Item = &'a Secret>) {
     }
 }
 
-/// Messages pass this set from here on. Waiting messages are written.
+/// Makes this the active set, and writes the waiting messages.
 pub(crate) fn pass(set: &Arc<NeedleSet>) {
     {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
@@ -126,7 +126,7 @@ pub(crate) fn release() {
     waiting.into_iter().flatten().for_each(|line| write(&line, "\n"));
 }
 
-/// A text with all that is secret in it masked.
+/// A text with every secret masked.
 fn masked(text: &str, reading: Reading) -> Cow<'_, str> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(set) = known.set.clone() {
@@ -141,7 +141,7 @@ fn masked(text: &str, reading: Reading) -> Cow<'_, str> {
     let Known { secrets, made, .. } = &mut *known;
     match made.get_or_insert_with(|| make(secrets)) {
         Some(set) => redact(set, text, reading),
-        // Too much for a set, and the message says just that.
+        // Too much for a set. The message is withheld.
         None if secrets.iter().any(|secret| memmem::find(text.as_bytes(), secret.expose()).is_some()) => {
             Cow::Owned("(withheld)".to_owned())
         }
@@ -157,29 +157,29 @@ fn make(secrets: &[Secret]) -> Option<Arc<NeedleSet>> {
     build(true).or_else(|_| build(false)).ok().map(Arc::new)
 }
 
-/// A text with all that is secret in it masked, and its hidden characters written out.
+/// A text with every secret masked, and hidden characters escaped.
 pub(crate) fn shown(text: &str) -> String {
     text::line(&masked(text, Reading::Message)).into_owned()
 }
 
-/// Whether messages would mask something in this text.
+/// Whether messages would mask anything in this text.
 pub(crate) fn hides(text: &str) -> bool {
     matches!(masked(text, Reading::Json), Cow::Owned(_))
 }
 
-/// JSON of ours, for people and programs: all that is secret in its strings masked.
+/// Renders this program's own JSON, with every secret in its strings masked.
 pub(crate) fn json(mut value: Value) -> String {
     map_strings(&mut value, &|text| masked(text, Reading::Json).into_owned());
     json_text(&value) + "\n"
 }
 
-/// A name that was typed and is not known here, if it may be repeated: none that could be a secret,
+/// An unknown name that the user typed, if a message may repeat it. `None` if it could be a secret
 /// given by mistake.
 pub(crate) fn typed(word: &str) -> Option<String> {
     (hushlog::registry::may_be_repeated(word) && !hides(word)).then(|| text::shown(word.as_bytes()))
 }
 
-/// Says why the program ends.
+/// Reports the reason that the program ends.
 pub(crate) fn error(failure: &Failure) {
     release();
     say("error", &failure.text);
@@ -188,36 +188,36 @@ pub(crate) fn error(failure: &Failure) {
     }
 }
 
-/// Says that the program has a fault, at this place in its source. It waits for no lock: the fault
-/// may have happened with one held.
+/// Reports a bug at this place in the source. It takes no lock: the panic may have happened with
+/// one held.
 pub(crate) fn fault(place: &str) {
     let hint = "this is a bug; the output up to here is right, and the rest is missing";
     emit(&format!("hushlog: error: internal error{place}\nhushlog: hint: {hint}\n"));
 }
 
-/// Says what may not be as it was meant.
+/// Reports a condition that the user may not intend.
 pub(crate) fn warning(text: &str) {
     say_later("warning", text);
 }
 
-/// Says what was decided without being asked.
+/// Reports a decision that the user did not request.
 pub(crate) fn note(text: &str) {
     say_later("note", text);
 }
 
-/// Says how it went, when all is done.
+/// Reports the result at the end.
 pub(crate) fn summary(text: &str) {
     release();
     write(&format!("hushlog: {text}"), "\n");
 }
 
-/// Asks, and leaves the answer on the same line.
+/// Asks, and leaves the cursor on the same line.
 pub(crate) fn prompt(text: &str) {
     release();
     write(text, "");
 }
 
-/// Says it once the secrets were read.
+/// Writes a line, after the secrets are loaded.
 fn say_later(kind: &str, text: &str) {
     if MUTED.load(Relaxed) {
         return;
@@ -238,30 +238,30 @@ fn write(line: &str, end: &str) {
     emit(&(shown(line) + end));
 }
 
-/// One write for the whole line. A standard error that is full or gone must not stop the filter, and `eprintln!` would
-/// panic there.
+/// Writes the whole line with one write. A full or closed standard error must not stop the filter;
+/// `eprintln!` would panic.
 fn emit(line: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// The reason of an I/O error, in the words of the system, without its number.
+/// The system's text for an I/O error, without its number.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     plain_reason(&error.to_string())
 }
 
-/// The same, of an error that is a text already.
+/// The same, for an error's text.
 pub(crate) fn plain_reason(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// A name as it may be shown, and stand in a mask.
+/// A name in printable form, as masks contain it.
 pub(crate) fn printable(name: &[u8]) -> String {
     text::name(name)
 }
 
-/// A path as it is shown, without loss.
+/// A path in printable form, without loss.
 pub(crate) fn path_text(path: &Path) -> String {
     text::path(path)
 }

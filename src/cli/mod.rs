@@ -1,4 +1,5 @@
-//! The command line: one file a subcommand, and one a concern that they share. Only this ring knows clap, the environment and the standard streams.
+//! The command line: one file for each subcommand, and one for each shared concern. Only this ring
+//! knows clap, the environment and the standard streams.
 
 pub(crate) mod args;
 pub(crate) mod boot;

@@ -1,4 +1,4 @@
-//! Files that the user names to be written, and that are none of those that the command reads.
+//! Output files that the user names. None may be a file that the command reads.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,21 +13,20 @@ use super::message::{Failure, reason};
 use super::source::{SourceArgs, registry, session};
 use super::{registry as usual, setting, stdio};
 
-/// The deepest directory below one of `--secret-file` that is looked at, as in reading them.
+/// The deepest directory below one of `--secret-file` that is examined, as in reading them.
 const DEPTH_MAX: usize = 16;
-/// How reports of ours begin: with a brace, and one of these keys on the next line.
+/// The beginning of this program's reports: a brace, and one of these keys on the next line.
 const REPORT_KEYS: &[&str] = &["bytes", "bytes_in", "calls_not_waited_for", "complete", "version"];
 
-/// The files that a command reads, or must not lose: none of them is written over.
+/// The files that a command reads or must not lose. None of them is overwritten.
 pub(crate) struct Inputs {
     files: Vec<(FileId, String)>,
-    /// Directories whose every file is a value.
+    /// Directories in which every file is a value.
     values: Vec<(FileId, String)>,
 }
 
 impl Inputs {
-    /// The files of these sources, the usual files of keys, and standard input. None of them is
-    /// opened.
+    /// The files of these sources, the usual key files, and standard input. None of them is opened.
     pub(crate) fn new(sources: &SourceArgs) -> Result<Inputs, Failure> {
         let mut inputs = Inputs { files: Vec::new(), values: Vec::new() };
         let mut numbers = std::collections::BTreeMap::new();
@@ -47,7 +46,7 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// Files that are scrubbed, by their names in messages.
+    /// Adds files to scrub, by their names in messages.
     pub(crate) fn and(mut self, paths: &[PathBuf]) -> Inputs {
         for (number, path) in (1..).zip(paths) {
             if fs::metadata(path).is_ok_and(|found| found.is_file()) {
@@ -61,7 +60,7 @@ impl Inputs {
         paths.into_iter().for_each(|path| self.add(&path, name, 0));
     }
 
-    /// A file that is missing, or cannot be looked at, is reported when it is read.
+    /// Adds a file. A missing or inaccessible one is reported when it is read.
     fn add(&mut self, path: &Path, name: &str, depth: usize) {
         let Ok(found) = stat(path) else { return };
         let into = match FileType::from_raw_mode(found.st_mode) {
@@ -82,7 +81,7 @@ impl Inputs {
         self.files.extend(found.map(|found| (FileId::from(&found), name.to_owned())));
     }
 
-    /// The file that an output would overwrite; none if all is well.
+    /// The file that an output would overwrite, if any.
     fn clash(mut self, output: &Output) -> Option<String> {
         if output.descriptor().is_none() {
             // The user asked to write to the descriptor itself; replacing its file would lose its
@@ -103,8 +102,8 @@ impl Inputs {
     }
 }
 
-/// Opens the file that an option names. Fails, before any input is read, if it could not be
-/// written, or is one of the inputs.
+/// Opens the file that an option names. Fails, before any input is read, if it is not writable, or
+/// is one of the inputs.
 pub(crate) fn named(option: &str, path: &Path, inputs: Inputs) -> Result<Output, Failure> {
     let fail = |text: &str| Failure::config(format!("cannot write the file of {option}: {text}"));
     let output = Output::new(path).map_err(|error| match is_link_refused(&error) {
@@ -123,8 +122,8 @@ pub(crate) fn named(option: &str, path: &Path, inputs: Inputs) -> Result<Output,
     }
 }
 
-/// Fails if a report would replace one of the files in a directory that is going to be changed.
-/// Reports of ours are no loss: one of an earlier run may lie there.
+/// Fails if a report would replace one of the files in a directory that is about to change. Reports
+/// of an earlier run are no loss.
 pub(crate) fn refuse_within(
     output: &Output,
     directories: &[PathBuf],
@@ -146,7 +145,7 @@ pub(crate) fn refuse_within(
     Ok(())
 }
 
-/// Whether a file is empty, or begins as a report does.
+/// Whether a file is empty, or begins like a report.
 fn is_report(path: &Path) -> bool {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(40).read_to_string(&mut text));

@@ -1,4 +1,4 @@
-//! How far a long scrub is, on a terminal: how much of how much, how fast, and how long it will take.
+//! A progress bar for a long scrub on a terminal: bytes done and total, speed, and time left.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::stdio;
 
-/// How often the bar is drawn.
+/// The interval between redraws.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 const TEMPLATE: &str = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
 
-/// A bar, if somebody is watching.
+/// A bar, shown only on a terminal.
 pub(crate) struct Progress {
     bar: ProgressBar,
     done: Arc<AtomicBool>,
@@ -24,7 +24,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Draws the bar of a scrub of these files from now on.
+    /// Starts the bar for a scrub of these files.
     pub(crate) fn start(paths: &[PathBuf], recursive: bool, scrubber: &Scrubber, quiet: bool) -> Progress {
         let done = Arc::new(AtomicBool::new(false));
         if quiet || !stdio::stderr_is_terminal() {
@@ -42,12 +42,12 @@ impl Progress {
         Progress { bar, done, drawing: Some(drawing) }
     }
 
-    /// Says something while the bar is out of the way.
+    /// Hides the bar while `say` writes.
     pub(crate) fn aside(&self, say: impl FnOnce()) {
         self.bar.suspend(say);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn end(mut self) {
         self.done.store(true, Relaxed);
         if let Some(drawing) = self.drawing.take() {
@@ -57,7 +57,7 @@ impl Progress {
     }
 }
 
-/// How long the files are, as far as that can be told; only for the bar.
+/// The total size of the files, as far as known; for the bar only.
 fn size(path: &Path, recursive: bool) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else { return 0 };
     let (mut size, mut left) = (0, Vec::new());

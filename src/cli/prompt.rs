@@ -1,12 +1,12 @@
-//! Questions at the terminal whose answers must not be seen: the value of a secret, a passphrase.
+//! Terminal prompts without echo, for a secret's value or a passphrase.
 //!
-//! The terminal echoes nothing from the first question to the last answer. What was pasted beyond
-//! that answer is discarded before another program reads it: the third line of a pasted key would
-//! be a command to the shell, and stand in its history. A signal that ends or stops the program
-//! meanwhile finds the terminal's modes restored, and the echo off again afterwards.
+//! Echo is off from the first question to the last answer. Input pasted beyond that answer is
+//! discarded before another program reads it: the third line of a pasted key would become a shell
+//! command, and enter the shell's history. When a signal ends or stops the program meanwhile, the
+//! terminal's modes are restored, and echo is off again afterwards.
 //!
-//! The crate rpassword was used before. It ends by SIGINT before it restores the terminal, leaves
-//! the rest of a paste to the shell, and drops characters such as a tab from the answer.
+//! The crate rpassword was used before. On SIGINT it ends before it restores the terminal; it
+//! leaves the rest of a paste to the shell; and it drops characters such as a tab from the answer.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
@@ -21,14 +21,13 @@ use rustix::io::{Errno, read, write};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-/// The signals that end or stop a program, and the one with which it goes on.
+/// The signals that end or stop a program, and the one that continues it.
 const SIGNALS: [i32; 6] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGCONT];
-/// How long an answer may be, in bytes: one more than a value, so that a longer one is noticed as
-/// such.
+/// The longest answer, in bytes: one more than a value, so that a longer one is detected.
 const ANSWER_LEN_MAX: usize = VALUE_LEN_MAX + 1;
-/// The rest of a paste comes at once, with no such pause in it.
+/// A pause that ends a paste. The rest of a paste arrives without one.
 const PAUSE_MS: i64 = 60;
-/// How long the rest of a paste is thrown away at most.
+/// The longest time for which the rest of a paste is discarded.
 const DISCARD_MAX: Duration = Duration::from_secs(10);
 
 const CONTROL_W: u8 = b'w' & 0x1f;
@@ -38,11 +37,11 @@ const BACKSPACE: u8 = 8;
 const DELETE: u8 = 0x7f;
 const ESCAPE: u8 = 0x1b;
 
-/// The terminal, and its modes before and while it is asked at. Set once, since signals may look at
-/// it at any time.
+/// The terminal, with its modes before and during a prompt. Set once, since signal handlers may
+/// read it at any time.
 static TERMINAL: OnceLock<Modes> = OnceLock::new();
-/// The program was stopped, and goes on: what was typed of an answer is forgotten, as the terminal
-/// forgot it.
+/// The program was stopped and continued. The partial answer is dropped, as the terminal dropped
+/// it.
 static CONTINUED: AtomicBool = AtomicBool::new(false);
 
 struct Modes {
@@ -62,25 +61,25 @@ impl Modes {
         Ok(Modes { terminal, before, hidden })
     }
 
-    /// What is on its way in is lost.
+    /// Restores the modes, and discards pending input.
     fn restore(&self) {
         let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
     }
 }
 
-/// A dialogue at the terminal, which shows no answer for as long as this lives.
+/// A dialogue at the terminal. No answer is shown while this lives.
 pub(crate) struct Hidden {
     modes: &'static Modes,
-    /// What the signals did before.
+    /// The previous signal actions.
     before: Vec<(i32, libc::sigaction)>,
 }
 
 impl Hidden {
-    /// Takes the terminal that controls the session.
+    /// Opens the controlling terminal.
     ///
     /// # Errors
     ///
-    /// When there is none, or it does not do as it is told.
+    /// When there is none, or its modes cannot be set.
     pub(crate) fn begin() -> io::Result<Hidden> {
         let modes = match TERMINAL.get() {
             Some(modes) => modes,
@@ -94,12 +93,12 @@ impl Hidden {
         Ok(hidden)
     }
 
-    /// Asks, and reads a line.
+    /// Prompts, and reads a line.
     ///
     /// # Errors
     ///
     /// When the input ends before the line begins, or the line holds a control character, which no
-    /// key types; and those of the system.
+    /// key types; also those of the system.
     pub(crate) fn ask(&self, question: &str) -> io::Result<Zeroizing<Vec<u8>>> {
         let mut line = Zeroizing::new(Vec::with_capacity(ANSWER_LEN_MAX));
         self.show(question)?;
@@ -122,7 +121,7 @@ impl Hidden {
         Ok(line)
     }
 
-    /// One more byte of a line.
+    /// Adds one byte to a line.
     fn take(&self, line: &mut Vec<u8>, byte: u8) -> io::Result<()> {
         match byte {
             BACKSPACE | DELETE => {
@@ -141,13 +140,13 @@ impl Hidden {
                     line.push(byte);
                 }
             }
-            // Left out, as it was once, it would be another value that is saved and masked.
+            // Dropped, as it once was, it would save and mask a different value.
             _ => return Err(io::Error::other("it holds a control character, which can be read from a file only")),
         }
         Ok(())
     }
 
-    /// An arrow key or the like, which means nothing here.
+    /// Skips an arrow key or the like, which has no function here.
     fn skip_key(&self) -> io::Result<()> {
         if !matches!(self.byte()?, Some(b'[' | b'O')) {
             return Ok(());
@@ -156,7 +155,7 @@ impl Hidden {
         Ok(())
     }
 
-    /// One at a time: what is typed ahead of the next question stays where it is.
+    /// Reads one byte at a time, so that input typed ahead stays for the next question.
     fn byte(&self) -> io::Result<Option<u8>> {
         let mut byte = Zeroizing::new([0]);
         Ok((read(&self.modes.terminal, &mut byte[..])? > 0).then_some(byte[0]))
@@ -174,7 +173,7 @@ impl Hidden {
         Ok(())
     }
 
-    /// Throws away what is on its way in, until a pause.
+    /// Discards pending input, until a pause.
     fn discard(&self) {
         let start = Instant::now();
         let pause = Timespec { tv_sec: 0, tv_nsec: PAUSE_MS * 1_000_000 };
@@ -194,7 +193,7 @@ impl Drop for Hidden {
         self.discard();
         self.modes.restore();
         for (signal, before) in &self.before {
-            // SAFETY: the action is what the system gave for this signal.
+            // SAFETY: the system returned this action for this signal.
             unsafe { libc::sigaction(*signal, before, std::ptr::null_mut()) };
         }
     }
@@ -207,10 +206,10 @@ pub(crate) fn restore() {
     }
 }
 
-/// Handles a signal, unless it is ignored. Tells what it did before.
+/// Installs the handler for a signal, unless it is ignored. Returns the previous action.
 fn handle(signal: i32) -> Option<(i32, libc::sigaction)> {
-    // SAFETY: an action of zeros is a valid one, `on_signal` is a handler of the kind that the
-    // flags say, and both actions outlive the calls.
+    // SAFETY: an action of zeros is valid, `on_signal` is a handler of the kind that the flags
+    // name, and both actions outlive the calls.
     unsafe {
         let mut before: libc::sigaction = std::mem::zeroed();
         if libc::sigaction(signal, std::ptr::null(), &raw mut before) != 0 || before.sa_sigaction == libc::SIG_IGN {
@@ -218,7 +217,7 @@ fn handle(signal: i32) -> Option<(i32, libc::sigaction)> {
         }
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_signal as *const () as usize;
-        // Those that end the program do so when they are raised again.
+        // Signals that end the program do so when raised again.
         action.sa_flags = if matches!(signal, libc::SIGTSTP | libc::SIGCONT) { 0 } else { libc::SA_RESETHAND };
         (libc::sigaction(signal, &raw const action, std::ptr::null_mut()) == 0).then_some((signal, before))
     }

@@ -1,4 +1,5 @@
-//! What the commands of the registry share: which file, who acts, with which keys, and how errors and tables read.
+//! Shared by the registry commands: the file, the acting member, the keys, and the form of errors
+//! and tables.
 
 use std::env;
 use std::ffi::OsString;
@@ -52,7 +53,7 @@ pub(crate) struct ChangeArgs {
 }
 
 impl RegistryArgs {
-    /// Where the registry is.
+    /// The path of the registry.
     pub(crate) fn path(&self) -> Result<PathBuf, Failure> {
         let given = match &self.registry {
             Some(path) => Some(path.clone()),
@@ -69,7 +70,7 @@ impl RegistryArgs {
         self.snapshot().map(Snapshot::into_registry)
     }
 
-    /// The same for who changes it then.
+    /// Reads the registry with its text, for a change that follows.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Failure> {
         let path = self.path()?;
         let snapshot = Snapshot::load(&path).map_err(|error| of_file(error, &path))?;
@@ -92,7 +93,7 @@ impl RegistryArgs {
 }
 
 impl ChangeArgs {
-    /// Who acts.
+    /// The acting member.
     pub(crate) fn member(&self) -> Result<Name, Failure> {
         let user = || ["USER", "LOGNAME"].into_iter().find_map(variable)?.into_string().ok();
         let given = match &self.member {
@@ -112,7 +113,7 @@ impl ChangeArgs {
         self.update_from(None, |registry| change(registry, &By::now(&member)))
     }
 
-    /// The same for who has read it just now.
+    /// The same, with a snapshot that the caller has just read.
     pub(crate) fn update_known<T>(
         &self,
         snapshot: &Snapshot,
@@ -122,7 +123,7 @@ impl ChangeArgs {
         self.update_from(Some(snapshot), |registry| change(registry, &By::now(&member)))
     }
 
-    /// Changes the registry, whoever does it. Its directory is made if it is the usual one.
+    /// Changes the registry without an acting member. Creates the usual directory if needed.
     pub(crate) fn update_by_anyone<T>(
         &self,
         change: impl FnOnce(&mut Registry) -> Result<T, Error>,
@@ -138,11 +139,11 @@ impl ChangeArgs {
         let path = self.registry.path()?;
         let key = signing_key(self.sign.as_deref())?;
         if let Some(parent) = configuration("").filter(|parent| path.parent() == Some(parent)) {
-            // What is wrong with it shows when the registry is written.
+            // An error in it surfaces when the registry is written.
             let _ = Dir::open_or_make(&parent, Links::Trusted, 0o700);
         }
         Registry::update_from(&path, snapshot, key.as_ref(), |registry| {
-            // A new one is signed by nobody yet.
+            // A new registry has no signature yet.
             if *registry != Registry::default() {
                 self.registry.check(registry, &path)?;
             }
@@ -155,7 +156,7 @@ impl ChangeArgs {
     }
 }
 
-/// What ends an update: an error of the registry, or one that is told already.
+/// The error of an update: one of the registry, or a finished failure.
 enum Problem {
     Error(Error),
     Failure(Failure),
@@ -183,7 +184,7 @@ pub(crate) fn usual_identity() -> Result<Option<PathBuf>, Failure> {
 pub(crate) enum Trusted {
     /// The signature of this key.
     Key(PublicKey),
-    /// That it is this one.
+    /// The id of the registry.
     Id(RegistryId),
 }
 
@@ -198,7 +199,7 @@ impl FromStr for Trusted {
     }
 }
 
-/// The public keys and ids that the environment demands, and their texts.
+/// The public keys and ids that the environment requires, with their texts.
 pub(crate) fn trusted() -> Result<Vec<(String, Trusted)>, Failure> {
     let keys = setting::text(setting::TRUST)?.unwrap_or_default();
     let key = |text: &str| match text.parse() {
@@ -208,7 +209,7 @@ pub(crate) fn trusted() -> Result<Vec<(String, Trusted)>, Failure> {
     keys.split_whitespace().map(key).collect()
 }
 
-/// The demands of the command line, or of the environment if that has none.
+/// The requirements of the command line, or else of the environment.
 pub(crate) fn trusted_by(words: &[String]) -> Result<Vec<Trusted>, Failure> {
     if words.is_empty() {
         return Ok(trusted()?.into_iter().map(|(_, trusted)| trusted).collect());
@@ -216,7 +217,7 @@ pub(crate) fn trusted_by(words: &[String]) -> Result<Vec<Trusted>, Failure> {
     words.iter().map(|word| word.parse().map_err(failure)).collect()
 }
 
-/// The key that changes are signed with: that of the file, or of the environment.
+/// The key that signs changes: from the given file, or from the environment.
 pub(crate) fn signing_key(path: Option<&Path>) -> Result<Option<SigningKey>, Failure> {
     let path = match path {
         Some(path) => Some(path.to_owned()),
@@ -225,7 +226,7 @@ pub(crate) fn signing_key(path: Option<&Path>) -> Result<Option<SigningKey>, Fai
     path.map(|path| SigningKey::load(&path).map_err(|error| of_key(error, &path))).transpose()
 }
 
-/// Reads the identity at this path, or the usual one if it is there.
+/// Reads the identity at this path, or the usual one if it exists.
 pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure> {
     let path = match path {
         Some(path) => Some(path.to_owned()),
@@ -235,7 +236,7 @@ pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure>
     let ask = || {
         let prompt = message::shown(&format!("Passphrase of {}: ", show(&path)));
         let typed = Hidden::begin().and_then(|terminal| terminal.ask(&prompt)).map_err(|_| Error::NoPassphrase)?;
-        // What is no text is no passphrase that age takes, and so a wrong one.
+        // A passphrase that is not UTF-8 is one that age refuses, so it is wrong.
         String::from_utf8(typed.to_vec()).map(Zeroizing::new).map_err(|_| Error::Passphrase)
     };
     Identity::load(&path, ask).map(Some).map_err(|error| of_key(error, &path))
@@ -246,7 +247,7 @@ pub(crate) fn name(text: &str) -> Result<Name, Failure> {
     Name::from_str(text).map_err(|error| failure(error.into()))
 }
 
-/// An error of the registry, as the program tells it.
+/// An error of the registry, as a failure of the program.
 pub(crate) fn failure(error: Error) -> Failure {
     let text = match &error {
         Error::Read(cause) | Error::Write(cause) | Error::NotKept(cause) | Error::Key(cause) => {
@@ -262,7 +263,8 @@ pub(crate) fn failure(error: Error) -> Failure {
     }
 }
 
-/// The same with the path of the file that it is about, if that exists: what does not may be a secret that was given by mistake.
+/// The same with the path of the file at fault, if the file exists. A path without a file may be a
+/// secret given by mistake.
 pub(crate) fn of_file(error: Error, path: &Path) -> Failure {
     let about = error.is_of_file();
     with_path(failure(error), path, about)
@@ -285,7 +287,7 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// A file of hushlog's in the user's configuration.
+/// A hushlog file in the user's configuration directory.
 pub(crate) fn configuration(file: &str) -> Option<PathBuf> {
     let base = variable("XDG_CONFIG_HOME").map(PathBuf::from);
     let base = base.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))?;
@@ -293,7 +295,7 @@ pub(crate) fn configuration(file: &str) -> Option<PathBuf> {
     Some(if file.is_empty() { directory } else { directory.join(file) })
 }
 
-/// Prints columns under their titles, as wide as they have to be.
+/// Prints columns under their titles, as wide as needed.
 pub(crate) fn print_table(titles: &[&str], rows: &[Vec<String>]) -> Result<Exit, Failure> {
     let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| message::shown(cell)).collect()).collect();

@@ -1,7 +1,8 @@
-//! What was masked: counts by name and form, as a JSON file and as one line. Never a value, nor anything of the input.
+//! Counts of masked regions by name and form, as a JSON file and as one line. Reports contain no
+//! value, and nothing of the input.
 //!
-//! Nor the size of the output: with the size of the input and the number of masks it is the length
-//! of a secret.
+//! They also omit the size of the output: with the size of the input and the number of masks it
+//! reveals the length of a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,16 +18,16 @@ use super::output::{self, Inputs};
 /// The version of the report's format.
 const VERSION: u32 = 2;
 
-/// The input that was read, and the places that were masked.
+/// The size of the input, and the masked regions.
 pub(crate) struct Tally {
-    /// Known if the input was read to its end and all output written.
+    /// `Some` if the input was read to its end and all output written.
     bytes_in: Option<u64>,
     secrets: BTreeMap<String, BTreeMap<&'static str, u64>>,
     notices: Vec<(String, &'static str)>,
 }
 
 impl Tally {
-    /// The counts of redactors of this set, which was made of secrets with these names.
+    /// The counts of redactors of this set, with the names of its secrets.
     pub(crate) fn new<'a>(
         names: &BTreeSet<String>,
         set: &NeedleSet,
@@ -42,7 +43,7 @@ impl Tally {
         Tally { bytes_in: pumped.map(|pumped| pumped.bytes_in), secrets, notices }
     }
 
-    /// In one line, for a person.
+    /// A line for a person.
     pub(crate) fn line(&self) -> String {
         let counts = self.secrets.iter().map(|(name, forms)| (forms.values().sum::<u64>(), name));
         let mut found: Vec<(u64, &String)> = counts.filter(|(count, _)| *count > 0).collect();
@@ -68,12 +69,12 @@ impl Tally {
     }
 }
 
-/// What was noticed about the secrets of a set.
+/// The notices about the secrets of a set.
 pub(crate) fn notices(set: &NeedleSet) -> Value {
     set.notices().iter().map(|notice| json!({ "name": notice.name, "kind": kind(notice.kind) })).collect()
 }
 
-/// How reports name what was noticed about a value.
+/// The report's word for a notice.
 fn kind(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Blank => "blank",
@@ -85,12 +86,12 @@ fn kind(kind: NoticeKind) -> &'static str {
     }
 }
 
-/// Where the report goes to: known to be writable before any input is read, and untouched until the end.
+/// The report's destination: known to be writable before any input is read, and untouched until the
+/// end.
 pub(crate) struct Target(Output);
 
 impl Target {
-    /// Fails, before any input is read, if a report could not be written there, or would replace an
-    /// input.
+    /// Fails, before any input is read, if the report is not writable, or would replace an input.
     pub(crate) fn new(
         path: Option<&Path>,
         inputs: impl FnOnce() -> Result<Inputs, Failure>,
@@ -108,10 +109,10 @@ impl Target {
         self.write_json(tally.json())
     }
 
-    /// Writes a report of another shape. Names in it may hold secrets, which are masked.
+    /// Writes a report of another shape. Secrets in its names are masked.
     pub(crate) fn write_json(&self, report: Value) -> Result<(), Failure> {
         let text = message::json(report).into_bytes();
-        // Others may read counts.
+        // Counts may be readable by all users.
         let written = self.0.write(0o666, &text);
         written.map_err(|error| Failure::io(format!("cannot write the report: {}", reason(&error))))
     }

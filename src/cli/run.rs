@@ -1,4 +1,5 @@
-//! `hushlog run -- CMD ARG...`: a program with the secrets in its environment, and its output masked.
+//! `hushlog run -- CMD ARG...`: runs a program with the secrets in its environment, and masks its
+//! output.
 
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsString};
@@ -36,7 +37,7 @@ pub(crate) struct RunArgs {
     pub(crate) command: Vec<OsString>,
 }
 
-/// Runs the command to its end, and ends as it did.
+/// Runs the command to its end, and ends with its status.
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let RunArgs { sources, options, kill_after, command } = args;
     let target = Target::new(options.report.as_deref(), || Inputs::new(&sources))?;
@@ -46,7 +47,7 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     command.environment.check(&command.arguments).map_err(refused)?;
     let secrets: Vec<Secret> = loaded.secrets.into_iter().map(|found| found.secret).collect();
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
-    // Before the needles are made, so that the system makes the child's process beside that.
+    // Before the needles are built, so that the system creates the child process in parallel.
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let (mut ready, secrets) = child::prepare(command, secrets).map_err(|error| cannot_start(&error))?;
     if masking::cannot_fail(&secrets, &options) {
@@ -64,14 +65,14 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     end(outcome, reported)
 }
 
-/// Ends as the child did, unless some of its output is missing.
+/// Ends as the child did, unless a part of its output is missing.
 fn end(outcome: Outcome, reported: Result<(), Failure>) -> Result<Exit, Failure> {
     if let Status::Failed(error) = outcome.status {
         return Err(not_run(error));
     }
     for carried in &outcome.outputs {
         match &carried.result {
-            // The child has met a closed pipe, as it would have without us, and has done about it what it does.
+            // The child met the closed pipe as it would have without hushlog, and handled it.
             Ok(_) | Err(PumpError::OutputClosed) => {}
             Err(PumpError::Input(error)) => {
                 return Err(Failure::io(format!("cannot read what the command writes: {}", reason(error))));
@@ -90,7 +91,7 @@ fn end(outcome: Outcome, reported: Result<(), Failure>) -> Result<Exit, Failure>
     }
 }
 
-/// Our own environment, and what the sources inject.
+/// This process's environment, with the injected secrets.
 fn environment(loaded: &Loaded) -> Result<Environment, Failure> {
     let exported = exported::injected(loaded)?;
     let injected = exported.variables().iter().map(|variable| (variable.name(), variable.secret().expose()));
@@ -102,7 +103,7 @@ fn arguments(command: Vec<OsString>) -> Result<Vec<CString>, Failure> {
     arguments.collect::<Result<_, _>>().map_err(|_| Failure::config("an argument of the command holds a NUL"))
 }
 
-/// The environment cannot be that of a program.
+/// The failure for an environment that no program can have.
 fn refused(error: EnvironmentError) -> Failure {
     let exit = if matches!(error, EnvironmentError::Nul(_)) { Exit::Config } else { Exit::NotExecutable };
     Failure::config(error.to_string()).ends(exit).hint("the command was not started")

@@ -1,4 +1,4 @@
-//! `hushlog scrub`: log files that were written already.
+//! `hushlog scrub`: masks secrets in existing log files.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -83,7 +83,7 @@ pub(crate) struct WhatArgs {
     pub(crate) jobs: Option<NonZeroUsize>,
 }
 
-/// Runs the scrub to its end, whatever becomes of single files.
+/// Runs the scrub to its end, even if single files fail.
 pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let ScrubArgs { paths, what, sources, options } = args;
     refuse_what_does_not_fit(what, options)?;
@@ -134,7 +134,7 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// A check of nothing shows nothing.
+/// The failure of a check that searched nothing.
 fn nothing_searched(what: &WhatArgs) -> Failure {
     let hint = if what.recursive {
         "look at the paths, --include and --exclude"
@@ -144,7 +144,7 @@ fn nothing_searched(what: &WhatArgs) -> Failure {
     Failure::io("no file was searched, so that nothing is known to be clean").hint(hint)
 }
 
-/// Options that are for streams.
+/// Refuses options that are for streams only.
 fn refuse_what_does_not_fit(what: &WhatArgs, options: &OptionArgs) -> Result<(), Failure> {
     if options.mask.is_some() && !what.rewrite {
         return Err(Failure::config("--mask would change the length of a file that is scrubbed in place")
@@ -156,7 +156,8 @@ fn refuse_what_does_not_fit(what: &WhatArgs, options: &OptionArgs) -> Result<(),
     Ok(())
 }
 
-/// Fails, before anything is read, on a path that leads nowhere. It is not shown: it may be a secret, given by mistake.
+/// Fails, before anything is read, on a path that does not exist. The message omits the path, which
+/// may be a secret given by mistake.
 fn there(paths: &[PathBuf]) -> Result<(), Failure> {
     for (number, path) in (1..).zip(paths) {
         fs::symlink_metadata(path).map_err(|error| {
@@ -171,7 +172,7 @@ fn cover(set: &NeedleSet, mask_char: Option<u8>) -> Result<Cover, Failure> {
     mask_char.map_or_else(|| Cover::named(set), |c| Cover::of_char(set, c)).map_err(masking::failure)
 }
 
-/// The patterns of files.
+/// The file patterns.
 struct Wanted {
     include: Vec<Pattern>,
     exclude: Vec<Pattern>,
@@ -196,13 +197,13 @@ impl Wanted {
     }
 }
 
-/// How often each secret was found.
+/// The count for each secret.
 fn names(findings: &Findings) -> String {
     let names = super::scrubbed::by_name(findings);
     names.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<String>>().join(", ")
 }
 
-/// Tells what became of a file, if there is something to tell.
+/// Reports a file's outcome, if it is worth a message.
 fn say(path: &Path, outcome: &Outcome, action: Action, quiet: bool) {
     let path = path_text(path);
     match outcome {

@@ -1,4 +1,5 @@
-//! What a scrub did: for a person in one line, for programs as JSON. Never a value, nor anything of a file but its name.
+//! The result of a scrub: one line for a person, JSON for programs. Neither contains a value, nor
+//! anything of a file but its name.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -14,10 +15,10 @@ use super::report;
 
 /// The version of the report's format.
 const VERSION: u32 = 1;
-/// Why a source is left alone.
+/// The reason that a source file is left alone.
 pub(crate) const SOURCE: &str = "it holds secrets that are searched for";
 
-/// The outcomes of a run. Of clean files only their number is kept.
+/// The outcomes of a run. Clean files are only counted.
 pub(crate) struct Scrubbed {
     action: Action,
     files: Vec<(PathBuf, Outcome)>,
@@ -41,12 +42,12 @@ impl Scrubbed {
         self.files.push((path.to_owned(), outcome));
     }
 
-    /// By path: threads finish in any order.
+    /// Sorts by path: threads finish in any order.
     pub(crate) fn sort(&mut self) {
         self.files.sort_by(|a, b| a.0.cmp(&b.0));
     }
 
-    /// The regions that were masked or found. Those in a file that is left as it is were found, and
+    /// The regions that were masked or found. Those in a file that is left alone were found, and
     /// not masked.
     fn findings(&self) -> impl Iterator<Item = &Findings> {
         self.files.iter().filter_map(|(_, outcome)| match outcome {
@@ -56,17 +57,17 @@ impl Scrubbed {
         })
     }
 
-    /// How many files were searched.
+    /// The number of files searched.
     pub(crate) fn searched(&self) -> u64 {
         self.searched
     }
 
-    /// How many places were found.
+    /// The number of places found.
     pub(crate) fn found(&self) -> u64 {
         self.findings().map(Findings::count).sum()
     }
 
-    /// Whether any file may hold secrets still.
+    /// Whether any file may still hold secrets.
     pub(crate) fn failed(&self) -> bool {
         self.files
             .iter()
@@ -77,7 +78,7 @@ impl Scrubbed {
         self.files.iter().filter(|(_, outcome)| is(outcome)).count()
     }
 
-    /// In one line, for a person.
+    /// A line for a person.
     pub(crate) fn line(&self) -> String {
         let did = if self.action == Action::Mask { "masked" } else { "found" };
         let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
@@ -96,7 +97,7 @@ impl Scrubbed {
         line
     }
 
-    /// For programs.
+    /// JSON for programs.
     pub(crate) fn json(&self, set: &NeedleSet) -> Value {
         json!({
             "version": VERSION,
@@ -111,7 +112,7 @@ impl Scrubbed {
     }
 }
 
-/// How often each secret was found.
+/// The count for each secret.
 pub(crate) fn by_name(findings: &Findings) -> BTreeMap<&str, u64> {
     let mut counts = BTreeMap::new();
     findings.places.iter().for_each(|((name, _), places)| *counts.entry(name.as_str()).or_default() += places.count);
@@ -120,8 +121,8 @@ pub(crate) fn by_name(findings: &Findings) -> BTreeMap<&str, u64> {
 
 fn file(path: &Path, outcome: &Outcome) -> Value {
     let mut file = json!({ "path": path_text(path) });
-    // As it is shown, a name is not always that of the file. One with a secret in it is not given
-    // in another form either.
+    // The shown name may differ from the file's own. A name with a secret in it is not reported in
+    // another form either.
     let (shown, encoded) = (path_text(path), BASE64.encode(path.as_os_str().as_bytes()));
     if shown.as_bytes() != path.as_os_str().as_bytes() && !hides(&shown) && !hides(&encoded) {
         file["path_base64"] = encoded.into();

@@ -1,4 +1,4 @@
-//! `hushlog secret add|edit|delete|list|search`: values are typed in, and never come out.
+//! `hushlog secret add|edit|delete|list|search`: values go in, and never come out.
 
 use std::path::PathBuf;
 
@@ -128,7 +128,7 @@ pub(crate) struct SearchArgs {
     list: ListArgs,
 }
 
-/// Does it.
+/// Runs the subcommand.
 pub(crate) fn run(command: &SecretCommand) -> Result<Exit, Failure> {
     match command {
         SecretCommand::Add(args) => add(args),
@@ -144,7 +144,7 @@ fn add(args: &AddArgs) -> Result<Exit, Failure> {
     let own = name(&args.name)?;
     let member = args.change.member()?;
     let scope = args.scope.scope().unwrap_or(Scope::Private);
-    // Said before anything is typed.
+    // Checked before the user types anything.
     let before = args.change.registry.snapshot()?;
     before.registry().check_new(&own, scope, &member).map_err(failure)?;
     let typed = value::read(args.value.value_file.as_deref(), &value::of_new(own.as_str()), args.value.keep_newline)?;
@@ -192,7 +192,7 @@ fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// A short value is masked wherever it stands, which its owner should know.
+/// Warns about a short value, which is masked wherever it occurs.
 fn warn(name: &Name, value: &[u8]) {
     if value.trim_ascii().len() < TELLING_LEN_MIN {
         warning(&format!("masked wherever it stands in a log, though it is short: {name}"));
@@ -213,7 +213,7 @@ fn list(args: &ListArgs, word: &str) -> Result<Exit, Failure> {
     print_table(&["NAME", "VARIABLE", "SCOPE", "OWNER", "INSTALLED", "VERSION", "CHANGED"], &rows)
 }
 
-/// All that is ever told about a secret.
+/// Everything that is ever shown about a secret.
 struct Listed<'a> {
     name: &'a Name,
     variable: String,

@@ -1,4 +1,4 @@
-//! What a service manager wants to know.
+//! The service manager's protocols: readiness, the descriptor store, and passed sockets.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -9,33 +9,35 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use hushlog::sidecar::StoreAt;
 use rustix::io::{FdFlags, fcntl_setfd};
 
-/// The first descriptor that is passed, as `sd_listen_fds(3)` has it.
+/// The first passed descriptor, as in `sd_listen_fds(3)`.
 const PASSED_FIRST: RawFd = 3;
 
-/// Tells systemd how it stands, if it is systemd that started us (`Type=notify`).
+/// Notifies systemd of a state, if systemd started this process (`Type=notify`).
 pub(crate) fn notify(state: &str) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let address = match name.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
         _ => SocketAddr::from_pathname(&name),
     };
-    // Nobody can be told that it went wrong.
+    // There is nowhere to report a failure.
     let _ = address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
 }
 
-/// The store for descriptors that it has for us, if it says so: systemd does since version 254, and the unit says it for older ones.
+/// The service manager's descriptor store, if it announces one. systemd does since version 254; the
+/// unit announces it for older versions.
 pub(crate) fn store() -> Option<StoreAt> {
     let count_max: usize = std::env::var("FDSTORE").ok()?.parse().ok()?;
     let socket = std::env::var_os("NOTIFY_SOCKET")?;
     (count_max > 0).then_some(StoreAt { socket, count_max })
 }
 
-/// The sockets that the service manager has for us, with their names (`sd_listen_fds(3)`): none, unless it says that they are for this process. To be
-/// called once, and before anything is opened that stays open.
+/// Takes the sockets from the service manager, with their names (`sd_listen_fds(3)`). Returns none,
+/// unless they are marked for this process. Must be called once, before anything is opened that
+/// stays open.
 ///
 /// # Errors
 ///
-/// When there are fewer than it says.
+/// When there are fewer than announced.
 pub(crate) fn passed_sockets() -> io::Result<Vec<(OwnedFd, String)>> {
     let own = std::process::id().to_string();
     if std::env::var_os("LISTEN_PID").is_none_or(|pid| pid != own.as_str()) {
@@ -54,9 +56,10 @@ fn passed_socket(number: RawFd) -> io::Result<OwnedFd> {
     if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it is open, and whoever started this process says that it is for us; nothing of our own is open yet, and each is taken once.
+    // SAFETY: it is open, and the parent declared that it is for this process. This process has
+    // opened nothing yet, and each descriptor is taken once.
     let fd = unsafe { OwnedFd::from_raw_fd(number) };
-    // Not for what we start.
+    // Closed in child processes.
     fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
     Ok(fd)
 }

@@ -1,8 +1,9 @@
-//! The standard streams: were they open, and writing to them without std's buffer.
+//! The standard streams: whether they were open at start, and unbuffered writes to them.
 //!
-//! Rust's runtime opens `/dev/null` in place of a standard descriptor that is closed, so that `hushlog >&-` would lose all
-//! output and report success. Telling the two apart afterwards does not work: Python, Node and `daemon(3)` hand on
-//! `/dev/null` opened in the very same mode, and mean it. So the descriptors are looked at before the runtime starts.
+//! Rust's runtime opens `/dev/null` in place of a closed standard descriptor, so that `hushlog >&-`
+//! would lose all output and report success. The two cannot be distinguished afterwards: Python,
+//! Node and `daemon(3)` deliberately pass on `/dev/null` opened in the very same mode. So the
+//! descriptors are examined before the runtime starts.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,12 +15,12 @@ use rustix::fs::FileType;
 use super::exit::{self, Exit};
 use super::message::{self, Failure};
 
-/// What the program was started with.
+/// The state at program start.
 static INHERITED: OnceLock<Inherited> = OnceLock::new();
 
 /// The C runtime calls the functions of this section before `main`.
 #[used]
-// SAFETY: the section holds pointers to C functions, which is what this static is.
+// SAFETY: the section holds pointers to C functions, and this static is one.
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = note_inherited;
 
@@ -28,12 +29,12 @@ extern "C" fn note_inherited() {
     INHERITED.get_or_init(Inherited::capture);
 }
 
-/// What the program was started with, and changed since.
+/// The state at program start, which may have changed since.
 pub(crate) fn inherited() -> Inherited {
     *INHERITED.get_or_init(Inherited::capture)
 }
 
-/// Fails if standard input or output was closed by whoever started the program.
+/// Fails if standard input or output was closed at program start.
 pub(crate) fn check() -> Result<(), Failure> {
     for (closed, stream) in inherited().closed().into_iter().zip(["input", "output"]) {
         if closed {
@@ -44,8 +45,8 @@ pub(crate) fn check() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Fails if input and output are one file, as with `hushlog <app.log >>app.log`: what goes out
-/// would come in again, without an end, or go over what was not read yet.
+/// Fails if input and output are one file, as with `hushlog <app.log >>app.log`. The output would
+/// become input again, without end, or overwrite unread input.
 pub(crate) fn check_apart() -> Result<(), Failure> {
     let file = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).ok().map(|stat| (stat.st_mode, stat.st_dev, stat.st_ino));
     let (input, output) = (file(io::stdin().as_fd()), file(io::stdout().as_fd()));
@@ -57,7 +58,7 @@ pub(crate) fn check_apart() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes a text of our own to standard output, all of it or an error.
+/// Writes this program's own text to standard output, all of it or an error.
 pub(crate) fn print(text: &[u8]) -> Result<Exit, Failure> {
     if inherited().closed()[1] {
         return Err(Failure::io("standard output is closed"));
@@ -69,17 +70,17 @@ pub(crate) fn print(text: &[u8]) -> Result<Exit, Failure> {
     }
 }
 
-/// Whether somebody may be watching standard output.
+/// Whether standard output is a terminal.
 pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether somebody may be watching standard error.
+/// Whether standard error is a terminal.
 pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// std's own writer takes a write to a bad descriptor for a success.
+/// Writes all bytes. std's own writer treats a write to a bad descriptor as a success.
 fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {

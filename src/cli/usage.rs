@@ -1,6 +1,6 @@
-//! Errors of the command line, told without a word of it: what was typed by mistake may be a secret.
+//! Errors of the command line, which never repeat it: a word typed by mistake may be a secret.
 //!
-//! Of clap's own error only the kind is used, and names that are found among the program's own.
+//! Of clap's own error, only the kind is used, and names that match the program's own.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
@@ -9,7 +9,7 @@ use super::message::Failure;
 
 const HELP: &str = "hushlog --help shows the options; secrets are never given on the command line";
 
-/// What was wrong with the command line.
+/// The failure for clap's error.
 pub(crate) fn failure(error: &clap::Error, program: &Command) -> Failure {
     let name = |kind| first(error, kind).and_then(|text| own(program, text));
     let option = || name(ContextKind::InvalidArg).unwrap_or_else(|| "an option".to_owned());
@@ -46,7 +46,7 @@ pub(crate) fn failure(error: &clap::Error, program: &Command) -> Failure {
     }
 }
 
-/// The first text that clap has to tell of this kind.
+/// The first text of this kind in clap's error.
 fn first(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     match error.get(kind)? {
         ContextValue::String(text) => Some(text),
@@ -55,7 +55,7 @@ fn first(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     }
 }
 
-/// The option or argument of ours that clap's text names, if it does.
+/// The program's own option or argument that clap's text names, if any.
 fn own(program: &Command, text: &str) -> Option<String> {
     let word = text.split([' ', '=']).next()?;
     let names = |argument: &Arg| match (argument.get_long(), argument.get_value_names()) {
@@ -67,7 +67,7 @@ fn own(program: &Command, text: &str) -> Option<String> {
     all.find(|name| name == word).or_else(|| program.get_subcommands().find_map(|command| self::own(command, text)))
 }
 
-/// The values that would have been valid, where there is a list of them.
+/// The valid values, where clap lists them.
 fn values(error: &clap::Error) -> Option<String> {
     match error.get(ContextKind::ValidValue)? {
         ContextValue::Strings(values) if !values.is_empty() => Some(format!("one of {}", values.join(", "))),
@@ -75,7 +75,7 @@ fn values(error: &clap::Error) -> Option<String> {
     }
 }
 
-/// What a valid value is, where there is no list.
+/// The rule for a valid value, where there is no list.
 fn rule(option: &str) -> &'static str {
     match option {
         "--min-length" => "a number of bytes, 4 or more",
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    /// L03: whatever the mistake, no word of the command line comes back.
+    /// L03: no mistake makes a word of the command line appear in the error.
     #[test]
     fn no_word_of_the_command_line_is_repeated() {
         let canary = "hunter2canary";

@@ -1,4 +1,5 @@
-//! A value that is typed, or read from a file or standard input: never from the command line, which every user of the machine sees.
+//! Reads a value from the terminal, a file or standard input; never from the command line, which
+//! every user of the machine sees.
 
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::path::Path;
@@ -12,16 +13,16 @@ use super::message::{self, Failure, note, prompt, reason};
 use super::prompt::Hidden;
 use super::registry::show;
 
-/// A value, and the line end that may follow it; one byte more shows that it is too long.
+/// A value with an optional line end, and one more byte that shows that it is too long.
 const READ_MAX: usize = VALUE_LEN_MAX + 3;
 
-/// A prompt's name for a new secret: the secret's own, if that can be repeated.
+/// A prompt's name for a new secret: the secret's own, if it may be repeated.
 pub(crate) fn of_new(name: &str) -> String {
     message::typed(name).unwrap_or_else(|| "the secret".to_owned())
 }
 
-/// Reads a value from a file, from standard input if that is `-`, or from the terminal, which asks
-/// for it by this name. No message shows it from then on.
+/// Reads a value from a file, from standard input if that is `-`, or from the terminal, which
+/// prompts with this name. No later message shows it.
 pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let asks = file.is_none_or(|path| path == Path::new("-") && io::stdin().is_terminal());
     let value = match file {
@@ -42,7 +43,7 @@ pub(crate) fn read(file: Option<&Path>, name: &str, keep_newline: bool) -> Resul
     Ok(value)
 }
 
-/// Asks twice, without an echo.
+/// Prompts twice, without echo.
 fn ask(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::config("there is no terminal to type the value in")
@@ -60,7 +61,7 @@ fn ask(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(first)
 }
 
-/// All of it, in a buffer that does not grow.
+/// Reads everything, into a buffer that does not grow.
 fn whole(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut value = Zeroizing::new(vec![0; READ_MAX]);
     let mut len = 0;
@@ -76,7 +77,7 @@ fn whole(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(value)
 }
 
-/// `echo` and editors end what they write with a newline that is no part of the value. Whoever sits there is asked.
+/// Drops the newline that `echo` and editors append, after asking if a person is at the terminal.
 fn without_newline(mut value: Zeroizing<Vec<u8>>, keep: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let end = if value.ends_with(b"\r\n") { 2 } else { usize::from(value.ends_with(b"\n")) };
     if end == 0 || keep || value.len() == end {

@@ -1,24 +1,24 @@
-//! JSON whose strings may hold any bytes, as loggers write it: no text that is UTF-8 throughout can be relied on, which
-//! serde_json does. What it writes back is the same: bytes as they are, and escapes where JSON wants them.
+//! JSON whose strings may hold any bytes, as loggers write it. serde_json does not apply: it
+//! requires UTF-8 throughout. Output is the same: raw bytes, with escapes where JSON needs them.
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// How deep arrays and objects may lie in one another.
+/// The deepest nesting of arrays and objects.
 const DEPTH_MAX: usize = 64;
 
-/// A value. Its texts may hold secrets, and are wiped when they are dropped.
+/// A value. Its texts may hold secrets, and are wiped on drop.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Json {
     Text(Vec<u8>),
-    /// Members in order, also several of one name.
+    /// Members in order, including duplicates.
     Object(Vec<(Vec<u8>, Json)>),
     Array(Vec<Json>),
-    /// A number, `true`, `false` or `null`, as it stands there.
+    /// A number, `true`, `false` or `null`, as written.
     Plain(Vec<u8>),
 }
 
 impl Json {
-    /// The value that this text is, or nothing if it is none.
+    /// Parses a text; `None` if it is not JSON.
     pub(super) fn parse(text: &[u8]) -> Option<Json> {
         let mut reader = Reader { rest: text };
         let value = reader.value(DEPTH_MAX)?;
@@ -26,8 +26,8 @@ impl Json {
         reader.rest.is_empty().then_some(value)
     }
 
-    /// Each text in it, names of members too, as `change` wants it; a number that it changes becomes a text. Tells whether any was
-    /// changed.
+    /// Applies `change` to each text, including member names. A changed number becomes a text.
+    /// Returns whether anything changed.
     pub(super) fn change(&mut self, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
         let mut changed = false;
         match self {
@@ -57,7 +57,7 @@ impl Json {
         changed
     }
 
-    /// Appends it as JSON, in one line.
+    /// Appends it as JSON, on one line.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Json::Text(text) => write_text(text, out),
@@ -119,7 +119,7 @@ impl Reader<'_> {
         self.rest = &self.rest[blanks..];
     }
 
-    /// Takes this byte, and what blanks stand before it.
+    /// Consumes this byte, and any blanks before it.
     fn take(&mut self, byte: u8) -> Option<()> {
         self.skip_blanks();
         self.rest = self.rest.strip_prefix(&[byte])?;
@@ -177,7 +177,7 @@ impl Reader<'_> {
 
     fn text(&mut self) -> Option<Vec<u8>> {
         self.rest = self.rest.strip_prefix(b"\"")?;
-        // What is read is never longer than how it is written.
+        // The decoded text is never longer than the written one.
         let end = memchr::memchr_iter(b'"', self.rest)
             .find(|&at| self.rest[..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 0)?;
         let (written, rest) = self.rest.split_at(end);
@@ -196,7 +196,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether this is a number as JSON has them: it may be told again as it stands there, to somebody who takes no others.
+/// Whether this is a valid JSON number, which strict readers accept as written.
 fn is_number(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let text = text.strip_prefix(b"-").unwrap_or(text);
@@ -218,7 +218,7 @@ fn is_number(text: &[u8]) -> bool {
     }
 }
 
-/// Reads what stands behind a backslash, and says how long that is.
+/// Decodes the text after a backslash, and returns its length.
 fn unescape(escape: &[u8], text: &mut Vec<u8>) -> Option<usize> {
     let plain = match escape.first()? {
         byte @ (b'"' | b'\\' | b'/') => *byte,

@@ -1,16 +1,19 @@
-//! rsyslog's module mmexternal: for each message a line comes in, and one line of JSON goes out that says which of the message's
-//! properties are to be others.
+//! rsyslog's module mmexternal: each message arrives as a line. The answer is one line of JSON,
+//! with the new values of changed properties.
 //!
-//! What rsyslog (8.2302) does, found out with it, and what follows from that:
+//! The behavior of rsyslog (8.2302), found by experiment, and its consequences:
 //!
-//! - *It fails open*: when the helper ends, does not start or answers with nonsense, the message goes on as it is, whatever the action's
-//!   `resumeRetryCount`. So a message never ends the helper, and with a mark in each answer a rule can stop what has none.
-//! - *Standard error goes where the answers go*: a warning would be taken for the answer to the first message, and every answer from
-//!   then on for that to the next message. So nothing is said while the helper runs.
-//! - `msg` is not a text of its own but a place within `rawmsg`. Setting `rawmsg` to another length moves it, so that
-//!   `rawmsg` is masked in place; and `msg` has to be set after it. Setting `msg` alone sets that part of `rawmsg` as well.
-//! - Its JSON is not UTF-8 throughout: bytes stand in it, and are taken from it, as they are.
-//! - `$!` is merged: what is set replaces what is there, and a name that is there stays there.
+//! - *It fails open*: when the helper ends, does not start or answers with nonsense, the message
+//!   passes unchanged, whatever the action's `resumeRetryCount`. So a message never ends the
+//!   helper. With a mark in each answer, a rule can stop messages without one.
+//! - *Standard error shares the pipe of the answers*: a warning would count as the answer to the
+//!   first message, and each later answer as that to the next message. So the helper writes no
+//!   messages while it runs.
+//! - `msg` is not a text of its own but a range within `rawmsg`. Setting `rawmsg` to another length
+//!   moves it, so `rawmsg` is masked in place, and `msg` must be set after it. Setting `msg` alone
+//!   sets that part of `rawmsg` as well.
+//! - Its JSON is not UTF-8 throughout: it passes and accepts raw bytes.
+//! - `$!` is merged: a new value replaces the old one, and existing names stay.
 
 use std::sync::Arc;
 
@@ -19,21 +22,22 @@ use zeroize::Zeroizing;
 
 use super::json::{Json, write_text};
 
-/// What is set in `$!hushlog`, if that is asked for.
+/// The value of `$!hushlog`, if marks are enabled.
 const MARK: &[u8] = b"\"clean\"";
-/// The answer for a message that is not what it should be.
+/// The answer for an invalid message.
 const LEFT_OUT: &[u8] = b" [hushlog: this message was left out, because it could not be read]";
 
-/// What rsyslog lets a helper change, in the order in which it has to be told. `msg` and `$!` come after these.
+/// The properties that a helper may change, in the order that rsyslog needs. `msg` and `$!` follow.
 const CHANGEABLE: &[&[u8]] =
     &[b"syslogtag", b"hostname", b"structured-data", b"procid", b"msgid", b"fromhost", b"fromhost-ip"];
 
-/// Answers for one rsyslog.
+/// Answers messages of one rsyslog.
 pub(super) struct Mmexternal {
     set: Arc<NeedleSet>,
     pub(super) redactor: Redactor,
     cover: Option<Cover>,
-    /// Whether lines are JSON objects of all properties (`interface.input="fulljson"`), and not `msg` alone.
+    /// Whether lines are JSON objects of all properties (`interface.input="fulljson"`), rather than
+    /// `msg` alone.
     whole: bool,
     mark: bool,
 }
@@ -44,7 +48,7 @@ impl Mmexternal {
         Mmexternal { set, redactor, cover, whole, mark }
     }
 
-    /// Appends the answer to a line, without the newlines of either. `None` is a line that was too long to be read.
+    /// Appends the answer to a line, both without newlines. `None` is a line over the limit.
     pub(super) fn answer(&mut self, line: Option<&[u8]>, out: &mut Vec<u8>) {
         let mut answer = Answer { start: out.len(), out, variables: Vec::new() };
         let cleaned = match line {
@@ -66,7 +70,7 @@ impl Mmexternal {
         answer.end();
     }
 
-    /// Answers with what has to change. `None`, if the line is no message.
+    /// Answers with all changes. `None` if the line is not a message.
     fn answer_whole(&mut self, line: &[u8], answer: &mut Answer<'_>) -> Option<Cleaned> {
         let mut message = Json::parse(line)?;
         let Json::Object(members) = &mut message else { return None };
@@ -81,7 +85,7 @@ impl Mmexternal {
         let change = &mut |text: &[u8]| redact(set, redactor, text);
         for (name, value) in members.iter_mut().filter(|(name, _)| name != b"msg" && name != b"rawmsg") {
             if let (b"$!", Json::Object(variables)) = (name.as_slice(), &mut *value) {
-                // A name on this level stays beside what it is changed to.
+                // rsyslog keeps a name on this level beside its replacement.
                 let stays = variables.iter().any(|(name, _)| set.is_match(name));
                 cleaned = if stays { Cleaned::InPart } else { cleaned };
                 variables.retain_mut(|(_, variable)| variable.change(change));
@@ -96,14 +100,14 @@ impl Mmexternal {
         Some(cleaned)
     }
 
-    /// Answers for the text of a message, and what it came in as.
+    /// Answers for the text of a message, and for its raw form.
     fn answer_text(&mut self, raw: &[u8], text: &[u8], answer: &mut Answer<'_>) -> Cleaned {
         let mut covered = Zeroizing::new(raw.to_vec());
         let cover = self.cover.as_ref().filter(|cover| self.set.redact_in_place(&mut covered, cover) > 0);
         let head_len = raw.len().checked_sub(text.len()).filter(|&len| &raw[len..] == text);
         let redacted = redact(&self.set, &mut self.redactor, text);
         match (cover, head_len) {
-            // What is set as the text stands in the raw message too.
+            // Setting the text sets its part of the raw message too.
             (Some(_), Some(len)) if covered[..len] == raw[..len] => {}
             // A secret may begin in the head, and end in the text.
             (Some(_), Some(len)) => {
@@ -125,16 +129,16 @@ impl Mmexternal {
     }
 }
 
-/// What became of a message.
+/// The state of a message after its answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cleaned {
-    /// With the answer, there is no secret in any of its properties.
+    /// No property holds a secret.
     Whole,
-    /// There is one in a property that a helper cannot change.
+    /// A property that a helper cannot change holds a secret.
     InPart,
 }
 
-/// The text with all in it masked, if there is anything.
+/// The text with every secret masked; `None` if there is none.
 fn redact(set: &NeedleSet, redactor: &mut Redactor, text: &[u8]) -> Option<Vec<u8>> {
     if !set.is_match(text) {
         return None;
@@ -144,11 +148,11 @@ fn redact(set: &NeedleSet, redactor: &mut Redactor, text: &[u8]) -> Option<Vec<u
     Some(redacted)
 }
 
-/// An object in the making.
+/// An object under construction.
 struct Answer<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
-    /// What is set below `$!`.
+    /// The members of `$!`.
     variables: Vec<(Vec<u8>, Json)>,
 }
 
@@ -169,7 +173,7 @@ impl Answer<'_> {
         value.write(self.out);
     }
 
-    /// Nothing of the message that can be changed stays.
+    /// Replaces every property that can be changed.
     fn leave_out(&mut self, whole: bool) {
         self.out.truncate(self.start);
         self.variables.clear();
@@ -205,7 +209,7 @@ mod tests {
         Mmexternal::new(set, redactor, whole, mark)
     }
 
-    /// The answer, after it has been looked at that it is one line of JSON.
+    /// The answer, after a check that it is one line of JSON.
     #[track_caller]
     fn answer(mut helper: Mmexternal, line: &[u8]) -> String {
         let mut out = Vec::new();
@@ -230,7 +234,7 @@ mod tests {
         let line = format!(" \"a\\ {VALUE}#012{VALUE}");
         let masked = r#"{"msg":" \"a\\ [REDACTED:KEY]#012[REDACTED:KEY]"}"#;
         assert_eq!(answer(helper(false, false), line.as_bytes()), masked);
-        // The text is a part of the raw message, which is not told by itself.
+        // The text is a part of the raw message, which needs no change of its own.
         let line = format!(r#"{{"msg":" {VALUE}","rawmsg":"<13>a: {VALUE}"}}"#);
         assert_eq!(answer(helper(true, false), line.as_bytes()), r#"{"msg":" [REDACTED:KEY]"}"#);
     }
@@ -273,7 +277,7 @@ mod tests {
         assert_eq!(out, br#"{"msg":" [hushlog: this message was left out, because it could not be read]"}"#);
     }
 
-    /// What texts are made of: all that JSON and the redactor could stumble over.
+    /// Building blocks of texts: everything that JSON and the redactor could trip over.
     const PIECES: [&[u8]; 9] = [b"\"", b"\\", b"{", b"}", b"\xff", b"\x01", b"sk-live-", b"4f9QzX", b"x"];
 
     /// All texts of up to four pieces.
@@ -329,7 +333,7 @@ mod tests {
             helper.answer(Some(&line), &mut out);
             let answer = Json::parse(&out).expect("it is JSON");
 
-            // As rsyslog does it: the text is what lies in the raw message from this place on.
+            // Like rsyslog: the text is the range of the raw message from this place to the end.
             let place = raw.len() - text.len();
             let mut raw_now = text_of(member(&answer, b"rawmsg")).unwrap_or(&raw).to_vec();
             assert_eq!(raw_now.len(), raw.len(), "the text moves");

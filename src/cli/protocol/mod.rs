@@ -1,4 +1,4 @@
-//! `--protocol`: the filter as a helper that a shipper asks, line by line.
+//! `--protocol`: the filter as a log shipper's helper, which answers line by line.
 
 mod json;
 mod mmexternal;
@@ -17,8 +17,8 @@ use self::mmexternal::Mmexternal;
 use self::talk::talk;
 use super::message;
 
-/// A longer line is answered without being read, in bytes. rsyslog's messages have 8 KiB at most if it is not told otherwise, and
-/// a message stands in its line up to three times, each byte as up to six.
+/// The longest line, in bytes; a longer one is answered unread. rsyslog's messages have 8 KiB at
+/// most by default. A line repeats a message up to three times, and each byte may take six.
 const LINE_LEN_MAX: usize = 4 << 20;
 
 /// Whose helper it is.
@@ -30,8 +30,8 @@ pub(crate) enum Protocol {
     RsyslogMmexternalFulljson,
 }
 
-/// If messages of ours would go where the answers go, none is to be shown from here on, but for errors, after which there are no
-/// answers any more.
+/// Mutes messages if standard error shares the pipe of the answers. Errors stay: no answers follow
+/// them.
 pub(crate) fn mute_if_shared() {
     let (stdout, stderr) = (fstat(io::stdout()), fstat(io::stderr()));
     if let (Ok(stdout), Ok(stderr)) = (stdout, stderr)
@@ -42,7 +42,7 @@ pub(crate) fn mute_if_shared() {
     }
 }
 
-/// Answers each line of standard input in one of standard output, up to the end of the input.
+/// Answers each line of standard input with one on standard output, up to the end of the input.
 pub(crate) fn run(
     protocol: Protocol,
     mark: bool,

@@ -7,8 +7,8 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-/// Answers each line of a descriptor in one of another. A line that is not shorter than `line_len_max`, in bytes, is answered without being
-/// read.
+/// Answers each line of a descriptor on another. A line of `line_len_max` bytes or more is answered
+/// unread.
 pub(super) fn talk(
     input: BorrowedFd<'_>,
     output: BorrowedFd<'_>,
@@ -18,7 +18,7 @@ pub(super) fn talk(
     talk_through(|buffer| read(input, buffer), |out| write_all(output, out), line_len_max, answer)
 }
 
-/// Answers all lines that have come before it reads on.
+/// The same over closures. Answers all complete lines before the next read.
 pub(super) fn talk_through(
     mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>,
     mut write: impl FnMut(&[u8]) -> Result<(), Errno>,
@@ -55,7 +55,7 @@ pub(super) fn talk_through(
     }
 }
 
-/// 0 is the end of the input.
+/// Reads input; 0 is its end.
 fn read(input: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
     loop {
         match rustix::io::read(input, &mut *buffer) {
@@ -85,7 +85,7 @@ mod tests {
 
     const LINE_LEN_MAX: usize = 1 << 10;
 
-    /// What is answered if each line is answered with its length.
+    /// The output of a helper that answers each line with its length.
     fn lengths(pieces: Vec<Vec<u8>>) -> String {
         let (mut output, to) = std::io::pipe().expect("a pipe");
         let (from, mut input) = std::io::pipe().expect("a pipe");
