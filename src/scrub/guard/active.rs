@@ -1,4 +1,4 @@
-//! An active file: the threads that wait for it, read it and write it right now.
+//! An active file: the threads that currently wait for it, read it or write it.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -9,19 +9,18 @@ use super::kernel::{Event, Group, Happening, Wanted};
 use super::search;
 use crate::scrub::lease::Lease;
 
-/// A file that has not changed for so long is not looked at any more until something happens to it.
+/// A file without a change for this long is no longer polled until its next event.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// A thread that waits for an answer.
 pub(super) struct Waiter {
     pub(super) event: Event,
-    /// How the kernel announced the operation.
+    /// The kernel's announcement of the operation.
     pub(super) announced: Option<Flight>,
     pub(super) check: Check,
 }
 
-/// Whether the range that a reader is about to see was searched once more; the reader waits for
-/// that.
+/// The state of the second search of the range that a waiting reader is about to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
     Open,
@@ -29,27 +28,27 @@ pub(super) enum Check {
     Done,
 }
 
-/// A file that something happens to.
+/// A file with current operations.
 pub(super) struct Active {
     pub(super) file: OwnedFd,
-    /// The waiting threads: to open, to read, and to do anything.
+    /// The waiting threads: to open, to read, and for any operation.
     pub(super) opens: Vec<Event>,
     pub(super) reads: Vec<Waiter>,
     pub(super) touches: Vec<Waiter>,
     pub(super) readers: Flights,
     pub(super) touchers: Flights,
-    /// Whether the kernel announces writes. Not known until it was asked to.
+    /// Whether the kernel announces writes. `None` until requested.
     pub(super) told_of_writes: Option<bool>,
-    /// Whether it is asked to.
+    /// Whether that is requested now.
     closed: bool,
-    /// Whether a process has it open for writing. Not known until it was asked.
+    /// Whether a process has the file open for writing. `None` until checked.
     has_writer: Option<bool>,
-    /// Openers wait for all of the file to be searched once more; and that has been done.
+    /// Openers wait for a second search of the whole file; and that search is done.
     pub(super) opens_asked: bool,
     pub(super) opens_checked: bool,
-    /// Since when a range is searched once more aside, and writers wait.
+    /// The start of a second search by a worker, during which writers wait.
     checks: Option<Instant>,
-    /// A process writes again and again, and should not be held up without a reader.
+    /// A process writes repeatedly, and should not be delayed without a reader.
     writes: bool,
     pub(super) changed: Instant,
     pub(super) syncing: bool,
@@ -79,7 +78,7 @@ impl Active {
         }
     }
 
-    /// Takes an event in. The previous operation of its thread is over.
+    /// Accepts an event. It also ends the thread's previous operation.
     pub(super) fn take(&mut self, event: Event) {
         self.readers.end(event.thread);
         let announced = self.touchers.end(event.thread);
@@ -90,7 +89,7 @@ impl Active {
             }
             Happening::Reads => self.reads.push(Waiter { event, announced, check: Check::Open }),
             Happening::Touches => {
-                // Twice, and no read in between: it writes.
+                // Two touches without a read between them: the thread writes.
                 self.writes |= announced.is_some();
                 self.touches.push(Waiter { event, announced: None, check: Check::Open });
             }
@@ -103,7 +102,7 @@ impl Active {
         nobody_waits && !self.syncing && self.changed.elapsed() >= QUIET
     }
 
-    /// Has writers wait for us, too, from here on; and waits for those that have begun.
+    /// Makes writers wait for the guard, too, and waits for writes that have begun.
     pub(super) fn close_gate(&mut self, group: &Group) {
         if self.closed || self.told_of_writes == Some(false) {
             return;
@@ -117,29 +116,29 @@ impl Active {
         self.closed = group.unmark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_err();
     }
 
-    /// Whether a process has the file open for writing; yes if that cannot be known. The kernel
-    /// reports each open; so it holds until the next one.
+    /// Whether a process has the file open for writing; true if unknown. The kernel reports each
+    /// open, so the answer holds until the next one.
     pub(super) fn has_writer(&mut self) -> bool {
-        // A lease blocks each open for writing. It is given back before any opener gets an answer.
+        // A lease blocks each open for writing. It is released before any opener gets an answer.
         *self.has_writer.get_or_insert_with(|| !matches!(Lease::take(self.file.as_fd()), Ok(Some(_))))
     }
 
-    /// Until when writers wait for a search of the range that a reader is about to see.
+    /// The deadline for writers that wait for a search of a reader's range.
     pub(super) fn holds_writers(&self) -> Option<Instant> {
         self.checks.map(|since| since + FLIGHT_MAX).filter(|until| Instant::now() < *until)
     }
 
-    /// A range is searched once more aside.
+    /// Notes that a worker searches a range a second time.
     pub(super) fn check_begins(&mut self) {
         self.checks = Some(Instant::now());
     }
 
-    /// Whether a thread waits for which a range was searched once more.
+    /// Whether a waiting thread's range was searched a second time.
     pub(super) fn is_checked(&self) -> bool {
         self.opens_checked || self.reads.iter().any(|read| read.check == Check::Done)
     }
 
-    /// Ranges that were searched once more count no more.
+    /// Invalidates the results of second searches.
     pub(super) fn uncheck(&mut self) {
         self.opens_checked = false;
         self.reads.iter_mut().filter(|read| read.check == Check::Done).for_each(|read| read.check = Check::Open);
@@ -161,8 +160,8 @@ impl Active {
             self.open_gate(common.group);
         }
         for Waiter { event, .. } in touches {
-            // Also when the gate is open now: the call has not begun yet, and a read may come
-            // before it has.
+            // Needed even while the gate is open: the call has not begun, and a read may come
+            // before it.
             self.touchers.begin(event.thread, event.range.clone(), &mut common.counters);
             allow(common.group, &event);
         }
@@ -181,7 +180,7 @@ impl Active {
         }
     }
 
-    /// A file that cannot be searched cannot be read; opening and writing it stay allowed.
+    /// Makes reads of an unsearchable file fail; opening and writing it stay allowed.
     pub(super) fn refuse(&mut self, group: &Group) {
         self.let_open(group);
         for Waiter { event, .. } in self.reads.drain(..) {
@@ -189,7 +188,7 @@ impl Active {
         }
     }
 
-    /// Masks are on the disk, or on their way.
+    /// Notes that masks are on their way to the disk.
     pub(super) fn sync_begins(&mut self) {
         (self.syncing, self.synced) = (true, Instant::now());
     }

@@ -1,24 +1,24 @@
-//! Which call a thread makes while it waits for us, as `/proc` shows it.
+//! The system call of a thread that waits for the guard, from `/proc`.
 //!
-//! The kernel announces a read with its range where it announces writes, and the gate is closed.
-//! Otherwise the call's own arguments have to do: a thread that waits cannot change them.
+//! The kernel announces a read with its range where it announces writes and the gate is closed.
+//! Otherwise the guard reads the call's own arguments: a waiting thread cannot change them.
 
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-/// Room for a call's number and arguments.
+/// Room for a call's number and arguments, in bytes.
 const CALL_LEN_MAX: usize = 256;
-/// Room for the lines of a `fdinfo` file that come first.
+/// Room for the first lines of a `fdinfo` file, in bytes.
 const INFO_LEN_MAX: usize = 512;
-/// The number of threads whose calls are kept open.
+/// The number of threads with `/proc` files kept open.
 const THREADS_MAX: usize = 16;
 
-/// The numbers of the calls that map a file; also those of 32-bit programs.
+/// The numbers of the calls that map a file, including those of 32-bit programs.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64", target_arch = "s390x"))]
 const MAPS: [u64; 2] = [libc::SYS_mmap as u64, 192];
 
-/// The calls of the threads seen last, and their descriptors.
+/// The calls of the most recent threads, and their descriptors.
 #[derive(Default)]
 pub(super) struct Calls {
     calls: Vec<(i32, File)>,
@@ -26,7 +26,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Whether this thread maps a file; also if that cannot be known.
+    /// Whether this thread maps a file; true if unknown.
     pub(super) fn maps(&mut self, thread: i32) -> bool {
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64", target_arch = "s390x"))]
         return self.call(thread).is_none_or(|call| MAPS.contains(&call[0]));
@@ -39,11 +39,11 @@ impl Calls {
         true
     }
 
-    /// Which range of the file with this number a thread is about to read, if it is one of the
+    /// The range of the file with this inode that a thread is about to read, if it makes one of the
     /// usual calls.
     pub(super) fn reads(&mut self, thread: i32, inode: u64) -> Option<Range<u64>> {
         let [number, fd, _, len, offset, ..] = self.call(thread)?;
-        // No other call that 32-bit programs number so reads a file.
+        // In 32-bit programs, no other call with these numbers reads a file.
         let start = match number {
             _ if number == libc::SYS_read as u64 => self.position(thread, fd, inode)?,
             _ if number == libc::SYS_pread64 as u64 && cfg!(target_pointer_width = "64") => offset,
@@ -52,7 +52,7 @@ impl Calls {
         Some(start..start.saturating_add(len))
     }
 
-    /// The number and the arguments of the call that a thread is in.
+    /// The number and the arguments of the thread's current call.
     fn call(&mut self, thread: i32) -> Option<[u64; 7]> {
         if thread <= 0 {
             return None;
@@ -61,7 +61,7 @@ impl Calls {
         kept(&mut self.calls, thread, path, call)
     }
 
-    /// Where a descriptor stands in the file with this number.
+    /// The position of a descriptor in the file with this inode.
     fn position(&mut self, thread: i32, fd: u64, inode: u64) -> Option<u64> {
         let path = || format!("/proc/{thread}/task/{thread}/fdinfo/{fd}");
         let (found, position) = kept(&mut self.positions, (thread, fd), path, position)?;
@@ -69,7 +69,7 @@ impl Calls {
     }
 }
 
-/// Reads a file of `/proc` that may be open from the last time.
+/// Reads a file of `/proc`, kept open from the last time if possible.
 fn kept<K: PartialEq, T>(
     files: &mut Vec<(K, File)>,
     key: K,
@@ -77,7 +77,7 @@ fn kept<K: PartialEq, T>(
     read: impl Fn(&File) -> Option<T>,
 ) -> Option<T> {
     if let Some(at) = files.iter().position(|(known, _)| *known == key) {
-        // Of a thread that has ended it gives an error, also if its number is another's now.
+        // For an ended thread the file gives an error, even if another thread has its number now.
         match read(&files[at].1) {
             Some(read) => return Some(read),
             None => drop(files.remove(at)),
@@ -98,7 +98,7 @@ fn call(file: &File) -> Option<[u64; 7]> {
     parse(&text[..len])
 }
 
-/// "0 0x3 0x7f9b919bd000 0x20000 ..."; or "running".
+/// Parses "0 0x3 0x7f9b919bd000 0x20000 ..."; or "running".
 fn parse(text: &[u8]) -> Option<[u64; 7]> {
     let mut fields = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
     let mut call = [0; 7];
@@ -109,7 +109,7 @@ fn parse(text: &[u8]) -> Option<[u64; 7]> {
     Some(call)
 }
 
-/// The number of the file, and the position in it.
+/// The inode of the file, and the position in it.
 fn position(file: &File) -> Option<(u64, u64)> {
     let mut text = [0; INFO_LEN_MAX];
     let len = file.read_at(&mut text, 0).ok()?;

@@ -15,66 +15,66 @@ use super::search::{Proof, Search, Standing, Tools};
 use crate::NeedleSet;
 use crate::scrub::pen::PenError;
 
-/// More than this to search is done aside, in bytes.
+/// The longest search in the loop, in bytes; a worker does longer ones.
 const ASIDE_LEN: u64 = 4 << 20;
-/// More than this to search once more is done aside, in bytes.
+/// The longest second search in the loop, in bytes; a worker does longer ones.
 const CHECK_LEN: u64 = 1 << 20;
-/// A read of so few bytes is searched once more sooner than it is known whether there is a writer.
+/// A read of at most this many bytes is searched a second time without checking for a writer first.
 const SHORT_LEN: u64 = 16 << 10;
-/// How long to wait before it is looked again whether a call is over.
+/// The interval for checking whether a call has returned.
 const FLIGHT_LOOK: Duration = Duration::from_micros(20);
-/// What all files have in common.
+/// The state shared by all files.
 pub(super) struct Common<'a> {
     pub(super) group: &'a Group,
     pub(super) tools: Tools,
     pub(super) counters: Counters,
     pub(super) calls: Calls,
-    /// How many calls took too long to be waited for.
+    /// The number of calls that outlasted the time limit.
     pub(super) lost: u64,
 }
 
-/// What is known of a file.
+/// The state of a file.
 pub(super) struct Followed {
-    /// Not here while it is continued aside.
+    /// `None` while a worker continues it.
     pub(super) search: Option<Box<Search>>,
-    /// Only while something happens to the file.
+    /// `Some` only while the file has operations.
     pub(super) active: Option<Box<Active>>,
     /// The last search failed.
     pub(super) failed: bool,
-    /// That it did was told.
+    /// That failure was reported.
     pub(super) told: bool,
-    /// It waits for its turn to be searched again.
+    /// The file is queued for another search.
     pub(super) queued: bool,
-    /// A writer closed it while it was searched aside.
+    /// A writer closed the file while a worker searched it.
     doubted: bool,
 }
 
-/// The result of searching a reader's range once more.
+/// The result of searching a reader's range a second time.
 enum Verdict {
     Clean,
     Restarted,
-    /// It is too much to do it here.
+    /// Too long for the loop.
     Aside(Range<u64>),
 }
 
-/// What there is to do about a file next.
+/// The next action for a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Nothing, as long as nothing happens to it.
+    /// Nothing until the next event.
     Rest,
-    /// Look again then: somebody waits.
+    /// Try again at this time: a thread waits.
     Again(Instant),
-    /// Search it aside.
+    /// Search it in a worker.
     Aside,
-    /// Search this range once more aside.
+    /// Search this range a second time in a worker.
     Check(Range<u64>),
 }
 
-/// Why a file cannot be searched.
+/// The reason why a file cannot be searched.
 pub(super) type Failure = PenError;
 
 impl Followed {
-    /// `reach`: the length of the set's longest needle.
+    /// `reach` is the length of the set's longest needle.
     pub(super) fn new(set: &Arc<NeedleSet>, reach: u64) -> Followed {
         Followed {
             search: Some(Box::new(Search::new(set, reach))),
@@ -86,7 +86,7 @@ impl Followed {
         }
     }
 
-    /// Searches what is new, if that is not done aside just now.
+    /// Searches new content, unless a worker is doing that.
     fn catch_up(&mut self, file: BorrowedFd<'_>, common: &mut Common<'_>) -> Result<Standing, Failure> {
         match &mut self.search {
             None => Ok(Standing::Behind),
@@ -94,7 +94,7 @@ impl Followed {
         }
     }
 
-    /// Looks at a file that nobody waits for, and has the kernel tell when it changes.
+    /// Searches a file without waiting threads, and requests events for its changes.
     pub(super) fn visit(&mut self, file: BorrowedFd<'_>, common: &mut Common<'_>) -> Result<Standing, Failure> {
         if self.active.is_none() {
             common.group.mark_file(file, Wanted { changes: true, touches: false })?;
@@ -102,11 +102,11 @@ impl Followed {
         self.catch_up(file, common)
     }
 
-    /// Something happens to the file.
+    /// Makes the file active for an operation.
     pub(super) fn activate(&mut self, file: BorrowedFd<'_>, common: &Common<'_>) -> Result<&mut Active, Failure> {
         if self.active.is_none() {
-            // It is looked at often from now on; being told of every write, too, would cost the writer a third of a
-            // microsecond for each at the least, and us much more.
+            // The guard polls an active file often. Events for every write, too, would cost the
+            // writer at least a third of a microsecond each, and the guard much more.
             let _ = common.group.mark_file(file, Wanted::default());
             let _ = common.group.unmark_file(file, Wanted { changes: true, touches: false });
             self.active = Some(Box::new(Active::new(file.try_clone_to_owned()?)));
@@ -114,12 +114,12 @@ impl Followed {
         Ok(self.active.as_mut().expect("it was made just now"))
     }
 
-    /// Answers all who can be answered now.
+    /// Answers every thread that can be answered now.
     pub(super) fn settle(&mut self, common: &mut Common<'_>, failures: &mut Vec<Failure>) -> Next {
         let Some(mut active) = self.active.take() else { return Next::Rest };
         let was_checked = active.is_checked();
         let mut next = self.settle_active(&mut active, common, failures);
-        // Writes may come from now on.
+        // From here, new writes may come.
         active.uncheck();
         if was_checked && next == Next::Rest && !active.touches.is_empty() {
             next = Next::Again(Instant::now());
@@ -130,7 +130,7 @@ impl Followed {
 
     fn settle_active(&mut self, active: &mut Active, common: &mut Common<'_>, failures: &mut Vec<Failure>) -> Next {
         let again = Next::Again(Instant::now() + FLIGHT_LOOK);
-        // Those whose range was searched once more go first: writers have waited for that.
+        // Readers with a finished second search come first: writers have waited for that search.
         if !active.touches.is_empty() && !active.is_checked() {
             if active.readers.any(&mut common.counters, &mut common.lost) {
                 return again;
@@ -149,7 +149,7 @@ impl Followed {
         }
         active.close_gate(common.group);
         if active.touchers.any(&mut common.counters, &mut common.lost) && !active.reads.is_empty() {
-            // Who only opens need not wait for others who write: each of their reads will.
+            // An opener need not wait for other processes' writes: each of its reads will.
             return again;
         }
         match self.catch_up(active.file.as_fd(), common) {
@@ -183,8 +183,8 @@ impl Followed {
         Next::Rest
     }
 
-    /// Answers the threads that need not wait for the search: all but those that map a range which
-    /// was not searched yet, or may have been written over since.
+    /// Answers the threads that need not wait for the search: all except those that map a range
+    /// that is unsearched, or may have been overwritten since.
     fn settle_touches(
         &mut self,
         active: &mut Active,
@@ -201,8 +201,8 @@ impl Followed {
             for mut map in maps {
                 let range = map.event.range.clone().unwrap_or(0..u64::MAX);
                 let verdict = match &standing {
-                    // Only the searched part can be searched once more, and after a restart that is
-                    // nothing.
+                    // Only the searched part can be searched a second time, and a restart leaves
+                    // none.
                     Ok(Standing::Behind) if !self.failed => Ok(Verdict::Restarted),
                     Ok(Standing::Behind) | Err(_) => Err(()),
                     Ok(_) => self.check_one(&mut map, range, active.file.as_fd(), common).map_err(drop),
@@ -226,11 +226,11 @@ impl Followed {
         if self.search.is_none() { Next::Rest } else { next }
     }
 
-    /// Searches the readers' ranges once more, if something may have been written over.
+    /// Searches the readers' ranges a second time if content may have been overwritten.
     fn check_readers(&mut self, active: &mut Active, common: &mut Common<'_>) -> Result<Verdict, Failure> {
         let in_doubt = self.search.as_ref().is_some_and(|search| search.in_doubt());
         if in_doubt && active.told_of_writes != Some(true) && !active.opens.is_empty() {
-            // A mapping is not announced here: only the file's present contents can be searched.
+            // Mappings are not announced here: only the file's present content can be searched.
             let checked = std::mem::take(&mut active.opens_checked);
             if !checked && let verdict @ (Verdict::Restarted | Verdict::Aside(_)) = self.check_all(active, common)? {
                 return Ok(verdict);
@@ -297,7 +297,7 @@ impl Followed {
         })
     }
 
-    /// Takes the search back from where it was continued aside.
+    /// Takes the search back from a worker.
     pub(super) fn take_back(&mut self, mut search: Box<Search>) {
         if std::mem::take(&mut self.doubted) {
             search.doubt();
@@ -305,14 +305,15 @@ impl Followed {
         self.search = Some(search);
     }
 
-    /// A range was searched once more. Returns whether the threads that asked for it may go on.
+    /// Accepts the result of a second search; its threads may continue if the range is clean.
     pub(super) fn checked(&mut self, is_clean: bool) {
         if let Some(active) = &mut self.active {
             active.checked(is_clean);
         }
     }
 
-    /// A writer closed the file, and may have written to it by a mapping, which shows nowhere else.
+    /// Notes that a writer closed the file. It may have written through a mapping, which causes no
+    /// other event.
     pub(super) fn doubt(&mut self) {
         match &mut self.search {
             Some(search) => search.doubt(),
@@ -320,12 +321,12 @@ impl Followed {
         }
     }
 
-    /// Whether it has to be searched once more, when there is time.
+    /// Whether the file needs another search when there is time.
     pub(super) fn wants_again(&self) -> bool {
         self.active.is_some() && self.search.as_ref().is_some_and(|search| search.in_doubt())
     }
 
-    /// Looks whether the file has grown. Returns whether it is at rest.
+    /// Searches appended content, and notes the time if there was any.
     pub(super) fn look(&mut self, common: &mut Common<'_>) -> Result<Standing, Failure> {
         let Some(mut active) = self.active.take() else { return Ok(Standing::Clean) };
         let before = self.search.as_ref().map(|search| search.place());
@@ -337,13 +338,14 @@ impl Followed {
         standing
     }
 
-    /// Lets a file rest that has been quiet for long enough: the kernel tells when it changes. Returns whether it does.
+    /// Deactivates a file that has been quiet long enough; the kernel reports its next change.
+    /// Returns whether the file is inactive now.
     pub(super) fn rest(&mut self, common: &mut Common<'_>) -> bool {
         let unsynced = self.search.as_ref().is_none_or(|search| search.unsynced || search.in_doubt());
         let Some(active) = self.active.take_if(|active| !unsynced && active.is_quiet()) else { return false };
         let file = active.file.as_fd();
         let _ = common.group.mark_file(file, Wanted { changes: true, touches: false });
-        // It may have changed before the kernel knew that we want to be told.
+        // The file may have changed before the mark took effect.
         let before = self.search.as_ref().map(|search| search.place());
         let _ = self.catch_up(file, common);
         let is_same = self.search.as_ref().is_some_and(|search| Some(search.place()) == before && !search.in_doubt());
@@ -355,7 +357,7 @@ impl Followed {
         true
     }
 
-    /// Whether masks should be brought to the disk now, and were not for some time.
+    /// Whether it is time to sync masks to the disk.
     pub(super) fn wants_sync(&self, every: Duration) -> bool {
         let unsynced = self.search.as_ref().is_some_and(|search| search.unsynced);
         unsynced && self.active.as_ref().is_some_and(|active| !active.syncing && active.synced.elapsed() >= every)

@@ -1,60 +1,62 @@
-//! Who reads and writes a file right now, so that nobody reads what was appended since it was last searched.
+//! Tracks the reads and writes in flight, so that no thread reads appended bytes before they are
+//! searched.
 //!
-//! That a reader may go on is no more than the permission to begin: the bytes are copied some microseconds later, and a writer may
-//! have appended meanwhile. So where the kernel tells of writes before they happen, readers and writers of one file take turns while
-//! there are readers. Without readers the gate stands open, and a write causes no event.
+//! Permission for a read only lets it begin: the kernel copies the bytes some microseconds later,
+//! and a writer may have appended meanwhile. So where the kernel announces writes, readers and
+//! writers of one file take turns as long as there are readers. Without readers the gate is open,
+//! and a write causes no event.
 //!
-//! The kernel does not tell when a read is over. That shows in the counters of the thread, `syscr` and `syscw` in its
-//! `/proc/TID/io`, which count calls that have returned, also those that gave nothing. (The event of a read that is over,
-//! FAN_ACCESS, was no use: there is none at the end of a file.)
+//! The kernel does not report the end of a read. The thread's counters `syscr` and `syscw` in
+//! `/proc/TID/io` show it: they count returned calls, including those that returned no bytes.
+//! (FAN_ACCESS, the event for a finished read, was rejected: it is missing at the end of a file.)
 
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-/// A call that takes longer is not waited for any more: someone who reads must not stop the writers for good.
+/// The time limit for a call in flight: a reader must not block writers forever.
 pub(super) const FLIGHT_MAX: Duration = Duration::from_millis(500);
-/// Room for all lines of an `io` file.
+/// Room for all lines of an `io` file, in bytes.
 const IO_LEN_MAX: usize = 256;
-/// So many threads' counters are kept open.
+/// The number of threads with counters kept open.
 const COUNTERS_MAX: usize = 16;
 
-/// A call that was let through, and may be under way still.
+/// A call that was allowed, and may still be in flight.
 #[derive(Debug)]
 pub(super) struct Flight {
     thread: i32,
-    /// How many calls the thread had made before.
+    /// The number of calls that the thread had made before.
     calls: Option<u64>,
     since: Instant,
-    /// Which part of the file it was about, if the kernel told.
+    /// The part of the file concerned, if the kernel reported it.
     range: Option<Range<u64>>,
 }
 
 impl Flight {
-    /// Whether it is about so few bytes.
+    /// Whether it concerns at most `len` bytes.
     pub(super) fn is_short(&self, len: u64) -> bool {
         self.range.as_ref().is_some_and(|range| range.end - range.start <= len)
     }
 
-    /// The subject of the call that its thread waits in, if it is this one still.
+    /// The range of the call, if its thread still waits in it.
     pub(super) fn range(&self, counters: &mut Counters) -> Option<Range<u64>> {
         let is_same = self.thread > 0 && self.calls.is_some() && counters.calls(self.thread) == self.calls;
         self.range.clone().filter(|_| is_same)
     }
 }
 
-/// The calls that were let through.
+/// The calls in flight.
 #[derive(Default)]
 pub(super) struct Flights(Vec<Flight>);
 
 impl Flights {
-    /// A call of this thread begins.
+    /// Adds a call of this thread.
     pub(super) fn begin(&mut self, thread: i32, range: Option<Range<u64>>, counters: &mut Counters) {
         self.0.push(Flight { thread, calls: counters.calls(thread), since: Instant::now(), range });
     }
 
-    /// Ends the operation of this thread, which does something else now, and returns it.
+    /// Ends this thread's operation, since another one begins, and returns it.
     pub(super) fn end(&mut self, thread: i32) -> Option<Flight> {
         let mut last = None;
         while let Some(at) = self.0.iter().position(|flight| flight.thread == thread) {
@@ -63,7 +65,7 @@ impl Flights {
         last
     }
 
-    /// Whether any is under way; those that took too long count no more, and are counted in `lost`.
+    /// Whether any call is in flight. Drops those beyond the time limit and counts them in `lost`.
     pub(super) fn any(&mut self, counters: &mut Counters, lost: &mut u64) -> bool {
         self.0.retain(|flight| {
             let over = counters.calls(flight.thread) != flight.calls || flight.calls.is_none() && flight.thread != 0;
@@ -75,15 +77,16 @@ impl Flights {
     }
 }
 
-/// The counters of the threads seen last.
+/// The counters of the most recent threads.
 #[derive(Default)]
 pub(super) struct Counters(Vec<(i32, File)>);
 
 impl Counters {
-    /// How many reads and writes a thread has made; nothing if it has ended or cannot be seen.
+    /// The number of a thread's reads and writes; `None` if it has ended or is not visible.
     fn calls(&mut self, thread: i32) -> Option<u64> {
         if let Some(at) = self.0.iter().position(|(known, _)| *known == thread) {
-            // One that has ended gives an error, also if its number is another's now.
+            // For an ended thread the file gives an error, even if another thread has its number
+            // now.
             match calls(&self.0[at].1) {
                 Some(calls) => return Some(calls),
                 None => drop(self.0.remove(at)),
@@ -120,7 +123,7 @@ mod tests {
     #[test]
     fn calls_are_counted_also_at_the_end_of_a_file() {
         let thread = rustix::thread::gettid().as_raw_nonzero().get();
-        // Its own counter, so that looking at it is not counted by this thread.
+        // In a thread of its own, so that reading the counter does not count for this thread.
         let look = || std::thread::spawn(move || Counters::default().calls(thread)).join().unwrap();
         let mut empty = tempfile::tempfile().unwrap();
         let before = look().expect("the kernel keeps counters");
@@ -141,7 +144,7 @@ mod tests {
         assert!(flights.any(&mut counters, &mut lost));
         drop(end);
         thread.join().unwrap();
-        // The kernel lets go of it some moments after it can be joined.
+        // The kernel removes a thread some moments after the join.
         let patience = Instant::now() + Duration::from_millis(400);
         while flights.any(&mut counters, &mut lost) {
             assert!(Instant::now() < patience);

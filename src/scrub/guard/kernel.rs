@@ -1,7 +1,9 @@
-//! What the kernel offers for this, and no library does: fanotify with permission and pre-content events, and file handles.
+//! Kernel interfaces that no library offers: fanotify with permission and pre-content events, and
+//! file handles.
 //!
-//! An event of a permission holds somebody up until it is answered. The descriptor that comes with it was opened by the kernel for
-//! us and causes no events itself, so that nothing done with it ever waits for us.
+//! A permission event blocks a thread until it is answered. The kernel opened the event's
+//! descriptor for the guard. Operations on it cause no events, so they never wait for the guard
+//! itself.
 
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,42 +14,43 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, fstat, open};
 use rustix::io::Errno;
 
-/// Linux 6.14: before a range of a file is read or written. libc does not know it yet.
+/// Linux 6.14: an event before a range of a file is read or written. libc does not define it yet.
 const FAN_PRE_ACCESS: u64 = 0x0010_0000;
 /// Linux 6.14: the record of an event that holds its range.
 const FAN_EVENT_INFO_TYPE_RANGE: u8 = 6;
-/// For events at a time, each with a descriptor; in words, for their alignment.
+/// The size of the event buffer, in words for their alignment. Each event has a descriptor.
 const BUFFER_LEN: usize = 1024;
 /// The longest file handle, in bytes (`MAX_HANDLE_SZ`).
 const HANDLE_LEN_MAX: usize = 128;
 
-/// What happens to a file, or is about to.
+/// An operation on a file, done or about to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Happening {
-    /// Somebody opens it, for whatever, and waits for an answer.
+    /// A thread opens the file, for any purpose, and waits for an answer.
     Opens,
-    /// Somebody reads, and waits for an answer.
+    /// A thread reads, and waits for an answer.
     Reads,
-    /// Somebody reads, writes, maps or truncates, and waits for an answer. A read is announced a second time, as `Reads`.
+    /// A thread reads, writes, maps or truncates, and waits for an answer. A read is announced a
+    /// second time, as `Reads`.
     Touches,
-    /// It was written to, or a writer closed it. Nobody waits.
+    /// The file was written to, or a writer closed it. No thread waits.
     Changed,
-    /// Events were lost, and nobody waits; there is no file.
+    /// Events were lost. No thread waits, and there is no file.
     Lost,
 }
 
-/// Something happened to a file.
+/// An event for a file.
 pub(super) struct Event {
     pub(super) happening: Happening,
-    /// The thread that did it, or 0 if it is in no namespace of ours.
+    /// The thread that caused it, or 0 if it is in none of the guard's namespaces.
     pub(super) thread: i32,
-    /// The file, open for reading. An event without one is answered already.
+    /// The file, open for reading. An event without one is already answered.
     pub(super) file: Option<OwnedFd>,
     /// The touched range, in whole pages, if the kernel reports it.
     pub(super) range: Option<Range<u64>>,
 }
 
-/// The events that a file's own mark asks for. Opens and reads are asked for always.
+/// The events that a file's own mark requests. Opens and reads are always included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     /// `Changed`.
@@ -63,10 +66,11 @@ impl Wanted {
     }
 }
 
-/// A fanotify group: whoever waits for its answers waits until it is closed at most, and is let through then.
+/// A fanotify group. A thread waits for an answer at most until the group is closed, which allows
+/// its call.
 pub(super) struct Group(OwnedFd);
 
-/// Room for events that are read.
+/// Room for a batch of events.
 pub(super) struct Buffer(Box<[u64; BUFFER_LEN]>);
 
 impl Buffer {
@@ -78,63 +82,65 @@ impl Buffer {
 impl Group {
     /// A group without marks. Needs root (CAP_SYS_ADMIN).
     pub(super) fn new() -> io::Result<Group> {
-        // A queue with a limit would let people through unanswered when it is full.
+        // A limited queue would allow calls unanswered when it is full.
         let flags = libc::FAN_CLASS_PRE_CONTENT
             | libc::FAN_CLOEXEC
             | libc::FAN_NONBLOCK
             | libc::FAN_UNLIMITED_QUEUE
             | libc::FAN_UNLIMITED_MARKS
             | libc::FAN_REPORT_TID;
-        // For reading only: a reader may have come by a mount that cannot be written to, and would be refused.
+        // Read-only: a reader may use a read-only mount, and would be denied otherwise.
         let files = libc::O_RDONLY | libc::O_LARGEFILE | libc::O_CLOEXEC | libc::O_NOATIME | libc::O_NONBLOCK;
         // SAFETY: the call takes integers only.
         let fd = unsafe { libc::fanotify_init(flags, files as libc::c_uint) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+        // SAFETY: the kernel has just created this descriptor, and nothing else owns it.
         Ok(Group(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Has opens and reads of all files in a directory wait for us.
+    /// Makes opens and reads of all files in a directory wait for the guard.
     pub(super) fn mark_directory(&self, directory: BorrowedFd<'_>) -> Result<(), Errno> {
         let mask = libc::FAN_OPEN_PERM | libc::FAN_ACCESS_PERM | libc::FAN_EVENT_ON_CHILD;
         self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_ONLYDIR, mask, directory, Some(c"."))
     }
 
-    /// Asks for a file's events, also when it is reached by another name. The kernel may forget this along with the file, when
-    /// nobody has it open any more; its directory's mark stays.
+    /// Requests a file's events, under any of its names. The kernel may drop this mark with the
+    /// inode once no process has the file open; the directory's mark stays.
     pub(super) fn mark_file(&self, file: BorrowedFd<'_>, wanted: Wanted) -> Result<(), Errno> {
         let mask = libc::FAN_OPEN_PERM | libc::FAN_ACCESS_PERM | libc::FAN_CLOSE_WRITE | wanted.mask();
         self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_EVICTABLE, mask, file, None)
     }
 
-    /// Asks for these events of a file no more.
+    /// Cancels these events of a file.
     pub(super) fn unmark_file(&self, file: BorrowedFd<'_>, unwanted: Wanted) -> Result<(), Errno> {
         self.mark(libc::FAN_MARK_REMOVE, unwanted.mask(), file, None)
     }
 
-    /// Asks for no events at all any more.
+    /// Cancels all events.
     pub(super) fn unmark_all(&self) {
-        // SAFETY: the call takes integers, and a null pointer that it does not look at.
+        // SAFETY: the call takes integers, and a null pointer that it ignores.
         unsafe { libc::fanotify_mark(self.0.as_raw_fd(), libc::FAN_MARK_FLUSH, 0, libc::AT_FDCWD, std::ptr::null()) };
     }
 
     fn mark(&self, flags: libc::c_uint, mask: u64, at: BorrowedFd<'_>, path: Option<&CStr>) -> Result<(), Errno> {
         let path = path.map_or(std::ptr::null(), CStr::as_ptr);
-        // SAFETY: the path is null, which means the descriptor itself, or a C string that outlives the call.
+        // SAFETY: the path is null, which means the descriptor itself, or a C string that outlives
+        // the call.
         let result = unsafe { libc::fanotify_mark(self.0.as_raw_fd(), flags, mask, at.as_raw_fd(), path) };
         if result == 0 { Ok(()) } else { Err(last_error()) }
     }
 
-    /// Takes what has happened by now; nothing, if nothing has.
+    /// Reads the queued events, if any.
     ///
     /// # Errors
     ///
-    /// When there is no descriptor left for a file, say. The kernel has refused the one who waited then.
+    /// For example, when no descriptor is left for a file. The kernel has then denied the waiting
+    /// thread's call.
     pub(super) fn read(&self, buffer: &mut Buffer, events: &mut Vec<Event>) -> Result<(), Errno> {
         let room = size_of_val(&buffer.0[..]);
-        // SAFETY: the buffer is as long as we say, and any bytes are valid words.
+        // SAFETY: the buffer has the given length, and any bytes are valid words.
         let len = unsafe { libc::read(self.0.as_raw_fd(), buffer.0.as_mut_ptr().cast(), room) };
         let Ok(len) = usize::try_from(len) else {
             return match last_error() {
@@ -145,7 +151,8 @@ impl Group {
         let mut at = 0;
         let header = size_of::<libc::fanotify_event_metadata>();
         while at + header <= len {
-            // SAFETY: the kernel wrote so many bytes, the header lies within them, and it is plain integers.
+            // SAFETY: the kernel wrote these bytes, the header is within them, and it consists of
+            // plain integers.
             let event: libc::fanotify_event_metadata =
                 unsafe { buffer.0.as_ptr().byte_add(at).cast::<libc::fanotify_event_metadata>().read_unaligned() };
             let len = (event.event_len as usize).max(header);
@@ -156,19 +163,19 @@ impl Group {
         Ok(())
     }
 
-    /// Lets whoever waits for this event's answer go on.
+    /// Allows the call that waits for this event's answer.
     pub(super) fn allow(&self, event: BorrowedFd<'_>) {
         self.answer(event, libc::FAN_ALLOW);
     }
 
-    /// Has whatever waits for this event's answer fail with EPERM.
+    /// Makes the call that waits for this event's answer fail with EPERM.
     pub(super) fn deny(&self, event: BorrowedFd<'_>) {
         self.answer(event, libc::FAN_DENY);
     }
 
     fn answer(&self, event: BorrowedFd<'_>, response: u32) {
         let answer = libc::fanotify_response { fd: event.as_raw_fd(), response };
-        // It fails if the one who waited was killed meanwhile: nobody is left to be told.
+        // Fails if the waiting thread was killed meanwhile; then no answer is needed.
         // SAFETY: the pointer is to an answer of this length.
         let _ = unsafe { libc::write(self.0.as_raw_fd(), (&raw const answer).cast(), size_of_val(&answer)) };
     }
@@ -188,7 +195,7 @@ impl AsFd for Group {
 
 impl Event {
     fn of(event: &libc::fanotify_event_metadata) -> Event {
-        // SAFETY: the kernel opened the descriptor for this event, and nobody else knows it.
+        // SAFETY: the kernel opened the descriptor for this event, and nothing else owns it.
         let file = (event.fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(event.fd) });
         let has = |bit: u64| event.mask & bit != 0;
         let happening = if has(libc::FAN_OPEN_PERM) {
@@ -206,7 +213,7 @@ impl Event {
     }
 }
 
-/// The range in the records of an event that lie within these bytes. All begin at whole words.
+/// The range in the records of an event, which are within these bytes. Each begins at a whole word.
 fn range_in(words: &[u64], bytes: Range<usize>) -> Option<Range<u64>> {
     let mut at = bytes.start;
     while at + 24 <= bytes.end {
@@ -221,8 +228,8 @@ fn range_in(words: &[u64], bytes: Range<usize>) -> Option<Range<u64>> {
     None
 }
 
-/// A file, known again as long as it exists: its number is given to another one some time after it was deleted, and so there is
-/// what the file system tells the two apart by.
+/// The identity of a file for its lifetime. The file system reuses inode numbers after a deletion;
+/// the generation distinguishes such files where available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     device: u64,
@@ -236,14 +243,14 @@ impl Identity {
         self.device
     }
 
-    /// Who this open file is.
+    /// The identity of this open file.
     pub(super) fn of(file: BorrowedFd<'_>) -> Result<Identity, Errno> {
         let stat = fstat(file)?;
         Ok(Identity { device: stat.st_dev, number: stat.st_ino, generation: handle(file).unwrap_or_default() })
     }
 }
 
-/// A file's handle, as the kernel's `struct file_handle`.
+/// A file's handle, laid out as the kernel's `struct file_handle`.
 #[repr(C)]
 struct Handle {
     len: libc::c_uint,
@@ -251,8 +258,9 @@ struct Handle {
     bytes: [u8; HANDLE_LEN_MAX],
 }
 
-/// Opens a file once more, for writing, too. What is done with the new descriptor causes events, so that the thread that answers must
-/// not do it. If the file was opened by a mount that is read-only, one of the `directories` on its file system is the way.
+/// Reopens a file, also for writing. Operations on the new descriptor cause events, so the thread
+/// that answers must not perform them. If the file was opened through a read-only mount, this uses
+/// one of the `directories` on its file system.
 pub(super) fn writable(file: BorrowedFd<'_>, directories: &[OwnedFd]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOATIME;
     match open(format!("/proc/self/fd/{}", file.as_raw_fd()), flags, Mode::empty()) {
@@ -263,7 +271,7 @@ pub(super) fn writable(file: BorrowedFd<'_>, directories: &[OwnedFd]) -> Result<
     let same = |directory: &&OwnedFd| fstat(directory).is_ok_and(|stat| stat.st_dev == device);
     let directory = directories.iter().find(same).ok_or(Errno::ROFS)?;
     let mut handle = handle_of(file).ok_or(Errno::ROFS)?;
-    // SAFETY: the handle is laid out as the kernel's, and was filled by it.
+    // SAFETY: the handle has the kernel's layout, and the kernel filled it.
     let fd = unsafe {
         let handle = (&raw mut handle).cast::<libc::file_handle>();
         libc::open_by_handle_at(directory.as_raw_fd(), handle, flags.bits() as libc::c_int)
@@ -271,11 +279,11 @@ pub(super) fn writable(file: BorrowedFd<'_>, directories: &[OwnedFd]) -> Result<
     if fd < 0 {
         return Err(last_error());
     }
-    // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+    // SAFETY: the kernel has just created this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// A hash of the file's handle, which on most file systems holds its number and a generation.
+/// A hash of the file's handle, which on most file systems holds the inode number and a generation.
 fn handle(file: BorrowedFd<'_>) -> Option<u64> {
     let handle = handle_of(file)?;
     let mut hasher = DefaultHasher::new();
@@ -286,8 +294,8 @@ fn handle(file: BorrowedFd<'_>) -> Option<u64> {
 fn handle_of(file: BorrowedFd<'_>) -> Option<Handle> {
     let mut handle = Handle { len: HANDLE_LEN_MAX as libc::c_uint, kind: 0, bytes: [0; HANDLE_LEN_MAX] };
     let mut mount = 0;
-    // SAFETY: the path is an empty C string, which means the descriptor itself; the handle has room for as many bytes as it
-    // says, and is laid out as the kernel's `struct file_handle`.
+    // SAFETY: the path is an empty C string, which means the descriptor itself. The handle has room
+    // for as many bytes as it says, and has the layout of the kernel's `struct file_handle`.
     let result = unsafe {
         let room = (&raw mut handle).cast::<libc::file_handle>();
         libc::name_to_handle_at(file.as_raw_fd(), c"".as_ptr(), room, &raw mut mount, libc::AT_EMPTY_PATH)
@@ -299,13 +307,15 @@ fn last_error() -> Errno {
     io::Error::last_os_error().raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
 }
 
-/// From here on SIGTERM and SIGINT end nothing, in this thread and those that it starts, but can be read from this descriptor.
+/// Blocks SIGTERM and SIGINT in this thread and those that it starts, and returns a descriptor to
+/// read them from.
 ///
 /// # Errors
 ///
 /// When no descriptor is left.
 pub fn termination() -> io::Result<OwnedFd> {
-    // SAFETY: the set is filled before it is used, and all pointers are to it, or null where that is allowed.
+    // SAFETY: the set is initialized before use, and all pointers are to it, or null where that is
+    // allowed.
     let fd = unsafe {
         let mut signals = std::mem::zeroed();
         libc::sigemptyset(&raw mut signals);
@@ -317,6 +327,6 @@ pub fn termination() -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
+    // SAFETY: the kernel has just created this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

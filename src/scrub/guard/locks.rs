@@ -1,8 +1,8 @@
-//! Which directories a guard has, so that no other guard has them too.
+//! Locks on guarded directories, so that no two guards share one.
 //!
-//! Two guards would wait for each other: one needs the other's permission to write a mask, while
-//! the other waits to write one. The locks outlive a single [`Guard`](super::Guard): a guard that
-//! is made anew for another set keeps them, so that no other takes its directories in between.
+//! Two such guards would deadlock: one needs the other's permission to write a mask, while the
+//! other waits to write one. The locks outlive a single [`Guard`](super::Guard). A guard that is
+//! rebuilt for another set keeps them, so that no other takes its directories in between.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::sys::file::FileId;
 use crate::sys::lock::{self, Lock};
 
-/// A guard that is ending gives its directories back within this time.
+/// The time limit for an ending guard to release its directories.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The locks of guarded directories: files that only root can open.
@@ -32,14 +32,14 @@ impl Locks {
         Ok(())
     }
 
-    /// Gives a directory back that has gone.
+    /// Releases a deleted directory.
     pub(super) fn give_back(&self, directory: BorrowedFd<'_>) {
         if let Ok(id) = FileId::of(directory) {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         }
     }
 
-    /// Gives all directories back but these.
+    /// Releases all directories except these.
     pub(super) fn keep(&self, directories: impl IntoIterator<Item = FileId>) {
         let kept: HashSet<FileId> = directories.into_iter().collect();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| kept.contains(id));

@@ -1,90 +1,92 @@
-//! What a guard has to tell while it runs. It is told by a thread of its own: what it is written to may be a file that is guarded.
+//! Notices from a running guard. A separate thread writes them, since the output may be a guarded
+//! file.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
-/// Something that the one who runs the guard should know. It holds names, and nothing of any file's content.
+/// A notice for the operator. It holds names, and no content of any file.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// All files have been searched that were there at the start.
+    /// All files that existed at the start have been searched.
     Ready {
-        /// How many directories are guarded.
+        /// The number of guarded directories.
         directories: u64,
-        /// How many files are in them.
+        /// The number of files in them.
         files: u64,
     },
-    /// A process has a file open since before the guard began, so that its reads do not wait, nor its writes. One for each
-    /// process.
+    /// A process had a file open before the guard began, so its reads and writes do not wait. One
+    /// for each process.
     OpenBefore {
-        /// Its number.
+        /// Its process ID.
         process: u32,
         /// The name of its program.
         program: Vec<u8>,
         /// One of the files.
         path: PathBuf,
     },
-    /// The kernel does not tell of writes to this file beforehand, since the kernel or the file system is not able to. One for each
-    /// file system.
+    /// The kernel does not announce writes to this file: the kernel or the file system lacks the
+    /// feature. One for each file system.
     WritesUntold {
         /// The first such file.
         path: PathBuf,
     },
-    /// The system lets anybody link files of others (`fs.protected_hardlinks` is 0). So whoever may write to one of the directories can have
-    /// a file from elsewhere on the same file system masked, by linking it there.
+    /// Any user may link other users' files (`fs.protected_hardlinks` is 0). A user with write
+    /// access to a guarded directory can have a file from elsewhere on the same file system masked,
+    /// by linking it there.
     LinksUnprotected,
     /// A directory is not guarded.
     Unguarded {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// A file cannot be searched or masked, so that reading it fails.
+    /// A file cannot be searched or masked, so reads of it fail.
     Refused {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// Secrets were read from this file, or from another one at its path. It is left as it is, and
-    /// its readers do not wait. One for each such file in which something was found.
+    /// A file is a source of secrets, or another file at a source's path. It is left unchanged, and
+    /// its readers do not wait. One for each such file with findings.
     LeftAlone {
         /// The file.
         path: PathBuf,
     },
-    /// A file was masked, and it is in doubt whether it is text.
+    /// A file was masked, but may not be text.
     Doubtful {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason for the doubt.
         why: &'static str,
     },
-    /// Masks were written, but the system cannot say that they have reached the disk.
+    /// Masks were written, but may not have reached the disk.
     Unsynced {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
     /// The kernel lost events, or had no room for one. Everything is searched again.
     Overflow,
 }
 
-/// The way to the thread that tells.
+/// The channel to the thread that writes notices.
 #[derive(Clone)]
 pub(super) struct Teller(pub(super) Sender<Notice>);
 
 impl Teller {
     pub(super) fn tell(&self, notice: Notice) {
-        // Nobody listens any more when all is over.
+        // The receiver may have ended.
         let _ = self.0.send(notice);
     }
 }
 
-/// By which name an open file is known now; for messages only.
+/// The current name of an open file; for messages only.
 pub(super) fn path_of(file: BorrowedFd<'_>) -> PathBuf {
     std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! The records of a container's log that is guarded. A secret across two of them does not stand in
-//! the file as it is; the rule that finds it is that of [`container`], as in a scrub.
+//! The records of a guarded container log. A secret across two of them is not contiguous in the
+//! file; [`container`] finds it, as in a scrub.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,26 +14,27 @@ use crate::redact::cover::Cover;
 use crate::scrub::container::{self, Format, Split, Splitter};
 use crate::scrub::pen::{Pen, PenError};
 
-/// A file whose first line is not complete is a container's log or not by so many bytes.
+/// The number of bytes that decide, while the first line is incomplete, whether a file is a
+/// container log.
 const HEAD_LEN: usize = 128;
-/// More secrets at once than each of two streams has at its end are never open.
+/// An upper bound for the secrets that are open at the ends of two streams.
 const OPEN_MAX: usize = 16;
 
-/// How far the records of a file have been put together.
+/// The state of a file's reassembled records.
 pub(super) struct Records {
     set: Arc<NeedleSet>,
     kind: Kind,
-    /// Found, and not masked yet; and whether it may still grow.
+    /// Findings to mask, and whether each may still grow.
     pending: VecDeque<(Split, bool)>,
-    /// The first and the last byte of those that were masked and may still grow, latest last.
+    /// The extent of each masked finding that may still grow, latest last.
     masked: Vec<Range<u64>>,
 }
 
 /// The format of the file.
 enum Kind {
-    /// That is not known yet; this is its beginning.
+    /// Not known yet; holds the beginning of the file.
     Unknown(Zeroizing<Vec<u8>>),
-    /// No container's log.
+    /// Not a container log.
     Other,
     Log(Box<Splitter>),
 }
@@ -44,7 +45,7 @@ impl Records {
         Records { set: Arc::clone(set), kind, pending: VecDeque::new(), masked: Vec::new() }
     }
 
-    /// Takes the next piece of the file in, and counts its findings.
+    /// Consumes the next piece of the file, and counts its findings.
     pub(super) fn push(&mut self, piece: &[u8], counts: &mut [u64]) {
         let pending = &mut self.pending;
         let mut tell = |split: Split| {
@@ -75,7 +76,7 @@ impl Records {
         }
     }
 
-    /// The file has a hole up to there.
+    /// Skips a hole up to `end`.
     pub(super) fn skip_to(&mut self, end: u64) {
         match &mut self.kind {
             Kind::Log(splitter) => splitter.skip_to(end),
@@ -88,7 +89,7 @@ impl Records {
         matches!(&self.kind, Kind::Log(splitter) if splitter.format() == Format::Docker)
     }
 
-    /// Whether anything is to be masked.
+    /// Whether there is anything to mask.
     pub(super) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }
@@ -101,8 +102,8 @@ impl Records {
             let all = extent(split);
             let known = self.masked.iter().position(|masked| masked.start == all.start);
             match known {
-                // It has grown since: its beginning is masked already, and is not there to be found
-                // again.
+                // The finding has grown: its beginning is masked already, so the file no longer
+                // contains it.
                 Some(_) => {
                     split.parts.iter().try_for_each(|part| sheet.fill(part.clone(), &mut |_, out| out.fill(filler)))?;
                 }
@@ -118,8 +119,8 @@ impl Records {
         Ok(())
     }
 
-    /// At the end of the file: a finding that may grow is masked as it is; with `stump`,
-    /// also a possible beginning of a secret.
+    /// Queues, at the end of the file, the findings that may still grow; with `stump`, also a
+    /// partial match.
     pub(super) fn end(&mut self, stump: bool) {
         let Kind::Log(splitter) = &self.kind else { return };
         for split in splitter.open(stump) {
@@ -130,13 +131,13 @@ impl Records {
         }
     }
 
-    /// Whether the rest of a secret may be under way, in the next record.
+    /// Whether the rest of a secret may follow in the next record.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(&self.kind, Kind::Log(splitter) if splitter.is_waiting())
     }
 }
 
-/// From the first byte of a secret to its last.
+/// The range from the first byte of a secret to its last.
 fn extent(split: &Split) -> Range<u64> {
     let (first, last) = (split.parts.first(), split.parts.last());
     first.map_or(0, |part| part.start)..last.map_or(0, |part| part.end)

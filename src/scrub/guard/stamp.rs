@@ -1,4 +1,4 @@
-//! The state of a file, by which a write to it shows.
+//! The state of a file that reveals a write to it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::BorrowedFd;
@@ -10,15 +10,14 @@ use zeroize::Zeroizing;
 
 use crate::scrub::file::read_full_at;
 
-/// By so many bytes at its beginning and before the place that the search has reached a file is
-/// known again.
+/// The length of each fingerprint, at the beginning and before the searched end, in bytes.
 const PRINT_LEN: usize = 64;
-/// A file may change again within so many nanoseconds, and keep its time of change: that of coarse
-/// clocks.
+/// The resolution of coarse clocks, in nanoseconds: changes within it may keep the same time of
+/// change.
 const TICK_NANOSECONDS: i64 = 20_000_000;
 
-/// The part of a file's state that shows a write to it. The time of modification is its owner's to
-/// set, that of the last change is not.
+/// The part of a file's state that reveals a write. Its owner can set the modification time, but
+/// not the time of change.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) size: u64,
@@ -38,7 +37,7 @@ impl From<Stat> for Stamp {
 }
 
 impl Stamp {
-    /// Whether a change from now on is certain to show. Linux 6.13 stamps finely enough on the
+    /// Whether any further change is certain to be visible. Linux 6.13 stamps finely enough on the
     /// usual file systems; before, the next change may get the same time.
     pub(super) fn is_settled(&self) -> bool {
         let now = clock_gettime(ClockId::Realtime);
@@ -47,7 +46,7 @@ impl Stamp {
     }
 }
 
-/// A hash of the first bytes, and of the last ones of so many that were searched.
+/// A hash of the first bytes, and of the last bytes before `end`.
 pub(super) fn print(file: BorrowedFd<'_>, end: u64) -> Result<u64, Errno> {
     let mut bytes = Zeroizing::new([0; 2 * PRINT_LEN]);
     let (head, tail) = bytes.split_at_mut(PRINT_LEN);

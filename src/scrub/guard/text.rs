@@ -1,4 +1,4 @@
-//! Whether a file is text, by the rule that a scrub has.
+//! Decides whether a file is text, by the rule of a scrub.
 
 use std::ffi::OsStr;
 use std::os::fd::BorrowedFd;
@@ -10,22 +10,21 @@ use super::notice::path_of;
 use crate::scrub::kind::{self, Kind, Near};
 use crate::sys::strict::{self, Reach};
 
-/// A file that is text is judged again when it has more than doubled, and grown by so much, in
-/// bytes.
+/// A text file is judged again once it has more than doubled and grown by this many bytes.
 const GROWTH_LEN: u64 = 64 << 10;
 
-/// The judgement of a file. It is asked for before a mask is written, so that a file without
-/// secrets is never judged.
+/// The judgement of a file. It is made before a mask is written, so a file without secrets is never
+/// judged.
 #[derive(Default)]
 pub(super) struct Judge {
-    /// The file's length when it was found to be text.
+    /// The file's length when it was judged as text.
     text_len: Option<u64>,
-    /// Why that is in doubt, until that was reported.
+    /// The reason for doubt, until it is reported.
     pub(super) doubt: Option<&'static str>,
 }
 
 impl Judge {
-    /// Why no mask is written, if one could break the file.
+    /// The reason for writing no mask, if one could break the file.
     pub(super) fn refuses(&mut self, file: BorrowedFd<'_>) -> Result<Option<String>, Errno> {
         let len = fstat(file)?.st_size as u64;
         if self.text_len.is_some_and(|known| len <= known.saturating_mul(2).saturating_add(GROWTH_LEN)) {

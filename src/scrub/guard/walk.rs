@@ -1,6 +1,7 @@
-//! The directories: each is marked, each file in them is shown to the guard, and what is created later is followed.
+//! Traverses the directories: marks each, shows each file in them to the guard, and follows new
+//! entries.
 //!
-//! A file is shown by opening it: the guard is asked for permission, and gets a descriptor with the question.
+//! Opening a file shows it: the guard gets a permission event with a descriptor.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -26,30 +27,31 @@ use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
 use crate::sys::strict::{self, Reach};
 
-/// Room for the events of some dozen files.
+/// Room for the events of some dozen files, in bytes.
 const EVENTS_LEN: usize = 16 << 10;
 
-/// What was found below the directories.
+/// The numbers of directories and files found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Walked {
     pub(super) directories: u64,
     pub(super) files: u64,
 }
 
-/// How others speak to the walker.
+/// The flags and the wake-up that control the walker.
 pub(super) struct Orders {
     pub(super) bell: Bell,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) again: AtomicBool,
 }
 
-/// Walks through the directories, and follows them.
+/// Traverses the directories, and follows their changes.
 pub(super) struct Walker<'a> {
     group: &'a Group,
     locks: Arc<Locks>,
     teller: Teller,
     events: OwnedFd,
-    /// The directories by their watch's number; each is held open, so that it is found again wherever it was renamed to.
+    /// The directories by watch descriptor. Each is held open, so it stays reachable wherever it is
+    /// renamed to.
     watched: HashMap<i32, OwnedFd>,
     walked: Walked,
 }
@@ -64,7 +66,7 @@ impl<'a> Walker<'a> {
     pub(super) fn walk(&mut self, roots: &[PathBuf]) -> Result<Walked, (PathBuf, io::Error)> {
         self.walked = Walked::default();
         for root in roots {
-            // There was no link in its path when the guard began, and none is followed now.
+            // The path had no link when the guard began, and none is followed now.
             let opened = Dir::open(root, Links::None).and_then(|directory| directory.readable());
             let entered = opened.and_then(|directory| self.enter(directory));
             entered.map_err(|error| (root.clone(), error))?;
@@ -73,7 +75,8 @@ impl<'a> Walker<'a> {
         Ok(self.walked)
     }
 
-    /// Follows what is created until it is told to stop. `roots` are walked through again when events were lost.
+    /// Follows new entries until the stop flag is set. Traverses the `roots` again when events were
+    /// lost.
     pub(super) fn follow(&mut self, roots: &[PathBuf], orders: &Orders) {
         loop {
             let mut ready = [
@@ -87,13 +90,13 @@ impl<'a> Walker<'a> {
             }
             if self.take_events() || orders.again.swap(false, Relaxed) {
                 self.teller.tell(Notice::Overflow);
-                // A root that has gone holds no files.
+                // A deleted root holds no files.
                 let _ = self.walk(roots);
             }
         }
     }
 
-    /// Enters a directory and all below it, without a call for each level.
+    /// Enters a directory and all below it, without recursion.
     fn enter(&mut self, root: OwnedFd) -> io::Result<()> {
         let device = fstat(&root)?.st_dev;
         let mut left = vec![root];
@@ -107,7 +110,8 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// Marks a directory, and then shows what is in it, so that nothing is missed in between; those below go to `left`.
+    /// Marks a directory, then shows its content, so that no entry is missed in between.
+    /// Subdirectories go to `left`.
     fn list(&mut self, directory: &OwnedFd, device: u64, left: &mut Vec<OwnedFd>) -> io::Result<()> {
         let marked = self.watch(directory).and_then(|()| Ok(self.group.mark_directory(directory.as_fd())?));
         if let Err(error) = marked {
@@ -150,18 +154,18 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// Has the guard look at a regular file.
+    /// Shows a regular file to the guard.
     fn show(&mut self, directory: BorrowedFd<'_>, name: &CStr) {
         let Ok(path) = open(directory, name, OFlags::PATH) else { return };
         if !fstat(&path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile) {
             return;
         }
-        // Should it be another one by now, a pipe say, then NONBLOCK keeps us from waiting for it.
+        // The name may refer to a pipe by now; NONBLOCK avoids waiting for it.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOATIME | OFlags::NOCTTY;
         self.walked.files += u64::from(open(directory, name, flags).is_ok());
     }
 
-    /// Follows what was created. Returns whether events were lost.
+    /// Follows new entries. Returns whether events were lost.
     fn take_events(&mut self) -> bool {
         let mut room = [MaybeUninit::uninit(); EVENTS_LEN];
         let mut created = Vec::new();
@@ -193,7 +197,7 @@ impl<'a> Walker<'a> {
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
-/// Opens a name in a directory, not through a link.
+/// Opens a name in a directory, without following a link.
 fn open(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     strict::open(directory, OsStr::from_bytes(name.to_bytes()), flags, Reach::Anywhere)
 }
@@ -203,15 +207,17 @@ fn path_of_descriptor(file: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// Tells if files from elsewhere can be linked into the directories by others than their owners. A file with several names is guarded like
-/// any other, and not left out as a scrub leaves it out: its readers would read what nobody has searched, by the name that is guarded.
+/// Reports if users other than the owner can link files from elsewhere into the directories. The
+/// guard includes files with several names, unlike a scrub: otherwise readers would see unsearched
+/// content by the guarded name.
 pub(super) fn tell_if_links_are_unprotected(teller: &Teller) {
     if std::fs::read("/proc/sys/fs/protected_hardlinks").is_ok_and(|text| text.trim_ascii() == b"0") {
         teller.tell(Notice::LinksUnprotected);
     }
 }
 
-/// Tells who has files below the roots open already: these descriptors cause no events, so that nobody waits.
+/// Reports processes that already have files below the roots open: their descriptors cause no
+/// events, so their calls do not wait.
 pub(super) fn tell_who_was_first(roots: &[PathBuf], teller: &Teller) {
     let own = std::process::id().to_string();
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {

@@ -1,5 +1,5 @@
-//! The loop that answers: one thread, which never opens, reads or writes a file but by the descriptors that come with events, so that
-//! it never waits for itself.
+//! The loop that answers events. Its one thread opens, reads and writes files only through the
+//! descriptors of events, so it never waits for itself.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU64;
@@ -23,13 +23,14 @@ use super::worker::{Bell, Done, Job, Jobs, Task, Unsynced};
 use crate::NeedleSet;
 use crate::scrub::pen::PenError;
 
-/// How often files are looked at to which something happens.
+/// The polling interval for active files.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often masks are brought to the disk, while there are any.
+/// The interval for syncing masks to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// Background searches of the searched part take one part in so many of the time.
+/// Background searches of the searched part take one part in this many of the time.
 const AGAIN_SHARE: u32 = 20;
-/// So many files are remembered; beyond that those that rest are forgotten, and searched again when something happens to them.
+/// The maximum number of remembered files. Beyond it, inactive files are forgotten, and searched
+/// again at their next event.
 const FILES_MAX: usize = 1 << 20;
 
 /// The threads of this guard, which never wait for it.
@@ -37,7 +38,7 @@ const FILES_MAX: usize = 1 << 20;
 pub(super) struct OwnThreads(Arc<Mutex<Vec<i32>>>);
 
 impl OwnThreads {
-    /// The calling thread is one.
+    /// Adds the calling thread.
     pub(super) fn enlist(&self) {
         let own = rustix::thread::gettid().as_raw_nonzero().get();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(own);
@@ -48,7 +49,7 @@ impl OwnThreads {
     }
 }
 
-/// The ways between the loop and the other threads.
+/// The channels between the loop and the other threads.
 pub(super) struct Ways<'a> {
     pub(super) jobs: &'a Jobs,
     pub(super) unsynced: Sender<Unsynced>,
@@ -63,27 +64,27 @@ pub(super) struct Ways<'a> {
 /// The loop's state.
 pub(super) struct Watch<'a> {
     set: Arc<NeedleSet>,
-    /// The length of its longest needle.
+    /// The length of the set's longest needle.
     reach: u64,
     common: Common<'a>,
     ways: Ways<'a>,
     files: HashMap<Identity, Followed>,
-    /// Files to which something happens.
+    /// Active files.
     active: Vec<Identity>,
-    /// Files for which somebody waits, and when to look after them.
+    /// Files with waiting threads, and the time to try again.
     waiting: Vec<(Identity, Instant)>,
     looked: Instant,
-    /// Files that may have been written over since they were searched.
+    /// Files that may have been overwritten since they were searched.
     doubtful: VecDeque<Identity>,
-    /// One of them is searched again just now.
+    /// A worker is searching one of them again.
     proving: bool,
-    /// Not before then is the next piece.
+    /// The earliest time for the next piece.
     prove_at: Instant,
-    /// Searches that are done aside just now.
+    /// The number of searches in workers.
     aside: usize,
-    /// Told when the first searches are over.
+    /// Set when the walk is complete; reported when the first searches are, too.
     walked: Option<Walked>,
-    /// The file systems of which it was told that writes are not told.
+    /// The file systems already reported for not announcing writes.
     untold: Vec<u64>,
 }
 
@@ -107,15 +108,16 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Answers until `stop` can be read. Then everything is searched once more, and the state is given back.
+    /// Answers events until `stop` is readable. Then searches everything once more, and returns the
+    /// state.
     pub(super) fn run(mut self, stop: BorrowedFd<'_>) -> (Common<'a>, Vec<Followed>) {
         let (mut buffer, mut events) = (Buffer::new(), Vec::new());
         let group = self.common.group;
-        // A call that is waited for is over in microseconds; timers may be 50 late by default.
+        // A call in flight ends within microseconds; by default timers may be 50 late.
         let _ = set_current_timer_slack(NonZeroU64::new(1));
         while !self.wait(stop) {
             if group.read(&mut buffer, &mut events).is_err() {
-                // The one who waited was refused; what it was about is not known.
+                // The kernel denied the waiting thread's call, for an unknown file.
                 self.ways.orders.again.store(true, Relaxed);
                 self.ways.orders.bell.ring();
             }
@@ -141,7 +143,7 @@ impl<'a> Watch<'a> {
         (self.common, self.files.into_values().collect())
     }
 
-    /// Waits until there is something to do. Returns whether it is over.
+    /// Waits for something to do. Returns whether to stop.
     fn wait(&self, stop: BorrowedFd<'_>) -> bool {
         let look = (!self.active.is_empty()).then(|| self.looked + LOOK_EVERY);
         let prove = (!self.doubtful.is_empty() && !self.proving).then_some(self.prove_at);
@@ -184,7 +186,7 @@ impl<'a> Watch<'a> {
         self.files.entry(identity).or_insert_with(|| Followed::new(set, reach))
     }
 
-    /// Looks at a file that the walker shows.
+    /// Searches a file that the walker shows.
     fn visit(&mut self, identity: Identity, file: BorrowedFd<'_>) {
         self.followed(identity);
         let followed = self.files.get_mut(&identity).expect("it was made just now");
@@ -209,11 +211,11 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// Takes in what somebody does to a file, and answers if that is possible.
+    /// Accepts an operation on a file, and answers if that is possible.
     fn admit(&mut self, identity: Identity, event: Event) {
         let Some(file) = &event.file else { return };
         if self.activate(identity, file.as_fd()).is_err() {
-            // No descriptor is left. Whoever reads is refused.
+            // No descriptor is left. A read is denied.
             return match event.happening {
                 Happening::Reads => self.common.group.deny(file.as_fd()),
                 _ => allow(self.common.group, &event),
@@ -233,7 +235,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Answers those who wait for a file, as far as possible. With `search` it is searched even if nobody waits.
+    /// Answers the threads that wait for a file, as far as possible. With `search`, searches it
+    /// even if no thread waits.
     fn settle(&mut self, identity: Identity, search: bool) {
         let Some(followed) = self.files.get_mut(&identity) else { return };
         let mut failures = Vec::new();
@@ -253,8 +256,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Has a worker do something. `goes_on`: it has had a slice of this file's search already.
-    /// Returns whether it does.
+    /// Gives a worker a task. `goes_on` means that this file's search has had a slice already.
+    /// Returns whether the task was queued.
     fn search_aside(&mut self, identity: Identity, task: Task, goes_on: bool) -> bool {
         let Some(followed) = self.files.get_mut(&identity) else { return false };
         let Some(active) = followed.active.as_mut() else { return false };
@@ -267,7 +270,7 @@ impl<'a> Watch<'a> {
         true
     }
 
-    /// Has the next piece searched again of a file that may have been written over.
+    /// Starts the next background search of a file that may have been overwritten.
     fn prove(&mut self) {
         while !self.proving && Instant::now() >= self.prove_at {
             let Some(identity) = self.doubtful.pop_front() else { return };
@@ -278,7 +281,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// A search came back. One that has more to do goes on, behind those that begin.
+    /// Accepts a search from a worker. An unfinished one continues, behind those that begin.
     fn searched(&mut self, identity: Identity, result: Result<Standing, Failure>) {
         match result {
             Ok(Standing::Behind) if !self.ways.orders.stop.load(Relaxed) => {
@@ -289,7 +292,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// A part of the file that was searched before, or all of it, was searched again.
+    /// Accepts the result of searching the searched part again, or of a restart.
     fn proved(&mut self, identity: Identity, result: Result<Proof, Failure>) {
         match result {
             Ok(Proof::Clean) => {
@@ -349,7 +352,7 @@ impl<'a> Watch<'a> {
         let Some(followed) = self.files.get_mut(&identity) else { return };
         if let Some(active) = &followed.active {
             let path = || path_of(active.file.as_fd());
-            // Nothing of a source is searched aside any more.
+            // A source is no longer searched in workers.
             if search.is_source {
                 self.ways.teller.tell(Notice::LeftAlone { path: path() });
             }
@@ -360,7 +363,7 @@ impl<'a> Watch<'a> {
         followed.take_back(search);
     }
 
-    /// A range that a reader is about to see cannot be searched.
+    /// Denies reads, since a reader's range cannot be searched.
     fn refuse(&mut self, identity: Identity, error: Failure) {
         if let Some(active) = self.files.get_mut(&identity).and_then(|followed| followed.active.as_mut()) {
             active.refuse(self.common.group);
@@ -380,7 +383,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Looks after all files to which something happens.
+    /// Polls all active files.
     fn look(&mut self) {
         if self.looked.elapsed() < LOOK_EVERY {
             return;
@@ -409,7 +412,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Queues a file that may have been written over since it was searched.
+    /// Queues a file that may have been overwritten since it was searched.
     fn doubt(&mut self, identity: Identity) {
         let Some(followed) = self.files.get_mut(&identity) else { return };
         if followed.wants_again() && !followed.failed && !std::mem::replace(&mut followed.queued, true) {
@@ -417,7 +420,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// A file that has gone; what was found in it is counted on.
+    /// Forgets a deleted file, and counts its open findings.
     fn forget(&mut self, identity: Identity) {
         let Some(search) = self.files.remove(&identity).and_then(|followed| followed.search) else { return };
         for region in search.open() {
@@ -448,7 +451,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Tells once for each file system that writes are not told beforehand there.
+    /// Reports, once for each file system, that it does not announce writes.
     fn tell_untold(&mut self, identity: Identity) {
         let Some(active) = self.files.get(&identity).and_then(|followed| followed.active.as_ref()) else { return };
         if active.told_of_writes == Some(false) && !self.untold.contains(&identity.device()) {

@@ -1,4 +1,4 @@
-//! Long searches and waits for the disk, done aside: whoever reads another file does not wait for them.
+//! Workers for long searches and disk syncs, so that readers of other files do not wait for them.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -16,21 +16,21 @@ use super::kernel::{Identity, writable};
 use super::search::{Proof, Search, Standing, Tools};
 use crate::scrub::pen::PenError;
 
-/// How often a search that goes on comes before one that begins.
+/// One job in this many favours a search in progress over a new one.
 const GOES_ON_EVERY: usize = 4;
 
 /// A task on a file.
 #[derive(Clone, Debug)]
 pub(super) enum Task {
-    /// Search on, for a slice.
+    /// Continue the search for one slice.
     Search,
-    /// Search the range that a reader is about to see once more.
+    /// Search a reader's range a second time.
     Check(Range<u64>),
-    /// Search a piece of the searched part once more.
+    /// Search a piece of the searched part again.
     Again,
 }
 
-/// Something to do aside.
+/// A job for a worker.
 pub(super) struct Job {
     pub(super) identity: Identity,
     pub(super) file: OwnedFd,
@@ -38,10 +38,10 @@ pub(super) struct Job {
     pub(super) task: Task,
 }
 
-/// A file whose masks are to be brought to the disk.
+/// A file with masks to sync to the disk.
 pub(super) struct Unsynced(pub(super) Identity, pub(super) OwnedFd);
 
-/// What came of it.
+/// The result of a job.
 pub(super) enum Done {
     Searched(Identity, Box<Search>, Result<Standing, PenError>),
     Checked(Identity, Box<Search>, Result<Proof, PenError>),
@@ -50,9 +50,9 @@ pub(super) enum Done {
     Synced(Identity, Result<(), Errno>),
 }
 
-/// Searches that wait for a worker. Those that begin come first, so that a long search, which goes
-/// on slice by slice, does not hold up readers of other files; but now and then one that goes on,
-/// so that each ends.
+/// Searches that wait for a worker. New ones come first, so that a long search, which runs slice by
+/// slice, does not delay readers of other files. Now and then a search in progress comes first, so
+/// that each ends.
 #[derive(Default)]
 pub(super) struct Jobs {
     queue: Mutex<Queue>,
@@ -72,7 +72,7 @@ impl Jobs {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a job; `goes_on`: its file has had a slice already.
+    /// Queues a job; `goes_on` means that its file has had a slice already.
     pub(super) fn push(&self, job: Job, goes_on: bool) {
         let mut queue = self.queue();
         if goes_on {
@@ -83,13 +83,13 @@ impl Jobs {
         self.changed.notify_one();
     }
 
-    /// There will be no more.
+    /// Marks the queue as complete.
     pub(super) fn close(&self) {
         self.queue().closed = true;
         self.changed.notify_all();
     }
 
-    /// Waits for a job; nothing, if there will be none.
+    /// Waits for a job; `None` if there will be no more.
     fn take(&self) -> Option<Job> {
         let mut queue = self.queue();
         loop {
@@ -108,7 +108,7 @@ impl Jobs {
     }
 }
 
-/// Takes jobs until there are no more, and wakes up the loop for their results.
+/// Runs jobs until the queue is closed, and wakes the loop for their results.
 pub(super) fn work(jobs: &Jobs, done: &Sender<Done>, wake: &Bell, tools: &mut Tools, directories: &[OwnedFd]) {
     while let Some(Job { identity, file, mut search, task }) = jobs.take() {
         let result = match task {
@@ -126,7 +126,7 @@ pub(super) fn work(jobs: &Jobs, done: &Sender<Done>, wake: &Bell, tools: &mut To
                 Done::Again(identity, search, result, begun.elapsed())
             }
         };
-        // Nobody wants to know at the very end, when there still may be something to mask.
+        // At the end the receiver may be gone, while there may still be something to mask.
         if done.send(result).is_ok() {
             wake.ring();
         }
@@ -141,14 +141,14 @@ fn search_slice(
 ) -> Result<Standing, PenError> {
     let file = writable(file.as_fd(), directories)?;
     let result = search.catch_up(file.as_fd(), tools, u64::MAX);
-    // At the very end no later step comes back to it.
+    // At the end no later step syncs this file.
     if tools.stop.load(Relaxed) {
         let _ = fdatasync(&file);
     }
     result
 }
 
-/// Waits for the disk, until there is no more to wait for: a slow disk holds up no search.
+/// Syncs files until the channel closes, so that a slow disk delays no search.
 pub(super) fn sync(files: &Receiver<Unsynced>, done: &Sender<Done>, wake: &Bell) {
     for Unsynced(identity, file) in files {
         if done.send(Done::Synced(identity, fdatasync(&file))).is_ok() {
@@ -157,7 +157,7 @@ pub(super) fn sync(files: &Receiver<Unsynced>, done: &Sender<Done>, wake: &Bell)
     }
 }
 
-/// Wakes up the loop that polls it.
+/// Wakes the loop that polls it.
 #[derive(Clone)]
 pub(super) struct Bell(Arc<OwnedFd>);
 
@@ -167,7 +167,7 @@ impl Bell {
     }
 
     pub(super) fn ring(&self) {
-        // It fails only when it has been rung some 2^64 times and nobody came.
+        // Fails only after some 2^64 rings without a reader.
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 
@@ -206,7 +206,7 @@ mod tests {
         let mut kept = Vec::new();
         while let Some(job) = jobs.take() {
             order.push(files.iter().find(|(identity, _)| *identity == job.identity).unwrap().1);
-            // A number is given to another file as soon as it is free.
+            // A freed inode number goes to another file at once.
             kept.push(job);
         }
         let goes_on = |order: &[bool]| order.iter().filter(|goes_on| **goes_on).count();
