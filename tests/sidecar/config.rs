@@ -1,4 +1,4 @@
-//! The configuration of the sidecar: what is wrong with it is told by line and key, and never by what stands there.
+//! The sidecar's configuration: an error gives line and key, and never the text there.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::program;
 
 use serde_json::Value;
 
-/// What stands wherever something is wrong: it may be a secret that was pasted in the wrong place.
+/// The text at every faulty place: it may be a secret pasted in the wrong place.
 const CANARY: &str = "hunter2-prod-key";
 
 const STREAM: &str = "streams: [{ name: app, source: { stdin: true }, sink: { stdout: true } }]\n";
@@ -20,7 +20,7 @@ fn check(text: &str) -> program::Ran {
     ran
 }
 
-/// Wrong, with these words about it.
+/// Asserts that the configuration is refused on this line, with these words.
 #[track_caller]
 fn wrong(text: &str, line: u64, words: &str) {
     let ran = check(text).ends(2);
@@ -147,7 +147,7 @@ fn schema() -> Value {
     serde_json::from_slice(&ran.stdout).expect("the schema is JSON")
 }
 
-/// Whether a value is what a schema says; of JSON Schema what is used here.
+/// Checks a value against a schema; covers the parts of JSON Schema in use here.
 fn fits(value: &Value, schema: &Value) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("{why}: {value} against {schema}"));
     if let Some(words) = schema["enum"].as_array() {
@@ -186,7 +186,7 @@ fn fits(value: &Value, schema: &Value) -> Result<(), String> {
     }
 }
 
-/// Everything that there is, and what is said of it is true.
+/// A configuration with every key.
 const ALL: &str = r#"{
     "secrets": { "env": ["PROD_*"], "dotenv": ["/a/.env"], "secret_files": ["/run/secrets"], "registry": "/r.yaml",
         "identity": "/i.txt", "member": "vm", "trust": ["MCow"], "session": true, "allow_empty": false },
@@ -237,7 +237,8 @@ fn every_key_of_the_code_stands_in_the_schema_and_in_the_example() {
     shown.sort();
     shown.dedup();
     assert_eq!(known, shown);
-    // What the program takes is what the schema has: it names all keys of a section when one is wrong.
+    // The program accepts the keys of the schema: an error about a wrong key lists all keys of its
+    // section.
     let ran = check("streams: [{ nme: a }]\n").ends(2);
     for key in schema["properties"]["streams"]["items"]["properties"].as_object().expect("properties").keys() {
         assert!(ran.err().contains(key.as_str()), "{key}");

@@ -1,4 +1,4 @@
-//! What a sidecar keeps others from, and itself: D13, D15 and D16 of the list of faults.
+//! Access denied to others and to the sidecar itself: D13, D15 and D16 of `docs/faults.md`.
 
 use std::fs;
 use std::io::Write;
@@ -11,16 +11,16 @@ use crate::program::session::needs;
 use crate::program::{self, HUSHLOG, run_within};
 use crate::shippers::{self, Daemon, MASK, PATIENCE, Place, VALUE, connect, shown, sidecar, sidecar_command, wait_for};
 
-/// Who has no rights.
+/// A user without rights.
 const NOBODY: u32 = 65534;
 
 const STREAM: &str = "  - { name: app, source: { unix: PLACE/app.sock }, sink: { stdout: true } }\n";
 
-/// The program where everybody may run it.
+/// The program in a place where every user may run it.
 fn program_for_all(place: &Place) -> PathBuf {
     let copy = place.path("hushlog");
-    // By another process: if this one had it open for writing, so might the child that a test beside this one forks just then, and
-    // it could not be run.
+    // A separate process copies it. If this one had it open for writing, a child forked by a
+    // parallel test might inherit the descriptor, and the program could not be run.
     assert!(Command::new("cp").arg(HUSHLOG).arg(&copy).status().unwrap().success());
     for path in [&copy, place.dir.path()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -50,7 +50,7 @@ fn d13_who_is_not_root_nor_the_sidecars_user_is_refused() {
         let refused = ask(words).ends(2).says("not open to this user");
         assert!(refused.out().is_empty());
     }
-    // The mode of the socket is not all that there is.
+    // The socket's mode is not the only protection.
     fs::set_permissions(place.path("control"), fs::Permissions::from_mode(0o666)).unwrap();
     for words in asks {
         let refused = ask(words).ends(2).says("only root and the user of the sidecar may ask");
@@ -64,7 +64,7 @@ fn d15_nobody_reads_its_memory_or_environment() {
     needs!("root");
     let place = Place::new();
     let program = program_for_all(&place);
-    // Its own user may not either.
+    // Not even its own user may.
     rustix::fs::chown(place.dir.path(), rustix::fs::Uid::from_raw(NOBODY).into(), None).unwrap();
     fs::set_permissions(place.path("secrets"), fs::Permissions::from_mode(0o755)).unwrap();
     let config = sidecar_command(&place, STREAM);
@@ -100,7 +100,8 @@ fn d16_a_signal_that_kills_it_leaves_no_core() {
         let mut sidecar = Daemon::start(&mut command, place.path("sidecar.said")).ready();
         connect(&place.path("app.sock")).write_all(format!("key {VALUE}\n").as_bytes()).unwrap();
         wait_for("the line", || sidecar.said().contains(MASK));
-        // Rust looks at the first SIGSEGV, sees that the stack has not overflown, and leaves the next to the system.
+        // Rust examines the first SIGSEGV, finds no stack overflow, and leaves the next one to the
+        // system.
         wait_for("its end", || {
             sidecar.signal(signal);
             !sidecar.runs()
@@ -121,7 +122,7 @@ fn it_has_taken_rights_away_from_itself() {
         crate::program::session::without("a kernel with seccomp");
         return;
     }
-    // Each of its threads has: those that were there before would be a way around.
+    // Applies to each of its threads: an older thread without the filter would be a way around it.
     for task in fs::read_dir(format!("/proc/{}/task", sidecar.id())).unwrap().flatten() {
         let status = status(task.file_name().to_str().unwrap());
         assert!(status.contains("\nSeccomp:\t2\n") && status.contains("\nNoNewPrivs:\t1\n"), "{status}");
@@ -133,7 +134,7 @@ fn it_has_taken_rights_away_from_itself() {
 fn a_secret_that_is_replaced_is_read_though_files_are_confined() {
     let place = Place::new();
     let sidecar = sidecar(&place, STREAM);
-    // As editors and Kubernetes do it: another file, another directory, under the old name.
+    // As editors and Kubernetes do it: a new file or directory under the old name.
     fs::write(place.path("next"), "another-value-8Kq2").unwrap();
     fs::rename(place.path("next"), place.path("secrets/key")).unwrap();
     let reload = || {
@@ -152,7 +153,8 @@ fn a_secret_that_is_replaced_is_read_though_files_are_confined() {
     sidecar.stop();
 }
 
-/// A sidecar with these secrets, and one line of the value through a FIFO that is its standard input; what it printed.
+/// Runs a sidecar with these secrets, and sends one line with the value through a FIFO as its
+/// standard input. Returns its output.
 #[track_caller]
 fn line_through(place: &Place, secrets: &str, environment: &[(&str, &Path)]) -> String {
     let streams = "  - { name: app, source: { stdin: true }, sink: { stdout: true } }\n";
@@ -199,7 +201,7 @@ fn a_session_and_a_registry_are_read_though_files_are_confined() {
     };
     own(&["member", "add", "vm", keygen.trim()], "");
     own(&["secret", "add", "key", "--value-file", "-"], VALUE);
-    // The identity is the usual one, which the configuration does not name.
+    // The identity is the default one, which the configuration does not name.
     let secrets = format!("{{ registry: {} }}", shown(&registry));
     let said = line_through(&place, &secrets, &[("HUSHLOG_IDENTITY", &identity)]);
     assert!(said.contains(&format!("key {MASK} end\n")), "{said}");

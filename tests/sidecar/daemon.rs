@@ -1,4 +1,5 @@
-//! Streams through the sidecar: they come out as the filter gives them out, whatever becomes of sinks and programs meanwhile.
+//! Streams through the sidecar equal the filter's output, while sinks and programs fail and
+//! restart.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +11,7 @@ use crate::program;
 use crate::sidecar::{MASK, PATIENCE, Place, Reader, VALUE, until};
 use rustix::process::Signal;
 
-/// A text with the secret in many forms and places, cut lines, and bytes that are no text.
+/// A text with the secret in many forms and places, cut lines, and bytes that are not text.
 fn text(lines: usize) -> Vec<u8> {
     let mut text = Vec::new();
     for n in 0..lines {
@@ -29,7 +30,7 @@ fn text(lines: usize) -> Vec<u8> {
     text
 }
 
-/// What the filter makes of a text, with the sidecar's release.
+/// The filter's output for a text, with the sidecar's release.
 fn filtered(place: &Place, text: &[u8]) -> Vec<u8> {
     let mut filter = program::hushlog(["--quiet", "--release", "line", "--secret-file"]);
     program::run_within(filter.arg(place.path("secrets")), text, PATIENCE).ends(0).stdout
@@ -48,7 +49,7 @@ fn standard_input_comes_out_as_from_the_filter() {
         assert!(ran.stdout == expected, "{release}: {} bytes came, {} expected", ran.stdout.len(), expected.len());
         assert_eq!(ran.err(), "");
     }
-    // From a file to a file, which are always ready.
+    // From a file to a file: both are always ready.
     fs::write(place.path("in"), &text).expect("room");
     let config = place.streams(&["name: io, source: { stdin: true }, sink: { stdout: true }"]);
     let mut command = program::hushlog(["sidecar", "--config"]);
@@ -102,7 +103,7 @@ fn d09_a_sink_that_is_away_is_waited_for_and_nothing_is_lost() {
     sidecar.stop();
 }
 
-/// A sink that is connected and takes nothing for so long.
+/// A sink that is connected and reads nothing for this time.
 fn blocked_for(time: Duration) {
     const WRITERS: usize = 50;
     let place = Place::new();
@@ -125,7 +126,7 @@ fn blocked_for(time: Duration) {
     loop {
         assert!(writers.iter().all(|writer| !writer.is_finished()), "somebody was not kept waiting");
         assert!(sidecar.resident_kib() < before + (16 << 10), "it keeps what it cannot write");
-        // And the rest of the sidecar goes on.
+        // And the rest of the sidecar continues.
         let status = sidecar.status();
         assert_eq!((&status["streams"][0]["open"], &status["sinks"][0]["away"]), (&WRITERS.into(), &false.into()));
         assert_eq!(status["streams"][0]["bytes_in"], read, "it reads on though nothing is taken");
@@ -213,7 +214,7 @@ fn the_output_of_a_program_is_read_and_it_is_started_again() {
     until("it ran twice", || fs::read_to_string(sidecar.path("out")).unwrap_or_default().lines().count() >= 2);
     let out = fs::read_to_string(sidecar.path("out")).expect("it is there");
     assert!(out.lines().all(|line| line.starts_with("out ") && line.ends_with(MASK)), "{out}");
-    // What it says on its error output is masked, too, and goes to ours.
+    // The program's standard error is masked, too, and written to the sidecar's own.
     sidecar.says(&format!("err {MASK}"));
     sidecar.says("has ended (exit status: 0), and is started again");
     sidecar.stop();

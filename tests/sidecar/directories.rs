@@ -13,7 +13,7 @@ use crate::program;
 use crate::program::session::needs;
 use crate::sidecar::{self, Place, VALUE, until};
 
-/// What stands over the secret in a file that keeps its length.
+/// The mask over the secret in a file that keeps its length.
 const COVER: &str = "[API_TOKEN]******";
 const OTHER: &str = "another-value-9f3b1c7e";
 
@@ -33,7 +33,7 @@ fn a_directory_is_scrubbed_again_and_again() {
     sidecar.file_is("log/below/old.log", &format!("below {COVER}\n"));
     assert_eq!(fs::read_to_string(sidecar.path("log/data.db")).expect("it is there"), VALUE);
     sidecar.says("masked 1 in ");
-    // What came since, and what was not secret before.
+    // Text that came since, and text that was not secret before.
     fs::write(sidecar.path("log/new.log"), format!("new {VALUE}\n")).expect("room");
     sidecar.file_is("log/new.log", &format!("new {COVER}\n"));
     sidecar.ask(&["add", "B"], OTHER).ends(0);
@@ -61,7 +61,7 @@ fn a20_a_sidecar_leaves_its_own_sources_through_reloads() {
     scrubbed_again(&mut sidecar, "one.log");
     let env = |sidecar: &sidecar::Sidecar| fs::read_to_string(sidecar.path("log/.env")).expect("it is there");
     assert_eq!(env(&sidecar), source);
-    // An editor saves, from outside the directory, and keeps the file of before.
+    // An editor saves from outside the directory, and keeps the previous file.
     let new = format!("{source}B={OTHER}\n");
     fs::write(sidecar.path("new"), &new).expect("room");
     fs::rename(sidecar.path("log/.env"), sidecar.path("log/.env~")).expect("ours");
@@ -113,7 +113,7 @@ fn a04_no_other_guard_takes_the_directory_while_the_set_changes() {
     let directory = FileId::of(fs::File::open(disk.log()).expect("it is there")).expect("it is there");
     let changed = AtomicBool::new(false);
     thread::scope(|scope| {
-        // As another guard would, again and again, so that it has the lock as soon as it is free.
+        // A second guard tries repeatedly, so that it has the lock as soon as it is free.
         let tries = scope.spawn(|| {
             let mut tries = 0;
             while !changed.load(Relaxed) || tries < 1_000 {

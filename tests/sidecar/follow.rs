@@ -1,4 +1,5 @@
-//! Files that are followed by a sidecar that runs, is stopped, and is killed: every line comes out, and no secret does.
+//! Files followed by a sidecar that runs, stops and is killed: every line is emitted, and no secret
+//! is.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -20,10 +21,10 @@ fn append(path: &Path, text: &str) {
     file.write_all(text.as_bytes()).expect("there is room");
 }
 
-/// The usual sink, and nothing else about the stream.
+/// The usual sink, and no other setting of the stream.
 const OUT: &str = "sink: { file: DIR/out }";
 
-/// A log, and a sidecar that follows it: stopped, killed and started again in one place.
+/// A log, and a sidecar that follows it: stopped, killed and restarted in one place.
 struct Following {
     sidecar: Sidecar,
     config: PathBuf,
@@ -31,12 +32,12 @@ struct Following {
 }
 
 impl Following {
-    /// Follows these of the `logs` with this rest of a stream; `a.log` holds a text already.
+    /// Follows these `files` with this rest of a stream; `a.log` already holds a text.
     fn begin(files: &str, rest: &str, text: &str) -> Following {
         Following::begin_in(Place::new(), files, rest, text)
     }
 
-    /// The same in a place where something is there before.
+    /// The same in a place that already has files.
     fn begin_in(place: Place, files: &str, rest: &str, text: &str) -> Following {
         Following::begin_as(place, files, rest, text, |_| {})
     }
@@ -62,13 +63,13 @@ impl Following {
         append(&self.log, text);
     }
 
-    /// Waits until this and nothing else has come out.
+    /// Waits until exactly this has been emitted.
     #[track_caller]
     fn out_is(&self, text: &str) {
         self.sidecar.file_is("out", text);
     }
 
-    /// Whoever writes to the log.
+    /// A writer of the log.
     fn writer(&self) -> File {
         OpenOptions::new().append(true).open(&self.log).expect("it is there")
     }
@@ -83,13 +84,13 @@ impl Following {
         self.sidecar.stop()
     }
 
-    /// Starts it once more, after it has ended.
+    /// Restarts it after it has ended.
     fn again(self) -> Following {
         let Following { sidecar, config, log } = self;
         Following { sidecar: sidecar.into_place().start(&config), config, log }
     }
 
-    /// Waits until it is remembered on the disk that the log was read to its end.
+    /// Waits for a checkpoint on the disk that covers the whole log.
     #[track_caller]
     fn is_remembered(&self) {
         let log = fs::metadata(&self.log).expect("it is there");
@@ -115,7 +116,7 @@ fn a_file_is_followed_masked_and_not_read_twice() {
     following.stop();
 }
 
-/// Who stops in the middle of a line, and of a secret, goes on there.
+/// A sidecar that stops within a line, and within a secret, resumes there.
 #[test]
 fn a_stop_in_the_middle_of_a_secret_gives_none_of_it_away() {
     let mut following = Following::begin("a.log", OUT, "begin\n");
@@ -135,13 +136,13 @@ fn a_stop_in_the_middle_of_a_secret_gives_none_of_it_away() {
         let out = following.sidecar.file_has("out", &wanted[wanted.len() - 8..]);
         assert!(!out.contains("4f9Q") && !out.contains(&VALUE[cut..]), "{out}");
         until("all of it", || fs::read_to_string(following.path("out")).unwrap().matches(" end\n").count() >= cut);
-        // After a kill what went out since the last checkpoint may have gone out again.
+        // After a kill, output since the last checkpoint may repeat.
         wanted = fs::read_to_string(following.path("out")).unwrap();
     }
     following.stop();
 }
 
-/// Appends numbered lines with a secret in each, in pieces of any size, until it is told to stop.
+/// Appends numbered lines with a secret in each, in pieces of any size, until stopped.
 fn write_lines(log: std::path::PathBuf, stop: Arc<AtomicBool>, written: Arc<AtomicU64>, pause: Duration) {
     let mut file = OpenOptions::new().append(true).create(true).open(&log).expect("the directory is there");
     let mut number = written.load(Relaxed);
@@ -158,7 +159,7 @@ fn write_lines(log: std::path::PathBuf, stop: Arc<AtomicBool>, written: Arc<Atom
     }
 }
 
-/// Which numbers came out, how often one came out twice, and that nothing else did.
+/// The numbers in the output and the count of duplicates; fails on any other text.
 fn numbers(text: &str) -> (Vec<u64>, usize) {
     assert!(!text.contains("sk-live") && !text.contains("4f9Q") && !text.contains("zXabc"), "a secret came out");
     let mut numbers: Vec<u64> = text
@@ -193,7 +194,7 @@ fn kills(rounds: usize) {
     assert_eq!(numbers, (0..=last).collect::<Vec<u64>>(), "lines are missing");
     println!("{rounds} kills: {} lines, {doubled} of them twice", numbers.len());
     following.stop();
-    // Nothing of it is left in the state directory but the places and the lock.
+    // The state directory holds only the checkpoints and the lock.
     assert_eq!(fs::read_dir(following.path("lib/state")).expect("it is there").count(), 2);
 }
 
@@ -239,7 +240,7 @@ fn d06_logrotate_with_create() {
         if !logrotate(&following, "create 0600 root root") {
             return;
         }
-        // The program goes on with the old file until somebody tells it.
+        // The program writes to the old file until it is signalled.
         writer.write_all(format!("late {round} {VALUE}\n").as_bytes()).expect("there is room");
         wanted += &format!("before {round} {MASK}\nlate {round} {MASK}\n");
         following.out_is(&wanted);
@@ -261,7 +262,7 @@ fn d06_logrotate_with_copytruncate() {
         if !logrotate(&following, "copytruncate") {
             return;
         }
-        // What is longer than what was there, what is shorter, and as long.
+        // Longer than the old content, shorter, and as long.
         let text = format!("round {round} {VALUE}\n").repeat(1 + round % 3);
         writer.write_all(text.as_bytes()).expect("there is room");
         wanted += &text.replace(VALUE, MASK);
@@ -291,7 +292,7 @@ fn d17_the_directory_vanishes_and_returns() {
     }
 }
 
-/// A file system of so many bytes, as long as it is needed.
+/// A file system of limited size, for as long as it is needed.
 struct Mount(std::path::PathBuf);
 
 impl Mount {
@@ -337,7 +338,7 @@ fn d17_a_state_directory_that_is_read_only_for_a_while() {
     needs!("mounts");
     let mut following = Following::begin("*.log", OUT, "one\n");
     following.is_remembered();
-    // Another file system in its place: what is open for writing keeps one from becoming read-only.
+    // Another file system in its place: one with a file open for writing cannot become read-only.
     let Some(mount) = Mount::new(&following.path("lib/state"), "ro,mode=0700") else { return };
     following.append(&format!("two {VALUE}\n"));
     following.sidecar.says("how far files were read cannot be saved in");
@@ -346,7 +347,7 @@ fn d17_a_state_directory_that_is_read_only_for_a_while() {
     following.out_is(&format!("one\ntwo {MASK}\nthree\n"));
     assert_eq!(following.sidecar.said().matches("cannot be saved").count(), 1, "it is told once");
     drop(mount);
-    // It is tried again though nothing else changes, and holds.
+    // It retries although nothing else changes, and succeeds.
     following.is_remembered();
     following.kill();
     following.append("four\n");
@@ -376,7 +377,7 @@ fn d17_a_sink_on_a_file_system_that_is_read_only_for_a_while() {
     following.stop();
 }
 
-/// The library that has a program see another time than it is.
+/// The library that gives a program another time.
 fn faketime() -> Option<PathBuf> {
     let found = glob::glob("/usr/lib/*/faketime/libfaketimeMT.so.1").expect("a pattern").flatten().next();
     if found.is_none() {
@@ -399,7 +400,7 @@ fn d17_the_clock_jumps_by_a_day_and_back() {
     let (mut wanted, day) = ("begin\n".to_owned(), 24 * 3_600_i64);
     following.out_is(&wanted);
     for (round, days) in [1, 0, -1, 1, -1, 0].into_iter().enumerate() {
-        // The sidecar's clock, and what the files tell of the time.
+        // The sidecar's clock, and the times of the files.
         fs::write(&clock, format!("{:+}d", days)).expect("room");
         let now = SystemTime::now();
         let then = now.duration_since(UNIX_EPOCH).expect("it is later").as_secs() as i64 + days * day;
@@ -408,7 +409,7 @@ fn d17_the_clock_jumps_by_a_day_and_back() {
         writer.set_modified(UNIX_EPOCH + Duration::from_secs(then as u64)).expect("it is ours");
         wanted += &format!("{round} {MASK}\n");
         following.out_is(&wanted);
-        // Rotated meanwhile, and written to by both names.
+        // Rotated at the same time, and written to under both names.
         fs::rename(&following.log, following.path(&format!("logs/a.log.{round}"))).expect("it is there");
         (&writer).write_all(format!("{round} late\n").as_bytes()).expect("there is room");
         wanted += &format!("{round} late\n");
@@ -417,7 +418,7 @@ fn d17_the_clock_jumps_by_a_day_and_back() {
         following.append(&format!("{round} new\n"));
         wanted += &format!("{round} new\n");
         following.out_is(&wanted);
-        // Secrets are still read again, and what it tells of the time shows that the clock did jump.
+        // Secrets are still reread, and the reported time proves that the clock did jump.
         following.sidecar.place().save(&format!("SECRET_{round}"), &format!("another-{round}-{VALUE}"));
         following.sidecar.ask(&["reload"], "").ends(0);
         let read = following.sidecar.status()["secrets"]["read_at"].as_i64().expect("a time");
@@ -444,7 +445,7 @@ fn d09_a_full_disk_is_waited_for_and_no_line_is_torn() {
     following.sidecar.says("is away");
     assert!(len(&following) < 64 << 10);
     fs::remove_file(following.path("small/other")).expect("it is ours");
-    // There is room for some of it; and then for all.
+    // Space for some of it, and then for all.
     until("more came", || len(&following) > 40 << 10);
     mount.remount("size=1m");
     following.sidecar.file_is("small/out", &all);
@@ -504,7 +505,7 @@ fn a_spool_keeps_the_order_and_outlives_the_sidecar() {
     sidecar.stop();
 }
 
-/// Listens at last where the sink was away; what comes from the one that connects.
+/// Listens at the sink's address, and returns the connection.
 fn somebody_listens(sidecar: &Sidecar) -> Reader {
     let listener = UnixListener::bind(sidecar.path("there")).expect("nobody has it");
     listener.set_nonblocking(true).expect("it can be");
@@ -543,7 +544,7 @@ fn the_records_of_containers_stay_records() {
     assert_eq!(fs::read_to_string(following.path("out")).unwrap_or_default(), "", "its secret may go on");
     following.append(&record(&format!("{second} end\\n")));
     following.out_is(&format!("{}{}", record(&format!("key {MASK}")), record(" end\\n")));
-    // Whoever is killed before the rest came goes back to where the secret began.
+    // A sidecar killed before the rest came resumes where the secret began.
     following.append(&record(&format!("next {first}")));
     std::thread::sleep(Duration::from_millis(1_200));
     following.kill();
@@ -554,8 +555,7 @@ fn the_records_of_containers_stay_records() {
     following.stop();
 }
 
-/// Behind each newline of such a set some bytes wait, so that there is never a moment in which
-/// nothing does.
+/// With such a set, some bytes wait behind each newline, so that something always waits.
 #[test]
 fn b09_places_in_records_go_on_though_something_always_waits() {
     const ROUND: usize = 500;

@@ -1,5 +1,5 @@
-//! Plans whose paths meet: a sink that is followed, a socket that gives to itself, a spool that is
-//! a secret's file. And files that are followed and must not be.
+//! Configurations with conflicting paths: a sink that is followed, a socket that feeds itself, a
+//! spool that is a secret's file. Also followed files that must be excluded.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -14,7 +14,7 @@ fn append(path: &Path, text: impl AsRef<[u8]>) {
     file.write_all(text.as_ref()).expect("there is room");
 }
 
-/// A configuration with these streams, and with a state.
+/// A configuration with these streams, and with a state directory.
 fn configure(place: &Place, streams: &[&str]) -> std::path::PathBuf {
     fs::create_dir_all(place.path("logs")).expect("room for a directory");
     let streams: String = streams.iter().map(|stream| format!("  - {{ {stream} }}\n")).collect();
@@ -23,7 +23,8 @@ fn configure(place: &Place, streams: &[&str]) -> std::path::PathBuf {
     ))
 }
 
-/// A sidecar with these streams does not begin and says why, and `check-config` says the same.
+/// Asserts that a sidecar with these streams refuses to start for this reason, and that
+/// `check-config` reports the same.
 #[track_caller]
 fn meets(place: &Place, streams: &[&str], why: &str) {
     let config = configure(place, streams);
@@ -31,14 +32,14 @@ fn meets(place: &Place, streams: &[&str], why: &str) {
     run_within(program::hushlog(["sidecar", "--config"]).arg(&config), b"", PATIENCE).ends(2).says(why);
 }
 
-/// `check-config` takes a plan with these streams.
+/// Asserts that `check-config` accepts these streams.
 #[track_caller]
 fn is_valid(place: &Place, streams: &[&str]) {
     let config = configure(place, streams);
     run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"").ends(0).says("is valid");
 }
 
-/// `check-config` takes a plan with these streams, and names the files left out.
+/// Asserts that `check-config` accepts these streams, and names the excluded files.
 #[track_caller]
 fn leaves_out(place: &Place, streams: &[&str], what: &str) {
     let config = configure(place, streams);
@@ -51,11 +52,11 @@ fn au_a_sink_that_is_followed_is_refused_or_left_out() {
     let place = Place::new();
     let follow =
         |files: &str, sink: &str| format!("name: app, source: {{ files: \"DIR/{files}\" }}, sink: {{ {sink} }}");
-    // By its path it is refused, under a rotated name as well.
+    // As a path it is refused, under a rotated name as well.
     meets(&place, &[&follow("logs/clean.log", "file: DIR/logs/clean.log")], "which is the sink of stream app");
     meets(&place, &[&follow("logs/clean.log.1", "file: DIR/logs/clean.log")], "which is a rotated file of the sink");
     meets(&place, &[&follow("hushlog.yaml", "stdout: true")], "which is a file of secrets or settings");
-    // Of a pattern it is left out.
+    // In a pattern it is left out.
     let (sink, out) = ("file: DIR/logs/clean.log", "logs/clean.log out, which is the sink of stream app");
     leaves_out(&place, &[&follow("logs/*.log", sink)], out);
     leaves_out(&place, &[&follow("**/*.log", sink)], out);
@@ -77,7 +78,8 @@ fn au_a_sink_that_is_followed_is_refused_or_left_out() {
     leaves_out(&place, &[&follow("*", "stdout: true")], "hushlog.yaml out, which is a file of secrets or settings");
 }
 
-/// One line in is one line out, though the sink matches, and with no word if none is wanted.
+/// One line in is one line out although the pattern matches the sink, and without a message if none
+/// is needed.
 #[test]
 fn au_a_sink_among_the_logs_is_not_followed() {
     let place = Place::new();
@@ -118,7 +120,7 @@ fn au_a_sink_that_is_left_out_is_not_followed() {
     sidecar.stop();
 }
 
-/// The stream goes on, and each line of the log is a line of this file.
+/// Asserts that the stream continues, and that each line of the log is a line of this file.
 #[track_caller]
 fn goes_on_to(sidecar: &Sidecar, sink: &str) {
     sidecar.file_is(sink, &format!("one {MASK}\n"));
@@ -126,7 +128,7 @@ fn goes_on_to(sidecar: &Sidecar, sink: &str) {
     sidecar.file_is(sink, &format!("one {MASK}\ntwo\n"));
 }
 
-/// Where output and messages go is known only when it runs.
+/// The targets of output and messages are known only at run time.
 #[test]
 fn au_the_files_of_the_standard_streams_are_not_followed() {
     let place = Place::new();
@@ -146,7 +148,7 @@ fn au_the_files_of_the_standard_streams_are_not_followed() {
     sidecar.file_is("logs/out", &format!("one {MASK}\ntwo\n"));
 }
 
-/// Renamed to a name that is followed while it runs, as no check at the start can see.
+/// Renamed at run time to a name that is followed, which no check at the start can see.
 #[test]
 fn au_a_sink_that_gets_a_followed_name_is_not_followed() {
     let place = Place::new();
@@ -234,13 +236,13 @@ fn a35_a_path_belongs_to_one_part_of_the_plan() {
         ],
         "the source of stream",
     );
-    // A spool beside the checkpoints is as good as elsewhere, and so are streams with one sink.
+    // A spool beside the checkpoints is allowed, and so are streams with one sink.
     is_valid(&place, &[&spooled("DIR/state/spool")]);
     let [one, other] = two("file: DIR/out", "file: DIR/out");
     is_valid(&place, &[&one, &other]);
 }
 
-/// The standard streams are known only when it runs.
+/// The standard streams are known only at run time.
 #[test]
 fn a35_an_input_that_is_the_sink_is_refused() {
     let place = Place::new();
@@ -275,7 +277,7 @@ fn aw_packed_files_are_not_followed() {
     sidecar.says("a.log.2.gz is not followed: packed files are left out by their names");
     sidecar.says("a.log.3 is not followed: it is packed (gzip), and no text");
     sidecar.says("a.log.4 is not followed: it is packed (bzip2), and no text");
-    // Some that are seen before anything is in them, as a packer makes them.
+    // Some appear empty first, as a compressor makes them.
     let heads: [&[u8]; 4] = [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"PK\x03\x04", b"\x04\x22\x4d\x18"];
     let name = |number: usize| format!("logs/a.log.{}", number + 10);
     (0..4).for_each(|number| append(&sidecar.path(&name(number)), ""));
@@ -293,7 +295,7 @@ fn aw_packed_files_are_not_followed() {
     sidecar.stop();
 }
 
-/// A pattern that asks for such names gets them, if they hold text.
+/// A pattern that names such files explicitly gets them, if they hold text.
 #[test]
 fn aw_a_name_that_is_asked_for_is_followed() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! The messages, answers and counts of a sidecar: names in them are as others chose them.
+//! The sidecar's messages, answers and counts, with names chosen by others.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -6,12 +6,12 @@ use std::net::{TcpListener, TcpStream};
 
 use crate::sidecar::{MASK, Place, VALUE, until};
 
-/// The mask where one with a name in it would hold a secret.
+/// The mask if one with a name would contain a secret.
 const BLANK: &str = "\u{2588}\u{2588}\u{2588}\u{2588}";
 const OTHER: &str = "another-value-9f3b1c7e";
 
-/// The owner of a directory forges no line of our log, and has no secret printed by naming a file
-/// after it.
+/// The owner of a directory cannot forge a line of the sidecar's log, and cannot have a secret
+/// printed by naming a file after it.
 #[test]
 fn a36_the_owner_of_a_scrubbed_directory_writes_no_messages() {
     let place = Place::new();
@@ -26,7 +26,7 @@ fn a36_the_owner_of_a_scrubbed_directory_writes_no_messages() {
     let shown = format!(r"log/a\nhushlog: error: forged\u{{1b}}[2J\r\u{{202e}}{MASK}.log");
     sidecar.says(&format!("{shown}\n"));
     sidecar.says(&format!("{shown}.gz: "));
-    // A value that is new, and stood in a name before.
+    // A new value that occurred in a name before.
     fs::write(sidecar.path("log").join(format!("{OTHER}.gz")), b"\x1f\x8b\x08 no gzip").expect("room");
     sidecar.says(&format!("log/{OTHER}.gz"));
     sidecar.ask(&["add", "B"], OTHER).ends(0);
@@ -40,7 +40,7 @@ fn a36_the_owner_of_a_scrubbed_directory_writes_no_messages() {
     sidecar.stop();
 }
 
-/// A secret's name holds another one: in the status, the answers, the metrics and the log.
+/// A secret's name contains another secret: in the status, the answers, the metrics and the log.
 #[test]
 fn a37_status_answers_and_metrics_show_no_secret_in_a_name() {
     let place = Place::new();
@@ -79,7 +79,7 @@ fn a37_status_answers_and_metrics_show_no_secret_in_a_name() {
         status["sinks"][0]["name"].as_str().is_some_and(|name| name.ends_with(&format!("out-{BLANK}"))),
         "{status}"
     );
-    // The raw answers of the socket, before a client has treated them.
+    // The raw answers of the socket, before a client processes them.
     for request in ["status\n", "canary\n"] {
         let mut connection = sidecar.connect("control");
         connection.write_all(request.as_bytes()).expect("it reads");

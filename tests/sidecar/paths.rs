@@ -1,5 +1,5 @@
-//! Paths that others can change under a sidecar: links in followed directories, in the way of
-//! sinks, spools and the state, and names that are taken already.
+//! Paths that other users can change under a sidecar: links in followed directories, on the way to
+//! sinks, spools and the state, and names that already exist.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
@@ -11,10 +11,10 @@ use crate::program::{self, run, run_within};
 use crate::sidecar::{MASK, PATIENCE, Place, Sidecar, VALUE, until};
 use rustix::process::Signal;
 
-/// Somebody else, if we may speak for them.
+/// Another user, if the tests may act as one.
 const NOBODY: u32 = 65_534;
 
-/// A place with a directory that is others', `theirs`, and a private one, `own`.
+/// A place with another user's directory, `theirs`, and a private one, `own`.
 fn shared() -> Place {
     let place = Place::new();
     for name in ["theirs", "own"] {
@@ -39,8 +39,8 @@ fn append(path: &Path, text: &str) {
     assert_eq!(fs::read_to_string(path).expect("it is text"), before + text);
 }
 
-/// Asserts that a sidecar with this stream does not begin, and says why; and so for `check-config`,
-/// if it is to see it too.
+/// Asserts that a sidecar with this stream refuses to start for this reason, and `check-config` too
+/// if `is_checked`.
 #[track_caller]
 fn refused(place: &Place, stream: &str, why: &str, is_checked: bool) {
     let config = place.streams(&[stream]);
@@ -81,14 +81,14 @@ fn a02_no_identity_comes_out_of_a_followed_directory() {
     append(&place.path("theirs/a.log"), &format!("one {VALUE}\n"));
     let link = place.path("theirs/x.log");
     symlink("../own/identity.txt", &link).expect("it is free");
-    // Their own directory, with nobody's rights in it but theirs; or one for all.
+    // Their own directory, writable only for its owner; or one for all.
     if lchown(&link, Some(NOBODY), None).is_ok() {
         lchown(place.path("theirs"), Some(NOBODY), None).expect("it went before");
         set_mode(&place.path("theirs"), 0o755);
     }
     let mut sidecar = following_with_registry(place);
     sidecar.says("others may have put a symbolic link there");
-    // A second name of it, and a link that is there when it is running.
+    // A hard link, and a symbolic link that appears at run time.
     fs::hard_link(sidecar.path("own/identity.txt"), sidecar.path("theirs/y.log")).expect("it is free");
     symlink(sidecar.path("own/registry.yaml"), sidecar.path("theirs/z.log")).expect("it is free");
     sidecar.says("y.log is not followed");
@@ -109,7 +109,7 @@ fn a03_sockets_and_fifos_have_their_mode_though_confined() {
         "name: pipe, source: { fifo: DIR/run/pipe, mode: \"0622\" }, sink: { file: DIR/out }",
     ]);
     let mut sidecar = place.start_as(&config, |command| {
-        // The umask would take away rights that the configuration gives.
+        // The umask would remove permissions that the configuration grants.
         let shell = format!("umask 077; exec \"$0\" sidecar --config '{}'", config.display());
         let mut changed = Command::new("sh");
         changed.args(["-c", &shell]).arg(command.get_program()).env_clear();
@@ -122,7 +122,7 @@ fn a03_sockets_and_fifos_have_their_mode_though_confined() {
     assert_eq!(fs::read_dir(sidecar.path("run")).expect("it is there").count(), 3, "nothing is left beside");
     sidecar.send("run/app", &format!("socket {VALUE}\n"));
     sidecar.file_has("out", &format!("socket {MASK}\n"));
-    // The FIFO goes while somebody writes: the next one is made by the sidecar, confined as it is.
+    // The FIFO is removed while a writer uses it; the confined sidecar makes the next one.
     let mut writer = fs::File::options().write(true).open(sidecar.path("run/pipe")).expect("it is read");
     fs::remove_file(sidecar.path("run/pipe")).expect("it is there");
     std::io::Write::write_all(&mut writer, format!("old {VALUE}\n").as_bytes()).expect("it is read");
@@ -219,7 +219,7 @@ fn a15_no_path_leads_through_a_directory_that_others_linked() {
     );
     run_within(program::hushlog(["sidecar", "--config"]).arg(&state), b"", PATIENCE).ends(2).says("state directory");
     assert_eq!(fs::read_dir(place.path("own")).expect("it is there").count(), 0);
-    // A sink is tried again: waiting output comes out when the link has gone.
+    // The sidecar retries a sink: waiting output is emitted once the link is gone.
     let config = place.streams(&["name: a, source: { unix: DIR/app }, sink: { file: DIR/theirs/link/out }"]);
     let mut sidecar = place.start(&config);
     sidecar.says("theirs/link/out");
@@ -246,8 +246,8 @@ fn a34_a_spool_that_is_another_file_is_left_as_it_is() {
         let text = fs::read(path).expect("it is there");
         for wanted in [0o644, 0o600] {
             set_mode(path, wanted);
-            // Only a user that may read it can say so beforehand; the mode is for the sidecar to
-            // judge.
+            // Only a user with read access gets the reason beforehand; the sidecar itself judges
+            // the mode.
             refused(&place, &stream(name), if wanted == 0o600 { why } else { "the spool" }, true);
             assert_eq!((fs::read(path).expect("it is there"), mode(path)), (text.clone(), wanted), "{name}");
         }
@@ -258,7 +258,7 @@ fn a34_a_spool_that_is_another_file_is_left_as_it_is() {
     assert_eq!(mode(&place.path("spool")), 0o640);
 }
 
-/// As of containers: a link in one directory to a log in another, which is rotated all the time,
+/// As with containers: a link in one directory to a log in another, which is rotated constantly,
 /// also while no sidecar runs.
 #[test]
 fn as_a_link_whose_target_is_rotated_loses_no_line() {

@@ -17,8 +17,8 @@ fn script(place: &Place, text: &str) {
     fs::write(place.path("script"), text.replace("DIR/", &directory)).expect("room");
 }
 
-/// A stream between a program and a file or back, with the secret of the file and that of the
-/// environment.
+/// A stream between a program and a file, in either direction, with the file's secret and the
+/// environment's.
 fn configuration(place: &Place, stream: &str, more: &str) -> std::path::PathBuf {
     let secrets = "secrets: { secret_files: [DIR/secrets], env: [APP_TOKEN] }";
     place.configure(&format!("{secrets}\ncontrol: DIR/control\n{more}\nstreams: [{{ name: cmd, {stream} }}]\n"))
@@ -27,7 +27,7 @@ fn configuration(place: &Place, stream: &str, more: &str) -> std::path::PathBuf 
 const SOURCE: &str = "source: { command: [sh, DIR/script] }, sink: { file: DIR/out }";
 const SINK: &str = "source: { stdin: true }, sink: { command: [sh, DIR/script] }";
 
-/// A sidecar in an environment with secrets, and with a descriptor that leads past it.
+/// A sidecar in an environment with secrets, and with a descriptor that bypasses it.
 fn start(place: Place, config: &std::path::Path) -> Sidecar {
     let leak = fs::File::create(place.path("leak")).expect("room");
     place.start_as(config, |command| {
@@ -41,8 +41,8 @@ fn start(place: Place, config: &std::path::Path) -> Sidecar {
 fn hand_on(command: &mut Command, file: &fs::File) {
     use std::os::unix::process::CommandExt;
     let number = file.as_raw_fd();
-    // SAFETY: one system call with numbers, which is allowed between fork and exec; the file is
-    // open until the program is started.
+    // SAFETY: one system call with integers, which is allowed between fork and exec; the file stays
+    // open until the program has started.
     unsafe {
         command.pre_exec(move || match libc::dup2(number, 9) {
             -1 => Err(std::io::Error::last_os_error()),
@@ -108,7 +108,7 @@ fn a07_what_a_sinks_program_says_is_masked() {
     );
     let config = configuration(&place, SINK, "");
     let mut sidecar = start(place, &config);
-    // Messages of the sidecar's own may stand between.
+    // The sidecar's own messages may be in between.
     for line in [format!("out {MASK}\n"), "err [REDACTED:APP_TOKEN]\n".to_owned(), format!("\n{MASK}\n")] {
         sidecar.says(&line);
     }

@@ -1,4 +1,4 @@
-//! The secrets of a sidecar that runs, as they change (FAULTS.md, D01 to D05 and D14).
+//! A running sidecar's secrets change (docs/faults.md, D01 to D05 and D14).
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,16 +11,16 @@ use crate::program::Raise;
 use crate::sidecar::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 use rustix::process::Signal;
 
-/// How a record begins.
+/// The beginning of a CRI record.
 const CRI: &str = "2026-11-24T16:00:00.123456789Z stdout";
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
 
-/// A value that was never there before.
+/// The n-th new value.
 fn value(n: usize) -> String {
     format!("value-{n:05}-{:016x}", (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-/// Adds a secret by the socket itself, and returns when it is acknowledged.
+/// Adds a secret through the control socket, and returns after the acknowledgement.
 fn add(sidecar: &Sidecar, name: &str, value: &str) {
     let mut connection = UnixStream::connect(sidecar.path("control")).expect("it listens");
     connection.set_read_timeout(Some(PATIENCE)).expect("it can be set");
@@ -71,7 +71,7 @@ fn d01_what_is_printed_after_the_answer_is_masked() {
 #[test]
 #[ignore = "takes minutes; tests/slow runs it"]
 fn d01_ten_thousand_times() {
-    // The set grows with each, so that ten thousand in one sidecar would take an hour.
+    // The set grows with each one; ten thousand in one sidecar would take an hour.
     (0..20).for_each(|_| d01(500));
 }
 
@@ -83,7 +83,7 @@ fn d02_what_is_held_back_is_searched_again() {
     let mut app = sidecar.connect("app");
     app.write_all(b"before sk-live-4f").expect("it reads");
     sidecar.file_is("out", "before ");
-    // It begins another secret now.
+    // It now begins another secret.
     add(&sidecar, "OTHER", "sk-live-4f-other-one");
     app.write_all(b"-other-one\n").expect("it reads");
     sidecar.file_is("out", "before [REDACTED:OTHER]\n");
@@ -108,7 +108,7 @@ fn b10_a_line_that_waits_is_searched_again() {
         let streams = status["streams"].as_array().expect("streams");
         streams.iter().all(|stream| stream["bytes_in"].as_u64() > Some(0))
     });
-    // Nothing of it is out yet.
+    // No byte of it has been emitted yet.
     add(&sidecar, "LATE", &late);
     app.write_all(format!("{rest} end\n").as_bytes()).expect("it reads");
     cri.write_all(format!("{CRI} F {rest} end\n").as_bytes()).expect("it reads");
@@ -159,7 +159,7 @@ fn d04_a_removed_secret_stays_masked() {
     let config = place.streams(&[UNIX]);
     let mut sidecar = place.start(&config);
     let masked = |name: &str| sidecar.status()["secrets"]["names"].as_array().expect("a list").contains(&name.into());
-    // Rotated, added and removed, with nobody asking for a reload.
+    // Rotated, added and removed without a request for a reload.
     sidecar.place().save("API_TOKEN", &value(1));
     sidecar.place().save("NEW", &value(2));
     until("the new one is known", || masked("NEW"));
@@ -173,7 +173,7 @@ fn d04_a_removed_secret_stays_masked() {
 
 #[test]
 fn a_directory_that_is_turned_around_is_noticed() {
-    // As Kubernetes lays a volume out.
+    // The layout of a Kubernetes volume.
     let place = Place::new();
     let volume = place.path("volume");
     let version = |name: &str, text: &str| {
@@ -216,7 +216,7 @@ fn the_session_and_a_registry_are_followed() {
     ));
     let path = place.path("registry.yaml");
     let before = fs::read(&path).expect("it is there");
-    // The registry of tomorrow.
+    // The next version of the registry.
     script("printf value-of-the-second | hushlog secret add second --value-file -");
     fs::rename(&path, place.path("registry.new")).expect("the same directory");
     fs::write(&path, before).expect("room");
@@ -227,11 +227,11 @@ fn the_session_and_a_registry_are_followed() {
     sidecar.send("app", "value-of-the-first value-of-the-second\n");
     sidecar.file_is("out", "[REDACTED:first-one] value-of-the-second\n");
     fs::rename(sidecar.path("registry.new"), &path).expect("the same directory");
-    // Beside the two, the identity in capitals and in small letters.
+    // Beside the two: the identity in upper and in lower case.
     until("it is noticed", || sidecar.status()["secrets"]["masked"] == 4);
     sidecar.send("app", "value-of-the-second\n");
     sidecar.file_is("out", "[REDACTED:first-one] value-of-the-second\n[REDACTED:second]\n");
-    // The session gets one that the registry does not have.
+    // The session gets a secret that the registry lacks.
     fs::write(sidecar.path("more.env"), "EXTRA=value-of-the-third\n").expect("room");
     let mut boot = program::hushlog(["boot", "--quiet", "--dotenv"]);
     boot.arg(sidecar.path("more.env")).env("HUSHLOG_RUN_DIR", memory.path());
@@ -240,7 +240,7 @@ fn the_session_and_a_registry_are_followed() {
     sidecar.stop();
 }
 
-/// A thousand hang-ups a second for so long, while lines go through.
+/// Sends a thousand SIGHUPs a second for this time, while lines pass.
 fn hang_up_for(time: Duration) {
     let place = Place::new();
     let config = place.streams(&[UNIX]);
@@ -261,7 +261,7 @@ fn hang_up_for(time: Duration) {
             lines
         });
         while start.elapsed() < time {
-            // As many as are due, also where sleeping takes longer than it should.
+            // As many as are due, even if a sleep takes too long.
             let due = start.elapsed().as_millis() as u64 - sent.load(Relaxed);
             (0..due).for_each(|_| sidecar.signal(Signal::HUP));
             sent.fetch_add(due, Relaxed);
@@ -313,7 +313,7 @@ fn d14_the_status_shows_names_and_counts_and_nothing_else() {
     assert_eq!(status["secrets"]["added"], serde_json::json!(["SECOND"]));
     assert_eq!(status["secrets"]["masked"], 2);
     assert_eq!(status["streams"][0]["name"], "app");
-    // No figure is a length of a value: what went out is not told.
+    // No figure equals the length of a value: emitted lengths are not reported.
     let text = status.to_string();
     assert!(!text.contains("bytes_out") && !text.contains("needle"), "{text}");
     sidecar.stop();
@@ -372,7 +372,7 @@ fn a_set_is_taken_over_in_mid_stream_without_a_lost_byte() {
         .map(|line| {
             let (rest, last) = line.rsplit_once(' ').expect("four words");
             let round: usize = rest.split(' ').next().and_then(|round| round.parse().ok()).expect("a number");
-            // The first was never added; all others were before they were printed.
+            // The first was never added; all others were added before they were printed.
             let right = if round == 0 { value(0) } else { format!("[REDACTED:R{}]", round - 1) };
             assert_eq!(last, right);
             format!("{rest} \n")

@@ -35,7 +35,7 @@ fn follow(files: &str, rest: &str) -> Sidecar {
     place.start(&config)
 }
 
-/// Rotates in the middle of a secret, at each of these places of it, and in each way.
+/// Rotates within a secret, at each of these positions and by each method.
 fn cut(files: &str, rest: &str, text: impl Fn(&str, &str) -> (String, String), masked: &str) {
     let mut sidecar = follow(files, rest);
     let mut wanted = String::new();
@@ -69,7 +69,7 @@ fn ap_a_secret_over_two_files_is_masked_in_records() {
     let masked = cri("P", &format!("key {MASK}")) + &cri("F", " end");
     let records = |before: &str, after: &str| (cri("P", &format!("key {before}")), cri("F", &format!("{after} end")));
     cut("a.log", ", format: cri", records, &masked);
-    // In the middle of a record, too.
+    // Within a record, too.
     let records = |before: &str, after: &str| {
         let (first, second) = (cri("P", &format!("key {before}")), cri("F", &format!("{after} end")));
         let at = first.len() - 3;
@@ -82,8 +82,8 @@ fn ap_a_secret_over_two_files_is_masked_in_records() {
     cut("a.log", ", format: docker", records, &masked);
 }
 
-/// Two parts of a line are two lines if no secret joins them: the first may be
-/// the last of a program that died.
+/// Two parts of a line are two lines if no secret joins them: the first may be the last one of a
+/// program that died.
 #[test]
 fn av_an_unfinished_line_and_the_next_file_are_two_lines() {
     for files in ["a.log", "a.log*"] {
@@ -109,15 +109,14 @@ fn av_an_unfinished_line_without_a_rest_goes_out() {
             drop(append(&sidecar, ""));
         }
         sidecar.file_is("out", &format!("1 {MASK}\n"));
-        // Longer than a piece of any needle that the first bytes could be, which would wait for
-        // more.
+        // Longer than any needle part that the first bytes could begin, which would wait for more.
         append(&sidecar, "2, and more than that\n");
         sidecar.file_is("out", &format!("1 {MASK}\n2, and more than that\n"));
         sidecar.stop();
     }
 }
 
-/// Its rest comes when the beginning has gone out.
+/// Its rest comes after the beginning was emitted.
 #[test]
 fn ap_a_rest_that_comes_late_is_masked() {
     let cri = |tag: &str, text: &str| format!("2021-11-18T14:47:34.72+00:00 stdout {tag} {text}\n");
@@ -137,12 +136,11 @@ fn ap_a_rest_that_comes_late_is_masked() {
     }
 }
 
-/// Sequences of pieces, rotations, full disks and kills, of as many seeds from 1 on, against a
-/// model of the text that must come out: see the front of `rotations/model.py`. A failed sequence
-/// prints its seed.
+/// Sequences of pieces, rotations, full disks and kills, one for each seed from 1, compared with a
+/// model of the output: see the front of `rotations/model.py`. A failed sequence prints its seed.
 #[track_caller]
 fn sequences(count: usize) {
-    // Most of their time is spent waiting.
+    // They spend most of their time waiting.
     const PROCESSES: usize = 4;
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sidecar/rotations/model.py");
     let each = count / PROCESSES;

@@ -1,7 +1,9 @@
-//! A machine's day in short: a sidecar whose logs are rotated, whose secrets change, whose sinks are slow or away, and which is killed.
-//! Nothing is lost, nothing comes out unmasked, and neither memory nor descriptors grow. D18.
+//! A condensed day of a machine: a sidecar whose logs rotate, whose secrets change, whose sinks are
+//! slow or unavailable, and which is killed. No line is lost or emitted unmasked, and neither
+//! memory nor descriptors grow. D18.
 //!
-//! Some seconds every day; `HUSHLOG_SOAK_SECONDS=3600 cargo test --release --test sidecar soak -- --ignored` is the hour.
+//! The default run takes seconds; `HUSHLOG_SOAK_SECONDS=3600 cargo test --release --test sidecar
+//! soak -- --ignored` takes an hour.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -17,25 +19,26 @@ use rustix::process::Signal;
 
 /// Files that are written to at once.
 const WRITERS: usize = 6;
-/// A sidecar that has just started does not have all of its buffers, and so may grow by this, in KiB; and a heap is never quite the same.
+/// The allowed growth in KiB: a new sidecar has not allocated all of its buffers, and a heap's size
+/// varies.
 const GROWTH_KIB_MAX: u64 = 12 << 10;
-/// So many values are kept, as a session keeps all of them: longer than a file is ever behind.
+/// The number of values kept, like a session: more than a file is ever behind.
 const KEPT: u64 = 50;
-/// The same for descriptors: files that were rotated away are open until it is sure that nobody writes to them.
+/// The same for descriptors: rotated files stay open until no writer can still use them.
 const DESCRIPTORS_MAX: usize = 24;
 
-/// What all sides share.
+/// The state shared by all threads.
 struct Shared {
     stop: AtomicBool,
-    /// All came, and nobody need read any more.
+    /// All output has arrived, and no reader is needed any more.
     is_done: AtomicBool,
-    /// How long a writer rests after ten lines: in an hour it would fill the disk.
+    /// A writer's pause after ten lines: without it, an hour would fill the disk.
     pause: Duration,
-    /// How many lines each writer has written.
+    /// The number of lines of each writer.
     written: [AtomicU64; WRITERS],
-    /// What the secret is now; what is in force, so that it may be printed.
+    /// The current value of the secret, which is in force and so may be printed.
     value: Mutex<String>,
-    /// All that came out by the socket.
+    /// The complete output through the socket.
     come: Mutex<Vec<u8>>,
 }
 
@@ -43,7 +46,8 @@ fn value(number: u64) -> String {
     format!("tok-{:016x}-key", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-/// Appends numbered lines, each with the secret of the moment, and rotates the file now and then, in either way.
+/// Appends numbered lines, each with the current secret, and rotates the file now and then, by
+/// either method.
 fn write(shared: &Shared, writer: usize, log: &Path) {
     let open = || OpenOptions::new().append(true).create(true).open(log).expect("the directory is there");
     let mut file = open();
@@ -64,7 +68,8 @@ fn write(shared: &Shared, writer: usize, log: &Path) {
     }
 }
 
-/// As logrotate does with `create`. So many are kept that none is deleted while a sidecar is down, or its sink is away.
+/// Rotates as logrotate does with `create`. It keeps so many files that none is deleted while a
+/// sidecar is down or its sink unavailable.
 fn rotate(log: &Path) {
     let numbered = |number: usize| PathBuf::from(format!("{}.{number}", log.display()));
     for number in (1..20).rev() {
@@ -73,8 +78,8 @@ fn rotate(log: &Path) {
     let _ = fs::rename(log, numbered(1));
 }
 
-/// Reads from the socket, at times slowly. What was sent is read to its end, also when the sidecar was killed; one that went away would lose
-/// what the kernel had taken for it.
+/// Reads from the socket, at times slowly. Each connection is read to its end, also after a kill:
+/// closing it early would lose the data in the kernel.
 fn read(shared: &Shared, listener: &UnixListener) {
     listener.set_nonblocking(true).expect("it can be");
     let (mut buffer, mut round) = ([0; 32 << 10], 0u64);
@@ -99,7 +104,7 @@ fn read(shared: &Shared, listener: &UnixListener) {
     }
 }
 
-/// A directory that is not there at times, so that the sink in it is away.
+/// Moves a directory away at times, so that the sink in it is unavailable.
 fn come_and_go(shared: &Shared, there: &Path, away: &Path) {
     while !shared.stop.load(Relaxed) {
         std::thread::sleep(Duration::from_millis(1_500));
@@ -109,12 +114,12 @@ fn come_and_go(shared: &Shared, there: &Path, away: &Path) {
     }
 }
 
-/// How large it is, in memory and descriptors.
+/// The sidecar's memory and descriptors.
 fn size(sidecar: &Sidecar) -> (u64, usize) {
     (sidecar.resident_kib(), sidecar.descriptors())
 }
 
-/// Which lines of which writer are in the text. Nothing that looks like a value is.
+/// The lines of each writer in the text. Fails if any text looks like a value.
 fn lines(texts: &[String]) -> [BTreeMap<u64, u64>; WRITERS] {
     let mut all: [BTreeMap<u64, u64>; WRITERS] = std::array::from_fn(|_| BTreeMap::new());
     for text in texts {
@@ -168,11 +173,12 @@ fn soak(seconds: u64) {
         std::thread::sleep(Duration::from_millis(700));
         let next = value(round);
         sidecar.ask(&["add", "API_TOKEN"], &next).ends(0);
-        // The last values stay where a sidecar that was killed finds them: what was written with them may not have been read.
+        // The last values stay available to a restarted sidecar: it may not have read the lines
+        // written with them.
         sidecar.place().save(&format!("TOKEN_{}", round % KEPT), &next);
         *shared.value.lock().expect("nobody panics with it") = next;
         if round.is_multiple_of(4) {
-            // After the first rounds of each it has all that it needs.
+            // After the first rounds of each kind, it has all that it needs.
             let now = size(&sidecar);
             let (kib, descriptors) = *first.get_or_insert(now);
             println!("{:?}: {} KiB, {} descriptors", begun.elapsed(), now.0, now.1);
@@ -198,7 +204,7 @@ fn soak(seconds: u64) {
     reader.join().expect("the reader ends");
 }
 
-/// All that was written has come out.
+/// Waits until every written line has been emitted.
 fn check(shared: &Shared, sidecar: &Sidecar) {
     let last: Vec<u64> = shared.written.iter().map(|written| written.load(Relaxed)).collect();
     let come = || String::from_utf8_lossy(&shared.come.lock().expect("nobody panics with it")).into_owned();

@@ -1,4 +1,4 @@
-//! The sidecar's sockets and FIFOs, and what others do to them (FAULTS.md, D10 to D13).
+//! The sidecar's sockets and FIFOs under hostile clients (docs/faults.md, D10 to D13).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -18,7 +18,7 @@ use crate::sidecar::{MASK, PATIENCE, Place, Reader, Sidecar, VALUE, until};
 
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
 
-/// Starts a sidecar that should not begin, and returns what it says.
+/// Starts a sidecar that should refuse to start, and returns its messages.
 fn refused(place: &Place, config: &std::path::Path) -> String {
     let mut command = program::hushlog(["sidecar", "--config"]);
     let ran = program::run_within(command.arg(config), b"", PATIENCE).ends(2);
@@ -32,7 +32,7 @@ fn each_connection_is_a_stream_of_its_own() {
     let config = place.streams(&[UNIX]);
     let mut sidecar = place.start(&config);
     let (mut one, mut two) = (sidecar.connect("app"), sidecar.connect("app"));
-    // Halves of a secret by two connections are no secret, and halves by one are.
+    // Halves of a secret on two connections are no secret; on one connection they are.
     one.write_all(b"one sk-live-").expect("it reads");
     two.write_all(b"two 4f9QzXabc\n").expect("it reads");
     sidecar.file_is("out", "two 4f9QzXabc\n");
@@ -99,7 +99,7 @@ fn d10_beside_thousands_of_idle_connections_others_are_served() {
     sidecar.stop();
 }
 
-/// What comes there, without the `x` in it, and how many of these there were.
+/// Reads to the end; returns the number of `x`, and the text without them.
 fn count_x(mut from: UnixStream) -> std::thread::JoinHandle<(u64, String)> {
     std::thread::spawn(move || {
         let (mut count, mut rest, mut buffer) = (0, Vec::new(), vec![0; 256 << 10]);
@@ -123,13 +123,13 @@ fn d10_a_frame_of_a_gigabyte_and_clients_of_a_byte_a_second() {
     let (begun, rest) = VALUE.split_at(VALUE.len() - 4);
     let mut slow: Vec<UnixStream> = (0..50).map(|_| sidecar.connect("app")).collect();
     slow.iter_mut().for_each(|slow| slow.write_all(format!("slow {begun}").as_bytes()).expect("it reads"));
-    // And some that have gone in the middle of theirs.
+    // And some that have disconnected in the middle.
     (0..50).for_each(|_| sidecar.send("app", "sk-li"));
     let before = sidecar.resident_kib();
     let (mut endless, begin) = (sidecar.connect("endless"), VALUE.len().div_ceil(2));
     let writer = std::thread::spawn(move || {
         let mut piece = vec![b'x'; 1 << 20];
-        // A secret lies across each border.
+        // A secret crosses each piece boundary.
         let end = piece.len() - begin;
         piece[end..].copy_from_slice(&VALUE.as_bytes()[..begin]);
         piece[..VALUE.len() - begin].copy_from_slice(&VALUE.as_bytes()[begin..]);
@@ -143,7 +143,7 @@ fn d10_a_frame_of_a_gigabyte_and_clients_of_a_byte_a_second() {
             slow.iter_mut().for_each(|slow| slow.write_all(&rest.as_bytes()[sent..=sent]).expect("it reads"));
             sent += 1;
         }
-        // Others are served meanwhile.
+        // Other clients are served at the same time.
         sidecar.send("app", &format!("{served} {VALUE}\n"));
         expected.push_str(&format!("{served} {MASK}\n"));
         sidecar.file_is("out", &expected);
@@ -160,7 +160,8 @@ fn d10_a_frame_of_a_gigabyte_and_clients_of_a_byte_a_second() {
     sidecar.stop();
     let (count, rest) = counted.join().expect("it ends");
     assert_eq!(count, PIECES * ((1 << 20) - VALUE.len() as u64), "bytes were lost");
-    // Where the first piece begins and the last one ends there is half a secret: of the first nobody can know, the last one is masked.
+    // The first piece begins, and the last one ends, with half a secret. The first half is not
+    // recognizable; the last one is masked.
     let wanted = format!("{}{}\n", &VALUE[begin..], MASK.repeat(PIECES as usize));
     assert!(rest == wanted, "{} bytes came beside", rest.len());
 }
@@ -185,11 +186,11 @@ fn d11_what_is_not_ours_at_the_path_of_a_socket_is_left_alone() {
     assert!(refused(&place, &config).contains("somebody else listens there"));
     UnixStream::connect(&at).expect("it still listens");
     drop(live);
-    // What is left over of one that was killed is taken away.
+    // The remains of a killed sidecar are removed.
     let mut sidecar = place.start(&config);
     sidecar.send("app", "x\n");
     sidecar.file_is("out", "x\n");
-    // And when another one is there in the end, it stays.
+    // If another one exists at the end, it stays.
     fs::remove_file(sidecar.path("app")).expect("it is there");
     let other = UnixListener::bind(sidecar.path("app")).expect("room");
     sidecar.stop();
@@ -213,7 +214,7 @@ fn d11_the_same_for_datagrams_and_fifos() {
     refused(&place, &config);
 }
 
-/// All that lies below a directory, each with its mode.
+/// All paths below a directory, each with its mode.
 fn modes(below: &Path) -> BTreeMap<PathBuf, u32> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(below).expect("it is there").flatten() {
@@ -281,7 +282,7 @@ fn d13_other_users_are_refused_at_the_control_socket() {
     let place = Place::new();
     let config = place.streams(&[UNIX]);
     let mut sidecar = place.start(&config);
-    // As if somebody had opened the way to it.
+    // Opened up, as another process might do.
     for (path, mode) in [(sidecar.path("."), 0o755), (sidecar.path("control"), 0o666)] {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
     }
@@ -318,8 +319,8 @@ fn datagrams_are_wholes() {
         sender.send_to(text.as_bytes(), sidecar.path("log")).expect("it receives");
     }
     let long_out = format!("<13>{}{MASK}\n", "x".repeat(100 << 10));
-    // A datagram that ends within a secret, behind its middle, has that stump masked, as a stream
-    // has.
+    // A datagram that ends within a secret, beyond its middle, has this partial match masked, like
+    // a stream.
     sidecar.file_is("out", &format!("<13>one {MASK}\n<13>half {MASK}\nf9QzXabc\n<13>with a newline\n{long_out}"));
     let receive = || {
         let mut buffer = [0; 4096];
@@ -346,7 +347,7 @@ fn a_fifo_is_read_on_when_its_writers_have_gone() {
         expected.push_str(&format!("{n} {MASK} no end\n"));
         sidecar.file_is("out", &expected);
     }
-    // Nobody there: it waits, and does not turn.
+    // No reader: it waits, without spinning.
     let ticks = || {
         let stat = fs::read_to_string(format!("/proc/{}/stat", sidecar.child.id())).expect("it runs");
         let fields: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
@@ -400,7 +401,8 @@ fn a_fifo_as_a_sink_is_waited_for() {
     sidecar.stop();
 }
 
-/// Starts a sidecar as a service manager does that listens for it, with these sockets as descriptors 3 and 4, and `count` said to be there.
+/// Starts a sidecar as a socket-activating service manager does: these sockets are descriptors 3
+/// and 4, and the environment announces `count` of them.
 fn start_with(place: Place, config: &Path, passed: [OwnedFd; 2], pid: &str, count: u32) -> Sidecar {
     place.start_as(config, |command| as_manager(command, passed, pid, count))
 }
@@ -422,7 +424,7 @@ fn nothing_is_lost_in_the_sockets_of_a_service_manager_while_there_is_no_sidecar
     let config = place.streams(&[UNIX, "name: log, source: { unix_datagram: DIR/log }, sink: { file: DIR/log.out }"]);
     let (mut app, mut log) = (String::new(), String::new());
     for round in 0..6 {
-        // Before there is a sidecar, or while there is none.
+        // Before the first sidecar, or between two.
         for number in 0..5 {
             let line = format!("{round}.{number} {VALUE}\n");
             UnixStream::connect(place.path("app")).expect("it is listened").write_all(line.as_bytes()).expect("room");
@@ -436,7 +438,7 @@ fn nothing_is_lost_in_the_sockets_of_a_service_manager_while_there_is_no_sidecar
         sidecar.file_is("log.out", &log);
         sidecar.send("app", &format!("{round}.9 {VALUE}\n"));
         app.push_str(&format!("{round}.9 {MASK}\n"));
-        // Each connection is a stream of its own, and they go side by side.
+        // Connections are separate, concurrent streams.
         until("each line came once", || {
             let out = fs::read_to_string(sidecar.path("out")).unwrap_or_default();
             let mut lines: Vec<&str> = out.lines().collect();
@@ -509,8 +511,8 @@ fn sockets_that_nobody_would_read_are_refused() {
     assert!(said.contains("cannot take the sockets of the service manager: bad file descriptor"), "{said}");
 }
 
-/// It answers each line, as collectors do that acknowledge, and reads no more while its answers are
-/// not taken.
+/// The peer answers each line, like collectors that acknowledge, and stops reading while its
+/// answers are not read.
 #[test]
 fn b11_a_sink_that_answers_gets_all() {
     let place = Place::new();
@@ -537,8 +539,7 @@ fn b11_a_sink_that_answers_gets_all() {
     sidecar.stop();
 }
 
-/// A connection that the other side has closed is not written to, also if something was said
-/// before.
+/// A connection closed by the peer is not written to, also if the peer sent data before.
 #[test]
 fn b11_a_sink_that_said_something_and_went_loses_no_line() {
     let place = Place::new();
@@ -556,7 +557,7 @@ fn b11_a_sink_that_said_something_and_went_loses_no_line() {
         assert_eq!(String::from_utf8_lossy(&got), line);
         collector.write_all(b"welcome\n").expect("there is room");
         drop(collector);
-        // What tells that it has gone is looked for after a rest.
+        // The sidecar looks for the end of a connection after a pause.
         std::thread::sleep(Duration::from_millis(100));
     }
     sidecar.stop();

@@ -1,4 +1,4 @@
-//! The content of a spool: through full disks, kills and power cuts.
+//! The content of a spool, through full disks, kills and power cuts.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -22,7 +22,7 @@ fn resize(at: &Path, size: &str) {
     assert!(done.is_ok_and(|done| done.success()), "it cannot be mounted anew");
 }
 
-/// A disk that is nearly full takes a part of a piece, again and again, also after restarts.
+/// A nearly full disk takes part of a piece, repeatedly, also after restarts.
 #[test]
 fn a22_a_nearly_full_disk_doubles_and_tears_no_line() {
     needs!("mounts");
@@ -59,7 +59,7 @@ fn a22_a_nearly_full_disk_doubles_and_tears_no_line() {
     assert_eq!((first, found.len()), (None, wanted.len()), "lines were doubled or torn");
 }
 
-/// Has the machine look as if it had been started anew.
+/// Simulates a reboot of the machine.
 fn start_machine_anew(place: &Path, number: u32) {
     let id = place.join(format!("boot.{number}"));
     fs::write(&id, format!("{number:08x}-0000-4000-8000-000000000000\n")).expect("room");
@@ -92,7 +92,7 @@ fn a33_a_power_cut_while_a_spool_goes_out_loses_nothing() {
             let mut sidecar = place.take().expect("it is back").start(&config);
             if cut == 1 {
                 until("all waits", || fs::metadata(&spool).is_ok_and(|spool| spool.len() > (LINES * 40) as u64));
-                // A checkpoint says that the file was read.
+                // A checkpoint records that the file was read.
                 std::thread::sleep(Duration::from_millis(2_500));
                 fs::create_dir(&there).expect("room");
                 image.sync();
@@ -147,7 +147,7 @@ fn a33_a_kill_at_any_time_loses_nothing() {
     assert_eq!((missing, found.contains(VALUE)), (0, false), "lines are missing");
 }
 
-/// The system gives up bytes that it could not write, and one sync reports that: the next one
+/// The kernel drops bytes that it could not write, and only one sync reports it: the next one
 /// succeeds.
 #[test]
 fn a33_a_failed_sync_loses_no_line() {
@@ -158,7 +158,7 @@ fn a33_a_failed_sync_loses_no_line() {
     let place = Place::new();
     let small = place.path("small");
     let Some(_mount) = Mount::new(&["-t", "tmpfs", "-o", "size=64m", "tmpfs"], &small) else { return };
-    // Without a log, which would have all of the file system fail.
+    // Without a journal, whose failure would stop the whole file system.
     let Some(mut image) = Image::new("ext2", 32, &small) else { return };
     let (log, out) = (place.path("a.log"), image.point().join("out"));
     let all = lines(40_000);
@@ -177,7 +177,7 @@ fn a33_a_failed_sync_loses_no_line() {
     let mut sidecar = place.start(&config);
     until("the first lines are out", || has(first));
     image.sync();
-    // The disk below the image takes nothing more.
+    // The disk below the image is full.
     let ballast = small.join("ballast");
     let full = fs::File::create(&ballast).map(|mut file| std::io::copy(&mut std::io::repeat(1), &mut file));
     assert!(full.is_ok_and(|copied| copied.is_err()), "it is never full");
@@ -186,7 +186,7 @@ fn a33_a_failed_sync_loses_no_line() {
     fs::remove_file(&ballast).expect("it is there");
     append(third);
     until("the last lines are out", || has(third));
-    // Another checkpoint, after a sync that is well.
+    // Another checkpoint, after a successful sync.
     std::thread::sleep(Duration::from_millis(3_500));
     sidecar.signal(Signal::KILL);
     let _ = sidecar.child.wait();
@@ -206,8 +206,8 @@ fn a33_a_failed_sync_loses_no_line() {
     sidecar.stop();
 }
 
-/// The bytes of a file without a name are lost in a power cut. The file systems at hand write both
-/// at once: the calls are looked at.
+/// A power cut loses the bytes of a file whose name is not synced. The available file systems write
+/// both at once, so the test examines the system calls.
 #[test]
 fn a33_names_of_new_files_are_synced_before_a_checkpoint() {
     needs!("strace");
@@ -234,7 +234,7 @@ fn a33_names_of_new_files_are_synced_before_a_checkpoint() {
     std::thread::sleep(Duration::from_millis(2_500));
     sidecar.stop();
     let trace = fs::read_to_string(trace).expect("it is there");
-    // Each new or renamed file makes names that are not on the disk; a checkpoint replaces a file.
+    // Each new or renamed file leaves names unsynced; a checkpoint replaces a file.
     let (mut unsynced, mut made, mut checkpoints) = (false, 0, 0);
     for line in trace.lines() {
         let of_sink = line.contains("/there>");

@@ -1,4 +1,5 @@
-//! Connections that outlive their sidecar, in the descriptor store of a service manager, which is played here.
+//! Connections that outlive their sidecar in a service manager's descriptor store; the test plays
+//! the manager.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,12 +21,12 @@ use rustix::process::Signal;
 use crate::sidecar::{MASK, Place, Sidecar, VALUE, until};
 
 const UNIX: &str = "name: app, source: { unix: DIR/app }, sink: { file: DIR/out }";
-/// From so many bytes on a piece of a secret reveals too much: half of it.
+/// The length from which a piece of a secret reveals too much: half of it.
 const PIECE_LEN: usize = VALUE.len().div_ceil(2);
-/// How many the manager keeps.
+/// The manager's limit of descriptors.
 const KEPT_MAX: usize = 100;
 
-/// What the manager has, and heard.
+/// The manager's descriptors and messages.
 #[derive(Default)]
 struct Has {
     kept: BTreeMap<String, OwnedFd>,
@@ -33,17 +34,17 @@ struct Has {
     removed: Vec<String>,
 }
 
-/// A service manager, as far as a sidecar sees it. It goes when the test ends.
+/// A service manager as a sidecar sees it. It ends with the test.
 struct Manager {
     socket: PathBuf,
     has: Arc<Mutex<Has>>,
-    /// It does not read what it is told.
+    /// It does not read its messages.
     is_asleep: Arc<AtomicBool>,
     is_gone: Arc<AtomicBool>,
 }
 
 impl Manager {
-    /// What it does not know is handed on to the socket for notices that the place has then.
+    /// Forwards unknown messages to the place's notification socket.
     fn new(place: &Place) -> Manager {
         let (socket, notices) = (place.path("manager"), place.path("notify"));
         let told = UnixDatagram::bind(&socket).expect("room");
@@ -67,13 +68,13 @@ impl Manager {
         self.has.lock().expect("nobody panics with it").kept.len()
     }
 
-    /// Another one for the next sidecar, as systemd does: what it has it keeps.
+    /// Copies of all descriptors for the next sidecar: like systemd, the manager keeps its own.
     fn copies(&self) -> Vec<(String, OwnedFd)> {
         let has = self.has.lock().expect("nobody panics with it");
         has.kept.iter().map(|(name, fd)| (name.clone(), fd.try_clone().expect("a descriptor"))).collect()
     }
 
-    /// Starts a sidecar with what it has, behind these sockets.
+    /// Starts a sidecar with the stored descriptors, behind these sockets.
     fn start(&self, place: Place, config: &Path, sockets: &[&OwnedFd]) -> Sidecar {
         let listening =
             sockets.iter().map(|socket| ("app.socket".to_owned(), socket.try_clone().expect("a descriptor")));
@@ -119,7 +120,7 @@ impl Has {
     }
 }
 
-/// A message, and the descriptor that came with it.
+/// A message and its descriptor.
 fn receive(from: &UnixDatagram) -> Option<(String, Option<OwnedFd>)> {
     let (mut text, mut room) = ([0; 4096], [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))]);
     let mut control = RecvAncillaryBuffer::new(&mut room);
@@ -133,11 +134,11 @@ fn receive(from: &UnixDatagram) -> Option<(String, Option<OwnedFd>)> {
     Some((String::from_utf8(text[..told.bytes].to_vec()).expect("text"), fd))
 }
 
-/// Has these open as descriptors from 3 on in what the command starts, and nowhere else.
+/// Passes these descriptors, numbered from 3, to the command's process and to no other.
 fn pass(command: &mut Command, passed: Vec<OwnedFd>) {
     const ASIDE: i32 = 500;
     let dup = |from: i32, to: i32, flags: i32| {
-        // SAFETY: the call takes integers only; in the child, these descriptors belong to nobody.
+        // SAFETY: the call takes integers only; in the child, nothing else uses these descriptors.
         let duplicated = unsafe { libc::dup3(from, to, flags) };
         if duplicated < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
     };
@@ -146,7 +147,7 @@ fn pass(command: &mut Command, passed: Vec<OwnedFd>) {
         numbers().try_for_each(|(number, fd)| dup(fd.as_raw_fd(), ASIDE + number, libc::O_CLOEXEC))?;
         numbers().try_for_each(|(number, _)| dup(ASIDE + number, 3 + number, 0))
     };
-    // SAFETY: between fork and exec it makes system calls only.
+    // SAFETY: between fork and exec, it makes only system calls.
     unsafe { command.pre_exec(all) };
 }
 
@@ -165,12 +166,12 @@ fn has_read(sidecar: &Sidecar, len: usize) {
     until("all was read", || sidecar.status()["streams"][0]["bytes_in"] == len);
 }
 
-/// Whether as much of the secret shows as tells too much.
+/// Whether the output shows a piece of the secret that reveals too much.
 fn shows(out: &str) -> bool {
     VALUE.as_bytes().windows(PIECE_LEN).any(|piece| out.as_bytes().windows(PIECE_LEN).any(|shown| shown == piece))
 }
 
-/// The lines of the output, in order: connections go side by side.
+/// The lines of the output, sorted, because connections are concurrent.
 fn lines(place: &Place) -> Vec<String> {
     let mut lines: Vec<String> =
         fs::read_to_string(place.path("out")).unwrap_or_default().lines().map(str::to_owned).collect();
@@ -225,7 +226,8 @@ fn writers_notice_neither_a_restart_nor_a_death_and_lose_no_line() {
     assert_eq!(lines(sidecar.place()), wanted);
 }
 
-/// One connection for each place at which the secret can be cut: the first half goes before the sidecar ends, the second one comes after.
+/// One connection for each position at which the secret can be cut: the first half is sent before
+/// the sidecar ends, the second half after that.
 fn cut_everywhere(signal: Signal, rest: impl Fn(usize) -> String) -> Vec<String> {
     let place = Place::new();
     let manager = Manager::new(&place);
@@ -234,7 +236,7 @@ fn cut_everywhere(signal: Signal, rest: impl Fn(usize) -> String) -> Vec<String>
     let sidecar = manager.start(place, &config, &[&listener]);
     let connect = |number| {
         let writer = sidecar.connect("app");
-        // A manager that is slow is not waited for.
+        // The sidecar does not wait for a slow manager.
         until("it is kept", || manager.kept() == number);
         writer
     };
@@ -249,7 +251,7 @@ fn cut_everywhere(signal: Signal, rest: impl Fn(usize) -> String) -> Vec<String>
     until("what is finished is out", || lines(sidecar.place()).len() == writers.len());
     let sidecar = manager.start(end(sidecar, signal), &config, &[&listener]);
     for (cut, writer) in (1..).zip(&mut writers) {
-        // In two pieces, of which the first alone tells nothing.
+        // In two pieces, of which the first alone reveals nothing.
         let (one, two) = VALUE[cut..].split_at((VALUE.len() - cut) / 2);
         writer.write_all(one.as_bytes()).expect("it is kept");
         std::thread::sleep(Duration::from_millis(2));
@@ -272,7 +274,7 @@ fn cut_everywhere(signal: Signal, rest: impl Fn(usize) -> String) -> Vec<String>
 
 #[test]
 fn the_rest_of_a_secret_that_a_restart_cuts_does_not_show() {
-    // What comes next knows how much went out, and masks the rest however short.
+    // The next sidecar knows how much was emitted, and masks the rest, however short.
     let all = cut_everywhere(Signal::TERM, |_| MASK.to_owned());
     for cut in 1..VALUE.len() {
         let stump = if cut < PIECE_LEN { VALUE[..cut].to_owned() } else { MASK.to_owned() };
@@ -282,7 +284,7 @@ fn the_rest_of_a_secret_that_a_restart_cuts_does_not_show() {
 
 #[test]
 fn the_rest_of_a_secret_that_a_death_cuts_does_not_show() {
-    // Its beginning was held back, and is lost with the sidecar: a few bytes of the end are all that shows.
+    // Its beginning was held back and is lost with the sidecar: only a few bytes of the end show.
     let rest = |cut: usize| if VALUE.len() - cut < PIECE_LEN { VALUE[cut..].to_owned() } else { MASK.to_owned() };
     let all = cut_everywhere(Signal::KILL, rest);
     assert_eq!(all.len(), 2 * (VALUE.len() - 1), "{all:?}");
@@ -325,7 +327,7 @@ fn what_was_written_last_is_read_when_the_writer_has_gone_too() {
     let mut sidecar = manager.start(place, &config, &[&listener]);
     sidecar.file_is("out", &format!("first\nlast words {MASK}\n"));
     until("it is not kept any more", || manager.kept() == 0);
-    // One that has said all, and waits for the end of the other side.
+    // A writer that has sent everything, and waits for the peer to close.
     let mut writer = sidecar.connect("app");
     writer.write_all(b"all\n").expect("it reads");
     until("it is kept", || manager.kept() == 1);
@@ -336,7 +338,7 @@ fn what_was_written_last_is_read_when_the_writer_has_gone_too() {
     sidecar.stop();
 }
 
-/// Its local address may be that of a private directory in which the socket was made.
+/// Its local address may be in the private directory in which the socket was made.
 #[test]
 fn a_connection_to_a_socket_of_ours_is_resumed_by_its_name() {
     let place = Place::new();
@@ -370,11 +372,11 @@ fn a_manager_that_does_not_read_keeps_nobody_waiting() {
         writers.iter_mut().for_each(|writer| writer.write_all(format!("{VALUE}\n").as_bytes()).expect("it reads"));
         until("all lines are out", || lines(sidecar.place()).len() == round * COUNT);
     }
-    // Until those that live longer than a moment are to be kept.
+    // Until the sidecar would store connections that live longer than a moment.
     std::thread::sleep(Duration::from_millis(200));
     drop(writers);
     until("they are closed", || sidecar.status()["streams"][0]["open"] == 0);
-    // What could be stored is taken away as soon as it listens.
+    // Stored connections are removed as soon as it reads again.
     manager.is_asleep.store(false, SeqCst);
     until("none is kept any more", || {
         let has = manager.has.lock().expect("nobody panics with it");
@@ -409,7 +411,7 @@ fn a_connection_that_is_no_streams_is_closed_and_told() {
         peer.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out can be set");
         assert!(peer.read(&mut [0; 1]).is_ok_and(|len| len == 0) || peer.write_all(b"more").is_err());
     }
-    // Records of containers cannot be put together from the middle of one on.
+    // Container records cannot be assembled from the middle of one.
     let mut records = sidecar.connect("box");
     records
         .write_all(b"{\"log\":\"text\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05Z\"}\n")
@@ -418,6 +420,6 @@ fn a_connection_that_is_no_streams_is_closed_and_told() {
     sidecar.send("app", "as ever\n");
     sidecar.file_is("out", "as ever\n");
     sidecar.stop();
-    // Nor is one that has sent a line and gone.
+    // Neither is a connection that sent a line and disconnected.
     assert_eq!(manager.has.lock().expect("nobody panics with it").stored, 0);
 }

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Any sequence of rotations beside a sidecar that is killed, against a model of what must come out.
+"""Any sequence of rotations beside a sidecar that is killed, compared with a model of the output.
 
     model.py PROGRAM SEED COUNT      (COUNT sequences, from this seed on; as root also with a full disk)
 
-A program writes one text, cut anywhere: in lines, in records of containers, in secrets. Between two
-pieces the log is renamed, copied and truncated, or its link is turned; rotated files are packed;
-the disk of the sink is full; the sidecar is killed, and started again. Then:
+A program writes one text, cut anywhere: in lines, in container records, in secrets. Between two
+pieces the log is renamed, copied and truncated, or its link is changed; rotated files are
+compressed; the disk of the sink is full; the sidecar is killed and restarted. Then:
 
-- nothing of the secret is in the output (it is of letters that nothing else is written in);
-- the output of each sidecar is a stretch of the masked text, with nothing missing between it and the
-  one before: it may begin earlier, since a kill may repeat some, and never later;
-- line ends aside, which part the two halves of a line that two files hold.
+- no byte of the secret is in the output (no other text uses its letters);
+- the output of each sidecar is a stretch of the masked text, without a gap after the previous one:
+  it may begin earlier, because output may repeat after a kill, and never later;
+- line ends do not count: they separate the two halves of a line across two files.
 """
 import gzip, hashlib, json, os, random, shutil, signal, subprocess, sys, tempfile, time
 
@@ -25,12 +25,12 @@ def line(rng, number):
 
 
 def text(rng, form, count):
-    """The text that is written, and the text that comes out."""
+    """The written text, and the expected output."""
     lines = [line(rng, number) for number in range(count)]
     if form == "plain":
         written = "".join(text + "\n" for text in lines)
         return written, written.replace(SECRET, MASK)
-    # Each line in one to three records; the mask stands in the record in which its secret begins.
+    # Each line in one to three records; the mask is in the record in which its secret begins.
     written, given = [], []
     for text in lines:
         cuts = sorted(rng.sample(range(1, len(text)), rng.choice([0, 0, 1, 2])))
@@ -61,7 +61,7 @@ class Sequence:
         self.disk = disk
         self.sink = os.path.join(disk or root, f"out{seed}")
         self.text, self.wanted = text(self.rng, self.form, self.rng.randint(5, 25))
-        # One way of naming for each log: names of one kind alone order the files of one tick.
+        # One naming scheme for each log: only names of one kind order the files of one tick.
         self.shift = self.rng.random() < 0.5
         self.at, self.number, self.done, self.kills, self.child = 0, 0, [], [], None
         self.packed = 0
@@ -108,7 +108,7 @@ class Sequence:
         self.at = end
 
     def rotated(self):
-        """The name that the log gets."""
+        """The log's next name."""
         log = self.log()
         self.number += 1
         if not self.shift:
@@ -122,7 +122,7 @@ class Sequence:
         old, name = self.file, self.rotated()
         os.rename(self.log(), name)
         if self.rng.random() < 0.5:
-            # Its writer goes on with it for a moment, before or after there is another one.
+            # Its writer continues with it for a moment, before or after there is another one.
             if self.rng.random() < 0.5:
                 open(self.log(), "a").close()
             self.append(old)
@@ -131,8 +131,8 @@ class Sequence:
         self.file = open(self.log(), "a")
 
     def copytruncate(self):
-        # Content that is truncated before the sidecar looks at it is lost: nothing tells its copy
-        # from other files.
+        # Content truncated before the sidecar reads it is lost: nothing distinguishes its copy from
+        # other files.
         time.sleep(0.1)
         shutil.copyfile(self.log(), self.rotated())
         os.truncate(self.log(), 0)
@@ -151,10 +151,11 @@ class Sequence:
         os.rename(os.path.join(self.root, "next"), os.path.join(self.root, "cur"))
 
     def pack(self):
-        """Packs rotated files, as soon as their text is out: else it would be gone."""
+        """Compresses rotated files once their text has been emitted: otherwise it would be lost."""
         if self.child is None or not self.text[:self.at].endswith("\n") or not self.is_out(1):
             return
-        # A kill before the places are saved would find neither the file nor that it is out.
+        # A sidecar killed before its positions are saved would find neither the file nor a record
+        # of its output.
         self.packed = time.time()
         for where in ("v0", "v1"):
             for name in os.listdir(os.path.join(self.root, where)):
@@ -183,7 +184,7 @@ class Sequence:
         time.sleep(self.rng.choice([0, 0, 0.002, 0.01, 0.05]))
 
     def is_out(self, patience):
-        """Whether all that was written is out, but for an unfinished line."""
+        """Whether all written text has been emitted, except for an unfinished line."""
         end = self.text.rfind("\n", 0, self.at)
         if end < 0:
             return True
@@ -203,7 +204,7 @@ class Sequence:
         return False
 
     def run(self):
-        # A file that was rotated before the sidecar followed the log belongs to no log.
+        # A file rotated before the sidecar followed the log belongs to no log.
         self.start()
         self.append()
         while not self.has_place(0):
@@ -217,8 +218,8 @@ class Sequence:
                 if self.child and how == signal.SIGKILL:
                     time.sleep(max(0, self.packed + 1.2 - time.time()))
                 self.stop(how) if self.child else self.start()
-            # A copy of a file of which nothing was read looks like any other file. One that was
-            # read is known after a moment.
+            # The copy of an unread file looks like any other file. A file that was read is known
+            # after a moment.
             step = self.rng.choice(steps)
             if step == self.copytruncate and self.pattern != "a.log":
                 step = self.rename
@@ -247,7 +248,7 @@ class Sequence:
         return problem is None
 
     def is_seen(self):
-        """Whether a sidecar knows of the file at hand: its content was read, or will be found."""
+        """Whether a sidecar knows the current file: it has read the content, or will find it."""
         if self.child is None or not os.path.getsize(self.log()):
             return self.has_place()
         until = time.time() + 1.5
@@ -258,12 +259,12 @@ class Sequence:
         return False
 
     def is_telling(self):
-        """Whether the content after a truncation will differ from the one before at its beginning."""
+        """Whether the beginning of the content changes with a truncation."""
         with open(self.log()) as file:
             return not self.text[self.at:].startswith(file.read())
 
     def has_place(self, least=1):
-        """Whether the sidecar has noted the beginning of the log."""
+        """Whether the sidecar has recorded the beginning of the log."""
         try:
             places = open(os.path.join(self.root, "st/checkpoints.json")).read()
         except OSError:
@@ -273,7 +274,7 @@ class Sequence:
             head = file.read(1024)
         for place in json.loads(places)["files"]:
             if place["inode"] == stat.st_ino and place["head_len"] >= least:
-                # All of its beginning: new content may begin as the first bytes did.
+                # All of its beginning: new content may have the same first bytes.
                 return not least or (place["head_len"], place["head"]) == (len(head), hashlib.sha256(head).hexdigest()[:32])
         return False
 
