@@ -1,5 +1,5 @@
-//! The commands of the registry, as their users run them: rows R01 to R05, R13, R22 and R23 of the list of faults, and the programs age
-//! and openssl on the other side.
+//! The registry's commands as users run them, with the programs age and openssl on the other side:
+//! rows R01 to R05, R13, R22 and R23 of `docs/faults.md`.
 
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
@@ -88,7 +88,7 @@ fn r02_a_value_on_the_command_line_is_refused_and_not_repeated() {
     assert!(!desk.holds(CANARY.as_bytes()));
 }
 
-/// A user that mistakes the value for the name types it there.
+/// A user may type the value in place of the name.
 #[test]
 fn a18_an_unknown_word_is_not_repeated() {
     let desk = Desk::new();
@@ -121,13 +121,13 @@ fn a18_an_unknown_word_is_not_repeated() {
             assert!(!said.contains(&word.to_lowercase()), "{args:?}: {said}");
         }
     }
-    // A word that reads as a name helps a user that mistyped it.
+    // The message repeats a word that reads as a name, because that helps after a typing error.
     desk.hushlog(["secret", "delete", "api-kee"], b"").ends(2).says("there is no secret api-kee to be changed");
     desk.hushlog(["env", "list", "production"], b"").ends(2).says("there is no environment production");
     desk.hushlog(["secret", "delete", "other-key", "--as", "eve"], b"").ends(2).says("eve is not a member");
 }
 
-/// The value is known by then, and stands in no message.
+/// The value is already known then, and no message contains it.
 #[test]
 fn a37_a_name_that_is_the_value_is_masked() {
     let desk = Desk::new();
@@ -280,12 +280,12 @@ impl Terminal {
     }
 
     pub(crate) fn types(&mut self, keys: &str) {
-        // The prompt is written before the echo is off, or after it; a person is slower than either.
+        // The prompt is written before or after the echo is off; a person is slower than both.
         std::thread::sleep(std::time::Duration::from_millis(200));
         self.master.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// All that was shown, and the exit status.
+    /// All output, and the exit status.
     pub(crate) fn end(mut self) -> (String, i32) {
         let mut byte = [0];
         while self.master.read(&mut byte).unwrap_or(0) == 1 {
@@ -324,7 +324,7 @@ fn a_value_is_typed_twice_without_an_echo() {
     let (shown, status) = terminal.end();
     assert!(status == 2 && shown.contains("the two values differ") && !shown.contains(CANARY), "{shown}");
 
-    // What is wrong with the name is said before a value is asked for.
+    // An error in the name is reported before the prompt for a value.
     let (shown, status) = in_terminal(&desk, &["secret", "add", "typed"]).end();
     assert!(status == 2 && shown.contains("there is a secret typed already"), "{shown}");
     assert_eq!(desk.content().unwrap().1.len(), 1);
@@ -357,7 +357,7 @@ fn r13_an_identity_with_a_passphrase_of_age_itself() {
     let (shown, status) = terminal.end();
     assert_eq!(status, 0, "{shown}");
     fs::set_permissions(desk.path("locked.txt"), Permissions::from_mode(0o600)).unwrap();
-    // Standard input is the text here, so that the passphrase comes from the terminal all the same.
+    // Standard input is the text here, and still the passphrase comes from the terminal.
     let filter = |passphrase: &str| {
         fs::write(desk.path("log"), CANARY).unwrap();
         let mut command = desk.command("setsid");
@@ -409,7 +409,7 @@ fn age_opens_what_is_sealed_here_and_the_other_way_round() {
     fs::write(desk.registry(), format!("{}{theirs}{}", &text[..begin], &text[end..])).unwrap();
     let ran = desk.hushlog(["--registry", "registry.yaml", "--identity", "vm.txt"], b"sealed by age itself").ends(0);
     assert_eq!(ran.out(), "[REDACTED:api-key]");
-    // An identity of ours is one for age.
+    // hushlog's identity files are valid for age.
     assert_eq!(
         output(desk.command("age-keygen").args(["-y", "alice.txt"])).trim(),
         desk.identity("alice.txt").recipient().to_string()
@@ -495,7 +495,7 @@ fn r23_a_thousand_edits_leave_nothing_behind() {
     let desk = Desk::new();
     let alice: Name = "alice".parse().unwrap();
     desk.add("api-key", CANARY.as_bytes()).ends(0);
-    // What a writer that was killed left, and what is somebody else's.
+    // The remains of a killed writer, and a file of another program.
     fs::write(desk.path(".registry.yaml.4711.0.tmp"), "half").unwrap();
     fs::write(desk.path(".registry.yaml.swp"), "an editor's").unwrap();
     for number in 0..1000 {

@@ -1,5 +1,5 @@
-//! The names that each consumer of an export takes, by the consumers themselves. Kind AY of the
-//! list of faults.
+//! The names that each consumer of an export accepts, tested with the consumers themselves: kind AY
+//! of `docs/faults.md`.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::export::{docker_created, output, variables};
 use crate::program::session::needs;
 use crate::registry::Desk;
 
-/// Names that some consumer takes, and no shell.
+/// Names that some consumer accepts, and no shell.
 const NAMES: [&str; 4] = ["spring.datasource.password", "my-app-token", "A.B-c_1", "1PASSWORD"];
 
 fn variable(name: &str) -> Variable {
@@ -44,7 +44,7 @@ fn ay_run_sets_any_name_that_a_program_can_have() {
     let words = ["run", "--quiet", "--dotenv", "e", "--", "python3", "-c", script];
     let ran = desk.hushlog(words.iter().chain(&names), b"").ends(0);
     assert_eq!(ran.out(), names.map(|name| format!("True [REDACTED:{name}]\n")).concat());
-    // hushlog's own names are still nobody's.
+    // hushlog's own names are still reserved.
     fs::write(desk.path("e"), "spring.password=zulu-kite-4471\nhushlog_registry=zulu-kite-4471\n").unwrap();
     desk.hushlog(["run", "--dotenv", "e", "--", "true"], b"").ends(2).says("hushlog_registry cannot be exported");
 }
@@ -72,7 +72,7 @@ fn ay_each_format_takes_the_names_of_its_readers() {
     for name in ["PATH", "BASH_FUNC_ls%%", "HUSHLOG_TRUST", "LD_PRELOAD"] {
         assert!(matches!(refused(name), EnvironmentError::Reserved { .. }), "{name}");
     }
-    // A machine's environment is that of its shells, too.
+    // A machine's environment is also that of its shells.
     assert!(matches!(Environment::new(vec![variable(NAMES[0])]), Err(EnvironmentError::Name { .. })));
 }
 

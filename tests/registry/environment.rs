@@ -1,4 +1,4 @@
-//! The exported environment and the session, as a library gives them.
+//! The exported environment and the session, through the library.
 
 use hushlog::Secret;
 use hushlog::export::environment::{ENTRY_LEN_MAX, EXPORTED_BYTES_MAX};
@@ -47,7 +47,7 @@ fn two_secrets_for_one_variable_conflict_whatever_their_rank() {
         let conflict = EnvironmentError::Conflict { variable: "A_B".into(), one: "a-b".into(), other: "a.b".into() };
         assert_eq!(Environment::new(candidates).unwrap_err(), conflict);
     }
-    // The same secret twice is one.
+    // A duplicate secret counts once.
     let twice = vec![secret("A", "a", "1", Rank::Shared), secret("A", "a", "1", Rank::Shared)];
     assert_eq!(chosen(twice), pairs(&[("A", "1")]));
     let differs = vec![secret("A", "a", "1", Rank::Shared), secret("A", "a", "2", Rank::Shared)];
@@ -145,7 +145,7 @@ proptest! {
         let text = session_of(&values, &defaults).render();
         let expected = shown(session_of(&values, &defaults));
         prop_assert_eq!(shown(Session::parse(&text).unwrap()), expected);
-        // And no beginning of it is one.
+        // And no prefix of it is a session.
         for len in [0, text.len() / 2, text.len() - 1] {
             prop_assert!(Session::parse(&text[..len]).is_err());
         }

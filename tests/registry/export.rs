@@ -1,7 +1,7 @@
-//! Every export format, read back by the programs that it is for.
+//! Every export format, read back by the programs that consume it.
 //!
-//! A consumer prints the variables as `NAME=VALUE` with a NUL behind each, and what it prints must be what was exported. One that is
-//! not installed is skipped, and standard error says so.
+//! A consumer prints the variables as `NAME=VALUE`, each followed by a NUL, and its output must
+//! equal the export. A missing consumer is skipped, and standard error reports it.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -17,7 +17,7 @@ use hushlog::export::{Environment, Format, Rank, Variable};
 
 use crate::program::session::needs;
 
-/// Values that went wrong somewhere, all of them UTF-8.
+/// Values that once caused a fault somewhere, all of them UTF-8.
 fn texts() -> Vec<(&'static str, Vec<u8>)> {
     let long: String = ('!'..='~').cycle().take(60 << 10).collect();
     vec![
@@ -92,7 +92,7 @@ fn round_trip(format: Format, values: Vec<(&'static str, Vec<u8>)>, read: impl F
     }
 }
 
-/// Runs a program of the machine, and gives back what it prints.
+/// Runs a program of the machine, and returns its output.
 #[track_caller]
 pub(crate) fn output(command: &mut Command) -> Vec<u8> {
     let output = command.stdin(Stdio::null()).output().unwrap();
@@ -130,7 +130,8 @@ fn shells_read_sh() {
     }
 }
 
-/// As users do it: `eval "$(hushlog export --format sh)"`, also in a shell that stops at unset variables.
+/// As users do it: `eval "$(hushlog export --format sh)"`, also in a shell that stops at unset
+/// variables.
 #[test]
 fn shells_eval_sh() {
     for values in [texts(), lines(), bytes()] {
@@ -169,7 +170,8 @@ pub(crate) fn python_has(module: &str) -> bool {
     has
 }
 
-/// What needs no escape is written so that readers without escapes understand it too: quotes around, nothing else.
+/// A value that needs no escape is written in quotes only, so that readers without escapes
+/// understand it.
 #[test]
 fn dotenv_is_plain_where_it_can_be() {
     let plain = |value: &str| {
@@ -182,7 +184,7 @@ fn dotenv_is_plain_where_it_can_be() {
     assert_eq!(plain("it's"), "A=\"it's\"\n");
 }
 
-/// The `load_env_file` that systemd reads `EnvironmentFile=` with, out of its own library.
+/// The `load_env_file` with which systemd reads `EnvironmentFile=`, from its own library.
 pub(crate) struct Systemd {
     library: libloading::Library,
 }
@@ -194,7 +196,7 @@ impl Systemd {
         let files = directories.iter().filter_map(|directory| fs::read_dir(directory).ok()).flatten().flatten();
         let mut paths = files.map(|file| file.path());
         let is_shared = |path: &PathBuf| path.file_name().unwrap().as_bytes().starts_with(b"libsystemd-shared-");
-        // SAFETY: loading it runs nothing but its own start, which systemd's programs go through too.
+        // SAFETY: loading it runs only its own initialisers, as in systemd's programs.
         let library = paths.find(is_shared).and_then(|path| unsafe { libloading::Library::new(path) }.ok());
         if library.is_none() {
             crate::program::session::without("libsystemd-shared");
@@ -209,7 +211,8 @@ impl Systemd {
         let path = CString::new(path.as_os_str().as_bytes()).unwrap();
         let mut list: *mut *mut c_char = std::ptr::null_mut();
         let mut shown = Vec::new();
-        // SAFETY: the types are those of systemd's own header; the list ends with a null pointer, its strings with a NUL.
+        // SAFETY: the types are those of systemd's own header; the list ends with a null pointer,
+        // its strings with a NUL.
         unsafe {
             let load = self.library.get::<Load>(b"load_env_file\0").unwrap();
             let is_valid = self.library.get::<IsValid>(b"env_assignment_is_valid\0").unwrap();
@@ -266,7 +269,7 @@ fn a_yaml_parser_reads_k8s() {
     }
 }
 
-/// A daemon that takes note of what the docker program asks of it, and creates nothing.
+/// A daemon that records the requests of the docker program, and creates nothing.
 fn docker_daemon(socket: &Path) -> std::thread::JoinHandle<serde_json::Value> {
     let listener = UnixListener::bind(socket).unwrap();
     std::thread::spawn(move || {
@@ -328,7 +331,8 @@ fn docker_reads_docker() {
     round_trip(Format::Docker, texts(), docker_created);
 }
 
-/// What a format cannot say is refused by the variable's name, and nothing is rendered.
+/// A value that a format cannot express is refused with the variable's name, and nothing is
+/// rendered.
 #[test]
 fn what_a_format_cannot_express_is_refused_by_name() {
     let refused = |format: Format, value: &[u8]| {

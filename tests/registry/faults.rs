@@ -1,5 +1,6 @@
-//! The commands that write a registry, killed before each of their system calls, and with each of them failing: row R06 of the list of
-//! faults. The old registry or the new one is there, never a third; no error is told as success; no plain text reaches the disk.
+//! The commands that write a registry, killed before each of their system calls, and with each call
+//! failing: row R06 of `docs/faults.md`. The registry is the old or the new one, never a third; no
+//! error is reported as success; no plain text reaches the disk.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +14,7 @@ use crate::registry::{Content, Desk, have};
 
 const CANARY: &str = "canary-Kp3-8wVbN2";
 
-/// Calls of the loader, the allocator and the runtime, which touch no file of ours.
+/// Calls of the loader, the allocator and the runtime, which touch none of the command's files.
 const UNTOUCHED: &[&str] = &[
     "arch_prctl",
     "brk",
@@ -48,13 +49,13 @@ const UNTOUCHED: &[&str] = &[
     "clone3",
 ];
 
-/// A command that writes, and what it reads.
+/// A command that writes, and its input.
 struct Writer {
     args: Vec<String>,
     input: &'static str,
 }
 
-/// A desk with all that the commands need, as it is before each of them.
+/// A directory with everything that the commands need, in its state before each of them.
 struct Before {
     desk: Desk,
     text: String,
@@ -79,7 +80,8 @@ impl Before {
         surplus.for_each(|name| fs::remove_file(self.desk.path(&name)).unwrap());
     }
 
-    /// Runs it under strace with these words. The trace lies outside, so that it is not searched.
+    /// Runs the command under strace with these arguments. The trace is outside the directory, so
+    /// that it is not searched.
     fn run(&self, writer: &Writer, words: &[&str]) -> (Ran, String) {
         let trace = tempfile::NamedTempFile::new().unwrap();
         let mut command = self.desk.command("strace");
@@ -88,7 +90,7 @@ impl Before {
         (ran, fs::read_to_string(trace.path()).unwrap())
     }
 
-    /// How often it makes each of the calls that are to be tried.
+    /// The number of calls of each kind under test.
     fn calls(&self, writer: &Writer, all: bool) -> (BTreeMap<String, usize>, Content) {
         self.restore();
         let (ran, trace) = self.run(writer, &[]);
@@ -107,7 +109,8 @@ impl Before {
         (calls, self.desk.content().unwrap())
     }
 
-    /// Old or new, whole, and nothing in plain text. Tells which.
+    /// Asserts that the registry is the old or the new one, complete, and that nothing is in plain
+    /// text. Returns whether it is the new one.
     #[track_caller]
     fn check(&self, new: &Content, what: &str) -> bool {
         let content = self.desk.content().unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -121,7 +124,7 @@ fn writer(args: &[&str], input: &'static str) -> Writer {
     Writer { args: args.iter().map(|arg| (*arg).to_owned()).collect(), input }
 }
 
-/// The commands that seal a typed value, or do not.
+/// A small sample of the commands.
 fn quick() -> Vec<Writer> {
     vec![writer(&["secret", "add", "new", "--shared", "--value-file", "-"], CANARY)]
 }
@@ -150,7 +153,7 @@ fn killed_before_each_call(writers: &[Writer], every: bool) {
                 before.run(writer, &["-e", &format!("inject={call}:signal=KILL:when={number}")]);
                 let what = format!("{:?} killed at {call} {number}", writer.args);
                 new_seen += usize::from(before.check(&new, &what));
-                // Whatever was left behind is in nobody's way.
+                // Remaining files do not block the next command.
                 before.desk.hushlog(["env", "set", "test", "AFTER=all"], b"").ends(0);
                 assert_eq!(before.desk.files(), ["alice.txt", "registry.yaml"], "{what}");
                 runs += 1;
@@ -175,7 +178,7 @@ fn with_each_call_failing(writers: &[Writer], errors: &[&str]) {
                 assert!(!ran.err().contains(CANARY), "{what}");
                 assert!(ran.code != Some(0) || is_new, "{what}: success was told");
                 if ran.signal.is_none() && call != "unlink" {
-                    // A lock file that cannot be removed is in nobody's way.
+                    // A lock file that cannot be removed blocks no command.
                     let mut files = before.desk.files();
                     files.retain(|name| name != ".registry.yaml.lock");
                     assert_eq!(files, ["alice.txt", "registry.yaml"], "{what}");
@@ -225,7 +228,7 @@ fn r06_every_command_has_each_call_fail() {
     }
 }
 
-/// A full disk, for real: a file system of a few pages.
+/// A really full disk: a file system of a few pages.
 #[test]
 fn r06_a_full_disk_leaves_the_old_registry() {
     needs!("mounts");
@@ -254,7 +257,7 @@ fn r06_a_full_disk_leaves_the_old_registry() {
 #[test]
 fn a11_a_lock_on_the_directory_does_not_hold_a_change_up() {
     let desk = Desk::new();
-    // As any user can that may read it.
+    // Any user with read access can do so.
     let directory = fs::File::open(desk.path(".")).unwrap();
     directory.try_lock().unwrap();
     let registry = fs::File::open(desk.registry()).unwrap();
@@ -265,7 +268,7 @@ fn a11_a_lock_on_the_directory_does_not_hold_a_change_up() {
         program::run_within(&mut command, b"value-4f9QzX", Duration::from_secs(20))
     };
     add("a").ends(0);
-    // A process that may write it can, for a while, and is named.
+    // A process with write access can, for a while, and is named.
     let held = lock::beside(&desk.registry(), Duration::ZERO).unwrap();
     let holder = format!("(process {}) has held the lock for 10 s", std::process::id());
     add("b").ends(3).says("waiting for a lock that").says("cannot be written").says(&holder);

@@ -1,4 +1,5 @@
-//! The registry as a library: what is opened, what is refused, and what the file looks like. Rows R07 to R24 of the list of faults.
+//! The registry as a library: accepted files, refused files, and the file's layout. Rows R07 to R24
+//! of `docs/faults.md`.
 
 use hushlog::registry::{
     By, Draft, Error, FILE_LEN_MAX, Identity, Name, NameError, OpenedSecret, Registry, Scope, SigningKey,
@@ -47,7 +48,7 @@ fn add(registry: &mut Registry, member: &str, secret: &str, scope: Scope, value:
     registry.add(&draft, &By::now(&name(member)))
 }
 
-/// Name, scope, value and whether it is installed, of all that is opened.
+/// Name, scope, value and installation of all opened entries.
 fn opened(registry: &Registry, identity: &Identity) -> Result<Vec<(String, Scope, String, bool)>, Error> {
     let opened = registry.open(identity, None, None)?;
     let of = |secret: &OpenedSecret| {
@@ -116,7 +117,7 @@ fn changes_of_members_seal_anew_and_keep_values() {
     assert!(matches!(opened(&team.registry, &team.alice), Err(Error::Stranger)));
     assert_eq!(opened(&reread(&team.registry), &team.vm).unwrap(), before);
 
-    // A new key for a member: what is private to it is sealed anew as well.
+    // A new key for a member: the member's private entries are resealed, too.
     let new = Identity::generate();
     assert!(matches!(
         team.registry.set_member(&name("vm"), new.recipient(), None, Some(&late)),

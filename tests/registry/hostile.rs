@@ -1,5 +1,5 @@
-//! Registries that were cut off, changed or made by others, and the files that are no registry at all: rows R07 to R12, R15, R16, R18 and R24
-//! of the list of faults. Also the vectors of the age format.
+//! Registries that were truncated, changed or forged, and files that are no registry: rows R07 to
+//! R12, R15, R16, R18 and R24 of `docs/faults.md`. Also the test vectors of the age format.
 
 use std::fmt::Debug;
 use std::fmt::Write as _;
@@ -40,7 +40,7 @@ fn small(key: Option<&SigningKey>) -> Small {
 }
 
 impl Small {
-    /// Names and values, or why there are none. An error must not show what stands in the file.
+    /// Names and values, or the error. An error must not show the file's text.
     fn opened(&self, text: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let opened = Registry::parse(text).and_then(|registry| registry.open(&self.identity, None, None));
         let opened = opened.inspect_err(|error| assert_quiet(error))?;
@@ -61,7 +61,8 @@ impl Small {
         self.opened(text.as_bytes()).expect_err("it was taken")
     }
 
-    /// Where the armour of each sealed value stands: private, then shared ones, in the order of the file.
+    /// The positions of each sealed value's armour: private, then shared ones, in the order of the
+    /// file.
     fn armours(&self) -> Vec<Range<usize>> {
         let begins = self.text.match_indices("-----BEGIN AGE").map(|(at, _)| at);
         let ends = self.text.match_indices("-----END AGE ENCRYPTED FILE-----").map(|(at, end)| at + end.len());
@@ -114,7 +115,8 @@ fn r07_a_byte_of_a_signed_file_that_is_changed_is_refused() {
         let mut text = small.text.clone().into_bytes();
         text[at] ^= 1;
         let refused = small.opened(&text).is_err();
-        // What is signed ends there; the words of the signature itself may be spelled otherwise, and hold all the same.
+        // The signed text ends there; the signature itself may be spelled otherwise and still be
+        // valid.
         assert!(refused || at > signature, "byte {at}");
     }
 }
@@ -199,7 +201,7 @@ fn r10_yesterdays_file_opens_as_the_manual_says() {
     assert_eq!(yesterday.opened(yesterday.text.as_bytes()).unwrap(), yesterday.right());
 }
 
-/// Writes as a stranger does who has the file, and so the recipients, but no key.
+/// Writes as an attacker with the file, and so with the recipients, but without a key.
 fn stranger(text: &str, at: &str, with: &str) -> String {
     assert!(text.contains(at));
     text.replacen(at, with, 1)
@@ -209,7 +211,8 @@ fn stranger(text: &str, at: &str, with: &str) -> String {
 fn r11_what_a_stranger_adds_to_a_signed_registry_is_refused() {
     let key = SigningKey::generate().unwrap();
     let small = small(Some(&key));
-    // The stranger's own registry with the same member has an entry that is sealed and bound as it should be.
+    // The attacker's own registry with the same member has an entry that is properly sealed and
+    // bound.
     let mut theirs = Registry::default();
     theirs.set_member(&name("alice"), small.identity.recipient(), None, None).unwrap();
     let draft =
@@ -222,10 +225,11 @@ fn r11_what_a_stranger_adds_to_a_signed_registry_is_refused() {
     assert!(matches!(small.refused(&added), Error::Signature));
     let unsigned = added.split("signature:\n").next().unwrap().to_owned();
     assert!(matches!(small.refused(&unsigned), Error::Unsigned));
-    // Whoever writes the whole file can leave the signers out; who demands a signer refuses that.
+    // An attacker can rewrite the whole file without signers; a reader that requires a signer
+    // refuses it.
     let stripped = Registry::parse(theirs.as_bytes()).unwrap();
     assert!(matches!(stripped.require_signer(&[key.public()]), Err(Error::Untrusted)));
-    // Without signers the file vouches for nobody, as the manual says: it opens.
+    // Without signers, the file proves no origin, as the manual says: it opens.
     let plain = self::small(None);
     assert_eq!(plain.opened(plain.text.as_bytes()).unwrap().len(), 3);
 }
@@ -294,7 +298,8 @@ fn r18_one_bad_entry_and_nothing_is_opened() {
     let small = small(None);
     for (range, entry) in small.armours().iter().zip(["first", "third", "second"]) {
         let mut text = small.text.clone();
-        // In the middle of the armour, beyond the header's first line, where age's random stanza may have put the end of a line.
+        // In the middle of the armour, beyond the header's first line, where age's random stanza
+        // may have put a line end.
         let middle = range.start + range.len() / 2;
         let at = middle + text[middle..].find(|c: char| c.is_ascii_alphanumeric()).unwrap();
         let other = if text.as_bytes()[at] == b'A' { "B" } else { "A" };
@@ -348,7 +353,7 @@ impl Vector {
     }
 }
 
-/// The vectors lie in the crate that seals, as it is published.
+/// The vectors are in the published crate that seals values.
 fn vectors() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -370,10 +375,12 @@ fn vectors() -> PathBuf {
     PathBuf::from(sealing["manifest_path"].as_str().unwrap()).with_file_name("tests/testdata/testkit")
 }
 
-/// The crate that seals opens these on purpose, which the format forbids: headers of its own early versions lacked the last line.
+/// That crate deliberately opens these, which the format forbids: its own early versions wrote
+/// headers without the last line.
 const LEGACY: &[&str] = &["stanza_missing_body", "stanza_missing_final_line"];
 
-/// And it refuses this one, with blanks around the armour, which the format allows. None of ours has any.
+/// And it refuses this one, with blanks around the armour, which the format allows. hushlog never
+/// writes any.
 const STRICTER: &str = "armor_whitespace_outside";
 
 #[test]
@@ -386,7 +393,8 @@ fn r14_the_vectors_of_the_age_format_open_as_they_should() {
         let expect = vector.field("expect").unwrap();
         ran += 1;
         if let Some(passphrase) = vector.field("passphrase") {
-            // A file with a passphrase can only be one of identities. What these hold is none, which is told once it is open.
+            // A passphrase-protected file can only be one of identities. These hold none, which is
+            // reported once they are open.
             let error = Identity::parse(&vector.file, || Ok(passphrase.to_owned().into())).unwrap_err();
             let open = matches!(error, Error::IdentityLine { .. } | Error::IdentityEmpty | Error::IdentityKind { .. });
             assert!(!open || expect == "success" || !vector.file.starts_with(b"age"), "{}", path.display());
@@ -397,7 +405,7 @@ fn r14_the_vectors_of_the_age_format_open_as_they_should() {
         let identity = vector.field("identity").map(|key| Identity::parse(key.as_bytes(), || panic!("no passphrase")));
         let identity = identity.unwrap_or_else(|| Ok(Identity::generate())).unwrap();
         let plain = open_any(&identity, &vector.file);
-        // All or nothing: what is authentic of a file that is not is never given out.
+        // All or nothing: the authentic part of a damaged file is never returned.
         let legacy = LEGACY.iter().any(|name| path.ends_with(name));
         let should = (expect == "success" && !path.ends_with(STRICTER)) || legacy;
         assert_eq!(plain.is_some(), should, "{}", path.display());
@@ -410,7 +418,7 @@ fn r14_the_vectors_of_the_age_format_open_as_they_should() {
     assert!(ran >= 120 && opened >= 15);
 }
 
-/// What fuzzing starts from, and with each byte changed: as the fuzz target does.
+/// The seeds of the fuzzer, and each of them with each byte changed, as in the fuzz target.
 #[test]
 fn the_corpus_is_read_or_refused_and_read_again_as_written() {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/registry");

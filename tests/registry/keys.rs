@@ -1,5 +1,5 @@
-//! The registry's id and its keys: nothing of one registry passes in another, no key comes out, and
-//! no name takes a machine over.
+//! The registry's id and its keys: nothing of one registry is valid in another, no key is shown,
+//! and no name takes over a machine.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn registry_of(identity: &Identity) -> Registry {
     registry
 }
 
-/// The sealed value of the only secret, with its version, as it stands in the file.
+/// The sealed value of the only secret, with its version, as the file has it.
 fn entry(text: &str) -> &str {
     let begin = text.find("\nshared:").unwrap();
     &text[begin..text.find("\ncheck:").unwrap()]
@@ -39,7 +39,7 @@ fn a19_a_sealed_value_of_another_registry_is_refused() {
     let copied = here.replace(entry(&here), entry(&there));
     let opened = Registry::parse(copied.as_bytes()).unwrap().open(&identity, None, None);
     assert!(matches!(opened, Err(Error::Elsewhere { .. })), "{opened:?}");
-    // Nor does it help to give the registry the other's id, or none.
+    // An attacker gains nothing by copying the other registry's id, or by removing the id.
     let id = |text: &str| text.lines().find(|line| line.starts_with("id: ")).unwrap().to_owned();
     let renamed = here.replace(&id(&here), &id(&there));
     assert!(matches!(
@@ -71,7 +71,7 @@ fn a19_a_registry_keeps_its_id_and_every_one_has_its_own() {
     assert_ne!(id(&Desk::new()), before);
 }
 
-/// A registry of an older program has no id, and goes on without.
+/// A registry of an older program has no id, and works without one.
 #[test]
 fn a19_a_registry_of_format_1_stays_as_it_is() {
     let desk = Desk::empty();
@@ -129,7 +129,7 @@ fn a19_trust_in_an_id_refuses_another_registry_of_the_signer() {
     filter("renamed.yaml", &[public.trim(), &ids[0]]).ends(2).says("changed after it was signed");
 }
 
-/// Followed and filtered text may hold the very files that open and sign the registry.
+/// Followed and filtered text may contain the very files that open and sign the registry.
 #[test]
 fn a19_identity_and_signing_key_are_masked_with_a_registry() {
     let desk = Desk::new();
@@ -149,7 +149,7 @@ fn a19_identity_and_signing_key_are_masked_with_a_registry() {
     }
     assert!(masked.contains("\"[REDACTED:identity]\"\n") && masked.contains("\n[REDACTED:signing-key]\n"));
     assert_eq!(masked.matches("# public key: age1").count(), 1, "what is public is not masked");
-    // A key is no variable, no answer of check, and no reason to run without a secret.
+    // A key is no variable, no line of `check`, and no reason to run without a secret.
     let exported = desk.hushlog(["export", "--format", "json", "--registry", "registry.yaml"], b"").ends(0).out();
     assert_eq!(exported, format!("{{\n  \"API_KEY\": \"{}\"\n}}\n", String::from_utf8_lossy(VALUE)));
     let shown =
@@ -161,8 +161,8 @@ fn a19_identity_and_signing_key_are_masked_with_a_registry() {
     empty.hushlog(["--registry", "registry.yaml"], b"").ends(2).says("holds no secret that this identity can open");
 }
 
-/// A session may be read by a group and by services, so that it does not hold the key; hushlog
-/// masks it where it can read the file.
+/// A group and services may read a session, so it does not hold the key; hushlog masks the key
+/// where it can read its file.
 #[test]
 fn a19_the_identity_is_masked_beside_a_session_and_not_in_it() {
     let desk = Desk::new();

@@ -1,4 +1,4 @@
-//! Merges of registries, as a library: kind AZ of the list of faults.
+//! Merges of registries, as a library: kind AZ of `docs/faults.md`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -59,7 +59,7 @@ pub(crate) fn alone() -> (Registry, Identity) {
     (registry, alice)
 }
 
-/// Names and values of all that is opened.
+/// Names and values of all opened entries.
 pub(crate) fn values(text: &str, identity: &Identity) -> BTreeMap<String, String> {
     let opened = Registry::parse(text.as_bytes()).unwrap().open(identity, None, None).unwrap();
     let value = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -90,7 +90,7 @@ fn az_a_side_that_strangers_signed_is_not_signed_for_them() {
     let signed = base.to_text(Some(&key)).unwrap();
     let (mut ours, mut theirs) = (base.clone(), base.clone());
     save(&mut ours, "mail-token", "zulu-kite-4471");
-    // All of the file replaced, its signer too.
+    // The whole file replaced, its signer too.
     theirs.set_member(&name("alice"), alice.recipient(), Some(stranger.public()), None).unwrap();
     save(&mut theirs, "pay-token", "hawk-sun-9931");
     let texts = [&signed, &ours.to_text(Some(&key)).unwrap(), &theirs.to_text(Some(&stranger)).unwrap()];
@@ -101,7 +101,8 @@ fn az_a_side_that_strangers_signed_is_not_signed_for_them() {
     for side in [Side::Ours, Side::Theirs] {
         assert_eq!(resolved(&merging.text(), side), *texts[if side == Side::Ours { 1 } else { 2 }]);
     }
-    // Known from elsewhere, both are taken; but the stranger's key may not sign ours.
+    // If both are trusted by other means, both are accepted; but the other signer's key may not
+    // sign this registry.
     let keys = [key.public(), stranger.public()];
     let merging = Merging::of(texts.map(String::as_str));
     let options = MergeOptions { key: Some(&stranger), keys: &keys, ..MergeOptions::default() };
@@ -154,7 +155,7 @@ fn az_what_is_not_of_one_registry_is_not_merged() {
     let merging = Merging::of([&ours, &ours, broken]);
     assert!(merging.merge(&MergeOptions::default()).is_err());
     assert_eq!(resolved(&merging.text(), Side::Theirs), broken);
-    // A file that cannot be read at all changes nothing.
+    // An unreadable file changes nothing.
     fs::remove_file(merging.dir.path().join("theirs")).unwrap();
     fs::write(merging.dir.path().join("ours"), &ours).unwrap();
     assert!(matches!(merging.merge(&MergeOptions::default()), Err(Error::Missing)));
@@ -204,7 +205,7 @@ fn naive(base: State, ours: State, theirs: State) -> Result<State, ()> {
 fn az_a_merge_is_the_rule_of_three_for_each_entry() {
     const NAMES: [&str; 5] = ["a-token", "b-token", "c-token", "d-token", "e-token"];
     let (empty, _) = alone();
-    // Each value of each entry is sealed once: a side that changes nothing has the same bytes.
+    // Each value of each entry is sealed once: an unchanged side has the same bytes.
     let mut versions: BTreeMap<(usize, usize), Registry> = BTreeMap::new();
     for (entry, name) in NAMES.iter().enumerate() {
         for value in 0..3 {

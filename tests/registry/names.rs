@@ -1,5 +1,4 @@
-//! Names that would take a machine over: refused where they are added and exported, masked all the
-//! same.
+//! Names that would take over a machine: refused when added and exported, and still masked.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -48,7 +47,7 @@ fn a10_names_of_an_older_registry_are_masked_and_not_exported() {
     desk.add("pg-hose", VALUE).ends(0);
     let identity = desk.identity("alice.txt");
     assert!(Registry::load(&desk.registry()).unwrap().open(&identity, None, None).is_ok());
-    // The machine as a whole: the owner of a file is no reason to let it decide.
+    // The machine as a whole: the owner of a file may not decide for it.
     fs::write(desk.path("app.env"), "PGHOST=canary-4f9QzX\nOTHER=canary-other\n").unwrap();
     let run_dir = desk.path("run");
     let mut boot = desk.command(HUSHLOG);
@@ -61,8 +60,8 @@ fn a10_names_of_an_older_registry_are_masked_and_not_exported() {
     desk.hushlog(["export", "--format", "json", "--dotenv", "app.env"], b"").ends(0);
 }
 
-/// The machine's own file allows a name for the whole machine. Its place is fixed, so that this
-/// runs in a namespace with another /etc.
+/// The machine's own file allows a name for the whole machine. Its path is fixed, so this runs in a
+/// namespace with another /etc.
 #[test]
 fn a10_the_machine_allows_a_name() {
     let desk = Desk::new();
@@ -94,7 +93,7 @@ fn a10_the_machine_allows_a_name() {
     boot(mode).ends(2).says("others than root can write it");
 }
 
-/// A registry without a secret that the identity opens had its defaults set unseen.
+/// A registry without a secret for this identity had its defaults set unchecked.
 #[test]
 fn b01_defaults_are_checked_without_a_secret_beside_them() {
     let desk = Desk::new();
@@ -105,16 +104,17 @@ fn b01_defaults_are_checked_without_a_secret_beside_them() {
     let export = || desk.hushlog([&["export", "--format", "sh"], &from[..]].concat(), b"");
     assert_eq!(run().ends(1).out(), "canary-default\n", "only the one is set");
     assert!(export().ends(0).out().contains("export NODE_ENV='canary-default'\n"));
-    // As any user with write access to the file can.
+    // Any user with write access to the file can do so.
     fs::write(desk.registry(), text.replace("NODE_ENV", "PGHOST")).unwrap();
     for ran in [run(), export()] {
         assert_eq!(ran.ends(2).says("PGHOST cannot be exported").says("/etc/hushlog/allowed-names").out(), "");
     }
-    // To mask takes no name.
+    // Masking uses no names.
     assert_eq!(desk.hushlog(from, b"text").ends(0).out(), "text");
 }
 
-/// Where interpreters and libraries look for code, beyond the Debian programs that the list covers.
+/// Search paths for code of interpreters and libraries, beyond the Debian programs that the list
+/// covers.
 #[test]
 fn b05_names_that_load_code_are_refused() {
     let desk = Desk::new();

@@ -1,4 +1,4 @@
-//! Values that are typed: what a shell sees of them, and how the terminal is left.
+//! Typed values: the text that reaches the shell, and the state of the terminal afterwards.
 
 use std::fs;
 
@@ -9,8 +9,7 @@ use super::registry::Desk;
 
 const VALUE: &str = "canary-4f9QzX-b02";
 
-/// A shell as people sit in front of, with its file of history, in which `secret add` asks for a
-/// value.
+/// An interactive shell with a history file, in which `secret add` asks for a value.
 fn shell_asking(desk: &Desk, name: &str) -> Terminal {
     let mut terminal = under_terminal(desk, &["env", "PS1=ready> ", "HISTFILE=history", "TERM=dumb", "bash", "--norc"]);
     terminal.shows("ready> ");
@@ -19,7 +18,7 @@ fn shell_asking(desk: &Desk, name: &str) -> Terminal {
     terminal
 }
 
-/// The lines behind the second one went to the shell, which ran them and kept them in its history.
+/// The lines after the second one reached the shell, which ran them and kept them in its history.
 #[test]
 fn b02_the_rest_of_a_pasted_key_does_not_reach_the_shell() {
     needs!("bash");
@@ -37,8 +36,7 @@ fn b02_the_rest_of_a_pasted_key_does_not_reach_the_shell() {
     assert!(history.contains("secret add pasted") && !history.contains(VALUE), "{history}");
 }
 
-/// Left out of the value, as it was, a character makes another one, which is saved and masked in
-/// the place of what was meant.
+/// A dropped character made another value, which was saved and masked in place of the intended one.
 #[test]
 fn b02_no_character_of_a_typed_value_is_left_out_in_silence() {
     let desk = Desk::new();
@@ -65,7 +63,7 @@ fn b02_no_character_of_a_typed_value_is_left_out_in_silence() {
     assert!(desk.content().unwrap().1.iter().any(|(_, _, value, _)| value == b"canary-edited"));
 }
 
-/// The terminal was left without echo and lines.
+/// The terminal was left without echo and line mode.
 #[test]
 fn b03_a_signal_at_a_prompt_leaves_the_terminal_as_it_was() {
     needs!("bash");
@@ -88,7 +86,7 @@ fn b03_a_signal_at_a_prompt_leaves_the_terminal_as_it_was() {
     }
 }
 
-/// The shell sets the terminal up for itself meanwhile, and does not hide what is typed afterwards.
+/// The shell sets up the terminal for itself at that time, and does not hide later input.
 #[test]
 fn b03_after_a_stop_at_a_prompt_nothing_is_echoed() {
     needs!("bash");

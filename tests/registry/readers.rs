@@ -1,5 +1,5 @@
-//! Export formats against a hostile list of values: every reader that is installed gets each value
-//! back, or the variable is refused by name.
+//! Export formats against a hostile list of values: every installed reader gets each value back, or
+//! the variable is refused by name.
 
 use std::fs;
 use std::path::Path;
@@ -61,7 +61,7 @@ const TEXTS: [&str; 22] = [
     "",
 ];
 
-/// The hostile values that a format takes, each as a variable.
+/// The hostile values that a format accepts, each as a variable.
 fn accepted(format: Format) -> Vec<(&'static str, Vec<u8>)> {
     let mut values: Vec<Vec<u8>> = TEXTS.iter().map(|text| text.as_bytes().to_vec()).collect();
     for (a, b, c) in (0..8000).map(|n| (n % 20, n / 20 % 20, n / 400)) {
@@ -84,7 +84,7 @@ fn accepted(format: Format) -> Vec<(&'static str, Vec<u8>)> {
 /// A program by its name, and how it reads a file.
 type Reader<'a> = (&'a str, &'a mut dyn FnMut(&Path) -> Vec<u8>);
 
-/// Exports all that the format takes at once, and compares the reader's values.
+/// Exports all values that the format accepts at once, and compares the reader's values.
 #[track_caller]
 fn read_alike(format: Format, at_least: usize, readers: &mut [Reader<'_>]) {
     let values = accepted(format);
@@ -112,7 +112,7 @@ fn sourced(shell: &str, path: &Path) -> Vec<u8> {
     }
 }
 
-/// A value with a quote and a command substitution ran when the file was sourced.
+/// A value with a quote and a command substitution was executed when the file was sourced.
 #[test]
 fn a14_shells_read_dotenv_as_it_was_exported() {
     for shell in SHELLS.into_iter().filter(|shell| installed(shell)) {
@@ -175,7 +175,8 @@ fn a14_ruby_reads_dotenv_as_it_was_exported() {
     read_alike(Format::Dotenv, 2000, &mut [("Ruby's dotenv", &mut read)]);
 }
 
-/// A value that no form expresses for all readers is refused, and any other is not.
+/// A value that the format cannot express for all readers is refused, and every other one is
+/// accepted.
 #[test]
 fn a14_dotenv_refuses_what_readers_treat_differently() {
     let taken = |value: &str| Format::Dotenv.render(&environment(&[("A", value.into())])).is_ok();

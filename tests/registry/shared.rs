@@ -1,5 +1,5 @@
-//! A registry that a group shares, and one in a directory of somebody else: row R22 of the list of
-//! faults.
+//! A registry that a group shares, and one in another user's directory: row R22 of
+//! `docs/faults.md`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
@@ -83,7 +83,7 @@ fn r22_a_registry_stays_its_groups_whoever_changes_it() {
     needs!("root", "setpriv");
     let team = Team::new();
     assert_eq!(team.found(), (0, TEAM, 0o600), "a new one is its maker's alone");
-    // Whoever may read and write it; others never.
+    // Users with read and write access; others never have it.
     for (number, (before, after)) in
         [(0o660, 0o660), (0o664, 0o660), (0o666, 0o660), (0o640, 0o640)].into_iter().enumerate()
     {
@@ -150,8 +150,8 @@ fn r22_a_link_of_another_user_leads_to_no_registry() {
     }
 }
 
-/// The owner of a directory exchanges it for a link to root's own while root changes the registry
-/// in it: nothing of root's registry comes into theirs, and nothing of theirs into root's.
+/// The owner of a directory exchanges it for a link to root's own, while root changes the registry
+/// in it. Nothing of root's registry moves to the owner's, and nothing of the owner's to root's.
 #[test]
 fn r22_no_registry_is_reached_by_an_exchanged_directory() {
     needs!("root");

@@ -1,5 +1,5 @@
-//! A registry in version control: marks of conflicts, formatters, line ends, merges by git, and an
-//! identity that root has given to a group. Kind AZ of the list of faults.
+//! A registry in version control: conflict markers, formatters, line ends, merges by git, and an
+//! identity that root has given to a group. Kind AZ of `docs/faults.md`.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -36,7 +36,7 @@ fn az_a_formatters_marks_and_line_ends_change_nothing() {
         ];
         for other in others {
             assert_eq!(values(&other, &alice), wanted);
-            // The signature is still over all that counts.
+            // The signature still covers all that counts.
             let changed = other.replacen("install: true", "install: false", 1);
             assert_ne!(changed, other);
             let is_signed = text.contains("\nsignature:");
@@ -66,7 +66,7 @@ fn az_marks_of_a_conflict_are_told_with_the_way_out() {
         let told = desk.hushlog(["secret", "list"], b"").ends(2);
         told.says(&format!("merge conflict, from line {} on", at + 1)).says("hushlog merge");
     }
-    // A comment, and a line within an entry, are no marks.
+    // A marker in a comment, or within an entry's line, is none.
     fs::write(desk.registry(), format!("# <<<<<<< a\n{good}")).unwrap();
     desk.hushlog(["secret", "list"], b"").ends(0);
 }
