@@ -1,15 +1,15 @@
 //! Directories held open, and the names in them: every call is relative to a descriptor.
 //!
-//! [`Dir::open`] resolves a path one component at a time, as `openat2` does with a policy that it
-//! has no flag for: a symbolic link is followed if root or the effective user owns it, and nobody
-//! else can write to the directory that holds it. (`fs.protected_symlinks` asks for less, in sticky
-//! directories alone, and can be off.) A magic link of `/proc` is only the text that it shows,
-//! never the file.
+//! [`Dir::open`] resolves a path one component at a time, like `openat2`, but with a policy that
+//! `openat2` has no flag for. It follows a symbolic link if root or the effective user owns it, and
+//! no other user can write to the directory that holds it. (`fs.protected_symlinks` is weaker: it
+//! applies to sticky directories alone, and can be off.) It reads a magic link of `/proc` as text,
+//! and never follows it to the file.
 //!
-//! The last component is never followed by [`Dir::open_file`]; [`find`] resolves it by the same
-//! rule, and then names the file itself.
+//! [`Dir::open_file`] never follows the last component; [`find`] resolves it by the same rule, and
+//! then names the file itself.
 //!
-//! Cost: one `openat` and one `fstat` a component. Memory: one descriptor a [`Dir`].
+//! Cost: one `openat` and one `fstat` per component. Memory: one descriptor per [`Dir`].
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -26,40 +26,40 @@ use rustix::io::Errno;
 use super::file::{FileId, others_can_write};
 use walk::Walk;
 
-/// Which symbolic links a path may lead through.
+/// The symbolic links that a path may lead through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
-    /// Those that root or the effective user owns, in a directory where nobody else can put one.
+    /// Links of root or the effective user, in a directory where no other user can put one.
     Trusted,
-    /// For what is only read: those too that an ordinary user or root owns, wherever they lie, if
-    /// the effective user is not root. Nobody else can make such a link, and a directory open to
-    /// its group is usual.
+    /// For reading only: also links of root or the effective user in any directory, unless the
+    /// effective user is root. No other user can make such a link, and group-writable directories
+    /// are common.
     ToRead,
-    /// As `ToRead`, and those of one other user in a directory of the same user, of root or of the
-    /// effective user. They may lead to nothing but a file of that other user, which the caller of
-    /// [`resolve`] has to check: its owner chooses among their own files.
+    /// Like `ToRead`, and also links of one other user, in a directory of the same user, of root or
+    /// of the effective user. They may lead only to a file of that other user, which the caller of
+    /// [`resolve`] must check: its owner chooses among their own files.
     ToReadTheirs,
-    /// None.
+    /// No links.
     None,
 }
 
-/// A directory, held open by a descriptor that cannot read it (`O_PATH`): it need not be readable.
+/// A directory, held open by an `O_PATH` descriptor: it need not be readable.
 #[derive(Debug)]
 pub struct Dir {
     fd: OwnedFd,
-    /// Where it was when it was opened, without links.
+    /// Its path when it was opened, without links.
     path: PathBuf,
 }
 
-/// A file that a path leads to, which need not exist.
+/// The file at the end of a path. It need not exist.
 #[derive(Debug)]
 pub struct Found {
     /// The directory that holds it.
     pub dir: Dir,
-    /// Its name there; no link, when it was found.
+    /// Its name there; not a link at the time of the search.
     pub name: OsString,
-    /// The directories that hold a component of the way there, links and their targets included:
-    /// a change in any of them may make the path lead elsewhere.
+    /// The directories that hold a component of the path, including links and their targets. A
+    /// change in any of them may redirect the path.
     pub passed: Vec<PathBuf>,
     /// Those of them that hold a link.
     pub links: Vec<PathBuf>,
@@ -72,23 +72,23 @@ impl Found {
     }
 }
 
-/// The file that a path leads to, its last component followed if it is a link that the rule allows.
+/// Finds the file at a path. Follows the last component if it is a link that the rule allows.
 ///
 /// # Errors
 ///
 /// `InvalidInput` for a path that names a directory by `/` or `..`; `Loop` (`ELOOP`) for a link
-/// that the rule does not allow, or too many links; those of the system. A last component that does
-/// not exist is no error.
+/// that the rule does not allow, or too many links; those of the system. A missing last component
+/// is no error.
 pub fn find(path: &Path, links: Links) -> io::Result<Found> {
     Walk::new(path)?.find(links)
 }
 
-/// As [`find`], for a path below a directory. `watch` takes the directories where a change may let
-/// the path lead elsewhere, even if it leads nowhere: those that hold a link, and the last one.
+/// Like [`find`], for a path below a directory. `watch` receives the directories where a change may
+/// redirect the path, even if it leads nowhere: those that hold a link, and the last one.
 ///
 /// # Errors
 ///
-/// As [`find`].
+/// Those of [`find`].
 pub fn find_below(from: &Dir, path: &Path, links: Links, watch: &mut impl Extend<PathBuf>) -> io::Result<Found> {
     let mut walk = Walk::below(from, path)?;
     let found = walk.find(links);
@@ -99,8 +99,8 @@ pub fn find_below(from: &Dir, path: &Path, links: Links, watch: &mut impl Extend
     found
 }
 
-/// As [`find`], for a path that may name a directory by `/`, `.` or `..`, which has no name then.
-/// And the user to whom the file has to belong, with [`Links::ToReadTheirs`].
+/// Like [`find`], for a path that may name a directory by `/`, `.` or `..`; then the name is
+/// `None`. Also returns the required owner of the file, with [`Links::ToReadTheirs`].
 pub(super) fn resolve(path: &Path, links: Links) -> io::Result<(Dir, Option<OsString>, Option<u32>)> {
     let mut walk = Walk::new(path)?;
     let (dir, name) = walk.resolve(links)?;
@@ -108,12 +108,12 @@ pub(super) fn resolve(path: &Path, links: Links) -> io::Result<(Dir, Option<OsSt
 }
 
 impl Dir {
-    /// A directory that is open already, and where it was then, without links.
+    /// Wraps an open directory, with its path at that time, without links.
     pub fn from_open(fd: OwnedFd, path: PathBuf) -> Dir {
         Dir { fd, path }
     }
 
-    /// The same directory by another descriptor.
+    /// The same directory with another descriptor.
     ///
     /// # Errors
     ///
@@ -135,23 +135,22 @@ impl Dir {
     }
 
     /// Opens the directory that holds the last component of a path, and returns that component's
-    /// name. The component itself is not looked at.
+    /// name. The component itself is not inspected.
     ///
     /// # Errors
     ///
-    /// As [`open`](Dir::open); `InvalidInput` for a path that ends in `/` or `..`.
+    /// Those of [`open`](Dir::open); `InvalidInput` for a path that ends in `/` or `..`.
     pub fn parent_of(path: &Path, links: Links) -> io::Result<(Dir, OsString)> {
         let name = path.file_name().filter(|_| !path.as_os_str().as_bytes().ends_with(b"/"));
         let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
         Ok((Dir::open(path.parent().unwrap_or(Path::new("")), links)?, name.to_owned()))
     }
 
-    /// Opens the directory at a path. It is made with this mode if it is not there, and so are
-    /// those around it.
+    /// Opens the directory at a path. Creates it and its missing parents with this mode.
     ///
     /// # Errors
     ///
-    /// As [`open`](Dir::open) and [`make`](Dir::make).
+    /// Those of [`open`](Dir::open) and [`make`](Dir::make).
     pub fn open_or_make(path: &Path, links: Links, mode: u32) -> io::Result<Dir> {
         match (Dir::open(path, links), path.file_name()) {
             (Err(error), Some(name)) if error.kind() == ErrorKind::NotFound => {
@@ -166,7 +165,7 @@ impl Dir {
     }
 
     /// Opens a directory below this one as if this one were the root: no path and no link leads
-    /// out. Missing directories are made, with this mode less the umask, if there is one.
+    /// out. With a mode, creates missing directories with that mode less the umask.
     ///
     /// # Errors
     ///
@@ -191,7 +190,7 @@ impl Dir {
         Ok(Dir { fd, path: self.path.join(path) })
     }
 
-    /// A directory in this one, not through a link.
+    /// Opens a directory in this one, without following a link.
     ///
     /// # Errors
     ///
@@ -203,19 +202,19 @@ impl Dir {
         Ok(Dir { fd, path: self.path.join(name) })
     }
 
-    /// Makes a directory in this one, which is there with exactly this mode, independent of the
-    /// umask.
+    /// Creates a directory in this one with exactly this mode, independent of the umask.
     ///
     /// # Errors
     ///
-    /// Those of `mkdirat`; `EEXIST` if anything has this name.
+    /// Those of `mkdirat`; `EEXIST` if the name is taken.
     pub fn make(&self, name: impl AsRef<OsStr>, mode: u32) -> io::Result<Dir> {
         let name = single(name.as_ref())?;
-        // Nobody else gets in before its owner and mode are known to be ours.
+        // No other user can enter before its owner and mode are verified.
         calls::mkdirat(&self.fd, name, Mode::from_raw_mode(mode & 0o700))?;
         let made = self.sub(name)?;
         let stat = made.stat_self()?;
-        // The owner of this directory may exchange names in it, also for another directory of ours.
+        // The owner of this directory may exchange names in it, even for another directory of this
+        // user.
         let is_new = stat.st_uid == rustix::process::geteuid().as_raw()
             && stat.st_mode & 0o777 & !(mode & 0o700) == 0
             && made.names()?.is_empty();
@@ -228,8 +227,8 @@ impl Dir {
         Ok(made)
     }
 
-    /// Opens the file of this name: not through a link, without waiting for a FIFO, and not as the
-    /// controlling terminal.
+    /// Opens the file of this name without following a link, without waiting for a FIFO, and not as
+    /// the controlling terminal.
     ///
     /// # Errors
     ///
@@ -240,33 +239,33 @@ impl Dir {
         Ok(rustix::io::retry_on_intr(|| openat(&self.fd, name, flags, Mode::empty()))?)
     }
 
-    /// Makes a new file, which has exactly this mode, independent of the umask.
+    /// Creates a new file with exactly this mode, independent of the umask.
     ///
     /// # Errors
     ///
-    /// Those of `openat`; `EEXIST` if anything has this name, a link included.
+    /// Those of `openat`; `EEXIST` if the name is taken, even by a link.
     pub fn create_new(&self, name: impl AsRef<OsStr>, flags: OFlags, mode: u32) -> io::Result<OwnedFd> {
         let file = self.create_masked(name, flags, mode & 0o700)?;
         fchmod(&file, Mode::from_raw_mode(mode))?;
         Ok(file)
     }
 
-    /// Makes a new file, which has this mode less the umask.
+    /// Creates a new file with this mode less the umask.
     ///
     /// # Errors
     ///
-    /// As [`create_new`](Dir::create_new).
+    /// Those of [`create_new`](Dir::create_new).
     pub fn create_masked(&self, name: impl AsRef<OsStr>, flags: OFlags, mode: u32) -> io::Result<OwnedFd> {
         let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         let name = single(name.as_ref())?;
         Ok(rustix::io::retry_on_intr(|| openat(&self.fd, name, flags, Mode::from_raw_mode(mode)))?)
     }
 
-    /// Opens a file, or makes it with exactly this mode. Returns whether it was made.
+    /// Opens a file, or creates it with exactly this mode. Returns whether it was created.
     ///
     /// # Errors
     ///
-    /// As [`open_file`](Dir::open_file) and [`create_new`](Dir::create_new).
+    /// Those of [`open_file`](Dir::open_file) and [`create_new`](Dir::create_new).
     pub fn open_or_create(&self, name: impl AsRef<OsStr>, flags: OFlags, mode: u32) -> io::Result<(OwnedFd, bool)> {
         let name = name.as_ref();
         loop {
@@ -275,14 +274,14 @@ impl Dir {
                 opened => return Ok((opened?, false)),
             }
             match self.create_new(name, flags, mode) {
-                // Another process was faster.
+                // Another process created it first.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 made => return Ok((made?, true)),
             }
         }
     }
 
-    /// The status of a name; of a link, that of the link itself.
+    /// The status of a name; for a link, of the link itself.
     ///
     /// # Errors
     ///
@@ -300,7 +299,7 @@ impl Dir {
         Ok(fstat(&self.fd)?)
     }
 
-    /// Where a link leads, unresolved.
+    /// The target of a link, unresolved.
     ///
     /// # Errors
     ///
@@ -310,16 +309,16 @@ impl Dir {
         Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
     }
 
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     ///
     /// # Errors
     ///
-    /// Those of `symlinkat`; `EEXIST` if anything has this name.
+    /// Those of `symlinkat`; `EEXIST` if the name is taken.
     pub fn symlink(&self, target: &Path, name: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(calls::symlinkat(target, &self.fd, single(name.as_ref())?)?)
     }
 
-    /// Gives a name to a group; of a link, the link.
+    /// Changes the group of a name; for a link, of the link itself.
     ///
     /// # Errors
     ///
@@ -329,7 +328,7 @@ impl Dir {
         Ok(calls::chownat(&self.fd, single(name.as_ref())?, None, group, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// Renames within this directory; the new name is replaced.
+    /// Renames within this directory, replacing the new name.
     ///
     /// # Errors
     ///
@@ -348,7 +347,7 @@ impl Dir {
         Ok(calls::renameat_with(&self.fd, from, &into.fd, to, RenameFlags::NOREPLACE)?)
     }
 
-    /// Removes a name that is no directory.
+    /// Removes a name that is not a directory.
     ///
     /// # Errors
     ///
@@ -359,12 +358,12 @@ impl Dir {
 
     /// Removes a name if it leads to this file. Returns whether it did.
     ///
-    /// Between the two calls the owner of the directory may exchange the file: another of his own
-    /// names goes then, which he could have removed himself.
+    /// Between the two calls the owner of the directory may exchange the file. Then another of the
+    /// owner's own names is removed, which the owner could have removed anyway.
     ///
     /// # Errors
     ///
-    /// Those of the system, but that there is no such name.
+    /// Those of the system, except for a missing name.
     pub fn unlink_if(&self, name: impl AsRef<OsStr>, file: FileId) -> io::Result<bool> {
         match self.stat(name.as_ref()) {
             Ok(stat) if FileId::from(&stat) == file => self.unlink(name).map(|()| true),
@@ -382,11 +381,11 @@ impl Dir {
         Ok(calls::unlinkat(&self.fd, single(name.as_ref())?, AtFlags::REMOVEDIR)?)
     }
 
-    /// The names in it, with their types as far as the file system reports them, sorted.
+    /// The sorted names in the directory, with their types as far as the file system reports them.
     ///
     /// # Errors
     ///
-    /// When it may not be read, and those of `getdents64`.
+    /// When the directory is not readable, and those of `getdents64`.
     pub fn names(&self) -> io::Result<Vec<(OsString, FileType)>> {
         let mut names = Vec::new();
         for entry in calls::Dir::read_from(self.readable()?)? {
@@ -400,11 +399,11 @@ impl Dir {
         Ok(names)
     }
 
-    /// Waits until its names are on the disk.
+    /// Syncs its names to the disk.
     ///
     /// # Errors
     ///
-    /// When it may not be read, and those of `fsync`.
+    /// When the directory is not readable, and those of `fsync`.
     pub fn sync(&self) -> io::Result<()> {
         Ok(calls::fsync(self.readable()?)?)
     }
@@ -419,8 +418,8 @@ impl Dir {
         Ok(openat(&self.fd, ".", flags, Mode::empty())?)
     }
 
-    /// Where it was when it was opened, without links. For messages, and for calls that take paths
-    /// alone.
+    /// Its path when it was opened, without links. For messages, and for calls that only take
+    /// paths.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -441,7 +440,7 @@ impl AsFd for Dir {
     }
 }
 
-/// A name that cannot lead out of its directory.
+/// Checks that a name cannot lead out of its directory.
 fn single(name: &OsStr) -> io::Result<&OsStr> {
     let is_name = Path::new(name).file_name() == Some(name) && !name.as_bytes().contains(&0);
     if is_name { Ok(name) } else { Err(ErrorKind::InvalidInput.into()) }

@@ -8,14 +8,14 @@ use rustix::fs::{FileType, Stat, fgetxattr, fstat};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 
-/// The attribute that holds an access list. Where there is one, the group's bits of the mode are
-/// the most that any of its entries may allow, and the group itself may have less.
+/// The extended attribute that holds an access list. With a list, the mode's group bits are the
+/// maximum for all of its entries; the group itself may have less.
 pub(super) const ACCESS_LIST: &str = "system.posix_acl_access";
 
-/// A file's identity, under any name: the number of its file system, and its own in there.
+/// A file's identity, independent of its name: the numbers of its file system and its inode.
 ///
-/// The number of a deleted file is given to another one soon after the last descriptor was closed,
-/// so that an identity tells two files apart only while one of them is open.
+/// A file system reuses a deleted file's inode number soon after the last descriptor is closed. So
+/// an identity distinguishes two files only while one of them is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId {
     /// The file system's number.
@@ -46,7 +46,7 @@ pub fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
-/// The words for a type of file, as a message uses them: "a FIFO".
+/// The name of a file type for messages: "a FIFO".
 pub fn kind_name(kind: FileType) -> &'static str {
     match kind {
         FileType::RegularFile => "a regular file",
@@ -64,9 +64,9 @@ pub fn is_owned_by_us_or_root(stat: &Stat) -> bool {
     stat.st_uid == 0 || stat.st_uid == geteuid().as_raw()
 }
 
-/// Whether root has given this file to a group of this process to read, and nobody may write it: a
-/// file of root's with the mode 0440 and without an access list, as Kubernetes mounts a secret into
-/// a pod with an `fsGroup`.
+/// Whether root lets a group of this process read this file, and no other user can write it. Such a
+/// file belongs to root, with mode 0440 and without an access list; Kubernetes mounts a secret this
+/// way into a pod with an `fsGroup`.
 ///
 /// # Errors
 ///
@@ -86,9 +86,9 @@ pub fn is_given_to_our_group(file: impl AsFd) -> io::Result<bool> {
     }
 }
 
-/// Whether a user other than root and the effective one can change the names in this directory,
-/// or which of them can be trusted all the same: in a sticky directory only the owner of an entry
-/// can.
+/// Whether a user other than root and the effective one can change the names in this directory.
+/// True for a sticky directory, too: only an entry's owner can change it there, so a trusted owner
+/// may suffice.
 pub fn others_can_write(directory: &Stat) -> bool {
     !is_owned_by_us_or_root(directory) || directory.st_mode & 0o022 != 0
 }
@@ -117,8 +117,8 @@ pub fn check_owner(stat: &Stat) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::PermissionDenied, format!("it belongs to another user (uid {})", stat.st_uid)))
 }
 
-/// Fails if it has several names: one of them may lie in a directory where others can write, and
-/// make this one stand for a file elsewhere.
+/// Fails if it has several names. One of them may be in a directory where others can write, and be
+/// a hard link to a file elsewhere.
 ///
 /// # Errors
 ///
@@ -130,7 +130,7 @@ pub fn check_single_link(stat: &Stat) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::PermissionDenied, "it has several names (hard links)"))
 }
 
-/// Fails if its permissions go beyond `mode`.
+/// Fails if its permissions exceed `mode`.
 ///
 /// # Errors
 ///
@@ -144,7 +144,7 @@ pub fn check_mode(stat: &Stat, mode: u32) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::PermissionDenied, text))
 }
 
-/// Fails unless it is a regular file that this user alone has: no bits for others, no other name.
+/// Fails unless it is a regular file private to this user: no bits for others, no other name.
 ///
 /// # Errors
 ///
@@ -159,8 +159,8 @@ pub fn check_private(stat: &Stat) -> io::Result<()> {
     check_single_link(stat)
 }
 
-/// Fails if a user with write access to its directory may have put another user's file there: by
-/// a hard link, where the file's owner does not have the directory alone.
+/// Fails if a user with write access to its directory may have hard-linked another user's file
+/// there. The link is harmless if the file's owner alone can write to the directory.
 ///
 /// # Errors
 ///
@@ -170,8 +170,8 @@ pub fn check_placed(file: &Stat, directory: &Stat) -> io::Result<()> {
     if others_can_write(directory) && !is_its_owners { check_single_link(file) } else { Ok(()) }
 }
 
-/// As [`check_placed`], for a file that is to be written to; and fails if anybody can make files in
-/// its directory, and another user than root and the effective one has made this one.
+/// Like [`check_placed`], for a file to write to. Also fails if any user can create files in its
+/// directory, and a user other than root and the effective one owns this one.
 ///
 /// # Errors
 ///
@@ -181,11 +181,11 @@ pub fn check_placed_to_write(file: &Stat, directory: &Stat) -> io::Result<()> {
     if directory.st_mode & 0o002 != 0 { check_owner(file) } else { Ok(()) }
 }
 
-/// Fails if another user than root and the effective one can put another file at this path.
+/// Fails if a user other than root and the effective one can put another file at this path.
 ///
-/// That is, if such a user owns the file or a directory on the way to it, or all users can write
-/// there; in a sticky directory only owners can replace a file. What a group can write passes, as
-/// `/usr/local/bin` does on Debian. The path has no links in it.
+/// Such a user owns the file or a directory on the way to it, or all users can write there; in a
+/// sticky directory only owners can replace a file. Group-writable directories pass, such as
+/// `/usr/local/bin` on Debian. The path must not contain links.
 ///
 /// # Errors
 ///
@@ -201,8 +201,7 @@ pub fn check_not_replaceable(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The path without the symbolic links on its way, as far as that is there: to compare paths, not
-/// to open them.
+/// The path without symbolic links, as far as it exists. For comparing paths, not for opening them.
 pub fn without_links(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let whole = std::fs::canonicalize(&path).ok();

@@ -1,18 +1,18 @@
-//! A file or directory that the user names to be read.
+//! A file or directory that the user names for reading.
 //!
-//! | the path leads to | what is read |
+//! | the path leads to | input |
 //! | --- | --- |
-//! | `/dev/stdin`, `/dev/fd/N`, `/proc/self/fd/N` | what that descriptor is open on; a regular file from its beginning |
+//! | `/dev/stdin`, `/dev/fd/N`, `/proc/self/fd/N` | that descriptor's file; a regular file from its beginning |
 //! | a regular file, a terminal or another device | the file |
-//! | a FIFO | all until its writers have closed it; the first one is waited for |
+//! | a FIFO | everything until its writers have closed it; waits for the first one |
 //! | a directory | its [names](Input::names) |
 //!
-//! The owner of a directory on the way decides what a path leads to, and by a link could have root
-//! read a file that is root's alone. So links are followed by the rule of [`Links::ToReadTheirs`],
-//! and root reads no file of which another user may have put a hard link there.
+//! The owner of a directory on the way controls the path, and could use a link to make root read a
+//! file that is root's alone. So links are followed by the rule of [`Links::ToReadTheirs`], and
+//! root reads no file that another user may have hard-linked there.
 //!
-//! Cost: two calls for a path without links, and two a component for others. Memory: one descriptor
-//! at a time for the former.
+//! Cost: two calls for a path without links, otherwise two per component. Memory: for a path
+//! without links, one descriptor at a time.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -33,37 +33,37 @@ use super::output::{descriptor, is_link_refused};
 use super::sources;
 use super::strict::{self, Reach};
 
-/// How a descriptor of ours is opened anew.
+/// The flags for reopening one of this process's descriptors.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
-/// So often, and so far apart, a file is tried again that a lease keeps: its holder has to give it
-/// back.
+/// The number of attempts, and the pause between them, for a file under a lease: its holder must
+/// release it.
 const LEASE_TRIES: usize = 500;
 const LEASE_PAUSE: Duration = Duration::from_millis(20);
 
-/// What a path that the user names leads to. Nothing is opened for reading yet.
+/// The target of a path that the user names. Nothing is opened for reading yet.
 #[derive(Debug)]
 pub struct Input {
     target: Target,
     stat: Stat,
-    /// Links of this user lead there, and may lead to no file of anybody else.
+    /// The owner of the links on the way. They may lead only to a file of the same owner.
     owner: Option<u32>,
-    /// As it was named; none for a descriptor.
+    /// The path as named; `None` for a descriptor.
     path: Option<PathBuf>,
 }
 
 #[derive(Debug)]
 enum Target {
-    /// There is no link in its path.
+    /// The path contains no link.
     Path(PathBuf),
-    /// The links that lead there may be followed.
+    /// The links on the way may be followed.
     Named(Dir, OsString),
-    /// A directory that has no name: `/`, or where `..` leads.
+    /// A directory without a name: `/`, or the target of `..`.
     Directory(Dir),
     Descriptor(OwnedFd),
 }
 
 impl Input {
-    /// Finds out what is at a path.
+    /// Inspects the file at a path.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Input {
                 let target = Target::Path(path.into());
                 return Ok(Input { target, stat, owner: None, path: Some(path.into()) });
             }
-            // There is a link; or a system, or its filter of calls, without openat2.
+            // There is a link, or the system or its seccomp filter lacks openat2.
             Ok(_) | Err(Errno::LOOP | Errno::NOSYS | Errno::PERM | Errno::INVAL) => {}
             Err(error) => return Err(error.into()),
         }
@@ -97,8 +97,7 @@ impl Input {
         Ok(Input { target, stat, owner, path: Some(path.into()) })
     }
 
-    /// The standard input can be a socket, or the terminal of another user, which cannot be opened
-    /// anew.
+    /// The standard input can be a socket or another user's terminal, which cannot be reopened.
     fn of_descriptor(number: RawFd) -> io::Result<Input> {
         let fd = match openat(CWD, format!("/proc/self/fd/{number}"), READ, Mode::empty()) {
             Err(_) if number == 0 => io::stdin().as_fd().try_clone_to_owned()?,
@@ -107,21 +106,21 @@ impl Input {
         Ok(Input { stat: fstat(&fd)?, target: Target::Descriptor(fd), owner: None, path: None })
     }
 
-    /// The type of what is there.
+    /// The file's type.
     pub fn kind(&self) -> FileType {
         kind(&self.stat)
     }
 
-    /// Which regular file it is.
+    /// The identity of a regular file.
     pub(super) fn file_id(&self) -> Option<FileId> {
         (self.kind() == FileType::RegularFile).then(|| FileId::from(&self.stat))
     }
 
-    /// Opens the file. A FIFO is waited for until it has something to read, or no writer any more.
+    /// Opens the file. Waits until a FIFO has something to read, or no writer any more.
     ///
     /// # Errors
     ///
-    /// `IsADirectory`; `InvalidInput` if it was exchanged for something of another type; as root,
+    /// `IsADirectory`; `InvalidInput` if it was exchanged for a file of another type; as root,
     /// `PermissionDenied` for a hard link that another user may have put there; those of the
     /// system.
     pub fn open(self) -> io::Result<File> {
@@ -169,7 +168,7 @@ impl Input {
         Err(ErrorKind::WouldBlock.into())
     }
 
-    /// What the directory is that holds it.
+    /// The status of the directory that holds it.
     fn directory(&self) -> io::Result<Stat> {
         match &self.target {
             Target::Path(path) => {
@@ -181,7 +180,7 @@ impl Input {
         }
     }
 
-    /// The names in the directory, sorted.
+    /// The sorted names in the directory.
     ///
     /// # Errors
     ///
@@ -204,7 +203,7 @@ impl Input {
     }
 }
 
-/// Fails as for a link that is not followed, if a file belongs to another user than its links do.
+/// Fails, like a refused link, if a file belongs to another user than its links do.
 fn check_owner(stat: &Stat, owner: Option<u32>) -> io::Result<()> {
     match owner.is_none_or(|owner| owner == stat.st_uid) {
         true => Ok(()),
@@ -212,8 +211,8 @@ fn check_owner(stat: &Stat, owner: Option<u32>) -> io::Result<()> {
     }
 }
 
-/// The descriptor of this process that a path names as it stands. What `/dev` and `/proc` hold need
-/// not be looked at.
+/// The descriptor of this process that a path names literally, without inspecting `/dev` and
+/// `/proc`.
 fn spelled(path: &Path) -> Option<RawFd> {
     let path = path.to_str()?;
     if path == "/dev/stdin" {
@@ -223,8 +222,8 @@ fn spelled(path: &Path) -> Option<RawFd> {
     if number.bytes().all(|b| b.is_ascii_digit()) { number.parse().ok() } else { None }
 }
 
-/// The words of the system for a link that is not followed speak of too many links, of which there
-/// can be too many indeed.
+/// Rewords the system's error for a refused link, which mentions too many links, unless there
+/// really are too many.
 pub(crate) fn told(path: &Path, error: io::Error) -> io::Error {
     match is_link_refused(&error) && rustix::fs::stat(path).err() != Some(Errno::LOOP) {
         true => io::Error::new(
@@ -265,8 +264,8 @@ mod tests {
             assert_eq!(text(path).unwrap(), "private");
         }
         let is_root = geteuid().is_root();
-        // Where its group or all can write, root takes a link of its own for another's; as for a
-        // user, it is theirs.
+        // If its group or all users can write, root treats its own link as another user's; an
+        // ordinary user trusts theirs.
         for (mode, is_read) in [(0o755, true), (0o775, !is_root), (0o777, !is_root), (0o1777, true)] {
             set_mode(&theirs, mode);
             for path in &paths {
@@ -284,7 +283,7 @@ mod tests {
             let error = text(path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
         }
-        // What is there itself is theirs to choose, and so is among their files.
+        // Other users may choose their own files, directly and through their own links.
         fs::write(theirs.join("own"), "theirs").unwrap();
         assert_eq!(text(&theirs.join("own")).unwrap(), "theirs");
         symlink("own", theirs.join("current")).unwrap();
@@ -292,7 +291,7 @@ mod tests {
         assert_eq!(text(&theirs.join("current")).unwrap_err().kind(), ErrorKind::PermissionDenied);
         chown(theirs.join("own"), Some(65_534), None).unwrap();
         assert_eq!(text(&theirs.join("current")).unwrap(), "theirs");
-        // But not for the links of two.
+        // But not through the links of two other users.
         symlink("current", theirs.join("second")).unwrap();
         lchown(theirs.join("second"), Some(65_533), None).unwrap();
         assert_eq!(text(&theirs.join("second")).unwrap_err().kind(), ErrorKind::PermissionDenied);
@@ -309,7 +308,8 @@ mod tests {
         fs::write(dir.path().join("..2026/token"), "value").unwrap();
         symlink("..2026", dir.path().join("..data")).unwrap();
         symlink("..data/token", dir.path().join("token")).unwrap();
-        // With a group for the pod's files, anybody can write there, and names are their owner's.
+        // With a group for the pod's files, any user can write there, and names belong to their
+        // owners.
         for mode in [0o755, 0o1777, 0o3777] {
             set_mode(dir.path(), mode);
             assert_eq!(text(&dir.path().join("token")).unwrap(), "value", "{mode:o}");
@@ -329,7 +329,7 @@ mod tests {
             assert_eq!(text(&path).unwrap(), "text", "{}", path.to_string_lossy());
         }
         assert_eq!(text(&dir.path().join("link")).unwrap(), "text");
-        // A name that is gone is no hindrance.
+        // A deleted name does no harm.
         fs::remove_file(&file).unwrap();
         assert_eq!(text(&dir.path().join("link")).unwrap(), "text");
         let (reader, mut writer) = io::pipe().unwrap();
@@ -359,7 +359,7 @@ mod tests {
         let error = text(&dir.path().join("circle")).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(Errno::LOOP.raw_os_error()));
         assert!(text(Path::new("/dev/fd/x")).is_err() && text(Path::new("/dev/fd/99999")).is_err());
-        // A link of another process does not say where it leads.
+        // A link of another process does not reveal its target.
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let error = text(&PathBuf::from(format!("/proc/{}/cwd/Cargo.toml", child.id()))).unwrap_err();
         child.kill().unwrap();

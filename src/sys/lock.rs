@@ -1,7 +1,7 @@
-//! Locks that nobody else can take: only users that may hold the lock can open the lock file.
+//! Locks that only users entitled to them can take: only they can open the lock file.
 //!
-//! `flock` needs no more than a descriptor, and any user gets one for a directory that is readable.
-//! So the lock is on a file made for it, and opening that takes the right to write:
+//! `flock` needs no more than a descriptor, and any user gets one for a readable directory. So the
+//! lock is on a separate file, which takes write permission to open:
 //!
 //! | lock | file | can be opened by |
 //! | --- | --- | --- |
@@ -9,11 +9,11 @@
 //! | [`of_inode`] | `DEVICE-INODE` in a private run directory | this user |
 //! | [`of_file`] | a file that is open already | its owner |
 //!
-//! A lock is waited for, up to a limit. After a second the wait is [reported](report_waits), and at
-//! the limit the error names the process that holds the lock, as `/proc/locks` has it.
+//! Taking a lock waits, up to a limit. After a second the wait is [reported](report_waits). At the
+//! limit the error names the process that holds the lock, from `/proc/locks`.
 //!
-//! A lock belongs to the open file, and ends when its last descriptor is closed: a process that was
-//! killed between `fork` and `exec` of a child keeps it for some moments in there.
+//! A lock belongs to the open file, and ends when its last descriptor is closed. If a process is
+//! killed between `fork` and `exec` of a child, the child keeps the lock for some moments.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -31,65 +31,64 @@ use rustix::process::geteuid;
 use super::beneath::{Dir, Links};
 use super::file::{FileId, check_mode, check_owner, check_regular};
 
-/// How long a lock is waited for by default.
+/// The default time limit for a lock.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// A wait of this length is reported.
+/// The wait after which a report is due.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
-/// How often a lock is tried: soon at first, then less often.
+/// The intervals between attempts: short at first, then longer.
 const TRY_EVERY: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(20)];
-/// A lock file that another writer has made, and not yet opened to its group, is tried again for so
-/// long.
+/// The time limit for another writer's new lock file to become accessible to the group.
 const MODE_PATIENCE: Duration = Duration::from_millis(200);
 
-/// Where root's private lock files are; the second only if the first cannot be used. Another user's
-/// are in `XDG_RUNTIME_DIR`.
+/// The directories of root's private lock files; the second is the fallback. Other users' files are
+/// in `XDG_RUNTIME_DIR`.
 const RUN_DIRECTORIES: [&str; 2] = ["/run/hushlog-locks", "/dev/shm/hushlog-locks"];
 
-/// How often the table of locks is read to find a holder.
+/// The number of attempts to find a holder in the table of locks.
 const LOOKS_MAX: usize = 5;
 
 static REPORT: OnceLock<fn(&str)> = OnceLock::new();
 
-/// Has waits of more than a second reported, by the sentence given to `report`. The first call
-/// counts.
+/// Sets the reporter for waits of more than a second; it receives a sentence. Only the first call
+/// has an effect.
 pub fn report_waits(report: fn(&str)) {
     let _ = REPORT.set(report);
 }
 
-/// A lock, given back when it is dropped.
+/// A lock, released on drop.
 #[derive(Debug)]
 pub struct Lock {
     file: OwnedFd,
-    /// The lock file's name, to be removed.
+    /// The lock file to remove.
     name: Option<(Dir, OsString)>,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Before it is unlocked: the next holder makes a new one.
+        // Before the unlock: the next holder makes a new file.
         if let (Some((dir, name)), Ok(id)) = (&self.name, FileId::of(&self.file)) {
             let _ = dir.unlink_if(name, id);
         }
     }
 }
 
-/// Locks the file under a name in a directory, for all users that may replace it: by a lock file
-/// that they can open, and nobody else.
+/// Locks a name in a directory for all users that may replace the file: only they can open the lock
+/// file.
 ///
 /// # Errors
 ///
-/// `ResourceBusy` when another process keeps the lock, by name; `PermissionDenied` when users
+/// `ResourceBusy` when another process keeps the lock, with its name; `PermissionDenied` when users
 /// without write access to the directory could open the lock file; those of the system.
 pub fn beside(path: &Path, patience: Duration) -> io::Result<Lock> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     beside_in(&dir, &name, patience)
 }
 
-/// As [`beside`], for a name in a directory.
+/// Like [`beside`], for a name in an open directory.
 ///
 /// # Errors
 ///
-/// As [`beside`].
+/// Those of [`beside`].
 pub fn beside_in(dir: &Dir, name: &OsStr, patience: Duration) -> io::Result<Lock> {
     let dir = dir.try_clone()?;
     let mut lock_name = OsString::from(".");
@@ -105,12 +104,12 @@ pub fn beside_in(dir: &Dir, name: &OsStr, patience: Duration) -> io::Result<Lock
     }
 }
 
-/// Locks a file, known by its identity, for all processes of this user: by a lock file in a private
-/// run directory.
+/// Locks a file by its identity, for all processes of this user, with a lock file in a private run
+/// directory.
 ///
 /// # Errors
 ///
-/// As [`beside`].
+/// Those of [`beside`].
 pub fn of_inode(id: FileId, patience: Duration) -> io::Result<Lock> {
     let dir = run_directory()?;
     let name = OsString::from(format!("{:x}-{}", id.device, id.inode));
@@ -128,7 +127,7 @@ pub fn of_inode(id: FileId, patience: Duration) -> io::Result<Lock> {
 ///
 /// # Errors
 ///
-/// `PermissionDenied` when others could open it, and so take the lock; `ResourceBusy` as
+/// `PermissionDenied` when others could open it, and so take the lock; `ResourceBusy` as in
 /// [`beside`].
 pub fn of_file(file: impl AsFd, patience: Duration) -> io::Result<()> {
     let stat = fstat(&file)?;
@@ -138,7 +137,7 @@ pub fn of_file(file: impl AsFd, patience: Duration) -> io::Result<()> {
     Wait::new(patience).lock(file)
 }
 
-/// Whether a lock file still has its name: its last holder has removed it otherwise, and the next
+/// Whether a lock file still has its name. Otherwise its last holder has removed it, and the next
 /// one makes another.
 fn is_current(dir: &Dir, name: &OsString, file: &OwnedFd) -> io::Result<bool> {
     match dir.stat(name) {
@@ -161,7 +160,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A wait for a lock, over several lock files if need be.
+/// A wait for a lock, across several lock files if necessary.
 struct Wait {
     since: Instant,
     patience: Duration,
@@ -210,19 +209,19 @@ impl Wait {
     }
 }
 
-/// Which process holds the lock of a file; nothing if it is in no namespace of ours.
+/// The process that holds the lock of a file; `None` if this process's namespaces do not show it.
 fn holder(file: impl AsFd) -> Option<Holder> {
     let stat = fstat(file).ok()?;
     let process = (0..LOOKS_MAX).find_map(|_| holder_in(&read_locks().ok()?, &stat))?;
     let program = std::fs::read(format!("/proc/{process}/comm")).unwrap_or_default();
-    // A process chooses its name, and must not choose more of a message than that.
+    // A process chooses its own name, so only harmless characters enter the message.
     let shown = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' };
     let program: String = program.trim_ascii().iter().map(shown).collect();
     Some(Holder { process, program: if program.is_empty() { "a process".to_owned() } else { program } })
 }
 
-/// The table of locks. The kernel goes through it anew for each read, so that a lock given back
-/// between two reads hides another: the reads are few and large.
+/// The table of locks. The kernel walks it anew for each read, so a lock released between two reads
+/// hides another: the reads are few and large.
 fn read_locks() -> io::Result<String> {
     let (mut file, mut locks) = (File::open("/proc/locks")?, Vec::new());
     let mut buffer = vec![0; 64 << 10];
@@ -234,8 +233,8 @@ fn read_locks() -> io::Result<String> {
     }
 }
 
-/// The number of the process in the lines of `/proc/locks`. btrfs shows another device there than
-/// `stat` does: then the file's number alone has to do, if only one line has it.
+/// The number of the process in the lines of `/proc/locks`. On btrfs the device there differs from
+/// that of `stat`; then the inode number alone decides, if only one line has it.
 fn holder_in(locks: &str, stat: &Stat) -> Option<u32> {
     let device = format!("{:02x}:{:02x}:", major(stat.st_dev), minor(stat.st_dev));
     let inode = stat.st_ino.to_string();
@@ -255,8 +254,8 @@ fn holder_in(locks: &str, stat: &Stat) -> Option<u32> {
     if let [only] = found[..] { Some(only) } else { None }
 }
 
-/// Opens a lock file, or makes it: its mode and group are those of the right to replace files in
-/// the directory, so that its readers cannot lock it.
+/// Opens a lock file, or creates it with the mode and group of the right to replace files in the
+/// directory, so that mere readers cannot lock it.
 fn open_for_writers(dir: &Dir, name: &OsString) -> io::Result<OwnedFd> {
     let since = Instant::now();
     loop {
@@ -285,14 +284,15 @@ fn open_for_writers(dir: &Dir, name: &OsString) -> io::Result<OwnedFd> {
     }
 }
 
-/// Which mode a lock file has in this directory. In a sticky one only the owner of a file replaces
+/// The mode of a lock file in this directory. In a sticky one only the owner of a file can replace
 /// it.
 fn writers_mode(directory: &Stat) -> u32 {
     let sticky = directory.st_mode & 0o1000 != 0;
     0o600 | if sticky { 0 } else { ((directory.st_mode & 0o020) * 3) | ((directory.st_mode & 0o002) * 3) }
 }
 
-/// Where that fails the lock file stays ours alone, and others get an error.
+/// Gives the lock file to the directory's writers. If that fails it stays private to this user, and
+/// others get an error.
 fn give_to_writers(file: &OwnedFd, directory: &Stat, mode: u32) {
     let owner = geteuid().is_root().then(|| Uid::from_raw(directory.st_uid));
     let _ = fchown(file, owner, None);
@@ -317,7 +317,7 @@ fn check_for_writers(file: &OwnedFd, directory: &Stat, mode: u32) -> io::Result<
     Err(io::Error::new(ErrorKind::PermissionDenied, "the lock file beside it is another user's"))
 }
 
-/// The directory for private lock files, which nobody else can enter.
+/// The directory for private lock files, which no other user can enter.
 fn run_directory() -> io::Result<Dir> {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(|run| PathBuf::from(run).join("hushlog-locks"));
     let candidates: Vec<PathBuf> = match geteuid().is_root() {
@@ -399,14 +399,14 @@ mod tests {
             assert_eq!(fs::metadata(&lock_file).unwrap().permissions().mode() & 0o777, mode, "in {directory:o}");
             drop(held);
         }
-        // A lock file that an earlier program left open to all is closed.
+        // A lock file that an earlier program left open to all users is closed to them.
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
         fs::write(&lock_file, "").unwrap();
         fs::set_permissions(&lock_file, Permissions::from_mode(0o666)).unwrap();
         let held = beside(&path, SOON).unwrap();
         assert_eq!(fs::metadata(&lock_file).unwrap().permissions().mode() & 0o777, 0o600);
         drop(held);
-        // A link there leads nowhere.
+        // A link in its place is not followed.
         std::os::unix::fs::symlink("/dev/null", &lock_file).unwrap();
         assert!(beside(&path, SOON).is_err());
     }

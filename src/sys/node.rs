@@ -1,13 +1,13 @@
-//! Sockets and FIFOs at a path, with their final mode from the first moment on.
+//! Sockets and FIFOs at a path, with their final mode from the start.
 //!
-//! `bind` and `mkfifo` give a new name the mode that the umask leaves. To widen it by path would
-//! let the owner of the directory put a link there first, so that `chmod` reached a file elsewhere;
-//! and a umask belongs to the whole process, so that changing it would open files of other threads.
-//! So the name is made in a private directory beside, where nobody else can touch it, gets its
-//! mode, and is renamed to its place.
+//! `bind` and `mkfifo` give a new name the mode that the umask leaves. Widening it by path would
+//! let the owner of the directory put a link there first, so that `chmod` reached a file elsewhere.
+//! Changing the umask affects the whole process, and would open files of other threads. So this
+//! module makes the name in a private directory beside its place, which no other user can enter,
+//! sets its mode, and renames it to its place.
 //!
-//! `/proc` is needed: a socket is bound through the descriptor of that directory, since `bind` has
-//! no variant that takes one. That also takes paths longer than the 107 bytes of `sun_path`.
+//! It needs `/proc`: a socket is bound through the descriptor of that directory, since `bind` has
+//! no variant that takes one. This also allows paths longer than the 107 bytes of `sun_path`.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -27,8 +27,8 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// The name of a new node in its private directory.
 const NEW: &str = "n";
 
-/// A socket's name in the file system, which goes when this does; unless another process has put
-/// another file there meanwhile.
+/// A socket's name in the file system, removed on drop unless another process has put another file
+/// there.
 #[derive(Debug)]
 pub struct Bound {
     dir: Dir,
@@ -38,12 +38,12 @@ pub struct Bound {
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        // A name that another process removed first needs no removal.
+        // Another process may have removed the name already.
         let _ = self.dir.unlink_if(&self.name, self.id);
     }
 }
 
-/// Binds a new socket to a path, with this mode. An abandoned socket of this user is removed first.
+/// Binds a new socket to a path, with this mode. Removes an abandoned socket of this user first.
 ///
 /// # Errors
 ///
@@ -65,25 +65,25 @@ pub fn bind(path: &Path, kind: SocketType, mode: u32) -> io::Result<(OwnedFd, Bo
     Ok((socket, Bound { dir, name, id }))
 }
 
-/// Opens the FIFO at a path to read from it without waiting; makes it, with this mode, if it is not
-/// there.
+/// Opens the FIFO at a path for reading, without waiting; creates it with this mode if it is
+/// missing.
 ///
 /// # Errors
 ///
-/// `AlreadyExists` if another file is there; `PermissionDenied` for a FIFO that belongs to another
-/// user than root and the effective one, or whose mode allows more than this; those of
+/// `AlreadyExists` if another file is there; `PermissionDenied` for a FIFO of a user other than
+/// root and the effective one, or with a mode that allows more than this; those of
 /// [`Dir::parent_of`], and those of the system.
 pub fn fifo(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
     let make = |dir: &Dir, name: &OsStr| Ok(mkfifoat(dir, name, Mode::from_raw_mode(0o600))?);
     if !exists(&dir, &name)? {
         match make_node(&dir, &name, mode, make) {
-            // Another process was faster; the type of its file decides.
+            // Another process created it first; the type of its file decides.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => _ = made?,
         }
     }
-    // Known before it is opened: to open a device may do something.
+    // Checked before the open: opening a device may have an effect.
     let other = |found| io::Error::new(ErrorKind::AlreadyExists, format!("{} is there", kind_name(found)));
     let found = dir.stat(&name)?;
     if kind(&found) != FileType::Fifo {
@@ -118,8 +118,7 @@ fn bind_new(dir: &Dir, name: &OsStr, kind: SocketType, mode: u32) -> io::Result<
     make_node(dir, name, mode, make)
 }
 
-/// Has a name made in a private directory, gives it its mode, and moves it to its place if that is
-/// free.
+/// Makes a node in a private directory, sets its mode, and moves it to its place if that is free.
 fn make_node<T>(
     dir: &Dir,
     name: &OsStr,
@@ -134,7 +133,7 @@ fn make_node<T>(
             .and_then(|()| private.stat(NEW))
             .and_then(|stat| private.rename_new(NEW, dir, name).map(|()| FileId::from(&stat)));
         if placed.is_err() {
-            // Only the node that was made here: the directory may be another one of ours by now.
+            // Only the node made here: the name may refer to another directory of this user by now.
             let _ = private.unlink(NEW);
         }
         placed.map(|id| (made, id))
@@ -142,15 +141,15 @@ fn make_node<T>(
     // An empty directory that was renamed meanwhile stays, and holds nothing.
     let _ = dir.remove_dir(&private_name);
     match made {
-        // The first version of Landlock lets nothing be moved from one directory to another.
+        // The first version of Landlock allows no move between directories.
         Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => make_in_place(dir, name, mode, make),
         made => made,
     }
 }
 
-/// Has a name made at its place, and gives it its mode by a descriptor, which no link redirects: a
-/// user that exchanges the name can change the mode of no other file than a FIFO or socket of this
-/// user, in a directory of its own.
+/// Makes a node at its place, and sets its mode through a descriptor, which no link redirects. A
+/// user that exchanges the name can only change the mode of a FIFO or socket of this user, in that
+/// user's own directory.
 fn make_in_place<T>(
     dir: &Dir,
     name: &OsStr,
@@ -173,7 +172,7 @@ fn make_in_place<T>(
 ///
 /// # Errors
 ///
-/// `InvalidInput` if something else is there; those of [`find`], and those of the system.
+/// `InvalidInput` for any other file; those of [`find`], and those of the system.
 pub fn connect(path: &Path, kind_wanted: SocketType) -> io::Result<OwnedFd> {
     let found = find(path, Links::Trusted)?;
     let held = found.dir.open_file(&found.name, OFlags::PATH)?;
@@ -260,7 +259,7 @@ mod tests {
         drop(bind(&path, SocketType::STREAM, 0o600).unwrap());
         drop(UnixDatagram::bind(&path).unwrap());
         let (_socket, bound) = bind(&path, SocketType::DGRAM, 0o600).unwrap();
-        // A file that another user has put there meanwhile is not ours to remove.
+        // Another user's file in its place is not removed.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "text").unwrap();
         drop(bound);
@@ -318,7 +317,7 @@ mod tests {
         assert!(connect(dir.path(), SocketType::STREAM).is_err());
     }
 
-    /// An attacker exchanges each name that comes for a link to a private file of ours.
+    /// An attacker exchanges each new name for a link to a private file of this user.
     #[test]
     fn a03_no_mode_reaches_a_file_behind_a_link() {
         let dir = tempfile::tempdir().unwrap();
@@ -335,7 +334,7 @@ mod tests {
             });
             for number in 0..1_000 {
                 let path = run.join(if number % 2 == 0 { "s.sock" } else { "fifo" });
-                // It may fail, since the attacker is in the way.
+                // May fail, since the attacker interferes.
                 if number % 2 == 0 {
                     let _ = bind(&path, SocketType::DGRAM, 0o666);
                 } else {

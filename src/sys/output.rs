@@ -1,17 +1,16 @@
-//! A file that the user names to be written: replaced in one step, or, if it is no regular file,
+//! A file that the user names for writing: a regular file is replaced in one step, any other is
 //! written to.
 //!
 //! | the path leads to | the output is |
 //! | --- | --- |
 //! | nothing, or a regular file | replaced in one step, by the rules of [`replace`](super::replace) |
-//! | `/dev/stdout`, `/dev/stderr`, `/dev/fd/N`, `/proc/self/fd/N` | appended to the file that the descriptor is open on, a regular file included |
+//! | `/dev/stdout`, `/dev/stderr`, `/dev/fd/N`, `/proc/self/fd/N` | appended to the descriptor's file, even a regular one |
 //! | a terminal or another character device | written to |
 //! | a FIFO that root or this user owns | written to, as soon as it has a reader |
 //! | a directory, socket, block device, or another user's FIFO | an error |
 //!
-//! All of this is decided when the [`Output`] is made, before anything is read, and holds until the
-//! end: a name that is exchanged meanwhile never has a device replaced or another file
-//! written to.
+//! The [`Output`] decides this once, before anything is read. A later exchange of the name never
+//! causes a device to be replaced or another file to be written to.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -25,7 +24,7 @@ use super::beneath::{Dir, Found, Links, find};
 use super::file::{FileId, check_owner, kind, kind_name};
 use super::replace::{replace_in, replace_private_in};
 
-/// Where a path that the user names leads to.
+/// The target of a path that the user names.
 #[derive(Debug)]
 pub struct Output {
     target: Target,
@@ -37,9 +36,9 @@ pub struct Output {
 enum Target {
     /// A regular file, or none.
     File(Found),
-    /// Known by a descriptor that cannot write yet: to open it for writing waits for a reader.
+    /// Held by a descriptor that cannot write yet: opening for writing waits for a reader.
     Fifo(OwnedFd),
-    /// Open, and not as a file of its own.
+    /// Open, and not a file of its own.
     Open { fd: OwnedFd, descriptor: Option<RawFd> },
 }
 
@@ -86,7 +85,7 @@ impl Output {
         self.old.as_ref().filter(|old| kind(old) == FileType::RegularFile).map(FileId::from)
     }
 
-    /// The directory of a file that is going to be replaced, or made.
+    /// The directory of a file to replace or create.
     pub fn directory(&self) -> Option<&Dir> {
         match &self.target {
             Target::File(found) => Some(&found.dir),
@@ -102,7 +101,7 @@ impl Output {
         }
     }
 
-    /// The descriptor of this process that the path stands for.
+    /// The descriptor of this process that the path names.
     pub fn descriptor(&self) -> Option<RawFd> {
         match &self.target {
             Target::Open { descriptor, .. } => *descriptor,
@@ -110,13 +109,13 @@ impl Output {
         }
     }
 
-    /// Whether a user may be watching it.
+    /// Whether the output is a terminal, where a user may be watching.
     pub fn is_terminal(&self) -> bool {
         matches!(&self.target, Target::Open { fd, .. } if fd.is_terminal())
     }
 
-    /// Writes it: a new file has `mode` less the umask, and an existing one keeps the bits of its
-    /// mode that are in `mode`, its owner and its group.
+    /// Writes the content. A new file has `mode` less the umask. An existing one keeps its owner,
+    /// its group, and those bits of its mode that are in `mode`.
     ///
     /// # Errors
     ///
@@ -128,12 +127,12 @@ impl Output {
         }
     }
 
-    /// Writes content that only this user may read: as [`write`](Output::write) with the mode 0600,
-    /// and a file of another user is refused.
+    /// Writes content that only this user may read: like [`write`](Output::write) with the mode
+    /// 0600, except that a file of another user is refused.
     ///
     /// # Errors
     ///
-    /// As [`write`](Output::write); `PermissionDenied` for a file of another user.
+    /// Those of [`write`](Output::write); `PermissionDenied` for a file of another user.
     pub fn write_private(&self, content: &[u8]) -> io::Result<()> {
         match &self.target {
             Target::File(found) => replace_private_in(&found.dir, &found.name, content),
@@ -141,7 +140,7 @@ impl Output {
         }
     }
 
-    /// Fails for a file of another user, to which nothing may be written that is private.
+    /// Fails for a file of another user, which must not receive private content.
     ///
     /// # Errors
     ///
@@ -160,9 +159,9 @@ impl Output {
     }
 }
 
-/// The most symbolic links in one path, as in the kernel.
+/// The maximum number of symbolic links in one path, as in the kernel.
 const LINKS_MAX: usize = 40;
-/// How a descriptor is opened anew. One that is open on a regular file goes on at its end.
+/// The flags for reopening a descriptor. Writes to a regular file go to its end.
 const WRITTEN: OFlags = OFlags::WRONLY.union(OFlags::APPEND).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 fn refused(why: &str) -> io::Error {
@@ -173,8 +172,8 @@ fn in_proc(descriptor: RawFd) -> String {
     format!("/proc/self/fd/{descriptor}")
 }
 
-/// The standard ones are duplicated: sockets cannot be opened anew, nor can terminals of another
-/// user.
+/// Duplicates the standard descriptors, since sockets and other users' terminals cannot be
+/// reopened.
 fn reopen(descriptor: RawFd) -> io::Result<OwnedFd> {
     match descriptor {
         1 => io::stdout().as_fd().try_clone_to_owned(),
@@ -183,7 +182,8 @@ fn reopen(descriptor: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// A FIFO that another user made hands the output to that user, and may never have a reader.
+/// Opens a FIFO for later writing. Another user's FIFO would give that user the output, and may
+/// never have a reader.
 fn fifo(found: &Found) -> io::Result<OwnedFd> {
     let held = found.dir.open_file(&found.name, OFlags::PATH)?;
     let opened = fstat(&held)?;
@@ -195,10 +195,10 @@ fn fifo(found: &Found) -> io::Result<OwnedFd> {
     Ok(held)
 }
 
-/// The descriptor of this process that a path stands for, as `/dev/stdout` and `/dev/fd/3` do;
-/// through links that may be followed, too.
+/// The descriptor of this process that a path names, as `/dev/stdout` and `/dev/fd/3` do, also
+/// through links that may be followed.
 pub(super) fn descriptor(path: &Path, links: Links) -> Option<RawFd> {
-    // Of links on the way `parent_of` sees all but the last.
+    // `parent_of` checks all links on the way except the last.
     if find(path, links).is_err_and(|error| is_link_refused(&error)) {
         return None;
     }
@@ -215,8 +215,8 @@ pub(super) fn descriptor(path: &Path, links: Links) -> Option<RawFd> {
     None
 }
 
-/// Whether an error is that of a link which the rule of [`Links`] does not allow: the words of the
-/// system for it speak of too many links.
+/// Whether an error means a link that the rule of [`Links`] does not allow. The system's message
+/// for it mentions too many links.
 pub fn is_link_refused(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
@@ -282,7 +282,7 @@ mod tests {
             return;
         }
         let before = FileId::from(&rustix::fs::stat(&path).unwrap());
-        // A file system that is mounted `nodev` has it, and does not let it be opened.
+        // On a file system mounted `nodev` it exists, but cannot be opened.
         if let Ok(output) = Output::new(&path) {
             output.write(0o600, b"text").unwrap();
             output.write_private(b"text").unwrap();

@@ -1,7 +1,6 @@
-//! Files of this user alone: places that were read, spools, locks.
+//! Files private to this user: read positions, spools, locks.
 //!
-//! An existing one is checked, and never changed: a path that was written down wrongly
-//! may name any file of the machine.
+//! An existing file is checked but never changed: a mistyped path may name any file of the machine.
 
 use std::ffi::OsStr;
 use std::io;
@@ -13,12 +12,13 @@ use rustix::fs::{OFlags, fstat};
 use super::beneath::{Dir, Links};
 use super::file::{check_private, check_regular};
 
-/// Opens the file at a path to read and write it, or makes it (0600). Its directory is resolved by
-/// the rule of [`Links::Trusted`], and the file itself is no link. Nothing in it is changed.
+/// Opens the file at a path for reading and writing, or creates it (0600). Its directory is
+/// resolved by the rule of [`Links::Trusted`], and the file itself must not be a link. Its content
+/// stays unchanged.
 ///
 /// # Errors
 ///
-/// `InvalidInput` for anything but a regular file; `PermissionDenied` if another user has it,
+/// `InvalidInput` for anything but a regular file; `PermissionDenied` if another user owns it,
 /// others may read or write it, or it has several names; those of [`Dir::parent_of`], and those of
 /// the system.
 pub fn open(path: &Path) -> io::Result<OwnedFd> {
@@ -26,14 +26,14 @@ pub fn open(path: &Path) -> io::Result<OwnedFd> {
     open_in(&dir, name)
 }
 
-/// As [`open`], for a name in a directory.
+/// Like [`open`], for a name in a directory.
 ///
 /// # Errors
 ///
-/// As [`open`].
+/// Those of [`open`].
 pub fn open_in(dir: &Dir, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
     let name = name.as_ref();
-    // Known before it is opened: to open a device may do something.
+    // Checked before the open: opening a device may have an effect.
     if let Ok(found) = dir.stat(name) {
         check_regular(&found)?;
     }
@@ -42,11 +42,11 @@ pub fn open_in(dir: &Dir, name: impl AsRef<OsStr>) -> io::Result<OwnedFd> {
     Ok(file)
 }
 
-/// Opens the file of this name to read it, if it is there.
+/// Opens the file of this name for reading, if it exists.
 ///
 /// # Errors
 ///
-/// As [`open`].
+/// Those of [`open`].
 pub fn read_in(dir: &Dir, name: impl AsRef<OsStr>) -> io::Result<Option<OwnedFd>> {
     let file = match dir.open_file(name, OFlags::RDONLY) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,4 +1,4 @@
-//! Replacing a file in one step: a reader, at any moment and after any crash, sees the old content
+//! Atomic replacement of a file: a reader, at any moment and after any crash, sees the old content
 //! or the new.
 
 use std::ffi::{OsStr, OsString};
@@ -18,12 +18,12 @@ use super::file::{ACCESS_LIST, check_owner, check_regular};
 /// Distinguishes the temporary files of one process.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Writes the file at `path` anew: into a temporary file beside it, which takes its place when all
-/// of it is on disk. When this returns without an error, the new content outlives a power cut.
+/// Replaces the file at `path`: writes a temporary file beside it, which takes its place once all
+/// of it is on disk. After a return without error, the new content survives a power cut.
 ///
 /// A new file has `mode` less the umask. An existing file keeps its owner, its group, and those
-/// bits of its mode that `mode` has, too; it loses access lists and other extended attributes. If
-/// its group cannot be kept, its mode loses the group's bits, and if its owner cannot, the file
+/// bits of its mode that are also in `mode`. It loses access lists and other extended attributes.
+/// If its group cannot be kept, its mode loses the group's bits; if its owner cannot, the file
 /// becomes this user's. A link is followed by the rule of [`Links::Trusted`]. Only a regular file
 /// is replaced.
 ///
@@ -33,46 +33,46 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// # Errors
 ///
 /// `InvalidInput` if a directory, device, pipe or socket is there; those of [`find`], and those of
-/// the system. The file is as it was then, and no temporary file is left; only if the error is that
-/// of the last step, the wait for the directory, the new content may be there already.
+/// the system. On error the file is unchanged, and no temporary file is left. Only if the last step
+/// fails, the sync of the directory, the new content may already be there.
 pub fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let found = find(path, Links::Trusted)?;
     replace_in(&found.dir, &found.name, mode, content)
 }
 
-/// As [`replace`], for a name in a directory. A link there is no regular file.
+/// Like [`replace`], for a name in a directory. A link there is not a regular file.
 ///
 /// # Errors
 ///
-/// As [`replace`].
+/// Those of [`replace`].
 pub fn replace_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
     replace_as(dir, name.as_ref(), Owner::Kept, mode, content)
 }
 
-/// As [`replace_in`] with the mode 0600, for content that only this user may read: a file of a user
-/// other than root and the effective one is refused, and not handed the content.
+/// Like [`replace_in`] with the mode 0600, for content that only this user may read. Refuses a file
+/// of a user other than root and the effective one, so that user does not get the content.
 ///
 /// # Errors
 ///
-/// As [`replace`]; `PermissionDenied` for a file of another user.
+/// Those of [`replace`]; `PermissionDenied` for a file of another user.
 pub fn replace_private_in(dir: &Dir, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
     replace_as(dir, name.as_ref(), Owner::Known, 0o600, content)
 }
 
-/// As [`replace_in`] for a file that may be shared with a group: a new one has the mode 0600. One
-/// that is there keeps its owner, its group, its access list, and its mode but for what others may
-/// do. A file that its owner shares with a group may be replaced by a member of that group, whose
-/// file it is then.
+/// Like [`replace_in`], for a file that may be shared with a group. A new file has the mode 0600.
+/// An existing one keeps its owner, its group, its access list, and its mode except for the
+/// permissions of others. If its owner shares a file with a group, a member of that group may
+/// replace it, and then owns it.
 ///
 /// # Errors
 ///
-/// As [`replace`]; `PermissionDenied` with [`NotKept`] inside if the group has rights and cannot be
-/// kept, or the owner cannot be kept and would not read the file any more.
+/// Those of [`replace`]; `PermissionDenied` with [`NotKept`] inside if the group has rights and
+/// cannot be kept, or if the owner cannot be kept and could no longer read the file.
 pub fn replace_shared_in(dir: &Dir, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
     replace_as(dir, name.as_ref(), Owner::Shared, 0o660, content)
 }
 
-/// A file was not replaced, since its owner or its group would have lost it.
+/// A file was not replaced, since its owner or its group would have lost access.
 #[derive(Debug)]
 pub struct NotKept {
     what: &'static str,
@@ -87,22 +87,22 @@ impl fmt::Display for NotKept {
 
 impl std::error::Error for NotKept {}
 
-/// As [`replace_in`], for a file that is wholly ours: it belongs to the effective user and has
+/// Like [`replace_in`], for a file of this program alone: it belongs to the effective user and has
 /// exactly this mode, independent of an earlier file and of the umask.
 ///
 /// # Errors
 ///
-/// As [`replace`].
+/// Those of [`replace`].
 pub fn put_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
     replace_as(dir, name.as_ref(), Owner::Ours, mode, content)
 }
 
-/// Makes a new file, which appears with all of its content, and has this mode less the umask.
+/// Creates a new file, which appears with all of its content, and has this mode less the umask.
 ///
 /// # Errors
 ///
-/// `AlreadyExists` if anything has this name; those of the system. As in [`replace`], nothing is
-/// left then.
+/// `AlreadyExists` if the name is taken; those of the system. As in [`replace`], an error leaves
+/// nothing behind.
 pub fn create_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
     let temporary = temporary(name.as_ref());
     let written = new_file(dir, &temporary, mode, None, keep_owner)
@@ -118,13 +118,13 @@ pub fn create_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) 
 /// The owner of a replaced file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    /// To the user that it belonged to.
+    /// The previous owner.
     Kept,
-    /// The same user, which has to be root or the effective user.
+    /// The previous owner, who must be root or the effective user.
     Known,
-    /// The same user if it can be; the group and the access list, always.
+    /// The previous owner if possible; the group and the access list, always.
     Shared,
-    /// To the effective user.
+    /// The effective user.
     Ours,
 }
 
@@ -155,7 +155,7 @@ fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) 
         dir.rename(&temporary, name)
     });
     if written.is_err() {
-        // The first error says more than a second one would.
+        // The first error is more informative than a second one.
         let _ = dir.unlink(&temporary);
     }
     written?;
@@ -169,8 +169,7 @@ fn temporary(name: &OsStr) -> OsString {
     temporary
 }
 
-/// Makes a file with this mode less the umask, or with the mode that it has to have in the place of
-/// another one.
+/// Creates a file with this mode less the umask, or with the mode for replacing another file.
 fn new_file(
     dir: &Dir,
     name: &OsStr,
@@ -178,7 +177,7 @@ fn new_file(
     old: Option<&Stat>,
     keep: impl FnOnce(&File, &Stat) -> io::Result<u32>,
 ) -> io::Result<File> {
-    // One that is to get another group is unreadable to others before it has.
+    // A file that will get another group is unreadable to others until then.
     let first = old.map_or(mode, |_| 0o600);
     let file = File::from(dir.create_masked(name, OFlags::WRONLY, first)?);
     if let Some(old) = old {
@@ -192,8 +191,8 @@ fn fill(mut file: &File, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Gives a new file the owner and group of the old one, as far as this user may. Returns the mode
-/// that is right for it then.
+/// Gives a new file the owner and group of the old one, as far as this user may. Returns the
+/// appropriate mode.
 fn keep_owner(new: &File, old: &Stat) -> io::Result<u32> {
     let made = fstat(new)?;
     let mode = old.st_mode & 0o777;
@@ -204,11 +203,11 @@ fn keep_owner(new: &File, old: &Stat) -> io::Result<u32> {
     Ok(if is_kept { mode } else { mode & !0o070 })
 }
 
-/// The longest value of an attribute, in bytes.
+/// The maximum length of an attribute's value, in bytes.
 const ATTRIBUTE_LEN_MAX: usize = 64 << 10;
 
-/// As [`keep_owner`], for a file that others go on to use: fails if they could not, and copies the
-/// access list.
+/// Like [`keep_owner`], for a file that others continue to use: fails if they could not, and copies
+/// the access list.
 fn keep_shared(new: &File, old: impl AsFd, stat: &Stat) -> io::Result<u32> {
     let mode = keep_owner(new, stat)?;
     let made = fstat(new)?;
@@ -316,7 +315,7 @@ mod tests {
             assert_eq!(mode(), then, "{old:o}");
         }
         assert_eq!(names(dir.path()), ["a"]);
-        // Its owner and one more user may read and write; the group may not, though the mode says
+        // The owner and one more user may read and write. The group may not, although the mode says
         // so.
         let entry = |tag: u16, rights: u16, id: u32| {
             [&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat()

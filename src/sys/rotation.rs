@@ -1,7 +1,7 @@
 //! The names that rotation gives to the files of a log: one rule for all parts of the program.
 //!
-//! Rotation puts a mark behind a log's name (`app.log.1`, `app.log-20261124`) or before its last
-//! extension (`app.1.log`, `app-20261124.log`), and a packer adds an extension of its own
+//! Rotation puts a mark after a log's name (`app.log.1`, `app.log-20261124`) or before its last
+//! extension (`app.1.log`, `app-20261124.log`), and a compressor adds an extension of its own
 //! (`app.log.2.gz`).
 
 use std::cmp::Ordering;
@@ -10,36 +10,36 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-/// The extensions of packed files, which nothing can be appended to.
+/// The extensions of compressed files, which cannot be appended to.
 const PACKED: &[&str] = &["gz", "xz", "zst", "bz2", "lz4", "Z", "zip", "tmp"];
 
-/// The fewest digits of a date.
+/// The minimum number of digits in a date.
 const DATE_LEN: usize = 6;
-/// Numbers behind a log's name from here on are dates.
+/// Numbers after a log's name from here on are dates.
 const NUMBER_MAX: u32 = 100_000;
 
-/// The end of a packed file's name.
+/// The extension of a compressed file's name.
 pub fn packed_end(name: &OsStr) -> Option<&'static str> {
     let extension = Path::new(name).extension()?;
     PACKED.iter().copied().find(|end| extension == *end)
 }
 
-/// Whether rotation may have made `other` of a log with this name, and no packer has been at it.
+/// Whether rotation may have made `other` from a log with this name, without compressing it.
 pub fn is_rotated(other: &OsStr, name: &OsStr) -> bool {
     let name = name.as_bytes();
     packed_end(other).is_none() && readings(other.as_bytes()).any(|reading| reading.is_of(name))
 }
 
-/// The number that rotation put behind a name, as in `app.log.1`: the lowest is of the newest, as
-/// most count (`logrotate` does). A date is no such number.
+/// The number that rotation put after a name, as in `app.log.1`. By the usual count (`logrotate`)
+/// the lowest belongs to the newest file. A date is not such a number.
 pub fn number(name: &OsStr, rotated: &OsStr) -> Option<u32> {
     let number = rotated.to_str()?.strip_prefix(name.to_str()?)?.strip_prefix('.')?.parse().ok();
     number.filter(|number| *number < NUMBER_MAX)
 }
 
-/// The names of the logs that a file of this name may have been, before rotation put a number or a
-/// date behind the name, or a date in front of its end. `web-1.log` is a log of its own: a number
-/// there tells the second of two programs from the first, as often as not.
+/// The log names that a file of this name may have had, before rotation put a number or a date
+/// after the name, or a date before its extension. `web-1.log` is a log of its own: a number there
+/// often marks the first of several programs.
 pub fn logs_of(name: &OsStr) -> Vec<OsString> {
     let counted = |is_whole: bool| {
         let mut readings = readings(name.as_bytes());
@@ -50,12 +50,12 @@ pub fn logs_of(name: &OsStr) -> Vec<OsString> {
     counted(true).into_iter().chain(inner).map(|reading| OsString::from_vec(reading.log())).collect()
 }
 
-/// A way to read a name: as that of a log, with a mark in it.
+/// An interpretation of a name as that of a log with a mark in it.
 #[derive(Clone, Copy)]
 struct Reading<'a> {
     /// The log's name up to the mark.
     head: &'a [u8],
-    /// The log's name behind the mark.
+    /// The log's name after the mark.
     tail: &'a [u8],
     mark: &'a [u8],
 }
@@ -69,7 +69,8 @@ impl Reading<'_> {
         [self.head, self.tail].concat()
     }
 
-    /// Whether the mark is a number or a time, which tells a rotated file with no log beside it.
+    /// Whether the mark is a number or a time, which identifies a rotated file even without the log
+    /// beside it.
     fn is_counted(&self) -> bool {
         let rest = self.mark.get(1..).unwrap_or_default();
         rest.iter().any(u8::is_ascii_digit)
@@ -77,7 +78,7 @@ impl Reading<'_> {
     }
 }
 
-/// The ways to read a name, the shortest log first.
+/// The interpretations of a name, the shortest log name first.
 fn readings(name: &[u8]) -> impl Iterator<Item = Reading<'_>> {
     let last_dot = name.iter().rposition(|&byte| byte == b'.').filter(|&at| at > 0);
     let begins_mark = |byte: u8| matches!(byte, b'.' | b'-' | b'_' | b'@');
@@ -90,16 +91,16 @@ fn readings(name: &[u8]) -> impl Iterator<Item = Reading<'_>> {
     })
 }
 
-/// The files of one log, by their numbers in a list of names.
+/// The files of one log, by their indices in a list of names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
-    /// Rotated files, in the order of their marks: numbers by value, and so are times.
+    /// Rotated files, in the order of their marks; numbers and times compare by value.
     pub rotated: Vec<usize>,
-    /// The file that rotation starts from, if it is there.
+    /// The file that rotation starts from, if it exists.
     pub current: Option<usize>,
 }
 
-/// The logs of these names that have two files or more. Linear in the names, but for sorting.
+/// The logs of these names that have at least two files. Takes linear time, except for sorting.
 pub fn logs(names: &[OsString]) -> Vec<Log> {
     let known: HashMap<&[u8], usize> = names.iter().enumerate().map(|(at, name)| (name.as_bytes(), at)).collect();
     let mut logs: HashMap<Vec<u8>, Vec<(&[u8], usize)>> = HashMap::new();
@@ -119,16 +120,17 @@ pub fn logs(names: &[OsString]) -> Vec<Log> {
     found
 }
 
-/// The reading of a rotated file's name: the longest number or time, or else the shortest other
-/// mark on the name of a file that is there.
+/// The interpretation of a rotated file's name: the longest number or time, or else the shortest
+/// other mark on the name of an existing file.
 fn best<'a>(name: &'a [u8], known: &HashMap<&[u8], usize>) -> Option<Reading<'a>> {
     let counted = readings(name).find(|reading| reading.is_counted());
-    // A name such as `10.0.0.1`, or one of many `part-7`, is a log's own if nothing is beside it.
+    // A name such as `10.0.0.1`, or one of many `part-7`, is a log of its own if no related file is
+    // beside it.
     let others = readings(name).filter(|reading| !reading.is_counted() && known.contains_key(&reading.log()[..]));
     counted.or_else(|| others.last())
 }
 
-/// Compares text with numbers in it.
+/// Compares text with numbers in it by value.
 fn natural(mut a: &[u8], mut b: &[u8]) -> Ordering {
     let number = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     loop {

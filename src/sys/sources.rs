@@ -1,12 +1,12 @@
 //! The files that secrets are read from, which no scrub and no guard may change.
 //!
-//! A file is known by the descriptor that it was read by, so that its other names (hard links, bind
-//! mounts, other spellings of its path) lead to the same entry. A file system gives the number of a
-//! deleted file to a new one: where it stores the time of birth, that tells the two apart.
+//! A file is identified by the descriptor that it was read through, so its other names (hard links,
+//! bind mounts, other spellings of its path) lead to the same entry. A file system reuses a deleted
+//! file's inode number; where it stores the time of birth, that distinguishes the two.
 //!
-//! An editor replaces a file by renaming another over it. So the file that stands at the path of a
-//! source by now counts too, before anything has read it. Before that rename the new file is one
-//! like any other.
+//! An editor replaces a file by renaming another over it. So the current file at a source's path
+//! counts as well, even before anything has read it. Before that rename the new file is an ordinary
+//! file.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -21,13 +21,13 @@ use rustix::fs::{AtFlags, FileType, Stat, StatxFlags, fstat, statx};
 use super::file::{FileId, kind};
 use super::input::Input;
 
-/// The paths of sources are looked at again after so many times the time that this took.
+/// The interval between inspections of the sources' paths, in multiples of the time that one takes.
 const REST_FACTOR: u32 = 50;
 
-/// A file's time of birth, in seconds and nanoseconds; none where the file system has none.
+/// A file's time of birth, in seconds and nanoseconds; `None` if the file system has none.
 type Birth = Option<(i64, u32)>;
 
-/// A file that was read: its identity, its time of birth, and the path that led to it.
+/// A file that was read: its identity, its time of birth, and its path.
 struct Read(FileId, Birth, Option<PathBuf>);
 
 thread_local! {
@@ -35,7 +35,7 @@ thread_local! {
     static RECORDING: RefCell<Option<Vec<Read>>> = const { RefCell::new(None) };
 }
 
-/// See the front of this module.
+/// The set of sources; see the module's documentation.
 #[derive(Debug, Default)]
 pub struct Sources {
     state: Mutex<State>,
@@ -45,20 +45,20 @@ pub struct Sources {
 struct State {
     read: HashMap<FileId, Vec<Birth>>,
     paths: HashSet<PathBuf>,
-    /// The files at these paths, as of the last look.
+    /// The files at these paths, as of the last inspection.
     there: HashSet<FileId>,
     looked: Option<Instant>,
     cost: Duration,
 }
 
 impl Sources {
-    /// No source yet.
+    /// An empty set.
     pub fn new() -> Sources {
         Sources::default()
     }
 
-    /// Adds all files that this thread reads during a call: by [`Input`], or of a session. Nothing
-    /// is ever taken away, since the file of before is a copy of secrets still.
+    /// Adds all files that this thread reads during a call, by [`Input`] or from a session. Entries
+    /// are never removed, since an earlier file is still a copy of secrets.
     pub fn record<T>(&self, read: impl FnOnce() -> T) -> T {
         let outer = RECORDING.replace(Some(Vec::new()));
         let result = read();
@@ -75,12 +75,12 @@ impl Sources {
         result
     }
 
-    /// Whether there is none.
+    /// Whether there is no source.
     pub fn is_empty(&self) -> bool {
         self.state().read.is_empty()
     }
 
-    /// Whether an open file is one of them, or stands at the path of one. `O_PATH` will do.
+    /// Whether an open file is a source, or is at the path of one. An `O_PATH` descriptor suffices.
     ///
     /// # Errors
     ///
@@ -102,13 +102,13 @@ impl Sources {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here stops halfway.
+        // A poisoned lock is safe to use: no operation in here stops halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Finds out which files the paths lead to now.
+    /// Looks up the current files at the paths.
     fn look(&mut self) {
         if self.looked.is_some_and(|looked| looked.elapsed() < self.cost * REST_FACTOR) {
             return;
@@ -119,7 +119,7 @@ impl State {
     }
 }
 
-/// Notes a file that is about to be read, if somebody records that.
+/// Records a file that is about to be read, if a recording is active.
 pub(crate) fn note(file: impl AsFd, path: Option<&Path>) {
     note_with(path, || {
         let stat = fstat(&file).ok()?;
@@ -127,7 +127,7 @@ pub(crate) fn note(file: impl AsFd, path: Option<&Path>) {
     });
 }
 
-/// As [`note`], for a file that is not open.
+/// Like [`note`], for a file that is not open.
 #[cfg(any(feature = "registry", test))]
 pub(crate) fn note_stat(stat: &Stat) {
     note_with(None, || Some((*stat, None)));
@@ -174,13 +174,13 @@ mod tests {
         sources.record(|| read(&at("source")));
         fs::hard_link(at("source"), at("link")).unwrap();
         assert!(holds("source") && holds("link") && !holds("other") && !holds("new"));
-        // As an editor saves, with a copy of before.
+        // Saved the way an editor does, with a copy of the old file.
         fs::rename(at("source"), at("source~")).unwrap();
         assert!(holds("source~") && !holds("new"));
         fs::rename(at("new"), at("source")).unwrap();
         std::thread::sleep(Duration::from_millis(50));
         assert!(holds("source") && holds("source~") && holds("link") && !holds("other"));
-        // A file that is read in a recording within another is the inner one's.
+        // A file read in a nested recording belongs to the inner one.
         let inner = Sources::new();
         sources.record(|| inner.record(|| read(&at("other"))));
         assert!(!holds("other") && inner.holds(File::open(at("other")).unwrap()).unwrap());
@@ -199,7 +199,7 @@ mod tests {
         sources.state().paths.clear();
         sources.state().read.insert(id, vec![Some((seconds - 1, nanoseconds))]);
         assert!(!sources.holds(&file).unwrap());
-        // One that was only looked at is known by its number.
+        // A file known only by its status is identified by its inode number.
         sources.record(|| note_stat(&fstat(&file).unwrap()));
         assert!(sources.holds(&file).unwrap());
     }

@@ -1,5 +1,5 @@
-//! Opening without any link, by one call of the system (`openat2`): for trees of files, and for
-//! paths that hold no link.
+//! Opens files without any link, by one system call (`openat2`): for trees of files, and for paths
+//! without links.
 //!
 //! Where links may be followed, [`beneath`](super::beneath) resolves the path.
 
@@ -11,19 +11,19 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlink};
 use rustix::io::Errno;
 
-/// So many names, of 255 bytes at most, make a path that the system takes.
+/// The number of names, of at most 255 bytes each, that fit into a path for the system.
 const NAMES_AT_ONCE: usize = 15;
-/// What the system adds to the path of an open file whose name is gone.
+/// The suffix in `/proc` for an open file with a deleted name.
 const DELETED: &[u8] = b" (deleted)";
 
 const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 
-/// How far a path may lead.
+/// The range that a path may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To what lies below the directory, and on its file system.
+    /// Below the directory, and on its file system.
     Below,
-    /// Anywhere that no link leads to.
+    /// Anywhere, without a link.
     Anywhere,
 }
 
@@ -36,21 +36,21 @@ impl Reach {
     }
 }
 
-/// Opens what a path from a directory leads to.
+/// Opens the file at a path from a directory.
 ///
 /// # Errors
 ///
-/// `LOOP` for a link, `XDEV` for what is out of reach; those of `openat2`.
+/// `LOOP` for a link, `XDEV` for a file out of reach; those of `openat2`.
 pub fn open(directory: impl AsFd, path: impl AsRef<Path>, flags: OFlags, reach: Reach) -> Result<OwnedFd, Errno> {
     opened(&directory, path.as_ref(), flags, reach.flags())
 }
 
-/// Opens a directory below another to be read, however long the way there: the system takes paths
-/// of 4 KiB only.
+/// Opens a directory below another for reading, at any depth: the system only takes paths of up to
+/// 4 KiB.
 ///
 /// # Errors
 ///
-/// As [`open`].
+/// Those of [`open`].
 pub fn open_below(root: impl AsFd, below: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::DIRECTORY | OFlags::RDONLY;
     let mut directory = open(root, ".", flags, Reach::Below)?;
@@ -61,27 +61,28 @@ pub fn open_below(root: impl AsFd, below: &Path) -> Result<OwnedFd, Errno> {
     Ok(directory)
 }
 
-/// What a name in a directory is, without opening it; of a link, the link.
+/// The status of a name in a directory, without opening it; for a link, of the link itself.
 ///
 /// # Errors
 ///
-/// As [`open`], but for a link.
+/// Those of [`open`], except for a link.
 pub fn stat(directory: impl AsFd, name: &OsStr, reach: Reach) -> Result<Stat, Errno> {
     let resolve = reach.flags().difference(ResolveFlags::NO_SYMLINKS);
     opened(&directory, Path::new(name), OFlags::PATH, resolve).and_then(fstat)
 }
 
-/// Whether a name is like one that the system shows for files whose name is gone.
+/// Whether a name looks like the system's display of a deleted one.
 pub fn looks_deleted(name: &OsStr) -> bool {
     name.as_bytes().ends_with(DELETED)
 }
 
-/// Whether the name that a file was opened by is the only one that it has.
+/// Whether the name that a file was opened by is its only one.
 ///
-/// A link to a file outside may be made, opened and taken away again, and then what is open has one
-/// name, the one outside. To look the name up once more tells nothing, since the link may be back
-/// by then. But the entry that a file was opened by, once deleted, is so for ever, whatever gets
-/// its name later. If it still is there after the names were counted, it was there while they were.
+/// A link to a file outside may be made, opened and removed again. The open file then has one name,
+/// the one outside. Looking the name up again proves nothing, since the link may be back by then.
+/// But once deleted, the directory entry that a file was opened by stays deleted, even if another
+/// file gets its name. If the entry still exists after the names were counted, it existed during
+/// the count.
 ///
 /// # Errors
 ///

@@ -108,7 +108,7 @@ fn the_root_of_an_image_is_not_left() {
     assert!(root.in_root(Path::new("missing"), None).is_err());
 }
 
-/// The owner of a directory moves another directory of ours to where a new one is made.
+/// The owner of a directory moves another directory of this user to the place of a new one.
 #[test]
 fn a_directory_that_is_not_new_is_not_taken_for_a_new_one() {
     let dir = tempfile::tempdir().unwrap();

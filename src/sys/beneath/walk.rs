@@ -1,4 +1,4 @@
-//! How a path is resolved: one component at a time, each in the descriptor of the one before.
+//! Path resolution one component at a time, each relative to the descriptor of the one before.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -14,17 +14,17 @@ use rustix::process::geteuid;
 use super::super::file::{FileId, is_owned_by_us_or_root, kind, others_can_write};
 use super::{Dir, Found, Links};
 
-/// The most symbolic links in one path, as in the kernel.
+/// The maximum number of symbolic links in one path, as in the kernel.
 const LINKS_MAX: usize = 40;
 
-/// A path that is being resolved.
+/// A path resolution in progress.
 pub(super) struct Walk {
     left: VecDeque<OsString>,
     pub(super) dir: Dir,
     passed: Vec<PathBuf>,
-    /// The directories that hold the links that were followed, or refused.
+    /// The directories that hold the followed or refused links.
     pub(super) links: Vec<PathBuf>,
-    /// The other user whose links were followed.
+    /// The other user that owns followed links.
     pub(super) other: Option<u32>,
 }
 
@@ -33,7 +33,7 @@ impl Walk {
         Ok(Walk::at(start(path.is_absolute())?, path))
     }
 
-    /// One that begins in this directory, unless the path is absolute.
+    /// Starts in this directory, unless the path is absolute.
     pub(super) fn below(from: &Dir, path: &Path) -> io::Result<Walk> {
         Ok(Walk::at(if path.is_absolute() { start(true) } else { from.try_clone() }?, path))
     }
@@ -44,7 +44,7 @@ impl Walk {
         walk
     }
 
-    /// The file that the path leads to.
+    /// Finds the file at the end of the path.
     pub(super) fn find(&mut self, links: Links) -> io::Result<Found> {
         let (dir, name) = self.resolve(links)?;
         let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
@@ -60,7 +60,7 @@ impl Walk {
         components.for_each(|name| self.left.push_front(name.to_owned()));
     }
 
-    /// The directory and the name that the path ends with; no name, if it ends with `/`, `.` or
+    /// The directory and the name at the end of the path; no name if the path ends with `/`, `.` or
     /// `..`.
     pub(super) fn resolve(&mut self, links: Links) -> io::Result<(Dir, Option<OsString>)> {
         while let Some(name) = self.left.pop_front() {
@@ -111,7 +111,7 @@ impl Walk {
             // Its text would lead to another file than the link does.
             return Err(io::Error::new(ErrorKind::InvalidInput, "it leads through a link of another process in /proc"));
         }
-        // Its type and its target are read from one descriptor: the name may be another file's by
+        // Type and target come from one descriptor, since the name may refer to another file by
         // now.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let held = openat(&self.dir.fd, name, flags, Mode::empty())?;
@@ -126,8 +126,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether a link is that of an other user, the same for all links of the path, and nobody else
-    /// has put it there.
+    /// Whether a link belongs to another user, the same one for all links of the path, and no third
+    /// user can have put it there.
     fn is_of_one_other(&mut self, link: &Stat, directory: &Stat) -> bool {
         let is_theirs = directory.st_uid == link.st_uid || is_owned_by_us_or_root(directory);
         let is_other = !is_owned_by_us_or_root(link) && is_theirs;
@@ -135,32 +135,32 @@ impl Walk {
     }
 }
 
-/// The directory that a path begins at.
+/// The directory at the start of a path.
 fn start(is_absolute: bool) -> io::Result<Dir> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let (at, path) = if is_absolute {
         ("/", PathBuf::from("/"))
     } else {
-        // The path is for messages; a working directory that was removed has none.
+        // The path is for messages; a deleted working directory has none.
         (".", std::env::current_dir().unwrap_or_default())
     };
     Ok(Dir { fd: openat(CWD, at, flags, Mode::empty())?, path })
 }
 
-/// Whether an ordinary user can follow a link to read what it leads to: it is theirs, or root's.
+/// Whether an ordinary user may follow a link for reading: the link is theirs or root's.
 fn is_own(link: &Stat) -> bool {
     !geteuid().is_root() && is_owned_by_us_or_root(link)
 }
 
-/// Whether a directory without links in its path is one that shows the files of another process.
+/// Whether a directory, given without links, belongs to another process in `/proc`.
 fn is_of_another_process(directory: &Path) -> bool {
     let first = directory.strip_prefix("/proc").ok().and_then(|below| below.components().next());
     let process = first.and_then(|first| first.as_os_str().to_str()?.parse::<u32>().ok());
     process.is_some_and(|process| process != std::process::id())
 }
 
-/// Whether a link may be followed: nobody but root and the effective user can have put it there. In
-/// a sticky directory such as `/tmp` an entry is its owner's.
+/// Whether a link may be followed: only root or the effective user can have put it there. In a
+/// sticky directory such as `/tmp`, only its owner can replace an entry.
 fn is_trusted(link: &Stat, directory: &Stat) -> bool {
     let is_sticky = directory.st_mode & 0o1000 != 0 && is_owned_by_us_or_root(directory);
     is_owned_by_us_or_root(link) && (is_sticky || !others_can_write(directory))
