@@ -1,4 +1,4 @@
-//! The border: what comes in from C is looked at before it is believed, and no panic goes out.
+//! The border with C: arguments are validated on entry, and no panic leaves.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -6,25 +6,27 @@ use std::sync::Once;
 
 use super::code::{self, Code};
 
-/// Bytes of the caller's. `NULL` is fine for none.
+/// The caller's bytes. `NULL` is valid for none.
 ///
 /// # Safety
 ///
-/// So many bytes can be read there, and nobody writes to them, for as long as the caller of this says.
+/// `len` bytes are readable at `data`, and no one writes to them, for the lifetime that the caller
+/// states.
 pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize) -> Result<&'a [u8], Code> {
     check(data, len)?;
-    // SAFETY: as promised; and the length is one that a slice may have.
+    // SAFETY: as promised, and a slice may have this length.
     Ok(if len == 0 { &[] } else { unsafe { std::slice::from_raw_parts(data.cast(), len) } })
 }
 
-/// Bytes of the caller's to be written to.
+/// The caller's bytes, for writing.
 ///
 /// # Safety
 ///
-/// So many bytes can be read and written there, and nobody else does, for as long as the caller of this says.
+/// `len` bytes are readable and writable at `data`, with no other access, for the lifetime that the
+/// caller states.
 pub(super) unsafe fn bytes_mut<'a>(data: *mut c_void, len: usize) -> Result<&'a mut [u8], Code> {
     check(data, len)?;
-    // SAFETY: as promised; and the length is one that a slice may have.
+    // SAFETY: as promised, and a slice may have this length.
     Ok(if len == 0 { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(data.cast(), len) } })
 }
 
@@ -32,29 +34,30 @@ fn check(data: *const c_void, len: usize) -> Result<(), Code> {
     if data.is_null() && len > 0 {
         return Err(Code::Null);
     }
-    // An end of the address space in between is as impossible as more than half of it.
+    // No object spans the end of the address space, or more than half of it.
     let fits = isize::try_from(len).is_ok() && data.addr().checked_add(len).is_some();
     if fits { Ok(()) } else { Err(Code::Size) }
 }
 
-/// Copies these bytes to a buffer of the caller's, which need not hold anything yet.
+/// Copies these bytes to the caller's buffer, which may be uninitialized.
 ///
 /// # Safety
 ///
-/// So many bytes can be written there, and nobody else writes to them, for as long as the caller of this says.
+/// As many bytes are writable at `to`, and no one else writes to them, for the lifetime that the
+/// caller states.
 pub(super) unsafe fn copy<'a>(from: &[u8], to: *mut c_void) -> Result<&'a [u8], Code> {
     check(to, from.len())?;
-    // SAFETY: as promised; what is copied was made in this call, so that it lies elsewhere.
+    // SAFETY: as promised. `from` was created in this call, so the two do not overlap.
     unsafe { to.cast::<u8>().copy_from_nonoverlapping(from.as_ptr(), from.len()) };
-    // SAFETY: so many bytes stand there now.
+    // SAFETY: the bytes are initialized now.
     unsafe { bytes(to, from.len()) }
 }
 
-/// A text of the caller's.
+/// The caller's text.
 ///
 /// # Safety
 ///
-/// Unless it is `NULL` a NUL ends it, and nobody writes to it, for as long as the caller of this says.
+/// Unless `NULL`, a NUL ends it, and no one writes to it, for the lifetime that the caller states.
 pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, Code> {
     if text.is_null() {
         return Err(Code::Null);
@@ -63,11 +66,11 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> Result<&'a str, Code> {
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| Code::Text)
 }
 
-/// Puts a value where the caller wants it.
+/// Writes a value to the caller's pointer.
 ///
 /// # Safety
 ///
-/// Unless it is `NULL` such a value can be written there. It need not hold one.
+/// Unless `NULL`, such a value can be written there. The memory may be uninitialized.
 pub(super) unsafe fn put<T>(to: *mut T, value: T) -> Result<(), Code> {
     if to.is_null() {
         return Err(Code::Null);
@@ -77,13 +80,13 @@ pub(super) unsafe fn put<T>(to: *mut T, value: T) -> Result<(), Code> {
     Ok(())
 }
 
-/// Runs the work of a call. The name is that of the call, for tests.
+/// Runs the work of a call. Tests use the name of the call.
 pub(super) fn call(name: &str, work: impl FnOnce() -> Result<c_int, Code>) -> c_int {
     let done = caught(name, work).unwrap_or(Err(Code::Bug));
     done.unwrap_or_else(|code| code as c_int)
 }
 
-/// Runs what cannot fail; `None` after a panic. Who uses what it left behind has to know that it may be half done.
+/// Runs infallible work; `None` after a panic. State that the work left behind may be incomplete.
 pub(super) fn caught<T>(name: &str, work: impl FnOnce() -> T) -> Option<T> {
     let guarded = || {
         fail_point(name);
@@ -92,15 +95,16 @@ pub(super) fn caught<T>(name: &str, work: impl FnOnce() -> T) -> Option<T> {
     match panic::catch_unwind(AssertUnwindSafe(guarded)) {
         Ok(done) => Some(done),
         Err(payload) => {
-            // A payload could panic in turn when it is dropped. Ours are texts; a few bytes are a small price.
+            // Dropping a payload may panic in turn. The payloads here are texts; leaking a few
+            // bytes costs little.
             std::mem::forget(payload);
             None
         }
     }
 }
 
-/// To be called before anything that may panic: from then on panics print nothing, least of all their payload. The hook is that of
-/// the runtime that this library brings along, so the host's own does not change.
+/// Silences panics, payloads included; runs before anything that may panic. The hook belongs to
+/// this library's own Rust runtime, so the host's hook does not change.
 pub(super) fn be_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -112,7 +116,7 @@ pub(super) fn be_quiet() {
     });
 }
 
-/// Panics when a test asks for it in this call. Release builds do not know how.
+/// Panics if a test requests it in this call. Release builds lack this.
 #[cfg(debug_assertions)]
 fn fail_point(name: &str) {
     if std::env::var_os("HUSHLOG_TEST_PANIC").is_some_and(|wanted| wanted == name) {

@@ -12,9 +12,10 @@ use crate::redact::secret::Secret;
 
 /// `hushlog_builder`.
 pub struct Builder {
-    /// Nothing once it has built its set.
+    /// `None` after the set is built.
     builder: Option<NeedleSetBuilder>,
-    /// What every call answers from now on: the first error, so that a secret whose error was ignored cannot be missing from a set.
+    /// The first error, which every later call returns. No set can then lack a secret whose error
+    /// was ignored.
     spoilt: Option<c_int>,
     /// The name of the secret for which building failed.
     failed: Option<CString>,
@@ -39,7 +40,7 @@ pub extern "C" fn hushlog_builder_free(builder: Option<Box<Builder>>) {
 ///
 /// # Safety
 ///
-/// The name ends with a NUL, and so many bytes can be read at the value, unless they are `NULL`.
+/// The name ends with a NUL, and `len` bytes are readable at the value, unless they are `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_builder_add(
     builder: Option<&mut Builder>,
@@ -50,7 +51,7 @@ pub unsafe extern "C" fn hushlog_builder_add(
     change("hushlog_builder_add", builder, |builder| {
         // SAFETY: as the caller promised, for as long as this call lasts.
         let (name, value) = unsafe { (text(name)?, bytes(value, len)?) };
-        // A copy as long as the value, so that none is left behind by growing.
+        // An exact-size copy, so that growth leaves no copies behind.
         Ok(builder.secret(Secret::new(name, value.to_vec())))
     })
 }

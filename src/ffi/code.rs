@@ -1,4 +1,5 @@
-//! What calls answer, and what is to be told about it: fixed texts, which hold nothing of what the caller gave.
+//! The result codes of calls, and their texts. The texts are fixed, and contain nothing from the
+//! caller.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::OnceLock;
@@ -6,7 +7,7 @@ use std::sync::OnceLock;
 use crate::redact::build::BuildError;
 use crate::redact::needle::NoticeKind;
 
-/// Why a call failed. The numbers are part of the ABI.
+/// The reason that a call failed. The numbers are part of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Code {
@@ -49,7 +50,7 @@ impl From<BuildError> for Code {
     }
 }
 
-/// The number of a notice's kind. These are part of the ABI as well.
+/// The number of a notice's kind. These numbers are part of the ABI as well.
 pub(super) fn of_notice(kind: NoticeKind) -> c_int {
     match kind {
         NoticeKind::Blank => 1,
@@ -60,7 +61,7 @@ pub(super) fn of_notice(kind: NoticeKind) -> c_int {
     }
 }
 
-/// What a code says in words. The first two are for what is not in the list.
+/// The text of a code. The first two are for codes outside the list.
 fn text(code: c_int) -> &'static CStr {
     match code {
         0 => c"done",
@@ -87,10 +88,10 @@ fn text(code: c_int) -> &'static CStr {
     }
 }
 
-/// As the text of [`Code::Bug`], with the place in hushlog's source where the first one happened.
+/// The text of [`Code::Bug`], with the location of the first panic in hushlog's source.
 static BUG: OnceLock<CString> = OnceLock::new();
 
-/// Notes where a panic happened, and nothing of what it says.
+/// Records the location of a panic, without its message.
 pub(super) fn note_bug(file: &str, line: u32) {
     if let Ok(text) = CString::new(format!("an error in hushlog itself, at {file}:{line}")) {
         let _ = BUG.set(text);

@@ -23,29 +23,28 @@
  *
  * (Every call can fail: check its result, as the examples do.)
  *
- * Promises. However a stream is cut into pieces, no byte of any occurrence of a secret is returned;
- * every other byte is returned once, unchanged and in order. Only the longest end of the stream
- * that could begin a secret is held back, and not a byte more. Time is linear in any text; memory
- * is bounded by the secrets, never by the input.
+ * Guarantees. However a stream is cut into pieces, no byte of any occurrence of a secret is
+ * returned; every other byte is returned once, unchanged and in order. Only the longest end of the
+ * stream that may begin a secret is held back, and not a byte more. Time is linear in the text; the
+ * secrets bound the memory, and the input never does.
  *
- * Ownership. The caller frees each handle from a `_new`, `_build` or `_share` by the `_free` of its
- * kind, once; freeing NULL does nothing. Handles keep their own references: a set may be freed
- * while its streams go on, and a builder once it has built.
+ * Ownership. The caller frees each handle from a `_new`, `_build` or `_share` with the `_free` of
+ * its kind, once; freeing NULL does nothing. Handles keep their own references: a set may be freed
+ * while its streams are in use, and a builder after it has built.
  *
  * Threads. A set may be used by any number of threads at once. A builder and a stream may be used
- * by one thread at a time. The library starts no thread, so it may be used after a fork; and it has
- * no state outside the handles.
+ * by one thread at a time. The library starts no threads, so it may be used after a fork. It has no
+ * state outside the handles.
  *
  * Errors. A call that can fail returns 0 or more, or one of the negative codes below, which
  * hushlog_strerror() describes. No call unwinds into its caller, prints anything, or ends the
- * process (except when memory runs out: an allocation of the library cannot fail otherwise). A
- * failed call returns no text, and sets its results by pointer to NULL and 0; once a call with a
- * builder has failed, all later ones return the same error. So ignoring an error loses text, and
- * leaks none.
+ * process (except when memory runs out). A failed call returns no text, and sets its result
+ * pointers to NULL and 0. After a call with a builder has failed, all later ones return the same
+ * error. So an ignored error loses text, and leaks none.
  *
- * Values. They are copied, kept once in a compiled form, and wiped when the last handle is freed;
- * the caller wipes its own copy as soon as it has added it. No function returns a value again.
- * Names may be shown, and are: in masks and notices.
+ * Values. The library copies them, keeps one compiled form, and wipes it when the last handle is
+ * freed. The caller should wipe its own copy as soon as it is added. No function returns a value.
+ * Names are public: masks and notices show them.
  *
  * Sizes are in bytes. Text in and out is bytes: NUL and invalid UTF-8 are allowed.
  */
@@ -69,11 +68,11 @@ extern "C" {
 typedef struct hushlog_builder hushlog_builder;
 /* The secrets, compiled for searching. It does not change. */
 typedef struct hushlog_set hushlog_set;
-/* One stream of bytes on its way. */
+/* One stream of bytes. */
 typedef struct hushlog_stream hushlog_stream;
 
 /*
- * Bytes that the library lends. The same layout as `struct iovec`, so on POSIX systems an array of
+ * Bytes lent by the library. The same layout as `struct iovec`, so on POSIX systems an array of
  * them may be cast and passed to writev().
  */
 typedef struct hushlog_slice {
@@ -90,22 +89,22 @@ enum {
     HUSHLOG_EUSED = -4,      /* the builder has built its set already */
     HUSHLOG_EFLAG = -5,      /* a flag is unknown */
     HUSHLOG_ETOOLARGE = -6,  /* the secrets and their encoded forms come to more than 64 MiB */
-    HUSHLOG_EMASK = -7,      /* the mask and a secret have a beginning or an end in common: see hushlog_builder_failed() */
+    HUSHLOG_EMASK = -7,      /* the mask and a secret share a beginning or an end: see hushlog_builder_failed() */
     HUSHLOG_EMASKEMPTY = -8, /* the mask is empty */
     HUSHLOG_EMASKCHAR = -9,  /* the mask character is not a printable ASCII character */
     HUSHLOG_EROOM = -10,     /* the buffer is too small */
     HUSHLOG_EINDEX = -11,    /* there is no notice with this number */
-    HUSHLOG_EBUG = -12,      /* an error in hushlog itself; the stream in which it happened returns nothing any more */
-    HUSHLOG_EBUSY = -13      /* the stream is used by the function that it calls with its counts */
+    HUSHLOG_EBUG = -12,      /* an error in hushlog itself; its stream returns nothing more */
+    HUSHLOG_EBUSY = -13      /* a callback of hushlog_stream_counts() uses the stream */
 };
 
 /* The kinds of notices about a secret. */
 enum {
     HUSHLOG_BLANK = 1,         /* the value is empty or blank: it is NOT masked */
-    HUSHLOG_TOO_SHORT = 2,     /* the value is shorter than 4 bytes, or than the least length: it is NOT masked */
+    HUSHLOG_TOO_SHORT = 2,     /* the value is shorter than 4 bytes, or than the minimum length: it is NOT masked */
     HUSHLOG_SHORT = 3,         /* the value is shorter than 8 bytes: every occurrence is masked */
     HUSHLOG_ORDINARY_WORD = 4, /* the value is an ordinary word: every occurrence is masked */
-    HUSHLOG_MASK_REPLACED = 5  /* the default mask could be taken for a part of the value, so that the set has another one */
+    HUSHLOG_MASK_REPLACED = 5  /* the default mask could be a part of the value: the set has another one */
 };
 
 /* The version of the library, as "0.1.0". */
@@ -115,9 +114,9 @@ const char *hushlog_version(void);
 int hushlog_abi_version(void);
 
 /*
- * An error or a notice in words: English, lower case, no full stop, valid for ever. It contains no
- * data that was passed to the library. For HUSHLOG_EBUG it names the place in the library's source
- * where the first one happened: please report it.
+ * An error or a notice in words: English, lower case, no full stop, valid forever. It contains no
+ * data that was passed to the library. For HUSHLOG_EBUG it names the location of the first error in
+ * the library's source: please report it.
  */
 const char *hushlog_strerror(int code);
 
@@ -127,8 +126,8 @@ const char *hushlog_strerror(int code);
 hushlog_builder *hushlog_builder_new(void);
 
 /*
- * Adds a secret: a value of any `len` bytes. The name is UTF-8, ended by a NUL. Of two secrets with
- * the same value, the first gives its name to the mask.
+ * Adds a secret: a value of any `len` bytes. The name is UTF-8, ended by a NUL. If two secrets have
+ * the same value, the mask shows the first one's name.
  *
  * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_ETEXT, HUSHLOG_EUSED
  */
@@ -136,7 +135,7 @@ int hushlog_builder_add(hushlog_builder *builder, const char *name, const void *
 
 /*
  * Sets the mask that replaces a secret; "{name}" in it stands for the secret's name. Default:
- * "[REDACTED:{name}]", or another one if that could be taken for a part of a secret.
+ * "[REDACTED:{name}]", or another one if that could be a part of a secret.
  *
  * HUSHLOG_ENULL, HUSHLOG_ETEXT, HUSHLOG_EUSED
  */
@@ -159,7 +158,7 @@ int hushlog_builder_mask_char(hushlog_builder *builder, char character);
 int hushlog_builder_encodings(hushlog_builder *builder, int yes);
 
 /*
- * Leaves values of fewer bytes alone, with a notice. Default and minimum: 4.
+ * Skips values of fewer bytes, with a notice. Default and minimum: 4.
  *
  * HUSHLOG_ENULL, HUSHLOG_EUSED
  */
@@ -174,10 +173,10 @@ int hushlog_builder_min_length(hushlog_builder *builder, size_t len);
 int hushlog_builder_exactly(hushlog_builder *builder);
 
 /*
- * Compiles the set, and wipes the builder's secrets; also if that fails. After it the builder can
- * only be freed, and asked for the failed secret. If a call with this builder failed before, that
- * error is returned again, and nothing is built: a secret might be missing. A set without any
- * secret is not an error: all text passes it unchanged.
+ * Compiles the set, and wipes the builder's secrets, even on failure. Afterwards only
+ * hushlog_builder_failed() and hushlog_builder_free() are useful. If an earlier call with this
+ * builder failed, its error is returned again, and nothing is built: a secret might be missing. A
+ * set without secrets is not an error: all text passes unchanged.
  *
  * With 100 keys in all their forms this takes some milliseconds: build one set, and share it.
  *
@@ -199,10 +198,10 @@ void hushlog_builder_free(hushlog_builder *builder);
 /* Another handle to the same set, for another owner. NULL only for NULL. */
 hushlog_set *hushlog_set_share(const hushlog_set *set);
 
-/* How many byte strings are searched for: the values with their forms and parts. */
+/* The number of byte strings to search for: the values with their forms and parts. */
 size_t hushlog_set_needles(const hushlog_set *set);
 
-/* How many notices there are. Show them to the user: some report a secret that is not masked. */
+/* The number of notices. Show them to the user: some report a secret that is not masked. */
 size_t hushlog_set_notices(const hushlog_set *set);
 
 /*
@@ -218,8 +217,8 @@ void hushlog_set_free(hushlog_set *set);
 /* ---- A stream ---- */
 
 /*
- * If the stream ends inside a secret, after at least half of it and 8 bytes of its value, that
- * stump is masked. With this flag it is returned as it is.
+ * If the stream ends inside a secret, after at least half of it and 8 bytes of its value, the
+ * partial match is masked. With this flag it is returned unchanged.
  */
 #define HUSHLOG_KEEP_STUMP 1u
 
@@ -231,14 +230,13 @@ void hushlog_set_free(hushlog_set *set);
 int hushlog_stream_new(const hushlog_set *set, unsigned flags, hushlog_stream **stream);
 
 /*
- * Takes the next piece of the stream, and returns all text that cannot be part of a secret any
- * more: `count` slices, none of them empty. (For a piece without a secret, mostly one: the piece
- * where it lies.)
+ * Takes the next piece of the stream, and returns all text that can no longer be part of a secret:
+ * `count` slices, none of them empty. (For a piece without a secret, mostly one: the piece itself,
+ * in place.)
  *
  * The slices point into `data`, the set, and the stream. They are valid until the next call with
  * this stream (except hushlog_stream_held() and hushlog_stream_counts()), or until `data` is
- * changed or freed, whichever is first. Large pieces are cheaper than small ones; from 64 KiB on
- * nothing is gained.
+ * changed or freed, whichever is first. Large pieces are cheaper than small ones, up to 64 KiB.
  *
  * A failed call takes no input.
  *
@@ -247,7 +245,7 @@ int hushlog_stream_new(const hushlog_set *set, unsigned flags, hushlog_stream **
 int hushlog_stream_push(hushlog_stream *stream, const void *data, size_t len, const hushlog_slice **slices, size_t *count);
 
 /*
- * Ends the stream, and returns the held-back bytes, as hushlog_stream_push() does. After it the
+ * Ends the stream, and returns the held-back bytes, as hushlog_stream_push() does. Afterwards the
  * handle is at the beginning of another stream.
  *
  * HUSHLOG_ENULL, HUSHLOG_EBUG
@@ -255,33 +253,32 @@ int hushlog_stream_push(hushlog_stream *stream, const void *data, size_t len, co
 int hushlog_stream_finish(hushlog_stream *stream, const hushlog_slice **slices, size_t *count);
 
 /*
- * Searches with another set from here on. Held-back bytes are matched again, and returned if they
- * begin no secret of the new set; places found with the old set stay masked. Not a byte is lost,
- * doubled or reordered.
+ * Replaces the stream's set. Held-back bytes are matched again, and returned if they begin no
+ * secret of the new set; places found with the old set stay masked. No byte is lost, duplicated or
+ * reordered.
  *
  * HUSHLOG_ENULL, HUSHLOG_EBUG
  */
 int hushlog_stream_swap(hushlog_stream *stream, const hushlog_set *set, const hushlog_slice **slices, size_t *count);
 
 /*
- * Returns the beginning of the held-back bytes, up to `len` bytes of a secret in all, however often
- * this is called. The rest of the secret is masked as usual. Only for a terminal, where a user
- * waits for the echo of keys: it gives away a secret's beginning.
+ * Returns the beginning of the held-back bytes, up to `len` bytes of a secret in total over all
+ * calls. The rest of the secret is masked as usual. Only for a terminal, where a user waits for the
+ * echo of keys: it reveals a secret's beginning.
  *
  * HUSHLOG_ENULL, HUSHLOG_EBUG
  */
 int hushlog_stream_release_partial(hushlog_stream *stream, size_t len, const hushlog_slice **slices, size_t *count);
 
-/* How many bytes are held back. */
+/* The number of held-back bytes. */
 size_t hushlog_stream_held(const hushlog_stream *stream);
 
 /*
- * Reports how many places have been masked, by secret and form: calls `each` with the name of the
- * secret and that of the form ("value", "base64" and so on; the manual lists them), which are valid
- * during the call. `each` must not use the stream, nor leave by longjmp() or an exception. Until it
- * returns, a call that takes the stream does nothing and returns HUSHLOG_EBUSY;
- * hushlog_stream_free() takes effect when hushlog_stream_counts() is done, and
- * hushlog_stream_held() alone is allowed.
+ * Reports the number of masked places, by secret and form: calls `each` with the name of the secret
+ * and of the form ("value", "base64" and so on; the manual lists them), which are valid during the
+ * call. `each` must not use the stream, nor leave by longjmp() or an exception. Until it returns, a
+ * call that takes the stream does nothing and returns HUSHLOG_EBUSY; hushlog_stream_free() takes
+ * effect when hushlog_stream_counts() is done, and only hushlog_stream_held() is allowed.
  *
  * HUSHLOG_ENULL, HUSHLOG_EBUG, HUSHLOG_EBUSY
  */
@@ -294,13 +291,13 @@ void hushlog_stream_free(hushlog_stream *stream);
 /* ---- One record at a time: a complete text, as loggers have it in memory ---- */
 
 /*
- * Masks the record as a stream of one piece. Returns 0 if there is nothing to mask: then `redacted`
- * is the record where it lies, and `buffer` was not touched; or 1: then the masked record is in
- * `buffer`, and `redacted` is that. Either way, `redacted` is the text that may be shown.
+ * Masks the record as a stream of one piece. Returns 0 if there is nothing to mask: `redacted` is
+ * then the record itself, and `buffer` is untouched. Returns 1 if the masked record is in `buffer`:
+ * `redacted` then points there. Either way, `redacted` is the text that may be shown.
  *
- * If it does not fit into the `room` bytes of the buffer: HUSHLOG_EROOM, and `redacted` has no
- * data, but the needed length. The buffer must not overlap the record; it may be NULL if `room`
- * is 0.
+ * If the masked record does not fit into the `room` bytes of the buffer, returns HUSHLOG_EROOM:
+ * `redacted` then has no data, but the needed length. The buffer must not overlap the record; it
+ * may be NULL if `room` is 0.
  *
  * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_EROOM, HUSHLOG_EBUG
  */
@@ -309,11 +306,10 @@ int hushlog_redact(const hushlog_set *set, const void *record, size_t len, void 
 /*
  * Masks the record in place: its length and all other bytes stay. A mask is the secret's name in
  * brackets filled up with stars, or stars alone ("[TOKEN]****"), or the mask character, if the set
- * has one. Returns how many places were masked. After an error the record is as it was, and not to
- * be shown.
+ * has one. Returns the number of masked places. After an error the record is unchanged, and must
+ * not be shown.
  *
- * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_EBUG; HUSHLOG_EMASK if there is no byte at all that could
- * fill a mask
+ * HUSHLOG_ENULL, HUSHLOG_ESIZE, HUSHLOG_EBUG; HUSHLOG_EMASK if no byte can fill a mask
  */
 int hushlog_redact_in_place(const hushlog_set *set, void *record, size_t len);
 

@@ -12,8 +12,8 @@ use super::stream::Slice;
 ///
 /// # Safety
 ///
-/// So many bytes can be read at `record`, and so many others be written at `buffer`, and a slice at `redacted`, unless they are
-/// `NULL`.
+/// `len` bytes are readable at `record`, `room` bytes are writable at `buffer`, and a slice at
+/// `redacted`, unless they are `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_redact(
     set: Option<&Set>,
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn hushlog_redact(
     redacted: *mut Slice,
 ) -> c_int {
     call("hushlog_redact", || {
-        // SAFETY: as the caller promised, who keeps the record for as long as he uses the slice.
+        // SAFETY: as the caller promised; the record must outlive the slice.
         let record = unsafe {
             put(redacted, Slice::none(0))?;
             bytes(record, len)?
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn hushlog_redact(
 ///
 /// # Safety
 ///
-/// So many bytes can be read and written at `record`, unless it is `NULL`.
+/// `len` bytes are readable and writable at `record`, unless it is `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_redact_in_place(set: Option<&Set>, record: *mut c_void, len: usize) -> c_int {
     call("hushlog_redact_in_place", || {

@@ -1,4 +1,4 @@
-//! The set: immutable, and shared by handles. See `hushlog.h`.
+//! The set: immutable, and shared between handles. See `hushlog.h`.
 
 use std::ffi::{CString, c_char, c_int};
 use std::sync::{Arc, OnceLock};
@@ -14,14 +14,14 @@ pub struct Set(Arc<Shared>);
 
 struct Shared {
     needles: Arc<NeedleSet>,
-    /// Made by the first call that masks in place: it costs some time, and not all sets have one.
+    /// Built by the first call that masks in place: it takes time, and not every set has one.
     cover: OnceLock<Option<Cover>>,
     notices: Vec<(CString, c_int)>,
 }
 
 impl Set {
     pub(super) fn new(needles: NeedleSet) -> Set {
-        // Names came in as C strings, so that none has a NUL in it.
+        // Names arrived as C strings, so none contains a NUL.
         let notice = |(name, kind): (&str, _)| (CString::new(name).unwrap_or_default(), code::of_notice(kind));
         let notices = needles.notices().iter().map(|told| notice((&told.name, told.kind))).collect();
         Set(Arc::new(Shared { needles: Arc::new(needles), cover: OnceLock::new(), notices }))
@@ -31,7 +31,7 @@ impl Set {
         &self.0.needles
     }
 
-    /// The masks for writing over regions in place.
+    /// The masks that overwrite regions in place.
     pub(super) fn cover(&self) -> Result<&Cover, Code> {
         let made = || match *self.needles().mask() {
             Mask::Char(character) => Cover::of_char(self.needles(), character).ok(),
@@ -41,7 +41,7 @@ impl Set {
     }
 }
 
-/// A set is used from any number of threads at once.
+/// Any number of threads may use a set at once.
 const _: () = {
     const fn shared<T: Send + Sync>() {}
     shared::<Set>();

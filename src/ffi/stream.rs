@@ -15,14 +15,14 @@ const KEEP_STUMP: c_uint = 1;
 /// `hushlog_stream`.
 pub struct Stream {
     redactor: Redactor,
-    /// What was lent with the last call. Kept for its room.
+    /// The slices lent by the last call. The vector is kept for its capacity.
     slices: Vec<Slice>,
-    /// A panic went through the redactor: what it would give out now could be anything.
+    /// A panic passed through the redactor: its output is no longer reliable.
     broken: bool,
-    /// `hushlog_stream_counts` runs its callback. Until that returns, every other call answers with
+    /// `hushlog_stream_counts` is running its callback. Until it returns, every other call returns
     /// `HUSHLOG_EBUSY`.
     counting: Cell<bool>,
-    /// The callback freed the stream. `hushlog_stream_counts` frees it when the callback is done.
+    /// The callback freed the stream. `hushlog_stream_counts` frees it after the callback.
     freed: bool,
 }
 
@@ -35,7 +35,7 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Lends these bytes. The caller of the library is told for how long.
+    /// Lends these bytes. The header states for how long.
     pub(super) fn of(bytes: &[u8]) -> Slice {
         Slice { data: bytes.as_ptr().cast(), len: bytes.len() }
     }
@@ -51,7 +51,7 @@ impl Stream {
     }
 }
 
-/// A stream may go from thread to thread.
+/// A stream may move between threads.
 const _: () = {
     const fn may_go<T: Send>() {}
     may_go::<Redactor>();
@@ -98,7 +98,8 @@ pub extern "C" fn hushlog_stream_free(stream: Option<Box<Stream>>) {
 ///
 /// # Safety
 ///
-/// So many bytes can be read at `data`, and what is asked for written at `slices` and `count`, unless they are `NULL`.
+/// `len` bytes are readable at `data`, and results are writable at `slices` and `count`, unless
+/// they are `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_stream_push(
     stream: Option<&mut Stream>,
@@ -108,7 +109,7 @@ pub unsafe extern "C" fn hushlog_stream_push(
     count: *mut usize,
 ) -> c_int {
     let work = |redactor| {
-        // SAFETY: as the caller promised, who keeps the bytes for as long as he uses the slices.
+        // SAFETY: as the caller promised; the bytes must outlive the slices.
         let data = unsafe { bytes(data, len)? };
         Ok(Redactor::push(redactor, data))
     };
@@ -120,7 +121,7 @@ pub unsafe extern "C" fn hushlog_stream_push(
 ///
 /// # Safety
 ///
-/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+/// Results are writable at `slices` and `count`, unless they are `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_stream_release_partial(
     stream: Option<&mut Stream>,
@@ -138,7 +139,7 @@ pub unsafe extern "C" fn hushlog_stream_release_partial(
 ///
 /// # Safety
 ///
-/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+/// Results are writable at `slices` and `count`, unless they are `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_stream_finish(
     stream: Option<&mut Stream>,
@@ -153,7 +154,7 @@ pub unsafe extern "C" fn hushlog_stream_finish(
 ///
 /// # Safety
 ///
-/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+/// Results are writable at `slices` and `count`, unless they are `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_stream_swap(
     stream: Option<&mut Stream>,
@@ -166,12 +167,12 @@ pub unsafe extern "C" fn hushlog_stream_swap(
     unsafe { lend("hushlog_stream_swap", stream, slices, count, work) }
 }
 
-/// Has the redactor work, and lends what it gives out. The pointers are looked at before the redactor takes anything in, so that
-/// nothing is lost by a call that fails.
+/// Runs the redactor, and lends its output. The pointers are checked before the redactor takes
+/// input, so that a failed call loses nothing.
 ///
 /// # Safety
 ///
-/// What is asked for can be written at `slices` and `count`, unless they are `NULL`.
+/// Results are writable at `slices` and `count`, unless they are `NULL`.
 unsafe fn lend<'s, W>(
     name: &str,
     stream: Option<&'s mut Stream>,
@@ -210,17 +211,17 @@ pub extern "C" fn hushlog_stream_held(stream: Option<&Stream>) -> usize {
     stream.map_or(0, |stream| stream.redactor.held())
 }
 
-/// What is called with each count: the context, the name of a secret and of a form, and how many there were.
+/// The callback for each count: the context, the names of a secret and of a form, and the count.
 pub type Each = extern "C" fn(*mut c_void, *const c_char, *const c_char, u64);
 
 /// `hushlog_stream_counts`: see `hushlog.h`.
 ///
-/// The counts are copied first, and no reference to the stream lives while `each` runs: a callback
-/// that uses the stream in spite of the header gets `HUSHLOG_EBUSY`, and does nothing undefined.
+/// The counts are copied first, and no reference to the stream lives while `each` runs. A callback
+/// that uses the stream in spite of the header gets `HUSHLOG_EBUSY`, without undefined behavior.
 ///
 /// # Safety
 ///
-/// `stream` is one of [`hushlog_stream_new`]'s that was not freed, or `NULL`.
+/// `stream` came from [`hushlog_stream_new`] and was not freed, or is `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hushlog_stream_counts(
     stream: *const Stream,
@@ -239,20 +240,20 @@ pub unsafe extern "C" fn hushlog_stream_counts(
         for (name, form, count) in counts {
             each(context, name.as_ptr(), form.as_ptr(), count);
         }
-        // SAFETY: the stream is alive: while it counts, `hushlog_stream_free` only marks it.
+        // SAFETY: the stream is alive: during the count, `hushlog_stream_free` only marks it.
         let freed = unsafe {
             (*stream).counting.set(false);
             (*stream).freed
         };
         if freed {
-            // SAFETY: it came out of a box in `hushlog_stream_new`, and the caller gave it up.
+            // SAFETY: it came from a box in `hushlog_stream_new`, and the caller gave up ownership.
             drop(unsafe { Box::from_raw(stream.cast_mut()) });
         }
         Ok(0)
     })
 }
 
-/// The counts as C takes them.
+/// The counts as C strings.
 fn counts(stream: &Stream) -> Result<Vec<(CString, CString, u64)>, Code> {
     if stream.counting.get() {
         return Err(Code::Busy);
