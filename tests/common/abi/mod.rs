@@ -1,5 +1,6 @@
-//! A fuzz target for the C ABI: the input decides which calls are made, in which order and how wrongly, and the Rust API says what
-//! has to come of them. Shared by `tests/engine/corpus_abi.rs` and `fuzz/`, where AddressSanitizer looks on.
+//! A fuzz target for the C ABI. The input decides the calls, their order and their mistakes; the
+//! Rust API gives the expected results. Shared by `tests/engine/corpus_abi.rs` and `fuzz/`, which
+//! runs it under AddressSanitizer.
 
 #![allow(unreachable_pub, reason = "used by another crate as well")]
 
@@ -16,7 +17,7 @@ use hushlog::{BuildError, Cover, Mask, NeedleSet, NeedleSetBuilder, NoticeKind, 
 
 use super::harness::scenario::{Limits, SWAPS, Scenario, Step};
 
-// As `hushlog.h` has them.
+// As in `hushlog.h`.
 const ENULL: c_int = -1;
 const ETEXT: c_int = -3;
 const EUSED: c_int = -4;
@@ -24,7 +25,7 @@ const EFLAG: c_int = -5;
 const EROOM: c_int = -10;
 const EINDEX: c_int = -11;
 
-/// As `hushlog.h` lays it out.
+/// Laid out as in `hushlog.h`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Lent {
@@ -32,7 +33,7 @@ struct Lent {
     len: usize,
 }
 
-/// The library prints nothing of a panic; here somebody wants to know.
+/// Restores panic messages, which the library suppresses.
 fn keep_panics_loud() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -42,7 +43,7 @@ fn keep_panics_loud() {
     });
 }
 
-/// A whole life of builders, sets, streams and records.
+/// A complete lifetime of builders, sets, streams and records.
 pub fn abi(bytes: &[u8]) {
     keep_panics_loud();
     let (&[flags, room], rest) = bytes.split_first_chunk().unwrap_or((&[0, 0], &[]));
@@ -74,7 +75,7 @@ impl Both {
         let mut expected = NeedleSet::builder();
         for (n, value) in values.iter().enumerate() {
             let name = CString::new(format!("<{n}>")).expect("no NUL");
-            // SAFETY: the name is ended by a NUL, and the value is as long as it says.
+            // SAFETY: the name ends with a NUL, and the value has the stated length.
             let code = unsafe {
                 hushlog_builder_add(builder.as_deref_mut(), name.as_ptr(), value.as_ptr().cast(), value.len())
             };
@@ -84,7 +85,8 @@ impl Both {
         spoilt();
         expected = options(builder.as_deref_mut(), expected, flags);
         let (mut set, mut no_set) = (None, None);
-        // SAFETY: a set can be written there; in the second call nothing can, which it says.
+        // SAFETY: the first call gets a writable pointer to a set; the second gets a null pointer,
+        // which it reports.
         let (code, again) = unsafe {
             (
                 hushlog_builder_build(builder.as_deref_mut(), &mut set),
@@ -101,7 +103,8 @@ impl Both {
         Both { code, failed, set, expected: expected.build() }
     }
 
-    /// The set as both have it, if both have one. Else both have failed for the same reason.
+    /// The set from both interfaces, if both have one. Otherwise asserts that both failed for the
+    /// same reason.
     fn checked(self) -> Option<(CSet, Arc<NeedleSet>)> {
         let code = match &self.expected {
             Ok(_) => 0,
@@ -121,11 +124,12 @@ impl Both {
     }
 }
 
-/// The first error of a builder stays: no set is built that lacks a secret.
+/// A builder keeps its first error, so that no set lacks a secret.
 fn spoilt() {
     let mut builder = hushlog_builder_new();
     let mut set = None;
-    // SAFETY: the name, which is no text, is ended by a NUL, the value is empty, and a set can be written there.
+    // SAFETY: the name, which is not UTF-8, ends with a NUL, the value is empty, and the pointer to
+    // a set is writable.
     let codes = unsafe {
         [
             hushlog_builder_add(builder.as_deref_mut(), c"\xff".as_ptr(), ptr::null(), 0),
@@ -165,7 +169,7 @@ fn check_notices(set: &Set, expected: &NeedleSet) {
     assert_eq!(hushlog_set_notices(Some(set)), notices.len());
     let mut name = ptr::null();
     for (index, notice) in notices.iter().enumerate() {
-        // SAFETY: a pointer can be written there.
+        // SAFETY: the pointer to a pointer is writable.
         let kind = unsafe { hushlog_set_notice(Some(set), index, &mut name) };
         let number = match notice.kind {
             NoticeKind::Blank => 1,
@@ -183,11 +187,11 @@ fn check_notices(set: &Set, expected: &NeedleSet) {
 
 fn check_record(set: &Set, expected: &NeedleSet, record: &[u8], room: usize, flags: u8) {
     let masked = expected.redact_cow(record);
-    // A buffer that is short by so much, or has as much to spare.
+    // A buffer that is too short by `room + 1`, or has `room` bytes to spare.
     let room = if flags & 128 == 0 { masked.len() + room } else { masked.len().saturating_sub(room + 1) };
     let mut buffer = vec![0_u8; room];
     let mut lent = Lent { data: ptr::null(), len: 0 };
-    // SAFETY: record and buffer are as long as they say, and `Lent` is laid out as a slice.
+    // SAFETY: record and buffer have the stated lengths, and `Lent` has the layout of a slice.
     let code = unsafe {
         let (buffer, lent): (*mut c_void, *mut Lent) = (buffer.as_mut_ptr().cast(), &mut lent);
         hushlog_redact(Some(set), record.as_ptr().cast(), record.len(), buffer, room, lent.cast())
@@ -217,7 +221,7 @@ fn check_record(set: &Set, expected: &NeedleSet, record: &[u8], room: usize, fla
 fn check_stream(scenario: &Scenario, sets: &[(CSet, Arc<NeedleSet>)], flags: u8) {
     let mut stream = None;
     let keep_stump = u32::from(!scenario.stump);
-    // SAFETY: a stream can be written there.
+    // SAFETY: the pointer to a stream is writable.
     let codes = unsafe {
         let unknown = hushlog_stream_new(Some(&sets[0].0), 2 | keep_stump, &mut stream);
         (unknown, hushlog_stream_new(Some(&sets[0].0), keep_stump, &mut stream))
@@ -226,9 +230,9 @@ fn check_stream(scenario: &Scenario, sets: &[(CSet, Arc<NeedleSet>)], flags: u8)
     let mut redactor = Redactor::new(Arc::clone(&sets[0].1)).mask_stump(scenario.stump);
     for step in scenario.steps.iter().chain([&Step::Finish]) {
         let (mut slices, mut count) = (ptr::null(), 0);
-        // The pieces of C live no longer than their call.
+        // In C, a piece lives no longer than its call.
         let piece = if let Step::Push(piece) = step { piece.clone() } else { Vec::new() };
-        // SAFETY: the piece is as long as it says, and what is returned by pointer can be written there.
+        // SAFETY: the piece has the stated length, and the output pointers are writable.
         let (code, expected) = unsafe {
             let stream = stream.as_deref_mut();
             match step {
@@ -260,32 +264,32 @@ fn check_stream(scenario: &Scenario, sets: &[(CSet, Arc<NeedleSet>)], flags: u8)
 fn check_counts(stream: Option<&Stream>, redactor: &Redactor) {
     type Counts = BTreeMap<(String, String), u64>;
     extern "C" fn each(context: *mut c_void, name: *const c_char, form: *const c_char, count: u64) {
-        // SAFETY: it is what was given below, and nobody else has it meanwhile.
+        // SAFETY: this is the pointer passed below, and nothing else uses it during the call.
         let counts = unsafe { &mut *context.cast::<Counts>() };
         counts.insert((text(name).expect("a name"), text(form).expect("a form")), count);
     }
     let mut counts = Counts::new();
     let stream = stream.map_or(ptr::null(), ptr::from_ref);
-    // SAFETY: the stream is one of the library's, which outlives the call.
+    // SAFETY: the stream is one of the library's, and outlives the call.
     assert_eq!(unsafe { hushlog_stream_counts(stream, Some(each), (&raw mut counts).cast()) }, 0);
     let expected = redactor.counts().into_iter().map(|((name, form), count)| ((name, form.name().to_owned()), count));
     assert_eq!(counts, expected.collect());
 }
 
-/// All slices that were lent, and none of them empty.
+/// The bytes of all lent slices, none of which is empty.
 fn given(slices: *const Slice, count: usize) -> Vec<u8> {
     let slices: *const Lent = slices.cast();
-    // SAFETY: so many slices stand there until the next call, which comes later.
+    // SAFETY: `count` slices are valid until the next call, which comes later.
     let slices = (0..count).map(|n| unsafe { *slices.add(n) });
     slices.flat_map(|lent| if lent.len > 0 { bytes(lent) } else { panic!("an empty slice") }.to_vec()).collect()
 }
 
 fn bytes<'a>(lent: Lent) -> &'a [u8] {
-    // SAFETY: so it was lent, until the next call with the stream, and nobody keeps it longer.
+    // SAFETY: the slice is lent until the next call on the stream, and is not kept longer.
     if lent.len == 0 { &[] } else { unsafe { std::slice::from_raw_parts(lent.data, lent.len) } }
 }
 
 fn text(text: *const c_char) -> Option<String> {
-    // SAFETY: texts of the library end with a NUL.
+    // SAFETY: strings from the library end with a NUL.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_str().expect("UTF-8").to_owned())
 }

@@ -1,5 +1,5 @@
-//! Fuzz targets for the files that hushlog reads: whatever stands in them is read or refused, and what hushlog writes it reads as the
-//! same. Shared by `tests/engine/corpus_formats.rs` and `fuzz/`.
+//! Fuzz targets for the file formats: hushlog reads or refuses any content, and reads its own
+//! output as the same. Shared by `tests/engine/corpus_formats.rs` and `fuzz/`.
 
 #![allow(unreachable_pub, reason = "used by another crate as well")]
 
@@ -13,14 +13,14 @@ use hushlog::source::dotenv::{self, Entry};
 
 pub use sidecar_config::sidecar_config;
 
-/// What is done with an input.
+/// A function that checks an input.
 pub type Target = fn(&[u8]);
 
-/// A target by its name, which is also the name of its corpus.
+/// A target and its name, which is also the name of its corpus.
 pub const TARGETS: [(&str, Target); 4] =
     [("dotenv", dotenv), ("session", session), ("registry", registry), ("sidecar_config", sidecar_config)];
 
-/// A registry: what is read can be written, and is read as the same then.
+/// A registry: if read, it can be written, and is then read as the same.
 pub fn registry(bytes: &[u8]) {
     let Ok(registry) = Registry::parse(bytes) else { return };
     if registry.signers().next().is_none() {
@@ -32,7 +32,8 @@ pub fn registry(bytes: &[u8]) {
     }
 }
 
-/// NAME=VALUE lines: where a file stands among other lines makes no difference, and the formats that are exported are read back.
+/// NAME=VALUE lines: surrounding lines do not change a file's meaning, and the exported formats are
+/// read back.
 pub fn dotenv(bytes: &[u8]) {
     let file = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let before = dotenv::parse(&[b"# a comment\n\n", file].concat());
@@ -62,7 +63,8 @@ pub fn dotenv(bytes: &[u8]) {
     }
 }
 
-/// A session: what is read can be written, and is read as the same then; and so is one that is made of the input.
+/// A session: if read, it can be written, and is then read as the same; so is a session made of the
+/// input.
 pub fn session(bytes: &[u8]) {
     if let Ok(session) = Session::parse(bytes) {
         let text = session.render();
@@ -74,7 +76,7 @@ pub fn session(bytes: &[u8]) {
     assert!(seen(&made).eq(seen(&read)) && made.boot() == read.boot() && made.into_parts().1 == read.into_parts().1);
 }
 
-/// The secrets that a session holds.
+/// The secrets in a session.
 fn seen(session: &Session) -> impl Iterator<Item = (&str, &[u8], bool)> {
     session.entries().iter().map(|entry| (entry.secret.name(), entry.secret.expose(), entry.current))
 }

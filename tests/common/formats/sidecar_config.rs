@@ -1,5 +1,5 @@
-//! The configuration of the sidecar: what is refused is refused without a word of what stands there, and what is read is read again
-//! however it is written down.
+//! The sidecar's configuration: an error quotes none of its text, and an accepted file is read as
+//! the same however it is rewritten.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 
 use hushlog::sidecar::config::*;
 
-/// In place of every `q` and `j`, which are in no key and no word of a configuration: of the same length and the same letters, so that
-/// one is read as the other is, whatever stands beside it.
+/// Replacements for every `q` and `j`, which occur in no key or word of a configuration. They have
+/// the same length and letters, so that both are read alike in any context.
 const VALUES: [&str; 2] = ["qjjq", "jqqj"];
 
-/// What comes of a text: a plan, or why not.
+/// The result of reading a text: a configuration and its plan, or an error.
 type Read = Result<(Config, Plan), ConfigError>;
 
 /// Any text.
@@ -37,13 +37,14 @@ fn with_value(bytes: &[u8], value: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|byte| if is_value(*byte) { value } else { std::slice::from_ref(byte) }).copied().collect()
 }
 
-/// Two files that differ in their values only have the same error; so it holds nothing of a value. And a value changes no other one.
+/// Asserts that two files that differ only in their values have the same error, which so contains
+/// no value. An accepted value changes no other one.
 fn check_other_value(outcome: &Read, other: &Read) {
     match (outcome, other) {
         (Err(error), Err(other)) => {
             assert!(error == other && error.to_string() == other.to_string(), "an error tells what stands there");
         }
-        // Not the plan: globs are compiled there, into numbers.
+        // Not the plan, in which globs are compiled into numbers.
         (Ok((config, _)), Ok((other, _))) => {
             assert!(format!("{config:?}").replace(VALUES[0], "q") == format!("{other:?}").replace(VALUES[1], "q"));
         }
@@ -51,7 +52,7 @@ fn check_other_value(outcome: &Read, other: &Read) {
     }
 }
 
-/// A comment before it moves lines, and one behind it nothing.
+/// A comment before the text moves the lines, and one behind it changes nothing.
 fn check_moved(text: &[u8], outcome: &Read) {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     match (read(&[b"# a comment\n\n", text].concat()), outcome) {
@@ -72,7 +73,7 @@ fn assert_same(read: &Read, expected: &Read) {
     assert!(config == expected && format!("{plan:?}") == format!("{expected_plan:?}"), "read as something else");
 }
 
-/// Written down anew, with its keys in another order, it is the same.
+/// Rewritten with its keys in another order, the configuration is the same.
 fn check_written(config: &Config, plan: &Plan, order: usize) {
     let text = config.written(order);
     let again = read(text.as_bytes()).unwrap_or_else(|error| panic!("it cannot be read again: {error}"));
@@ -80,14 +81,14 @@ fn check_written(config: &Config, plan: &Plan, order: usize) {
     assert!(format!("{:?}", again.1) == format!("{plan:?}"), "written down, it comes to something else");
 }
 
-/// The line is one of the file, and the key a documented one.
+/// The line is within the file, and the key is documented.
 fn check_error(error: &ConfigError, text: &[u8]) {
     static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let mut keys = BTreeSet::new();
         keys_of(&schema(), &mut keys);
         keys
     });
-    // YAML has both for an end of a line.
+    // Either one ends a line in YAML.
     let lines = 1 + text.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count() as u64;
     assert!(error.line.is_none_or(|line| (1..=lines).contains(&line)), "{:?} of {lines} lines", error.line);
     assert!(error.key.is_none_or(|key| KEYS.contains(key)));
@@ -102,7 +103,8 @@ fn keys_of(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
     }
 }
 
-/// What can stand in a configuration; `None` is what is left out. The order is that of the keys of sections.
+/// The parts of a configuration as YAML; `None` is omitted. The order applies to the keys of
+/// sections.
 trait Written {
     fn write(&self, order: usize) -> Option<String>;
 
@@ -156,7 +158,7 @@ impl Written for Size {
     }
 }
 
-/// Makes what is written as it is printed.
+/// Implements types that are written as they are printed.
 macro_rules! plain {
     ($($name:ident),*) => {$(
         impl Written for $name {
@@ -169,7 +171,7 @@ macro_rules! plain {
 
 plain!(bool, u32, u64);
 
-/// Makes choices, of which the words are the names of their variants.
+/// Implements choices, whose words are the names of their variants.
 macro_rules! choices {
     ($($name:ident),*) => {$(
         impl Written for $name {
@@ -182,7 +184,7 @@ macro_rules! choices {
 
 choices!(ReleaseAt, Format, Away, ReadFrom);
 
-/// Makes sections. A key that is not listed here does not compile.
+/// Implements sections. A key that is not listed here does not compile.
 macro_rules! sections {
     ($($name:ident { $($field:ident),* })*) => {$(
         impl Written for $name {

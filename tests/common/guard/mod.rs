@@ -1,4 +1,4 @@
-//! A guard at work, on a file system of its own, so that nothing else on the machine waits.
+//! A running guard on a file system of its own, so that it blocks no other process of the machine.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
@@ -13,18 +13,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::program::HUSHLOG;
 
-/// The secret, and what is written over it.
+/// The secret and its mask.
 pub(crate) const VALUE: &str = "sk-live-4f9QzXabc";
 pub(crate) const MASK: &str = "[API_TOKEN]******";
 
-/// A file system of its own, gone at the end.
+/// A private file system, removed at the end.
 pub(crate) struct Disk {
     scratch: tempfile::TempDir,
     mounted: bool,
 }
 
 impl Disk {
-    /// A new file system of this kind, or nothing, and a loud word why.
+    /// Makes a file system of this kind; returns `None`, and reports it, if that fails.
     pub(crate) fn new(kind: &str) -> Option<Disk> {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let (image, mount) = (scratch.path().join("image"), scratch.path().join("mount"));
@@ -46,7 +46,7 @@ impl Disk {
         Some(Disk { scratch, mounted: true })
     }
 
-    /// The directory that is guarded.
+    /// The guarded directory.
     pub(crate) fn log(&self) -> PathBuf {
         self.scratch.path().join("mount/log")
     }
@@ -56,12 +56,12 @@ impl Disk {
         self.log().join(name)
     }
 
-    /// A place on the same file system that is not guarded.
+    /// A path on the same file system that is not guarded.
     pub(crate) fn outside(&self, name: &str) -> PathBuf {
         self.scratch.path().join("mount").join(name)
     }
 
-    /// A place on another file system.
+    /// A path on another file system.
     pub(crate) fn elsewhere(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
     }
@@ -84,14 +84,14 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// A guard of a directory, once all that is there is clean.
+    /// Starts a guard of a directory, and waits until all existing files are clean.
     pub(crate) fn start(directory: &Path) -> Guard {
         let guard = Guard::spawn(command(directory));
         guard.waits_for("guarding ");
         guard
     }
 
-    /// A guard by this command.
+    /// Starts a guard by this command.
     pub(crate) fn spawn(mut command: Command) -> Guard {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
         let (said, stderr) = (Arc::default(), child.stderr.take());
@@ -104,12 +104,12 @@ impl Guard {
         self.said.lock().expect("no panic").clone()
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until it has said this.
+    /// Waits until it has printed this.
     #[track_caller]
     pub(crate) fn waits_for(&self, text: &str) {
         let patience = Instant::now() + Duration::from_secs(20);
@@ -119,12 +119,12 @@ impl Guard {
         }
     }
 
-    /// Sends it a signal, as `kill` names it.
+    /// Sends it a signal, named as for `kill`.
     pub(crate) fn signal(&self, name: &str) {
         crate::program::kill(self.child.id(), name);
     }
 
-    /// Waits for its end, and gives its status and all that it said.
+    /// Waits for its end, and returns its status and its complete output.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let patience = Instant::now() + Duration::from_secs(20);
         let status = loop {
@@ -140,7 +140,7 @@ impl Guard {
         (status.code(), self.said())
     }
 
-    /// Ends it, and gives all that it said.
+    /// Ends it, and returns its complete output.
     #[track_caller]
     pub(crate) fn end(self) -> String {
         self.signal("TERM");
@@ -173,18 +173,18 @@ pub(crate) fn command(directory: &Path) -> Command {
     command
 }
 
-/// A program that prints what it follows, killed at the end.
+/// A program that prints a followed file, killed at the end.
 pub(crate) struct Tail(Child);
 
 impl Tail {
-    /// `tail -F` of all that is in a file and comes to it.
+    /// Runs `tail -F` from the beginning of a file.
     pub(crate) fn follow(path: &Path) -> Tail {
         let mut tail = Command::new("tail");
         let tail = tail.args(["-n", "+1", "-F"]).arg(path).stdout(Stdio::piped()).stderr(Stdio::null());
         Tail(tail.spawn().expect("tail is everywhere"))
     }
 
-    /// What it prints next, which may take a while, but not for ever.
+    /// Its next output, which may take a while, but not for ever.
     #[track_caller]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
         let out = self.0.stdout.as_mut().expect("a pipe");
@@ -212,13 +212,13 @@ impl Drop for Tail {
     }
 }
 
-/// What is in a file, as `cat` reads it.
+/// The content of a file, as `cat` reads it.
 #[track_caller]
 pub(crate) fn cat(path: &Path) -> String {
     reads(Command::new("cat").arg(path))
 }
 
-/// What a program prints.
+/// The output of a program.
 #[track_caller]
 pub(crate) fn reads(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -226,7 +226,7 @@ pub(crate) fn reads(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Whether a program is here; says so loudly if not.
+/// Whether a program is installed; reports it if not.
 pub(crate) fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
     let has = found.is_ok_and(|output| output.status.success());
@@ -236,7 +236,7 @@ pub(crate) fn has(program: &str) -> bool {
     has
 }
 
-/// A directory on ext4 and its guard, or nothing, and a loud word why.
+/// A directory on ext4 and its guard; `None`, and a report, if that fails.
 pub(crate) fn guarded() -> Option<(Disk, Guard)> {
     let disk = disk()?;
     let guard = Guard::start(&disk.log());
@@ -259,7 +259,8 @@ pub(crate) fn disk() -> Option<Disk> {
     Disk::new("ext4")
 }
 
-/// Whether writes are told beforehand here (Linux 6.14), so that no moment is left; says so loudly if not.
+/// Whether the kernel asks before writes (Linux 6.14), so that no window remains; reports it if
+/// not.
 pub(crate) fn told_of_writes(guard: &Guard, disk: &Disk) -> bool {
     fs::write(disk.file("probe"), "probe\n").expect("room for a file");
     cat(&disk.file("probe"));

@@ -1,4 +1,4 @@
-//! The adapters of ring 1 as engines: what they have given out after each piece is seen from behind.
+//! The adapters of ring 1 as engines; their output after each piece is read at the other end.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,21 +11,21 @@ use hushlog::{NeedleSet, Redactor};
 
 use super::engine::Engine;
 
-/// How the other side of an adapter behaves, step after step, and from the start again at the end.
+/// The behaviour of an adapter's other end: a sequence of steps that repeats.
 #[derive(Clone, Copy)]
 pub enum Whim {
-    /// All that is asked for.
+    /// The whole request.
     All,
-    /// So many bytes of it at most.
+    /// At most this many bytes of it.
     Some(usize),
-    /// An error after which one tries again.
+    /// An error after which the caller retries.
     Interrupted,
     Busy,
 }
 
 type Whims = &'static [Whim];
 
-/// The other side: what is written to it can be read from it, as its whims allow.
+/// The other end: bytes written to it can be read from it, as its whims allow.
 #[derive(Clone)]
 pub(super) struct End(Rc<RefCell<Wire>>);
 
@@ -41,7 +41,7 @@ impl End {
         End(Rc::new(RefCell::new(Wire { bytes: VecDeque::new(), whims: whims.into(), step: 0, ended: false })))
     }
 
-    /// How many of `len` bytes may pass now.
+    /// The number of bytes, of `len`, that may pass now.
     pub(super) fn admit(&self, len: usize) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         let whim = wire.whims[wire.step % wire.whims.len()];
@@ -54,28 +54,28 @@ impl End {
         }
     }
 
-    /// Brings bytes to whoever reads here.
+    /// Adds bytes for the reader of this end.
     pub(super) fn bring(&self, bytes: &[u8]) {
         self.0.borrow_mut().bytes.extend(bytes);
     }
 
-    /// All that was written here.
+    /// Appends all bytes that were written here.
     pub(super) fn collect(&self, out: &mut Vec<u8>) {
         out.extend(self.0.borrow_mut().bytes.drain(..));
     }
 
-    /// Nothing more comes.
+    /// Ends the input.
     pub(super) fn end(&self) {
         self.0.borrow_mut().ended = true;
     }
 
-    /// Whether whoever reads here has to wait, and not because of a whim.
+    /// Whether a reader has to wait because there is no data, and not because of a whim.
     pub(super) fn is_idle(&self) -> bool {
         let wire = self.0.borrow();
         wire.bytes.is_empty() && !wire.ended
     }
 
-    /// The same from the start again.
+    /// A new end with the same whims.
     pub(super) fn anew(&self) -> End {
         End::new(&self.0.borrow().whims)
     }
@@ -94,7 +94,7 @@ impl Write for End {
 }
 
 impl Read for End {
-    /// With nothing on the wire it is busy, or has ended.
+    /// An empty wire is busy, or has ended.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let waiting = buffer.len().min(self.0.borrow().bytes.len());
         if waiting == 0 {
@@ -119,7 +119,7 @@ impl Written {
         Written { writer: RedactWriter::new(wire.clone(), Redactor::new(set).mask_stump(stump)), wire }
     }
 
-    /// Repeats what failed for a moment.
+    /// Repeats calls that fail temporarily.
     fn insist<T>(&mut self, mut call: impl FnMut(&mut RedactWriter<End>) -> io::Result<T>) -> T {
         loop {
             match call(&mut self.writer) {
@@ -208,7 +208,7 @@ impl Engine for ReadFrom {
     }
 }
 
-/// The other side at its best, and at its worst.
+/// The other end at its best, and at its worst.
 pub const CALM: Whims = &[Whim::All];
 pub const WILD: Whims =
     &[Whim::Some(1), Whim::Interrupted, Whim::Some(3), Whim::Busy, Whim::Busy, Whim::Some(2), Whim::Interrupted];

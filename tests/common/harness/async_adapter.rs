@@ -1,4 +1,5 @@
-//! The asynchronous adapters as engines, polled by hand: every call is a future of its own, dropped when it has to wait.
+//! The asynchronous adapters as engines, polled by hand: every call is a separate future, dropped
+//! when it has to wait.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -16,7 +17,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::adapter::{End, Whim};
 use super::engine::Engine;
 
-/// The other side as others poll it: where it is busy, whoever asks waits.
+/// The other end with a polled interface: if it is busy, the caller waits.
 #[derive(Clone)]
 struct Polled {
     end: End,
@@ -59,7 +60,7 @@ impl AsyncRead for Polled {
     }
 }
 
-/// What the future of one call gives, polled once: `None` if it has to wait, and is cancelled.
+/// The result of a call's future, polled once: `None` if it has to wait, and is cancelled.
 fn once<T>(future: impl Future<Output = T>) -> Option<T> {
     match Box::pin(future).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => Some(done),
@@ -75,7 +76,7 @@ pub struct AsyncWritten {
     by_shutdown: bool,
 }
 
-/// Makes a call until it has ended.
+/// Repeats a call until it completes.
 macro_rules! insist {
     ($call:expr) => {
         loop {
@@ -207,7 +208,7 @@ impl Engine for Encoded {
     }
 }
 
-/// A [`RedactDecoder`], asked as a `FramedRead` asks.
+/// A [`RedactDecoder`], called as by a `FramedRead`.
 pub struct Decoded {
     decoder: RedactDecoder,
     come: BytesMut,

@@ -1,4 +1,5 @@
-//! Redactors that are wrong on purpose, each in a way that was seen in the wild. The oracle must catch every one of them.
+//! Deliberately broken redactors, each with a fault seen in the wild. The oracle must catch every
+//! one of them.
 
 use std::sync::Arc;
 
@@ -6,22 +7,22 @@ use hushlog::{NeedleSet, Redactor};
 
 use super::engine::Engine;
 
-/// What is wrong with it.
+/// The fault of a redactor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// Forgets at a cut what it held back: a value split over two writes gets out.
+    /// Forgets its held-back bytes at a cut: a value split over two writes gets out.
     ForgetsAtCuts,
-    /// Gives everything out at the end only: correct bytes, too late.
+    /// Emits everything only at the end: correct bytes, too late.
     Late,
-    /// Gives nothing out: no secret in the output, and nothing else either.
+    /// Emits nothing: no secret in the output, and no text either.
     Mute,
-    /// Searches on behind an occurrence: the rest of an overlapping one gets out.
+    /// Continues the search behind an occurrence: the rest of an overlapping one gets out.
     SkipsOverlaps,
     /// Loses the last byte of a stream.
     LosesTheEnd,
-    /// Goes on with the old needles after the set has changed.
+    /// Continues with the old needles after the set has changed.
     IgnoresSwap,
-    /// Forgets the rest of a partial match of which it gave the beginning out.
+    /// Forgets the rest of a partial match whose beginning was released.
     ForgetsReleased,
 }
 
@@ -115,7 +116,7 @@ impl Engine for Broken {
         }
     }
 
-    /// It does not tell: what it gives out must be enough to catch it.
+    /// Not reported: the output must be enough to catch the fault.
     fn held(&self) -> Option<usize> {
         None
     }

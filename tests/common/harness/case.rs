@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// One way to cut a case's text, with what is given out after each piece and after the end.
+/// One cutting of a case's text, with the expected output after each piece and after the end.
 pub struct Run {
     pub pieces: Vec<(Vec<u8>, Vec<u8>)>,
     pub end: Vec<u8>,
@@ -16,16 +16,16 @@ impl Run {
 
 pub struct Case {
     pub name: String,
-    /// What goes wrong elsewhere, or what is special about it.
+    /// The fault of other tools, or the speciality of the case.
     pub why: String,
     pub needles: Vec<(String, Vec<u8>)>,
     pub secrets: Vec<(String, Vec<u8>)>,
     pub mask: String,
     pub mask_char: Option<u8>,
     pub stump: bool,
-    /// Whether redacting the output again must leave it as it is.
+    /// Whether the redacted output, redacted again, must stay unchanged.
     pub once_is_enough: bool,
-    /// The name of the secret for which the mask is refused: then there is nothing to run.
+    /// The name of the secret for which the mask is refused: the case then does not run.
     pub refused: Option<String>,
     pub runs: Vec<Run>,
 }
@@ -63,7 +63,7 @@ pub fn refused() -> Vec<Case> {
 
 /// All cases, of all files.
 fn table() -> Vec<Case> {
-    // The package that runs it may lie below the one whose table it is.
+    // The package that runs it may be below the one with the table.
     let mut packages = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|package| package.join("tests/cases"));
     let directory = packages.find(|directory| directory.is_dir()).expect("the table is there");
     let entries =
@@ -109,13 +109,14 @@ fn parse(table: &str) -> Vec<Case> {
     cases
 }
 
-/// `NAME "bytes"`.
+/// Parses `NAME "bytes"`.
 fn named(rest: &str) -> (String, Vec<u8>) {
     let (name, value) = rest.split_once(' ').expect("a name and a value");
     (name.to_owned(), bytes(value).0)
 }
 
-/// Bytes between double quotes, with `\n \r \t \0 \\ \" \xHH`, and what stands behind them.
+/// Parses bytes between double quotes, with `\n \r \t \0 \\ \" \xHH`; returns them and the rest of
+/// the line.
 fn bytes(quoted: &str) -> (Vec<u8>, &str) {
     let mut rest = quoted.strip_prefix('"').expect("an opening quote");
     let mut out = Vec::new();

@@ -1,15 +1,15 @@
-//! The comparison: an engine against the right answers, after every piece.
+//! Compares an engine with the expected output, after every piece.
 
 use std::fmt;
 
 use super::engine::Engine;
 use super::expected::Expected;
 
-/// Where an engine differs from the definition. It shows positions only, never text.
+/// The position at which an engine differs from the definition. It never shows text.
 #[derive(PartialEq, Eq, Clone)]
 pub struct Difference {
     pub cuts: Vec<usize>,
-    /// How much of the text had gone in, and whether the stream had ended too.
+    /// The number of text bytes pushed so far, and whether the stream had ended.
     pub after: usize,
     pub ended: bool,
     pub what: &'static str,
@@ -25,7 +25,8 @@ impl fmt::Debug for Difference {
     }
 }
 
-/// Runs the text through the engine, cut so, and compares what was given out after each piece. `out` is only for reuse.
+/// Runs the text through the engine with these cuts, and compares the output after each piece.
+/// `out` is only for reuse.
 pub fn run(
     engine: &mut dyn Engine,
     expected: &Expected,

@@ -1,4 +1,5 @@
-//! Logs of containers, made of lines that were cut into records: where the secrets across records lie is known beforehand.
+//! Container logs made of lines cut into records: the positions of secrets across records are known
+//! beforehand.
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
@@ -11,15 +12,16 @@ use super::expected::STUMP_GIVEN;
 use super::regions;
 use super::scenario::{Scenario, Step};
 
-/// A needle, and where its parts lie in the file.
+/// A needle, and the positions of its parts in the file.
 type Parts = (usize, Vec<Range<u64>>);
 
-/// Writes the pieces of a run as records, each end of a stream as the end of a line, and compares what is told.
+/// Writes the pieces of a run as records, each end of a stream as a line end, and compares the
+/// reported parts.
 pub fn check(scenario: &Scenario, set: &Arc<NeedleSet>, format: Format, whims: &[u8]) {
     let mut log = Log { format, file: Vec::new(), lines: Default::default(), expected: Vec::new(), set };
     for (step, next) in scenario.steps.iter().zip(scenario.steps.iter().skip(1).chain([&Step::Finish])) {
         if let Step::Push(piece) = step {
-            // The input decides the stream by the lengths of records.
+            // The input selects the stream by the lengths of records.
             log.record(piece.len() % 3 / 2, piece, *next != Step::Finish, piece.len() % 5 == 0);
         }
     }
@@ -33,7 +35,7 @@ pub fn check(scenario: &Scenario, set: &Arc<NeedleSet>, format: Format, whims: &
     assert_eq!(told(&log.file, format, set, whims), log.expected, "{format:?} {:?}\n{scenario:?}", text(&log.file));
 }
 
-/// Anything at all, as if it were such a log: parts lie in the file, in order, and hold the needle.
+/// Any bytes, read as such a log: the parts are within the file, in order, and contain the needle.
 pub fn check_raw(file: &[u8], set: &Arc<NeedleSet>, whims: &[u8]) {
     let Some(format) = of_head(file) else { return };
     for (needle, parts) in told(file, format, set, whims) {
@@ -66,10 +68,10 @@ fn text(file: &[u8]) -> String {
     file.escape_ascii().to_string()
 }
 
-/// The text of a line that goes on, and where its records begin in it and in the file.
+/// The text of an unfinished line, and the beginnings of its records in the line and in the file.
 type Line = (Vec<u8>, Vec<(usize, u64)>);
 
-/// A log as it is written, and what is in it.
+/// A log as it is written, and its contents.
 struct Log<'a> {
     format: Format,
     file: Vec<u8>,
@@ -134,7 +136,7 @@ impl Log<'_> {
     }
 }
 
-/// A file that gives as many bytes at a time as its whims say, and is interrupted by some of them.
+/// A file whose reads return as many bytes as its whims say, and which some whims interrupt.
 struct Whimsical<'a, W> {
     file: &'a [u8],
     whims: W,

@@ -1,4 +1,4 @@
-//! The corpora of the fuzz targets, as `cargo test` runs them.
+//! The corpora of the fuzz targets, for `cargo test`.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| std::fs::read(file).expect("an input")).collect()
 }
 
-/// Runs a target on its corpus, and on some beginnings of each input.
+/// Runs a target on its corpus, and on some prefixes of each input.
 pub fn replay(name: &str, target: fn(&[u8])) {
     let inputs = of(name);
     assert!(inputs.len() >= 3, "{name} has a corpus of {} inputs", inputs.len());

@@ -1,4 +1,5 @@
-//! Ways to cut a text into pieces. A cutting is a sorted list of positions; equal ones make empty pieces.
+//! Ways to cut a text into pieces. A cutting is a sorted list of positions; equal ones make empty
+//! pieces.
 
 use super::rng::Rng;
 
@@ -9,12 +10,12 @@ pub fn pieces<'t>(text: &'t [u8], cuts: &'t [usize]) -> impl Iterator<Item = &'t
     starts.zip(ends).map(|(start, end)| &text[start..end])
 }
 
-/// Between every two bytes.
+/// Cuts between every two bytes.
 pub fn every_byte(len: usize) -> Vec<usize> {
     (1..len).collect()
 }
 
-/// The cutting that this mask stands for: bit 0 cuts after the first byte, and so on.
+/// The cutting for this bit mask: bit 0 cuts after the first byte, and so on.
 pub fn of_mask(mask: usize, len: usize, cuts: &mut Vec<usize>) {
     cuts.clear();
     cuts.extend((1..len).filter(|at| mask >> (at - 1) & 1 == 1));
@@ -27,7 +28,8 @@ pub fn random(rng: &mut Rng, len: usize, mean: usize) -> Vec<usize> {
     cuts
 }
 
-/// Whole, byte by byte, at every single place, at every pair of places if there are few, and some at random.
+/// Uncut, byte by byte, at every single position, at every pair of positions in a short text, and
+/// some at random.
 pub fn of(len: usize, pairs_len_max: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
     let mut all = vec![vec![], every_byte(len)];
     all.extend((0..=len).map(|at| vec![at]));

@@ -1,16 +1,18 @@
-//! Texts of many thousand bytes out of a few hundred that a fuzzer chose: repeated, with needles, parts of needles and near-misses between
-//! lines. So the search runs out of credit, walks, and comes back to the sieve, which short texts do not make it do.
+//! Texts of many kilobytes from a few hundred fuzzed bytes: repeated, with needles, parts of
+//! needles and near-misses between lines. So the search runs out of credit, walks, and returns to
+//! the prefilter, which does not happen in short texts.
 
 use super::engine;
 
-/// How long a text becomes, in bytes: three times what the search walks before it tries the sieve again. The definition is slow.
+/// The maximum length of a text, in bytes: three times the walk after which the search retries the
+/// prefilter. The definition is slow.
 const TEXT_LEN_MAX: usize = 12 << 10;
 const NEEDLES_MAX: usize = 6;
 const NEEDLE_LEN_MAX: usize = 48;
-/// What stands between needles, where they are rare.
+/// The text between rare needles.
 const LINE: &[u8] = b" INFO app::http: GET /v/items?page=next status=ok duration=short user=anna\n";
 
-/// What the input stands for.
+/// The decoded input.
 #[derive(Debug)]
 pub struct Dense {
     pub needles: Vec<Vec<u8>>,
@@ -19,7 +21,7 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// Any bytes are one.
+    /// Decodes any bytes.
     pub fn decode(bytes: &[u8]) -> Dense {
         let mut input = Input(bytes);
         let needles = input.needles();
@@ -41,21 +43,21 @@ impl Dense {
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    /// The next byte, or 0 when there is none left.
+    /// The next byte, or 0 at the end.
     fn byte(&mut self) -> usize {
         let (&first, rest) = self.0.split_first().unwrap_or((&0, &[]));
         self.0 = rest;
         first.into()
     }
 
-    /// The next bytes, or as many as there are.
+    /// The next bytes, up to the end.
     fn take(&mut self, len: usize) -> impl Iterator<Item = u8> + use<'a> {
         let (taken, rest) = self.0.split_at(len.min(self.0.len()));
         self.0 = rest;
         taken.iter().copied().map(engine::plain)
     }
 
-    /// Each is of bytes of its own, or shares the beginning of the one before it.
+    /// Each has bytes of its own, or shares a prefix with the one before it.
     fn needles(&mut self) -> Vec<Vec<u8>> {
         let mut needles: Vec<Vec<u8>> = Vec::new();
         for _ in 0..1 + self.byte() % NEEDLES_MAX {
@@ -88,7 +90,7 @@ impl<'a> Input<'a> {
                     text[at] = engine::plain(text[at].wrapping_add(1));
                 }
                 5 => (0..amount).for_each(|_| text.extend_from_slice(LINE)),
-                // What was written last, again and again.
+                // Repeats the last text.
                 _ => {
                     let len = text.len().min(1 + self.byte());
                     let from = text.len() - len;

@@ -1,23 +1,24 @@
-//! What is under test: anything that takes pieces in and gives bytes out.
+//! The engine under test: it takes pieces and emits bytes.
 
 use std::sync::Arc;
 
 use hushlog::redact::sieve::Variant;
 use hushlog::{Mask, NeedleSet, Redacted, Redactor, Secret};
 
-/// A redactor, or what a test puts in its place.
+/// A redactor, or its substitute in a test.
 pub trait Engine {
-    /// Takes a piece in, and appends what is given out.
+    /// Pushes a piece, and appends the output.
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>);
-    /// Ends the stream; what follows is a new one.
+    /// Ends the stream; a new one follows.
     fn finish(&mut self, out: &mut Vec<u8>);
-    /// Searches with another set from here on.
+    /// Changes the set for the rest of the stream.
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>);
-    /// Gives out the beginning of the hold-back, up to so many bytes of it in all. Only runs with changing sets ask for it.
+    /// Releases the beginning of the hold-back, up to `len_max` bytes of it in total. Only runs
+    /// with changing sets call it.
     fn release_partial(&mut self, _len_max: usize, _out: &mut Vec<u8>) {
         unreachable!("this engine is not asked for it");
     }
-    /// How many bytes are held back, where the engine can tell.
+    /// The number of held-back bytes, if the engine reports it.
     fn held(&self) -> Option<usize> {
         None
     }
@@ -45,7 +46,7 @@ impl Engine for Redactor {
     }
 }
 
-/// Appends what is given out. As is promised, no slice of it is empty.
+/// Appends the output. As promised, no slice of it is empty.
 fn append(given: Redacted<'_>, out: &mut Vec<u8>) {
     for slice in given {
         assert!(!slice.is_empty(), "an empty slice was given out");
@@ -58,23 +59,23 @@ pub fn named() -> Mask {
     Mask::Template("<{name}>".to_owned())
 }
 
-/// The mask that is the same for all needles, for where it does not matter which of them names a region.
+/// One mask for all needles, for tests that do not check which needle names a region.
 pub fn nameless() -> Mask {
     Mask::Template("<>".to_owned())
 }
 
-/// The mask as long as what it covers.
+/// The mask as long as its region.
 pub fn starred() -> Mask {
     Mask::Char(b'*')
 }
 
-/// The byte itself, or one with its high bit set in place of a byte that the masks above are made of. Needles of such
-/// bytes cannot collide with a mask, and redacted text can be redacted again without a change.
+/// The byte itself, or one with its high bit set in place of a byte of the masks above. Needles of
+/// such bytes cannot collide with a mask, and redacted text can be redacted again without a change.
 pub fn plain(byte: u8) -> u8 {
     if matches!(byte, b'<' | b'>' | b'*' | b'0'..=b'9') { byte | 0x80 } else { byte }
 }
 
-/// A set of exactly these needles, named by their index, and searched by this code.
+/// A set of exactly these needles, named by their index, and searched by this variant.
 pub fn exactly<N: AsRef<[u8]>>(needles: &[N], mask: Mask, variant: Variant) -> Arc<NeedleSet> {
     let secrets = needles.iter().enumerate().map(|(n, needle)| Secret::new(n.to_string(), needle.as_ref().to_vec()));
     Arc::new(NeedleSet::exactly_by(secrets.collect(), mask, variant).expect("no needle collides with the mask"))

@@ -1,29 +1,30 @@
-//! What a redactor must have given out after every prefix of a text, computed in two ways that share no code.
+//! The expected output of a redactor after every prefix of a text, computed in two ways that share
+//! no code.
 
 use hushlog::NeedleSet;
 use hushlog::redact::naive;
 
-/// The value bytes from which on a redactor masks a stump by default, and a number that no stump
-/// reaches.
+/// The number of value bytes from which a redactor masks a partial match by default, and a number
+/// that no partial match reaches.
 pub const STUMP_MASKED: usize = hushlog::redact::redactor::STUMP_LEN_MIN;
 pub const STUMP_GIVEN: usize = usize::MAX;
 
-/// From how many bytes on a stump of each needle counts, if one does that stands for so many bytes
-/// of its value.
+/// For each needle, the length from which a partial match counts, given the number of value bytes
+/// that it must represent.
 pub fn stump_lens(set: &NeedleSet, stump_len_min: usize) -> impl Fn(usize) -> usize {
     move |needle| if stump_len_min == STUMP_GIVEN { STUMP_GIVEN } else { set.stump_len_min(needle) }
 }
 
-/// The right answers for one text.
+/// The expected results for one text.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Expected {
-    /// All that is given out when the whole text has gone in.
+    /// The output after the whole text.
     pub pushed: Vec<u8>,
-    /// All that is given out when the stream has ended too.
+    /// The output after the end of the stream.
     pub finished: Vec<u8>,
-    /// How much of `pushed` has been given out after so many bytes of the text.
+    /// The length of the output in `pushed`, by the number of text bytes pushed.
     pub given: Vec<usize>,
-    /// How much of the text is held back after so many bytes of it.
+    /// The number of held-back bytes, by the number of text bytes pushed.
     pub held: Vec<usize>,
 }
 
@@ -79,8 +80,8 @@ impl Expected {
     }
 }
 
-/// The text with its masks, and how long that is before each byte of the text and at its end. `longest_at` holds, for each
-/// byte, the longest needle that occurs there, with its length.
+/// The text with its masks, and its length before each byte of the text and at its end.
+/// `longest_at` holds, for each byte, the longest needle that occurs there, with its length.
 fn render(set: &NeedleSet, text: &[u8], longest_at: &[Option<(usize, usize)>]) -> (Vec<u8>, Vec<usize>) {
     let (mut out, mut len_before) = (Vec::new(), vec![0]);
     let (mut region_end, mut name) = (0, None);
@@ -101,8 +102,8 @@ fn render(set: &NeedleSet, text: &[u8], longest_at: &[Option<(usize, usize)>]) -
     (out, len_before)
 }
 
-/// Tells, for every end of a prefix of `text`, how long the longest *proper* prefix of the needle is that ends there, and
-/// whether the whole needle ends there.
+/// Reports, for every end of a prefix of `text`, the length of the needle's longest *proper* prefix
+/// that ends there, and whether the whole needle ends there.
 fn follow(needle: &[u8], text: &[u8], mut tell: impl FnMut(usize, usize, bool)) {
     let border = borders(needle);
     let mut depth = 0;
@@ -119,7 +120,8 @@ fn follow(needle: &[u8], text: &[u8], mut tell: impl FnMut(usize, usize, bool)) 
     }
 }
 
-/// For each length, how long the longest proper prefix of `needle[..length]` is that is its suffix too.
+/// For each length, the length of the longest proper prefix of `needle[..length]` that is also its
+/// suffix.
 fn borders(needle: &[u8]) -> Vec<usize> {
     let mut border = vec![0; needle.len() + 1];
     let mut depth = 0;

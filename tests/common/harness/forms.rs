@@ -1,4 +1,4 @@
-//! What is left of a text when all needles of one secret are masked.
+//! The remains of a text when all needles of one secret are masked.
 
 use hushlog::redact::naive;
 use hushlog::{NeedleSet, Secret};

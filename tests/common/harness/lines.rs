@@ -1,5 +1,5 @@
-//! Line release through an adapter: the output of exact release, later; and until a whole needle is
-//! complete, at times that no secret influences.
+//! Line release through an adapter: the output of exact release, later. Until a whole needle is
+//! complete, no secret influences its times.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use super::scenario::{Scenario, Step};
 /// A line of this length cannot be guessed at once.
 const TELLING_LEN: usize = 8;
 
-/// Other needles, as long, of other letters. Newlines stay where they are.
+/// Other needles of the same lengths, with other letters. Newlines stay in place.
 fn twin(needles: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let other = |byte: &u8| if byte.is_ascii_lowercase() { b'a' + ((byte - b'a') ^ 1) } else { *byte };
     needles.iter().map(|needle| needle.iter().map(other).collect()).collect()
 }
 
-/// The run with newlines in it: each `b` of needles and text is one, if there are enough letters,
+/// The run with newlines: each `b` of needles and text becomes one, if there are enough letters,
 /// and some pieces end with one.
 fn with_lines(scenario: &Scenario) -> Scenario {
     let in_needles = scenario.steps.len() % 2 == 1;
@@ -67,16 +67,16 @@ impl Lines {
     }
 }
 
-/// Whether a needle reaches into the text from before `until`, or may when the text goes on. With
-/// line release what lies there may not be out yet, and is searched with a new set, too; with exact
-/// release it is out.
+/// Whether a needle from before `until` reaches into the text, or could once the text continues.
+/// With line release those bytes may still wait, and are then searched with a new set; with exact
+/// release they have been emitted.
 fn reaches(needles: &[&[u8]], text: &[u8], until: usize) -> bool {
     let agrees = |rest: &[u8], needle: &&[u8]| rest.starts_with(needle) || needle.starts_with(rest);
     (0..until.min(text.len())).any(|start| needles.iter().any(|needle| agrees(&text[start..], needle)))
 }
 
-/// Whether the text holds the beginning of a needle up to the end of a line that is too long to be
-/// guessed at once. Line release then waits as exact release does, which others may see.
+/// Whether the text contains a needle's beginning up to the end of a line that is too long to be
+/// guessed at once. Line release then waits as exact release does, which others may observe.
 fn tells(needles: &[&[u8]], text: &[u8]) -> bool {
     let lines = |needle: &&[u8]| -> bool {
         let mut line_start = 0;
@@ -89,7 +89,7 @@ fn tells(needles: &[&[u8]], text: &[u8]) -> bool {
     needles.iter().any(lines)
 }
 
-/// Runs with line release, beside exact release and beside sets with other secrets.
+/// Runs line release beside exact release, and beside sets with other secrets.
 pub fn check(scenario: &Scenario) -> Result<(), String> {
     let scenario = &with_lines(scenario);
     let sets = scenario.compile(Variant::Best);

@@ -1,4 +1,4 @@
-//! Masks against the definition of what is a fit one: no needle has a part in common with it, wherever it stands.
+//! Masks against their definition: no needle has a part in common with a mask, at any position.
 
 use hushlog::redact::naive;
 use hushlog::{BuildError, Cover, Mask, NeedleSet, Secret};
@@ -7,7 +7,8 @@ use super::engine;
 use super::expected::STUMP_MASKED;
 use std::sync::Arc;
 
-/// Secrets and a mask that a string of bytes stands for: short, over few letters, so that they have much in common.
+/// Secrets and a mask decoded from bytes: short, over few letters, so that they have much in
+/// common.
 pub struct Masking {
     pub values: Vec<Vec<u8>>,
     pub names: Vec<String>,
@@ -15,7 +16,7 @@ pub struct Masking {
     pub text: Vec<u8>,
 }
 
-/// What masks, names and values are made of.
+/// The letters of masks, names and values.
 const LETTERS: &[u8] = b"ab[]*#<~";
 
 impl Masking {
@@ -26,7 +27,7 @@ impl Masking {
         };
         let text = |field: &[u8], len_max| String::from_utf8(word(field, len_max)).expect("ASCII");
         let mask = match fields.next().unwrap_or_default() {
-            // A character that may not be one, too.
+            // Also a character that is not allowed.
             [b'c', char] => Mask::Char(*char),
             [b'n', before @ ..] => {
                 Mask::Template(text(before, 12) + "{name}" + &text(fields.next().unwrap_or_default(), 12))
@@ -44,7 +45,7 @@ impl Masking {
         masking
     }
 
-    /// The masks that may stand in the output, as far as their length makes a difference.
+    /// The masks that may occur in the output, as far as their length makes a difference.
     fn masks(&self) -> Vec<Vec<u8>> {
         match &self.mask {
             Mask::Template(template) => self.names.iter().map(|name| template.replace("{name}", name).into()).collect(),
@@ -91,7 +92,8 @@ impl Masking {
     }
 }
 
-/// Runs of a character as long as a region may be: the longer ones have nothing in common with a needle that these have not.
+/// Runs of a character up to the length of the longest value: longer ones have no more in common
+/// with a needle.
 fn runs(values: &[Vec<u8>], c: u8) -> Vec<Vec<u8>> {
     let lengths = values.iter().map(Vec::len);
     let (shortest, longest) = (lengths.clone().min().unwrap_or(0), lengths.max().unwrap_or(0));
@@ -102,7 +104,7 @@ fn overlap_any(values: &[Vec<u8>], masks: &[Vec<u8>]) -> bool {
     values.iter().any(|value| masks.iter().any(|mask| overlap(value, mask)))
 }
 
-/// Whether one holds the other, or one ends as the other begins.
+/// Whether one contains the other, or one ends as the other begins.
 fn overlap(a: &[u8], b: &[u8]) -> bool {
     let holds = |a: &[u8], b: &[u8]| a.windows(b.len()).any(|part| part == b);
     let ends = |a: &[u8], b: &[u8]| (1..=a.len().min(b.len())).any(|len| a[a.len() - len..] == b[..len]);

@@ -1,7 +1,7 @@
-//! What the proofs share: the oracles, the engines under test, and where inputs come from.
+//! Shared by the proofs: the oracles, the engines under test, and the sources of inputs.
 //!
-//! The oracle is always equality, after every piece: what has been given out must be what the naive definition gives out,
-//! so that a byte too late fails as a byte too early does. `fuzz/` includes this same directory.
+//! The oracle is always equality, after every piece. The output must equal the naive definition's,
+//! so that a byte that is late fails like one that is early. `fuzz/` includes this same directory.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program, and each fuzz target, uses its own part of it")]
 

@@ -1,9 +1,9 @@
-//! The definition of a stream whose needle set changes on the way.
+//! The definition of a stream whose needle set changes in between.
 //!
-//! What has been given out stays given out. What is held back when the set changes is the beginning of the text for the new
-//! set; the bytes of it that belong to an occurrence found with an old set stay masked, whatever the new set says.
-//! The same model says what a release of a partial match gives out: the first bytes of what is held back, up to the first that
-//! belongs to an occurrence. They are still a part of the text in which occurrences are found.
+//! Emitted bytes are final. The bytes held back at a change of the set are the beginning of the new
+//! set's text; those that belong to an occurrence of an old set stay masked in any case. The model
+//! also defines the release of a partial match: the first held-back bytes, up to the first one
+//! within an occurrence. They remain part of the text that is searched.
 
 use std::sync::Arc;
 
@@ -13,19 +13,20 @@ use hushlog::{Mask, NeedleSet};
 use super::engine::Engine;
 use super::expected::stump_lens;
 
-/// A redactor that is slow and obvious. It does not know which needle names a region that two sets have a part in, so all
-/// its sets must have one mask, and a nameless one.
+/// A slow and obvious redactor. It does not know which needle names a region that two sets share,
+/// so all its sets must have one nameless mask.
 pub struct Model {
     set: Arc<NeedleSet>,
     mask: Mask,
     stump_len_min: usize,
-    /// The text since the set changed last, beginning with what might have begun a needle then.
+    /// The text since the last change of the set, including the bytes that might have begun a
+    /// needle then.
     text: Vec<u8>,
-    /// Which of its first bytes an older set has found.
+    /// Whether an older set has found each of its first bytes.
     found: Vec<bool>,
-    /// How many bytes of `text` have been given out, masked or as they are.
+    /// The number of bytes of `text` that have been emitted, masked or not.
     given: usize,
-    /// Whether the mask of a region has gone out that still may go on.
+    /// Whether the mask of a region that may still grow has been emitted.
     open: bool,
 }
 

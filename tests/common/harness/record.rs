@@ -6,7 +6,7 @@ use hushlog::{Cover, NeedleSet};
 use super::expected::{STUMP_MASKED, stump_lens};
 use super::regions;
 
-/// Fails unless a record of this text comes out as the definition says, in all ways that there are.
+/// Fails unless a record of this text equals the definition, through every interface.
 pub fn check(set: &NeedleSet, text: &[u8]) {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mut mask = |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
@@ -28,7 +28,8 @@ pub fn check(set: &NeedleSet, text: &[u8]) {
     }
 }
 
-/// Every region is a label, where one fits and may be shown, and one filler; all else is as it was.
+/// Every region is one filler, after a label that fits and may be shown; all other bytes are
+/// unchanged.
 fn check_named(set: &NeedleSet, text: &[u8], regions: &[regions::Seen], record: &[u8]) {
     let (mut raw, mut fillers) = (record.to_vec(), Vec::new());
     for &(start, end, needle) in regions {

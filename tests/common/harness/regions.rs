@@ -1,4 +1,4 @@
-//! The finder against the definition: the same regions, under the same names, however the text is cut.
+//! The finder against the definition: the same regions, under the same names, for every cutting.
 
 use std::sync::Arc;
 
@@ -7,19 +7,19 @@ use hushlog::{Finder, NeedleSet, Region};
 
 use super::expected::{STUMP_MASKED, stump_lens};
 
-/// A region as it is compared: where it begins and ends, and the needle that names it.
+/// A region in comparable form: its beginning, its end, and the needle that names it.
 pub type Seen = (u64, u64, usize);
 
 pub fn seen(region: &Region) -> Seen {
     (region.range().start, region.range().end, region.needle())
 }
 
-/// The regions of a text, by the definition. A stump counts if it stands for `stump_len_min` bytes
-/// of the value.
+/// The regions of a text, by the definition. A partial match counts from `stump_len_min` bytes of
+/// the value.
 pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<Seen> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mut regions: Vec<Seen> = Vec::new();
-    // One byte stands for each byte, so that what has been given out tells the place.
+    // Each byte becomes one byte, so that the output's length gives the position.
     let mask = &mut |needle, first, out: &mut Vec<u8>| {
         let at = out.len() as u64;
         if first {
@@ -32,7 +32,7 @@ pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<Seen> {
     regions
 }
 
-/// Pushes a text, cut so, and compares after each piece what was told and what is open.
+/// Pushes a text with these cuts, and compares the reported and open regions after each piece.
 pub fn check(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize]) -> Result<(), String> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mut finder = Finder::new(Arc::clone(set));
@@ -59,7 +59,8 @@ pub fn check(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize]) -> Result<(), St
     Ok(())
 }
 
-/// Searches the parts between these cuts by themselves, each a little beyond its end, and joins what is found.
+/// Searches the parts between these cuts separately, each a little beyond its end, and joins the
+/// regions.
 pub fn check_parts(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize]) -> Result<(), String> {
     let overlap = set.needle_len_max().saturating_sub(1);
     let mut starts = vec![0];
@@ -76,7 +77,8 @@ pub fn check_parts(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize]) -> Result<
     if joined == whole { Ok(()) } else { Err(format!("parts from {starts:?}: {joined:?}, not {whole:?}")) }
 }
 
-/// Searches the text up to a place, and so far beyond that each occurrence that begins before it is found, and goes on from there.
+/// Searches the text up to an offset, and far enough beyond it to find each occurrence that begins
+/// before it; then resumes at the offset.
 pub fn check_resumed(set: &Arc<NeedleSet>, text: &[u8], offset: usize) -> Result<(), String> {
     let beyond = (offset + set.needle_len_max().saturating_sub(1)).min(text.len());
     let mut finder = Finder::new(Arc::clone(set));

@@ -1,4 +1,4 @@
-//! A seeded source of numbers: the same on every machine, so that every failure can be run again.
+//! A seeded source of numbers: the same on every machine, so that every failure can be reproduced.
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 pub struct Rng(pub u64);
@@ -21,7 +21,7 @@ impl Rng {
         (0..len).map(|_| self.next() as u8).collect()
     }
 
-    /// Bytes that are no part of a mask that the tests use: see [`super::engine::plain`].
+    /// Bytes that occur in no mask of the tests: see [`super::engine::plain`].
     pub fn plain(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| super::engine::plain(self.next() as u8)).collect()
     }

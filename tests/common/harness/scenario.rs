@@ -1,7 +1,8 @@
-//! A whole run of a redactor, decided by a string of bytes: needles, text, cuts, changes of the set, ends of streams.
+//! A whole run of a redactor, decoded from bytes: needles, text, cuts, changes of the set, ends of
+//! streams.
 //!
-//! One decoder serves the fuzz targets, their corpus under `cargo test`, proptest (which shrinks the string) and the soak.
-//! Any string decodes; a shorter one makes a smaller run.
+//! One decoder serves the fuzz targets, their corpus under `cargo test`, proptest (which shrinks
+//! the bytes) and the soak. Any bytes decode; fewer bytes make a smaller run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,22 +15,22 @@ use super::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
 use super::model::Model;
 use super::rng::Rng;
 
-/// What happens to a redactor, in order.
+/// A step of a redactor's run.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Step {
     Push(Vec<u8>),
     /// Change to the set with this index.
     Swap(usize),
-    /// Give out up to so many bytes in all of what is held back.
+    /// Release held-back bytes, up to this number in total.
     ReleasePartial(usize),
-    /// End of a stream; what follows is another one.
+    /// End of a stream; another one follows.
     Finish,
 }
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Scenario {
-    /// The needles of each set. The first is there at the start.
+    /// The needles of each set. The first set is active at the start.
     pub sets: Vec<Vec<Vec<u8>>>,
     pub starred: bool,
     pub stump: bool,
@@ -54,7 +55,7 @@ impl fmt::Debug for Scenario {
     }
 }
 
-/// What the decoder may make.
+/// The decoder's limits.
 #[derive(Clone, Copy)]
 pub struct Limits {
     pub sets: usize,
@@ -65,16 +66,16 @@ pub struct Limits {
 
 /// One set: the naive definition's own case.
 pub const ONE_SET: Limits = Limits { sets: 1, needles: 40, needle_len: 200, text_len: 6000 };
-/// Changing sets and releases of partial matches, checked against the cubic model, so smaller.
+/// Changing sets and releases of partial matches, checked against the cubic model, and so smaller.
 pub const SWAPS: Limits = Limits { sets: 3, needles: 6, needle_len: 60, text_len: 300 };
 
 impl Scenario {
-    /// The run that these bytes stand for.
+    /// Decodes a run.
     pub fn decode(bytes: &[u8], limits: Limits) -> Scenario {
         Decoder { bytes, letters: Letters { count: 2, width: 1 }, limits }.scenario()
     }
 
-    /// A run at random.
+    /// A random run.
     pub fn random(rng: &mut Rng, limits: Limits) -> Scenario {
         let len = 4 + rng.below(120);
         Scenario::decode(&rng.bytes(len), limits)
@@ -92,12 +93,13 @@ impl Scenario {
         if self.stump { STUMP_MASKED } else { STUMP_GIVEN }
     }
 
-    /// The sets, to be searched by this code.
+    /// The sets, to be searched by this variant.
     pub fn compile(&self, variant: Variant) -> Vec<Arc<NeedleSet>> {
         self.sets.iter().map(|needles| engine::exactly(needles, self.mask(), variant)).collect()
     }
 
-    /// Runs the redactor with every sieve variant. The error tells where it differs from the definition.
+    /// Runs the redactor with every prefilter variant. The error gives the position of the
+    /// difference from the definition.
     pub fn check(&self) -> Result<(), String> {
         Variant::ALL.iter().try_for_each(|&variant| {
             let sets = self.compile(variant);
@@ -131,14 +133,14 @@ impl Scenario {
         Ok(())
     }
 
-    /// Everything that goes in, as if it were one stream without changes of the set.
+    /// The complete input, as one stream without changes of the set.
     pub fn text(&self) -> Vec<u8> {
         let pieces =
             self.steps.iter().filter_map(|step| if let Step::Push(piece) = step { Some(&piece[..]) } else { None });
         pieces.collect::<Vec<_>>().concat()
     }
 
-    /// Where that is cut.
+    /// The cuts of that text.
     pub fn cuts(&self) -> Vec<usize> {
         let (mut cuts, mut end) = (Vec::new(), 0);
         for step in &self.steps {
@@ -151,7 +153,8 @@ impl Scenario {
         cuts
     }
 
-    /// The right answers for each stream of a run with one set. Short texts are put to the definition itself as well.
+    /// The expected results for each stream of a run with one set. Short texts are also compared
+    /// with the definition itself.
     fn foretell(&self, set: &NeedleSet) -> Foretold {
         let mut streams = Vec::new();
         for steps in self.steps.split(|step| *step == Step::Finish) {
@@ -177,9 +180,9 @@ fn apply(step: &Step, engine: &mut dyn Engine, sets: &[Arc<NeedleSet>], out: &mu
     }
 }
 
-/// Right answers that play the part of a redactor.
+/// Expected results that play the part of a redactor.
 struct Foretold {
-    /// The last is the stream that is running.
+    /// The last one is the current stream.
     streams: Vec<Expected>,
     taken: usize,
     given: usize,
@@ -208,10 +211,11 @@ impl Engine for Foretold {
     }
 }
 
-/// The letters of a run: few, so that needles overlap; and wide, so that they are long enough for every sieve.
+/// The letters of a run: few, so that needles overlap; and wide, so that they are long enough for
+/// every prefilter.
 #[derive(Clone, Copy)]
 struct Letters {
-    /// 0 stands for any byte.
+    /// 0 means any byte.
     count: u8,
     width: usize,
 }
@@ -221,7 +225,7 @@ impl Letters {
         match self.count {
             0 => out.push(engine::plain(letter)),
             count if self.width == 1 => out.push(b'a' + letter % count),
-            // Wide letters have their beginnings in common, and each a last byte of its own.
+            // Wide letters share their beginnings, and each has its own last byte.
             count => {
                 out.extend((1..self.width).map(|at| b"postgres://user:pw@host/"[at % 24]));
                 out.push(b'a' + letter % count);
@@ -237,7 +241,7 @@ struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    /// The next byte, or 0 when there is none left.
+    /// The next byte, or 0 at the end.
     fn byte(&mut self) -> u8 {
         let (&first, rest) = self.bytes.split_first().unwrap_or((&0, &[]));
         self.bytes = rest;
@@ -256,7 +260,7 @@ impl Decoder<'_> {
     }
 
     fn needles(&mut self) -> Vec<Vec<u8>> {
-        // Mostly few, sometimes all that are allowed.
+        // Mostly few, sometimes the maximum.
         let count = match usize::from(self.byte()) {
             byte @ 0..224 => byte % 6 + usize::from(self.limits.sets == 1),
             byte => byte % self.limits.needles,
@@ -273,7 +277,7 @@ impl Decoder<'_> {
         needles
     }
 
-    /// Letters of its own, or something made of the needles before it.
+    /// Letters of its own, or a derivative of earlier needles.
     fn needle(&mut self, before: &[Vec<u8>]) -> Vec<u8> {
         let kind = self.byte();
         let mut needle = Vec::new();
@@ -340,7 +344,7 @@ impl Decoder<'_> {
         steps
     }
 
-    /// Text without a needle moves the windows of the sieve along; a long one lets it loose.
+    /// Text without a needle moves the prefilter's windows along; a long one starts the prefilter.
     fn junk(&mut self, class: usize, piece: &mut Vec<u8>) {
         let byte = self.byte();
         let len = if class < 12 { class * 5 + 1 } else { class * 40 };
@@ -359,7 +363,7 @@ impl Decoder<'_> {
         piece[at] = engine::plain(piece[at].wrapping_add(1));
     }
 
-    /// The last few bytes once more.
+    /// Repeats the last few bytes.
     fn double(&mut self, piece: &mut Vec<u8>) {
         let back = usize::from(self.byte()).min(piece.len());
         piece.extend_from_within(piece.len() - back..);

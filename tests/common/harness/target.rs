@@ -1,4 +1,5 @@
-//! The fuzz targets, which the corpus test runs too. Each takes any bytes, which decide everything, and panics on a finding.
+//! The fuzz targets, which the corpus test runs too. Any bytes decide a complete run, which panics
+//! on a finding.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::masking::Masking;
 use super::scenario::{Limits, ONE_SET, SWAPS, Scenario};
 use super::{check, container, lines, record, regions};
 
-/// A target by its name, which is also the name of its corpus.
+/// A target and its name, which is also the name of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
 pub const TARGETS: [Target; 9] = [
@@ -30,12 +31,12 @@ pub const TARGETS: [Target; 9] = [
     ("dense", dense),
 ];
 
-/// One set, any text, any cuts: the definition, after every piece.
+/// One set, any text, any cuts: equal to the definition after every piece.
 pub fn redact(bytes: &[u8]) {
     judge(&Scenario::decode(bytes, ONE_SET));
 }
 
-/// Sets that change on the way; the same with line release, which shows nothing of a partial match.
+/// Sets that change in between; the same with line release, which shows nothing of a partial match.
 pub fn swap(bytes: &[u8]) {
     let scenario = Scenario::decode(bytes, SWAPS);
     judge(&scenario);
@@ -46,11 +47,11 @@ fn judge(scenario: &Scenario) {
     scenario.check().unwrap_or_else(|error| panic!("{error}\n{scenario:?}"));
 }
 
-/// Any values: building a set from them with all their forms and parts fails or succeeds, but does not panic; what was
-/// built masks each of its needles, in one piece and cut in two.
+/// Any values: building a set from them with all their forms and parts fails or succeeds without a
+/// panic. The set masks each of its needles, in one piece and cut in two.
 pub fn needles(bytes: &[u8]) {
     let (&[flags, cut], rest) = bytes.split_first_chunk().unwrap_or((&[0, 0], &[]));
-    // No value may hold a byte of the mask, or the set could rightly be refused.
+    // No value may contain a byte of the mask, or the set could rightly be refused.
     let values = rest.split(|&byte| byte == 0xff).take(4).map(|value| &value[..value.len().min(600)]);
     let secrets = values.enumerate().map(|(n, value)| Secret::new(n.to_string(), value.to_vec()));
     let builder = NeedleSet::builder().mask(Mask::Template("\u{1}\u{2}".to_owned()));
@@ -78,7 +79,7 @@ fn mixed_text(set: &Arc<NeedleSet>, text: &[u8]) {
     result.unwrap_or_else(|error| panic!("the values as text: {error:?}"));
 }
 
-/// A writer and a reader, before another side that does as the first bytes say.
+/// A writer and a reader, whose other end behaves as the first bytes say.
 pub fn adapters(bytes: &[u8]) {
     let (head, rest) = bytes.split_at(bytes.len().min(8));
     let whim = |byte: &u8| match byte % 8 {
@@ -87,7 +88,7 @@ pub fn adapters(bytes: &[u8]) {
         3 => Whim::Busy,
         _ => Whim::Some(usize::from(byte / 8) + 1),
     };
-    // The last one lets something pass, so that trying again comes to an end.
+    // The last one lets bytes pass, so that retries end.
     let whims: Vec<Whim> = head.iter().map(whim).chain([Whim::Some(5)]).collect();
     let scenario = Scenario::decode(rest, Limits { text_len: 1000, ..ONE_SET });
     let sets = scenario.compile(Variant::Best);
@@ -103,7 +104,8 @@ pub fn adapters(bytes: &[u8]) {
     }
 }
 
-/// One set, any text, any cuts: the finder tells the definition's regions, and its parts join to them.
+/// One set, any text, any cuts: the finder returns the definition's regions, and its parts join to
+/// them.
 pub fn finder(bytes: &[u8]) {
     let scenario = Scenario::decode(bytes, Limits { needle_len: 40, text_len: 400, ..ONE_SET });
     let (text, cuts) = (scenario.text(), scenario.cuts());
@@ -114,7 +116,7 @@ pub fn finder(bytes: &[u8]) {
     }
 }
 
-/// One set, any text: what is whole already comes out as the definition says, in a copy and in place.
+/// One set, any text: a whole record equals the definition, as a copy and in place.
 pub fn records(bytes: &[u8]) {
     let scenario = Scenario::decode(bytes, Limits { needle_len: 40, text_len: 400, ..ONE_SET });
     for variant in Variant::ALL {
@@ -122,12 +124,14 @@ pub fn records(bytes: &[u8]) {
     }
 }
 
-/// Any mask beside any secrets: it is refused if and only if it has a part in common with one; else masking twice is masking once.
+/// Any mask beside any secrets: it is refused if and only if it has a part in common with one;
+/// otherwise redaction is idempotent.
 pub fn masks(bytes: &[u8]) {
     Masking::decode(bytes).check();
 }
 
-/// Secrets across the records of a container's log, made from the input or the input itself, read in any pieces.
+/// Secrets across the records of a container's log, made from the input or the input itself, read
+/// in any pieces.
 pub fn containers(bytes: &[u8]) {
     let (&[kind, whims, ref rest @ ..], _) = bytes.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
     let whims = [&[whims][..], rest, &[200]].concat();
@@ -145,7 +149,8 @@ pub fn containers(bytes: &[u8]) {
     }
 }
 
-/// Long texts with many hits, and almost hits: cut, in one piece, as records, in parts, and gone on with from any place.
+/// Long texts with many matches and near-matches: cut, in one piece, as records, in parts, and
+/// resumed at any position.
 pub fn dense(bytes: &[u8]) {
     let Dense { needles, text, cuts } = Dense::decode(bytes);
     let variants = Variant::ALL;
@@ -157,14 +162,15 @@ pub fn dense(bytes: &[u8]) {
         result.unwrap_or_else(|error| panic!("{variant:?}, {needles:?}: {error:?}"));
     }
     record::check(&set, &text);
-    // The definition takes its time at each of them.
+    // The definition is slow at each of them.
     let some: Vec<usize> = cuts.iter().copied().skip(cuts.len() / 3).step_by(cuts.len() / 2 + 1).collect();
     let found = regions::check(&set, &text, &some).and_then(|()| regions::check_parts(&set, &text, &some));
     let found = some.iter().fold(found, |found, &cut| found.and_then(|()| regions::check_resumed(&set, &text, cut)));
     found.unwrap_or_else(|error| panic!("{variant:?}, {needles:?}: {error}"));
 }
 
-/// As `redact`, with a redactor that loses its hold-back at a cut: fuzzing it must end in a finding.
+/// Like `redact`, with a redactor that loses its hold-back at a cut: fuzzing it must end in a
+/// finding.
 pub fn canary(bytes: &[u8]) {
     let scenario = Scenario::decode(bytes, ONE_SET);
     let sets = scenario.compile(Variant::Best);

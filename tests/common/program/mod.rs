@@ -11,17 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// The path of the program: the one that was built beside the tests, or another one, such as that of the release build, which is linked
-/// for minutes and needs no tests linked likewise.
+/// The path of the program: the one built beside the tests, or another one such as the release
+/// build, which takes minutes to link and so is not rebuilt for the tests.
 pub(crate) const HUSHLOG: &str = match option_env!("HUSHLOG_TESTED") {
     Some(path) => path,
     None => env!("CARGO_BIN_EXE_hushlog"),
 };
 
-/// Whether this is a release build: it lacks what the tests ask of others, such as a panic.
+/// Whether this is a release build, which lacks hooks of the tests such as a deliberate panic.
 pub(crate) const IS_RELEASED: bool = option_env!("HUSHLOG_TESTED").is_some() || !cfg!(debug_assertions);
 
-/// Raises a flag when it goes out of scope, also because the test has failed: the scope of threads that run until then would wait for ever.
+/// Raises a flag when it goes out of scope, also if the test has failed: a scope of threads that
+/// run until then would wait for ever.
 pub(crate) struct Raise<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for Raise<'_> {
@@ -30,7 +31,7 @@ impl Drop for Raise<'_> {
     }
 }
 
-/// Kills a program when it goes out of scope, also because the test has failed.
+/// Kills a program when it goes out of scope, also if the test has failed.
 pub(crate) struct Killed(pub(crate) Child);
 
 impl Drop for Killed {
@@ -40,14 +41,14 @@ impl Drop for Killed {
     }
 }
 
-/// Sends a process this signal, by the shell's own `kill`: the program is in none of the packages
-/// that every machine has.
+/// Sends a process this signal by the shell's built-in `kill`: no package of every machine contains
+/// the program.
 pub(crate) fn kill(pid: u32, signal: &str) {
     let status = Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", signal, &pid.to_string()]).status();
     assert!(status.expect("a shell").success(), "no process {pid} for {signal}");
 }
 
-/// How a run ended, and all that it wrote.
+/// The end of a run, and its complete output.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) signal: Option<i32>,
@@ -64,7 +65,7 @@ impl Ran {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// Fails unless the run ended so; shows what it said, which holds no secret.
+    /// Fails unless the run ended with this status; shows the messages, which hold no secret.
     #[track_caller]
     pub(crate) fn ends(self, code: i32) -> Ran {
         assert_eq!(self.code, Some(code), "signal {:?}, said {}", self.signal, self.err());
@@ -108,7 +109,8 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Ran {
     Ran { code: output.status.code(), signal: output.status.signal(), stdout: output.stdout, stderr: output.stderr }
 }
 
-/// As `run`, but a program that has not ended by then, with both its outputs, is killed, and fails the test.
+/// Like `run`, but kills a program that has not ended and closed both outputs in time, and fails
+/// the test.
 #[track_caller]
 pub(crate) fn run_within(command: &mut Command, input: &[u8], limit: Duration) -> Ran {
     let start = Instant::now();
@@ -125,7 +127,7 @@ pub(crate) fn run_within(command: &mut Command, input: &[u8], limit: Duration) -
     Ran { code: status.code(), signal: status.signal(), stdout, stderr }
 }
 
-/// All that is read from there, as soon as that has ended.
+/// Sends everything read from there, once it has ended.
 pub(crate) fn read_aside(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
@@ -153,7 +155,8 @@ pub(crate) fn ends_within(child: &mut Child, limit: Duration) -> ExitStatus {
     }
 }
 
-/// Runs to the end with standard input at the beginning of this file; returns how much of it was read, too.
+/// Runs to the end with standard input at the beginning of this file; also returns the number of
+/// bytes read.
 pub(crate) fn run_reading(command: &mut Command, path: &std::path::Path) -> (Ran, u64) {
     use std::io::Seek;
     let mut file = std::fs::File::open(path).expect("the test made it");

@@ -1,17 +1,17 @@
 //! The session of a test program: the same wherever `cargo test` was started, and empty when it
 //! ends.
 //!
-//! A terminal, `nohup`, a closed standard input and a background job each hand something down: a
-//! controlling terminal, ignored signals, descriptors, a mask of permissions. Tests of signals and
-//! terminals depend on all of these. Hence a test program starts twice. The first process, the
-//! keeper, does this before `main`:
+//! Terminals, `nohup`, closed standard inputs and background jobs pass on state: a controlling
+//! terminal, ignored signals, descriptors, a umask. Tests of signals and terminals depend on all of
+//! these. Hence a test program starts twice. The first process, the keeper, does this before
+//! `main`:
 //!
 //! - It starts the second one in a session without a terminal, with default signals, none blocked,
 //!   an empty standard input and an ordinary umask.
-//! - It adopts every descendant whose parent has ended, reaps it, and kills all that are left at
+//! - It adopts every descendant whose parent has ended, reaps it, and kills all remaining ones at
 //!   the end, or when a signal ends the keeper. A test program that passes and leaves a process
 //!   behind fails.
-//! - It has libtest leave out the tests that [`needs!`] something missing, and lists them as
+//! - It makes libtest skip the tests that [`needs!`] a missing requirement, and lists them as
 //!   ignored.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test program uses its own part")]
 
@@ -30,12 +30,12 @@ use rustix::io::FdFlags;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 
-/// How long the descendants of a test program have for their own end.
+/// The time in which the descendants of a test program may end by themselves.
 const GRACE: Duration = Duration::from_secs(3);
-/// The descriptor for notes, handed to the second process.
+/// The variable with the descriptor for notes, passed to the second process.
 const NOTES: &str = "HUSHLOG_TEST_NOTES";
 
-/// A test that asks something of its machine.
+/// A test with requirements on its machine.
 pub(crate) struct Wanted {
     pub(crate) function: fn() -> &'static str,
     pub(crate) needs: &'static [&'static str],
@@ -44,7 +44,7 @@ pub(crate) struct Wanted {
 #[linkme::distributed_slice]
 pub(crate) static WANTED: [Wanted];
 
-/// Where a running test leaves notes for the keeper.
+/// The file for a running test's notes to the keeper.
 static LEFT_OUT: OnceLock<File> = OnceLock::new();
 
 #[used]
@@ -52,7 +52,7 @@ static LEFT_OUT: OnceLock<File> = OnceLock::new();
 static BEGIN: extern "C" fn() = begin;
 
 /// Names a test's requirements on its machine, as the first line of its body: programs, or a word
-/// that [`is_here`] knows. Where one is missing, the test is not run, and is listed as ignored.
+/// that [`is_here`] knows. If one is missing, the test is not run, and is listed as ignored.
 macro_rules! needs {
     ($($need:literal),+ $(,)?) => {
         const _: () = {
@@ -67,8 +67,7 @@ macro_rules! needs {
 }
 pub(crate) use needs;
 
-/// Notes that a test does a part of its work only, because something is missing. True where it is
-/// there.
+/// Returns whether this requirement is met. If not, notes that the test is ignored in part.
 pub(crate) fn has(need: &str) -> bool {
     let found = is_here(need);
     if !found {
@@ -77,7 +76,7 @@ pub(crate) fn has(need: &str) -> bool {
     found
 }
 
-/// Notes that the running test does a part of its work only.
+/// Notes that the running test is ignored in part.
 pub(crate) fn without(need: &str) {
     let thread = std::thread::current();
     let note = format!("test {} ... ignored in part, needs {need}\n", thread.name().unwrap_or("?"));
@@ -86,8 +85,7 @@ pub(crate) fn without(need: &str) {
     }
 }
 
-/// A word for something that is neither a program nor known to [`is_here`], and whether it is
-/// there.
+/// A word for a requirement that is neither a program nor known to [`is_here`], and its check.
 #[linkme::distributed_slice]
 pub(crate) static PROBES: [(&str, fn() -> bool)];
 
@@ -101,7 +99,7 @@ fn is_here(need: &str) -> bool {
         "root" => rustix::process::geteuid().is_root(),
         "mounts" => is_here("root") && succeeds(&["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]),
         "fanotify" => is_here("mounts") && found("mkfs.ext4") && has_loop_devices() && can_guard(),
-        // These may be installed, and forbidden.
+        // These may be installed, but forbidden.
         "unshare" => succeeds(&["unshare", "--fork", "--pid", "--mount-proc", "true"]),
         "strace" => succeeds(&["strace", "-qq", "-o", "/dev/null", "true"]),
         "python3" => python(""),
@@ -121,7 +119,7 @@ fn is_here(need: &str) -> bool {
         ]),
         "nightly" => succeeds(&["rustup", "run", "nightly", "cargo", "--version"]),
         "a build directory on disk" => {
-            // The number of tmpfs.
+            // The magic number of tmpfs.
             rustix::fs::statfs(env!("CARGO_TARGET_TMPDIR")).is_ok_and(|system| system.f_type != 0x0102_1994)
         }
         _ => found(need),
@@ -146,7 +144,7 @@ fn has_loop_devices() -> bool {
 
 /// Whether the kernel lets this process decide on the opening of files.
 fn can_guard() -> bool {
-    // SAFETY: a system call without pointers; the descriptor that it makes is closed here.
+    // SAFETY: a system call without pointers; its descriptor is closed here.
     unsafe {
         let group = libc::fanotify_init(libc::FAN_CLASS_CONTENT | libc::FAN_CLOEXEC, libc::O_RDONLY as u32);
         group >= 0 && libc::close(group) == 0
@@ -160,20 +158,20 @@ fn found(program: &str) -> bool {
 }
 
 extern "C" fn begin() {
-    // A closed standard descriptor would become something else's.
+    // Another file would take the number of a closed standard descriptor.
     while rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()).is_ok_and(|fd| {
         let number = fd.as_raw_fd();
         std::mem::forget(fd);
         if number > 2 {
-            // SAFETY: it was opened above, and nothing else has it.
+            // SAFETY: it was opened above, and nothing else owns it.
             drop(unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(number) });
         }
         number <= 2
     }) {}
     let Some(notes) = std::env::var_os(NOTES) else { exit(keep()) };
     let number = notes.to_str().and_then(|number| number.parse().ok()).expect("the keeper set it");
-    // SAFETY: the keeper opened it for this process; there are no other threads yet, which could
-    // read the environment.
+    // SAFETY: the keeper opened it for this process; no other thread exists yet that could read the
+    // environment.
     let notes = unsafe {
         std::env::remove_var(NOTES);
         <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(number)
@@ -184,7 +182,7 @@ extern "C" fn begin() {
 
 /// Runs the tests in a second process. Returns its exit status.
 fn keep() -> i32 {
-    // SAFETY: the default action. Without it the ends of children would be lost.
+    // SAFETY: the default action. Without it, the ends of children would be lost.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("Linux has it");
     let (mut notes, inner) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
@@ -217,7 +215,7 @@ fn keep() -> i32 {
     }
 }
 
-/// This program once more, for the tests themselves, with the arguments that it got.
+/// This program, with the same arguments, as the second process that runs the tests.
 fn command(notes: &OwnedFd) -> Command {
     let mut args = std::env::args_os();
     let mut command = Command::new("/proc/self/exe");
@@ -231,8 +229,8 @@ fn command(notes: &OwnedFd) -> Command {
             return Err(rustix::io::Errno::SRCH.into());
         }
         rustix::process::umask(Mode::from_raw_mode(0o022));
-        // SAFETY: the set is filled before it is used, and the descriptor is open in this copy of
-        // the process.
+        // SAFETY: the set is filled before use, and the descriptor is open in this copy of the
+        // process.
         unsafe {
             for signal in 1..=libc::SIGRTMAX() {
                 libc::signal(signal, libc::SIG_DFL);
@@ -244,12 +242,12 @@ fn command(notes: &OwnedFd) -> Command {
         }
         Ok(())
     };
-    // SAFETY: `prepare` makes system calls only: it allocates nothing and takes no lock.
+    // SAFETY: `prepare` makes only system calls: it allocates nothing and takes no lock.
     unsafe { command.pre_exec(prepare) };
     command
 }
 
-/// The tests that would run and cannot, with their missing requirements.
+/// The selected tests that cannot run, with their missing requirements.
 fn missing(notes: &OwnedFd) -> BTreeMap<String, String> {
     let list = |args: &[&str]| -> BTreeSet<String> {
         let listed = command(notes).args(args).stderr(Stdio::null()).output().expect("it is this program");
@@ -282,7 +280,7 @@ fn missing(notes: &OwnedFd) -> BTreeMap<String, String> {
         }
     }
     for name in missing.keys() {
-        // libtest leaves out each test whose name holds this one.
+        // libtest skips each test whose name contains this one.
         let held = chosen.iter().find(|other| other.contains(name.as_str()) && !missing.contains_key(*other));
         assert!(held.is_none(), "{name} is a part of the name {held:?}");
     }
@@ -293,7 +291,7 @@ fn missing(notes: &OwnedFd) -> BTreeMap<String, String> {
 struct Signals(libc::sigset_t);
 
 fn wait_for_signals() -> Signals {
-    // SAFETY: the set is initialised first, and the action is written by the call that fills it.
+    // SAFETY: the set is initialised first, and the call writes the action.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
@@ -312,7 +310,7 @@ fn wait_for_signals() -> Signals {
 }
 
 impl Signals {
-    /// Reaps descendants until this one has ended. A signal ends them all, and the keeper.
+    /// Reaps descendants until this one has ended. A signal ends all of them, and the keeper.
     fn until_the_end_of(&self, child: Pid) -> ExitStatus {
         let second = libc::timespec { tv_sec: 1, tv_nsec: 0 };
         loop {
@@ -321,7 +319,7 @@ impl Signals {
                     return ExitStatus::from_raw(status.as_raw());
                 }
             }
-            // SAFETY: both outlive the call, and nothing is written to.
+            // SAFETY: both outlive the call, and nothing is written to them.
             let signal = unsafe { libc::sigtimedwait(&raw const self.0, std::ptr::null_mut(), &raw const second) };
             if signal > 0 && signal != libc::SIGCHLD {
                 end_descendants(Duration::ZERO);
@@ -331,11 +329,11 @@ impl Signals {
     }
 }
 
-/// Ends this process as the signal does.
+/// Ends this process by this signal.
 fn die_of(signal: i32) -> ! {
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    // SAFETY: the set is initialised before it is used.
+    // SAFETY: the set is initialised before use.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
@@ -346,15 +344,13 @@ fn die_of(signal: i32) -> ! {
     exit(128 + signal)
 }
 
-/// Waits that long for the end of all descendants, then kills them. Returns the ones that had to be
-/// killed.
+/// Waits for the end of all descendants, at most `grace`, then kills them. Returns the killed ones.
 fn end_descendants(grace: Duration) -> BTreeSet<String> {
     let (start, mut left) = (Instant::now(), BTreeSet::new());
     loop {
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         let descendants = descendants();
-        // One that belongs to another user cannot be killed, and would be waited for without an
-        // end.
+        // Another user's process cannot be killed, and would be waited for without an end.
         if descendants.is_empty() || start.elapsed() > grace + GRACE {
             return left;
         }
@@ -368,7 +364,7 @@ fn end_descendants(grace: Duration) -> BTreeSet<String> {
     }
 }
 
-/// All that descend from this process and have not ended: a zombie has, and its parent reaps it.
+/// All descendants of this process that have not ended: a zombie has, and its parent reaps it.
 fn descendants() -> Vec<Pid> {
     let mut parents = BTreeMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {

@@ -1,5 +1,5 @@
-//! A fuzz target for the filter as a helper of rsyslog: any lines, cut anywhere, against what rsyslog does with the answers. Shared by
-//! `tests/engine/corpus_protocols.rs` and `fuzz/`.
+//! A fuzz target for the filter as a helper of rsyslog: any lines, cut anywhere, against rsyslog's
+//! handling of the answers. Shared by `tests/engine/corpus_protocols.rs` and `fuzz/`.
 
 #![allow(unreachable_pub, reason = "used by another crate as well")]
 #![allow(dead_code, reason = "the program uses more of its modules than is used here")]
@@ -21,13 +21,13 @@ use json::Json;
 use mmexternal::Mmexternal;
 use model::Kind;
 
-/// Any lines: each has one answer, in order, which is what the model says, wherever the lines were cut.
+/// Any lines: each gets one answer, in order, equal to the model's, for any cuts.
 pub fn mmexternal(bytes: &[u8]) {
     let (&[flags, limit, cut, other_cut], rest) = bytes.split_first_chunk().unwrap_or((&[0; 4], &[]));
     let kind = Kind { whole: flags & 1 == 1, mark: flags & 2 == 2 };
     let Some((set, rest)) = set(flags >> 2, rest) else { return };
     let text = if kind.whole && flags & 32 == 32 { messages(rest) } else { rest.to_vec() };
-    // Short lines are too long already; or none is.
+    // Either short lines are already too long, or no line is.
     let line_len_max = if limit < 32 { 8 + usize::from(limit) } else { 64 << 10 };
 
     let mut helper = Mmexternal::new(Arc::clone(&set), Redactor::new(Arc::clone(&set)), kind.whole, kind.mark);
@@ -41,7 +41,7 @@ pub fn mmexternal(bytes: &[u8]) {
     assert_eq!(answers.next(), None, "more answers than lines");
 }
 
-/// Secrets that are hard to keep out of JSON; and one that the input begins with, if it is to be one.
+/// Secrets that are hard to keep out of JSON, and optionally one from the beginning of the input.
 fn set(flags: u8, input: &[u8]) -> Option<(Arc<NeedleSet>, &[u8])> {
     let (value, rest) = match input.iter().position(|&byte| byte == 0) {
         Some(end) if flags & 1 == 1 => (&input[..end], &input[end + 1..]),
@@ -54,16 +54,16 @@ fn set(flags: u8, input: &[u8]) -> Option<(Arc<NeedleSet>, &[u8])> {
         .secret(Secret::new("own", value.to_vec()))
         .encodings(flags & 2 == 0);
     if flags & 4 == 4 {
-        // No mask has the length of a secret, if any byte of it could begin or end one.
+        // No mask has the length of a secret if each possible byte could begin or end one.
         for byte in b"*#~^_=+-.:|!?@$%&;,\x1a\x7f" {
             builder = builder.secret(Secret::new("marks", [*byte; 4].to_vec()));
         }
     }
-    // A value that holds every mask there is cannot be masked.
+    // A value that contains every possible mask cannot be masked.
     Some((Arc::new(builder.build().ok()?), rest))
 }
 
-/// Messages as rsyslog writes them, one of each line: what its parts are is divided by NULs.
+/// Messages as rsyslog writes them, one for each line, whose parts are separated by NULs.
 fn messages(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for line in text.split(|&byte| byte == b'\n') {
@@ -85,7 +85,7 @@ fn messages(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What comes out for a text that is read in pieces of these lengths, as far as there is room for them.
+/// The output for a text that is read in pieces of these lengths, as far as the buffer permits.
 fn talk(text: &[u8], cuts: [u8; 2], line_len_max: usize, answer: impl FnMut(Option<&[u8]>, &mut Vec<u8>)) -> Vec<u8> {
     let (mut rest, mut out) = (text, Vec::new());
     let mut cuts = cuts.into_iter().cycle();

@@ -1,4 +1,4 @@
-//! What rsyslog does with an answer, and what has to come of it.
+//! A model of rsyslog's handling of an answer, and of the expected result.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use serde::de::IgnoredAny;
 
 use super::json::Json;
 
-/// What rsyslog lets a helper change, beside `msg`, `rawmsg` and `$!`.
+/// The properties that rsyslog lets a helper change, beside `msg`, `rawmsg` and `$!`.
 const CHANGEABLE: [&[u8]; 7] =
     [b"syslogtag", b"hostname", b"structured-data", b"procid", b"msgid", b"fromhost", b"fromhost-ip"];
-/// So deep must a message be readable. No message of rsyslog is any deeper.
+/// The depth up to which a message must be readable. No message of rsyslog is deeper.
 const DEPTH_READ: usize = 60;
 
-/// What the helper was started as.
+/// The helper's options.
 #[derive(Clone, Copy)]
 pub struct Kind {
     pub whole: bool,
@@ -22,7 +22,7 @@ pub struct Kind {
 
 type Members = [(Vec<u8>, Json)];
 
-/// The answer to a line is JSON, and what is right for it. `None` is a line that was too long.
+/// Asserts that the answer to a line is JSON and correct. `None` is a line that was too long.
 pub fn check(kind: Kind, set: &NeedleSet, line: Option<&[u8]>, answer: &[u8]) {
     assert!(!answer.contains(&b'\n'));
     let has_words = line.is_some_and(has_words);
@@ -46,7 +46,7 @@ pub fn check(kind: Kind, set: &NeedleSet, line: Option<&[u8]>, answer: &[u8]) {
     }
 }
 
-/// Nothing of the message stays, and the mark is not there.
+/// No part of the message remains, and the mark is missing.
 fn left_out(kind: Kind, answer: &Members) {
     let all = [
         (&b"syslogtag"[..], "hushlog:"),
@@ -55,13 +55,13 @@ fn left_out(kind: Kind, answer: &Members) {
         (b"msgid", "-"),
         (b"msg", " [hushlog: this message was left out, because it could not be read]"),
     ];
-    // Where only the text is known, it is all that can be changed.
+    // If only the text is known, only the text can be changed.
     let told = all.iter().skip(if kind.whole { 0 } else { 4 });
     let expected: Vec<_> = told.map(|(name, text)| (name.to_vec(), Json::Text(text.as_bytes().to_vec()))).collect();
     assert!(expected == answer, "something of it stays");
 }
 
-/// Only the text is known: it becomes what the library makes of it.
+/// Only the text is known: it becomes the library's output.
 fn check_text(kind: Kind, set: &NeedleSet, line: &[u8], answer: &Members) {
     let mut expected = Vec::new();
     if let Cow::Owned(masked) = set.redact_cow(line) {
@@ -73,7 +73,8 @@ fn check_text(kind: Kind, set: &NeedleSet, line: &[u8], answer: &Members) {
     assert!(expected == answer, "another answer to a text");
 }
 
-/// All properties are known: nothing of a secret stays in any that can be changed, the others stay as they are, and the mark tells it.
+/// All properties are known: no changeable one contains a part of a secret, the others are
+/// unchanged, and the mark reports it.
 fn check_whole(kind: Kind, set: &NeedleSet, (raw, text): (&[u8], &[u8]), message: &Members, answer: &Members) {
     let mut clean = check_raw(set, raw, text, answer);
     let mut expected = Vec::new();
@@ -106,7 +107,8 @@ fn check_whole(kind: Kind, set: &NeedleSet, (raw, text): (&[u8], &[u8]), message
     assert!(told.eq(&expected), "another answer to a message");
 }
 
-/// As rsyslog does it: the text is what lies in the raw message from its place on. Tells whether all of it is clean.
+/// Like rsyslog, takes the text from its offset in the raw message. Returns whether all of it is
+/// clean.
 fn check_raw(set: &NeedleSet, raw: &[u8], text: &[u8], answer: &Members) -> bool {
     let (new_raw, new_text) = (first(answer, b"rawmsg"), first(answer, b"msg"));
     let mut raw_now = new_raw.unwrap_or(raw).to_vec();
@@ -124,11 +126,12 @@ fn check_raw(set: &NeedleSet, raw: &[u8], text: &[u8], answer: &Members) -> bool
     let can_cover = Cover::named(set).is_ok();
     assert!(new_raw.is_none() || can_cover && set.is_match(raw), "changed without need");
     assert!(!can_cover || !set.is_match(&raw_now), "a secret in the raw message");
-    // In a message that cannot be masked in place, the mark is withheld even if the text was all.
+    // For a message that cannot be masked in place, the mark is withheld even if only the text had
+    // a secret.
     can_cover || !set.is_match(raw)
 }
 
-/// The value with each name and text in it as the library makes it.
+/// The value, with each name and text in it redacted by the library.
 fn masked(set: &NeedleSet, value: &Json) -> Json {
     match value {
         Json::Text(text) => Json::Text(set.redact_cow(text).into_owned()),
@@ -144,7 +147,7 @@ fn masked(set: &NeedleSet, value: &Json) -> Json {
     }
 }
 
-/// A copy, which only a test makes.
+/// A copy, which only tests make.
 fn copy(value: &Json) -> Json {
     match value {
         Json::Text(text) => Json::Text(text.clone()),
@@ -168,22 +171,22 @@ fn first<'a>(members: &'a Members, name: &[u8]) -> Option<&'a [u8]> {
     })
 }
 
-/// Whether somebody else reads it as JSON, but for its bytes that are not UTF-8.
+/// Whether another parser accepts it as JSON, except for bytes that are not UTF-8.
 fn is_json(text: &[u8]) -> bool {
     serde_json::from_str::<IgnoredAny>(&String::from_utf8_lossy(text)).is_ok()
 }
 
-/// The same, and each escape in it is a character, and each number can be had.
+/// The same, and each escape is a character, and each number is in range.
 fn is_sound_json(text: &[u8]) -> bool {
     serde_json::from_str::<serde_json::Value>(&String::from_utf8_lossy(text)).is_ok()
 }
 
-/// Whether it may hold a word for a number that rsyslog writes, and JSON does not have.
+/// Whether it may contain a word for a number that rsyslog writes and JSON lacks.
 fn has_words(line: &[u8]) -> bool {
     [&b"nan"[..], b"NaN", b"Infinity"].iter().any(|word| line.windows(word.len()).any(|there| there == *word))
 }
 
-/// How deep it can be at most.
+/// An upper limit of its depth.
 fn depth(text: &[u8]) -> usize {
     text.iter().filter(|byte| b"[{".contains(byte)).count()
 }

@@ -1,4 +1,4 @@
-//! A user's directory with a registry in it, and the program at work there.
+//! A user's directory with a registry, and the program at work there.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsStr;
@@ -11,12 +11,12 @@ use hushlog::registry::{Error, Identity, Registry};
 
 use super::program::{HUSHLOG, Ran, run};
 
-/// Alice's directory: her identity, and a registry with what the tests need.
+/// Alice's directory: her identity, and a registry with everything that the tests need.
 pub(crate) struct Desk {
     dir: tempfile::TempDir,
 }
 
-/// What a registry comes to, whatever its versions and times.
+/// The content of a registry, without its versions and times.
 pub(crate) type Content = (Vec<String>, Vec<(String, String, Vec<u8>, bool)>, Vec<String>);
 
 impl Desk {
@@ -72,7 +72,7 @@ impl Desk {
         Identity::load(&self.path(name), || panic!("it has no passphrase")).unwrap()
     }
 
-    /// All that alice sees.
+    /// All entries that alice can see.
     pub(crate) fn content(&self) -> Result<Content, Error> {
         let registry = Registry::load(&self.registry())?;
         let opened = registry.open(&self.identity("alice.txt"), None, None)?;
@@ -94,7 +94,7 @@ impl Desk {
         names
     }
 
-    /// Whether any file has these bytes in it.
+    /// Whether any file contains these bytes.
     pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
         let has = |name: &String| {
             let content = fs::read(self.path(name)).unwrap_or_default();
@@ -114,7 +114,7 @@ pub(crate) fn have(program: &str) -> bool {
     found
 }
 
-/// Runs to the end, and gives what it printed.
+/// Runs to the end, and returns the output.
 #[track_caller]
 pub(crate) fn output(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap();

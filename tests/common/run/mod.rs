@@ -1,4 +1,4 @@
-//! A program twice: as it is, and under `hushlog run`. Both get the same variables.
+//! A program twice: bare, and under `hushlog run`. Both get the same variables.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsStr;
@@ -14,21 +14,22 @@ use crate::program::HUSHLOG;
 
 /// The value of `TOKEN`.
 pub(crate) const SECRET: &str = "hunter2-prod-key";
-/// What stands for it.
+/// Its mask.
 pub(crate) const MASK: &str = "[REDACTED:TOKEN]";
 /// The value of `PEM`, of several lines.
 pub(crate) const PEM: &str = "-----BEGIN KEY-----\nqZ7vXw1kTt9RmL4c\nUe5yBn8sHd2fGj6p\n-----END KEY-----";
-/// The lines of it that tell something.
+/// Its identifying lines.
 pub(crate) const PEM_LINES: [&str; 2] = ["qZ7vXw1kTt9RmL4c", "Ue5yBn8sHd2fGj6p"];
 
-/// As it is, or under `hushlog run`.
+/// Bare, or under `hushlog run`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum How {
     Bare,
     Wrapped,
 }
 
-/// A directory of its own, with the secrets, and with a program `w` that runs its arguments bare or wrapped.
+/// A private directory with the secrets, and with a program `w` that runs its arguments bare or
+/// wrapped.
 pub(crate) struct Stage {
     directory: TempDir,
 }
@@ -68,7 +69,7 @@ impl Stage {
         command
     }
 
-    /// A shell to type at, in which `w` runs its arguments in this way.
+    /// An interactive shell, in which `w` runs its arguments in this way.
     pub(crate) fn shell(&self, how: How) -> Command {
         let mut command = Command::new("bash");
         self.furnish(&mut command, how);
@@ -76,7 +77,7 @@ impl Stage {
         command
     }
 
-    /// The directory and the environment.
+    /// Sets the directory and the environment.
     pub(crate) fn furnish(&self, command: &mut Command, how: How) {
         let path = std::env::var("PATH").unwrap_or_default();
         let own = self.path(if how == How::Bare { "bare" } else { "wrapped" });
@@ -88,7 +89,7 @@ impl Stage {
     }
 }
 
-/// The child that does as it is told, compiled once. Without a compiler, none.
+/// The child program that follows its arguments, compiled once; `None` without a compiler.
 pub(crate) fn child() -> Option<&'static Path> {
     static CHILD: OnceLock<Option<PathBuf>> = OnceLock::new();
     CHILD.get_or_init(compile).as_deref()
@@ -110,7 +111,8 @@ fn compile() -> Option<PathBuf> {
     Some(program)
 }
 
-/// Whether these programs are installed; says which one is not, since a test that does not run proves nothing.
+/// Whether these programs are installed. Reports a missing one, because a test that does not run
+/// proves nothing.
 pub(crate) fn installed(programs: &[&str]) -> bool {
     programs.iter().all(|program| {
         let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).stdout(Stdio::null()).status();

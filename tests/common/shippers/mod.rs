@@ -1,5 +1,5 @@
-//! Log shippers as users run them: found on this machine, or unpacked aside. A test without one is
-//! listed as ignored.
+//! Log shippers as users run them: found on this machine, or unpacked to a directory. A test
+//! without one is listed as ignored.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsString;
@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use super::program::{self, session};
 
-/// How long anything is waited for.
+/// The limit of every wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A directory of the test's own, with a secret in it, and short enough for the paths of sockets.
+/// The test's own directory with a secret, and with a path short enough for sockets.
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
-    /// Where a sidecar's metrics are.
+    /// The port of a sidecar's metrics.
     pub(crate) port: u16,
 }
 
@@ -43,7 +43,8 @@ impl Place {
         fs::read(self.path(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
-    /// A file of `packaging/`, with the paths of a machine replaced by those of this place. Each of `more` has to stand in it.
+    /// A file of `packaging/`, with the machine's paths replaced by those of this place. Each of
+    /// `more` must occur in it.
     pub(crate) fn packaged(&self, name: &str, more: &[(&str, &str)]) -> String {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name);
         let mut text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -59,7 +60,7 @@ impl Place {
             .replace("/run/hushlog", at)
     }
 
-    /// Waits until a file has so many lines, and returns it.
+    /// Waits until a file has this many lines, and returns it.
     #[track_caller]
     pub(crate) fn lines(&self, name: &str, count: usize) -> Vec<String> {
         let lines = || self.text(name).lines().map(str::to_owned).collect::<Vec<_>>();
@@ -68,7 +69,7 @@ impl Place {
     }
 }
 
-/// Waits, and fails the test if that takes too long.
+/// Waits, and fails the test after the limit.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -78,7 +79,7 @@ pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Where a program is; if it is nowhere, says so loudly.
+/// The path of a program; reports it if there is none.
 pub(crate) fn found(name: &str) -> Option<PathBuf> {
     let found = looked_up(name);
     if found.is_none() {
@@ -104,7 +105,7 @@ impl Daemon {
         Daemon::start_with_input(command.stdin(Stdio::null()), said)
     }
 
-    /// The same, with the standard input that the command has.
+    /// The same, with the standard input of the command.
     pub(crate) fn start_with_input(command: &mut Command, said: PathBuf) -> Daemon {
         let errors = File::create(&said).expect("room");
         let child = command.stdout(errors.try_clone().expect("descriptors are left")).stderr(errors).spawn();
@@ -119,7 +120,7 @@ impl Daemon {
         fs::read_to_string(&self.said).unwrap_or_default()
     }
 
-    /// Whether it has not ended.
+    /// Whether it is still running.
     pub(crate) fn runs(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_none()
     }
@@ -129,7 +130,7 @@ impl Daemon {
         program::kill(self.id(), name);
     }
 
-    /// Waits until a sidecar says that it runs.
+    /// Waits until a sidecar reports that it runs.
     #[track_caller]
     pub(crate) fn ready(mut self) -> Daemon {
         wait_for("the sidecar", || self.said().contains(" streams, ") || !self.runs());
@@ -137,13 +138,13 @@ impl Daemon {
         self
     }
 
-    /// How it ends.
+    /// Its exit status.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> std::process::ExitStatus {
         program::ends_within(&mut self.child, PATIENCE)
     }
 
-    /// Has it end, and returns what it said.
+    /// Stops it, and returns its messages.
     #[track_caller]
     pub(crate) fn stop(mut self) -> String {
         self.signal("TERM");
@@ -159,7 +160,8 @@ impl Drop for Daemon {
     }
 }
 
-/// Starts the sidecar with these streams, and waits until it is ready. Secrets, control socket and metrics are those of the place.
+/// Starts the sidecar with these streams, and waits until it is ready. Secrets, control socket and
+/// metrics are those of the place.
 pub(crate) fn sidecar(place: &Place, streams: &str) -> Daemon {
     Daemon::start(&mut sidecar_command(place, streams), place.path("sidecar.said")).ready()
 }
@@ -176,13 +178,13 @@ pub(crate) fn sidecar_command(place: &Place, streams: &str) -> Command {
     command
 }
 
-/// A port that nobody listens at, as far as that can be known.
+/// A free port, as far as that can be known.
 pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("it has one").port()
 }
 
-/// What is answered to a GET.
+/// The answer to a GET.
 pub(crate) fn get(port: u16, path: &str) -> std::io::Result<String> {
     let mut connection = std::net::TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(PATIENCE))?;
@@ -192,7 +194,7 @@ pub(crate) fn get(port: u16, path: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
-/// Starts rsyslog with this configuration, and waits until this socket is there.
+/// Starts rsyslog with this configuration, and waits for this socket.
 pub(crate) fn rsyslog(place: &Place, config: &str, socket: &str) -> Option<Daemon> {
     let rsyslogd = found("rsyslogd")?;
     let work = place.path("rsyslog-work");
@@ -209,7 +211,7 @@ pub(crate) fn rsyslog(place: &Place, config: &str, socket: &str) -> Option<Daemo
     Some(daemon)
 }
 
-/// What syslog-ng of Debian 12 needs beside what every system has.
+/// The packages that syslog-ng of Debian 12 needs beside those of every system.
 const SYSLOG_NG: &[&str] = &[
     "syslog-ng-core",
     "libivykis0",
@@ -222,7 +224,7 @@ const SYSLOG_NG: &[&str] = &[
     "libssl3",
 ];
 
-/// Starts syslog-ng with this configuration, and waits until this socket is there.
+/// Starts syslog-ng with this configuration, and waits for this socket.
 pub(crate) fn syslog_ng(place: &Place, config: &str, socket: &str) -> Option<Daemon> {
     let mut command = syslog_ng_command()?;
     let path = place.path("syslog-ng.conf");
@@ -264,7 +266,7 @@ fn syslog_ng_command() -> Option<Command> {
     Some(command)
 }
 
-/// The root of Debian packages that were unpacked aside.
+/// The root directory of unpacked Debian packages.
 pub(crate) fn unpacked(name: &str, packages: &[&str]) -> Option<PathBuf> {
     let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = Path::new(program::HUSHLOG).ancestors().nth(2).expect("it is below target").join("shippers").join(name);
@@ -286,7 +288,8 @@ pub(crate) fn send(socket: &Path, datagram: impl AsRef<[u8]>) {
     sender.send_to(datagram.as_ref(), socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
 }
 
-/// A connection to a stream socket, once somebody listens: a shipper opens its sockets one after the other.
+/// Connects to a stream socket, and waits for its listener: a shipper opens its sockets one after
+/// the other.
 #[track_caller]
 pub(crate) fn connect(socket: &Path) -> UnixStream {
     let mut connected = None;
@@ -299,7 +302,7 @@ pub(crate) fn connect(socket: &Path) -> UnixStream {
     connection
 }
 
-/// The processes whose command line begins with this program, and which this one has started.
+/// The processes started by this one whose command line begins with this program.
 pub(crate) fn children(of: u32, program: &str) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("there is proc").flatten() {

@@ -1,4 +1,4 @@
-//! A sidecar at work, in a directory of its own, and ended at the end whatever happens.
+//! A running sidecar in a directory of its own, always ended with the test.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
@@ -14,14 +14,14 @@ use tempfile::TempDir;
 
 use super::program::{self, HUSHLOG, Ran};
 
-/// How long anything is waited for.
+/// The limit of every wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// The secret that each sidecar here is given, by a file `secrets/API_TOKEN`.
+/// The secret of each sidecar here, in the file `secrets/API_TOKEN`.
 pub(crate) const VALUE: &str = "sk-live-4f9QzXabc";
-/// What stands for it.
+/// Its mask.
 pub(crate) const MASK: &str = "[REDACTED:API_TOKEN]";
 
-/// Waits for something.
+/// Waits for a condition.
 #[track_caller]
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -31,7 +31,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A directory with the secret in it, and a control socket in its configurations.
+/// A directory with the secret, and with a control socket in its configurations.
 pub(crate) struct Place(TempDir);
 
 impl Place {
@@ -47,7 +47,7 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// Saves a secret, in one step.
+    /// Saves a secret atomically.
     pub(crate) fn save(&self, name: &str, value: &str) {
         fs::write(self.path("half"), value).expect("room for a secret");
         fs::rename(self.path("half"), self.path("secrets").join(name)).expect("the same directory");
@@ -61,7 +61,8 @@ impl Place {
         path
     }
 
-    /// The configuration of these streams, each a line of YAML, with the secrets and a control socket.
+    /// The configuration of these streams, each a line of YAML, with the secrets and a control
+    /// socket.
     pub(crate) fn streams(&self, streams: &[&str]) -> PathBuf {
         let streams: String = streams.iter().map(|stream| format!("  - {{ {stream} }}\n")).collect();
         self.configure(&format!(
@@ -74,7 +75,7 @@ impl Place {
         self.start_as(config, |_| {})
     }
 
-    /// The same with something about the command changed.
+    /// The same with a modified command.
     pub(crate) fn start_as(self, config: &Path, change: impl FnOnce(&mut Command)) -> Sidecar {
         let notices = UnixDatagram::bind(self.path("notify")).expect("a socket for notices");
         let mut command = Command::new(HUSHLOG);
@@ -100,7 +101,7 @@ impl Place {
     }
 }
 
-/// A sidecar that runs.
+/// A running sidecar.
 pub(crate) struct Sidecar {
     place: Place,
     pub(crate) child: Child,
@@ -119,7 +120,7 @@ impl Sidecar {
         &self.place
     }
 
-    /// The directory of one that has ended, for another to run in.
+    /// The directory of a sidecar that has ended, for the next one.
     pub(crate) fn into_place(mut self) -> Place {
         let place = std::mem::replace(&mut self.place, Place::new());
         let _ = fs::remove_file(place.path("notify"));
@@ -127,18 +128,18 @@ impl Sidecar {
         place
     }
 
-    /// What it has said so far.
+    /// Its messages so far.
     pub(crate) fn said(&self) -> String {
         self.said.lock().expect("nobody panics with it").clone()
     }
 
-    /// Waits until it says this.
+    /// Waits for this message.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) {
         until(&format!("{text:?} was not said"), || self.said().contains(text));
     }
 
-    /// Waits until the service manager is told this, from here on.
+    /// Waits until the service manager gets this notification, counted from now.
     #[track_caller]
     pub(crate) fn is_told(&mut self, state: &str) {
         self.notices.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out can be set");
@@ -159,17 +160,17 @@ impl Sidecar {
         self.told.clear();
     }
 
-    /// Connects to a socket of it.
+    /// Connects to one of its sockets.
     pub(crate) fn connect(&self, name: &str) -> UnixStream {
         UnixStream::connect(self.path(name)).expect("it listens")
     }
 
-    /// Sends this by a connection of its own.
+    /// Sends this through a new connection.
     pub(crate) fn send(&self, name: &str, text: &str) {
         self.connect(name).write_all(text.as_bytes()).expect("it reads");
     }
 
-    /// Waits until a file holds this and nothing else.
+    /// Waits until a file holds exactly this.
     #[track_caller]
     pub(crate) fn file_is(&self, name: &str, text: &str) {
         let start = Instant::now();
@@ -180,7 +181,7 @@ impl Sidecar {
         }
     }
 
-    /// Waits until a file holds this somewhere, and returns all of it.
+    /// Waits until a file contains this, and returns its content.
     #[track_caller]
     pub(crate) fn file_has(&self, name: &str, text: &str) -> String {
         let start = Instant::now();
@@ -194,7 +195,7 @@ impl Sidecar {
         }
     }
 
-    /// Asks it something, by its control socket.
+    /// Sends it a request through its control socket.
     pub(crate) fn ask(&self, words: &[&str], input: &str) -> Ran {
         let mut command = program::hushlog(["sidecar"]);
         command.args(words).arg("--socket").arg(self.path("control"));
@@ -222,7 +223,7 @@ impl Sidecar {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs").count()
     }
 
-    /// Waits for its end. Nothing that it said shows the secret.
+    /// Waits for its end. No message of it shows the secret.
     #[track_caller]
     pub(crate) fn ends(&mut self, code: i32) -> String {
         drop(self.stdin.take());
@@ -234,7 +235,7 @@ impl Sidecar {
         said
     }
 
-    /// Tells it to stop, and waits for its end.
+    /// Stops it, and waits for its end.
     #[track_caller]
     pub(crate) fn stop(&mut self) -> String {
         self.signal(Signal::TERM);
@@ -249,7 +250,7 @@ impl Drop for Sidecar {
     }
 }
 
-/// A reader that reads aside: what came so far.
+/// A reader in a thread of its own: the data received so far.
 pub(crate) struct Reader(Arc<Mutex<Vec<u8>>>);
 
 impl Reader {

@@ -1,4 +1,5 @@
-//! A terminal with a person at it, who types, reads the screen, waits, and changes the window's size.
+//! A terminal with a person at it, who types, reads the screen, waits, and changes the window's
+//! size.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsStr;
@@ -16,35 +17,38 @@ use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process, kill_process_g
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetwinsize};
 
-/// How long anything may take before a test gives up on it.
+/// The time after which a test gives up.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
-/// The window's size at first: (rows, columns).
+/// The window's initial size: (rows, columns).
 pub(crate) const SIZE: (u16, u16) = (24, 80);
 
-/// A terminal, the program that was started in it, and what it has shown.
+/// A terminal, the program that was started in it, and its output.
 pub(crate) struct Terminal {
     controller: OwnedFd,
-    /// The programs' side. It stays open here, so that settings can be asked for when all programs are gone.
+    /// The programs' side. It stays open here, so that settings can be read after all programs have
+    /// ended.
     user: OwnedFd,
     child: Child,
     screen: vt100::Parser<Answers>,
-    /// All that was ever written to the terminal.
+    /// All output ever written to the terminal.
     pub(crate) transcript: Vec<u8>,
 }
 
 impl Terminal {
-    /// Starts a program as the leader of a session of its own, with a new terminal as its own and as all its streams.
+    /// Starts a program as the leader of a new session, with a new terminal as its controlling
+    /// terminal and for all its streams.
     pub(crate) fn start(command: Command) -> Terminal {
         Terminal::start_with(command, |_, _| ())
     }
 
-    /// The same; `prepare` gets the command with its streams set, and the terminal, before anything runs.
+    /// The same; `prepare` gets the command with its streams set, and the terminal, before anything
+    /// runs.
     pub(crate) fn start_with(mut command: Command, prepare: impl FnOnce(&mut Command, &OwnedFd)) -> Terminal {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
         grantpt(&controller).expect("it is ours");
         unlockpt(&controller).expect("it is ours");
         let name = ptsname(&controller, Vec::new()).expect("it has a name");
-        // Whoever types has to look now and then, or both would wait for each other.
+        // The typist has to read now and then, or both would wait for each other.
         fcntl_setfl(&controller, fcntl_getfl(&controller).expect("it is open") | OFlags::NONBLOCK).expect("it is ours");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let user = open(&*name, flags, Mode::empty()).expect("its other side");
@@ -95,12 +99,12 @@ impl Terminal {
         }
     }
 
-    /// Takes in what has been written so far. Whether there was anything.
+    /// Reads the available output. Returns whether there was any.
     pub(crate) fn look(&mut self) -> bool {
         self.look_within(Duration::ZERO)
     }
 
-    /// Keeps looking, that long.
+    /// Keeps reading for this time.
     pub(crate) fn looks_for(&mut self, time: Duration) {
         let start = Instant::now();
         while let Some(left) = time.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
@@ -108,7 +112,7 @@ impl Terminal {
         }
     }
 
-    /// Waits that long for something to take in. Whether there was anything.
+    /// Waits up to this time for output. Returns whether there was any.
     fn look_within(&mut self, time: Duration) -> bool {
         let time = Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: time.subsec_nanos().into() };
         match poll(&mut [PollFd::new(&self.controller, PollFlags::IN)], Some(&time)) {
@@ -126,7 +130,7 @@ impl Terminal {
         true
     }
 
-    /// Waits until this is so.
+    /// Waits for this condition.
     #[track_caller]
     pub(crate) fn until(&mut self, what: &str, mut holds: impl FnMut(&Terminal) -> bool) {
         let start = Instant::now();
@@ -143,7 +147,7 @@ impl Terminal {
         self.until(&format!("`{text}` is shown"), |terminal| terminal.text().contains(text));
     }
 
-    /// Waits until the program that was started has ended, and takes in all that was written until then.
+    /// Waits until the started program has ended, and reads all its output.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> ExitStatus {
         let start = Instant::now();
@@ -158,7 +162,7 @@ impl Terminal {
         }
     }
 
-    /// How it ended: as a shell would say it.
+    /// Its exit status, as a shell gives it.
     #[track_caller]
     pub(crate) fn ends_with(&mut self) -> i32 {
         let status = self.ends();
@@ -175,17 +179,17 @@ impl Terminal {
         self.screen.screen().state_formatted()
     }
 
-    /// Whether a full-screen program has it.
+    /// Whether a full-screen program uses it.
     pub(crate) fn is_full_screen(&self) -> bool {
         self.screen.screen().alternate_screen()
     }
 
-    /// What was written to the terminal, as text.
+    /// All output to the terminal, as text.
     pub(crate) fn written(&self) -> String {
         String::from_utf8_lossy(&self.transcript).into_owned()
     }
 
-    /// The window gets another size; programs in front are told, as by any terminal.
+    /// Resizes the window; as with any terminal, programs in the foreground are notified.
     pub(crate) fn resize(&mut self, size: (u16, u16)) {
         while self.look() {}
         self.screen.set_size(lines(size.0), lines(size.1));
@@ -197,7 +201,7 @@ impl Terminal {
         (size.ws_row, size.ws_col)
     }
 
-    /// Its settings, as `stty -a` tells them.
+    /// Its settings, as printed by `stty -a`.
     pub(crate) fn settings(&self) -> String {
         let side = self.user.try_clone().expect("descriptors are left");
         let output = Command::new("stty").arg("-a").stdin(side).output().expect("stty runs");
@@ -217,12 +221,12 @@ impl Terminal {
         OsStr::from_bytes(name.as_bytes()).to_string_lossy().into_owned()
     }
 
-    /// The process group in front.
+    /// The foreground process group.
     pub(crate) fn front(&self) -> Option<Pid> {
         tcgetpgrp(&self.controller).ok()
     }
 
-    /// Whether anything runs that was started from here.
+    /// Whether any program started from here is running.
     pub(crate) fn runs_anything(&self) -> bool {
         below(self.pid()).any(is_alive)
     }
@@ -233,18 +237,19 @@ impl Terminal {
         below(self.pid()).last().expect("a process was started")
     }
 
-    /// Whether the shell that was started here is in front, and no program of its.
+    /// Whether the shell started here is in the foreground, and none of its programs is.
     pub(crate) fn is_at_prompt(&self) -> bool {
         self.front() == Some(self.pid())
     }
 
-    /// Whether each key goes to the program as it is typed, so that the program or another terminal echoes it.
+    /// Whether each key is passed to the program as it is typed, so that the program or another
+    /// terminal echoes it.
     pub(crate) fn hands_keys_on(&self) -> bool {
         let modes = tcgetattr(&self.user).expect("it is a terminal").local_modes;
         !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
     }
 
-    /// The window is closed.
+    /// Closes the window.
     pub(crate) fn hang_up(mut self) -> HungUp {
         let taken =
             std::mem::replace(&mut self.controller, open("/dev/null", OFlags::RDWR, Mode::empty()).expect("it exists"));
@@ -274,7 +279,7 @@ impl HungUp {
 impl Drop for Terminal {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // What is in front goes by itself when the window closes.
+            // The foreground group ends by itself when the window closes.
             if let Some(front) = self.front() {
                 let _ = kill_process_group(front, Signal::KILL);
             }
@@ -284,7 +289,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Two terminals at which one person does the same things, and on which they have to see the same.
+/// Two terminals at which one person does the same things, and which have to show the same.
 pub(crate) struct Twins {
     pub(crate) bare: Terminal,
     pub(crate) wrapped: Terminal,
@@ -302,7 +307,8 @@ impl Twins {
         self.wrapped.resize(size);
     }
 
-    /// Waits until this is so on both, and both look the same: text, colours, cursor, modes.
+    /// Waits for this condition on both, and until both look the same: text, colours, cursor,
+    /// modes.
     #[track_caller]
     pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&Terminal) -> bool) {
         let start = Instant::now();
@@ -334,15 +340,15 @@ impl Twins {
         self.until(&format!("`{text}` is shown"), |terminal| terminal.text().contains(text));
     }
 
-    /// Waits until both ask for a line by this prompt. Keys that come before, while nobody reads them one by one, are taken by the
-    /// terminal's line: shown at another place, or lost.
+    /// Waits until both show this prompt for a line. Earlier keys, typed before a program reads
+    /// them one by one, go to the terminal's line: shown elsewhere, or lost.
     #[track_caller]
     pub(crate) fn ask(&mut self, prompt: &str) {
         self.until(&format!("`{prompt}` asks"), |terminal| terminal.text().trim_end().ends_with(prompt));
     }
 
-    /// Waits until the program of this name has nothing more to do on both: one that is told of a new size in the midst of painting
-    /// paints something else.
+    /// Waits until the program of this name is idle on both: one that is resized while it paints
+    /// would paint something else.
     #[track_caller]
     pub(crate) fn wait_for_keys(&mut self, program: &str) {
         self.until("it waits for keys", |terminal| {
@@ -351,7 +357,7 @@ impl Twins {
         });
     }
 
-    /// Waits until both shells have their prompt, and types a line there.
+    /// Waits until both shells show their prompt, and types a line there.
     #[track_caller]
     pub(crate) fn enter(&mut self, line: &str) {
         let at_prompt = |terminal: &Terminal| terminal.is_at_prompt() && terminal.text().trim_end().ends_with('$');
@@ -359,13 +365,14 @@ impl Twins {
         let before = [self.bare.transcript.len(), self.wrapped.transcript.len()];
         self.types(line);
         self.types("\n");
-        // What is on the screen until then is no answer to it.
+        // Earlier text on the screen is no answer to it.
         for (terminal, before) in [&mut self.bare, &mut self.wrapped].into_iter().zip(before) {
             terminal.until("the line is taken", |terminal| terminal.transcript[before..].contains(&b'\n'));
         }
     }
 
-    /// Presses return now and then until both shells, which tell about their jobs before each prompt, have said this.
+    /// Presses return now and then until both shells, which report their jobs before each prompt,
+    /// have printed this.
     #[track_caller]
     pub(crate) fn hear(&mut self, text: &str) {
         for (name, terminal) in [("bare", &mut self.bare), ("wrapped", &mut self.wrapped)] {
@@ -392,23 +399,24 @@ impl Twins {
         self.until("the screen is empty", |terminal| terminal.is_at_prompt() && terminal.text().trim_end() == "$");
     }
 
-    /// Waits until the last job of both shells is in front again.
+    /// Waits until the last job of both shells is in the foreground again.
     #[track_caller]
     pub(crate) fn go_on(&mut self) {
         self.clear();
         self.enter("fg");
         let goes_on = |terminal: &Terminal| {
-            // A key that comes before the program has been told to go on is lost, with and without us.
+            // A key typed before the program is continued is lost, bare and wrapped.
             let front = terminal.front().filter(|front| *front != terminal.pid());
             front.is_some_and(|front| state(front).is_some_and(|state| state != 'T'))
         };
         self.until("it goes on", |terminal| goes_on(terminal) && terminal.text().contains("fg\n"));
-        // Nor would a person be fast enough to type before the wrapper has its keys, and has told its child.
+        // A person, too, would not type before the wrapper gets the keys and has continued its
+        // child.
         self.wrapped.until("keys are handed on", Terminal::hands_keys_on);
         self.wrapped.looks_for(Duration::from_millis(100));
     }
 
-    /// Waits until both have ended, and tells how, which has to be the same.
+    /// Waits until both have ended, and returns their status, which has to be the same.
     #[track_caller]
     pub(crate) fn end(&mut self) -> i32 {
         let bare = self.bare.ends_with();
@@ -429,7 +437,7 @@ fn parser((rows, columns): (u16, u16)) -> vt100::Parser<Answers> {
     vt100::Parser::new_with_callbacks(lines(rows), lines(columns), 0, Answers(Vec::new()))
 }
 
-/// What the terminal answers to the questions of programs, as xterm does: where the cursor is, and what it is.
+/// The terminal's answers to queries of programs, as by xterm: its cursor position and its type.
 struct Answers(Vec<u8>);
 
 impl vt100::Callbacks for Answers {
@@ -446,13 +454,13 @@ impl vt100::Callbacks for Answers {
     }
 }
 
-/// The state of a process, as `ps` tells it, if it is there.
+/// The state of a process, as shown by `ps`, if it exists.
 pub(crate) fn state(pid: Pid) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
-/// What the program is called that this process runs.
+/// The name of the process's program.
 fn name(pid: Pid) -> Option<String> {
     let name = std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_pid())).ok()?;
     Some(name.trim_end().to_owned())
@@ -467,12 +475,12 @@ fn below(pid: Pid) -> Box<dyn Iterator<Item = Pid>> {
     Box::new(children.into_iter().flat_map(|child| std::iter::once(child).chain(below(child))))
 }
 
-/// Whether this process is there, and no zombie.
+/// Whether this process exists, and is no zombie.
 pub(crate) fn is_alive(pid: Pid) -> bool {
     !matches!(state(pid), None | Some('Z' | 'X'))
 }
 
-/// Waits until this is so.
+/// Waits for this condition.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
