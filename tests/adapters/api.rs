@@ -1,5 +1,5 @@
-//! What embedders rely on and no signature shows: which types may cross threads, and live through a caught panic. It fails to compile
-//! where one does not hold any more.
+//! Guarantees for embedders that no signature shows: the types that may cross threads and live
+//! through a caught panic. A broken guarantee fails to compile.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -45,7 +45,7 @@ fn the_asynchronous_adapters_may_be_spawned() {
     is_free::<AsyncRedactReader<tokio::io::Empty>>();
     is_free::<RedactEncoder>();
     is_free::<RedactDecoder>();
-    // A future of theirs, too.
+    // So is an embedder's own future.
     fn spawned(_: impl Send) {}
     let set = std::sync::Arc::new(NeedleSet::builder().build().expect("an empty set"));
     let mut writer = AsyncRedactWriter::new(Vec::new(), Redactor::new(set));
@@ -60,7 +60,7 @@ fn loggers_are_for_all_threads() {
     is_free::<hushlog::io::RedactMakeWriter<fn() -> std::io::Stderr>>();
 }
 
-/// Errors go where errors go.
+/// Errors convert and box like standard ones.
 #[test]
 fn errors_are_errors_of_all_threads() {
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}

@@ -1,5 +1,5 @@
-//! The asynchronous adapters of ring 1: what only they can get wrong. That they give out what the definition says, whatever the
-//! other side does and wherever their futures are dropped, is held by `tests/engine/table.rs`.
+//! The asynchronous adapters of ring 1: their specific faults. `tests/engine/table.rs` compares
+//! their output with the definition, for any peer and for futures dropped at any point.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -27,7 +27,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
-/// A text much longer than all buffers, with secrets at many distances, and what it becomes.
+/// A text much longer than all buffers, with secrets at many distances, and its redacted form.
 fn long() -> (Vec<u8>, Vec<u8>) {
     let (mut text, mut redacted) = (Vec::new(), Vec::new());
     for n in 0..400 {
@@ -38,7 +38,8 @@ fn long() -> (Vec<u8>, Vec<u8>) {
     (text, redacted)
 }
 
-/// The other side: takes or gives so many bytes at most, and fails after so many calls, once or from then on.
+/// A peer that transfers a limited number of bytes per call, and fails after some calls, once or
+/// permanently.
 struct Peer {
     bytes: Vec<u8>,
     len_max: usize,
@@ -149,7 +150,7 @@ fn frames_are_the_pieces_of_one_stream() {
     assert_eq!(got, REDACTED);
 }
 
-/// Wherever it fails, what went out is a beginning of the right output, and the error is told.
+/// Wherever it fails, the output is a prefix of the right one, and the error is reported.
 #[test]
 fn a_writer_that_fails_at_the_nth_call_has_written_a_beginning() {
     for kind in [ErrorKind::BrokenPipe, ErrorKind::StorageFull] {
@@ -170,7 +171,7 @@ fn a_writer_that_fails_at_the_nth_call_has_written_a_beginning() {
     }
 }
 
-/// After an error that passes, the same writer goes on, and not a byte is missing or doubled.
+/// After a temporary error, the same writer continues, and not a byte is missing or doubled.
 #[test]
 fn a_writer_goes_on_after_an_error() {
     for nth in 0..12 {
@@ -228,8 +229,8 @@ fn a_reader_ends_for_good() {
     });
 }
 
-/// An unfinished line that became too long goes out, so that nothing stands still: all but a
-/// constant end, where a secret could begin.
+/// An unfinished line that became too long is emitted, so that no stream stalls: all but a constant
+/// end, where a secret could begin.
 #[test]
 fn an_overlong_line_goes_out() {
     let mut writer = AsyncRedactWriter::with_release(Vec::new(), redactor(), Release::Line);
@@ -242,7 +243,7 @@ fn an_overlong_line_goes_out() {
     });
 }
 
-/// Nothing is shown by `Debug`, and nothing goes out when a writer is dropped.
+/// `Debug` shows no data, and a dropped writer emits none.
 #[test]
 fn nothing_shows_by_itself() {
     let mut writer = AsyncRedactWriter::new(Vec::new(), redactor());
@@ -255,13 +256,13 @@ fn nothing_shows_by_itself() {
     assert_eq!(format!("{:?}", RedactDecoder::new(redactor())), "RedactDecoder { .. }");
 }
 
-/// A sink that nobody can move, as long as its future is alive.
+/// A sink that cannot be moved as long as its future is alive.
 #[test]
 fn a_pinned_writer_is_driven_by_hand() {
     struct Unmovable(Vec<u8>, std::marker::PhantomPinned);
     impl AsyncWrite for Unmovable {
         fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            // SAFETY: the vector is not pinned with the rest, and nothing is moved out of it.
+            // SAFETY: the vector is not structurally pinned, and nothing is moved out of it.
             unsafe { self.get_unchecked_mut() }.0.extend_from_slice(bytes);
             Poll::Ready(Ok(bytes.len()))
         }

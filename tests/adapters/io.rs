@@ -1,4 +1,4 @@
-//! The adapters of ring 1: whatever the other side does, the output is the naive definition's, or a beginning of it.
+//! The adapters of ring 1: for any peer, the output is the naive definition's, or a prefix of it.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,7 +17,7 @@ fn set() -> Arc<NeedleSet> {
     Arc::new(NeedleSet::exactly(secrets, Mask::default()).expect("the mask collides with none"))
 }
 
-/// What the naive definition gives out after `text`, of which more may follow or not.
+/// The naive definition's output for `text`, at the end of the stream or before.
 fn naive_out(text: &[u8], finished: bool) -> Vec<u8> {
     let set = set();
     let needles: Vec<&[u8]> = set.expose().collect();
@@ -29,16 +29,16 @@ fn naive_out(text: &[u8], finished: bool) -> Vec<u8> {
     }
 }
 
-/// What one call of the other side does.
+/// The peer's behaviour in one call.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Takes or gives this many bytes at most.
+    /// Transfers this many bytes at most.
     Bytes(usize),
     Fail(ErrorKind),
     Panic,
 }
 
-/// The other side: does what it is told, call after call, and whatever is asked of it afterwards.
+/// A peer that follows its steps, one per call, and then transfers everything.
 #[derive(Clone, Default)]
 struct Peer {
     steps: Rc<RefCell<Vec<Step>>>,
@@ -87,14 +87,14 @@ fn writer(peer: &Peer) -> RedactWriter<Peer> {
     RedactWriter::new(peer.clone(), Redactor::new(set()))
 }
 
-/// A reader of `text`, from a peer that does these steps.
+/// A reader of `text`, from a peer with these steps.
 fn reader(text: &[u8], steps: &[Step]) -> RedactReader<Peer> {
     let peer = Peer::new(steps);
     peer.bytes.borrow_mut().extend_from_slice(text);
     RedactReader::new(peer, Redactor::new(set()))
 }
 
-/// Writes everything, trying again when told to, and counts how often it was told to.
+/// Writes everything, retries on request, and returns the number of retries.
 fn write_stubbornly(writer: &mut RedactWriter<Peer>, mut bytes: &[u8]) -> usize {
     let mut refusals = 0;
     while !bytes.is_empty() {
@@ -305,7 +305,8 @@ fn line_release_gives_out_whole_lines_of_the_output_only() {
     assert_eq!(out, *peer.bytes.borrow());
 }
 
-/// I16: with exact release, how much stays back tells how far a guess agrees with a secret; with line release, it does not.
+/// I16: with exact release, the held-back length shows how much of a guess matches a secret; with
+/// line release, it does not.
 #[test]
 fn line_release_does_not_tell_how_far_a_guess_agrees() {
     let given_out = |release, guess: &[u8]| {
@@ -337,7 +338,7 @@ fn a01_an_overlong_line_goes_out_but_for_a_constant_end() {
         written += piece.len();
     }
     assert_eq!(peer.bytes.borrow().len(), written - tail);
-    // Byte by byte, guesses that are right and wrong: equally many bytes wait.
+    // Byte by byte, right and wrong guesses: the same number of bytes waits.
     for guess in b"hunter-hunta2-" {
         writer.write_all(&[*guess]).expect("the peer takes all");
         written += 1;

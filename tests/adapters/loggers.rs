@@ -1,4 +1,4 @@
-//! Loggers, with the crates that people use: whatever is logged, each record comes out once, whole, and without the secret.
+//! Loggers, with the common crates: each record is emitted once, complete, and without the secret.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ fn set_with_lines() -> NeedleSet {
     secrets.into_iter().fold(NeedleSet::builder(), |builder, secret| builder.secret(secret)).build().expect("it fits")
 }
 
-/// What was written, call by call, and whether the next call fails.
+/// The data of each call, and whether the next call fails.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<(Vec<String>, bool)>>);
 
@@ -130,7 +130,7 @@ fn env_logger_writes_whole_records() {
     assert!(calls[1].contains("clean") && calls[1].contains('7'), "{calls:?}");
 }
 
-/// fern writes a record in pieces: no cut shows a secret, and the record goes out whole.
+/// fern writes a record in pieces: no cut shows a secret, and the record is emitted whole.
 #[test]
 fn fern_writes_whole_records() {
     let sink = Sink::default();
@@ -149,7 +149,7 @@ fn fern_writes_whole_records() {
     assert!(calls[1].contains("first line") && calls[3].contains("[REDACTED:KEY]"), "{calls:?}");
 }
 
-/// A secret of several lines that comes line by line: the first line waits for the second.
+/// A secret of several lines that is logged line by line: the first line waits for the second.
 #[test]
 fn a_secret_over_two_writes_is_seen() {
     let sink = Sink::default();
@@ -191,7 +191,7 @@ fn a_record_that_cannot_be_written_is_an_error_and_lost() {
     }
 }
 
-/// A logger that notes all that it gets to see.
+/// A logger that records all its input.
 #[derive(Default)]
 struct Notes(Mutex<Vec<String>>);
 

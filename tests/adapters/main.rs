@@ -1,4 +1,4 @@
-//! The library around the engine: what it promises of its types, and the adapters.
+//! The library around the engine: the guarantees of its types, and the adapters.
 
 mod api;
 #[cfg(feature = "tokio")]

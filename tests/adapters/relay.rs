@@ -1,4 +1,4 @@
-//! Streams that can be stopped and go on, and that echo: what `run` is made of.
+//! Streams that stop, resume and echo: the parts of `run`.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
@@ -30,7 +30,8 @@ fn echoing() -> PumpOptions {
     options
 }
 
-/// A relay between two pipes, in a thread; it goes on after a stop as long as it gets bytes from `control`.
+/// A relay between two pipes, in a thread; it resumes after a stop as long as it gets bytes from
+/// `control`.
 struct Running {
     input: Option<File>,
     output: File,
@@ -60,7 +61,7 @@ impl Running {
         self.input.as_mut().expect("open").write_all(text.as_bytes()).expect("it is read");
     }
 
-    /// The next bytes, as many as these.
+    /// The next `len` bytes.
     #[track_caller]
     fn gives(&mut self, expected: &str) {
         let mut got = vec![0; expected.len()];
@@ -68,7 +69,7 @@ impl Running {
         assert_eq!(String::from_utf8_lossy(&got), expected);
     }
 
-    /// Nothing comes for a while: four times as long as an echo takes.
+    /// Asserts silence for four times as long as an echo takes.
     #[track_caller]
     fn gives_nothing(&self) {
         let rest = rustix::event::Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
@@ -99,7 +100,7 @@ fn what_is_there_at_a_stop_still_goes_through() {
         let mut got = String::new();
         (&output).read_to_string(&mut got).expect("text");
         assert_eq!(got, "x".repeat(len) + "[REDACTED:K]hunt");
-        // The writer is still there, and notices.
+        // The writer still exists, and notices.
         drop(from);
         assert!(input.write_all(b"late").is_err());
     }
@@ -162,7 +163,7 @@ fn nothing_is_released_by_a_timer_without_an_echo() {
     assert_eq!(running.end().0, "hunt");
 }
 
-/// A pipe's content at the stop is taken whole, whatever its size is.
+/// A pipe's content at the stop is read completely, for any pipe size.
 #[test]
 fn a_full_pipe_at_a_stop_is_taken_whole() {
     let ((from, mut input), (output, to), (stop, control)) = (pipe(), pipe(), pipe());

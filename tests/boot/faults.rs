@@ -1,5 +1,5 @@
-//! `hushlog boot` killed at every system call, and failing at every one: all of the new session or all of the old one, and no plain text
-//! outside of its directory.
+//! `hushlog boot` killed at every system call, and failing at every one: the session is entirely
+//! the new one or the old one, and no plain text is outside its directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ const NEW: &str = "A_TOKEN=second-value-3\nC_TOKEN=third-value-4\n";
 
 struct Machine {
     dir: tempfile::TempDir,
-    /// The secrets of the session that is there before; none if there is none.
+    /// The secrets of the previous session, if there is one.
     before: Option<&'static str>,
 }
 
@@ -30,7 +30,7 @@ impl Machine {
         self.dir.path().join(name)
     }
 
-    /// Sets the place back to what it was before.
+    /// Restores the previous state of the place.
     fn set_back(&self) {
         let _ = fs::remove_dir_all(self.path("run"));
         if let Some(before) = self.before {
@@ -55,7 +55,8 @@ impl Machine {
         self.boot(NEW, strace)
     }
 
-    /// Whether the session is the new one. Fails if it is anything but that and the one before, or if any file differs from it.
+    /// Whether the session is the new one. Fails if it is neither that nor the previous one, or if
+    /// any file differs from it.
     fn is_new(&self, what: &str) -> bool {
         let session = Place::new(self.path("run")).read().unwrap_or_else(|error| panic!("{what}: {error}"));
         let current: Option<BTreeMap<String, Vec<u8>>> = session.map(|session| {
@@ -83,7 +84,7 @@ impl Machine {
         is_new
     }
 
-    /// Fails if a value stands anywhere but in the place and in the source.
+    /// Fails if a value is anywhere except in the session and in the source.
     fn assert_clean(&self, what: &str) {
         assert_eq!(fs::read_dir(self.path("home")).unwrap().count(), 0, "{what}: a file was left");
         for entry in fs::read_dir(self.dir.path()).unwrap() {
@@ -92,7 +93,7 @@ impl Machine {
         }
     }
 
-    /// The next boot makes it whole again, and leaves nothing of what was not finished.
+    /// The next boot completes the session, and leaves no unfinished file.
     fn recovers(&self, what: &str) {
         assert!(self.boot(NEW, Command::new(HUSHLOG)).status().unwrap().success(), "{what}: no boot any more");
         assert!(self.is_new(what), "{what}: the next boot did nothing");
@@ -100,7 +101,8 @@ impl Machine {
     }
 }
 
-/// The system calls of a boot from the reading of its source on, each with how often it was called up to there.
+/// The system calls of a boot from the reading of its source, each with the number of its kind so
+/// far.
 fn calls(machine: &Machine) -> Vec<(String, usize)> {
     machine.set_back();
     assert!(machine.traced(&[]).status().unwrap().success());
@@ -149,7 +151,7 @@ fn with_an_error_from_every_system_call_it_is_all_or_nothing() {
     let machine = Machine::new(Some(OLD));
     let mut failures = 0;
     for (name, count) in calls(&machine) {
-        // Memory that cannot be had, and signals that cannot be set, end any program.
+        // A failure to allocate memory or to set signals ends any program.
         if ["mmap", "munmap", "brk", "mprotect", "rt_sigaction", "sigaltstack", "rt_sigprocmask"]
             .contains(&name.as_str())
         {
@@ -159,7 +161,7 @@ fn with_an_error_from_every_system_call_it_is_all_or_nothing() {
         let inject = format!("inject={name}:error=ENOSPC:when={count}");
         let status = machine.traced(&["-e".into(), inject.clone()]).status().unwrap();
         let is_new = machine.is_new(&inject);
-        // What was not done is not called done. What only tidies up may fail.
+        // An incomplete boot is never reported as success. Cleaning up may fail.
         assert!(!status.success() || is_new, "{inject} was not reported");
         assert!(status.success() || matches!(status.code(), Some(2 | 3)), "{inject} ended with {status}");
         failures += usize::from(!status.success());
@@ -168,7 +170,8 @@ fn with_an_error_from_every_system_call_it_is_all_or_nothing() {
     assert!(failures > 10, "{failures} calls failed");
 }
 
-/// R04: of all files that it opens, those to write are in the directory of the session, and no value is in an argument of a call.
+/// R04: all files opened for writing are in the directory of the session, and no argument of a call
+/// has a value.
 #[test]
 fn r04_plain_text_goes_into_the_place_of_the_session_only() {
     needs!("strace");
@@ -193,7 +196,7 @@ fn r04_plain_text_goes_into_the_place_of_the_session_only() {
     }
 }
 
-/// L02: a panic with a value in its message does not show it, and leaves nothing.
+/// L02: a panic with a value in its message does not show it, and leaves no file.
 #[test]
 fn l02_a_panic_with_a_secret_in_its_message_does_not_show_it() {
     if IS_RELEASED {

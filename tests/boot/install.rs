@@ -1,5 +1,5 @@
-//! `hushlog boot --install`: what it puts where, for each init, and that it can be undone. The boot itself is tried on a whole machine by
-//! `tests/boot/run`.
+//! `hushlog boot --install`: the installed files for each init, and their removal. `tests/boot/run`
+//! tests the boot itself on a whole machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,12 +10,12 @@ use std::process::{Command, Stdio};
 use crate::program::session::needs;
 use crate::program::{Ran, hushlog, run};
 
-/// The root of a machine to be.
+/// The root directory of a future machine.
 struct Root {
     dir: tempfile::TempDir,
 }
 
-/// What there is below a directory: for files their mode and content, for links where they lead.
+/// All paths below a directory: mode and content of files, targets of links.
 fn tree(path: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut left = vec![path.to_owned()];
@@ -94,7 +94,7 @@ fn systemd_runs_it_before_services_and_shells_get_the_variables() {
         let drop_in = root.read(&format!("etc/systemd/system/{service}.service.d/hushlog.conf"));
         assert!(drop_in.contains("\nEnvironmentFile=/run/hushlog/environment\n"));
     }
-    // Before what makes other shells than interactive ones return, and with the rest as it was.
+    // Before the lines that make other than interactive shells return, with the rest unchanged.
     let bashrc = root.read("etc/bash.bashrc");
     assert!(
         bashrc.starts_with("# >>> hushlog") && bashrc.ends_with("<<<\n[ -z \"$PS1\" ] && return\nPS1=x\n"),
@@ -119,13 +119,13 @@ fn systemd_takes_the_unit_for_a_good_one() {
     fs::set_permissions(root.path("usr/bin/hushlog"), fs::Permissions::from_mode(0o755)).unwrap();
     let Some(wrong) = complaints(&root, &["hushlog-boot.service", "app.service"]) else { return };
     assert!(wrong.is_empty(), "{wrong:?}");
-    // It would have told.
+    // It would have been reported.
     let unit = root.read("etc/systemd/system/hushlog-boot.service").replace("NoNewPrivileges", "NoSuchPrivileges");
     fs::write(root.path("etc/systemd/system/hushlog-boot.service"), unit).unwrap();
     assert!(!complaints(&root, &["hushlog-boot.service"]).unwrap().is_empty());
 }
 
-/// What systemd finds wrong with units; nothing if it is not installed.
+/// The complaints of systemd about units; `None` without systemd.
 fn complaints(root: &Root, units: &[&str]) -> Option<Vec<String>> {
     let directory = root.path("etc/systemd/system");
     let mut analyze = Command::new("systemd-analyze");
@@ -137,7 +137,7 @@ fn complaints(root: &Root, units: &[&str]) -> Option<Vec<String>> {
         return None;
     };
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    // The program is there on the machine to be, and perhaps not on this one.
+    // The program exists on the future machine, and perhaps not on this one.
     Some(said.lines().filter(|line| !line.contains("/usr/bin/hushlog is not executable")).map(str::to_owned).collect())
 }
 
@@ -182,7 +182,7 @@ fn doing_it_again_changes_nothing_and_undoing_it_leaves_all_as_it_was() {
         let again = root.boot(&[&SOURCES[..], more].concat()).ends(0).out();
         assert!(again.lines().all(|line| line.starts_with("unchanged ")), "{again}");
         assert_eq!(tree(root.dir.path()), installed);
-        // Other sources another time: the command is replaced, and no block is doubled.
+        // Other sources at the next installation: the command is replaced, and no block is doubled.
         root.boot(&[&["--install", "--secret-file", "/etc/secrets"], more].concat()).ends(0);
         root.boot(&[&SOURCES[..], more].concat()).ends(0);
         assert_eq!(tree(root.dir.path()), installed);
@@ -228,7 +228,7 @@ fn what_cannot_be_installed_is_refused_before_anything_is_written() {
     nothing.boot(&SOURCES).ends(2).says("neither systemd, OpenRC, BusyBox nor System V init was found");
 }
 
-/// What the generator prints is what systemd's own reader of such output understands; it is the file for services.
+/// systemd's own parser of generator output accepts the output, which equals the file for services.
 #[test]
 fn the_generator_for_users_prints_the_file_for_services_or_nothing() {
     let root = Root::new(SYSTEMD);
@@ -253,7 +253,7 @@ fn a13_links_of_an_image_lead_nowhere_outside_it() {
     let before = tree(outside.path());
     let root = Root::new(&[("usr/etc/systemd/system/", ""), ("usr/etc/profile.d/", ""), ("inside/bashrc", "mine\n")]);
     let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, root.path(name)).unwrap();
-    // As the image means it: `/inside` is its own, and `..` ends at its root.
+    // As meant by the image: `/inside` is its own, and `..` ends at its root.
     link("usr/etc", "etc");
     link("/inside/bashrc", "usr/etc/bash.bashrc");
     link("../../../../../../../inside/bashrc", "usr/etc/bashrc");
@@ -263,7 +263,7 @@ fn a13_links_of_an_image_lead_nowhere_outside_it() {
     assert!(fs::symlink_metadata(root.path("usr/etc/bashrc")).unwrap().is_symlink());
     root.boot(&["--uninstall"]).ends(0);
     assert_eq!(root.read("inside/bashrc"), "mine\n");
-    // Paths of the machine that installs, in each place that is read or written.
+    // Paths of the installing machine, in each place that is read or written.
     fs::remove_file(root.path("usr/etc/bash.bashrc")).unwrap();
     link(outside.path().join("bashrc").to_str().unwrap(), "usr/etc/bash.bashrc");
     let up = format!("../../../../../../../../..{}", outside.path().join("etc/profile.d").display());
@@ -300,7 +300,7 @@ fn a13_what_is_no_file_is_neither_waited_for_nor_replaced() {
         assert!(std::os::unix::fs::FileTypeExt::is_fifo(&kind), "{name}");
     }
     assert!(boot(&["--uninstall"]).code.is_some());
-    // Not a hard link's other name, which may be a file of the machine that installs.
+    // Not another name of a hard link, which may be a file of the installing machine.
     let outside = tempfile::tempdir_in(root.dir.path().parent().unwrap()).unwrap();
     fs::write(outside.path().join("file"), "theirs\n").unwrap();
     fs::remove_file(root.path("etc/bash.bashrc")).unwrap();
@@ -357,7 +357,7 @@ fn a09_what_is_installed_says_what_the_environment_said() {
     assert_eq!(unit(), before);
 }
 
-/// The unit runs as root at each start what the owner of a home directory has there by then.
+/// At each start, the unit runs as root a file that the owner of a home directory can change.
 #[test]
 fn b06_a_program_that_another_user_can_replace_is_not_installed() {
     let dir = tempfile::tempdir().unwrap();
@@ -393,7 +393,7 @@ fn b06_a_program_that_another_user_can_replace_is_not_installed() {
         assert!(!dir.path().join("etc/init.d/hushlog-boot").exists());
         mend();
     }
-    // The group of /usr/local/bin can write there on Debian; in a sticky directory only the owner
+    // On Debian, the group of /usr/local/bin can write there; in a sticky directory only the owner
     // can replace it.
     mode(&bin, 0o2775);
     install(&program).ends(0);
@@ -403,8 +403,8 @@ fn b06_a_program_that_another_user_can_replace_is_not_installed() {
     assert!(script.contains(&format!("{} boot --dotenv", program.display())), "{script}");
 }
 
-/// A user who can write to the registry's directory can put another one there, with secrets that
-/// they have chosen.
+/// A user with write access to the registry's directory can replace the registry by one with chosen
+/// secrets.
 #[test]
 fn a19_an_installed_boot_demands_the_registry_it_was_for() {
     let root = Root::new(&[SYSTEMD, &[("etc/hushlog/", "")]].concat());
@@ -431,7 +431,7 @@ fn a19_an_installed_boot_demands_the_registry_it_was_for() {
     let before = tree(root.dir.path());
     root.boot(&["--install", "--registry", "/etc/hushlog/registry.yaml"]).ends(0);
     assert_eq!(tree(root.dir.path()), before);
-    // What the unit runs, on a machine with this root.
+    // The unit's command, on a machine with this root.
     let command = unit().lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/hushlog ")).unwrap().to_owned();
     let start = || {
         let here = command.replace("/etc/hushlog/registry.yaml", registry.to_str().unwrap());
@@ -442,7 +442,7 @@ fn a19_an_installed_boot_demands_the_registry_it_was_for() {
     start().ends(0);
     let other = make();
     start().ends(2).says("the registry is not the one that is trusted here");
-    // Installed anew, it is the other one; and an id that is given has to be right.
+    // Reinstalled, it is the other one; and a given id has to be right.
     let given = |id: &str| root.boot(&["--install", "--registry", "/etc/hushlog/registry.yaml", "--trust", id]);
     given(&id).ends(2).says("the registry is not the one that is trusted here");
     assert!(unit().contains(&pinned(&id)));

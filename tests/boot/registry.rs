@@ -1,4 +1,5 @@
-//! From a registry to a session: who gets what, all or nothing, and what rotation and deletion do.
+//! From a registry to a session: each member's secrets, all or nothing, and the effects of rotation
+//! and deletion.
 
 use std::fs;
 use std::path::PathBuf;
@@ -98,7 +99,7 @@ fn secrets_win_over_defaults_and_private_ones_over_shared_ones() {
     assert_eq!(machine.environment(), "export API_HOST='private-value-22'\n");
 }
 
-/// R20: what is private to another member is neither exported nor masked here.
+/// R20: a secret private to another member is neither exported nor masked here.
 #[test]
 fn r20_what_is_private_to_another_stays_with_them() {
     let machine = Machine::new();
@@ -112,7 +113,7 @@ fn r20_what_is_private_to_another_stays_with_them() {
     assert_eq!(machine.environment(), "export OWN_TOKEN='own-private-value-1'\n");
 }
 
-/// R18: one entry that does not open, and nothing is exported.
+/// R18: if one entry does not open, nothing is exported.
 #[test]
 fn r18_a_bad_entry_is_named_and_nothing_is_exported() {
     let machine = Machine::new();
@@ -121,7 +122,7 @@ fn r18_a_bad_entry_is_named_and_nothing_is_exported() {
     machine.boot(&[]).ends(0);
     let session = fs::read(machine.path("run/session")).unwrap();
     machine.add("third-token", "third-value-canary-3", &[]);
-    // A value sealed to others takes the place of the third.
+    // A value sealed to others replaces the third.
     let registry = fs::read_to_string(machine.path("registry.yaml")).unwrap();
     let at = registry.find("third-token").unwrap();
     let sealed = registry[at..].find("-----BEGIN").map(|begin| at + begin).expect("an armored value");
@@ -143,7 +144,7 @@ fn r21_rotated_and_deleted_values_stay_masked() {
     machine.boot(&[]).ends(0);
     machine.ran(&["secret", "edit", "api-token", "--value-file", "-"], "second-value-789").ends(0);
     machine.ran(&["secret", "delete", "old-token"], "").ends(0);
-    // Until the next boot all is as it was.
+    // Until the next boot, nothing changes.
     assert_eq!(machine.environment(), "export API_TOKEN='first-value-123'\nexport OLD_TOKEN='deleted-value-456'\n");
     machine.boot(&[]).ends(0).says("; 2 that were exported earlier stay masked");
     assert_eq!(machine.environment(), "export API_TOKEN='second-value-789'\n");
@@ -159,7 +160,7 @@ fn the_environment_names_the_registry_where_no_option_does() {
     assert_eq!(machine.filter("first-value-123"), "[REDACTED:api-token]");
 }
 
-/// The file of the registry and that of the identity hold no value, and no file is left beside them.
+/// The files of the registry and the identity hold no value, and no file is left beside them.
 #[test]
 fn l04_no_value_is_anywhere_but_in_the_session() {
     let machine = Machine::new();

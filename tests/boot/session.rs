@@ -1,4 +1,5 @@
-//! `hushlog boot`: what a session holds, who may read it, what rotation does to it, and what is refused.
+//! `hushlog boot`: the content of a session, its readers, the effects of rotation, and refused
+//! input.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -9,7 +10,7 @@ use crate::program::session::needs;
 use crate::program::{self, Raise, Ran, hushlog, run, script};
 use hushlog::session::place::Place;
 
-/// A directory in memory, with secrets in a file beside the place of the session.
+/// A directory in memory, with secrets in a file beside the session's directory.
 struct Machine {
     dir: tempfile::TempDir,
 }
@@ -48,7 +49,7 @@ impl Machine {
     }
 }
 
-/// All that is below a directory, links not followed.
+/// All paths below a directory, without following links.
 fn below(path: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut left = vec![path.to_owned()];
@@ -108,7 +109,7 @@ fn a_group_may_read_it_if_asked_for_whatever_the_umask_is() {
         );
         assert_eq!(metadata.gid(), group);
     }
-    // And not any more, if that is not asked for again.
+    // No longer, if the option is not repeated.
     machine.boot(&[]).ends(0);
     assert_eq!(machine.path("run").metadata().unwrap().mode() & 0o7777, 0o700);
     machine.boot(&["--group", "no-such-group"]).ends(2).says("no such group");
@@ -126,11 +127,11 @@ fn r21_old_and_new_values_are_masked_until_the_session_ends() {
     );
     let shown = machine.filter("first-value-1 deleted-value-2 second-value-3 third-value-4");
     assert_eq!(shown, "[REDACTED:A_TOKEN] [REDACTED:B_TOKEN] [REDACTED:A_TOKEN] [REDACTED:C_TOKEN]");
-    // What starts now gets what is valid now.
+    // Programs started now get the current value.
     assert_eq!(machine.read("environment.sh"), "export A_TOKEN='second-value-3'\nexport C_TOKEN='third-value-4'\n");
     assert!(!machine.path("run/secrets/B_TOKEN").exists());
     assert_eq!(machine.read("secrets/A_TOKEN"), "second-value-3");
-    // The same again changes nothing, and going back makes the old value the current one.
+    // A repeated boot changes nothing, and going back makes the old value the current one.
     machine.boot(&[]).ends(0).says("; 2 that were exported earlier");
     machine.secrets("A_TOKEN=first-value-1\n");
     machine.boot(&[]).ends(0).says("; 3 that were exported earlier");
@@ -168,7 +169,7 @@ fn r18_all_or_nothing() {
         let ran = machine.boot(&[]).ends(2).says(named);
         assert!(!ran.err().contains(canary) && ran.stdout.is_empty(), "the value shows");
         assert!(!machine.path("run/session").exists());
-        // The one before stays whole.
+        // The previous one stays complete.
         machine.secrets(&good);
         machine.boot(&[]).ends(0);
         let before = machine.read("session");
@@ -233,7 +234,7 @@ fn r19_more_than_exec_takes_is_refused_by_name() {
     assert!(!machine.path("run").exists(), "something was written");
     machine.secrets(&format!("A=b123\nONE={}\n", "x".repeat(128 << 10)));
     machine.boot(&[]).ends(2).says("ONE cannot be exported: a variable holds no more than 128 KiB");
-    // What is let through does start a program.
+    // A program does start with the largest accepted session.
     machine.secrets(&lines(1600));
     machine.boot(&["--quiet"]).ends(0);
     let shell = format!("exec 2>&1; . {}/run/environment.sh; env | grep -c ^KEY_", machine.dir.path().display());
@@ -299,11 +300,11 @@ fn a_place_on_a_disk_is_refused_unless_asked_for() {
 fn a_session_that_was_asked_for_has_to_be_there() {
     let machine = Machine::new("");
     run(&mut machine.hushlog(&["--session"]), b"text").ends(2).says("there is no session on this machine");
-    // Half of a boot is none.
+    // Half a boot is none.
     fs::create_dir(machine.path("run")).unwrap();
     symlink("..data/session", machine.path("run/session")).unwrap();
     run(&mut machine.hushlog(&["--session"]), b"text").ends(2).says("there is no session on this machine");
-    // Without one the well-known variables are what is masked.
+    // Without a session, the well-known variables are masked.
     let ran = run(machine.hushlog(&[]).env("A_TOKEN", "sk-live-4f9QzX"), b"sk-live-4f9QzX").ends(0);
     assert_eq!(ran.out(), "[REDACTED:A_TOKEN]");
 }
@@ -334,19 +335,19 @@ fn a_damaged_session_is_an_error_wherever_it_is_cut_or_changed() {
         let ran = run(&mut machine.hushlog(&[]), b"sk-live-canary4f9").ends(2).says("the session is damaged: line");
         assert!(ran.stdout.is_empty() && !ran.err().contains("canary"), "something came out");
     }
-    // What must stay masked cannot be read, so that nothing is exported over it.
+    // The values that must stay masked cannot be read, so nothing is exported over them.
     let before = fs::read(machine.path("run/session")).unwrap();
     machine.boot(&[]).ends(2).says("the session is damaged");
     assert_eq!(fs::read(machine.path("run/session")).unwrap(), before);
 }
 
-/// The program as nobody, who can come as far as the place of the session and no further.
+/// The program as nobody, who can reach the directory of the session but not enter it.
 fn as_nobody(machine: &Machine, args: &[&str]) -> Command {
     fs::set_permissions(machine.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = machine.path("hushlog");
     if !copy.exists() {
-        // By a program of its own: a child that another test starts meanwhile would inherit our descriptor, and keep a file that is
-        // open for writing from being run.
+        // By a program of its own: a child of a parallel test would inherit the descriptor, and a
+        // file that is open for writing cannot be run.
         assert!(Command::new("cp").arg(program::HUSHLOG).arg(&copy).status().unwrap().success());
     }
     let mut command = Command::new("setpriv");
@@ -363,7 +364,7 @@ fn a_session_that_may_not_be_read_is_an_error_unless_it_is_a_credential() {
     let mut command = as_nobody(&machine, &[]);
     let ran = run(&mut command, b"sk-live-4f9QzX").ends(2).says("permission denied").says("LoadCredential=");
     assert!(ran.stdout.is_empty());
-    // As systemd lays credentials out.
+    // The layout of systemd credentials.
     let credentials = machine.path("credentials");
     fs::create_dir(&credentials).unwrap();
     fs::copy(machine.path("run/session"), credentials.join("hushlog.session")).unwrap();
@@ -376,7 +377,7 @@ fn a_session_that_may_not_be_read_is_an_error_unless_it_is_a_credential() {
     // With a source of their own, nobody needs it.
     let mut command = as_nobody(&machine, &["--env", "B"]);
     assert_eq!(run(command.env("B", "other-value"), b"other-value").ends(0).out(), "[REDACTED:B]");
-    // And nobody can make one in somebody else's place.
+    // And no user can make one in another user's directory.
     fs::set_permissions(machine.path("secrets.env"), fs::Permissions::from_mode(0o644)).unwrap();
     let dotenv = machine.path("secrets.env");
     let mut command = as_nobody(&machine, &["boot", "--dotenv", dotenv.to_str().unwrap()]);
@@ -457,12 +458,12 @@ fn readers_see_one_session_or_the_other_while_it_is_replaced() {
 fn a11_a_lock_on_the_directory_does_not_hold_a_boot_up() {
     let machine = Machine::new("A_TOKEN=sk-live-4f9QzX\n");
     machine.boot(&["--group", "0"]).ends(0);
-    // As any member of the group can.
+    // Any member of the group can do so.
     let directory = fs::File::open(machine.path("run")).unwrap();
     directory.try_lock().unwrap();
     let mut command = machine.hushlog(&["boot", "--dotenv", "secrets.env", "--group", "0"]);
     program::run_within(&mut command, b"", std::time::Duration::from_secs(5)).ends(0);
-    // The lock that counts is nobody else's, and is named when it is waited for in vain.
+    // Only the owner can take the lock that counts, and a timeout names it.
     let held = hushlog::sys::lock::beside(&machine.path("run/session"), std::time::Duration::ZERO).unwrap();
     assert_eq!(fs::metadata(machine.path("run/.session.lock")).unwrap().permissions().mode() & 0o777, 0o600);
     let mut command = machine.hushlog(&["boot", "--dotenv", "secrets.env"]);
@@ -474,7 +475,7 @@ fn a11_a_lock_on_the_directory_does_not_hold_a_boot_up() {
     assert!(!machine.path("run/.session.lock").exists());
 }
 
-/// It left the directory to the group of the boot before, and made it readable.
+/// A regression: it left the directory to the previous boot's group, and made it readable.
 #[test]
 fn b15_a_number_that_is_no_group_is_refused() {
     let machine = Machine::new("A_TOKEN=sk-live-4f9QzX\n");

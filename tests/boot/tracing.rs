@@ -1,5 +1,4 @@
-//! Shells that trace what they do, into the log of a script, with what an installed boot has them
-//! read.
+//! Shells that trace a script into its log, while they read the files of an installed boot.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +9,7 @@ use crate::program::{hushlog, run};
 
 const VALUE: &str = "canary-4f9QzX-b04";
 
-/// A machine with a session, and what its shells read.
+/// A machine with a session, and the files that its shells read.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
@@ -22,14 +21,14 @@ impl Machine {
         machine
     }
 
-    /// A file of `packaging/shell`, as it is installed, but for this machine's session.
+    /// A file of `packaging/shell` as installed, with the path of this machine's session.
     fn installed(&self, name: &str) -> String {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/shell").join(name);
         let text = fs::read_to_string(path).unwrap();
         text.replace("/run/hushlog", self.0.path().join("run").to_str().unwrap())
     }
 
-    /// What a shell prints when it runs a script with such a file in front: to standard error and
+    /// Runs a script in a shell with such a file in front; returns standard error and standard
     /// output.
     fn traced(&self, mut shell: Command, file: &str, script: &str) -> (String, String) {
         fs::write(self.0.path().join("script"), self.installed(file) + script).unwrap();
@@ -46,8 +45,8 @@ fn is_here(program: &str) -> bool {
     found
 }
 
-/// `/etc/zsh/zshenv` is read by every zsh, and `zsh -x script` wrote all secrets of the machine to
-/// the script's log.
+/// Every zsh reads `/etc/zsh/zshenv`, and `zsh -x script` wrote all secrets of the machine to the
+/// script's log.
 #[test]
 fn b04_a_traced_shell_does_not_print_what_it_is_given() {
     let machine = Machine::new();

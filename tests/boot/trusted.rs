@@ -1,5 +1,5 @@
-//! A session that another user may have written decides nothing: neither the secrets to mask, nor
-//! that a reader waits.
+//! A session that another user may have written has no effect: neither on the secrets to mask, nor
+//! by blocking a reader.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
@@ -42,7 +42,7 @@ impl Machine {
     #[track_caller]
     fn refuses(&self, said: &str) {
         assert_eq!(self.filter().ends(2).says(said).out(), "");
-        // Nor is another source of the session's own a way around it.
+        // Another source of the session's owner is no way around it either.
         let mut check = hushlog(["check", "A_TOKEN"]);
         run_within(check.env("HUSHLOG_RUN_DIR", self.path("run")), b"", PATIENCE).ends(2).says(said);
     }
@@ -76,7 +76,7 @@ fn a43_a_fifo_is_not_waited_for() {
     fs::remove_file(machine.path("run/session")).unwrap();
     fifo(machine.path("run/session"));
     machine.refuses("the session is a FIFO");
-    // As a credential of a service, too.
+    // As a service's credential, too.
     fs::create_dir(machine.path("credentials")).unwrap();
     fifo(machine.path("credentials/hushlog.session"));
     let mut filter = hushlog(["--session"]);
@@ -111,7 +111,7 @@ fn a43_a_session_of_another_user_is_refused() {
     chown(machine.path("run/..data/session"), Some(OTHER), None).unwrap();
     machine.refuses("belongs to another user");
     chown(machine.path("run/..data/session"), Some(0), None).unwrap();
-    // The way there, through the link of another user in a directory of all.
+    // The path to it, through another user's link in a world-writable directory.
     fs::create_dir(machine.path("open")).unwrap();
     set_mode(&machine.path("open"), 0o1777);
     symlink("../run", machine.path("open/link")).unwrap();
@@ -120,7 +120,7 @@ fn a43_a_session_of_another_user_is_refused() {
     run(filter.env("HUSHLOG_RUN_DIR", machine.path("open/link")), b"text").ends(2);
 }
 
-/// An export removes and makes files below its own directory only, despite any links there.
+/// An export removes and makes files only below its own directory, despite any links there.
 #[test]
 fn a43_an_export_follows_no_link() {
     let machine = Machine::new();

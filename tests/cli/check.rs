@@ -1,4 +1,5 @@
-//! `hushlog check`: is it set here, and would it be masked? It answers by its status, and shows no value.
+//! `hushlog check`: whether a variable is set here, and would be masked. The exit status is the
+//! answer, and no value is shown.
 
 use std::fs;
 use std::process::Command;
@@ -34,14 +35,14 @@ impl Machine {
         command
     }
 
-    /// Asks, with these variables set.
+    /// Runs the check with these variables set.
     fn check(&self, args: &[&str], variables: &[(&str, &str)]) -> Ran {
         let mut command = self.hushlog(&[&["check"], args].concat());
         run(command.envs(variables.iter().copied()), b"")
     }
 }
 
-/// Fails unless this was said, with this status.
+/// Fails unless this was the output, with this status.
 #[track_caller]
 fn answers(ran: Ran, code: i32, said: &str) {
     let shown = format!("{}{}", ran.out(), ran.err());
@@ -77,7 +78,7 @@ fn what_would_not_be_masked_is_a_no() {
     let other = [("B_TOKEN", "sk-live-another-value"), ("SHORT", "abc")];
     answers(machine.check(&["B_TOKEN"], &other), 1, "B_TOKEN: set, not known as a secret, not masked\n");
     answers(machine.check(&["SHORT"], &other), 1, "SHORT: set, not masked\n");
-    // A part of it that is known is not all of it.
+    // A known part is not the whole value.
     let part = format!("postgres://app:{CANARY}@db/app");
     let ran = machine.check(&["B_URL"], &[("B_URL", part.as_str())]);
     answers(ran, 1, "B_URL: set, not known as a secret, not masked\n");
@@ -107,7 +108,7 @@ fn without_a_session_it_asks_what_the_filter_would_mask_here() {
     answers(machine.check(&["--env", "PLAIN_*"], &[("PLAIN_NAME", CANARY)]), 0, "PLAIN_NAME: set, masked\n");
 }
 
-/// L03: whoever gives a value by mistake does not see it again, nor in a log.
+/// L03: a value given by mistake is not repeated, and so reaches no log.
 #[test]
 fn l03_a_word_that_is_no_name_here_is_not_repeated() {
     let machine = Machine::booted("A_TOKEN=sk-live-another-value\n");

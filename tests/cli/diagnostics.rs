@@ -1,6 +1,7 @@
-//! Nothing that the program says, writes or leaves behind shows a secret: the "own diagnostics" of the list of faults.
+//! No message, output or remaining file of the program shows a secret: the diagnostics section of
+//! `docs/faults.md`.
 //!
-//! Each test uses canaries of its own, so that a find tells where it comes from.
+//! Each test uses its own canaries, so that a finding identifies its origin.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::program::{HUSHLOG, IS_RELEASED, Ran, hushlog, kill, run, script};
 
-/// How a canary could be written, in ways that a message might choose.
+/// The forms in which a message might show a canary.
 fn forms(canary: &str) -> Vec<Vec<u8>> {
     let hex = |byte: &u8| format!("{byte:02x}");
     let list: Vec<String> = canary.bytes().map(|byte| byte.to_string()).collect();
@@ -21,7 +22,7 @@ fn forms(canary: &str) -> Vec<Vec<u8>> {
         canary.to_uppercase().into_bytes(),
         data_encoding::BASE64_NOPAD.encode(canary.as_bytes()).into_bytes(),
         canary.as_bytes().iter().map(hex).collect::<String>().into_bytes(),
-        // As `{:?}` of a Vec<u8> prints it.
+        // As printed by `{:?}` of a Vec<u8>.
         list.join(", ").into_bytes(),
     ]
 }
@@ -41,12 +42,12 @@ fn assert_says_nothing(canary: &str, ran: &Ran, what: &str) {
     assert_clean(canary, &ran.stdout, &format!("standard output of {what}"));
 }
 
-/// As talkative as an environment can make it.
+/// Sets every variable that makes programs more verbose.
 fn loud(command: &mut Command) -> &mut Command {
     command.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").env("CLICOLOR_FORCE", "1")
 }
 
-/// A filter that has begun: its first output has been seen.
+/// A filter whose first output has been seen.
 fn begun(command: &mut Command) -> Child {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().expect("the program starts");
@@ -143,7 +144,8 @@ fn l04_a_file_that_is_not_what_it_should_be_is_not_quoted() {
     let file = dir.path().join("file");
     for content in [
         canary.to_owned(),
-        // The end of an unquoted key: padding is no assignment, and the rest of the line no name to be shown.
+        // The end of an unquoted key: padding is no assignment, and the rest of the line is no name
+        // to be shown.
         format!("A=MIIEow\n{canary}{canary}=="),
         format!("A=MIIEow\n{canary}{canary}="),
         format!("A='{canary}"),
@@ -229,7 +231,8 @@ fn l05_no_core_is_written() {
 
 #[test]
 fn l05_the_memory_is_closed_to_others_of_the_same_user() {
-    // The owner of a process's files in /proc is root when it is not dumpable; as root there is nobody to keep out.
+    // If a process is not dumpable, root owns its files in /proc; as root, there is no user to keep
+    // out.
     let mut child = begun(hushlog(["--env", "A"]).env("A", "some value"));
     let mem = format!("/proc/{}/mem", child.id());
     if !rustix::process::geteuid().is_root() {

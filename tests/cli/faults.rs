@@ -1,18 +1,18 @@
-//! `docs/faults.md`, the table of faults, and the tests agree.
+//! `docs/faults.md`, the table of faults, matches the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::tidy::{none, read, root, sources};
 
-/// The letters of the table, and how many rows each has.
+/// The letters of the table, and the number of rows of each.
 const LETTERS: &[(char, u32)] =
     &[('M', 29), ('I', 22), ('W', 18), ('S', 24), ('D', 18), ('R', 24), ('L', 5), ('A', 43), ('B', 15), ('C', 1)];
 /// The kinds of the audit's third look.
 const KINDS: &str = "PQRSTUVWXYZ";
 const NAME_LEN_MAX: usize = 60;
 
-/// A row: the tests that it names.
+/// The rows, each with the tests that it names.
 type Table = BTreeMap<String, Vec<String>>;
 
 fn table() -> Table {
@@ -31,7 +31,7 @@ fn table() -> Table {
     table
 }
 
-/// The names of all tests, in Rust and Python, and of all cases of the table of cases.
+/// The names of all tests, in Rust and Python, and of all cases of the case table.
 fn tests() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for source in ["src", "tests", "fuzz"].iter().flat_map(|directory| sources(directory)) {
@@ -49,7 +49,7 @@ fn tests() -> BTreeSet<String> {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         found.extend(text.lines().filter_map(|line| line.strip_prefix("case ")).map(str::to_owned));
     }
-    // Those of the Python package, which are called `test_` and the rest.
+    // The tests of the Python package, with the prefix `test_`.
     let python = read("packaging/python/tests/test_hushlog.py");
     let names = python.lines().filter_map(|line| line.trim().strip_prefix("def test_")?.split_once('('));
     found.extend(names.map(|(name, _)| name.to_owned()));
@@ -57,7 +57,7 @@ fn tests() -> BTreeSet<String> {
     found
 }
 
-/// The rows that the name of a test begins with: `s17_s19_what_stays` holds S17 and S19.
+/// The rows in a test's name: `s17_s19_what_stays` belongs to S17 and S19.
 fn rows_of(name: &str) -> Vec<String> {
     let is_kind =
         |word: &str| matches!(word.as_bytes(), [b'a', kind] if KINDS.contains(char::from(kind.to_ascii_uppercase())));

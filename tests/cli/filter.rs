@@ -1,6 +1,7 @@
-//! The program: its sources, options, exit codes and messages, and what it does when its descriptors fail it.
+//! The program as a filter: its sources, options, exit codes and messages, and its behaviour when
+//! descriptors fail.
 //!
-//! Names that begin with a letter and digits are those of the project's list of faults.
+//! Names that begin with a letter and digits refer to rows of `docs/faults.md`.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -242,7 +243,7 @@ fn i05_a_closed_descriptor_is_an_error_and_dev_null_is_not() {
     run(&mut script("hushlog man >/dev/full"), b"").ends(3).says("no space left on device");
 }
 
-/// What goes out would come in again, and fill the disk within seconds.
+/// The output would become input again, and fill the disk within seconds.
 #[test]
 fn b13_a_file_is_not_copied_to_itself() {
     let dir = tempfile::tempdir().unwrap();
@@ -250,7 +251,7 @@ fn b13_a_file_is_not_copied_to_itself() {
     for redirection in ["<app.log >>app.log", "<app.log 1<>app.log", "<>app.log >&0", "<app.log >>link.log"] {
         std::fs::write(dir.path().join("app.log"), &text).unwrap();
         let _ = std::fs::hard_link(dir.path().join("app.log"), dir.path().join("link.log"));
-        // A limit, should it run on: it would not end.
+        // A limit, because a faulty run would not end.
         let script_text = format!("ulimit -f 1000; hushlog --env A {redirection}");
         let ran = run(script(&script_text).env("A", SECRET).current_dir(&dir), b"");
         ran.ends(2).says("standard input and standard output are the same file").says("hushlog scrub FILE");
@@ -299,7 +300,7 @@ fn i19_one_free_descriptor_is_enough() {
     fs::write(dir.path().join("key"), SECRET).unwrap();
     let with = |text: &str| run(script(text).current_dir(&dir), SECRET.as_bytes());
     assert_eq!(with("ulimit -n 4; exec hushlog --secret-file .").ends(0).out(), "[REDACTED:key]");
-    // A report takes three: of its directory, and two to write and sync it there.
+    // A report takes three: one for its directory, and two to write and sync it there.
     let text = "exec hushlog --secret-file key --report counts.json";
     with(&format!("ulimit -n 4; {text}")).ends(2).says("too many open files");
     assert_eq!(with(&format!("ulimit -n 6; {text}")).ends(0).out(), "[REDACTED:key]");
@@ -335,7 +336,8 @@ fn completions_and_manual_are_well_formed() {
     }
 }
 
-/// Behind a line that is too long to wait, as much stays back whether a guess is right or wrong.
+/// Behind a line that is too long to wait, the same number of bytes is held back for right and
+/// wrong guesses.
 #[test]
 fn a01_a_line_without_an_end_shows_nothing_of_a_guess() {
     let mut command = hushlog(["--env", "A", "--release", "line", "--no-encodings", "--quiet"]);

@@ -1,5 +1,5 @@
-//! Files that the user names to be read: pipes and own links are, and a link of another user leads
-//! root to none.
+//! Input files named by the user: pipes and the user's own links are read, and root never follows
+//! another user's link.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
@@ -48,7 +48,7 @@ impl Desk {
     }
 }
 
-/// What reads each of the links.
+/// Commands that read each of the links.
 const READING: &[&[&str]] = &[
     &["--dotenv", "theirs/dotenv"],
     &["--secret-file", "theirs/value"],
@@ -73,10 +73,10 @@ fn a02_no_source_is_read_through_a_link_of_another_user() {
         let ran = desk.ran(args, SECRET).ends(2).says("another user may have put the symbolic link there");
         assert!(ran.stdout.is_empty(), "{args:?}");
     }
-    // Nor sealed, for whoever is a member.
+    // Nor is it sealed for a member.
     let add = ["secret", "add", "new", "--as", "vm", "--registry", "registry", "--value-file", "theirs/value"];
     desk.ran(&add, "").ends(2).says("another user may have put the symbolic link there");
-    // A file of theirs is theirs to choose.
+    // The other user may choose a file of their own.
     fs::write(desk.path("theirs/own"), SECRET).unwrap();
     assert_eq!(desk.ran(&["--secret-file", "theirs/own"], SECRET).ends(0).out(), "[REDACTED:own]");
 }
@@ -95,7 +95,8 @@ fn a02_an_ordinary_users_links_are_read_as_ever() {
         command.current_dir(desk.0.path()).env_clear().env("PATH", "/usr/bin:/bin").env("HUSHLOG_RUN_DIR", "/nowhere");
         run(&mut command, SECRET.as_bytes())
     };
-    // Root's links, and then their own, in a directory of theirs that its group can write to.
+    // Root's links, and then the user's own, in a directory of the user's that its group can write
+    // to.
     for (owner, mode) in [(0, 0o755), (OTHER, 0o775)] {
         for name in ["dotenv", "value", "values", "."] {
             lchown(desk.path(&format!("theirs/{name}")), Some(owner), None).unwrap();
@@ -105,7 +106,7 @@ fn a02_an_ordinary_users_links_are_read_as_ever() {
             assert!(filter(args).ends(0).out().starts_with("[REDACTED:"), "{args:?} {owner}");
         }
     }
-    // A third user's link would choose among the files of the one who reads.
+    // A third user's link would choose among the reader's files.
     for name in ["dotenv", "value", "values"] {
         lchown(desk.path(&format!("theirs/{name}")), Some(OTHER - 1), None).unwrap();
     }

@@ -1,4 +1,4 @@
-//! The command line, what it says, and what is packaged with it.
+//! The command line, its messages, and the packaging.
 
 #[path = "../common/harness/mod.rs"]
 mod harness;

@@ -1,5 +1,5 @@
-//! The one way out for messages: no message shows a secret, the size of the output, or a character
-//! that drives a terminal, for any names in it.
+//! The single output path of messages: for any names, no message shows a secret, the size of the
+//! output, or a character that controls a terminal.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,10 +13,10 @@ use serde_json::Value;
 use crate::program::{Ran, hushlog, run};
 
 const VALUE: &str = "hunter2-prod-key";
-/// Forged lines, escapes of terminals, and characters that turn a line around or stay unseen.
+/// Forged lines, terminal escapes, and characters that reverse a line or are invisible.
 const DRIVING: &str = "a\nhushlog: error: forged\x1b[2J\r\u{9b}\u{202e}\u{2066}\u{200b}\u{2028}\u{e0041}z";
 
-/// All lines come from us, and nothing in them drives a terminal.
+/// Asserts that every line is the program's own, and that none controls a terminal.
 #[track_caller]
 fn assert_tame(text: &str) {
     let hidden = |c: char| c.is_control() || "\u{202e}\u{2066}\u{200b}\u{2028}\u{e0041}".contains(c);
@@ -35,7 +35,7 @@ fn report(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// With one mask, input less output is the secret's length.
+/// With one mask, input length minus output length is the secret's length.
 #[test]
 fn a17_no_report_tells_the_size_of_the_output() {
     let dir = tempfile::tempdir().unwrap();
@@ -62,7 +62,7 @@ fn a18_check_repeats_no_word_that_may_be_a_secret() {
         assert_eq!(ran.out(), "name 1: not set, not masked\n", "{word:?}");
     }
     assert_eq!(run(&mut hushlog(["check", "NOPE"]), b"").ends(1).out(), "NOPE: not set, not masked\n");
-    // It is made of letters, and is a secret that is known.
+    // It consists of letters, and is a known secret.
     let mut known = hushlog(["check", "correct-horse", "--env", "API_TOKEN"]);
     let ran = run(known.env("API_TOKEN", "correct-horse"), b"").ends(1);
     assert!(!ran.out().contains("horse"), "said {}", ran.out());
@@ -81,7 +81,7 @@ fn a36_a_paths_owner_writes_no_messages() {
         ran.err()
     );
     assert_tame(&ran.err());
-    // Of an error that ends the program, too.
+    // Also in an error that ends the program.
     let fifo = dir.path().join(format!("{DRIVING}.fifo"));
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
     let ran = run(hushlog(["--secret-file", "."]).current_dir(&dir), b"").ends(2);
@@ -156,7 +156,7 @@ fn a37_a_secret_in_another_secrets_name_is_masked() {
     fs::write(dir.path().join("env"), dotenv).unwrap();
     let mut command = hushlog(["--dotenv", "env", "--report", "report"]);
     let ran = run(command.current_dir(&dir), b"some-other-value$REF\n").ends(0);
-    // The mask has no name in it here: that would be the secret.
+    // The mask has no name here, because the name would be the secret.
     let mask = "\u{2588}\u{2588}\u{2588}\u{2588}";
     let ran = ran.says(&format!("refers to other variables: {mask}\n")).says(&format!("too short: x_{mask}\n"));
     let report = fs::read_to_string(dir.path().join("report")).unwrap();
@@ -164,7 +164,7 @@ fn a37_a_secret_in_another_secrets_name_is_masked() {
     assert!(!ran.err().contains(value));
 }
 
-/// The secrets read until then are known.
+/// The secrets read before the failure are known.
 #[test]
 fn a37_a_source_that_fails_shows_no_secret_of_another() {
     let dir = tempfile::tempdir().unwrap();

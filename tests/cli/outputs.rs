@@ -1,5 +1,5 @@
-//! Files that the user names to be written: devices and pipes keep their type, links of others
-//! are not followed, and no input is written over.
+//! Output files named by the user: devices and pipes keep their type, other users' links are not
+//! followed, and no input is overwritten.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -82,8 +82,7 @@ fn a06_a_device_or_fifo_is_written_to_and_stays() {
     symlink("null", desk.path("link")).unwrap();
     for name in ["null", "link"] {
         for args in [&[&EXPORT[..], &["--output", name]].concat()[..], &["--dotenv", ".env", "--report", name]] {
-            // Where devices may not be opened (`nodev`) it fails, and the device stays all the
-            // same.
+            // If devices may not be opened (`nodev`), it fails, and the device stays all the same.
             assert!(matches!(desk.ran(args).code, Some(0 | 2)), "{args:?}");
             desk.ran(&["keygen", "--output", name]).ends(2).says("exists already");
             let found = fs::metadata(&null).unwrap();
@@ -97,7 +96,7 @@ fn a06_standard_streams_are_written_to() {
     let desk = Desk::new();
     for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         assert!(desk.ran(&[&EXPORT[..], &["--output", name]].concat()).ends(0).out().contains(SECRET), "{name}");
-        // A file that the shell has opened is not replaced behind its back.
+        // A file that the shell has opened is not replaced.
         fs::write(desk.path("out"), "first\n").unwrap();
         let line = format!("hushlog export --format dotenv --dotenv .env --output {name} >> out; echo last >> out");
         desk.script(&line).ends(0);
@@ -248,7 +247,7 @@ fn a42_a_report_replaces_no_file_that_is_scrubbed() {
     for name in ["logs/a.log", "logs/below/b.log"] {
         assert_eq!(desk.read(name), log);
     }
-    // Neither a file that is left out nor the report of an earlier run is a loss.
+    // Overwriting an excluded file or an earlier report loses nothing.
     for _ in 0..2 {
         scrub(&["--report", "logs/report.json", "logs"]).ends(0);
         assert!(desk.read("logs/report.json").contains("\"complete\": true"));

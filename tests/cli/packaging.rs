@@ -1,4 +1,5 @@
-//! What `packaging/` holds, read by the programs that it is for. `tests/boot/run` starts whole machines with it.
+//! The files of `packaging/`, read by the programs that they are for. `tests/boot/run` starts whole
+//! machines with them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,11 +9,12 @@ use crate::program::session::needs;
 use crate::program::{hushlog, run};
 use serde_json::{Value, json};
 
-/// How exposed the boot's unit may be, in tenths, as `systemd-analyze security` counts; 100 is not confined at all.
+/// The maximum exposure of the boot's unit, in tenths, as rated by `systemd-analyze security`; 100
+/// is not confined at all.
 const EXPOSURE_MAX: &str = "20";
 
-/// The root of a machine to be, with hushlog installed for systemd and one service, and the units of this machine's systemd.
-/// Nothing if there is no systemd.
+/// The root directory of a future machine, with hushlog installed for systemd, one service, and the
+/// units of this machine's systemd. `None` without systemd.
 fn machine() -> Option<tempfile::TempDir> {
     let units =
         ["/usr/lib/systemd/system", "/lib/systemd/system"].map(Path::new).into_iter().find(|path| path.is_dir());
@@ -47,11 +49,11 @@ fn analyze(root: &tempfile::TempDir, args: &[&str]) -> Output {
     command.arg(format!("--root={}", root.path().display())).args(args).output().unwrap()
 }
 
-/// What systemd has to say about the boot's unit, and that of a service with its drop-in.
+/// The complaints of systemd about the boot's unit, and about a service with its drop-in.
 fn complaints(root: &tempfile::TempDir) -> String {
     let verified = analyze(root, &["verify", "--man=no", "hushlog-boot.service", "app.service"]);
     let said = String::from_utf8_lossy(&verified.stderr).into_owned();
-    // Units of this machine's systemd want programs that the root has not.
+    // Units of this machine's systemd require programs that the root lacks.
     let own = |line: &&str| line.contains("hushlog") || line.contains("app.service");
     said.lines().filter(own).collect::<Vec<_>>().join("\n")
 }
@@ -61,7 +63,7 @@ fn systemd_understands_all_of_the_units() {
     needs!("systemd-analyze");
     let Some(root) = machine() else { return };
     assert_eq!(complaints(&root), "");
-    // The alarm rings, for the unit and for the drop-in.
+    // A positive control, for the unit and for the drop-in.
     for name in ["hushlog-boot.service", "app.service.d/hushlog.conf"] {
         let text = fs::read_to_string(unit(&root, name)).unwrap();
         fs::write(unit(&root, name), format!("{text}\n[Service]\nUnknown=yes\n")).unwrap();
@@ -98,15 +100,15 @@ fn the_boot_comes_before_the_services() {
     assert!(!text.contains('@') || !text.contains("@BOOT@"), "the command was not filled in");
     let wanted = fs::read_link(unit(&root, "basic.target.wants/hushlog-boot.service")).unwrap();
     assert_eq!(wanted, Path::new("../hushlog-boot.service"));
-    // Without the session a service must not start: a plain `Wants=` would let it.
+    // A service must not start without the session: a plain `Wants=` would let it.
     let drop_in = fs::read_to_string(unit(&root, "app.service.d/hushlog.conf")).unwrap();
     for line in ["Requires=hushlog-boot.service", "After=hushlog-boot.service"] {
         assert!(drop_in.lines().any(|own| own == line), "{line}");
     }
 }
 
-/// checkpath sets the mode of a directory that is there, too: `hushlog boot --group` had let a
-/// group into /run/hushlog.
+/// checkpath also sets the mode of an existing directory: `hushlog boot --group` had let a group
+/// into /run/hushlog.
 #[test]
 fn a19_openrc_leaves_the_access_of_the_group() {
     use std::os::unix::fs::PermissionsExt;
@@ -115,7 +117,7 @@ fn a19_openrc_leaves_the_access_of_the_group() {
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/openrc/hushlog-sidecar")).unwrap();
     let here = |script: &str, path: &str| script.replace(path, &dir.path().join(&path[1..]).display().to_string());
     let script = ["/run/hushlog", "/var/lib/hushlog"].iter().fold(script, |script, path| here(&script, path));
-    // As OpenRC's: it makes the directory, or sets its mode.
+    // Like OpenRC's: it makes the directory, or sets its mode.
     let checkpath = "checkpath() { mkdir -p \"$4\" && chmod \"$3\" \"$4\"; }";
     fs::write(dir.path().join("script"), format!("{checkpath}\n{script}\ncommand=true\nstart_pre")).unwrap();
     fs::create_dir_all(dir.path().join("run/hushlog")).unwrap();
@@ -127,7 +129,7 @@ fn a19_openrc_leaves_the_access_of_the_group() {
     assert_eq!((mode("run/hushlog-sidecar"), mode("var/lib/hushlog")), (0o755, 0o700));
 }
 
-/// The list of variables has the form that its script gives it.
+/// The list of variables has the format of its script.
 #[test]
 fn a10_the_list_of_variables_is_as_its_script_makes_it() {
     needs!("python3");
@@ -166,10 +168,11 @@ fn shells_understand_the_scripts() {
     }
 }
 
-/// How exposed the sidecar's unit may be: it reads and writes the logs of all, and talks to loopback.
+/// The maximum exposure of the sidecar's unit, which reads and writes logs of all programs, and
+/// talks to loopback.
 const SIDECAR_EXPOSURE_MAX: &str = "20";
 
-/// The root of a machine with the sidecar's unit, and a service that prints to it.
+/// The root directory of a machine with the sidecar's unit, and a service that prints to it.
 fn machine_with_sidecar() -> Option<tempfile::TempDir> {
     let root = machine()?;
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd");
@@ -246,7 +249,7 @@ fn documents(text: &str) -> Vec<Value> {
     text.split("\n---\n").map(|document| serde_yaml::from_str(document).expect("it is YAML")).collect()
 }
 
-/// Fails unless the configuration is one.
+/// Fails unless the configuration is valid.
 #[track_caller]
 fn assert_configures(dir: &tempfile::TempDir, config: &str) {
     let path = dir.path().join("sidecar.yaml");
@@ -272,7 +275,7 @@ fn kubernetes_would_run_the_sidecar_beside_the_application() {
         assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
         assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
     }
-    // What is mounted is a volume of the pod, and what is raw is in memory only.
+    // Every mount is a volume of the pod, and raw text is in memory only.
     let volumes = pod["spec"]["volumes"].as_array().unwrap();
     for container in [sidecar, app] {
         for mount in container["volumeMounts"].as_array().unwrap() {
@@ -280,7 +283,7 @@ fn kubernetes_would_run_the_sidecar_beside_the_application() {
             assert!(volume["emptyDir"].is_null() || volume["emptyDir"]["medium"] == "Memory", "{volume}");
         }
     }
-    // The paths of the configuration lie in what both have mounted.
+    // The paths of the configuration are within the mounts of both.
     let mounted = |container: &Value, path: &str| {
         let mounts = container["volumeMounts"].as_array().unwrap();
         mounts.iter().any(|mount| Path::new(path).starts_with(mount["mountPath"].as_str().unwrap()))
@@ -291,7 +294,7 @@ fn kubernetes_would_run_the_sidecar_beside_the_application() {
     for path in ["/run/secrets/app", "/etc/hushlog/sidecar.yaml"] {
         assert!(mounted(sidecar, path), "{path}");
     }
-    // The probes are commands that there are, and say no while there is no sidecar.
+    // The probes are existing commands, and fail without a sidecar.
     for probe in ["startupProbe", "livenessProbe"] {
         let command = sidecar[probe]["exec"]["command"].as_array().unwrap();
         let words: Vec<&str> = command.iter().skip(1).map(|word| word.as_str().unwrap()).collect();
@@ -304,7 +307,7 @@ fn the_example_configuration_is_one() {
     let dir = tempfile::tempdir().unwrap();
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     assert_configures(&dir, &fs::read_to_string(packaging.join("sidecar.yaml")).unwrap());
-    // So are the streams that the shippers' configurations ask for in comments.
+    // Also the streams that the shippers' configurations require in comments.
     let asked = ["rsyslog/sidecar.conf", "syslog-ng/hushlog.conf", "systemd/service-sidecar.conf"];
     for name in asked {
         let text = fs::read_to_string(packaging.join(name)).unwrap();

@@ -1,5 +1,5 @@
-//! The session of a test program (`tests/common/program/session.rs`), started as people start
-//! `cargo test`.
+//! The session of a test program (`tests/common/program/session.rs`), started in the ways in which
+//! people start `cargo test`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::program::session::{needs, without};
 
-/// One test of this program by its name, in another run of the program: behind these words of a
-/// shell.
+/// Runs one test of this program, by its name, in another run of the program, with shell code
+/// before and after.
 fn shell(before: &str, name: &str, after: &str) -> Command {
     let program = std::env::current_exe().expect("it has a path");
     let words = format!("{before} {} --exact sessions::{name} --include-ignored {after}", program.display());
@@ -30,19 +30,19 @@ fn a31_a_test_has_a_session_of_its_own() {
     assert_eq!(rustix::process::getpgrp(), own);
     assert!(std::fs::File::open("/dev/tty").is_err(), "there is a controlling terminal");
     assert_eq!(std::fs::read_link("/proc/self/fd/0").unwrap().to_str(), Some("/dev/null"));
-    // Of a program, as Rust itself ignores one signal and blocks none.
+    // Read by a program, because Rust itself ignores one signal and blocks none.
     let child = Command::new("cat").arg("/proc/self/status").output().unwrap();
     let status = String::from_utf8(child.stdout).unwrap();
     for field in ["SigBlk", "SigIgn", "SigCgt"] {
         let line = status.lines().find_map(|line| line.strip_prefix(&format!("{field}:"))).unwrap();
-        // The C library keeps 32 and 33 for itself, and changes nothing about them.
+        // The C library reserves 32 and 33, and never changes them.
         let set = u64::from_str_radix(line.trim(), 16).unwrap() & !(3 << 31);
         assert_eq!(set, 0, "{field}");
     }
     assert!(status.contains("\nUmask:\t0022\n"), "{status}");
 }
 
-/// Fails unless that test passes behind these words of a shell.
+/// Fails unless that test passes with this shell code before and after.
 fn passes(before: &str, after: &str) {
     let (output, said) = output(shell(before, "a31_a_test_has_a_session_of_its_own", after));
     assert!(output.status.success() && said.contains("1 passed"), "{before} ... {after}: {said}");
@@ -80,15 +80,15 @@ fn a31_a_terminal_reaches_no_test() {
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-/// The variable that says how long a process would stay, in seconds, by which it is found.
+/// The variable with the duration, in seconds, by which a process is found.
 const STAYS: &str = "HUSHLOG_TEST_STAYS";
 
-/// A duration that nothing else on this machine sleeps.
+/// A duration that no other program on this machine sleeps.
 fn stays(seconds: u32) -> String {
     format!("{seconds}.{}", std::process::id())
 }
 
-/// The duration for a test that `shell` started. None in a test that somebody runs by itself, with
+/// The duration for a test that `shell` started. `None` in a test that is run by itself, with
 /// `--ignored`.
 fn told() -> Option<String> {
     std::env::var(STAYS).ok()

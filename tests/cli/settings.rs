@@ -1,5 +1,4 @@
-//! Settings from the environment: one that is set and cannot be used is an error, and never passed
-//! over.
+//! Settings from the environment: an unusable one is an error, and never ignored.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -27,7 +26,7 @@ fn command(dir: &tempfile::TempDir, args: &[&str]) -> Command {
 const FILTER: &[&str] = &["--registry", "r.yaml", "--identity", "vm.txt"];
 const ADD: &[&str] = &["secret", "add", "b", "--private", "--value-file", "-", "--registry", "r.yaml"];
 
-/// A variable, values that cannot be used, and commands that read it.
+/// A variable, unusable values, and commands that read it.
 type Unusable<'a> = (&'a str, Vec<&'a [u8]>, &'a [&'a [&'a str]]);
 
 #[test]
@@ -56,7 +55,7 @@ fn a09_a_setting_that_cannot_be_used_is_an_error() {
             let mut command = command(&dir, args);
             let ran = run(command.env(variable, OsStr::from_bytes(value)), b"a value").ends(2);
             let said = ran.err();
-            // The message for a name that is no member's says why it is wrong.
+            // The message about a word that is no member's name says why it is wrong.
             assert!(said.contains(variable) || value.starts_with(b"not a name"), "{args:?}: {said}");
             assert!(!said.contains("4711") && ran.out().is_empty(), "{args:?}: {said}");
         }
@@ -69,7 +68,7 @@ fn a09_a_signature_is_demanded_by_the_setting_as_by_the_flag() {
     let key = run(&mut command(&dir, &["keygen", "--signing", "--output", "key.pem"]), b"").ends(0).out();
     run(command(&dir, FILTER).env("HUSHLOG_TRUST", key.trim()), b"").ends(2).says("sign");
     run(&mut command(&dir, &[FILTER, &["--trust", key.trim()]].concat()), b"").ends(2).says("sign");
-    // The command line wins, and the setting is not needed then.
+    // The command line wins, and the setting is then not needed.
     run(command(&dir, ADD).env("HUSHLOG_MEMBER", "").args(["--as", "vm"]), b"another value").ends(0);
     run(command(&dir, &["--env", "A_TOKEN"]).env("HUSHLOG_TRUST", ""), b"").ends(0);
 }

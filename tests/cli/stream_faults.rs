@@ -1,6 +1,8 @@
-//! What a hostile or unlucky machine does to the filter's descriptors (FAULTS.md, I01 to I22), and what must hold then.
+//! Faults of the filter's descriptors on a hostile or unlucky machine (docs/faults.md, I01 to I22),
+//! and the invariants then.
 //!
-//! The long waits of that list are shortened here; what has to hold does not depend on them, as there are no timers.
+//! The long waits of that list are shorter here. There are no timers, so the invariants do not
+//! depend on them.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -16,12 +18,11 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The program under test.
-/// The one secret, handed over in the environment. Nothing may show it.
+/// The one secret of the program under test, passed in the environment. No output may show it.
 const CANARY: &str = "hunter2-prod-key";
 const MASK: &str = "[REDACTED:CANARY_TOKEN]";
 
-/// The filter, to be told about its standard streams; all others are pipes.
+/// The filter without its standard streams set; all remaining ones are pipes.
 fn filter() -> Command {
     armed(Command::new(HUSHLOG))
 }
@@ -39,8 +40,8 @@ fn armed(mut command: Command) -> Command {
     command
 }
 
-/// A log in which the secret stands now every 8 KiB and now every 80 KiB, so that it goes out in all ways that there are, and
-/// how it has to come out.
+/// A log in which the secret occurs at distances of 8 KiB and of 80 KiB, so that every output path
+/// is used; and the expected output.
 fn log(lines: usize) -> (Vec<u8>, Vec<u8>) {
     let (mut text, mut redacted) = (Vec::new(), Vec::new());
     for n in 0..lines {
@@ -52,7 +53,7 @@ fn log(lines: usize) -> (Vec<u8>, Vec<u8>) {
     (text, redacted)
 }
 
-/// Writes all of it, or as much as the filter takes, beside the caller.
+/// Writes all of it, or as much as the filter accepts, in a thread.
 fn feed(child: &mut Child, text: Vec<u8>) -> std::thread::JoinHandle<()> {
     let mut stdin = child.stdin.take().expect("a pipe");
     std::thread::spawn(move || drop(stdin.write_all(&text)))
@@ -78,14 +79,14 @@ fn wait_within(child: &mut Child, limit: Duration) -> std::process::ExitStatus {
     }
 }
 
-/// Nothing but messages of ours, without the secret, a panic or a trace.
+/// Asserts that all messages are the program's own, without the secret, a panic or a trace.
 fn assert_clean(stderr: &[u8]) {
     let text = String::from_utf8_lossy(stderr);
     assert!(!text.contains(CANARY) && !text.contains("hunter2"), "the message shows data");
     assert!(!text.contains("panicked") && !text.contains("backtrace"), "it panicked: {text}");
 }
 
-/// It ended with the status for failed input or output, and said what failed.
+/// Asserts the status for failed input or output, and a message about the failure.
 fn assert_failed(output: &Output, message: &str) {
     assert_clean(&output.stderr);
     let text = String::from_utf8_lossy(&output.stderr);
@@ -99,7 +100,8 @@ fn assert_exact(output: &Output, expected: &[u8]) {
     assert!(output.stdout == expected, "{} bytes came out, {} expected", output.stdout.len(), expected.len());
 }
 
-/// Whether a program is installed; says so if not, since a test that does not run proves nothing.
+/// Whether a program is installed; reports it if not, because a test that does not run proves
+/// nothing.
 fn installed(program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
@@ -108,7 +110,7 @@ fn installed(program: &str) -> bool {
     found
 }
 
-/// A pipe of this size, its ends non-blocking where asked for.
+/// A pipe of this size, its ends non-blocking where requested.
 fn pipe(len: usize, read_nonblock: bool, write_nonblock: bool) -> (OwnedFd, OwnedFd) {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
     fcntl_setpipe_size(&reader, len).expect("a size that is allowed");
@@ -119,7 +121,7 @@ fn pipe(len: usize, read_nonblock: bool, write_nonblock: bool) -> (OwnedFd, Owne
     (reader, writer)
 }
 
-/// Reads to the end, some bytes at a time, with a rest now and then.
+/// Reads to the end, some bytes at a time, with a pause now and then.
 fn read_slowly(reader: OwnedFd, len: usize, pause: Duration) -> Vec<u8> {
     let (mut file, mut out, mut buffer) = (File::from(reader), Vec::new(), vec![0; len]);
     loop {
@@ -132,7 +134,8 @@ fn read_slowly(reader: OwnedFd, len: usize, pause: Duration) -> Vec<u8> {
     }
 }
 
-/// What `/proc` tells about a process: (processor time in clock ticks of 10 ms, peak resident memory in KiB).
+/// The usage of a process from `/proc`: (processor time in clock ticks of 10 ms, peak resident
+/// memory in KiB).
 fn usage(child: &Child) -> (u64, u64) {
     let proc = Path::new("/proc").join(child.id().to_string());
     let stat = std::fs::read_to_string(proc.join("stat")).expect("it runs");
@@ -147,7 +150,8 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("it runs");
 }
 
-/// I01, I03: a reader that is slow, behind a small pipe, blocking or not, so that writes are short or refused.
+/// I01, I03: a slow reader behind a small pipe, blocking or not, so that writes are short or
+/// refused.
 #[test]
 fn i01_i03_short_and_refused_writes() {
     let (text, expected) = log(3_000);
@@ -166,7 +170,8 @@ fn i01_i03_short_and_refused_writes() {
     }
 }
 
-/// The flag is the file's, not ours: who shares it would find its own reads and writes refused.
+/// The flag belongs to the shared file: changing it would make the other processes' reads and
+/// writes fail.
 #[test]
 fn i03_flags_are_left_alone() {
     for nonblock in [false, true] {
@@ -181,7 +186,7 @@ fn i03_flags_are_left_alone() {
     }
 }
 
-/// I02: every kind of call that moves data is interrupted, over and over.
+/// I02: every kind of call that moves data is interrupted repeatedly.
 #[test]
 fn i02_interrupted_calls() {
     needs!("strace");
@@ -195,7 +200,8 @@ fn i02_interrupted_calls() {
     }
 }
 
-/// Calls that only make it fast are not to be had, from the start or all of a sudden: then it is slower.
+/// Calls that only improve speed are unavailable, from the start or suddenly: the filter is then
+/// slower.
 #[test]
 fn refused_calls() {
     needs!("strace");
@@ -214,7 +220,7 @@ fn refused_calls() {
     }
 }
 
-/// I04: an empty non-blocking input is waited for, not asked again and again.
+/// I04: the filter waits for an empty non-blocking input, without polling it.
 #[test]
 fn i04_nonblocking_input_is_waited_for() {
     let (reader, writer) = pipe(65_536, true, false);
@@ -247,7 +253,7 @@ fn i05_closed_descriptors() {
     assert_failed(&unreadable, "input");
 }
 
-/// I06, I08: outputs that are full, whatever becomes of the message about it.
+/// I06, I08: full outputs, whether or not the message about them can be written.
 #[test]
 fn i06_i08_full_outputs() {
     let (text, expected) = log(3_000);
@@ -272,7 +278,7 @@ fn i06_i08_full_outputs() {
     assert!(std::fs::read(file.path()).expect("just made") == expected[..1000]);
 }
 
-/// I06: a small file system fills up. It is mounted in a namespace of its own.
+/// I06: a small file system fills up. It is mounted in a private namespace.
 #[test]
 fn i06_full_file_system() {
     needs!("mounts");
@@ -287,7 +293,7 @@ fn i06_full_file_system() {
     assert!(output.stdout.len() >= 60_000 && expected.starts_with(&output.stdout));
 }
 
-/// I07: the reader goes away from an endless stream.
+/// I07: the reader leaves an endless stream.
 #[test]
 fn i07_a_reader_that_leaves_ends_the_filter_quietly() {
     let mut command = filter();
@@ -302,7 +308,7 @@ fn i07_a_reader_that_leaves_ends_the_filter_quietly() {
     assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
 }
 
-/// I09: reading fails, at once or in the middle. What came before is safe, and comes out.
+/// I09: reading fails, at once or in the middle. The data before that is safe, and is emitted.
 #[test]
 fn i09_failing_reads() {
     needs!("strace");
@@ -323,7 +329,8 @@ fn i09_failing_reads() {
     assert_prefix_of_stopped(&output.stdout, &expected);
 }
 
-/// Of a stream that stopped somewhere, the last bytes may be the mask of a stump, or a shorter beginning of the secret.
+/// The last bytes of a stopped stream may be the mask of a partial match, or a shorter beginning of
+/// the secret.
 fn assert_prefix_of_stopped(stdout: &[u8], expected: &[u8]) {
     let agreed = stdout.iter().zip(expected).take_while(|(a, b)| a == b).count();
     let rest = &stdout[agreed..];
@@ -331,7 +338,7 @@ fn assert_prefix_of_stopped(stdout: &[u8], expected: &[u8]) {
     assert!(!stdout.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()), "the secret came out");
 }
 
-/// I10, I11: ended by a signal at any time, the output is a beginning of the right one.
+/// I10, I11: after a signal at any time, the output is a prefix of the right one.
 #[test]
 fn i10_i11_signals_at_any_time() {
     let (text, expected) = log(30_000);
@@ -390,7 +397,7 @@ fn i12_stopped_and_continued() {
     feeding.join().expect("the feeding thread ends");
 }
 
-/// I13: a reader that takes its time holds the writer up; nothing is lost, and nothing piles up.
+/// I13: a slow reader applies backpressure; no data is lost, and none piles up.
 #[test]
 fn i13_a_slow_reader_holds_the_writer_up() {
     let mut child = filter().spawn().expect("the program starts");
@@ -422,7 +429,7 @@ fn i13_a_slow_reader_holds_the_writer_up() {
     assert!(wait_within(&mut child, Duration::from_secs(2)).success());
 }
 
-/// I14, I15: a prompt comes out at once; half a secret does not, however long the other half takes.
+/// I14, I15: a prompt is emitted at once; half a secret is not, however long the other half takes.
 #[test]
 fn i14_i15_prompts_and_halves() {
     let mut child = filter().spawn().expect("the program starts");
@@ -449,7 +456,7 @@ fn i14_i15_prompts_and_halves() {
     assert!(wait_within(&mut child, Duration::from_secs(2)).success());
 }
 
-/// I16: line release holds an unfinished line, all of it, and the end of the stream ends it.
+/// I16: line release holds an unfinished line completely, and the end of the stream ends it.
 #[test]
 fn i16_line_release() {
     let mut command = filter();
@@ -488,7 +495,8 @@ fn i17_little_inputs() {
     }
 }
 
-/// I18, I19: little memory, few descriptors. It works, or says why not; nothing goes through unread.
+/// I18, I19: little memory, few descriptors. The filter works or reports the reason; nothing passes
+/// unsearched.
 #[test]
 fn i18_i19_little_memory_and_few_descriptors() {
     let (text, expected) = log(30_000);
@@ -499,7 +507,7 @@ fn i18_i19_little_memory_and_few_descriptors() {
         assert!(!String::from_utf8_lossy(&output.stderr).contains(CANARY));
         assert!(expected.starts_with(&output.stdout), "{limit}: not a beginning of the right output");
         assert_eq!(output.status.success(), output.stdout.len() == expected.len(), "{limit}");
-        // With too little room for the program itself the kernel kills it before it begins.
+        // With too little room for the program itself, the kernel kills it before it begins.
         let never_began = output.status.signal().is_some() && output.stdout.is_empty();
         assert!(
             output.status.success() || never_began || !output.stderr.is_empty(),
@@ -547,8 +555,9 @@ fn files_pipes_sockets_and_terminals() {
     }
 }
 
-/// A reader that keeps pages of the pipe, by `tee`, and looks at them much later, must not see other bytes then. With a buffer that is
-/// used again after the pipe was read empty, it sees the input of later, raw.
+/// A reader that keeps pages of the pipe, by `tee`, and reads them much later, must not see other
+/// bytes then. If the filter reused a buffer after the pipe was emptied, the reader would see later
+/// raw input.
 #[test]
 fn pages_that_a_reader_keeps_never_change() {
     let (text, expected) = log(60_000);
@@ -556,7 +565,7 @@ fn pages_that_a_reader_keeps_never_change() {
     let feeding = feed(&mut child, text);
     let mut stdout = child.stdout.take().expect("a pipe");
     let (kept, keeping) = pipe(1 << 20, false, false);
-    // First the stream gets busy, and so begins to hand pages on.
+    // First the stream becomes busy, and so begins to pass pages without copying.
     let mut seen = vec![0; 1 << 20];
     stdout.read_exact(&mut seen).expect("more than that");
     let mut kept_len = 0;
@@ -578,7 +587,7 @@ fn pages_that_a_reader_keeps_never_change() {
     assert!(wait_within(&mut child, Duration::from_secs(2)).success());
 }
 
-/// I22, short: much text, cut at random on both sides, through flat memory.
+/// I22, short: a long text, cut at random on both sides, through flat memory.
 #[test]
 fn i22_soak() {
     let rounds = std::env::var("HUSHLOG_SOAK_MIB").ok().and_then(|mib| mib.parse().ok()).unwrap_or(64);

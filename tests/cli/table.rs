@@ -1,5 +1,5 @@
-//! The case table through the program and two pipes: what a case says is given out after a piece has come out of the pipe
-//! before the next piece goes in.
+//! The case table through the program and two pipes: a piece's expected output arrives before the
+//! next piece is written.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -10,19 +10,21 @@ use std::time::Duration;
 use crate::harness::case::{self, Case, Run};
 use crate::program;
 
-/// How long the program may take to give out what it can. It takes microseconds; a loaded machine takes longer.
+/// The time limit for available output. The program takes microseconds; a loaded machine takes
+/// longer.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long nothing may come where nothing is to come.
+/// The duration of silence that proves that no output comes.
 const SILENCE: Duration = Duration::from_millis(15);
 
-/// Whether the command line can ask for this: it has a least length, and takes the newlines off the end of a file.
+/// Whether the command line can express this case: it has a minimum length, and strips the newlines
+/// at the end of a file.
 fn can_be_asked_for(case: &Case) -> bool {
     let values: BTreeSet<&[u8]> = case.needles.iter().map(|(_, value)| &value[..]).collect();
     let fit = |value: &&[u8]| value.len() >= 4 && !value.ends_with(b"\n") && !value.trim_ascii().is_empty();
     values.iter().all(fit) && values.len() == case.needles.len() && case.secrets.is_empty()
 }
 
-/// The program for a case, whose secrets lie in a directory, a file each.
+/// The program for a case, whose secrets are in a directory, one file each.
 fn command(case: &Case, directory: &tempfile::TempDir) -> Command {
     for (name, value) in &case.needles {
         std::fs::write(directory.path().join(name), value).expect("a secret can be written");
@@ -39,7 +41,7 @@ fn command(case: &Case, directory: &tempfile::TempDir) -> Command {
     command
 }
 
-/// The program while it runs.
+/// A running program.
 struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -58,7 +60,7 @@ impl Running {
         self.stdin.as_mut().expect("it is open").write_all(piece).expect("the program reads");
     }
 
-    /// Waits until so much has come, or the end if `None`; then for silence.
+    /// Waits for `len` bytes, or for the end if `None`; then for silence.
     fn read(&mut self, len: Option<usize>) -> Vec<u8> {
         let mut got = Vec::new();
         loop {
@@ -79,7 +81,7 @@ impl Running {
     }
 }
 
-/// Hands on what comes from the pipe as it comes.
+/// Forwards data from the pipe as it arrives.
 fn reader(mut stdout: ChildStdout) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
@@ -103,7 +105,7 @@ fn check_run(case: &Case, run: &Run) {
     assert!(running.end() == run.end, "{}: end", case.name);
 }
 
-/// Each piece of each case's own cuttings; I14 and I15 among them.
+/// Each piece of each case's own cuttings; includes I14 and I15.
 #[test]
 fn program_gives_what_the_table_says() {
     let cases: Vec<Case> = case::all().into_iter().filter(can_be_asked_for).collect();
@@ -115,7 +117,7 @@ fn program_gives_what_the_table_says() {
     });
 }
 
-/// Each case byte by byte, without waiting: all of it, and nothing else.
+/// Each case byte by byte, without waiting: the complete output and nothing else.
 #[test]
 fn program_gives_the_same_byte_by_byte() {
     for case in case::all().iter().filter(|case| can_be_asked_for(case)) {

@@ -1,4 +1,5 @@
-//! The rules of the tree: rings, unsafe code, sizes, leftovers, dead files, documentation, dependencies.
+//! The rules of the tree: rings, unsafe code, sizes, leftovers, dead files, documentation,
+//! dependencies.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::program;
 
-/// From the inside out: a module uses those before it, and never one after it.
+/// From the inside out: a module uses only modules before it.
 const RINGS: &[&str] = &[
     "redact", "sys", "io", "scrub", "registry", "export", "session", "source", "install", "child", "sidecar",
     "console", "manual", "cli", "ffi", "main", "lib",
@@ -41,7 +42,7 @@ const REDACT: &[&str] = &[
     "mod",
 ];
 
-/// What the innermost ring does without.
+/// Names that the innermost ring may not use.
 const OUTSIDE: &[&str] = &[
     "std::io",
     "std::fs",
@@ -55,7 +56,7 @@ const OUTSIDE: &[&str] = &[
     "libc",
 ];
 
-/// The only files with unsafe code. Each block in them says why it is sound, which clippy holds.
+/// The only files with unsafe code. Clippy enforces that each block gives its safety argument.
 const UNSAFE: &[&str] = &[
     "src/redact/sieve/bits.rs",
     "src/redact/sieve/classes.rs",
@@ -80,9 +81,8 @@ const UNSAFE: &[&str] = &[
     "src/ffi/stream.rs",
 ];
 
-/// The only files that have standard error in their hands: the one way out for messages; where a
-/// child gets it; where it is compared with an output, or is one that was asked for by its path;
-/// and a sink of that name.
+/// The only files that use standard error: the single output path of messages; the setup of a
+/// child; comparisons with an output; outputs named by path; and a sink of that name.
 const STDERR: &[&str] = &[
     "src/cli/message.rs",
     "src/cli/output.rs",
@@ -173,7 +173,7 @@ impl Source {
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
-    /// The module below the root of the crate that it belongs to.
+    /// The index of its ring: its module below the root of the crate.
     fn ring(&self) -> usize {
         let name = self.path.split('/').nth(1).unwrap_or_default().trim_end_matches(".rs");
         RINGS.iter().position(|ring| *ring == name).unwrap_or_else(|| panic!("{} is in no ring", self.path))
@@ -258,7 +258,7 @@ fn the_innermost_ring_knows_nothing_outside() {
     let mut violations = Vec::new();
     for source in program_sources().iter().filter(|source| source.path.starts_with("src/redact/")) {
         for (number, line) in source.code() {
-            // The trait by itself writes to a `Vec`, and opens nothing.
+            // The trait only writes to a `Vec`, and opens nothing.
             let line = line.replace("use std::io::Write as _;", "");
             if OUTSIDE.iter().any(|word| line.contains(word)) {
                 violations.push(format!("{}:{number}", source.path));
@@ -280,7 +280,7 @@ fn unsafe_code_stands_in_named_files_only() {
     assert_eq!(found, named, "the list and the tree differ");
 }
 
-/// Its lines of code that are in the program, and not in tests.
+/// The lines of code of the program, without tests.
 fn of_program(source: &Source) -> impl Iterator<Item = (usize, &str)> {
     let tests = source.text.lines().position(|line| line.trim() == "#[cfg(test)]").unwrap_or(usize::MAX);
     let is_test = source.path.contains("/tests/") || source.path.ends_with("/tests.rs");
@@ -302,7 +302,7 @@ fn a36_paths_are_shown_by_one_function() {
 
 #[test]
 fn a37_messages_have_one_way_out() {
-    // Whether it is a terminal or the same file as another may be asked anywhere.
+    // Any file may ask whether it is a terminal or the same file as another.
     let asks = ["is_terminal()", "use_stderr()", "fstat("];
     let mut violations = Vec::new();
     for source in program_sources().iter().filter(|source| !STDERR.contains(&source.path.as_str())) {
@@ -353,7 +353,7 @@ fn files_and_functions_can_be_seen_at_once() {
     none(violations, "too long");
 }
 
-/// How many lines a function has, from its first line on. rustfmt puts its last brace below the beginning of that.
+/// The number of lines of a function. rustfmt aligns its last brace with its first line.
 fn function_len(lines: &[&str], indent: usize) -> usize {
     let last = format!("{}}}", " ".repeat(indent));
     let has_body = lines.iter().find(|line| line.ends_with(['{', ';', '}'])).is_some_and(|line| line.ends_with('{'));
@@ -370,7 +370,7 @@ fn is_function(line: &str) -> bool {
 
 #[test]
 fn nothing_is_left_over() {
-    // Written in pieces, so that this file does not find itself.
+    // Written in pieces, so that this file does not match itself.
     let marks = ["TO_DO", "FIX_ME", "XX_X", "HA_CK", "dbg_!", "todo_!", "unimplemented_!", "/work_/", "/tmp_/wt"]
         .map(|mark| mark.replace('_', ""));
     let mut violations = Vec::new();
@@ -384,11 +384,12 @@ fn nothing_is_left_over() {
     none(violations, "leftovers");
 }
 
-/// Only there is one that cannot be used an error.
+/// Only this place reports an unusable setting as an error.
 #[test]
 fn a09_settings_are_read_in_one_place() {
     let named = ["src/cli/setting.rs"];
-    // Settings that make the tests and the C library's tests panic; and a name that is no setting.
+    // Settings for deliberate panics in the tests and in the C library's tests, and a name that is
+    // no setting.
     let others = ["src/cli/harden.rs", "src/ffi/border.rs", "src/sidecar/canary.rs"];
     let mut violations = Vec::new();
     for source in program_sources().iter().filter(|source| !others.contains(&source.path.as_str())) {
@@ -437,7 +438,8 @@ fn reach(file: &Path, reached: &mut BTreeSet<PathBuf>) {
 
 #[test]
 fn every_flag_is_in_the_readme() {
-    // The manual page has the options of all subcommands. In its language a backslash begins a font, and each hyphen.
+    // The manual page has the options of all subcommands. In its format, a backslash precedes each
+    // hyphen and font name.
     let man = program::run(&mut program::hushlog(["man"]), b"").ends(0).out();
     let man = ["\\fR", "\\fB", "\\fI"].iter().fold(man, |man, font| man.replace(font, " ")).replace('\\', "");
     let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
@@ -497,7 +499,7 @@ fn every_dependency_is_used() {
     none(unused, "in Cargo.toml and nowhere else");
 }
 
-/// A target that one of these lists forgets is never run by it.
+/// A target that is missing from one of these lists is never run by it.
 #[test]
 fn every_fuzz_target_is_named_everywhere() {
     let manifest = read("fuzz/Cargo.toml");

@@ -1,7 +1,9 @@
-//! Runs the `console` blocks of the README and of `tests/cmd` as a reader would, and compares what comes out.
+//! Runs the `console` blocks of the README and of `tests/cmd` as a reader would, and compares the
+//! output.
 //!
-//! A line with `$ ` is a command, one with `> ` goes on with it, and the others are what both output streams show. `? N` stands after a
-//! command that ends with status N. All commands of a file run in one shell, in an empty directory.
+//! A line with `$ ` is a command, one with `> ` continues it, and the others are the output of both
+//! streams. `? N` follows a command that exits with status N. All commands of a file run in one
+//! shell, in an empty directory.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +13,7 @@ use crate::program;
 /// Ends the output of a command; followed by its status.
 const MARK: &str = "\u{1}end of command ";
 
-/// A command and what comes out.
+/// A command and its output.
 #[derive(Debug, Default, PartialEq)]
 struct Step {
     command: String,
@@ -37,7 +39,7 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
-/// Runs the commands, and returns them with what really came out.
+/// Runs the commands, and returns them with their real output.
 fn replay(steps: &[Step]) -> Vec<Step> {
     let dir = tempfile::tempdir().unwrap();
     let mut script = "exec 2>&1\n".to_owned();

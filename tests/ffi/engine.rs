@@ -1,4 +1,4 @@
-//! The shared library as an engine: every call goes over the ABI, in this process.
+//! The shared library as an engine: every call goes through the ABI, in this process.
 
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::sync::{Arc, OnceLock};
@@ -19,11 +19,11 @@ type Lend<'l> = &'l dyn Fn(Handle, *mut *const Slice, *mut usize) -> c_int;
 
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    // SAFETY: the library runs nothing when it is loaded.
+    // SAFETY: the library runs no code when it is loaded.
     LIBRARY.get_or_init(|| unsafe { Library::new(super::installed::library()) }.expect("it was built"))
 }
 
-/// One function of it.
+/// One of its functions.
 macro_rules! function {
     ($name:ident($($type:ty),*) $(-> $answer:ty)?) => {
         get::<unsafe extern "C" fn($($type),*) $(-> $answer)?>(stringify!($name))
@@ -31,7 +31,7 @@ macro_rules! function {
 }
 
 fn get<F: Copy>(name: &str) -> F {
-    // SAFETY: a test holds the header and the code together, and the types here are the header's.
+    // SAFETY: a test compares the header with the code, and the types here are the header's.
     *unsafe { library().get::<F>(name) }.expect("it is exported")
 }
 
@@ -42,7 +42,7 @@ impl Foreign {
     pub(crate) fn new(set: &NeedleSet, mask_stump: bool) -> Foreign {
         let (set, mut stream) = (Set::of(set), std::ptr::null_mut());
         let new = function!(hushlog_stream_new(Handle, c_uint, *mut Handle) -> c_int);
-        // SAFETY: the set lives, and the handle is ours.
+        // SAFETY: the set is valid, and this code owns the handle.
         assert_eq!(unsafe { new(set.0, c_uint::from(!mask_stump), &mut stream) }, 0);
         Foreign(stream)
     }
@@ -51,7 +51,7 @@ impl Foreign {
         let (mut slices, mut count) = (std::ptr::null(), 0);
         assert_eq!(call(self.0, &mut slices, &mut count), 0);
         for n in 0..count {
-            // SAFETY: so many slices are lent until the next call, and each points to so many bytes.
+            // SAFETY: `count` slices are lent until the next call, and each points to `len` bytes.
             let slice = unsafe { &*slices.add(n) };
             // SAFETY: as above.
             out.extend_from_slice(unsafe { std::slice::from_raw_parts(slice.data, slice.len) });
@@ -62,38 +62,38 @@ impl Foreign {
 impl Engine for Foreign {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         let push = function!(hushlog_stream_push(Handle, *const u8, usize, *mut *const Slice, *mut usize) -> c_int);
-        // SAFETY: the stream lives, and so does the piece until all is copied.
+        // SAFETY: the stream is valid, and so is the piece until everything is copied.
         self.lend(out, &|stream, slices, count| unsafe { push(stream, piece.as_ptr(), piece.len(), slices, count) });
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         let finish = function!(hushlog_stream_finish(Handle, *mut *const Slice, *mut usize) -> c_int);
-        // SAFETY: the stream lives.
+        // SAFETY: the stream is valid.
         self.lend(out, &|stream, slices, count| unsafe { finish(stream, slices, count) });
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
         let set = Set::of(&set);
         let swap = function!(hushlog_stream_swap(Handle, Handle, *mut *const Slice, *mut usize) -> c_int);
-        // SAFETY: the stream lives, and so does the set.
+        // SAFETY: the stream is valid, and so is the set.
         self.lend(out, &|stream, slices, count| unsafe { swap(stream, set.0, slices, count) });
     }
 
     fn release_partial(&mut self, len_max: usize, out: &mut Vec<u8>) {
         let release = function!(hushlog_stream_release_partial(Handle, usize, *mut *const Slice, *mut usize) -> c_int);
-        // SAFETY: the stream lives.
+        // SAFETY: the stream is valid.
         self.lend(out, &|stream, slices, count| unsafe { release(stream, len_max, slices, count) });
     }
 
     fn held(&self) -> Option<usize> {
-        // SAFETY: the stream lives.
+        // SAFETY: the stream is valid.
         Some(unsafe { function!(hushlog_stream_held(Handle) -> usize)(self.0) })
     }
 }
 
 impl Drop for Foreign {
     fn drop(&mut self) {
-        // SAFETY: the handle is ours, and nobody has it any more.
+        // SAFETY: this code owns the handle, and nothing else uses it any more.
         unsafe { function!(hushlog_stream_free(Handle))(self.0) };
     }
 }
@@ -108,7 +108,7 @@ impl Set {
         let text = |text: &str| CString::new(text).expect("no NUL");
         let add = function!(hushlog_builder_add(Handle, *const c_char, *const u8, usize) -> c_int);
         let build = function!(hushlog_builder_build(Handle, *mut Handle) -> c_int);
-        // SAFETY: the builder lives until the end, and so do the texts during each call.
+        // SAFETY: the builder is valid to the end, and so are the texts during each call.
         unsafe {
             let builder = function!(hushlog_builder_new() -> Handle)();
             assert_eq!(function!(hushlog_builder_exactly(Handle) -> c_int)(builder), 0);
@@ -135,7 +135,7 @@ impl Set {
 
 impl Drop for Set {
     fn drop(&mut self) {
-        // SAFETY: the handle is ours; streams keep what they need.
+        // SAFETY: this code owns the handle; streams keep what they need.
         unsafe { function!(hushlog_set_free(Handle))(self.0) };
     }
 }

@@ -1,4 +1,4 @@
-//! The header and the code, read as text and compared: names, types, numbers.
+//! Compares the text of the header with the text of the code: names, types, numbers.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::installed::root;
 
 const FILES: [&str; 5] = ["builder", "code", "record", "set", "stream"];
 
-/// How the code writes a type, and how the header does.
+/// The type names of the code, and those of the header.
 const TYPES: &[(&str, &str)] = &[
     ("Option<Box<Builder>>", "hushlog_builder *"),
     ("Option<&mut Builder>", "hushlog_builder *"),
@@ -34,7 +34,7 @@ const TYPES: &[(&str, &str)] = &[
     ("", "void"),
 ];
 
-/// What a function gives back, and what it takes: types and names, as the header writes them.
+/// The result and parameters of a function: types and names, as the header writes them.
 type Signature = (String, Vec<(String, String)>);
 
 fn header() -> String {
@@ -72,7 +72,7 @@ fn declaration(line: &str) -> (String, Signature) {
     (name, (gives, takes))
 }
 
-/// The parts between commas that stand in no parentheses.
+/// Splits at commas outside of parentheses.
 fn at_top(text: &str) -> impl Iterator<Item = String> {
     let mut depth = 0;
     let mut parts = vec![String::new()];
@@ -123,7 +123,7 @@ fn in_c(kind: &str) -> String {
     found.unwrap_or_else(|| panic!("the type {kind} is new")).1.to_owned()
 }
 
-/// The numbers that the header gives names to.
+/// The named numbers of the header.
 fn numbers() -> BTreeMap<String, i32> {
     let header = header();
     let lines = header.lines().map(|line| line.trim().trim_end_matches(','));
@@ -134,7 +134,7 @@ fn numbers() -> BTreeMap<String, i32> {
     pairs.collect()
 }
 
-/// The numbers that the code answers with: of the errors, and of the notices.
+/// The numbers that the code returns, for errors and notices.
 fn answers() -> Vec<(String, i32)> {
     let code = std::fs::read_to_string(root().join("src/ffi/code.rs")).unwrap();
     let errors = code.lines().filter_map(|line| {
@@ -153,7 +153,7 @@ fn answers() -> Vec<(String, i32)> {
     errors.chain(notices).collect()
 }
 
-/// Fails where the two differ.
+/// Fails if the two differ.
 pub(crate) fn check() {
     let (declared, exported) = (declared(), exported());
     assert!(declared.len() > 20, "the declarations were not found");

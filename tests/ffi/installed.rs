@@ -1,4 +1,5 @@
-//! The library for other languages, installed as a user would, and what is built against it. Each test program has its own copy.
+//! The library for other languages, installed as by a user, and programs built against it. Each
+//! test program has its own copy.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsStr;
@@ -9,22 +10,22 @@ use std::time::Duration;
 
 use crate::program::{Ran, run_within};
 
-/// How long a program may take. They take seconds; a loaded machine, and valgrind, take longer.
+/// The time limit of a program. They take seconds; a loaded machine, and valgrind, take longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A directory for what this test program makes, which is there from run to run.
+/// A path for files of this test program, which stay from run to run.
 pub(crate) fn place(name: &str) -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
     std::fs::create_dir_all(&place).expect("it is ours");
     place.join(name)
 }
 
-/// Where the library, its header and its pkg-config file are. They are built by the command that users are told, without
-/// optimisation: so they come sooner, and look for overflows and in debug assertions besides.
+/// The prefix of the library, its header and its pkg-config file. The documented command builds
+/// them, without optimisation: that is faster, and checks for overflows and debug assertions.
 pub(crate) fn prefix() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
@@ -32,7 +33,7 @@ pub(crate) fn prefix() -> &'static Path {
         let _ = std::fs::remove_dir_all(&prefix);
         let mut install = Command::new(root().join("packaging/ffi/install"));
         install.args(["--profile", "dev", "--prefix"]).arg(&prefix);
-        // The tests' own target directory is locked while somebody builds there.
+        // The tests' own target directory is locked during a build there.
         install.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("target"));
         run_within(&mut install, b"", Duration::from_secs(900)).ends(0).says("compile with");
         prefix
@@ -43,7 +44,7 @@ pub(crate) fn library() -> PathBuf {
     prefix().join("lib/libhushlog.so.0")
 }
 
-/// What pkg-config says about the installed library.
+/// The output of pkg-config for the installed library.
 pub(crate) fn pkg_config(args: &[&str]) -> Vec<String> {
     let mut command = Command::new("pkg-config");
     command.args(args).arg("hushlog").env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
@@ -51,7 +52,7 @@ pub(crate) fn pkg_config(args: &[&str]) -> Vec<String> {
     said.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Whether all of these programs are installed. If not, the test is skipped, and says so.
+/// Whether all of these programs are installed. If not, the test is skipped, and reports it.
 pub(crate) fn have(programs: &[&str]) -> bool {
     let is_there = |program: &&&str| {
         let mut command = Command::new(program);
@@ -74,7 +75,7 @@ pub(crate) fn compile(source: &str, name: &str, flags: &[&str], libs: &[String])
     program
 }
 
-/// A program with the shared library in reach, and nothing else in its environment but where programs are.
+/// A program that finds the shared library, with only `PATH` besides in its environment.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("LD_LIBRARY_PATH", prefix().join("lib"));

@@ -1,6 +1,7 @@
-//! The library for other languages: its header and its code, the whole table over the ABI, C and Python programs against it.
+//! The library for other languages: its header and its code, the whole table over the ABI, C and
+//! Python programs against it.
 //!
-//! It is installed by the command that users are told, and everything here runs against what that has installed.
+//! The documented command installs it, and everything here runs against that installation.
 
 mod engine;
 #[path = "../common/harness/mod.rs"]
@@ -29,7 +30,7 @@ use installed::{PATIENCE, command, compile, have, pkg_config, prefix, run};
 
 use crate::program::session::needs;
 
-/// What no output may hold that was not asked to.
+/// Text that no output may contain without a request.
 const CANARY: &str = "canary-4f9QzX-in-flight";
 
 #[test]
@@ -122,7 +123,7 @@ fn the_table_over_the_abi() {
     }
 }
 
-/// Sets that change on the way, releases, ends of streams.
+/// Sets that change in between, releases, ends of streams.
 #[test]
 fn random_runs_over_the_abi() {
     let mut rng = Rng(11);
@@ -143,7 +144,7 @@ fn hex_or_nothing(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// The C driver's orders for a case at some cuts, and the answers that are right.
+/// The C driver's commands for a case at some cuts, and the right answers.
 fn orders(case: &Case, cuttings: &[Vec<usize>]) -> (String, String) {
     let (set, text) = (set(case), case.text());
     let (mut orders, mut answers) = ("n\n".to_owned(), String::new());
@@ -172,7 +173,7 @@ fn orders(case: &Case, cuttings: &[Vec<usize>]) -> (String, String) {
         write!(answers, " {name}/{}={count}", form.name()).unwrap();
     }
     answers += " 0\n";
-    // As one record: whole streams of one piece, with the stump masked.
+    // As one record: whole streams of one piece, with the partial match masked.
     let masked = set.redact_cow(&text);
     let is_masked = matches!(masked, std::borrow::Cow::Owned(_));
     writeln!(orders, "r {} {}", hex(&text), masked.len()).unwrap();
@@ -180,7 +181,7 @@ fn orders(case: &Case, cuttings: &[Vec<usize>]) -> (String, String) {
     (orders, answers)
 }
 
-/// Orders for the whole table, at three cuttings each.
+/// Commands for the whole table, at three cuttings each.
 fn table_orders() -> (String, String) {
     let mut rng = Rng(3);
     let mut all = (String::new(), String::new());
@@ -218,7 +219,7 @@ fn a_caller_that_does_everything_wrong_gets_codes() {
     assert_eq!(said.trim(), env!("CARGO_PKG_VERSION"));
 }
 
-/// The static library, by what pkg-config says about it.
+/// The static library, with the flags of pkg-config.
 #[test]
 fn the_static_library_does_the_same() {
     needs!("pkg-config");
@@ -228,7 +229,7 @@ fn the_static_library_does_the_same() {
     run(Command::new(errors).env_clear(), b"").ends(0);
 }
 
-/// Not a byte is read that is not the caller's or has no value, and everything that was allocated is freed.
+/// No byte is read that is not the caller's or is uninitialised, and every allocation is freed.
 #[test]
 fn valgrind_finds_nothing() {
     needs!("valgrind", "pkg-config");
@@ -247,14 +248,15 @@ fn valgrind_finds_nothing() {
     judge_table(&mut valgrind(&driver));
     let errors = compile("tests/ffi/errors.c", "errors-valgrind", &[], &pkg_config(&["--libs"]));
     run(&mut valgrind(&errors), b"").ends(0);
-    // The alarm rings.
+    // A positive control.
     let leak = place_source("leak", "#include <hushlog.h>\nint main(void) { return !hushlog_builder_new(); }\n");
     let leak = compile(leak.to_str().unwrap(), "leak", &[], &pkg_config(&["--libs"]));
     run(&mut command(&leak), b"").ends(0);
     run(&mut valgrind(&leak), b"").ends(9);
 }
 
-/// The C side compiled with AddressSanitizer, which sees what is read or written beside its blocks and slices that are used too long.
+/// The C side compiled with AddressSanitizer, which detects accesses outside its blocks and slices
+/// that are used too long.
 #[test]
 fn address_sanitizer_finds_nothing() {
     needs!("pkg-config", "AddressSanitizer");
@@ -270,7 +272,7 @@ fn address_sanitizer_finds_nothing() {
     run(&mut command(errors), b"").ends(0);
 }
 
-/// As above, with the library instrumented as well: what Rust reads and writes is seen, too.
+/// As above, with the library instrumented as well, which includes accesses by Rust code.
 #[test]
 #[ignore = "builds the library anew with a nightly toolchain"]
 fn address_sanitizer_in_the_library_finds_nothing() {
@@ -290,7 +292,7 @@ fn address_sanitizer_in_the_library_finds_nothing() {
     let compile = |source: &str, name: &str| compile(source, name, &["-fsanitize=address"], &libs);
     judge_table(&mut command(compile("tests/ffi/driver.c", "driver-asan-all")));
     run(&mut command(compile("tests/ffi/errors.c", "errors-asan-all")), b"").ends(0);
-    // The alarm rings: a length that is not true has Rust read beside the block.
+    // A positive control: a wrong length makes Rust read beyond the block.
     let beside = "#include <hushlog.h>
 #include <stdlib.h>
 int main(void) {
@@ -311,7 +313,8 @@ fn place_source(name: &str, text: &str) -> std::path::PathBuf {
     path
 }
 
-/// L02 over the ABI: a panic in any call is that call's answer. It says nothing, ends nothing, and what it was in gives out nothing.
+/// L02 over the ABI: a panic in any call becomes that call's error. It prints nothing, ends
+/// nothing, and its object emits nothing.
 #[test]
 fn l02_a_panic_stays_inside() {
     needs!("pkg-config");
@@ -384,7 +387,7 @@ fn judge_filter(filter: impl Fn(&[&str]) -> Command) {
     assert!(filtered.stdout == want.stdout, "{} bytes and {}", filtered.stdout.len(), want.stdout.len());
 }
 
-/// The package for Python, by its own tests.
+/// The Python package, by its own tests.
 #[test]
 fn the_python_package_does_what_its_tests_say() {
     needs!("python3");
@@ -396,7 +399,7 @@ fn the_python_package_does_what_its_tests_say() {
     }
 }
 
-/// The wheel brings the library along.
+/// The wheel contains the library.
 #[test]
 fn the_python_wheel_needs_nothing_else() {
     needs!("python3", "python3-pip", "python3-wheel");

@@ -1,5 +1,6 @@
-//! The module for syslog-ng: built against its headers, and run by it. It may be installed, or (since it cannot be, beside rsyslog)
-//! unpacked somewhere: below `HUSHLOG_SYSLOG_NG`, or in `/opt/syslog-ng`.
+//! The module for syslog-ng, built against its headers and run by it. syslog-ng may be installed,
+//! or (because it conflicts with rsyslog) unpacked: below `HUSHLOG_SYSLOG_NG`, or in
+//! `/opt/syslog-ng`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,17 +11,17 @@ use super::program::Ran;
 
 use crate::program::session::needs;
 
-/// Where it was found.
+/// The installation that was found.
 struct SyslogNg {
     program: PathBuf,
     cflags: String,
     modules: PathBuf,
     libraries: Vec<PathBuf>,
-    /// Its files, the secrets and what it wrote.
+    /// Its files, the secrets and its output.
     stage: tempfile::TempDir,
 }
 
-/// Where syslog-ng may have been unpacked.
+/// The directory with an unpacked syslog-ng.
 fn aside() -> PathBuf {
     std::env::var_os("HUSHLOG_SYSLOG_NG").map_or_else(|| "/opt/syslog-ng".into(), PathBuf::from)
 }
@@ -32,7 +33,7 @@ static SYSLOG_NG: (&str, fn() -> bool) = ("syslog-ng-dev", || {
 });
 
 impl SyslogNg {
-    /// With the module of hushlog installed. Nothing if there is no syslog-ng.
+    /// Installs the module of hushlog. `None` without syslog-ng.
     fn new() -> Option<SyslogNg> {
         let aside = aside();
         let mut found = if aside.join("usr/sbin/syslog-ng").exists() {
@@ -83,7 +84,7 @@ impl SyslogNg {
         std::fs::write(self.stage.path().join("secrets").join(name), value).unwrap();
     }
 
-    /// Has it read lines from its input, and write what this template comes to.
+    /// Runs it on these lines of input, and returns the expansion of this template.
     fn run(&self, template: &str, input: &[u8]) -> (Ran, String) {
         let path = |name: &str| self.stage.path().join(name);
         let template = template.replace("SECRETS", path("secrets").to_str().unwrap());
@@ -111,7 +112,7 @@ destination {{ file(\"{}\" template(\"$MESSAGE\\n\")); }}; }};\n",
     }
 }
 
-/// A real log tool with a real module: what a message holds of secrets is masked, and all else stays.
+/// A real log tool with a real module: secrets in a message are masked, and all other text stays.
 #[test]
 fn syslog_ng_masks_messages() {
     needs!("pkg-config", "syslog-ng-dev");
@@ -134,7 +135,7 @@ fn syslog_ng_masks_messages() {
     assert_eq!(out, "<TOKEN>, again <TOKEN>\n");
 }
 
-/// Fails closed: without its secrets it does not begin.
+/// Fails closed: it does not start without its secrets.
 #[test]
 fn syslog_ng_is_refused_what_would_mask_nothing() {
     needs!("pkg-config", "syslog-ng-dev");
