@@ -1,16 +1,18 @@
-//! The Aho-Corasick automaton over the needles: step, match, depth. The truth behind the sieve.
+//! The Aho-Corasick automaton over the needles: step, match, depth. The reference that the
+//! prefilter must agree with.
 //!
-//! Aho and Corasick, "Efficient string matching: an aid to bibliographic search", CACM 18(6), 1975. Why not the crate of that
-//! name, which serves us elsewhere: the hold-back is the depth of a state, which the crate does not tell, and for 16,000 needles it
-//! builds in 89 ms where the whole set here, sieve and all, takes 36 (`cargo bench --bench startup`).
+//! Aho and Corasick, "Efficient string matching: an aid to bibliographic search", CACM 18(6), 1975.
+//! The crate of that name, used elsewhere in this project, was rejected here. The hold-back is the
+//! depth of a state, which the crate does not expose. For 16,000 needles it builds in 89 ms; the
+//! whole set here, prefilter included, takes 36 (`cargo bench --bench startup`).
 //!
-//! The needles come sorted, so that the trie is a list of *chains*: needle `i` adds a node for each of its bytes after the
-//! ones it shares with needle `i - 1`, and these nodes have consecutive numbers. So
+//! The needles are sorted, so the trie is a list of *chains*: needle `i` adds a node for each byte
+//! after those that it shares with needle `i - 1`, and these nodes have consecutive numbers. So
 //!
-//! - the child of a node is nearly always the next number, and the labels of a chain lie in memory as the needle does, which
-//!   lets a long match be compared eight bytes at a time;
+//! - the child of a node is nearly always the next number, and a chain's labels are laid out in
+//!   memory like the needle, so a long match is compared eight bytes at a time;
 //! - a node's needle and depth follow from its number, and need no table;
-//! - the last node of a chain is the end of its needle, and no other is.
+//! - the last node of a chain is the end of its needle, and no other node is.
 //!
 //! A node takes 6 bytes: label, marks, failure link.
 
@@ -21,49 +23,53 @@ use zeroize::Zeroizing;
 use super::needle_list::NeedleList;
 use super::node_map::NodeMap;
 
-/// A node of the trie, as a state of the search: the longest suffix of the text that a needle begins with.
+/// A node of the trie, as a state of the search: the longest suffix of the text that begins a
+/// needle.
 pub(super) type State = u32;
 
-/// Nothing matches.
+/// The state without a match.
 pub(super) const ROOT: State = 0;
 
-/// States of at most this depth are *shallow*: marked in the node itself, and left to the sieve.
+/// States of at most this depth are *shallow*: marked in the node itself, and left to the
+/// prefilter.
 pub(super) const SHALLOW_DEPTH_MAX: usize = 3;
 
 /// The node begins a chain: its parent is not the node before it.
 const FIRST: u8 = 1 << 0;
-/// A needle ends here, or a suffix of what was matched is a needle.
+/// A needle ends here, or a suffix of the match is a needle.
 const OUTPUT: u8 = 1 << 1;
-/// There are children beyond the next node of the chain.
+/// There are children besides the next node of the chain.
 const BRANCH: u8 = 1 << 2;
-/// Nothing continues here.
+/// The node has no children.
 const LEAF: u8 = 1 << 3;
-/// All transitions stand in a row of their own, whose number stands in place of the failure link.
+/// All transitions are in a row, and its number replaces the failure link.
 const WIDE: u8 = 1 << 4;
-/// The depth is at most [`SHALLOW_DEPTH_MAX`], and stands in the bits from `DEPTH_SHIFT` on.
+/// The depth is at most [`SHALLOW_DEPTH_MAX`], and is stored in the bits from `DEPTH_SHIFT` on.
 const SHALLOW: u8 = 1 << 5;
 const DEPTH_SHIFT: u32 = 6;
 
-/// Failure links are found level by level as far as here. With fewer levels too many needles wait: of four hex digits every
-/// combination begins some needle of a large set.
+/// The number of levels with failure links found level by level. With fewer levels too many needles
+/// wait: every combination of four hex digits begins some needle of a large set.
 const LEVELS: usize = 10;
 /// No failure link yet.
 const UNKNOWN: State = State::MAX;
 
-/// What ends the comparison of whole words within a chain.
+/// The marks that end the comparison of whole words within a chain.
 const STOPS: u64 = 0x0101_0101_0101_0101 * (FIRST | OUTPUT) as u64;
-/// Nodes behind the last, that begin chains which are never entered, so that a word can be read at any node.
+/// The number of nodes after the last one. They begin chains that are never entered, so a word can
+/// be read at any node.
 const PADDING: usize = 9;
 
 /// The nodes that one needle adds.
 struct Chain {
     first: State,
-    /// How many bytes the needle shares with the one before it: the depth of the node that the chain hangs on.
+    /// The number of bytes that the needle shares with the one before it: the depth of the chain's
+    /// parent node.
     shared: u32,
     parent: State,
 }
 
-/// See the module's documentation.
+/// The automaton; see the module's documentation.
 pub(super) struct Automaton {
     labels: Zeroizing<Vec<u8>>,
     marks: Vec<u8>,
@@ -78,8 +84,8 @@ pub(super) struct Automaton {
 }
 
 impl Automaton {
-    /// Builds the automaton. `needles` are sorted, without repetitions, not empty, and come to less than 4 GiB.
-    /// Linear in their bytes.
+    /// Builds the automaton. The `needles` are sorted, distinct and not empty, and total less than
+    /// 4 GiB. Takes linear time in their bytes.
     pub(super) fn new(needles: &NeedleList) -> Automaton {
         let mut automaton = Automaton::trie(needles);
         automaton.add_rows(needles);
@@ -115,7 +121,7 @@ impl Automaton {
         automaton
     }
 
-    /// Adds a chain to the last node of the path, and lengthens the path by it.
+    /// Adds a chain to the last node of the path, and extends the path by it.
     fn add_chain(&mut self, labels: &[u8], path: &mut Vec<State>) {
         let (shared, parent, first) = (path.len() - 1, path[path.len() - 1], self.labels.len() as State);
         self.chains.push(Chain { first, shared: shared as u32, parent });
@@ -132,8 +138,8 @@ impl Automaton {
         self.outputs.insert(end as u64, (self.chains.len() - 1) as u32);
     }
 
-    /// Gives the root and its children rows of their own: nearly all steps through ordinary text start there, and would
-    /// each ask the hash map otherwise. At most 257 rows of 1 KiB.
+    /// Gives the root and its children rows. Nearly all steps through ordinary text start there;
+    /// each would otherwise need the hash map. At most 257 rows of 1 KiB.
     fn add_rows(&mut self, needles: &NeedleList) {
         self.rows = (0..=255).map(|byte| self.child(ROOT, byte).unwrap_or(ROOT)).collect();
         self.marks[ROOT as usize] |= WIDE;
@@ -157,9 +163,10 @@ impl Automaton {
 
     /// Finds each node's failure link and longest output.
     ///
-    /// A node's link needs the links of nodes nearer to the root, so the textbook goes level by level; but that jumps from needle
-    /// to needle, and took nearly half of the time that a set of 140,000 needles took to build. Links are rarely deep, so each needle is followed to its end once the first
-    /// levels are done; the few that meet a node whose link is not known yet wait, and then go level by level.
+    /// A node's link needs the links of nodes nearer to the root, so the textbook goes level by
+    /// level. But that jumps from needle to needle, and took nearly half of the build time of a set
+    /// of 140,000 needles. Links are rarely deep, so after the first levels each needle is followed
+    /// to its end. The few needles that meet an unknown link wait, and then go level by level.
     fn add_failures(&mut self, needles: &NeedleList) {
         let all: Vec<usize> = (0..needles.len()).collect();
         self.add_levels(needles, all.clone(), 1..=LEVELS);
@@ -181,7 +188,8 @@ impl Automaton {
         }
     }
 
-    /// Finds the link of the needle's node of this depth. False, if one that it needs is not known yet.
+    /// Finds the link of the needle's node at this depth. Returns false if a required link is not
+    /// known yet.
     fn add_failure(&mut self, needle: usize, depth: usize) -> bool {
         let Chain { first, shared, parent } = self.chains[needle];
         if depth <= shared as usize {
@@ -210,7 +218,7 @@ impl Automaton {
         true
     }
 
-    /// The failure link: `WIDE` nodes are the root and its children, whose link is the root.
+    /// The failure link. `WIDE` nodes are the root and its children, which link to the root.
     #[inline]
     pub(super) fn fail(&self, state: State) -> State {
         if self.marks[state as usize] & WIDE != 0 { ROOT } else { self.fails[state as usize] }
@@ -227,7 +235,8 @@ impl Automaton {
         self.branches.get(branch_key(node, byte))
     }
 
-    /// The state after one more byte of text. A leaf is never stepped from: see [`settle`](Automaton::settle).
+    /// The state after one more byte of text. Never called on a leaf: see
+    /// [`settle`](Automaton::settle).
     #[inline]
     pub(super) fn step(&self, mut state: State, byte: u8) -> State {
         loop {
@@ -241,8 +250,8 @@ impl Automaton {
         }
     }
 
-    /// How many bytes of `text` follow the chain from `state` on without an output or a branching taken, in whole words.
-    /// The state after them is the number that much higher.
+    /// The number of bytes of `text`, in whole words, that follow the chain from `state` without an
+    /// output or a taken branch. The state after them is higher by that number.
     #[inline]
     pub(super) fn run(&self, state: State, text: &[u8]) -> usize {
         let next = state as usize + 1;
@@ -258,13 +267,13 @@ impl Automaton {
         self.marks[state as usize] & OUTPUT != 0
     }
 
-    /// The longest needle that ends at this state, which has one.
+    /// The longest needle that ends at this state, which must have an output.
     #[inline]
     pub(super) fn output(&self, state: State) -> u32 {
         self.outputs.get(u64::from(state)).expect("a state marked so has an output")
     }
 
-    /// The state to go on from: a needle that no longer one continues is no beginning of a needle any more.
+    /// The state to continue from: a needle that no longer needle extends stops being a beginning.
     #[inline]
     pub(super) fn settle(&self, state: State) -> State {
         if self.marks[state as usize] & LEAF != 0 { self.fail(state) } else { state }
@@ -277,7 +286,7 @@ impl Automaton {
         (mark & SHALLOW != 0).then_some((mark >> DEPTH_SHIFT) as usize)
     }
 
-    /// What has been matched at this state: how many bytes of which needle.
+    /// The match at this state: the needle and the number of its bytes.
     pub(super) fn matched(&self, state: State) -> (usize, usize) {
         let needle = self.chains.partition_point(|chain| chain.first <= state);
         match needle.checked_sub(1) {
@@ -289,7 +298,7 @@ impl Automaton {
         }
     }
 
-    /// The needles that begin with `len` bytes, where `needle` is the first of them.
+    /// The needles that share their first `len` bytes, given the first such needle.
     pub(super) fn siblings(&self, needle: usize, len: usize) -> impl Iterator<Item = usize> {
         let others = self.chains[needle + 1..].iter().take_while(move |chain| chain.shared as usize >= len);
         needle..=needle + others.count()

@@ -1,4 +1,4 @@
-//! From secrets to a needle set: what is searched for, what is left out, and what is refused.
+//! Builds a needle set from secrets: derives needles, leaves some values out, and refuses others.
 
 use core::fmt;
 use std::ops::Range;
@@ -16,14 +16,16 @@ use super::scan::Scanner;
 use super::secret::{STUMP_LEN_MIN, Secret, TELLING_LEN_MIN, VALUE_LEN_MIN};
 use super::sieve::Variant;
 
-/// The most that all needles of a set may come to, in bytes.
+/// The maximum total length of a set's needles, in bytes.
 pub const NEEDLE_BYTES_MAX: usize = 64 << 20;
 
-/// Needles are collected in buffers of at least this size, which do not grow: a buffer that grows leaves copies behind.
+/// The minimum size of the buffers that collect needles, in bytes. They do not grow: a growing
+/// buffer leaves copies behind.
 const CHUNK_LEN: usize = 64 << 10;
 
-/// What the default mask gives way to where it collides with a secret, in this order. Among many secrets with punctuation some
-/// end or begin with any one character of it; none that people type begins or ends with the bytes of the last ones.
+/// The fallbacks, in order, for a default mask that collides with a secret. Among many secrets with
+/// punctuation, any one character may begin or end some. No typed secret begins or ends with the
+/// bytes of the last masks.
 const OTHER_MASKS: &[&str] = &[
     "<REDACTED:{name}>",
     "(REDACTED:{name})",
@@ -32,14 +34,15 @@ const OTHER_MASKS: &[&str] = &[
     "\u{2588}\u{2588}\u{2588}\u{2588}",
 ];
 
-/// Why a needle set could not be built. No variant holds any part of a value.
+/// The reason why a needle set could not be built. No variant holds any part of a value.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
     /// All needles together are longer than [`NEEDLE_BYTES_MAX`].
     #[error("the secrets and their encoded forms come to more than {} MiB", NEEDLE_BYTES_MAX >> 20)]
     TooLarge,
-    /// A mask, beside some text or by itself, would read as a secret or a part of one at its beginning or end.
+    /// A mask, by itself or beside other text, would read as a secret or as the beginning or end of
+    /// one.
     #[error("the mask and the secret {name} have a beginning or an end in common")]
     MaskCollides {
         /// The secret's name.
@@ -78,7 +81,7 @@ impl Default for NeedleSetBuilder {
 }
 
 impl NeedleSet {
-    /// A set to be filled with secrets.
+    /// Starts a new set without secrets.
     pub fn builder() -> NeedleSetBuilder {
         NeedleSetBuilder::default()
     }
@@ -87,12 +90,12 @@ impl NeedleSet {
     ///
     /// # Errors
     ///
-    /// As [`NeedleSetBuilder::build`].
+    /// Those of [`NeedleSetBuilder::build`].
     pub fn exactly(secrets: Vec<Secret>, mask: Mask) -> Result<NeedleSet, BuildError> {
         NeedleSet::exactly_by(secrets, mask, Variant::Best)
     }
 
-    /// As [`exactly`](NeedleSet::exactly), searched by this code. For tests and benches.
+    /// Like [`exactly`](NeedleSet::exactly), with a choice of search code. For tests and benches.
     #[doc(hidden)]
     pub fn exactly_by(secrets: Vec<Secret>, mask: Mask, variant: Variant) -> Result<NeedleSet, BuildError> {
         let builder = NeedleSet::builder().exactly().mask(mask).variant(variant);
@@ -107,32 +110,36 @@ impl NeedleSetBuilder {
         self
     }
 
-    /// Whether encoded forms and telling parts are searched for, beside the values themselves. Default: yes.
+    /// Sets whether to search for encoded forms and identifying parts, in addition to the values.
+    /// Default: yes.
     pub fn encodings(mut self, encodings: bool) -> NeedleSetBuilder {
         self.encodings = encodings;
         self
     }
 
-    /// Values of fewer bytes are left out, with a notice. Default, and least: [`VALUE_LEN_MIN`].
+    /// Sets the minimum length: shorter values are left out, with a notice. Default, and lower
+    /// bound: [`VALUE_LEN_MIN`] bytes.
     pub fn min_length(mut self, bytes: usize) -> NeedleSetBuilder {
         self.value_len_min = bytes.max(VALUE_LEN_MIN);
         self
     }
 
-    /// Searches for exactly the values, of one byte or more: no forms, no parts, no notices. Below [`VALUE_LEN_MIN`] bytes
-    /// the search is slow. For tests, and for those who derive their needles themselves.
+    /// Searches for exactly the values, of one byte or more: no forms, no parts, no notices. Below
+    /// [`VALUE_LEN_MIN`] bytes the search is slow. For tests, and for callers that derive needles
+    /// themselves.
     pub fn exactly(mut self) -> NeedleSetBuilder {
         self.exactly = true;
         self
     }
 
-    /// What a region is replaced with. Without this, the default mask, or another one if that collides with a secret.
+    /// Sets the mask. Otherwise the default mask applies, or a fallback if that collides with a
+    /// secret.
     pub fn mask(mut self, mask: Mask) -> NeedleSetBuilder {
         self.mask = Some(mask);
         self
     }
 
-    /// Which code searches. For tests and benches; all give out the same.
+    /// Sets the search code. For tests and benches; all variants have the same output.
     #[doc(hidden)]
     pub fn variant(mut self, variant: Variant) -> NeedleSetBuilder {
         self.variant = variant;
@@ -143,7 +150,8 @@ impl NeedleSetBuilder {
     ///
     /// # Errors
     ///
-    /// When the needles come to more than [`NEEDLE_BYTES_MAX`], or the mask that was asked for is unfit for these secrets.
+    /// When the needles total more than [`NEEDLE_BYTES_MAX`], or the requested mask is unfit for
+    /// these secrets.
     pub fn build(self) -> Result<NeedleSet, BuildError> {
         let mut derived = Derived::default();
         let mut notices = Vec::new();
@@ -173,7 +181,7 @@ impl fmt::Debug for NeedleSetBuilder {
     }
 }
 
-/// What is to be told about a value.
+/// The notice about a value, if any.
 fn notice(value: &[u8], value_len_min: usize) -> Option<NoticeKind> {
     match value.trim_ascii().len() {
         0 => Some(NoticeKind::Blank),
@@ -199,7 +207,7 @@ fn set_mask(set: &mut NeedleSet, mask: Mask) -> Result<(), BuildError> {
     }
 }
 
-/// Sets the default mask, or if a secret collides with it the first other mask that none collides with.
+/// Sets the default mask, or the first fallback without a collision.
 fn set_default_mask(set: &mut NeedleSet) -> Result<(), BuildError> {
     let Err(error) = set_mask(set, Mask::default()) else { return Ok(()) };
     let others = OTHER_MASKS.iter().map(|template| Mask::Template((*template).to_owned()));
@@ -212,7 +220,7 @@ fn set_default_mask(set: &mut NeedleSet) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Needles as they are derived, with repetitions.
+/// Derived needles, with duplicates.
 #[derive(Default)]
 struct Derived {
     names: Vec<String>,
@@ -225,12 +233,13 @@ struct DerivedNeedle {
     chunk: usize,
     range: Range<usize>,
     origin: Origin,
-    /// How many bytes of text the needle stands for.
+    /// The number of bytes of the value that the needle stands for.
     value_len: usize,
 }
 
 impl Derived {
-    /// Adds what a secret comes to. Tells if a part of it is so short or ordinary that masking it shreds logs.
+    /// Adds the needles of a secret. Returns a notice if a part is so short or ordinary that
+    /// masking it shreds logs.
     fn add_secret(&mut self, secret: &Secret, encodings: bool) -> Option<NoticeKind> {
         let name = self.names.len() as u32;
         self.names.push(secret.name().to_owned());
@@ -268,7 +277,7 @@ impl Derived {
             return Err(BuildError::TooLarge);
         }
         let of = |needle: &DerivedNeedle| &self.chunks[needle.chunk][needle.range.clone()];
-        // A stable sort: of equal needles, the first that was derived stays.
+        // A stable sort: of equal needles, the one derived first remains.
         self.needles.sort_by(|a, b| of(a).cmp(of(b)));
         self.needles.dedup_by(|b, a| of(a) == of(b));
         let list: NeedleList = self.needles.iter().map(of).collect();
@@ -280,9 +289,9 @@ impl Derived {
     }
 }
 
-/// How many bytes of a needle stand for [`STUMP_LEN_MIN`] bytes of the value: too many to guess at
-/// once. Eight bytes of any form would be three bytes of the value in hex.
+/// The number of a needle's bytes that stand for [`STUMP_LEN_MIN`] bytes of the value: too many to
+/// guess at once. Eight bytes of any form could stand for only three bytes of the value.
 fn telling_len(len: usize, value_len: usize) -> u32 {
-    // A form that is shorter than the value stands for no more bytes than it has.
+    // A form shorter than the value stands for no more bytes than it has.
     (STUMP_LEN_MIN * len).div_ceil(value_len.clamp(1, len)) as u32
 }

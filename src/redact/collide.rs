@@ -1,7 +1,9 @@
-//! Whether a mask, beside any text or by itself, could read as a needle or as the beginning or end of one.
+//! Mask conflicts: a mask that, by itself or beside any text, could read as a needle or as the
+//! beginning or end of one.
 //!
-//! If no mask overlaps a needle in any way, then whatever is given out holds no needle but those that lie in raw bytes only, and
-//! there are none: between two raw bytes that were not neighbours stands a mask. So redacting twice is redacting once.
+//! If no mask overlaps a needle in any way, then the output can only contain needles within raw
+//! bytes, and there are none: a mask separates any two raw bytes that were not adjacent. So
+//! redaction is idempotent.
 
 use std::collections::HashSet;
 
@@ -19,7 +21,7 @@ pub(super) fn find(set: &NeedleSet) -> Option<usize> {
     }
 }
 
-/// A needle that has a part in common with a mask: either holds the other, or one ends as the other begins.
+/// A needle that overlaps a mask: one contains the other, or one ends as the other begins.
 fn template_collides(set: &NeedleSet) -> Option<usize> {
     let mut masks: Vec<&[u8]> = set.masks().iter().map(|mask| &mask[..]).collect();
     masks.sort_unstable();
@@ -31,16 +33,16 @@ fn template_collides(set: &NeedleSet) -> Option<usize> {
     })
 }
 
-/// One of the scanner's needles that stands in the text, or begins where the text ends.
+/// A needle of the scanner that occurs in the text, or begins where the text ends.
 fn overlap(scanner: &Scanner, text: &[u8]) -> Option<usize> {
     let mut found = Vec::new();
     let (needle, held) = scanner.held(scanner.scan(text, ROOT, &mut found));
     found.first().map(|found| found.1 as usize).or((held > 0).then_some(needle))
 }
 
-/// Takes out the labels that have a part in common with a needle: either holds the other, or one ends as the other begins.
-/// A label is empty, or begins with `[` and has none within; so no label ends in another, and of the label that a text ends in
-/// the beginning of there is one place only.
+/// Removes the labels that overlap a needle: one contains the other, or one ends as the other
+/// begins. A label is empty, or begins with `[` and has no other. So no label ends in another, and
+/// a text can end in a label's beginning in one way only.
 pub(super) fn drop_colliding_labels(set: &NeedleSet, labels: &mut [Box<[u8]>]) {
     let mut found = Vec::new();
     labels.iter_mut().filter(|label| overlap(set.scanner(), label).is_some()).for_each(|label| *label = Box::default());
@@ -49,7 +51,7 @@ pub(super) fn drop_colliding_labels(set: &NeedleSet, labels: &mut [Box<[u8]>]) {
     all.dedup();
     let scanner = Scanner::new(all.iter().copied().collect(), Variant::Best);
     let mut colliding = vec![false; all.len()];
-    // Many needles end alike: of each beginning, the labels are looked up once.
+    // Many needles end alike: each beginning is looked up once.
     let mut beginnings = HashSet::new();
     for needle in 0..set.len() {
         let (beginning, held) = scanner.held(scanner.scan(set.needle(needle), ROOT, &mut found));
@@ -70,12 +72,12 @@ pub(super) fn drop_colliding_labels(set: &NeedleSet, labels: &mut [Box<[u8]>]) {
     labels.iter_mut().filter(|label| colliding.contains(&**label)).for_each(|label| *label = Box::default());
 }
 
-/// Whether any needle holds this byte.
+/// Whether any needle contains this byte.
 pub(super) fn has_byte(set: &NeedleSet, byte: u8) -> bool {
     (0..set.len()).any(|needle| set.needle(needle).contains(&byte))
 }
 
-/// A needle that begins or ends with the mask character, or in which it is repeated as often as it may be in a mask.
+/// A needle that begins or ends with the mask character, or repeats it as often as a mask may.
 pub(super) fn char_collides(set: &NeedleSet, c: u8) -> Option<usize> {
     let shortest = (0..set.len()).map(|needle| set.needle(needle).len()).min()?;
     let longest_run = |needle: &[u8]| needle.split(|&byte| byte != c).map(<[u8]>::len).max();

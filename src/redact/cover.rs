@@ -1,33 +1,34 @@
-//! What is written over a region in place: a mask of exactly its length.
+//! Overlay masks: a mask of exactly the region's length, written in place.
 
 use super::build::BuildError;
 use super::collide;
 use super::needle::NeedleSet;
 use super::region::Region;
 
-/// What a mask is filled up with, in the order of preference. The last ones no keyboard has: for sets of so many passwords
-/// that every mark begins or ends one of them.
+/// The fill characters, in order of preference. The last ones are on no keyboard, for sets of so
+/// many passwords that every punctuation character begins or ends one.
 const FILLERS: &[u8] = b"*#~^_=+-.:|!?@$%&;,\x1a\x7f";
 
-/// The masks of a set for writing over regions where they stand: `[NAME]****` where that fits, `****` where it does not.
+/// The overlay masks of a set: `[NAME]****` where that fits, otherwise `****`.
 ///
-/// As with all masks, none of them makes a needle with what may stand beside it: a name that would is left out, and a filler that
-/// would gives way to another.
+/// As with all masks, none forms a needle with any adjacent text: a conflicting name is left out,
+/// and a conflicting fill character is replaced by another.
 #[derive(Clone, Debug)]
 pub struct Cover {
     filler: u8,
-    /// As `filler`, for a part of a region that may be as short as a byte, and have anything beside it.
+    /// The fill character for a part of a region, which may be a single byte with any text beside
+    /// it.
     part_filler: Option<u8>,
-    /// By the number of the secret's name; empty where the name is not to be shown.
+    /// By the number of the secret's name; empty for a name that must not be shown.
     labels: Vec<Box<[u8]>>,
 }
 
 impl Cover {
-    /// The masks with names in them.
+    /// Masks with names.
     ///
     /// # Errors
     ///
-    /// When there is no byte at all that could fill a mask.
+    /// When every possible fill character conflicts with a needle.
     pub fn named(set: &NeedleSet) -> Result<Cover, BuildError> {
         let fits = |&&filler: &&u8| collide::char_collides(set, filler).is_none();
         let Some(&filler) = FILLERS.iter().find(fits) else { return Err(collides(set, FILLERS[0])) };
@@ -36,11 +37,11 @@ impl Cover {
         Ok(Cover { filler, part_filler: part_filler(set), labels })
     }
 
-    /// The masks of this character alone.
+    /// Masks of this character alone.
     ///
     /// # Errors
     ///
-    /// When the character is not printable ASCII, or stands in a secret so that a mask could be taken for a part of it.
+    /// When the character is not printable ASCII, or a mask of it could read as part of a secret.
     pub fn of_char(set: &NeedleSet, c: u8) -> Result<Cover, BuildError> {
         if !c.is_ascii_graphic() {
             return Err(BuildError::MaskChar);
@@ -52,7 +53,7 @@ impl Cover {
         Ok(Cover { filler: c, part_filler, labels: vec![Box::default(); set.names().len()] })
     }
 
-    /// Writes the mask of a region, or some of it: the bytes from `from` on, counted from the region's beginning.
+    /// Writes a region's mask, or the part of it that starts at offset `from` within the region.
     pub fn write(&self, set: &NeedleSet, region: &Region, from: u64, out: &mut [u8]) {
         let label = &self.labels[set.name_number(region.needle())];
         let len = region.range().end - region.range().start;
@@ -65,14 +66,14 @@ impl Cover {
         }
     }
 
-    /// The byte that parts of regions are masked with, where a region does not lie in one place. `None`, if each byte there is
-    /// stands in some needle.
+    /// The byte that masks parts of regions that are not contiguous. `None` if each candidate
+    /// occurs in some needle.
     pub fn part_filler(&self) -> Option<u8> {
         self.part_filler
     }
 }
 
-/// A name as it may stand in any log: nothing that quotes, separates or escapes.
+/// The label for a name that is safe in any log: without characters that quote, separate or escape.
 fn label(name: &str) -> Box<[u8]> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_plain) {

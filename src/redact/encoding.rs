@@ -1,20 +1,24 @@
-//! The ways a value gets written, one row each.
+//! The encodings of a value, one row each.
 //!
-//! A value is searched for as it is, and as the programs write it that handle it on its way into a log. The rows of one kind
-//! stand in one file: `binary` (base64, hex), `percent`, `json`, `literal` (string literals), `markup`, `shell`, `doubled`,
-//! `control` (rsyslog) and `newline`. Where one form is part of another, the shorter one is enough: it masks what tells, and
-//! leaves a quote or a backslash beside it.
+//! The search covers a value itself, and its forms as written by the programs that handle it on its
+//! way into a log. Each kind has a file: `binary` (base64, hex), `percent`, `json`, `literal`
+//! (string literals), `markup`, `shell`, `doubled`, `control` (rsyslog) and `newline`. Where one
+//! form contains another, the shorter one suffices: it masks the identifying part, and leaves a
+//! quote or a backslash beside it.
 //!
-//! All forms come from the value without surrounding white space, byte order mark and one pair of quotes, so that they cover the
-//! value with and without these. Cost: linear in the value's length, with 8 passes for letters and digits and some 100 for text
-//! with everything in it; values over 16 KiB get seven forms only, and values that are not UTF-8 fewer than others. A secret of 40
-//! characters has 16 forms if it is all letters and digits, 20 with a few others, and 50 if it is random printable ASCII.
+//! All forms derive from the value without surrounding white space, byte order mark and one pair of
+//! quotes, so they match the value with and without these. Cost: linear in the value's length, with
+//! 8 passes for letters and digits and some 100 for text with every kind of character. Values over
+//! 16 KiB get only seven forms, and values that are not UTF-8 fewer than others. A secret of 40
+//! characters has 16 forms if it is all letters and digits, 20 with a few others, and 50 if it is
+//! random printable ASCII.
 //!
-//! Not covered: a form of a form (base64 of base64, JSON three deep), except for JSON around the likely ones; other letter case,
-//! UTF-16, another Unicode normalisation, a value written backwards or as decimal bytes; hex dumps with offsets (`xxd`,
-//! `hexdump -C`); base64 broken at other widths than 64 and 76 columns, or broken when something stands before the value; colour
-//! codes and line breaks within a value; a value that is not UTF-8 after a decoder has put U+FFFD into it; named entities other
-//! than the five of XML.
+//! Not covered: a form of a form (base64 of base64, JSON three levels deep), except for JSON around
+//! the likely ones; other letter case, UTF-16, another Unicode normalisation, a value written
+//! backwards or as decimal bytes; hex dumps with offsets (`xxd`, `hexdump -C`); base64 wrapped at
+//! other widths than 64 and 76 columns, or wrapped with other text before the value; colour codes
+//! and line breaks within a value; a value that is not UTF-8 after a decoder has put U+FFFD into
+//! it; named entities other than the five of XML.
 
 mod binary;
 mod control;
@@ -30,12 +34,13 @@ mod shell;
 use super::secret::VALUE_LEN_MIN;
 use sheet::Sheet;
 
-/// Values longer than this get the value itself, standard base64, lower-case hex, RFC 3986 percent-encoding and plain JSON only, in
-/// bytes. Such a value comes to needles of 16 times its length at most (1, 4, 2, 3 and 6), and each level of its parts to 7 times;
-/// random printable text comes to less than 16 times with all of its parts.
+/// The longest value with all forms, in bytes. Longer ones only get the value itself, standard
+/// base64, lower-case hex, RFC 3986 percent-encoding and plain JSON. The needles of such a value
+/// total at most 16 times its length (1, 4, 2, 3 and 6), and those of each level of its parts 7
+/// times; for random printable text it is less than 16 times with all parts.
 pub(super) const FULL_LEN_MAX: usize = 16 << 10;
 
-/// How a needle is derived from its secret's value, as reports name it.
+/// The derivation of a needle from its secret's value, as named in reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Form {
@@ -67,13 +72,13 @@ pub enum Form {
     DoubledQuote,
     /// Each `$` as `$$`.
     DollarDoubled,
-    /// Control characters as `#012`, as rsyslog writes them.
+    /// Control characters as `#012`, as in rsyslog's output.
     ControlOctal,
-    /// Lines that end in CRLF where the value has LF, or the other way round.
+    /// Lines that end in CRLF where the value has LF, or the reverse.
     Crlf,
     /// Lines joined by a blank, by nothing, or by a written `\n`.
     JoinedLines,
-    /// A line of a value that has several.
+    /// A line of a multi-line value.
     Line,
     /// The password in a URL, or a token in its place.
     UrlPassword,
@@ -83,7 +88,7 @@ pub enum Form {
     UrlParameter,
     /// A string in a JSON value.
     JsonLeaf,
-    /// The value of a key in a connection string or a file of settings.
+    /// The value of a key in a connection string or a settings file.
     ConnectionString,
 }
 
@@ -118,9 +123,10 @@ impl Form {
     }
 }
 
-/// Calls `emit` with every way `value` gets written, likeliest first; few come twice.
+/// Calls `emit` with every form of `value`, likeliest first, with few duplicates.
 ///
-/// The first two, the value and the trimmed value, are as long as they are; all others have [`TELLING_LEN_MIN`] bytes or more.
+/// The first two, the value and the trimmed value, have any length; all others have at least
+/// [`TELLING_LEN_MIN`] bytes.
 pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, value);
     let core = core(value);
@@ -139,13 +145,13 @@ pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     newline::rows(&mut sheet);
 }
 
-/// Calls `emit` with `text` and the ways it gets written in which its characters can still be read: not base64 and hex.
+/// Calls `emit` with `text` and its readable forms: not base64 and hex.
 pub(super) fn text_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, text);
     text_rows(&mut Sheet::new(text, emit));
 }
 
-/// Calls `emit` with `text` and the JSON of it.
+/// Calls `emit` with `text` and its JSON form.
 pub(super) fn likeliest_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, text);
     json::likeliest(&mut Sheet::new(text, emit));
@@ -168,7 +174,8 @@ fn text_rows(sheet: &mut Sheet<'_>) {
     control::rows(sheet);
 }
 
-/// What is not UTF-8 is written by few programs in more ways than these, and comes to many bytes in each.
+/// The forms of a value that is not UTF-8. Few programs write it in other ways, and each form is
+/// long.
 fn binary_rows(sheet: &mut Sheet<'_>) {
     json::likeliest(sheet);
     percent::likeliest(sheet);
@@ -176,7 +183,8 @@ fn binary_rows(sheet: &mut Sheet<'_>) {
     literal::rows(sheet);
 }
 
-/// The value without what people and files put around it. What would leave fewer than [`VALUE_LEN_MIN`] bytes stays.
+/// The value without the characters that people and files put around it. Keeps them if fewer than
+/// [`VALUE_LEN_MIN`] bytes would remain.
 pub(super) fn core(value: &[u8]) -> &[u8] {
     let trimmed = value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value).trim_ascii();
     let bare = match trimmed {

@@ -1,4 +1,5 @@
-//! The finder: bytes in, regions out. It searches as the [redactor](super::redactor) does, and rewrites nothing.
+//! The finder: bytes in, regions out. It searches like the [redactor](super::redactor), and
+//! rewrites nothing.
 
 use core::fmt;
 use std::sync::Arc;
@@ -9,12 +10,14 @@ use super::needle::NeedleSet;
 use super::region::{self, Region};
 use super::scan::PIECE_LEN_MAX;
 
-/// Finds the regions of one text: takes it in in any pieces, and tells a region as soon as nothing that follows can belong to it.
+/// Finds the regions of one text. Accepts it in pieces of any size, and reports a region as soon as
+/// no later byte can belong to it.
 ///
-/// Memory: 56 bytes, and 32 for each region that may still grow; of the text nothing is kept, so there can be one for each of many
-/// files. Cost: linear in the text, whatever the text. Nothing fails, and nothing panics.
+/// Memory: 56 bytes, and 32 for each region that may still grow. It keeps none of the text, so many
+/// files can have a finder each. Cost: linear in the text, for any text. It neither fails nor
+/// panics.
 ///
-/// A text can be searched in parts, one after the other or side by side: see [`join`].
+/// A text can be searched in parts, sequentially or in parallel: see [`join`].
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -29,9 +32,9 @@ use super::scan::PIECE_LEN_MAX;
 #[derive(Clone)]
 pub struct Finder {
     set: Arc<NeedleSet>,
-    /// All text so far ends here.
+    /// The end of all text so far.
     end: u64,
-    /// Found, and not told because they may grow; in order, none touching the next.
+    /// Regions that may still grow; in order, none touching the next.
     open: Vec<Region>,
     state: State,
 }
@@ -42,22 +45,24 @@ impl Finder {
         Finder::at(set, 0)
     }
 
-    /// A finder in the middle of a text: occurrences that begin before `offset` are not found.
+    /// A finder in the middle of a text: it misses occurrences that begin before `offset`.
     pub fn at(set: Arc<NeedleSet>, offset: u64) -> Finder {
         Finder { set, end: offset, open: Vec::new(), state: ROOT }
     }
 
-    /// A finder that goes on at `offset` after a search in parts: every occurrence that begins before it has been found, and these
-    /// regions of them may still grow; they are in order, and none touches the next.
+    /// A finder that continues at `offset` after a search in parts. Every occurrence that begins
+    /// before `offset` has been found. Of their regions, those in `open` may still grow; they are
+    /// in order, and none touches the next.
     pub fn resume(set: Arc<NeedleSet>, offset: u64, mut open: Vec<Region>) -> Finder {
-        // What begins from here on is found again, and must not be there already when what lies before it is.
+        // An occurrence that begins from here on is found again; it must not already be there when
+        // an earlier one is added.
         open.retain(|region| region.range.start < offset);
         Finder { set, end: offset, open, state: ROOT }
     }
 
-    /// Takes the next piece of the text in, and tells the regions that are complete now, in order.
+    /// Accepts the next piece of the text, and returns the regions that are now complete, in order.
     pub fn push(&mut self, text: &[u8]) -> Drain<'_, Region> {
-        // Not kept, so that an idle finder is small: no memory is taken for it where nothing is found.
+        // Not kept across calls, so an idle finder is small: without findings it allocates nothing.
         let mut found = Vec::new();
         for piece in text.chunks(PIECE_LEN_MAX) {
             self.state = self.set.scanner().scan(piece, self.state, &mut found);
@@ -66,14 +71,14 @@ impl Finder {
             }
             self.end += piece.len() as u64;
         }
-        // What follows begins here at the earliest, and what it touches it joins.
+        // Later occurrences begin here at the earliest, and join the regions that they touch.
         let settled = self.end - self.held() as u64;
         let complete = self.open.partition_point(|region| region.range.end < settled);
         self.open.drain(..complete)
     }
 
-    /// The find that may still grow, as it is now. With `stump`, the beginning of a
-    /// needle at the end belongs to it, if it is long enough to be masked where a text ends: see
+    /// The regions that may still grow, in their current state. With `stump`, a partial match at
+    /// the end is included if it is long enough to be masked at the end of a text: see
     /// [`Redactor::mask_stump`](super::redactor::Redactor::mask_stump).
     pub fn open(&self, stump: bool) -> Vec<Region> {
         let mut open = self.open.clone();
@@ -83,8 +88,8 @@ impl Finder {
         open
     }
 
-    /// Ends the text, and tells the regions that were [open](Finder::open). What is pushed after that is a text of its own, which
-    /// begins where this one ended.
+    /// Ends the text, and returns the [open](Finder::open) regions. A later push begins a new text,
+    /// with offsets that continue from the end of this one.
     pub fn finish(&mut self, stump: bool) -> std::vec::IntoIter<Region> {
         let open = self.open(stump);
         self.open = Vec::new();
@@ -92,23 +97,22 @@ impl Finder {
         open.into_iter()
     }
 
-    /// Whether the text would end in the beginning of a needle that is long enough to be masked
-    /// there, if it ended now.
+    /// Whether the text, if it ended now, would end in a partial match long enough to be masked.
     pub fn is_at_stump(&self) -> bool {
         self.set.stump(self.state).is_some()
     }
 
-    /// How many bytes of the text's end may be the beginning of a needle.
+    /// The number of bytes at the end of the text that may begin a needle.
     pub fn held(&self) -> usize {
         self.set.scanner().held(self.state).1
     }
 
-    /// Where the text so far ends.
+    /// The end of the text so far.
     pub fn end(&self) -> u64 {
         self.end
     }
 
-    /// What is searched for.
+    /// The needle set.
     pub fn set(&self) -> &Arc<NeedleSet> {
         &self.set
     }
@@ -120,11 +124,12 @@ impl fmt::Debug for Finder {
     }
 }
 
-/// Joins the regions of overlapping parts of a text to those of the text.
+/// Joins the regions of overlapping parts of a text to the regions of the whole.
 ///
-/// The answer is that of one finder if and only if each occurrence lies within one of the parts as a whole. So each
-/// part is searched [`NeedleSet::needle_len_max`] - 1 bytes beyond the beginning of the next, or to the end of the text, and
-/// those that reach its end are finished with the same `stump`.
+/// The result equals that of one finder if and only if each occurrence lies completely within one
+/// of the parts. So search each part [`NeedleSet::needle_len_max`] - 1 bytes beyond the beginning
+/// of the next, or to the end of the text, and finish those that reach its end with the same
+/// `stump`.
 pub fn join(regions: Vec<Region>) -> Vec<Region> {
     region::join(regions)
 }

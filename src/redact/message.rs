@@ -1,9 +1,9 @@
-//! Text of our own for a reader: messages, reports, status, labels of metrics. Names of
-//! files and of secrets stand in it, and may hold a secret; so it passes the set in force, like any
-//! other text.
+//! Redaction of the program's own text: messages, reports, status, labels of metrics. It contains
+//! names of files and of secrets, which may hold a secret, so it passes through the current set
+//! like any other text.
 //!
-//! Only whole needles are masked. A message that ended in a partial match would reveal, by being
-//! masked or not, how much of a name matches a secret.
+//! Only whole needles are masked. Otherwise a message that ends in a partial match would reveal, by
+//! being masked or not, how much of a name matches a secret.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,23 +12,21 @@ use super::finder::Finder;
 use super::needle::NeedleSet;
 use super::text::{Written, written_out};
 
-/// The ways in which a reader may interpret a text, beside the text itself.
+/// A reader's interpretation of a text, besides the text itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// A message: a character that is [written out](super::text::shown) stands for the original
-    /// one.
+    /// A message: an [escaped](super::text::shown) character stands for the original one.
     Message,
-    /// The text of a JSON string, which is encoded when it is written.
+    /// The text of a JSON string, encoded on output.
     Json,
-    /// The value of a label of Prometheus, which is encoded when it is written.
+    /// The value of a Prometheus label, encoded on output.
     Label,
 }
 
-/// How often a text is searched again, after masks were put into it.
+/// The maximum number of searches, since a mask may create another match.
 const ROUNDS_MAX: usize = 3;
 
-/// The text with all that the set finds in it masked, whether it stands there as it is, written
-/// out, or in the form that `reading` will give it.
+/// Masks every finding in the text: verbatim, escaped, or in the form that `reading` will give it.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -63,14 +61,14 @@ pub fn redact<'a>(set: &Arc<NeedleSet>, text: &'a str, reading: Reading) -> Cow<
             return text;
         }
     }
-    // A mask that becomes a secret by being encoded: nothing that was in the text is worth that.
+    // A mask that becomes a secret when encoded: rather lose the whole text.
     Cow::Owned(String::new())
 }
 
-/// A text in another form, with the place in the text that each byte comes from.
+/// A text in another form, with the position in the text for each byte.
 struct View {
     bytes: Vec<u8>,
-    /// For each byte the beginning and the end of the range that it stands for in the text.
+    /// For each byte, the range in the text that it stands for.
     from: Vec<(usize, usize)>,
     /// Whether the form differs from the text.
     differs: bool,
@@ -86,7 +84,7 @@ impl View {
         self.from.resize(self.bytes.len(), from);
     }
 
-    /// The text before its characters were written out.
+    /// The text with its escapes undone.
     fn read_back(text: &str) -> View {
         let mut view = View::new(text.len());
         let mut at = 0;
@@ -103,7 +101,7 @@ impl View {
         view
     }
 
-    /// By a function that encodes a character, or leaves it as it is.
+    /// Builds a view with a function that encodes a character, or returns `None` to keep it.
     fn encoded(text: &str, encode: impl Fn(char) -> Option<String>) -> View {
         let mut view = View::new(text.len());
         for (at, c) in text.char_indices() {
@@ -151,7 +149,7 @@ fn mask(
     for region in regions {
         let range = region.range();
         let (mut start, mut end) = from((range.start as usize, range.end as usize));
-        // A secret may end within a character, which goes with it.
+        // A secret may end within a character; the mask covers the whole character.
         while !text.is_char_boundary(start) {
             start -= 1;
         }
@@ -169,8 +167,8 @@ fn mask(
     Some(masked)
 }
 
-/// How a character is encoded in a JSON string, if it is: where JSON demands it, and for characters
-/// that must not be shown as they are.
+/// The JSON escape of a character, if any: where JSON requires it, and for characters that must not
+/// be shown.
 #[must_use]
 pub fn json_escape(c: char) -> Option<String> {
     Some(match c {
@@ -188,8 +186,8 @@ pub fn json_escape(c: char) -> Option<String> {
     })
 }
 
-/// How a character is encoded in a label of Prometheus, if it is. The format has no escape for
-/// characters that must not be shown.
+/// The escape of a character in a Prometheus label, if any. The format has none for characters that
+/// must not be shown.
 #[must_use]
 pub fn label_escape(c: char) -> Option<String> {
     Some(match c {

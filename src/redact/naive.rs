@@ -1,8 +1,9 @@
-//! The definition of correct, slow and short. Everything fast must equal it.
+//! The definition of correct, slow and short. Every fast implementation must equal it.
 //!
-//! Used by tests, fuzz targets and benches; cost is the product of the text's and the needles' lengths.
+//! Used by tests, fuzz targets and benches; the cost is the product of the lengths of the text and
+//! the needles.
 
-/// Which bytes of `text` belong to an occurrence of a needle.
+/// The bytes of `text` that belong to an occurrence of a needle.
 ///
 /// These four lines are what hushlog does; all the rest is speed.
 pub fn covered(needles: &[&[u8]], text: &[u8]) -> Vec<bool> {
@@ -15,24 +16,25 @@ pub fn covered(needles: &[&[u8]], text: &[u8]) -> Vec<bool> {
     covered
 }
 
-/// The length of the longest suffix of `text` that is a proper prefix of a needle: what has to wait for more input.
+/// The length of the longest suffix of `text` that is a proper prefix of a needle: the bytes to
+/// hold back.
 pub fn held(needles: &[&[u8]], text: &[u8]) -> usize {
     let begins = |rest: &[u8]| needles.iter().any(|needle| needle.len() > rest.len() && needle.starts_with(rest));
     (0..text.len()).find(|&start| begins(&text[start..])).map_or(0, |start| text.len() - start)
 }
 
-/// Whether all of `text` may lie within a needle that began before it and goes on behind it.
+/// Whether all of `text` may lie within a needle that began before it and continues after it.
 pub fn may_go_on(needles: &[&[u8]], text: &[u8]) -> bool {
     needles
         .iter()
         .any(|needle| (1..needle.len()).any(|at| needle.len() - at > text.len() && needle[at..].starts_with(text)))
 }
 
-/// How many bytes at the beginning of `text`, which goes on within a stream, are a piece of a
-/// needle that began before: the needle's end, or with `stump` all of a text that lies within it.
-/// Such a piece counts from `len_min` bytes of that needle on; and if the `before` bytes that were
-/// given out right before the text may be the end of the needle's part before the piece, or once
-/// both together have `len_min` bytes.
+/// The number of bytes at the beginning of `text`, in the middle of a stream, that are a piece of a
+/// needle that began earlier: the needle's end or, with `stump`, all of a text within it. A piece
+/// of at least `len_min` bytes of its needle counts. A shorter piece counts if the `before` bytes
+/// emitted right before the text may hold the needle's missing beginning, and the piece is the
+/// needle's end or both together have `len_min` bytes.
 pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: &dyn Fn(usize) -> usize, stump: bool) -> usize {
     let counts = |number: usize, at: usize, len: usize| {
         let (needle, len_min) = (needles[number], len_min(number));
@@ -44,9 +46,9 @@ pub fn rest_len(needles: &[&[u8]], text: &[u8], before: usize, len_min: &dyn Fn(
     (1..=text.len()).rev().find(is_rest).unwrap_or(0)
 }
 
-/// The first needle that `text` ends within, and how much of it is there: the longest suffix of the
-/// text that is a proper prefix of a needle, and has as many bytes as `stump_len_min` says for that
-/// needle. This suffix is masked where a text ends.
+/// The partial match at the end of the text, masked where a text ends: the first needle and the
+/// length. It is the longest suffix of the text that is a proper prefix of a needle, with at least
+/// `stump_len_min` bytes for that needle.
 pub fn stump(needles: &[&[u8]], text: &[u8], stump_len_min: &dyn Fn(usize) -> usize) -> Option<(usize, usize)> {
     let begins = |n: &usize, rest: &[u8]| needles[*n].len() > rest.len() && needles[*n].starts_with(rest);
     (0..text.len()).find_map(|start| {
@@ -57,17 +59,17 @@ pub fn stump(needles: &[&[u8]], text: &[u8], stump_len_min: &dyn Fn(usize) -> us
 }
 
 /// The needle that names the region beginning at `start`: the longest that occurs there, the first
-/// of equals; otherwise that of the stump.
+/// of equals; otherwise that of the partial match.
 fn naming(needles: &[&[u8]], text: &[u8], start: usize, stump: Option<usize>) -> usize {
     let whole = (0..needles.len()).rev().filter(|&n| text[start..].starts_with(needles[n]));
     let stump = || stump;
     whole.max_by_key(|&n| needles[n].len()).or_else(stump).expect("a region begins with a needle")
 }
 
-/// All that a redactor has given out when `text` has gone in, in whatever pieces.
+/// The output of a redactor for the input `text`, in any pieces, up to `end`.
 ///
-/// `mask` writes what stands for a region: it is called once for each covered byte with the index of the needle that
-/// names the region, and with whether the byte is the region's first.
+/// `mask` writes the replacement for a region. It is called once for each covered byte, with the
+/// index of the needle that names the region, and with whether the byte is the region's first.
 fn given(
     needles: &[&[u8]],
     text: &[u8],
@@ -90,12 +92,12 @@ fn given(
     out
 }
 
-/// What has been given out after `text`, of which more may follow.
+/// The output after `text`, with more input to follow.
 pub fn pushed(needles: &[&[u8]], text: &[u8], mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>)) -> Vec<u8> {
     given(needles, text, &covered(needles, text), None, text.len() - held(needles, text), mask)
 }
 
-/// The output for `text` as a whole stream. Its [`stump`] is masked too.
+/// The output for `text` as a whole stream, with its [`stump`] masked, too.
 pub fn finished(
     needles: &[&[u8]],
     text: &[u8],

@@ -9,30 +9,31 @@ use super::reach::Reach;
 use super::scan::Scanner;
 use super::text::is_hidden;
 
-/// Mask characters are given out in batches of this many bytes.
+/// The size of the batches of emitted mask characters, in bytes.
 const MASK_BATCH_LEN: usize = 4096;
 
-/// All needles of the secrets exported now, compiled for searching; immutable, and meant to be shared in an `Arc`.
+/// All needles of the current secrets, compiled for searching; immutable, and meant to be shared in
+/// an `Arc`.
 ///
-/// Memory: about eight bytes for each byte of the needles, and some tables. Memory with bytes of
-/// the needles in their order is wiped when the set is dropped; tables of hashes, and the
-/// automaton's table of branchings, are not.
+/// Memory: about eight bytes for each byte of the needles, and some tables. Dropping the set wipes
+/// all memory with needle bytes in their order. It does not wipe tables of hashes, nor the
+/// automaton's table of branches.
 pub struct NeedleSet {
-    /// Where each needle of the scanner comes from.
+    /// The origin of each needle of the scanner.
     origins: Vec<Origin>,
-    /// From how many bytes on the beginning of each needle counts at the end of a text.
+    /// For each needle, the minimum length of a partial match at the end of a text.
     stump_lens: Vec<u32>,
     reach: Reach,
     absent: Option<u8>,
     names: Vec<String>,
     mask: Mask,
-    /// The mask of each secret by the number of its name, or for a mask character a batch of it.
+    /// The mask of each secret by the number of its name, or one batch of a mask character.
     masks: Vec<Box<[u8]>>,
     pub(super) notices: Vec<Notice>,
     scanner: Scanner,
 }
 
-/// The bytes that no text in UTF-8 has, and therefore no mask.
+/// The bytes that no UTF-8 text contains, and therefore no mask.
 const NO_TEXT: [u8; 13] = [0xff, 0xfe, 0xfd, 0xfc, 0xfb, 0xfa, 0xf9, 0xf8, 0xf7, 0xf6, 0xf5, 0xc1, 0xc0];
 
 fn absent_byte(scanner: &Scanner) -> Option<u8> {
@@ -49,12 +50,12 @@ pub(super) struct Origin {
     pub(super) form: Form,
 }
 
-/// What stands for a region.
+/// The replacement for a region.
 #[derive(Clone, Copy)]
 pub(super) enum Stand<'a> {
-    /// This, once.
+    /// These bytes, once.
     Region(&'a [u8]),
-    /// For each byte of the region one of these equal bytes.
+    /// One of these equal bytes for each byte of the region.
     Byte(&'a [u8]),
 }
 
@@ -68,19 +69,21 @@ pub struct Notice {
     pub kind: NoticeKind,
 }
 
-/// See [`Notice`].
+/// The kind of a [`Notice`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum NoticeKind {
     /// The value is empty or blank; it is not masked.
     Blank,
-    /// The value is shorter than the least length; it is not masked.
+    /// The value is shorter than the minimum length; it is not masked.
     TooShort,
-    /// The value is shorter than [`TELLING_LEN_MIN`](super::secret::TELLING_LEN_MIN); it is masked wherever it stands.
+    /// The value is shorter than [`TELLING_LEN_MIN`](super::secret::TELLING_LEN_MIN); every
+    /// occurrence is masked.
     Short,
-    /// The value is an ordinary word; it is masked wherever it stands.
+    /// The value is an ordinary word; every occurrence is masked.
     OrdinaryWord,
-    /// The default mask could be taken for a part of the value, so that the whole set has [another](NeedleSet::mask).
+    /// The default mask could read as part of the value, so the whole set has
+    /// [another](NeedleSet::mask).
     MaskReplaced,
 }
 
@@ -100,8 +103,8 @@ impl NeedleSet {
         }
     }
 
-    /// A byte that stands in no needle, and in no mask, if there is one: it comes out of a redactor
-    /// at once and unchanged.
+    /// A byte that occurs in no needle and in no mask, if there is one: a redactor emits it at once
+    /// and unchanged.
     #[cfg_attr(not(feature = "sidecar"), allow(dead_code, reason = "only the sidecar asks"))]
     pub(crate) fn absent_byte(&self) -> Option<u8> {
         self.absent
@@ -137,7 +140,7 @@ impl NeedleSet {
         }
     }
 
-    /// How many needles there are.
+    /// The number of needles.
     pub fn len(&self) -> usize {
         self.origins.len()
     }
@@ -147,32 +150,32 @@ impl NeedleSet {
         self.origins.is_empty()
     }
 
-    /// How long the longest needle is, in bytes.
+    /// The length of the longest needle, in bytes.
     pub fn needle_len_max(&self) -> usize {
         if self.is_empty() { 0 } else { self.reach.tail + 1 }
     }
 
-    /// How far the needles reach over the ends of lines and pieces.
+    /// The reach of the needles across the ends of lines and pieces.
     pub(crate) fn reach(&self) -> Reach {
         self.reach
     }
 
-    /// From how many bytes on the beginning of this needle is masked where a text ends in it: half
-    /// of the needle, and as many bytes as stand for
-    /// [`STUMP_LEN_MIN`](super::secret::STUMP_LEN_MIN) bytes of the value. For the
-    /// [naive definition](super::naive).
+    /// The minimum length of a partial match of this needle that is masked at the end of a text:
+    /// half of the needle, and the number of bytes that stand for
+    /// [`STUMP_LEN_MIN`](super::secret::STUMP_LEN_MIN) bytes of the value. For the [naive
+    /// definition](super::naive).
     #[doc(hidden)]
     pub fn stump_len_min(&self, needle: usize) -> usize {
         self.stump_lens[needle] as usize
     }
 
-    /// The beginning of a needle that a text ends in at this state, if it is long enough to be
-    /// masked: of which needle, and how long.
+    /// The partial match at this state, if it is long enough to be masked at the end of a text: the
+    /// needle and the length.
     pub(super) fn stump(&self, state: State) -> Option<(usize, usize)> {
         self.scanner.stump(state, &self.stump_lens)
     }
 
-    /// The names of the secrets, and the number of the one that a needle belongs to.
+    /// The names of the secrets, indexed by the number of a needle's name.
     pub(super) fn names(&self) -> &[String] {
         &self.names
     }
@@ -181,7 +184,7 @@ impl NeedleSet {
         self.origins[needle].name as usize
     }
 
-    /// The notices about single secrets, in the order in which they were added.
+    /// The notices about single secrets, in the order of their addition.
     pub fn notices(&self) -> &[Notice] {
         &self.notices
     }
@@ -191,20 +194,20 @@ impl NeedleSet {
         &self.mask
     }
 
-    /// The name of the secret and the form of the needle with this index, in the order of [`expose`](NeedleSet::expose).
+    /// The name of the secret and the form of the needle with this index, in the order of
+    /// [`expose`](NeedleSet::expose).
     pub fn name_and_form(&self, needle: usize) -> (&str, Form) {
         let Origin { name, form } = self.origins[needle];
         (&self.names[name as usize], form)
     }
 
-    /// The needles, sorted, to compare with the [naive definition](super::naive) in tests. Every use of this method is a place
-    /// where a secret could get out.
+    /// The needles, sorted, to compare with the [naive definition](super::naive) in tests. Every
+    /// use of this method is a place where a secret could get out.
     pub fn expose(&self) -> impl Iterator<Item = &[u8]> {
         self.scanner.needles().iter()
     }
 
-    /// Writes the mask of one byte of a region that is named after this needle; for the naive
-    /// definition.
+    /// Writes the mask of one byte of a region named after this needle; for the naive definition.
     #[doc(hidden)]
     pub fn write_mask(&self, needle: usize, first: bool, out: &mut Vec<u8>) {
         match self.stand(needle as u32) {
@@ -215,8 +218,8 @@ impl NeedleSet {
     }
 }
 
-/// The mask of one secret. A name with hidden characters (file names may have them) must not reach
-/// a terminal as it is.
+/// The mask of one secret. Hidden characters of a name (file names may have them) must not reach a
+/// terminal unchanged.
 fn mask_text(template: &str, name: &str) -> Box<[u8]> {
     let name: String = name.chars().map(|c| if is_hidden(c) { '_' } else { c }).collect();
     template.replace("{name}", &name).into_bytes().into()

@@ -2,15 +2,15 @@
 
 use zeroize::Zeroizing;
 
-/// Byte strings, sorted and without repetitions, one after the other in a buffer that is wiped when it is dropped.
+/// Sorted and distinct byte strings, concatenated in a buffer that is wiped on drop.
 pub(super) struct NeedleList {
     bytes: Zeroizing<Vec<u8>>,
     ends: Vec<u32>,
 }
 
 impl NeedleList {
-    /// An empty list with room for this many needles of so many bytes in all, at most 4 GiB. It must not outgrow that: a buffer
-    /// that grows leaves copies behind.
+    /// An empty list with room for this many needles and this many bytes in total, at most 4 GiB.
+    /// It must not outgrow that: a growing buffer leaves copies behind.
     pub(super) fn with_capacity(needles: usize, bytes: usize) -> NeedleList {
         assert!(u32::try_from(bytes).is_ok(), "needles of more than 4 GiB");
         NeedleList { bytes: Zeroizing::new(Vec::with_capacity(bytes)), ends: Vec::with_capacity(needles) }
@@ -36,7 +36,7 @@ impl NeedleList {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// How many bytes two needles have in common from the start; none, if there are not both.
+    /// The length of the common prefix of two needles; 0 if one of them does not exist.
     pub(super) fn shared_len(&self, a: usize, b: usize) -> usize {
         if a.max(b) >= self.len() {
             return 0;

@@ -1,13 +1,14 @@
-//! A hash map by node or needle, for the few nodes of the automaton that need more than the next number, and for the needles of a set that
-//! were found.
+//! A hash map keyed by node or needle, for the few nodes of the automaton with more than one child,
+//! and for the found needles of a set.
 //!
-//! Open addressing with linear probing at half load. `std`'s map defends against chosen keys with a hash that costs more than
-//! the rest of a step; here the keys are node numbers, which nobody outside can choose.
+//! Open addressing with linear probing at half load. `std`'s map defends against chosen keys with a
+//! hash that costs more than the rest of a step; here the keys are node numbers, which no outsider
+//! can choose.
 
-/// No key: numbers of nodes and needles stay below it.
+/// No key: node and needle numbers are lower.
 const EMPTY: u64 = u64::MAX;
 
-/// See the module's documentation.
+/// The map; see the module's documentation.
 pub(super) struct NodeMap<V = u32> {
     slots: Vec<(u64, V)>,
     len: usize,
@@ -18,7 +19,7 @@ impl<V: Copy + Default> NodeMap<V> {
         NodeMap { slots: vec![(EMPTY, V::default()); (entries * 2).next_power_of_two().max(2)], len: 0 }
     }
 
-    /// Adds an entry whose key is not in the map yet.
+    /// Adds an entry with a new key.
     pub(super) fn insert(&mut self, key: u64, value: V) {
         if (self.len + 1) * 2 > self.slots.len() {
             let larger = NodeMap::with_capacity(self.slots.len().max(1));
@@ -30,7 +31,7 @@ impl<V: Copy + Default> NodeMap<V> {
         self.len += 1;
     }
 
-    /// The value of a key, which enters the map with the default one.
+    /// The value of a key; a new key gets the default value.
     pub(super) fn entry(&mut self, key: u64) -> &mut V {
         let there =
             if self.slots.is_empty() { None } else { Some(self.slot(key)).filter(|&at| self.slots[at].0 == key) };
@@ -52,7 +53,7 @@ impl<V: Copy + Default> NodeMap<V> {
         (found == key).then_some(value)
     }
 
-    /// Where the key stands, or the free slot where it would.
+    /// The slot of the key, or the free slot for it.
     #[inline]
     fn slot(&self, key: u64) -> usize {
         let mask = self.slots.len() - 1;
@@ -66,7 +67,7 @@ impl<V: Copy + Default> NodeMap<V> {
 }
 
 impl<V> Default for NodeMap<V> {
-    /// A map without memory, that nothing is asked for before there is an entry.
+    /// An empty map without memory. Call `get` only after the first insertion.
     fn default() -> NodeMap<V> {
         NodeMap { slots: Vec::new(), len: 0 }
     }

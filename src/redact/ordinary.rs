@@ -1,8 +1,8 @@
-//! Words that are the whole of a value now and then, and stand in every log.
+//! Words that are sometimes a whole value, and occur in every log.
 //!
-//! Masking one shreds the log, and a shredded log shows the word. So it is masked with a notice.
+//! Masking one shreds the log, and a shredded log reveals the word. So it is masked with a notice.
 
-/// Sorted, lower case; none shorter than the shortest value that is masked at all.
+/// Sorted, lower case; none shorter than the shortest masked value.
 const WORDS: [&str; 169] = [
     "0000",
     "000000",
@@ -178,7 +178,7 @@ const WORDS: [&str; 169] = [
 /// Length of the longest word, in bytes.
 const LEN_MAX: usize = 13;
 
-/// Whether `value` is an ordinary word, in whatever case.
+/// Whether `value` is an ordinary word, ignoring case.
 pub(crate) fn is_ordinary(value: &[u8]) -> bool {
     let mut lower = [0; LEN_MAX];
     let Some(lower) = lower.get_mut(..value.len()) else { return false };

@@ -1,11 +1,13 @@
-//! The parts of a value that give it away by themselves: lines, passwords in URLs, credentials in JSON and in connection strings.
+//! The parts of a value that give it away by themselves: lines, passwords in URLs, credentials in
+//! JSON and in connection strings.
 //!
-//! A part is searched for in all of its [`forms`]; a line only where its characters can still be read, because base64 and hex do
-//! not keep lines. What is part of half of all logs is left out: a URL's scheme, host and user name, braces, BEGIN and END of
-//! PEM, and whatever a key names that does not name credentials, unless it is long and looks random.
+//! The search covers a part in all of its [`forms`]; a line only in readable ones, since base64 and
+//! hex do not preserve lines. Parts that half of all logs contain are left out: a URL's scheme,
+//! host and user name, braces, BEGIN and END of PEM, and the value of a key that does not name
+//! credentials, unless the value is long and looks random.
 //!
-//! Cost: linear in the value's length; values are taken apart [`DEPTH_MAX`] deep. The parts of a value longer than [`FULL_LEN_MAX`] are
-//! searched for as they are and in plain JSON only.
+//! Cost: linear in the value's length; values are split [`DEPTH_MAX`] levels deep. For a value
+//! longer than [`FULL_LEN_MAX`], the search covers its parts verbatim and in plain JSON only.
 
 mod json;
 mod key;
@@ -16,18 +18,20 @@ mod url;
 use super::encoding::{FULL_LEN_MAX, Form, core, forms, likeliest_forms, text_forms};
 use super::secret::VALUE_LEN_MIN;
 
-/// How often a part is taken apart again: the lines of a key in a JSON string in a line of settings are at the third level.
+/// The maximum depth of splitting: the lines of a key in a JSON string in a settings line are at
+/// the third level.
 const DEPTH_MAX: u32 = 3;
 
-/// Calls `emit` with every telling part of `value`, each written in some form, and how long the
-/// part itself is; equal ones may come twice.
+/// Calls `emit` with every form of every identifying part of `value`, and the length of the part
+/// itself. Duplicates are possible.
 ///
-/// An ordinary word (see [`is_ordinary`](super::ordinary::is_ordinary)) can be among them, if it is used as a password.
+/// An ordinary word (see [`is_ordinary`](super::ordinary::is_ordinary)) can be among them, if it is
+/// used as a password.
 pub(crate) fn parts(value: &[u8], emit: &mut dyn FnMut(Form, &[u8], usize)) {
     Parts { depth: DEPTH_MAX, all_forms: value.len() <= FULL_LEN_MAX, emit }.of(value);
 }
 
-/// Takes values apart, and hands out what it finds.
+/// Splits values, and emits the parts.
 struct Parts<'a> {
     depth: u32,
     /// Whether the value is short enough for its parts to have all forms.
@@ -47,7 +51,7 @@ impl Parts<'_> {
         setting::settings(value, self);
     }
 
-    /// A string or a number in JSON. Where it is no credential as a whole, it may have some in it.
+    /// A string or a number in JSON. If it is not a credential itself, it may contain some.
     fn leaf(&mut self, key: &[u8], leaf: &[u8]) {
         if key::is_credential(key, leaf) {
             self.secret(Form::JsonLeaf, leaf);
@@ -57,7 +61,7 @@ impl Parts<'_> {
         }
     }
 
-    /// A part that is a secret in itself, with all ways to write it and with its own parts.
+    /// A part that is itself a secret, with all of its forms and its own parts.
     fn secret(&mut self, form: Form, part: &[u8]) {
         if part.len() < VALUE_LEN_MIN {
             return;
@@ -70,7 +74,7 @@ impl Parts<'_> {
         }
     }
 
-    /// A part that is text, with the ways to write it in which it can still be read.
+    /// A part that is text, with its readable forms.
     fn text(&mut self, form: Form, part: &[u8]) {
         let write = if self.all_forms { text_forms } else { likeliest_forms };
         write(part, &mut |_, bytes| (self.emit)(form, bytes, part.len()));

@@ -1,21 +1,23 @@
-//! How far the needles of a set reach over the ends of lines and pieces: all that line release asks
-//! of the set.
+//! The reach of a set's needles across the ends of lines and pieces, which is all that line release
+//! needs to know of the set.
 
 use super::automaton::ROOT;
 use super::scan::{PIECE_LEN_MAX, Scanner};
 
-/// How far the needles of a set reach: all that line release asks of the set.
+/// The reach of a set's needles.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reach {
-    /// How many bytes at the end of the input a needle may begin in that goes on behind it.
+    /// The number of bytes at the end of the input in which a needle may begin that continues
+    /// beyond it.
     pub(crate) tail: usize,
-    /// How many bytes before a newline may be lines of a needle of which one could be guessed.
+    /// The number of bytes before a newline that may be lines of a needle, including a guessable
+    /// one.
     pub(crate) lag: usize,
 }
 
 impl Reach {
-    /// Of these needles. `telling_lens`: how many bytes of each stand for more of its value than
-    /// can be guessed at once.
+    /// The reach of these needles. For each, `telling_lens` is the number of its bytes that stand
+    /// for more of the value than can be guessed at once.
     pub(super) fn of(scanner: &Scanner, telling_lens: &[u32]) -> Reach {
         let longest = scanner.needles().iter().map(<[u8]>::len).max().unwrap_or(0);
         let lag_of = |(needle, len): (&[u8], &u32)| lag_of(scanner, needle, *len as usize);
@@ -24,14 +26,14 @@ impl Reach {
     }
 }
 
-/// Up to where lines of a needle could be guessed, if they waited only where they match: they are
-/// short, and neither public nor behind a whole needle.
+/// The end of the last guessable line of a needle, if lines were only held back where they match. A
+/// guessable line is short, not public, and not after a whole needle.
 fn lag_of(scanner: &Scanner, needle: &[u8], telling_len: usize) -> usize {
     let [inner @ .., _] = needle else { return 0 };
     if memchr::memchr(b'\n', inner).is_none() {
         return 0;
     }
-    // Behind the first whole needle the others are known to match.
+    // After the first whole needle the rest is known to match.
     let (mut found, mut state, mut start, mut whole) = (Vec::new(), ROOT, 0, needle.len());
     for piece in inner.chunks(PIECE_LEN_MAX) {
         state = scanner.scan(piece, state, &mut found);

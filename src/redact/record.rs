@@ -1,6 +1,7 @@
-//! One record at a time: a text that is whole, as loggers have it in memory.
+//! Redaction of one record at a time: a complete text, such as a logger has in memory.
 //!
-//! A record is a stream of one piece, so nothing has to be carried over, and what stands at its end matters only where it is a stump.
+//! A record is a stream of one piece, so no state is carried over, and its end only matters for a
+//! partial match.
 
 use std::borrow::Cow;
 
@@ -12,10 +13,10 @@ use super::scan::PIECE_LEN_MAX;
 use super::secret::STUMP_LEN_MIN;
 
 impl NeedleSet {
-    /// The record with every region masked, as a [`Redactor`](super::redactor::Redactor) gives it out; the record itself, if there
-    /// is none.
+    /// The record with every region masked, as a [`Redactor`](super::redactor::Redactor) emits it;
+    /// the record itself if there is none.
     ///
-    /// Memory: none for a record without a region. Cost: linear; nothing fails, and nothing panics.
+    /// Memory: none for a record without a region. Cost: linear; it neither fails nor panics.
     ///
     /// ```
     /// # use hushlog::{NeedleSet, Secret};
@@ -45,9 +46,10 @@ impl NeedleSet {
         Cow::Owned(out)
     }
 
-    /// Masks every region of the record where it stands, so that its length and all other bytes stay; returns how many there were.
+    /// Masks every region of the record in place, so that its length and all other bytes stay;
+    /// returns the number of regions.
     ///
-    /// Memory: none for a record without a region. Cost: linear; nothing fails, and nothing panics.
+    /// Memory: none for a record without a region. Cost: linear; it neither fails nor panics.
     ///
     /// ```
     /// # use hushlog::{Cover, NeedleSet, Secret};
@@ -74,7 +76,8 @@ impl NeedleSet {
         !self.regions(record).is_empty()
     }
 
-    /// All regions of a record, and its stump. No memory is taken where there is none.
+    /// All regions of a record, including a partial match at its end. Allocates only if there are
+    /// any.
     #[inline]
     fn regions(&self, record: &[u8]) -> Vec<Region> {
         if self.scanner().is_clean(record, STUMP_LEN_MIN) { Vec::new() } else { self.found_regions(record) }

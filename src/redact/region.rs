@@ -1,18 +1,18 @@
-//! Regions: what is masked as one, and how occurrences make them up.
+//! Regions: the units of masking, joined from occurrences.
 
 use std::ops::Range;
 
 use super::needle::NeedleSet;
 
-/// A longest run of bytes that occurrences of needles cover, counted from the start of the text.
+/// A maximal run of bytes covered by occurrences of needles, counted from the start of the text.
 ///
-/// `More` is what its keeper notes beside it.
+/// `More` is the owner's additional data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region<More = ()> {
     pub(super) range: Range<u64>,
     /// The needle that names the region: the longest that begins where the region does.
     pub(super) needle: u32,
-    /// That needle's length, or 0 for a stump, which any whole needle outranks.
+    /// That needle's length, or 0 for a partial match, which any whole needle outranks.
     needle_len: u32,
     pub(super) more: More,
 }
@@ -24,14 +24,14 @@ impl<More: Default> Region<More> {
         Region { range: end - len as u64..end, needle, needle_len: len as u32, more: More::default() }
     }
 
-    /// The region of the beginning of a needle, where a text ends.
+    /// The region of a partial match at the end of a text.
     pub(super) fn stump(range: Range<u64>, needle: usize) -> Region<More> {
         Region { range, needle: needle as u32, needle_len: 0, more: More::default() }
     }
 }
 
 impl Region {
-    /// Where it lies in the text.
+    /// Its position in the text.
     pub fn range(&self) -> Range<u64> {
         self.range.clone()
     }
@@ -41,21 +41,21 @@ impl Region {
         self.needle as usize
     }
 
-    /// Whether it is no more than the beginning of a needle, at the end of a text.
+    /// Whether it is only a partial match, at the end of a text.
     pub fn is_stump(&self) -> bool {
         self.needle_len == 0
     }
 }
 
 impl<More> Region<More> {
-    /// Whether this region gives its name and mask to what it makes up with the other.
+    /// Whether this region gives its name and mask to a union with the other.
     fn names(&self, other: &Region<More>) -> bool {
         self.range.start < other.range.start
             || self.range.start == other.range.start && self.needle_len >= other.needle_len
     }
 }
 
-/// Adds a region that ends no earlier than all that are there, and joins it with those that it touches.
+/// Adds a region that ends no earlier than all others, and joins it with those that it touches.
 pub(super) fn add<More>(regions: &mut Vec<Region<More>>, mut region: Region<More>) {
     while let Some(last) = regions.pop_if(|last| last.range.end >= region.range.start) {
         let end = region.range.end.max(last.range.end);
@@ -67,9 +67,9 @@ pub(super) fn add<More>(regions: &mut Vec<Region<More>>, mut region: Region<More
     regions.push(region);
 }
 
-/// Joins regions in any order, some of them parts of others or the same.
+/// Joins regions in any order; they may overlap or be equal.
 pub(super) fn join<More>(mut regions: Vec<Region<More>>) -> Vec<Region<More>> {
-    // Stable: of two with one end the one that was there first goes in first.
+    // Stable: of two with the same end, the earlier one in the list is added first.
     regions.sort_by_key(|region| region.range.end);
     let mut joined = Vec::new();
     regions.into_iter().for_each(|region| add(&mut joined, region));

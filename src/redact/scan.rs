@@ -1,4 +1,4 @@
-//! Sieve and automaton over one piece of text: every occurrence, and the state at the end.
+//! Prefilter and automaton over one piece of text: every occurrence, and the state at the end.
 
 use std::ops::ControlFlow;
 
@@ -7,20 +7,22 @@ use super::needle_list::NeedleList;
 use super::secret::STUMP_LEN_MIN;
 use super::sieve::{Hunt, Sieve, Variant};
 
-/// What a hit and a candidate cost, in steps of a walk.
+/// The costs of a hit and of a candidate, in steps of a walk.
 const HIT_COST: usize = 4;
 const CANDIDATE_COST: usize = 1;
-/// A step of a walk takes as long as the comparison of this many bytes.
+/// The number of bytes compared in the time of one step of a walk.
 const BYTES_PER_STEP: usize = 64;
-/// Candidates may cost this many steps beyond what walking would have cost, before the text is walked after all.
+/// The number of steps that candidates may cost beyond a walk, before the scan falls back to
+/// walking.
 const CREDIT: usize = 1 << 10;
-/// How far it is walked then, in bytes, before candidates are compared again.
+/// The length of such a walk, in bytes, before candidates are compared again.
 const DENSE_WALK: usize = 4 << 10;
 
-/// A text up to this length that is whole is asked at once whether there is anything in it, in bytes: most records are, and hold nothing.
+/// The longest complete text, in bytes, that is first tested for any finding at all: most records
+/// are that short, and clean.
 const SHORT_LEN_MAX: usize = 1 << 10;
 
-/// The longest piece that is searched at once, in bytes; so what is found in one takes 1 MiB at most.
+/// The longest piece searched at once, in bytes, which limits its findings to 1 MiB.
 pub(super) const PIECE_LEN_MAX: usize = 128 << 10;
 
 /// The needles of a set, compiled for searching.
@@ -30,11 +32,11 @@ pub(super) struct Scanner {
     sieve: Option<Sieve>,
 }
 
-/// An occurrence: where it ends in the piece of text, and the needle.
+/// An occurrence: its end in the piece of text, and the needle.
 pub(super) type Found = (u32, u32);
 
 impl Scanner {
-    /// Compiles needles, which are sorted, without repetitions, and not empty.
+    /// Compiles needles, which are sorted, distinct and not empty.
     pub(super) fn new(needles: NeedleList, variant: Variant) -> Scanner {
         let sieve = if variant == Variant::Automaton { None } else { Sieve::new(&needles, variant) };
         Scanner { automaton: Automaton::new(&needles), sieve, needles }
@@ -44,35 +46,37 @@ impl Scanner {
         &self.needles
     }
 
-    /// What is held back at this state: how many bytes of which needle.
+    /// The bytes held back at this state: the needle and the number of its bytes.
     pub(super) fn held(&self, state: State) -> (usize, usize) {
         if state == ROOT { (0, 0) } else { self.automaton.matched(state) }
     }
 
-    /// How many bytes are held back at this state.
+    /// The number of bytes held back at this state.
     pub(super) fn held_len(&self, state: State) -> usize {
         self.automaton.shallow_depth(state).unwrap_or_else(|| self.automaton.matched(state).1)
     }
 
-    /// Searches the next piece of a text, and gives the state after it. To `found` go occurrences that end in the piece, in the
-    /// order of their ends, some twice: of those that end at the same place at least the longest, and so every byte that
-    /// belongs to any. Up to eight bytes of memory for each byte of the piece, so [`PIECE_LEN_MAX`] is long enough.
+    /// Searches the next piece of a text, and returns the state after it. Adds to `found` the
+    /// occurrences that end in the piece, in the order of their ends, some twice. Of those with the
+    /// same end it adds at least the longest, and so covers every byte of any. Up to eight bytes of
+    /// memory for each byte of the piece, so [`PIECE_LEN_MAX`] is long enough.
     ///
-    /// The cost is linear, whatever the text: candidates of the sieve are compared with their needles only as long as that is
-    /// cheaper than walking the automaton.
+    /// The cost is linear for any text: candidates of the prefilter are only compared with their
+    /// needles as long as that is cheaper than walking the automaton.
     pub(super) fn scan(&self, text: &[u8], state: State, found: &mut Vec<Found>) -> State {
         self.search(text, state, 1, found)
     }
 
-    /// Whether a text that is short and whole holds nothing, and does not end in at least `held_min` bytes of a needle. May say no too
-    /// often, and does so for texts that are not short.
+    /// Whether a short and complete text contains no needle, and does not end in at least
+    /// `held_min` bytes of one. May return false for a clean text, and always does for a longer
+    /// one.
     #[inline]
     pub(super) fn is_clean(&self, text: &[u8], held_min: usize) -> bool {
         text.len() <= SHORT_LEN_MAX && self.sieve.as_ref().is_some_and(|sieve| sieve.is_clean(text, held_min))
     }
 
-    /// The longest beginning of a needle that matches at this state, and has as many bytes as
-    /// `len_mins` says for that needle: the first such needle, and the length.
+    /// The longest partial match at this state with at least the needle's length in `len_mins`: the
+    /// first such needle, and the length.
     pub(super) fn stump(&self, mut state: State, len_mins: &[u32]) -> Option<(usize, usize)> {
         loop {
             let (first, len) = self.held(state);
@@ -87,8 +91,8 @@ impl Scanner {
         }
     }
 
-    /// Searches the last piece of a text, and gives the state after it. One that is less than
-    /// `held_min` bytes deep may pass for the root.
+    /// Searches the last piece of a text, and returns the state after it. A state less than
+    /// `held_min` bytes deep may be returned as the root.
     pub(super) fn scan_last(&self, text: &[u8], state: State, held_min: usize, found: &mut Vec<Found>) -> State {
         self.search(text, state, held_min, found)
     }
@@ -109,16 +113,16 @@ impl Scanner {
         state
     }
 
-    /// Searches from a place where the state is shallow to the end of the text.
+    /// Searches from a position with a shallow state to the end of the text.
     fn hunt(&self, sieve: &Sieve, text: &[u8], cursor: Cursor, held_min: usize, found: &mut Vec<Found>) -> State {
         // All occurrences that begin before here have been found.
         let mut settled = self.live_start(cursor);
-        // A text that is whole has no blind end that has to be asked in any case.
+        // In a complete text the blind end need not be searched in every case.
         if text.len() - settled <= sieve.blind() && held_min == 1 {
             return self.end(sieve, text, settled, held_min, found);
         }
         let mut hunt = Hunt::new(sieve, text, settled);
-        // The first place where a needle may begin that goes on beyond the text.
+        // The first position of a needle that may continue beyond the text.
         let mut partial = text.len();
         let (mut cost, mut budget_start) = (0, settled);
         while let Some(hit) = hunt.next() {
@@ -131,7 +135,8 @@ impl Scanner {
                 if cost > credit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             if spent.is_break() || cost > credit {
-                // What was compared or not from `back` bytes before the hit on, the walk finds.
+                // The walk finds everything from `back` bytes before the hit on, whether compared
+                // or not.
                 let from = Cursor { at: settled.max(hit.at.saturating_sub(sieve.back())), state: ROOT };
                 let cursor = self.walk(text, from, hit.at + DENSE_WALK, found);
                 if cursor.at == text.len() {
@@ -154,8 +159,8 @@ impl Scanner {
         self.end(sieve, text, partial.min(blind), held_min, found)
     }
 
-    /// Searches the last bytes of the text, from a place where nothing is begun, and gives the state at its end; exactly, if it is
-    /// at least `held_min` deep.
+    /// Searches the last bytes of the text, from a position without a partial match, and returns
+    /// the state at its end; exact if at least `held_min` deep.
     fn end(&self, sieve: &Sieve, text: &[u8], from: usize, held_min: usize, found: &mut Vec<Found>) -> State {
         let last = from.max(text.len().saturating_sub(SHALLOW_DEPTH_MAX));
         match sieve.first_start(text, from, held_min) {
@@ -165,7 +170,7 @@ impl Scanner {
         }
     }
 
-    /// Compares a needle with the text; gives the number of bytes that were looked at, at most.
+    /// Compares a needle with the text; returns the maximum number of inspected bytes.
     fn compare(&self, text: &[u8], needle: usize, start: usize, partial: &mut usize, found: &mut Vec<Found>) -> usize {
         let bytes = self.needles.get(needle);
         match text.get(start..start + bytes.len()) {
@@ -177,14 +182,14 @@ impl Scanner {
         bytes.len()
     }
 
-    /// Where the match of a shallow state begins.
+    /// The beginning of a shallow state's match.
     fn live_start(&self, cursor: Cursor) -> usize {
         cursor.at
             - self.automaton.shallow_depth(cursor.state).expect("a walk ends in a shallow state, or with the text")
     }
 
-    /// Takes the automaton through the text to the first place, at or after `until`, where its state is shallow and what it matches
-    /// began in this text, or to the end.
+    /// Runs the automaton through the text to the first position, at or after `until`, with a
+    /// shallow state and a match that began in this text, or to the end.
     fn walk(&self, text: &[u8], from: Cursor, until: usize, found: &mut Vec<Found>) -> Cursor {
         let (automaton, Cursor { mut at, mut state }) = (&self.automaton, from);
         while at < text.len() {
@@ -218,8 +223,9 @@ impl Scanner {
         Cursor { at, state }
     }
 
-    /// Where a needle may start, as far as `until`, if not where the shallow match at hand did: then that place. Without a sieve,
-    /// or where the match began in an earlier piece, that place is all there is to say.
+    /// The first position up to `until` where a needle may start: the start of the current shallow
+    /// match, or a later one. Without a prefilter, or if the match began in an earlier piece, only
+    /// the former is known.
     #[inline]
     fn next_start(&self, text: &[u8], at: usize, depth: usize, until: usize) -> usize {
         match (&self.sieve, at.checked_sub(depth)) {
@@ -228,15 +234,18 @@ impl Scanner {
         }
     }
 
-    /// A byte that leaves the state as it was leaves it so again: takes the walk over all of its repetitions.
+    /// Skips the repetitions of a byte that left the state unchanged, since each leaves it
+    /// unchanged again.
     ///
-    /// Without this, a long run of `a` against the needle `aaa...b` cost a failure and a step a byte.
+    /// Otherwise a long run of `a` against the needle `aaa...b` costs a failure and a step per
+    /// byte.
     fn repeat(&self, text: &[u8], at: usize, output: Option<u32>, found: &mut Vec<Found>) -> usize {
         let rest = &text[at..];
         let words = rest.chunks_exact(16).take_while(|&word| word == [text[at - 1]; 16]).count() * 16;
         let end = at + words + rest[words..].iter().take_while(|&&byte| byte == text[at - 1]).count();
         if let Some(needle) = output {
-            // The occurrence at hand is repeated at each byte: as many as cover what they all cover are enough.
+            // The current occurrence repeats at each byte: enough of them to cover the same bytes
+            // suffice.
             let ends = (at..end).step_by(self.needles.get(needle as usize).len()).chain([end]);
             found.extend(ends.map(|end| (end as u32, needle)));
         }
@@ -244,7 +253,7 @@ impl Scanner {
     }
 }
 
-/// Where a walk is.
+/// The position and state of a walk.
 #[derive(Clone, Copy)]
 struct Cursor {
     at: usize,

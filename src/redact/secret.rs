@@ -4,18 +4,19 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// The shortest value, and the shortest part of one, that is redacted, in bytes.
+/// The shortest redacted value, or part of a value, in bytes.
 pub const VALUE_LEN_MIN: usize = 4;
-/// A value shorter than this is masked with a notice, and an encoded form shorter than this is left out, in bytes.
+/// The minimum length, in bytes, of a value that is masked without a notice, and of an encoded
+/// form.
 pub const TELLING_LEN_MIN: usize = 8;
 
-/// A stump of a needle at the end of a stream is masked if it stands for so many bytes of the value
-/// or more, and is at least half of the needle.
+/// The minimum number of the value's bytes in a masked partial match at the end of a stream, which
+/// must also be at least half of the needle.
 pub const STUMP_LEN_MIN: usize = 8;
 
 /// A named value that must not appear in logs.
 ///
-/// The value is wiped when the secret is dropped, and [`expose`](Secret::expose) is the only way to it: there is no
+/// The value is wiped on drop, and [`expose`](Secret::expose) is the only access to it: there is no
 /// `Deref`, `Display`, `Clone` or serialisation, and `Debug` prints `[REDACTED]` in its place.
 ///
 /// ```
@@ -28,12 +29,12 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Takes the value over; the caller keeps no copy unless it made one.
+    /// Takes ownership of the value; the caller keeps no copy unless it made one.
     pub fn new(name: impl Into<String>, value: Vec<u8>) -> Secret {
         Secret { name: name.into(), value: Zeroizing::new(value) }
     }
 
-    /// The name, as masks, reports and messages show it.
+    /// The name, as shown in masks, reports and messages.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -1,47 +1,51 @@
-//! The rest of a needle at the beginning of a text, where the text goes on within a stream whose beginning somebody else has taken in.
+//! The remainder of a needle at the beginning of a text that resumes a stream, of which another
+//! redactor has had the beginning.
 
 use memchr::memmem;
 
 use super::needle::NeedleSet;
 
-/// How a text begins that goes on within a stream.
+/// The beginning of a text that resumes a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beginning {
-    /// All of it lies within a needle that has more: only what follows can tell.
+    /// All of it lies within a longer needle: only further input can decide.
     Open,
-    /// No rest of a needle that would tell too much.
+    /// No remainder of a needle that would reveal too much.
     Free,
-    /// So many bytes are of this needle, which began before.
+    /// This many bytes belong to this needle, which began earlier.
     Rest(usize, u32),
 }
 
-/// What is known beside the text.
+/// The context of the text.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
-    /// So many bytes that lie right before the text were given out, and may be the beginning of a needle.
+    /// The number of bytes emitted right before the text, which may begin a needle.
     pub(super) before: usize,
-    /// From this length on a piece of this needle is covered, in bytes.
+    /// The minimum length of a piece of this needle to cover, in bytes.
     pub(super) len_min: &'a dyn Fn(usize) -> usize,
-    /// Nothing follows.
+    /// No input follows.
     pub(super) is_last: bool,
-    /// A needle that is cut at both ends counts too, where nothing follows.
+    /// If no input follows, a needle cut at both ends counts, too.
     pub(super) stump: bool,
 }
 
 impl Known<'_> {
-    /// Whether a piece of a needle, which is covered from `len_min` bytes on, is covered if it
-    /// begins at `start` of it; `is_end`: and is its end.
+    /// Whether a piece of a needle is covered. The needle's pieces are covered from `len_min` bytes
+    /// on; this one begins at offset `start` of the needle, and `is_end` means that it ends the
+    /// needle.
     fn covers(self, len_min: usize, start: usize, len: usize, is_end: bool) -> bool {
         let completes = start <= self.before && (is_end || start + len >= len_min);
         (is_end || self.is_last && self.stump) && (len >= len_min || completes)
     }
 }
 
-/// The longest beginning of the text that is the end of a needle, or with nothing following all of a text that lies within one. One
-/// that is shorter than `len_min` counts only if what was given out before it may be all that the needle has besides.
+/// The longest beginning of the text that is the end of a needle or, if no input follows, all of a
+/// text within one. A beginning shorter than `len_min` counts only if the bytes emitted before it
+/// may be the rest of the needle.
 ///
-/// Time is linear in the needles' total length, whatever the text: each is run through by the automaton of the text (Knuth, Morris and
-/// Pratt), unless it is long enough and the first bytes of the text are nowhere in it.
+/// Takes linear time in the needles' total length, for any text. Each needle runs through the
+/// automaton of the text (Knuth, Morris and Pratt), unless it is long enough and does not contain
+/// the first bytes of the text.
 pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known<'_>) -> Beginning {
     let text = &text[..text.len().min(set.needle_len_max())];
     if text.is_empty() {
@@ -51,7 +55,8 @@ pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known<'_>) -> Begin
     let len_min = |number: u32| (known.len_min)(number as usize);
     let least = (0..set.len() as u32).map(len_min).min().unwrap_or(0);
     let first = memmem::Finder::new(&text[..text.len().min(least)]);
-    // Of several that are as long, one of which just as much is missing as was given out names it.
+    // Among several of the same length, one that misses exactly as many bytes as were emitted names
+    // it.
     let mut longest = (0, false, 0);
     for (number, needle) in (0..).zip(set.expose()) {
         let len_min = len_min(number);
@@ -79,7 +84,7 @@ pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known<'_>) -> Begin
     }
 }
 
-/// For each length of a beginning of the text: the length of its longest proper suffix that is a beginning too.
+/// For each prefix of the text, the length of its longest proper suffix that is a prefix, too.
 fn borders(text: &[u8]) -> Vec<usize> {
     let mut borders = vec![0; text.len() + 1];
     for at in 1..text.len() {
@@ -88,7 +93,7 @@ fn borders(text: &[u8]) -> Vec<usize> {
     borders
 }
 
-/// So many bytes of the text matched: how many do with this one behind them.
+/// The number of matching bytes after one more byte, given the number before.
 fn step(text: &[u8], borders: &[usize], mut len: usize, byte: u8) -> usize {
     loop {
         match text.get(len) {

@@ -1,17 +1,17 @@
-//! Foreign text as it may be shown: names, paths and answers of other users, without a character
-//! that drives a terminal, reorders a line, or stays unseen.
+//! Safe display of foreign text: names, paths and answers of other users, without characters that
+//! drive a terminal, reorder a line, or stay invisible.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 #[cfg(unix)]
 use std::{os::unix::ffi::OsStrExt, path::Path};
 
-/// Whether a character is never shown as it is: control characters, line and paragraph separators,
-/// bidirectional controls, and all that has no width of its own (joiners, fillers, variation
-/// selectors, tags).
+/// Whether a character must never be shown raw: control characters, line and paragraph separators,
+/// bidirectional controls, and all characters without a width of their own (joiners, fillers,
+/// variation selectors, tags).
 ///
-/// A list, and not [`char::escape_debug`]: that one escapes accents too, which are common in names
-/// of files, and lets the fillers of Hangul through, which look like blanks.
+/// [`char::escape_debug`] was rejected in favour of a list: it also escapes accents, which are
+/// common in file names, and passes the fillers of Hangul, which look like blanks.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -22,9 +22,8 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Bytes as text that can be shown, without loss: two that differ are shown differently. Hidden
-/// characters, backslashes and bytes that are not UTF-8 are written out, as `\n`, `\u{202e}`, `\\`
-/// and `\xff`.
+/// Bytes as displayable text, without loss: different bytes give different text. Hidden characters,
+/// backslashes and bytes that are not UTF-8 are escaped, as `\n`, `\u{202e}`, `\\` and `\xff`.
 #[must_use]
 pub fn shown(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
@@ -39,24 +38,24 @@ pub fn shown(bytes: &[u8]) -> String {
     shown
 }
 
-/// A path as [`shown`] has it.
+/// A path as displayable text; see [`shown`].
 #[cfg(unix)]
 #[must_use]
 pub fn path(path: &Path) -> String {
     shown(path.as_os_str().as_bytes())
 }
 
-/// A name for masks and tables: hidden characters, and bytes that are not UTF-8, become U+FFFD.
-/// Names stand in masks, where a backslash would break the JSON of a log.
+/// A name for masks and tables: U+FFFD replaces hidden characters and bytes that are not UTF-8.
+/// Names appear in masks, where a backslash would break the JSON of a log.
 #[must_use]
 pub fn name(name: &[u8]) -> String {
     let plain = |c: char| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c };
     String::from_utf8_lossy(name).chars().map(plain).collect()
 }
 
-/// A line that was put together from text of ours and of others, with its hidden characters written
-/// out. Backslashes stay, so that parts which are [`shown`] already are not changed; a newline does
-/// not, so that one message is one line.
+/// A line composed of the program's and foreign text, with hidden characters escaped. Backslashes
+/// stay, so parts that are already [`shown`] do not change; a newline is escaped, so one message is
+/// one line.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
@@ -67,8 +66,8 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// The beginning of a [`line`](fn@line), of at most so many characters; an ellipsis stands for the
-/// rest.
+/// The beginning of a [`line`](fn@line), of at most `len_max` characters; an ellipsis stands for
+/// the rest.
 #[must_use]
 pub fn beginning(text: &str, len_max: usize) -> String {
     match text.char_indices().nth(len_max) {
@@ -77,7 +76,7 @@ pub fn beginning(text: &str, len_max: usize) -> String {
     }
 }
 
-/// Adds a character, written out if it is hidden.
+/// Appends a character, escaped if it is hidden.
 fn push(text: &mut String, c: char) {
     match c {
         '\n' => text.push_str("\\n"),
@@ -90,8 +89,8 @@ fn push(text: &mut String, c: char) {
     }
 }
 
-/// One byte or character that was written out: its bytes, and how long it is as it is written.
-/// `None` where none begins.
+/// The first escaped byte or character of a text: its original, and the length of the escape.
+/// `None` if the text begins with no escape.
 pub(super) fn written_out(text: &str) -> Option<(Written, usize)> {
     let rest = text.strip_prefix('\\')?;
     let hex = |digits: &str| u32::from_str_radix(digits, 16).ok();
@@ -110,7 +109,7 @@ pub(super) fn written_out(text: &str) -> Option<(Written, usize)> {
     })
 }
 
-/// See [`written_out`].
+/// The original of an escape; see [`written_out`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     Char(char),

@@ -6,14 +6,15 @@ use zeroize::Zeroizing;
 use super::sheet::{Digits, LOWER, Sheet, UPPER, push_hex};
 use super::{FULL_LEN_MAX, Form};
 
-/// Where `base64` and MIME (76), and `openssl base64` and PEM (64), break lines, in characters.
+/// The line widths of `base64` and MIME (76), and of `openssl base64` and PEM (64), in characters.
 const BASE64_COLUMNS: [usize; 2] = [76, 64];
-/// Where `xxd -p` breaks lines, in bytes of the value.
+/// The line width of `xxd -p`, in bytes of the value.
 const XXD_BYTES: usize = 30;
-/// Where `od -An -tx1` breaks lines, in bytes of the value.
+/// The line width of `od -An -tx1`, in bytes of the value.
 const OD_BYTES: usize = 16;
 
-/// Base64 in both alphabets, at the three places that a longer text can put the value, and broken into lines.
+/// Base64 in both alphabets, at the three alignments that a longer text can give the value, and
+/// wrapped.
 pub(super) fn base64(sheet: &mut Sheet<'_>) {
     let value = sheet.value;
     let mut shifted = Zeroizing::new(Vec::with_capacity(value.len() + 2));
@@ -49,17 +50,18 @@ fn encode(alphabet: &Encoding, bytes: &[u8], text: &mut Vec<u8>) {
     alphabet.encode_mut(bytes, text);
 }
 
-/// How many characters of base64 hold whole bits of this many bytes, and of nothing after them.
+/// The number of base64 characters that hold only bits of this many bytes.
 fn own_len(bytes: usize) -> usize {
     bytes * 8 / 6
 }
 
-/// The characters that hold nothing but the value.
+/// The characters that only hold bits of the value.
 fn own_characters(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &[u8]) {
     sheet.emit(form, &text[base64_len(shift)..own_len(shift + sheet.value.len())]);
 }
 
-/// The same with the last character, which the value shares with what follows. If nothing does, it is known, and so is the padding.
+/// Also the last character, which the value shares with the following byte. If the value is last,
+/// that character is known, and so is the padding.
 fn last_character(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &mut Vec<u8>) {
     let (start, end) = (base64_len(shift), text.len());
     if own_len(shift + sheet.value.len()) < end {
@@ -70,7 +72,8 @@ fn last_character(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &mut Ve
     }
 }
 
-/// The value alone in lines, as a program encodes a file. Without the last character, which a newline after the value changes.
+/// The value alone, wrapped as a program encodes a file. Without the last character, which a
+/// newline after the value changes.
 fn lines(sheet: &mut Sheet<'_>, text: &[u8]) {
     let own = &text[..own_len(sheet.value.len())];
     for columns in BASE64_COLUMNS.into_iter().filter(|&columns| columns < own.len()) {
@@ -85,7 +88,8 @@ fn lines(sheet: &mut Sheet<'_>, text: &[u8]) {
     }
 }
 
-/// Hex in both cases, without and with something between the bytes, and as `xxd -p` and `od -An -tx1` break it into lines.
+/// Hex in both cases, without and with separators between the bytes, and wrapped as by `xxd -p` and
+/// `od -An -tx1`.
 pub(super) fn hex(sheet: &mut Sheet<'_>) {
     sheet.row(Form::Hex, |value, out| dump(value, b"", LOWER, usize::MAX, b"", out));
     if sheet.value.len() > FULL_LEN_MAX {

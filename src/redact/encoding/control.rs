@@ -1,9 +1,10 @@
-//! Control characters as rsyslog writes them: a newline is `#012`.
+//! Control characters in rsyslog's notation: a newline is `#012`.
 
 use super::Form;
 use super::sheet::{Sheet, push_octal};
 
-/// What is escaped with rsyslog's default settings, without EscapeControlCharacterTab, and with Escape8BitCharactersOnReceive.
+/// The characters escaped with rsyslog's default settings, without EscapeControlCharacterTab, and
+/// with Escape8BitCharactersOnReceive.
 const ESCAPED: [fn(u8) -> bool; 3] =
     [|byte| byte < 0x20, |byte| byte < 0x20 && byte != b'\t', |byte| byte < 0x20 || !byte.is_ascii()];
 

@@ -1,4 +1,4 @@
-//! Characters that are written twice: quotes in SQL, CSV and YAML, `$` in Compose files, Makefiles and pipelines.
+//! Doubled characters: quotes in SQL, CSV and YAML, `$` in Compose files, Makefiles and pipelines.
 
 use super::Form;
 use super::sheet::Sheet;

@@ -3,16 +3,16 @@
 use super::Form;
 use super::sheet::{Digits, LOWER, Sheet, UPPER, Unit, push_hex, units};
 
-/// What a writer escapes beyond what JSON demands.
+/// A writer's escapes beyond those that JSON requires.
 pub(super) struct Style {
-    /// ASCII characters that are written as `\u00xx`, and the digits of these.
+    /// ASCII characters written as `\u00xx`, and the case of their digits.
     numeric: &'static [u8],
     numeric_digits: Digits,
     /// `/` as `\/`.
     slash: bool,
     /// DEL as `\u007f`.
     del: bool,
-    /// All that is not ASCII as `\uxxxx`.
+    /// All characters outside of ASCII as `\uxxxx`.
     ascii: bool,
     digits: Digits,
 }
@@ -55,7 +55,7 @@ const STYLES: [Style; 13] = [
     Style { numeric: b"<>&'\"", numeric_digits: UPPER, slash: true, ascii: true, ..MINIMAL },
 ];
 
-/// What stands in JSON within JSON: inner and outer style.
+/// JSON within JSON: inner and outer style.
 const NESTED: [(Style, Style); 7] = [
     (MINIMAL, MINIMAL),
     (JQ, MINIMAL),
@@ -89,7 +89,7 @@ pub(super) fn write(value: &[u8], style: &Style, out: &mut Vec<u8>) {
                 push_u(u32::from(*half), style.digits, out);
             }
         }
-        // What Python makes of a byte that is not UTF-8.
+        // Python's escape for a byte that is not UTF-8.
         Unit::Stray(byte) if style.ascii => push_u(0xdc00 + u32::from(byte), style.digits, out),
         _ => unit.copy(out),
     });

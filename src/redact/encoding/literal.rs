@@ -1,12 +1,12 @@
-//! String literals of programming languages, as `repr`, `%q` and `{:?}` print them.
+//! String literals of programming languages, as printed by `repr`, `%q` and `{:?}`.
 
 use super::Form;
 use super::sheet::{Digits, LOWER, Sheet, UPPER, Unit, push_hex, push_octal, units};
 
-/// How a character is written that has no name.
+/// The notation for a character without a name.
 #[derive(Clone, Copy)]
 enum Number {
-    /// As it is.
+    /// The raw character.
     Raw,
     /// `\x1b`, each byte.
     Hex(Digits),
@@ -20,7 +20,8 @@ enum Number {
     Braced,
 }
 
-/// What a language does with control characters, and with all that is not ASCII. Quotes vary apart from it.
+/// A language's treatment of control characters and of characters outside of ASCII. Quotes vary
+/// independently.
 struct Style {
     /// Characters with a name, and their names: `\n` is `n`.
     names: &'static [(char, u8)],
@@ -79,7 +80,7 @@ const STYLES: [Style; 17] = [
     Style { names: &[], controls: Number::Raw, wide: Number::Raw },
 ];
 
-/// Which quotes get a backslash: that depends on the quotes around.
+/// The quotes that get a backslash, which depends on the enclosing quotes.
 const QUOTES: [&[u8]; 4] = [b"", b"'", b"\"", b"'\""];
 
 pub(super) fn rows(sheet: &mut Sheet<'_>) {
@@ -106,7 +107,7 @@ fn write(value: &[u8], style: &Style, quotes: &[u8], out: &mut Vec<u8>) {
         },
         Unit::Char(c) if c == '\\' || c.is_ascii() && quotes.contains(&(c as u8)) => out.extend([b'\\', c as u8]),
         Unit::Char(c) if c.is_ascii() => out.push(c as u8),
-        // A byte that is no character is written as a number by all that write any.
+        // Every style with numbers writes a byte outside of any character as a number.
         Unit::Stray(_) if matches!(style.wide, Number::Raw) => push_number(unit, style.controls, out),
         _ => push_number(unit, style.wide, out),
     });
@@ -115,7 +116,7 @@ fn write(value: &[u8], style: &Style, quotes: &[u8], out: &mut Vec<u8>) {
 fn push_number(unit: Unit, number: Number, out: &mut Vec<u8>) {
     let code = match (unit, number) {
         (Unit::Char(c), _) => u32::from(c),
-        // What Python makes of a byte that is not UTF-8.
+        // Python's escape for a byte that is not UTF-8.
         (Unit::Stray(byte), Number::Shortest(_)) => 0xdc00 + u32::from(byte),
         (Unit::Stray(byte), _) => byte.into(),
     };
@@ -155,7 +156,7 @@ fn push_marked(mark: u8, code: u32, width: u32, digits: Digits, out: &mut Vec<u8
     push_hex(code, width, digits, out);
 }
 
-/// nginx's log: no names, and quotes and backslashes as numbers too.
+/// nginx's log: no names, and also quotes and backslashes as numbers.
 fn write_nginx(value: &[u8], out: &mut Vec<u8>) {
     for &byte in value {
         match byte {

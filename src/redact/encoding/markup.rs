@@ -3,7 +3,7 @@
 use super::Form;
 use super::sheet::{LOWER, Sheet, UPPER, Unit, push_hex, units};
 
-/// What stands for each of the characters that some program escapes; others stay.
+/// The entity of each character that some program escapes; others stay.
 type Entities = &'static [(char, &'static str)];
 
 const NAMED: [Entities; 9] = [
@@ -15,7 +15,7 @@ const NAMED: [Entities; 9] = [
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&#34;"), ('\'', "&#39;")],
     // PHP.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#039;")],
-    // XML with all that it names, jq's @html up to 1.6, PHP with ENT_HTML5.
+    // XML with all of its named entities, jq's @html up to 1.6, PHP with ENT_HTML5.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&apos;")],
     // XML attributes.
     &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")],
@@ -36,10 +36,10 @@ const NAMED: [Entities; 9] = [
     ],
 ];
 
-/// How many of these go with numbers for other characters.
+/// The number of these that combine with numbers for other characters.
 const WITH_NUMBERS: usize = 7;
 
-/// How a number is written.
+/// The notation of a number.
 #[derive(Clone, Copy, PartialEq)]
 enum Number {
     None,
@@ -73,7 +73,8 @@ fn rows_with_numbers(sheet: &mut Sheet<'_>) {
     }
 }
 
-/// Line ends and tabs are written as numbers in attributes, and what is not ASCII where the document is ASCII.
+/// Writes line ends and tabs as numbers, as in attributes, and characters outside of ASCII as
+/// numbers, as in an ASCII document.
 fn write(value: &[u8], entities: Entities, spaces: Number, wide: Number, out: &mut Vec<u8>) {
     units(value).for_each(|unit| match unit {
         Unit::Char(c) if c.is_ascii_alphanumeric() => out.push(c as u8),
@@ -87,7 +88,7 @@ fn write(value: &[u8], entities: Entities, spaces: Number, wide: Number, out: &m
     });
 }
 
-/// Numbers for the five characters as well.
+/// Writes numbers for the five characters as well.
 fn write_numbers(value: &[u8], number: Number, out: &mut Vec<u8>) {
     units(value).for_each(|unit| match unit {
         Unit::Char(c) if c.is_ascii_alphanumeric() => out.push(c as u8),

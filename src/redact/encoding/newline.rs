@@ -1,9 +1,9 @@
-//! The whole of a value of several lines, with other line ends.
+//! The whole of a multi-line value, with other line ends.
 
 use super::Form;
 use super::sheet::Sheet;
 
-/// What stands between lines: a terminal's CRLF, plain LF, a blank, nothing, and written line ends.
+/// The separators of lines: a terminal's CRLF, plain LF, a blank, nothing, and written line ends.
 const LINE_ENDS: [(Form, &[u8]); 6] = [
     (Form::Crlf, b"\r\n"),
     (Form::Crlf, b"\n"),
@@ -29,7 +29,7 @@ pub(super) fn rows(sheet: &mut Sheet<'_>) {
     sheet.row(Form::JoinedLines, write_words);
 }
 
-/// What `echo $VALUE` prints: the words, with one blank between them.
+/// The output of `echo $VALUE`: the words, with one blank between them.
 fn write_words(value: &[u8], out: &mut Vec<u8>) {
     for word in value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
         if !out.is_empty() {

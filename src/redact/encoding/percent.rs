@@ -3,7 +3,7 @@
 use super::Form;
 use super::sheet::{Digits, LOWER, Sheet, UPPER, push_hex};
 
-/// Which characters stay, beside letters and digits, and whether a blank becomes `+`.
+/// The characters kept besides letters and digits, and whether a blank becomes `+`.
 struct Style {
     keep: &'static [u8],
     plus: bool,
@@ -14,7 +14,8 @@ const RFC3986: Style = Style { keep: b"-._~", plus: false };
 
 const STYLES: [Style; 10] = [
     RFC3986,
-    // curl's --data-urlencode (in lower case in a URL), Python's quote_plus and urlencode, Go's QueryEscape.
+    // curl's --data-urlencode (in lower case in a URL), Python's quote_plus and urlencode, Go's
+    // QueryEscape.
     Style { keep: b"-._~", plus: true },
     // Python's quote.
     Style { keep: b"-._~/", plus: false },

@@ -1,4 +1,4 @@
-//! What the rows write on.
+//! The writer shared by the rows of all encodings.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 use super::super::secret::TELLING_LEN_MIN;
 use super::{Form, json};
 
-/// The most bytes that a row makes of one: a control character in JSON in JSON, `\\u001b`.
+/// The maximum number of bytes that a row makes of one: a control character in JSON in JSON,
+/// `\\u001b`.
 const GROWTH_MAX: usize = 7;
 
 /// Digits of hex numbers.
@@ -15,25 +16,25 @@ pub(super) type Digits = &'static [u8; 16];
 pub(super) const LOWER: Digits = b"0123456789abcdef";
 pub(super) const UPPER: Digits = b"0123456789ABCDEF";
 
-/// The value that the rows write, and the one buffer that they all write it to.
+/// The value to encode, and the buffers that all rows share.
 ///
-/// The buffers hold secrets: they are reserved for the longest form, so that they never move and leave a copy behind, and they
-/// are wiped.
+/// The buffers hold secrets. They are reserved for the longest form, so that they never move and
+/// leave a copy behind, and they are wiped.
 pub(super) struct Sheet<'a> {
     pub(super) value: &'a [u8],
     /// Whether the value is UTF-8.
     pub(super) text: bool,
     /// Whether the value has control characters.
     pub(super) controls: bool,
-    /// Whether the value has anything beyond ASCII.
+    /// Whether the value has characters outside of ASCII.
     pub(super) wide: bool,
     line: Zeroizing<Vec<u8>>,
     around: Zeroizing<Vec<u8>>,
     given: Given<'a>,
 }
 
-/// What was handed out, so that forms that many rows share do not come again and again. Two forms of one value are taken for one if
-/// their 64-bit hashes are equal.
+/// The forms emitted so far, to suppress duplicates from different rows. Two forms of one value
+/// count as equal if their 64-bit hashes are.
 struct Given<'a> {
     hashes: Vec<u64>,
     emit: &'a mut dyn FnMut(Form, &[u8]),
@@ -64,19 +65,20 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// Whether every row that keeps the text readable would write the value as it is.
+    /// Whether every row of readable forms would leave the value unchanged.
     pub(super) fn is_plain(&self) -> bool {
         self.value.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
     }
 
-    /// One form: what `write` makes of the value, unless it is the value, or too short to tell.
+    /// Emits one form, the output of `write`, unless it equals the value or is too short to
+    /// identify it.
     pub(super) fn row(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
         if self.write(write) {
             self.given.emit(form, &self.line);
         }
     }
 
-    /// One form, and the same within JSON: what a log of JSON lines shows.
+    /// Emits one form, and also within JSON, as in a log of JSON lines.
     pub(super) fn row_and_in_json(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
         if self.write(write) {
             self.given.emit(form, &self.line);
@@ -84,14 +86,14 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// One form within JSON, without the form itself.
+    /// Emits one form within JSON, without the form itself.
     pub(super) fn row_in_json(&mut self, outer: &json::Style, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
         if self.write(write) {
             self.json_around(outer);
         }
     }
 
-    /// Hands out a form that a row has made elsewhere, unless it is too short to tell.
+    /// Emits a form that a row made elsewhere, unless it is too short to identify the value.
     pub(super) fn emit(&mut self, form: Form, bytes: &[u8]) {
         if bytes.len() >= TELLING_LEN_MIN {
             self.given.emit(form, bytes);
@@ -116,7 +118,7 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// A character of a value, or a byte that is part of none.
+/// A character of a value, or a byte outside of any character.
 #[derive(Clone, Copy)]
 pub(super) enum Unit {
     Char(char),
@@ -124,7 +126,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// Writes the unit as it is.
+    /// Writes the unit unchanged.
     pub(super) fn copy(self, out: &mut Vec<u8>) {
         match self {
             Unit::Char(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),

@@ -1,13 +1,15 @@
-//! Quoted for a shell. Without the quotes around: these stay beside the mask.
+//! Shell quoting, without the enclosing quotes: these remain beside the mask.
 
 use super::Form;
 use super::sheet::{Sheet, push_octal};
 
-/// What bash's `printf %q` puts a backslash before. (`~` and `#` only at the beginning, where it stays beside the mask.)
+/// The characters that bash's `printf %q` escapes with a backslash. (`~` and `#` only at the
+/// beginning, where the backslash remains beside the mask.)
 const BASH: &[u8] = b" \t!\"$&'()*,;<>?[\\]^`{|}";
-/// What that of zsh does in a script.
+/// The characters that zsh's `printf %q` escapes in a script.
 const ZSH: &[u8] = b" \t\"#$&'()*;<>?[\\]^`{|}";
-/// What Ruby's Shellwords leaves alone, beside letters, digits and newlines. It puts a backslash before whole characters.
+/// The characters that Ruby's Shellwords keeps, besides letters, digits and newlines. Its backslash
+/// precedes whole characters.
 const SHELLWORDS_KEEP: &[u8] = b"_-.,:+/@";
 
 pub(super) fn rows(sheet: &mut Sheet<'_>) {
@@ -53,7 +55,8 @@ fn backslash(value: &[u8], out: &mut Vec<u8>, escaped: impl Fn(u8) -> bool) {
     }
 }
 
-/// `$'...'`, which bash turns to when a value has control characters. What is not ASCII is octal where the locale cannot print it.
+/// `$'...'`, bash's notation for a value with control characters. Characters outside of ASCII are
+/// octal where the locale cannot print them.
 fn dollar_quote(value: &[u8], escape: Option<u8>, octal: bool, out: &mut Vec<u8>) {
     for &byte in value {
         let name = match byte {

@@ -1,13 +1,13 @@
 //! The strings of a JSON value.
 //!
-//! No parser: what is needed are the strings with their keys, also of JSON that is not quite right, in buffers that are wiped.
-//! Parsers leave copies of what they have read.
+//! Not a parser: it extracts strings with their keys, even from slightly invalid JSON, into buffers
+//! that are wiped. Parsers leave copies of their input.
 
 use zeroize::Zeroizing;
 
 use super::Parts;
 
-/// What a JSON text is made of. Strings are without their quotes, and as they are written.
+/// A token of a JSON text. Strings come without their quotes, and with their escapes.
 enum Token<'a> {
     Mark(u8),
     Text(&'a [u8]),
@@ -15,7 +15,7 @@ enum Token<'a> {
     Bad,
 }
 
-/// The tokens of a text, up to the first that is none.
+/// The tokens of a text, up to the first invalid one.
 struct Tokens<'a> {
     rest: &'a [u8],
 }
@@ -53,7 +53,7 @@ fn closing_quote(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// Whether a value is an object or an array. Whether its commas are right does not matter.
+/// Whether a value is an object or an array. Misplaced commas do not matter.
 pub(super) fn is_json(value: &[u8]) -> bool {
     if !matches!(value, [b'{', .., b'}'] | [b'[', .., b']']) {
         return false;
@@ -72,7 +72,8 @@ pub(super) fn is_json(value: &[u8]) -> bool {
     depth == 0 && strings > 0
 }
 
-/// Hands out the strings and numbers that are credentials, and the credentials in the URLs and settings among the others.
+/// Emits the strings and numbers that are credentials, and the credentials in the URLs and settings
+/// among the others.
 pub(super) fn leaves(value: &[u8], parts: &mut Parts<'_>) {
     let mut key: &[u8] = b"";
     let mut tokens = Tokens { rest: value }.peekable();
@@ -86,7 +87,7 @@ pub(super) fn leaves(value: &[u8], parts: &mut Parts<'_>) {
     }
 }
 
-/// What a JSON string says. An escape that is none stays as it is written.
+/// The content of a JSON string. An invalid escape stays unchanged.
 fn unescaped(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text;
@@ -98,7 +99,7 @@ fn unescaped(text: &[u8]) -> Zeroizing<Vec<u8>> {
     plain
 }
 
-/// Writes what stands for an escape, and returns what follows it.
+/// Writes the character of an escape, and returns the text after it.
 fn unescape<'a>(escape: &'a [u8], plain: &mut Vec<u8>) -> &'a [u8] {
     let named = match escape.first() {
         Some(b'n') => b'\n',
@@ -117,7 +118,7 @@ fn unescape<'a>(escape: &'a [u8], plain: &mut Vec<u8>) -> &'a [u8] {
     &escape[1..]
 }
 
-/// `u00e9`, or the two halves of what is beyond: `ud83d\ude00`.
+/// `u00e9`, or a surrogate pair: `ud83d\ude00`.
 fn unescape_number<'a>(escape: &'a [u8], plain: &mut Vec<u8>) -> &'a [u8] {
     let high = half(escape);
     let low = escape.get(5..).and_then(|rest| rest.strip_prefix(b"\\")).and_then(half);

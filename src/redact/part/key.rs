@@ -1,12 +1,12 @@
-//! Which keys name credentials, and which values look like credentials whatever their keys are.
+//! Recognizes keys that name credentials, and values that look like credentials under any key.
 
-/// Numbers under such a key have this many digits or more: `max_tokens` is none.
+/// The minimum number of digits of a credential: `max_tokens` is none.
 const NUMBER_LEN_MIN: usize = 6;
-/// Values that say whether there is a credential, and are none.
+/// Values that state whether there is a credential, and are none.
 const SWITCHES: [&[u8]; 10] =
     [b"true", b"false", b"null", b"none", b"enabled", b"disabled", b"required", b"optional", b"undefined", b"default"];
 
-/// Whether the value of this key is a credential: by what the key is called, or because it looks random.
+/// Whether the value of this key is a credential: by the key's name, or because it looks random.
 pub(super) fn is_credential(key: &[u8], value: &[u8]) -> bool {
     let is_small_number = value.len() < NUMBER_LEN_MIN && value.iter().all(u8::is_ascii_digit);
     let is_switch = SWITCHES.iter().any(|word| value.eq_ignore_ascii_case(word));
@@ -14,9 +14,9 @@ pub(super) fn is_credential(key: &[u8], value: &[u8]) -> bool {
     looks_random(value) || names_credential(key) && !is_small_number && !is_switch && !is_url
 }
 
-/// Keys longer than this name nothing, in bytes without punctuation.
+/// The longest key that may name a credential, in bytes without punctuation.
 const KEY_LEN_MAX: usize = 64;
-/// What a credential's key contains, without punctuation, in lower case.
+/// Substrings of a credential's key, without punctuation, in lower case.
 const CONTAINED: [&[u8]; 15] = [
     b"password",
     b"passwd",
@@ -34,9 +34,9 @@ const CONTAINED: [&[u8]; 15] = [
     b"webhook",
     b"keydata",
 ];
-/// What a credential's key ends with.
+/// Suffixes of a credential's key.
 const LAST: [&[u8]; 9] = [b"pwd", b"pass", b"key", b"sig", b"auth", b"sas", b"pin", b"jwt", b"dsn"];
-/// What the key of something about a credential ends with: `token_uri`, `private_key_id`.
+/// Suffixes of a key that describes a credential: `token_uri`, `private_key_id`.
 const ABOUT: [&[u8]; 14] = [
     b"type",
     b"name",
@@ -54,7 +54,8 @@ const ABOUT: [&[u8]; 14] = [
     b"length",
 ];
 
-/// Whether a key names a credential: `password`, `Pwd`, `client_secret`, `AccountKey`, `X-Amz-Signature`; not `token_uri`.
+/// Whether a key names a credential: `password`, `Pwd`, `client_secret`, `AccountKey`,
+/// `X-Amz-Signature`; not `token_uri`.
 fn names_credential(key: &[u8]) -> bool {
     let mut letters = [0; KEY_LEN_MAX];
     let mut len = 0;
@@ -69,11 +70,12 @@ fn names_credential(key: &[u8]) -> bool {
         && (CONTAINED.iter().any(|word| contains(word)) || LAST.iter().any(|word| key.ends_with(word)))
 }
 
-/// Values that look random have this many bytes or more.
+/// The minimum length of a value that looks random, in bytes.
 const RANDOM_LEN_MIN: usize = 16;
 
-/// Whether a value looks as if a generator of tokens had made it: one long word with digits, in which letters, digits and cases
-/// change at every fourth place or more often. `my-project-123456`, `MyProject2024` and UUIDs do not.
+/// Whether a value looks like the output of a token generator: one long word with digits, in which
+/// letters, digits and cases change at least at every fourth place. `my-project-123456`,
+/// `MyProject2024` and UUIDs do not.
 pub(super) fn looks_random(value: &[u8]) -> bool {
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_.~-".contains(byte);
     let changes = value.windows(2).filter(|pair| changes_class(pair[0], pair[1])).count();
@@ -84,8 +86,8 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
         && !is_uuid(value)
 }
 
-/// Whether letters change to digits, or small letters to capitals, or the other way round. A capital before a small letter begins a
-/// word, and is no change.
+/// Whether letters change to digits, small letters to capitals, or digits to letters. A capital
+/// before a small letter begins a word, and is no change.
 fn changes_class(a: u8, b: u8) -> bool {
     let digit_and_letter =
         a.is_ascii_digit() && b.is_ascii_alphabetic() || a.is_ascii_alphabetic() && b.is_ascii_digit();

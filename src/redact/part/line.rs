@@ -1,4 +1,4 @@
-//! The lines of a value of several lines.
+//! The lines of a multi-line value.
 
 use memchr::memmem;
 use zeroize::Zeroizing;
@@ -7,7 +7,7 @@ use super::Parts;
 use crate::redact::encoding::Form;
 use crate::redact::ordinary::is_ordinary;
 
-/// A line is long enough to tell from this length on, in bytes, without the white space around it.
+/// The minimum length of an identifying line, in bytes, without surrounding white space.
 const LINE_LEN_MIN: usize = 8;
 /// Lines around and above the body of a PEM file.
 const PEM_FRAME: [&[u8]; 4] = [b"-----BEGIN", b"-----END", b"Proc-Type:", b"---- BEGIN"];
@@ -22,7 +22,8 @@ pub(super) fn lines(value: &[u8], parts: &mut Parts<'_>) {
     }
 }
 
-/// A value with its lines, if it is one line with written line ends, as in `KEY="-----BEGIN ...-----\nMII...\n"`.
+/// A one-line value with its written line ends turned into real ones, as in `KEY="-----BEGIN
+/// ...-----\nMII...\n"`.
 fn with_line_ends(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let ends = memmem::Finder::new(b"\\n");
     ends.find(value)?;
@@ -38,7 +39,7 @@ fn with_line_ends(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(plain)
 }
 
-/// Whether a line says anything about the value that it is part of.
+/// Whether a line identifies the value that contains it.
 fn tells(line: &[u8]) -> bool {
     line.len() >= LINE_LEN_MIN
         && !PEM_FRAME.iter().any(|frame| line.starts_with(frame))
@@ -48,7 +49,7 @@ fn tells(line: &[u8]) -> bool {
         && !is_bare_key(line)
 }
 
-/// `clusters:` or `- cluster:`, a key in YAML whose value stands below.
+/// `clusters:` or `- cluster:`, a YAML key with its value on the lines below.
 fn is_bare_key(line: &[u8]) -> bool {
     let Some(key) = line.strip_suffix(b":") else { return false };
     let key = key.strip_prefix(b"- ").unwrap_or(key);

@@ -1,4 +1,5 @@
-//! Credentials in settings: connection strings (`Server=h;Password=p;`, `host=h password='p'`, `a=b&sig=c`), dotenv and YAML lines.
+//! Credentials in settings: connection strings (`Server=h;Password=p;`, `host=h password='p'`,
+//! `a=b&sig=c`), dotenv and YAML lines.
 
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
@@ -7,7 +8,7 @@ use super::Parts;
 use super::key::is_credential;
 use crate::redact::encoding::{Form, core};
 
-/// Finds the settings of a value that has any, separated by `;`, else by `&`, else by lines or blanks.
+/// Finds the settings of a value, separated by `;`, else by `&`, else by lines or blanks.
 pub(super) fn settings(value: &[u8], parts: &mut Parts<'_>) {
     let Some(first) = value.iter().position(|&byte| byte == b'=' || byte == b':') else { return };
     if value.contains(&b'\n') {
@@ -24,7 +25,8 @@ pub(super) fn settings(value: &[u8], parts: &mut Parts<'_>) {
     }
 }
 
-/// Finds the credentials in a query: `?user=u&password=p`. Each as it is, decoded, and with blanks for `+`.
+/// Finds the credentials in a query: `?user=u&password=p`. Each verbatim, decoded, and with blanks
+/// for `+`.
 pub(super) fn query(query: &[u8], form: Form, parts: &mut Parts<'_>) {
     for pair in query.split(|byte| matches!(byte, b'?' | b'&' | b'#' | b';')) {
         let Some((key, value)) = cut(pair, b'=') else { continue };
@@ -50,14 +52,15 @@ pub(super) fn decoded(text: &[u8], take: impl FnOnce(&[u8])) {
     }
 }
 
-/// Splits where a separator stands outside of quotes. Quotes begin after a `=`, and a doubled or escaped one does not end them.
+/// Splits at separators outside of quotes. Quotes begin after a `=`, and a doubled or escaped one
+/// does not end them.
 fn split(text: &[u8], separators: &[u8], mut each: impl FnMut(&[u8])) {
     let (mut start, mut quote, mut before) = (0, None, b' ');
     for (at, &byte) in text.iter().enumerate() {
         match quote {
             Some(open) if byte == open && before != b'\\' => quote = None,
             Some(_) => {}
-            // A doubled quote is the end of one quoted stretch and the beginning of the next.
+            // A doubled quote ends one quoted stretch and begins the next.
             None if matches!(byte, b'"' | b'\'') && (before == b'=' || before == byte) => quote = Some(byte),
             None if separators.contains(&byte) => {
                 each(&text[start..at]);
@@ -70,7 +73,8 @@ fn split(text: &[u8], separators: &[u8], mut each: impl FnMut(&[u8])) {
     each(&text[start..]);
 }
 
-/// Hands out the value of one setting, if it is a credential: without its quotes, and with the quotes in it undone.
+/// Emits the value of one setting, if it is a credential: without its quotes, and with the quotes
+/// in it unescaped.
 fn take(setting: &[u8], separator: u8, parts: &mut Parts<'_>) {
     let Some((key, value)) = cut(setting, separator) else { return };
     let value = value.trim_ascii();
@@ -87,7 +91,7 @@ fn take(setting: &[u8], separator: u8, parts: &mut Parts<'_>) {
     }
 }
 
-/// A quoted text without what stands before its quotes: another quote, or a backslash.
+/// Unescapes a quoted text with doubled or backslash-escaped quotes.
 fn undone(text: &[u8], undo: u8, quote: u8) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut bytes = text.iter().copied().peekable();
@@ -102,7 +106,7 @@ fn undone(text: &[u8], undo: u8, quote: u8) -> Zeroizing<Vec<u8>> {
     plain
 }
 
-/// A setting's key and value. A key is a word, with the dots, dashes and blanks that keys have.
+/// A setting's key and value. A key is a word that may contain dots, dashes and blanks.
 fn cut(setting: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = setting.iter().position(|&byte| byte == separator)?;
     let (key, value) = (setting[..at].trim_ascii(), &setting[at + 1..]);

@@ -7,13 +7,15 @@ use super::key::looks_random;
 use super::setting::{decoded, query};
 use crate::redact::encoding::Form;
 
-/// URLs are looked for this far, in bytes, so that a value full of `://` costs no more than any other.
+/// The maximum length of a URL, in bytes, so that a value full of `://` costs no more than any
+/// other.
 const URL_LEN_MAX: usize = 8 << 10;
-/// User name and password together are left out below this length, in bytes.
+/// The minimum length of user name and password together, in bytes.
 const AUTHORITY_LEN_MIN: usize = 8;
-/// How many URLs of a value are looked at.
+/// The maximum number of URLs of a value to search.
 const URLS_MAX: usize = 64;
-/// What a data source name has in place of a scheme: `user:password@tcp(host:3306)/base`.
+/// The network names of a data source name, in place of a scheme:
+/// `user:password@tcp(host:3306)/base`.
 const GO_NETWORKS: [&[u8]; 4] = [b"@tcp(", b"@unix(", b"@udp(", b"@("];
 
 pub(super) fn urls(value: &[u8], parts: &mut Parts<'_>) {
@@ -47,7 +49,8 @@ fn url(url: &[u8], parts: &mut Parts<'_>) {
     query(&path[end..], Form::UrlParameter, parts);
 }
 
-/// A password with a bare `/` in it is against the rules, and some programs take it. Digits before the slash are a port.
+/// Handles a password with a bare `/`, which is invalid but accepted by some programs. Digits
+/// before the slash are a port.
 fn credentials_with_slash(url: &[u8], parts: &mut Parts<'_>) {
     let Some(at) = url.iter().position(|&byte| byte == b'@') else { return };
     let Some(colon) = url[..at].iter().position(|&byte| byte == b':') else { return };
@@ -59,7 +62,8 @@ fn credentials_with_slash(url: &[u8], parts: &mut Parts<'_>) {
     }
 }
 
-/// What stands before and after the `@`. A user name alone is none, unless it looks like a token.
+/// The text before and after the `@`. A user name alone is no credential, unless it looks like a
+/// token.
 fn credentials(userinfo: &[u8], host: &[u8], parts: &mut Parts<'_>) {
     let colon = userinfo.iter().position(|&byte| byte == b':').unwrap_or(userinfo.len());
     let (user, password) = (&userinfo[..colon], userinfo.get(colon + 1..).unwrap_or_default());
@@ -74,7 +78,8 @@ fn credentials(userinfo: &[u8], host: &[u8], parts: &mut Parts<'_>) {
     authority(userinfo, host, parts);
 }
 
-/// User name, password and host together: they tell even where the password is too short to be masked by itself.
+/// User name, password and host together: they identify the value even if the password is too short
+/// to be masked by itself.
 fn authority(userinfo: &[u8], host: &[u8], parts: &mut Parts<'_>) {
     let mut authority = Zeroizing::new(Vec::with_capacity(userinfo.len() + 1 + host.len()));
     authority.extend_from_slice(userinfo);

@@ -1,4 +1,4 @@
-//! Line release against its definition, and with two sets whose secrets differ.
+//! Line release against its definition, and with two sets of different secrets.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::redact::redactor::{Placed, Redacted, Redactor};
 use crate::redact::release::{Again, LineRelease};
 use crate::redact::secret::Secret;
 
-/// Numbers that look random (SplitMix64).
+/// A pseudorandom number generator (SplitMix64).
 struct Rng(u64);
 
 impl Rng {
@@ -26,7 +26,7 @@ impl Rng {
     }
 }
 
-/// A stream with line release, as adapters have one.
+/// A stream with line release, like those of the adapters.
 struct Stream {
     redactor: Redactor,
     release: LineRelease,
@@ -73,7 +73,7 @@ impl Stream {
         std::mem::take(&mut self.waiting)
     }
 
-    /// All that may be seen of it beside its output.
+    /// Everything observable besides its output.
     fn seen(&self) -> (Option<u64>, u64, usize) {
         let end = self.redactor.end();
         let settled = end - self.redactor.unsettled();
@@ -91,9 +91,9 @@ fn exactly(needles: &[Vec<u8>]) -> Result<NeedleSet, BuildError> {
     NeedleSet::exactly(secrets, Mask::Char(b'*'))
 }
 
-/// How much is out after a text that came in these pieces, with masks as long as their regions, by
-/// the definition: at each newline the whole lines that are settled then, but for the last `lag`
-/// bytes; of a line that is too long all but the last `tail` bytes.
+/// The length of the output after a text in these pieces, by definition, with masks as long as
+/// their regions. At each newline, the settled whole lines, without the last `lag` bytes; of an
+/// overlong line, all but the last `tail` bytes.
 fn defined(set: &NeedleSet, text: &[u8], cuts: &[usize], line_len_max: usize) -> Vec<usize> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let (reach, mut out, mut all, mut was_overlong) = (set.reach(), 0, Vec::new(), false);
@@ -149,8 +149,8 @@ fn a01_what_goes_out_is_what_the_definition_says() {
             lens.push(out.len());
             start = end;
         }
-        // Masks that go out in pieces make more of a line go out at a time: then only the final
-        // output is compared.
+        // Masks emitted in pieces release more of a line at a time; then only the final output is
+        // compared.
         let covered = naive::covered(&set.expose().collect::<Vec<_>>(), &text);
         let wanted = defined(&set, &text, &cuts, line_len_max);
         for ((end, len), wanted) in cuts.iter().zip(&lens).zip(&wanted) {
@@ -167,8 +167,8 @@ fn a01_what_goes_out_is_what_the_definition_says() {
     assert!(overlong > 1_000 && exactly_compared > 3_000, "{overlong} {exactly_compared}");
 }
 
-/// Two sets whose secrets differ in all of their bytes, and texts of parts of both: all that may be
-/// seen is equal, until a needle of one is complete, or a text ends in half of one.
+/// Two sets with secrets that differ in all of their bytes, and texts of parts of both. Everything
+/// observable is equal until a needle of one is complete, or a text ends in half of one.
 #[test]
 fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
     let secrets: [[&[u8]; 2]; 4] = [
@@ -193,7 +193,7 @@ fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
             continue;
         }
         let needles = sets.each_ref().map(|set| set.expose().collect::<Vec<_>>());
-        // Lines of several that are too long to be guessed can be tried as a whole.
+        // Several lines that are too long to guess can be tried as a whole.
         let lines = needles.iter().flatten().filter(|needle| needle[..needle.len() - 1].contains(&b'\n'));
         let lines = lines.flat_map(|needle| needle.split_inclusive(|byte| *byte == b'\n'));
         let long_lines: Vec<&[u8]> = lines.filter(|line| line.len() >= 8 && !line.starts_with(b"-----BEGIN")).collect();
@@ -252,7 +252,7 @@ fn a01_a_stump_counts_in_bytes_of_the_value() {
     }
 }
 
-/// Most sets have no short lines, so that whole lines go out at once.
+/// Most sets have no short lines, so whole lines are released at once.
 #[test]
 fn a01_nothing_waits_behind_a_newline_but_for_short_lines() {
     let lag = |value: &str| {
@@ -263,7 +263,7 @@ fn a01_nothing_waits_behind_a_newline_but_for_short_lines() {
     for value in ["sk-live-4f9QzXabc", "0123456789abcdefghijklmnopqrstuvwxyzABCD", key, "hunter2-prod\n"] {
         assert_eq!(lag(value), 0, "{value}");
     }
-    // With the line end of Windows, too.
+    // With Windows line ends, too.
     assert_eq!(lag("user\nhunter2x\n"), 6);
 }
 
@@ -272,8 +272,8 @@ fn texts(len: usize) -> impl Iterator<Item = Vec<u8>> {
     (0..1_u32 << len).map(move |bits| (0..len).map(|bit| b'a' + (bits >> bit & 1) as u8).collect())
 }
 
-/// With nothing masked yet, a line that waits when the set changes is as if there had never been
-/// another set; however it is cut.
+/// Without any mask so far, a line held back during a change of set comes out as if the old set had
+/// never existed, for any cutting.
 #[test]
 fn b10_a_line_that_waits_is_what_the_new_set_makes_of_it() {
     let set = |needle: &[u8]| Arc::new(exactly(&[needle.to_vec()]).expect("the mask fits"));
@@ -306,8 +306,8 @@ fn b10_a_line_that_waits_is_what_the_new_set_makes_of_it() {
     assert!(compared > 40_000 && masked > 10_000, "{compared} {masked}");
 }
 
-/// What was masked stays so, nothing else changes but by needles, and none of a new needle stays
-/// that stands between masks.
+/// Masked bytes stay masked, only needles change other bytes, and no occurrence of a new needle
+/// remains between masks.
 #[test]
 fn b10_between_masks_a_line_that_waits_is_searched_again() {
     let mut rng = Rng(3);

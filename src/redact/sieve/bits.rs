@@ -1,40 +1,43 @@
-//! A set of 64-bit words that may say yes too often: a Bloom filter with all bits of an entry in one machine word.
+//! A set of 64-bit words with false positives: a Bloom filter with all bits of an entry in one
+//! machine word.
 //!
-//! Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters" (2007): one memory access a look-up. Three bits an
-//! entry are better than two in a crowded table (a fifth faster with 1,000 secrets, on cold memory), and not worth their
-//! instructions in a roomy one (a tenth slower with 100).
+//! Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters" (2007): one memory
+//! access per look-up. Three bits per entry beat two in a crowded table (a fifth faster with 1,000
+//! secrets, on cold memory), but are not worth their instructions in a roomy one (a tenth slower
+//! with 100).
 
 /// 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// What the second-level cache of a current machine holds, in bytes.
+/// The second-level cache of a current machine, in bytes.
 const CACHED_BYTES: usize = 1 << 20;
-/// With fewer bits of room for each entry, a third one of them is set.
+/// With fewer bits per entry than this, each entry sets a third bit.
 const CROWDED_BITS_PER_ENTRY: usize = 24;
-/// With fewer bits for each entry than these, a table says yes too often to skip much, cache or not.
+/// With fewer bits per entry than this, false positives leave little to skip, cache or not.
 const BITS_PER_ENTRY_MIN: usize = 12;
 
-/// The sizes of a table: how many words of 64 bits it has.
+/// The number of 64-bit words in a table.
 fn words_for(entries: usize, bits_per_entry: usize) -> usize {
     let roomy = (entries * bits_per_entry / 64).next_power_of_two();
     let tight = (entries * BITS_PER_ENTRY_MIN / 64).next_power_of_two();
     roomy.min(CACHED_BYTES / 8).max(tight).max(2)
 }
 
-/// Whether a table for so many entries is so full that a third bit pays.
+/// Whether a table for this many entries is so full that a third bit pays.
 pub(super) fn is_crowded(entries: usize, bits_per_entry: usize) -> bool {
     words_for(entries, bits_per_entry) * 64 < entries * CROWDED_BITS_PER_ENTRY
 }
 
-/// See the module's documentation. `BITS` are set for each entry: two or three.
+/// A Bloom filter; see the module's documentation. Each entry sets `BITS` bits: two or three.
 pub(super) struct BitSet<const BITS: u32> {
     words: Vec<u64>,
     shift: u32,
 }
 
 impl<const BITS: u32> BitSet<BITS> {
-    /// An empty set for so many entries, of about `bits_per_entry` bits for each; of fewer, where that does not fit into the
-    /// second-level cache, and is better slow than wrong more often.
+    /// An empty set for this many entries, with about `bits_per_entry` bits each. With fewer, if
+    /// that exceeds the second-level cache, down to a minimum below which false positives cost more
+    /// than cache misses.
     pub(super) fn new(entries: usize, bits_per_entry: usize) -> BitSet<BITS> {
         let words = words_for(entries, bits_per_entry);
         BitSet { words: vec![0; words], shift: 64 - words.trailing_zeros() }
@@ -45,11 +48,12 @@ impl<const BITS: u32> BitSet<BITS> {
         self.words[at] |= bits;
     }
 
-    /// Whether the word was inserted, or looks as if.
+    /// Whether the word was inserted, or collides with inserted ones.
     #[inline(always)]
     pub(super) fn contains(&self, word: u64) -> bool {
         let (at, bits) = self.place(word);
-        // SAFETY: `at` is a 64-bit number shifted down to as many bits as the number of words, a power of two, has.
+        // SAFETY: `at` is a 64-bit number shifted down to the number of bits that index the words,
+        // and their number is a power of two.
         unsafe { self.words.get_unchecked(at) & bits == bits }
     }
 

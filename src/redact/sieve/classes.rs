@@ -1,12 +1,12 @@
-//! A tier for few and short needles: for each position of a window, the class of bytes that may stand there.
+//! A tier for few and short needles: byte classes for each position of a window.
 //!
-//! Needles are dealt into eight buckets, a bit each. For each position a table gives, for a byte, the buckets with a needle that
-//! has this byte there; the `and` over all positions is not zero where a window may begin. All positions of a block of text
-//! are done at once. This is the Teddy of Hyperscan (Wang et al., NSDI 2019), with whole bytes looked up in tables of 128
-//! where the machine has them (AVX-512 VBMI), so that only bytes from 0x80 on are confused with others, and by nibbles
-//! otherwise (AVX2).
+//! Needles are distributed over eight buckets, one bit each. For each position a table maps a byte
+//! to the buckets with a needle that has this byte there; the `and` over all positions is nonzero
+//! where a window may begin. All positions of a block of text are computed at once. This is
+//! Hyperscan's Teddy (Wang et al., NSDI 2019). With AVX-512 VBMI it looks up whole bytes in tables
+//! of 128, so only bytes from 0x80 on are confused with others; with AVX2 it looks up nibbles.
 //!
-//! A window is of eight bytes, or of four and any others.
+//! A window has eight bytes, or four followed by any others.
 
 use zeroize::Zeroize;
 
@@ -14,20 +14,20 @@ use super::grams::LOOK_LEN;
 
 /// The longest window, in bytes.
 pub(super) const WINDOW_LEN: usize = LOOK_LEN;
-/// How many positions of it have classes: with eight, ten short secrets among a hundred made the search a tenth slower than with
-/// six. A hit is checked against the whole window.
+/// The number of its positions with classes. With eight, ten short secrets among a hundred made the
+/// search a tenth slower than with six. A hit is checked against the whole window.
 pub(super) const POSITIONS: usize = 6;
-/// The windows of needles that are shorter than [`WINDOW_LEN`], in bytes.
+/// The window length of needles shorter than [`WINDOW_LEN`], in bytes.
 pub(super) const SHORT_LEN: usize = 4;
 const BUCKETS: usize = 8;
-/// The positions that are done at once.
+/// The number of positions computed at once.
 pub(super) const BLOCK_LEN: usize = 64;
-/// More needles than this are not tried: the classes would hold everything.
+/// The maximum number of needles to try: with more, the classes would contain everything.
 const WINDOWS_MAX: usize = 4096;
-/// How often the classes may say yes for nothing, as a share of the bytes of ordinary text.
+/// The maximum rate of false positives, as a share of the bytes of ordinary text.
 const FALSE_SHARE_MAX: f64 = 0.2;
 
-/// The instructions that the tier needs.
+/// The instruction set that the tier uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Isa {
     Avx2,
@@ -50,17 +50,18 @@ impl Drop for Classes {
     }
 }
 
-/// See the module's documentation.
+/// The tier; see the module's documentation.
 pub(super) struct ClassSieve {
     isa: Isa,
     classes: Box<Classes>,
 }
 
 impl ClassSieve {
-    /// A tier for these windows, of [`SHORT_LEN`] or [`WINDOW_LEN`] bytes each; none where the classes would say yes too often
-    /// to be of use.
+    /// A tier for these windows, of [`SHORT_LEN`] or [`WINDOW_LEN`] bytes each; `None` if false
+    /// positives would make it useless.
     ///
-    /// False hits cost about a nanosecond each, so that quite some of them are better than a look at each position in turn.
+    /// A false hit costs about a nanosecond, so quite a few of them are cheaper than a look at each
+    /// position in turn.
     pub(super) fn new(isa: Isa, windows: &[&[u8]]) -> Option<ClassSieve> {
         if windows.len() > WINDOWS_MAX {
             return None;
@@ -68,7 +69,8 @@ impl ClassSieve {
         let mut classes = Classes { bytes: [[0; 128]; POSITIONS], nibbles: [[[0; 16]; 2]; POSITIONS] };
         let (mut short, mut long): (Vec<&[u8]>, Vec<&[u8]>) =
             windows.iter().partition(|window| window.len() < WINDOW_LEN);
-        // Neighbours in the alphabet share their first bytes, and so make the smallest classes together.
+        // Alphabetical neighbours share their first bytes, and so form the smallest classes
+        // together.
         short.sort_unstable();
         long.sort_unstable();
         let short_buckets = match (short.len(), long.len()) {
@@ -85,8 +87,8 @@ impl ClassSieve {
         (classes.false_share(isa) <= FALSE_SHARE_MAX).then(|| ClassSieve { isa, classes: Box::new(classes) })
     }
 
-    /// The first position from `from` to before `end` where a window may begin, and `check` says so too; where there is none,
-    /// that end or where the text is too short to look.
+    /// The first position in `from..end` where a window may begin that `check` confirms. Otherwise
+    /// an error with `end`, or with the position where the remaining text is too short to look.
     pub(super) fn find(
         &self,
         text: &[u8],
@@ -108,11 +110,11 @@ impl ClassSieve {
         Err(end.max(from))
     }
 
-    /// Takes `at` over blocks of text in which the classes have nothing. Gives the hits in the block that begins there then,
-    /// in order; near the end of the text, where blocks do not fit, all of its positions.
+    /// Advances `at` over blocks of text without hits. Returns the hits in the next block, in
+    /// order; near the end of the text, where no block fits, all of its positions.
     fn skip(&self, text: &[u8], at: &mut usize, end: usize) -> Bits {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: an `Isa` is chosen only where the machine has it.
+        // SAFETY: an `Isa` is chosen only if the machine supports it.
         let hits = unsafe {
             match self.isa {
                 Isa::Avx2 => super::x86::skip_avx2(&self.classes, text, at, end),
@@ -125,7 +127,7 @@ impl ClassSieve {
     }
 }
 
-/// The numbers of the bits that are set, from the lowest on.
+/// The numbers of the set bits, in ascending order.
 struct Bits(u64);
 
 impl Iterator for Bits {
@@ -140,7 +142,7 @@ impl Iterator for Bits {
 }
 
 impl Isa {
-    /// The best that this machine has.
+    /// The best instruction set of this machine.
     pub(super) fn detect() -> Option<Isa> {
         #[cfg(target_arch = "x86_64")]
         {
@@ -169,7 +171,8 @@ impl Classes {
         }
     }
 
-    /// How often the classes say yes in text in which each byte is as common as in logs, and neighbours are independent.
+    /// The rate of false positives in text with the byte frequencies of logs and independent
+    /// neighbours.
     fn false_share(&self, isa: Isa) -> f64 {
         let buckets = |position: usize, byte: u8| match isa {
             Isa::Avx512 => self.bytes[position][usize::from(byte & 127)],
@@ -186,7 +189,8 @@ impl Classes {
     }
 }
 
-/// About how common a byte is in logs, as a share of all; measured on eight kinds of system and application logs.
+/// The approximate frequency of a byte in logs, as a share of all; measured on eight kinds of
+/// system and application logs.
 fn frequency(byte: u8) -> f64 {
     match byte {
         b' ' => 0.11,
@@ -210,8 +214,9 @@ mod tests {
         Classes { bytes: [[0; 128]; POSITIONS], nibbles: [[[0; 16]; 2]; POSITIONS] }
     }
 
-    /// A byte is in a bucket if one of its windows has the byte there, or is over before: by its low seven bits, and by its two halves.
-    /// Both tables, of which a machine uses the one that it has the instructions for.
+    /// A byte is in a bucket if one of its windows has the byte there, or ends earlier: by its low
+    /// seven bits, and by its two halves. Checks both tables; a machine uses the one for its
+    /// instructions.
     #[test]
     fn a_byte_is_in_the_buckets_of_its_windows() {
         let windows: [&[u8]; 5] = [b"abcd", b"Zx9-\xe4~  ", b"abd0ef12", b"\0\x7f\x80\xff", b"aacd5678"];
@@ -243,7 +248,7 @@ mod tests {
     fn classes_are_wiped() {
         let mut classes = ManuallyDrop::new(empty());
         classes.add(b"abcdefgh", 0);
-        // SAFETY: once only. What is looked at afterwards are numbers, which are as good as before.
+        // SAFETY: dropped only once. The numbers inspected afterwards remain valid.
         unsafe { ManuallyDrop::drop(&mut classes) };
         assert!(classes.bytes.iter().flatten().all(|buckets| *buckets == 0));
         assert!(classes.nibbles.iter().flatten().flatten().all(|buckets| *buckets == 0));

@@ -1,35 +1,37 @@
-//! Where does a needle begin that goes on beyond the text? For the last bytes of a piece, whose state has to be exact.
+//! Finds where a needle may begin that continues beyond the text. For the last bytes of a piece,
+//! where the state must be exact.
 //!
-//! Any of these bytes may begin a needle, so each has to be asked; but if four grams of every needle's beginning are in a table, one
-//! of four bytes is enough. A piece of 200 bytes has some 80 such bytes: 2,000 instructions with a look at each of them, 800 so
-//! (valgrind's callgrind, 100 secrets).
+//! Any of these bytes may begin a needle, so each needs a check. But if a table holds four grams of
+//! every needle's beginning, a look at one byte in four suffices. A piece of 200 bytes has some 80
+//! such bytes: 2,000 instructions with a look at each of them, 800 with this table (valgrind's
+//! callgrind, 100 secrets).
 
 use super::super::needle_list::NeedleList;
 use super::bits::BitSet;
 use super::grams::{LOOK_LEN, load};
 
-/// The first bytes of a needle, as far as `first_start` looks.
+/// The number of leading bytes of a needle that `first_start` checks.
 const HEAD_LEN: usize = 4;
-/// How far apart looks are, where the needles are long enough, and the grams that they are for, in bytes.
+/// The distance of looks for sufficiently long needles, and the length of their grams, in bytes.
 const STRIDE: usize = 4;
 const GRAM_LEN: usize = 5;
-/// So many bytes share a branch.
+/// The number of bytes that share a branch.
 const GROUP_LEN: usize = 4 * STRIDE;
-/// What of a needle a look of these needs to see.
+/// The number of a needle's bytes that such a look needs to see.
 const WINDOW_LEN: usize = STRIDE - 1 + GRAM_LEN;
 
-/// The bits of room for each gram.
+/// The number of bits per gram.
 const BITS_PER_GRAM: usize = 64;
 
-/// See the module's documentation.
+/// The tail prefilter; see the module's documentation.
 pub(super) struct EndSieve {
     heads: BitSet<2>,
-    /// None, where a needle is too short for them.
+    /// `None` if a needle is too short for them.
     grams: Option<BitSet<2>>,
 }
 
 impl EndSieve {
-    /// The sieve for needles of [`HEAD_LEN`] bytes or more.
+    /// The prefilter for needles of at least [`HEAD_LEN`] bytes.
     pub(super) fn new(needles: &NeedleList) -> EndSieve {
         let mut heads = BitSet::new(needles.len(), BITS_PER_GRAM);
         needles.iter().for_each(|needle| heads.insert(low::<HEAD_LEN>(needle)));
@@ -44,14 +46,15 @@ impl EndSieve {
         EndSieve { heads, grams }
     }
 
-    /// The first position from `from` on where a needle may begin, but for the last three bytes of the text. A needle that only
-    /// begins there, with fewer than `held_min` bytes, may be missed.
+    /// The first position from `from` on where a needle may begin, except for the last three bytes
+    /// of the text. May miss a needle with fewer than `held_min` bytes in the text.
     pub(super) fn first_start(&self, text: &[u8], from: usize, held_min: usize) -> Option<usize> {
         let (from, end) = match &self.grams {
             None => (from, text.len()),
             Some(grams) => match self.first_by_grams(grams, text, from) {
                 Ok(start) => return Some(start),
-                // All needles are as long as a window, so that none can lie behind this end as a whole.
+                // All needles are at least as long as a window, so no whole needle fits after this
+                // end.
                 Err(from) => (from, (text.len() + HEAD_LEN).saturating_sub(held_min.clamp(HEAD_LEN, WINDOW_LEN))),
             },
         };
@@ -60,10 +63,12 @@ impl EndSieve {
         start.map(|start| from + start)
     }
 
-    /// The same by looks of every fourth byte; where there is none, where they end.
+    /// Like [`first_start`](EndSieve::first_start), with a look at every fourth byte; on failure,
+    /// the position where the looks end.
     fn first_by_grams(&self, grams: &BitSet<2>, text: &[u8], from: usize) -> Result<usize, usize> {
         let is_gram = |look| grams.contains(keep::<GRAM_LEN>(load(text, look)));
-        // A needle that begins at `at` or up to `STRIDE` - 1 bytes later has a gram at `at + STRIDE - 1`.
+        // A needle that begins at `at` or up to `STRIDE` - 1 bytes later has a gram at `at + STRIDE
+        // - 1`.
         let mut at = from;
         while at + STRIDE - 1 + LOOK_LEN <= text.len() {
             let group = at + GROUP_LEN - 1 + LOOK_LEN <= text.len();
@@ -90,7 +95,7 @@ fn low<const LEN: usize>(bytes: &[u8]) -> u64 {
     keep::<LEN>(u64::from_le_bytes(word))
 }
 
-/// A word that only its first bytes decide.
+/// Reduces a word to its first bytes.
 #[inline(always)]
 fn keep<const LEN: usize>(word: u64) -> u64 {
     word << (64 - 8 * LEN)

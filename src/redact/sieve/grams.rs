@@ -1,18 +1,19 @@
-//! One tier: grams of some bytes, looked at every `stride` bytes.
+//! One tier of q-grams, with a look every `stride` bytes.
 
 use super::bits::{BitSet, is_crowded};
 
-/// Text is fetched this far ahead of the look, in bytes: in a trial, up to a third faster on cold memory than without.
+/// The prefetch distance ahead of the look, in bytes: in a trial, up to a third faster on cold
+/// memory than without.
 const PREFETCH_DISTANCE: usize = 2048;
-/// So many looks share one branch; eight gained nothing more.
+/// The number of looks that share a branch; eight gained nothing more.
 const LOOKS: usize = 4;
-/// What is read of the text for each look, in bytes.
+/// The number of bytes read for each look.
 pub(super) const LOOK_LEN: usize = 8;
 
-/// The bits of room for each gram, where the cache has as many.
+/// The number of bits per gram, if the cache has room.
 const BITS_PER_GRAM: usize = 64;
 
-/// See the module's documentation.
+/// The tier; see the module's documentation.
 pub(super) struct GramSieve {
     gram_len: usize,
     stride: usize,
@@ -43,8 +44,9 @@ impl GramSieve {
         self.stride
     }
 
-    /// The first position with a gram that a window may have: of `from`, `from + stride`, and so on, those below `end`. Where
-    /// there is none, the first of these positions that is not below `end`, or that the text is too short to look at.
+    /// The first position with a gram that a window may have, among `from`, `from + stride`, and so
+    /// on, below `end`. On failure, the first of these positions that is not below `end`, or where
+    /// the text is too short to look.
     pub(super) fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
         match &self.grams {
             Grams::Roomy(grams) => self.find_in(grams, text, from, end),
@@ -52,8 +54,8 @@ impl GramSieve {
         }
     }
 
-    /// Whether [`find`](GramSieve::find) finds nothing in a short text. No prefetching, no groups, and one branch for all looks: a record
-    /// of 200 bytes has seven of them.
+    /// Whether [`find`](GramSieve::find) finds nothing in a short text. No prefetching, no groups,
+    /// and one branch for all looks: a record of 200 bytes has seven of them.
     #[inline]
     pub(super) fn is_absent(&self, text: &[u8]) -> bool {
         match &self.grams {
@@ -111,7 +113,7 @@ impl GramSieve {
         }
     }
 
-    /// Passes groups of looks in which no gram is in the table.
+    /// Skips groups of looks without a gram in the table.
     #[inline(always)]
     fn skip<const GRAM_LEN: usize, const BITS: u32>(
         &self,
@@ -127,7 +129,8 @@ impl GramSieve {
             }
             let mut any = false;
             for look in 0..LOOKS {
-                // SAFETY: the last look of the group is below `end`, from which a look still fits into the text.
+                // SAFETY: the last look of the group is below `end`, and a look at any position
+                // below `end` fits into the text.
                 let word = unsafe { load_unchecked(text, at + look * self.stride) };
                 any |= grams.contains(word << (64 - 8 * GRAM_LEN));
             }
@@ -152,7 +155,7 @@ fn set_of<'a, const BITS: u32>(
     grams
 }
 
-/// Up to eight bytes at the end of a word, as [`load`] has them there after a shift.
+/// Up to eight bytes at the high end of a word, where a shift puts them after [`load`].
 pub(super) fn high_word(bytes: &[u8]) -> u64 {
     let mut word = [0; LOOK_LEN];
     word[LOOK_LEN - bytes.len()..].copy_from_slice(bytes);
@@ -164,7 +167,7 @@ pub(super) fn load(text: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(text[at..at + LOOK_LEN].try_into().expect("eight bytes"))
 }
 
-/// As [`load`], unchecked, for the loop that all text goes through.
+/// Like [`load`], unchecked, for the loop that all text goes through.
 ///
 /// # Safety
 ///
@@ -172,11 +175,11 @@ pub(super) fn load(text: &[u8], at: usize) -> u64 {
 #[inline(always)]
 unsafe fn load_unchecked(text: &[u8], at: usize) -> u64 {
     debug_assert!(at + LOOK_LEN <= text.len());
-    // SAFETY: as the caller promises; eight bytes may be read at any address.
+    // SAFETY: the caller guarantees the length; eight bytes may be read at any address.
     u64::from_le(unsafe { text.as_ptr().add(at).cast::<u64>().read_unaligned() })
 }
 
-/// Fetches the cache line that will be looked at soon after the one at `at`.
+/// Prefetches the cache line that will be needed soon after the one at `at`.
 #[inline(always)]
 pub(super) fn prefetch_ahead(text: &[u8], at: usize) {
     #[cfg(target_arch = "x86_64")]

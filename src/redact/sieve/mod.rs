@@ -1,12 +1,15 @@
-//! Where could a needle start? May say yes too often, and may never miss.
+//! The prefilter: finds positions where a needle could start. It may return false positives, and
+//! never false negatives.
 //!
-//! Every needle has a *window*: some bytes at or near its start. In the window stand `stride` overlapping grams, and all of
-//! them go into a table of bits. Of the text, then, only each `stride`-th position needs a look: one of the positions looked
-//! at lies inside the window of any occurrence, and its gram is in the table. The longer the needles, the longer the stride.
-//! Wu and Manber, "A fast algorithm for multi-pattern searching" (1994), step by what is not in the table, so that each look
+//! Every needle has a *window*: some bytes at or near its start. The window contains `stride`
+//! overlapping grams, and all of them go into a table of bits. Then only each `stride`-th position
+//! of the text needs a look: one of these positions lies inside the window of any occurrence, and
+//! its gram is in the table. The longer the needles, the longer the stride. Wu and Manber, "A fast
+//! algorithm for multi-pattern searching" (1994), step by the result of each look, so each look
 //! waits for the one before; looks at fixed places wait for nothing.
 //!
-//! Needles of different lengths go to different *tiers*, so that a short one does not shorten the stride of all the others.
+//! Needles of different lengths go to different *tiers*, so that a short one does not shorten the
+//! stride of all the others.
 
 mod bits;
 mod classes;
@@ -29,30 +32,31 @@ use grams::GramSieve;
 use plan::Plan;
 use stump::StumpSieve;
 
-/// The shortest needle that a sieve can find, in bytes.
+/// The shortest needle that the prefilter can find, in bytes.
 const NEEDLE_LEN_MIN: usize = 4;
-/// How many tiers there are at most.
+/// The maximum number of tiers.
 const TIERS_MAX: usize = 3;
-/// Tiers look at no more than so much text before the next tier looks at it, so that it is still in the cache, in bytes.
+/// The amount of text that one tier searches before the next, so that it is still in the cache, in
+/// bytes.
 const BLOCK_LEN: usize = 8 << 10;
 
-/// Which code searches; all give out the same. For tests and benches.
+/// The search code; all variants have the same output. For tests and benches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Variant {
-    /// The best that this machine can do.
+    /// The best that this machine supports.
     #[default]
     Best,
     /// No instruction beyond AVX2.
     Avx2,
-    /// No instruction that is not on every machine.
+    /// Only instructions of every machine.
     Portable,
-    /// No sieve: the automaton walks every byte.
+    /// No prefilter: the automaton walks every byte.
     Automaton,
 }
 
 impl Variant {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Variant; 4] = [Variant::Best, Variant::Avx2, Variant::Portable, Variant::Automaton];
 
     fn isa(self) -> Option<Isa> {
@@ -67,14 +71,15 @@ impl Variant {
 /// The tiers of a needle set.
 pub(super) struct Sieve {
     plan: Plan,
-    /// Where the needles' first bytes stand.
+    /// Finds the needles' first bytes.
     starts: GramSieve,
     end: EndSieve,
     stumps: StumpSieve,
 }
 
 impl Sieve {
-    /// The sieve for these needles. There is none for needles below four bytes, nor for no needles.
+    /// The prefilter for these needles; `None` if one is shorter than four bytes, or there are
+    /// none.
     pub(super) fn new(needles: &NeedleList, variant: Variant) -> Option<Sieve> {
         if needles.len() == 0 || needles.iter().any(|needle| needle.len() < NEEDLE_LEN_MIN) {
             return None;
@@ -84,27 +89,30 @@ impl Sieve {
         Some(Sieve { plan, starts, end: EndSieve::new(needles), stumps: StumpSieve::new(needles) })
     }
 
-    /// The furthest that an occurrence starts before the position that [`Hunt::next`] gives for it, in bytes.
+    /// The maximum distance from an occurrence's start to its position from [`Hunt::next`], in
+    /// bytes.
     pub(super) fn back(&self) -> usize {
         self.plan.back
     }
 
-    /// How many bytes at the end of a text the sieve may miss the start of an occurrence in.
+    /// The number of bytes at the end of a text in which the prefilter may miss the start of an
+    /// occurrence.
     pub(super) fn blind(&self) -> usize {
         self.plan.reach
     }
 
-    /// Whether a short text that is whole holds no needle, and does not end in the beginning of one of at least `held_min` bytes. May say
-    /// no too often, as [`is_end_clean`](Sieve::is_end_clean) does.
+    /// Whether a short and complete text contains no needle, and does not end in at least
+    /// `held_min` bytes of one. May return false for a clean text, like
+    /// [`is_end_clean`](Sieve::is_end_clean).
     #[inline]
     pub(super) fn is_clean(&self, text: &[u8], held_min: usize) -> bool {
         self.plan.tiers.iter().all(|tier| tier.is_absent(text))
             && self.is_end_clean(text, text.len().saturating_sub(self.plan.reach), held_min)
     }
 
-    /// Whether there is nothing in the [blind](Sieve::blind) end of a text that is of interest there if the text is whole: no needle, and
-    /// no beginning of one of at least `held_min` bytes. May say no too often, and says so where such beginnings are too short for
-    /// the question.
+    /// Whether the [blind](Sieve::blind) end of a complete text contains no needle, and no
+    /// beginning of one of at least `held_min` bytes. May return false for a clean text, and does
+    /// so if `held_min` is too short for the table.
     #[inline]
     pub(super) fn is_end_clean(&self, text: &[u8], from: usize, held_min: usize) -> bool {
         let whole = from.max(text.len().saturating_sub(self.plan.whole_reach));
@@ -113,14 +121,16 @@ impl Sieve {
             && (self.plan.whole_reach == 0 || self.end.first_start(text, whole, held_min).is_none())
     }
 
-    /// The first position from `from` on where a needle may begin, by its first bytes: for the walk, which then need not go
-    /// through each byte. If there is none before `until`, that, or a place near the end of the text.
+    /// The first position from `from` on where a needle may begin, by its first bytes: lets the
+    /// walk skip bytes. Without one before `until`, returns that, or a position near the end of the
+    /// text.
     pub(super) fn next_start(&self, text: &[u8], from: usize, until: usize) -> usize {
         self.starts.find(text, from, until).unwrap_or_else(|end| end)
     }
 
-    /// The first position from `from` on where a needle may begin, but for the last three bytes: for the last bytes of a text. One
-    /// that only begins there, with fewer than `held_min` bytes, may be missed.
+    /// The first position from `from` on where a needle may begin, except for the last three bytes:
+    /// for the last bytes of a text. May miss a needle with fewer than `held_min` bytes in the
+    /// text.
     pub(super) fn first_start(&self, text: &[u8], from: usize, held_min: usize) -> Option<usize> {
         self.end.first_start(text, from, held_min)
     }
@@ -130,12 +140,12 @@ impl Sieve {
 pub(super) struct Hunt<'a> {
     sieve: &'a Sieve,
     text: &'a [u8],
-    /// For each tier where it looks next, and whether it has looked there already and found something.
+    /// For each tier, the position of its next look, and whether that is a hit already.
     looks: [(usize, bool); TIERS_MAX],
     block_end: usize,
 }
 
-/// A position that may give occurrences away: [`Hunt::candidates`] tells which.
+/// A position that may belong to occurrences, listed by [`Hunt::candidates`].
 pub(super) struct Hit {
     pub(super) at: usize,
     tier: usize,
@@ -147,10 +157,10 @@ impl<'a> Hunt<'a> {
         Hunt { sieve, text, looks: [(from, false); TIERS_MAX], block_end: from }
     }
 
-    /// The next position that may give an occurrence away.
+    /// The next position that may belong to an occurrence.
     ///
-    /// It is impossible that an occurrence, outside of the [blind](Sieve::blind) end of the text, is not among the candidates of
-    /// any hit.
+    /// It is impossible for an occurrence, outside of the [blind](Sieve::blind) end of the text, to
+    /// be missing from the candidates of every hit.
     #[inline]
     pub(super) fn next(&mut self) -> Option<Hit> {
         loop {
@@ -177,8 +187,8 @@ impl<'a> Hunt<'a> {
         }
     }
 
-    /// Calls `candidate` with each needle that may stand where it would have given this hit, and its start there, until it
-    /// breaks off.
+    /// Calls `candidate` with each needle that may have caused this hit, and its start there, until
+    /// it breaks off.
     #[inline]
     pub(super) fn candidates(
         &self,
@@ -188,7 +198,7 @@ impl<'a> Hunt<'a> {
         self.sieve.plan.tiers[hit.tier].candidates(self.text, hit.at, candidate)
     }
 
-    /// Goes on from here: all that begins before has been found otherwise.
+    /// Continues at `from`, since every earlier start has been found otherwise.
     pub(super) fn restart(&mut self, from: usize) {
         self.looks = self.looks.map(|(at, found)| if at < from { (from, false) } else { (at, found) });
         self.block_end = self.block_end.max(from);

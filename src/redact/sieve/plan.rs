@@ -1,4 +1,4 @@
-//! Which tiers serve the needles of a set best, and where their windows stand.
+//! Chooses the best tiers for the needles of a set, and the positions of their windows.
 
 use std::ops::Range;
 
@@ -11,33 +11,37 @@ use super::tier::{Finder, Tier, Window};
 use super::window;
 use super::words::Place;
 
-/// The grams of long needles, in bytes. Shorter grams are in every log: there are but 65,536 of four hex digits.
+/// The gram length for long needles, in bytes. Shorter grams occur in every log: there are only
+/// 65,536 of four hex digits.
 const GRAM_LEN: usize = 8;
-/// The shortest needle that such grams are looked for in: below, the stride would be too short.
+/// The shortest needle with such grams, in bytes: below, the stride would be too short.
 const LONG_LEN_MIN: usize = 15;
-/// The stride gains little beyond this, where every second cache line has to be read anyway.
+/// The longest stride; beyond it there is little gain, since every second cache line must be read
+/// anyway.
 const STRIDE_MAX: usize = 32;
 
-/// So much of a needle that is alone is searched for, in bytes.
+/// The maximum number of bytes to search for if there is only one needle.
 const ALONE_LEN_MAX: usize = 16;
 
-/// Bytes that this many neighbours in the alphabet begin with too are common: fewer may be forms of one secret.
+/// A prefix shared with this many alphabetical neighbours is common; fewer may be forms of one
+/// secret.
 const CROWD: usize = 16;
 
-/// What a look of a gram tier costs, and what the class tier costs for each byte; measured on one machine, in nanoseconds. Only
-/// their ratio matters.
+/// The cost of a look of a gram tier, and of the class tier per byte; measured on one machine, in
+/// nanoseconds. Only their ratio matters.
 const LOOK_COST: f64 = 0.9;
 const CLASS_COST: f64 = 0.035;
 
 /// The tiers for some needles.
 pub(super) struct Plan {
     pub(super) tiers: Vec<Tier>,
-    /// How many bytes before the position that a tier gives an occurrence may begin, at most.
+    /// The maximum distance from an occurrence's start to its tier's position, in bytes.
     pub(super) back: usize,
-    /// How many bytes of an occurrence a tier needs to see, at most.
+    /// The maximum number of an occurrence's bytes that a tier needs to see.
     pub(super) reach: usize,
-    /// How many bytes at the end of a text an occurrence may begin in and be missed that lies in the text as a whole. Tiers read the text
-    /// by [`LOOK_LEN`] bytes, so that those with shorter windows do not look at its last ones.
+    /// The number of bytes at the end of a text in which a whole occurrence may be missed. Tiers
+    /// read the text in units of [`LOOK_LEN`] bytes, so those with shorter windows do not look at
+    /// its last bytes.
     pub(super) whole_reach: usize,
 }
 
@@ -58,7 +62,7 @@ pub(super) fn plan(needles: &NeedleList, isa: Option<Isa>) -> Plan {
     Plan { tiers, back: planner.back, reach: planner.back + LOOK_LEN, whole_reach: planner.whole_reach }
 }
 
-/// A needle that is alone has a tier of its own, which is three times as fast as grams.
+/// Plans a tier for a single needle, which is three times as fast as grams.
 fn alone(needle: &[u8]) -> Plan {
     let len = needle.len().min(ALONE_LEN_MAX);
     let offset = window::place(needle, 0, len);
@@ -93,8 +97,8 @@ impl<'a> Planner<'a> {
         (shortest - GRAM_LEN + 1).min(STRIDE_MAX)
     }
 
-    /// A class tier for the needles below the length that makes all tiers together cheapest, and that length; none where it is
-    /// cheaper without one, or the classes would hold too much.
+    /// A class tier for the needles below the length that makes all tiers together cheapest, and
+    /// that length. `None` if it is cheaper without, or the classes would contain too much.
     fn classes(&mut self, isa: Isa) -> Option<(usize, Tier)> {
         let has_short = self.lengths().any(|len| len < LONG_LEN_MIN);
         let alone = if has_short { f64::INFINITY } else { self.long_cost(LONG_LEN_MIN) };
@@ -114,7 +118,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// What the looks for all needles of this length or more cost for each byte of text.
+    /// The cost per byte of text of the looks for all needles of at least this length.
     fn long_cost(&self, len_min: usize) -> f64 {
         LOOK_COST / self.stride(len_min..usize::MAX) as f64
     }
@@ -123,7 +127,7 @@ impl<'a> Planner<'a> {
         self.needles.iter().map(<[u8]>::len)
     }
 
-    /// The windows of all needles of these lengths, and the greatest of their offsets.
+    /// The windows of all needles of these lengths, and the largest of their offsets.
     fn windows(&self, lengths: Range<usize>, window_len: impl Fn(usize) -> usize) -> (Vec<Window<'a>>, usize) {
         let (mut windows, mut back) = (Vec::new(), 0);
         for (i, needle) in self.needles.iter().enumerate().filter(|(_, needle)| lengths.contains(&needle.len())) {

@@ -1,4 +1,5 @@
-//! The needles of some lengths: where their windows may be, and which needles a window there would give away.
+//! The needles of some lengths: finds positions of their windows, and the needles with such a
+//! window.
 
 use std::ops::ControlFlow;
 
@@ -16,22 +17,23 @@ pub(super) struct Window<'a> {
     pub(super) place: Place,
 }
 
-/// How a tier finds where its windows may be.
+/// A tier's search for windows.
 pub(super) enum Finder {
     Grams(GramSieve),
     Classes(ClassSieve),
-    /// The bytes of the only window. A `memmem::Finder` would keep a copy that is not wiped, so one is made for each search.
+    /// The bytes of the only window. A `memmem::Finder` would keep an unwiped copy, so each search
+    /// makes one.
     Bytes(Zeroizing<Vec<u8>>),
 }
 
-/// See the module's documentation.
+/// The tier; see the module's documentation.
 pub(super) struct Tier {
     finder: Finder,
-    /// By the first eight bytes of the window, or by all of it, if it is shorter.
+    /// By the first eight bytes of the window, or all of a shorter one.
     words: WordMap,
-    /// The first four bytes of each window, for a first answer.
+    /// The first four bytes of each window, for a quick answer.
     heads: BitSet<2>,
-    /// How far a word is shifted up for the windows that are shorter than a word, and for those that are not.
+    /// The shifts of a word for the windows that are shorter than a word, and for the others.
     shifts: Vec<u32>,
 }
 
@@ -47,7 +49,7 @@ impl Tier {
         Tier { finder, words: WordMap::new(words), heads, shifts }
     }
 
-    /// How far apart the positions are that are looked at.
+    /// The distance between looks.
     pub(super) fn stride(&self) -> usize {
         match &self.finder {
             Finder::Grams(grams) => grams.stride(),
@@ -55,8 +57,8 @@ impl Tier {
         }
     }
 
-    /// The first position, of `from`, `from` and a stride, and so on, that may lie in a window, before `end`. Where there is
-    /// none, where to look next.
+    /// The first position below `end`, among `from`, `from` and a stride, and so on, that may lie
+    /// in a window. On failure, the position of the next look.
     #[inline]
     pub(super) fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
         match &self.finder {
@@ -79,8 +81,8 @@ impl Tier {
         }
     }
 
-    /// Calls `candidate` with each needle whose window may hold this position, and where the needle would start, until it
-    /// breaks off.
+    /// Calls `candidate` with each needle that may have its window at this position, and the
+    /// needle's start, until it breaks off.
     #[inline]
     pub(super) fn candidates(
         &self,
@@ -104,9 +106,9 @@ impl Tier {
         ControlFlow::Continue(())
     }
 
-    /// At which of the text's words a window may begin, as bits; there are at most as many as the longest stride. In a function of
-    /// its own, since inlined into what is done with the words found, its loop had no registers left: a few per cent on text
-    /// that hits all the time.
+    /// The words of the text where a window may begin, as bits; at most as many as the longest
+    /// stride. A separate function: inlined into the handling of found words, its loop had no
+    /// registers left, which cost a few per cent on text with constant hits.
     #[inline(never)]
     fn may_start(&self, text: &[u8], shift: u32) -> u64 {
         let words =

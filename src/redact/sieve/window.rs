@@ -1,17 +1,18 @@
-//! Which bytes of a needle the sieve looks for: those that ordinary logs hold least.
+//! Chooses the bytes of a needle that the prefilter looks for: the rarest ones in ordinary logs.
 //!
-//! `postgres://`, `eyJhbGciOi` and `-----BEGIN` begin half of all secrets and stand in half of all logs; a window on them would
-//! send the automaton out for nothing. The weights are guesses, checked by what the benches on real logs make of them; they
-//! change the speed only.
+//! `postgres://`, `eyJhbGciOi` and `-----BEGIN` begin half of all secrets and occur in half of all
+//! logs; a window on them would run the automaton for nothing. The weights are guesses, checked by
+//! benches on real logs; they only affect speed.
 
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-/// The furthest that a window starts from the start of its needle, in bytes: enough for the signature of a usual web token.
+/// The maximum offset of a window within its needle, in bytes: enough for the signature of a usual
+/// web token.
 const OFFSET_MAX: usize = 1024;
-/// So many bytes further from the start weigh as much as one byte of weight 1: what lies before the window is walked
-/// again at each hit, and at the end of each piece.
+/// The number of bytes of offset that weigh as much as one byte of weight 1: the text before the
+/// window is walked again at each hit, and at the end of each piece.
 const BYTES_PER_WEIGHT: usize = 16;
 
 const WEIGHT_COMMON: u32 = 8;
@@ -20,7 +21,7 @@ const WEIGHT_REPEATED: u32 = 3;
 const WEIGHT_SHARED: u32 = 2;
 const WEIGHT_PLAIN: u32 = 2;
 
-/// What stands in many secrets and many logs, in either case.
+/// Text that is common in secrets and logs, in either case.
 const COMMON: &[&str] = &[
     "-----BEGIN",
     "-----END",
@@ -69,8 +70,8 @@ static COMMON_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder().ascii_case_insensitive(true).build(COMMON).expect("a short list of short words")
 });
 
-/// Where the window of `len` bytes stands best in the needle, which is at least that long. `shared` of its first bytes it has
-/// in common with another needle. Ties go to the front.
+/// The best offset of the window of `len` bytes in the needle, which is at least that long. Its
+/// first `shared` bytes also begin another needle. Ties go to the front.
 pub(super) fn place(needle: &[u8], shared: usize, len: usize) -> usize {
     let head = &needle[..needle.len().min(OFFSET_MAX + len)];
     let weights = weights(head, shared);
@@ -83,7 +84,7 @@ pub(super) fn place(needle: &[u8], shared: usize, len: usize) -> usize {
     best.1
 }
 
-/// How common each byte is where it stands.
+/// The weight of each byte: how common it is at its place.
 fn weights(head: &[u8], shared: usize) -> Vec<u32> {
     let mut weights = vec![0; head.len()];
     let mut add = |range: std::ops::Range<usize>, weight| weights[range].iter_mut().for_each(|sum| *sum += weight);

@@ -1,23 +1,24 @@
-//! Which needles have a window that begins with a word.
+//! The needles with a window that begins with a given word.
 //!
-//! A table of the words' hashes in front, small enough for the cache, says no to nearly all that the sieve asks for; then a hash
-//! table by open addressing tells the needles.
+//! A table of the words' hashes, small enough for the cache, rejects nearly all look-ups; then a
+//! hash table with open addressing gives the needles.
 
 use zeroize::Zeroize;
 
 use super::bits::BitSet;
 
-/// A needle, and where its window stands in it.
+/// A needle, and the offset of its window.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) needle: u32,
     pub(super) offset: u32,
 }
 
-/// See the module's documentation.
+/// The map; see the module's documentation.
 pub(super) struct WordMap {
     set: BitSet<3>,
-    /// A hash of the word, and the number of the word's first place. Words are not kept: a wrong one costs a comparison.
+    /// A hash of the word, and the index of its first place. The word itself is not stored: a wrong
+    /// one costs a comparison.
     slots: Vec<(u32, u32)>,
     places: Vec<Place>,
     /// Whether a place is the last of its word.

@@ -5,8 +5,9 @@ use core::arch::x86_64::*;
 use super::classes::{BLOCK_LEN, Classes, POSITIONS};
 use super::grams::prefetch_ahead;
 
-/// Takes `at` to the first block of text with a hit of the classes, and gives the hits in it as bits: or all bits, once a block
-/// and a window do not fit before the end of the text; or none, at `end`.
+/// Advances `at` to the first block of text with a hit of the classes, and returns its hits as
+/// bits. Returns all bits once no block and window fit before the end of the text, or no bits at
+/// `end`.
 ///
 /// # Safety
 ///
@@ -41,7 +42,7 @@ pub(super) unsafe fn skip_avx512(classes: &Classes, text: &[u8], at: &mut usize,
     if block < end { u64::MAX } else { 0 }
 }
 
-/// As [`skip_avx512`].
+/// Like [`skip_avx512`].
 ///
 /// # Safety
 ///
@@ -58,7 +59,8 @@ pub(super) unsafe fn skip_avx2(classes: &Classes, text: &[u8], at: &mut usize, e
     let hits = |at: usize| {
         let mut buckets = _mm256_set1_epi8(-1);
         for (position, &(low, high)) in tables.iter().enumerate() {
-            // SAFETY: the last position's half of the block ends before the text does: see the check below.
+            // SAFETY: the last position's half of the block ends before the text does: see the
+            // check below.
             let bytes = unsafe { _mm256_loadu_si256(text.as_ptr().add(at + position).cast()) };
             let low = _mm256_shuffle_epi8(low, _mm256_and_si256(bytes, low_half));
             let high = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), low_half));
