@@ -1,8 +1,9 @@
-//! How long `hushlog boot` takes, from a registry whose values have to be opened one by one, and from a plain file.
+//! The time of `hushlog boot`, from a registry with individually sealed values, and from a plain
+//! file.
 //!
-//! The goal is 1,000 secrets within 300 ms. What is exported is compared with what was saved before anything is timed. The rival is
-//! what a machine without a registry does: age opens one file with all of them, and a shell writes it to the same place.
-//! See `benches/README.md`.
+//! The goal is 1,000 secrets within 300 ms. The export is compared with the saved secrets before
+//! anything is timed. The rival is a machine without a registry: age opens one file with all
+//! secrets, and a shell writes it to the same place. See `benches/README.md`.
 
 use std::fs;
 use std::path::Path;
@@ -100,7 +101,7 @@ impl Machine {
         shell
     }
 
-    /// All of them export what was saved.
+    /// Checks that every command exports the saved secrets.
     fn assert_answer(&self, program: &str) {
         let mut commands =
             vec![(self.with_registry(program), "environment.sh"), (self.with_dotenv(program), "environment.sh")];
@@ -114,7 +115,7 @@ impl Machine {
         }
     }
 
-    /// One boot of a machine that has just started.
+    /// One boot of a freshly started machine.
     fn time(&self, command: &mut Command) -> Duration {
         let _ = fs::remove_dir_all(self.dir.path().join("run"));
         let start = Instant::now();

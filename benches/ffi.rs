@@ -1,7 +1,9 @@
-//! What the C ABI adds to a call: pushes and records through the shared library, next to the same calls in Rust.
+//! The overhead of the C ABI: pushes and records through the shared library, next to the same calls
+//! in Rust.
 //!
-//! The library is that of `packaging/ffi/install`, which this builds (or `HUSHLOG_LIBRARY` names one). Both sides are optimised the same;
-//! what differs is the border: the look at what comes in, the net under a panic, the list of slices, and that nothing is inlined.
+//! `packaging/ffi/install` builds the library, unless `HUSHLOG_LIBRARY` names one. Both sides have
+//! the same optimization. They differ in the border: argument checks, catching panics, the list of
+//! slices, and no inlining.
 
 mod support;
 
@@ -60,7 +62,7 @@ fn main() {
 }
 
 fn pushes(set: &Arc<NeedleSet>, foreign: &Foreign, text: &[u8], piece_len: usize) {
-    // Both begin with nothing held back from what came before.
+    // Both begin without held-back bytes.
     let mut redactor = Redactor::new(Arc::clone(set));
     foreign.finish();
     let own = text.chunks(piece_len).map(|piece| redactor.push(piece).map(<[u8]>::len).sum::<usize>()).sum::<usize>();
@@ -117,7 +119,7 @@ fn row(call: &str, times: [Vec<f64>; 2]) {
     println!("| {call} | {own:.0} ns | {theirs:.0} ns | {ratio:.2} |");
 }
 
-/// The library, built as users are told to.
+/// The library, built as its documentation says.
 fn library() -> PathBuf {
     if let Some(path) = std::env::var_os("HUSHLOG_LIBRARY") {
         return path.into();
@@ -131,7 +133,7 @@ fn library() -> PathBuf {
 
 impl Foreign {
     fn new(set: &NeedleSet, values: &[Vec<u8>]) -> Foreign {
-        // SAFETY: loading the library runs nothing. It stays loaded to the end.
+        // SAFETY: loading the library runs no code. It stays loaded to the end.
         let library: &'static Library = Box::leak(Box::new(unsafe { Library::new(library()) }.expect("a library")));
         fn get<F: Copy>(library: &Library, name: &str) -> F {
             // SAFETY: the types are those of the header.
@@ -164,20 +166,20 @@ impl Foreign {
         }
     }
 
-    /// How many bytes it gives out.
+    /// The number of returned bytes.
     fn push(&self, piece: &[u8]) -> usize {
         let (mut slices, mut count) = (std::ptr::null(), 0);
-        // SAFETY: the stream lives, and the slices are looked at before the next call.
+        // SAFETY: the stream lives, and the slices are read before the next call.
         unsafe {
             assert_eq!((self.push)(self.stream, piece.as_ptr(), piece.len(), &mut slices, &mut count), 0);
             (0..count).map(|n| (*slices.add(n)).len).sum()
         }
     }
 
-    /// Ends the stream; what comes next is the beginning of another.
+    /// Ends the stream; the next push begins another.
     fn finish(&self) {
         let (mut slices, mut count) = (std::ptr::null(), 0);
-        // SAFETY: the stream lives, and the slices are not looked at.
+        // SAFETY: the stream lives, and the slices are not read.
         assert_eq!(unsafe { (self.finish)(self.stream, &mut slices, &mut count) }, 0);
     }
 

@@ -1,8 +1,8 @@
-//! Followed files: the cost of many when the sidecar begins, when it begins again, and when all are
-//! rotated; the delay of the first line of a new file; and the cost of a busy directory.
+//! Followed files: the cost of many at a first start, at a restart, and when all are rotated; the
+//! delay of the first line of a new file; and the cost of a busy directory.
 //!
-//! `cargo bench --bench follow`. `HUSHLOG_BENCH_FILES` (10000) files, and a tenth of them: the
-//! ratio of both shows whether the cost is linear. `HUSHLOG_BENCH_ROUNDS` (5) rounds in turn, with
+//! `cargo bench --bench follow`. `HUSHLOG_BENCH_FILES` (10000) files, and a tenth of them: their
+//! ratio shows whether the cost is linear. `HUSHLOG_BENCH_ROUNDS` (5) rounds in turn, with
 //! `HUSHLOG_BENCH_BEFORE`, another build of the program, beside this one.
 
 mod program;
@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// So many rotations in each round.
+/// Rotations in each round.
 const ROTATIONS: usize = 100;
-/// A log is at rest for so long before it is rotated.
+/// The time for which a log rests before its rotation.
 const REST: Duration = Duration::from_millis(60);
-/// How long a directory is busy, and how often a name comes or goes in it meanwhile.
+/// The time for which a directory is busy, and the interval between its changes.
 const BUSY: Duration = Duration::from_secs(2);
 const BUSY_EVERY: Duration = Duration::from_micros(500);
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -44,7 +44,7 @@ fn main() {
     busy(&contestants);
 }
 
-/// A directory, and a sidecar that follows the logs in it.
+/// A directory, and a sidecar that follows its logs.
 struct Following<'a> {
     contestant: &'a Contestant,
     directory: tempfile::TempDir,
@@ -52,7 +52,7 @@ struct Following<'a> {
 }
 
 impl<'a> Following<'a> {
-    /// In a new directory, with a sink of this kind.
+    /// Starts in a new directory, with a sink of this kind.
     fn new(contestant: &'a Contestant, sink: &str) -> Following<'a> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for name in ["secrets", "logs"] {
@@ -76,7 +76,7 @@ impl<'a> Following<'a> {
         self.child = Some(command.stdin(Stdio::null()).spawn().expect("it starts"));
     }
 
-    /// Seconds on a processor.
+    /// Processor time in seconds.
     fn processor_time(&self) -> f64 {
         let id = self.child.as_ref().expect("it runs").id();
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
@@ -84,15 +84,15 @@ impl<'a> Following<'a> {
         (fields[11].parse::<f64>().expect("ticks") + fields[12].parse::<f64>().expect("ticks")) / CLOCK_TICKS
     }
 
-    /// Stops it in order: it saves how far it has read.
+    /// Stops the sidecar in order, so that it saves its checkpoints.
     fn stop(&mut self) {
         let mut child = self.child.take().expect("it runs");
         kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
         assert!(child.wait().expect("it ends").success());
     }
 
-    /// Waits until this text is out, in any order of its lines, and tells how long that took from
-    /// this moment on, and the processor time of the sidecar since.
+    /// Waits until the output holds these lines, in any order. Returns the time since `since`, and
+    /// the sidecar's processor time since `before`.
     fn out_is(&self, lines: &BTreeSet<String>, since: Instant, before: f64) -> (f64, f64) {
         let len: usize = lines.iter().map(|line| line.len() + 1).sum();
         while fs::metadata(self.path("out")).map_or(0, |out| out.len()) < len as u64 {
@@ -121,13 +121,13 @@ fn append(path: &Path, line: &str) {
     writeln!(file.expect("it can be opened"), "{line}").expect("room");
 }
 
-/// An event of all files, which the sidecar has to look at.
+/// An event of all files, to which the sidecar must react.
 #[derive(Clone, Copy)]
 enum Event {
     Start,
-    /// A line is appended to each while no sidecar runs.
+    /// A line is appended to each file while no sidecar runs.
     Restart,
-    /// Each has another file at its path, with a line.
+    /// Each path has another file, with a line.
     RestartRotated,
     RotatedMeanwhile,
 }
@@ -139,7 +139,7 @@ const EVENTS: [(Event, &str); 4] = [
     (Event::RotatedMeanwhile, "all rotated while it runs"),
 ];
 
-/// The cost of each event with so many files, in milliseconds: time, and processor time.
+/// The cost of each event with `files` files, in milliseconds: time, and processor time.
 fn costs(contestant: &Contestant, files: usize) -> Vec<(f64, f64)> {
     let mut following = Following::new(contestant, "file");
     let mut lines = BTreeSet::new();
@@ -186,7 +186,7 @@ fn many(contestants: &[Contestant]) {
     }
 }
 
-/// A log that is rotated, and the other end of its sink.
+/// A log that is rotated, and the far end of its sink.
 struct Rotating<'a> {
     following: Following<'a>,
     sink: UnixStream,
@@ -205,7 +205,7 @@ impl<'a> Rotating<'a> {
         rotating
     }
 
-    /// Writes a line, and says how many microseconds it took to come out.
+    /// Writes a line, and returns the microseconds until it came out.
     fn line(&mut self) -> f64 {
         let mut line = [0; LINE.len()];
         let start = Instant::now();
@@ -216,10 +216,10 @@ impl<'a> Rotating<'a> {
         time
     }
 
-    /// The writer lets go of its file, which is renamed, and writes a line to a new one.
+    /// Closes the writer's file, renames it, and writes a line to a new one.
     fn rotate(&mut self) -> f64 {
         let path = self.following.path("logs/app.log");
-        // Nobody has the old file open.
+        // No process has the old file open.
         self.log = File::open("/dev/null").expect("it is there");
         fs::rename(&path, self.following.path("logs/app.log.1")).expect("the same directory");
         self.log = File::create(path).expect("room");
@@ -266,7 +266,7 @@ fn hand_over(contestants: &[Contestant]) {
     }
 }
 
-/// Names come and go beside a followed log.
+/// Names appear and disappear beside a followed log.
 fn busy(contestants: &[Contestant]) {
     let mut all: Vec<(Rotating<'_>, Vec<f64>)> =
         contestants.iter().map(|contestant| (Rotating::new(contestant), Vec::new())).collect();

@@ -1,9 +1,12 @@
-//! What a guard costs: an open-and-read of a clean file, and a line appended, each beside the same in a directory that is not guarded.
+//! The cost of a guard: open and read a clean file, and append a line, each beside the same in an
+//! unguarded directory.
 //!
-//! `cargo bench --bench guard`, as root. Settings: `HUSHLOG_BENCH_ROUNDS` (11), `HUSHLOG_BENCH_SECRETS` (100); `TMPDIR`, where the
-//! directories are: on ext4, XFS or btrfs with Linux 6.14 writers take turns with readers, and elsewhere they do not.
+//! `cargo bench --bench guard`, as root. Settings: `HUSHLOG_BENCH_ROUNDS` (11),
+//! `HUSHLOG_BENCH_SECRETS` (100), and `TMPDIR` for the directories. On ext4, XFS and btrfs with
+//! Linux 6.14, writers take turns with readers; elsewhere they do not.
 //!
-//! The two directories have their turns in each round. The rival is the same without a guard; there is no other tool that does this.
+//! The directories take turns in each round. The rival is the same without a guard: no other tool
+//! does this.
 
 mod program;
 
@@ -22,7 +25,7 @@ const WRITES: usize = 20_000;
 const LINE: &[u8] =
     b"2026-11-23T19:06:00.123456Z INFO app::http: GET /v1/items?page=2 status=200 duration_ms=12 user=4711\n";
 
-/// Does something often in this directory, and says how many microseconds once takes.
+/// Repeats an operation in this directory, and returns the microseconds of one.
 type Case = fn(&Path) -> f64;
 
 fn main() {
@@ -56,7 +59,7 @@ fn main() {
     guard.wait().expect("our child");
 }
 
-/// A guard, once it is ready.
+/// A guard that is ready.
 fn guard(secrets: &Path, directory: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hushlog"));
     command.env_clear().arg("guard").arg(directory).arg("--secret-file").arg(secrets);
@@ -67,12 +70,12 @@ fn guard(secrets: &Path, directory: &Path) -> Child {
         line.clear();
         assert!(said.read_line(&mut line).is_ok_and(|len| len > 0), "the guard needs root, and did not begin");
     }
-    // Held open, so that what is said later does not end the guard.
+    // Held open, so that later messages do not end the guard.
     std::mem::forget(said);
     guard
 }
 
-/// A secret that is written is not read.
+/// Checks that a written secret cannot be read.
 fn assert_guarded(secrets: &Path, directory: &Path) {
     let first = fs::read_dir(secrets).expect("there").next().expect("a secret").expect("there").path();
     let value = fs::read(first).expect("a secret");
@@ -99,7 +102,7 @@ fn read_large(directory: &Path) -> f64 {
     read(&of_size(directory, 1 << 20), READS / 20, &mut vec![0; 128 << 10])
 }
 
-/// As programs that know the size read: without a last read that gives nothing.
+/// Reads like a program that knows the size: without a final empty read.
 fn read(path: &Path, times: usize, buffer: &mut [u8]) -> f64 {
     let len = fs::metadata(path).expect("it is there").len() as usize;
     let start = Instant::now();
@@ -134,7 +137,7 @@ fn log(directory: &Path) -> f64 {
     })
 }
 
-/// Appends with a file that is open, as those who log do.
+/// Appends to an open file, as loggers do.
 fn written(directory: &Path, mut line: impl FnMut(&mut File)) -> f64 {
     let path = directory.join("written");
     let mut file = File::options().append(true).create(true).open(&path).expect("room");

@@ -1,7 +1,8 @@
 //! One line in, one line out: the round trip through the program, against `cat`.
 //!
-//! `cargo bench --bench latency`. On one core, writer and program take turns on it; on two, each wakes the other up.
-//! `HUSHLOG_BENCH_ROUNDS` (20) says how many rounds of 2,000 lines each program gets, in turn. Needs `taskset`.
+//! `cargo bench --bench latency`. On one core, writer and program take turns; on two, each wakes
+//! the other. Each program gets `HUSHLOG_BENCH_ROUNDS` (20) rounds of 2,000 lines, in turn. Needs
+//! `taskset`.
 
 mod program;
 
@@ -11,7 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 const LINES_PER_ROUND: usize = 2_000;
-/// The first lines of each round do not count: caches and branch predictors belong to the other program still.
+/// Lines at the beginning of each round that do not count: caches and branch predictors still hold
+/// the other program's state.
 const LINES_TO_WARM_UP: usize = 200;
 const LINE: &[u8] =
     b"2026-11-23T19:06:00.123456Z INFO app::http: GET /v1/items?page=2 status=200 duration_ms=12 user=4711\n";
@@ -33,7 +35,7 @@ fn pinned(core: &str, program: &Path) -> Command {
     command
 }
 
-/// Measures from where this program is pinned, with the others on `core`.
+/// Measures from the core of this program, with the others on `core`.
 fn measure(core: &str) {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     program::write_secrets(scratch.path(), 100);
@@ -62,7 +64,7 @@ fn measure(core: &str) {
     }
 }
 
-/// Sends a line through, and says how many microseconds it took to come back.
+/// Sends a line through, and returns the microseconds until it came back.
 fn round_trip(child: &mut Child) -> f64 {
     let (input, output) = (child.stdin.as_mut().expect("a pipe"), child.stdout.as_mut().expect("a pipe"));
     let mut line = [0; LINE.len()];

@@ -1,7 +1,9 @@
-//! The whole program in a pipeline, against `cat` and against a plain copier with pipes of the same size.
+//! The whole program in a pipeline, against `cat` and against a plain copier with pipes of the same
+//! size.
 //!
-//! `cargo bench --bench pipeline`. Settings: `HUSHLOG_CORPUS`, a directory of real logs to repeat in place of generated ones;
-//! `HUSHLOG_BENCH_MIB` (512), `HUSHLOG_BENCH_ROUNDS` (9), `HUSHLOG_BENCH_SECRETS` (100, with all their forms).
+//! `cargo bench --bench pipeline`. Settings: `HUSHLOG_CORPUS`, a directory of real logs to repeat
+//! in place of generated ones; `HUSHLOG_BENCH_MIB` (512), `HUSHLOG_BENCH_ROUNDS` (9),
+//! `HUSHLOG_BENCH_SECRETS` (100, with all their forms).
 //!
 //! Wall time is that of the whole pipeline; processor time is that of the program in its middle.
 
@@ -18,7 +20,7 @@ use std::time::Instant;
 use program::{setting, write_log};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-/// What stands left and right of the program.
+/// The ends to the left and right of the program.
 #[derive(Clone, Copy, Debug)]
 enum Route {
     PipeToPipe,
@@ -44,7 +46,7 @@ fn main() {
     }
 }
 
-/// Copies with a buffer of 128 KiB, between pipes of 1 MiB where they are pipes.
+/// Copies with a buffer of 128 KiB, between pipes of 1 MiB where the ends are pipes.
 fn copier() {
     let (mut input, mut output) = (std::io::stdin(), File::from(dup(std::io::stdout())));
     for pipe in [dup(&input), dup(&output)] {
@@ -64,7 +66,7 @@ fn dup(stream: impl std::os::fd::AsFd) -> OwnedFd {
     stream.as_fd().try_clone_to_owned().expect("a descriptor more")
 }
 
-/// The log holds no secret, so it must come out as it went in.
+/// Checks that the log, which holds no secret, passes unchanged.
 fn assert_unchanged(secrets: &Path, log: &Path) {
     let mut child = spawn(program::hushlog(secrets), open(log).into(), Stdio::piped());
     let (mut expected, mut output) = (open(log), child.stdout.take().expect("a pipe"));
@@ -117,7 +119,7 @@ fn compare(route: Route, secrets: &Path, log: &Path, output: &Path, bytes: usize
     println!("hushlog to copier: {:.3}", medians[2].0 / medians[1].0);
 }
 
-/// Runs one program, and says how many seconds of processor time it took.
+/// Runs one program, and returns its processor time in seconds.
 fn run(route: Route, program: Command, log: &Path, output: &Path) -> f64 {
     let cat = |input: Stdio, output: Stdio| spawn(Command::new("cat"), input, output);
     let mut first = match route {
@@ -157,11 +159,11 @@ fn run(route: Route, program: Command, log: &Path, output: &Path) -> f64 {
     seconds
 }
 
-/// Waits for the end of a program, which must be a good one, and says how many seconds of processor time it took.
+/// Waits for a program's successful end, and returns its processor time in seconds.
 fn end(child: &mut Child) -> f64 {
     let pid = Pid::from_child(child);
     waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).expect("our child");
-    // Not collected yet, so that its figures are still there.
+    // Not reaped yet, so its figures still exist.
     let figures = std::fs::read_to_string(format!("/proc/{}/schedstat", child.id())).expect("scheduler statistics");
     let nanoseconds: f64 = figures.split_whitespace().next().expect("a figure").parse().expect("a number");
     assert!(child.wait().expect("our child").success());

@@ -1,5 +1,5 @@
-//! The engine against itself: one change of the code against the one before, with criterion's statistics. For how it stands
-//! next to others, see `search.rs`.
+//! The engine against its previous version, with criterion's statistics. `search.rs` compares it
+//! with others.
 
 mod support;
 
@@ -10,10 +10,10 @@ use support::contestants::{Contestant, Hushlog};
 use support::oracle::Oracle;
 use support::text::Corpus;
 
-/// Long enough for no branch predictor to learn it by heart; most of it stays in a third-level cache.
+/// Too long for a branch predictor to learn; most of it stays in a third-level cache.
 const TEXT_LEN: usize = 2 << 20;
 const PIECE_LEN: usize = 64 << 10;
-/// What a program that writes line by line gives at once, and a logger for each record.
+/// The length of a write by a line-buffered program, and of a logger's record.
 const RECORD_LEN: usize = 200;
 
 fn push(criterion: &mut Criterion) {
@@ -29,7 +29,7 @@ fn pieces(criterion: &mut Criterion, name: &str, piece_len: usize) {
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Bytes(TEXT_LEN as u64)).sample_size(20);
     for recipe in CASES {
-        // Made when criterion's filter lets it run, and not before: some sets take seconds.
+        // Built only when criterion's filter selects it: some sets take seconds.
         group.bench_function(BenchmarkId::from_parameter(recipe.name), |bencher| {
             let case = recipe.make(&corpus);
             let text = &case.text[..TEXT_LEN];

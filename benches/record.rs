@@ -1,6 +1,8 @@
-//! What one record costs that holds nothing: 200 bytes, as a structured logger has them, next to what loggers use today.
+//! The cost of a clean record of 200 bytes, as structured loggers have them, next to the tools of
+//! today's loggers.
 //!
-//! The rivals answer less: whether any value stands there as it is, or any of its forms, and not where. See `benches/README.md`.
+//! The rivals answer less: whether a raw value, or any form, occurs, and not where. See
+//! `benches/README.md`.
 
 mod support;
 
@@ -15,7 +17,7 @@ use support::secrets::keys;
 use support::text::Corpus;
 
 const RECORD_LEN: usize = 200;
-/// More records than a branch predictor learns by heart, and few enough for the second-level cache.
+/// Too many records for a branch predictor to learn, and few enough for the second-level cache.
 const RECORDS: usize = 3_000;
 const ROUNDS: usize = 15;
 const SIZES: [usize; 3] = [10, 100, 1_000];
@@ -56,7 +58,7 @@ fn measure(secrets: usize, mut text: Vec<u8>) {
     println!("| {secrets} | {} |", row.join(" | "));
 }
 
-/// Each must find what there is before it is timed with nothing to find.
+/// Checks that each finds a secret, before it is timed on clean records.
 fn check(set: &NeedleSet, cover: &Cover, value: &[u8]) {
     let mut record = [b"key=", value, b";"].concat();
     assert!(matches!(set.redact_cow(&record), std::borrow::Cow::Owned(_)));
@@ -64,8 +66,9 @@ fn check(set: &NeedleSet, cover: &Cover, value: &[u8]) {
     assert!(!record.windows(value.len()).any(|there| there == value));
 }
 
-/// Nanoseconds a record. None holds anything. All records go by once before they are timed: each one's tables are then as near as in a
-/// program that logs much, and nobody pays for what the one before him has pushed out of the cache.
+/// Nanoseconds a record, all clean. All records pass once before the timing. Each contestant's
+/// tables are then as close as in a program that logs much, and none pays for the cache misses of
+/// the one before.
 fn time(text: &mut [u8], mut has_any: impl FnMut(&mut [u8]) -> bool) -> f64 {
     let mut pass = || text.chunks_exact_mut(RECORD_LEN).filter_map(|record| has_any(record).then_some(())).count();
     let warming = pass();

@@ -1,7 +1,8 @@
-//! The registry: how long opening takes by secrets and members, and how long `secret add` takes beside the typing. The rival is the
-//! program age, which opens and seals one file in a run.
+//! The registry: the time to open it by secrets and members, and the time of `secret add` apart
+//! from the typing. The rival is the program age, which opens and seals one file a run.
 //!
-//! The goals: 1,000 secrets open so fast that a boot with them takes 300 ms, and `secret add` takes 50 ms. See `benches/README.md`.
+//! The goals: 1,000 secrets open fast enough for a boot within 300 ms, and `secret add` takes 50
+//! ms. See `benches/README.md`.
 
 mod program;
 
@@ -24,7 +25,8 @@ fn main() {
     adding(directory.path());
 }
 
-/// A registry file with so many shared secrets for so many members; the identity is that of one in the middle.
+/// A registry file with `secrets` shared secrets for `members` members; the identity is that of one
+/// in the middle.
 fn write_registry(path: &Path, secrets: usize, members: usize) -> Identity {
     let identities: Vec<Identity> = (0..members).map(|_| Identity::generate()).collect();
     let name = |number: usize| -> Name { format!("member-{number:03}").parse().expect("a name") };
@@ -96,7 +98,7 @@ fn adding(directory: &Path) {
     }
 }
 
-/// How long it takes with a value on its standard input, in ms.
+/// The milliseconds of a command with a value on its standard input.
 fn timed(command: &mut Command) -> f64 {
     let start = Instant::now();
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it is installed");

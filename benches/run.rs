@@ -1,10 +1,11 @@
-//! `hushlog run` against the same without it: a gigabyte through a pipe, the start, and a file through a terminal.
+//! `hushlog run` against the bare command: a gigabyte through a pipe, the start, and a file through
+//! a terminal.
 //!
-//! `cargo bench --bench run`. Settings: `HUSHLOG_BENCH_MIB` (1024), `HUSHLOG_BENCH_TTY_MB` (100), `HUSHLOG_BENCH_ROUNDS` (9),
-//! `HUSHLOG_BENCH_SECRETS` (100, with all their forms).
+//! `cargo bench --bench run`. Settings: `HUSHLOG_BENCH_MIB` (1024), `HUSHLOG_BENCH_TTY_MB` (100),
+//! `HUSHLOG_BENCH_ROUNDS` (9), `HUSHLOG_BENCH_SECRETS` (100, with all their forms).
 //!
-//! The rivals: `CMD | cat` for the pipe; CMD by itself for the start; for the terminal a copier that does nothing but read from a
-//! pseudo-terminal and write to ours, and `script -qc`.
+//! The rivals: `CMD | cat` for the pipe; CMD alone for the start. For the terminal: `script -qc`,
+//! and a copier that only reads from a pseudo-terminal and writes to the real one.
 
 mod program;
 
@@ -20,7 +21,7 @@ use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
-/// A line of the text that goes through.
+/// A line of the text.
 const LINE: &str =
     "2026-11-24T17:05:12.532Z INFO app::http: GET /v1/items?id=4711 200 12 ms trace=4bf92f3577b34da6a3ce929d0e0e4736\n";
 
@@ -44,7 +45,7 @@ fn itself() -> String {
     std::env::current_exe().expect("this program").to_str().expect("UTF-8").to_owned()
 }
 
-/// Writes so many MiB as fast as it can, 64 KiB at once.
+/// Writes `mib` MiB as fast as possible, 64 KiB at once.
 fn write(mib: usize) {
     let text = LINE.repeat((64 << 10) / LINE.len() + 1);
     let mut output = File::from(dup(std::io::stdout()));
@@ -66,7 +67,7 @@ fn run(secrets: &Path) -> Command {
     command
 }
 
-/// Runs the rivals in turn, and prints their medians in milliseconds and to the first.
+/// Runs the rivals in turn, and prints their medians in milliseconds and relative to the first.
 fn compare(title: &str, rivals: &[(&str, &dyn Fn())]) {
     let mut times = vec![Vec::new(); rivals.len()];
     for _ in 0..setting("HUSHLOG_BENCH_ROUNDS", 9) {
@@ -83,14 +84,14 @@ fn compare(title: &str, rivals: &[(&str, &dyn Fn())]) {
     }
 }
 
-/// Reads to the end, and says how much came.
+/// Reads to the end, and returns the length.
 fn drain(mut from: impl Read) -> usize {
     let (mut buffer, mut len) = (vec![0; 256 << 10], 0);
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return len,
             Ok(read) => len += read,
-            // The master of a pseudo-terminal ends so.
+            // The end of a pseudo-terminal's master.
             Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => return len,
             Err(error) => panic!("{error}"),
         }
@@ -158,7 +159,8 @@ fn pty() -> (OwnedFd, OwnedFd) {
     (master, slave)
 }
 
-/// What a pseudo-terminal between a program and our terminal allows: `cat FILE` on one, copied to our raw terminal.
+/// The speed limit of a pseudo-terminal before the real one: `cat FILE` on one, copied to the raw
+/// terminal.
 fn copier(file: &str) {
     let modes = tcgetattr(std::io::stdin()).expect("a terminal");
     let mut raw = modes.clone();

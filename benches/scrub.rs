@@ -1,11 +1,14 @@
-//! A clean log in the page cache, scrubbed: against `cat FILE >/dev/null`, and against the tools that people mask files with.
+//! A scrub of a clean log in the page cache, against `cat FILE >/dev/null` and the usual tools for
+//! masking files.
 //!
-//! `cargo bench --bench scrub`. Settings: `HUSHLOG_CORPUS`, a directory of real logs to repeat in place of generated ones;
-//! `HUSHLOG_BENCH_MIB` (1024), `HUSHLOG_BENCH_ROUNDS` (7), `HUSHLOG_BENCH_SECRETS` (100); `TMPDIR`, where the log is.
+//! `cargo bench --bench scrub`. Settings: `HUSHLOG_CORPUS`, a directory of real logs to repeat in
+//! place of generated ones; `HUSHLOG_BENCH_MIB` (1024), `HUSHLOG_BENCH_ROUNDS` (7),
+//! `HUSHLOG_BENCH_SECRETS` (100); `TMPDIR` for the log.
 //!
-//! hushlog searches for the secrets in all their forms, the others for the values as they are. All run in the C locale, in turn; each
-//! has to mask a smaller log with secrets in it right before it is timed. Who writes the whole file anew does so into the page cache;
-//! the disk is waited for between the runs.
+//! hushlog searches for the secrets in all their forms, the others for the raw values. All run in
+//! the C locale, in turn. Each must mask a smaller log with secrets correctly before it is timed.
+//! Tools that rewrite the file write into the page cache; the bench waits for the disk between the
+//! runs.
 
 mod program;
 
@@ -16,10 +19,10 @@ use std::time::Instant;
 
 use program::{Numbers, per_mille, setting};
 
-/// What the rivals put in place of a secret.
+/// The rivals' mask.
 const TOKEN: &str = "[X]";
 
-/// Where all is.
+/// The paths of the bench.
 struct Files {
     scratch: tempfile::TempDir,
     /// One secret a file, named `secret_0` and so on.
@@ -28,11 +31,11 @@ struct Files {
     pattern: String,
 }
 
-/// A program, and what it does to the file at a path.
+/// A program, and its command for the file at a path.
 struct Contestant {
     name: &'static str,
     command: fn(&Files, &Path) -> Command,
-    /// Whether its answer is on standard output, and not in the file.
+    /// Whether the output is on standard output rather than in the file.
     prints: bool,
 }
 
@@ -121,7 +124,7 @@ fn with_args<'a>(program: &str, args: impl IntoIterator<Item = &'a std::ffi::OsS
     command
 }
 
-/// Whether it can take part; tells its version, or that it is missing.
+/// Whether the rival is installed. Prints its version, or that it is missing.
 fn is_installed(rival: &Contestant) -> bool {
     let program = rival.name.split(' ').next().expect("a name");
     let Ok(output) = Command::new(program).arg("--version").stdin(Stdio::null()).output() else {
@@ -133,7 +136,8 @@ fn is_installed(rival: &Contestant) -> bool {
     true
 }
 
-/// A clean log has to be told clean and left as it is; in one with secrets each of them has to be masked by everyone who takes part.
+/// Checks that hushlog reports a clean log as clean and leaves it unchanged, and that every
+/// contestant masks each secret.
 fn assert_answers(files: &Files, log: &Path, count: usize, rivals: &[&Contestant]) {
     let before = fs::metadata(log).expect("just written").modified().expect("a time");
     for contestant in [&CHECK, &SCRUB] {
@@ -166,7 +170,8 @@ fn assert_answers(files: &Files, log: &Path, count: usize, rivals: &[&Contestant
     fs::remove_file(path).expect("ours");
 }
 
-/// Runs a program to its end on these cores, its output going to a file or nowhere; says how many seconds it took.
+/// Runs a program to its end on these cores, with its output to a file or discarded. Returns the
+/// seconds.
 fn run(files: &Files, contestant: &Contestant, cores: &str, file: &Path, out: Option<&Path>) -> f64 {
     let command = (contestant.command)(files, file);
     let mut pinned = Command::new("taskset");
@@ -175,18 +180,19 @@ fn run(files: &Files, contestant: &Contestant, cores: &str, file: &Path, out: Op
     let start = Instant::now();
     let status = pinned.stdin(Stdio::null()).stdout(out).status().expect("taskset is everywhere");
     let seconds = start.elapsed().as_secs_f64();
-    // What `rg` did not find it reports by 1, as `grep` does.
+    // `rg` reports no match by status 1, as `grep` does.
     let done = status.success() || (contestant.name.starts_with("rg ") && status.code() == Some(1));
     assert!(done, "{}: {status}", contestant.name);
     seconds
 }
 
-/// Waits for the disk, so that nobody's writes are paid for by the next one.
+/// Waits for the disk, so that no program pays for the writes of the one before.
 fn sync() {
     rustix::fs::sync();
 }
 
-/// Runs the programs in turn, and prints their medians and how they stand to the first one of the same round.
+/// Runs the programs in turn, and prints their medians and their ratios to the first one of the
+/// same round.
 fn compare(files: &Files, log: &Path, bytes: usize, cores: &str, contestants: &[&Contestant]) {
     let out = files.scratch.path().join("out.log");
     let mut seconds = vec![Vec::new(); contestants.len()];

@@ -1,8 +1,9 @@
-//! How fast a text is searched, next to others who search the same text for the same needles in the same run.
+//! The speed of a search, next to other libraries on the same text with the same needles in the
+//! same run.
 //!
-//! Machines are shared, and their clocks change: what is counted is the thread's CPU time, the contestants take turns,
-//! several rounds long, and what counts most are the ratios within a round. Each answer is compared with a plain one
-//! before anything is timed. See `benches/README.md`.
+//! Machines are shared, and their clocks change. So the bench counts the thread's CPU time, and
+//! contestants take turns for several rounds. The ratios within a round matter most. Each answer is
+//! compared with a plain one before anything is timed. See `benches/README.md`.
 
 mod support;
 
@@ -21,22 +22,22 @@ use support::text::Corpus;
 
 /// Text that fits into a second-level cache.
 const L2_TEXT_LEN: usize = 256 << 10;
-/// So many blocks of it make a sample at least.
+/// The fewest blocks of it in a sample.
 const L2_BLOCKS_MIN: usize = 9;
-/// What a filter reads at once.
+/// The length of a filter's read.
 const L2_PIECE_LEN: usize = 64 << 10;
-/// Text that no cache holds, and that each sample goes on in where the last one ended.
+/// Text that no cache holds. Each sample continues at the end of the last one.
 const COLD_TEXT_LEN: usize = 512 << 20;
-/// What a scrub reads at once.
+/// The length of a scrub's read.
 const COLD_PIECE_LEN: usize = 1 << 20;
-/// Up to so many needles, Hyperscan may be faster when it is not compiled for the CPU at hand.
+/// The most needles for which Hyperscan may be faster when compiled for any CPU.
 const HYPERSCAN_ANY_MAX: usize = 100;
-/// Answers are compared on this much text at most.
+/// The most text on which answers are compared.
 const CHECKED_LEN_MAX: usize = 4 << 20;
 
-/// What the command line asks for.
+/// The options of the command line.
 struct Options {
-    /// Whole names of cases, or what stands before the slash; none: all.
+    /// Whole names of cases, or the part before the slash; empty: all.
     cases: Vec<String>,
     contestants: String,
     rounds: usize,
@@ -61,7 +62,8 @@ fn main() {
     }
 }
 
-/// `cargo bench --bench search -- [CASE...] [--only CONTESTANT] [--rounds N] [--sample MILLISECONDS]`
+/// `cargo bench --bench search -- [CASE...] [--only CONTESTANT] [--rounds N]
+/// [--sample MILLISECONDS]`
 fn options() -> Options {
     let mut options =
         Options { cases: Vec::new(), contestants: String::new(), rounds: 7, sample: Duration::from_millis(40) };
@@ -115,7 +117,7 @@ fn contestants(case: &Case, needles: &[&[u8]], libraries: &[Arc<Library>], only:
     all
 }
 
-/// Drops those whose search itself fails, and says so; stops at a wrong answer.
+/// Removes contestants that fail, with a message; panics at a wrong answer.
 fn check(contestants: &mut Vec<Box<dyn Contestant>>, needles: &[&[u8]], text: &[u8], piece_len: usize) {
     let oracle = Oracle::new(needles, text);
     contestants.retain_mut(|contestant| match contestant.check(&oracle, piece_len) {
@@ -134,7 +136,7 @@ fn fill(text: &mut [u8], unit: &[u8]) {
 /// Bytes per nanosecond of each contestant (outer) in each round (inner).
 type Speeds = Vec<Vec<f64>>;
 
-/// Everyone in turn, round after round.
+/// Runs all contestants in turn, round after round.
 fn race(
     contestants: &mut [Box<dyn Contestant>],
     options: &Options,
@@ -149,11 +151,11 @@ fn race(
     speeds
 }
 
-/// Fresh text each time, copied into the cache just before, as a pipe does it. The same text again and again would measure
-/// how well the branch predictor learns it by heart.
+/// Fresh text each time, copied into the cache just before, as a pipe does. A repeated text would
+/// measure how well the branch predictor learns it.
 ///
-/// Of two clocks, which both show too much, the lesser counts: that of CPU time takes as long to read as the fastest need
-/// for a good part of their scan, and that on the wall goes on while others have the processor.
+/// Takes the lesser of two clocks, both of which read too high. Reading the CPU clock takes a good
+/// part of the fastest scans; the wall clock includes other programs' time.
 fn in_cache(contestant: &mut dyn Contestant, text: &[u8], at: &mut usize, at_least: Duration) -> f64 {
     let (mut block, mut speeds) = (vec![0; L2_TEXT_LEN], Vec::new());
     let start = CpuTime::now();
@@ -168,7 +170,7 @@ fn in_cache(contestant: &mut dyn Contestant, text: &[u8], at: &mut usize, at_lea
     median(speeds)
 }
 
-/// Text that nobody has touched since all the rest was, in stretches of a few pieces.
+/// Text not touched since all the rest was, in stretches of a few pieces.
 fn from_memory(contestant: &mut dyn Contestant, text: &[u8], at: &mut usize, at_least: Duration) -> f64 {
     const STRETCH_LEN: usize = 8 * COLD_PIECE_LEN;
     let (mut scanned, start) = (0, CpuTime::now());
@@ -198,7 +200,7 @@ fn speed(speeds: &[f64]) -> String {
     format!("{:.2} ({from:.2}..{to:.2})", median(speeds.to_vec()))
 }
 
-/// The median of the rounds' ratios: what the machine does to both of a round cancels out.
+/// The median of the rounds' ratios: the machine's effects on both of a round cancel out.
 fn ratio(first: &[f64], other: &[f64]) -> f64 {
     median(first.iter().zip(other).map(|(first, other)| first / other).collect())
 }

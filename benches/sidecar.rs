@@ -1,8 +1,10 @@
-//! The sidecar from Unix socket to Unix socket, with 100 secrets in all their forms, against a plain copier: throughput, what a line waits
-//! longer, what an idle stream costs, and what streams wait while 1,000 secrets are read again.
+//! The sidecar between Unix sockets, with 100 secrets in all their forms, against a plain copier:
+//! throughput, the added latency of a line, the cost of an idle stream, and the wait of streams
+//! during a reload of 1,000 secrets.
 //!
-//! `cargo bench --bench sidecar`. `HUSHLOG_BENCH_ROUNDS` (5) rounds in turn, of `HUSHLOG_BENCH_MIB` (1024) each; `HUSHLOG_BENCH_IDLE` (10000)
-//! idle streams, as far as the limit on descriptors allows. The copier is this program, reading and writing 256 KiB at once.
+//! `cargo bench --bench sidecar`. `HUSHLOG_BENCH_ROUNDS` (5) rounds in turn, of `HUSHLOG_BENCH_MIB`
+//! (1024) each; `HUSHLOG_BENCH_IDLE` (10000) idle streams, as far as the descriptor limit allows.
+//! The copier is this program, reading and writing 256 KiB at once.
 
 mod program;
 
@@ -19,13 +21,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const SECRETS: usize = 100;
 const RELOADED: usize = 1_000;
 const LINES: usize = 4_000;
-/// So many reloads in each round.
+/// Reloads in each round.
 const RELOADS_PER_ROUND: usize = 8;
-/// How long it is watched at rest: about as long as a reload takes, with what follows.
+/// The time watched at rest: about that of a reload and its aftermath.
 const REST: Duration = Duration::from_millis(290);
-/// How long it is watched after a reload: streams take the new set over, and the old one is given back.
+/// The time watched after a reload: streams adopt the new set, and the old one is freed.
 const AFTERWARDS: Duration = Duration::from_millis(150);
-/// Streams that are watched while secrets are read again.
+/// Streams watched during a reload.
 const WATCHED: usize = 8;
 const LINE: &[u8] =
     b"2026-11-23T19:06:00.123456Z INFO app::http: GET /v1/items?page=2 status=200 duration_ms=12 user=4711\n";
@@ -44,7 +46,7 @@ fn main() {
     reload();
 }
 
-/// The rival: from a connection to a connection, without a look at what it copies.
+/// The rival: copies from a connection to a connection without inspection.
 fn copy(from: &Path, to: &Path) {
     let listener = UnixListener::bind(from).expect("a new path");
     let mut sink = UnixStream::connect(to).expect("somebody listens");
@@ -65,7 +67,7 @@ struct Between {
 }
 
 impl Between {
-    /// A copier, or a sidecar with so many secrets.
+    /// A copier, or a sidecar with this many secrets.
     fn new(secrets: Option<usize>) -> Between {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = |name: &str| directory.path().join(name);
@@ -104,7 +106,7 @@ impl Between {
         UnixStream::connect(self.path("source")).expect("it listens")
     }
 
-    /// Seconds on a processor.
+    /// Processor time in seconds.
     fn processor_time(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
         let fields: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
@@ -179,7 +181,7 @@ fn throughput() {
     }
 }
 
-/// Sends a line through, and says how many microseconds it took to come out.
+/// Sends a line through, and returns the microseconds until it came out.
 fn round_trip(source: &mut UnixStream, sink: &mut UnixStream) -> f64 {
     let mut line = [0; LINE.len()];
     let start = Instant::now();
@@ -217,7 +219,7 @@ fn idle() {
     round_trip(&mut between.connect(), &mut sink);
     let before = between.resident();
     let mut idle: Vec<UnixStream> = (0..count).map(|_| between.connect()).collect();
-    // Each has said something, and is idle since.
+    // Each has sent a line, and is idle since.
     for source in &mut idle {
         round_trip(source, &mut sink);
     }
@@ -237,12 +239,13 @@ fn reload() {
         times
     };
     let mut took = Vec::new();
-    // Each reload is compared with as long a time at rest just before it: this machine's own interruptions are in both.
+    // Each reload is compared with an equally long rest just before it, so that the machine's own
+    // interruptions affect both.
     let (mut quiet, mut loud) = (Waits::default(), Waits::default());
     for round in 0..RELOADS_PER_ROUND * program::setting("HUSHLOG_BENCH_ROUNDS", 5) {
         let start = Instant::now();
         quiet.add(watch(&|| start.elapsed() > REST));
-        // One more, so that the set is built anew.
+        // One more, so that the set is rebuilt.
         fs::write(between.path("secrets").join(format!("new_{round}")), format!("new-secret-{round:030}"))
             .expect("room");
         let done = AtomicBool::new(false);
@@ -267,11 +270,11 @@ fn reload() {
     }
 }
 
-/// What lines took, in microseconds.
+/// The waits of lines, in microseconds.
 #[derive(Default)]
 struct Waits {
     all: Vec<f64>,
-    /// Of each time that was watched.
+    /// The longest of each watched period.
     longest: Vec<f64>,
 }
 

@@ -1,8 +1,8 @@
-//! What it takes to begin: time to build a needle set, memory to hold it, and time until the program gives out its
-//! first byte.
+//! Startup costs: the time to build a needle set, the memory to hold it, and the time to the
+//! program's first output byte.
 //!
-//! Each size of set is measured against the goal stated for it, and next to what an automaton of aho-corasick over the
-//! same needles takes. See `benches/README.md`.
+//! Each size of set is measured against its stated goal, and next to an aho-corasick automaton over
+//! the same needles. See `benches/README.md`.
 
 mod support;
 
@@ -22,7 +22,7 @@ use support::text::Corpus;
 
 const ROUNDS: usize = 5;
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
-/// Asks this program, started again, for the memory that one needle set takes.
+/// Makes a restarted copy of this program report the memory of one needle set.
 const MEMORY_FLAG: &str = "--memory-of";
 
 fn main() {
@@ -58,7 +58,7 @@ fn build_times() {
     }
 }
 
-/// How long it takes to make something; not, to drop it.
+/// The time to build a value, without dropping it.
 fn time<T>(make: impl FnOnce() -> T) -> Duration {
     let start = Instant::now();
     let made = make();
@@ -86,7 +86,7 @@ fn memory() {
     }
 }
 
-/// One row of the table above: what comes on top of the process and the text that it redacts.
+/// One row of the table above: the memory beyond the process and its text.
 fn print_own_memory(secrets: usize) {
     let text = Corpus::open().text(4 << 20);
     fs::write("/proc/self/clear_refs", "5").expect("a peak that can be set back");
@@ -133,7 +133,7 @@ fn first_byte() {
     }
 }
 
-/// Starts a filter, and waits until a line that was there from the beginning comes out.
+/// Starts a filter, and waits until its first line comes out.
 fn first_line(filter: &mut Command) -> Duration {
     const LINE: &str = "2025-07-29 17:41:44,747 - INFO  [main] - started\n";
     let start = Instant::now();

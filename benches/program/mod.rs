@@ -1,4 +1,4 @@
-//! What the benches of the whole program share: its settings, its log and its secrets.
+//! Shared by the benches of the whole program: settings, the log and the secrets.
 #![allow(dead_code, reason = "each bench uses its own part")]
 
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-/// A generator of numbers, always the same (xorshift).
+/// A fixed sequence of numbers (xorshift).
 pub(crate) struct Numbers(u64);
 
 impl Numbers {
@@ -22,12 +22,12 @@ impl Numbers {
     }
 }
 
-/// A number in the environment, or what it is without.
+/// A number from the environment, or the default.
 pub(crate) fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
 }
 
-/// Writes the log, and says how long it is.
+/// Writes the log, and returns its length.
 pub(crate) fn write_log(path: &Path, len_min: usize) -> usize {
     let text = match std::env::var_os("HUSHLOG_CORPUS") {
         Some(directory) => corpus(Path::new(&directory)),
@@ -104,7 +104,7 @@ pub(crate) fn hushlog(secrets: &Path) -> Command {
     command
 }
 
-/// The value at this per mille of the sorted figures.
+/// The figure at this per mille of the sorted ones.
 pub(crate) fn per_mille<T: Copy + PartialOrd>(figures: &mut [T], per_mille: usize) -> T {
     figures.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
     figures[(figures.len() - 1) * per_mille / 1_000]

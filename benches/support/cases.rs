@@ -1,4 +1,4 @@
-//! What is searched for in what.
+//! The cases: needle sets, and the texts to search.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use super::random::Random;
 use super::secrets::{keys, keys_some_short, passwords, tokens};
 use super::text::Corpus;
 
-/// Enough text made up for a case not to be learned by heart by the branch predictor; it is repeated beyond that.
+/// Enough generated text that the branch predictor cannot learn a case; longer cases repeat it.
 const MADE_UP_LEN: usize = 4 << 20;
 
-/// A needle set, and a text that is repeated to the size wanted.
+/// A needle set, and a text that is repeated to the requested size.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) set: Arc<NeedleSet>,
     pub(crate) text: Vec<u8>,
 }
 
-/// A case that is made only when its turn comes: the needle sets are large.
+/// A case that is built only in its turn: the needle sets are large.
 pub(crate) struct Recipe {
     pub(crate) name: &'static str,
     make: fn(&Corpus) -> (NeedleSet, Vec<u8>),
@@ -57,7 +57,7 @@ pub(crate) fn raw(values: Vec<Vec<u8>>) -> NeedleSet {
     set(values, false)
 }
 
-/// The values in every way they get written.
+/// The values in all their forms.
 pub(crate) fn all_forms(values: Vec<Vec<u8>>) -> NeedleSet {
     set(values, true)
 }
@@ -72,7 +72,7 @@ fn logs(corpus: &Corpus) -> Vec<u8> {
     corpus.text(corpus.len())
 }
 
-/// Log text in which some needle begins every 200 bytes.
+/// Log text in which a needle begins every 200 bytes.
 fn hits(corpus: &Corpus) -> (NeedleSet, Vec<u8>) {
     const EVERY: usize = 200;
     let set = all_forms(keys(100));
@@ -86,7 +86,7 @@ fn hits(corpus: &Corpus) -> (NeedleSet, Vec<u8>) {
     (set, text)
 }
 
-/// Log lines that hold tokens of the issuer whose tokens are the secrets: header and half the payload are theirs, too.
+/// Log lines with other tokens of the secrets' issuer: they share the header and half the payload.
 fn other_tokens(corpus: &Corpus) -> (NeedleSet, Vec<u8>) {
     let lines = corpus.text(MADE_UP_LEN);
     let mut text = Vec::with_capacity(2 * MADE_UP_LEN);
@@ -125,7 +125,7 @@ fn fragment(random: &mut Random, needle: &[u8], text: &mut Vec<u8>) {
     text.extend_from_slice(&needle[start..start + len]);
 }
 
-/// The needle's first 9 to 33 bytes: what any filter for beginnings says yes to.
+/// The needle's first 9 to 33 bytes, which pass any prefilter for beginnings.
 fn beginning(random: &mut Random, needle: &[u8], text: &mut Vec<u8>) {
     text.extend_from_slice(&needle[..random.between(9, 33).min(needle.len() - 1)]);
 }

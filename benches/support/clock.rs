@@ -1,4 +1,4 @@
-//! CPU time of this thread: what a search costs, however many others share the machine meanwhile.
+//! CPU time of this thread: the cost of a search, however many others share the machine.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who takes part: hushlog, and the searches that others would use in its place.
+//! The contestants: hushlog, and the searches that others would use in its place.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use hushlog::{NeedleSet, Redactor};
 
 use super::oracle::Oracle;
 
-/// One way to search a text. A scan takes the text as a stream, in pieces of `piece_len` bytes, from the stream's
-/// beginning.
+/// A way to search a text. A scan takes the text as a stream, in pieces of `piece_len` bytes, from
+/// the stream's beginning.
 pub(crate) trait Contestant {
     fn name(&self) -> String;
 
-    /// Searches once, and uses what it finds no more than it must.
+    /// Searches once, and uses the results no more than needed.
     fn scan(&mut self, text: &[u8], piece_len: usize) -> u64;
 
     /// Searches once, and panics unless the answer is right.
     ///
     /// # Errors
     ///
-    /// When the search itself says that it failed.
+    /// When the search itself reports a failure.
     fn check(&mut self, oracle: &Oracle<'_>, piece_len: usize) -> Result<(), String>;
 }
 
-/// The library under test, giving everything out.
+/// The library under test, with all its output.
 pub(crate) struct Hushlog(Redactor);
 
 impl Hushlog {
@@ -62,8 +62,9 @@ impl Contestant for Hushlog {
     }
 }
 
-/// aho-corasick with its own choice of automaton and prefilter. Leftmost-longest, because only then may it use SIMD;
-/// each piece by itself, because that kind cannot search streams: it finds less than it would have to.
+/// aho-corasick with its own choice of automaton and prefilter. Leftmost-longest, the only kind
+/// that may use SIMD. It cannot search streams, so each piece is searched alone, and it finds less
+/// than required.
 pub(crate) struct AhoCorasickAuto(AhoCorasick);
 
 impl AhoCorasickAuto {
@@ -88,8 +89,8 @@ impl Contestant for AhoCorasickAuto {
     }
 }
 
-/// aho-corasick's contiguous NFA, walked byte by byte over the whole stream: all occurrences, and the state carried
-/// over.
+/// aho-corasick's contiguous NFA, walked byte by byte over the whole stream: all occurrences, with
+/// the state carried over.
 pub(crate) struct AhoCorasickStream(contiguous::NFA);
 
 impl AhoCorasickStream {
@@ -121,7 +122,7 @@ impl Contestant for AhoCorasickStream {
     }
 }
 
-/// daachorse: all occurrences. Each piece by itself, because it cannot search streams.
+/// daachorse: all occurrences. It cannot search streams, so each piece is searched alone.
 pub(crate) struct Daachorse(DoubleArrayAhoCorasick<u32>);
 
 impl Daachorse {
@@ -145,7 +146,7 @@ impl Contestant for Daachorse {
     }
 }
 
-/// No search at all: every byte is loaded and added up. Nothing that looks at all of a text can be faster.
+/// No search at all: every byte is loaded and summed. No scan of a whole text can be faster.
 pub(crate) struct Reading;
 
 impl Contestant for Reading {
@@ -164,16 +165,16 @@ impl Contestant for Reading {
     }
 }
 
-/// The sum of all words of 64 bits, with the widest registers that there are.
+/// The sum of all 64-bit words, with the widest available registers.
 fn sum_of(piece: &[u8]) -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the CPU was just found to have AVX-512F, which is all that the function asks for.
+            // SAFETY: the CPU was just found to have AVX-512F, the function's only requirement.
             return unsafe { sum_of_words_avx512(piece) };
         }
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: the CPU was just found to have AVX2, which is all that the function asks for.
+            // SAFETY: the CPU was just found to have AVX2, the function's only requirement.
             return unsafe { sum_of_words_avx2(piece) };
         }
     }
@@ -190,7 +191,7 @@ fn sum_of_words_avx512(piece: &[u8]) -> u64 {
     for block in blocks {
         let (lines, _) = block.as_chunks::<64>();
         for (sum, line) in sums.iter_mut().zip(lines) {
-            // SAFETY: a line is 64 bytes, of any alignment, which is what is loaded.
+            // SAFETY: a line is 64 bytes, and the load takes 64 bytes of any alignment.
             *sum = _mm512_add_epi64(*sum, unsafe { _mm512_loadu_si512(line.as_ptr().cast()) });
         }
     }
@@ -204,7 +205,7 @@ fn sum_of_words_avx2(piece: &[u8]) -> u64 {
     sum_of_words(piece)
 }
 
-/// Eight lines of sums side by side, so that no addition waits for the one before it.
+/// Thirty-two sums side by side, so that no addition waits for the one before it.
 #[inline(always)]
 fn sum_of_words(piece: &[u8]) -> u64 {
     const LANES: usize = 32;

@@ -1,5 +1,5 @@
-//! Hyperscan's literal streaming mode, through the C interface of whatever library is there at run time: building the
-//! benches needs nothing of it.
+//! Hyperscan's literal streaming mode, through the C interface of a library loaded at run time.
+//! Building the benches needs no part of it.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::path::Path;
@@ -21,10 +21,11 @@ const HS_MODE_STREAM: c_uint = 2;
 /// The CPU that the search is compiled for.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Target {
-    /// This machine's.
+    /// This machine's CPU.
     Host,
-    /// Any that Hyperscan runs on. With a few needles another algorithm is chosen so, which on an AVX-512 machine was more
-    /// than twice as fast; from a hundred needles on there was no difference.
+    /// Any CPU that Hyperscan supports. With few needles it then chooses another algorithm, which
+    /// was more than twice as fast on an AVX-512 machine. From a hundred needles there was no
+    /// difference.
     Any,
 }
 
@@ -66,14 +67,15 @@ type ScanStream =
 type ResetStream = unsafe extern "C" fn(*mut c_void, c_uint, *mut c_void, Option<OnMatch>, *mut c_void) -> c_int;
 type CloseStream = unsafe extern "C" fn(*mut c_void, *mut c_void, Option<OnMatch>, *mut c_void) -> c_int;
 
-/// The libraries that could be loaded; why not, is said on stderr.
+/// The libraries that could be loaded; failures are reported on stderr.
 pub(crate) fn libraries() -> Vec<Arc<Library>> {
     let paths = std::env::var(LIBRARIES_VARIABLE).unwrap_or_else(|_| LIBRARIES_DEFAULT.to_owned());
     paths.split(':').filter(|path| !path.is_empty()).filter_map(load).map(Arc::new).collect()
 }
 
 fn load(path: &str) -> Option<Library> {
-    // SAFETY: the constructors of a library that the one who runs the bench has named are run, and are trusted.
+    // SAFETY: loading runs the constructors of a library named by the user of the bench, who trusts
+    // it.
     match unsafe { Library::new(path) } {
         Ok(library) => Some(library),
         Err(_) => {
@@ -94,9 +96,10 @@ pub(crate) struct Hyperscan {
 }
 
 impl Hyperscan {
-    /// Compiles the needles. Tells why if the library refuses.
+    /// Compiles the needles. Returns the reason if the library refuses.
     pub(crate) fn new(library: &Arc<Library>, needles: &[&[u8]], target: Target) -> Result<Hyperscan, String> {
-        // SAFETY: the symbol has this type in hs_compile.h of all versions 5, and takes no argument.
+        // SAFETY: the symbol has this type in hs_compile.h of all versions 5, and takes no
+        // argument.
         succeeded("hs_valid_platform", unsafe { symbol::<ValidPlatform>(library, "hs_valid_platform")() })?;
         let mut hyperscan = Hyperscan {
             library: Arc::clone(library),
@@ -121,8 +124,8 @@ impl Hyperscan {
         let (mode, any, database) =
             (HS_MODE_STREAM, Platform { tune: 0, cpu_features: 0, reserved: [0; 2] }, &raw mut self.database);
         let platform = if target == Target::Any { &raw const any } else { ptr::null() };
-        // SAFETY: the four arrays have `count` elements, each literal has the length given for it, and a null platform
-        // stands for this machine's.
+        // SAFETY: the four arrays have `count` elements, each literal has the length given for it,
+        // and a null platform stands for this machine's.
         let code = unsafe {
             compile(
                 literals.as_ptr(),
@@ -139,9 +142,10 @@ impl Hyperscan {
         if error.is_null() { succeeded("hs_compile_lit_multi", code) } else { Err(self.told(error)) }
     }
 
-    /// What a compile error says; frees it.
+    /// The text of a compile error, which is freed.
     fn told(&self, error: *mut CompileError) -> String {
-        // SAFETY: the library has set the pointer, and the message is a string until the error is freed.
+        // SAFETY: the library has set the pointer, and the message is a string until the error is
+        // freed.
         let message = unsafe { CStr::from_ptr((*error).message) }.to_string_lossy().into_owned();
         // SAFETY: as above; the error is used no more.
         let freed = unsafe { symbol::<FreeCompileError>(&self.library, "hs_free_compile_error")(error) };
@@ -150,20 +154,22 @@ impl Hyperscan {
 
     fn open(&mut self) -> Result<(), String> {
         let alloc: Symbol<'_, AllocScratch> = symbol(&self.library, "hs_alloc_scratch");
-        // SAFETY: the database was compiled, and the scratch pointer is null, which asks for a new one.
+        // SAFETY: the database was compiled, and the scratch pointer is null, which asks for a new
+        // one.
         succeeded("hs_alloc_scratch", unsafe { alloc(self.database, &raw mut self.scratch) })?;
         let open: Symbol<'_, OpenStream> = symbol(&self.library, "hs_open_stream");
         // SAFETY: the database was compiled for streaming; flags must be 0.
         succeeded("hs_open_stream", unsafe { open(self.database, 0, &raw mut self.stream) })
     }
 
-    /// Version and CPU features that the database uses, as the library tells them.
+    /// The version and CPU features of the database, as the library reports them.
     fn info(&self) -> Result<String, String> {
         let info: Symbol<'_, DatabaseInfo> = symbol(&self.library, "hs_database_info");
         let mut text = ptr::null_mut();
         // SAFETY: the database was compiled; the library allocates the string with malloc.
         succeeded("hs_database_info", unsafe { info(self.database, &raw mut text) })?;
-        // SAFETY: on success the library has set the pointer to a string, which is kept: once for each case is no leak.
+        // SAFETY: on success the library has set the pointer to a string, which is kept: once for
+        // each case is no leak.
         let text = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
         let word_after = |word: &str| text.split_once(word).and_then(|(_, rest)| rest.split_whitespace().next());
         let version = word_after("Version:").unwrap_or("?");
@@ -171,14 +177,14 @@ impl Hyperscan {
         Ok(format!("hyperscan {version} {features}"))
     }
 
-    /// Scans the text as a new stream; the number of matches.
+    /// Scans the text as a new stream; returns the number of matches.
     fn count(&mut self, text: &[u8], piece_len: usize) -> Result<u64, String> {
         let mut found = 0u64;
         let context = (&raw mut found).cast();
         let reset: Symbol<'_, ResetStream> = symbol(&self.library, "hs_reset_stream");
         let scan: Symbol<'_, ScanStream> = symbol(&self.library, "hs_scan_stream");
-        // SAFETY: stream and scratch are open and belong to the database; without a handler, matches at the old
-        // stream's end are not reported.
+        // SAFETY: stream and scratch are open and belong to the database; without a handler,
+        // matches at the old stream's end are not reported.
         succeeded("hs_reset_stream", unsafe { reset(self.stream, 0, self.scratch, None, ptr::null_mut()) })?;
         for piece in text.chunks(piece_len) {
             let (data, len) = (piece.as_ptr().cast(), piece.len() as c_uint);
@@ -224,12 +230,13 @@ impl Contestant for Hyperscan {
 impl Drop for Hyperscan {
     fn drop(&mut self) {
         let library = &self.library;
-        // SAFETY: a stream that is not null is open, and is used no more; without a handler, matches at its end are not
-        // reported.
+        // SAFETY: a stream that is not null is open, and is used no more; without a handler,
+        // matches at its end are not reported.
         let close = |stream| unsafe {
             symbol::<CloseStream>(library, "hs_close_stream")(stream, self.scratch, None, ptr::null_mut())
         };
-        // SAFETY: these calls take a null pointer, or what the library has allocated, which is used no more.
+        // SAFETY: these calls take a null pointer, or what the library has allocated, which is used
+        // no more.
         let free = |call, what| succeeded(call, unsafe { symbol::<Free>(library, call)(what) });
         let closed = if self.stream.is_null() { Ok(()) } else { succeeded("hs_close_stream", close(self.stream)) };
         let freed = [closed, free("hs_free_scratch", self.scratch), free("hs_free_database", self.database)];

@@ -1,19 +1,18 @@
-//! The right answer of each search, from one plain walk of an Aho-Corasick automaton: slow, and with nothing clever in
-//! it.
+//! The right answer of each search, from one plain walk of an Aho-Corasick automaton: slow and
+//! simple.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-/// What a region is replaced with: the same for all secrets, so that the answer does not depend on which of them names
-/// it.
+/// The mask of every secret, so that the answer does not depend on the secret that names a region.
 pub(crate) const MASK: &str = "[REDACTED]";
 
-/// A text, and where needles stand in it.
+/// A text, and the occurrences of needles in it.
 pub(crate) struct Oracle<'a> {
     pub(crate) text: &'a [u8],
     /// Start and end of each occurrence, by end.
     found: Vec<(usize, usize)>,
-    /// Where the text ends inside a needle, that part of it is masked too, from half of the needle
-    /// and eight bytes on. (Half of a form of a value of 16 bytes or more stands for eight.)
+    /// The length of the masked partial match at the end of the text: at least half a needle and
+    /// eight bytes. (Half of a form counts as eight for values of 16 bytes or more.)
     stump: usize,
 }
 
@@ -26,17 +25,18 @@ impl<'a> Oracle<'a> {
         Oracle { text, found, stump: stump(needles, text) }
     }
 
-    /// How many occurrences there are.
+    /// The number of occurrences.
     pub(crate) fn occurrences(&self) -> u64 {
         self.found.len() as u64
     }
 
-    /// How many there are that no border of a piece cuts.
+    /// The number of occurrences that no piece boundary cuts.
     pub(crate) fn within_pieces(&self, piece_len: usize) -> u64 {
         self.found.iter().filter(|&&found| uncut(found, piece_len)).count() as u64
     }
 
-    /// How many are left when, of those in a piece, the leftmost and then longest wins against all that it overlaps.
+    /// The number of matches left when, within a piece, the leftmost and then longest wins over all
+    /// that overlap it.
     pub(crate) fn leftmost_longest(&self, piece_len: usize) -> u64 {
         let mut found: Vec<_> = self.found.iter().copied().filter(|&found| uncut(found, piece_len)).collect();
         found.sort_by_key(|&(start, end)| (start, std::cmp::Reverse(end)));
@@ -66,7 +66,7 @@ impl<'a> Oracle<'a> {
         regions
     }
 
-    /// What is to be given out, to compare with what is.
+    /// The expected output.
     pub(crate) fn redacted(&self) -> Expected {
         let (mut bytes, mut from) = (Vec::with_capacity(self.text.len()), 0);
         for (start, end) in self.regions() {
@@ -79,7 +79,7 @@ impl<'a> Oracle<'a> {
     }
 }
 
-/// Bytes that must come out, in order, in whatever slices.
+/// The expected bytes, in order, in any slices.
 pub(crate) struct Expected {
     bytes: Vec<u8>,
     taken: usize,

@@ -1,4 +1,5 @@
-//! The same numbers in every run: a splitmix64, so that a bench needs no seed from outside and no crate for it.
+//! The same numbers in every run: a splitmix64, so that a bench needs no seed from outside and no
+//! crate.
 
 /// A sequence of numbers that looks random and is fixed by its seed.
 pub(crate) struct Random(u64);

@@ -1,4 +1,4 @@
-//! Secrets to search for: made up here, the same in every run, and of no use anywhere.
+//! Secrets to search for: generated, the same in every run, and of no use anywhere.
 
 use data_encoding::BASE64URL_NOPAD;
 
@@ -9,8 +9,8 @@ const MARKS: &str = "!#$%&*+-/=?@^_~";
 
 const KEY_LEN: usize = 40;
 
-/// Generated keys of 40 letters and digits: some 15 needles each, because percent signs, shells and markup leave them
-/// alone.
+/// Generated keys of 40 letters and digits: some 15 needles each, because percent-encoding, shells
+/// and markup leave them unchanged.
 pub(crate) fn keys(count: usize) -> Vec<Vec<u8>> {
     let mut random = Random::new(39);
     (0..count).map(|_| random.word(LETTERS, KEY_LEN).into_bytes()).collect()
@@ -23,8 +23,8 @@ pub(crate) fn keys_some_short(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|n| random.word(LETTERS, len(n)).into_bytes()).collect()
 }
 
-/// Generated passwords of 40 characters, with one in eight a mark: twice as many needles, because URLs, shells and
-/// markup write marks in ways of their own.
+/// Generated passwords of 40 characters, with one in eight a mark: twice as many needles, because
+/// URLs, shells and markup escape marks differently.
 pub(crate) fn passwords(count: usize) -> Vec<Vec<u8>> {
     let mut random = Random::new(40);
     (0..count).map(|_| (0..KEY_LEN).map(|_| character(&mut random)).collect::<String>().into_bytes()).collect()
@@ -35,8 +35,8 @@ fn character(random: &mut Random) -> String {
     random.word(alphabet, 1)
 }
 
-/// Signed tokens of one issuer: one header and half a payload in common, so that they differ after some 100 characters.
-/// Another `seed` makes other tokens with the same beginning.
+/// Signed tokens of one issuer: they share the header and half the payload, so that they differ
+/// after some 100 characters. Another `seed` makes other tokens with the same beginning.
 pub(crate) fn tokens(count: usize, seed: u64) -> Vec<Vec<u8>> {
     let mut random = Random::new(seed);
     (0..count).map(|_| token(&mut random)).collect()

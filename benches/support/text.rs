@@ -1,25 +1,26 @@
-//! Log text to search: made up here, in formats and with numbers, addresses and identifiers as real logs have them; or
-//! real, when the environment names a directory of it.
+//! Log text to search. It is generated in real formats, with numbers, addresses and identifiers as
+//! real logs have them. The environment may name a directory of real logs instead.
 
 use std::fs;
 use std::path::Path;
 
 use super::random::Random;
 
-/// The directory whose `*.log` files are searched in place of made-up text.
+/// The directory with `*.log` files to search in place of generated text.
 pub(crate) const CORPUS_VARIABLE: &str = "HUSHLOG_CORPUS";
 
-/// The kinds of logs take turns in stretches of about this many bytes, so that a short text has them all.
+/// The kinds of logs alternate in stretches of about this many bytes, so that a short text has them
+/// all.
 const STRETCH_LEN: usize = 4 << 10;
 
-/// Where the text came from, and the text.
+/// The text and its source.
 pub(crate) struct Corpus {
     pub(crate) source: String,
     text: Vec<u8>,
 }
 
 impl Corpus {
-    /// The text of the directory that the environment names, or else made-up text.
+    /// The text of the directory that the environment names, or else generated text.
     pub(crate) fn open() -> Corpus {
         match std::env::var_os(CORPUS_VARIABLE) {
             Some(directory) => Corpus::read(Path::new(&directory)),
@@ -37,18 +38,18 @@ impl Corpus {
         Corpus { source: format!("{} logs of {CORPUS_VARIABLE}", logs.len()), text: in_turn(&logs) }
     }
 
-    /// How much text there is before it repeats, in bytes.
+    /// The length of the text before it repeats, in bytes.
     pub(crate) fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// The first `len` bytes of the text, which is repeated as often as that needs.
+    /// The first `len` bytes of the text, repeated as needed.
     pub(crate) fn text(&self, len: usize) -> Vec<u8> {
         repeated(&self.text, len)
     }
 }
 
-/// `unit` again and again, cut at `len` bytes.
+/// `unit` repeated, cut at `len` bytes.
 pub(crate) fn repeated(unit: &[u8], len: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(len);
     while text.len() < len {
@@ -74,7 +75,7 @@ fn in_turn(logs: &[Vec<u8>]) -> Vec<u8> {
     text
 }
 
-/// Made-up logs of `len` bytes, some lines more.
+/// Generated logs of `len` bytes, some lines more.
 fn made_up(len: usize) -> Vec<u8> {
     let mut world = World::new();
     let mut text = String::with_capacity(len + STRETCH_LEN);
@@ -91,7 +92,7 @@ fn made_up(len: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The lines of each kind of log; `{word}` stands for what [`World::write_word`] puts there.
+/// The lines of each kind of log; [`World::write_word`] replaces each `{word}`.
 const LOGS: &[&[&str]] = &[
     &[
         "Dec 10 {time} web-{digit} sshd[{n5}]: Failed password for invalid user {user} from {ip} port {n5} ssh2",
@@ -169,7 +170,7 @@ const AGENTS: &[&str] = &[
     "curl/8.5.0",
 ];
 
-/// What logs talk about: the same hosts and tenants over and over, with a clock that goes on.
+/// The subjects of the logs: the same hosts and tenants throughout, and a clock that advances.
 struct World {
     random: Random,
     clock_ms: usize,
@@ -186,7 +187,7 @@ impl World {
         World { random, clock_ms: 0, addresses, tenants }
     }
 
-    /// Writes a line. A brace that begins no word that is known stands for itself.
+    /// Writes a line. A brace without a known word is literal.
     fn write(&mut self, line: &str, text: &mut String) {
         let mut rest = line;
         while let Some((before, after)) = rest.split_once('{') {
@@ -200,7 +201,7 @@ impl World {
         text.push_str(rest);
     }
 
-    /// Writes what a word stands for; `false` if it stands for nothing.
+    /// Writes the replacement of a word; `false` if it has none.
     fn write_word(&mut self, word: &str, text: &mut String) -> bool {
         let random = &mut self.random;
         let digits = |random: &mut Random, len| random.word("123456789", 1) + &random.word("0123456789", len - 1);
@@ -225,7 +226,7 @@ impl World {
         true
     }
 
-    /// A line takes up to half a second.
+    /// Advances the clock by up to half a second for each line.
     fn time(&mut self) -> String {
         self.clock_ms += self.random.below(500);
         let seconds = self.clock_ms / 1000;

@@ -1,7 +1,7 @@
 //! teller's redactor over standard input, as `teller redact` calls it: teller DIRECTORY_OF_VALUES
 //!
-//! `TELLER` names the published source of the redactor, which is compiled as it is. The crate around it brings clients for the
-//! stores of five clouds; all that the redactor needs of them is this one type.
+//! `TELLER` names the published source of the redactor, compiled unchanged. Its crate brings
+//! clients for the stores of five clouds; the redactor needs this one type of them.
 
 extern crate self as teller_providers;
 
