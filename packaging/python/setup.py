@@ -1,6 +1,6 @@
-"""Builds the C library, and puts it beside the package: `pip install ./packaging/python` from a checkout, with cargo on the machine.
+"""Builds the C library, and puts it beside the package: `pip install ./packaging/python` in a checkout.
 
-HUSHLOG_LIBRARY names a library that was built already.
+It needs cargo, unless HUSHLOG_LIBRARY names a library that was built already.
 """
 
 import os
@@ -34,7 +34,7 @@ class BuildWithLibrary(build_py):
 
 
 class WheelOfThisMachine(bdist_wheel):
-    """Any Python 3, but this machine only: no extension module, and a library all the same."""
+    """Any Python 3, but this platform only: no extension module, but a native library."""
 
     def get_tag(self):
         return "py3", "none", super().get_tag()[2]

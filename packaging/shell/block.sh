@@ -1,6 +1,6 @@
 if [ -r /run/hushlog/environment.sh ]; then
-    # A shell that traces what it does, as `zsh -x` and `sh -lx`, would print each value, and
-    # scripts are traced into logs.
+    # A tracing shell, such as `zsh -x` and `sh -lx`, would print each value, and traces of scripts
+    # end up in logs.
     hushlog_set=$-
     set +xv
     . /run/hushlog/environment.sh

@@ -1,8 +1,8 @@
 # Put here by `hushlog boot --install`, which `hushlog boot --uninstall` undoes.
 # Login shells get the variables if their user may read them: see `hushlog boot --group`.
 if [ -r /run/hushlog/environment.sh ]; then
-    # A shell that traces what it does, as `zsh -x` and `sh -lx`, would print each value, and
-    # scripts are traced into logs.
+    # A tracing shell, such as `zsh -x` and `sh -lx`, would print each value, and traces of scripts
+    # end up in logs.
     hushlog_set=$-
     set +xv
     . /run/hushlog/environment.sh

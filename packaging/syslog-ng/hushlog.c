@@ -1,19 +1,22 @@
 /*
- * hushlog in syslog-ng: a template function that masks secrets in what its other arguments come to.
+ * hushlog in syslog-ng: a template function that masks secrets in the value of its template.
  *
  *     @version: 3.38
  *     @module hushlog-template
  *     rewrite r_secrets { set("$(hushlog --secrets /run/secrets $MESSAGE)" value("MESSAGE")); };
  *
- *     --secrets PATH    a directory of which each file is a secret, named after it (as Docker, Kubernetes and systemd's credentials
- *                       lie there), or one such file. Line ends at the end of a file are no part of the secret.
- *     --mask TEXT       what stands in the place of a secret; {name} in it is the secret's name
+ *     --secrets PATH    a directory with one secret a file, named after it (the layout of Docker,
+ *                       Kubernetes and systemd credentials), or one such file. Line ends at the end of
+ *                       a file do not belong to the secret.
+ *     --mask TEXT       the mask; {name} in it is the secret's name
  *
- * The secrets are read when the configuration is: after a change of them, have syslog-ng reload. If they cannot be read or there is
- * none, the configuration is refused. A message in which masking fails is replaced as a whole; nothing passes unmasked. The workers of
- * syslog-ng share one compiled set for each use of the function.
+ * The secrets are read with the configuration: after they change, reload syslog-ng. If they cannot be
+ * read, or there are none, the configuration is refused. If masking fails, the whole message is
+ * replaced; no message passes unmasked. The workers of syslog-ng share one compiled set for each use of
+ * the function.
  *
- * packaging/syslog-ng/install builds this against the headers of syslog-ng (Debian: syslog-ng-dev) and the library of hushlog.
+ * packaging/syslog-ng/install builds this against the headers of syslog-ng (Debian: syslog-ng-dev) and
+ * the hushlog library.
  */
 #include <string.h>
 
@@ -31,7 +34,7 @@ typedef struct {
     hushlog_set *set;
 } HushlogState;
 
-/* What may go on besides is said by syslog-ng, with the template in which it happened. */
+/* syslog-ng adds the template to the error. */
 static gboolean refuse(GError **error, const gchar *what, const gchar *why) {
     g_set_error(error, LOG_TEMPLATE_ERROR, LOG_TEMPLATE_ERROR_COMPILE, "$(hushlog): %s: %s", what, why);
     return FALSE;
@@ -57,7 +60,7 @@ static gboolean add_file(hushlog_builder *builder, const gchar *path, GError **e
     return code == HUSHLOG_OK || refuse(error, path, hushlog_strerror(code));
 }
 
-/* Those that begin with two dots are what Kubernetes keeps its versions under. */
+/* Skips names that begin with two dots: Kubernetes keeps its versions there. */
 static gboolean add_directory(hushlog_builder *builder, const gchar *path, GError **error) {
     GError *problem = NULL;
     GDir *directory = g_dir_open(path, 0, &problem);
@@ -73,7 +76,7 @@ static gboolean add_directory(hushlog_builder *builder, const gchar *path, GErro
         if (g_str_has_prefix(name, ".."))
             continue;
         file = g_build_filename(path, name, NULL);
-        /* A FIFO would be waited for. */
+        /* Opening a FIFO would block. */
         done = g_file_test(file, G_FILE_TEST_IS_REGULAR) ? add_file(builder, file, error) : refuse(error, file, "not a file");
         g_free(file);
     }
@@ -147,7 +150,7 @@ static void tf_hushlog_call(LogTemplateFunction *self, gpointer s, const LogTemp
     if (code == 0) {
         g_string_append_len(result, redacted.data, redacted.len);
     } else if (code == HUSHLOG_EROOM) {
-        /* Few messages hold a secret: these are searched twice, and all others copied once. */
+        /* Few messages hold a secret: these are searched twice; all others are copied once. */
         g_string_set_size(result, before + redacted.len);
         code = hushlog_redact(state->set, text->str, text->len, result->str + before, redacted.len, &redacted);
         g_string_truncate(result, code == 1 ? before + redacted.len : before);

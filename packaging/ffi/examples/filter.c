@@ -1,5 +1,5 @@
 /*
- * Copies its input to its output with the values of the variables that are named masked:
+ * Copies its input to its output, and masks the values of the named variables:
  *
  *     cc -o filter filter.c $(pkg-config --cflags --libs hushlog)
  *     app 2>&1 | ./filter API_TOKEN DB_PASSWORD >> app.log
@@ -42,7 +42,7 @@ static hushlog_set *secrets(char **names) {
     return set;
 }
 
-/* Slices go out as they lie, many with one call. */
+/* Writes slices in place, many with one call. */
 static void write_all(const hushlog_slice *slices, size_t count) {
     size_t done = 0; /* of the first slice */
     while (count > 0) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""hushlog from Python with nothing but ctypes: a logging filter, and a stream.
+"""hushlog from Python with ctypes alone: a logging filter, and a stream.
 
     app 2>&1 | python3 logging_filter.py API_TOKEN DB_PASSWORD      copies a stream with these variables masked
     python3 logging_filter.py --demo API_TOKEN                      logs a record with the value in it
 
-The library is found as the loader finds it (ldconfig, LD_LIBRARY_PATH). For more than a script see packaging/python.
+The loader finds the library (ldconfig, LD_LIBRARY_PATH). For more than a script, see packaging/python.
 """
 
 import ctypes
@@ -91,7 +91,7 @@ class Stream:
 
 
 class LoggingFilter(logging.Filter):
-    """Masks the message of each record, with its arguments in it."""
+    """Masks the formatted message of each record."""
 
     def __init__(self, secrets):
         super().__init__()

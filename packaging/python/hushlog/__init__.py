@@ -1,10 +1,11 @@
-"""Keeps secrets out of logs: masks the values of secrets, in all the ways they are usually written, wherever they stand.
+"""Keeps secrets out of logs: masks the values of secrets and their usual encodings wherever they occur.
 
     redactor = hushlog.Redactor({"API_TOKEN": token})
     logging.getLogger().handlers[0].addFilter(hushlog.LoggingFilter(redactor))
     sys.stdout = hushlog.redact_stream(sys.stdout, redactor)
 
-It is ctypes over the C library, libhushlog.so.0: a wheel brings it along, otherwise the loader finds it; HUSHLOG_LIBRARY names another.
+The package uses the C library, libhushlog.so.0, through ctypes. A wheel contains it; otherwise the
+loader finds it. HUSHLOG_LIBRARY names another one.
 """
 
 import atexit
@@ -24,7 +25,7 @@ __all__ = ["Error", "LoggingFilter", "Notice", "Redactor", "Stream", "redact_str
 
 
 def _encode_error(error, escape=codecs.lookup_error("surrogateescape"), keep=codecs.lookup_error("surrogatepass")):
-    """The byte that a surrogate of os.fsdecode() stands for; any other half of a pair as it is."""
+    """The byte of a surrogate from os.fsdecode(); any other lone surrogate unchanged."""
     first = UnicodeEncodeError(error.encoding, error.object, error.start, error.start + 1, error.reason)
     try:
         return escape(first)
@@ -33,7 +34,7 @@ def _encode_error(error, escape=codecs.lookup_error("surrogateescape"), keep=cod
 
 
 def _decode_error(error, escape=codecs.lookup_error("surrogateescape"), keep=codecs.lookup_error("surrogatepass")):
-    """The bytes that _encode_error() made of text become that text again."""
+    """The inverse of _encode_error()."""
     try:
         return keep(error)
     except UnicodeError:
@@ -48,7 +49,7 @@ def _encoded(text):
     """The text as bytes, and the error handler that decodes its masked form.
 
     The rest of a character that a mask cuts is replaced, unless the text itself has surrogates,
-    which have to come out as they went in.
+    which must survive unchanged.
     """
     try:
         return text.encode("utf-8"), "replace"
@@ -57,25 +58,25 @@ def _encoded(text):
 
 
 def _bytes(value):
-    """A value in the system's bytes: a surrogate of os.fsdecode() becomes its byte again."""
+    """A value as bytes: a surrogate from os.fsdecode() becomes its byte again."""
     if isinstance(value, str):
         return _encoded(value)[0]
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
-    # bytes(4711) would be as many NULs.
+    # bytes(4711) would be 4711 NULs.
     raise TypeError(f"expected str or bytes, not {type(value).__name__}")
 
 
 class Redactor:
-    """The secrets, compiled for searching. It does not change, and any number of threads may use it.
+    """The secrets, compiled for searching. Immutable; any number of threads may use it.
 
     secrets: names and values, as a mapping. Values are str or bytes; anything else is a TypeError.
-    mask: what stands in the place of a secret; "{name}" in it is the secret's name. Default: "[REDACTED:{name}]".
+    mask: the mask; "{name}" in it is the secret's name. Default: "[REDACTED:{name}]".
     mask_char: instead of that, a printable ASCII character for each byte.
-    encodings: whether encoded forms and telling parts are masked too.
-    min_length: shorter values are left alone, with a notice.
+    encodings: whether encoded forms and identifying parts are masked too.
+    min_length: shorter values are skipped, with a notice.
 
-    Raises Error if the mask does not fit the secrets, or there are none: pass allow_empty=True to go without.
+    Raises Error if the mask does not fit the secrets, or there are none, unless allow_empty=True.
     """
 
     def __init__(self, secrets, *, mask=None, mask_char=None, encodings=True, min_length=None, allow_empty=False):
@@ -83,20 +84,20 @@ class Redactor:
         self._set = _library.build(pairs, mask, mask_char, encodings, min_length)
         self._finalizer = weakref.finalize(self, _library.lib.hushlog_set_free, self._set)
         self._finalizer.atexit = False
-        #: What there is to tell about single secrets: some may be too short to be masked. A list of Notice(name, text, masked).
+        #: A list of Notice(name, text, masked): for example, a value may be too short to be masked.
         self.notices = _library.notices(self._set)
         if not allow_empty and not _library.lib.hushlog_set_needles(self._set):
             raise Error("there is no secret that could be masked")
 
     @classmethod
     def from_env(cls, *patterns, **options):
-        """The variables of the environment whose names match: Redactor.from_env("*_TOKEN", "DB_PASSWORD")."""
+        """The environment variables with matching names: Redactor.from_env("*_TOKEN", "DB_PASSWORD")."""
         matches = lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
         found = {os.fsdecode(name): value for name, value in os.environb.items() if matches(os.fsdecode(name)) and value}
         return cls(found, **options)
 
     def redact(self, text):
-        """The text, str or bytes, with every secret masked; the same object if there is none."""
+        """The text, str or bytes, with every secret masked; the same object if it holds none."""
         data, errors = _encoded(text) if isinstance(text, str) else (_bytes(text), None)
         masked = _library.redact(self._set, data)
         if masked is None:
@@ -108,7 +109,10 @@ class Redactor:
 
 
 class Stream:
-    """Bytes in, in any pieces, and redacted bytes out: what may begin a secret waits, and nothing else does. For one thread at a time."""
+    """Bytes in, in any pieces, and redacted bytes out. For one thread at a time.
+
+    Only bytes that may begin a secret are held back.
+    """
 
     def __init__(self, redactor, *, keep_stump=False):
         self._handle = _library.stream(redactor._set, keep_stump)
@@ -122,26 +126,27 @@ class Stream:
         return _library.lent(_library.lib.hushlog_stream_push, self._handle, piece, len(piece))
 
     def finish(self):
-        """Ends the stream, and gives out what waited. What is pushed from then on is another stream."""
+        """Ends the stream, and returns the held-back bytes. The next push begins another stream."""
         return _library.lent(_library.lib.hushlog_stream_finish, self._handle)
 
     def swap(self, redactor):
-        """Searches for other secrets from here on; what was found stays masked, and not a byte is lost."""
+        """Replaces the secrets. Matches already found stay masked, and no byte is lost."""
         return _library.lent(_library.lib.hushlog_stream_swap, self._handle, redactor._set)
 
     @property
     def held(self):
-        """How many bytes wait."""
+        """The number of held-back bytes."""
         return _library.lib.hushlog_stream_held(self._handle)
 
 
 class LoggingFilter(logging.Filter):
-    """Masks secrets in a record: its message with the arguments in it, the text of its exception and stack, and what was added with
-    `extra`. Add it to handlers: a filter of a logger does not see what the loggers below it log.
+    """Masks secrets in a record: its formatted message, the text of its exception and stack, and the
+    values of `extra`. Add it to handlers: a logger's filter does not see the records of its children.
 
-    The record is changed, for all handlers that come after. Arguments and exception are gone from it: they could be printed again.
-    Of values in `extra`, text is masked, also within dicts, lists, tuples and sets. Any other object whose str() or repr() shows a
-    secret becomes that text, masked; what neither shows (an attribute, a key of a mapping that is no dict) is left as it is.
+    The record changes for all later handlers. It loses arguments and exception, which could be printed
+    again. In `extra`, text is masked, also within dicts, lists, tuples and sets. If the str() or repr()
+    of any other object shows a secret, that text replaces it, masked. Parts that neither shows (an
+    attribute, a key of a mapping that is not a dict) stay unchanged.
     """
 
     # The program chooses these, and formatters print them.
@@ -158,7 +163,7 @@ class LoggingFilter(logging.Filter):
             return False
         try:
             message = record.getMessage()
-        except Exception:  # logging would print the arguments as they are
+        except Exception:  # logging would print the arguments unmasked
             message = f"{record.msg!r} (its arguments do not fit: {record.args!r})"
         record.msg, record.args = self.redactor.redact(message), None
         if record.exc_info and not record.exc_text:
@@ -179,17 +184,17 @@ class LoggingFilter(logging.Filter):
             return value
         if depth and isinstance(value, self._SEQUENCES):
             items = [self._masked(item, depth - 1) for item in value]
-            if hasattr(value, "_make"):  # a named tuple, as urlparse() gives it
+            if hasattr(value, "_make"):  # a named tuple, such as a result of urlparse()
                 return value._make(items)
             return next(kind for kind in self._SEQUENCES if isinstance(value, kind))(items)
         return self._shown(value) if depth else "[REDACTED: too deep]"
 
     def _shown(self, value):
-        """The object, unless a formatter would print a secret with it: then what it would print, masked."""
+        """The object; or, if a formatter would print a secret from it, the printed text, masked."""
         for show in (str, repr):
             try:
                 text = show(value)
-            except Exception:  # a formatter gets no more of it
+            except Exception:  # a formatter fails in the same way
                 continue
             masked = self.redactor.redact(text)
             if masked != text:
@@ -198,7 +203,10 @@ class LoggingFilter(logging.Filter):
 
 
 class _RedactedFile(io.IOBase):
-    """A file to write to: text or bytes, as the file behind it. Threads may share it; what they write at once is one stream."""
+    """A writable file for text or bytes, like the underlying file.
+
+    Threads may share it; their writes form one stream.
+    """
 
     def __init__(self, file, redactor):
         self._file, self._lock = file, threading.RLock()
@@ -213,7 +221,7 @@ class _RedactedFile(io.IOBase):
         with self._lock:
             data, errors = _encoded(text) if self._text else (_bytes(text), None)
             if errors == "hushlog-decode":
-                self._decoder.errors = errors  # from here on: its text may come out later
+                self._decoder.errors = errors  # permanent: the text may leave in a later write
             self._pass_on(self._stream.push(data))
         return len(text)
 
@@ -223,19 +231,19 @@ class _RedactedFile(io.IOBase):
             self._file.write(out)
 
     def finish(self):
-        """Ends the stream: gives out what waited."""
+        """Ends the stream, and writes the held-back bytes."""
         with self._lock:
             self._pass_on(self._stream.finish(), True)
             self._file.flush()
 
     def flush(self):
-        """Flushes the file behind. What may begin a secret waits on."""
+        """Flushes the underlying file. Bytes that may begin a secret stay held back."""
         with self._lock:
             if not self._file.closed:
                 self._file.flush()
 
     def close(self):
-        """Ends the stream, and closes the file behind."""
+        """Ends the stream, and closes the underlying file."""
         if not self.closed:
             self.finish()
             self._file.close()
@@ -245,7 +253,7 @@ class _RedactedFile(io.IOBase):
         return True
 
     def __getattr__(self, name):
-        # What only tells of the file behind; nothing by which one could write past this.
+        # Read-only properties of the underlying file; nothing that could bypass this.
         if name in ("encoding", "errors", "newlines", "isatty", "fileno", "name", "mode"):
             return getattr(self._file, name)
         raise AttributeError(name)
@@ -257,7 +265,7 @@ class _RedactedFile(io.IOBase):
         return self._file.fileno()
 
     def __del__(self):
-        pass  # closing is for who opened it; and standard output stays open
+        pass  # the opener closes it, and standard output stays open
 
 
 def _finish_late(file):
@@ -267,8 +275,10 @@ def _finish_late(file):
 
 
 def redact_stream(file, redactor):
-    """A file to write to, whose secrets are masked before they reach `file`, however the writes cut them. What may begin a secret waits
-    for the rest of it, until finish(), close() or the end of the program.
+    """A writable file that masks secrets before they reach `file`, however the writes cut them.
+
+    Bytes that may begin a secret are held back until the rest arrives, or until finish(), close() or the
+    end of the program.
 
         sys.stdout = hushlog.redact_stream(sys.stdout, redactor)
     """

@@ -1,4 +1,4 @@
-"""The C library by ctypes. See hushlog.h."""
+"""The C library through ctypes. See hushlog.h."""
 
 import collections
 import ctypes
@@ -7,10 +7,10 @@ import pathlib
 
 
 class Error(Exception):
-    """A call of the library failed. Its text holds nothing that was given to the library but names of secrets."""
+    """A call of the library failed. Of the caller's data, the text holds only names of secrets."""
 
 
-#: What there is to tell about a secret: its name, a text, and whether it is masked at all.
+#: A notice about a secret: its name, a text, and whether it is masked at all.
 Notice = collections.namedtuple("Notice", "name text masked")
 
 
@@ -22,7 +22,7 @@ _ABI = 0
 _EROOM = -10
 _NOT_MASKED = 1, 2
 _FUNCTIONS = {
-    # name: what it gives back, what it takes; H: a handle, H*: where to put one, S: slices lent
+    # name: result and arguments. H: a handle, H*: a pointer to one
     "hushlog_abi_version": "int",
     "hushlog_strerror": "text int",
     "hushlog_builder_new": "H",

@@ -1,4 +1,7 @@
-"""python3 -m unittest discover packaging/python/tests, with the package in reach (PYTHONPATH), and the library (HUSHLOG_LIBRARY)."""
+"""python3 -m unittest discover packaging/python/tests
+
+PYTHONPATH leads to the package, HUSHLOG_LIBRARY to the library.
+"""
 
 import base64
 import collections
