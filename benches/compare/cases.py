@@ -1,4 +1,4 @@
-"""What users report about such tools, as cases: what goes in, and what must and must not come out."""
+"""Cases from user reports about such tools: the input, and the output that is required or forbidden."""
 
 import base64
 import dataclasses
@@ -11,15 +11,15 @@ PEM = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA7f9Q\nzX4fpQ9rTb2nV8kLm3Ws\n-----END
 
 @dataclasses.dataclass
 class Case:
-    """`right` is the output, in which `MASK` stands for one mask or several; the input comes in pieces, with a pause after each."""
+    """`right` is the output, with `MASK` for one or several masks. The input comes in pieces, with a pause after each."""
 
     name: str
     values: list
     pieces: list
     right: str
-    # None of them may come out.
+    # Forbidden in the output.
     leaks: list
-    # What has to be out before the input ends, or nothing.
+    # Output required before the input ends.
     early: bytes = b""
 
 
@@ -27,7 +27,7 @@ def encoded(text):
     return base64.b64encode(text.encode()).decode()
 
 
-# The rest of a group of base64 or of an escape beside a value may go with it or stay.
+# The rest of a base64 group or escape beside a value may be masked with it or stay.
 ANY_BASE64 = "[A-Za-z0-9+/=]*"
 SPECIAL = 'p@ss w0rd+"X9Q2\\/tail'
 IN_JSON = SPECIAL.replace("\\", "\\\\").replace('"', '\\"')
@@ -93,10 +93,10 @@ def as_bytes(text):
 
 
 def verdict(case, mask, status, out, early):
-    """In a word or two, what a tool did with a case. `mask` is a regular expression of its mask."""
+    """A tool's result in a case, in a word or two. `mask` is a regular expression of its mask."""
     leaks = [leak for leak in map(as_bytes, case.leaks) if leak in out]
     one = b"(?:%b)" % mask
-    # Lines of one value may be masked each for itself.
+    # Each line of a value may have its own mask.
     right = as_bytes(case.right).replace(b"MASK", b"%b(?:\\r?\\n?%b)*" % (one, one))
     if leaks:
         return "**leaks**"

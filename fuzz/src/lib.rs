@@ -1,4 +1,4 @@
-//! The targets and their oracle: the same code that `cargo test` runs the corpora through.
+//! The targets and their oracle: the code that `cargo test` runs on the corpora too.
 
 #[path = "../../tests/common/abi/mod.rs"]
 pub mod abi;
