@@ -235,7 +235,7 @@ impl Drop for Hyperscan {
         let close = |stream| unsafe {
             symbol::<CloseStream>(library, "hs_close_stream")(stream, self.scratch, None, ptr::null_mut())
         };
-        // SAFETY: these calls take a null pointer, or what the library has allocated, which is used
+        // SAFETY: these calls take a null pointer, or one that the library allocated, which is used
         // no more.
         let free = |call, what| succeeded(call, unsafe { symbol::<Free>(library, call)(what) });
         let closed = if self.stream.is_null() { Ok(()) } else { succeeded("hs_close_stream", close(self.stream)) };
