@@ -1,6 +1,7 @@
-//! Memory is bounded by the needle set, never by the input (promise 5): counted at the allocator. And what is given back to it holds no secret.
+//! Memory is bounded by the needle set, never by the input (promise 5): counted at the allocator.
+//! Also, freed memory holds no secret.
 //!
-//! 10 GiB instead of a few MiB, compared byte for byte with what went in:
+//! 10 GiB instead of a few MiB, compared byte for byte with the input:
 //!
 //!     cargo test --release --test memory -- --ignored
 
@@ -20,13 +21,14 @@ use hushlog::redact::cover::Cover;
 use hushlog::redact::sieve::Variant;
 use hushlog::{NeedleSet, Redactor, Secret};
 
-/// The system's allocator, and how much of it is in use.
+/// The system's allocator, with a count of the bytes in use.
 struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// What a block that is given back may not hold, each eight bytes of it, while this is watched; and how large the blocks were that did.
+/// Eight-byte marks that no freed block may contain while it is watched, and the sizes of the
+/// blocks that did.
 static MARKS: [AtomicU64; 17] = [const { AtomicU64::new(0) }; 17];
 static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 static FOUND: [AtomicUsize; 8] = [const { AtomicUsize::new(0) }; 8];
@@ -43,20 +45,21 @@ fn look_for_marks(block: &[u8]) {
     }
 }
 
-// SAFETY: every call is handed on to the system's allocator as it came.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
         PEAK.fetch_max(live, Relaxed);
-        // Zeroed, so that every byte may be looked at when the block is given back.
-        // SAFETY: the caller keeps the contract of this very function.
+        // Zeroed, so that every byte may be read when the block is freed. SAFETY: the caller keeps
+        // the contract of this very function.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
         if IS_WATCHED.load(Relaxed) {
-            // SAFETY: the block is the caller's until it is handed on below, and was initialized when it was handed out.
+            // SAFETY: the block is the caller's until it is freed below, and was initialised when
+            // it was allocated.
             look_for_marks(unsafe { std::slice::from_raw_parts(pointer, layout.size()) });
         }
         // SAFETY: as above.
@@ -68,10 +71,11 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 const PIECE_LEN: usize = 64 << 10;
-/// What a redactor may need beside its set, the text not among it, in bytes: what it finds in one piece, above all.
+/// The memory of a redactor beside its set and the text, in bytes: above all, the matches of one
+/// piece.
 const GROWTH_MAX: usize = 1 << 20;
 
-/// A text that goes on for ever, made of one piece after the other.
+/// An endless text that repeats one piece.
 struct Text {
     name: &'static str,
     needles: Vec<Vec<u8>>,
@@ -105,7 +109,8 @@ fn texts() -> Vec<Text> {
     ]
 }
 
-/// Pushes `len` bytes through, and gives how much memory that took at the most. A clean text is compared on the way.
+/// Pushes `len` bytes through, and returns the peak memory. A clean text is compared with its
+/// output.
 fn peak_of(text: &Text, len: usize) -> usize {
     let mut redactor =
         Redactor::new(engine::exactly(&text.needles, engine::nameless(), Variant::Best)).mask_stump(false);
@@ -122,7 +127,7 @@ fn peak_of(text: &Text, len: usize) -> usize {
     PEAK.load(Relaxed) - before
 }
 
-/// Holds what comes out to what went in.
+/// Compares the output with the input.
 struct Compare<'a> {
     text: &'a Text,
     at: usize,
@@ -142,7 +147,7 @@ impl Compare<'_> {
     }
 }
 
-/// What a stream takes beside its set, in bytes, by the set and what went through.
+/// The memory of a stream beside its set, in bytes, for this set and input.
 fn idle(needles: &[Vec<u8>], texts: &[&[u8]]) -> (usize, usize) {
     let set = engine::exactly(needles, engine::nameless(), Variant::Best);
     let before = LIVE.load(Relaxed);
@@ -153,7 +158,7 @@ fn idle(needles: &[Vec<u8>], texts: &[&[u8]]) -> (usize, usize) {
     (at_work, LIVE.load(Relaxed) - before)
 }
 
-/// A stream that rests takes next to nothing: there may be 10,000 of them.
+/// An idle stream takes almost no memory: there may be 10,000 of them.
 fn a_stream_at_rest_is_small() {
     let mut rng = Rng(22);
     let needles: Vec<Vec<u8>> = (0..16_000).map(|_| rng.plain(32)).collect();
@@ -168,7 +173,7 @@ fn a_stream_at_rest_is_small() {
     assert!(at_work > 8 << 10 && at_rest < 8 << 10, "{at_work} bytes with a hundred needles, {at_rest} at rest");
 }
 
-/// So are the adapters, with the beginning of a secret held back, and an unfinished line.
+/// So do the adapters, with the beginning of a secret held back, and an unfinished line.
 fn an_adapter_at_rest_is_small() {
     let set = engine::exactly(&[b"s3cr3t-value-of-some-length"], engine::nameless(), Variant::Best);
     let before = LIVE.load(Relaxed);
@@ -195,7 +200,7 @@ fn asynchronous_at_rest(set: &Arc<hushlog::NeedleSet>) {
     let mut reader = AsyncRedactReader::with_release(middle, Redactor::new(Arc::clone(set)), Release::Line);
     while pin!(reader.read(&mut buffer)).poll(cx).is_ready() {}
     let taken = LIVE.load(Relaxed).saturating_sub(before);
-    // The line of the output is unfinished, and so is held.
+    // The output line is unfinished, and so is held.
     assert!(taken < 600 << 10, "{taken} bytes for a reader that waits for the end of a line");
     assert!(pin!(near.write_all(b"\n")).poll(cx).is_ready());
     while pin!(reader.read(&mut buffer)).poll(cx).is_ready() {}
@@ -209,7 +214,7 @@ fn asynchronous_at_rest(set: &Arc<hushlog::NeedleSet>) {
     assert!(taken < 4 << 10, "{taken} bytes for an asynchronous writer");
 }
 
-/// No block holds eight bytes of a secret when it is given back: neither what a set is made by nor what a stream has held.
+/// No freed block holds eight bytes of a secret: neither from building a set nor from a stream.
 fn what_is_given_back_is_wiped() {
     let mut rng = Rng(23);
     let core: Vec<u8> = (0..24).map(|_| b"abcdefghijklmnopABCDEFGH01234567"[rng.below(32)]).collect();
@@ -225,7 +230,8 @@ fn what_is_given_back_is_wiped() {
         ("Server=tcp:db;Password='", "';"),
     ];
     let mut values = around.map(|(before, after)| [before.as_bytes(), &core, after.as_bytes()].concat()).to_vec();
-    // What grows most when it is written otherwise; and two that take more than half of the memory that forms are gathered in.
+    // The value that grows most when encoded; and two that take more than half of the buffer for
+    // forms.
     values.push([&core, &b"\"\\\x07".repeat(200)[..]].concat());
     values.extend([b"-", b"+"].map(|fill| [&core, &fill.repeat(40 << 10)[..]].concat()));
     let text = [&b"text "[..], &values[..7].join(&b"\n"[..]), b" and more\n"].concat();
@@ -234,7 +240,7 @@ fn what_is_given_back_is_wiped() {
     IS_WATCHED.store(true, Relaxed);
     drop(core.clone());
     assert_eq!(FOUND[0].swap(0, Relaxed), core.len(), "it does not see what is not wiped");
-    // One is searched for by memmem, the other by grams.
+    // memmem searches for one, the q-gram prefilter for the other.
     let short = NeedleSet::exactly(vec![Secret::new("SHORT", core[..8].to_vec())], engine::nameless());
     let set = secrets.into_iter().fold(NeedleSet::builder(), NeedleSetBuilder::secret).build();
     let (short, set) = (Arc::new(short.expect("one needle")), Arc::new(set.expect("nine secrets")));
@@ -259,7 +265,7 @@ fn what_is_given_back_is_wiped() {
     assert_eq!(found, [0; 8], "blocks of these sizes have bytes of a secret in them");
 }
 
-/// A text goes through the asynchronous adapters, in two pieces.
+/// A text passes through the asynchronous adapters, in two pieces.
 #[cfg(feature = "tokio")]
 fn asynchronously(set: &Arc<NeedleSet>, text: &[u8], buffer: &mut [u8]) {
     use hushlog::io::{AsyncRedactReader, AsyncRedactWriter};
@@ -278,7 +284,7 @@ fn asynchronously(set: &Arc<NeedleSet>, text: &[u8], buffer: &mut [u8]) {
     }
 }
 
-/// One test for all of them, as they share the allocator.
+/// One test for all of them, because they share the allocator.
 #[test]
 fn memory_does_not_grow_with_the_text() {
     what_is_given_back_is_wiped();

@@ -60,7 +60,7 @@ fn loggers_are_for_all_threads() {
     is_free::<hushlog::io::RedactMakeWriter<fn() -> std::io::Stderr>>();
 }
 
-/// Errors convert and box like standard ones.
+/// Every public error is a standard error that may cross threads.
 #[test]
 fn errors_are_errors_of_all_threads() {
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}

@@ -1,4 +1,5 @@
-//! `hushlog guard`: whoever reads a file below the directory reads it clean. Needs root, loop devices and mkfs.ext4, and says so.
+//! `hushlog guard`: every reader of a file below the directory reads it clean. Needs root, loop
+//! devices and mkfs.ext4, and reports it.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -17,7 +18,7 @@ fn append(path: &Path, text: &str) {
     file.write_all(text.as_bytes()).expect("room");
 }
 
-/// A file as it is on the disk, once no guard is there.
+/// Asserts the content of a file on the disk, without a guard.
 #[track_caller]
 fn assert_holds(path: &Path, text: &str) {
     assert_eq!(String::from_utf8(fs::read(path).expect("readable")).expect("text"), text, "{}", path.display());
@@ -108,7 +109,7 @@ fn a_tail_that_follows_sees_masks() {
     for n in 0..40 {
         append(&path, &format!("{n} {VALUE} end\n"));
         if n == 20 {
-            // What tail has not read when it looks for the new file, it never reads.
+            // tail never reads the lines that are left when it looks for the new file.
             tail.prints(&(0..=20).map(|n| format!("{n} {MASK} end\n")).collect::<String>());
             fs::rename(&path, disk.file("a.log.1")).unwrap();
         }
@@ -149,7 +150,7 @@ fn a_stump_is_masked_after_a_time_and_its_rest_too() {
     assert_eq!(cat(&path), format!("x {}", &"[API_TOKEN]*"));
     append(&path, &format!("{} end\n", &VALUE[12..]));
     assert_eq!(cat(&path), format!("x {MASK} end\n"));
-    // Less than half is no stump.
+    // Less than half is no partial match.
     let short = disk.file("short.log");
     append(&short, &VALUE[..7]);
     assert_eq!(cat(&short), &VALUE[..7]);
@@ -167,20 +168,20 @@ fn d06_rotations_are_followed() {
     let clean = |n: u32| format!("{n} {MASK} end\n");
     append(&path, &dirty(1));
     assert_eq!(cat(&path), clean(1));
-    // By renaming; the writer goes on in the old file for a while.
+    // By renaming; the writer uses the old file for a while.
     let mut writer = File::options().append(true).open(&path).unwrap();
     fs::rename(&path, &old).unwrap();
     append(&path, &dirty(2));
     writer.write_all(dirty(3).as_bytes()).unwrap();
     assert_eq!((cat(&path), cat(&old)), (clean(2), clean(1) + &clean(3)));
-    // By copying and truncating; what follows is longer than what was there.
+    // By copying and truncating; the new content is longer than the old.
     append(&path, &dirty(4));
     reads(Command::new("cp").arg(&path).arg(disk.file("copy")));
     File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
     append(&path, &(dirty(5) + &dirty(6) + &dirty(7)));
     assert_eq!(cat(&path), clean(5) + &clean(6) + &clean(7));
     assert_eq!(cat(&disk.file("copy")), clean(2) + &clean(4));
-    // By deleting and creating, with the same number.
+    // By deleting and creating, with the same inode number.
     let number = fs::metadata(&path).unwrap().ino();
     let mut same = false;
     for n in 0..20 {
@@ -192,7 +193,7 @@ fn d06_rotations_are_followed() {
     if !same {
         crate::program::session::without("a file system that gives a number again");
     }
-    // Out of the directory, and then on.
+    // Out of the directory, and further.
     let away = disk.outside("away.log");
     let mut writer = File::options().append(true).open(&path).unwrap();
     fs::rename(&path, &away).unwrap();
@@ -229,7 +230,7 @@ fn directories_that_are_created_later_are_guarded() {
         append(&below.join("x.log"), &format!("{VALUE}\n"));
         assert_eq!(cat(&below.join("x.log")), format!("{MASK}\n"));
     }
-    // Moved in with what is in it.
+    // Moved in with its content.
     fs::create_dir(disk.outside("moved")).unwrap();
     append(&disk.outside("moved/x.log"), &format!("{VALUE}\n"));
     fs::rename(disk.outside("moved"), disk.file("moved")).unwrap();
@@ -245,7 +246,7 @@ fn nobody_needs_to_read() {
     let (path, linked) = (disk.file("a.log"), disk.outside("other-name"));
     append(&path, &format!("{VALUE}\n"));
     fs::hard_link(&path, &linked).unwrap();
-    // By a mapping that was there before, which causes no events.
+    // By an older mapping, which causes no events.
     let script = format!(
         "import mmap,os,time\nf=os.open('{0}',os.O_RDWR)\nm=mmap.mmap(f,0,prot=mmap.PROT_READ)\nos.pwrite(f,b'{VALUE}',0)\n\
          time.sleep(0.5)\nprint(m[:].decode(),end='')",
@@ -265,7 +266,7 @@ fn files_that_anybody_may_link_into_the_directories_are_told_of() {
     let Some(disk) = disk() else { return };
     let setting = "/proc/sys/fs/protected_hardlinks";
     for (value, is_told) in [("1", false), ("0", true)] {
-        // Another value for the guard alone, in a space of mounts of its own.
+        // Another value for the guard alone, in a mount namespace of its own.
         let path = disk.elsewhere("setting");
         fs::write(&path, value).unwrap();
         let plain = command(&disk.log());
@@ -285,7 +286,7 @@ fn files_that_anybody_may_link_into_the_directories_are_told_of() {
 fn who_reads_by_a_mount_that_is_read_only_waits_too() {
     needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
-    // As containers of log shippers have it.
+    // As in containers of log shippers.
     let other = disk.elsewhere("other");
     fs::create_dir(&other).unwrap();
     reads(Command::new("mount").arg("--bind").arg(disk.log()).arg(&other));
@@ -323,7 +324,7 @@ fn many_readers_at_once() {
 fn who_reads_another_file_does_not_wait_for_a_long_search() {
     needs!("fanotify");
     let Some(disk) = disk() else { return };
-    // A second's search at the least, and little room: no hole is so long that it is skipped.
+    // A search of a second at least, in little space: the holes are too short to be skipped.
     let large = disk.file("large.log");
     let mut file = File::create(&large).unwrap();
     (0..8_192).for_each(|n| file.write_all_at(b"\n", n << 19).unwrap());
@@ -348,7 +349,8 @@ fn it_does_not_wait_for_itself() {
     let (report, own_log) = (disk.file("report.json"), disk.file("guard.log"));
     append(&disk.file("a.log"), &format!("{VALUE}\n"));
     append(&own_log, "");
-    // A first guard elsewhere on the file system: only since then files that are opened wait at all.
+    // A first guard elsewhere on the file system: only from then on does opening a file wait at
+    // all.
     fs::create_dir(disk.outside("log2")).unwrap();
     let first = Guard::start(&disk.outside("log2"));
     let mut command = command(&disk.log());
@@ -402,7 +404,7 @@ fn readers_go_on_when_the_guard_dies() {
     assert!(reader.try_wait().unwrap().is_none(), "nobody held it up");
     guard.signal("KILL");
     guard.ended();
-    // As documented: the kernel lets everybody go on.
+    // As documented: the kernel releases every waiting process.
     let output = reader.wait_with_output().unwrap();
     assert_eq!(output.stdout, b"before\n");
 }
@@ -423,7 +425,7 @@ fn a_signal_ends_it_in_the_middle_of_a_long_search() {
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
-/// The limits of the kernel's queues while a test runs; put back in any case.
+/// The limits of the kernel's queues during a test; restored in any case.
 struct QueueLimits(Vec<(&'static str, String)>);
 
 impl QueueLimits {
@@ -548,7 +550,7 @@ fn two_guards_of_one_directory_would_wait_for_each_other() {
 fn a04_a_lock_on_a_guarded_directory_is_nothing_to_the_guard() {
     let Some(disk) = disk() else { return };
     fs::create_dir(disk.file("below")).unwrap();
-    // As any user can that may open them.
+    // Any user who may open them can do so.
     let locks = [disk.log(), disk.file("below")].map(|path| {
         let directory = File::open(path).unwrap();
         directory.try_lock().unwrap();
@@ -563,7 +565,7 @@ fn a04_a_lock_on_a_guarded_directory_is_nothing_to_the_guard() {
     drop(locks);
 }
 
-/// Else the owner of the directory around it could have root mask what stands in `/etc`.
+/// Otherwise the owner of the parent directory could have root mask files in `/etc`.
 #[test]
 fn s01_a_directory_that_another_user_linked_is_not_guarded() {
     needs!("fanotify");
@@ -600,7 +602,7 @@ fn wrong_usage_is_told_before_anything_happens() {
     let mut none = program::hushlog(["guard", "--env", "NO_SUCH_*"]);
     program::run(none.arg(scratch.path()), b"").ends(2).says("matches no variable");
     if rustix::process::geteuid().is_root() {
-        // Whoever is not root may not even come to where the program lies.
+        // Other users may not even reach the program's directory.
         let mut copy = command(scratch.path());
         let program = scratch.path().join("hushlog");
         fs::copy(program::HUSHLOG, &program).unwrap();
@@ -613,8 +615,8 @@ fn wrong_usage_is_told_before_anything_happens() {
     }
 }
 
-/// A database and a segment of records with a secret in them are neither changed nor read; without
-/// one they are read as ever.
+/// A database and a record segment with a secret are neither changed nor readable; without one,
+/// they are readable.
 #[test]
 fn aq_what_is_not_text_is_neither_changed_nor_read() {
     needs!("fanotify", "python3");

@@ -1,5 +1,5 @@
-//! `hushlog guard` beside a writer that appends 10,000 numbered lines a second, and readers of all kinds that read them at once: they see
-//! each line once, whole, and clean.
+//! `hushlog guard` beside a writer that appends 10,000 numbered lines a second, and all kinds of
+//! concurrent readers: they see each line once, whole, and clean.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use crate::guard::{MASK, Tail, VALUE, guarded, has, told_of_writes};
 use crate::program::Raise;
 use crate::program::session::needs;
 
-/// So many lines a second are written.
+/// The rate of the writer.
 const LINES_PER_SECOND: usize = 10_000;
 
 /// Every seventh line holds the secret.
@@ -37,7 +37,7 @@ fn write_lines(path: &Path, lines: usize) {
     }
 }
 
-/// Compares what was read with what it should be, and then forgets it: the lines are many.
+/// Compares the read text with the expected text, and then drops it: there are many lines.
 struct Checker {
     who: &'static str,
     lines: usize,
@@ -61,12 +61,12 @@ impl Checker {
         }
         self.part.drain(..done);
         let wanted = line(self.lines, MASK);
-        // A line that is not whole yet may end where the writer stopped, but not in what is secret.
+        // An unfinished line may end where the writer stopped, but not within the secret.
         assert!(wanted.as_bytes().starts_with(&self.part), "{} in line {}", self.who, self.lines);
     }
 }
 
-/// Reads on at the end of a file, with a pause whenever there is nothing, until all lines were read.
+/// Reads at the end of a file, with a pause whenever there is no data, until all lines were read.
 fn follow(path: &Path, lines: usize, pause: Duration, stop: &AtomicBool) {
     let (mut file, mut buffer) = (File::open(path).expect("it is there"), vec![0; 64 << 10]);
     let mut checker = Checker::new("who holds the file open");
@@ -78,7 +78,7 @@ fn follow(path: &Path, lines: usize, pause: Duration, stop: &AtomicBool) {
     }
 }
 
-/// Reads the whole file anew by a program, again and again.
+/// Rereads the whole file by a program, repeatedly.
 fn reread(command: impl Fn() -> Command, who: &'static str, out: Option<PathBuf>, stop: &AtomicBool) {
     while !stop.load(Relaxed) {
         let output = command().stderr(Stdio::null()).output().expect("it runs");
@@ -132,7 +132,7 @@ fn beside_a_writer(lines: usize) {
             scope.spawn(move || reread(syncing, "rsync", Some(copy.clone()), stop));
         }
         let _stopped = Raise(&stop);
-        // Whoever panics is noticed when it is joined; the others end then.
+        // A panic of a reader shows when it is joined; the others end then.
         write_lines(&path, lines);
         let patience = Instant::now() + Duration::from_secs(60);
         while !(tailing.is_finished() && followers.iter().all(|follower| follower.is_finished())) {

@@ -1,5 +1,5 @@
-//! Logs of containers in a guarded directory: a secret that is split over two records. Row B14 of
-//! the list of faults.
+//! Container logs in a guarded directory: a secret split over two records. Row B14 of
+//! `docs/faults.md`.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -24,7 +24,7 @@ fn append(path: &Path, text: &str) {
     File::options().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-/// Logs with the value split, and as they have to be read.
+/// Logs with the value split, and their expected text.
 fn logs() -> Vec<(String, String)> {
     let [first, second] = PARTS;
     let stars = PARTS.map(|part| "*".repeat(part.len()));
@@ -50,7 +50,7 @@ fn logs() -> Vec<(String, String)> {
 fn b14_a_secret_over_two_records_is_read_masked() {
     needs!("fanotify");
     let Some(disk) = disk() else { return };
-    // Those that are there at the start.
+    // Logs that exist at the start.
     for (number, (log, _)) in logs().iter().enumerate() {
         fs::write(disk.file(&format!("old-{number}.log")), log).unwrap();
     }
@@ -109,7 +109,7 @@ fn b14_a_stump_in_a_record_is_masked_after_a_time() {
     let read = cat(&path);
     assert!(start.elapsed() > Duration::from_millis(100), "it was not waited for");
     assert_eq!(read, docker(&format!("key {}", "*".repeat(PARTS[0].len())), "stdout"));
-    // Plain text that looks like neither is searched as it is.
+    // Plain text that resembles neither format is searched as it is.
     let plain = disk.file("plain.log");
     append(&plain, &format!("{}\n{}\n", PARTS[0], PARTS[1]));
     assert_eq!(cat(&plain), format!("{}\n{}\n", PARTS[0], PARTS[1]));
@@ -126,7 +126,7 @@ fn a24_a_guarded_docker_log_stays_json() {
     let guard = Guard::spawn(words);
     guard.waits_for("guarding ");
     let path = disk.file("a.log");
-    // Not the secret, but its bytes: the backslash is that of an escape.
+    // Not the secret, but its bytes: the backslash belongs to an escape.
     append(&path, &docker(&format!("key {VALUE}\\\" end\\n"), "stdout"));
     append(&path, &docker(&format!("key {VALUE}\\\\ end\\n"), "stdout"));
     let read = cat(&path);

@@ -1,4 +1,4 @@
-//! The files that a guard's secrets come from stay as they are.
+//! The source files of a guard's secrets stay unchanged.
 
 use std::fs;
 use std::process::Command;
@@ -26,7 +26,7 @@ fn a20_a_guard_leaves_its_own_source() {
         assert_eq!(cat(&disk.file(name)), source);
     }
     assert_eq!(cat(&disk.file("a.log")), format!("a {MASK}\n"));
-    // Written to in place: a source is left, with any content.
+    // Written to in place: a source is left alone, with any content.
     let longer = format!("{source}OTHER={VALUE}-and-more\n");
     fs::write(disk.file(".env"), &longer).expect("room");
     assert_eq!(cat(&disk.file("second")), longer);

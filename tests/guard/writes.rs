@@ -1,5 +1,4 @@
-//! Writes that are no appends, however they look: no reader sees a secret that they leave, neither
-//! at once nor later.
+//! Writes that only look like appends: no reader sees their secrets, neither at once nor later.
 
 use std::fs::{self, File, FileTimes};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -13,11 +12,11 @@ use crate::program;
 
 const LINE: &str = "line of text number x\n";
 
-/// A log that is searched, and then open for writes in the middle and at the end.
+/// A log that was searched, and is then open for writes in the middle and at the end.
 fn live_log(path: &Path, lines: usize) -> (File, File) {
     fs::write(path, LINE.repeat(lines)).expect("room");
     assert_eq!(fs::read(path).expect("readable").len(), lines * LINE.len());
-    // Twice the time that a file is looked at after a change.
+    // Twice the time for which a file is watched after a change.
     std::thread::sleep(Duration::from_millis(100));
     let middle = File::options().read(true).write(true).open(path).expect("it can be written to");
     let end = File::options().append(true).open(path).expect("it can be written to");
@@ -64,7 +63,7 @@ fn a05_each_read_is_clean_whatever_was_written_before_it() {
     for n in 0..1_000u64 {
         let at = (n * 7_919) % 100_000;
         middle.write_all_at(VALUE.as_bytes(), at).unwrap();
-        // More than one, so that the gate is open at a read.
+        // More than one, so that readers need not wait at a read.
         (0..n % 4).for_each(|_| end.write_all(b"appended line\n").unwrap());
         let from = at.saturating_sub(n * 31 % 4_096);
         if n % 2 == 0 {
@@ -88,8 +87,8 @@ fn a05_copytruncate_then_longer_similar_text_is_searched() {
     let path = disk.file("a.log");
     let (middle, mut end) = live_log(&path, 5_000);
     for n in 0..50 {
-        // As copytruncate does it, and then all at once: the first bytes and those before the old
-        // end are the same.
+        // As by copytruncate, and then all at once: the first bytes and those before the old end
+        // are the same.
         let mut text = LINE.repeat(5_100 + n).into_bytes();
         text[40_000..][..VALUE.len()].copy_from_slice(VALUE.as_bytes());
         middle.set_len(0).unwrap();
@@ -139,8 +138,8 @@ fn a05_what_is_mapped_after_a_middle_write_is_searched() {
         return;
     }
     let path = disk.file("a.log");
-    // So large that it is searched aside. All in one process, so that nothing but its own maps has
-    // the file searched between the writes.
+    // So large that it is searched in the background. All in one process, so that only its own
+    // mappings cause a search between the writes.
     let (middle, end) = live_log(&path, 400_000);
     let script = format!(
         "import mmap,os,time\nv=b'{VALUE}'\nf=os.open('{0}',os.O_RDWR)\na=os.open('{0}',os.O_WRONLY|os.O_APPEND)\n\

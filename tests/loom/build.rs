@@ -1,4 +1,4 @@
-//! Has the code that is included here use loom's locks and atomics, and nothing else of the tree.
+//! Makes the included code use loom's locks and atomics, and nothing else of the tree.
 
 fn main() {
     println!("cargo:rustc-cfg=hushlog_loom");

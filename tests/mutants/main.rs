@@ -1,8 +1,9 @@
-//! The proofs of ring 0 in one program, for `cargo mutants`: see `.cargo/mutants.toml`. Every mutant is compiled and linked, and a
-//! program for each of these files costs ten times what one program for all of them does.
+//! The proofs of ring 0 in one program, for `cargo mutants`: see `.cargo/mutants.toml`. Every
+//! mutant is compiled and linked, and a program for each of these files costs ten times as much as
+//! one program for all of them.
 //!
-//! Not run by a plain `cargo test`, which runs the files themselves. Tests begin in the order of their names: those go first that
-//! find much in little time.
+//! A plain `cargo test` runs the files themselves, and not this program. Tests run in the order of
+//! their names: the ones that find most in little time come first.
 
 #[path = "../common/harness/forms.rs"]
 mod forms;

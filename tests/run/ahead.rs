@@ -1,5 +1,5 @@
-//! Keys that are typed while the child of `hushlog run` does not read (row 25 of the audit): they
-//! belong to the next program that does.
+//! Keys typed while the child of `hushlog run` does not read (row 25 of the audit): they belong to
+//! the next reading program.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ fn shell(stage: &Stage) -> Terminal {
     terminal
 }
 
-/// Types a line at the shell's prompt, and waits until the program that it starts has begun.
+/// Types a line at the shell's prompt, and waits until the started program has begun.
 #[track_caller]
 fn begin(terminal: &mut Terminal, line: &str) {
     terminal.types(line);

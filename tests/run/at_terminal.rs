@@ -1,6 +1,6 @@
-//! `hushlog run` at a terminal: the wrapper's rows of the list of faults (W03, W11, W12, W15, W16).
+//! `hushlog run` at a terminal: the wrapper's rows of `docs/faults.md` (W03, W11, W12, W15, W16).
 //!
-//! A person does the same twice, with the bare program and with the wrapped one, and has to see the same.
+//! A person does the same with the bare program and with the wrapped one, and has to see the same.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::program::{self, IS_RELEASED};
 use crate::run::{self, How, MASK, PEM_LINES, SECRET, Stage, child};
 use crate::tty::{LIMIT, Terminal, Twins, eventually, is_alive};
 
-/// A program at a terminal of its own, twice.
+/// A program at two terminals, bare and wrapped.
 fn twins(stage: &Stage, argv: &[&str]) -> Twins {
     let start = |how| Terminal::start(stage.command(how, argv));
     Twins { bare: start(How::Bare), wrapped: start(How::Wrapped) }
 }
 
-/// A shell with a prompt, twice. What is typed there after `w` runs bare or wrapped.
+/// A shell with a prompt, at two terminals. Commands typed there after `w` run bare or wrapped.
 fn shells(stage: &Stage) -> Twins {
     let mut twins =
         Twins { bare: Terminal::start(stage.shell(How::Bare)), wrapped: Terminal::start(stage.shell(How::Wrapped)) };
@@ -115,7 +115,7 @@ fn w12_the_child_sees_the_settings_of_the_terminal() {
     let stage = Stage::new();
     let script = "echo ready; read -r line; stty -a; tty | cut -c 1-9; test -w /dev/tty && echo has one";
     let mut twins = shells(&stage);
-    // Not a shell that sets its terminal to rights: what is set here is what the next program gets.
+    // Not a shell that resets its terminal: the next program gets the settings made here.
     twins.enter("exec dash");
     twins.until("the other shell is there", |terminal| terminal.text().contains("exec dash\n$ "));
     twins.enter("stty intr ^A erase ^H -ixon tostop kill ^X; clear");
@@ -129,7 +129,8 @@ fn w12_the_child_sees_the_settings_of_the_terminal() {
     }
 }
 
-/// Starts a wrapped full-screen program, or one that wants each key, ends it in some way, and compares the settings.
+/// Starts a wrapped full-screen program, or one that reads single keys, ends it in some way, and
+/// compares the settings.
 #[track_caller]
 fn restores(argv: &[&str], ready: &str, end: impl FnOnce(&mut Terminal), code: i32) {
     let stage = Stage::new();
@@ -234,14 +235,14 @@ fn w12_a_wrapper_without_a_window_does_not_turn_in_circles() {
     closed.ends();
 }
 
-/// The process that a child told as `number N`.
+/// The process id that a child printed as `number N`.
 fn number_of(terminal: &Terminal) -> Pid {
     let text = terminal.text();
     let number = text.lines().find_map(|line| line.strip_prefix("number ")).expect("it tells its number");
     Pid::from_raw(number.trim().parse().expect("a number")).expect("it is not 0")
 }
 
-/// The processor time that it has used, if it is there.
+/// The processor time of a process, if it exists.
 fn processor_ticks(pid: Pid) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_ascii_whitespace().collect();
@@ -382,7 +383,8 @@ fn w16_bash_looks_and_works_the_same() {
     twins.types("echo one two three\n");
     twins.show("\none two three");
     twins.ask("$");
-    // Line editing: back over a word, away with it, another one; then the history, and a completion.
+    // Line editing: back over a word, delete it, type another one; then the history, and a
+    // completion.
     twins.types("echo four five\x1bbnot \n");
     twins.show("\nfour not five");
     twins.ask("$");
@@ -433,7 +435,8 @@ fn w16_python_looks_and_works_the_same() {
     twins.types("né\x7fe\n");
     twins.show("'ne'");
     twins.ask(">>>");
-    // Interrupted once it runs: while Python still reads it, that looks otherwise. And in a short sleep: it may come right before one.
+    // Interrupted while it runs: while Python still reads it, the output differs. And in short
+    // sleeps, because the key may arrive right before one.
     twins.types("import time\n");
     twins.ask("import time\n>>>");
     twins.types("for n in range(9999): n or print('as' + 'leep'); time.sleep(.05)\n");
@@ -501,7 +504,7 @@ fn w16_less_looks_and_works_the_same() {
     twins.show("number 11");
     twins.types("q");
     twins.until("the shell is back", |terminal| !terminal.is_full_screen());
-    // What fits on the screen is printed, as pagers of databases do.
+    // A text that fits on the screen is printed, as by database pagers.
     twins.enter("clear; w less -F -X short; echo status $?");
     twins.show("only\ntwo lines\nstatus 0");
 }
@@ -568,7 +571,8 @@ fn w16_a_stopped_program_can_be_killed() {
     twins.show("Stopped");
     twins.clear();
     twins.enter("kill %1");
-    // Not by what the shell says: bash may miss that its job has ended, if it went on right before.
+    // Independent of the shell's messages: bash may miss the end of a job that was continued right
+    // before.
     for terminal in [&mut twins.bare, &mut twins.wrapped] {
         terminal.until("nothing is left", |terminal| !terminal.runs_anything());
     }
@@ -591,7 +595,8 @@ fn w16_a_program_in_the_background_prints_and_is_not_stopped() {
 fn w16_a_background_program_reads_once_it_is_in_front() {
     let stage = Stage::new();
     let mut twins = shells(&stage);
-    // Alone it is stopped there; wrapped it waits, since it has a terminal of its own to read from.
+    // Bare, it is stopped there; wrapped, it waits, because it has a terminal of its own to read
+    // from.
     twins.enter("w sh -c 'read -r line; echo \"line $line\"' & sleep 0.3; clear");
     for terminal in [&mut twins.bare, &mut twins.wrapped] {
         terminal.until("the prompt is there", |terminal| terminal.is_at_prompt() && terminal.text().ends_with("$ "));
@@ -606,7 +611,7 @@ fn w16_a_background_program_reads_once_it_is_in_front() {
 fn w16_at_both_ends_of_a_pipe_the_keys_still_work() {
     let stage = Stage::new();
     let mut twins = shells(&stage);
-    // Standard output is a pipe: only what reads is at the terminal.
+    // Standard output is a pipe: only the input is the terminal.
     twins.enter("w sh -c 'echo ready >/dev/tty; read -r line; echo \"line $line\"' | tr a-z A-Z");
     twins.show("\nready");
     twins.types("here\n");
@@ -616,7 +621,7 @@ fn w16_at_both_ends_of_a_pipe_the_keys_still_work() {
     twins.show("\nready");
     twins.types("\x03");
     for terminal in [&mut twins.bare, &mut twins.wrapped] {
-        // Whether the shell puts an empty line here depends on who is gone first.
+        // Whether the shell prints an empty line here depends on the order of exits.
         terminal.until("the prompt is back", |terminal| terminal.is_at_prompt() && terminal.text().ends_with("$ "));
         terminal.types("s=${PIPESTATUS[0]}; clear; echo status $s\n");
     }
@@ -708,7 +713,7 @@ fn w16_output_can_be_halted_and_let_go_by_keys() {
 
 #[test]
 fn w16_output_is_let_go_of_a_child_that_asks_now_and_then() {
-    // The keys of a halt, and of its end, come while it asks or while it does not.
+    // The keys that stop and restart output come both while it asks and while it does not.
     halts_and_lets_go(&["sh", "-c", "while :; do echo tick; timeout --foreground 0.1 cat; sleep 0.1; done"]);
 }
 
@@ -719,7 +724,7 @@ fn halts_and_lets_go(argv: &[&str]) {
     terminal.shows("tick");
     for round in 0..4 {
         terminal.types("\x13");
-        // Bytes that were under way may still come.
+        // Bytes in transit may still come.
         terminal.looks_for(Duration::from_millis(200 + round * 30));
         let len = terminal.transcript.len();
         terminal.looks_for(Duration::from_millis(300));

@@ -1,4 +1,5 @@
-//! `hushlog run`: what it injects, what it refuses, and what it leaves alone, without a terminal. FAULTS.md, W01 to W18, has the rest.
+//! `hushlog run` without a terminal: injected, refused and untouched variables. W01 to W18 of
+//! docs/faults.md have the rest.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +16,7 @@ fn directory(env: &str) -> tempfile::TempDir {
     directory
 }
 
-/// `hushlog run OPTIONS -- sh -c TEXT` there.
+/// Runs `hushlog run OPTIONS -- sh -c TEXT` there.
 fn wrapped(directory: &Path, options: &[&str], text: &str) -> Ran {
     let command = ["--", "sh", "-c", text];
     let words = ["run"].iter().chain(options).chain(&command);
@@ -66,7 +67,7 @@ fn an_injected_variable_wins_over_ours_and_the_last_of_several_counts() {
     assert_eq!(ran.out(), "12\n[REDACTED:A]\n");
 }
 
-/// Who runs a program has chosen both it and the file.
+/// The user who runs a program has chosen both it and the file.
 #[test]
 fn variables_that_decide_what_programs_do_may_come_from_a_file_of_variables() {
     let directory = directory("TZ=Antarctica/Troll\nNODE_OPTIONS=--max-old-space-size=4096\n");
@@ -154,7 +155,7 @@ fn an_output_that_cannot_be_written_is_an_error() {
     let directory = directory(&format!("A={SECRET}\n"));
     let text = "hushlog run --dotenv .env -- sh -c 'echo x; exit 0' >/dev/full";
     run(script(text).current_dir(&directory), b"").ends(3).says("cannot write what the command writes: no space left");
-    // A reader that goes away is the command's own affair, as without us.
+    // A reader that leaves is the command's own affair, as without the wrapper.
     let text = "hushlog run --dotenv .env -- yes | head -n 1; echo ${PIPESTATUS[0]}";
     let ran = run(script(text).current_dir(&directory), b"").ends(0);
     assert_eq!((ran.out().as_str(), ran.err().as_str()), ("y\n141\n", ""));

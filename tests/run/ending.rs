@@ -10,13 +10,13 @@ use crate::program::run_within;
 use crate::run::{How, MASK, Stage};
 use crate::tty::{LIMIT, Terminal, eventually, is_alive};
 
-/// How the wrapper stands to a terminal: a line of a shell in which `w` wraps, so that its group is
-/// that of the pipeline, its own, or that of a terminal of its own.
+/// The wrapper's relations to a terminal, as shell lines in which `w` wraps: its group is the
+/// pipeline's, its own, or that of a terminal of its own.
 const STANDINGS: [&str; 4] = ["W </dev/null | cat", "W </dev/null | cat &\nwait", "setsid -w W </dev/null | cat", "W"];
 
-/// Runs the wrapper at a terminal in this standing. The script writes numbers of processes to the
-/// file `numbers`, one a line; with so many there, the wrapper gets a SIGTERM. Returns the
-/// processes, and how long it took until the terminal's shell ended.
+/// Runs the wrapper at a terminal in this relation. The script writes process ids to the file
+/// `numbers`, one a line; with `count` of them there, the wrapper gets a SIGTERM. Returns the
+/// processes, and the time until the terminal's shell ended.
 fn terminated(stage: &Stage, standing: &str, script: &str, count: usize) -> (Vec<Pid>, Duration, String) {
     let _ = std::fs::remove_file(stage.path("numbers"));
     let secrets = stage.path("secrets.env");
@@ -45,7 +45,7 @@ fn terminated(stage: &Stage, standing: &str, script: &str, count: usize) -> (Vec
     (numbers, start.elapsed(), terminal.written())
 }
 
-/// The wrapper, from the process that it runs: the parent's parent.
+/// The wrapper of this process: its parent's parent.
 fn wrapper_of(child: Pid) -> Pid {
     parent(parent(child))
 }
@@ -59,7 +59,7 @@ fn parent(pid: Pid) -> Pid {
 #[test]
 fn a26_a_grandchild_that_ignores_the_end_dies_with_the_child() {
     let stage = Stage::new();
-    // Both ignore it; the grandchild is another program, so that nobody ends it but us.
+    // Both ignore it; the grandchild is another program, so that only the wrapper can end it.
     let script = "trap \"\" TERM; sleep 303 & echo $$ >>numbers; echo $! >>numbers; wait; echo over";
     for standing in STANDINGS {
         let (numbers, took, _) = terminated(&stage, standing, script, 2);
@@ -71,7 +71,7 @@ fn a26_a_grandchild_that_ignores_the_end_dies_with_the_child() {
 #[test]
 fn a26_a_grandchild_that_outlives_the_child_is_killed_too() {
     let stage = Stage::new();
-    // The child ends at once, and leaves behind one that ignores it.
+    // The child ends at once, and leaves behind a process that ignores the signal.
     let script = "(trap \"\" TERM; exec sleep 304) & echo $$ >>numbers; echo $! >>numbers; sleep 0.2; wait";
     for standing in STANDINGS {
         let (numbers, _, _) = terminated(&stage, standing, script, 2);
@@ -82,7 +82,7 @@ fn a26_a_grandchild_that_outlives_the_child_is_killed_too() {
 #[test]
 fn a26_an_orphan_of_the_group_gets_the_signal_too() {
     let stage = Stage::new();
-    // Its parent is gone before: nothing leads from the child to it. The signal may come before
+    // Its parent has already ended: nothing leads from the child to it. The signal may come before
     // the file is removed: the next script writes it anew.
     let script = "(sleep 305 & echo $! >orphan); echo $$ >>numbers; cat orphan >>numbers; rm orphan; wait; sleep 305";
     for standing in STANDINGS {

@@ -1,5 +1,5 @@
-//! Where the outputs of `hushlog run` lead: two that are one, ways around it, and the rights that
-//! its pipes have.
+//! The destinations of `hushlog run`'s outputs: two that are one, ways around it, and the
+//! permissions of its pipes.
 
 use std::process::Command;
 use std::time::Duration;
@@ -44,8 +44,8 @@ fn a39_one_file_opened_twice_is_one_stream() {
 #[test]
 fn a39_two_places_in_one_file_are_one_stream() {
     let stage = Stage::new();
-    // Each open file has its own place, so that the error has to go eight bytes ahead to stand
-    // behind the output.
+    // Each open file has its own offset, so that the error has to go eight bytes ahead to follow
+    // the output.
     let text = "w sh -c 'printf 01234567 >&2; printf hunter2-; printf prod-key >&2' >f 2>f; cat f";
     assert_eq!(runs(&stage, text), format!("01234567{MASK}"));
 }
@@ -86,7 +86,7 @@ fn a39_a_terminal_opened_twice_is_one_stream() {
 fn a40_a_terminal_as_input_alone_cannot_be_written_to() {
     let stage = Stage::new();
     for how in [How::Bare, How::Wrapped] {
-        // The shell says that it cannot write, on its standard error, which is a pipe as well.
+        // The shell reports the failed write on its standard error, which is a pipe as well.
         let text = "w sh -c 'echo \"leak $TOKEN\" >&0; echo over' 2>&1 | tail -n 1";
         let mut terminal = Terminal::start(script(&stage, how, text));
         assert_eq!(terminal.ends_with(), 0);
@@ -135,7 +135,7 @@ fn has_other_users() -> bool {
     can
 }
 
-/// Opens its standard outputs anew as another user.
+/// Reopens its standard outputs as another user.
 const OTHER: &str = "setpriv --reuid 1000 --clear-groups sh -c 'echo out >/dev/stdout; echo err >/dev/stderr'";
 
 #[test]

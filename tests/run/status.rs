@@ -1,5 +1,5 @@
-//! How `hushlog run` starts, ends, and hands on what happens: the wrapper's rows of the list of faults about status, signals and
-//! what a child inherits (W01, W02, W07 to W10, W13, W14, W18).
+//! How `hushlog run` starts, ends and passes on events: the wrapper's rows of `docs/faults.md`
+//! about status, signals and inherited attributes (W01, W02, W07 to W10, W13, W14, W18).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -25,7 +25,7 @@ fn child_path() -> Option<&'static str> {
     child().map(|path| path.to_str().expect("a path of ours"))
 }
 
-/// A program that has said its first line.
+/// A program that has printed its first line.
 struct Begun {
     child: Child,
     line: String,
@@ -51,7 +51,7 @@ impl Begun {
         Pid::from_raw(self.line.parse().expect("a number")).expect("it is not 0")
     }
 
-    /// Its end, and what else it wrote.
+    /// Its exit, and the rest of its output.
     #[track_caller]
     fn ends(mut self) -> (ExitStatus, String) {
         let rest = read_aside(self.stdout);
@@ -107,12 +107,12 @@ fn w01_a_shell_sees_128_and_the_signal() {
 fn w01_no_core_file_is_left() {
     let stage = Stage::new();
     let mut command = stage.command(How::Wrapped, ["sh", "-c", "kill -ABRT $$"]);
-    // A core would be written here if the wrapper's own death made one.
+    // The wrapper's own death would write a core here.
     let ran = run_within(&mut command, b"", LIMIT);
     assert_eq!(ran.signal, Some(6));
     let cores = fs::read_dir(stage.path("")).expect("it is ours").flatten();
     let cores = cores.filter(|entry| entry.file_name().to_string_lossy().starts_with("core"));
-    // Those of the child are its own affair.
+    // The child's cores are its own affair.
     for core in cores {
         let text = fs::read(core.path()).expect("it is ours");
         assert!(!text.windows(7).any(|window| window == b"hushlog"), "a core of the wrapper");
@@ -145,7 +145,7 @@ fn w02_a_program_that_cannot_be_run_is_126() {
 fn w02_a_script_that_names_no_interpreter_runs_as_without_us() {
     let stage = Stage::new();
     run::write_program(&stage.path("script"), "echo \"here $1\"; exit 5\n");
-    // As execvp(3) and all that use it do.
+    // Like execvp(3) and all its users.
     let bare = ran(&stage, How::Bare, &["env", "./script", "and there"]);
     let wrapped = ran(&stage, How::Wrapped, &["./script", "and there"]);
     assert_eq!((wrapped.code, wrapped.out(), wrapped.err()), (bare.code, bare.out(), bare.err()));
@@ -161,7 +161,7 @@ fn w02_a_secret_as_the_name_of_a_program_is_not_repeated() {
 #[test]
 fn w02_a_variable_that_is_too_big_is_named_before_anything_runs() {
     let stage = Stage::new();
-    // One string of 128 KiB is more than Linux takes.
+    // One string of 128 KiB is more than Linux accepts.
     let value = "canaryW02q7Zt".repeat(20_000);
     fs::write(stage.path("big.env"), format!("SMALL=some-small-value\nBIG_ONE={value}\n")).expect("it is ours");
     let ran = run_within(&mut with(&stage, "big.env", &["touch", "begun"]), b"", LIMIT).says("BIG_ONE");
@@ -189,7 +189,7 @@ fn with(stage: &Stage, file: &str, argv: &[&str]) -> Command {
     command
 }
 
-/// What it said is ours, and shows no value.
+/// Asserts that its messages are the wrapper's own, and show no value.
 #[track_caller]
 fn assert_clean(ran: &Ran) {
     for value in [SECRET].iter().chain(&PEM_LINES) {
@@ -215,7 +215,7 @@ fn w02_usage_that_is_wrong_is_2_and_nothing_runs() {
     }
 }
 
-/// A terminal with the program that counts signals, twice, as shells' jobs.
+/// Terminals with the program that counts signals, bare and wrapped, as shells' jobs.
 #[track_caller]
 fn one_interrupt(line: &str) {
     let stage = Stage::new();
@@ -368,7 +368,7 @@ fn w09_at_a_terminal_nothing_is_written_after_a_kill() {
     assert!(!written.contains(&SECRET[..4]) && !written.contains(&SECRET[4..]), "a value was shown");
 }
 
-/// Runs a program as the first process of a new space of processes.
+/// Runs a program as the first process of a new PID namespace.
 fn as_first(stage: &Stage, argv: &[&str]) -> Option<Command> {
     if !installed(&["unshare"]) || !rustix::process::geteuid().is_root() {
         crate::program::session::without("root and unshare");
@@ -465,7 +465,7 @@ fn w13_a_child_inherits_the_same_at_a_terminal() {
     }
 }
 
-/// The program under a parent that is set up oddly, bare or wrapped.
+/// The program under a parent with odd settings, bare or wrapped.
 fn under(stage: &Stage, how: How, odd: &[&str], argv: &[&str]) -> Command {
     let inner = stage.command(how, argv);
     let (Some((program, arguments)), true) = (odd.split_first(), !odd.is_empty()) else { return inner };
@@ -476,13 +476,14 @@ fn under(stage: &Stage, how: How, odd: &[&str], argv: &[&str]) -> Command {
     command
 }
 
-/// With the same in place of values and of masks, and without the path that tells bare and wrapped apart.
+/// Replaces values and masks by the same text, and removes the path that differs between bare and
+/// wrapped.
 fn unmasked(text: &str) -> String {
     let mut text = text.replace("\r\n", "\n").replace(SECRET, MASK).replace(run::PEM, "[REDACTED:PEM]");
     text = text.replace("/bare:", "/how:").replace("/wrapped:", "/how:");
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines() {
-        // Lines of the value of several lines, masked each by itself.
+        // Lines of the multi-line value, each masked by itself.
         if line.starts_with("variable PEM=") || line.starts_with("[REDACTED:PEM") || line.starts_with("-----END") {
             continue;
         }
@@ -560,7 +561,7 @@ fn w14_no_value_stands_on_any_command_line() {
         let list = String::from_utf8_lossy(&list.stdout).into_owned();
         assert!(list.contains("secrets.env") && !list.contains(SECRET), "a value is in the list of processes");
     }
-    // The wrapper's own environment has none of what it hands to the child.
+    // The wrapper's own environment has none of the child's variables.
     let environment = fs::read(format!("/proc/{}/environ", begun.pid().as_raw_pid())).unwrap_or_default();
     assert!(!environment.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()));
     let mut begun = begun;

@@ -1,4 +1,5 @@
-//! What `hushlog run` does with what its child writes: the wrapper's rows of the list of faults about streams (W03 to W06, W17).
+//! The child's output through `hushlog run`: the wrapper's rows of `docs/faults.md` about streams
+//! (W03 to W06, W17).
 
 use std::fs;
 use std::io::{Read, Write};
@@ -68,7 +69,7 @@ fn w03_a_file_is_appended_to_where_the_shell_appends() {
     let text = "echo before >out; w sh -c 'echo out; echo err >&2' >>out 2>&1; echo after >>out; cat out";
     let ran = run_within(&mut script(&stage, text), b"", LIMIT).ends(0);
     let mut lines: Vec<String> = ran.out().lines().map(str::to_owned).collect();
-    // The two streams are apart, so that their order is not promised.
+    // The two streams are separate, so their order is not promised.
     lines[1..3].sort();
     assert_eq!(lines, ["before", "err", "out", "after"]);
 }
@@ -82,7 +83,7 @@ fn w04_what_a_grandchild_writes_late_is_never_shown() {
     let lines: Vec<String> = ran.out().lines().map(str::to_owned).collect();
     assert_eq!(lines[0], format!("early {MASK}"));
     assert_eq!(lines.last().map(String::as_str), Some("status 8"));
-    // Half a second is within the time that is waited: nothing is lost.
+    // Half a second is within the wait: nothing is lost.
     assert!(lines.contains(&format!("late {MASK}")), "{lines:?}");
 }
 
@@ -121,7 +122,7 @@ fn w04_a_grandchild_without_the_streams_is_not_waited_for() {
     assert!(start.elapsed() < Duration::from_secs(4), "it was waited for");
 }
 
-/// How the child's `bytes` writes so many bytes of numbered lines.
+/// The arguments with which the child's `bytes` writes `len` bytes of numbered lines.
 fn numbered(name: &str, len: usize) -> String {
     let mut text = String::with_capacity(len + 32);
     for n in 0.. {
@@ -171,7 +172,7 @@ fn w06_the_two_streams_are_apart() {
     let (first, second) = SECRET.split_at(8);
     let text = format!("printf '{first}'; printf '{second}' >&2");
     let ran = run_within(&mut stage.command(How::Wrapped, ["sh", "-c", &text]), b"", LIMIT).ends(0);
-    // Neither alone is the secret. The first is the beginning of one, at the end of a stream, of 8 bytes.
+    // Neither alone is the secret. The first is a partial match of 8 bytes at the end of a stream.
     assert!(!ran.out().contains(first), "a stump of 8 bytes was shown");
     assert_eq!(ran.err(), second);
 }
@@ -215,7 +216,7 @@ fn w15_on_a_pipe_nothing_is_released_by_a_timer() {
         let ran = run_within(&mut stage.command(How::Wrapped, ["sh", "-c", &text]), b"", LIMIT).ends(0);
         assert_eq!(ran.out(), MASK);
     }
-    // Not even what turns out to be none: it comes when that is known.
+    // Not even text that proves harmless: it is emitted once that is known.
     let text = "printf hun; sleep 0.4; touch known; printf x; sleep 0.4; touch over";
     let mut command = stage.command(How::Wrapped, ["sh", "-c", text]);
     let mut wrapper = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the program starts");
@@ -333,7 +334,8 @@ fn w17_input_reaches_the_child_while_it_writes() {
 #[test]
 fn w17_a_reader_that_begins_after_the_end_gets_all() {
     let stage = Stage::new();
-    // More than one pipe holds, and less than all that are on the way: the child ends at once, its output waits.
+    // More than one pipe holds, and less than all on the way: the child ends at once, its output
+    // waits.
     let text = "w sh -c 'head -c 60000 /dev/zero; echo; seq 1 10000; echo \"$TOKEN\"' | (sleep 4; cksum); \
         (head -c 60000 /dev/zero; echo; seq 1 10000; echo '[REDACTED:TOKEN]') | cksum";
     let ran = run_within(&mut script(&stage, text), b"", LIMIT).ends(0);
@@ -357,7 +359,7 @@ fn w05_two_streams_into_one_pipe_keep_their_order() {
     let text = "n=0; while test $n -lt 500; do echo out $n; echo err $n >&2; n=$((n+1)); done";
     let expected: String = (0..500).map(|n| format!("out {n}\nerr {n}\n")).collect();
     for (into, show) in [("2>&1 | cat", ""), (">both 2>&1", "; cat both"), ("2>&1 >>more", "; cat more")] {
-        // The last one parts them.
+        // The last one separates them.
         let parted = into.starts_with("2>&1 >>");
         let line = format!("w sh -c '{text}' {into}{show}");
         let ran = run_within(&mut script(&stage, &line), b"", LIMIT).ends(0);

@@ -1,5 +1,5 @@
-//! The filter in the hands of log shippers as they are: rsyslog, syslog-ng, s6-log, svlogd, multilog, logrotate. Configurations are those of
-//! `packaging/`, with other paths.
+//! The filter run by real log shippers: rsyslog, syslog-ng, s6-log, svlogd, multilog, logrotate.
+//! The configurations are those of `packaging/`, with other paths.
 
 use std::fs;
 use std::io::Write;
@@ -12,10 +12,10 @@ use crate::shippers::{
     Daemon, MASK, PATIENCE, Place, VALUE, children, connect, found, rsyslog, send, shown, syslog_ng, wait_for,
 };
 
-/// `VALUE` in base64, as it begins a text.
+/// `VALUE` in base64, at the beginning of a text.
 const VALUE_BASE64: &str = "c2stbGl2ZS00ZjlRelg3dw";
 
-/// The inputs of the tests with rsyslog, and what is written of each message.
+/// The inputs of the tests with rsyslog, and the output format of a message.
 const RSYSLOG: &str = r#"
 module(load="imuxsock" SysSock.Use="off")
 module(load="imptcp")
@@ -29,7 +29,7 @@ fn rsyslog_with(place: &Place, rules: &str) -> Option<Daemon> {
     rsyslog(place, &config.replace("PLACE", &shown(place.dir.path())), "in")
 }
 
-/// Fails if the value is anywhere in the place but where it was put.
+/// Fails if the value is anywhere in the place except in its source.
 #[track_caller]
 fn assert_nowhere(place: &Place) {
     for entry in fs::read_dir(place.dir.path()).expect("it is there").flatten().filter(|entry| entry.path().is_file()) {
@@ -62,7 +62,7 @@ fn rsyslog_asks_about_each_message_and_writes_it_masked() {
     let structured = format!("<13>1 2026-11-24T20:00:00Z host app {VALUE} id [a@1 b=\"{VALUE}\"] text {VALUE}");
     stream.write_all(format!("{} {structured}", structured.len()).as_bytes()).unwrap();
     let line = place.lines("out", 4).pop().unwrap();
-    // In the head the raw message is masked in place, so that the text stays where it was.
+    // In the head, the raw message is masked in place, so that the text keeps its offset.
     let covered = format!("[key]{}", "*".repeat(VALUE.len() - 5));
     let raw = structured.replace(VALUE, &covered);
     assert_eq!(line, format!("app[{MASK}][a@1 b=\"{MASK}\"]|text {covered}|{raw}|{{ }}"));
@@ -77,7 +77,7 @@ fn what_the_helper_cannot_change_goes_nowhere_but_apart() {
     let place = Place::new();
     let Some(rsyslog) = rsyslog_with(&place, &place.packaged("rsyslog/mmexternal.conf", &[])) else { return };
     let mut stream = connect(&place.path("stream"));
-    // rsyslog does not let a helper set the name of the program, which is a part of the tag too.
+    // rsyslog does not let a helper set the program name, which is also part of the tag.
     send(&place.path("in"), format!("<13>{VALUE}: text"));
     let structured = format!("<13>1 2026-11-24T20:00:00Z host {VALUE} - - - text");
     stream.write_all(format!("{} {structured}", structured.len()).as_bytes()).unwrap();
@@ -99,7 +99,7 @@ fn while_the_helper_is_away_nothing_passes() {
     place.lines("out", 1);
     let helpers = children(rsyslog.id(), HUSHLOG);
     assert!(!helpers.is_empty(), "there is no helper");
-    // Its source of secrets is gone, so that it does not start anew.
+    // Its source of secrets is gone, so that it cannot restart.
     fs::rename(place.path("secrets"), place.path("away")).unwrap();
     for helper in helpers {
         program::kill(helper, "KILL");
@@ -124,7 +124,7 @@ fn while_the_helper_is_away_nothing_passes() {
 fn a_helper_with_something_to_say_stays_in_step() {
     needs!("rsyslogd");
     let place = Place::new();
-    // Short, so that there is a warning about it, and standard error is where the answers go.
+    // Short, to cause a warning, while standard error is the channel of the answers.
     fs::write(place.path("secrets/short"), "q7Zt").unwrap();
     let action = format!(
         "module(load=\"mmexternal\")\naction(type=\"mmexternal\" binary=\"{HUSHLOG} --secret-file {}/secrets \
@@ -175,7 +175,7 @@ fn syslog_ng_writes_lines_to_the_filter_and_loses_none_when_it_stops() {
     for number in 0..200 {
         send(&place.path("in"), format!("<13>app: {number} {VALUE}"));
     }
-    // What it had taken in when it is told to stop is all there in the end.
+    // All input read before the stop request is in the output.
     wait_for("what was sent", || place.text("clean.log").lines().count() > 100);
     daemon.stop();
     let lines = place.lines("clean.log", 201);
@@ -203,10 +203,10 @@ fn syslog_ng_reads_what_a_program_prints_through_the_filter() {
     daemon.stop();
 }
 
-/// What goes through the filter into a logger of lines.
+/// The lines that pass through the filter into a line logger.
 const LINES: &str = "first sk-live-4f9QzX7w\nsecond plain\nthird c2stbGl2ZS00ZjlRelg3dw== end\n";
 
-/// Pipes lines through the filter into this logger, and returns what is in its directory's current file.
+/// Pipes lines through the filter into this logger, and returns its current file.
 fn logged(place: &Place, logger: &str) -> String {
     let at = shown(place.dir.path());
     fs::create_dir_all(place.path("log")).unwrap();
@@ -236,7 +236,7 @@ fn svlogd_gets_clean_lines() {
     }
 }
 
-/// Has logrotate rotate `app.log`, now.
+/// Makes logrotate rotate `app.log` now.
 fn rotate(place: &Place, how: &str) {
     let config = place.path("rotate.conf");
     fs::write(&config, format!("{} {{\n rotate 3\n {how}\n}}\n", shown(&place.path("app.log")))).unwrap();
@@ -245,7 +245,7 @@ fn rotate(place: &Place, how: &str) {
     assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
 }
 
-/// A filter that appends to `app.log`, while this is done to that.
+/// Runs a filter that appends to `app.log`, and `between` in the middle of it.
 fn appending(place: &Place, between: impl Fn(&Path)) {
     let log = fs::File::options().append(true).create(true).open(place.path("app.log")).unwrap();
     let mut command = program::hushlog(["--release", "line", "--secret-file"]);
@@ -265,12 +265,13 @@ fn logrotate_turns_the_filters_file_over() {
     if found("logrotate").is_none() {
         return;
     }
-    // In root's temporary directory, which others may write to, logrotate wants to be told who it is.
+    // In root's temporary directory, which others may write to, logrotate requires an explicit
+    // user.
     let place = Place::new();
     appending(&place, |_| rotate(&place, "copytruncate"));
     assert_eq!(place.text("app.log.1"), format!("one {MASK}\n"));
     assert_eq!(place.text("app.log"), format!("two {MASK}\n"), "there is a hole, or something is lost");
-    // Who renames it gets all in the file of before: a filter does not open anything anew.
+    // After a rename, all output is in the old file: a filter reopens nothing.
     let place = Place::new();
     appending(&place, |_| rotate(&place, "create"));
     assert_eq!(place.text("app.log.1"), format!("one {MASK}\ntwo {MASK}\n"));

@@ -1,5 +1,5 @@
-//! The sidecar between log shippers as they are, in both directions; what it tells of itself; and the canary. Configurations are those
-//! of `packaging/`, with other paths.
+//! The sidecar between real log shippers, in both directions; its status and metrics; and the
+//! canary. The configurations are those of `packaging/`, with other paths.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,13 +28,14 @@ fn rsyslog_gives_all_to_the_sidecar_and_takes_it_back_clean() {
         shown(&place.path("in"))
     );
     let Some(rsyslog) = rsyslog(&place, &config, "in") else { return };
-    // What comes before the sidecar is there waits in rsyslog.
+    // Messages sent before the sidecar starts wait in rsyslog.
     (0..20).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
     let streams =
         format!("  - {{ name: log, source: {{ tcp: '127.0.0.1:{to}' }}, sink: {{ unix: PLACE/rsyslog.out }} }}\n");
     let sidecar = sidecar(&place, &streams);
     (20..200).for_each(|number| send(&place.path("in"), format!("<13>app: {number} {VALUE} end")));
-    // What waited in rsyslog may come after what did not have to, and rsyslog sends the message twice with which it saw that nobody was there.
+    // Messages that waited in rsyslog may come after newer ones, and rsyslog repeats the message
+    // whose delivery failed.
     let numbers = || -> BTreeSet<usize> {
         let text = place.text("clean.log");
         let whole = text.lines().filter_map(|line| line.split_once(" app: ")?.1.strip_suffix(" end"));
@@ -98,7 +99,7 @@ fn syslog_ng_gives_all_to_the_sidecar_and_takes_it_back_clean() {
     }
 }
 
-/// What a sidecar gives out by a socket that the test listens at, until there are so many lines.
+/// The sidecar's output at a socket of the test, up to this number of lines.
 fn given_out(listener: &UnixListener, lines: usize) -> String {
     listener.set_nonblocking(true).unwrap();
     let mut accepted = None;
@@ -123,7 +124,8 @@ fn services_print_to_the_socket_as_systemd_connects_them() {
     let place = Place::new();
     let out = UnixListener::bind(place.path("out")).unwrap();
     let sidecar = sidecar(&place, "  - { name: app, source: { unix: PLACE/app.sock }, sink: { unix: PLACE/out } }\n");
-    // `StandardOutput=file:` at a socket is a connection, and the service's standard output; `StandardError=inherit` is the same.
+    // `StandardOutput=file:` with a socket is a connection, which is the service's standard output;
+    // `StandardError=inherit` is the same.
     let service = |name: &str| {
         let output = OwnedFd::from(connect(&place.path("app.sock")));
         let script = format!(
@@ -156,7 +158,7 @@ fn services_print_to_the_socket_as_systemd_connects_them() {
 fn a_journal_is_read_from_a_program() {
     let place = Place::new();
     let out = UnixListener::bind(place.path("out")).unwrap();
-    // As `journalctl -f -o export` prints: fields in lines, and an empty line behind each entry.
+    // As printed by `journalctl -f -o export`: fields in lines, and an empty line after each entry.
     let script = place.path("journal");
     fs::write(
         &script,
@@ -170,12 +172,12 @@ fn a_journal_is_read_from_a_program() {
     let sidecar = sidecar(&place, &streams);
     assert_eq!(given_out(&out, 3), format!("MESSAGE=key {MASK}\nPRIORITY=6\n\n"));
     wait_for("what the program says", || sidecar.said().contains(&format!("says {MASK}")));
-    // Files are not confined then, and that is told.
+    // Files are then not confined, which is reported.
     assert!(sidecar.said().contains("access to files is not confined, because the configuration has commands"));
     assert!(!sidecar.stop().contains(VALUE));
 }
 
-/// A sidecar with a stream, a line through it, and what that gave.
+/// A sidecar with a stream, after one line through it.
 fn with_a_line(place: &Place, mask: &str) -> Daemon {
     let out = UnixListener::bind(place.path("out")).unwrap();
     let sidecar = sidecar(place, "  - { name: app, source: { unix: PLACE/app.sock }, sink: { unix: PLACE/out } }\n");
@@ -201,13 +203,13 @@ fn d14_prometheus_reads_the_metrics_and_no_value() {
     for line in [
         "hushlog_regions_total{stream=\"app\",secret=\"a\\\"b\",form=\"value\"} 1",
         &format!("hushlog_stream_input_bytes_total{{stream=\"app\"}} {}", VALUE.len() + 9),
-        // What is written, or its length, would tell how long the secret is.
+        // The output, or its length, would reveal the length of the secret.
         &format!("hushlog_stream_finished_bytes_total{{stream=\"app\"}} {}", VALUE.len() + 9),
         "hushlog_ready 1",
     ] {
         assert!(metrics.lines().any(|own| own == line), "{line}: {metrics}");
     }
-    // By the whole number: the digits may stand in a time.
+    // As a whole number: the digits may occur in a time.
     let len_written = format!(" {}", "[REDACTED:a\"b]".len() + 9);
     assert!(!metrics.contains(VALUE) && !metrics.lines().any(|line| line.ends_with(&len_written)));
     let status = run(hushlog(["sidecar", "status", "--socket"]).arg(place.path("control")), b"").ends(0).out();
@@ -246,7 +248,7 @@ fn the_canary_tells_whether_the_sidecar_masks() {
 
 #[test]
 fn a_sidecar_that_would_not_mask_is_told() {
-    // What answers is not one of ours: it says that a stream lets the canary through.
+    // The other end is no sidecar: it reports that a stream lets the canary through.
     let place = Place::new();
     let control = UnixListener::bind(place.path("control")).unwrap();
     let answers = std::thread::spawn(move || {
@@ -274,7 +276,7 @@ fn metrics_are_refused_where_others_could_read_them() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("metrics: 127.0.0.1:", "metrics: 0.0.0.0:")).unwrap();
     run_within(&mut command, b"", PATIENCE).ends(2).says("loopback");
-    // A port that somebody has.
+    // A port that is in use.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     fs::write(&path, text.replace(&format!(":{}\n", place.port), &format!(":{port}\n"))).unwrap();

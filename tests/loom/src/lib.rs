@@ -1,5 +1,6 @@
-//! What the sidecar's streams and its keeper do with the set in force, under every interleaving of their threads that there is: the
-//! code of `src/sidecar/current.rs` itself, on loom's lock and atomics, with real redactors.
+//! The active set shared by the sidecar's streams and its reload thread, under every possible
+//! interleaving of their threads. It runs the code of `src/sidecar/current.rs` itself, on loom's
+//! lock and atomics, with real redactors.
 
 #![cfg(test)]
 
@@ -22,12 +23,12 @@ fn set(values: &[&str]) -> Arc<NeedleSet> {
     Arc::new(NeedleSet::exactly(secrets, Mask::default()).expect("the mask fits"))
 }
 
-/// The sets of before and after.
+/// The sets before and after the change.
 fn sets() -> [Arc<NeedleSet>; 2] {
     [set(&[OLD]), set(&[OLD, NEW])]
 }
 
-/// A stream of the sidecar: it reads, then looks for a newer set, then pushes.
+/// A stream of the sidecar: it reads, then checks for a newer set, then pushes.
 struct Stream {
     redactor: Redactor,
     version: u64,
@@ -43,7 +44,7 @@ impl Stream {
     fn look(&mut self, current: &Current<Arc<NeedleSet>>) {
         if self.version != current.version() {
             let (version, set) = current.take();
-            // The same one, if it was taken before its version was told.
+            // The same one, if it was taken before its version was published.
             assert!(version >= self.version, "an older set was taken");
             self.version = version;
             self.out.extend(self.redactor.swap(Arc::clone(&*set)).to_vec());
@@ -60,8 +61,8 @@ impl Stream {
     }
 }
 
-/// A program writes the old secret and, once it has been acknowledged, the new one; a stream takes both, and whatever lies between two
-/// of its reads.
+/// A program writes the old secret and, after the acknowledgement, the new one; a stream reads
+/// both, with any interleaving between two of its reads.
 fn print_after_the_acknowledgement(looks_first: bool) {
     let sets = sets();
     loom::model(move || {
@@ -95,20 +96,22 @@ fn print_after_the_acknowledgement(looks_first: bool) {
     });
 }
 
-/// D01: nothing that is written after the acknowledgement comes out.
+/// D01: no secret written after the acknowledgement is emitted.
 #[test]
 fn d01_what_is_printed_after_the_acknowledgement_is_masked() {
     print_after_the_acknowledgement(false);
 }
 
-/// The alarm rings: a stream that looks before it reads lets a secret out, and loom finds the interleaving.
+/// A positive control: a stream that checks before it reads emits a secret, and loom finds the
+/// interleaving.
 #[test]
 #[should_panic]
 fn a_stream_that_looks_before_it_reads_is_caught() {
     print_after_the_acknowledgement(true);
 }
 
-/// Two publish at once, somebody takes: versions only grow, belong to what comes with them, and the last is the newest.
+/// Two threads publish at once while another takes: versions only grow, belong to their sets, and
+/// the last one is the newest.
 #[test]
 fn versions_only_grow() {
     loom::model(|| {
@@ -128,7 +131,8 @@ fn versions_only_grow() {
     });
 }
 
-/// A set that was put aside is dropped by the keeper when no stream has it any more, and not by a stream, which would have to wait for it.
+/// The reload thread drops an old set once no stream uses it; a stream never does, because it would
+/// have to wait for it.
 #[test]
 fn an_old_set_is_the_keepers_to_drop() {
     loom::model(|| {

@@ -1,1 +1,1 @@
-//! Nothing: this package is its tests, which are those of the tree. See `run`.
+//! An empty library: the package only holds the tree's tests. See `run`.

@@ -1,4 +1,4 @@
-//! What `cargo mutants` would break: its own list, so that the two ways to run it agree on what there is.
+//! The mutants that `cargo mutants` lists, so that both ways to run them agree.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde_json::Value;
 pub struct Mutant {
     pub name: String,
     pub file: String,
-    /// What is replaced, in bytes of the file.
+    /// The replaced range, in bytes of the file.
     pub range: Range<usize>,
     pub replacement: String,
-    /// What is replaced is the body of a function.
+    /// Whether the body of a function is replaced.
     pub is_body: bool,
 }
 
@@ -41,7 +41,7 @@ fn read(root: &Path, mutant: &Value) -> Mutant {
     }
 }
 
-/// Lines and columns count from 1, columns in characters.
+/// The byte offset of a line and column, which count from 1, columns in characters.
 fn offset(source: &str, place: &Value) -> usize {
     let number = |key: &str| place[key].as_u64().expect("a number") as usize - 1;
     let line: usize = source.split_inclusive('\n').take(number("line")).map(str::len).sum();

@@ -1,13 +1,15 @@
-//! Breaks ring 0 in every way that cargo-mutants knows, in minutes: what it lists is compiled into one program, each mutant
-//! behind a number, and the program of all proofs runs with one number after the other.
+//! Breaks ring 0 in every way that cargo-mutants knows, in minutes. All listed mutants are compiled
+//! into one program, each behind a number, and the program of all proofs runs with one number after
+//! the other.
 //!
 //! ```text
 //! cargo run --locked --release --manifest-path tests/mutants/at_once/Cargo.toml [-- arguments of `cargo mutants --list`]
 //! ```
 //!
-//! What cannot stand beside others, such as a constant that other files know, is compiled by itself afterwards. What came out stands in
-//! `target/mutants.at_once/outcomes.txt`, and is not run again by another run; the last lines of a run are the table by files, and what
-//! lived. Needs cargo-mutants, `prlimit` and git.
+//! A mutant that cannot share a program, such as a constant that other files use, is compiled by
+//! itself afterwards. The outcomes are in `target/mutants.at_once/outcomes.txt`, and another run
+//! does not repeat them; the last lines of a run are the table by files, and the survivors. Needs
+//! cargo-mutants, `prlimit` and git.
 
 mod list;
 mod program;
@@ -26,7 +28,7 @@ use list::Mutant;
 use program::Tree;
 use proofs::Outcome;
 
-/// What is known of mutants by their names, and the file in which it stands.
+/// The known outcomes of mutants by name, and their file.
 struct Outcomes {
     known: HashMap<String, Outcome>,
     file: Mutex<File>,
@@ -76,7 +78,7 @@ fn main() {
     tell(&root, &arguments, &mutants, &outcomes);
 }
 
-/// Runs all that can stand in one program. Returns the others.
+/// Runs all mutants that fit into one program. Returns the others.
 fn at_once(tree: &Tree, mutants: &[Mutant], outcomes: &Outcomes) -> HashSet<usize> {
     let left_out = tree.break_all(mutants);
     for number in left_out.unviable.iter().filter(|number| !outcomes.known.contains_key(&mutants[*number - 1].name)) {
@@ -112,7 +114,8 @@ fn at_once(tree: &Tree, mutants: &[Mutant], outcomes: &Outcomes) -> HashSet<usiz
     alone
 }
 
-/// Tries each mutant, as many side by side as there are processors, and notes what has come out. Returns those that lived.
+/// Tries each mutant, in parallel on all processors, and records the outcomes. Returns the
+/// survivors.
 fn each(
     numbers: &[usize],
     prove: impl Fn(usize) -> (Outcome, String) + Sync,
@@ -152,7 +155,7 @@ fn one_at_a_time(tree: &Tree, mutants: &[Mutant], numbers: &[usize], outcomes: &
     }
 }
 
-/// Prints the table by files, and what lived.
+/// Prints the table by files, and the survivors.
 fn tell(root: &Path, arguments: &[&str], mutants: &[Mutant], outcomes: &Outcomes) {
     let explained: [&[&str]; 2] =
         [&["--no-config", "-f", "src/redact/**/*.rs", "-e", "src/redact/naive.rs"], arguments];

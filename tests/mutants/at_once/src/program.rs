@@ -1,4 +1,4 @@
-//! A copy of the tree, broken, and the program of its proofs.
+//! A broken copy of the tree, and the program of its proofs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,12 +12,12 @@ use crate::list::Mutant;
 use crate::schema;
 
 const LIBRARY: &str = "src/lib.rs";
-/// What is broken on purpose may well be what a lint denies.
+/// Lints may deny a deliberately broken program.
 const ALLOWED: &str = "#![allow(warnings, arithmetic_overflow, unconditional_panic)]\n";
 
-/// The number in force, for all that chooses: read from the environment when it is first asked for.
+/// The active number for all choices, read from the environment on first use.
 const CHOOSER: &str = r#"
-/// Which mutant is in force; 0 is none.
+/// The active mutant; 0 is none.
 #[inline]
 pub(crate) fn mutant() -> u32 {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,7 +33,7 @@ pub(crate) fn mutant() -> u32 {
 }
 "#;
 
-/// Errors that a wrong value makes by itself, whatever stands beside it.
+/// Errors that a wrong value causes by itself, independently of its neighbours.
 const OF_TYPE: [&str; 6] = ["E0277", "E0308", "E0369", "E0423", "E0433", "E0599"];
 
 struct Fault {
@@ -43,12 +43,12 @@ struct Fault {
     is_of_type: bool,
 }
 
-/// The mutants that cannot stand beside others.
+/// The mutants that cannot share a program.
 #[derive(Default)]
 pub struct LeftOut {
     /// By their numbers.
     pub all: BTreeSet<usize>,
-    /// Those of them that compile nowhere.
+    /// Those of them that never compile.
     pub unviable: BTreeSet<usize>,
 }
 
@@ -73,7 +73,8 @@ impl Tree {
         tree
     }
 
-    /// Removes what an earlier run has copied and is no more: two files may be one module now.
+    /// Removes earlier copies that no longer exist in the tree: two files might otherwise claim one
+    /// module.
     fn remove_others(&self, files: &BTreeSet<&str>, below: &Path) {
         for entry in fs::read_dir(self.copy.join(below)).into_iter().flatten().flatten() {
             let path = below.join(entry.file_name());
@@ -89,7 +90,7 @@ impl Tree {
         fs::read_to_string(self.root.join(file)).expect("a source file")
     }
 
-    /// Leaves a file alone that is so already, and with it what cargo knows of its time.
+    /// Writes a file unless it is already the same, to keep the time that cargo compares.
     pub fn write(&self, file: &str, text: &[u8]) {
         let path = self.copy.join(file);
         if fs::read(&path).is_ok_and(|old| old == text) {
@@ -99,7 +100,7 @@ impl Tree {
         fs::write(path, text).expect("writable");
     }
 
-    /// Where the tests find their files.
+    /// The directory in which the tests find their files.
     pub fn path(&self) -> &Path {
         &self.copy
     }
@@ -114,14 +115,14 @@ impl Tree {
         (output.status.success(), lines.collect())
     }
 
-    /// The programs of the proofs, if the tree compiles: those within the library, and all others.
+    /// The programs of the proofs, if the tree compiles: the library's own, and all others.
     pub fn build(&self) -> Option<Vec<PathBuf>> {
         let (built, messages) = self.cargo(&["test", "--no-run", "--lib", "--test", "mutants"]);
         let executables = messages.iter().filter_map(|message| message["executable"].as_str()).map(PathBuf::from);
         built.then(|| executables.collect())
     }
 
-    /// What the compiler finds fault with; nothing, if the tree compiles.
+    /// The compiler's errors; empty if the tree compiles.
     fn faults(&self) -> Vec<Fault> {
         let (compiles, messages) = self.cargo(&["check", "--lib"]);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -140,8 +141,8 @@ impl Tree {
         faults
     }
 
-    /// Writes all mutants into the tree, each behind its number, which is its place in the list and 1, but for those that would not
-    /// compile.
+    /// Writes all compiling mutants into the tree, each behind its number, which is its index in
+    /// the list plus 1.
     pub fn break_all(&self, mutants: &[Mutant]) -> LeftOut {
         let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
         for (index, mutant) in mutants.iter().enumerate() {
@@ -176,14 +177,14 @@ impl Tree {
         }
     }
 
-    /// Writes the tree as it is, but for this mutant.
+    /// Writes the tree with only this mutant.
     pub fn break_one(&self, mutant: &Mutant) {
         let mut source = self.source(&mutant.file);
         source.replace_range(mutant.range.clone(), &mutant.replacement);
         self.write(&mutant.file, source.as_bytes());
     }
 
-    /// Writes these files as they are.
+    /// Restores these files.
     pub fn mend(&self, mutants: &[Mutant]) {
         let files: BTreeSet<&str> = mutants.iter().map(|mutant| &mutant.file[..]).collect();
         files.into_iter().for_each(|file| self.write(file, self.source(file).as_bytes()));

@@ -1,15 +1,15 @@
-//! The proofs, run with a mutant in force.
+//! Runs the proofs with an active mutant.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What a mutant comes to.
+/// The outcome of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     Noticed,
-    /// It went on until its time was over.
+    /// It exceeded its time.
     Time,
     Lived,
     /// It does not compile.
@@ -26,7 +26,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What is quick of the proofs that are about these files, and goes first: names of tests in `tests/mutants/main.rs`, or how they begin.
+/// The quick proofs about these files, which run first: names of tests in `tests/mutants/main.rs`,
+/// or their prefixes.
 const QUICK: &[(&str, &[&str])] = &[
     ("src/redact/encoding", QUICK_FORMS),
     ("src/redact/part", QUICK_FORMS),
@@ -60,21 +61,21 @@ const QUICK_FORMS: &[&str] = &[
     "t10_encodings::v",
     "t12_parts::",
 ];
-/// The proofs that stand beside what they prove: all of them are quick.
+/// The proofs beside the code that they prove: all of them are quick.
 const WITHIN_LIBRARY: &str = "redact::";
-/// In seconds of the processor. The quick proofs take 10 of them, and all took 176 on a busy machine.
+/// Seconds of processor time. The quick proofs take 10, and all proofs took 176 on a busy machine.
 const QUICK_TIME: u32 = 30;
 const TIME: u32 = 300;
-/// What takes memory for ever takes this much, and not all of the machine's.
+/// The memory limit of a runaway program, below the machine's memory.
 const MEMORY: &str = "--as=6442450944";
 
-/// What ends a program whose time is over.
+/// The signal that ends a program after its time.
 const SIGKILL: i32 = 9;
 const SIGXCPU: i32 = 24;
-/// With this libtest exits after a failure.
+/// libtest's exit status after a failure.
 const TEST_FAILED: i32 = 101;
 
-/// The place of a file's quick proofs among all such, the quickest first.
+/// The position of a file's quick proofs, the quickest first.
 pub fn rank(file: &str) -> usize {
     QUICK.iter().position(|quick| file.starts_with(quick.0)).unwrap_or(QUICK.len())
 }
@@ -90,7 +91,7 @@ pub fn prove(programs: &[PathBuf], tree: &Path, number: usize) -> (Outcome, Stri
     run_all(programs, tree, number, &[], TIME)
 }
 
-/// One program after the other, until one notices.
+/// Runs one program after the other, until one notices the mutant.
 fn run_all(programs: &[PathBuf], tree: &Path, number: usize, only: &[&str], seconds: u32) -> (Outcome, String) {
     let mut outcomes = programs.iter().map(|program| run(program, tree, number, only, seconds));
     outcomes.find(|(outcome, _)| *outcome != Outcome::Lived).unwrap_or((Outcome::Lived, String::new()))
@@ -99,9 +100,9 @@ fn run_all(programs: &[PathBuf], tree: &Path, number: usize, only: &[&str], seco
 fn run(program: &Path, tree: &Path, number: usize, only: &[&str], seconds: u32) -> (Outcome, String) {
     let mut command = Command::new("prlimit");
     command.args([MEMORY, "--core=0", &format!("--cpu={seconds}")]).arg(program).args(only);
-    // libtest stops at the first failure for nightly compilers, and for those who say this.
+    // libtest stops at the first failure only with nightly features enabled.
     command.args(["-Zunstable-options", "--fail-fast", "--test-threads", "1"]).env("RUSTC_BOOTSTRAP", "1");
-    // What a random test finds is to be found each time.
+    // A random test must reproduce its findings.
     command.env("PROPTEST_RNG_SEED", "1").env("HUSHLOG_MUTANT", number.to_string());
     let output = command.current_dir(tree).stderr(Stdio::null()).output().expect("prlimit is installed");
     if output.status.success() {
@@ -113,7 +114,7 @@ fn run(program: &Path, tree: &Path, number: usize, only: &[&str], seconds: u32) 
     let last = tests.next_back().unwrap_or_default().split(' ').next().unwrap_or_default();
     let outcome = match (output.status.signal(), output.status.code()) {
         (Some(SIGKILL | SIGXCPU), _) => Outcome::Time,
-        // Such as an overflow of the stack.
+        // For example a stack overflow.
         (Some(_), _) | (None, Some(TEST_FAILED)) => Outcome::Noticed,
         _ => panic!("{} does not run: {}", program.display(), output.status),
     };

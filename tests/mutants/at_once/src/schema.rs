@@ -1,12 +1,14 @@
-//! A source file with all of its mutants in it, each in force when its number is: of `a + b`, which has two,
+//! A source file with all of its mutants, each selected by its number: `a + b`, which has two,
+//! becomes
 //!
 //! ```text
 //! (match crate::mutant() { 17 => (a - b), 18 => (a * b), _ => (a + b) })
 //! ```
 //!
-//! What is chosen among is the smallest expression around what a mutant replaces. A function's body that is replaced by a value is
-//! preceded by one that returns it. Of a constant that the compiler evaluates there is a copy for each of its mutants, and of those that
-//! are made of it; what is chosen among is then the name, where it is used.
+//! A choice covers the smallest expression around a mutant's replacement. A function body that is
+//! replaced by a value gets an earlier return of that value. A constant that the compiler evaluates
+//! has a copy for each of its mutants, and so have the constants derived from it; the choice is
+//! then the name, where it is used.
 
 use std::ops::Range;
 
@@ -15,12 +17,12 @@ use syn::visit::{self, Visit};
 
 use crate::list::Mutant;
 
-/// A mutated file, and where in it stands what belongs to which mutants.
+/// A mutated file, and the ranges of its mutants.
 pub struct Schema {
     pub text: String,
     /// All choices, and all sides of them.
     pub places: Vec<Place>,
-    /// Mutants that stand where a number cannot choose: what the compiler itself evaluates.
+    /// Mutants that a number cannot select, because the compiler evaluates them.
     pub out_of_reach: Vec<usize>,
 }
 
@@ -28,9 +30,9 @@ pub struct Schema {
 pub struct Place {
     /// In bytes of the mutated file.
     pub range: Range<usize>,
-    /// Whether nothing but one mutant stands there.
+    /// Whether only one mutant is in the range.
     pub is_side: bool,
-    /// The mutants that cannot be, if this does not compile.
+    /// The mutants that are unusable if this range does not compile.
     pub mutants: Vec<usize>,
 }
 
@@ -76,7 +78,7 @@ pub fn write(source: &str, mutants: &[(usize, &Mutant)]) -> Schema {
     schema
 }
 
-/// A part of the source with some of it replaced.
+/// A part of the source after these replacements.
 fn replaced(source: &str, range: Range<usize>, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.retain(|edit| range.start <= edit.0.start && edit.0.end <= range.end);
     edits.sort_by_key(|edit| std::cmp::Reverse(edit.0.start));
@@ -94,15 +96,15 @@ enum Kind {
 }
 
 struct Choice {
-    /// The expression in the source, or the place at the beginning of a body.
+    /// The expression in the source, or the position at the beginning of a body.
     range: Range<usize>,
     kind: Kind,
-    /// What stands for it, by the mutants' numbers.
+    /// The replacements, by the mutants' numbers.
     sides: Vec<(usize, String)>,
 }
 
 impl Schema {
-    /// Appends this part of the source, with the choices that lie in it.
+    /// Appends this part of the source, with the choices within it.
     fn render(&mut self, source: &str, range: Range<usize>, mut choices: &[Choice]) {
         let mut at = range.start;
         while let Some((choice, rest)) = choices.split_first() {
@@ -143,17 +145,18 @@ impl Schema {
     }
 }
 
-/// The expressions of a file that may become a choice, and what may hold none.
+/// The expressions of a file that may become a choice, and the ranges that must contain none.
 #[derive(Default)]
 struct Found {
     holders: Vec<(Range<usize>, Kind)>,
     bodies: Vec<Range<usize>>,
-    /// What the compiler evaluates, and closures, which it does not, wherever they stand.
+    /// Ranges that the compiler evaluates; and closures within them, which it never does.
     fixed: Vec<Range<usize>>,
     closures: Vec<Range<usize>>,
     constants: Vec<Constant>,
     uses: Vec<Use>,
-    /// How many types, and other things that the compiler evaluates, are around what is visited.
+    /// The number of types, and of other expressions evaluated by the compiler, around the visited
+    /// one.
     depth: usize,
 }
 
@@ -164,7 +167,7 @@ struct Constant {
     ident: Range<usize>,
 }
 
-/// Where a name is used that may be a constant's.
+/// A use of a name that may be a constant's.
 struct Use {
     name: String,
     range: Range<usize>,
@@ -177,7 +180,8 @@ fn holds(range: &Range<usize>, inner: &Range<usize>) -> bool {
 }
 
 impl Found {
-    /// The smallest expression around what a mutant replaces, or the beginning of the body that it replaces.
+    /// The smallest expression around a mutant's replacement, or the beginning of the body that it
+    /// replaces.
     fn holder(&self, mutant: &Mutant) -> Option<(Range<usize>, Kind)> {
         let within = |ranges: &[Range<usize>]| ranges.iter().any(|range| holds(range, &mutant.range));
         if within(&self.fixed) && !within(&self.closures) {
@@ -192,7 +196,8 @@ impl Found {
         around.min_by_key(|holder| holder.0.len()).cloned()
     }
 
-    /// The constant that a mutant changes, and those that are made of it; none, if others than functions need to know one.
+    /// The constant that a mutant changes, and those derived from it; `None` if code outside of
+    /// functions uses one of them.
     fn copied(&self, mutant: &Mutant) -> Option<Vec<&Constant>> {
         let mut copied = vec![self.constants.iter().find(|item| holds(&item.range, &mutant.range))?];
         let mut next = 0;
@@ -217,7 +222,7 @@ impl Found {
 
     fn function(&mut self, signature: &syn::Signature, block: &syn::Block) {
         let range = block.span().byte_range();
-        // Of `impl Trait` there is one type, and a value of another cannot be returned before it.
+        // `impl Trait` has one type, so a value of another cannot be returned before it.
         let is_opaque =
             matches!(&signature.output, syn::ReturnType::Type(_, of) if matches!(**of, syn::Type::ImplTrait(_)));
         if signature.constness.is_some() {
@@ -228,7 +233,8 @@ impl Found {
     }
 }
 
-/// Whether an expression binds names, as the conditions of `if` and `while` may, and cannot stand elsewhere.
+/// Whether an expression binds names, as the conditions of `if` and `while` may, and cannot be
+/// moved.
 fn binds(expression: &syn::Expr) -> bool {
     match expression {
         syn::Expr::Let(_) => true,
@@ -313,7 +319,7 @@ impl<'ast> Visit<'ast> for Found {
 
     fn visit_expr_if(&mut self, expression: &'ast syn::ExprIf) {
         visit::visit_expr_if(self, expression);
-        // After `else` stands a block, or another `if`.
+        // After `else` comes a block, or another `if`.
         if let Some((_, other)) = &expression.else_branch {
             let range = other.span().byte_range();
             self.holders.retain(|holder| holder.0 != range);
