@@ -83,7 +83,7 @@ fn a31_a_terminal_reaches_no_test() {
 /// The variable with the duration, in seconds, by which a process is found.
 const STAYS: &str = "HUSHLOG_TEST_STAYS";
 
-/// A duration that no other program on this machine sleeps.
+/// A duration for which no other program on this machine sleeps.
 fn stays(seconds: u32) -> String {
     format!("{seconds}.{}", std::process::id())
 }

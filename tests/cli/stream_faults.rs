@@ -22,7 +22,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const CANARY: &str = "hunter2-prod-key";
 const MASK: &str = "[REDACTED:CANARY_TOKEN]";
 
-/// The filter without its standard streams set; all remaining ones are pipes.
+/// The filter; each standard stream is a pipe unless the caller replaces it.
 fn filter() -> Command {
     armed(Command::new(HUSHLOG))
 }

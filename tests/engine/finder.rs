@@ -145,7 +145,7 @@ fn masks_in_place_are_as_long_as_what_they_cover() {
     assert_eq!(covered(&set, &cover.unwrap(), "correct-horse"), "*************");
 }
 
-/// A label whose next byte ends one or more secrets is not shown.
+/// A label that begins with the last byte of one or more secrets is not shown.
 #[test]
 fn labels_do_not_go_on_where_secrets_end() {
     let secrets = [("A", "x9Kq27vLm"), ("B", "head-of-b["), ("C", "head-of-c[")];

@@ -1,7 +1,7 @@
 /*
- * Does what it is told on its input, a command a line, and answers with what came out, in hex: so that one process runs a whole table
- * of cases. Each piece lies in a block of its own size and is gone when the next one comes, so that valgrind and AddressSanitizer see
- * every byte that is read beside it, or after it.
+ * Executes the commands on its input, one a line, and prints the output of each in hex, so that one
+ * process runs a whole table of cases. Each piece is in a block of its exact size, freed before the
+ * next one, so that valgrind and AddressSanitizer detect every read beside it or after its end.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct bytes {
     size_t len;
 };
 
-/* The next word of the line, from hex. "-" is for none. A NUL stands behind the bytes only for texts. */
+/* The next word of the line, from hex; "-" means none. Only texts end with a NUL. */
 static struct bytes next(int is_text) {
     char *word = strtok(NULL, " \n");
     struct bytes bytes = {NULL, 0};

@@ -1,6 +1,6 @@
 /*
- * What a caller does wrong, and what a call answers then. With an argument: a run that goes well, but for the one call that a test has
- * panic; it prints what each call answered.
+ * Mistakes of a caller, and the resulting error codes. With an argument: a run without mistakes, in
+ * which a test makes one call panic; it prints the result of each call.
  */
 #include <limits.h>
 #include <pthread.h>
@@ -35,7 +35,7 @@ static hushlog_set *a_set(void) {
     return set;
 }
 
-/* A callback that uses the stream, which the header forbids, changes nothing and is told so. */
+/* A callback that uses the stream, which the header forbids, changes nothing and gets an error. */
 struct reentry {
     hushlog_stream *stream;
     hushlog_set *set;
@@ -75,7 +75,7 @@ static void a_callback_uses_its_stream(void) {
     hushlog_set_free(its.set);
 }
 
-/* A builder on which this call fails, and everything after it: a secret might be missing. */
+/* After this call has failed, every later call on the builder fails: a secret might be missing. */
 #define FAILS(code, call)                                                               \
     do {                                                                                \
         hushlog_builder *builder = hushlog_builder_new();                               \
@@ -117,7 +117,7 @@ static void builders(void) {
     hushlog_builder_free(NULL);
 }
 
-/* Masks that cannot be, and secrets that are too large. */
+/* Invalid masks, and secrets that are too large. */
 static void refused(void) {
     static const struct { const char *mask; char character; int code; } cases[] = {
         {"", 0, HUSHLOG_EMASKEMPTY}, {"sk", 0, HUSHLOG_EMASK}, {NULL, '\n', HUSHLOG_EMASKCHAR}, {NULL, '\xe4', HUSHLOG_EMASKCHAR}};
@@ -168,7 +168,7 @@ static void sets_and_streams(void) {
     CHECK(hushlog_stream_finish(NULL, &slices, &count) == HUSHLOG_ENULL);
     CHECK(hushlog_stream_release_partial(NULL, 1, &slices, &count) == HUSHLOG_ENULL);
     CHECK(hushlog_stream_counts(stream, NULL, NULL) == HUSHLOG_ENULL && hushlog_stream_held(NULL) == 0);
-    /* None of these took anything in. */
+    /* None of these accepted any input. */
     CHECK(hushlog_stream_push(stream, "sk-li", 5, &slices, &count) == 0 && count == 0 && hushlog_stream_held(stream) == 5);
     CHECK(hushlog_stream_push(stream, NULL, 0, &slices, &count) == 0 && count == 0);
     CHECK(hushlog_stream_finish(stream, &slices, &count) == 0 && count == 1 && slices->len == 5);
@@ -217,7 +217,7 @@ static void texts(void) {
     printf("%s\n", hushlog_version());
 }
 
-/* Many threads use one set, each with a stream of its own. */
+/* Many threads share one set, each with its own stream. */
 static void *thread(void *context) {
     const hushlog_set *set = context;
     hushlog_stream *stream;
@@ -253,7 +253,7 @@ static void each(void *context, const char *name, const char *form, uint64_t cou
 
 #define SAY(call, answer) printf(#call " %d\n", answer)
 
-/* Every call once, with what it needs, whatever the ones before it answered. */
+/* Every call once, with valid arguments, regardless of earlier results. */
 static void with_a_bug(void) {
     hushlog_builder *builder = hushlog_builder_new();
     hushlog_set *set = NULL, *shared;

@@ -1,6 +1,6 @@
-/* A child that does what a test of the wrapper asks for. The name of a task comes first, then what it needs.
+/* A child that performs a task for a test of the wrapper: the task's name, then its arguments.
  *
- * Everything is written with write(2): what is seen is what was written, when it was written. */
+ * All output uses write(2), so that each write is visible as such, at its own time. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static void rest(long ms) {
     while (nanosleep(&left, &left) != 0 && errno == EINTR) {}
 }
 
-/* Dies by this signal, whatever was inherited. */
+/* Dies by this signal, regardless of inherited settings. */
 static int die(int signal_number) {
     struct rlimit none = {0, 0};
     sigset_t all;
@@ -54,7 +54,7 @@ static int die(int signal_number) {
 static volatile sig_atomic_t seen[65];
 static void note(int signal_number) { seen[signal_number]++; }
 
-/* Notes each signal that comes until one has come, and for a while longer; tells how many of each, and ends with 7. */
+/* Counts signals until the first, and for a while longer; prints the counts, and exits with 7. */
 static int count(void) {
     struct sigaction action = {.sa_handler = note};
     const int noted[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
@@ -76,7 +76,7 @@ static int count(void) {
     return 7;
 }
 
-/* Tells the window's size whenever it changes, until it is interrupted. */
+/* Prints the window's size at each change, until it is interrupted. */
 static int window(void) {
     struct sigaction action = {.sa_handler = note};
     struct winsize size;
@@ -108,7 +108,7 @@ static int bytes(long len) {
     return 0;
 }
 
-/* Leaves so many processes behind that nobody but the first process of all can reap, and waits for a line. */
+/* Leaves N processes behind that only the init process can reap, and waits for a line. */
 static int orphans(int number) {
     char byte;
     for (int i = 0; i < number; i++) {
@@ -125,7 +125,7 @@ static int orphans(int number) {
     return read(0, &byte, 1) < 0;
 }
 
-/* Sets itself up as few parents do, and becomes another program. */
+/* Applies settings that are rare among parents, and executes another program. */
 static int odd(char **argv) {
     struct rlimit core = {4096, 123456789}, files = {200, 300};
     sigset_t blocked;
@@ -151,7 +151,7 @@ static int odd(char **argv) {
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* A descriptor's target, without what differs from run to run. */
+/* A descriptor's target, without the parts that differ between runs. */
 static void show_descriptor(int fd) {
     char path[64], target[512], line[768];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -159,13 +159,13 @@ static void show_descriptor(int fd) {
     target[len < 0 ? 0 : len] = 0;
     if (strncmp(target, "pipe:", 5) == 0) target[5] = 0;
     if (strncmp(target, "/dev/pts/", 9) == 0) target[9] = 0;
-    /* Those that say how it works; others, such as O_LARGEFILE, say how it was opened. */
+    /* The flags of its behaviour; others, such as O_LARGEFILE, only record how it was opened. */
     int flags = fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT);
     snprintf(line, sizeof line, "descriptor %d: %s flags %o close-on-exec %d\n", fd, target, flags, fcntl(fd, F_GETFD));
     say(line);
 }
 
-/* Tells all that a process inherits. */
+/* Prints all inherited attributes of a process. */
 static int self(char **argv) {
     char line[1024];
     struct rlimit limit;

@@ -3,7 +3,8 @@
 //! the other.
 //!
 //! ```text
-//! cargo run --locked --release --manifest-path tests/mutants/at_once/Cargo.toml [-- arguments of `cargo mutants --list`]
+//! cargo run --locked --release --manifest-path tests/mutants/at_once/Cargo.toml \
+//!     [-- arguments of `cargo mutants --list`]
 //! ```
 //!
 //! A mutant that cannot share a program, such as a constant that other files use, is compiled by
