@@ -11,7 +11,7 @@ PEM = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA7f9Q\nzX4fpQ9rTb2nV8kLm3Ws\n-----END
 
 @dataclasses.dataclass
 class Case:
-    """`right` is the output, with `MASK` for one or several masks. The input comes in pieces, with a pause after each."""
+    """`right` is the output, with `MASK` for one or several masks. A pause follows each input piece."""
 
     name: str
     values: list

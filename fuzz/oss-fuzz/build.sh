@@ -1,6 +1,6 @@
 #!/bin/bash -eu
-# Builds the targets into $OUT, each with its seeds, dictionary and options. OSS-Fuzz runs this in its
-# container, which has cargo-fuzz, a nightly compiler and zip. On any other machine with these:
+# Builds the targets into $OUT, each with its seeds, dictionary and options. OSS-Fuzz runs this in
+# its container, which has cargo-fuzz, a nightly compiler and zip. On any other machine with these:
 #
 #     mkdir /tmp/out && SRC=$(dirname "$PWD") OUT=/tmp/out bash fuzz/oss-fuzz/build.sh        in a checkout named `hushlog`
 #

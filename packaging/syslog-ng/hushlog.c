@@ -6,17 +6,17 @@
  *     rewrite r_secrets { set("$(hushlog --secrets /run/secrets $MESSAGE)" value("MESSAGE")); };
  *
  *     --secrets PATH    a directory with one secret a file, named after it (the layout of Docker,
- *                       Kubernetes and systemd credentials), or one such file. Line ends at the end of
- *                       a file do not belong to the secret.
+ *                       Kubernetes and systemd credentials), or one such file. Line ends at the
+ *                       end of a file do not belong to the secret.
  *     --mask TEXT       the mask; {name} in it is the secret's name
  *
- * The secrets are read with the configuration: after they change, reload syslog-ng. If they cannot be
- * read, or there are none, the configuration is refused. If masking fails, the whole message is
- * replaced; no message passes unmasked. The workers of syslog-ng share one compiled set for each use of
- * the function.
+ * The secrets are read with the configuration: after they change, reload syslog-ng. If they cannot
+ * be read, or there are none, the configuration is refused. If masking fails, the whole message is
+ * replaced; no message passes unmasked. The workers of syslog-ng share one compiled set for each
+ * use of the function.
  *
- * packaging/syslog-ng/install builds this against the headers of syslog-ng (Debian: syslog-ng-dev) and
- * the hushlog library.
+ * packaging/syslog-ng/install builds this against the headers of syslog-ng (Debian: syslog-ng-dev)
+ * and the hushlog library.
  */
 #include <string.h>
 
