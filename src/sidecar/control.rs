@@ -58,7 +58,7 @@ pub(super) async fn serve(connections: Connections, running: Arc<Running>) {
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         let accepted = tokio::select! {
-            () = running.stop.wait() => return,
+            () = running.stop.cancelled() => return,
             accepted = connections.accept() => accepted,
         };
         let Ok(connection) = accepted else { return };

@@ -36,7 +36,7 @@ pub(super) fn scrub(plan: ScrubPlan, running: Arc<Running>) -> io::Result<()> {
 
 fn scrub_again(plan: &ScrubPlan, running: &Running) {
     let told = Mutex::default();
-    while !running.stop.is_set() {
+    while !running.stop.is_cancelled() {
         let (version, set) = running.keeping.current.take();
         scrub_once(plan, set, running, &told);
         let done = Instant::now();
@@ -44,7 +44,7 @@ fn scrub_again(plan: &ScrubPlan, running: &Running) {
             done.elapsed() >= plan.every
                 || done.elapsed() >= AGAIN_AFTER && running.keeping.current.version() != version
         };
-        while !is_due() && !running.stop.is_set() {
+        while !is_due() && !running.stop.is_cancelled() {
             thread::sleep(LOOK_EVERY);
         }
     }
@@ -105,7 +105,7 @@ pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinH
     thread::Builder::new().name("guard".to_owned()).spawn(move || {
         // Held from one guard to the next, which has a newer set.
         let locks = Arc::new(Locks::default());
-        while !running.stop.is_set() {
+        while !running.stop.is_cancelled() {
             if let Err(error) = guard_once(&section, &locks, &running) {
                 (running.tell)(Notice::Warning(format!("nothing is guarded: {error}")));
                 thread::sleep(GUARD_AGAIN);
@@ -142,7 +142,7 @@ fn stop_when_due(running: &Running, mut version: u64, stopper: OwnedFd) {
     let first = version;
     loop {
         thread::sleep(LOOK_EVERY);
-        if running.stop.is_set() {
+        if running.stop.is_cancelled() {
             break;
         }
         let now = running.keeping.current.version();

@@ -32,7 +32,6 @@ mod serve;
 mod sink;
 mod source;
 mod start;
-mod stop;
 mod store;
 mod stream;
 mod watch;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Instant, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::config::Plan;
 use super::keeper::{Keeping, lock};
@@ -17,7 +18,6 @@ use super::program::Programs;
 use super::sink::Sink;
 use super::source::follow::Files;
 use super::source::passed::Passed;
-use super::stop::Stop;
 use super::store::Store;
 use super::stream::Common;
 use crate::io::{json_line, redact_json};
@@ -42,7 +42,7 @@ pub(crate) struct Running {
     pub(crate) programs: Programs,
     /// The lines that wait, of all streams.
     pub(crate) lines: Arc<AllLines>,
-    pub(crate) stop: Stop,
+    pub(crate) stop: CancellationToken,
     pub(crate) tell: Tell,
     pub(crate) since: Instant,
     /// Why it has to end, if it has.
@@ -53,7 +53,7 @@ impl Running {
     /// Something is gone without which there is no point in going on.
     pub(crate) fn fail(&self, what: String, error: io::Error) {
         lock(&self.failed).get_or_insert((what, error));
-        self.stop.set();
+        self.stop.cancel();
     }
 
     /// JSON for others: all that is secret in its names masked.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::config::{Format, OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan, Way};
 use super::fd::Fd;
@@ -23,7 +24,6 @@ use super::source::fifo::Fifo;
 use super::source::follow::Following;
 use super::source::socket::{Connections, Datagrams};
 use super::source::{Listener, Source};
-use super::stop::Stop;
 use super::stream::{Broken, Common, STOPPING_GRACE, Stream};
 use crate::redact::text;
 
@@ -119,11 +119,14 @@ fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
 pub(super) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<Voice> {
     let way = running.streams.values().find(|common| Arc::ptr_eq(&common.sink, sink))?.way;
     let metrics = Arc::new(StreamMetrics::default());
-    Some(voice(running, move || (way, Arc::clone(&metrics), Stop::default())))
+    Some(voice(running, move || (way, Arc::clone(&metrics), CancellationToken::new())))
 }
 
 /// The program's output goes line by line through a redactor to our standard error.
-fn voice(running: &Arc<Running>, of: impl Fn() -> (Way, Arc<StreamMetrics>, Stop) + Send + Sync + 'static) -> Voice {
+fn voice(
+    running: &Arc<Running>,
+    of: impl Fn() -> (Way, Arc<StreamMetrics>, CancellationToken) + Send + Sync + 'static,
+) -> Voice {
     let running = Arc::clone(running);
     let plan = Arc::new(SinkPlan { outlet: Outlet::Stderr, away: OnAway::Drop });
     let sink = Arc::new(Sink::new(plan, Arc::clone(&running.tell)));
@@ -183,7 +186,7 @@ async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, r
         (running.tell)(Notice::SourceAway { stream: Arc::clone(&stream.name), error });
         let opened = loop {
             tokio::select! {
-                () = running.stop.wait() => return,
+                () = running.stop.cancelled() => return,
                 () = tokio::time::sleep(delay) => {}
             }
             delay = (delay * 2).min(DELAY_MAX);
@@ -211,7 +214,7 @@ async fn serve_all(mut listener: impl Listener, at_once: usize, common: &Arc<Com
             listener.next().await.map(|source| (seat, source))
         };
         tokio::select! {
-            () = running.stop.wait() => break,
+            () = running.stop.cancelled() => break,
             Some(_) = streams.join_next(), if !streams.is_empty() => {}
             next = next => match next {
                 Ok((seat, source)) => {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::Checkpoints;
 use super::config::{Plan, SourcePlan, StreamPlan};
@@ -23,7 +24,6 @@ use super::running::Running;
 use super::sink::Sink;
 use super::source::follow::Files;
 use super::source::passed::Passed;
-use super::stop::Stop;
 use super::store::Store;
 use super::stream::Common;
 use super::{Setup, SidecarError, control, directories, http, serve, watch};
@@ -157,7 +157,7 @@ fn assemble(
 ) -> Running {
     let sinks: Vec<Arc<Sink>> =
         plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&tell)))).collect();
-    let (lines, stop) = (Arc::new(AllLines::default()), Stop::default());
+    let (lines, stop) = (Arc::new(AllLines::default()), CancellationToken::new());
     let common = |stream: &StreamPlan| Common {
         current: Arc::clone(&keeping.current),
         sink: Arc::clone(&sinks[stream.sink]),
@@ -209,7 +209,7 @@ async fn until_told(running: &Running, mut signals: Signals, tasks: &mut JoinSet
             _ = signals.hang_up.recv() => {
                 running.keeping.ask(Request::Reload(None));
             }
-            () = running.stop.wait() => return,
+            () = running.stop.cancelled() => return,
             ended = tasks.join_next(), if !tasks.is_empty() => {
                 if ended.is_some() && tasks.is_empty() && !has_more {
                     return;
@@ -223,7 +223,7 @@ async fn until_told(running: &Running, mut signals: Signals, tasks: &mut JoinSet
 async fn stop(running: &Running, mut tasks: JoinSet<()>) {
     running.metrics.enter(Phase::Stopping);
     (running.tell)(Notice::Stopping);
-    running.stop.set();
+    running.stop.cancel();
     let draining = async { while tasks.join_next().await.is_some() {} };
     let in_time = tokio::time::timeout(running.plan.drain, draining).await;
     if in_time.is_err() {

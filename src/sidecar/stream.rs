@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use memchr::memrchr;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::borders::Borders;
 use super::buffer::Buffer;
@@ -18,7 +19,6 @@ use super::lines::{AllLines, Lines, Upto, WaitsFor};
 use super::metrics::{Counts, StreamMetrics};
 use super::sink::{Batch, Gave, Sink};
 use super::source::{Given, Source};
-use super::stop::Stop;
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
 
@@ -50,7 +50,7 @@ pub(crate) struct Common {
     pub(crate) parts_wholes: bool,
     pub(crate) metrics: Arc<StreamMetrics>,
     pub(crate) lines: Arc<AllLines>,
-    pub(crate) stop: Stop,
+    pub(crate) stop: CancellationToken,
 }
 
 /// Why a stream ended before its source did.
@@ -125,7 +125,7 @@ impl Stream {
         let ended = loop {
             tokio::select! {
                 biased;
-                () = common.stop.wait() => break Box::pin(self.drain(&mut source)).await,
+                () = common.stop.cancelled() => break Box::pin(self.drain(&mut source)).await,
                 () = nudge.notified() => {
                     // With exact release held-back bytes may go out; else there is nothing to
                     // write, and nothing to wait for.
@@ -149,12 +149,12 @@ impl Stream {
         if let Err(Broken::Sink(_)) = ended {
             return ended;
         }
-        if common.stop.is_set() && source.resumes() && ended.is_ok() {
+        if common.stop.is_cancelled() && source.resumes() && ended.is_ok() {
             // The next sidecar gives once more all that waits.
             source.suspend();
             return ended;
         }
-        if common.stop.is_set() {
+        if common.stop.is_cancelled() {
             source.leave(self.engine.open());
         }
         let finished = Box::pin(self.finish()).await;
@@ -223,7 +223,7 @@ impl Stream {
                 (pieces, row) = (0, self.pushed);
                 self.tell_now_and_then();
                 tokio::task::yield_now().await;
-                if common.stop.is_set() && len_max == u64::MAX {
+                if common.stop.is_cancelled() && len_max == u64::MAX {
                     return Ok(true);
                 }
             }
