@@ -23,4 +23,4 @@
 //! | 6 | `tests/adapters/io.rs`, `tests/cli/filter.rs`, `tests/cli/diagnostics.rs`; in the hands of shippers `tests/shippers`; confined `tests/sidecar/confined.rs` |
 //! | 7 | `tests/scrub` |
 //! | 8, of the registry | `tests/registry` |
-//! | 9 | `tests/boot/session.rs`, `tests/engine/swap.rs`, `tests/sidecar/reload.rs`, `tests/loom`; on whole machines `tests/boot/run` |
+//! | 9 | `tests/boot/session.rs`, `tests/engine/swap.rs`, `tests/sidecar/reload.rs`; on whole machines `tests/boot/run` |

@@ -22,9 +22,8 @@
 //! [`swap`](crate::Redactor::swap), which the adapters have too, to loggers by a
 //! [`LiveSet`](crate::io::LiveSet), which they share. To mask everything that is written after a
 //! secret was announced, read first, then take the newest set, then search the new input; in the
-//! other order a piece that was read late is searched with an old set. `tests/loom` shows both,
-//! under every interleaving of threads. Drop the old set aside as well: it is wiped, which takes
-//! time.
+//! other order a piece that was read late is searched with an old set. Drop the old set aside as
+//! well: it is wiped, which takes time.
 //!
 //! *Many streams.* An idle redactor has some hundred bytes, whatever the set;
 //! [`shrink_to_fit`](crate::Redactor::shrink_to_fit) brings a busy one back there. The set is

@@ -32,7 +32,8 @@ pub(crate) async fn check(common: &Arc<Common>, canary: &Secret, through: bool) 
     let line = [b"hushlog canary: ", canary.expose(), b"\n"].concat();
     let mut outputs = Vec::new();
     for piece_len in [line.len(), 1] {
-        let (mut engine, mut output) = (Engine::new(common.current.take().1, common.way, &common.lines), Vec::new());
+        let (mut engine, mut output) =
+            (Engine::new(Arc::clone(&common.active.borrow().set), common.way, &common.lines), Vec::new());
         line.chunks(piece_len)
             .for_each(|piece| engine.push(piece).0.iter().for_each(|(_, slice)| output.extend_from_slice(slice)));
         engine.finish().iter().for_each(|(_, slice)| output.extend_from_slice(slice));

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::active::Active;
 use super::config::{Guard as Section, ScrubPlan};
 use super::keeper::lock;
 use super::notice::Notice;
@@ -37,12 +38,12 @@ pub(super) fn scrub(plan: ScrubPlan, running: Arc<Running>) -> io::Result<()> {
 fn scrub_again(plan: &ScrubPlan, running: &Running) {
     let told = Mutex::default();
     while !running.stop.is_cancelled() {
-        let (version, set) = running.keeping.current.take();
+        let Active { version, set } = running.keeping.active.borrow().clone();
         scrub_once(plan, set, running, &told);
         let done = Instant::now();
         let is_due = || {
             done.elapsed() >= plan.every
-                || done.elapsed() >= AGAIN_AFTER && running.keeping.current.version() != version
+                || done.elapsed() >= AGAIN_AFTER && running.keeping.active.borrow().version != version
         };
         while !is_due() && !running.stop.is_cancelled() {
             thread::sleep(LOOK_EVERY);
@@ -101,7 +102,7 @@ pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinH
     for directory in &section.directories {
         std::fs::read_dir(directory)?;
     }
-    drop(new_guard(&section, running.keeping.current.take().1, &running).map_err(io_error)?);
+    drop(new_guard(&section, running.keeping.set(), &running).map_err(io_error)?);
     thread::Builder::new().name("guard".to_owned()).spawn(move || {
         // Held from one guard to the next, which has a newer set.
         let locks = Arc::new(Locks::default());
@@ -122,7 +123,7 @@ fn new_guard(section: &Section, set: Arc<NeedleSet>, running: &Running) -> Resul
 
 /// Guards with the set in force, until there is another one that stays, or the sidecar stops.
 fn guard_once(section: &Section, locks: &Arc<Locks>, running: &Arc<Running>) -> io::Result<()> {
-    let (version, set) = running.keeping.current.take();
+    let Active { version, set } = running.keeping.active.borrow().clone();
     let guard = new_guard(section, set, running).map_err(io_error)?.locks(Arc::clone(locks));
     let (stop, stopper) = pipe_with(PipeFlags::CLOEXEC)?;
     let (watching, tell) = (Arc::clone(running), Arc::clone(&running.tell));
@@ -145,7 +146,7 @@ fn stop_when_due(running: &Running, mut version: u64, stopper: OwnedFd) {
         if running.stop.is_cancelled() {
             break;
         }
-        let now = running.keeping.current.version();
+        let now = running.keeping.active.borrow().version;
         if now == version && now != first {
             break;
         }

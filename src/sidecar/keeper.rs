@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
+use super::active::{self, Active};
 use super::canary;
 use super::config::Plan;
-use super::current::Current;
 use super::metrics::Metrics;
 use super::notice::{LoadError, Notice, Tell};
 use crate::redact::mask::Mask;
@@ -69,7 +69,7 @@ pub(crate) struct Standing {
 #[derive(Clone)]
 pub(crate) struct Keeping {
     requests: Sender<Request>,
-    pub(crate) current: Arc<Current<NeedleSet>>,
+    pub(crate) active: watch::Receiver<Active>,
     pub(crate) standing: Arc<Mutex<Standing>>,
     nudges: Arc<Mutex<Vec<Weak<Notify>>>>,
     /// The files that the secrets were read from.
@@ -83,6 +83,11 @@ impl Keeping {
     pub(crate) fn ask(&self, request: Request) {
         // The keeper is there for as long as somebody can ask.
         let _ = self.requests.send(request);
+    }
+
+    /// The active set.
+    pub(crate) fn set(&self) -> Arc<NeedleSet> {
+        Arc::clone(&self.active.borrow().set)
     }
 
     /// By what a stream is told, while it is idle, that there is a newer set.
@@ -105,6 +110,7 @@ pub(crate) struct Keeper {
     values: Vec<Secret>,
     /// Sets that were in force, and that streams still have.
     old: Vec<Arc<NeedleSet>>,
+    active: watch::Sender<Active>,
     keeping: Keeping,
     requests: Receiver<Request>,
     metrics: Arc<Metrics>,
@@ -136,14 +142,15 @@ impl Keeper {
         add_new(&mut values, loaded);
         let set = Arc::new(options.build(&values, &canary)?);
         tell(Notice::InForce(Arc::clone(&set)));
-        metrics.mask_with(&set);
+        let active = active::channel(Arc::clone(&set));
+        metrics.mask_with(active.subscribe());
         tell_notices(&tell, &set, &BTreeSet::new());
         metrics.secrets(values.len());
         let standing = Standing { names, values: values.len(), read: Some(SystemTime::now()), ..Standing::default() };
         let (sender, requests) = mpsc::channel();
         let keeping = Keeping {
             requests: sender,
-            current: Arc::new(Current::new(set)),
+            active: active.subscribe(),
             standing: Arc::new(Mutex::new(standing)),
             nudges: Arc::default(),
             sources,
@@ -156,6 +163,7 @@ impl Keeper {
             options,
             values,
             old,
+            active,
             keeping,
             requests,
             metrics,
@@ -293,8 +301,7 @@ impl Keeper {
     fn put_in_force(&mut self) -> Result<(), LoadError> {
         let set = Arc::new(self.options.build(&self.values, &self.keeping.canary)?);
         (self.tell)(Notice::InForce(Arc::clone(&set)));
-        self.metrics.mask_with(&set);
-        let before = self.keeping.current.publish(Arc::clone(&set));
+        let before = active::publish(&self.active, Arc::clone(&set));
         let told = before.notices().iter().map(|notice| notice.name.clone()).collect();
         tell_notices(&self.tell, &set, &told);
         // It is dropped here, when no stream has it any more: it takes a while.

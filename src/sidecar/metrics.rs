@@ -15,12 +15,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::watch;
+
+use super::active::Active;
 use crate::redact::encoding::Form;
 use crate::redact::message::{Reading, label_escape, redact};
-use crate::redact::needle::NeedleSet;
 
 /// What is held back is told in whole steps of this size, rounded down, in bytes.
 pub(crate) const HELD_STEP: u64 = 4 << 10;
@@ -48,7 +50,7 @@ pub(crate) struct Metrics {
     secrets: AtomicU64,
     phase: AtomicU8,
     /// The set that masks names.
-    set: Mutex<Option<Arc<NeedleSet>>>,
+    active: OnceLock<watch::Receiver<Active>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -179,9 +181,9 @@ impl Metrics {
         self.secrets.store(count as u64, Relaxed);
     }
 
-    /// Names are masked with this set from now on.
-    pub(crate) fn mask_with(&self, set: &Arc<NeedleSet>) {
-        *lock(&self.set) = Some(Arc::clone(set));
+    /// Masks names with the active set from now on.
+    pub(crate) fn mask_with(&self, active: watch::Receiver<Active>) {
+        let _ = self.active.set(active);
     }
 
     /// It begins, runs or ends.
@@ -219,7 +221,7 @@ impl Metrics {
 
     /// Series with the same labels, once these are masked, are counted together.
     fn render_streams(&self, page: &mut Page) {
-        let set = lock(&self.set).clone();
+        let set = self.active.get().map(|active| Arc::clone(&active.borrow().set));
         let shown = |name: &str| {
             let masked = set.as_ref().map(|set| redact(set, name, Reading::Label).into_owned());
             masked.unwrap_or_else(|| name.to_owned())
@@ -397,7 +399,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::needle::NeedleSet;
     use crate::redact::secret::Secret;
+    use crate::sidecar::active;
 
     fn counts(of: &[(&str, Form, u64)]) -> Counts {
         of.iter().map(|(name, form, count)| (((*name).to_owned(), *form), *count)).collect()
@@ -442,7 +446,7 @@ mod tests {
         let secret = |name: &str, value: &str| Secret::new(name, value.as_bytes().to_vec());
         let set =
             NeedleSet::builder().secret(secret("KEY", "hunter2-prod-key")).secret(secret("B", "hun\\\"ter2\\nkey"));
-        metrics.mask_with(&Arc::new(set.build().unwrap()));
+        metrics.mask_with(active::channel(Arc::new(set.build().unwrap())).subscribe());
         metrics.stream("hunter2-prod-key").read(3);
         // Beside base64 of it, which is another name for the same.
         let stream = metrics.stream("aHVudGVyMi1wcm9kLWtleQ==");

@@ -7,6 +7,7 @@
 //! Memory: for each idle stream its redactor and its descriptor; for each busy one a buffer of 256 KiB, of which a sink allows four at
 //! once; for each unfinished line its bytes, all of them together up to 256 MiB.
 
+mod active;
 mod borders;
 mod buffer;
 mod canary;
@@ -14,7 +15,7 @@ pub(crate) mod checkpoint;
 pub mod config;
 mod confine;
 mod control;
-mod current;
+
 mod directories;
 mod engine;
 mod fd;

@@ -58,13 +58,13 @@ impl Running {
 
     /// JSON for others: all that is secret in its names masked.
     pub(crate) fn json(&self, mut value: Value) -> String {
-        redact_json(&self.keeping.current.take().1, &mut value);
+        redact_json(&self.keeping.set(), &mut value);
         json_line(&value)
     }
 
     /// A line for others, in the same way.
     pub(crate) fn line(&self, text: &str) -> String {
-        text::line(&redact(&self.keeping.current.take().1, text, Reading::Message)).into_owned()
+        text::line(&redact(&self.keeping.set(), text, Reading::Message)).into_owned()
     }
 
     /// How it stands: names and counts. Never a value, nor the length of one.
@@ -99,7 +99,7 @@ impl Running {
                 "names": standing.names,
                 "added": standing.added,
                 "read_at": read,
-                "set": self.keeping.current.version(),
+                "set": self.keeping.active.borrow().version,
                 "error": standing.error.map(|error| error.text),
             },
             "streams": streams.collect::<Vec<_>>(),

@@ -133,7 +133,7 @@ fn voice(
     Arc::new(move |output| {
         let (way, metrics, stop) = of();
         let common = Arc::new(Common {
-            current: Arc::clone(&running.keeping.current),
+            active: running.keeping.active.clone(),
             sink: Arc::clone(&sink),
             // These lines are no records of the stream, in any format.
             way: Way { format: Format::Plain, ..way },

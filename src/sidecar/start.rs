@@ -159,7 +159,7 @@ fn assemble(
         plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&tell)))).collect();
     let (lines, stop) = (Arc::new(AllLines::default()), CancellationToken::new());
     let common = |stream: &StreamPlan| Common {
-        current: Arc::clone(&keeping.current),
+        active: keeping.active.clone(),
         sink: Arc::clone(&sinks[stream.sink]),
         way: stream.way,
         waits_for: match (&stream.source, stream.way.release) {

@@ -7,19 +7,18 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use memchr::memrchr;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::active::{self, Active};
 use super::borders::Borders;
 use super::buffer::Buffer;
 use super::config::{Format, Way};
-use super::current::Current;
 use super::engine::{Engine, Slice};
 use super::lines::{AllLines, Lines, Upto, WaitsFor};
 use super::metrics::{Counts, StreamMetrics};
 use super::sink::{Batch, Gave, Sink};
 use super::source::{Given, Source};
-use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
 
 /// After so many bytes in a row a busy stream lets others have the thread: some 100 microseconds of work.
@@ -42,7 +41,7 @@ pub(crate) const STOPPING_GRACE: Duration = Duration::from_millis(5);
 
 /// What all streams of one name share.
 pub(crate) struct Common {
-    pub(crate) current: Arc<Current<NeedleSet>>,
+    pub(crate) active: watch::Receiver<Active>,
     pub(crate) sink: Arc<Sink>,
     pub(crate) way: Way,
     pub(crate) waits_for: WaitsFor,
@@ -66,7 +65,7 @@ pub(crate) enum Broken {
 pub(crate) struct Stream {
     common: Arc<Common>,
     engine: Engine,
-    version: u64,
+    active: watch::Receiver<Active>,
     lines: Lines,
     /// All bytes that were pushed.
     pushed: u64,
@@ -94,13 +93,14 @@ struct Counted {
 
 impl Stream {
     pub(crate) fn new(common: Arc<Common>) -> Stream {
-        let (version, set) = common.current.take();
+        let mut active = common.active.clone();
+        let set = Arc::clone(&active.borrow_and_update().set);
         let way = common.way;
         let counted = Counted { regions: Counts::new(), held: 0, lag: 0, is_due: false, last: Instant::now() };
         common.metrics.open.fetch_add(1, Relaxed);
         Stream {
             engine: Engine::new(set, way, &common.lines),
-            version,
+            active,
             lines: Lines::new(common.waits_for, way.line_max, Arc::clone(&common.lines)),
             pushed: 0,
             finished: 0,
@@ -232,11 +232,7 @@ impl Stream {
 
     /// Takes the newest set over, if there is a newer one; what is held back is searched again.
     pub(crate) async fn take_newest_set(&mut self) -> Result<(), Broken> {
-        if self.version == self.common.current.version() {
-            return Ok(());
-        }
-        let (version, set) = self.common.current.take();
-        self.version = version;
+        let Some(set) = active::take_newer(&mut self.active) else { return Ok(()) };
         if let (Engine::Plain(redactor, _), WaitsFor::Line) = (&mut self.engine, self.common.waits_for) {
             self.counted.is_due |= !self.lines.waiting().is_empty();
             self.lines.swap(redactor, &set);
