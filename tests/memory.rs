@@ -71,7 +71,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 const PIECE_LEN: usize = 64 << 10;
-/// The memory of a redactor beside its set and the text, in bytes: above all, the matches of one
+/// The memory of a redactor without its set and the text, in bytes: above all, the matches of one
 /// piece.
 const GROWTH_MAX: usize = 1 << 20;
 
@@ -147,7 +147,7 @@ impl Compare<'_> {
     }
 }
 
-/// The memory of a stream beside its set, in bytes, for this set and input.
+/// The memory of a stream without its set, in bytes, for this set and input.
 fn idle(needles: &[Vec<u8>], texts: &[&[u8]]) -> (usize, usize) {
     let set = engine::exactly(needles, engine::nameless(), Variant::Best);
     let before = LIVE.load(Relaxed);

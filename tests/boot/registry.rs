@@ -160,7 +160,8 @@ fn the_environment_names_the_registry_where_no_option_does() {
     assert_eq!(machine.filter("first-value-123"), "[REDACTED:api-token]");
 }
 
-/// The files of the registry and the identity hold no value, and no file is left beside them.
+/// The files of the registry and the identity hold no value, and no other file is left in their
+/// directory.
 #[test]
 fn l04_no_value_is_anywhere_but_in_the_session() {
     let machine = Machine::new();

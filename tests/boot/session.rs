@@ -10,7 +10,7 @@ use crate::program::session::needs;
 use crate::program::{self, Raise, Ran, hushlog, run, script};
 use hushlog::session::place::Place;
 
-/// A directory in memory, with secrets in a file beside the session's directory.
+/// A directory in memory, with secrets in a file next to the session's directory.
 struct Machine {
     dir: tempfile::TempDir,
 }
@@ -109,7 +109,7 @@ fn a_group_may_read_it_if_asked_for_whatever_the_umask_is() {
         );
         assert_eq!(metadata.gid(), group);
     }
-    // No longer, if the option is not repeated.
+    // No longer, unless the option is repeated.
     machine.boot(&[]).ends(0);
     assert_eq!(machine.path("run").metadata().unwrap().mode() & 0o7777, 0o700);
     machine.boot(&["--group", "no-such-group"]).ends(2).says("no such group");

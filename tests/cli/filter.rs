@@ -336,8 +336,8 @@ fn completions_and_manual_are_well_formed() {
     }
 }
 
-/// Behind a line that is too long to wait, the same number of bytes is held back for right and
-/// wrong guesses.
+/// After a line that is too long to wait, the same number of bytes is held back for right and wrong
+/// guesses.
 #[test]
 fn a01_a_line_without_an_end_shows_nothing_of_a_guess() {
     let mut command = hushlog(["--env", "A", "--release", "line", "--no-encodings", "--quiet"]);

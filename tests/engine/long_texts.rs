@@ -69,7 +69,7 @@ fn log_text(rng: &mut Rng, len: usize) -> Vec<u8> {
 }
 
 /// Writes parts of needles over the text around each multiple of `border`: whole needles,
-/// near-misses and overlaps, at every offset from just before the border to just behind it.
+/// near-misses and overlaps, at every offset from just before the border to just after it.
 fn plant(rng: &mut Rng, text: &mut [u8], needles: &[Vec<u8>], border: usize) {
     for at in (border..text.len()).step_by(border) {
         let needle = &needles[rng.below(needles.len())];
@@ -280,8 +280,8 @@ fn needles_with_one_beginning() {
     check_all(&needles, &text, &[vec![], every(text.len(), 1000), cuts::random(&mut rng, text.len(), 3000)]);
 }
 
-/// The same behind a short needle, which another tier of the prefilter finds. The walk over the
-/// text behind it must not skip the earlier match.
+/// The same after a short needle, which another tier of the prefilter finds. The walk over the text
+/// after it must not skip the earlier match.
 #[test]
 fn a_short_needle_before_many_candidates() {
     let mut rng = Rng(34);
@@ -296,7 +296,7 @@ fn a_short_needle_before_many_candidates() {
     check_all(&needles, &text, &[vec![], every(text.len(), 20_000)]);
 }
 
-/// The reverse: a long needle before a short one that occurs at each byte of the text behind it.
+/// The reverse: a long needle before a short one that occurs at each byte of the text after it.
 #[test]
 fn a_long_needle_before_many_occurrences() {
     let mut rng = Rng(35);

@@ -63,7 +63,7 @@ fn what_was_released_is_not_given_out_again() {
     let mut stream = Stream::new(&["abcabcabd"]);
     stream.push("abcabc", "");
     stream.release(3, "abc");
-    // The longest partial match now begins three bytes later, behind all released bytes.
+    // The longest partial match now begins three bytes later, after all released bytes.
     stream.push("abc", "");
     stream.release(3, "abc");
     stream.push("abd", "<0>");

@@ -212,7 +212,7 @@ fn alphabets(width: usize, rng: &mut Rng) -> Vec<Alphabet> {
 /// all alignments of the prefilter's windows, strides and blocks occur, and a piece can end inside
 /// each of them.
 ///
-/// Before, between and behind them is `margin` of text without a needle, because the prefilter runs
+/// Before, between and after them is `margin` of text without a needle, because the prefilter runs
 /// only on long pieces and not where hits are close together.
 fn run_long(needles: &[Vec<u8>], middles: &[Vec<u8>], distances: &[usize], margin: usize, rng: &mut Rng) -> u64 {
     let (mut runs, mut out) = (0, Vec::new());
@@ -290,8 +290,8 @@ fn very_long_needles() {
     assert!(run_long_worlds(&[130, 700], 2, 2, &[0, 1, 63, 127, 500], 6) > 1_000);
 }
 
-/// Needles of each length from 1 beside a long one: short needles get a prefilter of their own,
-/// which must see all that the other skips.
+/// Needles of each length from 1 together with a long one: short needles get a prefilter of their
+/// own, which must see all that the other skips.
 #[test]
 fn short_needles_beside_long_ones() {
     let mut rng = Rng(8);

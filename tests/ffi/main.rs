@@ -292,7 +292,7 @@ fn address_sanitizer_in_the_library_finds_nothing() {
     let compile = |source: &str, name: &str| compile(source, name, &["-fsanitize=address"], &libs);
     judge_table(&mut command(compile("tests/ffi/driver.c", "driver-asan-all")));
     run(&mut command(compile("tests/ffi/errors.c", "errors-asan-all")), b"").ends(0);
-    // A positive control: a wrong length makes Rust read beyond the block.
+    // A positive control: a wrong length makes Rust read past the block.
     let beside = "#include <hushlog.h>
 #include <stdlib.h>
 int main(void) {
@@ -404,7 +404,7 @@ fn the_python_package_does_what_its_tests_say() {
 fn the_python_wheel_needs_nothing_else() {
     needs!("python3", "python3-pip", "python3-wheel");
     let stage = tempfile::tempdir().unwrap();
-    // The build leaves files beside the sources.
+    // The build leaves files among the sources.
     for file in ["Cargo.toml", "packaging/python"] {
         let to = stage.path().join("hushlog").join(file);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! `hushlog guard` beside a writer that appends 10,000 numbered lines a second, and all kinds of
+//! `hushlog guard` while a writer appends 10,000 numbered lines a second, and all kinds of
 //! concurrent readers: they see each line once, whole, and clean.
 
 use std::fs::File;

@@ -60,7 +60,7 @@ fn b14_a_secret_over_two_records_is_read_masked() {
         let new = disk.file(&format!("new-{number}.log"));
         append(&new, log);
         assert_eq!(cat(&new), *clean);
-        // And once more behind it, by a reader that holds the file open.
+        // And once more after it, by a reader that holds the file open.
         let mut reader = File::open(&new).unwrap();
         let mut read = String::new();
         reader.read_to_string(&mut read).unwrap();

@@ -1,4 +1,4 @@
-//! The registry's id and its keys: nothing of one registry is valid in another, no key is shown,
+//! The registry's id and its keys: no part of one registry is valid in another, no key is shown,
 //! and no name takes over a machine.
 
 use std::fs;

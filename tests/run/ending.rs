@@ -71,7 +71,7 @@ fn a26_a_grandchild_that_ignores_the_end_dies_with_the_child() {
 #[test]
 fn a26_a_grandchild_that_outlives_the_child_is_killed_too() {
     let stage = Stage::new();
-    // The child ends at once, and leaves behind a process that ignores the signal.
+    // The child ends at once, and leaves a process that ignores the signal.
     let script = "(trap \"\" TERM; exec sleep 304) & echo $$ >>numbers; echo $! >>numbers; sleep 0.2; wait";
     for standing in STANDINGS {
         let (numbers, _, _) = terminated(&stage, standing, script, 2);

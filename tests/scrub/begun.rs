@@ -79,7 +79,7 @@ fn ap_a_rest_beside_masks_of_whole_secrets_is_completed() {
             assert_files(scratch.path(), &[("a.log.1", older), ("a.log", newer)]);
         }
     }
-    // One byte more belongs to no secret, and the few bytes behind it are not recognized as a half.
+    // One byte more belongs to no secret, and the few bytes after it are not recognized as a half.
     let before = [("a.log.1", stars(2 * len - 7)), ("a.log", format!("{} two\n", &VALUE[len - 8..]))];
     let scratch = files(&before);
     run(&mut scrub([scratch.path()])).ends(0);
@@ -234,7 +234,7 @@ fn ap_a_secret_masked_in_some_records_is_completed() {
             }
         }
     }
-    // In another stream, or beside a mask that is too short, the rest is text.
+    // In another stream, or next to a mask that is too short, the rest is text.
     let other = docker("****************").replace("stdout", "stderr");
     let text = [docker(&VALUE[..20]) + &other + &docker("x\\n"), docker(&VALUE[..20]) + &docker("*******\\n")];
     for text in text {

@@ -262,7 +262,7 @@ fn a21_cpio_archives_stay_whole() {
     );
 }
 
-/// A database and its log beside an open connection of SQLite's own program.
+/// A database and its log during an open connection of SQLite's own program.
 #[test]
 fn aq_a_database_in_use_keeps_its_rows() {
     needs!("sqlite3");
@@ -342,7 +342,7 @@ fn a38_names_and_frames_of_compressed_files_are_searched() {
     run(&mut scrub(["--check".as_ref(), directory.as_os_str()])).ends(0);
 }
 
-/// Logs with other bytes beside their lines are still text.
+/// Logs with other bytes among their lines are still text.
 #[test]
 fn aq_logs_that_look_odd_are_scrubbed() {
     let text = log(300);

@@ -168,12 +168,12 @@ fn ap_a_scrub_joins_nothing_else() {
     same(&[("a.log.1", first.to_owned()), ("a.log", format!("-{rest}\n"))]);
     same(&[("a.log.1", first.to_owned()), ("b.log", format!("{rest}\n"))]);
     same(&[("a.log.3", first.to_owned()), ("a.log.2", "x\n".into()), ("a.log.1", format!("{rest}\n"))]);
-    // Stars beside a piece that is too short to be a rest, or beside no rest.
+    // Stars next to a piece that is too short to be a rest, or next to no rest.
     same(&[("a.log.1", stars(25)), ("a.log", format!("{}\n", &VALUE[25..]))]);
     same(&[("a.log.1", stars(9)), ("a.log", format!("{}\n", &VALUE[10..]))]);
     same(&[("a.log.1", VALUE[..3].to_owned()), ("a.log", format!("{}\n", stars(25)))]);
 
-    // A file with a second name is not written to, and neither is the half beside it.
+    // A file with a second name is not written to, and neither is the adjacent half.
     let files = Files::new(&[("a.log.1", first), ("a.log", rest)]);
     fs::hard_link(files.at("a.log"), files.at("other")).expect("one file system");
     run(&mut scrub([files.dir()])).ends(3);
@@ -189,7 +189,7 @@ fn ap_a_scrub_leaves_whole_secrets_to_their_files() {
     files.assert(&[("a.log.1", MASK), ("a.log", MASK)]);
 }
 
-/// Secrets that overlap across a file boundary leave nothing of each other.
+/// Secrets that overlap across a file boundary are both masked completely.
 #[test]
 fn ap_a_scrub_joins_secrets_that_overlap() {
     let scratch = tempfile::tempdir().expect("a temporary directory");

@@ -213,7 +213,7 @@ fn secrets_across_the_records_of_a_container() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let path = scratch.path().join("0.log");
         let cuts: Vec<usize> = (0..=VALUE.len()).collect();
-        // The part before the cut, and enough text behind it for a third record.
+        // The part before the cut, and enough text after it for a third record.
         let lines: Vec<String> = cuts
             .iter()
             .map(|cut| {

@@ -1,6 +1,6 @@
-//! `hushlog scrub` beside programs that write and read the files (docs/faults.md, S12 to S17, S19,
-//! S20): appending, truncation, rotation; piece boundaries, sparse files, kept attributes, second
-//! runs, dry runs.
+//! `hushlog scrub` while programs write and read the files (docs/faults.md, S12 to S17, S19, S20):
+//! appending, truncation, rotation; piece boundaries, sparse files, kept attributes, second runs,
+//! dry runs.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -292,7 +292,7 @@ fn d17_the_directory_vanishes_and_returns() {
     }
 }
 
-/// A file system of limited size, for as long as it is needed.
+/// A file system of limited size, until it is dropped.
 struct Mount(std::path::PathBuf);
 
 impl Mount {
@@ -555,7 +555,7 @@ fn the_records_of_containers_stay_records() {
     following.stop();
 }
 
-/// With such a set, some bytes wait behind each newline, so that something always waits.
+/// With such a set, some bytes wait after each newline, so that the hold-back is never empty.
 #[test]
 fn b09_places_in_records_go_on_though_something_always_waits() {
     const ROUND: usize = 500;

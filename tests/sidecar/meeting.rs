@@ -180,7 +180,7 @@ fn au_a35_streams_that_go_in_a_circle_are_refused() {
         meets(&place, &[&of("one", path, path)], "the output of stream one comes back to it");
         let both = [of("one", path, other), of("two", other, path)];
         meets(&place, &[&both[0], &both[1]], "the output of the streams one, two comes back to them");
-        // One behind the other, without a circle.
+        // One after the other, without a circle.
         let last = stream("two", &format!("{kind}: {other}"), "stdout: true");
         is_valid(&place, &[&both[0], &last]);
     }
@@ -236,7 +236,7 @@ fn a35_a_path_belongs_to_one_part_of_the_plan() {
         ],
         "the source of stream",
     );
-    // A spool beside the checkpoints is allowed, and so are streams with one sink.
+    // A spool next to the checkpoints is allowed, and so are streams with one sink.
     is_valid(&place, &[&spooled("DIR/state/spool")]);
     let [one, other] = two("file: DIR/out", "file: DIR/out");
     is_valid(&place, &[&one, &other]);

@@ -1,6 +1,6 @@
-//! Line release shows nothing of a partial match: neither in the output, nor in its times, nor in
-//! metrics or status. Each test plays an attacker with write access to a stream and a view of
-//! everything else.
+//! Line release reveals no partial match: neither by the output, nor by its timing, nor by metrics
+//! or status. Each test plays an attacker with write access to a stream and a view of everything
+//! else.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::os::unix::net::UnixDatagram;
 
 use crate::sidecar::{MASK, Place, Sidecar, VALUE, until};
 
-/// As long as the value, and begins as no form of it does.
+/// As long as the value, with a beginning that no form of it has.
 const WRONG: &str = "zzzzzzzzzzzzzzzzz";
 
 fn hex(text: &str) -> String {
@@ -77,7 +77,7 @@ fn a01_a_datagram_that_ends_in_a_guess_shows_nothing() {
     sidecar.stop();
 }
 
-/// Behind an overlong line a right guess goes out when a wrong one does.
+/// After an overlong line, a right guess is emitted when a wrong one is.
 #[test]
 fn a01_an_overlong_line_shows_nothing_of_a_guess() {
     let port = port();
@@ -128,7 +128,7 @@ fn a01_records_of_containers_show_nothing_of_a_guess() {
             stream.write_all(record("P", &value[..len]).as_bytes()).expect("it reads");
             expected.push_str(&record("P", &value[..len]));
         }
-        // The text would be out by now, if it went out at once.
+        // The text would have been emitted by now if nothing held it back.
         std::thread::sleep(std::time::Duration::from_millis(30));
         let len_of = |name: &str| std::fs::metadata(sidecar.path(name)).map_or(0, |file| file.len());
         assert_eq!(len_of("out-right"), len_of("out-wrong"), "after {len} bytes of the secret");

@@ -227,7 +227,7 @@ fn the_session_and_a_registry_are_followed() {
     sidecar.send("app", "value-of-the-first value-of-the-second\n");
     sidecar.file_is("out", "[REDACTED:first-one] value-of-the-second\n");
     fs::rename(sidecar.path("registry.new"), &path).expect("the same directory");
-    // Beside the two: the identity in upper and in lower case.
+    // Besides the two: the identity in upper and in lower case.
     until("it is noticed", || sidecar.status()["secrets"]["masked"] == 4);
     sidecar.send("app", "value-of-the-second\n");
     sidecar.file_is("out", "[REDACTED:first-one] value-of-the-second\n[REDACTED:second]\n");

@@ -74,7 +74,7 @@ impl Manager {
         has.kept.iter().map(|(name, fd)| (name.clone(), fd.try_clone().expect("a descriptor"))).collect()
     }
 
-    /// Starts a sidecar with the stored descriptors, behind these sockets.
+    /// Starts a sidecar with the stored descriptors, after these sockets.
     fn start(&self, place: Place, config: &Path, sockets: &[&OwnedFd]) -> Sidecar {
         let listening =
             sockets.iter().map(|socket| ("app.socket".to_owned(), socket.try_clone().expect("a descriptor")));

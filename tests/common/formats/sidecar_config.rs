@@ -52,7 +52,7 @@ fn check_other_value(outcome: &Read, other: &Read) {
     }
 }
 
-/// A comment before the text moves the lines, and one behind it changes nothing.
+/// A comment before the text moves the lines, and one after it changes nothing.
 fn check_moved(text: &[u8], outcome: &Read) {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     match (read(&[b"# a comment\n\n", text].concat()), outcome) {

@@ -16,7 +16,7 @@ pub enum Fault {
     Late,
     /// Emits nothing: no secret in the output, and no text either.
     Mute,
-    /// Continues the search behind an occurrence: the rest of an overlapping one gets out.
+    /// Continues the search after an occurrence: the rest of an overlapping one gets out.
     SkipsOverlaps,
     /// Loses the last byte of a stream.
     LosesTheEnd,

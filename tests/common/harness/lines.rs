@@ -89,7 +89,7 @@ fn tells(needles: &[&[u8]], text: &[u8]) -> bool {
     needles.iter().any(lines)
 }
 
-/// Runs line release beside exact release, and beside sets with other secrets.
+/// Runs line release in parallel with exact release, and with sets of other secrets.
 pub fn check(scenario: &Scenario) -> Result<(), String> {
     let scenario = &with_lines(scenario);
     let sets = scenario.compile(Variant::Best);

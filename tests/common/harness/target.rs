@@ -36,7 +36,7 @@ pub fn redact(bytes: &[u8]) {
     judge(&Scenario::decode(bytes, ONE_SET));
 }
 
-/// Sets that change in between; the same with line release, which shows nothing of a partial match.
+/// Sets that change in between; the same with line release, which reveals no partial match.
 pub fn swap(bytes: &[u8]) {
     let scenario = Scenario::decode(bytes, SWAPS);
     judge(&scenario);
@@ -124,7 +124,7 @@ pub fn records(bytes: &[u8]) {
     }
 }
 
-/// Any mask beside any secrets: it is refused if and only if it has a part in common with one;
+/// Any mask with any secrets: it is refused if and only if it has a part in common with one;
 /// otherwise redaction is idempotent.
 pub fn masks(bytes: &[u8]) {
     Masking::decode(bytes).check();

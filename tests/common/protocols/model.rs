@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::json::Json;
 
-/// The properties that rsyslog lets a helper change, beside `msg`, `rawmsg` and `$!`.
+/// The properties that rsyslog lets a helper change, besides `msg`, `rawmsg` and `$!`.
 const CHANGEABLE: [&[u8]; 7] =
     [b"syslogtag", b"hostname", b"structured-data", b"procid", b"msgid", b"fromhost", b"fromhost-ip"];
 /// The depth up to which a message must be readable. No message of rsyslog is deeper.

@@ -211,7 +211,7 @@ pub(crate) fn rsyslog(place: &Place, config: &str, socket: &str) -> Option<Daemo
     Some(daemon)
 }
 
-/// The packages that syslog-ng of Debian 12 needs beside those of every system.
+/// The packages that syslog-ng of Debian 12 needs in addition to those of every system.
 const SYSLOG_NG: &[&str] = &[
     "syslog-ng-core",
     "libivykis0",

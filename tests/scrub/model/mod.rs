@@ -1,5 +1,5 @@
-//! A model of a log that is scrubbed beside its writer. In any order: writes that cut lines and
-//! secrets anywhere, rotation by renaming, copying and compression, scrubs between and beside
+//! A model of a log that is scrubbed while its writer runs. In any order: writes that cut lines and
+//! secrets anywhere, rotation by renaming, copying and compression, scrubs between and during
 //! these, kills and full disks.
 //!
 //! At no moment does a file hold a byte other than the writer's or, within a secret, a mask's. When

@@ -10,7 +10,7 @@ use super::world::{Masks, World};
 
 /// The kernel copies files by pages of this length.
 const PAGE_LEN: usize = 4 << 10;
-/// The shortest rest of a secret that a scrub recognizes beside the mask of its other half. At the
+/// The shortest rest of a secret that a scrub recognizes next to the mask of its other half. At the
 /// end of an idle file, the shortest recognized beginning is longer.
 const REST_LEN_MIN: usize = 4;
 
@@ -36,9 +36,9 @@ impl World {
         self.secrets.iter().map(ends).max().unwrap_or(0)
     }
 
-    /// The number of bytes at a file's beginning that end a secret and may be masked beside a mask
+    /// The number of bytes at a file's beginning that end a secret and may be masked next to a mask
     /// at some file's end. Names do not give the order in which files were written, so a scrub
-    /// tries each file behind each other one, and the mask need not be the previous file's.
+    /// tries each file after each other one, and the mask need not be the previous file's.
     fn rest(&self, at: usize) -> usize {
         let raw = &self.logs[at].raw;
         let others = (0..self.logs.len()).filter(|&other| other != at);
@@ -128,7 +128,7 @@ impl World {
         for (at, covered) in self.covered().iter().enumerate() {
             let found = self.content(at);
             let is_left = |byte: &usize| covered[*byte].0 && !self.is_of_a_mask(found[*byte]);
-            // So few bytes beside the other half's mask are not recognized as part of a secret.
+            // So few bytes next to the other half's mask are not recognized as part of a secret.
             let begin = (0..found.len()).take_while(is_left).count();
             let end = (0..found.len()).rev().take_while(is_left).count();
             let older = self.masks_meet(at + 1..self.logs.len(), <[u8]>::last);

@@ -1,6 +1,6 @@
 //! Breaks ring 0 in every way that cargo-mutants knows, in minutes. All listed mutants are compiled
-//! into one program, each behind a number, and the program of all proofs runs with one number after
-//! the other.
+//! into one program, each selected by a number, and the program of all proofs runs with one number
+//! after the other.
 //!
 //! ```text
 //! cargo run --locked --release --manifest-path tests/mutants/at_once/Cargo.toml \

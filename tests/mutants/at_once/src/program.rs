@@ -141,8 +141,8 @@ impl Tree {
         faults
     }
 
-    /// Writes all compiling mutants into the tree, each behind its number, which is its index in
-    /// the list plus 1.
+    /// Writes all compiling mutants into the tree, each selected by its number, which is its index
+    /// in the list plus 1.
     pub fn break_all(&self, mutants: &[Mutant]) -> LeftOut {
         let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
         for (index, mutant) in mutants.iter().enumerate() {

@@ -61,7 +61,7 @@ const QUICK_FORMS: &[&str] = &[
     "t10_encodings::v",
     "t12_parts::",
 ];
-/// The proofs beside the code that they prove: all of them are quick.
+/// The proofs within the library: all of them are quick.
 const WITHIN_LIBRARY: &str = "redact::";
 /// Seconds of processor time. The quick proofs take 10, and all proofs took 176 on a busy machine.
 const QUICK_TIME: u32 = 30;
