@@ -504,7 +504,8 @@ fn w16_less_looks_and_works_the_same() {
     twins.show("number 11");
     twins.types("q");
     twins.until("the shell is back", |terminal| !terminal.is_full_screen());
-    // A text that fits on the screen is printed, as by database pagers.
+    // With these options, as set by database clients, a text that fits on the screen is only
+    // printed.
     twins.enter("clear; w less -F -X short; echo status $?");
     twins.show("only\ntwo lines\nstatus 0");
 }

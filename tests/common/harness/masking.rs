@@ -92,8 +92,8 @@ impl Masking {
     }
 }
 
-/// Runs of a character up to the length of the longest value: longer ones have no more in common
-/// with a needle.
+/// Runs of a character of each length that matters: longer ones have no more in common with a
+/// needle.
 fn runs(values: &[Vec<u8>], c: u8) -> Vec<Vec<u8>> {
     let lengths = values.iter().map(Vec::len);
     let (shortest, longest) = (lengths.clone().min().unwrap_or(0), lengths.max().unwrap_or(0));

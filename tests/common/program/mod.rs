@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// The path of the program: the one built with the tests, or another one such as the release build,
-/// which takes minutes to link and so is not rebuilt for the tests.
+/// The path of the program: the one built with the tests, or another one, such as the release
+/// build's. Linking that takes minutes, and the tests need not be linked the same way.
 pub(crate) const HUSHLOG: &str = match option_env!("HUSHLOG_TESTED") {
     Some(path) => path,
     None => env!("CARGO_BIN_EXE_hushlog"),

@@ -126,8 +126,7 @@ fn check_raw(set: &NeedleSet, raw: &[u8], text: &[u8], answer: &Members) -> bool
     let can_cover = Cover::named(set).is_ok();
     assert!(new_raw.is_none() || can_cover && set.is_match(raw), "changed without need");
     assert!(!can_cover || !set.is_match(&raw_now), "a secret in the raw message");
-    // For a message that cannot be masked in place, the mark is withheld even if only the text had
-    // a secret.
+    // The mark is withheld if a secret cannot be masked in place, even if only the text had one.
     can_cover || !set.is_match(raw)
 }
 
