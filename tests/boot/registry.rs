@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::program::{Ran, hushlog, run};
 
-/// A directory in memory with a registry, whose members are `vm` and `other`.
+/// A directory in memory with a registry of two members, `vm` and `other`.
 struct Machine {
     dir: tempfile::TempDir,
 }

@@ -341,7 +341,7 @@ fn a_damaged_session_is_an_error_wherever_it_is_cut_or_changed() {
     assert_eq!(fs::read(machine.path("run/session")).unwrap(), before);
 }
 
-/// The program as nobody, who can reach the directory of the session but not enter it.
+/// The program as nobody, with access up to the directory of the session, but not into it.
 fn as_nobody(machine: &Machine, args: &[&str]) -> Command {
     fs::set_permissions(machine.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = machine.path("hushlog");

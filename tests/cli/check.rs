@@ -13,7 +13,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// A machine whose session holds these lines.
+    /// A machine with a session of these lines.
     fn booted(dotenv: &str) -> Machine {
         let machine = Machine::new();
         machine.boot(dotenv);

@@ -47,7 +47,7 @@ fn loud(command: &mut Command) -> &mut Command {
     command.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").env("CLICOLOR_FORCE", "1")
 }
 
-/// A filter whose first output has been seen.
+/// A started filter, after its first output.
 fn begun(command: &mut Command) -> Child {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().expect("the program starts");

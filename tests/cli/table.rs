@@ -24,7 +24,7 @@ fn can_be_asked_for(case: &Case) -> bool {
     values.iter().all(fit) && values.len() == case.needles.len() && case.secrets.is_empty()
 }
 
-/// The program for a case, whose secrets are in a directory, one file each.
+/// The program for a case, with its secrets in a directory, one file each.
 fn command(case: &Case, directory: &tempfile::TempDir) -> Command {
     for (name, value) in &case.needles {
         std::fs::write(directory.path().join(name), value).expect("a secret can be written");

@@ -550,7 +550,7 @@ fn two_guards_of_one_directory_would_wait_for_each_other() {
 fn a04_a_lock_on_a_guarded_directory_is_nothing_to_the_guard() {
     let Some(disk) = disk() else { return };
     fs::create_dir(disk.file("below")).unwrap();
-    // Any user who may open them can do so.
+    // Any user with permission to open them can do so.
     let locks = [disk.log(), disk.file("below")].map(|path| {
         let directory = File::open(path).unwrap();
         directory.try_lock().unwrap();

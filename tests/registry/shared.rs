@@ -57,7 +57,7 @@ impl Team {
         (found.uid(), found.gid(), found.mode() & 0o7777)
     }
 
-    /// Saves a secret as this user, who is in the team.
+    /// Saves a secret as this member of the team.
     fn add(&self, user: &[&str], secret: &str) -> Ran {
         let mut command = Command::new("setpriv");
         command.args(user).arg(self.path(PROGRAM)).args(["secret", "add", secret, "--shared", "--value-file", "-"]);

@@ -67,7 +67,7 @@ fn an_injected_variable_wins_over_ours_and_the_last_of_several_counts() {
     assert_eq!(ran.out(), "12\n[REDACTED:A]\n");
 }
 
-/// The user who runs a program has chosen both it and the file.
+/// The user has chosen both the program and the file.
 #[test]
 fn variables_that_decide_what_programs_do_may_come_from_a_file_of_variables() {
     let directory = directory("TZ=Antarctica/Troll\nNODE_OPTIONS=--max-old-space-size=4096\n");

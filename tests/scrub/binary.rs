@@ -131,7 +131,7 @@ git gc -q && echo more >g && git add g && git commit -qm z && git checkout -q --
     assert_eq!(sh(&directory, "git show HEAD~2:f"), VALUE);
 }
 
-/// A check of a repository whose history holds the secret does not exit as clean.
+/// A check of a repository with the secret in its history does not exit as clean.
 #[test]
 fn ar_a_check_of_git_objects_is_not_clean() {
     needs!("git");

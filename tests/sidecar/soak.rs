@@ -1,6 +1,6 @@
-//! A condensed day of a machine: a sidecar whose logs rotate, whose secrets change, whose sinks are
-//! slow or unavailable, and which is killed. No line is lost or emitted unmasked, and neither
-//! memory nor descriptors grow. D18.
+//! A condensed day of a machine: rotating logs, changing secrets, slow and unavailable sinks, and
+//! kills of the sidecar. No line is lost or emitted unmasked, and neither memory nor descriptors
+//! grow. D18.
 //!
 //! The default run takes seconds; `HUSHLOG_SOAK_SECONDS=3600 cargo test --release --test sidecar
 //! soak -- --ignored` takes an hour.

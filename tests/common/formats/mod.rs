@@ -85,7 +85,7 @@ fn parsed(text: &[u8]) -> Session {
     Session::parse(text).unwrap_or_else(|error| panic!("what was written cannot be read: {error}"))
 }
 
-/// Variables whose values are parts of the input; every third is a plain default, which is text.
+/// Variables with parts of the input as values; every third is a plain default, which is text.
 fn environment(bytes: &[u8]) -> Environment {
     let values = bytes.split(|&byte| byte == 0xff || byte == 0).take(6).enumerate();
     let variables = values.map(|(n, value)| {

@@ -171,7 +171,7 @@ macro_rules! plain {
 
 plain!(bool, u32, u64);
 
-/// Implements choices, whose words are the names of their variants.
+/// Implements choices, written as the names of their variants.
 macro_rules! choices {
     ($($name:ident),*) => {$(
         impl Written for $name {

@@ -56,7 +56,7 @@ pub fn all() -> Vec<Case> {
     table().into_iter().filter(|case| case.refused.is_none()).collect()
 }
 
-/// All cases whose mask is refused.
+/// All cases with a refused mask.
 pub fn refused() -> Vec<Case> {
     table().into_iter().filter(|case| case.refused.is_some()).collect()
 }

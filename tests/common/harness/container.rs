@@ -136,7 +136,7 @@ impl Log<'_> {
     }
 }
 
-/// A file whose reads return as many bytes as its whims say, and which some whims interrupt.
+/// A file with short and interrupted reads, as its whims say.
 struct Whimsical<'a, W> {
     file: &'a [u8],
     whims: W,

@@ -1,4 +1,4 @@
-//! The definition of a stream whose needle set changes in between.
+//! The definition of a stream with changes of its needle set.
 //!
 //! Emitted bytes are final. The bytes held back at a change of the set are the beginning of the new
 //! set's text; those that belong to an occurrence of an old set stay masked in any case. The model

@@ -79,7 +79,7 @@ fn mixed_text(set: &Arc<NeedleSet>, text: &[u8]) {
     result.unwrap_or_else(|error| panic!("the values as text: {error:?}"));
 }
 
-/// A writer and a reader, whose other end behaves as the first bytes say.
+/// A writer and a reader; the first bytes decide the behaviour of their other end.
 pub fn adapters(bytes: &[u8]) {
     let (head, rest) = bytes.split_at(bytes.len().min(8));
     let whim = |byte: &u8| match byte % 8 {

@@ -63,7 +63,7 @@ fn set(flags: u8, input: &[u8]) -> Option<(Arc<NeedleSet>, &[u8])> {
     Some((Arc::new(builder.build().ok()?), rest))
 }
 
-/// Messages as rsyslog writes them, one for each line, whose parts are separated by NULs.
+/// Messages as rsyslog writes them, one for each line, with NULs between the line's parts.
 fn messages(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for line in text.split(|&byte| byte == b'\n') {
