@@ -2,8 +2,9 @@
 //! kills of the sidecar. No line is lost or emitted unmasked, and neither memory nor descriptors
 //! grow. D18.
 //!
-//! The default run takes seconds; `HUSHLOG_SOAK_SECONDS=3600 cargo test --release --test sidecar
-//! soak -- --ignored` takes an hour.
+//! The default run takes seconds; the run of an hour:
+//!
+//!     HUSHLOG_SOAK_SECONDS=3600 cargo test --release --test sidecar soak -- --ignored
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
