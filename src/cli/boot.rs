@@ -3,11 +3,11 @@
 use std::fs;
 
 use clap::Args;
+use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
 use hushlog::session::Session;
 use hushlog::session::place::{Files, Place, PlaceError, Text};
 use hushlog::sys::boot;
-use hushlog::{NeedleSet, Secret};
 
 use super::exit::Exit;
 use super::install::{self, InstallArgs};
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
         return install::run(args);
     }
     let environment = exported::machine_wide(source::load_for_boot(&args.sources, args.quiet)?)?;
-    harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret().expose()));
+    harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     harden::lock_memory();
     let texts = texts(&environment)?;
     let place = session::place()?.group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
         session.keep(earlier);
     }
     compile(&session, args.quiet)?;
-    let secrets = environment.secrets().map(|variable| (variable.secret().name(), variable.secret().expose()));
+    let secrets = environment.secrets().map(|variable| (variable.secret.name(), variable.secret.expose()));
     locked.write(&session, &Files { texts, secrets: secrets.collect() }).map_err(failure)?;
     if !args.quiet {
         message::summary(&summary(&place, &environment, &session));
@@ -94,9 +94,8 @@ fn texts(environment: &Environment) -> Result<Vec<Text>, Failure> {
 
 /// Checks that redactors can use the session, and warns about values that they cannot mask.
 fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
-    let copy = |entry: &hushlog::session::Entry| Secret::new(entry.secret.name(), entry.secret.expose().to_vec());
-    let builder =
-        session.entries().iter().map(copy).fold(NeedleSet::builder(), |builder, secret| builder.secret(secret));
+    let copies = session.entries().iter().map(|entry| entry.duplicate().secret);
+    let builder = copies.fold(NeedleSet::builder(), |builder, secret| builder.secret(secret));
     let set = builder.build().map_err(|error| {
         Failure::config(format!("what is exported could not be masked: {error}")).hint("export fewer or other secrets")
     })?;

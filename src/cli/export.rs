@@ -103,7 +103,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
             .map_err(|error| Failure::config(cannot(error)).hint("its owner would keep it; remove it first"))?;
     }
     let environment = exported::environment(source::load_for_export(&args.sources, args.quiet)?)?;
-    harden::fail_point("export", environment.variables().first().map_or(b"", |first| first.secret().expose()));
+    harden::fail_point("export", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     let text = export::Format::from(args.format).render(&environment).map_err(|error| {
         Failure::config(error.to_string()).hint(
             "choose another format, rename it, or keep it without exporting it and let programs read it from a file",

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use hushlog::Secret;
-use hushlog::export::{Environment, EnvironmentError, Rank, Variable};
-use hushlog::registry::{NameError, name};
+use hushlog::export::{Environment, EnvironmentError};
+use hushlog::registry::{ExportedSecret, NameError, Rank, name};
 
 use super::message::Failure;
 use super::source::{Loaded, Origin, Sourced};
 
 /// A constructor of an environment from candidates.
-type Make = fn(Vec<Variable>) -> Result<Environment, EnvironmentError>;
+type Make = fn(Vec<ExportedSecret>) -> Result<Environment, EnvironmentError>;
 
 /// The environment for a format of `export`. Secrets that are only masked are left out.
 pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
@@ -21,7 +21,7 @@ fn made(loaded: Loaded, make: Make) -> Result<Environment, Failure> {
     check_names(&loaded, |origin| matches!(origin, Origin::Registry { .. }))?;
     let candidates = loaded.secrets.into_iter().filter_map(|Sourced { secret, origin }| {
         let names = names(secret.name(), &origin).transpose()?;
-        Some(names.map(|(variable, version, rank)| Variable::new(variable, secret, version, rank)))
+        Some(names.map(|(variable, version, rank)| ExportedSecret::new(variable, secret, version, rank)))
     });
     choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, make)
 }
@@ -40,7 +40,7 @@ pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
     let candidates = injected.filter_map(|Sourced { secret, origin }| {
         let names = names(secret.name(), origin).transpose()?;
         let copy = Secret::new(secret.name(), secret.expose().to_vec());
-        Some(names.map(|(variable, version, rank)| Variable::new(variable, copy, version, rank)))
+        Some(names.map(|(variable, version, rank)| ExportedSecret::new(variable, copy, version, rank)))
     });
     choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, Environment::of_program)
 }
@@ -78,12 +78,12 @@ fn check_names(loaded: &Loaded, is_checked: impl Fn(&Origin) -> bool) -> Result<
 }
 
 fn choose(
-    mut candidates: Vec<Variable>,
+    mut candidates: Vec<ExportedSecret>,
     defaults: &BTreeMap<String, String>,
     make: Make,
 ) -> Result<Environment, Failure> {
     only_the_last(&mut candidates);
-    candidates.extend(defaults.iter().map(|(name, value)| Variable::default(name, value.as_bytes())));
+    candidates.extend(defaults.iter().map(|(name, value)| ExportedSecret::plain(name, value.as_bytes())));
     make(candidates).map_err(|error| failure(&error))
 }
 
@@ -106,12 +106,12 @@ fn names(secret: &str, origin: &Origin) -> Result<Option<(String, String, Rank)>
 /// Keeps the last of several lines for one variable in files of NAME=VALUE, as a shell does. The
 /// sources keep all, since all are masked. The same name from another kind of source is a conflict,
 /// which the environment detects.
-fn only_the_last(candidates: &mut Vec<Variable>) {
+fn only_the_last(candidates: &mut Vec<ExportedSecret>) {
     let mut seen = std::collections::HashSet::new();
     candidates.reverse();
     candidates.retain(|candidate| {
-        let is_variable = candidate.secret().name() == candidate.name();
-        !is_variable || seen.insert(candidate.name().to_owned())
+        let is_variable = candidate.secret.name() == candidate.variable;
+        !is_variable || seen.insert(candidate.variable.clone())
     });
     candidates.reverse();
 }

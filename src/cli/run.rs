@@ -94,7 +94,7 @@ fn end(outcome: Outcome, reported: Result<(), Failure>) -> Result<Exit, Failure>
 /// This process's environment, with the injected secrets.
 fn environment(loaded: &Loaded) -> Result<Environment, Failure> {
     let exported = exported::injected(loaded)?;
-    let injected = exported.variables().iter().map(|variable| (variable.name(), variable.secret().expose()));
+    let injected = exported.variables().iter().map(|variable| (variable.variable.as_str(), variable.secret.expose()));
     Environment::new(std::env::vars_os(), injected).map_err(refused)
 }
 

@@ -1,7 +1,6 @@
 //! The exported environment: from candidates to one value a variable, or to an error that names the one that is wrong.
 
-use super::variable::{Rank, Variable};
-use crate::registry::name;
+use crate::registry::{ExportedSecret, Rank, name};
 
 /// The longest `NAME=VALUE`, with the NUL behind it, that Linux hands to a program, in bytes (`MAX_ARG_STRLEN`).
 pub const ENTRY_LEN_MAX: usize = 128 << 10;
@@ -72,7 +71,7 @@ pub enum EnvironmentError {
 /// Variables with different names, in the order of the names.
 #[derive(Debug)]
 pub struct Environment {
-    variables: Vec<Variable>,
+    variables: Vec<ExportedSecret>,
 }
 
 impl Environment {
@@ -82,9 +81,9 @@ impl Environment {
     /// # Errors
     ///
     /// When any candidate cannot be exported, also one that another wins over; there is no environment then.
-    pub fn new(candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
-        match candidates.iter().find(|candidate| !is_variable(candidate.name())) {
-            Some(candidate) => Err(EnvironmentError::Name { secret: candidate.secret().name().to_owned() }),
+    pub fn new(candidates: Vec<ExportedSecret>) -> Result<Environment, EnvironmentError> {
+        match candidates.iter().find(|candidate| !is_variable(&candidate.variable)) {
+            Some(candidate) => Err(EnvironmentError::Name { secret: candidate.secret.name().to_owned() }),
             None => Environment::of_export(candidates),
         }
     }
@@ -96,13 +95,13 @@ impl Environment {
     /// # Errors
     ///
     /// As [`new`](Environment::new), but for a name that only shells do not take.
-    pub fn of_export(candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
+    pub fn of_export(candidates: Vec<ExportedSecret>) -> Result<Environment, EnvironmentError> {
         candidates.iter().try_for_each(check_for_export)?;
         let environment = Environment::of_program(candidates)?;
-        let total: usize = environment.variables.iter().map(Variable::exec_len).sum();
+        let total: usize = environment.variables.iter().map(ExportedSecret::exec_len).sum();
         if total > EXPORTED_BYTES_MAX {
             let largest = environment.variables.iter().max_by_key(|variable| variable.exec_len());
-            let variable = largest.map_or_else(String::new, |variable| variable.name().to_owned());
+            let variable = largest.map_or_else(String::new, |variable| variable.variable.clone());
             return Err(EnvironmentError::TooLarge { variable });
         }
         Ok(environment)
@@ -117,14 +116,14 @@ impl Environment {
     /// # Errors
     ///
     /// When the name of any candidate cannot be that of a variable, or two of them are in conflict.
-    pub fn of_program(mut candidates: Vec<Variable>) -> Result<Environment, EnvironmentError> {
+    pub fn of_program(mut candidates: Vec<ExportedSecret>) -> Result<Environment, EnvironmentError> {
         candidates.iter().try_for_each(check)?;
         // Stable: of equals, the first that was given stays.
-        candidates.sort_by(|a, b| a.name().cmp(b.name()).then(b.rank().cmp(&a.rank())));
-        let mut variables: Vec<Variable> = Vec::with_capacity(candidates.len());
+        candidates.sort_by(|a, b| a.variable.cmp(&b.variable).then(b.rank.cmp(&a.rank)));
+        let mut variables: Vec<ExportedSecret> = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             match variables.last() {
-                Some(chosen) if chosen.name() == candidate.name() => agree(chosen, &candidate)?,
+                Some(chosen) if chosen.variable == candidate.variable => agree(chosen, &candidate)?,
                 _ => variables.push(candidate),
             }
         }
@@ -132,36 +131,36 @@ impl Environment {
     }
 
     /// All variables, secret or not.
-    pub fn variables(&self) -> &[Variable] {
+    pub fn variables(&self) -> &[ExportedSecret] {
         &self.variables
     }
 
     /// Those that must not appear in logs.
-    pub fn secrets(&self) -> impl Iterator<Item = &Variable> {
+    pub fn secrets(&self) -> impl Iterator<Item = &ExportedSecret> {
         self.variables.iter().filter(|variable| variable.is_secret())
     }
 }
 
-fn check(candidate: &Variable) -> Result<(), EnvironmentError> {
-    let name = candidate.name();
+fn check(candidate: &ExportedSecret) -> Result<(), EnvironmentError> {
+    let name = &candidate.variable;
     if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(EnvironmentError::NoName { secret: candidate.secret().name().to_owned() });
+        return Err(EnvironmentError::NoName { secret: candidate.secret.name().to_owned() });
     }
-    if candidate.name().to_ascii_uppercase().starts_with(name::OWN_PREFIX) {
+    if candidate.variable.to_ascii_uppercase().starts_with(name::OWN_PREFIX) {
         return Err(reserved(candidate));
     }
     Ok(())
 }
 
 /// A variable that programs must not get unless it was chosen for them.
-fn check_for_export(candidate: &Variable) -> Result<(), EnvironmentError> {
+fn check_for_export(candidate: &ExportedSecret) -> Result<(), EnvironmentError> {
     check(candidate)?;
-    let secret = || candidate.secret().name().to_owned();
+    let secret = || candidate.secret.name().to_owned();
     // In whatever case: zsh, for one, ties `path` to PATH.
-    if name::is_reserved(&candidate.name().to_ascii_uppercase()) {
+    if name::is_reserved(&candidate.variable.to_ascii_uppercase()) {
         return Err(reserved(candidate));
     }
-    if candidate.secret().expose().contains(&0) {
+    if candidate.secret.expose().contains(&0) {
         return Err(EnvironmentError::Nul { secret: secret() });
     }
     if candidate.entry_len() > ENTRY_LEN_MAX {
@@ -170,8 +169,8 @@ fn check_for_export(candidate: &Variable) -> Result<(), EnvironmentError> {
     Ok(())
 }
 
-fn reserved(candidate: &Variable) -> EnvironmentError {
-    let (secret, variable) = (candidate.secret().name().to_owned(), candidate.name().to_owned());
+fn reserved(candidate: &ExportedSecret) -> EnvironmentError {
+    let (secret, variable) = (candidate.secret.name().to_owned(), candidate.variable.clone());
     EnvironmentError::Reserved { secret, variable }
 }
 
@@ -182,16 +181,16 @@ pub(super) fn is_variable(name: &str) -> bool {
 }
 
 /// Whether a candidate may give way to the one that was chosen for its variable.
-fn agree(chosen: &Variable, candidate: &Variable) -> Result<(), EnvironmentError> {
-    let same_name = chosen.secret().name() == candidate.secret().name();
-    let same_value = chosen.secret().expose() == candidate.secret().expose();
-    let outranked = chosen.rank() > candidate.rank() && (same_name || candidate.rank() == Rank::Default);
+fn agree(chosen: &ExportedSecret, candidate: &ExportedSecret) -> Result<(), EnvironmentError> {
+    let same_name = chosen.secret.name() == candidate.secret.name();
+    let same_value = chosen.secret.expose() == candidate.secret.expose();
+    let outranked = chosen.rank > candidate.rank && (same_name || candidate.rank == Rank::Default);
     if outranked || (same_name && same_value) {
         return Ok(());
     }
     Err(EnvironmentError::Conflict {
-        variable: chosen.name().to_owned(),
-        one: chosen.secret().name().to_owned(),
-        other: candidate.secret().name().to_owned(),
+        variable: chosen.variable.clone(),
+        one: chosen.secret.name().to_owned(),
+        other: candidate.secret.name().to_owned(),
     })
 }

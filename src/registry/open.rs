@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::entry::{Entry, Scope};
 use super::error::Error;
+use super::exported::ExportedSecret;
 use super::file::Registry;
 use super::id::RegistryId;
 use super::name::{self, Name};
@@ -20,26 +21,9 @@ const FOR_EACH_THREAD_MIN: usize = 32;
 #[derive(Debug)]
 pub struct Opened {
     /// The secrets, sorted by name; of two with the same name, the private one comes first.
-    pub secrets: Vec<OpenedSecret>,
+    pub secrets: Vec<ExportedSecret>,
     /// The plain defaults of the requested environment, by variable.
     pub defaults: BTreeMap<String, String>,
-}
-
-/// An opened secret.
-#[derive(Debug)]
-pub struct OpenedSecret {
-    /// Its name and value.
-    pub secret: Secret,
-    /// The variable in an export, unless [`name::Allowed::check`] refuses it: an older registry may
-    /// hold names that are now reserved. The value is masked either way.
-    pub variable: String,
-    /// The members that can open it.
-    pub scope: Scope,
-    /// Opaque, and new with every saved value.
-    pub version: String,
-    /// Whether it is exported. A shared secret is not if a private one has the same name; it is
-    /// masked either way.
-    pub install: bool,
 }
 
 impl Registry {
@@ -70,12 +54,12 @@ impl Registry {
         let values = open_entries(identity, self.id(), &entries)?;
         let opened = entries.into_iter().zip(values).map(|((name, scope, entry), mut value)| {
             let hidden = scope == Scope::Shared && own.contains(name);
-            OpenedSecret {
+            ExportedSecret {
                 secret: Secret::new(name.as_str(), std::mem::take(&mut *value)),
                 variable: name::spelled(name),
-                scope,
                 version: entry.version.clone(),
-                install: entry.install && !hidden,
+                rank: scope.into(),
+                is_exported: entry.install && !hidden,
             }
         });
         Ok(Opened { secrets: opened.collect(), defaults })

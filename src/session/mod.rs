@@ -16,7 +16,6 @@
 
 pub mod place;
 
-use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -24,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::export::{Counted, Environment, base64};
 use crate::redact::secret::Secret;
+use crate::registry::{ExportedSecret, Rank};
 
 const HEAD: &str = "hushlog session 1";
 
@@ -31,20 +31,8 @@ const HEAD: &str = "hushlog session 1";
 #[derive(Debug)]
 pub struct Session {
     boot: String,
-    entries: Vec<Entry>,
+    entries: Vec<ExportedSecret>,
     defaults: BTreeMap<String, String>,
-}
-
-/// One secret that was exported.
-pub struct Entry {
-    /// The secret, with the name that masks show.
-    pub secret: Secret,
-    /// The variable that it was exported as.
-    pub variable: String,
-    /// Its version; empty if nobody counts them.
-    pub version: String,
-    /// Whether a program that starts now gets it.
-    pub current: bool,
 }
 
 /// A session that cannot be read. It tells the line, and never what is on it.
@@ -58,15 +46,10 @@ pub struct Damaged {
 impl Session {
     /// An environment, exported in this boot.
     pub fn new(boot: impl Into<String>, environment: &Environment) -> Session {
-        let entries = environment.secrets().map(|variable| Entry {
-            secret: Secret::new(variable.secret().name(), variable.secret().expose().to_vec()),
-            variable: variable.name().to_owned(),
-            version: variable.version().to_owned(),
-            current: true,
-        });
-        let defaults = environment.variables().iter().filter(|variable| !variable.is_secret()).map(|variable| {
-            let value = String::from_utf8_lossy(variable.secret().expose()).into_owned();
-            (variable.name().to_owned(), value)
+        let entries = environment.secrets().map(ExportedSecret::duplicate);
+        let defaults = environment.variables().iter().filter(|variable| !variable.is_secret()).map(|default| {
+            let value = String::from_utf8_lossy(default.secret.expose()).into_owned();
+            (default.variable.clone(), value)
         });
         Session { boot: boot.into(), entries: entries.collect(), defaults: defaults.collect() }
     }
@@ -76,9 +59,9 @@ impl Session {
         if earlier.boot != self.boot {
             return;
         }
-        let known: BTreeSet<(&str, &[u8])> = self.entries.iter().map(Entry::identity).collect();
-        let kept = earlier.entries.into_iter().filter(|entry| !known.contains(&entry.identity()));
-        let kept: Vec<Entry> = kept.map(|entry| Entry { current: false, ..entry }).collect();
+        let known: BTreeSet<(&str, &[u8])> = self.entries.iter().map(identity).collect();
+        let kept = earlier.entries.into_iter().filter(|entry| !known.contains(&identity(entry)));
+        let kept: Vec<ExportedSecret> = kept.map(|entry| ExportedSecret { is_exported: false, ..entry }).collect();
         self.entries.extend(kept);
     }
 
@@ -88,12 +71,12 @@ impl Session {
     }
 
     /// All that was exported; what is current comes first.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[ExportedSecret] {
         &self.entries
     }
 
     /// The secrets, to be masked, and the plain defaults by their variables.
-    pub fn into_parts(self) -> (Vec<Entry>, BTreeMap<String, String>) {
+    pub fn into_parts(self) -> (Vec<ExportedSecret>, BTreeMap<String, String>) {
         (self.entries, self.defaults)
     }
 
@@ -109,7 +92,7 @@ impl Session {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{HEAD}\nboot\t{}", one_field(&self.boot))?;
         for entry in &self.entries {
-            let kind = if entry.current { "export" } else { "keep" };
+            let kind = if entry.is_exported { "export" } else { "keep" };
             let fields = [entry.secret.name(), &entry.variable, &entry.version].map(one_field);
             write!(out, "{kind}\t{}\t", fields.join("\t"))?;
             base64::write(entry.secret.expose(), out)?;
@@ -158,9 +141,9 @@ impl Session {
     }
 }
 
-fn parse_entry(line: &[u8]) -> Option<Entry> {
+fn parse_entry(line: &[u8]) -> Option<ExportedSecret> {
     let mut fields = line.split(|byte| *byte == b'\t');
-    let current = match fields.next()? {
+    let is_exported = match fields.next()? {
         b"export" => true,
         b"keep" => false,
         _ => return None,
@@ -168,7 +151,9 @@ fn parse_entry(line: &[u8]) -> Option<Entry> {
     let mut text = || read_field(fields.next()?);
     let (name, variable, version) = (text()?, text()?, text()?);
     let value = base64::read(fields.next()?)?;
-    fields.next().is_none().then(|| Entry { secret: Secret::new(name, value), variable, version, current })
+    let secret = Secret::new(name, value);
+    // The rank decided the export, and nothing afterwards.
+    fields.next().is_none().then_some(ExportedSecret { secret, variable, version, rank: Rank::Shared, is_exported })
 }
 
 fn parse_default(fields: &[u8]) -> Option<(String, String)> {
@@ -189,17 +174,7 @@ fn read_field(field: &[u8]) -> Option<String> {
     Some(text.to_owned())
 }
 
-impl Entry {
-    fn identity(&self) -> (&str, &[u8]) {
-        (self.secret.name(), self.secret.expose())
-    }
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry")
-            .field("variable", &self.variable)
-            .field("current", &self.current)
-            .finish_non_exhaustive()
-    }
+/// Two entries with the same name and value are one.
+fn identity(entry: &ExportedSecret) -> (&str, &[u8]) {
+    (entry.secret.name(), entry.secret.expose())
 }

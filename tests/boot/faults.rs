@@ -60,7 +60,7 @@ impl Machine {
     fn is_new(&self, what: &str) -> bool {
         let session = Place::new(self.path("run")).read().unwrap_or_else(|error| panic!("{what}: {error}"));
         let current: Option<BTreeMap<String, Vec<u8>>> = session.map(|session| {
-            let current = session.entries().iter().filter(|entry| entry.current);
+            let current = session.entries().iter().filter(|entry| entry.is_exported);
             current.map(|entry| (entry.variable.clone(), entry.secret.expose().to_vec())).collect()
         });
         let of = |secrets: &str| -> BTreeMap<String, Vec<u8>> {

@@ -5,7 +5,8 @@ use std::fs;
 use std::process::Command;
 
 use hushlog::Secret;
-use hushlog::export::{Environment, EnvironmentError, Format, Rank, Variable};
+use hushlog::export::{Environment, EnvironmentError, Format};
+use hushlog::registry::{ExportedSecret, Rank};
 
 use crate::export::{docker_created, output, variables};
 use crate::program::session::needs;
@@ -14,8 +15,8 @@ use crate::registry::Desk;
 /// Names that some consumer accepts, and no shell.
 const NAMES: [&str; 4] = ["spring.datasource.password", "my-app-token", "A.B-c_1", "1PASSWORD"];
 
-fn variable(name: &str) -> Variable {
-    Variable::new(name, Secret::new(name, b"zulu-kite-4471".to_vec()), "1", Rank::Shared)
+fn variable(name: &str) -> ExportedSecret {
+    ExportedSecret::new(name, Secret::new(name, b"zulu-kite-4471".to_vec()), "1", Rank::Shared)
 }
 
 fn environment(names: &[&str]) -> Environment {

@@ -2,18 +2,19 @@
 
 use hushlog::Secret;
 use hushlog::export::environment::{ENTRY_LEN_MAX, EXPORTED_BYTES_MAX};
-use hushlog::export::{Environment, EnvironmentError, Format, Rank, Variable};
+use hushlog::export::{Environment, EnvironmentError, Format};
+use hushlog::registry::{ExportedSecret, Rank};
 use hushlog::session::Session;
 use proptest::prelude::*;
 
-fn secret(variable: &str, name: &str, value: &str, rank: Rank) -> Variable {
-    Variable::new(variable, Secret::new(name, value.as_bytes().to_vec()), "v1", rank)
+fn secret(variable: &str, name: &str, value: &str, rank: Rank) -> ExportedSecret {
+    ExportedSecret::new(variable, Secret::new(name, value.as_bytes().to_vec()), "v1", rank)
 }
 
-fn chosen(candidates: Vec<Variable>) -> Vec<(String, String)> {
+fn chosen(candidates: Vec<ExportedSecret>) -> Vec<(String, String)> {
     let environment = Environment::new(candidates).unwrap();
-    let pair = |variable: &Variable| {
-        (variable.name().to_owned(), String::from_utf8(variable.secret().expose().to_vec()).unwrap())
+    let pair = |variable: &ExportedSecret| {
+        (variable.variable.clone(), String::from_utf8(variable.secret.expose().to_vec()).unwrap())
     };
     environment.variables().iter().map(pair).collect()
 }
@@ -28,8 +29,8 @@ fn secrets_win_over_defaults_and_private_ones_over_shared_ones_in_any_order() {
         vec![
             secret("A", "a", "shared", Rank::Shared),
             secret("A", "a", "private", Rank::Private),
-            Variable::default("A", "default"),
-            Variable::default("B", "default"),
+            ExportedSecret::plain("A", "default"),
+            ExportedSecret::plain("B", "default"),
             secret("C", "c", "shared", Rank::Shared),
         ]
     };
@@ -56,8 +57,8 @@ fn two_secrets_for_one_variable_conflict_whatever_their_rank() {
 
 #[test]
 fn what_cannot_be_exported_is_refused_by_name_even_where_another_wins() {
-    let refused = |candidate: Variable| {
-        let winner = secret(candidate.name(), "s", "other", Rank::Private);
+    let refused = |candidate: ExportedSecret| {
+        let winner = secret(&candidate.variable, "s", "other", Rank::Private);
         let error = Environment::new(vec![winner, candidate]).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("canary"), "the value shows");
         error
@@ -112,15 +113,15 @@ fn texts_are_written_without_a_copy_that_is_left_behind() {
 fn nothing_shows_a_value() {
     let environment = Environment::new(vec![secret("A", "a", "canary", Rank::Shared)]).unwrap();
     let session = Session::new("boot", &environment);
-    let candidate = Variable::default("B", "canary");
+    let candidate = ExportedSecret::plain("B", "canary");
     assert!(!format!("{environment:?} {session:?} {candidate:?}").contains("canary"));
 }
 
 fn session_of(values: &[(String, Vec<u8>)], defaults: &[(String, String)]) -> Session {
     let secrets = values.iter().map(|(name, value)| {
-        Variable::new(name.clone(), Secret::new(name.to_lowercase(), value.clone()), "v1", Rank::Shared)
+        ExportedSecret::new(name.clone(), Secret::new(name.to_lowercase(), value.clone()), "v1", Rank::Shared)
     });
-    let defaults = defaults.iter().map(|(name, value)| Variable::default(name.clone(), value.clone()));
+    let defaults = defaults.iter().map(|(name, value)| ExportedSecret::plain(name.clone(), value.clone()));
     Session::new("boot", &Environment::new(secrets.chain(defaults).collect()).unwrap())
 }
 
@@ -128,9 +129,9 @@ type Shown = (Vec<(String, String, String, bool, Vec<u8>)>, Vec<(String, String)
 
 fn shown(session: Session) -> Shown {
     let (entries, defaults) = session.into_parts();
-    let entry = |entry: hushlog::session::Entry| {
+    let entry = |entry: ExportedSecret| {
         let (name, value) = (entry.secret.name().to_owned(), entry.secret.expose().to_vec());
-        (name, entry.variable, entry.version, entry.current, value)
+        (name, entry.variable, entry.version, entry.is_exported, value)
     };
     (entries.into_iter().map(entry).collect(), defaults.into_iter().collect())
 }

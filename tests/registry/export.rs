@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hushlog::Secret;
-use hushlog::export::{Environment, Format, Rank, Variable};
+use hushlog::export::{Environment, Format};
+use hushlog::registry::{ExportedSecret, Rank};
 
 use crate::program::session::needs;
 
@@ -62,7 +63,7 @@ pub(crate) type Values = BTreeMap<String, Vec<u8>>;
 
 pub(crate) fn environment(values: &[(&'static str, Vec<u8>)]) -> Environment {
     let variable = |(name, value): &(&str, Vec<u8>)| {
-        Variable::new(*name, Secret::new(name.to_lowercase(), value.clone()), "1", Rank::Shared)
+        ExportedSecret::new(*name, Secret::new(name.to_lowercase(), value.clone()), "1", Rank::Shared)
     };
     Environment::new(values.iter().map(variable).collect()).unwrap()
 }

@@ -2,7 +2,7 @@
 //! of `docs/faults.md`.
 
 use hushlog::registry::{
-    By, Draft, Error, FILE_LEN_MAX, Identity, Name, NameError, OpenedSecret, Registry, Scope, SigningKey,
+    By, Draft, Error, ExportedSecret, FILE_LEN_MAX, Identity, Name, NameError, Rank, Registry, Scope, SigningKey,
 };
 use hushlog::registry::{VALUE_LEN_MAX, Value};
 
@@ -48,12 +48,12 @@ fn add(registry: &mut Registry, member: &str, secret: &str, scope: Scope, value:
     registry.add(&draft, &By::now(&name(member)))
 }
 
-/// Name, scope, value and installation of all opened entries.
-fn opened(registry: &Registry, identity: &Identity) -> Result<Vec<(String, Scope, String, bool)>, Error> {
+/// Name, rank, value and export of all opened entries.
+fn opened(registry: &Registry, identity: &Identity) -> Result<Vec<(String, Rank, String, bool)>, Error> {
     let opened = registry.open(identity, None, None)?;
-    let of = |secret: &OpenedSecret| {
+    let of = |secret: &ExportedSecret| {
         let value = String::from_utf8(secret.secret.expose().to_vec()).unwrap();
-        (secret.secret.name().to_owned(), secret.scope, value, secret.install)
+        (secret.secret.name().to_owned(), secret.rank, value, secret.is_exported)
     };
     Ok(opened.secrets.iter().map(of).collect())
 }
@@ -66,10 +66,10 @@ fn reread(registry: &Registry) -> Registry {
 fn what_is_saved_is_opened_by_those_it_is_for() {
     let team = Team::full();
     let registry = reread(&team.registry);
-    let shared = |name: &str, value: &str| (name.to_owned(), Scope::Shared, value.to_owned(), true);
-    let own = |value: &str| ("own.token".to_owned(), Scope::Private, value.to_owned(), true);
+    let shared = |name: &str, value: &str| (name.to_owned(), Rank::Shared, value.to_owned(), true);
+    let own = |value: &str| ("own.token".to_owned(), Rank::Private, value.to_owned(), true);
     let both = [shared("db_url", "postgres://app:pa55w0rd@db/app"), shared("openai-api-key", "sk-live-4f9QzX")];
-    let with = |own: (String, Scope, String, bool)| [both.to_vec(), vec![own]].concat();
+    let with = |own: (String, Rank, String, bool)| [both.to_vec(), vec![own]].concat();
     assert_eq!(opened(&registry, &team.alice).unwrap(), with(own("alice-token-8Jq2")));
     assert_eq!(opened(&registry, &team.vm).unwrap(), with(own("vm-token-7Hn3")));
     let production = registry.open(&team.vm, None, Some(&name("production"))).unwrap();
@@ -82,11 +82,11 @@ fn a_private_secret_hides_the_shared_one_of_its_name() {
     team.add("alice", "token", Scope::Shared, "shared-value").unwrap();
     team.add("alice", "token", Scope::Private, "private-value").unwrap();
     let seen = opened(&team.registry, &team.alice).unwrap();
-    assert_eq!(seen[0], ("token".into(), Scope::Private, "private-value".into(), true));
-    assert_eq!(seen[1], ("token".into(), Scope::Shared, "shared-value".into(), false), "masked, and not exported");
+    assert_eq!(seen[0], ("token".into(), Rank::Private, "private-value".into(), true));
+    assert_eq!(seen[1], ("token".into(), Rank::Shared, "shared-value".into(), false), "masked, and not exported");
     assert_eq!(
         opened(&team.registry, &team.vm).unwrap(),
-        [("token".into(), Scope::Shared, "shared-value".into(), true)]
+        [("token".into(), Rank::Shared, "shared-value".into(), true)]
     );
 }
 

@@ -44,7 +44,7 @@ impl Small {
     fn opened(&self, text: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let opened = Registry::parse(text).and_then(|registry| registry.open(&self.identity, None, None));
         let opened = opened.inspect_err(|error| assert_quiet(error))?;
-        let of = |opened: hushlog::registry::OpenedSecret| {
+        let of = |opened: hushlog::registry::ExportedSecret| {
             (opened.secret.name().to_owned(), opened.secret.expose().to_vec())
         };
         Ok(opened.secrets.into_iter().map(of).collect())

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hushlog::Secret;
-use hushlog::export::Rank;
+use hushlog::registry::Rank;
 
 use super::message::{self, Failure, path_text, reason};
 

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hushlog::Secret;
-use hushlog::export::Rank;
-use hushlog::registry::{Error, Identity, OpenedSecret, Scope, SigningKey};
+use hushlog::registry::{Error, ExportedSecret, Identity, SigningKey};
 
 use super::super::message::Failure;
 use super::super::registry::{self, RegistryArgs};
@@ -82,8 +81,7 @@ fn key(secret: Secret) -> Sourced {
     Sourced { secret, origin: Origin::Key }
 }
 
-fn sourced(opened: OpenedSecret) -> Sourced {
-    let OpenedSecret { secret, variable, scope, version, install } = opened;
-    let rank = if scope == Scope::Private { Rank::Private } else { Rank::Shared };
+fn sourced(opened: ExportedSecret) -> Sourced {
+    let ExportedSecret { secret, variable, version, rank, is_exported: install } = opened;
     Sourced { secret, origin: Origin::Registry { variable, version, rank, install } }
 }

@@ -86,7 +86,7 @@ pub(super) fn add(loaded: &mut Loaded, allow_empty: bool, session: Session) -> R
         return Err(Failure::config("the session holds no secret").hint("--allow-empty runs without"));
     }
     for entry in entries {
-        let origin = Origin::Session { variable: entry.variable, version: entry.version, current: entry.current };
+        let origin = Origin::Session { variable: entry.variable, version: entry.version, current: entry.is_exported };
         loaded.secrets.push(Sourced { secret: entry.secret, origin });
     }
     loaded.defaults.extend(defaults);

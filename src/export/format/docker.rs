@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::super::variable::Variable;
+use crate::registry::ExportedSecret;
 
 /// Docker's reader gives up on longer lines, in bytes.
 const LINE_LEN_MAX: usize = (64 << 10) - 1;
@@ -29,10 +29,10 @@ pub(super) fn problem(name: &str, value: &[u8]) -> Option<&'static str> {
     None
 }
 
-pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
-    for variable in variables {
-        write!(out, "{}=", variable.name())?;
-        out.write_all(variable.secret().expose())?;
+pub(super) fn write(variables: &[ExportedSecret], out: &mut impl Write) -> io::Result<()> {
+    for ExportedSecret { variable, secret, .. } in variables {
+        write!(out, "{variable}=")?;
+        out.write_all(secret.expose())?;
         out.write_all(b"\n")?;
     }
     Ok(())

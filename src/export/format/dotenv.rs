@@ -18,7 +18,7 @@
 
 use std::io::{self, Write};
 
-use super::super::variable::Variable;
+use crate::registry::ExportedSecret;
 
 pub(super) fn problem(value: &[u8]) -> Option<&'static str> {
     if value.iter().any(|byte| b"\r\n".contains(byte)) {
@@ -40,11 +40,11 @@ pub(super) fn problem(value: &[u8]) -> Option<&'static str> {
     })
 }
 
-pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
-    for variable in variables {
-        let value = variable.secret().expose();
+pub(super) fn write(variables: &[ExportedSecret], out: &mut impl Write) -> io::Result<()> {
+    for ExportedSecret { variable, secret, .. } in variables {
+        let value = secret.expose();
         let quote = if single_quotes_do(value) { "'" } else { "\"" };
-        write!(out, "{}={quote}", variable.name())?;
+        write!(out, "{variable}={quote}")?;
         out.write_all(value)?;
         writeln!(out, "{quote}")?;
     }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::super::variable::Variable;
 use super::write_marked;
+use crate::registry::ExportedSecret;
 
 /// The variables that fish sets itself, and nobody else may.
 const READ_ONLY: [&str; 13] = [
@@ -34,10 +34,10 @@ pub(super) fn problem(name: &str) -> Option<&'static str> {
     None
 }
 
-pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
-    for variable in variables {
-        write!(out, "set -gx {} '", variable.name())?;
-        write_marked(variable.secret().expose(), b"'\\", b"\\", out)?;
+pub(super) fn write(variables: &[ExportedSecret], out: &mut impl Write) -> io::Result<()> {
+    for ExportedSecret { variable, secret, .. } in variables {
+        write!(out, "set -gx {variable} '")?;
+        write_marked(secret.expose(), b"'\\", b"\\", out)?;
         out.write_all(b"'\n")?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::base64;
-use super::super::variable::Variable;
+use crate::registry::ExportedSecret;
 
 const HEAD: &[u8] = b"apiVersion: v1\nkind: Secret\nmetadata:\n  name: hushlog\ntype: Opaque\ndata:";
 
@@ -25,13 +25,13 @@ pub(super) fn problem(name: &str) -> Option<&'static str> {
     None
 }
 
-pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(variables: &[ExportedSecret], out: &mut impl Write) -> io::Result<()> {
     out.write_all(HEAD)?;
     out.write_all(if variables.is_empty() { b" {}\n" } else { b"\n" })?;
-    for variable in variables {
+    for ExportedSecret { variable, secret, .. } in variables {
         // Quoted: YAML takes a bare Y or ON for a truth value.
-        write!(out, "  \"{}\": \"", variable.name())?;
-        base64::write(variable.secret().expose(), out)?;
+        write!(out, "  \"{variable}\": \"")?;
+        base64::write(secret.expose(), out)?;
         out.write_all(b"\"\n")?;
     }
     Ok(())

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use zeroize::Zeroizing;
 
 use super::environment::{Environment, is_variable};
-use super::variable::Variable;
+use crate::registry::ExportedSecret;
 
 /// Who is going to read the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +60,9 @@ impl Format {
     /// For the first variable that the format cannot express.
     pub fn render(self, environment: &Environment) -> Result<Zeroizing<Vec<u8>>, Inexpressible> {
         let variables = environment.variables();
-        for variable in variables {
-            if let Some(why) = self.problem(variable) {
-                return Err(Inexpressible { variable: variable.name().to_owned(), why });
+        for exported in variables {
+            if let Some(why) = self.problem(exported) {
+                return Err(Inexpressible { variable: exported.variable.clone(), why });
             }
         }
         // Written twice, first to nowhere: a buffer that grows leaves copies behind.
@@ -74,13 +74,13 @@ impl Format {
     }
 
     /// The reason for which a variable cannot be expressed.
-    fn problem(self, variable: &Variable) -> Option<&'static str> {
-        let value = variable.secret().expose();
+    fn problem(self, exported: &ExportedSecret) -> Option<&'static str> {
+        let value = exported.secret.expose();
         let needs_text = matches!(self, Format::Dotenv | Format::Systemd | Format::Json | Format::Docker);
         if needs_text && std::str::from_utf8(value).is_err() {
             return Some("its value is not UTF-8, which this format needs");
         }
-        let name = variable.name();
+        let name = &exported.variable;
         match self {
             Format::Sh | Format::Dotenv | Format::Systemd if !is_variable(name) => {
                 Some("the name of a variable is made of letters, digits and _ there, and begins with no digit")
@@ -93,7 +93,7 @@ impl Format {
         }
     }
 
-    fn write(self, variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
+    fn write(self, variables: &[ExportedSecret], out: &mut impl Write) -> io::Result<()> {
         match self {
             Format::Sh => sh::write(variables, out),
             Format::Fish => fish::write(variables, out),

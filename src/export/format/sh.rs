@@ -5,12 +5,12 @@
 
 use std::io::{self, Write};
 
-use super::super::variable::Variable;
+use crate::registry::ExportedSecret;
 
-pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
-    for variable in variables {
-        write!(out, "export {}='", variable.name())?;
-        for (n, piece) in variable.secret().expose().split(|byte| *byte == b'\'').enumerate() {
+pub(super) fn write(variables: &[ExportedSecret], out: &mut impl Write) -> io::Result<()> {
+    for ExportedSecret { variable, secret, .. } in variables {
+        write!(out, "export {variable}='")?;
+        for (n, piece) in secret.expose().split(|byte| *byte == b'\'').enumerate() {
             if n > 0 {
                 out.write_all(b"'\\''")?;
             }

@@ -3,13 +3,13 @@
 
 use std::io::{self, Write};
 
-use super::super::variable::Variable;
 use super::write_marked;
+use crate::registry::ExportedSecret;
 
-pub(super) fn write(variables: &[Variable], out: &mut impl Write) -> io::Result<()> {
-    for variable in variables {
-        write!(out, "{}=\"", variable.name())?;
-        write_marked(variable.secret().expose(), b"\"\\$`", b"\\", out)?;
+pub(super) fn write(variables: &[ExportedSecret], out: &mut impl Write) -> io::Result<()> {
+    for ExportedSecret { variable, secret, .. } in variables {
+        write!(out, "{variable}=\"")?;
+        write_marked(secret.expose(), b"\"\\$`", b"\\", out)?;
         out.write_all(b"\"\n")?;
     }
     Ok(())

@@ -6,8 +6,8 @@
 mod sidecar_config;
 
 use hushlog::Secret;
-use hushlog::export::{Environment, Format, Rank, Variable};
-use hushlog::registry::Registry;
+use hushlog::export::{Environment, Format};
+use hushlog::registry::{ExportedSecret, Rank, Registry};
 use hushlog::session::Session;
 use hushlog::source::dotenv::{self, Entry};
 
@@ -55,7 +55,8 @@ pub fn dotenv(bytes: &[u8]) {
     for format in [Format::Dotenv, Format::Systemd, Format::Sh] {
         let Ok(text) = format.render(&environment) else { continue };
         let read = dotenv::parse(&text).unwrap_or_else(|error| panic!("{format:?}: line {}", error.line));
-        let pairs = environment.variables().iter().map(|variable| (variable.name(), variable.secret().expose()));
+        let pairs =
+            environment.variables().iter().map(|variable| (variable.variable.as_str(), variable.secret.expose()));
         assert!(
             read.iter().map(|entry| (&*entry.name, &*entry.value)).eq(pairs),
             "{format:?} is read as something else"
@@ -78,7 +79,7 @@ pub fn session(bytes: &[u8]) {
 
 /// The secrets in a session.
 fn seen(session: &Session) -> impl Iterator<Item = (&str, &[u8], bool)> {
-    session.entries().iter().map(|entry| (entry.secret.name(), entry.secret.expose(), entry.current))
+    session.entries().iter().map(|entry| (entry.secret.name(), entry.secret.expose(), entry.is_exported))
 }
 
 fn parsed(text: &[u8]) -> Session {
@@ -91,9 +92,9 @@ fn environment(bytes: &[u8]) -> Environment {
     let variables = values.map(|(n, value)| {
         let name = format!("V{n}");
         if n % 3 == 2 && std::str::from_utf8(value).is_ok() {
-            return Variable::default(name, value);
+            return ExportedSecret::plain(name, value);
         }
-        Variable::new(name.clone(), Secret::new(name, value.to_vec()), format!("{n}"), Rank::Shared)
+        ExportedSecret::new(name.clone(), Secret::new(name, value.to_vec()), format!("{n}"), Rank::Shared)
     });
     Environment::new(variables.collect()).expect("short values with fit names and no NUL")
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use hushlog::registry::{Error, Identity, Registry};
+use hushlog::registry::{Error, Identity, Rank, Registry};
 
 use super::program::{HUSHLOG, Ran, run};
 
@@ -17,7 +17,7 @@ pub(crate) struct Desk {
 }
 
 /// The content of a registry, without its versions and times.
-pub(crate) type Content = (Vec<String>, Vec<(String, String, Vec<u8>, bool)>, Vec<String>);
+pub(crate) type Content = (Vec<String>, Vec<(String, Rank, Vec<u8>, bool)>, Vec<String>);
 
 impl Desk {
     /// With an identity, and no registry yet.
@@ -78,8 +78,8 @@ impl Desk {
         let opened = registry.open(&self.identity("alice.txt"), None, None)?;
         let members = registry.members().map(|(name, _)| name.to_string()).collect();
         let secrets = opened.secrets.iter().map(|opened| {
-            let (name, scope) = (opened.secret.name().to_owned(), opened.scope.word().to_owned());
-            (name, scope, opened.secret.expose().to_vec(), opened.install)
+            let (name, rank) = (opened.secret.name().to_owned(), opened.rank);
+            (name, rank, opened.secret.expose().to_vec(), opened.is_exported)
         });
         let defaults =
             registry.environments().map(|(name, variables)| format!("{name}: {}", variables.len())).collect();
