@@ -18,7 +18,7 @@ const TOTAL_LEN_MAX: u64 = 6 << 20;
 /// Why the kernel would refuse an environment, or could not hold a variable. The names may be shown; no value is in it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum EnvironmentError {
+pub enum ProcessEnvironmentError {
     /// A variable is longer than the 128 KiB that the kernel takes.
     #[error("the variable {0} is longer than the 128 KiB that one may have")]
     TooLong(String),
@@ -38,18 +38,18 @@ pub enum EnvironmentError {
 }
 
 /// `NAME=VALUE` each, with a NUL at its end. Values are wiped when it is dropped, and never printed.
-pub struct Environment(Vec<Zeroizing<Vec<u8>>>);
+pub struct ProcessEnvironment(Vec<Zeroizing<Vec<u8>>>);
 
-impl Environment {
+impl ProcessEnvironment {
     /// These variables, of which the later wins where two have one name.
     ///
     /// # Errors
     ///
-    /// [`EnvironmentError::Nul`].
+    /// [`ProcessEnvironmentError::Nul`].
     pub fn new<'a>(
         own: impl IntoIterator<Item = (OsString, OsString)>,
         injected: impl IntoIterator<Item = (&'a str, &'a [u8])>,
-    ) -> Result<Environment, EnvironmentError> {
+    ) -> Result<ProcessEnvironment, ProcessEnvironmentError> {
         let mut all = BTreeMap::new();
         for (name, value) in own {
             let value = Zeroizing::new(value.into_vec());
@@ -57,11 +57,11 @@ impl Environment {
         }
         for (name, value) in injected {
             if value.contains(&0) {
-                return Err(EnvironmentError::Nul(name.to_owned()));
+                return Err(ProcessEnvironmentError::Nul(name.to_owned()));
             }
             all.insert(name.as_bytes().to_vec(), variable(name.as_bytes(), value));
         }
-        Ok(Environment(all.into_values().collect()))
+        Ok(ProcessEnvironment(all.into_values().collect()))
     }
 
     /// Fails where the kernel would: a program cannot be started with more.
@@ -69,11 +69,11 @@ impl Environment {
     /// # Errors
     ///
     /// When one variable, or all with the arguments, are too long.
-    pub fn check(&self, arguments: &[CString]) -> Result<(), EnvironmentError> {
+    pub fn check(&self, arguments: &[CString]) -> Result<(), ProcessEnvironmentError> {
         let longest = self.0.iter().max_by_key(|variable| variable.len());
         let name = || longest.map_or_else(String::new, |variable| name_of(variable));
         if longest.is_some_and(|variable| variable.len() > VARIABLE_LEN_MAX) {
-            return Err(EnvironmentError::TooLong(name()));
+            return Err(ProcessEnvironmentError::TooLong(name()));
         }
         let stack = getrlimit(Resource::Stack).current.map_or(TOTAL_LEN_MAX, |bytes| bytes / 4);
         let limit = stack.clamp(TOTAL_LEN_MIN, TOTAL_LEN_MAX);
@@ -81,7 +81,7 @@ impl Environment {
         let lens = lens.chain(arguments.iter().map(|argument| argument.as_bytes_with_nul().len()));
         // Each takes a pointer, too.
         let total: u64 = lens.map(|len| (len + size_of::<usize>()) as u64).sum();
-        if total > limit { Err(EnvironmentError::TooMuch { name: name(), limit: limit >> 10 }) } else { Ok(()) }
+        if total > limit { Err(ProcessEnvironmentError::TooMuch { name: name(), limit: limit >> 10 }) } else { Ok(()) }
     }
 
     /// The variables, for exec.
@@ -95,9 +95,9 @@ impl Environment {
     }
 }
 
-impl fmt::Debug for Environment {
+impl fmt::Debug for ProcessEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Environment").field("variables", &self.0.len()).finish_non_exhaustive()
+        f.debug_struct("ProcessEnvironment").field("variables", &self.0.len()).finish_non_exhaustive()
     }
 }
 
@@ -120,8 +120,8 @@ fn name_of(variable: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn new(own: &[(&str, &str)], injected: &[(&str, &[u8])]) -> Result<Environment, EnvironmentError> {
-        Environment::new(own.iter().map(|(name, value)| (name.into(), value.into())), injected.iter().copied())
+    fn new(own: &[(&str, &str)], injected: &[(&str, &[u8])]) -> Result<ProcessEnvironment, ProcessEnvironmentError> {
+        ProcessEnvironment::new(own.iter().map(|(name, value)| (name.into(), value.into())), injected.iter().copied())
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_nul_is_refused_by_name() {
-        assert_eq!(new(&[], &[("A", b"x\0y")]).unwrap_err(), EnvironmentError::Nul("A".into()));
+        assert_eq!(new(&[], &[("A", b"x\0y")]).unwrap_err(), ProcessEnvironmentError::Nul("A".into()));
     }
 
     #[test]
@@ -141,19 +141,19 @@ mod tests {
         let fits = new(&[("SMALL", "1")], &[("A", &long)]).unwrap();
         assert_eq!(fits.check(&[]), Ok(()));
         let longer = new(&[("SMALL", "1")], &[("AB", &long)]).unwrap();
-        assert_eq!(longer.check(&[]), Err(EnvironmentError::TooLong("AB".into())));
+        assert_eq!(longer.check(&[]), Err(ProcessEnvironmentError::TooLong("AB".into())));
         let many: Vec<String> = (0..600).map(|n| format!("V{n}")).collect();
         let long = &long[..20_000];
         let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), long)).collect();
         assert!(
-            matches!(new(&[], &many).unwrap().check(&[]), Err(EnvironmentError::TooMuch { name, .. }) if name.len() == 4)
+            matches!(new(&[], &many).unwrap().check(&[]), Err(ProcessEnvironmentError::TooMuch { name, .. }) if name.len() == 4)
         );
     }
 
     #[test]
     fn nothing_of_a_value_is_shown() {
         let environment = new(&[("A", "hunter2")], &[]).unwrap();
-        assert_eq!(format!("{environment:?}"), "Environment { variables: 1, .. }");
+        assert_eq!(format!("{environment:?}"), "ProcessEnvironment { variables: 1, .. }");
         assert_eq!(name_of(b"=C:=x\0"), "=C:");
     }
 }

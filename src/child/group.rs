@@ -1,8 +1,8 @@
-//! The processes that a signal to us is for: the child's group. Seen from the minder, the child's
+//! The processes that a signal to us is for: the child's group. Seen from the supervisor, the child's
 //! parent.
 //!
 //! Where the child is in our own group, which others of a pipeline are in as well, its part of that
-//! are the descendants of the minder. It is a *subreaper* then: a process whose parent ends becomes
+//! are the descendants of the supervisor. It is a *subreaper* then: a process whose parent ends becomes
 //! its child, and is not lost to the search.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,7 @@
 //!
 //! Keys that the child has not read belong to the next program that reads from the terminal, and
 //! nothing can be put back there. So they stay in the terminal until the child asks for them
-//! ([`asks`]), and then a line at a time. Keys that send a signal or halt the output act at our
+//! ([`awaits_line`]), and then a line at a time. Keys that send a signal or halt the output act at our
 //! terminal. A child that reads key by key gets them as they come: it has the terminal for
 //! itself.
 
@@ -13,9 +13,9 @@ use rustix::io::{Errno, ioctl_fionread};
 use rustix::termios::{InputModes, LocalModes, SpecialCodeIndex, Termios, tcgetattr};
 use zeroize::Zeroizing;
 
-use super::asks::asks;
+use super::awaits_line::awaits_line;
 use super::sys;
-use super::terminal::{Hand, Terminal, has_line};
+use super::terminal::{KeyMode, Terminal, has_line};
 
 /// How many keys are on their way at most, in bytes: as much as a pseudo-terminal holds.
 const LEN_MAX: usize = 4 << 10;
@@ -48,7 +48,7 @@ pub(super) struct Keys {
 
 /// The events of a terminal.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct TerminalEvents {
     /// Keys are there.
     pub(super) keys: bool,
     /// It is gone.
@@ -91,29 +91,35 @@ impl Keys {
 
     /// Hands on the keys that may be handed on: all keys where the child's terminal gives them one
     /// by one, or only its output is ours.
-    pub(super) fn pass(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, told: Told) {
+    pub(super) fn pass(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, events: TerminalEvents) {
         self.again = None;
-        if self.is_empty() && (told.keys || told.hung_up) {
+        if self.is_empty() && (events.keys || events.hung_up) {
             self.take(terminal, LEN_MAX);
         }
         self.give(master, self.end);
     }
 
     /// The same where the child has a terminal in place of ours: does to ours as the child's needs.
-    /// `minder` is the child's parent.
-    pub(super) fn tend(&mut self, terminal: &mut Terminal, master: BorrowedFd<'_>, minder: i32, told: Told) {
+    /// `supervisor` is the child's parent.
+    pub(super) fn tend(
+        &mut self,
+        terminal: &mut Terminal,
+        master: BorrowedFd<'_>,
+        supervisor: i32,
+        events: TerminalEvents,
+    ) {
         let Ok(theirs) = tcgetattr(master) else { return };
-        if told.hung_up {
+        if events.hung_up {
             self.ended = true;
         }
         // Nor are keys kept where one for a signal would act for other processes, or for none.
         if !theirs.local_modes.contains(LocalModes::ICANON) || terminal.is_nobodys() {
-            terminal.hand(Hand::Raw, &theirs);
+            terminal.hand(KeyMode::Raw, &theirs);
             self.look = Instant::now() + LOOK_EVERY;
-            return self.pass(terminal, master, told);
+            return self.pass(terminal, master, events);
         }
-        let (was_taken, was_raw) = (terminal.is_taken(), terminal.is_in(Hand::Raw));
-        terminal.hand(Hand::Lines, &theirs);
+        let (was_taken, was_raw) = (terminal.is_taken(), terminal.is_in(KeyMode::Raw));
+        terminal.hand(KeyMode::Lines, &theirs);
         if was_raw {
             self.look_through(terminal, master, &theirs);
         }
@@ -129,10 +135,10 @@ impl Keys {
         }
         // In this order: a child that has taken its line, and is seen waiting after that, waits for
         // another. It may take any time to do so, on a busy machine or while it is stopped.
-        let asks = !has_line(master) && device(master).is_some_and(|device| asks(minder, device));
+        let is_awaited = !has_line(master) && device(master).is_some_and(|device| awaits_line(supervisor, device));
         let cost = now.elapsed();
         self.look = now + LOOK_EVERY.max(cost * SHARE);
-        if asks {
+        if is_awaited {
             self.serve(terminal, master, &theirs);
         }
         self.pace(terminal, cost);

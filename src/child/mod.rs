@@ -1,23 +1,24 @@
 //! A program as our child: it gets the secrets in its environment, its output is redacted, and nothing else about it changes.
 //!
-//! Three processes take part. *We* read what the child writes, redact it, and hand signals on. The [minder] is the child's parent.
-//! The *child* becomes the program, with limits, signals, descriptors and environment as they would be without us.
+//! Three processes take part. This process reads the output of the child, redacts it, and forwards
+//! signals. The [supervisor] is the parent of the child. The child becomes the program, with limits,
+//! signals, descriptors and environment as they would be without hushlog.
 //!
-//! What stands where a terminal was is told in [`wiring`]; what signals and stops do, in [`supervise`].
+//! [`stdio`] describes the descriptors of the child, and [`event_loop`] the effect of signals and stops.
 //!
 //! Memory: as [`Relay`](crate::io::Relay) for each stream. Cost: two forks, and nothing for each byte beyond the relay. Nothing that is
 //! held back on a pipe is ever released by a timer; on a terminal see [`Echo`](crate::io::Echo).
 
-mod asks;
+mod awaits_line;
 mod environment;
+mod event_loop;
 mod group;
 mod keys;
-mod minder;
+mod stdio;
 mod stream;
-mod supervise;
+mod supervisor;
 mod sys;
 mod terminal;
-mod wiring;
 
 use std::ffi::CString;
 use std::io;
@@ -27,15 +28,15 @@ use std::time::Duration;
 use rustix::io::fcntl_getfd;
 use rustix::process::{Resource, Rlimit, getrlimit};
 
-pub use environment::{Environment, EnvironmentError};
-pub use stream::Carried;
-pub use supervise::{Outcome, Ready, Running, Status};
+pub use environment::{ProcessEnvironment, ProcessEnvironmentError};
+pub use event_loop::{Completion, Ready, Running, Status};
+pub use stream::StreamOutcome;
 pub use terminal::restore as restore_terminal;
 
 use crate::io::Release;
-use minder::Minder;
+use stdio::Stdio;
+use supervisor::Supervisor;
 use sys::Forked;
-use wiring::Wiring;
 
 /// How long the output is still read after the child has ended, where others keep it open: a program that it left in the background,
 /// say. What they write later meets a closed pipe.
@@ -76,28 +77,28 @@ impl Inherited {
     }
 }
 
-/// The program to start, and with what.
+/// The program to start, with arguments and environment.
 #[derive(Debug)]
-pub struct Command {
+pub struct Program {
     /// The program, which is looked for in PATH as shells do, and its arguments.
     pub arguments: Vec<CString>,
     /// Its whole environment.
-    pub environment: Environment,
-    /// What it gets back.
+    pub environment: ProcessEnvironment,
+    /// The state of the process at its start, which the program gets back.
     pub inherited: Inherited,
 }
 
-/// How it is looked after.
+/// How the child is supervised.
 #[derive(Clone, Copy, Debug)]
-pub struct Care {
-    /// When redacted bytes go out, where it does not write to a terminal.
+pub struct SupervisionOptions {
+    /// When redacted bytes are written, unless the output is a terminal.
     pub release: Release,
-    /// How long it has to end after a SIGTERM to us, before it is killed. Without this, for ever.
+    /// The time between a SIGTERM to this process and a SIGKILL to the child. None: no SIGKILL.
     pub kill_after: Option<Duration>,
 }
 
 /// Makes all that the child needs, and the processes; the program does not run until [`Ready::run`]. `kept` is handed back
-/// here, and dropped in the minder, whose memory is a copy of ours.
+/// here, and dropped in the supervisor, whose memory is a copy of ours.
 ///
 /// All signals are blocked in this process from here on, but for those that tell of a fault.
 ///
@@ -108,19 +109,19 @@ pub struct Care {
 /// # Panics
 ///
 /// If this process has more than one thread.
-pub fn prepare<T>(command: Command, kept: T) -> io::Result<(Ready, T)> {
-    let Command { arguments, environment, inherited } = command;
+pub fn prepare<T>(program: Program, kept: T) -> io::Result<(Ready, T)> {
+    let Program { arguments, environment, inherited } = program;
     if arguments.is_empty() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let (ours, theirs) = UnixStream::pair()?;
-    let wiring = Wiring::new(inherited.closed)?;
+    let stdio = Stdio::new(inherited.closed)?;
     let mask = sys::block_signals();
     match sys::fork()? {
         Forked::Child => {
             drop((ours, kept));
-            Minder { channel: theirs, wiring, arguments, environment, inherited, mask }.run()
+            Supervisor { channel: theirs, stdio, arguments, environment, inherited, mask }.run()
         }
-        Forked::Parent(pid) => Ok((Ready::new(ours, wiring, pid)?, kept)),
+        Forked::Parent(pid) => Ok((Ready::new(ours, stdio, pid)?, kept)),
     }
 }

@@ -8,31 +8,31 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::stdio::Route;
 use super::terminal;
-use super::wiring::Route;
 use crate::io::{PumpError, PumpOptions, PumpSummary, Relay, Rest};
 use crate::redact::redactor::Redactor;
 
 /// How long a stream has to come to rest before the process stops, where its reader is slow.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What became of an output.
-pub struct Carried {
-    /// With its counts.
+/// The result of relaying one output.
+pub struct StreamOutcome {
+    /// The redactor, with its counts.
     pub redactor: Redactor,
-    /// How much went through, or why not all of it did.
+    /// The amount of data, or the error that cut it off.
     pub result: Result<PumpSummary, PumpError>,
 }
 
-impl fmt::Debug for Carried {
+impl fmt::Debug for StreamOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carried").field("result", &self.result).finish_non_exhaustive()
+        f.debug_struct("StreamOutcome").field("result", &self.result).finish_non_exhaustive()
     }
 }
 
 /// A stream that runs.
 pub(super) struct Stream {
-    thread: JoinHandle<Carried>,
+    thread: JoinHandle<StreamOutcome>,
     /// A byte from us: come to rest; a byte back: done; another from us: go on. Shut from our side: stop. Closed from the other: it has ended.
     control: UnixStream,
     /// The pseudo-terminal and the terminal, whose size it has.
@@ -93,7 +93,7 @@ impl Stream {
     }
 
     /// What became of it, if it has ended.
-    pub(super) fn end(self) -> Option<Carried> {
+    pub(super) fn end(self) -> Option<StreamOutcome> {
         if self.ended { self.thread.join().ok() } else { None }
     }
 }
@@ -111,7 +111,7 @@ fn carry(
     mut redactor: Redactor,
     options: &PumpOptions,
     mut control: UnixStream,
-) -> Carried {
+) -> StreamOutcome {
     let mut relay = Relay::new(input.as_fd(), output.as_fd(), &mut redactor, options);
     let ended = loop {
         match relay.run(Some(control.as_fd())) {
@@ -124,10 +124,10 @@ fn carry(
         Ok(()) | Err(PumpError::Input(_)) => relay.finish().and_then(|summary| ended.map(|()| summary)),
         Err(error) => Err(error),
     };
-    Carried { redactor, result }
+    StreamOutcome { redactor, result }
 }
 
-/// Comes to rest, until it is told to go on. Fails if it is told to stop.
+/// Pauses until the event loop resumes the stream. Fails if the event loop stops it.
 fn rest(control: &mut UnixStream) -> io::Result<()> {
     control.read_exact(&mut [0])?;
     control.write_all(b"p")?;

@@ -73,13 +73,13 @@ pub(super) struct Terminal {
     /// We have changed them.
     is_changed: bool,
     /// How, as a whole.
-    hand: Option<(Hand, Option<Acting>)>,
+    hand: Option<(KeyMode, Option<Acting>)>,
     use_of_it: Use,
 }
 
 /// How the terminal's keys are taken, where the child has a pseudo-terminal in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hand {
+pub(super) enum KeyMode {
     /// Each as it comes: so does the child.
     Raw,
     /// A line at a time, once the child waits for one. Keys for signals, and those that halt the
@@ -135,7 +135,7 @@ impl Terminal {
         self.hand.is_some()
     }
 
-    pub(super) fn is_in(&self, hand: Hand) -> bool {
+    pub(super) fn is_in(&self, hand: KeyMode) -> bool {
         self.hand.is_some_and(|(taken, _)| taken == hand)
     }
 
@@ -165,7 +165,7 @@ impl Terminal {
     pub(super) fn begin(&mut self, pty: BorrowedFd<'_>) {
         match tcgetattr(pty) {
             Ok(theirs) if self.is_whole() && self.is_ours() => {
-                self.hand(if self.is_nobodys() { Hand::Raw } else { Hand::Lines }, &theirs);
+                self.hand(if self.is_nobodys() { KeyMode::Raw } else { KeyMode::Lines }, &theirs);
             }
             _ => self.follow(pty),
         }
@@ -173,8 +173,8 @@ impl Terminal {
 
     /// As a whole: takes its keys in this way; they stay unseen until the child's terminal, with
     /// these modes, echoes them.
-    pub(super) fn hand(&mut self, hand: Hand, theirs: &Termios) {
-        let acting = (hand == Hand::Lines).then(|| Acting::of(theirs));
+    pub(super) fn hand(&mut self, hand: KeyMode, theirs: &Termios) {
+        let acting = (hand == KeyMode::Lines).then(|| Acting::of(theirs));
         if self.hand.replace((hand, acting)) == Some((hand, acting)) {
             return;
         }

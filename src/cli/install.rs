@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use hushlog::install::{self, Outcome, Root, Setup, SetupError, Step};
+use hushlog::install::{self, Root, Setup, SetupError, Step, StepOutcome};
 use hushlog::registry::{Error, FILE_LEN_MAX, Registry, RegistryId};
 use hushlog::session::place;
 use hushlog::sys::file::check_not_replaceable;
@@ -97,7 +97,7 @@ pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
             let doing = if *install { "write" } else { "remove" };
             Failure::io(format!("cannot {doing} {}: {}", show(step.path()), reason(&error)))
         })?;
-        foreign |= outcome == Outcome::Foreign && *install;
+        foreign |= outcome == StepOutcome::Foreign && *install;
         said += &line(step, outcome, *install, *dry_run);
     }
     if *install && !dry_run {
@@ -112,20 +112,20 @@ pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
 }
 
 /// The line for a step; empty when there was nothing to remove.
-fn line(step: &Step, outcome: Outcome, install: bool, dry_run: bool) -> String {
+fn line(step: &Step, outcome: StepOutcome, install: bool, dry_run: bool) -> String {
     let word = match (outcome, dry_run) {
-        (Outcome::Unchanged, _) if !install => return String::new(),
-        (Outcome::Foreign, _) if !install => return String::new(),
-        (Outcome::Unchanged, _) => "unchanged",
-        (Outcome::Foreign, _) => "left alone",
-        (Outcome::Written, false) => "wrote",
-        (Outcome::Written, true) => "would write",
-        (Outcome::Removed, false) => "removed",
-        (Outcome::Removed, true) => "would remove",
+        (StepOutcome::Unchanged, _) if !install => return String::new(),
+        (StepOutcome::Foreign, _) if !install => return String::new(),
+        (StepOutcome::Unchanged, _) => "unchanged",
+        (StepOutcome::Foreign, _) => "left alone",
+        (StepOutcome::Written, false) => "wrote",
+        (StepOutcome::Written, true) => "would write",
+        (StepOutcome::Removed, false) => "removed",
+        (StepOutcome::Removed, true) => "would remove",
     };
     let what = match (step.is_block(), outcome) {
-        (true, Outcome::Written) => "lines into ",
-        (true, Outcome::Removed) => "lines from ",
+        (true, StepOutcome::Written) => "lines into ",
+        (true, StepOutcome::Removed) => "lines from ",
         _ => "",
     };
     format!("{word} {what}{}\n", show(step.path()))

@@ -7,7 +7,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clap::Args;
-use hushlog::child::{self, Care, Carried, Command, Environment, EnvironmentError, Outcome, Status};
+use hushlog::child::{
+    self, Completion, ProcessEnvironment, ProcessEnvironmentError, Program, Status, StreamOutcome, SupervisionOptions,
+};
 use hushlog::io::{PumpError, PumpSummary};
 use hushlog::{NeedleSet, Secret};
 use rustix::io::Errno;
@@ -43,13 +45,13 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let target = Target::new(options.report.as_deref(), || Inputs::new(&sources))?;
     let loaded = source::load_all(&sources, options.quiet)?;
     let environment = environment(&loaded)?;
-    let command = Command { arguments: arguments(command)?, environment, inherited: stdio::inherited() };
-    command.environment.check(&command.arguments).map_err(refused)?;
+    let program = Program { arguments: arguments(command)?, environment, inherited: stdio::inherited() };
+    program.environment.check(&program.arguments).map_err(refused)?;
     let secrets: Vec<Secret> = loaded.secrets.into_iter().map(|found| found.secret).collect();
     let names: BTreeSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
     // Before the needles are built, so that the system creates the child process in parallel.
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
-    let (mut ready, secrets) = child::prepare(command, secrets).map_err(|error| cannot_start(&error))?;
+    let (mut ready, secrets) = child::prepare(program, secrets).map_err(|error| cannot_start(&error))?;
     if masking::cannot_fail(&secrets, &options) {
         ready.begin().map_err(|error| cannot_start(&error))?;
     }
@@ -57,8 +59,8 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     harden::lock_memory();
 
     let kill_after = (kill_after > 0).then(|| Duration::from_secs(u64::from(kill_after)));
-    let care = Care { release: options.release.into(), kill_after };
-    let running = ready.run(&set, !options.keep_stump, care).map_err(|error| cannot_start(&error))?;
+    let supervision = SupervisionOptions { release: options.release.into(), kill_after };
+    let running = ready.run(&set, !options.keep_stump, supervision).map_err(|error| cannot_start(&error))?;
     harden::fail_point("run", set.expose().next().unwrap_or_default());
     let outcome = running.end();
     let reported = target.map_or(Ok(()), |target| target.write(&tally(&names, &set, &outcome.outputs)));
@@ -66,12 +68,12 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
 }
 
 /// Ends as the child did, unless a part of its output is missing.
-fn end(outcome: Outcome, reported: Result<(), Failure>) -> Result<Exit, Failure> {
+fn end(outcome: Completion, reported: Result<(), Failure>) -> Result<Exit, Failure> {
     if let Status::Failed(error) = outcome.status {
         return Err(not_run(error));
     }
-    for carried in &outcome.outputs {
-        match &carried.result {
+    for stream in &outcome.outputs {
+        match &stream.result {
             // The child met the closed pipe as it would have without hushlog, and handled it.
             Ok(_) | Err(PumpError::OutputClosed) => {}
             Err(PumpError::Input(error)) => {
@@ -92,10 +94,10 @@ fn end(outcome: Outcome, reported: Result<(), Failure>) -> Result<Exit, Failure>
 }
 
 /// This process's environment, with the injected secrets.
-fn environment(loaded: &Loaded) -> Result<Environment, Failure> {
+fn environment(loaded: &Loaded) -> Result<ProcessEnvironment, Failure> {
     let exported = exported::injected(loaded)?;
     let injected = exported.variables().iter().map(|variable| (variable.variable.as_str(), variable.secret.expose()));
-    Environment::new(std::env::vars_os(), injected).map_err(refused)
+    ProcessEnvironment::new(std::env::vars_os(), injected).map_err(refused)
 }
 
 fn arguments(command: Vec<OsString>) -> Result<Vec<CString>, Failure> {
@@ -104,8 +106,8 @@ fn arguments(command: Vec<OsString>) -> Result<Vec<CString>, Failure> {
 }
 
 /// The failure for an environment that no program can have.
-fn refused(error: EnvironmentError) -> Failure {
-    let exit = if matches!(error, EnvironmentError::Nul(_)) { Exit::Config } else { Exit::NotExecutable };
+fn refused(error: ProcessEnvironmentError) -> Failure {
+    let exit = if matches!(error, ProcessEnvironmentError::Nul(_)) { Exit::Config } else { Exit::NotExecutable };
     Failure::config(error.to_string()).ends(exit).hint("the command was not started")
 }
 
@@ -125,13 +127,13 @@ fn not_run(error: i32) -> Failure {
     }
 }
 
-fn tally(names: &BTreeSet<String>, set: &NeedleSet, outputs: &[Carried]) -> Tally {
-    let sum = |sum: Option<PumpSummary>, carried: &Carried| {
-        let (mut sum, one) = (sum?, carried.result.as_ref().ok()?);
+fn tally(names: &BTreeSet<String>, set: &NeedleSet, outputs: &[StreamOutcome]) -> Tally {
+    let sum = |sum: Option<PumpSummary>, stream: &StreamOutcome| {
+        let (mut sum, one) = (sum?, stream.result.as_ref().ok()?);
         sum.bytes_in += one.bytes_in;
         sum.bytes_out += one.bytes_out;
         Some(sum)
     };
     let pumped = outputs.iter().fold(Some(PumpSummary::default()), sum);
-    Tally::new(names, set, outputs.iter().map(|carried| &carried.redactor), pumped.as_ref())
+    Tally::new(names, set, outputs.iter().map(|stream| &stream.redactor), pumped.as_ref())
 }

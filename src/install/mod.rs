@@ -8,7 +8,7 @@ mod step;
 
 pub use plan::{Init, Setup, SetupError};
 pub use root::Root;
-pub use step::{Outcome, Step};
+pub use step::{Step, StepOutcome};
 
 /// What the first lines of every file say. Only a file with it is replaced or removed.
 const MARK: &str = "Put here by `hushlog boot --install`";

@@ -40,9 +40,9 @@ pub(super) enum Change {
     NoBlock,
 }
 
-/// What a step came to, or would come to.
+/// The effect of a step, done or planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum StepOutcome {
     /// The file is new or has changed.
     Written,
     /// The file is gone, or what was put into it.
@@ -64,40 +64,40 @@ impl Step {
         matches!(self.change, Change::BlockFirst(_) | Change::BlockBehind(..) | Change::NoBlock)
     }
 
-    /// What it would come to.
+    /// The effect that it would have.
     ///
     /// # Errors
     ///
     /// When the file cannot be read.
-    pub fn outcome(&self) -> io::Result<Outcome> {
+    pub fn outcome(&self) -> io::Result<StepOutcome> {
         match &self.change {
             Change::File(mode, wanted) => {
-                let Some((dir, name, found)) = self.here()? else { return Ok(Outcome::Written) };
+                let Some((dir, name, found)) = self.here()? else { return Ok(StepOutcome::Written) };
                 match text_of_ours(&dir, &name, &found)? {
-                    None => Ok(Outcome::Foreign),
-                    Some(present) if present == *wanted && found.st_mode & 0o777 == *mode => Ok(Outcome::Unchanged),
-                    Some(_) => Ok(Outcome::Written),
+                    None => Ok(StepOutcome::Foreign),
+                    Some(present) if present == *wanted && found.st_mode & 0o777 == *mode => Ok(StepOutcome::Unchanged),
+                    Some(_) => Ok(StepOutcome::Written),
                 }
             }
             Change::Link(target) => match self.here()? {
-                None => Ok(Outcome::Written),
+                None => Ok(StepOutcome::Written),
                 Some((dir, name, found)) if kind(&found) == FileType::Symlink && dir.read_link(&name)? == *target => {
-                    Ok(Outcome::Unchanged)
+                    Ok(StepOutcome::Unchanged)
                 }
-                Some(_) => Ok(Outcome::Foreign),
+                Some(_) => Ok(StepOutcome::Foreign),
             },
             Change::BlockFirst(_) | Change::BlockBehind(..) => {
                 let present = self.text()?.unwrap_or_default();
-                Ok(if self.with_block(&present) == present { Outcome::Unchanged } else { Outcome::Written })
+                Ok(if self.with_block(&present) == present { StepOutcome::Unchanged } else { StepOutcome::Written })
             }
             Change::Removed => {
-                let Some((dir, name, found)) = self.here()? else { return Ok(Outcome::Unchanged) };
+                let Some((dir, name, found)) = self.here()? else { return Ok(StepOutcome::Unchanged) };
                 let is_ours = kind(&found) == FileType::Symlink || text_of_ours(&dir, &name, &found)?.is_some();
-                Ok(if is_ours { Outcome::Removed } else { Outcome::Foreign })
+                Ok(if is_ours { StepOutcome::Removed } else { StepOutcome::Foreign })
             }
             Change::NoBlock => {
                 let present = self.text()?.unwrap_or_default();
-                Ok(if without_block(&present) == present { Outcome::Unchanged } else { Outcome::Removed })
+                Ok(if without_block(&present) == present { StepOutcome::Unchanged } else { StepOutcome::Removed })
             }
         }
     }
@@ -120,9 +120,9 @@ impl Step {
     /// # Errors
     ///
     /// When the file cannot be read or written. It is as it was.
-    pub fn apply(&self) -> io::Result<Outcome> {
+    pub fn apply(&self) -> io::Result<StepOutcome> {
         let outcome = self.outcome()?;
-        if matches!(outcome, Outcome::Unchanged | Outcome::Foreign) {
+        if matches!(outcome, StepOutcome::Unchanged | StepOutcome::Foreign) {
             return Ok(outcome);
         }
         match &self.change {

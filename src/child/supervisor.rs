@@ -1,12 +1,14 @@
-//! The minder: a process between us and the child, its parent.
+//! The supervisor process: the child's parent, between this process and the child.
 //!
-//! Why there is one: a child that leads a session cannot be stopped by Ctrl-Z, because nobody of its session, but of another group,
-//! is its parent (its group is *orphaned*, and stop signals are discarded there). So the minder leads the session, and starts the child
-//! in a group of its own, as a shell does. It also outlives us if we are killed: then it gives the terminal its modes back,
-//! and ends the child.
+//! The supervisor makes job control work. A process group whose members have no parent in another
+//! group of the session is *orphaned*, and the kernel discards stop signals there: Ctrl-Z would have
+//! no effect on a child that leads its session. So the supervisor leads the session, and starts the
+//! child in a group of its own, as a shell does. The supervisor also survives if this process is
+//! killed: it restores the modes of the terminal, and ends the child.
 //!
-//! It runs between fork and exec for all its life, in a copy of our memory, but for what it wiped. All its signals are blocked: it
-//! looks at its channel to us and at its child, and at nothing else.
+//! The supervisor never calls exec. It runs in a copy of this process's memory from which the
+//! secrets were wiped. All its signals are blocked, and it waits for its channel to this process and
+//! for its child only.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -24,38 +26,39 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::termios::tcsetpgrp;
 
 use super::Inherited;
-use super::environment::Environment;
+use super::environment::ProcessEnvironment;
 use super::group::Group;
+use super::stdio::{JobControl, Stdio};
 use super::sys::{self, Forked, Mask};
 use super::terminal::Terminal;
-use super::wiring::{Standing, Wiring};
 
-/// How often it is looked whether those of a group that is to end are gone. No event reports that.
+/// How often the supervisor checks whether the processes of an ending group are gone. No event
+/// reports that.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-/// What we tell the minder.
+/// A message to the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Let the child begin.
+pub(super) enum Command {
+    /// Start the child.
     Go,
     /// Send a signal to the child's group. After a SIGTERM, also when the child has ended.
     Signal(i32),
-    /// Let the child go on, if it was stopped, and say so.
+    /// Continue the child if it was stopped, and answer [`Event::Continued`].
     Continue,
-    /// All is done: no need to look after the terminal.
+    /// Exit. The terminal was restored already.
     Leave,
 }
 
-/// What the minder tells us.
+/// A message from the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum Event {
     /// The child's program runs.
     Began,
     /// It could not be started.
     Failed(Errno),
     /// It was stopped by a signal.
     Stopped(i32),
-    /// It was told to go on: the answer to [`Order::Continue`].
+    /// It was continued: the answer to [`Command::Continue`].
     Continued,
     /// It ended by itself.
     Exited(i32),
@@ -65,7 +68,7 @@ pub(super) enum News {
     Alone,
 }
 
-/// Orders and news on their way: a kind and a number.
+/// A command or an event on the channel: a kind and a number.
 type Message = [u8; 5];
 
 fn message(kind: u8, number: i32) -> Message {
@@ -77,104 +80,104 @@ fn number([_, a, b, c, d]: Message) -> i32 {
     i32::from_le_bytes([a, b, c, d])
 }
 
-impl Order {
+impl Command {
     pub(super) fn send(self, mut channel: &UnixStream) -> std::io::Result<()> {
         channel.write_all(&match self {
-            Order::Go => message(b'g', 0),
-            Order::Signal(signal) => message(b's', signal),
-            Order::Continue => message(b'c', 0),
-            Order::Leave => message(b'l', 0),
+            Command::Go => message(b'g', 0),
+            Command::Signal(signal) => message(b's', signal),
+            Command::Continue => message(b'c', 0),
+            Command::Leave => message(b'l', 0),
         })
     }
 
-    fn receive(mut channel: &UnixStream) -> Option<Order> {
+    fn receive(mut channel: &UnixStream) -> Option<Command> {
         let mut message = [0; 5];
         channel.read_exact(&mut message).ok()?;
         match message[0] {
-            b'g' => Some(Order::Go),
-            b's' => Some(Order::Signal(number(message))),
-            b'c' => Some(Order::Continue),
-            _ => Some(Order::Leave),
+            b'g' => Some(Command::Go),
+            b's' => Some(Command::Signal(number(message))),
+            b'c' => Some(Command::Continue),
+            _ => Some(Command::Leave),
         }
     }
 }
 
-impl News {
+impl Event {
     fn send(self, mut channel: &UnixStream) {
-        // If nobody listens any more, the next order will not come either.
+        // If the reader is gone, no further command arrives either.
         let _ = channel.write_all(&match self {
-            News::Began => message(b'b', 0),
-            News::Failed(error) => message(b'f', error.raw_os_error()),
-            News::Stopped(signal) => message(b's', signal),
-            News::Continued => message(b'c', 0),
-            News::Exited(code) => message(b'x', code),
-            News::Killed(signal) => message(b'k', signal),
-            News::Alone => message(b'a', 0),
+            Event::Began => message(b'b', 0),
+            Event::Failed(error) => message(b'f', error.raw_os_error()),
+            Event::Stopped(signal) => message(b's', signal),
+            Event::Continued => message(b'c', 0),
+            Event::Exited(code) => message(b'x', code),
+            Event::Killed(signal) => message(b'k', signal),
+            Event::Alone => message(b'a', 0),
         });
     }
 
-    /// The next news; none if the minder is gone.
-    pub(super) fn receive(mut channel: &UnixStream) -> Option<News> {
+    /// The next event; none if the supervisor is gone.
+    pub(super) fn receive(mut channel: &UnixStream) -> Option<Event> {
         let mut message = [0; 5];
         channel.read_exact(&mut message).ok()?;
         let number = number(message);
         Some(match message[0] {
-            b'b' => News::Began,
-            b'f' => News::Failed(Errno::from_raw_os_error(number)),
-            b's' => News::Stopped(number),
-            b'c' => News::Continued,
-            b'x' => News::Exited(number),
-            b'a' => News::Alone,
-            _ => News::Killed(number),
+            b'b' => Event::Began,
+            b'f' => Event::Failed(Errno::from_raw_os_error(number)),
+            b's' => Event::Stopped(number),
+            b'c' => Event::Continued,
+            b'x' => Event::Exited(number),
+            b'a' => Event::Alone,
+            _ => Event::Killed(number),
         })
     }
 }
 
-/// All that the minder needs, and what the child is made of.
-pub(super) struct Minder {
+/// The state of the supervisor, and everything that the child is made of.
+pub(super) struct Supervisor {
     pub(super) channel: UnixStream,
-    pub(super) wiring: Wiring,
+    pub(super) stdio: Stdio,
     pub(super) arguments: Vec<CString>,
-    pub(super) environment: Environment,
+    pub(super) environment: ProcessEnvironment,
     pub(super) inherited: Inherited,
     pub(super) mask: Mask,
 }
 
-impl Minder {
-    /// Runs in the minder's process, to its end.
+impl Supervisor {
+    /// Runs in the supervisor process, to its end.
     pub(super) fn run(mut self) -> ! {
         sys::set_ignored(libc::SIGCHLD, false);
-        // Our sides of the pipes: as long as they were open here, the child would not notice that we are gone.
-        self.wiring.routes.clear();
+        // The reading ends of the pipes: while they are open here, the child gets no SIGPIPE.
+        self.stdio.routes.clear();
         if let Err(error) = self.lead() {
-            News::Failed(error).send(&self.channel);
+            Event::Failed(error).send(&self.channel);
             sys::exit_now(0);
         }
         let Ok((pid, gate, report)) = self.start() else {
-            News::Failed(Errno::AGAIN).send(&self.channel);
+            Event::Failed(Errno::AGAIN).send(&self.channel);
             sys::exit_now(0);
         };
         let children = sys::signal_fd();
         self.environment.clear();
-        self.let_go();
-        if Order::receive(&self.channel) != Some(Order::Go) || File::from(gate).write_all(b"g").is_err() {
+        self.close_ends();
+        if Command::receive(&self.channel) != Some(Command::Go) || File::from(gate).write_all(b"g").is_err() {
             sys::exit_now(0);
         }
-        match report_of(report) {
-            Some(error) => News::Failed(error).send(&self.channel),
-            None => News::Began.send(&self.channel),
+        match exec_error(report) {
+            Some(error) => Event::Failed(error).send(&self.channel),
+            None => Event::Began.send(&self.channel),
         }
         let Ok(children) = children else { sys::exit_now(0) };
-        self.mind(pid, children)
+        self.serve(pid, children)
     }
 
     /// Becomes the leader of the child's session.
     fn lead(&self) -> Result<(), Errno> {
-        if self.wiring.standing == Standing::Session {
+        if self.stdio.job_control == JobControl::Session {
             setsid()?;
-            ioctl_tiocsctty(&self.wiring.ends[0])?;
+            ioctl_tiocsctty(&self.stdio.ends[0])?;
         }
-        if self.wiring.standing != Standing::OwnGroup {
+        if self.stdio.job_control != JobControl::OwnGroup {
             // Its group is not the child's alone; or a process that waits for keys is looked for.
             Group::adopt();
         }
@@ -210,14 +213,14 @@ impl Minder {
 
     /// Makes everything as it would be without us.
     fn prepare(&self) -> Result<(), Errno> {
-        if self.wiring.standing != Standing::OurGroup {
+        if self.stdio.job_control != JobControl::OurGroup {
             setpgid(None, None)?;
         }
-        if self.wiring.standing == Standing::Session {
+        if self.stdio.job_control == JobControl::Session {
             // From the background, which is allowed because SIGTTOU is blocked.
-            tcsetpgrp(&self.wiring.ends[0], rustix::process::getpid())?;
+            tcsetpgrp(&self.stdio.ends[0], rustix::process::getpid())?;
         }
-        self.wiring.install()?;
+        self.stdio.install()?;
         if let Some(core) = self.inherited.core_limit {
             let maximum = getrlimit(Resource::Core).maximum;
             setrlimit(Resource::Core, Rlimit { current: core.current, maximum })?;
@@ -228,23 +231,23 @@ impl Minder {
         Ok(())
     }
 
-    /// Closes what only the child needs: its pipes would not end, and our reader would not be left alone, if we kept them.
-    fn let_go(&mut self) {
-        if self.wiring.standing != Standing::Session {
-            self.wiring.ends.clear();
+    /// Closes the descriptors that only the child needs: the pipes end when the child closes them.
+    fn close_ends(&mut self) {
+        if self.stdio.job_control != JobControl::Session {
+            self.stdio.ends.clear();
         }
-        self.wiring.ends.truncate(1);
-        self.wiring.input = None;
+        self.stdio.ends.truncate(1);
+        self.stdio.input = None;
         if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
             let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
         }
     }
 
-    /// Obeys and tells, to the end.
-    fn mind(mut self, pid: i32, children: OwnedFd) -> ! {
-        let group = if self.wiring.standing == Standing::OurGroup { Group::Shared(pid) } else { Group::Own(pid) };
+    /// Executes commands and reports events, to the end.
+    fn serve(mut self, pid: i32, children: OwnedFd) -> ! {
+        let group = if self.stdio.job_control == JobControl::OurGroup { Group::Shared(pid) } else { Group::Own(pid) };
         let mut child = Pid::from_raw(pid);
-        // It was sent a SIGTERM, and we were not told yet that all of the group are gone.
+        // It was sent a SIGTERM, and the end of its group was not reported yet.
         let mut is_ending = false;
         loop {
             let mut fds = [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&children, PollFlags::IN)];
@@ -252,60 +255,59 @@ impl Minder {
             if poll(&mut fds, looks.then_some(&LOOK_EVERY)).is_err() {
                 continue;
             }
-            let (ordered, changed) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
-            if changed {
+            let (has_command, has_child_changed) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+            if has_child_changed {
                 while sys::next_signal(children.as_fd()).is_some() {}
-                child = self.tell(child);
+                child = self.report(child);
             }
             if is_ending && child.is_none() && group.is_empty() {
                 is_ending = false;
-                News::Alone.send(&self.channel);
+                Event::Alone.send(&self.channel);
             }
-            if ordered {
-                match Order::receive(&self.channel) {
-                    Some(Order::Signal(signal)) if child.is_some() || is_ending => {
+            if has_command {
+                match Command::receive(&self.channel) {
+                    Some(Command::Signal(signal)) if child.is_some() || is_ending => {
                         is_ending |= signal == libc::SIGTERM;
                         group.send(signal);
                     }
-                    Some(Order::Signal(_) | Order::Go) => {}
-                    Some(Order::Continue) => {
+                    Some(Command::Signal(_) | Command::Go) => {}
+                    Some(Command::Continue) => {
                         if child.is_some() {
                             group.send(libc::SIGCONT);
                         }
-                        News::Continued.send(&self.channel);
+                        Event::Continued.send(&self.channel);
                     }
-                    Some(Order::Leave) => sys::exit_now(0),
+                    Some(Command::Leave) => sys::exit_now(0),
                     None => self.abandon(group, child.is_some()),
                 }
             }
         }
     }
 
-    /// Reports the child's fate, and gives it back if it still lives. Its number stays its own
-    /// until it is waited for here. The processes that it has left behind to us are waited for as
-    /// well.
-    fn tell(&mut self, mut child: Option<Pid>) -> Option<Pid> {
+    /// Reports a stop or the end of the child, and returns the child if it still lives. Its process
+    /// id stays its own until it is waited for here. Orphans that it left are waited for as well.
+    fn report(&mut self, mut child: Option<Pid>) -> Option<Pid> {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             if Some(pid) != child {
                 continue;
             }
-            let ended = status.exit_status().map(News::Exited).or(status.terminating_signal().map(News::Killed));
+            let ended = status.exit_status().map(Event::Exited).or(status.terminating_signal().map(Event::Killed));
             if let Some(ended) = ended {
                 // From here on only others keep the pseudo-terminal open.
-                self.wiring.ends.clear();
+                self.stdio.ends.clear();
                 ended.send(&self.channel);
                 child = None;
             } else if let Some(signal) = status.stopping_signal() {
-                News::Stopped(signal).send(&self.channel);
+                Event::Stopped(signal).send(&self.channel);
             }
         }
         child
     }
 
-    /// We are gone without a word: killed, most likely.
+    /// The channel was closed without [`Command::Leave`]: this process was killed, most likely.
     fn abandon(&self, group: Group, child_lives: bool) -> ! {
-        self.wiring.terminal.as_ref().map(Terminal::restore_for_other);
-        if child_lives && self.wiring.standing != Standing::Session {
+        self.stdio.terminal.as_ref().map(Terminal::restore_for_other);
+        if child_lives && self.stdio.job_control != JobControl::Session {
             group.send(libc::SIGTERM);
             group.send(libc::SIGCONT);
         }
@@ -315,7 +317,7 @@ impl Minder {
 }
 
 /// The error of the child's exec, if it failed.
-fn report_of(report: OwnedFd) -> Option<Errno> {
+fn exec_error(report: OwnedFd) -> Option<Errno> {
     let mut error = [0; 4];
     File::from(report).read_exact(&mut error).ok()?;
     Some(Errno::from_raw_os_error(i32::from_le_bytes(error)))

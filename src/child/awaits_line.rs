@@ -21,7 +21,7 @@ const OWN_TERMINAL: u64 = 5 << 8;
 
 /// Whether a thread waits for this terminal, among the descendants of a process. If those cannot be
 /// listed, one may.
-pub(super) fn asks(root: i32, terminal: u64) -> bool {
+pub(super) fn awaits_line(root: i32, terminal: u64) -> bool {
     let (mut left, mut seen, mut threads) = (vec![root], BTreeSet::new(), 0);
     while let Some(pid) = left.pop() {
         if !seen.insert(pid) {
@@ -218,10 +218,10 @@ mod tests {
     #[test]
     fn a_root_without_children_does_not_ask_and_an_unknown_one_does() {
         let mut child = std::process::Command::new("sleep").arg("300").spawn().expect("it starts");
-        assert!(!asks(child.id().cast_signed(), 1));
+        assert!(!awaits_line(child.id().cast_signed(), 1));
         child.kill().expect("it runs");
         child.wait().expect("it is our child");
-        assert!(asks(child.id().cast_signed(), 1), "nothing is known of a process that is gone");
+        assert!(awaits_line(child.id().cast_signed(), 1), "nothing is known of a process that is gone");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Our own part while the child runs: signals, stops, keys, and the end.
+//! The event loop of this process while the child runs: signals, stops, keys, and the end.
 //!
 //! - *Signals* that are sent to us go on to the child's group. Only what the terminal sends to the foreground by itself is not sent
 //!   twice, where the child is in our group.
@@ -15,19 +15,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, WaitOptions, wait};
 
-use super::keys::{Keys, Told};
-use super::minder::{News, Order};
-use super::stream::{Carried, Stream};
+use super::keys::{Keys, TerminalEvents};
+use super::stdio::{JobControl, Route, Stdio};
+use super::stream::{Stream, StreamOutcome};
+use super::supervisor::{Command, Event};
 use super::sys::{self, Received};
 use super::terminal::Terminal;
-use super::wiring::{Route, Standing, Wiring};
-use super::{Care, ECHO_AFTER_MS, ECHO_LEN_MAX, LINGER};
+use super::{ECHO_AFTER_MS, ECHO_LEN_MAX, LINGER, SupervisionOptions};
 use crate::io::{Echo, PumpOptions, Release};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::Redactor;
 
-/// How often it is looked whether our terminal's keys are ours again, while they are not, and what modes the child has given a
-/// pseudo-terminal that is for its output alone. Nobody tells of either.
+/// How often the loop checks whether the keys of our terminal are ours again, while they are not,
+/// and which modes the child has set on a pseudo-terminal for its output alone. No event reports
+/// either.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How the child ended.
@@ -39,49 +40,49 @@ pub enum Status {
     Killed(i32),
     /// It never began: the error of the system.
     Failed(i32),
-    /// Nobody knows: its parent was killed.
+    /// Unknown: the supervisor was killed.
     Lost,
 }
 
-/// How it all ended.
+/// The end of the child, and of its outputs.
 #[derive(Debug)]
-pub struct Outcome {
-    /// How the child did.
+pub struct Completion {
+    /// How the child ended.
     pub status: Status,
-    /// What became of its outputs. One that had to be left in the middle is missing.
-    pub outputs: Vec<Carried>,
+    /// Its outputs. An output that was abandoned in the middle is missing.
+    pub outputs: Vec<StreamOutcome>,
 }
 
-/// All is ready: see [`prepare`](super::prepare). If this is dropped, the program never runs.
+/// A prepared child: see [`prepare`](super::prepare). If this is dropped, the program never runs.
 pub struct Ready {
     channel: UnixStream,
     signals: OwnedFd,
-    standing: Standing,
+    job_control: JobControl,
     routes: Vec<Route>,
     terminal: Option<Terminal>,
-    minder: i32,
+    supervisor: i32,
     has_begun: bool,
 }
 
 impl Ready {
-    pub(super) fn new(channel: UnixStream, wiring: Wiring, minder: i32) -> io::Result<Ready> {
-        let Wiring { standing, routes, terminal, .. } = wiring;
+    pub(super) fn new(channel: UnixStream, stdio: Stdio, supervisor: i32) -> io::Result<Ready> {
+        let Stdio { job_control, routes, terminal, .. } = stdio;
         for route in routes.iter().filter(|route| route.is_pty) {
             // A child that does not read its keys must not keep us from its output.
             fcntl_setfl(&route.input, fcntl_getfl(&route.input)? | OFlags::NONBLOCK)?;
         }
         sys::set_ignored(libc::SIGCHLD, false);
-        Ok(Ready { channel, signals: sys::signal_fd()?, standing, routes, terminal, minder, has_begun: false })
+        Ok(Ready { channel, signals: sys::signal_fd()?, job_control, routes, terminal, supervisor, has_begun: false })
     }
 
-    /// Lets the program begin already, while the needles are made: what it writes waits until [`run`](Ready::run).
+    /// Starts the program while the needle set is still being built. Its output waits until [`run`](Ready::run).
     ///
     /// # Errors
     ///
-    /// If the minder was killed.
+    /// If the supervisor was killed.
     pub fn begin(&mut self) -> io::Result<()> {
         self.has_begun = true;
-        Order::Go.send(&self.channel)
+        Command::Go.send(&self.channel)
     }
 
     /// Lets the program run: its output goes where ours does, with the needles of this set masked. A stream that ends inside a needle has
@@ -90,39 +91,39 @@ impl Ready {
     /// # Errors
     ///
     /// Those of the system at the start: no thread, no descriptor left. The program may have begun then, and is ended with us.
-    pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, care: Care) -> io::Result<Running> {
-        let Ready { channel, signals, standing, routes, mut terminal, minder, has_begun } = self;
+    pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, options: SupervisionOptions) -> io::Result<Running> {
+        let Ready { channel, signals, job_control, routes, mut terminal, supervisor, has_begun } = self;
         let pty = routes.iter().find(|route| route.is_pty).map(|route| route.input.as_fd());
         if let (Some(terminal), Some(pty)) = (&mut terminal, pty) {
             terminal.begin(pty);
         }
         if !has_begun {
-            Order::Go.send(&channel)?;
+            Command::Go.send(&channel)?;
         }
         let shortest = set.expose().map(<[u8]>::len).min().unwrap_or(0);
         let echo = Echo { after_ms: ECHO_AFTER_MS, len_max: ECHO_LEN_MAX.min(shortest / 4) };
         let start = |route: Route| {
             let options = PumpOptions {
-                release: if route.is_pty { Release::Exact } else { care.release },
+                release: if route.is_pty { Release::Exact } else { options.release },
                 eio_ends: route.is_pty,
                 echo: route.is_pty.then_some(echo),
             };
             Stream::start(route, Redactor::new(Arc::clone(set)).mask_stump(mask_stump), options)
         };
         let streams = routes.into_iter().map(start).collect::<io::Result<Vec<Stream>>>()?;
-        Ok(Running(Supervisor {
+        Ok(Running(EventLoop {
             channel,
             signals,
-            standing,
+            job_control,
             streams,
             terminal,
-            minder: Some(minder),
+            supervisor: Some(supervisor),
             keys: Keys::new(),
             is_stopped: false,
             status: None,
             linger_until: None,
             kill_at: None,
-            kill_after: care.kill_after,
+            kill_after: options.kill_after,
             waits_for_group: false,
         }))
     }
@@ -130,36 +131,36 @@ impl Ready {
 
 impl core::fmt::Debug for Ready {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Ready").field("standing", &self.standing).finish_non_exhaustive()
+        f.debug_struct("Ready").field("job_control", &self.job_control).finish_non_exhaustive()
     }
 }
 
-/// The program runs. If this is dropped, it is ended, as if we were killed.
-pub struct Running(Supervisor);
+/// A running child. Dropping this ends the child, as killing this process does.
+pub struct Running(EventLoop);
 
 impl Running {
-    /// Looks after the program to its end, and to that of its output.
-    pub fn end(self) -> Outcome {
+    /// Relays signals, keys and output until the program and its outputs have ended.
+    pub fn end(self) -> Completion {
         self.0.run()
     }
 }
 
 impl core::fmt::Debug for Running {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Running").field("standing", &self.0.standing).finish_non_exhaustive()
+        f.debug_struct("Running").field("job_control", &self.0.job_control).finish_non_exhaustive()
     }
 }
 
-struct Supervisor {
+struct EventLoop {
     channel: UnixStream,
     signals: OwnedFd,
-    standing: Standing,
+    job_control: JobControl,
     streams: Vec<Stream>,
     terminal: Option<Terminal>,
     /// Its number, until it is known to be gone.
-    minder: Option<i32>,
+    supervisor: Option<i32>,
     keys: Keys,
-    /// The child was stopped, and not told to go on since.
+    /// The child was stopped, and not continued since.
     is_stopped: bool,
     status: Option<Status>,
     linger_until: Option<Instant>,
@@ -170,43 +171,44 @@ struct Supervisor {
     waits_for_group: bool,
 }
 
-/// What there is to do.
+/// The reasons for which a wait ended.
 #[derive(Default)]
-struct Todo {
-    news: bool,
+struct Wakeup {
+    event: bool,
     signals: bool,
-    told: Told,
+    terminal: TerminalEvents,
 }
 
-impl Supervisor {
-    fn run(mut self) -> Outcome {
+impl EventLoop {
+    fn run(mut self) -> Completion {
         while self.status.is_none() || self.waits_for_group || !self.streams.iter().all(Stream::has_ended) {
             let ready = self.wait();
-            if ready.news {
-                self.news();
+            if ready.event {
+                let event = Event::receive(&self.channel);
+                self.handle(event);
             }
             if ready.signals && !self.take_signals() {
                 break;
             }
             self.look_at_the_clock();
-            self.look_at_the_terminal(ready.told);
+            self.look_at_the_terminal(ready.terminal);
         }
         if let Some(terminal) = &mut self.terminal {
             terminal.restore();
         }
-        let _ = Order::Leave.send(&self.channel);
+        let _ = Command::Leave.send(&self.channel);
         let outputs = self.streams.into_iter().filter_map(Stream::end).collect();
-        Outcome { status: self.status.unwrap_or(Status::Lost), outputs }
+        Completion { status: self.status.unwrap_or(Status::Lost), outputs }
     }
 
     /// Waits until there is something to do.
-    fn wait(&mut self) -> Todo {
+    fn wait(&mut self) -> Wakeup {
         let master = self.streams.iter().find_map(Stream::master).filter(|_| self.terminal.is_some());
         let keys = self.terminal.as_ref().filter(|terminal| terminal.gives_keys() && self.keys.wants_more());
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        let minder = self.minder.map(|_| PollFd::new(&self.channel, PollFlags::IN));
-        let news_at = fds.len();
-        fds.extend(minder);
+        let supervisor = self.supervisor.map(|_| PollFd::new(&self.channel, PollFlags::IN));
+        let event_at = fds.len();
+        fds.extend(supervisor);
         let keys_at = fds.len();
         fds.extend(keys.map(|terminal| PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN)));
         let room_at = fds.len();
@@ -215,14 +217,14 @@ impl Supervisor {
         let live: Vec<usize> = (0..self.streams.len()).filter(|&n| !self.streams[n].has_ended()).collect();
         fds.extend(live.iter().map(|&n| PollFd::new(&self.streams[n], PollFlags::IN)));
         if poll(&mut fds, self.timeout().as_ref()).is_err() {
-            return Todo::default();
+            return Wakeup::default();
         }
         let is_ready = |range: std::ops::Range<usize>| fds[range].iter().any(|fd| !fd.revents().is_empty());
         let hung_up = fds[keys_at..room_at].iter().any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR));
-        let ready = Todo {
+        let ready = Wakeup {
             signals: is_ready(0..1),
-            news: is_ready(news_at..keys_at),
-            told: Told { keys: is_ready(keys_at..room_at), hung_up },
+            event: is_ready(event_at..keys_at),
+            terminal: TerminalEvents { keys: is_ready(keys_at..room_at), hung_up },
         };
         let noticed: Vec<usize> =
             live.into_iter().zip(streams_at..).filter(|&(_, at)| is_ready(at..at + 1)).map(|(n, _)| n).collect();
@@ -254,42 +256,38 @@ impl Supervisor {
         }
     }
 
-    /// Takes the terminal's keys if they are ours, or gives it the modes that the child has set where only its output goes.
-    fn look_at_the_terminal(&mut self, told: Told) {
+    /// Takes the terminal's keys if they are ours, or copies the modes that the child has set on a
+    /// pseudo-terminal for its output alone.
+    fn look_at_the_terminal(&mut self, events: TerminalEvents) {
         let Some(terminal) = self.terminal.as_mut().filter(|_| self.status.is_none()) else { return };
         let Some(pty) = self.streams.iter().find_map(Stream::master) else { return terminal.restore() };
         if !terminal.is_whole() {
             terminal.follow(pty);
-            if told.keys || self.keys.wants_room() {
-                self.keys.pass(terminal, pty, told);
+            if events.keys || self.keys.wants_room() {
+                self.keys.pass(terminal, pty, events);
             }
-        } else if let Some(minder) = self.minder.filter(|_| terminal.is_ours()) {
-            self.keys.tend(terminal, pty, minder, told);
+        } else if let Some(supervisor) = self.supervisor.filter(|_| terminal.is_ours()) {
+            self.keys.tend(terminal, pty, supervisor, events);
         } else {
             self.keys.rest();
         }
     }
 
     fn send(&self, signal: i32) {
-        // If the minder is gone, the next news will say so.
-        let _ = Order::Signal(signal).send(&self.channel);
+        // If the supervisor is gone, the next event says so.
+        let _ = Command::Signal(signal).send(&self.channel);
     }
 
-    fn news(&mut self) {
-        let news = News::receive(&self.channel);
-        self.hear(news);
-    }
-
-    fn hear(&mut self, news: Option<News>) {
-        match news {
-            Some(News::Began | News::Continued) => {}
-            Some(News::Stopped(signal)) => self.stop(signal),
-            Some(News::Failed(error)) => self.ended(Status::Failed(error.raw_os_error())),
-            Some(News::Exited(code)) => self.ended(Status::Exited(code)),
-            Some(News::Killed(signal)) => self.ended(Status::Killed(signal)),
-            Some(News::Alone) => self.group_is_gone(),
+    fn handle(&mut self, event: Option<Event>) {
+        match event {
+            Some(Event::Began | Event::Continued) => {}
+            Some(Event::Stopped(signal)) => self.stop(signal),
+            Some(Event::Failed(error)) => self.ended(Status::Failed(error.raw_os_error())),
+            Some(Event::Exited(code)) => self.ended(Status::Exited(code)),
+            Some(Event::Killed(signal)) => self.ended(Status::Killed(signal)),
+            Some(Event::Alone) => self.group_is_gone(),
             None => {
-                self.minder = None;
+                self.supervisor = None;
                 self.group_is_gone();
                 self.ended(Status::Lost);
             }
@@ -318,7 +316,7 @@ impl Supervisor {
     /// The child was stopped: so are we, and when we are continued, so is it.
     fn stop(&mut self, signal: i32) {
         self.is_stopped = true;
-        if signal == libc::SIGSTOP && self.standing != Standing::Session {
+        if signal == libc::SIGSTOP && self.job_control != JobControl::Session {
             // That was meant for the child alone: a terminal stops all of us by other signals.
             return;
         }
@@ -326,7 +324,7 @@ impl Supervisor {
             self.streams.iter_mut().for_each(Stream::pause);
             self.terminal.iter_mut().for_each(Terminal::restore);
         }
-        if self.standing == Standing::Session {
+        if self.job_control == JobControl::Session {
             // All of our group, as the terminal would: the shell waits for its first process, which need not be us.
             sys::kill(0, signal);
         } else {
@@ -343,24 +341,25 @@ impl Supervisor {
     /// We were continued, and may have got the terminal back. The child goes on before any more keys reach it: the stop that one of
     /// them asks for would be undone.
     ///
-    /// With `always`, also if no stop was told: it may have happened, and be told a moment later, when nobody continues us any more.
+    /// With `always`, also if no stop was reported yet: the report may arrive a moment later, when
+    /// nothing continues us any more.
     fn go_on(&mut self, always: bool) {
         self.streams.iter().for_each(Stream::resize);
         let tell = self.is_stopped || (always && self.status.is_none());
-        if tell && Order::Continue.send(&self.channel).is_ok() {
+        if tell && Command::Continue.send(&self.channel).is_ok() {
             loop {
-                match News::receive(&self.channel) {
-                    Some(News::Continued) => break,
+                match Event::receive(&self.channel) {
+                    Some(Event::Continued) => break,
                     None => {
-                        self.hear(None);
+                        self.handle(None);
                         break;
                     }
-                    news => self.hear(news),
+                    event => self.handle(event),
                 }
             }
         }
         self.is_stopped = false;
-        self.look_at_the_terminal(Told::default());
+        self.look_at_the_terminal(TerminalEvents::default());
     }
 
     /// Does what the signals ask for. False if one of them ends us: the child has ended already, and its output is on its way.
@@ -369,15 +368,15 @@ impl Supervisor {
             match signal {
                 libc::SIGCHLD => self.reap(),
                 libc::SIGPIPE | libc::SIGXFSZ | libc::SIGTTIN | libc::SIGTTOU => {}
-                libc::SIGCONT => self.go_on(self.standing != Standing::Session),
+                libc::SIGCONT => self.go_on(self.job_control != JobControl::Session),
                 libc::SIGWINCH => {
                     self.streams.iter().for_each(Stream::resize);
-                    if self.standing != Standing::Session {
+                    if self.job_control != JobControl::Session {
                         self.send(signal);
                     }
                 }
                 libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP if from_kernel && self.press(signal) => {}
-                _ if from_kernel && self.standing == Standing::OurGroup && self.status.is_none() => {}
+                _ if from_kernel && self.job_control == JobControl::OurGroup && self.status.is_none() => {}
                 libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM
                     if self.status.is_some() && !self.waits_for_group =>
                 {
@@ -403,11 +402,12 @@ impl Supervisor {
         master.is_some_and(|master| self.keys.press(master, signal))
     }
 
-    /// Collects who ended: the minder, and as the first process of a machine or container whoever lost his parent.
+    /// Waits for processes that have ended: the supervisor, and orphans if this is the first process of
+    /// a machine or container.
     fn reap(&mut self) {
         while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
-            if Some(pid) == self.minder.and_then(Pid::from_raw) && self.status.is_some() {
-                self.minder = None;
+            if Some(pid) == self.supervisor.and_then(Pid::from_raw) && self.status.is_some() {
+                self.supervisor = None;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What the child's three standard descriptors are, and what leads from them to ours.
+//! The child's three standard descriptors, and the routes from them to ours.
 //!
 //! | ours | the child's |
 //! | --- | --- |
@@ -27,9 +27,9 @@ use rustix::termios::isatty;
 use super::sys;
 use super::terminal::{Pty, Terminal};
 
-/// Where the child stands among the processes of our terminal.
+/// The child's session and process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum JobControl {
     /// It has a session, a group and a controlling terminal of its own.
     Session,
     /// It leads a group in our session.
@@ -38,15 +38,15 @@ pub(super) enum Standing {
     OurGroup,
 }
 
-/// What becomes of a standard descriptor in the child.
-pub(super) enum Standard {
+/// The source of a standard descriptor of the child.
+pub(super) enum Redirection {
     /// It stays.
     Same,
     /// It was closed when we were started.
     Closed,
-    /// [`Wiring::input`].
+    /// [`Stdio::input`].
     Input,
-    /// The end with this index in [`Wiring::ends`].
+    /// The end with this index in [`Stdio::ends`].
     End(usize),
 }
 
@@ -57,28 +57,28 @@ pub(super) struct Route {
     pub(super) is_pty: bool,
 }
 
-/// See the module.
-pub(super) struct Wiring {
-    pub(super) standing: Standing,
-    pub(super) standards: [Standard; 3],
+/// The descriptors of the child, and the routes from its outputs to ours.
+pub(super) struct Stdio {
+    pub(super) job_control: JobControl,
+    pub(super) redirections: [Redirection; 3],
     /// A terminal that the child may only read from. To be closed here, as the ends.
     pub(super) input: Option<OwnedFd>,
     /// The child's outputs. To be closed here once it has them. Each has the route of the same
     /// index.
     pub(super) ends: Vec<OwnedFd>,
     pub(super) routes: Vec<Route>,
-    /// Our terminal, if the child has a pseudo-terminal for it: that is the first route of this kind. In a [`Standing::Session`]
+    /// Our terminal, if the child has a pseudo-terminal for it: that is the first route of this kind. In a [`JobControl::Session`]
     /// it is the first end, too.
     pub(super) terminal: Option<Terminal>,
 }
 
-impl Wiring {
+impl Stdio {
     /// Looks at our descriptors, of which these were closed at the start, and makes what the child needs.
-    pub(super) fn new(closed: [bool; 3]) -> io::Result<Wiring> {
+    pub(super) fn new(closed: [bool; 3]) -> io::Result<Stdio> {
         let is_terminal = |fd: usize| !closed[fd] && isatty(standard(fd));
-        let mut wiring = Wiring {
-            standing: standing(),
-            standards: [const { Standard::Same }; 3],
+        let mut stdio = Stdio {
+            job_control: job_control(),
+            redirections: [const { Redirection::Same }; 3],
             input: None,
             ends: Vec::new(),
             routes: Vec::new(),
@@ -86,33 +86,33 @@ impl Wiring {
         };
         if is_terminal(0) && is_terminal(1) && same_device(0, 1) {
             let pty = Pty::like(standard(0), false)?;
-            wiring.standing = Standing::Session;
-            wiring.terminal = Some(Terminal::whole(standard(0).try_clone_to_owned()?)?);
-            wiring.add(pty.slave, Route { input: pty.master, output: standard(1).try_clone_to_owned()?, is_pty: true });
-            wiring.standards = [Standard::End(0), Standard::End(0), Standard::Same];
+            stdio.job_control = JobControl::Session;
+            stdio.terminal = Some(Terminal::whole(standard(0).try_clone_to_owned()?)?);
+            stdio.add(pty.slave, Route { input: pty.master, output: standard(1).try_clone_to_owned()?, is_pty: true });
+            stdio.redirections = [Redirection::End(0), Redirection::End(0), Redirection::Same];
         }
         for fd in [1, 2] {
             if closed[fd] {
-                wiring.standards[fd] = Standard::Closed;
-            } else if matches!(wiring.standards[fd], Standard::Same) {
-                wiring.connect(fd, is_terminal(fd))?;
+                stdio.redirections[fd] = Redirection::Closed;
+            } else if matches!(stdio.redirections[fd], Redirection::Same) {
+                stdio.connect(fd, is_terminal(fd))?;
             }
         }
         if closed[0] {
-            wiring.standards[0] = Standard::Closed;
-        } else if is_terminal(0) && matches!(wiring.standards[0], Standard::Same) {
-            wiring.input = read_only(standard(0));
-            wiring.standards[0] = wiring.input.as_ref().map_or(Standard::Same, |_| Standard::Input);
+            stdio.redirections[0] = Redirection::Closed;
+        } else if is_terminal(0) && matches!(stdio.redirections[0], Redirection::Same) {
+            stdio.input = read_only(standard(0));
+            stdio.redirections[0] = stdio.input.as_ref().map_or(Redirection::Same, |_| Redirection::Input);
         }
-        Ok(wiring)
+        Ok(stdio)
     }
 
     fn connect(&mut self, fd: usize, is_terminal: bool) -> io::Result<()> {
         if fd == 2
-            && let Standard::End(end) = self.standards[1]
+            && let Redirection::End(end) = self.redirections[1]
             && same_sink(is_terminal)
         {
-            self.standards[2] = Standard::End(end);
+            self.redirections[2] = Redirection::End(end);
             if appends(stderr()) && !appends(stdout()) {
                 // The other one's writes would lie over the appended bytes.
                 self.routes[end].output = standard(fd).try_clone_to_owned()?;
@@ -120,10 +120,10 @@ impl Wiring {
             return Ok(());
         }
         let output = standard(fd).try_clone_to_owned()?;
-        self.standards[fd] = Standard::End(self.ends.len());
+        self.redirections[fd] = Redirection::End(self.ends.len());
         if is_terminal {
             let pty = Pty::like(standard(fd), true)?;
-            if self.standing == Standing::OurGroup && self.terminal.is_none() {
+            if self.job_control == JobControl::OurGroup && self.terminal.is_none() {
                 let keys = !isatty(standard(0));
                 self.terminal = Some(Terminal::for_output(output.try_clone()?, &pty.slave, keys)?);
             }
@@ -145,12 +145,12 @@ impl Wiring {
     pub(super) fn install(&self) -> Result<(), rustix::io::Errno> {
         let dup2 =
             [|end: &OwnedFd| dup2_stdin(end), |end: &OwnedFd| dup2_stdout(end), |end: &OwnedFd| dup2_stderr(end)];
-        for (fd, standard) in (0..).zip(&self.standards) {
+        for (fd, standard) in (0..).zip(&self.redirections) {
             match standard {
-                Standard::Same => {}
-                Standard::Closed => sys::close(fd),
-                Standard::Input => self.input.iter().try_for_each(|input| dup2[fd as usize](input))?,
-                Standard::End(end) => dup2[fd as usize](&self.ends[*end])?,
+                Redirection::Same => {}
+                Redirection::Closed => sys::close(fd),
+                Redirection::Input => self.input.iter().try_for_each(|input| dup2[fd as usize](input))?,
+                Redirection::End(end) => dup2[fd as usize](&self.ends[*end])?,
             }
         }
         Ok(())
@@ -162,11 +162,11 @@ fn standard(fd: usize) -> BorrowedFd<'static> {
     [stdin(), stdout(), stderr()][fd]
 }
 
-fn standing() -> Standing {
+fn job_control() -> JobControl {
     let terminal = open("/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty());
     match terminal {
-        Ok(terminal) if sys::is_foreground(terminal.as_fd()) => Standing::OurGroup,
-        _ => Standing::OwnGroup,
+        Ok(terminal) if sys::is_foreground(terminal.as_fd()) => JobControl::OurGroup,
+        _ => JobControl::OwnGroup,
     }
 }
 
