@@ -1,13 +1,11 @@
 //! `hushlog boot`: the machine's session. `--install` makes each start of the machine run it.
 
-use std::fs;
-
 use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
 use hushlog::session::Session;
 use hushlog::session::place::{Files, Place, PlaceError, Text};
-use hushlog::sys::boot;
+use hushlog::sys::{self, boot};
 
 use super::exit::Exit;
 use super::install::{self, InstallArgs};
@@ -122,13 +120,9 @@ fn group(group: &str) -> Result<u32, Failure> {
         Ok(number) => return Ok(number),
         Err(_) => {}
     }
-    let groups = fs::read_to_string("/etc/group")
-        .map_err(|error| Failure::config(format!("cannot read /etc/group: {}", reason(&error))))?;
-    let number = groups.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(group)).then(|| fields.nth(1)?.parse().ok())?
-    });
-    number.ok_or_else(unknown)
+    let id = sys::group::id(group)
+        .map_err(|error| Failure::config(format!("cannot look up the group of --group: {}", reason(&error))))?;
+    id.ok_or_else(unknown)
 }
 
 /// The failure for an error of the session: the machine's setup before the first write, I/O after.

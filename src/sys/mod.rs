@@ -26,6 +26,8 @@ pub mod beneath;
 #[cfg(feature = "registry")]
 pub mod boot;
 pub mod file;
+#[cfg(feature = "registry")]
+pub mod group;
 pub mod input;
 pub mod lock;
 #[cfg(feature = "sidecar")]
