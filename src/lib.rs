@@ -139,6 +139,7 @@ pub use redact::encoding::Form;
 pub use redact::finder::Finder;
 pub use redact::mask::Mask;
 pub use redact::needle::{NeedleSet, Notice, NoticeKind};
-pub use redact::redactor::{Last, Redacted, Redactor};
+pub use redact::redacted::{Piece, PieceKind, Redacted};
+pub use redact::redactor::{Last, Redactor};
 pub use redact::region::Region;
 pub use redact::secret::Secret;

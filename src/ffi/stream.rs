@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::border::{bytes, call, caught, put};
 use super::code::Code;
 use super::set::Set;
-use crate::redact::redactor::{Redacted, Redactor};
+use crate::redact::redacted::Redacted;
+use crate::redact::redactor::Redactor;
 
 /// `HUSHLOG_KEEP_STUMP`.
 const KEEP_STUMP: c_uint = 1;

@@ -11,10 +11,10 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, ReadBuf};
 use zeroize::Zeroize;
 
-use super::given::{Given, GivenBuf};
 use super::line::{Gate, Release};
 use super::read::{INPUT_LEN, INPUT_LEN_MIN};
 use crate::redact::needle::NeedleSet;
+use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
 
 /// The memory that is kept for what has no room in the caller's buffer, in bytes.
@@ -65,7 +65,7 @@ struct Stream {
     gate: Gate,
     input: Input,
     /// What had no room in the caller's buffer.
-    ready: GivenBuf,
+    ready: RedactedBuf,
     ended: bool,
 }
 
@@ -77,7 +77,7 @@ impl<R: AsyncRead> AsyncRedactReader<R> {
 
     /// A reader at the beginning of a stream.
     pub fn with_release(inner: R, redactor: Redactor, release: Release) -> AsyncRedactReader<R> {
-        let (gate, ready) = (Gate::new(release), GivenBuf::new(KEPT_LEN_MAX));
+        let (gate, ready) = (Gate::new(release), RedactedBuf::new(KEPT_LEN_MAX));
         AsyncRedactReader { inner, stream: Stream { redactor, gate, input: Input::default(), ready, ended: false } }
     }
 
@@ -87,7 +87,7 @@ impl<R: AsyncRead> AsyncRedactReader<R> {
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let Stream { redactor, gate, ready, .. } = &mut self.stream;
         let mut buffer = ReadBuf::new(&mut []);
-        let Ok(()) = gate.swap(redactor, &set, &mut |given| give_slice(given, &mut buffer, ready));
+        let Ok(()) = gate.swap(redactor, &set, &mut |piece| give_slice(piece, &mut buffer, ready));
     }
 
     /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.
@@ -123,16 +123,16 @@ impl Stream {
     ) -> Poll<io::Result<()>> {
         let Stream { redactor, gate, input, ready, ended } = self;
         let len = buffer.remaining().clamp(INPUT_LEN_MIN, INPUT_LEN);
-        let read = input.read(inner, cx, len, |piece| {
-            *ended = piece.is_empty();
-            let Ok(()) = gate.push(redactor, piece, &mut |given| give_slice(given, buffer, ready));
+        let read = input.read(inner, cx, len, |bytes| {
+            *ended = bytes.is_empty();
+            let Ok(()) = gate.push(redactor, bytes, &mut |piece| give_slice(piece, buffer, ready));
         });
         if read.is_pending() || *ended {
             *input = Input::default();
             redactor.shrink_to_fit();
         }
         if *ended {
-            let Ok(()) = gate.finish(redactor, &mut |given| give_slice(given, buffer, ready));
+            let Ok(()) = gate.finish(redactor, &mut |piece| give_slice(piece, buffer, ready));
         }
         read
     }
@@ -148,10 +148,10 @@ impl Stream {
     }
 }
 
-fn give_slice(given: Given<'_>, buffer: &mut ReadBuf<'_>, rest: &mut GivenBuf) -> Result<(), Infallible> {
-    let (now, later) = given.split_at(given.bytes().len().min(buffer.remaining()));
+fn give_slice(piece: Piece<'_>, buffer: &mut ReadBuf<'_>, rest: &mut RedactedBuf) -> Result<(), Infallible> {
+    let (now, later) = piece.split_at(piece.len().min(buffer.remaining()));
     buffer.put_slice(now.bytes());
-    if !later.bytes().is_empty() {
+    if !later.is_empty() {
         rest.append_growing(later);
     }
     Ok(())

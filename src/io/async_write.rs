@@ -9,10 +9,10 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
-use super::given::Given;
 use super::line::{Gate, Release};
 use super::owed::{Owed, WRITE_LEN_MAX};
 use crate::redact::needle::NeedleSet;
+use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
 
 pin_project! {
@@ -95,8 +95,8 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
     pub fn poll_finish(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
         // A stream that was ended holds nothing back, so that this may be called as often as it takes.
-        this.owed.take_end(this.redactor, this.gate, &mut |given| write(this.inner.as_mut(), cx, given));
-        ready!(this.owed.pay(&mut |given| write(this.inner.as_mut(), cx, given)))?;
+        this.owed.take_end(this.redactor, this.gate, &mut |piece| write(this.inner.as_mut(), cx, piece));
+        ready!(this.owed.pay(&mut |piece| write(this.inner.as_mut(), cx, piece)))?;
         this.inner.poll_flush(cx)
     }
 
@@ -121,7 +121,7 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
 impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut this = self.project();
-        let mut write = |given: Given<'_>| write(this.inner.as_mut(), cx, given);
+        let mut write = |piece: Piece<'_>| write(this.inner.as_mut(), cx, piece);
         ready!(this.owed.pay(&mut write))?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
         this.owed.push(this.redactor, taken, this.gate, &mut write);
@@ -133,7 +133,7 @@ impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        ready!(this.owed.pay(&mut |given| write(this.inner.as_mut(), cx, given)))?;
+        ready!(this.owed.pay(&mut |piece| write(this.inner.as_mut(), cx, piece)))?;
         this.inner.poll_flush(cx)
     }
 
@@ -143,9 +143,9 @@ impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
     }
 }
 
-fn write<W: AsyncWrite>(mut inner: Pin<&mut W>, cx: &mut Context<'_>, given: Given<'_>) -> Poll<io::Result<usize>> {
+fn write<W: AsyncWrite>(mut inner: Pin<&mut W>, cx: &mut Context<'_>, piece: Piece<'_>) -> Poll<io::Result<usize>> {
     loop {
-        match inner.as_mut().poll_write(cx, given.bytes()) {
+        match inner.as_mut().poll_write(cx, piece.bytes()) {
             Poll::Ready(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
             written => return written,
         }

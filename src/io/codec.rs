@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::given::Given;
 use super::line::{Gate, Release};
 use crate::redact::needle::NeedleSet;
+use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
 
 /// A stream that is redacted piece by piece.
@@ -24,23 +24,23 @@ impl Pieces {
         Pieces { redactor, gate: Gate::new(release) }
     }
 
-    fn push(&mut self, piece: &[u8], out: &mut BytesMut) {
+    fn push(&mut self, input: &[u8], out: &mut BytesMut) {
         // Nothing to mask is the rule, and then as much comes out as went in.
-        out.reserve(piece.len());
-        let Ok(()) = self.gate.push(&mut self.redactor, piece, &mut |given| append(given, out));
+        out.reserve(input.len());
+        let Ok(()) = self.gate.push(&mut self.redactor, input, &mut |piece| append(piece, out));
     }
 
     fn finish(&mut self, out: &mut BytesMut) {
-        let Ok(()) = self.gate.finish(&mut self.redactor, &mut |given| append(given, out));
+        let Ok(()) = self.gate.finish(&mut self.redactor, &mut |piece| append(piece, out));
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut BytesMut) {
-        let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |given| append(given, out));
+        let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |piece| append(piece, out));
     }
 }
 
-fn append(given: Given<'_>, out: &mut BytesMut) -> Result<(), Infallible> {
-    out.extend_from_slice(given.bytes());
+fn append(piece: Piece<'_>, out: &mut BytesMut) -> Result<(), Infallible> {
+    out.extend_from_slice(piece.bytes());
     Ok(())
 }
 

@@ -6,10 +6,9 @@
 use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use crate::redact::redacted::{Piece, RedactedBuf};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-
-use super::given::{Given, GivenBuf};
 
 /// Slices from this length on go out from where they lie, in bytes; shorter ones are gathered first.
 ///
@@ -64,29 +63,29 @@ pub fn recover(error: Errno, fd: BorrowedFd<'_>, until: PollFlags) -> Result<(),
 /// Where given bytes go out: a descriptor, and what is gathered for the next write to it.
 pub(super) struct Outlet<'fd> {
     fd: BorrowedFd<'fd>,
-    gathered: GivenBuf,
+    gathered: RedactedBuf,
     bytes_out: u64,
 }
 
 impl<'fd> Outlet<'fd> {
     pub(super) fn new(fd: BorrowedFd<'fd>) -> Outlet<'fd> {
-        Outlet { fd, gathered: GivenBuf::new(GATHERED_LEN_MAX), bytes_out: 0 }
+        Outlet { fd, gathered: RedactedBuf::new(GATHERED_LEN_MAX), bytes_out: 0 }
     }
 
     /// Takes a slice. It has gone out when [`flush`](Outlet::flush) returns, if not before.
-    pub(super) fn give(&mut self, given: Given<'_>) -> Result<(), Errno> {
-        if given.bytes().len() < DIRECT_LEN_MIN {
-            if self.gathered.append(given) {
+    pub(super) fn give(&mut self, piece: Piece<'_>) -> Result<(), Errno> {
+        if piece.len() < DIRECT_LEN_MIN {
+            if self.gathered.append(piece) {
                 return Ok(());
             }
             self.flush()?;
-            if self.gathered.append(given) {
+            if self.gathered.append(piece) {
                 return Ok(());
             }
         }
         let gathered = self.gathered.content().bytes();
-        write_all(self.fd, &mut [IoSlice::new(gathered), IoSlice::new(given.bytes())])?;
-        self.bytes_out += (gathered.len() + given.bytes().len()) as u64;
+        write_all(self.fd, &mut [IoSlice::new(gathered), IoSlice::new(piece.bytes())])?;
+        self.bytes_out += (gathered.len() + piece.len()) as u64;
         self.gathered.clear();
         Ok(())
     }

@@ -18,7 +18,7 @@ use rustix::pipe::{IoSliceRaw, SpliceFlags, vmsplice};
 use zeroize::Zeroize;
 
 use super::fd::{Outlet, recover};
-use super::given::Given;
+use crate::redact::redacted::Piece;
 
 /// An area is one huge page, in bytes.
 const AREA_LEN: usize = 2 << 20;
@@ -92,16 +92,11 @@ impl Area {
         unsafe { std::slice::from_raw_parts_mut(self.map.as_ptr().add(self.next + range.start), range.len()) }
     }
 
-    /// Where in the piece this slice lies, if it does.
-    fn place(&self, slice: &[u8]) -> Option<Range<usize>> {
-        let start = (slice.as_ptr() as usize).checked_sub(self.map.as_ptr() as usize + self.next)?;
-        let end = start.checked_add(slice.len())?;
-        (end <= self.used_len).then_some(start..end)
-    }
-
-    /// Hands the first bytes of a slice of the piece on, as many as the pipe has room for, and says how many.
-    fn hand_on(&self, pipe: BorrowedFd<'_>, slice: &[u8]) -> Result<usize, Errno> {
-        self.handed_on.borrow_mut().push(self.place(slice).ok_or(Errno::FAULT)?);
+    /// Hands on the first bytes of this range of the piece, as many as the pipe has room for.
+    /// Returns their number.
+    fn hand_on(&self, pipe: BorrowedFd<'_>, range: Range<usize>) -> Result<usize, Errno> {
+        let slice = self.piece(self.used_len).get(range.clone()).ok_or(Errno::FAULT)?;
+        self.handed_on.borrow_mut().push(range);
         // SAFETY: the slice is initialised memory of this area. It must not change from here on: it was noted above, so that
         // `slice_mut`, through which alone the area is written, does not reach it again.
         unsafe { vmsplice(pipe, &[IoSliceRaw::from_slice(slice)], SpliceFlags::empty()) }
@@ -184,15 +179,16 @@ impl GiftBuf {
         self.area.piece(len)
     }
 
-    /// Sends a slice out: as pages, if it is a long one of the piece.
-    pub(super) fn give(&self, given: Given<'_>, outlet: &mut Outlet<'_>) -> Result<(), Errno> {
-        if given.bytes().len() < GIFT_LEN_MIN || self.refused.get() || self.area.place(given.bytes()).is_none() {
-            return outlet.give(given);
-        }
+    /// Writes a piece of output: as pages, if it is a long part of the input in this buffer, which
+    /// begins at `start` in its stream.
+    pub(super) fn give(&self, piece: Piece<'_>, start: u64, outlet: &mut Outlet<'_>) -> Result<(), Errno> {
+        let input = piece.input().filter(|_| piece.len() >= GIFT_LEN_MIN && !self.refused.get());
+        let Some(input) = input else { return outlet.give(piece) };
+        debug_assert_eq!(self.area.piece(self.area.used_len).get(at(&input, start)), Some(piece.bytes()));
         outlet.flush()?;
-        let mut rest = given;
-        while !rest.bytes().is_empty() {
-            match self.area.hand_on(outlet.as_fd(), rest.bytes()) {
+        let mut rest = piece;
+        while let Some(input) = rest.input().filter(|input| !input.is_empty()) {
+            match self.area.hand_on(outlet.as_fd(), at(&input, start)) {
                 Ok(0) => return Err(Errno::IO),
                 Ok(len) => {
                     outlet.note(len);
@@ -216,6 +212,11 @@ impl GiftBuf {
     pub(super) fn retire(&mut self) {
         self.area.retire();
     }
+}
+
+/// The place of a range of the stream in the input that begins at `start`.
+fn at(input: &Range<u64>, start: u64) -> Range<usize> {
+    (input.start - start) as usize..(input.end - start) as usize
 }
 
 /// How many pages this thread has been given so far: field 10 of its `stat`, behind a name that may hold anything.
@@ -269,7 +270,7 @@ mod tests {
         });
         assert_eq!(len, Ok(9_000));
         let start = area.next;
-        assert_eq!(area.hand_on(writer.as_fd(), &area.piece(9_000)[100..8_000]), Ok(7_900));
+        assert_eq!(area.hand_on(writer.as_fd(), 100..8_000), Ok(7_900));
         area.retire();
         assert_eq!(area.next, start + 3 * PAGE_LEN);
         // SAFETY: within the mapping, and nobody writes to it.
@@ -281,11 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_from_elsewhere_is_not_handed_on() {
+    fn a_range_beyond_the_input_is_not_handed_on() {
         let (_reader, writer) = rustix::pipe::pipe().expect("a pipe");
         let mut area = Area::new().expect("memory");
         assert_eq!(area.fill(|_| Ok(100)), Ok(100));
-        assert_eq!(area.hand_on(writer.as_fd(), b"elsewhere"), Err(Errno::FAULT));
+        for range in [90..101, 100..101, 101..110, 4_000..PIECE_LEN] {
+            assert_eq!(area.hand_on(writer.as_fd(), range), Err(Errno::FAULT));
+        }
         assert!(area.handed_on.get_mut().is_empty());
     }
 }

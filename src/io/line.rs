@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use super::given::{Given, GivenBuf};
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::{Placed, Redacted, Redactor};
+use crate::redact::redacted::{Piece, Redacted, RedactedBuf};
+use crate::redact::redactor::Redactor;
 use crate::redact::release::{Again, LineRelease};
 
 /// The longest unfinished line that waits for its end, in bytes of input. Of a longer one
@@ -42,7 +42,7 @@ pub enum Release {
 pub(super) struct Gate {
     /// `None`: all goes out as it comes.
     release: Option<LineRelease>,
-    held: GivenBuf,
+    held: RedactedBuf,
 }
 
 impl Gate {
@@ -51,7 +51,7 @@ impl Gate {
             Release::Exact => None,
             Release::Line => Some(LineRelease::new(LINE_HELD_BYTES_MAX)),
         };
-        Gate { release, held: GivenBuf::new(KEPT_LEN_MAX) }
+        Gate { release, held: RedactedBuf::new(KEPT_LEN_MAX) }
     }
 
     /// Pushes a piece, and writes all output that may be released now.
@@ -62,24 +62,24 @@ impl Gate {
     pub(super) fn push<E>(
         &mut self,
         redactor: &mut Redactor,
-        piece: &[u8],
-        sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+        input: &[u8],
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(release) = &mut self.release else {
-            return Given::all(redactor.push(piece)).try_for_each(sink);
+            return redactor.push(input).pieces().try_for_each(sink);
         };
-        let (lines, rest) = piece.split_at(memchr::memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
+        let (lines, rest) = input.split_at(memchr::memrchr(b'\n', input).map_or(0, |newline| newline + 1));
         if !lines.is_empty() {
             let (reach, end) = (redactor.set().reach(), redactor.end() + lines.len() as u64);
-            let (given, slices) = placed(redactor.push(lines));
-            let len = release.lines(reach, end, self.held.content().bytes(), &slices);
-            give(&mut self.held, len, &given, sink)?;
+            let pieces: Vec<Piece<'_>> = redactor.push(lines).pieces().collect();
+            let len = release.lines(reach, end, self.held.content().bytes(), &pieces);
+            give(&mut self.held, len, &pieces, sink)?;
         }
         if !rest.is_empty() {
             let (reach, end) = (redactor.set().reach(), redactor.end() + rest.len() as u64);
-            let (given, slices) = placed(redactor.push(rest));
-            let len = release.rest(reach, end, &slices, true);
-            give(&mut self.held, len, &given, sink)?;
+            let pieces: Vec<Piece<'_>> = redactor.push(rest).pieces().collect();
+            let len = release.rest(reach, end, &pieces, true);
+            give(&mut self.held, len, &pieces, sink)?;
         }
         Ok(())
     }
@@ -94,15 +94,15 @@ impl Gate {
         &mut self,
         redactor: &mut Redactor,
         set: &Arc<NeedleSet>,
-        sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(release) = &mut self.release else {
-            return Given::all(redactor.swap(Arc::clone(set))).try_for_each(sink);
+            return redactor.swap(Arc::clone(set)).pieces().try_for_each(sink);
         };
-        let (waited, mut held) = (self.held.content(), GivenBuf::new(KEPT_LEN_MAX));
+        let (waited, mut held) = (self.held.content(), RedactedBuf::new(KEPT_LEN_MAX));
         release.swap(redactor, set, waited.bytes(), &mut |again| match again {
-            Again::Same(range) => held.append_growing(waited.split_at(range.end).0.split_at(range.start).1),
-            Again::New(redacted) => Given::all(redacted).for_each(|given| held.append_growing(given)),
+            Again::Same(range) => held.append_growing(waited.part(range)),
+            Again::New(redacted) => redacted.pieces().for_each(|piece| held.append_growing(piece)),
         });
         self.held = held;
         Ok(())
@@ -116,12 +116,12 @@ impl Gate {
     pub(super) fn pass<E>(
         &mut self,
         redacted: Redacted<'_>,
-        sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(release) = &mut self.release else { return Given::all(redacted).try_for_each(sink) };
-        let (given, slices) = placed(redacted);
-        release.add(&slices);
-        given.iter().for_each(|given| self.held.append_growing(*given));
+        let Some(release) = &mut self.release else { return redacted.pieces().try_for_each(sink) };
+        let pieces: Vec<Piece<'_>> = redacted.pieces().collect();
+        release.add(&pieces);
+        pieces.into_iter().for_each(|piece| self.held.append_growing(piece));
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl Gate {
     pub(super) fn finish<E>(
         &mut self,
         redactor: &mut Redactor,
-        sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+        sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if let Some(release) = &mut self.release {
             release.end(redactor.end());
@@ -143,23 +143,18 @@ impl Gate {
             self.held.clear_to(KEPT_LEN_MAX);
             sent?;
         }
-        Given::all(redactor.finish()).try_for_each(sink)
+        redactor.finish().pieces().try_for_each(sink)
     }
 }
 
-/// The redactor's output, to be written, and for the release rule.
-fn placed(redacted: Redacted<'_>) -> (Vec<Given<'_>>, Vec<(Placed, &[u8])>) {
-    Given::placed(redacted).map(|(placed, given)| (given, (placed, given.bytes()))).unzip()
-}
-
-/// Writes so many bytes of the pending ones and of the slices behind them, and keeps the rest.
+/// Writes so many bytes of the pending ones and of the pieces behind them, and keeps the rest.
 fn give<E>(
-    held: &mut GivenBuf,
+    held: &mut RedactedBuf,
     mut len: usize,
-    given: &[Given<'_>],
-    sink: &mut impl FnMut(Given<'_>) -> Result<(), E>,
+    pieces: &[Piece<'_>],
+    sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let waiting = held.content().bytes().len().min(len);
+    let waiting = held.len().min(len);
     if waiting > 0 {
         let sent = sink(held.content().split_at(waiting).0);
         held.consume(waiting);
@@ -169,13 +164,13 @@ fn give<E>(
         sent?;
     }
     len -= waiting;
-    for given in given {
-        let (now, later) = given.split_at(given.bytes().len().min(len));
-        len -= now.bytes().len();
-        if !now.bytes().is_empty() {
+    for piece in pieces {
+        let (now, later) = piece.split_at(piece.len().min(len));
+        len -= now.len();
+        if !now.is_empty() {
             sink(now)?;
         }
-        if !later.bytes().is_empty() {
+        if !later.is_empty() {
             held.append_growing(later);
         }
     }
@@ -193,17 +188,17 @@ mod tests {
         let secrets = needles.iter().map(|needle| Secret::new("S", needle.to_vec())).collect();
         let set = Arc::new(NeedleSet::exactly(secrets, Mask::default()).expect("no collision"));
         let (mut redactor, mut gate, mut all) = (Redactor::new(set), Gate::new(Release::Line), Vec::new());
-        for piece in pieces {
+        for input in pieces {
             let mut out = Vec::new();
-            let Ok(()) = gate.push(&mut redactor, piece, &mut |given| -> Result<(), Infallible> {
-                out.extend_from_slice(given.bytes());
+            let Ok(()) = gate.push(&mut redactor, input, &mut |piece| -> Result<(), Infallible> {
+                out.extend_from_slice(piece.bytes());
                 Ok(())
             });
             all.push(out);
         }
         let mut out = Vec::new();
-        let Ok(()) = gate.finish(&mut redactor, &mut |given| -> Result<(), Infallible> {
-            out.extend_from_slice(given.bytes());
+        let Ok(()) = gate.finish(&mut redactor, &mut |piece| -> Result<(), Infallible> {
+            out.extend_from_slice(piece.bytes());
             Ok(())
         });
         all.push(out);

@@ -5,7 +5,6 @@
 //! Whatever the other side does (short writes, signals, a full disk, a reader that went away), nothing goes out but what a
 //! redactor gave out, in order, and each byte once. After an error, what went out is a beginning of the right output.
 
-mod given;
 mod line;
 mod owed;
 mod read;

@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use super::given::{Given, GivenBuf};
 use super::line::Gate;
 use crate::redact::needle::NeedleSet;
+use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
 
 /// How many bytes are taken in by one call of `write`, so that what is owed after it is bounded.
@@ -20,11 +20,11 @@ const GATHERED_LEN_MAX: usize = 64 << 10;
 const KEPT_LEN_MAX: usize = 1 << 10;
 
 /// Redacted bytes that were taken in, and have not gone out.
-pub(super) struct Owed(GivenBuf);
+pub(super) struct Owed(RedactedBuf);
 
 impl Default for Owed {
     fn default() -> Owed {
-        Owed(GivenBuf::new(KEPT_LEN_MAX))
+        Owed(RedactedBuf::new(KEPT_LEN_MAX))
     }
 }
 
@@ -34,11 +34,11 @@ impl Owed {
     pub(super) fn push(
         &mut self,
         redactor: &mut Redactor,
-        piece: &[u8],
+        input: &[u8],
         gate: &mut Gate,
-        write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+        write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
     ) {
-        let Ok(()) = gate.push(redactor, piece, &mut |given| self.add(given, write));
+        let Ok(()) = gate.push(redactor, input, &mut |piece| self.add(piece, write));
     }
 
     /// As [`push`](Owed::push), for the output of a change of the set.
@@ -47,9 +47,9 @@ impl Owed {
         redactor: &mut Redactor,
         set: &Arc<NeedleSet>,
         gate: &mut Gate,
-        write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+        write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
     ) {
-        let Ok(()) = gate.swap(redactor, set, &mut |given| self.add(given, write));
+        let Ok(()) = gate.swap(redactor, set, &mut |piece| self.add(piece, write));
     }
 
     /// As [`push`](Owed::push), for the end of a stream.
@@ -57,24 +57,24 @@ impl Owed {
         &mut self,
         redactor: &mut Redactor,
         gate: &mut Gate,
-        write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+        write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
     ) {
-        let Ok(()) = gate.finish(redactor, &mut |given| self.add(given, write));
+        let Ok(()) = gate.finish(redactor, &mut |piece| self.add(piece, write));
     }
 
     fn add(
         &mut self,
-        given: Given<'_>,
-        write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+        piece: Piece<'_>,
+        write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
     ) -> Result<(), Infallible> {
-        let len = given.bytes().len();
-        if len < DIRECT_LEN_MIN && self.0.content().bytes().len() + len <= GATHERED_LEN_MAX {
-            self.0.append_growing(given);
+        let len = piece.len();
+        if len < DIRECT_LEN_MIN && self.0.len() + len <= GATHERED_LEN_MAX {
+            self.0.append_growing(piece);
             return Ok(());
         }
-        let mut rest = given;
+        let mut rest = piece;
         if matches!(self.pay(write), Poll::Ready(Ok(()))) {
-            while !rest.bytes().is_empty() {
+            while !rest.is_empty() {
                 let Poll::Ready(Ok(written)) = write_some(rest, write) else { break };
                 rest = rest.split_at(written).1;
             }
@@ -84,7 +84,7 @@ impl Owed {
     }
 
     /// Writes what is owed: all of it, or as far as the first error or the first wait.
-    pub(super) fn pay(&mut self, write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
+    pub(super) fn pay(&mut self, write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
         while !self.0.is_empty() {
             let written = ready!(write_some(self.0.content(), write))?;
             self.0.consume(written);
@@ -95,10 +95,10 @@ impl Owed {
 }
 
 fn write_some(
-    given: Given<'_>,
-    write: &mut impl FnMut(Given<'_>) -> Poll<io::Result<usize>>,
+    piece: Piece<'_>,
+    write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
 ) -> Poll<io::Result<usize>> {
-    Poll::Ready(match ready!(write(given))? {
+    Poll::Ready(match ready!(write(piece))? {
         0 => Err(ErrorKind::WriteZero.into()),
         written => Ok(written),
     })

@@ -36,7 +36,8 @@ use super::fd::Outlet;
 use super::gift::GiftBuf;
 use super::line::{Gate, Release};
 use super::source::Source;
-use crate::redact::redactor::{Redacted, Redactor};
+use crate::redact::redacted::Redacted;
+use crate::redact::redactor::Redactor;
 
 /// How much is still taken in when a relay is told to stop while its input has more, in bytes: as
 /// much as a pipe holds. All input of that moment is taken in, and a writer that never rests does
@@ -192,8 +193,8 @@ impl<'a> Relay<'a> {
                 Ok(len) => {
                     self.bytes_in += len as u64;
                     left = left.map(|left: u64| left.saturating_sub(len as u64));
-                    let (piece, gifts) = (self.source.piece(len), self.source.gifts());
-                    self.sink.push(self.redactor, piece, gifts).map_err(output_error)?;
+                    let (input, gifts) = (self.source.piece(len), self.source.gifts());
+                    self.sink.push(self.redactor, input, gifts).map_err(output_error)?;
                     self.source.retire(len);
                     self.echo_is_due = self.redactor.held() > 0;
                 }
@@ -267,24 +268,24 @@ struct Sink<'fd> {
 
 impl Sink<'_> {
     /// Pushes a piece, and sends out all that may go out now; bytes in `gifts` are not copied.
-    fn push(&mut self, redactor: &mut Redactor, piece: &[u8], gifts: Option<&GiftBuf>) -> Result<(), Errno> {
-        let outlet = &mut self.outlet;
-        self.gate.push(redactor, piece, &mut |given| match gifts {
-            Some(gifts) => gifts.give(given, outlet),
-            None => outlet.give(given),
+    fn push(&mut self, redactor: &mut Redactor, input: &[u8], gifts: Option<&GiftBuf>) -> Result<(), Errno> {
+        let (outlet, start) = (&mut self.outlet, redactor.end());
+        self.gate.push(redactor, input, &mut |piece| match gifts {
+            Some(gifts) => gifts.give(piece, start, outlet),
+            None => outlet.give(piece),
         })?;
         outlet.flush()
     }
 
     /// Sends out some of the held-back bytes.
     fn echo(&mut self, redacted: Redacted<'_>) -> Result<(), Errno> {
-        self.gate.pass(redacted, &mut |given| self.outlet.give(given))?;
+        self.gate.pass(redacted, &mut |piece| self.outlet.give(piece))?;
         self.outlet.flush()
     }
 
     /// Ends the stream, and sends out all that is left.
     fn finish(&mut self, redactor: &mut Redactor) -> Result<(), Errno> {
-        self.gate.finish(redactor, &mut |given| self.outlet.give(given))?;
+        self.gate.finish(redactor, &mut |piece| self.outlet.give(piece))?;
         self.outlet.flush()
     }
 }

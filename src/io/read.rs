@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::given::{Given, GivenBuf};
 use super::line::{Gate, Release};
 use crate::redact::needle::NeedleSet;
+use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
 
 /// The most that is read at once from the reader behind, in bytes.
@@ -47,7 +47,7 @@ pub struct RedactReader<R> {
     gate: Gate,
     input: Zeroizing<Vec<u8>>,
     /// What had no room in the caller's buffer.
-    ready: GivenBuf,
+    ready: RedactedBuf,
     ended: bool,
 }
 
@@ -59,7 +59,7 @@ impl<R: Read> RedactReader<R> {
 
     /// A reader at the beginning of a stream.
     pub fn with_release(inner: R, redactor: Redactor, release: Release) -> RedactReader<R> {
-        let (input, ready) = (Zeroizing::new(vec![0; INPUT_LEN]), GivenBuf::new(INPUT_LEN));
+        let (input, ready) = (Zeroizing::new(vec![0; INPUT_LEN]), RedactedBuf::new(INPUT_LEN));
         RedactReader { inner, redactor, gate: Gate::new(release), input, ready, ended: false }
     }
 
@@ -68,7 +68,7 @@ impl<R: Read> RedactReader<R> {
     /// What can go out by that is the next to be read.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let mut into = Into { buffer: &mut [], len: 0, rest: &mut self.ready };
-        let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |given| into.take(given));
+        let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |piece| into.take(piece));
     }
 
     /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.
@@ -82,8 +82,8 @@ impl<R: Read> RedactReader<R> {
         self.ended = len == 0;
         let mut into = Into { buffer, len: 0, rest: &mut self.ready };
         let Ok(()) = match self.ended {
-            true => self.gate.finish(&mut self.redactor, &mut |given| into.take(given)),
-            false => self.gate.push(&mut self.redactor, &self.input[..len], &mut |given| into.take(given)),
+            true => self.gate.finish(&mut self.redactor, &mut |piece| into.take(piece)),
+            false => self.gate.push(&mut self.redactor, &self.input[..len], &mut |piece| into.take(piece)),
         };
         Ok(into.len)
     }
@@ -116,15 +116,15 @@ impl<R> fmt::Debug for RedactReader<R> {
 struct Into<'a> {
     buffer: &'a mut [u8],
     len: usize,
-    rest: &'a mut GivenBuf,
+    rest: &'a mut RedactedBuf,
 }
 
 impl Into<'_> {
-    fn take(&mut self, given: Given<'_>) -> Result<(), Infallible> {
+    fn take(&mut self, piece: Piece<'_>) -> Result<(), Infallible> {
         let room = &mut self.buffer[self.len..];
-        let (now, later) = given.split_at(given.bytes().len().min(room.len()));
-        room[..now.bytes().len()].copy_from_slice(now.bytes());
-        self.len += now.bytes().len();
+        let (now, later) = piece.split_at(piece.len().min(room.len()));
+        room[..now.len()].copy_from_slice(now.bytes());
+        self.len += now.len();
         self.rest.append_growing(later);
         Ok(())
     }

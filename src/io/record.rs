@@ -4,9 +4,10 @@ use core::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::given::{Given, GivenBuf};
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::{Redacted, Redactor};
+use crate::redact::redacted::Redacted;
+use crate::redact::redacted::RedactedBuf;
+use crate::redact::redactor::Redactor;
 
 /// What a record that comes in pieces gets to begin with, in bytes.
 const RECORD_LEN: usize = 256;
@@ -104,7 +105,7 @@ pub struct RecordWriter<W: Write> {
     live: LiveSet,
     /// What came in pieces: as a stream, so that the cuts do not matter.
     pieces: Option<Redactor>,
-    record: GivenBuf,
+    record: RedactedBuf,
     /// A call of the writer behind is under way, or panicked.
     in_call: bool,
 }
@@ -112,7 +113,7 @@ pub struct RecordWriter<W: Write> {
 impl<W: Write> RecordWriter<W> {
     /// A writer of records to `inner`, with the secrets of a set, or of a [`LiveSet`].
     pub fn new(inner: W, set: impl Into<LiveSet>) -> RecordWriter<W> {
-        let record = GivenBuf::new(RECORD_LEN);
+        let record = RedactedBuf::new(RECORD_LEN);
         RecordWriter { inner, live: set.into(), pieces: None, record, in_call: false }
     }
 
@@ -126,7 +127,7 @@ impl<W: Write> RecordWriter<W> {
         if let Some(mut redactor) = self.pieces.take() {
             keep(redactor.finish(), &mut self.record);
         }
-        let record = std::mem::replace(&mut self.record, GivenBuf::new(RECORD_LEN));
+        let record = std::mem::replace(&mut self.record, RedactedBuf::new(RECORD_LEN));
         self.write_whole(record.content().bytes())
     }
 
@@ -180,6 +181,6 @@ impl<W: Write> fmt::Debug for RecordWriter<W> {
     }
 }
 
-fn keep(redacted: Redacted<'_>, record: &mut GivenBuf) {
-    Given::all(redacted).for_each(|given| record.append_growing(given));
+fn keep(redacted: Redacted<'_>, record: &mut RedactedBuf) {
+    redacted.pieces().for_each(|piece| record.append_growing(piece));
 }

@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::given::Given;
 use super::line::{Gate, Release};
 use super::owed::{Owed, WRITE_LEN_MAX};
 use crate::redact::needle::NeedleSet;
+use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
 
 /// Redacts all bytes written to it, and writes them to `W`.
@@ -72,7 +72,7 @@ impl<W: Write> RedactWriter<W> {
     ///
     /// Those of `W`. Calling it again goes on where it stopped.
     pub fn try_finish(&mut self) -> io::Result<()> {
-        self.owed.take_end(&mut self.redactor, &mut self.gate, &mut |given| self.inner.write(given));
+        self.owed.take_end(&mut self.redactor, &mut self.gate, &mut |piece| self.inner.write(piece));
         self.flush()
     }
 
@@ -80,7 +80,7 @@ impl<W: Write> RedactWriter<W> {
     /// wait with [`Release::Line`].
     /// Errors of `W` show at the next call.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
-        self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |given| self.inner.write(given));
+        self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |piece| self.inner.write(piece));
         // Bytes that do not go out now are owed.
         let _ = self.pay();
     }
@@ -91,7 +91,7 @@ impl<W: Write> RedactWriter<W> {
     }
 
     fn pay(&mut self) -> io::Result<()> {
-        now(self.owed.pay(&mut |given| self.inner.write(given)))
+        now(self.owed.pay(&mut |piece| self.inner.write(piece)))
     }
 }
 
@@ -99,7 +99,7 @@ impl<W: Write> Write for RedactWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.pay()?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
-        self.owed.push(&mut self.redactor, taken, &mut self.gate, &mut |given| self.inner.write(given));
+        self.owed.push(&mut self.redactor, taken, &mut self.gate, &mut |piece| self.inner.write(piece));
         // The bytes are taken in, so this call has succeeded: those that do not go out now are
         // owed.
         let _ = self.pay();
@@ -136,8 +136,8 @@ struct Inner<W> {
 }
 
 impl<W: Write> Inner<W> {
-    fn write(&mut self, given: Given<'_>) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.call(|writer| writer.write(given.bytes())))
+    fn write(&mut self, piece: Piece<'_>) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.call(|writer| writer.write(piece.bytes())))
     }
 
     fn call<T>(&mut self, mut call: impl FnMut(&mut W) -> io::Result<T>) -> io::Result<T> {

@@ -14,6 +14,7 @@ use super::automaton::{ROOT, State};
 use super::encoding::Form;
 use super::needle::{NeedleSet, Stand};
 use super::node_map::NodeMap;
+use super::redacted::{Redacted, Segment, Texts};
 use super::region::{self, Region};
 use super::scan::{Found, PIECE_LEN_MAX};
 use super::tail::{self, Beginning, Known};
@@ -81,19 +82,6 @@ struct Note {
     begun: bool,
 }
 
-/// A piece of output: where its bytes lie.
-enum Segment {
-    Input(Range<usize>),
-    Held(Range<usize>),
-    /// With where its region begins in the stream.
-    Mask {
-        needle: u32,
-        old_set: Option<Arc<NeedleSet>>,
-        len: usize,
-        start: u64,
-    },
-}
-
 impl Redactor {
     /// A redactor at the beginning of a stream.
     pub fn new(set: Arc<NeedleSet>) -> Redactor {
@@ -133,13 +121,8 @@ impl Redactor {
         let start = self.end;
         self.search(input);
         self.release(self.partial_start(), start, held_len);
-        Redacted {
-            segments: self.segments.iter(),
-            set: &self.set,
-            held: held_bytes(&self.set, held),
-            input,
-            starts: (start - held_len as u64, start),
-        }
+        let (held, starts) = (held_bytes(&self.set, held), (start - held_len as u64, start));
+        Redacted::new(&self.segments, Texts { set: &self.set, held, input, starts })
     }
 
     /// Takes in the first piece of a stream that goes on where another redactor, of which no more
@@ -187,7 +170,7 @@ impl Redactor {
         } else {
             self.release(self.partial_start(), start, 0);
         }
-        Some(Redacted { segments: self.segments.iter(), set: &self.set, held: &[], input, starts: (start, start) })
+        Some(Redacted::new(&self.segments, Texts { set: &self.set, held: &[], input, starts: (start, start) }))
     }
 
     /// Searches the next piece.
@@ -255,7 +238,7 @@ impl Redactor {
     /// bytes.
     fn without_input<'a>(&'a self, held: &'a [u8], held_len: usize) -> Redacted<'a> {
         let starts = (self.end - held_len as u64, self.end);
-        Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[], starts }
+        Redacted::new(&self.segments, Texts { set: &self.set, held, input: &[], starts })
     }
 
     fn begin_anew(&mut self) {
@@ -405,75 +388,6 @@ fn push_mask(segments: &mut Vec<Segment>, region: &Region<Note>, mut len: usize,
 /// The needle that the held-back bytes begin, as the copy of them.
 fn held_bytes(set: &NeedleSet, needle: usize) -> &[u8] {
     if set.is_empty() { &[] } else { set.needle(needle) }
-}
-
-/// Bytes that may be given out, in order: slices of the input, of the hold-back, and masks. Slices are not empty.
-///
-/// Only a [`Redactor`] makes these, so that a sink that takes nothing else cannot leak.
-#[derive(Clone)]
-#[must_use = "what is not given out is lost"]
-pub struct Redacted<'a> {
-    segments: std::slice::Iter<'a, Segment>,
-    set: &'a NeedleSet,
-    held: &'a [u8],
-    input: &'a [u8],
-    /// The beginnings of the held-back bytes and of the input in the stream.
-    starts: (u64, u64),
-}
-
-/// The origin of a slice of output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Placed {
-    /// Where its bytes lie in the stream; of a mask, where its region begins.
-    pub(crate) start: u64,
-    pub(crate) is_mask: bool,
-}
-
-impl<'a> Redacted<'a> {
-    /// Each slice, and where it comes from.
-    pub(crate) fn placed(mut self) -> impl Iterator<Item = (Placed, &'a [u8])> {
-        std::iter::from_fn(move || {
-            let (start, is_mask) = match self.segments.as_slice().first()? {
-                Segment::Held(range) => (self.starts.0 + range.start as u64, false),
-                Segment::Input(range) => (self.starts.1 + range.start as u64, false),
-                Segment::Mask { start, .. } => (*start, true),
-            };
-            Some((Placed { start, is_mask }, self.next()?))
-        })
-    }
-}
-
-impl Redacted<'_> {
-    /// All slices in one buffer.
-    pub fn to_vec(self) -> Vec<u8> {
-        self.collect::<Vec<_>>().concat()
-    }
-}
-
-impl<'a> Iterator for Redacted<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        Some(match self.segments.next()? {
-            Segment::Input(range) => &self.input[range.clone()],
-            Segment::Held(range) => &self.held[range.clone()],
-            Segment::Mask { needle, old_set, len, .. } => match old_set.as_deref().unwrap_or(self.set).stand(*needle) {
-                Stand::Region(mask) | Stand::Byte(mask) => &mask[..*len],
-            },
-        })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.segments.size_hint()
-    }
-}
-
-impl ExactSizeIterator for Redacted<'_> {}
-
-impl fmt::Debug for Redacted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redacted").field("slices", &self.segments.len()).finish_non_exhaustive()
-    }
 }
 
 fn owned((name, form): (&str, Form)) -> (String, Form) {

@@ -28,10 +28,8 @@ use std::sync::Arc;
 
 use super::needle::NeedleSet;
 use super::reach::Reach;
-use super::redactor::{Placed, Redacted, Redactor};
-
-/// Slices of output, and where they come from.
-pub(crate) type Slices<'s> = [(Placed, &'s [u8])];
+use super::redacted::{Piece, Redacted};
+use super::redactor::Redactor;
 
 /// The pending output of one stream, without its bytes: the adapter keeps these.
 pub(crate) struct LineRelease {
@@ -57,16 +55,18 @@ pub(crate) enum Again<'a> {
 /// Output of one kind.
 #[derive(Clone, Copy)]
 struct Run {
-    placed: Placed,
+    /// The place of its bytes in the stream; of a mask, the beginning of its region.
+    start: u64,
+    is_mask: bool,
     len: usize,
 }
 
 impl Run {
     /// How many of its bytes come from before this place.
     fn before(&self, limit: u64) -> usize {
-        match limit.saturating_sub(self.placed.start) {
+        match limit.saturating_sub(self.start) {
             0 => 0,
-            _ if self.placed.is_mask => self.len,
+            _ if self.is_mask => self.len,
             len => self.len.min(usize::try_from(len).unwrap_or(usize::MAX)),
         }
     }
@@ -79,27 +79,27 @@ impl LineRelease {
     }
 
     /// The input has reached a newline, and ends there at `end`. Returns how many bytes go out: of
-    /// `waiting`, and then of `slices`.
-    pub(crate) fn lines(&mut self, reach: Reach, end: u64, waiting: &[u8], slices: &Slices<'_>) -> usize {
-        let is_last = |placed: &Placed, slice: &[u8]| !placed.is_mask && placed.start + slice.len() as u64 == end;
-        let ends = slices.last().is_some_and(|(placed, slice)| is_last(placed, slice) && slice.ends_with(b"\n"));
+    /// `waiting`, and then of `pieces`.
+    pub(crate) fn lines(&mut self, reach: Reach, end: u64, waiting: &[u8], pieces: &[Piece<'_>]) -> usize {
+        let is_last = |piece: &Piece<'_>| !piece.is_mask() && piece.start() + piece.len() as u64 == end;
+        let ends = pieces.last().is_some_and(|piece| is_last(piece) && piece.bytes().ends_with(b"\n"));
         let (was_overlong, _) = (std::mem::replace(&mut self.is_overlong, false), self.line_start = end);
         if ends && reach.lag == 0 {
-            let all = self.waiting_len + slices.iter().map(|(_, slice)| slice.len()).sum::<usize>();
+            let all = self.waiting_len + pieces.iter().map(|piece| piece.len()).sum::<usize>();
             self.clear();
             return all;
         }
-        self.add(slices);
-        let lines = self.whole_lines(end - end.min(reach.lag as u64), waiting, slices);
+        self.add(pieces);
+        let lines = self.whole_lines(end - end.min(reach.lag as u64), waiting, pieces);
         self.take(lines);
         let settled = if was_overlong || self.is_full(end, reach) { self.before(end, reach) } else { 0 };
         lines + self.take(settled)
     }
 
     /// More of an unfinished line; `has_room` says whether it may wait. Returns how many bytes go
-    /// out: of the pending ones, and then of `slices`.
-    pub(crate) fn rest(&mut self, reach: Reach, end: u64, slices: &Slices<'_>, has_room: bool) -> usize {
-        self.add(slices);
+    /// out: of the pending ones, and then of `pieces`.
+    pub(crate) fn rest(&mut self, reach: Reach, end: u64, pieces: &[Piece<'_>], has_room: bool) -> usize {
+        self.add(pieces);
         let is_too_long = end - self.line_start > self.line_len_max as u64;
         self.is_overlong |= is_too_long || self.is_full(end, reach) || !has_room;
         let gone = if self.is_overlong { self.before(end, reach) } else { 0 };
@@ -125,19 +125,19 @@ impl LineRelease {
         let mut runs = std::mem::take(&mut self.runs);
         self.clear();
         let given = redactor.end() - redactor.held() as u64;
-        let is_last = |run: &&Run| !run.placed.is_mask && run.placed.start + run.len as u64 == given;
+        let is_last = |run: &&Run| !run.is_mask && run.start + run.len as u64 == given;
         let last = runs.back().copied().filter(|run| is_last(&run));
         runs.truncate(runs.len() - usize::from(last.is_some()));
         let (mut at, mut counts) = (0, Vec::new());
         for run in runs {
             let range = at..at + run.len;
             at = range.end;
-            if run.placed.is_mask {
-                self.add(&[(run.placed, &waiting[range.clone()])]);
+            if run.is_mask {
+                self.push(run);
                 keep(Again::Same(range));
                 continue;
             }
-            let mut aside = Redactor::aside(set, run.placed.start);
+            let mut aside = Redactor::aside(set, run.start);
             self.keep(aside.push(&waiting[range]), keep);
             self.keep(aside.finish(), keep);
             counts.push(aside.counts());
@@ -148,13 +148,13 @@ impl LineRelease {
     }
 
     fn keep(&mut self, redacted: Redacted<'_>, keep: &mut dyn FnMut(Again<'_>)) {
-        self.add(&redacted.clone().placed().collect::<Vec<_>>());
+        self.add(&redacted.clone().pieces().collect::<Vec<_>>());
         keep(Again::New(redacted));
     }
 
     /// The beginning of the pending bytes in the input.
     pub(crate) fn waiting_start(&self) -> Option<u64> {
-        self.runs.front().map(|run| run.placed.start)
+        self.runs.front().map(|run| run.start)
     }
 
     /// Whether the unfinished line is too long to wait, or had no room.
@@ -170,18 +170,23 @@ impl LineRelease {
     }
 
     /// Adds pending bytes of any kind.
-    pub(crate) fn add(&mut self, slices: &Slices<'_>) {
-        for (placed, slice) in slices {
-            let goes_on = |last: &&mut Run| match last.placed.is_mask {
-                true => placed.is_mask && placed.start == last.placed.start,
-                false => !placed.is_mask && placed.start == last.placed.start + last.len as u64,
-            };
-            match self.runs.back_mut().filter(goes_on) {
-                Some(last) => last.len += slice.len(),
-                None => self.runs.push_back(Run { placed: *placed, len: slice.len() }),
-            }
-            self.waiting_len += slice.len();
+    pub(crate) fn add(&mut self, pieces: &[Piece<'_>]) {
+        for piece in pieces {
+            self.push(Run { start: piece.start(), is_mask: piece.is_mask(), len: piece.len() });
         }
+    }
+
+    /// Adds a run, or lengthens the last one if this one goes on there.
+    fn push(&mut self, run: Run) {
+        let goes_on = |last: &&mut Run| match last.is_mask {
+            true => run.is_mask && run.start == last.start,
+            false => !run.is_mask && run.start == last.start + last.len as u64,
+        };
+        match self.runs.back_mut().filter(goes_on) {
+            Some(last) => last.len += run.len,
+            None => self.runs.push_back(run),
+        }
+        self.waiting_len += run.len;
     }
 
     /// Whether more bytes are pending than short enough lines and partial matches of several lines
@@ -206,10 +211,10 @@ impl LineRelease {
     }
 
     /// How many bytes there are up to the last newline that comes from before this place.
-    fn whole_lines(&self, limit: u64, waiting: &[u8], slices: &Slices<'_>) -> usize {
+    fn whole_lines(&self, limit: u64, waiting: &[u8], pieces: &[Piece<'_>]) -> usize {
         let (mut at, mut len) = (0, 0);
         for run in &self.runs {
-            if let Some(newline) = last_newline(waiting, slices, at, at + run.before(limit)) {
+            if let Some(newline) = last_newline(waiting, pieces, at, at + run.before(limit)) {
                 len = newline + 1;
             }
             at += run.len;
@@ -224,7 +229,7 @@ impl LineRelease {
         while let Some(first) = self.runs.front_mut().filter(|_| rest > 0) {
             if first.len > rest {
                 first.len -= rest;
-                first.placed.start += if first.placed.is_mask { 0 } else { rest as u64 };
+                first.start += if first.is_mask { 0 } else { rest as u64 };
                 break;
             }
             rest -= first.len;
@@ -242,10 +247,10 @@ impl LineRelease {
     }
 }
 
-/// The last newline between two places in the pending bytes and the slices behind them.
-fn last_newline(waiting: &[u8], slices: &Slices<'_>, from: usize, to: usize) -> Option<usize> {
+/// The last newline between two places in the pending bytes and the pieces behind them.
+fn last_newline(waiting: &[u8], pieces: &[Piece<'_>], from: usize, to: usize) -> Option<usize> {
     let (mut at, mut last) = (0, None);
-    for part in std::iter::once(waiting).chain(slices.iter().map(|(_, slice)| *slice)) {
+    for part in std::iter::once(waiting).chain(pieces.iter().map(|piece| piece.bytes())) {
         let range = from.clamp(at, at + part.len())..to.clamp(at, at + part.len());
         if let Some(newline) = memchr::memrchr(b'\n', &part[range.start - at..range.end.max(range.start) - at]) {
             last = Some(range.start + newline);

@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 
-use super::engine::{Engine, Slice};
-use crate::redact::redactor::Placed;
+use super::engine::Engine;
+use crate::redact::redacted::Piece;
 
 /// The borders that the output has not reached.
 #[derive(Default)]
@@ -34,29 +34,29 @@ impl Borders {
         }
     }
 
-    /// Puts a newline between slices where a border is.
-    pub(super) fn part<'a>(&mut self, slices: Vec<Slice<'a>>) -> Vec<Slice<'a>> {
+    /// Puts a newline between pieces where a border is.
+    pub(super) fn part<'a>(&mut self, pieces: Vec<Piece<'a>>) -> Vec<Piece<'a>> {
         if self.at.is_empty() {
-            return slices;
+            return pieces;
         }
-        let mut parted: Vec<Slice<'a>> = Vec::with_capacity(slices.len() + self.at.len());
-        for (placed, slice) in slices {
-            let (mut placed, mut rest) = (placed, slice);
+        let mut parted: Vec<Piece<'a>> = Vec::with_capacity(pieces.len() + self.at.len());
+        for mut rest in pieces {
             while let Some(&at) = self.at.front() {
-                let end = placed.start + if placed.is_mask { 1 } else { rest.len() as u64 };
+                let start = rest.start();
+                let end = start + if rest.is_mask() { 1 } else { rest.len() as u64 };
                 if at >= end {
                     break;
                 }
                 self.at.pop_front();
-                // Before this slice begins, a mask covers it.
-                if at >= placed.start {
-                    let (before, after) = rest.split_at((at - placed.start) as usize);
-                    parted.extend(Some((placed, before)).filter(|_| !before.is_empty()));
-                    parted.push((Placed { start: at, is_mask: true }, b"\n"));
-                    (placed.start, rest) = (at, after);
+                // Before this piece begins, a mask covers it.
+                if at >= start {
+                    let (before, after) = rest.split_at((at - start) as usize);
+                    parted.extend(Some(before).filter(|before| !before.is_empty()));
+                    parted.push(Piece::fixed("\n", at));
+                    rest = after;
                 }
             }
-            parted.push((placed, rest));
+            parted.push(rest);
         }
         parted
     }
@@ -65,17 +65,14 @@ impl Borders {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::redacted::PieceKind;
 
-    fn parted(at: &[u64], slices: &[(u64, bool, &str)]) -> (String, usize) {
+    fn parted(at: &[u64], pieces: &[(u64, bool, &str)]) -> (String, usize) {
         let mut borders = Borders { at: at.iter().copied().collect(), is_within: false };
-        let slice = |&(start, is_mask, text): &(u64, bool, &'static str)| (Placed { start, is_mask }, text.as_bytes());
-        let slices: Vec<(u64, bool, &'static str)> = slices.iter().map(|s| (s.0, s.1, leak(s.2))).collect();
-        let parted = borders.part(slices.iter().map(slice).collect());
-        (parted.iter().map(|(_, slice)| String::from_utf8_lossy(slice)).collect(), borders.at.len())
-    }
-
-    fn leak(text: &str) -> &'static str {
-        Box::leak(text.to_owned().into_boxed_str())
+        let kind = |is_mask: bool| if is_mask { PieceKind::Mask } else { PieceKind::Input };
+        let pieces = pieces.iter().map(|&(start, is_mask, text)| Piece::of(text.as_bytes(), kind(is_mask), start));
+        let parted = borders.part(pieces.collect());
+        (parted.iter().map(|piece| String::from_utf8_lossy(piece.bytes())).collect(), borders.at.len())
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::notice::LoadError;
 use super::sink::{Batch, Gave};
 use super::stream::Common;
+use crate::redact::redacted::RedactedBuf;
 use crate::redact::secret::Secret;
 
 /// Its name, which its mask shows.
@@ -32,24 +33,25 @@ pub(crate) async fn check(common: &Arc<Common>, canary: &Secret, through: bool) 
     let line = [b"hushlog canary: ", canary.expose(), b"\n"].concat();
     let mut outputs = Vec::new();
     for piece_len in [line.len(), 1] {
-        let (mut engine, mut output) =
-            (Engine::new(Arc::clone(&common.active.borrow().set), common.way, &common.lines), Vec::new());
+        let mut engine = Engine::new(Arc::clone(&common.active.borrow().set), common.way, &common.lines);
+        let mut output = RedactedBuf::default();
         line.chunks(piece_len)
-            .for_each(|piece| engine.push(piece).0.iter().for_each(|(_, slice)| output.extend_from_slice(slice)));
-        engine.finish().iter().for_each(|(_, slice)| output.extend_from_slice(slice));
+            .for_each(|part| engine.push(part).0.into_iter().for_each(|piece| output.append_growing(piece)));
+        engine.finish().into_iter().for_each(|piece| output.append_growing(piece));
         outputs.push(output);
     }
-    let is_masked = outputs.iter().all(|output| {
+    let is_masked = outputs.iter().map(|output| output.content().bytes()).all(|output| {
         output.starts_with(b"hushlog canary: ")
             && output.ends_with(b"\n")
             && output.len() > b"hushlog canary: \n".len()
             && !output.windows(canary.expose().len()).any(|window| window == canary.expose())
-            && *output == outputs[0]
+            && output == outputs[0].content().bytes()
     });
     if is_masked && through {
-        let mut gathered = Vec::new();
+        let mut gathered = RedactedBuf::default();
         let _seat = common.sink.seat().await;
-        match common.sink.give(&Batch::new([outputs[0].as_slice()].into_iter(), &mut gathered, true)).await? {
+        let output = std::iter::once(outputs[0].content());
+        match common.sink.give(&Batch::new(output, &mut gathered, true)).await? {
             Gave::All => {}
             Gave::Dropped => return Err(io::ErrorKind::NotConnected.into()),
         }

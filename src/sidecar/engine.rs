@@ -11,11 +11,10 @@ use super::parts::Parts;
 use crate::io::Release;
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
-use crate::redact::redactor::{Last, Placed, Redactor};
+use crate::redact::redacted::Piece;
+use crate::redact::redactor::{Last, Redactor};
+use crate::redact::wiped;
 use crate::scrub::container;
-
-/// A slice of redacted output, and where it comes from.
-pub(crate) type Slice<'a> = (Placed, &'a [u8]);
 
 /// The redactor of one stream.
 pub(crate) enum Engine {
@@ -37,40 +36,36 @@ pub(crate) struct First {
 }
 
 impl First {
-    fn push<'a>(&'a mut self, redactor: &'a mut Redactor, piece: &'a [u8]) -> (Vec<Slice<'a>>, u64) {
+    fn push<'a>(&'a mut self, redactor: &'a mut Redactor, piece: &'a [u8]) -> (Vec<Piece<'a>>, u64) {
         if self.is_settled {
             let end = redactor.end() + piece.len() as u64;
-            return (redactor.push(piece).placed().collect(), end);
+            return (redactor.push(piece).pieces().collect(), end);
         }
-        // One that grew would leave its bytes behind.
-        let mut longer = Zeroizing::new(Vec::with_capacity(self.text.len() + piece.len()));
-        longer.extend_from_slice(&self.text);
-        longer.extend_from_slice(piece);
-        self.text = longer;
+        wiped::append(&mut self.text, piece);
         // A line that is whole does not wait for more.
         if self.text.len() < self.look_at_len && !piece.ends_with(b"\n") {
             return (Vec::new(), redactor.end());
         }
         self.look_at_len = 2 * self.text.len();
         let (start, end) = (redactor.end(), redactor.end() + self.text.len() as u64);
-        let slices = self.take_in(redactor, Last::No);
-        let end = if slices.is_none() { start } else { end };
-        (slices.unwrap_or_default(), end)
+        let pieces = self.take_in(redactor, Last::No);
+        let end = if pieces.is_none() { start } else { end };
+        (pieces.unwrap_or_default(), end)
     }
 
-    fn finish<'a>(&'a mut self, redactor: &'a mut Redactor) -> Vec<Slice<'a>> {
+    fn finish<'a>(&'a mut self, redactor: &'a mut Redactor) -> Vec<Piece<'a>> {
         if self.is_settled {
-            redactor.finish().placed().collect()
+            redactor.finish().pieces().collect()
         } else {
             self.take_in(redactor, Last::Yes).unwrap_or_default()
         }
     }
 
     /// `None`: it is not settled yet.
-    fn take_in<'a>(&'a mut self, redactor: &'a mut Redactor, last: Last) -> Option<Vec<Slice<'a>>> {
+    fn take_in<'a>(&'a mut self, redactor: &'a mut Redactor, last: Last) -> Option<Vec<Piece<'a>>> {
         let given = redactor.resume(&self.text, self.before, last);
         self.is_settled = given.is_some();
-        given.map(|given| given.placed().collect())
+        given.map(|given| given.pieces().collect())
     }
 }
 
@@ -110,15 +105,15 @@ impl Engine {
         }
     }
 
-    /// Takes the next piece in, and gives out what may go out: redacted slices, none of them empty.
+    /// Takes the next piece in, and gives out what may go out: redacted pieces, none of them empty.
     ///
     /// And where the text ends then that they come from: the input, or the records that were put
     /// together.
-    pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> (Vec<Slice<'a>>, u64) {
+    pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> (Vec<Piece<'a>>, u64) {
         match self {
             Engine::Plain(redactor, None) => {
                 let end = redactor.end() + piece.len() as u64;
-                (redactor.push(piece).placed().collect(), end)
+                (redactor.push(piece).pieces().collect(), end)
             }
             Engine::Plain(redactor, Some(first)) => first.push(redactor, piece),
             Engine::Parts(parts) => parts.push(piece),
@@ -126,17 +121,17 @@ impl Engine {
     }
 
     /// Searches with another set from here on.
-    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Slice<'_>> {
+    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Piece<'_>> {
         match self {
-            Engine::Plain(redactor, _) => redactor.swap(set).placed().collect(),
+            Engine::Plain(redactor, _) => redactor.swap(set).pieces().collect(),
             Engine::Parts(parts) => parts.swap(set),
         }
     }
 
     /// Ends a whole.
-    pub(crate) fn finish(&mut self) -> Vec<Slice<'_>> {
+    pub(crate) fn finish(&mut self) -> Vec<Piece<'_>> {
         match self {
-            Engine::Plain(redactor, None) => redactor.finish().placed().collect(),
+            Engine::Plain(redactor, None) => redactor.finish().pieces().collect(),
             Engine::Plain(redactor, Some(first)) => first.finish(redactor),
             Engine::Parts(parts) => parts.finish(),
         }
@@ -150,7 +145,7 @@ impl Engine {
         }
     }
 
-    /// Where the text ends that slices come from: the input, or the records that were put together.
+    /// Where the text ends that pieces come from: the input, or the records that were put together.
     pub(crate) fn end(&self) -> u64 {
         match self {
             Engine::Plain(redactor, _) => redactor.end(),
@@ -158,7 +153,7 @@ impl Engine {
         }
     }
 
-    /// The end of the input that slices come from, first bytes of an unknown role included.
+    /// The end of the input that pieces come from, first bytes of an unknown role included.
     pub(crate) fn input_end(&self) -> u64 {
         match self {
             Engine::Plain(redactor, first) => redactor.end() + open(first).map_or(0, |first| first.text.len() as u64),
@@ -227,7 +222,8 @@ mod tests {
         let mut engine = Engine::Plain(Redactor::new(set), None);
         engine.resume(0);
         assert!(engine.push(b"live-X").0.is_empty(), "it may go on in the secret");
-        assert_eq!(engine.push(b" \n").0.iter().map(|(_, slice)| *slice).collect::<Vec<_>>().concat(), b"live-X \n");
+        let given = engine.push(b" \n").0;
+        assert_eq!(given.iter().map(|piece| piece.bytes()).collect::<Vec<_>>().concat(), b"live-X \n");
         assert_eq!((engine.held(), engine.open()), (0, 0));
     }
 }

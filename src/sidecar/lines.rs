@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::engine::Slice;
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
+use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
 use crate::redact::release::{Again, LineRelease};
 
@@ -76,7 +76,7 @@ pub(crate) enum WaitsFor {
     Whole,
 }
 
-/// How the input ends that some slices come from.
+/// How the input ends that some pieces come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upto {
     /// With a newline, and nothing follows it.
@@ -94,15 +94,15 @@ pub(crate) struct Lines {
     waits_for: WaitsFor,
     release: LineRelease,
     room: Room,
-    waiting: Vec<u8>,
+    waiting: RedactedBuf,
 }
 
-/// How much of the pending bytes, and of some slices behind them, goes out now.
+/// How much of the pending bytes, and of some pieces behind them, goes out now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// The number of pending bytes.
     waiting: usize,
-    /// So many slices as a whole.
+    /// So many pieces as a whole.
     whole: usize,
     /// Of the next one so many bytes.
     part: usize,
@@ -110,15 +110,20 @@ pub(crate) struct Cut {
 
 impl Lines {
     pub(crate) fn new(waits_for: WaitsFor, len_max: usize, all: Arc<AllLines>) -> Lines {
-        Lines { waits_for, release: LineRelease::new(len_max), room: Room::new(all, false), waiting: Vec::new() }
+        Lines {
+            waits_for,
+            release: LineRelease::new(len_max),
+            room: Room::new(all, false),
+            waiting: RedactedBuf::default(),
+        }
     }
 
-    /// The pending bytes. They go out before the slices.
-    pub(crate) fn waiting(&self) -> &[u8] {
-        &self.waiting
+    /// The pending bytes. They go out before the pieces.
+    pub(crate) fn waiting(&self) -> Piece<'_> {
+        self.waiting.content()
     }
 
-    /// The beginning of the pending bytes, in the positions of the slices.
+    /// The beginning of the pending bytes, in the positions of the pieces.
     pub(crate) fn waiting_start(&self) -> Option<u64> {
         self.release.waiting_start()
     }
@@ -128,33 +133,33 @@ impl Lines {
         self.release.unfinished(end) == 0
     }
 
-    /// How much goes out now of the pending bytes and of these slices. Their input ends at `end`.
-    pub(crate) fn cut(&mut self, slices: &[Slice<'_>], upto: Upto, reach: Reach, end: u64) -> Cut {
+    /// How much goes out now of the pending bytes and of these pieces. Their input ends at `end`.
+    pub(crate) fn cut(&mut self, pieces: &[Piece<'_>], upto: Upto, reach: Reach, end: u64) -> Cut {
         let len = match (self.waits_for, upto) {
             (_, Upto::Whole) | (WaitsFor::Nothing, _) => usize::MAX,
             (WaitsFor::Whole, _) => 0,
             (WaitsFor::Line, Upto::Before) => {
-                self.release.add(slices);
+                self.release.add(pieces);
                 0
             }
-            (WaitsFor::Line, Upto::Newline) => self.release.lines(reach, end, &self.waiting, slices),
+            (WaitsFor::Line, Upto::Newline) => self.release.lines(reach, end, self.waiting.content().bytes(), pieces),
             (WaitsFor::Line, Upto::Line) => {
                 let unfinished = usize::try_from(self.release.unfinished(end)).unwrap_or(usize::MAX);
                 let has_room = self.room.fits(unfinished);
-                self.release.rest(reach, end, slices, has_room)
+                self.release.rest(reach, end, pieces, has_room)
             }
         };
-        Cut::new(len, self.waiting.len(), slices)
+        Cut::new(len, self.waiting.len(), pieces)
     }
 
     /// Goes on after the output that [`cut`](Lines::cut) named.
-    pub(crate) fn keep(&mut self, cut: Cut, slices: &[Slice<'_>], reach: Reach, end: u64) {
+    pub(crate) fn keep(&mut self, cut: Cut, pieces: &[Piece<'_>], reach: Reach, end: u64) {
         if cut.waiting == self.waiting.len() {
-            self.waiting = Vec::new();
+            self.waiting = RedactedBuf::default();
         } else {
-            self.waiting.drain(..cut.waiting);
+            self.waiting.consume(cut.waiting);
         }
-        cut.rest(slices).for_each(|slice| self.waiting.extend_from_slice(slice));
+        cut.rest(pieces).for_each(|piece| self.waiting.append_growing(piece));
         self.account(reach, end);
     }
 
@@ -162,9 +167,9 @@ impl Lines {
     /// out.
     pub(crate) fn swap(&mut self, redactor: &mut Redactor, set: &Arc<NeedleSet>) {
         let (before, waiting) = (std::mem::take(&mut self.waiting), &mut self.waiting);
-        self.release.swap(redactor, set, &before, &mut |again| match again {
-            Again::Same(range) => waiting.extend_from_slice(&before[range]),
-            Again::New(redacted) => redacted.for_each(|slice| waiting.extend_from_slice(slice)),
+        self.release.swap(redactor, set, before.content().bytes(), &mut |again| match again {
+            Again::Same(range) => waiting.append_growing(before.content().part(range)),
+            Again::New(redacted) => redacted.pieces().for_each(|piece| waiting.append_growing(piece)),
         });
         self.account(set.reach(), redactor.end());
     }
@@ -182,7 +187,7 @@ impl Lines {
 
     /// The stream has ended there, and the next byte begins a line.
     pub(crate) fn end(&mut self, end: u64) {
-        self.waiting = Vec::new();
+        self.waiting = RedactedBuf::default();
         self.release.end(end);
         self.room.take(0);
     }
@@ -190,13 +195,13 @@ impl Lines {
 
 impl Cut {
     /// Releases this many bytes of both, or all.
-    fn new(len: usize, waiting: usize, slices: &[Slice<'_>]) -> Cut {
+    fn new(len: usize, waiting: usize, pieces: &[Piece<'_>]) -> Cut {
         let waiting = waiting.min(len);
         let (mut whole, mut part) = (0, len - waiting);
-        while let Some((_, slice)) = slices.get(whole).filter(|(_, slice)| slice.len() <= part) {
-            (whole, part) = (whole + 1, part - slice.len());
+        while let Some(piece) = pieces.get(whole).filter(|piece| piece.len() <= part) {
+            (whole, part) = (whole + 1, part - piece.len());
         }
-        Cut { waiting, whole, part: if whole == slices.len() { 0 } else { part } }
+        Cut { waiting, whole, part: if whole == pieces.len() { 0 } else { part } }
     }
 
     /// Whether anything goes out.
@@ -204,24 +209,28 @@ impl Cut {
         self.waiting + self.whole + self.part > 0
     }
 
-    /// The part of the pending bytes and of the slices that goes out.
-    pub(crate) fn gone<'s>(self, waiting: &'s [u8], slices: &'s [Slice<'s>]) -> impl Iterator<Item = &'s [u8]> + Clone {
-        let part = slices.get(self.whole).map(|(_, slice)| &slice[..self.part]).filter(|part| !part.is_empty());
-        let waiting = Some(&waiting[..self.waiting]).filter(|waiting| !waiting.is_empty());
-        waiting.into_iter().chain(slices[..self.whole].iter().map(|(_, slice)| *slice)).chain(part)
+    /// The part of the pending bytes and of the pieces that goes out.
+    pub(crate) fn gone<'s>(
+        self,
+        waiting: Piece<'s>,
+        pieces: &'s [Piece<'s>],
+    ) -> impl Iterator<Item = Piece<'s>> + Clone {
+        let part = pieces.get(self.whole).map(|piece| piece.split_at(self.part).0).filter(|part| !part.is_empty());
+        let waiting = Some(waiting.split_at(self.waiting).0).filter(|waiting| !waiting.is_empty());
+        waiting.into_iter().chain(pieces[..self.whole].iter().copied()).chain(part)
     }
 
-    /// The part of the slices that does not.
-    fn rest<'s>(self, slices: &'s [Slice<'s>]) -> impl Iterator<Item = &'s [u8]> {
-        let part = slices.get(self.whole).map(|(_, slice)| &slice[self.part..]).filter(|part| !part.is_empty());
-        part.into_iter().chain(slices.iter().skip(self.whole + 1).map(|(_, slice)| *slice))
+    /// The part of the pieces that does not.
+    fn rest<'s>(self, pieces: &'s [Piece<'s>]) -> impl Iterator<Item = Piece<'s>> {
+        let part = pieces.get(self.whole).map(|piece| piece.split_at(self.part).1).filter(|part| !part.is_empty());
+        part.into_iter().chain(pieces.iter().skip(self.whole + 1).copied())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redact::redactor::Placed;
+    use crate::redact::redacted::PieceKind;
 
     /// Needles of five bytes at most.
     const REACH: Reach = Reach { tail: 4, lag: 0 };
@@ -234,16 +243,16 @@ mod tests {
             let mut out = Vec::new();
             for (part, upto) in [(whole, Upto::Newline), (rest, Upto::Line)] {
                 if !part.is_empty() {
-                    let slices = [(Placed { start: at, is_mask: false }, part)];
+                    let pieces = [Piece::of(part, PieceKind::Input, at)];
                     at += part.len() as u64;
-                    let cut = lines.cut(&slices, upto, REACH, at);
-                    out.extend(cut.gone(lines.waiting(), &slices).flatten());
-                    lines.keep(cut, &slices, REACH, at);
+                    let cut = lines.cut(&pieces, upto, REACH, at);
+                    cut.gone(lines.waiting(), &pieces).for_each(|piece| out.extend_from_slice(piece.bytes()));
+                    lines.keep(cut, &pieces, REACH, at);
                 }
             }
             all.push(out);
         }
-        all.push(lines.waiting().to_vec());
+        all.push(lines.waiting().bytes().to_vec());
         lines.end(at);
         all
     }

@@ -14,12 +14,13 @@ use super::active::{self, Active};
 use super::borders::Borders;
 use super::buffer::Buffer;
 use super::config::{Format, Way};
-use super::engine::{Engine, Slice};
+use super::engine::Engine;
 use super::lines::{AllLines, Lines, Upto, WaitsFor};
 use super::metrics::{Counts, StreamMetrics};
 use super::sink::{Batch, Gave, Sink};
 use super::source::{Given, Source};
 use crate::redact::reach::Reach;
+use crate::redact::redacted::{Piece, RedactedBuf};
 
 /// After so many bytes in a row a busy stream lets others have the thread: some 100 microseconds of work.
 const BYTES_IN_A_ROW: u64 = 256 << 10;
@@ -239,10 +240,10 @@ impl Stream {
             self.is_begun |= !self.lines.waiting().is_empty();
         } else {
             let (reach, end) = (set.reach(), self.engine.end());
-            let slices = self.borders.part(self.engine.swap(set));
-            self.is_begun |= !slices.is_empty();
+            let pieces = self.borders.part(self.engine.swap(set));
+            self.is_begun |= !pieces.is_empty();
             let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
-            out.give(&slices, 0, Upto::Before, reach, end).await?;
+            out.give(&pieces, 0, Upto::Before, reach, end).await?;
         }
         if self.lines.waiting().is_empty() {
             self.finished = self.finished.max(self.settled());
@@ -278,13 +279,13 @@ impl Stream {
 
     async fn push_part(&mut self, part: &[u8], upto: Upto) -> Result<(), Broken> {
         let (reach, has_records) = (self.engine.reach(), self.common.way.format != Format::Plain);
-        let (slices, end) = self.engine.push(part);
-        let slices = self.borders.part(slices);
-        self.counted.is_due |= slices.iter().any(|(placed, _)| placed.is_mask || has_records);
-        self.is_begun |= !slices.is_empty();
+        let (pieces, end) = self.engine.push(part);
+        let pieces = self.borders.part(pieces);
+        self.counted.is_due |= pieces.iter().any(|piece| piece.is_mask() || has_records);
+        self.is_begun |= !pieces.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
-        out.give(&slices, part.len(), upto, reach, end).await?;
-        drop(slices);
+        out.give(&pieces, part.len(), upto, reach, end).await?;
+        drop(pieces);
         self.pushed += part.len() as u64;
         self.borders.pushed(part);
         match (&self.engine, self.common.waits_for) {
@@ -321,13 +322,13 @@ impl Stream {
     /// Ends a whole: what was held back goes out, and what comes next begins anew.
     pub(crate) async fn finish(&mut self) -> Result<(), Broken> {
         let (reach, end) = (self.engine.reach(), self.engine.end());
-        let slices = self.borders.part(self.engine.finish());
-        self.counted.is_due |= !slices.is_empty();
-        let is_begun = std::mem::take(&mut self.is_begun) || !slices.is_empty();
+        let pieces = self.borders.part(self.engine.finish());
+        self.counted.is_due |= !pieces.is_empty();
+        let is_begun = std::mem::take(&mut self.is_begun) || !pieces.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
         let upto = if is_begun { Upto::Whole } else { Upto::Before };
-        out.give(&slices, 0, upto, reach, end).await?;
-        drop(slices);
+        out.give(&pieces, 0, upto, reach, end).await?;
+        drop(pieces);
         self.lines.end(self.engine.end());
         (self.finished, self.records, self.borders) = (self.pushed, VecDeque::new(), Borders::default());
         self.common.metrics.hold(&mut self.counted.held, 0);
@@ -395,45 +396,45 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Gives the released output to the sink. The slices come of so many bytes of input, and of all
+    /// Gives the released output to the sink. The pieces come of so many bytes of input, and of all
     /// that ends at `end`.
     async fn give(
         self,
-        slices: &[Slice<'_>],
+        pieces: &[Piece<'_>],
         input_len: usize,
         upto: Upto,
         reach: Reach,
         end: u64,
     ) -> Result<(), Broken> {
         let is_last = upto == Upto::Whole;
-        let cut = self.lines.cut(slices, upto, reach, end);
-        let newline = if is_last && self.needs_newline(slices) { &b"\n"[..] } else { &[] };
-        if cut.is_some() || !newline.is_empty() {
-            let gone = cut.gone(self.lines.waiting(), slices);
-            let last = gone.clone().last().and_then(<[u8]>::last).copied();
-            self.write(gone.chain([newline]), input_len, is_last).await?;
+        let cut = self.lines.cut(pieces, upto, reach, end);
+        let newline = Some(Piece::fixed("\n", end)).filter(|_| is_last && self.needs_newline(pieces));
+        if cut.is_some() || newline.is_some() {
+            let gone = cut.gone(self.lines.waiting(), pieces);
+            let last = gone.clone().last().and_then(|piece| piece.bytes().last()).copied();
+            self.write(gone.chain(newline), input_len, is_last).await?;
             *self.at_line_start = is_last || last == Some(b'\n');
         } else {
             self.common.metrics.finish(input_len);
         }
-        self.lines.keep(cut, slices, reach, end);
+        self.lines.keep(cut, pieces, reach, end);
         Ok(())
     }
 
     /// Wholes are parted by a newline where nothing else parts them.
-    fn needs_newline(&self, slices: &[Slice<'_>]) -> bool {
-        let last = slices.last().map_or(self.lines.waiting(), |(_, slice)| *slice).last();
+    fn needs_newline(&self, pieces: &[Piece<'_>]) -> bool {
+        let last = pieces.last().map_or(self.lines.waiting(), |piece| *piece).bytes().last();
         self.common.parts_wholes && last.map_or(!*self.at_line_start, |last| *last != b'\n')
     }
 
     async fn write<'s>(
         &self,
-        slices: impl Iterator<Item = &'s [u8]> + Clone + Send,
+        pieces: impl Iterator<Item = Piece<'s>> + Clone + Send,
         input_len: usize,
         is_last: bool,
     ) -> Result<(), Broken> {
-        let mut gathered = Vec::new();
-        let batch = Batch::new(slices, &mut gathered, is_last && self.common.waits_for == WaitsFor::Whole);
+        let mut gathered = RedactedBuf::default();
+        let batch = Batch::new(pieces, &mut gathered, is_last && self.common.waits_for == WaitsFor::Whole);
         let (metrics, start) = (&self.common.metrics, Instant::now());
         match self.common.sink.give(&batch).await.map_err(Broken::Sink)? {
             Gave::All => metrics.finish(input_len),

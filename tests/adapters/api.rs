@@ -5,8 +5,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use hushlog::io::{LiveSet, RecordWriter, RedactReader, RedactWriter, Release};
 use hushlog::{
-    BuildError, Cover, Finder, Form, Mask, NeedleSet, NeedleSetBuilder, Notice, NoticeKind, Redacted, Redactor, Region,
-    Secret,
+    BuildError, Cover, Finder, Form, Mask, NeedleSet, NeedleSetBuilder, Notice, NoticeKind, Piece, PieceKind, Redacted,
+    Redactor, Region, Secret,
 };
 
 fn crosses_threads<T: Send + Sync>() {}
@@ -34,6 +34,9 @@ fn everything_crosses_threads_and_lives_through_panics() {
     is_free::<RecordWriter<Vec<u8>>>();
     crosses_threads::<Redacted<'_>>();
     lives_through_panics::<Redacted<'_>>();
+    crosses_threads::<Piece<'_>>();
+    lives_through_panics::<Piece<'_>>();
+    is_free::<PieceKind>();
 }
 
 #[cfg(feature = "tokio")]

@@ -9,9 +9,10 @@ use super::super::automaton::ROOT;
 use super::super::encoding::Form;
 use super::super::needle::NeedleSet;
 use super::super::node_map::NodeMap;
+use super::super::redacted::{Redacted, Texts};
 use super::super::region::{self, Region};
 use super::super::scan::PIECE_LEN_MAX;
-use super::{Note, Redacted, Redactor, held_bytes};
+use super::{Note, Redactor, held_bytes};
 
 impl Redactor {
     /// Searches with another needle set from here on. Held-back bytes are matched again, and
@@ -51,7 +52,7 @@ impl Redactor {
         self.regions = region::join(found);
         self.release(self.partial_start(), self.end, (end - start) as usize);
         let held = self.again.as_deref().map_or(&[][..], |again| &again[..]);
-        Redacted { segments: self.segments.iter(), set: &self.set, held, input: &[], starts: (start, self.end) }
+        Redacted::new(&self.segments, Texts { set: &self.set, held, input: &[], starts: (start, self.end) })
     }
 
     /// Makes a redactor of a whole text that begins at this position of its stream.

@@ -6,7 +6,8 @@ use crate::redact::build::BuildError;
 use crate::redact::mask::Mask;
 use crate::redact::naive;
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::{Placed, Redacted, Redactor};
+use crate::redact::redacted::Piece;
+use crate::redact::redactor::Redactor;
 use crate::redact::release::{Again, LineRelease};
 use crate::redact::secret::Secret;
 
@@ -48,12 +49,12 @@ impl Stream {
                 continue;
             }
             let (reach, end) = (self.redactor.set().reach(), self.redactor.end() + part.len() as u64);
-            let slices = slices(self.redactor.push(part));
+            let pieces: Vec<Piece<'_>> = self.redactor.push(part).pieces().collect();
             let len = match ends {
-                true => self.release.lines(reach, end, &self.waiting, &slices),
-                false => self.release.rest(reach, end, &slices, true),
+                true => self.release.lines(reach, end, &self.waiting, &pieces),
+                false => self.release.rest(reach, end, &pieces, true),
             };
-            slices.iter().for_each(|(_, slice)| self.waiting.extend_from_slice(slice));
+            pieces.iter().for_each(|piece| self.waiting.extend_from_slice(piece.bytes()));
             out.extend(self.waiting.drain(..len));
         }
         out
@@ -80,10 +81,6 @@ impl Stream {
         let start = self.release.waiting_start().unwrap_or(end).min(settled);
         (Some(start), self.release.unfinished(end), self.redactor.counts().len())
     }
-}
-
-fn slices(redacted: Redacted<'_>) -> Vec<(Placed, &[u8])> {
-    redacted.placed().collect()
 }
 
 fn exactly(needles: &[Vec<u8>]) -> Result<NeedleSet, BuildError> {

@@ -9,8 +9,10 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Format, append};
+use super::Format;
 use crate::redact::needle::NeedleSet;
+use crate::redact::redacted::PieceBuf;
+use crate::redact::wiped::append;
 
 /// The bytes that stand-ins stand for, in their order.
 pub(super) struct Hidden {
@@ -37,17 +39,15 @@ impl Hidden {
         record[text].fill(stand_in);
     }
 
-    /// Puts back the hidden text in this output, which goes on where the last one ended.
-    pub(super) fn restore(&mut self, output: &mut [u8]) {
+    /// Puts back the hidden text in this output from `from` on, which goes on where the last one ended.
+    pub(super) fn restore(&mut self, output: &mut PieceBuf, from: usize) {
         let Some(stand_in) = self.stand_in else { return };
-        let mut at = 0;
-        while let Some(found) = memchr::memchr(stand_in, &output[at..]) {
-            at += found;
-            let len = output[at..].iter().take_while(|&&byte| byte == stand_in).count();
-            let hidden = self.bytes[self.back..].get(..len).expect("each stand-in stands for a byte");
-            output[at..at + len].copy_from_slice(hidden);
-            (self.back, at) = (self.back + len, at + len);
-        }
+        let Hidden { bytes, back, .. } = self;
+        output.fill_in(from, stand_in, |len| {
+            let hidden = bytes[*back..].get(..len).expect("each stand-in stands for a byte");
+            *back += len;
+            hidden
+        });
         if self.back == self.bytes.len() {
             self.bytes.clear();
             self.back = 0;

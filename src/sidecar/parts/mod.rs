@@ -31,12 +31,13 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::engine::Slice;
 use super::lines::Room;
 use super::metrics::Counts;
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
-use crate::redact::redactor::{Placed, Redacted, Redactor};
+use crate::redact::redacted::{Piece, PieceBuf};
+use crate::redact::redactor::Redactor;
+use crate::redact::wiped::append;
 use crate::scrub::container::{self, Format, RECORD_LEN_MAX};
 use hidden::Hidden;
 use marks::Marks;
@@ -74,9 +75,7 @@ pub(crate) struct Parts {
     room: Option<Room>,
     /// The redactor's input, and its output where that is more than one piece.
     out: Zeroizing<Vec<u8>>,
-    given: Vec<u8>,
-    /// Where these bytes come from, run by run, and how many each has.
-    placed: Vec<(Placed, usize)>,
+    given: PieceBuf,
     redactor: Redactor,
     hidden: Hidden,
     marks: Marks,
@@ -117,8 +116,7 @@ impl Parts {
             queue_len: 0,
             room: None,
             out: Zeroizing::default(),
-            given: Vec::new(),
-            placed: Vec::new(),
+            given: PieceBuf::default(),
             hidden: Hidden::new(&set, format),
             redactor: Redactor::new(set).mask_stump(mask_stump),
             marks: Marks::default(),
@@ -142,9 +140,9 @@ impl Parts {
         self
     }
 
-    /// Takes the next piece in, and returns the output that may be released: redacted slices, none
+    /// Takes the next piece in, and returns the output that may be released: redacted pieces, none
     /// of them empty; and where the records end that they come from.
-    pub(crate) fn push<'a>(&'a mut self, piece: &[u8]) -> (Vec<Slice<'a>>, u64) {
+    pub(crate) fn push<'a>(&'a mut self, piece: &[u8]) -> (Vec<Piece<'a>>, u64) {
         self.out.clear();
         let mut rest = piece;
         while let Some(newline) = memchr::memchr(b'\n', rest) {
@@ -158,16 +156,16 @@ impl Parts {
         self.flush();
         self.account();
         let next = self.next();
-        self.begin_giving();
+        self.given.clear();
         let redacted = self.redactor.push(&self.out);
         // Output that equals its input has no masks in it. A copy, since the redactor is asked once
         // more before it may go.
-        let slices = redacted.len();
-        keep(redacted, &mut self.given, &mut self.placed);
-        self.hidden.restore(&mut self.given);
-        let is_clean = slices <= 1 && self.given.len() == self.out.len();
+        let pieces = redacted.len();
+        self.given.append(redacted);
+        self.hidden.restore(&mut self.given, 0);
+        let is_clean = pieces <= 1 && self.given.len() == self.out.len();
         self.marks.judge(next, is_clean, self.redactor.unsettled() == 0, &mut self.voices);
-        (given(&self.given, &self.placed), self.redactor.end())
+        (self.given.pieces(), self.redactor.end())
     }
 
     /// The next bytes are of another file. A record goes on in it, if it did not end.
@@ -187,7 +185,7 @@ impl Parts {
     }
 
     /// Ends a message: the held-back bytes go out, and the next input begins anew.
-    pub(crate) fn finish(&mut self) -> Vec<Slice<'_>> {
+    pub(crate) fn finish(&mut self) -> Vec<Piece<'_>> {
         self.out.clear();
         let tail = std::mem::take(&mut self.tail);
         if !tail.is_empty() {
@@ -199,17 +197,17 @@ impl Parts {
         self.flush();
         self.account();
         (self.is_overlong, self.is_torn) = (false, false);
-        self.begin_giving();
-        keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
-        keep(self.redactor.finish(), &mut self.given, &mut self.placed);
-        self.hidden.restore(&mut self.given);
+        self.given.clear();
+        self.given.append(self.redactor.push(&self.out));
+        self.given.append(self.redactor.finish());
+        self.hidden.restore(&mut self.given, 0);
         self.voices.iter_mut().for_each(Voice::begin);
         self.marks = Marks::begin(self.end);
-        given(&self.given, &self.placed)
+        self.given.pieces()
     }
 
     /// Searches with another set from here on.
-    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Slice<'_>> {
+    pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Piece<'_>> {
         self.out.clear();
         for number in 0..self.voices.len() {
             // What waits behind another voice's record has not gone out either.
@@ -221,15 +219,15 @@ impl Parts {
         }
         // The held-back bytes of the redactor are no stand-in, but may look like one of the new
         // set.
-        self.begin_giving();
+        self.given.clear();
         self.hidden = Hidden::new(&set, self.format);
-        keep(self.redactor.swap(set), &mut self.given, &mut self.placed);
+        self.given.append(self.redactor.swap(set));
         let len = self.given.len();
         self.flush();
         self.account();
-        keep(self.redactor.push(&self.out), &mut self.given, &mut self.placed);
-        self.hidden.restore(&mut self.given[len..]);
-        given(&self.given, &self.placed)
+        self.given.append(self.redactor.push(&self.out));
+        self.hidden.restore(&mut self.given, len);
+        self.given.pieces()
     }
 
     /// Where the records end that were put together so far.
@@ -240,11 +238,6 @@ impl Parts {
     /// How far the needles of the set in force reach.
     pub(crate) fn reach(&self) -> Reach {
         self.redactor.set().reach()
-    }
-
-    fn begin_giving(&mut self) {
-        self.given.clear();
-        self.placed.clear();
     }
 
     /// How many bytes of the input are held back.
@@ -272,7 +265,7 @@ impl Parts {
         self.out = Zeroizing::default();
         self.scratch = Zeroizing::default();
         self.hidden.rest();
-        (self.given, self.placed) = (Vec::new(), Vec::new());
+        self.given = PieceBuf::default();
         self.queue.shrink_to_fit();
     }
 
@@ -467,31 +460,6 @@ impl Parts {
     fn next(&self) -> u64 {
         self.queue.front().map_or(self.end - self.tail.len() as u64, |held| held.start)
     }
-}
-
-/// Keeps a copy of the output.
-fn keep(redacted: Redacted<'_>, given: &mut Vec<u8>, placed: &mut Vec<(Placed, usize)>) {
-    for (place, slice) in redacted.placed() {
-        given.extend_from_slice(slice);
-        placed.push((place, slice.len()));
-    }
-}
-
-/// All slices of the output, none of them empty.
-fn given<'a>(given: &'a [u8], placed: &[(Placed, usize)]) -> Vec<Slice<'a>> {
-    let mut rest = given;
-    let slice = |(placed, len): &(Placed, usize)| (*placed, rest.split_off(..*len).expect("it was kept"));
-    placed.iter().map(slice).collect()
-}
-
-/// Appends, and leaves no copy behind where more room has to be had.
-fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
-    if buffer.capacity() - buffer.len() < bytes.len() {
-        let mut larger = Vec::with_capacity((buffer.len() + bytes.len()).next_power_of_two());
-        larger.extend_from_slice(buffer);
-        drop(Zeroizing::new(std::mem::replace(buffer, larger)));
-    }
-    buffer.extend_from_slice(bytes);
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
 use crate::sidecar::lines::{ALL_LINES_LEN_MAX, AllLines, Room};
 
-fn concat(slices: Vec<super::Slice<'_>>) -> Vec<u8> {
-    slices.iter().flat_map(|(_, slice)| slice.iter().copied()).collect()
+fn concat(pieces: Vec<super::Piece<'_>>) -> Vec<u8> {
+    pieces.iter().flat_map(|piece| piece.bytes().iter().copied()).collect()
 }
 
 const BOTH: [Format; 2] = [Format::Docker, Format::Cri];

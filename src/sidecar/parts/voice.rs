@@ -11,6 +11,7 @@ use crate::redact::finder::Finder;
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::{Last, rest};
 use crate::redact::region::Region;
+use crate::redact::wiped::append;
 use crate::scrub::container::Format;
 
 /// One output.
@@ -123,7 +124,7 @@ impl Voice {
     /// Looks whether its first text is the rest of a secret, as soon as that can be known.
     fn settle_first(&mut self, more: &[u8], last: Last) {
         let Some(first) = &mut self.first else { return };
-        super::append(&mut first.said, more);
+        append(&mut first.said, more);
         if last == Last::No && first.said.len() < first.look_at_len && !more.ends_with(b"\n") {
             return;
         }
@@ -262,11 +263,11 @@ impl Cover<'_> {
         let mut at = range.start;
         let raw = |range: Range<u64>, start: u64| (range.start - start) as usize..(range.end - start) as usize;
         while let Some((next, covered)) = self.covered(at..range.end) {
-            super::append(out, &bytes[raw(at..covered.start, range.start)]);
+            append(out, &bytes[raw(at..covered.start, range.start)]);
             at = covered.end;
             self.mask(format, next, covered, out);
         }
-        super::append(out, &bytes[raw(at..range.end, range.start)]);
+        append(out, &bytes[raw(at..range.end, range.start)]);
     }
 
     /// If anything of this range is covered, writes what stands for it, and returns true.

@@ -1,15 +1,17 @@
-//! What a stream gives to a sink at once: slices of redacted bytes, in order.
+//! The output that a stream gives to a sink at once: redacted pieces, in order.
 
 use std::io::IoSlice;
 
 use memchr::{memchr_iter, memrchr};
+
+use crate::redact::redacted::{Piece, RedactedBuf};
 
 /// From so many slices on the short ones are gathered: see the figures in [`io::fd`](crate::io).
 const SLICES_MAX: usize = 8;
 /// Slices from this length on go out from where they lie, in bytes.
 const DIRECT_LEN_MIN: usize = 16 << 10;
 
-/// Redacted bytes on their way to a sink.
+/// Redacted bytes on their way to a sink. It is made of pieces only, and a sink takes nothing else.
 pub(crate) struct Batch<'a> {
     slices: Vec<&'a [u8]>,
     /// All of it is one whole, whatever newlines are in it.
@@ -17,28 +19,26 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// All of these slices. Short ones are gathered in `gathered` if they are many.
+    /// All of these pieces. Short ones are gathered in `gathered` if they are many.
     pub(crate) fn new<'s: 'a>(
-        slices: impl Iterator<Item = &'s [u8]> + Clone,
-        gathered: &'a mut Vec<u8>,
+        pieces: impl Iterator<Item = Piece<'s>> + Clone,
+        gathered: &'a mut RedactedBuf,
         is_whole: bool,
     ) -> Batch<'a> {
-        if slices.clone().take(SLICES_MAX + 1).count() <= SLICES_MAX {
-            return Batch {
-                slices: slices.filter(|slice| !slice.is_empty()).map(|slice| -> &'a [u8] { slice }).collect(),
-                is_whole,
-            };
+        if pieces.clone().take(SLICES_MAX + 1).count() <= SLICES_MAX {
+            let slices = pieces.filter(|piece| !piece.is_empty()).map(|piece| -> &'a [u8] { piece.bytes() });
+            return Batch { slices: slices.collect(), is_whole };
         }
         // Where each run of short slices ends in `gathered`; a long slice stands behind it.
         let mut runs: Vec<(usize, &'a [u8])> = Vec::new();
-        for slice in slices {
-            if slice.len() < DIRECT_LEN_MIN {
-                gathered.extend_from_slice(slice);
+        for piece in pieces {
+            if piece.len() < DIRECT_LEN_MIN {
+                gathered.append_growing(piece);
             } else {
-                runs.push((gathered.len(), slice));
+                runs.push((gathered.len(), piece.bytes()));
             }
         }
-        let (gathered, mut at, mut all) = (&*gathered, 0, Vec::with_capacity(2 * runs.len() + 1));
+        let (gathered, mut at, mut all) = (gathered.content().bytes(), 0, Vec::with_capacity(2 * runs.len() + 1));
         for (end, long) in runs {
             all.extend([&gathered[at..end], long]);
             at = end;
@@ -106,13 +106,18 @@ impl<'a> Batch<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::redacted::PieceKind;
+
+    fn pieces<'a>(slices: &'a [&'a [u8]]) -> impl Iterator<Item = Piece<'a>> + Clone {
+        slices.iter().map(|slice| Piece::of(slice, PieceKind::Input, 0))
+    }
 
     #[test]
     fn what_is_many_is_gathered_and_stays_in_order() {
         let long = vec![b'x'; DIRECT_LEN_MIN];
         let slices: Vec<&[u8]> = vec![b"a", b"b\n", b"c", &long, b"d", b"e", b"f\n", b"", b"g", &long];
-        let mut gathered = Vec::new();
-        let batch = Batch::new(slices.iter().copied(), &mut gathered, false);
+        let mut gathered = RedactedBuf::default();
+        let batch = Batch::new(pieces(&slices), &mut gathered, false);
         assert_eq!(batch.slices.concat(), slices.concat());
         assert_eq!(batch.slices.len(), 4);
         let all = slices.concat();
@@ -126,12 +131,12 @@ mod tests {
 
     #[test]
     fn each_line_is_a_record() {
-        let mut gathered = Vec::new();
+        let mut gathered = RedactedBuf::default();
         let slices: [&[u8]; 3] = [b"a\nb", b"c\n\nd", b"e"];
-        let records = Batch::new(slices.into_iter(), &mut gathered, false).records();
+        let records = Batch::new(pieces(&slices), &mut gathered, false).records();
         let records: Vec<Vec<u8>> = records.iter().map(|record| record.concat()).collect();
         assert_eq!(records, [&b"a"[..], b"bc", b"", b"de"]);
-        let whole = Batch::new(slices.into_iter(), &mut gathered, true).records();
+        let whole = Batch::new(pieces(&slices), &mut gathered, true).records();
         assert_eq!(whole.len(), 1);
         assert_eq!(whole[0].concat(), b"a\nbc\n\nde");
     }

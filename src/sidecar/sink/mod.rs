@@ -20,6 +20,7 @@ use super::config::{OnAway, Plan, SinkPlan};
 use super::metrics::StreamMetrics;
 use super::notice::{Notice, Tell};
 use super::program::{Programs, Voice};
+use crate::redact::redacted::RedactedBuf;
 use crate::redact::text;
 
 pub(crate) use batch::Batch;
@@ -255,8 +256,8 @@ impl Sink {
                 }
             }
         }
-        let mut gathered = Vec::new();
-        let batch = Batch::new(std::iter::once(&piece[..]), &mut gathered, is_whole);
+        let mut gathered = RedactedBuf::default();
+        let batch = Batch::new(std::iter::once(piece.content()), &mut gathered, is_whole);
         if let Some(opened) = &mut state.opened
             && let Err(error) = opened.write(&batch, &mut written).await
         {

@@ -38,6 +38,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::batch::Batch;
+use crate::redact::redacted::RedactedBuf;
 use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::check_regular;
@@ -77,9 +78,8 @@ impl Layout {
 }
 
 /// The first pending piece.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) struct First {
-    pub(super) piece: Vec<u8>,
+    pub(super) piece: RedactedBuf,
     pub(super) is_whole: bool,
     /// So much of it the sink has taken, in bytes.
     pub(super) written: u64,
@@ -292,7 +292,7 @@ impl<S: Store> Spool<S> {
                     (self.head.next, self.head.written) = (number, 0);
                 }
                 let written = self.head.written.min(piece.len() as u64);
-                return Ok(Some(First { piece, is_whole, written }));
+                return Ok(Some(First { piece: RedactedBuf::reread(piece), is_whole, written }));
             }
             let found = self.find(self.start + 1, self.end)?;
             let next = found.as_ref().map_or(self.end, |(next, _)| *next);

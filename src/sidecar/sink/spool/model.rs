@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::machine::{End, Fault, Machine, Span, World, punch};
 use super::*;
+use crate::redact::redacted::{Piece, PieceKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -86,8 +87,8 @@ impl Run {
         let Some(spool) = &mut self.spool else { return };
         match step {
             Step::Append => {
-                let (text, mut gathered) = (piece(self.next), Vec::new());
-                let batch = Batch::new(std::iter::once(&text[..]), &mut gathered, false);
+                let (text, mut gathered) = (piece(self.next), RedactedBuf::default());
+                let batch = Batch::new(std::iter::once(Piece::of(&text, PieceKind::Input, 0)), &mut gathered, false);
                 if spool.append(&batch, 0).is_ok_and(|is_taken| is_taken) {
                     self.taken.push(self.next);
                     self.next += 1;
@@ -97,6 +98,7 @@ impl Run {
             }
             Step::Give | Step::GivePart => {
                 let Ok(Some(First { piece: text, written, .. })) = spool.first() else { return self.heed() };
+                let text = text.content().bytes();
                 let id: usize = String::from_utf8_lossy(&text[..4]).parse().expect("garbage goes out");
                 assert!(text == piece(id) && id <= self.next, "garbage goes out");
                 let from = written as usize;

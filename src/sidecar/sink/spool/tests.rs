@@ -1,17 +1,22 @@
 use super::*;
+use crate::redact::redacted::{Piece, PieceKind};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+fn piece(text: &str) -> Piece<'_> {
+    Piece::of(text.as_bytes(), PieceKind::Input, 0)
+}
+
 fn append(spool: &mut Spool, text: &str) -> bool {
-    let mut gathered = Vec::new();
-    let batch = Batch::new(std::iter::once(text.as_bytes()), &mut gathered, false);
+    let mut gathered = RedactedBuf::default();
+    let batch = Batch::new(std::iter::once(piece(text)), &mut gathered, false);
     spool.append(&batch, 0).unwrap()
 }
 
 fn take(spool: &mut Spool) -> Option<String> {
     let First { piece, .. } = spool.first().unwrap()?;
     spool.forget_first(piece.len()).unwrap();
-    Some(String::from_utf8(piece).unwrap())
+    Some(String::from_utf8(piece.content().bytes().to_vec()).unwrap())
 }
 
 fn all(spool: &mut Spool) -> Vec<String> {
@@ -30,11 +35,11 @@ fn what_waits_goes_out_in_order() {
     assert!(spool.is_unsettled());
     spool.settle().unwrap();
     assert_eq!((spool.len(), fs::metadata(&path).unwrap().len()), (0, HEAD_LEN));
-    let mut gathered = Vec::new();
-    let batch = Batch::new([&b"a"[..], b"bc"].into_iter(), &mut gathered, true);
+    let mut gathered = RedactedBuf::default();
+    let batch = Batch::new(["a", "bc"].into_iter().map(piece), &mut gathered, true);
     assert!(spool.append(&batch, 2).unwrap());
-    let first = First { piece: b"c".to_vec(), is_whole: true, written: 0 };
-    assert_eq!(spool.first().unwrap(), Some(first));
+    let First { piece, is_whole, written } = spool.first().unwrap().unwrap();
+    assert_eq!((piece.content().bytes(), is_whole, written), (&b"c"[..], true, 0));
 }
 
 #[test]

@@ -1,0 +1,372 @@
+//! Redacted bytes as a type: the output of a redactor, its pieces, and a buffer for them.
+//!
+//! A sink that takes nothing else cannot be handed raw input: only this ring makes a [`Piece`],
+//! from the output of a [`Redactor`](super::redactor::Redactor). Three further constructors exist,
+//! each for bytes that are no input, or were redacted before: [`Piece::fixed`],
+//! [`RedactedBuf::reread`] and [`RedactedBuf::fill_in`]. A test of the tree names the files that
+//! call them.
+
+use core::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use zeroize::Zeroize;
+
+use super::needle::{NeedleSet, Stand};
+use super::wiped;
+
+/// A piece of output as the redactor plans it: where its bytes lie.
+pub(super) enum Segment {
+    Input(Range<usize>),
+    Held(Range<usize>),
+    /// With where its region begins in the stream.
+    Mask {
+        needle: u32,
+        old_set: Option<Arc<NeedleSet>>,
+        len: usize,
+        start: u64,
+    },
+}
+
+/// The texts that segments lie in.
+#[derive(Clone, Copy)]
+pub(super) struct Texts<'a> {
+    pub(super) set: &'a NeedleSet,
+    pub(super) held: &'a [u8],
+    pub(super) input: &'a [u8],
+    /// The beginnings of the held-back bytes and of the input in the stream.
+    pub(super) starts: (u64, u64),
+}
+
+impl<'a> Texts<'a> {
+    fn piece(&self, segment: &'a Segment) -> Piece<'a> {
+        match segment {
+            Segment::Input(range) => Piece {
+                bytes: &self.input[range.clone()],
+                kind: PieceKind::Input,
+                start: self.starts.1 + range.start as u64,
+            },
+            Segment::Held(range) => Piece {
+                bytes: &self.held[range.clone()],
+                kind: PieceKind::Held,
+                start: self.starts.0 + range.start as u64,
+            },
+            Segment::Mask { needle, old_set, len, start } => {
+                let bytes = match old_set.as_deref().unwrap_or(self.set).stand(*needle) {
+                    Stand::Region(mask) | Stand::Byte(mask) => &mask[..*len],
+                };
+                Piece { bytes, kind: PieceKind::Mask, start: *start }
+            }
+        }
+    }
+}
+
+/// Bytes that may be given out, in order: slices of the input, of the hold-back, and masks. Slices
+/// are not empty.
+///
+/// Only a [`Redactor`](super::redactor::Redactor) makes these, so that a sink that takes nothing
+/// else cannot leak.
+#[derive(Clone)]
+#[must_use = "what is not given out is lost"]
+pub struct Redacted<'a> {
+    segments: std::slice::Iter<'a, Segment>,
+    texts: Texts<'a>,
+}
+
+impl<'a> Redacted<'a> {
+    pub(super) fn new(segments: &'a [Segment], texts: Texts<'a>) -> Redacted<'a> {
+        Redacted { segments: segments.iter(), texts }
+    }
+
+    /// All slices in one buffer.
+    pub fn to_vec(self) -> Vec<u8> {
+        self.collect::<Vec<_>>().concat()
+    }
+
+    /// The slices, each with its origin.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use hushlog::{NeedleSet, PieceKind, Redactor, Secret};
+    /// let secret = Secret::new("API_KEY", b"sk-live-X9Q2".to_vec());
+    /// let mut redactor = Redactor::new(Arc::new(NeedleSet::builder().secret(secret).build()?));
+    /// let pieces: Vec<_> = redactor.push(b"key=sk-live-X9Q2").pieces().collect();
+    /// assert_eq!((pieces[0].bytes(), pieces[0].input()), (&b"key="[..], Some(0..4)));
+    /// assert_eq!((pieces[1].bytes(), pieces[1].kind()), (&b"[REDACTED:API_KEY]"[..], PieceKind::Mask));
+    /// # Ok::<(), hushlog::BuildError>(())
+    /// ```
+    pub fn pieces(self) -> impl ExactSizeIterator<Item = Piece<'a>> + Clone {
+        let texts = self.texts;
+        self.segments.map(move |segment| texts.piece(segment))
+    }
+}
+
+impl<'a> Iterator for Redacted<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        Some(self.texts.piece(self.segments.next()?).bytes)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.segments.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Redacted<'_> {}
+
+impl fmt::Debug for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redacted").field("slices", &self.segments.len()).finish_non_exhaustive()
+    }
+}
+
+/// The origin of a [`Piece`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceKind {
+    /// Bytes of the input of this call, where they lie.
+    Input,
+    /// A copy of earlier input, which was held back.
+    Held,
+    /// No input: a mask.
+    Mask,
+}
+
+/// A slice of redacted output, and its origin.
+///
+/// Its bytes came out of a [`Redactor`](super::redactor::Redactor): a sink that takes pieces cannot
+/// be handed raw input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Piece<'a> {
+    bytes: &'a [u8],
+    kind: PieceKind,
+    start: u64,
+}
+
+impl<'a> Piece<'a> {
+    /// Fixed text of the program that stands between redacted bytes, such as the newline between
+    /// two messages. The text is in the program's source, and so is no secret.
+    #[allow(dead_code, reason = "only the sidecar adds text, which a library may be without")]
+    pub(crate) fn fixed(text: &'static str, start: u64) -> Piece<'static> {
+        Piece { bytes: text.as_bytes(), kind: PieceKind::Mask, start }
+    }
+
+    /// The bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The origin of the bytes.
+    pub fn kind(self) -> PieceKind {
+        self.kind
+    }
+
+    /// The range of the stream that this piece is, if it lies in the input of this call. The stream
+    /// is counted as in [`Redactor::end`](super::redactor::Redactor::end), which is where the input
+    /// of the next call begins.
+    pub fn input(self) -> Option<Range<u64>> {
+        (self.kind == PieceKind::Input).then(|| self.start..self.start + self.bytes.len() as u64)
+    }
+
+    /// The place of the bytes in the stream; of a mask, the beginning of its region. Of a buffer's
+    /// content, the place in there.
+    pub(crate) fn start(self) -> u64 {
+        self.start
+    }
+
+    pub(crate) fn is_mask(self) -> bool {
+        self.kind == PieceKind::Mask
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// A part of it.
+    pub(crate) fn part(self, range: Range<usize>) -> Piece<'a> {
+        self.split_at(range.end).0.split_at(range.start).1
+    }
+
+    /// Splits it. The second half of a mask begins where its region does.
+    pub(crate) fn split_at(self, at: usize) -> (Piece<'a>, Piece<'a>) {
+        let (left, right) = self.bytes.split_at(at);
+        let start = self.start + if self.is_mask() { 0 } else { at as u64 };
+        (Piece { bytes: left, ..self }, Piece { bytes: right, start, ..self })
+    }
+}
+
+impl fmt::Debug for Piece<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Piece").field("kind", &self.kind).field("len", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+/// A buffer of redacted bytes. It leaves no copy behind when it grows, and is wiped on drop.
+///
+/// It takes its memory when the first bytes come in.
+#[derive(Default)]
+pub(crate) struct RedactedBuf {
+    bytes: Vec<u8>,
+    /// The bytes before this were consumed.
+    start: usize,
+    capacity: usize,
+}
+
+impl RedactedBuf {
+    /// With room for so many bytes at once.
+    pub(crate) fn new(capacity: usize) -> RedactedBuf {
+        RedactedBuf { bytes: Vec::new(), start: 0, capacity }
+    }
+
+    /// Copies the piece, or nothing if there is no room for all of it.
+    #[must_use]
+    pub(crate) fn append(&mut self, piece: Piece<'_>) -> bool {
+        if piece.bytes.len() > self.capacity - self.bytes.len() {
+            return false;
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve_exact(self.capacity);
+        }
+        self.bytes.extend_from_slice(piece.bytes);
+        true
+    }
+
+    /// Copies the piece, and grows if there is no room for it.
+    pub(crate) fn append_growing(&mut self, piece: Piece<'_>) {
+        if self.append(piece) {
+            return;
+        }
+        let len = self.len() + piece.bytes.len();
+        if 2 * len <= self.capacity {
+            self.bytes.drain(..self.start);
+        } else {
+            self.capacity = len.next_power_of_two().max(self.capacity);
+            wiped::relocate(&mut self.bytes, self.start, self.capacity);
+        }
+        self.start = 0;
+        self.bytes.extend_from_slice(piece.bytes);
+    }
+
+    /// The bytes that were not consumed.
+    pub(crate) fn content(&self) -> Piece<'_> {
+        Piece { bytes: &self.bytes[self.start..], kind: PieceKind::Held, start: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.bytes.len()
+    }
+
+    /// Forgets the first `len` bytes.
+    pub(crate) fn consume(&mut self, len: usize) {
+        self.start += len;
+        assert!(self.start <= self.bytes.len());
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.start = 0;
+    }
+
+    /// Forgets all, and gives the memory back if it is more than this.
+    pub(crate) fn clear_to(&mut self, capacity: usize) {
+        if self.bytes.capacity() > capacity {
+            *self = RedactedBuf::new(capacity);
+        }
+        self.clear();
+    }
+}
+
+#[allow(dead_code, reason = "only the sidecar keeps bytes so, which a library may be without")]
+impl RedactedBuf {
+    /// Bytes that are read back from a file of ours. They were redacted before they were written:
+    /// nobody but this user can write that file, and each record in it has a checksum.
+    pub(crate) fn reread(bytes: Vec<u8>) -> RedactedBuf {
+        RedactedBuf { capacity: bytes.len(), bytes, start: 0 }
+    }
+
+    /// Puts text in the place of each run of a stand-in, in the bytes from `from` on. `next`
+    /// returns so many bytes of it.
+    ///
+    /// The caller has redacted that text: it is the text of a container's records, which is
+    /// searched in its decoded form, and gets its masks before the record around it goes through
+    /// the redactor.
+    pub(crate) fn fill_in<'t>(&mut self, from: usize, stand_in: u8, mut next: impl FnMut(usize) -> &'t [u8]) {
+        let bytes = &mut self.bytes[self.start + from..];
+        let mut at = 0;
+        while let Some(found) = memchr::memchr(stand_in, &bytes[at..]) {
+            at += found;
+            let len = bytes[at..].iter().take_while(|&&byte| byte == stand_in).count();
+            bytes[at..at + len].copy_from_slice(next(len));
+            at += len;
+        }
+    }
+}
+
+/// A buffer of redacted bytes with the origin of each piece.
+#[derive(Default)]
+#[allow(dead_code, reason = "only the sidecar keeps bytes so, which a library may be without")]
+pub(crate) struct PieceBuf {
+    bytes: RedactedBuf,
+    /// The pieces in order: whether it is a mask, its place in the stream, and its length.
+    runs: Vec<(bool, u64, usize)>,
+}
+
+#[allow(dead_code, reason = "only the sidecar keeps bytes so, which a library may be without")]
+impl PieceBuf {
+    /// Copies the output of a redactor.
+    pub(crate) fn append(&mut self, redacted: Redacted<'_>) {
+        for piece in redacted.pieces() {
+            self.bytes.append_growing(piece);
+            self.runs.push((piece.is_mask(), piece.start, piece.len()));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.runs.clear();
+    }
+
+    /// See [`RedactedBuf::fill_in`].
+    pub(crate) fn fill_in<'t>(&mut self, from: usize, stand_in: u8, next: impl FnMut(usize) -> &'t [u8]) {
+        self.bytes.fill_in(from, stand_in, next);
+    }
+
+    /// All pieces, as copies of what went in.
+    pub(crate) fn pieces(&self) -> Vec<Piece<'_>> {
+        let mut rest = self.bytes.content().bytes;
+        let piece = |&(is_mask, start, len): &(bool, u64, usize)| {
+            let bytes = rest.split_off(..len).expect("the runs are as long as the bytes");
+            Piece { bytes, kind: if is_mask { PieceKind::Mask } else { PieceKind::Held }, start }
+        };
+        self.runs.iter().map(piece).collect()
+    }
+}
+
+impl Drop for RedactedBuf {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+#[cfg(test)]
+impl<'a> Piece<'a> {
+    /// Bytes for a test.
+    pub(crate) fn of(bytes: &'a [u8], kind: PieceKind, start: u64) -> Piece<'a> {
+        Piece { bytes, kind, start }
+    }
+}
