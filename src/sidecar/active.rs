@@ -153,7 +153,7 @@ mod tests {
         let plan = SinkPlan { outlet, away: OnAway::Wait };
         let common = Common {
             active: sender.subscribe(),
-            sink: Arc::new(Sink::new(Arc::new(plan), Arc::new(drop))),
+            sink: Arc::new(Sink::new(Arc::new(plan), Arc::new(drop), &Arc::default())),
             way: Way { release, line_max: 1 << 10, format: Format::Plain, mask_stump: true },
             waits_for: if release == Release::Line { WaitsFor::Line } else { WaitsFor::Nothing },
             parts_wholes: true,

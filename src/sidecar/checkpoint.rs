@@ -26,7 +26,7 @@ use rustix::fs::fstat;
 use tokio::sync::Notify;
 
 use super::notice::{Notice, Tell};
-use super::sink::file::sync_for_checkpoint;
+use super::sink::OutputSync;
 use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_owner, others_can_write};
@@ -114,6 +114,8 @@ pub(crate) struct Checkpoints {
     step: RwLock<()>,
     /// One at a time: an older state must not come over a newer one.
     saving: Mutex<()>,
+    /// The output of this process, which is on the disk before the places that say so.
+    outputs: Arc<OutputSync>,
     tell: Tell,
     /// Held for as long as the directory is ours.
     _lock: Option<OwnedFd>,
@@ -132,7 +134,7 @@ impl Checkpoints {
     /// # Errors
     ///
     /// When the directory cannot be made or written to, others may write to it, or another sidecar has it.
-    pub(crate) fn open(directory: Option<&Path>, tell: Tell) -> io::Result<Checkpoints> {
+    pub(crate) fn open(directory: Option<&Path>, outputs: &Arc<OutputSync>, tell: Tell) -> io::Result<Checkpoints> {
         let mut opened = Checkpoints {
             directory: directory.map(Path::to_owned),
             places: Mutex::default(),
@@ -141,6 +143,7 @@ impl Checkpoints {
             failed: AtomicBool::new(false),
             step: RwLock::new(()),
             saving: Mutex::new(()),
+            outputs: Arc::clone(outputs),
             tell,
             _lock: None,
         };
@@ -256,7 +259,7 @@ impl Checkpoints {
         }
         let text = self.write();
         // What the places say is out has to be on the disk before them.
-        let saved = sync_for_checkpoint().and_then(|()| {
+        let saved = self.outputs.sync_for_checkpoint().and_then(|()| {
             // Anew each time: the directory may have been replaced.
             let dir = Dir::open(directory, Links::Trusted)?;
             check(&dir)?;

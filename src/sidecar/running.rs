@@ -15,7 +15,7 @@ use super::lines::AllLines;
 use super::metrics::{Metrics, Phase};
 use super::notice::Tell;
 use super::program::Programs;
-use super::sink::Sink;
+use super::sink::{OutputSync, Sink};
 use super::source::follow::Files;
 use super::source::passed::Passed;
 use super::store::Store;
@@ -33,6 +33,8 @@ pub(crate) struct Running {
     pub(crate) keeping: Keeping,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) sinks: Vec<Arc<Sink>>,
+    /// Their files, which are synced before checkpoints.
+    pub(crate) outputs: Arc<OutputSync>,
     pub(crate) streams: BTreeMap<Arc<str>, Arc<Common>>,
     /// What followed files share, if there are any.
     pub(crate) files: Option<Arc<Files>>,

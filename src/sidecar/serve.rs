@@ -129,7 +129,7 @@ fn voice(
 ) -> Voice {
     let running = Arc::clone(running);
     let plan = Arc::new(SinkPlan { outlet: Outlet::Stderr, away: OnAway::Drop });
-    let sink = Arc::new(Sink::new(plan, Arc::clone(&running.tell)));
+    let sink = Arc::new(Sink::new(plan, Arc::clone(&running.tell), &running.outputs));
     Arc::new(move |output| {
         let (way, metrics, stop) = of();
         let common = Arc::new(Common {

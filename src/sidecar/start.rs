@@ -21,7 +21,7 @@ use super::notice::{Notice, Tell};
 use super::own::Own;
 use super::program::Programs;
 use super::running::Running;
-use super::sink::Sink;
+use super::sink::{OutputSync, Sink};
 use super::source::follow::Files;
 use super::source::passed::Passed;
 use super::store::Store;
@@ -71,8 +71,9 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     let keeping = keeper.keeping();
     let store = Arc::new(Store::new(store.as_ref()));
     let passed = Passed::new(passed, &plan.streams, &store, &tell)?;
-    let files = files(&plan, &watched, &tell)?;
-    let running = Arc::new(assemble(plan, keeping, metrics, files, (passed, store), tell));
+    let outputs = Arc::default();
+    let files = files(&plan, &watched, &outputs, &tell)?;
+    let running = Arc::new(assemble(plan, keeping, metrics, (files, outputs), (passed, store), tell));
     for sink in &running.sinks {
         sink.furnish(running.programs.clone(), serve::voice_of_sink(sink, &running));
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
@@ -137,11 +138,16 @@ fn directories(running: &Arc<Running>) -> Result<Option<JoinHandle<()>>, Sidecar
 }
 
 /// What followed files share, if there are any: before anything is read, it is known how far they were read.
-fn files(plan: &Plan, secrets: &[PathBuf], tell: &Tell) -> Result<Option<Arc<Files>>, SidecarError> {
+fn files(
+    plan: &Plan,
+    secrets: &[PathBuf],
+    outputs: &Arc<OutputSync>,
+    tell: &Tell,
+) -> Result<Option<Arc<Files>>, SidecarError> {
     if !plan.streams.iter().any(|stream| matches!(stream.source, SourcePlan::Files { .. })) {
         return Ok(None);
     }
-    let checkpoints = Checkpoints::open(plan.state.as_deref(), Arc::clone(tell));
+    let checkpoints = Checkpoints::open(plan.state.as_deref(), outputs, Arc::clone(tell));
     let checkpoints =
         checkpoints.map_err(|error| SidecarError::Open { what: "the state directory".to_owned(), error })?;
     Ok(Some(Files::new(Arc::new(checkpoints), Own::new(plan, secrets), Arc::clone(tell))))
@@ -151,12 +157,12 @@ fn assemble(
     plan: Plan,
     keeping: Keeping,
     metrics: Arc<Metrics>,
-    files: Option<Arc<Files>>,
+    (files, outputs): (Option<Arc<Files>>, Arc<OutputSync>),
     (passed, store): (Passed, Arc<Store>),
     tell: Tell,
 ) -> Running {
     let sinks: Vec<Arc<Sink>> =
-        plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&tell)))).collect();
+        plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&tell), &outputs))).collect();
     let (lines, stop) = (Arc::new(AllLines::default()), CancellationToken::new());
     let common = |stream: &StreamPlan| Common {
         active: keeping.active.clone(),
@@ -181,6 +187,7 @@ fn assemble(
         keeping,
         metrics,
         sinks,
+        outputs,
         streams,
         files,
         passed,

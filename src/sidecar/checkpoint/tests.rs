@@ -9,7 +9,7 @@ fn open(directory: &Path) -> (io::Result<Checkpoints>, Arc<Mutex<Vec<String>>>) 
     let told: Arc<Mutex<Vec<String>>> = Arc::default();
     let into = Arc::clone(&told);
     let tell: Tell = Arc::new(move |notice| lock(&into).push(format!("{notice:?}")));
-    (Checkpoints::open(Some(directory), tell), told)
+    (Checkpoints::open(Some(directory), &Arc::default(), tell), told)
 }
 
 fn key(inode: u64) -> Key {

@@ -19,97 +19,24 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 
-use rustix::fs::{OFlags, fdatasync, fstat, fsync, lstat};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::{OFlags, fstat, lstat};
+use rustix::io::Errno;
 
-use super::super::checkpoint::lock;
+use super::batch::Batch;
+use super::sync::OutputSync;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed_to_write, check_regular};
 
 /// The most slices that one call takes.
 const SLICES_MAX: usize = 1_024;
 
-/// What is to be on the disk before a checkpoint says so.
-static WRITTEN: Mutex<Vec<Weak<OwnedFd>>> = Mutex::new(Vec::new());
-
-/// How many syncs have failed.
-static FAILURES: AtomicU64 = AtomicU64::new(0);
-
-/// Waits until all that file sinks and spools have written is on the disk.
-pub(super) fn sync_all() -> io::Result<()> {
-    let files: Vec<Arc<OwnedFd>> = lock(&WRITTEN).iter().filter_map(Weak::upgrade).collect();
-    // Each of them, even if another one fails.
-    files.iter().map(|file| sync(file)).fold(Ok(()), io::Result::and)
-}
-
-/// As [`sync_all`], before a checkpoint says that the output is on the disk. Once a sync has
-/// failed, the next one does not report the bytes that the system could not write, and gave up: no
-/// checkpoint is saved any more, and the next start begins at the last one.
-pub(crate) fn sync_for_checkpoint() -> io::Result<()> {
-    sync_all()?;
-    if failures() > 0 {
-        let text = "a file could not be synced, and output may be on no disk: the next start repeats it";
-        return Err(io::Error::other(text));
-    }
-    Ok(())
-}
-
-/// Waits until all that was written to a file is on the disk.
-pub(super) fn sync(file: &OwnedFd) -> io::Result<()> {
-    loop {
-        match fdatasync(file) {
-            Err(Errno::INTR) => {}
-            Ok(()) => return Ok(()),
-            Err(error) => {
-                FAILURES.fetch_add(1, Relaxed);
-                return Err(error.into());
-            }
-        }
-    }
-}
-
-/// Waits until the names in a file's directory are on the disk. A new or renamed file has no name
-/// after a power cut otherwise, though its bytes were synced. Some file systems write both at once,
-/// which no standard promises.
-///
-/// # Errors
-///
-/// Those of `openat` and `fsync`, except in a directory that this user may not read, and on a file
-/// system without such a call.
-fn sync_names(dir: &Dir) -> io::Result<()> {
-    let names = match dir.readable() {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
-        names => names?,
-    };
-    match retry_on_intr(|| fsync(&names)) {
-        Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
-        Err(error) => {
-            FAILURES.fetch_add(1, Relaxed);
-            Err(error.into())
-        }
-    }
-}
-
-/// How many syncs have failed so far.
-pub(super) fn failures() -> u64 {
-    FAILURES.load(Relaxed)
-}
-
-/// Has a file synced before each checkpoint.
-pub(super) fn sync_before_checkpoints(file: &Arc<OwnedFd>) {
-    let mut all = lock(&WRITTEN);
-    all.retain(|file| file.strong_count() > 0);
-    all.push(Arc::downgrade(file));
-}
-
 /// Another file may be at its path when it is opened again: no checkpoint would have this one
 /// synced.
 impl Drop for FileSink {
     fn drop(&mut self) {
-        let _ = sync(&self.file);
+        let _ = self.outputs.sync(&self.file);
     }
 }
 
@@ -134,6 +61,7 @@ pub(crate) struct FileSink {
     mode: u32,
     rotation: Option<Rotation>,
     file: Arc<OwnedFd>,
+    outputs: Arc<OutputSync>,
     identity: FileId,
     /// As far as we know.
     len: u64,
@@ -141,12 +69,17 @@ pub(crate) struct FileSink {
 }
 
 impl FileSink {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it. `outputs` has it synced before checkpoints.
     ///
     /// # Errors
     ///
     /// When it cannot be, or is not a regular file.
-    pub(crate) fn open(path: &Path, mode: u32, rotation: Option<Rotation>) -> io::Result<FileSink> {
+    pub(crate) fn open(
+        path: &Path,
+        mode: u32,
+        rotation: Option<Rotation>,
+        outputs: &Arc<OutputSync>,
+    ) -> io::Result<FileSink> {
         let (dir, name) = Dir::parent_of(path, Links::Trusted)?;
         let opened = dir.open_or_create(&name, OFlags::WRONLY | OFlags::APPEND, mode);
         let (file, _) = opened.map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
@@ -157,20 +90,32 @@ impl FileSink {
         check_regular(&stat)?;
         check_placed_to_write(&stat, &dir.stat_self()?)?;
         // A process that was killed, or a program that rotates the file, may have left that undone.
-        sync_names(&dir)?;
+        outputs.sync_names(&dir)?;
         let file = Arc::new(file);
-        sync_before_checkpoints(&file);
+        outputs.add(&file);
         let (identity, len) = (FileId::from(&stat), stat.st_size as u64);
         // What an earlier one has left at its end may be torn; the next line goes on there, and is whole from a rotation on.
-        Ok(FileSink { path: path.to_owned(), dir, name, mode, rotation, file, identity, len, at_line_start: true })
+        Ok(FileSink {
+            path: path.to_owned(),
+            dir,
+            name,
+            mode,
+            rotation,
+            file,
+            outputs: Arc::clone(outputs),
+            identity,
+            len,
+            at_line_start: true,
+        })
     }
 
-    /// Writes all slices, and says in `written` how far it came.
+    /// Writes the bytes behind the first `written` ones of the batch, and says there how far it came.
     ///
     /// # Errors
     ///
-    /// Those of the system. What was written then is a beginning of the slices, and is in the file.
-    pub(crate) fn write_all(&mut self, mut slices: &mut [IoSlice<'_>], written: &mut u64) -> io::Result<()> {
+    /// Those of the system. What was written then is a beginning of the batch, and is in the file.
+    pub(super) fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
+        let mut slices = &mut batch.io_slices(*written)[..];
         IoSlice::advance_slices(&mut slices, 0);
         let ends_line = slices.last().and_then(|last| last.last()).is_some_and(|&last| last == b'\n');
         if self.at_line_start {
@@ -202,7 +147,7 @@ impl FileSink {
                 self.len = stat.st_size as u64;
             }
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => {
-                *self = FileSink::open(&self.path, self.mode, self.rotation)?;
+                *self = self.open_again()?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -215,10 +160,14 @@ impl FileSink {
         Ok(())
     }
 
+    fn open_again(&self) -> io::Result<FileSink> {
+        FileSink::open(&self.path, self.mode, self.rotation, &self.outputs)
+    }
+
     /// Makes room: each rotated file gets the next number, up to the first that is free. Killed in between, it leaves a number free, and
     /// nothing is lost but the oldest.
     fn rotate(&mut self, keep: u64) -> io::Result<()> {
-        sync(&self.file)?;
+        self.outputs.sync(&self.file)?;
         // If the directory was exchanged meanwhile, nothing in the new one is ours to rename.
         if FileId::from(&self.dir.stat(&self.name)?) == self.identity {
             if keep == 0 {
@@ -231,7 +180,7 @@ impl FileSink {
                 self.dir.rename(&self.name, self.numbered(1))?;
             }
         }
-        *self = FileSink::open(&self.path, self.mode, self.rotation)?;
+        *self = self.open_again()?;
         Ok(())
     }
 
@@ -254,13 +203,23 @@ pub(crate) fn rotated_paths(path: &Path, keep: u64) -> impl Iterator<Item = Path
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::redacted::{Piece, PieceKind, RedactedBuf};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    fn open(path: &Path, mode: u32, rotation: Option<Rotation>) -> io::Result<FileSink> {
+        FileSink::open(path, mode, rotation, &Arc::default())
+    }
+
+    fn try_write(sink: &mut FileSink, text: &[u8], written: &mut u64) -> io::Result<()> {
+        let (first, second) = text.split_at(text.len() / 2);
+        let pieces = [first, b"", second].into_iter().map(|bytes| Piece::of(bytes, PieceKind::Input, 0));
+        sink.write(&Batch::new(pieces, &mut RedactedBuf::default(), false), written)
+    }
+
     fn write(sink: &mut FileSink, text: &[u8]) {
         let mut written = 0;
-        let (first, second) = text.split_at(text.len() / 2);
-        sink.write_all(&mut [IoSlice::new(first), IoSlice::new(b""), IoSlice::new(second)], &mut written).unwrap();
+        try_write(sink, text, &mut written).unwrap();
         assert_eq!(written, text.len() as u64);
     }
 
@@ -277,10 +236,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
         for wanted in [0o600, 0o644, 0o666] {
-            write(&mut FileSink::open(&path, wanted, None).unwrap(), b"line\n");
+            write(&mut open(&path, wanted, None).unwrap(), b"line\n");
             assert_eq!(mode(&path), wanted);
             fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-            write(&mut FileSink::open(&path, wanted, None).unwrap(), b"line\n");
+            write(&mut open(&path, wanted, None).unwrap(), b"line\n");
             assert_eq!((mode(&path), read(&path)), (0o640, "line\nline\n".into()));
             fs::remove_file(&path).unwrap();
         }
@@ -290,7 +249,7 @@ mod tests {
     fn lines_are_whole_in_one_file_and_the_oldest_go() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
-        let mut sink = FileSink::open(&path, 0o600, Some(Rotation { size: 20, keep: 3 })).unwrap();
+        let mut sink = open(&path, 0o600, Some(Rotation { size: 20, keep: 3 })).unwrap();
         for number in 0..20 {
             // In two writes: the file is not rotated between the halves of a line.
             write(&mut sink, format!("number {number:02}").as_bytes());
@@ -311,7 +270,7 @@ mod tests {
         // After `.2` became `.3`, and before `.1` became `.2`.
         fs::write(dir.path().join("a.log.1"), "old\n").unwrap();
         fs::write(dir.path().join("a.log.3"), "older\n").unwrap();
-        let mut sink = FileSink::open(&path, 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
+        let mut sink = open(&path, 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
         write(&mut sink, b"newer\n");
         let found = ["", ".1", ".2", ".3"].map(|end| read(format!("{}{end}", path.display())));
         assert_eq!(found, ["newer\n", "new\n", "old\n", "older\n"]);
@@ -321,7 +280,7 @@ mod tests {
     fn what_others_do_with_the_file_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
-        let mut sink = FileSink::open(&path, 0o600, None).unwrap();
+        let mut sink = open(&path, 0o600, None).unwrap();
         write(&mut sink, b"one\n");
         fs::rename(&path, dir.path().join("moved")).unwrap();
         write(&mut sink, b"two\n");
@@ -339,7 +298,7 @@ mod tests {
         // The directory goes and comes back.
         let inner = dir.path().join("in");
         fs::create_dir(&inner).unwrap();
-        let mut sink = FileSink::open(&inner.join("a.log"), 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
+        let mut sink = open(&inner.join("a.log"), 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
         write(&mut sink, b"six\n");
         fs::rename(&inner, dir.path().join("away")).unwrap();
         fs::create_dir(&inner).unwrap();
@@ -356,9 +315,9 @@ mod tests {
         fs::write(dir.path().join("target"), "").unwrap();
         symlink("target", dir.path().join("link")).unwrap();
         for name in ["link", "."] {
-            assert!(FileSink::open(&dir.path().join(name), 0o600, None).is_err(), "{name}");
+            assert!(open(&dir.path().join(name), 0o600, None).is_err(), "{name}");
         }
-        assert!(FileSink::open(Path::new("/dev/null"), 0o600, None).is_err());
+        assert!(open(Path::new("/dev/null"), 0o600, None).is_err());
         assert_eq!(read(dir.path().join("target")), "");
     }
 
@@ -371,15 +330,15 @@ mod tests {
         }
         fs::set_permissions(at("theirs"), Permissions::from_mode(0o777)).unwrap();
         let path = at("theirs/logs/a.log");
-        let mut sink = FileSink::open(&path, 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
+        let mut sink = open(&path, 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
         write(&mut sink, b"one\n");
         // The existing file would be renamed, and another one made beside it.
         fs::write(at("private/a.log"), "private\n").unwrap();
         fs::rename(at("theirs/logs"), at("theirs/moved")).unwrap();
         symlink("../private", at("theirs/logs")).unwrap();
         let mut written = 0;
-        assert!(sink.write_all(&mut [IoSlice::new(b"two\n")], &mut written).is_err());
-        assert!(FileSink::open(&path, 0o600, None).is_err());
+        assert!(try_write(&mut sink, b"two\n", &mut written).is_err());
+        assert!(open(&path, 0o600, None).is_err());
         assert_eq!((fs::read_dir(at("private")).unwrap().count(), read(at("private/a.log"))), (1, "private\n".into()));
         fs::remove_file(at("theirs/logs")).unwrap();
         fs::rename(at("theirs/moved"), at("theirs/logs")).unwrap();
@@ -387,11 +346,11 @@ mod tests {
         assert_eq!((read(&path), read(at("theirs/logs/a.log.1"))), ("two\n".into(), "one\n".into()));
         // An own link, in a directory of our own.
         symlink("theirs/logs", at("link")).unwrap();
-        write(&mut FileSink::open(&at("link/a.log"), 0o600, None).unwrap(), b"three\n");
+        write(&mut open(&at("link/a.log"), 0o600, None).unwrap(), b"three\n");
         assert_eq!(read(&path), "two\nthree\n");
         // A hard link to a file elsewhere.
         fs::hard_link(at("private/a.log"), at("theirs/b.log")).unwrap();
-        assert!(FileSink::open(&at("theirs/b.log"), 0o600, None).is_err());
+        assert!(open(&at("theirs/b.log"), 0o600, None).is_err());
     }
 
     #[test]
@@ -400,11 +359,11 @@ mod tests {
         let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
-        let mut sink = FileSink::open(&path, 0o600, None).unwrap();
+        let mut sink = open(&path, 0o600, None).unwrap();
         write(&mut sink, b"half a ");
         let good = std::mem::replace(&mut sink.file, Arc::new(full.into()));
         let mut written = 0;
-        let error = sink.write_all(&mut [IoSlice::new(b"line\n")], &mut written).unwrap_err();
+        let error = try_write(&mut sink, b"line\n", &mut written).unwrap_err();
         assert_eq!((error.kind(), written), (ErrorKind::StorageFull, 0));
         sink.file = good;
         write(&mut sink, b"line\n");

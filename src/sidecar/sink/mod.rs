@@ -7,6 +7,7 @@ mod batch;
 pub(crate) mod file;
 mod open;
 mod spool;
+mod sync;
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -26,6 +27,7 @@ use crate::redact::text;
 pub(crate) use batch::Batch;
 use open::Opened;
 use spool::{First, Spool};
+pub(crate) use sync::OutputSync;
 
 /// How many streams may hold input that they cannot write yet: their buffers are the cost of a busy
 /// sink. With one, a stream could not redact while another writes.
@@ -64,6 +66,7 @@ pub(crate) struct Sink {
     damaged: AtomicU64,
     waits: Notify,
     tell: Tell,
+    outputs: Arc<OutputSync>,
     /// How a program is started, and the consumer of its output.
     upkeep: OnceLock<(Programs, Option<Voice>)>,
 }
@@ -85,7 +88,8 @@ struct State {
 }
 
 impl Sink {
-    pub(crate) fn new(plan: Arc<SinkPlan>, tell: Tell) -> Sink {
+    /// `outputs` has its files synced before checkpoints.
+    pub(crate) fn new(plan: Arc<SinkPlan>, tell: Tell, outputs: &Arc<OutputSync>) -> Sink {
         if matches!(plan.away, OnAway::Spool(_)) {
             Spool::prepare();
         }
@@ -100,6 +104,7 @@ impl Sink {
             damaged: AtomicU64::new(0),
             waits: Notify::new(),
             tell,
+            outputs: Arc::clone(outputs),
             upkeep: OnceLock::new(),
         }
     }
@@ -112,7 +117,7 @@ impl Sink {
 
     async fn open(&self) -> io::Result<Opened> {
         let upkeep = self.upkeep.get().cloned().unwrap_or_default();
-        open::open(&self.plan.outlet, &upkeep).await
+        open::open(&self.plan.outlet, &upkeep, &self.outputs).await
     }
 
     /// Its name in messages.
@@ -145,7 +150,7 @@ impl Sink {
     pub(crate) async fn begin(&self) -> io::Result<()> {
         let mut state = self.state.lock().await;
         if let OnAway::Spool(spool) = &self.plan.away {
-            let opened = Spool::open(&spool.path, spool.len_max);
+            let opened = Spool::open(&spool.path, spool.len_max, &self.outputs);
             let text = |error: &io::Error| format!("the spool {}: {error}", text::path(&spool.path));
             let mut opened = opened.map_err(|error| io::Error::new(error.kind(), text(&error)))?;
             self.warn(&mut opened);

@@ -21,6 +21,7 @@ use super::super::source::bytes::Bytes;
 use super::batch::Batch;
 use super::file::{FileSink, Rotation};
 use super::gone;
+use super::sync::OutputSync;
 use crate::redact::text;
 use crate::sys::beneath::{Links, find};
 use crate::sys::file::{check_placed_to_write, kind};
@@ -123,7 +124,11 @@ pub(super) fn is_final(outlet: &Outlet, _error: &io::Error) -> bool {
 }
 
 /// Opens an outlet; if it is a program, in this way.
-pub(super) async fn open(outlet: &Outlet, upkeep: &(Programs, Option<Voice>)) -> io::Result<Opened> {
+pub(super) async fn open(
+    outlet: &Outlet,
+    upkeep: &(Programs, Option<Voice>),
+    outputs: &Arc<OutputSync>,
+) -> io::Result<Opened> {
     let (fd, kind) = match outlet {
         Outlet::Unix(path) => return Ok(connection(socket(path, SocketType::STREAM)?)),
         Outlet::Tcp(address) => return Ok(connection(tcp(address).await?)),
@@ -134,7 +139,7 @@ pub(super) async fn open(outlet: &Outlet, upkeep: &(Programs, Option<Voice>)) ->
         Outlet::Command(words) => command(words, upkeep)?,
         Outlet::File { path, mode, rotate_size, rotate_keep } => {
             let rotation = rotate_size.map(|size| Rotation { size, keep: *rotate_keep });
-            return Ok(Opened::File(FileSink::open(path, *mode, rotation)?));
+            return Ok(Opened::File(FileSink::open(path, *mode, rotation, outputs)?));
         }
     };
     Ok(Opened::Fd(Open { fd: Arc::new(fd), kind, last: Instant::now() }))
@@ -151,7 +156,7 @@ impl Opened {
     pub(super) async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
         match self {
             Opened::Fd(open) => open.write(batch, written).await,
-            Opened::File(file) => file.write_all(&mut batch.io_slices(*written), written),
+            Opened::File(file) => file.write(batch, written),
         }
     }
 

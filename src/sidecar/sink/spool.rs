@@ -34,10 +34,12 @@ mod tests;
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
 use super::batch::Batch;
+use super::sync::OutputSync;
 use crate::redact::redacted::RedactedBuf;
 use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};
@@ -124,8 +126,8 @@ impl Spool {
     ///
     /// When it cannot be, is something else, others can read or write it, or another sidecar has
     /// it.
-    pub(super) fn open(path: &Path, len_max: u64) -> io::Result<Spool> {
-        Spool::recovered(Disk::open(path)?, path, len_max)
+    pub(super) fn open(path: &Path, len_max: u64, outputs: &Arc<OutputSync>) -> io::Result<Spool> {
+        Spool::recovered(Disk::open(path, outputs)?, path, len_max)
     }
 
     /// Fails if something else than a spool is at this path, as far as this user can see. Changes
@@ -141,7 +143,7 @@ impl Spool {
             dir.open_file(&name, OFlags::RDONLY)
         });
         match opened {
-            Ok(file) => check_content(&Disk::of(file)),
+            Ok(file) => check_content(&Disk::of(file, &Arc::default())),
             Err(error) if unseen(&error) => Ok(()),
             Err(error) => Err(error),
         }

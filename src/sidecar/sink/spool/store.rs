@@ -10,7 +10,7 @@ use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fallocate, fstat, ftruncate, 
 use rustix::io::{Errno, pread, pwritev};
 
 use super::super::super::fd::lock;
-use super::super::file::{failures, sync, sync_all, sync_before_checkpoints};
+use super::super::sync::OutputSync;
 use super::{check_content, head};
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::private;
@@ -48,56 +48,59 @@ pub(in crate::sidecar::sink) trait Store {
 }
 
 /// A file of the system.
-pub(in crate::sidecar::sink) struct Disk(Arc<OwnedFd>);
+pub(in crate::sidecar::sink) struct Disk {
+    file: Arc<OwnedFd>,
+    outputs: Arc<OutputSync>,
+}
 
 impl Disk {
     /// Opens the file of a spool, or makes it, and locks it.
-    pub(super) fn open(path: &Path) -> io::Result<Disk> {
-        let disk = Disk(Arc::new(private::open(path)?));
+    pub(super) fn open(path: &Path, outputs: &Arc<OutputSync>) -> io::Result<Disk> {
+        let disk = Disk::of(private::open(path)?, outputs);
         check_content(&disk)?;
-        lock(&*disk.0)?;
+        lock(&*disk.file)?;
         if disk.len()? == 0 {
             // The name of a new file, too, is to outlive a power cut, where the directory can be
             // synced: one that gives no right to read cannot.
             let _ = Dir::parent_of(path, Links::Trusted)?.0.sync();
         }
-        sync_before_checkpoints(&disk.0);
+        outputs.add(&disk.file);
         Ok(disk)
     }
 
-    /// A file that is only looked at.
-    pub(super) fn of(file: OwnedFd) -> Disk {
-        Disk(Arc::new(file))
+    /// A file that no checkpoint waits for.
+    pub(super) fn of(file: OwnedFd, outputs: &Arc<OutputSync>) -> Disk {
+        Disk { file: Arc::new(file), outputs: Arc::clone(outputs) }
     }
 }
 
 impl Store for Disk {
     fn len(&self) -> io::Result<u64> {
-        Ok(fstat(&*self.0)?.st_size as u64)
+        Ok(fstat(&*self.file)?.st_size as u64)
     }
 
     fn read(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        Ok(pread(&*self.0, buffer, at)?)
+        Ok(pread(&*self.file, buffer, at)?)
     }
 
     fn write(&self, slices: &[IoSlice<'_>], at: u64) -> io::Result<usize> {
-        Ok(pwritev(&*self.0, slices, at)?)
+        Ok(pwritev(&*self.file, slices, at)?)
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {
-        Ok(ftruncate(&*self.0, len)?)
+        Ok(ftruncate(&*self.file, len)?)
     }
 
     fn punch(&self, at: u64, len: u64) -> io::Result<()> {
-        Ok(fallocate(&*self.0, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, len)?)
+        Ok(fallocate(&*self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, len)?)
     }
 
     fn sync(&self) -> io::Result<()> {
-        sync(&self.0)
+        self.outputs.sync(&self.file)
     }
 
     fn data(&self, at: u64) -> io::Result<Option<u64>> {
-        match seek(&*self.0, SeekFrom::Data(at)) {
+        match seek(&*self.file, SeekFrom::Data(at)) {
             Err(Errno::NXIO) => Ok(None),
             found => Ok(Some(found?)),
         }
@@ -110,7 +113,7 @@ impl Store for Disk {
             aside.push(format!(".damaged.{number}"));
             let copy = match dir.create_new(&aside, OFlags::WRONLY, 0o600) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
-                copy => Disk::of(copy?),
+                copy => Disk::of(copy?, &self.outputs),
             };
             let (begin, mut buffer) = (at, vec![0; COPY_LEN]);
             while at < end {
@@ -127,11 +130,11 @@ impl Store for Disk {
     }
 
     fn sync_sinks(&self) -> io::Result<()> {
-        sync_all()
+        self.outputs.sync_all()
     }
 
     fn failures(&self) -> u64 {
-        failures()
+        self.outputs.failures()
     }
 
     fn boot(&self) -> [u8; 16] {

@@ -7,6 +7,10 @@ fn piece(text: &str) -> Piece<'_> {
     Piece::of(text.as_bytes(), PieceKind::Input, 0)
 }
 
+fn open(path: &Path, len_max: u64) -> io::Result<Spool> {
+    Spool::open(path, len_max, &Arc::default())
+}
+
 fn append(spool: &mut Spool, text: &str) -> bool {
     let mut gathered = RedactedBuf::default();
     let batch = Batch::new(std::iter::once(piece(text)), &mut gathered, false);
@@ -27,7 +31,7 @@ fn all(spool: &mut Spool) -> Vec<String> {
 fn what_waits_goes_out_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
-    let mut spool = Spool::open(&path, 1000).unwrap();
+    let mut spool = open(&path, 1000).unwrap();
     assert!(append(&mut spool, "one\n") && append(&mut spool, "two\n"));
     assert_eq!(take(&mut spool).as_deref(), Some("one\n"));
     assert!(append(&mut spool, "three\n"));
@@ -46,11 +50,11 @@ fn what_waits_goes_out_in_order() {
 fn d12_the_file_is_its_owners_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
-    let spool = Spool::open(&path, 1000).unwrap();
+    let spool = open(&path, 1000).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(Spool::open(&path, 1000).err().map(|error| error.kind()), Some(ErrorKind::ResourceBusy));
+    assert_eq!(open(&path, 1000).err().map(|error| error.kind()), Some(ErrorKind::ResourceBusy));
     drop(spool);
-    assert!(Spool::open(&path, 1000).is_ok());
+    assert!(open(&path, 1000).is_ok());
 }
 
 #[test]
@@ -63,13 +67,13 @@ fn a34_what_is_no_spool_stays_as_it_is() {
         for was in [0o600, 0o644] {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(was)).unwrap();
-            assert!(Spool::open(&path, 1000).is_err() && Spool::check(&path).is_err(), "{text:?}");
+            assert!(open(&path, 1000).is_err() && Spool::check(&path).is_err(), "{text:?}");
             assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode()), (text, was));
         }
         fs::remove_file(&path).unwrap();
     }
     // A spool that others can read, and an empty file.
-    let mut spool = Spool::open(&path, 1000).unwrap();
+    let mut spool = open(&path, 1000).unwrap();
     assert!(append(&mut spool, "one\n"));
     drop(spool);
     for is_empty in [false, true] {
@@ -77,22 +81,22 @@ fn a34_what_is_no_spool_stays_as_it_is() {
             fs::write(&path, "").unwrap();
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let error = Spool::open(&path, 1000).err().unwrap().to_string();
+        let error = open(&path, 1000).err().unwrap().to_string();
         assert!(error.contains("0640"), "{error}");
         assert_eq!(mode(), 0o640);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(Spool::check(&path).is_ok() && Spool::open(&path, 1000).is_ok());
+        assert!(Spool::check(&path).is_ok() && open(&path, 1000).is_ok());
     }
     // All that a power cut may leave of a new one.
     fs::write(&path, "\0".repeat(HEAD_LEN as usize)).unwrap();
-    assert!(Spool::open(&path, 1000).unwrap().is_empty());
+    assert!(open(&path, 1000).unwrap().is_empty());
     assert!(Spool::check(Path::new("/dev/null")).is_err() && Spool::check(&dir.path().join("no")).is_ok());
 }
 
 #[test]
 fn d09_a_full_spool_takes_nothing_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut spool = Spool::open(&dir.path().join("spool"), 160).unwrap();
+    let mut spool = open(&dir.path().join("spool"), 160).unwrap();
     assert!(append(&mut spool, &"x".repeat(500)), "what is longer than all of it waits by itself");
     assert!(!append(&mut spool, "y"));
     assert_eq!(all(&mut spool).len(), 1);
@@ -105,21 +109,21 @@ fn d09_a_full_spool_takes_nothing_and_loses_nothing() {
 fn a_restart_goes_on_where_the_one_before_was() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
-    let mut spool = Spool::open(&path, 10_000).unwrap();
+    let mut spool = open(&path, 10_000).unwrap();
     (0..10).for_each(|number| assert!(append(&mut spool, &number.to_string())));
     assert_eq!(take(&mut spool).as_deref(), Some("0"));
     assert_eq!(take(&mut spool).as_deref(), Some("1"));
     drop(spool);
-    let mut spool = Spool::open(&path, 10_000).unwrap();
+    let mut spool = open(&path, 10_000).unwrap();
     assert_eq!(all(&mut spool).concat(), "23456789");
     drop(spool);
-    assert!(Spool::open(&path, 10_000).unwrap().is_empty());
+    assert!(open(&path, 10_000).unwrap().is_empty());
 }
 
 /// A spool of these pieces, of which the first `given` have gone out, as a file.
 fn made(path: &Path, pieces: &[&str], given: usize) -> Vec<u8> {
     let _ = fs::remove_file(path);
-    let mut spool = Spool::open(path, 10_000).unwrap();
+    let mut spool = open(path, 10_000).unwrap();
     pieces.iter().for_each(|piece| assert!(append(&mut spool, piece)));
     (0..given).for_each(|_| drop(take(&mut spool)));
     drop(spool);
@@ -155,7 +159,7 @@ fn a33_a_crash_at_any_byte_loses_no_piece_that_was_taken() {
         for garbage in [&b""[..], b"\0\0\0\0\0\0\0\0\0\0\0", b"\xff\xff\xff\xff", b"hsp2hsp"] {
             fs::write(&path, [&whole[..len], garbage].concat()).unwrap();
             let taken = ends.iter().filter(|&&end| end <= len).count();
-            let mut spool = Spool::open(&path, 10_000).unwrap();
+            let mut spool = open(&path, 10_000).unwrap();
             assert_eq!(spool.count(), taken as u64);
             assert!(append(&mut spool, "new\n"));
             let mut wanted = PIECES[..taken].to_vec();
@@ -187,7 +191,7 @@ fn a33_one_flipped_bit_costs_one_piece_set_aside() {
             let mut torn = whole.clone();
             torn[byte] ^= 1 << bit;
             fs::write(&path, &torn).unwrap();
-            let mut spool = Spool::open(&path, 10_000).unwrap();
+            let mut spool = open(&path, 10_000).unwrap();
             let (found, aside) = (all(&mut spool), aside(&path));
             // With an older head the last output goes out again.
             if byte < HEAD_LEN as usize {
@@ -208,7 +212,7 @@ fn a33_one_flipped_bit_costs_one_piece_set_aside() {
 fn a33_a_piece_that_is_damaged_while_it_waits_costs_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
-    let mut spool = Spool::open(&path, 10_000).unwrap();
+    let mut spool = open(&path, 10_000).unwrap();
     PIECES.iter().for_each(|piece| assert!(append(&mut spool, piece)));
     let at = HEAD_LEN + FRAME_LEN + 6 + FRAME_LEN;
     write_all(&spool.file, &mut [IoSlice::new(b"X")], at).unwrap();
@@ -229,22 +233,22 @@ fn a33_an_old_head_over_a_hole_loses_nothing() {
     for len in [0, 4_096, 1 << 20] {
         let zeros = vec![0; len];
         fs::write(&path, [&holed[..end], &zeros, &holed[end..]].concat()).unwrap();
-        let mut spool = Spool::open(&path, 10_000).unwrap();
+        let mut spool = open(&path, 10_000).unwrap();
         assert_eq!(all(&mut spool), PIECES[1..]);
         assert!(aside(&path).is_empty());
         assert!(spool.take_warning().is_some_and(|text| text.contains("are zeros")));
         // The damage is reported once.
         drop(spool);
-        assert_eq!(Spool::open(&path, 10_000).unwrap().take_warning(), None);
+        assert_eq!(open(&path, 10_000).unwrap().take_warning(), None);
     }
     // Without a head, nothing is understood, and nothing is thrown away.
     let headless = [&vec![0; HEAD_LEN as usize], &whole[HEAD_LEN as usize..]].concat();
     fs::write(&path, &headless).unwrap();
-    assert!(Spool::open(&path, 10_000).is_err());
+    assert!(open(&path, 10_000).is_err());
     let mut torn = whole.clone();
     (torn[20], torn[SLOT_LEN + 20]) = (torn[20] ^ 1, torn[SLOT_LEN + 20] ^ 1);
     fs::write(&path, &torn).unwrap();
-    assert!(Spool::open(&path, 10_000).unwrap().is_empty());
+    assert!(open(&path, 10_000).unwrap().is_empty());
     assert_eq!(aside(&path), [torn]);
 }
 
@@ -262,18 +266,18 @@ fn a33_after_a_power_cut_what_is_on_no_disk_goes_out() {
         fs::write(path, bytes).unwrap();
     };
     made(&path, &PIECES, 3);
-    assert_eq!(all(&mut Spool::open(&path, 10_000).unwrap()), PIECES[3..]);
+    assert_eq!(all(&mut open(&path, 10_000).unwrap()), PIECES[3..]);
     made(&path, &PIECES, 3);
     in_another_run(&path);
-    assert_eq!(all(&mut Spool::open(&path, 10_000).unwrap()), PIECES);
+    assert_eq!(all(&mut open(&path, 10_000).unwrap()), PIECES);
     // The settled pieces are on the disk.
     made(&path, &PIECES, 3);
-    let mut spool = Spool::open(&path, 10_000).unwrap();
+    let mut spool = open(&path, 10_000).unwrap();
     spool.settle().unwrap();
     spool.note_written(3).unwrap();
     drop(spool);
     in_another_run(&path);
-    let mut spool = Spool::open(&path, 10_000).unwrap();
+    let mut spool = open(&path, 10_000).unwrap();
     assert_eq!(spool.first().unwrap().unwrap().written, 0);
     assert_eq!(all(&mut spool), PIECES[3..]);
 }
@@ -282,12 +286,12 @@ fn a33_after_a_power_cut_what_is_on_no_disk_goes_out() {
 fn a22_what_the_sink_has_taken_is_known_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
-    let mut spool = Spool::open(&path, 10_000).unwrap();
+    let mut spool = open(&path, 10_000).unwrap();
     assert!(append(&mut spool, "first\n") && append(&mut spool, "second\n"));
     spool.note_written(4).unwrap();
     assert_eq!(spool.first().unwrap().unwrap().written, 4);
     drop(spool);
-    let mut spool = Spool::open(&path, 10_000).unwrap();
+    let mut spool = open(&path, 10_000).unwrap();
     assert_eq!(spool.first().unwrap().unwrap().written, 4);
     spool.forget_first(6).unwrap();
     assert_eq!(spool.first().unwrap().unwrap().written, 0);
@@ -320,27 +324,27 @@ fn a33_a_spool_of_the_version_before_goes_out() {
     };
     for given in 0..=PIECES.len() {
         write(&first_layout(&PIECES, given));
-        let mut spool = Spool::open(&path, 10_000).unwrap();
+        let mut spool = open(&path, 10_000).unwrap();
         assert!(append(&mut spool, "new\n"));
         drop(spool);
-        let mut spool = Spool::open(&path, 10_000).unwrap();
+        let mut spool = open(&path, 10_000).unwrap();
         assert_eq!(all(&mut spool), [&PIECES[given..], &["new\n"]].concat());
         spool.settle().unwrap();
         assert!(append(&mut spool, "newer\n"));
         drop(spool);
         assert!(fs::read(&path).unwrap()[SLOT_LEN..].starts_with(head::MAGIC));
-        assert_eq!(all(&mut Spool::open(&path, 10_000).unwrap()), ["newer\n"]);
+        assert_eq!(all(&mut open(&path, 10_000).unwrap()), ["newer\n"]);
     }
     // An old head over a hole, and damage.
     let mut holed = first_layout(&PIECES, 0);
     holed[HEAD_LEN_1 as usize..][..FRAME_LEN_1 as usize + 6].fill(0);
     write(&holed);
-    assert_eq!(all(&mut Spool::open(&path, 10_000).unwrap()), PIECES[1..]);
+    assert_eq!(all(&mut open(&path, 10_000).unwrap()), PIECES[1..]);
     let mut torn = first_layout(&PIECES, 0);
     let at = torn.len() - 8;
     torn[at] ^= 1;
     write(&torn);
-    assert_eq!(all(&mut Spool::open(&path, 10_000).unwrap()), PIECES[..4]);
+    assert_eq!(all(&mut open(&path, 10_000).unwrap()), PIECES[..4]);
     assert_eq!(aside(&path).concat().len(), FRAME_LEN_1 as usize + 6);
 }
 
@@ -348,7 +352,7 @@ fn a33_a_spool_of_the_version_before_goes_out() {
 fn what_has_gone_out_takes_no_room() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
-    let mut spool = Spool::open(&path, 4 << 20).unwrap();
+    let mut spool = open(&path, 4 << 20).unwrap();
     let piece = "x".repeat(256 << 10);
     (0..4).for_each(|_| assert!(append(&mut spool, &piece)));
     for _ in 0..40 {

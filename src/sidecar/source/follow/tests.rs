@@ -77,7 +77,7 @@ impl Follower {
                 lock(&told).told.push(text);
             }
         });
-        let checkpoints = Arc::new(Checkpoints::open(state, Arc::clone(&tell)).unwrap());
+        let checkpoints = Arc::new(Checkpoints::open(state, &Arc::default(), Arc::clone(&tell)).unwrap());
         let files = Files::new(checkpoints, Own::of(own), tell);
         let mut follow = Following::new(Arc::clone(&files), "app".into(), (pattern, &[]), from, files_max).unwrap();
         let all = Arc::clone(&got);

@@ -126,7 +126,7 @@ async fn a02_a_link_that_is_exchanged_for_a_file_leaks_nothing() {
     };
     // Each look opens the files that it finds. The test tries a single look, without its waits.
     let told: Tell = Arc::new(|_| {});
-    let checkpoints = Arc::new(Checkpoints::open(None, Arc::clone(&told)).unwrap());
+    let checkpoints = Arc::new(Checkpoints::open(None, &Arc::default(), Arc::clone(&told)).unwrap());
     let files = Files::new(checkpoints, Own::of(Vec::new()), told);
     let mut follow =
         Follow::new(files, "app".into(), (&place.pattern("theirs/x.log"), &[]), ReadFrom::Start, usize::MAX).unwrap();

@@ -9,7 +9,8 @@ use super::*;
 
 fn files_of(place: &Place) -> Arc<Files> {
     let tell: Tell = Arc::new(|_| {});
-    let checkpoints = Arc::new(Checkpoints::open(Some(place.state.path()), Arc::clone(&tell)).unwrap());
+    let checkpoints =
+        Arc::new(Checkpoints::open(Some(place.state.path()), &Arc::default(), Arc::clone(&tell)).unwrap());
     Files::new(checkpoints, Own::of(Vec::new()), tell)
 }
 
