@@ -7,6 +7,7 @@ use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::redact::redacted::{Piece, RedactedBuf};
+use crate::sys::write;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
@@ -31,21 +32,19 @@ pub(super) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno
 }
 
 /// Writes all slices.
-pub(super) fn write_all(fd: BorrowedFd<'_>, mut slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
-    IoSlice::advance_slices(&mut slices, 0);
-    while let Some(first) = slices.first() {
-        let written = match slices.len() {
-            1 => rustix::io::write(fd, first),
-            _ => rustix::io::writev(fd, slices),
-        };
-        match written {
-            // Nothing documented does this; to go on would be to spin.
-            Ok(0) => return Err(Errno::IO),
-            Ok(len) => IoSlice::advance_slices(&mut slices, len),
-            Err(error) => recover(error, fd, PollFlags::OUT)?,
+pub(super) fn write_all(fd: BorrowedFd<'_>, slices: &mut [IoSlice<'_>]) -> Result<(), Errno> {
+    write::write_all(slices, |slices| {
+        loop {
+            let written = match slices {
+                [one] => rustix::io::write(fd, one),
+                several => rustix::io::writev(fd, several),
+            };
+            match written {
+                Err(error) => recover(error, fd, PollFlags::OUT)?,
+                written => return written,
+            }
         }
-    }
-    Ok(())
+    })
 }
 
 /// Returns when the call that failed with this error should be made again, and fails when it should not.

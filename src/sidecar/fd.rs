@@ -12,6 +12,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::sys::lock;
+use crate::sys::write::Unwritten;
 
 /// Sees to it that no descriptor but the standard ones gets into programs that we start: not even
 /// one that we were started with.
@@ -158,15 +159,13 @@ impl Fd {
     }
 
     /// Writes all slices, and says in `written` how far it came.
-    pub(crate) async fn write_all(&self, mut slices: &mut [IoSlice<'_>], written: &mut u64) -> io::Result<()> {
-        IoSlice::advance_slices(&mut slices, 0);
-        while !slices.is_empty() {
-            match self.write(&slices[..slices.len().min(SLICES_MAX)]) {
-                // Nothing documented does this; to go on would be to spin.
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+    pub(crate) async fn write_all(&self, slices: &mut [IoSlice<'_>], written: &mut u64) -> io::Result<()> {
+        let mut unwritten = Unwritten::new(slices);
+        while let Some(slices) = unwritten.next() {
+            match self.write(slices) {
                 Ok(len) => {
                     *written += len as u64;
-                    IoSlice::advance_slices(&mut slices, len);
+                    unwritten.advance(len)?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable().await?,
                 Err(error) => return Err(error),
@@ -175,9 +174,6 @@ impl Fd {
         Ok(())
     }
 }
-
-/// The most slices that one call takes.
-const SLICES_MAX: usize = 1_024;
 
 impl AsFd for Fd {
     fn as_fd(&self) -> BorrowedFd<'_> {

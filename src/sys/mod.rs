@@ -39,3 +39,4 @@ pub mod replace;
 pub mod rotation;
 pub mod sources;
 pub mod strict;
+pub(crate) mod write;

@@ -16,29 +16,19 @@
 //! renamed in the directory that was opened so.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{OFlags, fstat, lstat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr, writev};
 
 use super::batch::Batch;
 use super::sync::OutputSync;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed_to_write, check_regular};
-
-/// The most slices that one call takes.
-const SLICES_MAX: usize = 1_024;
-
-/// Another file may be at its path when it is opened again: no checkpoint would have this one
-/// synced.
-impl Drop for FileSink {
-    fn drop(&mut self) {
-        let _ = self.outputs.sync(&self.file);
-    }
-}
+use crate::sys::write::write_all;
 
 /// So many rotated files are compared with other paths of a plan, and left alone by sources.
 const NAMES_MAX: u64 = 1_000;
@@ -109,32 +99,24 @@ impl FileSink {
         })
     }
 
-    /// Writes the bytes behind the first `written` ones of the batch, and says there how far it came.
+    /// Writes the bytes behind the first `written` ones of the batch, and counts them there.
     ///
     /// # Errors
     ///
     /// Those of the system. What was written then is a beginning of the batch, and is in the file.
     pub(super) fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
-        let mut slices = &mut batch.io_slices(*written)[..];
-        IoSlice::advance_slices(&mut slices, 0);
+        let mut slices = batch.io_slices(*written);
         let ends_line = slices.last().and_then(|last| last.last()).is_some_and(|&last| last == b'\n');
         if self.at_line_start {
             self.settle()?;
         }
-        while !slices.is_empty() {
-            match rustix::io::writev(&*self.file, &slices[..slices.len().min(SLICES_MAX)]) {
-                // Nothing documented does this; to go on would be to spin.
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(len) => {
-                    *written += len as u64;
-                    self.len += len as u64;
-                    self.at_line_start = false;
-                    IoSlice::advance_slices(&mut slices, len);
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        write_all(&mut slices, |slices| {
+            let len = retry_on_intr(|| writev(&*self.file, slices))?;
+            *written += len as u64;
+            self.len += len as u64;
+            self.at_line_start = false;
+            Ok::<usize, Errno>(len)
+        })?;
         self.at_line_start = ends_line;
         Ok(())
     }
@@ -186,6 +168,14 @@ impl FileSink {
 
     fn numbered(&self, number: u64) -> OsString {
         numbered(&self.name, number)
+    }
+}
+
+/// Another file may be at its path when it is opened again: no checkpoint would have this one
+/// synced.
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        let _ = self.outputs.sync(&self.file);
     }
 }
 

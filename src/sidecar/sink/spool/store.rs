@@ -14,13 +14,12 @@ use super::super::sync::OutputSync;
 use super::{check_content, head};
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::private;
+use crate::sys::write;
 
 /// How much is copied at once, in bytes.
 const COPY_LEN: usize = 64 << 10;
 /// So many files of damaged bytes are made beside a spool.
 const ASIDE_MAX: u32 = 1_000;
-/// The most slices that one call takes.
-const SLICES_MAX: usize = 1_024;
 
 /// The file of a spool, and the machine that it is on.
 pub(in crate::sidecar::sink) trait Store {
@@ -163,21 +162,20 @@ pub(super) fn read(file: &impl Store, buffer: &mut [u8], at: u64) -> io::Result<
     Ok(true)
 }
 
-pub(super) fn write_all(file: &impl Store, mut slices: &mut [IoSlice<'_>], mut at: u64) -> io::Result<()> {
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        match file.write(&slices[..slices.len().min(SLICES_MAX)], at) {
-            // Nothing documented does this; to go on would be to spin.
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(len) => {
-                at += len as u64;
-                IoSlice::advance_slices(&mut slices, len);
+/// Writes all slices from there on.
+pub(super) fn write_all(file: &impl Store, slices: &mut [IoSlice<'_>], mut at: u64) -> io::Result<()> {
+    write::write_all(slices, |slices| {
+        loop {
+            match file.write(slices, at) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                written => {
+                    let len = written?;
+                    at += len as u64;
+                    return Ok(len);
+                }
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
-    }
-    Ok(())
+    })
 }
 
 /// Writes the content again, but for its holes, so that the next sync has it written.
