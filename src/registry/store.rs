@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{FileType, OFlags, fstat};
@@ -16,6 +15,7 @@ use crate::sys::file::kind;
 use crate::sys::input::Input;
 use crate::sys::lock::{self, Lock};
 use crate::sys::replace::{NotKept, replace_shared_in};
+use crate::sys::temporary;
 
 /// A registry with the text that it was read from. While the file still holds this text, it need
 /// not be parsed again.
@@ -190,11 +190,7 @@ fn check_target(dir: &Dir, name: &OsStr) -> Result<(), Error> {
 /// Removes the temporary files of killed writers. No other writer exists while this one holds the
 /// lock.
 fn remove_leftovers(dir: &Dir, own: &OsStr) {
-    let is_leftover = |name: &OsStr| {
-        let rest = name.as_bytes().strip_prefix(b".").and_then(|name| name.strip_prefix(own.as_bytes()));
-        rest.is_some_and(|rest| rest.starts_with(b".") && rest.ends_with(b".tmp"))
-    };
-    for (name, _) in dir.names().into_iter().flatten().filter(|(name, _)| is_leftover(name)) {
+    for (name, _) in dir.names().into_iter().flatten().filter(|(name, _)| temporary::is_of(name, own)) {
         // A file that cannot be removed only takes up space.
         let _: io::Result<()> = dir.unlink(name);
     }

@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::fs::{
     Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fchown, fgetxattr, flistxattr, fsetxattr, fstat, fsync, futimens,
@@ -35,9 +35,8 @@ use crate::redact::finder::Finder;
 use crate::redact::redactor::Redactor;
 use crate::redact::region::Region;
 use crate::sys::beneath::Dir;
+use crate::sys::temporary;
 
-/// Tells the temporary files of one process apart.
-static NEXT: AtomicU64 = AtomicU64::new(0);
 /// The most that all extended attributes' names, and one attribute's value, may come to, in bytes: the system's own limits.
 const ATTRIBUTES_LEN_MAX: usize = 64 << 10;
 /// How much is written at once, in bytes.
@@ -276,7 +275,7 @@ struct Temporary<'a> {
 
 impl<'a> Temporary<'a> {
     fn new(directory: &'a Dir) -> io::Result<Temporary<'a>> {
-        let name = OsString::from(format!(".hushlog.{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed)));
+        let name = temporary::name("hushlog");
         let file = File::from(directory.create_masked(&name, OFlags::RDWR, 0o600)?);
         Ok(Temporary { directory, name, file, put: false })
     }

@@ -39,4 +39,5 @@ pub mod replace;
 pub mod rotation;
 pub mod sources;
 pub mod strict;
+pub(crate) mod temporary;
 pub(crate) mod write;

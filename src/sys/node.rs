@@ -13,7 +13,6 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chmodat, mkfifoat};
 use rustix::io::Errno;
@@ -21,9 +20,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::beneath::{Dir, Links, find};
 use super::file::{FileId, check_mode, check_owner, kind, kind_name};
+use super::temporary;
 
-/// Distinguishes the private directories of one process.
-static NEXT: AtomicU64 = AtomicU64::new(0);
 /// The name of a new node in its private directory.
 const NEW: &str = "n";
 
@@ -125,7 +123,7 @@ fn make_node<T>(
     mode: u32,
     make: impl Fn(&Dir, &OsStr) -> io::Result<T>,
 ) -> io::Result<(T, FileId)> {
-    let private_name = format!(".hushlog.{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed));
+    let private_name = temporary::name("hushlog");
     let private = dir.make(&private_name, 0o700)?;
     let made = make(&private, NEW.as_ref()).and_then(|made| {
         let placed = chmodat(&private, NEW, Mode::from_raw_mode(mode), AtFlags::empty())
@@ -223,6 +221,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+    use std::sync::atomic::Ordering::Relaxed;
 
     fn mode(path: &Path) -> u32 {
         fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777

@@ -1,22 +1,19 @@
 //! Atomic replacement of a file: a reader, at any moment and after any crash, sees the old content
 //! or the new.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustix::fs::{Gid, Mode, OFlags, Stat, Uid, XattrFlags, fchmod, fchown, fgetxattr, fsetxattr, fstat};
 use rustix::io::Errno;
 
 use super::beneath::{Dir, Links, find};
 use super::file::{ACCESS_LIST, check_owner, check_regular};
-
-/// Distinguishes the temporary files of one process.
-static NEXT: AtomicU64 = AtomicU64::new(0);
+use super::temporary;
 
 /// Replaces the file at `path`: writes a temporary file beside it, which takes its place once all
 /// of it is on disk. After a return without error, the new content survives a power cut.
@@ -104,7 +101,7 @@ pub fn put_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> 
 /// `AlreadyExists` if the name is taken; those of the system. As in [`replace`], an error leaves
 /// nothing behind.
 pub fn create_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) -> io::Result<()> {
-    let temporary = temporary(name.as_ref());
+    let temporary = temporary::name(&name);
     let written = new_file(dir, &temporary, mode, None, keep_owner)
         .and_then(|file| fill(&file, content))
         .and_then(|()| dir.rename_new(&temporary, dir, name));
@@ -144,7 +141,7 @@ fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) 
         Owner::Shared => keep_shared(file, dir.open_file(name, OFlags::RDONLY)?, old),
         Owner::Ours => Ok(mode),
     };
-    let temporary = temporary(name);
+    let temporary = temporary::name(name);
     let kept = old.as_ref().filter(|_| owner != Owner::Ours);
     let first = if owner == Owner::Shared { 0o600 } else { mode };
     let written = new_file(dir, &temporary, first, kept, |file, old| Ok(keep(file, old)? & mode)).and_then(|file| {
@@ -160,13 +157,6 @@ fn replace_as(dir: &Dir, name: &OsStr, owner: Owner, mode: u32, content: &[u8]) 
     }
     written?;
     dir.sync()
-}
-
-fn temporary(name: &OsStr) -> OsString {
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed)));
-    temporary
 }
 
 /// Creates a file with this mode less the umask, or with the mode for replacing another file.
@@ -237,6 +227,7 @@ fn refused(why: NotKept) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
