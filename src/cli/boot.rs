@@ -3,8 +3,7 @@
 use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
-use hushlog::session::Session;
-use hushlog::session::place::{Files, Place, PlaceError, Text};
+use hushlog::session::{Files, Session, SessionDir, SessionError, Text};
 use hushlog::sys::{self, boot};
 
 use super::exit::Exit;
@@ -60,8 +59,9 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     harden::lock_memory();
     let texts = texts(&environment)?;
-    let place = session::place()?.group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
-    let locked = place.lock().map_err(failure)?;
+    let directory =
+        session::session_dir()?.group(args.group.as_deref().map(group).transpose()?).allow_disk(args.allow_disk);
+    let locked = directory.lock().map_err(failure)?;
     let earlier = locked.read().map_err(failure)?;
     let mut session = Session::new(boot::id(), &environment);
     if let Some(earlier) = earlier {
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     let secrets = environment.secrets().map(|variable| (variable.secret.name(), variable.secret.expose()));
     locked.write(&session, &Files { texts, secrets: secrets.collect() }).map_err(failure)?;
     if !args.quiet {
-        message::summary(&summary(&place, &environment, &session));
+        message::summary(&summary(&directory, &environment, &session));
     }
     Ok(Exit::Done)
 }
@@ -101,11 +101,11 @@ fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summary(place: &Place, environment: &Environment, session: &Session) -> String {
+fn summary(directory: &SessionDir, environment: &Environment, session: &Session) -> String {
     let (variables, secrets) = (environment.variables().len(), environment.secrets().count());
     let kept = session.entries().len() - secrets;
     let kept = if kept == 0 { String::new() } else { format!("; {kept} that were exported earlier stay masked") };
-    let shown = message::path_text(place.path());
+    let shown = message::path_text(directory.path());
     let plural = if variables == 1 { "" } else { "s" };
     format!("exported {variables} variable{plural} ({secrets} secret) to {shown}{kept}")
 }
@@ -126,9 +126,9 @@ fn group(group: &str) -> Result<u32, Failure> {
 }
 
 /// The failure for an error of the session: the machine's setup before the first write, I/O after.
-fn failure(error: PlaceError) -> Failure {
+fn failure(error: SessionError) -> Failure {
     match &error {
-        PlaceError::Io { doing, error } => {
+        SessionError::Io { doing, error } => {
             let failure = Failure::io(format!("cannot {doing}: {}", reason(error)));
             match error.kind() {
                 std::io::ErrorKind::PermissionDenied => failure.hint(
@@ -137,7 +137,7 @@ fn failure(error: PlaceError) -> Failure {
                 _ => failure.hint("what was exported earlier is as it was"),
             }
         }
-        PlaceError::FileName { .. } => Failure::config(error.to_string()).hint("rename the secret"),
+        SessionError::FileName { .. } => Failure::config(error.to_string()).hint("rename the secret"),
         _ => session::failure(&error),
     }
 }

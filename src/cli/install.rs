@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use hushlog::install::{self, Root, Setup, SetupError, Step, StepOutcome};
 use hushlog::registry::{Error, FILE_LEN_MAX, Registry, RegistryId};
-use hushlog::session::place;
+use hushlog::session::DEFAULT_DIR;
 use hushlog::sys::file::check_not_replaceable;
 use hushlog::sys::output::is_link_refused;
 
@@ -147,7 +147,7 @@ fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
         None => PathBuf::from("/usr/bin/hushlog"),
     };
     let mut words = vec![text(&program)?, "boot".to_owned()];
-    if setting::path(setting::RUN_DIR)?.is_some_and(|path| path != Path::new(place::DEFAULT)) {
+    if setting::path(setting::RUN_DIR)?.is_some_and(|path| path != Path::new(DEFAULT_DIR)) {
         return Err(setting::unusable(
             setting::RUN_DIR,
             "names another directory than /run/hushlog, where what is installed looks",

@@ -40,7 +40,7 @@ impl Inputs {
         let own = ["registry.yaml", "identity.txt", "signing.pem"].into_iter().filter_map(usual::configuration);
         inputs.add_all(own, "a file of hushlog's own");
         inputs.add_all([registry::REGISTRY, registry::IDENTITY].map(PathBuf::from), "a file of hushlog's own");
-        inputs.add_all([session::place()?.session()], "the session");
+        inputs.add_all([session::session_dir()?.session()], "the session");
         inputs.add_all(session::credential_file(), "the session");
         inputs.add_stream(io::stdin(), "standard input");
         Ok(inputs)

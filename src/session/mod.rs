@@ -14,7 +14,7 @@
 //! end     2                       the number of these lines: a file that was cut off is no session
 //! ```
 
-pub mod place;
+mod directory;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -24,6 +24,8 @@ use zeroize::Zeroizing;
 use crate::export::{Counted, Environment, base64};
 use crate::redact::secret::Secret;
 use crate::registry::{ExportedSecret, Rank};
+
+pub use directory::{DEFAULT_DIR, Files, LockedSessionDir, SessionDir, SessionError, Text, read};
 
 const HEAD: &str = "hushlog session 1";
 

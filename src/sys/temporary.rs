@@ -1,6 +1,7 @@
 //! Names of temporary files.
 
 use std::ffi::{OsStr, OsString};
+#[cfg(feature = "registry")]
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A name for a temporary file beside a file: `.NAME.PID.N.tmp`. No two calls on one machine return
-/// the same name. A killed process leaves its files, and [`is_of`] recognises them.
+/// the same name. A killed process leaves its files behind.
 pub(crate) fn name(file: impl AsRef<OsStr>) -> OsString {
     let mut name = OsString::from(".");
     name.push(file);
@@ -17,12 +18,13 @@ pub(crate) fn name(file: impl AsRef<OsStr>) -> OsString {
 }
 
 /// Whether a name is that of a temporary file for this file, of any process.
+#[cfg(feature = "registry")]
 pub(crate) fn is_of(name: &OsStr, file: &OsStr) -> bool {
     let rest = name.as_bytes().strip_prefix(b".").and_then(|name| name.strip_prefix(file.as_bytes()));
     rest.is_some_and(|rest| rest.starts_with(b".") && rest.ends_with(b".tmp"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "registry"))]
 mod tests {
     use super::*;
 

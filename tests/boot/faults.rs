@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::program::session::needs;
 use crate::program::{HUSHLOG, IS_RELEASED, run, script};
-use hushlog::session::place::Place;
+use hushlog::session::SessionDir;
 
 const OLD: &str = "A_TOKEN=first-value-1\nB_TOKEN=deleted-value-2\n";
 const NEW: &str = "A_TOKEN=second-value-3\nC_TOKEN=third-value-4\n";
@@ -58,7 +58,7 @@ impl Machine {
     /// Whether the session is the new one. Fails if it is neither that nor the previous one, or if
     /// any file differs from it.
     fn is_new(&self, what: &str) -> bool {
-        let session = Place::new(self.path("run")).read().unwrap_or_else(|error| panic!("{what}: {error}"));
+        let session = SessionDir::new(self.path("run")).read().unwrap_or_else(|error| panic!("{what}: {error}"));
         let current: Option<BTreeMap<String, Vec<u8>>> = session.map(|session| {
             let current = session.entries().iter().filter(|entry| entry.is_exported);
             current.map(|entry| (entry.variable.clone(), entry.secret.expose().to_vec())).collect()

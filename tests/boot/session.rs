@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::program::session::needs;
 use crate::program::{self, Raise, Ran, hushlog, run, script};
-use hushlog::session::place::Place;
+use hushlog::session::SessionDir;
 
 /// A directory in memory, with secrets in a file next to the session's directory.
 struct Machine {
@@ -314,7 +314,7 @@ fn a_damaged_session_is_an_error_wherever_it_is_cut_or_changed() {
     let machine = Machine::new("A_TOKEN=sk-live-canary4f9\nB_TOKEN=other-canary-value\n");
     machine.boot(&[]).ends(0);
     let whole = fs::read(machine.path("run/session")).unwrap();
-    let place = Place::new(machine.path("run"));
+    let place = SessionDir::new(machine.path("run"));
     for len in 0..whole.len() {
         fs::write(machine.path("run/session"), &whole[..len]).unwrap();
         let error = place.read().expect_err("a session that was cut off was read");
@@ -433,7 +433,7 @@ fn boots_at_the_same_time_keep_all_values() {
 fn readers_see_one_session_or_the_other_while_it_is_replaced() {
     let machine = Machine::new("A_TOKEN=value-number-0\n");
     machine.boot(&[]).ends(0);
-    let place = Place::new(machine.path("run"));
+    let place = SessionDir::new(machine.path("run"));
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {

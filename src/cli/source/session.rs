@@ -3,8 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use hushlog::session::Session;
-use hushlog::session::place::{self, Place, PlaceError};
+use hushlog::session::{self, Session, SessionDir, SessionError};
 
 use super::super::message::{Failure, reason};
 use super::super::registry::variable;
@@ -17,13 +16,13 @@ const CREDENTIAL: &str = "hushlog.session";
 const BOOT: &str = "`hushlog boot` makes it";
 
 /// The directory of this machine's session.
-pub(crate) fn place() -> Result<Place, Failure> {
-    directory().map(Place::new)
+pub(crate) fn session_dir() -> Result<SessionDir, Failure> {
+    directory().map(SessionDir::new)
 }
 
 /// The path of that directory.
 pub(crate) fn directory() -> Result<PathBuf, Failure> {
-    Ok(setting::path(setting::RUN_DIR)?.unwrap_or_else(|| place::DEFAULT.into()))
+    Ok(setting::path(setting::RUN_DIR)?.unwrap_or_else(|| session::DEFAULT_DIR.into()))
 }
 
 /// The file that a service loads the session as.
@@ -38,8 +37,8 @@ pub(super) fn asked() -> Result<Session, Failure> {
 
 /// The session, if there is one. One that cannot be read is an error: not to mask what it holds would be the other choice.
 pub(crate) fn default() -> Result<Option<Session>, Failure> {
-    let own = place()?.read();
-    let is_denied = matches!(&own, Err(PlaceError::Io { error, .. }) if error.kind() == ErrorKind::PermissionDenied);
+    let own = session_dir()?.read();
+    let is_denied = matches!(&own, Err(SessionError::Io { error, .. }) if error.kind() == ErrorKind::PermissionDenied);
     let read = match own {
         Ok(Some(session)) => Ok(Some(session)),
         Err(error) if !is_denied => Err(error),
@@ -52,28 +51,28 @@ pub(crate) fn default() -> Result<Option<Session>, Failure> {
     read.map_err(|error| failure(&error))
 }
 
-fn credential() -> Result<Option<Session>, PlaceError> {
-    credential_file().map_or(Ok(None), |path| place::read(&path))
+fn credential() -> Result<Option<Session>, SessionError> {
+    credential_file().map_or(Ok(None), |path| session::read(&path))
 }
 
 /// What is wrong with the session, and what to do about it.
-pub(crate) fn failure(error: &PlaceError) -> Failure {
+pub(crate) fn failure(error: &SessionError) -> Failure {
     match error {
-        PlaceError::Io { doing, error } if error.kind() == ErrorKind::PermissionDenied => {
+        SessionError::Io { doing, error } if error.kind() == ErrorKind::PermissionDenied => {
             Failure::config(format!("cannot {doing}: {}", reason(error))).hint(
                 "`hushlog boot --group` lets a group read it, and LoadCredential=hushlog.session:/run/hushlog/session a service; \
                  with --env or another source it is not needed",
             )
         }
-        PlaceError::Io { doing, error } => Failure::config(format!("cannot {doing}: {}", reason(error))),
-        PlaceError::Stale => Failure::config("the session is of an earlier boot").hint(BOOT),
-        PlaceError::Damaged(_) => Failure::config(error.to_string())
+        SessionError::Io { doing, error } => Failure::config(format!("cannot {doing}: {}", reason(error))),
+        SessionError::Stale => Failure::config("the session is of an earlier boot").hint(BOOT),
+        SessionError::Damaged(_) => Failure::config(error.to_string())
             .hint("remove it and run `hushlog boot` again; what was exported before is not masked any more then"),
-        PlaceError::Untrusted(_) => Failure::config(error.to_string())
+        SessionError::Untrusted(_) => Failure::config(error.to_string())
             .hint("another user must not decide what is masked; name a directory of root or of your own in HUSHLOG_RUN_DIR, or unset it"),
-        PlaceError::NotOurs => Failure::config("the session's directory belongs to another user, or is none")
+        SessionError::NotOurs => Failure::config("the session's directory belongs to another user, or is none")
             .hint("`hushlog boot` is run by root; another user names a directory of their own in HUSHLOG_RUN_DIR"),
-        PlaceError::OnDisk => Failure::config("the session's directory is on a disk, where values would stay")
+        SessionError::OnDisk => Failure::config("the session's directory is on a disk, where values would stay")
             .hint("mount a tmpfs there, name another directory in HUSHLOG_RUN_DIR, or give --allow-disk"),
         _ => Failure::config(error.to_string()),
     }

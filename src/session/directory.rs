@@ -32,7 +32,7 @@ use crate::sys::lock::{self, Lock};
 use crate::sys::sources;
 
 /// Where the session of a machine lies.
-pub const DEFAULT: &str = "/run/hushlog";
+pub const DEFAULT_DIR: &str = "/run/hushlog";
 
 /// The longest session that is read, in bytes.
 const SESSION_LEN_MAX: u64 = 128 << 20;
@@ -50,7 +50,7 @@ const RAMFS_MAGIC: i128 = 0x8584_58f6;
 /// Why there is no session, or why it could not be written. No variant holds any part of a value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PlaceError {
+pub enum SessionError {
     /// A system call failed.
     #[error("cannot {doing}: {error}")]
     Io {
@@ -96,7 +96,7 @@ pub struct Files<'a> {
 
 /// The directory of a session.
 #[derive(Debug)]
-pub struct Place {
+pub struct SessionDir {
     path: PathBuf,
     /// Who may read it beside its owner.
     group: Option<u32>,
@@ -105,30 +105,30 @@ pub struct Place {
 
 /// The directory, while nobody else writes to it.
 #[derive(Debug)]
-pub struct Locked<'a> {
-    place: &'a Place,
+pub struct LockedSessionDir<'a> {
+    parent: &'a SessionDir,
     dir: Dir,
     _lock: Lock,
 }
 
-fn doing(doing: &'static str) -> impl Fn(io::Error) -> PlaceError {
-    move |error| PlaceError::Io { doing, error }
+fn doing(doing: &'static str) -> impl Fn(io::Error) -> SessionError {
+    move |error| SessionError::Io { doing, error }
 }
 
-impl Place {
+impl SessionDir {
     /// A directory, which need not be there yet.
-    pub fn new(path: impl Into<PathBuf>) -> Place {
-        Place { path: path.into(), group: None, allow_disk: false }
+    pub fn new(path: impl Into<PathBuf>) -> SessionDir {
+        SessionDir { path: path.into(), group: None, allow_disk: false }
     }
 
     /// Lets the members of a group read what will be written.
-    pub fn group(mut self, group: Option<u32>) -> Place {
+    pub fn group(mut self, group: Option<u32>) -> SessionDir {
         self.group = group;
         self
     }
 
     /// Writes also where the directory is not in memory.
-    pub fn allow_disk(mut self, allow_disk: bool) -> Place {
+    pub fn allow_disk(mut self, allow_disk: bool) -> SessionDir {
         self.allow_disk = allow_disk;
         self
     }
@@ -149,7 +149,7 @@ impl Place {
     ///
     /// When there is one that cannot be used. The directory and the file have to belong to root or
     /// this user, and nobody else may be able to write to them.
-    pub fn read(&self) -> Result<Option<Session>, PlaceError> {
+    pub fn read(&self) -> Result<Option<Session>, SessionError> {
         match Dir::open(&self.path, Links::Trusted) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             dir => read_in(&dir.map_err(doing("open the session's directory"))?),
@@ -162,7 +162,7 @@ impl Place {
     /// # Errors
     ///
     /// When it is not a directory of the own user, or not in memory.
-    pub fn lock(&self) -> Result<Locked<'_>, PlaceError> {
+    pub fn lock(&self) -> Result<LockedSessionDir<'_>, SessionError> {
         // A path that ends in a slash means the same.
         let path: PathBuf = self.path.components().collect();
         let (parent, name) = Dir::parent_of(&path, Links::Trusted).map_err(doing("open the directory around"))?;
@@ -172,22 +172,22 @@ impl Place {
         }
         let dir = match parent.sub(&name) {
             Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOTDIR | Errno::LOOP)) => {
-                return Err(PlaceError::NotOurs);
+                return Err(SessionError::NotOurs);
             }
             dir => dir.map_err(doing("open the directory"))?,
         };
         let directory = File::from(dir.readable().map_err(doing("open the directory"))?);
         if dir.stat_self().map_err(doing("look at the directory"))?.st_uid != geteuid().as_raw() {
-            return Err(PlaceError::NotOurs);
+            return Err(SessionError::NotOurs);
         }
         let system = fstatfs(&directory).map_err(|error| doing("look at the file system")(error.into()))?;
         if !self.allow_disk && ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&i128::from(system.f_type)) {
-            return Err(PlaceError::OnDisk);
+            return Err(SessionError::OnDisk);
         }
         self.admit(&directory, true).map_err(doing("set who may read the directory"))?;
         // Not the directory itself: the members of the group can open that, and so lock it.
         let lock = lock::beside(&self.session(), lock::PATIENCE).map_err(doing("lock the directory"))?;
-        Ok(Locked { place: self, dir, _lock: lock })
+        Ok(LockedSessionDir { parent: self, dir, _lock: lock })
     }
 
     /// Sets the mode of a file or directory, whatever the umask is, and its group.
@@ -200,15 +200,15 @@ impl Place {
     }
 }
 
-impl Locked<'_> {
+impl LockedSessionDir<'_> {
     /// The session that is to be replaced. One of an earlier boot counts for nothing.
     ///
     /// # Errors
     ///
     /// When there is one that cannot be read: what must stay masked would be forgotten.
-    pub fn read(&self) -> Result<Option<Session>, PlaceError> {
-        match self.place.read() {
-            Err(PlaceError::Stale) => Ok(None),
+    pub fn read(&self) -> Result<Option<Session>, SessionError> {
+        match self.parent.read() {
+            Err(SessionError::Stale) => Ok(None),
             read => read,
         }
     }
@@ -218,7 +218,7 @@ impl Locked<'_> {
     /// # Errors
     ///
     /// When anything could not be written; what was exported earlier stays then.
-    pub fn write(&self, session: &Session, files: &Files<'_>) -> Result<(), PlaceError> {
+    pub fn write(&self, session: &Session, files: &Files<'_>) -> Result<(), SessionError> {
         let current = self.dir.read_link(DATA).ok();
         self.sweep(current.as_deref()).map_err(doing("remove what an earlier export left"))?;
         let next = next_name(current.as_deref());
@@ -236,7 +236,7 @@ impl Locked<'_> {
     }
 
     /// Writes the files of an export into a directory of their own.
-    fn generation(&self, name: &str, session: &Session, files: &Files<'_>) -> Result<(), PlaceError> {
+    fn generation(&self, name: &str, session: &Session, files: &Files<'_>) -> Result<(), SessionError> {
         check_names(&files.secrets)?;
         let write = || {
             let dir = self.directory(&self.dir, name)?;
@@ -250,13 +250,13 @@ impl Locked<'_> {
 
     fn directory(&self, dir: &Dir, name: &str) -> io::Result<Dir> {
         let made = dir.make(name, 0o700)?;
-        self.place.admit(made.readable()?, true)?;
+        self.parent.admit(made.readable()?, true)?;
         Ok(made)
     }
 
     fn file(&self, dir: &Dir, name: &str, content: &[u8]) -> io::Result<()> {
         let mut file = File::from(dir.create_new(name, OFlags::WRONLY, 0o600)?);
-        self.place.admit(&file, false)?;
+        self.parent.admit(&file, false)?;
         file.write_all(content)
     }
 
@@ -283,7 +283,7 @@ impl Locked<'_> {
 
     /// Gives a link to the group too, which decides who may follow it where links are protected.
     fn own_link(&self, name: &str) -> io::Result<()> {
-        match self.place.group {
+        match self.parent.group {
             Some(group) => self.dir.give_to_group(name, group),
             None => Ok(()),
         }
@@ -306,7 +306,7 @@ fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {
 ///
 /// When there is one that cannot be read, one of an earlier boot, or one that another user may have
 /// written.
-pub fn read(path: &Path) -> Result<Option<Session>, PlaceError> {
+pub fn read(path: &Path) -> Result<Option<Session>, SessionError> {
     match Dir::parent_of(path, Links::Trusted) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         found => {
@@ -318,7 +318,7 @@ pub fn read(path: &Path) -> Result<Option<Session>, PlaceError> {
 }
 
 /// Reads the session in its directory. Of links only those that an export makes are followed.
-fn read_in(dir: &Dir) -> Result<Option<Session>, PlaceError> {
+fn read_in(dir: &Dir) -> Result<Option<Session>, SessionError> {
     check_directory(dir)?;
     // An export that replaced the one whose file was about to be opened has removed that.
     for _ in 0..LOOKS_MAX {
@@ -330,7 +330,7 @@ fn read_in(dir: &Dir) -> Result<Option<Session>, PlaceError> {
             return read_file(dir, OsStr::new(SESSION));
         }
         if dir.read_link(SESSION).map_err(doing("open the session"))? != Path::new(DATA).join(SESSION) {
-            return Err(PlaceError::Untrusted("the session is a symbolic link that no export has made".to_owned()));
+            return Err(SessionError::Untrusted("the session is a symbolic link that no export has made".to_owned()));
         }
         let Ok(export) = dir.read_link(DATA) else { return Ok(None) };
         let read = match dir.sub(&export) {
@@ -363,27 +363,27 @@ fn note_below(dir: &Dir) {
     }
 }
 
-fn check_directory(dir: &Dir) -> Result<(), PlaceError> {
+fn check_directory(dir: &Dir) -> Result<(), SessionError> {
     check("the session's directory", &dir.stat_self().map_err(doing("look at the directory"))?)
 }
 
 /// Fails for a session that another user may have written: it would determine the secrets to mask.
-fn check(what: &str, found: &Stat) -> Result<(), PlaceError> {
-    check_owner(found).map_err(|error| PlaceError::Untrusted(format!("{what} is not trusted: {error}")))?;
+fn check(what: &str, found: &Stat) -> Result<(), SessionError> {
+    check_owner(found).map_err(|error| SessionError::Untrusted(format!("{what} is not trusted: {error}")))?;
     if found.st_mode & 0o022 != 0 {
-        return Err(PlaceError::Untrusted(format!("{what} is not trusted: others can write to it")));
+        return Err(SessionError::Untrusted(format!("{what} is not trusted: others can write to it")));
     }
     Ok(())
 }
 
-fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, PlaceError> {
+fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, SessionError> {
     let file = match dir.open_file(name, OFlags::RDONLY) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(doing("open the session"))?,
     };
     let found = fstat(&file).map_err(|error| doing("look at the session")(error.into()))?;
     if check_regular(&found).is_err() {
-        return Err(PlaceError::Untrusted(format!("the session is {}, and no file", kind_name(kind(&found)))));
+        return Err(SessionError::Untrusted(format!("the session is {}, and no file", kind_name(kind(&found)))));
     }
     check("the session", &found)?;
     sources::note(&file, None);
@@ -397,7 +397,7 @@ fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, PlaceError> {
     let session = Session::parse(&text)?;
     let boot = boot::id();
     if !session.boot().is_empty() && !boot.is_empty() && session.boot() != boot {
-        return Err(PlaceError::Stale);
+        return Err(SessionError::Stale);
     }
     Ok(Some(session))
 }
@@ -417,13 +417,13 @@ fn next_name(current: Option<&Path>) -> String {
 }
 
 /// Fails for a name that is no path below a directory, or that would be a file and a directory.
-fn check_names(secrets: &[(&str, &[u8])]) -> Result<(), PlaceError> {
+fn check_names(secrets: &[(&str, &[u8])]) -> Result<(), SessionError> {
     let names: BTreeSet<&str> = secrets.iter().map(|(name, _)| *name).collect();
     let is_part = |part: &str| !part.is_empty() && part.len() <= 255 && !part.starts_with('.');
     let is_path = |name: &str| name.split('/').all(is_part) && !name.contains(char::is_control);
     let in_file = |name: &str| name.match_indices('/').any(|(slash, _)| names.contains(&name[..slash]));
     match names.iter().find(|name| !is_path(name) || in_file(name)) {
-        Some(name) => Err(PlaceError::FileName { name: (*name).to_owned() }),
+        Some(name) => Err(SessionError::FileName { name: (*name).to_owned() }),
         None => Ok(()),
     }
 }
