@@ -1,11 +1,11 @@
-//! A source of bytes that ends: standard input, a connection, the output of a program.
+//! A byte source that ends: standard input, a connection, the output of a program.
 
 use std::io;
 
 use super::super::fd::Fd;
 use super::{Given, Source};
 
-/// A descriptor that is read up to its end.
+/// A file descriptor that is read until end of file.
 pub(crate) struct Bytes(pub(crate) Fd);
 
 impl Source for Bytes {
@@ -17,7 +17,8 @@ impl Source for Bytes {
         match self.0.read(buffer) {
             Ok(0) => Ok(Given::Over),
             Ok(_) => Ok(Given::Bytes),
-            // A peer that has gone is the end of its stream: what it sent before was read before.
+            // A reset connection is end of stream: all data that the peer sent before has been
+            // read.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(Given::Over),
             Err(error) => Err(error),
         }

@@ -1,4 +1,4 @@
-//! The output of a program, which is started again when it ends.
+//! The output of a program, which is restarted when it exits.
 
 use std::io::{self, ErrorKind};
 use std::process::Stdio;
@@ -14,24 +14,24 @@ use super::super::program::{self, Programs, Voice};
 use super::bytes::Bytes;
 use super::{Given, Source};
 
-/// The first wait before a program is started again.
+/// The initial restart delay.
 const DELAY_MIN: Duration = Duration::from_secs(1);
-/// The longest.
+/// The maximum restart delay.
 const DELAY_MAX: Duration = Duration::from_secs(60);
-/// A program that ran for so long is started again after the first wait.
+/// A run of this length resets the restart delay.
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
-/// A program whose output is read.
+/// A program, read from its standard output.
 pub(crate) struct Program {
     words: Vec<String>,
     stream: Arc<str>,
     tell: Tell,
     programs: Programs,
-    /// The consumer of its error output: a stream of its own, since it may hold secrets as well.
+    /// The consumer of standard error: a separate stream, since it may contain secrets as well.
     voice: Voice,
     running: Option<Running>,
     delay: Duration,
-    /// When it may be started again.
+    /// The earliest time of the next start.
     next: Option<tokio::time::Instant>,
     was_told: bool,
 }
@@ -57,7 +57,7 @@ impl Program {
         Ok(Running { child, output, since: Instant::now() })
     }
 
-    /// It has closed its output.
+    /// Handles a program that has closed its output.
     fn end(&mut self, mut running: Running) {
         if running.since.elapsed() > WELL_AFTER {
             self.delay = DELAY_MIN;
@@ -65,7 +65,7 @@ impl Program {
         self.rest();
         let status = match running.child.try_wait() {
             Ok(Some(status)) => status.to_string(),
-            // It may go on without an output; there is nothing to be had from it any more.
+            // It may keep running without an output, but no more data can come from it.
             _ => "it has closed its output".to_owned(),
         };
         program::signal(&running.child, Signal::TERM);
@@ -81,7 +81,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if let Some(running) = &self.running {
-            // Its children are of no use without it, and would go on with a closed pipe.
+            // Its children are of no use without it, and would keep a broken pipe.
             program::signal(&running.child, Signal::KILL);
         }
     }

@@ -1,7 +1,8 @@
-//! A connection, which may outlive the sidecar: the service manager keeps it, and the next sidecar goes on reading.
+//! A connection that may outlive the sidecar: the service manager keeps it, and the next sidecar
+//! continues to read.
 //!
-//! What the next one has to know of it is noted at the socket itself, where it is as safe as the connection: how many bytes went
-//! out last that may begin a secret.
+//! The state for the next sidecar is stored at the socket itself, where it is as safe as the
+//! connection: the number of last written bytes that may begin a secret.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,32 +19,33 @@ use super::super::store::{Kept, Store};
 use super::bytes::Bytes;
 use super::{Given, Source};
 
-/// A connection is kept when it is so old, or when the sidecar stops: the many that send a line and go are nothing to the manager.
+/// The service manager keeps a connection of this age, and any connection when the sidecar stops.
+/// Connections that send one line and close do not concern it.
 const KEPT_AFTER: Duration = Duration::from_millis(100);
 
-/// A store, and the stream that it keeps connections of.
+/// A store, and the stream of the connections that it keeps.
 pub(crate) type Keeper = (Arc<Store>, Arc<str>);
 
-/// A connection that is read up to its end.
+/// A connection that is read until end of stream.
 pub(crate) struct Connection {
     bytes: Bytes,
-    /// The store that will keep it for its stream, and from when on.
+    /// The store that will keep the connection for its stream, and the time from which it does.
     unkept: Option<(Keeper, Instant)>,
     kept: Option<Kept>,
-    /// Another sidecar has read of it before, and noted this.
+    /// The number that an earlier sidecar stored after it had read from this connection.
     begun: Option<usize>,
     is_over: bool,
 }
 
 impl Connection {
-    /// One that was just accepted, to be kept if there is a store for it.
+    /// Wraps a connection that was just accepted, to be kept if it has a store.
     pub(crate) fn accepted(socket: OwnedFd, keeper: Option<&Keeper>) -> io::Result<Connection> {
         let bytes = Bytes(Fd::new(socket, Interest::READABLE)?);
         let unkept = keeper.map(|keeper| (keeper.clone(), Instant::now() + KEPT_AFTER));
         Ok(Connection { bytes, unkept, kept: None, begun: None, is_over: false })
     }
 
-    /// One that an earlier sidecar has accepted, non-blocking.
+    /// Wraps a non-blocking connection that an earlier sidecar accepted.
     pub(crate) fn resumed(socket: OwnedFd, kept: Kept) -> io::Result<Connection> {
         let begun = Some(noted(&socket)?);
         let bytes = Bytes(Fd::new(socket, Interest::READABLE)?);
@@ -86,7 +88,7 @@ impl Source for Connection {
     }
 
     fn confirm(&mut self, position: u64) {
-        // What was noted is of what lies before this.
+        // The stored number belongs to bytes before this position.
         if position > 0 && self.begun.is_some_and(|noted| noted > 0) {
             note(&self.bytes.0, 0);
             self.begun = Some(0);
@@ -112,15 +114,15 @@ impl Source for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(kept) = self.kept.take_if(|_| self.is_over) {
-            // The manager has it open too, so that closing it would tell the other end nothing yet.
+            // The manager holds it open too, so closing it alone would not reach the peer.
             let _ = rustix::net::shutdown(&self.bytes.0, Shutdown::Both);
             kept.over();
         }
     }
 }
 
-/// Notes a number at a socket. The time after which a read gives up is of no use to one that never waits, and holds any number of
-/// seconds for as long as the socket lives, in whatever process.
+/// Stores a number at a socket, as its receive timeout. A non-blocking socket never uses the
+/// timeout, which holds any number of seconds for the lifetime of the socket, in any process.
 fn note(socket: &Fd, number: usize) {
     let seconds = (number > 0).then(|| Duration::from_secs(number as u64));
     let _ = set_socket_timeout(socket, Timeout::Recv, seconds);

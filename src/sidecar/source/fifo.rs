@@ -1,4 +1,4 @@
-//! A FIFO: read on when its writers have gone.
+//! A FIFO, which stays open after its writers have closed it.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -9,21 +9,21 @@ use super::super::fd::Fd;
 use super::{Given, Source};
 use crate::sys::node;
 
-/// A FIFO. When its last writer goes, what it wrote is a whole.
+/// A FIFO. A message ends when the last writer closes it.
 pub(crate) struct Fifo {
     path: PathBuf,
     mode: u32,
     fd: Fd,
-    /// Something came since the last writer went.
+    /// Data has arrived since the last writer closed the FIFO.
     is_begun: bool,
 }
 
 impl Fifo {
-    /// Opens the FIFO at this path, or makes one of this mode.
+    /// Opens the FIFO at this path, or creates one with this mode.
     ///
     /// # Errors
     ///
-    /// Those of [`node::fifo`]: one of another user, or with a wider mode, is refused.
+    /// Those of [`node::fifo`]: a FIFO of another user, or with a wider mode, is refused.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Fifo> {
         Ok(Fifo { path: path.to_owned(), mode, fd: read_end(path, mode)?, is_begun: false })
     }
@@ -43,8 +43,10 @@ impl Source for Fifo {
             self.is_begun = true;
             return Ok(Given::Bytes);
         }
-        // A descriptor whose writers have gone is hung up for ever, and could not be waited for. A new one is hung up only when the
-        // next writer has been there. What is in the FIFO stays while one of the two is open.
+        // A descriptor without writers stays in the hang-up state, and cannot be waited for. A new
+        // descriptor hangs up only after the next writer. The FIFO keeps its data while one of the
+        // two
+        // is open.
         self.fd = read_end(&self.path, self.mode)?;
         if std::mem::take(&mut self.is_begun) { Ok(Given::End) } else { Err(ErrorKind::WouldBlock.into()) }
     }

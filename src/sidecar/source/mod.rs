@@ -1,7 +1,8 @@
-//! Where streams come from.
+//! Sources of streams.
 //!
-//! Waiting and reading are two steps, so that a stream that waits owns no buffer: ten thousand idle ones cost what their redactors and
-//! descriptors cost, and the buffers are as many as streams are busy at once.
+//! Waiting and reading are two steps, so that a waiting stream owns no buffer. Ten thousand idle
+//! streams cost only their redactors and descriptors; the number of buffers is the number of
+//! streams that are busy at once.
 
 pub(crate) mod bytes;
 pub(crate) mod command;
@@ -14,81 +15,89 @@ pub(crate) mod socket;
 use std::future::Future;
 use std::io;
 
-/// What a source gave.
+/// The outcome of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Given {
-    /// Bytes were appended to the buffer: it goes on.
+    /// Bytes were appended to the buffer, and the stream continues.
     Bytes,
-    /// Nothing was appended, and the next bytes are of another file, where the text goes on all the
-    /// same: in the middle of a secret, maybe.
+    /// Nothing was appended. The next bytes are of another file that continues the text, possibly
+    /// in
+    /// the middle of a secret.
     Border,
-    /// With the appended bytes, if there are any, a whole has ended (a datagram): the redactor
-    /// finishes, and begins anew.
+    /// A message (a datagram) has ended with the appended bytes, if any. The redactor finishes and
+    /// starts anew.
     End,
-    /// Nothing will come any more.
+    /// End of stream.
     Over,
 }
 
 /// A source of one stream.
 pub(crate) trait Source: Send {
-    /// Waits until there may be something to read. It can be cancelled at any moment, and loses nothing then. While it waits, nothing
-    /// of the stream is in memory but what its redactor holds.
+    /// Waits until the source may be readable. Cancel-safe. While it waits, only the bytes that the
+    /// redactor holds are in memory.
     ///
     /// # Errors
     ///
-    /// Those after which the stream is over.
+    /// Errors that end the stream.
     fn ready(&mut self) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Reads what is there without waiting, and appends it to the buffer: at most what the buffer has spare. The buffer never grows,
-    /// since one that grows leaves copies of secrets behind.
+    /// Reads available data without waiting, and appends at most the spare capacity of the buffer.
+    /// The buffer never grows, since reallocation leaves copies of secrets behind.
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when nothing is there: [`ready`](Source::ready) is next. With any other the stream
-    /// is over.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when no data is available: call
+    /// [`ready`](Source::ready) next. Any other error ends the stream.
     fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given>;
 
-    /// All bytes that this source gave before this position (counted from its start, over all that it gave) have been given out by the
-    /// sink, and need not be given again.
+    /// Confirms that the sink has written all bytes before this position, which counts from the
+    /// start
+    /// of the source. They need not be read again.
     fn confirm(&mut self, _position: u64) {}
 
-    /// How many bytes were there when it was looked last, and were not read, as far as that can be known.
+    /// The number of unread bytes at the last look, as far as it is known.
     fn lag(&self) -> u64 {
         0
     }
 
-    /// Whether what was not confirmed is given again by whoever follows this sidecar. Such a stream is not ended when the sidecar
-    /// stops: its line, and maybe a secret in it, goes on with the next one.
+    /// Whether the next sidecar reads the unconfirmed bytes again. Such a stream does not end when
+    /// the
+    /// sidecar stops: its line, possibly with a secret, continues with the next sidecar.
     fn resumes(&self) -> bool {
         false
     }
 
-    /// Before anything is given, and after an [`End`](Given::End): whether something has come
-    /// before that is lost or out already, as with an earlier sidecar: then, how many bytes went
-    /// out last that may begin a secret.
+    /// The number of last written bytes that may begin a secret, if text before the next read is
+    /// lost
+    /// or already written, by an earlier sidecar for example. Called before the first read, and
+    /// after
+    /// an [`End`](Given::End).
     fn begun(&self) -> Option<usize> {
         None
     }
 
-    /// It gave a border or an end just now, and so many bytes before that may begin a secret.
+    /// Reports that this many bytes before the border or end just read may begin a secret.
     fn border(&mut self, _open: usize) {}
 
-    /// The sidecar stops, and the next one reads all that was not confirmed.
+    /// The sidecar stops, and the next one reads all unconfirmed bytes.
     fn suspend(&mut self) {}
 
-    /// The sidecar stops, and so many bytes go out last that may begin a secret, or go on in one.
+    /// The sidecar stops, and this many of the last written bytes may begin or continue a secret.
     fn leave(&mut self, _open: usize) {}
 }
 
-/// What gives sources, as a listening socket gives connections and a pattern of paths gives files: each is a stream of its own.
+/// A producer of sources, each a stream of its own: a listening socket yields connections, a
+/// pattern of paths yields files.
 pub(crate) trait Listener: Send {
-    /// What it gives.
+    /// The source that this listener yields.
     type Source: Source + 'static;
 
-    /// Waits for the next. It can be cancelled at any moment, and loses nothing then.
+    /// Waits for the next source. Cancel-safe.
     ///
     /// # Errors
     ///
-    /// Those after which none will come. What may pass (no descriptors left) is waited for within.
+    /// Errors after which no source will come. Temporary errors (no file descriptors left) are
+    /// waited
+    /// out.
     fn next(&mut self) -> impl Future<Output = io::Result<Self::Source>> + Send;
 }

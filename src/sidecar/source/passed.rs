@@ -1,10 +1,10 @@
-//! Sockets that a service manager listens at for the sidecar, and keeps when the sidecar has gone: whoever writes to them meanwhile waits,
-//! and is not refused.
+//! Socket activation: the service manager listens for the sidecar, and keeps sockets while no
+//! sidecar runs. Writers wait meanwhile, and are not refused.
 //!
-//! Each is the source that has its address; its name in the service manager does not count, so
-//! there is one place less in which two files have to agree. A connection that it has kept has the
-//! name that this sidecar gave it, which names its stream; one of an earlier version is a stream of
-//! the source that has its local address.
+//! A socket is matched to a source by its address, not by its name in the service manager, so that
+//! two files need not agree on names. A kept connection has the name that this sidecar gave it,
+//! which names its stream. A connection kept by an earlier version belongs to the stream whose
+//! source has its local address.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -24,19 +24,20 @@ use super::super::notice::{Notice, Tell};
 use super::super::store::{Kept, Store, name_prefix};
 use super::connection::Connection;
 
-/// What was passed. The sockets stay open, so that a source that broke can be opened anew.
+/// The passed sockets. They stay open, so that a failed source can be reopened.
 pub(crate) struct Passed {
     sockets: Vec<OwnedFd>,
-    /// For each stream the connections to its source, until it takes them.
+    /// The connections of each stream, until the stream takes them.
     connections: Mutex<BTreeMap<Arc<str>, Vec<Connection>>>,
 }
 
 impl Passed {
-    /// Takes the sockets for these streams. A connection to none of them is told and closed: there is nobody to go on with it.
+    /// Takes the sockets for these streams. A connection of no stream is shut down, since no stream
+    /// continues it.
     ///
     /// # Errors
     ///
-    /// When a socket is no stream's source: nobody would ever read what is written to it.
+    /// When a socket belongs to no source: its data would never be read.
     pub(crate) fn new(
         passed: Vec<(OwnedFd, String)>,
         streams: &[StreamPlan],
@@ -60,7 +61,8 @@ impl Passed {
                     connections.entry(Arc::clone(&stream.name)).or_default().push(resumed);
                 }
                 None => {
-                    // The manager has it open too: that must not keep whoever writes to it waiting.
+                    // The manager holds it open too: shut it down, so that its writer does not
+                    // wait.
                     let _ = rustix::net::shutdown(&socket, Shutdown::Both);
                     kept.over();
                     let why = "no stream of plain text has its address as its source";
@@ -71,7 +73,7 @@ impl Passed {
         Ok(Passed { sockets, connections: Mutex::new(connections) })
     }
 
-    /// The connections to the source of this stream. They are given once.
+    /// Takes the connections to the source of this stream.
     pub(crate) fn connections_of(&self, stream: &str) -> Vec<Connection> {
         lock(&self.connections).remove(stream).unwrap_or_default()
     }
@@ -87,7 +89,7 @@ impl Passed {
     }
 }
 
-/// Whether it is a connection, and nothing that listens or receives.
+/// Whether the socket is a connection, not a listener or receiver.
 fn is_connection(socket: &OwnedFd) -> io::Result<bool> {
     Ok(socket_type(socket)? == SocketType::STREAM && !socket_acceptconn(socket)?)
 }
@@ -100,7 +102,7 @@ fn check(socket: &OwnedFd, streams: &[StreamPlan]) -> io::Result<()> {
     }
 }
 
-/// Whether the stream goes on with this connection, which was kept by this name.
+/// Whether this connection, kept by this name, belongs to the stream.
 fn goes_to(connection: &OwnedFd, name: &str, stream: &StreamPlan) -> bool {
     let is_its_own = || name.starts_with(&name_prefix(&stream.name)) && is_connected(&stream.source);
     stream.way.format == Format::Plain && (is_its_own() || is_at(connection, &stream.source).unwrap_or(false))
@@ -116,13 +118,13 @@ fn resume(connection: OwnedFd, kept: Kept) -> io::Result<Connection> {
     Connection::resumed(connection, kept)
 }
 
-/// Whether this is what the source would have opened itself.
+/// Whether this socket equals the one that the source would open itself.
 fn is_of(socket: &OwnedFd, source: &SourcePlan) -> io::Result<bool> {
     let is_datagram = matches!(source, SourcePlan::UnixDatagram { .. });
     Ok(is_at(socket, source)? && (is_datagram || socket_acceptconn(socket)?))
 }
 
-/// Whether it is of the source's kind, and has its address. So do the connections that were made there.
+/// Whether the socket has the kind and address of the source, as do the connections made there.
 fn is_at(socket: &OwnedFd, source: &SourcePlan) -> io::Result<bool> {
     let (kind, address) = (socket_type(socket)?, getsockname(socket)?);
     Ok(match source {
@@ -142,7 +144,7 @@ fn is_at_path(address: SocketAddrAny, path: &Path) -> bool {
     })
 }
 
-/// What messages call it.
+/// The description of a socket in messages.
 fn describe(number: usize, socket: &OwnedFd) -> String {
     let address = getsockname(socket).ok();
     let unix = address.clone().and_then(|address| SocketAddrUnix::try_from(address).ok());

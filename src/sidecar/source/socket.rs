@@ -1,5 +1,5 @@
-//! Sockets that others write to: stream sockets, of which each connection is a stream, and datagram sockets, of which each datagram
-//! is a whole.
+//! Listening sockets: each connection of a stream socket is a stream; each datagram of a datagram
+//! socket is a message.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -18,18 +18,18 @@ use super::connection::{Connection, Keeper};
 use super::{Given, Listener, Source};
 use crate::sys::node::{self, Bound};
 
-/// How many may wait to be accepted. The kernel takes less, if `net.core.somaxconn` says so.
+/// The listen backlog. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
-/// How long accepting rests when descriptors have run out.
+/// The pause in accepting when file descriptors have run out.
 const REST: Duration = Duration::from_millis(100);
 
-/// A socket at which others connect.
+/// A listening stream socket.
 pub(crate) struct Connections {
     fd: Fd,
     _bound: Option<Bound>,
-    /// Keeps those that are accepted.
+    /// Keeps the accepted connections.
     keeper: Option<Keeper>,
-    /// Those that an earlier sidecar has accepted: they are the first.
+    /// Connections that an earlier sidecar accepted: they come first.
     resumed: Vec<Connection>,
 }
 
@@ -40,7 +40,7 @@ impl Connections {
         Connections::listen(socket, Some(bound))
     }
 
-    /// Takes a non-blocking socket that listens already, and whose path is somebody else's.
+    /// Takes a non-blocking socket that already listens, at a path of another process.
     pub(crate) fn passed(socket: OwnedFd) -> io::Result<Connections> {
         Connections::new(socket, None)
     }
@@ -50,7 +50,7 @@ impl Connections {
         Ok(Connections { fd, _bound: bound, keeper: None, resumed: Vec::new() })
     }
 
-    /// Those that were kept for it come first, and those that it accepts are kept, too.
+    /// Yields the resumed connections first, and keeps those that it accepts.
     pub(crate) fn keep(mut self, keeper: Keeper, resumed: Vec<Connection>) -> Connections {
         (self.keeper, self.resumed) = (Some(keeper), resumed);
         self
@@ -81,7 +81,7 @@ impl Connections {
             match accepted {
                 Ok(connection) => return Ok(connection),
                 Err(error) if is_passing(&error) => {}
-                // They wait in the kernel meanwhile.
+                // Connections wait in the kernel meanwhile.
                 Err(error) if is_shortage(&error) => tokio::time::sleep(REST).await,
                 Err(error) => return Err(error),
             }
@@ -89,7 +89,7 @@ impl Connections {
     }
 }
 
-/// Whether it concerns one connection, which has gone already.
+/// Whether the error concerns one connection that is already closed.
 fn is_passing(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
@@ -119,7 +119,7 @@ impl Listener for Connections {
     }
 }
 
-/// A socket to which others send datagrams.
+/// A socket that receives datagrams.
 pub(crate) struct Datagrams {
     fd: Fd,
     stream: Arc<str>,
@@ -135,7 +135,7 @@ impl Datagrams {
         Datagrams::new(socket, Some(bound), stream, tell)
     }
 
-    /// Takes a non-blocking socket whose path is somebody else's.
+    /// Takes a non-blocking socket at a path of another process.
     pub(crate) fn passed(socket: OwnedFd, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
         Datagrams::new(socket, None, stream, tell)
     }

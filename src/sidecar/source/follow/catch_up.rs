@@ -1,4 +1,4 @@
-//! Earlier files at the path of the file that is there now: files that came and went unseen.
+//! Earlier files of a followed path: files that appeared and were rotated away unseen.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -20,14 +20,14 @@ use crate::scrub::is_named;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
 
-/// The order of a log's files: by when they were written to last, then by their numbers.
+/// The order of the files of a log: by modification time, then by rotation number.
 type Order = (i64, Reverse<Option<u32>>);
 
 /// The predecessor of a file.
 #[derive(Clone, Default)]
 pub(super) struct Before {
     pub(super) after: Option<Arc<Shared>>,
-    /// It is gone, all of it or its end.
+    /// The file is lost, in whole or at its end.
     pub(super) is_lost: bool,
 }
 
@@ -35,16 +35,17 @@ pub(super) struct Before {
 struct Known {
     key: Key,
     place: Place,
-    /// The number that rotation gave it, and its name now.
+    /// Its rotation number, and its current name.
     number: Option<u32>,
     name: OsString,
-    /// It is deleted, or written anew: another file has its inode now.
+    /// It is deleted or rewritten: another file has its inode.
     is_reused: bool,
 }
 
 impl Follow {
-    /// Has all be read that was at this path before this file, which was written to at this time.
-    /// Returns its predecessor.
+    /// Schedules all unread earlier files of this path before this file, which has this
+    /// modification
+    /// time. Returns its predecessor.
     pub(super) fn catch_up(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Before {
         let mut before = Before { after: self.waiting.remove(&name.path), is_lost: false };
         let mut last = None;
@@ -72,21 +73,22 @@ impl Follow {
         let former = former(name, &was);
         let list = |follow: &mut Follow| {
             let rotated = rotated([spot].into_iter().chain(&former), &mut follow.listings);
-            // Those that were listed after this file lost its name may come after it: the next look
+            // Files that were listed after this one was renamed may be its successors: the next
+            // look
             // finds their order.
             if name.rotated.is_none() && !spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file) {
                 follow.listings.clear();
                 return Vec::new();
             }
             let mut between = follow.between(rotated, (last, since), (file, written), spot);
-            // Of a log whose path is free, those that are younger come after it.
+            // If the path of the log is free, younger files come after this one.
             between.retain(|other| name.rotated.is_none() || other.modified < written);
             between
         };
         self.open_all(name, list, before)
     }
 
-    /// The other files that an earlier sidecar has read at this path, in their order.
+    /// The other files that an earlier sidecar has read at this path, in order.
     fn known(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Vec<Known> {
         let places = self.files.checkpoints.at(&self.stream, &name.path).into_iter();
         let known =
@@ -97,7 +99,7 @@ impl Follow {
         }
         let targets: HashSet<&Path> = known.iter().map(|known| known.place.target()).collect();
         let formers: Vec<Spot> = targets.into_iter().filter_map(|target| former(name, target)).collect();
-        // Their later times of writing give their order.
+        // Their later modification times give their order.
         for other in rotated([spot].into_iter().chain(&formers), &mut self.listings) {
             for known in known.iter_mut().filter(|known| known.key.file.inode == other.file.inode) {
                 (known.number, known.name) = (other.number, other.name.clone());
@@ -109,22 +111,22 @@ impl Follow {
             }
         }
         known.retain(|known| name.rotated.is_none() || known.place.modified < written);
-        // The clock of files ticks some hundred times a second: names order those of one tick.
+        // File timestamps tick some hundred times a second: names order the files of one tick.
         known.sort_by_cached_key(|known| (known.place.modified, Reverse(known.number), known.name.clone()));
         known
     }
 
-    /// Notes a rotated file as the predecessor of the next younger one of its log, also if an
-    /// earlier look found it. A file that has a successor already is the predecessor of no other.
+    /// Records a rotated file as the predecessor of the next younger file of its log, also if an
+    /// earlier look found it. A file with a successor is the predecessor of no other.
     pub(super) fn note_rotated(&mut self, found: &Match) {
         let Some(log) = self.log_of(found) else { return };
         let file = FileId::from(&found.stat);
         let Some(seen) = self.paths.get(&found.path).filter(|seen| seen.key.file == file) else { return };
-        // An empty file that was done before is none of the log's text.
+        // An empty file that was done before holds no text of the log.
         if seen.shared.is_none() && found.stat.st_size == 0 {
             return;
         }
-        // Nothing before a file that is done, or is of another chain, goes on behind it.
+        // A file that is done, or of another chain, has no successor here.
         let shared = seen.shared.clone().filter(|shared| Arc::ptr_eq(shared, &shared.last()));
         match shared {
             Some(shared) => self.rotated.insert(log, shared),
@@ -132,8 +134,8 @@ impl Follow {
         };
     }
 
-    /// A file was written anew while nobody looked: its old content may be in a copy, and later
-    /// content that is gone from it, too.
+    /// Handles a file that was rewritten between looks: a copy may hold its old content, and later
+    /// content that is gone from it.
     pub(super) fn before_anew(
         &mut self,
         name: &Name,
@@ -165,24 +167,24 @@ impl Follow {
         self.open_all(name, |follow| list(follow, true), before)
     }
 
-    /// The files of this log that were written to last in this time, and that come before this
-    /// file: the oldest first.
+    /// The files of this log that were last modified in this interval and come before this file:
+    /// oldest first.
     fn since(&mut self, name: &Name, (since, written): (i64, i64), file: FileId) -> io::Result<Vec<Rotated>> {
         let (dir, base) = Dir::parent_of(name.target(), Links::Trusted)?;
         let spot = Spot { dir: Rc::new(dir), name: base, is_former: false };
         let mut rotated = rotated([&spot].into_iter(), &mut self.listings);
-        // Of one tick of the clock, names tell which came later.
+        // Names order the files of one clock tick.
         let place = |other: &Rotated| (Reverse(other.number), other.name.clone());
         let own = rotated.iter().find(|other| other.file == file).map(place);
         let is_before = |other: &Rotated| own.as_ref().is_none_or(|own| place(other) < *own);
-        // The log itself comes after all that were listed while it had its name, also after those
-        // that their writer went on with.
+        // The log itself comes after all files that were listed while it had its name, also after
+        // those that their writer continued.
         let is_log = name.rotated.is_none() && spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file);
         rotated.retain(|other| is_log || other.modified < written || other.modified == written && is_before(other));
         Ok(self.between(rotated, (None, since), (file, written), &spot))
     }
 
-    /// Has these files read, each after the one before it.
+    /// Schedules these files, each after the one before it.
     fn open_all(&mut self, name: &Name, list: impl Fn(&mut Follow) -> Vec<Rotated>, mut before: Before) -> Before {
         for round in 1..=RENAMED_MAX {
             let mut is_renamed = false;
@@ -194,7 +196,7 @@ impl Follow {
                 let name = name.of_rotated(&other);
                 match self.open(&name, (&other.dir, &other.name, other.file), before.clone(), true) {
                     Ok(Some((_, Some(shared)))) => before = Before { after: Some(shared), is_lost: false },
-                    // It has the next name by now, and those after it wait for it.
+                    // It has its next name already, and the files after it wait for it.
                     Ok(None) if round < RENAMED_MAX => {
                         is_renamed = true;
                         break;
@@ -211,8 +213,7 @@ impl Follow {
         before
     }
 
-    /// Those of the rotated files that came after the last one that was read, and before this file:
-    /// the oldest first.
+    /// The rotated files between the last file that was read and this file: oldest first.
     fn between(
         &self,
         rotated: Vec<Rotated>,
@@ -220,8 +221,7 @@ impl Follow {
         (file, written): (FileId, i64),
         spot: &Spot,
     ) -> Vec<Rotated> {
-        // Where a later file looks older, the clock was set back, and the numbers of rotation
-        // tell.
+        // Where a later file looks older, the clock was set back, and rotation numbers decide.
         let number_of_last = (written < since)
             .then(|| rotated.iter().find(|other| Some(other.file) == last))
             .flatten()
@@ -229,7 +229,7 @@ impl Follow {
         let mut between: Vec<(Order, Rotated)> = Vec::new();
         let of_last = rotated.iter().find(|other| Some(other.file) == last).map(|other| (&*other.dir, &*other.name));
         let originals = [(last, of_last), (Some(file), Some((&*spot.dir, &*spot.name)))];
-        // A file that is younger than another one's lost content comes after that: see
+        // A file that is younger than the lost content of another comes after it: see
         // `before_anew`.
         let originals = originals.map(|(file, at)| {
             let place = file.and_then(|file| self.files.checkpoints.place(&key(&self.stream, file)));
@@ -256,7 +256,7 @@ impl Follow {
         between.into_iter().map(|(_, other)| other).collect()
     }
 
-    /// A file that was followed by an earlier sidecar, and has another name by now.
+    /// Finds a file that an earlier sidecar followed, and that has been renamed.
     fn find_again(&mut self, name: &Name, spot: &Spot, key: &Key, place: &Place, before: Before) -> Before {
         let former = former(name, place.target());
         for _ in 0..RENAMED_MAX {
@@ -268,13 +268,13 @@ impl Follow {
                     match self.open(&name, (&other.dir, &other.name, other.file), before.clone(), true) {
                         Ok(Some((_, Some(shared)))) => return Before { after: Some(shared), is_lost: false },
                         Ok(Some((_, None))) => return before,
-                        // It has the next name by now.
+                        // It has its next name already.
                         Ok(None) => {}
                         Err(_) => break,
                     }
                 }
                 None if [spot].into_iter().chain(&former).all(|spot| self.listings.is_current(&spot.dir)) => break,
-                // Its name may have come since the directory was listed for another log.
+                // Its name may have appeared since the directory was listed for another log.
                 None => {}
             }
             self.listings.clear();
@@ -289,7 +289,7 @@ impl Follow {
         Before { is_lost: true, ..before }
     }
 
-    /// Has a file read after the one before it, or by itself.
+    /// Schedules a file after its predecessor, or by itself.
     pub(super) fn give(&mut self, mut part: Part, before: Before) -> Arc<Shared> {
         let shared = Arc::clone(&part.shared);
         self.files.register(&part);
@@ -303,7 +303,7 @@ impl Follow {
                 shared.leave();
                 return shared;
             }
-            // The text before it is read on.
+            // The text before it continues.
             let noted = if before.is_lost { part.before } else { part.before.take() };
             part = match after.then(part) {
                 Ok(()) => return shared,
@@ -319,7 +319,7 @@ impl Follow {
     }
 }
 
-/// A file may go on in a secret, whose beginning will not be read.
+/// Notes that a file may continue a secret with an unread beginning.
 fn note_before(part: &mut Part, open: u64) {
     part.before = Some(part.before.unwrap_or(0).max(open));
     lock(&part.slot).before = part.before;

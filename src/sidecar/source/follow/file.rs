@@ -1,12 +1,11 @@
-//! One file that is followed: read as it grows, and begun anew when it was truncated.
+//! One followed file: read as it grows, and from its beginning after truncation.
 //!
-//! *Truncated* is a file that is shorter than the part that was read, or that has other bytes at
-//! its beginning or right before the place that was reached: so one that was written anew, and
-//! longer than before, is noticed as well. Every piece that is read is checked so before it is
-//! given.
+//! A file is *truncated* if it is shorter than the part that was read, or if bytes differ at its
+//! beginning or directly before the read offset. This detects a file that was rewritten and is
+//! longer than before. Every piece is checked so before it is passed on.
 //!
-//! Memory: some 700 bytes, and a descriptor; no buffer. A file that is not in the page cache is
-//! brought there by another thread.
+//! Memory: some 700 bytes and a file descriptor; no buffer. Another thread reads uncached data into
+//! the page cache.
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,32 +23,32 @@ use crate::scrub::lease::Lease;
 use crate::scrub::packed_head;
 use crate::sys::file::FileId;
 
-/// How much is brought into the page cache at once, in bytes.
+/// The number of bytes read into the page cache at once.
 const WARM_LEN: usize = 256 << 10;
 
-/// A file, and how far it was read. See the front of this module.
+/// A file and its read position.
 pub(super) struct Part {
     pub(super) file: Arc<OwnedFd>,
     pub(super) key: Key,
     pub(super) shared: Arc<Shared>,
     pub(super) slot: Slot,
-    /// Its predecessor is gone, and may go on in it: see [`Place::before`].
+    /// The file may continue a lost predecessor: see [`Place::before`].
     pub(super) before: Option<u64>,
-    /// It is the copy of a file that was truncated: nobody writes to it.
+    /// It is the copy of a file that was truncated: it has no writers.
     pub(super) is_copy: bool,
-    /// Where the next byte is read.
+    /// The offset of the next read.
     pub(super) offset: u64,
     head: Hasher,
     /// The last bytes before the offset, as they were read.
     recent: Zeroizing<Vec<u8>>,
-    /// How long the file was when it was looked at, and when it was written to last.
+    /// The length and modification time at the last look.
     pub(super) len: u64,
     modified: i64,
-    /// The file's time when it was last seen to be as it was read.
+    /// The modification time at the last successful check of the content.
     pub(super) checked: i64,
-    /// When it was last seen to be written to.
+    /// When a write was last seen.
     written: Instant,
-    /// Whether it can be asked what is in the page cache.
+    /// Whether the file system reports the contents of the page cache.
     is_askable: bool,
 }
 
@@ -58,17 +57,17 @@ pub(super) struct Part {
 pub(super) enum Standing {
     /// Bytes to read.
     Behind,
-    /// What was read is not there any more.
+    /// The part that was read has changed.
     Truncated,
     AtEnd,
 }
 
-/// Whether somebody may still write to a file.
+/// Whether a file may still have writers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writers {
     None,
     Some,
-    /// There are no leases here.
+    /// The file system has no leases.
     Unknown,
 }
 
@@ -80,7 +79,7 @@ pub(super) enum Read {
 }
 
 impl Part {
-    /// A file that is read from the offset of its place on.
+    /// Creates a reader of a file, from the offset of its place.
     pub(super) fn new(file: OwnedFd, key: Key, slot: Slot) -> io::Result<Part> {
         let (offset, before) = {
             let place = lock(&slot);
@@ -120,13 +119,13 @@ impl Part {
         Ok(Standing::AtEnd)
     }
 
-    /// Whether the part that was read is there still, as far as it is looked at.
+    /// Whether the part that was read is unchanged, as far as it is checked.
     fn is_same(&self) -> io::Result<bool> {
         Ok(self.head.head().is_of(&*self.file)? && *tail(&*self.file, self.offset)? == *self.recent)
     }
 
-    /// Whether somebody has it open for writing. If nobody has, its last bytes are not read
-    /// yet in case the [offset](Part::is_at_end) says so.
+    /// Whether a process has the file open for writing. Without writers, its last bytes are unread
+    /// only if the [offset](Part::is_at_end) says so.
     pub(super) fn writers(&self) -> Writers {
         match Lease::take(self.file.as_fd()) {
             Ok(Some(_)) => Writers::None,
@@ -135,17 +134,18 @@ impl Part {
         }
     }
 
-    /// Whether all that it holds has been read.
+    /// Whether the whole content has been read.
     pub(super) fn is_at_end(&self) -> io::Result<bool> {
         Ok(fstat(&*self.file)?.st_size as u64 == self.offset)
     }
 
-    /// For how long nothing was written to it.
+    /// The time since the last write.
     pub(super) fn silence(&self) -> Duration {
         self.written.elapsed()
     }
 
-    /// Whether the next bytes are in the page cache: reading others would keep a thread of the runtime waiting for the disk.
+    /// Whether the next bytes are in the page cache. Reading uncached bytes would block a runtime
+    /// thread on the disk.
     pub(super) fn is_warm(&mut self) -> io::Result<bool> {
         if !self.is_askable {
             return Ok(true);
@@ -157,7 +157,7 @@ impl Part {
                 self.is_askable = false;
                 Ok(true)
             }
-            // Whatever else is wrong shows when it is read.
+            // Any other fault shows in the read.
             _ => Ok(true),
         }
     }
@@ -172,12 +172,12 @@ impl Part {
             pread(&*file, &mut buffer[..], offset).map(|_| ())
         });
         read.await.map_err(io::Error::other)??;
-        // Memory is so short that it is gone again, or the file system never says yes.
+        // Memory pressure has evicted it again, or the file system never confirms.
         self.is_askable = self.is_warm()?;
         Ok(())
     }
 
-    /// Reads a piece, and makes sure that it belongs to what was read before.
+    /// Reads a piece, and checks that it belongs to the part that was read before.
     pub(super) fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Read> {
         let start = buffer.len();
         let read = loop {
@@ -191,11 +191,13 @@ impl Part {
         }
         if self.offset == 0 && packed_head(&buffer[start..]).is_some() {
             buffer.truncate(start);
-            // The next look finds it packed, and says so.
+            // The next look finds it compressed, and reports it.
             return Err(ErrorKind::InvalidData.into());
         }
-        // It was truncated just now. If it has not reached this place again, what was read is from before that, and its writer's last
-        // words; else it may begin in the middle of a secret of the new content, and goes.
+        // The file was truncated just now. If it has not reached this offset again, the data is
+        // from
+        // before that, and the last of its writer. Otherwise it may begin in the middle of a secret
+        // of the new content, and is dropped.
         if !self.is_same()? && fstat(&*self.file)?.st_size as u64 > self.offset {
             buffer[start..].zeroize();
             buffer.truncate(start);
@@ -229,19 +231,19 @@ impl Part {
         Head::new(&self.recent)
     }
 
-    /// The marks by which its content is known.
+    /// The hashes that identify its content.
     pub(super) fn marks(&self) -> (Head, Head) {
         (self.head.head(), self.tail())
     }
 
-    /// It is a copy of this one, and is read from where that was read.
+    /// Continues the original, of which this file is a copy, from the original's offset.
     pub(super) fn go_on_as(&mut self, original: &Part) {
         self.is_copy = true;
         (self.offset, self.len) = (original.offset, self.len.max(original.offset));
         (self.head, self.recent) = (original.head.clone(), original.recent.clone());
     }
 
-    /// It was written anew, and is read from its beginning.
+    /// Starts a rewritten file at its beginning.
     pub(super) fn begin_anew(&mut self) {
         (self.offset, self.len) = (0, 0);
         self.before = None;
@@ -257,7 +259,7 @@ impl Drop for Part {
     }
 }
 
-/// When a file was written to last, in nanoseconds.
+/// The modification time of a file, in nanoseconds.
 pub(super) fn modified(stat: &Stat) -> i64 {
     stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64)
 }
@@ -278,7 +280,7 @@ pub(super) fn place(name: &super::rotated::Name, file: &OwnedFd, offset: u64) ->
     })
 }
 
-/// Which file of a stream.
+/// The key of a file of a stream.
 pub(super) fn key(stream: &Arc<str>, file: FileId) -> Key {
     Key { stream: Arc::clone(stream), file }
 }

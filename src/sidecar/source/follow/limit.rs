@@ -1,4 +1,4 @@
-//! The limit on the number of files that a stream follows, and the files that are above it.
+//! The limit on the number of files that a stream follows, and the files above it.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use super::pattern::Match;
 use crate::redact::text;
 use crate::sys::file::FileId;
 
-/// So many of the files that are not followed are named.
+/// The number of unfollowed files that a message names.
 const NAMED_MAX: usize = 3;
 
 /// Files that are not followed for one reason.
@@ -26,7 +26,8 @@ impl LeftOut {
         self.now.push(path.to_owned());
     }
 
-    /// Reports those of this look: once for each path, as long as it is so, and in one message,
+    /// Reports the files of this look: once for each path while the reason lasts, and in one
+    /// message,
     /// since there may be a hundred thousand.
     pub(super) fn report(&mut self, tell: &Tell, why: &str) {
         let mut now = std::mem::take(&mut self.now);
@@ -46,10 +47,10 @@ impl LeftOut {
 }
 
 impl Follow {
-    /// Takes out the files above the limit. Paths that were followed before stay, so that a log
-    /// goes on after its rotation; then come files that an earlier sidecar has read, and of the
-    /// others those that were written to last. A file that is left out is followed from its
-    /// beginning when there is room.
+    /// Removes the files above the limit. Paths that were followed before stay, so that a log
+    /// continues after its rotation. Files that an earlier sidecar has read come next, then the
+    /// most
+    /// recently modified. A removed file is followed from its beginning when there is room.
     pub(super) fn limit(&mut self, seen: &mut Vec<Match>) {
         if seen.len() <= self.files_max {
             return;
@@ -80,7 +81,7 @@ impl Follow {
         (class, Reverse(modified(&found.stat)))
     }
 
-    /// Reports the files that are not followed since there are too many.
+    /// Reports the files above the limit.
     pub(super) fn report_left_out(&mut self) {
         let why = format!("files_max of the stream {} is {}", self.stream, self.files_max);
         self.above_limit.report(&self.files.tell, &why);

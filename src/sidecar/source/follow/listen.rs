@@ -1,10 +1,10 @@
-//! The follower as a listener: it waits for changes, has them looked at, and gives the files.
+//! The follower as a listener: it waits for changes, runs the look, and yields the files.
 //!
-//! A look at ten thousand files takes as long as a disk likes. So a thread for blocking work does
-//! it, and no worker of the runtime is held up.
+//! A look at ten thousand files may block on the disk. It runs on a thread for blocking work, and
+//! holds up no worker of the runtime.
 //!
-//! All state is in [`Following`] and not in a future, which may be cancelled wherever it waits: as
-//! often as a stream ends.
+//! All state is in [`Following`] and not in a future, since the future is cancelled at any wait
+//! whenever a stream ends.
 
 use std::io;
 use std::sync::Arc;
@@ -20,39 +20,39 @@ use super::super::Listener;
 use super::log::{Back, Followed};
 use super::{Files, Follow};
 
-/// How often the follower looks for files without a notice of a change.
+/// The interval of looks without a change event.
 const LOOK: Duration = Duration::from_secs(5);
-/// The same where the kernel reports nothing, or a file could not be opened.
+/// The interval where the kernel reports no changes, or a file could not be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// Changes that follow each other so soon are looked at as one, where there are many.
+/// The debounce interval: changes within it share one look, when there are many.
 pub(super) const GATHER: Duration = Duration::from_millis(5);
-/// After a rest, so many changes are each looked at immediately: a rotation is two or three. One
-/// more is allowed after each such time.
+/// After a pause, this many changes each start a look immediately: a rotation is two or three. Each
+/// further interval allows one more.
 const HASTE_MAX: u32 = 6;
 const HASTE_EVERY: Duration = Duration::from_millis(20);
 
-/// See the front of this module.
+/// The listener for followed files.
 pub(crate) struct Following {
-    /// The follower at rest.
+    /// The idle follower.
     follow: Option<Box<Follow>>,
-    /// The follower at work.
+    /// The running look.
     look: Option<JoinHandle<Box<Follow>>>,
     back: Arc<Back>,
     changed: Arc<Notify>,
-    /// When the follower looks next, without a notice of a change.
+    /// The time of the next look without a change event.
     look_at: Instant,
     look_every: Duration,
-    /// When it is looked next, since there was a change that no look has seen.
+    /// The time of the next look after a change that no look has seen.
     due: Option<Instant>,
     haste: Haste,
 }
 
-/// How many looks need not wait for further changes.
+/// The number of looks that need not be debounced.
 struct Haste {
     left: u32,
-    /// Since when none was added.
+    /// The time of the last increment.
     since: Instant,
-    /// When the last look began, and whether it took little time.
+    /// When the last look began, and whether it was short.
     begun: Instant,
     is_short: bool,
 }
@@ -77,7 +77,7 @@ impl Following {
     ///
     /// # Errors
     ///
-    /// When it is no pattern.
+    /// When the pattern is invalid.
     pub(crate) fn new(
         files: Arc<Files>,
         stream: Arc<str>,
@@ -98,18 +98,19 @@ impl Following {
         })
     }
 
-    /// Looks for the first time: the files that are there now are opened, and read even if they
-    /// lose their names.
+    /// Runs the first look: it opens the files that exist now, so that they are read even if they
+    /// are
+    /// renamed or deleted.
     ///
     /// # Errors
     ///
-    /// When nobody can look.
+    /// When the look cannot run.
     pub(crate) async fn look_first(&mut self) -> io::Result<()> {
         self.begin();
         self.rested().await.map(drop)
     }
 
-    /// The follower, when it has looked.
+    /// Waits for the look to end, and returns the follower.
     async fn rested(&mut self) -> io::Result<&mut Follow> {
         if let Some(look) = &mut self.look {
             let looked = look.await;
@@ -117,14 +118,14 @@ impl Following {
             let (follow, now) = (looked.map_err(io::Error::other)?, Instant::now());
             self.haste.is_short = now.duration_since(self.haste.begun) < HASTE_EVERY;
             self.look_at = now + if follow.is_untold { LOOK_AGAIN } else { self.look_every };
-            // A file was renamed just when it was opened, or looked for.
+            // A file was renamed during an open or a search.
             self.due = (!follow.has_looked || follow.is_doubtful).then_some(now + GATHER);
             self.follow = Some(follow);
         }
         self.follow.as_deref_mut().ok_or_else(|| io::Error::other("a look has failed"))
     }
 
-    /// Waits until it is time to look.
+    /// Waits until the next look is due.
     async fn due(&mut self) {
         loop {
             let (due, now) = (self.due.unwrap_or(self.look_at), Instant::now());
@@ -148,11 +149,11 @@ impl Following {
         }
     }
 
-    /// Has another thread look. Does not wait, so that nothing can be lost between.
+    /// Starts a look on another thread. Does not wait, so that cancellation loses nothing.
     fn begin(&mut self) {
         let Some(mut follow) = self.follow.take() else { return };
         (self.due, self.haste.begun) = (None, Instant::now());
-        // This look sees the changes that were reported by now.
+        // This look sees all changes reported so far.
         let told = std::pin::pin!(self.changed.notified());
         told.enable();
         self.look = Some(tokio::task::spawn_blocking(move || {
@@ -166,7 +167,7 @@ impl Following {
         self.follow.as_ref().map(|follow| Arc::clone(&follow.files))
     }
 
-    /// Nothing but a notice makes it look.
+    /// Disables periodic looks: only change events start one.
     #[cfg(test)]
     pub(super) fn only_told(mut self) -> Following {
         self.look_every = Duration::from_secs(3600);

@@ -1,9 +1,9 @@
-//! The names in directories, listed once a look: ten thousand logs that are rotated at once would
-//! list their directory ten thousand times.
+//! Directory listings, read once a look: otherwise ten thousand logs that rotate at once would list
+//! their directory ten thousand times.
 //!
-//! A listing grows old while it is used. A file that was renamed since leaves its name behind, and
-//! the look that misses it there lists anew. A rotation that has gone further has moved the log
-//! itself, which fails to open by its name then, and is looked for again.
+//! A listing goes stale while it is used. A file that was renamed since leaves its old name behind,
+//! and the look that misses it lists the directory again. A further rotation has moved the log
+//! itself, whose open by name then fails, and the search starts again.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -19,10 +19,10 @@ use crate::sys::beneath::Dir;
 use crate::sys::file::FileId;
 use crate::sys::rotation::is_rotated;
 
-/// Characters that rotation puts between a name and its addition.
+/// Characters that rotation puts between a name and its suffix.
 const SEPARATORS: [u8; 4] = [b'.', b'-', b'_', b'@'];
-/// A change within so long after another one may have the same time: the kernel's clock for files
-/// ticks a hundred times a second, at the slowest.
+/// Two changes within this time may have the same timestamp: the kernel's clock for files ticks at
+/// least a hundred times a second.
 const TICK: Duration = Duration::from_millis(20);
 
 /// The listings of one look.
@@ -33,7 +33,7 @@ pub(super) struct Listings {
     counts: Arc<Counts>,
 }
 
-/// How many names were listed, and compared.
+/// The number of names listed and compared.
 #[cfg(test)]
 #[derive(Default)]
 struct Counts {
@@ -46,9 +46,9 @@ struct Counts {
 pub(super) struct Listing {
     /// Sorted.
     names: Vec<OsString>,
-    /// The places of the names with this extension, sorted.
+    /// The indices of the names with this extension, sorted.
     by_end: HashMap<OsString, Vec<usize>>,
-    /// When the directory had changed, and when it was listed, in nanoseconds.
+    /// When the directory was modified, and when it was listed, in nanoseconds.
     changed: i64,
     listed: i64,
     #[cfg(test)]
@@ -75,7 +75,7 @@ impl Listings {
         listing
     }
 
-    /// Whether no name can have come to a directory since it was listed.
+    /// Whether no name can have appeared in a directory since it was listed.
     pub(super) fn is_current(&self, directory: &Dir) -> bool {
         let Ok(stat) = directory.stat_self() else { return false };
         self.by_directory.get(&FileId::from(&stat)).is_some_and(|listing| {
@@ -94,7 +94,7 @@ impl Listings {
         (self.counts.listed.load(Relaxed), self.counts.compared.load(Relaxed))
     }
 
-    /// The directories are listed anew when they are asked for.
+    /// Clears the listings, so that the next use lists again.
     pub(super) fn clear(&mut self) {
         self.by_directory.clear();
     }
@@ -104,8 +104,8 @@ impl Listing {
     fn new(directory: &Dir, mut changed: i64) -> Listing {
         let mut listed = now();
         let mut names = names(directory);
-        // A list that is made while files are renamed may lack some under both names: it counts
-        // when nothing has changed, or the next one is the same.
+        // A listing made during renames may miss a file under both names: it counts when nothing
+        // has changed, or the next listing is the same.
         for _ in 0..RENAMED_MAX {
             let now_changed = directory.stat_self().map_or(changed, |stat| modified(&stat));
             if now_changed == changed && listed.saturating_sub(changed) > TICK.as_nanos() as i64 {
@@ -133,8 +133,9 @@ impl Listing {
         }
     }
 
-    /// The names that rotation may have made of this one: see [`is_rotated`]. In time that does not
-    /// depend on the number of other names.
+    /// The names that rotation may have made of this one: see [`is_rotated`]. The time does not
+    /// depend
+    /// on the number of other names.
     pub(super) fn rotated(&self, name: &OsStr) -> Vec<&OsStr> {
         let mut all = Vec::new();
         let take = |other: &OsStr, all: &mut Vec<usize>, place: usize| {
@@ -172,14 +173,14 @@ fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
 }
 
-/// Sorted.
+/// The names in a directory, sorted.
 fn names(directory: &Dir) -> Vec<OsString> {
     let mut names: Vec<OsString> = directory.names().unwrap_or_default().into_iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     names
 }
 
-/// A name before and after its last dot.
+/// Splits a name at its last dot.
 fn parts(name: &OsStr) -> Option<(&[u8], &[u8])> {
     let bytes = name.as_bytes();
     let dot = memchr::memrchr(b'.', bytes).filter(|dot| *dot > 0)?;

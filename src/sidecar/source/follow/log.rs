@@ -1,21 +1,19 @@
-//! A log that is followed: one file after another, as one text.
+//! A followed log: one file after another, read as one text.
 //!
-//! The file that comes after another one (it has the path now, or a link leads to it, or the same
-//! file was truncated) goes on where that one ended: in the middle of a line, of a record, or of a
-//! secret. So it is given by the same source, and searched by the same redactor, with a
-//! [`Border`](Given::Border) between.
+//! A successor (the file that now has the path, or the target of its link, or the same file after
+//! truncation) continues its predecessor: in the middle of a line, of a record, or of a secret. So
+//! the same source reads it and the same redactor searches it, with a [`Border`](Given::Border)
+//! between.
 //!
-//! - A file gives way when it was read to its end and nobody has it open for writing, which a read
-//!   lease tells. So lines that its writer adds after a rename come before those of the next file.
-//! - A writer that keeps it open holds the next file up for [`SILENT`] in which it writes nothing;
-//!   where there are no leases, for [`SILENT_UNKNOWN`]; with an unfinished line or the beginning of
-//!   a secret at its end, for [`LINGER`]; and one that goes on and on, for [`LINGER`] at most.
-//!   After that the file is read on beside, as a log of its own ([`Back`]).
-//! - An unfinished tail waits for its rest, but not for ever: [`UNFINISHED`] after its file was
-//!   gone, or the next one was empty still, it goes out. A rest that comes after that is known as
-//!   one.
-//! - Unread text of a file that was truncated is looked for in the copy that
-//!   was made of it.
+//! - The next file is read when this one is at its end and no process has it open for writing,
+//!   which a read lease shows. So lines written after a rename come before those of the next file.
+//! - A writer that keeps the file open delays the next file for [`SILENT`] without a write; without
+//!   leases, for [`SILENT_UNKNOWN`]; with an unfinished line or the beginning of a secret at its
+//!   end, for [`LINGER`]. A writer that never pauses delays it for [`LINGER`] at most. After that
+//!   the file is read beside its successor, as a log of its own ([`Back`]).
+//! - An unfinished tail waits for its rest, but not forever: it is written [`UNFINISHED`] after its
+//!   file was gone, or after the next file was still empty. A later rest is recognized as one.
+//! - Unread text of a truncated file is looked up in its copy.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -32,58 +30,57 @@ use super::file::{Part, Read, Standing, Writers};
 use super::rotated::copy_of;
 use super::shared::{Held, Shared};
 
-/// A file is over when nothing was written to it for so long, though a process may have it open.
+/// A file without a write for this time has ended, though a process may have it open.
 const LINGER: Duration = Duration::from_secs(60);
-/// The same, if another one waits, and nothing is unfinished.
+/// The same, if another file waits, and nothing is unfinished.
 const SILENT: Duration = Duration::from_secs(5);
-/// The same where its writers are not known.
+/// The same where the writers are unknown.
 const SILENT_UNKNOWN: Duration = Duration::from_secs(1);
-/// So long something unfinished waits for its rest, when there is nothing that it could be in.
+/// The wait of an unfinished tail for its rest, when no file could hold it.
 const UNFINISHED: Duration = Duration::from_secs(5);
-/// How often it is looked whether its writers have gone.
+/// The interval of checks whether the writers have gone.
 const LEAVING_LOOK: Duration = Duration::from_millis(250);
-/// How often a file is looked at though no change was reported: it may be written to by another
-/// machine.
+/// The interval of looks at a file without a change event: another machine may write to it.
 const LOOK: Duration = Duration::from_secs(5);
-/// The same where the kernel tells nothing.
+/// The interval where the kernel reports no changes.
 const LOOK_UNTOLD: Duration = Duration::from_millis(250);
 
-/// See the front of this module.
+/// The source that reads a followed log.
 pub(crate) struct Followed {
     files: Arc<Files>,
     back: Weak<Back>,
     part: Part,
-    /// Comes after the part: it was truncated, and the part is its copy.
+    /// The truncated file that follows the part, which is its copy.
     truncated: Option<Part>,
-    /// How many bytes were given, over all files, and how many of them are out.
+    /// The number of bytes passed on from all files, and the number of them written.
     given: u64,
     confirmed: u64,
-    /// The text that was given and is not all out: in order, the last is that of the part.
+    /// The texts that are not completely written, in order; the last is that of the part.
     texts: VecDeque<Text>,
-    /// Since when something unfinished waits for its rest.
+    /// Since when an unfinished tail waits for its rest.
     unfinished: Option<Instant>,
     /// Since when the next file waits.
     kept_waiting: Option<Instant>,
     why: Why,
     /// See [`Source::begun`].
     begun: Option<u64>,
-    /// How many bytes went out last that may begin a secret, as the sidecar stops.
+    /// The number of last written bytes that may begin a secret, when the sidecar stops.
     left: Option<u64>,
 }
 
 /// The content of a file.
 struct Text {
-    /// Its beginning, in the text that was given and in the file.
+    /// Its beginning, in the text passed on and in the file.
     given: u64,
     offset: u64,
     file: Arc<OwnedFd>,
-    /// None: it is nowhere any more.
+    /// Its checkpoint slot; none if the text is in no file any more.
     slot: Option<Slot>,
-    /// No more will come of it.
+    /// The text is complete.
     is_done: bool,
-    /// It goes on where the one before it ended, which is not all out.
+    /// It continues the text before it, which is not completely written.
     is_next: bool,
-    /// As long as it is here, nobody reads the file once more.
+    /// Keeps any other reader from reading the file again.
     _held: Held,
 }
 
@@ -92,13 +89,13 @@ struct Text {
 enum Why {
     #[default]
     Nothing,
-    /// The unfinished end did not get its rest.
+    /// The wait for the rest of the unfinished tail timed out.
     Waited,
-    /// Something between is lost.
+    /// Text between the two is lost.
     Lost,
     /// The text before it is gone.
     Truncated,
-    /// The file before is read on beside.
+    /// The file before it is read beside it.
     Beside(Box<Part>),
     Over,
 }
@@ -110,7 +107,7 @@ enum Step {
     Truncated,
     /// The next file.
     Next,
-    /// The same, and this one beside it.
+    /// The next file, with this one beside it.
     NextBeside,
     /// The unfinished tail has waited long enough.
     End,
@@ -118,7 +115,7 @@ enum Step {
     Nothing,
 }
 
-/// The way back to the follower: those that are read on beside the next.
+/// The queue back to the follower, for files that are read beside their successors.
 #[derive(Default)]
 pub(super) struct Back {
     pub(super) beside: Mutex<Vec<Followed>>,
@@ -168,14 +165,14 @@ impl Followed {
             return Ok(Step::Nothing);
         }
         let writers = self.part.writers();
-        // The last writer may have written just before it went.
+        // The last writer may have written just before it closed the file.
         if !self.part.is_at_end()? {
             return Ok(Step::Read);
         }
         Ok(if has_next { self.give_way(writers) } else { self.leave(writers) })
     }
 
-    /// Another file waits.
+    /// Decides the step when another file waits.
     fn give_way(&mut self, writers: Writers) -> Step {
         let waiting = self.kept_waiting.get_or_insert_with(Instant::now).elapsed();
         let (silence, is_unfinished) = (self.part.silence(), self.is_unfinished());
@@ -188,7 +185,7 @@ impl Followed {
         if is_enough || waiting >= LINGER && !is_unfinished { Step::NextBeside } else { Step::Nothing }
     }
 
-    /// The file has lost its names, and no other one has them.
+    /// Decides the step for a file that has lost its names, without a successor.
     fn leave(&mut self, writers: Writers) -> Step {
         if writers != Writers::None && self.part.silence() < LINGER {
             return Step::Nothing;
@@ -199,7 +196,7 @@ impl Followed {
         Step::Over
     }
 
-    /// Goes on with the next file.
+    /// Continues with the next file.
     fn go_on(&mut self, is_beside: bool) -> Given {
         let next = match self.truncated.take() {
             Some(truncated) => truncated,
@@ -229,7 +226,7 @@ impl Followed {
         (self.unfinished, self.kept_waiting) = (Some(Instant::now()), None);
     }
 
-    /// The part of the file that was read is not in it any more: maybe there is a copy.
+    /// Handles a change in the part already read: a copy may hold it.
     fn begin_anew(&mut self) -> Given {
         let files = Arc::clone(&self.files);
         let _step = files.checkpoints.step();
@@ -264,7 +261,7 @@ impl Followed {
         Given::Border
     }
 
-    /// Notes in the place of a text that all up to this position is out.
+    /// Records in the place of a text that all bytes before this position are written.
     fn settle(&self, text: &Text, position: u64, is_over: bool) {
         let Some(slot) = &text.slot else { return };
         let offset = text.offset + (position - text.given);
@@ -305,7 +302,7 @@ impl Text {
     }
 }
 
-/// Unknown, where it cannot be read.
+/// The hash of the bytes before the offset; unknown if they cannot be read.
 fn tail_of(file: &OwnedFd, offset: u64) -> Head {
     tail(file, offset).map(|bytes| Head::new(&bytes)).unwrap_or_default()
 }
@@ -366,7 +363,7 @@ impl Source for Followed {
     fn border(&mut self, open: usize) {
         let open = open as u64;
         match std::mem::take(&mut self.why) {
-            // For a sidecar that finds nothing but this file.
+            // For a sidecar that finds only this file.
             Why::Nothing => {
                 lock(&self.part.slot).before = Some(open).filter(|open| *open > 0);
                 self.files.checkpoints.touch();
@@ -428,7 +425,7 @@ impl Source for Followed {
             let Some(text) = self.texts.pop_front() else { break };
             self.settle(&text, next, text.is_done);
         }
-        // All before it is out, and nothing goes on in it.
+        // All before it is written, and nothing continues in it.
         if let Some(text) = self.texts.front_mut()
             && std::mem::take(&mut text.is_next)
         {

@@ -1,20 +1,22 @@
-//! Files that are followed: one path, or all of a pattern, each a stream of its own.
+//! Followed files: one path, or all files of a pattern, each a stream of its own.
 //!
-//! Whoever looks for files is not the one who reads them: a file is opened as soon as it is seen, however far behind its stream is, so that
-//! one that is rotated away and deleted meanwhile is still read to its end.
+//! The follower finds files, and readers read them. The follower opens a file as soon as it sees
+//! it, however far behind its stream is, so that a file is still read to its end after rotation and
+//! deletion.
 //!
-//! - A file is one file whatever its name: renamed within the pattern it is read on where it was, and by the same reader.
-//! - Another file at a path that had one goes on where that one ended (see [`log`]).
-//! - Files that came and went between two looks, or while no sidecar ran, are looked for beside the
-//!   path by the names that rotation gives (`app.log.1`, `app-20261124.log`), or beside the file
-//!   that a link leads to: the one that was read last, by its inode, and those that were written to
-//!   after it, oldest first; if the clock was set back meanwhile, those of a lower number. A file
-//!   that was packed or deleted before it was read is gone; if it is known that it had something to
-//!   read, that is reported.
+//! - A file keeps its identity across names: after a rename within the pattern, the same reader
+//!   continues at the same offset.
+//! - Another file at the path of an earlier one continues that one (see [`log`]).
+//! - Files that were rotated away between two looks, or while no sidecar ran, are found beside the
+//!   path by the names that rotation gives (`app.log.1`, `app-20261124.log`), or beside the target
+//!   of a link. The follower takes the file that was read last, by its inode, and the files
+//!   modified after it, oldest first; if the clock was set back, those with a lower number. A file
+//!   that was compressed or deleted before it was read is lost. The follower reports the loss if
+//!   the file is known to have had unread data.
 //!
-//! Others can write to the directories, so that each is opened in the one before. A link is
-//! followed only if root or this user put it where no other user can; a file that another user may
-//! have linked there (a second name), and one of hushlog's own, is refused.
+//! Other users may be able to write to the directories, so each is opened within its parent. A link
+//! is followed only if root or this user created it where no other user can. A file that another
+//! user may have linked there (a second name) is refused, and so is one of hushlog's own.
 
 mod catch_up;
 mod file;
@@ -66,24 +68,24 @@ use watch::Watch;
 pub(crate) use listen::Following;
 pub(crate) use paths::{FollowedPaths, targets};
 
-/// How long after a name was freed, or was free at the start, a file there is taken for a
-/// successor.
+/// The time after a name became free, or after a start with a free name, in which a new file there
+/// counts as a successor.
 const FREE_MAX: Duration = Duration::from_secs(60);
-/// How often files that got their next names while they were opened are looked for anew.
+/// The number of retries for files that were renamed while they were opened.
 const RENAMED_MAX: usize = 10;
 
-/// What all followed files share.
+/// The state that all followed files share.
 pub(crate) struct Files {
     pub(crate) checkpoints: Arc<Checkpoints>,
     own: Own,
     watch: Watch,
-    /// Who reads which file.
+    /// The reader of each file.
     read: Mutex<HashMap<Key, Weak<Shared>>>,
     tell: Tell,
 }
 
 impl Files {
-    /// Within a runtime.
+    /// Must be called within a runtime.
     pub(crate) fn new(checkpoints: Arc<Checkpoints>, own: Own, tell: Tell) -> Arc<Files> {
         let (watch, error) = Watch::new();
         if let Some(error) = error {
@@ -93,7 +95,7 @@ impl Files {
         Arc::new(Files { checkpoints, own, watch, read: Mutex::default(), tell })
     }
 
-    /// The reader of a file, or of the file after it, if some of it is not out yet.
+    /// The reader of a file, or of its successor, if some of its text is not written yet.
     fn in_hand(&self, key: &Key) -> Option<Arc<Shared>> {
         lock(&self.read).get(key)?.upgrade().filter(|shared| shared.is_in_hand())
     }
@@ -103,54 +105,55 @@ impl Files {
     }
 }
 
-/// The files of a pattern, as they come: see [`Following`].
+/// The files of a pattern, as they appear: see [`Following`].
 struct Follow {
     files: Arc<Files>,
     stream: Arc<str>,
     pattern: Pattern,
-    /// Which of its files are not followed.
+    /// Patterns of files that are not followed.
     exclude: Vec<glob::Pattern>,
     from: ReadFrom,
-    /// Which file each path leads to.
+    /// The file of each path.
     paths: Paths,
     listings: Listings,
     found: VecDeque<Followed>,
     back: Arc<Back>,
     changed: Arc<Notify>,
-    /// Nobody tells, or something could not be opened.
+    /// The kernel reports no changes, or a file could not be opened.
     is_untold: bool,
-    /// How many files are followed at most, and those above that.
+    /// The limit on followed files, and the files above it.
     files_max: usize,
     above_limit: LeftOut,
-    /// Those for which there was no descriptor.
+    /// Files for which no file descriptor was left.
     unopened: LeftOut,
-    /// Paths that were reported already, and paths that are refused in this look.
+    /// Paths that were already reported, and paths that are refused in this look.
     told: HashSet<PathBuf>,
     refused: HashSet<PathBuf>,
-    /// Which files are hushlog's own, as far as it was asked in this look.
+    /// hushlog's own files, as far as this look has needed them.
     own: Option<HashMap<FileId, OwnFile>>,
-    /// Whose end the next file at a path waits for, where one was renamed just when it was opened.
+    /// Readers whose end the next file at a path waits for, after a rename during an open.
     waiting: HashMap<PathBuf, Arc<Shared>>,
-    /// The paths that were found in this look, with their files where they are no links, and of
-    /// each log the rotated file that was found last.
+    /// The paths found in this look, with their files unless they are links, and the rotated file
+    /// of
+    /// each log that was found last.
     matched: HashMap<PathBuf, Option<FileId>>,
     rotated: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
-    /// Some file was missed, and is to be looked for once more.
+    /// A file was missed, and the next look must search for it.
     is_doubtful: bool,
-    /// When it began: for a while after that, the files that an earlier sidecar has read still
-    /// count for a name that was free.
+    /// The start of the follower. For a while after it, the files that an earlier sidecar has read
+    /// still count for a name that was free.
     begun: Instant,
-    /// The number of first looks, since a file was renamed just then.
+    /// The number of first looks, which repeat after a concurrent rename.
     looks: usize,
 }
 
 impl Follow {
-    /// Follows what a path or pattern leads to, for a stream of this name.
+    /// Follows the files of a path or pattern, for a stream of this name.
     ///
     /// # Errors
     ///
-    /// When it is no pattern.
+    /// When the pattern is invalid.
     fn new(
         files: Arc<Files>,
         stream: Arc<str>,
@@ -159,7 +162,8 @@ impl Follow {
         files_max: usize,
     ) -> io::Result<Follow> {
         let pattern = Pattern::new(pattern)?;
-        // Where something was followed before, what is new is read from its beginning: it came while nobody looked.
+        // If the stream followed files before, new files are read from the beginning: they appeared
+        // while no sidecar ran.
         let from = if files.checkpoints.knows(&stream) { ReadFrom::Start } else { from };
         let back: Arc<Back> = Arc::default();
         Ok(Follow {
@@ -190,7 +194,7 @@ impl Follow {
         })
     }
 
-    /// Looks for files that came, went or changed their names.
+    /// Looks for files that appeared, vanished or changed their names.
     fn look(&mut self) {
         let walk = self.pattern.walk();
         self.look_at(walk);
@@ -202,7 +206,7 @@ impl Follow {
         told.for_each(|told| (is_untold, is_new) = (is_untold | told.is_none(), is_new | told.unwrap_or_default()));
         self.is_untold = is_untold;
         if is_new {
-            // For files that came after it was listed and before it was watched.
+            // For files that appeared between the listing of a directory and its watch.
             self.changed.notify_one();
         }
         self.own = None;
@@ -219,16 +223,16 @@ impl Follow {
             }
         }
         self.limit(&mut seen);
-        // The oldest first: of one log, a rotated file before its successors. But first
-        // those at paths that led to others before: files in between are looked for then, by its
-        // names.
+        // Oldest first: a rotated file comes before its successors. But paths that led to other
+        // files
+        // before come first: their names lead the search for files in between.
         let file_of = |found: &Match| Some(FileId::from(&found.stat)).filter(|_| found.target.is_none());
         self.matched = seen.iter().map(|found| (found.path.clone(), file_of(found))).collect();
         self.rotated.clear();
         seen.sort_by_cached_key(|found| {
             let log = self.log_of(found);
             let number = log.as_ref().and_then(|log| rotation::number(log.file_name()?, &found.name));
-            // The log itself is the newest of those that the clock does not distinguish.
+            // The log itself is the newest of the files that the clock does not distinguish.
             (!self.is_replaced(found), modified(&found.stat), log.is_none(), Reverse(number), found.path.clone())
         });
         let named: HashSet<FileId> = seen.iter().map(|found| FileId::from(&found.stat)).collect();
@@ -244,8 +248,7 @@ impl Follow {
             }
         }
         drop(step);
-        // A name is free between a rename and the new file: its successors are still looked for
-        // then.
+        // A name is free between a rename and the new file: its successors are still searched for.
         self.paths.retain(|path, seen| {
             seen.free = if self.matched.contains_key(path) { None } else { seen.free.or_else(|| Some(Instant::now())) };
             seen.free.is_none_or(|since| since.elapsed() < FREE_MAX)
@@ -263,9 +266,9 @@ impl Follow {
         }
     }
 
-    /// Whether the path of a file led to another one before, as far as that is known.
+    /// Whether the path of a file led to another file before, as far as it is known.
     fn is_replaced(&self, found: &Match) -> bool {
-        // A rotated file is one of the log's earlier files, no matter which had its name before.
+        // A rotated file is one of the log's earlier files, whichever file had its name before.
         if self.log_of(found).is_some() {
             return false;
         }
@@ -280,7 +283,7 @@ impl Follow {
         }
     }
 
-    /// A path leads to this file. False: not any more.
+    /// Records that a path leads to this file. Returns false if it no longer does.
     fn see(&mut self, found: &Match) -> bool {
         let (file, modified) = (FileId::from(&found.stat), modified(&found.stat));
         if let Some(seen) = self.paths.get_mut(&found.path)
@@ -326,7 +329,7 @@ impl Follow {
         self.files.checkpoints.place(key).is_some_and(|place| place.is_done && place.offset == len)
     }
 
-    /// Has a file read, and before it the earlier file at its path.
+    /// Schedules a file, and before it the earlier file at its path.
     fn read(&mut self, found: &Match) -> io::Result<Option<Opened>> {
         let (dir, base) = match found.place() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -340,7 +343,7 @@ impl Follow {
         let spot = Spot { dir, name: spot_name, is_former: false };
         let rotated = Some(found.path.clone()).filter(|_| is_rotated);
         let name = Name { path, target: found.target.clone(), rotated };
-        // The log was renamed while the directory was read: files may be missing between the two.
+        // The log was renamed while the directory was read: files between the two may be missing.
         let is_stale = |file: &FileId| !spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == *file);
         if is_rotated && self.matched.get(&name.path).is_some_and(|file| file.as_ref().is_some_and(is_stale)) {
             return Ok(None);
@@ -351,19 +354,19 @@ impl Follow {
         } else {
             self.catch_up(&name, (file, modified(&found.stat)), &spot)
         };
-        // Not a rotated file that this one alone comes after: each look finds those anew.
+        // Not a rotated file that has only this successor: each look finds those anew.
         let waits = before.after.clone();
         before.after = before.after.or_else(|| self.rotated.get(&name.path).cloned());
         let opened = self.open(&name, (&spot.dir, &base, file), before, false);
-        // Nothing of it is read, if it was done before.
+        // A file that was done before is not read.
         if let (Ok(None | Some((_, None))), Some(after)) = (&opened, waits) {
             self.waiting.insert(name.path, after);
         }
         opened
     }
 
-    /// The path of the log that rotation made this file of, if it is another one: a log that is
-    /// followed, or was.
+    /// The path of the log that this file was rotated from, if that is another path that is or was
+    /// followed.
     fn log_of(&self, found: &Match) -> Option<PathBuf> {
         if found.target.is_some() {
             return None;
@@ -378,8 +381,8 @@ impl Follow {
         logs.into_iter().find(is_log)
     }
 
-    /// Opens a file, and has it read from where it was read before, or its beginning. None: it has
-    /// gone, or another one has its name by now.
+    /// Opens a file, and schedules it from its last offset, or its beginning. None: it is gone, or
+    /// another file has its name.
     fn open(
         &mut self,
         name: &Name,
@@ -426,7 +429,7 @@ impl Follow {
             }
             Found::Anew(old) => {
                 before = self.before_anew(name, &key, (&old, modified(&stat)), before);
-                // Reached by its predecessors.
+                // Its predecessors reached it.
                 if let Some(shared) = self.files.in_hand(&key) {
                     return Ok(Some((key, Some(shared))));
                 }
@@ -445,14 +448,14 @@ impl Follow {
         Ok(Some((key, Some(self.give(part, before)))))
     }
 
-    /// Reported once for each path, as long as it is so, and nothing to warn of.
+    /// Skips a path, and reports it once while the reason lasts. It is no warning.
     fn leave(&mut self, path: &Path, why: &str) {
         if self.refused.insert(path.to_owned()) && !self.told.contains(path) {
             (self.files.tell)(Notice::Note(format!("{} is not followed: {why}", text::path(path))));
         }
     }
 
-    /// Reported once for each path, as long as it is so.
+    /// Refuses a path, and reports it once while the error lasts.
     fn refuse(&mut self, path: &Path, error: &io::Error) {
         self.is_untold = true;
         if self.refused.insert(path.to_owned()) && !self.told.contains(path) {
@@ -466,7 +469,7 @@ impl Follow {
     }
 }
 
-/// A file, and its reader; none, if it was done before.
+/// A file and its reader; none, if the file was done before.
 type Opened = (Key, Option<Arc<Shared>>);
 
 fn no_file() -> io::Error {
@@ -477,7 +480,7 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::MFILE | Errno::NFILE))
 }
 
-/// Whether the file has gone, or a link took its place: the next look resolves it.
+/// Whether the file is gone, or a link replaced it: the next look resolves it.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
         || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())

@@ -1,4 +1,4 @@
-//! Which files: a path, or a pattern with `*`, `?` and `[...]` in its parts, and `**` for any directories.
+//! Patterns: a path, or one with `*`, `?` and `[...]` in its parts, and `**` for any directories.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -13,12 +13,12 @@ use crate::sys::beneath::{Dir, Links, find_below};
 use crate::sys::file::{kind, without_links};
 use crate::sys::rotation::packed_end;
 
-/// `**` goes down so far.
+/// The maximum depth of `**`.
 const DEPTH_MAX: usize = 32;
-/// As in shells: a name that begins with a dot is meant only where that is written.
+/// As in shells: only a written dot matches a leading dot.
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-/// A pattern of paths, in its parts.
+/// A pattern of paths, as its parts.
 #[derive(Debug)]
 pub(super) struct Pattern(Vec<Part>);
 
@@ -26,15 +26,15 @@ pub(super) struct Pattern(Vec<Part>);
 enum Part {
     Name(OsString),
     Match(glob::Pattern),
-    /// Any directories, or none.
+    /// Any number of directories, or none.
     Any,
 }
 
-/// A file with a name of the pattern.
+/// A file that matches the pattern by its path.
 pub(super) struct Match {
-    /// As the pattern has it.
+    /// Its path, as the pattern has it.
     pub(super) path: PathBuf,
-    /// Where that is without links, if there are any.
+    /// Its path with links resolved, if there are any.
     pub(super) target: Option<PathBuf>,
     /// The directory that holds it. None: it is a link.
     dir: Option<Rc<Dir>>,
@@ -44,11 +44,11 @@ pub(super) struct Match {
 }
 
 impl Match {
-    /// The directory that the file lies in, and its name there.
+    /// The directory that contains the file, and its name there.
     pub(super) fn place(&self) -> io::Result<(Rc<Dir>, OsString)> {
         match &self.dir {
             Some(dir) => Ok((Rc::clone(dir), self.name.clone())),
-            // Held for no longer than it is needed: there may be ten thousand.
+            // Held only while needed: there may be ten thousand.
             None => {
                 let target = self.target.as_ref().unwrap_or(&self.path);
                 Dir::parent_of(target, Links::Trusted).map(|(dir, name)| (Rc::new(dir), name))
@@ -57,22 +57,22 @@ impl Match {
     }
 }
 
-/// What was found.
+/// The result of a walk.
 #[derive(Default)]
 pub(super) struct Walk {
-    /// Files, or what else has these names.
+    /// Files and other nodes with these names.
     pub(super) matches: Vec<Match>,
-    /// Where others may appear: directories of the pattern, those that hold a link, and those that
-    /// a link leads to.
+    /// Directories where others may appear: those of the pattern, those that hold a link, and the
+    /// targets of links.
     pub(super) directories: HashSet<PathBuf>,
-    /// Paths that could not be looked at, links that others may have put there among them.
+    /// Unreadable paths, among them links that another user may have created.
     pub(super) refused: Vec<(PathBuf, io::Error)>,
 }
 
 impl Pattern {
     /// # Errors
     ///
-    /// When it is none.
+    /// When the pattern is invalid.
     pub(super) fn new(text: &str) -> io::Result<Pattern> {
         let path = std::path::absolute(text)?;
         let mut parts = Vec::new();
@@ -93,12 +93,12 @@ impl Pattern {
         }
     }
 
-    /// Whether it may mean several paths.
+    /// Whether it may match several paths.
     pub(super) fn is_pattern(&self) -> bool {
         self.0.iter().any(|part| !matches!(part, Part::Name(_)))
     }
 
-    /// The same with its first parts, as far as they are plain names, led over no links.
+    /// The same pattern, with links resolved in its leading plain names.
     pub(super) fn without_links(self) -> Pattern {
         let Pattern(mut parts) = self;
         let is_plain = |part: &&Part| matches!(part, Part::Name(_));
@@ -114,13 +114,13 @@ impl Pattern {
         Pattern(parts)
     }
 
-    /// Whether a path is one of its.
+    /// Whether the pattern matches a path.
     pub(super) fn matches(&self, path: &Path) -> bool {
         let names: Vec<&OsStr> = path.iter().skip(1).collect();
         matches(&self.0, &names)
     }
 
-    /// Whether it matches this name of a packed file only because it matches so much.
+    /// Whether it matches this name of a compressed file only because it matches so much.
     pub(super) fn leaves(&self, name: &OsStr) -> bool {
         let Some(end) = packed_end(name) else { return false };
         match self.0.last() {
@@ -129,8 +129,9 @@ impl Pattern {
         }
     }
 
-    /// All that is there now. Each directory is opened in the one before, and links are followed
-    /// only if nobody else can have put them there.
+    /// Finds all current matches. Each directory is opened within its parent, and a link is
+    /// followed
+    /// only if no other user can have created it.
     pub(super) fn walk(&self) -> Walk {
         let mut walk = Walk::default();
         let literal = self.0[..self.0.len() - 1].iter().map_while(|part| match part {
@@ -171,13 +172,13 @@ fn matches(parts: &[Part], names: &[&OsStr]) -> bool {
     }
 }
 
-/// Whether there is nothing at a path, or nothing that is a directory.
+/// Whether the path does not exist, or is no directory.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 impl Walk {
-    /// Opens a directory by a path below another one. None: it may come, or come back.
+    /// Opens a directory by a path below another one. None: it may appear later.
     fn open(&mut self, from: &Dir, path: &OsStr) -> io::Result<Option<Dir>> {
         let found = find_below(from, Path::new(path), Links::Trusted, &mut self.directories);
         match found.and_then(|found| found.dir.sub(found.name)) {
@@ -200,7 +201,7 @@ impl Walk {
                 Part::Match(pattern) if pattern.matches_with(&name.to_string_lossy(), OPTIONS) => {
                     self.enter(directory, &name, path, rest, depth);
                 }
-                // Not through links: they may lead back.
+                // Not through links: they may form a loop.
                 Part::Any if depth < DEPTH_MAX && matches!(kind, FileType::Directory | FileType::Unknown) => {
                     if let Ok(below) = directory.sub(&name) {
                         self.visit(&Rc::new(below), &path.join(&name), parts, depth + 1);
@@ -211,7 +212,7 @@ impl Walk {
         }
     }
 
-    /// Goes on with a name that matches.
+    /// Continues the walk with a name that matches.
     fn enter(&mut self, directory: &Rc<Dir>, name: &OsStr, path: &Path, rest: &[Part], depth: usize) {
         let path = path.join(name);
         if rest.is_empty() {
@@ -221,7 +222,7 @@ impl Walk {
             };
         }
         let below = match directory.sub(name) {
-            // A link, maybe.
+            // It may be a link.
             Err(error) if error.kind() != ErrorKind::NotFound => self.open(directory, name),
             Err(_) => Ok(None),
             Ok(below) => Ok(Some(below)),

@@ -1,5 +1,4 @@
-//! The files that rotation has made of a log: where they are looked for, and how they are
-//! recognized.
+//! Rotated files of a log: the directories that are searched, and how the files are recognized.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -20,21 +19,21 @@ use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;
 
-/// Two files that have so many bytes in common at their beginnings are hardly two logs.
+/// Two files with this many equal bytes at their beginnings are hardly two logs.
 const TELLING_LEN: u64 = 64;
 
-/// The name of a log, and of a file of it.
+/// The name of a log, and of one of its files.
 pub(super) struct Name {
     /// The log's path.
     pub(super) path: PathBuf,
-    /// Where that is without links, if there are any.
+    /// Its path with links resolved, if there are any.
     pub(super) target: Option<PathBuf>,
-    /// The file's path, where rotation gave it another one.
+    /// The file's path, if rotation has renamed it.
     pub(super) rotated: Option<PathBuf>,
 }
 
 impl Name {
-    /// A file that rotation made of this log.
+    /// The name of a file that was rotated from this log.
     pub(super) fn of_rotated(&self, other: &Rotated) -> Name {
         let target = other.dir.path().join(&other.base);
         let target = Some(target).filter(|target| *target != self.path);
@@ -46,17 +45,17 @@ impl Name {
         self.rotated.as_deref().unwrap_or(&self.path)
     }
 
-    /// The path without a link.
+    /// The path with links resolved.
     pub(super) fn target(&self) -> &Path {
         self.target.as_deref().unwrap_or(&self.path)
     }
 }
 
-/// A name in a directory where files of one log lie.
+/// A name in a directory that holds files of one log.
 pub(super) struct Spot {
     pub(super) dir: Rc<Dir>,
     pub(super) name: OsString,
-    /// The log had this name before, and has another one now: a file there belongs to it, too.
+    /// The former name of the log: a file there belongs to it, too.
     pub(super) is_former: bool,
 }
 
@@ -69,13 +68,12 @@ pub(super) struct Rotated {
     pub(super) file: FileId,
     pub(super) modified: i64,
     pub(super) len: u64,
-    /// The number that rotation gave it.
+    /// Its rotation number.
     pub(super) number: Option<u32>,
 }
 
 impl Rotated {
-    /// Whether it may have been made of a file after all had been written that was read up to this
-    /// place.
+    /// Whether it may be a copy made after all bytes before this place had been written.
     fn may_be_copy(&self, place: &Place) -> bool {
         self.modified >= place.modified && self.len >= place.len
     }
@@ -86,20 +84,20 @@ impl Rotated {
     }
 }
 
-/// Where the log was before, if a link leads elsewhere now.
+/// The former directory of the log, if a link now leads elsewhere.
 pub(super) fn former(now: &Name, before: &Path) -> Option<Spot> {
     let target = Some(before).filter(|target| *target != now.target())?;
     let (dir, name) = Dir::parent_of(target, Links::Trusted).ok()?;
     Some(Spot { dir: Rc::new(dir), name, is_former: true })
 }
 
-/// The files at these spots that rotation may have made of an earlier file there.
+/// The files at these spots that may have been rotated from an earlier file there.
 pub(super) fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>, listings: &mut Listings) -> Vec<Rotated> {
     let mut all = Vec::new();
     for spot in spots {
         let (mut those, are_all) = listed(spot, &listings.of(&spot.dir));
         if !are_all {
-            // It has another name by now, which only a new listing has.
+            // It has been renamed, and only a new listing has the name.
             listings.clear();
             (those, _) = listed(spot, &listings.of(&spot.dir));
         }
@@ -108,7 +106,7 @@ pub(super) fn rotated<'a>(spots: impl Iterator<Item = &'a Spot>, listings: &mut 
     all
 }
 
-/// Those of a listing, and whether all of them are there.
+/// The rotated files of a listing, and whether all of them exist.
 fn listed(spot: &Spot, listing: &Listing) -> (Vec<Rotated>, bool) {
     let (mut those, mut are_all) = (Vec::new(), true);
     let names = listing.rotated(&spot.name);
@@ -124,13 +122,13 @@ fn listed(spot: &Spot, listing: &Listing) -> (Vec<Rotated>, bool) {
     (those, are_all)
 }
 
-/// The copy that was made of a file before it was truncated or written anew: it begins as the file
-/// did, and had the same bytes before the place that was reached. Its place is that of the file.
+/// The copy of a file made before it was truncated or rewritten: it begins as the file did, and has
+/// the same bytes before the read offset. Its place is that of the file.
 pub(super) fn copy_of(files: &Files, of: &Key, place: &Place, content: (Head, Head, u64)) -> Option<Part> {
     copy_among(&mut Listings::default(), files, of, place, content)
 }
 
-/// The same, by listings that may be some time old.
+/// The same, by listings that may be stale.
 pub(super) fn copy_among(
     listings: &mut Listings,
     files: &Files,
@@ -147,18 +145,18 @@ pub(super) fn copy_among(
     for _ in 0..RENAMED_MAX {
         let mut copies = rotated([&spot].into_iter(), listings);
         copies.retain(|copy| copy.file != of.file && copy.may_be_copy(place));
-        // A younger one may be of later content, where the file was truncated again.
+        // A younger copy may be of later content, if the file was truncated again.
         copies.sort_by_key(|copy| copy.modified);
         let mut is_renamed = false;
         for copy in copies {
             match open_copy(files, of, place, content, &copy) {
                 Ok(Some(part)) => return Some(part),
                 Ok(None) => {}
-                // It has the next name by now.
+                // It has its next name already.
                 Err(error) => is_renamed |= error.kind() == ErrorKind::NotFound,
             }
         }
-        // The copy may have come since the directory was listed for another log.
+        // The copy may have appeared since the directory was listed for another log.
         if !is_renamed && (!is_old || listings.is_current(&spot.dir)) {
             break;
         }
@@ -176,19 +174,19 @@ pub(super) struct Original {
 }
 
 impl Original {
-    /// The file that had this place, and has this name by now, if it has one.
+    /// The file that had this place, with its current name, if it has one.
     pub(super) fn new(place: Place, at: Option<(&Dir, &OsStr)>) -> Original {
         let file = at.and_then(|(dir, name)| open_same(dir, name, &place).ok().flatten());
         Original { place, file }
     }
 
-    /// When it was written to last, if the content that was read of it is gone.
+    /// Its last modification time, if the content that was read of it is gone.
     pub(super) fn gone_at(&self) -> Option<i64> {
         (self.file.is_none() && self.place.head.len > 0).then_some(self.place.modified)
     }
 
-    /// Its copies among these files, for which its reader will look. In doubt there are none: text
-    /// that comes twice is better than text that never comes.
+    /// Its copies among these files, which its reader will search for. If in doubt, there are none:
+    /// duplicate text is better than lost text.
     pub(super) fn copies(&self, others: &[Rotated]) -> HashSet<FileId> {
         match &self.file {
             Some(file) => {
@@ -206,8 +204,8 @@ impl Original {
     }
 }
 
-/// Whether another file is a copy of all of this one, judged by its first and last bytes. Files of
-/// a few bytes may be alike, and logs may begin alike; a copy is as long, and was made later.
+/// Whether another file is a complete copy of this one, judged by its first and last bytes. Short
+/// files may be equal, and logs may begin alike; a copy is as long, and is younger.
 fn is_copy(file: &OwnedFd, other: &Rotated) -> io::Result<bool> {
     let stat = fstat(file)?;
     let len = stat.st_size as u64;
@@ -220,7 +218,7 @@ fn is_copy(file: &OwnedFd, other: &Rotated) -> io::Result<bool> {
     Ok(head.len > 0 && head.is_of(file)? && Head::new(&tail(&copy, other.len)?).is_before(file, other.len)?)
 }
 
-/// A file, if it holds the content that was read up to this place.
+/// Opens a file, if it holds the content that was read up to this place.
 fn open_same(dir: &Dir, name: &OsStr, place: &Place) -> io::Result<Option<OwnedFd>> {
     let file = dir.open_file(name, OFlags::RDONLY | OFlags::NONBLOCK)?;
     let len = fstat(&file)?.st_size as u64;
@@ -228,7 +226,7 @@ fn open_same(dir: &Dir, name: &OsStr, place: &Place) -> io::Result<Option<OwnedF
     Ok(is_same.then_some(file))
 }
 
-/// None: it is something else.
+/// Opens a copy. None: the file is something else.
 fn open_copy(
     files: &Files,
     of: &Key,
@@ -247,7 +245,7 @@ fn open_copy(
         && tail.is_before(&file, offset)?;
     check_placed(&stat, &copy.dir.stat_self()?)?;
     let key = key(&of.stream, copy.file);
-    // Where the pattern has it too, it is read as a file of its own.
+    // If the pattern matches it too, it is read as a file of its own.
     let is_done = files.checkpoints.is_done(&key, &file)?;
     if !is_it || is_done || files.in_hand(&key).is_some() || files.own.ids().contains_key(&copy.file) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The paths that were found, and the files that they lead to.
+//! The known paths, and their files.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::super::super::checkpoint::Key;
 use super::shared::Shared;
 use crate::sys::file::FileId;
 
-/// The file that a path leads to.
+/// The file of a path.
 #[derive(Clone)]
 pub(super) struct Seen {
     pub(super) key: Key,
@@ -17,26 +17,26 @@ pub(super) struct Seen {
     pub(super) modified: i64,
     /// Its reader; none, if it was done before.
     pub(super) shared: Option<Arc<Shared>>,
-    /// Since when nothing is at the path.
+    /// Since when the path is free.
     pub(super) free: Option<Instant>,
 }
 
-/// A file that paths lead to.
+/// A file with at least one known path.
 #[derive(Default)]
 struct Led {
     paths: usize,
-    /// When it was written to last, as it was seen.
+    /// Its modification time when it was seen.
     modified: i64,
 }
 
-/// A file that has no name that is followed, as far as looks have found.
+/// A file for which looks have found no followed name.
 struct Missed {
     shared: Arc<Shared>,
     since: Instant,
     is_displaced: bool,
 }
 
-/// All of them, found by path and by file.
+/// All known paths, indexed by path and by file.
 #[derive(Default)]
 pub(super) struct Paths {
     by_path: HashMap<PathBuf, Seen>,
@@ -49,15 +49,18 @@ impl Paths {
         self.by_path.get(path)
     }
 
-    /// The file stays the same.
+    /// The caller must not change the file.
     pub(super) fn get_mut(&mut self, path: &Path) -> Option<&mut Seen> {
         self.by_path.get_mut(path)
     }
 
-    /// Tells the readers of files that have lost their names, after a look that found these files.
+    /// Notifies the readers of files that have lost their names, after a look that found these
+    /// files.
     ///
-    /// A directory is no snapshot: a file that was renamed meanwhile may be in it under neither
-    /// name. So a file has lost its names only when a later look misses it again, so much later.
+    /// A directory listing is no snapshot: a file that was renamed meanwhile may be in it under
+    /// neither
+    /// name. So a file has lost its names only when a look at least this much later misses it
+    /// again.
     pub(super) fn displace(&mut self, named: &HashSet<FileId>, later: Duration) {
         for seen in self.by_path.values().filter(|seen| !named.contains(&seen.key.file)) {
             miss(&mut self.missed, seen);
@@ -75,7 +78,7 @@ impl Paths {
         });
     }
 
-    /// Whether another look has to tell if a file has lost its names.
+    /// Whether another look must decide if a file has lost its names.
     pub(super) fn are_doubtful(&self) -> bool {
         self.missed.values().any(|missed| !missed.is_displaced)
     }
@@ -85,7 +88,7 @@ impl Paths {
         self.files.contains_key(&file)
     }
 
-    /// Whether a path leads to this file, and it was seen with this time.
+    /// Whether a path leads to this file, seen with this modification time.
     pub(super) fn know(&self, file: FileId, modified: i64) -> bool {
         self.files.get(&file).is_some_and(|led| led.modified == modified)
     }
@@ -95,14 +98,15 @@ impl Paths {
         (led.paths, led.modified) = (led.paths + 1, seen.modified);
         if let Some(before) = self.by_path.insert(path, seen) {
             leave(&mut self.files, before.key.file);
-            // This look may find it at another path still, and the next one does, if it is there.
+            // This look may still find it at another path; otherwise the next one does, if it
+            // exists.
             if !self.files.contains_key(&before.key.file) {
                 miss(&mut self.missed, &before);
             }
         }
     }
 
-    /// Keeps those of which this is true.
+    /// Keeps the paths that satisfy the predicate.
     pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&Path, &mut Seen) -> bool) {
         let files = &mut self.files;
         self.by_path.retain(|path, seen| {
@@ -153,7 +157,7 @@ mod tests {
         std::thread::sleep(LATER);
         paths.displace(&named(&[1]), LATER);
         assert!(!old.is_displaced() && !paths.are_doubtful());
-        // Another one has its path, and no path leads to it.
+        // Another file has its path, and no path leads to it.
         paths.insert("a.log".into(), seen(2, &new));
         assert!(!old.is_displaced() && paths.are_doubtful());
         paths.displace(&named(&[2]), LATER);

@@ -8,22 +8,22 @@ use tokio::sync::Notify;
 use super::super::super::checkpoint::lock;
 use super::file::Part;
 
-/// See the front of this module.
+/// The shared state of one file.
 #[derive(Default)]
 pub(super) struct Shared {
-    /// It has lost its names.
+    /// The file has lost its names.
     is_displaced: AtomicBool,
-    /// It is read on beside the file after it, or is a copy: nothing comes after it.
+    /// The file is read beside its successor, or is a copy: it has no successor.
     is_beside: AtomicBool,
     /// Its reader has left it for the next sidecar.
     is_left: AtomicBool,
-    /// How many stretches of its text are not out yet.
+    /// The number of texts of this file that are not written yet.
     held: AtomicUsize,
     next: Mutex<Next>,
-    /// The last file of the log, which all of its files share; none: this one.
+    /// The last file of the log, shared by all of its files; none: this one.
     last: Mutex<Arc<Mutex<Weak<Shared>>>>,
-    /// One more than the number of its last bytes that may begin a secret, when nobody reads it any
-    /// more; 0: it is not known.
+    /// One more than the number of its last bytes that may begin a secret, when no reader is left;
+    /// 0: unknown.
     open: AtomicU64,
     /// Wakes the reader.
     pub(super) wake: Arc<Notify>,
@@ -35,14 +35,14 @@ enum Next {
     /// It is not known yet.
     #[default]
     Unknown,
-    /// This one.
+    /// The successor.
     Is(Box<Part>),
-    /// The reader has taken it, or has ended: nobody reads the file any more.
+    /// The reader has taken it, or has ended: the file has no reader any more.
     Over,
 }
 
 impl Shared {
-    /// The file has lost its names, or has one again.
+    /// Records that the file has lost its names, or has one again.
     pub(super) fn displace(&self, is_displaced: bool) {
         if self.is_displaced.swap(is_displaced, Relaxed) != is_displaced {
             self.wake.notify_one();
@@ -53,12 +53,12 @@ impl Shared {
         self.is_displaced.load(Relaxed)
     }
 
-    /// One that is read on beside the file after it.
+    /// The state of a file that is read beside its successor.
     pub(super) fn beside() -> Shared {
         Shared { is_displaced: AtomicBool::new(true), is_beside: AtomicBool::new(true), ..Shared::default() }
     }
 
-    /// The sidecar stops, and the next one reads on.
+    /// Leaves the file to the next sidecar, as this one stops.
     pub(super) fn leave(&self) {
         self.is_left.store(true, Relaxed);
     }
@@ -67,8 +67,9 @@ impl Shared {
         self.is_left.load(Relaxed)
     }
 
-    /// Whether it is read, or some of its text is not out yet. Then its reader has it open, and no
-    /// other file gets its inode.
+    /// Whether it has a reader, or some of its text is not written yet. Then its reader has it
+    /// open,
+    /// and no other file gets its inode.
     pub(super) fn is_in_hand(&self) -> bool {
         self.is_read() || self.held.load(Relaxed) > 0
     }
@@ -77,11 +78,11 @@ impl Shared {
         self.is_beside.load(Relaxed)
     }
 
-    /// This one comes next.
+    /// Sets the successor.
     ///
     /// # Errors
     ///
-    /// The same, when another one does, or nobody reads the file any more.
+    /// The same part, when the file has another successor, or no reader.
     pub(super) fn then(&self, part: Box<Part>) -> Result<(), Box<Part>> {
         let mut next = lock(&self.next);
         if !matches!(*next, Next::Unknown) {
@@ -98,8 +99,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The last file of the log, as far as it is known: the one that a new file comes after, though
-    /// its path had an earlier one.
+    /// The last known file of the log. A new file follows it, even if its path had an earlier one.
     pub(super) fn last(self: &Arc<Shared>) -> Arc<Shared> {
         let last = lock(&lock(&self.last)).upgrade();
         last.unwrap_or_else(|| Arc::clone(self))
@@ -109,17 +109,17 @@ impl Shared {
         matches!(*lock(&self.next), Next::Is(_))
     }
 
-    /// Whether somebody reads it.
+    /// Whether the file has a reader.
     pub(super) fn is_read(&self) -> bool {
         !matches!(*lock(&self.next), Next::Over)
     }
 
-    /// It was read to its end, and so many bytes went out last that may begin a secret.
+    /// Records that it was read to its end, and that this many last bytes may begin a secret.
     pub(super) fn leave_open(&self, open: u64) {
         self.open.store(open.saturating_add(1), Relaxed);
     }
 
-    /// How many bytes went out last that may begin a secret, if any did; 0: that is not known.
+    /// The number of last written bytes that may begin a secret, if any were written; 0: unknown.
     pub(super) fn open(&self) -> Option<u64> {
         match self.open.load(Relaxed) {
             0 => Some(0),
@@ -128,7 +128,7 @@ impl Shared {
         }
     }
 
-    /// It is read no more; its successor is.
+    /// Ends the reader, and returns the successor.
     pub(super) fn end(&self) -> Option<Box<Part>> {
         match std::mem::replace(&mut *lock(&self.next), Next::Over) {
             Next::Is(part) => Some(part),
@@ -136,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// It is read no more, if nothing comes next. False: something does.
+    /// Ends the reader if the file has no successor. Returns false if it has one.
     pub(super) fn end_if_last(&self) -> bool {
         let mut next = lock(&self.next);
         let is_last = !matches!(*next, Next::Is(_));
@@ -147,7 +147,7 @@ impl Shared {
     }
 }
 
-/// Text of a file that is not out yet.
+/// Text of a file that is not written yet.
 pub(super) struct Held(Arc<Shared>);
 
 impl Held {

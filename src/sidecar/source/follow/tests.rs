@@ -1,4 +1,4 @@
-//! Files that are rotated, truncated, deleted and come back: every line is given, and in order within its file.
+//! Files that are rotated, truncated, deleted and restored: every line comes out, in file order.
 
 use std::fs;
 use std::io::Write;
@@ -21,21 +21,21 @@ mod many;
 mod restart;
 mod rotation;
 
-/// How long is waited for what must come.
+/// The timeout of each wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was given by all sources, and what was told.
+/// The output of all sources, and the reported events.
 #[derive(Default)]
 struct Got {
     bytes: Vec<u8>,
-    /// How many files or wholes ended, and sources.
+    /// The number of files or messages that ended, and of sources.
     ends: usize,
     overs: usize,
     sources: usize,
     told: Vec<String>,
 }
 
-/// Somebody who follows a pattern, as a sidecar does. Dropped, it is as if it had been killed: nothing is saved that was not.
+/// Follows a pattern as a sidecar does. A drop acts like a kill: it saves nothing more.
 struct Follower {
     files: Arc<Files>,
     got: Arc<Mutex<Got>>,
@@ -47,17 +47,17 @@ impl Follower {
         Follower::with(pattern, state, ReadFrom::Start, Duration::ZERO)
     }
 
-    /// One whose sink takes so long for each piece.
+    /// A follower with a sink that takes this long for each piece.
     fn with(pattern: &str, state: Option<&Path>, from: ReadFrom, pause: Duration) -> Follower {
         Follower::beside(pattern, state, from, pause, Vec::new())
     }
 
-    /// One that follows so many files.
+    /// A follower with this limit on files.
     fn limited(pattern: &str, state: Option<&Path>, files_max: usize) -> Follower {
         Follower::begin(pattern, state, ReadFrom::Start, Duration::ZERO, Vec::new(), files_max)
     }
 
-    /// One of a sidecar that has files of its own.
+    /// A follower of a sidecar that has files of its own.
     fn beside(pattern: &str, state: Option<&Path>, from: ReadFrom, pause: Duration, own: Vec<PathBuf>) -> Follower {
         Follower::begin(pattern, state, from, pause, own, usize::MAX)
     }
@@ -96,13 +96,13 @@ impl Follower {
         String::from_utf8_lossy(&lock(&self.got).bytes).into_owned()
     }
 
-    /// How many sources there were, and how often one began anew.
+    /// The number of sources, and of restarts among them.
     fn counts(&self) -> (usize, usize) {
         let got = lock(&self.got);
         (got.sources, got.ends)
     }
 
-    /// Waits until this is so.
+    /// Waits until the condition holds.
     #[track_caller]
     fn until(&self, what: impl Fn(&Got) -> bool) -> impl Future<Output = ()> {
         let place = std::panic::Location::caller();
@@ -192,7 +192,7 @@ impl Place {
     }
 }
 
-/// Ends a follower, and waits until it has let go of its directory.
+/// Ends a follower, and waits until it has released its directory.
 async fn kill(follower: Follower) {
     let files = Arc::clone(&follower.files);
     drop(follower);
@@ -201,7 +201,7 @@ async fn kill(follower: Follower) {
     }
 }
 
-/// A first follower was given this text of `a.log`, saved that, and was killed.
+/// A first follower read this text of `a.log`, saved that, and was killed.
 async fn followed_and_killed(place: &Place, text: &str) {
     place.append("a.log", text);
     let follower = place.follower("a.log");

@@ -1,8 +1,12 @@
-//! Who is told when files change: one inotify for all that is followed, since a user may have but few of them (128 by default).
+//! File change events. One inotify serves all followed files, since the limit per user is low (128
+//! by
+//! default).
 //!
-//! A directory is watched for names that come and go, for as long as it is there. A file is watched once, when its reader has nothing to do,
-//! so that a busy one costs nothing: the watch ends with the first event. Where events were lost (the queue is full) everybody
-//! is told; and nobody relies on being told, since a file may lie on another machine.
+//! A directory is watched for names as long as it exists. A file is watched once, when its reader
+//! is
+//! idle, so that a busy file costs nothing: the watch ends with the first event. After a queue
+//! overflow every waiter is notified. No waiter relies on events, since a file may lie on another
+//! machine.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,10 +23,10 @@ use tokio::task::JoinHandle;
 use super::super::super::checkpoint::lock;
 use super::super::super::fd::Fd;
 
-/// How much is read of the queue at once, in bytes.
+/// The read size of the event queue, in bytes.
 const EVENTS_LEN: usize = 16 << 10;
 
-/// The names of a directory.
+/// Events of the names in a directory.
 const NAMES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVED_TO)
     .union(WatchFlags::MOVED_FROM)
@@ -31,11 +35,11 @@ const NAMES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::ONLYDIR)
     .union(WatchFlags::DONT_FOLLOW);
-/// What happens to a file: written to, truncated, unlinked, let go by a writer.
+/// Events of a file: written, truncated, unlinked, closed by a writer.
 const CONTENT: WatchFlags =
     WatchFlags::MODIFY.union(WatchFlags::ATTRIB).union(WatchFlags::CLOSE_WRITE).union(WatchFlags::ONESHOT);
 
-/// See the front of this module.
+/// The shared inotify.
 pub(super) struct Watch {
     shared: Option<Arc<Shared>>,
     task: Option<JoinHandle<()>>,
@@ -43,12 +47,14 @@ pub(super) struct Watch {
 
 struct Shared {
     inotify: Fd,
-    /// Who is told by which watch.
+    /// The waiters of each watch.
     told: Mutex<HashMap<i32, Vec<Arc<Notify>>>>,
 }
 
 impl Watch {
-    /// Within a runtime. Without an inotify (too many, or none in this kernel) nobody is told anything; the reason is given beside.
+    /// Must be called within a runtime. Without an inotify (too many, or none in this kernel) there
+    /// are
+    /// no events; the second value is the reason.
     pub(super) fn new() -> (Watch, Option<io::Error>) {
         match Shared::new() {
             Ok(shared) => {
@@ -59,15 +65,16 @@ impl Watch {
         }
     }
 
-    /// Reports names that come to or leave a directory. None: it will not; else whether it did not
-    /// already.
+    /// Reports names that appear in or leave a directory. None: it cannot. Otherwise, whether the
+    /// watch
+    /// is new.
     pub(super) fn directory(&self, path: &Path, told: &Arc<Notify>) -> Option<bool> {
         self.shared.as_ref()?.add(path, NAMES, told)
     }
 
-    /// Tells once that something has happened to a file. Returns whether it will.
+    /// Reports the next change of a file, once. Returns whether it will.
     pub(super) fn file(&self, file: BorrowedFd<'_>, told: &Arc<Notify>) -> bool {
-        // By the descriptor, and so whatever its names are by now.
+        // By the descriptor, and so independent of its names.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         self.shared.as_ref().is_some_and(|shared| shared.add(path.as_ref(), CONTENT, told).is_some())
     }
@@ -88,7 +95,7 @@ impl Shared {
     }
 
     fn add(&self, path: &Path, what: WatchFlags, told: &Arc<Notify>) -> Option<bool> {
-        // Under the lock, so that an event that comes at once finds it.
+        // Under the lock, so that an immediate event finds the entry.
         let mut all = lock(&self.told);
         let watch = inotify::add_watch(&self.inotify, path, what).ok()?;
         let those = all.entry(watch).or_default();
@@ -101,12 +108,12 @@ impl Shared {
 
     async fn run(self: Arc<Shared>) {
         while self.inotify.readable().await.is_ok() {
-            // At the end it is not ready any more, and waited for again.
+            // Reading to the end clears readiness, and the loop waits again.
             let _ = self.inotify.try_read(|inotify| self.take(inotify));
         }
     }
 
-    /// Takes all events that there are.
+    /// Takes all queued events.
     fn take(&self, inotify: BorrowedFd<'_>) -> io::Result<()> {
         let mut buffer = [MaybeUninit::uninit(); EVENTS_LEN];
         let mut events = inotify::Reader::new(inotify, &mut buffer);

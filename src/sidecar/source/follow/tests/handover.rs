@@ -1,4 +1,4 @@
-//! A file goes on where the one before it ended, in order and once.
+//! A file continues its predecessor, in order and once.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ fn truncate(place: &Place, name: &str) {
     fs::File::options().write(true).open(place.path(name)).unwrap().set_len(0).unwrap();
 }
 
-/// The writer keeps the old file for a moment, though there is a new one.
+/// The writer keeps the old file open for a moment after the new one appears.
 #[tokio::test]
 async fn ap_late_lines_come_before_those_of_the_next_file() {
     let place = Place::new();
@@ -27,7 +27,7 @@ async fn ap_late_lines_come_before_those_of_the_next_file() {
     assert_eq!(follower.counts(), (1, 1), "it is one text");
 }
 
-/// The pattern has the old name and the new one.
+/// The pattern matches the old name and the new one.
 #[tokio::test]
 async fn av_a_rotated_file_gives_way_though_the_pattern_has_it() {
     let place = Place::new();
@@ -40,7 +40,7 @@ async fn av_a_rotated_file_gives_way_though_the_pattern_has_it() {
     assert_eq!(follower.counts(), (1, 1), "there is a border between");
 }
 
-/// As long a banner as is hashed, and longer: only the bytes before the place tell.
+/// The banner is at least as long as the hashed head: only the bytes before the offset differ.
 #[tokio::test]
 async fn at_a_longer_file_with_the_same_beginning_is_another() {
     let place = Place::new();
@@ -56,7 +56,7 @@ async fn at_a_longer_file_with_the_same_beginning_is_another() {
     follower.gives(&format!("{banner}new 1\nnew 2\n")).await;
 }
 
-/// Text that only the copy holds is read from it: live, and after a restart.
+/// The follower reads text from the copy that alone holds it: live, and after a restart.
 #[tokio::test]
 async fn at_what_a_truncated_file_held_is_read_from_its_copy() {
     for is_away in [false, true] {
@@ -71,7 +71,7 @@ async fn at_what_a_truncated_file_held_is_read_from_its_copy() {
         } else {
             Some(follower)
         };
-        // Without a pause: nobody reads it in between.
+        // Without a pause: no look runs in between.
         place.append("a.log", "two\n");
         fs::copy(place.path("a.log"), place.path("a.log.1")).unwrap();
         truncate(&place, "a.log");
@@ -108,7 +108,7 @@ async fn ap_after_a_restart_both_files_are_read_in_order() {
     }
 }
 
-/// Two truncations while nobody looks: both copies are read, in the order of their contents.
+/// Two truncations without a look: both copies are read, in the order of their contents.
 #[tokio::test]
 async fn at_contents_that_were_truncated_unseen_come_in_order() {
     let place = Place::new();
@@ -117,7 +117,7 @@ async fn at_contents_that_were_truncated_unseen_come_in_order() {
         place.append("a.log", text);
         fs::copy(place.path("a.log"), place.path(&format!("a.log.{number}"))).unwrap();
         truncate(&place, "a.log");
-        // The times of writing tell the order.
+        // The modification times give the order.
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
     place.append("a.log", "the fourth\n");
@@ -139,7 +139,7 @@ async fn at_a_short_file_is_no_copy_of_an_equal_one() {
     follower.gives("tick\ntock\n").await;
 }
 
-/// Half a line each, which three files of one pattern hold.
+/// Three files of one pattern hold half a line each.
 #[tokio::test]
 async fn ap_rotated_files_of_a_pattern_are_one_text_after_a_restart() {
     let place = Place::new();

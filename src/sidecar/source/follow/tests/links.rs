@@ -1,5 +1,5 @@
-//! Links in the place of files and directories: those of ours are followed, and no file of ours is
-//! read by those of others.
+//! Links in place of files and directories: our own links are followed, and links of other users
+//! expose no file of ours.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::super::Follow;
 use super::*;
 
-/// Text that must not come out.
+/// Text that must not appear in the output.
 const PRIVATE: &str = "AGE-SECRET-KEY-1...\n";
 
-/// A place where everybody can write to `theirs`, with a private file beside it.
+/// A place where all users can write to `theirs`, with a private file beside it.
 fn shared() -> Place {
     let place = Place::new();
     fs::create_dir(place.path("theirs")).unwrap();
@@ -22,7 +22,7 @@ fn shared() -> Place {
     place
 }
 
-/// A file that is looked at last, so that its text shows that the others were looked at.
+/// Follows one more file: its text shows that the look has covered all others.
 async fn nothing_else_comes(place: &Place, follower: &Follower) {
     place.append("theirs/last.log", "last\n");
     follower.until(|got| got.bytes.ends_with(b"last\n")).await;
@@ -79,7 +79,7 @@ async fn a02_rotated_files_are_not_sought_through_links() {
     place.append("theirs/a.log", "one\n");
     let follower = place.follower("theirs/a.log");
     follower.gives("one\n").await;
-    // All at once, so that the names of rotation are looked for.
+    // All at once, so that the names of rotation are searched.
     symlink("../own/x.log", place.path("theirs/a.log.1")).unwrap();
     fs::hard_link(place.path("own/x.log"), place.path("theirs/a.log.2")).unwrap();
     fs::remove_file(place.path("theirs/a.log")).unwrap();
@@ -124,7 +124,7 @@ async fn a02_a_link_that_is_exchanged_for_a_file_leaks_nothing() {
             }
         })
     };
-    // Each look opens the files that it finds. The test tries a single look, without its waits.
+    // Each look opens the files that it finds. The test runs single looks, without their waits.
     let told: Tell = Arc::new(|_| {});
     let checkpoints = Arc::new(Checkpoints::open(None, &Arc::default(), Arc::clone(&told)).unwrap());
     let files = Files::new(checkpoints, Own::of(Vec::new()), told);
@@ -147,8 +147,8 @@ async fn a02_a_link_that_is_exchanged_for_a_file_leaks_nothing() {
     attacker.join().unwrap();
 }
 
-/// A link of our own, as in `/var/log/containers`, and its target is rotated, live and while nobody
-/// follows.
+/// A link of our own, as in `/var/log/containers`, whose target is rotated, live and while no
+/// sidecar runs.
 #[tokio::test]
 async fn as_a_target_that_is_rotated_loses_no_line() {
     let place = Place::new();
@@ -158,7 +158,7 @@ async fn as_a_target_that_is_rotated_loses_no_line() {
     symlink("../pods/p/0.log", place.path("containers/a.log")).unwrap();
     let (mut written, mut given, mut number) = ("0\n".to_owned(), 0, 0);
     let mut rotate = |written: &mut String| {
-        // Without a pause for the follower: it does not look in between.
+        // Without a pause for the follower: no look runs in between.
         for _ in 0..3 {
             number += 1;
             place.append("pods/p/0.log", &format!("{number} before\n"));
@@ -185,8 +185,8 @@ async fn as_a_target_that_is_rotated_loses_no_line() {
     }
 }
 
-/// A file comes and goes, and another comes, without a pause for the follower: it does not look in
-/// between.
+/// Creates and removes a file, then creates another, without a pause for the follower: no look
+/// runs in between.
 fn comes_and_goes(place: &Place, name: &str) {
     place.append(name, "two\n");
     place.rename(name, &format!("{name}.2"));
@@ -194,8 +194,8 @@ fn comes_and_goes(place: &Place, name: &str) {
     place.append(name, "three\n");
 }
 
-/// A look that comes between the rename and the new file sees no file at all; then one comes and
-/// goes before the next look.
+/// A look between the rename and the new file sees no file at all; then a file appears and vanishes
+/// before the next look.
 #[tokio::test]
 async fn as_a_name_that_is_free_for_a_moment_loses_no_line() {
     for pattern in ["containers/*.log", "pods/0.log"] {
@@ -227,8 +227,8 @@ async fn as_a_name_that_is_free_at_the_start_loses_no_line() {
     follower.gives("late\ntwo\nthree\n").await;
 }
 
-/// The link is turned to another directory, after the file in the first one was rotated; live, and
-/// while nobody follows.
+/// The link is moved to another directory after the file in the first one was rotated; live, and
+/// while no sidecar runs.
 #[tokio::test]
 async fn as_a_link_that_is_turned_loses_no_line() {
     for is_away in [false, true] {

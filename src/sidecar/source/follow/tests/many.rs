@@ -1,4 +1,4 @@
-//! Many files, and a limit on them; and looks that do not hold up, or get lost.
+//! Many files and the limit on them; looks that block nothing, and survive cancellation.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::pin::pin;
@@ -14,13 +14,13 @@ fn files_of(place: &Place) -> Arc<Files> {
     Files::new(checkpoints, Own::of(Vec::new()), tell)
 }
 
-/// A follower of a few files, which looks only on request.
+/// A follower of a few files that looks only on request.
 fn follow_of(place: &Place, files: &Arc<Files>, pattern: &str) -> Follow {
     let pattern = place.pattern(pattern);
     Follow::new(Arc::clone(files), "app".into(), (&pattern, &[]), ReadFrom::Start, 9).unwrap()
 }
 
-/// The names that were listed, and those that were compared, in one look.
+/// The number of names listed and compared in one look.
 fn cost_of_a_look(follow: &mut Follow) -> (usize, usize) {
     let before = follow.listings.counts();
     follow.look();
@@ -40,7 +40,7 @@ async fn a28_looks_at_rotated_logs_are_linear_in_their_number() {
         };
         let rotate = |generation: usize| {
             for n in 0..count {
-                // Two that came and went unseen, and the one that is there.
+                // Two that were rotated away unseen, and the current one.
                 for name in [2, 1] {
                     place.append(&format!("{n}.log"), "line\n");
                     place.rename(&format!("{n}.log"), &format!("{n}.log.{}", generation + name));
@@ -59,7 +59,7 @@ async fn a28_looks_at_rotated_logs_are_linear_in_their_number() {
         let rotated = cost_of_a_look(&mut first);
         assert_eq!(lock(&files.read).len(), 4 * count - count, "each of them is read");
         drop(first);
-        // Nothing was confirmed, and so it is all there for the next one.
+        // No output was confirmed, so the next one reads all of it.
         rotate(20);
         let mut second = follow(&files);
         let restart = cost_of_a_look(&mut second);
@@ -78,14 +78,14 @@ async fn a28_files_above_the_limit_are_reported_and_wait_for_room() {
         place.append(&format!("{n}.log"), &format!("{n}\n")).set_modified(seconds(n)).unwrap();
     }
     let follower = Follower::limited(&place.pattern("*.log"), Some(place.state.path()), 2);
-    // Those that were written to last.
+    // The most recently modified files.
     follower.until(|got| got.bytes.len() == 4).await;
     assert!(["4\n5\n", "5\n4\n"].contains(&&*follower.text()), "{}", follower.text());
     let names = |names: [&str; 3]| names.map(|name| place.path(name).display().to_string()).join(", ");
     let why = "files_max of the stream app is 2";
     let first = format!("{} and 1 more are not followed: {why}", names(["0.log", "1.log", "2.log"]));
     assert_eq!(lock(&follower.got).told, [first]);
-    // A log that is rotated keeps its place, and no other one gets it.
+    // A rotated log keeps its place, and no other log gets it.
     place.rename("4.log", "4.log.1");
     place.append("4.log", "next\n");
     place.append("6.log", "6\n");
@@ -93,11 +93,11 @@ async fn a28_files_above_the_limit_are_reported_and_wait_for_room() {
     follower.until(|got| got.told.len() == 2).await;
     let second = format!("{} is not followed: {why}", place.path("6.log").display());
     assert_eq!(lock(&follower.got).told[1], second);
-    // Where one goes, there is room for one more, and it is read from its beginning.
+    // A removed file makes room for another, which is read from its beginning.
     fs::remove_file(place.path("5.log")).unwrap();
     follower.until(|got| got.bytes.ends_with(b"6\n")).await;
     assert_eq!(lock(&follower.got).told.len(), 2, "{:?}", lock(&follower.got).told);
-    // After a restart the same are followed, though others were written to since.
+    // After a restart the same files are followed, though others are younger now.
     follower.files.checkpoints.save();
     kill(follower).await;
     for n in 0..4 {
@@ -120,7 +120,7 @@ async fn a28_a_worker_is_free_while_files_are_looked_at() {
     let files = files_of(&place);
     let mut following =
         Following::new(files, "app".into(), (&place.pattern("a.log"), &[]), ReadFrom::Start, usize::MAX).unwrap();
-    // Held up, as by a disk: a look asks for this.
+    // Blocked, as by a disk: a look needs this lock.
     let held = Arc::clone(&following.files().unwrap());
     let (go_on, told) = std::sync::mpsc::channel::<()>();
     let (tell_held, is_held) = std::sync::mpsc::channel();
@@ -132,7 +132,7 @@ async fn a28_a_worker_is_free_while_files_are_looked_at() {
     is_held.recv().unwrap();
     let mut next = pin!(following.next());
     assert!(poll(next.as_mut()).is_pending());
-    // The one worker of this runtime goes on.
+    // The one worker of this runtime continues.
     for _ in 0..10 {
         tokio::task::yield_now().await;
         assert!(poll(next.as_mut()).is_pending());
@@ -146,7 +146,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> 
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Asks again and again, and lets go wherever it waits.
+/// Polls again and again, and cancels at each wait.
 async fn next_cancelled(following: &mut Following) -> super::super::log::Followed {
     let start = Instant::now();
     loop {
@@ -174,7 +174,7 @@ async fn a_notice_outlives_a_wait_that_is_cancelled_anywhere() {
         place.append(&format!("{round}.log"), "one\n");
         drop(next_cancelled(&mut following).await);
     }
-    // And let go once, after so many polls.
+    // And cancels once, after this many polls.
     for polls in 0..20 {
         let before = place.append(&format!("let-go-{polls}.log"), "one\n");
         let mut given = 0;
@@ -209,7 +209,7 @@ async fn a_look_is_not_put_off_by_waits_that_are_cancelled() {
         assert!(poll(pin!(following.next())).is_pending(), "others may have put the link there");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    // Of which nobody tells.
+    // No event reports this.
     fs::set_permissions(place.path("theirs"), fs::Permissions::from_mode(0o755)).unwrap();
     next_cancelled(&mut following).await;
 }
@@ -221,7 +221,7 @@ async fn ap_a_look_in_the_middle_of_rotations_keeps_their_order() {
     let mut follow = follow_of(&place, &files, "a.log*");
     drop(place.append("a.log", "one\n"));
     follow.look();
-    // The log is looked at before it is renamed twice, and another name after that.
+    // The walk sees the log before it is renamed twice, and another name after that.
     let mut walk = follow.pattern.walk();
     for name in ["a.log.1", "a.log.20261129"] {
         place.rename("a.log", name);
@@ -235,7 +235,7 @@ async fn ap_a_look_in_the_middle_of_rotations_keeps_their_order() {
     assert_eq!((lock(&files.read).len(), follow.found.len()), (3, 1), "three files are one text");
 }
 
-/// The log had no file in the first look of a sidecar, and two since: its path tells nothing.
+/// The log had no file in the first look of a sidecar, and two since: its path shows nothing.
 #[tokio::test]
 async fn ap_a_file_between_two_looks_comes_after_the_last_of_its_log() {
     let place = Place::new();
@@ -254,7 +254,7 @@ async fn ap_a_file_between_two_looks_comes_after_the_last_of_its_log() {
     assert_eq!((lock(&files.read).len(), follow.found.len()), (3, 1), "three files are one text");
 }
 
-/// The clock of files ticks some hundred times a second.
+/// Modification times tick some hundred times a second.
 #[tokio::test]
 async fn ap_rotated_files_of_one_tick_are_in_the_order_of_their_names() {
     let place = Place::new();
@@ -271,9 +271,9 @@ async fn ap_rotated_files_of_one_tick_are_in_the_order_of_their_names() {
     first.look();
     assert_eq!(files.checkpoints.at("app", &place.path("a.log")).len(), 7);
     drop(first);
-    // Nothing of them was read.
+    // No byte of them was read.
     assert_eq!(text_of(follow(), 7).await, "1234567");
-    // One of them was written anew.
+    // One of them was rewritten.
     place.append("b.log", "old");
     let follow = || follow_of(&place, &files, "b.log");
     follow().look();
@@ -288,7 +288,7 @@ async fn ap_rotated_files_of_one_tick_are_in_the_order_of_their_names() {
     assert_eq!(text_of(follow(), 3).await, "123");
 }
 
-/// The text that is found in one look: so many bytes.
+/// The text of this length that one look finds.
 async fn text_of(mut follow: Follow, len: usize) -> String {
     follow.look();
     let got: Arc<Mutex<Got>> = Arc::default();

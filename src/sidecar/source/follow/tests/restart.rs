@@ -1,4 +1,4 @@
-//! What is followed by one after another: what was saved is not given again, and the rest is.
+//! Followers in sequence: confirmed text is not read again, and the rest is.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -20,7 +20,7 @@ async fn a_file_that_was_not_followed_before_may_be_begun_at_its_end() {
     follower.files.checkpoints.save();
     drop(follower);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    // What came while nobody looked is new as well.
+    // Files that appeared while no sidecar ran are new as well.
     place.append("c.log", "three\n");
     let follower = Follower::with(&pattern, Some(place.state.path()), ReadFrom::End, Duration::ZERO);
     follower.gives("three\n").await;
@@ -70,8 +70,8 @@ async fn d08_rotations_while_nobody_looked() {
     assert!(lock(&follower.got).told.is_empty());
 }
 
-/// The clock is set back while no sidecar runs, and so what came later looks older than what was read last, and as old as what had been rotated
-/// away before anybody followed: the numbers tell.
+/// The clock is set back while no sidecar runs. Later files look older than the last one read, and
+/// as old as files that were rotated away before the first follower: rotation numbers decide.
 #[tokio::test]
 async fn d17_rotations_while_nobody_looked_and_the_clock_was_set_back() {
     let place = Place::new();
@@ -136,8 +136,8 @@ async fn what_is_lost_for_good_is_told() {
     assert!(told.contains("before its last"), "{told}");
 }
 
-/// The file before a log that was written anew, or has the inode of one that was deleted, got a
-/// late line.
+/// The predecessor of a log that was rewritten, or that has the inode of a deleted file, got a late
+/// line.
 #[tokio::test]
 async fn c01_a_late_line_comes_before_a_log_that_was_written_anew() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Files that are rotated, truncated, deleted and come back, under the eyes of who follows them.
+//! Files that are rotated, truncated, deleted and restored while a follower runs.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +13,7 @@ async fn what_is_there_and_what_is_appended_is_given() {
     place.append("a.log", "one\n");
     let follower = place.follower("a.log");
     follower.gives("one\n").await;
-    // As it is: no line is waited for, and any bytes are bytes.
+    // Raw: the follower waits for no line end, and accepts any bytes.
     place.append("a.log", "tw");
     follower.gives("one\ntw").await;
     place.append("a.log", "o\n\0");
@@ -42,7 +42,7 @@ async fn d06_rename_and_create() {
     writer.write_all(b"three\n").unwrap();
     place.append("a.log", "four\n");
     follower.gives("one\ntwo\nthree\nfour\n").await;
-    // Its writer goes on for a while, and is heard.
+    // Its writer continues for a while, and the follower reads it.
     writer.write_all(b"late\n").unwrap();
     follower.gives("one\ntwo\nthree\nfour\nlate\n").await;
     assert_eq!(lock(&follower.got).overs, 0, "somebody has it open");
@@ -87,7 +87,7 @@ async fn d06_written_anew_and_longer_than_before() {
     place.append("a.log", "one\ntwo\n");
     let follower = place.follower("a.log");
     follower.gives("one\ntwo\n").await;
-    // In one step for whoever looks at sizes: it is never shorter than what was read.
+    // In one step for any look at sizes: it is never shorter than the part that was read.
     let longer = "another one that is longer\n".repeat(3);
     fs::write(place.path("b"), &longer).unwrap();
     let file = fs::File::options().write(true).open(place.path("a.log")).unwrap();
@@ -118,7 +118,7 @@ async fn d06_a_file_that_is_renamed_within_the_pattern_is_read_once() {
     assert_eq!(follower.counts(), (1, 6));
 }
 
-/// The sink is so slow that three rotations pass, and the files are deleted, before the first one has been read.
+/// The sink is so slow that three rotations and the deletions precede the end of the first file.
 #[tokio::test]
 async fn d09_what_a_slow_sink_leaves_behind_is_read_in_order() {
     let place = Place::new();
@@ -143,7 +143,7 @@ async fn d09_what_a_slow_sink_leaves_behind_is_read_in_order() {
     assert_eq!(follower.counts(), (1, 3));
 }
 
-/// Rotations that nobody could see one by one: what came and went between two looks is found by its name.
+/// Rotations between two looks: the follower finds the files by their names.
 #[tokio::test]
 async fn d07_rotations_between_two_looks_are_found() {
     let place = Place::new();
@@ -156,7 +156,7 @@ async fn d07_rotations_between_two_looks_are_found() {
     follower.gives("0\n").await;
     let mut expected = "0\n".to_owned();
     for round in 0..5 {
-        // Without a pause, on a runtime of one thread: nobody looks in between.
+        // Without a pause, on a runtime of one thread: no look runs in between.
         for step in 0..3 {
             for number in (1..=round * 3 + step).rev() {
                 place.rename(&format!("a.log.{number}"), &format!("a.log.{}", number + 1).replace(".9", ".19"));
@@ -174,7 +174,7 @@ async fn d07_rotations_between_two_looks_are_found() {
     follower.gives(&expected).await;
 }
 
-/// The queue of the kernel holds 16 events, and there are 100,000 renames: what is lost is looked for.
+/// The kernel queue holds 16 events, and there are 100,000 renames: a look replaces lost events.
 #[tokio::test]
 async fn d07_a_queue_that_overflows_loses_nothing() {
     const LIMIT: &str = "/proc/sys/fs/inotify/max_queued_events";
@@ -267,8 +267,8 @@ async fn what_is_no_file_is_told_once_and_followed_when_it_is_one() {
     assert_eq!(lock(&follower.got).told.len(), 1);
 }
 
-/// Of a file that was moved in, no other file is the successor: neither when a rotated file that is
-/// done comes between the two, nor later.
+/// A file that was moved in has no successor: neither when a rotated file that is done comes
+/// between the two, nor later.
 #[tokio::test]
 async fn c01_a_file_that_was_moved_in_takes_no_rotated_ones_place() {
     let ago = |hours: u64| std::time::SystemTime::now() - Duration::from_secs(3_600 * hours);
@@ -285,14 +285,14 @@ async fn c01_a_file_that_was_moved_in_takes_no_rotated_ones_place() {
         place.append("a.log", &format!("round {round}\n"));
         text += &format!("round {round}\n");
         follower.gives(&text).await;
-        // The file goes on in the next one, and so is done.
+        // The next file continues this one, so it is done.
         let key = super::super::file::key(&"app".into(), before);
         let start = Instant::now();
         while !follower.files.checkpoints.place(&key).is_some_and(|place| place.is_done) {
             assert!(start.elapsed() < PATIENCE, "round {round}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        // It is looked at once more when the log is rotated again.
+        // The next rotation of the log has it looked at again.
         place.append(&format!("a.log.2026000{round}"), "").set_modified(ago(4 - round)).unwrap();
     }
     assert_eq!(follower.counts().0, 2);
