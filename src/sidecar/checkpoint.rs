@@ -1,13 +1,15 @@
-//! How far files were read, kept over a crash: the place up to which all of a file has been given out by its sink.
+//! Checkpoints: the read positions of files, kept across crashes. The sink has written all bytes
+//! before a position.
 //!
-//! One file, `checkpoints.json`, in a directory of its own (0700, the file 0600), replaced in one step: at most once a second, and when the
-//! sidecar ends. Killed at any moment it is the old one or the new one, and whoever goes on from the old one gives out
-//! again what went out since, and loses nothing. It is on the disk before the old one is gone, and what it says is out was synced before
-//! that, where it went to a file or a spool of ours: so it holds for a power cut, too.
+//! They are one file, `checkpoints.json`, in a directory of its own (0700, the file 0600). It is
+//! replaced atomically, at most once a second and when the sidecar ends. After a kill at any moment
+//! it is the old or the new one; a sidecar that continues from the old one repeats output, and
+//! loses nothing. The new file is synced before it replaces the old one, and output to our own
+//! files and spools is synced before that: so it survives a power cut, too.
 //!
-//! A file is known again by its device, its inode, and hashes of its first bytes and of the last
-//! ones before the place (see [`head`]): an inode's number is given to another file soon after the
-//! first one was deleted, and a file that was written anew may begin as it did.
+//! A file is recognized by its device, its inode, and hashes of its first bytes and of the last
+//! bytes before the position (see [`head`]): an inode number is soon reused after a deletion, and a
+//! file that was rewritten may begin as it did.
 
 mod head;
 mod places;
@@ -37,103 +39,106 @@ use saved::{Saved, SavedPlace, read};
 
 pub(crate) use head::{HEAD_LEN_MAX, Hasher, Head, TAIL_LEN_MAX, tail};
 
-/// How often the file is written at most.
+/// The minimum interval between saves.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// Of files that were read to their end and rotated away, so many are remembered.
+/// The number of completely read and rotated files that are remembered.
 const DONE_MAX: usize = 1_000;
-/// How often, and how many times, the end of a step is waited for before new ones are kept from
-/// beginning.
+/// The interval and number of tries for the lock of a step, before a save blocks new steps.
 const STEP_TRY: Duration = Duration::from_millis(1);
 const STEP_TRIES: usize = 2_000;
-/// What holds the places.
+/// The file of the places.
 const FILE_NAME: &str = "checkpoints.json";
-/// What a sidecar locks while it has the directory.
+/// The file that a sidecar locks while it owns the directory.
 const LOCK_NAME: &str = "lock";
-/// The name of a file that was set aside, since it cannot be read.
+/// The name of an unreadable file that was set aside.
 const BAD_NAME: &str = "checkpoints.bad";
 /// The names of all files in the directory but temporary ones.
 pub(crate) const NAMES: [&str; 3] = [FILE_NAME, BAD_NAME, LOCK_NAME];
 
-/// How far a file was read.
+/// The read position of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Where it was when it was found.
+    /// The path at which it was found.
     pub(crate) path: PathBuf,
-    /// Where that was without links, if there were any.
+    /// That path with links resolved, if there were any.
     pub(crate) target: Option<PathBuf>,
-    /// All before it has been given out.
+    /// All bytes before it have been written.
     pub(crate) offset: u64,
     pub(crate) head: Head,
-    /// Of the last bytes before the offset. Empty in the files of earlier versions.
+    /// The hash of the last bytes before the offset. Empty in the files of earlier versions.
     pub(crate) tail: Head,
-    /// The content before the offset is gone, and may go on here: so many bytes that went out last
-    /// may begin a secret, as far as that is known.
+    /// The content before the offset is gone, and may continue here: this many of the last written
+    /// bytes may begin a secret, as far as it is known.
     pub(crate) before: Option<u64>,
-    /// When it was written to last, in nanoseconds, and how long it was then.
+    /// Its last modification time, in nanoseconds, and its length then.
     pub(crate) modified: i64,
     pub(crate) len: u64,
-    /// It was read to its end, has been rotated away, and nobody writes to it.
+    /// It was read to its end, has been rotated away, and has no writers.
     pub(crate) is_done: bool,
 }
 
 impl Place {
-    /// Its path without links.
+    /// Its path with links resolved.
     pub(crate) fn target(&self) -> &Path {
         self.target.as_deref().unwrap_or(&self.path)
     }
 }
 
-/// Which file of which stream: two streams may follow the same one.
+/// A file of a stream: two streams may follow the same file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) stream: Arc<str>,
     pub(crate) file: FileId,
 }
 
-/// A place that its reader moves on.
+/// A place that its reader advances.
 pub(crate) type Slot = Arc<Mutex<Place>>;
 
-/// The facts about a file.
+/// The result of a search for a file.
 pub(crate) enum Found {
     Known(Slot),
-    /// Another file has the number now, or it was written anew: the place that it had.
+    /// Another file has the inode, or the file was rewritten: its former place.
     Anew(Place),
     Unknown,
 }
 
 /// All places.
 pub(crate) struct Checkpoints {
-    /// None: they are not kept.
+    /// The directory; none: places are not saved.
     directory: Option<PathBuf>,
     places: Mutex<Places>,
     is_changed: AtomicBool,
     changed: Notify,
     failed: AtomicBool,
-    /// Read by those that change several places in one step, and written by the one that saves
-    /// them.
+    /// A step that changes several places takes a read lock; a save takes the write lock.
     step: RwLock<()>,
-    /// One at a time: an older state must not come over a newer one.
+    /// Serializes saves: an older state must not replace a newer one.
     saving: Mutex<()>,
-    /// The output of this process, which is on the disk before the places that say so.
+    /// The output of this process, which is synced before the places that confirm it.
     outputs: Arc<OutputSync>,
     tell: Tell,
-    /// Held for as long as the directory is ours.
+    /// Held as long as this sidecar owns the directory.
     _lock: Option<OwnedFd>,
 }
 
-/// A lock that nothing panics under, and if it did, what it guards would be whole.
+/// Locks a mutex and ignores poisoning: no code panics under it, and if it did, the data would be
+/// consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Checkpoints {
-    /// Opens the directory of an earlier sidecar, or makes it. Without one, places are kept as long as the process lives.
+    /// Opens the directory of an earlier sidecar, or creates it. Without a directory, places live
+    /// as
+    /// long as the process.
     ///
-    /// What cannot be read is told, and set aside; then all files are read from their beginning: more than once rather than never.
+    /// An unreadable file is reported and set aside; then all files are read from their beginning:
+    /// duplicates rather than losses.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made or written to, others may write to it, or another sidecar has it.
+    /// When the directory cannot be created or written to, other users may write to it, or another
+    /// sidecar owns it.
     pub(crate) fn open(directory: Option<&Path>, outputs: &Arc<OutputSync>, tell: Tell) -> io::Result<Checkpoints> {
         let mut opened = Checkpoints {
             directory: directory.map(Path::to_owned),
@@ -170,12 +175,12 @@ impl Checkpoints {
         Ok(opened)
     }
 
-    /// Whether there is anybody after us who is told of the places.
+    /// Whether a later sidecar will read the places.
     pub(crate) fn are_kept(&self) -> bool {
         self.directory.is_some()
     }
 
-    /// The place of a file, if it is known: its device may have got another number when the machine was booted.
+    /// The place of a file, if it is known. A reboot may have changed the device number.
     pub(crate) fn find(&self, key: &Key, path: &Path, file: impl AsFd) -> io::Result<Found> {
         let mut places = lock(&self.places);
         let Some(slot) = places.take(key, path) else { return Ok(Found::Unknown) };
@@ -188,14 +193,14 @@ impl Checkpoints {
         Ok(Found::Anew(place))
     }
 
-    /// A new place for a file.
+    /// Adds a place for a file.
     pub(crate) fn add(&self, key: Key, place: Place) -> Slot {
         let slot = lock(&self.places).add(key, place);
         self.touch();
         slot
     }
 
-    /// Whether anything is known of a stream.
+    /// Whether a stream has any place.
     pub(crate) fn knows(&self, stream: &str) -> bool {
         lock(&self.places).knows(stream)
     }
@@ -205,12 +210,12 @@ impl Checkpoints {
         lock(&self.places).at(stream, path)
     }
 
-    /// The place of a file, as it is now.
+    /// The current place of a file.
     pub(crate) fn place(&self, key: &Key) -> Option<Place> {
         lock(&self.places).get(key).map(|place| place.clone())
     }
 
-    /// Whether a file was read to its end, and is not another one with its number.
+    /// Whether a file was read to its end, and is not another file with its inode number.
     pub(crate) fn is_done(&self, key: &Key, file: impl AsFd) -> io::Result<bool> {
         let Some(place) = self.place(key).filter(|place| place.is_done) else { return Ok(false) };
         let len = fstat(&file)?.st_size as u64;
@@ -223,25 +228,26 @@ impl Checkpoints {
         self.touch();
     }
 
-    /// As long as this is held, nothing is saved: changes of several places belong together. By one
-    /// caller in a thread at a time.
+    /// Blocks saves while the guard lives: the changes of several places belong together. At most
+    /// one
+    /// guard a thread.
     pub(crate) fn step(&self) -> RwLockReadGuard<'_, ()> {
         self.step.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something has changed, and is to be saved within a second.
+    /// Marks a change, to be saved within a second.
     pub(crate) fn touch(&self) {
         if !self.is_changed.swap(true, Relaxed) {
             self.changed.notify_one();
         }
     }
 
-    /// Saves what changes, for as long as it is polled.
+    /// Saves changes as long as it is polled.
     pub(crate) async fn run(self: Arc<Checkpoints>) {
         loop {
             self.changed.notified().await;
             let this = Arc::clone(&self);
-            // It waits for the disk.
+            // The save blocks on the disk.
             let _ = tokio::task::spawn_blocking(move || this.save()).await;
             tokio::time::sleep(SAVE_EVERY).await;
             if self.failed.load(Relaxed) {
@@ -250,7 +256,7 @@ impl Checkpoints {
         }
     }
 
-    /// Saves all places, if any has changed. That it fails is told once, and it is tried again.
+    /// Saves all places, if any has changed. A failure is reported once and retried.
     pub(crate) fn save(&self) {
         let Some(directory) = &self.directory else { return };
         let _saving = lock(&self.saving);
@@ -258,9 +264,9 @@ impl Checkpoints {
             return;
         }
         let text = self.write();
-        // What the places say is out has to be on the disk before them.
+        // Output that the places confirm has to be on the disk before them.
         let saved = self.outputs.sync_for_checkpoint().and_then(|()| {
-            // Anew each time: the directory may have been replaced.
+            // Reopened each time: the directory may have been replaced.
             let dir = Dir::open(directory, Links::Trusted)?;
             check(&dir)?;
             replace_in(&dir, FILE_NAME, 0o600, text.as_bytes())
@@ -274,8 +280,9 @@ impl Checkpoints {
         }
     }
 
-    /// Tried for a while first: a waiting writer keeps readers waiting, and some of these look at
-    /// ten thousand files in one step.
+    /// Takes the lock between steps. It tries for a while first: a waiting writer blocks readers,
+    /// and
+    /// some of these look at ten thousand files in one step.
     fn between_steps(&self) -> RwLockWriteGuard<'_, ()> {
         for _ in 0..STEP_TRIES {
             match self.step.try_write() {
@@ -308,8 +315,8 @@ impl Checkpoints {
     }
 }
 
-/// The directory is its owner's alone: root or this user. It may be read by others, since the file
-/// in it may not, but not written to.
+/// Checks that root or this user owns the directory and no other user can write to it. Others may
+/// read it, since they cannot read the file in it.
 fn check(directory: &Dir) -> io::Result<()> {
     let stat = directory.stat_self()?;
     check_owner(&stat)?;
@@ -326,7 +333,7 @@ fn lock_directory(directory: &Dir) -> io::Result<OwnedFd> {
     Ok(file)
 }
 
-/// A sidecar that was killed while it wrote has left these.
+/// Removes the temporary files of a sidecar that was killed while it saved.
 fn remove_temporary(directory: &Dir) -> io::Result<()> {
     for (name, _) in directory.names()? {
         let is_temporary = name.as_bytes().starts_with(b".checkpoints") && name.as_bytes().ends_with(b".tmp");

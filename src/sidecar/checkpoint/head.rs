@@ -1,7 +1,7 @@
-//! Hashes by which a file is known again: of its first bytes, and of the last ones before a place.
+//! Hashes that identify a file: of its first bytes, and of the last bytes before a position.
 //!
-//! They are no secret's. But of a file whose bytes there are known but for a short secret that can
-//! be guessed by them, as the file itself can be read by every reader of these.
+//! They are not of secrets. But if a file's bytes there are known except for a short secret, the
+//! hashes allow guesses at it; any reader of the hashes can read the file itself.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,12 +9,12 @@ use std::os::fd::AsFd;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// So many of a file's first bytes are hashed at most.
+/// The maximum number of a file's first bytes that are hashed.
 pub(crate) const HEAD_LEN_MAX: usize = 1024;
-/// So many of the bytes before a place are hashed at most.
+/// The maximum number of bytes before a position that are hashed.
 pub(crate) const TAIL_LEN_MAX: usize = 256;
 
-/// A hash of some bytes of a file, and of how many.
+/// A hash of bytes of a file, and their number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) len: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Whether the file begins so.
+    /// Whether the file begins with these bytes.
     pub(crate) fn is_of(&self, file: impl AsFd) -> io::Result<bool> {
         Ok(self.len == 0 || Hasher::of(file, self.len)?.head() == *self)
     }
@@ -34,8 +34,8 @@ impl Head {
         Head { len: bytes.len(), hash }
     }
 
-    /// Whether the file has such bytes right before this place. Of no bytes it is not known, and
-    /// taken for granted.
+    /// Whether the file has these bytes directly before this offset. True for the hash of no bytes,
+    /// which shows nothing.
     pub(crate) fn is_before(&self, file: impl AsFd, offset: u64) -> io::Result<bool> {
         if self.len > TAIL_LEN_MAX || self.len as u64 > offset {
             return Ok(false);
@@ -44,7 +44,7 @@ impl Head {
     }
 }
 
-/// The last bytes before a place, at most [`TAIL_LEN_MAX`]. Fewer, where the file is shorter.
+/// The last bytes before an offset, at most [`TAIL_LEN_MAX`]. Fewer if the file is shorter.
 pub(crate) fn tail(file: impl AsFd, offset: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let len = usize::try_from(offset).unwrap_or(usize::MAX).min(TAIL_LEN_MAX);
     bytes_before(file, offset, len)
@@ -65,7 +65,7 @@ fn bytes_before(file: impl AsFd, offset: u64, len: usize) -> io::Result<Zeroizin
     Ok(bytes)
 }
 
-/// Hashes the first bytes of a file as they come.
+/// Hashes the first bytes of a file as they arrive.
 #[derive(Clone, Default)]
 pub(crate) struct Hasher {
     state: Sha256,
@@ -73,7 +73,7 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    /// The beginning of a file now, so many bytes of it if it is that long.
+    /// Hashes the first `len` bytes of a file, or fewer if it is shorter.
     pub(crate) fn of(file: impl AsFd, len: usize) -> io::Result<Hasher> {
         let mut bytes = Zeroizing::new([0; HEAD_LEN_MAX]);
         let (mut hasher, len) = (Hasher::default(), len.min(HEAD_LEN_MAX));
@@ -88,8 +88,8 @@ impl Hasher {
         Ok(hasher)
     }
 
-    /// More of the file. Bytes behind the first ones change nothing. Returns whether anything
-    /// was added.
+    /// Adds bytes of the file. Bytes after the hashed ones change nothing. Returns whether any
+    /// were added.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
         let added = bytes.len().min(HEAD_LEN_MAX - self.len);
         self.state.update(&bytes[..added]);

@@ -1,5 +1,5 @@
-//! All places, found by file, by inode and by path: there may be ten thousand, and each is looked
-//! for when the sidecar begins.
+//! All places, indexed by file, inode and path: there may be ten thousand, and each is searched for
+//! when the sidecar starts.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ pub(super) struct Places {
     streams: HashMap<Arc<str>, Stream>,
 }
 
-/// Which files of a stream there are.
+/// The files of a stream.
 #[derive(Default)]
 struct Stream {
     by_inode: HashMap<u64, HashSet<Key>>,
-    /// A place keeps the path that it was found at.
+    /// A place keeps the path at which it was found.
     by_path: HashMap<PathBuf, HashSet<Key>>,
 }
 
@@ -60,8 +60,9 @@ impl Places {
         Some(slot)
     }
 
-    /// Takes the place of a file out: by its key, or by its inode and path, if something was read
-    /// of it that tells it from others.
+    /// Removes the place of a file: by its key, or by its inode and path if the read part
+    /// identifies
+    /// the file.
     pub(super) fn take(&mut self, key: &Key, path: &Path) -> Option<Slot> {
         if self.slots.contains_key(key) {
             return self.remove(key);

@@ -1,4 +1,4 @@
-//! The places as they stand in their file, in JSON.
+//! The JSON format of the saved places.
 
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Head, Key, Place};
 use crate::sys::file::FileId;
 
-/// The characters of a path that stand there as `%xx`.
+/// The characters of a path that are written as `%xx`.
 const ESCAPED: AsciiSet = CONTROLS.add(b'%').add(b'"').add(b'\\');
 
 /// The content of the file.
@@ -33,7 +33,7 @@ pub(super) struct SavedPlace {
     modified: i64,
     len: u64,
     done: bool,
-    /// Not in the files of earlier versions, which do not mind it either.
+    /// Absent in the files of earlier versions, which ignore it.
     #[serde(default, skip_serializing_if = "is_zero")]
     tail_len: usize,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -102,7 +102,7 @@ fn unescape(text: &str) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(percent_decode_str(text).collect()))
 }
 
-/// The places that an earlier sidecar saved. None: that is not it.
+/// Reads the places that an earlier sidecar saved. None: the format is unknown.
 pub(super) fn read(text: &[u8]) -> Option<Vec<(Key, Place)>> {
     let saved: Saved = serde_json::from_slice(text).ok().filter(|saved: &Saved| saved.version == 1)?;
     saved.files.into_iter().map(SavedPlace::take).collect()

@@ -1,4 +1,4 @@
-//! Places that are saved and read again, in a directory that others cannot change.
+//! Places that are saved and read again, in a directory that other users cannot change.
 
 use super::*;
 use std::fs;
@@ -74,7 +74,7 @@ fn a15_a_state_directory_that_others_can_change_is_refused() {
     symlink("own", at("link")).unwrap();
     symlink("../own", at("theirs/link")).unwrap();
     assert!(!is_refused("link") && is_refused("theirs/link") && is_refused("theirs/link/deep"));
-    // Files that others can read, and files that do not hold what their names say.
+    // Files that others can read, and files with content that does not match their names.
     let opened = open(&at("own")).0.unwrap();
     opened.add(key(1), Place::default());
     opened.save();
