@@ -129,8 +129,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Checkpoints {
     /// Opens the directory of an earlier sidecar, or creates it. Without a directory, places live
-    /// as
-    /// long as the process.
+    /// as long as the process.
     ///
     /// An unreadable file is reported and set aside; then all files are read from their beginning:
     /// duplicates rather than losses.
@@ -229,8 +228,7 @@ impl Checkpoints {
     }
 
     /// Blocks saves while the guard lives: the changes of several places belong together. At most
-    /// one
-    /// guard a thread.
+    /// one guard a thread.
     pub(crate) fn step(&self) -> RwLockReadGuard<'_, ()> {
         self.step.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -281,8 +279,7 @@ impl Checkpoints {
     }
 
     /// Takes the lock between steps. It tries for a while first: a waiting writer blocks readers,
-    /// and
-    /// some of these look at ten thousand files in one step.
+    /// and some of these look at ten thousand files in one step.
     fn between_steps(&self) -> RwLockWriteGuard<'_, ()> {
         for _ in 0..STEP_TRIES {
             match self.step.try_write() {

@@ -61,8 +61,7 @@ impl Places {
     }
 
     /// Removes the place of a file: by its key, or by its inode and path if the read part
-    /// identifies
-    /// the file.
+    /// identifies the file.
     pub(super) fn take(&mut self, key: &Key, path: &Path) -> Option<Slot> {
         if self.slots.contains_key(key) {
             return self.remove(key);

@@ -45,8 +45,7 @@ impl Source for Fifo {
         }
         // A descriptor without writers stays in the hang-up state, and cannot be waited for. A new
         // descriptor hangs up only after the next writer. The FIFO keeps its data while one of the
-        // two
-        // is open.
+        // two is open.
         self.fd = read_end(&self.path, self.mode)?;
         if std::mem::take(&mut self.is_begun) { Ok(Given::End) } else { Err(ErrorKind::WouldBlock.into()) }
     }

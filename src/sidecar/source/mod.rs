@@ -21,8 +21,7 @@ pub(crate) enum Given {
     /// Bytes were appended to the buffer, and the stream continues.
     Bytes,
     /// Nothing was appended. The next bytes are of another file that continues the text, possibly
-    /// in
-    /// the middle of a secret.
+    /// in the middle of a secret.
     Border,
     /// A message (a datagram) has ended with the appended bytes, if any. The redactor finishes and
     /// starts anew.
@@ -51,8 +50,7 @@ pub(crate) trait Source: Send {
     fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given>;
 
     /// Confirms that the sink has written all bytes before this position, which counts from the
-    /// start
-    /// of the source. They need not be read again.
+    /// start of the source. They need not be read again.
     fn confirm(&mut self, _position: u64) {}
 
     /// The number of unread bytes at the last look, as far as it is known.
@@ -61,17 +59,14 @@ pub(crate) trait Source: Send {
     }
 
     /// Whether the next sidecar reads the unconfirmed bytes again. Such a stream does not end when
-    /// the
-    /// sidecar stops: its line, possibly with a secret, continues with the next sidecar.
+    /// the sidecar stops: its line, possibly with a secret, continues with the next sidecar.
     fn resumes(&self) -> bool {
         false
     }
 
     /// The number of last written bytes that may begin a secret, if text before the next read is
-    /// lost
-    /// or already written, by an earlier sidecar for example. Called before the first read, and
-    /// after
-    /// an [`End`](Given::End).
+    /// lost or already written, by an earlier sidecar for example. Called before the first read,
+    /// and after an [`End`](Given::End).
     fn begun(&self) -> Option<usize> {
         None
     }
@@ -97,7 +92,6 @@ pub(crate) trait Listener: Send {
     /// # Errors
     ///
     /// Errors after which no source will come. Temporary errors (no file descriptors left) are
-    /// waited
-    /// out.
+    /// waited out.
     fn next(&mut self) -> impl Future<Output = io::Result<Self::Source>> + Send;
 }

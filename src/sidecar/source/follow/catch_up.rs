@@ -44,8 +44,7 @@ struct Known {
 
 impl Follow {
     /// Schedules all unread earlier files of this path before this file, which has this
-    /// modification
-    /// time. Returns its predecessor.
+    /// modification time. Returns its predecessor.
     pub(super) fn catch_up(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Before {
         let mut before = Before { after: self.waiting.remove(&name.path), is_lost: false };
         let mut last = None;
@@ -74,8 +73,7 @@ impl Follow {
         let list = |follow: &mut Follow| {
             let rotated = rotated([spot].into_iter().chain(&former), &mut follow.listings);
             // Files that were listed after this one was renamed may be its successors: the next
-            // look
-            // finds their order.
+            // look finds their order.
             if name.rotated.is_none() && !spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file) {
                 follow.listings.clear();
                 return Vec::new();

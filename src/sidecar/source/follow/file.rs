@@ -195,9 +195,8 @@ impl Part {
             return Err(ErrorKind::InvalidData.into());
         }
         // The file was truncated just now. If it has not reached this offset again, the data is
-        // from
-        // before that, and the last of its writer. Otherwise it may begin in the middle of a secret
-        // of the new content, and is dropped.
+        // from before that, and the last of its writer. Otherwise it may begin in the middle of a
+        // secret of the new content, and is dropped.
         if !self.is_same()? && fstat(&*self.file)?.st_size as u64 > self.offset {
             buffer[start..].zeroize();
             buffer.truncate(start);

@@ -27,8 +27,7 @@ impl LeftOut {
     }
 
     /// Reports the files of this look: once for each path while the reason lasts, and in one
-    /// message,
-    /// since there may be a hundred thousand.
+    /// message, since there may be a hundred thousand.
     pub(super) fn report(&mut self, tell: &Tell, why: &str) {
         let mut now = std::mem::take(&mut self.now);
         now.sort_unstable();
@@ -49,8 +48,7 @@ impl LeftOut {
 impl Follow {
     /// Removes the files above the limit. Paths that were followed before stay, so that a log
     /// continues after its rotation. Files that an earlier sidecar has read come next, then the
-    /// most
-    /// recently modified. A removed file is followed from its beginning when there is room.
+    /// most recently modified. A removed file is followed from its beginning when there is room.
     pub(super) fn limit(&mut self, seen: &mut Vec<Match>) {
         if seen.len() <= self.files_max {
             return;

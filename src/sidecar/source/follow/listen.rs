@@ -99,8 +99,7 @@ impl Following {
     }
 
     /// Runs the first look: it opens the files that exist now, so that they are read even if they
-    /// are
-    /// renamed or deleted.
+    /// are renamed or deleted.
     ///
     /// # Errors
     ///

@@ -134,8 +134,7 @@ impl Listing {
     }
 
     /// The names that rotation may have made of this one: see [`is_rotated`]. The time does not
-    /// depend
-    /// on the number of other names.
+    /// depend on the number of other names.
     pub(super) fn rotated(&self, name: &OsStr) -> Vec<&OsStr> {
         let mut all = Vec::new();
         let take = |other: &OsStr, all: &mut Vec<usize>, place: usize| {

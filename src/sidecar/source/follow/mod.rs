@@ -134,8 +134,7 @@ struct Follow {
     /// Readers whose end the next file at a path waits for, after a rename during an open.
     waiting: HashMap<PathBuf, Arc<Shared>>,
     /// The paths found in this look, with their files unless they are links, and the rotated file
-    /// of
-    /// each log that was found last.
+    /// of each log that was found last.
     matched: HashMap<PathBuf, Option<FileId>>,
     rotated: HashMap<PathBuf, Arc<Shared>>,
     has_looked: bool,
@@ -224,8 +223,7 @@ impl Follow {
         }
         self.limit(&mut seen);
         // Oldest first: a rotated file comes before its successors. But paths that led to other
-        // files
-        // before come first: their names lead the search for files in between.
+        // files before come first: their names lead the search for files in between.
         let file_of = |found: &Match| Some(FileId::from(&found.stat)).filter(|_| found.target.is_none());
         self.matched = seen.iter().map(|found| (found.path.clone(), file_of(found))).collect();
         self.rotated.clear();

@@ -130,8 +130,7 @@ impl Pattern {
     }
 
     /// Finds all current matches. Each directory is opened within its parent, and a link is
-    /// followed
-    /// only if no other user can have created it.
+    /// followed only if no other user can have created it.
     pub(super) fn walk(&self) -> Walk {
         let mut walk = Walk::default();
         let literal = self.0[..self.0.len() - 1].iter().map_while(|part| match part {

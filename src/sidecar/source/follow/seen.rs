@@ -58,9 +58,8 @@ impl Paths {
     /// files.
     ///
     /// A directory listing is no snapshot: a file that was renamed meanwhile may be in it under
-    /// neither
-    /// name. So a file has lost its names only when a look at least this much later misses it
-    /// again.
+    /// neither name. So a file has lost its names only when a look at least this much later misses
+    /// it again.
     pub(super) fn displace(&mut self, named: &HashSet<FileId>, later: Duration) {
         for seen in self.by_path.values().filter(|seen| !named.contains(&seen.key.file)) {
             miss(&mut self.missed, seen);

@@ -68,8 +68,7 @@ impl Shared {
     }
 
     /// Whether it has a reader, or some of its text is not written yet. Then its reader has it
-    /// open,
-    /// and no other file gets its inode.
+    /// open, and no other file gets its inode.
     pub(super) fn is_in_hand(&self) -> bool {
         self.is_read() || self.held.load(Relaxed) > 0
     }

@@ -1,10 +1,8 @@
 //! File change events. One inotify serves all followed files, since the limit per user is low (128
-//! by
-//! default).
+//! by default).
 //!
 //! A directory is watched for names as long as it exists. A file is watched once, when its reader
-//! is
-//! idle, so that a busy file costs nothing: the watch ends with the first event. After a queue
+//! is idle, so that a busy file costs nothing: the watch ends with the first event. After a queue
 //! overflow every waiter is notified. No waiter relies on events, since a file may lie on another
 //! machine.
 
@@ -53,8 +51,7 @@ struct Shared {
 
 impl Watch {
     /// Must be called within a runtime. Without an inotify (too many, or none in this kernel) there
-    /// are
-    /// no events; the second value is the reason.
+    /// are no events; the second value is the reason.
     pub(super) fn new() -> (Watch, Option<io::Error>) {
         match Shared::new() {
             Ok(shared) => {
@@ -66,8 +63,7 @@ impl Watch {
     }
 
     /// Reports names that appear in or leave a directory. None: it cannot. Otherwise, whether the
-    /// watch
-    /// is new.
+    /// watch is new.
     pub(super) fn directory(&self, path: &Path, told: &Arc<Notify>) -> Option<bool> {
         self.shared.as_ref()?.add(path, NAMES, told)
     }
