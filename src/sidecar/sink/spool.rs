@@ -1,26 +1,28 @@
-//! Where what is redacted waits while its sink is away: a file of bounded length, given out from its beginning when the sink is back.
+//! The spool: a file of bounded length that holds redacted output while its sink is unavailable,
+//! and replays it in order when the sink has recovered.
 //!
-//! What is in it came out of a redactor, and is as clean as what the sink would have got; the file is its owner's alone all the same.
+//! Its content came out of a redactor, and is as clean as the sink's output. The file is private to
+//! its owner all the same.
 //!
-//! - *Order*: what is given later goes behind what waits.
-//! - *Full* is as far as the limit goes: then streams wait, as they do for a sink without a spool. Nothing is dropped.
-//! - *A restart* goes on where the one before was, also within a piece of which a file has taken a
-//!   part. A kill between a write and the note of it repeats one piece at most.
-//! - *A power cut*: output since the last sync of the sink's files goes out again, 1
-//!   MiB and a piece at most. Only pieces on the disk of the sink are taken off the file.
-//! - *A failed sync*: the system gave up bytes that no later sync reports. All in the file is
-//!   written again, and the output since the last sync of the sink's files goes out again.
-//! - *Damage* ends at the next whole piece. The unreadable part is copied to a file beside the
-//!   spool and reported; if that cannot be, nothing is taken off the file any more.
-//! - *fsync*: as for a file sink, before a checkpoint says that it is out.
+//! - *Order*: new output goes behind the pending pieces.
+//! - *Full*: streams wait (backpressure), as for a sink without a spool. Nothing is dropped.
+//! - *A restart* continues at the same position, also within a piece of which a file has taken a
+//!   part. A kill between a write and its record repeats one piece at most.
+//! - *A power cut*: output since the last sync of the sink's files is repeated, 1 MiB and a piece
+//!   at most. Only pieces on the disk of the sink are removed from the file.
+//! - *A failed sync*: the system gave up bytes that no later sync reports. The whole file is
+//!   rewritten, and the output since the last sync of the sink's files is repeated.
+//! - *Damage* ends at the next intact piece. The unreadable part is copied to a file beside the
+//!   spool and reported; if the copy fails, nothing is removed from the file any more.
+//! - *fsync*: as for a file sink, before a checkpoint confirms the output.
 //!
 //! The file: two slots of a [`Head`], of 512 bytes each; then for each piece `hsp2`, its length in
-//! 4 bytes, the CRC-32 of the rest and the head's salt in 4, its number in 8, a byte that says
-//! whether it is a whole, and the piece. All numbers are little-endian.
+//! 4 bytes, the CRC-32 of the rest and the head's salt in 4, its number in 8, a byte that marks
+//! the end of a message, and the piece. All numbers are little-endian.
 //!
-//! The format of before (`hushspl1`, the place of the first piece in 8 bytes and their CRC-32; then
+//! The previous format (`hushspl1`, the offset of the first piece in 8 bytes and their CRC-32; then
 //! for each piece its length, the CRC-32 of the rest, the byte and the piece) is kept until all
-//! that waits has gone out.
+//! pending pieces are written.
 
 mod head;
 #[cfg(test)]
@@ -53,23 +55,23 @@ const HEAD_LEN_1: u64 = 20;
 const FRAME_LEN_1: u64 = 9;
 /// The mark at the beginning of a piece.
 const MARK: &[u8; 4] = b"hsp2";
-/// What stands before a piece, in bytes.
+/// The length of the header of a piece, in bytes.
 const FRAME_LEN: u64 = 21;
-/// A piece is no longer than this: what a stream gives at once, with its masks.
+/// The maximum length of a piece: one read of a stream, with its masks.
 const PIECE_LEN_MAX: u64 = 1 << 30;
-/// What was given out is given back to the file system when it comes to so much, in bytes.
+/// Written pieces are returned to the file system in units of this many bytes.
 const PUNCH_LEN: u64 = 1 << 20;
 
-/// How the file is laid out.
+/// The layout of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
-    /// With one place as its head, and pieces without marks.
+    /// A single position as its head, and pieces without marks.
     First,
     Second,
 }
 
 impl Layout {
-    /// The place where the pieces begin.
+    /// The offset of the first piece.
     fn begin(self) -> u64 {
         if self == Layout::First { HEAD_LEN_1 } else { HEAD_LEN }
     }
@@ -83,59 +85,60 @@ impl Layout {
 pub(super) struct First {
     pub(super) piece: RedactedBuf,
     pub(super) is_whole: bool,
-    /// So much of it the sink has taken, in bytes.
+    /// The number of its bytes that the sink has taken.
     pub(super) written: u64,
 }
 
-/// See the front of this module.
+/// A spool and its pending pieces.
 pub(super) struct Spool<S = Disk> {
     file: S,
     path: PathBuf,
     len_max: u64,
     layout: Layout,
     head: Head,
-    /// The first piece that waits, and the end of the last one.
+    /// The start of the first pending piece, and the end of the last one.
     start: u64,
     end: u64,
-    /// How many pieces wait, and the number of the next one.
+    /// The number of pending pieces, and the number of the next one.
     count: u64,
     number: u64,
-    /// Up to here the file takes no room.
+    /// The file is a hole up to this offset.
     punched: u64,
     can_punch: bool,
-    /// Where damage begins that was there when the file was opened.
+    /// The offsets of damage that was found when the file was opened.
     gaps: Vec<u64>,
-    /// Damaged bytes are in the file only: nothing is taken off it.
+    /// Damaged bytes exist in the file only: nothing is removed from it.
     is_pinned: bool,
-    /// The head in the file is the one here.
+    /// The head in the file equals this one.
     is_noted: bool,
-    /// The reports that are due.
+    /// Pending reports.
     warnings: Vec<String>,
-    /// So many damaged parts were reported.
+    /// The number of damaged parts reported.
     damaged: u64,
-    /// So many syncs of this process had failed when all in the file was written, and the first
-    /// piece since the last sync of the sink's files went out.
+    /// The number of failed syncs of this process when the whole file was written, and when the
+    /// first piece since the last sync of the sink's files was written.
     failures: u64,
 }
 
 impl Spool {
-    /// Opens the file, or makes it. An existing one is not touched unless it is empty or a spool,
-    /// and this user's alone.
+    /// Opens or creates the file. An existing file is changed only if it is empty or a spool, and
+    /// private to this user.
     ///
     /// # Errors
     ///
-    /// When it cannot be, is something else, others can read or write it, or another sidecar has
-    /// it.
+    /// When the file cannot be opened, is something else, is accessible to other users, or is
+    /// locked by another sidecar.
     pub(super) fn open(path: &Path, len_max: u64, outputs: &Arc<OutputSync>) -> io::Result<Spool> {
         Spool::recovered(Disk::open(path, outputs)?, path, len_max)
     }
 
-    /// Fails if something else than a spool is at this path, as far as this user can see. Changes
+    /// Fails if the path holds something other than a spool, as far as this user can see. Changes
     /// nothing.
     ///
     /// # Errors
     ///
-    /// As [`open`](Spool::open); that it may not be read is none: it may be another user's spool.
+    /// As [`open`](Spool::open), except for a file without read permission: it may be another
+    /// user's spool.
     pub(super) fn check(path: &Path) -> io::Result<()> {
         let unseen = |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied);
         let opened = Dir::parent_of(path, Links::Trusted).and_then(|(dir, name)| {
@@ -149,14 +152,14 @@ impl Spool {
         }
     }
 
-    /// Asks the machine for the facts that a spool needs, while it can still be read.
+    /// Reads the system facts that a spool needs, while they can still be read.
     pub(super) fn prepare() {
         head::boot();
     }
 }
 
 impl<S: Store> Spool<S> {
-    /// The spool that was left in a file, or a new one.
+    /// Recovers the spool in a file, or creates a new one.
     fn recovered(file: S, path: &Path, len_max: u64) -> io::Result<Spool<S>> {
         let (len, boot, failures) = (file.len()?, file.boot(), file.failures());
         let mut spool = Spool {
@@ -190,7 +193,7 @@ impl<S: Store> Spool<S> {
                 spool.recover(len)?;
             }
             None if slots.iter().all(|&byte| byte == 0) && len <= HEAD_LEN => spool.begin_anew()?,
-            // Without its salt, no piece can be known from bytes that only look like one.
+            // Without its salt, a piece cannot be distinguished from bytes that look like one.
             None => {
                 spool.set_aside(0, len);
                 if spool.is_pinned {
@@ -206,33 +209,33 @@ impl<S: Store> Spool<S> {
         self.start == self.end
     }
 
-    /// How many pieces wait.
+    /// The number of pending pieces.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// How many parts of it were found to be damaged.
+    /// The number of parts found damaged.
     pub(super) fn damaged(&self) -> u64 {
         self.damaged
     }
 
-    /// The reports that are due, once.
+    /// Takes the pending report.
     pub(super) fn take_warning(&mut self) -> Option<String> {
         let warnings = std::mem::take(&mut self.warnings);
         (!warnings.is_empty()).then(|| warnings.join("; "))
     }
 
-    /// How much waits, in bytes.
+    /// The length of the pending pieces, in bytes.
     fn len(&self) -> u64 {
         self.end - self.start
     }
 
-    /// Takes what is behind the first `written` bytes of a batch, or nothing: false, if there is no room. A batch that is longer than
-    /// all of the spool is taken when that is empty.
+    /// Appends the bytes of a batch after the first `written`, or nothing: false if there is no
+    /// room. An empty spool takes a batch that is longer than its limit.
     ///
     /// # Errors
     ///
-    /// Those of the system. Nothing was taken then.
+    /// Those of the system. Nothing was appended then.
     pub(super) fn append(&mut self, batch: &Batch<'_>, written: u64) -> io::Result<bool> {
         let slices = batch.io_slices(written);
         let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
@@ -241,7 +244,7 @@ impl<S: Store> Spool<S> {
             self.settle()?;
         }
         if !self.is_noted {
-            // A piece without a head before it is known by nobody.
+            // Without a head before it, a piece is not recognized.
             self.write_head()?;
         }
         let frame_len = self.layout.frame_len();
@@ -259,7 +262,7 @@ impl<S: Store> Spool<S> {
         };
         all.extend(slices);
         if let Err(error) = write_all(&self.file, &mut all, self.end) {
-            // What is behind the end would be taken for the beginning of a piece by nobody; but it takes room.
+            // No reader would take the bytes after the end for a piece, but they occupy space.
             let _ = self.file.truncate(self.end);
             return Err(error);
         }
@@ -268,7 +271,7 @@ impl<S: Store> Spool<S> {
         Ok(true)
     }
 
-    /// The bytes that enter the hash of a piece before its bytes.
+    /// Hashes the fields that precede the bytes of a piece.
     fn hash(&self, number: &[u8; 8], is_whole: &[u8; 1]) -> crc32fast::Hasher {
         let mut hash = crc32fast::Hasher::new();
         if self.layout == Layout::Second {
@@ -279,13 +282,13 @@ impl<S: Store> Spool<S> {
         hash
     }
 
-    /// The first piece. None: nothing waits. One that was damaged meanwhile is set aside.
+    /// The first pending piece, if any. A piece that was damaged meanwhile is set aside.
     pub(super) fn first(&mut self) -> io::Result<Option<First>> {
-        // A full disk has room again when the pieces that wait have gone out.
+        // A full disk has room again when the pending pieces are written.
         let or_full = |error: io::Error| if is_full(&error) { Ok(()) } else { Err(error) };
         self.mend().map(drop).or_else(or_full)?;
         if !self.is_noted {
-            // Else a kill would repeat more than one piece.
+            // Otherwise a kill would repeat more than one piece.
             self.write_head().or_else(or_full)?;
         }
         while !self.is_empty() {
@@ -307,22 +310,22 @@ impl<S: Store> Spool<S> {
         Ok(None)
     }
 
-    /// The sink has taken so much of the first piece, in bytes, and no more for now.
+    /// Records that the sink has taken this many bytes of the first piece, and no more for now.
     pub(super) fn note_written(&mut self, written: u64) -> io::Result<()> {
         self.begin_unsynced();
         let is_new = std::mem::replace(&mut self.head.written, written) != written;
         if is_new || !self.is_noted { self.write_head() } else { Ok(()) }
     }
 
-    /// A failed sync says nothing of the pieces that the sink gets from here on, if all before are
-    /// safe.
+    /// Starts a new unsynced range. If all earlier pieces are safe, earlier failed syncs do not
+    /// concern the pieces that the sink gets from here on.
     fn begin_unsynced(&mut self) {
         if (self.head.safe, self.head.written) == (self.head.next, 0) {
             self.failures = self.file.failures();
         }
     }
 
-    /// The sink has taken the first piece, of this length.
+    /// Removes the first piece, of this length, after the sink has taken it.
     pub(super) fn forget_first(&mut self, len: usize) -> io::Result<()> {
         self.start += self.layout.frame_len() + len as u64;
         self.count = self.count.saturating_sub(1);
@@ -332,13 +335,12 @@ impl<S: Store> Spool<S> {
         if self.start - self.punched >= PUNCH_LEN { self.settle() } else { Ok(()) }
     }
 
-    /// Whether something that was given out is still in the file.
+    /// Whether the file still holds written pieces.
     pub(super) fn is_unsettled(&self) -> bool {
         self.punched < self.start && !self.is_pinned
     }
 
-    /// Has the sink's files synced, notes that, and then takes the pieces that went out off the
-    /// file.
+    /// Syncs the sink's files, records that, and then removes the written pieces from the file.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         let synced = self.file.sync_sinks();
         if self.mend()? {
@@ -352,20 +354,20 @@ impl<S: Store> Spool<S> {
         self.head.safe = self.head.next;
         self.write_head()?;
         self.file.sync()?;
-        // Nor does the other slot count pieces that are no longer there.
+        // Then the other slot counts no removed pieces either.
         self.write_head()?;
         if self.can_punch {
             let begin = self.layout.begin();
-            // Without holes the file's length is bounded, until all of it has gone out.
+            // Without holes the file's length is bounded, until all of it is written.
             self.can_punch = self.file.punch(begin, self.start - begin).is_ok();
         }
         self.punched = self.start;
         Ok(())
     }
 
-    /// After a sync has failed, the next one does not report the bytes that were not written then:
-    /// writes all that is in the file again, and has the pieces go out again that may be on no
-    /// disk. True: it has.
+    /// Repairs after a failed sync, since the next sync does not report the unwritten bytes:
+    /// rewrites the whole file, and repeats the pieces that may be on no disk. Returns whether it
+    /// did.
     fn mend(&mut self) -> io::Result<bool> {
         let failures = self.file.failures();
         if failures == self.failures {
@@ -398,7 +400,7 @@ impl<S: Store> Spool<S> {
         Ok(true)
     }
 
-    /// Reports the part before a piece if pieces stood there that are to go out again.
+    /// Reports the part before a piece, if it held pieces that must be repeated.
     fn gone(&mut self, at: u64, found: u64, number: u64) -> io::Result<u64> {
         if self.layout == Layout::Second && number > self.head.safe {
             self.report(at, found)?;
@@ -406,7 +408,7 @@ impl<S: Store> Spool<S> {
         Ok(found)
     }
 
-    /// Nothing waits: the file is no longer than its head, and has the layout of now.
+    /// Resets an empty spool: truncates the file to its head, in the current layout.
     fn begin_anew(&mut self) -> io::Result<()> {
         let is_second = self.layout == Layout::Second;
         self.is_noted = false;
@@ -429,7 +431,7 @@ impl<S: Store> Spool<S> {
             let hash = crc32fast::hash(&place).to_le_bytes();
             write_all(&self.file, &mut [MAGIC_1, &place[..], &hash].map(IoSlice::new), 0)?;
         } else {
-            // A slot that was written in part is written again, before the other one is.
+            // A torn slot is rewritten before the other one is written.
             let head = Head { number: self.head.number + 1, ..self.head.clone() };
             write_all(&self.file, &mut [IoSlice::new(&head.slot())], head.number % 2 * SLOT_LEN as u64)?;
             self.head = head;
@@ -443,8 +445,8 @@ fn damaged(text: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, text)
 }
 
-/// Fails unless the file is a spool, or empty. A power cut leaves a new one as zeros that are no
-/// longer than a head.
+/// Fails unless the file is a spool, or empty. A power cut leaves a new one as zeros, no longer
+/// than a head.
 fn check_content(file: &impl Store) -> io::Result<()> {
     let mut head = [0; HEAD_LEN as usize];
     let len = file.len()?;
@@ -462,7 +464,7 @@ fn check_content(file: &impl Store) -> io::Result<()> {
     Err(damaged("it is not a spool"))
 }
 
-/// Where a spool in the layout of before begins.
+/// The start of a spool in the previous layout.
 fn read_head_1(file: &impl Store) -> io::Result<Option<u64>> {
     let mut head = [0; HEAD_LEN_1 as usize];
     if !read(file, &mut head, 0)? || !head.starts_with(MAGIC_1) {
@@ -470,7 +472,7 @@ fn read_head_1(file: &impl Store) -> io::Result<Option<u64>> {
     }
     let (place, hash) = head[8..].split_at(8);
     if crc32fast::hash(place).to_le_bytes() != hash {
-        // Of a crash of the machine: all that is there may not have gone out.
+        // After a crash of the machine, any of the pieces may be unwritten.
         return Ok(Some(HEAD_LEN_1));
     }
     Ok(Some(u64::from_le_bytes(place.try_into().expect("it has 8 bytes")).max(HEAD_LEN_1)))

@@ -1,41 +1,41 @@
-//! The head of a spool: how much of it went out.
+//! The head of a spool: the position up to which its pieces are written.
 //!
-//! It stands in two slots, each in a sector of its own, that are written in turn: of a write that a
-//! power cut tears, the other slot is left.
+//! Two slots, each in a sector of its own, are written in turn. If a power cut tears one write, the
+//! other slot is intact.
 
 use std::sync::OnceLock;
 
 use crate::sys::boot;
 
-/// A slot, in bytes: a sector.
+/// The length of a slot, in bytes: a sector.
 pub(super) const SLOT_LEN: usize = 512;
-/// Both of them.
+/// The length of both slots.
 pub(super) const HEAD_LEN: u64 = 2 * SLOT_LEN as u64;
 pub(super) const MAGIC: &[u8; 8] = b"hushspl2";
-/// The used part of a slot, but for its CRC-32, in bytes.
+/// The used part of a slot, without its CRC-32, in bytes.
 const USED_LEN: usize = 64;
 
-/// See the front of this module.
+/// The content of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    /// Of two slots the one with the higher number counts.
+    /// The slot with the higher number counts.
     pub(super) number: u64,
     /// Enters the hash of each piece, so that no text can pass for one.
     pub(super) salt: u64,
-    /// The number of the first piece that waits.
+    /// The number of the first pending piece.
     pub(super) next: u64,
-    /// How much of it the sink has taken, in bytes.
+    /// The number of its bytes that the sink has taken.
     pub(super) written: u64,
     /// All pieces before this one are on the disk of the sink.
     pub(super) safe: u64,
-    /// In which run of the machine this was written: `next` and `written` hold for that one only.
+    /// The boot ID at the time of writing: `next` and `written` hold for that boot only.
     pub(super) boot: [u8; 16],
 }
 
 impl Head {
     pub(super) fn new(boot: [u8; 16]) -> Head {
         let mut salt = [0; 8];
-        // Without it, a line could be made up that passes for a piece, in a spool that was damaged.
+        // Without the salt, a forged line could pass for a piece in a damaged spool.
         let _ = getrandom::fill(&mut salt);
         Head { number: 0, salt: u64::from_le_bytes(salt), next: 1, written: 0, safe: 1, boot }
     }
@@ -69,13 +69,13 @@ impl Head {
         })
     }
 
-    /// The head that two slots hold.
+    /// Reads the valid head of two slots.
     pub(super) fn of(slots: &[u8]) -> Option<Head> {
         slots.chunks_exact(SLOT_LEN).filter_map(Head::of_slot).max_by_key(|head| head.number)
     }
 
-    /// As it holds in this run of the machine. After a power cut, output that the sink had taken
-    /// may not be on its disk.
+    /// The head as it holds in this boot. After a power cut, output that the sink had taken may not
+    /// be on its disk.
     pub(super) fn now(mut self, boot: [u8; 16]) -> Head {
         if self.boot != boot || self.boot == [0; 16] {
             (self.next, self.written, self.boot) = (self.safe, 0, boot);
@@ -84,8 +84,7 @@ impl Head {
     }
 }
 
-/// The run of the machine; zeros where the system does not tell. It is read once, before the
-/// sidecar confines itself.
+/// The boot ID; zeros if the system has none. It is read once, before the sidecar confines itself.
 pub(super) fn boot() -> [u8; 16] {
     static BOOT: OnceLock<[u8; 16]> = OnceLock::new();
     *BOOT.get_or_init(|| {

@@ -1,7 +1,7 @@
-//! A machine in memory for a spool: power cuts and kills at any call, and calls that fail.
+//! A simulated machine for a spool: power cuts and kills at any call, and failing calls.
 //!
-//! A power cut keeps of the bytes since the last sync any sectors, and of the sizes any one since
-//! then. A sync that fails forgets the bytes that it did not write, as the systems do.
+//! A power cut keeps any subset of the sectors written since the last sync, and any file size since
+//! then. A failed sync forgets the bytes that it did not write, as real systems do.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use super::*;
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     Write(usize, Vec<u8>),
-    /// Its bytes were given up by a sync.
+    /// A sync gave up its bytes.
     Size(usize),
     Truncate(usize),
     Punch(usize, usize),
@@ -36,13 +36,13 @@ pub(super) enum End {
     KillWithin,
 }
 
-/// A part of a piece that the sink was given.
+/// A part of a piece that the sink received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) id: usize,
     pub(super) from: usize,
     pub(super) to: usize,
-    /// A sync has failed over it.
+    /// A sync of it has failed.
     pub(super) is_lost: bool,
     pub(super) process: usize,
 }
@@ -76,7 +76,7 @@ pub(super) fn punch(bytes: &mut [u8], at: usize, len: usize) {
 }
 
 impl World {
-    /// Counts a call. How much of it happens, and how it ends: none, it goes well.
+    /// Counts a call. Returns whether it takes effect, and its fault; none if it succeeds.
     pub(super) fn call(&mut self) -> (bool, Option<Fault>) {
         if self.is_dead {
             return (false, Some(Fault::Broken));
@@ -115,7 +115,7 @@ impl World {
         self.done(fault)
     }
 
-    /// The file as a power cut leaves it. `choose(n)` is below `n`.
+    /// Leaves the file as a power cut does. `choose(n)` is below `n`.
     pub(super) fn cut(&mut self, mut choose: impl FnMut(usize) -> usize) {
         let (mut disk, sized) = (self.disk.clone(), choose(self.events.len() + 1));
         let mut free_from = usize::MAX;
@@ -140,7 +140,7 @@ impl World {
                 Event::Size(end) if is_in => disk.resize(disk.len().max(*end), 0),
                 Event::Truncate(len) if is_in => disk.resize(*len, 0),
                 Event::Punch(at, len) if is_in => punch(&mut disk, *at, *len),
-                // Its blocks are not used anew before.
+                // Its blocks are not reused before.
                 Event::Truncate(len) => free_from = free_from.min(*len),
                 Event::Size(_) | Event::Punch(..) => {}
             }

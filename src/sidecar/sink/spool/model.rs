@@ -1,4 +1,4 @@
-//! A spool on the machine in memory: all that a source gave is in the sink in the end.
+//! A spool on the simulated machine: the sink eventually has all output of a source.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,11 +30,11 @@ struct Run {
     world: Rc<RefCell<World>>,
     spool: Option<Spool<Machine>>,
     next: usize,
-    /// Pieces that the spool has, and those of them that a checkpoint has.
+    /// Pieces in the spool, and pieces that a checkpoint confirms.
     taken: Vec<usize>,
     saved: usize,
     warnings: Vec<String>,
-    /// The last piece that the sink has on its disk, as the spool knows.
+    /// The last piece on the disk of the sink, as far as the spool knows.
     settled: Option<usize>,
 }
 
@@ -47,7 +47,7 @@ impl Run {
         run
     }
 
-    /// A new process.
+    /// Starts a new process.
     fn start(&mut self) {
         let mut world = self.world.borrow_mut();
         (world.is_dead, world.end_at, world.failures) = (false, None, 0);
@@ -56,7 +56,7 @@ impl Run {
         self.open();
     }
 
-    /// Of a failed sync that the process before had no time to note, nobody knows.
+    /// Starts after a kill: a failed sync that the killed process did not record is unknown.
     fn start_after_kill(&mut self) {
         let failures = self.world.borrow().failures;
         if self.spool.as_ref().is_none_or(|spool| spool.failures != failures) {
@@ -67,7 +67,7 @@ impl Run {
 
     fn open(&mut self) {
         let machine = Machine(Rc::clone(&self.world));
-        // A warning of one process may be repeated by the next.
+        // The next process may repeat a warning.
         let opened = check_content(&machine).and_then(|()| Spool::recovered(machine, Path::new("spool"), 1 << 20));
         self.spool = opened.ok();
         self.heed();
@@ -136,7 +136,7 @@ impl Run {
         self.heed();
     }
 
-    /// Gives out all that waits.
+    /// Writes all pending pieces.
     fn drain(&mut self) {
         for _ in 0..self.next * 3 + 20 {
             self.step(Step::Give);
@@ -145,13 +145,13 @@ impl Run {
         assert!(self.spool.as_ref().is_some_and(Spool::is_empty), "it does not come to an end: {:?}", self.warnings);
     }
 
-    /// The sink has all of these pieces, none before one that came earlier, and each as a whole.
+    /// Checks that the sink has all of these pieces, in order and complete.
     fn check(&self, wanted: &[usize], may_repeat: bool) {
         let world = self.world.borrow();
         let (mut ends, mut last): (BTreeMap<usize, (usize, usize)>, Option<Span>) = (BTreeMap::new(), None);
         for span in &world.sink {
             let (end, whole) = ends.entry(span.id).or_default();
-            // Where a sync has failed, a part may be gone that goes out again later.
+            // After a failed sync, a part may be lost and repeated later.
             let is_joined = span.from <= *end;
             assert!(is_joined || may_repeat, "a hole in piece {}: {:?}", span.id, world.sink);
             *end = match (span.from, is_joined) {
@@ -173,7 +173,7 @@ impl Run {
     }
 }
 
-/// Each way in which a process ends at each call of short runs, and outcomes of each power cut.
+/// Each end of a process at each call of short runs, and outcomes of each power cut.
 #[test]
 fn a33_an_end_at_each_call_of_each_short_run_loses_nothing() {
     let mut runs = vec![vec![Step::Append]];
@@ -182,7 +182,7 @@ fn a33_an_end_at_each_call_of_each_short_run_loses_nothing() {
             runs.iter().flat_map(|run| STEPS.map(|step| [&run[..], &[step]].concat())).collect();
         runs = longer;
     }
-    // Long enough for a hole in front of a piece that waits.
+    // Long enough for a hole in front of a pending piece.
     let hole = [Step::Append, Step::Append, Step::Checkpoint, Step::Give, Step::Settle, Step::Give, Step::Settle];
     runs.push(hole.into());
     for (number, run) in runs.iter().enumerate() {
@@ -197,7 +197,7 @@ fn a33_an_end_at_each_call_of_each_short_run_loses_nothing() {
     }
 }
 
-/// False: there are not so many calls.
+/// Returns false if there are fewer calls.
 fn ended(steps: &[Step], (at, end): (usize, End), outcome: usize, number: usize) -> bool {
     let mut run = Run::new(World::default());
     run.world.borrow_mut().calls = 0;
@@ -232,7 +232,7 @@ fn ended(steps: &[Step], (at, end): (usize, End), outcome: usize, number: usize)
     let first = run.world.borrow().sink.iter().find(|span| span.process > process).map(|span| span.id);
     let repeats_from = if end == End::Cut { settled.map(|id| id + 1) } else { last };
     assert!(first.is_none_or(|first| Some(first) >= repeats_from), "{what}");
-    // Of pieces that were being written, or are on no disk, there may be a part, or zeros.
+    // Pieces in flight, or on no disk, may be partial or zeros.
     let is_all_saved = run.saved == run.next;
     assert!(run.warnings.is_empty() || end == End::KillWithin || end == End::Cut && !is_all_saved, "{what}");
     true
@@ -243,7 +243,7 @@ enum Act {
     Step(usize),
     Fault(usize, u8),
     End(usize, u8),
-    /// A flipped bit, or a hole of so many bytes, at a place of a thousand.
+    /// A flipped bit, or a hole of this length, at an offset in thousandths of the file.
     Damage(usize, usize),
 }
 
@@ -268,7 +268,7 @@ fn is_over(run: &mut Run, rng: &mut impl FnMut(usize) -> usize, was: Option<End>
     run.world.borrow_mut().faults.clear();
     if was == Some(End::Cut) {
         run.world.borrow_mut().cut(&mut *rng);
-        // The source begins at its checkpoint again.
+        // The source restarts at its checkpoint.
         run.taken.truncate(run.saved);
         run.start();
     } else {
@@ -277,7 +277,7 @@ fn is_over(run: &mut Run, rng: &mut impl FnMut(usize) -> usize, was: Option<End>
     true
 }
 
-/// The pieces in the file that were damaged, all of them without a head.
+/// The damaged pieces in the file; all of them if the head is lost.
 #[derive(Default)]
 struct Damaged {
     pieces: BTreeSet<usize>,
@@ -287,7 +287,7 @@ struct Damaged {
 impl Damaged {
     fn add(&mut self, run: &Run, place: usize, len: usize) {
         let mut world = run.world.borrow_mut();
-        // A file without its head is another's, as far as anybody can know.
+        // A file without its head cannot be recognized as a spool.
         let begin = place * world.cache.len() / 1_000;
         let end = (begin + len.max(1)).min(world.cache.len());
         if begin >= end || begin < HEAD_LEN as usize && len > 0 {
@@ -315,7 +315,7 @@ impl Damaged {
     }
 }
 
-/// Takes these acts, and checks the outcome.
+/// Performs these acts, and checks the outcome.
 fn lived(acts: Vec<Act>, mut seed: u64, knows_no_holes: bool) {
     let mut choose = |n: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -350,7 +350,7 @@ fn lived(acts: Vec<Act>, mut seed: u64, knows_no_holes: bool) {
     assert_eq!(told(&run), before, "{:?}", run.warnings);
     run.drain();
     run.step(Step::Settle);
-    // Only pieces on the disk of the sink have gone out for good.
+    // Only pieces on the disk of the sink are durable.
     run.world.borrow_mut().cut(|_| 0);
     let wanted: Vec<usize> = run.taken.iter().copied().filter(|id| !damaged.pieces.contains(id)).collect();
     run.check(&wanted, true);

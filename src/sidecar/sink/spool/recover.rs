@@ -1,4 +1,4 @@
-//! Reading a spool: its pieces, the pending ones in a file that was left, and its damaged parts.
+//! Recovery of a spool: its pieces, the pending ones, and its damaged parts.
 
 use std::io::{self, IoSlice};
 
@@ -6,27 +6,27 @@ use super::store::{Store, read, write_all};
 use super::{FRAME_LEN, FRAME_LEN_1, HEAD_LEN, Layout, MARK, PIECE_LEN_MAX, Spool, damaged};
 use crate::redact::text;
 
-/// How much is read at once to find the next piece behind damage, in bytes.
+/// The read size of the search for the next piece after damage, in bytes.
 const LOOK_LEN: usize = 64 << 10;
-/// Stands before bytes that were reported, and copied aside unless they were zeros.
+/// Precedes bytes that were reported, and copied aside unless they were zeros.
 const MARK_ASIDE: &[u8; 4] = b"hspa";
-/// It, where these bytes end, and the CRC-32 of the salt and both places.
+/// The mark, the end of these bytes, and the CRC-32 of the salt and both offsets.
 const ASIDE_LEN: u64 = 16;
 
-/// A piece as it is in the file.
+/// A piece as stored in the file.
 pub(super) struct Frame {
     pub(super) piece: Vec<u8>,
     pub(super) is_whole: bool,
     pub(super) number: u64,
 }
 
-/// The content of a stretch without pieces.
+/// The content of a range without pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Zeros,
     /// Zeros, and damage that was reported before.
     Reported,
-    /// Other bytes, from there on.
+    /// Other bytes, from this offset.
     Data(u64),
 }
 
@@ -39,8 +39,8 @@ impl<S: Store> Spool<S> {
                 self.report(at, found)?;
             }
             at = found + FRAME_LEN + piece.len() as u64;
-            // An older piece went out, and lies behind those that begin anew at the front, if it
-            // was not cut off.
+            // An older, written piece lies behind those that restarted at the front, if it was not
+            // truncated.
             if number >= expected {
                 start.get_or_insert((found, number));
                 (self.end, self.count, expected) = (at, self.count + 1, number + 1);
@@ -50,7 +50,7 @@ impl<S: Store> Spool<S> {
             self.report(at, len)?;
         }
         if self.head.written > 0 && start.is_none_or(|(_, number)| number != self.head.next) {
-            // The piece of which the sink has a part is gone, and another one may get its number.
+            // The partly written piece is gone, and another one may get its number.
             (self.head.written, self.is_noted) = (0, false);
         }
         self.number = expected;
@@ -60,13 +60,14 @@ impl<S: Store> Spool<S> {
             self.end = self.end.max(len);
             return Ok(());
         }
-        // Pieces that went out stay until the sink's file was synced in this run of the machine.
+        // Written pieces stay until the sink's file was synced in this boot.
         let is_done = start.is_none() && (self.head.safe >= expected || at == HEAD_LEN);
         if is_done { self.begin_anew() } else { self.file.truncate(self.end) }
     }
 
-    /// Reports a part where no piece is, where one should be: other bytes are copied aside. A
-    /// mark then shows the next restart that it was reported; without it that reports it again.
+    /// Reports a range that should hold a piece and does not; bytes other than zeros are copied
+    /// aside. A mark shows the next restart that it was reported; without it, the restart reports
+    /// it again.
     pub(super) fn report(&mut self, at: u64, end: u64) -> io::Result<()> {
         let begin = match self.content(at, end)? {
             Content::Reported => return Ok(()),
@@ -102,7 +103,7 @@ impl<S: Store> Spool<S> {
         mark
     }
 
-    /// As [`recover`](Spool::recover), for the layout of before, in which nothing marks a piece.
+    /// As [`recover`](Spool::recover), for the previous layout, which has no marks at pieces.
     pub(super) fn recover_first(&mut self, start: u64, len: u64) -> io::Result<()> {
         self.layout = Layout::First;
         (self.start, self.end, self.punched) = (start, start, start);
@@ -112,7 +113,7 @@ impl<S: Store> Spool<S> {
                     self.end += FRAME_LEN_1 + piece.len() as u64;
                     self.count += 1;
                 }
-                // A head that is older than a hole behind it.
+                // The head is older than a hole behind it.
                 None if self.count == 0 && self.find_data(self.end, (self.end + FRAME_LEN_1).min(len))?.is_none() => {
                     let data = self.file.data(self.end).ok().flatten().unwrap_or(len);
                     let next = (self.end..data.max(self.end + 1) + 4_096)
@@ -134,7 +135,7 @@ impl<S: Store> Spool<S> {
         Ok(())
     }
 
-    /// The first whole piece that begins there or later, and ends before `end`.
+    /// The first intact piece that begins at this offset or later, and ends before `end`.
     pub(super) fn find(&self, mut at: u64, end: u64) -> io::Result<Option<(u64, Frame)>> {
         let mut buffer = vec![0; LOOK_LEN];
         while at + FRAME_LEN <= end {
@@ -144,7 +145,7 @@ impl<S: Store> Spool<S> {
             match self.file.data(at + 1) {
                 Ok(Some(data)) => at = data,
                 Ok(None) => return Ok(None),
-                // A file system that knows no holes.
+                // The file system has no holes.
                 Err(_) => at += 1,
             }
             let len = (end.saturating_sub(at)).min(LOOK_LEN as u64) as usize;
@@ -157,7 +158,7 @@ impl<S: Store> Spool<S> {
         Ok(None)
     }
 
-    /// The piece that begins there and ends before `end`, if it is one.
+    /// The piece that begins at this offset and ends before `end`, if it is valid.
     pub(super) fn frame(&self, at: u64, end: u64) -> io::Result<Option<Frame>> {
         let frame_len = self.layout.frame_len();
         let mut bytes = [0; FRAME_LEN as usize];
@@ -191,7 +192,7 @@ impl<S: Store> Spool<S> {
         Ok((found.finalize().to_le_bytes() == hash).then_some(frame))
     }
 
-    /// The content of this stretch, in which no piece is.
+    /// The content of this range, which holds no piece.
     pub(super) fn content(&self, mut at: u64, end: u64) -> io::Result<Content> {
         let mut content = Content::Zeros;
         while let Some(begin) = self.find_data(at, end)? {
@@ -206,14 +207,14 @@ impl<S: Store> Spool<S> {
         Ok(content)
     }
 
-    /// Where the first byte is that is no zero.
+    /// The offset of the first byte other than zero.
     fn find_data(&self, mut at: u64, end: u64) -> io::Result<Option<u64>> {
         let mut buffer = vec![0; LOOK_LEN];
         while at < end {
             match self.file.data(at) {
                 Ok(Some(data)) => at = data,
                 Ok(None) => return Ok(None),
-                // A file system that knows no holes.
+                // The file system has no holes.
                 Err(_) => {}
             }
             let len = end.saturating_sub(at).min(LOOK_LEN as u64) as usize;
@@ -227,8 +228,8 @@ impl<S: Store> Spool<S> {
         Ok(None)
     }
 
-    /// Copies the unreadable part to a new file beside the spool, and reports that. If that cannot
-    /// be, the bytes stay where they are.
+    /// Copies the unreadable part to a new file beside the spool, and reports that. If the copy
+    /// fails, the bytes stay in place.
     pub(super) fn set_aside(&mut self, at: u64, end: u64) {
         let len = end - at;
         self.damaged += 1;

@@ -1,5 +1,5 @@
-//! The calls of a spool on its file, so that tests can have any of them fail, or be the last one
-//! before a kill or a power cut.
+//! The file operations of a spool, so that tests can fail any of them, or kill the process or cut
+//! the power after any of them.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::OwnedFd;
@@ -16,58 +16,58 @@ use crate::sys::beneath::{Dir, Links};
 use crate::sys::private;
 use crate::sys::write;
 
-/// How much is copied at once, in bytes.
+/// The copy unit, in bytes.
 const COPY_LEN: usize = 64 << 10;
-/// So many files of damaged bytes are made beside a spool.
+/// The maximum number of files of damaged bytes beside a spool.
 const ASIDE_MAX: u32 = 1_000;
 
-/// The file of a spool, and the machine that it is on.
+/// The file of a spool, and its machine.
 pub(in crate::sidecar::sink) trait Store {
     /// The file's length, in bytes.
     fn len(&self) -> io::Result<u64>;
-    /// Reads from there, as `pread` does.
+    /// Reads from this offset, as `pread` does.
     fn read(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
-    /// Writes there, as `pwritev` does: some of the bytes may be all.
+    /// Writes at this offset, as `pwritev` does: possibly only some of the bytes.
     fn write(&self, slices: &[IoSlice<'_>], at: u64) -> io::Result<usize>;
     fn truncate(&self, len: u64) -> io::Result<()>;
-    /// Makes a hole, which reads as zeros.
+    /// Punches a hole, which reads as zeros.
     fn punch(&self, at: u64, len: u64) -> io::Result<()>;
-    /// Waits until all of it is on the disk.
+    /// Waits until the whole file is on the disk.
     fn sync(&self) -> io::Result<()>;
-    /// The next place that is in no hole, from this one on. None: a hole goes on to the end.
+    /// The next offset outside a hole, from this one. None: a hole extends to the end.
     fn data(&self, at: u64) -> io::Result<Option<u64>>;
-    /// Copies a part to a new file beside the spool, which is on the disk then.
+    /// Copies a part to a new file beside the spool, and syncs it.
     fn copy_aside(&self, path: &Path, at: u64, end: u64) -> io::Result<PathBuf>;
-    /// Waits until all that sinks were given is on their disks.
+    /// Waits until all output to sinks is on their disks.
     fn sync_sinks(&self) -> io::Result<()>;
-    /// How many syncs of this process have failed.
+    /// The number of failed syncs of this process.
     fn failures(&self) -> u64;
-    /// The run of the machine.
+    /// The boot ID.
     fn boot(&self) -> [u8; 16];
 }
 
-/// A file of the system.
+/// A file of the operating system.
 pub(in crate::sidecar::sink) struct Disk {
     file: Arc<OwnedFd>,
     outputs: Arc<OutputSync>,
 }
 
 impl Disk {
-    /// Opens the file of a spool, or makes it, and locks it.
+    /// Opens or creates the file of a spool, and locks it.
     pub(super) fn open(path: &Path, outputs: &Arc<OutputSync>) -> io::Result<Disk> {
         let disk = Disk::of(private::open(path)?, outputs);
         check_content(&disk)?;
         lock(&*disk.file)?;
         if disk.len()? == 0 {
-            // The name of a new file, too, is to outlive a power cut, where the directory can be
-            // synced: one that gives no right to read cannot.
+            // The name of a new file must survive a power cut, too, if the directory can be synced:
+            // one without read permission cannot.
             let _ = Dir::parent_of(path, Links::Trusted)?.0.sync();
         }
         outputs.add(&disk.file);
         Ok(disk)
     }
 
-    /// A file that no checkpoint waits for.
+    /// Wraps a file that no checkpoint waits for.
     pub(super) fn of(file: OwnedFd, outputs: &Arc<OutputSync>) -> Disk {
         Disk { file: Arc::new(file), outputs: Arc::clone(outputs) }
     }
@@ -141,14 +141,14 @@ impl Store for Disk {
     }
 }
 
-/// Reads the beginning of the file, as far as there is one.
+/// Reads the beginning of the file, possibly less than the buffer holds.
 pub(super) fn read_some(file: &impl Store, buffer: &mut [u8]) -> io::Result<usize> {
     let len = file.len()?.min(buffer.len() as u64) as usize;
     read(file, &mut buffer[..len], 0)?;
     Ok(len)
 }
 
-/// Fills the buffer from there. False: the file is shorter.
+/// Fills the buffer from this offset. Returns false if the file is shorter.
 pub(super) fn read(file: &impl Store, buffer: &mut [u8], at: u64) -> io::Result<bool> {
     let mut done = 0;
     while done < buffer.len() {
@@ -162,7 +162,7 @@ pub(super) fn read(file: &impl Store, buffer: &mut [u8], at: u64) -> io::Result<
     Ok(true)
 }
 
-/// Writes all slices from there on.
+/// Writes all slices at this offset.
 pub(super) fn write_all(file: &impl Store, slices: &mut [IoSlice<'_>], mut at: u64) -> io::Result<()> {
     write::write_all(slices, |slices| {
         loop {
@@ -178,7 +178,7 @@ pub(super) fn write_all(file: &impl Store, slices: &mut [IoSlice<'_>], mut at: u
     })
 }
 
-/// Writes the content again, but for its holes, so that the next sync has it written.
+/// Rewrites the content without its holes, so that the next sync writes it.
 pub(super) fn rewrite(file: &impl Store, mut at: u64, end: u64) -> io::Result<()> {
     let mut buffer = vec![0; COPY_LEN];
     while at < end {
@@ -197,7 +197,7 @@ pub(super) fn rewrite(file: &impl Store, mut at: u64, end: u64) -> io::Result<()
     Ok(())
 }
 
-/// Whether there is no room.
+/// Whether the disk is full.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }

@@ -120,7 +120,7 @@ fn a_restart_goes_on_where_the_one_before_was() {
     assert!(open(&path, 10_000).unwrap().is_empty());
 }
 
-/// A spool of these pieces, of which the first `given` have gone out, as a file.
+/// A spool file of these pieces, the first `given` of them written.
 fn made(path: &Path, pieces: &[&str], given: usize) -> Vec<u8> {
     let _ = fs::remove_file(path);
     let mut spool = open(path, 10_000).unwrap();
@@ -130,7 +130,7 @@ fn made(path: &Path, pieces: &[&str], given: usize) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// All that was set aside beside the spool, taken away.
+/// Takes all files that were set aside beside the spool.
 fn aside(path: &Path) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for number in 1.. {
@@ -165,7 +165,7 @@ fn a33_a_crash_at_any_byte_loses_no_piece_that_was_taken() {
             let mut wanted = PIECES[..taken].to_vec();
             wanted.push("new\n");
             assert_eq!(all(&mut spool), wanted, "cut at {len}");
-            // A piece that was not written as a whole is not thrown away either.
+            // A torn piece is not discarded either.
             let torn = &whole[ends.get(taken.wrapping_sub(1)).copied().unwrap_or(HEAD_LEN as usize)..len];
             let left = [torn, garbage].concat();
             let is_kept = left.iter().any(|&byte| byte != 0);
@@ -193,7 +193,7 @@ fn a33_one_flipped_bit_costs_one_piece_set_aside() {
             fs::write(&path, &torn).unwrap();
             let mut spool = open(&path, 10_000).unwrap();
             let (found, aside) = (all(&mut spool), aside(&path));
-            // With an older head the last output goes out again.
+            // With an older head the last output is repeated.
             if byte < HEAD_LEN as usize {
                 assert!(found == PIECES[1..] || found == PIECES, "{byte}: {found:?}");
                 assert!(aside.is_empty());
@@ -220,8 +220,8 @@ fn a33_a_piece_that_is_damaged_while_it_waits_costs_no_other() {
     assert!(aside(&path)[0].ends_with(b"Xecond\n") && spool.take_warning().is_some());
 }
 
-/// The fault of the audit: a head from before a hole was punched. A spool of now punches none
-/// before both of its heads are behind it, so that zeros there are pieces that were lost.
+/// An audit finding: a head older than a hole. A current spool punches no hole before both heads
+/// are behind it, so that zeros there are lost pieces.
 #[test]
 fn a33_an_old_head_over_a_hole_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
@@ -241,7 +241,7 @@ fn a33_an_old_head_over_a_hole_loses_nothing() {
         drop(spool);
         assert_eq!(open(&path, 10_000).unwrap().take_warning(), None);
     }
-    // Without a head, nothing is understood, and nothing is thrown away.
+    // Without a head, nothing is parsed, and nothing is discarded.
     let headless = [&vec![0; HEAD_LEN as usize], &whole[HEAD_LEN as usize..]].concat();
     fs::write(&path, &headless).unwrap();
     assert!(open(&path, 10_000).is_err());
@@ -298,7 +298,7 @@ fn a22_what_the_sink_has_taken_is_known_after_a_restart() {
     assert_eq!(take(&mut spool).as_deref(), Some("second\n"));
 }
 
-/// A spool as the version before wrote it.
+/// A spool as the previous version wrote it.
 fn first_layout(pieces: &[&str], given: usize) -> Vec<u8> {
     let (mut bytes, mut place) = (Vec::new(), HEAD_LEN_1);
     for (number, piece) in pieces.iter().enumerate() {
