@@ -1,4 +1,5 @@
-//! Directories that are scrubbed again and again, and directories that are guarded: threads of their own, beside the streams.
+//! Directories that are scrubbed periodically, and guarded directories: each on a thread of its
+//! own.
 
 use std::collections::HashSet;
 use std::io;
@@ -21,16 +22,17 @@ use crate::redact::text;
 use crate::scrub::guard::{Guard, GuardError, Locks, STUMP_WAIT};
 use crate::scrub::{Outcome, Scrubber, Tree, is_wanted};
 
-/// How often a thread that waits looks whether it should stop.
+/// The interval at which a waiting thread checks for cancellation.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// With a new set, what is there already is scrubbed so soon after the last scrub, at the earliest.
+/// The minimum pause between a scrub and the one that a new set triggers.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// A set that has been in force for so long is taken over by the guard: each time it does, there is a moment without one.
+/// The debounce time of a new set: each time the guard takes one over, files are unguarded for a
+/// moment.
 const SETTLED_AFTER: Duration = Duration::from_secs(1);
-/// A guard that could not go on is tried again after so long.
+/// The pause before a failed guard is restarted.
 const GUARD_AGAIN: Duration = Duration::from_secs(5);
 
-/// Scrubs a directory, again and again, until the sidecar stops. A scrub that is killed has lost nothing.
+/// Scrubs a directory periodically, until the sidecar stops. A kill during a scrub loses nothing.
 pub(super) fn scrub(plan: ScrubPlan, running: Arc<Running>) -> io::Result<()> {
     thread::Builder::new().name("scrub".to_owned()).spawn(move || scrub_again(&plan, &running)).map(drop)
 }
@@ -51,7 +53,7 @@ fn scrub_again(plan: &ScrubPlan, running: &Running) {
     }
 }
 
-/// `told`: the sources in the directory that were reported as left alone.
+/// Scrubs the directory once. `told`: files already reported as left alone.
 fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &Mutex<HashSet<PathBuf>>) {
     let tell = |text: String| (running.tell)(Notice::Warning(text));
     let scrubber = match Scrubber::new(set) {
@@ -87,24 +89,25 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &M
     tree.scrub(&plan.directory);
 }
 
-/// Tells of a file that is not text.
+/// The report about a file that is not text.
 fn left(path: &Path, why: &str, places: u64) -> String {
     let found = if places == 0 { String::new() } else { format!("; secrets stand in it, in {places} places") };
     format!("not searched: {}: {why}{found}", text::path(path))
 }
 
-/// Guards directories until the sidecar stops. The first guard is made here, so that it is known whether there can be one.
+/// Guards directories until the sidecar stops. The first guard is created here, so that an error
+/// surfaces at the start.
 ///
 /// # Errors
 ///
-/// Without the right to, or without fanotify in the kernel.
+/// Without the privilege, or without fanotify in the kernel.
 pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinHandle<()>> {
     for directory in &section.directories {
         std::fs::read_dir(directory)?;
     }
     drop(new_guard(&section, running.keeping.set(), &running).map_err(io_error)?);
     thread::Builder::new().name("guard".to_owned()).spawn(move || {
-        // Held from one guard to the next, which has a newer set.
+        // Held from one guard to its successor with a newer set.
         let locks = Arc::new(Locks::default());
         while !running.stop.is_cancelled() {
             if let Err(error) = guard_once(&section, &locks, &running) {
@@ -121,7 +124,7 @@ fn new_guard(section: &Section, set: Arc<NeedleSet>, running: &Running) -> Resul
     Ok(Guard::new(set, cover)?.stump_wait(wait).leave(Arc::clone(&running.keeping.sources)))
 }
 
-/// Guards with the set in force, until there is another one that stays, or the sidecar stops.
+/// Guards with the active set, until a newer set has settled, or the sidecar stops.
 fn guard_once(section: &Section, locks: &Arc<Locks>, running: &Arc<Running>) -> io::Result<()> {
     let Active { version, set } = running.keeping.active.borrow().clone();
     let guard = new_guard(section, set, running).map_err(io_error)?.locks(Arc::clone(locks));
@@ -138,7 +141,7 @@ fn guard_once(section: &Section, locks: &Arc<Locks>, running: &Arc<Running>) -> 
     guarded.map(drop).map_err(io_error)
 }
 
-/// Hangs the guard's stop up when it is time.
+/// Closes the guard's stop pipe when it is time.
 fn stop_when_due(running: &Running, mut version: u64, stopper: OwnedFd) {
     let first = version;
     loop {

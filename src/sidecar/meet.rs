@@ -1,9 +1,8 @@
-//! Whether the paths of a plan meet: a sink that a stream follows, a spool that is another's, a
-//! socket that gives to itself.
+//! Conflicts between the paths of a plan: a sink that a stream follows, a spool shared by two
+//! sinks, a socket that feeds itself.
 //!
-//! Files are compared by device and inode, and by their paths without links where nothing is yet.
-//! Beyond its own files no stream can be kept from a circle: of programs and of other machines
-//! nothing is known.
+//! Existing files are compared by device and inode, and others by their resolved paths. A loop
+//! through a program or another machine cannot be detected.
 
 use std::collections::HashMap;
 use std::fs;
@@ -22,33 +21,33 @@ use crate::redact::text;
 use crate::scrub::is_named;
 use crate::sys::file::{FileId, kind, without_links};
 
-/// Two parts of a plan that cannot both have a path.
+/// Two parts of a plan that cannot share a path.
 #[derive(Debug)]
 pub(super) struct Meeting {
     pub(super) text: String,
     pub(super) hint: &'static str,
 }
 
-/// The use that a part of the plan has for a path.
+/// The role of a path in the plan.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// Writes a file, or makes a socket that belongs to no stream.
+    /// A file that is written, or a socket that belongs to no stream.
     Makes,
-    /// Is read for secrets or settings.
+    /// A file of secrets or settings.
     Holds,
-    /// Is where the stream of this place begins.
+    /// The source of the stream with this index.
     Begins(usize),
-    /// Takes the output of a sink.
+    /// The output of the sink with this index.
     Takes(usize),
 }
 
 struct Spot {
     role: Role,
     what: String,
-    /// Without links, as far as it is there.
+    /// With links resolved, as far as it exists.
     path: PathBuf,
     file: Option<FileId>,
-    /// Nothing else belongs below it.
+    /// The whole directory: nothing else belongs below it.
     is_whole: bool,
     is_rotated: bool,
 }
@@ -56,9 +55,9 @@ struct Spot {
 const APART: &str = "give each of them a path of its own";
 const CIRCLE: &str = "a line would go round for ever: let one of them write to something else";
 
-/// Fails if two paths meet. Returns the files left out of patterns, in words. `held`: files and
-/// directories of secrets, and the configuration. `has_streams`: the standard streams are those
-/// that the plan means.
+/// Fails if two paths conflict. Returns descriptions of the files left out of patterns. `held`:
+/// files and directories of secrets, and the configuration. `has_streams`: the standard streams are
+/// those of the plan.
 pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, Meeting> {
     let mut spots = Spots::default();
     held.iter().for_each(|path| spots.add(Role::Holds, "a file of secrets or settings", path));
@@ -123,8 +122,8 @@ fn sinks(plan: &Plan, spots: &mut Spots, has_streams: bool) {
     }
 }
 
-/// Fails if a stream follows by its own path a file that the plan writes, or that holds secrets. Of
-/// a pattern such a file is left out.
+/// Fails if a stream follows, by its own path, a file that the plan writes or that holds secrets. A
+/// pattern leaves such a file out.
 fn followed(plan: &Plan, spots: &Spots) -> Result<Vec<String>, Meeting> {
     let mut left_out = Vec::new();
     for stream in &plan.streams {
@@ -140,7 +139,7 @@ fn followed(plan: &Plan, spots: &Spots) -> Result<Vec<String>, Meeting> {
                 let text = format!("stream {} follows {path}, which is {}", stream.name, spot.what);
                 return Err(Meeting { text, hint: APART });
             }
-            // Of rotated files one tells of all.
+            // One of the rotated files represents all.
             if spot.file.is_some() || !spot.is_rotated {
                 left_out.push(format!("stream {} leaves {path} out, which is {}", stream.name, spot.what));
             }
@@ -149,12 +148,12 @@ fn followed(plan: &Plan, spots: &Spots) -> Result<Vec<String>, Meeting> {
     Ok(left_out)
 }
 
-/// Fails if streams give their output to each other in a circle. `gives`: the sink, and the stream
-/// that begins where it ends.
+/// Fails if streams feed each other in a loop. `gives`: the sink, and the stream that begins where
+/// it ends.
 fn circle(plan: &Plan, gives: &[(usize, usize)]) -> Result<(), Meeting> {
     let mut next: HashMap<usize, Vec<usize>> = HashMap::new();
     gives.iter().for_each(|(sink, stream)| next.entry(*sink).or_default().push(*stream));
-    // Streams that lead to no circle leave, until none is left or all are on the way to one.
+    // Remove streams that lead to no loop, until none is left or all lead to one.
     let mut left: Vec<usize> = (0..plan.streams.len()).collect();
     let leads = |left: &[usize], stream: usize| {
         next.get(&plan.streams[stream].sink).is_some_and(|next| next.iter().any(|next| left.contains(next)))
@@ -176,7 +175,7 @@ fn circle(plan: &Plan, gives: &[(usize, usize)]) -> Result<(), Meeting> {
     }
 }
 
-/// Whether a sink's host and port are those of a source.
+/// Whether the host and port of a sink are those of a source.
 fn is_at(host: &str, source: &SocketAddr) -> bool {
     let Some((host, port)) = host.rsplit_once(':') else { return false };
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -207,7 +206,7 @@ impl Spots {
         });
     }
 
-    /// A standard stream, if it is something that others can have as well.
+    /// Adds a standard stream, if it is a file that others can open as well.
     fn add_open(&mut self, role: Role, what: String, fd: BorrowedFd<'_>) {
         let Ok(stat) = fstat(fd) else { return };
         let role = match kind(&stat) {
@@ -219,7 +218,8 @@ impl Spots {
         self.all.push(Spot { role, what, path: PathBuf::new(), file, is_whole: false, is_rotated: false });
     }
 
-    /// Fails if two that cannot share a path do. Returns which sinks end where a stream begins.
+    /// Fails if two conflicting roles share a path. Returns the sinks that end where a stream
+    /// begins.
     fn meet(&self) -> Result<Vec<(usize, usize)>, Meeting> {
         let mut gives = Vec::new();
         let (mut by_path, mut by_file) = (HashMap::<&Path, Vec<usize>>::new(), HashMap::<FileId, Vec<usize>>::new());

@@ -1,16 +1,16 @@
-//! What the sidecar counts, and how Prometheus reads it.
+//! The sidecar's metrics, and their Prometheus text format.
 //!
-//! A reader of the figures may also write into a stream and know its contents, so they must reveal
-//! no more than names and counts do. Names pass the set in force, since one may hold another
-//! secret. Three figures that come to mind are missing for that reason:
+//! A reader of the metrics may also write into a stream and know its contents. So they must reveal
+//! no more than names and counts do. Names pass the active set, since one may contain another
+//! secret. Three obvious metrics are absent for that reason:
 //!
-//! - *bytes written*: input less output, over the number of masks, is the length of a secret. The
-//!   input that is finished with is counted instead. Nor are *bytes in the spool* told, however
+//! - *bytes written*: input less output, divided by the number of masks, is the length of a secret.
+//!   The finished input is counted instead. *Bytes in the spool* are absent however they are
 //!   rounded: enough masks make up for the rounding.
-//! - *bytes held back, to the byte*: with exact release they show how much of a guess is right.
+//! - *bytes held back, to the byte*: with exact release they show how much of a guess matches.
 //!   Less than [`HELD_STEP`] of a connection counts as nothing. (With line release they are all of
 //!   the input since the last newline; and regions are counted when their line has ended.)
-//! - *how many needles there are*: it tells what kinds of characters a value is made of.
+//! - *the number of needles*: it reveals the kinds of characters in a value.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,17 +24,17 @@ use super::active::Active;
 use crate::redact::encoding::Form;
 use crate::redact::message::{Reading, label_escape, redact};
 
-/// What is held back is told in whole steps of this size, rounded down, in bytes.
+/// The step to which held-back bytes are rounded down.
 pub(crate) const HELD_STEP: u64 = 4 << 10;
 
-/// How many regions there were, by the secret's name and the form.
+/// The numbers of masked regions, by the secret's name and the form.
 pub(crate) type Counts = BTreeMap<(String, Form), u64>;
 
-/// Whether the sidecar does its work.
+/// The phase of the sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// Not all sources and sinks are there yet.
+    /// Some sources or sinks are not open yet.
     Starting = 0,
     /// It runs.
     Ready = 1,
@@ -42,7 +42,7 @@ pub(crate) enum Phase {
     Stopping = 2,
 }
 
-/// All figures of a sidecar. Counting is cheap: one atomic addition.
+/// All metrics of a sidecar. Counting is cheap: one atomic addition.
 #[derive(Default)]
 pub(crate) struct Metrics {
     streams: Mutex<BTreeMap<String, Arc<StreamMetrics>>>,
@@ -57,30 +57,30 @@ pub(crate) struct Metrics {
 struct Reloads {
     done: u64,
     failed: u64,
-    /// Of all that were done.
+    /// The total of all reloads.
     duration: Duration,
     last_failed: bool,
     last_done: Option<SystemTime>,
 }
 
-/// The figures of one stream by its name in the configuration, with all its connections or files.
+/// The metrics of a stream by its name in the configuration, over all its connections or files.
 #[derive(Default)]
 pub(crate) struct StreamMetrics {
-    /// Connections or files that are open.
+    /// Open connections or files.
     pub(crate) open: AtomicU64,
     /// Bytes read.
     pub(crate) input: AtomicU64,
-    /// Bytes of the input that are finished with: what could be given out of them was taken by the sink.
+    /// Finished bytes of the input: the sink has taken their releasable output.
     pub(crate) finished: AtomicU64,
-    /// Bytes of the source that are there and not read yet, as far as that can be known.
+    /// Unread bytes of the source, as far as they are known.
     pub(crate) lag: AtomicU64,
-    /// How often the sink kept the stream waiting.
+    /// The number of waits for the sink.
     pub(crate) waits: AtomicU64,
-    /// For how long in all, in microseconds.
+    /// The total time of these waits, in microseconds.
     pub(crate) waited_us: AtomicU64,
-    /// Bytes of the input that were dropped because the configuration says so.
+    /// Bytes of the input that were dropped as configured.
     pub(crate) dropped: AtomicU64,
-    /// How often the source or the sink had to be opened anew.
+    /// The number of times the source or the sink was reopened.
     pub(crate) reopened: AtomicU64,
     held: AtomicU64,
     spooled: AtomicU64,
@@ -89,33 +89,35 @@ pub(crate) struct StreamMetrics {
 }
 
 impl StreamMetrics {
-    /// A piece of so many bytes came in.
+    /// Counts a piece of this length as read.
     pub(crate) fn read(&self, len: usize) {
         self.input.fetch_add(len as u64, Relaxed);
     }
 
-    /// All that a piece of so many bytes led to was taken by the sink.
+    /// Counts a piece of this length as finished: the sink has taken all of its output.
     pub(crate) fn finish(&self, len: usize) {
         self.finished.fetch_add(len as u64, Relaxed);
     }
 
-    /// The sink kept the stream waiting for so long.
+    /// Counts a wait for the sink.
     pub(crate) fn wait(&self, time: Duration) {
         self.waits.fetch_add(1, Relaxed);
         self.waited_us.fetch_add(time.as_micros() as u64, Relaxed);
     }
 
-    /// A connection holds back so many bytes now. `told` is what it told last, at first and in the end 0.
+    /// Updates the held-back bytes of a connection. `told` is its last reported number, 0 at first
+    /// and in the end.
     pub(crate) fn hold(&self, told: &mut u64, now: usize) {
         let now = now as u64 / HELD_STEP * HELD_STEP;
         let before = std::mem::replace(told, now);
         if now != before {
-            // Wraps around to what it was before, if less is held now.
+            // Wraps around to the former value, if less is held now.
             self.held.fetch_add(now.wrapping_sub(before), Relaxed);
         }
     }
 
-    /// A file has so many bytes that were not read. `told` is what it told last, at first and in the end 0.
+    /// Updates the unread bytes of a file. `told` is its last reported number, 0 at first and in
+    /// the end.
     pub(crate) fn lag(&self, told: &mut u64, now: u64) {
         let before = std::mem::replace(told, now);
         if now != before {
@@ -130,7 +132,8 @@ impl StreamMetrics {
         self.damaged.store(damaged, Relaxed);
     }
 
-    /// Counts the regions of a connection: `now` is what its redactor has counted in all, and `told` what was told of that.
+    /// Counts the regions of a connection: `now` is the total of its redactor, and `told` the part
+    /// already reported.
     pub(crate) fn regions(&self, told: &mut Counts, now: Counts) {
         if now == *told {
             return;
@@ -147,12 +150,12 @@ impl StreamMetrics {
 }
 
 impl Metrics {
-    /// All figures at zero.
+    /// Creates metrics at zero.
     pub(crate) fn new() -> Metrics {
         Metrics::default()
     }
 
-    /// The figures of the stream of this name. To be kept: looking it up takes a lock.
+    /// The metrics of the stream of this name. Keep the result: the lookup takes a lock.
     pub(crate) fn stream(&self, name: &str) -> Arc<StreamMetrics> {
         let mut streams = lock(&self.streams);
         if let Some(stream) = streams.get(name) {
@@ -163,7 +166,7 @@ impl Metrics {
         stream
     }
 
-    /// A reload came to an end after this time; `ok` says whether there is a new set.
+    /// Counts a reload with its duration; `ok` says whether it yielded a new set.
     pub(crate) fn reload(&self, duration: Duration, ok: bool) {
         let mut reloads = lock(&self.reloads);
         reloads.last_failed = !ok;
@@ -176,7 +179,7 @@ impl Metrics {
         }
     }
 
-    /// So many secrets are masked from now on.
+    /// Sets the number of masked secrets.
     pub(crate) fn secrets(&self, count: usize) {
         self.secrets.store(count as u64, Relaxed);
     }
@@ -186,12 +189,12 @@ impl Metrics {
         let _ = self.active.set(active);
     }
 
-    /// It begins, runs or ends.
+    /// Sets the phase.
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
     }
 
-    /// What it does.
+    /// The current phase.
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.load(Relaxed) {
             0 => Phase::Starting,
@@ -200,12 +203,12 @@ impl Metrics {
         }
     }
 
-    /// Whether the secrets could not be read when they were last asked for, so that an older set is in force.
+    /// Whether the last read of the secrets failed, so that an older set is active.
     pub(crate) fn is_outdated(&self) -> bool {
         lock(&self.reloads).last_failed
     }
 
-    /// All figures in the text format of Prometheus, version 0.0.4.
+    /// All metrics in the text format of Prometheus, version 0.0.4.
     pub(crate) fn render(&self) -> String {
         let mut page = Page::default();
         page.family("hushlog_build_info", "gauge", "The version of the program; always 1.");
@@ -219,7 +222,7 @@ impl Metrics {
         page.text
     }
 
-    /// Series with the same labels, once these are masked, are counted together.
+    /// Sums series with equal labels after masking.
     fn render_streams(&self, page: &mut Page) {
         let set = self.active.get().map(|active| Arc::clone(&active.borrow().set));
         let shown = |name: &str| {
@@ -279,7 +282,7 @@ impl Metrics {
     }
 }
 
-/// A figure that each stream has.
+/// A metric that each stream has.
 struct Figure {
     name: &'static str,
     kind: &'static str,
@@ -350,7 +353,7 @@ const FIGURES: &[Figure] = &[
     },
 ];
 
-/// A time as Prometheus counts it.
+/// A duration in the unit of Prometheus.
 struct Seconds(Duration);
 
 impl std::fmt::Display for Seconds {
@@ -359,7 +362,7 @@ impl std::fmt::Display for Seconds {
     }
 }
 
-/// The text, as it grows.
+/// The page under construction.
 #[derive(Default)]
 struct Page {
     text: String,
@@ -386,12 +389,13 @@ impl Page {
     }
 }
 
-/// A label's value as the format wants it. Hidden characters would drive a reader's terminal.
+/// Escapes a label's value for the format. Hidden characters could control a reader's terminal.
 fn escaped(text: &str) -> String {
     text.chars().map(|c| label_escape(c).unwrap_or_else(|| c.to_string())).collect()
 }
 
-/// No thread panics with a lock in its hands, since a panic ends the program; in a test the figures are good enough.
+/// Locks a mutex. No thread panics while it holds a lock, since a panic ends the program; in a test
+/// the metrics are good enough.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -429,7 +433,7 @@ mod tests {
     fn d14_what_is_held_back_tells_nothing_of_a_guess() {
         let metrics = Metrics::new();
         let stream = metrics.stream("app");
-        // Somebody who holds back just under a step with one connection learns nothing by another.
+        // A client that holds back just under a step with one connection learns nothing by another.
         let (mut one, mut two) = (0, 0);
         stream.hold(&mut one, HELD_STEP as usize - 1);
         stream.hold(&mut two, 1);
@@ -448,7 +452,7 @@ mod tests {
             NeedleSet::builder().secret(secret("KEY", "hunter2-prod-key")).secret(secret("B", "hun\\\"ter2\\nkey"));
         metrics.mask_with(active::channel(Arc::new(set.build().unwrap())).subscribe());
         metrics.stream("hunter2-prod-key").read(3);
-        // Beside base64 of it, which is another name for the same.
+        // Its base64 is another name for the same.
         let stream = metrics.stream("aHVudGVyMi1wcm9kLWtleQ==");
         stream.read(4);
         let names = ["hunter2-prod-key", "aHVudGVyMi1wcm9kLWtleQ==", "hun\"ter2\nkey"];

@@ -1,6 +1,6 @@
 //! The sidecar's own files, which no stream follows: secrets, identities and keys, the state,
-//! spools, and the files that sinks write, rotated ones as well, and that standard output and error
-//! go to.
+//! spools, and the files of sinks (rotated ones included), of standard output and of standard
+//! error.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -13,10 +13,10 @@ use super::config::{OnAway, Outlet, Plan};
 use super::sink::file::rotated_paths;
 use crate::sys::file::{FileId, kind};
 
-/// The deepest directory that is looked into, as when secrets are read.
+/// The maximum depth of directories, as for secrets.
 const DEPTH_MAX: usize = 16;
 
-/// Paths of files of its own, and of directories that hold nothing else.
+/// Paths of the sidecar's own files, and of directories that hold only such files.
 pub(crate) struct Own {
     paths: Vec<PathBuf>,
     sinks: Vec<PathBuf>,
@@ -31,14 +31,14 @@ pub(crate) enum OwnFile {
 }
 
 impl Own {
-    /// Those of a plan, and those that secrets come from.
+    /// Collects the files of a plan and of the secrets.
     pub(crate) fn new(plan: &Plan, secrets: &[PathBuf]) -> Own {
         let spools = plan.sinks.iter().filter_map(|sink| match &sink.away {
             OnAway::Spool(spool) => Some(spool.path.clone()),
             OnAway::Wait | OnAway::Drop => None,
         });
         let sinks = plan.sinks.iter().filter_map(|sink| match &sink.outlet {
-            // In the order in which rotation renames them: none slips through while it is looked.
+            // In the order of renames in rotation, so that no file escapes the search.
             Outlet::File { path, rotate_keep, .. } => {
                 Some(std::iter::once(path.clone()).chain(rotated_paths(path, *rotate_keep)))
             }
@@ -53,7 +53,7 @@ impl Own {
         Own { paths, sinks: Vec::new() }
     }
 
-    /// Which files these are now: a secret that is replaced is another one.
+    /// The current identities of these files: a replaced secret has a new one.
     pub(crate) fn ids(&self) -> HashMap<FileId, OwnFile> {
         let gathered = |paths: &[PathBuf]| {
             let mut ids = HashSet::new();
@@ -66,14 +66,13 @@ impl Own {
     }
 }
 
-/// The files that standard output and error go to: of sinks, and of messages about files that are
-/// followed.
+/// The files of standard output and error: of sinks, and of messages about followed files.
 fn standard() -> impl Iterator<Item = FileId> {
     let open = [fstat(std::io::stdout()), fstat(std::io::stderr())];
     open.into_iter().flatten().filter(|stat| kind(stat) == FileType::RegularFile).map(|stat| FileId::from(&stat))
 }
 
-/// Follows links, as the reading of secrets does: Kubernetes puts them behind two.
+/// Follows links, as the reader of secrets does: Kubernetes puts them behind two.
 fn gather(path: &Path, depth: usize, ids: &mut HashSet<FileId>) {
     let Ok(found) = fs::metadata(path) else { return };
     if !found.is_dir() {

@@ -1,10 +1,10 @@
-//! The programs that the sidecar starts, for sources and sinks: with a small environment, and with
-//! nothing of ours besides.
+//! Programs that the sidecar starts for sources and sinks, isolated from its environment and
+//! descriptors.
 //!
-//! Our own environment may hold secrets, as sources or otherwise, and our descriptors lead past the
-//! redactors. So a program gets the variables of [`KEPT`] and those that the configuration names,
-//! its standard streams, and a process group of its own: an interrupt key is for us, and a sink has
-//! to finish the input that it has read.
+//! Our own environment may hold secrets, as sources or otherwise, and our descriptors bypass the
+//! redactors. So a program gets only the variables of [`KEPT`] and of the configuration, its
+//! standard streams, and a process group of its own: an interrupt key is for the sidecar, and a
+//! sink has to finish the input that it has read.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -18,26 +18,27 @@ use tokio::task::JoinHandle;
 use super::fd::{self, Fd};
 use super::source::bytes::Bytes;
 
-/// Variables that a program gets without being asked: paths, user, language and time. Those that
-/// begin with `LC_` too.
+/// Variables that every program gets: paths, user, language and time; also those that begin with
+/// `LC_`.
 const KEPT: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"];
 
-/// Carries a program's output through a redactor of its own to our standard error, to its end.
+/// Passes a program's output through a redactor of its own to standard error, until its end.
 pub(crate) type Voice = Arc<dyn Fn(Bytes) -> JoinHandle<()> + Send + Sync>;
 
-/// How programs are started.
+/// The environment of started programs.
 #[derive(Clone, Default)]
 pub(crate) struct Programs {
     environment: Vec<(OsString, OsString)>,
 }
 
 impl Programs {
-    /// With these variables of our environment, besides those that all get.
+    /// Adds these variables of our environment to the default ones.
     pub(crate) fn new(named: &[String]) -> Programs {
         Programs { environment: chosen(std::env::vars_os(), named) }
     }
 
-    /// This program, in surroundings of its own. Its standard streams are the caller's to set.
+    /// Creates the command of a program in its own environment. The caller sets the standard
+    /// streams.
     pub(crate) fn command(&self, words: &[String]) -> Command {
         fd::keep_from_programs();
         let mut command = Command::new(&words[0]);
@@ -55,15 +56,14 @@ fn chosen(all: impl Iterator<Item = (OsString, OsString)>, named: &[String]) -> 
     all.filter(|(name, _)| is_chosen(name)).collect()
 }
 
-/// A pipe that a program writes to: our end, and its own.
+/// A pipe for a program's output: our end, and the program's.
 pub(crate) fn output() -> std::io::Result<(Fd, OwnedFd)> {
     let (ours, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&ours, true)?;
     Ok((Fd::new(ours, Interest::READABLE)?, theirs))
 }
 
-/// Sends a signal to a program that was not waited for yet, and to those that it has started in its
-/// group.
+/// Sends a signal to a program that was not waited for yet, and to the processes of its group.
 pub(crate) fn signal(child: &Child, signal: Signal) {
     if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
         let _ = kill_process_group(pid, signal);

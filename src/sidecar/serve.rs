@@ -1,4 +1,4 @@
-//! Opens the source of each stream, and serves it: one stream, or one for each connection.
+//! Serving streams: opens the source of each, and runs one stream, or one for each connection.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -27,12 +27,12 @@ use super::source::{Listener, Source};
 use super::stream::{Broken, Common, STOPPING_GRACE, Stream};
 use crate::redact::text;
 
-/// The first wait before a broken source is opened anew.
+/// The initial delay before a failed source is reopened.
 const DELAY_MIN: Duration = Duration::from_millis(100);
-/// The longest.
+/// The maximum delay.
 const DELAY_MAX: Duration = Duration::from_secs(10);
 
-/// A source that is open.
+/// An open source.
 pub(super) enum Opened {
     Bytes(Bytes),
     Fifo(Fifo),
@@ -42,7 +42,7 @@ pub(super) enum Opened {
     Files(Following),
 }
 
-/// What messages call a stream's source.
+/// The name of a stream's source in messages.
 pub(super) fn describe(stream: &StreamPlan) -> String {
     let source = match &stream.source {
         SourcePlan::Stdin => "standard input".to_owned(),
@@ -94,8 +94,8 @@ pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Op
     })
 }
 
-/// Lets connections outlive the sidecar. Those with records of containers do not: in the middle of one that cannot be told, nothing
-/// after it can be put together.
+/// Lets connections outlive the sidecar, except with container records: after a partial record
+/// without a known boundary, later ones cannot be assembled.
 fn keep(connections: Connections, stream: &StreamPlan, running: &Arc<Running>) -> Connections {
     if stream.way.format != Format::Plain {
         return connections;
@@ -104,7 +104,7 @@ fn keep(connections: Connections, stream: &StreamPlan, running: &Arc<Running>) -
         .keep((Arc::clone(&running.store), Arc::clone(&stream.name)), running.passed.connections_of(&stream.name))
 }
 
-/// The error output of a source's program goes through a redactor too, until the sidecar stops.
+/// Redacts the error output of a source's program, until the sidecar stops.
 fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
     let of = Arc::clone(running);
     let name = Arc::clone(&stream.name);
@@ -114,7 +114,7 @@ fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
     })
 }
 
-/// The same for all output of a sink's program, to its end: it may still write when the sidecar has
+/// Redacts all output of a sink's program to its end: it may still write when the sidecar has
 /// stopped.
 pub(super) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<Voice> {
     let way = running.streams.values().find(|common| Arc::ptr_eq(&common.sink, sink))?.way;
@@ -122,7 +122,7 @@ pub(super) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<
     Some(voice(running, move || (way, Arc::clone(&metrics), CancellationToken::new())))
 }
 
-/// The program's output goes line by line through a redactor to our standard error.
+/// Passes the program's output line by line through a redactor to our standard error.
 fn voice(
     running: &Arc<Running>,
     of: impl Fn() -> (Way, Arc<StreamMetrics>, CancellationToken) + Send + Sync + 'static,
@@ -148,11 +148,11 @@ fn voice(
     })
 }
 
-/// Serves a stream until it is over, or the sidecar stops.
+/// Serves a stream until it ends, or the sidecar stops.
 pub(super) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common>, running: Arc<Running>) {
     match opened {
         Opened::Connections(connections, at_once) => serve_all(connections, at_once, &common, &running).await,
-        // It has a limit of its own, above which no file is opened.
+        // It has its own limit on open files.
         Opened::Files(files) => serve_all(files, Semaphore::MAX_PERMITS, &common, &running).await,
         Opened::Bytes(source) => {
             if let Some(error) = serve_one(source, &common, &running).await {
@@ -165,7 +165,7 @@ pub(super) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common
     }
 }
 
-/// Serves one source to its end. Returns why it ended before.
+/// Serves one source to its end. Returns the reason if it ended early.
 async fn serve_one(source: impl Source, common: &Arc<Common>, running: &Arc<Running>) -> Option<io::Error> {
     let nudge = running.keeping.nudge();
     match Stream::new(Arc::clone(common)).run(source, nudge).await {
@@ -178,7 +178,7 @@ async fn serve_one(source: impl Source, common: &Arc<Common>, running: &Arc<Runn
     }
 }
 
-/// Serves a source that is opened anew when it breaks.
+/// Serves a source, and reopens it when it fails.
 async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, running: &Arc<Running>) {
     let mut broken = serve_one(source, common, running).await;
     let mut delay = DELAY_MIN;
@@ -204,12 +204,12 @@ async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, r
     }
 }
 
-/// Serves all that a listener gives, so many at once, each as a stream of its own.
+/// Serves all sources of a listener, at most this many at once, each as a stream of its own.
 async fn serve_all(mut listener: impl Listener, at_once: usize, common: &Arc<Common>, running: &Arc<Running>) {
     let (seats, mut streams) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
     loop {
         let next = async {
-            // Those above the limit wait in the kernel.
+            // Connections above the limit wait in the kernel.
             let seat = Arc::clone(&seats).acquire_owned().await.expect("nobody closes it");
             listener.next().await.map(|source| (seat, source))
         };
@@ -221,7 +221,7 @@ async fn serve_all(mut listener: impl Listener, at_once: usize, common: &Arc<Com
                     let (common, running) = (Arc::clone(common), Arc::clone(running));
                     streams.spawn(async move {
                         let _seat = seat;
-                        // A connection that breaks is one that has ended; all that was read of it is out.
+                        // A broken connection has ended; all data read from it is written.
                         let _ = serve_one(source, &common, &running).await;
                     });
                 }
@@ -232,7 +232,7 @@ async fn serve_all(mut listener: impl Listener, at_once: usize, common: &Arc<Com
             },
         }
     }
-    // Who had connected already is heard out.
+    // Clients that had already connected are still served.
     while let Ok(Ok(source)) = tokio::time::timeout(STOPPING_GRACE, listener.next()).await {
         let (common, running) = (Arc::clone(common), Arc::clone(running));
         streams.spawn(async move { drop(serve_one(source, &common, &running).await) });

@@ -1,7 +1,7 @@
-//! Watches the files that secrets come from, and asks for a reload when they have changed.
+//! Watches the files of secrets, and requests a reload when they have changed.
 //!
-//! The kernel's events say when to look; what was found decides. So an event that is missed (a queue that was full, a file system of
-//! another machine) costs some seconds, and events that mean nothing cost no reload.
+//! Kernel events trigger a look, and its result decides. So a missed event (a full queue, a network
+//! file system) costs some seconds, and spurious events cost no reload.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -20,18 +20,19 @@ use rustix::io::Errno;
 use super::keeper::{Keeping, Request};
 use super::notice::{Notice, Tell};
 
-/// It is looked at least so often.
+/// The maximum interval between looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// What has changed is read when it has been the same for so long: a file that is being written is not read in its middle.
+/// The debounce time: files are read when unchanged for this long, and not in the middle of a
+/// write.
 const STILL_FOR: Duration = Duration::from_millis(50);
-/// And after so long in any case.
+/// The maximum debounce delay.
 const STILL_WITHIN: Duration = Duration::from_secs(2);
-/// The deepest directory that is looked into, as when secrets are read.
+/// The maximum depth of directories, as for secrets.
 const DEPTH_MAX: usize = 16;
-/// Events are not looked at one by one.
+/// The size of the event buffer. Single events are not examined.
 const EVENTS_LEN: usize = 64 << 10;
 
-/// Watches from now on.
+/// Starts to watch.
 pub(crate) fn start(paths: Vec<PathBuf>, keeping: Keeping, tell: Tell) -> std::io::Result<()> {
     let seen = look(&paths);
     thread::Builder::new().name("watch".to_owned()).spawn(move || run(&paths, seen, &keeping, &tell)).map(drop)
@@ -47,7 +48,7 @@ fn run(paths: &[PathBuf], mut seen: u64, keeping: &Keeping, tell: &Tell) {
     }
     loop {
         if let Ok(events) = &events {
-            // Anew each time: what was replaced is another file now.
+            // Rebuilt each time: a replaced file is another file.
             paths.iter().for_each(|path| watch(events, path, DEPTH_MAX));
         }
         let now = look(paths);
@@ -63,7 +64,7 @@ fn run(paths: &[PathBuf], mut seen: u64, keeping: &Keeping, tell: &Tell) {
     }
 }
 
-/// Waits until nothing changes any more.
+/// Waits until the files stop changing.
 fn still(paths: &[PathBuf], mut seen: u64) -> u64 {
     let start = Instant::now();
     while start.elapsed() < STILL_WITHIN {
@@ -77,7 +78,7 @@ fn still(paths: &[PathBuf], mut seen: u64) -> u64 {
     seen
 }
 
-/// Waits for an event, or until it is time to look.
+/// Waits for an event, or until the next look is due.
 fn wait(events: &OwnedFd) {
     let patience = Timespec { tv_sec: LOOK_EVERY.as_secs() as i64, tv_nsec: 0 };
     let polled = poll(&mut [PollFd::new(events, PollFlags::IN)], Some(&patience));
@@ -89,7 +90,8 @@ fn wait(events: &OwnedFd) {
     while reader.next().is_ok() {}
 }
 
-/// Watches a path, the directories that lead to it and, if it is one, those below it. What cannot be watched is looked at.
+/// Watches a path, its parent directories and, if it is a directory, those below it. Unwatchable
+/// paths are covered by the periodic look.
 fn watch(events: &OwnedFd, path: &Path, depth: usize) {
     let changes = WatchFlags::CLOSE_WRITE
         | WatchFlags::CREATE
@@ -103,7 +105,7 @@ fn watch(events: &OwnedFd, path: &Path, depth: usize) {
     };
     add(path);
     path.parent().into_iter().for_each(add);
-    // A link that is turned around, as Kubernetes does.
+    // A link that is redirected, as Kubernetes does.
     if let Ok(real) = fs::canonicalize(path)
         && real != path
     {
@@ -119,7 +121,7 @@ fn watch(events: &OwnedFd, path: &Path, depth: usize) {
     }
 }
 
-/// What is there now: which files, and when they were changed.
+/// A hash of the existing files and their modification times.
 fn look(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
     paths.iter().for_each(|path| look_at(path, DEPTH_MAX, &mut hasher));

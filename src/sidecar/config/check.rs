@@ -1,4 +1,5 @@
-//! From the sections of a configuration to a plan: whether each value is what it has to be, and whether they go together.
+//! Validation: turns the sections of a configuration into a plan, checking each value and their
+//! combinations.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -13,13 +14,13 @@ use super::value::{At, Away};
 use crate::redact::mask::Mask;
 use crate::redact::secret::VALUE_LEN_MIN;
 
-/// The longest line that waits for its end, unless the configuration says otherwise, in bytes.
+/// The default limit on the length of a line that waits for its end, in bytes.
 const LINE_MAX: u64 = 1 << 20;
 const LINE_MAX_RANGE: std::ops::RangeInclusive<u64> = 1 << 10..=64 << 20;
 const MIN_LENGTH_RANGE: std::ops::RangeInclusive<u64> = VALUE_LEN_MIN as u64..=64 << 10;
-/// How many connections a socket has at once, unless the configuration says otherwise.
+/// The default limit on concurrent connections of a socket.
 const CONNECTIONS_MAX: u64 = 16_384;
-/// How many files a stream follows at once, unless the configuration says otherwise.
+/// The default limit on the files that a stream follows at once.
 const FILES_MAX: u64 = 16_384;
 const ROTATE_KEEP: u64 = 5;
 const SPOOL_MAX: u64 = 256 << 20;
@@ -29,11 +30,11 @@ const NAME_LEN_MAX: usize = 64;
 const MODE: u32 = 0o600;
 
 impl Config {
-    /// Checks all of it, without a look at the machine.
+    /// Checks the whole configuration, without a look at the machine.
     ///
     /// # Errors
     ///
-    /// When a value is not what it has to be, or two do not go together.
+    /// When a value is invalid, or two values conflict.
     pub fn plan(&self) -> Result<Plan, ConfigError> {
         let (mask, min_length) = self.masking()?;
         let options = self.options.as_ref();
@@ -87,7 +88,7 @@ impl Config {
         Ok((mask, min_length))
     }
 
-    /// What no stream can see by itself.
+    /// Checks that concern several streams.
     fn check_together(&self, streams: &[StreamPlan]) -> Result<(), ConfigError> {
         let (mut names, mut sources) = (BTreeSet::new(), Vec::new());
         for (plan, stream) in streams.iter().zip(self.streams.iter().flatten()) {
@@ -150,7 +151,7 @@ impl Stream {
     }
 }
 
-/// The one key of these that is there.
+/// The only one of these keys that is present.
 fn kind(there: &[(&'static str, bool)], line: u64, section: &'static str) -> Result<&'static str, ConfigError> {
     let mut found = there.iter().filter(|(_, is_there)| *is_there).map(|(key, _)| *key);
     let names: Vec<&str> = there.iter().map(|(key, _)| *key).collect();
@@ -161,7 +162,7 @@ fn kind(there: &[(&'static str, bool)], line: u64, section: &'static str) -> Res
     }
 }
 
-/// Fails if a key is there that only other kinds have.
+/// Fails if a key is present that only other kinds have.
 fn only(key: &'static str, is_there: bool, kinds: &[&str], kind: &str, line: u64) -> Result<(), ConfigError> {
     if is_there && !kinds.contains(&kind) {
         return Err(ConfigError::at(line, key, format!("it goes with {} only", kinds.join(", "))));

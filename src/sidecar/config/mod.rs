@@ -1,4 +1,4 @@
-//! The configuration: what stands in the file, and the plan that comes of it once all of it was checked.
+//! The configuration: the sections of the file, and the plan made of them after all checks.
 
 mod check;
 mod plan;
@@ -14,13 +14,13 @@ pub use section::{Config, Confine, Guard, Options, Scrub, Secrets, Sink, Source,
 pub use value::{At, Away, Format, Mode, ReadFrom, ReleaseAt, Size};
 
 impl Config {
-    /// Reads a configuration.
+    /// Parses a configuration.
     ///
     /// Time and memory are bounded by the length of the text.
     ///
     /// # Errors
     ///
-    /// When it is not one. The error tells the line and the key, and nothing else of the text.
+    /// When it is invalid. The error names the line and the key, and quotes no other text.
     pub fn parse(text: &[u8]) -> Result<Config, ConfigError> {
         read::parse(text)
     }

@@ -1,4 +1,4 @@
-//! What a configuration comes to: every value checked, every default filled in.
+//! The plan: a configuration with every value checked and every default filled in.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,89 +10,89 @@ use super::value::{Format, ReadFrom};
 use crate::io::Release;
 use crate::redact::mask::Mask;
 
-/// What the sidecar is to do.
+/// The work of a sidecar.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The streams.
     pub streams: Vec<StreamPlan>,
-    /// The sinks; streams name them by their place.
+    /// The sinks; streams refer to them by index.
     pub sinks: Vec<Arc<SinkPlan>>,
-    /// How secrets are masked; none: the default mask.
+    /// The mask for secrets; none: the default mask.
     pub mask: Option<Mask>,
-    /// Values of fewer bytes are left alone.
+    /// Shorter values are not masked, in bytes.
     pub min_length: usize,
     /// Whether encoded forms and parts are searched for.
     pub encodings: bool,
-    /// Whether the beginning of a secret at the end of a stream is given out.
+    /// Whether a partial match at the end of a stream is written.
     pub keep_stump: bool,
-    /// What is scrubbed.
+    /// The directories to scrub.
     pub scrub: Vec<ScrubPlan>,
-    /// What is guarded.
+    /// The directories to guard.
     pub guard: Option<Guard>,
     /// The control socket.
     pub control: Option<PathBuf>,
-    /// Where metrics are asked for.
+    /// The address of the metrics endpoint.
     pub metrics: Option<SocketAddr>,
-    /// Where it is remembered how far files were read.
+    /// The directory of the checkpoints.
     pub state: Option<PathBuf>,
-    /// The variables that programs get besides those that all get.
+    /// The variables that programs get in addition to the default ones.
     pub environment: Vec<String>,
-    /// What the process takes away from itself: Landlock, seccomp.
+    /// The restrictions of the process: Landlock, seccomp.
     pub confine: (bool, bool),
-    /// How long a stopping sidecar waits for what is on its way.
+    /// The time that a stopping sidecar waits for output in flight.
     pub drain: Duration,
 }
 
-/// A stream, checked.
+/// A checked stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPlan {
     /// Its name.
     pub name: Arc<str>,
-    /// Where it comes from.
+    /// The source.
     pub source: SourcePlan,
-    /// Where it goes to: a place in [`Plan::sinks`].
+    /// The sink: an index into [`Plan::sinks`].
     pub sink: usize,
-    /// How it goes through.
+    /// The options of its redaction.
     pub way: Way,
 }
 
-/// How a stream goes through.
+/// The options of a stream's redaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
-    /// When bytes go out.
+    /// The release mode.
     pub release: Release,
-    /// The longest line that waits for its end, in bytes.
+    /// The maximum length of a line that waits for its end, in bytes.
     pub line_max: usize,
-    /// What the lines are.
+    /// The format of its lines.
     pub format: Format,
-    /// Whether the beginning of a secret at the end is masked.
+    /// Whether a partial match at the end is masked.
     pub mask_stump: bool,
 }
 
-/// A source, checked.
+/// A checked source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourcePlan {
     /// Standard input.
     Stdin,
     /// A FIFO.
     Fifo {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
-        /// Its mode, if it has to be made.
+        /// Its mode, if it has to be created.
         mode: u32,
     },
     /// A stream socket.
     Unix {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
         /// Its mode.
         mode: u32,
-        /// How many connections there may be.
+        /// The limit on connections.
         connections_max: usize,
     },
     /// A datagram socket.
     UnixDatagram {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
         /// Its mode.
         mode: u32,
@@ -101,7 +101,7 @@ pub enum SourcePlan {
     Tcp {
         /// The address.
         address: SocketAddr,
-        /// How many connections there may be.
+        /// The limit on connections.
         connections_max: usize,
     },
     /// The output of a program.
@@ -110,30 +110,30 @@ pub enum SourcePlan {
     Files {
         /// A path or pattern.
         pattern: String,
-        /// Which of them not: patterns of names, or of paths where they hold a `/`.
+        /// Patterns of excluded files: of names, or of paths if they contain a `/`.
         exclude: Vec<glob::Pattern>,
-        /// Where reading begins.
+        /// The start of reading.
         from: ReadFrom,
-        /// How many of them are followed at most.
+        /// The limit on followed files.
         files_max: usize,
     },
 }
 
-/// A sink, checked.
+/// A checked sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkPlan {
-    /// What takes the bytes.
+    /// The destination of the bytes.
     pub outlet: Outlet,
-    /// What is done while it is away.
+    /// The behavior while it is unavailable.
     pub away: OnAway,
 }
 
-/// What takes the bytes of a sink.
+/// The destination of a sink's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outlet {
     /// Standard output.
     Stdout,
-    /// Standard error: for what programs say there.
+    /// Standard error: for the error output of programs.
     Stderr,
     /// A FIFO.
     Fifo(PathBuf),
@@ -141,25 +141,25 @@ pub enum Outlet {
     Unix(PathBuf),
     /// A datagram socket.
     UnixDatagram(PathBuf),
-    /// Somebody who listens: a host and a port.
+    /// A TCP server: a host and a port.
     Tcp(String),
     /// The input of a program.
     Command(Vec<String>),
     /// A file.
     File {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
         /// Its mode.
         mode: u32,
-        /// The size from which on it is rotated.
+        /// The size at which it is rotated.
         rotate_size: Option<u64>,
-        /// How many rotated files are kept.
+        /// The number of rotated files that are kept.
         rotate_keep: u64,
     },
 }
 
 impl Outlet {
-    /// Whether both lead to the same place, whatever else is said of it.
+    /// Whether both lead to the same destination, whatever their other options.
     pub(super) fn is_same_place(&self, other: &Outlet) -> bool {
         match (self, other) {
             (Outlet::File { path, .. }, Outlet::File { path: other, .. }) => path == other,
@@ -168,37 +168,37 @@ impl Outlet {
     }
 }
 
-/// What is done while a sink is away.
+/// The behavior while a sink is unavailable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnAway {
     /// Streams wait.
     Wait,
-    /// What is redacted waits in a file.
+    /// Redacted output waits in a file.
     Spool(Spool),
-    /// It is dropped, and counted.
+    /// Output is dropped and counted.
     Drop,
 }
 
-/// The file that what is redacted waits in.
+/// The file in which redacted output waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spool {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// How much may wait in it, in bytes.
+    /// The limit on its content, in bytes.
     pub len_max: u64,
 }
 
-/// A directory that is scrubbed, checked.
+/// A checked directory to scrub.
 #[derive(Clone, Debug)]
 pub struct ScrubPlan {
     /// The directory.
     pub directory: PathBuf,
-    /// Whether with all below it.
+    /// Whether its subdirectories are included.
     pub recursive: bool,
-    /// Which names.
+    /// Patterns of included names.
     pub include: Vec<glob::Pattern>,
-    /// Which names not.
+    /// Patterns of excluded names.
     pub exclude: Vec<glob::Pattern>,
-    /// How long after one scrub the next begins.
+    /// The pause between two scrubs.
     pub every: Duration,
 }

@@ -1,4 +1,5 @@
-//! From the text of a file to its sections; errors tell the line and the key, and never what else stands there.
+//! Parsing: turns the text of a file into its sections. Errors name the line and the key, and quote
+//! no other text.
 
 use core::fmt;
 
@@ -7,36 +8,36 @@ use serde_yaml::{Error, Options};
 
 use super::section::{self, Config};
 
-/// The largest configuration, in bytes.
+/// The maximum size of a configuration, in bytes.
 pub const CONFIG_LEN_MAX: usize = 1 << 20;
-/// The longest beginning of a line in which a key is looked for, in bytes.
+/// The maximum prefix of a line that is searched for a key, in bytes.
 const LINE_LEN_MAX: usize = 256;
 
-/// What is wrong with a configuration.
+/// An error in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The line, from 1; none if it is about the whole.
+    /// The line, from 1; none if the error concerns the whole file.
     pub line: Option<u64>,
-    /// The key that it is about: one of the documented ones, and so no secret.
+    /// The key concerned: one of the documented keys, and so no secret.
     pub key: Option<&'static str>,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// What to do about it.
+    /// The remedy.
     pub hint: Option<String>,
 }
 
 impl ConfigError {
-    /// A problem of a line.
+    /// Creates an error of a line.
     pub(super) fn at(line: u64, key: &'static str, problem: impl Into<String>) -> ConfigError {
         ConfigError { line: Some(line), key: Some(key), problem: problem.into(), hint: None }
     }
 
-    /// A problem of the whole.
+    /// Creates an error of the whole file.
     pub(super) fn of_all(problem: impl Into<String>) -> ConfigError {
         ConfigError { line: None, key: None, problem: problem.into(), hint: None }
     }
 
-    /// What to do about it.
+    /// Adds a remedy.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> ConfigError {
         self.hint = Some(hint.into());
         self
@@ -57,7 +58,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Reads the sections.
+/// Parses the sections.
 pub(super) fn parse(text: &[u8]) -> Result<Config, ConfigError> {
     if text.len() > CONFIG_LEN_MAX {
         return Err(ConfigError::of_all(format!("it is larger than {} KiB", CONFIG_LEN_MAX >> 10)));
@@ -69,7 +70,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Config, ConfigError> {
     serde_yaml::from_str_with_options(text, options()).map_err(|error| told(&error, text))
 }
 
-/// What of an error may be told.
+/// Reduces a parser error to the parts that are safe to report.
 fn told(error: &Error, text: &str) -> ConfigError {
     let error = error.without_snippet();
     let line = error.location().map(|place| place.line()).filter(|line| *line > 0);
@@ -107,13 +108,13 @@ fn told(error: &Error, text: &str) -> ConfigError {
     }
 }
 
-/// The line of this number, from 1. A carriage return by itself ends one, too, as YAML counts them.
+/// The line of this number, from 1. As in YAML, a carriage return by itself ends a line, too.
 fn nth_line(text: &str, number: u64) -> String {
     let text = text.replace("\r\n", "\n");
     text.split(['\n', '\r']).nth(number as usize - 1).unwrap_or_default().to_owned()
 }
 
-/// The documented key that a line begins with, if it is one.
+/// The documented key at the beginning of a line, if there is one.
 fn key(line: &str) -> Option<&'static str> {
     // A file may begin with a byte order mark.
     let line = line.trim_start_matches(['\u{feff}', ' ', '-', '{']);
@@ -122,7 +123,7 @@ fn key(line: &str) -> Option<&'static str> {
     section::ALL_KEYS.iter().copied().flatten().copied().find(|known| *known == word)
 }
 
-/// Whether two keys differ by no more than a slip: as sets of letters, and nearly in length.
+/// Whether two keys differ only by a typing error: as sets of letters, and slightly in length.
 fn is_near(known: &str, word: &str) -> bool {
     let letters = |word: &str| {
         let mut letters: Vec<char> = word.chars().filter(char::is_ascii_alphabetic).collect();

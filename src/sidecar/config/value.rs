@@ -1,4 +1,4 @@
-//! The values of the configuration that are more than a text or a number.
+//! Values of the configuration other than plain texts and numbers.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::schema::Described;
 use crate::io::Release;
 
-/// A value, and the line that it stands on.
+/// A value and its line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct At<T> {
     /// The value.
@@ -17,7 +17,7 @@ pub struct At<T> {
     pub line: u64,
 }
 
-/// Two values are equal wherever they stand: streams share a sink that is written down twice.
+/// Values are equal whatever their lines: streams share a sink that is written down twice.
 impl<T: PartialEq> PartialEq for At<T> {
     fn eq(&self, other: &At<T>) -> bool {
         self.value == other.value
@@ -41,7 +41,7 @@ impl<T: Described> Described for At<T> {
     }
 }
 
-/// Makes a choice between words.
+/// Defines an enumeration of words.
 macro_rules! choice {
     ($(#[doc = $about:literal])* pub enum $name:ident { $( $(#[doc = $doc:literal])* $variant:ident = $word:literal, )* }) => {
         $(#[doc = $about])*
