@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::{Piece, Redacted, RedactedBuf};
 use crate::redact::redactor::Redactor;
-use crate::redact::release::{Again, LineRelease};
+use crate::redact::release::{Again, LineRelease, split_lines};
 
 /// The longest unfinished line that waits for its end, in bytes of input. Of a longer one
 /// everything goes out but its end, always one byte less than the longest needle, so that a stream
@@ -68,7 +68,7 @@ impl Gate {
         let Some(release) = &mut self.release else {
             return redactor.push(input).pieces().try_for_each(sink);
         };
-        let (lines, rest) = input.split_at(memchr::memrchr(b'\n', input).map_or(0, |newline| newline + 1));
+        let (lines, rest) = split_lines(input);
         if !lines.is_empty() {
             let (reach, end) = (redactor.set().reach(), redactor.end() + lines.len() as u64);
             let pieces: Vec<Piece<'_>> = redactor.push(lines).pieces().collect();

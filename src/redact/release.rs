@@ -247,6 +247,12 @@ impl LineRelease {
     }
 }
 
+/// Splits input after its last newline: whole lines, and the beginning of one. Either is pushed by
+/// itself, because no partial match of a needle without newlines crosses that place.
+pub(crate) fn split_lines(input: &[u8]) -> (&[u8], &[u8]) {
+    input.split_at(memchr::memrchr(b'\n', input).map_or(0, |newline| newline + 1))
+}
+
 /// The last newline between two places in the pending bytes and the pieces behind them.
 fn last_newline(waiting: &[u8], pieces: &[Piece<'_>], from: usize, to: usize) -> Option<usize> {
     let (mut at, mut last) = (0, None);

@@ -231,6 +231,7 @@ impl Cut {
 mod tests {
     use super::*;
     use crate::redact::redacted::PieceKind;
+    use crate::redact::release::split_lines;
 
     /// Needles of five bytes at most.
     const REACH: Reach = Reach { tail: 4, lag: 0 };
@@ -239,7 +240,7 @@ mod tests {
     fn released(lines: &mut Lines, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
         let (mut all, mut at) = (Vec::new(), 0);
         for piece in pieces {
-            let (whole, rest) = piece.split_at(memchr::memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
+            let (whole, rest) = split_lines(piece);
             let mut out = Vec::new();
             for (part, upto) in [(whole, Upto::Newline), (rest, Upto::Line)] {
                 if !part.is_empty() {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use memchr::memrchr;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +20,7 @@ use super::sink::{Batch, Gave, Sink};
 use super::source::{Given, Source};
 use crate::redact::reach::Reach;
 use crate::redact::redacted::{Piece, RedactedBuf};
+use crate::redact::release::split_lines;
 
 /// After so many bytes in a row a busy stream lets others have the thread: some 100 microseconds of work.
 const BYTES_IN_A_ROW: u64 = 256 << 10;
@@ -257,11 +257,10 @@ impl Stream {
         self.common.metrics.read(piece.len());
         // The bytes after the last newline go in by themselves: at a newline there is no partial
         // match that anything could show.
-        let lines_len = match self.common.waits_for {
-            WaitsFor::Line => memrchr(b'\n', piece).map_or(0, |newline| newline + 1),
-            WaitsFor::Nothing | WaitsFor::Whole => 0,
+        let (lines, rest) = match self.common.waits_for {
+            WaitsFor::Line => split_lines(piece),
+            WaitsFor::Nothing | WaitsFor::Whole => (&[][..], piece),
         };
-        let (lines, rest) = piece.split_at(lines_len);
         if !lines.is_empty() {
             self.push_part(lines, Upto::Newline).await?;
             self.tell_now_and_then();

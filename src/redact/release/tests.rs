@@ -8,7 +8,7 @@ use crate::redact::naive;
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
-use crate::redact::release::{Again, LineRelease};
+use crate::redact::release::{Again, LineRelease, split_lines};
 use crate::redact::secret::Secret;
 
 /// A pseudorandom number generator (SplitMix64).
@@ -42,7 +42,7 @@ impl Stream {
 
     /// The output for a piece.
     fn push(&mut self, piece: &[u8]) -> Vec<u8> {
-        let (lines, rest) = piece.split_at(memchr::memrchr(b'\n', piece).map_or(0, |newline| newline + 1));
+        let (lines, rest) = split_lines(piece);
         let mut out = Vec::new();
         for (part, ends) in [(lines, true), (rest, false)] {
             if part.is_empty() {

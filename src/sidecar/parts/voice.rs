@@ -11,6 +11,7 @@ use crate::redact::finder::Finder;
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::{Last, rest};
 use crate::redact::region::Region;
+use crate::redact::release::split_lines;
 use crate::redact::wiped::append;
 use crate::scrub::container::Format;
 
@@ -158,8 +159,7 @@ impl Voice {
     /// It says more. Returns where that lies in all that it has said.
     pub(super) fn say(&mut self, more: &[u8]) -> Range<u64> {
         let start = self.end();
-        let lines_len = self.lines.and_then(|_| memchr::memrchr(b'\n', more)).map_or(0, |newline| newline + 1);
-        let (lines, rest) = more.split_at(lines_len);
+        let (lines, rest) = if self.lines.is_some() { split_lines(more) } else { (&[][..], more) };
         if !lines.is_empty() {
             self.hear(lines);
             self.lines = Some(LineEnd { at: self.end(), settled: self.known() });
