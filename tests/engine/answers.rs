@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::harness::engine;
-use hushlog::{BuildError, Cover, Finder, Form, Mask, NeedleSet, NoticeKind, Redactor, Secret};
+use hushlog::{
+    BuildError, Cover, Finder, Form, Mask, NeedleSet, NoticeKind, Piece, PieceKind, Redacted, Redactor, Secret,
+};
 
 const VALUE: &[u8] = b"sk-live-X9Q2";
 
@@ -105,5 +107,51 @@ fn notices_begin_and_end_where_they_should() {
         (b"production", 0, Some(NoticeKind::OrdinaryWord), false),
     ] {
         assert_eq!(notice(value, min), (kind, empty), "{}, at least {min}", value.escape_ascii());
+    }
+}
+
+/// Checks the pieces of one output, and counts the masks. Every other piece is the text from where
+/// the last one ended; the input of the call is the range `input` of it.
+fn masks(redacted: Redacted<'_>, text: &[u8], input: std::ops::Range<usize>, at: &mut Option<usize>) -> usize {
+    assert!(redacted.clone().eq(redacted.clone().pieces().map(Piece::bytes)));
+    let mut masks = 0;
+    for piece in redacted.pieces() {
+        match (piece.kind(), piece.input()) {
+            (PieceKind::Mask, None) => {
+                assert!([b"<0>", b"<1>"].iter().any(|mask| piece.bytes() == *mask));
+                // The mask is not as long as its region.
+                (masks, *at) = (masks + 1, None);
+            }
+            (PieceKind::Input, Some(range)) => {
+                let range = range.start as usize..range.end as usize;
+                assert!(input.start <= range.start && range.end <= input.end);
+                assert!(at.is_none_or(|at| at == range.start));
+                assert_eq!(piece.bytes(), &text[range.clone()]);
+                *at = Some(range.end);
+            }
+            (PieceKind::Held, None) => {
+                assert!(text[..input.start].windows(piece.bytes().len()).any(|held| held == piece.bytes()));
+                *at = at.map(|at| at + piece.bytes().len());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    masks
+}
+
+#[test]
+fn a_piece_says_where_its_bytes_come_from_however_the_input_is_cut() {
+    let set = engine::exactly(&[b"abcdef".as_slice(), b"efgh"], engine::named(), Default::default());
+    let text = b"abc abcdefgh, abcde; efgh abcdef efg";
+    for first in 0..=text.len() {
+        for second in first..=text.len() {
+            let mut redactor = Redactor::new(Arc::clone(&set)).mask_stump(false);
+            let (mut found, mut at) = (0, Some(0));
+            for range in [0..first, first..second, second..text.len()] {
+                found += masks(redactor.push(&text[range.clone()]), text, range, &mut at);
+            }
+            found += masks(redactor.finish(), text, text.len()..text.len(), &mut at);
+            assert_eq!((found, at), (3, Some(text.len())), "cut at {first} and {second}");
+        }
     }
 }
