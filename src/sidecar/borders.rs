@@ -1,31 +1,31 @@
-//! Where a text goes on in another file in the middle of a line: the two parts are given out as two
-//! lines, since the first may be the last of a program that died. A secret over the border is
-//! masked as a whole, and then nothing parts them.
+//! Boundaries within a line between two files of one text. The parts are written as two lines,
+//! since the first may be the last of a program that died. A secret across the boundary is masked
+//! as one region, without a newline.
 //!
-//! Whether there is a newline follows from the lines and from whole secrets alone: nothing of a
-//! partial match shows by it.
+//! The newline depends on the lines and on complete secrets alone: it reveals nothing of a partial
+//! match.
 
 use std::collections::VecDeque;
 
 use super::engine::Engine;
 use crate::redact::redacted::Piece;
 
-/// The borders that the output has not reached.
+/// The boundaries that the output has not reached.
 #[derive(Default)]
 pub(super) struct Borders {
-    /// Where they are in the input of the redactor, in order.
+    /// Their positions in the input of the redactor, in order.
     at: VecDeque<u64>,
     /// Whether the input has ended in the middle of a line.
     is_within: bool,
 }
 
 impl Borders {
-    /// More was pushed.
+    /// Records pushed input.
     pub(super) fn pushed(&mut self, piece: &[u8]) {
         self.is_within = !piece.ends_with(b"\n");
     }
 
-    /// There is one here, if a line is unfinished.
+    /// Adds a boundary here, if a line is unfinished.
     pub(super) fn add(&mut self, engine: &Engine) {
         // Records end by themselves.
         if let (Engine::Plain(..), true) = (engine, self.is_within) {
@@ -34,7 +34,7 @@ impl Borders {
         }
     }
 
-    /// Puts a newline between pieces where a border is.
+    /// Inserts a newline between pieces at each boundary.
     pub(super) fn part<'a>(&mut self, pieces: Vec<Piece<'a>>) -> Vec<Piece<'a>> {
         if self.at.is_empty() {
             return pieces;

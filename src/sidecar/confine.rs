@@ -1,13 +1,15 @@
-//! What the sidecar takes away from itself before it reads anything: files that it has no business with (Landlock), and system calls
-//! that a log daemon never makes (seccomp).
+//! Confinement: the sidecar restricts itself to the files that it needs (Landlock), and to the
+//! system calls of a log daemon (seccomp), before it reads any input.
 //!
-//! Both are for the case that the sidecar itself has a fault: whoever takes it over then can read and write what the
-//! configuration names, and start nothing. Both are inherited by what it starts. Where there are commands in the
-//! configuration, these would not find their files, so that files are not confined then; and where there is a guard, it looks at
-//! processes of others, which Landlock forbids. The list of system calls holds in every case, for commands too.
+//! Both limit an attacker who exploits a fault of the sidecar: such an attacker can read and write
+//! only the paths of the configuration, and start no program. Child processes inherit both.
+//! Commands in the configuration would not find their files, so files are not confined then. Nor
+//! are they with a guard, which inspects processes of other users; Landlock forbids that. The list
+//! of system calls holds in every case, for commands too.
 //!
-//! Landlock's rules hold for a directory as it is now, not for its name. So that a file can be replaced, the rule is for its directory; and
-//! so that a log directory can be removed and made anew, for the one around that too, unless that is as much as `/var`.
+//! A Landlock rule binds a directory as it is now, not its name. So that a file can be replaced,
+//! the rule is for its directory. So that a log directory can be removed and recreated, another
+//! rule is for its parent, unless that is as broad as `/var`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,32 +26,32 @@ use super::config::{OnAway, Outlet, Plan, SourcePlan};
 use super::source::follow::targets;
 use crate::sys::beneath::{Dir, Links, find};
 
-/// The newest version of Landlock of which all is known here.
+/// The newest Landlock version that this code covers in full.
 const ABI_KNOWN: ABI = ABI::V6;
 
-/// What every process reads now and then: random numbers, its own figures, how many cores it may use.
+/// Files that every process may read: random numbers, its own metrics, its number of cores.
 const ALWAYS_READ: &[&str] = &["/dev/urandom", "/proc/self", "/proc/sys", "/sys/fs/cgroup"];
-/// What names of hosts are looked up with.
+/// Files that the resolver of host names reads.
 const LOOK_UP_READ: &[&str] = &["/etc", "/lib", "/lib64", "/run/systemd/resolve", "/usr/lib"];
-/// What it may always write to: nothing, and where a passphrase is asked for.
+/// Always writable: the null device, and the terminal for passphrases.
 const ALWAYS_WRITE: &[&str] = &["/dev/null", "/dev/tty"];
-/// How many levels below the root a directory lies at least that may be read, or written to, with all below it, because a directory in it
-/// may be made anew. `/var/log` may be in any case.
+/// The minimum depth of a directory that may be read, or written to, with all below it, because a
+/// directory in it may be recreated. `/var/log` is allowed in any case.
 const READ_DEPTH_MIN: usize = 2;
 const WRITE_DEPTH_MIN: usize = 3;
-/// DNS, over TCP where an answer is long.
+/// DNS, over TCP for long answers.
 const DNS_PORT: u16 = 53;
 
-/// What is needed of the machine.
+/// The resources that the sidecar needs.
 #[derive(Clone, Debug, Default)]
 struct Needs {
-    /// Files and directories that are read; they need not be there yet.
+    /// Files and directories to read; they need not exist yet.
     read: Vec<PathBuf>,
-    /// Files and directories that are written and made; they need not be there yet.
+    /// Files and directories to write and create; they need not exist yet.
     write: Vec<PathBuf>,
-    /// Ports of TCP that it listens at.
+    /// TCP ports to listen at.
     listen: Vec<u16>,
-    /// Ports of TCP that it connects to.
+    /// TCP ports to connect to.
     connect: Vec<u16>,
     /// Programs are started.
     commands: bool,
@@ -75,7 +77,7 @@ impl Needs {
                 SourcePlan::Command(_) => needs.commands = true,
                 SourcePlan::Files { pattern, .. } => {
                     needs.read.push(without_pattern(pattern));
-                    // Of logs that links lead to, others will lie beside.
+                    // More logs will appear beside the targets of links.
                     needs.read.extend(targets(pattern));
                 }
             }
@@ -95,7 +97,7 @@ impl Needs {
                 needs.write.push(spool.path.clone());
             }
         }
-        // The file in it is what the rule is for.
+        // The file in it represents what the rule is for.
         needs.write.extend(plan.scrub.iter().map(|scrub| scrub.directory.join("*")));
         needs.write.extend(plan.state.iter().map(|state| state.join("*")));
         needs.write.extend(plan.control.clone());
@@ -105,27 +107,28 @@ impl Needs {
     }
 }
 
-/// Terminals and the like among the standard streams: they are opened anew, since their flags are not ours to change.
+/// Terminals and the like among the standard streams: they are reopened, since their flags are
+/// shared.
 fn standard_devices() -> impl Iterator<Item = PathBuf> {
     let paths = (0..3).filter_map(|fd| std::fs::read_link(format!("/proc/self/fd/{fd}")).ok());
     paths.filter(|path| path.starts_with("/dev") && path.exists())
 }
 
-/// The path up to where a pattern begins.
+/// The path before the first pattern.
 fn without_pattern(pattern: &str) -> PathBuf {
     let is_plain = |part: &&std::ffi::OsStr| !part.as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
     let plain: PathBuf = Path::new(pattern).iter().take_while(is_plain).collect();
-    // Of a pattern, what matches it lies in there.
+    // The matches of a pattern lie within.
     if plain == Path::new(pattern) { plain } else { plain.join("*") }
 }
 
-/// What does not hold, though it was asked for.
+/// A requested restriction that is not in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unconfined {
     /// The kernel has no Landlock.
     NoLandlock,
-    /// The kernel's Landlock is too old for some of it.
+    /// The kernel's Landlock is too old for some restrictions.
     OldLandlock,
     /// Files are not confined, because there are commands.
     Commands,
@@ -135,17 +138,18 @@ pub enum Unconfined {
     NoSeccomp,
 }
 
-/// Takes away from this thread, and all threads that it starts, what the plan does not need, and tells what does not hold though the
-/// plan asks for it. To be called while there is no other thread, and before anything is read that may be hostile. `watched` are the files
-/// and directories that secrets come from.
+/// Confines this thread, and all threads that it starts, to the needs of the plan. Returns the
+/// requested restrictions that are not in force. Must be called while there is no other thread, and
+/// before any hostile input is read. `watched`: the files and directories of secrets.
 ///
 /// # Errors
 ///
-/// When the kernel has what was asked for, and refuses.
+/// When the kernel has a requested feature, and refuses it.
 pub fn confine(plan: &Plan, watched: &[PathBuf]) -> io::Result<Vec<Unconfined>> {
     let needs = Needs::of(plan, watched);
     if let Some(state) = &plan.state {
-        // There is no rule for what is not there. If it cannot be made, whoever opens it will tell.
+        // A missing path can have no rule. If it cannot be created, its later open reports the
+        // error.
         let _ = Dir::open_or_make(state, Links::Trusted, 0o700);
     }
     let mut missing = Vec::new();
@@ -172,7 +176,8 @@ fn confine_files(needs: &Needs) -> io::Result<Option<Unconfined>> {
 }
 
 fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> {
-    // Without `Execute` anywhere, nothing can be started. Abstract sockets stay, since that of systemd may be one.
+    // Without `Execute` anywhere, no program can start. Abstract sockets stay, since systemd's may
+    // be one.
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(ABI_KNOWN))?
@@ -191,11 +196,11 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> 
         (around_all(&needs.read, READ_DEPTH_MIN), read),
         (always(ALWAYS_WRITE), write),
         (around_all(&needs.write, WRITE_DEPTH_MIN), write),
-        // Terminals and FIFOs are opened once more, with flags of their own.
+        // Terminals and FIFOs are reopened, with flags of their own.
         ((0..3).filter_map(|fd| fs::read_link(format!("/proc/self/fd/{fd}")).ok()).collect(), read | write),
     ] {
         for path in paths {
-            // What is not there needs no rule, nor does a pipe without a name.
+            // A missing path needs no rule, nor does an anonymous pipe.
             let Ok(opened) = PathFd::new(&path) else { continue };
             let access = if path.is_dir() { access } else { access & of_file };
             rules = rules.add_rule(PathBeneath::new(opened, access))?;
@@ -211,9 +216,9 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, landlock::RulesetError> 
     rules.restrict_self()
 }
 
-/// The directory of this path; the one around it, so that it may be made anew, if that is no more
-/// than so many levels below the root, as not to allow half of the machine; and if a link leads
-/// there that others cannot have put there, the same for its target.
+/// The directory of this path; its parent, so that it may be recreated, if that is at least this
+/// deep, so as not to allow half of the machine; and the same for the target of a trusted link, if
+/// the path leads through one.
 fn around(path: &Path, depth_min: usize) -> BTreeSet<PathBuf> {
     let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let depth = |path: &Path| path.components().skip(1).count();
@@ -244,7 +249,7 @@ fn confine_calls(needs: &Needs) -> io::Result<Option<Unconfined>> {
         denied.extend([libc::SYS_fanotify_init, libc::SYS_open_by_handle_at]);
     }
     let rules: BTreeMap<i64, Vec<_>> = denied.into_iter().map(|call| (call, Vec::new())).collect();
-    // An error, and no signal: a library that tries one of these has another way.
+    // An error and not a signal: a library that tries one of these has a fallback.
     let denial = SeccompAction::Errno(libc::EPERM as u32);
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, denial, arch).and_then(BpfProgram::try_from);
     let filter = without_x32(filter.map_err(io::Error::other)?);
@@ -259,9 +264,9 @@ fn confine_calls(needs: &Needs) -> io::Result<Option<Unconfined>> {
     }
 }
 
-/// The filter, behind a check that denies every call of the x32 ABI. Those share the architecture
-/// of x86-64, so that the filter's own check lets them through, and their numbers have one more
-/// bit, so that no rule matches them.
+/// Puts a check in front of the filter that denies every call of the x32 ABI. These calls share the
+/// architecture of x86-64, so they pass the filter's own check. Their numbers have one more bit, so
+/// no rule matches them.
 fn without_x32(filter: BpfProgram) -> BpfProgram {
     if !cfg!(target_arch = "x86_64") {
         return filter;
@@ -269,7 +274,7 @@ fn without_x32(filter: BpfProgram) -> BpfProgram {
     let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
     let deny = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     let mut program = vec![
-        // The number of the call stands first in the data that a filter looks at.
+        // The number of the call is the first field of the filter's input.
         step((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0),
         step((libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16, 0, 1, X32_CALLS),
         step((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, deny),
@@ -278,19 +283,20 @@ fn without_x32(filter: BpfProgram) -> BpfProgram {
     program
 }
 
-/// The numbers of the x32 ABI's calls begin here.
+/// The start of the x32 call numbers.
 const X32_CALLS: u32 = 0x4000_0000;
 
-/// What a log daemon never calls. Those for other architectures than the program's own end it, by seccomp's own check.
+/// System calls that a log daemon never makes. Seccomp's own check kills a call of another
+/// architecture.
 const DENIED: &[libc::c_long] = &[
-    // Into other processes.
+    // Other processes.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
     libc::SYS_process_madvise,
     libc::SYS_pidfd_getfd,
     libc::SYS_kcmp,
-    // Into the kernel.
+    // The kernel.
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
@@ -303,7 +309,7 @@ const DENIED: &[libc::c_long] = &[
     libc::SYS_add_key,
     libc::SYS_request_key,
     libc::SYS_keyctl,
-    // Of the whole machine.
+    // The whole machine.
     libc::SYS_mount,
     libc::SYS_umount2,
     libc::SYS_move_mount,
@@ -340,7 +346,8 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
     use std::process::Command;
 
-    /// In a thread of its own, since it holds for that one only. Tells what was not to be had.
+    /// Confines a thread of its own, since confinement binds that thread only. Returns the missing
+    /// restrictions.
     fn confined<T: Send>(needs: &Needs, landlock: bool, try_out: impl FnOnce() -> T + Send) -> (T, Vec<Unconfined>) {
         std::thread::scope(|scope| {
             let confined = scope.spawn(|| {
@@ -384,7 +391,7 @@ mod tests {
             assert!(denied(fs::remove_file(path("in/a/log"))));
             assert_eq!(fs::read_to_string(path("in/a/log")).expect("it is named"), "text");
             assert!(denied(fs::write(path("in/a/log"), "x")));
-            // Removed and made anew, as log directories are.
+            // Removed and recreated, as log directories are.
             fs::remove_dir_all(path("out/a")).expect("it may be replaced");
             fs::create_dir(path("out/a")).expect("it may be replaced");
             fs::write(path("out/a/log"), "x").expect("it is named");
@@ -415,7 +422,7 @@ mod tests {
         };
         let needs = Needs { write: vec![path("s.sock"), path("fifo")], ..Needs::default() };
         confined(&needs, true, || try_out(0o666));
-        // The first version of Landlock lets nothing go from one directory to another.
+        // The first version of Landlock forbids moves between directories.
         std::thread::scope(|scope| {
             let first = scope.spawn(|| {
                 let all = AccessFs::from_all(ABI::V1);
@@ -435,7 +442,7 @@ mod tests {
             assert!(Command::new("true").status().expect("commands may be started").success());
             let read = Command::new("sh").args(["-c", "cat /etc/hostname /etc/passwd >/dev/null"]).status();
             assert!(read.expect("it starts").success(), "commands find their files");
-            // Root may do this otherwise, and everybody else gets the same error.
+            // Root may do this otherwise, and other users get the same error.
             std::os::unix::fs::chroot("/").expect_err("it is on the list").raw_os_error()
         });
         if has(&missing, Unconfined::NoSeccomp) {
@@ -445,7 +452,7 @@ mod tests {
         assert!(refused, "nothing can be started without commands in the configuration");
     }
 
-    /// A call of x86-64 with the bit of x32 is another number of the same architecture.
+    /// A call of x86-64 with the x32 bit is another number of the same architecture.
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn a19_calls_of_the_x32_abi_are_refused() {

@@ -1,6 +1,7 @@
-//! The control socket: secrets are added, reloads asked for, and the status told, to root and the sidecar's own user.
+//! The control socket: root and the sidecar's own user add secrets, request reloads and read the
+//! status.
 //!
-//! One request a connection, a line, and one answer, a line:
+//! Each connection carries one request, a line, and one answer, a line:
 //!
 //! ```text
 //! add NAME LEN        and then LEN bytes, the value     ok 12
@@ -10,7 +11,7 @@
 //! canary-through STREAM                                 the same, and the masked line goes out by the stream's sink
 //! ```
 //!
-//! An answer that begins with `error` is one; the rest of it says why.
+//! An answer that begins with `error` reports one; the rest is the reason.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,17 +33,17 @@ use super::source::socket::Connections;
 use crate::redact::secret::Secret;
 use crate::redact::text::is_hidden;
 
-/// The longest line of a request, in bytes.
+/// The maximum length of a request line, in bytes.
 const LINE_LEN_MAX: usize = 512;
-/// The longest value, in bytes.
+/// The maximum length of a value, in bytes.
 pub const VALUE_LEN_MAX: usize = 1 << 20;
-/// The longest name, in bytes.
+/// The maximum length of a name, in bytes.
 const NAME_LEN_MAX: usize = 128;
-/// How long somebody may take to say what they want.
+/// The time limit for a request.
 const WITHIN: Duration = Duration::from_secs(10);
-/// How long they may take to read the answer, and how long the canary waits for a sink.
+/// The time limit for reading the answer, and for the canary's wait for a sink.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// How many are listened to at once.
+/// The limit on concurrent connections.
 const AT_ONCE: usize = 32;
 /// The mode of the socket.
 const MODE: u32 = 0o600;
@@ -52,7 +53,7 @@ pub(super) fn listen(path: &Path) -> io::Result<Connections> {
     Connections::at_path(path, MODE)
 }
 
-/// Answers, until the sidecar stops.
+/// Answers requests until the sidecar stops.
 pub(super) async fn serve(connections: Connections, running: Arc<Running>) {
     let seats = Arc::new(Semaphore::new(AT_ONCE));
     loop {
@@ -65,7 +66,7 @@ pub(super) async fn serve(connections: Connections, running: Arc<Running>) {
         let running = Arc::clone(&running);
         tokio::spawn(async move {
             let _seat = seat;
-            // Who goes away in the middle has not asked for anything.
+            // A client that disconnects early has made no request.
             let _ = answer(connection, &running).await;
         });
     }
@@ -93,7 +94,7 @@ async fn answer(connection: OwnedFd, running: &Arc<Running>) -> io::Result<()> {
     tokio::time::timeout(WITHIN, writing).await.map_err(|_| io::Error::from(ErrorKind::TimedOut))?
 }
 
-/// What is asked for.
+/// A request.
 enum Asked {
     Add(Secret),
     Reload,
@@ -101,7 +102,7 @@ enum Asked {
     Canary { stream: Option<String>, through: bool },
 }
 
-/// Reads a request. The buffer has the size of the largest one, and is wiped: what comes may be a value.
+/// Reads a request. The buffer has the size of the largest one, and is wiped: it may hold a value.
 async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
     let mut buffer = Zeroizing::new(Vec::with_capacity(LINE_LEN_MAX));
     let newline = loop {
@@ -135,7 +136,7 @@ async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
     }))
 }
 
-/// The value of an `add`, of which this has come already.
+/// Reads the value of an `add`, which begins with the bytes received so far.
 async fn value(fd: &Fd, come: &[u8], len: usize) -> io::Result<Result<Vec<u8>, &'static str>> {
     if come.len() > len {
         return Ok(Err("more came than the value"));
@@ -163,7 +164,7 @@ async fn more(fd: &Fd, buffer: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-/// An answer, as it is before it is masked and written out.
+/// An answer before it is masked and written.
 enum Said {
     Line(String),
     Json(Value),

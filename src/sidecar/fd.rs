@@ -1,4 +1,4 @@
-//! Descriptors under the runtime: whether they can be waited for or not, and standard streams, whose flags are not ours to change.
+//! Descriptors under the runtime: pollable or not, and standard streams with shared flags.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,8 +14,8 @@ use tokio::io::unix::AsyncFd;
 use crate::sys::lock;
 use crate::sys::write::Unwritten;
 
-/// Sees to it that no descriptor but the standard ones gets into programs that we start: not even
-/// one that we were started with.
+/// Closes all descriptors but the standard ones on exec, also inherited ones, so that no child gets
+/// them.
 pub(crate) fn keep_from_programs() {
     const FIRST: libc::c_uint = 3;
     // SAFETY: the call takes integers only. It closes nothing here, and the flag matters to an exec
@@ -33,38 +33,39 @@ pub(crate) fn keep_from_programs() {
     }
 }
 
-/// A descriptor that is read or written without waiting in the call.
+/// A descriptor with non-blocking reads and writes.
 pub(crate) enum Fd {
-    /// One that says when it is ready.
+    /// A descriptor that reports readiness.
     Polled(AsyncFd<OwnedFd>, Calls),
     /// A regular file or the like, which is always ready.
     Plain(OwnedFd),
 }
 
-/// Which calls do not wait.
+/// The calls that do not block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Calls {
     /// `read` and `write`: the descriptor is non-blocking.
     File,
-    /// Those of sockets, told not to: others share the descriptor's flags.
+    /// Socket calls with a flag against blocking: others share the descriptor's flags.
     Socket,
 }
 
 impl Fd {
-    /// A descriptor of our own, which is non-blocking, if it can be at all.
+    /// Wraps a descriptor of our own, and makes it non-blocking if possible.
     pub(crate) fn new(fd: OwnedFd, interest: Interest) -> io::Result<Fd> {
         Fd::with(fd, interest, Calls::File)
     }
 
     fn with(fd: OwnedFd, interest: Interest, calls: Calls) -> io::Result<Fd> {
         let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
-        // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and nobody takes it out of the `AsyncFd`.
+        // SAFETY: an `OwnedFd` is the same open descriptor for as long as it lives, and no code
+        // takes it out of the `AsyncFd`.
         let registered = unsafe { AsyncFd::register_with_interest(fd, interest) };
         match registered {
             Ok(fd) => Ok(Fd::Polled(fd, calls)),
             Err(error) => {
                 let (fd, error) = error.into_parts();
-                // What epoll refuses never waits: regular files, directories, /dev/null.
+                // A file that epoll refuses never blocks: regular files, directories, /dev/null.
                 if matches!(
                     kind,
                     FileType::RegularFile | FileType::Directory | FileType::CharacterDevice | FileType::BlockDevice
@@ -77,8 +78,8 @@ impl Fd {
         }
     }
 
-    /// A standard stream. Its flags belong to all who have it, so that a pipe or terminal is opened anew, and a socket is told with
-    /// each call not to wait.
+    /// Wraps a standard stream. Other processes share its flags, so a pipe or terminal is reopened,
+    /// and each call on a socket has a flag against blocking.
     pub(crate) fn standard(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Fd> {
         use std::os::fd::AsRawFd;
         match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
@@ -93,7 +94,7 @@ impl Fd {
         }
     }
 
-    /// Waits until there may be something to read. It can be cancelled.
+    /// Waits until the descriptor may be readable. Cancel-safe.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         match self {
             Fd::Polled(fd, _) => fd.readable().await.map(|mut guard| guard.retain_ready()),
@@ -101,7 +102,7 @@ impl Fd {
         }
     }
 
-    /// Waits until there may be room to write. It can be cancelled.
+    /// Waits until the descriptor may be writable. Cancel-safe.
     pub(crate) async fn writable(&self) -> io::Result<()> {
         match self {
             Fd::Polled(fd, _) => fd.writable().await.map(|mut guard| guard.retain_ready()),
@@ -109,7 +110,7 @@ impl Fd {
         }
     }
 
-    /// Reads what is there into the buffer's spare room. 0 is the end.
+    /// Reads available data into the buffer's spare capacity. 0 is end of file.
     pub(crate) fn read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
             Fd::Plain(fd) => again(|| rustix::io::read(fd, spare_capacity(buffer))),
@@ -122,7 +123,8 @@ impl Fd {
         }
     }
 
-    /// Makes calls that read what is there; the last one fails with [`WouldBlock`](ErrorKind::WouldBlock).
+    /// Makes calls that read available data; the last one fails with
+    /// [`WouldBlock`](ErrorKind::WouldBlock).
     pub(crate) fn try_read<T>(&self, mut calls: impl FnMut(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
         match self {
             Fd::Plain(fd) => calls(fd.as_fd()),
@@ -130,7 +132,7 @@ impl Fd {
         }
     }
 
-    /// Receives one datagram. `true`: it was longer than the buffer's spare room, and its end is lost.
+    /// Receives one datagram. `true`: it exceeded the buffer's spare capacity, and its end is lost.
     pub(crate) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<(usize, bool)> {
         let Fd::Polled(fd, _) = self else { return Err(ErrorKind::Unsupported.into()) };
         fd.try_io(Interest::READABLE, |fd| {
@@ -158,7 +160,7 @@ impl Fd {
         fd.try_io(Interest::WRITABLE, |fd| send(fd.as_fd(), slices))
     }
 
-    /// Writes all slices, and says in `written` how far it came.
+    /// Writes all slices, and counts the bytes in `written`.
     pub(crate) async fn write_all(&self, slices: &mut [IoSlice<'_>], written: &mut u64) -> io::Result<()> {
         let mut unwritten = Unwritten::new(slices);
         while let Some(slices) = unwritten.next() {
@@ -189,22 +191,23 @@ fn send(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     again(|| rustix::net::sendmsg(fd, slices, &mut SendAncillaryBuffer::default(), flags))
 }
 
-/// How long a lock is waited for.
+/// The time limit for a lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Locks a file for as long as it is open.
 ///
-/// One that is locked is waited for a little: a sidecar that was killed in the moment in which it began a program has left a copy of its
-/// descriptors in there, and so its locks, until that has become the program.
+/// Retries a locked file briefly: a sidecar that was killed between fork and exec of a program
+/// leaves a copy of its descriptors, and so its locks, in the child until the exec.
 ///
 /// # Errors
 ///
-/// As [`of_file`](lock::of_file): another process keeps it, or others than its owner can open it.
+/// As [`of_file`](lock::of_file): another process holds it, or users other than its owner can open
+/// it.
 pub(crate) fn lock(file: impl AsFd) -> io::Result<()> {
     lock::of_file(file, LOCK_PATIENCE)
 }
 
-/// Makes a call again that a signal has interrupted.
+/// Repeats a call that a signal has interrupted.
 fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
     loop {
         match call() {

@@ -1,7 +1,9 @@
-//! `release: line`: what of the redacted output may go out now, and what waits for the end of its line.
+//! `release: line`: splits the redacted output into the part to write now and the part that waits
+//! for the end of its line.
 //!
-//! It is the rule of [`io::Release::Line`](crate::io::Release::Line), with another keeping: what waits takes as much memory as it is long,
-//! and none when nothing waits, since there are many streams; and all of them together may keep so much and no more.
+//! The rule is that of [`io::Release::Line`](crate::io::Release::Line), with other storage. Pending
+//! bytes take as much memory as they are long, and none when nothing waits, since there are many
+//! streams. One limit covers all of them together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -13,25 +15,25 @@ use crate::redact::redactor::Redactor;
 use crate::redact::release::{Again, LineRelease};
 
 /// The limit on the unfinished lines and pending records of all streams together, in bytes. Beyond
-/// it a line goes out as an overlong one does, all but an end of constant length: ten thousand
-/// connections that each send a line without an end do not fill the memory.
+/// it a line is written as an overlong one is, except for an end of constant length: ten thousand
+/// connections that each send an endless line do not fill the memory.
 pub(crate) const ALL_LINES_LEN_MAX: usize = 256 << 20;
 
 /// The unfinished lines and pending records of all streams, in bytes.
 #[derive(Debug, Default)]
 pub(crate) struct AllLines {
     lines: AtomicUsize,
-    /// Records of streams with exact release: how many of these wait shows how much of a guess
-    /// matches, so that lines take no notice of them. Their limit is the same, and their own.
+    /// Records of streams with exact release. Their pending number shows how much of a guess
+    /// matches, so lines ignore it. They have an equal limit of their own.
     exact: AtomicUsize,
 }
 
-/// The part of one stream in the room of all, which it gives back in the end.
+/// The share of one stream in the common limit, returned on drop.
 pub(crate) struct Room {
     all: Arc<AllLines>,
     is_exact: bool,
-    /// It follows from the input's length, unless it is exact, so that other streams learn nothing
-    /// by it.
+    /// It depends on the input's length only, unless release is exact, so that other streams learn
+    /// nothing from it.
     taken: usize,
 }
 
@@ -40,12 +42,12 @@ impl Room {
         Room { all, is_exact, taken: 0 }
     }
 
-    /// Whether it may take so many bytes in all.
+    /// Whether the share may grow to this many bytes.
     pub(crate) fn fits(&self, len: usize) -> bool {
         self.sum().load(Relaxed) + len.saturating_sub(self.taken) <= ALL_LINES_LEN_MAX
     }
 
-    /// It takes so many bytes from now on.
+    /// Sets the share to this many bytes.
     pub(crate) fn take(&mut self, len: usize) {
         let before = std::mem::replace(&mut self.taken, len);
         if before != len {
@@ -65,31 +67,31 @@ impl Drop for Room {
     }
 }
 
-/// What the output of a stream waits for.
+/// The event that releases the output of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitsFor {
     /// Nothing.
     Nothing,
     /// The end of its line.
     Line,
-    /// The end of the whole, which is a datagram.
+    /// The end of its message, which is a datagram.
     Whole,
 }
 
-/// How the input ends that some pieces come from.
+/// The end of the input of some pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upto {
-    /// With a newline, and nothing follows it.
+    /// A newline, and nothing follows it.
     Newline,
     /// Within a line.
     Line,
-    /// There was none: the set has changed.
+    /// No input: the set has changed.
     Before,
-    /// With its whole.
+    /// The end of the message.
     Whole,
 }
 
-/// What waits in one stream.
+/// The pending bytes of one stream.
 pub(crate) struct Lines {
     waits_for: WaitsFor,
     release: LineRelease,
@@ -97,14 +99,14 @@ pub(crate) struct Lines {
     waiting: RedactedBuf,
 }
 
-/// How much of the pending bytes, and of some pieces behind them, goes out now.
+/// The part of the pending bytes, and of the pieces after them, that is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// The number of pending bytes.
     waiting: usize,
-    /// So many pieces as a whole.
+    /// The number of complete pieces.
     whole: usize,
-    /// Of the next one so many bytes.
+    /// The number of bytes of the next piece.
     part: usize,
 }
 
@@ -118,7 +120,7 @@ impl Lines {
         }
     }
 
-    /// The pending bytes. They go out before the pieces.
+    /// The pending bytes. They precede the pieces.
     pub(crate) fn waiting(&self) -> Piece<'_> {
         self.waiting.content()
     }
@@ -128,12 +130,13 @@ impl Lines {
         self.release.waiting_start()
     }
 
-    /// Whether the input, which ends there, has ended with a newline.
+    /// Whether the input, which ends at this position, ended with a newline.
     pub(crate) fn is_at_newline(&self, end: u64) -> bool {
         self.release.unfinished(end) == 0
     }
 
-    /// How much goes out now of the pending bytes and of these pieces. Their input ends at `end`.
+    /// Decides the part of the pending bytes and these pieces to release. Their input ends at
+    /// `end`.
     pub(crate) fn cut(&mut self, pieces: &[Piece<'_>], upto: Upto, reach: Reach, end: u64) -> Cut {
         let len = match (self.waits_for, upto) {
             (_, Upto::Whole) | (WaitsFor::Nothing, _) => usize::MAX,
@@ -152,7 +155,7 @@ impl Lines {
         Cut::new(len, self.waiting.len(), pieces)
     }
 
-    /// Goes on after the output that [`cut`](Lines::cut) named.
+    /// Keeps the rest after the output that [`cut`](Lines::cut) named.
     pub(crate) fn keep(&mut self, cut: Cut, pieces: &[Piece<'_>], reach: Reach, end: u64) {
         if cut.waiting == self.waiting.len() {
             self.waiting = RedactedBuf::default();
@@ -163,8 +166,8 @@ impl Lines {
         self.account(reach, end);
     }
 
-    /// Changes the set of the stream; pending bytes are searched again, since they have not gone
-    /// out.
+    /// Changes the set of the stream. Pending bytes are searched again, since they have not been
+    /// written.
     pub(crate) fn swap(&mut self, redactor: &mut Redactor, set: &Arc<NeedleSet>) {
         let (before, waiting) = (std::mem::take(&mut self.waiting), &mut self.waiting);
         self.release.swap(redactor, set, before.content().bytes(), &mut |again| match again {
@@ -185,7 +188,7 @@ impl Lines {
         self.room.take(constant.max(self.waiting.len()));
     }
 
-    /// The stream has ended there, and the next byte begins a line.
+    /// Records that the stream has ended at this position, and the next byte begins a line.
     pub(crate) fn end(&mut self, end: u64) {
         self.waiting = RedactedBuf::default();
         self.release.end(end);
@@ -204,12 +207,12 @@ impl Cut {
         Cut { waiting, whole, part: if whole == pieces.len() { 0 } else { part } }
     }
 
-    /// Whether anything goes out.
+    /// Whether any bytes are released.
     pub(crate) fn is_some(self) -> bool {
         self.waiting + self.whole + self.part > 0
     }
 
-    /// The part of the pending bytes and of the pieces that goes out.
+    /// The released part of the pending bytes and of the pieces.
     pub(crate) fn gone<'s>(
         self,
         waiting: Piece<'s>,
@@ -220,7 +223,7 @@ impl Cut {
         waiting.into_iter().chain(pieces[..self.whole].iter().copied()).chain(part)
     }
 
-    /// The part of the pieces that does not.
+    /// The pending part of the pieces.
     fn rest<'s>(self, pieces: &'s [Piece<'s>]) -> impl Iterator<Item = Piece<'s>> {
         let part = pieces.get(self.whole).map(|piece| piece.split_at(self.part).1).filter(|part| !part.is_empty());
         part.into_iter().chain(pieces.iter().skip(self.whole + 1).copied())

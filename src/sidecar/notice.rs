@@ -1,112 +1,113 @@
-//! What the sidecar has to say. It never prints: whoever runs it is called with these, and with nothing that could be a value.
+//! The events of the sidecar. It never prints: it passes events to its caller, and no event
+//! contains a value.
 //!
-//! Names of files, streams and secrets are as others chose them, and may hold a secret: a consumer
-//! that shows them redacts them with the set of [`InForce`](Notice::InForce), and writes out
-//! characters that drive a terminal.
+//! Names of files, streams and secrets are chosen by others, and may contain a secret. A consumer
+//! that shows them redacts them with the set of [`InForce`](Notice::InForce), and escapes
+//! characters that control a terminal.
 
 use std::io;
 use std::sync::Arc;
 
 use crate::redact::needle::NeedleSet;
 
-/// Something to tell.
+/// An event.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// All sources are open: whoever waits for the sidecar may go on.
+    /// All sources are open: the sidecar is ready.
     Ready {
-        /// How many streams the configuration has.
+        /// The number of streams in the configuration.
         streams: usize,
-        /// How many secrets are masked.
+        /// The number of masked secrets.
         secrets: usize,
     },
-    /// This set is about to be in force. It precedes all events about places found with it.
+    /// This set is about to become active. It precedes all events about places found with it.
     InForce(Arc<NeedleSet>),
-    /// The secrets are being read again.
+    /// A reload has begun.
     Reloading,
-    /// The secrets were read again.
+    /// A reload has succeeded.
     Reloaded {
-        /// How many are masked now, old values with them.
+        /// The number of masked secrets, including old values.
         secrets: usize,
-        /// Whether there is anything that was not masked before.
+        /// Whether the set has new values.
         changed: bool,
     },
-    /// The secrets could not be read again; those of before are masked.
+    /// A reload has failed; the previous secrets stay masked.
     ReloadFailed(LoadError),
-    /// What there is to tell of single values, by their names.
+    /// Notes about single values, by their names.
     OfValues(Vec<crate::redact::needle::Notice>),
-    /// A source could not be opened, or broke; it is tried again.
+    /// A source could not be opened, or failed; it is retried.
     SourceAway {
         /// The stream.
         stream: Arc<str>,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
-    /// The source is there again.
+    /// The source has recovered.
     SourceBack {
         /// The stream.
         stream: Arc<str>,
     },
-    /// The program of a source or sink has ended; it is started again.
+    /// The program of a source or sink has exited; it is restarted.
     CommandEnded {
         /// The program.
         program: String,
-        /// How it ended, in words.
+        /// Its exit status, in words.
         status: String,
     },
-    /// A sink is away.
+    /// A sink is unavailable.
     SinkAway {
-        /// Which, in words.
+        /// The sink, in words.
         sink: String,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
-    /// A sink is there again.
+    /// A sink has recovered.
     SinkBack {
-        /// Which, in words.
+        /// The sink, in words.
         sink: String,
-        /// How many pieces were dropped meanwhile, because the configuration says so.
+        /// The number of pieces dropped meanwhile, as configured.
         dropped: u64,
     },
-    /// A datagram was longer than what is read at once, and its end is lost.
+    /// A datagram exceeded the read size, and its end is lost.
     DatagramCut {
         /// The stream.
         stream: Arc<str>,
     },
-    /// A file in a directory that is scrubbed had secrets in it, which are masked now.
+    /// A scrub has masked secrets in a file.
     Scrubbed {
         /// The file.
         path: std::path::PathBuf,
-        /// How many places.
+        /// The number of masked places.
         places: u64,
     },
-    /// What the guard of directories tells.
+    /// An event of the guard of directories.
     Guarding(crate::scrub::guard::Notice),
-    /// Something is not done that the configuration asks for.
+    /// A part of the configuration is not in force.
     Warning(String),
-    /// Something is left out, as the documentation says.
+    /// Something is left out, as documented.
     Note(String),
-    /// It begins to stop.
+    /// The sidecar begins to stop.
     Stopping,
-    /// Some streams were not out when the time to stop was over.
+    /// The time to stop is over, and some streams have unwritten output.
     DrainGaveUp {
-        /// How many.
+        /// The number of these streams.
         streams: usize,
     },
     /// A sign of life, for the watchdog of a service manager.
     Alive,
-    /// How it stands, in one line.
+    /// The status, in one line.
     Status(String),
 }
 
-/// Why the secrets could not be read: no part of a value is in it.
+/// A failure to read the secrets. It contains no part of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
-    /// What is wrong.
+    /// The problem.
     pub text: String,
-    /// What to do about it.
+    /// The remedy.
     pub hint: Option<String>,
 }
 
-/// Takes what there is to tell. It must not wait.
+/// The callback for events. It must not block.
 pub type Tell = Arc<dyn Fn(Notice) + Send + Sync>;

@@ -1,4 +1,4 @@
-//! A sidecar that runs: what its parts share, and its status.
+//! A running sidecar: the state that its parts share, and its status.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,52 +24,52 @@ use crate::io::{json_line, redact_json};
 use crate::redact::message::{Reading, redact};
 use crate::redact::text;
 
-/// The version of the status.
+/// The version of the status format.
 const STATUS_VERSION: u32 = 1;
 
-/// What the parts of a sidecar share.
+/// The state that the parts of a sidecar share.
 pub(crate) struct Running {
     pub(crate) plan: Plan,
     pub(crate) keeping: Keeping,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) sinks: Vec<Arc<Sink>>,
-    /// Their files, which are synced before checkpoints.
+    /// The files of sinks, which are synced before checkpoints.
     pub(crate) outputs: Arc<OutputSync>,
     pub(crate) streams: BTreeMap<Arc<str>, Arc<Common>>,
-    /// What followed files share, if there are any.
+    /// The state that followed files share, if there are any.
     pub(crate) files: Option<Arc<Files>>,
     pub(crate) passed: Passed,
     pub(crate) store: Arc<Store>,
-    /// How programs are started.
+    /// The environment of started programs.
     pub(crate) programs: Programs,
-    /// The lines that wait, of all streams.
+    /// The pending lines of all streams.
     pub(crate) lines: Arc<AllLines>,
     pub(crate) stop: CancellationToken,
     pub(crate) tell: Tell,
     pub(crate) since: Instant,
-    /// Why it has to end, if it has.
+    /// The reason for a failure, if any.
     pub(crate) failed: Mutex<Option<(String, io::Error)>>,
 }
 
 impl Running {
-    /// Something is gone without which there is no point in going on.
+    /// Stops the sidecar: a part that it cannot do without has failed.
     pub(crate) fn fail(&self, what: String, error: io::Error) {
         lock(&self.failed).get_or_insert((what, error));
         self.stop.cancel();
     }
 
-    /// JSON for others: all that is secret in its names masked.
+    /// Formats JSON for output, with secrets in names masked.
     pub(crate) fn json(&self, mut value: Value) -> String {
         redact_json(&self.keeping.set(), &mut value);
         json_line(&value)
     }
 
-    /// A line for others, in the same way.
+    /// Formats a line for output, in the same way.
     pub(crate) fn line(&self, text: &str) -> String {
         text::line(&redact(&self.keeping.set(), text, Reading::Message)).into_owned()
     }
 
-    /// How it stands: names and counts. Never a value, nor the length of one.
+    /// The status: names and counts. Never a value, nor the length of one.
     pub(crate) fn status(&self) -> Value {
         let standing = lock(&self.keeping.standing).clone();
         let read = standing.read.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|time| time.as_secs());

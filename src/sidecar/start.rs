@@ -1,4 +1,4 @@
-//! How a sidecar begins, and how it ends.
+//! The start and the end of a sidecar.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,12 +30,12 @@ use super::{Setup, SidecarError, control, directories, http, serve, watch};
 use crate::io::Release;
 use crate::redact::text;
 
-/// More threads than this are of no use to one machine's logs.
+/// The maximum number of threads: more do not help with one machine's logs.
 const THREADS_MAX: usize = 16;
-/// The status is told to the service manager so often.
+/// The interval of status messages to the service manager.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 
-/// Each connection takes a descriptor.
+/// Raises the limit on file descriptors: each connection takes one.
 pub(super) fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -43,11 +43,11 @@ pub(super) fn raise_descriptor_limit() {
 }
 
 pub(super) fn worker_threads() -> usize {
-    // With one, a stream that waits for the disk would keep all others waiting.
+    // With one thread, a stream that waits for the disk would block all others.
     std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, THREADS_MAX))
 }
 
-/// The signals, from the moment on in which they are asked for.
+/// Signal handlers, active from creation.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -64,7 +64,7 @@ impl Signals {
     }
 }
 
-/// Runs to the end.
+/// Runs the sidecar to its end.
 pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> Result<(), SidecarError> {
     let Setup { plan, watched, passed, store, tell, alive_every, .. } = setup;
     let signals = Signals::new().map_err(SidecarError::Begin)?;
@@ -117,7 +117,7 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     tokio::spawn(tell_of_life(Arc::clone(&running), alive_every));
     until_told(&running, signals, &mut tasks).await;
     stop(&running, tasks).await;
-    // It masks what it has found, and lets go of those who wait.
+    // It masks the matches found, and releases waiting readers.
     let end = Instant::now() + running.plan.drain;
     while guard.as_ref().is_some_and(|guard| !guard.is_finished()) && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -128,7 +128,7 @@ pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> 
     }
 }
 
-/// Starts what works on directories. Returns the guard's thread.
+/// Starts the scrubs and the guard. Returns the guard's thread.
 fn directories(running: &Arc<Running>) -> Result<Option<JoinHandle<()>>, SidecarError> {
     for plan in &running.plan.scrub {
         directories::scrub(plan.clone(), Arc::clone(running)).map_err(SidecarError::Begin)?;
@@ -137,7 +137,8 @@ fn directories(running: &Arc<Running>) -> Result<Option<JoinHandle<()>>, Sidecar
     guard.transpose().map_err(|error| SidecarError::Open { what: "the guard of directories".to_owned(), error })
 }
 
-/// What followed files share, if there are any: before anything is read, it is known how far they were read.
+/// The state that followed files share, if there are any. Their checkpoints are read before any
+/// input.
 fn files(
     plan: &Plan,
     secrets: &[PathBuf],
@@ -199,14 +200,14 @@ fn assemble(
     }
 }
 
-/// Whether a newline is added where a whole ends without one: wherever something else could follow it.
+/// Whether a message without a final newline gets one: wherever other text could follow it.
 fn parts_wholes(stream: &StreamPlan, plan: &Plan, sink: &Sink) -> bool {
     let is_alone = plan.streams.iter().filter(|other| other.sink == stream.sink).count() == 1;
     let stays_as_it_is = stream.source == SourcePlan::Stdin && is_alone;
     !(stays_as_it_is || sink.parts_by_itself())
 }
 
-/// Until it is told to stop, or has nothing to do any more.
+/// Waits for a stop signal, or until no work is left.
 async fn until_told(running: &Running, mut signals: Signals, tasks: &mut JoinSet<()>) {
     let has_more = running.plan.guard.is_some() || !running.plan.scrub.is_empty();
     loop {
@@ -226,7 +227,7 @@ async fn until_told(running: &Running, mut signals: Signals, tasks: &mut JoinSet
     }
 }
 
-/// Lets out what is on its way.
+/// Drains output in flight.
 async fn stop(running: &Running, mut tasks: JoinSet<()>) {
     running.metrics.enter(Phase::Stopping);
     (running.tell)(Notice::Stopping);
@@ -245,7 +246,7 @@ async fn stop(running: &Running, mut tasks: JoinSet<()>) {
     }
 }
 
-/// Tells the service manager that the runtime still turns, and how it stands.
+/// Sends signs of life and the status to the service manager.
 async fn tell_of_life(running: Arc<Running>, alive_every: Option<Duration>) {
     let mut every = tokio::time::interval(alive_every.unwrap_or(STATUS_EVERY).min(STATUS_EVERY));
     let mut status = (Instant::now(), String::new());
