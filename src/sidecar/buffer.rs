@@ -15,8 +15,8 @@ thread_local! {
     static KEPT: RefCell<Vec<Zeroizing<Vec<u8>>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer of [`BUFFER_LEN`] bytes, empty at first. A drop returns it to its thread; the thread's end
-/// wipes it.
+/// A buffer of [`BUFFER_LEN`] bytes, empty at first. A drop returns it to its thread; the thread's
+/// end wipes it.
 pub(crate) struct Buffer(Zeroizing<Vec<u8>>);
 
 impl Buffer {
