@@ -17,14 +17,15 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
 
-/// The memory that is kept for what has no room in the caller's buffer, in bytes.
+/// The memory kept for output that exceeds the caller's buffer, in bytes.
 const KEPT_LEN_MAX: usize = 1 << 10;
 
 pin_project! {
-    /// Reads from `R`, and gives out what it reads redacted: [`RedactReader`](super::RedactReader) for tokio.
+    /// Redacts all bytes read from `R`: [`RedactReader`](super::RedactReader) for tokio.
     ///
-    /// A call reads until there is something to give out or the stream has ended; it asks `R` once more only when all it got may still
-    /// begin a secret. The end of `R` is the end of the stream: afterwards nothing is read any more.
+    /// A call reads until it has output or the stream has ended. It reads `R` again only when all
+    /// bytes so far may still begin a secret. The end of `R` is the end of the stream: `R` is not
+    /// read after it.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -44,14 +45,16 @@ pin_project! {
     ///
     /// # Errors
     ///
-    /// Those of `R`, as they come. Nothing is lost by them, and the next call goes on.
+    /// Those of `R`, unchanged. They lose no data, and the next call continues.
     ///
     /// # Cancelling
     ///
-    /// The future of a read may be dropped at any time: what `R` gave is not lost, and is given out once.
+    /// Cancel-safe: the future of a read may be dropped at any time. Data from `R` is not lost, and
+    /// is returned once.
     ///
-    /// Memory: that of a [`Redactor`] with nothing to mask, and 1 KiB, while it waits for `R`. A call that reads takes 64 KiB for the input, and as much as the
-    /// output is longer than the caller's buffer; both are wiped before they are given back. The raw input never gets into the caller's buffer.
+    /// Memory: that of an idle [`Redactor`], and 1 KiB, while it waits for `R`. A call that reads
+    /// takes 64 KiB for the input, and the excess of the output over the caller's buffer; both are
+    /// wiped before they are freed. Raw input never reaches the caller's buffer.
     pub struct AsyncRedactReader<R> {
         #[pin]
         inner: R,
@@ -59,12 +62,12 @@ pin_project! {
     }
 }
 
-/// All but the reader behind.
+/// The state besides the inner reader.
 struct Stream {
     redactor: Redactor,
     gate: Gate,
     input: Input,
-    /// What had no room in the caller's buffer.
+    /// Output that exceeded the caller's buffer.
     ready: RedactedBuf,
     ended: bool,
 }
@@ -82,15 +85,15 @@ impl<R: AsyncRead> AsyncRedactReader<R> {
     }
 
     /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`].
-    /// What can go out by that is the next to be read.
+    /// wait with [`Release::Line`]. Output released by the swap is read next.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let Stream { redactor, gate, ready, .. } = &mut self.stream;
         let mut buffer = ReadBuf::new(&mut []);
         let Ok(()) = gate.swap(redactor, &set, &mut |piece| give_slice(piece, &mut buffer, ready));
     }
 
-    /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.
+    /// The inner reader. Data read from it directly is not redacted, and is missing from the
+    /// stream.
     pub fn get_ref(&self) -> &R {
         &self.inner
     }
@@ -114,7 +117,7 @@ impl<R: AsyncRead> AsyncRead for AsyncRedactReader<R> {
 }
 
 impl Stream {
-    /// Reads once. Of the output goes into the caller's buffer what has room there.
+    /// Reads once. Output goes into the caller's buffer as far as it fits.
     fn read_piece<R: AsyncRead>(
         &mut self,
         inner: Pin<&mut R>,
@@ -157,7 +160,7 @@ fn give_slice(piece: Piece<'_>, buffer: &mut ReadBuf<'_>, rest: &mut RedactedBuf
     Ok(())
 }
 
-/// What the input is read into: room that has no memory until it is needed, and is wiped as far as it was used.
+/// The input buffer. It is allocated when needed, and the used part is wiped.
 #[derive(Default)]
 struct Input {
     room: Vec<u8>,

@@ -19,11 +19,11 @@ pin_project! {
     /// Redacts all bytes written to it, and writes them to `W`:
     /// [`RedactWriter`](super::RedactWriter) for tokio.
     ///
-    /// All that may go out goes to `W` within the same call, or as soon as that takes it: a call
-    /// waits only for the rest of earlier calls, so that at most 64 KiB of input, redacted, are
-    /// waiting. `flush` does not release the hold-back, since it may be the first half of a secret:
+    /// Releasable output goes to `W` within the same call, or as soon as `W` takes it. A call waits
+    /// only for the rest of earlier calls, so at most 64 KiB of input, redacted, are pending.
+    /// `flush` does not release the hold-back, since it may be the first half of a secret:
     /// `shutdown` does, and so does [`finish`](AsyncRedactWriter::finish), which leaves `W` open. A
-    /// writer that is dropped gives out nothing more, since that would have to wait.
+    /// dropped writer writes no more, since that would have to wait.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -51,8 +51,8 @@ pin_project! {
     ///
     /// # Cancelling
     ///
-    /// A future of any of its methods may be dropped at any time: of a `write` that had not ended
-    /// nothing was taken in, and all earlier input goes out with the next call, once.
+    /// Cancel-safe: a future of any of its methods may be dropped at any time. An unfinished
+    /// `write` took in no bytes, and the next call writes all earlier input, once.
     ///
     /// Memory: that of a [`Redactor`], and 1 KiB; more only while `W` takes less than it is given.
     pub struct AsyncRedactWriter<W> {
@@ -94,7 +94,8 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
     /// Those of `W`. Calling it again goes on where it stopped.
     pub fn poll_finish(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        // A stream that was ended holds nothing back, so that this may be called as often as it takes.
+        // A stream that has ended holds no bytes back, so that this may be called any number of
+        // times.
         this.owed.take_end(this.redactor, this.gate, &mut |piece| write(this.inner.as_mut(), cx, piece));
         ready!(this.owed.pay(&mut |piece| write(this.inner.as_mut(), cx, piece)))?;
         this.inner.poll_flush(cx)
@@ -106,13 +107,12 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |_| Poll::Pending);
     }
 
-    /// The writer behind this one.
+    /// The inner writer.
     pub fn get_ref(&self) -> &W {
         &self.inner
     }
 
-    /// The writer behind this one. Bytes that were not [finished](AsyncRedactWriter::finish) before
-    /// are lost.
+    /// The inner writer. Bytes that were not [finished](AsyncRedactWriter::finish) before are lost.
     pub fn into_inner(self) -> W {
         self.inner
     }
@@ -125,8 +125,7 @@ impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
         ready!(this.owed.pay(&mut write))?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
         this.owed.push(this.redactor, taken, this.gate, &mut write);
-        // The bytes are taken in, so this call has succeeded: those that do not go out now are
-        // owed.
+        // The bytes are taken in, so this call has succeeded: unwritten ones are owed.
         let _ = this.owed.pay(&mut write);
         Poll::Ready(Ok(taken.len()))
     }

@@ -25,7 +25,7 @@ impl Pieces {
     }
 
     fn push(&mut self, input: &[u8], out: &mut BytesMut) {
-        // Nothing to mask is the rule, and then as much comes out as went in.
+        // Input without secrets is the rule, and its output is as long.
         out.reserve(input.len());
         let Ok(()) = self.gate.push(&mut self.redactor, input, &mut |piece| append(piece, out));
     }
@@ -46,9 +46,9 @@ fn append(piece: Piece<'_>, out: &mut BytesMut) -> Result<(), Infallible> {
 
 /// Returns the input, redacted: for a [`FramedRead`](tokio_util::codec::FramedRead).
 ///
-/// A frame is the output that some input releases, and is never empty; where frames begin and end
-/// means nothing. The end of the input ends the stream. Nothing fails but the reader. A frame
-/// shares no memory with the raw input.
+/// A frame is the output that some input releases, and is never empty; frame boundaries have no
+/// meaning. The end of the input ends the stream. Only the reader can fail. A frame shares no
+/// memory with the raw input.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -66,7 +66,7 @@ fn append(piece: Piece<'_>, out: &mut BytesMut) -> Result<(), Infallible> {
 /// ```
 pub struct RedactDecoder {
     pieces: Pieces,
-    /// What a swap gave out.
+    /// The output of a swap.
     ready: BytesMut,
 }
 
@@ -103,7 +103,7 @@ impl Decoder for RedactDecoder {
 
     fn decode_eof(&mut self, input: &mut BytesMut) -> io::Result<Option<BytesMut>> {
         let mut frame = self.decode(input)?.unwrap_or_default();
-        // A stream that was ended holds nothing back, so that this ends.
+        // A stream that has ended holds no bytes back, so that this ends.
         self.pieces.finish(&mut frame);
         Ok(Some(frame).filter(|frame| !frame.is_empty()))
     }
@@ -111,9 +111,9 @@ impl Decoder for RedactDecoder {
 
 /// Redacts the sent bytes: for a [`FramedWrite`](tokio_util::codec::FramedWrite).
 ///
-/// All items are one stream, their borders mean nothing, and some bytes may wait for the next item.
-/// A codec does not notice that its sink is closed: [`EndOfStream`] is the item that releases the
-/// held-back bytes, and must be the last one.
+/// All items are one stream, their boundaries have no meaning, and some bytes may wait for the next
+/// item. A codec is not notified when its sink is closed: [`EndOfStream`] is the item that releases
+/// the held-back bytes, and must be the last one.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -132,7 +132,7 @@ impl Decoder for RedactDecoder {
 /// ```
 pub struct RedactEncoder {
     pieces: Pieces,
-    /// What a swap gave out.
+    /// The output of a swap.
     ready: BytesMut,
 }
 

@@ -1,7 +1,8 @@
-//! Reading from and writing to a descriptor whatever it is: blocking or not, interrupted, short, full, closed.
+//! Reads and writes on any descriptor: blocking or not, interrupted, short, full, closed.
 //!
-//! std's own standard streams will not do: they report success on a closed descriptor, and give up in the middle of a
-//! write to a non-blocking one. The descriptor's flags stay as they are, since other processes share them.
+//! std's standard streams are unsuitable: they report success on a closed descriptor, and give up
+//! in the middle of a write to a non-blocking one. The descriptor's flags stay unchanged, since
+//! other processes share them.
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,17 +12,19 @@ use crate::sys::write;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-/// Slices from this length on go out from where they lie, in bytes; shorter ones are gathered first.
+/// The minimum length of a slice that is written from its place, in bytes; shorter ones are
+/// gathered first.
 ///
-/// Writing to a pipe, text of 60 to 1,000 bytes between masks of 20, in GB/s of processor time: gathered in 32 to 64 KiB and written
-/// 4.1 to 4.9, handed over as lists of 64 to 1,024 slices 0.7 to 4.2, lists of 16 slices 1.0 to 1.2 up to 200 bytes. From
-/// 4,000 bytes on both are equal; above that the copy is the larger part of the cost, and a call of its own costs as much as copying 4 KiB
-/// in the cache.
+/// Measured on a pipe, text of 60 to 1,000 bytes between masks of 20, in GB/s of processor time:
+/// gathered in 32 to 64 KiB and written 4.1 to 4.9, lists of 64 to 1,024 slices 0.7 to 4.2, lists
+/// of 16 slices 1.0 to 1.2 up to 200 bytes. From 4,000 bytes on both are equal; above that the copy
+/// is the larger part of the cost, and a call of its own costs as much as copying 4 KiB in the
+/// cache.
 const DIRECT_LEN_MIN: usize = 16 << 10;
-/// How much is gathered for one write, in bytes.
+/// The maximum length gathered for one write, in bytes.
 const GATHERED_LEN_MAX: usize = 64 << 10;
 
-/// Reads what is there, or waits for it. 0 is the end of the input.
+/// Reads available data, or waits for it. 0 is end of file.
 pub(super) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
     loop {
         match rustix::io::read(fd, &mut *buffer) {
@@ -47,7 +50,7 @@ pub(super) fn write_all(fd: BorrowedFd<'_>, slices: &mut [IoSlice<'_>]) -> Resul
     })
 }
 
-/// Returns when the call that failed with this error should be made again, and fails when it should not.
+/// Waits if the failed call should be retried after this error. Otherwise fails with it.
 pub fn recover(error: Errno, fd: BorrowedFd<'_>, until: PollFlags) -> Result<(), Errno> {
     match error {
         Errno::INTR => Ok(()),
@@ -59,7 +62,7 @@ pub fn recover(error: Errno, fd: BorrowedFd<'_>, until: PollFlags) -> Result<(),
     }
 }
 
-/// Where given bytes go out: a descriptor, and what is gathered for the next write to it.
+/// The output: a descriptor, and the bytes gathered for the next write to it.
 pub(super) struct Outlet<'fd> {
     fd: BorrowedFd<'fd>,
     gathered: RedactedBuf,
@@ -71,7 +74,7 @@ impl<'fd> Outlet<'fd> {
         Outlet { fd, gathered: RedactedBuf::new(GATHERED_LEN_MAX), bytes_out: 0 }
     }
 
-    /// Takes a slice. It has gone out when [`flush`](Outlet::flush) returns, if not before.
+    /// Takes a slice. It is written when [`flush`](Outlet::flush) returns, if not before.
     pub(super) fn give(&mut self, piece: Piece<'_>) -> Result<(), Errno> {
         if piece.len() < DIRECT_LEN_MIN {
             if self.gathered.append(piece) {
@@ -97,12 +100,12 @@ impl<'fd> Outlet<'fd> {
         Ok(())
     }
 
-    /// Notes that so many bytes went out some other way.
+    /// Counts bytes that were written another way.
     pub(super) fn note(&mut self, len: usize) {
         self.bytes_out += len as u64;
     }
 
-    /// How many bytes have gone out.
+    /// The number of bytes written.
     pub(super) fn bytes_out(&self) -> u64 {
         self.bytes_out
     }

@@ -1,4 +1,4 @@
-//! JSON of our own: reports, status and lists.
+//! JSON output: reports, status and lists.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use crate::redact::message::{Reading, json_escape, redact};
 use crate::redact::needle::NeedleSet;
 use crate::redact::text::is_hidden;
 
-/// Masks all that the set finds in strings and keys, also where only their encoding would make it a
-/// needle. Numbers stay.
+/// Masks all needles of the set in strings and keys, also if only their JSON encoding would make
+/// them a needle. Numbers stay.
 pub fn redact_json(set: &Arc<NeedleSet>, value: &mut Value) {
     map_strings(value, &|text| redact(set, text, Reading::Json).into_owned());
 }
 
-/// Changes all strings, and the keys of objects. Two keys that become one stay two.
+/// Maps all strings, and the keys of objects. Two keys that become equal stay two.
 pub fn map_strings(value: &mut Value, change: &impl Fn(&str) -> String) {
     match value {
         Value::String(text) => *text = change(text),
@@ -34,21 +34,20 @@ pub fn map_strings(value: &mut Value, change: &impl Fn(&str) -> String) {
     }
 }
 
-/// The value as text over several lines, with hidden characters escaped, so that it can be shown on
-/// a terminal.
+/// Formats the value over several lines, with hidden characters escaped, for display on a terminal.
 #[must_use]
 pub fn json_text(value: &Value) -> String {
     escape(&format!("{value:#}"))
 }
 
-/// The same in one line.
+/// Formats the value in one line, in the same way.
 #[must_use]
 pub fn json_line(value: &Value) -> String {
     escape(&value.to_string())
 }
 
-/// Outside its strings JSON has no hidden characters but newlines, and in them it has none of
-/// these.
+/// Escapes hidden characters. Outside its strings, JSON has no hidden characters but newlines, and
+/// in them it has no newlines.
 fn escape(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

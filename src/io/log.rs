@@ -8,10 +8,11 @@ use ::log::{Log, Metadata, Record};
 use super::record::LiveSet;
 use crate::redact::needle::NeedleSet;
 
-/// A logger that hands records on to another one, redacted: whichever that is, and wherever it writes to.
+/// A logger that redacts records and passes them to another logger, of any kind.
 ///
-/// The message, the target, and the keys and values are redacted, each for itself: a secret that is put together only when the
-/// logger formats them is not seen. Who can do so redacts what the logger writes instead: see [`RecordWriter`](super::RecordWriter).
+/// The message, the target, and the keys and values are redacted separately. A secret that only the
+/// logger's formatting puts together is not found. Where possible, redact the logger's output
+/// instead: see [`RecordWriter`](super::RecordWriter).
 ///
 /// ```
 /// use hushlog::{NeedleSet, Secret, io::RedactLog};
@@ -24,8 +25,8 @@ use crate::redact::needle::NeedleSet;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Memory: what the message comes to, for each record. A value that holds a secret, and one that is neither text nor a number, is
-/// handed on as text.
+/// Memory: the formatted message, for each record. A value that contains a secret, and one that is
+/// neither text nor a number, is passed on as text.
 #[derive(Debug)]
 pub struct RedactLog<L> {
     inner: L,
@@ -33,12 +34,12 @@ pub struct RedactLog<L> {
 }
 
 impl<L: Log> RedactLog<L> {
-    /// Redacts what `inner` gets to see, with the secrets of a set, or of a [`LiveSet`].
+    /// Redacts the records for `inner` with the secrets of a set, or of a [`LiveSet`].
     pub fn new(inner: L, set: impl Into<LiveSet>) -> RedactLog<L> {
         RedactLog { inner, live: set.into() }
     }
 
-    /// The logger behind this one.
+    /// The inner logger.
     pub fn get_ref(&self) -> &L {
         &self.inner
     }
@@ -57,7 +58,7 @@ impl<L: Log> Log for RedactLog<L> {
         let target = redact(&set, record.target());
         let message = record.args().to_string();
         let pairs = Pairs::new(record.key_values(), &set);
-        // What is not named here does not get through.
+        // Fields that are not named here do not pass.
         self.inner.log(
             &Record::builder()
                 .level(record.level())
@@ -76,7 +77,8 @@ impl<L: Log> Log for RedactLog<L> {
     }
 }
 
-/// A text, redacted. Masks are text, and a region in text may begin or end within a character, whose rest is replaced.
+/// Redacts a text. Masks are text. A region may begin or end within a character; its rest is
+/// replaced.
 fn redact<'a>(set: &NeedleSet, text: &'a str) -> Cow<'a, str> {
     match set.redact_cow(text.as_bytes()) {
         Cow::Borrowed(_) => Cow::Borrowed(text),
@@ -84,7 +86,7 @@ fn redact<'a>(set: &NeedleSet, text: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// What is handed on as it came, or as a redacted text.
+/// A value passed on unchanged, or as redacted text.
 enum Kept<T> {
     AsItIs(T),
     Text(String),
@@ -99,7 +101,7 @@ struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     fn new(source: &'a dyn Source, set: &'a NeedleSet) -> Pairs<'a> {
         let mut pairs = Pairs { set, kept: Vec::new() };
-        // Keeping a pair does not fail, and a source that does has no more of them.
+        // Keeping a pair does not fail, and a source that fails has no more of them.
         let _ = source.visit(&mut pairs);
         pairs
     }

@@ -2,8 +2,9 @@
 //! behind tokio's and as a codec, and in front of loggers (with the features `log` and `tracing`);
 //! and the pump from descriptor to descriptor.
 //!
-//! Whatever the other side does (short writes, signals, a full disk, a reader that went away), nothing goes out but what a
-//! redactor gave out, in order, and each byte once. After an error, what went out is a beginning of the right output.
+//! Whatever happens at the other end (short writes, signals, a full disk, a closed reader), only
+//! redacted bytes are written, in order, and each once. After an error, the output is a prefix of
+//! the correct output.
 
 mod line;
 mod owed;
@@ -36,7 +37,7 @@ mod pump;
 #[cfg(target_os = "linux")]
 mod source;
 
-/// For the program, which reads and writes descriptors by itself where it answers a protocol.
+/// For the program, which reads and writes descriptors directly where it speaks a protocol.
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub use fd::recover;

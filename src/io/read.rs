@@ -12,15 +12,16 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
 
-/// The most that is read at once from the reader behind, in bytes.
+/// The maximum length of a read from the inner reader, in bytes.
 pub(super) const INPUT_LEN: usize = 64 << 10;
-/// The least that is asked of it, in bytes, however small the caller's buffer is.
+/// The minimum length of such a read, in bytes, however small the caller's buffer is.
 pub(super) const INPUT_LEN_MIN: usize = 8 << 10;
 
-/// Reads from `R`, and gives out what it reads redacted.
+/// Redacts all bytes read from `R`.
 ///
-/// A call reads until there is something to give out or the stream has ended. It asks `R` once more only when all it got may still
-/// begin a secret. The end of `R` is the end of the stream: afterwards nothing is read any more, even if `R` had more.
+/// A call reads until it has output or the stream has ended. It reads `R` again only when all bytes
+/// so far may still begin a secret. The end of `R` is the end of the stream: `R` is not read after
+/// it, even if it has more.
 ///
 /// ```
 /// use std::io::Read;
@@ -37,16 +38,17 @@ pub(super) const INPUT_LEN_MIN: usize = 8 << 10;
 ///
 /// # Errors
 ///
-/// Those of `R`, as they come ([`Interrupted`](io::ErrorKind::Interrupted) too). Nothing is lost by them, and the next call goes on.
+/// Those of `R`, unchanged ([`Interrupted`](io::ErrorKind::Interrupted) too). They lose no data,
+/// and the next call continues.
 ///
-/// Memory: 64 KiB for the input, and as much as the output of one piece of it is longer than the caller's buffer; both are wiped
-/// on drop. The raw input never gets into the caller's buffer.
+/// Memory: 64 KiB for the input, and the excess of the output of one piece over the caller's
+/// buffer; both are wiped on drop. Raw input never reaches the caller's buffer.
 pub struct RedactReader<R> {
     inner: R,
     redactor: Redactor,
     gate: Gate,
     input: Zeroizing<Vec<u8>>,
-    /// What had no room in the caller's buffer.
+    /// Output that exceeded the caller's buffer.
     ready: RedactedBuf,
     ended: bool,
 }
@@ -64,19 +66,19 @@ impl<R: Read> RedactReader<R> {
     }
 
     /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`].
-    /// What can go out by that is the next to be read.
+    /// wait with [`Release::Line`]. Output released by the swap is read next.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let mut into = Into { buffer: &mut [], len: 0, rest: &mut self.ready };
         let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |piece| into.take(piece));
     }
 
-    /// The reader behind this one. What is read from it directly is not redacted, and is missing from the stream.
+    /// The inner reader. Data read from it directly is not redacted, and is missing from the
+    /// stream.
     pub fn get_ref(&self) -> &R {
         &self.inner
     }
 
-    /// Reads once, and says how much of the output went into `buffer`.
+    /// Reads once, and returns the number of output bytes in `buffer`.
     fn read_piece(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.inner.read(&mut self.input[..buffer.len().clamp(INPUT_LEN_MIN, INPUT_LEN)])?;
         self.ended = len == 0;
@@ -112,7 +114,7 @@ impl<R> fmt::Debug for RedactReader<R> {
     }
 }
 
-/// The caller's buffer, how much of it is filled, and what takes the rest.
+/// The caller's buffer, its filled length, and the destination of the rest.
 struct Into<'a> {
     buffer: &'a mut [u8],
     len: usize,

@@ -1,4 +1,5 @@
-//! Whole records for loggers: what the adapters for `tracing` and `log` are made of, and by itself for all that writes to a [`Write`].
+//! Record writers for loggers: the basis of the adapters for `tracing` and `log`, and usable with
+//! any logger that writes to a [`Write`].
 
 use core::fmt;
 use std::io::{self, Write};
@@ -9,10 +10,11 @@ use crate::redact::redacted::Redacted;
 use crate::redact::redacted::RedactedBuf;
 use crate::redact::redactor::Redactor;
 
-/// What a record that comes in pieces gets to begin with, in bytes.
+/// The initial capacity for a record that arrives in pieces, in bytes.
 const RECORD_LEN: usize = 256;
 
-/// The set of secrets that loggers mask now: clones share it, so that whoever keeps one can change it at any time.
+/// The set of secrets that loggers currently mask. Clones share it, so that any clone can change it
+/// at any time.
 ///
 /// ```
 /// use hushlog::{NeedleSet, Secret, io::LiveSet};
@@ -28,7 +30,7 @@ pub struct LiveSet(Arc<RwLock<Current>>);
 #[derive(Clone)]
 struct Current {
     set: Arc<NeedleSet>,
-    /// No needle has a newline in it, so that what begins after one has nothing to do with what stands before it.
+    /// No needle contains a newline, so that lines are independent of each other.
     within_lines: bool,
 }
 
@@ -36,11 +38,11 @@ impl LiveSet {
     /// Masks the secrets of this set, from the next record on.
     pub fn replace(&self, set: impl Into<Arc<NeedleSet>>) {
         let current = Current::new(set.into());
-        // Whoever panicked while he had the lock has not changed half of it.
+        // A panic under the lock cannot have left half a change.
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = current;
     }
 
-    /// The set that is masked now.
+    /// The current set.
     pub fn get(&self) -> Arc<NeedleSet> {
         self.current().set
     }
@@ -75,11 +77,12 @@ impl fmt::Debug for LiveSet {
     }
 }
 
-/// Redacts records that are written to it, and writes each to `W` as a whole, in one call of `write_all`.
+/// Redacts the records written to it, and writes each to `W` in one call of `write_all`.
 ///
-/// A record ends with the call of `write` whose bytes end with a newline (and with the writer), however many calls it took; so a
-/// logger whose records are whole calls of `write_all`, as env_logger's are, and one that writes them in pieces, as fern does, are both served.
-/// If the newline may be in the middle of a secret of several lines, the record goes out together with the next.
+/// A record ends with a call of `write` that ends with a newline (and with the writer), however
+/// many calls it took. So loggers that write a record in one `write_all`, as env_logger does, and
+/// loggers that write it in pieces, as fern does, both work. If the newline may be in the middle of
+/// a secret of several lines, the record is written together with the next.
 ///
 /// ```
 /// use std::io::Write;
@@ -92,21 +95,24 @@ impl fmt::Debug for LiveSet {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// With env_logger: `Builder::target(Target::Pipe(Box::new(RecordWriter::new(std::io::stderr(), set))))`. With fern:
-/// `Dispatch::chain(Box::new(RecordWriter::new(file, set)) as Box<dyn Write + Send>)`.
+/// With env_logger: `Builder::target(Target::Pipe(Box::new(RecordWriter::new(std::io::stderr(),
+/// set))))`. With fern: `Dispatch::chain(Box::new(RecordWriter::new(file, set)) as Box<dyn Write +
+/// Send>)`.
 ///
 /// # Errors
 ///
-/// Those of `W`. The record is lost then, as loggers have it, and is never written as it is.
+/// Those of `W`. The record is then lost, as is usual with loggers, and is never written
+/// unredacted.
 ///
-/// Memory: none for a record that comes in one call and holds no secret. One that comes in pieces is kept, redacted, until it ends.
+/// Memory: none for a record without secrets in one call. A record in pieces is kept, redacted,
+/// until it ends.
 pub struct RecordWriter<W: Write> {
     inner: W,
     live: LiveSet,
-    /// What came in pieces: as a stream, so that the cuts do not matter.
+    /// A record that arrives in pieces: as a stream, so that the cuts do not matter.
     pieces: Option<Redactor>,
     record: RedactedBuf,
-    /// A call of the writer behind is under way, or panicked.
+    /// A call of the inner writer is in progress, or has panicked.
     in_call: bool,
 }
 
@@ -117,12 +123,12 @@ impl<W: Write> RecordWriter<W> {
         RecordWriter { inner, live: set.into(), pieces: None, record, in_call: false }
     }
 
-    /// The writer behind this one.
+    /// The inner writer.
     pub fn get_ref(&self) -> &W {
         &self.inner
     }
 
-    /// Writes the record at hand, which has ended.
+    /// Writes the current record, which has ended.
     fn end(&mut self) -> io::Result<()> {
         if let Some(mut redactor) = self.pieces.take() {
             keep(redactor.finish(), &mut self.record);
@@ -168,7 +174,7 @@ impl<W: Write> Write for RecordWriter<W> {
 
 impl<W: Write> Drop for RecordWriter<W> {
     fn drop(&mut self) {
-        // Not after a panic of the writer behind: what state that is in is anybody's guess.
+        // Not after a panic of the inner writer: its state is unknown.
         if self.pieces.is_some() && !self.in_call {
             let _ = self.end();
         }

@@ -1,4 +1,4 @@
-//! Where the pump reads from, and into what.
+//! The input of the pump, and its buffers.
 
 use std::os::fd::BorrowedFd;
 
@@ -10,24 +10,24 @@ use zeroize::Zeroizing;
 use super::fd;
 use super::gift::GiftBuf;
 
-/// How much is read at once into the buffer that is used again and again, in bytes.
+/// The size of the reused read buffer, in bytes.
 const BUFFER_LEN: usize = 128 << 10;
-/// What a busy stream's pipes are enlarged to, in bytes; the first size that is allowed is taken.
+/// Sizes to which a busy stream's pipes are enlarged, in bytes: the first permitted one is taken.
 const PIPE_LENS: [usize; 4] = [1 << 20, 512 << 10, 256 << 10, 128 << 10];
-/// What a pipe holds if nobody changed it, in bytes.
+/// The default capacity of a pipe, in bytes.
 const PIPE_LEN_DEFAULT: usize = 64 << 10;
 
-/// The input, and the memory it is read into: at first, and whenever little comes at once, a buffer that is used again and again; in
-/// a busy stream to a pipe, pages that can be handed on.
+/// The input and its memory. A reused buffer serves at first and whenever reads are small; a busy
+/// stream to a pipe uses pages that can be handed on without a copy.
 pub(super) struct Source<'fd> {
     input: BorrowedFd<'fd>,
     output: BorrowedFd<'fd>,
-    /// A read of so many bytes shows that the writer is ahead of us.
+    /// A read of at least this length shows that the writer is ahead.
     busy_len: usize,
     was_busy: bool,
     buffer: Zeroizing<Vec<u8>>,
     gifts: Gifts,
-    /// Whether pieces go into `gifts` at present.
+    /// Whether pieces currently go into `gifts`.
     in_gifts: bool,
 }
 
@@ -39,7 +39,7 @@ enum Gifts {
 }
 
 impl<'fd> Source<'fd> {
-    /// `output` is where the bytes go, and decides how they are best read.
+    /// Creates a source. The kind of `output` decides the way of reading.
     pub(super) fn new(input: BorrowedFd<'fd>, output: BorrowedFd<'fd>) -> Source<'fd> {
         // A hint, which only regular files take.
         let _ = fadvise(input, 0, None, rustix::fs::Advice::Sequential);
@@ -55,7 +55,7 @@ impl<'fd> Source<'fd> {
         }
     }
 
-    /// Reads a piece, and says how long it is; 0 is the end of the input.
+    /// Reads a piece, and returns its length; 0 is end of file.
     pub(super) fn read(&mut self) -> Result<usize, Errno> {
         let input = self.input;
         match &mut self.gifts {
@@ -64,7 +64,7 @@ impl<'fd> Source<'fd> {
         }
     }
 
-    /// The piece of this length that was read last.
+    /// The last piece, of this length.
     pub(super) fn piece(&self, len: usize) -> &[u8] {
         match self.gifts() {
             Some(gifts) => gifts.piece(len),
@@ -72,7 +72,7 @@ impl<'fd> Source<'fd> {
         }
     }
 
-    /// What can hand slices of the piece on.
+    /// The buffer that can hand slices of the piece on.
     pub(super) fn gifts(&self) -> Option<&GiftBuf> {
         match &self.gifts {
             Gifts::Buf(gifts) if self.in_gifts => Some(gifts),
@@ -80,7 +80,7 @@ impl<'fd> Source<'fd> {
         }
     }
 
-    /// Ends the use of the piece of this length, and makes ready for more like it.
+    /// Ends the use of the piece of this length, and prepares for more like it.
     pub(super) fn retire(&mut self, len: usize) {
         if let Gifts::Buf(gifts) = &mut self.gifts {
             gifts.retire();
@@ -107,10 +107,10 @@ impl<'fd> Source<'fd> {
     }
 }
 
-/// Enlarges a pipe as far as that is allowed; anything else is left as it is.
+/// Enlarges a pipe as far as permitted; any other file stays unchanged.
 ///
-/// Only busy streams ask for it: what all pipes of a user may hold is limited (64 MiB, by default), and who goes beyond
-/// gets new ones of 8 KiB only.
+/// Only busy streams need it: the pipes of a user share a limit (64 MiB, by default), and beyond it
+/// new pipes have only 8 KiB.
 fn enlarge(fd: BorrowedFd<'_>) {
     let Ok(len) = fcntl_getpipe_size(fd) else { return };
     let larger = |wanted: &&usize| **wanted > len;

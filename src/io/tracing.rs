@@ -5,8 +5,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::record::{LiveSet, RecordWriter};
 
-/// Makes writers for the formatter of `tracing_subscriber` that redact each event: its message, its fields and those of its spans, as
-/// they are formatted.
+/// Makes writers for the formatter of `tracing_subscriber` that redact each event: its message, its
+/// fields and those of its spans, as formatted.
 ///
 /// ```
 /// use hushlog::{NeedleSet, Secret, io::RedactMakeWriter};
@@ -17,7 +17,8 @@ use super::record::{LiveSet, RecordWriter};
 /// # Ok::<(), hushlog::BuildError>(())
 /// ```
 ///
-/// Errors and memory: as [`RecordWriter`]'s, of which there is one for each event. A [`LiveSet`] changes the secrets later on.
+/// Errors and memory: as [`RecordWriter`]'s; each event has one. A [`LiveSet`] allows later changes
+/// of the secrets.
 #[derive(Clone, Debug)]
 pub struct RedactMakeWriter<M> {
     inner: M,
@@ -25,7 +26,7 @@ pub struct RedactMakeWriter<M> {
 }
 
 impl<M> RedactMakeWriter<M> {
-    /// Redacts what the writers that `inner` makes get to see.
+    /// Redacts the output to the writers that `inner` makes.
     pub fn new(inner: M, set: impl Into<LiveSet>) -> RedactMakeWriter<M> {
         RedactMakeWriter { inner, live: set.into() }
     }

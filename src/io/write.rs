@@ -13,9 +13,10 @@ use crate::redact::redactor::Redactor;
 
 /// Redacts all bytes written to it, and writes them to `W`.
 ///
-/// All that may go out goes out within the same call; there is no buffering beyond the redactor's hold-back. `flush` does not
-/// release the hold-back, since it may be the first half of a secret: [`finish`](RedactWriter::finish) does, at the end of
-/// the stream. Dropping the writer finishes too, and ignores errors.
+/// Releasable output is written within the same call; only the redactor's held-back bytes are
+/// buffered. `flush` does not release the hold-back, since it may be the first half of a secret:
+/// [`finish`](RedactWriter::finish) does, at the end of the stream. Dropping the writer finishes
+/// too, and ignores errors.
 ///
 /// ```
 /// use std::io::Write;
@@ -77,15 +78,14 @@ impl<W: Write> RedactWriter<W> {
     }
 
     /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`].
-    /// Errors of `W` show at the next call.
+    /// wait with [`Release::Line`]. Errors of `W` show at the next call.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |piece| self.inner.write(piece));
-        // Bytes that do not go out now are owed.
+        // Unwritten bytes are owed.
         let _ = self.pay();
     }
 
-    /// The writer behind this one.
+    /// The inner writer.
     pub fn get_ref(&self) -> &W {
         self.inner.writer.as_ref().expect("only finish takes it")
     }
@@ -100,8 +100,7 @@ impl<W: Write> Write for RedactWriter<W> {
         self.pay()?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
         self.owed.push(&mut self.redactor, taken, &mut self.gate, &mut |piece| self.inner.write(piece));
-        // The bytes are taken in, so this call has succeeded: those that do not go out now are
-        // owed.
+        // The bytes are taken in, so this call has succeeded: unwritten ones are owed.
         let _ = self.pay();
         Ok(taken.len())
     }
@@ -114,7 +113,7 @@ impl<W: Write> Write for RedactWriter<W> {
 
 impl<W: Write> Drop for RedactWriter<W> {
     fn drop(&mut self) {
-        // Not after a panic of the writer behind: its state is unknown.
+        // Not after a panic of the inner writer: its state is unknown.
         if self.inner.writer.is_some() && !self.inner.in_call {
             let _ = self.try_finish();
         }
@@ -127,11 +126,11 @@ impl<W: Write> fmt::Debug for RedactWriter<W> {
     }
 }
 
-/// A writer, and its fate.
+/// The inner writer and its state.
 struct Inner<W> {
-    /// `None` when it was given back.
+    /// `None` after it was returned.
     writer: Option<W>,
-    /// A call of the writer is under way, or panicked.
+    /// A call of the writer is in progress, or has panicked.
     in_call: bool,
 }
 
