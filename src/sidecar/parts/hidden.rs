@@ -1,9 +1,10 @@
-//! The texts of Docker's records, on their way through the redactor that searches the rest of each.
+//! Stand-ins for the texts of Docker's records in the redactor that searches the rest of each
+//! record.
 //!
-//! A text is JSON, and was searched in its decoded form. In the record's bytes a secret that ends
-//! in a backslash ends within an escape, and its mask would leave half of one: no JSON, or a record
-//! that does not end. So the redactor gets as many bytes of a kind that is in no needle instead,
-//! which it gives out at once, and the text is put back in their place.
+//! A text is JSON, and was searched in its decoded form. In the record's bytes, a secret that ends
+//! in a backslash ends within an escape, and its mask would leave half an escape: invalid JSON, or
+//! a record without an end. So the redactor gets as many bytes of a value that is in no needle,
+//! which it releases at once, and the text then replaces them.
 
 use std::ops::Range;
 
@@ -14,12 +15,12 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::PieceBuf;
 use crate::redact::wiped::append;
 
-/// The bytes that stand-ins stand for, in their order.
+/// The bytes behind the stand-ins, in order.
 pub(super) struct Hidden {
-    /// None, if each such byte is in some needle: the redactor gets the text itself then.
+    /// None, if every such byte is in some needle: the redactor then gets the text itself.
     stand_in: Option<u8>,
     bytes: Zeroizing<Vec<u8>>,
-    /// So many of them are back.
+    /// The number of restored bytes.
     back: usize,
 }
 
@@ -39,7 +40,7 @@ impl Hidden {
         record[text].fill(stand_in);
     }
 
-    /// Puts back the hidden text in this output from `from` on, which goes on where the last one ended.
+    /// Restores the hidden text in this output from `from` on; outputs follow each other.
     pub(super) fn restore(&mut self, output: &mut PieceBuf, from: usize) {
         let Some(stand_in) = self.stand_in else { return };
         let Hidden { bytes, back, .. } = self;
@@ -54,7 +55,7 @@ impl Hidden {
         }
     }
 
-    /// Gives memory back.
+    /// Frees memory.
     pub(super) fn rest(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = Zeroizing::default();

@@ -1,26 +1,27 @@
-//! Where in the input another one could begin, should this one be lost: the beginning of a record before which all has gone out, and over
-//! which no region reaches in what either of the two voices has said, nor in the records as they are.
+//! Resume points: positions in the input where another reader could begin. Each is the beginning of
+//! a record, with all output before it written, and with no region across it in either voice or in
+//! the raw records.
 
 use std::collections::VecDeque;
 
 use super::voice::Voice;
 
-/// So many places are kept at most. Fewer are only more to read again.
+/// The limit on the number of positions. Fewer only mean more to read again.
 const MARKS_MAX: usize = 4_096;
 
 /// The beginning of a record.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
-    /// Where it is in the input.
+    /// Its position in the input.
     at: u64,
-    /// What each voice had said.
+    /// The length of each voice's text.
     said: [u64; 2],
 }
 
 pub(super) struct Marks {
-    /// In order; the first is a good one.
+    /// In order; the first is valid.
     marks: VecDeque<Mark>,
-    /// All before this went through the redactor, and the marks that it spoilt are gone.
+    /// All before this went through the redactor, and the marks that it invalidated are gone.
     judged: u64,
 }
 
@@ -31,12 +32,13 @@ impl Default for Marks {
 }
 
 impl Marks {
-    /// At the beginning of something new.
+    /// Creates marks at the beginning of a new text.
     pub(super) fn begin(at: u64) -> Marks {
         Marks { marks: VecDeque::from([Mark { at, said: [0, 0] }]), judged: at }
     }
 
-    /// A record may begin here. With nothing in the queue and both voices quiet those before it are not needed.
+    /// Adds a possible beginning of a record. With an empty queue and both voices quiet, earlier
+    /// ones are not needed.
     pub(super) fn add(&mut self, at: u64, voices: &[Voice; 2], is_empty: bool) {
         let said = [voices[0].end(), voices[1].end()];
         let is_good = is_empty && voices.iter().all(Voice::is_quiet);
@@ -47,7 +49,8 @@ impl Marks {
         self.marks.push_back(Mark { at, said });
     }
 
-    /// All before `next` has gone to the redactor: unchanged, if it is `clean`; with nothing pending at its end, if that is `settled`.
+    /// Judges the marks before `next`: the redactor got this input, unchanged if `is_clean`, and
+    /// with no pending bytes if `is_settled`.
     pub(super) fn judge(&mut self, next: u64, is_clean: bool, is_settled: bool, voices: &mut [Voice; 2]) {
         if !is_clean {
             let judged = self.judged;
@@ -67,7 +70,7 @@ impl Marks {
         }
     }
 
-    /// The last good one.
+    /// The last valid position.
     pub(super) fn safe(&self) -> u64 {
         self.marks.front().map_or(self.judged, |mark| mark.at)
     }

@@ -1,19 +1,19 @@
-//! The text of a record as its program wrote it: what of the record's bytes stands for which bytes of it.
+//! The decoded text of a record: maps bytes of the record to the bytes that its program wrote.
 
 use std::ops::Range;
 
 use crate::scrub::container::Format;
 
-/// Bytes of a record, and what they stand for.
+/// Bytes of a record, and the text that they encode.
 pub(super) enum Unit<'a> {
-    /// Bytes that stand for themselves.
+    /// Literal bytes.
     Plain(&'a [u8]),
-    /// An escape of JSON, where it lies, and what it stands for.
+    /// A JSON escape, its range, and its decoded bytes.
     Escape(Range<usize>, [u8; 4], usize),
 }
 
 impl Unit<'_> {
-    /// How many bytes of the text it stands for.
+    /// The length of the encoded text.
     pub(super) fn len(&self) -> usize {
         match self {
             Unit::Plain(bytes) => bytes.len(),
@@ -29,7 +29,7 @@ impl Unit<'_> {
     }
 }
 
-/// The units of a text, in order. What is no escape stands for itself.
+/// The units of a text, in order. Bytes outside escapes are literal.
 pub(super) fn units(format: Format, text: &[u8]) -> impl Iterator<Item = Unit<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -54,7 +54,7 @@ pub(super) fn units(format: Format, text: &[u8]) -> impl Iterator<Item = Unit<'_
     })
 }
 
-/// The character that an escape at the beginning of these bytes stands for, and how long the escape is.
+/// The character of an escape at the beginning of these bytes, and the length of the escape.
 fn escape(bytes: &[u8]) -> Option<(char, usize)> {
     let character = match bytes.get(1)? {
         b'n' => '\n',

@@ -1,4 +1,5 @@
-//! What one of a program's two outputs has said, put together from records: what is found in it, and what is masked.
+//! A voice: the text of one of a program's two outputs, joined from records, with its matches and
+//! masks.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,35 +19,35 @@ use crate::scrub::container::Format;
 /// One output.
 pub(super) struct Voice {
     finder: Finder,
-    /// Regions that are known as a whole, and reach beyond what was rendered.
+    /// Complete regions that reach beyond the rendered text.
     found: Vec<Found>,
-    /// Those that became known since the marks were judged.
+    /// Regions found since the marks were judged.
     pub(super) fresh: Vec<Range<u64>>,
-    /// Up to here it went out though it may have been the beginning of a secret, and was masked for that.
+    /// Text before this was released as a possible beginning of a secret, and masked for that.
     forced: u64,
     /// With line release, its last newline.
     lines: Option<LineEnd>,
-    /// Until it is known whether its first text is the rest of a secret.
+    /// Present until it is known whether its first text is the rest of a secret.
     first: Option<First>,
-    /// How many regions there were.
+    /// The numbers of regions.
     pub(super) counts: Counts,
 }
 
 /// The first text of a voice.
 struct First {
     said: Zeroizing<Vec<u8>>,
-    /// How many bytes of a secret may have gone out before.
+    /// The number of bytes of a secret that may have been written before.
     before: usize,
-    /// It is looked at when it is so long.
+    /// The length at which it is examined.
     look_at_len: usize,
 }
 
 /// The last newline of a voice.
 #[derive(Clone, Copy, Default)]
 struct LineEnd {
-    /// It stands right before this place.
+    /// The position after the newline.
     at: u64,
-    /// Every byte before this was settled then.
+    /// All bytes before this were settled then.
     settled: u64,
 }
 
@@ -82,12 +83,12 @@ impl Voice {
         self.finder.set()
     }
 
-    /// How much it has said.
+    /// The length of its text.
     pub(super) fn end(&self) -> u64 {
         self.finder.end()
     }
 
-    /// Before this it is known of every byte whether it is masked.
+    /// The masking of all bytes before this is decided.
     pub(super) fn settled(&self) -> u64 {
         self.known().max(self.forced.min(self.end()))
     }
@@ -96,7 +97,7 @@ impl Voice {
         self.finder.end() - self.finder.held() as u64
     }
 
-    /// From where another one would have to hear it to find all that this one will.
+    /// The position from which another reader would find all that this one will.
     pub(super) fn resume(&self) -> u64 {
         if self.first.is_some() {
             return 0;
@@ -106,23 +107,22 @@ impl Voice {
         reaching.map_or(known, |region| region.range().start.min(known))
     }
 
-    /// Whether nothing that it has said so far has to do with what it will say.
+    /// Whether the text so far is independent of all later text.
     pub(super) fn is_quiet(&self) -> bool {
         self.resume() == self.end()
     }
 
-    /// How many bytes of its end may begin a secret.
+    /// The number of bytes at its end that may begin a secret.
     pub(super) fn held(&self) -> usize {
         self.finder.held()
     }
 
-    /// Its first text may be the rest of a secret: so many bytes of it may have gone out
-    /// before.
+    /// Its first text may be the rest of a secret, with this many bytes written before.
     pub(super) fn begin_with_rest(&mut self, before: usize) {
         self.first = Some(First { said: Zeroizing::default(), before, look_at_len: 0 });
     }
 
-    /// Looks whether its first text is the rest of a secret, as soon as that can be known.
+    /// Decides whether its first text is the rest of a secret, as soon as that can be known.
     fn settle_first(&mut self, more: &[u8], last: Last) {
         let Some(first) = &mut self.first else { return };
         append(&mut first.said, more);
@@ -139,12 +139,12 @@ impl Voice {
         }
     }
 
-    /// From here on its records wait until nothing that they show depends on a partial match.
+    /// Makes its records wait until they reveal nothing of a partial match.
     pub(super) fn wait_for_lines(&mut self) {
         self.lines = Some(LineEnd::default());
     }
 
-    /// Everything before this may go out.
+    /// All text before this may be released.
     pub(super) fn free(&self) -> u64 {
         if self.first.is_some() {
             return self.forced.min(self.end());
@@ -152,11 +152,11 @@ impl Voice {
         let Some(line) = self.lines else { return self.settled() };
         let reach = self.set().reach();
         let lines = line.settled.min(line.at.saturating_sub(reach.lag as u64));
-        // No secret reaches from before the second place to beyond the end.
+        // No secret reaches from before the second position to beyond the end.
         lines.max(self.end().saturating_sub(reach.tail as u64)).max(self.forced).min(self.end())
     }
 
-    /// It says more. Returns where that lies in all that it has said.
+    /// Appends text, and returns its range in the voice.
     pub(super) fn say(&mut self, more: &[u8]) -> Range<u64> {
         let start = self.end();
         let (lines, rest) = if self.lines.is_some() { split_lines(more) } else { (&[][..], more) };
@@ -175,7 +175,7 @@ impl Voice {
         self.fresh.extend(self.found[known..].iter().map(|found| found.range.clone()));
     }
 
-    /// It has ended.
+    /// Ends the voice.
     pub(super) fn finish(&mut self, stump: bool) {
         self.settle_first(&[], Last::Yes);
         let set = Arc::clone(self.set());
@@ -183,42 +183,43 @@ impl Voice {
         self.lines = self.lines.map(|_| LineEnd { at: u64::MAX, settled: u64::MAX });
     }
 
-    /// What it says from here on is something new.
+    /// Begins a new text.
     pub(super) fn begin(&mut self) {
         let counts = std::mem::take(&mut self.counts);
         let lines = self.lines.map(|_| LineEnd::default());
         *self = Voice { counts, lines, ..Voice::new(&Arc::clone(self.set())) };
     }
 
-    /// Searches with another set from there on, where what was said since is.
+    /// Searches with another set from this position, with the text since then.
     pub(super) fn swap(&mut self, set: &Arc<NeedleSet>, from: u64, said: &[u8]) {
         let old = Arc::clone(self.set());
         self.found.extend(self.finder.open(false).iter().map(|region| Found::new(region, &old)));
         self.finder = Finder::at(Arc::clone(set), from);
         if let Some(first) = &mut self.first {
-            // All that was said waits, and is said again.
+            // All of the text is pending, and is appended again.
             (first.said, first.look_at_len) = (Zeroizing::default(), 0);
         }
         self.say(said);
     }
 
-    /// What waits up to there goes out, masked. By which name, where what waits begins several needles and is no stump yet, is of no
-    /// account: it is none of them, as far as is known.
+    /// Releases the pending text before this, masked. The name of the mask does not matter if the
+    /// pending text begins several needles and is too short for a partial match: it is none of
+    /// them, as far as is known.
     pub(super) fn force(&mut self, until: u64) {
         let range = self.free()..until;
-        // Nor may the name show a partial match, with line release.
+        // Nor may the name reveal a partial match, with line release.
         let stump = self.finder.open(true).pop().filter(|_| self.lines.is_none());
         let needle = stump.filter(|stump| stump.range().end == self.end()).map_or(0, |stump| stump.needle());
         self.found.push(Found { range, needle, set: Arc::clone(self.set()) });
         self.forced = until;
     }
 
-    /// Whether nothing within this range is masked, or may be.
+    /// Whether no byte in this range is masked, or may be.
     pub(super) fn is_plain(&self, range: &Range<u64>) -> bool {
         self.found.is_empty() && self.free() >= range.end && self.finder.open(false).is_empty()
     }
 
-    /// What is masked within this range, all of which is settled.
+    /// The masked regions within this range, all of which is settled.
     pub(super) fn cover(&mut self, part: Range<u64>) -> Cover<'_> {
         let set = Arc::clone(self.finder.set());
         let open = self.finder.open(false);
@@ -236,29 +237,29 @@ impl Voice {
         Cover { regions, next: 0, counts: &mut self.counts }
     }
 
-    /// All up to there has been rendered.
+    /// Records that all text before this has been rendered.
     pub(super) fn rendered(&mut self, until: u64) {
         self.found.retain(|found| found.range.end > until);
     }
 
-    /// What was found and may go on.
+    /// Matches that may continue.
     pub(super) fn open(&self) -> impl Iterator<Item = Range<u64>> {
         self.finder.open(false).into_iter().map(|region| region.range())
     }
 }
 
-/// What is masked within a record.
+/// The masked regions within a record.
 pub(super) struct Cover<'a> {
     /// In order, none touching the next.
     regions: Vec<Found>,
-    /// Those before this one end before all that is asked for from now on: a record may hold a
-    /// hundred thousand.
+    /// Regions before this index end before all later requests: a record may hold a hundred
+    /// thousand.
     next: usize,
     counts: &'a mut Counts,
 }
 
 impl Cover<'_> {
-    /// Writes bytes that lie at this range, those masked that are covered. Ranges come in order.
+    /// Writes bytes of this range, with covered ones masked. Ranges come in order.
     pub(super) fn write(&mut self, format: Format, range: Range<u64>, bytes: &[u8], out: &mut Vec<u8>) {
         let mut at = range.start;
         let raw = |range: Range<u64>, start: u64| (range.start - start) as usize..(range.end - start) as usize;
@@ -270,7 +271,7 @@ impl Cover<'_> {
         append(out, &bytes[raw(at..range.end, range.start)]);
     }
 
-    /// If anything of this range is covered, writes what stands for it, and returns true.
+    /// If any byte of this range is covered, writes its mask, and returns true.
     pub(super) fn write_if_touched(&mut self, format: Format, range: &Range<u64>, out: &mut Vec<u8>) -> bool {
         let (mut at, mut is_touched) = (range.start, false);
         while let Some((next, covered)) = self.covered(at..range.end) {
@@ -290,7 +291,7 @@ impl Cover<'_> {
         (covered.start < covered.end).then_some((self.next, covered))
     }
 
-    /// Writes what stands for some bytes of a region.
+    /// Writes the mask for some bytes of a region.
     fn mask(&mut self, format: Format, number: usize, covered: Range<u64>, out: &mut Vec<u8>) {
         let Found { range, needle, set } = &self.regions[number];
         let mut mask = Vec::new();
