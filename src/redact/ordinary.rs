@@ -1,188 +1,80 @@
-//! Words that are sometimes a whole value, and occur in every log.
+//! Words that are sometimes a whole value, and stand in every log.
 //!
 //! Masking one shreds the log, and a shredded log reveals the word. So it is masked with a notice.
 
-/// Sorted, lower case; none shorter than the shortest masked value.
-const WORDS: [&str; 169] = [
-    "0000",
-    "000000",
-    "1111",
-    "111111",
-    "1234",
-    "12345",
-    "123456",
-    "1234567",
-    "12345678",
-    "123456789",
-    "1234567890",
-    "abc123",
-    "abcd",
-    "abcdef",
-    "access",
-    "active",
-    "admin",
-    "administrator",
-    "amqp",
-    "anonymous",
-    "apache",
-    "apikey",
-    "auth",
-    "backup",
-    "basic",
-    "bearer",
-    "cache",
-    "cassandra",
-    "change",
-    "changeit",
-    "changeme",
-    "clickhouse",
-    "client",
-    "config",
-    "configuration",
-    "consul",
-    "cookie",
-    "credential",
-    "credentials",
-    "daemon",
-    "database",
-    "debug",
-    "default",
-    "defaults",
-    "demo",
-    "develop",
-    "development",
-    "disable",
-    "disabled",
-    "docker",
-    "dummy",
-    "elastic",
-    "elasticsearch",
-    "empty",
-    "enable",
-    "enabled",
-    "error",
-    "eu-central-1",
-    "eu-west-1",
-    "example",
-    "false",
-    "fatal",
-    "foobar",
-    "github",
-    "gitlab",
-    "grafana",
-    "guest",
-    "hello",
-    "host",
-    "hostname",
-    "http",
-    "https",
-    "hunter2",
-    "inactive",
-    "info",
-    "jdbc",
-    "jenkins",
-    "kafka",
-    "keys",
-    "kubernetes",
-    "ldap",
-    "letmein",
-    "local",
-    "localhost",
-    "login",
-    "logout",
-    "main",
-    "manager",
-    "mariadb",
-    "master",
-    "member",
-    "memcached",
-    "minio",
-    "mongo",
-    "mongodb",
-    "mssql",
-    "mysql",
-    "name",
-    "nginx",
-    "nobody",
-    "none",
-    "notice",
-    "null",
-    "oauth",
-    "operator",
-    "oracle",
-    "owner",
-    "passphrase",
-    "passwd",
-    "password",
-    "placeholder",
-    "postgres",
-    "postgresql",
-    "primary",
-    "private",
-    "prod",
-    "production",
-    "prometheus",
-    "public",
-    "queue",
-    "qwerty",
-    "rabbitmq",
-    "redacted",
-    "redis",
-    "replaceme",
-    "root",
-    "sample",
-    "secondary",
-    "secret",
-    "secrets",
-    "server",
-    "service",
-    "session",
-    "settings",
-    "shared",
-    "smtp",
-    "sqlite",
-    "sqlserver",
-    "stage",
-    "staging",
-    "string",
-    "system",
-    "temp",
-    "test",
-    "tester",
-    "testing",
-    "tests",
-    "token",
-    "tokens",
-    "tomcat",
-    "trace",
-    "true",
-    "undefined",
-    "unknown",
-    "us-east-1",
-    "us-west-2",
-    "user",
-    "username",
-    "users",
-    "utf-8",
-    "value",
-    "vault",
-    "verbose",
-    "warn",
-    "warning",
-    "welcome",
-    "wordpress",
-    "worker",
-    "world",
-];
+/// One word a line: sorted, lower case, none shorter than the shortest value that is masked.
+const LIST: &[u8] = include_bytes!("ordinary.txt");
+
+/// The words of [`LIST`], split by the compiler.
+static WORDS: [&[u8]; count()] = words();
 
 /// Length of the longest word, in bytes.
-const LEN_MAX: usize = 13;
+const LEN_MAX: usize = len_max();
 
-/// Whether `value` is an ordinary word, ignoring case.
+/// Whether `value` is an ordinary word, in upper or lower case.
 pub(crate) fn is_ordinary(value: &[u8]) -> bool {
     let mut lower = [0; LEN_MAX];
     let Some(lower) = lower.get_mut(..value.len()) else { return false };
     lower.copy_from_slice(value);
     lower.make_ascii_lowercase();
-    WORDS.binary_search_by(|word| word.as_bytes().cmp(lower)).is_ok()
+    WORDS.binary_search(&&*lower).is_ok()
+}
+
+const fn count() -> usize {
+    let (mut count, mut at) = (0, 0);
+    while at < LIST.len() {
+        count += (LIST[at] == b'\n') as usize;
+        at += 1;
+    }
+    count
+}
+
+const fn words() -> [&'static [u8]; count()] {
+    let mut words: [&[u8]; count()] = [&[]; count()];
+    let (mut rest, mut number, mut at) = (LIST, 0, 0);
+    while at < rest.len() {
+        if rest[at] == b'\n' {
+            let (word, after) = rest.split_at(at);
+            words[number] = word;
+            rest = after.split_at(1).1;
+            (number, at) = (number + 1, 0);
+        } else {
+            at += 1;
+        }
+    }
+    assert!(rest.is_empty(), "the list ends with a newline");
+    words
+}
+
+const fn len_max() -> usize {
+    let words = words();
+    let (mut len_max, mut number) = (0, 0);
+    while number < words.len() {
+        if words[number].len() > len_max {
+            len_max = words[number].len();
+        }
+        number += 1;
+    }
+    len_max
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_lower_case() {
+        assert!(WORDS.is_sorted_by(|a, b| a < b));
+        assert!(WORDS.iter().all(|word| word.len() >= 4 && !word.iter().any(u8::is_ascii_uppercase)));
+        assert_eq!((WORDS.len(), LEN_MAX), (169, 13));
+    }
+
+    #[test]
+    fn every_word_is_found_in_any_case() {
+        for word in WORDS {
+            assert!(is_ordinary(word) && is_ordinary(&word.to_ascii_uppercase()));
+            assert!(!is_ordinary(&word[..word.len() - 1]) || WORDS.contains(&&word[..word.len() - 1]));
+        }
+        assert!(!is_ordinary(b"") && !is_ordinary(b"correct horse battery staple"));
+    }
 }
