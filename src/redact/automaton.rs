@@ -35,7 +35,7 @@ pub(super) const ROOT: State = 0;
 pub(super) const SHALLOW_DEPTH_MAX: usize = 3;
 
 /// The node begins a chain: its parent is not the node before it.
-const FIRST: u8 = 1 << 0;
+const FIRST: u8 = 1;
 /// A needle ends here, or a suffix of the match is a needle.
 const OUTPUT: u8 = 1 << 1;
 /// There are children besides the next node of the chain.
