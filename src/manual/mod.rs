@@ -1,19 +1,33 @@
-//! The manual, a page a module. There is no code in it.
+//! The manual: `docs/*.md`, a page a module.
+//!
+//! The pages name other pages and items by reference links, with definitions at their end that hold
+//! outside of rustdoc. `links.md` precedes them here, and the first definition of a name wins.
 
-pub mod design;
-pub mod embedding;
-pub mod forms;
-pub mod guard;
-pub mod languages;
-pub mod operating;
-pub mod program;
-pub mod registry;
-pub mod run;
-pub mod scope;
-pub mod scrub;
-pub mod sessions;
-pub mod shippers;
-pub mod sidecar;
-pub mod threat_model;
-pub mod tuning;
-pub mod which;
+macro_rules! pages {
+    ($($page:ident)*) => {$(
+        #[doc = include_str!("links.md")]
+        #[doc = include_str!(concat!("../../docs/", stringify!($page), ".md"))]
+        pub mod $page {}
+    )*};
+}
+
+pages! {
+    design
+    embedding
+    forms
+    glossary
+    guard
+    languages
+    operating
+    program
+    registry
+    run
+    scope
+    scrub
+    sessions
+    shippers
+    sidecar
+    threat_model
+    tuning
+    which
+}
