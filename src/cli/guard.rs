@@ -141,7 +141,7 @@ pub(super) fn tell(notice: Notice, quiet: bool) {
             show(&path)
         )),
         Notice::LinksUnprotected => message::warning(
-            "fs.protected_hardlinks is 0: whoever may write to a guarded directory can link a file from elsewhere into it, and so have it masked; \
+            "fs.protected_hardlinks is 0: a user with write access to a guarded directory can link a file from elsewhere into it, and so have it masked; \
              `sysctl fs.protected_hardlinks=1` prevents that",
         ),
         Notice::Unguarded { path, error } => {

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
     create(&path, text.as_bytes()).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             Failure::config(format!("{} exists already, and is not written over", show(&path)))
-                .hint("whoever loses an identity cannot open what is sealed to it; name another file")
+                .hint("without an identity the values sealed to it cannot be opened; name another file")
         }
         _ => Failure::io(format!("cannot write the key: {}", reason(&error))),
     })?;

@@ -1,6 +1,9 @@
 //! The rules of the tree: rings, unsafe code, sizes, leftovers, dead files, documentation,
 //! dependencies.
 
+mod circles;
+mod words;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

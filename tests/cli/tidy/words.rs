@@ -1,0 +1,124 @@
+//! Language: the width of comments, and words that are retired.
+
+use super::{Source, none, of_program, read, root, sources};
+
+const WIDTH_MAX: usize = 100;
+
+/// Directories with wider comments on 2026-11-29. One without any leaves the list; none is added.
+const WIDE: &[&str] = &[
+    "src",
+    "src/child",
+    "src/cli",
+    "src/export",
+    "src/install",
+    "src/io",
+    "src/redact",
+    "src/registry",
+    "src/scrub",
+    "src/session",
+    "src/sidecar",
+    "src/source",
+    "src/sys",
+    "tests/cli",
+];
+
+/// Words that hushlog had for things for which there are better ones.
+const RETIRED: &[(&str, &str)] = &[
+    ("gift", "vmsplice"),
+    ("keeper", "reload thread"),
+    ("minder", "supervisor"),
+    ("nudge", "wake"),
+    ("sieve", "prefilter"),
+    ("spoilt", "poisoned"),
+    ("stranger", "not a member"),
+    ("telling part", "identifying part"),
+    ("whoever", "a noun"),
+];
+
+/// A comment that can be wrapped: no table, and no word that is wider by itself.
+fn is_wide(line: &str) -> bool {
+    let comment = line.trim_start();
+    let is_comment = comment.starts_with("//");
+    let is_table = comment.trim_start_matches(['/', '!']).trim_start().starts_with('|');
+    is_comment && !is_table && line.chars().count() > WIDTH_MAX && comment.split(' ').count() > 2
+}
+
+/// The directory of a file, two names deep.
+fn directory(path: &str) -> String {
+    let names: Vec<&str> = path.split('/').collect();
+    names[..2.min(names.len() - 1)].join("/")
+}
+
+#[test]
+fn comments_keep_to_their_width() {
+    let mut wide = Vec::new();
+    for source in ["src", "tests"].iter().flat_map(|directory| sources(directory)) {
+        let lines = (1..).zip(source.text.lines()).filter(|(_, line)| is_wide(line));
+        wide.extend(lines.map(|(number, _)| (directory(&source.path), format!("{}:{number}", source.path))));
+    }
+    let new = wide.iter().filter(|(directory, _)| !WIDE.contains(&directory.as_str()));
+    none(new.map(|(_, place)| place.clone()).collect(), "comments over 100 columns");
+    let narrow = WIDE.iter().filter(|allowed| !wide.iter().any(|(directory, _)| directory == *allowed));
+    none(narrow.map(|directory| (*directory).to_owned()).collect(), "no wide comment any more: shorten WIDE");
+    assert!(is_wide(&format!("    /// {}", "word ".repeat(20))) && !is_wide(&format!("/// {}", "word ".repeat(19))));
+}
+
+fn pages() -> Vec<(String, String)> {
+    let files = std::fs::read_dir(root().join("docs")).expect("the manual").map(|entry| entry.unwrap().path());
+    let pages = files.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let names = pages.map(|path| format!("docs/{}", path.file_name().unwrap().to_str().unwrap()));
+    let pages: Vec<(String, String)> = names.map(|name| (read(&name), name)).map(|(text, name)| (name, text)).collect();
+    assert!(pages.len() > 15, "the manual was not found");
+    pages
+}
+
+#[test]
+fn the_manual_keeps_to_its_width() {
+    let mut violations = Vec::new();
+    for (name, text) in pages() {
+        for (number, line) in (1..).zip(text.lines()) {
+            let is_fixed = line.starts_with('|') || line.starts_with('[') || line.starts_with("    ");
+            if !is_fixed && line.chars().count() > WIDTH_MAX {
+                violations.push(format!("{name}:{number}"));
+            }
+        }
+    }
+    none(violations, "lines over 100 columns");
+}
+
+/// The string literals of a line, without those of the next ones.
+fn literals(line: &str) -> impl Iterator<Item = &str> {
+    line.split('"').skip(1).step_by(2)
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let text = text.to_lowercase();
+    let is_end = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '/' | '.' | ':'));
+    text.match_indices(word).any(|(at, _)| {
+        is_end(text[..at].chars().next_back())
+            && text[at + word.len()..].chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '_')
+    })
+}
+
+#[test]
+fn retired_words_stay_retired() {
+    let mut violations = Vec::new();
+    let mut look = |place: String, text: &str| {
+        let found = RETIRED.iter().filter(|(word, _)| has_word(text, word));
+        violations.extend(found.map(|(word, better)| format!("{place}: {word} (better: {better})")));
+    };
+    for (name, text) in pages().into_iter().filter(|(name, _)| name != "docs/faults.md") {
+        (1..).zip(text.lines()).for_each(|(number, line)| look(format!("{name}:{number}"), line));
+    }
+    let is_message = |source: &&Source| !source.path.starts_with("src/redact/");
+    for source in super::program_sources().iter().filter(is_message) {
+        for (number, line) in of_program(source) {
+            // A name of a module, a file or a crate is one word; a message has several.
+            literals(line)
+                .filter(|text| text.contains(' '))
+                .for_each(|text| look(format!("{}:{number}", source.path), text));
+        }
+    }
+    none(violations, "retired words");
+    assert!(has_word("A stranger.", "stranger") && !has_word("estrangers", "stranger"));
+}
