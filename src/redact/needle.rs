@@ -207,6 +207,11 @@ impl NeedleSet {
         self.scanner.needles().iter()
     }
 
+    /// One of them, by its number.
+    pub(crate) fn expose_one(&self, needle: usize) -> &[u8] {
+        self.scanner.needles().get(needle)
+    }
+
     /// Writes the mask of one byte of a region named after this needle; for the naive definition.
     #[doc(hidden)]
     pub fn write_mask(&self, needle: usize, first: bool, out: &mut Vec<u8>) {

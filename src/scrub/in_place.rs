@@ -19,7 +19,7 @@ use super::file::FromStart;
 use super::findings::Findings;
 use super::pen::{Pen, PenError, Sheet};
 use super::search;
-use super::torn::{self, Torn};
+use super::torn;
 use super::{file, search::Progress};
 use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
@@ -152,6 +152,10 @@ impl Scrubber {
 
     pub(super) fn part_filler(&self) -> Option<u8> {
         self.cover.part_filler()
+    }
+
+    pub(super) fn cover_of_regions(&self) -> &Cover {
+        &self.cover
     }
 
     pub(super) fn masks_stump(&self) -> bool {
@@ -326,17 +330,16 @@ impl Pass<'_> {
     /// Goes on with masks that an earlier scrub had begun.
     fn mask_torn(&mut self) -> Result<(), Halt> {
         let Scrubber { set, cover, .. } = self.scrubber;
-        torn::find(self.file, set, cover, &mut |Torn { region, rest }| {
+        torn::find(&mut FromStart::new(self.file), set, cover, &mut |torn| {
             if let Some(sheet) = &mut self.sheet {
                 self.written = true;
-                let start = region.range().start;
-                let written = sheet.fill(rest.clone(), &mut |at, out| cover.write(set, &region, at - start, out));
+                let written = sheet.complete(set, cover, &torn);
                 if !self.is_masked(written)? {
                     return Ok(());
                 }
             }
-            self.head.cover(&rest);
-            self.findings.note(set, &region);
+            self.head.cover(&torn.rest);
+            self.findings.note(set, &torn.region);
             Ok(())
         })
     }

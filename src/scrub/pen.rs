@@ -18,6 +18,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use zeroize::Zeroizing;
 
 use super::container::Split;
+use super::torn::Torn;
 use super::{escape, file};
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
@@ -191,6 +192,14 @@ impl Sheet<'_> {
             self.fill(part.clone(), &mut |_, out| out.fill(filler))?;
         }
         Ok(())
+    }
+
+    /// Completes a mask that had only begun, if the rest of the secret is still there.
+    pub(super) fn complete(&mut self, set: &NeedleSet, cover: &Cover, torn: &Torn) -> Result<(), PenError> {
+        if !self.holds(std::slice::from_ref(&torn.rest), torn.expose(set))? {
+            return Err(PenError::Changed);
+        }
+        self.fill(torn.rest.clone(), &mut |at, out| torn.write_mask(set, cover, at, out))
     }
 
     /// Whether these parts are these bytes.

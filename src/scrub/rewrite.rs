@@ -30,6 +30,7 @@ use super::lease::Lease;
 #[cfg(feature = "compress")]
 use super::packing;
 use super::search;
+use super::torn::{self, Torn};
 use super::treat::search_bytes;
 use crate::redact::finder::Finder;
 use crate::redact::redactor::Redactor;
@@ -71,8 +72,9 @@ impl Place<'_> {
         self.count_but(scrubber).map(|(findings, _)| findings)
     }
 
-    /// As [`count`](Place::count). In the log of a container also the parts of secrets across records, which are counted first, and
-    /// where they lie.
+    /// As [`count`](Place::count), and where bytes lie that are no needle by themselves: the rests
+    /// of secrets under masks that a killed scrub had begun and, in the log of a container, the
+    /// parts of secrets across records.
     fn count_but(&self, scrubber: &Scrubber) -> Result<(Findings, Vec<Range<u64>>), ScrubError> {
         let (mut findings, mut parts) = (Findings::default(), Vec::new());
         let format = self.format()?;
@@ -87,6 +89,13 @@ impl Place<'_> {
                 Ok::<(), ScrubError>(())
             })?;
         }
+        torn::find(&mut *self.content()?, scrubber.set(), scrubber.cover_of_regions(), &mut |torn: Torn| {
+            if !Claim::holds(self.claimed, &torn.rest) {
+                findings.note(scrubber.set(), &torn.region);
+            }
+            parts.push(torn.rest);
+            Ok::<(), ScrubError>(())
+        })?;
         // Of Docker's logs, which are JSON.
         let mut regions = Vec::new();
         let mut note = |region: Region| {

@@ -2,17 +2,19 @@
 //! behind it the rest of the secret, which is no needle by itself.
 //!
 //! A mask over a secret of more than a page is not written in one step. The rest that is left ends
-//! as the needle does: its last bytes are searched for, and where they stand, it is looked how far
-//! back the needle agrees, and whether the mask stands before that.
+//! as the needle does: the search finds the needle's last bytes, counts how many bytes before them
+//! agree with the needle, and looks for the mask in front of those. [`find`] reads the content once,
+//! from its beginning, and so serves for compressed files, too: a log may have been compressed after
+//! its scrub was killed. [`in_piece`] looks at a piece of a file that was read for other reasons.
 
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
-use memchr::memmem;
-use rustix::io::Errno;
+use memchr::memmem::Finder;
 use zeroize::Zeroizing;
 
-use super::{file, search};
+use super::{content, file};
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::region::Region;
@@ -21,9 +23,10 @@ use crate::redact::region::Region;
 const LEN_MIN: usize = 4 << 10;
 /// So many bytes at a needle's end are searched for.
 const END_LEN: usize = 64;
-
-/// So many bytes of a mask before the rest are looked at.
+/// So many bytes of a mask before the rest are compared.
 const MASK_LEN: usize = 64;
+/// So many bytes are read before they are searched.
+const READ_LEN: usize = 256 << 10;
 
 /// A mask that has only begun.
 pub(super) struct Torn {
@@ -33,69 +36,170 @@ pub(super) struct Torn {
     pub(super) rest: Range<u64>,
 }
 
+impl Torn {
+    /// What the rest consists of.
+    pub(super) fn expose<'a>(&self, set: &'a NeedleSet) -> &'a [u8] {
+        let needle = set.expose_one(self.region.needle());
+        &needle[needle.len() - (self.rest.end - self.rest.start) as usize..]
+    }
+
+    /// Writes the mask's bytes from this offset in the content on.
+    pub(super) fn write_mask(&self, set: &NeedleSet, cover: &Cover, at: u64, out: &mut [u8]) {
+        cover.write(set, &self.region, at - self.region.range().start, out);
+    }
+}
+
+/// Those needles of a set over which a mask takes several steps.
+pub(super) fn long(set: &NeedleSet) -> Vec<u32> {
+    let long = (0..).zip(set.expose()).filter(|(_, needle)| needle.len() > LEN_MIN);
+    long.map(|(number, _)| number).collect()
+}
+
 /// Calls `tell` with each mask that has only begun, of needles that are long enough. Costs nothing
-/// if there are none, and else a search of the file for each.
-pub(super) fn find<E: From<Errno>>(
-    file: BorrowedFd<'_>,
+/// if there are none, and else one more pass over the content, and as much memory as the longest
+/// needle has bytes.
+pub(super) fn find<E: From<io::Error>>(
+    content: &mut dyn Read,
     set: &NeedleSet,
     cover: &Cover,
     tell: &mut dyn FnMut(Torn) -> Result<(), E>,
 ) -> Result<(), E> {
-    for (number, needle) in set.expose().enumerate().filter(|(_, needle)| needle.len() > LEN_MIN) {
-        for end in ends(file, &needle[needle.len() - END_LEN..])? {
-            if let Some(torn) = torn(file, set, cover, (number, needle), end)? {
-                tell(torn)?;
+    let long = long(set);
+    if long.is_empty() {
+        return Ok(());
+    }
+    let kept_max = set.needle_len_max() + END_LEN;
+    let mut window = Window { bytes: Zeroizing::new(vec![0; kept_max + READ_LEN]), start: 0, len: 0 };
+    loop {
+        let fresh = window.len.saturating_sub(END_LEN - 1);
+        if window.fill(content)? == 0 {
+            return Ok(());
+        }
+        for &number in &long {
+            for end in ends(set, number, &window.bytes[fresh..window.len]) {
+                let end = window.start + (fresh + end) as u64;
+                if let Some(torn) = torn(&window, set, cover, number, end)? {
+                    // Another needle may end alike; this rest is not to be reported twice.
+                    let at = (torn.rest.start - window.start) as usize..(end - window.start) as usize;
+                    torn.write_mask(set, cover, torn.rest.start, &mut window.bytes[at]);
+                    tell(torn)?;
+                }
             }
         }
-    }
-    Ok(())
-}
-
-/// Where the file holds these bytes: the places right behind them.
-fn ends(file: BorrowedFd<'_>, bytes: &[u8]) -> Result<Vec<u64>, Errno> {
-    let finder = memmem::Finder::new(bytes);
-    let (mut buffer, mut at, mut found) = (search::buffer(), 0, Vec::new());
-    loop {
-        let read = file::read_full_at(file, &mut buffer[..], at)?;
-        found.extend(finder.find_iter(&buffer[..read]).map(|start| at + (start + bytes.len()) as u64));
-        if read < buffer.len() {
-            return Ok(found);
-        }
-        at += (read - bytes.len() + 1) as u64;
+        window.keep(kept_max);
     }
 }
 
-/// The rest of this needle that ends there, if a mask of it stands before.
-fn torn(
+/// The masks that have only begun, of these [`long`] needles, whose last byte lies in this piece of
+/// the file, which begins at `start`.
+pub(super) fn in_piece(
     file: BorrowedFd<'_>,
     set: &NeedleSet,
     cover: &Cover,
-    (number, needle): (usize, &[u8]),
-    end: u64,
-) -> Result<Option<Torn>, Errno> {
-    let (Some(_), rest) = (end.checked_sub(needle.len() as u64), agreeing(file, needle, end)?) else {
+    long: &[u32],
+    (start, piece): (u64, &[u8]),
+) -> io::Result<Vec<Torn>> {
+    let mut found = Vec::new();
+    for &number in long {
+        // Over the piece's first border the end of the needle is longer than the part in the piece.
+        let over = start.saturating_sub(END_LEN as u64 - 1);
+        let mut border = Zeroizing::new([0; 2 * (END_LEN - 1)]);
+        let wanted = (start - over) as usize + piece.len().min(END_LEN - 1);
+        let len = file::read_full_at(file, &mut border[..wanted], over)?;
+        let over = ends(set, number, &border[..len]).into_iter().map(|end| over + end as u64);
+        let within = ends(set, number, piece).into_iter().map(|end| start + end as u64);
+        for end in over.chain(within) {
+            found.extend(torn(&file, set, cover, number, end)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Where these bytes hold the end of the needle: the places right behind it.
+fn ends(set: &NeedleSet, number: u32, bytes: &[u8]) -> Vec<usize> {
+    let needle = set.expose_one(number as usize);
+    let finder = Finder::new(&needle[needle.len() - END_LEN..]);
+    finder.find_iter(bytes).map(|at| at + END_LEN).collect()
+}
+
+/// Content of which a part can be read again.
+trait Again {
+    /// Fills the buffer from this offset, as far as there is content. Returns how much there is.
+    fn read_again(&self, at: u64, out: &mut [u8]) -> io::Result<usize>;
+}
+
+impl Again for BorrowedFd<'_> {
+    fn read_again(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        Ok(file::read_full_at(*self, out, at)?)
+    }
+}
+
+/// The stretch of a stream's content in which a needle can end.
+struct Window {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Where it begins in the content.
+    start: u64,
+    /// How many of the bytes are of the content.
+    len: usize,
+}
+
+impl Again for Window {
+    fn read_again(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
+        let Some(at) = at.checked_sub(self.start) else { return Ok(0) };
+        let there = &self.bytes[at as usize..self.len];
+        let len = there.len().min(out.len());
+        out[..len].copy_from_slice(&there[..len]);
+        Ok(len)
+    }
+}
+
+impl Window {
+    /// Reads until it is full, or the content ends. Returns how many bytes were read.
+    fn fill(&mut self, content: &mut dyn Read) -> io::Result<usize> {
+        let before = self.len;
+        while self.len < self.bytes.len() {
+            match content::read(content, &mut self.bytes[self.len..])? {
+                0 => break,
+                len => self.len += len,
+            }
+        }
+        Ok(self.len - before)
+    }
+
+    /// Drops all but so many bytes at its end.
+    fn keep(&mut self, len_max: usize) {
+        let dropped = self.len.saturating_sub(len_max);
+        self.bytes.copy_within(dropped..self.len, 0);
+        (self.start, self.len) = (self.start + dropped as u64, self.len - dropped);
+    }
+}
+
+/// The rest of this needle that ends there, if a mask of it stands in front of it.
+fn torn(content: &dyn Again, set: &NeedleSet, cover: &Cover, number: u32, end: u64) -> io::Result<Option<Torn>> {
+    let needle = set.expose_one(number as usize);
+    let (Some(_), rest) = (end.checked_sub(needle.len() as u64), agreeing(content, needle, end)?) else {
         return Ok(None);
     };
-    let region: Region = Region::found(set, end, number as u32);
+    let region: Region = Region::found(set, end, number);
     let masked = needle.len() - rest;
     // The mask as it would be, or, where the region began before this needle, its end.
     let looked = masked.min(MASK_LEN);
     let (mut mask, mut filler, mut there) = ([0; MASK_LEN], [0; MASK_LEN], Zeroizing::new([0; MASK_LEN]));
     cover.write(set, &region, (masked - looked) as u64, &mut mask[..looked]);
     cover.write(set, &region, needle.len() as u64, &mut filler);
-    file::read_full_at(file, &mut there[..looked], end - (rest + looked) as u64)?;
+    content.read_again(end - (rest + looked) as u64, &mut there[..looked])?;
     let is_torn = masked > 0 && there[..looked] == mask[..looked] || masked > MASK_LEN && *there == filler;
     Ok(is_torn.then(|| Torn { region, rest: end - rest as u64..end }))
 }
 
 /// How many bytes before this place agree with the end of a needle.
-fn agreeing(file: BorrowedFd<'_>, needle: &[u8], end: u64) -> Result<usize, Errno> {
+fn agreeing(content: &dyn Again, needle: &[u8], end: u64) -> io::Result<usize> {
     let (mut block, mut agreed) = (Zeroizing::new([0; LEN_MIN]), 0);
     while agreed < needle.len() {
         let block = &mut block[..LEN_MIN.min(needle.len() - agreed)];
         let wanted = &needle[needle.len() - agreed - block.len()..needle.len() - agreed];
         let start = end.saturating_sub((agreed + block.len()) as u64);
-        if file::read_full_at(file, block, start)? < block.len() {
+        if content.read_again(start, block)? < block.len() {
             break;
         }
         let same = block.iter().zip(wanted).rev().take_while(|(there, byte)| there == byte).count();

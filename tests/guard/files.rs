@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::guard::{Disk, Guard, MASK, Tail, VALUE, cat, command, disk, guarded, has, reads, told_of_writes};
-use crate::program;
 use crate::program::session::needs;
+use crate::program::{self, HUSHLOG};
 
 fn append(path: &Path, text: &str) {
     let mut file = File::options().append(true).create(true).open(path).expect("it can be written to");
@@ -657,4 +657,37 @@ for name, text in (("0.log", value), ("1.log", "nothing")):
     let count =
         "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('select count(*) from t').fetchone()[0])";
     assert_eq!(reads(Command::new("python3").args(["-c", count]).arg(disk.file("a.db"))), "3\n");
+}
+
+/// A guard that was killed while it masked a long secret is followed by one that completes the mask
+/// before anybody reads the file.
+#[test]
+fn a23_a_mask_that_a_killed_guard_began_is_completed() {
+    needs!("fanotify");
+    let Some(disk) = disk() else { return };
+    let mut state = 23_u64;
+    let mut letter = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + (state >> 33) as u8 % 26)
+    };
+    let value: String = (0..100_000).map(|_| letter()).collect();
+    let source = disk.elsewhere("LONG");
+    fs::write(&source, &value).expect("room");
+    // Where the secret lies in the pieces that a search reads: in one, and over the border of two.
+    let before = [100, (256 << 10) - 99_990, (256 << 10) - 30].map(|len| format!("{}\n", "-".repeat(len)));
+    let path = |at: usize| disk.file(&format!("{at}.log"));
+    for (at, before) in before.iter().enumerate() {
+        let mask = ["[LONG]", &"*".repeat(65_530)].concat();
+        fs::write(path(at), [before, &mask, &value[mask.len()..], "\nend\n"].concat()).expect("room");
+    }
+    let mut command = Command::new(HUSHLOG);
+    command.env_clear().args(["guard", "--secret-file"]).arg(&source).arg(disk.log());
+    let guard = Guard::spawn(command);
+    guard.waits_for("guarding ");
+    let mask = ["[LONG]", &"*".repeat(value.len() - 6)].concat();
+    for (at, before) in before.iter().enumerate() {
+        assert!(cat(&path(at)) == [before, &mask, "\nend\n"].concat(), "{at}.log");
+    }
+    let said = guard.end();
+    assert!(said.contains("masked 3 places"), "{said}");
 }

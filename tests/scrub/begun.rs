@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::program::session::needs;
 use crate::scrub::{
-    VALUE, assert_file, assert_same, end, installed, kill, root, run, scrub, scrub_injected_at, start, tool, write_old,
+    VALUE, age, assert_file, assert_same, end, installed, kill, root, run, scrub, scrub_injected_at, start, tool,
+    write_old,
 };
 
 fn stars(len: usize) -> String {
@@ -242,4 +243,54 @@ fn ap_a_secret_masked_in_some_records_is_completed() {
         run(&mut scrub([scratch.path()])).ends(0);
         assert_files(scratch.path(), &[("f.log", text)]);
     }
+}
+
+/// A mask that a kill has left half-way is known in a copy that was compressed since, and in a
+/// rewrite.
+#[test]
+fn a23_a_begun_mask_is_known_packed_and_in_a_rewrite() {
+    needs!("gzip");
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let (source, logs) = (scratch.path().join("LONG"), scratch.path().join("logs"));
+    let value = letters(300_000);
+    fs::create_dir(&logs).expect("room");
+    fs::write(&source, &value).expect("room");
+    let scrubbed = |options: &[&str]| {
+        let (name, source) = (OsStr::new("--secret-file"), source.as_os_str());
+        let options = options.iter().map(OsStr::new).chain([name, source, logs.as_os_str()]);
+        run(&mut scrub(options))
+    };
+    let start = "one\n".len();
+    let text = format!("one\n{value}\ntwo\n");
+    for done in [9, 4096, 65_536, 299_900] {
+        let mask = ["[LONG]", &"*".repeat(done)].concat();
+        let torn = [&text[..start], &mask[..done], &text[start + done..]].concat();
+        for name in ["plain.log", "packed.log"] {
+            write_old(&logs.join(name), torn.as_bytes());
+        }
+        tool("gzip", ["-f".as_ref(), logs.join("packed.log").as_os_str()]);
+        age(&logs.join("packed.log.gz"));
+        let ran = scrubbed(&["--check"]).ends(1);
+        for name in ["plain.log", "packed.log.gz"] {
+            assert!(ran.err().contains(&format!("found 1 in {}", logs.join(name).display())), "{}", ran.err());
+        }
+        scrubbed(&["--rewrite"]).ends(0);
+        let masked = [&text[..start], "[LONG]", &"*".repeat(value.len() - 6), "\ntwo\n"].concat();
+        let plain = fs::read(logs.join("plain.log")).expect("readable");
+        let packed = tool("gzip", ["-dc".as_ref(), logs.join("packed.log.gz").as_os_str()]);
+        for there in [plain, packed] {
+            assert!(there == masked.as_bytes(), "{done} bytes were masked, and not the rest");
+        }
+        scrubbed(&["--check"]).ends(0);
+    }
+}
+
+/// Letters without an order.
+fn letters(len: usize) -> String {
+    let mut state = 23_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + (state >> 33) as u8 % 26)
+    };
+    (0..len).map(|_| next()).collect()
 }

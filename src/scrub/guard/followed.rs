@@ -11,7 +11,8 @@ use super::active::{Active, Check, Waiter};
 use super::calls::Calls;
 use super::gate::Counters;
 use super::kernel::{Group, Wanted};
-use super::search::{Proof, Search, Standing, Tools};
+use super::search::{Proof, Search, Standing};
+use super::tools::Tools;
 use crate::NeedleSet;
 use crate::scrub::pen::PenError;
 

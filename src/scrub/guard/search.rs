@@ -12,70 +12,30 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use rustix::fs::{SeekFrom, fstat, seek};
 use rustix::io::Errno;
-use zeroize::Zeroizing;
 
 use super::records::Records;
 use super::stamp::{Stamp, print};
 use super::text::Judge;
+use super::tools::Tools;
 use crate::NeedleSet;
-use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 use crate::scrub::file::read_at;
 use crate::scrub::holes;
-use crate::scrub::pen::{Pen, PenError};
-use crate::sys::sources::Sources;
+use crate::scrub::pen::PenError;
+use crate::scrub::torn;
 
-/// How much is read at once, in bytes.
-const READ_LEN: usize = 256 << 10;
 /// A worker searches so much of a file at once, in bytes, before it turns to another file.
 const SLICE_LEN: u64 = 16 << 20;
 /// Bytes of the searched part that are searched again at once.
 const AGAIN_LEN: u64 = 512 << 10;
 /// So often a search begins anew in a row, because the file was truncated or written over meanwhile.
 const RESTARTS_MAX: usize = 16;
-
-/// What a search needs, whatever the file.
-pub(super) struct Tools {
-    pub(super) cover: Arc<Cover>,
-    pub(super) stump_wait: Duration,
-    /// Everything is over: a search that takes long is given up.
-    pub(super) stop: Arc<AtomicBool>,
-    /// Files that are left as they are.
-    sources: Arc<Sources>,
-    /// What masks are written with, if they are written here. Otherwise a search stops where one is needed.
-    pen: Option<Pen>,
-    buffer: Zeroizing<Vec<u8>>,
-    /// How many regions each needle of the set has named.
-    pub(super) counts: Vec<u64>,
-}
-
-impl Tools {
-    pub(super) fn new(
-        set: &NeedleSet,
-        cover: Arc<Cover>,
-        stump_wait: Duration,
-        stop: Arc<AtomicBool>,
-        sources: Arc<Sources>,
-        writes: bool,
-    ) -> std::io::Result<Tools> {
-        let buffer = Zeroizing::new(vec![0; READ_LEN]);
-        Ok(Tools {
-            cover,
-            stump_wait,
-            stop,
-            sources,
-            pen: writes.then(Pen::new).transpose()?,
-            buffer,
-            counts: vec![0; set.len()],
-        })
-    }
-}
 
 /// How it stands with a file after a look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -302,6 +262,11 @@ impl Search {
                         return Ok(true);
                     }
                     slice = slice.saturating_sub(read as u64);
+                    match self.complete_masks(file, tools, read)? {
+                        Some(true) => continue,
+                        Some(false) => return Ok(false),
+                        None => {}
+                    }
                     self.records.push(&tools.buffer[..read], &mut tools.counts);
                     self.finder.push(&tools.buffer[..read]).collect()
                 }
@@ -427,18 +392,55 @@ impl Search {
         Ok(Standing::Clean)
     }
 
+    /// Completes masks over secrets that end in the piece at hand, which a guard or a scrub had
+    /// begun when it was killed: before anything else is masked in it, and before the piece counts
+    /// as searched. Returns whether that was done, and the piece is to be read again; or `None` if
+    /// there are none.
+    fn complete_masks(
+        &mut self,
+        file: BorrowedFd<'_>,
+        tools: &mut Tools,
+        len: usize,
+    ) -> Result<Option<bool>, PenError> {
+        let (set, piece) = (Arc::clone(self.finder.set()), (self.finder.end(), &tools.buffer[..len]));
+        let begun = torn::in_piece(file, &set, &tools.cover, &tools.long, piece)?;
+        if begun.is_empty() {
+            return Ok(None);
+        }
+        if !self.may_write(file, tools)? {
+            return Ok(Some(false));
+        }
+        for torn in begun {
+            let Some(pen) = &mut tools.pen else { return Ok(Some(false)) };
+            pen.on(file)?.complete(&set, &tools.cover, &torn)?;
+            tools.counts[torn.region.needle()] += 1;
+        }
+        Ok(Some(true))
+    }
+
+    /// Whether masks are written here, and may be written to this file.
+    fn may_write(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
+        if tools.pen.is_none() {
+            return Ok(false);
+        }
+        if tools.sources.holds(file).map_err(PenError::Io)? {
+            self.leave();
+            return Err(PenError::Changed);
+        }
+        if let Some(why) = self.text.refuses(file)? {
+            return Err(std::io::Error::other(why).into());
+        }
+        self.unsynced = true;
+        Ok(true)
+    }
+
     /// Masks secrets across records, first: masks within one record could hide the rest of them.
     fn mask_records(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
         if self.records.has_pending() {
+            if !self.may_write(file, tools)? {
+                return Ok(false);
+            }
             let Some(pen) = &mut tools.pen else { return Ok(false) };
-            if tools.sources.holds(file).map_err(PenError::Io)? {
-                self.leave();
-                return Err(PenError::Changed);
-            }
-            if let Some(why) = self.text.refuses(file)? {
-                return Err(std::io::Error::other(why).into());
-            }
-            self.unsynced = true;
             self.records.mask(file, pen, &tools.cover)?;
         }
         Ok(true)

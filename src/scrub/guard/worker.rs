@@ -13,7 +13,8 @@ use rustix::fs::fdatasync;
 use rustix::io::Errno;
 
 use super::kernel::{Identity, writable};
-use super::search::{Proof, Search, Standing, Tools};
+use super::search::{Proof, Search, Standing};
+use super::tools::Tools;
 use crate::scrub::pen::PenError;
 
 /// One job in this many favours a search in progress over a new one.
