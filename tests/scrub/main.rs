@@ -18,3 +18,4 @@ mod library;
 mod live;
 mod model;
 mod sources;
+mod stopped;

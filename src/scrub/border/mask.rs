@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 
 use rustix::fs::{Stat, Timespec, Timestamps, UTIME_OMIT, futimens};
+use rustix::io::Errno;
 
 use super::super::container;
 use super::super::pen::{Pen, PenError};
@@ -16,9 +17,14 @@ pub(super) fn set_modified(file: &File, to: &Stat) {
     let _ = futimens(file, &Timestamps { last_access: omit, last_modification });
 }
 
-/// Overwrites one part. In a Docker log the mask extends over any escape that the part cuts.
-pub(super) fn fill(file: &File, range: &Range<u64>, filler: u8, pen: &mut Pen) -> Result<(), PenError> {
-    let is_json = container::of_file(file.as_fd())? == Some(container::Format::Docker);
+/// Whether the file is a Docker log, where a mask extends over each escape that it cuts.
+pub(super) fn is_json(file: &File) -> Result<bool, Errno> {
+    Ok(container::of_file(file.as_fd())? == Some(container::Format::Docker))
+}
+
+/// Overwrites one part. The caller has just read it, and reads nothing in between: the file may be
+/// rewritten at any time.
+pub(super) fn fill(file: &File, range: &Range<u64>, filler: u8, is_json: bool, pen: &mut Pen) -> Result<(), PenError> {
     let mut sheet = pen.on(file.as_fd())?;
     if is_json {
         sheet.fill_escapes(range, filler)?;

@@ -36,7 +36,7 @@ use crate::sys::file::{FileId, kind as type_of};
 use crate::sys::rotation::{self, Log};
 use crate::sys::strict;
 use find::{End, Found, Row};
-use mask::{fill, set_modified};
+use mask::{fill, is_json, set_modified};
 use text::{Stamp, Text, stamp};
 
 /// The maximum number of files that one secret extends over. A file's claim is complete once this
@@ -416,10 +416,10 @@ impl Search<'_> {
             false => parts.sort_by_key(|(_, range, ..)| range.end - range.start),
         }
         for (file, range, member, part) in parts {
+            let (before, is_json) = (fstat(file)?, is_json(file)?);
             // The file may have changed while fsync waited.
             is_there(file, range, part)?;
-            let before = fstat(file)?;
-            match fill(file, range, filler, pen) {
+            match fill(file, range, filler, is_json, pen) {
                 Ok(()) => {}
                 Err(PenError::Truncated | PenError::Changed) => return Err(Halt::Changed),
                 Err(PenError::Io(error)) => return Ok(Some(ScrubError::Io(error))),
