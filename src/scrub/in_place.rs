@@ -1,5 +1,5 @@
-//! A file scrubbed where it is: masks go over the regions, and no other byte, size, inode, owner or mode changes; also with a
-//! writer appending meanwhile.
+//! Scrubs a file in place: masks overwrite the regions, and no other byte, size, inode, owner or
+//! mode changes, even while a writer appends.
 
 use std::io;
 use std::ops::Range;
@@ -28,38 +28,40 @@ use crate::redact::region::Region;
 use crate::sys::sources::Sources;
 use crate::{BuildError, NeedleSet};
 
-/// A file that was written to within this time is being written.
+/// A file modified within this many seconds is live: still being written.
 const LIVE_SECONDS: i64 = 2;
-/// How long the rest of a secret at the end of such a file is waited for, and how often it is looked for.
+/// The time limit and the polling interval for the rest of a secret at the end of a live file.
 const REST_WAIT_MAX: Duration = Duration::from_millis(300);
 const REST_LOOK_EVERY: Duration = Duration::from_millis(5);
-/// A file may grow by its length and so much, in bytes, while it is searched.
+/// The maximum growth of a file during the search, beyond its length, in bytes.
 const GROWTH_MAX: u64 = 256 << 20;
-/// So often a search begins anew, because the file was truncated or written over.
+/// The maximum number of restarts after the file was truncated or overwritten.
 const RESTARTS_MAX: u32 = 16;
-/// By so many bytes at its beginning a file is known again.
+/// The number of leading bytes that identify a file.
 const HEAD_LEN: usize = 64;
 
-/// Why a file was not scrubbed as a whole. Regions that were masked until then stay masked. No variant holds any of its content.
+/// The reason why a file was not scrubbed as a whole. Masks written until then remain. No variant
+/// holds any of its content.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScrubError {
     /// Reading or writing failed.
     #[error("{0}")]
     Io(#[source] io::Error),
-    /// The masks were written, but the system cannot say that they have reached the disk.
+    /// The masks were written, but may not have reached the disk.
     #[error("what was written may not be on the disk: {0}")]
     Sync(#[source] io::Error),
-    /// It was truncated or written over again and again.
+    /// The file was truncated or overwritten repeatedly.
     #[error("the file kept being written over")]
     KeepsChanging,
-    /// It is being written, and a new file in its place would lose later writes to the old one.
+    /// The file is being written, and a replacement would lose later writes to the old one.
     #[error("the file is being written; in place, without --rewrite, it can be scrubbed")]
     Live,
-    /// A secret lies in several records of a container's log, and each byte that could mask its parts stands in some secret.
+    /// A secret is in several records of a container log, and each byte that could mask its parts
+    /// occurs in some secret.
     #[error("no character is left to mask parts of a secret with")]
     NoFiller,
-    /// It grew faster than it could be searched.
+    /// The file grew faster than the search.
     #[error("the file grows faster than it can be searched")]
     Outgrown,
 }
@@ -70,7 +72,7 @@ impl From<Errno> for ScrubError {
     }
 }
 
-/// The action on the regions that are found.
+/// The action on the regions found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Only count them.
@@ -88,7 +90,7 @@ pub struct Scrubber {
     threads: usize,
     stumps: bool,
     sources: Arc<Sources>,
-    /// How many bytes have been searched, in all files; for a display of progress.
+    /// The number of bytes searched, in all files; for a progress display.
     progress: Arc<AtomicU64>,
 }
 
@@ -97,40 +99,40 @@ impl Scrubber {
     ///
     /// # Errors
     ///
-    /// As [`Cover::named`].
+    /// Those of [`Cover::named`].
     pub fn new(set: Arc<NeedleSet>) -> Result<Scrubber, BuildError> {
         let cover = Cover::named(&set)?;
         let (sources, progress) = (Arc::default(), Arc::default());
         Ok(Scrubber { set, cover, action: Action::Mask, threads: 1, stumps: true, sources, progress })
     }
 
-    /// The masks that are written over regions. Default: [`Cover::named`].
+    /// Sets the masks for regions. Default: [`Cover::named`].
     pub fn cover(mut self, cover: Cover) -> Scrubber {
         self.cover = cover;
         self
     }
 
-    /// The action on found regions. Default: to mask it.
+    /// Sets the action on regions. Default: mask them.
     pub fn action(mut self, action: Action) -> Scrubber {
         self.action = action;
         self
     }
 
-    /// How many threads search a large file. Default: one.
+    /// Sets the number of threads for a large file. Default: one.
     pub fn threads(mut self, threads: usize) -> Scrubber {
         self.threads = threads.max(1);
         self
     }
 
-    /// Whether the beginning of a secret at the end of a file is masked, if it is long enough: see
+    /// Sets whether a partial match at the end of a file is masked, if it is long enough: see
     /// [`Redactor::mask_stump`](crate::Redactor::mask_stump). Default: yes.
     pub fn mask_stump(mut self, yes: bool) -> Scrubber {
         self.stumps = yes;
         self
     }
 
-    /// The files that the secrets were read from: a [`Tree`](super::Tree) leaves these as they
-    /// are. Default: none.
+    /// Sets the sources of the secrets, which a [`Tree`](super::Tree) leaves unchanged. Default:
+    /// none.
     pub fn leave(mut self, sources: Arc<Sources>) -> Scrubber {
         self.sources = sources;
         self
@@ -140,7 +142,7 @@ impl Scrubber {
         &self.sources
     }
 
-    /// The number of bytes searched so far is counted here.
+    /// The counter of bytes searched so far.
     pub fn progress(&self) -> &Arc<AtomicU64> {
         &self.progress
     }
@@ -166,20 +168,21 @@ impl Scrubber {
         self.action == action
     }
 
-    /// Searches a regular file from its beginning to its end, masks the regions that it finds, and
-    /// waits until the masks are on the disk.
+    /// Searches a regular file from its beginning to its end, masks the regions found, and syncs
+    /// the masks to the disk.
     ///
-    /// The file is open for reading, and to mask for writing, too, but not for appending. Others
-    /// may write, truncate and rename it meanwhile: nothing of theirs is lost, and the file is not
-    /// made longer. Their appends are searched as well, if they are there when the end is reached.
-    /// If the file ends inside a secret, and was written to within the last two seconds, the rest
-    /// is waited for, 300 ms at most; then that stump is left, and reported by
-    /// [`Findings::stump_left`].
+    /// The file must be open for reading and, for masking, also for writing, but not for appending.
+    /// Other processes may write, truncate and rename it meanwhile: none of their writes is lost,
+    /// and the file is not extended. Their appends are searched as well, if they are there when the
+    /// search reaches the end. If the file ends inside a secret, and was written to within the last
+    /// two seconds, the search waits at most 300 ms for the rest. Then it leaves the partial match,
+    /// and reports it in [`Findings::stump_left`].
     ///
-    /// Killed at any moment, it has lost nothing; a second run completes it. A mask that is on the
-    /// disk is never undone.
+    /// A kill at any moment loses nothing; a second run completes the scrub. A mask on the disk is
+    /// never undone.
     ///
-    /// Memory: 256 KiB for each thread, and 24 bytes for each region of a few MiB. Nothing of the file is kept.
+    /// Memory: 256 KiB for each thread, and 24 bytes for each region of a few MiB. None of the file
+    /// is kept.
     ///
     /// # Errors
     ///
@@ -188,7 +191,7 @@ impl Scrubber {
         self.scrub_but(file, &Claim::default(), pen)
     }
 
-    /// As [`scrub`](Scrubber::scrub), but for the parts of secrets over the file's borders.
+    /// Like [`scrub`](Scrubber::scrub), without the parts of secrets across the file's boundaries.
     pub(super) fn scrub_but(&self, file: BorrowedFd<'_>, claim: &Claim, pen: &mut Pen) -> Result<Findings, ScrubError> {
         let sheet = match self.action {
             Action::Mask => Some(pen.on(file)?),
@@ -210,7 +213,8 @@ impl Scrubber {
         if written {
             note_the_time(file);
         }
-        // Also if nothing was written: masks of another scrub, which was killed or runs beside this one, may be in memory only.
+        // Even if nothing was written: the masks of another scrub, killed or concurrent, may only
+        // be in memory.
         if self.action == Action::Mask {
             fsync(file).map_err(|error| ScrubError::Sync(error.into()))?;
         }
@@ -218,17 +222,17 @@ impl Scrubber {
     }
 }
 
-/// Notes that the file was written to: some file systems, tmpfs for one, do not for writes through
-/// a mapping. Where that is not allowed nothing is lost but the time.
+/// Updates the modification time: some file systems, such as tmpfs, do not for writes through a
+/// mapping. If that is not permitted, only the time is lost.
 pub(super) fn note_the_time(file: BorrowedFd<'_>) {
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let _ =
         futimens(file, &Timestamps { last_access: omit, last_modification: Timespec { tv_nsec: UTIME_NOW, ..omit } });
 }
 
-/// Why a pass stopped.
+/// The reason why a pass stopped.
 enum Halt {
-    /// The file is not what it was: from the beginning again.
+    /// The file was replaced or truncated: restart from its beginning.
     Changed,
     Failed(ScrubError),
 }
@@ -254,7 +258,7 @@ impl From<PenError> for ScrubError {
     }
 }
 
-/// One way through a file from its beginning to its end, and the next.
+/// A pass through a file from its beginning to its end, with restarts.
 struct Pass<'a> {
     scrubber: &'a Scrubber,
     file: BorrowedFd<'a>,
@@ -263,10 +267,10 @@ struct Pass<'a> {
     sheet: Option<Sheet<'a>>,
     findings: Findings,
     written: bool,
-    /// A region was not there any more when its mask was to be written.
+    /// A region had gone before its mask was written.
     changed: bool,
     head: Head,
-    /// It is the log of a container.
+    /// Set for a container log.
     format: Option<Format>,
 }
 
@@ -317,8 +321,8 @@ impl Pass<'_> {
         if self.changed { Err(Halt::Changed) } else { Ok(()) }
     }
 
-    /// In the log of a container, secrets across records; first, as masks within one record could
-    /// hide the rest of them.
+    /// Masks secrets across records in a container log. Comes first, since masks within one record
+    /// could hide the rest of such a secret.
     fn mask_splits(&mut self) -> Result<(), Halt> {
         self.format = container::of_file(self.file)?;
         let Some(format) = self.format else { return Ok(()) };
@@ -327,7 +331,7 @@ impl Pass<'_> {
         container::splits_beside(&mut content, splitter, &mut |split| self.tell_split(&split))
     }
 
-    /// Goes on with masks that an earlier scrub had begun.
+    /// Completes the masks of an interrupted scrub.
     fn mask_torn(&mut self) -> Result<(), Halt> {
         let Scrubber { set, cover, .. } = self.scrubber;
         torn::find(&mut FromStart::new(self.file), set, cover, &mut |torn| {
@@ -380,12 +384,13 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Whether a mask was written, or its region was not there any more.
+    /// Returns whether a mask was written; false if its region had gone.
     fn is_masked(&mut self, written: Result<(), PenError>) -> Result<bool, Halt> {
         match written {
             Ok(()) => Ok(true),
             Err(PenError::Truncated) => Err(Halt::Changed),
-            // Another scrub masks this file as well, or it was written anew. To go on makes room between the two.
+            // Another scrub masks this file as well, or it was rewritten. Continuing puts distance
+            // between the two scrubs.
             Err(PenError::Changed) => {
                 self.changed = true;
                 Ok(false)
@@ -395,23 +400,23 @@ impl Pass<'_> {
     }
 }
 
-/// Whether the end of a file may be the beginning of a secret whose rest is under way.
+/// Whether the end of a file may begin a secret with its rest still to come.
 fn is_waiting(finder: &Finder) -> bool {
     finder.held() >= STUMP_LEN_MIN || finder.held() > 0 && !finder.open(false).is_empty()
 }
 
-/// Whether the file was written to within the last moments; or, by a wrong clock, in times to come.
+/// Whether the file was written to recently or, by a wrong clock, in the future.
 pub(super) fn is_live(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(is_live_since(fstat(file)?.st_mtime as i64))
 }
 
-/// The same of a file that was written to last at this second.
+/// Like [`is_live`], for a modification time in seconds.
 pub(super) fn is_live_since(modified: i64) -> bool {
     clock_gettime(ClockId::Realtime).tv_sec - modified <= LIVE_SECONDS
 }
 
-/// The first bytes of a file, to tell whether it was written anew: that leaves no other trace if the new content is longer already. The
-/// first bytes of logs hold a time, or something else that differs.
+/// The first bytes of a file, which reveal a rewrite. A rewrite leaves no other trace if the new
+/// content is already longer. The first bytes of logs hold a time, or something else that differs.
 struct Head {
     bytes: Zeroizing<[u8; HEAD_LEN]>,
     covered: [bool; HEAD_LEN],
@@ -425,13 +430,13 @@ impl Head {
         Ok(Head { bytes, covered: [false; HEAD_LEN], len })
     }
 
-    /// Notes that other bytes stand in a region by now.
+    /// Notes that a mask has replaced the bytes of a region.
     fn cover(&mut self, range: &Range<u64>) {
         let end = |at: u64| at.min(HEAD_LEN as u64) as usize;
         self.covered[end(range.start)..end(range.end)].fill(true);
     }
 
-    /// Fails unless this is still the file that it was, and it reaches to where it was searched.
+    /// Fails unless this is still the same file, and it reaches the end of the search.
     fn check(&self, file: BorrowedFd<'_>, searched: u64) -> Result<(), Halt> {
         let now = Head::of(file)?;
         let same = (0..self.len).all(|at| self.covered[at] || self.bytes[at] == now.bytes[at]);

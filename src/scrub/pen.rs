@@ -1,9 +1,11 @@
-//! Writing masks over regions of an open file, and over nothing else, whatever happens to the file meanwhile.
+//! Writes masks over regions of an open file, and over no other bytes, even if the file changes
+//! meanwhile.
 //!
-//! `pwrite` will not do: the file may have been truncated since it was searched, and then it makes a hole of NULs and a file of
-//! the old length. No flag forbids that, and asking for the size first leaves a gap. Here, then, the mask is copied into a shared mapping
-//! of the file, which cannot make a file longer; and it is the kernel that copies, from a file in memory, so that a page which
-//! has gone is an error (EFAULT) and not a signal (SIGBUS).
+//! `pwrite` is unsuitable: if the file has been truncated since the search, it creates a hole of
+//! NULs and restores the old length. No flag forbids that, and checking the size first leaves a
+//! race. So the mask is copied into a shared mapping of the file, which cannot extend it. The
+//! kernel does the copying, from a file in memory, so a missing page is an error (EFAULT) and not a
+//! signal (SIGBUS).
 
 use std::ffi::c_void;
 use std::io;
@@ -25,27 +27,28 @@ use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
-/// How much is written over at once, in bytes.
+/// The maximum number of bytes to overwrite in one step.
 const STROKE_LEN: usize = 64 << 10;
-/// Mappings begin at multiples of this, which is one of the page size everywhere, in bytes.
+/// The alignment of mappings, in bytes: a multiple of every page size.
 const ALIGN: u64 = 64 << 10;
-/// How much is mapped at once, in bytes: millions of regions in a file must not be as many mappings.
+/// The length of a mapping, in bytes: millions of regions in a file must not need as many mappings.
 const MAP_LEN: usize = 1 << 20;
-/// How much of a region is read at once to see whether it is there still, in bytes.
+/// The read size for checking whether a region is still there, in bytes.
 const LOOK_LEN: usize = 16 << 10;
 
-/// File systems where a page is written back as a whole over what another machine may have written: NFS, SMB (three of them), 9P,
-/// Ceph, FUSE. There the mask is written by `pwrite`, and truncation by others in the same moment is not guarded against.
+/// File systems that write back a whole page, even over another machine's writes: NFS, SMB (three
+/// of them), 9P, Ceph, FUSE. There `pwrite` writes the mask, without protection against a
+/// truncation in the same moment.
 const SHARED_FILE_SYSTEMS: [u64; 7] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400, 0x6573_5546];
 
-/// Why nothing, or not all, was written over a region.
+/// The reason why a region was not, or not completely, overwritten.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PenError {
-    /// The file ends before the region does, by now. It was not made longer.
+    /// The file now ends before the region does. It was not extended.
     #[error("the file was truncated meanwhile")]
     Truncated,
-    /// Other bytes stand there than those that were found.
+    /// The file holds other bytes than those found.
     #[error("the file was written over meanwhile")]
     Changed,
     /// The system's reason.
@@ -59,11 +62,12 @@ impl From<Errno> for PenError {
     }
 }
 
-/// Writes over regions of files. Each thread needs its own.
+/// Overwrites regions of files. Each thread needs its own.
 ///
-/// Memory: 80 KiB, of which what was read is wiped. It takes one descriptor.
+/// Memory: 80 KiB; the part with bytes read from files is wiped. It takes one descriptor.
 pub struct Pen {
-    /// What the kernel copies masks from, which is the beginning of `mask` this long.
+    /// The in-memory file that the kernel copies masks from; it holds the first `inked_len` bytes
+    /// of `mask`.
     ink: OwnedFd,
     inked_len: usize,
     mask: Vec<u8>,
@@ -71,7 +75,7 @@ pub struct Pen {
 }
 
 impl Pen {
-    /// A pen.
+    /// Creates a pen.
     ///
     /// # Errors
     ///
@@ -81,11 +85,11 @@ impl Pen {
         Ok(Pen { ink, inked_len: 0, mask: vec![0; STROKE_LEN], look: Zeroizing::new(vec![0; LOOK_LEN]) })
     }
 
-    /// Sets the pen on a file, which is open for reading and writing, and not for appending.
+    /// Prepares to write to a file that is open for reading and writing, and not for appending.
     ///
     /// # Errors
     ///
-    /// When it is not open so.
+    /// When the file is not open like that.
     pub fn on<'a>(&'a mut self, file: BorrowedFd<'a>) -> Result<Sheet<'a>, PenError> {
         let flags = fcntl_getfl(file)?;
         if flags.contains(OFlags::APPEND) || flags & OFlags::RWMODE != OFlags::RDWR {
@@ -95,7 +99,7 @@ impl Pen {
         Ok(Sheet { pen: self, file, mappable: !shared, map: None })
     }
 
-    /// Puts a mask where the kernel copies from. Masks are often the same again.
+    /// Puts a mask into the in-memory file. Masks often repeat.
     fn ink(&mut self, mask: &mut dyn FnMut(&mut [u8]), len: usize) -> Result<(), PenError> {
         let mut fresh = [0; 256];
         if len == self.inked_len && len <= fresh.len() {
@@ -114,31 +118,32 @@ impl Pen {
     }
 }
 
-/// A pen that is set on a file.
+/// A pen for one file.
 pub struct Sheet<'a> {
     pen: &'a mut Pen,
     file: BorrowedFd<'a>,
     mappable: bool,
-    /// Where was written last: the next region is likely to be near.
+    /// The latest mapping: the next region is likely to be near.
     map: Option<Map>,
 }
 
 impl Sheet<'_> {
-    /// Writes the mask over a region that a finder of these needles has told, and over no other byte. The file is not made longer,
-    /// and the disk is not waited for (no fsync).
+    /// Writes the mask over a region from a finder of these needles, and over no other byte. Does
+    /// not extend the file, and does not wait for the disk (no fsync).
     ///
-    /// Bytes that others write meanwhile elsewhere in the file stay as they are.
+    /// Concurrent writes elsewhere in the file are preserved.
     ///
     /// # Errors
     ///
-    /// See [`PenError`]. What was written then is a beginning of the mask.
+    /// See [`PenError`]. Then a beginning of the mask may have been written.
     pub fn overwrite(&mut self, set: &NeedleSet, cover: &Cover, region: &Region) -> Result<(), PenError> {
         let start = region.range().start;
         self.fill(region.range(), &mut |at, out| cover.write(set, region, at - start, out))
     }
 
-    /// As [`overwrite`](Sheet::overwrite), if the region is still there: between the search and now the file may have been truncated and
-    /// written anew. It is read once more just before the mask is written, which leaves a moment of some microseconds.
+    /// Like [`overwrite`](Sheet::overwrite), if the region is still there: since the search the
+    /// file may have been truncated and rewritten. Reads the region again just before the write,
+    /// which leaves a race of some microseconds.
     ///
     /// # Errors
     ///
@@ -148,8 +153,8 @@ impl Sheet<'_> {
         self.overwrite(set, cover, region)
     }
 
-    /// The same within JSON: of escapes that the region takes a part of, the rest is written over,
-    /// too, first.
+    /// Like [`overwrite_if_there`](Sheet::overwrite_if_there), within JSON: first overwrites the
+    /// rest of each escape that the region cuts.
     pub(super) fn overwrite_in_json(
         &mut self,
         set: &Arc<NeedleSet>,
@@ -162,14 +167,14 @@ impl Sheet<'_> {
         self.overwrite(set, cover, region)
     }
 
-    /// Writes this byte over the rests of escapes that a range takes a part of.
+    /// Writes this byte over the rest of each escape that a range cuts.
     pub(super) fn fill_escapes(&mut self, range: &Range<u64>, filler: u8) -> Result<(), PenError> {
         let rests = escape::rests(self.file, range)?;
         let mut rests = rests.into_iter().filter(|rest| !rest.is_empty());
         rests.try_for_each(|rest| self.fill(rest, &mut |_, out| out.fill(filler)))
     }
 
-    /// Writes this byte over the parts of a secret that lies in several places, if it is still there.
+    /// Writes this byte over the parts of a secret that is not contiguous, if it is still there.
     /// The last part comes first: after a kill, the beginning of the secret identifies it.
     pub(super) fn overwrite_parts(
         &mut self,
@@ -194,7 +199,7 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    /// Completes a mask that had only begun, if the rest of the secret is still there.
+    /// Completes an incomplete mask, if the rest of the secret is still there.
     pub(super) fn complete(&mut self, set: &NeedleSet, cover: &Cover, torn: &Torn) -> Result<(), PenError> {
         if !self.holds(std::slice::from_ref(&torn.rest), torn.expose(set))? {
             return Err(PenError::Changed);
@@ -202,7 +207,7 @@ impl Sheet<'_> {
         self.fill(torn.rest.clone(), &mut |at, out| torn.write_mask(set, cover, at, out))
     }
 
-    /// Whether these parts are these bytes.
+    /// Whether these parts hold these bytes.
     fn holds(&mut self, parts: &[Range<u64>], mut bytes: &[u8]) -> Result<bool, PenError> {
         let mut is_there = true;
         for part in parts {
@@ -214,7 +219,7 @@ impl Sheet<'_> {
         Ok(is_there)
     }
 
-    /// Whether these parts are one region.
+    /// Whether these parts form one region.
     fn holds_one(&mut self, parts: &[Range<u64>], set: &Arc<NeedleSet>) -> Result<bool, PenError> {
         let len: u64 = parts.iter().map(|part| part.end - part.start).sum();
         let (mut again, mut there) = (Finder::new(Arc::clone(set)), Vec::new());
@@ -248,23 +253,25 @@ impl Sheet<'_> {
         if matches!(&there[..], [one] if one.range() == region.range()) { Ok(()) } else { Err(PenError::Changed) }
     }
 
-    /// Writes over a range of the file what `mask` puts there, given the offset in the file.
+    /// Overwrites a range of the file with the output of `mask`, which receives the offset in the
+    /// file.
     pub(super) fn fill(&mut self, range: Range<u64>, mask: &mut dyn FnMut(u64, &mut [u8])) -> Result<(), PenError> {
         let mut at = range.start;
         while at < range.end {
             let rest = usize::try_from(range.end - at).unwrap_or(usize::MAX);
-            // No stroke is so short that its bytes could not be known as those of a secret when the
-            // one before was the last.
+            // No step is so short that, after an interruption before it, its bytes could not be
+            // recognized as those of a secret.
             let len = if (STROKE_LEN + 1..2 * STROKE_LEN).contains(&rest) { rest / 2 } else { rest.min(STROKE_LEN) };
             self.pen.ink(&mut |out| mask(at, out), len)?;
             self.stroke(at, len)?;
             at += len as u64;
         }
-        // A write into the last page may have ended up behind the end of a file that was truncated in the same moment.
+        // A write into the last page may have landed after the end of a file that was truncated in
+        // the same moment.
         if fstat(self.file)?.st_size as u64 >= range.end { Ok(()) } else { Err(PenError::Truncated) }
     }
 
-    /// Writes over the `len` bytes from `at` on what was inked.
+    /// Overwrites `len` bytes at `at` with the in-memory file.
     fn stroke(&mut self, at: u64, len: usize) -> Result<(), PenError> {
         if self.mappable && !self.map.as_ref().is_some_and(|map| map.reaches(at, len)) {
             match Map::new(self.file, at) {
@@ -281,7 +288,7 @@ impl Sheet<'_> {
             let gone = error == Errno::FAULT && fstat(file).is_ok_and(|stat| (stat.st_size as u64) < at + len as u64);
             match error {
                 _ if gone => PenError::Truncated,
-                // The page could not be had: a disk error, or no room for it.
+                // The page is unavailable: a disk error, or no space for it.
                 Errno::FAULT => Errno::IO.into(),
                 error => error.into(),
             }
@@ -289,7 +296,7 @@ impl Sheet<'_> {
     }
 }
 
-/// For file systems without shared mappings.
+/// Writes to file systems without shared mappings.
 fn write_all(file: BorrowedFd<'_>, mut mask: &[u8], mut at: u64) -> Result<(), PenError> {
     if (fstat(file)?.st_size as u64) < at + mask.len() as u64 {
         return Err(PenError::Truncated);
@@ -304,24 +311,24 @@ fn write_all(file: BorrowedFd<'_>, mut mask: &[u8], mut at: u64) -> Result<(), P
 }
 
 unsafe extern "C" {
-    /// As the C library has it, on which std stands anyway: rustix reads into slices only.
+    /// The C library's declaration; std links to it anyway. rustix only reads into slices.
     fn read(fd: RawFd, room: *mut c_void, len: usize) -> isize;
 }
 
-/// A stretch of a file, mapped for others to see what is written there.
+/// A stretch of a file in a shared mapping.
 struct Map {
     address: NonNull<u8>,
-    /// Where the mapping begins in the file.
+    /// The offset of the mapping in the file.
     start: u64,
 }
 
 impl Map {
-    /// A mapping that reaches a stroke's length beyond this place at least.
+    /// A mapping that extends at least one step beyond this offset.
     fn new(file: BorrowedFd<'_>, at: u64) -> Result<Map, Errno> {
         let start = at - at % ALIGN;
         let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping, where the kernel likes; nobody else knows its address, and nothing here ever reads or writes
-        // it but by way of the kernel, so that it does not matter who changes the file.
+        // SAFETY: a new mapping, at an address of the kernel's choice that nothing else knows. Only
+        // the kernel reads or writes it, so concurrent changes of the file do no harm.
         let address = unsafe { mmap(std::ptr::null_mut(), MAP_LEN, access, MapFlags::SHARED, file, start)? };
         let address = NonNull::new(address.cast::<u8>()).ok_or(Errno::NOMEM)?;
         Ok(Map { address, start })
@@ -331,15 +338,15 @@ impl Map {
         self.start <= at && at + len as u64 <= self.start + MAP_LEN as u64
     }
 
-    /// Has the kernel copy the beginning of another file over the bytes from `at` on.
+    /// Makes the kernel copy the beginning of another file over the bytes at `at`.
     fn fill_from(&mut self, ink: BorrowedFd<'_>, at: u64, len: usize) -> Result<(), Errno> {
         assert!(self.reaches(at, len));
         let mut done = 0;
         while done < len {
             seek(ink, SeekFrom::Start(done as u64))?;
-            // SAFETY: within the mapping, as long as it says. Others change these bytes at any
-            // time, so that there is no reference to them: the kernel writes by the pointer, and
-            // reports an error where the file has no page any more.
+            // SAFETY: the range is within the mapping. Other processes change these bytes at any
+            // time, so there is no reference to them: the kernel writes through the pointer, and
+            // reports an error where the file no longer has a page.
             let filled = unsafe {
                 let room = self.address.as_ptr().add((at - self.start) as usize + done);
                 read(ink.as_raw_fd(), room.cast(), len - done)
@@ -359,7 +366,7 @@ impl Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and no slice of it outlives self.
+        // SAFETY: self owns the mapping, and no slice of it outlives self.
         let unmapped = unsafe { munmap(self.address.as_ptr().cast(), MAP_LEN) };
         debug_assert!(unmapped.is_ok());
     }

@@ -1,6 +1,8 @@
-//! A file that nobody writes any more, written anew: with masks of any length, and decompressed and compressed again if need be.
+//! Rewrites a file without writers, with masks of any length; decompresses and compresses it again
+//! if necessary.
 //!
-//! The new file takes the old one's place in one step. The old one's blocks stay on the device until something else is written there.
+//! The new file replaces the old one in one step. The old file's blocks stay on the device until
+//! they are reused.
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
@@ -38,9 +40,10 @@ use crate::redact::region::Region;
 use crate::sys::beneath::Dir;
 use crate::sys::temporary;
 
-/// The most that all extended attributes' names, and one attribute's value, may come to, in bytes: the system's own limits.
+/// The maximum total length of all extended attributes' names, and of one attribute's value, in
+/// bytes: the system's own limits.
 const ATTRIBUTES_LEN_MAX: usize = 64 << 10;
-/// How much is written at once, in bytes.
+/// The write size, in bytes.
 const WRITE_LEN: usize = 64 << 10;
 
 impl From<io::Error> for ScrubError {
@@ -55,7 +58,7 @@ pub(super) struct Place<'a> {
     pub(super) name: &'a OsStr,
     pub(super) file: &'a File,
     pub(super) packing: Option<Packing>,
-    /// Parts of the content that belong to secrets over the borders to other files, and are
+    /// Parts of the content that belong to secrets across the boundaries to other files, and are
     /// counted there.
     pub(super) claimed: &'a [Range<u64>],
 }
@@ -66,15 +69,15 @@ impl Place<'_> {
         content::content(self.file, self.packing)
     }
 
-    /// Searches the content, and a compressed file's own bytes, too: names, comments and frames
+    /// Searches the content, and also a compressed file's own bytes: names, comments and frames
     /// without content. Changes nothing.
     pub(super) fn count(&self, scrubber: &Scrubber) -> Result<Findings, ScrubError> {
         self.count_but(scrubber).map(|(findings, _)| findings)
     }
 
-    /// As [`count`](Place::count), and where bytes lie that are no needle by themselves: the rests
-    /// of secrets under masks that a killed scrub had begun and, in the log of a container, the
-    /// parts of secrets across records.
+    /// Like [`count`](Place::count). Also returns ranges that are no needle by themselves: the
+    /// rests of secrets under incomplete masks and, in a container log, the parts of secrets across
+    /// records.
     fn count_but(&self, scrubber: &Scrubber) -> Result<(Findings, Vec<Range<u64>>), ScrubError> {
         let (mut findings, mut parts) = (Findings::default(), Vec::new());
         let format = self.format()?;
@@ -96,7 +99,7 @@ impl Place<'_> {
             parts.push(torn.rest);
             Ok::<(), ScrubError>(())
         })?;
-        // Of Docker's logs, which are JSON.
+        // Only for Docker logs, which are JSON.
         let mut regions = Vec::new();
         let mut note = |region: Region| {
             regions.extend((format == Some(Format::Docker)).then(|| region.range()));
@@ -128,7 +131,7 @@ impl Place<'_> {
         Ok((findings, parts))
     }
 
-    /// The rests of escapes that these regions of JSON take a part of.
+    /// The rest of each escape that these regions of JSON cut.
     fn escapes(&self, mut regions: Vec<Range<u64>>) -> io::Result<Vec<Range<u64>>> {
         regions.sort_by_key(|region| region.start);
         regions.dedup_by(|next, region| {
@@ -145,10 +148,12 @@ impl Place<'_> {
         Ok(container::of_head(&head))
     }
 
-    /// Writes the file anew, if there is anything to mask in it. It has the old one's owner, mode, access list, extended attributes
-    /// and times, and is on the disk when this returns without an error; with one, the old file is as it was.
+    /// Rewrites the file, if there is anything to mask in it. The new file has the old one's owner,
+    /// mode, access list, extended attributes and times, and is on the disk on success; on error,
+    /// the old file is unchanged.
     pub(super) fn rewrite(&self, scrubber: &Scrubber) -> Result<Findings, ScrubError> {
-        // A lease cannot be had everywhere; what was written a moment ago is likely to be written again.
+        // Leases are not available everywhere; a recently written file is likely to be written
+        // again.
         let lease = Lease::take(self.file.as_fd()).map_err(|_| ScrubError::Live)?;
         let before = fstat(self.file)?;
         if lease.is_none() && in_place::is_live(self.file.as_fd())? {
@@ -162,7 +167,7 @@ impl Place<'_> {
             return Err(ScrubError::NoFiller);
         }
         if findings.count() == 0 && parts.is_empty() {
-            // It may have been written anew by a run that was killed before the disk had noted that.
+            // A run that was killed before the disk had recorded it may have rewritten the file.
             let synced = fsync(self.file).map_err(io::Error::from).and_then(|()| self.directory.sync());
             synced.map_err(ScrubError::Sync)?;
             return Ok(findings);
@@ -203,7 +208,8 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// In this order: a new owner takes set-user-ID bits and capabilities away, and a mode changes what an access list allows.
+    /// The order matters: a new owner clears set-user-ID bits and capabilities, and a mode changes
+    /// the permissions of an access list.
     fn copy_attributes(&self, old: &Stat, new: &File) -> Result<(), Errno> {
         fchown(new, Some(Uid::from_raw(old.st_uid)), Some(Gid::from_raw(old.st_gid)))?;
         fchmod(new, Mode::from_raw_mode(old.st_mode))?;
@@ -215,14 +221,14 @@ impl Place<'_> {
     }
 }
 
-/// Whether there is nothing to mask in a compressed file's name.
+/// Whether a compressed file's name contains nothing to mask.
 #[cfg(feature = "compress")]
 fn is_clean(scrubber: &Scrubber, name: &[u8]) -> bool {
     let mut finder = Finder::new(Arc::clone(scrubber.set()));
     finder.push(name).next().is_none() && finder.finish(scrubber.masks_stump()).next().is_none()
 }
 
-/// An access list is such an attribute, too.
+/// Includes the access list, which is an extended attribute.
 fn copy_extended_attributes(old: &File, new: &File) -> Result<(), Errno> {
     let mut names = vec![0; ATTRIBUTES_LEN_MAX];
     let len = match flistxattr(old, &mut names) {
@@ -239,14 +245,14 @@ fn copy_extended_attributes(old: &File, new: &File) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Parts of secrets across records, in order, and what masks them.
+/// Parts of secrets across records, in order, and the byte that masks them.
 struct Parts {
     parts: Vec<Range<u64>>,
     filler: u8,
 }
 
 impl Parts {
-    /// Masks what lies in this piece of the content, which begins at `at`.
+    /// Masks the parts in this piece of the content, which begins at `at`.
     fn mask(&self, piece: &mut [u8], at: u64) {
         let end = at + piece.len() as u64;
         let first = self.parts.partition_point(|part| part.end <= at);
@@ -273,8 +279,8 @@ fn redact<W: Write>(content: &mut dyn Read, parts: &Parts, redactor: &mut Redact
     Ok(out)
 }
 
-/// A new file in the directory, which only its owner may read, and which is taken away unless it is put in a place. Only redacted
-/// bytes are written to it, so that one that a kill leaves behind holds no secret.
+/// A new file in the directory that only its owner may read, removed unless it is put in place.
+/// Only redacted bytes are written to it, so one that a kill leaves behind holds no secret.
 struct Temporary<'a> {
     directory: &'a Dir,
     name: OsString,

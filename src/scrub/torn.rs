@@ -1,11 +1,12 @@
-//! Masks that a scrub had begun over long secrets when it was killed: a mask's beginning, and
-//! behind it the rest of the secret, which is no needle by itself.
+//! Masks over long secrets that a killed scrub left incomplete: the beginning of a mask, followed
+//! by the rest of the secret, which is no needle by itself.
 //!
-//! A mask over a secret of more than a page is not written in one step. The rest that is left ends
-//! as the needle does: the search finds the needle's last bytes, counts how many bytes before them
-//! agree with the needle, and looks for the mask in front of those. [`find`] reads the content once,
-//! from its beginning, and so serves for compressed files, too: a log may have been compressed after
-//! its scrub was killed. [`in_piece`] looks at a piece of a file that was read for other reasons.
+//! A mask over a secret of more than a page is not written in one step. The rest of the secret ends
+//! as the needle does. So the search finds the needle's last bytes, counts the bytes before them
+//! that agree with the needle, and looks for the mask in front of those. [`find`] reads the content
+//! once, from its beginning, so it also serves compressed files: a log may have been compressed
+//! after its scrub was killed. [`in_piece`] searches a piece of a file that was read for other
+//! reasons.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -19,25 +20,26 @@ use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::region::Region;
 
-/// Masks of this length are written in one step: within a page, or over the border of two.
+/// The maximum length of a mask that is written in one step, in bytes: within a page, or across the
+/// boundary of two.
 const LEN_MIN: usize = 4 << 10;
-/// So many bytes at a needle's end are searched for.
+/// The number of bytes at a needle's end to search for.
 const END_LEN: usize = 64;
-/// So many bytes of a mask before the rest are compared.
+/// The number of mask bytes before the rest to compare.
 const MASK_LEN: usize = 64;
-/// So many bytes are read before they are searched.
+/// The number of bytes to read before a search.
 const READ_LEN: usize = 256 << 10;
 
-/// A mask that has only begun.
+/// An incomplete mask.
 pub(super) struct Torn {
-    /// All of the secret's place, mask and rest.
+    /// The whole region of the secret, mask and rest.
     pub(super) region: Region,
-    /// The rest.
+    /// The rest of the secret.
     pub(super) rest: Range<u64>,
 }
 
 impl Torn {
-    /// What the rest consists of.
+    /// The bytes of the rest.
     pub(super) fn expose<'a>(&self, set: &'a NeedleSet) -> &'a [u8] {
         let needle = set.expose_one(self.region.needle());
         &needle[needle.len() - (self.rest.end - self.rest.start) as usize..]
@@ -49,15 +51,15 @@ impl Torn {
     }
 }
 
-/// Those needles of a set over which a mask takes several steps.
+/// The needles of a set with masks that take several steps.
 pub(super) fn long(set: &NeedleSet) -> Vec<u32> {
     let long = (0..).zip(set.expose()).filter(|(_, needle)| needle.len() > LEN_MIN);
     long.map(|(number, _)| number).collect()
 }
 
-/// Calls `tell` with each mask that has only begun, of needles that are long enough. Costs nothing
-/// if there are none, and else one more pass over the content, and as much memory as the longest
-/// needle has bytes.
+/// Calls `tell` with each incomplete mask of a [`long`] needle. Without such needles it costs
+/// nothing; otherwise one more pass over the content, and as much memory as the longest needle has
+/// bytes.
 pub(super) fn find<E: From<io::Error>>(
     content: &mut dyn Read,
     set: &NeedleSet,
@@ -79,7 +81,8 @@ pub(super) fn find<E: From<io::Error>>(
             for end in ends(set, number, &window.bytes[fresh..window.len]) {
                 let end = window.start + (fresh + end) as u64;
                 if let Some(torn) = torn(&window, set, cover, number, end)? {
-                    // Another needle may end alike; this rest is not to be reported twice.
+                    // Another needle may end alike; masking the rest in the window avoids a second
+                    // report.
                     let at = (torn.rest.start - window.start) as usize..(end - window.start) as usize;
                     torn.write_mask(set, cover, torn.rest.start, &mut window.bytes[at]);
                     tell(torn)?;
@@ -90,8 +93,8 @@ pub(super) fn find<E: From<io::Error>>(
     }
 }
 
-/// The masks that have only begun, of these [`long`] needles, whose last byte lies in this piece of
-/// the file, which begins at `start`.
+/// The incomplete masks of these [`long`] needles that have their last byte in this piece of the
+/// file, which begins at `start`.
 pub(super) fn in_piece(
     file: BorrowedFd<'_>,
     set: &NeedleSet,
@@ -101,7 +104,7 @@ pub(super) fn in_piece(
 ) -> io::Result<Vec<Torn>> {
     let mut found = Vec::new();
     for &number in long {
-        // Over the piece's first border the end of the needle is longer than the part in the piece.
+        // At the piece's first boundary, a needle's end may extend over both sides.
         let over = start.saturating_sub(END_LEN as u64 - 1);
         let mut border = Zeroizing::new([0; 2 * (END_LEN - 1)]);
         let wanted = (start - over) as usize + piece.len().min(END_LEN - 1);
@@ -115,16 +118,16 @@ pub(super) fn in_piece(
     Ok(found)
 }
 
-/// Where these bytes hold the end of the needle: the places right behind it.
+/// The positions right after each occurrence of the needle's end in these bytes.
 fn ends(set: &NeedleSet, number: u32, bytes: &[u8]) -> Vec<usize> {
     let needle = set.expose_one(number as usize);
     let finder = Finder::new(&needle[needle.len() - END_LEN..]);
     finder.find_iter(bytes).map(|at| at + END_LEN).collect()
 }
 
-/// Content of which a part can be read again.
+/// Content with a part that can be read again.
 trait Again {
-    /// Fills the buffer from this offset, as far as there is content. Returns how much there is.
+    /// Fills the buffer from this offset, as far as there is content. Returns the number of bytes.
     fn read_again(&self, at: u64, out: &mut [u8]) -> io::Result<usize>;
 }
 
@@ -137,9 +140,9 @@ impl Again for BorrowedFd<'_> {
 /// The stretch of a stream's content in which a needle can end.
 struct Window {
     bytes: Zeroizing<Vec<u8>>,
-    /// Where it begins in the content.
+    /// Its offset in the content.
     start: u64,
-    /// How many of the bytes are of the content.
+    /// The number of bytes that are content.
     len: usize,
 }
 
@@ -154,7 +157,7 @@ impl Again for Window {
 }
 
 impl Window {
-    /// Reads until it is full, or the content ends. Returns how many bytes were read.
+    /// Reads until it is full, or the content ends. Returns the number of bytes read.
     fn fill(&mut self, content: &mut dyn Read) -> io::Result<usize> {
         let before = self.len;
         while self.len < self.bytes.len() {
@@ -166,7 +169,7 @@ impl Window {
         Ok(self.len - before)
     }
 
-    /// Drops all but so many bytes at its end.
+    /// Drops all but its last `len_max` bytes.
     fn keep(&mut self, len_max: usize) {
         let dropped = self.len.saturating_sub(len_max);
         self.bytes.copy_within(dropped..self.len, 0);
@@ -174,7 +177,7 @@ impl Window {
     }
 }
 
-/// The rest of this needle that ends there, if a mask of it stands in front of it.
+/// The rest of this needle that ends at `end`, if its mask precedes it.
 fn torn(content: &dyn Again, set: &NeedleSet, cover: &Cover, number: u32, end: u64) -> io::Result<Option<Torn>> {
     let needle = set.expose_one(number as usize);
     let (Some(_), rest) = (end.checked_sub(needle.len() as u64), agreeing(content, needle, end)?) else {
@@ -182,7 +185,7 @@ fn torn(content: &dyn Again, set: &NeedleSet, cover: &Cover, number: u32, end: u
     };
     let region: Region = Region::found(set, end, number);
     let masked = needle.len() - rest;
-    // The mask as it would be, or, where the region began before this needle, its end.
+    // The mask as it would be or, if the region began before this needle, its end.
     let looked = masked.min(MASK_LEN);
     let (mut mask, mut filler, mut there) = ([0; MASK_LEN], [0; MASK_LEN], Zeroizing::new([0; MASK_LEN]));
     cover.write(set, &region, (masked - looked) as u64, &mut mask[..looked]);
@@ -192,7 +195,7 @@ fn torn(content: &dyn Again, set: &NeedleSet, cover: &Cover, number: u32, end: u
     Ok(is_torn.then(|| Torn { region, rest: end - rest as u64..end }))
 }
 
-/// How many bytes before this place agree with the end of a needle.
+/// The number of bytes before `end` that agree with the end of a needle.
 fn agreeing(content: &dyn Again, needle: &[u8], end: u64) -> io::Result<usize> {
     let (mut block, mut agreed) = (Zeroizing::new([0; LEN_MIN]), 0);
     while agreed < needle.len() {

@@ -1,8 +1,8 @@
-//! A guard: each open and read of a file below some directories waits until it has been searched,
-//! and reads it with masks.
+//! A guard: each open and read of a file below some directories waits until the file has been
+//! searched and masked.
 //!
-//! It works by the permission events of fanotify, and needs root. See [`Guard`] for its promises
-//! and limits.
+//! It uses the permission events of fanotify, and needs root. See [`Guard`] for its promises and
+//! limits.
 
 mod active;
 mod calls;
@@ -50,16 +50,16 @@ pub use kernel::termination;
 pub use locks::Locks;
 pub use notice::Notice;
 
-/// How long the rest of a secret at the end of a file is waited for, by default.
+/// The default time limit for the rest of a secret at the end of a file.
 pub const STUMP_WAIT: Duration = Duration::from_secs(1);
-/// The number of threads for searches that would hold up others.
+/// The number of threads for long searches.
 const WORKERS: usize = 2;
 
-/// Why a guard did not begin, or ended.
+/// The reason why a guard did not begin, or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
-    /// The kernel does not give us the events.
+    /// The kernel does not provide the events.
     #[error("cannot watch files: {0}")]
     Events(#[source] io::Error),
     /// One of the directories cannot be guarded.
@@ -80,48 +80,48 @@ pub enum GuardError {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Guarded {
-    /// How many regions were masked: for each secret's name and the form that named the region.
+    /// The number of masked regions, for each secret's name and the form that named the region.
     pub counts: BTreeMap<(String, Form), u64>,
-    /// How many reads and writes took so long that they were not waited for any more.
+    /// The number of reads and writes that outlasted the time limit.
     pub lost: u64,
 }
 
 /// Guards directories.
 ///
 /// Each open and read of a regular file below them waits until the whole file has been searched,
-/// and the regions in it are masked in place; then it goes on with the same file (the same inode).
-/// Of a file that has changed, the appended part is searched, and the range of each read once more:
-/// something may have been written over. If a file ends inside a secret, its readers wait for the
-/// rest, [`stump_wait`](Guard::stump_wait) at most; then the stump is masked, from half of the
-/// secret and 8 bytes of its value on. A file that cannot be searched or masked cannot be read
+/// and the regions in it are masked in place; then it continues with the same file (the same
+/// inode). In a changed file the appended part is searched, and the range of each read again, since
+/// content may have been overwritten. If a file ends inside a secret, its readers wait for the
+/// rest, [`stump_wait`](Guard::stump_wait) at most. Then the partial match is masked, from half of
+/// the secret and 8 bytes of its value on. A file that cannot be searched or masked cannot be read
 /// either (EPERM).
 ///
-/// Writers are not held up unless somebody reads the same file: where the kernel and the file
-/// system tell of writes beforehand (Linux 6.14; ext4, XFS, btrfs), reads and writes of one file
-/// take turns then, so that no read returns a write from meanwhile. Elsewhere that remains
-/// possible: bytes appended in the moment between the search and the read are read as they are.
+/// Writers are not delayed unless another process reads the same file. Where the kernel and the
+/// file system announce writes (Linux 6.14; ext4, XFS, btrfs), reads and writes of one file then
+/// take turns, so that no read returns a write from after its search. Elsewhere that remains
+/// possible: bytes appended in the moment between the search and the read are read unmasked.
 ///
-/// It cannot see, and so nobody waits for:
+/// The guard cannot see these operations, so they do not wait:
 ///
-/// - reads and writes by descriptors that were open before the guard began; each such process is
-///   [told](Notice::OpenBefore);
-/// - reading by a mapping: the contents at the time of opening have been searched, and later
+/// - reads and writes through descriptors opened before the guard began; each such process is
+///   [reported](Notice::OpenBefore);
+/// - reads through a mapping: the content at the time of opening has been searched, and later
 ///   appends are within about 50 ms;
 /// - names of a file outside the directories, until the guard has seen it; the block device, and
 ///   anything else that root can read;
 /// - a directory that was created some microseconds ago.
 ///
-/// A file of several names is guarded by each of them, and masked like others; so the right to link
-/// files into the directories matters (see [`LinksUnprotected`](Notice::LinksUnprotected)).
+/// A file with several names is guarded under each of them, and masked like others; so the right to
+/// link files into the directories matters (see [`LinksUnprotected`](Notice::LinksUnprotected)).
 ///
-/// The files that the secrets were read from are [left](Guard::leave) as they are, under any name,
-/// and their readers get them so; so is the file that an editor has put in the place of one since.
-/// The copy that the editor writes beforehand, under another name, is a file like others.
+/// The sources of the secrets are [left](Guard::leave) unchanged, under any name, and readers see
+/// them as they are. The same applies to a file that an editor has since put in a source's place.
+/// The copy that the editor writes beforehand, under another name, is an ordinary file.
 ///
-/// If the guard ends, in any way, the kernel lets all waiting processes go on.
+/// If the guard ends, in any way, the kernel releases all waiting processes.
 ///
 /// Memory: 300 KiB for each of three threads, some 400 bytes for each file, and one descriptor for
-/// each directory and for each file that something happens to.
+/// each directory and for each active file.
 pub struct Guard {
     set: Arc<NeedleSet>,
     cover: Cover,
@@ -132,38 +132,39 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that guards nothing yet.
+    /// A guard without directories.
     ///
     /// # Errors
     ///
-    /// [`GuardError::Events`] without the right to (CAP_SYS_ADMIN), or without fanotify in the kernel.
+    /// [`GuardError::Events`] without permission (CAP_SYS_ADMIN), or without fanotify in the
+    /// kernel.
     pub fn new(set: Arc<NeedleSet>, cover: Cover) -> Result<Guard, GuardError> {
         let group = Group::new().map_err(GuardError::Events)?;
         let (locks, sources) = (Arc::default(), Arc::default());
         Ok(Guard { set, cover, stump_wait: STUMP_WAIT, group, locks, sources })
     }
 
-    /// How long the rest of a secret at the end of a file is waited for. Default: [`STUMP_WAIT`].
+    /// Sets the time limit for the rest of a secret at the end of a file. Default: [`STUMP_WAIT`].
     pub fn stump_wait(mut self, wait: Duration) -> Guard {
         self.stump_wait = wait;
         self
     }
 
-    /// Which directories are locked already by an earlier guard of this process, which this one
-    /// follows: no other guard takes them in between. Default: none.
+    /// Sets the locks of an earlier guard of this process that this one follows: no other guard
+    /// takes its directories in between. Default: none.
     pub fn locks(mut self, locks: Arc<Locks>) -> Guard {
         self.locks = locks;
         self
     }
 
-    /// The files that the secrets were read from: they are left as they are, and read so. Default:
-    /// none.
+    /// Sets the sources of the secrets: they are left unchanged, and read unmasked. Default: none.
     pub fn leave(mut self, sources: Arc<Sources>) -> Guard {
         self.sources = sources;
         self
     }
 
-    /// Guards until `stop` can be read. `tell` is called by a thread of its own, which never waits for the guard.
+    /// Guards until `stop` is readable. A separate thread calls `tell`, and never waits for the
+    /// guard.
     ///
     /// # Errors
     ///
@@ -197,8 +198,8 @@ impl Guard {
     }
 }
 
-/// Has no fixed name for a directory that may be a link, or given relative to where we are. A link
-/// that another user may have put there could lead to any directory of root's.
+/// Resolves a directory that may be a link, or relative, to a fixed name. A link from another user
+/// could lead to any of root's directories.
 fn canonical(directories: &[PathBuf]) -> Result<Vec<PathBuf>, GuardError> {
     let one = |path: &PathBuf| {
         let found = Dir::open(path, Links::Trusted).map(|directory| directory.path().to_owned());
@@ -221,8 +222,7 @@ struct Threads<'a> {
     bell: Bell,
     orders: Orders,
     failed: Mutex<Option<GuardError>>,
-    /// The directories by which files are opened for writing, independent of the mount by which
-    /// they were opened.
+    /// The directories for reopening files for writing, independent of the mount of the first open.
     open_directories: Vec<OwnedFd>,
 }
 
@@ -303,7 +303,7 @@ impl Threads<'_> {
         Common { group: &self.guard.group, tools, counters, calls, lost: 0 }
     }
 
-    /// Lets everybody go on, until our own threads have ended: they too wait for answers.
+    /// Allows all calls until the guard's own threads have ended: they, too, wait for answers.
     fn let_all_go(&self, ended: impl Fn() -> bool) {
         let (mut buffer, mut events) = (Buffer::new(), Vec::new());
         self.guard.group.unmark_all();

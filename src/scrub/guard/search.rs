@@ -1,12 +1,12 @@
-//! What is known of one file: how far it has been searched, and whether it is still the file that it was.
+//! The state of one file's search: the searched length, and the evidence that the file is still the
+//! same.
 //!
-//! That a file has grown does not prove that it was appended to: something may have been written
-//! over meanwhile, and no kernel reports that. So there are two searches. One goes on at the end,
-//! as soon as there is more. The other goes through the searched part once more, whenever the
-//! file's state is not the one that a whole search began with ([`in_doubt`](Search::in_doubt)):
-//! slowly in the background ([`search_again`](Search::search_again)), and for each read in the
-//! range that it is about to read, before it is let through ([`check`](Search::check)). If either
-//! finds a region, the file is searched from its beginning.
+//! Growth of a file does not prove an append: earlier bytes may have been overwritten as well, and
+//! no kernel reports that. So there are two searches. One continues at the end, as soon as there is
+//! more. The other repeats the searched part whenever the file's state differs from the one that a
+//! complete search began with ([`in_doubt`](Search::in_doubt)): slowly in the background
+//! ([`search_again`](Search::search_again)), and before each read in the range concerned
+//! ([`check`](Search::check)). If either finds a region, the file is searched from its beginning.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -30,82 +30,83 @@ use crate::scrub::holes;
 use crate::scrub::pen::PenError;
 use crate::scrub::torn;
 
-/// A worker searches so much of a file at once, in bytes, before it turns to another file.
+/// The slice that a worker searches before it turns to another file, in bytes.
 const SLICE_LEN: u64 = 16 << 20;
-/// Bytes of the searched part that are searched again at once.
+/// The piece of the searched part to search again at once, in bytes.
 const AGAIN_LEN: u64 = 512 << 10;
-/// So often a search begins anew in a row, because the file was truncated or written over meanwhile.
+/// The maximum number of consecutive restarts after the file was truncated or overwritten.
 const RESTARTS_MAX: usize = 16;
 
-/// How it stands with a file after a look at it.
+/// The state of a file's search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Everything in it has been searched, and what was found is masked.
+    /// The whole file is searched, and all findings are masked.
     Clean,
-    /// So it is, but its end may be the beginning of a secret: the rest is waited for until then.
+    /// Like `Clean`, but its end may begin a secret: readers wait for the rest until this time.
     Waits(Instant),
-    /// More is left to search than was allowed, or masks are to be written, which has to be done aside.
+    /// There is more to search than the limit, or a mask to write, which a worker must do.
     Behind,
 }
 
-/// Waits for writes that have begun, since the file's lock is theirs until their end.
+/// Waits for writes that have begun: they hold the file's lock until they end.
 pub(super) fn wait_for_writes(file: BorrowedFd<'_>) {
-    // Where data begins is looked up under that lock: on ext4, btrfs and tmpfs; on XFS reading waits for it. Whether there is
-    // any does not matter, nor the position, which belongs to this descriptor alone.
+    // This seek takes that lock on ext4, btrfs and tmpfs; on XFS reading waits for it. The result
+    // does not matter, nor the position, which belongs to this descriptor alone.
     let _ = seek(file, SeekFrom::Data(0));
 }
 
-/// How far a file has been searched.
+/// The state of a file's search.
 pub(super) struct Search {
     finder: Finder,
-    /// How far a secret reaches into the text before or after it.
+    /// The maximum distance of a secret into the text before or after it.
     reach: u64,
-    /// Found, and neither masked nor counted yet.
+    /// Findings that are neither masked nor counted yet.
     pending: VecDeque<Region>,
-    /// The records, if it is a container's log.
+    /// The records, if it is a container log.
     records: Records,
-    /// The file's state when it had been searched to its end.
+    /// The file's state at the end of the search.
     stamp: Stamp,
-    /// The file's state when this search began.
+    /// The file's state at the beginning of this search.
     began: Option<Stamp>,
-    /// The state in which nothing is left to find: all was searched in it, from beginning to end.
+    /// The state in which nothing is left to find: a complete search of it found nothing more.
     proven: Option<Stamp>,
-    /// A repeated search under way.
+    /// A repeated search in progress.
     again: Option<Box<Again>>,
-    /// Of the bytes by which the file is known again.
+    /// The fingerprint that identifies the file.
     print: u64,
-    /// A slice was searched, and the end was not met.
+    /// A slice was searched without reaching the end.
     unfinished: bool,
-    /// Up to here regions have been written over that the finder has not told as complete: open ones, and stumps.
+    /// The end of the masks over regions that the finder has not reported as complete: open ones,
+    /// and partial matches.
     masked: u64,
-    /// When the search first came to the end where it stands now.
+    /// The time when the search reached its current end.
     since: Instant,
-    /// Whether masks were written that nobody has waited for yet.
+    /// Whether there are masks without a sync.
     pub(super) unsynced: bool,
-    /// Something was found in it, and it is left as it is, since the secrets came from there.
+    /// The file is a source of the secrets with findings, and is left unchanged.
     pub(super) is_source: bool,
-    /// Whether it is text.
+    /// The judgement whether it is text.
     pub(super) text: Judge,
 }
 
-/// A search of the part that was searched before.
+/// A repeated search of the searched part.
 struct Again {
     finder: Finder,
     /// The file's state when it began.
     began: Stamp,
 }
 
-/// The result of searching the searched part once more.
+/// The result of a repeated search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// There is nothing in it, as far as it was looked at.
+    /// Nothing was found in the searched range.
     Clean,
-    /// Something was written over, and the search begins anew.
+    /// Content was overwritten, and the search restarts.
     Restarted,
 }
 
-/// Searches on without masks, as far as `until`, and so much of data at most. Returns whether
-/// nothing was found.
+/// Continues a search without masks up to `until`, and at most over `data_len` bytes of data.
+/// Returns whether nothing was found.
 fn read_again(
     file: BorrowedFd<'_>,
     finder: &mut Finder,
@@ -124,7 +125,7 @@ fn read_again(
         let len = (buffer.len() as u64).min(until - finder.end()).min(data_len);
         let read = read_at(file, &mut buffer[..len as usize], finder.end())?;
         data_len -= read as u64;
-        // It was truncated, which shows in its size.
+        // The file was truncated, which its size reveals.
         if read == 0 {
             break;
         }
@@ -136,7 +137,7 @@ fn read_again(
 }
 
 impl Search {
-    /// `reach`: the length of the set's longest needle.
+    /// `reach` is the length of the set's longest needle.
     pub(super) fn new(set: &Arc<NeedleSet>, reach: u64) -> Search {
         Search {
             finder: Finder::new(Arc::clone(set)),
@@ -157,8 +158,8 @@ impl Search {
         }
     }
 
-    /// Searches what has come since the last time, up to `limit` bytes of it, and masks what it finds. A file that is not what it
-    /// was is searched from its beginning.
+    /// Searches new content, up to `limit` bytes, and masks the findings. A changed file is
+    /// searched from its beginning.
     pub(super) fn catch_up(
         &mut self,
         file: BorrowedFd<'_>,
@@ -183,7 +184,7 @@ impl Search {
         *self = Search { unsynced, ..Search::new(self.finder.set(), self.reach) };
     }
 
-    /// Leaves the file as it is from now on.
+    /// Leaves the file unchanged from now on.
     fn leave(&mut self) {
         *self = Search { is_source: true, ..Search::new(self.finder.set(), self.reach) };
     }
@@ -198,17 +199,18 @@ impl Search {
         }
         let end = self.finder.end();
         if end > 0 && (now.size, now.modified) == (self.stamp.size, self.stamp.modified) {
-            // Renamed, or given another mode; or its time was set back. That is in doubt until it
-            // is searched again.
+            // The file was renamed, got another mode, or had its time set back. It is in doubt
+            // until it is searched again.
             self.stamp = now;
             return self.standing(file, tools);
         }
         if now.size == end && end > 0 {
-            // Written over, or a write is under way: that sets the time first, and the size last.
+            // The file was overwritten, or a write is in progress: it sets the time first, and the
+            // size last.
             wait_for_writes(file);
             now = Stamp::from(fstat(file)?);
         }
-        // The end of a slice may be that of the file, which no search has met yet.
+        // A slice may end at the end of the file without having met it.
         let is_shorter = now.size < end || now.size == end && !self.unfinished;
         if end > 0 && (is_shorter || print(file, self.finder.end())? != self.print) {
             self.restart();
@@ -235,8 +237,8 @@ impl Search {
         self.standing(file, tools)
     }
 
-    /// Searches on to the end, or for one slice of it if there is no `limit`. Returns whether the
-    /// end was met.
+    /// Continues the search to the end, or for one slice if there is no `limit`. Returns whether it
+    /// reached the end.
     fn go_on(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<bool, PenError> {
         let stat = fstat(file)?;
         let (is_sparse, size) = (holes::is_sparse(&stat), stat.st_size as u64);
@@ -279,23 +281,23 @@ impl Search {
         }
     }
 
-    /// Whether something may have been written over since it was searched. It holds for the last
-    /// time when the search came to the end.
+    /// Whether content may have been overwritten since it was searched, as of the last time that
+    /// the search reached the end.
     pub(super) fn in_doubt(&self) -> bool {
         !self.is_source && self.proven != Some(self.stamp)
     }
 
-    /// Every range that was known to be clean may have changed without a trace: by a mapping.
+    /// Drops all proofs: any range may have changed without a trace, through a mapping.
     pub(super) fn doubt(&mut self) {
         (self.proven, self.again) = (None, None);
     }
 
-    /// Whether a repeated search is under way.
+    /// Whether a repeated search is in progress.
     pub(super) fn is_again(&self) -> bool {
         self.again.is_some()
     }
 
-    /// How much of the file is searched again to check a range of it.
+    /// The number of bytes to search again for a check of this range.
     pub(super) fn check_len(&self, range: &Range<u64>) -> u64 {
         let Range { start, end } = self.reached(range);
         end.saturating_sub(start)
@@ -305,8 +307,8 @@ impl Search {
         range.start.saturating_sub(self.reach)..range.end.saturating_add(self.reach).min(self.finder.end())
     }
 
-    /// Searches a range of the searched part once more, with enough around it for any secret that
-    /// reaches into it.
+    /// Searches a range of the searched part again, with enough around it for any secret that
+    /// extends into it.
     pub(super) fn check(
         &mut self,
         file: BorrowedFd<'_>,
@@ -326,7 +328,7 @@ impl Search {
         Ok(if is_clean { Proof::Clean } else { Proof::Restarted })
     }
 
-    /// Searches a piece of the searched part once more.
+    /// Searches a piece of the searched part again.
     pub(super) fn search_again(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Proof, PenError> {
         if self.is_source {
             return Ok(Proof::Clean);
@@ -352,7 +354,8 @@ impl Search {
         Ok(Proof::Clean)
     }
 
-    /// Notes by what the file is known again. Were it written to in this moment, its size would tell the next time.
+    /// Records the evidence that identifies the file. A write in this moment would show in its size
+    /// next time.
     fn settle(&mut self, file: BorrowedFd<'_>) -> Result<(), Errno> {
         (self.print, self.unfinished) = (print(file, self.finder.end())?, false);
         self.stamp = Stamp { size: self.finder.end(), ..Stamp::from(fstat(file)?) };
@@ -363,7 +366,7 @@ impl Search {
         Ok(())
     }
 
-    /// Whether the end of the file has to be waited for; masks it, if that was in vain.
+    /// Whether readers must wait for the end of the file; masks a partial match after the wait.
     fn standing(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Standing, PenError> {
         let until = self.since + tools.stump_wait;
         let is_held = self.finder.held() > 0 && self.masked != self.finder.end();
@@ -392,9 +395,9 @@ impl Search {
         Ok(Standing::Clean)
     }
 
-    /// Completes masks over secrets that end in the piece at hand, which a guard or a scrub had
-    /// begun when it was killed: before anything else is masked in it, and before the piece counts
-    /// as searched. Returns whether that was done, and the piece is to be read again; or `None` if
+    /// Completes interrupted masks over secrets that end in this piece, left by a killed guard or
+    /// scrub. This comes before any other mask in the piece, and before the piece counts as
+    /// searched. Returns whether it was done, so that the piece must be read again; or `None` if
     /// there are none.
     fn complete_masks(
         &mut self,
@@ -418,7 +421,7 @@ impl Search {
         Ok(Some(true))
     }
 
-    /// Whether masks are written here, and may be written to this file.
+    /// Whether this thread writes masks, and may write to this file.
     fn may_write(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
         if tools.pen.is_none() {
             return Ok(false);
@@ -434,7 +437,8 @@ impl Search {
         Ok(true)
     }
 
-    /// Masks secrets across records, first: masks within one record could hide the rest of them.
+    /// Masks secrets across records. Comes first, since masks within one record could hide the rest
+    /// of such a secret.
     fn mask_records(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
         if self.records.has_pending() {
             if !self.may_write(file, tools)? {
@@ -460,7 +464,7 @@ impl Search {
         Ok(true)
     }
 
-    /// Masks a region, if that is to be done here; returns whether it is masked.
+    /// Masks a region, if this thread writes masks; returns whether it is masked.
     fn mask(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, region: &Region) -> Result<bool, PenError> {
         let Some(pen) = &mut tools.pen else { return Ok(false) };
         if tools.sources.holds(file).map_err(PenError::Io)? {
@@ -474,7 +478,8 @@ impl Search {
         }
         self.unsynced = true;
         if region.range().start < self.masked {
-            // It has grown since: its beginning is masked already, and is not there to be found again.
+            // The region has grown: its beginning is masked already, so the file no longer contains
+            // it.
             pen.on(file)?.overwrite(&set, &tools.cover, region)?;
         } else if self.records.is_json() {
             pen.on(file)?.overwrite_in_json(&set, &tools.cover, region)?;
@@ -485,12 +490,12 @@ impl Search {
         Ok(true)
     }
 
-    /// How far the search is, and through which version of the file.
+    /// The searched length, and the fingerprint of the file's version.
     pub(super) fn place(&self) -> (u64, u64) {
         (self.finder.end(), self.print)
     }
 
-    /// Regions that have been masked and not counted, since they may still grow.
+    /// Regions that are masked but not counted, since they may still grow.
     pub(super) fn open(&self) -> Vec<Region> {
         self.finder.open(self.masked == self.finder.end())
     }

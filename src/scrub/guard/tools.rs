@@ -1,4 +1,4 @@
-//! The tools of a search, whatever the file.
+//! The tools of a search, shared by all files.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,23 +12,23 @@ use crate::scrub::pen::Pen;
 use crate::scrub::torn;
 use crate::sys::sources::Sources;
 
-/// How much is read at once, in bytes.
+/// The read size, in bytes.
 const READ_LEN: usize = 256 << 10;
 
 /// The tools of a search.
 pub(super) struct Tools {
     pub(super) cover: Arc<Cover>,
     pub(super) stump_wait: Duration,
-    /// Everything is over: a search that takes long is given up.
+    /// Set at the end: aborts a long search.
     pub(super) stop: Arc<AtomicBool>,
-    /// Files that are left as they are.
+    /// Files to leave unchanged.
     pub(super) sources: Arc<Sources>,
-    /// What masks are written with, if they are written here. Otherwise a search stops where one is needed.
+    /// The pen, in a thread that writes masks. Otherwise a search stops where a mask is needed.
     pub(super) pen: Option<Pen>,
     pub(super) buffer: Zeroizing<Vec<u8>>,
-    /// The needles over which a mask takes several steps.
+    /// The needles with masks that take several steps.
     pub(super) long: Vec<u32>,
-    /// How many regions each needle of the set has named.
+    /// The number of regions that each needle of the set has named.
     pub(super) counts: Vec<u64>,
 }
 
