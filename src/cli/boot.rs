@@ -4,12 +4,13 @@ use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::export::{Environment, Format};
 use hushlog::session::{Files, Session, SessionDir, SessionError, Text};
+use hushlog::source::{SourceError, SourceErrorKind, session};
 use hushlog::sys::{self, boot};
 
 use super::exit::Exit;
 use super::install::{self, InstallArgs};
 use super::message::{self, Failure, reason};
-use super::source::{self, SourceArgs, session};
+use super::source::{self, SourceArgs};
 use super::{exported, harden, masking};
 
 const EXAMPLES: &str = "Examples:
@@ -138,6 +139,6 @@ fn failure(error: SessionError) -> Failure {
             }
         }
         SessionError::FileName { .. } => Failure::config(error.to_string()).hint("rename the secret"),
-        _ => session::failure(&error),
+        _ => SourceError::from(SourceErrorKind::Session(error)).into(),
     }
 }

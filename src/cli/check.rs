@@ -10,12 +10,13 @@ use std::sync::Arc;
 use clap::Args;
 use hushlog::io::RedactWriter;
 use hushlog::registry::name;
+use hushlog::source::{Origin, Sourced};
 use hushlog::{NeedleSet, Redactor, Secret};
 use zeroize::Zeroizing;
 
 use super::exit::Exit;
 use super::message::{self, Failure, printable};
-use super::source::{self, Origin, SourceArgs, Sourced};
+use super::source::{self, SourceArgs};
 use super::{canary, stdio};
 
 /// Room for a mask, in bytes.
@@ -79,8 +80,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         return canary::run(args.socket.as_deref(), &args.names, args.through, args.quiet);
     }
     // An unknown name is an answer here, not an error.
-    let without_source = args.sources.is_empty() && !args.names.is_empty();
-    let sources = SourceArgs { allow_empty: args.sources.allow_empty || without_source, ..args.sources.clone() };
+    let without_source = args.sources.spec().is_empty() && !args.names.is_empty();
+    let mut sources = args.sources.spec();
+    sources.allow_empty |= without_source;
     let sourced = source::load_all(&sources, true)?.secrets;
     let questions = match args.names.is_empty() {
         true => all(&sourced),

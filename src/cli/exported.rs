@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use hushlog::Secret;
 use hushlog::export::{Environment, EnvironmentError};
 use hushlog::registry::{ExportedSecret, NameError, Rank, name};
+use hushlog::source::{Loaded, Origin, Sourced};
 
 use super::message::Failure;
-use super::source::{Loaded, Origin, Sourced};
 
 /// A constructor of an environment from candidates.
 type Make = fn(Vec<ExportedSecret>) -> Result<Environment, EnvironmentError>;

@@ -6,7 +6,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::Arguments;
-use super::source::wellknown;
+use hushlog::source::well_known;
 
 /// The first paragraphs of the long help.
 pub(crate) const ABOUT: &str = "Keep secrets out of logs: a filter from standard input to standard output.
@@ -155,7 +155,7 @@ pub(crate) fn after_help() -> String {
 }
 
 fn default_source() -> String {
-    format!("Well-known names:\n  {}", wellknown::GLOBS.join(" "))
+    format!("Well-known names:\n  {}", well_known::GLOBS.join(" "))
 }
 
 /// The completions for a shell.
@@ -241,7 +241,7 @@ fn sections(program: &Command) -> Roff {
         roff.control("SH", [section.title.to_uppercase().as_str()]);
         section.text.lines().for_each(|line| show(&mut roff, line));
     }
-    roff.control("SH", ["WELL-KNOWN NAMES"]).text([roman(wellknown::GLOBS.join(" "))]);
+    roff.control("SH", ["WELL-KNOWN NAMES"]).text([roman(well_known::GLOBS.join(" "))]);
     roff.control("SH", ["SEE ALSO"]);
     roff.text([roman("https://docs.rs/hushlog has the manual: design, threat model, encodings, tuning")]);
     roff

@@ -7,14 +7,15 @@ use clap::{Args, ValueEnum};
 use hushlog::install::{self, Root, Setup, SetupError, Step, StepOutcome};
 use hushlog::registry::{Error, FILE_LEN_MAX, Registry, RegistryId};
 use hushlog::session::DEFAULT_DIR;
+use hushlog::source::registry::{MACHINE_REGISTRY, trusted};
+use hushlog::source::{Interface, RegistrySpec, SourceError, SourceSpec, setting};
 use hushlog::sys::file::check_not_replaceable;
 use hushlog::sys::output::is_link_refused;
 
 use super::boot::BootArgs;
 use super::exit::Exit;
 use super::message::{Failure, path_text, reason, warning};
-use super::source::{SourceArgs, registry};
-use super::{registry as usual, setting, stdio};
+use super::stdio;
 
 /// What `boot --install` takes beside what the boot itself will take.
 #[derive(Debug, Args)]
@@ -151,18 +152,22 @@ fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
         return Err(setting::unusable(
             setting::RUN_DIR,
             "names another directory than /run/hushlog, where what is installed looks",
-        ));
+        )
+        .into());
     }
-    let sources = pinned(with_settings(&args.sources, root)?, root, args.quiet)?;
-    for (option, path) in sources.paths() {
+    let sources = pinned(with_settings(args.sources.spec(), root)?, root, args.quiet)?;
+    for (item, path) in sources.paths() {
         if !path.is_absolute() {
-            return Err(Failure::config(format!("{option} needs a path from the root on here"))
-                .hint("the command runs when the machine starts, in another directory"));
+            let text = format!("{} must be an absolute path here", item.name(Interface::CommandLine));
+            return Err(Failure::config(text).hint("the command runs when the machine starts, in another directory"));
         }
-        words.extend([option.to_owned(), text(path)?]);
+        words.extend([item.field.name(Interface::CommandLine).to_owned(), text(path)?]);
     }
-    for (option, word) in sources.words() {
-        words.extend([option.to_owned(), word.to_owned()]);
+    if let Some(RegistrySpec { member, trust, environment, .. }) = &sources.registry {
+        let member = member.iter().map(|name| ("--as", name));
+        let trust = trust.iter().map(|key| ("--trust", key));
+        let options = member.chain(trust).chain(environment.iter().map(|name| ("--environment", name)));
+        words.extend(options.flat_map(|(option, word)| [option.to_owned(), word.clone()]));
     }
     for glob in &sources.env {
         words.extend(["--env".to_owned(), text(Path::new(glob))?]);
@@ -188,45 +193,49 @@ fn check_program(program: PathBuf) -> Result<PathBuf, Failure> {
 }
 
 /// The sources, with the environment's settings for a registry.
-fn with_settings(sources: &SourceArgs, root: &Root) -> Result<SourceArgs, Failure> {
-    let mut sources = sources.clone();
+fn with_settings(mut sources: SourceSpec, root: &Root) -> Result<SourceSpec, Failure> {
     if !sources.is_empty() && sources.registry.is_none() {
         return Ok(sources);
     }
-    if sources.is_empty() {
-        sources.registry = setting::path(setting::REGISTRY)?;
+    let (path, mut registry) = match sources.registry.take() {
+        Some(registry) => (Some(registry.path.clone()), registry),
+        None => (setting::path(setting::REGISTRY)?, RegistrySpec::default()),
+    };
+    if registry.identity.is_none() {
+        registry.identity = setting::path(setting::IDENTITY)?;
     }
-    if sources.identity.is_none() {
-        sources.identity = setting::path(setting::IDENTITY)?;
+    if registry.trust.is_empty() {
+        registry.trust = trusted()?.into_iter().map(|(text, _)| text).collect();
     }
-    if sources.trust.is_empty() {
-        sources.trust = usual::trusted()?.into_iter().map(|(text, _)| text).collect();
-    }
-    if sources.registry.is_none() {
-        // Files found when the machine starts. These two options need a named registry.
-        let is_needed = sources.identity.is_some() || !sources.trust.is_empty();
-        sources.registry = is_needed.then(|| PathBuf::from(registry::REGISTRY));
-        if !root.has(registry::REGISTRY.trim_start_matches('/')) {
-            let text = format!("no source was given, and there is no {} on that machine", registry::REGISTRY);
+    if path.is_none() {
+        if !root.has(MACHINE_REGISTRY.trim_start_matches('/')) {
+            let text = format!("no source was given, and there is no {MACHINE_REGISTRY} on that machine");
             return Err(
                 Failure::config(text).hint("give what each start is to export, as --registry FILE --identity FILE")
             );
         }
+        // These two options need a named registry. Without them the file is found when the machine
+        // starts.
+        if registry.identity.is_none() && registry.trust.is_empty() {
+            return Ok(sources);
+        }
     }
+    registry.path = path.unwrap_or_else(|| MACHINE_REGISTRY.into());
+    sources.registry = Some(registry);
     Ok(sources)
 }
 
 /// Pins each start to the current registry by its id, so that another one in its place is refused.
 /// A given id must be that of the registry.
-fn pinned(mut sources: SourceArgs, root: &Root, quiet: bool) -> Result<SourceArgs, Failure> {
-    let path = match &sources.registry {
-        Some(path) => path.clone(),
-        None if sources.is_empty() => PathBuf::from(registry::REGISTRY),
+fn pinned(mut sources: SourceSpec, root: &Root, quiet: bool) -> Result<SourceSpec, Failure> {
+    let spec = match &sources.registry {
+        Some(spec) => spec.clone(),
+        None if sources.is_empty() => RegistrySpec { path: MACHINE_REGISTRY.into(), ..RegistrySpec::default() },
         None => return Ok(sources),
     };
-    let ids = sources.trust.iter().filter(|word| RegistryId::is_meant(word)).map(|word| word.parse());
-    let ids = ids.collect::<Result<Vec<RegistryId>, _>>().map_err(usual::failure)?;
-    let Ok(below) = path.strip_prefix("/") else { return Ok(sources) };
+    let ids = spec.trust.iter().filter(|word| RegistryId::is_meant(word)).map(|word| word.parse());
+    let ids = ids.collect::<Result<Vec<RegistryId>, _>>().map_err(SourceError::from)?;
+    let Ok(below) = spec.path.strip_prefix("/") else { return Ok(sources) };
     let found = root.read(below, FILE_LEN_MAX as u64).map_err(Error::Read).and_then(|text| match text {
         Some(text) => Registry::parse(&text),
         None => Err(Error::Missing),
@@ -237,15 +246,15 @@ fn pinned(mut sources: SourceArgs, root: &Root, quiet: bool) -> Result<SourceArg
         Err(error) => {
             if !quiet {
                 let why = "so that a start demands no id of it; install again when it is there, or give --trust";
-                warning(&format!("{}: {error}, {why}", show(&path)));
+                warning(&format!("{}: {error}, {why}", show(&spec.path)));
             }
             return Ok(sources);
         }
     };
-    registry.require_id(&ids).map_err(|error| usual::failure(error).at(&show(&path)))?;
+    registry.require_id(&ids).map_err(|error| SourceError::of_registry(error, &spec.path))?;
     if let Some(id) = registry.id().filter(|_| ids.is_empty()) {
-        sources.trust.push(id.to_string());
-        sources.registry = Some(path);
+        let trust = spec.trust.iter().cloned().chain([id.to_string()]).collect();
+        sources.registry = Some(RegistrySpec { trust, ..spec });
     }
     Ok(sources)
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hushlog::registry::{By, Identity, SigningKey};
+use hushlog::source::setting::configuration;
 use hushlog::sys::beneath::{Dir, Links};
 use hushlog::sys::replace::create_in;
 
 use super::exit::Exit;
 use super::message::{Failure, note, reason};
-use super::registry::{configuration, failure, name, show};
+use super::registry::{failure, name, show};
 use super::stdio;
 
 /// What keygen takes.

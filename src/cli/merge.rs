@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hushlog::registry::{Cause, Conflict, Error, MergeOptions, Side, merge_files};
+use hushlog::source::registry::{Trusted, trusted_by};
 
 use super::exit::Exit;
 use super::message::{Failure, note, warning};
-use super::registry::{Trusted, of_file, show, signing_key, trusted_by};
+use super::registry::{of_file, show, signing_key};
 
 /// The three files, and how to merge them.
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hushlog::io::{json_text, map_strings};
 use hushlog::redact::message::{Reading, redact};
 use hushlog::redact::text;
+pub(crate) use hushlog::sys::error::{plain_reason, reason};
 use hushlog::{NeedleSet, Secret};
 use memchr::memmem;
 use serde_json::Value;
@@ -49,17 +50,6 @@ impl Failure {
     pub(crate) fn ends(mut self, exit: Exit) -> Failure {
         self.exit = exit;
         self
-    }
-
-    /// Adds the file at fault.
-    pub(crate) fn at(mut self, path: &str) -> Failure {
-        self.text = format!("{path}: {}", self.text);
-        self
-    }
-
-    /// The text and the hint.
-    pub(crate) fn into_parts(self) -> (String, Option<String>) {
-        (self.text, self.hint)
     }
 
     /// Adds a hint.
@@ -244,18 +234,6 @@ fn emit(line: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// The system's text for an I/O error, without its number.
-pub(crate) fn reason(error: &std::io::Error) -> String {
-    plain_reason(&error.to_string())
-}
-
-/// The same, for an error's text.
-pub(crate) fn plain_reason(text: &str) -> String {
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
-
 /// A name in printable form, as masks contain it.
 pub(crate) fn printable(name: &[u8]) -> String {
     text::name(name)
@@ -264,15 +242,4 @@ pub(crate) fn printable(name: &[u8]) -> String {
 /// A path in printable form, without loss.
 pub(crate) fn path_text(path: &Path) -> String {
     text::path(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_are_lower_case_and_without_numbers() {
-        assert_eq!(reason(&std::io::Error::from_raw_os_error(libc::ENOENT)), "no such file or directory");
-        assert_eq!(reason(&std::io::Error::from_raw_os_error(libc::ENOSPC)), "no space left on device");
-    }
 }

@@ -30,7 +30,6 @@ pub(crate) mod scrub;
 mod scrubbed;
 pub(crate) mod secret;
 mod service;
-mod setting;
 pub(crate) mod sidecar;
 mod sidecar_client;
 mod sidecar_tell;

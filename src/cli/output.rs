@@ -5,13 +5,15 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use hushlog::source::registry::{MACHINE_IDENTITY, MACHINE_REGISTRY};
+use hushlog::source::{Interface, session, setting};
 use hushlog::sys::file::FileId;
 use hushlog::sys::output::{Output, is_link_refused};
 use rustix::fs::{FileType, fstat, stat};
 
 use super::message::{Failure, reason};
-use super::source::{SourceArgs, registry, session};
-use super::{registry as usual, setting, stdio};
+use super::source::SourceArgs;
+use super::stdio;
 
 /// The deepest directory below one of `--secret-file` that is examined, as in reading them.
 const DEPTH_MAX: usize = 16;
@@ -29,17 +31,15 @@ impl Inputs {
     /// The files of these sources, the usual key files, and standard input. None of them is opened.
     pub(crate) fn new(sources: &SourceArgs) -> Result<Inputs, Failure> {
         let mut inputs = Inputs { files: Vec::new(), values: Vec::new() };
-        let mut numbers = std::collections::BTreeMap::new();
-        for (option, path) in sources.paths() {
-            let number = numbers.entry(option).and_modify(|number| *number += 1).or_insert(1);
-            inputs.add(path, &format!("{option} number {number}"), DEPTH_MAX);
+        for (item, path) in sources.spec().paths() {
+            inputs.add(path, &format!("a file of {}", item.name(Interface::CommandLine)), DEPTH_MAX);
         }
         for variable in [setting::REGISTRY, setting::IDENTITY, setting::SIGN] {
             inputs.add_all(setting::path(variable)?, &format!("the file that {variable} names"));
         }
-        let own = ["registry.yaml", "identity.txt", "signing.pem"].into_iter().filter_map(usual::configuration);
+        let own = ["registry.yaml", "identity.txt", "signing.pem"].into_iter().filter_map(setting::configuration);
         inputs.add_all(own, "a file of hushlog's own");
-        inputs.add_all([registry::REGISTRY, registry::IDENTITY].map(PathBuf::from), "a file of hushlog's own");
+        inputs.add_all([MACHINE_REGISTRY, MACHINE_IDENTITY].map(PathBuf::from), "a file of hushlog's own");
         inputs.add_all([session::session_dir()?.session()], "the session");
         inputs.add_all(session::credential_file(), "the session");
         inputs.add_stream(io::stdin(), "standard input");
@@ -97,7 +97,7 @@ impl Inputs {
             let path = output.path()?;
             let within = path.ancestors().skip(1).filter_map(|parent| stat(parent).ok());
             let name = within.into_iter().find_map(|parent| same(&self.values, FileId::from(&parent)))?;
-            Some(format!("it lies in the directory of {name}, where it would be a value"))
+            Some(format!("it lies beside {name}, where it would be a value"))
         })
     }
 }

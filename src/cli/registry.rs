@@ -1,21 +1,21 @@
 //! Shared by the registry commands: the file, the acting member, the keys, and the form of errors
 //! and tables.
 
-use std::env;
-use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use hushlog::registry::{By, Error, Identity, Name, PublicKey, Registry, RegistryId, SigningKey, Snapshot};
+use hushlog::registry::{By, Error, Identity, Name, Registry, SigningKey, Snapshot};
+use hushlog::source::registry as source;
+use hushlog::source::setting::{self, configuration};
+use hushlog::source::{SourceError, SourceErrorKind};
 use hushlog::sys::beneath::{Dir, Links};
 use zeroize::Zeroizing;
 
 use super::exit::Exit;
-use super::message::{self, Failure, path_text, reason};
+use super::message::{self, Failure, path_text};
 use super::prompt::Hidden;
-use super::{setting, stdio};
+use super::stdio;
 
 /// Which registry.
 #[derive(Debug, Args)]
@@ -78,24 +78,15 @@ impl RegistryArgs {
         Ok(snapshot)
     }
 
-    fn check(&self, registry: &Registry, path: &Path) -> Result<(), Failure> {
-        let given = trusted_by(&self.trust)?;
-        let (mut keys, mut ids) = (Vec::new(), Vec::new());
-        for trusted in given {
-            match trusted {
-                Trusted::Key(key) => keys.push(key),
-                Trusted::Id(id) => ids.push(id),
-            }
-        }
-        let checked = registry.require_id(&ids).and_then(|()| registry.require_signer(&keys));
-        checked.map_err(|error| of_file(error, path))
+    fn check(&self, registry: &Registry, path: &Path) -> Result<(), SourceError> {
+        source::check(registry, path, &self.trust)
     }
 }
 
 impl ChangeArgs {
     /// The acting member.
     pub(crate) fn member(&self) -> Result<Name, Failure> {
-        let user = || ["USER", "LOGNAME"].into_iter().find_map(variable)?.into_string().ok();
+        let user = || ["USER", "LOGNAME"].into_iter().find_map(setting::variable)?.into_string().ok();
         let given = match &self.member {
             Some(member) => Some(member.clone()),
             None => setting::text(setting::MEMBER)?.or_else(user),
@@ -147,74 +138,13 @@ impl ChangeArgs {
             if *registry != Registry::default() {
                 self.registry.check(registry, &path)?;
             }
-            change(registry).map_err(Problem::Error)
+            change(registry).map_err(SourceError::from)
         })
-        .map_err(|problem| match problem {
-            Problem::Failure(failure) => failure,
-            Problem::Error(error) => of_file(error, &path),
+        .map_err(|error| match error.kind {
+            SourceErrorKind::Registry(error) => of_file(error, &path),
+            _ => error.into(),
         })
     }
-}
-
-/// The error of an update: one of the registry, or a finished failure.
-enum Problem {
-    Error(Error),
-    Failure(Failure),
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Problem {
-        Problem::Error(error)
-    }
-}
-
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Problem {
-        Problem::Failure(failure)
-    }
-}
-
-/// The path of the usual identity, if there is one.
-pub(crate) fn usual_identity() -> Result<Option<PathBuf>, Failure> {
-    let given = setting::path(setting::IDENTITY)?;
-    Ok(given.or_else(|| configuration("identity.txt").filter(|path| path.exists())))
-}
-
-/// The demands of `--trust` on a registry.
-pub(crate) enum Trusted {
-    /// The signature of this key.
-    Key(PublicKey),
-    /// The id of the registry.
-    Id(RegistryId),
-}
-
-impl FromStr for Trusted {
-    type Err = Error;
-
-    fn from_str(word: &str) -> Result<Trusted, Error> {
-        match RegistryId::is_meant(word) {
-            true => word.parse().map(Trusted::Id),
-            false => word.parse().map(Trusted::Key),
-        }
-    }
-}
-
-/// The public keys and ids that the environment requires, with their texts.
-pub(crate) fn trusted() -> Result<Vec<(String, Trusted)>, Failure> {
-    let keys = setting::text(setting::TRUST)?.unwrap_or_default();
-    let key = |text: &str| match text.parse() {
-        Ok(key) => Ok((text.to_owned(), key)),
-        Err(_) => Err(setting::unusable(setting::TRUST, "holds what is neither a public key nor the id of a registry")),
-    };
-    keys.split_whitespace().map(key).collect()
-}
-
-/// The requirements of the command line, or else of the environment.
-pub(crate) fn trusted_by(words: &[String]) -> Result<Vec<Trusted>, Failure> {
-    if words.is_empty() {
-        return Ok(trusted()?.into_iter().map(|(_, trusted)| trusted).collect());
-    }
-    words.iter().map(|word| word.parse().map_err(failure)).collect()
 }
 
 /// The key that signs changes: from the given file, or from the environment.
@@ -223,23 +153,20 @@ pub(crate) fn signing_key(path: Option<&Path>) -> Result<Option<SigningKey>, Fai
         Some(path) => Some(path.to_owned()),
         None => setting::path(setting::SIGN)?,
     };
-    path.map(|path| SigningKey::load(&path).map_err(|error| of_key(error, &path))).transpose()
+    path.map(|path| SigningKey::load(&path).map_err(|error| SourceError::of_key(error, &path).into())).transpose()
 }
 
-/// Reads the identity at this path, or the usual one if it exists.
-pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, Failure> {
-    let path = match path {
-        Some(path) => Some(path.to_owned()),
-        None => usual_identity()?,
-    };
-    let Some(path) = path else { return Ok(None) };
-    let ask = || {
-        let prompt = message::shown(&format!("Passphrase of {}: ", show(&path)));
-        let typed = Hidden::begin().and_then(|terminal| terminal.ask(&prompt)).map_err(|_| Error::NoPassphrase)?;
-        // A passphrase that is not UTF-8 is one that age refuses, so it is wrong.
-        String::from_utf8(typed.to_vec()).map(Zeroizing::new).map_err(|_| Error::Passphrase)
-    };
-    Identity::load(&path, ask).map(Some).map_err(|error| of_key(error, &path))
+/// Reads the identity in this file, or the user's if there is one.
+pub(crate) fn identity(path: Option<&Path>) -> Result<Option<Identity>, SourceError> {
+    source::identity(path, &ask_passphrase)
+}
+
+/// Asks the terminal for the passphrase of the identity in this file.
+pub(crate) fn ask_passphrase(path: &Path) -> Result<Zeroizing<String>, Error> {
+    let prompt = message::shown(&format!("Passphrase of {}: ", show(path)));
+    let typed = Hidden::begin().and_then(|terminal| terminal.ask(&prompt)).map_err(|_| Error::NoPassphrase)?;
+    // A passphrase that is not UTF-8 is one that age refuses, so it is wrong.
+    String::from_utf8(typed.to_vec()).map(Zeroizing::new).map_err(|_| Error::Passphrase)
 }
 
 /// A name from the command line.
@@ -249,50 +176,16 @@ pub(crate) fn name(text: &str) -> Result<Name, Failure> {
 
 /// An error of the registry, as a failure of the program.
 pub(crate) fn failure(error: Error) -> Failure {
-    let text = match &error {
-        Error::Read(cause) | Error::Write(cause) | Error::NotKept(cause) | Error::Key(cause) => {
-            format!("{error}: {}", reason(cause))
-        }
-        _ => error.to_string(),
-    };
-    let told =
-        if matches!(error, Error::Write(_) | Error::NotKept(_)) { Failure::io(text) } else { Failure::config(text) };
-    match error.hint() {
-        Some(hint) => told.hint(hint),
-        None => told,
-    }
+    SourceError::from(error).into()
 }
 
-/// The same with the path of the file at fault, if the file exists. A path without a file may be a
-/// secret given by mistake.
+/// The same with the path of the file at fault.
 pub(crate) fn of_file(error: Error, path: &Path) -> Failure {
-    let about = error.is_of_file();
-    with_path(failure(error), path, about)
-}
-
-fn of_key(error: Error, path: &Path) -> Failure {
-    with_path(failure(error), path, true)
-}
-
-fn with_path(failure: Failure, path: &Path, about: bool) -> Failure {
-    if about && fs::symlink_metadata(path).is_ok() { failure.at(&show(path)) } else { failure }
+    SourceError::of_registry(error, path).into()
 }
 
 pub(crate) fn show(path: &Path) -> String {
     path_text(path)
-}
-
-/// A variable that belongs to the system or the user, if it has a value.
-pub(crate) fn variable(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// A hushlog file in the user's configuration directory.
-pub(crate) fn configuration(file: &str) -> Option<PathBuf> {
-    let base = variable("XDG_CONFIG_HOME").map(PathBuf::from);
-    let base = base.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))?;
-    let directory = base.join("hushlog");
-    Some(if file.is_empty() { directory } else { directory.join(file) })
 }
 
 /// Prints columns under their titles, as wide as needed.

@@ -11,6 +11,7 @@ use hushlog::child::{
     self, Completion, ProcessEnvironment, ProcessEnvironmentError, Program, Status, StreamOutcome, SupervisionOptions,
 };
 use hushlog::io::{PumpError, PumpSummary};
+use hushlog::source::Loaded;
 use hushlog::{NeedleSet, Secret};
 use rustix::io::Errno;
 
@@ -19,7 +20,7 @@ use super::masking::{self, OptionArgs};
 use super::message::{Failure, reason};
 use super::output::Inputs;
 use super::report::{Tally, Target};
-use super::source::{self, Loaded, SourceArgs};
+use super::source::{self, SourceArgs};
 use super::{exported, harden, stdio};
 
 /// What `run` takes.
@@ -43,7 +44,7 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let RunArgs { sources, options, kill_after, command } = args;
     let target = Target::new(options.report.as_deref(), || Inputs::new(&sources))?;
-    let loaded = source::load_all(&sources, options.quiet)?;
+    let loaded = source::load_all(&sources.spec(), options.quiet)?;
     let environment = environment(&loaded)?;
     let program = Program { arguments: arguments(command)?, environment, inherited: stdio::inherited() };
     program.environment.check(&program.arguments).map_err(refused)?;

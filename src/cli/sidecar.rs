@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use hushlog::sidecar::config::{self, Config, ConfigError, Plan, Secrets};
+use hushlog::sidecar::config::{self, Config, ConfigError, Plan};
 use hushlog::sidecar::{self, LoadError, Loader, Setup, SidecarError};
+use hushlog::source::registry::usual_identity;
+use hushlog::source::{Fallback, SourceError, SourceSpec};
 
 use super::exit::{self, Exit};
 use super::message::{self, Failure, path_text, reason};
 use super::sidecar_client as client;
-use super::source::{self, SourceArgs};
-use super::{harden, registry, service, sidecar_tell as telling, stdio};
+use super::{harden, service, sidecar_tell as telling, source, stdio};
 
 /// What the sidecar takes.
 #[derive(Debug, Args)]
@@ -69,7 +70,8 @@ pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
         Some(SidecarCommand::CheckConfig) => {
             let path = named(args)?;
             let (config, plan) = read(path)?;
-            let held = config.secrets.iter().flat_map(Secrets::paths).chain([path]).map(Path::to_owned);
+            let sources = config.sources();
+            let held = sources.paths().map(|(_, path)| path).chain([path]).map(Path::to_owned);
             let left_out = sidecar::check(&plan, &held.collect::<Vec<_>>()).map_err(failure)?;
             if !args.quiet {
                 left_out.iter().for_each(|text| message::note(text));
@@ -131,8 +133,8 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
             .hint("LISTEN_FDS and LISTEN_PID say that there are some, from descriptor 3 on")
     })?;
     let (config, plan) = read(named(args)?)?;
-    let sources = sources(config.secrets.as_ref())?;
-    let watched = watched(&sources)?;
+    let sources = sources(&config)?;
+    let watched = sources.watched()?;
     // Before there are other threads: it is for this one, and those that it starts.
     let unconfined = sidecar::confine(&plan, &watched).map_err(|error| {
         Failure::io(format!("cannot confine the sidecar: {}", reason(&error)))
@@ -176,73 +178,20 @@ fn failure(error: SidecarError) -> Failure {
     }
 }
 
-/// The sources of the command line that a section stands for.
-fn sources(section: Option<&Secrets>) -> Result<SourceArgs, Failure> {
-    let none = || Secrets {
-        env: None,
-        dotenv: None,
-        secret_files: None,
-        registry: None,
-        identity: None,
-        member: None,
-        trust: None,
-        session: None,
-        allow_empty: None,
-    };
-    let section = section.cloned().unwrap_or_else(none);
-    let mut sources = SourceArgs {
-        env: section.env.unwrap_or_default().into_iter().map(Into::into).collect(),
-        dotenv: section.dotenv.unwrap_or_default(),
-        secret_file: section.secret_files.unwrap_or_default(),
-        registry: section.registry,
-        identity: section.identity,
-        member: section.member,
-        trust: section.trust.unwrap_or_default(),
-        environment: None,
-        session: section.session.unwrap_or(false),
-        allow_empty: section.allow_empty.unwrap_or(false),
-    };
-    // It has to be known beforehand what is read.
-    if sources.registry.is_some() && sources.identity.is_none() {
-        sources.identity = registry::usual_identity()?;
+/// The sources, with the usual identity: all files that are read have to be known beforehand.
+fn sources(config: &Config) -> Result<SourceSpec, SourceError> {
+    let mut sources = config.sources();
+    if let Some(registry) = &mut sources.registry
+        && registry.identity.is_none()
+    {
+        registry.identity = usual_identity()?;
     }
-    // A guess by names is for somebody who looks at what it says.
-    sources.session |= sources.is_empty() && !sources.allow_empty;
     Ok(sources)
 }
 
-/// What of the sources can be watched.
-fn watched(sources: &SourceArgs) -> Result<Vec<PathBuf>, Failure> {
-    let mut paths: Vec<PathBuf> = sources.paths().map(|(_, path)| path.to_owned()).collect();
-    if sources.session {
-        paths.push(source::session::directory()?);
-    }
-    Ok(paths)
-}
-
-fn loader(sources: SourceArgs) -> Loader {
+fn loader(sources: SourceSpec) -> Loader {
     Arc::new(move || {
-        if sources.is_empty() {
-            return Ok(Vec::new());
-        }
-        source::load(&sources, true).map_err(|failure| {
-            let (text, hint) = failure.into_parts();
-            LoadError { text: in_words_of_the_file(&text), hint: hint.map(|hint| in_words_of_the_file(&hint)) }
-        })
+        let loaded = source::read(&sources, Fallback::Nothing, true)?;
+        Ok(loaded.secrets.into_iter().map(|sourced| sourced.secret).collect())
     })
-}
-
-/// Sources are called by their options elsewhere, and by their keys here.
-fn in_words_of_the_file(text: &str) -> String {
-    const WORDS: &[(&str, &str)] = &[
-        ("--secret-file number", "secret_files number"),
-        ("--dotenv number", "dotenv number"),
-        ("--env number", "env number"),
-        ("--registry needs", "the registry needs"),
-        ("with --identity FILE", "with identity: FILE"),
-        ("--allow-empty runs without", "allow_empty: true runs without"),
-        ("no input was read; the option takes", "the key takes"),
-        ("--as NAME", "member: NAME"),
-    ];
-    WORDS.iter().fold(text.to_owned(), |text, (option, key)| text.replace(option, key))
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::redact::needle::NeedleSet;
+use crate::source::{Interface, SourceError};
 
 /// An event.
 #[derive(Debug)]
@@ -107,6 +108,14 @@ pub struct LoadError {
     pub text: String,
     /// The remedy.
     pub hint: Option<String>,
+}
+
+/// Names the item of the configuration.
+impl From<SourceError> for LoadError {
+    fn from(error: SourceError) -> LoadError {
+        let interface = Interface::Configuration;
+        LoadError { text: error.text(interface), hint: error.hint(interface) }
+    }
 }
 
 /// The callback for events. It must not block.

@@ -1,4 +1,248 @@
-//! Where secrets come from.
+//! Where secrets come from: variables of the environment, dotenv files, secret files, a registry,
+//! the session of the machine.
+//!
+//! A [`SourceSpec`] lists the sources. [`load`](SourceSpec::load) reads all of them, or fails with a
+//! [`SourceError`]: a source that is missing, cannot be read or gives nothing is an error, since its
+//! secrets would not be masked.
+//!
+//! ```
+//! use hushlog::NeedleSet;
+//! use hushlog::source::SourceSpec;
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("app.env");
+//! # std::fs::write(&path, "API_TOKEN=sk-live-4f9QzX\n")?;
+//! let spec = SourceSpec { dotenv: vec![path], ..SourceSpec::default() };
+//! let loaded = spec.load()?;
+//! let builder = loaded.secrets.into_iter().fold(NeedleSet::builder(), |set, sourced| set.secret(sourced.secret));
+//! assert_eq!(builder.build()?.redact_cow(b"token: sk-live-4f9QzX").as_ref(), b"token: [REDACTED:API_TOKEN]");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Files are opened by [`Input`](crate::sys::input::Input), and so known to a recording of
+//! [`Sources`](crate::sys::sources::Sources): no scrub changes them. A value is held in a buffer
+//! that is wiped, with the copies that growing left behind only where the allocator wipes freed
+//! memory. Time and memory are linear in the files; a file or value over
+//! [`NEEDLE_BYTES_MAX`](crate::redact::build::NEEDLE_BYTES_MAX) is an error.
 
 #[doc(hidden)]
 pub mod dotenv;
+mod environment;
+mod error;
+mod file;
+pub mod registry;
+pub mod session;
+pub mod setting;
+pub mod well_known;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+pub use error::{Field, Interface, Item, SourceError, SourceErrorKind};
+pub use registry::{AskPassphrase, RegistrySpec};
+
+use crate::redact::secret::Secret;
+use crate::registry::{Error, Rank};
+
+/// The sources of secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceSpec {
+    /// Patterns of names of variables of the environment, as `PROD_*`: `*`, `?` and `[...]`.
+    pub env: Vec<OsString>,
+    /// Files of NAME=VALUE lines.
+    pub dotenv: Vec<PathBuf>,
+    /// Files of one value, and directories of such files.
+    pub secret_files: Vec<PathBuf>,
+    /// A registry.
+    pub registry: Option<RegistrySpec>,
+    /// Whether the session of this machine is a source.
+    pub session: bool,
+    /// Whether a source may give nothing.
+    pub allow_empty: bool,
+}
+
+/// The source in place of an empty [`SourceSpec`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// None: nothing is loaded.
+    Nothing,
+    /// The session of this machine. It is an error if there is none.
+    Session,
+    /// The session of this machine, or the [well-known variables](well_known) if there is none.
+    WellKnown,
+}
+
+/// A secret, and where it comes from.
+pub struct Sourced {
+    /// The secret, named after its variable, its file or its entry in the registry.
+    pub secret: Secret,
+    /// The source.
+    pub origin: Origin,
+}
+
+/// The source of a secret, with its data about the secret.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// A variable of the environment.
+    Environment,
+    /// A variable of a dotenv file.
+    Dotenv,
+    /// A file.
+    File,
+    /// The session.
+    Session {
+        /// The variable that holds it.
+        variable: String,
+        /// Its version; empty if it has none.
+        version: String,
+        /// False if it was exported earlier, and is only masked now.
+        current: bool,
+    },
+    /// A registry.
+    Registry {
+        /// The variable that it is exported as.
+        variable: String,
+        /// Its version.
+        version: String,
+        /// Its rank among secrets of the same variable.
+        rank: Rank,
+        /// Whether it is exported.
+        install: bool,
+    },
+    /// A key that opens or signs registries. It is only masked.
+    Key,
+}
+
+/// Everything that sources gave.
+#[derive(Default)]
+pub struct Loaded {
+    /// The secrets.
+    pub secrets: Vec<Sourced>,
+    /// Plain defaults of an environment, by variable. They are exported, and not masked.
+    pub defaults: BTreeMap<String, String>,
+    /// Whether a registry gave some of the defaults. Those of a session were checked by the boot
+    /// that made it.
+    pub has_registry_defaults: bool,
+    /// Names of entries of dotenv files that refer to other variables, and were taken literally.
+    pub referring: Vec<String>,
+    /// Names of the well-known variables that were taken for want of a source.
+    pub well_known: Vec<String>,
+}
+
+impl SourceSpec {
+    /// Reads all sources. An empty list of sources gives nothing; an identity with a passphrase is
+    /// an error. See [`load_into`](SourceSpec::load_into).
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be read or gives nothing.
+    pub fn load(&self) -> Result<Loaded, SourceError> {
+        let mut loaded = Loaded::default();
+        self.load_into(&mut loaded, Fallback::Nothing, &|_| Err(Error::NoPassphrase))?;
+        Ok(loaded)
+    }
+
+    /// Reads all sources, or the fallback if there are none. After an error `loaded` holds the
+    /// secrets of the sources before, so that the message about it can be masked.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be read; or gives nothing, unless that is allowed.
+    pub fn load_into(
+        &self,
+        loaded: &mut Loaded,
+        fallback: Fallback,
+        ask: AskPassphrase<'_>,
+    ) -> Result<(), SourceError> {
+        let session = match fallback {
+            _ if self.session => Some(session::required()?),
+            Fallback::Session | Fallback::WellKnown if self.is_empty() => session::read()?,
+            _ => None,
+        };
+        match (session, fallback) {
+            (Some(session), _) => {
+                session::add(loaded, self.allow_empty, session)?;
+                loaded.secrets.extend(registry::keys_of_machine());
+            }
+            (None, Fallback::Session) if self.is_empty() => return Err(SourceErrorKind::NoSource.into()),
+            (None, Fallback::WellKnown) if self.is_empty() => self.load_well_known(loaded)?,
+            (None, _) => {}
+        }
+        for (item, glob) in items(Field::Env, &self.env) {
+            let secrets = environment::matching(item, glob)?;
+            self.add(loaded, &Origin::Environment, secrets, || SourceErrorKind::NoVariable.at(item))?;
+        }
+        for (item, path) in items(Field::Dotenv, &self.dotenv) {
+            let entries = file::dotenv(item, path)?;
+            loaded.referring.extend(entries.iter().filter(|entry| entry.refers).map(|entry| entry.name.clone()));
+            let secrets = entries.into_iter().map(|entry| Secret::new(entry.name, entry.value)).collect();
+            self.add(loaded, &Origin::Dotenv, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
+        }
+        for (item, path) in items(Field::SecretFiles, &self.secret_files) {
+            let secrets = file::value_or_directory(item, path)?;
+            self.add(loaded, &Origin::File, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
+        }
+        match &self.registry {
+            Some(spec) => registry::add(loaded, self.allow_empty, spec, ask),
+            None => Ok(()),
+        }
+    }
+
+    fn load_well_known(&self, loaded: &mut Loaded) -> Result<(), SourceError> {
+        let secrets = environment::well_known();
+        loaded.well_known = secrets.iter().map(|secret| secret.name().to_owned()).collect();
+        self.add(loaded, &Origin::Environment, secrets, || SourceErrorKind::NoWellKnown.into())
+    }
+
+    /// Adds the secrets of one source, of which one has a value unless all may be empty.
+    fn add(
+        &self,
+        loaded: &mut Loaded,
+        origin: &Origin,
+        secrets: Vec<Secret>,
+        nothing: impl FnOnce() -> SourceError,
+    ) -> Result<(), SourceError> {
+        if !self.allow_empty && secrets.iter().all(|secret| secret.expose().trim_ascii().is_empty()) {
+            return Err(nothing());
+        }
+        loaded.secrets.extend(secrets.into_iter().map(|secret| Sourced { secret, origin: origin.clone() }));
+        Ok(())
+    }
+
+    /// Whether there is no source.
+    pub fn is_empty(&self) -> bool {
+        self.env.is_empty()
+            && self.dotenv.is_empty()
+            && self.secret_files.is_empty()
+            && self.registry.is_none()
+            && !self.session
+    }
+
+    /// The files and directories that it names.
+    pub fn paths(&self) -> impl Iterator<Item = (Item, &Path)> {
+        let dotenv = items(Field::Dotenv, &self.dotenv);
+        let files = items(Field::SecretFiles, &self.secret_files);
+        let only = |field, path| (Item { field, index: None, has_siblings: false }, path);
+        let registry = self.registry.iter().map(move |spec| only(Field::Registry, &spec.path));
+        let identity = self.registry.iter().filter_map(|spec| spec.identity.as_ref());
+        let identity = identity.map(move |path| only(Field::Identity, path));
+        dotenv.chain(files).chain(registry).chain(identity).map(|(item, path)| (item, path.as_path()))
+    }
+
+    /// The files and directories that it reads, those of the session included.
+    ///
+    /// # Errors
+    ///
+    /// When the setting that names the session's directory cannot be used.
+    pub fn watched(&self) -> Result<Vec<PathBuf>, SourceError> {
+        let session = self.session.then(session::directory).transpose()?;
+        Ok(self.paths().map(|(_, path)| path.to_owned()).chain(session).collect())
+    }
+}
+
+/// The items of a list.
+fn items<T>(field: Field, list: &[T]) -> impl Iterator<Item = (Item, &T)> {
+    let has_siblings = list.len() > 1;
+    list.iter().enumerate().map(move |(index, value)| (Item { field, index: Some(index), has_siblings }, value))
+}

@@ -25,6 +25,7 @@
 pub mod beneath;
 #[cfg(feature = "registry")]
 pub mod boot;
+pub mod error;
 pub mod file;
 #[cfg(feature = "registry")]
 pub mod group;

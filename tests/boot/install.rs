@@ -210,7 +210,7 @@ fn what_cannot_be_installed_is_refused_before_anything_is_written() {
     let root = Root::new(SYSTEMD);
     let before = tree(root.dir.path());
     for (args, said) in [
-        (&["--install", "--dotenv", "secrets.env"][..], "--dotenv needs a path from the root on"),
+        (&["--install", "--dotenv", "secrets.env"][..], "--dotenv must be an absolute path here"),
         (&["--install", "--dotenv", "/etc/it's"], "has a character other than"),
         (&["--install", "--dotenv", "/etc/a b"], "has a character other than"),
         (&["--install", "--dotenv", "/etc/a\nExecStart=/bin/sh"], "has a character other than"),

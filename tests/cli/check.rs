@@ -132,7 +132,10 @@ fn values_of_every_kind_are_asked_about() {
 fn what_it_needs_and_cannot_read_is_an_error_and_no_answer() {
     let machine = Machine::new();
     machine.check(&["--session", "A"], &[]).ends(2).says("there is no session");
-    machine.check(&["--dotenv", "missing.env", "A"], &[]).ends(2).says("cannot read --dotenv number 1");
+    machine
+        .check(&["--dotenv", "missing.env", "A"], &[])
+        .ends(2)
+        .says("cannot read missing.env: no such file or directory (--dotenv)");
     machine.check(&[], &[]).ends(2).says("no well-known variable");
 }
 

@@ -178,14 +178,14 @@ fn a42_no_input_is_written_over() {
     symlink(".env", desk.path("link")).unwrap();
     let before = desk.read(".env");
     for name in [".env", "./.env", "other-name", "link"] {
-        desk.ran(&["--dotenv", ".env", "--report", name]).ends(2).says("it is --dotenv number 1");
-        desk.ran(&[&EXPORT[..], &["--output", name]].concat()).ends(2).says("it is --dotenv number 1");
+        desk.ran(&["--dotenv", ".env", "--report", name]).ends(2).says("it is a file of --dotenv");
+        desk.ran(&[&EXPORT[..], &["--output", name]].concat()).ends(2).says("it is a file of --dotenv");
         desk.ran(&["run", "--dotenv", ".env", "--report", name, "--", "touch", "ran"]).ends(2);
         desk.ran(&["scrub", "--dotenv", ".env", "--report", name, "values"]).ends(2);
         assert_eq!(desk.read(".env"), before, "{name}");
     }
     assert!(!desk.path("ran").exists());
-    for (name, said) in [("values/below/token", "it is --secret-file number 1"), ("values/new", "it would be a value")]
+    for (name, said) in [("values/below/token", "it is a file of --secret-file"), ("values/new", "it would be a value")]
     {
         desk.ran(&["--secret-file", "values", "--report", name]).ends(2).says(said);
     }

@@ -408,7 +408,7 @@ fn nothing_is_left_over() {
 /// Only this place reports an unusable setting as an error.
 #[test]
 fn a09_settings_are_read_in_one_place() {
-    let named = ["src/cli/setting.rs"];
+    let named = ["src/source/setting.rs"];
     // Settings for deliberate panics in the tests and in the C library's tests, and a name that is
     // no setting.
     let others = ["src/cli/harden.rs", "src/ffi/border.rs", "src/sidecar/canary.rs"];

@@ -127,16 +127,20 @@ fn d03_a_bad_reload_changes_nothing_and_is_told() {
     let mut sidecar = place.start(&config);
     let (mut expected, mut failures) = (String::new(), 0);
     let dotenv = sidecar.path(".env");
-    let bad: [&dyn Fn(); 4] = [
-        &|| fs::write(&dotenv, format!("FIRST='{}\nno end", value(2))).expect("room"),
-        &|| fs::write(&dotenv, "").expect("room"),
-        &|| fs::remove_file(&dotenv).expect("it is there"),
-        &|| fs::create_dir(&dotenv).expect("room"),
+    let bad: [(&dyn Fn(), &str); 4] = [
+        (
+            &|| fs::write(&dotenv, format!("FIRST='{}\nno end", value(2))).expect("room"),
+            ":1: a single quote is not closed",
+        ),
+        (&|| fs::write(&dotenv, "").expect("room"), " holds no value"),
+        (&|| fs::remove_file(&dotenv).expect("it is there"), "no such file or directory"),
+        (&|| fs::create_dir(&dotenv).expect("room"), "is a directory"),
     ];
-    for make_bad in bad {
+    for (make_bad, why) in bad {
         make_bad();
-        let ran = sidecar.ask(&["reload"], "").ends(2);
+        let ran = sidecar.ask(&["reload"], "").ends(2).says(why).says("secrets.dotenv");
         assert!(!ran.err().contains("value-"), "it shows what stands there");
+        assert!(!ran.err().contains("--"), "it speaks of options: {}", ran.err());
         until("the status shows it", || sidecar.status()["secrets"]["error"].is_string());
         failures += 1;
         sidecar.send("app", &format!("{failures} {VALUE} {}\n", value(1)));

@@ -2,10 +2,11 @@
 //!
 //! Each is written down once, and that is the parser, the documentation and the schema of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::schema::Described;
 use super::value::{At, Away, Format, Mode, ReadFrom, ReleaseAt, Size};
+use crate::source::{RegistrySpec, SourceSpec};
 
 /// Makes a section: the type that is read, and its part of the schema.
 macro_rules! section {
@@ -235,11 +236,32 @@ pub(super) const ALL_KEYS: &[&[&str]] = &[
     Confine::KEYS,
 ];
 
+impl Config {
+    /// The sources of secrets. Without any, the session: a guess by the names of variables needs a
+    /// user who reads the note about it.
+    pub fn sources(&self) -> SourceSpec {
+        let mut sources = self.secrets.as_ref().map(Secrets::sources).unwrap_or_default();
+        sources.session |= sources.is_empty() && !sources.allow_empty;
+        sources
+    }
+}
+
 impl Secrets {
-    /// The files and directories that it names.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        let lists = [&self.dotenv, &self.secret_files].into_iter().flatten().flatten();
-        lists.chain(self.registry.iter().chain(&self.identity)).map(PathBuf::as_path)
+    fn sources(&self) -> SourceSpec {
+        SourceSpec {
+            env: self.env.iter().flatten().map(Into::into).collect(),
+            dotenv: self.dotenv.clone().unwrap_or_default(),
+            secret_files: self.secret_files.clone().unwrap_or_default(),
+            registry: self.registry.clone().map(|path| RegistrySpec {
+                path,
+                identity: self.identity.clone(),
+                member: self.member.clone(),
+                trust: self.trust.clone().unwrap_or_default(),
+                environment: None,
+            }),
+            session: self.session.unwrap_or(false),
+            allow_empty: self.allow_empty.unwrap_or(false),
+        }
     }
 }
 

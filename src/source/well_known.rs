@@ -1,9 +1,9 @@
-//! Which variables are taken for secrets when nobody says.
+//! The variables that usually hold secrets: the default without a source and without a session.
 
 use glob::{MatchOptions, Pattern};
 
 /// The names, whatever their case. Several cover the conventions of CI systems, clouds and databases between them.
-pub(crate) const GLOBS: &[&str] = &[
+pub const GLOBS: &[&str] = &[
     "*_TOKEN",
     "*_SECRET",
     "*_PASSWORD",
@@ -39,7 +39,7 @@ const CREDENTIAL_WORDS: &[&[u8]] = &[b"pass", b"pwd", b"secret", b"token", b"key
 const RANDOM_LEN_MIN: usize = 16;
 
 /// Whether a variable of this name and value is taken for a secret.
-pub(crate) fn is_secret(name: &str, value: &[u8]) -> bool {
+pub fn is_secret(name: &str, value: &[u8]) -> bool {
     let options = MatchOptions { case_sensitive: false, ..MatchOptions::default() };
     let matches = |glob: &&str| Pattern::new(glob).is_ok_and(|pattern| pattern.matches_with(name, options));
     let upper = name.to_ascii_uppercase();

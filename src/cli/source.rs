@@ -1,0 +1,172 @@
+//! The options that name sources of secrets, and the messages about them.
+//!
+//! An error of a source ends the program before it reads any input. Messages do not show the secrets
+//! that were read before the error.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use hushlog::Secret;
+use hushlog::registry::Error;
+use hushlog::source::registry::{identity_of_machine, of_machine};
+use hushlog::source::{Fallback, Interface, Loaded, RegistrySpec, SourceError, SourceErrorKind, SourceSpec};
+
+use super::message::{self, Failure, note, warning};
+use super::registry::ask_passphrase;
+
+/// Where the secrets come from. Never the command line itself: it is shown to every user of the machine.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Sources of secrets")]
+pub(crate) struct SourceArgs {
+    /// Mask the values of the environment variables whose names match, as 'PROD_*'
+    ///
+    /// `*`, `?` and `[...]` are understood, and upper and lower case differ. A pattern that matches no variable with a
+    /// value is an error. May be repeated, as all sources may. Without any source, what this machine's session exported is
+    /// masked; without a session, the variables with well-known names, and standard error tells which.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) env: Vec<OsString>,
+
+    /// Mask the values in a file of NAME=VALUE lines
+    ///
+    /// Quotes are understood as in shells, also over several lines; so are `export`, comments, and `\n` in double
+    /// quotes. References to other variables are not followed; a warning names the values that hold one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dotenv: Vec<PathBuf>,
+
+    /// Mask the content of a file, or of every file below a directory such as /run/secrets
+    ///
+    /// A file is one value, without the newlines at its end, and is named after the file. Symbolic links are followed,
+    /// and entries that begin with `..` are passed over, as Kubernetes lays such directories out.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) secret_file: Vec<PathBuf>,
+
+    /// Mask all secrets of a registry that the identity can open
+    ///
+    /// With the identity of a member: all that is shared, and what is private to that member. All of them open, or the program
+    /// ends before it reads any input. The identity itself is masked too, and the usual signing key
+    /// if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registry: Option<PathBuf>,
+
+    /// Open the registry with this identity [default: $HUSHLOG_IDENTITY, or ~/.config/hushlog/identity.txt]
+    ///
+    /// A file as `hushlog keygen` and `age-keygen` write it, which only its owner can read; if it is protected by a passphrase, that
+    /// is asked for.
+    #[arg(long, value_name = "FILE", requires = "registry")]
+    pub(crate) identity: Option<PathBuf>,
+
+    /// Whose identity it is, if it is that of several members
+    #[arg(long = "as", value_name = "MEMBER", requires = "registry")]
+    pub(crate) member: Option<String>,
+
+    /// Demand that the registry is signed with this key, or has this id; may be repeated [default:
+    /// $HUSHLOG_TRUST]
+    #[arg(long, value_name = "KEY", requires = "registry")]
+    pub(crate) trust: Vec<String>,
+
+    /// Take the plain defaults of this environment of the registry too, where variables are set
+    #[arg(long, value_name = "NAME", requires = "registry")]
+    pub(crate) environment: Option<String>,
+
+    /// Mask what was exported since the machine was booted, by `hushlog boot`
+    ///
+    /// This is what is masked without any source too, if there is a session. It is read from /run/hushlog, or from the
+    /// directory that HUSHLOG_RUN_DIR names; a service that may not read that loads it as a credential, named
+    /// hushlog.session.
+    #[arg(long)]
+    pub(crate) session: bool,
+
+    /// Run even if a source, or all together, give nothing to mask
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
+impl SourceArgs {
+    /// The sources that the options name.
+    pub(crate) fn spec(&self) -> SourceSpec {
+        SourceSpec {
+            env: self.env.clone(),
+            dotenv: self.dotenv.clone(),
+            secret_files: self.secret_file.clone(),
+            registry: self.registry.clone().map(|path| RegistrySpec {
+                path,
+                identity: self.identity.clone(),
+                member: self.member.clone(),
+                trust: self.trust.clone(),
+                environment: self.environment.clone(),
+            }),
+            session: self.session,
+            allow_empty: self.allow_empty,
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Failure {
+        let text = error.text(Interface::CommandLine);
+        let failure = match &error.kind {
+            SourceErrorKind::Registry(Error::Write(_) | Error::NotKept(_)) => Failure::io(text),
+            _ => Failure::config(text),
+        };
+        match error.hint(Interface::CommandLine) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+/// Reads the sources, for commands that only mask secrets.
+pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, SourceError> {
+    load_all(&args.spec(), quiet).map(|loaded| loaded.secrets.into_iter().map(|sourced| sourced.secret).collect())
+}
+
+/// Reads the sources, or what is masked without any.
+pub(crate) fn load_all(spec: &SourceSpec, quiet: bool) -> Result<Loaded, SourceError> {
+    read(spec, Fallback::WellKnown, quiet)
+}
+
+/// Reads the sources, for commands that hand secrets on: without any source only a session will do, and no guess by names.
+pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Loaded, SourceError> {
+    read(&args.spec(), Fallback::Session, quiet)
+}
+
+/// Reads the sources, for the command that makes the session. Without any, the machine's own registry.
+pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
+    if args.session {
+        return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
+    }
+    let mut spec = args.spec();
+    if spec.is_empty() {
+        spec.registry = Some(RegistrySpec { path: of_machine()?, ..RegistrySpec::default() });
+    }
+    if let Some(registry) = &mut spec.registry
+        && registry.identity.is_none()
+    {
+        registry.identity = identity_of_machine()?;
+    }
+    Ok(read(&spec, Fallback::Nothing, quiet)?)
+}
+
+/// Reads sources. Messages do not show the secrets that were read, even if a source fails.
+pub(crate) fn read(spec: &SourceSpec, fallback: Fallback, quiet: bool) -> Result<Loaded, SourceError> {
+    message::hold();
+    let mut loaded = Loaded::default();
+    let read = spec.load_into(&mut loaded, fallback, &ask_passphrase);
+    message::hide(loaded.secrets.iter().map(|sourced| &sourced.secret));
+    if !quiet {
+        say(&loaded);
+    }
+    read.map(|()| loaded)
+}
+
+/// Says how sources were read that can be read in several ways.
+fn say(loaded: &Loaded) {
+    if !loaded.well_known.is_empty() {
+        note(&format!("no source was given; masking the well-known variables: {}", loaded.well_known.join(", ")));
+    }
+    if !loaded.referring.is_empty() {
+        let names = loaded.referring.join(", ");
+        warning(&format!("taken as it stands, though it refers to other variables: {names}"));
+    }
+}

@@ -1,0 +1,472 @@
+//! Why sources cannot be used, as a value: the kind, the item of the [`SourceSpec`](super::SourceSpec),
+//! the path, the cause.
+//!
+//! The same error reads differently for the users of different interfaces, who know the item as
+//! `--dotenv` or as `secrets.dotenv[0]`: [`SourceError::text`] and [`SourceError::hint`] take the
+//! [`Interface`]. No value of a secret is in any of them. Since a secret may be given as a path by
+//! mistake, a path is shown only if it exists or [reads as a name](may_be_repeated).
+
+use core::fmt;
+use std::error::Error as StdError;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::registry::MACHINE_REGISTRY;
+use crate::redact::text;
+use crate::registry::{self, may_be_repeated};
+use crate::session::SessionError;
+use crate::sys::error::reason;
+
+/// The way to a session.
+const BOOT: &str = "`hushlog boot` makes it";
+
+/// The interface that a user gives sources by, and so the names that an error has for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// The fields of a [`SourceSpec`](super::SourceSpec).
+    Library,
+    /// The options of the command line.
+    CommandLine,
+    /// The section `secrets` of the sidecar's configuration.
+    Configuration,
+}
+
+/// A field of a [`SourceSpec`](super::SourceSpec).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Patterns of names of variables.
+    Env,
+    /// Dotenv files.
+    Dotenv,
+    /// Secret files.
+    SecretFiles,
+    /// The registry.
+    Registry,
+    /// The identity that opens the registry.
+    Identity,
+    /// The member that the identity belongs to.
+    Member,
+    /// Demands on the registry.
+    Trust,
+    /// The environment of the registry.
+    Environment,
+    /// Whether sources may give nothing.
+    AllowEmpty,
+}
+
+impl Field {
+    /// Its name.
+    pub fn name(self, interface: Interface) -> &'static str {
+        let [library, command_line, configuration] = match self {
+            Field::Env => ["env", "--env", "secrets.env"],
+            Field::Dotenv => ["dotenv", "--dotenv", "secrets.dotenv"],
+            Field::SecretFiles => ["secret_files", "--secret-file", "secrets.secret_files"],
+            Field::Registry => ["registry", "--registry", "secrets.registry"],
+            Field::Identity => ["identity", "--identity", "secrets.identity"],
+            Field::Member => ["member", "--as", "secrets.member"],
+            Field::Trust => ["trust", "--trust", "secrets.trust"],
+            Field::Environment => ["environment", "--environment", "secrets.environment"],
+            Field::AllowEmpty => ["allow_empty", "--allow-empty", "secrets.allow_empty"],
+        };
+        match interface {
+            Interface::Library => library,
+            Interface::CommandLine => command_line,
+            Interface::Configuration => configuration,
+        }
+    }
+
+    /// How it is given this value: `--identity FILE`, `secrets.identity: FILE`.
+    fn with(self, value: &str, interface: Interface) -> String {
+        let name = self.name(interface);
+        match interface {
+            Interface::CommandLine if value == "true" => name.to_owned(),
+            Interface::CommandLine => format!("{name} {value}"),
+            Interface::Library | Interface::Configuration => format!("{name}: {value}"),
+        }
+    }
+}
+
+/// One item of a [`SourceSpec`](super::SourceSpec).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The field that holds it.
+    pub field: Field,
+    /// Its index, if the field is a list.
+    pub index: Option<usize>,
+    /// Whether the list has other items.
+    pub has_siblings: bool,
+}
+
+impl Item {
+    /// Its name: `--dotenv`, `--dotenv number 2`, `secrets.dotenv[1]`.
+    pub fn name(self, interface: Interface) -> String {
+        let field = self.field.name(interface);
+        match (self.index, interface) {
+            (None, _) => field.to_owned(),
+            (Some(_), Interface::CommandLine) if !self.has_siblings => field.to_owned(),
+            (Some(index), Interface::CommandLine) => format!("{field} number {}", index + 1),
+            (Some(index), Interface::Library | Interface::Configuration) => format!("{field}[{index}]"),
+        }
+    }
+}
+
+/// Why sources cannot be used.
+#[derive(Debug)]
+pub struct SourceError {
+    /// The kind of error, and its cause.
+    pub kind: SourceErrorKind,
+    /// The item that it is about; none if it is about all of them, or a default.
+    pub item: Option<Item>,
+    /// The file or directory that it is about.
+    pub path: Option<PathBuf>,
+}
+
+/// The kind of a [`SourceError`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SourceErrorKind {
+    /// A file or directory cannot be read.
+    Read(io::Error),
+    /// A file below a directory of secret files is of a type that is not read.
+    Unsuitable {
+        /// The type, in words.
+        problem: &'static str,
+    },
+    /// A dotenv file holds a line that is no entry.
+    Syntax {
+        /// The line, from 1.
+        line: usize,
+        /// The problem, in words that quote nothing of the line.
+        problem: &'static str,
+    },
+    /// A pattern of names is not valid.
+    Pattern,
+    /// A pattern matches no variable with a value.
+    NoVariable,
+    /// A file or directory holds no value.
+    NoValue,
+    /// There is no source, no session, and no well-known variable with a value.
+    NoWellKnown,
+    /// There is no source and no session.
+    NoSource,
+    /// There is no source, and no registry of the machine.
+    NoMachineRegistry,
+    /// There is no session.
+    NoSession,
+    /// The session is empty.
+    EmptySession,
+    /// The session cannot be read.
+    Session(SessionError),
+    /// There is no identity to open the registry with.
+    NoIdentity,
+    /// The identity opens no secret of the registry.
+    EmptyRegistry,
+    /// The registry or a file with a key cannot be used.
+    Registry(registry::Error),
+    /// A setting of the environment cannot be used.
+    Setting {
+        /// Its variable.
+        variable: &'static str,
+        /// The problem, as the end of a sentence.
+        problem: &'static str,
+    },
+}
+
+impl SourceErrorKind {
+    /// The error of this kind about an item.
+    pub(super) fn at(self, item: Item) -> SourceError {
+        SourceError { kind: self, item: Some(item), path: None }
+    }
+}
+
+impl From<SourceErrorKind> for SourceError {
+    fn from(kind: SourceErrorKind) -> SourceError {
+        SourceError { kind, item: None, path: None }
+    }
+}
+
+impl From<registry::Error> for SourceError {
+    fn from(error: registry::Error) -> SourceError {
+        SourceErrorKind::Registry(error).into()
+    }
+}
+
+impl SourceError {
+    pub(super) fn path(self, path: &Path) -> SourceError {
+        SourceError { path: Some(path.to_owned()), ..self }
+    }
+
+    /// The same about the file that this field names.
+    pub(super) fn named_by(self, field: Field) -> SourceError {
+        let item = self.path.is_some().then_some(Item { field, index: None, has_siblings: false });
+        SourceError { item, ..self }
+    }
+
+    /// An error of the registry in this file.
+    pub fn of_registry(error: registry::Error, path: &Path) -> SourceError {
+        let path = error.is_of_file().then(|| path.to_owned());
+        SourceError { path, ..error.into() }
+    }
+
+    /// An error of a key in this file.
+    pub fn of_key(error: registry::Error, path: &Path) -> SourceError {
+        SourceError::from(error).path(path)
+    }
+
+    /// What failed, on what, and why: one line, which names the item as the interface does.
+    pub fn text(&self, interface: Interface) -> String {
+        let item = self.item.map_or_else(|| "a source".to_owned(), |item| item.name(interface));
+        let shown = self.path.as_deref().and_then(shown);
+        let path = shown.clone().unwrap_or_else(|| format!("the file of {item}"));
+        // A file that stands for itself is followed by the item that named it.
+        let by = match (&shown, self.item) {
+            (Some(_), Some(_)) => format!(" ({item})"),
+            _ => String::new(),
+        };
+        match &self.kind {
+            SourceErrorKind::Read(error) => format!("cannot read {path}: {}{by}", reason(error)),
+            SourceErrorKind::Unsuitable { problem } => format!("cannot read {path}: {problem}{by}"),
+            SourceErrorKind::Syntax { line, problem } => format!("{path}:{line}: {problem}{by}"),
+            SourceErrorKind::Pattern => format!("{item} is not a valid pattern"),
+            SourceErrorKind::NoVariable => format!("{item} matches no variable with a value"),
+            SourceErrorKind::NoValue => format!("{path} holds no value{by}"),
+            SourceErrorKind::NoWellKnown => {
+                "no source was given, and no well-known variable of the environment has a value".to_owned()
+            }
+            SourceErrorKind::NoSource => "no source was given, and there is no session on this machine".to_owned(),
+            SourceErrorKind::NoMachineRegistry => {
+                format!("no source was given, and there is no {MACHINE_REGISTRY}")
+            }
+            SourceErrorKind::NoSession => "there is no session on this machine".to_owned(),
+            SourceErrorKind::EmptySession => "the session holds no secret".to_owned(),
+            SourceErrorKind::Session(error) => of_session(error),
+            SourceErrorKind::NoIdentity => {
+                format!("{} needs an identity to open it with", Field::Registry.name(interface))
+            }
+            SourceErrorKind::EmptyRegistry => "the registry holds no secret that this identity can open".to_owned(),
+            SourceErrorKind::Registry(error) => match shown {
+                Some(path) => format!("{path}: {}{by}", of_registry(error)),
+                None => of_registry(error),
+            },
+            SourceErrorKind::Setting { variable, problem } => format!("{variable} {problem}"),
+        }
+    }
+
+    /// A way out, if there is one.
+    pub fn hint(&self, interface: Interface) -> Option<String> {
+        let name = |field: Field| field.name(interface);
+        let without = || format!("{} runs without", Field::AllowEmpty.with("true", interface));
+        let with = |field: Field, value| field.with(value, interface);
+        Some(match &self.kind {
+            SourceErrorKind::Read(_) => {
+                let field = self.item.map_or("it", |item| name(item.field));
+                format!("{field} takes the path of a file, not a value")
+            }
+            SourceErrorKind::Unsuitable { .. } => {
+                format!("{} takes a file, or a directory of files", name(Field::SecretFiles))
+            }
+            SourceErrorKind::Syntax { .. } => "lines are NAME=VALUE, with quotes as in shells".to_owned(),
+            SourceErrorKind::Pattern => "a pattern is matched against names of variables, as 'PROD_*'".to_owned(),
+            SourceErrorKind::NoVariable
+            | SourceErrorKind::NoValue
+            | SourceErrorKind::EmptySession
+            | SourceErrorKind::EmptyRegistry => without(),
+            SourceErrorKind::NoWellKnown => {
+                let [env, dotenv, files, registry] =
+                    [Field::Env, Field::Dotenv, Field::SecretFiles, Field::Registry].map(name);
+                let allow_empty = Field::AllowEmpty.with("true", interface);
+                format!("give {env}, {dotenv}, {files} or {registry}; {allow_empty} runs without any")
+            }
+            SourceErrorKind::NoSource => {
+                format!("give a source, as {}; `hushlog boot` makes a session", with(Field::Dotenv, "FILE"))
+            }
+            SourceErrorKind::NoMachineRegistry => {
+                format!("give one, as {} or {}", with(Field::Registry, "FILE"), with(Field::Dotenv, "FILE"))
+            }
+            SourceErrorKind::NoSession => BOOT.to_owned(),
+            SourceErrorKind::Session(error) => return session_hint(error, interface),
+            SourceErrorKind::NoIdentity => {
+                format!("name the file of `hushlog keygen` with {}", with(Field::Identity, "FILE"))
+            }
+            SourceErrorKind::Registry(error) => return registry_hint(error, interface),
+            SourceErrorKind::Setting { .. } => "set it to what it is to be, or unset it".to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Interface::Library))
+    }
+}
+
+impl StdError for SourceError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.kind {
+            SourceErrorKind::Read(error) => Some(error),
+            SourceErrorKind::Session(error) => Some(error),
+            SourceErrorKind::Registry(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A path as a message may show it; none if it may be a secret that was given by mistake.
+fn shown(path: &Path) -> Option<String> {
+    let may = path.to_str().is_some_and(may_be_repeated) || fs::symlink_metadata(path).is_ok();
+    may.then(|| text::path(path))
+}
+
+fn of_registry(error: &registry::Error) -> String {
+    use registry::Error::{Key, NotKept, Read, Write};
+    match error {
+        Read(cause) | Write(cause) | NotKept(cause) | Key(cause) => format!("{error}: {}", reason(cause)),
+        _ => error.to_string(),
+    }
+}
+
+fn registry_hint(error: &registry::Error, interface: Interface) -> Option<String> {
+    use registry::Error::{NotAMember, OtherMember, OtherRegistry, SeveralMembers};
+    // The registry's own hints name options.
+    match (error, interface) {
+        (_, Interface::CommandLine) => {}
+        (NotAMember { .. } | SeveralMembers { .. } | OtherMember { .. }, _) => {
+            return Some(format!("{} says whose identity it is", Field::Member.with("NAME", interface)));
+        }
+        (OtherRegistry, _) => {
+            let trust = Field::Trust.name(interface);
+            return Some(format!(
+                "its id stands in its head, as `id: hlr-...`; {trust} names the one that is expected"
+            ));
+        }
+        _ => {}
+    }
+    error.hint().map(str::to_owned)
+}
+
+fn of_session(error: &SessionError) -> String {
+    match error {
+        SessionError::Io { doing, error } => format!("cannot {doing}: {}", reason(error)),
+        SessionError::NotOurs => "the session's directory belongs to another user, or is none".to_owned(),
+        SessionError::OnDisk => "the session's directory is on a disk, where values would stay".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn session_hint(error: &SessionError, interface: Interface) -> Option<String> {
+    let hint = match error {
+        SessionError::Io { error, .. } if error.kind() == ErrorKind::PermissionDenied => {
+            let env = Field::Env.name(interface);
+            return Some(format!(
+                "`hushlog boot --group` lets a group read it, and LoadCredential=hushlog.session:/run/hushlog/session \
+                 a service; with {env} or another source it is not needed"
+            ));
+        }
+        SessionError::Stale => BOOT,
+        SessionError::Damaged(_) => {
+            "remove it and run `hushlog boot` again; what was exported before is not masked any more then"
+        }
+        SessionError::Untrusted(_) => {
+            "another user must not decide what is masked; name a directory of root or of your own in HUSHLOG_RUN_DIR, or unset it"
+        }
+        SessionError::NotOurs => {
+            "`hushlog boot` is run by root; another user names a directory of their own in HUSHLOG_RUN_DIR"
+        }
+        SessionError::OnDisk => "mount a tmpfs there, name another directory in HUSHLOG_RUN_DIR, or give --allow-disk",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERFACES: [Interface; 3] = [Interface::Library, Interface::CommandLine, Interface::Configuration];
+
+    fn item(field: Field, index: usize, has_siblings: bool) -> Item {
+        Item { field, index: Some(index), has_siblings }
+    }
+
+    fn missing(path: &str, item: Item) -> SourceError {
+        SourceErrorKind::Read(ErrorKind::NotFound.into()).at(item).path(Path::new(path))
+    }
+
+    #[test]
+    fn an_error_names_the_item_as_its_interface_does() {
+        let only = missing("nofile", item(Field::Dotenv, 0, false));
+        assert_eq!(only.text(Interface::Library), "cannot read nofile: entity not found (dotenv[0])");
+        assert_eq!(only.text(Interface::CommandLine), "cannot read nofile: entity not found (--dotenv)");
+        assert_eq!(only.text(Interface::Configuration), "cannot read nofile: entity not found (secrets.dotenv[0])");
+        assert_eq!(only.to_string(), only.text(Interface::Library));
+        let second = missing("nofile", item(Field::SecretFiles, 1, true));
+        assert!(second.text(Interface::CommandLine).ends_with("(--secret-file number 2)"));
+        assert!(second.text(Interface::Configuration).ends_with("(secrets.secret_files[1])"));
+    }
+
+    #[test]
+    fn a_path_that_may_be_a_secret_is_not_shown() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let there = dir.path().join("hunter2-prod-key");
+        for value in ["hunter2-prod-key", "/nowhere/hunter2", "hunter2\n.env", "ghp_abcdefghijkl"] {
+            let error = missing(value, item(Field::Dotenv, 0, false));
+            for interface in INTERFACES {
+                let text = error.text(interface);
+                let name = Field::Dotenv.name(interface);
+                assert!(text.starts_with(&format!("cannot read the file of {name}")), "{text}");
+                assert!(!text.contains(value) && !error.hint(interface).is_some_and(|hint| hint.contains(value)));
+            }
+        }
+        // A file is no secret.
+        let error = || missing(there.to_str().expect("UTF-8"), item(Field::Dotenv, 0, false)).to_string();
+        assert!(!error().contains("hunter2"));
+        fs::write(&there, "").expect("room");
+        assert!(error().contains("hunter2-prod-key: entity not found"));
+    }
+
+    #[test]
+    fn only_the_command_line_reads_of_options() {
+        let registry = |error| SourceError::of_registry(error, Path::new("registry.yaml")).named_by(Field::Registry);
+        let name = || "alice".to_owned();
+        let errors = || {
+            let kinds = [
+                SourceErrorKind::Read(ErrorKind::NotFound.into()),
+                SourceErrorKind::Unsuitable { problem: "too many directories deep" },
+                SourceErrorKind::Syntax { line: 1, problem: "NAME=VALUE was expected" },
+                SourceErrorKind::Pattern,
+                SourceErrorKind::NoVariable,
+                SourceErrorKind::NoValue,
+                SourceErrorKind::NoWellKnown,
+                SourceErrorKind::NoSource,
+                SourceErrorKind::NoMachineRegistry,
+                SourceErrorKind::NoSession,
+                SourceErrorKind::EmptySession,
+                SourceErrorKind::NoIdentity,
+                SourceErrorKind::EmptyRegistry,
+                SourceErrorKind::Session(SessionError::Stale),
+                SourceErrorKind::Session(SessionError::Io {
+                    doing: "read the session",
+                    error: ErrorKind::PermissionDenied.into(),
+                }),
+                SourceErrorKind::Registry(registry::Error::SeveralMembers { names: name() }),
+                SourceErrorKind::Registry(registry::Error::OtherMember { name: name() }),
+                SourceErrorKind::Registry(registry::Error::NotAMember { name: name() }),
+            ];
+            let other = [registry(registry::Error::OtherRegistry), registry(registry::Error::Missing)];
+            kinds.into_iter().map(|kind| kind.at(item(Field::Dotenv, 0, false))).chain(other)
+        };
+        let mut options = 0;
+        for error in errors() {
+            for interface in INTERFACES {
+                let text = format!("{}\n{}", error.text(interface), error.hint(interface).unwrap_or_default());
+                // Options of other commands are named in backquotes, with the command.
+                let text: String = text.split('`').step_by(2).collect();
+                let has_option = text.contains("--");
+                assert!(!has_option || interface == Interface::CommandLine, "{interface:?}: {text}");
+                options += usize::from(has_option);
+            }
+        }
+        assert!(options >= 12, "{options}");
+    }
+}

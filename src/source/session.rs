@@ -1,0 +1,77 @@
+//! Secrets from the session: everything that `hushlog boot` has exported since the machine booted.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use super::error::{SourceError, SourceErrorKind};
+use super::{Loaded, Origin, Sourced, setting};
+use crate::session::{self, Session, SessionDir, SessionError};
+
+/// The name under which a service loads the session as a credential.
+const CREDENTIAL: &str = "hushlog.session";
+
+/// The directory of this machine's session.
+///
+/// # Errors
+///
+/// When the setting that names it cannot be used.
+pub fn session_dir() -> Result<SessionDir, SourceError> {
+    directory().map(SessionDir::new)
+}
+
+/// The path of that directory.
+///
+/// # Errors
+///
+/// When the setting that names it cannot be used.
+pub fn directory() -> Result<PathBuf, SourceError> {
+    Ok(setting::path(setting::RUN_DIR)?.unwrap_or_else(|| session::DEFAULT_DIR.into()))
+}
+
+/// The file that a service loads the session as.
+pub fn credential_file() -> Option<PathBuf> {
+    setting::variable("CREDENTIALS_DIRECTORY").map(|directory| PathBuf::from(directory).join(CREDENTIAL))
+}
+
+/// The session of this machine, which must exist.
+pub(super) fn required() -> Result<Session, SourceError> {
+    read()?.ok_or_else(|| SourceErrorKind::NoSession.into())
+}
+
+/// The session of this machine, if there is one.
+///
+/// # Errors
+///
+/// When it cannot be read: not to mask its secrets would be the other choice.
+pub fn read() -> Result<Option<Session>, SourceError> {
+    let own = session_dir()?.read();
+    let is_denied = matches!(&own, Err(SessionError::Io { error, .. }) if error.kind() == ErrorKind::PermissionDenied);
+    let read = match own {
+        Ok(Some(session)) => Ok(Some(session)),
+        Err(error) if !is_denied => Err(error),
+        // A service that may not read it, or that sees another /run.
+        own => match credential() {
+            Ok(None) => own,
+            loaded => loaded,
+        },
+    };
+    read.map_err(|error| SourceErrorKind::Session(error).into())
+}
+
+fn credential() -> Result<Option<Session>, SessionError> {
+    credential_file().map_or(Ok(None), |path| session::read(&path))
+}
+
+/// Adds the secrets and defaults of a session.
+pub(super) fn add(loaded: &mut Loaded, allow_empty: bool, session: Session) -> Result<(), SourceError> {
+    let (entries, defaults) = session.into_parts();
+    if entries.is_empty() && !allow_empty {
+        return Err(SourceErrorKind::EmptySession.into());
+    }
+    for entry in entries {
+        let origin = Origin::Session { variable: entry.variable, version: entry.version, current: entry.is_exported };
+        loaded.secrets.push(Sourced { secret: entry.secret, origin });
+    }
+    loaded.defaults.extend(defaults);
+    Ok(())
+}
