@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use hushlog::install::{self, Root, Setup, SetupError, Step, StepOutcome};
-use hushlog::registry::{Error, FILE_LEN_MAX, Registry, RegistryId};
+use hushlog::registry::{Error, FILE_LEN_MAX, MACHINE_REGISTRY, Registry, RegistryId};
 use hushlog::session::DEFAULT_DIR;
-use hushlog::source::registry::{MACHINE_REGISTRY, trusted};
+use hushlog::source::registry::trusted;
 use hushlog::source::{Interface, RegistrySpec, SourceError, SourceSpec, setting};
 use hushlog::sys::file::check_not_replaceable;
 use hushlog::sys::output::is_link_refused;

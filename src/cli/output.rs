@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use hushlog::source::registry::{MACHINE_IDENTITY, MACHINE_REGISTRY};
+use hushlog::registry::{MACHINE_IDENTITY, MACHINE_REGISTRY};
 use hushlog::source::{Interface, session, setting};
 use hushlog::sys::file::FileId;
 use hushlog::sys::output::{Output, is_link_refused};

@@ -15,6 +15,10 @@ use super::text;
 
 /// The largest file, in bytes.
 pub const FILE_LEN_MAX: usize = 64 << 20;
+/// The registry of a machine, which has no home directory when it starts.
+pub const MACHINE_REGISTRY: &str = "/etc/hushlog/registry.yaml";
+/// The identity of a machine.
+pub const MACHINE_IDENTITY: &str = "/etc/hushlog/identity.txt";
 /// The format version of new registries.
 pub(super) const FORMAT: u32 = 2;
 /// The previous format version. Its registries have no id, so sealed values and signatures also

@@ -54,7 +54,7 @@ pub use entry::{Change, Entry, Member, Scope};
 pub use environment::By;
 pub use error::Error;
 pub use exported::{ExportedSecret, Rank};
-pub use file::{FILE_LEN_MAX, Registry};
+pub use file::{FILE_LEN_MAX, MACHINE_IDENTITY, MACHINE_REGISTRY, Registry};
 pub use id::RegistryId;
 pub use merge::{Cause, Conflict, MergeOptions, Merged, Side, merge_files};
 pub use name::{Name, NameError};

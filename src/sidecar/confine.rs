@@ -1,15 +1,14 @@
 //! Confinement: the sidecar restricts itself to the files that it needs (Landlock), and to the
 //! system calls of a log daemon (seccomp), before it reads any input.
 //!
-//! Both limit an attacker who exploits a fault of the sidecar: such an attacker can read and write
-//! only the paths of the configuration, and start no program. Child processes inherit both.
-//! Commands in the configuration would not find their files, so files are not confined then. Nor
-//! are they with a guard, which inspects processes of other users; Landlock forbids that. The list
-//! of system calls holds in every case, for commands too.
+//! An attacker who exploits a fault of the sidecar can then read and write only the paths of the
+//! configuration, and start no program. Child processes inherit both limits. Commands in the
+//! configuration would not find their files, so files are not confined then. Nor are they with a
+//! guard, which inspects processes of other users. System calls are limited in every case.
 //!
-//! A Landlock rule binds a directory as it is now, not its name. So that a file can be replaced,
-//! the rule is for its directory. So that a log directory can be removed and recreated, another
-//! rule is for its parent, unless that is as broad as `/var`.
+//! A Landlock rule binds a directory as it is now, not its name. So the rule for a file that may be
+//! replaced is for its directory, and another is for the parent of that, unless it is as broad as
+//! `/var`: a log directory may be removed and recreated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,8 +34,7 @@ const ALWAYS_READ: &[&str] = &["/dev/urandom", "/proc/self", "/proc/sys", "/sys/
 const LOOK_UP_READ: &[&str] = &["/etc", "/lib", "/lib64", "/run/systemd/resolve", "/usr/lib"];
 /// Always writable: the null device, and the terminal for passphrases.
 const ALWAYS_WRITE: &[&str] = &["/dev/null", "/dev/tty"];
-/// The minimum depth of a directory that may be read, or written to, with all below it, because a
-/// directory in it may be recreated. `/var/log` is allowed in any case.
+/// The minimum depth of a directory that may be read, or written to, with all below it.
 const READ_DEPTH_MIN: usize = 2;
 const WRITE_DEPTH_MIN: usize = 3;
 /// DNS, over TCP for long answers.

@@ -12,9 +12,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::registry::MACHINE_REGISTRY;
 use crate::redact::text;
-use crate::registry::{self, may_be_repeated};
+use crate::registry::{self, MACHINE_REGISTRY, may_be_repeated};
 use crate::session::SessionError;
 use crate::sys::error::reason;
 

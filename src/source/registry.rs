@@ -8,12 +8,10 @@ use zeroize::Zeroizing;
 use super::error::{Field, SourceError, SourceErrorKind};
 use super::{Loaded, Origin, Sourced, setting};
 use crate::redact::secret::Secret;
-use crate::registry::{Error, ExportedSecret, Identity, Name, PublicKey, Registry, RegistryId, SigningKey};
-
-/// The registry of a machine, which has no home directory when it starts.
-pub const MACHINE_REGISTRY: &str = "/etc/hushlog/registry.yaml";
-/// The identity of a machine.
-pub const MACHINE_IDENTITY: &str = "/etc/hushlog/identity.txt";
+use crate::registry::{
+    Error, ExportedSecret, Identity, MACHINE_IDENTITY, MACHINE_REGISTRY, Name, PublicKey, Registry, RegistryId,
+    SigningKey,
+};
 
 /// A registry, and how it is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

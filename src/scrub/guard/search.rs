@@ -1,5 +1,4 @@
-//! The state of one file's search: the searched length, and the evidence that the file is still the
-//! same.
+//! The state of one file's search: its progress, and the evidence that the file is the same.
 //!
 //! Growth of a file does not prove an append: earlier bytes may have been overwritten as well, and
 //! no kernel reports that. So there are two searches. One continues at the end, as soon as there is
@@ -26,9 +25,8 @@ use crate::NeedleSet;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 use crate::scrub::file::read_at;
-use crate::scrub::holes;
 use crate::scrub::pen::PenError;
-use crate::scrub::torn;
+use crate::scrub::{holes, torn};
 
 /// The slice that a worker searches before it turns to another file, in bytes.
 const SLICE_LEN: u64 = 16 << 20;

@@ -14,7 +14,6 @@ const WIDE: &[&str] = &[
     "src/io",
     "src/redact",
     "src/registry",
-    "src/scrub",
     "src/session",
     "src/sidecar",
     "src/source",
