@@ -153,6 +153,9 @@ fn fits(value: &Value, schema: &Value) -> Result<(), String> {
     if let Some(words) = schema["enum"].as_array() {
         return if words.contains(value) { Ok(()) } else { wrong("no such word") };
     }
+    if let Some(word) = schema.get("const") {
+        return if word == value { Ok(()) } else { wrong("another word") };
+    }
     if let Some(kinds) = schema["oneOf"].as_array() {
         let fitting = kinds.iter().filter(|kind| {
             kind["required"].as_array().map_or_else(

@@ -6,7 +6,8 @@ use core::fmt;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_yaml::{Error, Options};
 
-use super::section::{self, Config};
+use super::schema::known_key;
+use super::section::Config;
 
 /// The maximum size of a configuration, in bytes.
 pub const CONFIG_LEN_MAX: usize = 1 << 20;
@@ -120,7 +121,7 @@ fn key(line: &str) -> Option<&'static str> {
     let line = line.trim_start_matches(['\u{feff}', ' ', '-', '{']);
     let end = line.char_indices().take_while(|(at, _)| *at < LINE_LEN_MAX).find(|(_, c)| *c == ':')?.0;
     let word = line[..end].trim();
-    section::ALL_KEYS.iter().copied().flatten().copied().find(|known| *known == word)
+    known_key(word)
 }
 
 /// Whether two keys differ only by a typing error: as sets of letters, and slightly in length.

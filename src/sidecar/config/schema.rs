@@ -1,97 +1,65 @@
-//! The schema of the configuration, as JSON Schema, from the sections themselves.
+//! The schema of the configuration, as JSON Schema, derived from the sections.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
-use serde_json::{Map, Value, json};
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use serde_json::{Value, json};
 
-use super::section::{Config, Sink, Source};
+use super::section::Config;
 
-/// What the schema can tell of.
-pub trait Described {
-    /// Whether it may be left out.
-    const IS_OPTIONAL: bool = false;
-
-    /// Its schema.
-    fn schema() -> Value;
-}
-
-impl<T: Described> Described for Option<T> {
-    const IS_OPTIONAL: bool = true;
-
-    fn schema() -> Value {
-        T::schema()
-    }
-}
-
-impl<T: Described> Described for Vec<T> {
-    fn schema() -> Value {
-        json!({ "type": "array", "items": T::schema() })
-    }
-}
-
-impl Described for String {
-    fn schema() -> Value {
-        json!({ "type": "string" })
-    }
-}
-
-impl Described for PathBuf {
-    fn schema() -> Value {
-        json!({ "type": "string", "minLength": 1 })
-    }
-}
-
-impl Described for bool {
-    fn schema() -> Value {
-        json!({ "type": "boolean" })
-    }
-}
-
-impl Described for u64 {
-    fn schema() -> Value {
-        json!({ "type": "integer", "minimum": 0 })
-    }
-}
-
-impl Described for u32 {
-    fn schema() -> Value {
-        json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
-    }
-}
-
-/// The schema of a section, of its fields' names, documentation and schemas, and whether they may be left out.
-pub(super) fn object(about: &str, fields: &[(&str, &str, Value, bool)]) -> Value {
-    let mut properties = Map::new();
-    for (name, about, schema, _) in fields {
-        let mut schema = schema.clone();
-        schema["description"] = json!(about.trim());
-        properties.insert((*name).to_owned(), schema);
-    }
-    let required: Vec<&str> = fields.iter().filter(|field| !field.3).map(|field| field.0).collect();
-    let mut object = json!({
-        "type": "object",
-        "description": about.trim(),
-        "properties": properties,
-        "additionalProperties": false,
-    });
-    if !required.is_empty() {
-        object["required"] = json!(required);
-    }
-    object
-}
-
-/// The schema of the whole file.
+/// The schema of the whole file. Editors show it best in one piece, so that it has no references.
 pub fn schema() -> Value {
-    let mut schema = Config::schema();
-    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
-    schema["title"] = json!("hushlog sidecar");
-    let stream = &mut schema["properties"]["streams"]["items"]["properties"];
-    stream["source"]["oneOf"] = one_of(Source::KINDS);
-    stream["sink"]["oneOf"] = one_of(Sink::KINDS);
-    schema
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let settings = settings.with_transform(RecursiveTransform(as_written));
+    settings.into_generator().into_root_schema_for::<Config>().to_value()
 }
 
-/// Exactly one of these keys is there.
-fn one_of(kinds: &[&str]) -> Value {
+/// The name of a key, if it is a key of any section.
+pub(super) fn known_key(word: &str) -> Option<&'static str> {
+    static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let mut keys = BTreeSet::new();
+        add_keys(&schema(), &mut keys);
+        keys
+    });
+    KEYS.get(word).map(String::as_str)
+}
+
+fn add_keys(schema: &Value, keys: &mut BTreeSet<String>) {
+    for (key, field) in schema["properties"].as_object().into_iter().flatten() {
+        keys.insert(key.clone());
+        add_keys(field, keys);
+        add_keys(&field["items"], keys);
+    }
+}
+
+/// Exactly one of these keys is present.
+pub(super) fn exactly_one_of(kinds: &[&str]) -> Value {
     kinds.iter().map(|kind| json!({ "required": [kind] })).collect()
+}
+
+/// An optional key is left out: schemars allows `null` as well. And a description is a text
+/// without the line breaks of its comment.
+fn as_written(schema: &mut Schema) {
+    if let Some(Value::Array(kinds)) = schema.remove("anyOf") {
+        let some = kinds.into_iter().find(|kind| kind["type"] != "null");
+        for (key, value) in some.as_ref().and_then(Value::as_object).into_iter().flatten() {
+            if schema.get(key).is_none() {
+                schema.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    if let Some(Value::Array(types)) = schema.get("type")
+        && let Some(only) = types.iter().find(|name| *name != "null").cloned()
+    {
+        schema.insert("type".to_owned(), only);
+    }
+    if let Some(Value::Array(words)) = schema.get_mut("enum") {
+        words.retain(|word| !word.is_null());
+    }
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
 }

@@ -1,240 +1,223 @@
 //! The sections of the configuration: what stands in the file, as it stands there.
 //!
-//! Each is written down once, and that is the parser, the documentation and the schema of it.
+//! Each is written down once: the parser, the documentation and the schema are derived from it.
 
 use std::path::PathBuf;
 
-use super::schema::Described;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::schema::exactly_one_of;
 use super::value::{At, Away, Format, Mode, ReadFrom, ReleaseAt, Size};
 use crate::source::{RegistrySpec, SourceSpec};
 
-/// Makes a section: the type that is read, and its part of the schema.
-macro_rules! section {
-    (
-        $(#[doc = $about:literal])*
-        pub struct $name:ident { $( $(#[doc = $doc:literal])* pub $field:ident: $type:ty, )* }
-    ) => {
-        $(#[doc = $about])*
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name { $( $(#[doc = $doc])* pub $field: $type, )* }
-
-        impl Described for $name {
-            fn schema() -> serde_json::Value {
-                super::schema::object(
-                    concat!($($about),*),
-                    &[$( (stringify!($field), concat!($($doc),*), <$type>::schema(), <$type>::IS_OPTIONAL) ),*],
-                )
-            }
-        }
-
-        impl $name {
-            /// The keys, in the order of the documentation.
-            pub(super) const KEYS: &[&str] = &[$( stringify!($field) ),*];
-        }
-    };
+/// The configuration of the sidecar.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "hushlog sidecar")]
+pub struct Config {
+    /// Where the secrets come from. Without this section, the session of this machine.
+    pub secrets: Option<Secrets>,
+    /// How secrets are masked.
+    pub options: Option<Options>,
+    /// The streams: each from a source through a redactor of its own into a sink.
+    pub streams: Option<Vec<Stream>>,
+    /// Directories whose log files are scrubbed in place, again and again.
+    pub scrub: Option<Vec<Scrub>>,
+    /// Directories whose files nobody reads before they are clean. Needs root.
+    pub guard: Option<Guard>,
+    /// The path of the socket for `hushlog sidecar add`, `reload` and `status`. Without it there is none.
+    #[schemars(length(min = 1))]
+    pub control: Option<At<PathBuf>>,
+    /// The address of the metrics and of /healthz, on loopback, as 127.0.0.1:9500. Without it there are none.
+    pub metrics: Option<At<String>>,
+    /// The directory in which the sidecar remembers how far files were read.
+    #[schemars(length(min = 1))]
+    pub state: Option<At<PathBuf>>,
+    /// Variables of the sidecar's environment that programs of sources and sinks get, by name.
+    /// All get PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR, and no
+    /// others.
+    pub environment: Option<Vec<String>>,
+    /// What the process takes away from itself.
+    pub confine: Option<Confine>,
+    /// How long a stopping sidecar waits for what is on its way to get out, in seconds. Default: 10.
+    pub drain_seconds: Option<At<u64>>,
 }
 
-section! {
-    /// The configuration of the sidecar.
-    pub struct Config {
-        /// Where the secrets come from. Without this section, the session of this machine.
-        pub secrets: Option<Secrets>,
-        /// How secrets are masked.
-        pub options: Option<Options>,
-        /// The streams: each from a source through a redactor of its own into a sink.
-        pub streams: Option<Vec<Stream>>,
-        /// Directories whose log files are scrubbed in place, again and again.
-        pub scrub: Option<Vec<Scrub>>,
-        /// Directories whose files nobody reads before they are clean. Needs root.
-        pub guard: Option<Guard>,
-        /// The path of the socket for `hushlog sidecar add`, `reload` and `status`. Without it there is none.
-        pub control: Option<At<PathBuf>>,
-        /// The address of the metrics and of /healthz, on loopback, as 127.0.0.1:9500. Without it there are none.
-        pub metrics: Option<At<String>>,
-        /// The directory in which the sidecar remembers how far files were read.
-        pub state: Option<At<PathBuf>>,
-        /// Variables of the sidecar's environment that programs of sources and sinks get, by name.
-        /// All get PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR, and no
-        /// others.
-        pub environment: Option<Vec<String>>,
-        /// What the process takes away from itself.
-        pub confine: Option<Confine>,
-        /// How long a stopping sidecar waits for what is on its way to get out, in seconds. Default: 10.
-        pub drain_seconds: Option<At<u64>>,
-    }
+/// Where the secrets come from: the sources of the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// Variables of the sidecar's environment whose names match these patterns.
+    pub env: Option<Vec<String>>,
+    /// Files of NAME=VALUE lines; watched.
+    #[schemars(inner(length(min = 1)))]
+    pub dotenv: Option<Vec<PathBuf>>,
+    /// Files that are one value each, and directories of such; watched.
+    #[schemars(inner(length(min = 1)))]
+    pub secret_files: Option<Vec<PathBuf>>,
+    /// A registry; watched.
+    #[schemars(length(min = 1))]
+    pub registry: Option<PathBuf>,
+    /// The identity that opens the registry.
+    #[schemars(length(min = 1))]
+    pub identity: Option<PathBuf>,
+    /// Whose identity it is, if it is that of several members.
+    pub member: Option<String>,
+    /// Keys of which one has to have signed the registry.
+    pub trust: Option<Vec<String>>,
+    /// Whether the session of this machine is masked; watched.
+    pub session: Option<bool>,
+    /// Whether to run even if the sources hold nothing to mask.
+    pub allow_empty: Option<bool>,
 }
 
-section! {
-    /// Where the secrets come from: the sources of the command line.
-    pub struct Secrets {
-        /// Variables of the sidecar's environment whose names match these patterns.
-        pub env: Option<Vec<String>>,
-        /// Files of NAME=VALUE lines; watched.
-        pub dotenv: Option<Vec<PathBuf>>,
-        /// Files that are one value each, and directories of such; watched.
-        pub secret_files: Option<Vec<PathBuf>>,
-        /// A registry; watched.
-        pub registry: Option<PathBuf>,
-        /// The identity that opens the registry.
-        pub identity: Option<PathBuf>,
-        /// Whose identity it is, if it is that of several members.
-        pub member: Option<String>,
-        /// Keys of which one has to have signed the registry.
-        pub trust: Option<Vec<String>>,
-        /// Whether the session of this machine is masked; watched.
-        pub session: Option<bool>,
-        /// Whether to run even if the sources hold nothing to mask.
-        pub allow_empty: Option<bool>,
-    }
+/// How secrets are masked: the options of the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// What stands in place of a secret; {name} is its name. Default: [REDACTED:{name}].
+    pub mask: Option<At<String>>,
+    /// The character that stands for each byte of a secret, instead of a mask.
+    pub mask_char: Option<At<String>>,
+    /// Values of fewer bytes are left alone. Default, and least: 4.
+    pub min_length: Option<At<u64>>,
+    /// Whether encoded forms and telling parts are searched for. Default: true.
+    pub encodings: Option<bool>,
+    /// Whether the beginning of a secret at the end of a stream is given out. Default: false.
+    pub keep_stump: Option<bool>,
 }
 
-section! {
-    /// How secrets are masked: the options of the command line.
-    pub struct Options {
-        /// What stands in place of a secret; {name} is its name. Default: [REDACTED:{name}].
-        pub mask: Option<At<String>>,
-        /// The character that stands for each byte of a secret, instead of a mask.
-        pub mask_char: Option<At<String>>,
-        /// Values of fewer bytes are left alone. Default, and least: 4.
-        pub min_length: Option<At<u64>>,
-        /// Whether encoded forms and telling parts are searched for. Default: true.
-        pub encodings: Option<bool>,
-        /// Whether the beginning of a secret at the end of a stream is given out. Default: false.
-        pub keep_stump: Option<bool>,
-    }
+/// A stream.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// Its name, as status and metrics show it.
+    pub name: At<String>,
+    /// Where it comes from.
+    pub source: At<Source>,
+    /// Where it goes to. Streams with the same sink share it.
+    pub sink: At<Sink>,
+    /// When bytes go out: `line` (default), with the end of their line, or `exact`, as soon as they cannot belong to a secret.
+    pub release: Option<ReleaseAt>,
+    /// The longest line that waits for its end. Default: 1M.
+    pub line_max: Option<At<Size>>,
+    /// What the lines are: `plain` (default), `docker` (json-file) or `cri`, of which the parts of a line are put together.
+    pub format: Option<Format>,
 }
 
-section! {
-    /// A stream.
-    pub struct Stream {
-        /// Its name, as status and metrics show it.
-        pub name: At<String>,
-        /// Where it comes from.
-        pub source: At<Source>,
-        /// Where it goes to. Streams with the same sink share it.
-        pub sink: At<Sink>,
-        /// When bytes go out: `line` (default), with the end of their line, or `exact`, as soon as they cannot belong to a secret.
-        pub release: Option<ReleaseAt>,
-        /// The longest line that waits for its end. Default: 1M.
-        pub line_max: Option<At<Size>>,
-        /// What the lines are: `plain` (default), `docker` (json-file) or `cri`, of which the parts of a line are put together.
-        pub format: Option<Format>,
-    }
+/// A source: one of stdin, fifo, unix, unix_datagram, tcp, command, files.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = exactly_one_of(Source::KINDS)))]
+pub struct Source {
+    /// Standard input.
+    pub stdin: Option<bool>,
+    /// The path of a FIFO. It is made if it is not there, and read on when its writers have gone.
+    #[schemars(length(min = 1))]
+    pub fifo: Option<PathBuf>,
+    /// The path of a stream socket to listen at. Each connection is a stream. One that systemd passes with this path is taken as it is.
+    #[schemars(length(min = 1))]
+    pub unix: Option<PathBuf>,
+    /// The path of a datagram socket, as /dev/log is one. Each datagram is a whole. It may be passed by systemd, too.
+    #[schemars(length(min = 1))]
+    pub unix_datagram: Option<PathBuf>,
+    /// A port on loopback to listen at, as 127.0.0.1:5140. Each connection is a stream. It may be passed by systemd, too.
+    pub tcp: Option<String>,
+    /// A program and its arguments, whose output is read. It is started again when it ends.
+    pub command: Option<Vec<String>>,
+    /// Files that are followed: a path, or a pattern such as /var/log/app/*.log. Each is a stream.
+    pub files: Option<String>,
+    /// Patterns of files that are not followed: of their names, or of their paths where a
+    /// pattern holds a `/`.
+    pub exclude: Option<Vec<String>>,
+    /// Who may use the socket or FIFO, in octal. Default: "0600". A FIFO that is there, and what systemd passes, stays as it is.
+    pub mode: Option<Mode>,
+    /// How many connections there may be at once. Default: 16384.
+    pub connections_max: Option<u64>,
+    /// How many of the files are followed at once. Others are reported, and followed from their
+    /// beginning when there is room. Default: 16384.
+    pub files_max: Option<u64>,
+    /// Where the reading of a file begins that was not followed before: `start` (default) or `end`.
+    pub from: Option<ReadFrom>,
 }
 
-section! {
-    /// A source: one of stdin, fifo, unix, unix_datagram, tcp, command, files.
-    pub struct Source {
-        /// Standard input.
-        pub stdin: Option<bool>,
-        /// The path of a FIFO. It is made if it is not there, and read on when its writers have gone.
-        pub fifo: Option<PathBuf>,
-        /// The path of a stream socket to listen at. Each connection is a stream. One that systemd passes with this path is taken as it is.
-        pub unix: Option<PathBuf>,
-        /// The path of a datagram socket, as /dev/log is one. Each datagram is a whole. It may be passed by systemd, too.
-        pub unix_datagram: Option<PathBuf>,
-        /// A port on loopback to listen at, as 127.0.0.1:5140. Each connection is a stream. It may be passed by systemd, too.
-        pub tcp: Option<String>,
-        /// A program and its arguments, whose output is read. It is started again when it ends.
-        pub command: Option<Vec<String>>,
-        /// Files that are followed: a path, or a pattern such as /var/log/app/*.log. Each is a stream.
-        pub files: Option<String>,
-        /// Patterns of files that are not followed: of their names, or of their paths where a
-        /// pattern holds a `/`.
-        pub exclude: Option<Vec<String>>,
-        /// Who may use the socket or FIFO, in octal. Default: "0600". A FIFO that is there, and what systemd passes, stays as it is.
-        pub mode: Option<Mode>,
-        /// How many connections there may be at once. Default: 16384.
-        pub connections_max: Option<u64>,
-        /// How many of the files are followed at once. Others are reported, and followed from their
-        /// beginning when there is room. Default: 16384.
-        pub files_max: Option<u64>,
-        /// Where the reading of a file begins that was not followed before: `start` (default) or `end`.
-        pub from: Option<ReadFrom>,
-    }
+/// A sink: one of stdout, fifo, unix, unix_datagram, tcp, command, file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = exactly_one_of(Sink::KINDS)))]
+pub struct Sink {
+    /// Standard output.
+    pub stdout: Option<bool>,
+    /// The path of a FIFO that somebody reads.
+    #[schemars(length(min = 1))]
+    pub fifo: Option<PathBuf>,
+    /// The path of a stream socket that somebody listens at.
+    #[schemars(length(min = 1))]
+    pub unix: Option<PathBuf>,
+    /// The path of a datagram socket, as /dev/log is one. Each line is a datagram.
+    #[schemars(length(min = 1))]
+    pub unix_datagram: Option<PathBuf>,
+    /// The address of somebody who listens, as 127.0.0.1:6514.
+    pub tcp: Option<String>,
+    /// A program and its arguments, which reads from its input. It is started again when it ends.
+    pub command: Option<Vec<String>>,
+    /// A file that is appended to.
+    #[schemars(length(min = 1))]
+    pub file: Option<PathBuf>,
+    /// Who may read the file, in octal. Default: "0600".
+    pub mode: Option<Mode>,
+    /// The size from which on the file is rotated, as 100M. Default: it is not.
+    pub rotate_size: Option<Size>,
+    /// How many rotated files are kept. Default: 5.
+    pub rotate_keep: Option<u64>,
+    /// What is done while the sink is away: `wait` (default), `spool`, or `drop`, which counts what it drops.
+    pub away: Option<Away>,
+    /// The file that what is redacted waits in, with `away: spool`.
+    #[schemars(length(min = 1))]
+    pub spool: Option<PathBuf>,
+    /// How much may wait there, as 1G. When it is full, streams wait. Default: 256M.
+    pub spool_max: Option<Size>,
 }
 
-section! {
-    /// A sink: one of stdout, fifo, unix, unix_datagram, tcp, command, file.
-    pub struct Sink {
-        /// Standard output.
-        pub stdout: Option<bool>,
-        /// The path of a FIFO that somebody reads.
-        pub fifo: Option<PathBuf>,
-        /// The path of a stream socket that somebody listens at.
-        pub unix: Option<PathBuf>,
-        /// The path of a datagram socket, as /dev/log is one. Each line is a datagram.
-        pub unix_datagram: Option<PathBuf>,
-        /// The address of somebody who listens, as 127.0.0.1:6514.
-        pub tcp: Option<String>,
-        /// A program and its arguments, which reads from its input. It is started again when it ends.
-        pub command: Option<Vec<String>>,
-        /// A file that is appended to.
-        pub file: Option<PathBuf>,
-        /// Who may read the file, in octal. Default: "0600".
-        pub mode: Option<Mode>,
-        /// The size from which on the file is rotated, as 100M. Default: it is not.
-        pub rotate_size: Option<Size>,
-        /// How many rotated files are kept. Default: 5.
-        pub rotate_keep: Option<u64>,
-        /// What is done while the sink is away: `wait` (default), `spool`, or `drop`, which counts what it drops.
-        pub away: Option<Away>,
-        /// The file that what is redacted waits in, with `away: spool`.
-        pub spool: Option<PathBuf>,
-        /// How much may wait there, as 1G. When it is full, streams wait. Default: 256M.
-        pub spool_max: Option<Size>,
-    }
+/// A directory whose log files are scrubbed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scrub {
+    /// The directory.
+    #[schemars(length(min = 1))]
+    pub directory: At<PathBuf>,
+    /// Whether with all below it. Default: false.
+    pub recursive: Option<bool>,
+    /// Patterns of the names of the files. Default: all.
+    pub include: Option<Vec<String>>,
+    /// Patterns of the names of files that are left alone.
+    pub exclude: Option<Vec<String>>,
+    /// How long after one scrub the next begins, in seconds. Default: 3600.
+    pub every_seconds: Option<At<u64>>,
 }
 
-section! {
-    /// A directory whose log files are scrubbed.
-    pub struct Scrub {
-        /// The directory.
-        pub directory: At<PathBuf>,
-        /// Whether with all below it. Default: false.
-        pub recursive: Option<bool>,
-        /// Patterns of the names of the files. Default: all.
-        pub include: Option<Vec<String>>,
-        /// Patterns of the names of files that are left alone.
-        pub exclude: Option<Vec<String>>,
-        /// How long after one scrub the next begins, in seconds. Default: 3600.
-        pub every_seconds: Option<At<u64>>,
-    }
+/// Directories that are guarded.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// The directories.
+    #[schemars(inner(length(min = 1)))]
+    pub directories: Vec<PathBuf>,
+    /// How long readers wait for the rest of a secret at the end of a file, in milliseconds. Default: 1000.
+    #[schemars(range(max = u32::MAX))]
+    pub stump_wait_ms: Option<u32>,
 }
 
-section! {
-    /// Directories that are guarded.
-    pub struct Guard {
-        /// The directories.
-        pub directories: Vec<PathBuf>,
-        /// How long readers wait for the rest of a secret at the end of a file, in milliseconds. Default: 1000.
-        pub stump_wait_ms: Option<u32>,
-    }
+/// What the process takes away from itself, where the kernel can.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confine {
+    /// Access to files other than those of the configuration. Default: true.
+    pub landlock: Option<bool>,
+    /// System calls that a log daemon never needs. Default: true.
+    pub seccomp: Option<bool>,
 }
-
-section! {
-    /// What the process takes away from itself, where the kernel can.
-    pub struct Confine {
-        /// Access to files other than those of the configuration. Default: true.
-        pub landlock: Option<bool>,
-        /// System calls that a log daemon never needs. Default: true.
-        pub seccomp: Option<bool>,
-    }
-}
-
-/// The keys of all sections.
-pub(super) const ALL_KEYS: &[&[&str]] = &[
-    Config::KEYS,
-    Secrets::KEYS,
-    Options::KEYS,
-    Stream::KEYS,
-    Source::KEYS,
-    Sink::KEYS,
-    Scrub::KEYS,
-    Guard::KEYS,
-    Confine::KEYS,
-];
 
 impl Config {
     /// The sources of secrets. Without any, the session: a guess by the names of variables needs a

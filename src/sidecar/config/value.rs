@@ -1,11 +1,11 @@
 //! Values of the configuration other than plain texts and numbers.
 
 use core::fmt;
+use std::borrow::Cow;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
-use serde_json::{Value, json};
 
-use super::schema::Described;
 use crate::io::Release;
 
 /// A value and its line.
@@ -33,74 +33,70 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     }
 }
 
-impl<T: Described> Described for At<T> {
-    const IS_OPTIONAL: bool = T::IS_OPTIONAL;
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
 
-    fn schema() -> Value {
-        T::schema()
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
     }
 }
 
-/// Defines an enumeration of words.
-macro_rules! choice {
-    ($(#[doc = $about:literal])* pub enum $name:ident { $( $(#[doc = $doc:literal])* $variant:ident = $word:literal, )* }) => {
-        $(#[doc = $about])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-        pub enum $name {
-            #[default]
-            $( $(#[doc = $doc])* #[serde(rename = $word)] $variant, )*
-        }
-
-        impl Described for $name {
-            fn schema() -> Value {
-                json!({ "enum": [$( $word ),*] })
-            }
-        }
-    };
+/// When bytes go out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReleaseAt {
+    /// With the end of their line.
+    #[default]
+    Line,
+    /// As soon as they cannot belong to a secret.
+    Exact,
 }
 
-choice! {
-    /// When bytes go out.
-    pub enum ReleaseAt {
-        /// With the end of their line.
-        Line = "line",
-        /// As soon as they cannot belong to a secret.
-        Exact = "exact",
-    }
+/// What the lines of a stream are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Lines.
+    #[default]
+    Plain,
+    /// Records of Docker's json-file driver.
+    Docker,
+    /// Records of the container runtime interface.
+    Cri,
 }
 
-choice! {
-    /// What the lines of a stream are.
-    pub enum Format {
-        /// Lines.
-        Plain = "plain",
-        /// Records of Docker's json-file driver.
-        Docker = "docker",
-        /// Records of the container runtime interface.
-        Cri = "cri",
-    }
+/// What is done while a sink is away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Away {
+    /// Its streams wait.
+    #[default]
+    Wait,
+    /// What is redacted waits in a file.
+    Spool,
+    /// It is dropped, and counted.
+    Drop,
 }
 
-choice! {
-    /// What is done while a sink is away.
-    pub enum Away {
-        /// Its streams wait.
-        Wait = "wait",
-        /// What is redacted waits in a file.
-        Spool = "spool",
-        /// It is dropped, and counted.
-        Drop = "drop",
-    }
-}
-
-choice! {
-    /// Where the reading of a file begins that was not followed before.
-    pub enum ReadFrom {
-        /// At its beginning.
-        Start = "start",
-        /// At its end.
-        End = "end",
-    }
+/// Where the reading of a file begins that was not followed before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadFrom {
+    /// At its beginning.
+    #[default]
+    Start,
+    /// At its end.
+    End,
 }
 
 impl From<ReleaseAt> for Release {
@@ -149,9 +145,13 @@ fn size(text: &str) -> Option<u64> {
     digits.trim().parse::<u64>().ok()?.checked_mul(unit)
 }
 
-impl Described for Size {
-    fn schema() -> Value {
-        json!({ "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+ ?[KkMG]?(i?B)?$" }] })
+impl JsonSchema for Size {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+ ?[KkMG]?(i?B)?$" }] })
     }
 }
 
@@ -179,8 +179,12 @@ impl<'de> Deserialize<'de> for Mode {
     }
 }
 
-impl Described for Mode {
-    fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^0?[0-7]{3}$" })
+impl JsonSchema for Mode {
+    fn schema_name() -> Cow<'static, str> {
+        "Mode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^0?[0-7]{3}$" })
     }
 }
