@@ -11,6 +11,10 @@
 //!   Less than [`HELD_STEP`] of a connection counts as nothing. (With line release they are all of
 //!   the input since the last newline; and regions are counted when their line has ended.)
 //! - *the number of needles*: it reveals the kinds of characters in a value.
+//!
+//! The page is written by hand. The crates for it register each series under the labels that it was
+//! made with; here labels are masked when the page is read, and series that become equal are added
+//! up.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

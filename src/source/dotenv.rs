@@ -13,6 +13,9 @@
 //!
 //! Values are read into buffers that grow, and so leave copies behind unless the allocator wipes freed memory, as the
 //! program's does.
+//!
+//! Written by hand: the crates for such files require UTF-8, expand variables, read each line one
+//! way only, and quote the line in their errors.
 
 /// One reading of one line.
 #[derive(PartialEq, Eq)]

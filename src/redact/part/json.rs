@@ -1,7 +1,7 @@
 //! The strings of a JSON value.
 //!
 //! Not a parser: it extracts strings with their keys, even from slightly invalid JSON, into buffers
-//! that are wiped. Parsers leave copies of their input.
+//! that are wiped. Parsers leave copies of their input, and keep one of two equal keys.
 
 use zeroize::Zeroizing;
 

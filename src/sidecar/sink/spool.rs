@@ -23,6 +23,9 @@
 //! The previous format (`hushspl1`, the offset of the first piece in 8 bytes and their CRC-32; then
 //! for each piece its length, the CRC-32 of the rest, the byte and the piece) is kept until all
 //! pending pieces are written.
+//!
+//! Written by hand: the queues that crates keep on a disk acknowledge whole pieces, have no fixed
+//! length, and know nothing of the syncs of the sink behind them.
 
 mod head;
 #[cfg(test)]
