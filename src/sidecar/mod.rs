@@ -163,7 +163,8 @@ fn check_paths(plan: &config::Plan, held: &[PathBuf], has_streams: bool) -> Resu
 pub fn run(setup: Setup) -> Result<(), SidecarError> {
     let held: Vec<PathBuf> = setup.watched.iter().cloned().chain(setup.configuration.clone()).collect();
     check_paths(&setup.plan, &held, true)?;
-    start::raise_descriptor_limit();
+    // Each connection takes a descriptor.
+    crate::sys::limits::raise_descriptor_limit();
     let metrics = Arc::new(metrics::Metrics::new());
     let keeper =
         keeper::Keeper::new(Arc::clone(&setup.loader), &setup.plan, Arc::clone(&metrics), Arc::clone(&setup.tell))

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -34,13 +33,6 @@ use crate::redact::text;
 const THREADS_MAX: usize = 16;
 /// The interval of status messages to the service manager.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
-
-/// Raises the limit on file descriptors: each connection takes one.
-pub(super) fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
-}
 
 pub(super) fn worker_threads() -> usize {
     // With one thread, a stream that waits for the disk would block all others.

@@ -30,6 +30,8 @@ pub mod file;
 #[cfg(feature = "registry")]
 pub mod group;
 pub mod input;
+#[cfg(feature = "guard")]
+pub(crate) mod limits;
 pub mod lock;
 #[cfg(feature = "sidecar")]
 pub mod node;

@@ -29,11 +29,10 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustix::process::{Resource, getrlimit, setrlimit};
-
 use crate::redact::cover::Cover;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::input;
+use crate::sys::limits::raise_descriptor_limit;
 use crate::sys::sources::Sources;
 use crate::{Form, NeedleSet};
 
@@ -176,6 +175,7 @@ impl Guard {
         tell: impl FnMut(Notice) + Send,
     ) -> Result<Guarded, GuardError> {
         let directories = canonical(directories)?;
+        // Each waiting process takes a descriptor.
         raise_descriptor_limit();
         let (notices, told) = mpsc::channel();
         let teller = notice::Teller(notices);
@@ -206,13 +206,6 @@ fn canonical(directories: &[PathBuf]) -> Result<Vec<PathBuf>, GuardError> {
         found.map_err(|error| GuardError::Directory { path: path.clone(), error: input::told(path, error) })
     };
     directories.iter().map(one).collect()
-}
-
-/// Each waiting process takes a descriptor.
-fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// The threads of a guard, and their shared state.
