@@ -17,7 +17,7 @@ const STANDING: &[&[&str]] = &[
     &["registry/name", "registry/reserved"],
     &["scrub/border", "scrub/in_place", "scrub/rewrite", "scrub/site", "scrub/treat", "scrub/tree"],
     &["scrub/guard/active", "scrub/guard/followed"],
-    &["sidecar/config/schema", "sidecar/config/section", "sidecar/config/value"],
+    &["sidecar/config/schema", "sidecar/config/section"],
     &["sidecar/source/follow/file", "sidecar/source/follow/shared"],
     &["sys/input", "sys/sources"],
 ];
