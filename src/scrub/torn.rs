@@ -10,12 +10,15 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
+#[cfg(feature = "guard")]
 use std::os::fd::BorrowedFd;
 
 use memchr::memmem::Finder;
 use zeroize::Zeroizing;
 
-use super::{content, file};
+use super::content;
+#[cfg(feature = "guard")]
+use super::file;
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::region::Region;
@@ -95,6 +98,7 @@ pub(super) fn find<E: From<io::Error>>(
 
 /// The incomplete masks of these [`long`] needles that have their last byte in this piece of the
 /// file, which begins at `start`.
+#[cfg(feature = "guard")]
 pub(super) fn in_piece(
     file: BorrowedFd<'_>,
     set: &NeedleSet,
@@ -131,6 +135,7 @@ trait Again {
     fn read_again(&self, at: u64, out: &mut [u8]) -> io::Result<usize>;
 }
 
+#[cfg(feature = "guard")]
 impl Again for BorrowedFd<'_> {
     fn read_again(&self, at: u64, out: &mut [u8]) -> io::Result<usize> {
         Ok(file::read_full_at(*self, out, at)?)
