@@ -1,26 +1,25 @@
-//! Whether a process waits for a line from a pseudo-terminal.
+//! Detects whether a process waits for a line from a pseudo-terminal.
 //!
-//! The kernel does not report that a process reads from a terminal. But it reports in which call
-//! each thread sleeps (`/proc/PID/syscall`), to processes that may trace it, as we may our
-//! descendants. A thread that cannot be looked at, or a call that is not known here, counts as a
-//! waiting reader: then keys are handed on as they come, and nothing is ever kept from a program
-//! that reads. The one exception is a program that never sleeps while it looks whether there is a
-//! line.
+//! The kernel does not report reads from a terminal. It does report the call in which each thread
+//! sleeps (`/proc/PID/syscall`), to processes that may trace it, as we may our descendants. A
+//! thread that cannot be inspected, or an unknown call, counts as a waiting reader: then keys are
+//! passed on as they come, and a program that reads always gets its keys. The one exception is a
+//! program that polls for a line without ever sleeping.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-/// The limit on threads that are looked at. With more, somebody waits.
+/// The most threads that are inspected. Beyond that, a reader is assumed.
 const THREADS_MAX: usize = 512;
-/// The same for descriptors of a call that waits for many.
+/// The most descriptors of one call that waits for many.
 const DESCRIPTORS_MAX: u64 = 1024;
-/// `/dev/tty`, which is the terminal of the process that opens it.
+/// `/dev/tty`: the terminal of the process that opens it.
 const OWN_TERMINAL: u64 = 5 << 8;
 
-/// Whether a thread waits for this terminal, among the descendants of a process. If those cannot be
-/// listed, one may.
+/// Whether a thread among the descendants of `root` waits for this terminal. If the descendants
+/// cannot be listed, a reader is assumed.
 pub(super) fn awaits_line(root: i32, terminal: u64) -> bool {
     let (mut left, mut seen, mut threads) = (vec![root], BTreeSet::new(), 0);
     while let Some(pid) = left.pop() {
@@ -32,7 +31,7 @@ pub(super) fn awaits_line(root: i32, terminal: u64) -> bool {
         let mut is_listed = false;
         for thread in numbers {
             threads += 1;
-            // The root is no reader itself.
+            // The root itself does not read.
             if pid != root && (threads > THREADS_MAX || waits(pid, thread, terminal)) {
                 return true;
             }
@@ -40,7 +39,7 @@ pub(super) fn awaits_line(root: i32, terminal: u64) -> bool {
             is_listed |= children.is_ok();
             left.extend(children.iter().flat_map(|text| text.split_ascii_whitespace()).flat_map(str::parse::<i32>));
         }
-        // There may be no /proc, or one without children. A root whose list is empty is another
+        // There may be no /proc, or one without `children`. An empty list of the root is another
         // case: its child has ended, and the keys belong to the next program.
         if pid == root && !is_listed {
             return true;
@@ -57,8 +56,7 @@ fn waits(pid: i32, thread: i32, terminal: u64) -> bool {
     }
 }
 
-/// The same, from the kernel's report on its call: the call's number, six arguments, two
-/// registers.
+/// The same, from the kernel's report on the call: its number, six arguments and two registers.
 fn waits_in(text: &str, (pid, thread): (i32, i32), terminal: u64) -> bool {
     if text == "running" || text.starts_with("-1 ") {
         return reads_without_waiting(pid, terminal);
@@ -68,7 +66,7 @@ fn waits_in(text: &str, (pid, thread): (i32, i32), terminal: u64) -> bool {
     let values: Vec<u64> = words.map_while(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()).collect();
     let (Some(call), &[first, second, _, _, _, _, stack, _]) = (call, &values[..]) else { return true };
     if cfg!(target_pointer_width = "64") && stack >> 32 == 0 {
-        // A program of 32 bits, whose calls have other numbers.
+        // A 32-bit program: its calls have other numbers.
         return true;
     }
     let is_terminal = |fd| is_terminal(pid, fd, terminal);
@@ -78,12 +76,12 @@ fn waits_in(text: &str, (pid, thread): (i32, i32), terminal: u64) -> bool {
         Kind::Selects => selected(pid, first, second).map_or(true, |fds| fds.into_iter().any(is_terminal)),
         Kind::Epolls => epolled(pid, first).map_or(true, |fds| fds.into_iter().any(is_terminal)),
         Kind::Other => reads_without_waiting(pid, terminal),
-        // One that sleeps and cannot be interrupted waits for a disk.
+        // A thread in an uninterruptible sleep waits for a disk.
         Kind::Unknown => sleeps(pid, thread),
     }
 }
 
-/// Whether a thread sleeps, and can be interrupted.
+/// Whether a thread is in an interruptible sleep.
 fn sleeps(pid: i32, thread: i32) -> bool {
     match fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")) {
         Ok(stat) => stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('S')),
@@ -91,7 +89,7 @@ fn sleeps(pid: i32, thread: i32) -> bool {
     }
 }
 
-/// A program that does not wait in a read looks now and then; it is taken for one that waits.
+/// Whether a program may poll its input without blocking; such a program counts as a reader.
 fn reads_without_waiting(pid: i32, terminal: u64) -> bool {
     if !is_terminal(pid, 0, terminal) {
         return false;
@@ -106,20 +104,20 @@ fn reads_without_waiting(pid: i32, terminal: u64) -> bool {
     }
 }
 
-/// Whether a thread, a process or its descriptor is not there any more.
+/// Whether a thread, a process or its descriptor no longer exists.
 fn is_gone(error: &io::Error) -> bool {
     error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 /// The descriptors that a call may wait for.
 enum Kind {
-    /// The descriptor that is its first argument.
+    /// The descriptor in the first argument.
     Reads,
-    /// Those of a list, its first argument.
+    /// The descriptors of a list, the first argument.
     Polls,
-    /// Those of a set, its second argument.
+    /// The descriptors of a set, the second argument.
     Selects,
-    /// Those of the descriptor that is its first argument.
+    /// The descriptors of the epoll descriptor in the first argument.
     Epolls,
     /// No terminal's input.
     Other,
@@ -188,7 +186,7 @@ fn polled(pid: i32, list: u64, count: u64) -> io::Result<Vec<u64>> {
     Ok(entries.filter_map(|fd| u64::try_from(fd).ok()).collect())
 }
 
-/// Those that a `select` waits for to read from.
+/// The descriptors from which a `select` waits to read.
 fn selected(pid: i32, count: u64, set: u64) -> io::Result<Vec<u64>> {
     if set == 0 {
         return Ok(Vec::new());
@@ -196,7 +194,7 @@ fn selected(pid: i32, count: u64, set: u64) -> io::Result<Vec<u64>> {
     let count = count.min(DESCRIPTORS_MAX);
     let mut bytes = vec![0_u8; count.div_ceil(8) as usize];
     File::open(format!("/proc/{pid}/mem"))?.read_exact_at(&mut bytes, set)?;
-    // The set is made of words: the bytes of each are in the machine's order.
+    // The set consists of words, and the bytes of each are in the machine's order.
     let is_set = |fd: u64| {
         let bit = if cfg!(target_endian = "big") { fd ^ (u64::from(libc::c_ulong::BITS) - 8) } else { fd };
         bytes.get(bit as usize / 8).is_none_or(|byte| byte >> (bit % 8) & 1 == 1)
@@ -204,7 +202,7 @@ fn selected(pid: i32, count: u64, set: u64) -> io::Result<Vec<u64>> {
     Ok((0..count).filter(|&fd| is_set(fd)).collect())
 }
 
-/// Those that an `epoll` descriptor is for.
+/// The descriptors that an `epoll` descriptor watches.
 fn epolled(pid: i32, fd: u64) -> io::Result<Vec<u64>> {
     let text = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))?;
     let entries = text.lines().filter_map(|line| line.strip_prefix("tfd:"));
@@ -226,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_counts_as_somebody_who_waits() {
-        // Its one thread sleeps.
+        // The only thread of `sleep` sleeps.
         let mut child = std::process::Command::new("sleep").arg("300").spawn().expect("it starts");
         let pid = child.id().cast_signed();
         while !sleeps(pid, pid) {

@@ -1,4 +1,4 @@
-//! The environment of a child: ours, and what is injected.
+//! The environment of a child: ours, and the injected variables.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -8,40 +8,43 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use rustix::process::{Resource, getrlimit};
 use zeroize::Zeroizing;
 
-/// The most that one variable may have, name, `=`, value and the NUL at its end, in bytes: MAX_ARG_STRLEN of Linux.
+/// The longest variable with name, `=`, value and final NUL, in bytes: MAX_ARG_STRLEN of Linux.
 const VARIABLE_LEN_MAX: usize = 128 << 10;
-/// Whatever the limit on the stack, arguments and environment may have so much, in bytes: ARG_MAX of Linux.
+/// Arguments and environment may always take this much, whatever the limit on the stack, in bytes:
+/// ARG_MAX of Linux.
 const TOTAL_LEN_MIN: u64 = 128 << 10;
-/// And more than this is never taken, in bytes: three quarters of the usual limit on the stack.
+/// Arguments and environment never take more than this, in bytes: three quarters of the usual limit
+/// on the stack.
 const TOTAL_LEN_MAX: u64 = 6 << 20;
 
-/// Why the kernel would refuse an environment, or could not hold a variable. The names may be shown; no value is in it.
+/// A variable or an environment that the kernel would refuse. Names may be shown; no variant holds
+/// a value.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessEnvironmentError {
-    /// A variable is longer than the 128 KiB that the kernel takes.
+    /// A variable is longer than the kernel's 128 KiB.
     #[error("the variable {0} is longer than the 128 KiB that one may have")]
     TooLong(String),
-    /// All variables and arguments together are too long; this is the longest of them.
+    /// All variables and arguments together are too long.
     #[error(
         "arguments and environment are longer than the {limit} KiB that a program may be started with; the longest variable is {name}"
     )]
     TooMuch {
         /// The longest variable.
         name: String,
-        /// What the system allows, in KiB.
+        /// The limit of the system, in KiB.
         limit: u64,
     },
-    /// The value holds a NUL, with which every value ends.
+    /// The value holds a NUL, which would terminate it.
     #[error("the value of {0} holds a NUL, which no variable can")]
     Nul(String),
 }
 
-/// `NAME=VALUE` each, with a NUL at its end. Values are wiped when it is dropped, and never printed.
+/// `NAME=VALUE` entries, each with a final NUL. Values are wiped on drop, and never printed.
 pub struct ProcessEnvironment(Vec<Zeroizing<Vec<u8>>>);
 
 impl ProcessEnvironment {
-    /// These variables, of which the later wins where two have one name.
+    /// An environment of these variables. If two have the same name, the later wins.
     ///
     /// # Errors
     ///
@@ -64,11 +67,11 @@ impl ProcessEnvironment {
         Ok(ProcessEnvironment(all.into_values().collect()))
     }
 
-    /// Fails where the kernel would: a program cannot be started with more.
+    /// Fails if the kernel would not start a program with this environment.
     ///
     /// # Errors
     ///
-    /// When one variable, or all with the arguments, are too long.
+    /// When one variable, or all of them with the arguments, are too long.
     pub fn check(&self, arguments: &[CString]) -> Result<(), ProcessEnvironmentError> {
         let longest = self.0.iter().max_by_key(|variable| variable.len());
         let name = || longest.map_or_else(String::new, |variable| name_of(variable));
@@ -79,7 +82,7 @@ impl ProcessEnvironment {
         let limit = stack.clamp(TOTAL_LEN_MIN, TOTAL_LEN_MAX);
         let lens = self.0.iter().map(|variable| variable.len());
         let lens = lens.chain(arguments.iter().map(|argument| argument.as_bytes_with_nul().len()));
-        // Each takes a pointer, too.
+        // Each entry also needs a pointer.
         let total: u64 = lens.map(|len| (len + size_of::<usize>()) as u64).sum();
         if total > limit { Err(ProcessEnvironmentError::TooMuch { name: name(), limit: limit >> 10 }) } else { Ok(()) }
     }
@@ -89,7 +92,7 @@ impl ProcessEnvironment {
         self.0.iter().map(|variable| &variable[..]).collect()
     }
 
-    /// Wipes all of it.
+    /// Wipes all variables.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
@@ -110,7 +113,7 @@ fn variable(name: &[u8], value: &[u8]) -> Zeroizing<Vec<u8>> {
 }
 
 fn name_of(variable: &[u8]) -> String {
-    // A name may begin with the sign.
+    // A name may begin with `=`.
     let len = variable.iter().skip(1).position(|&byte| byte == b'=').map_or(0, |at| at + 1);
     let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     String::from_utf8_lossy(&variable[..len]).chars().map(shown).collect()

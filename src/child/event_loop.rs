@@ -1,9 +1,11 @@
 //! The event loop of this process while the child runs: signals, stops, keys, and the end.
 //!
-//! - *Signals* that are sent to us go on to the child's group. Only what the terminal sends to the foreground by itself is not sent
-//!   twice, where the child is in our group.
-//! - *A stop* of the child stops us, with the terminal as it was, so that the shell takes over; when we are continued, so is the child.
-//! - *The end* of the child is ours, once its output has gone out. If others keep the output open, they have [`LINGER`].
+//! - *Signals* to us are passed on to the child's group. A signal that the terminal sends to the
+//!   whole foreground is not sent twice if the child is in our group.
+//! - *A stop* of the child stops us, with our terminal restored, so that the shell takes over. When
+//!   we are continued, so is the child.
+//! - *The end* of the child is ours, once its output is written. If other processes keep the output
+//!   open, they have [`LINGER`].
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,19 +28,19 @@ use crate::io::{Echo, PumpOptions, Release};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redactor::Redactor;
 
-/// How often the loop checks whether the keys of our terminal are ours again, while they are not,
-/// and which modes the child has set on a pseudo-terminal for its output alone. No event reports
-/// either.
+/// Interval of two checks that no event replaces: whether the keys of our terminal are ours again,
+/// and which modes the child has set on a pseudo-terminal for its output alone.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How the child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// By itself, with this status.
+    /// The child exited with this status.
     Exited(i32),
-    /// By this signal; or its output still went out when we got the signal.
+    /// This signal ended the child; or it reached us after the child's end, while output was being
+    /// written.
     Killed(i32),
-    /// It never began: the error of the system.
+    /// The child did not start: the error of the system.
     Failed(i32),
     /// Unknown: the supervisor was killed.
     Lost,
@@ -49,7 +51,7 @@ pub enum Status {
 pub struct Completion {
     /// How the child ended.
     pub status: Status,
-    /// Its outputs. An output that was abandoned in the middle is missing.
+    /// Its outputs, without those that were abandoned.
     pub outputs: Vec<StreamOutcome>,
 }
 
@@ -68,14 +70,15 @@ impl Ready {
     pub(super) fn new(channel: UnixStream, stdio: Stdio, supervisor: i32) -> io::Result<Ready> {
         let Stdio { job_control, routes, terminal, .. } = stdio;
         for route in routes.iter().filter(|route| route.is_pty) {
-            // A child that does not read its keys must not keep us from its output.
+            // A child that does not read its keys must not block its output.
             fcntl_setfl(&route.input, fcntl_getfl(&route.input)? | OFlags::NONBLOCK)?;
         }
         sys::set_ignored(libc::SIGCHLD, false);
         Ok(Ready { channel, signals: sys::signal_fd()?, job_control, routes, terminal, supervisor, has_begun: false })
     }
 
-    /// Starts the program while the needle set is still being built. Its output waits until [`run`](Ready::run).
+    /// Starts the program while the needle set is still being built. Its output waits until
+    /// [`run`](Ready::run).
     ///
     /// # Errors
     ///
@@ -85,12 +88,14 @@ impl Ready {
         Command::Go.send(&self.channel)
     }
 
-    /// Lets the program run: its output goes where ours does, with the needles of this set masked. A stream that ends inside a needle has
-    /// that stump masked, if `mask_stump`. [`Running::end`] looks after it.
+    /// Runs the program and masks the needles of this set in its output, which goes to ours. With
+    /// `mask_stump`, a partial match at the end of a stream is masked as well. [`Running::end`]
+    /// supervises the program.
     ///
     /// # Errors
     ///
-    /// Those of the system at the start: no thread, no descriptor left. The program may have begun then, and is ended with us.
+    /// System errors at the start: no thread or descriptor left. The program may have begun; it
+    /// ends when this process does.
     pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, options: SupervisionOptions) -> io::Result<Running> {
         let Ready { channel, signals, job_control, routes, mut terminal, supervisor, has_begun } = self;
         let pty = routes.iter().find(|route| route.is_pty).map(|route| route.input.as_fd());
@@ -157,7 +162,7 @@ struct EventLoop {
     job_control: JobControl,
     streams: Vec<Stream>,
     terminal: Option<Terminal>,
-    /// Its number, until it is known to be gone.
+    /// The process id, until the supervisor is known to be gone.
     supervisor: Option<i32>,
     keys: Keys,
     /// The child was stopped, and not continued since.
@@ -166,12 +171,12 @@ struct EventLoop {
     linger_until: Option<Instant>,
     kill_at: Option<Instant>,
     kill_after: Option<Duration>,
-    /// It got a SIGTERM, and the rest of its group has until `kill_at`, also when the child has
+    /// The child got a SIGTERM. The rest of its group has until `kill_at`, even if the child has
     /// ended.
     waits_for_group: bool,
 }
 
-/// The reasons for which a wait ended.
+/// The reasons why a wait ended.
 #[derive(Default)]
 struct Wakeup {
     event: bool,
@@ -201,7 +206,7 @@ impl EventLoop {
         Completion { status: self.status.unwrap_or(Status::Lost), outputs }
     }
 
-    /// Waits until there is something to do.
+    /// Waits for an event or the next deadline.
     fn wait(&mut self) -> Wakeup {
         let master = self.streams.iter().find_map(Stream::master).filter(|_| self.terminal.is_some());
         let keys = self.terminal.as_ref().filter(|terminal| terminal.gives_keys() && self.keys.wants_more());
@@ -232,7 +237,7 @@ impl EventLoop {
         ready
     }
 
-    /// How long to wait at most.
+    /// The time until the next deadline.
     fn timeout(&self) -> Option<Timespec> {
         let terminal = self.terminal.as_ref().filter(|_| self.status.is_none());
         let look = terminal.filter(|terminal| !terminal.is_taken()).map(|_| LOOK_EVERY);
@@ -274,7 +279,7 @@ impl EventLoop {
     }
 
     fn send(&self, signal: i32) {
-        // If the supervisor is gone, the next event says so.
+        // If the supervisor is gone, the next event reports it.
         let _ = Command::Signal(signal).send(&self.channel);
     }
 
@@ -303,8 +308,7 @@ impl EventLoop {
         }
     }
 
-    /// Only the child is waited for from now on, and if it has ended, the processes that keep its
-    /// output open.
+    /// Waits only for the child; if it has ended, for the processes that keep its output open.
     fn group_is_gone(&mut self) {
         self.waits_for_group = false;
         if self.status.is_some() {
@@ -313,11 +317,13 @@ impl EventLoop {
         }
     }
 
-    /// The child was stopped: so are we, and when we are continued, so is it.
+    /// Stops this process, because the child was stopped. When this process is continued, so is the
+    /// child.
     fn stop(&mut self, signal: i32) {
         self.is_stopped = true;
         if signal == libc::SIGSTOP && self.job_control != JobControl::Session {
-            // That was meant for the child alone: a terminal stops all of us by other signals.
+            // The signal was meant for the child alone: a terminal stops all of us by other
+            // signals.
             return;
         }
         if self.terminal.is_some() {
@@ -325,7 +331,8 @@ impl EventLoop {
             self.terminal.iter_mut().for_each(Terminal::restore);
         }
         if self.job_control == JobControl::Session {
-            // All of our group, as the terminal would: the shell waits for its first process, which need not be us.
+            // Stops our whole group, as the terminal would: the shell waits for its first process,
+            // which need not be us.
             sys::kill(0, signal);
         } else {
             // The terminal has stopped the others.
@@ -338,11 +345,12 @@ impl EventLoop {
         self.go_on(false);
     }
 
-    /// We were continued, and may have got the terminal back. The child goes on before any more keys reach it: the stop that one of
-    /// them asks for would be undone.
+    /// Continues the child, after we were continued and may have got the terminal back. The child
+    /// runs before any more keys reach it: otherwise this would undo the stop that one of them
+    /// requests.
     ///
-    /// With `always`, also if no stop was reported yet: the report may arrive a moment later, when
-    /// nothing continues us any more.
+    /// With `always`, the child is continued even if no stop was reported yet: the report may
+    /// arrive a moment later, when nothing continues us any more.
     fn go_on(&mut self, always: bool) {
         self.streams.iter().for_each(Stream::resize);
         let tell = self.is_stopped || (always && self.status.is_none());
@@ -362,7 +370,8 @@ impl EventLoop {
         self.look_at_the_terminal(TerminalEvents::default());
     }
 
-    /// Does what the signals ask for. False if one of them ends us: the child has ended already, and its output is on its way.
+    /// Handles pending signals. False if one of them ends us: the child has ended, and its output
+    /// is being written.
     fn take_signals(&mut self) -> bool {
         while let Some(Received { signal, from_kernel }) = sys::next_signal(self.signals.as_fd()) {
             match signal {
@@ -395,14 +404,14 @@ impl EventLoop {
         true
     }
 
-    /// Presses the key for a signal at the child's terminal, where it was pressed at ours.
+    /// Repeats the key for a signal at the child's terminal.
     fn press(&mut self, signal: i32) -> bool {
         let is_whole = self.terminal.as_ref().is_some_and(Terminal::is_taken) && self.status.is_none();
         let master = self.streams.iter().find_map(Stream::master).filter(|_| is_whole);
         master.is_some_and(|master| self.keys.press(master, signal))
     }
 
-    /// Waits for processes that have ended: the supervisor, and orphans if this is the first process of
+    /// Reaps processes that have ended: the supervisor, and orphans if this is the first process of
     /// a machine or container.
     fn reap(&mut self) {
         while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {

@@ -1,9 +1,9 @@
-//! The processes that a signal to us is for: the child's group. Seen from the supervisor, the child's
-//! parent.
+//! The child's group: the processes that a signal to us is meant for. Seen from the supervisor, the
+//! child's parent.
 //!
-//! Where the child is in our own group, which others of a pipeline are in as well, its part of that
-//! are the descendants of the supervisor. It is a *subreaper* then: a process whose parent ends becomes
-//! its child, and is not lost to the search.
+//! If the child is in our own group, other processes of a pipeline may be in it as well. The
+//! child's part is then the descendants of the supervisor. For that the supervisor is a
+//! *subreaper*: a process that loses its parent becomes its child, and can still be found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,44 +13,45 @@ use rustix::process::{Pid, PidfdFlags, getpgrp, getpid, pidfd_open, set_child_su
 
 use super::sys;
 
-/// How often processes are looked for that began while others were killed.
+/// How often a SIGKILL searches for processes that began while others were killed.
 const ROUNDS_MAX: usize = 16;
 
-/// See the module.
+/// The child's group; see the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Group {
-    /// This one, which the child leads.
+    /// The group that the child leads.
     Own(i32),
-    /// Ours, in which it is this process.
+    /// Our group, with the child's process id.
     Shared(i32),
 }
 
-/// The data of a process that is looked at.
+/// The data of a process from `/proc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Process {
     parent: i32,
     group: i32,
     is_alive: bool,
-    /// When it began: its number may be another one's later.
+    /// The start time: another process may have the same number later.
     since: u64,
 }
 
 impl Group {
-    /// Sees to it that descendants are found, also when their parents have ended. Before the child
-    /// is made.
+    /// Ensures that descendants are found even after their parents have ended. Call this before the
+    /// child is created.
     pub(super) fn adopt() {
-        // A kernel without it finds those alone whose parents are there.
+        // A kernel without subreapers finds only descendants whose parents are alive.
         let _ = set_child_subreaper(Some(getpid()));
     }
 
-    /// Sends a signal to all of the group.
+    /// Sends a signal to the whole group.
     pub(super) fn send(self, signal: i32) {
         let child = match self {
             Group::Own(leader) => return sys::kill(-leader, signal),
             Group::Shared(child) => child,
         };
         let mut done = BTreeSet::new();
-        // One that begins because of a signal is not meant by it; but nothing outlives SIGKILL.
+        // A process that begins because of a signal is not its target; but nothing outlives
+        // SIGKILL.
         let rounds = if signal == libc::SIGKILL { ROUNDS_MAX } else { 1 };
         for _ in 0..rounds {
             let Some(members) = self.members() else { return sys::kill(child, signal) };
@@ -63,15 +64,16 @@ impl Group {
         }
     }
 
-    /// Whether no process of the group is left, but for those that have ended already.
+    /// Whether all processes of the group have ended.
     pub(super) fn is_empty(self) -> bool {
         self.members().is_none_or(|members| members.is_empty())
     }
 
-    /// The processes of the group, and when they began. None where the kernel does not report them.
+    /// The live processes of the group, and their start times. None if the kernel does not report
+    /// them.
     fn members(self) -> Option<Vec<(i32, u64)>> {
         let own = getpid().as_raw_nonzero().get();
-        // One that shows another space of processes has numbers that mean others here.
+        // In a /proc of another PID namespace, the numbers denote other processes.
         if fs::read_link("/proc/self").ok()?.to_str()?.parse() != Ok(own) {
             return None;
         }
@@ -91,7 +93,7 @@ impl Group {
 
 /// Whether a process descends from another one.
 fn descends(all: &BTreeMap<i32, Process>, mut pid: i32, from: i32) -> bool {
-    // The list was not read in one moment, so that it may hold a circle.
+    // The list is no snapshot, and so may hold a cycle.
     for _ in 0..all.len() {
         match all.get(&pid) {
             Some(process) if process.parent == from => return true,
@@ -107,7 +109,7 @@ fn look_at(pid: i32) -> Option<Process> {
     parse(&stat)
 }
 
-/// Reads a line of `/proc/PID/stat`. The name in it may hold anything, and stands in parentheses.
+/// Parses `/proc/PID/stat`. The process name is in parentheses, and may hold anything.
 fn parse(stat: &[u8]) -> Option<Process> {
     let behind = stat.iter().rposition(|&byte| byte == b')')?;
     let fields: Vec<&str> = std::str::from_utf8(&stat[behind + 1..]).ok()?.split_ascii_whitespace().collect();
@@ -119,8 +121,8 @@ fn parse(stat: &[u8]) -> Option<Process> {
     })
 }
 
-/// Sends a signal to the process that has this number since then, and to no other that may have got
-/// it.
+/// Sends a signal to the process with this number and start time, and to no later process with the
+/// same number.
 fn send_to(pid: i32, since: u64, signal: i32) {
     let Some(number) = Pid::from_raw(pid) else { return };
     let fd = pidfd_open(number, PidfdFlags::empty());

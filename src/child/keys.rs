@@ -1,10 +1,10 @@
 //! The keys of our terminal, on their way to the child's.
 //!
 //! Keys that the child has not read belong to the next program that reads from the terminal, and
-//! nothing can be put back there. So they stay in the terminal until the child asks for them
-//! ([`awaits_line`]), and then a line at a time. Keys that send a signal or halt the output act at our
-//! terminal. A child that reads key by key gets them as they come: it has the terminal for
-//! itself.
+//! nothing can be put back there. So keys stay in the terminal until the child waits for a line
+//! ([`awaits_line`]), and are then passed on one line at a time. Keys that send a signal or halt
+//! the output act at our terminal. A child that reads key by key gets keys as they come: it has the
+//! terminal for itself.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -17,41 +17,42 @@ use super::awaits_line::awaits_line;
 use super::sys;
 use super::terminal::{KeyMode, Terminal, has_line};
 
-/// How many keys are on their way at most, in bytes: as much as a pseudo-terminal holds.
+/// The most keys in transit, in bytes: the capacity of a pseudo-terminal.
 const LEN_MAX: usize = 4 << 10;
-/// How often it is looked whether the child asks, while no key waits.
+/// Interval of the checks for a waiting child while no key is pending.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The first wait before it is looked again while keys do, and the longest.
+/// The shortest and the longest pause between checks while keys are pending.
 const AGAIN_MIN: Duration = Duration::from_micros(100);
 const AGAIN_MAX: Duration = Duration::from_millis(20);
-/// Looking takes no more than a part like this of the time.
+/// The checks take at most this fraction (1/50) of the time.
 const SHARE: u32 = 50;
 
-/// See the module.
+/// Keys in transit, and the state of the checks.
 pub(super) struct Keys {
-    /// A secret may be among them.
+    /// May hold a secret.
     bytes: Zeroizing<[u8; LEN_MAX]>,
     start: usize,
     end: usize,
-    /// The terminal has no more, and never will.
+    /// The terminal has no more keys, and never will.
     ended: bool,
     /// The child's terminal is full.
     is_blocked: bool,
-    /// Keys wait in the terminal, or here, until the child asks; then it is looked again.
+    /// Keys are pending, in the terminal or here, until the child waits for them: the time of the
+    /// next check.
     again: Option<Instant>,
     pause: Duration,
-    /// When it is looked without a reason.
+    /// The time of the next regular check.
     look: Instant,
     /// A key that halts the output was given to the child's terminal.
     has_halted: bool,
 }
 
-/// The events of a terminal.
+/// The events of our terminal.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TerminalEvents {
-    /// Keys are there.
+    /// Keys are available.
     pub(super) keys: bool,
-    /// It is gone.
+    /// The terminal is gone.
     pub(super) hung_up: bool,
 }
 
@@ -70,17 +71,17 @@ impl Keys {
         }
     }
 
-    /// Whether the terminal is to be asked for more.
+    /// Whether to read more keys from the terminal.
     pub(super) fn wants_more(&self) -> bool {
         self.is_empty() && !self.ended && self.again.is_none()
     }
 
-    /// Whether some wait for room in the child's terminal.
+    /// Whether keys wait for room in the child's terminal.
     pub(super) fn wants_room(&self) -> bool {
         self.is_blocked
     }
 
-    /// When there is something to do, if nothing happens before.
+    /// When the next check is due, if no event comes first.
     pub(super) fn next(&self) -> Instant {
         self.again.map_or(self.look, |again| again.min(self.look))
     }
@@ -89,8 +90,8 @@ impl Keys {
         self.start == self.end
     }
 
-    /// Hands on the keys that may be handed on: all keys where the child's terminal gives them one
-    /// by one, or only its output is ours.
+    /// Passes on all keys. Used if the child's terminal delivers keys one by one, or if only its
+    /// output is ours.
     pub(super) fn pass(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, events: TerminalEvents) {
         self.again = None;
         if self.is_empty() && (events.keys || events.hung_up) {
@@ -99,8 +100,8 @@ impl Keys {
         self.give(master, self.end);
     }
 
-    /// The same where the child has a terminal in place of ours: does to ours as the child's needs.
-    /// `supervisor` is the child's parent.
+    /// Passes on keys if the child has a terminal in place of ours, and keeps our modes in step
+    /// with the child's. `supervisor` is the child's parent.
     pub(super) fn tend(
         &mut self,
         terminal: &mut Terminal,
@@ -112,7 +113,7 @@ impl Keys {
         if events.hung_up {
             self.ended = true;
         }
-        // Nor are keys kept where one for a signal would act for other processes, or for none.
+        // Keys are not kept either if a key for a signal would reach other processes, or none.
         if !theirs.local_modes.contains(LocalModes::ICANON) || terminal.is_nobodys() {
             terminal.hand(KeyMode::Raw, &theirs);
             self.look = Instant::now() + LOOK_EVERY;
@@ -133,7 +134,7 @@ impl Keys {
         if !due || self.is_blocked {
             return self.rest();
         }
-        // In this order: a child that has taken its line, and is seen waiting after that, waits for
+        // The order matters: a child that has taken its line, and is then seen waiting, waits for
         // another. It may take any time to do so, on a busy machine or while it is stopped.
         let is_awaited = !has_line(master) && device(master).is_some_and(|device| awaits_line(supervisor, device));
         let cost = now.elapsed();
@@ -144,7 +145,7 @@ impl Keys {
         self.pace(terminal, cost);
     }
 
-    /// Nothing can be done at present.
+    /// Schedules the next check when nothing can be done at present.
     pub(super) fn rest(&mut self) {
         let now = Instant::now();
         if self.next() <= now {
@@ -152,11 +153,11 @@ impl Keys {
         }
     }
 
-    /// Sets when it is looked again.
+    /// Schedules the next check.
     fn pace(&mut self, terminal: &Terminal, cost: Duration) {
         if self.pending(terminal) {
-            // A child that takes line after line is served quickly; one that does not ask costs no
-            // more than a part of the time.
+            // A child that takes line after line is served quickly; for one that does not read, the
+            // checks cost no more than a fraction of the time.
             let least = if self.pause < AGAIN_MAX { cost } else { cost * SHARE };
             self.again = Some(Instant::now() + self.pause.max(least));
             self.pause = (self.pause * 2).min(AGAIN_MAX);
@@ -165,7 +166,7 @@ impl Keys {
         }
     }
 
-    /// Gives the child that asks its line, or as much of one as is there.
+    /// Gives the waiting child its line, or the available part of it.
     fn serve(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, theirs: &Termios) {
         let mut there = in_terminal(terminal);
         let end = loop {
@@ -181,8 +182,8 @@ impl Keys {
         self.give(master, end);
     }
 
-    /// Looks through the keys that came after the child ceased to take them one by one, and before
-    /// our terminal's modes said so: of those, a key for a signal has not acted.
+    /// Searches the keys that came after the child left raw mode and before our terminal's modes
+    /// followed. A key for a signal among them has not acted.
     fn look_through(&mut self, terminal: &Terminal, master: BorrowedFd<'_>, theirs: &Termios) {
         let there = in_terminal(terminal).min(LEN_MAX - self.len());
         if there > 0 && self.take(terminal, there) {
@@ -195,8 +196,8 @@ impl Keys {
         }
     }
 
-    /// Undoes a halt by a key that the child's terminal was given: now the key that would let it go
-    /// acts at our terminal, and does not get there.
+    /// Undoes a halt by a key that went to the child's terminal: the key that would resume the
+    /// output now acts at our terminal, and does not get there.
     fn let_go(&mut self, master: BorrowedFd<'_>, theirs: &Termios) {
         let start = theirs.special_codes[SpecialCodeIndex::VSTART];
         let halts = theirs.input_modes.contains(InputModes::IXON) && start != 0;
@@ -205,8 +206,8 @@ impl Keys {
         }
     }
 
-    /// A key for a signal was pressed at our terminal: it is pressed at the child's. False if that
-    /// has none.
+    /// Repeats a key for a signal, pressed at our terminal, at the child's. False if the child's
+    /// terminal has no such key.
     pub(super) fn press(&mut self, master: BorrowedFd<'_>, signal: i32) -> bool {
         let Ok(theirs) = tcgetattr(master) else { return false };
         let index = match signal {
@@ -237,7 +238,7 @@ impl Keys {
         !self.is_empty() || in_terminal(terminal) > 0
     }
 
-    /// The end of the first line, if it is whole.
+    /// The end of the first complete line.
     fn end_of_line(&self, theirs: &Termios) -> Option<usize> {
         let codes = [SpecialCodeIndex::VEOF, SpecialCodeIndex::VEOL, SpecialCodeIndex::VEOL2];
         let codes = codes.map(|index| theirs.special_codes[index]);
@@ -247,7 +248,7 @@ impl Keys {
         Some(self.start + at + 1)
     }
 
-    /// Takes so many keys at most from the terminal, which has some. False if it has not.
+    /// Reads up to `len_max` pending keys from the terminal. False if there are none.
     fn take(&mut self, terminal: &Terminal, len_max: usize) -> bool {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -265,7 +266,7 @@ impl Keys {
         false
     }
 
-    /// Gives the child those before this place.
+    /// Gives the child the keys before `end`.
     fn give(&mut self, master: BorrowedFd<'_>, end: usize) {
         self.is_blocked = false;
         if self.start < end {
@@ -277,7 +278,7 @@ impl Keys {
                     self.start += len;
                 }
                 Err(Errno::AGAIN | Errno::INTR) => {}
-                // No process is left to read them.
+                // No process is left to read the keys.
                 Err(_) => self.start = end,
             }
             self.is_blocked = self.start < end;
@@ -293,7 +294,7 @@ fn device(master: BorrowedFd<'_>) -> Option<u64> {
     sys::terminal_device(master).map(u64::from)
 }
 
-/// Keys that act at once, with a reader or without.
+/// Keys that act at once, whether or not a process reads.
 fn special_keys(theirs: &Termios) -> Vec<u8> {
     let signals = [SpecialCodeIndex::VINTR, SpecialCodeIndex::VQUIT, SpecialCodeIndex::VSUSP];
     let halts = [SpecialCodeIndex::VSTART, SpecialCodeIndex::VSTOP];

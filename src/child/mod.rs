@@ -1,13 +1,17 @@
-//! A program as our child: it gets the secrets in its environment, its output is redacted, and nothing else about it changes.
+//! Child process: runs a program with secrets in its environment, and redacts its output.
+//!
+//! Nothing else about the program changes.
 //!
 //! Three processes take part. This process reads the output of the child, redacts it, and forwards
-//! signals. The [supervisor] is the parent of the child. The child becomes the program, with limits,
-//! signals, descriptors and environment as they would be without hushlog.
+//! signals. The [supervisor] is the parent of the child. The child becomes the program, with
+//! limits, signals, descriptors and environment as they would be without hushlog.
 //!
-//! [`stdio`] describes the descriptors of the child, and [`event_loop`] the effect of signals and stops.
+//! [`stdio`] describes the descriptors of the child, and [`event_loop`] the effect of signals and
+//! stops.
 //!
-//! Memory: as [`Relay`](crate::io::Relay) for each stream. Cost: two forks, and nothing for each byte beyond the relay. Nothing that is
-//! held back on a pipe is ever released by a timer; on a terminal see [`Echo`](crate::io::Echo).
+//! Memory: as [`Relay`](crate::io::Relay) for each stream. Cost: two forks, and nothing for each
+//! byte beyond the relay. On a pipe, no timer ever releases held-back bytes; for a terminal, see
+//! [`Echo`](crate::io::Echo).
 
 mod awaits_line;
 mod environment;
@@ -38,20 +42,22 @@ use stdio::Stdio;
 use supervisor::Supervisor;
 use sys::Forked;
 
-/// How long the output is still read after the child has ended, where others keep it open: a program that it left in the background,
-/// say. What they write later meets a closed pipe.
+/// How long the output is still read after the child has ended, if other processes keep it open (a
+/// background program that the child left, for example). Their later writes meet a closed pipe.
 pub const LINGER: Duration = Duration::from_secs(2);
 
-/// How long the input from a terminal has to rest until up to [`ECHO_LEN_MAX`] bytes of a partial match are shown.
+/// Quiet time of a terminal's input, in milliseconds, after which up to [`ECHO_LEN_MAX`] bytes of a
+/// partial match are shown.
 pub const ECHO_AFTER_MS: u32 = 50;
 
-/// How many bytes of a secret a terminal may show because somebody types them; and of no needle more than a quarter.
+/// The most bytes of a secret that a terminal may show while a user types it; never more than a
+/// quarter of a needle.
 pub const ECHO_LEN_MAX: usize = 3;
 
-/// Signals whose effect Rust's runtime, or a program that uses this module, changes for itself.
+/// Signals with a disposition that Rust's runtime, or a program using this module, changes.
 const CHANGED_SIGNALS: [i32; 3] = [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGCHLD];
 
-/// What we were started with, and changed for ourselves since. The child gets it as it was.
+/// The state that this process inherited and then changed for itself. The child gets the original.
 #[derive(Clone, Copy, Debug)]
 pub struct Inherited {
     closed: [bool; 3],
@@ -60,8 +66,8 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// Looks at this process. To be called before anything is changed: Rust's runtime opens standard descriptors that are closed
-    /// and ignores SIGPIPE, so that is before `main`. Nothing but system calls are made.
+    /// Captures the state of this process. Call this before `main`: Rust's runtime opens closed
+    /// standard descriptors and ignores SIGPIPE. It makes system calls only.
     pub fn capture() -> Inherited {
         let closed = |fd| fcntl_getfd(fd).is_err();
         Inherited {
@@ -71,7 +77,7 @@ impl Inherited {
         }
     }
 
-    /// Which of the standard descriptors were closed.
+    /// The standard descriptors that were closed.
     pub fn closed(&self) -> [bool; 3] {
         self.closed
     }
@@ -80,11 +86,11 @@ impl Inherited {
 /// The program to start, with arguments and environment.
 #[derive(Debug)]
 pub struct Program {
-    /// The program, which is looked for in PATH as shells do, and its arguments.
+    /// The program, searched for in PATH as shells do, and its arguments.
     pub arguments: Vec<CString>,
     /// Its whole environment.
     pub environment: ProcessEnvironment,
-    /// The state of the process at its start, which the program gets back.
+    /// The state of this process at its start, which the program gets back.
     pub inherited: Inherited,
 }
 
@@ -97,14 +103,14 @@ pub struct SupervisionOptions {
     pub kill_after: Option<Duration>,
 }
 
-/// Makes all that the child needs, and the processes; the program does not run until [`Ready::run`]. `kept` is handed back
-/// here, and dropped in the supervisor, whose memory is a copy of ours.
+/// Creates the processes and everything that the child needs. The program does not run until
+/// [`Ready::run`]. This process gets `kept` back; the supervisor drops its copy.
 ///
-/// All signals are blocked in this process from here on, but for those that tell of a fault.
+/// From here on, this process blocks all signals but those that report a fault.
 ///
 /// # Errors
 ///
-/// Those of the system: no descriptor, no process, no pseudo-terminal left.
+/// System errors: no descriptor, process or pseudo-terminal left.
 ///
 /// # Panics
 ///

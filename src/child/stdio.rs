@@ -10,11 +10,13 @@
 //! | the input is anything else | the very same |
 //! | closed | closed |
 //!
-//! A session of its own takes the terminal away from all others: we read its keys, and make it raw. That is right where the child
-//! would have it for itself, and wrong in `run -- CMD | less` or `ls | run -- CMD`, where somebody else in the pipeline may read
-//! them. There the child stays in our session, so that whoever opens `/dev/tty` finds the terminal as without us. A pager that asks
-//! for keys at its output finds a pseudo-terminal there, and changes its modes: then, and as long as it has them so, the terminal gets
-//! the same modes, and its keys are handed on.
+//! A session of its own takes the terminal away from all other processes: we read its keys, and
+//! make it raw. That is right if the child would have the terminal for itself. It is wrong in
+//! `run -- CMD | less` or `ls | run -- CMD`, where another process of the pipeline may read the
+//! keys. There the child stays in our session, and a program that opens `/dev/tty` finds the
+//! terminal as without us. A pager that reads keys from its output finds a pseudo-terminal there,
+//! and changes its modes. While these differ from the initial ones, our terminal has them too, and
+//! its keys are passed on.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,19 +32,19 @@ use super::terminal::{Pty, Terminal};
 /// The child's session and process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobControl {
-    /// It has a session, a group and a controlling terminal of its own.
+    /// The child has a session, a group and a controlling terminal of its own.
     Session,
-    /// It leads a group in our session.
+    /// The child leads a group in our session.
     OwnGroup,
-    /// It belongs to our group, which has the terminal's keys: they reach it as they reach us.
+    /// The child belongs to our group, which is in the foreground: the terminal's keys reach both.
     OurGroup,
 }
 
 /// The source of a standard descriptor of the child.
 pub(super) enum Redirection {
-    /// It stays.
+    /// Unchanged.
     Same,
-    /// It was closed when we were started.
+    /// Closed when this process was started.
     Closed,
     /// [`Stdio::input`].
     Input,
@@ -50,7 +52,7 @@ pub(super) enum Redirection {
     End(usize),
 }
 
-/// An output of the child, and where it goes.
+/// An output of the child, and its destination.
 pub(super) struct Route {
     pub(super) input: OwnedFd,
     pub(super) output: OwnedFd,
@@ -61,19 +63,19 @@ pub(super) struct Route {
 pub(super) struct Stdio {
     pub(super) job_control: JobControl,
     pub(super) redirections: [Redirection; 3],
-    /// A terminal that the child may only read from. To be closed here, as the ends.
+    /// A terminal that the child may only read from. Closed here together with the ends.
     pub(super) input: Option<OwnedFd>,
-    /// The child's outputs. To be closed here once it has them. Each has the route of the same
+    /// The child's outputs. Closed here once the child has them. Each has the route of the same
     /// index.
     pub(super) ends: Vec<OwnedFd>,
     pub(super) routes: Vec<Route>,
-    /// Our terminal, if the child has a pseudo-terminal for it: that is the first route of this kind. In a [`JobControl::Session`]
-    /// it is the first end, too.
+    /// Our terminal, if the child has a pseudo-terminal in its place: the first route of this kind.
+    /// In a [`JobControl::Session`] it is also the first end.
     pub(super) terminal: Option<Terminal>,
 }
 
 impl Stdio {
-    /// Looks at our descriptors, of which these were closed at the start, and makes what the child needs.
+    /// Inspects our descriptors (`closed`: closed at the start), and creates those of the child.
     pub(super) fn new(closed: [bool; 3]) -> io::Result<Stdio> {
         let is_terminal = |fd: usize| !closed[fd] && isatty(standard(fd));
         let mut stdio = Stdio {
@@ -114,7 +116,8 @@ impl Stdio {
         {
             self.redirections[2] = Redirection::End(end);
             if appends(stderr()) && !appends(stdout()) {
-                // The other one's writes would lie over the appended bytes.
+                // Writes at the position of the other descriptor would overwrite the appended
+                // bytes.
                 self.routes[end].output = standard(fd).try_clone_to_owned()?;
             }
             return Ok(());
@@ -141,7 +144,7 @@ impl Stdio {
         self.routes.push(route);
     }
 
-    /// Puts the child's descriptors in place of ours. Between fork and exec.
+    /// Replaces our descriptors with the child's. Runs between fork and exec.
     pub(super) fn install(&self) -> Result<(), rustix::io::Errno> {
         let dup2 =
             [|end: &OwnedFd| dup2_stdin(end), |end: &OwnedFd| dup2_stdout(end), |end: &OwnedFd| dup2_stderr(end)];
@@ -157,7 +160,7 @@ impl Stdio {
     }
 }
 
-/// Our own standard descriptors. All are open: the runtime sees to it.
+/// Our own standard descriptors. All are open: the runtime ensures it.
 fn standard(fd: usize) -> BorrowedFd<'static> {
     [stdin(), stdout(), stderr()][fd]
 }
@@ -175,14 +178,14 @@ fn same_device(one: usize, other: usize) -> bool {
     device(one) == device(other)
 }
 
-/// Whether standard output and standard error lead to one place: then order between them matters,
-/// and a secret may lie across them.
+/// Whether standard output and standard error have one destination. Then their order matters, and a
+/// secret may be split across them.
 fn same_sink(is_terminal: bool) -> bool {
     if is_terminal {
         return isatty(stdout()) && sys::same_terminal(stdout(), stderr());
     }
     let same_inode = || match (fstat(stdout()), fstat(stderr())) {
-        // A device has a node in more than one place.
+        // A device may have several nodes.
         (Ok(one), Ok(other)) if kind(&one) == FileType::CharacterDevice => {
             kind(&other) == FileType::CharacterDevice && one.st_rdev == other.st_rdev
         }
@@ -196,18 +199,18 @@ fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
-/// Whether writes to it always go to the end.
+/// Whether all writes to a descriptor append.
 fn appends(fd: BorrowedFd<'_>) -> bool {
     fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::APPEND))
 }
 
-/// Lets every user write to a pipe that may write to the output it stands for: a program under
-/// another user opens `/dev/stdout` anew. None but us may read from it: its bytes are not redacted
-/// yet. Rights that we may not give are not given.
+/// Lets every user that may write to the output write to the pipe in its place: a program under
+/// another user reopens `/dev/stdout`. Only we may read from the pipe, because its bytes are not
+/// redacted yet. Rights that we may not give are not given.
 fn lend_rights(pipe: BorrowedFd<'_>, output: BorrowedFd<'_>) {
     let Ok(stat) = fstat(output) else { return };
     if kind(&stat) == FileType::Socket {
-        // A socket cannot be opened anew.
+        // A socket cannot be reopened.
         return;
     }
     let own = rustix::process::geteuid().as_raw() == stat.st_uid;
@@ -222,17 +225,18 @@ fn lend_rights(pipe: BorrowedFd<'_>, output: BorrowedFd<'_>) {
     let _ = fchmod(pipe, Mode::from_raw_mode(writers));
 }
 
-/// The terminal at this descriptor, for reading only. None if it is so already, or cannot be had.
+/// The terminal at this descriptor, reopened for reading only. None if it is read-only already, or
+/// cannot be opened.
 fn read_only(terminal: BorrowedFd<'_>) -> Option<OwnedFd> {
     let flags = fcntl_getfl(terminal).ok()?;
     if flags & OFlags::RWMODE == OFlags::RDONLY {
         return None;
     }
-    // A serial line would wait for its carrier otherwise.
+    // Without this, opening a serial line would wait for its carrier.
     let anew = |path: &str| {
         open(path, OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).ok()
     };
-    // Under another user only the second one may be opened.
+    // Under another user, only the second path may be opened.
     let fd = anew("/proc/self/fd/0").or_else(|| anew("/dev/tty"))?;
     let is_it = isatty(&fd) && sys::same_terminal(fd.as_fd(), terminal);
     let flags = fcntl_getfl(&fd).ok()?.difference(OFlags::NONBLOCK) | (flags & OFlags::NONBLOCK);

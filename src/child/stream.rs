@@ -1,4 +1,5 @@
-//! One output of the child on its way, in a thread of its own: the two must not wait for each other.
+//! One output of the child, relayed in a thread of its own: the two outputs must not block each
+//! other.
 
 use core::fmt;
 use std::io::{self, Read, Write};
@@ -13,7 +14,7 @@ use super::terminal;
 use crate::io::{PumpError, PumpOptions, PumpSummary, Relay, Rest};
 use crate::redact::redactor::Redactor;
 
-/// How long a stream has to come to rest before the process stops, where its reader is slow.
+/// How long a stream may take to pause before the process stops, if its reader is slow.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The result of relaying one output.
@@ -30,12 +31,13 @@ impl fmt::Debug for StreamOutcome {
     }
 }
 
-/// A stream that runs.
+/// A running stream.
 pub(super) struct Stream {
     thread: JoinHandle<StreamOutcome>,
-    /// A byte from us: come to rest; a byte back: done; another from us: go on. Shut from our side: stop. Closed from the other: it has ended.
+    /// A byte from us requests a pause, a byte back confirms it, and another byte from us resumes.
+    /// Shut down from our side: stop. Closed from the other: the stream has ended.
     control: UnixStream,
-    /// The pseudo-terminal and the terminal, whose size it has.
+    /// The pseudo-terminal, and the terminal that determines its size.
     terminals: Option<(Arc<OwnedFd>, OwnedFd)>,
     ended: bool,
 }
@@ -50,7 +52,8 @@ impl Stream {
         Ok(Stream { thread: thread::Builder::new().spawn(carry)?, control, terminals, ended: false })
     }
 
-    /// Notes what the thread has to say: at its end, that there is no more. Nobody else keeps the pseudo-terminal then.
+    /// Handles a message of the thread. At the end of the stream, this drops the last handle of the
+    /// pseudo-terminal.
     pub(super) fn notice(&mut self) {
         if !matches!(self.control.read(&mut [0]), Ok(1)) {
             self.ended = true;
@@ -62,12 +65,12 @@ impl Stream {
         self.ended
     }
 
-    /// Has it end with what its input holds now.
+    /// Ends the stream after the data that its input holds now.
     pub(super) fn stop(&self) {
         let _ = self.control.shutdown(std::net::Shutdown::Write);
     }
 
-    /// Has it come to rest: what the child wrote before has gone out.
+    /// Pauses the stream once the earlier output of the child is written.
     pub(super) fn pause(&mut self) {
         if self.control.write_all(b"p").is_err() {
             return;
@@ -81,7 +84,7 @@ impl Stream {
         let _ = self.control.write_all(b"r");
     }
 
-    /// The pseudo-terminal, while it is there.
+    /// The pseudo-terminal, until the stream has ended.
     pub(super) fn master(&self) -> Option<BorrowedFd<'_>> {
         self.terminals.as_ref().map(|(master, _)| master.as_fd())
     }
@@ -92,7 +95,7 @@ impl Stream {
         }
     }
 
-    /// What became of it, if it has ended.
+    /// The result, if the stream has ended.
     pub(super) fn end(self) -> Option<StreamOutcome> {
         if self.ended { self.thread.join().ok() } else { None }
     }

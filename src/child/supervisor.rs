@@ -1,14 +1,14 @@
 //! The supervisor process: the child's parent, between this process and the child.
 //!
-//! The supervisor makes job control work. A process group whose members have no parent in another
-//! group of the session is *orphaned*, and the kernel discards stop signals there: Ctrl-Z would have
-//! no effect on a child that leads its session. So the supervisor leads the session, and starts the
-//! child in a group of its own, as a shell does. The supervisor also survives if this process is
-//! killed: it restores the modes of the terminal, and ends the child.
+//! The supervisor makes job control work. If the members of a process group have no parent in
+//! another group of the session, the group is *orphaned*, and the kernel discards stop signals
+//! there: Ctrl-Z would have no effect on a child that leads its session. So the supervisor leads
+//! the session, and starts the child in a group of its own, as a shell does. The supervisor also
+//! survives if this process is killed: it restores the modes of the terminal, and ends the child.
 //!
 //! The supervisor never calls exec. It runs in a copy of this process's memory from which the
-//! secrets were wiped. All its signals are blocked, and it waits for its channel to this process and
-//! for its child only.
+//! secrets were wiped. All its signals are blocked. It waits only for its channel to this process,
+//! and for its child.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -32,8 +32,8 @@ use super::stdio::{JobControl, Stdio};
 use super::sys::{self, Forked, Mask};
 use super::terminal::Terminal;
 
-/// How often the supervisor checks whether the processes of an ending group are gone. No event
-/// reports that.
+/// Interval at which the supervisor checks whether the processes of an ending group are gone. No
+/// event reports that.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// A message to the supervisor.
@@ -52,19 +52,19 @@ pub(super) enum Command {
 /// A message from the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// The child's program runs.
+    /// The child's program is running.
     Began,
-    /// It could not be started.
+    /// The program could not be started.
     Failed(Errno),
-    /// It was stopped by a signal.
+    /// A signal stopped the child.
     Stopped(i32),
-    /// It was continued: the answer to [`Command::Continue`].
+    /// The child was continued: the answer to [`Command::Continue`].
     Continued,
-    /// It ended by itself.
+    /// The child ended by itself.
     Exited(i32),
-    /// It was ended by a signal.
+    /// A signal ended the child.
     Killed(i32),
-    /// After a SIGTERM: none of its group is left.
+    /// After a SIGTERM: no process of the child's group is left.
     Alone,
 }
 
@@ -133,7 +133,7 @@ impl Event {
     }
 }
 
-/// The state of the supervisor, and everything that the child is made of.
+/// The state of the supervisor, and everything needed to start the child.
 pub(super) struct Supervisor {
     pub(super) channel: UnixStream,
     pub(super) stdio: Stdio,
@@ -144,10 +144,10 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Runs in the supervisor process, to its end.
+    /// Runs the supervisor process to its end.
     pub(super) fn run(mut self) -> ! {
         sys::set_ignored(libc::SIGCHLD, false);
-        // The reading ends of the pipes: while they are open here, the child gets no SIGPIPE.
+        // Closes the read ends of the pipes: while they are open here, the child gets no SIGPIPE.
         self.stdio.routes.clear();
         if let Err(error) = self.lead() {
             Event::Failed(error).send(&self.channel);
@@ -178,13 +178,14 @@ impl Supervisor {
             ioctl_tiocsctty(&self.stdio.ends[0])?;
         }
         if self.stdio.job_control != JobControl::OwnGroup {
-            // Its group is not the child's alone; or a process that waits for keys is looked for.
+            // The group is not the child's alone, or descendants that wait for keys must be found.
             Group::adopt();
         }
         Ok(())
     }
 
-    /// Makes the child's process. It waits for a byte from the gate, and sends the error of its exec, if there is one.
+    /// Creates the child's process. It waits for a byte from the gate, and reports the error of its
+    /// exec, if any.
     fn start(&self) -> std::io::Result<(i32, OwnedFd, OwnedFd)> {
         let (gate_out, gate_in) = pipe_with(PipeFlags::CLOEXEC)?;
         let (report_out, report_in) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -211,13 +212,13 @@ impl Supervisor {
         sys::exec(&self.arguments, &self.environment.variables())
     }
 
-    /// Makes everything as it would be without us.
+    /// Restores the state that the program would have without us.
     fn prepare(&self) -> Result<(), Errno> {
         if self.stdio.job_control != JobControl::OurGroup {
             setpgid(None, None)?;
         }
         if self.stdio.job_control == JobControl::Session {
-            // From the background, which is allowed because SIGTTOU is blocked.
+            // From the background. The kernel permits this because SIGTTOU is blocked.
             tcsetpgrp(&self.stdio.ends[0], rustix::process::getpid())?;
         }
         self.stdio.install()?;
@@ -231,7 +232,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Closes the descriptors that only the child needs: the pipes end when the child closes them.
+    /// Closes the descriptors that only the child needs: a pipe ends when the child closes it.
     fn close_ends(&mut self) {
         if self.stdio.job_control != JobControl::Session {
             self.stdio.ends.clear();
@@ -247,7 +248,7 @@ impl Supervisor {
     fn serve(mut self, pid: i32, children: OwnedFd) -> ! {
         let group = if self.stdio.job_control == JobControl::OurGroup { Group::Shared(pid) } else { Group::Own(pid) };
         let mut child = Pid::from_raw(pid);
-        // It was sent a SIGTERM, and the end of its group was not reported yet.
+        // A SIGTERM was sent, and the end of the group was not reported yet.
         let mut is_ending = false;
         loop {
             let mut fds = [PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&children, PollFlags::IN)];
@@ -284,8 +285,8 @@ impl Supervisor {
         }
     }
 
-    /// Reports a stop or the end of the child, and returns the child if it still lives. Its process
-    /// id stays its own until it is waited for here. Orphans that it left are waited for as well.
+    /// Reports a stop or the end of the child, and returns the child if it is alive. Its process id
+    /// cannot be reused before this wait. Orphans that the child left are reaped as well.
     fn report(&mut self, mut child: Option<Pid>) -> Option<Pid> {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             if Some(pid) != child {
@@ -304,7 +305,7 @@ impl Supervisor {
         child
     }
 
-    /// The channel was closed without [`Command::Leave`]: this process was killed, most likely.
+    /// The channel was closed without [`Command::Leave`]: most likely, this process was killed.
     fn abandon(&self, group: Group, child_lives: bool) -> ! {
         self.stdio.terminal.as_ref().map(Terminal::restore_for_other);
         if child_lives && self.stdio.job_control != JobControl::Session {

@@ -1,4 +1,4 @@
-//! The system calls that neither std nor rustix offers, each as a function that is safe to call.
+//! The system calls that neither std nor rustix offers, each as a safe function.
 
 use std::ffi::CString;
 use std::io;
@@ -11,19 +11,19 @@ use rustix::io::Errno;
 #[derive(Clone, Copy)]
 pub(super) struct Mask(libc::sigset_t);
 
-/// What a signal that was sent to us is, and whether the kernel sent it, as it does for keys of a terminal.
+/// A received signal, and whether the kernel sent it, as it does for keys of a terminal.
 pub(super) struct Received {
     pub(super) signal: i32,
     pub(super) from_kernel: bool,
 }
 
-/// The result of `fork`, for either side.
+/// The result of `fork` on either side.
 pub(super) enum Forked {
     Child,
     Parent(i32),
 }
 
-/// Signals that tell of a fault in this process, and no message of anybody.
+/// Signals that report a fault in this process, and are never a message.
 const FAULTS: [i32; 8] = [
     libc::SIGSEGV,
     libc::SIGBUS,
@@ -35,10 +35,11 @@ const FAULTS: [i32; 8] = [
     libc::SIGXCPU,
 ];
 
-/// Blocks all signals but those for faults, and gives the mask that was there.
+/// Blocks all signals but those for faults, and returns the previous mask.
 pub(super) fn block_signals() -> Mask {
     let (mut all, mut old) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    // SAFETY: sigfillset initialises `all`, and sigprocmask, which fails on an unknown `how` only, `old`.
+    // SAFETY: sigfillset initialises `all`. sigprocmask initialises `old`; it fails only on an
+    // unknown `how`.
     unsafe {
         libc::sigfillset(all.as_mut_ptr());
         for signal in FAULTS {
@@ -49,13 +50,14 @@ pub(super) fn block_signals() -> Mask {
     }
 }
 
-/// Blocks what the mask says, and nothing else.
+/// Blocks exactly the signals of the mask.
 pub(super) fn set_mask(mask: &Mask) {
     // SAFETY: the mask is initialised, and lives as long as the call.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const mask.0, std::ptr::null_mut()) };
 }
 
-/// Lets a pending signal in that is blocked otherwise. If it stops the process, this returns when it goes on.
+/// Delivers a pending signal that is otherwise blocked. If the signal stops the process, this
+/// returns once the process is continued.
 pub(super) fn let_in(signal: i32) {
     let mut set = MaybeUninit::uninit();
     // SAFETY: sigemptyset initialises the set; the other calls take it and integers.
@@ -67,10 +69,10 @@ pub(super) fn let_in(signal: i32) {
     }
 }
 
-/// A descriptor from which blocked signals are read, without waiting.
+/// A nonblocking descriptor that reads blocked signals.
 pub(super) fn signal_fd() -> io::Result<OwnedFd> {
     let mut all = MaybeUninit::uninit();
-    // SAFETY: sigfillset initialises the set, and the new descriptor is nobody else's.
+    // SAFETY: sigfillset initialises the set, and the new descriptor has no other owner.
     unsafe {
         libc::sigfillset(all.as_mut_ptr());
         match libc::signalfd(-1, all.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
@@ -80,11 +82,12 @@ pub(super) fn signal_fd() -> io::Result<OwnedFd> {
     }
 }
 
-/// The next signal that was sent to us.
+/// The next pending signal.
 pub(super) fn next_signal(fd: BorrowedFd<'_>) -> Option<Received> {
     let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
     let len = size_of::<libc::signalfd_siginfo>();
-    // SAFETY: the buffer is as long as is said, and all of its bytes are initialised; any bytes are a valid value of the type.
+    // SAFETY: the buffer has the given length, and all of its bytes are initialised. Any bytes are
+    // a valid value of the type.
     let info = unsafe {
         if libc::read(fd.as_raw_fd(), info.as_mut_ptr().cast(), len) != len as isize {
             return None;
@@ -94,7 +97,7 @@ pub(super) fn next_signal(fd: BorrowedFd<'_>) -> Option<Received> {
     Some(Received { signal: info.ssi_signo as i32, from_kernel: info.ssi_code > 0 })
 }
 
-/// Sets what a signal does: nothing, or what it does by default.
+/// Ignores a signal, or restores its default action.
 pub(super) fn set_ignored(signal: i32, ignored: bool) {
     // SAFETY: the call takes integers only, and no handler of ours is installed.
     unsafe { libc::signal(signal, if ignored { libc::SIG_IGN } else { libc::SIG_DFL }) };
@@ -116,7 +119,7 @@ pub(super) fn kill(target: i32, signal: i32) {
     unsafe { libc::kill(target, signal) };
 }
 
-/// Sends a signal to the process that this descriptor is of.
+/// Sends a signal to the process behind this descriptor.
 pub(super) fn send_by(pidfd: BorrowedFd<'_>, signal: i32) {
     // SAFETY: the call takes integers, and no information on the signal.
     unsafe {
@@ -125,15 +128,15 @@ pub(super) fn send_by(pidfd: BorrowedFd<'_>, signal: i32) {
     }
 }
 
-/// Makes a child of this process, which goes on from here as well.
+/// Forks this process.
 ///
 /// # Errors
 ///
-/// Those of the system; and [`io::ErrorKind::Unsupported`] where the number of threads is unknown.
+/// System errors; [`io::ErrorKind::Unsupported`] if the number of threads is unknown.
 ///
 /// # Panics
 ///
-/// If there is more than one thread: locks of the others would stay taken in the child for ever.
+/// If there is more than one thread: locks of the others would stay locked in the child for ever.
 pub(super) fn fork() -> io::Result<Forked> {
     let one =
         has_one_thread().ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "the threads cannot be counted"))?;
@@ -146,7 +149,7 @@ pub(super) fn fork() -> io::Result<Forked> {
     }
 }
 
-/// Whether this process has one thread only; none if that is unknown.
+/// Whether this process has only one thread; none if that is unknown.
 fn has_one_thread() -> Option<bool> {
     // SAFETY: the call takes an integer. A process of one thread shares none of the unshared
     // things, so nothing changes.
@@ -161,7 +164,7 @@ fn has_one_thread() -> Option<bool> {
     std::fs::read_dir("/proc/self/task").ok().map(|threads| threads.count() == 1)
 }
 
-/// Makes another program of this process. Returns only if that fails.
+/// Replaces this process with another program. Returns only on failure.
 pub(super) fn exec(arguments: &[CString], environment: &[&[u8]]) -> Errno {
     let pointers = |list: &mut dyn Iterator<Item = *const libc::c_char>| -> Vec<*const libc::c_char> {
         list.chain([std::ptr::null()]).collect()
@@ -169,8 +172,8 @@ pub(super) fn exec(arguments: &[CString], environment: &[&[u8]]) -> Errno {
     assert!(!arguments.is_empty() && environment.iter().all(|variable| variable.ends_with(b"\0")));
     let arguments = pointers(&mut arguments.iter().map(|argument| argument.as_ptr()));
     let environment = pointers(&mut environment.iter().map(|variable| variable.as_ptr().cast()));
-    // SAFETY: both lists end with a null pointer and hold pointers to strings that end with a NUL, as was asserted; lists and
-    // strings outlive the call.
+    // SAFETY: both lists end with a null pointer and hold pointers to strings that end with a NUL,
+    // as asserted. Lists and strings outlive the call.
     unsafe { libc::execvpe(arguments[0], arguments.as_ptr(), environment.as_ptr()) };
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::NOEXEC)
 }
@@ -187,7 +190,8 @@ pub(super) fn close(fd: i32) {
     unsafe { libc::close(fd) };
 }
 
-/// Whether two of our descriptors are one and the same open file, so that what is written to them goes to one place in one order.
+/// Whether two of our descriptors are the same open file, so that writes to either keep their
+/// order.
 pub(super) fn same_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     const KCMP_FILE: libc::c_long = 0;
     // SAFETY: both calls take integers only.
@@ -198,24 +202,25 @@ pub(super) fn same_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// Whether two descriptors are one terminal: also if one of them was opened as `/dev/tty`, which is
-/// a device of its own.
+/// Whether two descriptors are the same terminal, even if one of them was opened as `/dev/tty`, a
+/// device of its own.
 pub(super) fn same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     terminal_device(one).is_some_and(|device| Some(device) == terminal_device(other))
 }
 
-/// The device of a terminal; of the controlling side of a pseudo-terminal, that of the other side.
+/// The device of a terminal; for the controlling side of a pseudo-terminal, that of the other side.
 pub(super) fn terminal_device(fd: BorrowedFd<'_>) -> Option<u32> {
     let mut device: libc::c_uint = 0;
-    // SAFETY: the call writes an unsigned integer to the given place.
+    // SAFETY: the call writes an unsigned integer to the given address.
     let told = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGDEV, &raw mut device) } == 0;
     told.then_some(device)
 }
 
-/// Whether a terminal takes us for the foreground: its keys go to our group. A terminal that is not ours to control has no
-/// foreground, and is anybody's.
+/// Whether our group is in the foreground of a terminal, and gets its keys. A terminal that does
+/// not control our session has no foreground group, and counts as ours.
 ///
-/// Not by rustix, which knows no group 0: that is what a group outside our PID namespace is shown as, on both sides.
+/// rustix is not used: it knows no group 0, as which the kernel shows any group outside our PID
+/// namespace, on both sides.
 pub(super) fn is_foreground(terminal: BorrowedFd<'_>) -> bool {
     // SAFETY: both calls take integers only.
     let (foreground, own) = unsafe { (libc::tcgetpgrp(terminal.as_raw_fd()), libc::getpgrp()) };

@@ -1,4 +1,4 @@
-//! Our terminal, while a child has a pseudo-terminal in its place: its modes and its size.
+//! Our terminal's modes and size, while a child has a pseudo-terminal in its place.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +14,10 @@ use rustix::termios::{
 
 use super::sys;
 
-/// The terminal whose modes were changed, and the modes that it had before.
+/// The terminal with changed modes, and its original modes.
 static CHANGED: Mutex<Option<(Arc<OwnedFd>, Termios)>> = Mutex::new(None);
 
-/// Gives the terminal its modes back, if they were changed: for whoever ends the process in the middle, as a panic does.
+/// Restores the terminal's modes if they were changed. For an abrupt end, such as a panic.
 pub fn restore() {
     let Some((fd, modes)) = CHANGED.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let _ = tcsetattr(&fd, OptionalActions::Now, &modes);
@@ -32,7 +32,7 @@ const ACTING: [SpecialCodeIndex; 5] = [
     SpecialCodeIndex::VSTOP,
 ];
 
-/// The keys of these that act in a terminal, and whether it turns the return key into a newline.
+/// The active keys among these, and whether the terminal turns the return key into a newline.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Acting {
     input_modes: InputModes,
@@ -43,8 +43,8 @@ struct Acting {
 impl Acting {
     fn of(modes: &Termios) -> Acting {
         let mut input_modes = modes.input_modes & (InputModes::IXON | InputModes::IXANY);
-        // So that the remaining input is a line for the next program, too. The child's terminal
-        // finds nothing more to turn.
+        // The remaining input must be a line for the next program, too. The child's terminal finds
+        // nothing more to translate.
         let turned = InputModes::INLCR | InputModes::IGNCR;
         if !modes.input_modes.intersects(turned) {
             input_modes |= modes.input_modes & InputModes::ICRNL;
@@ -53,7 +53,7 @@ impl Acting {
         Acting { input_modes, local_modes, keys: ACTING.map(|index| modes.special_codes[index]) }
     }
 
-    /// Sets them in the modes of a terminal in which none acts.
+    /// Applies these keys to the modes of a terminal in which none acts.
     fn apply(self, modes: &mut Termios) {
         modes.input_modes.remove(InputModes::IXANY);
         modes.local_modes.remove(LocalModes::NOFLSH);
@@ -68,49 +68,50 @@ impl Acting {
 /// Our terminal.
 pub(super) struct Terminal {
     fd: Arc<OwnedFd>,
-    /// Its modes when it was last found in the hands of somebody else.
+    /// Its modes when it was last in use by another process.
     modes: Termios,
-    /// We have changed them.
+    /// Whether we have changed the modes.
     is_changed: bool,
-    /// How, as a whole.
+    /// The key mode, if the child has a pseudo-terminal in its place.
     hand: Option<(KeyMode, Option<Acting>)>,
     use_of_it: Use,
 }
 
-/// How the terminal's keys are taken, where the child has a pseudo-terminal in its place.
+/// How keys are read if the child has a pseudo-terminal in place of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyMode {
-    /// Each as it comes: so does the child.
+    /// Key by key, as the child reads.
     Raw,
     /// A line at a time, once the child waits for one. Keys for signals, and those that halt the
-    /// output, act here, and are pressed again at the child's terminal. With two hands, one for a
-    /// child that waits and one for a child that does not, a key for a signal among those of the
-    /// first was found only by taking them all, and they were lost if the child ended.
+    /// output, act here, and are repeated at the child's terminal. Two modes for lines were tried,
+    /// one for a child that waits and one for a child that does not. In the first, finding a key
+    /// for a signal required reading all keys, which were lost if the child ended.
     Lines,
 }
 
-/// What the child has of the terminal.
+/// The child's share of the terminal.
 enum Use {
     /// A pseudo-terminal in its place.
     Whole,
-    /// One that takes its output, and has these modes to begin with. `keys`: its input is none, so that keys it wants at the
-    /// terminal can only be read from the pseudo-terminal. `wanted`: it wants them one by one, at present.
+    /// A pseudo-terminal for output alone, with these initial modes. `keys`: the child's input is
+    /// no terminal, so that it can read keys only from the pseudo-terminal. `wanted`: it reads them
+    /// one by one at present.
     Output { modes: Box<Termios>, keys: bool, wanted: bool },
 }
 
 impl Terminal {
-    /// A terminal in whose place the child has a pseudo-terminal.
+    /// A terminal that is replaced by a pseudo-terminal for the child.
     pub(super) fn whole(fd: OwnedFd) -> Result<Terminal, Errno> {
         Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_changed: false, hand: None, use_of_it: Use::Whole })
     }
 
-    /// A terminal for which this one takes the child's output. See [`Use::Output`].
+    /// A terminal with a pseudo-terminal for the child's output only. See [`Use::Output`].
     pub(super) fn for_output(fd: OwnedFd, pty: &OwnedFd, keys: bool) -> Result<Terminal, Errno> {
         let use_of_it = Use::Output { modes: Box::new(tcgetattr(pty)?), keys, wanted: false };
         Ok(Terminal { modes: tcgetattr(&fd)?, fd: Arc::new(fd), is_changed: false, hand: None, use_of_it })
     }
 
-    /// Whether its keys are to be read, and passed on.
+    /// Whether to read its keys and pass them on.
     pub(super) fn gives_keys(&self) -> bool {
         self.is_changed && matches!(self.use_of_it, Use::Whole | Use::Output { keys: true, wanted: true, .. })
     }
@@ -120,17 +121,17 @@ impl Terminal {
         matches!(self.use_of_it, Use::Whole)
     }
 
-    /// Whether its keys are ours to take at present.
+    /// Whether we are in its foreground, and may read its keys.
     pub(super) fn is_ours(&self) -> bool {
         sys::is_foreground(self.fd.as_fd())
     }
 
-    /// Whether it controls no session that we are in: its keys send us no signals.
+    /// Whether it does not control our session: its keys send us no signals.
     pub(super) fn is_nobodys(&self) -> bool {
         !sys::is_controlling(self.fd.as_fd())
     }
 
-    /// Whether its keys are taken, in any way.
+    /// Whether its keys are read, in either mode.
     pub(super) fn is_taken(&self) -> bool {
         self.hand.is_some()
     }
@@ -139,8 +140,8 @@ impl Terminal {
         self.hand.is_some_and(|(taken, _)| taken == hand)
     }
 
-    /// Where only output goes there, gives our terminal the modes that the child gives its own, if
-    /// we are in the foreground.
+    /// Gives our terminal the modes of the child's pseudo-terminal for output, if we are in the
+    /// foreground.
     pub(super) fn follow(&mut self, pty: BorrowedFd<'_>) {
         if !self.is_ours() {
             return;
@@ -155,13 +156,13 @@ impl Terminal {
         self.change(|modes, ours| {
             (modes.input_modes, modes.local_modes) = (theirs.input_modes, theirs.local_modes);
             modes.special_codes = theirs.special_codes.clone();
-            // One of the two turns newlines into a terminal's line ends.
+            // Only one of the two terminals translates newlines into line ends.
             let ours = ours.output_modes.contains(OutputModes::OPOST);
             modes.output_modes.set(OutputModes::OPOST, ours && !theirs.output_modes.contains(OutputModes::OPOST));
         });
     }
 
-    /// Does the first of that, before the child runs.
+    /// Sets the initial modes, before the child runs.
     pub(super) fn begin(&mut self, pty: BorrowedFd<'_>) {
         match tcgetattr(pty) {
             Ok(theirs) if self.is_whole() && self.is_ours() => {
@@ -171,8 +172,8 @@ impl Terminal {
         }
     }
 
-    /// As a whole: takes its keys in this way; they stay unseen until the child's terminal, with
-    /// these modes, echoes them.
+    /// Reads keys in this mode, without echo: the child's terminal, with the modes `theirs`, echoes
+    /// them.
     pub(super) fn hand(&mut self, hand: KeyMode, theirs: &Termios) {
         let acting = (hand == KeyMode::Lines).then(|| Acting::of(theirs));
         if self.hand.replace((hand, acting)) == Some((hand, acting)) {
@@ -186,11 +187,11 @@ impl Terminal {
         });
     }
 
-    /// Changes its modes, knowing those that it had before.
+    /// Changes the modes, given the original ones.
     fn change(&mut self, how: impl FnOnce(&mut Termios, &Termios)) {
         let Ok(now) = tcgetattr(&self.fd) else { return };
-        // Pending output needs the earlier modes; later only the input's change, and
-        // halted output must not keep us.
+        // Pending output needs the original modes, so the first change waits for it. Later changes
+        // affect the input only, and must not wait for halted output.
         let when = if self.is_changed { OptionalActions::Now } else { OptionalActions::Drain };
         if !self.is_changed {
             self.modes = now.clone();
@@ -202,13 +203,13 @@ impl Terminal {
         if what_counts(&now) != what_counts(&modes) {
             let mut slot = CHANGED.lock().unwrap_or_else(PoisonError::into_inner);
             *slot = Some((Arc::clone(&self.fd), self.modes.clone()));
-            // What is being typed stays typed: no flush.
+            // No flush: keys typed ahead are kept.
             let _ = tcsetattr(&self.fd, when, &modes);
         }
         self.is_changed = true;
     }
 
-    /// Gives it its modes back.
+    /// Restores the modes.
     pub(super) fn restore(&mut self) {
         self.hand = None;
         if std::mem::take(&mut self.is_changed) {
@@ -216,7 +217,7 @@ impl Terminal {
         }
     }
 
-    /// Gives it its modes back in a process that was forked before they were changed.
+    /// Restores the modes in a process that was forked before they were changed.
     pub(super) fn restore_for_other(&self) {
         let _ = tcsetattr(&self.fd, OptionalActions::Now, &self.modes);
     }
@@ -241,8 +242,8 @@ pub(super) struct Pty {
 }
 
 impl Pty {
-    /// A pseudo-terminal with the modes and the size of this terminal. `output_only`: what is written to it comes out as it is,
-    /// since the terminal itself turns newlines into what it needs.
+    /// A pseudo-terminal with the modes and the size of this terminal. With `output_only`, output
+    /// passes unchanged, because the terminal itself translates newlines.
     pub(super) fn like(terminal: BorrowedFd<'_>, output_only: bool) -> Result<Pty, Errno> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags)?;
@@ -258,18 +259,19 @@ impl Pty {
     }
 }
 
-/// Gives a pseudo-terminal the size of a terminal. The kernel tells those who run in it, if it changed.
+/// Copies the size of a terminal to a pseudo-terminal. The kernel notifies its programs of a
+/// change.
 pub(super) fn copy_size(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     if let Ok(size) = tcgetwinsize(from) {
         let _ = tcsetwinsize(to, size);
     }
 }
 
-/// Whether a pseudo-terminal, of which this is the controlling side, holds a line that no process
-/// has taken. Of one that cannot be opened, it is not known: false.
+/// Whether a pseudo-terminal, given its controlling side, holds a line that no process has read.
+/// False if the other side cannot be opened.
 ///
-/// To wait for the other side is the one call that sees all that was given: it ends the kernel's
-/// own work on it first (`n_tty_poll` of Linux).
+/// Only polling the other side sees everything that was written: it completes the kernel's own work
+/// on it first (`n_tty_poll` of Linux).
 pub(super) fn has_line(master: BorrowedFd<'_>) -> bool {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let Ok(side) = ioctl_tiocgptpeer(master, flags) else { return false };
@@ -278,8 +280,8 @@ pub(super) fn has_line(master: BorrowedFd<'_>) -> bool {
         && waits[0].revents().contains(PollFlags::IN)
 }
 
-/// Gives a pseudo-terminal the owner and the mode of the terminal that it stands for, if we may: a
-/// program under another user opens `/dev/stdout` anew.
+/// Gives a pseudo-terminal the owner and the mode of the terminal that it replaces, if permitted: a
+/// program under another user reopens `/dev/stdout`.
 fn lend_rights(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     if let Ok(stat) = fstat(from)
         && fchown(to, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid))).is_ok()
