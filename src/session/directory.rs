@@ -1,4 +1,4 @@
-//! Where the session lies: a private directory in memory, `/run/hushlog` on a machine.
+//! The session's directory, private and in memory: `/run/hushlog` on a machine.
 //!
 //! ```text
 //! /run/hushlog/session             -> ..data/session
@@ -8,9 +8,10 @@
 //! /run/hushlog/..2/                what was exported last, complete
 //! ```
 //!
-//! All of an export is written into a directory of its own, and appears when `..data` is renamed: there is all of it or, for whoever
-//! was killed before, nothing of it, or all of the one before. (Kubernetes lays its volumes out like this. Renaming the directory as a
-//! whole was considered, and does not work where it is a mount point, as it is in containers.)
+//! An export is written into a new directory, and published by renaming `..data`. If it is killed,
+//! nothing of it is visible, and the export before stays complete. (Kubernetes lays its volumes out
+//! like this. Renaming the whole directory was rejected: that fails if it is a mount point, as in
+//! containers.)
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -31,12 +32,12 @@ use crate::sys::file::{check_owner, check_regular, kind, kind_name};
 use crate::sys::lock::{self, Lock};
 use crate::sys::sources;
 
-/// Where the session of a machine lies.
+/// The session's directory of a machine.
 pub const DEFAULT_DIR: &str = "/run/hushlog";
 
 /// The longest session that is read, in bytes.
 const SESSION_LEN_MAX: u64 = 128 << 20;
-/// How often a reader looks again when an export has just replaced the one it was looking at.
+/// The most attempts of a reader, each after an export has replaced the one being read.
 const LOOKS_MAX: usize = 5;
 
 const SESSION: &str = "session";
@@ -47,35 +48,35 @@ const DATA_NEXT: &str = "..data.next";
 const TMPFS_MAGIC: i128 = 0x0102_1994;
 const RAMFS_MAGIC: i128 = 0x8584_58f6;
 
-/// Why there is no session, or why it could not be written. No variant holds any part of a value.
+/// Why a session is missing or could not be written. No variant holds any part of a value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
     /// A system call failed.
     #[error("cannot {doing}: {error}")]
     Io {
-        /// What was being done.
+        /// The attempted action.
         doing: &'static str,
-        /// Why it failed.
+        /// The cause.
         error: io::Error,
     },
     /// The session's file is damaged.
     #[error("the session is damaged: {0}")]
     Damaged(#[from] Damaged),
-    /// What is there was exported before the machine was booted the last time.
+    /// The session was exported before the last boot.
     #[error("the session is of an earlier boot")]
     Stale,
-    /// The directory belongs to another user, or is none.
+    /// The path is another user's directory, or no directory.
     #[error("the directory belongs to another user, or is none")]
     NotOurs,
-    /// The directory or the file can have been written by another user, whose session would then
-    /// determine the secrets to mask.
+    /// Another user can write to the directory or the file, and could determine the secrets to
+    /// mask.
     #[error("{0}")]
     Untrusted(String),
     /// The directory is not in memory.
     #[error("the directory is on a disk, where values would outlive the machine")]
     OnDisk,
-    /// The name of a secret cannot be that of a file.
+    /// The name of a secret is no valid file name.
     #[error("{name} cannot be the name of a file")]
     FileName {
         /// The secret's name.
@@ -86,7 +87,7 @@ pub enum SessionError {
 /// A file's name and content.
 pub type Text = (&'static str, Zeroizing<Vec<u8>>);
 
-/// What of an export is written beside the session itself.
+/// The files that an export writes beside the session itself.
 pub struct Files<'a> {
     /// Files beside the session, by name.
     pub texts: Vec<Text>,
@@ -98,12 +99,12 @@ pub struct Files<'a> {
 #[derive(Debug)]
 pub struct SessionDir {
     path: PathBuf,
-    /// Who may read it beside its owner.
+    /// The group that may read the directory, beside its owner.
     group: Option<u32>,
     allow_disk: bool,
 }
 
-/// The directory, while nobody else writes to it.
+/// The directory, locked against other writers.
 #[derive(Debug)]
 pub struct LockedSessionDir<'a> {
     parent: &'a SessionDir,
@@ -116,18 +117,18 @@ fn doing(doing: &'static str) -> impl Fn(io::Error) -> SessionError {
 }
 
 impl SessionDir {
-    /// A directory, which need not be there yet.
+    /// A directory, which need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> SessionDir {
         SessionDir { path: path.into(), group: None, allow_disk: false }
     }
 
-    /// Lets the members of a group read what will be written.
+    /// Lets the members of a group read the files of later exports.
     pub fn group(mut self, group: Option<u32>) -> SessionDir {
         self.group = group;
         self
     }
 
-    /// Writes also where the directory is not in memory.
+    /// Permits a directory that is not in memory.
     pub fn allow_disk(mut self, allow_disk: bool) -> SessionDir {
         self.allow_disk = allow_disk;
         self
@@ -143,12 +144,12 @@ impl SessionDir {
         self.path.join(SESSION)
     }
 
-    /// The session of this boot; nothing if none was exported.
+    /// The session of this boot; none if nothing was exported.
     ///
     /// # Errors
     ///
-    /// When there is one that cannot be used. The directory and the file have to belong to root or
-    /// this user, and nobody else may be able to write to them.
+    /// When the session is unusable. The directory and the file must belong to root or to this
+    /// user, and no other user may be able to write to them.
     pub fn read(&self) -> Result<Option<Session>, SessionError> {
         match Dir::open(&self.path, Links::Trusted) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -156,14 +157,14 @@ impl SessionDir {
         }
     }
 
-    /// Makes the directory if need be, and waits until nobody else writes to it, up to
-    /// [`PATIENCE`](lock::PATIENCE).
+    /// Creates the directory if it is missing, and locks it against other writers. Waits for the
+    /// lock up to [`PATIENCE`](lock::PATIENCE).
     ///
     /// # Errors
     ///
-    /// When it is not a directory of the own user, or not in memory.
+    /// When it is not a directory of this user, or not in memory.
     pub fn lock(&self) -> Result<LockedSessionDir<'_>, SessionError> {
-        // A path that ends in a slash means the same.
+        // A trailing slash makes no difference.
         let path: PathBuf = self.path.components().collect();
         let (parent, name) = Dir::parent_of(&path, Links::Trusted).map_err(doing("open the directory around"))?;
         match parent.make(&name, 0o700) {
@@ -185,12 +186,12 @@ impl SessionDir {
             return Err(SessionError::OnDisk);
         }
         self.admit(&directory, true).map_err(doing("set who may read the directory"))?;
-        // Not the directory itself: the members of the group can open that, and so lock it.
+        // Not the directory itself: the members of the group can open it, and so lock it.
         let lock = lock::beside(&self.session(), lock::PATIENCE).map_err(doing("lock the directory"))?;
         Ok(LockedSessionDir { parent: self, dir, _lock: lock })
     }
 
-    /// Sets the mode of a file or directory, whatever the umask is, and its group.
+    /// Sets the group and the mode of a file or directory, independently of the umask.
     fn admit(&self, file: impl AsFd, is_directory: bool) -> io::Result<()> {
         let (own, others) = if is_directory { (0o700, 0o050) } else { (0o600, 0o040) };
         if let Some(group) = self.group {
@@ -201,11 +202,11 @@ impl SessionDir {
 }
 
 impl LockedSessionDir<'_> {
-    /// The session that is to be replaced. One of an earlier boot counts for nothing.
+    /// The session that an export replaces. A session of an earlier boot is ignored.
     ///
     /// # Errors
     ///
-    /// When there is one that cannot be read: what must stay masked would be forgotten.
+    /// When the session cannot be read: the export would forget secrets that must stay masked.
     pub fn read(&self) -> Result<Option<Session>, SessionError> {
         match self.parent.read() {
             Err(SessionError::Stale) => Ok(None),
@@ -213,11 +214,11 @@ impl LockedSessionDir<'_> {
         }
     }
 
-    /// Replaces what was exported, all of it or nothing.
+    /// Replaces the earlier export atomically.
     ///
     /// # Errors
     ///
-    /// When anything could not be written; what was exported earlier stays then.
+    /// When anything could not be written. The earlier export stays then.
     pub fn write(&self, session: &Session, files: &Files<'_>) -> Result<(), SessionError> {
         let current = self.dir.read_link(DATA).ok();
         self.sweep(current.as_deref()).map_err(doing("remove what an earlier export left"))?;
@@ -229,13 +230,13 @@ impl LockedSessionDir<'_> {
             self.own_link(DATA_NEXT).map_err(doing("link to the new files"))?;
             self.dir.rename(DATA_NEXT, DATA).map_err(doing("put the new files in place"))
         });
-        // What is not in use any more, or was not finished. If it cannot be removed now, the next export tries again.
+        // Removes the unused or unfinished export. If that fails, the next export tries again.
         let used = if written.is_ok() { Some(Path::new(&next)) } else { current.as_deref() };
         let _ = self.sweep(used);
         written
     }
 
-    /// Writes the files of an export into a directory of their own.
+    /// Writes the files of an export into a new directory.
     fn generation(&self, name: &str, session: &Session, files: &Files<'_>) -> Result<(), SessionError> {
         check_names(&files.secrets)?;
         let write = || {
@@ -260,7 +261,7 @@ impl LockedSessionDir<'_> {
         file.write_all(content)
     }
 
-    /// The file of a secret, whose name may be a path.
+    /// Writes the file of a secret. The secret's name may be a path.
     fn secret(&self, dir: &Dir, name: &str, value: &[u8]) -> io::Result<()> {
         let Some((first, rest)) = name.split_once('/') else { return self.file(dir, name, value) };
         let below = match self.directory(dir, first) {
@@ -270,7 +271,7 @@ impl LockedSessionDir<'_> {
         self.secret(&below, rest, value)
     }
 
-    /// Removes all directories of exports but the one in use.
+    /// Removes the directories of all exports but the one in use.
     fn sweep(&self, used: Option<&Path>) -> io::Result<()> {
         for (name, _) in self.dir.names()? {
             let is_export = name.as_encoded_bytes().strip_prefix(b"..").is_some_and(|rest| rest != b"data");
@@ -281,7 +282,7 @@ impl LockedSessionDir<'_> {
         Ok(())
     }
 
-    /// Gives a link to the group too, which decides who may follow it where links are protected.
+    /// Gives a link to the group, too: where links are protected, the group decides on access.
     fn own_link(&self, name: &str) -> io::Result<()> {
         match self.parent.group {
             Some(group) => self.dir.give_to_group(name, group),
@@ -290,7 +291,7 @@ impl LockedSessionDir<'_> {
     }
 }
 
-/// Removes a name, and all that is below.
+/// Removes a name and everything below it.
 fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {
     if kind(&dir.stat(name)?) != FileType::Directory {
         return dir.unlink(name);
@@ -300,12 +301,13 @@ fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {
     dir.remove_dir(name)
 }
 
-/// Reads a session that lies alone, as a credential of a service does; nothing if there is none.
+/// Reads a session outside a session directory, such as a credential of a service; none if there is
+/// no file.
 ///
 /// # Errors
 ///
-/// When there is one that cannot be read, one of an earlier boot, or one that another user may have
-/// written.
+/// When the session cannot be read, is of an earlier boot, or may have been written by another
+/// user.
 pub fn read(path: &Path) -> Result<Option<Session>, SessionError> {
     match Dir::parent_of(path, Links::Trusted) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -317,10 +319,10 @@ pub fn read(path: &Path) -> Result<Option<Session>, SessionError> {
     }
 }
 
-/// Reads the session in its directory. Of links only those that an export makes are followed.
+/// Reads the session of a directory. Follows only the links of an export.
 fn read_in(dir: &Dir) -> Result<Option<Session>, SessionError> {
     check_directory(dir)?;
-    // An export that replaced the one whose file was about to be opened has removed that.
+    // An export may remove the previous one just before its file is opened.
     for _ in 0..LOOKS_MAX {
         let found = match dir.stat(SESSION) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -348,7 +350,7 @@ fn read_in(dir: &Dir) -> Result<Option<Session>, SessionError> {
     Ok(None)
 }
 
-/// Notes that the files of an export hold secrets, whichever of them is read.
+/// Notes that all files of an export hold secrets, whichever of them is read.
 fn note_below(dir: &Dir) {
     for (name, _) in dir.names().unwrap_or_default() {
         match dir.stat(&name) {
@@ -367,7 +369,7 @@ fn check_directory(dir: &Dir) -> Result<(), SessionError> {
     check("the session's directory", &dir.stat_self().map_err(doing("look at the directory"))?)
 }
 
-/// Fails for a session that another user may have written: it would determine the secrets to mask.
+/// Rejects a session that another user may have written: it would determine the secrets to mask.
 fn check(what: &str, found: &Stat) -> Result<(), SessionError> {
     check_owner(found).map_err(|error| SessionError::Untrusted(format!("{what} is not trusted: {error}")))?;
     if found.st_mode & 0o022 != 0 {
@@ -391,7 +393,7 @@ fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, SessionError> {
     if len > SESSION_LEN_MAX {
         return Err(doing("read the session")(ErrorKind::FileTooLarge.into()));
     }
-    // A file of a session is complete before it can be seen, and does not change.
+    // A session's file is complete before it is visible, and does not change.
     let mut text = Zeroizing::new(vec![0; len as usize]);
     File::from(file).read_exact(&mut text).map_err(doing("read the session"))?;
     let session = Session::parse(&text)?;
@@ -402,7 +404,7 @@ fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, SessionError> {
     Ok(Some(session))
 }
 
-/// Links a name that stays to what is behind `..data`.
+/// Makes a permanent name a link into `..data`.
 fn link(dir: &Dir, name: &str) -> io::Result<()> {
     let target = Path::new(DATA).join(name);
     match dir.read_link(name) {
@@ -416,7 +418,7 @@ fn next_name(current: Option<&Path>) -> String {
     format!("..{}", number.wrapping_add(1))
 }
 
-/// Fails for a name that is no path below a directory, or that would be a file and a directory.
+/// Rejects a name that is no path below a directory, or that would be both a file and a directory.
 fn check_names(secrets: &[(&str, &[u8])]) -> Result<(), SessionError> {
     let names: BTreeSet<&str> = secrets.iter().map(|(name, _)| *name).collect();
     let is_part = |part: &str| !part.is_empty() && part.len() <= 255 && !part.starts_with('.');

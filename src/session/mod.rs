@@ -1,9 +1,10 @@
-//! The session: what was exported since the machine was booted, and so what must be masked until it goes down.
+//! The session: everything exported since the machine booted, and so everything to mask until it
+//! goes down.
 //!
-//! A rotated or deleted secret leaves the environment at the next export, and stays in the session: programs that were started
-//! before still have it, and may print it.
+//! A rotated or deleted secret leaves the environment at the next export, but stays in the session:
+//! earlier programs still have it, and may print it.
 //!
-//! It is a file of lines, whose fields are parted by tabs:
+//! The session is a file of lines with fields separated by tabs:
 //!
 //! ```text
 //! hushlog session 1
@@ -29,7 +30,7 @@ pub use directory::{DEFAULT_DIR, Files, LockedSessionDir, SessionDir, SessionErr
 
 const HEAD: &str = "hushlog session 1";
 
-/// What was exported.
+/// The exported secrets and defaults.
 #[derive(Debug)]
 pub struct Session {
     boot: String,
@@ -37,7 +38,7 @@ pub struct Session {
     defaults: BTreeMap<String, String>,
 }
 
-/// A session that cannot be read. It tells the line, and never what is on it.
+/// An unreadable session. The error holds the line number, and never the line's content.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line} is not what a session has there")]
 pub struct Damaged {
@@ -46,7 +47,7 @@ pub struct Damaged {
 }
 
 impl Session {
-    /// An environment, exported in this boot.
+    /// The session of an environment that is exported in this boot.
     pub fn new(boot: impl Into<String>, environment: &Environment) -> Session {
         let entries = environment.secrets().map(ExportedSecret::duplicate);
         let defaults = environment.variables().iter().filter(|variable| !variable.is_secret()).map(|default| {
@@ -56,7 +57,8 @@ impl Session {
         Session { boot: boot.into(), entries: entries.collect(), defaults: defaults.collect() }
     }
 
-    /// Keeps what was exported earlier in the same boot and is not any more: deleted secrets, and old values of rotated ones.
+    /// Keeps the entries of an earlier export in the same boot that this one lacks: deleted
+    /// secrets, and old values of rotated ones.
     pub fn keep(&mut self, earlier: Session) {
         if earlier.boot != self.boot {
             return;
@@ -67,12 +69,12 @@ impl Session {
         self.entries.extend(kept);
     }
 
-    /// The [boot](crate::sys::boot::id) that it belongs to. Empty if the system reported none.
+    /// The [boot](crate::sys::boot::id) of the session. Empty if the system reported none.
     pub fn boot(&self) -> &str {
         &self.boot
     }
 
-    /// All that was exported; what is current comes first.
+    /// All exported secrets, current ones first.
     pub fn entries(&self) -> &[ExportedSecret] {
         &self.entries
     }
@@ -108,11 +110,11 @@ impl Session {
         writeln!(out, "end\t{}", self.entries.len() + self.defaults.len())
     }
 
-    /// Reads what [`render`](Session::render) made.
+    /// Parses the output of [`render`](Session::render).
     ///
     /// # Errors
     ///
-    /// When it is anything else, or not all of it.
+    /// When the text is incomplete, or no session.
     pub fn parse(text: &[u8]) -> Result<Session, Damaged> {
         let mut lines = (1..).zip(text.split_inclusive(|byte| *byte == b'\n'));
         let mut last = 0;
@@ -154,7 +156,7 @@ fn parse_entry(line: &[u8]) -> Option<ExportedSecret> {
     let (name, variable, version) = (text()?, text()?, text()?);
     let value = base64::read(fields.next()?)?;
     let secret = Secret::new(name, value);
-    // The rank decided the export, and nothing afterwards.
+    // The rank determined the export, and has no later use.
     fields.next().is_none().then_some(ExportedSecret { secret, variable, version, rank: Rank::Shared, is_exported })
 }
 
@@ -165,18 +167,18 @@ fn parse_default(fields: &[u8]) -> Option<(String, String)> {
     fields.next().is_none().then_some((variable, value))
 }
 
-/// A name without what would end its field.
+/// A name without the characters that would end its field.
 fn one_field(text: &str) -> String {
     text.replace(|c: char| c.is_control(), "\u{fffd}")
 }
 
-/// What [`one_field`] made: with a control character in it, it is something else.
+/// Reads a field of [`one_field`]; none if it holds a control character.
 fn read_field(field: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(field).ok().filter(|text| !text.contains(char::is_control))?;
     Some(text.to_owned())
 }
 
-/// Two entries with the same name and value are one.
+/// Identifies an entry: two entries with the same name and value are one.
 fn identity(entry: &ExportedSecret) -> (&str, &[u8]) {
     (entry.secret.name(), entry.secret.expose())
 }
