@@ -1,6 +1,9 @@
-//! Putting the session into a machine's start, and its variables into shells and services: which files, and how they get there.
+//! Installation: adds the session to a machine's boot, and its variables to shells and services.
 //!
-//! Nothing is started or reloaded. All of it can be done to a directory that will be the root of a machine, and undone.
+//! These modules decide which files that takes, and write them.
+//!
+//! Nothing is started or reloaded. Every step also works on an image (a directory that will be the
+//! root of a machine), and can be undone.
 
 mod plan;
 mod root;
@@ -10,9 +13,9 @@ pub use plan::{Init, Setup, SetupError};
 pub use root::Root;
 pub use step::{Step, StepOutcome};
 
-/// What the first lines of every file say. Only a file with it is replaced or removed.
+/// The mark in the first lines of every installed file. Only a file with it is replaced or removed.
 const MARK: &str = "Put here by `hushlog boot --install`";
-/// Begins a block in a file of somebody else.
+/// Begins a block in another owner's file.
 const BLOCK_START: &str = "# >>> hushlog boot --install >>>\n";
-/// Ends it.
+/// Ends the block.
 const BLOCK_END: &str = "# <<< hushlog boot --install <<<\n";

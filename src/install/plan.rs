@@ -1,4 +1,4 @@
-//! Which files there are to be on a machine, from what it is made of.
+//! The plan: the files that a machine needs, given its init system and shells.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ const OPENRC: &str = include_str!("../../packaging/openrc/hushlog-boot");
 const SYSV: &str = include_str!("../../packaging/sysv/hushlog-boot");
 const INITTAB: &str = include_str!("../../packaging/sysv/inittab");
 
-/// What stands for the command in these files.
+/// The placeholder of the command in these files.
 const COMMAND: &str = "@BOOT@";
 
-/// What starts a machine's services.
+/// The init system of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Init {
     /// systemd.
@@ -33,35 +33,35 @@ pub enum Init {
     Sysv,
 }
 
-/// What is asked for.
+/// The requested installation.
 #[derive(Debug)]
 pub struct Setup {
     /// The root of the machine.
     pub root: Arc<Root>,
-    /// What starts its services; nothing to find out.
+    /// The init system; none to detect it.
     pub init: Option<Init>,
-    /// The command that makes the session, word by word.
+    /// The command that creates the session, word by word.
     pub command: Vec<String>,
     /// The services that get the variables, by name.
     pub services: Vec<String>,
 }
 
-/// Why there is no plan.
+/// Why a setup has no plan.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// A word of the command would need quotes, which are different everywhere.
+    /// A word of the command would need quotes, and their syntax differs between the files.
     #[error(
         "a path or name for the boot command has a character other than letters, digits and any of / . _ - + @ : , ="
     )]
     Word,
-    /// A service's name cannot be that of a unit.
+    /// A service's name is no valid name of a unit.
     #[error("the name of a service has a character other than letters, digits and any of . _ - @ :")]
     Service,
-    /// The variables can be given to services of systemd only.
+    /// Only services of systemd can be given the variables.
     #[error("only services of systemd can be given the variables")]
     NotSystemd,
-    /// Nothing that is known starts the machine's services.
+    /// No known init system was found.
     #[error("neither systemd, OpenRC, BusyBox nor System V init was found")]
     NoInit,
 }
@@ -71,7 +71,7 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// When it cannot be done on this machine. Nothing was changed.
+    /// When the setup is impossible on this machine. Nothing was changed.
     pub fn steps(&self) -> Result<Vec<Step>, SetupError> {
         let is_plain = |word: &String| {
             !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c))
@@ -96,7 +96,7 @@ impl Setup {
         Ok(steps)
     }
 
-    /// What undoes all that could have been done, whatever starts the machine's services now.
+    /// The steps that undo every possible installation, independently of the current init system.
     pub fn undo(&self) -> Vec<Step> {
         let files = [
             "etc/systemd/system/basic.target.wants/hushlog-boot.service",
@@ -115,12 +115,12 @@ impl Setup {
         steps
     }
 
-    /// What starts the services, as far as files tell.
+    /// The init system, detected by its files.
     fn found(&self) -> Option<Init> {
         let has = |path: &str| self.root.has(path);
         let inittab = self.root.find("etc/inittab").and_then(|(dir, name)| root::text(&dir, &name));
         let inittab = inittab.ok().flatten().unwrap_or_default();
-        // Several may be installed. Of the machine that runs, it is known which is in use.
+        // Several init systems may be installed. On the running machine, the one in use is known.
         let systemd = if self.root.is_own() { "run/systemd/system" } else { "etc/systemd/system" };
         if has(systemd) {
             Some(Init::Systemd)
@@ -159,7 +159,7 @@ impl Setup {
         paths.filter(|path| self.root.has(path)).collect()
     }
 
-    /// The shells that are there.
+    /// The steps for the installed shells.
     fn shells(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         if self.root.is("etc/profile.d", FileType::Directory) {
@@ -168,7 +168,7 @@ impl Setup {
         if self.root.is("etc/fish/conf.d", FileType::Directory) {
             steps.push(self.file("etc/fish/conf.d/hushlog.fish", 0o644, FISH));
         }
-        // At the beginning: what follows is skipped by shells that are not interactive.
+        // At the beginning, because shells that are not interactive skip the rest.
         for path in ["etc/bash.bashrc", "etc/bashrc", "etc/zsh/zshenv"] {
             if self.root.is(path, FileType::RegularFile) {
                 steps.push(self.step(path, Change::BlockFirst(BLOCK.to_owned())));

@@ -1,9 +1,9 @@
 //! The root of a machine, and the files below it.
 //!
-//! A directory that will be the root of a machine holds links that are meant for that machine:
-//! `/etc` in it may lead to `/usr/etc`. They are followed as if the directory were the root
-//! already, by the system itself (`RESOLVE_IN_ROOT`), so that nothing outside of it is read or
-//! written. On the own machine a link is followed only if no other user can have put it there.
+//! An image (a directory that will be the root of a machine) holds links that are meant for that
+//! machine: `/etc` in it may lead to `/usr/etc`. The kernel follows them as if the image were the
+//! root (`RESOLVE_IN_ROOT`), so that nothing outside is read or written. On this machine, a link is
+//! followed only if no other user can have created it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -18,16 +18,16 @@ use crate::sys::file::{FileId, check_regular, kind};
 
 /// The most links that are followed, as in the kernel.
 const LINKS_MAX: usize = 40;
-/// The longest file that lines are put into, in bytes.
+/// The longest file that blocks are added to, in bytes.
 const LEN_MAX: u64 = 16 << 20;
-/// Directories that are made.
+/// The mode of created directories.
 const MODE: u32 = 0o755;
 
-/// The root of a machine: the own one, or a directory that will be it.
+/// The root of a machine: this machine's, or an image.
 #[derive(Debug)]
 pub struct Root {
     path: PathBuf,
-    /// Nothing for the own machine.
+    /// The image; none for this machine.
     image: Option<Dir>,
 }
 
@@ -36,7 +36,7 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// When it is no directory, or a link leads there that another user can have put there.
+    /// When the path is no directory, or leads through a link that another user can have created.
     pub fn open(path: &Path) -> io::Result<Root> {
         let dir = Dir::open(path, Links::Trusted)?;
         let own = Dir::open(Path::new("/"), Links::None)?;
@@ -44,12 +44,12 @@ impl Root {
         Ok(Root { path: path.to_owned(), image: Some(dir).filter(|_| !is_own) })
     }
 
-    /// Whether it is that of the own machine.
+    /// Whether this is the root of this machine.
     pub fn is_own(&self) -> bool {
         self.image.is_none()
     }
 
-    /// The path of a file below it, for messages.
+    /// The path of a file below the root, for messages.
     pub fn path(&self, path: &str) -> PathBuf {
         self.path.join(path)
     }
@@ -69,11 +69,11 @@ impl Root {
         dir.stat(name).ok()
     }
 
-    /// The content of the file that a path leads to; nothing if there is none.
+    /// The content of the file that a path leads to; none if there is no file.
     ///
     /// # Errors
     ///
-    /// When it is no regular file, or longer than this; those of the system.
+    /// When it is no regular file, or longer than `len_max`; errors of the system.
     pub fn read(&self, path: &Path, len_max: u64) -> io::Result<Option<Vec<u8>>> {
         let path = path.to_str().ok_or(ErrorKind::InvalidInput)?;
         match self.find(path) {
@@ -82,21 +82,21 @@ impl Root {
         }
     }
 
-    /// The names in a directory; none if it cannot be read.
+    /// The names in a directory; empty if it cannot be read.
     pub(super) fn names(&self, path: &str) -> Vec<OsString> {
         let names = self.dir(Path::new(path), false).and_then(|dir| dir.names());
         names.unwrap_or_default().into_iter().map(|(name, _)| name).collect()
     }
 
-    /// The directory that holds a file, and the file's name in there, which is not looked at. The
-    /// directory is made if need be.
+    /// The directory that holds a file, and the file's name. Does not follow the name. Creates the
+    /// directory if `make` is set and it is missing.
     pub(super) fn parent(&self, path: &str, make: bool) -> io::Result<(Dir, OsString)> {
         let path = Path::new(path);
         let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
         Ok((self.dir(path.parent().unwrap_or(Path::new("")), make)?, name.to_owned()))
     }
 
-    /// The same of the file that a path leads to in the end.
+    /// The same for the file that a path finally leads to.
     pub(super) fn find(&self, path: &str) -> io::Result<(Dir, OsString)> {
         let Some(image) = &self.image else {
             let found = find(&Path::new("/").join(path), Links::Trusted)?;
@@ -125,7 +125,7 @@ impl Root {
     }
 }
 
-/// The text of a file, not through a link; nothing if there is none.
+/// The text of a file, without following a link; none if there is no file.
 pub(super) fn text(dir: &Dir, name: &OsStr) -> io::Result<Option<String>> {
     bytes(dir, name, LEN_MAX)?
         .map(|bytes| String::from_utf8(bytes).map_err(|_| ErrorKind::InvalidData.into()))

@@ -1,4 +1,4 @@
-//! One file of a machine: what is to become of it, and doing that. A step that was done already changes nothing.
+//! A step: one file of a machine, and the change to it. Repeating a step changes nothing.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -13,13 +13,13 @@ use crate::sys::beneath::Dir;
 use crate::sys::file::kind;
 use crate::sys::replace::{put_in, replace_in};
 
-/// A file, and what is to become of it.
+/// A change to one file.
 #[derive(Debug)]
 pub struct Step {
     pub(super) root: Arc<Root>,
-    /// From the root on.
+    /// The path below the root.
     pub(super) path: String,
-    /// The same with the root's own path.
+    /// The path with the root's own path.
     pub(super) shown: PathBuf,
     pub(super) change: Change,
 }
@@ -30,41 +30,41 @@ pub(super) enum Change {
     File(u32, String),
     /// A link to a file of ours.
     Link(PathBuf),
-    /// A block at the beginning of somebody else's file.
+    /// A block at the beginning of another owner's file.
     BlockFirst(String),
-    /// A block behind the last line that holds this.
+    /// A block behind the last line that holds this text.
     BlockBehind(&'static str, String),
     /// No file or link of ours.
     Removed,
-    /// No block of ours in somebody else's file.
+    /// No block of ours in another owner's file.
     NoBlock,
 }
 
-/// The effect of a step, done or planned.
+/// The effect of a step, applied or planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepOutcome {
     /// The file is new or has changed.
     Written,
-    /// The file is gone, or what was put into it.
+    /// The file, or the block in it, was removed.
     Removed,
-    /// It was so before.
+    /// The file was already as required.
     Unchanged,
-    /// The file is somebody else's, and was left alone.
+    /// The file has another owner, and was left unchanged.
     Foreign,
 }
 
 impl Step {
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.shown
     }
 
-    /// Whether it is about some lines of somebody else's file.
+    /// Whether the step concerns only a block in another owner's file.
     pub fn is_block(&self) -> bool {
         matches!(self.change, Change::BlockFirst(_) | Change::BlockBehind(..) | Change::NoBlock)
     }
 
-    /// The effect that it would have.
+    /// The effect that the step would have.
     ///
     /// # Errors
     ///
@@ -102,8 +102,8 @@ impl Step {
         }
     }
 
-    /// The directory of the file, its name, and its status: of a link, that of the link itself.
-    /// Nothing if it is not there.
+    /// The directory of the file, the file's name, and its status (without following a link). None
+    /// if there is no file.
     fn here(&self) -> io::Result<Option<(Dir, OsString, Stat)>> {
         let found = self.root.parent(&self.path, false).and_then(|(dir, name)| {
             let found = dir.stat(&name)?;
@@ -115,11 +115,11 @@ impl Step {
         }
     }
 
-    /// Does it, and says what it came to.
+    /// Applies the step, and returns its effect.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or written. It is as it was.
+    /// When the file cannot be read or written. It is unchanged then.
     pub fn apply(&self) -> io::Result<StepOutcome> {
         let outcome = self.outcome()?;
         if matches!(outcome, StepOutcome::Unchanged | StepOutcome::Foreign) {
@@ -137,7 +137,7 @@ impl Step {
             Change::Removed => {
                 let (dir, name) = self.root.parent(&self.path, false)?;
                 dir.unlink(name)?;
-                // The directory of a drop-in, if nothing else is in it.
+                // Removes the directory of a drop-in if it is empty.
                 let around = self.path.rsplit_once('/').map(|(around, _)| around);
                 if let Some(around) =
                     around.filter(|around| around.ends_with(".service.d") || around.ends_with(".wants"))
@@ -158,14 +158,14 @@ impl Step {
         Ok(outcome)
     }
 
-    /// Writes another owner's file, which keeps its owner, group and mode; and a link to it stays
-    /// one, as in machines whose /etc is kept elsewhere.
+    /// Writes another owner's file. Its owner, group and mode stay, and so does a link to it, for
+    /// machines with /etc kept elsewhere.
     fn put(&self, text: &str) -> io::Result<()> {
         let (dir, name) = self.root.find(&self.path)?;
         replace_in(&dir, name, 0o777, text.as_bytes())
     }
 
-    /// The text of another owner's file; nothing if there is none.
+    /// The text of another owner's file; none if there is no file.
     fn text(&self) -> io::Result<Option<String>> {
         match self.root.find(&self.path).and_then(|(dir, name)| text(&dir, &name)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -195,7 +195,7 @@ fn without_block(present: &str) -> String {
     parts.map_or_else(|| present.to_owned(), |(before, after)| format!("{before}{after}"))
 }
 
-/// The text of a file that was put there by us; nothing if it was not.
+/// The text of a file that carries our mark; none otherwise.
 fn text_of_ours(dir: &Dir, name: &OsString, found: &Stat) -> io::Result<Option<String>> {
     if kind(found) != FileType::RegularFile {
         return Ok(None);
