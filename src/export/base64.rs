@@ -1,11 +1,12 @@
-//! Base64 of values, without a copy left behind.
+//! Base64 of values, without leaving copies behind.
 
 use std::io::{self, Write};
 
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
-/// Divides by three, so that the pieces' base64 put together is the base64 of all, in bytes.
+/// The length of a piece, in bytes: divisible by three, so that the concatenated base64 of the
+/// pieces is the base64 of the whole.
 const PIECE_LEN: usize = 768;
 
 /// Encodes through a small buffer, which is wiped.
@@ -19,11 +20,11 @@ pub(crate) fn write(value: &[u8], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Decodes; nothing if it is not base64.
+/// Decodes; none if the text is not base64.
 pub(crate) fn read(text: &[u8]) -> Option<Vec<u8>> {
     let mut value = Zeroizing::new(vec![0; BASE64.decode_len(text.len()).ok()?]);
     let len = BASE64.decode_mut(text, &mut value).ok()?;
-    // Shorter than its capacity by the padding at most; who takes it over wipes all of that.
+    // Shorter than its capacity only by the padding. The new owner wipes the whole capacity.
     let mut value = std::mem::take(&mut *value);
     value.truncate(len);
     Some(value)

@@ -1,14 +1,16 @@
-//! The exported environment: from candidates to one value a variable, or to an error that names the one that is wrong.
+//! The exported environment: turns candidates into one value for each variable, or names the
+//! invalid one.
 
 use crate::registry::{ExportedSecret, Rank, name};
 
-/// The longest `NAME=VALUE`, with the NUL behind it, that Linux hands to a program, in bytes (`MAX_ARG_STRLEN`).
+/// The longest `NAME=VALUE` with its final NUL that Linux passes to a program, in bytes
+/// (`MAX_ARG_STRLEN`).
 pub const ENTRY_LEN_MAX: usize = 128 << 10;
 
-/// The most that all exported variables may need of what `exec` takes, in bytes.
+/// The most `exec` space that all exported variables may need, in bytes.
 ///
-/// Linux gives arguments and environment a quarter of the stack's limit, which is 2 MiB by default. The other half of that is
-/// for what the programs have of their own.
+/// Linux limits arguments and environment to a quarter of the stack's limit: 2 MiB by default. The
+/// other half of that is left to the programs' own variables and arguments.
 pub const EXPORTED_BYTES_MAX: usize = 1 << 20;
 
 /// Why candidates do not make an environment. No variant holds any part of a value.
@@ -20,9 +22,9 @@ pub enum EnvironmentError {
     Conflict {
         /// The variable.
         variable: String,
-        /// The name of the one.
+        /// The name of one secret.
         one: String,
-        /// The name of the other.
+        /// The name of the other secret.
         other: String,
     },
     /// Shells cannot name the variable.
@@ -37,7 +39,7 @@ pub enum EnvironmentError {
         /// The secret's name.
         secret: String,
     },
-    /// Whoever sets the variable decides what programs do.
+    /// The variable determines the behavior of programs.
     #[error("{secret} cannot be exported as {variable}: that variable decides what programs do")]
     Reserved {
         /// The secret's name.
@@ -45,7 +47,7 @@ pub enum EnvironmentError {
         /// The variable.
         variable: String,
     },
-    /// The value holds a NUL, which would end it.
+    /// The value holds a NUL, which would terminate it.
     #[error("{secret} cannot be exported: no variable can hold a NUL byte")]
     Nul {
         /// The secret's name.
@@ -57,7 +59,7 @@ pub enum EnvironmentError {
         /// The secret's name.
         secret: String,
     },
-    /// Too little would be left of what a program can be started with.
+    /// The variables would leave too little `exec` space for a program's own.
     #[error(
         "the variables come to more than {} KiB, with which no program might start; {variable} is the largest",
         EXPORTED_BYTES_MAX >> 10
@@ -68,7 +70,7 @@ pub enum EnvironmentError {
     },
 }
 
-/// Variables with different names, in the order of the names.
+/// Variables with distinct names, sorted by name.
 #[derive(Debug)]
 pub struct Environment {
     variables: Vec<ExportedSecret>,
@@ -80,7 +82,8 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// When any candidate cannot be exported, also one that another wins over; there is no environment then.
+    /// When any candidate cannot be exported, even one that loses to another. There is no
+    /// environment then.
     pub fn new(candidates: Vec<ExportedSecret>) -> Result<Environment, EnvironmentError> {
         match candidates.iter().find(|candidate| !is_variable(&candidate.variable)) {
             Some(candidate) => Err(EnvironmentError::Name { secret: candidate.secret.name().to_owned() }),
@@ -88,13 +91,13 @@ impl Environment {
         }
     }
 
-    /// As [`new`](Environment::new), for a [`Format`](super::Format), which decides for itself
-    /// which names its readers take: `spring.datasource.password` is one for a container, and none
-    /// for a shell.
+    /// As [`new`](Environment::new), for a [`Format`](super::Format). The format decides which
+    /// names its readers accept: `spring.datasource.password` is valid for a container, but not for
+    /// a shell.
     ///
     /// # Errors
     ///
-    /// As [`new`](Environment::new), but for a name that only shells do not take.
+    /// As [`new`](Environment::new), except for a name that only shells reject.
     pub fn of_export(candidates: Vec<ExportedSecret>) -> Result<Environment, EnvironmentError> {
         candidates.iter().try_for_each(check_for_export)?;
         let environment = Environment::of_program(candidates)?;
@@ -107,18 +110,18 @@ impl Environment {
         Ok(environment)
     }
 
-    /// As [`new`](Environment::new), for one program. Its caller chose it, and the file that a
-    /// variable like `TZ` or `NODE_OPTIONS` comes from, so that only the names of hushlog are
-    /// refused, and those that no program can be started with: `execve` takes any name without `=`
-    /// and NUL. An environment that is too large shows where the program is started, with all that
+    /// As [`new`](Environment::new), for one program. The caller chose the program, and the file
+    /// that sets a variable such as `TZ` or `NODE_OPTIONS`. So only hushlog's own names are
+    /// refused, and names with which no program can start: `execve` accepts any name without `=`
+    /// and NUL. Starting the program detects an environment that is too large with everything that
     /// it inherits.
     ///
     /// # Errors
     ///
-    /// When the name of any candidate cannot be that of a variable, or two of them are in conflict.
+    /// When the name of any candidate cannot be that of a variable, or two candidates conflict.
     pub fn of_program(mut candidates: Vec<ExportedSecret>) -> Result<Environment, EnvironmentError> {
         candidates.iter().try_for_each(check)?;
-        // Stable: of equals, the first that was given stays.
+        // The sort is stable: of equal candidates, the first one given stays.
         candidates.sort_by(|a, b| a.variable.cmp(&b.variable).then(b.rank.cmp(&a.rank)));
         let mut variables: Vec<ExportedSecret> = Vec::with_capacity(candidates.len());
         for candidate in candidates {
@@ -135,7 +138,7 @@ impl Environment {
         &self.variables
     }
 
-    /// Those that must not appear in logs.
+    /// The variables that must not appear in logs.
     pub fn secrets(&self) -> impl Iterator<Item = &ExportedSecret> {
         self.variables.iter().filter(|variable| variable.is_secret())
     }
@@ -152,11 +155,11 @@ fn check(candidate: &ExportedSecret) -> Result<(), EnvironmentError> {
     Ok(())
 }
 
-/// A variable that programs must not get unless it was chosen for them.
+/// Rejects a variable that programs must not get unless it was chosen for them.
 fn check_for_export(candidate: &ExportedSecret) -> Result<(), EnvironmentError> {
     check(candidate)?;
     let secret = || candidate.secret.name().to_owned();
-    // In whatever case: zsh, for one, ties `path` to PATH.
+    // Regardless of case: zsh, for example, ties `path` to PATH.
     if name::is_reserved(&candidate.variable.to_ascii_uppercase()) {
         return Err(reserved(candidate));
     }
@@ -174,13 +177,13 @@ fn reserved(candidate: &ExportedSecret) -> EnvironmentError {
     EnvironmentError::Reserved { secret, variable }
 }
 
-/// Whether shells can name it.
+/// Whether shells accept this name.
 pub(super) fn is_variable(name: &str) -> bool {
     let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
     name.as_bytes().first().is_some_and(is_letter) && name.bytes().all(|b| is_letter(&b) || b.is_ascii_digit())
 }
 
-/// Whether a candidate may give way to the one that was chosen for its variable.
+/// Whether a candidate may give way to the one chosen for the same variable.
 fn agree(chosen: &ExportedSecret, candidate: &ExportedSecret) -> Result<(), EnvironmentError> {
     let same_name = chosen.secret.name() == candidate.secret.name();
     let same_value = chosen.secret.expose() == candidate.secret.expose();

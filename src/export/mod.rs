@@ -1,7 +1,8 @@
-//! The exported environment: which variables there are, and how they are written for shells, services and containers.
+//! The exported environment: selects the variables, and writes them for shells, services and
+//! containers.
 //!
-//! Nothing here decides what a secret is or opens a registry: candidates come in as
-//! [`ExportedSecret`](crate::registry::ExportedSecret)s, and are exported all or not at all.
+//! These modules do not decide which values are secret, and open no registry. Candidates come in as
+//! [`ExportedSecret`](crate::registry::ExportedSecret)s, and either all or none are exported.
 
 pub(crate) mod base64;
 pub mod environment;

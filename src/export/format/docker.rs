@@ -1,13 +1,14 @@
-//! `NAME=value` lines for `docker run --env-file`, which has no quotes: the value is all that follows, to the end of the line.
+//! `NAME=value` lines for `docker run --env-file`. There are no quotes: the value extends to the
+//! end of the line.
 
 use std::io::{self, Write};
 
 use crate::registry::ExportedSecret;
 
-/// Docker's reader gives up on longer lines, in bytes.
+/// The longest line that Docker's reader accepts, in bytes.
 const LINE_LEN_MAX: usize = (64 << 10) - 1;
 
-/// Docker drops it at the beginning of a file.
+/// Docker drops this character at the beginning of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 pub(super) fn problem(name: &str, value: &[u8]) -> Option<&'static str> {

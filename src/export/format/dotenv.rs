@@ -1,9 +1,8 @@
-//! `NAME='value'` lines, as programs read them from `.env` files, and as a shell reads them that
-//! sources such a file.
+//! `NAME='value'` lines, as programs read them from `.env` files, and as a shell sources them.
 //!
 //! There is no standard, and readers differ in backslashes, expansion and line ends. A value is
 //! written only in a form that sh, python-dotenv, Node, npm's and Ruby's dotenv read alike; the
-//! tests run those readers. Every other value is refused by the variable's name:
+//! tests run those readers. The format rejects every other value by the variable's name:
 //!
 //! - Single quotes hold everything but a single quote, a doubled backslash (python-dotenv undoes
 //!   it) and a backslash before the closing quote.

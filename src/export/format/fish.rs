@@ -1,11 +1,11 @@
-//! `set -gx NAME 'value'`. Within single quotes fish understands `\'` and `\\`, and nothing else.
+//! `set -gx NAME 'value'` lines. Within single quotes, fish interprets only `\'` and `\\`.
 
 use std::io::{self, Write};
 
 use super::write_marked;
 use crate::registry::ExportedSecret;
 
-/// The variables that fish sets itself, and nobody else may.
+/// The variables that only fish itself sets.
 const READ_ONLY: [&str; 13] = [
     "FISH_VERSION",
     "PWD",
@@ -21,7 +21,7 @@ const READ_ONLY: [&str; 13] = [
     "status_generation",
     "version",
 ];
-/// A number to fish, in octal.
+/// fish reads this variable as an octal number.
 const UMASK: &str = "umask";
 
 pub(super) fn problem(name: &str) -> Option<&'static str> {

@@ -1,4 +1,4 @@
-//! One object: `{"NAME": "value", ...}`, a line each.
+//! One object, `{"NAME": "value", ...}`, with a line for each variable.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,5 @@
-//! A `Secret` manifest. Its values are base64, so that any bytes can be expressed, and YAML has nothing to interpret.
+//! A `Secret` manifest. Its values are base64: any bytes can be expressed, and YAML has nothing to
+//! interpret.
 
 use std::io::{self, Write};
 
@@ -10,8 +11,8 @@ const HEAD: &[u8] = b"apiVersion: v1\nkind: Secret\nmetadata:\n  name: hushlog\n
 /// The longest key of a Secret, in bytes.
 const NAME_LEN_MAX: usize = 253;
 
-/// A key has letters, digits, `-`, `_` and `.`. `envFrom` makes a variable of it only if no digit
-/// is first, and passes over others with no more than an event.
+/// A key consists of letters, digits, `-`, `_` and `.`. `envFrom` turns it into a variable only if
+/// it does not begin with a digit, and reports a skipped key only in an event.
 pub(super) fn problem(name: &str) -> Option<&'static str> {
     let is_key = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     if !is_key || name.starts_with(|first: char| first.is_ascii_digit()) {
@@ -29,7 +30,7 @@ pub(super) fn write(variables: &[ExportedSecret], out: &mut impl Write) -> io::R
     out.write_all(HEAD)?;
     out.write_all(if variables.is_empty() { b" {}\n" } else { b"\n" })?;
     for ExportedSecret { variable, secret, .. } in variables {
-        // Quoted: YAML takes a bare Y or ON for a truth value.
+        // Quoted, because YAML reads a bare Y or ON as a boolean.
         write!(out, "  \"{variable}\": \"")?;
         base64::write(secret.expose(), out)?;
         out.write_all(b"\"\n")?;

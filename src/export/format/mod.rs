@@ -1,8 +1,8 @@
-//! The exported environment as text for those who read it: one file a format.
+//! The exported environment as text for its readers: one file for each format.
 //!
-//! A text is exact or not made at all: a name or value that a format cannot express, or that its
-//! readers understand differently, is refused by the name of its variable, and nothing is rendered.
-//! A program that misses one of its secrets fails later, and elsewhere.
+//! A text is exact, or not written at all. A format rejects a name or value that it cannot express,
+//! or that its readers understand differently, and the error names the variable. A program that
+//! lacks one of its secrets would fail later, and elsewhere.
 
 mod docker;
 mod dotenv;
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::environment::{Environment, is_variable};
 use crate::registry::ExportedSecret;
 
-/// Who is going to read the text.
+/// A text format, by its readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Shells like sh, dash, bash, zsh: `eval` it, or source it.
@@ -38,7 +38,7 @@ pub enum Format {
     K8s,
 }
 
-/// A variable that a format cannot express. It holds no part of the value.
+/// A variable that a format cannot express. The error holds no part of the value.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{variable} cannot be exported: {why}")]
 pub struct Inexpressible {
@@ -49,11 +49,11 @@ pub struct Inexpressible {
 }
 
 impl Format {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Format; 7] =
         [Format::Sh, Format::Fish, Format::Dotenv, Format::Systemd, Format::Json, Format::Docker, Format::K8s];
 
-    /// The environment as text. It is wiped when it is dropped, and was never copied.
+    /// The environment as text, which is wiped on drop and never copied.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Format {
                 return Err(Inexpressible { variable: exported.variable.clone(), why });
             }
         }
-        // Written twice, first to nowhere: a buffer that grows leaves copies behind.
+        // Two passes, the first only to count: a growing buffer would leave copies behind.
         let mut counted = Counted::default();
         let done = self.write(variables, &mut counted);
         let mut text = Zeroizing::new(Vec::with_capacity(counted.len()));
@@ -73,7 +73,7 @@ impl Format {
         Ok(text)
     }
 
-    /// The reason for which a variable cannot be expressed.
+    /// Why a variable cannot be expressed; none if it can.
     fn problem(self, exported: &ExportedSecret) -> Option<&'static str> {
         let value = exported.secret.expose();
         let needs_text = matches!(self, Format::Dotenv | Format::Systemd | Format::Json | Format::Docker);
@@ -106,7 +106,7 @@ impl Format {
     }
 }
 
-/// Counts what is written to it.
+/// A writer that counts bytes.
 #[derive(Default)]
 pub(crate) struct Counted(usize);
 
@@ -127,7 +127,7 @@ impl Write for Counted {
     }
 }
 
-/// Writes a text with a backslash, or whatever else, put before each of some bytes.
+/// Writes a text with a mark, such as a backslash, before each of the `marked` bytes.
 fn write_marked(text: &[u8], marked: &[u8], mark: &[u8], out: &mut impl Write) -> io::Result<()> {
     for piece in text.split_inclusive(|byte| marked.contains(byte)) {
         match piece.split_last() {

@@ -1,7 +1,8 @@
-//! `export NAME='value'`, for every shell that POSIX describes.
+//! `export NAME='value'` lines, for every POSIX shell.
 //!
-//! Single quotes keep all bytes as they are; a single quote itself stands outside of them, behind a backslash. shlex, which was
-//! looked at, leaves plain words without quotes and warns of control characters: one rule for all values is easier to trust.
+//! Single quotes preserve all bytes; a single quote itself is written outside of them, after a
+//! backslash. shlex was considered: it leaves plain words unquoted, and warns of control
+//! characters. One rule for all values is easier to trust.
 
 use std::io::{self, Write};
 

@@ -1,5 +1,7 @@
-//! `NAME="value"` lines for `EnvironmentFile=`: in double quotes a backslash quotes `"`, `\`, `$` and a backquote, and everything else,
-//! newlines too, stands for itself.
+//! `NAME="value"` lines for `EnvironmentFile=`.
+//!
+//! In double quotes, a backslash escapes `"`, `\`, `$` and a backquote. All other characters are
+//! literal, including newlines.
 
 use std::io::{self, Write};
 
