@@ -1,4 +1,4 @@
-//! Files of NAME=VALUE lines, as `.env` files, `EnvironmentFile=` and `docker --env-file` have them.
+//! Parser for files of NAME=VALUE lines: `.env` files, `EnvironmentFile=`, `docker --env-file`.
 //!
 //! ```text
 //! file    = *(blank / comment / entry)
@@ -8,14 +8,15 @@
 //! plain   = to the end of the line or to a "#" after a blank; a backslash quotes one character
 //! ```
 //!
-//! The programs that read such files differ; where one would take a value literally that another unquotes, both readings are
-//! given, since either may get into a log. Nothing is expanded. Errors tell the line, never what is on it.
+//! The programs that read such files differ. If some take a value literally and others unquote it,
+//! the parser returns both readings, because either may appear in a log. It expands nothing. Errors
+//! hold the line number, and never the line's content.
 //!
-//! Values are read into buffers that grow, and so leave copies behind unless the allocator wipes freed memory, as the
-//! program's does.
+//! Values are read into growing buffers. These leave copies behind unless the allocator wipes freed
+//! memory, as the program's allocator does.
 //!
-//! Written by hand: the crates for such files require UTF-8, expand variables, read each line one
-//! way only, and quote the line in their errors.
+//! This parser is written by hand: the crates for such files require UTF-8, expand variables, read
+//! each line one way only, and quote the line in their errors.
 
 /// One reading of one line.
 #[derive(PartialEq, Eq)]
@@ -24,16 +25,16 @@ pub struct Entry {
     pub name: String,
     /// Its value.
     pub value: Vec<u8>,
-    /// Whether some programs would put another variable's value into it.
+    /// Whether some programs would expand another variable in the value.
     pub refers: bool,
 }
 
-/// What is wrong with a file, and in which line, counted from 1.
+/// A syntax error, with its line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// The line.
+    /// The line, from 1.
     pub line: usize,
-    /// What is wrong there; nothing of what stands there.
+    /// The problem, in words that quote nothing of the line.
     pub problem: &'static str,
 }
 
@@ -62,15 +63,16 @@ struct Parser<'a> {
     line: usize,
 }
 
-/// A name is shown in messages, so a line of base64 must not pass for one because it ends in padding.
+/// The shortest name that may be base64. Messages show names, so a padded line of base64 must not
+/// be read as one.
 const BASE64_LEN_MIN: usize = 16;
 
-/// A value while it is read: as shells understand it, and as it stands.
+/// A value during parsing: as shells read it, and literally.
 #[derive(Default)]
 struct Value {
     read: Vec<u8>,
     literal: Vec<u8>,
-    /// How much of `read` no trimming may touch.
+    /// The length of the part of `read` that must not be trimmed.
     quoted_len: Option<usize>,
     refers: bool,
 }
@@ -94,7 +96,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether the line holds nothing more, or a comment.
+    /// Whether the rest of the line is empty or a comment.
     fn at_line_end(&self) -> bool {
         matches!(self.rest, [] | [b'\n' | b'#', ..] | [b'\r'] | [b'\r', b'\n', ..])
     }
@@ -129,7 +131,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Takes the name and the `=`; blanks around it are passed over, as many readers do.
+    /// Takes the name and the `=`. Skips blanks around the `=`, as many readers do.
     fn name(&mut self) -> Result<String, SyntaxError> {
         let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"_.-".contains(b);
         let len = self.rest.iter().take_while(|b| is_name(b)).count();
@@ -213,7 +215,8 @@ impl Parser<'_> {
         Some(())
     }
 
-    /// After a closing quote more of the value may follow at once, but nothing after a blank.
+    /// Checks the text after a closing quote: the value may continue at once, but not after a
+    /// blank.
     fn after_quote(&mut self, value: &mut Value) -> Result<(), SyntaxError> {
         if let [b' ' | b'\t', ..] = self.rest {
             self.skip_blanks();
@@ -226,7 +229,8 @@ impl Parser<'_> {
     }
 }
 
-/// Whether a name is rather the last line of a key: long, with letters of both cases and digits, and no underscore.
+/// Whether a name looks like the last line of a base64 key: long, with letters of both cases and
+/// digits, and without an underscore.
 fn is_base64(name: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| name.as_bytes().iter().any(kind);
     let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
@@ -236,7 +240,7 @@ fn is_base64(name: &str) -> bool {
 impl Value {
     fn end_quote(&mut self) {
         self.quoted_len = Some(self.read.len());
-        // What follows at once is not a comment, whatever stood before the quote.
+        // A `#` directly after the quote begins no comment, whatever precedes the quote.
         self.literal.push(b'"');
     }
 

@@ -10,8 +10,8 @@ use super::well_known;
 use crate::redact::secret::Secret;
 use crate::redact::text;
 
-/// The variables that are chosen by name and value, sorted by name. `std::env::vars` would panic
-/// on one that is not UTF-8, and print it.
+/// The variables selected by name and value, sorted by name. Not `std::env::vars`: it panics on a
+/// variable that is not UTF-8, and prints it.
 fn environment(is_chosen: impl Fn(&str, &[u8]) -> bool) -> Vec<Secret> {
     let all = std::env::vars_os().map(|(name, value)| (text::name(name.as_bytes()), value.into_vec()));
     let chosen = all.filter(|(name, value)| is_chosen(name, value));
@@ -20,7 +20,7 @@ fn environment(is_chosen: impl Fn(&str, &[u8]) -> bool) -> Vec<Secret> {
     secrets
 }
 
-/// The variables whose names match a pattern.
+/// The variables with names that match a pattern.
 pub(super) fn matching(item: Item, glob: &OsStr) -> Result<Vec<Secret>, SourceError> {
     let pattern = glob.to_str().and_then(|glob| Pattern::new(glob).ok());
     let pattern = pattern.ok_or_else(|| SourceErrorKind::Pattern.at(item))?;

@@ -1,10 +1,10 @@
-//! Why sources cannot be used, as a value: the kind, the item of the [`SourceSpec`](super::SourceSpec),
-//! the path, the cause.
+//! Structured errors of sources: the kind, the item of the [`SourceSpec`](super::SourceSpec), the
+//! path, the cause.
 //!
-//! The same error reads differently for the users of different interfaces, who know the item as
-//! `--dotenv` or as `secrets.dotenv[0]`: [`SourceError::text`] and [`SourceError::hint`] take the
-//! [`Interface`]. No value of a secret is in any of them. Since a secret may be given as a path by
-//! mistake, a path is shown only if it exists or [reads as a name](may_be_repeated).
+//! The same error has a different text in each interface, because users know the item as `--dotenv`
+//! or as `secrets.dotenv[0]`: [`SourceError::text`] and [`SourceError::hint`] take the
+//! [`Interface`]. No text holds the value of a secret. Because a user may give a secret as a path
+//! by mistake, a path is shown only if it exists or [reads as a name](may_be_repeated).
 
 use core::fmt;
 use std::error::Error as StdError;
@@ -17,10 +17,10 @@ use crate::registry::{self, MACHINE_REGISTRY, may_be_repeated};
 use crate::session::SessionError;
 use crate::sys::error::reason;
 
-/// The way to a session.
+/// The hint for a missing session.
 const BOOT: &str = "`hushlog boot` makes it";
 
-/// The interface that a user gives sources by, and so the names that an error has for them.
+/// The interface through which a user gives sources. It determines their names in errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interface {
     /// The fields of a [`SourceSpec`](super::SourceSpec).
@@ -46,16 +46,16 @@ pub enum Field {
     Identity,
     /// The member that the identity belongs to.
     Member,
-    /// Demands on the registry.
+    /// Requirements on the registry.
     Trust,
     /// The environment of the registry.
     Environment,
-    /// Whether sources may give nothing.
+    /// Whether sources may be empty.
     AllowEmpty,
 }
 
 impl Field {
-    /// Its name.
+    /// The name of the field in an interface.
     pub fn name(self, interface: Interface) -> &'static str {
         let [library, command_line, configuration] = match self {
             Field::Env => ["env", "--env", "secrets.env"],
@@ -75,7 +75,7 @@ impl Field {
         }
     }
 
-    /// How it is given this value: `--identity FILE`, `secrets.identity: FILE`.
+    /// The field with this value, as a user writes it: `--identity FILE`, `secrets.identity: FILE`.
     fn with(self, value: &str, interface: Interface) -> String {
         let name = self.name(interface);
         match interface {
@@ -98,7 +98,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// Its name: `--dotenv`, `--dotenv number 2`, `secrets.dotenv[1]`.
+    /// The name of the item: `--dotenv`, `--dotenv number 2`, `secrets.dotenv[1]`.
     pub fn name(self, interface: Interface) -> String {
         let field = self.field.name(interface);
         match (self.index, interface) {
@@ -115,9 +115,9 @@ impl Item {
 pub struct SourceError {
     /// The kind of error, and its cause.
     pub kind: SourceErrorKind,
-    /// The item that it is about; none if it is about all of them, or a default.
+    /// The item with the error; none if the error concerns all of them, or a default.
     pub item: Option<Item>,
-    /// The file or directory that it is about.
+    /// The file or directory with the error.
     pub path: Option<PathBuf>,
 }
 
@@ -127,7 +127,7 @@ pub struct SourceError {
 pub enum SourceErrorKind {
     /// A file or directory cannot be read.
     Read(io::Error),
-    /// A file below a directory of secret files is of a type that is not read.
+    /// A file below a directory of secret files has an unsupported type.
     Unsuitable {
         /// The type, in words.
         problem: &'static str,
@@ -165,7 +165,7 @@ pub enum SourceErrorKind {
     Registry(registry::Error),
     /// A setting of the environment cannot be used.
     Setting {
-        /// Its variable.
+        /// The variable of the setting.
         variable: &'static str,
         /// The problem, as the end of a sentence.
         problem: &'static str,
@@ -173,7 +173,7 @@ pub enum SourceErrorKind {
 }
 
 impl SourceErrorKind {
-    /// The error of this kind about an item.
+    /// Makes an error of this kind for an item.
     pub(super) fn at(self, item: Item) -> SourceError {
         SourceError { kind: self, item: Some(item), path: None }
     }
@@ -196,7 +196,7 @@ impl SourceError {
         SourceError { path: Some(path.to_owned()), ..self }
     }
 
-    /// The same about the file that this field names.
+    /// The same error for the file that this field names.
     pub(super) fn named_by(self, field: Field) -> SourceError {
         let item = self.path.is_some().then_some(Item { field, index: None, has_siblings: false });
         SourceError { item, ..self }
@@ -213,12 +213,13 @@ impl SourceError {
         SourceError::from(error).path(path)
     }
 
-    /// What failed, on what, and why: one line, which names the item as the interface does.
+    /// One line with the failed action, its object and the cause. The item has the interface's
+    /// name.
     pub fn text(&self, interface: Interface) -> String {
         let item = self.item.map_or_else(|| "a source".to_owned(), |item| item.name(interface));
         let shown = self.path.as_deref().and_then(shown);
         let path = shown.clone().unwrap_or_else(|| format!("the file of {item}"));
-        // A file that stands for itself is followed by the item that named it.
+        // A path in the message is followed by the item that named it.
         let by = match (&shown, self.item) {
             (Some(_), Some(_)) => format!(" ({item})"),
             _ => String::new(),
@@ -252,7 +253,7 @@ impl SourceError {
         }
     }
 
-    /// A way out, if there is one.
+    /// A remedy, if there is one.
     pub fn hint(&self, interface: Interface) -> Option<String> {
         let name = |field: Field| field.name(interface);
         let without = || format!("{} runs without", Field::AllowEmpty.with("true", interface));
@@ -311,7 +312,7 @@ impl StdError for SourceError {
     }
 }
 
-/// A path as a message may show it; none if it may be a secret that was given by mistake.
+/// A path as a message may show it; none if it may be a secret given by mistake.
 fn shown(path: &Path) -> Option<String> {
     let may = path.to_str().is_some_and(may_be_repeated) || fs::symlink_metadata(path).is_ok();
     may.then(|| text::path(path))
@@ -417,7 +418,7 @@ mod tests {
                 assert!(!text.contains(value) && !error.hint(interface).is_some_and(|hint| hint.contains(value)));
             }
         }
-        // A file is no secret.
+        // The name of an existing file is no secret.
         let error = || missing(there.to_str().expect("UTF-8"), item(Field::Dotenv, 0, false)).to_string();
         assert!(!error().contains("hunter2"));
         fs::write(&there, "").expect("room");
@@ -459,7 +460,7 @@ mod tests {
         for error in errors() {
             for interface in INTERFACES {
                 let text = format!("{}\n{}", error.text(interface), error.hint(interface).unwrap_or_default());
-                // Options of other commands are named in backquotes, with the command.
+                // Options of other commands are in backquotes, together with the command.
                 let text: String = text.split('`').step_by(2).collect();
                 let has_option = text.contains("--");
                 assert!(!has_option || interface == Interface::CommandLine, "{interface:?}: {text}");

@@ -1,4 +1,4 @@
-//! Secrets from files: dotenv files, files of one value, directories of such.
+//! Secrets from files: dotenv files, files of one value, and directories of such files.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read};
@@ -14,7 +14,7 @@ use crate::redact::secret::Secret;
 use crate::redact::text;
 use crate::sys::input::Input;
 
-/// The deepest directory below a secret file's directory that is read; a loop of links is deeper.
+/// The most directory levels read below a secret file's directory. A loop of links is deeper.
 const DEPTH_MAX: usize = 16;
 
 /// The entries of a file of NAME=VALUE lines.
@@ -24,7 +24,7 @@ pub(super) fn dotenv(item: Item, path: &Path) -> Result<Vec<Entry>, SourceError>
     dotenv::parse(&file).map_err(|error| syntax(error).at(item).path(path))
 }
 
-/// A file's content, or that of every file below a directory.
+/// The content of a file, or of every file below a directory.
 pub(super) fn value_or_directory(item: Item, path: &Path) -> Result<Vec<Secret>, SourceError> {
     let mut secrets = Vec::new();
     let input = Input::find(path).map_err(unreadable(item, path))?;
@@ -38,7 +38,8 @@ pub(super) fn value_or_directory(item: Item, path: &Path) -> Result<Vec<Secret>,
     Ok(secrets)
 }
 
-/// Reads a directory as Docker, Kubernetes and systemd lay them out. Each file is named after its path below the directory.
+/// Reads a directory as Docker, Kubernetes and systemd lay them out. The path below the directory
+/// names each secret.
 fn below(
     item: Item,
     directory: &Input,
@@ -50,8 +51,8 @@ fn below(
     for entry in entries(directory).map_err(unreadable(item, path))? {
         let path = path.join(&entry);
         let name = format!("{prefix}{}", text::name(entry.as_bytes()));
-        // Anew from its beginning: one descriptor at a time is enough, and the rule for links holds
-        // for all of the path.
+        // Opens each path from its beginning: one descriptor at a time is enough, and the rule for
+        // links applies to the whole path.
         let input = Input::find(&path).map_err(unreadable(item, &path))?;
         let is_directory = input.kind() == FileType::Directory;
         if is_directory && depth > 0 {
@@ -60,7 +61,7 @@ fn below(
             let value = read(input).map_err(unreadable(item, &path))?;
             secrets.push(Secret::new(name, without_newlines(value)));
         } else {
-            // A FIFO would be waited for, and a link to the directory itself followed for ever.
+            // Opening a FIFO would block, and a link to the directory itself would never end.
             let problem = if is_directory { "too many directories deep" } else { "neither a file nor a directory" };
             return Err(SourceErrorKind::Unsuitable { problem }.at(item).path(&path));
         }
@@ -72,15 +73,15 @@ fn unreadable(item: Item, path: &Path) -> impl Fn(io::Error) -> SourceError {
     move |error| SourceErrorKind::Read(error).at(item).path(path)
 }
 
-/// The names in a directory, sorted, but those that begin with two dots: a Kubernetes volume keeps its versions there, and
-/// links to them by their proper names.
+/// The sorted names in a directory, except those that begin with two dots: a Kubernetes volume
+/// keeps its versions there, and links to them by their proper names.
 fn entries(directory: &Input) -> io::Result<Vec<OsString>> {
     let mut names = directory.names()?;
     names.retain(|name| !name.as_bytes().starts_with(b".."));
     Ok(names)
 }
 
-/// A whole file, or pipe, up to the size that could ever be masked.
+/// Reads a whole file or pipe, up to the size that could ever be masked.
 fn read(input: Input) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let limit = NEEDLE_BYTES_MAX as u64 + 1;
@@ -90,7 +91,8 @@ fn read(input: Input) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Editors and `echo` end files with a newline, which is no part of the secret: masking it would join lines of the log.
+/// Removes final newlines. Editors and `echo` add a newline that is no part of the secret; masking
+/// it would join lines of the log.
 fn without_newlines(mut value: Vec<u8>) -> Vec<u8> {
     let end = value.iter().rposition(|b| !b"\r\n".contains(b)).map_or(0, |last| last + 1);
     value.truncate(end);

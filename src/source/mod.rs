@@ -1,8 +1,8 @@
-//! Where secrets come from: variables of the environment, dotenv files, secret files, a registry,
-//! the session of the machine.
+//! Sources of secrets: variables of the environment, dotenv files, secret files, a registry, the
+//! session of the machine.
 //!
-//! A [`SourceSpec`] lists the sources. [`load`](SourceSpec::load) reads all of them, or fails with a
-//! [`SourceError`]: a source that is missing, cannot be read or gives nothing is an error, since its
+//! A [`SourceSpec`] lists the sources. [`load`](SourceSpec::load) reads all of them, or fails with
+//! a [`SourceError`]. A source that is missing, unreadable or empty is an error, because its
 //! secrets would not be masked.
 //!
 //! ```
@@ -19,10 +19,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Files are opened by [`Input`](crate::sys::input::Input), and so known to a recording of
-//! [`Sources`](crate::sys::sources::Sources): no scrub changes them. A value is held in a buffer
-//! that is wiped, with the copies that growing left behind only where the allocator wipes freed
-//! memory. Time and memory are linear in the files; a file or value over
+//! [`Input`](crate::sys::input::Input) opens the files, so that a recording of
+//! [`Sources`](crate::sys::sources::Sources) knows them, and no scrub changes them. The buffer of a
+//! value is wiped; a growing buffer leaves copies behind, unless the allocator wipes freed memory.
+//! Time and memory are linear in the files. A file or value over
 //! [`NEEDLE_BYTES_MAX`](crate::redact::build::NEEDLE_BYTES_MAX) is an error.
 
 #[doc(hidden)]
@@ -48,7 +48,7 @@ use crate::registry::{Error, Rank};
 /// The sources of secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceSpec {
-    /// Patterns of names of variables of the environment, as `PROD_*`: `*`, `?` and `[...]`.
+    /// Patterns for names of environment variables, such as `PROD_*`: `*`, `?` and `[...]`.
     pub env: Vec<OsString>,
     /// Files of NAME=VALUE lines.
     pub dotenv: Vec<PathBuf>,
@@ -58,7 +58,7 @@ pub struct SourceSpec {
     pub registry: Option<RegistrySpec>,
     /// Whether the session of this machine is a source.
     pub session: bool,
-    /// Whether a source may give nothing.
+    /// Whether a source may be empty.
     pub allow_empty: bool,
 }
 
@@ -67,13 +67,13 @@ pub struct SourceSpec {
 pub enum Fallback {
     /// None: nothing is loaded.
     Nothing,
-    /// The session of this machine. It is an error if there is none.
+    /// The session of this machine. A missing session is an error.
     Session,
     /// The session of this machine, or the [well-known variables](well_known) if there is none.
     WellKnown,
 }
 
-/// A secret, and where it comes from.
+/// A secret and its source.
 pub struct Sourced {
     /// The secret, named after its variable, its file or its entry in the registry.
     pub secret: Secret,
@@ -92,63 +92,63 @@ pub enum Origin {
     File,
     /// The session.
     Session {
-        /// The variable that holds it.
+        /// The variable that holds the secret.
         variable: String,
-        /// Its version; empty if it has none.
+        /// The version of the secret; empty if it has none.
         version: String,
-        /// False if it was exported earlier, and is only masked now.
+        /// False if only an earlier export had the secret, so that it is masked but not exported.
         current: bool,
     },
     /// A registry.
     Registry {
-        /// The variable that it is exported as.
+        /// The variable that exports the secret.
         variable: String,
-        /// Its version.
+        /// The version of the secret.
         version: String,
-        /// Its rank among secrets of the same variable.
+        /// The rank among secrets of the same variable.
         rank: Rank,
-        /// Whether it is exported.
+        /// Whether the secret is exported.
         install: bool,
     },
-    /// A key that opens or signs registries. It is only masked.
+    /// A key that opens or signs registries. It is masked, but not exported.
     Key,
 }
 
-/// Everything that sources gave.
+/// The result of loading all sources.
 #[derive(Default)]
 pub struct Loaded {
     /// The secrets.
     pub secrets: Vec<Sourced>,
     /// Plain defaults of an environment, by variable. They are exported, and not masked.
     pub defaults: BTreeMap<String, String>,
-    /// Whether a registry gave some of the defaults. Those of a session were checked by the boot
-    /// that made it.
+    /// Whether a registry contributed defaults. The defaults of a session were checked at its
+    /// creation.
     pub has_registry_defaults: bool,
-    /// Names of entries of dotenv files that refer to other variables, and were taken literally.
+    /// Names of dotenv entries that refer to other variables, and were read literally.
     pub referring: Vec<String>,
-    /// Names of the well-known variables that were taken for want of a source.
+    /// Names of the well-known variables that were read because no source was given.
     pub well_known: Vec<String>,
 }
 
 impl SourceSpec {
-    /// Reads all sources. An empty list of sources gives nothing; an identity with a passphrase is
-    /// an error. See [`load_into`](SourceSpec::load_into).
+    /// Reads all sources. Without sources the result is empty; an identity with a passphrase is an
+    /// error. See [`load_into`](SourceSpec::load_into).
     ///
     /// # Errors
     ///
-    /// When one of them cannot be read or gives nothing.
+    /// When a source cannot be read, or is empty.
     pub fn load(&self) -> Result<Loaded, SourceError> {
         let mut loaded = Loaded::default();
         self.load_into(&mut loaded, Fallback::Nothing, &|_| Err(Error::NoPassphrase))?;
         Ok(loaded)
     }
 
-    /// Reads all sources, or the fallback if there are none. After an error `loaded` holds the
-    /// secrets of the sources before, so that the message about it can be masked.
+    /// Reads all sources, or the fallback if there are none. After an error, `loaded` holds the
+    /// secrets of the sources before it, so that they can be masked in the error message.
     ///
     /// # Errors
     ///
-    /// When one of them cannot be read; or gives nothing, unless that is allowed.
+    /// When a source cannot be read; or when it is empty, unless that is allowed.
     pub fn load_into(
         &self,
         loaded: &mut Loaded,
@@ -195,7 +195,8 @@ impl SourceSpec {
         self.add(loaded, &Origin::Environment, secrets, || SourceErrorKind::NoWellKnown.into())
     }
 
-    /// Adds the secrets of one source, of which one has a value unless all may be empty.
+    /// Adds the secrets of one source. At least one must have a value, unless empty sources are
+    /// allowed.
     fn add(
         &self,
         loaded: &mut Loaded,
@@ -219,7 +220,7 @@ impl SourceSpec {
             && !self.session
     }
 
-    /// The files and directories that it names.
+    /// The files and directories that the specification names.
     pub fn paths(&self) -> impl Iterator<Item = (Item, &Path)> {
         let dotenv = items(Field::Dotenv, &self.dotenv);
         let files = items(Field::SecretFiles, &self.secret_files);
@@ -230,11 +231,11 @@ impl SourceSpec {
         dotenv.chain(files).chain(registry).chain(identity).map(|(item, path)| (item, path.as_path()))
     }
 
-    /// The files and directories that it reads, those of the session included.
+    /// The files and directories that loading reads, including those of the session.
     ///
     /// # Errors
     ///
-    /// When the setting that names the session's directory cannot be used.
+    /// When the setting for the session's directory is unusable.
     pub fn watched(&self) -> Result<Vec<PathBuf>, SourceError> {
         let session = self.session.then(session::directory).transpose()?;
         Ok(self.paths().map(|(_, path)| path.to_owned()).chain(session).collect())

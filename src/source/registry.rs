@@ -20,33 +20,33 @@ pub struct RegistrySpec {
     pub path: PathBuf,
     /// The file with the identity that opens it. Default: [`usual_identity`].
     pub identity: Option<PathBuf>,
-    /// The member, if the identity is that of several members.
+    /// The member, if the identity belongs to several members.
     pub member: Option<String>,
     /// Public keys and ids: see [`check`]. Default: those of [`setting::TRUST`].
     pub trust: Vec<String>,
-    /// The environment whose plain defaults are loaded, too.
+    /// The environment from which plain defaults are also loaded.
     pub environment: Option<String>,
 }
 
 /// Asks for the passphrase of the identity in this file.
 pub type AskPassphrase<'a> = &'a dyn Fn(&Path) -> Result<Zeroizing<String>, Error>;
 
-/// The registry that [`setting::REGISTRY`] names, or else that of the machine.
+/// The registry that [`setting::REGISTRY`] names, or else the registry of the machine.
 ///
 /// # Errors
 ///
-/// When there is neither.
+/// When there is no registry.
 pub fn of_machine() -> Result<PathBuf, SourceError> {
     let named = setting::path(setting::REGISTRY)?;
     let usual = || Some(PathBuf::from(MACHINE_REGISTRY)).filter(|path| path.exists());
     named.or_else(usual).ok_or_else(|| SourceErrorKind::NoMachineRegistry.into())
 }
 
-/// The identity that [`setting::IDENTITY`] names, or else that of the machine.
+/// The identity that [`setting::IDENTITY`] names, or else the identity of the machine.
 ///
 /// # Errors
 ///
-/// When the setting cannot be used.
+/// When the setting is unusable.
 pub fn identity_of_machine() -> Result<Option<PathBuf>, SourceError> {
     let usual = || Some(PathBuf::from(MACHINE_IDENTITY)).filter(|path| path.exists());
     Ok(setting::path(setting::IDENTITY)?.or_else(usual))
@@ -56,7 +56,7 @@ pub fn identity_of_machine() -> Result<Option<PathBuf>, SourceError> {
 ///
 /// # Errors
 ///
-/// When the setting that names it cannot be used.
+/// When the setting for the path is unusable.
 pub fn usual_identity() -> Result<Option<PathBuf>, SourceError> {
     let named = setting::path(setting::IDENTITY)?;
     Ok(named.or_else(|| setting::configuration("identity.txt").filter(|path| path.exists())))
@@ -66,7 +66,7 @@ pub fn usual_identity() -> Result<Option<PathBuf>, SourceError> {
 ///
 /// # Errors
 ///
-/// When there is a file, and it cannot be used.
+/// When the file exists, but is unusable.
 pub fn identity(path: Option<&Path>, ask: AskPassphrase<'_>) -> Result<Option<Identity>, SourceError> {
     let path = match path {
         Some(path) => Some(path.to_owned()),
@@ -76,11 +76,11 @@ pub fn identity(path: Option<&Path>, ask: AskPassphrase<'_>) -> Result<Option<Id
     Identity::load(&path, || ask(&path)).map(Some).map_err(|error| SourceError::of_key(error, &path))
 }
 
-/// A demand on a registry.
+/// A requirement on a registry.
 pub enum Trusted {
-    /// It is signed with this key.
+    /// The registry is signed with this key.
     Key(PublicKey),
-    /// It has this id.
+    /// The registry has this id.
     Id(RegistryId),
 }
 
@@ -95,11 +95,11 @@ impl FromStr for Trusted {
     }
 }
 
-/// The demands of [`setting::TRUST`], and their texts.
+/// The requirements of [`setting::TRUST`], and their texts.
 ///
 /// # Errors
 ///
-/// When the setting cannot be used.
+/// When the setting is unusable.
 pub fn trusted() -> Result<Vec<(String, Trusted)>, SourceError> {
     let keys = setting::text(setting::TRUST)?.unwrap_or_default();
     let key = |text: &str| match text.parse() {
@@ -109,7 +109,7 @@ pub fn trusted() -> Result<Vec<(String, Trusted)>, SourceError> {
     keys.split_whitespace().map(key).collect()
 }
 
-/// These demands, or those of [`setting::TRUST`] if there are none.
+/// These requirements, or those of [`setting::TRUST`] if there are none.
 ///
 /// # Errors
 ///
@@ -121,12 +121,12 @@ pub fn trusted_by(words: &[String]) -> Result<Vec<Trusted>, SourceError> {
     words.iter().map(|word| word.parse().map_err(SourceError::from)).collect()
 }
 
-/// Checks a registry against [demands](trusted_by): one of the keys must have signed it, and one of
-/// the ids must be its own.
+/// Checks a registry against [requirements](trusted_by): one of the keys must have signed it, and
+/// one of the ids must be its own.
 ///
 /// # Errors
 ///
-/// When it does not meet them.
+/// When the registry does not meet the requirements.
 pub fn check(registry: &Registry, path: &Path, words: &[String]) -> Result<(), SourceError> {
     let (mut keys, mut ids) = (Vec::new(), Vec::new());
     for trusted in trusted_by(words)? {
@@ -139,7 +139,7 @@ pub fn check(registry: &Registry, path: &Path, words: &[String]) -> Result<(), S
     checked.map_err(|error| SourceError::of_registry(error, path))
 }
 
-/// Adds the secrets of a registry, the keys that open and sign it (a reader of one in a log has all
+/// Adds the secrets of a registry, the keys that open and sign it (a key in a log would reveal all
 /// of its secrets), and the plain defaults of its environment.
 pub(super) fn add(
     loaded: &mut Loaded,
@@ -170,8 +170,8 @@ pub(super) fn add(
     Ok(())
 }
 
-/// The keys of this machine, as far as this process can read them: beside a session, which was made
-/// from a registry that they open. They are no part of the session, since others may read that.
+/// The readable keys of this machine. They are masked beside a session, which was made from a
+/// registry that they open. They are not part of the session, because other users may read it.
 pub(super) fn keys_of_machine() -> Vec<Sourced> {
     let identity = identity_of_machine().ok().flatten().filter(|path| path.is_file());
     let identity = identity.and_then(|path| Identity::load(&path, || Err(Error::NoPassphrase)).ok());
@@ -179,7 +179,7 @@ pub(super) fn keys_of_machine() -> Vec<Sourced> {
     secrets.into_iter().chain(signing_keys()).map(key).collect()
 }
 
-/// The usual signing key. One that cannot be read is none of ours to give out.
+/// The usual signing key. This process cannot leak a key that it cannot read.
 fn signing_keys() -> Vec<Secret> {
     let named = setting::path(setting::SIGN).ok().flatten();
     let path = named.or_else(|| setting::configuration("signing.pem")).filter(|path| path.is_file());

@@ -7,33 +7,33 @@ use super::error::{SourceError, SourceErrorKind};
 use super::{Loaded, Origin, Sourced, setting};
 use crate::session::{self, Session, SessionDir, SessionError};
 
-/// The name under which a service loads the session as a credential.
+/// The name of the session as a credential of a service.
 const CREDENTIAL: &str = "hushlog.session";
 
 /// The directory of this machine's session.
 ///
 /// # Errors
 ///
-/// When the setting that names it cannot be used.
+/// When the setting for it is unusable.
 pub fn session_dir() -> Result<SessionDir, SourceError> {
     directory().map(SessionDir::new)
 }
 
-/// The path of that directory.
+/// The path of the session's directory.
 ///
 /// # Errors
 ///
-/// When the setting that names it cannot be used.
+/// When the setting for it is unusable.
 pub fn directory() -> Result<PathBuf, SourceError> {
     Ok(setting::path(setting::RUN_DIR)?.unwrap_or_else(|| session::DEFAULT_DIR.into()))
 }
 
-/// The file that a service loads the session as.
+/// The file of the session as a credential of this service.
 pub fn credential_file() -> Option<PathBuf> {
     setting::variable("CREDENTIALS_DIRECTORY").map(|directory| PathBuf::from(directory).join(CREDENTIAL))
 }
 
-/// The session of this machine, which must exist.
+/// The session of this machine. A missing session is an error.
 pub(super) fn required() -> Result<Session, SourceError> {
     read()?.ok_or_else(|| SourceErrorKind::NoSession.into())
 }
@@ -42,14 +42,14 @@ pub(super) fn required() -> Result<Session, SourceError> {
 ///
 /// # Errors
 ///
-/// When it cannot be read: not to mask its secrets would be the other choice.
+/// When the session cannot be read: ignoring it would leave its secrets unmasked.
 pub fn read() -> Result<Option<Session>, SourceError> {
     let own = session_dir()?.read();
     let is_denied = matches!(&own, Err(SessionError::Io { error, .. }) if error.kind() == ErrorKind::PermissionDenied);
     let read = match own {
         Ok(Some(session)) => Ok(Some(session)),
         Err(error) if !is_denied => Err(error),
-        // A service that may not read it, or that sees another /run.
+        // The service may not read the session, or has another /run.
         own => match credential() {
             Ok(None) => own,
             loaded => loaded,

@@ -59,8 +59,8 @@ pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// A file in hushlog's directory of the user's configuration; the directory itself for an empty
-/// name.
+/// A file in hushlog's directory of the user's configuration; for an empty name, the directory
+/// itself.
 pub fn configuration(file: &str) -> Option<PathBuf> {
     let base = variable("XDG_CONFIG_HOME").map(PathBuf::from);
     let base = base.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))?;

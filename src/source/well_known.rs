@@ -2,7 +2,8 @@
 
 use glob::{MatchOptions, Pattern};
 
-/// The names, whatever their case. Several cover the conventions of CI systems, clouds and databases between them.
+/// Patterns for the names, regardless of case. They cover the conventions of CI systems, clouds and
+/// databases.
 pub const GLOBS: &[&str] = &[
     "*_TOKEN",
     "*_SECRET",
@@ -29,16 +30,17 @@ pub const GLOBS: &[&str] = &[
     "REDISCLI_AUTH",
 ];
 
-/// Endings of names whose values are addresses: secret only with credentials in them.
+/// Endings of names of addresses. An address is secret only if it holds credentials.
 const ADDRESSES: &[&str] = &["_URL", "_URI", "_DSN", "_WEBHOOK"];
 
-/// What the name of a parameter contains when it holds a credential.
+/// Parts of the names of parameters that hold a credential.
 const CREDENTIAL_WORDS: &[&[u8]] = &[b"pass", b"pwd", b"secret", b"token", b"key", b"sig", b"auth", b"cred", b"jwt"];
 
-/// A part of a path from this length on, of letters and digits mixed, is taken for a credential, as in the addresses of webhooks.
+/// The shortest part of a path that counts as a credential if it mixes letters and digits, as in
+/// webhook addresses.
 const RANDOM_LEN_MIN: usize = 16;
 
-/// Whether a variable of this name and value is taken for a secret.
+/// Whether a variable with this name and value counts as a secret.
 pub fn is_secret(name: &str, value: &[u8]) -> bool {
     let options = MatchOptions { case_sensitive: false, ..MatchOptions::default() };
     let matches = |glob: &&str| Pattern::new(glob).is_ok_and(|pattern| pattern.matches_with(name, options));
@@ -47,13 +49,13 @@ pub fn is_secret(name: &str, value: &[u8]) -> bool {
     GLOBS.iter().any(matches) && (!address || has_credentials(value))
 }
 
-/// Whether an address holds more than the way to a machine: user information, a credential among its parameters (`?sig=`,
+/// Whether an address holds credentials: user information, a parameter for a credential (`?sig=`,
 /// `Password=...;`), or a random-looking part of its path.
 fn has_credentials(address: &[u8]) -> bool {
     address.contains(&b'@') || parameters(address).any(is_credential) || parts(address).any(looks_random)
 }
 
-/// What stands before each `=`: the names of parameters.
+/// The names of parameters: the text before each `=`.
 fn parameters(address: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut pieces: Vec<&[u8]> = address.split(|&b| b == b'=').collect();
     pieces.pop();
