@@ -1,4 +1,4 @@
-//! The output that a stream gives to a sink at once: redacted pieces, in order.
+//! The output that a stream passes to a sink at once: redacted pieces, in order.
 
 use std::io::IoSlice;
 
@@ -6,20 +6,23 @@ use memchr::{memchr_iter, memrchr};
 
 use crate::redact::redacted::{Piece, RedactedBuf};
 
-/// From so many slices on the short ones are gathered: see the figures in [`io::fd`](crate::io).
+/// Above this number of slices, the short ones are gathered: see the figures in
+/// [`io::fd`](crate::io).
 const SLICES_MAX: usize = 8;
-/// Slices from this length on go out from where they lie, in bytes.
+/// Slices of at least this length are written from where they lie, in bytes.
 const DIRECT_LEN_MIN: usize = 16 << 10;
 
-/// Redacted bytes on their way to a sink. It is made of pieces only, and a sink takes nothing else.
+/// Redacted bytes on their way to a sink. A batch consists of pieces only, and a sink accepts
+/// nothing else.
 pub(crate) struct Batch<'a> {
     slices: Vec<&'a [u8]>,
-    /// All of it is one whole, whatever newlines are in it.
+    /// The batch is one message, with any newlines in it.
     is_whole: bool,
 }
 
 impl<'a> Batch<'a> {
-    /// All of these pieces. Short ones are gathered in `gathered` if they are many.
+    /// Creates a batch of these pieces. If they are many, the short ones are gathered in
+    /// `gathered`.
     pub(crate) fn new<'s: 'a>(
         pieces: impl Iterator<Item = Piece<'s>> + Clone,
         gathered: &'a mut RedactedBuf,
@@ -29,7 +32,7 @@ impl<'a> Batch<'a> {
             let slices = pieces.filter(|piece| !piece.is_empty()).map(|piece| -> &'a [u8] { piece.bytes() });
             return Batch { slices: slices.collect(), is_whole };
         }
-        // Where each run of short slices ends in `gathered`; a long slice stands behind it.
+        // The end in `gathered` of each run of short slices; a long slice follows it.
         let mut runs: Vec<(usize, &'a [u8])> = Vec::new();
         for piece in pieces {
             if piece.len() < DIRECT_LEN_MIN {
@@ -52,7 +55,7 @@ impl<'a> Batch<'a> {
         self.is_whole
     }
 
-    /// What is behind the first `written` bytes.
+    /// Returns the bytes after the first `written`.
     pub(super) fn io_slices(&self, written: u64) -> Vec<IoSlice<'a>> {
         let mut before = written as usize;
         let mut rest = Vec::with_capacity(self.slices.len());
@@ -66,7 +69,7 @@ impl<'a> Batch<'a> {
         rest
     }
 
-    /// Where the line begins in which the first `written` bytes end.
+    /// Returns the start of the line that contains the end of the first `written` bytes.
     pub(super) fn line_start(&self, written: u64) -> u64 {
         let (mut at, mut start) = (0, 0);
         for slice in &self.slices {
@@ -79,7 +82,7 @@ impl<'a> Batch<'a> {
         start as u64
     }
 
-    /// Each line without its newline, as slices; the whole, if it is one.
+    /// Returns each line without its newline, as slices; the whole batch, if it is one message.
     pub(super) fn records(&self) -> Vec<Vec<&'a [u8]>> {
         if self.is_whole {
             return vec![self.slices.clone()];

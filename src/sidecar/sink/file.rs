@@ -1,19 +1,21 @@
-//! A file that is appended to, and rotated when it is large.
+//! A file sink: appends to a file, and rotates it when it is large.
 //!
-//! - *Rotation by size*: `a.log.1` is the youngest, up to `a.log.KEEP`; only between lines, so that each line is whole in one file. A file
-//!   is longer than the size by at most what was written at once (a piece of 256 KiB, and its masks), or one line.
-//! - *Rotation by others* (logrotate's `create`, a file that was deleted): before each write it is looked whether the file is still at its
-//!   path, so that no signal is needed. `copytruncate` works as well, since everything is appended.
-//! - *When it fails* (no space, read-only, an I/O error), what was written stays, and the rest is written when it can be: nothing is
-//!   dropped, and no line is torn.
-//! - *fsync*: not with each write. The kernel has the bytes when a write returns, so that no crash of the sidecar loses them. They are on
-//!   the disk before a checkpoint says so, and before a file is rotated. The names in its directory
-//!   are synced whenever the file is opened.
+//! - *Rotation by size*: `a.log.1` is the youngest file, `a.log.KEEP` the oldest. A file is rotated
+//!   only between lines, so that no line is split. It exceeds the size by at most one write (a
+//!   piece of 256 KiB, and its masks), or one line.
+//! - *Rotation by others* (logrotate's `create`, a deleted file): each write first checks that the
+//!   path still names the file, so that no signal is needed. `copytruncate` works as well, since
+//!   every write appends.
+//! - *Failures* (no space, read-only, an I/O error): the written part stays, and the rest follows
+//!   when it can be written. Nothing is dropped, and no line is torn.
+//! - *fsync*: not with each write. The kernel has the bytes when a write returns, so that no crash
+//!   of the sidecar loses them. They are synced before a checkpoint covers them, and before a file
+//!   is rotated. The names in its directory are synced whenever the file is opened.
 //!
-//! A new file has the mode of the configuration, independent of the umask; an existing one keeps
-//! its own. A symbolic link is refused, and so is anything but a regular file. Links among the
-//! directories of the path are followed by the rule of [`Links::Trusted`], and files are made and
-//! renamed in the directory that was opened so.
+//! A new file has the configured mode, independent of the umask; an existing one keeps its own. A
+//! symbolic link is refused, and so is anything but a regular file. Links among the directories of
+//! the path follow the rule of [`Links::Trusted`]. Files are created and renamed in the directory
+//! that was opened that way.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -30,22 +32,22 @@ use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed_to_write, check_regular};
 use crate::sys::write::write_all;
 
-/// So many rotated files are compared with other paths of a plan, and left alone by sources.
+/// The number of rotated files that are compared with other paths of a plan, and that sources skip.
 const NAMES_MAX: u64 = 1_000;
 
-/// When a file is rotated.
+/// The limits of rotation by size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rotation {
-    /// From this size on, in bytes.
+    /// The size at which a file is rotated, in bytes.
     pub(crate) size: u64,
-    /// So many rotated files are kept.
+    /// The number of rotated files to keep.
     pub(crate) keep: u64,
 }
 
-/// See the front of this module.
+/// A file that is appended to, and rotated.
 pub(crate) struct FileSink {
     path: PathBuf,
-    /// The directory that the path led to, and the file's name there.
+    /// The directory of the path as opened, and the name of the file in it.
     dir: Dir,
     name: OsString,
     mode: u32,
@@ -53,17 +55,17 @@ pub(crate) struct FileSink {
     file: Arc<OwnedFd>,
     outputs: Arc<OutputSync>,
     identity: FileId,
-    /// As far as we know.
+    /// The length when last checked, and the bytes written since.
     len: u64,
     at_line_start: bool,
 }
 
 impl FileSink {
-    /// Opens the file, or makes it. `outputs` has it synced before checkpoints.
+    /// Opens the file, or creates it. `outputs` syncs it before checkpoints.
     ///
     /// # Errors
     ///
-    /// When it cannot be, or is not a regular file.
+    /// The file cannot be opened, or is not a regular file.
     pub(crate) fn open(
         path: &Path,
         mode: u32,
@@ -79,12 +81,13 @@ impl FileSink {
         let stat = fstat(&file)?;
         check_regular(&stat)?;
         check_placed_to_write(&stat, &dir.stat_self()?)?;
-        // A process that was killed, or a program that rotates the file, may have left that undone.
+        // A killed process, or a program that rotates the file, may not have synced them.
         outputs.sync_names(&dir)?;
         let file = Arc::new(file);
         outputs.add(&file);
         let (identity, len) = (FileId::from(&stat), stat.st_size as u64);
-        // What an earlier one has left at its end may be torn; the next line goes on there, and is whole from a rotation on.
+        // An earlier process may have left a torn line at the end. The next line continues there;
+        // after a rotation, lines are whole.
         Ok(FileSink {
             path: path.to_owned(),
             dir,
@@ -99,11 +102,11 @@ impl FileSink {
         })
     }
 
-    /// Writes the bytes behind the first `written` ones of the batch, and counts them there.
+    /// Writes the bytes of the batch after the first `written`, and advances `written`.
     ///
     /// # Errors
     ///
-    /// Those of the system. What was written then is a beginning of the batch, and is in the file.
+    /// Those of the system. The written part is a prefix of the batch, and is in the file.
     pub(super) fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
         let mut slices = batch.io_slices(*written);
         let ends_line = slices.last().and_then(|last| last.last()).is_some_and(|&last| last == b'\n');
@@ -121,8 +124,8 @@ impl FileSink {
         Ok(())
     }
 
-    /// Sees to it that the file is the one at its path, and has room for more. The look at the path
-    /// says only whether anything has changed: the file is then opened with care.
+    /// Ensures that the file is the one at its path, and below the size of rotation. The check of
+    /// the path only detects a change; the changed file is then opened with all checks.
     fn settle(&mut self) -> io::Result<()> {
         match lstat(&self.path) {
             Ok(stat) if FileId::from(&stat) == self.identity => {
@@ -146,11 +149,11 @@ impl FileSink {
         FileSink::open(&self.path, self.mode, self.rotation, &self.outputs)
     }
 
-    /// Makes room: each rotated file gets the next number, up to the first that is free. Killed in between, it leaves a number free, and
-    /// nothing is lost but the oldest.
+    /// Renames each rotated file to the next number, up to the first free one. A kill in between
+    /// leaves a free number, and loses nothing but the oldest file.
     fn rotate(&mut self, keep: u64) -> io::Result<()> {
         self.outputs.sync(&self.file)?;
-        // If the directory was exchanged meanwhile, nothing in the new one is ours to rename.
+        // If the directory was replaced meanwhile, no file in the new one is ours to rename.
         if FileId::from(&self.dir.stat(&self.name)?) == self.identity {
             if keep == 0 {
                 self.dir.unlink_if(&self.name, self.identity)?;
@@ -171,8 +174,8 @@ impl FileSink {
     }
 }
 
-/// Another file may be at its path when it is opened again: no checkpoint would have this one
-/// synced.
+/// Syncs the file: another one may be at its path when it is opened again, and no checkpoint would
+/// sync this one.
 impl Drop for FileSink {
     fn drop(&mut self) {
         let _ = self.outputs.sync(&self.file);
@@ -185,7 +188,7 @@ fn numbered(name: &OsStr, number: u64) -> OsString {
     name
 }
 
-/// The paths that rotation gives to a file: the youngest first, as it renames them.
+/// Returns the paths of the rotated files, the youngest first.
 pub(crate) fn rotated_paths(path: &Path, keep: u64) -> impl Iterator<Item = PathBuf> {
     (1..=keep.min(NAMES_MAX)).map(|number| numbered(path.as_os_str(), number).into())
 }
@@ -241,7 +244,7 @@ mod tests {
         let path = dir.path().join("a.log");
         let mut sink = open(&path, 0o600, Some(Rotation { size: 20, keep: 3 })).unwrap();
         for number in 0..20 {
-            // In two writes: the file is not rotated between the halves of a line.
+            // In two writes: the file is not rotated within a line.
             write(&mut sink, format!("number {number:02}").as_bytes());
             write(&mut sink, b" end\n");
         }
@@ -285,7 +288,7 @@ mod tests {
         fs::rename(dir.path().join("a.log"), dir.path().join("gone")).unwrap();
         write(&mut sink, b"five\n");
         assert_eq!(read(&path), "five\n");
-        // The directory goes and comes back.
+        // The directory is moved, and created again.
         let inner = dir.path().join("in");
         fs::create_dir(&inner).unwrap();
         let mut sink = open(&inner.join("a.log"), 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
@@ -322,7 +325,8 @@ mod tests {
         let path = at("theirs/logs/a.log");
         let mut sink = open(&path, 0o600, Some(Rotation { size: 1, keep: 3 })).unwrap();
         write(&mut sink, b"one\n");
-        // The existing file would be renamed, and another one made beside it.
+        // Without the check, the sink would rename the existing file and create another one beside
+        // it.
         fs::write(at("private/a.log"), "private\n").unwrap();
         fs::rename(at("theirs/logs"), at("theirs/moved")).unwrap();
         symlink("../private", at("theirs/logs")).unwrap();
@@ -334,7 +338,7 @@ mod tests {
         fs::rename(at("theirs/moved"), at("theirs/logs")).unwrap();
         write(&mut sink, b"two\n");
         assert_eq!((read(&path), read(at("theirs/logs/a.log.1"))), ("two\n".into(), "one\n".into()));
-        // An own link, in a directory of our own.
+        // A link of this user, in a directory of this user.
         symlink("theirs/logs", at("link")).unwrap();
         write(&mut open(&at("link/a.log"), 0o600, None).unwrap(), b"three\n");
         assert_eq!(read(&path), "two\nthree\n");
@@ -345,7 +349,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_says_how_far_it_came_and_goes_on() {
-        // The limit is the process's own, and so is the signal that comes with it: a full device will do.
+        // A size limit would hold for the whole process, and so would its signal: a full device
+        // will do.
         let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");

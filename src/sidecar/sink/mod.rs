@@ -1,7 +1,8 @@
-//! Where streams go to: one sink for all streams that name it, and one stream at a time.
+//! The destinations of streams: one sink for all streams that name it, written by one at a time.
 //!
-//! There is no queue. A stream takes a seat before it reads, so that no more streams have read than there are seats, and waits in the
-//! order in which they came; a sink that takes nothing keeps its streams from reading, and the kernel their writers from writing.
+//! There is no queue. A stream acquires a permit before it reads, in order of arrival, so that at
+//! most `SEATS` streams hold unwritten input. This is backpressure: if a sink accepts nothing, its
+//! streams stop reading, and the kernel blocks their writers.
 
 mod batch;
 pub(crate) mod file;
@@ -29,66 +30,67 @@ use open::Opened;
 use spool::{First, Spool};
 pub(crate) use sync::OutputSync;
 
-/// How many streams may hold input that they cannot write yet: their buffers are the cost of a busy
-/// sink. With one, a stream could not redact while another writes.
+/// The number of streams that may hold input that they cannot write yet. Their buffers are the cost
+/// of a busy sink. With one, no stream could redact while another writes.
 const SEATS: usize = 4;
-/// The first wait before a sink that is away is looked at again.
+/// The first delay before an unavailable sink is opened again.
 const DELAY_MIN: Duration = Duration::from_millis(50);
-/// The longest.
+/// The longest delay.
 const DELAY_MAX: Duration = Duration::from_secs(5);
-/// Pieces that went out of a spool are taken off its file when nothing has waited for so long.
+/// The idle time after which delivered pieces are removed from the file of a spool.
 const SETTLE_AFTER: Duration = Duration::from_secs(1);
-/// A sink that was there for so long is taken to be well, and waits are short again.
+/// The time after which an available sink counts as healthy, so that the backoff starts again at
+/// its minimum.
 const WELL_AFTER: Duration = Duration::from_secs(10);
 
 /// The fate of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gave {
-    /// The sink has taken it.
+    /// The sink, or its spool, has accepted it.
     All,
-    /// It was dropped, as the configuration says: the sink is away.
+    /// The batch was dropped, as configured: the sink is unavailable.
     Dropped,
 }
 
-/// A sink.
+/// A sink, shared by its streams.
 pub(crate) struct Sink {
     plan: Arc<SinkPlan>,
-    /// As messages call it.
+    /// The name in messages.
     label: String,
     seats: Semaphore,
     state: Mutex<State>,
     is_away: AtomicBool,
-    /// Pieces that were dropped.
+    /// The number of dropped pieces.
     dropped: AtomicU64,
-    /// How much waits in the spool, in bytes, and that something does.
+    /// The number of pending pieces in the spool.
     spooled: AtomicU64,
-    /// Parts of the spool that were found to be damaged.
+    /// The number of damaged parts found in the spool.
     damaged: AtomicU64,
     waits: Notify,
     tell: Tell,
     outputs: Arc<OutputSync>,
-    /// How a program is started, and the consumer of its output.
+    /// Starts the program of the sink, and consumes its output.
     upkeep: OnceLock<(Programs, Option<Voice>)>,
 }
 
-/// The outlet, if it is there, and how it has been.
+/// The connection to the outlet, if available, and its history.
 #[derive(Default)]
 struct State {
     opened: Option<Opened>,
     since: Option<Instant>,
     delay: Duration,
-    /// When it was last tried to be opened, where nobody waits for that.
+    /// The time of the last attempt to open it, for sinks that drop.
     tried: Option<Instant>,
-    /// The drops from before it became unavailable this time.
+    /// The number of dropped pieces when the sink last became unavailable.
     dropped_before: u64,
-    /// The waiting output while it is unavailable.
+    /// Holds the pending output while the sink is unavailable.
     spool: Option<Spool>,
-    /// That the spool cannot be written to was told.
+    /// Whether the failure of the spool was reported.
     is_spool_told: bool,
 }
 
 impl Sink {
-    /// `outputs` has its files synced before checkpoints.
+    /// Creates a sink. `outputs` syncs its files before checkpoints.
     pub(crate) fn new(plan: Arc<SinkPlan>, tell: Tell, outputs: &Arc<OutputSync>) -> Sink {
         if matches!(plan.away, OnAway::Spool(_)) {
             Spool::prepare();
@@ -109,8 +111,8 @@ impl Sink {
         }
     }
 
-    /// Sets how its program is started, if it is one, and the consumer of that program's output.
-    /// Without a consumer the output is discarded.
+    /// Sets how a program is started, and the consumer of its output. Without a consumer, the
+    /// output is discarded.
     pub(crate) fn furnish(&self, programs: Programs, voice: Option<Voice>) {
         let _ = self.upkeep.set((programs, voice));
     }
@@ -120,33 +122,33 @@ impl Sink {
         open::open(&self.plan.outlet, &upkeep, &self.outputs).await
     }
 
-    /// Its name in messages.
+    /// Returns the name in messages.
     pub(crate) fn label(&self) -> &str {
         &self.label
     }
 
-    /// Whether it is away.
+    /// Returns whether the sink is unavailable.
     pub(crate) fn is_away(&self) -> bool {
         self.is_away.load(Relaxed)
     }
 
-    /// How many pieces were dropped.
+    /// Returns the number of dropped pieces.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
     }
 
-    /// Whether what is given comes out in wholes by itself, so that no newline has to part them.
+    /// Returns whether the sink keeps messages apart by itself, without newlines.
     pub(crate) fn parts_by_itself(&self) -> bool {
         matches!(self.plan.outlet, super::config::Outlet::UnixDatagram(_))
     }
 
-    /// Waits for leave to read. Cancel safe.
+    /// Acquires a permit to read. Cancel safe.
     pub(crate) async fn seat(&self) -> SemaphorePermit<'_> {
         self.seats.acquire().await.expect("nobody closes it")
     }
 
-    /// Opens it as soon as a stream has started, so that a fault is reported before there is
-    /// anything to write.
+    /// Opens the sink as soon as a stream starts, so that a fault is reported before there is
+    /// output.
     pub(crate) async fn begin(&self) -> io::Result<()> {
         let mut state = self.state.lock().await;
         if let OnAway::Spool(spool) = &self.plan.away {
@@ -165,11 +167,11 @@ impl Sink {
         Ok(())
     }
 
-    /// Gives it all that is in the batch.
+    /// Writes a batch, or spools or drops it as configured.
     ///
     /// # Errors
     ///
-    /// When it is gone for good: the sidecar cannot do its work.
+    /// The sink is gone for good, so that the sidecar cannot do its work.
     pub(crate) async fn give(&self, batch: &Batch<'_>) -> io::Result<Gave> {
         let mut state = self.state.lock().await;
         let mut written = 0;
@@ -179,7 +181,8 @@ impl Sink {
                 if self.spool(&mut state, batch, written) {
                     return Ok(Gave::All);
                 }
-                // Full: who is before us has to go out first. It is not for us to hold up those who see to that.
+                // The spool is full, and earlier output goes first. Release the lock for the task
+                // that drains it.
                 drop(state);
                 tokio::time::sleep(DELAY_MIN).await;
                 state = self.state.lock().await;
@@ -195,7 +198,7 @@ impl Sink {
                 return Err(error);
             }
             if opened.forgets() {
-                // An interrupted record is sent once more as a whole, to the next reader.
+                // The next reader receives an interrupted record again, as a whole.
                 written = batch.line_start(written);
             }
             state.opened = None;
@@ -203,7 +206,7 @@ impl Sink {
         }
     }
 
-    /// Writes the spool's contents to the sink as soon as it can.
+    /// Drains the spool into the sink whenever the sink is available.
     pub(crate) async fn tend(self: Arc<Sink>, metrics: Vec<Arc<StreamMetrics>>) {
         loop {
             metrics.iter().for_each(|metrics| metrics.spool(self.spooled.load(Relaxed), self.damaged.load(Relaxed)));
@@ -217,13 +220,13 @@ impl Sink {
         }
     }
 
-    /// Takes the pieces that went out off the spool's file, once nothing has waited for a while;
-    /// then waits for ever.
+    /// Removes delivered pieces from the file of the spool, once nothing was pending for a while.
+    /// Then it waits forever.
     async fn settle(&self) {
         loop {
             tokio::time::sleep(SETTLE_AFTER).await;
             let mut state = self.state.lock().await;
-            // Before its file was opened, nothing would sync the output of the process before.
+            // Before its file was opened, nothing would sync the output of the previous process.
             let is_opened = state.opened.is_some();
             let spool = state.spool.as_mut().filter(|spool| spool.is_empty() && spool.is_unsettled());
             let Some(spool) = spool else { break };
@@ -240,7 +243,8 @@ impl Sink {
         std::future::pending().await
     }
 
-    /// Gives out the first piece that waits. Returns how long to wait for the next; none, if nothing waits.
+    /// Writes the first pending piece. Returns the delay before the next; none, if nothing is
+    /// pending.
     async fn give_out(&self) -> Option<Duration> {
         let mut state = self.state.lock().await;
         let first = state.spool.as_mut()?.first();
@@ -266,7 +270,7 @@ impl Sink {
         if let Some(opened) = &mut state.opened
             && let Err(error) = opened.write(&batch, &mut written).await
         {
-            // The next reader gets the piece as a whole.
+            // The next reader receives the whole piece.
             let kept = if opened.forgets() { 0 } else { written };
             if let Some(Err(error)) = state.spool.as_mut().map(|spool| spool.note_written(kept)) {
                 self.tell_of_spool(&mut state, &error);
@@ -284,7 +288,8 @@ impl Sink {
         Some(Duration::ZERO)
     }
 
-    /// Puts the bytes behind the first ones of a batch into the spool. False: there is no room.
+    /// Appends the bytes of a batch after the first `written` to the spool. Returns false if it is
+    /// full.
     fn spool(&self, state: &mut State, batch: &Batch<'_>, written: u64) -> bool {
         let Some(spool) = &mut state.spool else { return false };
         match spool.append(batch, written) {
@@ -320,16 +325,16 @@ impl Sink {
         }
     }
 
-    /// Closes it, when all streams have ended.
+    /// Closes the sink after all streams have ended.
     pub(crate) async fn end(&self, within: Duration) {
-        // A stream that still writes was given up.
+        // A stream that still writes was abandoned.
         let Ok(mut state) = self.state.try_lock() else { return };
         if let Some(opened) = state.opened.take() {
             opened.end(within).await;
         }
     }
 
-    /// Opens it anew. False: it is away, and nobody waits for it.
+    /// Opens the sink again. Returns false if it is unavailable and drops output.
     async fn reopen(&self, state: &mut State) -> io::Result<bool> {
         loop {
             let waits = self.plan.away != OnAway::Drop;
@@ -363,7 +368,7 @@ impl Sink {
         }
     }
 
-    /// It is told once, however often it is tried to be opened.
+    /// Reports the sink as unavailable once, however many attempts to open it fail.
     fn away(&self, state: &mut State, error: io::Error) {
         let was_well = state.since.take().is_some_and(|since| since.elapsed() > WELL_AFTER);
         state.delay = if was_well { DELAY_MIN } else { (state.delay * 2).clamp(DELAY_MIN, DELAY_MAX) };
@@ -374,7 +379,7 @@ impl Sink {
     }
 }
 
-/// Fails if the spool of a sink is something else, and changes nothing.
+/// Fails if the path of a spool holds anything else. It changes nothing.
 pub(super) fn check(plan: &Plan) -> Result<(), SidecarError> {
     for sink in &plan.sinks {
         let OnAway::Spool(spool) = &sink.away else { continue };
@@ -384,7 +389,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), SidecarError> {
     Ok(())
 }
 
-/// Whoever listened has gone: a write would go nowhere, and not say so.
+/// The reader has closed its end: a write would be lost without an error.
 fn gone() -> io::Error {
     ErrorKind::BrokenPipe.into()
 }

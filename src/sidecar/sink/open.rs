@@ -1,4 +1,4 @@
-//! How the outlets of sinks are opened, and written to.
+//! Opens the outlets of sinks, and writes to them.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,27 +27,28 @@ use crate::sys::beneath::{Links, find};
 use crate::sys::file::{check_placed_to_write, kind};
 use crate::sys::node;
 
-/// How long somebody who listens may take to answer.
+/// The timeout of a TCP connection attempt.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// After a rest of so long it is looked whether the other side has gone meanwhile: it would take the first write, and lose it.
+/// After this pause, a connection is checked before the next write: a closed peer would accept that
+/// write and lose it.
 const REST_MIN: Duration = Duration::from_millis(20);
 
-/// How much of the other side's answers is read at once, in bytes, and how often in a row.
+/// The bytes of the peer's answers read at once, and the reads in a row.
 const HEARD_LEN: usize = 4 << 10;
 const HEARD_MAX: usize = 16;
 
-/// How long the last words of a program that has ended may take to get out.
+/// The time that the last output of an ended program may take to be carried.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// An outlet that is there.
+/// An open outlet.
 pub(super) enum Opened {
-    /// What is written to by a descriptor alone.
+    /// An outlet that needs a descriptor only.
     Fd(Open),
     /// A file, which may be rotated.
     File(FileSink),
 }
 
-/// A descriptor, and what is at its other end.
+/// A descriptor, and the kind of its other end.
 pub(super) struct Open {
     fd: Arc<Fd>,
     kind: Kind,
@@ -55,19 +56,19 @@ pub(super) struct Open {
 }
 
 enum Kind {
-    /// Bytes: a FIFO, a terminal, a file.
+    /// Bytes: a FIFO or a standard stream.
     Bytes,
-    /// A connection, whose other side may have gone.
+    /// A connection, whose peer may close it.
     Socket(Hearing),
-    /// Each record is a datagram.
+    /// Datagrams, one for each record.
     Datagrams,
-    /// The input of a program, and the task that carries its output.
+    /// The standard input of a program, and the task that carries its output.
     Command(Child, Option<JoinHandle<()>>),
 }
 
-/// Hears out what the other side of a connection says, and forgets it: one that answers each line
-/// would stop reading when nobody takes its answers, and both would wait for ever. It has ended
-/// when the other side will say no more.
+/// Reads and discards the answers of the peer. A peer that answers each line would stop reading if
+/// nothing read its answers, and both sides would wait forever. The task ends when the peer closes
+/// its sending side.
 struct Hearing(JoinHandle<()>);
 
 impl Hearing {
@@ -88,8 +89,8 @@ impl Drop for Hearing {
     }
 }
 
-/// Reads the answers that have come. True: no more will come. `is_told`: the runtime said that
-/// there is something.
+/// Reads the answers that have arrived. Returns true at the end of input. `is_told`: the runtime
+/// has reported the descriptor as readable.
 fn hear(fd: &Fd, is_told: bool) -> io::Result<bool> {
     let mut said = [0; HEARD_LEN];
     for _ in 0..HEARD_MAX {
@@ -105,7 +106,7 @@ fn hear(fd: &Fd, is_told: bool) -> io::Result<bool> {
     Ok(false)
 }
 
-/// What messages call an outlet.
+/// Returns the name of an outlet in messages.
 pub(super) fn label(outlet: &Outlet) -> String {
     match outlet {
         Outlet::Stdout => "standard output".to_owned(),
@@ -118,12 +119,12 @@ pub(super) fn label(outlet: &Outlet) -> String {
     }
 }
 
-/// Whether there is no point in waiting: standard output cannot be opened anew.
+/// Returns whether waiting is useless: standard output cannot be opened again.
 pub(super) fn is_final(outlet: &Outlet, _error: &io::Error) -> bool {
     matches!(outlet, Outlet::Stdout)
 }
 
-/// Opens an outlet; if it is a program, in this way.
+/// Opens an outlet. `upkeep` starts its program, if it is one, and consumes the output of that.
 pub(super) async fn open(
     outlet: &Outlet,
     upkeep: &(Programs, Option<Voice>),
@@ -152,7 +153,7 @@ fn connection(fd: Fd) -> Opened {
 }
 
 impl Opened {
-    /// Writes what is behind the first `written` bytes of the batch, and says there how far it came.
+    /// Writes the bytes of the batch after the first `written`, and advances `written`.
     pub(super) async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
         match self {
             Opened::Fd(open) => open.write(batch, written).await,
@@ -160,21 +161,22 @@ impl Opened {
         }
     }
 
-    /// Closes it. A program is given this long to finish with what it has read.
+    /// Closes the outlet. A program has `within` to finish with its input.
     pub(super) async fn end(self, within: Duration) {
         if let Opened::Fd(open) = self {
             open.end(within).await;
         }
     }
 
-    /// Whether the other end may have taken the beginning of a line with it: what is in a file already is not written again.
+    /// Returns whether the start of a torn line may be lost with the other end. A file keeps it, so
+    /// that only the rest is written.
     pub(super) fn forgets(&self) -> bool {
         matches!(self, Opened::Fd(_))
     }
 }
 
 impl Open {
-    /// Writes what is behind the first `written` bytes of the batch, and says there how far it came.
+    /// Writes the bytes of the batch after the first `written`, and advances `written`.
     async fn write(&mut self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
         if self.has_gone()? {
             return Err(gone());
@@ -187,26 +189,27 @@ impl Open {
         Ok(())
     }
 
-    /// Closes it. A program is given this long to finish with what it has read.
+    /// Closes the descriptor. A program has `within` to finish with its input.
     async fn end(self, within: Duration) {
         let Open { fd, mut kind, .. } = self;
         if let Kind::Socket(hearing) = &mut kind {
             hearing.0.abort();
             let _ = (&mut hearing.0).await;
-            // What is unread when a connection is closed resets it, and what is on its way is lost.
+            // Closing a connection with unread input resets it, and output in flight is lost.
             let _ = hear(&fd, false);
         }
         drop(fd);
         if let Kind::Command(mut child, carried) = kind {
             let has_ended = tokio::time::timeout(within, child.wait()).await.is_ok();
             if let Some(carried) = carried.filter(|_| has_ended) {
-                // Others may keep its output open.
+                // Other processes may keep its output open.
                 let _ = tokio::time::timeout(LAST_WORDS, carried).await;
             }
         }
     }
 
-    /// Whether the other side has closed its end. A program that has ended is told by the broken pipe.
+    /// Returns whether the peer has closed its end. The end of a program is seen by the broken
+    /// pipe.
     fn has_gone(&self) -> io::Result<bool> {
         match &self.kind {
             Kind::Socket(hearing) if self.last.elapsed() >= REST_MIN => {
@@ -216,7 +219,7 @@ impl Open {
         }
     }
 
-    /// Each record is sent by itself; `written` counts the bytes of those that were.
+    /// Sends each record by itself. `written` counts the bytes of the sent ones.
     async fn send(&self, batch: &Batch<'_>, written: &mut u64) -> io::Result<()> {
         let (mut at, newline) = (0, u64::from(!batch.is_whole()));
         for record in batch.records() {
@@ -230,7 +233,7 @@ impl Open {
         Ok(())
     }
 
-    /// Sends a record, in several datagrams if it is longer than one can be.
+    /// Sends a record, in several datagrams if it is too long for one.
     async fn send_record(&self, mut record: &[u8]) -> io::Result<()> {
         let mut len_max = record.len();
         loop {
@@ -253,11 +256,11 @@ impl Open {
     }
 }
 
-/// A FIFO that somebody reads.
+/// Opens a FIFO that has a reader.
 fn fifo(path: &Path) -> io::Result<OwnedFd> {
     let no_fifo = || io::Error::new(ErrorKind::InvalidInput, "it is no FIFO");
     let found = find(path, Links::Trusted)?;
-    // Known before it is opened: to open a device may do something.
+    // The type is checked before the file is opened, because opening a device may have effects.
     if kind(&found.dir.stat(&found.name)?) != FileType::Fifo {
         return Err(no_fifo());
     }
@@ -277,14 +280,14 @@ fn socket(path: &Path, kind: SocketType) -> io::Result<Fd> {
 async fn tcp(address: &str) -> io::Result<Fd> {
     let connecting = tokio::net::TcpStream::connect(address);
     let stream = tokio::time::timeout(CONNECT_WITHIN, connecting).await.map_err(|_| ErrorKind::TimedOut)??;
-    // A line that is out should not wait for the next one.
+    // A written line should not wait for the next one.
     stream.set_nodelay(true)?;
     Fd::new(stream.into_std()?.into(), Interest::READABLE | Interest::WRITABLE)
 }
 
-/// A program that reads. Its output goes through a redactor, as a source's program's does: it has
-/// secrets of its own, and may have ours. Both its outputs are one stream, since they end in one
-/// place.
+/// Starts a program that reads its standard input. A redactor filters its output, like that of a
+/// source: the program has secrets of its own, and may have ours. Both outputs are one stream,
+/// since both end in one place.
 fn command(words: &[String], (programs, voice): &(Programs, Option<Voice>)) -> io::Result<(Fd, Kind)> {
     let (ours, theirs) = pipe()?;
     let mut command = programs.command(words);
@@ -298,13 +301,13 @@ fn command(words: &[String], (programs, voice): &(Programs, Option<Voice>)) -> i
         None => None,
     };
     let child = command.spawn()?;
-    // Only now: the command holds the other end of the pipe that is read there.
+    // Drop the command only now: it holds the other end of the pipe that is read there.
     drop(command);
     let carried = voice.as_ref().zip(output).map(|(voice, output)| voice(Bytes(output)));
     Ok((Fd::new(ours, Interest::WRITABLE)?, Kind::Command(child, carried)))
 }
 
-/// A pipe: our non-blocking end to write to, and theirs to read from.
+/// Creates a pipe: our non-blocking end for writing, and the program's for reading.
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&ours, true)?;

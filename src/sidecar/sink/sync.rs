@@ -1,8 +1,8 @@
-//! The order of output and checkpoints on the disk: a checkpoint says that output is out only when
-//! the files with it are synced.
+//! The order of output and checkpoints on the disk: a checkpoint covers output only after the files
+//! with that output are synced.
 //!
-//! All sinks and spools of a sidecar share one [`OutputSync`], and so does what saves its
-//! checkpoints.
+//! All sinks and spools of a sidecar, and the task that saves its checkpoints, share one
+//! [`OutputSync`].
 
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
@@ -19,29 +19,28 @@ use crate::sys::beneath::Dir;
 #[derive(Default)]
 pub(crate) struct OutputSync {
     files: Mutex<Vec<Weak<OwnedFd>>>,
-    /// How many syncs have failed.
+    /// The number of failed syncs.
     failures: AtomicU64,
 }
 
 impl OutputSync {
-    /// Adds a file, which is then synced before each checkpoint.
+    /// Adds a file, to be synced before each checkpoint.
     pub(super) fn add(&self, file: &Arc<OwnedFd>) {
         let mut all = lock(&self.files);
         all.retain(|file| file.strong_count() > 0);
         all.push(Arc::downgrade(file));
     }
 
-    /// Waits until all that file sinks and spools have written is on the disk.
+    /// Syncs all output of file sinks and spools to the disk.
     pub(super) fn sync_all(&self) -> io::Result<()> {
         let files: Vec<Arc<OwnedFd>> = lock(&self.files).iter().filter_map(Weak::upgrade).collect();
-        // Each of them, even if another one fails.
+        // Sync all of them, even if one fails.
         files.iter().map(|file| self.sync(file)).fold(Ok(()), io::Result::and)
     }
 
-    /// As [`sync_all`](OutputSync::sync_all), before a checkpoint says that the output is on the
-    /// disk. Once a sync has failed, the next one does not report the bytes that the system could
-    /// not write, and gave up: no checkpoint is saved any more, and the next start begins at the
-    /// last one.
+    /// Syncs like [`sync_all`](OutputSync::sync_all), before a checkpoint covers the output. After
+    /// a failed sync, the next one does not report the bytes that the system gave up. No further
+    /// checkpoint is saved then, and the next start begins at the last one.
     pub(crate) fn sync_for_checkpoint(&self) -> io::Result<()> {
         self.sync_all()?;
         if self.failures() > 0 {
@@ -51,14 +50,14 @@ impl OutputSync {
         Ok(())
     }
 
-    /// Waits until all that was written to a file is on the disk.
+    /// Syncs the data of a file to the disk.
     pub(super) fn sync(&self, file: &OwnedFd) -> io::Result<()> {
         self.count(retry_on_intr(|| fdatasync(file)))
     }
 
-    /// Waits until the names in a file's directory are on the disk. A new or renamed file has no
-    /// name after a power cut otherwise, though its bytes were synced. Some file systems write both
-    /// at once, which no standard promises.
+    /// Syncs the names in the directory of a file to the disk. Without that, a new or renamed file
+    /// has no name after a power cut, though its bytes were synced. Some file systems write both at
+    /// once, which no standard promises.
     ///
     /// # Errors
     ///
@@ -75,7 +74,7 @@ impl OutputSync {
         }
     }
 
-    /// How many syncs have failed so far.
+    /// Returns the number of failed syncs.
     pub(super) fn failures(&self) -> u64 {
         self.failures.load(Relaxed)
     }
