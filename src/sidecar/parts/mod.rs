@@ -1,24 +1,25 @@
-//! The logs of containers as they are written: Docker's json-file, and the format of Kubernetes (CRI). Both cut a line that is longer than
-//! 16 KiB into several records, and both write the records of standard output and standard error into one file.
+//! Container logs: Docker's json-file, and the format of Kubernetes (CRI). Both split a line longer
+//! than 16 KiB into several records, and both write the records of standard output and standard
+//! error into one file.
 //!
-//! Here the text of each of the two is put together again, as the program wrote it, and searched;
-//! then the redacted text is put back into the records that it came in. So there come out the same
-//! records in the same order, with the same times, streams and tags; each is whole, valid JSON if
-//! it was, and still goes on where it did. A mask stands in the record in which its secret begins;
-//! of a secret of several lines the newlines stay, since they end the lines.
+//! The text of each output is assembled as the program wrote it, and searched. The redacted text is
+//! then put back into its records. The output has the same records in the same order, with the same
+//! times, streams and tags. Each is whole, is valid JSON if it was, and is still partial if it was.
+//! A mask is written to the record in which its secret begins. Newlines within a secret stay, since
+//! they end lines.
 //!
-//! The result goes through a redactor, as any stream does, which finds secrets elsewhere in a
-//! record (Docker's labels and tags), and in lines that are no records; and nothing goes out but by
-//! it. Of the text in Docker's records, which is JSON, it sees stand-ins only. (In CRI a secret
-//! that ends with a newline, and is not one without it, takes the end of a CRI record with it that
-//! goes on: it stands there as it is.)
+//! The result goes through a redactor, like any stream. It finds secrets elsewhere in a record
+//! (Docker's labels and tags) and in lines that are no records, and all output passes through it.
+//! In place of the text of Docker's records, which is JSON, it gets stand-ins only. (In CRI, a
+//! secret that ends in a newline, and is none without it, can also match the end of a partial
+//! record, and mask that newline.)
 //!
-//! Whole records are held back: those in which the beginning of a secret stands, and all behind
-//! them, since they keep their order; up to [`HELD_LEN_MAX`], and as long as the records and
-//! unfinished lines of all streams together have room. Beyond that the beginning is masked, even if
-//! no secret follows. With line release ([`by_lines`](Parts::by_lines)) all records wait
-//! for the end of their line instead. A line of more than [`RECORD_LEN_MAX`] bytes is no record,
-//! and goes through as it comes, searched all the same.
+//! Whole records are held back: those with the beginning of a secret, and all after them, to keep
+//! the order. The limits are [`HELD_LEN_MAX`], and the room for the records and unfinished lines of
+//! all streams together. Beyond that the beginning is masked, even if no secret follows. With line
+//! release ([`by_lines`](Parts::by_lines)), all records wait for the end of their line instead. A
+//! line of more than [`RECORD_LEN_MAX`] bytes is no record, and passes through as it arrives, but
+//! is searched as well.
 
 mod hidden;
 mod marks;
@@ -43,61 +44,62 @@ use hidden::Hidden;
 use marks::Marks;
 use voice::Voice;
 
-/// How much is held back at most, in bytes of records and of the memory that each takes besides.
+/// The limit on held-back records, in bytes, with the memory that each takes besides.
 pub(crate) const HELD_LEN_MAX: usize = 4 << 20;
-/// So much of a record that has not ended waits though all streams together hold all that they may,
-/// in bytes: the records of the usual writers, which hold 16 KiB of text.
+/// The part of an unfinished record that waits even if all streams together are at their limit, in
+/// bytes. It covers records of the usual writers, which hold 16 KiB of text.
 const TAIL_LEN_MIN: usize = 32 << 10;
 /// The memory that a pending record takes besides its bytes: its place in the queue, which may have
-/// room for twice as many, and an allocation.
+/// capacity for twice as many, and an allocation.
 const HELD_COST: usize = 2 * size_of::<Held>() + 32;
 
-/// See the front of this module.
+/// The redactor of container logs.
 pub(crate) struct Parts {
     format: Format,
     mask_stump: bool,
-    /// Nothing shows of a partial match: see [`by_lines`](Parts::by_lines).
+    /// Whether the output must reveal nothing of a partial match: see
+    /// [`by_lines`](Parts::by_lines).
     by_lines: bool,
-    /// Of the input so far, in bytes.
+    /// The length of the input so far, in bytes.
     end: u64,
-    /// The beginning of a record that has not ended.
+    /// The beginning of an unfinished record.
     tail: Zeroizing<Vec<u8>>,
-    /// The line at hand is too long for a record.
+    /// Whether the current line is too long for a record.
     is_overlong: bool,
-    /// The tail is the end of a file, and may go on in the next.
+    /// Whether the tail is the end of a file, and may continue in the next.
     is_torn: bool,
     /// Standard output and standard error.
     voices: [Voice; 2],
-    /// The records that cannot go out yet, in order.
+    /// The held-back records, in order.
     queue: VecDeque<Held>,
     queue_len: usize,
-    /// The records, and the beginning of one, count among those of all streams.
+    /// The share of pending records, and of an unfinished one, in the limit of all streams.
     room: Option<Room>,
-    /// The redactor's input, and its output where that is more than one piece.
+    /// The input of the redactor, and its output if that is more than one piece.
     out: Zeroizing<Vec<u8>>,
     given: PieceBuf,
     redactor: Redactor,
     hidden: Hidden,
     marks: Marks,
-    /// Empty between calls; kept for its room.
+    /// Empty between calls; kept for its capacity.
     scratch: Zeroizing<Vec<u8>>,
 }
 
-/// A line that waits.
+/// A held-back line.
 struct Held {
     line: Zeroizing<Vec<u8>>,
-    /// Where it begins in the input.
+    /// Its start in the input.
     start: u64,
     part: Option<Part>,
 }
 
-/// What of whose text a record holds.
+/// The part of a voice's text that a record holds.
 #[derive(Clone)]
 pub(super) struct Part {
     voice: usize,
-    /// Where it lies in the record.
+    /// Its range in the record.
     text: Range<usize>,
-    /// Where it lies in all that this voice has said.
+    /// Its range in the text of the voice.
     range: Range<u64>,
 }
 
@@ -124,9 +126,9 @@ impl Parts {
         }
     }
 
-    /// Nothing is to show of a partial match, as with [`Release::Line`](crate::io::Release::Line):
-    /// records wait until their line is complete, or until so much text followed them that no
-    /// secret that begins in them can go on. If they have to go out before that, a constant end is
+    /// Hides partial matches, as [`Release::Line`](crate::io::Release::Line) does. Records wait
+    /// until their line is complete, or until so much text followed them that no secret that begins
+    /// in them can continue. If they must be released before that, an end of constant length is
     /// masked.
     pub(crate) fn by_lines(mut self) -> Parts {
         self.by_lines = true;
@@ -134,14 +136,14 @@ impl Parts {
         self
     }
 
-    /// Pending records take part in a room of several streams.
+    /// Counts pending records in a limit shared with other streams.
     pub(crate) fn within(mut self, room: Room) -> Parts {
         self.room = Some(room);
         self
     }
 
-    /// Takes the next piece in, and returns the output that may be released: redacted pieces, none
-    /// of them empty; and where the records end that they come from.
+    /// Pushes a piece of input. Returns the redacted pieces to release, none of them empty, and the
+    /// end of the records that they come from.
     pub(crate) fn push<'a>(&'a mut self, piece: &[u8]) -> (Vec<Piece<'a>>, u64) {
         self.out.clear();
         let mut rest = piece;
@@ -158,8 +160,8 @@ impl Parts {
         let next = self.next();
         self.given.clear();
         let redacted = self.redactor.push(&self.out);
-        // Output that equals its input has no masks in it. A copy, since the redactor is asked once
-        // more before it may go.
+        // Output that equals its input has no masks in it. It is copied, since the redactor is used
+        // again before the output is released.
         let pieces = redacted.len();
         self.given.append(redacted);
         self.hidden.restore(&mut self.given, 0);
@@ -168,18 +170,18 @@ impl Parts {
         (self.given.pieces(), self.redactor.end())
     }
 
-    /// The next bytes are of another file. A record goes on in it, if it did not end.
+    /// Marks the next bytes as those of another file. An unfinished record continues in it.
     pub(crate) fn border(&mut self) {
         self.is_torn = !self.tail.is_empty();
     }
 
-    /// The first text of each voice may be the rest of a secret, whose beginning went out last,
-    /// with so many bytes. To be said before anything is pushed.
+    /// Allows the first text of each voice to be the rest of a secret, of which `before` bytes may
+    /// have been written. Must be called before the first push.
     pub(crate) fn resume(&mut self, before: usize) {
         self.voices.iter_mut().for_each(|voice| voice.begin_with_rest(before));
     }
 
-    /// How many bytes would go out last, if it ended now, that may begin a secret.
+    /// Returns how many of the last written bytes may begin a secret, if the input ended now.
     pub(crate) fn open(&self) -> usize {
         self.voices.iter().map(Voice::held).max().unwrap_or(0)
     }
@@ -206,11 +208,11 @@ impl Parts {
         self.given.pieces()
     }
 
-    /// Searches with another set from here on.
+    /// Changes the set. Held-back text is searched again.
     pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Piece<'_>> {
         self.out.clear();
         for number in 0..self.voices.len() {
-            // What waits behind another voice's record has not gone out either.
+            // A record queued behind one of the other voice is not written either.
             let waiting = self.queue.iter().filter_map(|held| held.part.as_ref()).find(|part| part.voice == number);
             let settled = self.voices[number].settled();
             let from = waiting.map_or(settled, |part| part.range.start.min(settled));
@@ -230,28 +232,28 @@ impl Parts {
         self.given.pieces()
     }
 
-    /// Where the records end that were put together so far.
+    /// Returns the end of the assembled records.
     pub(crate) fn end(&self) -> u64 {
         self.redactor.end()
     }
 
-    /// How far the needles of the set in force reach.
+    /// Returns the reach of the needles in the active set.
     pub(crate) fn reach(&self) -> Reach {
         self.redactor.set().reach()
     }
 
-    /// How many bytes of the input are held back.
+    /// Returns the number of held-back input bytes.
     pub(crate) fn held(&self) -> u64 {
         (self.tail.len() + self.queue_len + self.redactor.held()) as u64
     }
 
-    /// How many bytes of the input another one has to go back, to mask all that this one would: see [`Redactor::unsettled`]. It
-    /// is where a record begins.
+    /// Returns how many input bytes another engine must read again to mask all that this one would:
+    /// see [`Redactor::unsettled`]. A record begins there.
     pub(crate) fn unsettled(&self) -> u64 {
         self.end - self.marks.safe()
     }
 
-    /// How many regions there were, by name and form.
+    /// Returns the number of regions, by name and form.
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = self.redactor.counts();
         for voice in &self.voices {
@@ -260,7 +262,7 @@ impl Parts {
         counts
     }
 
-    /// Gives memory back: the stream is idle.
+    /// Releases memory: the stream is idle.
     pub(crate) fn rest(&mut self) {
         self.out = Zeroizing::default();
         self.scratch = Zeroizing::default();
@@ -278,7 +280,7 @@ impl Parts {
         } else {
             let mut tail = std::mem::take(&mut self.tail);
             if std::mem::take(&mut self.is_torn) && container::record(self.format, &line[..line.len() - 1]).is_some() {
-                // Its writer died, and another one has begun with a record of its own.
+                // Its writer died, and another one has begun a record of its own.
                 self.take_end(&tail, line.len());
                 self.take_record(line);
             } else {
@@ -289,7 +291,8 @@ impl Parts {
         self.marks.add(self.end, &self.voices, self.queue.is_empty());
     }
 
-    /// The last record of a file, which its writer did not finish, and so many bytes after it.
+    /// Takes the last record of a file, which its writer did not finish, with `after` bytes read
+    /// after it.
     fn take_end(&mut self, tail: &[u8], after: usize) {
         let end = self.end;
         self.end -= after as u64;
@@ -315,7 +318,7 @@ impl Parts {
         self.take(rest, None, start);
     }
 
-    /// A line that ends with a newline.
+    /// Takes a line that ends with a newline.
     fn take_record(&mut self, line: &[u8]) {
         let Some(record) = container::record(self.format, &line[..line.len() - 1]) else {
             return self.take(line, None, self.end - line.len() as u64);
@@ -324,8 +327,7 @@ impl Parts {
         self.take_text(line, record.stream, record.text, ends);
     }
 
-    /// A record that its writer did not finish: it belongs to the voice that may have begun a
-    /// secret.
+    /// Takes an unfinished record. It belongs to the voice that may have begun a secret.
     fn take_torn(&mut self, line: &[u8]) {
         match container::torn(self.format, line) {
             Some(text) => {
@@ -348,7 +350,7 @@ impl Parts {
         self.take(line, Some(Part { voice, text, range }), self.end - line.len() as u64);
     }
 
-    /// A line that begins there goes out, or waits behind others.
+    /// Releases a line that begins at `start`, or queues it after others.
     fn take(&mut self, line: &[u8], part: Option<Part>, start: u64) {
         let goes = |part: &Part| self.voices[part.voice].is_plain(&part.range);
         if self.queue.is_empty() && part.as_ref().is_none_or(goes) {
@@ -385,12 +387,12 @@ impl Parts {
         }
     }
 
-    /// The memory of the records that wait, in bytes.
+    /// Returns the memory of the queued records, in bytes.
     fn queue_cost(&self) -> usize {
         self.queue_len + self.queue.len() * HELD_COST
     }
 
-    /// Whether all streams together have room for the pending records, with a beginning of this
+    /// Returns whether all streams together have room for the pending records, with a tail of this
     /// length.
     fn fits(&self, tail_len: usize) -> bool {
         self.room.as_ref().is_none_or(|room| room.fits(self.queue_cost() + tail_len))
@@ -402,15 +404,15 @@ impl Parts {
         self.room.iter_mut().for_each(|room| room.take(len));
     }
 
-    /// Hides the text of the last record of the output, which begins there and was so long before
-    /// masks were put into it.
+    /// Hides the text of the last record in the output. The record begins at `begin`, and had `len`
+    /// bytes before masking.
     fn hide(&mut self, begin: usize, part: Option<&Part>, len: usize) {
         let record = &mut self.out[begin..];
         let text = part.map_or(0..0, |part| part.text.start..record.len() - (len - part.text.end));
         self.hidden.hide(record, text);
     }
 
-    /// Writes a record with all that belongs to regions masked.
+    /// Writes a record with all its regions masked.
     fn render(&mut self, line: &[u8], part: &Part) {
         append(&mut self.out, &line[..part.text.start]);
         let text = &line[part.text.clone()];
@@ -431,13 +433,13 @@ impl Parts {
                 }
             }
         }
-        // Where the newline of a line is not written down, a secret may begin with it all the same.
+        // A secret may begin with the newline of a line, even if the record does not contain it.
         cover.write_if_touched(self.format, &(at..part.range.end), &mut self.out);
         voice.rendered(part.range.end);
         append(&mut self.out, &line[part.text.end..]);
     }
 
-    /// What a voice has said from there on, of what is held back.
+    /// Returns the held-back text of a voice from this position.
     fn held_text(&self, voice: usize, from: u64) -> Zeroizing<Vec<u8>> {
         let mut said = Zeroizing::default();
         for held in &self.queue {
@@ -456,7 +458,7 @@ impl Parts {
         said
     }
 
-    /// Where the input that has not gone to the redactor begins.
+    /// Returns the start of the input that the redactor has not received.
     fn next(&self) -> u64 {
         self.queue.front().map_or(self.end - self.tail.len() as u64, |held| held.start)
     }

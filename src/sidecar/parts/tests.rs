@@ -1,4 +1,5 @@
-//! The records that come out are those of the definition: each voice's text searched as a whole, and put back where it came from.
+//! Checks records against the definition: the text of each voice is searched as a whole, and put
+//! back into its records.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ fn concat(pieces: Vec<super::Piece<'_>>) -> Vec<u8> {
 
 const BOTH: [Format; 2] = [Format::Docker, Format::Cri];
 
-/// A record: who says what, and whether the line goes on.
+/// A record: its voice, its text, and whether the line continues.
 #[derive(Clone, Debug)]
 struct Said {
     voice: usize,
@@ -27,7 +28,7 @@ fn said(voice: usize, text: &str, goes_on: bool) -> Said {
     Said { voice, text: text.to_owned(), goes_on }
 }
 
-/// As Go writes a character into JSON.
+/// Escapes a character for JSON as Go does.
 fn escape(c: char) -> String {
     match c {
         '"' => "\\\"".into(),
@@ -39,7 +40,7 @@ fn escape(c: char) -> String {
     }
 }
 
-/// A record as its runtime writes it, with this in the place of its text.
+/// Formats a record as its runtime does, with `text` in place of its text.
 fn record(format: Format, said: &Said, number: usize, text: &str) -> String {
     let stream = ["stdout", "stderr"][said.voice];
     match format {
@@ -62,7 +63,7 @@ fn raw(format: Format, text: &str) -> String {
     }
 }
 
-/// The records as they are, and as they have to come out.
+/// Returns the original records and the expected ones.
 fn records(format: Format, needles: &[&str], script: &[Said]) -> (Vec<String>, Vec<String>) {
     let bytes: Vec<&[u8]> = needles.iter().map(|needle| needle.as_bytes()).collect();
     let all = |voice: usize| -> String {
@@ -104,8 +105,8 @@ fn set(needles: &[&str]) -> Arc<NeedleSet> {
     Arc::new(NeedleSet::exactly(secrets, Mask::Template("#-#".into())).expect("no needle has a # in it"))
 }
 
-/// What comes out for these pieces, and at the end. After each piece another one goes on from where this one says, and its records have to
-/// be the last ones of those wanted.
+/// Returns the output for these pieces, with its end. After each piece, another engine resumes at
+/// the reported position, and must produce the last of the expected records.
 fn run(format: Format, set: &Arc<NeedleSet>, input: &[u8], pieces: &[&[u8]], wanted: &[String]) -> Vec<u8> {
     let mut parts = Parts::new(Arc::clone(set), format, false);
     let (mut out, mut pushed) = (Vec::new(), 0);
@@ -122,7 +123,7 @@ fn run(format: Format, set: &Arc<NeedleSet>, input: &[u8], pieces: &[&[u8]], wan
         let mut next = Parts::new(Arc::clone(set), format, false);
         let mut rest = concat(next.push(&input[safe..]).0);
         rest.extend(concat(next.finish()));
-        // A mask may go out twice: where what was masked last and what is masked first touch each other.
+        // A mask may be written twice, where masked text of one touches masked text of the other.
         let rest = String::from_utf8_lossy(&rest).replace("#-#", "");
         assert_eq!(rest, wanted[number..].concat().replace("#-#", ""), "from {safe} after {pushed}");
     }
@@ -241,7 +242,7 @@ fn random_scripts() {
                 word(&mut below, len, &['x', 'y', '<', '\n'])
             })
             .collect();
-        // At the end of a record that goes on the newline is the record's, and yet would be masked.
+        // At the end of a partial record, the newline is the record's, but would be masked.
         let needles: Vec<&str> =
             needles.iter().map(|needle| needle.trim_end_matches('\n')).filter(|n| !n.is_empty()).collect();
         let script: Vec<Said> = (0..1 + below(8))
@@ -293,13 +294,13 @@ fn a_record_that_was_never_finished_gives_nothing_away() {
             out.extend(concat(parts.finish()));
             let out = String::from_utf8(out).unwrap();
             let shown = out.replace("#-#", "");
-            // These 8 bytes are half of the secret or more: a stump.
+            // These 8 bytes are at least half of the secret: a partial match.
             assert!(!shown.contains(&SECRET[..8]) && !shown.contains(&SECRET[8..12]), "{cut}: {out}");
         }
     }
 }
 
-/// One voice begins a secret and never ends it, while the other goes on.
+/// One voice begins a secret and never completes it, while the other continues.
 #[test]
 fn what_waits_for_too_long_is_masked() {
     let set = set(&[SECRET]);
@@ -315,13 +316,13 @@ fn what_waits_for_too_long_is_masked() {
     assert!(held_max <= (HELD_LEN_MAX + line.len()) as u64);
     let wanted = format!("{}{}", record(Format::Cri, &said(0, "", true), 0, "#-#"), line.repeat(lines));
     assert!(String::from_utf8(out).unwrap() == wanted);
-    // The rest of the secret comes after all, and is masked as what it is.
+    // The rest of the secret arrives later, and is masked as such.
     let rest = record(Format::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
     let wanted = record(Format::Cri, &said(0, "", false), 2, " end");
     assert_eq!(String::from_utf8(concat(parts.push(rest.as_bytes()).0)).unwrap(), wanted);
 }
 
-/// Sixteen thousand connections may each begin a secret and leave it at that.
+/// Sixteen thousand connections may each begin a secret, and never complete it.
 #[test]
 fn a29_records_of_all_streams_together_have_a_limit() {
     let set = set(&[SECRET]);
@@ -329,7 +330,7 @@ fn a29_records_of_all_streams_together_have_a_limit() {
     let line = record(Format::Cri, &said(1, "", false), 1, &"and so on ".repeat(1_000));
     for by_lines in [false, true] {
         let all = Arc::new(AllLines::default());
-        // All but this much is others'.
+        // Other streams take all room but this.
         let room = 16 << 20;
         let mut others = Room::new(Arc::clone(&all), !by_lines);
         others.take(ALL_LINES_LEN_MAX - room);
@@ -380,8 +381,7 @@ fn another_set_takes_over_what_is_held_back() {
     }
 }
 
-/// What waits has not gone out: a new set finds what lies in it as a whole, and what only begins
-/// there.
+/// Pending text has not been written: a new set finds both whole secrets and beginnings in it.
 #[test]
 fn b10_records_that_wait_are_searched_again() {
     for format in BOTH {
@@ -391,7 +391,7 @@ fn b10_records_that_wait_are_searched_again() {
                 parts = parts.by_lines();
             }
             let line = |number, voice, text: &str, goes_on| record(format, &said(voice, "", goes_on), number, text);
-            // The first voice may be amid a secret, and the second one waits behind it.
+            // The first voice may be within a secret, and the second one waits behind it.
             let before = line(0, 0, "alpha-", true) + &line(1, 1, "late-delta late-", true);
             assert!(concat(parts.push(before.as_bytes()).0).is_empty());
             let mut out = concat(parts.swap(set(&["alpha-bravo", "late-delta"])));
@@ -435,8 +435,8 @@ fn b07_short_lines_that_wait_take_no_more_than_long_ones() {
     }
 }
 
-/// A record takes as long as its text in many of them, whatever is masked in it. A ratio, since
-/// machines differ.
+/// One record takes as long as many with the same text, whatever is masked. A ratio, since machines
+/// differ.
 #[test]
 fn b08_a_dense_record_takes_time_in_proportion_to_its_length() {
     let set = set(&["Xq7p"]);
@@ -456,7 +456,7 @@ fn b08_a_dense_record_takes_time_in_proportion_to_its_length() {
     }
 }
 
-/// Secrets with all that JSON escapes, at their ends above all.
+/// Secrets of all characters that JSON escapes, at their ends above all.
 #[test]
 fn a24_records_stay_json_whatever_the_secret() {
     const PIECES: [&str; 9] = ["ab\\", "\\", "\"", "n", "\u{1}", "ab", "u0061", "\u{ff}", "<"];
