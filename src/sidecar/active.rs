@@ -106,7 +106,7 @@ mod tests {
         BehindTheBytes,
     }
 
-    /// Publishes the new set in one of its rounds, and gives its secret from then on.
+    /// Publishes the new set in one of its rounds, and gives its secret afterwards.
     struct Publishing {
         sender: Arc<watch::Sender<Active>>,
         at: (usize, When),

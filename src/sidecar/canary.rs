@@ -1,4 +1,4 @@
-//! The canary: a secret that nobody has, so that a line with it can be sent through to see whether it comes out masked.
+//! The canary: a made-up secret. A line with it shows whether a stream masks.
 
 use std::io;
 use std::sync::Arc;
@@ -10,15 +10,17 @@ use super::stream::Common;
 use crate::redact::redacted::RedactedBuf;
 use crate::redact::secret::Secret;
 
-/// Its name, which its mask shows.
+/// The name of the canary, which its mask shows.
 pub(crate) const NAME: &str = "HUSHLOG_CANARY";
-/// How its value begins. A text that ends as a secret begins is held back: with digits drawn by lot every sidecar would hold back other
-/// texts, some of them a final `d` or `e`. So it begins the same always, in all forms, and with what few texts end in.
+/// The prefix of its value. A text that ends in the prefix of a secret is held back. With random
+/// digits, every sidecar would hold back other texts, some of them a final `d` or `e`. So the
+/// prefix is fixed, the same in all forms, and begins as few texts end.
 const BEGINNING: &str = "~hushlog~canary~";
-/// How many hexadecimal digits follow, at least.
+/// The minimum number of hexadecimal digits that follow.
 const DIGITS_MIN: usize = 32;
 
-/// Draws one that is long enough to be masked. It is a secret of every set, and leaves the process masked only.
+/// Draws a canary that is long enough to be masked. It is a secret of every set, and leaves the
+/// process only masked.
 pub(crate) fn draw(min_length: usize) -> Result<Secret, LoadError> {
     let mut bytes = vec![0; DIGITS_MIN.max(min_length).div_ceil(2)];
     let none = |_| LoadError { text: "the system gives no random bytes".to_owned(), hint: None };
@@ -27,8 +29,8 @@ pub(crate) fn draw(min_length: usize) -> Result<Secret, LoadError> {
     Ok(Secret::new(NAME, [BEGINNING, &digits].concat().into_bytes()))
 }
 
-/// Sends a line with the canary the way that a new stream of this name goes, in one piece and byte by byte. Tells whether it came out
-/// masked; with `through`, it goes out by the sink as well, if it did.
+/// Sends a line with the canary through the engine of a new stream of this name, whole and byte by
+/// byte. Returns whether it was masked. With `through`, a masked line is also written to the sink.
 pub(crate) async fn check(common: &Arc<Common>, canary: &Secret, through: bool) -> io::Result<bool> {
     let line = [b"hushlog canary: ", canary.expose(), b"\n"].concat();
     let mut outputs = Vec::new();

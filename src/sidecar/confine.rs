@@ -95,7 +95,7 @@ impl Needs {
                 needs.write.push(spool.path.clone());
             }
         }
-        // The file in it represents what the rule is for.
+        // The file in it represents the directory, which the rule covers.
         needs.write.extend(plan.scrub.iter().map(|scrub| scrub.directory.join("*")));
         needs.write.extend(plan.state.iter().map(|state| state.join("*")));
         needs.write.extend(plan.control.clone());

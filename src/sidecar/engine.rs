@@ -1,4 +1,4 @@
-//! What a stream is searched by: a redactor, or for the records of containers one that puts their parts together.
+//! The search of a stream: a redactor, or for containers, a redactor that assembles their records.
 
 use std::sync::Arc;
 
@@ -18,20 +18,20 @@ use crate::scrub::container;
 
 /// The redactor of one stream.
 pub(crate) enum Engine {
-    /// If the stream goes on where an earlier sidecar has left off, with what it begins with.
+    /// A redactor; and the first bytes of a stream that an earlier sidecar began.
     Plain(Redactor, Option<Box<First>>),
     Parts(Box<Parts>),
 }
 
-/// The first bytes of a stream that goes on, until it is known whether they are the rest of a secret.
+/// The first bytes of a resumed stream, until it is known whether they are the rest of a secret.
 #[derive(Default)]
 pub(crate) struct First {
     text: Zeroizing<Vec<u8>>,
     is_settled: bool,
-    /// How many bytes the one before has given out last that may have begun a secret.
+    /// The number of last written bytes that may have begun a secret.
     before: usize,
-    /// It is looked at when it is so long: twice as long as the last time, so that who sends a secret byte by byte does not
-    /// have all needles searched for each.
+    /// The length at which the text is searched. It doubles each time, so that a secret that
+    /// arrives byte by byte does not cost a search for all needles per byte.
     look_at_len: usize,
 }
 
@@ -42,7 +42,7 @@ impl First {
             return (redactor.push(piece).pieces().collect(), end);
         }
         wiped::append(&mut self.text, piece);
-        // A line that is whole does not wait for more.
+        // A whole line does not wait for more.
         if self.text.len() < self.look_at_len && !piece.ends_with(b"\n") {
             return (Vec::new(), redactor.end());
         }
@@ -61,7 +61,7 @@ impl First {
         }
     }
 
-    /// `None`: it is not settled yet.
+    /// Returns none if the role of the text is not known yet.
     fn take_in<'a>(&'a mut self, redactor: &'a mut Redactor, last: Last) -> Option<Vec<Piece<'a>>> {
         let given = redactor.resume(&self.text, self.before, last);
         self.is_settled = given.is_some();
@@ -70,7 +70,7 @@ impl First {
 }
 
 impl Engine {
-    /// `all`: pending records count among the lines of all streams.
+    /// Creates the engine. `all`: pending records count among the lines of all streams.
     pub(crate) fn new(set: Arc<NeedleSet>, way: Way, all: &Arc<AllLines>) -> Engine {
         let by_lines = way.release == Release::Line;
         let parts = |format| {
@@ -85,8 +85,8 @@ impl Engine {
         }
     }
 
-    /// The stream goes on where an earlier sidecar has left off, after it gave out so many bytes last that may begin a secret. To be said
-    /// before anything is pushed.
+    /// Resumes a stream of an earlier sidecar. The last `before` bytes that it wrote may begin a
+    /// secret. Must be called before the first push.
     pub(crate) fn resume(&mut self, before: usize) {
         match self {
             Engine::Plain(_, first) => *first = Some(Box::new(First { before, ..First::default() })),
@@ -94,7 +94,8 @@ impl Engine {
         }
     }
 
-    /// How many bytes would go out last if the stream were left now that may begin a secret, or go on in one.
+    /// Returns how many of the last written bytes may begin or continue a secret, if the stream
+    /// were left now.
     pub(crate) fn open(&self) -> usize {
         match self {
             Engine::Plain(redactor, first) => match open(first) {
@@ -105,10 +106,8 @@ impl Engine {
         }
     }
 
-    /// Takes the next piece in, and gives out what may go out: redacted pieces, none of them empty.
-    ///
-    /// And where the text ends then that they come from: the input, or the records that were put
-    /// together.
+    /// Pushes a piece of input. Returns the redacted pieces to release, none of them empty, and the
+    /// end of the text that they come from: the input, or the assembled records.
     pub(crate) fn push<'a>(&'a mut self, piece: &'a [u8]) -> (Vec<Piece<'a>>, u64) {
         match self {
             Engine::Plain(redactor, None) => {
@@ -120,7 +119,7 @@ impl Engine {
         }
     }
 
-    /// Searches with another set from here on.
+    /// Changes the set. Held-back bytes are searched again.
     pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Piece<'_>> {
         match self {
             Engine::Plain(redactor, _) => redactor.swap(set).pieces().collect(),
@@ -128,7 +127,7 @@ impl Engine {
         }
     }
 
-    /// Ends a whole.
+    /// Ends a message.
     pub(crate) fn finish(&mut self) -> Vec<Piece<'_>> {
         match self {
             Engine::Plain(redactor, None) => redactor.finish().pieces().collect(),
@@ -137,7 +136,7 @@ impl Engine {
         }
     }
 
-    /// How far the needles of the set in force reach.
+    /// Returns the reach of the needles in the active set.
     pub(crate) fn reach(&self) -> Reach {
         match self {
             Engine::Plain(redactor, _) => redactor.set().reach(),
@@ -145,7 +144,7 @@ impl Engine {
         }
     }
 
-    /// Where the text ends that pieces come from: the input, or the records that were put together.
+    /// Returns the end of the text that pieces come from: the input, or the assembled records.
     pub(crate) fn end(&self) -> u64 {
         match self {
             Engine::Plain(redactor, _) => redactor.end(),
@@ -153,7 +152,7 @@ impl Engine {
         }
     }
 
-    /// The end of the input that pieces come from, first bytes of an unknown role included.
+    /// Returns the end of the input that pieces come from, first bytes of an unknown role included.
     pub(crate) fn input_end(&self) -> u64 {
         match self {
             Engine::Plain(redactor, first) => redactor.end() + open(first).map_or(0, |first| first.text.len() as u64),
@@ -161,7 +160,7 @@ impl Engine {
         }
     }
 
-    /// The next bytes are of another file.
+    /// Marks the next bytes as those of another file.
     pub(crate) fn border(&mut self) {
         match self {
             Engine::Plain(..) => {}
@@ -169,7 +168,7 @@ impl Engine {
         }
     }
 
-    /// How many bytes of the input are held back.
+    /// Returns the number of held-back input bytes.
     pub(crate) fn held(&self) -> u64 {
         match self {
             Engine::Plain(redactor, first) => open(first).map_or(redactor.held(), |first| first.text.len()) as u64,
@@ -177,7 +176,7 @@ impl Engine {
         }
     }
 
-    /// How many bytes of the input another engine would have to go back, to find all that this one finds.
+    /// Returns how many input bytes another engine must read again to find all that this one finds.
     pub(crate) fn unsettled(&self) -> u64 {
         match self {
             Engine::Plain(redactor, first) => open(first).map_or(redactor.unsettled(), |first| first.text.len() as u64),
@@ -185,7 +184,7 @@ impl Engine {
         }
     }
 
-    /// Gives memory back: the stream is idle.
+    /// Releases memory: the stream is idle.
     pub(crate) fn rest(&mut self) {
         match self {
             Engine::Plain(redactor, first) => {
@@ -196,7 +195,7 @@ impl Engine {
         }
     }
 
-    /// How many regions there were, by name and form.
+    /// Returns the number of regions, by name and form.
     pub(crate) fn counts(&self) -> Counts {
         match self {
             Engine::Plain(redactor, _) => redactor.counts(),
@@ -205,7 +204,7 @@ impl Engine {
     }
 }
 
-/// What a stream begins with, if it is not known yet what it is.
+/// Returns the first bytes of a stream while their role is unknown.
 fn open(first: &Option<Box<First>>) -> Option<&First> {
     first.as_deref().filter(|first| !first.is_settled)
 }

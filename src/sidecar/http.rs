@@ -1,10 +1,13 @@
-//! `/metrics` and `/healthz`: an HTTP/1.1 responder on loopback, one short answer a connection.
+//! `/metrics` and `/healthz`: an HTTP/1.1 responder on loopback, with one short answer a
+//! connection.
 //!
-//! It answers two fixed questions, so that it needs no more of HTTP than the first line and one header of a request. hyper would
-//! bring six crates for that, and would leave to us what matters here: how long a client may take, and how many there may be.
+//! It answers two fixed requests, and needs only the first line and one header of a request. hyper
+//! would add six crates for that, and would still leave to us the limits on the time and the number
+//! of clients.
 //!
-//! Names of secrets are on the page, so a page in somebody's browser must not get at it: the `Host` of a request has to be a loopback
-//! address or `localhost`, which it is not after a name was rebound to one (DNS rebinding).
+//! The page has the names of secrets, so other pages in a browser must not read it. The `Host` of a
+//! request has to be a loopback address or `localhost`. After a name was rebound to such an address
+//! (DNS rebinding), it is neither.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -18,20 +21,21 @@ use tokio::time::{sleep, timeout};
 
 use super::metrics::{Metrics, Phase};
 
-/// How long a client may take from its connection to the end of its answer.
+/// The time limit for a client, from its connection to the end of its answer.
 const CLIENT_TIME_MAX: Duration = Duration::from_secs(5);
-/// How many clients are served at once. Others wait until the kernel refuses them.
+/// The limit on clients served at once. Others wait until the kernel refuses them.
 const CLIENTS_MAX: usize = 16;
-/// How long a request may be up to the end of its headers, in bytes.
+/// The maximum length of a request up to the end of its headers, in bytes.
 const HEAD_LEN_MAX: usize = 8 << 10;
-/// How long nobody is let in after that failed: when descriptors run out it fails at once, again and again.
+/// The pause after a failed accept: without descriptors it fails at once, again and again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Listens at this address.
 ///
 /// # Errors
 ///
-/// [`InvalidInput`](ErrorKind::InvalidInput) if the address can be reached from other machines, and those of the system.
+/// [`InvalidInput`](ErrorKind::InvalidInput) if other machines can reach the address, and those of
+/// the system.
 pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     if !address.ip().is_loopback() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not a loopback address"));
@@ -39,7 +43,7 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Answers for as long as it is polled.
+/// Answers requests as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
     let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
     loop {
@@ -50,7 +54,7 @@ pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
         };
         let metrics = Arc::clone(&metrics);
         tokio::spawn(async move {
-            // Who is too slow, or goes away, has had its chance.
+            // A client that is too slow, or disconnects, gets no answer.
             let _ = timeout(CLIENT_TIME_MAX, answer(stream, &metrics)).await;
             drop(permit);
         });
@@ -64,13 +68,13 @@ async fn answer(mut stream: TcpStream, metrics: &Metrics) -> io::Result<()> {
     };
     stream.write_all(answer.text.as_bytes()).await?;
     stream.shutdown().await?;
-    // A connection that is closed with something unread in it is reset, and the answer may be lost.
+    // Closing a connection with unread input resets it, and the answer may be lost.
     let mut rest = [0; 1024];
     while stream.read(&mut rest).await? > 0 {}
     Ok(())
 }
 
-/// The request up to the end of its headers. `None` if that is too far.
+/// Reads the request up to the end of its headers. Returns none if it is too long.
 async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut head = Vec::with_capacity(HEAD_LEN_MAX);
     while head.len() < HEAD_LEN_MAX {
@@ -85,7 +89,7 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// What is sent back: status, headers and text.
+/// A response: status, headers and text.
 struct Answer {
     text: String,
 }
@@ -110,7 +114,7 @@ impl Answer {
     }
 }
 
-/// Answers a request. Nothing of it is repeated.
+/// Answers a request. The answer repeats none of its text.
 fn respond(head: &[u8], metrics: &Metrics) -> Answer {
     let Ok(head) = std::str::from_utf8(head) else { return Answer::plain("400 Bad Request", "not understood\n") };
     let mut lines = head.lines();
@@ -135,7 +139,8 @@ fn respond(head: &[u8], metrics: &Metrics) -> Answer {
     }
 }
 
-/// A set that could not be read anew is told, and no reason to be started anew: what is in force goes on masking.
+/// Returns the health. A failed reload is reported, but is no reason for a restart: the active set
+/// still masks.
 fn health(metrics: &Metrics) -> Answer {
     match metrics.phase() {
         Phase::Starting => Answer::plain("503 Service Unavailable", "starting\n"),
@@ -147,7 +152,8 @@ fn health(metrics: &Metrics) -> Answer {
     }
 }
 
-/// Whether a `Host` is this machine by an address, or by the one name that nobody can rebind.
+/// Returns whether a `Host` names this machine, by an address or by the one name that cannot be
+/// rebound.
 fn is_local(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -163,7 +169,7 @@ mod tests {
     use std::net::TcpStream as Client;
     use std::time::Instant;
 
-    /// Runs a responder, and what asks it.
+    /// Runs a responder, and its client.
     fn with(ask: impl FnOnce(SocketAddr) + Send + 'static, metrics: Metrics) {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
@@ -241,7 +247,8 @@ mod tests {
     fn d10_beside_slow_and_long_requests_others_are_answered() {
         with(
             |address| {
-                // As many as are served at once say nothing, one says half, and then somebody asks.
+                // The maximum number of clients send nothing, one sends half a request, and then
+                // one asks.
                 let start = Instant::now();
                 let idle: Vec<Client> =
                     (0..CLIENTS_MAX + 3).map(|_| Client::connect(address).expect("it listens")).collect();
@@ -252,7 +259,7 @@ mod tests {
                 drop(idle);
                 let long = [b"GET /metrics HTTP/1.1\r\nX: ".to_vec(), vec![b'x'; HEAD_LEN_MAX]].concat();
                 assert!(asked(address, &long).starts_with("HTTP/1.1 431"));
-                // Gone before it has its answer.
+                // Disconnects before its answer.
                 drop(Client::connect(address));
                 assert!(asked(address, b"GET /healthz HTTP/1.1\r\n\r\n").contains("starting"));
             },

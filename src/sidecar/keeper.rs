@@ -1,8 +1,8 @@
-//! The keeper of the set in force: reads the secrets again, builds the next set aside, and puts it in force.
+//! The reload thread: rereads the secrets, builds the next set, and publishes it atomically.
 //!
-//! It is a thread of its own, which gives way to those that move bytes. Whatever goes wrong with it, the set of before stays in force.
-//! It forgets nothing: a value that was masked once is masked for as long as the sidecar runs, since programs that were started with it
-//! may print it at any time.
+//! It runs at a lower priority than the streams. After any failure, the previous set stays active.
+//! The thread forgets nothing: a value that was masked once is masked as long as the sidecar runs,
+//! since programs that were started with it may print it at any time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -23,49 +23,51 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
 use crate::sys::sources::Sources;
 
-/// Reads all secrets from where they come from.
+/// Reads all secrets from their sources.
 pub type Loader = Arc<dyn Fn() -> Result<Vec<Secret>, LoadError> + Send + Sync>;
 
-/// Between two reloads that nobody waits for is so much rest, at least: a thousand requests a second become a few reloads.
+/// The minimum pause between two reloads that no client waits for: a thousand requests a second
+/// become a few reloads.
 const REST_MIN: Duration = Duration::from_millis(200);
-/// A reload takes at most this part of the time: one in so many.
+/// The minimum pause, as a multiple of the last reload's duration.
 const REST_FACTOR: u32 = 4;
-/// How many idle streams are told of a new set at once.
+/// The number of idle streams woken at once.
 const NUDGED_AT_ONCE: usize = 64;
-/// The rest between two such bunches.
+/// The pause between two such batches.
 const NUDGE_EVERY: Duration = Duration::from_millis(1);
-/// How often it is looked whether old sets can go.
+/// The interval at which unused old sets are dropped.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
-/// How nice the thread is. `SCHED_IDLE` was tried: reloads took three times as long, and the longest wait of a stream was no shorter.
+/// The nice value of the thread. `SCHED_IDLE` was tried: reloads took three times as long, and the
+/// longest wait of a stream was no shorter.
 const NICE: i32 = 10;
 
-/// What comes of a request: how many secrets are masked now.
+/// The answer to a request: the number of masked secrets.
 pub(crate) type Answer = Result<usize, LoadError>;
 
-/// What the keeper is asked to do.
+/// A request to the reload thread.
 pub(crate) enum Request {
-    /// Read the secrets again; somebody may wait for that.
+    /// Reread the secrets; a client may wait for that.
     Reload(Option<oneshot::Sender<Answer>>),
-    /// Mask this as well, from the answer on.
+    /// Mask this secret as well, from the answer on.
     Add(Secret, oneshot::Sender<Answer>),
 }
 
-/// How the secrets stand, for the status: names and counts.
+/// The state of the secrets for the status: names and counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
-    /// The names of what the sources hold.
+    /// The names of the secrets in the sources.
     pub(crate) names: BTreeSet<String>,
-    /// The names of what was added by the control socket.
+    /// The names added by the control socket.
     pub(crate) added: BTreeSet<String>,
-    /// How many values are masked, old ones with them.
+    /// The number of masked values, old ones included.
     pub(crate) values: usize,
-    /// When the sources were read last.
+    /// The time of the last successful read.
     pub(crate) read: Option<SystemTime>,
-    /// Why that did not work out the last time.
+    /// The error of the last reload, if it failed.
     pub(crate) error: Option<LoadError>,
 }
 
-/// The others' end of the keeper.
+/// A handle to the reload thread.
 #[derive(Clone)]
 pub(crate) struct Keeping {
     requests: Sender<Request>,
@@ -74,23 +76,23 @@ pub(crate) struct Keeping {
     nudges: Arc<Mutex<Vec<Weak<Notify>>>>,
     /// The files that the secrets were read from.
     pub(crate) sources: Arc<Sources>,
-    /// The canary's value.
+    /// The secret of the canary.
     pub(crate) canary: Arc<Secret>,
 }
 
 impl Keeping {
-    /// Asks.
+    /// Sends a request.
     pub(crate) fn ask(&self, request: Request) {
-        // The keeper is there for as long as somebody can ask.
+        // The thread runs as long as a handle exists.
         let _ = self.requests.send(request);
     }
 
-    /// The active set.
+    /// Returns the active set.
     pub(crate) fn set(&self) -> Arc<NeedleSet> {
         Arc::clone(&self.active.borrow().set)
     }
 
-    /// By what a stream is told, while it is idle, that there is a newer set.
+    /// Returns a notification that wakes an idle stream when there is a newer set.
     pub(crate) fn nudge(&self) -> Arc<Notify> {
         let nudge = Arc::new(Notify::new());
         let mut nudges = lock(&self.nudges);
@@ -102,13 +104,13 @@ impl Keeping {
     }
 }
 
-/// The keeper.
+/// The state of the reload thread.
 pub(crate) struct Keeper {
     loader: Loader,
     options: SetOptions,
-    /// All that is masked.
+    /// All masked values.
     values: Vec<Secret>,
-    /// Sets that were in force, and that streams still have.
+    /// Previous sets that streams still use.
     old: Vec<Arc<NeedleSet>>,
     active: watch::Sender<Active>,
     keeping: Keeping,
@@ -119,7 +121,7 @@ pub(crate) struct Keeper {
     next_reload: Instant,
 }
 
-/// How sets are made.
+/// The options for building sets.
 struct SetOptions {
     mask: Option<Mask>,
     min_length: usize,
@@ -131,7 +133,7 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// When they cannot be read, or no set can be made of them.
+    /// The secrets cannot be read, or no set can be built from them.
     pub(crate) fn new(loader: Loader, plan: &Plan, metrics: Arc<Metrics>, tell: Tell) -> Result<Keeper, LoadError> {
         let options = SetOptions { mask: plan.mask.clone(), min_length: plan.min_length, encodings: plan.encodings };
         let canary = Arc::new(canary::draw(plan.min_length)?);
@@ -173,18 +175,19 @@ impl Keeper {
         })
     }
 
-    /// How others ask it.
+    /// Returns a handle.
     pub(crate) fn keeping(&self) -> Keeping {
         self.keeping.clone()
     }
 
-    /// Keeps, for as long as the process runs.
+    /// Starts the thread, which runs as long as the process.
     pub(crate) fn start(self) -> std::io::Result<()> {
         thread::Builder::new().name("keeper".to_owned()).spawn(move || self.run()).map(drop)
     }
 
     fn run(mut self) {
-        // Of this thread alone, on Linux. If it is not allowed, it competes.
+        // On Linux, this affects this thread only. Without permission, it competes with the
+        // streams.
         let _ = rustix::process::setpriority_process(None, NICE);
         loop {
             let (mut added, mut replies) = (Vec::new(), Vec::new());
@@ -197,7 +200,7 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            // All that has come meanwhile is one piece of work.
+            // All requests that have arrived meanwhile are handled together.
             while let Ok(request) = self.requests.try_recv() {
                 self.sort(request, &mut added, &mut replies);
             }
@@ -239,7 +242,7 @@ impl Keeper {
         if add_new(&mut self.values, secrets) {
             answer = self.put_in_force();
             if answer.is_err() {
-                // One of them makes the whole impossible; those who sent the others may try again.
+                // One secret makes the set impossible; the clients of the others may retry.
                 self.values.truncate(len);
             }
         }
@@ -267,7 +270,7 @@ impl Keeper {
             }
             Err(error) => {
                 let before = lock(&self.keeping.standing).error.replace(error.clone());
-                // The same again is not told again: what is wrong may be so for days.
+                // The same error is not reported again: it may persist for days.
                 if before.as_ref() != Some(&error) {
                     (self.tell)(Notice::ReloadFailed(error.clone()));
                 }
@@ -276,7 +279,7 @@ impl Keeper {
         }
     }
 
-    /// Puts what was loaded in force, beside all that was before. Tells whether anything is new.
+    /// Publishes the loaded secrets beside all previous ones. Returns whether any is new.
     fn take_over(&mut self, loaded: Vec<Secret>) -> Result<bool, LoadError> {
         let names: BTreeSet<String> = loaded.iter().map(|secret| secret.name().to_owned()).collect();
         let len = self.values.len();
@@ -297,20 +300,22 @@ impl Keeper {
         self.metrics.secrets(self.values.len());
     }
 
-    /// Builds the set of all values, and puts it in force. When this returns, whatever is read is searched with it.
+    /// Builds the set of all values and publishes it. After this returns, every byte read is
+    /// searched with it.
     fn put_in_force(&mut self) -> Result<(), LoadError> {
         let set = Arc::new(self.options.build(&self.values, &self.keeping.canary)?);
         (self.tell)(Notice::InForce(Arc::clone(&set)));
         let before = active::publish(&self.active, Arc::clone(&set));
         let told = before.notices().iter().map(|notice| notice.name.clone()).collect();
         tell_notices(&self.tell, &set, &told);
-        // It is dropped here, when no stream has it any more: it takes a while.
+        // It is dropped by this thread, after the last stream has released it: that takes a while.
         self.old.push(before);
         self.nudge_idle_streams();
         Ok(())
     }
 
-    /// Streams that are busy take the new set over by themselves. All others at once would keep those waiting.
+    /// Wakes idle streams to take the new set. Busy streams take it by themselves, and would be
+    /// delayed if all idle ones woke at once.
     fn nudge_idle_streams(&self) {
         let nudges: Vec<Weak<Notify>> = lock(&self.keeping.nudges).clone();
         let (tell, mut bunches) =
@@ -318,7 +323,7 @@ impl Keeper {
         if let Some(first) = bunches.next() {
             tell(first);
         }
-        // Whoever waits for an answer does not wait for this.
+        // A client that waits for an answer does not wait for this.
         let rest: Vec<Weak<Notify>> = bunches.flatten().cloned().collect();
         if !rest.is_empty() {
             let aside = move || {
@@ -327,7 +332,7 @@ impl Keeper {
                     bunch.iter().for_each(notify);
                 });
             };
-            // Without a thread for it they take it over with their next bytes.
+            // Without a thread for it, they take the set with their next bytes.
             let _ = thread::Builder::new().name("nudge".to_owned()).spawn(aside);
         }
     }
@@ -356,8 +361,8 @@ fn copy(secret: &Secret) -> Secret {
     Secret::new(secret.name(), secret.expose().to_vec())
 }
 
-/// Adds those whose values are not there yet, in their order. Tells whether there were any. Linear
-/// in all of them: a hash finds the values that may be the same, without a copy of any.
+/// Adds the secrets whose values are new, in order. Returns whether there were any. Linear in all
+/// of them: a hash finds candidates for equal values, without a copy of any.
 fn add_new(values: &mut Vec<Secret>, secrets: Vec<Secret>) -> bool {
     let len = values.len();
     let state = RandomState::new();
@@ -375,7 +380,7 @@ fn add_new(values: &mut Vec<Secret>, secrets: Vec<Secret>) -> bool {
     values.len() > len
 }
 
-/// Tells what there is to tell of values, but of those of which it was told.
+/// Reports the notices about values, without those already reported.
 fn tell_notices(tell: &Tell, set: &NeedleSet, told: &BTreeSet<String>) {
     let new: Vec<_> = set.notices().iter().filter(|notice| !told.contains(&notice.name)).cloned().collect();
     if !new.is_empty() {
@@ -425,7 +430,8 @@ mod tests {
         assert!(add_new(&mut values, all()));
         assert!(!add_new(&mut values, all()));
         assert_eq!(values.len(), 100_000);
-        // Each with each took minutes here, and a second or two now on a slow and busy machine.
+        // Comparing each with each took minutes here; this takes a second or two on a slow, busy
+        // machine.
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
 }

@@ -1,11 +1,14 @@
-//! The daemon: streams of a machine, each through a redactor of its own, while the secrets change.
+//! The daemon: redacts the streams of a machine, each with its own redactor, while the secrets
+//! change.
 //!
-//! A [`Plan`](config::Plan) says what it does; [`run`] does it until it is told to stop. A stream is read, searched and written by one task,
-//! with no queue in between: what a sink does not take, its sources are not asked for. The set of needles is built by a thread of its own, and
-//! each stream takes it over between two pieces.
+//! A [`Plan`](config::Plan) describes its work, and [`run`] does it until the process is stopped.
+//! One task reads, searches and writes a stream, with no queue in between. A sink applies
+//! backpressure: its streams stop reading while it accepts nothing. A separate thread builds the
+//! set of needles, and each stream takes it between two pieces.
 //!
-//! Memory: for each idle stream its redactor and its descriptor; for each busy one a buffer of 256 KiB, of which a sink allows four at
-//! once; for each unfinished line its bytes, all of them together up to 256 MiB.
+//! Memory: for each idle stream, its redactor and its descriptor; for each busy one, a buffer of
+//! 256 KiB, of which a sink allows four at once; for each unfinished line its bytes, up to 256 MiB
+//! in all.
 
 mod active;
 mod borders;
@@ -49,30 +52,31 @@ pub use control::VALUE_LEN_MAX;
 pub use keeper::Loader;
 pub use notice::{LoadError, Notice, Tell};
 
-/// What a sidecar is made of: [`new`](Setup::new) has what it cannot be without.
+/// The parts of a sidecar. [`new`](Setup::new) takes the mandatory ones.
 #[non_exhaustive]
 pub struct Setup {
-    /// What it is to do.
+    /// The work of the sidecar.
     pub plan: config::Plan,
     /// Reads the secrets: once before anything else, and again whenever they may have changed.
     pub loader: Loader,
-    /// Takes what there is to tell.
+    /// Receives all notices.
     pub tell: Tell,
     /// The files and directories that secrets come from.
     pub watched: Vec<PathBuf>,
-    /// Sockets that listen already, each at the address of a stream's source, which takes it instead of opening one; and connections to
-    /// such addresses that a service manager has kept. With the names that it has for them.
+    /// Sockets and kept connections from the service manager, with its names for them. A listening
+    /// socket has the address of a stream's source, which uses it instead of opening one. A
+    /// connection was made to such an address.
     pub passed: Vec<(OwnedFd, String)>,
-    /// Where connections are kept when the sidecar has gone.
+    /// The store that keeps connections after the sidecar has ended.
     pub store: Option<StoreAt>,
-    /// The file that the plan was read from, which no stream follows and no sink writes.
+    /// The file that the plan was read from. No stream follows it, and no sink writes it.
     pub configuration: Option<PathBuf>,
-    /// How often a sign of life is wanted.
+    /// The interval of signs of life.
     pub alive_every: Option<Duration>,
 }
 
 impl Setup {
-    /// With no files to watch, and no service manager.
+    /// Creates a setup without files to watch, and without a service manager.
     pub fn new(plan: config::Plan, loader: Loader, tell: Tell) -> Setup {
         Setup {
             plan,
@@ -89,58 +93,59 @@ impl Setup {
 
 /// A service manager that keeps descriptors (`FDSTORE=1` of `sd_notify(3)`).
 pub struct StoreAt {
-    /// Its socket, as `NOTIFY_SOCKET` has it: a path, or an abstract name behind `@`.
+    /// Its socket, as in `NOTIFY_SOCKET`: a path, or an abstract name after `@`.
     pub socket: OsString,
-    /// How many it keeps.
+    /// The number of descriptors that it keeps.
     pub count_max: usize,
 }
 
-/// Why a sidecar did not begin, or ended. No variant holds any part of a value or of a stream.
+/// The reason that a sidecar did not begin, or ended. No variant holds any part of a value or of a
+/// stream.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SidecarError {
     /// The secrets cannot be read. Nothing else was read.
     #[error("{}", .0.text)]
     Load(LoadError),
-    /// Two parts of the plan cannot both have a path. Nothing was read or written.
+    /// Two parts of the plan cannot share a path. Nothing was read or written.
     #[error("{text}")]
     Meet {
-        /// Which, in words.
+        /// Names the two parts.
         text: String,
-        /// The way out.
+        /// Suggests a solution.
         hint: String,
     },
-    /// Something that the configuration names cannot be had.
+    /// An object named in the configuration cannot be opened.
     #[error("cannot open {what}: {error}")]
     Open {
-        /// What, in words.
+        /// Describes the object.
         what: String,
-        /// Why.
+        /// The cause.
         #[source]
         error: io::Error,
     },
     /// Threads, memory or descriptors are missing.
     #[error("cannot begin: {0}")]
     Begin(#[source] io::Error),
-    /// Something is gone without which there is no point in going on.
+    /// An object without which the sidecar cannot continue is gone.
     #[error("{what}: {error}")]
     Gone {
-        /// What, in words.
+        /// Describes the object.
         what: String,
-        /// Why.
+        /// The cause.
         #[source]
         error: io::Error,
     },
 }
 
-/// Checks that the paths of a plan do not meet, and that each existing file that it names is of the
-/// kind that the plan needs; changes nothing. Returns the files left out of patterns, in words.
+/// Checks that the paths of a plan do not overlap, and that each existing file that it names is of
+/// the required kind; changes nothing. Returns a description of each file left out of a pattern.
 /// `held`: files and directories of secrets, and the configuration, which no stream follows and no
 /// sink writes.
 ///
 /// # Errors
 ///
-/// [`SidecarError::Meet`], and [`SidecarError::Open`] for a spool that is something else.
+/// [`SidecarError::Meet`], and [`SidecarError::Open`] for a spool path that holds anything else.
 pub fn check(plan: &config::Plan, held: &[PathBuf]) -> Result<Vec<String>, SidecarError> {
     let left_out = check_paths(plan, held, false)?;
     sink::check(plan)?;
@@ -152,14 +157,14 @@ fn check_paths(plan: &config::Plan, held: &[PathBuf], has_streams: bool) -> Resu
     met.map_err(|met| SidecarError::Meet { text: met.text, hint: met.hint.to_owned() })
 }
 
-/// Runs a sidecar until SIGTERM or SIGINT, or until all that it reads has ended.
+/// Runs a sidecar until SIGTERM or SIGINT, or until all its sources have ended.
 ///
-/// Nothing is read before the secrets are. It takes the signals of the process over: SIGHUP reads the secrets again. SIGPIPE must be
-/// ignored, as Rust's runtime does.
+/// The secrets are read before anything else. The function handles the signals of the process:
+/// SIGHUP rereads the secrets. SIGPIPE must be ignored, as Rust's runtime does.
 ///
 /// # Errors
 ///
-/// See [`SidecarError`]. In any case nothing raw was written.
+/// See [`SidecarError`]. In any case, nothing raw was written.
 pub fn run(setup: Setup) -> Result<(), SidecarError> {
     let held: Vec<PathBuf> = setup.watched.iter().cloned().chain(setup.configuration.clone()).collect();
     check_paths(&setup.plan, &held, true)?;
@@ -176,7 +181,7 @@ pub fn run(setup: Setup) -> Result<(), SidecarError> {
         .build()
         .map_err(SidecarError::Begin)?;
     let ended = runtime.block_on(start::run(setup, keeper, metrics));
-    // What could not be drained is not waited for a second time.
+    // A stream that could not be drained is not waited for a second time.
     runtime.shutdown_background();
     ended
 }

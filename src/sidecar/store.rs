@@ -1,8 +1,10 @@
-//! Connections that the service manager keeps for the sidecar that comes next: the descriptor store of `sd_notify(3)`.
+//! The descriptor store of `sd_notify(3)`: connections that the service manager keeps for the next
+//! sidecar.
 //!
-//! Each is sent to it once, by a name of its own, and taken away by that name when it is over. The manager does not look whether the
-//! other end hangs up (`FDPOLL=0`): what a program wrote last while there was no sidecar would go with it. Nothing waits for the manager. A
-//! connection that cannot be sent is not kept, and ends with this sidecar; what cannot be taken away yet is, later on.
+//! The manager receives each connection once, under a unique name, and removes it by that name when
+//! it has ended. It does not watch for a hangup (`FDPOLL=0`): the last output of a program while no
+//! sidecar ran would be lost with it. Nothing waits for the manager. A connection that cannot be
+//! sent is not kept, and ends with this sidecar. A removal that fails is retried.
 
 use std::ffi::OsStr;
 use std::io::{self, IoSlice};
@@ -21,14 +23,14 @@ use tokio::sync::Notify;
 use super::StoreAt;
 use super::keeper::lock;
 
-/// A manager that could not be told is told again after this.
+/// The delay before a failed removal is retried.
 const REST: Duration = Duration::from_millis(100);
 
-/// The store of a service manager.
+/// The descriptor store of a service manager.
 pub(crate) struct Store {
     manager: Option<Manager>,
     kept: Mutex<KeptOnes>,
-    /// Some could not be taken away yet.
+    /// A removal has failed, and must be retried.
     is_behind: Notify,
 }
 
@@ -36,40 +38,41 @@ struct Manager {
     socket: OwnedFd,
     address: SocketAddrUnix,
     count_max: usize,
-    /// Parts the names of this process from those of others.
+    /// Separates the names of this process from those of others.
     since: u128,
 }
 
 #[derive(Default)]
 struct KeptOnes {
     count: usize,
-    /// The number of the last one that was named.
+    /// The number of connections named so far.
     named: u64,
-    /// Those that are over, and could not be taken away yet.
+    /// Ended connections that are not removed yet.
     over: Vec<String>,
 }
 
-/// The beginning of the name of each connection of this stream: a hash, since the manager takes
-/// fewer characters than a stream's name may have. The next sidecar knows the stream by it. The
-/// local address would not do: a socket of ours is bound in a private directory, and renamed.
+/// Returns the prefix of the names of this stream's connections, by which the next sidecar finds
+/// the stream. It is a hash, since the manager takes fewer characters than a stream's name may
+/// have. The local address would not do: a socket of ours is bound in a private directory, and
+/// renamed.
 pub(crate) fn name_prefix(stream: &str) -> String {
     let hash = Sha256::digest(stream.as_bytes());
     format!("connection-{}-", data_encoding::HEXLOWER.encode(&hash[..8]))
 }
 
-/// A connection that is kept: until it is [over](Kept::over), whatever becomes of this process.
+/// A kept connection, until it is [over](Kept::over), even beyond the end of this process.
 pub(crate) struct Kept {
     store: Arc<Store>,
     name: String,
 }
 
 impl Store {
-    /// The store, if there is one; a manager that cannot be asked has none.
+    /// Creates the store; without a manager that can be reached, it keeps nothing.
     pub(crate) fn new(at: Option<&StoreAt>) -> Store {
         Store { manager: at.and_then(|at| Manager::new(at).ok()), kept: Mutex::default(), is_behind: Notify::new() }
     }
 
-    /// Gives a connection of this stream to the manager, if it takes it.
+    /// Sends a connection of this stream to the manager. Returns none if it is not kept.
     pub(crate) fn keep(self: &Arc<Self>, connection: BorrowedFd<'_>, stream: &str) -> Option<Kept> {
         let manager = self.manager.as_ref()?;
         let mut kept = lock(&self.kept);
@@ -83,13 +86,13 @@ impl Store {
         Some(Kept { store: Arc::clone(self), name })
     }
 
-    /// One that the manager has kept for an earlier sidecar.
+    /// Registers a connection that the manager kept for an earlier sidecar.
     pub(crate) fn kept(self: &Arc<Self>, name: String) -> Kept {
         lock(&self.kept).count += 1;
         Kept { store: Arc::clone(self), name }
     }
 
-    /// Takes away what a manager that was busy could not be told of. Runs for as long as the sidecar does.
+    /// Retries removals after the manager was busy, as long as the sidecar runs.
     pub(crate) async fn tend(self: Arc<Self>) {
         loop {
             self.is_behind.notified().await;
@@ -111,7 +114,7 @@ impl Store {
 }
 
 impl Kept {
-    /// It has ended: nobody has to go on with it.
+    /// Removes the connection from the store: it has ended, and no sidecar resumes it.
     pub(crate) fn over(self) {
         let mut kept = lock(&self.store.kept);
         kept.over.push(self.name);
@@ -133,7 +136,8 @@ impl Manager {
         })
     }
 
-    /// Sends a message, or fails at once. It is for the address anew each time, since a manager may have been started anew.
+    /// Sends a message, or fails at once. The socket is not connected, since the manager may be
+    /// restarted.
     fn send(&self, text: &str, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut room);

@@ -22,41 +22,42 @@ use crate::redact::reach::Reach;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::release::split_lines;
 
-/// After so many bytes in a row a busy stream lets others have the thread: some 100 microseconds of work.
+/// The bytes after which a busy stream yields the thread: some 100 microseconds of work.
 const BYTES_IN_A_ROW: u64 = 256 << 10;
-/// The same in pieces, if they are short.
+/// The pieces after which a busy stream yields the thread, if they are short.
 const PIECES_IN_A_ROW: usize = 64;
-/// How often a stream that goes on and on tells what it has counted.
+/// The interval at which a busy stream reports its counts.
 const TELL_EVERY: Duration = Duration::from_secs(1);
-/// A sink that took longer than this has kept the stream waiting.
+/// A write that takes at least this long counts as waiting for the sink.
 const WAITED_MIN: Duration = Duration::from_millis(1);
-/// How much a stream still takes in when the sidecar stops, in bytes: more than any socket or pipe holds by default.
+/// The bytes that a stream still reads when the sidecar stops: more than any socket or pipe holds
+/// by default.
 const STOPPING_LEN_MAX: u64 = 4 << 20;
 
-/// So many places in the text of records are noted at most. Fewer are only more to give again after
-/// a crash.
+/// The most positions noted in the text of records. With fewer, only more is repeated after a
+/// crash.
 const RECORDS_MAX: usize = 64;
 
-/// So long it is waited whether something is there.
+/// The time that a stopping stream waits for more input.
 pub(crate) const STOPPING_GRACE: Duration = Duration::from_millis(5);
 
-/// What all streams of one name share.
+/// The state that all streams of one name share.
 pub(crate) struct Common {
     pub(crate) active: watch::Receiver<Active>,
     pub(crate) sink: Arc<Sink>,
     pub(crate) way: Way,
     pub(crate) waits_for: WaitsFor,
-    /// Whether something has to part what comes of one whole from what comes of the next.
+    /// Whether a newline must separate the output of one message from the next.
     pub(crate) parts_wholes: bool,
     pub(crate) metrics: Arc<StreamMetrics>,
     pub(crate) lines: Arc<AllLines>,
     pub(crate) stop: CancellationToken,
 }
 
-/// Why a stream ended before its source did.
+/// The reason that a stream ended before its source did.
 #[derive(Debug)]
 pub(crate) enum Broken {
-    /// Reading failed; all that was read is out.
+    /// Reading failed; all that was read is written.
     Source(io::Error),
     /// The sink is gone for good.
     Sink(io::Error),
@@ -68,26 +69,27 @@ pub(crate) struct Stream {
     engine: Engine,
     active: watch::Receiver<Active>,
     lines: Lines,
-    /// All bytes that were pushed.
+    /// The number of pushed bytes.
     pushed: u64,
-    /// Up to here, all that was pushed has gone out.
+    /// The pushed bytes before this position are written.
     finished: u64,
-    /// Places in that text, with pending records: see [`finish_records`](Stream::finish_records).
+    /// Positions in that text, with pending records: see
+    /// [`finish_records`](Stream::finish_records).
     records: VecDeque<(u64, u64)>,
-    /// Something was given out since the last whole ended.
+    /// Whether there was output since the last message ended.
     is_begun: bool,
-    /// Whether the last byte that was given out was a newline.
+    /// Whether the last byte of the output was a newline.
     at_line_start: bool,
     borders: Borders,
     counted: Counted,
 }
 
-/// What was told to the metrics.
+/// The last values reported to the metrics.
 struct Counted {
     regions: Counts,
     held: u64,
     lag: u64,
-    /// There may be regions that were not told.
+    /// There may be unreported regions.
     is_due: bool,
     last: Instant,
 }
@@ -114,10 +116,11 @@ impl Stream {
         }
     }
 
-    /// Runs to the end of its source, or until the sidecar stops. `nudge` says that there is a newer set: a stream that is idle takes it
-    /// over as well, or old sets would pile up.
+    /// Runs to the end of the source, or until the sidecar stops. `nudge` reports a newer set: an
+    /// idle stream takes it as well, or old sets would pile up.
     ///
-    /// The steps are boxed: an idle stream does not pay for the room that they take while they run.
+    /// The steps are boxed: an idle stream does not pay for the memory that they take while they
+    /// run.
     pub(crate) async fn run(mut self, mut source: impl Source, nudge: Arc<Notify>) -> Result<(), Broken> {
         let common = Arc::clone(&self.common);
         if let Some(before) = source.begun() {
@@ -128,8 +131,8 @@ impl Stream {
                 biased;
                 () = common.stop.cancelled() => break Box::pin(self.drain(&mut source)).await,
                 () = nudge.notified() => {
-                    // With exact release held-back bytes may go out; else there is nothing to
-                    // write, and nothing to wait for.
+                    // With exact release, held-back bytes may be written. Otherwise there is
+                    // nothing to write, and no permit to acquire.
                     let may_write = common.waits_for == WaitsFor::Nothing && self.engine.held() > 0;
                     let _seat = if may_write { Some(common.sink.seat().await) } else { None };
                     Box::pin(self.take_newest_set()).await?;
@@ -151,7 +154,7 @@ impl Stream {
             return ended;
         }
         if common.stop.is_cancelled() && source.resumes() && ended.is_ok() {
-            // The next sidecar gives once more all that waits.
+            // The next sidecar repeats all pending output.
             source.suspend();
             return ended;
         }
@@ -163,10 +166,11 @@ impl Stream {
         ended.and(finished)
     }
 
-    /// The sidecar stops: what is there already goes through, at most so much of it.
+    /// Drains the source when the sidecar stops, up to `STOPPING_LEN_MAX`.
     async fn drain(&mut self, source: &mut impl Source) -> Result<(), Broken> {
         let until = self.pushed + STOPPING_LEN_MAX;
-        // Whether something is there is known only when the runtime has asked the kernel: it does before any timer ends.
+        // A source is known to be ready only after the runtime has asked the kernel, which it does
+        // before any timer ends.
         while let Ok(ready) = tokio::time::timeout(STOPPING_GRACE, source.ready()).await {
             ready.map_err(Broken::Source)?;
             let left = until.saturating_sub(self.pushed);
@@ -177,7 +181,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes in what is there, at most so many bytes (and a piece). False: the source is over.
+    /// Reads and pushes the available input, at most `len_max` bytes and a piece. Returns false at
+    /// the end of the source.
     async fn take_in(&mut self, source: &mut impl Source, len_max: u64) -> Result<bool, Broken> {
         let common = Arc::clone(&self.common);
         let until = self.pushed.saturating_add(len_max);
@@ -231,7 +236,7 @@ impl Stream {
         }
     }
 
-    /// Takes the newest set over, if there is a newer one; what is held back is searched again.
+    /// Takes the newest set, if there is a newer one. Held-back bytes are searched again.
     pub(crate) async fn take_newest_set(&mut self) -> Result<(), Broken> {
         let Some(set) = active::take_newer(&mut self.active) else { return Ok(()) };
         if let (Engine::Plain(redactor, _), WaitsFor::Line) = (&mut self.engine, self.common.waits_for) {
@@ -251,12 +256,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Pushes a piece that has just been read, with the newest set: what is in it may have been written after that was in force.
+    /// Pushes a piece that was just read, with the newest set: the piece may have been written
+    /// after the publication of that set.
     pub(crate) async fn push(&mut self, piece: &[u8]) -> Result<(), Broken> {
         self.take_newest_set().await?;
         self.common.metrics.read(piece.len());
-        // The bytes after the last newline go in by themselves: at a newline there is no partial
-        // match that anything could show.
+        // The bytes after the last newline are pushed separately: at a newline there is no partial
+        // match that could show.
         let (lines, rest) = match self.common.waits_for {
             WaitsFor::Line => split_lines(piece),
             WaitsFor::Nothing | WaitsFor::Whole => (&[][..], piece),
@@ -297,9 +303,9 @@ impl Stream {
         Ok(())
     }
 
-    /// Pending records are counted in positions of the text that they were put together to: so it
-    /// is noted how much of the input is settled where that text ends, and when all before that is
-    /// out, so is the input.
+    /// Advances `finished` for records. Pending records have positions in the assembled text. Each
+    /// end of that text is noted with the settled length of the input, and the input is finished
+    /// when all text before that end is written.
     fn finish_records(&mut self) {
         let (end, settled) = (self.engine.end(), self.settled());
         let Some(start) = self.lines.waiting_start() else {
@@ -318,7 +324,7 @@ impl Stream {
         }
     }
 
-    /// Ends a whole: what was held back goes out, and what comes next begins anew.
+    /// Ends a message: held-back bytes are released, and the next input begins anew.
     pub(crate) async fn finish(&mut self) -> Result<(), Broken> {
         let (reach, end) = (self.engine.reach(), self.engine.end());
         let pieces = self.borders.part(self.engine.finish());
@@ -334,8 +340,8 @@ impl Stream {
         Ok(())
     }
 
-    /// The next bytes are of another file: records and secrets go on in it, and a line too, but its
-    /// two parts are given out as two lines, unless a secret joins them.
+    /// Marks the next bytes as those of another file. Records and secrets continue in it. A line
+    /// does too, but its two parts are written as two lines, unless a secret joins them.
     fn border(&mut self) {
         if self.common.parts_wholes {
             self.borders.add(&self.engine);
@@ -343,14 +349,14 @@ impl Stream {
         self.engine.border();
     }
 
-    /// All of the input before this is settled, and out as far as it does not wait for the end of
-    /// its line.
+    /// The input before this position is settled, and written unless it waits for the end of its
+    /// line.
     fn settled(&self) -> u64 {
         self.pushed - self.engine.unsettled()
     }
 
-    /// Whether regions may be counted for all to see. The count within an unfinished line depends
-    /// on how the line may go on.
+    /// Returns whether regions may be counted in public. The count within an unfinished line
+    /// depends on the rest of the line.
     fn may_tell(&self) -> bool {
         match self.common.waits_for {
             WaitsFor::Nothing => true,
@@ -387,7 +393,7 @@ impl Drop for Stream {
     }
 }
 
-/// The way out of a stream.
+/// The output side of a stream.
 struct Out<'a> {
     common: &'a Common,
     lines: &'a mut Lines,
@@ -395,8 +401,8 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Gives the released output to the sink. The pieces come of so many bytes of input, and of all
-    /// that ends at `end`.
+    /// Writes the released output to the sink. The pieces come from `input_len` bytes of input, and
+    /// from the text before `end`.
     async fn give(
         self,
         pieces: &[Piece<'_>],
@@ -420,7 +426,8 @@ impl Out<'_> {
         Ok(())
     }
 
-    /// Wholes are parted by a newline where nothing else parts them.
+    /// Returns whether a newline must end the message, because nothing else separates it from the
+    /// next.
     fn needs_newline(&self, pieces: &[Piece<'_>]) -> bool {
         let last = pieces.last().map_or(self.lines.waiting(), |piece| *piece).bytes().last();
         self.common.parts_wholes && last.map_or(!*self.at_line_start, |last| *last != b'\n')
