@@ -1,4 +1,4 @@
-//! `hushlog sidecar`: the daemon, and what talks to it.
+//! `hushlog sidecar`: the daemon, and the client of its control socket.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ pub(crate) enum SidecarCommand {
     Status,
 }
 
-/// Runs the sidecar, or talks to it.
+/// Runs the sidecar, or sends it a request.
 pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
     match &args.command {
         None => serve(args),
@@ -95,7 +95,7 @@ fn named(args: &SidecarArgs) -> Result<&Path, Failure> {
     })
 }
 
-/// The control socket that is meant.
+/// Returns the control socket to use.
 fn socket(args: &SidecarArgs) -> Result<PathBuf, Failure> {
     if let Some(socket) = &args.socket {
         return Ok(socket.clone());
@@ -135,7 +135,7 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
     let (config, plan) = read(named(args)?)?;
     let sources = sources(&config)?;
     let watched = sources.watched()?;
-    // Before there are other threads: it is for this one, and those that it starts.
+    // Before other threads exist: it applies to this one, and to those that it starts.
     let unconfined = sidecar::confine(&plan, &watched).map_err(|error| {
         Failure::io(format!("cannot confine the sidecar: {}", reason(&error)))
             .hint("confine: {landlock: false, seccomp: false} in the configuration runs without")
@@ -178,7 +178,7 @@ fn failure(error: SidecarError) -> Failure {
     }
 }
 
-/// The sources, with the usual identity: all files that are read have to be known beforehand.
+/// Returns the sources, with the usual identity: all files to read must be known beforehand.
 fn sources(config: &Config) -> Result<SourceSpec, SourceError> {
     let mut sources = config.sources();
     if let Some(registry) = &mut sources.registry

@@ -1,4 +1,4 @@
-//! What asks a sidecar that runs, by its control socket.
+//! The client of a running sidecar's control socket.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,18 +12,19 @@ use super::exit::Exit;
 use super::message::{self, Failure, path_text, reason};
 use super::{stdio, value};
 
-/// The control socket, unless another one is named.
+/// The default control socket.
 pub(crate) const SOCKET: &str = "/run/hushlog/sidecar.sock";
-/// How long an answer may take: a little more than the sidecar takes for one at most.
+/// The timeout for an answer: a little more than the longest that the sidecar takes.
 const ANSWER_WITHIN: Duration = Duration::from_secs(45);
-/// The longest answer, in bytes. A status with the names of 100,000 secrets has a tenth of that.
+/// The maximum length of an answer, in bytes. A status with the names of 100,000 secrets has a
+/// tenth of that.
 const ANSWER_LEN_MAX: u64 = 64 << 20;
-/// How much of an error is shown, in characters. The owner of the socket chooses them.
+/// The maximum length of a shown error, in characters. The owner of the socket chooses its text.
 const ERROR_LEN_MAX: usize = 500;
-/// How deep a status is nested at most: indenting it must not make it many times as long.
+/// The maximum nesting of a status: indentation must not make it many times as long.
 const DEPTH_MAX: usize = 4;
 
-/// Has another value masked.
+/// Adds a value to mask.
 pub(crate) fn add(socket: &Path, name: &str, file: Option<&Path>, keep_newline: bool) -> Result<Exit, Failure> {
     let from = file.unwrap_or(Path::new("-"));
     let value = value::read(Some(from), name, keep_newline)?;
@@ -34,13 +35,13 @@ pub(crate) fn add(socket: &Path, name: &str, file: Option<&Path>, keep_newline: 
     Ok(Exit::Done)
 }
 
-/// Has the secrets read again.
+/// Requests a reload of the secrets.
 pub(crate) fn reload(socket: &Path) -> Result<Exit, Failure> {
     ask(socket, "reload", b"")?;
     Ok(Exit::Done)
 }
 
-/// Prints how it stands.
+/// Prints the status.
 pub(crate) fn status(socket: &Path) -> Result<Exit, Failure> {
     let answer = ask(socket, "status", b"")?;
     let status: Option<Value> = serde_json::from_str(&answer).ok();
@@ -49,7 +50,7 @@ pub(crate) fn status(socket: &Path) -> Result<Exit, Failure> {
     stdio::print(message::json(status).as_bytes())
 }
 
-/// Whether a value is nested no deeper.
+/// Returns whether a value is nested at most this deep.
 fn is_flat(value: &Value, depth: usize) -> bool {
     match value {
         Value::Array(values) => depth > 0 && values.iter().all(|value| is_flat(value, depth - 1)),
@@ -74,7 +75,7 @@ pub(crate) fn ask(socket: &Path, request: &str, value: &[u8]) -> Result<String, 
         |error: std::io::Error| Failure::io(format!("the sidecar does not answer: {}", message::reason(&error)));
     connection.set_read_timeout(Some(ANSWER_WITHIN)).map_err(failed)?;
     connection.set_write_timeout(Some(ANSWER_WITHIN)).map_err(failed)?;
-    // Who is refused may find the connection closed already; the answer says why.
+    // A refused client may find the connection closed already; the answer has the reason.
     let sent = connection.write_all(format!("{request}\n").as_bytes()).and_then(|()| connection.write_all(value));
     let mut answer = String::new();
     let read = (&connection).take(ANSWER_LEN_MAX).read_to_string(&mut answer);

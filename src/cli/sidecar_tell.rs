@@ -1,7 +1,7 @@
-//! What the sidecar has to say, for people and for the service manager.
+//! Reports the notices of the sidecar to people and to the service manager.
 //!
-//! A thread of its own writes it: a standard error without a reader must not stop a stream.
-//! Names in it are masked and written out where all messages are: see [`message`].
+//! A separate thread writes them: a standard error without a reader must not stop a stream. Names
+//! in them are masked and escaped like in all messages: see [`message`].
 
 use std::io;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use rustix::time::{ClockId, clock_gettime};
 use super::message::{self, note, path_text, reason, warning};
 use super::{masking, service};
 
-/// How many notices wait. What is more is left out, and counted.
+/// The maximum number of queued notices. Further ones are dropped, and counted.
 const WAITING_MAX: usize = 1_000;
-/// How long the last words may take.
+/// The timeout for the last notices.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
-/// Says what there is to say.
+/// Reports notices on its own thread.
 pub(crate) struct Teller {
     tell: Tell,
     thread: JoinHandle<()>,
@@ -53,7 +53,7 @@ impl Teller {
         Arc::clone(&self.tell)
     }
 
-    /// Says the rest, unless nobody reads it.
+    /// Writes the remaining notices, unless nothing reads them.
     pub(crate) fn end(self) {
         let _ = self.sender.try_send(None);
         let end = std::time::Instant::now() + END_WITHIN;
@@ -63,7 +63,7 @@ impl Teller {
     }
 }
 
-/// How often the service manager wants a sign of life.
+/// Returns the interval of the watchdog notices for the service manager.
 pub(crate) fn alive_every() -> Option<Duration> {
     let microseconds: u64 = std::env::var_os("WATCHDOG_USEC")?.to_str()?.parse().ok()?;
     let is_ours =
@@ -71,7 +71,7 @@ pub(crate) fn alive_every() -> Option<Duration> {
     (is_ours && microseconds > 0).then(|| Duration::from_micros(microseconds / 2))
 }
 
-/// Tells what of the confinement that was asked for does not hold.
+/// Reports a part of the requested confinement that is not in force.
 pub(crate) fn unconfined(unconfined: Unconfined, quiet: bool) {
     let note = |text: &str| {
         if !quiet {

@@ -1,7 +1,7 @@
 //! The options that name sources of secrets, and the messages about them.
 //!
-//! An error of a source ends the program before it reads any input. Messages do not show the secrets
-//! that were read before the error.
+//! An error of a source ends the program before it reads any input. Messages do not show the
+//! secrets that were read before the error.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ pub(crate) struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// The sources that the options name.
+    /// Returns the sources that the options name.
     pub(crate) fn spec(&self) -> SourceSpec {
         SourceSpec {
             env: self.env.clone(),
@@ -121,17 +121,19 @@ pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, Source
     load_all(&args.spec(), quiet).map(|loaded| loaded.secrets.into_iter().map(|sourced| sourced.secret).collect())
 }
 
-/// Reads the sources, or what is masked without any.
+/// Reads the sources, or the fallback if there are none.
 pub(crate) fn load_all(spec: &SourceSpec, quiet: bool) -> Result<Loaded, SourceError> {
     read(spec, Fallback::WellKnown, quiet)
 }
 
-/// Reads the sources, for commands that hand secrets on: without any source only a session will do, and no guess by names.
+/// Reads the sources, for commands that pass secrets on. Without any source, only a session will
+/// do, and no guess by names.
 pub(crate) fn load_for_export(args: &SourceArgs, quiet: bool) -> Result<Loaded, SourceError> {
     read(&args.spec(), Fallback::Session, quiet)
 }
 
-/// Reads the sources, for the command that makes the session. Without any, the machine's own registry.
+/// Reads the sources, for the command that creates the session. Without any, reads the machine's
+/// own registry.
 pub(crate) fn load_for_boot(args: &SourceArgs, quiet: bool) -> Result<Loaded, Failure> {
     if args.session {
         return Err(Failure::config("--session is what `hushlog boot` makes").hint("give it another source"));
@@ -160,7 +162,7 @@ pub(crate) fn read(spec: &SourceSpec, fallback: Fallback, quiet: bool) -> Result
     read.map(|()| loaded)
 }
 
-/// Says how sources were read that can be read in several ways.
+/// Reports the sources that can be read in several ways, and the way chosen.
 fn say(loaded: &Loaded) {
     if !loaded.well_known.is_empty() {
         note(&format!("no source was given; masking the well-known variables: {}", loaded.well_known.join(", ")));
