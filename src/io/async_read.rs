@@ -84,8 +84,8 @@ impl<R: AsyncRead> AsyncRedactReader<R> {
         AsyncRedactReader { inner, stream: Stream { redactor, gate, input: Input::default(), ready, ended: false } }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`]. Output released by the swap is read next.
+    /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
+    /// [`Release::Line`]. The next read returns output released by the swap.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let Stream { redactor, gate, ready, .. } = &mut self.stream;
         let mut buffer = ReadBuf::new(&mut []);

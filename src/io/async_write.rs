@@ -45,9 +45,9 @@ pin_project! {
     ///
     /// # Errors
     ///
-    /// Those of `W`. Input taken in when they occurred is kept redacted, and goes out first at the
-    /// next call: a call fails if and only if nothing of its own bytes was taken in. Interrupted
-    /// calls are repeated.
+    /// Those of `W`. Input already taken in stays pending, redacted, and the next call writes it
+    /// first. A call fails if and only if it took in none of its own bytes. Interrupted calls are
+    /// repeated.
     ///
     /// # Cancelling
     ///
@@ -79,7 +79,7 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of `W`. Calling it again goes on where it stopped.
+    /// Those of `W`. Another call continues.
     pub async fn finish(&mut self) -> io::Result<()>
     where
         W: Unpin,
@@ -87,22 +87,21 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_finish(cx)).await
     }
 
-    /// As [`finish`](AsyncRedactWriter::finish), for callers that poll by themselves.
+    /// Like [`finish`](AsyncRedactWriter::finish), for callers that poll.
     ///
     /// # Errors
     ///
-    /// Those of `W`. Calling it again goes on where it stopped.
+    /// Those of `W`. Another call continues.
     pub fn poll_finish(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        // A stream that has ended holds no bytes back, so that this may be called any number of
-        // times.
+        // An ended stream holds no bytes back, so repeated calls are harmless.
         this.owed.take_end(this.redactor, this.gate, &mut |piece| write(this.inner.as_mut(), cx, piece));
         ready!(this.owed.pay(&mut |piece| write(this.inner.as_mut(), cx, piece)))?;
         this.inner.poll_flush(cx)
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`]. Bytes released by that go out with the next call.
+    /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
+    /// [`Release::Line`]. The next call writes the bytes released by the swap.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |_| Poll::Pending);
     }
@@ -112,7 +111,8 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
         &self.inner
     }
 
-    /// The inner writer. Bytes that were not [finished](AsyncRedactWriter::finish) before are lost.
+    /// The inner writer. Bytes of a stream that was not [finished](AsyncRedactWriter::finish) are
+    /// lost.
     pub fn into_inner(self) -> W {
         self.inner
     }
@@ -125,7 +125,7 @@ impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
         ready!(this.owed.pay(&mut write))?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
         this.owed.push(this.redactor, taken, this.gate, &mut write);
-        // The bytes are taken in, so this call has succeeded: unwritten ones are owed.
+        // The input was taken in, so this call succeeds; unwritten output stays pending.
         let _ = this.owed.pay(&mut write);
         Poll::Ready(Ok(taken.len()))
     }

@@ -25,7 +25,7 @@ impl Pieces {
     }
 
     fn push(&mut self, input: &[u8], out: &mut BytesMut) {
-        // Input without secrets is the rule, and its output is as long.
+        // Most input has no secrets, and its output is as long.
         out.reserve(input.len());
         let Ok(()) = self.gate.push(&mut self.redactor, input, &mut |piece| append(piece, out));
     }
@@ -81,8 +81,8 @@ impl RedactDecoder {
         RedactDecoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`]. Bytes released by that begin the next frame.
+    /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
+    /// [`Release::Line`]. Bytes released by the swap begin the next frame.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.pieces.swap(set, &mut self.ready);
     }
@@ -103,7 +103,7 @@ impl Decoder for RedactDecoder {
 
     fn decode_eof(&mut self, input: &mut BytesMut) -> io::Result<Option<BytesMut>> {
         let mut frame = self.decode(input)?.unwrap_or_default();
-        // A stream that has ended holds no bytes back, so that this ends.
+        // An ended stream holds no bytes back, so the calls come to an end.
         self.pieces.finish(&mut frame);
         Ok(Some(frame).filter(|frame| !frame.is_empty()))
     }
@@ -151,8 +151,8 @@ impl RedactEncoder {
         RedactEncoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`]. Bytes released by that go before the next item.
+    /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
+    /// [`Release::Line`]. Bytes released by the swap precede the next item.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.pieces.swap(set, &mut self.ready);
     }

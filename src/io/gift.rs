@@ -1,10 +1,11 @@
-//! Handing pages of input on to a pipe without copying them, so that no page is ever written again once it was handed on.
+//! Zero-copy output with vmsplice(2). A page handed to the pipe is never reused.
 //!
-//! `vmsplice` puts a reference to our page into the pipe. Nobody can tell when the last such reference is gone: the reader may
-//! pass the page on with `splice` or `tee` and look at it an hour later, so that a pipe that has been read empty proves
-//! nothing. Whoever reads the next input into the same page shows that input, raw, to all of them. Here, then, a page
-//! takes input once, is handed on, and goes back to the kernel, which frees it after its last reader; the next input goes
-//! into new pages. New pages are cheap only as huge ones: see the figures in [`pump`](super::pump).
+//! `vmsplice` puts a reference to our page into the pipe. No process can detect when the last
+//! reference is gone: the reader may pass the page on with `splice` or `tee` and look at it an hour
+//! later, so an empty pipe proves nothing. Reading the next input into that page would show it,
+//! raw, to all holders of a reference. So each page takes input once, goes to the pipe, and is
+//! unmapped; the kernel frees it after its last reader. The next input goes into new pages. Only
+//! huge pages make that cheap: see the figures in [`pump`](super::pump).
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -22,41 +23,43 @@ use crate::redact::redacted::Piece;
 
 /// An area is one huge page, in bytes.
 const AREA_LEN: usize = 2 << 20;
-/// The mapping is long enough to hold an aligned area wherever it begins; what is not touched costs nothing.
+/// The length of the mapping, which holds an aligned area at any start address. Untouched pages
+/// cost nothing.
 const MAP_LEN: usize = 2 * AREA_LEN;
-/// How much room there is for one piece of input, in bytes. With 128 KiB it is 3% slower, with 512 KiB no faster.
+/// The maximum length of one piece of input, in bytes. 128 KiB is 3% slower, 512 KiB no faster.
 pub(super) const PIECE_LEN: usize = 256 << 10;
-/// Shorter slices are not worth a call and a page of their own, in bytes.
+/// The minimum length of a spliced slice, in bytes: a shorter one is not worth a call and a page.
 pub(super) const GIFT_LEN_MIN: usize = 16 << 10;
-/// Pages are handed out, and rounded up to, in this size, in bytes.
+/// The size of a page, in bytes: the unit of allocation.
 const PAGE_LEN: usize = 4 << 10;
-/// An area that took more page faults than this was not made of a huge page.
+/// The maximum number of page faults of an area that is one huge page.
 const AREA_FAULTS_MAX: u64 = 64;
-/// After the first, every so many areas are checked for that.
+/// The number of areas between two checks of the page faults, after the first.
 const AREAS_CHECKED_EVERY: u64 = 64;
 
-/// New pages, filled from the front to the back; nothing in it is written again once it was handed on.
+/// New pages, filled from front to back. A spliced byte is never written again.
 struct Area {
     map: NonNull<u8>,
-    /// Where in the mapping the next piece goes. All before it is finished with.
+    /// The offset of the next piece in the mapping. Everything before it is retired.
     next: usize,
     end: usize,
-    /// How many bytes behind `next` have taken input.
+    /// The number of bytes from `next` on that have taken input.
     used_len: usize,
-    /// What of these was handed on, in order, counted from `next`.
+    /// The spliced ranges of these, in order, relative to `next`.
     handed_on: RefCell<Vec<Range<usize>>>,
 }
 
 impl Area {
     fn new() -> Result<Area, Errno> {
         let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-        // SAFETY: a new mapping, where the kernel likes; nobody else knows its address.
+        // SAFETY: a new mapping where the kernel chooses; no other code knows its address.
         let map = unsafe { mmap_anonymous(std::ptr::null_mut(), MAP_LEN, access, flags)? };
         let map = NonNull::new(map.cast::<u8>()).ok_or(Errno::NOMEM)?;
         let next = map.as_ptr().align_offset(AREA_LEN);
         let area = Area { map, next, end: next + AREA_LEN, used_len: 0, handed_on: RefCell::new(Vec::new()) };
-        // SAFETY: the mapping is ours, and neither call changes what is in it. Pages of a process that locks all its
-        // memory are unlocked because they leave it anyway, and would go through the kernel's lists one by one.
+        // SAFETY: the mapping is ours, and neither call changes its content. If the process locks
+        // all its memory, these pages are unlocked: they leave the process anyway, and locked ones
+        // would go through the kernel's lists one by one.
         unsafe {
             munlock(map.as_ptr().cast(), MAP_LEN)?;
             madvise(map.as_ptr().add(next).cast(), AREA_LEN, Advice::LinuxHugepage)?;
@@ -68,7 +71,7 @@ impl Area {
         self.end - self.next >= PIECE_LEN
     }
 
-    /// Has a piece read into [`PIECE_LEN`] bytes that were never handed on.
+    /// Reads a piece into [`PIECE_LEN`] bytes that were never spliced.
     fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> Result<usize, Errno>) -> Result<usize, Errno> {
         assert!(self.has_room() && self.handed_on.get_mut().is_empty(), "the last piece was retired");
         let len = read(self.slice_mut(0..PIECE_LEN))?;
@@ -76,34 +79,36 @@ impl Area {
         Ok(len)
     }
 
-    /// The first bytes of what was read.
+    /// The first `len` bytes read.
     fn piece(&self, len: usize) -> &[u8] {
         assert!(len <= self.used_len);
-        // SAFETY: within the mapping, initialised (at first to zero), and not written while self is borrowed.
+        // SAFETY: within the mapping, initialised (at first to zero), and not written while self is
+        // borrowed.
         unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(self.next), len) }
     }
 
-    /// Bytes behind `next` that were not handed on.
+    /// A range of bytes, relative to `next`, that were not spliced.
     fn slice_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         assert!(range.start <= range.end && range.end <= self.end - self.next);
         assert!(self.handed_on.get_mut().iter().all(|gone| range.end <= gone.start || gone.end <= range.start));
-        // SAFETY: within the mapping, as was just asserted, and initialised (at first to zero); the borrow of self keeps all
-        // others off. Nothing behind `next` was handed on but what was just compared.
+        // SAFETY: within the mapping, as just asserted, and initialised (at first to zero). The
+        // exclusive borrow of self excludes other references. `handed_on`, just compared, has all
+        // spliced ranges from `next` on.
         unsafe { std::slice::from_raw_parts_mut(self.map.as_ptr().add(self.next + range.start), range.len()) }
     }
 
-    /// Hands on the first bytes of this range of the piece, as many as the pipe has room for.
+    /// Splices the first bytes of this range of the piece, as many as the pipe has room for.
     /// Returns their number.
     fn hand_on(&self, pipe: BorrowedFd<'_>, range: Range<usize>) -> Result<usize, Errno> {
         let slice = self.piece(self.used_len).get(range.clone()).ok_or(Errno::FAULT)?;
         self.handed_on.borrow_mut().push(range);
-        // SAFETY: the slice is initialised memory of this area. It must not change from here on: it was noted above, so that
-        // `slice_mut`, through which alone the area is written, does not reach it again.
+        // SAFETY: the slice is initialised memory of this area. It must not change after the call:
+        // it was recorded above, and `slice_mut`, the only way to write to the area, rejects it.
         unsafe { vmsplice(pipe, &[IoSliceRaw::from_slice(slice)], SpliceFlags::empty()) }
     }
 
-    /// Ends the use of the piece. What of it was not handed on, secrets above all, is wiped before its page leaves our hands.
-    /// If nothing was, the room takes the next piece.
+    /// Retires the piece: wipes the bytes that were not spliced, secrets above all, before their
+    /// pages leave the process. If none was spliced, the next piece reuses the room.
     fn retire(&mut self) {
         if self.handed_on.get_mut().is_empty() {
             return;
@@ -120,13 +125,13 @@ impl Drop for Area {
     fn drop(&mut self) {
         self.retire();
         self.slice_mut(0..self.used_len).zeroize();
-        // SAFETY: the mapping is ours, and no slice of it outlives self. Pages that were handed on live on without it.
+        // SAFETY: the mapping is ours, and no slice of it outlives self. Spliced pages survive it.
         let unmapped = unsafe { munmap(self.map.as_ptr().cast(), MAP_LEN) };
         debug_assert!(unmapped.is_ok());
     }
 }
 
-/// A buffer for input whose clean stretches can be handed on to a pipe.
+/// An input buffer that can splice its clean stretches into a pipe.
 pub(super) struct GiftBuf {
     area: Area,
     areas_used: u64,
@@ -137,17 +142,17 @@ pub(super) struct GiftBuf {
 impl GiftBuf {
     /// # Errors
     ///
-    /// When memory cannot be had, or it cannot be found out whether its pages are huge.
+    /// When the kernel has no memory, or does not report page faults.
     pub(super) fn new() -> Result<GiftBuf, Errno> {
         let faults = minor_faults().ok_or(Errno::NOTSUP)?;
         Ok(GiftBuf { area: Area::new()?, areas_used: 0, faults, refused: Cell::new(false) })
     }
 
-    /// Sees to it that there is room for a piece.
+    /// Makes room for a piece.
     ///
     /// # Errors
     ///
-    /// When there is no point in going on with this buffer: no memory, no huge pages, or no pipe that takes them.
+    /// When this buffer has become useless: no memory, no huge pages, or a pipe that refuses them.
     pub(super) fn make_room(&mut self) -> Result<(), Errno> {
         if self.refused.get() {
             return Err(Errno::NOTSUP);
@@ -162,7 +167,8 @@ impl GiftBuf {
         Ok(())
     }
 
-    /// The first area is checked, and then one now and then: huge pages run out on a machine that has been up for long.
+    /// Checks that areas are huge pages: the first, and then at intervals, since a machine runs out
+    /// of huge pages over time.
     fn check_faults(&mut self) -> Result<(), Errno> {
         let areas = if self.areas_used == 0 { 1 } else { AREAS_CHECKED_EVERY };
         let before = std::mem::replace(&mut self.faults, minor_faults().ok_or(Errno::NOTSUP)?);
@@ -179,8 +185,8 @@ impl GiftBuf {
         self.area.piece(len)
     }
 
-    /// Writes a piece of output: as pages, if it is a long part of the input in this buffer, which
-    /// begins at `start` in its stream.
+    /// Writes a piece of output. A long part of this buffer's input is spliced; `start` is where
+    /// that input begins in its stream.
     pub(super) fn give(&self, piece: Piece<'_>, start: u64, outlet: &mut Outlet<'_>) -> Result<(), Errno> {
         let input = piece.input().filter(|_| piece.len() >= GIFT_LEN_MIN && !self.refused.get());
         let Some(input) = input else { return outlet.give(piece) };
@@ -197,7 +203,7 @@ impl GiftBuf {
                 Err(error) => match recover(error, outlet.as_fd(), PollFlags::OUT) {
                     Ok(()) => {}
                     Err(Errno::PIPE) => return Err(Errno::PIPE),
-                    // No such call here, or not on this pipe. If the pipe is at fault, writing will tell.
+                    // No such call here, or not for this pipe. A faulty pipe also fails the write.
                     Err(_) => {
                         self.refused.set(true);
                         return outlet.give(rest);
@@ -208,18 +214,19 @@ impl GiftBuf {
         Ok(())
     }
 
-    /// Ends the use of the piece.
+    /// Retires the piece.
     pub(super) fn retire(&mut self) {
         self.area.retire();
     }
 }
 
-/// The place of a range of the stream in the input that begins at `start`.
+/// Converts a range of the stream to one of the input that begins at `start`.
 fn at(input: &Range<u64>, start: u64) -> Range<usize> {
     (input.start - start) as usize..(input.end - start) as usize
 }
 
-/// How many pages this thread has been given so far: field 10 of its `stat`, behind a name that may hold anything.
+/// The minor page faults of this thread so far: field 10 of its `stat`, after a name that may
+/// contain any character.
 fn minor_faults() -> Option<u64> {
     let stat = std::fs::read("/proc/thread-self/stat").ok()?;
     let behind_name = memchr::memrchr(b')', &stat)? + 1;
@@ -227,7 +234,7 @@ fn minor_faults() -> Option<u64> {
     fields.split_ascii_whitespace().nth(7)?.parse().ok()
 }
 
-/// What of `0..len` is in none of the ranges, which are in order but may overlap.
+/// The parts of `0..len` outside the ranges, which are in order but may overlap.
 fn gaps(len: usize, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
     let (mut gaps, mut at) = (Vec::new(), 0);
     for range in ranges {
@@ -259,7 +266,8 @@ mod tests {
         }
     }
 
-    /// What was handed on is never written again, what was not is wiped, and the next piece goes elsewhere.
+    /// Spliced bytes are never written again, the others are wiped, and the next piece goes
+    /// elsewhere.
     #[test]
     fn a_retired_piece_keeps_only_what_was_handed_on() {
         let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
@@ -273,7 +281,7 @@ mod tests {
         assert_eq!(area.hand_on(writer.as_fd(), 100..8_000), Ok(7_900));
         area.retire();
         assert_eq!(area.next, start + 3 * PAGE_LEN);
-        // SAFETY: within the mapping, and nobody writes to it.
+        // SAFETY: within the mapping, and nothing writes to it.
         let retired = unsafe { std::slice::from_raw_parts(area.map.as_ptr().add(start), 9_000) };
         assert!(retired[..100].iter().chain(&retired[8_000..]).all(|&byte| byte == 0), "raw bytes are left");
         let mut read = [0; 8_192];

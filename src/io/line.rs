@@ -1,5 +1,5 @@
-//! `--release line`: only whole lines of the output go out. The rule is the engine's
-//! (`redact::release`); this is its keeping.
+//! `--release line`: only whole lines of the output go out. The engine has the rule
+//! (`redact::release`); this module holds the pending bytes.
 //!
 //! With exact release, an attacker with write access to a stream and a live view of it can recover
 //! a secret byte by byte: the held-back length shows how much of a guess matched. Line release
@@ -12,35 +12,35 @@ use crate::redact::redacted::{Piece, Redacted, RedactedBuf};
 use crate::redact::redactor::Redactor;
 use crate::redact::release::{Again, LineRelease, split_lines};
 
-/// The longest unfinished line that waits for its end, in bytes of input. Of a longer one
-/// everything goes out but its end, always one byte less than the longest needle, so that a stream
-/// without newlines neither stands still nor fills the memory.
+/// The maximum length of an unfinished line that waits for its end, in bytes of input. A longer
+/// line goes out except for its end, which is one byte less than the longest needle. So a stream
+/// without newlines neither stalls nor fills the memory.
 pub const LINE_HELD_BYTES_MAX: usize = 1 << 20;
 
-/// A line's beginning gets memory as it needs it, which is given back with the line if it was more than this, in bytes: of many streams
-/// nearly all wait with nothing, or with a prompt.
+/// The maximum memory kept between lines, in bytes. The buffer grows as a line needs it, and a
+/// larger one is freed with its line: of many streams, nearly all hold nothing or a prompt.
 const KEPT_LEN_MAX: usize = 1 << 10;
 
 /// When redacted bytes go out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Release {
-    /// As soon as they cannot be part of a needle any more.
+    /// As soon as they can no longer be part of a needle.
     #[default]
     Exact,
-    /// With the newline that ends their line, or with the stream. Lines are those of the *redacted* output; the limit is
-    /// [`LINE_HELD_BYTES_MAX`].
+    /// With the newline that ends their line, or at the end of the stream. Lines are those of the
+    /// *redacted* output, up to [`LINE_HELD_BYTES_MAX`].
     ///
     /// Until a whole needle is complete, the output and its times depend on no secret, except for
-    /// the length of the set's longest needle: that much of an overlong line waits. Of a secret of
-    /// several lines, a line of eight bytes or more can be tried as a whole. As many bytes wait
-    /// behind every newline as could belong to shorter ones, which for most sets are none.
+    /// the length of the set's longest needle: that much of an overlong line waits. In a secret of
+    /// several lines, an attacker can test a line of eight bytes or more as a whole. For shorter
+    /// ones, as many bytes wait after every newline as could belong to them: none for most sets.
     Line,
 }
 
-/// What stands between a redactor and a sink.
+/// Applies the release mode between a redactor and a sink.
 pub(super) struct Gate {
-    /// `None`: all goes out as it comes.
+    /// `None` with [`Release::Exact`].
     release: Option<LineRelease>,
     held: RedactedBuf,
 }
@@ -84,12 +84,12 @@ impl Gate {
         Ok(())
     }
 
-    /// Searches with another set from here on, the lines that wait included. Hands on the bytes
-    /// that the change releases; lines wait for the next newline.
+    /// Switches to another set, and searches pending lines with it. Writes the bytes that the
+    /// change releases; lines wait for the next newline.
     ///
     /// # Errors
     ///
-    /// Those of `sink`. What it did not take is lost then.
+    /// Those of `sink`. Bytes that it did not accept are lost then.
     pub(super) fn swap<E>(
         &mut self,
         redactor: &mut Redactor,
@@ -125,7 +125,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Ends the stream, and hands on all that is left.
+    /// Ends the stream, and writes the rest.
     ///
     /// # Errors
     ///
@@ -147,7 +147,8 @@ impl Gate {
     }
 }
 
-/// Writes so many bytes of the pending ones and of the pieces behind them, and keeps the rest.
+/// Writes the first `len` bytes of the pending ones and of the pieces after them, and keeps the
+/// rest.
 fn give<E>(
     held: &mut RedactedBuf,
     mut len: usize,
@@ -183,7 +184,7 @@ mod tests {
     use crate::{Mask, NeedleSet, Secret};
     use std::convert::Infallible;
 
-    /// What goes out after each piece, and at the end.
+    /// The output after each piece, and at the end.
     fn released_with(needles: &[&[u8]], pieces: &[&[u8]]) -> Vec<Vec<u8>> {
         let secrets = needles.iter().map(|needle| Secret::new("S", needle.to_vec())).collect();
         let set = Arc::new(NeedleSet::exactly(secrets, Mask::default()).expect("no collision"));
@@ -249,7 +250,7 @@ mod tests {
             let out = released_with(&[key, b"second-line-1"], &[b"-----BEGIN KEY-----\n", guess, b"y\n"]);
             assert_eq!(out.iter().map(Vec::len).collect::<Vec<_>>(), [0, 0, 23, 0]);
         }
-        // The first line is no needle: so many bytes wait behind each newline.
+        // The first line is no needle, so as many bytes wait after each newline.
         for first in [&b"ab\n"[..], b"ac\n"] {
             let out = released_with(&[b"ab\ncd-and-more"], &[b"a line\n", first, b"cd\n", b"next\n"]);
             assert_eq!(out.iter().map(Vec::len).collect::<Vec<_>>(), [0, 7, 3, 3, 5]);

@@ -58,7 +58,7 @@ impl<L: Log> Log for RedactLog<L> {
         let target = redact(&set, record.target());
         let message = record.args().to_string();
         let pairs = Pairs::new(record.key_values(), &set);
-        // Fields that are not named here do not pass.
+        // Fields not named here are dropped.
         self.inner.log(
             &Record::builder()
                 .level(record.level())
@@ -77,8 +77,8 @@ impl<L: Log> Log for RedactLog<L> {
     }
 }
 
-/// Redacts a text. Masks are text. A region may begin or end within a character; its rest is
-/// replaced.
+/// Redacts a text. A region may begin or end within a character; the rest of that character is
+/// replaced. Masks are text.
 fn redact<'a>(set: &NeedleSet, text: &'a str) -> Cow<'a, str> {
     match set.redact_cow(text.as_bytes()) {
         Cow::Borrowed(_) => Cow::Borrowed(text),
@@ -101,7 +101,7 @@ struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     fn new(source: &'a dyn Source, set: &'a NeedleSet) -> Pairs<'a> {
         let mut pairs = Pairs { set, kept: Vec::new() };
-        // Keeping a pair does not fail, and a source that fails has no more of them.
+        // Keeping a pair does not fail, and a source that fails has no further pairs.
         let _ = source.visit(&mut pairs);
         pairs
     }

@@ -1,10 +1,9 @@
-//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], with the feature `tokio`
-//! behind tokio's and as a codec, and in front of loggers (with the features `log` and `tracing`);
-//! and the pump from descriptor to descriptor.
+//! Ring 1: the redactor behind [`std::io::Write`] and [`std::io::Read`], behind tokio's traits and
+//! as a codec (feature `tokio`), in front of loggers (features `log` and `tracing`), and as a pump
+//! from descriptor to descriptor.
 //!
-//! Whatever happens at the other end (short writes, signals, a full disk, a closed reader), only
-//! redacted bytes are written, in order, and each once. After an error, the output is a prefix of
-//! the correct output.
+//! Every adapter writes only redacted bytes, in order, each once, also after short writes, signals,
+//! a full disk or a closed reader. After an error, the output is a prefix of the correct output.
 
 mod line;
 mod owed;
@@ -37,7 +36,7 @@ mod pump;
 #[cfg(target_os = "linux")]
 mod source;
 
-/// For the program, which reads and writes descriptors directly where it speaks a protocol.
+/// Exported for the program's protocols, which read and write descriptors directly.
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub use fd::recover;

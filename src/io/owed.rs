@@ -1,4 +1,4 @@
-//! What a writer still has to take: the part of a redacting writer that is the same whether it blocks or not.
+//! Pending output of a redacting writer: the part that blocking and async writers share.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
@@ -10,16 +10,16 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
 
-/// How many bytes are taken in by one call of `write`, so that what is owed after it is bounded.
+/// The maximum input of one call of `write`, in bytes, which bounds the pending output.
 pub(super) const WRITE_LEN_MAX: usize = 64 << 10;
-/// Shorter slices are gathered into one call, in bytes.
+/// The minimum length of a slice that gets a call of its own, in bytes; shorter ones are gathered.
 const DIRECT_LEN_MIN: usize = 4 << 10;
-/// What is gathered before it is written, in bytes.
+/// The maximum length gathered for one write, in bytes.
 const GATHERED_LEN_MAX: usize = 64 << 10;
-/// The memory that is kept when nothing is owed, in bytes: most streams rest most of the time.
+/// The memory kept while nothing is pending, in bytes: most streams are idle most of the time.
 const KEPT_LEN_MAX: usize = 1 << 10;
 
-/// Redacted bytes that were taken in, and have not gone out.
+/// Redacted bytes that the inner writer has not taken yet.
 pub(super) struct Owed(RedactedBuf);
 
 impl Default for Owed {
@@ -29,8 +29,8 @@ impl Default for Owed {
 }
 
 impl Owed {
-    /// Pushes a piece, takes the bytes that the gate lets pass, and writes as many as it can. The
-    /// rest is owed.
+    /// Pushes a piece, and writes as much of the released output as the writer takes. The rest is
+    /// pending.
     pub(super) fn push(
         &mut self,
         redactor: &mut Redactor,
@@ -41,7 +41,7 @@ impl Owed {
         let Ok(()) = gate.push(redactor, input, &mut |piece| self.add(piece, write));
     }
 
-    /// As [`push`](Owed::push), for the output of a change of the set.
+    /// Like [`push`](Owed::push), for the output of a change of the set.
     pub(super) fn swap(
         &mut self,
         redactor: &mut Redactor,
@@ -52,7 +52,7 @@ impl Owed {
         let Ok(()) = gate.swap(redactor, set, &mut |piece| self.add(piece, write));
     }
 
-    /// As [`push`](Owed::push), for the end of a stream.
+    /// Like [`push`](Owed::push), for the end of a stream.
     pub(super) fn take_end(
         &mut self,
         redactor: &mut Redactor,
@@ -83,7 +83,7 @@ impl Owed {
         Ok(())
     }
 
-    /// Writes what is owed: all of it, or as far as the first error or the first wait.
+    /// Writes the pending bytes, up to the first error or the first wait.
     pub(super) fn pay(&mut self, write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
         while !self.0.is_empty() {
             let written = ready!(write_some(self.0.content(), write))?;

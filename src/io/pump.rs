@@ -1,30 +1,32 @@
-//! From descriptor to descriptor, as the filter does.
+//! The pump from descriptor to descriptor, as the filter runs it.
 //!
-//! Tried variants, on two cores of an AMD EPYC (Zen 5, 1 MiB of L2 each, Linux 6.18) with 538 MB of
-//! log in the page cache, as `cat LOG | X | cat >/dev/null`, with plain copiers in the place of X,
-//! medians of 15 rounds in turn; milliseconds in all, and processor time of X:
+//! Measured variants, on two cores of an AMD EPYC (Zen 5, 1 MiB of L2 each, Linux 6.18) with 538 MB
+//! of log in the page cache, as `cat LOG | X | cat >/dev/null`, with a plain copier as X. Medians
+//! of 15 alternating rounds, in milliseconds: elapsed time, and processor time of X:
 //!
-//! | X | all | X |
+//! | X | elapsed | X |
 //! | --- | ---: | ---: |
-//! | `cat`, pipes as they are (64 KiB) | 324 | 124 |
-//! | read and write, pipes of 1 MiB, 128 KiB or 256 KiB at once | 312, 318 | 122, 117 |
-//! | read, and hand on new huge pages, 256 KiB at once, pipes of 1 MiB: what is done here | 207 | 77 |
-//! | the same with pipes of 512 KiB; 256 KiB; as they are | 205, 220, 261 | 78, 84, 105 |
+//! | `cat`, default pipes (64 KiB) | 324 | 124 |
+//! | read and write, pipes of 1 MiB, 128 KiB or 256 KiB per call | 312, 318 | 122, 117 |
+//! | read into and splice new huge pages, 256 KiB per call, pipes of 1 MiB (chosen) | 207 | 77 |
+//! | the same with pipes of 512 KiB; 256 KiB; default | 205, 220, 261 | 78, 84, 105 |
 //! | the same with new pages of 4 KiB (7 rounds, `cat`: 522) | 714 | 331 |
 //! | `tee` the pages and scan a copy of them | 214 | 32 |
-//! | `splice` without looking: what the two `cat`s leave possible | 187 | 16 |
+//! | `splice` without a scan: the limit that the two `cat`s set | 187 | 16 |
 //!
-//! - Half of `cat`'s time, which larger pipes alone give elsewhere, is out of reach here: the first `cat` needs 180 ms by itself.
-//! - `tee` and `splice` of the *input's* pages are out: their writer may have used `vmsplice` or
-//!   `splice` itself, and change them after they were scanned and before they are read. Output must
-//!   be memory that only we could write.
-//! - Pages of one buffer, handed on and used again, are out: see [`gift`](super::gift). `SPLICE_F_GIFT` would change nothing.
-//! - A file is read, not mapped: it may change, or shrink, under the scan.
-//! - Lists of many small slices instead of gathering: see [`fd`](super::fd).
+//! - Larger pipes alone halve `cat`'s time elsewhere, but not here: the first `cat` needs 180 ms by
+//!   itself.
+//! - Rejected: `tee` and `splice` of the *input's* pages. Their writer may have used `vmsplice` or
+//!   `splice` itself, and change them between the scan and the read. Output must be memory that
+//!   only this process can write.
+//! - Rejected: splicing the pages of one reused buffer, see [`gift`](super::gift). `SPLICE_F_GIFT`
+//!   would change nothing.
+//! - Rejected: mapping a file. It may change, or shrink, under the scan.
+//! - Rejected: lists of many small slices instead of gathering, see [`fd`](super::fd).
 //! - Not tried: a second thread that reads ahead. With three busy processes on two cores there is
-//!   no core for it. Where the filter is the slowest of all (to a file 3% to 9% behind `cat`,
-//!   between sockets 9% to 39%, on a loaded machine) it would hide the scan. The costly part is
-//!   ending that thread while it waits for input that never comes.
+//!   no core for it. It would hide the scan where the filter is the slowest process (to a file 3%
+//!   to 9% behind `cat`, between sockets 9% to 39%, on a loaded machine). The costly part is ending
+//!   that thread while it waits for input that never comes.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -39,35 +41,35 @@ use super::source::Source;
 use crate::redact::redacted::Redacted;
 use crate::redact::redactor::Redactor;
 
-/// How much is still taken in when a relay is told to stop while its input has more, in bytes: as
-/// much as a pipe holds. All input of that moment is taken in, and a writer that never rests does
-/// not keep the relay.
+/// The maximum input that a relay still reads after a stop request, in bytes: the capacity of a
+/// pipe. All input pending at the request is read, and a busy writer cannot delay the stop.
 const STOPPING_LEN_MAX: u64 = 1 << 20;
 
-/// How [`pump`] goes about it.
+/// Options of [`pump`].
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PumpOptions {
     /// When redacted bytes go out.
     pub release: Release,
-    /// The input is the master side of a pseudo-terminal, which ends with the error EIO instead of an end of file.
+    /// The input is the master side of a pseudo-terminal, which ends with the error EIO instead of
+    /// an end of file.
     pub eio_ends: bool,
-    /// The output is a terminal, where a user waits for an echo: when no input comes for so long,
-    /// up to so many bytes that may begin a needle are written, as [`Redactor::release_partial`]
-    /// does. Never without this.
+    /// The output is a terminal, where a user waits for an echo. When the input has been idle for
+    /// this time, up to this many bytes that may begin a needle are written, as by
+    /// [`Redactor::release_partial`]. Without this option they never are.
     pub echo: Option<Echo>,
 }
 
 /// See [`PumpOptions::echo`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echo {
-    /// How long the input has to rest, in milliseconds.
+    /// The idle time of the input before an echo, in milliseconds.
     pub after_ms: u32,
-    /// How many bytes of a partial match go out at most.
+    /// The maximum number of bytes of a partial match that go out.
     pub len_max: usize,
 }
 
-/// The amounts that went through.
+/// The byte counts of a finished stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PumpSummary {
@@ -84,29 +86,28 @@ pub enum PumpError {
     /// Reading failed. Earlier input is redacted and written, as at the end of a stream.
     #[error("cannot read the input: {0}")]
     Input(#[source] io::Error),
-    /// Writing failed. Earlier output is a beginning of the right one.
+    /// Writing failed. Earlier output is a prefix of the correct output.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
-    /// Nobody reads the output any more (EPIPE). For a filter this is a way to end, not a fault.
+    /// The reader of the output has closed it (EPIPE). For a filter this is a normal end.
     #[error("nobody reads the output")]
     OutputClosed,
 }
 
 /// Redacts the bytes of `input`, and writes them to `output`, up to the end of the input.
 ///
-/// Each piece goes out before the next is read, all of it but bytes that may begin a needle (and
-/// with [`Release::Line`], the rest of the line); there are no threads and no timers. Descriptors
-/// of every kind will do, non-blocking ones too; their flags are left alone, since other processes
-/// share them. The pipes of a busy stream are enlarged, to 1 MiB where that is allowed. SIGPIPE and
-/// SIGXFSZ must be ignored, as Rust's runtime does with the first, or they end the process instead
-/// of the pump.
+/// Each piece is written before the next is read, except for bytes that may begin a needle (and
+/// with [`Release::Line`], the rest of the line). There are no threads and no timers. Descriptors
+/// may be of any kind, also non-blocking; their flags stay unchanged, since other processes share
+/// them. The pipes of a busy stream are enlarged, to 1 MiB where permitted. The caller must ignore
+/// SIGPIPE (as Rust's runtime does) and SIGXFSZ, or they end the process instead of the pump.
 ///
-/// Memory: 200 KiB, with [`Release::Line`] up to 1 MiB and the longest needle more, and 2 to 6 MiB
-/// for a busy stream that goes to a pipe, all of it wiped in the end or given back to the kernel.
+/// Memory: 200 KiB. [`Release::Line`] adds up to 1 MiB and the longest needle; a busy stream to a
+/// pipe takes 2 to 6 MiB. All of it is wiped at the end or returned to the kernel.
 ///
 /// # Errors
 ///
-/// When reading or writing fails. Nothing is written raw in any case: see [`PumpError`].
+/// When reading or writing fails, see [`PumpError`]. Raw input is never written.
 pub fn pump(
     input: BorrowedFd<'_>,
     output: BorrowedFd<'_>,
@@ -116,13 +117,13 @@ pub fn pump(
     let mut relay = Relay::new(input, output, redactor, options);
     let ended = relay.run(None);
     match ended {
-        // The input so far is a stream that ended here.
+        // A read error ends the stream at the input so far.
         Ok(_) | Err(PumpError::Input(_)) => relay.finish().and_then(|summary| ended.map(|_| summary)),
         Err(error) => Err(error),
     }
 }
 
-/// [`pump`] that can be stopped, and go on: one stream from descriptor to descriptor.
+/// One stream from descriptor to descriptor: a [`pump`] that can be stopped and resumed.
 ///
 /// ```no_run
 /// # use std::os::fd::AsFd;
@@ -141,7 +142,7 @@ pub struct Relay<'a> {
     redactor: &'a mut Redactor,
     options: PumpOptions,
     bytes_in: u64,
-    /// The held-back bytes have just come in, and may be released as an echo.
+    /// New bytes were held back since the last echo.
     echo_is_due: bool,
 }
 
@@ -150,12 +151,13 @@ pub struct Relay<'a> {
 pub enum Rest {
     /// The input has ended.
     Ended,
-    /// It was stopped. All input of that moment went through, except bytes that may begin a needle.
+    /// The relay was stopped. All input pending at the request was written, except bytes that may
+    /// begin a needle.
     Stopped,
 }
 
 impl<'a> Relay<'a> {
-    /// A stream at its beginning, if the redactor is.
+    /// Creates a relay, at the beginning of a stream if the redactor is.
     pub fn new(
         input: BorrowedFd<'a>,
         output: BorrowedFd<'a>,
@@ -173,13 +175,13 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// Redacts the input, and writes it, up to its end, or until `stop` can be read or is hung up.
-    /// It may be called again then.
+    /// Redacts the input, and writes it, up to its end, or until `stop` is readable or hung up. A
+    /// stopped relay may run again.
     ///
     /// # Errors
     ///
-    /// As [`pump`]. After [`PumpError::Input`] the earlier input is still to be
-    /// [finished](Relay::finish); after any other error nothing may follow.
+    /// Like [`pump`]. After [`PumpError::Input`] the caller must still
+    /// [finish](Relay::finish) the earlier input; after any other error nothing may follow.
     pub fn run(&mut self, stop: Option<BorrowedFd<'_>>) -> Result<Rest, PumpError> {
         let mut left = None;
         loop {
@@ -202,8 +204,8 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// Waits for input, and releases an echo meanwhile. False: it is time to stop. `left` counts
-    /// down the bytes that are still taken in then.
+    /// Waits for input, and releases an echo meanwhile. Returns false when the relay should stop.
+    /// `left` counts down the bytes still to read after the request.
     fn wait(&mut self, stop: Option<BorrowedFd<'_>>, left: &mut Option<u64>) -> Result<bool, PumpError> {
         loop {
             let (mut fds, stopping) = (vec![PollFd::new(&self.input, PollFlags::IN)], left.is_some());
@@ -235,12 +237,11 @@ impl<'a> Relay<'a> {
         self.sink.echo(self.redactor.release_partial(echo.len_max))
     }
 
-    /// Ends the stream: writes the held-back bytes. The redactor is at the beginning of a new one
-    /// then.
+    /// Ends the stream: writes the held-back bytes. The redactor then begins a new stream.
     ///
     /// # Errors
     ///
-    /// When writing fails: see [`PumpError`].
+    /// When writing fails, see [`PumpError`].
     pub fn finish(mut self) -> Result<PumpSummary, PumpError> {
         self.sink.finish(self.redactor).map_err(output_error)?;
         Ok(PumpSummary { bytes_in: self.bytes_in, bytes_out: self.sink.outlet.bytes_out() })
@@ -260,14 +261,14 @@ fn output_error(error: Errno) -> PumpError {
     }
 }
 
-/// The way out: gate, gathering, descriptor.
+/// The output side: release mode, gathering, descriptor.
 struct Sink<'fd> {
     gate: Gate,
     outlet: Outlet<'fd>,
 }
 
 impl Sink<'_> {
-    /// Pushes a piece, and sends out all that may go out now; bytes in `gifts` are not copied.
+    /// Pushes a piece, and writes all releasable output. Bytes in `gifts` are not copied.
     fn push(&mut self, redactor: &mut Redactor, input: &[u8], gifts: Option<&GiftBuf>) -> Result<(), Errno> {
         let (outlet, start) = (&mut self.outlet, redactor.end());
         self.gate.push(redactor, input, &mut |piece| match gifts {
@@ -277,13 +278,13 @@ impl Sink<'_> {
         outlet.flush()
     }
 
-    /// Sends out some of the held-back bytes.
+    /// Writes some of the held-back bytes.
     fn echo(&mut self, redacted: Redacted<'_>) -> Result<(), Errno> {
         self.gate.pass(redacted, &mut |piece| self.outlet.give(piece))?;
         self.outlet.flush()
     }
 
-    /// Ends the stream, and sends out all that is left.
+    /// Ends the stream, and writes the rest.
     fn finish(&mut self, redactor: &mut Redactor) -> Result<(), Errno> {
         self.gate.finish(redactor, &mut |piece| self.outlet.give(piece))?;
         self.outlet.flush()

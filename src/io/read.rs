@@ -65,8 +65,8 @@ impl<R: Read> RedactReader<R> {
         RedactReader { inner, redactor, gate: Gate::new(release), input, ready, ended: false }
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`]. Output released by the swap is read next.
+    /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
+    /// [`Release::Line`]. The next read returns output released by the swap.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let mut into = Into { buffer: &mut [], len: 0, rest: &mut self.ready };
         let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |piece| into.take(piece));

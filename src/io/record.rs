@@ -38,7 +38,7 @@ impl LiveSet {
     /// Masks the secrets of this set, from the next record on.
     pub fn replace(&self, set: impl Into<Arc<NeedleSet>>) {
         let current = Current::new(set.into());
-        // A panic under the lock cannot have left half a change.
+        // A panic under the lock cannot leave half a change.
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = current;
     }
 
@@ -79,8 +79,8 @@ impl fmt::Debug for LiveSet {
 
 /// Redacts the records written to it, and writes each to `W` in one call of `write_all`.
 ///
-/// A record ends with a call of `write` that ends with a newline (and with the writer), however
-/// many calls it took. So loggers that write a record in one `write_all`, as env_logger does, and
+/// A record ends with a call of `write` that ends with a newline (or with the writer), after any
+/// number of calls. So loggers that write a record in one `write_all`, as env_logger does, and
 /// loggers that write it in pieces, as fern does, both work. If the newline may be in the middle of
 /// a secret of several lines, the record is written together with the next.
 ///

@@ -1,4 +1,4 @@
-//! The input of the pump, and its buffers.
+//! The pump's input and its buffers.
 
 use std::os::fd::BorrowedFd;
 
@@ -12,13 +12,13 @@ use super::gift::GiftBuf;
 
 /// The size of the reused read buffer, in bytes.
 const BUFFER_LEN: usize = 128 << 10;
-/// Sizes to which a busy stream's pipes are enlarged, in bytes: the first permitted one is taken.
+/// Pipe sizes for a busy stream, in bytes; the first permitted one applies.
 const PIPE_LENS: [usize; 4] = [1 << 20, 512 << 10, 256 << 10, 128 << 10];
 /// The default capacity of a pipe, in bytes.
 const PIPE_LEN_DEFAULT: usize = 64 << 10;
 
 /// The input and its memory. A reused buffer serves at first and whenever reads are small; a busy
-/// stream to a pipe uses pages that can be handed on without a copy.
+/// stream to a pipe uses pages that can be spliced.
 pub(super) struct Source<'fd> {
     input: BorrowedFd<'fd>,
     output: BorrowedFd<'fd>,
@@ -31,7 +31,7 @@ pub(super) struct Source<'fd> {
     in_gifts: bool,
 }
 
-/// The pages to hand on, once they are needed.
+/// The pages for splicing, allocated on demand.
 enum Gifts {
     Untried,
     Buf(GiftBuf),
@@ -39,9 +39,9 @@ enum Gifts {
 }
 
 impl<'fd> Source<'fd> {
-    /// Creates a source. The kind of `output` decides the way of reading.
+    /// Creates a source. The kind of `output` determines the buffer.
     pub(super) fn new(input: BorrowedFd<'fd>, output: BorrowedFd<'fd>) -> Source<'fd> {
-        // A hint, which only regular files take.
+        // A hint; only regular files accept it.
         let _ = fadvise(input, 0, None, rustix::fs::Advice::Sequential);
         let to_pipe = fstat(output).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
         Source {
@@ -72,7 +72,7 @@ impl<'fd> Source<'fd> {
         }
     }
 
-    /// The buffer that can hand slices of the piece on.
+    /// The buffer that can splice slices of the piece.
     pub(super) fn gifts(&self) -> Option<&GiftBuf> {
         match &self.gifts {
             Gifts::Buf(gifts) if self.in_gifts => Some(gifts),
@@ -80,7 +80,7 @@ impl<'fd> Source<'fd> {
         }
     }
 
-    /// Ends the use of the piece of this length, and prepares for more like it.
+    /// Retires the piece of this length, and prepares for more like it.
     pub(super) fn retire(&mut self, len: usize) {
         if let Gifts::Buf(gifts) = &mut self.gifts {
             gifts.retire();

@@ -34,10 +34,10 @@ use crate::redact::redactor::Redactor;
 ///
 /// # Errors
 ///
-/// Those of `W`. Input taken in when they occurred is kept redacted, and goes out first at the next
-/// call: a call fails if and only if nothing of its own bytes was taken in, so that a caller may
-/// try again after [`ErrorKind::WouldBlock`], say. Interrupted calls are repeated. At most 64 KiB
-/// of input, redacted, are kept so.
+/// Those of `W`. Input already taken in stays pending, redacted, and the next call writes it first.
+/// A call fails if and only if it took in none of its own bytes, so a caller may retry, for example
+/// after [`ErrorKind::WouldBlock`]. Interrupted calls are repeated. At most 64 KiB of input,
+/// redacted, are pending.
 pub struct RedactWriter<W: Write> {
     redactor: Redactor,
     gate: Gate,
@@ -61,7 +61,7 @@ impl<W: Write> RedactWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of `W`, which is dropped then; [`try_finish`](RedactWriter::try_finish) keeps it.
+    /// Those of `W`, which is then dropped; [`try_finish`](RedactWriter::try_finish) keeps it.
     pub fn finish(mut self) -> io::Result<W> {
         self.try_finish()?;
         Ok(self.inner.writer.take().expect("only finish takes it"))
@@ -71,17 +71,17 @@ impl<W: Write> RedactWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of `W`. Calling it again goes on where it stopped.
+    /// Those of `W`. Another call continues.
     pub fn try_finish(&mut self) -> io::Result<()> {
         self.owed.take_end(&mut self.redactor, &mut self.gate, &mut |piece| self.inner.write(piece));
         self.flush()
     }
 
-    /// Masks another set's secrets from here on, as [`Redactor::swap`] does, also in lines that
-    /// wait with [`Release::Line`]. Errors of `W` show at the next call.
+    /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
+    /// [`Release::Line`]. The next call returns an error of `W`.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |piece| self.inner.write(piece));
-        // Unwritten bytes are owed.
+        // Unwritten bytes stay pending.
         let _ = self.pay();
     }
 
@@ -100,7 +100,7 @@ impl<W: Write> Write for RedactWriter<W> {
         self.pay()?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
         self.owed.push(&mut self.redactor, taken, &mut self.gate, &mut |piece| self.inner.write(piece));
-        // The bytes are taken in, so this call has succeeded: unwritten ones are owed.
+        // The input was taken in, so this call succeeds; unwritten output stays pending.
         let _ = self.pay();
         Ok(taken.len())
     }
