@@ -40,7 +40,7 @@ pub enum Release {
 
 /// Applies the release mode between a redactor and a sink.
 pub(super) struct Gate {
-    /// `None` with [`Release::Exact`].
+    /// `None` with exact release.
     release: Option<LineRelease>,
     held: RedactedBuf,
 }

@@ -5,7 +5,7 @@
 
 /// The bytes of `text` that belong to an occurrence of a needle.
 ///
-/// These four lines are what hushlog does; all the rest is speed.
+/// These four lines define hushlog; all the rest is speed.
 pub fn covered(needles: &[&[u8]], text: &[u8]) -> Vec<bool> {
     let mut covered = vec![false; text.len()];
     for needle in needles {

@@ -1,10 +1,9 @@
 //! Redacted bytes as a type: the output of a redactor, its pieces, and a buffer for them.
 //!
-//! A sink that takes nothing else cannot be handed raw input: only this ring makes a [`Piece`],
-//! from the output of a [`Redactor`](super::redactor::Redactor). Three further constructors exist,
-//! each for bytes that are no input, or were redacted before: [`Piece::fixed`],
-//! [`RedactedBuf::reread`] and [`RedactedBuf::fill_in`]. A test of the tree names the files that
-//! call them.
+//! A sink that takes only [`Piece`]s cannot receive raw input: only this ring makes one, from the
+//! output of a [`Redactor`](super::redactor::Redactor). Three further constructors exist, each for
+//! bytes that are no input, or were redacted before: [`Piece::fixed`], [`RedactedBuf::reread`] and
+//! [`RedactedBuf::fill_in`]. A test of the tree names the files that call them.
 
 use core::fmt;
 use std::ops::Range;
@@ -15,11 +14,11 @@ use zeroize::Zeroize;
 use super::needle::{NeedleSet, Stand};
 use super::wiped;
 
-/// A piece of output as the redactor plans it: where its bytes lie.
+/// A planned piece of output: the location of its bytes.
 pub(super) enum Segment {
     Input(Range<usize>),
     Held(Range<usize>),
-    /// With where its region begins in the stream.
+    /// `start` is the beginning of its region in the stream.
     Mask {
         needle: u32,
         old_set: Option<Arc<NeedleSet>>,
@@ -28,13 +27,13 @@ pub(super) enum Segment {
     },
 }
 
-/// The texts that segments lie in.
+/// The texts to which segments refer.
 #[derive(Clone, Copy)]
 pub(super) struct Texts<'a> {
     pub(super) set: &'a NeedleSet,
     pub(super) held: &'a [u8],
     pub(super) input: &'a [u8],
-    /// The beginnings of the held-back bytes and of the input in the stream.
+    /// The positions in the stream where the held-back bytes and the input begin.
     pub(super) starts: (u64, u64),
 }
 
@@ -61,11 +60,10 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Bytes that may be given out, in order: slices of the input, of the hold-back, and masks. Slices
-/// are not empty.
+/// Redacted output, in order: slices of the input, of the hold-back, and masks. No slice is empty.
 ///
-/// Only a [`Redactor`](super::redactor::Redactor) makes these, so that a sink that takes nothing
-/// else cannot leak.
+/// Only a [`Redactor`](super::redactor::Redactor) makes these, so a sink that takes no other type
+/// cannot leak.
 #[derive(Clone)]
 #[must_use = "what is not given out is lost"]
 pub struct Redacted<'a> {
@@ -125,18 +123,18 @@ impl fmt::Debug for Redacted<'_> {
 /// The origin of a [`Piece`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PieceKind {
-    /// Bytes of the input of this call, where they lie.
+    /// Bytes of this call's input, in place.
     Input,
-    /// A copy of earlier input, which was held back.
+    /// A copy of held-back input of earlier calls.
     Held,
-    /// No input: a mask.
+    /// A mask, which is no input.
     Mask,
 }
 
 /// A slice of redacted output, and its origin.
 ///
-/// Its bytes came out of a [`Redactor`](super::redactor::Redactor): a sink that takes pieces cannot
-/// be handed raw input.
+/// A [`Redactor`](super::redactor::Redactor) has returned its bytes, so a sink that takes pieces
+/// cannot receive raw input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Piece<'a> {
     bytes: &'a [u8],
@@ -145,8 +143,8 @@ pub struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// Fixed text of the program that stands between redacted bytes, such as the newline between
-    /// two messages. The text is in the program's source, and so is no secret.
+    /// Fixed text between redacted bytes, such as the newline between two messages. It comes from
+    /// the program's source, and so is no secret.
     #[allow(dead_code, reason = "only the sidecar adds text, which a library may be without")]
     pub(crate) fn fixed(text: &'static str, start: u64) -> Piece<'static> {
         Piece { bytes: text.as_bytes(), kind: PieceKind::Mask, start }
@@ -162,15 +160,14 @@ impl<'a> Piece<'a> {
         self.kind
     }
 
-    /// The range of the stream that this piece is, if it lies in the input of this call. The stream
-    /// is counted as in [`Redactor::end`](super::redactor::Redactor::end), which is where the input
-    /// of the next call begins.
+    /// The piece's range of the stream, if it lies in the input of this call. Positions are those
+    /// of [`Redactor::end`](super::redactor::Redactor::end), where the next call's input begins.
     pub fn input(self) -> Option<Range<u64>> {
         (self.kind == PieceKind::Input).then(|| self.start..self.start + self.bytes.len() as u64)
     }
 
-    /// The place of the bytes in the stream; of a mask, the beginning of its region. Of a buffer's
-    /// content, the place in there.
+    /// The position of the bytes in the stream; for a mask, the beginning of its region. For a
+    /// buffer's content, the position in the buffer.
     pub(crate) fn start(self) -> u64 {
         self.start
     }
@@ -192,7 +189,7 @@ impl<'a> Piece<'a> {
         self.split_at(range.end).0.split_at(range.start).1
     }
 
-    /// Splits it. The second half of a mask begins where its region does.
+    /// Splits it. The second half of a mask also begins at the beginning of its region.
     pub(crate) fn split_at(self, at: usize) -> (Piece<'a>, Piece<'a>) {
         let (left, right) = self.bytes.split_at(at);
         let start = self.start + if self.is_mask() { 0 } else { at as u64 };
@@ -208,22 +205,22 @@ impl fmt::Debug for Piece<'_> {
 
 /// A buffer of redacted bytes. It leaves no copy behind when it grows, and is wiped on drop.
 ///
-/// It takes its memory when the first bytes come in.
+/// It allocates memory for the first bytes.
 #[derive(Default)]
 pub(crate) struct RedactedBuf {
     bytes: Vec<u8>,
-    /// The bytes before this were consumed.
+    /// The end of the consumed bytes.
     start: usize,
     capacity: usize,
 }
 
 impl RedactedBuf {
-    /// With room for so many bytes at once.
+    /// Creates a buffer that first allocates this many bytes.
     pub(crate) fn new(capacity: usize) -> RedactedBuf {
         RedactedBuf { bytes: Vec::new(), start: 0, capacity }
     }
 
-    /// Copies the piece, or nothing if there is no room for all of it.
+    /// Copies the piece, or nothing if not all of it fits.
     #[must_use]
     pub(crate) fn append(&mut self, piece: Piece<'_>) -> bool {
         if piece.bytes.len() > self.capacity - self.bytes.len() {
@@ -236,7 +233,7 @@ impl RedactedBuf {
         true
     }
 
-    /// Copies the piece, and grows if there is no room for it.
+    /// Copies the piece, and grows if it does not fit.
     pub(crate) fn append_growing(&mut self, piece: Piece<'_>) {
         if self.append(piece) {
             return;
@@ -252,7 +249,7 @@ impl RedactedBuf {
         self.bytes.extend_from_slice(piece.bytes);
     }
 
-    /// The bytes that were not consumed.
+    /// The unconsumed bytes.
     pub(crate) fn content(&self) -> Piece<'_> {
         Piece { bytes: &self.bytes[self.start..], kind: PieceKind::Held, start: 0 }
     }
@@ -265,7 +262,7 @@ impl RedactedBuf {
         self.start == self.bytes.len()
     }
 
-    /// Forgets the first `len` bytes.
+    /// Consumes the first `len` bytes.
     pub(crate) fn consume(&mut self, len: usize) {
         self.start += len;
         assert!(self.start <= self.bytes.len());
@@ -279,7 +276,7 @@ impl RedactedBuf {
         self.start = 0;
     }
 
-    /// Forgets all, and gives the memory back if it is more than this.
+    /// Clears the buffer, and frees its memory if it is more than `capacity`.
     pub(crate) fn clear_to(&mut self, capacity: usize) {
         if self.bytes.capacity() > capacity {
             *self = RedactedBuf::new(capacity);
@@ -290,18 +287,17 @@ impl RedactedBuf {
 
 #[allow(dead_code, reason = "only the sidecar keeps bytes so, which a library may be without")]
 impl RedactedBuf {
-    /// Bytes that are read back from a file of ours. They were redacted before they were written:
-    /// nobody but this user can write that file, and each record in it has a checksum.
+    /// Wraps bytes read back from a file of the spool. They were redacted before they were written:
+    /// only this user can write that file, and each of its records has a checksum.
     pub(crate) fn reread(bytes: Vec<u8>) -> RedactedBuf {
         RedactedBuf { capacity: bytes.len(), bytes, start: 0 }
     }
 
-    /// Puts text in the place of each run of a stand-in, in the bytes from `from` on. `next`
-    /// returns so many bytes of it.
+    /// Replaces each run of a stand-in, in the bytes from `from` on, with text. `next` returns this
+    /// many bytes of it.
     ///
-    /// The caller has redacted that text: it is the text of a container's records, which is
-    /// searched in its decoded form, and gets its masks before the record around it goes through
-    /// the redactor.
+    /// The caller has redacted that text: it comes from a container's records. It is searched and
+    /// masked in decoded form, before the record around it goes through the redactor.
     pub(crate) fn fill_in<'t>(&mut self, from: usize, stand_in: u8, mut next: impl FnMut(usize) -> &'t [u8]) {
         let bytes = &mut self.bytes[self.start + from..];
         let mut at = 0;
@@ -319,7 +315,7 @@ impl RedactedBuf {
 #[allow(dead_code, reason = "only the sidecar keeps bytes so, which a library may be without")]
 pub(crate) struct PieceBuf {
     bytes: RedactedBuf,
-    /// The pieces in order: whether it is a mask, its place in the stream, and its length.
+    /// The pieces in order: whether it is a mask, its position in the stream, and its length.
     runs: Vec<(bool, u64, usize)>,
 }
 
@@ -347,7 +343,7 @@ impl PieceBuf {
         self.bytes.fill_in(from, stand_in, next);
     }
 
-    /// All pieces, as copies of what went in.
+    /// All pieces, as copies of those appended.
     pub(crate) fn pieces(&self) -> Vec<Piece<'_>> {
         let mut rest = self.bytes.content().bytes;
         let piece = |&(is_mask, start, len): &(bool, u64, usize)| {

@@ -1,7 +1,7 @@
-//! The redactor: bytes in, redacted bytes out; the only maker of redacted bytes.
+//! The redactor: bytes in, redacted bytes out. It is the only source of redacted bytes.
 //!
-//! All positions are counted from the start of the stream. Held-back bytes need not be kept: it is
-//! the beginning of a needle, so the needle is its copy.
+//! All positions are counted from the start of the stream. The redactor stores no held-back bytes:
+//! they are the beginning of a needle, so the needle is their copy.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -26,20 +26,19 @@ pub use super::secret::STUMP_LEN_MIN;
 /// Whether a piece is the last of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
-    /// Something may follow.
+    /// More input may follow.
     No,
-    /// Nothing will.
+    /// The stream ends with this piece.
     Yes,
 }
 
 /// Redacts one stream: takes it in any pieces, and returns at once all bytes that can no longer be
 /// part of a needle.
 ///
-/// Memory: some 300 bytes to begin with, for a set of any size, and as long as there is nothing to
-/// mask; then at most 1 MiB, some bytes for each needle that was found, and some for each region in
-/// the piece at hand and in what is held back. The text is not kept. An idle stream gives back
-/// memory that only the next piece would need: [`shrink_to_fit`](Redactor::shrink_to_fit). Cost:
-/// linear in any text. Nothing fails, and nothing panics.
+/// Memory: some 300 bytes until the first mask, for a set of any size. Then at most 1 MiB, a few
+/// bytes for each needle found, and a few for each region in the current piece and the hold-back.
+/// The text is not kept. [`shrink_to_fit`](Redactor::shrink_to_fit) frees the memory that an idle
+/// stream does not need. Cost: linear in any text. No method fails or panics.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -55,20 +54,21 @@ pub struct Redactor {
     set: Arc<NeedleSet>,
     mask_stump: bool,
     state: State,
-    /// All input so far ends here.
+    /// The end of all input so far.
     end: u64,
-    /// All before this was given out; from here to the end is held back.
+    /// The end of the returned bytes; those from here to `end` are held back.
     given: u64,
-    /// Found and not yet given out as a whole, or open still; in order, none touching the next.
+    /// Regions that are still open, or not yet returned as a whole; in order, none touching the
+    /// next.
     regions: Vec<Region<Note>>,
-    /// How many regions each needle of the set named, of those that named any: a number for each needle of the set came to 136 KiB a
-    /// stream with 1,000 secrets.
+    /// The number of regions that each needle named, if any. An array over all needles came to 136
+    /// KiB a stream with 1,000 secrets.
     counts: NodeMap<u64>,
-    /// The counts of sets that were swapped out.
+    /// The counts of earlier sets.
     old_counts: BTreeMap<(String, Form), u64>,
-    /// The bytes that a swap has searched again; they are returned from there.
+    /// The bytes that a swap has searched again, for its output to borrow.
     again: Option<Zeroizing<Box<[u8]>>>,
-    /// Empty between calls; kept for its room.
+    /// Empty between calls; kept for its capacity.
     found: Vec<Found>,
     segments: Vec<Segment>,
 }
@@ -76,14 +76,14 @@ pub struct Redactor {
 /// The redactor's notes beside a region.
 #[derive(Default)]
 struct Note {
-    /// The needle's set, if it was swapped out since.
+    /// The needle's set, if another has replaced it.
     old_set: Option<Arc<NeedleSet>>,
-    /// Whether the mask went out, so that the region can only grow.
+    /// Whether the mask was returned, so that the region can only grow.
     begun: bool,
 }
 
 impl Redactor {
-    /// A redactor at the beginning of a stream.
+    /// Creates a redactor at the beginning of a stream.
     pub fn new(set: Arc<NeedleSet>) -> Redactor {
         Redactor {
             set,
@@ -100,21 +100,21 @@ impl Redactor {
         }
     }
 
-    /// Whether a stream that ends inside a needle has that stump masked. Default: yes.
+    /// Sets whether to mask a stump: the partial match in which a stream ends. Default: yes.
     ///
-    /// A stump counts if and only if it is at least half of its needle, and stands for
-    /// [`STUMP_LEN_MIN`] bytes of the value or more (in hex with colons these are 24). The mask
-    /// shows that the stump was right; with less of a needle, an attacker with the power to end
-    /// streams would find a secret byte by byte.
+    /// A stump is masked if and only if it is at least half of its needle, and encodes
+    /// [`STUMP_LEN_MIN`] bytes of the value or more (24 bytes in hex with colons). The mask
+    /// confirms the stump: with a lower limit, an attacker with the power to end streams could
+    /// recover a secret byte by byte.
     #[must_use]
     pub fn mask_stump(mut self, yes: bool) -> Redactor {
         self.mask_stump = yes;
         self
     }
 
-    /// Takes the next piece of the stream, and returns all bytes that cannot be part of a needle
-    /// any more: only the longest suffix of the stream so far that is a proper prefix of a needle
-    /// is held back.
+    /// Takes the next piece of the stream, and returns all bytes that can no longer be part of a
+    /// needle. It holds back only the longest suffix of the stream so far that is a proper prefix
+    /// of a needle.
     pub fn push<'a>(&'a mut self, input: &'a [u8]) -> Redacted<'a> {
         self.again = None;
         let (held, held_len) = self.set.scanner().held(self.state);
@@ -125,19 +125,18 @@ impl Redactor {
         Redacted::new(&self.segments, Texts { set: &self.set, held, input, starts })
     }
 
-    /// Takes in the first piece of a stream that goes on where another redactor, of which no more
-    /// is known, has left off: in the place of the first [`push`](Redactor::push), and with
-    /// [`Last::Yes`] in that of `finish` too. If the piece begins with the end of a needle, of as
-    /// many bytes as [a stump](Redactor::mask_stump) must have, this end is masked: the input
-    /// before it may have been the needle's beginning. Needles that lie in the piece as a whole are
-    /// masked as ever.
+    /// Takes the first piece of a stream that continues where another redactor, now lost, stopped.
+    /// It replaces the first [`push`](Redactor::push), and with [`Last::Yes`] also `finish`. If the
+    /// piece begins with the end of a needle, at least as long as
+    /// [a masked stump](Redactor::mask_stump), that end is masked: the earlier input may have been
+    /// the needle's beginning. Whole needles in the piece are masked as usual.
     ///
-    /// `before` is the number of bytes at the end of the other one's output that may have begun a
-    /// needle (those that it [held](Redactor::held) before it finished), or 0: the end of a needle
-    /// that has no more than these before it is masked however short.
+    /// `before` is the number of bytes at the end of the other redactor's output that may have
+    /// begun a needle (those that it [held](Redactor::held) before it finished), or 0. The end of a
+    /// needle is masked at any length if at most this many bytes of the needle precede it.
     ///
-    /// `None`: all of the piece lies within a needle, and the next bytes decide. Nothing was taken
-    /// in, and the piece is to be given again with more behind it.
+    /// Returns `None` if the whole piece lies within a needle, so that the next bytes decide. It
+    /// then took nothing in: the caller must pass the piece again, with more bytes after it.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -184,13 +183,12 @@ impl Redactor {
         }
     }
 
-    /// Gives out some of the hold-back that may still begin a needle: its beginning, up to
-    /// `len_max` bytes of it in all, however often this is called, and none from a needle on that
-    /// was found in it. In any case every byte of a needle from its `len_max + 1`th on is masked as
-    /// it would have been.
+    /// Returns the beginning of a partial match: up to `len_max` bytes in all, over any number of
+    /// calls, and none from a needle found in it onwards. All bytes of a needle after its first
+    /// `len_max` are still masked.
     ///
-    /// Only for a terminal, where a user waits for the echo of keys: it gives away a secret's
-    /// beginning.
+    /// Only for a terminal, where a user waits for the echo of keys: it reveals the beginning of a
+    /// secret.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -207,15 +205,15 @@ impl Redactor {
         self.again = None;
         let (needle, len) = self.set.scanner().held(self.state);
         let until = self.end.min(self.partial_start() + len_max as u64);
-        // Within a region there is nothing to show, and which needle names it may not be settled yet.
+        // A region has no raw bytes to show, and another needle may still name it.
         let found = self.regions.iter().find(|region| region.range.end > self.given);
         let until = found.map_or(until, |region| until.min(region.range.start));
         self.release(until, self.end, len);
         self.without_input(held_bytes(&self.set, needle), len)
     }
 
-    /// Ends the stream, and returns the held-back bytes; masked, if it is a stump that tells too
-    /// much. The redactor is at the beginning of a new stream then.
+    /// Ends the stream, and returns the held-back bytes, masked if they are a stump that reveals
+    /// too much. The redactor then begins a new stream.
     pub fn finish(&mut self) -> Redacted<'_> {
         self.again = None;
         let (needle, len) = self.end_at_stump();
@@ -224,8 +222,8 @@ impl Redactor {
         self.without_input(held_bytes(&self.set, needle), len)
     }
 
-    /// Masks the stump that the stream ends with, if it reveals too much. Returns the hold-back: of
-    /// which needle, and how much.
+    /// Masks the stump at the end of the stream, if it reveals too much. Returns the needle of the
+    /// hold-back, and the length.
     fn end_at_stump(&mut self) -> (usize, usize) {
         if let Some((needle, len)) = self.set.stump(self.state).filter(|_| self.mask_stump) {
             let stump = Region::stump(self.end - len as u64..self.end, needle);
@@ -234,8 +232,7 @@ impl Redactor {
         self.set.scanner().held(self.state)
     }
 
-    /// The output of `held_len` bytes that were held back, with this copy of them, and of no other
-    /// bytes.
+    /// The output of a call without input: `held_len` held-back bytes, of which `held` is the copy.
     fn without_input<'a>(&'a self, held: &'a [u8], held_len: usize) -> Redacted<'a> {
         let starts = (self.end - held_len as u64, self.end);
         Redacted::new(&self.segments, Texts { set: &self.set, held, input: &[], starts })
@@ -246,29 +243,29 @@ impl Redactor {
         self.regions.clear();
     }
 
-    /// Where the stream so far ends, in bytes of the input, over all streams that were finished.
+    /// The position where the stream so far ends, in bytes of input, finished streams included.
     pub fn end(&self) -> u64 {
         self.end
     }
 
-    /// The set that is searched for.
+    /// The current needle set.
     pub(crate) fn set(&self) -> &Arc<NeedleSet> {
         &self.set
     }
 
-    /// How many bytes are held back.
+    /// The number of held-back bytes.
     pub fn held(&self) -> usize {
         (self.end - self.given) as usize
     }
 
-    /// How many bytes another redactor has to begin before the end of the stream so far to mask all
-    /// later regions that this one would: the held-back bytes, and of a region that reaches into
-    /// them, or is still open, all from its beginning. Everything before has been returned, and no
-    /// occurrence reaches from there beyond.
+    /// The distance, in bytes, from the end of the stream so far back to the position where another
+    /// redactor must begin to mask all later regions that this one would. It spans the held-back
+    /// bytes, and all of a region that reaches into them or is still open. Everything before that
+    /// position has been returned, and no occurrence crosses it.
     ///
-    /// That is where to go on after a crash: the bytes [held](Redactor::held) are too few. With
-    /// `abcdef` and `efgh`, `ef` is held back after `abcdef`; a redactor that begins anew there
-    /// sees no secret in `ef`, and returns it. From here the mask goes out twice at worst.
+    /// Resume there after a crash: the bytes [held](Redactor::held) are too few. With `abcdef` and
+    /// `efgh`, `ef` is held back after `abcdef`; a redactor that begins at `ef` sees no secret in
+    /// it, and returns it. From this position, at worst the mask goes out twice.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -284,14 +281,15 @@ impl Redactor {
         self.end - reaching.map_or(self.given, |region| region.range.start.min(self.given))
     }
 
-    /// Where the longest suffix of the stream begins that may be the beginning of a needle. Nothing before it is held back, nor,
-    /// after a [`release_partial`](Redactor::release_partial), some of it.
+    /// The position where the partial match begins: the longest suffix of the stream that may begin
+    /// a needle. Nothing before it is held back, and after a
+    /// [`release_partial`](Redactor::release_partial) not all of it is.
     fn partial_start(&self) -> u64 {
         self.end - self.set.scanner().held_len(self.state) as u64
     }
 
-    /// How many regions have been masked: for each secret's name and the form that named the region. Regions that overlap count
-    /// as one, under the longest needle that begins first.
+    /// The number of masked regions, by the secret's name and the form that named the region.
+    /// Overlapping regions count as one, under the longest needle that begins first.
     pub fn counts(&self) -> BTreeMap<(String, Form), u64> {
         let mut counts = self.old_counts.clone();
         for (needle, count) in self.counts.iter() {
@@ -300,16 +298,16 @@ impl Redactor {
         counts
     }
 
-    /// Gives back the memory that the next piece with something to mask would need again: up to some hundred KiB after one with much of
-    /// it. For streams that rest, of which there may be thousands.
+    /// Frees memory that only the next masking piece needs again: up to some hundred KiB after a
+    /// piece with many masks. For idle streams, since there may be thousands.
     pub fn shrink_to_fit(&mut self) {
         (self.found, self.segments) = (Vec::new(), Vec::new());
         self.regions.shrink_to_fit();
         self.again = None;
     }
 
-    /// Plans to give out everything before `until`. The input at hand begins at `input`; of the `held_len` bytes before it there
-    /// is a copy.
+    /// Plans the output of everything before `until`. The current input begins at `input`, and a
+    /// copy exists of the `held_len` bytes before it.
     fn release(&mut self, until: u64, input: u64, held_len: usize) {
         let (given, held) = (self.given, input - held_len as u64);
         self.segments.clear();
@@ -338,8 +336,8 @@ impl Redactor {
     }
 }
 
-/// How a text begins that goes on where another one was left, as [`Redactor::resume`] has it: so
-/// many bytes are the end of this needle, or none. The outer `None`: the next bytes decide.
+/// The end of a needle with which a resumed text begins, by the rule of [`Redactor::resume`]: its
+/// length and the needle, or none. The outer `None`: the next bytes decide.
 #[allow(dead_code, reason = "only the sidecar asks, which a library may be without")]
 pub(crate) fn rest(set: &NeedleSet, text: &[u8], before: usize, last: Last) -> Option<Option<(usize, usize)>> {
     let is_last = last == Last::Yes;
@@ -369,7 +367,7 @@ fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, held_start: u64, inp
     }
 }
 
-/// Stands a mask for the next `len` bytes of a region.
+/// Adds the mask for the next `len` bytes of a region.
 fn push_mask(segments: &mut Vec<Segment>, region: &Region<Note>, mut len: usize, set: &NeedleSet) {
     let (needle, start) = (region.needle, region.range.start);
     let mut push = |len| segments.push(Segment::Mask { needle, old_set: region.more.old_set.clone(), len, start });
@@ -385,7 +383,7 @@ fn push_mask(segments: &mut Vec<Segment>, region: &Region<Note>, mut len: usize,
     }
 }
 
-/// The needle that the held-back bytes begin, as the copy of them.
+/// The needle that the held-back bytes begin: its prefix is a copy of them.
 fn held_bytes(set: &NeedleSet, needle: usize) -> &[u8] {
     if set.is_empty() { &[] } else { set.needle(needle) }
 }

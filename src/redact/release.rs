@@ -1,22 +1,22 @@
-//! Line release: the one rule for when redacted output goes out with `--release line`, for all
-//! adapters and the sidecar.
+//! Line release: the rule for when redacted output goes out with `--release line`, for all adapters
+//! and the sidecar.
 //!
-//! The hold-back of a redactor shows how much of a guess matched. So with line release nothing may
-//! be seen of it: **until a whole needle is complete, the output and its times are a function of
-//! the input's newlines and lengths, and of the set's longest needle**. Hence
+//! The length of a redactor's hold-back shows how much of a guess matched. Line release hides it:
+//! **until a whole needle is complete, the output and its times are a function of the input's
+//! newlines and lengths, and of the set's longest needle**. Hence:
 //!
-//! - Output goes out only when the input has reached a newline, and only up to that: the adapter
-//!   pushes the lines first, and the bytes after the last newline by themselves. A needle without
-//!   newlines has no partial match there.
-//! - A needle of several lines has. Whole lines wait then, so that nothing less than a whole line
-//!   can be tried; and a line of such a needle is public (BEGIN of PEM), or stands for eight bytes
-//!   of the value or more, too many to guess at once. Where it is neither, as many bytes wait
-//!   behind every newline as could belong to such lines: [`Reach::lag`].
-//! - A line that is too long to wait, or has no room beside those of other streams, goes out up to
-//!   a place that is one byte less than the longest needle before the end of the input. All before
-//!   that place is settled, for any text.
+//! - Output goes out only when the input has reached a newline, and only up to that newline. The
+//!   adapter pushes the lines first, and the bytes after the last newline separately. At that point
+//!   a needle without newlines has no partial match.
+//! - A needle of several lines has one. Whole lines wait then, so an attacker can only test whole
+//!   lines. A line of such a needle is public (BEGIN of PEM), or encodes eight bytes of the value
+//!   or more, too many to guess at once. For any other line, as many bytes wait after every newline
+//!   as could belong to such lines: [`Reach::lag`].
+//! - A line that is too long to wait, or has no room beside those of other streams, goes out except
+//!   for its end, which is one byte less than the longest needle. Everything before that end is
+//!   settled, for any text.
 //!
-//! Bytes that wait have not gone out: when the set changes, they are searched again
+//! Pending bytes have not gone out, so a change of the set searches them again
 //! ([`LineRelease::swap`]).
 //!
 //! At the end of a stream everything goes out, and [`stump`](super::naive::stump) defines the part
@@ -35,34 +35,34 @@ use super::redactor::Redactor;
 pub(crate) struct LineRelease {
     /// The pending pieces, in order.
     runs: VecDeque<Run>,
-    /// How many bytes that is.
+    /// The number of pending bytes.
     waiting_len: usize,
-    /// Where the unfinished line begins in the input.
+    /// The position of the unfinished line's beginning in the input.
     line_start: u64,
     line_len_max: usize,
-    /// The line that goes out is too long to wait for its end.
+    /// The current line is too long to wait for its end.
     is_overlong: bool,
 }
 
 /// The pending bytes after a change of the set, in order.
 pub(crate) enum Again<'a> {
-    /// A mask, which stays as it is: its place among the bytes that were pending.
+    /// An unchanged mask: its range of the previously pending bytes.
     Same(Range<usize>),
-    /// Bytes that were searched again.
+    /// The output of a new search.
     New(Redacted<'a>),
 }
 
 /// Output of one kind.
 #[derive(Clone, Copy)]
 struct Run {
-    /// The place of its bytes in the stream; of a mask, the beginning of its region.
+    /// The position of its bytes in the stream; for a mask, the beginning of its region.
     start: u64,
     is_mask: bool,
     len: usize,
 }
 
 impl Run {
-    /// How many of its bytes come from before this place.
+    /// The number of its bytes from before this position.
     fn before(&self, limit: u64) -> usize {
         match limit.saturating_sub(self.start) {
             0 => 0,
@@ -73,13 +73,13 @@ impl Run {
 }
 
 impl LineRelease {
-    /// At the beginning of a stream. A line waits for its end up to this length of its input.
+    /// Begins a stream. A line waits for its end up to this length, in bytes of input.
     pub(crate) fn new(line_len_max: usize) -> LineRelease {
         LineRelease { runs: VecDeque::new(), waiting_len: 0, line_start: 0, line_len_max, is_overlong: false }
     }
 
-    /// The input has reached a newline, and ends there at `end`. Returns how many bytes go out: of
-    /// `waiting`, and then of `pieces`.
+    /// Releases lines: the input ends at `end`, after a newline. Returns the number of bytes to
+    /// release, first from `waiting`, then from `pieces`.
     pub(crate) fn lines(&mut self, reach: Reach, end: u64, waiting: &[u8], pieces: &[Piece<'_>]) -> usize {
         let is_last = |piece: &Piece<'_>| !piece.is_mask() && piece.start() + piece.len() as u64 == end;
         let ends = pieces.last().is_some_and(|piece| is_last(piece) && piece.bytes().ends_with(b"\n"));
@@ -96,8 +96,8 @@ impl LineRelease {
         lines + self.take(settled)
     }
 
-    /// More of an unfinished line; `has_room` says whether it may wait. Returns how many bytes go
-    /// out: of the pending ones, and then of `pieces`.
+    /// Adds to an unfinished line, which may wait if `has_room`. Returns the number of bytes to
+    /// release, first from the pending ones, then from `pieces`.
     pub(crate) fn rest(&mut self, reach: Reach, end: u64, pieces: &[Piece<'_>], has_room: bool) -> usize {
         self.add(pieces);
         let is_too_long = end - self.line_start > self.line_len_max as u64;
@@ -106,15 +106,15 @@ impl LineRelease {
         self.take(gone)
     }
 
-    /// The stream has ended there, and all has gone out.
+    /// Ends the stream at this position, when everything has gone out.
     pub(crate) fn end(&mut self, end: u64) {
         self.clear();
         (self.line_start, self.is_overlong) = (end, false);
     }
 
-    /// Changes the set: pending bytes have not gone out, and are searched again, together with the
-    /// held-back ones. `keep` gets the bytes that are pending then. A secret that a mask covers in
-    /// part already is found on neither side of it.
+    /// Changes the set. Pending bytes have not gone out, and are searched again, together with the
+    /// held-back ones. `keep` receives the bytes that are pending afterwards. A secret of which a
+    /// mask already covers a part is not found on either side of it.
     pub(crate) fn swap(
         &mut self,
         redactor: &mut Redactor,
@@ -152,7 +152,7 @@ impl LineRelease {
         keep(Again::New(redacted));
     }
 
-    /// The beginning of the pending bytes in the input.
+    /// The position of the pending bytes in the input.
     pub(crate) fn waiting_start(&self) -> Option<u64> {
         self.runs.front().map(|run| run.start)
     }
@@ -163,7 +163,7 @@ impl LineRelease {
         self.is_overlong
     }
 
-    /// How many bytes of the input have come since its last newline.
+    /// The number of input bytes since the last newline.
     #[allow(dead_code, reason = "only the sidecar asks, which a library may be without")]
     pub(crate) fn unfinished(&self, end: u64) -> u64 {
         end.saturating_sub(self.line_start)
@@ -176,7 +176,7 @@ impl LineRelease {
         }
     }
 
-    /// Adds a run, or lengthens the last one if this one goes on there.
+    /// Adds a run, or lengthens the last one if this one continues it.
     fn push(&mut self, run: Run) {
         let goes_on = |last: &&mut Run| match last.is_mask {
             true => run.is_mask && run.start == last.start,
@@ -189,15 +189,15 @@ impl LineRelease {
         self.waiting_len += run.len;
     }
 
-    /// Whether more bytes are pending than short enough lines and partial matches of several lines
-    /// can come to. Pending bytes are as long as their input, or shorter, unless there are masks
-    /// among them.
+    /// Whether more bytes are pending than lines within the limit and partial matches of several
+    /// lines can amount to. Pending bytes without masks are as long as their input, or shorter.
     fn is_full(&self, end: u64, reach: Reach) -> bool {
         let len = self.waiting_start().map_or(0, |start| end - start).max(self.waiting_len as u64);
         len > (self.line_len_max as u64).saturating_add(reach.tail as u64)
     }
 
-    /// How many bytes come from before the last place that no needle can reach from behind the end.
+    /// The number of bytes from before the last position that no needle from after the end can
+    /// reach.
     fn before(&self, end: u64, reach: Reach) -> usize {
         let (limit, mut len) = (end.saturating_sub(reach.tail as u64), 0);
         for run in &self.runs {
@@ -210,7 +210,7 @@ impl LineRelease {
         len
     }
 
-    /// How many bytes there are up to the last newline that comes from before this place.
+    /// The number of bytes up to the last newline from before this position.
     fn whole_lines(&self, limit: u64, waiting: &[u8], pieces: &[Piece<'_>]) -> usize {
         let (mut at, mut len) = (0, 0);
         for run in &self.runs {
@@ -247,13 +247,13 @@ impl LineRelease {
     }
 }
 
-/// Splits input after its last newline: whole lines, and the beginning of one. Either is pushed by
-/// itself, because no partial match of a needle without newlines crosses that place.
+/// Splits input after its last newline, into whole lines and the beginning of one. The adapter
+/// pushes them separately, since no partial match of a needle without newlines crosses the split.
 pub(crate) fn split_lines(input: &[u8]) -> (&[u8], &[u8]) {
     input.split_at(memchr::memrchr(b'\n', input).map_or(0, |newline| newline + 1))
 }
 
-/// The last newline between two places in the pending bytes and the pieces behind them.
+/// The last newline between two offsets in the pending bytes and the pieces after them.
 fn last_newline(waiting: &[u8], pieces: &[Piece<'_>], from: usize, to: usize) -> Option<usize> {
     let (mut at, mut last) = (0, None);
     for part in std::iter::once(waiting).chain(pieces.iter().map(|piece| piece.bytes())) {

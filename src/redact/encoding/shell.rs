@@ -1,7 +1,7 @@
 //! Shell quoting, without the enclosing quotes: these remain beside the mask.
 //!
-//! Written by hand: a crate writes one form that a shell accepts, and the needles are all forms that
-//! shells and libraries write.
+//! Written by hand: a crate writes one form that a shell accepts, but the needles are all forms
+//! that shells and libraries write.
 
 use super::Form;
 use super::sheet::{Sheet, push_octal};

@@ -1,4 +1,4 @@
-//! Changes of the needle set in mid-stream.
+//! A change of the needle set in mid-stream.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use super::super::scan::PIECE_LEN_MAX;
 use super::{Note, Redactor, held_bytes};
 
 impl Redactor {
-    /// Searches with another needle set from here on. Held-back bytes are matched again, and
-    /// returned if they begin none of the new needles; regions found with the old set stay masked.
-    /// Not a byte is lost, doubled or reordered.
+    /// Switches to another needle set. Held-back bytes are searched again, and returned if they
+    /// begin none of the new needles; regions found with the old set stay masked. No byte is lost,
+    /// doubled or reordered.
     pub fn swap(&mut self, set: Arc<NeedleSet>) -> Redacted<'_> {
         self.swap_behind(set, &[])
     }
 
-    /// Swaps the set as [`swap`](Redactor::swap), and searches `behind`, too: the last bytes that
-    /// were returned, if the caller has not written them yet and none is of a mask. They are taken
-    /// back, and returned again.
+    /// Swaps the set like [`swap`](Redactor::swap), and also searches `behind`: the last returned
+    /// bytes, if the caller has not written them yet and none is of a mask. It takes them back, and
+    /// returns them again.
     pub(crate) fn swap_behind(&mut self, set: Arc<NeedleSet>, behind: &[u8]) -> Redacted<'_> {
         self.fold_counts();
         let old_set = std::mem::replace(&mut self.set, set);
@@ -33,7 +33,7 @@ impl Redactor {
         }
         let (needle, held_len) = old_set.scanner().held(self.state);
         let held = &held_bytes(&old_set, needle)[..held_len];
-        // A partial match that was released is the end of `behind`.
+        // A released partial match is the end of `behind`.
         let released = if behind.is_empty() { 0 } else { held_len - self.held() };
         self.given -= behind.len() as u64;
         let again = self.again.insert(Zeroizing::new([behind, &held[released..]].concat().into_boxed_slice()));
@@ -44,7 +44,7 @@ impl Redactor {
             self.state = self.set.scanner().scan(piece, self.state, &mut self.found);
             let regions =
                 self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle));
-            // A partial match that was released is out.
+            // A released partial match cannot be taken back.
             found.extend(regions.filter(|region: &Region<Note>| region.range.end > self.given));
             end += piece.len() as u64;
         }
@@ -55,7 +55,7 @@ impl Redactor {
         Redacted::new(&self.segments, Texts { set: &self.set, held, input: &[], starts: (start, self.end) })
     }
 
-    /// Makes a redactor of a whole text that begins at this position of its stream.
+    /// Creates a redactor for a whole text that begins at this position of its stream.
     pub(crate) fn aside(set: &Arc<NeedleSet>, start: u64) -> Redactor {
         Redactor { end: start, given: start, ..Redactor::new(Arc::clone(set)).mask_stump(false) }
     }
