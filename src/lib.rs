@@ -46,17 +46,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! For async code the feature `tokio` adds the same adapters and a codec; for loggers there is
-//! [`RecordWriter`](io::RecordWriter), and with the features `tracing` and `log` a `MakeWriter` and
-//! a `Log`; for one text in memory [`NeedleSet::redact_cow`] and
-//! [`redact_in_place`](NeedleSet::redact_in_place). With the feature `registry`,
-//! `source::SourceSpec` reads secrets from the environment, files, a registry and the session of the
-//! machine. Without features (`default-features = false`)
-//! the library brings 15 crates with it, and adds 584 KiB to a stripped release build
-//! (`benches/size/run`).
+//! - Async code: the feature `tokio` adds the same adapters and a codec.
+//! - Loggers: [`RecordWriter`](io::RecordWriter), and a `MakeWriter` and a `Log` with the features
+//!   `tracing` and `log`.
+//! - One text in memory: [`NeedleSet::redact_cow`] and
+//!   [`redact_in_place`](NeedleSet::redact_in_place).
+//! - Sources of secrets: with the feature `registry`, `source::SourceSpec` reads the environment,
+//!   files, a registry and the session of the machine.
 //!
-//! A *needle* is a byte string that gives a secret away: its value, or one form or part of it. A
-//! *region* is a longest run of bytes that occurrences of needles cover; it is masked as one.
+//! Without features (`default-features = false`) the library brings in 15 crates, and adds 584 KiB
+//! to a stripped release build (`benches/size/run`).
+//!
+//! A *needle* is a byte string that reveals a secret: its value, or one form or part of it. A
+//! *region* is a maximal run of bytes that occurrences of needles cover; it is masked as one.
 //!
 //! # What it promises
 //!
@@ -64,52 +66,52 @@
 //!    occurrence of any needle is written. All overlapping occurrences count: with `abcd` and
 //!    `cdef`, all of `abcdef` is masked.
 //! 2. **Nothing else changes.** Every byte outside the regions is written once, unchanged and in
-//!    order. With no secret in it, output equals input. One exception, which
-//!    [`Redactor::mask_stump`] switches off: a stream that ends inside a secret, after at least
-//!    half of the needle and 8 bytes of the value, has that stump masked.
+//!    order. Without a secret in the input, output equals input. One exception, which
+//!    [`Redactor::mask_stump`] switches off: if a stream ends inside a secret, after at least half
+//!    of the needle and 8 bytes of the value, that stump is masked.
 //! 3. **Cutting changes nothing.** The output depends on the bytes, never on where the pieces begin
 //!    and end.
-//! 4. **Nothing waits without need.** After each push the hold-back is the longest end of the input
-//!    that is a proper beginning of a needle, and not a byte more. With
+//! 4. **Nothing waits without need.** After each push the hold-back is the longest suffix of the
+//!    input that is a proper prefix of a needle, and not a byte more. With
 //!    [line release](io::Release::Line) output waits for the end of its line instead, and until a
 //!    whole needle is complete, the output and its times do not depend on it. A caller, such as
-//!    `run` on a terminal, may ask for up to so many bytes of it earlier
-//!    ([`Redactor::release_partial`]); then promise 1 holds for all bytes of a needle but these
-//!    first ones.
+//!    `run` on a terminal, may request a limited number of held-back bytes early
+//!    ([`Redactor::release_partial`]). Promise 1 then holds for all bytes of a needle after these.
 //! 5. **Linear and bounded.** Time is linear in the text, even in a hostile one; memory is bounded
 //!    by the needle set, never by the input.
 //! 6. **Fails closed.** Only building a set can fail; [`push`](Redactor::push) and
 //!    [`finish`](Redactor::finish) cannot. On any error around them nothing unmasked is written. A
-//!    mask is never empty, and never completes a needle with the bytes beside it.
+//!    mask is never empty, and never forms a needle with the bytes beside it.
 //! 7. **In place means in place.** A [scrub] of a file writes only the bytes of regions: its size,
 //!    inode, owner, mode and every other byte stay, even while a writer appends. If it is killed at
 //!    any moment, nothing is lost, and a second run completes it.
 //! 8. **Saved values cannot be read back.** (With the feature `registry`.) Saving a value needs no
-//!    key that opens it, and no error, `Debug` or report ever shows one. Opening is all or nothing.
-//! 9. **What was exported stays masked.** A set that was [swapped](Redactor::swap) in never drops,
-//!    doubles or reorders a byte, and regions found with the earlier set stay masked; a session
-//!    (feature `registry`) keeps each value that it has exported until it ends.
+//!    key that opens it, and no error, `Debug` or report ever shows a value. Opening is all or
+//!    nothing.
+//! 9. **What was exported stays masked.** A [swap](Redactor::swap) of the set never drops, doubles
+//!    or reorders a byte, and regions found with the earlier set stay masked. A session (feature
+//!    `registry`) keeps each exported value until it ends.
 //!
-//! The [manual] names the tests that hold each of them.
+//! The [manual] names the tests of each promise.
 //!
 //! # What it does not promise
 //!
-//! - To find secrets that it was not given. There are no patterns, and there is no guessing.
-//! - To find forms that are not [listed](manual::forms): encrypted, compressed or hashed, in other
+//! - Finding secrets that it was not given. It has no patterns, and does not guess.
+//! - Finding forms that are not [listed](manual::forms): encrypted, compressed or hashed, in other
 //!   letters or another character set, encoded twice (but JSON in JSON is listed), backwards.
-//! - To find a value with something in its middle, such as colour codes, or a line break by the
+//! - Finding a value with something in its middle, such as colour codes, or a line break by the
 //!   terminal's width.
-//! - To mask values under 4 bytes. They are refused, with a [`Notice`] by name.
-//! - That nothing can be concluded from the output: a mask shows that there was a secret, and
-//!   which. With an exact hold-back, an attacker with write access to the stream and a live view of
-//!   it can test guesses: the held-back length shows how much of one matches; see [`io::Release`].
-//! - To reach the old content that a file system keeps: a rewrite leaves the old blocks, a snapshot
-//!   and a data journal theirs.
-//! - To leave each region whole or masked if the power fails during a scrub: a region that crosses
-//!   the border of two blocks may be masked in only one of them.
-//! - To notice a registry's rollback to an older state; nor, unless the registry is signed, to know
+//! - Masking values under 4 bytes. They are refused, with a [`Notice`] by name.
+//! - An output that allows no conclusions: a mask shows that there was a secret, and which. With
+//!   exact release, an attacker with write access to the stream and a live view of it can test
+//!   guesses: the held-back length shows how much of a guess matches; see [`io::Release`].
+//! - Reaching old content that a file system keeps: a rewrite leaves the old blocks, and snapshots
+//!   and data journals have copies.
+//! - Atomicity across power loss during a scrub: a region that crosses the border of two blocks may
+//!   be masked in only one of them.
+//! - Detecting a registry's rollback to an older state; nor, unless the registry is signed, knowing
 //!   its author.
-//! - To wipe the copies of a secret that the rest of the program made. It wipes its own.
+//! - Wiping copies of a secret that the rest of the program made. It wipes its own.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
