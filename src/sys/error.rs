@@ -2,12 +2,12 @@
 
 use std::io;
 
-/// The reason of an I/O error in the words of the system, in lower case and without its number.
+/// The reason for an I/O error in the system's words, in lower case and without the number.
 pub fn reason(error: &io::Error) -> String {
     plain_reason(&error.to_string())
 }
 
-/// As [`reason`], for an error that is a text already.
+/// Like [`reason`], for an error that is already text.
 pub fn plain_reason(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();

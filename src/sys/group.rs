@@ -4,12 +4,12 @@ use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 
-/// The first size of the buffer for the members of a group, and the largest, in bytes. glibc returns
-/// all members with the group, and an LDAP group may have thousands.
+/// The initial and the maximum size of the buffer for the members of a group, in bytes. glibc
+/// returns all members with the group, and an LDAP group may have thousands.
 const BUFFER_LEN_MIN: usize = 4 << 10;
 const BUFFER_LEN_MAX: usize = 16 << 20;
 
-/// The id of a group; none if there is no group of that name.
+/// The id of a group, or `None` if no group has that name.
 ///
 /// # Errors
 ///
@@ -20,8 +20,9 @@ pub fn id(name: &str) -> io::Result<Option<u32>> {
     loop {
         let mut group = MaybeUninit::<libc::group>::uninit();
         let mut found = std::ptr::null_mut();
-        // SAFETY: the name ends with a NUL, the buffer is as long as is said, and all of them outlive
-        // the call. It initialises `group` if it sets `found` to it, and only then `group` is read.
+        // SAFETY: the name ends with a NUL, the buffer has the given length, and all pointers are
+        // valid for the call. It initialises `group` if it points `found` at it; only then is
+        // `group` read.
         let (status, id) = unsafe {
             let (out, len) = (buffer.as_mut_ptr(), buffer.len());
             let status = libc::getgrnam_r(name.as_ptr(), group.as_mut_ptr(), out, len, &raw mut found);

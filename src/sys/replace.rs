@@ -117,7 +117,7 @@ pub fn create_in(dir: &Dir, name: impl AsRef<OsStr>, mode: u32, content: &[u8]) 
 enum Owner {
     /// The previous owner.
     Kept,
-    /// The previous owner, who must be root or the effective user.
+    /// The previous owner, which must be root or the effective user.
     Known,
     /// The previous owner if possible; the group and the access list, always.
     Shared,

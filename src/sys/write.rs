@@ -1,34 +1,34 @@
-//! Writing all of some slices, however few bytes each call takes.
+//! Writes of whole slices, with calls that may each take only some bytes.
 
 use std::io::IoSlice;
 
 use rustix::io::Errno;
 
-/// The most slices that one call takes (`IOV_MAX`).
+/// The maximum number of slices of one call (`IOV_MAX`).
 const SLICES_MAX: usize = 1_024;
 
-/// Slices that are not all written.
+/// Slices to write, and the progress.
 pub(crate) struct Unwritten<'s, 'b> {
     slices: &'s mut [IoSlice<'b>],
 }
 
 impl<'s, 'b> Unwritten<'s, 'b> {
-    /// All of these slices; empty ones at the front are skipped.
+    /// Starts with all of these slices; skips empty ones at the front.
     pub(crate) fn new(mut slices: &'s mut [IoSlice<'b>]) -> Unwritten<'s, 'b> {
         IoSlice::advance_slices(&mut slices, 0);
         Unwritten { slices }
     }
 
-    /// The slices of the next call. `None`: all is written.
+    /// The slices of the next call; `None` when all are written.
     pub(crate) fn next(&self) -> Option<&[IoSlice<'b>]> {
         (!self.slices.is_empty()).then(|| &self.slices[..self.slices.len().min(SLICES_MAX)])
     }
 
-    /// A call has written this many bytes.
+    /// Records that a call has written this many bytes.
     ///
     /// # Errors
     ///
-    /// When it has written none. Nothing documented does this; to go on would be to spin.
+    /// When it wrote none. No documented call does this, and a retry would spin.
     pub(crate) fn advance(&mut self, len: usize) -> Result<(), Errno> {
         if len == 0 {
             return Err(Errno::IO);
@@ -38,8 +38,8 @@ impl<'s, 'b> Unwritten<'s, 'b> {
     }
 }
 
-/// Calls `write` until it has written all slices. It gets those that are left, and returns how many
-/// bytes it wrote.
+/// Calls `write` until all slices are written. Each call receives the remaining slices, and returns
+/// the number of bytes written.
 ///
 /// # Errors
 ///
