@@ -14,7 +14,8 @@ use cli::{
     boot, check, env, export, filter, guard, guide, harden, keygen, member, merge, run, scrub, secret, sidecar, stdio,
 };
 
-/// Wipes what is freed, so that no copy of a secret outlives its use: not in a grown buffer, not in a parser's scrap.
+/// Wipes freed memory, so no copy of a secret outlives its use, be it in a grown buffer or in a
+/// parser's scratch memory.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
