@@ -34,7 +34,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Copy standard input to standard output with every secret masked; what `hushlog` alone does too
+    /// Copy standard input to standard output with every secret masked; what `hushlog` alone does
+    /// too
     Filter(FilterArgs),
     /// Run a command with the secrets in its environment, and mask them in what it prints
     #[command(long_about = guide::RUN, after_long_help = guide::RUN_EXAMPLES)]
@@ -48,7 +49,8 @@ pub(crate) enum Command {
     Sidecar(SidecarArgs),
     /// Export the secrets for as long as the machine is up: to shells, services, and all that masks
     Boot(BootArgs),
-    /// Tell whether secrets are set here, and would be masked: sends a canary through, and shows no value
+    /// Tell whether secrets are set here, and would be masked: sends a canary through, and shows no
+    /// value
     Check(CheckArgs),
     /// Write the secrets down for shells, services and containers
     Export(ExportArgs),

@@ -31,12 +31,13 @@ exports what is valid now; old values stay masked until the machine goes down.";
 pub(crate) struct BootArgs {
     /// Let the members of this group read what is exported; a name or a number
     ///
-    /// Without it only the owner may (root, mostly). Services get their variables from the service manager, and need no
-    /// group; shells of other users do.
+    /// Without it only the owner may (root, mostly). Services get their variables from the service
+    /// manager, and need no group; shells of other users do.
     #[arg(long, value_name = "GROUP")]
     pub(super) group: Option<String>,
 
-    /// Write even where the directory is on a disk, and the values would stay when the machine goes down
+    /// Write even where the directory is on a disk, and the values would stay when the machine goes
+    /// down
     #[arg(long)]
     pub(super) allow_disk: bool,
 

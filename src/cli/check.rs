@@ -37,7 +37,8 @@ With --canary: 0 if the line came out masked everywhere, 1 if not, 2 if there is
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// Secrets or variables, as openai-api-key or OPENAI_API_KEY; without any, all that the sources give
+    /// Secrets or variables, as openai-api-key or OPENAI_API_KEY; without any, all that the sources
+    /// give
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
@@ -47,7 +48,8 @@ pub(crate) struct CheckArgs {
 
     /// Send a line with a secret through the running sidecar, and tell whether it comes out masked
     ///
-    /// The secret is one that the sidecar has drawn for itself. NAME is that of a stream then; without any, all are asked about.
+    /// The secret is one that the sidecar has drawn for itself. NAME is that of a stream then;
+    /// without any, all are asked about.
     #[arg(long)]
     canary: bool,
 

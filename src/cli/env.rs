@@ -11,9 +11,11 @@ use super::registry::{ChangeArgs, RegistryArgs, failure, name, print_json, print
 /// What can be done with environments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EnvCommand {
-    /// Set defaults in an environment, which is made if there is none; a secret of the same variable wins
+    /// Set defaults in an environment, which is made if there is none; a secret of the same
+    /// variable wins
     ///
-    /// Defaults are kept in plain text: a value that looks like a credential is refused, and belongs to `hushlog secret add`.
+    /// Defaults are kept in plain text: a value that looks like a credential is refused, and
+    /// belongs to `hushlog secret add`.
     Set(SetArgs),
     /// Unset defaults in an environment; their history stays
     Unset(UnsetArgs),

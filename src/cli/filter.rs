@@ -28,12 +28,14 @@ pub(crate) struct FilterArgs {
 
     /// Answer a log shipper line by line, instead of copying
     ///
-    /// For rsyslog's mmexternal, which asks a helper about each message: `rsyslog-mmexternal` for its text, `rsyslog-mmexternal-fulljson` for
-    /// all of it, with interface.input="fulljson". The manual has the configuration for it.
+    /// For rsyslog's mmexternal, which asks a helper about each message: `rsyslog-mmexternal` for
+    /// its text, `rsyslog-mmexternal-fulljson` for all of it, with interface.input="fulljson". The
+    /// manual has the configuration for it.
     #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with = "release", help_heading = "Masking and output")]
     pub(crate) protocol: Option<Protocol>,
 
-    /// Set $!hushlog to "clean" in each message that came through, so that a rule of rsyslog can stop all others
+    /// Set $!hushlog to "clean" in each message that came through, so that a rule of rsyslog can
+    /// stop all others
     ///
     /// Without that rsyslog lets messages pass as they are while its helper is away.
     #[arg(long, requires = "protocol", help_heading = "Masking and output")]

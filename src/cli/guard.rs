@@ -35,7 +35,8 @@ pub(crate) struct GuardArgs {
     #[arg(long, value_name = "C", value_parser = masking::mask_char, help_heading = "Masking and output")]
     pub(crate) mask_char: Option<u8>,
 
-    /// How long readers wait for the rest of a secret at the end of a file, before that stump is masked
+    /// How long readers wait for the rest of a secret at the end of a file, before that stump is
+    /// masked
     #[arg(long, value_name = "MILLISECONDS", default_value = "1000", help_heading = "Masking and output")]
     pub(crate) stump_wait: u32,
 
@@ -43,11 +44,13 @@ pub(crate) struct GuardArgs {
     #[arg(long, value_name = "N", value_parser = masking::min_length(), help_heading = "Masking and output")]
     pub(crate) min_length: Option<usize>,
 
-    /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no parts of values
+    /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no
+    /// parts of values
     #[arg(long, help_heading = "Masking and output")]
     pub(crate) no_encodings: bool,
 
-    /// Write counts to a JSON file when the guard ends: how often each secret was masked, and in which form; no values
+    /// Write counts to a JSON file when the guard ends: how often each secret was masked, and in
+    /// which form; no values
     #[arg(long, value_name = "FILE", help_heading = "Masking and output")]
     pub(crate) report: Option<PathBuf>,
 

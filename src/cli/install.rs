@@ -21,9 +21,11 @@ use super::stdio;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Installation")]
 pub(crate) struct InstallArgs {
-    /// Make each start of the machine run this command, with the sources given here, and shells get the variables
+    /// Make each start of the machine run this command, with the sources given here, and shells get
+    /// the variables
     ///
-    /// Says which files it wrote. Nothing is started or reloaded, and doing it again changes nothing.
+    /// Says which files it wrote. Nothing is started or reloaded, and doing it again changes
+    /// nothing.
     #[arg(long)]
     install: bool,
 

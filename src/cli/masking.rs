@@ -25,7 +25,8 @@ pub(crate) struct OptionArgs {
 
     /// Mask with this character, as often as the secret is long
     ///
-    /// One printable ASCII character. It keeps columns and offsets as they were, and shows the length of the secret.
+    /// One printable ASCII character. It keeps columns and offsets as they were, and shows the
+    /// length of the secret.
     #[arg(long, value_name = "C", value_parser = mask_char)]
     pub(crate) mask_char: Option<u8>,
 
@@ -33,7 +34,8 @@ pub(crate) struct OptionArgs {
     #[arg(long, value_name = "N", value_parser = min_length())]
     pub(crate) min_length: Option<usize>,
 
-    /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no parts of values
+    /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no
+    /// parts of values
     #[arg(long)]
     pub(crate) no_encodings: bool,
 
@@ -53,7 +55,8 @@ pub(crate) struct OptionArgs {
     #[arg(long, value_enum, value_name = "WHEN", default_value = "exact")]
     pub(crate) release: WhenReleased,
 
-    /// Write counts to a JSON file at the end: how often each secret was masked, and in which form; no values
+    /// Write counts to a JSON file at the end: how often each secret was masked, and in which form;
+    /// no values
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 

@@ -13,14 +13,16 @@ use super::registry::{ChangeArgs, RegistryArgs, failure, identity, name, print_j
 /// What can be done with members.
 #[derive(Debug, Subcommand)]
 pub(crate) enum MemberCommand {
-    /// Add a member, or give one another recipient or signing key; makes the registry if there is none
+    /// Add a member, or give one another recipient or signing key; makes the registry if there is
+    /// none
     ///
     /// What is shared is sealed to the new recipient too, which takes an identity that can open it.
     Add(AddArgs),
     /// Remove a member, and what is private to it
     ///
-    /// What is shared is sealed anew to the others, which takes an identity that can open it. Copies of the file from before can
-    /// still be opened by who was removed: save new values of what is shared.
+    /// What is shared is sealed anew to the others, which takes an identity that can open it.
+    /// Copies of the file from before can still be opened by who was removed: save new values of
+    /// what is shared.
     Remove(RemoveArgs),
     /// List the members, their recipients, and the keys that they sign with
     List(ListArgs),
@@ -29,7 +31,8 @@ pub(crate) enum MemberCommand {
 /// What seals anew.
 #[derive(Debug, Args)]
 struct IdentityArgs {
-    /// Opens what has to be sealed anew [default: $HUSHLOG_IDENTITY, or ~/.config/hushlog/identity.txt]
+    /// Opens what has to be sealed anew [default: $HUSHLOG_IDENTITY, or
+    /// ~/.config/hushlog/identity.txt]
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
 }
@@ -42,7 +45,8 @@ pub(crate) struct AddArgs {
     /// Its recipient, as `hushlog keygen` and `age-keygen -y` print it: age1...
     #[arg(value_name = "RECIPIENT")]
     recipient: String,
-    /// The public key that it signs with, as `hushlog keygen --signing` prints it; from then on the registry has to be signed
+    /// The public key that it signs with, as `hushlog keygen --signing` prints it; from then on the
+    /// registry has to be signed
     #[arg(long, value_name = "KEY")]
     signer: Option<String>,
     #[command(flatten)]

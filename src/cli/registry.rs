@@ -28,10 +28,10 @@ pub(crate) struct RegistryArgs {
     /// Demand the signature of this public key, or the registry of this id; may be repeated
     /// [default: $HUSHLOG_TRUST]
     ///
-    /// A registry that names signers is always checked against them. But whoever can write the whole file can name others;
-    /// a key that is known from elsewhere settles it. An id, `hlr-...` in the head of the file,
-    /// settles which of the registries with the same signers it is. One of the keys has to have
-    /// signed, and one of the ids has to be that of the registry.
+    /// A registry that names signers is always checked against them. But whoever can write the
+    /// whole file can name others; a key that is known from elsewhere settles it. An id, `hlr-...`
+    /// in the head of the file, settles which of the registries with the same signers it is. One of
+    /// the keys has to have signed, and one of the ids has to be that of the registry.
     #[arg(long, value_name = "KEY")]
     pub(crate) trust: Vec<String>,
 }
@@ -47,7 +47,8 @@ pub(crate) struct ChangeArgs {
     #[arg(long = "as", value_name = "MEMBER")]
     pub(crate) member: Option<String>,
 
-    /// Sign with the key in this file; needed once the registry names signers [default: $HUSHLOG_SIGN]
+    /// Sign with the key in this file; needed once the registry names signers [default:
+    /// $HUSHLOG_SIGN]
     #[arg(long, value_name = "FILE")]
     pub(crate) sign: Option<PathBuf>,
 }

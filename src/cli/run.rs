@@ -31,7 +31,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) options: OptionArgs,
 
-    /// Kill the command if it has not ended so many seconds after a SIGTERM to hushlog; 0 never does
+    /// Kill the command if it has not ended so many seconds after a SIGTERM to hushlog; 0 never
+    /// does
     #[arg(long, value_name = "SECONDS", default_value = "10")]
     pub(crate) kill_after: u32,
 

@@ -47,10 +47,11 @@ pub(crate) struct WhatArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Write files anew instead of in place: with any --mask, and compressed ones too (gzip, zstd, bzip2, xz)
+    /// Write files anew instead of in place: with any --mask, and compressed ones too (gzip, zstd,
+    /// bzip2, xz)
     ///
-    /// For files that nobody writes any more. Owner, mode, access list, attributes and times are kept; the old content stays on
-    /// the device until something else is written there.
+    /// For files that nobody writes any more. Owner, mode, access list, attributes and times are
+    /// kept; the old content stays on the device until something else is written there.
     #[arg(long)]
     pub(crate) rewrite: bool,
 
@@ -66,7 +67,8 @@ pub(crate) struct WhatArgs {
     #[arg(long)]
     pub(crate) recursive: bool,
 
-    /// Only files whose name matches, or whose path below PATH does if the pattern has a `/`; may be repeated
+    /// Only files whose name matches, or whose path below PATH does if the pattern has a `/`; may
+    /// be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
 
@@ -78,7 +80,8 @@ pub(crate) struct WhatArgs {
     #[arg(long)]
     pub(crate) hard_links: bool,
 
-    /// How many files, or parts of a large file, are searched at once [default: one for each processor]
+    /// How many files, or parts of a large file, are searched at once [default: one for each
+    /// processor]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 }

@@ -17,8 +17,9 @@ use super::{harden, value};
 pub(crate) enum SecretCommand {
     /// Save a new secret; its value is typed in, or read from a file or standard input
     ///
-    /// Nothing on this machine can read it back: it is sealed to the members' recipients. A value is 4 bytes to 64 KiB long,
-    /// without NUL bytes. One newline at its end is left out, unless --keep-newline keeps it.
+    /// Nothing on this machine can read it back: it is sealed to the members' recipients. A value
+    /// is 4 bytes to 64 KiB long, without NUL bytes. One newline at its end is left out, unless
+    /// --keep-newline keeps it.
     Add(AddArgs),
     /// Save another value of a secret, or change whether it is exported
     Edit(EditArgs),
@@ -55,7 +56,8 @@ impl ScopeArgs {
 /// Where the value comes from.
 #[derive(Debug, Args)]
 struct ValueArgs {
-    /// Read the value from a file, or from standard input if it is `-`; without it, the terminal asks twice
+    /// Read the value from a file, or from standard input if it is `-`; without it, the terminal
+    /// asks twice
     #[arg(long, value_name = "FILE")]
     value_file: Option<PathBuf>,
 

@@ -28,7 +28,8 @@ pub(crate) struct SidecarArgs {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// The control socket of the sidecar that is asked [default: that of --config, or /run/hushlog/sidecar.sock]
+    /// The control socket of the sidecar that is asked [default: that of --config, or
+    /// /run/hushlog/sidecar.sock]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
 
@@ -45,8 +46,8 @@ pub(crate) enum SidecarCommand {
     Schema,
     /// Mask another value, from the moment on in which this command ends
     ///
-    /// The value is typed in, or read from standard input or a file; never from the command line. It is masked for as long as the
-    /// sidecar runs.
+    /// The value is typed in, or read from standard input or a file; never from the command line.
+    /// It is masked for as long as the sidecar runs.
     Add {
         /// The name that its mask shows
         name: String,

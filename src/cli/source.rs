@@ -15,44 +15,49 @@ use hushlog::source::{Fallback, Interface, Loaded, RegistrySpec, SourceError, So
 use super::message::{self, Failure, note, warning};
 use super::registry::ask_passphrase;
 
-/// Where the secrets come from. Never the command line itself: it is shown to every user of the machine.
+/// Where the secrets come from. Never the command line itself: it is shown to every user of the
+/// machine.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sources of secrets")]
 pub(crate) struct SourceArgs {
     /// Mask the values of the environment variables whose names match, as 'PROD_*'
     ///
-    /// `*`, `?` and `[...]` are understood, and upper and lower case differ. A pattern that matches no variable with a
-    /// value is an error. May be repeated, as all sources may. Without any source, what this machine's session exported is
-    /// masked; without a session, the variables with well-known names, and standard error tells which.
+    /// `*`, `?` and `[...]` are understood, and upper and lower case differ. A pattern that matches
+    /// no variable with a value is an error. May be repeated, as all sources may. Without any
+    /// source, what this machine's session exported is masked; without a session, the variables
+    /// with well-known names, and standard error tells which.
     #[arg(long, value_name = "GLOB")]
     pub(crate) env: Vec<OsString>,
 
     /// Mask the values in a file of NAME=VALUE lines
     ///
-    /// Quotes are understood as in shells, also over several lines; so are `export`, comments, and `\n` in double
-    /// quotes. References to other variables are not followed; a warning names the values that hold one.
+    /// Quotes are understood as in shells, also over several lines; so are `export`, comments, and
+    /// `\n` in double quotes. References to other variables are not followed; a warning names the
+    /// values that hold one.
     #[arg(long, value_name = "FILE")]
     pub(crate) dotenv: Vec<PathBuf>,
 
     /// Mask the content of a file, or of every file below a directory such as /run/secrets
     ///
-    /// A file is one value, without the newlines at its end, and is named after the file. Symbolic links are followed,
-    /// and entries that begin with `..` are passed over, as Kubernetes lays such directories out.
+    /// A file is one value, without the newlines at its end, and is named after the file. Symbolic
+    /// links are followed, and entries that begin with `..` are passed over, as Kubernetes lays
+    /// such directories out.
     #[arg(long, value_name = "PATH")]
     pub(crate) secret_file: Vec<PathBuf>,
 
     /// Mask all secrets of a registry that the identity can open
     ///
-    /// With the identity of a member: all that is shared, and what is private to that member. All of them open, or the program
-    /// ends before it reads any input. The identity itself is masked too, and the usual signing key
-    /// if there is one.
+    /// With the identity of a member: all that is shared, and what is private to that member. All
+    /// of them open, or the program ends before it reads any input. The identity itself is masked
+    /// too, and the usual signing key if there is one.
     #[arg(long, value_name = "FILE")]
     pub(crate) registry: Option<PathBuf>,
 
-    /// Open the registry with this identity [default: $HUSHLOG_IDENTITY, or ~/.config/hushlog/identity.txt]
+    /// Open the registry with this identity [default: $HUSHLOG_IDENTITY, or
+    /// ~/.config/hushlog/identity.txt]
     ///
-    /// A file as `hushlog keygen` and `age-keygen` write it, which only its owner can read; if it is protected by a passphrase, that
-    /// is asked for.
+    /// A file as `hushlog keygen` and `age-keygen` write it, which only its owner can read; if it
+    /// is protected by a passphrase, that is asked for.
     #[arg(long, value_name = "FILE", requires = "registry")]
     pub(crate) identity: Option<PathBuf>,
 
@@ -71,9 +76,9 @@ pub(crate) struct SourceArgs {
 
     /// Mask what was exported since the machine was booted, by `hushlog boot`
     ///
-    /// This is what is masked without any source too, if there is a session. It is read from /run/hushlog, or from the
-    /// directory that HUSHLOG_RUN_DIR names; a service that may not read that loads it as a credential, named
-    /// hushlog.session.
+    /// This is what is masked without any source too, if there is a session. It is read from
+    /// /run/hushlog, or from the directory that HUSHLOG_RUN_DIR names; a service that may not read
+    /// that loads it as a credential, named hushlog.session.
     #[arg(long)]
     pub(crate) session: bool,
 

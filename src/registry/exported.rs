@@ -1,4 +1,5 @@
-//! A secret, and how it is exported: the type that the registry, the environment and the session share.
+//! A secret, and how it is exported: the type that the registry, the environment and the session
+//! share.
 
 use core::fmt;
 
@@ -33,8 +34,8 @@ pub struct ExportedSecret {
     pub secret: Secret,
     /// The name of the variable.
     ///
-    /// A registry may hold names that an exported variable may not have. Their values are masked all
-    /// the same, and [`name::Allowed::check`](super::name::Allowed::check) reports the names.
+    /// A registry may hold names that an exported variable may not have. Their values are masked
+    /// all the same, and [`name::Allowed::check`](super::name::Allowed::check) reports the names.
     pub variable: String,
     /// Opaque, and new with every saved value. Empty if the source has no versions.
     pub version: String,
@@ -75,7 +76,8 @@ impl ExportedSecret {
         self.rank > Rank::Default
     }
 
-    /// The length that it takes of the space for `exec`, in bytes: `NAME=VALUE`, the NUL behind it, and the pointer to it.
+    /// The length that it takes of the space for `exec`, in bytes: `NAME=VALUE`, the NUL behind it,
+    /// and the pointer to it.
     pub fn exec_len(&self) -> usize {
         self.entry_len() + size_of::<*const u8>()
     }

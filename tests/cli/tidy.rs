@@ -162,7 +162,8 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
     ("src/sidecar/watch.rs", LOOKS),
 ];
 
-/// Constructors of redacted bytes beside the redactor, and the only files that call each: see `redact::redacted`.
+/// Constructors of redacted bytes beside the redactor, and the only files that call each: see
+/// `redact::redacted`.
 const REDACTED_BY_HAND: &[(&str, &[&str])] = &[
     ("Piece::fixed(", &["src/sidecar/borders.rs", "src/sidecar/stream.rs"]),
     ("RedactedBuf::reread(", &["src/sidecar/sink/spool.rs"]),
