@@ -26,10 +26,12 @@ pub struct Config {
     pub scrub: Option<Vec<Scrub>>,
     /// Directories whose files nobody reads before they are clean. Needs root.
     pub guard: Option<Guard>,
-    /// The path of the socket for `hushlog sidecar add`, `reload` and `status`. Without it there is none.
+    /// The path of the socket for `hushlog sidecar add`, `reload` and `status`. Without it there is
+    /// none.
     #[schemars(length(min = 1))]
     pub control: Option<At<PathBuf>>,
-    /// The address of the metrics and of /healthz, on loopback, as 127.0.0.1:9500. Without it there are none.
+    /// The address of the metrics and of /healthz, on loopback, as 127.0.0.1:9500. Without it there
+    /// are none.
     pub metrics: Option<At<String>>,
     /// The directory in which the sidecar remembers how far files were read.
     #[schemars(length(min = 1))]
@@ -40,7 +42,8 @@ pub struct Config {
     pub environment: Option<Vec<String>>,
     /// What the process takes away from itself.
     pub confine: Option<Confine>,
-    /// How long a stopping sidecar waits for what is on its way to get out, in seconds. Default: 10.
+    /// How long a stopping sidecar waits for what is on its way to get out, in seconds. Default:
+    /// 10.
     pub drain_seconds: Option<At<u64>>,
 }
 
@@ -98,11 +101,13 @@ pub struct Stream {
     pub source: At<Source>,
     /// Where it goes to. Streams with the same sink share it.
     pub sink: At<Sink>,
-    /// When bytes go out: `line` (default), with the end of their line, or `exact`, as soon as they cannot belong to a secret.
+    /// When bytes go out: `line` (default), with the end of their line, or `exact`, as soon as they
+    /// cannot belong to a secret.
     pub release: Option<ReleaseAt>,
     /// The longest line that waits for its end. Default: 1M.
     pub line_max: Option<At<Size>>,
-    /// What the lines are: `plain` (default), `docker` (json-file) or `cri`, of which the parts of a line are put together.
+    /// What the lines are: `plain` (default), `docker` (json-file) or `cri`, of which the parts of
+    /// a line are put together.
     pub format: Option<Format>,
 }
 
@@ -116,13 +121,16 @@ pub struct Source {
     /// The path of a FIFO. It is made if it is not there, and read on when its writers have gone.
     #[schemars(length(min = 1))]
     pub fifo: Option<PathBuf>,
-    /// The path of a stream socket to listen at. Each connection is a stream. One that systemd passes with this path is taken as it is.
+    /// The path of a stream socket to listen at. Each connection is a stream. One that systemd
+    /// passes with this path is taken as it is.
     #[schemars(length(min = 1))]
     pub unix: Option<PathBuf>,
-    /// The path of a datagram socket, as /dev/log is one. Each datagram is a whole. It may be passed by systemd, too.
+    /// The path of a datagram socket, as /dev/log is one. Each datagram is a whole. It may be
+    /// passed by systemd, too.
     #[schemars(length(min = 1))]
     pub unix_datagram: Option<PathBuf>,
-    /// A port on loopback to listen at, as 127.0.0.1:5140. Each connection is a stream. It may be passed by systemd, too.
+    /// A port on loopback to listen at, as 127.0.0.1:5140. Each connection is a stream. It may be
+    /// passed by systemd, too.
     pub tcp: Option<String>,
     /// A program and its arguments, whose output is read. It is started again when it ends.
     pub command: Option<Vec<String>>,
@@ -131,7 +139,8 @@ pub struct Source {
     /// Patterns of files that are not followed: of their names, or of their paths where a
     /// pattern holds a `/`.
     pub exclude: Option<Vec<String>>,
-    /// Who may use the socket or FIFO, in octal. Default: "0600". A FIFO that is there, and what systemd passes, stays as it is.
+    /// Who may use the socket or FIFO, in octal. Default: "0600". A FIFO that is there, and what
+    /// systemd passes, stays as it is.
     pub mode: Option<Mode>,
     /// How many connections there may be at once. Default: 16384.
     pub connections_max: Option<u64>,
@@ -171,7 +180,8 @@ pub struct Sink {
     pub rotate_size: Option<Size>,
     /// How many rotated files are kept. Default: 5.
     pub rotate_keep: Option<u64>,
-    /// What is done while the sink is away: `wait` (default), `spool`, or `drop`, which counts what it drops.
+    /// What is done while the sink is away: `wait` (default), `spool`, or `drop`, which counts what
+    /// it drops.
     pub away: Option<Away>,
     /// The file that what is redacted waits in, with `away: spool`.
     #[schemars(length(min = 1))]
@@ -204,7 +214,8 @@ pub struct Guard {
     /// The directories.
     #[schemars(inner(length(min = 1)))]
     pub directories: Vec<PathBuf>,
-    /// How long readers wait for the rest of a secret at the end of a file, in milliseconds. Default: 1000.
+    /// How long readers wait for the rest of a secret at the end of a file, in milliseconds.
+    /// Default: 1000.
     #[schemars(range(max = u32::MAX))]
     pub stump_wait_ms: Option<u32>,
 }

@@ -4,9 +4,6 @@ use super::{Source, none, of_program, read, root, sources};
 
 const WIDTH_MAX: usize = 100;
 
-/// Directories with wider comments on 2026-11-29. One without any leaves the list; none is added.
-const WIDE: &[&str] = &["src/sidecar"];
-
 /// Words that hushlog had for things for which there are better ones.
 const RETIRED: &[(&str, &str)] = &[
     ("gift", "vmsplice"),
@@ -43,23 +40,13 @@ fn wide_lines(text: &str) -> Vec<usize> {
     wide
 }
 
-/// The directory of a file, two names deep.
-fn directory(path: &str) -> String {
-    let names: Vec<&str> = path.split('/').collect();
-    names[..2.min(names.len() - 1)].join("/")
-}
-
 #[test]
 fn comments_keep_to_their_width() {
     let mut wide = Vec::new();
-    for source in ["src", "tests"].iter().flat_map(|directory| sources(directory)) {
-        let lines = wide_lines(&source.text).into_iter();
-        wide.extend(lines.map(|number| (directory(&source.path), format!("{}:{number}", source.path))));
+    for source in ["src", "tests", "benches", "fuzz"].iter().flat_map(|directory| sources(directory)) {
+        wide.extend(wide_lines(&source.text).iter().map(|number| format!("{}:{number}", source.path)));
     }
-    let new = wide.iter().filter(|(directory, _)| !WIDE.contains(&directory.as_str()));
-    none(new.map(|(_, place)| place.clone()).collect(), "comments over 100 columns");
-    let narrow = WIDE.iter().filter(|allowed| !wide.iter().any(|(directory, _)| directory == *allowed));
-    none(narrow.map(|directory| (*directory).to_owned()).collect(), "no wide comment any more: shorten WIDE");
+    none(wide, "comments over 100 columns");
     let line = format!("/// {}\n", "word ".repeat(20));
     assert_eq!(wide_lines(&format!("{line}/// ```\n{line}/// ```\n{line}")), [1, 5]);
     assert!(is_wide(&format!("    /// {}", "word ".repeat(20))) && !is_wide(&format!("/// {}", "word ".repeat(19))));
