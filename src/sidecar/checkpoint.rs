@@ -27,7 +27,7 @@ use std::time::Duration;
 use rustix::fs::fstat;
 use tokio::sync::Notify;
 
-use super::notice::{Notice, Tell};
+use super::event::{Notice, Tell};
 use super::sink::OutputSync;
 use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};

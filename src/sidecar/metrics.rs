@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use super::active::Active;
+use super::secrets::active::Active;
 use crate::redact::encoding::Form;
 use crate::redact::message::{Reading, label_escape, redact};
 
@@ -409,7 +409,7 @@ mod tests {
     use super::*;
     use crate::redact::needle::NeedleSet;
     use crate::redact::secret::Secret;
-    use crate::sidecar::active;
+    use crate::sidecar::secrets::active;
 
     fn counts(of: &[(&str, Form, u64)]) -> Counts {
         of.iter().map(|(name, form, count)| (((*name).to_owned(), *form), *count)).collect()

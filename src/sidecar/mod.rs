@@ -10,35 +10,20 @@
 //! 256 KiB, of which a sink allows four at once; for each unfinished line its bytes, up to 256 MiB
 //! in all.
 
-mod active;
-mod borders;
-mod buffer;
-mod canary;
+mod admin;
 pub(crate) mod checkpoint;
 pub mod config;
 mod confine;
-mod control;
-
-mod directories;
-mod engine;
+mod event;
 mod fd;
-mod http;
-mod keeper;
-mod lines;
-mod meet;
 mod metrics;
-mod notice;
-mod own;
-mod parts;
 mod program;
-mod running;
-mod serve;
+mod run;
+mod secrets;
 mod sink;
 mod source;
-mod start;
-mod store;
 mod stream;
-mod watch;
+mod systemd;
 
 use std::ffi::OsString;
 use std::io;
@@ -47,10 +32,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use admin::control::VALUE_LEN_MAX;
 pub use confine::{Unconfined, confine};
-pub use control::VALUE_LEN_MAX;
-pub use keeper::Loader;
-pub use notice::{LoadError, Notice, Tell};
+pub use event::{LoadError, Notice, Tell};
+pub use secrets::reloader::Loader;
 
 /// The parts of a sidecar. [`new`](Setup::new) takes the mandatory ones.
 #[non_exhaustive]
@@ -153,7 +138,7 @@ pub fn check(plan: &config::Plan, held: &[PathBuf]) -> Result<Vec<String>, Sidec
 }
 
 fn check_paths(plan: &config::Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, SidecarError> {
-    let met = meet::check(plan, held, has_streams);
+    let met = run::meet::check(plan, held, has_streams);
     met.map_err(|met| SidecarError::Meet { text: met.text, hint: met.hint.to_owned() })
 }
 
@@ -171,16 +156,20 @@ pub fn run(setup: Setup) -> Result<(), SidecarError> {
     // Each connection takes a descriptor.
     crate::sys::limits::raise_descriptor_limit();
     let metrics = Arc::new(metrics::Metrics::new());
-    let keeper =
-        keeper::Keeper::new(Arc::clone(&setup.loader), &setup.plan, Arc::clone(&metrics), Arc::clone(&setup.tell))
-            .map_err(SidecarError::Load)?;
+    let keeper = secrets::reloader::Keeper::new(
+        Arc::clone(&setup.loader),
+        &setup.plan,
+        Arc::clone(&metrics),
+        Arc::clone(&setup.tell),
+    )
+    .map_err(SidecarError::Load)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .worker_threads(start::worker_threads())
+        .worker_threads(run::start::worker_threads())
         .thread_name("stream")
         .build()
         .map_err(SidecarError::Begin)?;
-    let ended = runtime.block_on(start::run(setup, keeper, metrics));
+    let ended = runtime.block_on(run::start::run(setup, keeper, metrics));
     // A stream that could not be drained is not waited for a second time.
     runtime.shutdown_background();
     ended

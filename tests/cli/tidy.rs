@@ -155,19 +155,19 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
     ("src/scrub/guard/gate.rs", KERNEL),
     ("src/scrub/guard/walk.rs", KERNEL),
     ("src/sidecar/confine.rs", LOOKS),
-    ("src/sidecar/directories.rs", LOOKS),
+    ("src/sidecar/secrets/directories.rs", LOOKS),
     ("src/sidecar/fd.rs", KERNEL),
-    ("src/sidecar/own.rs", LOOKS),
-    ("src/sidecar/store.rs", "the socket of the service manager, which started us"),
-    ("src/sidecar/watch.rs", LOOKS),
+    ("src/sidecar/source/own.rs", LOOKS),
+    ("src/sidecar/systemd/fd_store.rs", "the socket of the service manager, which started us"),
+    ("src/sidecar/secrets/watch.rs", LOOKS),
 ];
 
 /// Constructors of redacted bytes beside the redactor, and the only files that call each: see
 /// `redact::redacted`.
 const REDACTED_BY_HAND: &[(&str, &[&str])] = &[
-    ("Piece::fixed(", &["src/sidecar/borders.rs", "src/sidecar/stream.rs"]),
+    ("Piece::fixed(", &["src/sidecar/stream/boundaries.rs", "src/sidecar/stream/mod.rs"]),
     ("RedactedBuf::reread(", &["src/sidecar/sink/spool.rs"]),
-    (".fill_in(", &["src/redact/redacted.rs", "src/sidecar/parts/hidden.rs"]),
+    (".fill_in(", &["src/redact/redacted.rs", "src/sidecar/stream/parts/hidden.rs"]),
 ];
 
 const FILE_LINES_MAX: usize = 500;
@@ -412,7 +412,7 @@ fn a09_settings_are_read_in_one_place() {
     let named = ["src/source/setting.rs"];
     // Settings for deliberate panics in the tests and in the C library's tests, and a name that is
     // no setting.
-    let others = ["src/cli/harden.rs", "src/ffi/border.rs", "src/sidecar/canary.rs"];
+    let others = ["src/cli/harden.rs", "src/ffi/border.rs", "src/sidecar/admin/canary.rs"];
     let mut violations = Vec::new();
     for source in program_sources().iter().filter(|source| !others.contains(&source.path.as_str())) {
         let is_named = named.contains(&source.path.as_str());

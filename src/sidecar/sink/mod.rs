@@ -19,8 +19,8 @@ use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
 
 use super::SidecarError;
 use super::config::{OnAway, Plan, SinkPlan};
+use super::event::{Notice, Tell};
 use super::metrics::StreamMetrics;
-use super::notice::{Notice, Tell};
 use super::program::{Programs, Voice};
 use crate::redact::redacted::RedactedBuf;
 use crate::redact::text;

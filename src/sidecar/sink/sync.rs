@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, Weak};
 use rustix::fs::{fdatasync, fsync};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::super::checkpoint::lock;
+use crate::sidecar::checkpoint::lock;
 use crate::sys::beneath::Dir;
 
 /// The files that sinks and spools write.

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::super::fd::Fd;
 use super::{Given, Source};
+use crate::sidecar::fd::Fd;
 
 /// A file descriptor that is read until end of file.
 pub(crate) struct Bytes(pub(crate) Fd);

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tokio::process::Child;
 
-use super::super::fd::Fd;
-use super::super::notice::{Notice, Tell};
-use super::super::program::{self, Programs, Voice};
 use super::bytes::Bytes;
 use super::{Given, Source};
+use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::fd::Fd;
+use crate::sidecar::program::{self, Programs, Voice};
 
 /// The initial restart delay.
 const DELAY_MIN: Duration = Duration::from_secs(1);

@@ -14,10 +14,10 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_timeout};
 use tokio::io::Interest;
 use tokio::time::Instant;
 
-use super::super::fd::Fd;
-use super::super::store::{Kept, Store};
 use super::bytes::Bytes;
 use super::{Given, Source};
+use crate::sidecar::fd::Fd;
+use crate::sidecar::systemd::fd_store::{Kept, Store};
 
 /// The service manager keeps a connection of this age, and any connection when the sidecar stops.
 /// Connections that send one line and close do not concern it.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::io::Interest;
 
-use super::super::fd::Fd;
 use super::{Given, Source};
+use crate::sidecar::fd::Fd;
 use crate::sys::node;
 
 /// A FIFO. A message ends when the last writer closes it.

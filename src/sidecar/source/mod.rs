@@ -9,7 +9,7 @@ pub(crate) mod command;
 pub(crate) mod connection;
 pub(crate) mod fifo;
 pub(crate) mod follow;
-pub(crate) mod passed;
+pub(super) mod own;
 pub(crate) mod socket;
 
 use std::future::Future;

@@ -12,10 +12,10 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::io::Interest;
 
-use super::super::fd::Fd;
-use super::super::notice::{Notice, Tell};
 use super::connection::{Connection, Keeper};
 use super::{Given, Listener, Source};
+use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::fd::Fd;
 use crate::sys::node::{self, Bound};
 
 /// The listen backlog. The kernel caps it at `net.core.somaxconn`.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fallocate, fstat, ftruncate, seek};
 use rustix::io::{Errno, pread, pwritev};
 
-use super::super::super::fd::lock;
-use super::super::sync::OutputSync;
 use super::{check_content, head};
+use crate::sidecar::fd::lock;
+use crate::sidecar::sink::sync::OutputSync;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::private;
 use crate::sys::write;

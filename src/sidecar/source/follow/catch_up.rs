@@ -8,8 +8,6 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::super::super::checkpoint::{Key, Place, lock};
-use super::super::super::notice::Notice;
 use super::file::{Part, key};
 use super::pattern::Match;
 use super::rotated::{Name, Original, Rotated, Spot, copy_among, former, rotated};
@@ -17,6 +15,8 @@ use super::shared::Shared;
 use super::{FREE_MAX, Follow, Followed, RENAMED_MAX};
 use crate::redact::text;
 use crate::scrub::is_named;
+use crate::sidecar::checkpoint::{Key, Place, lock};
+use crate::sidecar::event::Notice;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
 

@@ -17,10 +17,10 @@ use rustix::fs::{Stat, fstat};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::super::super::checkpoint::{HEAD_LEN_MAX, Hasher, Head, Key, Place, Slot, TAIL_LEN_MAX, lock, tail};
 use super::shared::Shared;
 use crate::scrub::lease::Lease;
 use crate::scrub::packed_head;
+use crate::sidecar::checkpoint::{HEAD_LEN_MAX, Hasher, Head, Key, Place, Slot, TAIL_LEN_MAX, lock, tail};
 use crate::sys::file::FileId;
 
 /// The number of bytes read into the page cache at once.

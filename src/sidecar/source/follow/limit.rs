@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::super::super::notice::{Notice, Tell};
 use super::Follow;
 use super::file::{key, modified};
 use super::pattern::Match;
 use crate::redact::text;
+use crate::sidecar::event::{Notice, Tell};
 use crate::sys::file::FileId;
 
 /// The number of unfollowed files that a message names.

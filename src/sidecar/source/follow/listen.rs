@@ -14,11 +14,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::super::super::checkpoint::lock;
-use super::super::super::config::ReadFrom;
-use super::super::Listener;
 use super::log::{Back, Followed};
 use super::{Files, Follow};
+use crate::sidecar::checkpoint::lock;
+use crate::sidecar::config::ReadFrom;
+use crate::sidecar::source::Listener;
 
 /// The interval of looks without a change event.
 const LOOK: Duration = Duration::from_secs(5);

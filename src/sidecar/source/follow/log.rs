@@ -23,12 +23,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::super::super::checkpoint::{Head, Slot, lock, tail};
-use super::super::{Given, Source};
 use super::Files;
 use super::file::{Part, Read, Standing, Writers};
 use super::rotated::copy_of;
 use super::shared::{Held, Shared};
+use crate::sidecar::checkpoint::{Head, Slot, lock, tail};
+use crate::sidecar::source::Given;
+use crate::sidecar::source::Source;
 
 /// A file without a write for this time has ended, though a process may have it open.
 const LINGER: Duration = Duration::from_secs(60);

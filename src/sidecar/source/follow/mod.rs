@@ -44,12 +44,12 @@ use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
 use tokio::sync::Notify;
 
-use super::super::checkpoint::{Checkpoints, Found, Key, lock};
-use super::super::config::ReadFrom;
-use super::super::notice::{Notice, Tell};
-use super::super::own::{Own, OwnFile};
+use super::own::{Own, OwnFile};
 use crate::redact::text;
 use crate::scrub::{is_named, packed};
+use crate::sidecar::checkpoint::{Checkpoints, Found, Key, lock};
+use crate::sidecar::config::ReadFrom;
+use crate::sidecar::event::{Notice, Tell};
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;

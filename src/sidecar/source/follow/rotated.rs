@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags, fstat};
 
-use super::super::super::checkpoint::{Hasher, Head, Key, Place, tail};
 use super::file::{Part, key, modified};
 use super::listing::{Listing, Listings};
 use super::shared::Shared;
 use super::{Files, RENAMED_MAX};
+use crate::sidecar::checkpoint::{Hasher, Head, Key, Place, tail};
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;

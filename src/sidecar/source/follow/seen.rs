@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::super::checkpoint::Key;
 use super::shared::Shared;
+use crate::sidecar::checkpoint::Key;
 use crate::sys::file::FileId;
 
 /// The file of a path.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::Notify;
 
-use super::super::super::checkpoint::lock;
 use super::file::Part;
+use crate::sidecar::checkpoint::lock;
 
 /// The shared state of one file.
 #[derive(Default)]

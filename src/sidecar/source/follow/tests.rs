@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::super::super::checkpoint::{Checkpoints, lock};
-use super::super::super::config::ReadFrom;
-use super::super::super::notice::{Notice, Tell};
-use super::super::super::own::Own;
-use super::super::{Given, Listener, Source};
 use super::{Files, Following};
+use crate::sidecar::checkpoint::{Checkpoints, lock};
+use crate::sidecar::config::ReadFrom;
+use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::source::Given;
+use crate::sidecar::source::Listener;
+use crate::sidecar::source::Source;
+use crate::sidecar::source::own::Own;
 
 mod handover;
 mod links;

@@ -18,8 +18,8 @@ use tokio::io::Interest;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::super::super::checkpoint::lock;
-use super::super::super::fd::Fd;
+use crate::sidecar::checkpoint::lock;
+use crate::sidecar::fd::Fd;
 
 /// The read size of the event queue, in bytes.
 const EVENTS_LEN: usize = 16 << 10;

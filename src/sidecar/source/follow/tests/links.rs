@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::super::Follow;
 use super::*;
+use crate::sidecar::source::follow::Follow;
 
 /// Text that must not appear in the output.
 const PRIVATE: &str = "AGE-SECRET-KEY-1...\n";

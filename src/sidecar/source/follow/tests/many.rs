@@ -4,8 +4,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use super::super::Follow;
 use super::*;
+use crate::sidecar::source::follow::Follow;
 
 fn files_of(place: &Place) -> Arc<Files> {
     let tell: Tell = Arc::new(|_| {});
@@ -147,7 +147,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> 
 }
 
 /// Polls again and again, and cancels at each wait.
-async fn next_cancelled(following: &mut Following) -> super::super::log::Followed {
+async fn next_cancelled(following: &mut Following) -> crate::sidecar::source::follow::log::Followed {
     let start = Instant::now();
     loop {
         {

@@ -286,7 +286,7 @@ async fn c01_a_file_that_was_moved_in_takes_no_rotated_ones_place() {
         text += &format!("round {round}\n");
         follower.gives(&text).await;
         // The next file continues this one, so it is done.
-        let key = super::super::file::key(&"app".into(), before);
+        let key = crate::sidecar::source::follow::file::key(&"app".into(), before);
         let start = Instant::now();
         while !follower.files.checkpoints.place(&key).is_some_and(|place| place.is_done) {
             assert!(start.elapsed() < PATIENCE, "round {round}");

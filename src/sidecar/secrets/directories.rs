@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::active::Active;
-use super::config::{Guard as Section, ScrubPlan};
-use super::keeper::lock;
-use super::notice::Notice;
-use super::running::Running;
+use super::reloader::lock;
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::redact::text;
 use crate::scrub::guard::{Guard, GuardError, Locks, STUMP_WAIT};
 use crate::scrub::{Outcome, Scrubber, Tree, is_wanted};
+use crate::sidecar::config::{Guard as Section, ScrubPlan};
+use crate::sidecar::event::Notice;
+use crate::sidecar::run::running::Running;
 
 /// The interval at which a waiting thread checks for cancellation.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -33,7 +33,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(1);
 const GUARD_AGAIN: Duration = Duration::from_secs(5);
 
 /// Scrubs a directory periodically, until the sidecar stops. A kill during a scrub loses nothing.
-pub(super) fn scrub(plan: ScrubPlan, running: Arc<Running>) -> io::Result<()> {
+pub(in crate::sidecar) fn scrub(plan: ScrubPlan, running: Arc<Running>) -> io::Result<()> {
     thread::Builder::new().name("scrub".to_owned()).spawn(move || scrub_again(&plan, &running)).map(drop)
 }
 
@@ -101,7 +101,7 @@ fn left(path: &Path, why: &str, places: u64) -> String {
 /// # Errors
 ///
 /// Without the privilege, or without fanotify in the kernel.
-pub(super) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinHandle<()>> {
+pub(in crate::sidecar) fn guard(section: Section, running: Arc<Running>) -> io::Result<JoinHandle<()>> {
     for directory in &section.directories {
         std::fs::read_dir(directory)?;
     }

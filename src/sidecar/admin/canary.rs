@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use super::engine::Engine;
-use super::notice::LoadError;
-use super::sink::{Batch, Gave};
-use super::stream::Common;
 use crate::redact::redacted::RedactedBuf;
 use crate::redact::secret::Secret;
+use crate::sidecar::event::LoadError;
+use crate::sidecar::sink::{Batch, Gave};
+use crate::sidecar::stream::Common;
+use crate::sidecar::stream::engine::Engine;
 
 /// The name of the canary, which its mask shows.
 pub(crate) const NAME: &str = "HUSHLOG_CANARY";

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::metrics::{Metrics, Phase};
+use crate::sidecar::metrics::{Metrics, Phase};
 
 /// The time limit for a client, from its connection to the end of its answer.
 const CLIENT_TIME_MAX: Duration = Duration::from_secs(5);

@@ -20,8 +20,8 @@ use rustix::net::{
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
-use super::StoreAt;
-use super::keeper::lock;
+use crate::sidecar::StoreAt;
+use crate::sidecar::secrets::reloader::lock;
 
 /// The delay before a failed removal is retried.
 const REST: Duration = Duration::from_millis(100);

@@ -11,30 +11,35 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::checkpoint::Checkpoints;
-use super::config::{Plan, SourcePlan, StreamPlan};
-use super::keeper::{Keeper, Keeping, Request, lock};
-use super::lines::{AllLines, WaitsFor};
-use super::metrics::{Metrics, Phase};
-use super::notice::{Notice, Tell};
-use super::own::Own;
-use super::program::Programs;
 use super::running::Running;
-use super::sink::{OutputSync, Sink};
-use super::source::follow::Files;
-use super::source::passed::Passed;
-use super::store::Store;
-use super::stream::Common;
-use super::{Setup, SidecarError, control, directories, http, serve, watch};
+use super::serve;
 use crate::io::Release;
 use crate::redact::text;
+use crate::sidecar::admin::control;
+use crate::sidecar::admin::http;
+use crate::sidecar::checkpoint::Checkpoints;
+use crate::sidecar::config::{Plan, SourcePlan, StreamPlan};
+use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::metrics::{Metrics, Phase};
+use crate::sidecar::program::Programs;
+use crate::sidecar::secrets::directories;
+use crate::sidecar::secrets::reloader::{Keeper, Keeping, Request, lock};
+use crate::sidecar::secrets::watch;
+use crate::sidecar::sink::{OutputSync, Sink};
+use crate::sidecar::source::follow::Files;
+use crate::sidecar::source::own::Own;
+use crate::sidecar::stream::Common;
+use crate::sidecar::stream::lines::{AllLines, WaitsFor};
+use crate::sidecar::systemd::fd_store::Store;
+use crate::sidecar::systemd::socket_activation::Passed;
+use crate::sidecar::{Setup, SidecarError};
 
 /// The maximum number of threads: more do not help with one machine's logs.
 const THREADS_MAX: usize = 16;
 /// The interval of status messages to the service manager.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 
-pub(super) fn worker_threads() -> usize {
+pub(in crate::sidecar) fn worker_threads() -> usize {
     // With one thread, a stream that waits for the disk would block all others.
     std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, THREADS_MAX))
 }
@@ -57,7 +62,7 @@ impl Signals {
 }
 
 /// Runs the sidecar to its end.
-pub(super) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> Result<(), SidecarError> {
+pub(in crate::sidecar) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> Result<(), SidecarError> {
     let Setup { plan, watched, passed, store, tell, alive_every, .. } = setup;
     let signals = Signals::new().map_err(SidecarError::Begin)?;
     let keeping = keeper.keeping();

@@ -13,19 +13,19 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, fstat};
 
-use super::checkpoint;
-use super::config::{OnAway, Outlet, Plan, SourcePlan};
-use super::sink::file::rotated_paths;
-use super::source::follow::FollowedPaths;
 use crate::redact::text;
 use crate::scrub::is_named;
+use crate::sidecar::checkpoint;
+use crate::sidecar::config::{OnAway, Outlet, Plan, SourcePlan};
+use crate::sidecar::sink::file::rotated_paths;
+use crate::sidecar::source::follow::FollowedPaths;
 use crate::sys::file::{FileId, kind, without_links};
 
 /// Two parts of a plan that cannot share a path.
 #[derive(Debug)]
-pub(super) struct Meeting {
-    pub(super) text: String,
-    pub(super) hint: &'static str,
+pub(in crate::sidecar) struct Meeting {
+    pub(in crate::sidecar) text: String,
+    pub(in crate::sidecar) hint: &'static str,
 }
 
 /// The role of a path in the plan.
@@ -58,7 +58,7 @@ const CIRCLE: &str = "a line would go round for ever: let one of them write to s
 /// Fails if two paths conflict. Returns descriptions of the files left out of patterns. `held`:
 /// files and directories of secrets, and the configuration. `has_streams`: the standard streams are
 /// those of the plan.
-pub(super) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, Meeting> {
+pub(in crate::sidecar) fn check(plan: &Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, Meeting> {
     let mut spots = Spots::default();
     held.iter().for_each(|path| spots.add(Role::Holds, "a file of secrets or settings", path));
     sources(plan, &mut spots, has_streams);

@@ -10,22 +10,22 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::config::{Format, OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan, Way};
-use super::fd::Fd;
-use super::lines::WaitsFor;
-use super::metrics::StreamMetrics;
-use super::notice::Notice;
-use super::program::Voice;
 use super::running::Running;
-use super::sink::Sink;
-use super::source::bytes::Bytes;
-use super::source::command::Program;
-use super::source::fifo::Fifo;
-use super::source::follow::Following;
-use super::source::socket::{Connections, Datagrams};
-use super::source::{Listener, Source};
-use super::stream::{Broken, Common, STOPPING_GRACE, Stream};
 use crate::redact::text;
+use crate::sidecar::config::{Format, OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan, Way};
+use crate::sidecar::event::Notice;
+use crate::sidecar::fd::Fd;
+use crate::sidecar::metrics::StreamMetrics;
+use crate::sidecar::program::Voice;
+use crate::sidecar::sink::Sink;
+use crate::sidecar::source::bytes::Bytes;
+use crate::sidecar::source::command::Program;
+use crate::sidecar::source::fifo::Fifo;
+use crate::sidecar::source::follow::Following;
+use crate::sidecar::source::socket::{Connections, Datagrams};
+use crate::sidecar::source::{Listener, Source};
+use crate::sidecar::stream::lines::WaitsFor;
+use crate::sidecar::stream::{Broken, Common, STOPPING_GRACE, Stream};
 
 /// The initial delay before a failed source is reopened.
 const DELAY_MIN: Duration = Duration::from_millis(100);
@@ -33,7 +33,7 @@ const DELAY_MIN: Duration = Duration::from_millis(100);
 const DELAY_MAX: Duration = Duration::from_secs(10);
 
 /// An open source.
-pub(super) enum Opened {
+pub(in crate::sidecar) enum Opened {
     Bytes(Bytes),
     Fifo(Fifo),
     Datagrams(Datagrams),
@@ -43,7 +43,7 @@ pub(super) enum Opened {
 }
 
 /// The name of a stream's source in messages.
-pub(super) fn describe(stream: &StreamPlan) -> String {
+pub(in crate::sidecar) fn describe(stream: &StreamPlan) -> String {
     let source = match &stream.source {
         SourcePlan::Stdin => "standard input".to_owned(),
         SourcePlan::Fifo { path, .. } => format!("the FIFO {}", text::path(path)),
@@ -58,7 +58,7 @@ pub(super) fn describe(stream: &StreamPlan) -> String {
 }
 
 /// Opens the source of a stream.
-pub(super) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Opened> {
+pub(in crate::sidecar) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Opened> {
     let tell = Arc::clone(&running.tell);
     let passed = running.passed.socket_of(&stream.source)?;
     Ok(match &stream.source {
@@ -116,7 +116,7 @@ fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
 
 /// Redacts all output of a sink's program to its end: it may still write when the sidecar has
 /// stopped.
-pub(super) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<Voice> {
+pub(in crate::sidecar) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<Voice> {
     let way = running.streams.values().find(|common| Arc::ptr_eq(&common.sink, sink))?.way;
     let metrics = Arc::new(StreamMetrics::default());
     Some(voice(running, move || (way, Arc::clone(&metrics), CancellationToken::new())))
@@ -149,7 +149,7 @@ fn voice(
 }
 
 /// Serves a stream until it ends, or the sidecar stops.
-pub(super) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common>, running: Arc<Running>) {
+pub(in crate::sidecar) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common>, running: Arc<Running>) {
     match opened {
         Opened::Connections(connections, at_once) => serve_all(connections, at_once, &common, &running).await,
         // It has its own limit on open files.

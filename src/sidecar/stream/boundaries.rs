@@ -12,7 +12,7 @@ use crate::redact::redacted::Piece;
 
 /// The boundaries that the output has not reached.
 #[derive(Default)]
-pub(super) struct Borders {
+pub(in crate::sidecar) struct Borders {
     /// Their positions in the input of the redactor, in order.
     at: VecDeque<u64>,
     /// Whether the input has ended in the middle of a line.
@@ -21,12 +21,12 @@ pub(super) struct Borders {
 
 impl Borders {
     /// Records pushed input.
-    pub(super) fn pushed(&mut self, piece: &[u8]) {
+    pub(in crate::sidecar) fn pushed(&mut self, piece: &[u8]) {
         self.is_within = !piece.ends_with(b"\n");
     }
 
     /// Adds a boundary here, if a line is unfinished.
-    pub(super) fn add(&mut self, engine: &Engine) {
+    pub(in crate::sidecar) fn add(&mut self, engine: &Engine) {
         // Records end by themselves.
         if let (Engine::Plain(..), true) = (engine, self.is_within) {
             self.at.push_back(engine.input_end());
@@ -35,7 +35,7 @@ impl Borders {
     }
 
     /// Inserts a newline between pieces at each boundary.
-    pub(super) fn part<'a>(&mut self, pieces: Vec<Piece<'a>>) -> Vec<Piece<'a>> {
+    pub(in crate::sidecar) fn part<'a>(&mut self, pieces: Vec<Piece<'a>>) -> Vec<Piece<'a>> {
         if self.at.is_empty() {
             return pieces;
         }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, fstat};
 
-use super::config::{OnAway, Outlet, Plan};
-use super::sink::file::rotated_paths;
+use crate::sidecar::config::{OnAway, Outlet, Plan};
+use crate::sidecar::sink::file::rotated_paths;
 use crate::sys::file::{FileId, kind};
 
 /// The maximum depth of directories, as for secrets.

@@ -14,13 +14,13 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::active::{self, Active};
-use super::canary;
-use super::config::Plan;
-use super::metrics::Metrics;
-use super::notice::{LoadError, Notice, Tell};
 use crate::redact::mask::Mask;
 use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
+use crate::sidecar::admin::canary;
+use crate::sidecar::config::Plan;
+use crate::sidecar::event::{LoadError, Notice, Tell};
+use crate::sidecar::metrics::Metrics;
 use crate::sys::sources::Sources;
 
 /// Reads all secrets from their sources.

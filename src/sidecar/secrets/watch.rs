@@ -17,8 +17,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
-use super::keeper::{Keeping, Request};
-use super::notice::{Notice, Tell};
+use super::reloader::{Keeping, Request};
+use crate::sidecar::event::{Notice, Tell};
 
 /// The maximum interval between looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -1,5 +1,11 @@
 //! One stream: from its source through its redactor to its sink.
 
+pub(super) mod boundaries;
+pub(super) mod buffer;
+pub(super) mod engine;
+pub(super) mod lines;
+pub(super) mod parts;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -9,15 +15,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::active::{self, Active};
-use super::borders::Borders;
-use super::buffer::Buffer;
 use super::config::{Format, Way};
-use super::engine::Engine;
-use super::lines::{AllLines, Lines, Upto, WaitsFor};
 use super::metrics::{Counts, StreamMetrics};
+use super::secrets::active::{self, Active};
 use super::sink::{Batch, Gave, Sink};
 use super::source::{Given, Source};
+use super::stream::boundaries::Borders;
+use super::stream::buffer::Buffer;
+use super::stream::engine::Engine;
+use super::stream::lines::{AllLines, Lines, Upto, WaitsFor};
 use crate::redact::reach::Reach;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::release::split_lines;

@@ -8,7 +8,7 @@ use crate::redact::mask::Mask;
 use crate::redact::naive;
 use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
-use crate::sidecar::lines::{ALL_LINES_LEN_MAX, AllLines, Room};
+use crate::sidecar::stream::lines::{ALL_LINES_LEN_MAX, AllLines, Room};
 
 fn concat(pieces: Vec<super::Piece<'_>>) -> Vec<u8> {
     pieces.iter().flat_map(|piece| piece.bytes().iter().copied()).collect()

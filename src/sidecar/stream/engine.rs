@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::config::{Format, Way};
 use super::lines::{AllLines, Room};
-use super::metrics::Counts;
 use super::parts::Parts;
 use crate::io::Release;
 use crate::redact::needle::NeedleSet;
@@ -15,6 +13,8 @@ use crate::redact::redacted::Piece;
 use crate::redact::redactor::{Last, Redactor};
 use crate::redact::wiped;
 use crate::scrub::container;
+use crate::sidecar::config::{Format, Way};
+use crate::sidecar::metrics::Counts;
 
 /// The redactor of one stream.
 pub(crate) enum Engine {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::super::metrics::Counts;
 use super::text;
 use crate::redact::finder::Finder;
 use crate::redact::needle::NeedleSet;
@@ -15,6 +14,7 @@ use crate::redact::region::Region;
 use crate::redact::release::split_lines;
 use crate::redact::wiped::append;
 use crate::scrub::container::Format;
+use crate::sidecar::metrics::Counts;
 
 /// One output.
 pub(super) struct Voice {

@@ -26,12 +26,12 @@ use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::canary;
-use super::fd::Fd;
-use super::keeper::{Answer, Request};
-use super::running::Running;
-use super::source::socket::Connections;
 use crate::redact::secret::Secret;
 use crate::redact::text::is_hidden;
+use crate::sidecar::fd::Fd;
+use crate::sidecar::run::running::Running;
+use crate::sidecar::secrets::reloader::{Answer, Request};
+use crate::sidecar::source::socket::Connections;
 
 /// The maximum length of a request line, in bytes.
 const LINE_LEN_MAX: usize = 512;
@@ -49,12 +49,12 @@ const AT_ONCE: usize = 32;
 const MODE: u32 = 0o600;
 
 /// Listens at the path.
-pub(super) fn listen(path: &Path) -> io::Result<Connections> {
+pub(in crate::sidecar) fn listen(path: &Path) -> io::Result<Connections> {
     Connections::at_path(path, MODE)
 }
 
 /// Answers requests until the sidecar stops.
-pub(super) async fn serve(connections: Connections, running: Arc<Running>) {
+pub(in crate::sidecar) async fn serve(connections: Connections, running: Arc<Running>) {
     let seats = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };

@@ -17,12 +17,12 @@ use std::sync::{Arc, Mutex};
 use rustix::net::sockopt::{socket_acceptconn, socket_type};
 use rustix::net::{Shutdown, SocketAddrAny, SocketAddrUnix, SocketType, getsockname};
 
-use super::super::SidecarError;
-use super::super::config::{Format, SourcePlan, StreamPlan};
-use super::super::keeper::lock;
-use super::super::notice::{Notice, Tell};
-use super::super::store::{Kept, Store, name_prefix};
-use super::connection::Connection;
+use super::fd_store::{Kept, Store, name_prefix};
+use crate::sidecar::SidecarError;
+use crate::sidecar::config::{Format, SourcePlan, StreamPlan};
+use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::secrets::reloader::lock;
+use crate::sidecar::source::connection::Connection;
 
 /// The passed sockets. They stay open, so that a failed source can be reopened.
 pub(crate) struct Passed {

@@ -61,9 +61,9 @@ mod tests {
     use crate::io::Release;
     use crate::redact::secret::Secret;
     use crate::sidecar::config::{Format, OnAway, Outlet, SinkPlan, Way};
-    use crate::sidecar::lines::WaitsFor;
     use crate::sidecar::sink::Sink;
     use crate::sidecar::source::{Given, Source};
+    use crate::sidecar::stream::lines::WaitsFor;
     use crate::sidecar::stream::{Common, Stream};
 
     const OLD: &str = "marlin-prod-77";

@@ -33,13 +33,13 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::lines::Room;
-use super::metrics::Counts;
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
 use crate::redact::redacted::{Piece, PieceBuf};
 use crate::redact::redactor::Redactor;
 use crate::redact::wiped::append;
 use crate::scrub::container::{self, Format, RECORD_LEN_MAX};
+use crate::sidecar::metrics::Counts;
 use hidden::Hidden;
 use marks::Marks;
 use voice::Voice;
@@ -95,7 +95,7 @@ struct Held {
 
 /// The part of a voice's text that a record holds.
 #[derive(Clone)]
-pub(super) struct Part {
+pub(in crate::sidecar) struct Part {
     voice: usize,
     /// Its range in the record.
     text: Range<usize>,

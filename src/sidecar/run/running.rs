@@ -9,20 +9,20 @@ use std::time::{Instant, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::config::Plan;
-use super::keeper::{Keeping, lock};
-use super::lines::AllLines;
-use super::metrics::{Metrics, Phase};
-use super::notice::Tell;
-use super::program::Programs;
-use super::sink::{OutputSync, Sink};
-use super::source::follow::Files;
-use super::source::passed::Passed;
-use super::store::Store;
-use super::stream::Common;
 use crate::io::{json_line, redact_json};
 use crate::redact::message::{Reading, redact};
 use crate::redact::text;
+use crate::sidecar::config::Plan;
+use crate::sidecar::event::Tell;
+use crate::sidecar::metrics::{Metrics, Phase};
+use crate::sidecar::program::Programs;
+use crate::sidecar::secrets::reloader::{Keeping, lock};
+use crate::sidecar::sink::{OutputSync, Sink};
+use crate::sidecar::source::follow::Files;
+use crate::sidecar::stream::Common;
+use crate::sidecar::stream::lines::AllLines;
+use crate::sidecar::systemd::fd_store::Store;
+use crate::sidecar::systemd::socket_activation::Passed;
 
 /// The version of the status format.
 const STATUS_VERSION: u32 = 1;
