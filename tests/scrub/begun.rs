@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use crate::harness::rng::Rng;
 use crate::program::session::needs;
 use crate::scrub::{
     VALUE, age, assert_file, assert_same, end, installed, kill, root, run, scrub, scrub_injected_at, start, tool,
@@ -252,7 +253,8 @@ fn a23_a_begun_mask_is_known_packed_and_in_a_rewrite() {
     needs!("gzip");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let (source, logs) = (scratch.path().join("LONG"), scratch.path().join("logs"));
-    let value = letters(300_000);
+    let mut rng = Rng(23);
+    let value: String = (0..300_000).map(|_| char::from(b'a' + rng.below(26) as u8)).collect();
     fs::create_dir(&logs).expect("room");
     fs::write(&source, &value).expect("room");
     let scrubbed = |options: &[&str]| {
@@ -283,14 +285,4 @@ fn a23_a_begun_mask_is_known_packed_and_in_a_rewrite() {
         }
         scrubbed(&["--check"]).ends(0);
     }
-}
-
-/// Letters without an order.
-fn letters(len: usize) -> String {
-    let mut state = 23_u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'a' + (state >> 33) as u8 % 26)
-    };
-    (0..len).map(|_| next()).collect()
 }
