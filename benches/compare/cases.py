@@ -1,4 +1,4 @@
-"""Cases from user reports about such tools: the input, and the output that is required or forbidden."""
+"""Cases from user reports about such tools: the input, and the required or forbidden output."""
 
 import base64
 import dataclasses
@@ -11,7 +11,7 @@ PEM = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA7f9Q\nzX4fpQ9rTb2nV8kLm3Ws\n-----END
 
 @dataclasses.dataclass
 class Case:
-    """`right` is the output, with `MASK` for one or several masks. A pause follows each input piece."""
+    """`right` is the output, with `MASK` for one or several masks. A pause follows each piece."""
 
     name: str
     values: list

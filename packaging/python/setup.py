@@ -1,4 +1,4 @@
-"""Builds the C library, and puts it beside the package: `pip install ./packaging/python` in a checkout.
+"""Builds the C library beside the package: `pip install ./packaging/python` in a checkout.
 
 It needs cargo, unless HUSHLOG_LIBRARY names a library that was built already.
 """

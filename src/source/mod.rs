@@ -14,8 +14,10 @@
 //! # std::fs::write(&path, "API_TOKEN=sk-live-4f9QzX\n")?;
 //! let spec = SourceSpec { dotenv: vec![path], ..SourceSpec::default() };
 //! let loaded = spec.load()?;
-//! let builder = loaded.secrets.into_iter().fold(NeedleSet::builder(), |set, sourced| set.secret(sourced.secret));
-//! assert_eq!(builder.build()?.redact_cow(b"token: sk-live-4f9QzX").as_ref(), b"token: [REDACTED:API_TOKEN]");
+//! let secrets = loaded.secrets.into_iter().map(|sourced| sourced.secret);
+//! let set = secrets.fold(NeedleSet::builder(), |set, secret| set.secret(secret)).build()?;
+//! let masked = set.redact_cow(b"token: sk-live-4f9QzX");
+//! assert_eq!(masked.as_ref(), b"token: [REDACTED:API_TOKEN]");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

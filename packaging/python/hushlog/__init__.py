@@ -1,4 +1,4 @@
-"""Keeps secrets out of logs: masks the values of secrets and their usual encodings wherever they occur.
+"""Keeps secrets out of logs: masks the values of secrets and their usual encodings.
 
     redactor = hushlog.Redactor({"API_TOKEN": token})
     logging.getLogger().handlers[0].addFilter(hushlog.LoggingFilter(redactor))
@@ -91,7 +91,7 @@ class Redactor:
 
     @classmethod
     def from_env(cls, *patterns, **options):
-        """The environment variables with matching names: Redactor.from_env("*_TOKEN", "DB_PASSWORD")."""
+        """The variables with matching names: Redactor.from_env("*_TOKEN", "DB_PASSWORD")."""
         matches = lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
         found = {os.fsdecode(name): value for name, value in os.environb.items() if matches(os.fsdecode(name)) and value}
         return cls(found, **options)
@@ -140,11 +140,12 @@ class Stream:
 
 
 class LoggingFilter(logging.Filter):
-    """Masks secrets in a record: its formatted message, the text of its exception and stack, and the
-    values of `extra`. Add it to handlers: a logger's filter does not see the records of its children.
+    """Masks secrets in a record: its formatted message, the text of its exception and stack, and
+    the values of `extra`. Add it to handlers: a logger's filter does not see the records of its
+    children.
 
-    The record changes for all later handlers. It loses arguments and exception, which could be printed
-    again. In `extra`, text is masked, also within dicts, lists, tuples and sets. If the str() or repr()
+    The record changes for all later handlers. It loses arguments and exception, which could be
+    printed again. In `extra`, text is masked, also within dicts, lists, tuples and sets. If the str() or repr()
     of any other object shows a secret, that text replaces it, masked. Parts that neither shows (an
     attribute, a key of a mapping that is not a dict) stay unchanged.
     """
