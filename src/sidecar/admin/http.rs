@@ -1,11 +1,9 @@
-//! `/metrics` and `/healthz`: an HTTP/1.1 responder on loopback, with one short answer a
-//! connection.
+//! `/metrics` and `/healthz`: HTTP/1.1 on loopback, one answer a connection.
 //!
-//! It answers two fixed requests, and needs only the first line and one header of a request. hyper
-//! would add six crates for that, and would still leave to us the limits on the time and the number
-//! of clients.
+//! hyper reads the request and axum routes it. `axum::serve` limits neither the number of clients
+//! nor their time, so the loop that accepts connections is here.
 //!
-//! The page has the names of secrets, so other pages in a browser must not read it. The `Host` of a
+//! The page has the names of secrets, so other pages in a browser must not read it. The host of a
 //! request has to be a loopback address or `localhost`. After a name was rebound to such an address
 //! (DNS rebinding), it is neither.
 
@@ -14,7 +12,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -25,7 +33,7 @@ use crate::sidecar::metrics::{Metrics, Phase};
 const CLIENT_TIME_MAX: Duration = Duration::from_secs(5);
 /// The limit on clients served at once. Others wait until the kernel refuses them.
 const CLIENTS_MAX: usize = 16;
-/// The maximum length of a request up to the end of its headers, in bytes.
+/// The maximum length of a request up to the end of its headers, in bytes. hyper's least limit.
 const HEAD_LEN_MAX: usize = 8 << 10;
 /// The pause after a failed accept: without descriptors it fails at once, again and again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -46,109 +54,72 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Answers requests as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
     let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let router = router(metrics);
     loop {
         let Ok(permit) = Arc::clone(&clients).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let metrics = Arc::clone(&metrics);
+        let router = router.clone();
         tokio::spawn(async move {
             // A client that is too slow, or disconnects, gets no answer.
-            let _ = timeout(CLIENT_TIME_MAX, answer(stream, &metrics)).await;
+            let _ = timeout(CLIENT_TIME_MAX, answer(stream, router)).await;
             drop(permit);
         });
     }
 }
 
-async fn answer(mut stream: TcpStream, metrics: &Metrics) -> io::Result<()> {
-    let answer = match read_head(&mut stream).await? {
-        Some(head) => respond(&head, metrics),
-        None => Answer::plain("431 Request Header Fields Too Large", "the request is too long\n"),
-    };
-    stream.write_all(answer.text.as_bytes()).await?;
-    stream.shutdown().await?;
+async fn answer(mut stream: TcpStream, router: Router) -> io::Result<()> {
+    // A request without a meaning is an error of hyper, after it answered that one as well.
+    let _ = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(HEAD_LEN_MAX)
+        .serve_connection(TokioIo::new(&mut stream), TowerToHyperService::new(router))
+        .await;
     // Closing a connection with unread input resets it, and the answer may be lost.
     let mut rest = [0; 1024];
     while stream.read(&mut rest).await? > 0 {}
     Ok(())
 }
 
-/// Reads the request up to the end of its headers. Returns none if it is too long.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
-    let mut head = Vec::with_capacity(HEAD_LEN_MAX);
-    while head.len() < HEAD_LEN_MAX {
-        let room = (HEAD_LEN_MAX - head.len()) as u64;
-        if (&mut *stream).take(room).read_buf(&mut head).await? == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        if [&b"\r\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(&head, end).is_some()) {
-            return Ok(Some(head));
-        }
-    }
-    Ok(None)
+fn router(metrics: Arc<Metrics>) -> Router {
+    Router::new()
+        .route("/metrics", get(page))
+        .route("/healthz", get(health))
+        .fallback((StatusCode::NOT_FOUND, "there are /metrics and /healthz\n"))
+        .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "GET, please\n") })
+        .layer(from_fn(from_this_machine))
+        .with_state(metrics)
 }
 
-/// A response: status, headers and text.
-struct Answer {
-    text: String,
-}
-
-impl Answer {
-    fn new(status: &str, kind: &str, body: &str) -> Answer {
-        let length = body.len();
-        let head = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
-        );
-        Answer { text: head + body }
-    }
-
-    fn plain(status: &str, body: &str) -> Answer {
-        Answer::new(status, "text/plain; charset=utf-8", body)
-    }
-
-    fn without_body(mut self) -> Answer {
-        let end = self.text.find("\r\n\r\n").map_or(self.text.len(), |at| at + 4);
-        self.text.truncate(end);
-        self
-    }
-}
-
-/// Answers a request. The answer repeats none of its text.
-fn respond(head: &[u8], metrics: &Metrics) -> Answer {
-    let Ok(head) = std::str::from_utf8(head) else { return Answer::plain("400 Bad Request", "not understood\n") };
-    let mut lines = head.lines();
-    let words: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
-    let [method, target, version] = words[..] else { return Answer::plain("400 Bad Request", "not understood\n") };
-    if !version.starts_with("HTTP/1.") {
-        return Answer::plain("505 HTTP Version Not Supported", "HTTP/1.1, please\n");
-    }
-    let host = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("host"));
-    if !host.is_none_or(|(_, host)| is_local(host.trim())) {
-        return Answer::plain("403 Forbidden", "the host is not a loopback address\n");
-    }
-    let answer = match target.split('?').next().unwrap_or_default() {
-        "/metrics" => Answer::new("200 OK", "text/plain; version=0.0.4; charset=utf-8", &metrics.render()),
-        "/healthz" => health(metrics),
-        _ => Answer::plain("404 Not Found", "there are /metrics and /healthz\n"),
+/// Refuses a request that reached the page under a name that can be rebound. The answer repeats no
+/// text of the request.
+async fn from_this_machine(request: Request, next: Next) -> Response {
+    let named = request.headers().get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
+    let refused = named.chain(request.uri().host()).any(|host| !is_local(host.trim()));
+    let mut response = match refused {
+        true => (StatusCode::FORBIDDEN, "the host is not a loopback address\n").into_response(),
+        false => next.run(request).await,
     };
-    match method {
-        "GET" => answer,
-        "HEAD" => answer.without_body(),
-        _ => Answer::plain("405 Method Not Allowed", "GET, please\n"),
-    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn page(State(metrics): State<Arc<Metrics>>) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
 }
 
 /// Returns the health. A failed reload is reported, but is no reason for a restart: the active set
 /// still masks.
-fn health(metrics: &Metrics) -> Answer {
+async fn health(State(metrics): State<Arc<Metrics>>) -> (StatusCode, &'static str) {
     match metrics.phase() {
-        Phase::Starting => Answer::plain("503 Service Unavailable", "starting\n"),
-        Phase::Stopping => Answer::plain("503 Service Unavailable", "stopping\n"),
+        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        Phase::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         Phase::Ready if metrics.is_outdated() => {
-            Answer::plain("200 OK", "ok, but the secrets could not be read again: older ones are in force\n")
+            (StatusCode::OK, "ok, but the secrets could not be read again: older ones are in force\n")
         }
-        Phase::Ready => Answer::plain("200 OK", "ok\n"),
+        Phase::Ready => (StatusCode::OK, "ok\n"),
     }
 }
 
@@ -170,15 +141,15 @@ mod tests {
     use std::time::Instant;
 
     /// Runs a responder, and its client.
-    fn with(ask: impl FnOnce(SocketAddr) + Send + 'static, metrics: Metrics) {
+    fn with<T: Send + 'static>(ask: impl FnOnce(SocketAddr) -> T + Send + 'static, metrics: Arc<Metrics>) -> T {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("it listens");
             let address = listener.local_addr().expect("it has one");
-            tokio::spawn(serve(listener, Arc::new(metrics)));
-            tokio::task::spawn_blocking(move || ask(address)).await.expect("no test failed");
-        });
+            tokio::spawn(serve(listener, metrics));
+            tokio::task::spawn_blocking(move || ask(address)).await.expect("no test failed")
+        })
     }
 
     fn asked(address: SocketAddr, request: &[u8]) -> String {
@@ -190,9 +161,10 @@ mod tests {
         answer
     }
 
-    #[track_caller]
-    fn answers(request: &str, metrics: &Metrics) -> String {
-        respond(request.as_bytes(), metrics).text
+    /// The answer to this request, as it goes over a connection.
+    fn answered(request: impl Into<Vec<u8>>, metrics: &Arc<Metrics>) -> String {
+        let (request, metrics) = (request.into(), Arc::clone(metrics));
+        with(move |address| asked(address, &request), metrics)
     }
 
     #[test]
@@ -206,35 +178,47 @@ mod tests {
 
     #[test]
     fn two_questions_are_answered_and_no_others() {
-        let metrics = Metrics::new();
+        let metrics = Arc::new(Metrics::new());
         metrics.enter(Phase::Ready);
-        let page = answers("GET /metrics HTTP/1.1\r\nHost: localhost:9\r\n\r\n", &metrics);
-        assert!(page.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4"), "{page}");
-        assert!(page.ends_with(&metrics.render()));
-        assert!(answers("GET /healthz HTTP/1.0\n\n", &metrics).ends_with("\r\n\r\nok\n"));
-        assert!(answers("HEAD /healthz?x HTTP/1.1\r\n\r\n", &metrics).ends_with("close\r\n\r\n"));
+        let page = answered("GET /metrics HTTP/1.1\r\nHost: localhost:9\r\n\r\n", &metrics);
+        assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+        for header in
+            ["content-type: text/plain; version=0.0.4", "cache-control: no-store\r\n", "connection: close\r\n"]
+        {
+            assert!(page.contains(&format!("\r\n{header}")), "{page}");
+        }
+        assert!(page.ends_with(&format!("\r\n\r\n{}", metrics.render())));
+        assert!(answered("GET /healthz HTTP/1.0\n\n", &metrics).ends_with("\r\n\r\nok\n"));
+        let head = answered("HEAD /healthz?x HTTP/1.1\r\n\r\n", &metrics);
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
         for (request, status) in [
             ("GET / HTTP/1.1\r\n\r\n", 404),
             ("GET /metrics/../x HTTP/1.1\r\n\r\n", 404),
             ("POST /metrics HTTP/1.1\r\n\r\n", 405),
-            ("GET /metrics HTTP/2\r\n\r\n", 505),
+            ("GET /metrics HTTP/2\r\n\r\n", 400),
             ("GET /metrics\r\n\r\n", 400),
-            ("\r\n\r\n", 400),
+            ("GET\r\n\r\n", 400),
             ("GET /metrics HTTP/1.1\r\nhost: evil.example\r\n\r\n", 403),
+            ("GET /nothing HTTP/1.1\r\nhost: evil.example\r\n\r\n", 403),
             ("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1.evil.example:9\r\n\r\n", 403),
+            ("GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", 403),
+            ("GET /metrics HTTP/1.1\r\nHost: loc\u{e4}lhost\r\n\r\n", 403),
+            ("GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 403),
+            ("GET http://localhost:9/metrics HTTP/1.1\r\nHost: localhost:9\r\n\r\n", 200),
             ("GET /metrics HTTP/1.1\r\nHost: [::1]:9\r\n\r\n", 200),
             ("GET /metrics HTTP/1.1\r\nHost: 127.0.0.5\r\n\r\n", 200),
         ] {
-            let answer = answers(request, &metrics);
+            let answer = answered(request, &metrics);
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+            assert!(!answer.contains("evil"), "the answer repeats a part of the request: {answer}");
         }
-        assert!(respond(b"GET /\xff HTTP/1.1\r\n\r\n", &metrics).text.starts_with("HTTP/1.1 400"));
+        assert!(answered(b"GET /\xff\x01 HTTP/1.1\r\n\r\n", &metrics).starts_with("HTTP/1.1 400"));
     }
 
     #[test]
     fn health_is_what_the_sidecar_does() {
-        let metrics = Metrics::new();
-        let health = |metrics: &Metrics| answers("GET /healthz HTTP/1.1\r\n\r\n", metrics);
+        let metrics = Arc::new(Metrics::new());
+        let health = |metrics: &Arc<Metrics>| answered("GET /healthz HTTP/1.1\r\n\r\n", metrics);
         assert!(health(&metrics).starts_with("HTTP/1.1 503") && health(&metrics).ends_with("starting\n"));
         metrics.enter(Phase::Ready);
         metrics.reload(Duration::from_secs(1), false);
@@ -263,7 +247,7 @@ mod tests {
                 drop(Client::connect(address));
                 assert!(asked(address, b"GET /healthz HTTP/1.1\r\n\r\n").contains("starting"));
             },
-            Metrics::new(),
+            Arc::new(Metrics::new()),
         );
     }
 }
