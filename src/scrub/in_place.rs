@@ -17,7 +17,7 @@ use super::border::Claim;
 use super::container::{self, Format, Split, Splitter};
 use super::file::FromStart;
 use super::findings::Findings;
-use super::pen::{Pen, PenError, Sheet};
+use super::mask_writer::{MaskError, MaskTarget, MaskWriter};
 use super::search;
 use super::torn;
 use super::{file, search::Progress};
@@ -187,21 +187,26 @@ impl Scrubber {
     /// # Errors
     ///
     /// See [`ScrubError`].
-    pub fn scrub(&self, file: BorrowedFd<'_>, pen: &mut Pen) -> Result<Findings, ScrubError> {
-        self.scrub_but(file, &Claim::default(), pen)
+    pub fn scrub(&self, file: BorrowedFd<'_>, writer: &mut MaskWriter) -> Result<Findings, ScrubError> {
+        self.scrub_but(file, &Claim::default(), writer)
     }
 
     /// Like [`scrub`](Scrubber::scrub), without the parts of secrets across the file's boundaries.
-    pub(super) fn scrub_but(&self, file: BorrowedFd<'_>, claim: &Claim, pen: &mut Pen) -> Result<Findings, ScrubError> {
-        let sheet = match self.action {
-            Action::Mask => Some(pen.on(file)?),
+    pub(super) fn scrub_but(
+        &self,
+        file: BorrowedFd<'_>,
+        claim: &Claim,
+        writer: &mut MaskWriter,
+    ) -> Result<Findings, ScrubError> {
+        let target = match self.action {
+            Action::Mask => Some(writer.on(file)?),
             Action::Count => None,
         };
         let mut pass = Pass {
             scrubber: self,
             file,
             claimed: &claim.ranges,
-            sheet,
+            target,
             findings: Findings::default(),
             written: claim.is_written,
             changed: false,
@@ -249,11 +254,11 @@ impl From<io::Error> for Halt {
     }
 }
 
-impl From<PenError> for ScrubError {
-    fn from(error: PenError) -> ScrubError {
+impl From<MaskError> for ScrubError {
+    fn from(error: MaskError) -> ScrubError {
         match error {
-            PenError::Io(error) => ScrubError::Io(error),
-            PenError::Truncated | PenError::Changed => ScrubError::KeepsChanging,
+            MaskError::Io(error) => ScrubError::Io(error),
+            MaskError::Truncated | MaskError::Changed => ScrubError::KeepsChanging,
         }
     }
 }
@@ -264,7 +269,7 @@ struct Pass<'a> {
     file: BorrowedFd<'a>,
     /// Parts of secrets that are counted elsewhere.
     claimed: &'a [Range<u64>],
-    sheet: Option<Sheet<'a>>,
+    target: Option<MaskTarget<'a>>,
     findings: Findings,
     written: bool,
     /// A region had gone before its mask was written.
@@ -283,7 +288,7 @@ impl Pass<'_> {
                 Halt::Changed => {}
             }
             let restarts = self.findings.restarts + 1;
-            if self.sheet.is_none() {
+            if self.target.is_none() {
                 self.findings = Findings::default();
             }
             self.findings.restarts = restarts;
@@ -335,9 +340,9 @@ impl Pass<'_> {
     fn mask_torn(&mut self) -> Result<(), Halt> {
         let Scrubber { set, cover, .. } = self.scrubber;
         torn::find(&mut FromStart::new(self.file), set, cover, &mut |torn| {
-            if let Some(sheet) = &mut self.sheet {
+            if let Some(target) = &mut self.target {
                 self.written = true;
-                let written = sheet.complete(set, cover, &torn);
+                let written = target.complete(set, cover, &torn);
                 if !self.is_masked(written)? {
                     return Ok(());
                 }
@@ -350,10 +355,10 @@ impl Pass<'_> {
 
     fn tell_split(&mut self, split: &Split) -> Result<(), Halt> {
         let Scrubber { set, cover, .. } = self.scrubber;
-        if let Some(sheet) = &mut self.sheet {
+        if let Some(target) = &mut self.target {
             let filler = cover.part_filler().ok_or(Halt::Failed(ScrubError::NoFiller))?;
             self.written = true;
-            let written = sheet.overwrite_parts(set, filler, split, self.format == Some(Format::Docker));
+            let written = target.overwrite_parts(set, filler, split, self.format == Some(Format::Docker));
             if !self.is_masked(written)? {
                 return Ok(());
             }
@@ -367,11 +372,11 @@ impl Pass<'_> {
 
     fn tell(&mut self, region: Region) -> Result<(), Halt> {
         let Scrubber { set, cover, .. } = self.scrubber;
-        if let Some(sheet) = &mut self.sheet {
+        if let Some(target) = &mut self.target {
             self.written = true;
             let written = match self.format {
-                Some(Format::Docker) => sheet.overwrite_in_json(set, cover, &region),
-                _ => sheet.overwrite_if_there(set, cover, &region),
+                Some(Format::Docker) => target.overwrite_in_json(set, cover, &region),
+                _ => target.overwrite_if_there(set, cover, &region),
             };
             if !self.is_masked(written)? {
                 return Ok(());
@@ -385,17 +390,17 @@ impl Pass<'_> {
     }
 
     /// Returns whether a mask was written; false if its region had gone.
-    fn is_masked(&mut self, written: Result<(), PenError>) -> Result<bool, Halt> {
+    fn is_masked(&mut self, written: Result<(), MaskError>) -> Result<bool, Halt> {
         match written {
             Ok(()) => Ok(true),
-            Err(PenError::Truncated) => Err(Halt::Changed),
+            Err(MaskError::Truncated) => Err(Halt::Changed),
             // Another scrub masks this file as well, or it was rewritten. Continuing puts distance
             // between the two scrubs.
-            Err(PenError::Changed) => {
+            Err(MaskError::Changed) => {
                 self.changed = true;
                 Ok(false)
             }
-            Err(PenError::Io(error)) => Err(Halt::Failed(ScrubError::Io(error))),
+            Err(MaskError::Io(error)) => Err(Halt::Failed(ScrubError::Io(error))),
         }
     }
 }

@@ -14,9 +14,9 @@ mod holes;
 mod in_place;
 mod kind;
 pub(crate) mod lease;
+mod mask_writer;
 #[cfg(feature = "compress")]
 mod packing;
-mod pen;
 mod rewrite;
 mod search;
 mod site;
@@ -30,7 +30,7 @@ pub use findings::{Findings, OFFSETS_MAX, Places};
 pub use in_place::{Action, ScrubError, Scrubber};
 #[cfg(feature = "sidecar")]
 pub(crate) use kind::{packed, packed_head};
-pub use pen::{Pen, PenError, Sheet};
+pub use mask_writer::{MaskError, MaskTarget, MaskWriter};
 pub use tree::{Outcome, Tree};
 #[cfg(any(feature = "cli", feature = "sidecar"))]
 pub use wanted::{is_named, is_wanted};

@@ -11,7 +11,7 @@ use super::border::Claim;
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
 use super::kind::{self, Kind, Packing};
-use super::pen::Pen;
+use super::mask_writer::MaskWriter;
 use super::rewrite::Place;
 use super::search;
 use super::tree::Outcome;
@@ -38,7 +38,7 @@ impl Treat<'_> {
         name: &OsStr,
         file: &File,
         kind: Kind,
-        pen: &mut Option<Pen>,
+        writer: &mut Option<MaskWriter>,
     ) -> Result<Outcome, ScrubError> {
         let masks = self.scrubber.does(Action::Mask);
         let place = |packing| Place { directory, name, file, packing, claimed: &self.claim.ranges };
@@ -47,20 +47,25 @@ impl Treat<'_> {
             Kind::Doubtful(why) if masks && self.rewrite => {
                 self.left(file, format!("{why}, and its length has to stay; in place, without --rewrite, it is masked"))
             }
-            Kind::Text => self.in_place(file, None, pen),
-            Kind::Doubtful(why) => self.in_place(file, Some(why), pen),
-            Kind::Binary(why) if self.binary && !self.rewrite => self.in_place(file, Some(why), pen),
+            Kind::Text => self.in_place(file, None, writer),
+            Kind::Doubtful(why) => self.in_place(file, Some(why), writer),
+            Kind::Binary(why) if self.binary && !self.rewrite => self.in_place(file, Some(why), writer),
             Kind::Binary(why) | Kind::Opaque(why) => self.left(file, as_sentence(why)),
             Kind::Compressed(packing) => self.compressed(&place(Some(packing)), packing),
         }
     }
 
-    fn in_place(&self, file: &File, doubt: Option<&'static str>, pen: &mut Option<Pen>) -> Result<Outcome, ScrubError> {
-        let pen = match pen {
-            Some(pen) => pen,
-            None => pen.insert(Pen::new().map_err(ScrubError::Io)?),
+    fn in_place(
+        &self,
+        file: &File,
+        doubt: Option<&'static str>,
+        writer: &mut Option<MaskWriter>,
+    ) -> Result<Outcome, ScrubError> {
+        let writer = match writer {
+            Some(writer) => writer,
+            None => writer.insert(MaskWriter::new().map_err(ScrubError::Io)?),
         };
-        let findings = self.scrubber.scrub_but(file.as_fd(), self.claim, pen)?;
+        let findings = self.scrubber.scrub_but(file.as_fd(), self.claim, writer)?;
         Ok(Outcome::Searched(Findings { doubt, ..findings }))
     }
 

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use super::border::{self, Claim, Place};
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
-use super::pen::Pen;
+use super::mask_writer::MaskWriter;
 use super::site::{Opened, Site};
 use super::treat::Treat;
 use crate::sys::beneath::Dir;
@@ -168,11 +168,11 @@ impl Tree<'_> {
     }
 
     fn work(&self, jobs: &Mutex<Receiver<Job>>, known: &Known) {
-        let mut pen = None;
+        let mut writer = None;
         loop {
             let job = lock(jobs).recv();
             let Ok(job) = job else { return };
-            if let Some(outcome) = self.open_and_scrub(&job, known, &mut pen) {
+            if let Some(outcome) = self.open_and_scrub(&job, known, &mut writer) {
                 (self.tell)(&job.site.path, outcome);
             }
         }
@@ -256,7 +256,7 @@ impl Tree<'_> {
     }
 
     /// The outcome for the file; `None` if it was seen before, or is left for another round.
-    fn open_and_scrub(&self, job: &Job, known: &Known, pen: &mut Option<Pen>) -> Option<Outcome> {
+    fn open_and_scrub(&self, job: &Job, known: &Known, writer: &mut Option<MaskWriter>) -> Option<Outcome> {
         let site = &job.site;
         let looked_at = match site.stat() {
             Ok(stat) => stat,
@@ -289,9 +289,9 @@ impl Tree<'_> {
             return Some(Outcome::NotSearched("it has several names (hard links)".to_owned()));
         }
         let is_done = |id| lock(&known.done).contains(&id);
-        let claim = job.place.as_ref().map(|place| place.claim(self, id, &is_done, pen)).unwrap_or_default();
+        let claim = job.place.as_ref().map(|place| place.claim(self, id, &is_done, writer)).unwrap_or_default();
         let outcome =
-            self.scrub_file(site, id, (known, claim), pen).unwrap_or_else(|error| Some(Outcome::Failed(error)));
+            self.scrub_file(site, id, (known, claim), writer).unwrap_or_else(|error| Some(Outcome::Failed(error)));
         if outcome.is_none() {
             lock(&known.seen).remove(&id);
             lock(&known.moved).insert(id, site.path.clone());
@@ -313,7 +313,7 @@ impl Tree<'_> {
         site: &Site,
         id: FileId,
         (known, claim): (&Known, Claim),
-        pen: &mut Option<Pen>,
+        writer: &mut Option<MaskWriter>,
     ) -> Result<Option<Outcome>, ScrubError> {
         let in_place = self.scrubber.does(Action::Mask) && !self.rewrite;
         let file = match site.open(self, id, if in_place { OFlags::RDWR } else { OFlags::RDONLY })? {
@@ -323,7 +323,7 @@ impl Tree<'_> {
         };
         let (kind, claim) = (site.kind(&file)?, claim.on(&file));
         let treat = Treat { scrubber: self.scrubber, rewrite: self.rewrite, binary: self.binary, claim: &claim };
-        let outcome = treat.file(&site.directory, &site.name, &file, kind, pen);
+        let outcome = treat.file(&site.directory, &site.name, &file, kind, writer);
         if self.rewrite && self.scrubber.does(Action::Mask) {
             // The new file needs no second visit.
             lock(&known.seen).extend(site.stat().map(|stat| FileId::from(&stat)));

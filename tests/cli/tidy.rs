@@ -71,7 +71,7 @@ const UNSAFE: &[&str] = &[
     "src/io/gift.rs",
     "src/scrub/guard/kernel.rs",
     "src/scrub/lease.rs",
-    "src/scrub/pen.rs",
+    "src/scrub/mask_writer.rs",
     "src/sidecar/fd.rs",
     "src/sys/group.rs",
     "src/cli/exit.rs",

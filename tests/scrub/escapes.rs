@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::harness::rng::Rng;
-use hushlog::scrub::{Pen, Scrubber};
+use hushlog::scrub::{MaskWriter, Scrubber};
 use hushlog::{NeedleSet, Secret};
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ fn a24_a_scrubbed_docker_log_stays_json() {
         file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
         let set = Arc::new(NeedleSet::builder().secret(Secret::new("S", secret.clone().into_bytes())).build().unwrap());
         let scrubber = Scrubber::new(Arc::clone(&set)).unwrap();
-        scrubber.scrub(file.as_fd(), &mut Pen::new().unwrap()).unwrap();
+        scrubber.scrub(file.as_fd(), &mut MaskWriter::new().unwrap()).unwrap();
         let after = fs::read_to_string(&path).unwrap();
         assert_eq!(after.len(), before.len());
         assert_eq!(after.lines().count(), before.lines().count(), "{secret:?}: {after}");

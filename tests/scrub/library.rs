@@ -15,7 +15,7 @@ use crate::harness::expected::{STUMP_GIVEN, STUMP_MASKED};
 use crate::harness::{engine, regions, rng::Rng};
 use crate::program::Raise;
 use hushlog::redact::sieve::Variant;
-use hushlog::scrub::{Action, Findings, Pen, PenError, ScrubError, Scrubber};
+use hushlog::scrub::{Action, Findings, MaskError, MaskWriter, ScrubError, Scrubber};
 use hushlog::{Cover, Finder, Mask, NeedleSet, Secret};
 
 const SECRETS: &[(&str, &str)] = &[
@@ -58,7 +58,7 @@ fn old_file(path: &Path, text: &[u8]) -> File {
 }
 
 fn scrub(scrubber: &Scrubber, file: &File) -> Result<Findings, ScrubError> {
-    scrubber.scrub(file.as_fd(), &mut Pen::new().unwrap())
+    scrubber.scrub(file.as_fd(), &mut MaskWriter::new().unwrap())
 }
 
 /// A log with a secret every few lines, some of them touching or overlapping.
@@ -219,7 +219,7 @@ fn the_rest_of_a_secret_is_waited_for() {
 /// The mask writer's main hazard: a file that was truncated, and perhaps rewritten, after the
 /// search.
 #[test]
-fn s13_the_pen_never_makes_a_file_longer() {
+fn s13_the_mask_writer_never_makes_a_file_longer() {
     let dir = tempfile::tempdir().unwrap();
     let set = set_of(SECRETS);
     let mut text = vec![b'.'; 300_000];
@@ -227,30 +227,30 @@ fn s13_the_pen_never_makes_a_file_longer() {
     let mut finder = Finder::new(Arc::clone(&set));
     let region = finder.push(&text).next().unwrap();
     let cover = Cover::named(&set).unwrap();
-    let mut pen = Pen::new().unwrap();
+    let mut writer = MaskWriter::new().unwrap();
     for len in [0, 5, 4_096, 199_990, 200_000, 200_007, 200_013] {
         let path = dir.path().join("log");
         fs::write(&path, &text[..len]).unwrap();
         let file = open(&path);
-        let error = pen.on(file.as_fd()).unwrap().overwrite(&set, &cover, &region).unwrap_err();
-        assert!(matches!(error, PenError::Truncated), "{error}");
-        let error = pen.on(file.as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap_err();
-        assert!(matches!(error, PenError::Truncated), "{error}");
+        let error = writer.on(file.as_fd()).unwrap().overwrite(&set, &cover, &region).unwrap_err();
+        assert!(matches!(error, MaskError::Truncated), "{error}");
+        let error = writer.on(file.as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap_err();
+        assert!(matches!(error, MaskError::Truncated), "{error}");
         assert_eq!(fs::metadata(&path).unwrap().len(), len as u64);
     }
     let path = dir.path().join("log");
     fs::write(&path, vec![b'-'; 300_000]).unwrap();
     let file = open(&path);
-    let error = pen.on(file.as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap_err();
-    assert!(matches!(error, PenError::Changed), "{error}");
+    let error = writer.on(file.as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap_err();
+    assert!(matches!(error, MaskError::Changed), "{error}");
     assert!(fs::read(&path).unwrap() == vec![b'-'; 300_000]);
     fs::write(&path, &text).unwrap();
-    pen.on(open(&path).as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap();
+    writer.on(open(&path).as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap();
     assert!(fs::read(&path).unwrap() == scrubbed(&set, &text, STUMP_GIVEN));
     let appending = OpenOptions::new().read(true).append(true).open(&path).unwrap();
-    assert!(matches!(pen.on(appending.as_fd()).err().unwrap(), PenError::Io(_)));
+    assert!(matches!(writer.on(appending.as_fd()).err().unwrap(), MaskError::Io(_)));
     let reading = File::open(&path).unwrap();
-    assert!(matches!(pen.on(reading.as_fd()).err().unwrap(), PenError::Io(_)));
+    assert!(matches!(writer.on(reading.as_fd()).err().unwrap(), MaskError::Io(_)));
 }
 
 /// S13: a file truncated and rewritten repeatedly during a scrub has no NULs and no byte of a

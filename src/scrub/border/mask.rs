@@ -8,7 +8,7 @@ use rustix::fs::{Stat, Timespec, Timestamps, UTIME_OMIT, futimens};
 use rustix::io::Errno;
 
 use super::super::container;
-use super::super::pen::{Pen, PenError};
+use super::super::mask_writer::{MaskError, MaskWriter};
 
 /// Restores the time of the last modification.
 pub(super) fn set_modified(file: &File, to: &Stat) {
@@ -24,10 +24,16 @@ pub(super) fn is_json(file: &File) -> Result<bool, Errno> {
 
 /// Overwrites one part. The caller has just read it, and reads nothing in between: the file may be
 /// rewritten at any time.
-pub(super) fn fill(file: &File, range: &Range<u64>, filler: u8, is_json: bool, pen: &mut Pen) -> Result<(), PenError> {
-    let mut sheet = pen.on(file.as_fd())?;
+pub(super) fn fill(
+    file: &File,
+    range: &Range<u64>,
+    filler: u8,
+    is_json: bool,
+    writer: &mut MaskWriter,
+) -> Result<(), MaskError> {
+    let mut target = writer.on(file.as_fd())?;
     if is_json {
-        sheet.fill_escapes(range, filler)?;
+        target.fill_escapes(range, filler)?;
     }
-    sheet.fill(range.clone(), &mut |_, out| out.fill(filler))
+    target.fill(range.clone(), &mut |_, out| out.fill(filler))
 }

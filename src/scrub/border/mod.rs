@@ -29,7 +29,7 @@ use super::file;
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, is_live_since, note_the_time};
 use super::kind::{self, Kind, Packing};
-use super::pen::{Pen, PenError};
+use super::mask_writer::{MaskError, MaskWriter};
 use super::site::{Opened, Site};
 use super::tree::Tree;
 use crate::sys::file::{FileId, kind as type_of};
@@ -150,7 +150,7 @@ impl Place {
         tree: &Tree<'_>,
         id: FileId,
         is_done: &dyn Fn(FileId) -> bool,
-        pen: &mut Option<Pen>,
+        writer: &mut Option<MaskWriter>,
     ) -> Claim {
         let borders = &*self.borders;
         let mut search = Search { tree, borders, is_done, at_hand: id };
@@ -164,12 +164,12 @@ impl Place {
         };
         let roles = &borders.roles[self.site];
         for (log, at, searched) in roles.iter().flat_map(near) {
-            searched.whole.get_or_init(|| search.end_of(log, at, Look::Whole, pen));
+            searched.whole.get_or_init(|| search.end_of(log, at, Look::Whole, writer));
         }
         for (log, at, searched) in roles.iter().flat_map(near) {
             if searched.whole.get().is_some_and(|may_be_begun| *may_be_begun) {
                 searched.begun.get_or_init(|| {
-                    search.end_of(log, at, Look::Begun, pen);
+                    search.end_of(log, at, Look::Begun, writer);
                 });
             }
         }
@@ -223,7 +223,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Searches the end of a rotated file with the beginnings of those that may follow it. Returns
     /// whether a partially masked secret may be there.
-    fn end_of(&mut self, log: &Log, at: usize, look: Look, pen: &mut Option<Pen>) -> bool {
+    fn end_of(&mut self, log: &Log, at: usize, look: Look, writer: &mut Option<MaskWriter>) -> bool {
         let (rotated, site) = (&log.rotated, log.rotated[at]);
         let current = || log.current.into_iter();
         let down = rotated[..at].iter().rev().copied().take(FOLLOWERS_MAX).chain(current()).collect();
@@ -232,7 +232,7 @@ impl Search<'_> {
         rows.retain(|row| !row.is_empty());
         rows.dedup();
         for _ in 0..TRIES_MAX {
-            match self.end(site, &rows, look, pen) {
+            match self.end(site, &rows, look, writer) {
                 Err(Halt::Changed) => {}
                 Ok(may_be_begun) => return may_be_begun,
                 // An unreadable file is reported by its own scrub.
@@ -246,7 +246,13 @@ impl Search<'_> {
     }
 
     /// Searches the boundaries of a file with those that may follow it.
-    fn end(&mut self, site: usize, rows: &[Vec<usize>], look: Look, pen: &mut Option<Pen>) -> Result<bool, Halt> {
+    fn end(
+        &mut self,
+        site: usize,
+        rows: &[Vec<usize>],
+        look: Look,
+        writer: &mut Option<MaskWriter>,
+    ) -> Result<bool, Halt> {
         let Some(older) = self.open(site)? else { return Ok(false) };
         let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
         if older.text.packing.is_some() && !self.may_go_on(rows)? {
@@ -272,7 +278,7 @@ impl Search<'_> {
             let files: Vec<&Member> = [&older].into_iter().chain(&members).collect();
             let mut is_found = false;
             for found in found {
-                is_found |= self.take(&found, &files, pen)?;
+                is_found |= self.take(&found, &files, writer)?;
             }
             if is_found {
                 return Ok(false);
@@ -355,7 +361,7 @@ impl Search<'_> {
     }
 
     /// Masks or records a finding. Returns whether it was accepted.
-    fn take(&mut self, found: &Found, files: &[&Member], pen: &mut Option<Pen>) -> Result<bool, Halt> {
+    fn take(&mut self, found: &Found, files: &[&Member], writer: &mut Option<MaskWriter>) -> Result<bool, Halt> {
         let masks = self.tree.scrubber.does(Action::Mask);
         let mut opened = Vec::new();
         for (at, range) in &found.parts {
@@ -383,7 +389,7 @@ impl Search<'_> {
         if files[0].text.packing.is_none() && files[0].text.stat()?.st_size as u64 != found.border {
             return Err(Halt::Changed);
         }
-        let failed = if masks { self.mask(found, &opened, pen)? } else { None };
+        let failed = if masks { self.mask(found, &opened, writer)? } else { None };
         self.note(found, &opened, failed)?;
         Ok(true)
     }
@@ -392,12 +398,12 @@ impl Search<'_> {
         &mut self,
         found: &Found,
         opened: &[(File, Range<u64>, &Member, bool)],
-        pen: &mut Option<Pen>,
+        writer: &mut Option<MaskWriter>,
     ) -> Result<Option<ScrubError>, Halt> {
         let Some(filler) = self.tree.scrubber.part_filler() else { return Ok(Some(ScrubError::NoFiller)) };
-        let pen = match pen {
-            Some(pen) => pen,
-            None => pen.insert(Pen::new()?),
+        let writer = match writer {
+            Some(writer) => writer,
+            None => writer.insert(MaskWriter::new()?),
         };
         let mut bytes = &found.bytes[..];
         let mut parts = Vec::new();
@@ -419,10 +425,10 @@ impl Search<'_> {
             let (before, is_json) = (fstat(file)?, is_json(file)?);
             // The file may have changed while fsync waited.
             is_there(file, range, part)?;
-            match fill(file, range, filler, is_json, pen) {
+            match fill(file, range, filler, is_json, writer) {
                 Ok(()) => {}
-                Err(PenError::Truncated | PenError::Changed) => return Err(Halt::Changed),
-                Err(PenError::Io(error)) => return Ok(Some(ScrubError::Io(error))),
+                Err(MaskError::Truncated | MaskError::Changed) => return Err(Halt::Changed),
+                Err(MaskError::Io(error)) => return Ok(Some(ScrubError::Io(error))),
             }
             if let Err(error) = fsync(file) {
                 return Ok(Some(ScrubError::Sync(error.into())));

@@ -14,7 +14,7 @@ use super::kernel::{Group, Wanted};
 use super::search::{Proof, Search, Standing};
 use super::tools::Tools;
 use crate::NeedleSet;
-use crate::scrub::pen::PenError;
+use crate::scrub::mask_writer::MaskError;
 
 /// The longest search in the loop, in bytes; a worker does longer ones.
 const ASIDE_LEN: u64 = 4 << 20;
@@ -72,7 +72,7 @@ pub(super) enum Next {
 }
 
 /// The reason why a file cannot be searched.
-pub(super) type Failure = PenError;
+pub(super) type Failure = MaskError;
 
 impl Followed {
     /// `reach` is the length of the set's longest needle.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
 use crate::scrub::container::{self, Format, Split, Splitter};
-use crate::scrub::pen::{Pen, PenError};
+use crate::scrub::mask_writer::{MaskError, MaskWriter};
 
 /// The number of bytes that decide, while the first line is incomplete, whether a file is a
 /// container log.
@@ -95,9 +95,14 @@ impl Records {
     }
 
     /// Masks the findings.
-    pub(super) fn mask(&mut self, file: BorrowedFd<'_>, pen: &mut Pen, cover: &Cover) -> Result<(), PenError> {
+    pub(super) fn mask(
+        &mut self,
+        file: BorrowedFd<'_>,
+        writer: &mut MaskWriter,
+        cover: &Cover,
+    ) -> Result<(), MaskError> {
         let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
-        let (mut sheet, is_json) = (pen.on(file)?, self.is_json());
+        let (mut target, is_json) = (writer.on(file)?, self.is_json());
         while let Some((split, is_open)) = self.pending.front() {
             let all = extent(split);
             let known = self.masked.iter().position(|masked| masked.start == all.start);
@@ -105,9 +110,12 @@ impl Records {
                 // The finding has grown: its beginning is masked already, so the file no longer
                 // contains it.
                 Some(_) => {
-                    split.parts.iter().try_for_each(|part| sheet.fill(part.clone(), &mut |_, out| out.fill(filler)))?;
+                    split
+                        .parts
+                        .iter()
+                        .try_for_each(|part| target.fill(part.clone(), &mut |_, out| out.fill(filler)))?;
                 }
-                None => sheet.overwrite_parts(&self.set, filler, split, is_json)?,
+                None => target.overwrite_parts(&self.set, filler, split, is_json)?,
             }
             known.map(|known| self.masked.remove(known));
             if *is_open {

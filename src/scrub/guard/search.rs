@@ -25,7 +25,7 @@ use crate::NeedleSet;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 use crate::scrub::file::read_at;
-use crate::scrub::pen::PenError;
+use crate::scrub::mask_writer::MaskError;
 use crate::scrub::{holes, torn};
 
 /// The slice that a worker searches before it turns to another file, in bytes.
@@ -163,18 +163,18 @@ impl Search {
         file: BorrowedFd<'_>,
         tools: &mut Tools,
         limit: u64,
-    ) -> Result<Standing, PenError> {
+    ) -> Result<Standing, MaskError> {
         for _ in 0..RESTARTS_MAX {
             if self.is_source {
                 return Ok(Standing::Clean);
             }
             match self.follow(file, tools, limit) {
                 Err(_) if self.is_source => return Ok(Standing::Clean),
-                Err(PenError::Truncated | PenError::Changed) => self.restart(),
+                Err(MaskError::Truncated | MaskError::Changed) => self.restart(),
                 other => return other,
             }
         }
-        Err(PenError::Changed)
+        Err(MaskError::Changed)
     }
 
     fn restart(&mut self) {
@@ -187,7 +187,7 @@ impl Search {
         *self = Search { is_source: true, ..Search::new(self.finder.set(), self.reach) };
     }
 
-    fn follow(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<Standing, PenError> {
+    fn follow(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<Standing, MaskError> {
         if !self.mask_pending(file, tools)? {
             return Ok(Standing::Behind);
         }
@@ -237,7 +237,7 @@ impl Search {
 
     /// Continues the search to the end, or for one slice if there is no `limit`. Returns whether it
     /// reached the end.
-    fn go_on(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<bool, PenError> {
+    fn go_on(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, limit: u64) -> Result<bool, MaskError> {
         let stat = fstat(file)?;
         let (is_sparse, size) = (holes::is_sparse(&stat), stat.st_size as u64);
         let mut slice = if limit == u64::MAX { SLICE_LEN } else { u64::MAX };
@@ -312,7 +312,7 @@ impl Search {
         file: BorrowedFd<'_>,
         tools: &mut Tools,
         range: &Range<u64>,
-    ) -> Result<Proof, PenError> {
+    ) -> Result<Proof, MaskError> {
         if self.is_source {
             return Ok(Proof::Clean);
         }
@@ -327,7 +327,7 @@ impl Search {
     }
 
     /// Searches a piece of the searched part again.
-    pub(super) fn search_again(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Proof, PenError> {
+    pub(super) fn search_again(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Proof, MaskError> {
         if self.is_source {
             return Ok(Proof::Clean);
         }
@@ -365,7 +365,7 @@ impl Search {
     }
 
     /// Whether readers must wait for the end of the file; masks a partial match after the wait.
-    fn standing(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Standing, PenError> {
+    fn standing(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Standing, MaskError> {
         let until = self.since + tools.stump_wait;
         let is_held = self.finder.held() > 0 && self.masked != self.finder.end();
         if !is_held && !self.records.is_waiting() {
@@ -402,7 +402,7 @@ impl Search {
         file: BorrowedFd<'_>,
         tools: &mut Tools,
         len: usize,
-    ) -> Result<Option<bool>, PenError> {
+    ) -> Result<Option<bool>, MaskError> {
         let (set, piece) = (Arc::clone(self.finder.set()), (self.finder.end(), &tools.buffer[..len]));
         let begun = torn::in_piece(file, &set, &tools.cover, &tools.long, piece)?;
         if begun.is_empty() {
@@ -412,21 +412,21 @@ impl Search {
             return Ok(Some(false));
         }
         for torn in begun {
-            let Some(pen) = &mut tools.pen else { return Ok(Some(false)) };
-            pen.on(file)?.complete(&set, &tools.cover, &torn)?;
+            let Some(writer) = &mut tools.writer else { return Ok(Some(false)) };
+            writer.on(file)?.complete(&set, &tools.cover, &torn)?;
             tools.counts[torn.region.needle()] += 1;
         }
         Ok(Some(true))
     }
 
     /// Whether this thread writes masks, and may write to this file.
-    fn may_write(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
-        if tools.pen.is_none() {
+    fn may_write(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, MaskError> {
+        if tools.writer.is_none() {
             return Ok(false);
         }
-        if tools.sources.holds(file).map_err(PenError::Io)? {
+        if tools.sources.holds(file).map_err(MaskError::Io)? {
             self.leave();
-            return Err(PenError::Changed);
+            return Err(MaskError::Changed);
         }
         if let Some(why) = self.text.refuses(file)? {
             return Err(std::io::Error::other(why).into());
@@ -437,18 +437,18 @@ impl Search {
 
     /// Masks secrets across records. Comes first, since masks within one record could hide the rest
     /// of such a secret.
-    fn mask_records(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
+    fn mask_records(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, MaskError> {
         if self.records.has_pending() {
             if !self.may_write(file, tools)? {
                 return Ok(false);
             }
-            let Some(pen) = &mut tools.pen else { return Ok(false) };
-            self.records.mask(file, pen, &tools.cover)?;
+            let Some(writer) = &mut tools.writer else { return Ok(false) };
+            self.records.mask(file, writer, &tools.cover)?;
         }
         Ok(true)
     }
 
-    fn mask_pending(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, PenError> {
+    fn mask_pending(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<bool, MaskError> {
         if !self.mask_records(file, tools)? {
             return Ok(false);
         }
@@ -463,26 +463,26 @@ impl Search {
     }
 
     /// Masks a region, if this thread writes masks; returns whether it is masked.
-    fn mask(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, region: &Region) -> Result<bool, PenError> {
-        let Some(pen) = &mut tools.pen else { return Ok(false) };
-        if tools.sources.holds(file).map_err(PenError::Io)? {
+    fn mask(&mut self, file: BorrowedFd<'_>, tools: &mut Tools, region: &Region) -> Result<bool, MaskError> {
+        let Some(writer) = &mut tools.writer else { return Ok(false) };
+        if tools.sources.holds(file).map_err(MaskError::Io)? {
             self.leave();
-            return Err(PenError::Changed);
+            return Err(MaskError::Changed);
         }
         let set = Arc::clone(self.finder.set());
         if let Some(why) = self.text.refuses(file)? {
             // Unless the region has gone.
-            return pen.on(file)?.look_for(&set, region).and(Err(std::io::Error::other(why).into()));
+            return writer.on(file)?.look_for(&set, region).and(Err(std::io::Error::other(why).into()));
         }
         self.unsynced = true;
         if region.range().start < self.masked {
             // The region has grown: its beginning is masked already, so the file no longer contains
             // it.
-            pen.on(file)?.overwrite(&set, &tools.cover, region)?;
+            writer.on(file)?.overwrite(&set, &tools.cover, region)?;
         } else if self.records.is_json() {
-            pen.on(file)?.overwrite_in_json(&set, &tools.cover, region)?;
+            writer.on(file)?.overwrite_in_json(&set, &tools.cover, region)?;
         } else {
-            pen.on(file)?.overwrite_if_there(&set, &tools.cover, region)?;
+            writer.on(file)?.overwrite_if_there(&set, &tools.cover, region)?;
         }
         self.masked = self.masked.max(region.range().end);
         Ok(true)

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::NeedleSet;
 use crate::redact::cover::Cover;
-use crate::scrub::pen::Pen;
+use crate::scrub::mask_writer::MaskWriter;
 use crate::scrub::torn;
 use crate::sys::sources::Sources;
 
@@ -23,8 +23,8 @@ pub(super) struct Tools {
     pub(super) stop: Arc<AtomicBool>,
     /// Files to leave unchanged.
     pub(super) sources: Arc<Sources>,
-    /// The pen, in a thread that writes masks. Otherwise a search stops where a mask is needed.
-    pub(super) pen: Option<Pen>,
+    /// The writer, in a thread that writes masks. Otherwise a search stops where a mask is needed.
+    pub(super) writer: Option<MaskWriter>,
     pub(super) buffer: Zeroizing<Vec<u8>>,
     /// The needles with masks that take several steps.
     pub(super) long: Vec<u32>,
@@ -47,7 +47,7 @@ impl Tools {
             stump_wait,
             stop,
             sources,
-            pen: writes.then(Pen::new).transpose()?,
+            writer: writes.then(MaskWriter::new).transpose()?,
             buffer,
             long: torn::long(set),
             counts: vec![0; set.len()],

@@ -21,7 +21,7 @@ use super::search::{Proof, Search, Standing};
 use super::walk::{Orders, Walked};
 use super::worker::{Bell, Done, Job, Jobs, Task, Unsynced};
 use crate::NeedleSet;
-use crate::scrub::pen::PenError;
+use crate::scrub::mask_writer::MaskError;
 
 /// The polling interval for active files.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -469,7 +469,7 @@ impl<'a> Watch<'a> {
         let active = followed.active.as_ref().map(|active| active.file.as_fd());
         let path = file.or(active).map(path_of).unwrap_or_default();
         let error = match error {
-            PenError::Io(error) => error,
+            MaskError::Io(error) => error,
             other => std::io::Error::other(other),
         };
         self.ways.teller.tell(Notice::Refused { path, error });

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::kernel::{Identity, writable};
 use super::search::{Proof, Search, Standing};
 use super::tools::Tools;
-use crate::scrub::pen::PenError;
+use crate::scrub::mask_writer::MaskError;
 
 /// One job in this many favours a search in progress over a new one.
 const GOES_ON_EVERY: usize = 4;
@@ -44,10 +44,10 @@ pub(super) struct Unsynced(pub(super) Identity, pub(super) OwnedFd);
 
 /// The result of a job.
 pub(super) enum Done {
-    Searched(Identity, Box<Search>, Result<Standing, PenError>),
-    Checked(Identity, Box<Search>, Result<Proof, PenError>),
+    Searched(Identity, Box<Search>, Result<Standing, MaskError>),
+    Checked(Identity, Box<Search>, Result<Proof, MaskError>),
     /// With the time that it took.
-    Again(Identity, Box<Search>, Result<Proof, PenError>, Duration),
+    Again(Identity, Box<Search>, Result<Proof, MaskError>, Duration),
     Synced(Identity, Result<(), Errno>),
 }
 
@@ -139,7 +139,7 @@ fn search_slice(
     search: &mut Search,
     tools: &mut Tools,
     directories: &[OwnedFd],
-) -> Result<Standing, PenError> {
+) -> Result<Standing, MaskError> {
     let file = writable(file.as_fd(), directories)?;
     let result = search.catch_up(file.as_fd(), tools, u64::MAX);
     // At the end no later step syncs this file.

@@ -28,7 +28,7 @@ use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
 /// The maximum number of bytes to overwrite in one step.
-const STROKE_LEN: usize = 64 << 10;
+const STEP_LEN: usize = 64 << 10;
 /// The alignment of mappings, in bytes: a multiple of every page size.
 const ALIGN: u64 = 64 << 10;
 /// The length of a mapping, in bytes: millions of regions in a file must not need as many mappings.
@@ -44,7 +44,7 @@ const SHARED_FILE_SYSTEMS: [u64; 7] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42,
 /// The reason why a region was not, or not completely, overwritten.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PenError {
+pub enum MaskError {
     /// The file now ends before the region does. It was not extended.
     #[error("the file was truncated meanwhile")]
     Truncated,
@@ -56,33 +56,33 @@ pub enum PenError {
     Io(#[from] io::Error),
 }
 
-impl From<Errno> for PenError {
-    fn from(error: Errno) -> PenError {
-        PenError::Io(error.into())
+impl From<Errno> for MaskError {
+    fn from(error: Errno) -> MaskError {
+        MaskError::Io(error.into())
     }
 }
 
 /// Overwrites regions of files. Each thread needs its own.
 ///
 /// Memory: 80 KiB; the part with bytes read from files is wiped. It takes one descriptor.
-pub struct Pen {
-    /// The in-memory file that the kernel copies masks from; it holds the first `inked_len` bytes
-    /// of `mask`.
-    ink: OwnedFd,
-    inked_len: usize,
+pub struct MaskWriter {
+    /// The in-memory file that the kernel copies masks from; it holds the first
+    /// `prepared_len` bytes of `mask`.
+    memfd: OwnedFd,
+    prepared_len: usize,
     mask: Vec<u8>,
     look: Zeroizing<Vec<u8>>,
 }
 
-impl Pen {
-    /// Creates a pen.
+impl MaskWriter {
+    /// Creates a writer.
     ///
     /// # Errors
     ///
     /// When there is no descriptor or memory left.
-    pub fn new() -> io::Result<Pen> {
-        let ink = memfd_create(c"hushlog-masks", MemfdFlags::CLOEXEC)?;
-        Ok(Pen { ink, inked_len: 0, mask: vec![0; STROKE_LEN], look: Zeroizing::new(vec![0; LOOK_LEN]) })
+    pub fn new() -> io::Result<MaskWriter> {
+        let memfd = memfd_create(c"hushlog-masks", MemfdFlags::CLOEXEC)?;
+        Ok(MaskWriter { memfd, prepared_len: 0, mask: vec![0; STEP_LEN], look: Zeroizing::new(vec![0; LOOK_LEN]) })
     }
 
     /// Prepares to write to a file that is open for reading and writing, and not for appending.
@@ -90,44 +90,44 @@ impl Pen {
     /// # Errors
     ///
     /// When the file is not open like that.
-    pub fn on<'a>(&'a mut self, file: BorrowedFd<'a>) -> Result<Sheet<'a>, PenError> {
+    pub fn on<'a>(&'a mut self, file: BorrowedFd<'a>) -> Result<MaskTarget<'a>, MaskError> {
         let flags = fcntl_getfl(file)?;
         if flags.contains(OFlags::APPEND) || flags & OFlags::RWMODE != OFlags::RDWR {
             return Err(Errno::INVAL.into());
         }
         let shared = fstatfs(file).is_ok_and(|fs| SHARED_FILE_SYSTEMS.contains(&(fs.f_type as u64 & 0xffff_ffff)));
-        Ok(Sheet { pen: self, file, mappable: !shared, map: None })
+        Ok(MaskTarget { writer: self, file, mappable: !shared, map: None })
     }
 
     /// Puts a mask into the in-memory file. Masks often repeat.
-    fn ink(&mut self, mask: &mut dyn FnMut(&mut [u8]), len: usize) -> Result<(), PenError> {
+    fn prepare(&mut self, mask: &mut dyn FnMut(&mut [u8]), len: usize) -> Result<(), MaskError> {
         let mut fresh = [0; 256];
-        if len == self.inked_len && len <= fresh.len() {
+        if len == self.prepared_len && len <= fresh.len() {
             mask(&mut fresh[..len]);
             if fresh[..len] == self.mask[..len] {
                 return Ok(());
             }
         }
         mask(&mut self.mask[..len]);
-        self.inked_len = 0;
-        if file::write_at(self.ink.as_fd(), &self.mask[..len], 0)? < len {
+        self.prepared_len = 0;
+        if file::write_at(self.memfd.as_fd(), &self.mask[..len], 0)? < len {
             return Err(Errno::IO.into());
         }
-        self.inked_len = len;
+        self.prepared_len = len;
         Ok(())
     }
 }
 
-/// A pen for one file.
-pub struct Sheet<'a> {
-    pen: &'a mut Pen,
+/// A file to overwrite regions of.
+pub struct MaskTarget<'a> {
+    writer: &'a mut MaskWriter,
     file: BorrowedFd<'a>,
     mappable: bool,
     /// The latest mapping: the next region is likely to be near.
     map: Option<Map>,
 }
 
-impl Sheet<'_> {
+impl MaskTarget<'_> {
     /// Writes the mask over a region from a finder of these needles, and over no other byte. Does
     /// not extend the file, and does not wait for the disk (no fsync).
     ///
@@ -135,32 +135,37 @@ impl Sheet<'_> {
     ///
     /// # Errors
     ///
-    /// See [`PenError`]. Then a beginning of the mask may have been written.
-    pub fn overwrite(&mut self, set: &NeedleSet, cover: &Cover, region: &Region) -> Result<(), PenError> {
+    /// See [`MaskError`]. Then a beginning of the mask may have been written.
+    pub fn overwrite(&mut self, set: &NeedleSet, cover: &Cover, region: &Region) -> Result<(), MaskError> {
         let start = region.range().start;
         self.fill(region.range(), &mut |at, out| cover.write(set, region, at - start, out))
     }
 
-    /// Like [`overwrite`](Sheet::overwrite), if the region is still there: since the search the
+    /// Like [`overwrite`](MaskTarget::overwrite), if the region is still there: since the search the
     /// file may have been truncated and rewritten. Reads the region again just before the write,
     /// which leaves a race of some microseconds.
     ///
     /// # Errors
     ///
-    /// See [`PenError`].
-    pub fn overwrite_if_there(&mut self, set: &Arc<NeedleSet>, cover: &Cover, region: &Region) -> Result<(), PenError> {
+    /// See [`MaskError`].
+    pub fn overwrite_if_there(
+        &mut self,
+        set: &Arc<NeedleSet>,
+        cover: &Cover,
+        region: &Region,
+    ) -> Result<(), MaskError> {
         self.look_for(set, region)?;
         self.overwrite(set, cover, region)
     }
 
-    /// Like [`overwrite_if_there`](Sheet::overwrite_if_there), within JSON: first overwrites the
+    /// Like [`overwrite_if_there`](MaskTarget::overwrite_if_there), within JSON: first overwrites the
     /// rest of each escape that the region cuts.
     pub(super) fn overwrite_in_json(
         &mut self,
         set: &Arc<NeedleSet>,
         cover: &Cover,
         region: &Region,
-    ) -> Result<(), PenError> {
+    ) -> Result<(), MaskError> {
         self.look_for(set, region)?;
         let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
         self.fill_escapes(&region.range(), filler)?;
@@ -168,7 +173,7 @@ impl Sheet<'_> {
     }
 
     /// Writes this byte over the rest of each escape that a range cuts.
-    pub(super) fn fill_escapes(&mut self, range: &Range<u64>, filler: u8) -> Result<(), PenError> {
+    pub(super) fn fill_escapes(&mut self, range: &Range<u64>, filler: u8) -> Result<(), MaskError> {
         let rests = escape::rests(self.file, range)?;
         let mut rests = rests.into_iter().filter(|rest| !rest.is_empty());
         rests.try_for_each(|rest| self.fill(rest, &mut |_, out| out.fill(filler)))
@@ -182,13 +187,13 @@ impl Sheet<'_> {
         filler: u8,
         split: &Split,
         is_json: bool,
-    ) -> Result<(), PenError> {
+    ) -> Result<(), MaskError> {
         let is_there = match split.beginning(set) {
             Some(beginning) => self.holds(&split.parts, beginning)?,
             None => self.holds_one(&split.parts, set)?,
         };
         if !is_there {
-            return Err(PenError::Changed);
+            return Err(MaskError::Changed);
         }
         for part in split.parts.iter().rev() {
             if is_json {
@@ -200,15 +205,15 @@ impl Sheet<'_> {
     }
 
     /// Completes an incomplete mask, if the rest of the secret is still there.
-    pub(super) fn complete(&mut self, set: &NeedleSet, cover: &Cover, torn: &Torn) -> Result<(), PenError> {
+    pub(super) fn complete(&mut self, set: &NeedleSet, cover: &Cover, torn: &Torn) -> Result<(), MaskError> {
         if !self.holds(std::slice::from_ref(&torn.rest), torn.expose(set))? {
-            return Err(PenError::Changed);
+            return Err(MaskError::Changed);
         }
         self.fill(torn.rest.clone(), &mut |at, out| torn.write_mask(set, cover, at, out))
     }
 
     /// Whether these parts hold these bytes.
-    fn holds(&mut self, parts: &[Range<u64>], mut bytes: &[u8]) -> Result<bool, PenError> {
+    fn holds(&mut self, parts: &[Range<u64>], mut bytes: &[u8]) -> Result<bool, MaskError> {
         let mut is_there = true;
         for part in parts {
             self.read_again(part.clone(), &mut |piece| match bytes.strip_prefix(piece) {
@@ -220,7 +225,7 @@ impl Sheet<'_> {
     }
 
     /// Whether these parts form one region.
-    fn holds_one(&mut self, parts: &[Range<u64>], set: &Arc<NeedleSet>) -> Result<bool, PenError> {
+    fn holds_one(&mut self, parts: &[Range<u64>], set: &Arc<NeedleSet>) -> Result<bool, MaskError> {
         let len: u64 = parts.iter().map(|part| part.end - part.start).sum();
         let (mut again, mut there) = (Finder::new(Arc::clone(set)), Vec::new());
         for part in parts {
@@ -230,49 +235,49 @@ impl Sheet<'_> {
         Ok(matches!(&there[..], [one] if one.range() == (0..len)))
     }
 
-    fn read_again(&mut self, range: Range<u64>, piece: &mut dyn FnMut(&[u8])) -> Result<(), PenError> {
+    fn read_again(&mut self, range: Range<u64>, piece: &mut dyn FnMut(&[u8])) -> Result<(), MaskError> {
         let mut at = range.start;
         while at < range.end {
             let len = LOOK_LEN.min((range.end - at) as usize);
-            let read = file::read_at(self.file, &mut self.pen.look[..len], at)?;
+            let read = file::read_at(self.file, &mut self.writer.look[..len], at)?;
             if read == 0 {
-                return Err(PenError::Truncated);
+                return Err(MaskError::Truncated);
             }
-            piece(&self.pen.look[..read]);
+            piece(&self.writer.look[..read]);
             at += read as u64;
         }
         Ok(())
     }
 
     /// Fails unless the region is still there.
-    pub(super) fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<(), PenError> {
+    pub(super) fn look_for(&mut self, set: &Arc<NeedleSet>, region: &Region) -> Result<(), MaskError> {
         let mut again = Finder::at(Arc::clone(set), region.range().start);
         let mut there = Vec::new();
         self.read_again(region.range(), &mut |piece| there.extend(again.push(piece)))?;
         there.extend(again.finish(true));
-        if matches!(&there[..], [one] if one.range() == region.range()) { Ok(()) } else { Err(PenError::Changed) }
+        if matches!(&there[..], [one] if one.range() == region.range()) { Ok(()) } else { Err(MaskError::Changed) }
     }
 
     /// Overwrites a range of the file with the output of `mask`, which receives the offset in the
     /// file.
-    pub(super) fn fill(&mut self, range: Range<u64>, mask: &mut dyn FnMut(u64, &mut [u8])) -> Result<(), PenError> {
+    pub(super) fn fill(&mut self, range: Range<u64>, mask: &mut dyn FnMut(u64, &mut [u8])) -> Result<(), MaskError> {
         let mut at = range.start;
         while at < range.end {
             let rest = usize::try_from(range.end - at).unwrap_or(usize::MAX);
             // No step is so short that, after an interruption before it, its bytes could not be
             // recognized as those of a secret.
-            let len = if (STROKE_LEN + 1..2 * STROKE_LEN).contains(&rest) { rest / 2 } else { rest.min(STROKE_LEN) };
-            self.pen.ink(&mut |out| mask(at, out), len)?;
-            self.stroke(at, len)?;
+            let len = if (STEP_LEN + 1..2 * STEP_LEN).contains(&rest) { rest / 2 } else { rest.min(STEP_LEN) };
+            self.writer.prepare(&mut |out| mask(at, out), len)?;
+            self.write_step(at, len)?;
             at += len as u64;
         }
         // A write into the last page may have landed after the end of a file that was truncated in
         // the same moment.
-        if fstat(self.file)?.st_size as u64 >= range.end { Ok(()) } else { Err(PenError::Truncated) }
+        if fstat(self.file)?.st_size as u64 >= range.end { Ok(()) } else { Err(MaskError::Truncated) }
     }
 
     /// Overwrites `len` bytes at `at` with the in-memory file.
-    fn stroke(&mut self, at: u64, len: usize) -> Result<(), PenError> {
+    fn write_step(&mut self, at: u64, len: usize) -> Result<(), MaskError> {
         if self.mappable && !self.map.as_ref().is_some_and(|map| map.reaches(at, len)) {
             match Map::new(self.file, at) {
                 Ok(map) => self.map = Some(map),
@@ -282,12 +287,12 @@ impl Sheet<'_> {
         }
         let file = self.file;
         let Some(map) = self.map.as_mut().filter(|_| self.mappable) else {
-            return write_all(file, &self.pen.mask[..len], at);
+            return write_all(file, &self.writer.mask[..len], at);
         };
-        map.fill_from(self.pen.ink.as_fd(), at, len).map_err(|error| {
+        map.fill_from(self.writer.memfd.as_fd(), at, len).map_err(|error| {
             let gone = error == Errno::FAULT && fstat(file).is_ok_and(|stat| (stat.st_size as u64) < at + len as u64);
             match error {
-                _ if gone => PenError::Truncated,
+                _ if gone => MaskError::Truncated,
                 // The page is unavailable: a disk error, or no space for it.
                 Errno::FAULT => Errno::IO.into(),
                 error => error.into(),
@@ -297,9 +302,9 @@ impl Sheet<'_> {
 }
 
 /// Writes to file systems without shared mappings.
-fn write_all(file: BorrowedFd<'_>, mut mask: &[u8], mut at: u64) -> Result<(), PenError> {
+fn write_all(file: BorrowedFd<'_>, mut mask: &[u8], mut at: u64) -> Result<(), MaskError> {
     if (fstat(file)?.st_size as u64) < at + mask.len() as u64 {
-        return Err(PenError::Truncated);
+        return Err(MaskError::Truncated);
     }
     while !mask.is_empty() {
         match file::write_at(file, mask, at)? {
@@ -339,17 +344,17 @@ impl Map {
     }
 
     /// Makes the kernel copy the beginning of another file over the bytes at `at`.
-    fn fill_from(&mut self, ink: BorrowedFd<'_>, at: u64, len: usize) -> Result<(), Errno> {
+    fn fill_from(&mut self, memfd: BorrowedFd<'_>, at: u64, len: usize) -> Result<(), Errno> {
         assert!(self.reaches(at, len));
         let mut done = 0;
         while done < len {
-            seek(ink, SeekFrom::Start(done as u64))?;
+            seek(memfd, SeekFrom::Start(done as u64))?;
             // SAFETY: the range is within the mapping. Other processes change these bytes at any
             // time, so there is no reference to them: the kernel writes through the pointer, and
             // reports an error where the file no longer has a page.
             let filled = unsafe {
                 let room = self.address.as_ptr().add((at - self.start) as usize + done);
-                read(ink.as_raw_fd(), room.cast(), len - done)
+                read(memfd.as_raw_fd(), room.cast(), len - done)
             };
             match usize::try_from(filled) {
                 Ok(0) => return Err(Errno::IO),
