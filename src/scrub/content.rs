@@ -4,22 +4,22 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
 
-use super::file::FromStart;
-use super::kind::Packing;
 #[cfg(feature = "compress")]
-use super::packing;
+use super::compression;
+use super::file::FromStart;
+use super::kind::Compression;
 
 /// The content of a file, decompressed if necessary.
 ///
 /// # Errors
 ///
 /// For a compressed file without the feature `compress`.
-pub(super) fn content(file: &File, packing: Option<Packing>) -> io::Result<Box<dyn Read + '_>> {
+pub(super) fn content(file: &File, compression: Option<Compression>) -> io::Result<Box<dyn Read + '_>> {
     let file = FromStart::new(file.as_fd());
-    match packing {
+    match compression {
         None => Ok(Box::new(file)),
         #[cfg(feature = "compress")]
-        Some(packing) => packing::unpack(packing, file),
+        Some(compression) => compression::decompress(compression, file),
         #[cfg(not(feature = "compress"))]
         Some(_) => Err(ErrorKind::Unsupported.into()),
     }

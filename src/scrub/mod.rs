@@ -2,6 +2,8 @@
 #![cfg(target_os = "linux")]
 
 mod border;
+#[cfg(feature = "compress")]
+mod compression;
 #[doc(hidden)]
 pub mod container;
 mod content;
@@ -15,8 +17,6 @@ mod in_place;
 mod kind;
 pub(crate) mod lease;
 mod mask_writer;
-#[cfg(feature = "compress")]
-mod packing;
 mod rewrite;
 mod search;
 mod site;
@@ -29,7 +29,7 @@ mod wanted;
 pub use findings::{Findings, OFFSETS_MAX, Places};
 pub use in_place::{Action, ScrubError, Scrubber};
 #[cfg(feature = "sidecar")]
-pub(crate) use kind::{packed, packed_head};
+pub(crate) use kind::{compression_of, compression_of_head};
 pub use mask_writer::{MaskError, MaskTarget, MaskWriter};
 pub use tree::{Outcome, Tree};
 #[cfg(any(feature = "cli", feature = "sidecar"))]

@@ -20,6 +20,8 @@ use rustix::process::{Gid, Uid};
 use zeroize::Zeroizing;
 
 use super::border::Claim;
+#[cfg(feature = "compress")]
+use super::compression;
 use super::container::{self, Format, Splitter};
 use super::content;
 use super::escape;
@@ -27,10 +29,8 @@ use super::escape;
 use super::file::FromStart;
 use super::findings::Findings;
 use super::in_place::{self, ScrubError, Scrubber};
-use super::kind::Packing;
+use super::kind::Compression;
 use super::lease::Lease;
-#[cfg(feature = "compress")]
-use super::packing;
 use super::search;
 use super::torn::{self, Torn};
 use super::treat::search_bytes;
@@ -57,7 +57,7 @@ pub(super) struct Place<'a> {
     pub(super) directory: &'a Dir,
     pub(super) name: &'a OsStr,
     pub(super) file: &'a File,
-    pub(super) packing: Option<Packing>,
+    pub(super) compression: Option<Compression>,
     /// Parts of the content that belong to secrets across the boundaries to other files, and are
     /// counted there.
     pub(super) claimed: &'a [Range<u64>],
@@ -66,7 +66,7 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     /// The content, from its beginning.
     pub(super) fn content(&self) -> io::Result<Box<dyn Read + '_>> {
-        content::content(self.file, self.packing)
+        content::content(self.file, self.compression)
     }
 
     /// Searches the content, and also a compressed file's own bytes: names, comments and frames
@@ -125,7 +125,7 @@ impl Place<'_> {
             regions.extend(parts.iter().chain(self.claimed).cloned());
             parts.extend(self.escapes(regions)?);
         }
-        if self.packing.is_some() {
+        if self.compression.is_some() {
             findings.add(search_bytes(scrubber, self.file)?);
         }
         Ok((findings, parts))
@@ -194,13 +194,13 @@ impl Place<'_> {
         let out = BufWriter::with_capacity(WRITE_LEN, new);
         let mut content = self.content()?;
         let mut redactor = Redactor::new(Arc::clone(scrubber.set())).mask_stump(scrubber.masks_stump());
-        match self.packing {
+        match self.compression {
             None => redact(&mut content, parts, &mut redactor, out)?.flush()?,
             #[cfg(feature = "compress")]
-            Some(packing) => {
+            Some(compression) => {
                 let old = FromStart::new(self.file.as_fd());
-                let packer = packing::Packer::new(packing, old, &|name| is_clean(scrubber, name), out)?;
-                redact(&mut content, parts, &mut redactor, packer)?.finish()?.flush()?;
+                let compressor = compression::Compressor::new(compression, old, &|name| is_clean(scrubber, name), out)?;
+                redact(&mut content, parts, &mut redactor, compressor)?.finish()?.flush()?;
             }
             #[cfg(not(feature = "compress"))]
             Some(_) => return Err(io::Error::from(io::ErrorKind::Unsupported).into()),

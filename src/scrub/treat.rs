@@ -10,7 +10,7 @@ use rustix::fs::fstat;
 use super::border::Claim;
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
-use super::kind::{self, Kind, Packing};
+use super::kind::{self, Compression, Kind};
 use super::mask_writer::MaskWriter;
 use super::rewrite::Place;
 use super::search;
@@ -41,7 +41,7 @@ impl Treat<'_> {
         writer: &mut Option<MaskWriter>,
     ) -> Result<Outcome, ScrubError> {
         let masks = self.scrubber.does(Action::Mask);
-        let place = |packing| Place { directory, name, file, packing, claimed: &self.claim.ranges };
+        let place = |compression| Place { directory, name, file, compression, claimed: &self.claim.ranges };
         match kind {
             Kind::Text if masks && self.rewrite => place(None).rewrite(self.scrubber).map(Outcome::Searched),
             Kind::Doubtful(why) if masks && self.rewrite => {
@@ -51,7 +51,7 @@ impl Treat<'_> {
             Kind::Doubtful(why) => self.in_place(file, Some(why), writer),
             Kind::Binary(why) if self.binary && !self.rewrite => self.in_place(file, Some(why), writer),
             Kind::Binary(why) | Kind::Opaque(why) => self.left(file, as_sentence(why)),
-            Kind::Compressed(packing) => self.compressed(&place(Some(packing)), packing),
+            Kind::Compressed(compression) => self.compressed(&place(Some(compression)), compression),
         }
     }
 
@@ -69,10 +69,10 @@ impl Treat<'_> {
         Ok(Outcome::Searched(Findings { doubt, ..findings }))
     }
 
-    fn compressed(&self, place: &Place<'_>, packing: Packing) -> Result<Outcome, ScrubError> {
+    fn compressed(&self, place: &Place<'_>, compression: Compression) -> Result<Outcome, ScrubError> {
         let masks = self.scrubber.does(Action::Mask);
-        let name = packing.name();
-        let has_to_be_anew = masks && !self.rewrite && packing != Packing::Zlib;
+        let name = compression.name();
+        let has_to_be_anew = masks && !self.rewrite && compression != Compression::Zlib;
         if has_to_be_anew || !cfg!(feature = "compress") {
             let how = if has_to_be_anew { "; --rewrite would do it" } else { "" };
             return self.left(place.file, format!("it is compressed ({name}){how}"));
@@ -86,7 +86,7 @@ impl Treat<'_> {
                 }
                 return Ok(Outcome::Searched(findings));
             }
-            Kind::Text if packing != Packing::Zlib => {
+            Kind::Text if compression != Compression::Zlib => {
                 return place.rewrite(self.scrubber).map(Outcome::Searched);
             }
             Kind::Text => format!("it is compressed ({name}), which is not written"),

@@ -11,7 +11,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 /// The extensions of compressed files, which cannot be appended to.
-const PACKED: &[&str] = &["gz", "xz", "zst", "bz2", "lz4", "Z", "zip", "tmp"];
+const COMPRESSED: &[&str] = &["gz", "xz", "zst", "bz2", "lz4", "Z", "zip", "tmp"];
 
 /// The minimum number of digits in a date.
 const DATE_LEN: usize = 6;
@@ -19,15 +19,15 @@ const DATE_LEN: usize = 6;
 const NUMBER_MAX: u32 = 100_000;
 
 /// The extension of a compressed file's name.
-pub fn packed_end(name: &OsStr) -> Option<&'static str> {
+pub fn compressed_extension(name: &OsStr) -> Option<&'static str> {
     let extension = Path::new(name).extension()?;
-    PACKED.iter().copied().find(|end| extension == *end)
+    COMPRESSED.iter().copied().find(|end| extension == *end)
 }
 
 /// Whether rotation may have made `other` from a log with this name, without compressing it.
 pub fn is_rotated(other: &OsStr, name: &OsStr) -> bool {
     let name = name.as_bytes();
-    packed_end(other).is_none() && readings(other.as_bytes()).any(|reading| reading.is_of(name))
+    compressed_extension(other).is_none() && readings(other.as_bytes()).any(|reading| reading.is_of(name))
 }
 
 /// The number that rotation put after a name, as in `app.log.1`. By the usual count (`logrotate`)
@@ -105,7 +105,8 @@ pub fn logs(names: &[OsString]) -> Vec<Log> {
     let known: HashMap<&[u8], usize> = names.iter().enumerate().map(|(at, name)| (name.as_bytes(), at)).collect();
     let mut logs: HashMap<Vec<u8>, Vec<(&[u8], usize)>> = HashMap::new();
     for (at, name) in names.iter().enumerate() {
-        let plain = packed_end(name).map_or(name.as_bytes(), |end| &name.as_bytes()[..name.len() - end.len() - 1]);
+        let plain =
+            compressed_extension(name).map_or(name.as_bytes(), |end| &name.as_bytes()[..name.len() - end.len() - 1]);
         if let Some(reading) = best(plain, &known) {
             logs.entry(reading.log()).or_default().push((reading.mark, at));
         }

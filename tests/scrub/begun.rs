@@ -249,7 +249,7 @@ fn ap_a_secret_masked_in_some_records_is_completed() {
 /// A mask that a kill has left half-way is known in a copy that was compressed since, and in a
 /// rewrite.
 #[test]
-fn a23_a_begun_mask_is_known_packed_and_in_a_rewrite() {
+fn a23_a_begun_mask_is_known_compressed_and_rewritten() {
     needs!("gzip");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let (source, logs) = (scratch.path().join("LONG"), scratch.path().join("logs"));

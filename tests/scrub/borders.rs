@@ -227,7 +227,7 @@ fn cri(tag: &str, text: &str, stream: &str) -> String {
 }
 
 #[test]
-fn ap_a_scrub_joins_records_over_the_border() {
+fn ap_a_scrub_joins_records_over_the_boundary() {
     let (first, rest) = VALUE.split_at(13);
     let (mask, masked) = (stars(first.len()), stars(rest.len()));
     let other = |stream| docker("of the other stream\\n", stream);
@@ -270,7 +270,7 @@ fn ap_a_scrub_joins_records_over_the_border() {
 }
 
 #[test]
-fn ap_a_scrub_joins_packed_files() {
+fn ap_a_scrub_joins_compressed_files() {
     let (first, rest) = VALUE.split_at(13);
     for (extension, packer) in [("gz", "gzip"), ("zst", "zstd"), ("bz2", "bzip2"), ("xz", "xz")] {
         if !crate::scrub::installed(&[packer]) {

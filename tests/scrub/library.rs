@@ -432,7 +432,7 @@ fn a23_a_mask_that_had_only_begun_is_completed() {
 /// No write is so short that a kill before the last one leaves bytes that a search cannot
 /// recognize.
 #[test]
-fn a23_no_stroke_is_short() {
+fn a23_no_step_is_short() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("a.log");
     for len in [65_537, 65_540, 131_071, 131_073, 196_609] {

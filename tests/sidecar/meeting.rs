@@ -264,19 +264,19 @@ fn a35_an_input_that_is_the_sink_is_refused() {
 }
 
 #[test]
-fn aw_packed_files_are_not_followed() {
+fn aw_compressed_files_are_not_followed() {
     let place = Place::new();
     let files = "name: app, source: { files: \"DIR/logs/a.log*\" }, sink: { file: DIR/out }";
     let config = configure(&place, &[files]);
-    let packed = |head: &[u8]| [head, VALUE.as_bytes(), b"\n"].concat();
+    let compressed = |head: &[u8]| [head, VALUE.as_bytes(), b"\n"].concat();
     append(&place.path("logs/a.log"), "one\n");
-    append(&place.path("logs/a.log.2.gz"), packed(b"\x1f\x8b\x08\0"));
-    append(&place.path("logs/a.log.3"), packed(b"\x1f\x8b\x08\0"));
-    append(&place.path("logs/a.log.4"), packed(b"BZh91AY&SY"));
+    append(&place.path("logs/a.log.2.gz"), compressed(b"\x1f\x8b\x08\0"));
+    append(&place.path("logs/a.log.3"), compressed(b"\x1f\x8b\x08\0"));
+    append(&place.path("logs/a.log.4"), compressed(b"BZh91AY&SY"));
     let mut sidecar = place.start(&config);
-    sidecar.says("a.log.2.gz is not followed: packed files are left out by their names");
-    sidecar.says("a.log.3 is not followed: it is packed (gzip), and no text");
-    sidecar.says("a.log.4 is not followed: it is packed (bzip2), and no text");
+    sidecar.says("a.log.2.gz is not followed: compressed files are left out by their names");
+    sidecar.says("a.log.3 is not followed: it is compressed (gzip), and no text");
+    sidecar.says("a.log.4 is not followed: it is compressed (bzip2), and no text");
     // Some appear empty first, as a compressor makes them.
     let heads: [&[u8]; 4] = [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"PK\x03\x04", b"\x04\x22\x4d\x18"];
     let name = |number: usize| format!("logs/a.log.{}", number + 10);
@@ -284,8 +284,8 @@ fn aw_packed_files_are_not_followed() {
     append(&sidecar.path("logs/a.log"), "two\n");
     sidecar.file_is("out", "one\ntwo\n");
     for (number, head) in heads.iter().enumerate() {
-        append(&sidecar.path(&name(number)), packed(head));
-        sidecar.says(&format!("{} is not followed: it is packed", &name(number)[5..]));
+        append(&sidecar.path(&name(number)), compressed(head));
+        sidecar.says(&format!("{} is not followed: it is compressed", &name(number)[5..]));
     }
     // Text that begins like bzip2 is text.
     append(&sidecar.path("logs/a.log.6"), "BZh9 is how some archives begin\n");

@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 use super::file;
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, is_live_since, note_the_time};
-use super::kind::{self, Kind, Packing};
+use super::kind::{self, Compression, Kind};
 use super::mask_writer::{MaskError, MaskWriter};
 use super::site::{Opened, Site};
 use super::tree::Tree;
@@ -255,14 +255,14 @@ impl Search<'_> {
     ) -> Result<bool, Halt> {
         let Some(older) = self.open(site)? else { return Ok(false) };
         let (set, filler) = (self.tree.scrubber.set(), self.tree.scrubber.part_filler());
-        if older.text.packing.is_some() && !self.may_go_on(rows)? {
+        if older.text.compression.is_some() && !self.may_go_on(rows)? {
             return Ok(false);
         }
         let end = End::of(set, &older.text)?;
         if end.is_closed(filler) {
             return Ok(false);
         }
-        let is_growing = older.text.packing.is_none() && is_live_since(older.text.stat()?.st_mtime as _);
+        let is_growing = older.text.compression.is_none() && is_live_since(older.text.stat()?.st_mtime as _);
         for row in rows {
             let mut members = Vec::new();
             for &site in row {
@@ -310,12 +310,12 @@ impl Search<'_> {
     /// understands.
     fn open(&self, site: usize) -> Result<Option<Member>, Halt> {
         let (tree, known) = (self.tree, &self.borders.sites[site]);
-        let packing = match rotation::packed_end(&known.name) {
+        let compression = match rotation::compressed_extension(&known.name) {
             None => None,
             Some(_) if tree.scrubber.does(Action::Mask) && !tree.rewrite => return Ok(None),
-            Some(end) => match Packing::of_extension(end).filter(|_| cfg!(feature = "compress")) {
+            Some(end) => match Compression::of_extension(end).filter(|_| cfg!(feature = "compress")) {
                 None => return Ok(None),
-                packing => packing,
+                compression => compression,
             },
         };
         // A FIFO or a device is not even opened.
@@ -335,7 +335,7 @@ impl Search<'_> {
         {
             return Ok(None);
         }
-        let text = Text { file: File::from(file), packing };
+        let text = Text { file: File::from(file), compression };
         Ok(Some(Member { site, id: FileId::from(&stat), text }))
     }
 
@@ -345,11 +345,11 @@ impl Search<'_> {
         let tree = self.tree;
         let masks = tree.scrubber.does(Action::Mask);
         let kind = self.borders.sites[member.site].kind(&member.text.file)?;
-        Ok(match (kind, member.text.packing) {
+        Ok(match (kind, member.text.compression) {
             (Kind::Text, None) => true,
             (Kind::Doubtful(_), None) => !(masks && tree.rewrite),
             (Kind::Binary(_), None) => tree.binary && !tree.rewrite,
-            (Kind::Compressed(found), Some(packing)) if found == packing => {
+            (Kind::Compressed(found), Some(compression)) if found == compression => {
                 match kind::of_content(&mut *member.text.head()?)? {
                     Kind::Text => true,
                     Kind::Doubtful(_) => !masks,
@@ -369,7 +369,7 @@ impl Search<'_> {
             if !self.is_ours(member)? {
                 return Ok(false);
             }
-            let in_place = masks && member.text.packing.is_none();
+            let in_place = masks && member.text.compression.is_none();
             let access = if in_place { OFlags::RDWR } else { OFlags::RDONLY };
             match self.borders.sites[member.site].open(self.tree, member.id, access) {
                 Ok(Opened::File(file)) => opened.push((file, range.clone(), member, in_place)),
@@ -386,7 +386,7 @@ impl Search<'_> {
             return Ok(true);
         }
         // Appended text continues in the same file.
-        if files[0].text.packing.is_none() && files[0].text.stat()?.st_size as u64 != found.border {
+        if files[0].text.compression.is_none() && files[0].text.stat()?.st_size as u64 != found.border {
             return Err(Halt::Changed);
         }
         let failed = if masks { self.mask(found, &opened, writer)? } else { None };
@@ -456,7 +456,7 @@ impl Search<'_> {
         let untold = opened.iter().find(|(_, _, member, _)| member.id == self.at_hand || !(self.is_done)(member.id));
         let (owner, offset) = untold.map_or((self.at_hand, 0), |(_, range, member, _)| (member.id, range.start));
         for (file, range, member, _) in opened.iter().filter(|(.., in_place)| !in_place) {
-            let stamp = if member.text.packing.is_some() { Some(stamp(&fstat(file)?)) } else { None };
+            let stamp = if member.text.compression.is_some() { Some(stamp(&fstat(file)?)) } else { None };
             let mut claims = self.borders.claims();
             let claim = claims.entry(member.id).or_default();
             claim.ranges.push(range.clone());

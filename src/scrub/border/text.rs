@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::super::content::{content, read};
 use super::super::file;
-use super::super::kind::Packing;
+use super::super::kind::Compression;
 use super::super::search;
 
 /// Length and modification time, which identify the state of a compressed file.
@@ -18,7 +18,7 @@ pub(super) type Stamp = (i64, i64, i64);
 /// A file of a log, open for reading.
 pub(super) struct Text {
     pub(super) file: File,
-    pub(super) packing: Option<Packing>,
+    pub(super) compression: Option<Compression>,
 }
 
 impl Text {
@@ -28,7 +28,7 @@ impl Text {
 
     /// The last bytes of the content, at most `most`, and their offset.
     pub(super) fn tail(&self, most: u64) -> io::Result<(u64, Zeroizing<Vec<u8>>)> {
-        if self.packing.is_some() {
+        if self.compression.is_some() {
             return last(&mut *self.head()?, usize::try_from(most).unwrap_or(usize::MAX));
         }
         let len = self.stat()?.st_size as u64;
@@ -41,7 +41,7 @@ impl Text {
 
     /// The content from its beginning.
     pub(super) fn head(&self) -> io::Result<Box<dyn Read + '_>> {
-        content(&self.file, self.packing)
+        content(&self.file, self.compression)
     }
 
     /// The first bytes of the content, at most `most`.

@@ -36,7 +36,7 @@ impl Judge {
             Kind::Text => None,
             Kind::Doubtful(why) => Some(why),
             Kind::Binary(what) | Kind::Opaque(what) => return Ok(Some(refusal(what))),
-            Kind::Compressed(packing) => return Ok(Some(refusal(packing.name()))),
+            Kind::Compressed(compression) => return Ok(Some(refusal(compression.name()))),
         };
         self.text_len = Some(len);
         Ok(None)

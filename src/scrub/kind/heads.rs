@@ -1,6 +1,6 @@
 //! Known formats, by the first and the last bytes of a file.
 
-use super::{Kind, Packing};
+use super::{Compression, Kind};
 
 /// The share of NULs in one place of each byte pair that marks UTF-16 text.
 const WIDE_NULS_PER_CENT: usize = 90;
@@ -14,11 +14,11 @@ const ZLIB_LOOK_LEN: usize = 64;
 const SKIPPABLE_MAX: usize = 64;
 
 /// Compression formats that can be undone.
-const PACKED: &[(&[u8], Packing)] = &[
-    (b"\x1f\x8b\x08", Packing::Gzip),
-    (b"\x28\xb5\x2f\xfd", Packing::Zstd),
-    (b"BZh", Packing::Bzip2),
-    (b"\xfd7zXZ\0", Packing::Xz),
+const COMPRESSED: &[(&[u8], Compression)] = &[
+    (b"\x1f\x8b\x08", Compression::Gzip),
+    (b"\x28\xb5\x2f\xfd", Compression::Zstd),
+    (b"BZh", Compression::Bzip2),
+    (b"\xfd7zXZ\0", Compression::Xz),
 ];
 
 /// Formats in which secrets are not in readable form.
@@ -136,12 +136,12 @@ pub(super) fn of(head: &[u8]) -> Option<Kind> {
     }
     let rest = past_skippable(head);
     if rest.len() < head.len() && rest.len() < 4 {
-        return Some(Kind::Compressed(Packing::Zstd));
+        return Some(Kind::Compressed(Compression::Zstd));
     }
-    let packed = PACKED.iter().find(|(magic, _)| rest.starts_with(magic)).map(|(_, packing)| *packing);
-    let packed = packed.filter(|packing| *packing != Packing::Bzip2 || is_bzip2(rest));
-    if let Some(packing) = packed.or_else(|| zlib(head)) {
-        return Some(Kind::Compressed(packing));
+    let compressed = COMPRESSED.iter().find(|(magic, _)| rest.starts_with(magic)).map(|(_, compression)| *compression);
+    let compressed = compressed.filter(|compression| *compression != Compression::Bzip2 || is_bzip2(rest));
+    if let Some(compression) = compressed.or_else(|| zlib(head)) {
+        return Some(Kind::Compressed(compression));
     }
     let opaque = OPAQUE.iter().find(|(magic, _)| rest.starts_with(magic));
     if let Some((_, name)) = opaque {
@@ -180,7 +180,7 @@ fn is_bzip2(head: &[u8]) -> bool {
 
 /// Whether the format with this name is compression or an archive.
 #[cfg(feature = "sidecar")]
-pub(super) fn is_packed(name: &str) -> bool {
+pub(super) fn is_compressed(name: &str) -> bool {
     matches!(name, "lz4" | "lzip" | "lzma" | "lzop" | "compress" | "7-zip" | "rar" | "snappy")
         || name.ends_with(" archive")
 }
@@ -202,7 +202,7 @@ fn past_skippable(head: &[u8]) -> &[u8] {
 
 /// Detects a zlib stream by trying it: its first two bytes, such as `x^`, may also begin text.
 #[cfg(feature = "compress")]
-fn zlib(head: &[u8]) -> Option<Packing> {
+fn zlib(head: &[u8]) -> Option<Compression> {
     use std::io::{ErrorKind, Read};
 
     if !may_be_zlib(head) {
@@ -211,15 +211,15 @@ fn zlib(head: &[u8]) -> Option<Packing> {
     let mut content = zeroize::Zeroizing::new([0; 64]);
     let read = flate2::read::ZlibDecoder::new(head).read(&mut content[..]);
     match read {
-        Ok(_) => Some(Packing::Zlib),
+        Ok(_) => Some(Compression::Zlib),
         // The head may be too short for a first byte of content.
-        Err(error) => (error.kind() == ErrorKind::UnexpectedEof).then_some(Packing::Zlib),
+        Err(error) => (error.kind() == ErrorKind::UnexpectedEof).then_some(Compression::Zlib),
     }
 }
 
 #[cfg(not(feature = "compress"))]
-fn zlib(head: &[u8]) -> Option<Packing> {
-    may_be_zlib(head).then_some(Packing::Zlib)
+fn zlib(head: &[u8]) -> Option<Compression> {
+    may_be_zlib(head).then_some(Compression::Zlib)
 }
 
 /// Whether the header is valid. Compressed bytes that all look like text are rejected.

@@ -47,7 +47,7 @@ pub(super) enum Kind {
     /// Most likely text; the reason for the doubt.
     Doubtful(&'static str),
     /// Compressed, in a format that can be undone.
-    Compressed(Packing),
+    Compressed(Compression),
     /// Not text, with its name. It may contain readable secrets, and a mask may break it.
     Binary(&'static str),
     /// Not readable, with its name: secrets do not appear literally.
@@ -56,7 +56,7 @@ pub(super) enum Kind {
 
 /// A compression format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(super) enum Compression {
     /// gzip.
     Gzip,
     /// Zstandard.
@@ -69,14 +69,14 @@ pub(super) enum Packing {
     Zlib,
 }
 
-impl Packing {
+impl Compression {
     /// The format for a file name extension.
-    pub(super) fn of_extension(extension: &str) -> Option<Packing> {
+    pub(super) fn of_extension(extension: &str) -> Option<Compression> {
         match extension {
-            "gz" => Some(Packing::Gzip),
-            "zst" => Some(Packing::Zstd),
-            "bz2" => Some(Packing::Bzip2),
-            "xz" => Some(Packing::Xz),
+            "gz" => Some(Compression::Gzip),
+            "zst" => Some(Compression::Zstd),
+            "bz2" => Some(Compression::Bzip2),
+            "xz" => Some(Compression::Xz),
             _ => None,
         }
     }
@@ -84,11 +84,11 @@ impl Packing {
     /// The format's name.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Packing::Gzip => "gzip",
-            Packing::Zstd => "zstd",
-            Packing::Bzip2 => "bzip2",
-            Packing::Xz => "xz",
-            Packing::Zlib => "zlib",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Bzip2 => "bzip2",
+            Compression::Xz => "xz",
+            Compression::Zlib => "zlib",
         }
     }
 }
@@ -122,18 +122,18 @@ pub(super) fn of(file: BorrowedFd<'_>, near: &Near<'_>) -> Result<Kind, Errno> {
 
 /// The name of the file's compression or archive format, which cannot be read line by line.
 #[cfg(feature = "sidecar")]
-pub(crate) fn packed(file: BorrowedFd<'_>) -> io::Result<Option<&'static str>> {
+pub(crate) fn compression_of(file: BorrowedFd<'_>) -> io::Result<Option<&'static str>> {
     let mut head = Zeroizing::new([0; SAMPLE_LEN]);
     let len = file::read_full_at(file, &mut head[..], 0)?;
-    Ok(packed_head(&head[..len]))
+    Ok(compression_of_head(&head[..len]))
 }
 
-/// Like [`packed`], for a file with this head.
+/// Like [`compression_of`], for a file with this head.
 #[cfg(feature = "sidecar")]
-pub(crate) fn packed_head(head: &[u8]) -> Option<&'static str> {
+pub(crate) fn compression_of_head(head: &[u8]) -> Option<&'static str> {
     match heads::of(head)? {
-        Kind::Compressed(packing) => Some(packing.name()),
-        Kind::Opaque(name) | Kind::Binary(name) => heads::is_packed(name).then_some(name),
+        Kind::Compressed(compression) => Some(compression.name()),
+        Kind::Opaque(name) | Kind::Binary(name) => heads::is_compressed(name).then_some(name),
         Kind::Text | Kind::Doubtful(_) => None,
     }
 }

@@ -130,10 +130,10 @@ fn kinds_by_their_first_bytes() {
     assert_eq!(kind(&wide(&format!("\u{feff}{line}"))), Kind::Opaque("UTF-16"));
     let big_endian: Vec<u8> = line.encode_utf16().flat_map(u16::to_be_bytes).collect();
     assert_eq!(kind(&big_endian), Kind::Opaque("UTF-16"));
-    assert_eq!(kind(b"\x1f\x8b\x08\0"), Kind::Compressed(Packing::Gzip));
+    assert_eq!(kind(b"\x1f\x8b\x08\0"), Kind::Compressed(Compression::Gzip));
     assert_eq!(kind(b"SQLite format 3\0..."), Kind::Binary("an SQLite database"));
     let zstd = b"\x50\x2a\x4d\x18\x03\0\0\0abc\x28\xb5\x2f\xfd";
-    assert_eq!(kind(zstd), Kind::Compressed(Packing::Zstd));
+    assert_eq!(kind(zstd), Kind::Compressed(Compression::Zstd));
     assert_eq!(kind(b"\x50\x2a\x4d\x18\x03\0\0\0abc\x04\x22\x4d\x18"), Kind::Opaque("lz4"));
 }
 

@@ -18,8 +18,8 @@ use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::shared::Shared;
+use crate::scrub::compression_of_head;
 use crate::scrub::lease::Lease;
-use crate::scrub::packed_head;
 use crate::sidecar::checkpoint::{HEAD_LEN_MAX, Hasher, Head, Key, Place, Slot, TAIL_LEN_MAX, lock, tail};
 use crate::sys::file::FileId;
 
@@ -189,7 +189,7 @@ impl Part {
         if read == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        if self.offset == 0 && packed_head(&buffer[start..]).is_some() {
+        if self.offset == 0 && compression_of_head(&buffer[start..]).is_some() {
             buffer.truncate(start);
             // The next look finds it compressed, and reports it.
             return Err(ErrorKind::InvalidData.into());

@@ -46,7 +46,7 @@ use tokio::sync::Notify;
 
 use super::own::{Own, OwnFile};
 use crate::redact::text;
-use crate::scrub::{is_named, packed};
+use crate::scrub::{compression_of, is_named};
 use crate::sidecar::checkpoint::{Checkpoints, Found, Key, lock};
 use crate::sidecar::config::ReadFrom;
 use crate::sidecar::event::{Notice, Tell};
@@ -215,7 +215,7 @@ impl Follow {
             match kind(&found.stat) {
                 _ if is_named(&self.exclude, &found.path) => {}
                 _ if self.pattern.leaves(&found.name) => {
-                    self.leave(&found.path, "packed files are left out by their names");
+                    self.leave(&found.path, "compressed files are left out by their names");
                 }
                 FileType::RegularFile => seen.push(found),
                 _ => self.refuse(&found.path, &no_file()),
@@ -414,8 +414,8 @@ impl Follow {
             }
             None => {}
         }
-        if let Some(what) = packed(file.as_fd())? {
-            self.leave(name.file(), &format!("it is packed ({what}), and no text"));
+        if let Some(what) = compression_of(file.as_fd())? {
+            self.leave(name.file(), &format!("it is compressed ({what}), and no text"));
             return Ok(Some((key, None)));
         }
         let slot = match self.files.checkpoints.find(&key, &name.path, &file)? {

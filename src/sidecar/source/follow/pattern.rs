@@ -11,7 +11,7 @@ use rustix::fs::{FileType, Stat};
 
 use crate::sys::beneath::{Dir, Links, find_below};
 use crate::sys::file::{kind, without_links};
-use crate::sys::rotation::packed_end;
+use crate::sys::rotation::compressed_extension;
 
 /// The maximum depth of `**`.
 const DEPTH_MAX: usize = 32;
@@ -122,7 +122,7 @@ impl Pattern {
 
     /// Whether it matches this name of a compressed file only because it matches so much.
     pub(super) fn leaves(&self, name: &OsStr) -> bool {
-        let Some(end) = packed_end(name) else { return false };
+        let Some(end) = compressed_extension(name) else { return false };
         match self.0.last() {
             Some(Part::Match(pattern)) => !pattern.as_str().ends_with(end),
             _ => false,
