@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_char, c_int, c_void};
 
-use super::border::{be_quiet, bytes, call, caught, put, text};
+use super::boundary::{be_quiet, bytes, call, caught, put, text};
 use super::code::Code;
 use super::set::Set;
 use crate::redact::build::{BuildError, NeedleSetBuilder};
@@ -16,7 +16,7 @@ pub struct Builder {
     builder: Option<NeedleSetBuilder>,
     /// The first error, which every later call returns. No set can then lack a secret whose error
     /// was ignored.
-    spoilt: Option<c_int>,
+    poisoned: Option<c_int>,
     /// The name of the secret for which building failed.
     failed: Option<CString>,
 }
@@ -26,7 +26,7 @@ pub struct Builder {
 pub extern "C" fn hushlog_builder_new() -> Option<Box<Builder>> {
     be_quiet();
     caught("hushlog_builder_new", || {
-        Box::new(Builder { builder: Some(NeedleSet::builder()), spoilt: None, failed: None })
+        Box::new(Builder { builder: Some(NeedleSet::builder()), poisoned: None, failed: None })
     })
 }
 
@@ -103,14 +103,14 @@ fn change(
     with: impl FnOnce(NeedleSetBuilder) -> Result<NeedleSetBuilder, Code>,
 ) -> c_int {
     let Some(changed) = builder else { return Code::Null as c_int };
-    if let Some(code) = changed.spoilt {
+    if let Some(code) = changed.poisoned {
         return code;
     }
     let code = call(name, || {
         changed.builder = Some(with(changed.builder.take().ok_or(Code::Used)?)?);
         Ok(0)
     });
-    changed.spoilt = (code < 0).then_some(code);
+    changed.poisoned = (code < 0).then_some(code);
     code
 }
 
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn hushlog_builder_build(builder: Option<&mut Builder>, se
     // SAFETY: as the caller promised.
     let (Some(builder), Ok(())) = (builder, unsafe { put(set, None) }) else { return Code::Null as c_int };
     let secrets = builder.builder.take();
-    if let Some(code) = builder.spoilt {
+    if let Some(code) = builder.poisoned {
         return code;
     }
     let code = call("hushlog_builder_build", || {
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn hushlog_builder_build(builder: Option<&mut Builder>, se
         unsafe { put(set, Some(Box::new(Set::new(built))))? };
         Ok(0)
     });
-    builder.spoilt = Some(if code < 0 { code } else { Code::Used as c_int });
+    builder.poisoned = Some(if code < 0 { code } else { Code::Used as c_int });
     code
 }
 

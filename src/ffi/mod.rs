@@ -12,7 +12,7 @@
 //! returns nothing more. The library must be built so that panics can be caught, as the profile
 //! `ffi` does. Running out of memory cannot be caught: it aborts, as in every Rust program.
 
-mod border;
+mod boundary;
 pub mod builder;
 pub mod code;
 pub mod record;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::{c_int, c_void};
 
-use super::border::{bytes, bytes_mut, call, copy, put};
+use super::boundary::{bytes, bytes_mut, call, copy, put};
 use super::code::Code;
 use super::set::Set;
 use super::stream::Slice;

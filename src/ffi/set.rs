@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char, c_int};
 use std::sync::{Arc, OnceLock};
 
-use super::border::{call, caught, put};
+use super::boundary::{call, caught, put};
 use super::code::{self, Code};
 use crate::redact::cover::Cover;
 use crate::redact::mask::Mask;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::sync::Arc;
 
-use super::border::{bytes, call, caught, put};
+use super::boundary::{bytes, call, caught, put};
 use super::code::Code;
 use super::set::Set;
 use crate::redact::redacted::Redacted;

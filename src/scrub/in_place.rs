@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
-use super::border::Claim;
+use super::boundary::Claim;
 use super::container::{self, Format, Split, Splitter};
 use super::file::FromStart;
 use super::findings::Findings;

@@ -1,7 +1,7 @@
 //! Scrubbing of existing log files, in place or by rewriting them.
 #![cfg(target_os = "linux")]
 
-mod border;
+mod boundary;
 #[cfg(feature = "compress")]
 mod compression;
 #[doc(hidden)]

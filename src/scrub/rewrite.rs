@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use zeroize::Zeroizing;
 
-use super::border::Claim;
+use super::boundary::Claim;
 #[cfg(feature = "compress")]
 use super::compression;
 use super::container::{self, Format, Splitter};

@@ -110,10 +110,10 @@ pub(super) fn in_piece(
     for &number in long {
         // At the piece's first boundary, a needle's end may extend over both sides.
         let over = start.saturating_sub(END_LEN as u64 - 1);
-        let mut border = Zeroizing::new([0; 2 * (END_LEN - 1)]);
+        let mut boundary = Zeroizing::new([0; 2 * (END_LEN - 1)]);
         let wanted = (start - over) as usize + piece.len().min(END_LEN - 1);
-        let len = file::read_full_at(file, &mut border[..wanted], over)?;
-        let over = ends(set, number, &border[..len]).into_iter().map(|end| over + end as u64);
+        let len = file::read_full_at(file, &mut boundary[..wanted], over)?;
+        let over = ends(set, number, &boundary[..len]).into_iter().map(|end| over + end as u64);
         let within = ends(set, number, piece).into_iter().map(|end| start + end as u64);
         for end in over.chain(within) {
             found.extend(torn(&file, set, cover, number, end)?);

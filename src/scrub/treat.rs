@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::fs::fstat;
 
-use super::border::Claim;
+use super::boundary::Claim;
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
 use super::kind::{self, Compression, Kind};

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{CWD, FileType, OFlags, Stat, fstat};
 use rustix::io::Errno;
 
-use super::border::{self, Claim, Place};
+use super::boundary::{self, Claim, Place};
 use super::findings::Findings;
 use super::in_place::{Action, ScrubError, Scrubber};
 use super::mask_writer::MaskWriter;
@@ -248,7 +248,7 @@ impl Tree<'_> {
                 (self.tell)(&path.join(&below), Outcome::Skipped("a directory, without --recursive"));
             }
         }
-        let places = border::of(&sites);
+        let places = boundary::of(&sites);
         for (site, place) in sites.into_iter().zip(places) {
             let _ = jobs.send(Job { site, place });
         }
@@ -348,7 +348,7 @@ fn named_together(around: &Path, paths: &[&Path]) -> HashMap<PathBuf, Place> {
     };
     let is_file = |site: &Site| site.stat().is_ok_and(|stat| type_of(&stat) == FileType::RegularFile);
     let sites: Vec<Site> = paths.iter().filter_map(site).filter(is_file).collect();
-    let places = border::of(&sites);
+    let places = boundary::of(&sites);
     sites.into_iter().zip(places).filter_map(|(site, place)| Some((site.path, place?))).collect()
 }
 

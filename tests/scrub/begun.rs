@@ -175,11 +175,11 @@ fn ap_s10_a_scrub_of_records_is_killed() {
     for is_docker in [true, false] {
         let text = "long ".repeat(4_000);
         let (old, new) = (records(is_docker, parts, &text), records(is_docker, masked, &text));
-        for border in [0, 1, 2] {
+        for boundary in [0, 1, 2] {
             let names = if is_docker { ["f-json.log.1", "f-json.log"] } else { ["0.log.20261127-101010", "0.log"] };
             let split = |records: &[String; 3]| {
-                let all = [(names[0], records[..border].concat()), (names[1], records[border..].concat())];
-                all[usize::from(border == 0)..].to_vec()
+                let all = [(names[0], records[..boundary].concat()), (names[1], records[boundary..].concat())];
+                all[usize::from(boundary == 0)..].to_vec()
             };
             let (old, new) = (split(&old), split(&new));
             let scratch = files(&old);
@@ -200,7 +200,7 @@ fn ap_s10_a_scrub_of_records_is_killed() {
                     assert_same(
                         &found,
                         new.as_bytes(),
-                        &format!("{what}, docker {is_docker}, border {border}, {name}"),
+                        &format!("{what}, docker {is_docker}, boundary {boundary}, {name}"),
                     );
                 }
             });

@@ -81,15 +81,15 @@ fn log(lines: usize, seed: u64) -> Vec<u8> {
 /// S15: a secret across every block and buffer boundary, at the beginning and at the end; searched
 /// whole and in parts.
 #[test]
-fn s15_secrets_across_every_border() {
+fn s15_secrets_across_every_boundary() {
     let dir = tempfile::tempdir().unwrap();
     let set = set_of(SECRETS);
     let mut rng = Rng(3);
     let mut text = rng.plain(40 << 20).iter().map(|byte| byte & 0x3f | 0x40).collect::<Vec<u8>>();
     let mut places = vec![0, text.len() - 27];
-    for border in [4 << 10, 64 << 10, 256 << 10, 4 << 20, 8 << 20, 12 << 20, 16 << 20, 36 << 20] {
+    for boundary in [4 << 10, 64 << 10, 256 << 10, 4 << 20, 8 << 20, 12 << 20, 16 << 20, 36 << 20] {
         for n in 0..4 {
-            places.push(border * (1 + n * (n > 0 && border < 1 << 20) as usize) - 13 + n * 5);
+            places.push(boundary * (1 + n * (n > 0 && boundary < 1 << 20) as usize) - 13 + n * 5);
         }
     }
     for place in places {

@@ -280,15 +280,15 @@ fn s14_rotated_while_it_is_scrubbed() {
 
 /// S15: across each possible boundary, at the beginning and at the end.
 #[test]
-fn s15_borders() {
+fn s15_boundaries() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");
     let mut text = vec![b'.'; (8 << 20) + 5];
     let mut plant = |at: usize| text[at..at + VALUE.len()].copy_from_slice(VALUE.as_bytes());
     plant(0);
     plant((8 << 20) + 5 - VALUE.len());
-    for (index, border) in (4_096..8 << 20).step_by(4_096).enumerate() {
-        plant(border - index % (VALUE.len() + 1));
+    for (index, boundary) in (4_096..8 << 20).step_by(4_096).enumerate() {
+        plant(boundary - index % (VALUE.len() + 1));
     }
     for jobs in ["1", "2", "3", "7"] {
         write_old(&path, &text);

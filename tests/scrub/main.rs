@@ -9,7 +9,7 @@ mod scrub;
 
 mod begun;
 mod binary;
-mod borders;
+mod boundaries;
 mod escapes;
 mod faults;
 mod files;

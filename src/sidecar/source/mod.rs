@@ -22,7 +22,7 @@ pub(crate) enum Given {
     Bytes,
     /// Nothing was appended. The next bytes are of another file that continues the text, possibly
     /// in the middle of a secret.
-    Border,
+    Boundary,
     /// A message (a datagram) has ended with the appended bytes, if any. The redactor finishes and
     /// starts anew.
     End,
@@ -71,8 +71,8 @@ pub(crate) trait Source: Send {
         None
     }
 
-    /// Reports that this many bytes before the border or end just read may begin a secret.
-    fn border(&mut self, _open: usize) {}
+    /// Reports that this many bytes before the boundary or end just read may begin a secret.
+    fn boundary(&mut self, _open: usize) {}
 
     /// The sidecar stops, and the next one reads all unconfirmed bytes.
     fn suspend(&mut self) {}

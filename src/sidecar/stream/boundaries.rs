@@ -12,14 +12,14 @@ use crate::redact::redacted::Piece;
 
 /// The boundaries that the output has not reached.
 #[derive(Default)]
-pub(in crate::sidecar) struct Borders {
+pub(in crate::sidecar) struct Boundaries {
     /// Their positions in the input of the redactor, in order.
     at: VecDeque<u64>,
     /// Whether the input has ended in the middle of a line.
     is_within: bool,
 }
 
-impl Borders {
+impl Boundaries {
     /// Records pushed input.
     pub(in crate::sidecar) fn pushed(&mut self, piece: &[u8]) {
         self.is_within = !piece.ends_with(b"\n");
@@ -68,11 +68,11 @@ mod tests {
     use crate::redact::redacted::PieceKind;
 
     fn parted(at: &[u64], pieces: &[(u64, bool, &str)]) -> (String, usize) {
-        let mut borders = Borders { at: at.iter().copied().collect(), is_within: false };
+        let mut boundaries = Boundaries { at: at.iter().copied().collect(), is_within: false };
         let kind = |is_mask: bool| if is_mask { PieceKind::Mask } else { PieceKind::Input };
         let pieces = pieces.iter().map(|&(start, is_mask, text)| Piece::of(text.as_bytes(), kind(is_mask), start));
-        let parted = borders.part(pieces.collect());
-        (parted.iter().map(|piece| String::from_utf8_lossy(piece.bytes())).collect(), borders.at.len())
+        let parted = boundaries.part(pieces.collect());
+        (parted.iter().map(|piece| String::from_utf8_lossy(piece.bytes())).collect(), boundaries.at.len())
     }
 
     #[test]

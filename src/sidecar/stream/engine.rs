@@ -161,10 +161,10 @@ impl Engine {
     }
 
     /// Marks the next bytes as those of another file.
-    pub(crate) fn border(&mut self) {
+    pub(crate) fn boundary(&mut self) {
         match self {
             Engine::Plain(..) => {}
-            Engine::Parts(parts) => parts.border(),
+            Engine::Parts(parts) => parts.boundary(),
         }
     }
 

@@ -20,7 +20,7 @@ use super::metrics::{Counts, StreamMetrics};
 use super::secrets::active::{self, Active};
 use super::sink::{Batch, Gave, Sink};
 use super::source::{Given, Source};
-use super::stream::boundaries::Borders;
+use super::stream::boundaries::Boundaries;
 use super::stream::buffer::Buffer;
 use super::stream::engine::Engine;
 use super::stream::lines::{AllLines, Lines, Upto, WaitsFor};
@@ -86,7 +86,7 @@ pub(crate) struct Stream {
     is_begun: bool,
     /// Whether the last byte of the output was a newline.
     at_line_start: bool,
-    borders: Borders,
+    boundaries: Boundaries,
     counted: Counted,
 }
 
@@ -116,7 +116,7 @@ impl Stream {
             records: VecDeque::new(),
             is_begun: false,
             at_line_start: true,
-            borders: Borders::default(),
+            boundaries: Boundaries::default(),
             counted,
             common,
         }
@@ -209,11 +209,11 @@ impl Stream {
                 self.push(&buffer).await?;
             }
             if given != Given::Bytes {
-                source.border(self.engine.open());
+                source.boundary(self.engine.open());
             }
             match given {
                 Given::Bytes => {}
-                Given::Border => self.border(),
+                Given::Boundary => self.boundary(),
                 Given::End | Given::Over => self.finish().await?,
             }
             if given == Given::End
@@ -251,7 +251,7 @@ impl Stream {
             self.is_begun |= !self.lines.waiting().is_empty();
         } else {
             let (reach, end) = (set.reach(), self.engine.end());
-            let pieces = self.borders.part(self.engine.swap(set));
+            let pieces = self.boundaries.part(self.engine.swap(set));
             self.is_begun |= !pieces.is_empty();
             let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
             out.give(&pieces, 0, Upto::Before, reach, end).await?;
@@ -291,14 +291,14 @@ impl Stream {
     async fn push_part(&mut self, part: &[u8], upto: Upto) -> Result<(), Broken> {
         let (reach, has_records) = (self.engine.reach(), self.common.way.format != Format::Plain);
         let (pieces, end) = self.engine.push(part);
-        let pieces = self.borders.part(pieces);
+        let pieces = self.boundaries.part(pieces);
         self.counted.is_due |= pieces.iter().any(|piece| piece.is_mask() || has_records);
         self.is_begun |= !pieces.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
         out.give(&pieces, part.len(), upto, reach, end).await?;
         drop(pieces);
         self.pushed += part.len() as u64;
-        self.borders.pushed(part);
+        self.boundaries.pushed(part);
         match (&self.engine, self.common.waits_for) {
             (_, WaitsFor::Whole) => {}
             (Engine::Plain(..), _) => {
@@ -333,7 +333,7 @@ impl Stream {
     /// Ends a message: held-back bytes are released, and the next input begins anew.
     pub(crate) async fn finish(&mut self) -> Result<(), Broken> {
         let (reach, end) = (self.engine.reach(), self.engine.end());
-        let pieces = self.borders.part(self.engine.finish());
+        let pieces = self.boundaries.part(self.engine.finish());
         self.counted.is_due |= !pieces.is_empty();
         let is_begun = std::mem::take(&mut self.is_begun) || !pieces.is_empty();
         let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
@@ -341,18 +341,18 @@ impl Stream {
         out.give(&pieces, 0, upto, reach, end).await?;
         drop(pieces);
         self.lines.end(self.engine.end());
-        (self.finished, self.records, self.borders) = (self.pushed, VecDeque::new(), Borders::default());
+        (self.finished, self.records, self.boundaries) = (self.pushed, VecDeque::new(), Boundaries::default());
         self.common.metrics.hold(&mut self.counted.held, 0);
         Ok(())
     }
 
     /// Marks the next bytes as those of another file. Records and secrets continue in it. A line
     /// does too, but its two parts are written as two lines, unless a secret joins them.
-    fn border(&mut self) {
+    fn boundary(&mut self) {
         if self.common.parts_wholes {
-            self.borders.add(&self.engine);
+            self.boundaries.add(&self.engine);
         }
-        self.engine.border();
+        self.engine.boundary();
     }
 
     /// The input before this position is settled, and written unless it waits for the end of its

@@ -15,7 +15,7 @@ const STANDING: &[&[&str]] = &[
     &["redact/encoding/json", "redact/encoding/sheet"],
     &["registry/entry", "registry/error", "registry/file", "registry/id", "registry/seal", "registry/sign"],
     &["registry/name", "registry/reserved"],
-    &["scrub/border", "scrub/in_place", "scrub/rewrite", "scrub/site", "scrub/treat", "scrub/tree"],
+    &["scrub/boundary", "scrub/in_place", "scrub/rewrite", "scrub/site", "scrub/treat", "scrub/tree"],
     &["scrub/guard/active", "scrub/guard/followed"],
     &["sidecar/config/schema", "sidecar/config/section"],
     &["sidecar/source/follow/file", "sidecar/source/follow/shared"],

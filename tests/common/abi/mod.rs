@@ -82,7 +82,7 @@ impl Both {
             assert_eq!(code, 0);
             expected = expected.secret(Secret::new(format!("<{n}>"), value.clone()));
         }
-        spoilt();
+        poisoned();
         expected = options(builder.as_deref_mut(), expected, flags);
         let (mut set, mut no_set) = (None, None);
         // SAFETY: the first call gets a writable pointer to a set; the second gets a null pointer,
@@ -125,7 +125,7 @@ impl Both {
 }
 
 /// A builder keeps its first error, so that no set lacks a secret.
-fn spoilt() {
+fn poisoned() {
     let mut builder = hushlog_builder_new();
     let mut set = None;
     // SAFETY: the name, which is not UTF-8, ends with a NUL, the value is empty, and the pointer to

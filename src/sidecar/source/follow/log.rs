@@ -2,7 +2,7 @@
 //!
 //! A successor (the file that now has the path, or the target of its link, or the same file after
 //! truncation) continues its predecessor: in the middle of a line, of a record, or of a secret. So
-//! the same source reads it and the same redactor searches it, with a [`Border`](Given::Border)
+//! the same source reads it and the same redactor searches it, with a [`Boundary`](Given::Boundary)
 //! between.
 //!
 //! - The next file is read when this one is at its end and no process has it open for writing,
@@ -85,7 +85,7 @@ struct Text {
     _held: Held,
 }
 
-/// Why the text ended, or has a border.
+/// Why the text ended, or has a boundary.
 #[derive(Default)]
 enum Why {
     #[default]
@@ -219,7 +219,7 @@ impl Followed {
             self.why = Why::Lost;
             return Given::End;
         }
-        Given::Border
+        Given::Boundary
     }
 
     fn begin_text(&mut self) {
@@ -259,7 +259,7 @@ impl Followed {
         }
         self.begin_text();
         self.why = Why::Truncated;
-        Given::Border
+        Given::Boundary
     }
 
     /// Records in the place of a text that all bytes before this position are written.
@@ -361,7 +361,7 @@ impl Source for Followed {
         }
     }
 
-    fn border(&mut self, open: usize) {
+    fn boundary(&mut self, open: usize) {
         let open = open as u64;
         match std::mem::take(&mut self.why) {
             // For a sidecar that finds only this file.

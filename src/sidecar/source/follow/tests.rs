@@ -146,11 +146,11 @@ async fn drain(mut source: super::log::Followed, got: Arc<Mutex<Got>>, pause: Du
             got.bytes.extend_from_slice(&buffer);
             source.confirm(position);
             if given != Given::Bytes {
-                source.border(0);
+                source.boundary(0);
             }
             match given {
                 Given::Bytes => {}
-                Given::Border | Given::End => got.ends += 1,
+                Given::Boundary | Given::End => got.ends += 1,
                 Given::Over => {
                     got.overs += 1;
                     return;

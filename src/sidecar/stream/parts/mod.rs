@@ -171,7 +171,7 @@ impl Parts {
     }
 
     /// Marks the next bytes as those of another file. An unfinished record continues in it.
-    pub(crate) fn border(&mut self) {
+    pub(crate) fn boundary(&mut self) {
         self.is_torn = !self.tail.is_empty();
     }
 

@@ -37,7 +37,7 @@ async fn av_a_rotated_file_gives_way_though_the_pattern_has_it() {
     place.rename("a.log", "a.log.1");
     place.append("a.log", "two\n");
     follower.gives("one, unfinishedtwo\n").await;
-    assert_eq!(follower.counts(), (1, 1), "there is a border between");
+    assert_eq!(follower.counts(), (1, 1), "there is a boundary between");
 }
 
 /// The banner is at least as long as the hashed head: only the bytes before the offset differ.

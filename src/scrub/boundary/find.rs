@@ -29,7 +29,7 @@ pub(super) struct Found {
     /// Its parts, in order: the file's index and the range in its content.
     pub(super) parts: Vec<(usize, Range<u64>)>,
     /// The end of the first file.
-    pub(super) border: u64,
+    pub(super) boundary: u64,
     /// The bytes of the parts.
     pub(super) bytes: Zeroizing<Vec<u8>>,
     /// The parts are in records: if only some get masked, the secret's beginning identifies it.
@@ -74,11 +74,11 @@ impl Joined {
         let len = ranges.iter().map(|range| (range.end - range.start) as usize).sum();
         let mut bytes = Zeroizing::new(Vec::with_capacity(len));
         ranges.iter().for_each(|range| bytes.extend_from_slice(self.of(range)));
-        Found { needle, parts, border: self.border(), bytes, is_in_records: false }
+        Found { needle, parts, boundary: self.boundary(), bytes, is_in_records: false }
     }
 
     /// The end of the first file.
-    fn border(&self) -> u64 {
+    fn boundary(&self) -> u64 {
         self.begins.get(1).copied().unwrap_or(self.start + self.bytes.len() as u64)
     }
 }
@@ -157,8 +157,8 @@ impl Row<'_> {
 
     /// Reads the next files as long as a secret may cross the boundary.
     fn follow(&self, finder: &mut Finder, joined: &mut Joined) -> io::Result<Option<(usize, Range<u64>)>> {
-        let border = finder.end();
-        let is_over = |range: &Range<u64>| range.start < border && range.end > border;
+        let boundary = finder.end();
+        let is_over = |range: &Range<u64>| range.start < boundary && range.end > boundary;
         let mut buffer = Zeroizing::new(vec![0; READ_LEN]);
         for text in &self.texts[1..] {
             joined.begins.push(finder.end());
@@ -174,8 +174,8 @@ impl Row<'_> {
                     return Ok(Some(found));
                 }
                 drop(told);
-                let is_open = finder.end() - (finder.held() as u64) < border
-                    || finder.open(false).iter().any(|region| region.range().start < border);
+                let is_open = finder.end() - (finder.held() as u64) < boundary
+                    || finder.open(false).iter().any(|region| region.range().start < boundary);
                 if !is_open {
                     return Ok(None);
                 }
@@ -209,9 +209,9 @@ impl Row<'_> {
                 splitter.skip_to(start);
             }
             let mut over: Vec<(usize, Vec<Range<u64>>)> = Vec::new();
-            let border = start + tail.len() as u64;
+            let boundary = start + tail.len() as u64;
             let is_over = |split: &container::Split| match &split.parts[..] {
-                [first, .., last] => first.start < border && last.end > border,
+                [first, .., last] => first.start < boundary && last.end > boundary,
                 _ => false,
             };
             splitter.push(&tail, &mut |split| {
@@ -220,12 +220,12 @@ impl Row<'_> {
             })?;
             let mut tell = |split: container::Split| {
                 // The mask of its last part is in the file at hand.
-                let is_begun = split.beginning(self.set).is_some() && split.parts[0].start < border;
+                let is_begun = split.beginning(self.set).is_some() && split.parts[0].start < boundary;
                 over.extend((is_begun || is_over(&split)).then_some((split.needle, split.parts)));
                 Ok::<(), io::Error>(())
             };
             let mut joined = Joined { start, begins: vec![start], bytes: tail };
-            self.follow_records(splitter, &mut joined, border, &mut tell)?;
+            self.follow_records(splitter, &mut joined, boundary, &mut tell)?;
             if start > 0 && over.iter().any(|(_, parts)| parts[0].start < start + most / 2) {
                 most = most.saturating_mul(4);
                 continue;
@@ -242,17 +242,17 @@ impl Row<'_> {
         &self,
         mut splitter: Splitter,
         joined: &mut Joined,
-        border: u64,
+        boundary: u64,
         tell: &mut dyn FnMut(container::Split) -> io::Result<()>,
     ) -> io::Result<()> {
         // One stream may end here while the other continues for gigabytes.
-        let until = border + 4 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
+        let until = boundary + 4 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
         let mut buffer = Zeroizing::new(vec![0; RECORD_LEN_MAX / 8]);
-        let mut end = border;
+        let mut end = boundary;
         for text in &self.texts[1..] {
             joined.begins.push(end);
             let mut content = text.head()?;
-            while splitter.is_open_before(border) && end < until {
+            while splitter.is_open_before(boundary) && end < until {
                 let len = content::read(&mut *content, &mut buffer)?;
                 if len == 0 {
                     break;
@@ -261,7 +261,7 @@ impl Row<'_> {
                 splitter.push(&buffer[..len], tell)?;
                 end += len as u64;
             }
-            if !splitter.is_open_before(border) || end >= until {
+            if !splitter.is_open_before(boundary) || end >= until {
                 return Ok(());
             }
         }

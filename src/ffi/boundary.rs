@@ -1,4 +1,4 @@
-//! The border with C: arguments are validated on entry, and no panic leaves.
+//! The boundary with C: arguments are validated on entry, and no panic leaves.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};

@@ -62,10 +62,10 @@ impl<'a> Pieces<'a> {
     /// beside whole secrets, or at least half of the secret. A beginning that a writer may still
     /// complete must be exact.
     pub(super) fn rest(&self, set: &NeedleSet, is_growing: bool) -> Option<Rest> {
-        let border = self.pieces.first()?.range.end;
+        let boundary = self.pieces.first()?.range.end;
         let is_sum = sums(set, self.pieces.iter().map(|piece| piece.masked).max()?);
         let all = set.expose().enumerate().flat_map(|(number, needle)| {
-            let starts = border.saturating_sub(needle.len().saturating_sub(1))..border;
+            let starts = boundary.saturating_sub(needle.len().saturating_sub(1))..boundary;
             let is_sum = &is_sum;
             starts.filter_map(move |start| self.rest_at(number, needle, start, is_sum))
         });

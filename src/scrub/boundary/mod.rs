@@ -48,14 +48,14 @@ const TRIES_MAX: usize = 4;
 /// A site among the files of related logs.
 #[derive(Clone)]
 pub(super) struct Place {
-    borders: Arc<Borders>,
+    boundaries: Arc<Boundaries>,
     site: usize,
 }
 
 /// The files of related logs. Each boundary is searched once, before the files on either side of
 /// it.
 #[derive(Default)]
-struct Borders {
+struct Boundaries {
     sites: Vec<Site>,
     logs: Vec<Log>,
     /// For each log, the searches done at the ends of its rotated files.
@@ -94,31 +94,31 @@ pub(super) struct Claim {
 /// others.
 pub(super) fn of(sites: &[Site]) -> Vec<Option<Place>> {
     let names: Vec<OsString> = sites.iter().map(|site| site.name.clone()).collect();
-    let (mut all, mut which): (Vec<Borders>, Vec<Option<(usize, usize)>>) = (Vec::new(), vec![None; names.len()]);
+    let (mut all, mut which): (Vec<Boundaries>, Vec<Option<(usize, usize)>>) = (Vec::new(), vec![None; names.len()]);
     let logs = rotation::logs(&names);
     for (number, files) in together(&logs).into_iter().enumerate() {
-        let mut borders = Borders::default();
+        let mut boundaries = Boundaries::default();
         for log in files {
             let mut local = |file: usize| {
                 let (_, site) = *which[file].get_or_insert_with(|| {
-                    borders.sites.push(sites[file].clone());
-                    borders.roles.push(Vec::new());
-                    (number, borders.sites.len() - 1)
+                    boundaries.sites.push(sites[file].clone());
+                    boundaries.roles.push(Vec::new());
+                    (number, boundaries.sites.len() - 1)
                 });
                 site
             };
             let rotated: Vec<usize> = log.rotated.iter().map(|&file| local(file)).collect();
             let current = log.current.map(local);
-            let role = borders.logs.len();
-            rotated.iter().enumerate().for_each(|(at, &site)| borders.roles[site].push((role, Some(at))));
-            current.into_iter().for_each(|site| borders.roles[site].push((role, None)));
-            borders.ends.push(rotated.iter().map(|_| Searched::default()).collect());
-            borders.logs.push(Log { rotated, current });
+            let role = boundaries.logs.len();
+            rotated.iter().enumerate().for_each(|(at, &site)| boundaries.roles[site].push((role, Some(at))));
+            current.into_iter().for_each(|site| boundaries.roles[site].push((role, None)));
+            boundaries.ends.push(rotated.iter().map(|_| Searched::default()).collect());
+            boundaries.logs.push(Log { rotated, current });
         }
-        all.push(borders);
+        all.push(boundaries);
     }
-    let all: Vec<Arc<Borders>> = all.into_iter().map(Arc::new).collect();
-    let place = |(number, site): (usize, usize)| Place { borders: Arc::clone(&all[number]), site };
+    let all: Vec<Arc<Boundaries>> = all.into_iter().map(Arc::new).collect();
+    let place = |(number, site): (usize, usize)| Place { boundaries: Arc::clone(&all[number]), site };
     which.into_iter().map(|which| which.map(place)).collect()
 }
 
@@ -152,17 +152,17 @@ impl Place {
         is_done: &dyn Fn(FileId) -> bool,
         writer: &mut Option<MaskWriter>,
     ) -> Claim {
-        let borders = &*self.borders;
-        let mut search = Search { tree, borders, is_done, at_hand: id };
+        let boundaries = &*self.boundaries;
+        let mut search = Search { tree, boundaries, is_done, at_hand: id };
         let near = |&(log, at): &(usize, Option<usize>)| {
-            let ends = borders.ends[log].len();
+            let ends = boundaries.ends[log].len();
             let near = match at {
                 Some(at) => at.saturating_sub(FOLLOWERS_MAX)..ends.min(at + FOLLOWERS_MAX + 1),
                 None => 0..ends,
             };
-            near.map(move |at| (&borders.logs[log], at, &borders.ends[log][at]))
+            near.map(move |at| (&boundaries.logs[log], at, &boundaries.ends[log][at]))
         };
-        let roles = &borders.roles[self.site];
+        let roles = &boundaries.roles[self.site];
         for (log, at, searched) in roles.iter().flat_map(near) {
             searched.whole.get_or_init(|| search.end_of(log, at, Look::Whole, writer));
         }
@@ -173,11 +173,11 @@ impl Place {
                 });
             }
         }
-        borders.claims().remove(&id).unwrap_or_default()
+        boundaries.claims().remove(&id).unwrap_or_default()
     }
 }
 
-impl Borders {
+impl Boundaries {
     /// A panic leaves the map consistent: no operation in here stops halfway.
     fn claims(&self) -> MutexGuard<'_, HashMap<FileId, Claim>> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
@@ -215,7 +215,7 @@ enum Look {
 
 struct Search<'a> {
     tree: &'a Tree<'a>,
-    borders: &'a Borders,
+    boundaries: &'a Boundaries,
     is_done: &'a dyn Fn(FileId) -> bool,
     at_hand: FileId,
 }
@@ -240,7 +240,7 @@ impl Search<'_> {
             }
         }
         if let Ok(Some(member)) = self.open(site) {
-            self.borders.claims().entry(member.id).or_default().failed = Some(ScrubError::KeepsChanging);
+            self.boundaries.claims().entry(member.id).or_default().failed = Some(ScrubError::KeepsChanging);
         }
         false
     }
@@ -309,7 +309,7 @@ impl Search<'_> {
     /// Opens a file to search, if it has content. Leaves out files that only their own scrub
     /// understands.
     fn open(&self, site: usize) -> Result<Option<Member>, Halt> {
-        let (tree, known) = (self.tree, &self.borders.sites[site]);
+        let (tree, known) = (self.tree, &self.boundaries.sites[site]);
         let compression = match rotation::compressed_extension(&known.name) {
             None => None,
             Some(_) if tree.scrubber.does(Action::Mask) && !tree.rewrite => return Ok(None),
@@ -344,7 +344,7 @@ impl Search<'_> {
     fn is_ours(&self, member: &Member) -> Result<bool, Halt> {
         let tree = self.tree;
         let masks = tree.scrubber.does(Action::Mask);
-        let kind = self.borders.sites[member.site].kind(&member.text.file)?;
+        let kind = self.boundaries.sites[member.site].kind(&member.text.file)?;
         Ok(match (kind, member.text.compression) {
             (Kind::Text, None) => true,
             (Kind::Doubtful(_), None) => !(masks && tree.rewrite),
@@ -371,7 +371,7 @@ impl Search<'_> {
             }
             let in_place = masks && member.text.compression.is_none();
             let access = if in_place { OFlags::RDWR } else { OFlags::RDONLY };
-            match self.borders.sites[member.site].open(self.tree, member.id, access) {
+            match self.boundaries.sites[member.site].open(self.tree, member.id, access) {
                 Ok(Opened::File(file)) => opened.push((file, range.clone(), member, in_place)),
                 Ok(Opened::Moved) => return Err(Halt::Changed),
                 Ok(Opened::No(_)) => return Ok(false),
@@ -380,13 +380,13 @@ impl Search<'_> {
             }
         }
         let is_known = |member: &Member, range: &Range<u64>| {
-            self.borders.claims().get(&member.id).is_some_and(|claim| Claim::holds(&claim.ranges, range))
+            self.boundaries.claims().get(&member.id).is_some_and(|claim| Claim::holds(&claim.ranges, range))
         };
         if opened.iter().all(|(_, range, member, _)| is_known(member, range)) {
             return Ok(true);
         }
         // Appended text continues in the same file.
-        if files[0].text.compression.is_none() && files[0].text.stat()?.st_size as u64 != found.border {
+        if files[0].text.compression.is_none() && files[0].text.stat()?.st_size as u64 != found.boundary {
             return Err(Halt::Changed);
         }
         let failed = if masks { self.mask(found, &opened, writer)? } else { None };
@@ -437,7 +437,7 @@ impl Search<'_> {
             if is_quiet && !(self.is_done)(member.id) {
                 // Otherwise the file's own scrub would take it for one that is being written.
                 set_modified(file, &before);
-                self.borders.claims().entry(member.id).or_default().is_written = true;
+                self.boundaries.claims().entry(member.id).or_default().is_written = true;
             } else {
                 note_the_time(file.as_fd());
             }
@@ -457,12 +457,12 @@ impl Search<'_> {
         let (owner, offset) = untold.map_or((self.at_hand, 0), |(_, range, member, _)| (member.id, range.start));
         for (file, range, member, _) in opened.iter().filter(|(.., in_place)| !in_place) {
             let stamp = if member.text.compression.is_some() { Some(stamp(&fstat(file)?)) } else { None };
-            let mut claims = self.borders.claims();
+            let mut claims = self.boundaries.claims();
             let claim = claims.entry(member.id).or_default();
             claim.ranges.push(range.clone());
             claim.stamp = stamp;
         }
-        let mut claims = self.borders.claims();
+        let mut claims = self.boundaries.claims();
         let claim = claims.entry(owner).or_default();
         claim.findings.note_at(set, found.needle, offset);
         claim.failed = claim.failed.take().or(failed);
