@@ -142,7 +142,7 @@ fn written(directory: &Path, mut line: impl FnMut(&mut File)) -> f64 {
     let path = directory.join("written");
     let mut file = File::options().append(true).create(true).open(&path).expect("room");
     file.set_len(0).expect("it can be written to");
-    // The first two lines open the gate: see `scrub::guard::gate`.
+    // The first two lines end the waits of writers: see `scrub::guard::in_flight`.
     (0..100).for_each(|_| line(&mut file));
     let start = Instant::now();
     (0..WRITES).for_each(|_| line(&mut file));

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::install::{self, InstallArgs};
 use super::message::{self, Failure, reason};
 use super::source::{self, SourceArgs};
-use super::{exported, harden, masking};
+use super::{environment, harden, masking};
 
 const EXAMPLES: &str = "Examples:
   hushlog boot
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if args.install.is_asked() {
         return install::run(args);
     }
-    let environment = exported::machine_wide(source::load_for_boot(&args.sources, args.quiet)?)?;
+    let environment = environment::machine_wide(source::load_for_boot(&args.sources, args.quiet)?)?;
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     harden::lock_memory();
     let texts = texts(&environment)?;

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::message::{Failure, reason};
 use super::output::{self, Inputs};
 use super::source::{self, SourceArgs};
-use super::{exported, harden, stdio};
+use super::{environment, harden, stdio};
 
 const EXAMPLES: &str = "Examples:
   eval \"$(hushlog export --format sh)\"
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
             .check_owner()
             .map_err(|error| Failure::config(cannot(error)).hint("its owner would keep it; remove it first"))?;
     }
-    let environment = exported::environment(source::load_for_export(&args.sources, args.quiet)?)?;
+    let environment = environment::of_export(source::load_for_export(&args.sources, args.quiet)?)?;
     harden::fail_point("export", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     let text = export::Format::from(args.format).render(&environment).map_err(|error| {
         Failure::config(error.to_string()).hint(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use hushlog::NeedleSet;
 use hushlog::redact::cover::Cover;
-use hushlog::scrub::guard::{Guard, GuardError, Guarded, Notice, termination};
+use hushlog::scrub::guard::{Guard, GuardError, GuardEvent, Guarded, termination};
 use hushlog::sys::sources::Sources;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use super::masking::{self, OptionArgs, WhenReleased};
 use super::message::{self, Failure, path_text, printable, reason};
 use super::output::{self, Inputs};
 use super::report::Target;
-use super::scrubbed::SOURCE;
+use super::scrub_report::SOURCE;
 use super::source::{self, SourceArgs};
 use super::{harden, service};
 
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
     let guard = guard.stump_wait(Duration::from_millis(args.stump_wait.into())).leave(kept);
     harden::lock_memory();
     let quiet = args.quiet;
-    let guarded = guard.run(&args.directories, stop.as_fd(), move |notice| tell(notice, quiet)).map_err(failure)?;
+    let guarded = guard.run(&args.directories, stop.as_fd(), move |event| log_event(event, quiet)).map_err(failure)?;
     // Only now: the report may be in a guarded directory.
     service::notify("STOPPING=1");
     if !quiet {
@@ -125,44 +125,44 @@ fn failure(error: GuardError) -> Failure {
     }
 }
 
-/// Reports a notice. Called by a thread that never waits for the guard.
-pub(super) fn tell(notice: Notice, quiet: bool) {
-    match notice {
-        Notice::Ready { directories, files } => {
+/// Reports an event. Called by a thread that never waits for the guard.
+pub(super) fn log_event(event: GuardEvent, quiet: bool) {
+    match event {
+        GuardEvent::Ready { directories, files } => {
             service::notify("READY=1");
             if !quiet {
                 message::note(&format!("guarding {files} files in {directories} directories"));
             }
         }
-        Notice::OpenBefore { process, program, path } => message::warning(&format!(
+        GuardEvent::OpenBefore { process, program, path } => message::warning(&format!(
             "{} (process {process}) has {} open since before the guard began: it is not waited for until it opens it again",
             printable(&program),
             show(&path)
         )),
-        Notice::WritesUntold { path } => message::warning(&format!(
+        GuardEvent::WritesUntold { path } => message::warning(&format!(
             "the file system of {} does not tell of writes beforehand: what is appended in the moment of a read may be read as it is",
             show(&path)
         )),
-        Notice::LinksUnprotected => message::warning(
+        GuardEvent::LinksUnprotected => message::warning(
             "fs.protected_hardlinks is 0: a user with write access to a guarded directory can link a file from elsewhere into it, and so have it masked; \
              `sysctl fs.protected_hardlinks=1` prevents that",
         ),
-        Notice::Unguarded { path, error } => {
+        GuardEvent::Unguarded { path, error } => {
             message::warning(&format!("{} is not guarded: {}", show(&path), reason(&error)));
         }
-        Notice::Refused { path, error } => message::warning(&format!(
+        GuardEvent::Refused { path, error } => message::warning(&format!(
             "{} cannot be made clean, so that nobody can read it: {}",
             show(&path),
             reason(&error)
         )),
-        Notice::LeftAlone { path } => message::warning(&format!("left alone: {}: {SOURCE}", show(&path))),
-        Notice::Doubtful { path, why } => {
+        GuardEvent::LeftAlone { path } => message::warning(&format!("left alone: {}: {SOURCE}", show(&path))),
+        GuardEvent::Doubtful { path, why } => {
             message::warning(&format!("in doubt: {}: {why}; masked as text", show(&path)));
         }
-        Notice::Unsynced { path, error } => {
+        GuardEvent::Unsynced { path, error } => {
             message::warning(&format!("masks in {} may not have reached the disk: {}", show(&path), reason(&error)))
         }
-        Notice::Overflow => message::warning("events were lost: everything is searched again"),
+        GuardEvent::Overflow => message::warning("events were lost: everything is searched again"),
         _ => {}
     }
 }

@@ -21,7 +21,7 @@ use super::message::{Failure, reason};
 use super::output::Inputs;
 use super::report::{Tally, Target};
 use super::source::{self, SourceArgs};
-use super::{exported, harden, stdio};
+use super::{environment, harden, stdio};
 
 /// What `run` takes.
 #[derive(Debug, Args)]
@@ -97,8 +97,9 @@ fn end(outcome: Completion, reported: Result<(), Failure>) -> Result<Exit, Failu
 
 /// This process's environment, with the injected secrets.
 fn environment(loaded: &Loaded) -> Result<ProcessEnvironment, Failure> {
-    let exported = exported::injected(loaded)?;
-    let injected = exported.variables().iter().map(|variable| (variable.variable.as_str(), variable.secret.expose()));
+    let environment = environment::injected(loaded)?;
+    let injected =
+        environment.variables().iter().map(|variable| (variable.variable.as_str(), variable.secret.expose()));
     ProcessEnvironment::new(std::env::vars_os(), injected).map_err(refused)
 }
 

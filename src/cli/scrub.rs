@@ -18,7 +18,7 @@ use super::message::{self, Failure, path_text, reason};
 use super::output::{self, Inputs};
 use super::progress::Progress;
 use super::report::Target;
-use super::scrubbed::{SOURCE, Scrubbed};
+use super::scrub_report::{SOURCE, ScrubReport};
 use super::source::{self, SourceArgs};
 
 /// What a scrub takes.
@@ -109,10 +109,10 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let scrubber = Scrubber::new(Arc::clone(&set)).map_err(masking::failure)?.cover(cover).action(action);
     let scrubber = scrubber.threads(threads).mask_stump(!options.keep_stump).leave(kept);
     let progress = Progress::start(paths, what.recursive, &scrubber, options.quiet);
-    let scrubbed = Mutex::new(Scrubbed::new(action));
+    let report = Mutex::new(ScrubReport::new(action));
     let tell = |path: &Path, outcome: Outcome| {
         progress.aside(|| say(path, &outcome, action, options.quiet));
-        scrubbed.lock().unwrap_or_else(PoisonError::into_inner).add(path, outcome);
+        report.lock().unwrap_or_else(PoisonError::into_inner).add(path, outcome);
     };
     let is_wanted = |path: &Path| wanted.wants(path);
     {
@@ -121,18 +121,18 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
         Tree { scrubber, recursive, hard_links, rewrite, binary, threads, wanted, tell }.scrub_all(paths);
     }
     progress.end();
-    let mut scrubbed = scrubbed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    scrubbed.sort();
+    let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.sort();
     if let Some(target) = target {
-        target.write_json(scrubbed.json(&set))?;
+        target.write_json(report.json(&set))?;
     }
     if !options.quiet {
-        message::summary(&scrubbed.line());
+        message::summary(&report.line());
     }
-    Ok(match scrubbed {
-        _ if scrubbed.failed() => Exit::Io,
-        _ if what.check && scrubbed.found() > 0 => Exit::No,
-        _ if what.check && scrubbed.searched() == 0 => return Err(nothing_searched(what)),
+    Ok(match report {
+        _ if report.failed() => Exit::Io,
+        _ if what.check && report.found() > 0 => Exit::No,
+        _ if what.check && report.searched() == 0 => return Err(nothing_searched(what)),
         _ => Exit::Done,
     })
 }
@@ -202,7 +202,7 @@ impl Wanted {
 
 /// The count for each secret.
 fn names(findings: &Findings) -> String {
-    let names = super::scrubbed::by_name(findings);
+    let names = super::scrub_report::by_name(findings);
     names.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<String>>().join(", ")
 }
 

@@ -13,7 +13,7 @@ use hushlog::source::{Fallback, SourceError, SourceSpec};
 use super::exit::{self, Exit};
 use super::message::{self, Failure, path_text, reason};
 use super::sidecar_client as client;
-use super::{harden, service, sidecar_tell as telling, source, stdio};
+use super::{harden, service, sidecar_log, source, stdio};
 
 /// What the sidecar takes.
 #[derive(Debug, Args)]
@@ -141,16 +141,16 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
         Failure::io(format!("cannot confine the sidecar: {}", reason(&error)))
             .hint("confine: {landlock: false, seccomp: false} in the configuration runs without")
     })?;
-    unconfined.iter().for_each(|unconfined| telling::unconfined(*unconfined, args.quiet));
+    unconfined.iter().for_each(|unconfined| sidecar_log::unconfined(*unconfined, args.quiet));
     harden::lock_memory();
-    let teller =
-        telling::Teller::new(args.quiet).map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
-    let mut setup = Setup::new(plan, loader(sources), teller.tell());
+    let log = sidecar_log::SidecarLog::new(args.quiet)
+        .map_err(|error| Failure::io(format!("cannot begin: {}", reason(&error))))?;
+    let mut setup = Setup::new(plan, loader(sources), log.sink());
     (setup.watched, setup.passed, setup.store) = (watched, passed, service::store());
     setup.configuration.clone_from(&args.config);
-    setup.alive_every = telling::alive_every();
+    setup.alive_every = sidecar_log::alive_every();
     let ended = sidecar::run(setup);
-    teller.end();
+    log.end();
     match ended {
         Ok(()) => Ok(Exit::Done),
         Err(error) => Err(failure(error)),

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::entry::{Entry, Scope};
 use super::error::Error;
-use super::exported::ExportedSecret;
+use super::exported_secret::ExportedSecret;
 use super::file::Registry;
 use super::id::RegistryId;
 use super::name::{self, Name};

@@ -27,7 +27,7 @@ use std::time::Duration;
 use rustix::fs::fstat;
 use tokio::sync::Notify;
 
-use super::event::{Notice, Tell};
+use super::event::{Event, EventSink};
 use super::sink::OutputSync;
 use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};
@@ -116,7 +116,7 @@ pub(crate) struct Checkpoints {
     saving: Mutex<()>,
     /// The output of this process, which is synced before the places that confirm it.
     outputs: Arc<OutputSync>,
-    tell: Tell,
+    emit: EventSink,
     /// Held as long as this sidecar owns the directory.
     _lock: Option<OwnedFd>,
 }
@@ -138,7 +138,11 @@ impl Checkpoints {
     ///
     /// When the directory cannot be created or written to, other users may write to it, or another
     /// sidecar owns it.
-    pub(crate) fn open(directory: Option<&Path>, outputs: &Arc<OutputSync>, tell: Tell) -> io::Result<Checkpoints> {
+    pub(crate) fn open(
+        directory: Option<&Path>,
+        outputs: &Arc<OutputSync>,
+        emit: EventSink,
+    ) -> io::Result<Checkpoints> {
         let mut opened = Checkpoints {
             directory: directory.map(Path::to_owned),
             places: Mutex::default(),
@@ -148,7 +152,7 @@ impl Checkpoints {
             step: RwLock::new(()),
             saving: Mutex::new(()),
             outputs: Arc::clone(outputs),
-            tell,
+            emit,
             _lock: None,
         };
         let Some(directory) = directory else { return Ok(opened) };
@@ -168,7 +172,7 @@ impl Checkpoints {
                 dir.rename(FILE_NAME, BAD_NAME)?;
                 let path = directory.join(FILE_NAME);
                 let text = format!("{} cannot be read; all files are read from their beginning", text::path(&path));
-                (opened.tell)(Notice::Warning(text));
+                (opened.emit)(Event::Warning(text));
             }
         }
         Ok(opened)
@@ -274,7 +278,7 @@ impl Checkpoints {
             && !had_failed
         {
             let text = format!("how far files were read cannot be saved in {}: {error}", text::path(directory));
-            (self.tell)(Notice::Warning(text));
+            (self.emit)(Event::Warning(text));
         }
     }
 

@@ -2,7 +2,7 @@
 //! contains a value.
 //!
 //! Names of files, streams and secrets are chosen by others, and may contain a secret. A consumer
-//! that shows them redacts them with the set of [`InForce`](Notice::InForce), and escapes
+//! that shows them redacts them with the set of [`InForce`](Event::InForce), and escapes
 //! characters that control a terminal.
 
 use std::io;
@@ -14,7 +14,7 @@ use crate::source::{Interface, SourceError};
 /// An event.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Notice {
+pub enum Event {
     /// All sources are open: the sidecar is ready.
     Ready {
         /// The number of streams in the configuration.
@@ -38,14 +38,14 @@ pub enum Notice {
     /// Notes about single values, by their names.
     OfValues(Vec<crate::redact::needle::Notice>),
     /// A source could not be opened, or failed; it is retried.
-    SourceAway {
+    SourceUnavailable {
         /// The stream.
         stream: Arc<str>,
         /// The cause.
         error: io::Error,
     },
     /// The source has recovered.
-    SourceBack {
+    SourceRecovered {
         /// The stream.
         stream: Arc<str>,
     },
@@ -57,14 +57,14 @@ pub enum Notice {
         status: String,
     },
     /// A sink is unavailable.
-    SinkAway {
+    SinkUnavailable {
         /// The sink, in words.
         sink: String,
         /// The cause.
         error: io::Error,
     },
     /// A sink has recovered.
-    SinkBack {
+    SinkRecovered {
         /// The sink, in words.
         sink: String,
         /// The number of pieces dropped meanwhile, as configured.
@@ -83,7 +83,7 @@ pub enum Notice {
         places: u64,
     },
     /// An event of the guard of directories.
-    Guarding(crate::scrub::guard::Notice),
+    Guarding(crate::scrub::guard::GuardEvent),
     /// A part of the configuration is not in force.
     Warning(String),
     /// Something is left out, as documented.
@@ -119,4 +119,4 @@ impl From<SourceError> for LoadError {
 }
 
 /// The callback for events. It must not block.
-pub type Tell = Arc<dyn Fn(Notice) + Send + Sync>;
+pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;

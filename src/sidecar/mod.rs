@@ -34,7 +34,7 @@ use std::time::Duration;
 
 pub use admin::control::VALUE_LEN_MAX;
 pub use confine::{Unconfined, confine};
-pub use event::{LoadError, Notice, Tell};
+pub use event::{Event, EventSink, LoadError};
 pub use secrets::reloader::Loader;
 
 /// The parts of a sidecar. [`new`](Setup::new) takes the mandatory ones.
@@ -45,7 +45,7 @@ pub struct Setup {
     /// Reads the secrets: once before anything else, and again whenever they may have changed.
     pub loader: Loader,
     /// Receives all notices.
-    pub tell: Tell,
+    pub emit: EventSink,
     /// The files and directories that secrets come from.
     pub watched: Vec<PathBuf>,
     /// Sockets and kept connections from the service manager, with its names for them. A listening
@@ -62,11 +62,11 @@ pub struct Setup {
 
 impl Setup {
     /// Creates a setup without files to watch, and without a service manager.
-    pub fn new(plan: config::Plan, loader: Loader, tell: Tell) -> Setup {
+    pub fn new(plan: config::Plan, loader: Loader, emit: EventSink) -> Setup {
         Setup {
             plan,
             loader,
-            tell,
+            emit,
             watched: Vec::new(),
             passed: Vec::new(),
             store: None,
@@ -160,7 +160,7 @@ pub fn run(setup: Setup) -> Result<(), SidecarError> {
         Arc::clone(&setup.loader),
         &setup.plan,
         Arc::clone(&metrics),
-        Arc::clone(&setup.tell),
+        Arc::clone(&setup.emit),
     )
     .map_err(SidecarError::Load)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

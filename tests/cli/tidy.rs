@@ -152,7 +152,7 @@ const BY_PATH_ALLOWED: &[(&str, &str)] = &[
     ("src/io/gift.rs", KERNEL),
     ("src/registry/reserved.rs", "the machine's own configuration, whose owner and mode it checks"),
     ("src/scrub/guard/calls.rs", KERNEL),
-    ("src/scrub/guard/gate.rs", KERNEL),
+    ("src/scrub/guard/in_flight.rs", KERNEL),
     ("src/scrub/guard/walk.rs", KERNEL),
     ("src/sidecar/confine.rs", LOOKS),
     ("src/sidecar/secrets/directories.rs", LOOKS),

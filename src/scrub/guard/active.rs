@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::followed::Common;
-use super::gate::{FLIGHT_MAX, Flight, Flights};
+use super::in_flight::{CallInFlight, IN_FLIGHT_MAX, InFlight};
 use super::kernel::{Event, Group, Happening, Wanted};
 use super::search;
 use crate::scrub::lease::Lease;
@@ -16,7 +16,7 @@ const QUIET: Duration = Duration::from_secs(2);
 pub(super) struct Waiter {
     pub(super) event: Event,
     /// The kernel's announcement of the operation.
-    pub(super) announced: Option<Flight>,
+    pub(super) announced: Option<CallInFlight>,
     pub(super) check: Check,
 }
 
@@ -35,12 +35,12 @@ pub(super) struct Active {
     pub(super) opens: Vec<Event>,
     pub(super) reads: Vec<Waiter>,
     pub(super) touches: Vec<Waiter>,
-    pub(super) readers: Flights,
-    pub(super) touchers: Flights,
+    pub(super) readers: InFlight,
+    pub(super) touchers: InFlight,
     /// Whether the kernel announces writes. `None` until requested.
     pub(super) told_of_writes: Option<bool>,
     /// Whether that is requested now.
-    closed: bool,
+    writes_wait: bool,
     /// Whether a process has the file open for writing. `None` until checked.
     has_writer: Option<bool>,
     /// Openers wait for a second search of the whole file; and that search is done.
@@ -63,10 +63,10 @@ impl Active {
             opens: Vec::new(),
             reads: Vec::new(),
             touches: Vec::new(),
-            readers: Flights::default(),
-            touchers: Flights::default(),
+            readers: InFlight::default(),
+            touchers: InFlight::default(),
             told_of_writes: None,
-            closed: false,
+            writes_wait: false,
             has_writer: None,
             checks: None,
             opens_asked: false,
@@ -103,17 +103,17 @@ impl Active {
     }
 
     /// Makes writers wait for the guard, too, and waits for writes that have begun.
-    pub(super) fn close_gate(&mut self, group: &Group) {
-        if self.closed || self.told_of_writes == Some(false) {
+    pub(super) fn announce_writes(&mut self, group: &Group) {
+        if self.writes_wait || self.told_of_writes == Some(false) {
             return;
         }
-        self.closed = group.mark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_ok();
-        self.told_of_writes = Some(self.closed);
+        self.writes_wait = group.mark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_ok();
+        self.told_of_writes = Some(self.writes_wait);
         search::wait_for_writes(self.file.as_fd());
     }
 
-    pub(super) fn open_gate(&mut self, group: &Group) {
-        self.closed = group.unmark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_err();
+    pub(super) fn ignore_writes(&mut self, group: &Group) {
+        self.writes_wait = group.unmark_file(self.file.as_fd(), Wanted { changes: false, touches: true }).is_err();
     }
 
     /// Whether a process has the file open for writing; true if unknown. The kernel reports each
@@ -125,7 +125,7 @@ impl Active {
 
     /// The deadline for writers that wait for a search of a reader's range.
     pub(super) fn holds_writers(&self) -> Option<Instant> {
-        self.checks.map(|since| since + FLIGHT_MAX).filter(|until| Instant::now() < *until)
+        self.checks.map(|since| since + IN_FLIGHT_MAX).filter(|until| Instant::now() < *until)
     }
 
     /// Notes that a worker searches a range a second time.
@@ -157,10 +157,10 @@ impl Active {
             return;
         }
         if std::mem::take(&mut self.writes) && self.reads.is_empty() && self.opens.is_empty() {
-            self.open_gate(common.group);
+            self.ignore_writes(common.group);
         }
         for Waiter { event, .. } in touches {
-            // Needed even while the gate is open: the call has not begun, and a read may come
+            // Needed even while writes do not wait: the call has not begun, and a read may come
             // before it.
             self.touchers.begin(event.thread, event.range.clone(), &mut common.counters);
             allow(common.group, &event);
@@ -173,7 +173,7 @@ impl Active {
 
     pub(super) fn let_read(&mut self, common: &mut Common<'_>) {
         for Waiter { event, .. } in self.reads.drain(..) {
-            if self.closed {
+            if self.writes_wait {
                 self.readers.begin(event.thread, None, &mut common.counters);
             }
             allow(common.group, &event);

@@ -1,6 +1,6 @@
 //! The system call of a thread that waits for the guard, from `/proc`.
 //!
-//! The kernel announces a read with its range where it announces writes and the gate is closed.
+//! The kernel announces a read with its range where it announces writes and the file has readers.
 //! Otherwise the guard reads the call's own arguments: a waiting thread cannot change them.
 
 use std::fs::File;

@@ -9,7 +9,7 @@ use rustix::fs::fstat;
 
 use super::active::{Active, Check, Waiter};
 use super::calls::Calls;
-use super::gate::Counters;
+use super::in_flight::Counters;
 use super::kernel::{Group, Wanted};
 use super::search::{Proof, Search, Standing};
 use super::tools::Tools;
@@ -148,7 +148,7 @@ impl Followed {
         if active.opens.is_empty() && active.reads.is_empty() {
             return Next::Rest;
         }
-        active.close_gate(common.group);
+        active.announce_writes(common.group);
         if active.touchers.any(&mut common.counters, &mut common.lost) && !active.reads.is_empty() {
             // An opener need not wait for other processes' writes: each of its reads will.
             return again;
@@ -241,11 +241,11 @@ impl Followed {
         let mut reads = std::mem::take(&mut active.reads);
         let mut verdict = Ok(Verdict::Clean);
         for read in reads.iter_mut().filter(|read| read.check != Check::Done) {
-            let is_short = read.announced.as_ref().is_some_and(|flight| flight.is_short(SHORT_LEN));
+            let is_short = read.announced.as_ref().is_some_and(|call| call.is_short(SHORT_LEN));
             if !in_doubt && !is_short && !active.has_writer() {
                 continue;
             }
-            let announced = read.announced.as_ref().and_then(|flight| flight.range(&mut common.counters));
+            let announced = read.announced.as_ref().and_then(|call| call.range(&mut common.counters));
             let inode = || fstat(&active.file).map_or(0, |stat| stat.st_ino);
             let asked = || common.calls.reads(read.event.thread, inode());
             let range = announced.or_else(asked).unwrap_or(0..u64::MAX);

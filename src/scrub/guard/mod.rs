@@ -6,11 +6,11 @@
 
 mod active;
 mod calls;
+mod event_sink;
 mod followed;
-mod gate;
+mod in_flight;
 mod kernel;
 mod locks;
-mod notice;
 mod records;
 mod search;
 mod stamp;
@@ -38,16 +38,17 @@ use crate::{Form, NeedleSet};
 
 use calls::Calls;
 use followed::{Common, Followed};
-use gate::Counters;
+use in_flight::Counters;
 use kernel::{Buffer, Group};
 use tools::Tools;
 use walk::{Orders, Walked, Walker};
 use watch::{OwnThreads, Watch, Ways};
-use worker::{Bell, Done, Jobs};
+use worker::{Done, EventFd, Jobs};
 
+use event_sink::EventSink;
+pub use event_sink::GuardEvent;
 pub use kernel::termination;
 pub use locks::Locks;
-pub use notice::Notice;
 
 /// The default time limit for the rest of a secret at the end of a file.
 pub const STUMP_WAIT: Duration = Duration::from_secs(1);
@@ -103,7 +104,7 @@ pub struct Guarded {
 /// The guard cannot see these operations, so they do not wait:
 ///
 /// - reads and writes through descriptors opened before the guard began; each such process is
-///   [reported](Notice::OpenBefore);
+///   [reported](GuardEvent::OpenBefore);
 /// - reads through a mapping: the content at the time of opening has been searched, and later
 ///   appends are within about 50 ms;
 /// - names of a file outside the directories, until the guard has seen it; the block device, and
@@ -111,7 +112,7 @@ pub struct Guarded {
 /// - a directory that was created some microseconds ago.
 ///
 /// A file with several names is guarded under each of them, and masked like others; so the right to
-/// link files into the directories matters (see [`LinksUnprotected`](Notice::LinksUnprotected)).
+/// link files into the directories matters (see [`LinksUnprotected`](GuardEvent::LinksUnprotected)).
 ///
 /// The sources of the secrets are [left](Guard::leave) unchanged, under any name, and readers see
 /// them as they are. The same applies to a file that an editor has since put in a source's place.
@@ -162,7 +163,7 @@ impl Guard {
         self
     }
 
-    /// Guards until `stop` is readable. A separate thread calls `tell`, and never waits for the
+    /// Guards until `stop` is readable. A separate thread calls `emit`, and never waits for the
     /// guard.
     ///
     /// # Errors
@@ -172,19 +173,19 @@ impl Guard {
         self,
         directories: &[PathBuf],
         stop: BorrowedFd<'_>,
-        tell: impl FnMut(Notice) + Send,
+        emit: impl FnMut(GuardEvent) + Send,
     ) -> Result<Guarded, GuardError> {
         let directories = canonical(directories)?;
         // Each waiting process takes a descriptor.
         raise_descriptor_limit();
-        let (notices, told) = mpsc::channel();
-        let teller = notice::Teller(notices);
+        let (send, events) = mpsc::channel();
+        let sink = EventSink(send);
         let threads = Threads {
             guard: &self,
             own: OwnThreads::default(),
-            bell: Bell::new().map_err(GuardError::Begin)?,
+            wake: EventFd::new().map_err(GuardError::Begin)?,
             orders: Orders {
-                bell: Bell::new().map_err(GuardError::Begin)?,
+                wake: EventFd::new().map_err(GuardError::Begin)?,
                 stop: Arc::default(),
                 again: AtomicBool::new(false),
             },
@@ -194,7 +195,7 @@ impl Guard {
                 .filter_map(|path| Dir::open(path, Links::None).and_then(|directory| directory.readable()).ok())
                 .collect(),
         };
-        threads.run(&directories, stop, teller, told, tell)
+        threads.run(&directories, stop, sink, events, emit)
     }
 }
 
@@ -212,7 +213,7 @@ fn canonical(directories: &[PathBuf]) -> Result<Vec<PathBuf>, GuardError> {
 struct Threads<'a> {
     guard: &'a Guard,
     own: OwnThreads,
-    bell: Bell,
+    wake: EventFd,
     orders: Orders,
     failed: Mutex<Option<GuardError>>,
     /// The directories for reopening files for writing, independent of the mount of the first open.
@@ -224,9 +225,9 @@ impl Threads<'_> {
         &self,
         directories: &[PathBuf],
         stop: BorrowedFd<'_>,
-        teller: notice::Teller,
-        told: Receiver<Notice>,
-        mut tell: impl FnMut(Notice) + Send,
+        sink: EventSink,
+        events: Receiver<GuardEvent>,
+        mut emit: impl FnMut(GuardEvent) + Send,
     ) -> Result<Guarded, GuardError> {
         let jobs = Jobs::default();
         let (unsynced, to_sync) = mpsc::channel();
@@ -235,11 +236,11 @@ impl Threads<'_> {
         let all = |error| GuardError::Begin(error);
         let own_tools = self.tools(false).map_err(all)?;
         let worker_tools = (0..WORKERS).map(|_| self.tools(true)).collect::<io::Result<Vec<Tools>>>().map_err(all)?;
-        let walker = Walker::new(&self.guard.group, Arc::clone(&self.guard.locks), teller.clone()).map_err(all)?;
+        let walker = Walker::new(&self.guard.group, Arc::clone(&self.guard.locks), sink.clone()).map_err(all)?;
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 self.own.enlist();
-                told.into_iter().for_each(&mut tell);
+                events.into_iter().for_each(&mut emit);
             });
             let workers: Vec<_> = worker_tools
                 .into_iter()
@@ -247,16 +248,16 @@ impl Threads<'_> {
                     let (jobs, done) = (&jobs, send_done.clone());
                     scope.spawn(move || {
                         self.own.enlist();
-                        worker::work(jobs, &done, &self.bell, &mut tools, &self.open_directories);
+                        worker::work(jobs, &done, &self.wake, &mut tools, &self.open_directories);
                         tools.counts
                     })
                 })
                 .collect();
             let syncer = scope.spawn(move || {
                 self.own.enlist();
-                worker::sync(&to_sync, &send_done, &self.bell);
+                worker::sync(&to_sync, &send_done, &self.wake);
             });
-            let walking = teller.clone();
+            let walking = sink.clone();
             let walker = scope.spawn(move || self.walk(walker, directories, &send_walked, &walking));
             let common = self.common(own_tools);
             let ways = Ways {
@@ -264,14 +265,14 @@ impl Threads<'_> {
                 unsynced,
                 done,
                 walked,
-                bell: self.bell.clone(),
+                wake: self.wake.clone(),
                 orders: &self.orders,
-                teller,
+                sink,
                 own: self.own.clone(),
             };
             let (common, files) = Watch::new(Arc::clone(&self.guard.set), common, ways).run(stop);
             self.orders.stop.store(true, Relaxed);
-            self.orders.bell.ring();
+            self.orders.wake.signal();
             self.let_all_go(|| {
                 let others = [&walker, &syncer];
                 others.iter().all(|one| one.is_finished()) && workers.iter().all(|worker| worker.is_finished())
@@ -307,21 +308,21 @@ impl Threads<'_> {
         }
     }
 
-    fn walk(&self, mut walker: Walker<'_>, roots: &[PathBuf], walked: &Sender<Walked>, teller: &notice::Teller) {
+    fn walk(&self, mut walker: Walker<'_>, roots: &[PathBuf], walked: &Sender<Walked>, sink: &EventSink) {
         self.own.enlist();
-        walk::tell_if_links_are_unprotected(teller);
-        walk::tell_who_was_first(roots, teller);
+        walk::report_unprotected_links(sink);
+        walk::report_earlier_openers(roots, sink);
         match walker.walk(roots) {
             Ok(found) => {
                 let _ = walked.send(found);
-                self.bell.ring();
+                self.wake.signal();
                 walker.follow(roots, &self.orders);
             }
             Err((path, error)) => {
                 let failure = GuardError::Directory { path, error };
                 *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure);
                 self.orders.stop.store(true, Relaxed);
-                self.bell.ring();
+                self.wake.signal();
             }
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{CWD, fstat};
 use rustix::io::Errno;
 
-use super::notice::path_of;
+use super::event_sink::path_of;
 use crate::scrub::kind::{self, Kind, Near};
 use crate::sys::strict::{self, Reach};
 

@@ -19,10 +19,10 @@ use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
 use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
 
+use super::event_sink::{EventSink, GuardEvent, path_of};
 use super::kernel::Group;
 use super::locks::Locks;
-use super::notice::{Notice, Teller, path_of};
-use super::worker::Bell;
+use super::worker::EventFd;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
 use crate::sys::strict::{self, Reach};
@@ -39,7 +39,7 @@ pub(super) struct Walked {
 
 /// The flags and the wake-up that control the walker.
 pub(super) struct Orders {
-    pub(super) bell: Bell,
+    pub(super) wake: EventFd,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) again: AtomicBool,
 }
@@ -48,7 +48,7 @@ pub(super) struct Orders {
 pub(super) struct Walker<'a> {
     group: &'a Group,
     locks: Arc<Locks>,
-    teller: Teller,
+    sink: EventSink,
     events: OwnedFd,
     /// The directories by watch descriptor. Each is held open, so it stays reachable wherever it is
     /// renamed to.
@@ -57,9 +57,9 @@ pub(super) struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    pub(super) fn new(group: &'a Group, locks: Arc<Locks>, teller: Teller) -> io::Result<Walker<'a>> {
+    pub(super) fn new(group: &'a Group, locks: Arc<Locks>, sink: EventSink) -> io::Result<Walker<'a>> {
         let events = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-        Ok(Walker { group, locks, teller, events, watched: HashMap::new(), walked: Walked::default() })
+        Ok(Walker { group, locks, sink, events, watched: HashMap::new(), walked: Walked::default() })
     }
 
     /// Marks everything below the roots, and shows the files.
@@ -81,15 +81,15 @@ impl<'a> Walker<'a> {
         loop {
             let mut ready = [
                 PollFd::new(&self.events, PollFlags::IN),
-                PollFd::from_borrowed_fd(orders.bell.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(orders.wake.as_fd(), PollFlags::IN),
             ];
             let _ = poll(&mut ready, None);
-            orders.bell.silence();
+            orders.wake.clear();
             if orders.stop.load(Relaxed) {
                 return;
             }
             if self.take_events() || orders.again.swap(false, Relaxed) {
-                self.teller.tell(Notice::Overflow);
+                self.sink.emit(GuardEvent::Overflow);
                 // A deleted root holds no files.
                 let _ = self.walk(roots);
             }
@@ -116,7 +116,7 @@ impl<'a> Walker<'a> {
         let marked = self.watch(directory).and_then(|()| Ok(self.group.mark_directory(directory.as_fd())?));
         if let Err(error) = marked {
             let told = io::Error::new(error.kind(), error.to_string());
-            self.teller.tell(Notice::Unguarded { path: path_of(directory.as_fd()), error: told });
+            self.sink.emit(GuardEvent::Unguarded { path: path_of(directory.as_fd()), error: told });
             return Err(error);
         }
         self.walked.directories += 1;
@@ -138,7 +138,7 @@ impl<'a> Walker<'a> {
                 left.push(below);
             } else {
                 let path = path_of(below.as_fd());
-                self.teller.tell(Notice::Unguarded { path, error: Errno::XDEV.into() });
+                self.sink.emit(GuardEvent::Unguarded { path, error: Errno::XDEV.into() });
             }
         }
         Ok(())
@@ -210,15 +210,15 @@ fn path_of_descriptor(file: BorrowedFd<'_>) -> String {
 /// Reports if users other than the owner can link files from elsewhere into the directories. The
 /// guard includes files with several names, unlike a scrub: otherwise readers would see unsearched
 /// content by the guarded name.
-pub(super) fn tell_if_links_are_unprotected(teller: &Teller) {
+pub(super) fn report_unprotected_links(sink: &EventSink) {
     if std::fs::read("/proc/sys/fs/protected_hardlinks").is_ok_and(|text| text.trim_ascii() == b"0") {
-        teller.tell(Notice::LinksUnprotected);
+        sink.emit(GuardEvent::LinksUnprotected);
     }
 }
 
 /// Reports processes that already have files below the roots open: their descriptors cause no
 /// events, so their calls do not wait.
-pub(super) fn tell_who_was_first(roots: &[PathBuf], teller: &Teller) {
+pub(super) fn report_earlier_openers(roots: &[PathBuf], sink: &EventSink) {
     let own = std::process::id().to_string();
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let name = process.file_name();
@@ -234,7 +234,7 @@ pub(super) fn tell_who_was_first(roots: &[PathBuf], teller: &Teller) {
         };
         if let Some(path) = paths.find(|path| is_below(path) && path.is_file()) {
             let program = std::fs::read(process.path().join("comm")).unwrap_or_default();
-            teller.tell(Notice::OpenBefore { process: number, program: program.trim_ascii().to_owned(), path });
+            sink.emit(GuardEvent::OpenBefore { process: number, program: program.trim_ascii().to_owned(), path });
         }
     }
 }

@@ -14,12 +14,12 @@ use rustix::fs::{FileType, fstat};
 use rustix::thread::set_current_timer_slack;
 
 use super::active::allow;
+use super::event_sink::{EventSink, GuardEvent, path_of};
 use super::followed::{Common, Failure, Followed, Next};
 use super::kernel::{Buffer, Event, Happening, Identity};
-use super::notice::{Notice, Teller, path_of};
 use super::search::{Proof, Search, Standing};
 use super::walk::{Orders, Walked};
-use super::worker::{Bell, Done, Job, Jobs, Task, Unsynced};
+use super::worker::{Done, EventFd, Job, Jobs, Task, Unsynced};
 use crate::NeedleSet;
 use crate::scrub::mask_writer::MaskError;
 
@@ -55,9 +55,9 @@ pub(super) struct Ways<'a> {
     pub(super) unsynced: Sender<Unsynced>,
     pub(super) done: Receiver<Done>,
     pub(super) walked: Receiver<Walked>,
-    pub(super) bell: Bell,
+    pub(super) wake: EventFd,
     pub(super) orders: &'a Orders,
-    pub(super) teller: Teller,
+    pub(super) sink: EventSink,
     pub(super) own: OwnThreads,
 }
 
@@ -119,12 +119,12 @@ impl<'a> Watch<'a> {
             if group.read(&mut buffer, &mut events).is_err() {
                 // The kernel denied the waiting thread's call, for an unknown file.
                 self.ways.orders.again.store(true, Relaxed);
-                self.ways.orders.bell.ring();
+                self.ways.orders.wake.signal();
             }
             for event in events.drain(..) {
                 self.handle(event);
             }
-            self.ways.bell.silence();
+            self.ways.wake.clear();
             while let Ok(done) = self.ways.done.try_recv() {
                 self.take_back(done);
             }
@@ -152,7 +152,7 @@ impl<'a> Watch<'a> {
         let timeout =
             timeout.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
         let group = self.common.group.as_fd();
-        let mut ready = [group, self.ways.bell.as_fd(), stop].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let mut ready = [group, self.ways.wake.as_fd(), stop].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         let _ = poll(&mut ready, timeout.as_ref());
         !ready[2].revents().is_empty() || self.ways.orders.stop.load(Relaxed)
     }
@@ -161,7 +161,7 @@ impl<'a> Watch<'a> {
         let group = self.common.group;
         let Some(file) = &event.file else {
             self.ways.orders.again.store(true, Relaxed);
-            self.ways.orders.bell.ring();
+            self.ways.orders.wake.signal();
             return;
         };
         let own = self.ways.own.has(event.thread);
@@ -340,7 +340,7 @@ impl<'a> Watch<'a> {
                 active.syncing = false;
                 if let Err(error) = result {
                     let path = path_of(active.file.as_fd());
-                    self.ways.teller.tell(Notice::Unsynced { path, error: error.into() });
+                    self.ways.sink.emit(GuardEvent::Unsynced { path, error: error.into() });
                 }
             }
         }
@@ -354,10 +354,10 @@ impl<'a> Watch<'a> {
             let path = || path_of(active.file.as_fd());
             // A source is no longer searched in workers.
             if search.is_source {
-                self.ways.teller.tell(Notice::LeftAlone { path: path() });
+                self.ways.sink.emit(GuardEvent::LeftAlone { path: path() });
             }
             if let Some(why) = doubt {
-                self.ways.teller.tell(Notice::Doubtful { path: path(), why });
+                self.ways.sink.emit(GuardEvent::Doubtful { path: path(), why });
             }
         }
         followed.take_back(search);
@@ -447,7 +447,7 @@ impl<'a> Watch<'a> {
         if self.aside == 0
             && let Some(Walked { directories, files }) = self.walked.take()
         {
-            self.ways.teller.tell(Notice::Ready { directories, files });
+            self.ways.sink.emit(GuardEvent::Ready { directories, files });
         }
     }
 
@@ -456,7 +456,7 @@ impl<'a> Watch<'a> {
         let Some(active) = self.files.get(&identity).and_then(|followed| followed.active.as_ref()) else { return };
         if active.told_of_writes == Some(false) && !self.untold.contains(&identity.device()) {
             self.untold.push(identity.device());
-            self.ways.teller.tell(Notice::WritesUntold { path: path_of(active.file.as_fd()) });
+            self.ways.sink.emit(GuardEvent::WritesUntold { path: path_of(active.file.as_fd()) });
         }
     }
 
@@ -472,6 +472,6 @@ impl<'a> Watch<'a> {
             MaskError::Io(error) => error,
             other => std::io::Error::other(other),
         };
-        self.ways.teller.tell(Notice::Refused { path, error });
+        self.ways.sink.emit(GuardEvent::Refused { path, error });
     }
 }

@@ -110,7 +110,7 @@ impl Jobs {
 }
 
 /// Runs jobs until the queue is closed, and wakes the loop for their results.
-pub(super) fn work(jobs: &Jobs, done: &Sender<Done>, wake: &Bell, tools: &mut Tools, directories: &[OwnedFd]) {
+pub(super) fn work(jobs: &Jobs, done: &Sender<Done>, wake: &EventFd, tools: &mut Tools, directories: &[OwnedFd]) {
     while let Some(Job { identity, file, mut search, task }) = jobs.take() {
         let result = match task {
             Task::Search => {
@@ -129,7 +129,7 @@ pub(super) fn work(jobs: &Jobs, done: &Sender<Done>, wake: &Bell, tools: &mut To
         };
         // At the end the receiver may be gone, while there may still be something to mask.
         if done.send(result).is_ok() {
-            wake.ring();
+            wake.signal();
         }
     }
 }
@@ -150,34 +150,34 @@ fn search_slice(
 }
 
 /// Syncs files until the channel closes, so that a slow disk delays no search.
-pub(super) fn sync(files: &Receiver<Unsynced>, done: &Sender<Done>, wake: &Bell) {
+pub(super) fn sync(files: &Receiver<Unsynced>, done: &Sender<Done>, wake: &EventFd) {
     for Unsynced(identity, file) in files {
         if done.send(Done::Synced(identity, fdatasync(&file))).is_ok() {
-            wake.ring();
+            wake.signal();
         }
     }
 }
 
 /// Wakes the loop that polls it.
 #[derive(Clone)]
-pub(super) struct Bell(Arc<OwnedFd>);
+pub(super) struct EventFd(Arc<OwnedFd>);
 
-impl Bell {
-    pub(super) fn new() -> std::io::Result<Bell> {
-        Ok(Bell(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
+impl EventFd {
+    pub(super) fn new() -> std::io::Result<EventFd> {
+        Ok(EventFd(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
     }
 
-    pub(super) fn ring(&self) {
-        // Fails only after some 2^64 rings without a reader.
+    pub(super) fn signal(&self) {
+        // Fails only after some 2^64 signals without a reader.
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 
-    pub(super) fn silence(&self) {
+    pub(super) fn clear(&self) {
         let _ = rustix::io::read(&*self.0, &mut [0; 8]);
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for EventFd {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.0.as_fd()
     }

@@ -8,8 +8,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 fn open(directory: &Path) -> (io::Result<Checkpoints>, Arc<Mutex<Vec<String>>>) {
     let told: Arc<Mutex<Vec<String>>> = Arc::default();
     let into = Arc::clone(&told);
-    let tell: Tell = Arc::new(move |notice| lock(&into).push(format!("{notice:?}")));
-    (Checkpoints::open(Some(directory), &Arc::default(), tell), told)
+    let emit: EventSink = Arc::new(move |event| lock(&into).push(format!("{event:?}")));
+    (Checkpoints::open(Some(directory), &Arc::default(), emit), told)
 }
 
 fn key(inode: u64) -> Key {

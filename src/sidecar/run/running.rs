@@ -13,7 +13,7 @@ use crate::io::{json_line, redact_json};
 use crate::redact::message::{Reading, redact};
 use crate::redact::text;
 use crate::sidecar::config::Plan;
-use crate::sidecar::event::Tell;
+use crate::sidecar::event::EventSink;
 use crate::sidecar::metrics::{Metrics, Phase};
 use crate::sidecar::program::Programs;
 use crate::sidecar::secrets::reloader::{Keeping, lock};
@@ -45,7 +45,7 @@ pub(crate) struct Running {
     /// The pending lines of all streams.
     pub(crate) lines: Arc<AllLines>,
     pub(crate) stop: CancellationToken,
-    pub(crate) tell: Tell,
+    pub(crate) emit: EventSink,
     pub(crate) since: Instant,
     /// The reason for a failure, if any.
     pub(crate) failed: Mutex<Option<(String, io::Error)>>,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::running::Running;
 use crate::redact::text;
 use crate::sidecar::config::{Format, OnAway, Outlet, SinkPlan, SourcePlan, StreamPlan, Way};
-use crate::sidecar::event::Notice;
+use crate::sidecar::event::Event;
 use crate::sidecar::fd::Fd;
 use crate::sidecar::metrics::StreamMetrics;
 use crate::sidecar::program::Voice;
@@ -59,7 +59,7 @@ pub(in crate::sidecar) fn describe(stream: &StreamPlan) -> String {
 
 /// Opens the source of a stream.
 pub(in crate::sidecar) fn open(stream: &StreamPlan, running: &Arc<Running>) -> io::Result<Opened> {
-    let tell = Arc::clone(&running.tell);
+    let emit = Arc::clone(&running.emit);
     let passed = running.passed.socket_of(&stream.source)?;
     Ok(match &stream.source {
         SourcePlan::Stdin => Opened::Bytes(Bytes(Fd::standard(io::stdin().as_fd(), Interest::READABLE)?)),
@@ -72,8 +72,8 @@ pub(in crate::sidecar) fn open(stream: &StreamPlan, running: &Arc<Running>) -> i
         SourcePlan::UnixDatagram { path, mode } => {
             let name = Arc::clone(&stream.name);
             Opened::Datagrams(match passed {
-                Some(socket) => Datagrams::passed(socket, name, tell)?,
-                None => Datagrams::at_path(path, *mode, name, tell)?,
+                Some(socket) => Datagrams::passed(socket, name, emit)?,
+                None => Datagrams::at_path(path, *mode, name, emit)?,
             })
         }
         SourcePlan::Tcp { address, connections_max } => {
@@ -83,7 +83,7 @@ pub(in crate::sidecar) fn open(stream: &StreamPlan, running: &Arc<Running>) -> i
         }
         SourcePlan::Command(words) => {
             let (name, programs) = (Arc::clone(&stream.name), running.programs.clone());
-            let program = Program::new(words.clone(), name, tell, programs, voice_of_source(stream, running));
+            let program = Program::new(words.clone(), name, emit, programs, voice_of_source(stream, running));
             Opened::Program(Box::new(program))
         }
         SourcePlan::Files { pattern, exclude, from, files_max } => {
@@ -129,7 +129,7 @@ fn voice(
 ) -> Voice {
     let running = Arc::clone(running);
     let plan = Arc::new(SinkPlan { outlet: Outlet::Stderr, away: OnAway::Drop });
-    let sink = Arc::new(Sink::new(plan, Arc::clone(&running.tell), &running.outputs));
+    let sink = Arc::new(Sink::new(plan, Arc::clone(&running.emit), &running.outputs));
     Arc::new(move |output| {
         let (way, metrics, stop) = of();
         let common = Arc::new(Common {
@@ -183,7 +183,7 @@ async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, r
     let mut broken = serve_one(source, common, running).await;
     let mut delay = DELAY_MIN;
     while let Some(error) = broken.take() {
-        (running.tell)(Notice::SourceAway { stream: Arc::clone(&stream.name), error });
+        (running.emit)(Event::SourceUnavailable { stream: Arc::clone(&stream.name), error });
         let opened = loop {
             tokio::select! {
                 () = running.stop.cancelled() => return,
@@ -194,7 +194,7 @@ async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, r
                 break opened;
             }
         };
-        (running.tell)(Notice::SourceBack { stream: Arc::clone(&stream.name) });
+        (running.emit)(Event::SourceRecovered { stream: Arc::clone(&stream.name) });
         broken = match opened {
             Opened::Fifo(source) => serve_one(source, common, running).await,
             Opened::Datagrams(source) => serve_one(source, common, running).await,

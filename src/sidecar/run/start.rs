@@ -19,7 +19,7 @@ use crate::sidecar::admin::control;
 use crate::sidecar::admin::http;
 use crate::sidecar::checkpoint::Checkpoints;
 use crate::sidecar::config::{Plan, SourcePlan, StreamPlan};
-use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::metrics::{Metrics, Phase};
 use crate::sidecar::program::Programs;
 use crate::sidecar::secrets::directories;
@@ -63,14 +63,14 @@ impl Signals {
 
 /// Runs the sidecar to its end.
 pub(in crate::sidecar) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> Result<(), SidecarError> {
-    let Setup { plan, watched, passed, store, tell, alive_every, .. } = setup;
+    let Setup { plan, watched, passed, store, emit, alive_every, .. } = setup;
     let signals = Signals::new().map_err(SidecarError::Begin)?;
     let keeping = keeper.keeping();
     let store = Arc::new(Store::new(store.as_ref()));
-    let passed = Passed::new(passed, &plan.streams, &store, &tell)?;
+    let passed = Passed::new(passed, &plan.streams, &store, &emit)?;
     let outputs = Arc::default();
-    let files = files(&plan, &watched, &outputs, &tell)?;
-    let running = Arc::new(assemble(plan, keeping, metrics, (files, outputs), (passed, store), tell));
+    let files = files(&plan, &watched, &outputs, &emit)?;
+    let running = Arc::new(assemble(plan, keeping, metrics, (files, outputs), (passed, store), emit));
     for sink in &running.sinks {
         sink.furnish(running.programs.clone(), serve::voice_of_sink(sink, &running));
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
@@ -106,11 +106,11 @@ pub(in crate::sidecar) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<M
         tokio::spawn(Arc::clone(&files.checkpoints).run());
     }
     keeper.start().map_err(SidecarError::Begin)?;
-    watch::start(watched, running.keeping.clone(), Arc::clone(&running.tell)).map_err(SidecarError::Begin)?;
+    watch::start(watched, running.keeping.clone(), Arc::clone(&running.emit)).map_err(SidecarError::Begin)?;
     let guard = directories(&running)?;
     running.metrics.enter(Phase::Ready);
     let secrets = lock(&running.keeping.standing).values;
-    (running.tell)(Notice::Ready { streams: running.streams.len(), secrets });
+    (running.emit)(Event::Ready { streams: running.streams.len(), secrets });
     tokio::spawn(tell_of_life(Arc::clone(&running), alive_every));
     until_told(&running, signals, &mut tasks).await;
     stop(&running, tasks).await;
@@ -140,15 +140,15 @@ fn files(
     plan: &Plan,
     secrets: &[PathBuf],
     outputs: &Arc<OutputSync>,
-    tell: &Tell,
+    emit: &EventSink,
 ) -> Result<Option<Arc<Files>>, SidecarError> {
     if !plan.streams.iter().any(|stream| matches!(stream.source, SourcePlan::Files { .. })) {
         return Ok(None);
     }
-    let checkpoints = Checkpoints::open(plan.state.as_deref(), outputs, Arc::clone(tell));
+    let checkpoints = Checkpoints::open(plan.state.as_deref(), outputs, Arc::clone(emit));
     let checkpoints =
         checkpoints.map_err(|error| SidecarError::Open { what: "the state directory".to_owned(), error })?;
-    Ok(Some(Files::new(Arc::new(checkpoints), Own::new(plan, secrets), Arc::clone(tell))))
+    Ok(Some(Files::new(Arc::new(checkpoints), Own::new(plan, secrets), Arc::clone(emit))))
 }
 
 fn assemble(
@@ -157,10 +157,10 @@ fn assemble(
     metrics: Arc<Metrics>,
     (files, outputs): (Option<Arc<Files>>, Arc<OutputSync>),
     (passed, store): (Passed, Arc<Store>),
-    tell: Tell,
+    emit: EventSink,
 ) -> Running {
     let sinks: Vec<Arc<Sink>> =
-        plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&tell), &outputs))).collect();
+        plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&emit), &outputs))).collect();
     let (lines, stop) = (Arc::new(AllLines::default()), CancellationToken::new());
     let common = |stream: &StreamPlan| Common {
         active: keeping.active.clone(),
@@ -191,7 +191,7 @@ fn assemble(
         passed,
         store,
         stop,
-        tell,
+        emit,
         since: Instant::now(),
         failed: Mutex::default(),
     }
@@ -227,12 +227,12 @@ async fn until_told(running: &Running, mut signals: Signals, tasks: &mut JoinSet
 /// Drains output in flight.
 async fn stop(running: &Running, mut tasks: JoinSet<()>) {
     running.metrics.enter(Phase::Stopping);
-    (running.tell)(Notice::Stopping);
+    (running.emit)(Event::Stopping);
     running.stop.cancel();
     let draining = async { while tasks.join_next().await.is_some() {} };
     let in_time = tokio::time::timeout(running.plan.drain, draining).await;
     if in_time.is_err() {
-        (running.tell)(Notice::DrainGaveUp { streams: tasks.len() });
+        (running.emit)(Event::DrainGaveUp { streams: tasks.len() });
         tasks.shutdown().await;
     }
     for sink in &running.sinks {
@@ -249,7 +249,7 @@ async fn tell_of_life(running: Arc<Running>, alive_every: Option<Duration>) {
     let mut status = (Instant::now(), String::new());
     loop {
         every.tick().await;
-        (running.tell)(Notice::Alive);
+        (running.emit)(Event::Alive);
         if status.1.is_empty() || status.0.elapsed() >= STATUS_EVERY {
             let standing = lock(&running.keeping.standing).clone();
             let away = running.sinks.iter().filter(|sink| sink.is_away()).count();
@@ -257,7 +257,7 @@ async fn tell_of_life(running: Arc<Running>, alive_every: Option<Duration>) {
             let away = if away > 0 { format!(", {away} sinks away") } else { String::new() };
             let now = format!("{} streams, {} secrets{outdated}{away}", running.streams.len(), standing.values);
             if now != status.1 {
-                (running.tell)(Notice::Status(now.clone()));
+                (running.emit)(Event::Status(now.clone()));
             }
             status = (Instant::now(), now);
         }

@@ -19,7 +19,7 @@ use crate::redact::text;
 use crate::scrub::guard::{Guard, GuardError, Locks, STUMP_WAIT};
 use crate::scrub::{Outcome, Scrubber, Tree, is_wanted};
 use crate::sidecar::config::{Guard as Section, ScrubPlan};
-use crate::sidecar::event::Notice;
+use crate::sidecar::event::Event;
 use crate::sidecar::run::running::Running;
 
 /// The interval at which a waiting thread checks for cancellation.
@@ -55,10 +55,10 @@ fn scrub_again(plan: &ScrubPlan, running: &Running) {
 
 /// Scrubs the directory once. `told`: files already reported as left alone.
 fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &Mutex<HashSet<PathBuf>>) {
-    let tell = |text: String| (running.tell)(Notice::Warning(text));
+    let warn = |text: String| (running.emit)(Event::Warning(text));
     let scrubber = match Scrubber::new(set) {
         Ok(scrubber) => scrubber.leave(Arc::clone(&running.keeping.sources)),
-        Err(error) => return tell(format!("{} is not scrubbed: {error}", text::path(&plan.directory))),
+        Err(error) => return warn(format!("{} is not scrubbed: {error}", text::path(&plan.directory))),
     };
     let tree = Tree {
         scrubber: &scrubber,
@@ -71,19 +71,19 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &M
         tell: &|path, outcome| match outcome {
             Outcome::Searched(findings) if findings.count() > 0 => {
                 if let Some(why) = findings.doubt {
-                    tell(format!("in doubt: {}: {why}; masked as text", text::path(path)));
+                    warn(format!("in doubt: {}: {why}; masked as text", text::path(path)));
                 }
-                (running.tell)(Notice::Scrubbed { path: path.to_owned(), places: findings.count() });
+                (running.emit)(Event::Scrubbed { path: path.to_owned(), places: findings.count() });
             }
             Outcome::Searched(_) | Outcome::Skipped(_) => {}
             Outcome::Source => {
                 if lock(told).insert(path.to_owned()) {
-                    tell(format!("left alone: {}: it holds secrets that are searched for", text::path(path)));
+                    warn(format!("left alone: {}: it holds secrets that are searched for", text::path(path)));
                 }
             }
-            Outcome::NotSearched(why) => tell(format!("not searched: {}: {why}", text::path(path))),
-            Outcome::Left { why, findings } => tell(left(path, &why, findings.count())),
-            Outcome::Failed(error) => tell(format!("not scrubbed: {}: {error}", text::path(path))),
+            Outcome::NotSearched(why) => warn(format!("not searched: {}: {why}", text::path(path))),
+            Outcome::Left { why, findings } => warn(left(path, &why, findings.count())),
+            Outcome::Failed(error) => warn(format!("not scrubbed: {}: {error}", text::path(path))),
         },
     };
     tree.scrub(&plan.directory);
@@ -111,7 +111,7 @@ pub(in crate::sidecar) fn guard(section: Section, running: Arc<Running>) -> io::
         let locks = Arc::new(Locks::default());
         while !running.stop.is_cancelled() {
             if let Err(error) = guard_once(&section, &locks, &running) {
-                (running.tell)(Notice::Warning(format!("nothing is guarded: {error}")));
+                (running.emit)(Event::Warning(format!("nothing is guarded: {error}")));
                 thread::sleep(GUARD_AGAIN);
             }
         }
@@ -129,10 +129,10 @@ fn guard_once(section: &Section, locks: &Arc<Locks>, running: &Arc<Running>) -> 
     let Active { version, set } = running.keeping.active.borrow().clone();
     let guard = new_guard(section, set, running).map_err(io_error)?.locks(Arc::clone(locks));
     let (stop, stopper) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (watching, tell) = (Arc::clone(running), Arc::clone(&running.tell));
+    let (watching, emit) = (Arc::clone(running), Arc::clone(&running.emit));
     let watch =
         thread::Builder::new().name("guard".to_owned()).spawn(move || stop_when_due(&watching, version, stopper))?;
-    let guarded = guard.run(&section.directories, stop.as_fd(), move |notice| tell(Notice::Guarding(notice)));
+    let guarded = guard.run(&section.directories, stop.as_fd(), move |event| emit(Event::Guarding(event)));
     // A guard that ended by itself does not wait for its watcher.
     drop(stop);
     if guarded.is_ok() {

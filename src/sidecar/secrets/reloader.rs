@@ -19,7 +19,7 @@ use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
 use crate::sidecar::admin::canary;
 use crate::sidecar::config::Plan;
-use crate::sidecar::event::{LoadError, Notice, Tell};
+use crate::sidecar::event::{Event, EventSink, LoadError};
 use crate::sidecar::metrics::Metrics;
 use crate::sys::sources::Sources;
 
@@ -116,7 +116,7 @@ pub(crate) struct Keeper {
     keeping: Keeping,
     requests: Receiver<Request>,
     metrics: Arc<Metrics>,
-    tell: Tell,
+    emit: EventSink,
     reload_is_wanted: bool,
     next_reload: Instant,
 }
@@ -134,7 +134,12 @@ impl Keeper {
     /// # Errors
     ///
     /// The secrets cannot be read, or no set can be built from them.
-    pub(crate) fn new(loader: Loader, plan: &Plan, metrics: Arc<Metrics>, tell: Tell) -> Result<Keeper, LoadError> {
+    pub(crate) fn new(
+        loader: Loader,
+        plan: &Plan,
+        metrics: Arc<Metrics>,
+        emit: EventSink,
+    ) -> Result<Keeper, LoadError> {
         let options = SetOptions { mask: plan.mask.clone(), min_length: plan.min_length, encodings: plan.encodings };
         let canary = Arc::new(canary::draw(plan.min_length)?);
         let sources = Arc::new(Sources::new());
@@ -143,10 +148,10 @@ impl Keeper {
         let mut values: Vec<Secret> = Vec::new();
         add_new(&mut values, loaded);
         let set = Arc::new(options.build(&values, &canary)?);
-        tell(Notice::InForce(Arc::clone(&set)));
+        emit(Event::InForce(Arc::clone(&set)));
         let active = active::channel(Arc::clone(&set));
         metrics.mask_with(active.subscribe());
-        tell_notices(&tell, &set, &BTreeSet::new());
+        emit_notices(&emit, &set, &BTreeSet::new());
         metrics.secrets(values.len());
         let standing = Standing { names, values: values.len(), read: Some(SystemTime::now()), ..Standing::default() };
         let (sender, requests) = mpsc::channel();
@@ -169,7 +174,7 @@ impl Keeper {
             keeping,
             requests,
             metrics,
-            tell,
+            emit,
             reload_is_wanted: false,
             next_reload,
         })
@@ -255,7 +260,7 @@ impl Keeper {
     }
 
     fn reload(&mut self) -> Answer {
-        (self.tell)(Notice::Reloading);
+        (self.emit)(Event::Reloading);
         self.reload_is_wanted = false;
         let start = Instant::now();
         let loaded = self.keeping.sources.record(|| (self.loader)()).and_then(|loaded| self.take_over(loaded));
@@ -265,14 +270,14 @@ impl Keeper {
         self.tell_count();
         match loaded {
             Ok(changed) => {
-                (self.tell)(Notice::Reloaded { secrets: self.values.len(), changed });
+                (self.emit)(Event::Reloaded { secrets: self.values.len(), changed });
                 Ok(self.values.len())
             }
             Err(error) => {
                 let before = lock(&self.keeping.standing).error.replace(error.clone());
                 // The same error is not reported again: it may persist for days.
                 if before.as_ref() != Some(&error) {
-                    (self.tell)(Notice::ReloadFailed(error.clone()));
+                    (self.emit)(Event::ReloadFailed(error.clone()));
                 }
                 Err(error)
             }
@@ -304,10 +309,10 @@ impl Keeper {
     /// searched with it.
     fn put_in_force(&mut self) -> Result<(), LoadError> {
         let set = Arc::new(self.options.build(&self.values, &self.keeping.canary)?);
-        (self.tell)(Notice::InForce(Arc::clone(&set)));
+        (self.emit)(Event::InForce(Arc::clone(&set)));
         let before = active::publish(&self.active, Arc::clone(&set));
         let told = before.notices().iter().map(|notice| notice.name.clone()).collect();
-        tell_notices(&self.tell, &set, &told);
+        emit_notices(&self.emit, &set, &told);
         // It is dropped by this thread, after the last stream has released it: that takes a while.
         self.old.push(before);
         self.nudge_idle_streams();
@@ -318,10 +323,10 @@ impl Keeper {
     /// delayed if all idle ones woke at once.
     fn nudge_idle_streams(&self) {
         let nudges: Vec<Weak<Notify>> = lock(&self.keeping.nudges).clone();
-        let (tell, mut bunches) =
+        let (emit, mut bunches) =
             (|bunch: &[Weak<Notify>]| bunch.iter().for_each(notify), nudges.chunks(NUDGED_AT_ONCE));
         if let Some(first) = bunches.next() {
-            tell(first);
+            emit(first);
         }
         // A client that waits for an answer does not wait for this.
         let rest: Vec<Weak<Notify>> = bunches.flatten().cloned().collect();
@@ -381,10 +386,10 @@ fn add_new(values: &mut Vec<Secret>, secrets: Vec<Secret>) -> bool {
 }
 
 /// Reports the notices about values, without those already reported.
-fn tell_notices(tell: &Tell, set: &NeedleSet, told: &BTreeSet<String>) {
+fn emit_notices(emit: &EventSink, set: &NeedleSet, told: &BTreeSet<String>) {
     let new: Vec<_> = set.notices().iter().filter(|notice| !told.contains(&notice.name)).cloned().collect();
     if !new.is_empty() {
-        tell(Notice::OfValues(new));
+        emit(Event::OfValues(new));
     }
 }
 

@@ -18,7 +18,7 @@ use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
 use super::reloader::{Keeping, Request};
-use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::event::{Event, EventSink};
 
 /// The maximum interval between looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -33,16 +33,16 @@ const DEPTH_MAX: usize = 16;
 const EVENTS_LEN: usize = 64 << 10;
 
 /// Starts to watch.
-pub(crate) fn start(paths: Vec<PathBuf>, keeping: Keeping, tell: Tell) -> std::io::Result<()> {
+pub(crate) fn start(paths: Vec<PathBuf>, keeping: Keeping, emit: EventSink) -> std::io::Result<()> {
     let seen = look(&paths);
-    thread::Builder::new().name("watch".to_owned()).spawn(move || run(&paths, seen, &keeping, &tell)).map(drop)
+    thread::Builder::new().name("watch".to_owned()).spawn(move || run(&paths, seen, &keeping, &emit)).map(drop)
 }
 
-fn run(paths: &[PathBuf], mut seen: u64, keeping: &Keeping, tell: &Tell) {
+fn run(paths: &[PathBuf], mut seen: u64, keeping: &Keeping, emit: &EventSink) {
     let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
     if let Err(error) = &events {
         let error = std::io::Error::from(*error);
-        tell(Notice::Warning(format!(
+        emit(Event::Warning(format!(
             "secrets are looked at every {LOOK_EVERY:?} only, since they cannot be watched: {error}"
         )));
     }

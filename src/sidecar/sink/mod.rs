@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
 
 use super::SidecarError;
 use super::config::{OnAway, Plan, SinkPlan};
-use super::event::{Notice, Tell};
+use super::event::{Event, EventSink};
 use super::metrics::StreamMetrics;
 use super::program::{Programs, Voice};
 use crate::redact::redacted::RedactedBuf;
@@ -67,7 +67,7 @@ pub(crate) struct Sink {
     /// The number of damaged parts found in the spool.
     damaged: AtomicU64,
     waits: Notify,
-    tell: Tell,
+    emit: EventSink,
     outputs: Arc<OutputSync>,
     /// Starts the program of the sink, and consumes its output.
     upkeep: OnceLock<(Programs, Option<Voice>)>,
@@ -91,7 +91,7 @@ struct State {
 
 impl Sink {
     /// Creates a sink. `outputs` syncs its files before checkpoints.
-    pub(crate) fn new(plan: Arc<SinkPlan>, tell: Tell, outputs: &Arc<OutputSync>) -> Sink {
+    pub(crate) fn new(plan: Arc<SinkPlan>, emit: EventSink, outputs: &Arc<OutputSync>) -> Sink {
         if matches!(plan.away, OnAway::Spool(_)) {
             Spool::prepare();
         }
@@ -105,7 +105,7 @@ impl Sink {
             spooled: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             waits: Notify::new(),
-            tell,
+            emit,
             outputs: Arc::clone(outputs),
             upkeep: OnceLock::new(),
         }
@@ -314,14 +314,14 @@ impl Sink {
     fn warn(&self, spool: &mut Spool) {
         self.damaged.store(spool.damaged(), Relaxed);
         if let Some(text) = spool.take_warning() {
-            (self.tell)(Notice::Warning(text));
+            (self.emit)(Event::Warning(text));
         }
     }
 
     fn tell_of_spool(&self, state: &mut State, error: &io::Error) {
         if !std::mem::replace(&mut state.is_spool_told, true) {
             let text = format!("the spool of {} fails, and streams wait: {error}", self.label);
-            (self.tell)(Notice::Warning(text));
+            (self.emit)(Event::Warning(text));
         }
     }
 
@@ -364,7 +364,7 @@ impl Sink {
         state.since = Some(Instant::now());
         if self.is_away.swap(false, Relaxed) {
             let dropped = self.dropped() - state.dropped_before;
-            (self.tell)(Notice::SinkBack { sink: self.label.clone(), dropped });
+            (self.emit)(Event::SinkRecovered { sink: self.label.clone(), dropped });
         }
     }
 
@@ -374,7 +374,7 @@ impl Sink {
         state.delay = if was_well { DELAY_MIN } else { (state.delay * 2).clamp(DELAY_MIN, DELAY_MAX) };
         if !self.is_away.swap(true, Relaxed) {
             state.dropped_before = self.dropped();
-            (self.tell)(Notice::SinkAway { sink: self.label.clone(), error });
+            (self.emit)(Event::SinkUnavailable { sink: self.label.clone(), error });
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::process::Child;
 
 use super::bytes::Bytes;
 use super::{Given, Source};
-use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::fd::Fd;
 use crate::sidecar::program::{self, Programs, Voice};
 
@@ -25,7 +25,7 @@ const WELL_AFTER: Duration = Duration::from_secs(60);
 pub(crate) struct Program {
     words: Vec<String>,
     stream: Arc<str>,
-    tell: Tell,
+    emit: EventSink,
     programs: Programs,
     /// The consumer of standard error: a separate stream, since it may contain secrets as well.
     voice: Voice,
@@ -43,8 +43,14 @@ struct Running {
 }
 
 impl Program {
-    pub(crate) fn new(words: Vec<String>, stream: Arc<str>, tell: Tell, programs: Programs, voice: Voice) -> Program {
-        Program { words, stream, tell, programs, voice, running: None, delay: DELAY_MIN, next: None, was_told: false }
+    pub(crate) fn new(
+        words: Vec<String>,
+        stream: Arc<str>,
+        emit: EventSink,
+        programs: Programs,
+        voice: Voice,
+    ) -> Program {
+        Program { words, stream, emit, programs, voice, running: None, delay: DELAY_MIN, next: None, was_told: false }
     }
 
     fn start(&mut self) -> io::Result<Running> {
@@ -69,7 +75,7 @@ impl Program {
             _ => "it has closed its output".to_owned(),
         };
         program::signal(&running.child, Signal::TERM);
-        (self.tell)(Notice::CommandEnded { program: self.words[0].clone(), status });
+        (self.emit)(Event::CommandEnded { program: self.words[0].clone(), status });
     }
 
     fn rest(&mut self) {
@@ -100,13 +106,13 @@ impl Source for Program {
                 Ok(running) => {
                     self.running = Some(running);
                     if std::mem::take(&mut self.was_told) {
-                        (self.tell)(Notice::SourceBack { stream: Arc::clone(&self.stream) });
+                        (self.emit)(Event::SourceRecovered { stream: Arc::clone(&self.stream) });
                     }
                 }
                 Err(error) => {
                     self.rest();
                     if !std::mem::replace(&mut self.was_told, true) {
-                        (self.tell)(Notice::SourceAway { stream: Arc::clone(&self.stream), error });
+                        (self.emit)(Event::SourceUnavailable { stream: Arc::clone(&self.stream), error });
                     }
                 }
             }

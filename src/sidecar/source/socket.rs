@@ -14,7 +14,7 @@ use tokio::io::Interest;
 
 use super::connection::{Connection, Keeper};
 use super::{Given, Listener, Source};
-use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::fd::Fd;
 use crate::sys::node::{self, Bound};
 
@@ -123,25 +123,25 @@ impl Listener for Connections {
 pub(crate) struct Datagrams {
     fd: Fd,
     stream: Arc<str>,
-    tell: Tell,
+    emit: EventSink,
     was_told: bool,
     _bound: Option<Bound>,
 }
 
 impl Datagrams {
     /// Receives at a path.
-    pub(crate) fn at_path(path: &Path, mode: u32, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
+    pub(crate) fn at_path(path: &Path, mode: u32, stream: Arc<str>, emit: EventSink) -> io::Result<Datagrams> {
         let (socket, bound) = node::bind(path, SocketType::DGRAM, mode)?;
-        Datagrams::new(socket, Some(bound), stream, tell)
+        Datagrams::new(socket, Some(bound), stream, emit)
     }
 
     /// Takes a non-blocking socket at a path of another process.
-    pub(crate) fn passed(socket: OwnedFd, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
-        Datagrams::new(socket, None, stream, tell)
+    pub(crate) fn passed(socket: OwnedFd, stream: Arc<str>, emit: EventSink) -> io::Result<Datagrams> {
+        Datagrams::new(socket, None, stream, emit)
     }
 
-    fn new(socket: OwnedFd, bound: Option<Bound>, stream: Arc<str>, tell: Tell) -> io::Result<Datagrams> {
-        Ok(Datagrams { fd: Fd::new(socket, Interest::READABLE)?, stream, tell, was_told: false, _bound: bound })
+    fn new(socket: OwnedFd, bound: Option<Bound>, stream: Arc<str>, emit: EventSink) -> io::Result<Datagrams> {
+        Ok(Datagrams { fd: Fd::new(socket, Interest::READABLE)?, stream, emit, was_told: false, _bound: bound })
     }
 }
 
@@ -153,7 +153,7 @@ impl Source for Datagrams {
     fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
         let (_, is_cut) = self.fd.receive(buffer)?;
         if is_cut && !std::mem::replace(&mut self.was_told, true) {
-            (self.tell)(Notice::DatagramCut { stream: Arc::clone(&self.stream) });
+            (self.emit)(Event::DatagramCut { stream: Arc::clone(&self.stream) });
         }
         Ok(Given::End)
     }

@@ -33,7 +33,7 @@ const BYTES_IN_A_ROW: u64 = 256 << 10;
 /// The pieces after which a busy stream yields the thread, if they are short.
 const PIECES_IN_A_ROW: usize = 64;
 /// The interval at which a busy stream reports its counts.
-const TELL_EVERY: Duration = Duration::from_secs(1);
+const UPDATE_EVERY: Duration = Duration::from_secs(1);
 /// A write that takes at least this long counts as waiting for the sink.
 const WAITED_MIN: Duration = Duration::from_millis(1);
 /// The bytes that a stream still reads when the sidecar stops: more than any socket or pipe holds
@@ -145,8 +145,8 @@ impl Stream {
                     continue;
                 }
                 ready = source.ready() => if let Err(error) = ready { break Err(Broken::Source(error)) },
-                () = tokio::time::sleep(TELL_EVERY), if self.counted.is_due && self.may_tell() => {
-                    self.tell();
+                () = tokio::time::sleep(UPDATE_EVERY), if self.counted.is_due && self.may_update() => {
+                    self.update_metrics();
                     continue;
                 }
             }
@@ -199,7 +199,7 @@ impl Stream {
             let given = match source.read(&mut buffer) {
                 Ok(given) => given,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.tell_now_and_then();
+                    self.update_metrics_if_due();
                     self.engine.rest();
                     return Ok(true);
                 }
@@ -233,7 +233,7 @@ impl Stream {
             pieces += 1;
             if pieces >= PIECES_IN_A_ROW || self.pushed - row >= BYTES_IN_A_ROW {
                 (pieces, row) = (0, self.pushed);
-                self.tell_now_and_then();
+                self.update_metrics_if_due();
                 tokio::task::yield_now().await;
                 if common.stop.is_cancelled() && len_max == u64::MAX {
                     return Ok(true);
@@ -275,7 +275,7 @@ impl Stream {
         };
         if !lines.is_empty() {
             self.push_part(lines, Upto::Newline).await?;
-            self.tell_now_and_then();
+            self.update_metrics_if_due();
         }
         if !rest.is_empty() {
             self.push_part(rest, Upto::Line).await?;
@@ -363,7 +363,7 @@ impl Stream {
 
     /// Returns whether regions may be counted in public. The count within an unfinished line
     /// depends on the rest of the line.
-    fn may_tell(&self) -> bool {
+    fn may_update(&self) -> bool {
         match self.common.waits_for {
             WaitsFor::Nothing => true,
             WaitsFor::Line => self.lines.is_at_newline(self.engine.end()),
@@ -376,13 +376,13 @@ impl Stream {
         self.common.metrics.lag(&mut self.counted.lag, source.lag());
     }
 
-    fn tell_now_and_then(&mut self) {
-        if self.counted.is_due && self.counted.last.elapsed() >= TELL_EVERY && self.may_tell() {
-            self.tell();
+    fn update_metrics_if_due(&mut self) {
+        if self.counted.is_due && self.counted.last.elapsed() >= UPDATE_EVERY && self.may_update() {
+            self.update_metrics();
         }
     }
 
-    fn tell(&mut self) {
+    fn update_metrics(&mut self) {
         if std::mem::take(&mut self.counted.is_due) {
             self.common.metrics.regions(&mut self.counted.regions, self.engine.counts());
         }
@@ -392,7 +392,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.tell();
+        self.update_metrics();
         self.common.metrics.hold(&mut self.counted.held, 0);
         self.common.metrics.lag(&mut self.counted.lag, 0);
         self.common.metrics.open.fetch_sub(1, Relaxed);

@@ -20,7 +20,7 @@ use rustix::net::{Shutdown, SocketAddrAny, SocketAddrUnix, SocketType, getsockna
 use super::fd_store::{Kept, Store, name_prefix};
 use crate::sidecar::SidecarError;
 use crate::sidecar::config::{Format, SourcePlan, StreamPlan};
-use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::secrets::reloader::lock;
 use crate::sidecar::source::connection::Connection;
 
@@ -42,7 +42,7 @@ impl Passed {
         passed: Vec<(OwnedFd, String)>,
         streams: &[StreamPlan],
         store: &Arc<Store>,
-        tell: &Tell,
+        emit: &EventSink,
     ) -> Result<Passed, SidecarError> {
         let (mut sockets, mut connections) = (Vec::new(), BTreeMap::<_, Vec<_>>::new());
         for (number, (socket, name)) in passed.into_iter().enumerate() {
@@ -66,7 +66,7 @@ impl Passed {
                     let _ = rustix::net::shutdown(&socket, Shutdown::Both);
                     kept.over();
                     let why = "no stream of plain text has its address as its source";
-                    tell(Notice::Warning(format!("{what} is a connection, and was closed: {why}")));
+                    emit(Event::Warning(format!("{what} is a connection, and was closed: {why}")));
                 }
             }
         }

@@ -16,7 +16,7 @@ use super::{FREE_MAX, Follow, Followed, RENAMED_MAX};
 use crate::redact::text;
 use crate::scrub::is_named;
 use crate::sidecar::checkpoint::{Key, Place, lock};
-use crate::sidecar::event::Notice;
+use crate::sidecar::event::Event;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
 
@@ -158,7 +158,7 @@ impl Follow {
             if old.offset < old.len {
                 let rest = old.len - old.offset;
                 let text = format!("{}: written anew before its last {rest} bytes were read", text::path(&old.path));
-                (self.files.tell)(Notice::Warning(text));
+                (self.files.emit)(Event::Warning(text));
             }
             before.is_lost |= old.head.len > 0;
         }
@@ -282,7 +282,7 @@ impl Follow {
             let rest = place.len - place.offset;
             let path = text::path(&name.path);
             let text = format!("{path}: rotated away and deleted before its last {rest} bytes were read");
-            (self.files.tell)(Notice::Warning(text));
+            (self.files.emit)(Event::Warning(text));
         }
         Before { is_lost: true, ..before }
     }

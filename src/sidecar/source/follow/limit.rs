@@ -8,7 +8,7 @@ use super::Follow;
 use super::file::{key, modified};
 use super::pattern::Match;
 use crate::redact::text;
-use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::event::{Event, EventSink};
 use crate::sys::file::FileId;
 
 /// The number of unfollowed files that a message names.
@@ -28,7 +28,7 @@ impl LeftOut {
 
     /// Reports the files of this look: once for each path while the reason lasts, and in one
     /// message, since there may be a hundred thousand.
-    pub(super) fn report(&mut self, tell: &Tell, why: &str) {
+    pub(super) fn report(&mut self, emit: &EventSink, why: &str) {
         let mut now = std::mem::take(&mut self.now);
         now.sort_unstable();
         let new: Vec<&PathBuf> = now.iter().filter(|path| !self.told.contains(*path)).collect();
@@ -39,7 +39,7 @@ impl LeftOut {
                 more => format!(" and {more} more"),
             };
             let verb = if new.len() == 1 { "is" } else { "are" };
-            tell(Notice::Warning(format!("{}{more} {verb} not followed: {why}", named.join(", "))));
+            emit(Event::Warning(format!("{}{more} {verb} not followed: {why}", named.join(", "))));
         }
         self.told = now.into_iter().collect();
     }
@@ -82,7 +82,7 @@ impl Follow {
     /// Reports the files above the limit.
     pub(super) fn report_left_out(&mut self) {
         let why = format!("files_max of the stream {} is {}", self.stream, self.files_max);
-        self.above_limit.report(&self.files.tell, &why);
-        self.unopened.report(&self.files.tell, "no more files can be opened (ulimit -n)");
+        self.above_limit.report(&self.files.emit, &why);
+        self.unopened.report(&self.files.emit, "no more files can be opened (ulimit -n)");
     }
 }

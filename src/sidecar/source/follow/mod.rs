@@ -49,7 +49,7 @@ use crate::redact::text;
 use crate::scrub::{compression_of, is_named};
 use crate::sidecar::checkpoint::{Checkpoints, Found, Key, lock};
 use crate::sidecar::config::ReadFrom;
-use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::event::{Event, EventSink};
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;
@@ -81,18 +81,18 @@ pub(crate) struct Files {
     watch: Watch,
     /// The reader of each file.
     read: Mutex<HashMap<Key, Weak<Shared>>>,
-    tell: Tell,
+    emit: EventSink,
 }
 
 impl Files {
     /// Must be called within a runtime.
-    pub(crate) fn new(checkpoints: Arc<Checkpoints>, own: Own, tell: Tell) -> Arc<Files> {
+    pub(crate) fn new(checkpoints: Arc<Checkpoints>, own: Own, emit: EventSink) -> Arc<Files> {
         let (watch, error) = Watch::new();
         if let Some(error) = error {
             let text = format!("files are looked at several times a second, since the kernel tells nothing: {error}");
-            tell(Notice::Warning(text));
+            emit(Event::Warning(text));
         }
-        Arc::new(Files { checkpoints, own, watch, read: Mutex::default(), tell })
+        Arc::new(Files { checkpoints, own, watch, read: Mutex::default(), emit })
     }
 
     /// The reader of a file, or of its successor, if some of its text is not written yet.
@@ -449,7 +449,7 @@ impl Follow {
     /// Skips a path, and reports it once while the reason lasts. It is no warning.
     fn leave(&mut self, path: &Path, why: &str) {
         if self.refused.insert(path.to_owned()) && !self.told.contains(path) {
-            (self.files.tell)(Notice::Note(format!("{} is not followed: {why}", text::path(path))));
+            (self.files.emit)(Event::Note(format!("{} is not followed: {why}", text::path(path))));
         }
     }
 
@@ -462,7 +462,7 @@ impl Follow {
                 Some(Errno::LOOP) => format!("{path} is not followed: others may have put a symbolic link there"),
                 _ => format!("{path} is not followed: {error}"),
             };
-            (self.files.tell)(Notice::Warning(told));
+            (self.files.emit)(Event::Warning(told));
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::{Files, Following};
 use crate::sidecar::checkpoint::{Checkpoints, lock};
 use crate::sidecar::config::ReadFrom;
-use crate::sidecar::event::{Notice, Tell};
+use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::source::Given;
 use crate::sidecar::source::Listener;
 use crate::sidecar::source::Source;
@@ -74,13 +74,13 @@ impl Follower {
     ) -> Follower {
         let got: Arc<Mutex<Got>> = Arc::default();
         let told = Arc::clone(&got);
-        let tell: Tell = Arc::new(move |notice| {
-            if let Notice::Warning(text) = notice {
+        let emit: EventSink = Arc::new(move |event| {
+            if let Event::Warning(text) = event {
                 lock(&told).told.push(text);
             }
         });
-        let checkpoints = Arc::new(Checkpoints::open(state, &Arc::default(), Arc::clone(&tell)).unwrap());
-        let files = Files::new(checkpoints, Own::of(own), tell);
+        let checkpoints = Arc::new(Checkpoints::open(state, &Arc::default(), Arc::clone(&emit)).unwrap());
+        let files = Files::new(checkpoints, Own::of(own), emit);
         let mut follow = Following::new(Arc::clone(&files), "app".into(), (pattern, &[]), from, files_max).unwrap();
         let all = Arc::clone(&got);
         let task = tokio::spawn(async move {

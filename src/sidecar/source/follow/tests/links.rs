@@ -125,9 +125,9 @@ async fn a02_a_link_that_is_exchanged_for_a_file_leaks_nothing() {
         })
     };
     // Each look opens the files that it finds. The test runs single looks, without their waits.
-    let told: Tell = Arc::new(|_| {});
-    let checkpoints = Arc::new(Checkpoints::open(None, &Arc::default(), Arc::clone(&told)).unwrap());
-    let files = Files::new(checkpoints, Own::of(Vec::new()), told);
+    let emit: EventSink = Arc::new(|_| {});
+    let checkpoints = Arc::new(Checkpoints::open(None, &Arc::default(), Arc::clone(&emit)).unwrap());
+    let files = Files::new(checkpoints, Own::of(Vec::new()), emit);
     let mut follow =
         Follow::new(files, "app".into(), (&place.pattern("theirs/x.log"), &[]), ReadFrom::Start, usize::MAX).unwrap();
     let (mut tries, mut opened) = (0, 0);

@@ -8,10 +8,10 @@ use super::*;
 use crate::sidecar::source::follow::Follow;
 
 fn files_of(place: &Place) -> Arc<Files> {
-    let tell: Tell = Arc::new(|_| {});
+    let emit: EventSink = Arc::new(|_| {});
     let checkpoints =
-        Arc::new(Checkpoints::open(Some(place.state.path()), &Arc::default(), Arc::clone(&tell)).unwrap());
-    Files::new(checkpoints, Own::of(Vec::new()), tell)
+        Arc::new(Checkpoints::open(Some(place.state.path()), &Arc::default(), Arc::clone(&emit)).unwrap());
+    Files::new(checkpoints, Own::of(Vec::new()), emit)
 }
 
 /// A follower of a few files that looks only on request.

@@ -3,8 +3,8 @@
 //!
 //! Permission for a read only lets it begin: the kernel copies the bytes some microseconds later,
 //! and a writer may have appended meanwhile. So where the kernel announces writes, readers and
-//! writers of one file take turns as long as there are readers. Without readers the gate is open,
-//! and a write causes no event.
+//! writers of one file take turns as long as there are readers. Without readers no event is requested
+//! for writes.
 //!
 //! The kernel does not report the end of a read. The thread's counters `syscr` and `syscw` in
 //! `/proc/TID/io` show it: they count returned calls, including those that returned no bytes.
@@ -16,7 +16,7 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 /// The time limit for a call in flight: a reader must not block writers forever.
-pub(super) const FLIGHT_MAX: Duration = Duration::from_millis(500);
+pub(super) const IN_FLIGHT_MAX: Duration = Duration::from_millis(500);
 /// Room for all lines of an `io` file, in bytes.
 const IO_LEN_MAX: usize = 256;
 /// The number of threads with counters kept open.
@@ -24,7 +24,7 @@ const COUNTERS_MAX: usize = 16;
 
 /// A call that was allowed, and may still be in flight.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct CallInFlight {
     thread: i32,
     /// The number of calls that the thread had made before.
     calls: Option<u64>,
@@ -33,7 +33,7 @@ pub(super) struct Flight {
     range: Option<Range<u64>>,
 }
 
-impl Flight {
+impl CallInFlight {
     /// Whether it concerns at most `len` bytes.
     pub(super) fn is_short(&self, len: u64) -> bool {
         self.range.as_ref().is_some_and(|range| range.end - range.start <= len)
@@ -48,18 +48,18 @@ impl Flight {
 
 /// The calls in flight.
 #[derive(Default)]
-pub(super) struct Flights(Vec<Flight>);
+pub(super) struct InFlight(Vec<CallInFlight>);
 
-impl Flights {
+impl InFlight {
     /// Adds a call of this thread.
     pub(super) fn begin(&mut self, thread: i32, range: Option<Range<u64>>, counters: &mut Counters) {
-        self.0.push(Flight { thread, calls: counters.calls(thread), since: Instant::now(), range });
+        self.0.push(CallInFlight { thread, calls: counters.calls(thread), since: Instant::now(), range });
     }
 
     /// Ends this thread's operation, since another one begins, and returns it.
-    pub(super) fn end(&mut self, thread: i32) -> Option<Flight> {
+    pub(super) fn end(&mut self, thread: i32) -> Option<CallInFlight> {
         let mut last = None;
-        while let Some(at) = self.0.iter().position(|flight| flight.thread == thread) {
+        while let Some(at) = self.0.iter().position(|call| call.thread == thread) {
             last = Some(self.0.remove(at));
         }
         last
@@ -67,9 +67,9 @@ impl Flights {
 
     /// Whether any call is in flight. Drops those beyond the time limit and counts them in `lost`.
     pub(super) fn any(&mut self, counters: &mut Counters, lost: &mut u64) -> bool {
-        self.0.retain(|flight| {
-            let over = counters.calls(flight.thread) != flight.calls || flight.calls.is_none() && flight.thread != 0;
-            let late = !over && flight.since.elapsed() > FLIGHT_MAX;
+        self.0.retain(|call| {
+            let over = counters.calls(call.thread) != call.calls || call.calls.is_none() && call.thread != 0;
+            let late = !over && call.since.elapsed() > IN_FLIGHT_MAX;
             *lost += u64::from(late);
             !over && !late
         });
@@ -133,20 +133,20 @@ mod tests {
 
     #[test]
     fn a_thread_that_has_ended_is_not_waited_for() {
-        let (mut flights, mut counters, mut lost) = (Flights::default(), Counters::default(), 0);
+        let (mut in_flight, mut counters, mut lost) = (InFlight::default(), Counters::default(), 0);
         let (tell, told) = std::sync::mpsc::channel();
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
             tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
             ended.recv().unwrap_err();
         });
-        flights.begin(told.recv().unwrap(), None, &mut counters);
-        assert!(flights.any(&mut counters, &mut lost));
+        in_flight.begin(told.recv().unwrap(), None, &mut counters);
+        assert!(in_flight.any(&mut counters, &mut lost));
         drop(end);
         thread.join().unwrap();
         // The kernel removes a thread some moments after the join.
         let patience = Instant::now() + Duration::from_millis(400);
-        while flights.any(&mut counters, &mut lost) {
+        while in_flight.any(&mut counters, &mut lost) {
             assert!(Instant::now() < patience);
         }
         assert_eq!(lost, 0);

@@ -1,4 +1,4 @@
-//! Reports the notices of the sidecar to people and to the service manager.
+//! Reports the events of the sidecar to people and to the service manager.
 //!
 //! A separate thread writes them: a standard error without a reader must not stop a stream. Names
 //! in them are masked and escaped like in all messages: see [`message`].
@@ -11,49 +11,48 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use hushlog::scrub::guard;
-use hushlog::sidecar::{Notice, Tell, Unconfined};
+use hushlog::sidecar::{Event, EventSink, Unconfined};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::message::{self, note, path_text, reason, warning};
 use super::{masking, service};
 
-/// The maximum number of queued notices. Further ones are dropped, and counted.
+/// The maximum number of queued events. Further ones are dropped, and counted.
 const WAITING_MAX: usize = 1_000;
-/// The timeout for the last notices.
+/// The timeout for the last events.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
-/// Reports notices on its own thread.
-pub(crate) struct Teller {
-    tell: Tell,
+/// Reports events on its own thread.
+pub(crate) struct SidecarLog {
+    sink: EventSink,
     thread: JoinHandle<()>,
-    sender: SyncSender<Option<Notice>>,
+    sender: SyncSender<Option<Event>>,
 }
 
-impl Teller {
-    pub(crate) fn new(quiet: bool) -> io::Result<Teller> {
-        let (sender, notices) = sync_channel(WAITING_MAX);
+impl SidecarLog {
+    pub(crate) fn new(quiet: bool) -> io::Result<SidecarLog> {
+        let (sender, events) = sync_channel(WAITING_MAX);
         let left_out = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&left_out);
-        let thread =
-            thread::Builder::new().name("teller".to_owned()).spawn(move || say_all(&notices, &counted, quiet))?;
+        let thread = thread::Builder::new().name("log".to_owned()).spawn(move || say_all(&events, &counted, quiet))?;
         let send = sender.clone();
-        let tell: Tell = Arc::new(move |notice| {
+        let sink: EventSink = Arc::new(move |event| {
             // At once: later messages may report places that were found with it.
-            if let Notice::InForce(set) = &notice {
+            if let Event::InForce(set) = &event {
                 return message::pass(set);
             }
-            if send.try_send(Some(notice)).is_err() {
+            if send.try_send(Some(event)).is_err() {
                 left_out.fetch_add(1, Relaxed);
             }
         });
-        Ok(Teller { tell, thread, sender })
+        Ok(SidecarLog { sink, thread, sender })
     }
 
-    pub(crate) fn tell(&self) -> Tell {
-        Arc::clone(&self.tell)
+    pub(crate) fn sink(&self) -> EventSink {
+        Arc::clone(&self.sink)
     }
 
-    /// Writes the remaining notices, unless nothing reads them.
+    /// Writes the remaining events, unless nothing reads them.
     pub(crate) fn end(self) {
         let _ = self.sender.try_send(None);
         let end = std::time::Instant::now() + END_WITHIN;
@@ -63,7 +62,7 @@ impl Teller {
     }
 }
 
-/// Returns the interval of the watchdog notices for the service manager.
+/// Returns the interval of the watchdog events for the service manager.
 pub(crate) fn alive_every() -> Option<Duration> {
     let microseconds: u64 = std::env::var_os("WATCHDOG_USEC")?.to_str()?.parse().ok()?;
     let is_ours =
@@ -88,9 +87,9 @@ pub(crate) fn unconfined(unconfined: Unconfined, quiet: bool) {
     }
 }
 
-fn say_all(notices: &Receiver<Option<Notice>>, left_out: &AtomicU64, quiet: bool) {
-    while let Ok(Some(notice)) = notices.recv() {
-        say(notice, quiet);
+fn say_all(events: &Receiver<Option<Event>>, left_out: &AtomicU64, quiet: bool) {
+    while let Ok(Some(event)) = events.recv() {
+        say(event, quiet);
         let count = left_out.swap(0, Relaxed);
         if count > 0 {
             warning(&format!("{count} messages were left out: they came faster than they were read"));
@@ -98,60 +97,60 @@ fn say_all(notices: &Receiver<Option<Notice>>, left_out: &AtomicU64, quiet: bool
     }
 }
 
-fn say(notice: Notice, quiet: bool) {
+fn say(event: Event, quiet: bool) {
     let say_note = |text: &str| {
         if !quiet {
             note(text)
         }
     };
-    match notice {
-        Notice::Ready { streams, secrets } => {
+    match event {
+        Event::Ready { streams, secrets } => {
             service::notify("READY=1");
             say_note(&format!("{streams} streams, {secrets} secrets"));
         }
-        Notice::Reloading => service::notify(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us())),
-        Notice::Reloaded { secrets, changed } => {
+        Event::Reloading => service::notify(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us())),
+        Event::Reloaded { secrets, changed } => {
             service::notify("READY=1");
             say_note(&format!(
                 "the secrets were read again: {}; {secrets} are masked",
                 if changed { "new ones" } else { "nothing new" }
             ));
         }
-        Notice::ReloadFailed(error) => {
+        Event::ReloadFailed(error) => {
             service::notify("READY=1");
             warning(&format!("the secrets could not be read again, and those of before are masked: {}", error.text));
         }
-        Notice::OfValues(notices) => masking::warn_of(&notices, quiet),
-        Notice::SourceAway { stream, error } => {
+        Event::OfValues(notices) => masking::warn_of(&notices, quiet),
+        Event::SourceUnavailable { stream, error } => {
             warning(&format!("the source of the stream {stream} is away: {}", reason(&error)));
         }
-        Notice::Note(text) => say_note(&text),
-        Notice::SourceBack { stream } => say_note(&format!("the source of the stream {stream} is there again")),
-        Notice::CommandEnded { program, status } => {
+        Event::Note(text) => say_note(&text),
+        Event::SourceRecovered { stream } => say_note(&format!("the source of the stream {stream} is there again")),
+        Event::CommandEnded { program, status } => {
             warning(&format!("{} has ended ({status}), and is started again", program));
         }
-        Notice::SinkAway { sink, error } => {
+        Event::SinkUnavailable { sink, error } => {
             warning(&format!("{sink} is away: {}", reason(&error)));
         }
-        Notice::SinkBack { sink, dropped } => match dropped {
+        Event::SinkRecovered { sink, dropped } => match dropped {
             0 => say_note(&format!("{sink} is there again")),
             dropped => warning(&format!("{sink} is there again; {dropped} pieces were dropped")),
         },
-        Notice::DatagramCut { stream } => warning(&format!(
+        Event::DatagramCut { stream } => warning(&format!(
             "a datagram of the stream {stream} was longer than 256 KiB, and its end is lost; this is told once"
         )),
-        Notice::Scrubbed { path, places } => say_note(&format!("masked {places} in {}", path_text(&path))),
-        Notice::Guarding(guard::Notice::Ready { directories, files }) => {
+        Event::Scrubbed { path, places } => say_note(&format!("masked {places} in {}", path_text(&path))),
+        Event::Guarding(guard::GuardEvent::Ready { directories, files }) => {
             say_note(&format!("guarding {files} files in {directories} directories"));
         }
-        Notice::Guarding(notice) => super::guard::tell(notice, quiet),
-        Notice::Warning(text) => warning(&text),
-        Notice::Stopping => service::notify("STOPPING=1"),
-        Notice::DrainGaveUp { streams } => {
+        Event::Guarding(event) => super::guard::log_event(event, quiet),
+        Event::Warning(text) => warning(&text),
+        Event::Stopping => service::notify("STOPPING=1"),
+        Event::DrainGaveUp { streams } => {
             warning(&format!("{streams} streams were not out in time, and what they had read last is lost"));
         }
-        Notice::Alive if alive_every().is_some() => service::notify("WATCHDOG=1"),
-        Notice::Status(text) => service::notify(&format!("STATUS={text}")),
+        Event::Alive if alive_every().is_some() => service::notify("WATCHDOG=1"),
+        Event::Status(text) => service::notify(&format!("STATUS={text}")),
         _ => {}
     }
 }

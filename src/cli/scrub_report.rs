@@ -19,16 +19,16 @@ const VERSION: u32 = 1;
 pub(crate) const SOURCE: &str = "it holds secrets that are searched for";
 
 /// The outcomes of a run. Clean files are only counted.
-pub(crate) struct Scrubbed {
+pub(crate) struct ScrubReport {
     action: Action,
     files: Vec<(PathBuf, Outcome)>,
     searched: u64,
     bytes: u64,
 }
 
-impl Scrubbed {
-    pub(crate) fn new(action: Action) -> Scrubbed {
-        Scrubbed { action, files: Vec::new(), searched: 0, bytes: 0 }
+impl ScrubReport {
+    pub(crate) fn new(action: Action) -> ScrubReport {
+        ScrubReport { action, files: Vec::new(), searched: 0, bytes: 0 }
     }
 
     pub(crate) fn add(&mut self, path: &Path, outcome: Outcome) {

@@ -13,7 +13,7 @@ use super::message::Failure;
 type Make = fn(Vec<ExportedSecret>) -> Result<Environment, EnvironmentError>;
 
 /// The environment for a format of `export`. Secrets that are only masked are left out.
-pub(crate) fn environment(loaded: Loaded) -> Result<Environment, Failure> {
+pub(crate) fn of_export(loaded: Loaded) -> Result<Environment, Failure> {
     made(loaded, Environment::of_export)
 }
 

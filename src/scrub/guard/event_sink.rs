@@ -1,4 +1,4 @@
-//! Notices from a running guard. A separate thread writes them, since the output may be a guarded
+//! Events of a running guard for the operator. A separate thread writes them, since the output may be a guarded
 //! file.
 
 use std::io;
@@ -6,10 +6,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
-/// A notice for the operator. It holds names, and no content of any file.
+/// An event for the operator. It holds names, and no content of any file.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Notice {
+pub enum GuardEvent {
     /// All files that existed at the start have been searched.
     Ready {
         /// The number of guarded directories.
@@ -75,14 +75,14 @@ pub enum Notice {
     Overflow,
 }
 
-/// The channel to the thread that writes notices.
+/// The channel to the thread that writes events.
 #[derive(Clone)]
-pub(super) struct Teller(pub(super) Sender<Notice>);
+pub(super) struct EventSink(pub(super) Sender<GuardEvent>);
 
-impl Teller {
-    pub(super) fn tell(&self, notice: Notice) {
+impl EventSink {
+    pub(super) fn emit(&self, event: GuardEvent) {
         // The receiver may have ended.
-        let _ = self.0.send(notice);
+        let _ = self.0.send(event);
     }
 }
 
