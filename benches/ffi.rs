@@ -2,8 +2,8 @@
 //! in Rust.
 //!
 //! `packaging/ffi/install` builds the library, unless `HUSHLOG_LIBRARY` names one. Both sides have
-//! the same optimization. They differ in the boundary: argument checks, catching panics, the list of
-//! slices, and no inlining.
+//! the same optimization. They differ in the boundary: argument checks, catching panics, the list
+//! of slices, and no inlining.
 
 mod support;
 

@@ -107,8 +107,8 @@
 //!   guesses: the held-back length shows how much of a guess matches; see [`io::Release`].
 //! - Reaching old content that a file system keeps: a rewrite leaves the old blocks, and snapshots
 //!   and data journals have copies.
-//! - Atomicity across power loss during a scrub: a region that crosses the boundary of two blocks may
-//!   be masked in only one of them.
+//! - Atomicity across power loss during a scrub: a region that crosses the boundary of two blocks
+//!   may be masked in only one of them.
 //! - Detecting a registry's rollback to an older state; nor, unless the registry is signed, knowing
 //!   its author.
 //! - Wiping copies of a secret that the rest of the program made. It wipes its own.

@@ -141,9 +141,9 @@ impl MaskTarget<'_> {
         self.fill(region.range(), &mut |at, out| cover.write(set, region, at - start, out))
     }
 
-    /// Like [`overwrite`](MaskTarget::overwrite), if the region is still there: since the search the
-    /// file may have been truncated and rewritten. Reads the region again just before the write,
-    /// which leaves a race of some microseconds.
+    /// Like [`overwrite`](MaskTarget::overwrite), if the region is still there: since the search
+    /// the file may have been truncated and rewritten. Reads the region again just before the
+    /// write, which leaves a race of some microseconds.
     ///
     /// # Errors
     ///
@@ -158,8 +158,8 @@ impl MaskTarget<'_> {
         self.overwrite(set, cover, region)
     }
 
-    /// Like [`overwrite_if_there`](MaskTarget::overwrite_if_there), within JSON: first overwrites the
-    /// rest of each escape that the region cuts.
+    /// Like [`overwrite_if_there`](MaskTarget::overwrite_if_there), within JSON: first overwrites
+    /// the rest of each escape that the region cuts.
     pub(super) fn overwrite_in_json(
         &mut self,
         set: &Arc<NeedleSet>,

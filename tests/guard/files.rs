@@ -673,7 +673,8 @@ fn a23_a_mask_that_a_killed_guard_began_is_completed() {
     let value: String = (0..100_000).map(|_| letter()).collect();
     let source = disk.elsewhere("LONG");
     fs::write(&source, &value).expect("room");
-    // Where the secret lies in the pieces that a search reads: in one, and over the boundary of two.
+    // Where the secret lies in the pieces that a search reads: in one, and over the boundary of
+    // two.
     let before = [100, (256 << 10) - 99_990, (256 << 10) - 30].map(|len| format!("{}\n", "-".repeat(len)));
     let path = |at: usize| disk.file(&format!("{at}.log"));
     for (at, before) in before.iter().enumerate() {

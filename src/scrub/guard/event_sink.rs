@@ -1,5 +1,5 @@
-//! Events of a running guard for the operator. A separate thread writes them, since the output may be a guarded
-//! file.
+//! Events of a running guard for the operator. A separate thread writes them, since the output may
+//! be a guarded file.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

@@ -3,8 +3,8 @@
 //!
 //! Permission for a read only lets it begin: the kernel copies the bytes some microseconds later,
 //! and a writer may have appended meanwhile. So where the kernel announces writes, readers and
-//! writers of one file take turns as long as there are readers. Without readers no event is requested
-//! for writes.
+//! writers of one file take turns as long as there are readers. Without readers no event is
+//! requested for writes.
 //!
 //! The kernel does not report the end of a read. The thread's counters `syscr` and `syscw` in
 //! `/proc/TID/io` show it: they count returned calls, including those that returned no bytes.

@@ -112,7 +112,8 @@ pub struct Guarded {
 /// - a directory that was created some microseconds ago.
 ///
 /// A file with several names is guarded under each of them, and masked like others; so the right to
-/// link files into the directories matters (see [`LinksUnprotected`](GuardEvent::LinksUnprotected)).
+/// link files into the directories matters (see
+/// [`LinksUnprotected`](GuardEvent::LinksUnprotected)).
 ///
 /// The sources of the secrets are [left](Guard::leave) unchanged, under any name, and readers see
 /// them as they are. The same applies to a file that an editor has since put in a source's place.
