@@ -18,7 +18,7 @@ use harness::rng::Rng;
 use hushlog::io::{RedactReader, RedactWriter, Release};
 use hushlog::redact::build::NeedleSetBuilder;
 use hushlog::redact::cover::Cover;
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{NeedleSet, Redactor, Secret};
 
 /// The system's allocator, with a count of the bytes in use.

@@ -12,9 +12,9 @@ use super::needle::{NeedleSet, Notice, NoticeKind, Origin};
 use super::needle_list::NeedleList;
 use super::ordinary::is_ordinary;
 use super::part;
+use super::prefilter::Variant;
 use super::scan::Scanner;
 use super::secret::{STUMP_LEN_MIN, Secret, TELLING_LEN_MIN, VALUE_LEN_MIN};
-use super::sieve::Variant;
 
 /// The maximum total length of a set's needles, in bytes.
 pub const NEEDLE_BYTES_MAX: usize = 64 << 20;

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use super::automaton::ROOT;
 use super::mask::Mask;
 use super::needle::NeedleSet;
+use super::prefilter::Variant;
 use super::scan::Scanner;
-use super::sieve::Variant;
 
 /// A needle that overlaps one of the masks of its set.
 pub(super) fn find(set: &NeedleSet) -> Option<usize> {

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use super::automaton::{Automaton, ROOT, SHALLOW_DEPTH_MAX, State};
 use super::needle_list::NeedleList;
+use super::prefilter::{Hunt, Sieve, Variant};
 use super::secret::STUMP_LEN_MIN;
-use super::sieve::{Hunt, Sieve, Variant};
 
 /// The costs of a hit and of a candidate, in steps of a walk.
 const HIT_COST: usize = 4;

@@ -29,7 +29,7 @@ const REDACT: &[&str] = &[
     "needle_list",
     "node_map",
     "automaton",
-    "sieve",
+    "prefilter",
     "scan",
     "reach",
     "needle",
@@ -63,10 +63,10 @@ const OUTSIDE: &[&str] = &[
 
 /// The only files with unsafe code. Clippy enforces that each block gives its safety argument.
 const UNSAFE: &[&str] = &[
-    "src/redact/sieve/bits.rs",
-    "src/redact/sieve/classes.rs",
-    "src/redact/sieve/grams.rs",
-    "src/redact/sieve/x86.rs",
+    "src/redact/prefilter/bloom.rs",
+    "src/redact/prefilter/teddy.rs",
+    "src/redact/prefilter/qgrams.rs",
+    "src/redact/prefilter/x86.rs",
     "src/child/sys.rs",
     "src/io/gift.rs",
     "src/scrub/guard/kernel.rs",

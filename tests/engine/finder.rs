@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::harness::scenario::{Limits, ONE_SET, Scenario};
 use crate::harness::{cuts, engine, regions, rng::Rng};
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{BuildError, Cover, Finder, NeedleSet, Region, Secret};
 
 /// All words over two letters with lengths in this range, shortest first.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::harness::engine;
 use crate::harness::rng::Rng;
 use hushlog::redact::build::{NEEDLE_BYTES_MAX, NeedleSetBuilder};
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{BuildError, NeedleSet, NoticeKind, Secret};
 
 fn set(values: &[&[u8]]) -> NeedleSet {

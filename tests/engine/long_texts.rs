@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::harness::expected::{Expected, STUMP_MASKED};
 use crate::harness::rng::Rng;
 use crate::harness::{check, cuts, engine};
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{NeedleSet, Redactor};
 
 const KIB: usize = 1 << 10;

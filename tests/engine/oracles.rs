@@ -9,7 +9,7 @@ use crate::harness::lines;
 use crate::harness::model::Model;
 use crate::harness::rng::Rng;
 use crate::harness::scenario::{ONE_SET, SWAPS, Scenario, Step};
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 
 /// The linear oracle, which judges long texts, equals the definition on short ones.
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::harness::engine;
 use crate::harness::rng::Rng;
 use hushlog::redact::naive;
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{NeedleSet, Redactor};
 
 /// A redactor, and the expected output of each step. The mask of needle `n` is `<n>`.

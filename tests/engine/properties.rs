@@ -15,7 +15,7 @@ use crate::harness::engine::Engine;
 use crate::harness::rng::Rng;
 use crate::harness::scenario::{Limits, ONE_SET, SWAPS, Scenario, Step};
 use hushlog::redact::naive;
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{NeedleSet, Redactor};
 use proptest::collection::vec;
 use proptest::prelude::*;

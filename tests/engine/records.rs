@@ -3,7 +3,7 @@
 use crate::harness::record::check;
 use crate::harness::scenario::{Limits, ONE_SET, Scenario};
 use crate::harness::{engine, rng::Rng};
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{Cover, NeedleSet, Secret};
 
 #[test]

@@ -7,7 +7,7 @@
 use crate::harness::engine::{exactly, named, starred};
 use crate::harness::rng::Rng;
 use hushlog::redact::naive;
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{Last, NeedleSet, Redactor};
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use crate::harness::engine;
 use crate::harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
 use crate::harness::rng::Rng;
 use crate::harness::{check, cuts};
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{Mask, Redactor};
 
 /// All words over two letters with lengths in this range, shortest first.

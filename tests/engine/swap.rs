@@ -9,7 +9,7 @@ use crate::harness::expected::STUMP_MASKED;
 use crate::harness::model::Model;
 use crate::harness::rng::Rng;
 use crate::harness::{cuts, engine};
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 
 /// A set of these needles, each named after itself in upper case up to its first `-`.

@@ -17,7 +17,7 @@ use crate::harness::rng::Rng;
 use crate::harness::scenario::{SWAPS, Scenario, Step};
 use crate::harness::{case, check, cuts};
 use hushlog::redact::naive;
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{BuildError, Mask, NeedleSet, Redactor, Secret};
 
 /// Up to this length, the redactor's texts are cut at every pair of positions.

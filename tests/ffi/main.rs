@@ -24,7 +24,7 @@ use harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
 use harness::rng::Rng;
 use harness::scenario::{ONE_SET, SWAPS, Scenario};
 use harness::{case, check, cuts};
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 use installed::{PATIENCE, command, compile, have, pkg_config, prefix, run};
 

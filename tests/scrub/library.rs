@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use crate::harness::expected::{STUMP_GIVEN, STUMP_MASKED};
 use crate::harness::{engine, regions, rng::Rng};
 use crate::program::Raise;
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::scrub::{Action, Findings, MaskError, MaskWriter, ScrubError, Scrubber};
 use hushlog::{Cover, Finder, Mask, NeedleSet, Secret};
 

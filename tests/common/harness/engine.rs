@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{Mask, NeedleSet, Redacted, Redactor, Secret};
 
 /// A redactor, or its substitute in a test.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hushlog::io::{RedactWriter, Release};
 use hushlog::redact::naive;
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{NeedleSet, Redactor};
 use std::io::Write;
 

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::{Mask, NeedleSet, Redactor};
 
 use super::engine::{self, Engine};

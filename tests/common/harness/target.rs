@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hushlog::redact::sieve::Variant;
+use hushlog::redact::prefilter::Variant;
 use hushlog::scrub::container::Format;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 

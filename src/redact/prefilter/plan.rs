@@ -5,11 +5,11 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::super::needle_list::NeedleList;
-use super::classes::{ClassSieve, Isa, SHORT_LEN, WINDOW_LEN};
-use super::grams::{GramSieve, LOOK_LEN};
+use super::qgrams::{GramSieve, LOOK_LEN};
+use super::teddy::{ClassSieve, Isa, SHORT_LEN, WINDOW_LEN};
 use super::tier::{Finder, Tier, Window};
 use super::window;
-use super::words::Place;
+use super::window_index::Place;
 
 /// The gram length for long needles, in bytes. Shorter grams occur in every log: there are only
 /// 65,536 of four hex digits.

@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use super::bits::BitSet;
-use super::classes::ClassSieve;
-use super::grams::{GramSieve, LOOK_LEN, high_word, load};
-use super::words::{Place, WordMap};
+use super::bloom::BitSet;
+use super::qgrams::{GramSieve, LOOK_LEN, high_word, load};
+use super::teddy::ClassSieve;
+use super::window_index::{Place, WordMap};
 
 /// A needle's window.
 pub(super) struct Window<'a> {

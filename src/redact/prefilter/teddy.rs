@@ -10,7 +10,7 @@
 
 use zeroize::Zeroize;
 
-use super::grams::LOOK_LEN;
+use super::qgrams::LOOK_LEN;
 
 /// The longest window, in bytes.
 pub(super) const WINDOW_LEN: usize = LOOK_LEN;

@@ -11,26 +11,26 @@
 //! Needles of different lengths go to different *tiers*, so that a short one does not shorten the
 //! stride of all the others.
 
-mod bits;
-mod classes;
-mod end;
-mod grams;
+mod bloom;
+mod partial_match;
 mod plan;
-mod stump;
+mod qgrams;
+mod tail_prefilter;
+mod teddy;
 mod tier;
 mod window;
-mod words;
+mod window_index;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::ops::ControlFlow;
 
 use super::needle_list::NeedleList;
-use classes::Isa;
-use end::EndSieve;
-use grams::GramSieve;
+use partial_match::StumpSieve;
 use plan::Plan;
-use stump::StumpSieve;
+use qgrams::GramSieve;
+use tail_prefilter::EndSieve;
+use teddy::Isa;
 
 /// The shortest needle that the prefilter can find, in bytes.
 const NEEDLE_LEN_MIN: usize = 4;
@@ -116,7 +116,7 @@ impl Sieve {
     #[inline]
     pub(super) fn is_end_clean(&self, text: &[u8], from: usize, held_min: usize) -> bool {
         let whole = from.max(text.len().saturating_sub(self.plan.whole_reach));
-        held_min >= stump::LEN_MIN
+        held_min >= partial_match::LEN_MIN
             && !self.stumps.may_end(text, from)
             && (self.plan.whole_reach == 0 || self.end.first_start(text, whole, held_min).is_none())
     }

@@ -7,8 +7,8 @@
 //! callgrind, 100 secrets).
 
 use super::super::needle_list::NeedleList;
-use super::bits::BitSet;
-use super::grams::{LOOK_LEN, load};
+use super::bloom::BitSet;
+use super::qgrams::{LOOK_LEN, load};
 
 /// The number of leading bytes of a needle that `first_start` checks.
 const HEAD_LEN: usize = 4;

@@ -5,11 +5,11 @@
 //! with the grams of the first places in a table, one look at the end of the text covers all
 //! partial matches of up to [`SPAN`] + 7 bytes, and a look `SPAN` bytes before it the next. A clean
 //! record of 200 bytes takes three such looks; checking each place where a needle may begin
-//! ([`end`](super::end)) took twenty, and two thirds of the time.
+//! ([`end`](super::tail_prefilter)) took twenty, and two thirds of the time.
 
 use super::super::needle_list::NeedleList;
-use super::bits::BitSet;
-use super::grams::{LOOK_LEN, high_word, load};
+use super::bloom::BitSet;
+use super::qgrams::{LOOK_LEN, high_word, load};
 
 /// The number of grams of each needle in the table.
 const SPAN: usize = 32;

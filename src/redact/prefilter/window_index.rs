@@ -5,7 +5,7 @@
 
 use zeroize::Zeroize;
 
-use super::bits::BitSet;
+use super::bloom::BitSet;
 
 /// A needle, and the offset of its window.
 #[derive(Clone, Copy)]

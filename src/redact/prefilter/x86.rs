@@ -2,8 +2,8 @@
 
 use core::arch::x86_64::*;
 
-use super::classes::{BLOCK_LEN, Classes, POSITIONS};
-use super::grams::prefetch_ahead;
+use super::qgrams::prefetch_ahead;
+use super::teddy::{BLOCK_LEN, Classes, POSITIONS};
 
 /// Advances `at` to the first block of text with a hit of the classes, and returns its hits as
 /// bits. Returns all bits once no block and window fit before the end of the text, or no bits at
