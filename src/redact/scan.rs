@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::automaton::{Automaton, ROOT, SHALLOW_DEPTH_MAX, State};
 use super::needle_list::NeedleList;
-use super::prefilter::{Hunt, Sieve, Variant};
+use super::prefilter::{CandidateSearch, Prefilter, Variant};
 use super::secret::STUMP_LEN_MIN;
 
 /// The costs of a hit and of a candidate, in steps of a walk.
@@ -29,7 +29,7 @@ pub(super) const PIECE_LEN_MAX: usize = 128 << 10;
 pub(super) struct Scanner {
     needles: NeedleList,
     automaton: Automaton,
-    sieve: Option<Sieve>,
+    prefilter: Option<Prefilter>,
 }
 
 /// An occurrence: its end in the piece of text, and the needle.
@@ -38,8 +38,8 @@ pub(super) type Found = (u32, u32);
 impl Scanner {
     /// Compiles needles, which are sorted, distinct and not empty.
     pub(super) fn new(needles: NeedleList, variant: Variant) -> Scanner {
-        let sieve = if variant == Variant::Automaton { None } else { Sieve::new(&needles, variant) };
-        Scanner { automaton: Automaton::new(&needles), sieve, needles }
+        let prefilter = if variant == Variant::Automaton { None } else { Prefilter::new(&needles, variant) };
+        Scanner { automaton: Automaton::new(&needles), prefilter, needles }
     }
 
     pub(super) fn needles(&self) -> &NeedleList {
@@ -72,7 +72,8 @@ impl Scanner {
     /// one.
     #[inline]
     pub(super) fn is_clean(&self, text: &[u8], held_min: usize) -> bool {
-        text.len() <= SHORT_LEN_MAX && self.sieve.as_ref().is_some_and(|sieve| sieve.is_clean(text, held_min))
+        text.len() <= SHORT_LEN_MAX
+            && self.prefilter.as_ref().is_some_and(|prefilter| prefilter.is_clean(text, held_min))
     }
 
     /// The longest partial match at this state with at least the needle's length in `len_mins`: the
@@ -102,11 +103,15 @@ impl Scanner {
             return ROOT;
         }
         let start = Cursor { at: 0, state };
-        let Some(sieve) = &self.sieve else {
+        let Some(prefilter) = &self.prefilter else {
             return self.walk(text, start, text.len(), found).state;
         };
         let cursor = self.walk(text, start, 0, found);
-        let state = if cursor.at < text.len() { self.hunt(sieve, text, cursor, held_min, found) } else { cursor.state };
+        let state = if cursor.at < text.len() {
+            self.search_candidates(prefilter, text, cursor, held_min, found)
+        } else {
+            cursor.state
+        };
         if !found.is_sorted() {
             found.sort_unstable();
         }
@@ -114,21 +119,28 @@ impl Scanner {
     }
 
     /// Searches from a position with a shallow state to the end of the text.
-    fn hunt(&self, sieve: &Sieve, text: &[u8], cursor: Cursor, held_min: usize, found: &mut Vec<Found>) -> State {
+    fn search_candidates(
+        &self,
+        prefilter: &Prefilter,
+        text: &[u8],
+        cursor: Cursor,
+        held_min: usize,
+        found: &mut Vec<Found>,
+    ) -> State {
         // All occurrences that begin before here have been found.
         let mut settled = self.live_start(cursor);
-        // In a complete text the blind end need not be searched in every case.
-        if text.len() - settled <= sieve.blind() && held_min == 1 {
-            return self.end(sieve, text, settled, held_min, found);
+        // In a complete text the tail need not be searched in every case.
+        if text.len() - settled <= prefilter.tail_len() && held_min == 1 {
+            return self.end(prefilter, text, settled, held_min, found);
         }
-        let mut hunt = Hunt::new(sieve, text, settled);
+        let mut search = CandidateSearch::new(prefilter, text, settled);
         // The first position of a needle that may continue beyond the text.
         let mut partial = text.len();
         let (mut cost, mut budget_start) = (0, settled);
-        while let Some(hit) = hunt.next() {
+        while let Some(hit) = search.next() {
             let credit = CREDIT + (hit.at - budget_start);
             cost += HIT_COST;
-            let spent = hunt.candidates(&hit, |needle, start| {
+            let spent = search.candidates(&hit, |needle, start| {
                 if start >= settled {
                     cost += CANDIDATE_COST + self.compare(text, needle, start, &mut partial, found) / BYTES_PER_STEP;
                 }
@@ -137,7 +149,7 @@ impl Scanner {
             if spent.is_break() || cost > credit {
                 // The walk finds everything from `back` bytes before the hit on, whether compared
                 // or not.
-                let from = Cursor { at: settled.max(hit.at.saturating_sub(sieve.back())), state: ROOT };
+                let from = Cursor { at: settled.max(hit.at.saturating_sub(prefilter.back())), state: ROOT };
                 let cursor = self.walk(text, from, hit.at + DENSE_WALK, found);
                 if cursor.at == text.len() {
                     let longer = Cursor { at: partial, state: ROOT };
@@ -148,22 +160,22 @@ impl Scanner {
                     };
                 }
                 settled = self.live_start(cursor);
-                hunt.restart(settled);
+                search.restart(settled);
                 (cost, budget_start) = (0, settled);
             }
         }
-        let blind = settled.max(text.len().saturating_sub(sieve.blind()));
-        if partial == text.len() && sieve.is_end_clean(text, blind, held_min) {
+        let tail = settled.max(text.len().saturating_sub(prefilter.tail_len()));
+        if partial == text.len() && prefilter.is_tail_clean(text, tail, held_min) {
             return ROOT;
         }
-        self.end(sieve, text, partial.min(blind), held_min, found)
+        self.end(prefilter, text, partial.min(tail), held_min, found)
     }
 
     /// Searches the last bytes of the text, from a position without a partial match, and returns
     /// the state at its end; exact if at least `held_min` deep.
-    fn end(&self, sieve: &Sieve, text: &[u8], from: usize, held_min: usize, found: &mut Vec<Found>) -> State {
+    fn end(&self, prefilter: &Prefilter, text: &[u8], from: usize, held_min: usize, found: &mut Vec<Found>) -> State {
         let last = from.max(text.len().saturating_sub(SHALLOW_DEPTH_MAX));
-        match sieve.first_start(text, from, held_min) {
+        match prefilter.first_start(text, from, held_min) {
             Some(at) => self.walk(text, Cursor { at, state: ROOT }, text.len(), found).state,
             None if held_min > SHALLOW_DEPTH_MAX => ROOT,
             None => text[last..].iter().fold(ROOT, |state, &byte| self.automaton.step(state, byte)),
@@ -228,8 +240,8 @@ impl Scanner {
     /// the former is known.
     #[inline]
     fn next_start(&self, text: &[u8], at: usize, depth: usize, until: usize) -> usize {
-        match (&self.sieve, at.checked_sub(depth)) {
-            (Some(sieve), Some(start)) => sieve.next_start(text, start, until),
+        match (&self.prefilter, at.checked_sub(depth)) {
+            (Some(prefilter), Some(start)) => prefilter.next_start(text, start, until),
             (_, start) => start.unwrap_or(0),
         }
     }

@@ -29,36 +29,36 @@ pub(super) fn is_crowded(entries: usize, bits_per_entry: usize) -> bool {
 }
 
 /// A Bloom filter; see the module's documentation. Each entry sets `BITS` bits: two or three.
-pub(super) struct BitSet<const BITS: u32> {
+pub(super) struct BloomFilter<const BITS: u32> {
     words: Vec<u64>,
     shift: u32,
 }
 
-impl<const BITS: u32> BitSet<BITS> {
+impl<const BITS: u32> BloomFilter<BITS> {
     /// An empty set for this many entries, with about `bits_per_entry` bits each. With fewer, if
     /// that exceeds the second-level cache, down to a minimum below which false positives cost more
     /// than cache misses.
-    pub(super) fn new(entries: usize, bits_per_entry: usize) -> BitSet<BITS> {
+    pub(super) fn new(entries: usize, bits_per_entry: usize) -> BloomFilter<BITS> {
         let words = words_for(entries, bits_per_entry);
-        BitSet { words: vec![0; words], shift: 64 - words.trailing_zeros() }
+        BloomFilter { words: vec![0; words], shift: 64 - words.trailing_zeros() }
     }
 
     pub(super) fn insert(&mut self, word: u64) {
-        let (at, bits) = self.place(word);
+        let (at, bits) = self.locate(word);
         self.words[at] |= bits;
     }
 
     /// Whether the word was inserted, or collides with inserted ones.
     #[inline(always)]
     pub(super) fn contains(&self, word: u64) -> bool {
-        let (at, bits) = self.place(word);
+        let (at, bits) = self.locate(word);
         // SAFETY: `at` is a 64-bit number shifted down to the number of bits that index the words,
         // and their number is a power of two.
         unsafe { self.words.get_unchecked(at) & bits == bits }
     }
 
     #[inline(always)]
-    fn place(&self, word: u64) -> (usize, u64) {
+    fn locate(&self, word: u64) -> (usize, u64) {
         let hash = word.wrapping_mul(MULTIPLIER);
         let third = if BITS > 2 { 1 << (hash >> 26 & 63) } else { 0 };
         let bits = third | 1 << (hash >> 32 & 63) | 1 << (hash >> 38 & 63);

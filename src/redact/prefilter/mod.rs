@@ -26,10 +26,10 @@ mod x86;
 use std::ops::ControlFlow;
 
 use super::needle_list::NeedleList;
-use partial_match::StumpSieve;
+use partial_match::PartialMatches;
 use plan::Plan;
-use qgrams::GramSieve;
-use tail_prefilter::EndSieve;
+use qgrams::QGrams;
+use tail_prefilter::TailPrefilter;
 use teddy::Isa;
 
 /// The shortest needle that the prefilter can find, in bytes.
@@ -69,56 +69,61 @@ impl Variant {
 }
 
 /// The tiers of a needle set.
-pub(super) struct Sieve {
+pub(super) struct Prefilter {
     plan: Plan,
     /// Finds the needles' first bytes.
-    starts: GramSieve,
-    end: EndSieve,
-    stumps: StumpSieve,
+    starts: QGrams,
+    tail: TailPrefilter,
+    partial_matches: PartialMatches,
 }
 
-impl Sieve {
+impl Prefilter {
     /// The prefilter for these needles; `None` if one is shorter than four bytes, or there are
     /// none.
-    pub(super) fn new(needles: &NeedleList, variant: Variant) -> Option<Sieve> {
+    pub(super) fn new(needles: &NeedleList, variant: Variant) -> Option<Prefilter> {
         if needles.len() == 0 || needles.iter().any(|needle| needle.len() < NEEDLE_LEN_MIN) {
             return None;
         }
-        let starts = GramSieve::new(NEEDLE_LEN_MIN, 1, needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]));
+        let starts = QGrams::new(NEEDLE_LEN_MIN, 1, needles.iter().map(|needle| &needle[..NEEDLE_LEN_MIN]));
         let plan = plan::plan(needles, variant.isa());
-        Some(Sieve { plan, starts, end: EndSieve::new(needles), stumps: StumpSieve::new(needles) })
+        Some(Prefilter {
+            plan,
+            starts,
+            tail: TailPrefilter::new(needles),
+            partial_matches: PartialMatches::new(needles),
+        })
     }
 
-    /// The maximum distance from an occurrence's start to its position from [`Hunt::next`], in
-    /// bytes.
+    /// The maximum distance from an occurrence's start to its position from
+    /// [`CandidateSearch::next`], in bytes.
     pub(super) fn back(&self) -> usize {
         self.plan.back
     }
 
-    /// The number of bytes at the end of a text in which the prefilter may miss the start of an
-    /// occurrence.
-    pub(super) fn blind(&self) -> usize {
+    /// The length of the tail: the bytes at the end of a text in which the prefilter may miss the
+    /// start of an occurrence.
+    pub(super) fn tail_len(&self) -> usize {
         self.plan.reach
     }
 
     /// Whether a short and complete text contains no needle, and does not end in at least
     /// `held_min` bytes of one. May return false for a clean text, like
-    /// [`is_end_clean`](Sieve::is_end_clean).
+    /// [`is_tail_clean`](Prefilter::is_tail_clean).
     #[inline]
     pub(super) fn is_clean(&self, text: &[u8], held_min: usize) -> bool {
         self.plan.tiers.iter().all(|tier| tier.is_absent(text))
-            && self.is_end_clean(text, text.len().saturating_sub(self.plan.reach), held_min)
+            && self.is_tail_clean(text, text.len().saturating_sub(self.plan.reach), held_min)
     }
 
-    /// Whether the [blind](Sieve::blind) end of a complete text contains no needle, and no
+    /// Whether the [tail](Prefilter::tail_len) of a complete text contains no needle, and no
     /// beginning of one of at least `held_min` bytes. May return false for a clean text, and does
     /// so if `held_min` is too short for the table.
     #[inline]
-    pub(super) fn is_end_clean(&self, text: &[u8], from: usize, held_min: usize) -> bool {
+    pub(super) fn is_tail_clean(&self, text: &[u8], from: usize, held_min: usize) -> bool {
         let whole = from.max(text.len().saturating_sub(self.plan.whole_reach));
         held_min >= partial_match::LEN_MIN
-            && !self.stumps.may_end(text, from)
-            && (self.plan.whole_reach == 0 || self.end.first_start(text, whole, held_min).is_none())
+            && !self.partial_matches.may_end(text, from)
+            && (self.plan.whole_reach == 0 || self.tail.first_start(text, whole, held_min).is_none())
     }
 
     /// The first position from `from` on where a needle may begin, by its first bytes: lets the
@@ -132,40 +137,40 @@ impl Sieve {
     /// for the last bytes of a text. May miss a needle with fewer than `held_min` bytes in the
     /// text.
     pub(super) fn first_start(&self, text: &[u8], from: usize, held_min: usize) -> Option<usize> {
-        self.end.first_start(text, from, held_min)
+        self.tail.first_start(text, from, held_min)
     }
 }
 
 /// The search of one text, tier by tier and block by block.
-pub(super) struct Hunt<'a> {
-    sieve: &'a Sieve,
+pub(super) struct CandidateSearch<'a> {
+    prefilter: &'a Prefilter,
     text: &'a [u8],
     /// For each tier, the position of its next look, and whether that is a hit already.
     looks: [(usize, bool); TIERS_MAX],
     block_end: usize,
 }
 
-/// A position that may belong to occurrences, listed by [`Hunt::candidates`].
+/// A position that may belong to occurrences, listed by [`CandidateSearch::candidates`].
 pub(super) struct Hit {
     pub(super) at: usize,
     tier: usize,
 }
 
-impl<'a> Hunt<'a> {
+impl<'a> CandidateSearch<'a> {
     /// A search for the occurrences that begin at `from` or later.
-    pub(super) fn new(sieve: &'a Sieve, text: &'a [u8], from: usize) -> Hunt<'a> {
-        Hunt { sieve, text, looks: [(from, false); TIERS_MAX], block_end: from }
+    pub(super) fn new(prefilter: &'a Prefilter, text: &'a [u8], from: usize) -> CandidateSearch<'a> {
+        CandidateSearch { prefilter, text, looks: [(from, false); TIERS_MAX], block_end: from }
     }
 
     /// The next position that may belong to an occurrence.
     ///
-    /// It is impossible for an occurrence, outside of the [blind](Sieve::blind) end of the text, to
-    /// be missing from the candidates of every hit.
+    /// It is impossible for an occurrence, outside of the [tail](Prefilter::tail_len) of the text,
+    /// to be missing from the candidates of every hit.
     #[inline]
     pub(super) fn next(&mut self) -> Option<Hit> {
         loop {
             let mut first: Option<Hit> = None;
-            for (tier, (at, found)) in self.sieve.plan.tiers.iter().zip(&mut self.looks) {
+            for (tier, (at, found)) in self.prefilter.plan.tiers.iter().zip(&mut self.looks) {
                 if !*found {
                     let look = tier.find(self.text, *at, self.block_end);
                     (*at, *found) = (look.unwrap_or_else(|at| at), look.is_ok());
@@ -177,13 +182,13 @@ impl<'a> Hunt<'a> {
                 }
             }
             if let Some(hit) = first {
-                self.looks[hit.tier] = (hit.at + self.sieve.plan.tiers[hit.tier].stride(), false);
+                self.looks[hit.tier] = (hit.at + self.prefilter.plan.tiers[hit.tier].stride(), false);
                 return Some(hit);
             }
             if self.block_end >= self.text.len() {
                 return None;
             }
-            self.block_end += if self.sieve.plan.tiers.len() > 1 { BLOCK_LEN } else { self.text.len() };
+            self.block_end += if self.prefilter.plan.tiers.len() > 1 { BLOCK_LEN } else { self.text.len() };
         }
     }
 
@@ -195,7 +200,7 @@ impl<'a> Hunt<'a> {
         hit: &Hit,
         candidate: impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        self.sieve.plan.tiers[hit.tier].candidates(self.text, hit.at, candidate)
+        self.prefilter.plan.tiers[hit.tier].candidates(self.text, hit.at, candidate)
     }
 
     /// Continues at `from`, since every earlier start has been found otherwise.

@@ -5,10 +5,10 @@
 //! with the grams of the first places in a table, one look at the end of the text covers all
 //! partial matches of up to [`SPAN`] + 7 bytes, and a look `SPAN` bytes before it the next. A clean
 //! record of 200 bytes takes three such looks; checking each place where a needle may begin
-//! ([`end`](super::tail_prefilter)) took twenty, and two thirds of the time.
+//! ([`tail_prefilter`](super::tail_prefilter)) took twenty, and two thirds of the time.
 
 use super::super::needle_list::NeedleList;
-use super::bloom::BitSet;
+use super::bloom::BloomFilter;
 use super::qgrams::{LOOK_LEN, high_word, load};
 
 /// The number of grams of each needle in the table.
@@ -21,20 +21,20 @@ const BITS_PER_GRAM: usize = 32;
 pub(super) const LEN_MIN: usize = LOOK_LEN;
 
 /// The partial-match prefilter; see the module's documentation.
-pub(super) struct StumpSieve {
-    grams: BitSet<2>,
+pub(super) struct PartialMatches {
+    grams: BloomFilter<2>,
 }
 
-impl StumpSieve {
-    pub(super) fn new(needles: &NeedleList) -> StumpSieve {
+impl PartialMatches {
+    pub(super) fn new(needles: &NeedleList) -> PartialMatches {
         // A partial match is not the whole needle: the needle's last gram is never at the end of
         // the text.
         let spans = || needles.iter().map(|needle| needle.len().saturating_sub(LOOK_LEN).min(SPAN));
-        let mut grams = BitSet::new(spans().sum(), BITS_PER_GRAM);
+        let mut grams = BloomFilter::new(spans().sum(), BITS_PER_GRAM);
         for (needle, span) in needles.iter().zip(spans()) {
             (0..span).for_each(|at| grams.insert(high_word(&needle[at..at + LOOK_LEN])));
         }
-        StumpSieve { grams }
+        PartialMatches { grams }
     }
 
     /// Whether a needle may begin at `from` or later and continue beyond the text, with at least

@@ -5,11 +5,11 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::super::needle_list::NeedleList;
-use super::qgrams::{GramSieve, LOOK_LEN};
-use super::teddy::{ClassSieve, Isa, SHORT_LEN, WINDOW_LEN};
-use super::tier::{Finder, Tier, Window};
+use super::qgrams::{LOOK_LEN, QGrams};
+use super::teddy::{Isa, SHORT_LEN, Teddy, WINDOW_LEN};
+use super::tier::{Tier, Window, WindowSearch};
 use super::window;
-use super::window_index::Place;
+use super::window_index::WindowRef;
 
 /// The gram length for long needles, in bytes. Shorter grams occur in every log: there are only
 /// 65,536 of four hex digits.
@@ -27,10 +27,10 @@ const ALONE_LEN_MAX: usize = 16;
 /// secret.
 const CROWD: usize = 16;
 
-/// The cost of a look of a gram tier, and of the class tier per byte; measured on one machine, in
+/// The cost of a look of a gram tier, and of Teddy per byte; measured on one machine, in
 /// nanoseconds. Only their ratio matters.
 const LOOK_COST: f64 = 0.9;
-const CLASS_COST: f64 = 0.035;
+const TEDDY_COST: f64 = 0.035;
 
 /// The tiers for some needles.
 pub(super) struct Plan {
@@ -51,9 +51,9 @@ pub(super) fn plan(needles: &NeedleList, isa: Option<Isa>) -> Plan {
         return alone(needles.get(0));
     }
     let mut planner = Planner { needles, back: 0, whole_reach: 0 };
-    let classes = isa.and_then(|isa| planner.classes(isa));
-    let served = classes.as_ref().map_or(0, |&(len, _)| len);
-    let mut tiers: Vec<Tier> = classes.map(|(_, tier)| tier).into_iter().collect();
+    let teddy = isa.and_then(|isa| planner.teddy(isa));
+    let served = teddy.as_ref().map_or(0, |&(len, _)| len);
+    let mut tiers: Vec<Tier> = teddy.map(|(_, tier)| tier).into_iter().collect();
     tiers.extend(planner.grams(served..8, 4, 1));
     tiers.extend(planner.grams(served.max(8)..LONG_LEN_MIN, 5, 4));
     let long = served.max(LONG_LEN_MIN)..usize::MAX;
@@ -65,12 +65,12 @@ pub(super) fn plan(needles: &NeedleList, isa: Option<Isa>) -> Plan {
 /// Plans a tier for a single needle, which is three times as fast as grams.
 fn alone(needle: &[u8]) -> Plan {
     let len = needle.len().min(ALONE_LEN_MAX);
-    let offset = window::place(needle, 0, len);
+    let offset = window::best_offset(needle, 0, len);
     let bytes = &needle[offset..offset + len];
-    let window = Window { bytes, place: Place { needle: 0, offset: offset as u32 } };
-    let finder = Finder::Bytes(Zeroizing::new(bytes.to_vec()));
+    let window = Window { bytes, window_ref: WindowRef { needle: 0, offset: offset as u32 } };
+    let search = WindowSearch::Substring(Zeroizing::new(bytes.to_vec()));
     let whole_reach = if len < LOOK_LEN { offset + LOOK_LEN } else { 0 };
-    Plan { tiers: vec![Tier::new(finder, &[window])], back: offset, reach: offset + len.max(LOOK_LEN), whole_reach }
+    Plan { tiers: vec![Tier::new(search, &[window])], back: offset, reach: offset + len.max(LOOK_LEN), whole_reach }
 }
 
 struct Planner<'a> {
@@ -87,8 +87,8 @@ impl<'a> Planner<'a> {
         if gram_len < LOOK_LEN && !windows.is_empty() {
             self.whole_reach = self.whole_reach.max(back + stride - 1 + LOOK_LEN);
         }
-        let grams = GramSieve::new(gram_len, stride, windows.iter().map(|window| window.bytes));
-        (!windows.is_empty()).then(|| Tier::new(Finder::Grams(grams), &windows))
+        let grams = QGrams::new(gram_len, stride, windows.iter().map(|window| window.bytes));
+        (!windows.is_empty()).then(|| Tier::new(WindowSearch::QGrams(grams), &windows))
     }
 
     /// The longest stride for long needles of these lengths.
@@ -97,24 +97,24 @@ impl<'a> Planner<'a> {
         (shortest - GRAM_LEN + 1).min(STRIDE_MAX)
     }
 
-    /// A class tier for the needles below the length that makes all tiers together cheapest, and
-    /// that length. `None` if it is cheaper without, or the classes would contain too much.
-    fn classes(&mut self, isa: Isa) -> Option<(usize, Tier)> {
+    /// Teddy for the needles below the length that makes all tiers together cheapest, and that
+    /// length. `None` if it is cheaper without, or the classes would contain too much.
+    fn teddy(&mut self, isa: Isa) -> Option<(usize, Tier)> {
         let has_short = self.lengths().any(|len| len < LONG_LEN_MIN);
         let alone = if has_short { f64::INFINITY } else { self.long_cost(LONG_LEN_MIN) };
         let limits = LONG_LEN_MIN..=LONG_LEN_MIN + STRIDE_MAX;
-        let mut plans: Vec<(f64, usize)> = limits.map(|limit| (CLASS_COST + self.long_cost(limit), limit)).collect();
+        let mut plans: Vec<(f64, usize)> = limits.map(|limit| (TEDDY_COST + self.long_cost(limit), limit)).collect();
         plans.retain(|plan| plan.0 < alone);
         plans.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         plans.into_iter().find_map(|(_, limit)| {
             let window_len = |len| if len < WINDOW_LEN { SHORT_LEN } else { WINDOW_LEN };
             let (windows, back) = self.windows(0..limit, window_len);
-            let classes = ClassSieve::new(isa, &windows.iter().map(|window| window.bytes).collect::<Vec<_>>())?;
+            let teddy = Teddy::new(isa, &windows.iter().map(|window| window.bytes).collect::<Vec<_>>())?;
             self.back = self.back.max(back);
             let short = windows.iter().filter(|window| window.bytes.len() < LOOK_LEN);
-            let short_back = short.map(|window| window.place.offset as usize).max();
+            let short_back = short.map(|window| window.window_ref.offset as usize).max();
             self.whole_reach = self.whole_reach.max(short_back.map_or(0, |back| back + LOOK_LEN));
-            Some((limit, Tier::new(Finder::Classes(classes), &windows)))
+            Some((limit, Tier::new(WindowSearch::Teddy(teddy), &windows)))
         })
     }
 
@@ -134,10 +134,10 @@ impl<'a> Planner<'a> {
             let window_len = window_len(needle.len());
             let crowd = [i.checked_sub(CROWD), Some(i + CROWD)].into_iter().flatten();
             let shared = crowd.map(|other| self.needles.shared_len(i, other)).max().unwrap_or(0);
-            let offset = window::place(needle, shared, window_len);
+            let offset = window::best_offset(needle, shared, window_len);
             back = back.max(offset);
-            let place = Place { needle: i as u32, offset: offset as u32 };
-            windows.push(Window { bytes: &needle[offset..offset + window_len], place });
+            let window_ref = WindowRef { needle: i as u32, offset: offset as u32 };
+            windows.push(Window { bytes: &needle[offset..offset + window_len], window_ref });
         }
         (windows, back)
     }

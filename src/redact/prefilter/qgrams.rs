@@ -1,6 +1,6 @@
 //! One tier of q-grams, with a look every `stride` bytes.
 
-use super::bloom::{BitSet, is_crowded};
+use super::bloom::{BloomFilter, is_crowded};
 
 /// The prefetch distance ahead of the look, in bytes: in a trial, up to a third faster on cold
 /// memory than without.
@@ -14,30 +14,26 @@ pub(super) const LOOK_LEN: usize = 8;
 const BITS_PER_GRAM: usize = 64;
 
 /// The tier; see the module's documentation.
-pub(super) struct GramSieve {
+pub(super) struct QGrams {
     gram_len: usize,
     stride: usize,
     grams: Grams,
 }
 
 enum Grams {
-    Roomy(BitSet<2>),
-    Crowded(BitSet<3>),
+    Roomy(BloomFilter<2>),
+    Crowded(BloomFilter<3>),
 }
 
-impl GramSieve {
+impl QGrams {
     /// A tier for these windows, each of `stride - 1 + gram_len` bytes.
-    pub(super) fn new<'a>(
-        gram_len: usize,
-        stride: usize,
-        windows: impl ExactSizeIterator<Item = &'a [u8]>,
-    ) -> GramSieve {
+    pub(super) fn new<'a>(gram_len: usize, stride: usize, windows: impl ExactSizeIterator<Item = &'a [u8]>) -> QGrams {
         let grams = if is_crowded(windows.len() * stride, BITS_PER_GRAM) {
             Grams::Crowded(set_of(gram_len, stride, windows))
         } else {
             Grams::Roomy(set_of(gram_len, stride, windows))
         };
-        GramSieve { gram_len, stride, grams }
+        QGrams { gram_len, stride, grams }
     }
 
     pub(super) fn stride(&self) -> usize {
@@ -54,7 +50,7 @@ impl GramSieve {
         }
     }
 
-    /// Whether [`find`](GramSieve::find) finds nothing in a short text. No prefetching, no groups,
+    /// Whether [`find`](QGrams::find) finds nothing in a short text. No prefetching, no groups,
     /// and one branch for all looks: a record of 200 bytes has seven of them.
     #[inline]
     pub(super) fn is_absent(&self, text: &[u8]) -> bool {
@@ -65,7 +61,7 @@ impl GramSieve {
     }
 
     #[inline]
-    fn is_absent_in<const BITS: u32>(&self, grams: &BitSet<BITS>, text: &[u8]) -> bool {
+    fn is_absent_in<const BITS: u32>(&self, grams: &BloomFilter<BITS>, text: &[u8]) -> bool {
         let (shift, mut any, mut rest) = (64 - 8 * self.gram_len, false, text);
         while let Some(word) = rest.first_chunk() {
             any |= grams.contains(u64::from_le_bytes(*word) << shift);
@@ -76,7 +72,7 @@ impl GramSieve {
 
     fn find_in<const BITS: u32>(
         &self,
-        grams: &BitSet<BITS>,
+        grams: &BloomFilter<BITS>,
         text: &[u8],
         from: usize,
         end: usize,
@@ -90,7 +86,7 @@ impl GramSieve {
 
     fn find_grams<const GRAM_LEN: usize, const BITS: u32>(
         &self,
-        grams: &BitSet<BITS>,
+        grams: &BloomFilter<BITS>,
         text: &[u8],
         from: usize,
         end: usize,
@@ -117,7 +113,7 @@ impl GramSieve {
     #[inline(always)]
     fn skip<const GRAM_LEN: usize, const BITS: u32>(
         &self,
-        grams: &BitSet<BITS>,
+        grams: &BloomFilter<BITS>,
         text: &[u8],
         mut at: usize,
         end: usize,
@@ -147,8 +143,8 @@ fn set_of<'a, const BITS: u32>(
     gram_len: usize,
     stride: usize,
     windows: impl ExactSizeIterator<Item = &'a [u8]>,
-) -> BitSet<BITS> {
-    let mut grams = BitSet::new(windows.len() * stride, BITS_PER_GRAM);
+) -> BloomFilter<BITS> {
+    let mut grams = BloomFilter::new(windows.len() * stride, BITS_PER_GRAM);
     for window in windows {
         window.windows(gram_len).for_each(|gram| grams.insert(high_word(gram)));
     }

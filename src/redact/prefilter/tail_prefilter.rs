@@ -7,7 +7,7 @@
 //! callgrind, 100 secrets).
 
 use super::super::needle_list::NeedleList;
-use super::bloom::BitSet;
+use super::bloom::BloomFilter;
 use super::qgrams::{LOOK_LEN, load};
 
 /// The number of leading bytes of a needle that `first_start` checks.
@@ -24,26 +24,26 @@ const WINDOW_LEN: usize = STRIDE - 1 + GRAM_LEN;
 const BITS_PER_GRAM: usize = 64;
 
 /// The tail prefilter; see the module's documentation.
-pub(super) struct EndSieve {
-    heads: BitSet<2>,
+pub(super) struct TailPrefilter {
+    heads: BloomFilter<2>,
     /// `None` if a needle is too short for them.
-    grams: Option<BitSet<2>>,
+    grams: Option<BloomFilter<2>>,
 }
 
-impl EndSieve {
+impl TailPrefilter {
     /// The prefilter for needles of at least [`HEAD_LEN`] bytes.
-    pub(super) fn new(needles: &NeedleList) -> EndSieve {
-        let mut heads = BitSet::new(needles.len(), BITS_PER_GRAM);
+    pub(super) fn new(needles: &NeedleList) -> TailPrefilter {
+        let mut heads = BloomFilter::new(needles.len(), BITS_PER_GRAM);
         needles.iter().for_each(|needle| heads.insert(low::<HEAD_LEN>(needle)));
         let long_enough = needles.iter().all(|needle| needle.len() >= WINDOW_LEN);
         let grams = long_enough.then(|| {
-            let mut grams = BitSet::new(needles.len() * STRIDE, BITS_PER_GRAM / STRIDE);
+            let mut grams = BloomFilter::new(needles.len() * STRIDE, BITS_PER_GRAM / STRIDE);
             for needle in needles.iter() {
                 (0..STRIDE).for_each(|at| grams.insert(low::<GRAM_LEN>(&needle[at..])));
             }
             grams
         });
-        EndSieve { heads, grams }
+        TailPrefilter { heads, grams }
     }
 
     /// The first position from `from` on where a needle may begin, except for the last three bytes
@@ -63,9 +63,9 @@ impl EndSieve {
         start.map(|start| from + start)
     }
 
-    /// Like [`first_start`](EndSieve::first_start), with a look at every fourth byte; on failure,
-    /// the position where the looks end.
-    fn first_by_grams(&self, grams: &BitSet<2>, text: &[u8], from: usize) -> Result<usize, usize> {
+    /// Like [`first_start`](TailPrefilter::first_start), with a look at every fourth byte; on
+    /// failure, the position where the looks end.
+    fn first_by_grams(&self, grams: &BloomFilter<2>, text: &[u8], from: usize) -> Result<usize, usize> {
         let is_gram = |look| grams.contains(keep::<GRAM_LEN>(load(text, look)));
         // A needle that begins at `at` or up to `STRIDE` - 1 bytes later has a gram at `at + STRIDE
         // - 1`.

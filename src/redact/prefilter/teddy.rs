@@ -1,4 +1,4 @@
-//! A tier for few and short needles: byte classes for each position of a window.
+//! Teddy, the tier for few and short needles: byte classes for each position of a window.
 //!
 //! Needles are distributed over eight buckets, one bit each. For each position a table maps a byte
 //! to the buckets with a needle that has this byte there; the `and` over all positions is nonzero
@@ -51,18 +51,18 @@ impl Drop for Classes {
 }
 
 /// The tier; see the module's documentation.
-pub(super) struct ClassSieve {
+pub(super) struct Teddy {
     isa: Isa,
     classes: Box<Classes>,
 }
 
-impl ClassSieve {
+impl Teddy {
     /// A tier for these windows, of [`SHORT_LEN`] or [`WINDOW_LEN`] bytes each; `None` if false
     /// positives would make it useless.
     ///
     /// A false hit costs about a nanosecond, so quite a few of them are cheaper than a look at each
     /// position in turn.
-    pub(super) fn new(isa: Isa, windows: &[&[u8]]) -> Option<ClassSieve> {
+    pub(super) fn new(isa: Isa, windows: &[&[u8]]) -> Option<Teddy> {
         if windows.len() > WINDOWS_MAX {
             return None;
         }
@@ -84,7 +84,7 @@ impl ClassSieve {
         for (i, window) in long.iter().enumerate() {
             classes.add(window, short_buckets + i * (BUCKETS - short_buckets) / long.len());
         }
-        (classes.false_share(isa) <= FALSE_SHARE_MAX).then(|| ClassSieve { isa, classes: Box::new(classes) })
+        (classes.false_share(isa) <= FALSE_SHARE_MAX).then(|| Teddy { isa, classes: Box::new(classes) })
     }
 
     /// The first position in `from..end` where a window may begin that `check` confirms. Otherwise

@@ -6,54 +6,54 @@ use std::ops::ControlFlow;
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use super::bloom::BitSet;
-use super::qgrams::{GramSieve, LOOK_LEN, high_word, load};
-use super::teddy::ClassSieve;
-use super::window_index::{Place, WordMap};
+use super::bloom::BloomFilter;
+use super::qgrams::{LOOK_LEN, QGrams, high_word, load};
+use super::teddy::Teddy;
+use super::window_index::{WindowIndex, WindowRef};
 
 /// A needle's window.
 pub(super) struct Window<'a> {
     pub(super) bytes: &'a [u8],
-    pub(super) place: Place,
+    pub(super) window_ref: WindowRef,
 }
 
 /// A tier's search for windows.
-pub(super) enum Finder {
-    Grams(GramSieve),
-    Classes(ClassSieve),
+pub(super) enum WindowSearch {
+    QGrams(QGrams),
+    Teddy(Teddy),
     /// The bytes of the only window. A `memmem::Finder` would keep an unwiped copy, so each search
     /// makes one.
-    Bytes(Zeroizing<Vec<u8>>),
+    Substring(Zeroizing<Vec<u8>>),
 }
 
 /// The tier; see the module's documentation.
 pub(super) struct Tier {
-    finder: Finder,
+    search: WindowSearch,
     /// By the first eight bytes of the window, or all of a shorter one.
-    words: WordMap,
+    index: WindowIndex,
     /// The first four bytes of each window, for a quick answer.
-    heads: BitSet<2>,
+    heads: BloomFilter<2>,
     /// The shifts of a word for the windows that are shorter than a word, and for the others.
     shifts: Vec<u32>,
 }
 
 impl Tier {
-    pub(super) fn new(finder: Finder, windows: &[Window<'_>]) -> Tier {
+    pub(super) fn new(search: WindowSearch, windows: &[Window<'_>]) -> Tier {
         let len = |window: &Window<'_>| window.bytes.len().min(LOOK_LEN);
         let mut shifts: Vec<u32> = windows.iter().map(|window| 8 * (LOOK_LEN - len(window)) as u32).collect();
         shifts.sort_unstable();
         shifts.dedup();
-        let words = windows.iter().map(|window| (high_word(&window.bytes[..len(window)]), window.place)).collect();
-        let mut heads = BitSet::new(windows.len(), 64);
+        let words = windows.iter().map(|window| (high_word(&window.bytes[..len(window)]), window.window_ref)).collect();
+        let mut heads = BloomFilter::new(windows.len(), 64);
         windows.iter().for_each(|window| heads.insert(high_word(&window.bytes[..4])));
-        Tier { finder, words: WordMap::new(words), heads, shifts }
+        Tier { search, index: WindowIndex::new(words), heads, shifts }
     }
 
     /// The distance between looks.
     pub(super) fn stride(&self) -> usize {
-        match &self.finder {
-            Finder::Grams(grams) => grams.stride(),
-            Finder::Classes(_) | Finder::Bytes(_) => 1,
+        match &self.search {
+            WindowSearch::QGrams(grams) => grams.stride(),
+            WindowSearch::Teddy(_) | WindowSearch::Substring(_) => 1,
         }
     }
 
@@ -61,10 +61,10 @@ impl Tier {
     /// in a window. On failure, the position of the next look.
     #[inline]
     pub(super) fn find(&self, text: &[u8], from: usize, end: usize) -> Result<usize, usize> {
-        match &self.finder {
-            Finder::Classes(classes) => classes.find(text, from, end, |at| self.has_word(text, at)),
-            Finder::Grams(grams) => grams.find(text, from, end),
-            Finder::Bytes(bytes) => {
+        match &self.search {
+            WindowSearch::Teddy(teddy) => teddy.find(text, from, end, |at| self.has_word(text, at)),
+            WindowSearch::QGrams(grams) => grams.find(text, from, end),
+            WindowSearch::Substring(bytes) => {
                 let end = end.min((text.len() + 1).saturating_sub(bytes.len().max(LOOK_LEN)));
                 let there = text.get(from..end + bytes.len() - 1).unwrap_or_default();
                 memmem::find(there, bytes).map_or(Err(end.max(from)), |at| Ok(from + at))
@@ -75,9 +75,9 @@ impl Tier {
     /// Whether there is nothing to [find](Tier::find) in a short text.
     #[inline]
     pub(super) fn is_absent(&self, text: &[u8]) -> bool {
-        match &self.finder {
-            Finder::Grams(grams) => grams.is_absent(text),
-            Finder::Classes(_) | Finder::Bytes(_) => self.find(text, 0, text.len()).is_err(),
+        match &self.search {
+            WindowSearch::QGrams(grams) => grams.is_absent(text),
+            WindowSearch::Teddy(_) | WindowSearch::Substring(_) => self.find(text, 0, text.len()).is_err(),
         }
     }
 
@@ -96,9 +96,9 @@ impl Tier {
             while starts != 0 {
                 let start = first + starts.trailing_zeros() as usize;
                 starts &= starts - 1;
-                for place in self.words.places(load(text, start) << shift) {
-                    if let Some(start) = start.checked_sub(place.offset as usize) {
-                        candidate(place.needle as usize, start)?;
+                for window in self.index.windows(load(text, start) << shift) {
+                    if let Some(start) = start.checked_sub(window.offset as usize) {
+                        candidate(window.needle as usize, start)?;
                     }
                 }
             }
@@ -113,12 +113,12 @@ impl Tier {
     fn may_start(&self, text: &[u8], shift: u32) -> u64 {
         let words =
             text.windows(LOOK_LEN).map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")) << shift);
-        words.enumerate().map(|(i, word)| u64::from(self.words.may_contain(word)) << i).sum()
+        words.enumerate().map(|(i, word)| u64::from(self.index.may_contain(word)) << i).sum()
     }
 
     #[inline]
     fn has_word(&self, text: &[u8], at: usize) -> bool {
         let word = load(text, at);
-        self.heads.contains(word << 32) && self.shifts.iter().any(|shift| self.words.may_contain(word << shift))
+        self.heads.contains(word << 32) && self.shifts.iter().any(|shift| self.index.may_contain(word << shift))
     }
 }

@@ -72,7 +72,7 @@ static COMMON_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
 
 /// The best offset of the window of `len` bytes in the needle, which is at least that long. Its
 /// first `shared` bytes also begin another needle. Ties go to the front.
-pub(super) fn place(needle: &[u8], shared: usize, len: usize) -> usize {
+pub(super) fn best_offset(needle: &[u8], shared: usize, len: usize) -> usize {
     let head = &needle[..needle.len().min(OFFSET_MAX + len)];
     let weights = weights(head, shared);
     let mut weight: u32 = weights[..len].iter().sum();
@@ -84,7 +84,7 @@ pub(super) fn place(needle: &[u8], shared: usize, len: usize) -> usize {
     best.1
 }
 
-/// The weight of each byte: how common it is at its place.
+/// The weight of each byte: how common it is at its position.
 fn weights(head: &[u8], shared: usize) -> Vec<u32> {
     let mut weights = vec![0; head.len()];
     let mut add = |range: std::ops::Range<usize>, weight| weights[range].iter_mut().for_each(|sum| *sum += weight);
@@ -110,19 +110,19 @@ fn weights(head: &[u8], shared: usize) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::place;
+    use super::best_offset;
 
     #[test]
     fn a_window_avoids_what_logs_are_full_of() {
         let url = b"postgres://app:x9Kq-27vLm_0zRt@db-1.internal:5432/orders";
-        assert!(place(url, 0, 15) >= 11);
+        assert!(best_offset(url, 0, 15) >= 11);
         let token = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
-        assert!(place(token, 0, 39) >= 67);
+        assert!(best_offset(token, 0, 39) >= 67);
     }
 
     #[test]
     fn a_window_of_nothing_special_stands_at_the_start() {
-        assert_eq!(place(b"x9Kq-27vLm_0zRtx9Kq-27vLm_0zRt", 0, 15), 0);
-        assert_eq!(place(b"aaaaaaaa", 0, 8), 0);
+        assert_eq!(best_offset(b"x9Kq-27vLm_0zRtx9Kq-27vLm_0zRt", 0, 15), 0);
+        assert_eq!(best_offset(b"aaaaaaaa", 0, 8), 0);
     }
 }

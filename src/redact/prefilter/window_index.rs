@@ -5,35 +5,35 @@
 
 use zeroize::Zeroize;
 
-use super::bloom::BitSet;
+use super::bloom::BloomFilter;
 
 /// A needle, and the offset of its window.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct WindowRef {
     pub(super) needle: u32,
     pub(super) offset: u32,
 }
 
 /// The map; see the module's documentation.
-pub(super) struct WordMap {
-    set: BitSet<3>,
-    /// A hash of the word, and the index of its first place. The word itself is not stored: a wrong
-    /// one costs a comparison.
+pub(super) struct WindowIndex {
+    set: BloomFilter<3>,
+    /// A hash of the word, and the index of its first window. The word itself is not stored: a
+    /// wrong one costs a comparison.
     slots: Vec<(u32, u32)>,
-    places: Vec<Place>,
-    /// Whether a place is the last of its word.
+    windows: Vec<WindowRef>,
+    /// Whether a window is the last of its word.
     lasts: Vec<bool>,
 }
 
 const FREE: u32 = u32::MAX;
 
-impl WordMap {
-    pub(super) fn new(mut entries: Vec<(u64, Place)>) -> WordMap {
-        entries.sort_unstable_by_key(|&(word, place)| (word, place.needle));
-        let mut map = WordMap {
-            set: BitSet::new(entries.len(), 32),
+impl WindowIndex {
+    pub(super) fn new(mut entries: Vec<(u64, WindowRef)>) -> WindowIndex {
+        entries.sort_unstable_by_key(|&(word, window)| (word, window.needle));
+        let mut map = WindowIndex {
+            set: BloomFilter::new(entries.len(), 32),
             slots: vec![(0, FREE); (entries.len() * 2).next_power_of_two().max(2)],
-            places: entries.iter().map(|entry| entry.1).collect(),
+            windows: entries.iter().map(|entry| entry.1).collect(),
             lasts: Vec::with_capacity(entries.len()),
         };
         for (i, &(word, _)) in entries.iter().enumerate() {
@@ -56,7 +56,7 @@ impl WordMap {
 
     /// The needles with a window that begins with this word, and perhaps those of another word.
     #[inline]
-    pub(super) fn places(&self, word: u64) -> &[Place] {
+    pub(super) fn windows(&self, word: u64) -> &[WindowRef] {
         let fingerprint = fingerprint(word);
         let slot =
             self.probe(word, |slot| slot.1 == FREE || slot.0 == fingerprint).expect("half of the slots are free");
@@ -64,7 +64,7 @@ impl WordMap {
             FREE => &[],
             first => {
                 let len = self.lasts[first as usize..].iter().position(|&last| last).map_or(0, |last| last + 1);
-                &self.places[first as usize..][..len]
+                &self.windows[first as usize..][..len]
             }
         }
     }

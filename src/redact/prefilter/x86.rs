@@ -1,4 +1,4 @@
-//! The loops of the class tier in the vector instructions of x86-64.
+//! The loops of Teddy in the vector instructions of x86-64.
 
 use core::arch::x86_64::*;
 
