@@ -138,11 +138,11 @@ pub mod source;
 pub mod sys;
 
 pub use redact::build::{BuildError, NeedleSetBuilder};
-pub use redact::cover::Cover;
 pub use redact::encoding::Form;
 pub use redact::finder::Finder;
 pub use redact::mask::Mask;
 pub use redact::needle::{NeedleSet, Notice, NoticeKind};
+pub use redact::overlay::Cover;
 pub use redact::redacted::{Piece, PieceKind, Redacted};
 pub use redact::redactor::{Last, Redactor};
 pub use redact::region::Region;

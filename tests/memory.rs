@@ -17,7 +17,7 @@ use harness::engine;
 use harness::rng::Rng;
 use hushlog::io::{RedactReader, RedactWriter, Release};
 use hushlog::redact::build::NeedleSetBuilder;
-use hushlog::redact::cover::Cover;
+use hushlog::redact::overlay::Cover;
 use hushlog::redact::prefilter::Variant;
 use hushlog::{NeedleSet, Redactor, Secret};
 

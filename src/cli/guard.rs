@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use hushlog::NeedleSet;
-use hushlog::redact::cover::Cover;
+use hushlog::redact::overlay::Cover;
 use hushlog::scrub::guard::{Guard, GuardError, GuardEvent, Guarded, termination};
 use hushlog::sys::sources::Sources;
 use serde_json::{Value, json};

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::boundary::{call, caught, put};
 use super::code::{self, Code};
-use crate::redact::cover::Cover;
 use crate::redact::mask::Mask;
 use crate::redact::needle::NeedleSet;
+use crate::redact::overlay::Cover;
 
 /// `hushlog_set`.
 pub struct Set(Arc<Shared>);

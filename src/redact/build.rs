@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::collide;
 use super::encoding::{self, Form};
 use super::mask::Mask;
+use super::mask_conflict;
 use super::needle::{NeedleSet, Notice, NoticeKind, Origin};
 use super::needle_list::NeedleList;
 use super::ordinary::is_ordinary;
@@ -201,7 +201,7 @@ fn set_mask(set: &mut NeedleSet, mask: Mask) -> Result<(), BuildError> {
     if set.masks().iter().any(|mask| mask.is_empty()) {
         return Err(BuildError::MaskEmpty);
     }
-    match collide::find(set) {
+    match mask_conflict::find(set) {
         Some(needle) => Err(BuildError::MaskCollides { name: set.name_and_form(needle).0.to_owned() }),
         None => Ok(()),
     }

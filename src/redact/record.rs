@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use super::automaton::ROOT;
-use super::cover::Cover;
 use super::needle::{NeedleSet, Stand};
+use super::overlay::Cover;
 use super::region::{self, Region};
 use super::scan::PIECE_LEN_MAX;
 use super::secret::STUMP_LEN_MIN;

@@ -16,8 +16,8 @@ use super::needle::{NeedleSet, Stand};
 use super::node_map::NodeMap;
 use super::redacted::{Redacted, Segment, Texts};
 use super::region::{self, Region};
+use super::resume::{self, Beginning, Known};
 use super::scan::{Found, PIECE_LEN_MAX};
-use super::tail::{self, Beginning, Known};
 
 mod swap;
 
@@ -151,7 +151,7 @@ impl Redactor {
         let is_last = last == Last::Yes;
         let set = &*self.set;
         let known = Known { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: self.mask_stump };
-        let beginning = tail::beginning(set, input, known);
+        let beginning = resume::beginning(set, input, known);
         if beginning == Beginning::Open {
             return None;
         }
@@ -342,7 +342,7 @@ impl Redactor {
 pub(crate) fn rest(set: &NeedleSet, text: &[u8], before: usize, last: Last) -> Option<Option<(usize, usize)>> {
     let is_last = last == Last::Yes;
     let known = Known { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: true };
-    match tail::beginning(set, text, known) {
+    match resume::beginning(set, text, known) {
         Beginning::Open => None,
         Beginning::Free => Some(None),
         Beginning::Rest(len, needle) => Some(Some((len, needle as usize))),

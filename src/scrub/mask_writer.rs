@@ -23,8 +23,8 @@ use super::container::Split;
 use super::torn::Torn;
 use super::{escape, file};
 use crate::NeedleSet;
-use crate::redact::cover::Cover;
 use crate::redact::finder::Finder;
+use crate::redact::overlay::Cover;
 use crate::redact::region::Region;
 
 /// The maximum number of bytes to overwrite in one step.

@@ -20,7 +20,7 @@ use super::content;
 #[cfg(feature = "guard")]
 use super::file;
 use crate::NeedleSet;
-use crate::redact::cover::Cover;
+use crate::redact::overlay::Cover;
 use crate::redact::region::Region;
 
 /// The maximum length of a mask that is written in one step, in bytes: within a page, or across the

@@ -29,7 +29,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::redact::cover::Cover;
+use crate::redact::overlay::Cover;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::input;
 use crate::sys::limits::raise_descriptor_limit;

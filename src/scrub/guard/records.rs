@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::NeedleSet;
-use crate::redact::cover::Cover;
+use crate::redact::overlay::Cover;
 use crate::scrub::container::{self, Format, Split, Splitter};
 use crate::scrub::mask_writer::{MaskError, MaskWriter};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::NeedleSet;
-use crate::redact::cover::Cover;
+use crate::redact::overlay::Cover;
 use crate::scrub::mask_writer::MaskWriter;
 use crate::scrub::torn;
 use crate::sys::sources::Sources;

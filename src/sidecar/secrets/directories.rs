@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::active::Active;
 use super::reloader::lock;
 use crate::NeedleSet;
-use crate::redact::cover::Cover;
+use crate::redact::overlay::Cover;
 use crate::redact::text;
 use crate::scrub::guard::{Guard, GuardError, Locks, STUMP_WAIT};
 use crate::scrub::{Outcome, Scrubber, Tree, is_wanted};

@@ -1,7 +1,7 @@
 //! Overlay masks: a mask of exactly the region's length, written in place.
 
 use super::build::BuildError;
-use super::collide;
+use super::mask_conflict;
 use super::needle::NeedleSet;
 use super::region::Region;
 
@@ -30,10 +30,10 @@ impl Cover {
     ///
     /// When every possible fill character conflicts with a needle.
     pub fn named(set: &NeedleSet) -> Result<Cover, BuildError> {
-        let fits = |&&filler: &&u8| collide::char_collides(set, filler).is_none();
+        let fits = |&&filler: &&u8| mask_conflict::char_collides(set, filler).is_none();
         let Some(&filler) = FILLERS.iter().find(fits) else { return Err(collides(set, FILLERS[0])) };
         let mut labels: Vec<Box<[u8]>> = set.names().iter().map(|name| label(name)).collect();
-        collide::drop_colliding_labels(set, &mut labels);
+        mask_conflict::drop_colliding_labels(set, &mut labels);
         Ok(Cover { filler, part_filler: part_filler(set), labels })
     }
 
@@ -46,10 +46,10 @@ impl Cover {
         if !c.is_ascii_graphic() {
             return Err(BuildError::MaskChar);
         }
-        if collide::char_collides(set, c).is_some() {
+        if mask_conflict::char_collides(set, c).is_some() {
             return Err(collides(set, c));
         }
-        let part_filler = Some(c).filter(|&c| !collide::has_byte(set, c));
+        let part_filler = Some(c).filter(|&c| !mask_conflict::has_byte(set, c));
         Ok(Cover { filler: c, part_filler, labels: vec![Box::default(); set.names().len()] })
     }
 
@@ -84,10 +84,10 @@ fn label(name: &str) -> Box<[u8]> {
 }
 
 fn part_filler(set: &NeedleSet) -> Option<u8> {
-    FILLERS.iter().copied().find(|&filler| !collide::has_byte(set, filler))
+    FILLERS.iter().copied().find(|&filler| !mask_conflict::has_byte(set, filler))
 }
 
 fn collides(set: &NeedleSet, c: u8) -> BuildError {
-    let needle = collide::char_collides(set, c).unwrap_or_default();
+    let needle = mask_conflict::char_collides(set, c).unwrap_or_default();
     BuildError::MaskCollides { name: set.name_and_form(needle).0.to_owned() }
 }

@@ -109,8 +109,8 @@ mod tests {
     use crate::redact::mask::Mask;
     use crate::redact::naive;
     use crate::redact::needle::NeedleSet;
+    use crate::redact::resume::{Beginning, Known, beginning};
     use crate::redact::secret::Secret;
-    use crate::redact::tail::{Beginning, Known, beginning};
 
     /// All texts of two letters up to a length, the empty one first.
     fn texts(len_max: u32) -> Vec<Vec<u8>> {
