@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use hushlog::{Cover, NeedleSet, Redactor};
+use hushlog::{NeedleSet, Overlay, Redactor};
 use libloading::Library;
 
 use support::cases::all_forms;
@@ -80,16 +80,16 @@ fn pushes(set: &Arc<NeedleSet>, foreign: &Foreign, text: &[u8], piece_len: usize
 }
 
 fn records(set: &NeedleSet, foreign: &Foreign, mut text: Vec<u8>, value: &[u8]) {
-    let cover = Cover::named(set).expect("there is a byte that no key has");
+    let overlay = Overlay::named(set).expect("there is a byte that no key has");
     let mut record = [[b"key=", value, b";"].concat(), [b"key=", value, b";"].concat()];
-    assert_eq!(set.redact_in_place(&mut record[0], &cover), 1);
+    assert_eq!(set.redact_in_place(&mut record[0], &overlay), 1);
     assert_eq!(foreign.in_place(&mut record[1]), 1);
     assert_eq!(record[0], record[1]);
     let calls = text.len() / RECORD_LEN;
     let mut times = [const { Vec::new() }; 4];
     for _ in 0..ROUNDS {
         let records = text.chunks_exact_mut(RECORD_LEN);
-        times[0].push(time(calls, || records.map(|record| set.redact_in_place(record, &cover)).sum()));
+        times[0].push(time(calls, || records.map(|record| set.redact_in_place(record, &overlay)).sum()));
         let records = text.chunks_exact_mut(RECORD_LEN);
         times[1].push(time(calls, || records.map(|record| foreign.in_place(record) as usize).sum()));
         let records = text.chunks_exact(RECORD_LEN);

@@ -9,7 +9,7 @@ mod support;
 use std::time::Instant;
 
 use aho_corasick::AhoCorasick;
-use hushlog::{Cover, NeedleSet};
+use hushlog::{NeedleSet, Overlay};
 use regex::bytes::RegexSet;
 
 use support::cases::all_forms;
@@ -39,8 +39,8 @@ fn main() {
 fn measure(secrets: usize, mut text: Vec<u8>) {
     let values = keys(secrets);
     let set = all_forms(values.clone());
-    let cover = Cover::of_char(&set, b'*').expect("no key has a star in it");
-    check(&set, &cover, &values[0]);
+    let overlay = Overlay::of_char(&set, b'*').expect("no key has a star in it");
+    check(&set, &overlay, &values[0]);
     let needles: Vec<&[u8]> = set.expose().collect();
     let forms = AhoCorasick::new(&needles).expect("an automaton");
     let raw = AhoCorasick::new(&values).expect("an automaton");
@@ -48,7 +48,7 @@ fn measure(secrets: usize, mut text: Vec<u8>) {
     let regexes = RegexSet::new(patterns).expect("a set of words");
     let mut times = [const { Vec::new() }; 5];
     for _ in 0..ROUNDS {
-        times[0].push(time(&mut text, |record| set.redact_in_place(record, &cover) > 0));
+        times[0].push(time(&mut text, |record| set.redact_in_place(record, &overlay) > 0));
         times[1].push(time(&mut text, |record| matches!(set.redact_cow(record), std::borrow::Cow::Owned(_))));
         times[2].push(time(&mut text, |record| forms.is_match(&*record)));
         times[3].push(time(&mut text, |record| raw.is_match(&*record)));
@@ -59,10 +59,10 @@ fn measure(secrets: usize, mut text: Vec<u8>) {
 }
 
 /// Checks that each finds a secret, before it is timed on clean records.
-fn check(set: &NeedleSet, cover: &Cover, value: &[u8]) {
+fn check(set: &NeedleSet, overlay: &Overlay, value: &[u8]) {
     let mut record = [b"key=", value, b";"].concat();
     assert!(matches!(set.redact_cow(&record), std::borrow::Cow::Owned(_)));
-    assert_eq!(set.redact_in_place(&mut record, cover), 1);
+    assert_eq!(set.redact_in_place(&mut record, overlay), 1);
     assert!(!record.windows(value.len()).any(|there| there == value));
 }
 

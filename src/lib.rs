@@ -142,7 +142,7 @@ pub use redact::encoding::Form;
 pub use redact::finder::Finder;
 pub use redact::mask::Mask;
 pub use redact::needle::{NeedleSet, Notice, NoticeKind};
-pub use redact::overlay::Cover;
+pub use redact::overlay::Overlay;
 pub use redact::redacted::{Piece, PieceKind, Redacted};
 pub use redact::redactor::{Last, Redactor};
 pub use redact::region::Region;

@@ -17,7 +17,7 @@ use harness::engine;
 use harness::rng::Rng;
 use hushlog::io::{RedactReader, RedactWriter, Release};
 use hushlog::redact::build::NeedleSetBuilder;
-use hushlog::redact::overlay::Cover;
+use hushlog::redact::overlay::Overlay;
 use hushlog::redact::prefilter::Variant;
 use hushlog::{NeedleSet, Redactor, Secret};
 
@@ -255,8 +255,8 @@ fn what_is_given_back_is_wiped() {
         let mut reader = RedactReader::new(start.chain(end), Redactor::new(Arc::clone(&set)));
         while reader.read(&mut buffer).expect("it is in memory") > 0 {}
     }
-    let cover = Cover::named(&set).expect("there are marks that no secret has");
-    assert!(set.redact_cow(&text) != text && set.redact_in_place(&mut record, &cover) > 0);
+    let overlay = Overlay::named(&set).expect("there are marks that no secret has");
+    assert!(set.redact_cow(&text) != text && set.redact_in_place(&mut record, &overlay) > 0);
     #[cfg(feature = "tokio")]
     asynchronously(&set, &text, &mut buffer);
     drop((set, short));

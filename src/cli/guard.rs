@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use hushlog::NeedleSet;
-use hushlog::redact::overlay::Cover;
+use hushlog::redact::overlay::Overlay;
 use hushlog::scrub::guard::{Guard, GuardError, GuardEvent, Guarded, termination};
 use hushlog::sys::sources::Sources;
 use serde_json::{Value, json};
@@ -86,8 +86,8 @@ pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
     let kept = Arc::new(Sources::new());
     let secrets = kept.record(|| source::load(&args.sources, args.quiet))?;
     let set = masking::needle_set(secrets, &args.masking(), args.sources.allow_empty)?;
-    let cover = cover(&set, args.mask_char)?;
-    let guard = Guard::new(Arc::clone(&set), cover).map_err(failure)?;
+    let overlay = overlay(&set, args.mask_char)?;
+    let guard = Guard::new(Arc::clone(&set), overlay).map_err(failure)?;
     let guard = guard.stump_wait(Duration::from_millis(args.stump_wait.into())).leave(kept);
     harden::lock_memory();
     let quiet = args.quiet;
@@ -101,9 +101,9 @@ pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn cover(set: &NeedleSet, mask_char: Option<u8>) -> Result<Cover, Failure> {
-    let cover = mask_char.map_or_else(|| Cover::named(set), |c| Cover::of_char(set, c));
-    cover.map_err(|error| Failure::config(error.to_string()).hint("choose another mask with --mask-char"))
+fn overlay(set: &NeedleSet, mask_char: Option<u8>) -> Result<Overlay, Failure> {
+    let overlay = mask_char.map_or_else(|| Overlay::named(set), |c| Overlay::of_char(set, c));
+    overlay.map_err(|error| Failure::config(error.to_string()).hint("choose another mask with --mask-char"))
 }
 
 fn failure(error: GuardError) -> Failure {

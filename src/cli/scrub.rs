@@ -9,7 +9,7 @@ use clap::Args;
 use glob::Pattern;
 use hushlog::scrub::{Action, Findings, Outcome, Scrubber, Tree, is_wanted};
 use hushlog::sys::sources::Sources;
-use hushlog::{Cover, NeedleSet};
+use hushlog::{NeedleSet, Overlay};
 
 use super::exit::Exit;
 use super::harden;
@@ -100,13 +100,13 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let secrets = kept.record(|| source::load(sources, options.quiet))?;
     harden::fail_point("load", secrets.first().map_or(b"", |secret| secret.expose()));
     let set = masking::needle_set(secrets, options, sources.allow_empty)?;
-    let cover = cover(&set, options.mask_char)?;
+    let overlay = overlay(&set, options.mask_char)?;
     harden::lock_memory();
     harden::fail_point("scrub", set.expose().next().unwrap_or_default());
 
     let threads = what.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let action = if what.check || what.dry_run { Action::Count } else { Action::Mask };
-    let scrubber = Scrubber::new(Arc::clone(&set)).map_err(masking::failure)?.cover(cover).action(action);
+    let scrubber = Scrubber::new(Arc::clone(&set)).map_err(masking::failure)?.overlay(overlay).action(action);
     let scrubber = scrubber.threads(threads).mask_stump(!options.keep_stump).leave(kept);
     let progress = Progress::start(paths, what.recursive, &scrubber, options.quiet);
     let report = Mutex::new(ScrubReport::new(action));
@@ -171,8 +171,8 @@ fn there(paths: &[PathBuf]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn cover(set: &NeedleSet, mask_char: Option<u8>) -> Result<Cover, Failure> {
-    mask_char.map_or_else(|| Cover::named(set), |c| Cover::of_char(set, c)).map_err(masking::failure)
+fn overlay(set: &NeedleSet, mask_char: Option<u8>) -> Result<Overlay, Failure> {
+    mask_char.map_or_else(|| Overlay::named(set), |c| Overlay::of_char(set, c)).map_err(masking::failure)
 }
 
 /// The file patterns.

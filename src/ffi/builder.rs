@@ -129,7 +129,7 @@ pub unsafe extern "C" fn hushlog_builder_build(builder: Option<&mut Builder>, se
     }
     let code = call("hushlog_builder_build", || {
         let built = secrets.ok_or(Code::Used)?.build().inspect_err(|error| {
-            if let BuildError::MaskCollides { name } = error {
+            if let BuildError::MaskConflict { name } = error {
                 builder.failed = CString::new(name.as_str()).ok();
             }
         })?;

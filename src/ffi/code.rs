@@ -43,7 +43,7 @@ impl From<BuildError> for Code {
     fn from(error: BuildError) -> Code {
         match error {
             BuildError::TooLarge => Code::TooLarge,
-            BuildError::MaskCollides { .. } => Code::Mask,
+            BuildError::MaskConflict { .. } => Code::Mask,
             BuildError::MaskEmpty => Code::MaskEmpty,
             BuildError::MaskChar => Code::MaskChar,
         }

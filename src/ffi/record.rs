@@ -54,7 +54,7 @@ pub unsafe extern "C" fn hushlog_redact_in_place(set: Option<&Set>, record: *mut
         let set = set.ok_or(Code::Null)?;
         // SAFETY: as the caller promised, for as long as this call lasts.
         let record = unsafe { bytes_mut(record, len)? };
-        let regions = set.needles().redact_in_place(record, set.cover()?);
+        let regions = set.needles().redact_in_place(record, set.overlay()?);
         Ok(c_int::try_from(regions).unwrap_or(c_int::MAX))
     })
 }

@@ -7,7 +7,7 @@ use super::boundary::{call, caught, put};
 use super::code::{self, Code};
 use crate::redact::mask::Mask;
 use crate::redact::needle::NeedleSet;
-use crate::redact::overlay::Cover;
+use crate::redact::overlay::Overlay;
 
 /// `hushlog_set`.
 pub struct Set(Arc<Shared>);
@@ -15,7 +15,7 @@ pub struct Set(Arc<Shared>);
 struct Shared {
     needles: Arc<NeedleSet>,
     /// Built by the first call that masks in place: it takes time, and not every set has one.
-    cover: OnceLock<Option<Cover>>,
+    overlay: OnceLock<Option<Overlay>>,
     notices: Vec<(CString, c_int)>,
 }
 
@@ -24,7 +24,7 @@ impl Set {
         // Names arrived as C strings, so none contains a NUL.
         let notice = |(name, kind): (&str, _)| (CString::new(name).unwrap_or_default(), code::of_notice(kind));
         let notices = needles.notices().iter().map(|told| notice((&told.name, told.kind))).collect();
-        Set(Arc::new(Shared { needles: Arc::new(needles), cover: OnceLock::new(), notices }))
+        Set(Arc::new(Shared { needles: Arc::new(needles), overlay: OnceLock::new(), notices }))
     }
 
     pub(super) fn needles(&self) -> &Arc<NeedleSet> {
@@ -32,12 +32,12 @@ impl Set {
     }
 
     /// The masks that overwrite regions in place.
-    pub(super) fn cover(&self) -> Result<&Cover, Code> {
+    pub(super) fn overlay(&self) -> Result<&Overlay, Code> {
         let made = || match *self.needles().mask() {
-            Mask::Char(character) => Cover::of_char(self.needles(), character).ok(),
-            Mask::Template(_) => Cover::named(self.needles()).ok(),
+            Mask::Char(character) => Overlay::of_char(self.needles(), character).ok(),
+            Mask::Template(_) => Overlay::named(self.needles()).ok(),
         };
-        self.0.cover.get_or_init(made).as_ref().ok_or(Code::Mask)
+        self.0.overlay.get_or_init(made).as_ref().ok_or(Code::Mask)
     }
 }
 

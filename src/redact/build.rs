@@ -44,7 +44,7 @@ pub enum BuildError {
     /// A mask, by itself or beside other text, would read as a secret or as the beginning or end of
     /// one.
     #[error("the mask and the secret {name} have a beginning or an end in common")]
-    MaskCollides {
+    MaskConflict {
         /// The secret's name.
         name: String,
     },
@@ -202,7 +202,7 @@ fn set_mask(set: &mut NeedleSet, mask: Mask) -> Result<(), BuildError> {
         return Err(BuildError::MaskEmpty);
     }
     match mask_conflict::find(set) {
-        Some(needle) => Err(BuildError::MaskCollides { name: set.name_and_form(needle).0.to_owned() }),
+        Some(needle) => Err(BuildError::MaskConflict { name: set.name_and_form(needle).0.to_owned() }),
         None => Ok(()),
     }
 }
@@ -214,7 +214,7 @@ fn set_default_mask(set: &mut NeedleSet) -> Result<(), BuildError> {
     if !others.into_iter().any(|mask| set_mask(set, mask).is_ok()) {
         return Err(error);
     }
-    if let BuildError::MaskCollides { name } = error {
+    if let BuildError::MaskConflict { name } = error {
         set.notices.push(Notice { name, kind: NoticeKind::MaskReplaced });
     }
     Ok(())

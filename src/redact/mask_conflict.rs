@@ -16,13 +16,13 @@ use super::scan::Scanner;
 /// A needle that overlaps one of the masks of its set.
 pub(super) fn find(set: &NeedleSet) -> Option<usize> {
     match set.mask() {
-        Mask::Template(_) => template_collides(set),
-        &Mask::Char(c) => char_collides(set, c),
+        Mask::Template(_) => template_conflict(set),
+        &Mask::Char(c) => char_conflict(set, c),
     }
 }
 
 /// A needle that overlaps a mask: one contains the other, or one ends as the other begins.
-fn template_collides(set: &NeedleSet) -> Option<usize> {
+fn template_conflict(set: &NeedleSet) -> Option<usize> {
     let mut masks: Vec<&[u8]> = set.masks().iter().map(|mask| &mask[..]).collect();
     masks.sort_unstable();
     masks.dedup();
@@ -43,33 +43,33 @@ fn overlap(scanner: &Scanner, text: &[u8]) -> Option<usize> {
 /// Removes the labels that overlap a needle: one contains the other, or one ends as the other
 /// begins. A label is empty, or begins with `[` and has no other. So no label ends in another, and
 /// a text can end in a label's beginning in one way only.
-pub(super) fn drop_colliding_labels(set: &NeedleSet, labels: &mut [Box<[u8]>]) {
+pub(super) fn drop_conflicting_labels(set: &NeedleSet, labels: &mut [Box<[u8]>]) {
     let mut found = Vec::new();
     labels.iter_mut().filter(|label| overlap(set.scanner(), label).is_some()).for_each(|label| *label = Box::default());
     let mut all: Vec<&[u8]> = labels.iter().map(|label| &label[..]).filter(|label| !label.is_empty()).collect();
     all.sort_unstable();
     all.dedup();
     let scanner = Scanner::new(all.iter().copied().collect(), Variant::Best);
-    let mut colliding = vec![false; all.len()];
+    let mut conflicting = vec![false; all.len()];
     // Many needles end alike: each beginning is looked up once.
     let mut beginnings = HashSet::new();
     for needle in 0..set.len() {
         let (beginning, held) = scanner.held(scanner.scan(set.needle(needle), ROOT, &mut found));
-        found.drain(..).for_each(|(_, label)| colliding[label as usize] = true);
+        found.drain(..).for_each(|(_, label)| conflicting[label as usize] = true);
         if held > 0 {
             let beginning = &all[beginning][..held];
             if beginnings.insert(beginning) {
                 let from = all.partition_point(|label| *label < beginning);
-                let labels = all[from..].iter().zip(&mut colliding[from..]);
+                let labels = all[from..].iter().zip(&mut conflicting[from..]);
                 labels
                     .take_while(|(label, _)| label.starts_with(beginning))
-                    .for_each(|(_, colliding)| *colliding = true);
+                    .for_each(|(_, conflicting)| *conflicting = true);
             }
         }
     }
-    let colliding: HashSet<Box<[u8]>> =
-        all.into_iter().zip(colliding).filter(|label| label.1).map(|label| label.0.into()).collect();
-    labels.iter_mut().filter(|label| colliding.contains(&**label)).for_each(|label| *label = Box::default());
+    let conflicting: HashSet<Box<[u8]>> =
+        all.into_iter().zip(conflicting).filter(|label| label.1).map(|label| label.0.into()).collect();
+    labels.iter_mut().filter(|label| conflicting.contains(&**label)).for_each(|label| *label = Box::default());
 }
 
 /// Whether any needle contains this byte.
@@ -78,7 +78,7 @@ pub(super) fn has_byte(set: &NeedleSet, byte: u8) -> bool {
 }
 
 /// A needle that begins or ends with the mask character, or repeats it as often as a mask may.
-pub(super) fn char_collides(set: &NeedleSet, c: u8) -> Option<usize> {
+pub(super) fn char_conflict(set: &NeedleSet, c: u8) -> Option<usize> {
     let shortest = (0..set.len()).map(|needle| set.needle(needle).len()).min()?;
     let longest_run = |needle: &[u8]| needle.split(|&byte| byte != c).map(<[u8]>::len).max();
     (0..set.len()).find(|&needle| {

@@ -145,7 +145,7 @@ fn mask(
         return None;
     }
     let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
-    let mut stand = Vec::new();
+    let mut replacement = Vec::new();
     for region in regions {
         let range = region.range();
         let (mut start, mut end) = from((range.start as usize, range.end as usize));
@@ -157,10 +157,10 @@ fn mask(
             end += 1;
         }
         let start = start.max(at);
-        stand.clear();
-        (start..end).for_each(|byte| set.write_mask(region.needle(), byte == start, &mut stand));
+        replacement.clear();
+        (start..end).for_each(|byte| set.write_mask(region.needle(), byte == start, &mut replacement));
         masked.push_str(&text[at..start]);
-        masked.push_str(&String::from_utf8_lossy(&stand));
+        masked.push_str(&String::from_utf8_lossy(&replacement));
         at = at.max(end);
     }
     masked.push_str(&text[at..]);

@@ -52,7 +52,7 @@ pub(super) struct Origin {
 
 /// The replacement for a region.
 #[derive(Clone, Copy)]
-pub(super) enum Stand<'a> {
+pub(super) enum Replacement<'a> {
     /// These bytes, once.
     Region(&'a [u8]),
     /// One of these equal bytes for each byte of the region.
@@ -133,10 +133,10 @@ impl NeedleSet {
     }
 
     /// The mask of a region named after this needle.
-    pub(super) fn stand(&self, needle: u32) -> Stand<'_> {
+    pub(super) fn replacement(&self, needle: u32) -> Replacement<'_> {
         match &self.mask {
-            Mask::Template(_) => Stand::Region(&self.masks[self.origins[needle as usize].name as usize]),
-            Mask::Char(_) => Stand::Byte(&self.masks[0]),
+            Mask::Template(_) => Replacement::Region(&self.masks[self.origins[needle as usize].name as usize]),
+            Mask::Char(_) => Replacement::Byte(&self.masks[0]),
         }
     }
 
@@ -215,10 +215,10 @@ impl NeedleSet {
     /// Writes the mask of one byte of a region named after this needle; for the naive definition.
     #[doc(hidden)]
     pub fn write_mask(&self, needle: usize, first: bool, out: &mut Vec<u8>) {
-        match self.stand(needle as u32) {
-            Stand::Region(mask) if first => out.extend_from_slice(mask),
-            Stand::Region(_) => {}
-            Stand::Byte(batch) => out.push(batch[0]),
+        match self.replacement(needle as u32) {
+            Replacement::Region(mask) if first => out.extend_from_slice(mask),
+            Replacement::Region(_) => {}
+            Replacement::Byte(batch) => out.push(batch[0]),
         }
     }
 }

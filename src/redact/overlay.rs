@@ -14,7 +14,7 @@ const FILLERS: &[u8] = b"*#~^_=+-.:|!?@$%&;,\x1a\x7f";
 /// As with all masks, none forms a needle with any adjacent text: a conflicting name is left out,
 /// and a conflicting fill character is replaced by another.
 #[derive(Clone, Debug)]
-pub struct Cover {
+pub struct Overlay {
     filler: u8,
     /// The fill character for a part of a region, which may be a single byte with any text beside
     /// it.
@@ -23,18 +23,18 @@ pub struct Cover {
     labels: Vec<Box<[u8]>>,
 }
 
-impl Cover {
+impl Overlay {
     /// Masks with names.
     ///
     /// # Errors
     ///
     /// When every possible fill character conflicts with a needle.
-    pub fn named(set: &NeedleSet) -> Result<Cover, BuildError> {
-        let fits = |&&filler: &&u8| mask_conflict::char_collides(set, filler).is_none();
-        let Some(&filler) = FILLERS.iter().find(fits) else { return Err(collides(set, FILLERS[0])) };
+    pub fn named(set: &NeedleSet) -> Result<Overlay, BuildError> {
+        let fits = |&&filler: &&u8| mask_conflict::char_conflict(set, filler).is_none();
+        let Some(&filler) = FILLERS.iter().find(fits) else { return Err(conflict(set, FILLERS[0])) };
         let mut labels: Vec<Box<[u8]>> = set.names().iter().map(|name| label(name)).collect();
-        mask_conflict::drop_colliding_labels(set, &mut labels);
-        Ok(Cover { filler, part_filler: part_filler(set), labels })
+        mask_conflict::drop_conflicting_labels(set, &mut labels);
+        Ok(Overlay { filler, part_filler: part_filler(set), labels })
     }
 
     /// Masks of this character alone.
@@ -42,15 +42,15 @@ impl Cover {
     /// # Errors
     ///
     /// When the character is not printable ASCII, or a mask of it could read as part of a secret.
-    pub fn of_char(set: &NeedleSet, c: u8) -> Result<Cover, BuildError> {
+    pub fn of_char(set: &NeedleSet, c: u8) -> Result<Overlay, BuildError> {
         if !c.is_ascii_graphic() {
             return Err(BuildError::MaskChar);
         }
-        if mask_conflict::char_collides(set, c).is_some() {
-            return Err(collides(set, c));
+        if mask_conflict::char_conflict(set, c).is_some() {
+            return Err(conflict(set, c));
         }
         let part_filler = Some(c).filter(|&c| !mask_conflict::has_byte(set, c));
-        Ok(Cover { filler: c, part_filler, labels: vec![Box::default(); set.names().len()] })
+        Ok(Overlay { filler: c, part_filler, labels: vec![Box::default(); set.names().len()] })
     }
 
     /// Writes a region's mask, or the part of it that starts at offset `from` within the region.
@@ -87,7 +87,7 @@ fn part_filler(set: &NeedleSet) -> Option<u8> {
     FILLERS.iter().copied().find(|&filler| !mask_conflict::has_byte(set, filler))
 }
 
-fn collides(set: &NeedleSet, c: u8) -> BuildError {
-    let needle = mask_conflict::char_collides(set, c).unwrap_or_default();
-    BuildError::MaskCollides { name: set.name_and_form(needle).0.to_owned() }
+fn conflict(set: &NeedleSet, c: u8) -> BuildError {
+    let needle = mask_conflict::char_conflict(set, c).unwrap_or_default();
+    BuildError::MaskConflict { name: set.name_and_form(needle).0.to_owned() }
 }

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use super::automaton::ROOT;
-use super::needle::{NeedleSet, Stand};
-use super::overlay::Cover;
+use super::needle::{NeedleSet, Replacement};
+use super::overlay::Overlay;
 use super::region::{self, Region};
 use super::scan::PIECE_LEN_MAX;
 use super::secret::STUMP_LEN_MIN;
@@ -37,9 +37,9 @@ impl NeedleSet {
             let range = region.range();
             out.extend_from_slice(&record[at..range.start as usize]);
             at = range.end as usize;
-            match self.stand(region.needle) {
-                Stand::Region(mask) => out.extend_from_slice(mask),
-                Stand::Byte(batch) => out.resize(out.len() + (range.end - range.start) as usize, batch[0]),
+            match self.replacement(region.needle) {
+                Replacement::Region(mask) => out.extend_from_slice(mask),
+                Replacement::Byte(batch) => out.resize(out.len() + (range.end - range.start) as usize, batch[0]),
             }
         }
         out.extend_from_slice(&record[at..]);
@@ -52,20 +52,20 @@ impl NeedleSet {
     /// Memory: none for a record without a region. Cost: linear; it neither fails nor panics.
     ///
     /// ```
-    /// # use hushlog::{Cover, NeedleSet, Secret};
+    /// # use hushlog::{Overlay, NeedleSet, Secret};
     /// let secret = Secret::new("KEY", b"sk-live-X9Q2".to_vec());
     /// let set = NeedleSet::builder().secret(secret).build()?;
-    /// let cover = Cover::named(&set)?;
+    /// let overlay = Overlay::named(&set)?;
     /// let mut record = *b"key=sk-live-X9Q2;";
-    /// assert_eq!(set.redact_in_place(&mut record, &cover), 1);
+    /// assert_eq!(set.redact_in_place(&mut record, &overlay), 1);
     /// assert_eq!(record, *b"key=[KEY]*******;");
     /// # Ok::<(), hushlog::BuildError>(())
     /// ```
-    pub fn redact_in_place(&self, record: &mut [u8], cover: &Cover) -> usize {
+    pub fn redact_in_place(&self, record: &mut [u8], overlay: &Overlay) -> usize {
         let regions = self.regions(record);
         for region in &regions {
             let range = region.range();
-            cover.write(self, region, 0, &mut record[range.start as usize..range.end as usize]);
+            overlay.write(self, region, 0, &mut record[range.start as usize..range.end as usize]);
         }
         regions.len()
     }

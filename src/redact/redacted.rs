@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroize;
 
-use super::needle::{NeedleSet, Stand};
+use super::needle::{NeedleSet, Replacement};
 use super::wiped;
 
 /// A planned piece of output: the location of its bytes.
@@ -51,8 +51,8 @@ impl<'a> Texts<'a> {
                 start: self.starts.0 + range.start as u64,
             },
             Segment::Mask { needle, old_set, len, start } => {
-                let bytes = match old_set.as_deref().unwrap_or(self.set).stand(*needle) {
-                    Stand::Region(mask) | Stand::Byte(mask) => &mask[..*len],
+                let bytes = match old_set.as_deref().unwrap_or(self.set).replacement(*needle) {
+                    Replacement::Region(mask) | Replacement::Byte(mask) => &mask[..*len],
                 };
                 Piece { bytes, kind: PieceKind::Mask, start: *start }
             }

@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 
 use super::automaton::{ROOT, State};
 use super::encoding::Form;
-use super::needle::{NeedleSet, Stand};
+use super::needle::{NeedleSet, Replacement};
 use super::node_map::NodeMap;
 use super::redacted::{Redacted, Segment, Texts};
 use super::region::{self, Region};
-use super::resume::{self, Beginning, Known};
+use super::resume::{self, Beginning, Context};
 use super::scan::{Found, PIECE_LEN_MAX};
 
 mod swap;
@@ -150,9 +150,9 @@ impl Redactor {
     pub fn resume<'a>(&'a mut self, input: &'a [u8], before: usize, last: Last) -> Option<Redacted<'a>> {
         let is_last = last == Last::Yes;
         let set = &*self.set;
-        let known = Known { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: self.mask_stump };
-        let beginning = resume::beginning(set, input, known);
-        if beginning == Beginning::Open {
+        let context = Context { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: self.mask_stump };
+        let beginning = resume::beginning(set, input, context);
+        if beginning == Beginning::Undecided {
             return None;
         }
         self.again = None;
@@ -341,10 +341,10 @@ impl Redactor {
 #[allow(dead_code, reason = "only the sidecar asks, which a library may be without")]
 pub(crate) fn rest(set: &NeedleSet, text: &[u8], before: usize, last: Last) -> Option<Option<(usize, usize)>> {
     let is_last = last == Last::Yes;
-    let known = Known { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: true };
-    match resume::beginning(set, text, known) {
-        Beginning::Open => None,
-        Beginning::Free => Some(None),
+    let context = Context { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: true };
+    match resume::beginning(set, text, context) {
+        Beginning::Undecided => None,
+        Beginning::Clean => Some(None),
         Beginning::Rest(len, needle) => Some(Some((len, needle as usize))),
     }
 }
@@ -371,10 +371,10 @@ fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, held_start: u64, inp
 fn push_mask(segments: &mut Vec<Segment>, region: &Region<Note>, mut len: usize, set: &NeedleSet) {
     let (needle, start) = (region.needle, region.range.start);
     let mut push = |len| segments.push(Segment::Mask { needle, old_set: region.more.old_set.clone(), len, start });
-    match region.more.old_set.as_deref().unwrap_or(set).stand(region.needle) {
-        Stand::Region(_) if region.more.begun => {}
-        Stand::Region(mask) => push(mask.len()),
-        Stand::Byte(batch) => {
+    match region.more.old_set.as_deref().unwrap_or(set).replacement(region.needle) {
+        Replacement::Region(_) if region.more.begun => {}
+        Replacement::Region(mask) => push(mask.len()),
+        Replacement::Byte(batch) => {
             while len > 0 {
                 push(len.min(batch.len()));
                 len -= len.min(batch.len());

@@ -9,16 +9,16 @@ use super::needle::NeedleSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beginning {
     /// All of it lies within a longer needle: only further input can decide.
-    Open,
+    Undecided,
     /// No remainder of a needle that would reveal too much.
-    Free,
+    Clean,
     /// This many bytes belong to this needle, which began earlier.
     Rest(usize, u32),
 }
 
 /// The context of the text.
 #[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
+pub(super) struct Context<'a> {
     /// The number of bytes emitted right before the text, which may begin a needle.
     pub(super) before: usize,
     /// The minimum length of a piece of this needle to cover, in bytes.
@@ -29,7 +29,7 @@ pub(super) struct Known<'a> {
     pub(super) stump: bool,
 }
 
-impl Known<'_> {
+impl Context<'_> {
     /// Whether a piece of a needle is covered. The needle's pieces are covered from `len_min` bytes
     /// on; this one begins at offset `start` of the needle, and `is_end` means that it ends the
     /// needle.
@@ -46,13 +46,13 @@ impl Known<'_> {
 /// Takes linear time in the needles' total length, for any text. Each needle runs through the
 /// automaton of the text (Knuth, Morris and Pratt), unless it is long enough and does not contain
 /// the first bytes of the text.
-pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known<'_>) -> Beginning {
+pub(super) fn beginning(set: &NeedleSet, text: &[u8], context: Context<'_>) -> Beginning {
     let text = &text[..text.len().min(set.needle_len_max())];
     if text.is_empty() {
-        return if known.is_last || set.is_empty() { Beginning::Free } else { Beginning::Open };
+        return if context.is_last || set.is_empty() { Beginning::Clean } else { Beginning::Undecided };
     }
     let borders = borders(text);
-    let len_min = |number: u32| (known.len_min)(number as usize);
+    let len_min = |number: u32| (context.len_min)(number as usize);
     let least = (0..set.len() as u32).map(len_min).min().unwrap_or(0);
     let first = memmem::Finder::new(&text[..text.len().min(least)]);
     // Among several of the same length, one that misses exactly as many bytes as were emitted names
@@ -60,7 +60,7 @@ pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known<'_>) -> Begin
     let mut longest = (0, false, 0);
     for (number, needle) in (0..).zip(set.expose()) {
         let len_min = len_min(number);
-        let may_be_short = needle.len() < known.before + len_min;
+        let may_be_short = needle.len() < context.before + len_min;
         if !may_be_short && first.find(&needle[1..]).is_none() {
             continue;
         }
@@ -68,18 +68,18 @@ pub(super) fn beginning(set: &NeedleSet, text: &[u8], known: Known<'_>) -> Begin
         for (end, byte) in (1..).zip(needle).skip(1) {
             len = step(text, &borders, len, *byte);
             let is_end = end == needle.len();
-            if len == text.len() && !is_end && !known.is_last {
-                return Beginning::Open;
+            if len == text.len() && !is_end && !context.is_last {
+                return Beginning::Undecided;
             }
             let is_piece = len > 0 && (is_end || len == text.len());
-            let fits = end - len == known.before;
-            if is_piece && (len, fits) > (longest.0, longest.1) && known.covers(len_min, end - len, len, is_end) {
+            let fits = end - len == context.before;
+            if is_piece && (len, fits) > (longest.0, longest.1) && context.covers(len_min, end - len, len, is_end) {
                 longest = (len, fits, number);
             }
         }
     }
     match longest {
-        (0, ..) => Beginning::Free,
+        (0, ..) => Beginning::Clean,
         (len, _, needle) => Beginning::Rest(len, needle),
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     use crate::redact::mask::Mask;
     use crate::redact::naive;
     use crate::redact::needle::NeedleSet;
-    use crate::redact::resume::{Beginning, Known, beginning};
+    use crate::redact::resume::{Beginning, Context, beginning};
     use crate::redact::secret::Secret;
 
     /// All texts of two letters up to a length, the empty one first.
@@ -132,27 +132,27 @@ mod tests {
                     let before = [0, 1, 2, 5][bits & 3];
                     let len_mins = [[3, 3], [4, 3]][bits >> 2 & 1];
                     let (is_last, stump) = (bits & 8 != 0, bits & 16 != 0);
-                    let known = Known { before, len_min: &|number| len_mins[number], is_last, stump };
-                    let told = beginning(&set, text, known);
+                    let context = Context { before, len_min: &|number| len_mins[number], is_last, stump };
+                    let answer = beginning(&set, text, context);
                     let open = !is_last && naive::may_go_on(&of_set, text);
                     let len = naive::rest_len(&of_set, text, before, &|needle| len_mins[needle], is_last && stump);
-                    match told {
-                        Beginning::Open => assert!(open, "{text:?} {before} {len_mins:?}"),
-                        Beginning::Free => assert_eq!((open, len), (false, 0), "{of_set:?} {text:?}"),
-                        Beginning::Rest(told, needle) => {
+                    match answer {
+                        Beginning::Undecided => assert!(open, "{text:?} {before} {len_mins:?}"),
+                        Beginning::Clean => assert_eq!((open, len), (false, 0), "{of_set:?} {text:?}"),
+                        Beginning::Rest(rest_len, needle) => {
                             assert_eq!(
                                 (open, len),
-                                (false, told),
+                                (false, rest_len),
                                 "{of_set:?} {text:?} {before} {len_mins:?} {is_last}"
                             );
                             let (needle, len_min) = (of_set[needle as usize], len_mins[needle as usize]);
                             let of_needle = naive::rest_len(&[needle], text, before, &|_| len_min, is_last && stump);
-                            assert_eq!(of_needle, told, "another needle's name");
+                            assert_eq!(of_needle, rest_len, "another needle's name");
                         }
                     }
-                    found[match told {
-                        Beginning::Open => 0,
-                        Beginning::Free => 1,
+                    found[match answer {
+                        Beginning::Undecided => 0,
+                        Beginning::Clean => 1,
                         Beginning::Rest(..) => 2,
                     }] += 1;
                 }

@@ -22,7 +22,7 @@ use super::search;
 use super::torn;
 use super::{file, search::Progress};
 use crate::redact::finder::Finder;
-use crate::redact::overlay::Cover;
+use crate::redact::overlay::Overlay;
 use crate::redact::redactor::STUMP_LEN_MIN;
 use crate::redact::region::Region;
 use crate::sys::sources::Sources;
@@ -85,7 +85,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Scrubber {
     set: Arc<NeedleSet>,
-    cover: Cover,
+    overlay: Overlay,
     action: Action,
     threads: usize,
     stumps: bool,
@@ -99,16 +99,16 @@ impl Scrubber {
     ///
     /// # Errors
     ///
-    /// Those of [`Cover::named`].
+    /// Those of [`Overlay::named`].
     pub fn new(set: Arc<NeedleSet>) -> Result<Scrubber, BuildError> {
-        let cover = Cover::named(&set)?;
+        let overlay = Overlay::named(&set)?;
         let (sources, progress) = (Arc::default(), Arc::default());
-        Ok(Scrubber { set, cover, action: Action::Mask, threads: 1, stumps: true, sources, progress })
+        Ok(Scrubber { set, overlay, action: Action::Mask, threads: 1, stumps: true, sources, progress })
     }
 
-    /// Sets the masks for regions. Default: [`Cover::named`].
-    pub fn cover(mut self, cover: Cover) -> Scrubber {
-        self.cover = cover;
+    /// Sets the masks for regions. Default: [`Overlay::named`].
+    pub fn overlay(mut self, overlay: Overlay) -> Scrubber {
+        self.overlay = overlay;
         self
     }
 
@@ -153,11 +153,11 @@ impl Scrubber {
     }
 
     pub(super) fn part_filler(&self) -> Option<u8> {
-        self.cover.part_filler()
+        self.overlay.part_filler()
     }
 
-    pub(super) fn cover_of_regions(&self) -> &Cover {
-        &self.cover
+    pub(super) fn region_overlay(&self) -> &Overlay {
+        &self.overlay
     }
 
     pub(super) fn masks_stump(&self) -> bool {
@@ -338,11 +338,11 @@ impl Pass<'_> {
 
     /// Completes the masks of an interrupted scrub.
     fn mask_torn(&mut self) -> Result<(), Halt> {
-        let Scrubber { set, cover, .. } = self.scrubber;
-        torn::find(&mut FromStart::new(self.file), set, cover, &mut |torn| {
+        let Scrubber { set, overlay, .. } = self.scrubber;
+        torn::find(&mut FromStart::new(self.file), set, overlay, &mut |torn| {
             if let Some(target) = &mut self.target {
                 self.written = true;
-                let written = target.complete(set, cover, &torn);
+                let written = target.complete(set, overlay, &torn);
                 if !self.is_masked(written)? {
                     return Ok(());
                 }
@@ -354,9 +354,9 @@ impl Pass<'_> {
     }
 
     fn tell_split(&mut self, split: &Split) -> Result<(), Halt> {
-        let Scrubber { set, cover, .. } = self.scrubber;
+        let Scrubber { set, overlay, .. } = self.scrubber;
         if let Some(target) = &mut self.target {
-            let filler = cover.part_filler().ok_or(Halt::Failed(ScrubError::NoFiller))?;
+            let filler = overlay.part_filler().ok_or(Halt::Failed(ScrubError::NoFiller))?;
             self.written = true;
             let written = target.overwrite_parts(set, filler, split, self.format == Some(Format::Docker));
             if !self.is_masked(written)? {
@@ -371,12 +371,12 @@ impl Pass<'_> {
     }
 
     fn tell(&mut self, region: Region) -> Result<(), Halt> {
-        let Scrubber { set, cover, .. } = self.scrubber;
+        let Scrubber { set, overlay, .. } = self.scrubber;
         if let Some(target) = &mut self.target {
             self.written = true;
             let written = match self.format {
-                Some(Format::Docker) => target.overwrite_in_json(set, cover, &region),
-                _ => target.overwrite_if_there(set, cover, &region),
+                Some(Format::Docker) => target.overwrite_in_json(set, overlay, &region),
+                _ => target.overwrite_if_there(set, overlay, &region),
             };
             if !self.is_masked(written)? {
                 return Ok(());

@@ -24,7 +24,7 @@ use super::torn::Torn;
 use super::{escape, file};
 use crate::NeedleSet;
 use crate::redact::finder::Finder;
-use crate::redact::overlay::Cover;
+use crate::redact::overlay::Overlay;
 use crate::redact::region::Region;
 
 /// The maximum number of bytes to overwrite in one step.
@@ -136,9 +136,9 @@ impl MaskTarget<'_> {
     /// # Errors
     ///
     /// See [`MaskError`]. Then a beginning of the mask may have been written.
-    pub fn overwrite(&mut self, set: &NeedleSet, cover: &Cover, region: &Region) -> Result<(), MaskError> {
+    pub fn overwrite(&mut self, set: &NeedleSet, overlay: &Overlay, region: &Region) -> Result<(), MaskError> {
         let start = region.range().start;
-        self.fill(region.range(), &mut |at, out| cover.write(set, region, at - start, out))
+        self.fill(region.range(), &mut |at, out| overlay.write(set, region, at - start, out))
     }
 
     /// Like [`overwrite`](MaskTarget::overwrite), if the region is still there: since the search
@@ -151,11 +151,11 @@ impl MaskTarget<'_> {
     pub fn overwrite_if_there(
         &mut self,
         set: &Arc<NeedleSet>,
-        cover: &Cover,
+        overlay: &Overlay,
         region: &Region,
     ) -> Result<(), MaskError> {
         self.look_for(set, region)?;
-        self.overwrite(set, cover, region)
+        self.overwrite(set, overlay, region)
     }
 
     /// Like [`overwrite_if_there`](MaskTarget::overwrite_if_there), within JSON: first overwrites
@@ -163,13 +163,13 @@ impl MaskTarget<'_> {
     pub(super) fn overwrite_in_json(
         &mut self,
         set: &Arc<NeedleSet>,
-        cover: &Cover,
+        overlay: &Overlay,
         region: &Region,
     ) -> Result<(), MaskError> {
         self.look_for(set, region)?;
-        let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
+        let filler = overlay.part_filler().ok_or(Errno::NOTSUP)?;
         self.fill_escapes(&region.range(), filler)?;
-        self.overwrite(set, cover, region)
+        self.overwrite(set, overlay, region)
     }
 
     /// Writes this byte over the rest of each escape that a range cuts.
@@ -205,11 +205,11 @@ impl MaskTarget<'_> {
     }
 
     /// Completes an incomplete mask, if the rest of the secret is still there.
-    pub(super) fn complete(&mut self, set: &NeedleSet, cover: &Cover, torn: &Torn) -> Result<(), MaskError> {
+    pub(super) fn complete(&mut self, set: &NeedleSet, overlay: &Overlay, torn: &Torn) -> Result<(), MaskError> {
         if !self.holds(std::slice::from_ref(&torn.rest), torn.expose(set))? {
             return Err(MaskError::Changed);
         }
-        self.fill(torn.rest.clone(), &mut |at, out| torn.write_mask(set, cover, at, out))
+        self.fill(torn.rest.clone(), &mut |at, out| torn.write_mask(set, overlay, at, out))
     }
 
     /// Whether these parts hold these bytes.

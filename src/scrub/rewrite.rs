@@ -92,7 +92,7 @@ impl Place<'_> {
                 Ok::<(), ScrubError>(())
             })?;
         }
-        torn::find(&mut *self.content()?, scrubber.set(), scrubber.cover_of_regions(), &mut |torn: Torn| {
+        torn::find(&mut *self.content()?, scrubber.set(), scrubber.region_overlay(), &mut |torn: Torn| {
             if !Claim::holds(self.claimed, &torn.rest) {
                 findings.note(scrubber.set(), &torn.region);
             }

@@ -20,7 +20,7 @@ use super::content;
 #[cfg(feature = "guard")]
 use super::file;
 use crate::NeedleSet;
-use crate::redact::overlay::Cover;
+use crate::redact::overlay::Overlay;
 use crate::redact::region::Region;
 
 /// The maximum length of a mask that is written in one step, in bytes: within a page, or across the
@@ -49,8 +49,8 @@ impl Torn {
     }
 
     /// Writes the mask's bytes from this offset in the content on.
-    pub(super) fn write_mask(&self, set: &NeedleSet, cover: &Cover, at: u64, out: &mut [u8]) {
-        cover.write(set, &self.region, at - self.region.range().start, out);
+    pub(super) fn write_mask(&self, set: &NeedleSet, overlay: &Overlay, at: u64, out: &mut [u8]) {
+        overlay.write(set, &self.region, at - self.region.range().start, out);
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) fn long(set: &NeedleSet) -> Vec<u32> {
 pub(super) fn find<E: From<io::Error>>(
     content: &mut dyn Read,
     set: &NeedleSet,
-    cover: &Cover,
+    overlay: &Overlay,
     tell: &mut dyn FnMut(Torn) -> Result<(), E>,
 ) -> Result<(), E> {
     let long = long(set);
@@ -83,11 +83,11 @@ pub(super) fn find<E: From<io::Error>>(
         for &number in &long {
             for end in ends(set, number, &window.bytes[fresh..window.len]) {
                 let end = window.start + (fresh + end) as u64;
-                if let Some(torn) = torn(&window, set, cover, number, end)? {
+                if let Some(torn) = torn(&window, set, overlay, number, end)? {
                     // Another needle may end alike; masking the rest in the window avoids a second
                     // report.
                     let at = (torn.rest.start - window.start) as usize..(end - window.start) as usize;
-                    torn.write_mask(set, cover, torn.rest.start, &mut window.bytes[at]);
+                    torn.write_mask(set, overlay, torn.rest.start, &mut window.bytes[at]);
                     tell(torn)?;
                 }
             }
@@ -102,7 +102,7 @@ pub(super) fn find<E: From<io::Error>>(
 pub(super) fn in_piece(
     file: BorrowedFd<'_>,
     set: &NeedleSet,
-    cover: &Cover,
+    overlay: &Overlay,
     long: &[u32],
     (start, piece): (u64, &[u8]),
 ) -> io::Result<Vec<Torn>> {
@@ -116,7 +116,7 @@ pub(super) fn in_piece(
         let over = ends(set, number, &boundary[..len]).into_iter().map(|end| over + end as u64);
         let within = ends(set, number, piece).into_iter().map(|end| start + end as u64);
         for end in over.chain(within) {
-            found.extend(torn(&file, set, cover, number, end)?);
+            found.extend(torn(&file, set, overlay, number, end)?);
         }
     }
     Ok(found)
@@ -183,7 +183,7 @@ impl Window {
 }
 
 /// The rest of this needle that ends at `end`, if its mask precedes it.
-fn torn(content: &dyn Again, set: &NeedleSet, cover: &Cover, number: u32, end: u64) -> io::Result<Option<Torn>> {
+fn torn(content: &dyn Again, set: &NeedleSet, overlay: &Overlay, number: u32, end: u64) -> io::Result<Option<Torn>> {
     let needle = set.expose_one(number as usize);
     let (Some(_), rest) = (end.checked_sub(needle.len() as u64), agreeing(content, needle, end)?) else {
         return Ok(None);
@@ -193,8 +193,8 @@ fn torn(content: &dyn Again, set: &NeedleSet, cover: &Cover, number: u32, end: u
     // The mask as it would be or, if the region began before this needle, its end.
     let looked = masked.min(MASK_LEN);
     let (mut mask, mut filler, mut there) = ([0; MASK_LEN], [0; MASK_LEN], Zeroizing::new([0; MASK_LEN]));
-    cover.write(set, &region, (masked - looked) as u64, &mut mask[..looked]);
-    cover.write(set, &region, needle.len() as u64, &mut filler);
+    overlay.write(set, &region, (masked - looked) as u64, &mut mask[..looked]);
+    overlay.write(set, &region, needle.len() as u64, &mut filler);
     content.read_again(end - (rest + looked) as u64, &mut there[..looked])?;
     let is_torn = masked > 0 && there[..looked] == mask[..looked] || masked > MASK_LEN && *there == filler;
     Ok(is_torn.then(|| Torn { region, rest: end - rest as u64..end }))

@@ -5,8 +5,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use hushlog::io::{LiveSet, RecordWriter, RedactReader, RedactWriter, Release};
 use hushlog::{
-    BuildError, Cover, Finder, Form, Mask, NeedleSet, NeedleSetBuilder, Notice, NoticeKind, Piece, PieceKind, Redacted,
-    Redactor, Region, Secret,
+    BuildError, Finder, Form, Mask, NeedleSet, NeedleSetBuilder, Notice, NoticeKind, Overlay, Piece, PieceKind,
+    Redacted, Redactor, Region, Secret,
 };
 
 fn crosses_threads<T: Send + Sync>() {}
@@ -19,7 +19,7 @@ fn everything_crosses_threads_and_lives_through_panics() {
     is_free::<NeedleSetBuilder>();
     is_free::<Redactor>();
     is_free::<Finder>();
-    is_free::<Cover>();
+    is_free::<Overlay>();
     is_free::<Secret>();
     is_free::<Mask>();
     is_free::<Region>();

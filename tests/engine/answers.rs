@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::harness::engine;
 use hushlog::{
-    BuildError, Cover, Finder, Form, Mask, NeedleSet, NoticeKind, Piece, PieceKind, Redacted, Redactor, Secret,
+    BuildError, Finder, Form, Mask, NeedleSet, NoticeKind, Overlay, Piece, PieceKind, Redacted, Redactor, Secret,
 };
 
 const VALUE: &[u8] = b"sk-live-X9Q2";
@@ -39,7 +39,7 @@ fn sets_tell_how_large_they_are() {
     let empty = NeedleSet::builder().build().unwrap();
     assert_eq!((empty.len(), empty.is_empty(), empty.needle_len_max()), (0, true, 0));
     assert_eq!(*empty.redact_cow(b"sk-live-X9Q2"), *b"sk-live-X9Q2");
-    assert!(!empty.is_match(b"") && Cover::named(&empty).is_ok() && empty.notices().is_empty());
+    assert!(!empty.is_match(b"") && Overlay::named(&empty).is_ok() && empty.notices().is_empty());
     let mut redactor = Redactor::new(Arc::new(empty));
     assert_eq!((redactor.push(b"any").to_vec(), redactor.held(), redactor.finish().len()), (b"any".to_vec(), 0, 0));
 }
@@ -79,10 +79,10 @@ fn errors_tell_names_and_limits() {
     for c in [b' ', b'\n', 0x7f, 0x80, 0xff] {
         assert_eq!(error(VALUE, Mask::Char(c)), "the mask character is not a printable ASCII character");
         let set = set();
-        assert_eq!(Cover::of_char(&set, c).unwrap_err(), BuildError::MaskChar);
+        assert_eq!(Overlay::of_char(&set, c).unwrap_err(), BuildError::MaskChar);
     }
     for c in [b'!', b'~', b'%'] {
-        assert!(build(VALUE, Mask::Char(c)).is_ok() && Cover::of_char(&set(), c).is_ok());
+        assert!(build(VALUE, Mask::Char(c)).is_ok() && Overlay::of_char(&set(), c).is_ok());
     }
     assert_eq!(BuildError::TooLarge.to_string(), "the secrets and their encoded forms come to more than 64 MiB");
 }

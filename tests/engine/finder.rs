@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::harness::scenario::{Limits, ONE_SET, Scenario};
 use crate::harness::{cuts, engine, regions, rng::Rng};
 use hushlog::redact::prefilter::Variant;
-use hushlog::{BuildError, Cover, Finder, NeedleSet, Region, Secret};
+use hushlog::{BuildError, Finder, NeedleSet, Overlay, Region, Secret};
 
 /// All words over two letters with lengths in this range, shortest first.
 fn words(lengths: std::ops::RangeInclusive<usize>) -> Vec<Vec<u8>> {
@@ -104,17 +104,17 @@ fn what_is_open_grows() {
     assert_eq!(clone.push(b"kex.").map(|region| ends(&region)).collect::<Vec<_>>(), [(2, 9)]);
 }
 
-fn cover_of(secrets: &[(&str, &str)]) -> (Arc<NeedleSet>, Result<Cover, BuildError>) {
+fn overlay_of(secrets: &[(&str, &str)]) -> (Arc<NeedleSet>, Result<Overlay, BuildError>) {
     let add = |builder: hushlog::NeedleSetBuilder, (name, value): &(&str, &str)| {
         builder.secret(Secret::new(*name, value.as_bytes().to_vec()))
     };
     let set = secrets.iter().fold(NeedleSet::builder().exactly(), add).build().unwrap();
-    let cover = Cover::named(&set);
-    (Arc::new(set), cover)
+    let overlay = Overlay::named(&set);
+    (Arc::new(set), overlay)
 }
 
 /// The text after each region was overwritten with its mask.
-fn covered(set: &Arc<NeedleSet>, cover: &Cover, text: &str) -> String {
+fn covered(set: &Arc<NeedleSet>, overlay: &Overlay, text: &str) -> String {
     let mut out = text.as_bytes().to_vec();
     let mut finder = Finder::new(Arc::clone(set));
     let mut regions: Vec<Region> = finder.push(text.as_bytes()).collect();
@@ -122,9 +122,9 @@ fn covered(set: &Arc<NeedleSet>, cover: &Cover, text: &str) -> String {
     for region in regions {
         let range = region.range().start as usize..region.range().end as usize;
         let mut parts = vec![0; range.len()];
-        cover.write(set, &region, 0, &mut out[range.clone()]);
+        overlay.write(set, &region, 0, &mut out[range.clone()]);
         // Writing the mask byte by byte gives the same mask.
-        (0..range.len()).for_each(|at| cover.write(set, &region, at as u64, &mut parts[at..=at]));
+        (0..range.len()).for_each(|at| overlay.write(set, &region, at as u64, &mut parts[at..=at]));
         assert_eq!(out[range], parts);
     }
     String::from_utf8(out).unwrap()
@@ -132,17 +132,17 @@ fn covered(set: &Arc<NeedleSet>, cover: &Cover, text: &str) -> String {
 
 #[test]
 fn masks_in_place_are_as_long_as_what_they_cover() {
-    let (set, cover) = cover_of(&[("KEY", "sk-live-4f9Q"), ("LONG_NAME", "hunter2"), ("odd \"name", "swordfish")]);
-    let cover = cover.unwrap();
-    assert_eq!(covered(&set, &cover, "a sk-live-4f9Q b"), "a [KEY]******* b");
-    assert_eq!(covered(&set, &cover, "hunter2"), "*******");
-    assert_eq!(covered(&set, &cover, "{\"a\":\"swordfish\"}"), "{\"a\":\"*********\"}");
-    assert_eq!(covered(&set, &cover, "sk-live-4"), "[KEY]****");
+    let (set, overlay) = overlay_of(&[("KEY", "sk-live-4f9Q"), ("LONG_NAME", "hunter2"), ("odd \"name", "swordfish")]);
+    let overlay = overlay.unwrap();
+    assert_eq!(covered(&set, &overlay, "a sk-live-4f9Q b"), "a [KEY]******* b");
+    assert_eq!(covered(&set, &overlay, "hunter2"), "*******");
+    assert_eq!(covered(&set, &overlay, "{\"a\":\"swordfish\"}"), "{\"a\":\"*********\"}");
+    assert_eq!(covered(&set, &overlay, "sk-live-4"), "[KEY]****");
     // Whether a label fits does not depend on the region's position. A label with a quote is never
     // shown, even if it fits.
-    assert_eq!(covered(&set, &cover, "from here on hunter2"), "from here on *******");
-    let (set, cover) = cover_of(&[("a\"b", "correct-horse")]);
-    assert_eq!(covered(&set, &cover.unwrap(), "correct-horse"), "*************");
+    assert_eq!(covered(&set, &overlay, "from here on hunter2"), "from here on *******");
+    let (set, overlay) = overlay_of(&[("a\"b", "correct-horse")]);
+    assert_eq!(covered(&set, &overlay.unwrap(), "correct-horse"), "*************");
 }
 
 /// A label that begins with the last byte of one or more secrets is not shown.
@@ -150,36 +150,36 @@ fn masks_in_place_are_as_long_as_what_they_cover() {
 fn labels_do_not_go_on_where_secrets_end() {
     let secrets = [("A", "x9Kq27vLm"), ("B", "head-of-b["), ("C", "head-of-c[")];
     for secrets in [&secrets[..2], &secrets[..]] {
-        let (set, cover) = cover_of(secrets);
-        assert_eq!(covered(&set, &cover.unwrap(), "x9Kq27vLm"), "*********");
+        let (set, overlay) = overlay_of(secrets);
+        assert_eq!(covered(&set, &overlay.unwrap(), "x9Kq27vLm"), "*********");
     }
 }
 
 /// M25 in place: no mask forms a needle with its neighbours, for any secrets.
 #[test]
 fn masks_in_place_never_make_a_needle() {
-    let (set, cover) = cover_of(&[("A", "ab**cdef"), ("B", "*x*"), ("C", "]tail-of-c"), ("D", "head-of-d[")]);
-    let cover = cover.unwrap();
+    let (set, overlay) = overlay_of(&[("A", "ab**cdef"), ("B", "*x*"), ("C", "]tail-of-c"), ("D", "head-of-d[")]);
+    let overlay = overlay.unwrap();
     // `*` begins a needle, and so does the last byte of a label.
-    assert_eq!(covered(&set, &cover, "head-of-d["), "##########");
-    assert_eq!(cover.part_filler(), Some(b'#'));
+    assert_eq!(covered(&set, &overlay, "head-of-d["), "##########");
+    assert_eq!(overlay.part_filler(), Some(b'#'));
     for text in ["ab**cdef]tail-of-c", "*x**x**x*", "head-of-d[head-of-d[ab**cdef", "[A]tail-of-c"] {
-        let once = covered(&set, &cover, text);
+        let once = covered(&set, &overlay, text);
         assert_eq!(once.len(), text.len());
-        assert_eq!(covered(&set, &cover, &once), once);
+        assert_eq!(covered(&set, &overlay, &once), once);
         assert!(!once.contains("tail-of") && !once.contains("ead-of"), "{once}");
     }
     let all: Vec<String> = (' '..='\u{7f}').chain(['\u{1a}']).map(|c| format!("{c}-secret-{c}")).collect();
     let secrets: Vec<(&str, &str)> = all.iter().map(|one| ("S", one.as_str())).collect();
-    assert!(matches!(cover_of(&secrets).1, Err(BuildError::MaskCollides { .. })));
+    assert!(matches!(overlay_of(&secrets).1, Err(BuildError::MaskConflict { .. })));
 }
 
 #[test]
 fn a_chosen_mask_character_must_fit() {
-    let (set, _) = cover_of(&[("A", "ab*cdefgh"), ("B", "+tail-of-b"), ("C", "head-of-c%")]);
-    assert_eq!(Cover::of_char(&set, b'x').unwrap().part_filler(), Some(b'x'));
-    assert_eq!(Cover::of_char(&set, b'*').unwrap().part_filler(), None);
-    assert_eq!(Cover::of_char(&set, b'+').unwrap_err(), BuildError::MaskCollides { name: "B".to_owned() });
-    assert_eq!(Cover::of_char(&set, b'%').unwrap_err(), BuildError::MaskCollides { name: "C".to_owned() });
-    assert_eq!(Cover::of_char(&set, b'\n').unwrap_err(), BuildError::MaskChar);
+    let (set, _) = overlay_of(&[("A", "ab*cdefgh"), ("B", "+tail-of-b"), ("C", "head-of-c%")]);
+    assert_eq!(Overlay::of_char(&set, b'x').unwrap().part_filler(), Some(b'x'));
+    assert_eq!(Overlay::of_char(&set, b'*').unwrap().part_filler(), None);
+    assert_eq!(Overlay::of_char(&set, b'+').unwrap_err(), BuildError::MaskConflict { name: "B".to_owned() });
+    assert_eq!(Overlay::of_char(&set, b'%').unwrap_err(), BuildError::MaskConflict { name: "C".to_owned() });
+    assert_eq!(Overlay::of_char(&set, b'\n').unwrap_err(), BuildError::MaskChar);
 }

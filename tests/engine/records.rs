@@ -4,7 +4,7 @@ use crate::harness::record::check;
 use crate::harness::scenario::{Limits, ONE_SET, Scenario};
 use crate::harness::{engine, rng::Rng};
 use hushlog::redact::prefilter::Variant;
-use hushlog::{Cover, NeedleSet, Secret};
+use hushlog::{NeedleSet, Overlay, Secret};
 
 #[test]
 fn random_records() {
@@ -79,7 +79,7 @@ fn a_long_record() {
         b"<0>".to_vec(),
     ];
     assert_eq!(set.redact_cow(&text), expected.concat());
-    assert_eq!(set.redact_in_place(&mut text, &Cover::named(&set).unwrap()), 4);
+    assert_eq!(set.redact_in_place(&mut text, &Overlay::named(&set).unwrap()), 4);
     assert!(text.starts_with(b"[0]*************..."));
 }
 

@@ -176,7 +176,7 @@ fn masks_that_could_complete_a_secret_are_refused() {
     for case in cases {
         let name = case.refused.clone().expect("these are the refused ones");
         let error = build(&case, Variant::Best).err();
-        assert!(error == Some(BuildError::MaskCollides { name }), "{}: {error:?}", case.name);
+        assert!(error == Some(BuildError::MaskConflict { name }), "{}: {error:?}", case.name);
     }
 }
 

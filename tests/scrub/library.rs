@@ -16,7 +16,7 @@ use crate::harness::{engine, regions, rng::Rng};
 use crate::program::Raise;
 use hushlog::redact::prefilter::Variant;
 use hushlog::scrub::{Action, Findings, MaskError, MaskWriter, ScrubError, Scrubber};
-use hushlog::{Cover, Finder, Mask, NeedleSet, Secret};
+use hushlog::{Finder, Mask, NeedleSet, Overlay, Secret};
 
 const SECRETS: &[(&str, &str)] = &[
     ("KEY", "sk-live-4f9QzX"),
@@ -161,8 +161,8 @@ fn findings_tell_names_forms_and_offsets() {
     let dir = tempfile::tempdir().unwrap();
     let set = set_of(SECRETS);
     let file = old_file(&dir.path().join("log"), b"..sk-live-4f9QzX..abcdef..sk-live-4f9QzX");
-    let cover = Cover::of_char(&set, b'#').unwrap();
-    let findings = scrub(&Scrubber::new(Arc::clone(&set)).unwrap().cover(cover), &file).unwrap();
+    let overlay = Overlay::of_char(&set, b'#').unwrap();
+    let findings = scrub(&Scrubber::new(Arc::clone(&set)).unwrap().overlay(overlay), &file).unwrap();
     assert_eq!(fs::read(dir.path().join("log")).unwrap(), b"..##############..######..##############");
     let told: Vec<_> =
         findings.places.iter().map(|((name, form), p)| (name.as_str(), form.name(), &p.offsets)).collect();
@@ -226,26 +226,26 @@ fn s13_the_mask_writer_never_makes_a_file_longer() {
     text[200_000..200_014].copy_from_slice(b"sk-live-4f9QzX");
     let mut finder = Finder::new(Arc::clone(&set));
     let region = finder.push(&text).next().unwrap();
-    let cover = Cover::named(&set).unwrap();
+    let overlay = Overlay::named(&set).unwrap();
     let mut writer = MaskWriter::new().unwrap();
     for len in [0, 5, 4_096, 199_990, 200_000, 200_007, 200_013] {
         let path = dir.path().join("log");
         fs::write(&path, &text[..len]).unwrap();
         let file = open(&path);
-        let error = writer.on(file.as_fd()).unwrap().overwrite(&set, &cover, &region).unwrap_err();
+        let error = writer.on(file.as_fd()).unwrap().overwrite(&set, &overlay, &region).unwrap_err();
         assert!(matches!(error, MaskError::Truncated), "{error}");
-        let error = writer.on(file.as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap_err();
+        let error = writer.on(file.as_fd()).unwrap().overwrite_if_there(&set, &overlay, &region).unwrap_err();
         assert!(matches!(error, MaskError::Truncated), "{error}");
         assert_eq!(fs::metadata(&path).unwrap().len(), len as u64);
     }
     let path = dir.path().join("log");
     fs::write(&path, vec![b'-'; 300_000]).unwrap();
     let file = open(&path);
-    let error = writer.on(file.as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap_err();
+    let error = writer.on(file.as_fd()).unwrap().overwrite_if_there(&set, &overlay, &region).unwrap_err();
     assert!(matches!(error, MaskError::Changed), "{error}");
     assert!(fs::read(&path).unwrap() == vec![b'-'; 300_000]);
     fs::write(&path, &text).unwrap();
-    writer.on(open(&path).as_fd()).unwrap().overwrite_if_there(&set, &cover, &region).unwrap();
+    writer.on(open(&path).as_fd()).unwrap().overwrite_if_there(&set, &overlay, &region).unwrap();
     assert!(fs::read(&path).unwrap() == scrubbed(&set, &text, STUMP_GIVEN));
     let appending = OpenOptions::new().read(true).append(true).open(&path).unwrap();
     assert!(matches!(writer.on(appending.as_fd()).err().unwrap(), MaskError::Io(_)));
@@ -404,8 +404,8 @@ fn a23_a_mask_that_had_only_begun_is_completed() {
     let mut rng = Rng(23);
     let value: String = (0..300_000).map(|_| char::from(b'a' + (rng.below(26) as u8))).collect();
     let set = set_of(&[("LONG", &value), ("KEY", "sk-live-4f9QzX")]);
-    for cover in [Cover::named(&set).unwrap(), Cover::of_char(&set, b'#').unwrap()] {
-        let scrubber = Scrubber::new(Arc::clone(&set)).unwrap().cover(cover.clone());
+    for overlay in [Overlay::named(&set).unwrap(), Overlay::of_char(&set, b'#').unwrap()] {
+        let scrubber = Scrubber::new(Arc::clone(&set)).unwrap().overlay(overlay.clone());
         let text = format!("one sk-live-4f9QzX\ntwo {value} after\nthree\n");
         let file = old_file(&path, text.as_bytes());
         assert_eq!(scrub(&scrubber, &file).unwrap().count(), 2);
@@ -414,7 +414,7 @@ fn a23_a_mask_that_had_only_begun_is_completed() {
         for done in [1, 5, 6, 7, 63, 64, 65, 4096, 65_536, 131_072, 299_936] {
             let torn = [&masked[..start + done], &text.as_bytes()[start + done..]].concat();
             let file = old_file(&path, &torn);
-            let count = Scrubber::new(Arc::clone(&set)).unwrap().cover(cover.clone()).action(Action::Count);
+            let count = Scrubber::new(Arc::clone(&set)).unwrap().overlay(overlay.clone()).action(Action::Count);
             assert_eq!(scrub(&count, &file).unwrap().count(), 1, "{done} bytes were masked");
             assert_eq!(scrub(&scrubber, &file).unwrap().count(), 1, "{done} bytes were masked");
             assert!(fs::read(&path).unwrap() == masked, "{done} bytes were masked, and not the rest");

@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use hushlog::{Cover, NeedleSet, Redactor};
+use hushlog::{NeedleSet, Overlay, Redactor};
 use zeroize::Zeroizing;
 
 use super::json::{Json, write_text};
@@ -35,7 +35,7 @@ const CHANGEABLE: &[&[u8]] =
 pub(super) struct Mmexternal {
     set: Arc<NeedleSet>,
     pub(super) redactor: Redactor,
-    cover: Option<Cover>,
+    overlay: Option<Overlay>,
     /// Whether lines are JSON objects of all properties (`interface.input="fulljson"`), rather than
     /// `msg` alone.
     whole: bool,
@@ -44,8 +44,8 @@ pub(super) struct Mmexternal {
 
 impl Mmexternal {
     pub(super) fn new(set: Arc<NeedleSet>, redactor: Redactor, whole: bool, mark: bool) -> Mmexternal {
-        let cover = Cover::named(&set).ok();
-        Mmexternal { set, redactor, cover, whole, mark }
+        let overlay = Overlay::named(&set).ok();
+        Mmexternal { set, redactor, overlay, whole, mark }
     }
 
     /// Appends the answer to a line, both without newlines. `None` is a line over the limit.
@@ -103,10 +103,10 @@ impl Mmexternal {
     /// Answers for the text of a message, and for its raw form.
     fn answer_text(&mut self, raw: &[u8], text: &[u8], answer: &mut Answer<'_>) -> Cleaned {
         let mut covered = Zeroizing::new(raw.to_vec());
-        let cover = self.cover.as_ref().filter(|cover| self.set.redact_in_place(&mut covered, cover) > 0);
+        let overlay = self.overlay.as_ref().filter(|overlay| self.set.redact_in_place(&mut covered, overlay) > 0);
         let head_len = raw.len().checked_sub(text.len()).filter(|&len| &raw[len..] == text);
         let redacted = redact(&self.set, &mut self.redactor, text);
-        match (cover, head_len) {
+        match (overlay, head_len) {
             // Setting the text sets its part of the raw message too.
             (Some(_), Some(len)) if covered[..len] == raw[..len] => {}
             // A secret may begin in the head, and end in the text.
@@ -125,7 +125,7 @@ impl Mmexternal {
         if let Some(redacted) = &redacted {
             answer.text(b"msg", redacted);
         }
-        if self.cover.is_none() && self.set.is_match(raw) { Cleaned::InPart } else { Cleaned::Whole }
+        if self.overlay.is_none() && self.set.is_match(raw) { Cleaned::InPart } else { Cleaned::Whole }
     }
 }
 

@@ -29,7 +29,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::redact::overlay::Cover;
+use crate::redact::overlay::Overlay;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::input;
 use crate::sys::limits::raise_descriptor_limit;
@@ -125,7 +125,7 @@ pub struct Guarded {
 /// each directory and for each active file.
 pub struct Guard {
     set: Arc<NeedleSet>,
-    cover: Cover,
+    overlay: Overlay,
     stump_wait: Duration,
     group: Group,
     locks: Arc<Locks>,
@@ -139,10 +139,10 @@ impl Guard {
     ///
     /// [`GuardError::Events`] without permission (CAP_SYS_ADMIN), or without fanotify in the
     /// kernel.
-    pub fn new(set: Arc<NeedleSet>, cover: Cover) -> Result<Guard, GuardError> {
+    pub fn new(set: Arc<NeedleSet>, overlay: Overlay) -> Result<Guard, GuardError> {
         let group = Group::new().map_err(GuardError::Events)?;
         let (locks, sources) = (Arc::default(), Arc::default());
-        Ok(Guard { set, cover, stump_wait: STUMP_WAIT, group, locks, sources })
+        Ok(Guard { set, overlay, stump_wait: STUMP_WAIT, group, locks, sources })
     }
 
     /// Sets the time limit for the rest of a secret at the end of a file. Default: [`STUMP_WAIT`].
@@ -288,9 +288,9 @@ impl Threads<'_> {
     }
 
     fn tools(&self, writes: bool) -> io::Result<Tools> {
-        let Guard { set, cover, stump_wait, sources, .. } = self.guard;
+        let Guard { set, overlay, stump_wait, sources, .. } = self.guard;
         let stop = Arc::clone(&self.orders.stop);
-        Tools::new(set, Arc::new(cover.clone()), *stump_wait, stop, Arc::clone(sources), writes)
+        Tools::new(set, Arc::new(overlay.clone()), *stump_wait, stop, Arc::clone(sources), writes)
     }
 
     fn common(&self, tools: Tools) -> Common<'_> {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::NeedleSet;
-use crate::redact::overlay::Cover;
+use crate::redact::overlay::Overlay;
 use crate::scrub::container::{self, Format, Split, Splitter};
 use crate::scrub::mask_writer::{MaskError, MaskWriter};
 
@@ -99,9 +99,9 @@ impl Records {
         &mut self,
         file: BorrowedFd<'_>,
         writer: &mut MaskWriter,
-        cover: &Cover,
+        overlay: &Overlay,
     ) -> Result<(), MaskError> {
-        let filler = cover.part_filler().ok_or(Errno::NOTSUP)?;
+        let filler = overlay.part_filler().ok_or(Errno::NOTSUP)?;
         let (mut target, is_json) = (writer.on(file)?, self.is_json());
         while let Some((split, is_open)) = self.pending.front() {
             let all = extent(split);

@@ -404,7 +404,7 @@ impl Search {
         len: usize,
     ) -> Result<Option<bool>, MaskError> {
         let (set, piece) = (Arc::clone(self.finder.set()), (self.finder.end(), &tools.buffer[..len]));
-        let begun = torn::in_piece(file, &set, &tools.cover, &tools.long, piece)?;
+        let begun = torn::in_piece(file, &set, &tools.overlay, &tools.long, piece)?;
         if begun.is_empty() {
             return Ok(None);
         }
@@ -413,7 +413,7 @@ impl Search {
         }
         for torn in begun {
             let Some(writer) = &mut tools.writer else { return Ok(Some(false)) };
-            writer.on(file)?.complete(&set, &tools.cover, &torn)?;
+            writer.on(file)?.complete(&set, &tools.overlay, &torn)?;
             tools.counts[torn.region.needle()] += 1;
         }
         Ok(Some(true))
@@ -443,7 +443,7 @@ impl Search {
                 return Ok(false);
             }
             let Some(writer) = &mut tools.writer else { return Ok(false) };
-            self.records.mask(file, writer, &tools.cover)?;
+            self.records.mask(file, writer, &tools.overlay)?;
         }
         Ok(true)
     }
@@ -478,11 +478,11 @@ impl Search {
         if region.range().start < self.masked {
             // The region has grown: its beginning is masked already, so the file no longer contains
             // it.
-            writer.on(file)?.overwrite(&set, &tools.cover, region)?;
+            writer.on(file)?.overwrite(&set, &tools.overlay, region)?;
         } else if self.records.is_json() {
-            writer.on(file)?.overwrite_in_json(&set, &tools.cover, region)?;
+            writer.on(file)?.overwrite_in_json(&set, &tools.overlay, region)?;
         } else {
-            writer.on(file)?.overwrite_if_there(&set, &tools.cover, region)?;
+            writer.on(file)?.overwrite_if_there(&set, &tools.overlay, region)?;
         }
         self.masked = self.masked.max(region.range().end);
         Ok(true)

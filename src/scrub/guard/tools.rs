@@ -7,7 +7,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::NeedleSet;
-use crate::redact::overlay::Cover;
+use crate::redact::overlay::Overlay;
 use crate::scrub::mask_writer::MaskWriter;
 use crate::scrub::torn;
 use crate::sys::sources::Sources;
@@ -17,7 +17,7 @@ const READ_LEN: usize = 256 << 10;
 
 /// The tools of a search.
 pub(super) struct Tools {
-    pub(super) cover: Arc<Cover>,
+    pub(super) overlay: Arc<Overlay>,
     pub(super) stump_wait: Duration,
     /// Set at the end: aborts a long search.
     pub(super) stop: Arc<AtomicBool>,
@@ -35,7 +35,7 @@ pub(super) struct Tools {
 impl Tools {
     pub(super) fn new(
         set: &NeedleSet,
-        cover: Arc<Cover>,
+        overlay: Arc<Overlay>,
         stump_wait: Duration,
         stop: Arc<AtomicBool>,
         sources: Arc<Sources>,
@@ -43,7 +43,7 @@ impl Tools {
     ) -> std::io::Result<Tools> {
         let buffer = Zeroizing::new(vec![0; READ_LEN]);
         Ok(Tools {
-            cover,
+            overlay,
             stump_wait,
             stop,
             sources,

@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::active::Active;
 use super::reloader::lock;
 use crate::NeedleSet;
-use crate::redact::overlay::Cover;
+use crate::redact::overlay::Overlay;
 use crate::redact::text;
 use crate::scrub::guard::{Guard, GuardError, Locks, STUMP_WAIT};
 use crate::scrub::{Outcome, Scrubber, Tree, is_wanted};
@@ -119,9 +119,9 @@ pub(in crate::sidecar) fn guard(section: Section, running: Arc<Running>) -> io::
 }
 
 fn new_guard(section: &Section, set: Arc<NeedleSet>, running: &Running) -> Result<Guard, GuardError> {
-    let cover = Cover::named(&set).map_err(|error| GuardError::Begin(io::Error::other(error)))?;
+    let overlay = Overlay::named(&set).map_err(|error| GuardError::Begin(io::Error::other(error)))?;
     let wait = section.stump_wait_ms.map_or(STUMP_WAIT, |ms| Duration::from_millis(ms.into()));
-    Ok(Guard::new(set, cover)?.stump_wait(wait).leave(Arc::clone(&running.keeping.sources)))
+    Ok(Guard::new(set, overlay)?.stump_wait(wait).leave(Arc::clone(&running.keeping.sources)))
 }
 
 /// Guards with the active set, until a newer set has settled, or the sidecar stops.

@@ -13,7 +13,7 @@ use hushlog::ffi::builder::*;
 use hushlog::ffi::record::*;
 use hushlog::ffi::set::*;
 use hushlog::ffi::stream::*;
-use hushlog::{BuildError, Cover, Mask, NeedleSet, NeedleSetBuilder, NoticeKind, Redactor, Secret};
+use hushlog::{BuildError, Mask, NeedleSet, NeedleSetBuilder, NoticeKind, Overlay, Redactor, Secret};
 
 use super::harness::scenario::{Limits, SWAPS, Scenario, Step};
 
@@ -109,13 +109,13 @@ impl Both {
         let code = match &self.expected {
             Ok(_) => 0,
             Err(BuildError::TooLarge) => -6,
-            Err(BuildError::MaskCollides { .. }) => -7,
+            Err(BuildError::MaskConflict { .. }) => -7,
             Err(BuildError::MaskEmpty) => -8,
             Err(BuildError::MaskChar) => -9,
             Err(error) => unreachable!("{error}"),
         };
         assert_eq!((self.code, self.set.is_some()), (code, code == 0));
-        if let Err(BuildError::MaskCollides { name }) = &self.expected {
+        if let Err(BuildError::MaskConflict { name }) = &self.expected {
             assert_eq!(self.failed.as_ref(), Some(name));
         }
         let (set, expected) = (self.set?, self.expected.ok()?);
@@ -206,13 +206,13 @@ fn check_record(set: &Set, expected: &NeedleSet, record: &[u8], room: usize, fla
     let mut in_place = record.to_vec();
     // SAFETY: as above.
     let regions = unsafe { hushlog_redact_in_place(Some(set), in_place.as_mut_ptr().cast(), in_place.len()) };
-    let cover = match expected.mask() {
-        &Mask::Char(c) => Cover::of_char(expected, c),
-        Mask::Template(_) => Cover::named(expected),
+    let overlay = match expected.mask() {
+        &Mask::Char(c) => Overlay::of_char(expected, c),
+        Mask::Template(_) => Overlay::named(expected),
     };
     let mut there = record.to_vec();
-    match cover {
-        Ok(cover) => assert_eq!(regions as usize, expected.redact_in_place(&mut there, &cover)),
+    match overlay {
+        Ok(overlay) => assert_eq!(regions as usize, expected.redact_in_place(&mut there, &overlay)),
         Err(_) => assert!(regions < 0),
     }
     assert_eq!(in_place, there);

@@ -1,7 +1,7 @@
 //! Masks against their definition: no needle has a part in common with a mask, at any position.
 
 use hushlog::redact::naive;
-use hushlog::{BuildError, Cover, Mask, NeedleSet, Secret};
+use hushlog::{BuildError, Mask, NeedleSet, Overlay, Secret};
 
 use super::engine;
 use super::expected::STUMP_MASKED;
@@ -61,7 +61,7 @@ impl Masking {
         let fit = match self.mask {
             Mask::Char(c) if !c.is_ascii_graphic() => Err(BuildError::MaskChar),
             _ if masks.iter().any(Vec::is_empty) => Err(BuildError::MaskEmpty),
-            _ if overlap_any(&self.values, &masks) => Err(BuildError::MaskCollides { name: String::new() }),
+            _ if overlap_any(&self.values, &masks) => Err(BuildError::MaskConflict { name: String::new() }),
             _ => Ok(()),
         };
         let kind = |error: &BuildError| std::mem::discriminant(error);
@@ -76,17 +76,17 @@ impl Masking {
         let once = engine::whole(set, &self.text);
         assert!(!naive::covered(&needles, &once).contains(&true), "{needles:?} in {once:?}");
         assert_eq!(engine::whole(set, &once), once, "masking twice is not masking once");
-        let covers = [Cover::named(set), Cover::of_char(set, b'*'), Cover::of_char(set, b'a')];
-        for (n, cover) in covers.into_iter().enumerate() {
+        let overlays = [Overlay::named(set), Overlay::of_char(set, b'*'), Overlay::of_char(set, b'a')];
+        for (n, overlay) in overlays.into_iter().enumerate() {
             let fillers: &[u8] = if n == 0 { b"*#~^" } else { &b"*a"[n - 1..n] };
             let fit = fillers.iter().any(|&filler| !overlap_any(&self.values, &runs(&self.values, filler)));
             // There are more fillers than those.
-            assert!(if n == 0 { cover.is_ok() || !fit } else { cover.is_ok() == fit }, "{:?}", self.values);
-            let Ok(cover) = cover else { continue };
+            assert!(if n == 0 { overlay.is_ok() || !fit } else { overlay.is_ok() == fit }, "{:?}", self.values);
+            let Ok(overlay) = overlay else { continue };
             let mut covered = self.text.clone();
-            set.redact_in_place(&mut covered, &cover);
-            assert_eq!(set.redact_in_place(&mut covered.clone(), &cover), 0, "{needles:?} in {covered:?}");
-            let part = cover.part_filler();
+            set.redact_in_place(&mut covered, &overlay);
+            assert_eq!(set.redact_in_place(&mut covered.clone(), &overlay), 0, "{needles:?} in {covered:?}");
+            let part = overlay.part_filler();
             assert!(part.is_none_or(|filler| !self.values.iter().flatten().any(|&byte| byte == filler)));
         }
     }

@@ -1,7 +1,7 @@
 //! One record at a time, against the definition.
 
 use hushlog::redact::naive;
-use hushlog::{Cover, NeedleSet};
+use hushlog::{NeedleSet, Overlay};
 
 use super::expected::{STUMP_MASKED, stump_lens};
 use super::regions;
@@ -14,16 +14,16 @@ pub fn check(set: &NeedleSet, text: &[u8]) {
     assert_eq!(*set.redact_cow(text), *expected, "{needles:?} in {text:?}");
     let regions = regions::naive(set, text, STUMP_MASKED);
     assert_eq!(set.is_match(text), !regions.is_empty(), "{needles:?} in {text:?}");
-    if let Ok(cover) = Cover::of_char(set, b'%') {
+    if let Ok(overlay) = Overlay::of_char(set, b'%') {
         let mut record = text.to_vec();
-        assert_eq!(set.redact_in_place(&mut record, &cover), regions.len(), "{needles:?} in {text:?}");
+        assert_eq!(set.redact_in_place(&mut record, &overlay), regions.len(), "{needles:?} in {text:?}");
         let mut masked = text.to_vec();
         regions.iter().for_each(|&(start, end, _)| masked[start as usize..end as usize].fill(b'%'));
         assert_eq!(record, masked, "{needles:?} in {text:?}");
     }
-    if let Ok(cover) = Cover::named(set) {
+    if let Ok(overlay) = Overlay::named(set) {
         let mut record = text.to_vec();
-        assert_eq!(set.redact_in_place(&mut record, &cover), regions.len(), "{needles:?} in {text:?}");
+        assert_eq!(set.redact_in_place(&mut record, &overlay), regions.len(), "{needles:?} in {text:?}");
         check_named(set, text, &regions, &record);
     }
 }

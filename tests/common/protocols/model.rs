@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hushlog::{Cover, NeedleSet};
+use hushlog::{NeedleSet, Overlay};
 use serde::de::IgnoredAny;
 
 use super::json::Json;
@@ -123,11 +123,11 @@ fn check_raw(set: &NeedleSet, raw: &[u8], text: &[u8], answer: &Members) -> bool
         raw_now.extend_from_slice(text_now);
     }
     assert!(!set.is_match(text_now), "a secret in the text");
-    let can_cover = Cover::named(set).is_ok();
-    assert!(new_raw.is_none() || can_cover && set.is_match(raw), "changed without need");
-    assert!(!can_cover || !set.is_match(&raw_now), "a secret in the raw message");
+    let can_overlay = Overlay::named(set).is_ok();
+    assert!(new_raw.is_none() || can_overlay && set.is_match(raw), "changed without need");
+    assert!(!can_overlay || !set.is_match(&raw_now), "a secret in the raw message");
     // The mark is withheld if a secret cannot be masked in place, even if only the text had one.
-    can_cover || !set.is_match(raw)
+    can_overlay || !set.is_match(raw)
 }
 
 /// The value, with each name and text in it redacted by the library.
