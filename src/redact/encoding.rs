@@ -23,16 +23,18 @@
 mod binary;
 mod control;
 mod doubled;
+mod form_writer;
 mod json;
+mod json_string;
 mod literal;
 mod markup;
 mod newline;
 mod percent;
-mod sheet;
 mod shell;
+mod unit;
 
 use super::secret::VALUE_LEN_MIN;
-use sheet::Sheet;
+use form_writer::FormWriter;
 
 /// The longest value with all forms, in bytes. Longer ones only get the value itself, standard
 /// base64, lower-case hex, RFC 3986 percent-encoding and plain JSON. The needles of such a value
@@ -133,54 +135,54 @@ pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     if core.len() < value.len() {
         emit(Form::Trimmed, core);
     }
-    let mut sheet = Sheet::new(core, emit);
-    binary::base64(&mut sheet);
-    binary::hex(&mut sheet);
+    let mut writer = FormWriter::new(core, emit);
+    binary::base64(&mut writer);
+    binary::hex(&mut writer);
     if core.len() > FULL_LEN_MAX {
-        percent::likeliest(&mut sheet);
-        json::likeliest(&mut sheet);
+        percent::likeliest(&mut writer);
+        json::likeliest(&mut writer);
         return;
     }
-    text_rows(&mut sheet);
-    newline::rows(&mut sheet);
+    text_rows(&mut writer);
+    newline::rows(&mut writer);
 }
 
 /// Calls `emit` with `text` and its readable forms: not base64 and hex.
 pub(super) fn text_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, text);
-    text_rows(&mut Sheet::new(text, emit));
+    text_rows(&mut FormWriter::new(text, emit));
 }
 
 /// Calls `emit` with `text` and its JSON form.
 pub(super) fn likeliest_forms(text: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, text);
-    json::likeliest(&mut Sheet::new(text, emit));
+    json::likeliest(&mut FormWriter::new(text, emit));
 }
 
-fn text_rows(sheet: &mut Sheet<'_>) {
-    if sheet.is_plain() {
+fn text_rows(writer: &mut FormWriter<'_>) {
+    if writer.is_plain() {
         return;
     }
-    if !sheet.text {
-        binary_rows(sheet);
+    if !writer.text {
+        binary_rows(writer);
         return;
     }
-    json::rows(sheet);
-    percent::rows(sheet);
-    shell::rows(sheet);
-    literal::rows(sheet);
-    markup::rows(sheet);
-    doubled::rows(sheet);
-    control::rows(sheet);
+    json::rows(writer);
+    percent::rows(writer);
+    shell::rows(writer);
+    literal::rows(writer);
+    markup::rows(writer);
+    doubled::rows(writer);
+    control::rows(writer);
 }
 
 /// The forms of a value that is not UTF-8. Few programs write it in other ways, and each form is
 /// long.
-fn binary_rows(sheet: &mut Sheet<'_>) {
-    json::likeliest(sheet);
-    percent::likeliest(sheet);
-    shell::rows(sheet);
-    literal::rows(sheet);
+fn binary_rows(writer: &mut FormWriter<'_>) {
+    json::likeliest(writer);
+    percent::likeliest(writer);
+    shell::rows(writer);
+    literal::rows(writer);
 }
 
 /// The value without the characters that people and files put around it. Keeps them if fewer than

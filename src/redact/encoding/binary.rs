@@ -3,7 +3,8 @@
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding};
 use zeroize::Zeroizing;
 
-use super::sheet::{Digits, LOWER, Sheet, UPPER, push_hex};
+use super::form_writer::FormWriter;
+use super::unit::{Digits, LOWER, UPPER, push_hex};
 use super::{FULL_LEN_MAX, Form};
 
 /// The line widths of `base64` and MIME (76), and of `openssl base64` and PEM (64), in characters.
@@ -15,8 +16,8 @@ const OD_BYTES: usize = 16;
 
 /// Base64 in both alphabets, at the three alignments that a longer text can give the value, and
 /// wrapped.
-pub(super) fn base64(sheet: &mut Sheet<'_>) {
-    let value = sheet.value;
+pub(super) fn base64(writer: &mut FormWriter<'_>) {
+    let value = writer.value;
     let mut shifted = Zeroizing::new(Vec::with_capacity(value.len() + 2));
     let mut text = Zeroizing::new(Vec::with_capacity(base64_len(value.len() + 2) + 2));
     for shift in 0..3 {
@@ -24,18 +25,18 @@ pub(super) fn base64(sheet: &mut Sheet<'_>) {
         shifted.resize(shift, 0);
         shifted.extend_from_slice(value);
         encode(&BASE64_NOPAD, &shifted, &mut text);
-        own_characters(sheet, Form::Base64, shift, &text);
+        own_characters(writer, Form::Base64, shift, &text);
         if value.len() > FULL_LEN_MAX {
             continue;
         }
-        last_character(sheet, Form::Base64, shift, &mut text);
+        last_character(writer, Form::Base64, shift, &mut text);
         if shift == 0 {
-            lines(sheet, &text);
+            lines(writer, &text);
         }
         if text.iter().any(|c| matches!(c, b'+' | b'/')) {
             encode(&BASE64URL_NOPAD, &shifted, &mut text);
-            own_characters(sheet, Form::Base64Url, shift, &text);
-            last_character(sheet, Form::Base64Url, shift, &mut text);
+            own_characters(writer, Form::Base64Url, shift, &text);
+            last_character(writer, Form::Base64Url, shift, &mut text);
         }
     }
 }
@@ -56,26 +57,26 @@ fn own_len(bytes: usize) -> usize {
 }
 
 /// The characters that only hold bits of the value.
-fn own_characters(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &[u8]) {
-    sheet.emit(form, &text[base64_len(shift)..own_len(shift + sheet.value.len())]);
+fn own_characters(writer: &mut FormWriter<'_>, form: Form, shift: usize, text: &[u8]) {
+    writer.emit(form, &text[base64_len(shift)..own_len(shift + writer.value.len())]);
 }
 
 /// Also the last character, which the value shares with the following byte. If the value is last,
 /// that character is known, and so is the padding.
-fn last_character(sheet: &mut Sheet<'_>, form: Form, shift: usize, text: &mut Vec<u8>) {
+fn last_character(writer: &mut FormWriter<'_>, form: Form, shift: usize, text: &mut Vec<u8>) {
     let (start, end) = (base64_len(shift), text.len());
-    if own_len(shift + sheet.value.len()) < end {
-        sheet.emit(form, &text[start..]);
+    if own_len(shift + writer.value.len()) < end {
+        writer.emit(form, &text[start..]);
         text.resize(end.next_multiple_of(4), b'=');
-        sheet.emit(form, &text[start..]);
+        writer.emit(form, &text[start..]);
         text.truncate(end);
     }
 }
 
 /// The value alone, wrapped as a program encodes a file. Without the last character, which a
 /// newline after the value changes.
-fn lines(sheet: &mut Sheet<'_>, text: &[u8]) {
-    let own = &text[..own_len(sheet.value.len())];
+fn lines(writer: &mut FormWriter<'_>, text: &[u8]) {
+    let own = &text[..own_len(writer.value.len())];
     for columns in BASE64_COLUMNS.into_iter().filter(|&columns| columns < own.len()) {
         let mut broken = Zeroizing::new(Vec::with_capacity(own.len() + own.len() / columns));
         for (index, line) in own.chunks(columns).enumerate() {
@@ -84,28 +85,28 @@ fn lines(sheet: &mut Sheet<'_>, text: &[u8]) {
             }
             broken.extend_from_slice(line);
         }
-        sheet.emit(Form::Base64, &broken);
+        writer.emit(Form::Base64, &broken);
     }
 }
 
 /// Hex in both cases, without and with separators between the bytes, and wrapped as by `xxd -p` and
 /// `od -An -tx1`.
-pub(super) fn hex(sheet: &mut Sheet<'_>) {
-    sheet.row(Form::Hex, |value, out| dump(value, b"", LOWER, usize::MAX, b"", out));
-    if sheet.value.len() > FULL_LEN_MAX {
+pub(super) fn hex(writer: &mut FormWriter<'_>) {
+    writer.row(Form::Hex, |value, out| dump(value, b"", LOWER, usize::MAX, b"", out));
+    if writer.value.len() > FULL_LEN_MAX {
         return;
     }
-    sheet.row(Form::Hex, |value, out| dump(value, b"", UPPER, usize::MAX, b"", out));
+    writer.row(Form::Hex, |value, out| dump(value, b"", UPPER, usize::MAX, b"", out));
     for digits in [LOWER, UPPER] {
         for between in [b":", b" "] {
-            sheet.row(Form::HexSeparated, |value, out| dump(value, between, digits, usize::MAX, b"", out));
+            writer.row(Form::HexSeparated, |value, out| dump(value, between, digits, usize::MAX, b"", out));
         }
     }
-    if sheet.value.len() > XXD_BYTES {
-        sheet.row(Form::Hex, |value, out| dump(value, b"", LOWER, XXD_BYTES, b"\n", out));
+    if writer.value.len() > XXD_BYTES {
+        writer.row(Form::Hex, |value, out| dump(value, b"", LOWER, XXD_BYTES, b"\n", out));
     }
-    if sheet.value.len() > OD_BYTES {
-        sheet.row(Form::HexSeparated, |value, out| dump(value, b" ", LOWER, OD_BYTES, b"\n ", out));
+    if writer.value.len() > OD_BYTES {
+        writer.row(Form::HexSeparated, |value, out| dump(value, b" ", LOWER, OD_BYTES, b"\n ", out));
     }
 }
 

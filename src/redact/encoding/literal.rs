@@ -1,7 +1,8 @@
 //! String literals of programming languages, as printed by `repr`, `%q` and `{:?}`.
 
 use super::Form;
-use super::sheet::{Digits, LOWER, Sheet, UPPER, Unit, push_hex, push_octal, units};
+use super::form_writer::FormWriter;
+use super::unit::{Digits, LOWER, UPPER, Unit, push_hex, push_octal, units};
 
 /// The notation for a character without a name.
 #[derive(Clone, Copy)]
@@ -83,19 +84,19 @@ const STYLES: [Style; 17] = [
 /// The quotes that get a backslash, which depends on the enclosing quotes.
 const QUOTES: [&[u8]; 4] = [b"", b"'", b"\"", b"'\""];
 
-pub(super) fn rows(sheet: &mut Sheet<'_>) {
-    let value = sheet.value;
-    let styles = if sheet.controls || sheet.wide { &STYLES[..] } else { &STYLES[..1] };
+pub(super) fn rows(writer: &mut FormWriter<'_>) {
+    let value = writer.value;
+    let styles = if writer.controls || writer.wide { &STYLES[..] } else { &STYLES[..1] };
     for quotes in QUOTES.into_iter().filter(|quotes| quotes.iter().all(|quote| value.contains(quote))) {
         for (index, style) in styles.iter().enumerate() {
             let write = |value: &[u8], out: &mut Vec<u8>| write(value, style, quotes, out);
             match index {
-                0 => sheet.row_and_in_json(Form::CEscape, write),
-                _ => sheet.row(Form::CEscape, write),
+                0 => writer.row_and_in_json(Form::CEscape, write),
+                _ => writer.row(Form::CEscape, write),
             }
         }
     }
-    sheet.row(Form::CEscape, write_nginx);
+    writer.row(Form::CEscape, write_nginx);
 }
 
 fn write(value: &[u8], style: &Style, quotes: &[u8], out: &mut Vec<u8>) {

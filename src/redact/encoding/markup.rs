@@ -1,7 +1,8 @@
 //! XML and HTML, with entities by name, in decimal and in hex.
 
 use super::Form;
-use super::sheet::{LOWER, Sheet, UPPER, Unit, push_hex, units};
+use super::form_writer::FormWriter;
+use super::unit::{LOWER, UPPER, Unit, push_hex, units};
 
 /// The entity of each character that some program escapes; others stay.
 type Entities = &'static [(char, &'static str)];
@@ -50,24 +51,24 @@ enum Number {
 
 const NUMBERS: [Number; 3] = [Number::Decimal, Number::HexLower, Number::HexUpper];
 
-pub(super) fn rows(sheet: &mut Sheet<'_>) {
+pub(super) fn rows(writer: &mut FormWriter<'_>) {
     for entities in NAMED {
-        sheet.row(Form::Xml, |value, out| write(value, entities, Number::None, Number::None, out));
+        writer.row(Form::Xml, |value, out| write(value, entities, Number::None, Number::None, out));
     }
     for number in NUMBERS {
-        sheet.row(Form::Xml, |value, out| write_numbers(value, number, out));
+        writer.row(Form::Xml, |value, out| write_numbers(value, number, out));
     }
-    if sheet.controls || sheet.wide {
-        rows_with_numbers(sheet);
+    if writer.controls || writer.wide {
+        rows_with_numbers(writer);
     }
 }
 
 /// Names for the five characters, and numbers for others.
-fn rows_with_numbers(sheet: &mut Sheet<'_>) {
+fn rows_with_numbers(writer: &mut FormWriter<'_>) {
     for entities in &NAMED[..WITH_NUMBERS] {
         for number in NUMBERS {
             for (spaces, wide) in [(Number::None, number), (number, Number::None), (number, number)] {
-                sheet.row(Form::Xml, |value, out| write(value, entities, spaces, wide, out));
+                writer.row(Form::Xml, |value, out| write(value, entities, spaces, wide, out));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The whole of a multi-line value, with other line ends.
 
 use super::Form;
-use super::sheet::Sheet;
+use super::form_writer::FormWriter;
 
 /// The separators of lines: a terminal's CRLF, plain LF, a blank, nothing, and written line ends.
 const LINE_ENDS: [(Form, &[u8]); 6] = [
@@ -13,10 +13,10 @@ const LINE_ENDS: [(Form, &[u8]); 6] = [
     (Form::JoinedLines, b"\\r\\n"),
 ];
 
-pub(super) fn rows(sheet: &mut Sheet<'_>) {
-    if sheet.value.contains(&b'\n') {
+pub(super) fn rows(writer: &mut FormWriter<'_>) {
+    if writer.value.contains(&b'\n') {
         for (form, line_end) in LINE_ENDS {
-            sheet.row(form, |value, out| {
+            writer.row(form, |value, out| {
                 for (index, line) in value.split(|&byte| byte == b'\n').enumerate() {
                     if index > 0 {
                         out.extend_from_slice(line_end);
@@ -26,7 +26,7 @@ pub(super) fn rows(sheet: &mut Sheet<'_>) {
             });
         }
     }
-    sheet.row(Form::JoinedLines, write_words);
+    writer.row(Form::JoinedLines, write_words);
 }
 
 /// The output of `echo $VALUE`: the words, with one blank between them.

@@ -1,7 +1,8 @@
 //! Percent-encoding. Programs agree on letters and digits, and on little else.
 
 use super::Form;
-use super::sheet::{Digits, LOWER, Sheet, UPPER, push_hex};
+use super::form_writer::FormWriter;
+use super::unit::{Digits, LOWER, UPPER, push_hex};
 
 /// The characters kept besides letters and digits, and whether a blank becomes `+`.
 struct Style {
@@ -35,16 +36,16 @@ const STYLES: [Style; 10] = [
     Style { keep: b"-._~$&+,;=", plus: false },
 ];
 
-pub(super) fn rows(sheet: &mut Sheet<'_>) {
+pub(super) fn rows(writer: &mut FormWriter<'_>) {
     for digits in [UPPER, LOWER] {
         for style in &STYLES {
-            sheet.row(Form::Percent, |value, out| write(value, style, digits, out));
+            writer.row(Form::Percent, |value, out| write(value, style, digits, out));
         }
     }
 }
 
-pub(super) fn likeliest(sheet: &mut Sheet<'_>) {
-    sheet.row(Form::Percent, |value, out| write(value, &RFC3986, UPPER, out));
+pub(super) fn likeliest(writer: &mut FormWriter<'_>) {
+    writer.row(Form::Percent, |value, out| write(value, &RFC3986, UPPER, out));
 }
 
 fn write(value: &[u8], style: &Style, digits: Digits, out: &mut Vec<u8>) {

@@ -4,7 +4,8 @@
 //! that shells and libraries write.
 
 use super::Form;
-use super::sheet::{Sheet, push_octal};
+use super::form_writer::FormWriter;
+use super::unit::push_octal;
 
 /// The characters that bash's `printf %q` escapes with a backslash. (`~` and `#` only at the
 /// beginning, where the backslash remains beside the mask.)
@@ -15,21 +16,21 @@ const ZSH: &[u8] = b" \t\"#$&'()*;<>?[\\]^`{|}";
 /// precedes whole characters.
 const SHELLWORDS_KEEP: &[u8] = b"_-.,:+/@";
 
-pub(super) fn rows(sheet: &mut Sheet<'_>) {
+pub(super) fn rows(writer: &mut FormWriter<'_>) {
     // Single quotes: `set -x`, `${x@Q}`, jq's @sh, PHP; and Python's shlex.quote.
-    sheet.row_and_in_json(Form::Shell, |value, out| single_quote(value, b"'\\''", out));
-    sheet.row_and_in_json(Form::Shell, |value, out| single_quote(value, b"'\"'\"'", out));
+    writer.row_and_in_json(Form::Shell, |value, out| single_quote(value, b"'\\''", out));
+    writer.row_and_in_json(Form::Shell, |value, out| single_quote(value, b"'\"'\"'", out));
     // Backslashes: `printf %q` of bash and of zsh, Ruby's Shellwords.
-    sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| BASH.contains(&byte)));
-    sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| ZSH.contains(&byte)));
-    sheet.row(Form::Shell, |value, out| backslash(value, out, shellwords));
+    writer.row(Form::Shell, |value, out| backslash(value, out, |byte| BASH.contains(&byte)));
+    writer.row(Form::Shell, |value, out| backslash(value, out, |byte| ZSH.contains(&byte)));
+    writer.row(Form::Shell, |value, out| backslash(value, out, shellwords));
     // Double quotes, without and with history.
-    sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| b"$`\"\\".contains(&byte)));
-    sheet.row(Form::Shell, |value, out| backslash(value, out, |byte| b"$`\"\\!".contains(&byte)));
-    if sheet.controls || sheet.wide {
+    writer.row(Form::Shell, |value, out| backslash(value, out, |byte| b"$`\"\\".contains(&byte)));
+    writer.row(Form::Shell, |value, out| backslash(value, out, |byte| b"$`\"\\!".contains(&byte)));
+    if writer.controls || writer.wide {
         for octal in [false, true] {
             for escape in [Some(b'E'), Some(b'e'), None] {
-                sheet.row(Form::Shell, |value, out| dollar_quote(value, escape, octal, out));
+                writer.row(Form::Shell, |value, out| dollar_quote(value, escape, octal, out));
             }
         }
     }

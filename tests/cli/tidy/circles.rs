@@ -12,7 +12,6 @@ use super::{Source, of_program, program_sources};
 const STANDING: &[&[&str]] = &[
     &["cli/args", "cli/guide"],
     &["cli/boot", "cli/install"],
-    &["redact/encoding/json", "redact/encoding/sheet"],
     &["registry/entry", "registry/error", "registry/file", "registry/id", "registry/seal", "registry/sign"],
     &["registry/name", "registry/reserved"],
     &["scrub/boundary", "scrub/in_place", "scrub/rewrite", "scrub/site", "scrub/treat", "scrub/tree"],

@@ -5,22 +5,18 @@ use std::hash::{DefaultHasher, Hasher as _};
 use zeroize::Zeroizing;
 
 use super::super::secret::TELLING_LEN_MIN;
-use super::{Form, json};
+use super::Form;
+use super::json_string::{self, Style};
 
 /// The maximum number of bytes that a row makes of one: a control character in JSON in JSON,
 /// `\\u001b`.
 const GROWTH_MAX: usize = 7;
 
-/// Digits of hex numbers.
-pub(super) type Digits = &'static [u8; 16];
-pub(super) const LOWER: Digits = b"0123456789abcdef";
-pub(super) const UPPER: Digits = b"0123456789ABCDEF";
-
 /// The value to encode, and the buffers that all rows share.
 ///
 /// The buffers hold secrets. They are reserved for the longest form, so that they never move and
 /// leave a copy behind, and they are wiped.
-pub(super) struct Sheet<'a> {
+pub(super) struct FormWriter<'a> {
     pub(super) value: &'a [u8],
     /// Whether the value is UTF-8.
     pub(super) text: bool,
@@ -30,17 +26,17 @@ pub(super) struct Sheet<'a> {
     pub(super) wide: bool,
     line: Zeroizing<Vec<u8>>,
     around: Zeroizing<Vec<u8>>,
-    given: Given<'a>,
+    emitted: Emitted<'a>,
 }
 
 /// The forms emitted so far, to suppress duplicates from different rows. Two forms of one value
 /// count as equal if their 64-bit hashes are.
-struct Given<'a> {
+struct Emitted<'a> {
     hashes: Vec<u64>,
     emit: &'a mut dyn FnMut(Form, &[u8]),
 }
 
-impl Given<'_> {
+impl Emitted<'_> {
     fn emit(&mut self, form: Form, bytes: &[u8]) {
         let mut hasher = DefaultHasher::new();
         hasher.write(bytes);
@@ -52,16 +48,16 @@ impl Given<'_> {
     }
 }
 
-impl<'a> Sheet<'a> {
-    pub(super) fn new(value: &'a [u8], emit: &'a mut dyn FnMut(Form, &[u8])) -> Sheet<'a> {
-        Sheet {
+impl<'a> FormWriter<'a> {
+    pub(super) fn new(value: &'a [u8], emit: &'a mut dyn FnMut(Form, &[u8])) -> FormWriter<'a> {
+        FormWriter {
             value,
             text: std::str::from_utf8(value).is_ok(),
             controls: value.iter().any(u8::is_ascii_control),
             wide: !value.is_ascii(),
             line: Zeroizing::new(Vec::with_capacity(value.len() * GROWTH_MAX)),
             around: Zeroizing::new(Vec::new()),
-            given: Given { hashes: Vec::new(), emit },
+            emitted: Emitted { hashes: Vec::new(), emit },
         }
     }
 
@@ -74,20 +70,20 @@ impl<'a> Sheet<'a> {
     /// identify it.
     pub(super) fn row(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
         if self.write(write) {
-            self.given.emit(form, &self.line);
+            self.emitted.emit(form, &self.line);
         }
     }
 
     /// Emits one form, and also within JSON, as in a log of JSON lines.
     pub(super) fn row_and_in_json(&mut self, form: Form, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
         if self.write(write) {
-            self.given.emit(form, &self.line);
-            self.json_around(&json::MINIMAL);
+            self.emitted.emit(form, &self.line);
+            self.json_around(&json_string::MINIMAL);
         }
     }
 
     /// Emits one form within JSON, without the form itself.
-    pub(super) fn row_in_json(&mut self, outer: &json::Style, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
+    pub(super) fn row_in_json(&mut self, outer: &Style, write: impl FnOnce(&[u8], &mut Vec<u8>)) {
         if self.write(write) {
             self.json_around(outer);
         }
@@ -96,7 +92,7 @@ impl<'a> Sheet<'a> {
     /// Emits a form that a row made elsewhere, unless it is too short to identify the value.
     pub(super) fn emit(&mut self, form: Form, bytes: &[u8]) {
         if bytes.len() >= TELLING_LEN_MIN {
-            self.given.emit(form, bytes);
+            self.emitted.emit(form, bytes);
         }
     }
 
@@ -107,51 +103,13 @@ impl<'a> Sheet<'a> {
         self.line.len() >= TELLING_LEN_MIN && **self.line != *self.value
     }
 
-    fn json_around(&mut self, style: &json::Style) {
+    fn json_around(&mut self, style: &Style) {
         self.around.clear();
         self.around.reserve_exact(self.value.len() * GROWTH_MAX);
-        json::write(&self.line, style, &mut self.around);
+        json_string::write(&self.line, style, &mut self.around);
         debug_assert!(self.around.len() <= self.value.len() * GROWTH_MAX, "a row outgrew its buffer");
         if self.around != self.line {
-            self.given.emit(Form::JsonInJson, &self.around);
+            self.emitted.emit(Form::JsonInJson, &self.around);
         }
     }
-}
-
-/// A character of a value, or a byte outside of any character.
-#[derive(Clone, Copy)]
-pub(super) enum Unit {
-    Char(char),
-    Stray(u8),
-}
-
-impl Unit {
-    /// Writes the unit unchanged.
-    pub(super) fn copy(self, out: &mut Vec<u8>) {
-        match self {
-            Unit::Char(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            Unit::Stray(byte) => out.push(byte),
-        }
-    }
-}
-
-/// The characters of a value, and the bytes between them that are not UTF-8.
-pub(super) fn units(value: &[u8]) -> impl Iterator<Item = Unit> {
-    value.utf8_chunks().flat_map(|chunk| {
-        let strays = chunk.invalid().iter().map(|&byte| Unit::Stray(byte));
-        chunk.valid().chars().map(Unit::Char).chain(strays)
-    })
-}
-
-/// Writes a number in hex, with leading zeros up to `width`.
-pub(super) fn push_hex(number: u32, width: u32, digits: Digits, out: &mut Vec<u8>) {
-    let significant = (32 - number.leading_zeros()).div_ceil(4);
-    for place in (0..significant.max(width)).rev() {
-        out.push(digits[(number >> (4 * place) & 15) as usize]);
-    }
-}
-
-/// Writes a byte as three octal digits.
-pub(super) fn push_octal(byte: u8, out: &mut Vec<u8>) {
-    out.extend([b'0' + (byte >> 6), b'0' + (byte >> 3 & 7), b'0' + (byte & 7)]);
 }
