@@ -156,7 +156,7 @@ pub fn run(setup: Setup) -> Result<(), SidecarError> {
     // Each connection takes a descriptor.
     crate::sys::limits::raise_descriptor_limit();
     let metrics = Arc::new(metrics::Metrics::new());
-    let keeper = secrets::reloader::Keeper::new(
+    let reloader = secrets::reloader::Reloader::new(
         Arc::clone(&setup.loader),
         &setup.plan,
         Arc::clone(&metrics),
@@ -169,7 +169,7 @@ pub fn run(setup: Setup) -> Result<(), SidecarError> {
         .thread_name("stream")
         .build()
         .map_err(SidecarError::Begin)?;
-    let ended = runtime.block_on(run::start::run(setup, keeper, metrics));
+    let ended = runtime.block_on(run::start::run(setup, reloader, metrics));
     // A stream that could not be drained is not waited for a second time.
     runtime.shutdown_background();
     ended

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::redact::redacted::RedactedBuf;
 use crate::redact::secret::Secret;
 use crate::sidecar::event::LoadError;
-use crate::sidecar::sink::{Batch, Gave};
-use crate::sidecar::stream::Common;
+use crate::sidecar::sink::{Batch, WriteOutcome};
+use crate::sidecar::stream::StreamContext;
 use crate::sidecar::stream::engine::Engine;
 
 /// The name of the canary, which its mask shows.
@@ -31,11 +31,11 @@ pub(crate) fn draw(min_length: usize) -> Result<Secret, LoadError> {
 
 /// Sends a line with the canary through the engine of a new stream of this name, whole and byte by
 /// byte. Returns whether it was masked. With `through`, a masked line is also written to the sink.
-pub(crate) async fn check(common: &Arc<Common>, canary: &Secret, through: bool) -> io::Result<bool> {
+pub(crate) async fn check(context: &Arc<StreamContext>, canary: &Secret, through: bool) -> io::Result<bool> {
     let line = [b"hushlog canary: ", canary.expose(), b"\n"].concat();
     let mut outputs = Vec::new();
     for piece_len in [line.len(), 1] {
-        let mut engine = Engine::new(Arc::clone(&common.active.borrow().set), common.way, &common.lines);
+        let mut engine = Engine::new(Arc::clone(&context.active.borrow().set), context.way, &context.lines);
         let mut output = RedactedBuf::default();
         line.chunks(piece_len)
             .for_each(|part| engine.push(part).0.into_iter().for_each(|piece| output.append_growing(piece)));
@@ -51,11 +51,11 @@ pub(crate) async fn check(common: &Arc<Common>, canary: &Secret, through: bool) 
     });
     if is_masked && through {
         let mut gathered = RedactedBuf::default();
-        let _seat = common.sink.seat().await;
+        let _permit = context.sink.permit().await;
         let output = std::iter::once(outputs[0].content());
-        match common.sink.give(&Batch::new(output, &mut gathered, true)).await? {
-            Gave::All => {}
-            Gave::Dropped => return Err(io::ErrorKind::NotConnected.into()),
+        match context.sink.write(&Batch::new(output, &mut gathered, true)).await? {
+            WriteOutcome::Written => {}
+            WriteOutcome::Dropped => return Err(io::ErrorKind::NotConnected.into()),
         }
     }
     Ok(is_masked)

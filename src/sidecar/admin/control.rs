@@ -55,9 +55,9 @@ pub(in crate::sidecar) fn listen(path: &Path) -> io::Result<Connections> {
 
 /// Answers requests until the sidecar stops.
 pub(in crate::sidecar) async fn serve(connections: Connections, running: Arc<Running>) {
-    let seats = Arc::new(Semaphore::new(AT_ONCE));
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
     loop {
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let accepted = tokio::select! {
             () = running.stop.cancelled() => return,
             accepted = connections.accept() => accepted,
@@ -65,7 +65,7 @@ pub(in crate::sidecar) async fn serve(connections: Connections, running: Arc<Run
         let Ok(connection) = accepted else { return };
         let running = Arc::clone(&running);
         tokio::spawn(async move {
-            let _seat = seat;
+            let _permit = permit;
             // A client that disconnects early has made no request.
             let _ = answer(connection, &running).await;
         });
@@ -188,7 +188,7 @@ async fn obey(asked: Asked, running: &Arc<Running>) -> Said {
 
 async fn kept(running: &Running, request: impl FnOnce(oneshot::Sender<Answer>) -> Request) -> String {
     let (reply, answer) = oneshot::channel();
-    running.keeping.ask(request(reply));
+    running.reloader.ask(request(reply));
     match answer.await {
         Ok(Ok(secrets)) => format!("ok {secrets}"),
         Ok(Err(error)) => format!("error {}", error.text),
@@ -199,8 +199,8 @@ async fn kept(running: &Running, request: impl FnOnce(oneshot::Sender<Answer>) -
 async fn send_canary(running: &Running, stream: Option<&str>, through: bool) -> Said {
     let wanted = running.streams.iter().filter(|(name, _)| stream.is_none_or(|stream| stream == &***name));
     let mut answers = serde_json::Map::new();
-    for (name, common) in wanted {
-        match canary::check(common, &running.keeping.canary, through).await {
+    for (name, context) in wanted {
+        match canary::check(context, &running.reloader.canary, through).await {
             Ok(is_masked) => answers.insert(name.to_string(), json!(is_masked)),
             Err(error) => return Said::Line(format!("error the sink of {name} does not take it: {error}")),
         };

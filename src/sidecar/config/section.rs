@@ -125,7 +125,7 @@ pub struct Source {
     /// passes with this path is taken as it is.
     #[schemars(length(min = 1))]
     pub unix: Option<PathBuf>,
-    /// The path of a datagram socket, as /dev/log is one. Each datagram is a whole. It may be
+    /// The path of a datagram socket, as /dev/log is one. Each datagram is one message. It may be
     /// passed by systemd, too.
     #[schemars(length(min = 1))]
     pub unix_datagram: Option<PathBuf>,

@@ -16,10 +16,10 @@ use crate::sidecar::config::Plan;
 use crate::sidecar::event::EventSink;
 use crate::sidecar::metrics::{Metrics, Phase};
 use crate::sidecar::program::Programs;
-use crate::sidecar::secrets::reloader::{Keeping, lock};
+use crate::sidecar::secrets::reloader::{ReloadHandle, lock};
 use crate::sidecar::sink::{OutputSync, Sink};
 use crate::sidecar::source::follow::Files;
-use crate::sidecar::stream::Common;
+use crate::sidecar::stream::StreamContext;
 use crate::sidecar::stream::lines::AllLines;
 use crate::sidecar::systemd::fd_store::Store;
 use crate::sidecar::systemd::socket_activation::Passed;
@@ -30,12 +30,12 @@ const STATUS_VERSION: u32 = 1;
 /// The state that the parts of a sidecar share.
 pub(crate) struct Running {
     pub(crate) plan: Plan,
-    pub(crate) keeping: Keeping,
+    pub(crate) reloader: ReloadHandle,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) sinks: Vec<Arc<Sink>>,
     /// The files of sinks, which are synced before checkpoints.
     pub(crate) outputs: Arc<OutputSync>,
-    pub(crate) streams: BTreeMap<Arc<str>, Arc<Common>>,
+    pub(crate) streams: BTreeMap<Arc<str>, Arc<StreamContext>>,
     /// The state that followed files share, if there are any.
     pub(crate) files: Option<Arc<Files>>,
     pub(crate) passed: Passed,
@@ -60,28 +60,28 @@ impl Running {
 
     /// Formats JSON for output, with secrets in names masked.
     pub(crate) fn json(&self, mut value: Value) -> String {
-        redact_json(&self.keeping.set(), &mut value);
+        redact_json(&self.reloader.set(), &mut value);
         json_line(&value)
     }
 
     /// Formats a line for output, in the same way.
     pub(crate) fn line(&self, text: &str) -> String {
-        text::line(&redact(&self.keeping.set(), text, Reading::Message)).into_owned()
+        text::line(&redact(&self.reloader.set(), text, Reading::Message)).into_owned()
     }
 
     /// The status: names and counts. Never a value, nor the length of one.
     pub(crate) fn status(&self) -> Value {
-        let standing = lock(&self.keeping.standing).clone();
-        let read = standing.read.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|time| time.as_secs());
-        let streams = self.streams.iter().map(|(name, common)| {
-            let metrics = &common.metrics;
+        let status = lock(&self.reloader.status).clone();
+        let read = status.read.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|time| time.as_secs());
+        let streams = self.streams.iter().map(|(name, context)| {
+            let metrics = &context.metrics;
             json!({
                 "name": &**name,
                 "open": metrics.open.load(Relaxed),
                 "bytes_in": metrics.input.load(Relaxed),
                 "bytes_finished": metrics.finished.load(Relaxed),
                 "bytes_dropped": metrics.dropped.load(Relaxed),
-                "sink": common.sink.label(),
+                "sink": context.sink.label(),
             })
         });
         let sinks = self
@@ -97,12 +97,12 @@ impl Running {
             },
             "uptime_seconds": self.since.elapsed().as_secs(),
             "secrets": {
-                "masked": standing.values,
-                "names": standing.names,
-                "added": standing.added,
+                "masked": status.values,
+                "names": status.names,
+                "added": status.added,
                 "read_at": read,
-                "set": self.keeping.active.borrow().version,
-                "error": standing.error.map(|error| error.text),
+                "set": self.reloader.active.borrow().version,
+                "error": status.error.map(|error| error.text),
             },
             "streams": streams.collect::<Vec<_>>(),
             "sinks": sinks.collect::<Vec<_>>(),

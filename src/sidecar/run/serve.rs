@@ -25,7 +25,7 @@ use crate::sidecar::source::follow::Following;
 use crate::sidecar::source::socket::{Connections, Datagrams};
 use crate::sidecar::source::{Listener, Source};
 use crate::sidecar::stream::lines::WaitsFor;
-use crate::sidecar::stream::{Broken, Common, STOPPING_GRACE, Stream};
+use crate::sidecar::stream::{Broken, STOPPING_GRACE, Stream, StreamContext};
 
 /// The initial delay before a failed source is reopened.
 const DELAY_MIN: Duration = Duration::from_millis(100);
@@ -109,15 +109,15 @@ fn voice_of_source(stream: &StreamPlan, running: &Arc<Running>) -> Voice {
     let of = Arc::clone(running);
     let name = Arc::clone(&stream.name);
     voice(running, move || {
-        let common = &of.streams[&name];
-        (common.way, Arc::clone(&common.metrics), common.stop.clone())
+        let context = &of.streams[&name];
+        (context.way, Arc::clone(&context.metrics), context.stop.clone())
     })
 }
 
 /// Redacts all output of a sink's program to its end: it may still write when the sidecar has
 /// stopped.
 pub(in crate::sidecar) fn voice_of_sink(sink: &Arc<Sink>, running: &Arc<Running>) -> Option<Voice> {
-    let way = running.streams.values().find(|common| Arc::ptr_eq(&common.sink, sink))?.way;
+    let way = running.streams.values().find(|context| Arc::ptr_eq(&context.sink, sink))?.way;
     let metrics = Arc::new(StreamMetrics::default());
     Some(voice(running, move || (way, Arc::clone(&metrics), CancellationToken::new())))
 }
@@ -132,8 +132,8 @@ fn voice(
     let sink = Arc::new(Sink::new(plan, Arc::clone(&running.emit), &running.outputs));
     Arc::new(move |output| {
         let (way, metrics, stop) = of();
-        let common = Arc::new(Common {
-            active: running.keeping.active.clone(),
+        let context = Arc::new(StreamContext {
+            active: running.reloader.active.clone(),
             sink: Arc::clone(&sink),
             // These lines are no records of the stream, in any format.
             way: Way { format: Format::Plain, ..way },
@@ -143,44 +143,49 @@ fn voice(
             lines: Arc::clone(&running.lines),
             stop,
         });
-        let nudge = running.keeping.nudge();
-        tokio::spawn(async move { drop(Stream::new(common).run(output, nudge).await) })
+        let wake = running.reloader.wake();
+        tokio::spawn(async move { drop(Stream::new(context).run(output, wake).await) })
     })
 }
 
 /// Serves a stream until it ends, or the sidecar stops.
-pub(in crate::sidecar) async fn serve(opened: Opened, stream: StreamPlan, common: Arc<Common>, running: Arc<Running>) {
+pub(in crate::sidecar) async fn serve(
+    opened: Opened,
+    stream: StreamPlan,
+    context: Arc<StreamContext>,
+    running: Arc<Running>,
+) {
     match opened {
-        Opened::Connections(connections, at_once) => serve_all(connections, at_once, &common, &running).await,
+        Opened::Connections(connections, at_once) => serve_all(connections, at_once, &context, &running).await,
         // It has its own limit on open files.
-        Opened::Files(files) => serve_all(files, Semaphore::MAX_PERMITS, &common, &running).await,
+        Opened::Files(files) => serve_all(files, Semaphore::MAX_PERMITS, &context, &running).await,
         Opened::Bytes(source) => {
-            if let Some(error) = serve_one(source, &common, &running).await {
+            if let Some(error) = serve_one(source, &context, &running).await {
                 running.fail(format!("cannot read {}", describe(&stream)), error);
             }
         }
-        Opened::Fifo(source) => again(source, &stream, &common, &running).await,
-        Opened::Datagrams(source) => again(source, &stream, &common, &running).await,
-        Opened::Program(source) => again(*source, &stream, &common, &running).await,
+        Opened::Fifo(source) => again(source, &stream, &context, &running).await,
+        Opened::Datagrams(source) => again(source, &stream, &context, &running).await,
+        Opened::Program(source) => again(*source, &stream, &context, &running).await,
     }
 }
 
 /// Serves one source to its end. Returns the reason if it ended early.
-async fn serve_one(source: impl Source, common: &Arc<Common>, running: &Arc<Running>) -> Option<io::Error> {
-    let nudge = running.keeping.nudge();
-    match Stream::new(Arc::clone(common)).run(source, nudge).await {
+async fn serve_one(source: impl Source, context: &Arc<StreamContext>, running: &Arc<Running>) -> Option<io::Error> {
+    let wake = running.reloader.wake();
+    match Stream::new(Arc::clone(context)).run(source, wake).await {
         Ok(()) => None,
         Err(Broken::Source(error)) => Some(error),
         Err(Broken::Sink(error)) => {
-            running.fail(format!("cannot write to {}", common.sink.label()), error);
+            running.fail(format!("cannot write to {}", context.sink.label()), error);
             None
         }
     }
 }
 
 /// Serves a source, and reopens it when it fails.
-async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, running: &Arc<Running>) {
-    let mut broken = serve_one(source, common, running).await;
+async fn again(source: impl Source, stream: &StreamPlan, context: &Arc<StreamContext>, running: &Arc<Running>) {
+    let mut broken = serve_one(source, context, running).await;
     let mut delay = DELAY_MIN;
     while let Some(error) = broken.take() {
         (running.emit)(Event::SourceUnavailable { stream: Arc::clone(&stream.name), error });
@@ -196,33 +201,33 @@ async fn again(source: impl Source, stream: &StreamPlan, common: &Arc<Common>, r
         };
         (running.emit)(Event::SourceRecovered { stream: Arc::clone(&stream.name) });
         broken = match opened {
-            Opened::Fifo(source) => serve_one(source, common, running).await,
-            Opened::Datagrams(source) => serve_one(source, common, running).await,
-            Opened::Program(source) => serve_one(*source, common, running).await,
+            Opened::Fifo(source) => serve_one(source, context, running).await,
+            Opened::Datagrams(source) => serve_one(source, context, running).await,
+            Opened::Program(source) => serve_one(*source, context, running).await,
             Opened::Bytes(_) | Opened::Connections(..) | Opened::Files(_) => None,
         };
     }
 }
 
 /// Serves all sources of a listener, at most this many at once, each as a stream of its own.
-async fn serve_all(mut listener: impl Listener, at_once: usize, common: &Arc<Common>, running: &Arc<Running>) {
-    let (seats, mut streams) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
+async fn serve_all(mut listener: impl Listener, at_once: usize, context: &Arc<StreamContext>, running: &Arc<Running>) {
+    let (permits, mut streams) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
     loop {
         let next = async {
             // Connections above the limit wait in the kernel.
-            let seat = Arc::clone(&seats).acquire_owned().await.expect("nobody closes it");
-            listener.next().await.map(|source| (seat, source))
+            let permit = Arc::clone(&permits).acquire_owned().await.expect("nobody closes it");
+            listener.next().await.map(|source| (permit, source))
         };
         tokio::select! {
             () = running.stop.cancelled() => break,
             Some(_) = streams.join_next(), if !streams.is_empty() => {}
             next = next => match next {
-                Ok((seat, source)) => {
-                    let (common, running) = (Arc::clone(common), Arc::clone(running));
+                Ok((permit, source)) => {
+                    let (context, running) = (Arc::clone(context), Arc::clone(running));
                     streams.spawn(async move {
-                        let _seat = seat;
+                        let _permit = permit;
                         // A broken connection has ended; all data read from it is written.
-                        let _ = serve_one(source, &common, &running).await;
+                        let _ = serve_one(source, &context, &running).await;
                     });
                 }
                 Err(error) => {
@@ -234,8 +239,8 @@ async fn serve_all(mut listener: impl Listener, at_once: usize, common: &Arc<Com
     }
     // Clients that had already connected are still served.
     while let Ok(Ok(source)) = tokio::time::timeout(STOPPING_GRACE, listener.next()).await {
-        let (common, running) = (Arc::clone(common), Arc::clone(running));
-        streams.spawn(async move { drop(serve_one(source, &common, &running).await) });
+        let (context, running) = (Arc::clone(context), Arc::clone(running));
+        streams.spawn(async move { drop(serve_one(source, &context, &running).await) });
     }
     while streams.join_next().await.is_some() {}
 }

@@ -23,12 +23,12 @@ use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::metrics::{Metrics, Phase};
 use crate::sidecar::program::Programs;
 use crate::sidecar::secrets::directories;
-use crate::sidecar::secrets::reloader::{Keeper, Keeping, Request, lock};
+use crate::sidecar::secrets::reloader::{ReloadHandle, Reloader, Request, lock};
 use crate::sidecar::secrets::watch;
 use crate::sidecar::sink::{OutputSync, Sink};
 use crate::sidecar::source::follow::Files;
 use crate::sidecar::source::own::Own;
-use crate::sidecar::stream::Common;
+use crate::sidecar::stream::StreamContext;
 use crate::sidecar::stream::lines::{AllLines, WaitsFor};
 use crate::sidecar::systemd::fd_store::Store;
 use crate::sidecar::systemd::socket_activation::Passed;
@@ -62,33 +62,37 @@ impl Signals {
 }
 
 /// Runs the sidecar to its end.
-pub(in crate::sidecar) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<Metrics>) -> Result<(), SidecarError> {
+pub(in crate::sidecar) async fn run(
+    setup: Setup,
+    reloader: Reloader,
+    metrics: Arc<Metrics>,
+) -> Result<(), SidecarError> {
     let Setup { plan, watched, passed, store, emit, alive_every, .. } = setup;
     let signals = Signals::new().map_err(SidecarError::Begin)?;
-    let keeping = keeper.keeping();
+    let handle = reloader.handle();
     let store = Arc::new(Store::new(store.as_ref()));
     let passed = Passed::new(passed, &plan.streams, &store, &emit)?;
     let outputs = Arc::default();
     let files = files(&plan, &watched, &outputs, &emit)?;
-    let running = Arc::new(assemble(plan, keeping, metrics, (files, outputs), (passed, store), emit));
+    let running = Arc::new(assemble(plan, handle, metrics, (files, outputs), (passed, store), emit));
     for sink in &running.sinks {
         sink.furnish(running.programs.clone(), serve::voice_of_sink(sink, &running));
         sink.begin().await.map_err(|error| SidecarError::Open { what: sink.label().to_owned(), error })?;
-        let of_sink = running.streams.values().filter(|common| Arc::ptr_eq(&common.sink, sink));
-        let metrics = of_sink.map(|common| Arc::clone(&common.metrics)).collect();
+        let of_sink = running.streams.values().filter(|context| Arc::ptr_eq(&context.sink, sink));
+        let metrics = of_sink.map(|context| Arc::clone(&context.metrics)).collect();
         tokio::spawn(Arc::clone(sink).tend(metrics));
     }
     tokio::spawn(Arc::clone(&running.store).tend());
     let mut tasks = JoinSet::new();
     for stream in &running.plan.streams {
-        let common = Arc::clone(&running.streams[&stream.name]);
+        let context = Arc::clone(&running.streams[&stream.name]);
         let opened = serve::open(stream, &running);
         let failed = |error| SidecarError::Open { what: serve::describe(stream), error };
         let mut opened = opened.map_err(failed)?;
         if let serve::Opened::Files(files) = &mut opened {
             files.look_first().await.map_err(failed)?;
         }
-        tasks.spawn(serve::serve(opened, stream.clone(), common, Arc::clone(&running)));
+        tasks.spawn(serve::serve(opened, stream.clone(), context, Arc::clone(&running)));
     }
     if let Some(path) = &running.plan.control {
         let opened = control::listen(path);
@@ -105,11 +109,11 @@ pub(in crate::sidecar) async fn run(setup: Setup, keeper: Keeper, metrics: Arc<M
     if let Some(files) = &running.files {
         tokio::spawn(Arc::clone(&files.checkpoints).run());
     }
-    keeper.start().map_err(SidecarError::Begin)?;
-    watch::start(watched, running.keeping.clone(), Arc::clone(&running.emit)).map_err(SidecarError::Begin)?;
+    reloader.start().map_err(SidecarError::Begin)?;
+    watch::start(watched, running.reloader.clone(), Arc::clone(&running.emit)).map_err(SidecarError::Begin)?;
     let guard = directories(&running)?;
     running.metrics.enter(Phase::Ready);
-    let secrets = lock(&running.keeping.standing).values;
+    let secrets = lock(&running.reloader.status).values;
     (running.emit)(Event::Ready { streams: running.streams.len(), secrets });
     tokio::spawn(tell_of_life(Arc::clone(&running), alive_every));
     until_told(&running, signals, &mut tasks).await;
@@ -153,7 +157,7 @@ fn files(
 
 fn assemble(
     plan: Plan,
-    keeping: Keeping,
+    handle: ReloadHandle,
     metrics: Arc<Metrics>,
     (files, outputs): (Option<Arc<Files>>, Arc<OutputSync>),
     (passed, store): (Passed, Arc<Store>),
@@ -162,8 +166,8 @@ fn assemble(
     let sinks: Vec<Arc<Sink>> =
         plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&emit), &outputs))).collect();
     let (lines, stop) = (Arc::new(AllLines::default()), CancellationToken::new());
-    let common = |stream: &StreamPlan| Common {
-        active: keeping.active.clone(),
+    let context = |stream: &StreamPlan| StreamContext {
+        active: handle.active.clone(),
         sink: Arc::clone(&sinks[stream.sink]),
         way: stream.way,
         waits_for: match (&stream.source, stream.way.release) {
@@ -176,13 +180,13 @@ fn assemble(
         lines: Arc::clone(&lines),
         stop: stop.clone(),
     };
-    let streams: BTreeMap<Arc<str>, Arc<Common>> =
-        plan.streams.iter().map(|stream| (Arc::clone(&stream.name), Arc::new(common(stream)))).collect();
+    let streams: BTreeMap<Arc<str>, Arc<StreamContext>> =
+        plan.streams.iter().map(|stream| (Arc::clone(&stream.name), Arc::new(context(stream)))).collect();
     Running {
         programs: Programs::new(&plan.environment),
         lines,
         plan,
-        keeping,
+        reloader: handle,
         metrics,
         sinks,
         outputs,
@@ -212,7 +216,7 @@ async fn until_told(running: &Running, mut signals: Signals, tasks: &mut JoinSet
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
             _ = signals.hang_up.recv() => {
-                running.keeping.ask(Request::Reload(None));
+                running.reloader.ask(Request::Reload(None));
             }
             () = running.stop.cancelled() => return,
             ended = tasks.join_next(), if !tasks.is_empty() => {
@@ -251,11 +255,11 @@ async fn tell_of_life(running: Arc<Running>, alive_every: Option<Duration>) {
         every.tick().await;
         (running.emit)(Event::Alive);
         if status.1.is_empty() || status.0.elapsed() >= STATUS_EVERY {
-            let standing = lock(&running.keeping.standing).clone();
+            let secrets = lock(&running.reloader.status).clone();
             let away = running.sinks.iter().filter(|sink| sink.is_away()).count();
-            let outdated = if standing.error.is_some() { ", the last reload failed" } else { "" };
+            let outdated = if secrets.error.is_some() { ", the last reload failed" } else { "" };
             let away = if away > 0 { format!(", {away} sinks away") } else { String::new() };
-            let now = format!("{} streams, {} secrets{outdated}{away}", running.streams.len(), standing.values);
+            let now = format!("{} streams, {} secrets{outdated}{away}", running.streams.len(), secrets.values);
             if now != status.1 {
                 (running.emit)(Event::Status(now.clone()));
             }

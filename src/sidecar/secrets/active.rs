@@ -62,9 +62,9 @@ mod tests {
     use crate::redact::secret::Secret;
     use crate::sidecar::config::{Format, OnAway, Outlet, SinkPlan, Way};
     use crate::sidecar::sink::Sink;
-    use crate::sidecar::source::{Given, Source};
+    use crate::sidecar::source::{ReadOutcome, Source};
     use crate::sidecar::stream::lines::WaitsFor;
-    use crate::sidecar::stream::{Common, Stream};
+    use crate::sidecar::stream::{Stream, StreamContext};
 
     const OLD: &str = "marlin-prod-77";
     const NEW: &str = "hunter2-prod-key";
@@ -132,7 +132,7 @@ mod tests {
             Ok(())
         }
 
-        fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+        fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<ReadOutcome> {
             if std::mem::take(&mut self.is_read) {
                 return Err(ErrorKind::WouldBlock.into());
             }
@@ -143,7 +143,7 @@ mod tests {
                 buffer.extend(format!("{NEW}\n").bytes());
             }
             (self.is_read, self.round) = (true, self.round + 1);
-            Ok(if self.round == Publishing::ROUNDS { Given::Over } else { Given::Bytes })
+            Ok(if self.round == Publishing::ROUNDS { ReadOutcome::Eof } else { ReadOutcome::Data })
         }
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let sender = Arc::new(channel(set(&[OLD])));
         let outlet = Outlet::File { path: log.to_owned(), mode: 0o600, rotate_size: None, rotate_keep: 0 };
         let plan = SinkPlan { outlet, away: OnAway::Wait };
-        let common = Common {
+        let context = StreamContext {
             active: sender.subscribe(),
             sink: Arc::new(Sink::new(Arc::new(plan), Arc::new(drop), &Arc::default())),
             way: Way { release, line_max: 1 << 10, format: Format::Plain, mask_stump: true },
@@ -162,7 +162,7 @@ mod tests {
             stop: CancellationToken::new(),
         };
         let source = Publishing { sender, at, round: 0, is_read: false, is_published: false };
-        Stream::new(Arc::new(common)).run(source, Arc::new(Notify::new())).await.expect("it runs to its end");
+        Stream::new(Arc::new(context)).run(source, Arc::new(Notify::new())).await.expect("it runs to its end");
         std::fs::read_to_string(log).expect("the log")
     }
 

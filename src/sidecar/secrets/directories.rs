@@ -40,12 +40,12 @@ pub(in crate::sidecar) fn scrub(plan: ScrubPlan, running: Arc<Running>) -> io::R
 fn scrub_again(plan: &ScrubPlan, running: &Running) {
     let told = Mutex::default();
     while !running.stop.is_cancelled() {
-        let Active { version, set } = running.keeping.active.borrow().clone();
+        let Active { version, set } = running.reloader.active.borrow().clone();
         scrub_once(plan, set, running, &told);
         let done = Instant::now();
         let is_due = || {
             done.elapsed() >= plan.every
-                || done.elapsed() >= AGAIN_AFTER && running.keeping.active.borrow().version != version
+                || done.elapsed() >= AGAIN_AFTER && running.reloader.active.borrow().version != version
         };
         while !is_due() && !running.stop.is_cancelled() {
             thread::sleep(LOOK_EVERY);
@@ -57,7 +57,7 @@ fn scrub_again(plan: &ScrubPlan, running: &Running) {
 fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &Mutex<HashSet<PathBuf>>) {
     let warn = |text: String| (running.emit)(Event::Warning(text));
     let scrubber = match Scrubber::new(set) {
-        Ok(scrubber) => scrubber.leave(Arc::clone(&running.keeping.sources)),
+        Ok(scrubber) => scrubber.leave(Arc::clone(&running.reloader.sources)),
         Err(error) => return warn(format!("{} is not scrubbed: {error}", text::path(&plan.directory))),
     };
     let tree = Tree {
@@ -105,7 +105,7 @@ pub(in crate::sidecar) fn guard(section: Section, running: Arc<Running>) -> io::
     for directory in &section.directories {
         std::fs::read_dir(directory)?;
     }
-    drop(new_guard(&section, running.keeping.set(), &running).map_err(io_error)?);
+    drop(new_guard(&section, running.reloader.set(), &running).map_err(io_error)?);
     thread::Builder::new().name("guard".to_owned()).spawn(move || {
         // Held from one guard to its successor with a newer set.
         let locks = Arc::new(Locks::default());
@@ -121,12 +121,12 @@ pub(in crate::sidecar) fn guard(section: Section, running: Arc<Running>) -> io::
 fn new_guard(section: &Section, set: Arc<NeedleSet>, running: &Running) -> Result<Guard, GuardError> {
     let overlay = Overlay::named(&set).map_err(|error| GuardError::Begin(io::Error::other(error)))?;
     let wait = section.stump_wait_ms.map_or(STUMP_WAIT, |ms| Duration::from_millis(ms.into()));
-    Ok(Guard::new(set, overlay)?.stump_wait(wait).leave(Arc::clone(&running.keeping.sources)))
+    Ok(Guard::new(set, overlay)?.stump_wait(wait).leave(Arc::clone(&running.reloader.sources)))
 }
 
 /// Guards with the active set, until a newer set has settled, or the sidecar stops.
 fn guard_once(section: &Section, locks: &Arc<Locks>, running: &Arc<Running>) -> io::Result<()> {
-    let Active { version, set } = running.keeping.active.borrow().clone();
+    let Active { version, set } = running.reloader.active.borrow().clone();
     let guard = new_guard(section, set, running).map_err(io_error)?.locks(Arc::clone(locks));
     let (stop, stopper) = pipe_with(PipeFlags::CLOEXEC)?;
     let (watching, emit) = (Arc::clone(running), Arc::clone(&running.emit));
@@ -149,7 +149,7 @@ fn stop_when_due(running: &Running, mut version: u64, stopper: OwnedFd) {
         if running.stop.is_cancelled() {
             break;
         }
-        let now = running.keeping.active.borrow().version;
+        let now = running.reloader.active.borrow().version;
         if now == version && now != first {
             break;
         }

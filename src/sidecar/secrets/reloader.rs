@@ -32,9 +32,9 @@ const REST_MIN: Duration = Duration::from_millis(200);
 /// The minimum pause, as a multiple of the last reload's duration.
 const REST_FACTOR: u32 = 4;
 /// The number of idle streams woken at once.
-const NUDGED_AT_ONCE: usize = 64;
+const WOKEN_AT_ONCE: usize = 64;
 /// The pause between two such batches.
-const NUDGE_EVERY: Duration = Duration::from_millis(1);
+const WAKE_EVERY: Duration = Duration::from_millis(1);
 /// The interval at which unused old sets are dropped.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// The nice value of the thread. `SCHED_IDLE` was tried: reloads took three times as long, and the
@@ -54,7 +54,7 @@ pub(crate) enum Request {
 
 /// The state of the secrets for the status: names and counts.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct ReloadStatus {
     /// The names of the secrets in the sources.
     pub(crate) names: BTreeSet<String>,
     /// The names added by the control socket.
@@ -69,18 +69,18 @@ pub(crate) struct Standing {
 
 /// A handle to the reload thread.
 #[derive(Clone)]
-pub(crate) struct Keeping {
+pub(crate) struct ReloadHandle {
     requests: Sender<Request>,
     pub(crate) active: watch::Receiver<Active>,
-    pub(crate) standing: Arc<Mutex<Standing>>,
-    nudges: Arc<Mutex<Vec<Weak<Notify>>>>,
+    pub(crate) status: Arc<Mutex<ReloadStatus>>,
+    wakes: Arc<Mutex<Vec<Weak<Notify>>>>,
     /// The files that the secrets were read from.
     pub(crate) sources: Arc<Sources>,
     /// The secret of the canary.
     pub(crate) canary: Arc<Secret>,
 }
 
-impl Keeping {
+impl ReloadHandle {
     /// Sends a request.
     pub(crate) fn ask(&self, request: Request) {
         // The thread runs as long as a handle exists.
@@ -93,19 +93,19 @@ impl Keeping {
     }
 
     /// Returns a notification that wakes an idle stream when there is a newer set.
-    pub(crate) fn nudge(&self) -> Arc<Notify> {
-        let nudge = Arc::new(Notify::new());
-        let mut nudges = lock(&self.nudges);
-        if nudges.len() == nudges.capacity() {
-            nudges.retain(|nudge| nudge.strong_count() > 0);
+    pub(crate) fn wake(&self) -> Arc<Notify> {
+        let wake = Arc::new(Notify::new());
+        let mut wakes = lock(&self.wakes);
+        if wakes.len() == wakes.capacity() {
+            wakes.retain(|wake| wake.strong_count() > 0);
         }
-        nudges.push(Arc::downgrade(&nudge));
-        nudge
+        wakes.push(Arc::downgrade(&wake));
+        wake
     }
 }
 
 /// The state of the reload thread.
-pub(crate) struct Keeper {
+pub(crate) struct Reloader {
     loader: Loader,
     options: SetOptions,
     /// All masked values.
@@ -113,7 +113,7 @@ pub(crate) struct Keeper {
     /// Previous sets that streams still use.
     old: Vec<Arc<NeedleSet>>,
     active: watch::Sender<Active>,
-    keeping: Keeping,
+    handle: ReloadHandle,
     requests: Receiver<Request>,
     metrics: Arc<Metrics>,
     emit: EventSink,
@@ -128,7 +128,7 @@ struct SetOptions {
     encodings: bool,
 }
 
-impl Keeper {
+impl Reloader {
     /// Reads the secrets for the first time.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Keeper {
         plan: &Plan,
         metrics: Arc<Metrics>,
         emit: EventSink,
-    ) -> Result<Keeper, LoadError> {
+    ) -> Result<Reloader, LoadError> {
         let options = SetOptions { mask: plan.mask.clone(), min_length: plan.min_length, encodings: plan.encodings };
         let canary = Arc::new(canary::draw(plan.min_length)?);
         let sources = Arc::new(Sources::new());
@@ -153,25 +153,26 @@ impl Keeper {
         metrics.mask_with(active.subscribe());
         emit_notices(&emit, &set, &BTreeSet::new());
         metrics.secrets(values.len());
-        let standing = Standing { names, values: values.len(), read: Some(SystemTime::now()), ..Standing::default() };
+        let status =
+            ReloadStatus { names, values: values.len(), read: Some(SystemTime::now()), ..ReloadStatus::default() };
         let (sender, requests) = mpsc::channel();
-        let keeping = Keeping {
+        let handle = ReloadHandle {
             requests: sender,
             active: active.subscribe(),
-            standing: Arc::new(Mutex::new(standing)),
-            nudges: Arc::default(),
+            status: Arc::new(Mutex::new(status)),
+            wakes: Arc::default(),
             sources,
             canary,
         };
         let next_reload = Instant::now();
         let old = Vec::new();
-        Ok(Keeper {
+        Ok(Reloader {
             loader,
             options,
             values,
             old,
             active,
-            keeping,
+            handle,
             requests,
             metrics,
             emit,
@@ -181,13 +182,13 @@ impl Keeper {
     }
 
     /// Returns a handle.
-    pub(crate) fn keeping(&self) -> Keeping {
-        self.keeping.clone()
+    pub(crate) fn handle(&self) -> ReloadHandle {
+        self.handle.clone()
     }
 
     /// Starts the thread, which runs as long as the process.
     pub(crate) fn start(self) -> std::io::Result<()> {
-        thread::Builder::new().name("keeper".to_owned()).spawn(move || self.run()).map(drop)
+        thread::Builder::new().name("reloader".to_owned()).spawn(move || self.run()).map(drop)
     }
 
     fn run(mut self) {
@@ -252,7 +253,7 @@ impl Keeper {
             }
         }
         let answer = answer.map(|()| {
-            lock(&self.keeping.standing).added.extend(names);
+            lock(&self.handle.status).added.extend(names);
             self.tell_count();
             self.values.len()
         });
@@ -263,7 +264,7 @@ impl Keeper {
         (self.emit)(Event::Reloading);
         self.reload_is_wanted = false;
         let start = Instant::now();
-        let loaded = self.keeping.sources.record(|| (self.loader)()).and_then(|loaded| self.take_over(loaded));
+        let loaded = self.handle.sources.record(|| (self.loader)()).and_then(|loaded| self.take_over(loaded));
         let took = start.elapsed();
         self.next_reload = Instant::now() + REST_MIN.max(took * REST_FACTOR);
         self.metrics.reload(took, loaded.is_ok());
@@ -274,7 +275,7 @@ impl Keeper {
                 Ok(self.values.len())
             }
             Err(error) => {
-                let before = lock(&self.keeping.standing).error.replace(error.clone());
+                let before = lock(&self.handle.status).error.replace(error.clone());
                 // The same error is not reported again: it may persist for days.
                 if before.as_ref() != Some(&error) {
                     (self.emit)(Event::ReloadFailed(error.clone()));
@@ -293,22 +294,22 @@ impl Keeper {
             self.values.truncate(len);
             return Err(error);
         }
-        let mut standing = lock(&self.keeping.standing);
-        standing.names = names;
-        standing.read = Some(SystemTime::now());
-        standing.error = None;
+        let mut status = lock(&self.handle.status);
+        status.names = names;
+        status.read = Some(SystemTime::now());
+        status.error = None;
         Ok(changed)
     }
 
     fn tell_count(&self) {
-        lock(&self.keeping.standing).values = self.values.len();
+        lock(&self.handle.status).values = self.values.len();
         self.metrics.secrets(self.values.len());
     }
 
     /// Builds the set of all values and publishes it. After this returns, every byte read is
     /// searched with it.
     fn put_in_force(&mut self) -> Result<(), LoadError> {
-        let set = Arc::new(self.options.build(&self.values, &self.keeping.canary)?);
+        let set = Arc::new(self.options.build(&self.values, &self.handle.canary)?);
         (self.emit)(Event::InForce(Arc::clone(&set)));
         let before = active::publish(&self.active, Arc::clone(&set));
         let told = before.notices().iter().map(|notice| notice.name.clone()).collect();
@@ -322,9 +323,8 @@ impl Keeper {
     /// Wakes idle streams to take the new set. Busy streams take it by themselves, and would be
     /// delayed if all idle ones woke at once.
     fn nudge_idle_streams(&self) {
-        let nudges: Vec<Weak<Notify>> = lock(&self.keeping.nudges).clone();
-        let (emit, mut bunches) =
-            (|bunch: &[Weak<Notify>]| bunch.iter().for_each(notify), nudges.chunks(NUDGED_AT_ONCE));
+        let wakes: Vec<Weak<Notify>> = lock(&self.handle.wakes).clone();
+        let (emit, mut bunches) = (|bunch: &[Weak<Notify>]| bunch.iter().for_each(notify), wakes.chunks(WOKEN_AT_ONCE));
         if let Some(first) = bunches.next() {
             emit(first);
         }
@@ -332,20 +332,20 @@ impl Keeper {
         let rest: Vec<Weak<Notify>> = bunches.flatten().cloned().collect();
         if !rest.is_empty() {
             let aside = move || {
-                rest.chunks(NUDGED_AT_ONCE).for_each(|bunch| {
-                    thread::sleep(NUDGE_EVERY);
+                rest.chunks(WOKEN_AT_ONCE).for_each(|bunch| {
+                    thread::sleep(WAKE_EVERY);
                     bunch.iter().for_each(notify);
                 });
             };
             // Without a thread for it, they take the set with their next bytes.
-            let _ = thread::Builder::new().name("nudge".to_owned()).spawn(aside);
+            let _ = thread::Builder::new().name("wake".to_owned()).spawn(aside);
         }
     }
 }
 
-fn notify(nudge: &Weak<Notify>) {
-    if let Some(nudge) = nudge.upgrade() {
-        nudge.notify_one();
+fn notify(wake: &Weak<Notify>) {
+    if let Some(wake) = wake.upgrade() {
+        wake.notify_one();
     }
 }
 

@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
-use super::reloader::{Keeping, Request};
+use super::reloader::{ReloadHandle, Request};
 use crate::sidecar::event::{Event, EventSink};
 
 /// The maximum interval between looks.
@@ -33,12 +33,12 @@ const DEPTH_MAX: usize = 16;
 const EVENTS_LEN: usize = 64 << 10;
 
 /// Starts to watch.
-pub(crate) fn start(paths: Vec<PathBuf>, keeping: Keeping, emit: EventSink) -> std::io::Result<()> {
+pub(crate) fn start(paths: Vec<PathBuf>, handle: ReloadHandle, emit: EventSink) -> std::io::Result<()> {
     let seen = look(&paths);
-    thread::Builder::new().name("watch".to_owned()).spawn(move || run(&paths, seen, &keeping, &emit)).map(drop)
+    thread::Builder::new().name("watch".to_owned()).spawn(move || run(&paths, seen, &handle, &emit)).map(drop)
 }
 
-fn run(paths: &[PathBuf], mut seen: u64, keeping: &Keeping, emit: &EventSink) {
+fn run(paths: &[PathBuf], mut seen: u64, handle: &ReloadHandle, emit: &EventSink) {
     let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
     if let Err(error) = &events {
         let error = std::io::Error::from(*error);
@@ -54,7 +54,7 @@ fn run(paths: &[PathBuf], mut seen: u64, keeping: &Keeping, emit: &EventSink) {
         let now = look(paths);
         if now != seen {
             seen = still(paths, now);
-            keeping.ask(Request::Reload(None));
+            handle.ask(Request::Reload(None));
             continue;
         }
         match &events {

@@ -1,8 +1,8 @@
 //! The destinations of streams: one sink for all streams that name it, written by one at a time.
 //!
 //! There is no queue. A stream acquires a permit before it reads, in order of arrival, so that at
-//! most `SEATS` streams hold unwritten input. This is backpressure: if a sink accepts nothing, its
-//! streams stop reading, and the kernel blocks their writers.
+//! most `PERMITS` streams hold unwritten input. This is backpressure: if a sink accepts nothing,
+//! its streams stop reading, and the kernel blocks their writers.
 
 mod batch;
 pub(crate) mod file;
@@ -32,7 +32,7 @@ pub(crate) use sync::OutputSync;
 
 /// The number of streams that may hold input that they cannot write yet. Their buffers are the cost
 /// of a busy sink. With one, no stream could redact while another writes.
-const SEATS: usize = 4;
+const PERMITS: usize = 4;
 /// The first delay before an unavailable sink is opened again.
 const DELAY_MIN: Duration = Duration::from_millis(50);
 /// The longest delay.
@@ -43,11 +43,11 @@ const SETTLE_AFTER: Duration = Duration::from_secs(1);
 /// its minimum.
 const WELL_AFTER: Duration = Duration::from_secs(10);
 
-/// The fate of a batch.
+/// The outcome of a write of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gave {
+pub(crate) enum WriteOutcome {
     /// The sink, or its spool, has accepted it.
-    All,
+    Written,
     /// The batch was dropped, as configured: the sink is unavailable.
     Dropped,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Sink {
     plan: Arc<SinkPlan>,
     /// The name in messages.
     label: String,
-    seats: Semaphore,
+    permits: Semaphore,
     state: Mutex<State>,
     is_away: AtomicBool,
     /// The number of dropped pieces.
@@ -98,7 +98,7 @@ impl Sink {
         Sink {
             label: open::label(&plan.outlet),
             plan,
-            seats: Semaphore::new(SEATS),
+            permits: Semaphore::new(PERMITS),
             state: Mutex::default(),
             is_away: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
@@ -143,8 +143,8 @@ impl Sink {
     }
 
     /// Acquires a permit to read. Cancel safe.
-    pub(crate) async fn seat(&self) -> SemaphorePermit<'_> {
-        self.seats.acquire().await.expect("nobody closes it")
+    pub(crate) async fn permit(&self) -> SemaphorePermit<'_> {
+        self.permits.acquire().await.expect("nobody closes it")
     }
 
     /// Opens the sink as soon as a stream starts, so that a fault is reported before there is
@@ -172,14 +172,14 @@ impl Sink {
     /// # Errors
     ///
     /// The sink is gone for good, so that the sidecar cannot do its work.
-    pub(crate) async fn give(&self, batch: &Batch<'_>) -> io::Result<Gave> {
+    pub(crate) async fn write(&self, batch: &Batch<'_>) -> io::Result<WriteOutcome> {
         let mut state = self.state.lock().await;
         let mut written = 0;
         loop {
             let is_behind = state.spool.as_ref().is_some_and(|spool| state.opened.is_none() || !spool.is_empty());
             if is_behind {
                 if self.spool(&mut state, batch, written) {
-                    return Ok(Gave::All);
+                    return Ok(WriteOutcome::Written);
                 }
                 // The spool is full, and earlier output goes first. Release the lock for the task
                 // that drains it.
@@ -190,10 +190,10 @@ impl Sink {
             }
             if state.opened.is_none() && !self.reopen(&mut state).await? {
                 self.dropped.fetch_add(1, Relaxed);
-                return Ok(Gave::Dropped);
+                return Ok(WriteOutcome::Dropped);
             }
             let Some(opened) = &mut state.opened else { continue };
-            let Err(error) = opened.write(batch, &mut written).await else { return Ok(Gave::All) };
+            let Err(error) = opened.write(batch, &mut written).await else { return Ok(WriteOutcome::Written) };
             if open::is_final(&self.plan.outlet, &error) {
                 return Err(error);
             }

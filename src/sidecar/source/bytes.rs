@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Given, Source};
+use super::{ReadOutcome, Source};
 use crate::sidecar::fd::Fd;
 
 /// A file descriptor that is read until end of file.
@@ -13,13 +13,13 @@ impl Source for Bytes {
         self.0.readable().await
     }
 
-    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<ReadOutcome> {
         match self.0.read(buffer) {
-            Ok(0) => Ok(Given::Over),
-            Ok(_) => Ok(Given::Bytes),
+            Ok(0) => Ok(ReadOutcome::Eof),
+            Ok(_) => Ok(ReadOutcome::Data),
             // A reset connection is end of stream: all data that the peer sent before has been
             // read.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(Given::Over),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(ReadOutcome::Eof),
             Err(error) => Err(error),
         }
     }

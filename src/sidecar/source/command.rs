@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use tokio::process::Child;
 
 use super::bytes::Bytes;
-use super::{Given, Source};
+use super::{ReadOutcome, Source};
 use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::fd::Fd;
 use crate::sidecar::program::{self, Programs, Voice};
@@ -119,14 +119,14 @@ impl Source for Program {
         }
     }
 
-    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<ReadOutcome> {
         let Some(running) = &self.running else { return Err(ErrorKind::WouldBlock.into()) };
         if running.output.read(buffer)? > 0 {
-            return Ok(Given::Bytes);
+            return Ok(ReadOutcome::Data);
         }
         if let Some(running) = self.running.take() {
             self.end(running);
         }
-        Ok(Given::End)
+        Ok(ReadOutcome::MessageEnd)
     }
 }

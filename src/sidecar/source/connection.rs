@@ -15,7 +15,7 @@ use tokio::io::Interest;
 use tokio::time::Instant;
 
 use super::bytes::Bytes;
-use super::{Given, Source};
+use super::{ReadOutcome, Source};
 use crate::sidecar::fd::Fd;
 use crate::sidecar::systemd::fd_store::{Kept, Store};
 
@@ -24,13 +24,13 @@ use crate::sidecar::systemd::fd_store::{Kept, Store};
 const KEPT_AFTER: Duration = Duration::from_millis(100);
 
 /// A store, and the stream of the connections that it keeps.
-pub(crate) type Keeper = (Arc<Store>, Arc<str>);
+pub(crate) type StoreOf = (Arc<Store>, Arc<str>);
 
 /// A connection that is read until end of stream.
 pub(crate) struct Connection {
     bytes: Bytes,
     /// The store that will keep the connection for its stream, and the time from which it does.
-    unkept: Option<(Keeper, Instant)>,
+    unkept: Option<(StoreOf, Instant)>,
     kept: Option<Kept>,
     /// The number that an earlier sidecar stored after it had read from this connection.
     begun: Option<usize>,
@@ -39,9 +39,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Wraps a connection that was just accepted, to be kept if it has a store.
-    pub(crate) fn accepted(socket: OwnedFd, keeper: Option<&Keeper>) -> io::Result<Connection> {
+    pub(crate) fn accepted(socket: OwnedFd, store: Option<&StoreOf>) -> io::Result<Connection> {
         let bytes = Bytes(Fd::new(socket, Interest::READABLE)?);
-        let unkept = keeper.map(|keeper| (keeper.clone(), Instant::now() + KEPT_AFTER));
+        let unkept = store.map(|store| (store.clone(), Instant::now() + KEPT_AFTER));
         Ok(Connection { bytes, unkept, kept: None, begun: None, is_over: false })
     }
 
@@ -75,10 +75,10 @@ impl Source for Connection {
         ready
     }
 
-    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<ReadOutcome> {
         let given = self.bytes.read(buffer);
         self.is_over |= match &given {
-            Ok(given) => *given == Given::Over,
+            Ok(given) => *given == ReadOutcome::Eof,
             Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         };
         if !self.is_over && self.unkept.as_ref().is_some_and(|(_, when)| *when <= Instant::now()) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::io::Interest;
 
-use super::{Given, Source};
+use super::{ReadOutcome, Source};
 use crate::sidecar::fd::Fd;
 use crate::sys::node;
 
@@ -38,15 +38,15 @@ impl Source for Fifo {
         self.fd.readable().await
     }
 
-    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<ReadOutcome> {
         if self.fd.read(buffer)? > 0 {
             self.is_begun = true;
-            return Ok(Given::Bytes);
+            return Ok(ReadOutcome::Data);
         }
         // A descriptor without writers stays in the hang-up state, and cannot be waited for. A new
         // descriptor hangs up only after the next writer. The FIFO keeps its data while one of the
         // two is open.
         self.fd = read_end(&self.path, self.mode)?;
-        if std::mem::take(&mut self.is_begun) { Ok(Given::End) } else { Err(ErrorKind::WouldBlock.into()) }
+        if std::mem::take(&mut self.is_begun) { Ok(ReadOutcome::MessageEnd) } else { Err(ErrorKind::WouldBlock.into()) }
     }
 }

@@ -17,17 +17,17 @@ use std::io;
 
 /// The outcome of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Given {
+pub(crate) enum ReadOutcome {
     /// Bytes were appended to the buffer, and the stream continues.
-    Bytes,
+    Data,
     /// Nothing was appended. The next bytes are of another file that continues the text, possibly
     /// in the middle of a secret.
     Boundary,
     /// A message (a datagram) has ended with the appended bytes, if any. The redactor finishes and
     /// starts anew.
-    End,
+    MessageEnd,
     /// End of stream.
-    Over,
+    Eof,
 }
 
 /// A source of one stream.
@@ -47,7 +47,7 @@ pub(crate) trait Source: Send {
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) when no data is available: call
     /// [`ready`](Source::ready) next. Any other error ends the stream.
-    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given>;
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<ReadOutcome>;
 
     /// Confirms that the sink has written all bytes before this position, which counts from the
     /// start of the source. They need not be read again.
@@ -66,7 +66,7 @@ pub(crate) trait Source: Send {
 
     /// The number of last written bytes that may begin a secret, if text before the next read is
     /// lost or already written, by an earlier sidecar for example. Called before the first read,
-    /// and after an [`End`](Given::End).
+    /// and after an [`End`](ReadOutcome::MessageEnd).
     fn begun(&self) -> Option<usize> {
         None
     }

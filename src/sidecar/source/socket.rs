@@ -12,8 +12,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::io::Interest;
 
-use super::connection::{Connection, Keeper};
-use super::{Given, Listener, Source};
+use super::connection::{Connection, StoreOf};
+use super::{Listener, ReadOutcome, Source};
 use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::fd::Fd;
 use crate::sys::node::{self, Bound};
@@ -28,7 +28,7 @@ pub(crate) struct Connections {
     fd: Fd,
     _bound: Option<Bound>,
     /// Keeps the accepted connections.
-    keeper: Option<Keeper>,
+    store: Option<StoreOf>,
     /// Connections that an earlier sidecar accepted: they come first.
     resumed: Vec<Connection>,
 }
@@ -47,12 +47,12 @@ impl Connections {
 
     fn new(socket: OwnedFd, bound: Option<Bound>) -> io::Result<Connections> {
         let fd = Fd::new(socket, Interest::READABLE)?;
-        Ok(Connections { fd, _bound: bound, keeper: None, resumed: Vec::new() })
+        Ok(Connections { fd, _bound: bound, store: None, resumed: Vec::new() })
     }
 
     /// Yields the resumed connections first, and keeps those that it accepts.
-    pub(crate) fn keep(mut self, keeper: Keeper, resumed: Vec<Connection>) -> Connections {
-        (self.keeper, self.resumed) = (Some(keeper), resumed);
+    pub(crate) fn keep(mut self, store: StoreOf, resumed: Vec<Connection>) -> Connections {
+        (self.store, self.resumed) = (Some(store), resumed);
         self
     }
 
@@ -110,7 +110,7 @@ impl Listener for Connections {
             return Ok(resumed);
         }
         loop {
-            match Connection::accepted(self.accept().await?, self.keeper.as_ref()) {
+            match Connection::accepted(self.accept().await?, self.store.as_ref()) {
                 Ok(connection) => return Ok(connection),
                 Err(error) if is_shortage(&error) => tokio::time::sleep(REST).await,
                 Err(error) => return Err(error),
@@ -150,11 +150,11 @@ impl Source for Datagrams {
         self.fd.readable().await
     }
 
-    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<ReadOutcome> {
         let (_, is_cut) = self.fd.receive(buffer)?;
         if is_cut && !std::mem::replace(&mut self.was_told, true) {
             (self.emit)(Event::DatagramCut { stream: Arc::clone(&self.stream) });
         }
-        Ok(Given::End)
+        Ok(ReadOutcome::MessageEnd)
     }
 }

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::config::{Format, Way};
 use super::metrics::{Counts, StreamMetrics};
 use super::secrets::active::{self, Active};
-use super::sink::{Batch, Gave, Sink};
-use super::source::{Given, Source};
+use super::sink::{Batch, Sink, WriteOutcome};
+use super::source::{ReadOutcome, Source};
 use super::stream::boundaries::Boundaries;
 use super::stream::buffer::Buffer;
 use super::stream::engine::Engine;
@@ -48,7 +48,7 @@ const RECORDS_MAX: usize = 64;
 pub(crate) const STOPPING_GRACE: Duration = Duration::from_millis(5);
 
 /// The state that all streams of one name share.
-pub(crate) struct Common {
+pub(crate) struct StreamContext {
     pub(crate) active: watch::Receiver<Active>,
     pub(crate) sink: Arc<Sink>,
     pub(crate) way: Way,
@@ -71,7 +71,7 @@ pub(crate) enum Broken {
 
 /// The state of a stream between its source and its sink.
 pub(crate) struct Stream {
-    common: Arc<Common>,
+    context: Arc<StreamContext>,
     engine: Engine,
     active: watch::Receiver<Active>,
     lines: Lines,
@@ -101,16 +101,16 @@ struct Counted {
 }
 
 impl Stream {
-    pub(crate) fn new(common: Arc<Common>) -> Stream {
-        let mut active = common.active.clone();
+    pub(crate) fn new(context: Arc<StreamContext>) -> Stream {
+        let mut active = context.active.clone();
         let set = Arc::clone(&active.borrow_and_update().set);
-        let way = common.way;
+        let way = context.way;
         let counted = Counted { regions: Counts::new(), held: 0, lag: 0, is_due: false, last: Instant::now() };
-        common.metrics.open.fetch_add(1, Relaxed);
+        context.metrics.open.fetch_add(1, Relaxed);
         Stream {
-            engine: Engine::new(set, way, &common.lines),
+            engine: Engine::new(set, way, &context.lines),
             active,
-            lines: Lines::new(common.waits_for, way.line_max, Arc::clone(&common.lines)),
+            lines: Lines::new(context.waits_for, way.line_max, Arc::clone(&context.lines)),
             pushed: 0,
             finished: 0,
             records: VecDeque::new(),
@@ -118,29 +118,29 @@ impl Stream {
             at_line_start: true,
             boundaries: Boundaries::default(),
             counted,
-            common,
+            context,
         }
     }
 
-    /// Runs to the end of the source, or until the sidecar stops. `nudge` reports a newer set: an
+    /// Runs to the end of the source, or until the sidecar stops. `wake` reports a newer set: an
     /// idle stream takes it as well, or old sets would pile up.
     ///
     /// The steps are boxed: an idle stream does not pay for the memory that they take while they
     /// run.
-    pub(crate) async fn run(mut self, mut source: impl Source, nudge: Arc<Notify>) -> Result<(), Broken> {
-        let common = Arc::clone(&self.common);
+    pub(crate) async fn run(mut self, mut source: impl Source, wake: Arc<Notify>) -> Result<(), Broken> {
+        let context = Arc::clone(&self.context);
         if let Some(before) = source.begun() {
             self.engine.resume(before);
         }
         let ended = loop {
             tokio::select! {
                 biased;
-                () = common.stop.cancelled() => break Box::pin(self.drain(&mut source)).await,
-                () = nudge.notified() => {
+                () = context.stop.cancelled() => break Box::pin(self.drain(&mut source)).await,
+                () = wake.notified() => {
                     // With exact release, held-back bytes may be written. Otherwise there is
                     // nothing to write, and no permit to acquire.
-                    let may_write = common.waits_for == WaitsFor::Nothing && self.engine.held() > 0;
-                    let _seat = if may_write { Some(common.sink.seat().await) } else { None };
+                    let may_write = context.waits_for == WaitsFor::Nothing && self.engine.held() > 0;
+                    let _permit = if may_write { Some(context.sink.permit().await) } else { None };
                     Box::pin(self.take_newest_set()).await?;
                     continue;
                 }
@@ -159,12 +159,12 @@ impl Stream {
         if let Err(Broken::Sink(_)) = ended {
             return ended;
         }
-        if common.stop.is_cancelled() && source.resumes() && ended.is_ok() {
+        if context.stop.is_cancelled() && source.resumes() && ended.is_ok() {
             // The next sidecar repeats all pending output.
             source.suspend();
             return ended;
         }
-        if common.stop.is_cancelled() {
+        if context.stop.is_cancelled() {
             source.leave(self.engine.open());
         }
         let finished = Box::pin(self.finish()).await;
@@ -190,11 +190,11 @@ impl Stream {
     /// Reads and pushes the available input, at most `len_max` bytes and a piece. Returns false at
     /// the end of the source.
     async fn take_in(&mut self, source: &mut impl Source, len_max: u64) -> Result<bool, Broken> {
-        let common = Arc::clone(&self.common);
+        let context = Arc::clone(&self.context);
         let until = self.pushed.saturating_add(len_max);
         let (mut pieces, mut row) = (0, self.pushed);
         loop {
-            let seat = common.sink.seat().await;
+            let permit = context.sink.permit().await;
             let mut buffer = Buffer::take();
             let given = match source.read(&mut buffer) {
                 Ok(given) => given,
@@ -208,23 +208,23 @@ impl Stream {
             if !buffer.is_empty() {
                 self.push(&buffer).await?;
             }
-            if given != Given::Bytes {
+            if given != ReadOutcome::Data {
                 source.boundary(self.engine.open());
             }
             match given {
-                Given::Bytes => {}
-                Given::Boundary => self.boundary(),
-                Given::End | Given::Over => self.finish().await?,
+                ReadOutcome::Data => {}
+                ReadOutcome::Boundary => self.boundary(),
+                ReadOutcome::MessageEnd | ReadOutcome::Eof => self.finish().await?,
             }
-            if given == Given::End
+            if given == ReadOutcome::MessageEnd
                 && let Some(before) = source.begun()
             {
                 self.engine.resume(before);
             }
             drop(buffer);
-            drop(seat);
+            drop(permit);
             self.confirm(source);
-            if given == Given::Over {
+            if given == ReadOutcome::Eof {
                 return Ok(false);
             }
             if self.pushed >= until {
@@ -235,7 +235,7 @@ impl Stream {
                 (pieces, row) = (0, self.pushed);
                 self.update_metrics_if_due();
                 tokio::task::yield_now().await;
-                if common.stop.is_cancelled() && len_max == u64::MAX {
+                if context.stop.is_cancelled() && len_max == u64::MAX {
                     return Ok(true);
                 }
             }
@@ -245,7 +245,7 @@ impl Stream {
     /// Takes the newest set, if there is a newer one. Held-back bytes are searched again.
     pub(crate) async fn take_newest_set(&mut self) -> Result<(), Broken> {
         let Some(set) = active::take_newer(&mut self.active) else { return Ok(()) };
-        if let (Engine::Plain(redactor, _), WaitsFor::Line) = (&mut self.engine, self.common.waits_for) {
+        if let (Engine::Plain(redactor, _), WaitsFor::Line) = (&mut self.engine, self.context.waits_for) {
             self.counted.is_due |= !self.lines.waiting().is_empty();
             self.lines.swap(redactor, &set);
             self.is_begun |= !self.lines.waiting().is_empty();
@@ -253,7 +253,7 @@ impl Stream {
             let (reach, end) = (set.reach(), self.engine.end());
             let pieces = self.boundaries.part(self.engine.swap(set));
             self.is_begun |= !pieces.is_empty();
-            let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+            let out = Out { context: &self.context, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
             out.give(&pieces, 0, Upto::Before, reach, end).await?;
         }
         if self.lines.waiting().is_empty() {
@@ -266,10 +266,10 @@ impl Stream {
     /// after the publication of that set.
     pub(crate) async fn push(&mut self, piece: &[u8]) -> Result<(), Broken> {
         self.take_newest_set().await?;
-        self.common.metrics.read(piece.len());
+        self.context.metrics.read(piece.len());
         // The bytes after the last newline are pushed separately: at a newline there is no partial
         // match that could show.
-        let (lines, rest) = match self.common.waits_for {
+        let (lines, rest) = match self.context.waits_for {
             WaitsFor::Line => split_lines(piece),
             WaitsFor::Nothing | WaitsFor::Whole => (&[][..], piece),
         };
@@ -280,26 +280,26 @@ impl Stream {
         if !rest.is_empty() {
             self.push_part(rest, Upto::Line).await?;
         }
-        let held = match (&self.engine, self.common.waits_for) {
+        let held = match (&self.engine, self.context.waits_for) {
             (Engine::Plain(..), WaitsFor::Line | WaitsFor::Whole) => self.pushed - self.finished,
             _ => self.engine.held() + self.lines.waiting().len() as u64,
         };
-        self.common.metrics.hold(&mut self.counted.held, held as usize);
+        self.context.metrics.hold(&mut self.counted.held, held as usize);
         Ok(())
     }
 
     async fn push_part(&mut self, part: &[u8], upto: Upto) -> Result<(), Broken> {
-        let (reach, has_records) = (self.engine.reach(), self.common.way.format != Format::Plain);
+        let (reach, has_records) = (self.engine.reach(), self.context.way.format != Format::Plain);
         let (pieces, end) = self.engine.push(part);
         let pieces = self.boundaries.part(pieces);
         self.counted.is_due |= pieces.iter().any(|piece| piece.is_mask() || has_records);
         self.is_begun |= !pieces.is_empty();
-        let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+        let out = Out { context: &self.context, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
         out.give(&pieces, part.len(), upto, reach, end).await?;
         drop(pieces);
         self.pushed += part.len() as u64;
         self.boundaries.pushed(part);
-        match (&self.engine, self.common.waits_for) {
+        match (&self.engine, self.context.waits_for) {
             (_, WaitsFor::Whole) => {}
             (Engine::Plain(..), _) => {
                 self.finished = self.lines.waiting_start().unwrap_or(self.pushed).min(self.settled());
@@ -336,20 +336,20 @@ impl Stream {
         let pieces = self.boundaries.part(self.engine.finish());
         self.counted.is_due |= !pieces.is_empty();
         let is_begun = std::mem::take(&mut self.is_begun) || !pieces.is_empty();
-        let out = Out { common: &self.common, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
+        let out = Out { context: &self.context, lines: &mut self.lines, at_line_start: &mut self.at_line_start };
         let upto = if is_begun { Upto::Whole } else { Upto::Before };
         out.give(&pieces, 0, upto, reach, end).await?;
         drop(pieces);
         self.lines.end(self.engine.end());
         (self.finished, self.records, self.boundaries) = (self.pushed, VecDeque::new(), Boundaries::default());
-        self.common.metrics.hold(&mut self.counted.held, 0);
+        self.context.metrics.hold(&mut self.counted.held, 0);
         Ok(())
     }
 
     /// Marks the next bytes as those of another file. Records and secrets continue in it. A line
     /// does too, but its two parts are written as two lines, unless a secret joins them.
     fn boundary(&mut self) {
-        if self.common.parts_wholes {
+        if self.context.parts_wholes {
             self.boundaries.add(&self.engine);
         }
         self.engine.boundary();
@@ -364,7 +364,7 @@ impl Stream {
     /// Returns whether regions may be counted in public. The count within an unfinished line
     /// depends on the rest of the line.
     fn may_update(&self) -> bool {
-        match self.common.waits_for {
+        match self.context.waits_for {
             WaitsFor::Nothing => true,
             WaitsFor::Line => self.lines.is_at_newline(self.engine.end()),
             WaitsFor::Whole => self.finished == self.pushed,
@@ -373,7 +373,7 @@ impl Stream {
 
     fn confirm(&mut self, source: &mut impl Source) {
         source.confirm(self.finished);
-        self.common.metrics.lag(&mut self.counted.lag, source.lag());
+        self.context.metrics.lag(&mut self.counted.lag, source.lag());
     }
 
     fn update_metrics_if_due(&mut self) {
@@ -384,7 +384,7 @@ impl Stream {
 
     fn update_metrics(&mut self) {
         if std::mem::take(&mut self.counted.is_due) {
-            self.common.metrics.regions(&mut self.counted.regions, self.engine.counts());
+            self.context.metrics.regions(&mut self.counted.regions, self.engine.counts());
         }
         self.counted.last = Instant::now();
     }
@@ -393,15 +393,15 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.update_metrics();
-        self.common.metrics.hold(&mut self.counted.held, 0);
-        self.common.metrics.lag(&mut self.counted.lag, 0);
-        self.common.metrics.open.fetch_sub(1, Relaxed);
+        self.context.metrics.hold(&mut self.counted.held, 0);
+        self.context.metrics.lag(&mut self.counted.lag, 0);
+        self.context.metrics.open.fetch_sub(1, Relaxed);
     }
 }
 
 /// The output side of a stream.
 struct Out<'a> {
-    common: &'a Common,
+    context: &'a StreamContext,
     lines: &'a mut Lines,
     at_line_start: &'a mut bool,
 }
@@ -426,7 +426,7 @@ impl Out<'_> {
             self.write(gone.chain(newline), input_len, is_last).await?;
             *self.at_line_start = is_last || last == Some(b'\n');
         } else {
-            self.common.metrics.finish(input_len);
+            self.context.metrics.finish(input_len);
         }
         self.lines.keep(cut, pieces, reach, end);
         Ok(())
@@ -436,7 +436,7 @@ impl Out<'_> {
     /// next.
     fn needs_newline(&self, pieces: &[Piece<'_>]) -> bool {
         let last = pieces.last().map_or(self.lines.waiting(), |piece| *piece).bytes().last();
-        self.common.parts_wholes && last.map_or(!*self.at_line_start, |last| *last != b'\n')
+        self.context.parts_wholes && last.map_or(!*self.at_line_start, |last| *last != b'\n')
     }
 
     async fn write<'s>(
@@ -446,11 +446,11 @@ impl Out<'_> {
         is_last: bool,
     ) -> Result<(), Broken> {
         let mut gathered = RedactedBuf::default();
-        let batch = Batch::new(pieces, &mut gathered, is_last && self.common.waits_for == WaitsFor::Whole);
-        let (metrics, start) = (&self.common.metrics, Instant::now());
-        match self.common.sink.give(&batch).await.map_err(Broken::Sink)? {
-            Gave::All => metrics.finish(input_len),
-            Gave::Dropped => drop(metrics.dropped.fetch_add(input_len as u64, Relaxed)),
+        let batch = Batch::new(pieces, &mut gathered, is_last && self.context.waits_for == WaitsFor::Whole);
+        let (metrics, start) = (&self.context.metrics, Instant::now());
+        match self.context.sink.write(&batch).await.map_err(Broken::Sink)? {
+            WriteOutcome::Written => metrics.finish(input_len),
+            WriteOutcome::Dropped => drop(metrics.dropped.fetch_add(input_len as u64, Relaxed)),
         }
         let waited = start.elapsed();
         if waited >= WAITED_MIN {

@@ -2,8 +2,8 @@
 //!
 //! A successor (the file that now has the path, or the target of its link, or the same file after
 //! truncation) continues its predecessor: in the middle of a line, of a record, or of a secret. So
-//! the same source reads it and the same redactor searches it, with a [`Boundary`](Given::Boundary)
-//! between.
+//! the same source reads it and the same redactor searches it, with a
+//! [`Boundary`](ReadOutcome::Boundary) between.
 //!
 //! - The next file is read when this one is at its end and no process has it open for writing,
 //!   which a read lease shows. So lines written after a rename come before those of the next file.
@@ -28,7 +28,7 @@ use super::file::{Part, Read, Standing, Writers};
 use super::rotated::copy_of;
 use super::shared::{Held, Shared};
 use crate::sidecar::checkpoint::{Head, Slot, lock, tail};
-use crate::sidecar::source::Given;
+use crate::sidecar::source::ReadOutcome;
 use crate::sidecar::source::Source;
 
 /// A file without a write for this time has ended, though a process may have it open.
@@ -198,12 +198,12 @@ impl Followed {
     }
 
     /// Continues with the next file.
-    fn go_on(&mut self, is_beside: bool) -> Given {
+    fn go_on(&mut self, is_beside: bool) -> ReadOutcome {
         let next = match self.truncated.take() {
             Some(truncated) => truncated,
             None => match self.part.shared.end() {
                 Some(next) => *next,
-                None => return Given::Bytes,
+                None => return ReadOutcome::Data,
             },
         };
         let mut old = std::mem::replace(&mut self.part, next);
@@ -217,9 +217,9 @@ impl Followed {
             self.why = Why::Beside(Box::new(old));
         } else if self.part.before.is_some() {
             self.why = Why::Lost;
-            return Given::End;
+            return ReadOutcome::MessageEnd;
         }
-        Given::Boundary
+        ReadOutcome::Boundary
     }
 
     fn begin_text(&mut self) {
@@ -228,7 +228,7 @@ impl Followed {
     }
 
     /// Handles a change in the part already read: a copy may hold it.
-    fn begin_anew(&mut self) -> Given {
+    fn begin_anew(&mut self) -> ReadOutcome {
         let files = Arc::clone(&self.files);
         let _step = files.checkpoints.step();
         let (place, (head, tail)) = (lock(&self.part.slot).clone(), self.part.marks());
@@ -255,11 +255,11 @@ impl Followed {
         }
         self.files.checkpoints.touch();
         if is_copied {
-            return Given::Bytes;
+            return ReadOutcome::Data;
         }
         self.begin_text();
         self.why = Why::Truncated;
-        Given::Boundary
+        ReadOutcome::Boundary
     }
 
     /// Records in the place of a text that all bytes before this position are written.
@@ -335,7 +335,7 @@ impl Source for Followed {
         }
     }
 
-    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<Given> {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<ReadOutcome> {
         match self.step()? {
             Step::Read if self.part.is_warm()? => {
                 let start = buffer.len();
@@ -344,18 +344,18 @@ impl Source for Followed {
                 }
                 self.given += (buffer.len() - start) as u64;
                 self.unfinished = None;
-                Ok(Given::Bytes)
+                Ok(ReadOutcome::Data)
             }
             Step::Truncated => Ok(self.begin_anew()),
             Step::Next => Ok(self.go_on(false)),
             Step::NextBeside => Ok(self.go_on(true)),
             Step::End => {
                 (self.unfinished, self.why) = (None, Why::Waited);
-                Ok(Given::End)
+                Ok(ReadOutcome::MessageEnd)
             }
             Step::Over if self.part.shared.end_if_last() => {
                 self.why = Why::Over;
-                Ok(Given::Over)
+                Ok(ReadOutcome::Eof)
             }
             Step::Read | Step::Nothing | Step::Over => Err(ErrorKind::WouldBlock.into()),
         }

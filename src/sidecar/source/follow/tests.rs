@@ -12,8 +12,8 @@ use super::{Files, Following};
 use crate::sidecar::checkpoint::{Checkpoints, lock};
 use crate::sidecar::config::ReadFrom;
 use crate::sidecar::event::{Event, EventSink};
-use crate::sidecar::source::Given;
 use crate::sidecar::source::Listener;
+use crate::sidecar::source::ReadOutcome;
 use crate::sidecar::source::Source;
 use crate::sidecar::source::own::Own;
 
@@ -145,13 +145,13 @@ async fn drain(mut source: super::log::Followed, got: Arc<Mutex<Got>>, pause: Du
             let mut got = lock(&got);
             got.bytes.extend_from_slice(&buffer);
             source.confirm(position);
-            if given != Given::Bytes {
+            if given != ReadOutcome::Data {
                 source.boundary(0);
             }
             match given {
-                Given::Bytes => {}
-                Given::Boundary | Given::End => got.ends += 1,
-                Given::Over => {
+                ReadOutcome::Data => {}
+                ReadOutcome::Boundary | ReadOutcome::MessageEnd => got.ends += 1,
+                ReadOutcome::Eof => {
                     got.overs += 1;
                     return;
                 }
