@@ -11,8 +11,8 @@
 //! bytes before the position (see [`head`]): an inode number is soon reused after a deletion, and a
 //! file that was rewritten may begin as it did.
 
-mod head;
-mod places;
+mod fingerprint;
+mod positions;
 mod saved;
 
 use std::fs::File;
@@ -34,10 +34,10 @@ use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_owner, others_can_write};
 use crate::sys::private;
 use crate::sys::replace::replace_in;
-use places::Places;
-use saved::{Saved, SavedPlace, read};
+use positions::Positions;
+use saved::{Saved, SavedPosition, read};
 
-pub(crate) use head::{HEAD_LEN_MAX, Hasher, Head, TAIL_LEN_MAX, tail};
+pub(crate) use fingerprint::{Fingerprint, FingerprintHasher, HEAD_LEN_MAX, TAIL_LEN_MAX, tail};
 
 /// The minimum interval between saves.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ const DONE_MAX: usize = 1_000;
 /// The interval and number of tries for the lock of a step, before a save blocks new steps.
 const STEP_TRY: Duration = Duration::from_millis(1);
 const STEP_TRIES: usize = 2_000;
-/// The file of the places.
+/// The file of the positions.
 const FILE_NAME: &str = "checkpoints.json";
 /// The file that a sidecar locks while it owns the directory.
 const LOCK_NAME: &str = "lock";
@@ -57,16 +57,16 @@ pub(crate) const NAMES: [&str; 3] = [FILE_NAME, BAD_NAME, LOCK_NAME];
 
 /// The read position of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     /// The path at which it was found.
     pub(crate) path: PathBuf,
     /// That path with links resolved, if there were any.
     pub(crate) target: Option<PathBuf>,
     /// All bytes before it have been written.
     pub(crate) offset: u64,
-    pub(crate) head: Head,
+    pub(crate) head: Fingerprint,
     /// The hash of the last bytes before the offset. Empty in the files of earlier versions.
-    pub(crate) tail: Head,
+    pub(crate) tail: Fingerprint,
     /// The content before the offset is gone, and may continue here: this many of the last written
     /// bytes may begin a secret, as far as it is known.
     pub(crate) before: Option<u64>,
@@ -77,7 +77,7 @@ pub(crate) struct Place {
     pub(crate) is_done: bool,
 }
 
-impl Place {
+impl Position {
     /// Its path with links resolved.
     pub(crate) fn target(&self) -> &Path {
         self.target.as_deref().unwrap_or(&self.path)
@@ -91,30 +91,30 @@ pub(crate) struct Key {
     pub(crate) file: FileId,
 }
 
-/// A place that its reader advances.
-pub(crate) type Slot = Arc<Mutex<Place>>;
+/// A position that its reader advances.
+pub(crate) type Slot = Arc<Mutex<Position>>;
 
 /// The result of a search for a file.
 pub(crate) enum Found {
     Known(Slot),
-    /// Another file has the inode, or the file was rewritten: its former place.
-    Anew(Place),
+    /// Another file has the inode, or the file was rewritten: its former position.
+    Anew(Position),
     Unknown,
 }
 
-/// All places.
+/// All positions.
 pub(crate) struct Checkpoints {
-    /// The directory; none: places are not saved.
+    /// The directory; none: positions are not saved.
     directory: Option<PathBuf>,
-    places: Mutex<Places>,
+    positions: Mutex<Positions>,
     is_changed: AtomicBool,
     changed: Notify,
     failed: AtomicBool,
-    /// A step that changes several places takes a read lock; a save takes the write lock.
+    /// A step that changes several positions takes a read lock; a save takes the write lock.
     step: RwLock<()>,
     /// Serializes saves: an older state must not replace a newer one.
     saving: Mutex<()>,
-    /// The output of this process, which is synced before the places that confirm it.
+    /// The output of this process, which is synced before the positions that confirm it.
     outputs: Arc<OutputSync>,
     emit: EventSink,
     /// Held as long as this sidecar owns the directory.
@@ -128,8 +128,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Checkpoints {
-    /// Opens the directory of an earlier sidecar, or creates it. Without a directory, places live
-    /// as long as the process.
+    /// Opens the directory of an earlier sidecar, or creates it. Without a directory, positions
+    /// live as long as the process.
     ///
     /// An unreadable file is reported and set aside; then all files are read from their beginning:
     /// duplicates rather than losses.
@@ -145,7 +145,7 @@ impl Checkpoints {
     ) -> io::Result<Checkpoints> {
         let mut opened = Checkpoints {
             directory: directory.map(Path::to_owned),
-            places: Mutex::default(),
+            positions: Mutex::default(),
             is_changed: AtomicBool::new(false),
             changed: Notify::new(),
             failed: AtomicBool::new(false),
@@ -164,9 +164,9 @@ impl Checkpoints {
         let mut saved = Vec::new();
         File::from(file).read_to_end(&mut saved)?;
         match read(&saved) {
-            Some(places) => {
-                let mut all = lock(&opened.places);
-                places.into_iter().for_each(|(key, place)| _ = all.add(key, place));
+            Some(positions) => {
+                let mut all = lock(&opened.positions);
+                positions.into_iter().for_each(|(key, position)| _ = all.add(key, position));
             }
             None => {
                 dir.rename(FILE_NAME, BAD_NAME)?;
@@ -178,61 +178,61 @@ impl Checkpoints {
         Ok(opened)
     }
 
-    /// Whether a later sidecar will read the places.
+    /// Whether a later sidecar will read the positions.
     pub(crate) fn are_kept(&self) -> bool {
         self.directory.is_some()
     }
 
-    /// The place of a file, if it is known. A reboot may have changed the device number.
+    /// The position of a file, if it is known. A reboot may have changed the device number.
     pub(crate) fn find(&self, key: &Key, path: &Path, file: impl AsFd) -> io::Result<Found> {
-        let mut places = lock(&self.places);
-        let Some(slot) = places.take(key, path) else { return Ok(Found::Unknown) };
-        let place = lock(&slot).clone();
-        let is_long = fstat(&file)?.st_size as u64 >= place.offset;
-        if is_long && place.head.is_of(&file)? && place.tail.is_before(&file, place.offset)? {
-            places.put(key.clone(), Arc::clone(&slot));
+        let mut positions = lock(&self.positions);
+        let Some(slot) = positions.take(key, path) else { return Ok(Found::Unknown) };
+        let position = lock(&slot).clone();
+        let is_long = fstat(&file)?.st_size as u64 >= position.offset;
+        if is_long && position.head.is_of(&file)? && position.tail.is_before(&file, position.offset)? {
+            positions.put(key.clone(), Arc::clone(&slot));
             return Ok(Found::Known(slot));
         }
-        Ok(Found::Anew(place))
+        Ok(Found::Anew(position))
     }
 
-    /// Adds a place for a file.
-    pub(crate) fn add(&self, key: Key, place: Place) -> Slot {
-        let slot = lock(&self.places).add(key, place);
+    /// Adds a position for a file.
+    pub(crate) fn add(&self, key: Key, position: Position) -> Slot {
+        let slot = lock(&self.positions).add(key, position);
         self.touch();
         slot
     }
 
-    /// Whether a stream has any place.
+    /// Whether a stream has any position.
     pub(crate) fn knows(&self, stream: &str) -> bool {
-        lock(&self.places).knows(stream)
+        lock(&self.positions).knows(stream)
     }
 
-    /// The places of a stream's files that were found at this path.
-    pub(crate) fn at(&self, stream: &str, path: &Path) -> Vec<(Key, Place)> {
-        lock(&self.places).at(stream, path)
+    /// The positions of a stream's files that were found at this path.
+    pub(crate) fn at(&self, stream: &str, path: &Path) -> Vec<(Key, Position)> {
+        lock(&self.positions).at(stream, path)
     }
 
-    /// The current place of a file.
-    pub(crate) fn place(&self, key: &Key) -> Option<Place> {
-        lock(&self.places).get(key).map(|place| place.clone())
+    /// The current position of a file.
+    pub(crate) fn position(&self, key: &Key) -> Option<Position> {
+        lock(&self.positions).get(key).map(|position| position.clone())
     }
 
     /// Whether a file was read to its end, and is not another file with its inode number.
     pub(crate) fn is_done(&self, key: &Key, file: impl AsFd) -> io::Result<bool> {
-        let Some(place) = self.place(key).filter(|place| place.is_done) else { return Ok(false) };
+        let Some(position) = self.position(key).filter(|position| position.is_done) else { return Ok(false) };
         let len = fstat(&file)?.st_size as u64;
-        Ok(len == place.offset && place.head.is_of(&file)? && place.tail.is_before(&file, place.offset)?)
+        Ok(len == position.offset && position.head.is_of(&file)? && position.tail.is_before(&file, position.offset)?)
     }
 
     /// Forgets a file that is gone.
     pub(crate) fn forget(&self, key: &Key) {
-        lock(&self.places).remove(key);
+        lock(&self.positions).remove(key);
         self.touch();
     }
 
-    /// Blocks saves while the guard lives: the changes of several places belong together. At most
-    /// one guard a thread.
+    /// Blocks saves while the guard lives: the changes of several positions belong together. At
+    /// most one guard a thread.
     pub(crate) fn step(&self) -> RwLockReadGuard<'_, ()> {
         self.step.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -258,7 +258,7 @@ impl Checkpoints {
         }
     }
 
-    /// Saves all places, if any has changed. A failure is reported once and retried.
+    /// Saves all positions, if any has changed. A failure is reported once and retried.
     pub(crate) fn save(&self) {
         let Some(directory) = &self.directory else { return };
         let _saving = lock(&self.saving);
@@ -266,7 +266,7 @@ impl Checkpoints {
             return;
         }
         let text = self.write();
-        // Output that the places confirm has to be on the disk before them.
+        // Output that the positions confirm has to be on the disk before them.
         let saved = self.outputs.sync_for_checkpoint().and_then(|()| {
             // Reopened each time: the directory may have been replaced.
             let dir = Dir::open(directory, Links::Trusted)?;
@@ -297,21 +297,21 @@ impl Checkpoints {
 
     fn write(&self) -> String {
         let _step = self.between_steps();
-        let mut places = lock(&self.places);
+        let mut positions = lock(&self.positions);
         let mut done: Vec<(i64, Key)> = Vec::new();
-        let mut files = Vec::with_capacity(places.len());
-        for (key, slot) in places.iter() {
-            let place = lock(slot);
-            if place.is_done {
-                done.push((place.modified, key.clone()));
+        let mut files = Vec::with_capacity(positions.len());
+        for (key, slot) in positions.iter() {
+            let position = lock(slot);
+            if position.is_done {
+                done.push((position.modified, key.clone()));
             }
-            files.push(SavedPlace::of(key, &place));
+            files.push(SavedPosition::of(key, &position));
         }
         done.sort_unstable();
         for (_, key) in done.iter().take(done.len().saturating_sub(DONE_MAX)) {
-            places.remove(key);
+            positions.remove(key);
         }
-        drop(places);
+        drop(positions);
         serde_json::to_string(&Saved { version: 1, files }).expect("numbers and ASCII are valid JSON")
     }
 }

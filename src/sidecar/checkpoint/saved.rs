@@ -1,4 +1,4 @@
-//! The JSON format of the saved places.
+//! The JSON format of the saved positions.
 
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::{Head, Key, Place};
+use super::{Fingerprint, Key, Position};
 use crate::sys::file::FileId;
 
 /// The characters of a path that are written as `%xx`.
@@ -16,11 +16,11 @@ const ESCAPED: AsciiSet = CONTROLS.add(b'%').add(b'"').add(b'\\');
 #[derive(Serialize, Deserialize)]
 pub(super) struct Saved {
     pub(super) version: u32,
-    pub(super) files: Vec<SavedPlace>,
+    pub(super) files: Vec<SavedPosition>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct SavedPlace {
+pub(super) struct SavedPosition {
     stream: String,
     path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,30 +46,30 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-impl SavedPlace {
-    pub(super) fn of(key: &Key, place: &Place) -> SavedPlace {
-        SavedPlace {
+impl SavedPosition {
+    pub(super) fn of(key: &Key, position: &Position) -> SavedPosition {
+        SavedPosition {
             stream: key.stream.to_string(),
-            path: escape(&place.path),
-            target: place.target.as_deref().map(escape),
+            path: escape(&position.path),
+            target: position.target.as_deref().map(escape),
             device: key.file.device,
             inode: key.file.inode,
-            offset: place.offset,
-            head_len: place.head.len,
-            head: hex(&place.head),
-            modified: place.modified,
-            len: place.len,
-            done: place.is_done,
-            tail_len: place.tail.len,
-            tail: if place.tail.len == 0 { String::new() } else { hex(&place.tail) },
-            before: place.before,
+            offset: position.offset,
+            head_len: position.head.len,
+            head: hex(&position.head),
+            modified: position.modified,
+            len: position.len,
+            done: position.is_done,
+            tail_len: position.tail.len,
+            tail: if position.tail.len == 0 { String::new() } else { hex(&position.tail) },
+            before: position.before,
         }
     }
 
-    fn take(self) -> Option<(Key, Place)> {
+    fn take(self) -> Option<(Key, Position)> {
         let head = unhex(self.head_len, &self.head)?;
-        let tail = if self.tail_len == 0 { Head::default() } else { unhex(self.tail_len, &self.tail)? };
-        let place = Place {
+        let tail = if self.tail_len == 0 { Fingerprint::default() } else { unhex(self.tail_len, &self.tail)? };
+        let position = Position {
             path: unescape(&self.path),
             target: self.target.as_deref().map(unescape),
             offset: self.offset,
@@ -81,17 +81,17 @@ impl SavedPlace {
             is_done: self.done,
         };
         let file = FileId { device: self.device, inode: self.inode };
-        Some((Key { stream: self.stream.into(), file }, place))
+        Some((Key { stream: self.stream.into(), file }, position))
     }
 }
 
-fn hex(head: &Head) -> String {
+fn hex(head: &Fingerprint) -> String {
     data_encoding::HEXLOWER.encode(&head.hash)
 }
 
-fn unhex(len: usize, text: &str) -> Option<Head> {
+fn unhex(len: usize, text: &str) -> Option<Fingerprint> {
     let hash = data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?;
-    Some(Head { len, hash })
+    Some(Fingerprint { len, hash })
 }
 
 fn escape(path: &Path) -> String {
@@ -102,8 +102,8 @@ fn unescape(text: &str) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(percent_decode_str(text).collect()))
 }
 
-/// Reads the places that an earlier sidecar saved. None: the format is unknown.
-pub(super) fn read(text: &[u8]) -> Option<Vec<(Key, Place)>> {
+/// Reads the positions that an earlier sidecar saved. None: the format is unknown.
+pub(super) fn read(text: &[u8]) -> Option<Vec<(Key, Position)>> {
     let saved: Saved = serde_json::from_slice(text).ok().filter(|saved: &Saved| saved.version == 1)?;
-    saved.files.into_iter().map(SavedPlace::take).collect()
+    saved.files.into_iter().map(SavedPosition::take).collect()
 }

@@ -1,4 +1,4 @@
-//! Places that are saved and read again, in a directory that other users cannot change.
+//! Positions that are saved and read again, in a directory that other users cannot change.
 
 use super::*;
 use std::fs;
@@ -21,11 +21,11 @@ fn what_is_saved_is_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("deep/state");
     let first = open(&state).0.unwrap();
-    let head = Head { len: 3, hash: [0xab; 16] };
+    let head = Fingerprint { len: 3, hash: [0xab; 16] };
     let path = PathBuf::from(std::ffi::OsString::from_vec(b"/a \"%\xff\n.log".to_vec()));
     let target = Some(path.join("target"));
-    let tail = Head { len: 5, hash: [0xcd; 16] };
-    let place = Place {
+    let tail = Fingerprint { len: 5, hash: [0xcd; 16] };
+    let position = Position {
         path: path.clone(),
         target,
         offset: u64::MAX,
@@ -36,12 +36,12 @@ fn what_is_saved_is_read_again() {
         len: 9,
         is_done: true,
     };
-    first.add(key(1), place.clone());
+    first.add(key(1), position.clone());
     first.save();
     assert_eq!(open(&state).0.err().map(|error| error.kind()), Some(ErrorKind::ResourceBusy), "it is in use");
     drop(first);
     let second = open(&state).0.unwrap();
-    assert_eq!(second.at("app", &path), [(key(1), place)]);
+    assert_eq!(second.at("app", &path), [(key(1), position)]);
     assert!(!second.knows("other") && second.knows("app"));
 }
 
@@ -50,7 +50,7 @@ fn d12_the_directory_and_the_file_are_their_owners_alone() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     let opened = open(&state).0.unwrap();
-    opened.add(key(1), Place::default());
+    opened.add(key(1), Position::default());
     opened.save();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
@@ -76,7 +76,7 @@ fn a15_a_state_directory_that_others_can_change_is_refused() {
     assert!(!is_refused("link") && is_refused("theirs/link") && is_refused("theirs/link/deep"));
     // Files that others can read, and files with content that does not match their names.
     let opened = open(&at("own")).0.unwrap();
-    opened.add(key(1), Place::default());
+    opened.add(key(1), Position::default());
     opened.save();
     drop(opened);
     for name in [FILE_NAME, LOCK_NAME] {
@@ -103,7 +103,7 @@ fn a15_a_directory_that_is_exchanged_is_not_written_to() {
     let (opened, told) = open(&state);
     let opened = opened.unwrap();
     let save = |inode| {
-        opened.add(key(inode), Place::default());
+        opened.add(key(inode), Position::default());
         opened.save();
     };
     fs::rename(&state, &away).unwrap();
@@ -145,11 +145,11 @@ fn of_files_that_are_done_the_oldest_are_forgotten() {
     let opened = open(dir.path()).0.unwrap();
     for inode in 0..2 * DONE_MAX as u64 {
         let modified = inode as i64;
-        opened.add(key(inode), Place { modified, is_done: inode % 4 != 0, ..Place::default() });
+        opened.add(key(inode), Position { modified, is_done: inode % 4 != 0, ..Position::default() });
     }
     opened.save();
     let left = opened.at("app", Path::new(""));
-    assert_eq!(left.iter().filter(|(_, place)| place.is_done).count(), DONE_MAX);
-    assert_eq!(left.iter().filter(|(_, place)| !place.is_done).count(), DONE_MAX / 2);
+    assert_eq!(left.iter().filter(|(_, position)| position.is_done).count(), DONE_MAX);
+    assert_eq!(left.iter().filter(|(_, position)| !position.is_done).count(), DONE_MAX / 2);
     assert!(left.iter().any(|(key, _)| key.file.inode == 2 * DONE_MAX as u64 - 1));
 }

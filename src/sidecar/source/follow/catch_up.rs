@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::{FREE_MAX, Follow, Followed, RENAMED_MAX};
 use crate::redact::text;
 use crate::scrub::is_named;
-use crate::sidecar::checkpoint::{Key, Place, lock};
+use crate::sidecar::checkpoint::{Key, Position, lock};
 use crate::sidecar::event::Event;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
@@ -34,7 +34,7 @@ pub(super) struct Before {
 /// A file that an earlier sidecar has read.
 struct Known {
     key: Key,
-    place: Place,
+    position: Position,
     /// Its rotation number, and its current name.
     number: Option<u32>,
     name: OsString,
@@ -56,15 +56,15 @@ impl Follow {
             last = known.last().map(|known| {
                 (
                     Some(known.key.file).filter(|_| !known.is_reused),
-                    known.place.modified,
-                    known.place.target().to_owned(),
+                    known.position.modified,
+                    known.position.target().to_owned(),
                 )
             });
-            known.retain(|known| !known.place.is_done);
+            known.retain(|known| !known.position.is_done);
             for known in known {
                 match self.files.in_hand(&known.key) {
                     Some(reader) => before = Before { after: Some(reader), is_lost: false },
-                    None => before = self.find_again(name, spot, &known.key, &known.place, before),
+                    None => before = self.find_again(name, spot, &known.key, &known.position, before),
                 }
             }
         }
@@ -88,29 +88,34 @@ impl Follow {
 
     /// The other files that an earlier sidecar has read at this path, in order.
     fn known(&mut self, name: &Name, (file, written): (FileId, i64), spot: &Spot) -> Vec<Known> {
-        let places = self.files.checkpoints.at(&self.stream, &name.path).into_iter();
-        let known =
-            places.map(|(key, place)| Known { key, place, number: None, name: OsString::new(), is_reused: false });
+        let positions = self.files.checkpoints.at(&self.stream, &name.path).into_iter();
+        let known = positions.map(|(key, position)| Known {
+            key,
+            position,
+            number: None,
+            name: OsString::new(),
+            is_reused: false,
+        });
         let mut known: Vec<Known> = known.filter(|known| known.key.file != file).collect();
         if known.is_empty() {
             return known;
         }
-        let targets: HashSet<&Path> = known.iter().map(|known| known.place.target()).collect();
+        let targets: HashSet<&Path> = known.iter().map(|known| known.position.target()).collect();
         let formers: Vec<Spot> = targets.into_iter().filter_map(|target| former(name, target)).collect();
         // Their later modification times give their order.
         for other in rotated([spot].into_iter().chain(&formers), &mut self.listings) {
             for known in known.iter_mut().filter(|known| known.key.file.inode == other.file.inode) {
                 (known.number, known.name) = (other.number, other.name.clone());
-                if other.holds(&known.place) {
-                    known.place.modified = other.modified;
+                if other.holds(&known.position) {
+                    known.position.modified = other.modified;
                 } else {
                     known.is_reused = true;
                 }
             }
         }
-        known.retain(|known| name.rotated.is_none() || known.place.modified < written);
+        known.retain(|known| name.rotated.is_none() || known.position.modified < written);
         // File timestamps tick some hundred times a second: names order the files of one tick.
-        known.sort_by_cached_key(|known| (known.place.modified, Reverse(known.number), known.name.clone()));
+        known.sort_by_cached_key(|known| (known.position.modified, Reverse(known.number), known.name.clone()));
         known
     }
 
@@ -138,7 +143,7 @@ impl Follow {
         &mut self,
         name: &Name,
         key: &Key,
-        (old, written): (&Place, i64),
+        (old, written): (&Position, i64),
         mut before: Before,
     ) -> Before {
         let copy = copy_among(&mut self.listings, &self.files, key, old, (old.head, old.tail, old.offset));
@@ -172,9 +177,9 @@ impl Follow {
         let spot = Spot { dir: Rc::new(dir), name: base, is_former: false };
         let mut rotated = rotated([&spot].into_iter(), &mut self.listings);
         // Names order the files of one clock tick.
-        let place = |other: &Rotated| (Reverse(other.number), other.name.clone());
-        let own = rotated.iter().find(|other| other.file == file).map(place);
-        let is_before = |other: &Rotated| own.as_ref().is_none_or(|own| place(other) < *own);
+        let rank = |other: &Rotated| (Reverse(other.number), other.name.clone());
+        let own = rotated.iter().find(|other| other.file == file).map(rank);
+        let is_before = |other: &Rotated| own.as_ref().is_none_or(|own| rank(other) < *own);
         // The log itself comes after all files that were listed while it had its name, also after
         // those that their writer continued.
         let is_log = name.rotated.is_none() && spot.dir.stat(&spot.name).is_ok_and(|stat| FileId::from(&stat) == file);
@@ -230,8 +235,8 @@ impl Follow {
         // A file that is younger than the lost content of another comes after it: see
         // `before_anew`.
         let originals = originals.map(|(file, at)| {
-            let place = file.and_then(|file| self.files.checkpoints.place(&key(&self.stream, file)));
-            Original::new(place.unwrap_or_default(), at)
+            let position = file.and_then(|file| self.files.checkpoints.position(&key(&self.stream, file)));
+            Original::new(position.unwrap_or_default(), at)
         });
         let anew = originals[1].gone_at().unwrap_or(i64::MAX);
         let copies: HashSet<FileId> = originals.iter().flat_map(|original| original.copies(&rotated)).collect();
@@ -255,8 +260,8 @@ impl Follow {
     }
 
     /// Finds a file that an earlier sidecar followed, and that has been renamed.
-    fn find_again(&mut self, name: &Name, spot: &Spot, key: &Key, place: &Place, before: Before) -> Before {
-        let former = former(name, place.target());
+    fn find_again(&mut self, name: &Name, spot: &Spot, key: &Key, position: &Position, before: Before) -> Before {
+        let former = former(name, position.target());
         for _ in 0..RENAMED_MAX {
             let mut all = rotated([spot].into_iter().chain(&former), &mut self.listings).into_iter();
             let found = all.find(|other| other.file.inode == key.file.inode);
@@ -278,8 +283,8 @@ impl Follow {
             self.listings.clear();
         }
         self.files.checkpoints.forget(key);
-        if place.offset < place.len {
-            let rest = place.len - place.offset;
+        if position.offset < position.len {
+            let rest = position.len - position.offset;
             let path = text::path(&name.path);
             let text = format!("{path}: rotated away and deleted before its last {rest} bytes were read");
             (self.files.emit)(Event::Warning(text));

@@ -20,7 +20,9 @@ use zeroize::{Zeroize, Zeroizing};
 use super::shared::Shared;
 use crate::scrub::compression_of_head;
 use crate::scrub::lease::Lease;
-use crate::sidecar::checkpoint::{HEAD_LEN_MAX, Hasher, Head, Key, Place, Slot, TAIL_LEN_MAX, lock, tail};
+use crate::sidecar::checkpoint::{
+    Fingerprint, FingerprintHasher, HEAD_LEN_MAX, Key, Position, Slot, TAIL_LEN_MAX, lock, tail,
+};
 use crate::sys::file::FileId;
 
 /// The number of bytes read into the page cache at once.
@@ -32,13 +34,13 @@ pub(super) struct Part {
     pub(super) key: Key,
     pub(super) shared: Arc<Shared>,
     pub(super) slot: Slot,
-    /// The file may continue a lost predecessor: see [`Place::before`].
+    /// The file may continue a lost predecessor: see [`Position::before`].
     pub(super) before: Option<u64>,
     /// It is the copy of a file that was truncated: it has no writers.
     pub(super) is_copy: bool,
     /// The offset of the next read.
     pub(super) offset: u64,
-    head: Hasher,
+    head: FingerprintHasher,
     /// The last bytes before the offset, as they were read.
     recent: Zeroizing<Vec<u8>>,
     /// The length and modification time at the last look.
@@ -79,14 +81,14 @@ pub(super) enum Read {
 }
 
 impl Part {
-    /// Creates a reader of a file, from the offset of its place.
+    /// Creates a reader of a file, from the offset of its position.
     pub(super) fn new(file: OwnedFd, key: Key, slot: Slot) -> io::Result<Part> {
         let (offset, before) = {
-            let place = lock(&slot);
-            (place.offset, place.before)
+            let position = lock(&slot);
+            (position.offset, position.before)
         };
         Ok(Part {
-            head: Hasher::of(&file, usize::try_from(offset).unwrap_or(usize::MAX))?,
+            head: FingerprintHasher::of(&file, usize::try_from(offset).unwrap_or(usize::MAX))?,
             recent: tail(&file, offset)?,
             file: Arc::new(file),
             key,
@@ -121,7 +123,7 @@ impl Part {
 
     /// Whether the part that was read is unchanged, as far as it is checked.
     fn is_same(&self) -> io::Result<bool> {
-        Ok(self.head.head().is_of(&*self.file)? && *tail(&*self.file, self.offset)? == *self.recent)
+        Ok(self.head.fingerprint().is_of(&*self.file)? && *tail(&*self.file, self.offset)? == *self.recent)
     }
 
     /// Whether a process has the file open for writing. Without writers, its last bytes are unread
@@ -206,10 +208,10 @@ impl Part {
         self.offset += read as u64;
         self.remember(&buffer[start..]);
         {
-            let mut place = lock(&self.slot);
-            (place.modified, place.len) = (self.modified, self.len);
+            let mut position = lock(&self.slot);
+            (position.modified, position.len) = (self.modified, self.len);
             if is_longer {
-                place.head = self.head.head();
+                position.head = self.head.fingerprint();
             }
         }
         self.written = Instant::now();
@@ -226,13 +228,13 @@ impl Part {
     }
 
     /// The hash of the last bytes that were read.
-    pub(super) fn tail(&self) -> Head {
-        Head::new(&self.recent)
+    pub(super) fn tail(&self) -> Fingerprint {
+        Fingerprint::new(&self.recent)
     }
 
     /// The hashes that identify its content.
-    pub(super) fn marks(&self) -> (Head, Head) {
-        (self.head.head(), self.tail())
+    pub(super) fn marks(&self) -> (Fingerprint, Fingerprint) {
+        (self.head.fingerprint(), self.tail())
     }
 
     /// Continues the original, of which this file is a copy, from the original's offset.
@@ -246,7 +248,7 @@ impl Part {
     pub(super) fn begin_anew(&mut self) {
         (self.offset, self.len) = (0, 0);
         self.before = None;
-        self.head = Hasher::default();
+        self.head = FingerprintHasher::default();
         self.recent = Zeroizing::default();
         self.checked = i64::MIN;
     }
@@ -263,19 +265,20 @@ pub(super) fn modified(stat: &Stat) -> i64 {
     stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64)
 }
 
-/// The place of a file that was not followed before.
-pub(super) fn place(name: &super::rotated::Name, file: &OwnedFd, offset: u64) -> io::Result<Place> {
+/// The position of a file that was not followed before.
+pub(super) fn position(name: &super::rotated::Name, file: &OwnedFd, offset: u64) -> io::Result<Position> {
     let stat = fstat(file)?;
-    let head = Hasher::of(file, usize::try_from(offset).unwrap_or(usize::MAX).min(HEAD_LEN_MAX))?.head();
-    Ok(Place {
+    let head =
+        FingerprintHasher::of(file, usize::try_from(offset).unwrap_or(usize::MAX).min(HEAD_LEN_MAX))?.fingerprint();
+    Ok(Position {
         path: name.path.clone(),
         target: name.target.clone(),
         offset,
         head,
-        tail: Head::new(&tail(file, offset)?),
+        tail: Fingerprint::new(&tail(file, offset)?),
         modified: modified(&stat),
         len: stat.st_size as u64,
-        ..Place::default()
+        ..Position::default()
     })
 }
 

@@ -71,7 +71,7 @@ impl Follow {
         let is_known_at = || !self.has_looked && !self.files.checkpoints.at(&self.stream, &found.path).is_empty();
         let class = if self.paths.get(&found.path).is_some() || is_known_at() {
             0
-        } else if self.files.checkpoints.place(&key).is_some_and(|place| !place.is_done) {
+        } else if self.files.checkpoints.position(&key).is_some_and(|position| !position.is_done) {
             1
         } else {
             2

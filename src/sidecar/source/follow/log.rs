@@ -27,7 +27,7 @@ use super::Files;
 use super::file::{Part, Read, Standing, Writers};
 use super::rotated::copy_of;
 use super::shared::{Held, Shared};
-use crate::sidecar::checkpoint::{Head, Slot, lock, tail};
+use crate::sidecar::checkpoint::{Fingerprint, Slot, lock, tail};
 use crate::sidecar::source::ReadOutcome;
 use crate::sidecar::source::Source;
 
@@ -231,9 +231,9 @@ impl Followed {
     fn begin_anew(&mut self) -> ReadOutcome {
         let files = Arc::clone(&self.files);
         let _step = files.checkpoints.step();
-        let (place, (head, tail)) = (lock(&self.part.slot).clone(), self.part.marks());
+        let (position, (head, tail)) = (lock(&self.part.slot).clone(), self.part.marks());
         let content = (head, tail, self.part.offset);
-        let copy = copy_of(&self.files, &self.part.key, &place, content);
+        let copy = copy_of(&self.files, &self.part.key, &position, content);
         let is_copied = copy.is_some();
         if let Some(text) = self.texts.back_mut() {
             text.slot = copy.as_ref().map(|copy| Arc::clone(&copy.slot));
@@ -249,9 +249,9 @@ impl Followed {
         let part = self.truncated.as_mut().unwrap_or(&mut self.part);
         part.begin_anew();
         {
-            let mut place = lock(&part.slot);
-            (place.offset, place.len, place.before) = (0, 0, None);
-            (place.head, place.tail) = (Head::default(), Head::default());
+            let mut position = lock(&part.slot);
+            (position.offset, position.len, position.before) = (0, 0, None);
+            (position.head, position.tail) = (Fingerprint::default(), Fingerprint::default());
         }
         self.files.checkpoints.touch();
         if is_copied {
@@ -262,28 +262,28 @@ impl Followed {
         ReadOutcome::Boundary
     }
 
-    /// Records in the place of a text that all bytes before this position are written.
+    /// Records that all bytes of a text before this position are written.
     fn settle(&self, text: &Text, position: u64, is_over: bool) {
         let Some(slot) = &text.slot else { return };
         let offset = text.offset + (position - text.given);
         let is_at_hand = Arc::ptr_eq(slot, &self.part.slot);
-        let mut place = lock(slot);
-        if place.offset == offset && place.is_done == is_over && self.left.is_none() {
+        let mut position = lock(slot);
+        if position.offset == offset && position.is_done == is_over && self.left.is_none() {
             return;
         }
         let as_read = is_at_hand && offset == self.part.offset;
-        place.tail = if as_read { self.part.tail() } else { tail_of(&text.file, offset) };
+        position.tail = if as_read { self.part.tail() } else { tail_of(&text.file, offset) };
         let before = self.left.filter(|open| *open > 0);
-        (place.offset, place.is_done, place.before) = (offset, is_over, before);
+        (position.offset, position.is_done, position.before) = (offset, is_over, before);
         if is_at_hand {
-            place.len = self.part.len;
+            position.len = self.part.len;
             if self.part.checked != i64::MIN {
-                place.modified = self.part.checked;
+                position.modified = self.part.checked;
             }
         } else {
-            place.len = place.len.max(offset);
+            position.len = position.len.max(offset);
         }
-        drop(place);
+        drop(position);
         self.files.checkpoints.touch();
     }
 }
@@ -304,8 +304,8 @@ impl Text {
 }
 
 /// The hash of the bytes before the offset; unknown if they cannot be read.
-fn tail_of(file: &OwnedFd, offset: u64) -> Head {
-    tail(file, offset).map(|bytes| Head::new(&bytes)).unwrap_or_default()
+fn tail_of(file: &OwnedFd, offset: u64) -> Fingerprint {
+    tail(file, offset).map(|bytes| Fingerprint::new(&bytes)).unwrap_or_default()
 }
 
 impl Source for Followed {

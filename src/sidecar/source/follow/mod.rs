@@ -54,7 +54,7 @@ use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;
 use catch_up::Before;
-use file::{Part, key, modified, place};
+use file::{Part, key, modified, position};
 use limit::LeftOut;
 use listen::GATHER;
 use listing::Listings;
@@ -324,7 +324,7 @@ impl Follow {
 
     /// Whether a file of this length was read to its end.
     fn is_done(&self, key: &Key, len: u64) -> bool {
-        self.files.checkpoints.place(key).is_some_and(|place| place.is_done && place.offset == len)
+        self.files.checkpoints.position(key).is_some_and(|position| position.is_done && position.offset == len)
     }
 
     /// Schedules a file, and before it the earlier file at its path.
@@ -423,7 +423,7 @@ impl Follow {
             Found::Unknown => {
                 let from_end = self.from == ReadFrom::End && !is_displaced;
                 let offset = if from_end { fstat(&file)?.st_size as u64 } else { 0 };
-                self.files.checkpoints.add(key.clone(), place(name, &file, offset)?)
+                self.files.checkpoints.add(key.clone(), position(name, &file, offset)?)
             }
             Found::Anew(old) => {
                 before = self.before_anew(name, &key, (&old, modified(&stat)), before);
@@ -431,15 +431,15 @@ impl Follow {
                 if let Some(shared) = self.files.in_hand(&key) {
                     return Ok(Some((key, Some(shared))));
                 }
-                self.files.checkpoints.add(key.clone(), place(name, &file, 0)?)
+                self.files.checkpoints.add(key.clone(), position(name, &file, 0)?)
             }
         };
         {
-            let mut place = lock(&slot);
-            if place.is_done && place.offset == fstat(&file)?.st_size as u64 {
+            let mut position = lock(&slot);
+            if position.is_done && position.offset == fstat(&file)?.st_size as u64 {
                 return Ok(Some((key, None)));
             }
-            place.is_done = false;
+            position.is_done = false;
         }
         let part = Part::new(file, key.clone(), slot)?;
         part.shared.displace(is_displaced);

@@ -14,7 +14,7 @@ use super::file::{Part, key, modified};
 use super::listing::{Listing, Listings};
 use super::shared::Shared;
 use super::{Files, RENAMED_MAX};
-use crate::sidecar::checkpoint::{Hasher, Head, Key, Place, tail};
+use crate::sidecar::checkpoint::{Fingerprint, FingerprintHasher, Key, Position, tail};
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;
@@ -73,14 +73,14 @@ pub(super) struct Rotated {
 }
 
 impl Rotated {
-    /// Whether it may be a copy made after all bytes before this place had been written.
-    fn may_be_copy(&self, place: &Place) -> bool {
-        self.modified >= place.modified && self.len >= place.len
+    /// Whether it may be a copy made after all bytes before this position had been written.
+    fn may_be_copy(&self, position: &Position) -> bool {
+        self.modified >= position.modified && self.len >= position.len
     }
 
-    /// Whether it holds the content that was read up to this place.
-    pub(super) fn holds(&self, place: &Place) -> bool {
-        matches!(open_same(&self.dir, &self.name, place), Ok(Some(_)))
+    /// Whether it holds the content that was read up to this position.
+    pub(super) fn holds(&self, position: &Position) -> bool {
+        matches!(open_same(&self.dir, &self.name, position), Ok(Some(_)))
     }
 }
 
@@ -123,9 +123,14 @@ fn listed(spot: &Spot, listing: &Listing) -> (Vec<Rotated>, bool) {
 }
 
 /// The copy of a file made before it was truncated or rewritten: it begins as the file did, and has
-/// the same bytes before the read offset. Its place is that of the file.
-pub(super) fn copy_of(files: &Files, of: &Key, place: &Place, content: (Head, Head, u64)) -> Option<Part> {
-    copy_among(&mut Listings::default(), files, of, place, content)
+/// the same bytes before the read offset. Its position is that of the file.
+pub(super) fn copy_of(
+    files: &Files,
+    of: &Key,
+    position: &Position,
+    content: (Fingerprint, Fingerprint, u64),
+) -> Option<Part> {
+    copy_among(&mut Listings::default(), files, of, position, content)
 }
 
 /// The same, by listings that may be stale.
@@ -133,23 +138,23 @@ pub(super) fn copy_among(
     listings: &mut Listings,
     files: &Files,
     of: &Key,
-    place: &Place,
-    content: (Head, Head, u64),
+    position: &Position,
+    content: (Fingerprint, Fingerprint, u64),
 ) -> Option<Part> {
     if content.0.len == 0 {
         return None;
     }
-    let (dir, name) = Dir::parent_of(place.target(), Links::Trusted).ok()?;
+    let (dir, name) = Dir::parent_of(position.target(), Links::Trusted).ok()?;
     let spot = Spot { dir: Rc::new(dir), name, is_former: false };
     let mut is_old = listings.have(&spot.dir);
     for _ in 0..RENAMED_MAX {
         let mut copies = rotated([&spot].into_iter(), listings);
-        copies.retain(|copy| copy.file != of.file && copy.may_be_copy(place));
+        copies.retain(|copy| copy.file != of.file && copy.may_be_copy(position));
         // A younger copy may be of later content, if the file was truncated again.
         copies.sort_by_key(|copy| copy.modified);
         let mut is_renamed = false;
         for copy in copies {
-            match open_copy(files, of, place, content, &copy) {
+            match open_copy(files, of, position, content, &copy) {
                 Ok(Some(part)) => return Some(part),
                 Ok(None) => {}
                 // It has its next name already.
@@ -168,21 +173,21 @@ pub(super) fn copy_among(
 
 /// A file that may have copies.
 pub(super) struct Original {
-    place: Place,
+    position: Position,
     /// The file; none: the content that was read of it is gone.
     file: Option<OwnedFd>,
 }
 
 impl Original {
-    /// The file that had this place, with its current name, if it has one.
-    pub(super) fn new(place: Place, at: Option<(&Dir, &OsStr)>) -> Original {
-        let file = at.and_then(|(dir, name)| open_same(dir, name, &place).ok().flatten());
-        Original { place, file }
+    /// The file that had this position, with its current name, if it has one.
+    pub(super) fn new(position: Position, at: Option<(&Dir, &OsStr)>) -> Original {
+        let file = at.and_then(|(dir, name)| open_same(dir, name, &position).ok().flatten());
+        Original { position, file }
     }
 
     /// Its last modification time, if the content that was read of it is gone.
     pub(super) fn gone_at(&self) -> Option<i64> {
-        (self.file.is_none() && self.place.head.len > 0).then_some(self.place.modified)
+        (self.file.is_none() && self.position.head.len > 0).then_some(self.position.modified)
     }
 
     /// Its copies among these files, which its reader will search for. If in doubt, there are none:
@@ -193,12 +198,12 @@ impl Original {
                 let copies = others.iter().filter(|other| is_copy(file, other).unwrap_or(false));
                 copies.map(|other| other.file).collect()
             }
-            None if self.place.head.len == 0 => HashSet::new(),
+            None if self.position.head.len == 0 => HashSet::new(),
             None => {
-                let copies = others.iter().filter(|other| other.may_be_copy(&self.place));
+                let copies = others.iter().filter(|other| other.may_be_copy(&self.position));
                 let mut copies: Vec<&Rotated> = copies.collect();
                 copies.sort_by_key(|copy| copy.modified);
-                copies.into_iter().find(|copy| copy.holds(&self.place)).map(|copy| copy.file).into_iter().collect()
+                copies.into_iter().find(|copy| copy.holds(&self.position)).map(|copy| copy.file).into_iter().collect()
             }
         }
     }
@@ -214,15 +219,16 @@ fn is_copy(file: &OwnedFd, other: &Rotated) -> io::Result<bool> {
         return Ok(false);
     }
     let copy = other.dir.open_file(&other.name, OFlags::RDONLY | OFlags::NONBLOCK)?;
-    let head = Hasher::of(&copy, usize::try_from(other.len).unwrap_or(usize::MAX))?.head();
-    Ok(head.len > 0 && head.is_of(file)? && Head::new(&tail(&copy, other.len)?).is_before(file, other.len)?)
+    let head = FingerprintHasher::of(&copy, usize::try_from(other.len).unwrap_or(usize::MAX))?.fingerprint();
+    Ok(head.len > 0 && head.is_of(file)? && Fingerprint::new(&tail(&copy, other.len)?).is_before(file, other.len)?)
 }
 
-/// Opens a file, if it holds the content that was read up to this place.
-fn open_same(dir: &Dir, name: &OsStr, place: &Place) -> io::Result<Option<OwnedFd>> {
+/// Opens a file, if it holds the content that was read up to this position.
+fn open_same(dir: &Dir, name: &OsStr, position: &Position) -> io::Result<Option<OwnedFd>> {
     let file = dir.open_file(name, OFlags::RDONLY | OFlags::NONBLOCK)?;
     let len = fstat(&file)?.st_size as u64;
-    let is_same = len >= place.offset && place.head.is_of(&file)? && place.tail.is_before(&file, place.offset)?;
+    let is_same =
+        len >= position.offset && position.head.is_of(&file)? && position.tail.is_before(&file, position.offset)?;
     Ok(is_same.then_some(file))
 }
 
@@ -230,8 +236,8 @@ fn open_same(dir: &Dir, name: &OsStr, place: &Place) -> io::Result<Option<OwnedF
 fn open_copy(
     files: &Files,
     of: &Key,
-    place: &Place,
-    (head, tail, offset): (Head, Head, u64),
+    position: &Position,
+    (head, tail, offset): (Fingerprint, Fingerprint, u64),
     copy: &Rotated,
 ) -> io::Result<Option<Part>> {
     let file = copy.dir.open_file(&copy.name, OFlags::RDONLY)?;
@@ -251,8 +257,8 @@ fn open_copy(
         return Ok(None);
     }
     let len = stat.st_size as u64;
-    let place = Place { len, modified: copy.modified, is_done: false, before: None, ..place.clone() };
-    let slot = files.checkpoints.add(key.clone(), place);
+    let position = Position { len, modified: copy.modified, is_done: false, before: None, ..position.clone() };
+    let slot = files.checkpoints.add(key.clone(), position);
     let mut part = Part::new(file, key, slot)?;
     part.is_copy = true;
     part.shared = Arc::new(Shared::beside());

@@ -288,7 +288,7 @@ async fn c01_a_file_that_was_moved_in_takes_no_rotated_ones_place() {
         // The next file continues this one, so it is done.
         let key = crate::sidecar::source::follow::file::key(&"app".into(), before);
         let start = Instant::now();
-        while !follower.files.checkpoints.place(&key).is_some_and(|place| place.is_done) {
+        while !follower.files.checkpoints.position(&key).is_some_and(|place| place.is_done) {
             assert!(start.elapsed() < PATIENCE, "round {round}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

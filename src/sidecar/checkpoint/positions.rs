@@ -1,14 +1,14 @@
-//! All places, indexed by file, inode and path: there may be ten thousand, and each is searched for
-//! when the sidecar starts.
+//! All positions, indexed by file, inode and path: there may be ten thousand, and each is searched
+//! for when the sidecar starts.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::{Key, Place, Slot, lock};
+use super::{Key, Position, Slot, lock};
 
 #[derive(Default)]
-pub(super) struct Places {
+pub(super) struct Positions {
     slots: HashMap<Key, Slot>,
     streams: HashMap<Arc<str>, Stream>,
 }
@@ -17,11 +17,11 @@ pub(super) struct Places {
 #[derive(Default)]
 struct Stream {
     by_inode: HashMap<u64, HashSet<Key>>,
-    /// A place keeps the path at which it was found.
+    /// A position keeps the path at which it was found.
     by_path: HashMap<PathBuf, HashSet<Key>>,
 }
 
-impl Places {
+impl Positions {
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -30,12 +30,12 @@ impl Places {
         self.slots.iter()
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<std::sync::MutexGuard<'_, Place>> {
+    pub(super) fn get(&self, key: &Key) -> Option<std::sync::MutexGuard<'_, Position>> {
         self.slots.get(key).map(|slot| lock(slot))
     }
 
-    pub(super) fn add(&mut self, key: Key, place: Place) -> Slot {
-        let slot = Arc::new(Mutex::new(place));
+    pub(super) fn add(&mut self, key: Key, position: Position) -> Slot {
+        let slot = Arc::new(Mutex::new(position));
         self.put(key, Arc::clone(&slot));
         slot
     }
@@ -60,15 +60,15 @@ impl Places {
         Some(slot)
     }
 
-    /// Removes the place of a file: by its key, or by its inode and path if the read part
+    /// Removes the position of a file: by its key, or by its inode and path if the read part
     /// identifies the file.
     pub(super) fn take(&mut self, key: &Key, path: &Path) -> Option<Slot> {
         if self.slots.contains_key(key) {
             return self.remove(key);
         }
         let moved = self.streams.get(&key.stream)?.by_inode.get(&key.file.inode)?.iter().find(|other| {
-            let place = self.slots.get(other).map(|slot| lock(slot));
-            place.is_some_and(|place| place.path == path && place.head.len > 0)
+            let position = self.slots.get(other).map(|slot| lock(slot));
+            position.is_some_and(|position| position.path == path && position.head.len > 0)
         });
         let moved = moved?.clone();
         self.remove(&moved)
@@ -78,7 +78,7 @@ impl Places {
         self.streams.contains_key(stream)
     }
 
-    pub(super) fn at(&self, stream: &str, path: &Path) -> Vec<(Key, Place)> {
+    pub(super) fn at(&self, stream: &str, path: &Path) -> Vec<(Key, Position)> {
         let keys = self.streams.get(stream).and_then(|stream| stream.by_path.get(path));
         let known = keys.into_iter().flatten().filter_map(|key| Some((key, self.slots.get(key)?)));
         known.map(|(key, slot)| (key.clone(), lock(slot).clone())).collect()

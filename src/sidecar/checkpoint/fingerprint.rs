@@ -16,22 +16,22 @@ pub(crate) const TAIL_LEN_MAX: usize = 256;
 
 /// A hash of bytes of a file, and their number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct Fingerprint {
     pub(crate) len: usize,
     pub(crate) hash: [u8; 16],
 }
 
-impl Head {
+impl Fingerprint {
     /// Whether the file begins with these bytes.
     pub(crate) fn is_of(&self, file: impl AsFd) -> io::Result<bool> {
-        Ok(self.len == 0 || Hasher::of(file, self.len)?.head() == *self)
+        Ok(self.len == 0 || FingerprintHasher::of(file, self.len)?.fingerprint() == *self)
     }
 
     /// The hash of these bytes.
-    pub(crate) fn new(bytes: &[u8]) -> Head {
+    pub(crate) fn new(bytes: &[u8]) -> Fingerprint {
         let mut hash = [0; 16];
         hash.copy_from_slice(&Sha256::digest(bytes)[..16]);
-        Head { len: bytes.len(), hash }
+        Fingerprint { len: bytes.len(), hash }
     }
 
     /// Whether the file has these bytes directly before this offset. True for the hash of no bytes,
@@ -40,7 +40,7 @@ impl Head {
         if self.len > TAIL_LEN_MAX || self.len as u64 > offset {
             return Ok(false);
         }
-        Ok(self.len == 0 || Head::new(&bytes_before(file, offset, self.len)?) == *self)
+        Ok(self.len == 0 || Fingerprint::new(&bytes_before(file, offset, self.len)?) == *self)
     }
 }
 
@@ -67,16 +67,16 @@ fn bytes_before(file: impl AsFd, offset: u64, len: usize) -> io::Result<Zeroizin
 
 /// Hashes the first bytes of a file as they arrive.
 #[derive(Clone, Default)]
-pub(crate) struct Hasher {
+pub(crate) struct FingerprintHasher {
     state: Sha256,
     len: usize,
 }
 
-impl Hasher {
+impl FingerprintHasher {
     /// Hashes the first `len` bytes of a file, or fewer if it is shorter.
-    pub(crate) fn of(file: impl AsFd, len: usize) -> io::Result<Hasher> {
+    pub(crate) fn of(file: impl AsFd, len: usize) -> io::Result<FingerprintHasher> {
         let mut bytes = Zeroizing::new([0; HEAD_LEN_MAX]);
-        let (mut hasher, len) = (Hasher::default(), len.min(HEAD_LEN_MAX));
+        let (mut hasher, len) = (FingerprintHasher::default(), len.min(HEAD_LEN_MAX));
         while hasher.len < len {
             match rustix::io::pread(&file, &mut bytes[..len - hasher.len], hasher.len as u64) {
                 Ok(0) => break,
@@ -98,9 +98,9 @@ impl Hasher {
     }
 
     /// The hash so far.
-    pub(crate) fn head(&self) -> Head {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut hash = [0; 16];
         hash.copy_from_slice(&self.state.clone().finalize()[..16]);
-        Head { len: self.len, hash }
+        Fingerprint { len: self.len, hash }
     }
 }
