@@ -21,8 +21,8 @@ use crate::sidecar::sink::{OutputSync, Sink};
 use crate::sidecar::source::follow::Files;
 use crate::sidecar::stream::StreamContext;
 use crate::sidecar::stream::lines::AllLines;
-use crate::sidecar::systemd::fd_store::Store;
-use crate::sidecar::systemd::socket_activation::Passed;
+use crate::sidecar::systemd::fd_store::FdStore;
+use crate::sidecar::systemd::socket_activation::PassedSockets;
 
 /// The version of the status format.
 const STATUS_VERSION: u32 = 1;
@@ -38,8 +38,8 @@ pub(crate) struct Running {
     pub(crate) streams: BTreeMap<Arc<str>, Arc<StreamContext>>,
     /// The state that followed files share, if there are any.
     pub(crate) files: Option<Arc<Files>>,
-    pub(crate) passed: Passed,
-    pub(crate) store: Arc<Store>,
+    pub(crate) passed: PassedSockets,
+    pub(crate) store: Arc<FdStore>,
     /// The environment of started programs.
     pub(crate) programs: Programs,
     /// The pending lines of all streams.

@@ -30,8 +30,8 @@ use crate::sidecar::source::follow::Files;
 use crate::sidecar::source::own::Own;
 use crate::sidecar::stream::StreamContext;
 use crate::sidecar::stream::lines::{AllLines, WaitsFor};
-use crate::sidecar::systemd::fd_store::Store;
-use crate::sidecar::systemd::socket_activation::Passed;
+use crate::sidecar::systemd::fd_store::FdStore;
+use crate::sidecar::systemd::socket_activation::PassedSockets;
 use crate::sidecar::{Setup, SidecarError};
 
 /// The maximum number of threads: more do not help with one machine's logs.
@@ -70,8 +70,8 @@ pub(in crate::sidecar) async fn run(
     let Setup { plan, watched, passed, store, emit, alive_every, .. } = setup;
     let signals = Signals::new().map_err(SidecarError::Begin)?;
     let handle = reloader.handle();
-    let store = Arc::new(Store::new(store.as_ref()));
-    let passed = Passed::new(passed, &plan.streams, &store, &emit)?;
+    let store = Arc::new(FdStore::new(store.as_ref()));
+    let passed = PassedSockets::new(passed, &plan.streams, &store, &emit)?;
     let outputs = Arc::default();
     let files = files(&plan, &watched, &outputs, &emit)?;
     let running = Arc::new(assemble(plan, handle, metrics, (files, outputs), (passed, store), emit));
@@ -82,7 +82,7 @@ pub(in crate::sidecar) async fn run(
         let metrics = of_sink.map(|context| Arc::clone(&context.metrics)).collect();
         tokio::spawn(Arc::clone(sink).tend(metrics));
     }
-    tokio::spawn(Arc::clone(&running.store).tend());
+    tokio::spawn(Arc::clone(&running.store).retry_removals());
     let mut tasks = JoinSet::new();
     for stream in &running.plan.streams {
         let context = Arc::clone(&running.streams[&stream.name]);
@@ -160,7 +160,7 @@ fn assemble(
     handle: ReloadHandle,
     metrics: Arc<Metrics>,
     (files, outputs): (Option<Arc<Files>>, Arc<OutputSync>),
-    (passed, store): (Passed, Arc<Store>),
+    (passed, store): (PassedSockets, Arc<FdStore>),
     emit: EventSink,
 ) -> Running {
     let sinks: Vec<Arc<Sink>> =

@@ -17,21 +17,21 @@ use tokio::time::Instant;
 use super::bytes::Bytes;
 use super::{ReadOutcome, Source};
 use crate::sidecar::fd::Fd;
-use crate::sidecar::systemd::fd_store::{Kept, Store};
+use crate::sidecar::systemd::fd_store::{FdStore, StoredFd};
 
 /// The service manager keeps a connection of this age, and any connection when the sidecar stops.
 /// Connections that send one line and close do not concern it.
 const KEPT_AFTER: Duration = Duration::from_millis(100);
 
 /// A store, and the stream of the connections that it keeps.
-pub(crate) type StoreOf = (Arc<Store>, Arc<str>);
+pub(crate) type StreamStore = (Arc<FdStore>, Arc<str>);
 
 /// A connection that is read until end of stream.
 pub(crate) struct Connection {
     bytes: Bytes,
     /// The store that will keep the connection for its stream, and the time from which it does.
-    unkept: Option<(StoreOf, Instant)>,
-    kept: Option<Kept>,
+    unkept: Option<(StreamStore, Instant)>,
+    stored: Option<StoredFd>,
     /// The number that an earlier sidecar stored after it had read from this connection.
     begun: Option<usize>,
     is_over: bool,
@@ -39,22 +39,22 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Wraps a connection that was just accepted, to be kept if it has a store.
-    pub(crate) fn accepted(socket: OwnedFd, store: Option<&StoreOf>) -> io::Result<Connection> {
+    pub(crate) fn accepted(socket: OwnedFd, store: Option<&StreamStore>) -> io::Result<Connection> {
         let bytes = Bytes(Fd::new(socket, Interest::READABLE)?);
         let unkept = store.map(|store| (store.clone(), Instant::now() + KEPT_AFTER));
-        Ok(Connection { bytes, unkept, kept: None, begun: None, is_over: false })
+        Ok(Connection { bytes, unkept, stored: None, begun: None, is_over: false })
     }
 
     /// Wraps a non-blocking connection that an earlier sidecar accepted.
-    pub(crate) fn resumed(socket: OwnedFd, kept: Kept) -> io::Result<Connection> {
+    pub(crate) fn resumed(socket: OwnedFd, stored: StoredFd) -> io::Result<Connection> {
         let begun = Some(noted(&socket)?);
         let bytes = Bytes(Fd::new(socket, Interest::READABLE)?);
-        Ok(Connection { bytes, unkept: None, kept: Some(kept), begun, is_over: false })
+        Ok(Connection { bytes, unkept: None, stored: Some(stored), begun, is_over: false })
     }
 
     fn keep(&mut self) {
         if let Some(((store, stream), _)) = self.unkept.take() {
-            self.kept = store.keep(self.bytes.0.as_fd(), &stream);
+            self.stored = store.store(self.bytes.0.as_fd(), &stream);
         }
     }
 }
@@ -104,7 +104,7 @@ impl Source for Connection {
             return;
         }
         self.keep();
-        if self.kept.is_some() {
+        if self.stored.is_some() {
             note(&self.bytes.0, open);
             self.begun = None;
         }
@@ -113,10 +113,10 @@ impl Source for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(kept) = self.kept.take_if(|_| self.is_over) {
+        if let Some(stored) = self.stored.take_if(|_| self.is_over) {
             // The manager holds it open too, so closing it alone would not reach the peer.
             let _ = rustix::net::shutdown(&self.bytes.0, Shutdown::Both);
-            kept.over();
+            stored.remove();
         }
     }
 }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::io::Interest;
 
-use super::connection::{Connection, StoreOf};
+use super::connection::{Connection, StreamStore};
 use super::{Listener, ReadOutcome, Source};
 use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::fd::Fd;
@@ -28,7 +28,7 @@ pub(crate) struct Connections {
     fd: Fd,
     _bound: Option<Bound>,
     /// Keeps the accepted connections.
-    store: Option<StoreOf>,
+    store: Option<StreamStore>,
     /// Connections that an earlier sidecar accepted: they come first.
     resumed: Vec<Connection>,
 }
@@ -51,7 +51,7 @@ impl Connections {
     }
 
     /// Yields the resumed connections first, and keeps those that it accepts.
-    pub(crate) fn keep(mut self, store: StoreOf, resumed: Vec<Connection>) -> Connections {
+    pub(crate) fn keep(mut self, store: StreamStore, resumed: Vec<Connection>) -> Connections {
         (self.store, self.resumed) = (Some(store), resumed);
         self
     }

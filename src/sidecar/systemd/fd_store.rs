@@ -5,6 +5,10 @@
 //! it has ended. It does not watch for a hangup (`FDPOLL=0`): the last output of a program while no
 //! sidecar ran would be lost with it. Nothing waits for the manager. A connection that cannot be
 //! sent is not kept, and ends with this sidecar. A removal that fails is retried.
+//!
+//! This file and `socket_activation` are kept by hand. The crate `sd-notify` was tried: it refuses
+//! descriptors whose `LISTEN_FDNAMES` is missing or does not match their number, has no abstract
+//! sockets, and blocks while it sends to the store.
 
 use std::ffi::OsStr;
 use std::io::{self, IoSlice};
@@ -27,11 +31,11 @@ use crate::sidecar::secrets::reloader::lock;
 const REST: Duration = Duration::from_millis(100);
 
 /// The descriptor store of a service manager.
-pub(crate) struct Store {
+pub(crate) struct FdStore {
     manager: Option<Manager>,
-    kept: Mutex<KeptOnes>,
+    stored: Mutex<StoredFds>,
     /// A removal has failed, and must be retried.
-    is_behind: Notify,
+    removal_failed: Notify,
 }
 
 struct Manager {
@@ -43,12 +47,12 @@ struct Manager {
 }
 
 #[derive(Default)]
-struct KeptOnes {
+struct StoredFds {
     count: usize,
     /// The number of connections named so far.
     named: u64,
     /// Ended connections that are not removed yet.
-    over: Vec<String>,
+    ended: Vec<String>,
 }
 
 /// Returns the prefix of the names of this stream's connections, by which the next sidecar finds
@@ -60,66 +64,71 @@ pub(crate) fn name_prefix(stream: &str) -> String {
     format!("connection-{}-", data_encoding::HEXLOWER.encode(&hash[..8]))
 }
 
-/// A kept connection, until it is [over](Kept::over), even beyond the end of this process.
-pub(crate) struct Kept {
-    store: Arc<Store>,
+/// A stored connection, until it is [removed](StoredFd::remove), even beyond the end of this
+/// process.
+pub(crate) struct StoredFd {
+    store: Arc<FdStore>,
     name: String,
 }
 
-impl Store {
+impl FdStore {
     /// Creates the store; without a manager that can be reached, it keeps nothing.
-    pub(crate) fn new(at: Option<&StoreAt>) -> Store {
-        Store { manager: at.and_then(|at| Manager::new(at).ok()), kept: Mutex::default(), is_behind: Notify::new() }
+    pub(crate) fn new(at: Option<&StoreAt>) -> FdStore {
+        FdStore {
+            manager: at.and_then(|at| Manager::new(at).ok()),
+            stored: Mutex::default(),
+            removal_failed: Notify::new(),
+        }
     }
 
     /// Sends a connection of this stream to the manager. Returns none if it is not kept.
-    pub(crate) fn keep(self: &Arc<Self>, connection: BorrowedFd<'_>, stream: &str) -> Option<Kept> {
+    pub(crate) fn store(self: &Arc<Self>, connection: BorrowedFd<'_>, stream: &str) -> Option<StoredFd> {
         let manager = self.manager.as_ref()?;
-        let mut kept = lock(&self.kept);
-        if kept.count >= manager.count_max {
+        let mut stored = lock(&self.stored);
+        if stored.count >= manager.count_max {
             return None;
         }
-        kept.named += 1;
-        let name = format!("{}{:x}-{}", name_prefix(stream), manager.since, kept.named);
+        stored.named += 1;
+        let name = format!("{}{:x}-{}", name_prefix(stream), manager.since, stored.named);
         manager.send(&format!("FDSTORE=1\nFDPOLL=0\nFDNAME={name}"), &[connection]).ok()?;
-        kept.count += 1;
-        Some(Kept { store: Arc::clone(self), name })
+        stored.count += 1;
+        Some(StoredFd { store: Arc::clone(self), name })
     }
 
     /// Registers a connection that the manager kept for an earlier sidecar.
-    pub(crate) fn kept(self: &Arc<Self>, name: String) -> Kept {
-        lock(&self.kept).count += 1;
-        Kept { store: Arc::clone(self), name }
+    pub(crate) fn resume(self: &Arc<Self>, name: String) -> StoredFd {
+        lock(&self.stored).count += 1;
+        StoredFd { store: Arc::clone(self), name }
     }
 
     /// Retries removals after the manager was busy, as long as the sidecar runs.
-    pub(crate) async fn tend(self: Arc<Self>) {
+    pub(crate) async fn retry_removals(self: Arc<Self>) {
         loop {
-            self.is_behind.notified().await;
-            while self.take_away(&mut lock(&self.kept)).is_err() {
+            self.removal_failed.notified().await;
+            while self.remove_ended(&mut lock(&self.stored)).is_err() {
                 tokio::time::sleep(REST).await;
             }
         }
     }
 
-    fn take_away(&self, kept: &mut KeptOnes) -> io::Result<()> {
+    fn remove_ended(&self, stored: &mut StoredFds) -> io::Result<()> {
         let Some(manager) = &self.manager else { return Ok(()) };
-        while let Some(name) = kept.over.last() {
+        while let Some(name) = stored.ended.last() {
             manager.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}"), &[])?;
-            kept.over.pop();
-            kept.count -= 1;
+            stored.ended.pop();
+            stored.count -= 1;
         }
         Ok(())
     }
 }
 
-impl Kept {
+impl StoredFd {
     /// Removes the connection from the store: it has ended, and no sidecar resumes it.
-    pub(crate) fn over(self) {
-        let mut kept = lock(&self.store.kept);
-        kept.over.push(self.name);
-        if self.store.take_away(&mut kept).is_err() {
-            self.store.is_behind.notify_one();
+    pub(crate) fn remove(self) {
+        let mut stored = lock(&self.store.stored);
+        stored.ended.push(self.name);
+        if self.store.remove_ended(&mut stored).is_err() {
+            self.store.removal_failed.notify_one();
         }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use rustix::net::sockopt::{socket_acceptconn, socket_type};
 use rustix::net::{Shutdown, SocketAddrAny, SocketAddrUnix, SocketType, getsockname};
 
-use super::fd_store::{Kept, Store, name_prefix};
+use super::fd_store::{FdStore, StoredFd, name_prefix};
 use crate::sidecar::SidecarError;
 use crate::sidecar::config::{Format, SourcePlan, StreamPlan};
 use crate::sidecar::event::{Event, EventSink};
@@ -25,13 +25,13 @@ use crate::sidecar::secrets::reloader::lock;
 use crate::sidecar::source::connection::Connection;
 
 /// The passed sockets. They stay open, so that a failed source can be reopened.
-pub(crate) struct Passed {
+pub(crate) struct PassedSockets {
     sockets: Vec<OwnedFd>,
     /// The connections of each stream, until the stream takes them.
     connections: Mutex<BTreeMap<Arc<str>, Vec<Connection>>>,
 }
 
-impl Passed {
+impl PassedSockets {
     /// Takes the sockets for these streams. A connection of no stream is shut down, since no stream
     /// continues it.
     ///
@@ -41,9 +41,9 @@ impl Passed {
     pub(crate) fn new(
         passed: Vec<(OwnedFd, String)>,
         streams: &[StreamPlan],
-        store: &Arc<Store>,
+        store: &Arc<FdStore>,
         emit: &EventSink,
-    ) -> Result<Passed, SidecarError> {
+    ) -> Result<PassedSockets, SidecarError> {
         let (mut sockets, mut connections) = (Vec::new(), BTreeMap::<_, Vec<_>>::new());
         for (number, (socket, name)) in passed.into_iter().enumerate() {
             let what = describe(number, &socket);
@@ -54,23 +54,23 @@ impl Passed {
                 continue;
             }
             let stream = streams.iter().find(|stream| goes_to(&socket, &name, stream));
-            let kept = store.kept(name);
+            let stored = store.resume(name);
             match stream {
                 Some(stream) => {
-                    let resumed = resume(socket, kept).map_err(open)?;
+                    let resumed = resume(socket, stored).map_err(open)?;
                     connections.entry(Arc::clone(&stream.name)).or_default().push(resumed);
                 }
                 None => {
                     // The manager holds it open too: shut it down, so that its writer does not
                     // wait.
                     let _ = rustix::net::shutdown(&socket, Shutdown::Both);
-                    kept.over();
+                    stored.remove();
                     let why = "no stream of plain text has its address as its source";
                     emit(Event::Warning(format!("{what} is a connection, and was closed: {why}")));
                 }
             }
         }
-        Ok(Passed { sockets, connections: Mutex::new(connections) })
+        Ok(PassedSockets { sockets, connections: Mutex::new(connections) })
     }
 
     /// Takes the connections to the source of this stream.
@@ -113,9 +113,9 @@ fn is_connected(source: &SourcePlan) -> bool {
     matches!(source, SourcePlan::Unix { .. } | SourcePlan::Tcp { .. })
 }
 
-fn resume(connection: OwnedFd, kept: Kept) -> io::Result<Connection> {
+fn resume(connection: OwnedFd, stored: StoredFd) -> io::Result<Connection> {
     rustix::io::ioctl_fionbio(&connection, true)?;
-    Connection::resumed(connection, kept)
+    Connection::resumed(connection, stored)
 }
 
 /// Whether this socket equals the one that the source would open itself.
