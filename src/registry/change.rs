@@ -1,12 +1,13 @@
 //! Changing a registry in memory: secrets and members. Only the change of members opens values, to
 //! reseal them.
 
-use super::entry::{Entry, Member, Scope};
+use super::entry::{Entry, Member};
 use super::environment::By;
 use super::error::Error;
 use super::file::Registry;
 use super::name::{self, Name};
 use super::open::open_entry;
+use super::scope::Scope;
 use super::seal::{self, Identity, Place, Recipient};
 use super::sign::PublicKey;
 use crate::redact::secret::VALUE_LEN_MIN;

@@ -10,25 +10,6 @@ use super::name::Name;
 use super::seal::Recipient;
 use super::sign::PublicKey;
 
-/// The members that may open a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// All members.
-    Shared,
-    /// Its owner.
-    Private,
-}
-
-impl Scope {
-    /// The scope's word in files and listings.
-    pub fn word(self) -> &'static str {
-        match self {
-            Scope::Shared => "shared",
-            Scope::Private => "private",
-        }
-    }
-}
-
 /// A person or machine that secrets are sealed to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

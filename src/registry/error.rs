@@ -4,7 +4,7 @@
 use std::io;
 
 use super::credential::named;
-use super::file::{FILE_LEN_MAX, FORMAT};
+use super::format::{FILE_LEN_MAX, FORMAT};
 use super::name::NameError;
 use crate::redact::secret::VALUE_LEN_MIN;
 
@@ -150,7 +150,7 @@ pub enum Error {
     },
     /// The identity belongs to no member.
     #[error("the identity belongs to no member of the registry")]
-    Stranger,
+    UnknownIdentity,
     /// The identity belongs to several members.
     #[error("the identity belongs to several members: {names}")]
     SeveralMembers {
@@ -246,7 +246,7 @@ pub enum Error {
     },
     /// A sealed value is bound to another entry.
     #[error("{entry} holds the value of another name, scope, owner, version or registry")]
-    Elsewhere {
+    WrongBinding {
         /// The entry.
         entry: String,
     },
@@ -337,14 +337,16 @@ impl Error {
             Error::NoPassphrase => "run it in a terminal, or give an identity without a passphrase",
             Error::IdentitySealed => "open it with age first",
             Error::NotAMember { .. } => "--as NAME says who acts; `hushlog member add NAME RECIPIENT` adds a member",
-            Error::Stranger => "`hushlog member add NAME RECIPIENT` adds it, on a machine that can open what is shared",
+            Error::UnknownIdentity => {
+                "`hushlog member add NAME RECIPIENT` adds it, on a machine that can open what is shared"
+            }
             Error::SeveralMembers { .. } | Error::OtherMember { .. } => "--as NAME says who acts",
             Error::IdentityNeeded { .. } => "do this on a machine that can open them, with --identity FILE",
             Error::SecretExists { .. } => "`hushlog secret edit` gives it another value",
             Error::NoSecret { .. } => "`hushlog secret list` shows what there is",
             Error::ValueTooLong => "keep it in a file of its own, sealed with age",
             Error::LooksLikeCredential { .. } => "save it with `hushlog secret add`",
-            Error::Elsewhere { .. } | Error::Damaged { .. } => {
+            Error::WrongBinding { .. } | Error::Damaged { .. } => {
                 "somebody changed the file by hand, or copied a value into it; take it back, or save the value again"
             }
             Error::NotForUs { .. } => "a member who can open it has to add this one again: `hushlog member add`",

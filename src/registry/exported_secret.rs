@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::entry::Scope;
+use super::scope::Scope;
 use crate::redact::secret::Secret;
 
 /// The precedence of a variable. Of several with the same name, the greatest is exported.

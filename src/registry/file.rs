@@ -8,22 +8,16 @@ use sha2::{Digest, Sha256};
 
 use super::entry::Document;
 use super::error::Error;
+use super::format::{FILE_LEN_MAX, FORMAT, FORMAT_WITHOUT_ID};
 use super::id::RegistryId;
 use super::name::Name;
 use super::sign::{PublicKey, SigningKey};
 use super::text;
 
-/// The largest file, in bytes.
-pub const FILE_LEN_MAX: usize = 64 << 20;
 /// The registry of a machine, which has no home directory when it starts.
 pub const MACHINE_REGISTRY: &str = "/etc/hushlog/registry.yaml";
 /// The identity of a machine.
 pub const MACHINE_IDENTITY: &str = "/etc/hushlog/identity.txt";
-/// The format version of new registries.
-pub(super) const FORMAT: u32 = 2;
-/// The previous format version. Its registries have no id, so sealed values and signatures also
-/// pass in another registry with the same members. They are read and written unchanged.
-const FORMAT_WITHOUT_ID: u32 = 1;
 
 /// The beginning of a file.
 pub(super) const HEAD: &str = "\

@@ -5,12 +5,13 @@ use std::thread;
 
 use zeroize::Zeroizing;
 
-use super::entry::{Entry, Scope};
+use super::entry::Entry;
 use super::error::Error;
 use super::exported_secret::ExportedSecret;
 use super::file::Registry;
 use super::id::RegistryId;
 use super::name::{self, Name};
+use super::scope::Scope;
 use super::seal::{self, Identity, Place, Unopened};
 use crate::redact::secret::Secret;
 
@@ -77,7 +78,7 @@ impl Registry {
                 None if self.document.members.contains_key(name) => Err(Error::OtherMember { name: name.to_string() }),
                 None => Err(Error::NotAMember { name: name.to_string() }),
             },
-            (None, []) => Err(Error::Stranger),
+            (None, []) => Err(Error::UnknownIdentity),
             (None, [own]) => Ok(own),
             (None, several) => {
                 let names: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
@@ -143,7 +144,7 @@ pub(super) fn open_entry(
         match problem {
             Unopened::NotForUs => Error::NotForUs { entry },
             Unopened::Broken => Error::Damaged { entry },
-            Unopened::Elsewhere => Error::Elsewhere { entry },
+            Unopened::WrongBinding => Error::WrongBinding { entry },
         }
     })
 }

@@ -13,11 +13,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::credential::names_credential;
-use super::name::NameError;
+use super::name_error::{ALLOWED_NAMES, NameError};
 
-/// The machine's own exceptions: one variable a line, `#` before comments. Only root, or the user
-/// that runs hushlog, may have write access.
-pub const ALLOWED_NAMES: &str = "/etc/hushlog/allowed-names";
 /// The longest exceptions file, in bytes.
 const ALLOWED_LEN_MAX: u64 = 256 << 10;
 /// The mode bits that let other users write it.

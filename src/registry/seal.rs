@@ -31,10 +31,10 @@ use age_core::format::{FileKey, Stanza};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::entry::Scope;
 use super::error::Error;
 use super::id::RegistryId;
 use super::name::Name;
+use super::scope::Scope;
 use super::text::MARK;
 use crate::redact::secret::Secret;
 
@@ -244,7 +244,7 @@ pub(super) enum Unopened {
     /// It is not an age file, or was changed.
     Broken,
     /// It is bound to another entry.
-    Elsewhere,
+    WrongBinding,
 }
 
 /// The binding of a value: its place in the registry.
@@ -307,7 +307,7 @@ fn open_all(identity: &Identity, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Uno
 /// Opens a value, which must be bound to this place.
 pub(super) fn open(identity: &Identity, place: &Place<'_>, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unopened> {
     let plain = open_all(identity, sealed)?;
-    let rest = plain.strip_prefix(place.head().as_bytes()).ok_or(Unopened::Elsewhere)?;
+    let rest = plain.strip_prefix(place.head().as_bytes()).ok_or(Unopened::WrongBinding)?;
     let padding = rest.iter().take_while(|&&b| b == b'=').count();
     let value = rest[padding..].strip_prefix(b"\n\n").ok_or(Unopened::Broken)?;
     Ok(Zeroizing::new(value.to_vec()))

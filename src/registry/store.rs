@@ -8,7 +8,8 @@ use std::path::Path;
 use rustix::fs::{FileType, OFlags, fstat};
 
 use super::error::Error;
-use super::file::{FILE_LEN_MAX, Registry};
+use super::file::Registry;
+use super::format::FILE_LEN_MAX;
 use super::sign::SigningKey;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::kind;

@@ -114,7 +114,7 @@ fn changes_of_members_seal_anew_and_keep_values() {
 
     let change = team.registry.remove_member(&name("alice"), Some(&late)).unwrap();
     assert_eq!((change.resealed, change.gone), (2, 1));
-    assert!(matches!(opened(&team.registry, &team.alice), Err(Error::Stranger)));
+    assert!(matches!(opened(&team.registry, &team.alice), Err(Error::UnknownIdentity)));
     assert_eq!(opened(&reread(&team.registry), &team.vm).unwrap(), before);
 
     // A new key for a member: the member's private entries are resealed, too.
@@ -259,7 +259,7 @@ fn r20_an_identity_opens_what_is_its_members_and_nothing_else() {
     let as_vm = team.registry.open(&team.alice, Some(&name("vm")), None);
     assert!(matches!(as_vm, Err(Error::OtherMember { .. })));
     assert!(matches!(team.registry.open(&team.alice, Some(&name("eve")), None), Err(Error::NotAMember { .. })));
-    assert!(matches!(team.registry.open(&Identity::generate(), None, None), Err(Error::Stranger)));
+    assert!(matches!(team.registry.open(&Identity::generate(), None, None), Err(Error::UnknownIdentity)));
     let seen = opened(&team.registry, &team.alice).unwrap();
     assert!(seen.iter().all(|(_, _, value, _)| value != "vm-token-7Hn3"));
 }

@@ -186,10 +186,13 @@ fn r09_a_sealed_value_opens_in_its_place_only() {
     ];
     for (what, text) in replaced {
         let error = small.refused(&text);
-        assert!(matches!(&error, Error::Elsewhere { entry } if entry.contains("the shared secret")), "{what}: {error}");
+        assert!(
+            matches!(&error, Error::WrongBinding { entry } if entry.contains("the shared secret")),
+            "{what}: {error}"
+        );
     }
     let owner = small.text.replacen("owner: alice", "owner: mallory", 1);
-    assert!(matches!(small.refused(&owner), Error::Elsewhere { .. }));
+    assert!(matches!(small.refused(&owner), Error::WrongBinding { .. }));
 }
 
 #[test]

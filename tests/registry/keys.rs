@@ -38,18 +38,18 @@ fn a19_a_sealed_value_of_another_registry_is_refused() {
     assert!(Registry::parse(here.as_bytes()).unwrap().open(&identity, None, None).is_ok());
     let copied = here.replace(entry(&here), entry(&there));
     let opened = Registry::parse(copied.as_bytes()).unwrap().open(&identity, None, None);
-    assert!(matches!(opened, Err(Error::Elsewhere { .. })), "{opened:?}");
+    assert!(matches!(opened, Err(Error::WrongBinding { .. })), "{opened:?}");
     // An attacker gains nothing by copying the other registry's id, or by removing the id.
     let id = |text: &str| text.lines().find(|line| line.starts_with("id: ")).unwrap().to_owned();
     let renamed = here.replace(&id(&here), &id(&there));
     assert!(matches!(
         Registry::parse(renamed.as_bytes()).unwrap().open(&identity, None, None),
-        Err(Error::Elsewhere { .. })
+        Err(Error::WrongBinding { .. })
     ));
     let older = here.replace(&format!("format: 2\n{}\n", id(&here)), "format: 1\n");
     assert!(matches!(
         Registry::parse(older.as_bytes()).unwrap().open(&identity, None, None),
-        Err(Error::Elsewhere { .. })
+        Err(Error::WrongBinding { .. })
     ));
     for wrong in [
         here.replace(&format!("{}\n", id(&here)), ""),
