@@ -54,7 +54,7 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Member(command)) => member::run(&command),
         Some(Command::Env(command)) => env::run(&command),
         Some(Command::Merge(merge)) => merge::run(&merge),
-        Some(Command::Completions { shell }) => stdio::print(&guide::completions(shell)),
-        Some(Command::Man) => stdio::print(&guide::man()),
+        Some(Command::Completions { shell }) => stdio::print(&guide::completions(&mut args::program(), shell)),
+        Some(Command::Man) => stdio::print(&guide::man(args::program())),
     }
 }

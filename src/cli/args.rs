@@ -77,6 +77,11 @@ pub(crate) enum Command {
     Man,
 }
 
+/// The program for clap: its options and subcommands.
+pub(crate) fn program() -> clap::Command {
+    Arguments::command()
+}
+
 /// The result of parsing the command line.
 pub(crate) enum Parsed {
     /// Arguments to run with.
@@ -94,6 +99,6 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Fai
         Err(_) if words.get(1).is_some_and(|word| word == "run") && words.iter().all(|word| word != "--") => {
             Err(Failure::config("there is no command behind --").hint("hushlog run [OPTION]... -- CMD [ARG]..."))
         }
-        Err(error) => Err(usage::failure(&error, &Arguments::command())),
+        Err(error) => Err(usage::failure(&error, &program())),
     }
 }

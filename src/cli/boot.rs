@@ -8,7 +8,7 @@ use hushlog::source::{SourceError, SourceErrorKind, session};
 use hushlog::sys::{self, boot};
 
 use super::exit::Exit;
-use super::install::{self, InstallArgs};
+use super::install::{self, BootCommand, InstallArgs};
 use super::message::{self, Failure, reason};
 use super::source::{self, SourceArgs};
 use super::{environment, harden, masking};
@@ -55,7 +55,9 @@ pub(crate) struct BootArgs {
 /// Exports all secrets of the sources, or none.
 pub(crate) fn run(args: &BootArgs) -> Result<Exit, Failure> {
     if args.install.is_asked() {
-        return install::run(args);
+        let BootArgs { sources, group, allow_disk, quiet, install } = args;
+        let boot = BootCommand { sources, group: group.as_deref(), allow_disk: *allow_disk, quiet: *quiet };
+        return install::run(install, &boot);
     }
     let environment = environment::machine_wide(source::load_for_boot(&args.sources, args.quiet)?)?;
     harden::fail_point("boot", environment.variables().first().map_or(b"", |first| first.secret.expose()));

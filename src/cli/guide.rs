@@ -1,11 +1,10 @@
 //! The program's own documentation: the long help, the manual page, the completions.
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::args::Arguments;
 use hushlog::source::well_known;
 
 /// The first paragraphs of the long help.
@@ -158,16 +157,16 @@ fn default_source() -> String {
     format!("Well-known names:\n  {}", well_known::GLOBS.join(" "))
 }
 
-/// The completions for a shell.
-pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+/// The completions of the program for a shell.
+pub(crate) fn completions(program: &mut Command, shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "hushlog", &mut script);
+    clap_complete::generate(shell, program, "hushlog", &mut script);
     script
 }
 
-/// The manual page.
-pub(crate) fn man() -> Vec<u8> {
-    let program = Arguments::command().after_long_help("");
+/// The manual page of the program.
+pub(crate) fn man(program: Command) -> Vec<u8> {
+    let program = program.after_long_help("");
     let mut head = Roff::new();
     head.control("SH", ["SYNOPSIS"]).text([bold("hushlog"), roman(" [filter] [OPTION]...")]);
     for (name, command) in subcommands(&program, "hushlog") {

@@ -12,9 +12,9 @@ use hushlog::source::{Interface, RegistrySpec, SourceError, SourceSpec, setting}
 use hushlog::sys::file::check_not_replaceable;
 use hushlog::sys::output::is_link_refused;
 
-use super::boot::BootArgs;
 use super::exit::Exit;
 use super::message::{Failure, path_text, reason, warning};
+use super::source::SourceArgs;
 use super::stdio;
 
 /// What `boot --install` takes beside what the boot itself will take.
@@ -77,9 +77,17 @@ impl InstallArgs {
     }
 }
 
+/// The arguments of the boot command to install.
+pub(super) struct BootCommand<'a> {
+    pub(super) sources: &'a SourceArgs,
+    pub(super) group: Option<&'a str>,
+    pub(super) allow_disk: bool,
+    pub(super) quiet: bool,
+}
+
 /// Runs all steps, or lists them.
-pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
-    let InstallArgs { install, uninstall, service, init, root, dry_run } = &args.install;
+pub(super) fn run(args: &InstallArgs, boot: &BootCommand<'_>) -> Result<Exit, Failure> {
+    let InstallArgs { install, uninstall, service, init, root, dry_run } = args;
     if !install && !uninstall {
         return Err(Failure::config("--root and --dry-run go with --install or --uninstall").hint("add one of them"));
     }
@@ -88,7 +96,7 @@ pub(super) fn run(args: &BootArgs) -> Result<Exit, Failure> {
         Failure::config(format!("--root names no directory{why}")).hint("give the directory that holds etc/")
     })?;
     let root = Arc::new(root);
-    let command = if *install { command(args, &root)? } else { Vec::new() };
+    let command = if *install { command(boot, &root)? } else { Vec::new() };
     let setup = Setup { root: Arc::clone(&root), init: init.map(Into::into), command, services: service.clone() };
     let steps = if *install { setup.steps().map_err(|error| failure(&error))? } else { setup.undo() };
     let mut said = String::new();
@@ -143,7 +151,7 @@ fn next(setup: &Setup) -> &'static str {
 
 /// The command that each machine start will run, word by word. It contains all settings of the
 /// installation, because the environment at start differs from the current one.
-fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
+fn command(boot: &BootCommand<'_>, root: &Root) -> Result<Vec<String>, Failure> {
     let own = || std::env::current_exe().ok().filter(|_| root.is_own());
     let program = match own() {
         Some(own) => check_program(own)?,
@@ -157,7 +165,7 @@ fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
         )
         .into());
     }
-    let sources = pinned(with_settings(args.sources.spec(), root)?, root, args.quiet)?;
+    let sources = pinned(with_settings(boot.sources.spec(), root)?, root, boot.quiet)?;
     for (item, path) in sources.paths() {
         if !path.is_absolute() {
             let text = format!("{} must be an absolute path here", item.name(Interface::CommandLine));
@@ -174,10 +182,10 @@ fn command(args: &BootArgs, root: &Root) -> Result<Vec<String>, Failure> {
     for glob in &sources.env {
         words.extend(["--env".to_owned(), text(Path::new(glob))?]);
     }
-    if let Some(group) = &args.group {
-        words.extend(["--group".to_owned(), group.clone()]);
+    if let Some(group) = boot.group {
+        words.extend(["--group".to_owned(), group.to_owned()]);
     }
-    let flags = [(args.allow_disk, "--allow-disk"), (args.sources.allow_empty, "--allow-empty")];
+    let flags = [(boot.allow_disk, "--allow-disk"), (boot.sources.allow_empty, "--allow-empty")];
     words.extend(flags.iter().filter(|(given, _)| *given).map(|(_, flag)| (*flag).to_owned()));
     Ok(words)
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::section::Config;
 
@@ -33,11 +33,6 @@ fn add_keys(schema: &Value, keys: &mut BTreeSet<String>) {
         add_keys(field, keys);
         add_keys(&field["items"], keys);
     }
-}
-
-/// Exactly one of these keys is present.
-pub(super) fn exactly_one_of(kinds: &[&str]) -> Value {
-    kinds.iter().map(|kind| json!({ "required": [kind] })).collect()
 }
 
 /// An optional key is left out: schemars allows `null` as well. And a description is a text

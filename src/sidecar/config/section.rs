@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::schema::exactly_one_of;
 use super::value::{At, Away, Format, Mode, ReadFrom, ReleaseAt, Size};
 use crate::source::{RegistrySpec, SourceSpec};
 
@@ -267,4 +267,9 @@ impl Source {
 impl Sink {
     /// The keys of which there is exactly one.
     pub(super) const KINDS: &[&str] = &["stdout", "fifo", "unix", "unix_datagram", "tcp", "command", "file"];
+}
+
+/// Exactly one of these keys is present.
+fn exactly_one_of(kinds: &[&str]) -> Value {
+    kinds.iter().map(|kind| json!({ "required": [kind] })).collect()
 }
