@@ -53,6 +53,16 @@ fn an_error_names_file_line_and_key_and_no_value() {
 }
 
 #[test]
+fn b16_an_option_of_a_registry_needs_one() {
+    for option in ["identity: /hunter2.txt", "member: hunter2", "trust: [hunter2]"] {
+        let key = option.split(':').next().unwrap();
+        wrong(&format!("{STREAM}secrets:\n  {option}\n"), 3, &format!("{key}: it needs a registry"));
+        wrong(&format!("{STREAM}secrets:\n  session: true\n  {option}\n"), 4, &format!("{key}: it needs a registry"));
+        check(&format!("{STREAM}secrets:\n  registry: /r.yaml\n  {option}\n")).ends(0);
+    }
+}
+
+#[test]
 fn a_stream_is_checked() {
     let stream = |fields: &str| format!("streams:\n  - name: app\n    {}\n", fields.replace(" | ", "\n    "));
     wrong(&stream("source: { stdin: true }"), 3, "sink: this key is missing");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::plan::{OnAway, Outlet, Plan, ScrubPlan, SinkPlan, SourcePlan, Spool, StreamPlan, Way};
 use super::read::ConfigError;
-use super::section::{Config, Confine, Scrub, Sink, Source, Stream};
+use super::section::{Config, Confine, Scrub, Secrets, Sink, Source, Stream};
 use super::value::{At, Away};
 use crate::redact::mask::Mask;
 use crate::redact::secret::VALUE_LEN_MIN;
@@ -36,6 +36,7 @@ impl Config {
     ///
     /// When a value is invalid, or two values conflict.
     pub fn plan(&self) -> Result<Plan, ConfigError> {
+        self.secrets.as_ref().map_or(Ok(()), Secrets::check)?;
         let (mask, min_length) = self.masking()?;
         let options = self.options.as_ref();
         let keep_stump = options.and_then(|options| options.keep_stump).unwrap_or(false);
@@ -109,6 +110,23 @@ impl Config {
                 .hint("give it a stream: streams: [{ name: app, source: { unix: PATH }, sink: { file: PATH } }]"));
         }
         Ok(())
+    }
+}
+
+impl Secrets {
+    /// Checks that no option of a registry stands without one: it would have no effect.
+    fn check(&self) -> Result<(), ConfigError> {
+        let lines = [
+            ("identity", self.identity.as_ref().map(|identity| identity.line)),
+            ("member", self.member.as_ref().map(|member| member.line)),
+            ("trust", self.trust.as_ref().map(|trust| trust.line)),
+        ];
+        match lines.iter().find_map(|(key, line)| Some((*key, (*line)?))) {
+            Some((key, line)) if self.registry.is_none() => {
+                Err(ConfigError::at(line, key, "it needs a registry").hint("add registry: PATH beside it"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

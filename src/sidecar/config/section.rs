@@ -50,6 +50,7 @@ pub struct Config {
 /// Where the secrets come from: the sources of the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("dependentRequired" = json!({ "identity": ["registry"], "member": ["registry"], "trust": ["registry"] })))]
 pub struct Secrets {
     /// Variables of the sidecar's environment whose names match these patterns.
     pub env: Option<Vec<String>>,
@@ -64,11 +65,11 @@ pub struct Secrets {
     pub registry: Option<PathBuf>,
     /// The identity that opens the registry.
     #[schemars(length(min = 1))]
-    pub identity: Option<PathBuf>,
+    pub identity: Option<At<PathBuf>>,
     /// Whose identity it is, if it is that of several members.
-    pub member: Option<String>,
+    pub member: Option<At<String>>,
     /// Keys of which one has to have signed the registry.
-    pub trust: Option<Vec<String>>,
+    pub trust: Option<At<Vec<String>>>,
     /// Whether the session of this machine is masked; watched.
     pub session: Option<bool>,
     /// Whether to run even if the sources hold nothing to mask.
@@ -248,9 +249,9 @@ impl Secrets {
             secret_files: self.secret_files.clone().unwrap_or_default(),
             registry: self.registry.clone().map(|path| RegistrySpec {
                 path,
-                identity: self.identity.clone(),
-                member: self.member.clone(),
-                trust: self.trust.clone().unwrap_or_default(),
+                identity: self.identity.as_ref().map(|path| path.value.clone()),
+                member: self.member.as_ref().map(|name| name.value.clone()),
+                trust: self.trust.as_ref().map(|keys| keys.value.clone()).unwrap_or_default(),
                 environment: None,
             }),
             session: self.session.unwrap_or(false),
