@@ -1,7 +1,7 @@
 //! The overhead of the C ABI: pushes and records through the shared library, next to the same calls
 //! in Rust.
 //!
-//! `packaging/ffi/install` builds the library, unless `HUSHLOG_LIBRARY` names one. Both sides have
+//! `bindings/c/install` builds the library, unless `HUSHLOG_LIBRARY` names one. Both sides have
 //! the same optimization. They differ in the boundary: argument checks, catching panics, the list
 //! of slices, and no inlining.
 
@@ -126,7 +126,7 @@ fn library() -> PathBuf {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let prefix = root.join("target/ffi/prefix");
-    let install = Command::new(root.join("packaging/ffi/install")).arg("--prefix").arg(&prefix).status();
+    let install = Command::new(root.join("bindings/c/install")).arg("--prefix").arg(&prefix).status();
     assert!(install.expect("it can be run").success(), "the library cannot be built");
     prefix.join("lib/libhushlog.so.0")
 }

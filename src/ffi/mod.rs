@@ -1,6 +1,6 @@
 //! The C ABI: the redactor behind handles, for programs in other languages. The contract is in
-//! `hushlog.h`, beside this file, and a test keeps the two in sync. `packaging/ffi/install` builds
-//! and installs the library, the header and a pkg-config file.
+//! `bindings/c/hushlog.h`, and a test keeps the two in sync. `bindings/c/install` builds and
+//! installs the library, the header and a pkg-config file.
 //!
 //! Handles are boxes, and `NULL` is `None`. The handles of a set share one needle set. A stream
 //! lends its output as slices, laid out as `struct iovec`, that point into the caller's input, the

@@ -50,7 +50,7 @@ fn tests() -> BTreeSet<String> {
         found.extend(text.lines().filter_map(|line| line.strip_prefix("case ")).map(str::to_owned));
     }
     // The tests of the Python package, with the prefix `test_`.
-    let python = read("packaging/python/tests/test_hushlog.py");
+    let python = read("bindings/python/tests/test_hushlog.py");
     let names = python.lines().filter_map(|line| line.trim().strip_prefix("def test_")?.split_once('('));
     found.extend(names.map(|(name, _)| name.to_owned()));
     assert!(found.len() > 500, "the tests were not found");

@@ -38,7 +38,7 @@ const TYPES: &[(&str, &str)] = &[
 type Signature = (String, Vec<(String, String)>);
 
 fn header() -> String {
-    let text = std::fs::read_to_string(root().join("src/ffi/hushlog.h")).unwrap();
+    let text = std::fs::read_to_string(root().join("bindings/c/hushlog.h")).unwrap();
     without_comments(&text)
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn prefix() -> &'static Path {
     PREFIX.get_or_init(|| {
         let prefix = place("prefix");
         let _ = std::fs::remove_dir_all(&prefix);
-        let mut install = Command::new(root().join("packaging/ffi/install"));
+        let mut install = Command::new(root().join("bindings/c/install"));
         install.args(["--profile", "dev", "--prefix"]).arg(&prefix);
         // The tests' own target directory is locked during a build there.
         install.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("target"));

@@ -57,10 +57,10 @@ fn the_installer_tells_what_is_wrong() {
         (&["--prefix"], "--prefix needs a value"),
         (&["--prefix", "relative"], "must begin with /"),
     ] {
-        run(command(installed::root().join("packaging/ffi/install")).args(args), b"").ends(2).says(said);
+        run(command(installed::root().join("bindings/c/install")).args(args), b"").ends(2).says(said);
     }
-    let help = run(command(installed::root().join("packaging/ffi/install")).arg("--help"), b"").ends(0).out();
-    assert!(help.contains("packaging/ffi/install --prefix"), "{help}");
+    let help = run(command(installed::root().join("bindings/c/install")).arg("--help"), b"").ends(0).out();
+    assert!(help.contains("bindings/c/install --prefix"), "{help}");
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn l02_a_panic_stays_inside() {
 fn the_c_example_filters_as_the_program_does() {
     needs!("pkg-config");
     let flags = ["-std=gnu99", "-pedantic"];
-    let filter = compile("packaging/ffi/examples/filter.c", "filter", &flags, &pkg_config(&["--libs"]));
+    let filter = compile("bindings/c/examples/filter.c", "filter", &flags, &pkg_config(&["--libs"]));
     judge_filter(|names| {
         let mut command = command(&filter);
         command.args(names);
@@ -359,7 +359,7 @@ fn the_c_example_filters_as_the_program_does() {
 #[test]
 fn the_python_example_filters_and_logs() {
     needs!("python3");
-    let example = installed::root().join("packaging/ffi/examples/logging_filter.py");
+    let example = installed::root().join("bindings/c/examples/logging_filter.py");
     let python = |names: &[&str]| {
         let mut command = command("python3");
         command.arg(&example).args(names);
@@ -393,8 +393,8 @@ fn the_python_package_does_what_its_tests_say() {
     needs!("python3");
     if have(&["python3"]) {
         let mut tests = command("python3");
-        tests.args(["-W", "error", "-m", "unittest", "discover"]).arg(installed::root().join("packaging/python/tests"));
-        tests.env("PYTHONPATH", installed::root().join("packaging/python")).env("PYTHONDONTWRITEBYTECODE", "1");
+        tests.args(["-W", "error", "-m", "unittest", "discover"]).arg(installed::root().join("bindings/python/tests"));
+        tests.env("PYTHONPATH", installed::root().join("bindings/python")).env("PYTHONDONTWRITEBYTECODE", "1");
         run(tests.env("HUSHLOG_LIBRARY", installed::library()), b"").ends(0).says("OK");
     }
 }
@@ -405,7 +405,7 @@ fn the_python_wheel_needs_nothing_else() {
     needs!("python3", "python3-pip", "python3-wheel");
     let stage = tempfile::tempdir().unwrap();
     // The build leaves files among the sources.
-    for file in ["Cargo.toml", "packaging/python"] {
+    for file in ["Cargo.toml", "bindings/python"] {
         let to = stage.path().join("hushlog").join(file);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         run(command("cp").arg("-r").args([installed::root().join(file), to]), b"").ends(0);
@@ -416,7 +416,7 @@ fn the_python_wheel_needs_nothing_else() {
         command.current_dir(stage.path()).env("HUSHLOG_LIBRARY", installed::library());
         run(&mut command, b"").ends(0);
     };
-    pip(&["wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", "wheels", "hushlog/packaging/python"]);
+    pip(&["wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", "wheels", "hushlog/bindings/python"]);
     pip(&["install", "--no-index", "--target", "site", "--find-links", "wheels", "hushlog"]);
     let program = "import hushlog; print(hushlog.Redactor({'T': 'sk-live-4f9QzX'}).redact('a sk-live-4f9QzX'))";
     let mut python = Command::new("python3");

@@ -45,7 +45,7 @@ impl SyslogNg {
             return None;
         };
         found.libraries.push(prefix().join("lib"));
-        let mut install = command(root().join("packaging/syslog-ng/install"));
+        let mut install = command(root().join("bindings/syslog-ng/install"));
         install.arg("--module-dir").arg(found.stage.path()).env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
         run(install.env("SYSLOG_NG_CFLAGS", &found.cflags), b"").ends(0).says("installed");
         std::fs::create_dir(found.stage.path().join("secrets")).unwrap();

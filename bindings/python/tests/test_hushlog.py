@@ -1,4 +1,4 @@
-"""python3 -m unittest discover packaging/python/tests
+"""python3 -m unittest discover bindings/python/tests
 
 PYTHONPATH leads to the package, HUSHLOG_LIBRARY to the library.
 """

@@ -1,4 +1,4 @@
-"""Builds the C library beside the package: `pip install ./packaging/python` in a checkout.
+"""Builds the C library beside the package: `pip install ./bindings/python` in a checkout.
 
 It needs cargo, unless HUSHLOG_LIBRARY names a library that was built already.
 """
@@ -28,7 +28,7 @@ class BuildWithLibrary(build_py):
         library = os.environ.get("HUSHLOG_LIBRARY")
         with tempfile.TemporaryDirectory() as prefix:
             if not library:
-                subprocess.run([ROOT / "packaging/ffi/install", "--prefix", prefix], check=True)
+                subprocess.run([ROOT / "bindings/c/install", "--prefix", prefix], check=True)
                 library = os.path.join(prefix, "lib/libhushlog.so.0")
             shutil.copy(library, os.path.join(self.build_lib, "hushlog", "libhushlog.so.0"))
 

@@ -15,7 +15,7 @@
  * replaced; no message passes unmasked. The workers of syslog-ng share one compiled set for each
  * use of the function.
  *
- * packaging/syslog-ng/install builds this against the headers of syslog-ng (Debian: syslog-ng-dev)
+ * bindings/syslog-ng/install builds this against the headers of syslog-ng (Debian: syslog-ng-dev)
  * and the hushlog library.
  */
 #include <string.h>
