@@ -2,7 +2,7 @@
 //! programs run, load or trust, and those that programs read as their configuration.
 //!
 //! The first kind is a handwritten list, [`DECISIVE`], without exceptions. The second is
-//! `reserved.txt`, some thousands of names that `packaging/names/collect` extracts from the manual
+//! `reserved.txt`, some thousands of names that `tools/names/collect` extracts from the manual
 //! pages and programs of a Debian release. Two kinds of names in it pass: those that name a
 //! credential, such as `PGPASSWORD`, and those that the machine allows in [`ALLOWED_NAMES`].
 

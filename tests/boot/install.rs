@@ -1,4 +1,4 @@
-//! `hushlog boot --install`: the installed files for each init, and their removal. `tests/boot/run`
+//! `hushlog boot --install`: the installed files for each init, and their removal. `tools/boot/run`
 //! tests the boot itself on a whole machine.
 
 use std::collections::BTreeMap;

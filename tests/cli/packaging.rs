@@ -1,4 +1,4 @@
-//! The files of `packaging/`, read by the programs that they are for. `tests/boot/run` starts whole
+//! The files of `packaging/`, read by the programs that they are for. `tools/boot/run` starts whole
 //! machines with them.
 
 use std::fs;
@@ -135,8 +135,7 @@ fn a10_the_list_of_variables_is_as_its_script_makes_it() {
     needs!("python3");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new("python3");
-    let ran =
-        command.arg(root.join("packaging/names/collect")).arg("--check").arg(root.join("src/registry/reserved.txt"));
+    let ran = command.arg(root.join("tools/names/collect")).arg("--check").arg(root.join("src/registry/reserved.txt"));
     let ran = ran.output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }

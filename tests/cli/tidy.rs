@@ -396,7 +396,7 @@ fn nothing_is_left_over() {
     let marks = ["TO_DO", "FIX_ME", "XX_X", "HA_CK", "dbg_!", "todo_!", "unimplemented_!", "/work_/", "/tmp_/wt"]
         .map(|mark| mark.replace('_', ""));
     let mut violations = Vec::new();
-    for source in ["src", "tests", "benches", "fuzz"].iter().flat_map(|directory| sources(directory)) {
+    for source in ["src", "tests", "tools", "benches", "fuzz"].iter().flat_map(|directory| sources(directory)) {
         for (number, line) in (1..).zip(source.text.lines()) {
             if marks.iter().any(|mark| line.contains(mark.as_str())) {
                 violations.push(format!("{}:{number}", source.path));
@@ -495,7 +495,7 @@ fn each_promise_names_tests_that_exist() {
     let (_, table) = manual.split_once("| promise | tests |").unwrap();
     let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
     assert!(rows.len() >= 3, "the table was not found");
-    let named = rows.iter().flat_map(|row| row.split('`').filter(|word| word.starts_with("tests/")));
+    let named = rows.iter().flat_map(|row| row.split('`').filter(|word| word.starts_with("tests/") || word.starts_with("tools/")));
     none(named.filter(|path| !root().join(path).exists()).map(str::to_owned).collect(), "named and missing");
 }
 

@@ -155,7 +155,7 @@ fn s12_readers_beside_a_writer_see_each_line_whole_and_clean() {
 }
 
 #[test]
-#[ignore = "two minutes; tests/slow runs it"]
+#[ignore = "two minutes; tools/slow runs it"]
 fn s12_over_a_million_lines() {
     needs!("fanotify");
     beside_a_writer(1_000_000);

@@ -209,7 +209,7 @@ fn r06_adding_has_each_call_fail() {
 }
 
 #[test]
-#[ignore = "takes minutes: tests/slow runs it"]
+#[ignore = "takes minutes: tools/slow runs it"]
 fn r06_every_command_is_killed_before_each_call() {
     needs!("strace");
     if have("strace") {
@@ -219,7 +219,7 @@ fn r06_every_command_is_killed_before_each_call() {
 }
 
 #[test]
-#[ignore = "takes minutes: tests/slow runs it"]
+#[ignore = "takes minutes: tools/slow runs it"]
 fn r06_every_command_has_each_call_fail() {
     needs!("strace");
     if have("strace") {

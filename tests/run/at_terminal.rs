@@ -58,7 +58,7 @@ fn w03_output_before_a_quick_end_is_complete_on_a_terminal() {
 }
 
 #[test]
-#[ignore = "a minute or more: run by tests/slow"]
+#[ignore = "a minute or more: run by tools/slow"]
 fn w03_output_before_a_quick_end_is_complete_on_100_terminals() {
     prints_and_ends_at_once(100);
 }

@@ -49,7 +49,7 @@ fn w03_output_before_a_quick_end_is_complete_in_pipes() {
 }
 
 #[test]
-#[ignore = "a minute or more: run by tests/slow"]
+#[ignore = "a minute or more: run by tools/slow"]
 fn w03_output_before_a_quick_end_is_complete_in_100_pipes() {
     prints_and_ends_at_once(100);
 }
@@ -151,7 +151,7 @@ fn w05_both_streams_byte_by_byte_are_exact_and_in_order() {
 }
 
 #[test]
-#[ignore = "a minute or more: run by tests/slow"]
+#[ignore = "a minute or more: run by tools/slow"]
 fn w05_both_streams_byte_by_byte_are_exact_over_10_mb() {
     needs!("cc");
     byte_by_byte(10_000_000, 20 * LIMIT);
@@ -277,7 +277,7 @@ fn w17_a_fast_child_is_exact() {
 }
 
 #[test]
-#[ignore = "a minute or more: run by tests/slow"]
+#[ignore = "a minute or more: run by tools/slow"]
 fn w17_a_fast_child_is_exact_over_4_gib() {
     let stage = Stage::new();
     let text = "set -o pipefail; w head -c 4G /dev/zero | cmp - <(head -c 4G /dev/zero) && echo same";

@@ -154,7 +154,7 @@ fn d09_a_sink_that_takes_nothing_keeps_its_writers_waiting() {
 }
 
 #[test]
-#[ignore = "takes ten minutes; tests/slow runs it"]
+#[ignore = "takes ten minutes; tools/slow runs it"]
 fn d09_a_sink_that_takes_nothing_for_ten_minutes() {
     blocked_for(Duration::from_secs(600));
 }

@@ -69,7 +69,7 @@ fn d01_what_is_printed_after_the_answer_is_masked() {
 }
 
 #[test]
-#[ignore = "takes minutes; tests/slow runs it"]
+#[ignore = "takes minutes; tools/slow runs it"]
 fn d01_ten_thousand_times() {
     // The set grows with each one; ten thousand in one sidecar would take an hour.
     (0..20).for_each(|_| d01(500));
@@ -294,7 +294,7 @@ fn d05_a_storm_of_hangups_loses_no_byte() {
 }
 
 #[test]
-#[ignore = "takes a minute; tests/slow runs it"]
+#[ignore = "takes a minute; tools/slow runs it"]
 fn d05_a_storm_of_a_minute() {
     hang_up_for(Duration::from_secs(60));
 }

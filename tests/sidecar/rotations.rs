@@ -160,7 +160,7 @@ fn c01_sequences_of_rotations_and_kills() {
 }
 
 #[test]
-#[ignore = "takes some ten minutes; tests/slow runs it"]
+#[ignore = "takes some ten minutes; tools/slow runs it"]
 fn c01_two_thousand_sequences_of_rotations_and_kills() {
     needs!("python3");
     sequences(2_000);

@@ -54,7 +54,7 @@ fn ap_s12_a_model_of_a_log_beside_its_writer() {
 }
 
 #[test]
-#[ignore = "takes minutes: tests/slow runs it"]
+#[ignore = "takes minutes: tools/slow runs it"]
 fn ap_s12_a_model_of_many_logs_beside_their_writers() {
     needs!("strace", "prlimit");
     sequences(1_000_000..1_002_400);

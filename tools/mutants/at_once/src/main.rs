@@ -3,7 +3,7 @@
 //! after the other.
 //!
 //! ```text
-//! cargo run --locked --release --manifest-path tests/mutants/at_once/Cargo.toml \
+//! cargo run --locked --release --manifest-path tools/mutants/at_once/Cargo.toml \
 //!     [-- arguments of `cargo mutants --list`]
 //! ```
 //!

@@ -26,7 +26,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The quick proofs about these files, which run first: names of tests in `tests/mutants/main.rs`,
+/// The quick proofs about these files, which run first: names of tests in `tools/mutants/main.rs`,
 /// or their prefixes.
 const QUICK: &[(&str, &[&str])] = &[
     ("src/redact/encoding", QUICK_FORMS),
