@@ -12,6 +12,7 @@ macro_rules! pages {
 }
 
 pages! {
+    choosing
     design
     embedding
     forms
@@ -29,5 +30,4 @@ pages! {
     sidecar
     threat_model
     tuning
-    which
 }
