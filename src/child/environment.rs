@@ -1,4 +1,4 @@
-//! The environment of a child: ours, and the injected variables.
+//! The environment of a child: its parent's, and the exported variables.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -51,14 +51,14 @@ impl ProcessEnvironment {
     /// [`ProcessEnvironmentError::Nul`].
     pub fn new<'a>(
         own: impl IntoIterator<Item = (OsString, OsString)>,
-        injected: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        exported: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<ProcessEnvironment, ProcessEnvironmentError> {
         let mut all = BTreeMap::new();
         for (name, value) in own {
             let value = Zeroizing::new(value.into_vec());
             all.insert(name.as_bytes().to_vec(), variable(name.as_bytes(), &value));
         }
-        for (name, value) in injected {
+        for (name, value) in exported {
             if value.contains(&0) {
                 return Err(ProcessEnvironmentError::Nul(name.to_owned()));
             }
@@ -123,8 +123,8 @@ fn name_of(variable: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn new(own: &[(&str, &str)], injected: &[(&str, &[u8])]) -> Result<ProcessEnvironment, ProcessEnvironmentError> {
-        ProcessEnvironment::new(own.iter().map(|(name, value)| (name.into(), value.into())), injected.iter().copied())
+    fn new(own: &[(&str, &str)], exported: &[(&str, &[u8])]) -> Result<ProcessEnvironment, ProcessEnvironmentError> {
+        ProcessEnvironment::new(own.iter().map(|(name, value)| (name.into(), value.into())), exported.iter().copied())
     }
 
     #[test]

@@ -34,10 +34,10 @@ pub(crate) fn machine_wide(loaded: Loaded) -> Result<Environment, Failure> {
 
 /// The variables that a child gets besides those it inherits. Their values are copied, since the
 /// redactor needs them too.
-pub(crate) fn injected(loaded: &Loaded) -> Result<Environment, Failure> {
+pub(crate) fn for_child(loaded: &Loaded) -> Result<Environment, Failure> {
     check_names(loaded, |origin| matches!(origin, Origin::Registry { .. }))?;
-    let injected = loaded.secrets.iter().filter(|sourced| !matches!(sourced.origin, Origin::Environment));
-    let candidates = injected.filter_map(|Sourced { secret, origin }| {
+    let exported = loaded.secrets.iter().filter(|sourced| !matches!(sourced.origin, Origin::Environment));
+    let candidates = exported.filter_map(|Sourced { secret, origin }| {
         let names = names(secret.name(), origin).transpose()?;
         let copy = Secret::new(secret.name(), secret.expose().to_vec());
         Some(names.map(|(variable, version, rank)| ExportedSecret::new(variable, copy, version, rank)))

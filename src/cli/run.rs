@@ -95,12 +95,12 @@ fn end(outcome: Completion, reported: Result<(), Failure>) -> Result<Exit, Failu
     }
 }
 
-/// This process's environment, with the injected secrets.
+/// This process's environment, with the exported secrets.
 fn environment(loaded: &Loaded) -> Result<ProcessEnvironment, Failure> {
-    let environment = environment::injected(loaded)?;
-    let injected =
+    let environment = environment::for_child(loaded)?;
+    let exported =
         environment.variables().iter().map(|variable| (variable.variable.as_str(), variable.secret.expose()));
-    ProcessEnvironment::new(std::env::vars_os(), injected).map_err(refused)
+    ProcessEnvironment::new(std::env::vars_os(), exported).map_err(refused)
 }
 
 fn arguments(command: Vec<OsString>) -> Result<Vec<CString>, Failure> {
