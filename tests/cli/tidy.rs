@@ -1,6 +1,7 @@
 //! The rules of the tree: rings, unsafe code, sizes, leftovers, dead files, documentation,
 //! dependencies.
 
+mod broken;
 mod circles;
 mod words;
 
@@ -234,8 +235,12 @@ pub(crate) fn none(violations: Vec<String>, rule: &str) {
 
 #[test]
 fn a_module_uses_only_what_stands_further_inside() {
+    none(uses_of_outer_rings(&program_sources()), "outer rings are used from inner ones");
+}
+
+fn uses_of_outer_rings(sources: &[Source]) -> Vec<String> {
     let mut violations = Vec::new();
-    for source in program_sources() {
+    for source in sources {
         for (number, line) in source.code() {
             for (ring, name) in RINGS.iter().enumerate().skip(source.ring() + 1) {
                 if line.contains(&format!("crate::{name}::")) || line.contains(&format!("hushlog::{name}::")) {
@@ -244,14 +249,18 @@ fn a_module_uses_only_what_stands_further_inside() {
             }
         }
     }
-    none(violations, "outer rings are used from inner ones");
+    violations
 }
 
 #[test]
 fn a_file_of_the_innermost_ring_uses_only_what_stands_before_it() {
+    none(uses_before_their_place(&program_sources()), "used before its place in the order");
+}
+
+fn uses_before_their_place(sources: &[Source]) -> Vec<String> {
     let order = |name: &str| REDACT.iter().position(|other| *other == name);
     let mut violations = Vec::new();
-    for source in program_sources().iter().filter(|source| source.path.starts_with("src/redact/")) {
+    for source in sources.iter().filter(|source| source.path.starts_with("src/redact/")) {
         let name = source.path.split('/').nth(2).unwrap().trim_end_matches(".rs");
         let place = order(name).unwrap_or_else(|| panic!("{} has no place in the order", source.path));
         let prefix = if source.path.split('/').count() == 3 { "use super::" } else { "use super::super::" };
@@ -263,13 +272,17 @@ fn a_file_of_the_innermost_ring_uses_only_what_stands_before_it() {
             }
         }
     }
-    none(violations, "used before its place in the order");
+    violations
 }
 
 #[test]
 fn the_innermost_ring_knows_nothing_outside() {
+    none(uses_of_outside(&program_sources()), "no I/O, clock, environment, thread or feature switch in redact/");
+}
+
+fn uses_of_outside(sources: &[Source]) -> Vec<String> {
     let mut violations = Vec::new();
-    for source in program_sources().iter().filter(|source| source.path.starts_with("src/redact/")) {
+    for source in sources.iter().filter(|source| source.path.starts_with("src/redact/")) {
         for (number, line) in source.code() {
             // The trait only writes to a `Vec`, and opens nothing.
             let line = line.replace("use std::io::Write as _;", "");
@@ -278,47 +291,87 @@ fn the_innermost_ring_knows_nothing_outside() {
             }
         }
     }
-    none(violations, "no I/O, clock, environment, thread or feature switch in redact/");
+    violations
 }
 
 #[test]
 fn unsafe_code_stands_in_named_files_only() {
+    let named: Vec<&str> = sorted(UNSAFE);
+    assert_eq!(with_unsafe(&program_sources()), named, "the list and the tree differ");
+}
+
+fn sorted<'a>(paths: &[&'a str]) -> Vec<&'a str> {
+    let mut paths = paths.to_vec();
+    paths.sort_unstable();
+    paths
+}
+
+fn with_unsafe(sources: &[Source]) -> Vec<&str> {
     let is_unsafe = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
-    let found: BTreeSet<String> = program_sources()
-        .into_iter()
-        .filter(|source| source.code().any(|(_, line)| is_unsafe(line)))
-        .map(|source| source.path)
-        .collect();
-    let named: BTreeSet<String> = UNSAFE.iter().map(|path| (*path).to_owned()).collect();
-    assert_eq!(found, named, "the list and the tree differ");
+    let found = sources.iter().filter(|source| source.code().any(|(_, line)| is_unsafe(line)));
+    found.map(|source| source.path.as_str()).collect()
 }
 
 /// The lines of code of the program, without tests.
 fn of_program(source: &Source) -> impl Iterator<Item = (usize, &str)> {
-    let tests = source.text.lines().position(|line| line.trim() == "#[cfg(test)]").unwrap_or(usize::MAX);
     let is_test = source.path.contains("/tests/") || source.path.ends_with("/tests.rs");
-    source.code().take_while(move |(number, _)| !is_test && *number <= tests)
+    let tested = if is_test { BTreeSet::new() } else { test_lines(&source.text) };
+    source.code().filter(move |(number, _)| !is_test && !tested.contains(number))
+}
+
+/// The numbers of the lines of each item that only tests have, from its `#[cfg(test)]` on.
+fn test_lines(text: &str) -> BTreeSet<usize> {
+    let lines: Vec<&str> = text.lines().collect();
+    let starts = lines.iter().enumerate().filter(|(_, line)| line.trim() == "#[cfg(test)]");
+    starts
+        .flat_map(|(start, line)| {
+            let indent = line.len() - line.trim_start().len();
+            start + 1..=start + item_len(&lines[start..], indent)
+        })
+        .collect()
+}
+
+/// The number of lines of an item. rustfmt aligns its last brace with its first line.
+fn item_len(lines: &[&str], indent: usize) -> usize {
+    let last = format!("{}}}", " ".repeat(indent));
+    let head = lines.iter().position(|line| !line.trim_start().starts_with(['#', '/'])).unwrap_or(0);
+    if lines[head].ends_with(',') {
+        return head + 1;
+    }
+    let body = lines.iter().position(|line| line.ends_with(['{', ';', '}'])).unwrap_or(lines.len() - 1);
+    if !lines[body].ends_with('{') {
+        return body + 1;
+    }
+    lines.iter().take_while(|line| line.trim_end_matches([',', ';', ')']) != last).count() + 1
 }
 
 #[test]
 fn a36_paths_are_shown_by_one_function() {
+    none(shown_paths(&program_sources()), "redact::text::path writes out what would drive a terminal");
+}
+
+fn shown_paths(sources: &[Source]) -> Vec<String> {
     let mut violations = Vec::new();
-    for source in program_sources() {
-        for (number, line) in of_program(&source) {
+    for source in sources {
+        for (number, line) in of_program(source) {
             if line.contains(".display()") {
                 violations.push(format!("{}:{number}", source.path));
             }
         }
     }
-    none(violations, "redact::text::path writes out what would drive a terminal");
+    violations
 }
 
 #[test]
 fn a37_messages_have_one_way_out() {
+    none(uses_of_stderr(&program_sources()), "only cli/message.rs writes to standard error");
+}
+
+fn uses_of_stderr(sources: &[Source]) -> Vec<String> {
     // Any file may ask whether it is a terminal or the same file as another.
     let asks = ["is_terminal()", "use_stderr()", "fstat("];
     let mut violations = Vec::new();
-    for source in program_sources().iter().filter(|source| !STDERR.contains(&source.path.as_str())) {
+    for source in sources.iter().filter(|source| !STDERR.contains(&source.path.as_str())) {
         for (number, line) in of_program(source) {
             let has = ["eprint", "stderr()", "STDERR_FILENO"].iter().any(|word| line.contains(word));
             if has && !asks.iter().any(|word| line.contains(word)) {
@@ -326,60 +379,59 @@ fn a37_messages_have_one_way_out() {
             }
         }
     }
-    none(violations, "only cli/message.rs writes to standard error");
+    violations
 }
 
 #[test]
 fn files_are_opened_and_changed_in_sys_only() {
-    let is_tested =
-        |path: &str| path.contains("/tests/") || path.ends_with("/tests.rs") || path.starts_with("src/sys/");
-    let found: BTreeSet<String> = program_sources()
-        .into_iter()
-        .filter(|source| !is_tested(&source.path))
-        .filter(|source| {
-            let mut code = source.code().take_while(|(_, line)| *line != "mod tests {");
-            code.any(|(_, line)| BY_PATH.iter().any(|call| line.contains(call)))
-        })
-        .map(|source| source.path)
-        .collect();
-    assert!(BY_PATH_ALLOWED.iter().all(|(_, why)| !why.is_empty()));
-    let allowed: BTreeSet<String> = BY_PATH_ALLOWED.iter().map(|(path, _)| (*path).to_owned()).collect();
-    none(found.difference(&allowed).cloned().collect(), "opened or changed by path: see src/sys/");
-    none(allowed.difference(&found).cloned().collect(), "in the list, and not by path any more");
+    let sources = program_sources();
+    let found: BTreeSet<&str> = by_path(&sources).into_iter().collect();
+    assert!(BY_PATH_ALLOWED.iter().all(|(_, reason)| !reason.is_empty()));
+    let allowed: BTreeSet<&str> = BY_PATH_ALLOWED.iter().map(|(path, _)| *path).collect();
+    let differ = |a: &BTreeSet<&str>, b: &BTreeSet<&str>| a.difference(b).map(|path| (*path).to_owned()).collect();
+    none(differ(&found, &allowed), "opened or changed by path: see src/sys/");
+    none(differ(&allowed, &found), "in the list, and not by path any more");
+}
+
+fn by_path(sources: &[Source]) -> Vec<&str> {
+    let outside = sources.iter().filter(|source| !source.path.starts_with("src/sys/"));
+    let found =
+        outside.filter(|source| of_program(source).any(|(_, line)| BY_PATH.iter().any(|call| line.contains(call))));
+    found.map(|source| source.path.as_str()).collect()
 }
 
 #[test]
 fn redacted_bytes_are_made_by_the_redactor_and_in_named_files() {
     for (call, named) in REDACTED_BY_HAND {
-        let calls = |source: &Source| source.code().any(|(_, line)| line.contains(call));
-        let found: Vec<String> = program_sources().into_iter().filter(calls).map(|source| source.path).collect();
-        assert_eq!(found, *named, "{call} makes redacted bytes of any others");
+        assert_eq!(calling(&program_sources(), call), *named, "{call} makes redacted bytes of any others");
     }
+}
+
+fn calling<'a>(sources: &'a [Source], call: &str) -> Vec<&'a str> {
+    let found = sources.iter().filter(|source| source.code().any(|(_, line)| line.contains(call)));
+    found.map(|source| source.path.as_str()).collect()
 }
 
 #[test]
 fn files_and_functions_can_be_seen_at_once() {
+    none(too_long(&program_sources()), "too long");
+}
+
+fn too_long(sources: &[Source]) -> Vec<String> {
     let mut violations = Vec::new();
-    for source in program_sources() {
+    for source in sources {
         let lines: Vec<&str> = source.text.lines().collect();
         if lines.len() > FILE_LINES_MAX {
             violations.push(format!("{} has {} lines", source.path, lines.len()));
         }
         for (start, line) in lines.iter().enumerate().filter(|(_, line)| is_function(line)) {
-            let len = function_len(&lines[start..], line.len() - line.trim_start().len());
+            let len = item_len(&lines[start..], line.len() - line.trim_start().len());
             if len > FUNCTION_LINES_MAX {
                 violations.push(format!("{}:{} has {len} lines", source.path, start + 1));
             }
         }
     }
-    none(violations, "too long");
-}
-
-/// The number of lines of a function. rustfmt aligns its last brace with its first line.
-fn function_len(lines: &[&str], indent: usize) -> usize {
-    let last = format!("{}}}", " ".repeat(indent));
-    let has_body = lines.iter().find(|line| line.ends_with(['{', ';', '}'])).is_some_and(|line| line.ends_with('{'));
-    if has_body { lines.iter().take_while(|line| **line != last).count() + 1 } else { 1 }
+    violations
 }
 
 fn is_function(line: &str) -> bool {
@@ -392,49 +444,67 @@ fn is_function(line: &str) -> bool {
 
 #[test]
 fn nothing_is_left_over() {
+    none(leftovers(&all_sources()), "leftovers");
+}
+
+/// The Rust files of the program, and of all that is made for it.
+fn all_sources() -> Vec<Source> {
+    ["src", "tests", "tools", "benches", "fuzz"].iter().flat_map(|directory| sources(directory)).collect()
+}
+
+fn leftovers(sources: &[Source]) -> Vec<String> {
     // Written in pieces, so that this file does not match itself.
     let marks = ["TO_DO", "FIX_ME", "XX_X", "HA_CK", "dbg_!", "todo_!", "unimplemented_!", "/work_/", "/tmp_/wt"]
         .map(|mark| mark.replace('_', ""));
     let mut violations = Vec::new();
-    for source in ["src", "tests", "tools", "benches", "fuzz"].iter().flat_map(|directory| sources(directory)) {
+    for source in sources {
         for (number, line) in (1..).zip(source.text.lines()) {
             if marks.iter().any(|mark| line.contains(mark.as_str())) {
                 violations.push(format!("{}:{number}", source.path));
             }
         }
     }
-    none(violations, "leftovers");
+    violations
 }
 
 /// Only this place reports an unusable setting as an error.
 #[test]
 fn a09_settings_are_read_in_one_place() {
-    let named = ["src/source/setting.rs"];
+    let sources = program_sources();
+    let named = sources.iter().filter(|source| source.path == SETTINGS);
+    assert!(named.flat_map(settings_read).count() > 5, "the settings were not found");
+    none(settings_elsewhere(&sources), "a setting of hushlog's own that is read elsewhere");
+}
+
+const SETTINGS: &str = "src/source/setting.rs";
+
+fn settings_read(source: &Source) -> impl Iterator<Item = String> {
+    let reads = move |line: &str| {
+        line.contains("\"HUSHLOG_") && !line.contains("\"HUSHLOG_\"")
+            || source.path == SETTINGS && line.contains("var_os(")
+    };
+    source.code().filter(move |(_, line)| reads(line)).map(|(number, _)| format!("{}:{number}", source.path))
+}
+
+fn settings_elsewhere(sources: &[Source]) -> Vec<String> {
     // Settings for deliberate panics in the tests and in the C library's tests, and a name that is
     // no setting.
-    let others = ["src/cli/harden.rs", "src/ffi/boundary.rs", "src/sidecar/admin/canary.rs"];
-    let mut violations = Vec::new();
-    for source in program_sources().iter().filter(|source| !others.contains(&source.path.as_str())) {
-        let is_named = named.contains(&source.path.as_str());
-        let reads = |line: &str| {
-            line.contains("\"HUSHLOG_") && !line.contains("\"HUSHLOG_\"") || is_named && line.contains("var_os(")
-        };
-        let found: Vec<String> =
-            source.code().filter(|(_, line)| reads(line)).map(|(n, _)| format!("{}:{n}", source.path)).collect();
-        assert!(!is_named || found.len() > 5, "the settings were not found");
-        violations.extend(found.into_iter().filter(|_| !is_named));
-    }
-    none(violations, "a setting of hushlog's own that is read elsewhere");
+    let others = [SETTINGS, "src/cli/harden.rs", "src/ffi/boundary.rs", "src/sidecar/admin/canary.rs"];
+    sources.iter().filter(|source| !others.contains(&source.path.as_str())).flat_map(settings_read).collect()
 }
 
 #[test]
 fn every_file_is_reached() {
+    none(unreached(root(), &program_sources()), "no `mod` leads there");
+}
+
+fn unreached(root: &Path, sources: &[Source]) -> Vec<String> {
     let mut reached = BTreeSet::new();
     for start in ["src/lib.rs", "src/main.rs"] {
-        reach(&root().join(start), &mut reached);
+        reach(&root.join(start), &mut reached);
     }
-    let dead = program_sources().into_iter().map(|source| source.path);
-    none(dead.filter(|path| !reached.contains(&root().join(path))).collect(), "no `mod` leads there");
+    let dead = sources.iter().map(|source| source.path.clone());
+    dead.filter(|path| !reached.contains(&root.join(path))).collect()
 }
 
 /// Follows the `mod` lines of a file.
@@ -460,94 +530,121 @@ fn reach(file: &Path, reached: &mut BTreeSet<PathBuf>) {
 
 #[test]
 fn every_flag_is_in_the_readme() {
-    // The manual page has the options of all subcommands. In its format, a backslash precedes each
-    // hyphen and font name.
+    // The manual page has the options of all subcommands.
     let man = program::run(&mut program::hushlog(["man"]), b"").ends(0).out();
-    let man = ["\\fR", "\\fB", "\\fI"].iter().fold(man, |man, font| man.replace(font, " ")).replace('\\', "");
+    let flags = flags(&man);
+    assert!(["env", "report"].iter().all(|flag| flags.contains(*flag)), "the flags were not found");
+    none(missing_flags(flags, &read("README.md")), "not in README.md");
+}
+
+/// The long options of a manual page. A backslash precedes each of its hyphens and font names.
+fn flags(man: &str) -> BTreeSet<String> {
+    let man = ["\\fR", "\\fB", "\\fI"].iter().fold(man.to_owned(), |man, font| man.replace(font, " "));
+    let man = man.replace('\\', "");
     let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
     let flags = man.match_indices("--").map(|(at, _)| man[at + 2..].split(|c| !is_flag(c)).next().unwrap());
-    let flags: BTreeSet<&str> = flags.filter(|flag| flag.starts_with(|c: char| c.is_ascii_lowercase())).collect();
-    assert!(flags.contains("env") && flags.contains("report"), "the flags were not found");
-    let readme = read("README.md");
-    none(
-        flags.into_iter().filter(|flag| !readme.contains(&format!("--{flag}"))).map(str::to_owned).collect(),
-        "not in README.md",
-    );
+    flags.filter(|flag| flag.starts_with(|c: char| c.is_ascii_lowercase())).map(str::to_owned).collect()
+}
+
+fn missing_flags(flags: BTreeSet<String>, readme: &str) -> Vec<String> {
+    flags.into_iter().filter(|flag| !readme.contains(&format!("--{flag}"))).collect()
 }
 
 #[test]
 fn promises_stand_beside_as_many_that_are_not_made() {
     for path in ["README.md", "src/lib.rs"] {
-        let text = read(path).replace("//! ", "");
-        let (_, promises) = text.split_once("# What it promises\n").unwrap_or_else(|| panic!("{path}"));
-        let (promises, not) = promises.split_once("# What it does not promise\n").unwrap_or_else(|| panic!("{path}"));
-        let not = not.split("\n#").next().unwrap();
-        for number in 1..=9 {
-            assert!(promises.contains(&format!("\n{number}. **")), "{path}: promise {number}");
-        }
-        assert!(not.matches("\n- ").count() >= 8, "{path}: what is not promised is the shorter list");
+        none(missing_promises(&read(path).replace("//! ", "")), path);
     }
+}
+
+fn missing_promises(text: &str) -> Vec<String> {
+    let promises = text.split_once("# What it promises\n").map_or("", |(_, rest)| rest);
+    let (promises, not) = promises.split_once("# What it does not promise\n").unwrap_or((promises, ""));
+    let not = not.split("\n#").next().unwrap();
+    let mut missing: Vec<String> = (1..=9)
+        .filter(|number| !promises.contains(&format!("\n{number}. **")))
+        .map(|number| format!("promise {number}"))
+        .collect();
+    if not.matches("\n- ").count() < 8 {
+        missing.push("what is not promised is the shorter list".to_owned());
+    }
+    missing
 }
 
 #[test]
 fn each_promise_names_tests_that_exist() {
-    let manual = read("docs/design.md");
+    none(missing_tests(&read("docs/design.md")), "named and missing");
+}
+
+fn missing_tests(manual: &str) -> Vec<String> {
     let (_, table) = manual.split_once("| promise | tests |").unwrap();
     let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
     assert!(rows.len() >= 3, "the table was not found");
-    let named = rows.iter().flat_map(|row| row.split('`').filter(|word| word.starts_with("tests/") || word.starts_with("tools/")));
-    none(named.filter(|path| !root().join(path).exists()).map(str::to_owned).collect(), "named and missing");
+    let is_path = |word: &&str| word.starts_with("tests/") || word.starts_with("tools/");
+    let named = rows.iter().flat_map(|row| row.split('`').filter(is_path));
+    named.filter(|path| !root().join(path).exists()).map(str::to_owned).collect()
 }
 
 #[test]
 fn every_dependency_is_used() {
     let manifest = read("Cargo.toml");
-    let section =
-        |name: &str| manifest.split(&format!("\n[{name}]\n")).nth(1).unwrap().split("\n[").next().unwrap().to_owned();
-    let names = |section: &str| -> Vec<String> {
-        let lines = section.lines().filter(|line| !line.starts_with('#'));
-        lines.filter_map(|line| line.split_once(" = ").map(|(name, _)| name.replace('-', "_"))).collect()
-    };
-    let used = |name: &str, directories: &[&str]| {
-        let mut sources = directories.iter().flat_map(|directory| sources(directory));
-        sources.any(|source| source.code().any(|(_, line)| line.contains(&format!("{name}::"))))
-    };
-    let own = names(&section("dependencies"));
-    assert!(own.contains(&"memchr".to_owned()), "the dependencies were not found");
-    let mut unused: Vec<String> = own.into_iter().filter(|name| !used(name, &["src"])).collect();
-    unused.extend(
-        names(&section("dev-dependencies")).into_iter().filter(|name| !used(name, &["tests", "benches", "src"])),
-    );
+    let names = dependencies(&manifest, "dependencies");
+    assert!(names.contains(&"memchr".to_owned()), "the dependencies were not found");
+    let mut unused = unused(names, &program_sources());
+    let users: Vec<Source> = ["src", "tests", "tools", "benches"].iter().flat_map(|path| sources(path)).collect();
+    unused.extend(self::unused(dependencies(&manifest, "dev-dependencies"), &users));
     none(unused, "in Cargo.toml and nowhere else");
+}
+
+/// The crates of a section of the manifest, by their names in code.
+fn dependencies(manifest: &str, section: &str) -> Vec<String> {
+    let text = manifest.split(&format!("\n[{section}]\n")).nth(1).unwrap().split("\n[").next().unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(" = ").map(|(name, _)| name.replace('-', "_"))).collect()
+}
+
+fn unused(names: Vec<String>, users: &[Source]) -> Vec<String> {
+    let is_used = |name: &String| {
+        let path = format!("{name}::");
+        users.iter().any(|source| source.code().any(|(_, line)| line.contains(&path)))
+    };
+    names.into_iter().filter(|name| !is_used(name)).collect()
 }
 
 /// A target that is missing from one of these lists is never run by it.
 #[test]
 fn every_fuzz_target_is_named_everywhere() {
+    none(fuzz_lists(root()), "fuzz targets");
+}
+
+/// The lists of fuzz targets that differ from the manifest.
+fn fuzz_lists(root: &Path) -> Vec<String> {
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let manifest = read("fuzz/Cargo.toml");
     let names = manifest.split("[[bin]]").skip(1).map(|bin| bin.split('"').nth(1).expect("a name"));
-    let targets: BTreeSet<&str> = names.filter(|name| *name != "canary").collect();
-    assert!(targets.len() > 5, "the targets were not found");
+    let own: BTreeSet<String> = names.filter(|name| *name != "canary").map(str::to_owned).collect();
+    assert!(own.len() > 5, "the targets were not found");
     let listed = |path: &str, start: &str| -> BTreeSet<String> {
         let text = read(path);
         let line = text.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_else(|| panic!("{path}"));
         line.trim_end_matches('\'').split(' ').map(str::to_owned).collect()
     };
-    let own: BTreeSet<String> = targets.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(listed("fuzz/run", "all='"), own, "fuzz/run");
-    assert_eq!(listed("fuzz/oss-fuzz/build.sh", "targets='"), own, "fuzz/oss-fuzz/build.sh");
+    let stems = |directory: &str| -> BTreeSet<String> {
+        let files = fs::read_dir(root.join(directory)).unwrap().map(|entry| entry.unwrap().path());
+        let stems = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+        stems.filter(|stem| stem != "canary").collect()
+    };
     let readme = read("fuzz/README.md");
-    none(own.iter().filter(|name| !readme.contains(&format!("| `{name}` |"))).cloned().collect(), "fuzz/README.md");
-    for directory in ["fuzz/corpus", "fuzz/fuzz_targets"] {
-        let files = fs::read_dir(root().join(directory)).unwrap().map(|entry| entry.unwrap().path());
-        let mut stems: BTreeSet<String> =
-            files.map(|path| path.file_stem().unwrap().to_str().unwrap().into()).collect();
-        stems.remove("canary");
-        assert_eq!(stems, own, "{directory}");
-    }
-    let words = fs::read_dir(root().join("fuzz/dict")).unwrap().map(|entry| entry.unwrap().path());
-    for path in words {
-        let stem = path.file_stem().unwrap().to_str().unwrap();
-        assert!(targets.contains(stem), "{}", path.display());
-    }
+    let in_readme = own.iter().filter(|name| readme.contains(&format!("| `{name}` |"))).cloned().collect();
+    let lists = [
+        ("fuzz/run", listed("fuzz/run", "all='")),
+        ("fuzz/oss-fuzz/build.sh", listed("fuzz/oss-fuzz/build.sh", "targets='")),
+        ("fuzz/README.md", in_readme),
+        ("fuzz/corpus", stems("fuzz/corpus")),
+        ("fuzz/fuzz_targets", stems("fuzz/fuzz_targets")),
+    ];
+    let mut differ: Vec<String> =
+        lists.iter().filter(|(_, list)| *list != own).map(|(path, _)| (*path).to_owned()).collect();
+    differ.extend(stems("fuzz/dict").difference(&own).map(|stem| format!("fuzz/dict/{stem}")));
+    differ
 }
