@@ -1,4 +1,7 @@
-"""Airflow's masker over standard input, a line at a time: airflow.py SECRETS_MASKER.PY VALUES.JSON"""
+"""Airflow's masker over standard input, a line at a time.
+
+usage: airflow.py SECRETS_MASKER.PY VALUES.JSON
+"""
 
 import importlib.util
 import json

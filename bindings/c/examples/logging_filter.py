@@ -4,7 +4,8 @@
     app 2>&1 | python3 logging_filter.py API_TOKEN DB_PASSWORD      copies a stream with these variables masked
     python3 logging_filter.py --demo API_TOKEN                      logs a record with the value in it
 
-The loader finds the library (ldconfig, LD_LIBRARY_PATH). For more than a script, see bindings/python.
+The loader finds the library (ldconfig, LD_LIBRARY_PATH). For more than a script, see
+bindings/python.
 """
 
 import ctypes

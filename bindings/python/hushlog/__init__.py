@@ -145,9 +145,9 @@ class LoggingFilter(logging.Filter):
     children.
 
     The record changes for all later handlers. It loses arguments and exception, which could be
-    printed again. In `extra`, text is masked, also within dicts, lists, tuples and sets. If the str() or repr()
-    of any other object shows a secret, that text replaces it, masked. Parts that neither shows (an
-    attribute, a key of a mapping that is not a dict) stay unchanged.
+    printed again. In `extra`, text is masked, also within dicts, lists, tuples and sets. If the
+    str() or repr() of any other object shows a secret, that text replaces it, masked. Parts that
+    neither shows (an attribute, a key of a mapping that is not a dict) stay unchanged.
     """
 
     # The program chooses these, and formatters print them.
@@ -278,8 +278,8 @@ def _finish_late(file):
 def redact_stream(file, redactor):
     """A writable file that masks secrets before they reach `file`, however the writes cut them.
 
-    Bytes that may begin a secret are held back until the rest arrives, or until finish(), close() or the
-    end of the program.
+    Bytes that may begin a secret are held back until the rest arrives, or until finish(), close()
+    or the end of the program.
 
         sys.stdout = hushlog.redact_stream(sys.stdout, redactor)
     """

@@ -1,6 +1,6 @@
 //! Language: the width of comments, and words that are retired.
 
-use super::{Source, none, of_program, read, root, sources};
+use super::{Source, all_sources, none, of_program, read, root};
 
 const WIDTH_MAX: usize = 100;
 
@@ -43,13 +43,66 @@ fn wide_lines(text: &str) -> Vec<usize> {
 #[test]
 fn comments_keep_to_their_width() {
     let mut wide = Vec::new();
-    for source in ["src", "tests", "tools", "benches", "fuzz"].iter().flat_map(|directory| sources(directory)) {
+    for source in all_sources() {
         wide.extend(wide_lines(&source.text).iter().map(|number| format!("{}:{number}", source.path)));
     }
     none(wide, "comments over 100 columns");
     let line = format!("/// {}\n", "word ".repeat(20));
     assert_eq!(wide_lines(&format!("{line}/// ```\n{line}/// ```\n{line}")), [1, 5]);
     assert!(is_wide(&format!("    /// {}", "word ".repeat(20))) && !is_wide(&format!("/// {}", "word ".repeat(19))));
+}
+
+/// The scripts and configuration files of the tree, with their texts.
+fn scripts() -> Vec<(String, String)> {
+    let directories = [".cargo", ".ci", "benches", "bindings", "fuzz", "packaging", "tests", "tools"];
+    let mut left: Vec<_> = directories.iter().map(|name| root().join(name)).collect();
+    let mut found = vec![("Cargo.toml".to_owned(), read("Cargo.toml")), ("deny.toml".to_owned(), read("deny.toml"))];
+    while let Some(directory) = left.pop() {
+        for entry in std::fs::read_dir(directory).expect("a directory of the tree") {
+            let path = entry.unwrap().path();
+            let is_input = ["target", "corpus", "cases", "cmd", "artifacts"].iter().any(|name| path.ends_with(name));
+            if path.is_dir() && !is_input {
+                left.push(path);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let extension = path.extension().and_then(|extension| extension.to_str());
+                let is_named = matches!(extension, Some("py" | "sh" | "toml" | "yaml" | "conf" | "service"));
+                if is_named || text.starts_with("#!") {
+                    found.push((path.strip_prefix(root()).unwrap().display().to_string(), text));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The numbers of the lines of comments and Python's docstrings that are wide. Examples and lines
+/// with columns are fixed.
+fn wide_script_lines(text: &str) -> Vec<usize> {
+    let (mut wide, mut in_docstring) = (Vec::new(), false);
+    for (number, line) in (1..).zip(text.lines()) {
+        let words = line.trim_start();
+        let is_comment = words.starts_with('#') || words.starts_with("\"\"\"") || in_docstring;
+        let is_fixed = words.trim_start_matches('#').contains("  ");
+        if is_comment && !is_fixed && line.chars().count() > WIDTH_MAX {
+            wide.push(number);
+        }
+        in_docstring ^= line.matches("\"\"\"").count() % 2 == 1;
+    }
+    wide
+}
+
+#[test]
+fn comments_of_scripts_keep_to_their_width() {
+    let scripts = scripts();
+    assert!(scripts.len() > 40, "the scripts were not found");
+    let wide = scripts
+        .iter()
+        .flat_map(|(path, text)| wide_script_lines(text).into_iter().map(move |number| format!("{path}:{number}")));
+    none(wide.collect(), "comments over 100 columns");
+    let long = "word ".repeat(21);
+    let text =
+        format!("#!/bin/sh\n# {long}\n{long}\n    # {long}\n\"\"\"Short.\n\n{long}\n\"\"\"\n{long}\n#  a  {long}\n");
+    assert_eq!(wide_script_lines(&text), [2, 4, 7]);
 }
 
 fn pages() -> Vec<(String, String)> {
@@ -66,14 +119,18 @@ fn the_manual_keeps_to_its_width() {
     let mut violations = Vec::new();
     let contributing = ("CONTRIBUTING.md".to_owned(), read("CONTRIBUTING.md"));
     for (name, text) in pages().into_iter().chain([contributing]) {
-        for (number, line) in (1..).zip(text.lines()) {
-            let is_fixed = line.starts_with('|') || line.starts_with('[') || line.starts_with("    ");
-            if !is_fixed && line.chars().count() > WIDTH_MAX {
-                violations.push(format!("{name}:{number}"));
-            }
-        }
+        violations
+            .extend((1..).zip(text.lines()).filter(|(_, line)| is_wide_text(line)).map(|(n, _)| format!("{name}:{n}")));
     }
     none(violations, "lines over 100 columns");
+    let long = "word ".repeat(21);
+    assert!(is_wide_text(&long) && !is_wide_text(&format!("| {long}")) && !is_wide_text(&long[..WIDTH_MAX]));
+}
+
+/// A line of the manual that can be wrapped: no table, link or example.
+fn is_wide_text(line: &str) -> bool {
+    let is_fixed = line.starts_with('|') || line.starts_with('[') || line.starts_with("    ");
+    !is_fixed && line.chars().count() > WIDTH_MAX
 }
 
 /// The string literals of a line, without those of the next ones.
@@ -94,8 +151,7 @@ fn has_word(text: &str, word: &str) -> bool {
 fn retired_words_stay_retired() {
     let mut violations = Vec::new();
     let mut look = |place: String, text: &str| {
-        let found = RETIRED.iter().filter(|(word, _)| has_word(text, word));
-        violations.extend(found.map(|(word, better)| format!("{place}: {word} (better: {better})")));
+        violations.extend(retired(text).map(|(word, better)| format!("{place}: {word} (better: {better})")));
     };
     for (name, text) in pages().into_iter().filter(|(name, _)| name != "docs/faults.md") {
         (1..).zip(text.lines()).for_each(|(number, line)| look(format!("{name}:{number}"), line));
@@ -111,4 +167,11 @@ fn retired_words_stay_retired() {
     }
     none(violations, "retired words");
     assert!(has_word("A stranger.", "stranger") && !has_word("estrangers", "stranger"));
+    for (word, _) in RETIRED {
+        assert!(retired(&format!("The {word} does it.")).any(|(found, _)| found == *word), "{word}");
+    }
+}
+
+fn retired(text: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    RETIRED.iter().copied().filter(move |(word, _)| has_word(text, word))
 }
