@@ -64,6 +64,6 @@ pub use merge::{Cause, Conflict, MergeOptions, Merged, Side, merge_files};
 pub use name::{Name, NameError};
 pub use open::Opened;
 pub use scope::Scope;
-pub use seal::{IDENTITY, Identity, Recipient, open_any};
+pub use seal::{IDENTITY, Identity, Recipient};
 pub use sign::{PublicKey, SIGNING_KEY, SigningKey};
 pub use store::Snapshot;

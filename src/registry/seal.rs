@@ -105,6 +105,14 @@ impl Identity {
         Identity { keys: vec![x25519::Identity::generate()], place: AtomicUsize::new(0) }
     }
 
+    /// Decrypts an age file, binary or armored. `None` if it is damaged or sealed to others: no
+    /// part of a damaged file is returned. A registry also checks the place to which a value is
+    /// bound.
+    pub fn decrypt(&self, file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).ok()?;
+        decrypt(decryptor, self, file.len()).ok()
+    }
+
     /// Parses the text of an identity file, and asks for its passphrase if it has one.
     ///
     /// # Errors
@@ -311,11 +319,4 @@ pub(super) fn open(identity: &Identity, place: &Place<'_>, sealed: &str) -> Resu
     let padding = rest.iter().take_while(|&&b| b == b'=').count();
     let value = rest[padding..].strip_prefix(b"\n\n").ok_or(Unopened::Broken)?;
     Ok(Zeroizing::new(value.to_vec()))
-}
-
-/// Opens any age file as [`open`] does, without a binding. For the test vectors of the format.
-#[doc(hidden)]
-pub fn open_any(identity: &Identity, file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).ok()?;
-    decrypt(decryptor, identity, file.len()).ok()
 }

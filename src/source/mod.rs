@@ -27,7 +27,6 @@
 //! Time and memory are linear in the files. A file or value over
 //! [`NEEDLE_BYTES_MAX`](crate::redact::build::NEEDLE_BYTES_MAX) is an error.
 
-#[doc(hidden)]
 pub mod dotenv;
 mod environment;
 mod error;
