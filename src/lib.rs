@@ -117,6 +117,7 @@
 
 #[cfg(all(feature = "registry", target_os = "linux"))]
 pub mod child;
+pub mod container;
 #[cfg(feature = "registry")]
 pub mod export;
 #[cfg(feature = "ffi")]

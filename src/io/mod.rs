@@ -5,6 +5,8 @@
 //! Every adapter writes only redacted bytes, in order, each once, also after short writes, signals,
 //! a full disk or a closed reader. After an error, the output is a prefix of the correct output.
 
+#[cfg(feature = "sidecar")]
+pub(crate) mod budget;
 mod line;
 mod owed;
 mod read;

@@ -23,6 +23,9 @@ mod swap;
 
 pub use super::secret::STUMP_LEN_MIN;
 
+/// The numbers of masked regions, by the secret's name and the form.
+pub(crate) type RegionCounts = BTreeMap<(String, Form), u64>;
+
 /// Whether a piece is the last of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
@@ -65,7 +68,7 @@ pub struct Redactor {
     /// KiB a stream with 1,000 secrets.
     counts: NodeMap<u64>,
     /// The counts of earlier sets.
-    old_counts: BTreeMap<(String, Form), u64>,
+    old_counts: RegionCounts,
     /// The bytes that a swap has searched again, for its output to borrow.
     again: Option<Zeroizing<Box<[u8]>>>,
     /// Empty between calls; kept for its capacity.

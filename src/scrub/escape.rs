@@ -11,9 +11,8 @@ use zeroize::Zeroizing;
 
 use super::file::read_full_at;
 use super::{content, search};
+use crate::container::JsonEscape;
 
-/// The longest escape, in bytes: a surrogate pair.
-const LEN_MAX: usize = 12;
 /// The read size, in bytes, when following backslashes backwards.
 const BACK_LEN: u64 = 256;
 
@@ -45,7 +44,7 @@ pub(super) fn rests_of(content: &mut dyn Read, regions: &[Range<u64>]) -> io::Re
         while let Some(found) = memchr::memchr(b'\\', &buffer[at..len]) {
             at += found;
             // The remainder of the escape may be in the next read.
-            if len - at < LEN_MAX && read > 0 {
+            if len - at < JsonEscape::LEN_MAX && read > 0 {
                 break;
             }
             let end = (at + escape_len(&buffer[at..len])).min(len);
@@ -55,7 +54,7 @@ pub(super) fn rests_of(content: &mut dyn Read, regions: &[Range<u64>]) -> io::Re
         if read == 0 {
             return Ok(rests);
         }
-        let kept = if len - at < LEN_MAX && buffer.get(at) == Some(&b'\\') { at } else { len };
+        let kept = if len - at < JsonEscape::LEN_MAX && buffer.get(at) == Some(&b'\\') { at } else { len };
         buffer.copy_within(kept..len, 0);
         (start, len) = (start + kept as u64, len - kept);
     }
@@ -63,10 +62,10 @@ pub(super) fn rests_of(content: &mut dyn Read, regions: &[Range<u64>]) -> io::Re
 
 /// The escape that contains this offset; an empty range at the offset if none does.
 fn around(file: BorrowedFd<'_>, at: u64) -> Result<Range<u64>, Errno> {
-    let mut from = at.saturating_sub(LEN_MAX as u64);
+    let mut from = at.saturating_sub(JsonEscape::LEN_MAX as u64);
     loop {
         let start = from.saturating_sub(BACK_LEN);
-        let mut bytes = Zeroizing::new(vec![0; (at - start) as usize + LEN_MAX]);
+        let mut bytes = Zeroizing::new(vec![0; (at - start) as usize + JsonEscape::LEN_MAX]);
         let len = read_full_at(file, &mut bytes, start)?;
         let bytes = &bytes[..len];
         let before = bytes.get(..(from - start) as usize).unwrap_or_default();
@@ -91,18 +90,10 @@ fn around(file: BorrowedFd<'_>, at: u64) -> Result<Range<u64>, Errno> {
 
 /// The length of the character or escape that begins here, in bytes.
 fn escape_len(bytes: &[u8]) -> usize {
-    if bytes.first() != Some(&b'\\') {
-        return 1;
-    }
-    let code = |at: usize| {
-        let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
-        u16::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| is_hex)?, 16).ok()
-    };
-    match (code(0), code(6)) {
-        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => LEN_MAX,
-        (Some(_), _) => 6,
-        (None, _) => 2,
+    match bytes.first() {
+        // An invalid escape is cut no less than a valid one.
+        Some(b'\\') => JsonEscape::parse(bytes).map_or(2, |escape| escape.len),
+        _ => 1,
     }
 }
 

@@ -4,6 +4,9 @@ use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
+use zeroize::Zeroizing;
+
+use crate::container::{HEAD_LEN, RecordFormat};
 
 /// Reads the bytes that are available at once at an offset; 0 is the end of the file.
 pub(super) fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
@@ -20,6 +23,13 @@ pub(super) fn read_full_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> 
         }
     }
     Ok(done)
+}
+
+/// The format of a file, if it is a container log.
+pub(super) fn record_format(file: BorrowedFd<'_>) -> Result<Option<RecordFormat>, Errno> {
+    let mut head = Zeroizing::new([0; HEAD_LEN]);
+    let len = read_full_at(file, &mut head[..], 0)?;
+    Ok(RecordFormat::of_head(&head[..len]))
 }
 
 /// Reads a file from its beginning, independent of the descriptor's shared position.

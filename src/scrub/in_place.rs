@@ -14,13 +14,13 @@ use rustix::time::{ClockId, clock_gettime};
 use zeroize::Zeroizing;
 
 use super::boundary::Claim;
-use super::container::{self, Format, Split, Splitter};
 use super::file::FromStart;
 use super::findings::Findings;
 use super::mask_writer::{MaskError, MaskTarget, MaskWriter};
 use super::search;
 use super::torn;
 use super::{file, search::Progress};
+use crate::container::{RecordFormat, SplitFinder, SplitSecret, split_secrets_with};
 use crate::redact::finder::Finder;
 use crate::redact::overlay::Overlay;
 use crate::redact::redactor::STUMP_LEN_MIN;
@@ -276,7 +276,7 @@ struct Pass<'a> {
     changed: bool,
     head: Head,
     /// Set for a container log.
-    format: Option<Format>,
+    format: Option<RecordFormat>,
 }
 
 impl Pass<'_> {
@@ -329,11 +329,11 @@ impl Pass<'_> {
     /// Masks secrets across records in a container log. Comes first, since masks within one record
     /// could hide the rest of such a secret.
     fn mask_splits(&mut self) -> Result<(), Halt> {
-        self.format = container::of_file(self.file)?;
+        self.format = file::record_format(self.file)?;
         let Some(format) = self.format else { return Ok(()) };
-        let splitter = Splitter::new(format, &self.scrubber.set).beside(self.scrubber.part_filler(), false);
+        let finder = SplitFinder::new(format, &self.scrubber.set).beside_masks(self.scrubber.part_filler(), false);
         let mut content = FromStart::new(self.file);
-        container::splits_beside(&mut content, splitter, &mut |split| self.tell_split(&split))
+        split_secrets_with(&mut content, finder, &mut |split| self.tell_split(&split))
     }
 
     /// Completes the masks of an interrupted scrub.
@@ -353,12 +353,12 @@ impl Pass<'_> {
         })
     }
 
-    fn tell_split(&mut self, split: &Split) -> Result<(), Halt> {
+    fn tell_split(&mut self, split: &SplitSecret) -> Result<(), Halt> {
         let Scrubber { set, overlay, .. } = self.scrubber;
         if let Some(target) = &mut self.target {
             let filler = overlay.part_filler().ok_or(Halt::Failed(ScrubError::NoFiller))?;
             self.written = true;
-            let written = target.overwrite_parts(set, filler, split, self.format == Some(Format::Docker));
+            let written = target.overwrite_parts(set, filler, split, self.format == Some(RecordFormat::Docker));
             if !self.is_masked(written)? {
                 return Ok(());
             }
@@ -375,7 +375,7 @@ impl Pass<'_> {
         if let Some(target) = &mut self.target {
             self.written = true;
             let written = match self.format {
-                Some(Format::Docker) => target.overwrite_in_json(set, overlay, &region),
+                Some(RecordFormat::Docker) => target.overwrite_in_json(set, overlay, &region),
                 _ => target.overwrite_if_there(set, overlay, &region),
             };
             if !self.is_masked(written)? {

@@ -19,10 +19,10 @@ use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use zeroize::Zeroizing;
 
-use super::container::Split;
 use super::torn::Torn;
 use super::{escape, file};
 use crate::NeedleSet;
+use crate::container::SplitSecret;
 use crate::redact::finder::Finder;
 use crate::redact::overlay::Overlay;
 use crate::redact::region::Region;
@@ -185,7 +185,7 @@ impl MaskTarget<'_> {
         &mut self,
         set: &Arc<NeedleSet>,
         filler: u8,
-        split: &Split,
+        split: &SplitSecret,
         is_json: bool,
     ) -> Result<(), MaskError> {
         let is_there = match split.beginning(set) {

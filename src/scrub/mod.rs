@@ -4,8 +4,6 @@
 mod boundary;
 #[cfg(feature = "compress")]
 mod compression;
-#[doc(hidden)]
-pub mod container;
 mod content;
 mod escape;
 mod file;

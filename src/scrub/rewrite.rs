@@ -22,7 +22,6 @@ use zeroize::Zeroizing;
 use super::boundary::Claim;
 #[cfg(feature = "compress")]
 use super::compression;
-use super::container::{self, Format, Splitter};
 use super::content;
 use super::escape;
 #[cfg(feature = "compress")]
@@ -34,6 +33,7 @@ use super::lease::Lease;
 use super::search;
 use super::torn::{self, Torn};
 use super::treat::search_bytes;
+use crate::container::{self, RecordFormat, SplitFinder, split_secrets_with};
 use crate::redact::finder::Finder;
 use crate::redact::redactor::Redactor;
 use crate::redact::region::Region;
@@ -82,8 +82,8 @@ impl Place<'_> {
         let (mut findings, mut parts) = (Findings::default(), Vec::new());
         let format = self.format()?;
         if let Some(format) = format {
-            let splitter = Splitter::new(format, scrubber.set()).beside(scrubber.part_filler(), false);
-            container::splits_beside(&mut *self.content()?, splitter, &mut |split| {
+            let finder = SplitFinder::new(format, scrubber.set()).beside_masks(scrubber.part_filler(), false);
+            split_secrets_with(&mut *self.content()?, finder, &mut |split| {
                 if split.parts.iter().all(|part| Claim::holds(self.claimed, part)) {
                     return Ok(());
                 }
@@ -102,7 +102,7 @@ impl Place<'_> {
         // Only for Docker logs, which are JSON.
         let mut regions = Vec::new();
         let mut note = |region: Region| {
-            regions.extend((format == Some(Format::Docker)).then(|| region.range()));
+            regions.extend((format == Some(RecordFormat::Docker)).then(|| region.range()));
             if !Claim::holds(self.claimed, &region.range()) {
                 findings.note(scrubber.set(), &region);
             }
@@ -121,7 +121,7 @@ impl Place<'_> {
         }
         finder.finish(scrubber.masks_stump()).for_each(note);
         findings.bytes = finder.end();
-        if format == Some(Format::Docker) {
+        if format == Some(RecordFormat::Docker) {
             regions.extend(parts.iter().chain(self.claimed).cloned());
             parts.extend(self.escapes(regions)?);
         }
@@ -142,10 +142,10 @@ impl Place<'_> {
         if regions.is_empty() { Ok(Vec::new()) } else { escape::rests_of(&mut *self.content()?, &regions) }
     }
 
-    fn format(&self) -> io::Result<Option<Format>> {
+    fn format(&self) -> io::Result<Option<RecordFormat>> {
         let mut head = Zeroizing::new(Vec::with_capacity(container::HEAD_LEN));
         self.content()?.take(container::HEAD_LEN as u64).read_to_end(&mut head)?;
-        Ok(container::of_head(&head))
+        Ok(RecordFormat::of_head(&head))
     }
 
     /// Rewrites the file, if there is anything to mask in it. The new file has the old one's owner,

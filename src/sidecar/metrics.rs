@@ -25,14 +25,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 use super::secrets::active::Active;
-use crate::redact::encoding::Form;
 use crate::redact::message::{Reading, label_escape, redact};
+use crate::redact::redactor::RegionCounts;
 
 /// The step to which held-back bytes are rounded down.
 pub(crate) const HELD_STEP: u64 = 4 << 10;
-
-/// The numbers of masked regions, by the secret's name and the form.
-pub(crate) type Counts = BTreeMap<(String, Form), u64>;
 
 /// The phase of the sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +86,7 @@ pub(crate) struct StreamMetrics {
     held: AtomicU64,
     spooled: AtomicU64,
     damaged: AtomicU64,
-    regions: Mutex<Counts>,
+    regions: Mutex<RegionCounts>,
 }
 
 impl StreamMetrics {
@@ -138,7 +135,7 @@ impl StreamMetrics {
 
     /// Counts the regions of a connection: `now` is the total of its redactor, and `told` the part
     /// already reported.
-    pub(crate) fn regions(&self, told: &mut Counts, now: Counts) {
+    pub(crate) fn regions(&self, told: &mut RegionCounts, now: RegionCounts) {
         if now == *told {
             return;
         }
@@ -407,11 +404,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::encoding::Form;
     use crate::redact::needle::NeedleSet;
     use crate::redact::secret::Secret;
     use crate::sidecar::secrets::active;
 
-    fn counts(of: &[(&str, Form, u64)]) -> Counts {
+    fn counts(of: &[(&str, Form, u64)]) -> RegionCounts {
         of.iter().map(|(name, form, count)| (((*name).to_owned(), *form), *count)).collect()
     }
 
@@ -419,7 +417,7 @@ mod tests {
     fn what_two_connections_found_adds_up() {
         let metrics = Metrics::new();
         let stream = metrics.stream("app");
-        let (mut one, mut two) = (Counts::new(), Counts::new());
+        let (mut one, mut two) = (RegionCounts::new(), RegionCounts::new());
         stream.regions(&mut one, counts(&[("A", Form::Value, 2)]));
         stream.regions(&mut one, counts(&[("A", Form::Value, 3), ("B", Form::Hex, 1)]));
         stream.regions(&mut two, counts(&[("A", Form::Value, 1)]));
@@ -461,7 +459,7 @@ mod tests {
         stream.read(4);
         let names = ["hunter2-prod-key", "aHVudGVyMi1wcm9kLWtleQ==", "hun\"ter2\nkey"];
         let found: Vec<_> = names.iter().map(|name| (*name, Form::Value, 2)).collect();
-        stream.regions(&mut Counts::new(), counts(&found));
+        stream.regions(&mut RegionCounts::new(), counts(&found));
         let text = metrics.render();
         assert!(!names.iter().any(|name| text.contains(name)) && !text.contains(r#"hun\"ter2\nkey"#), "{text}");
         for line in [

@@ -1,18 +1,16 @@
 //! A change of the needle set in mid-stream.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::super::automaton::ROOT;
-use super::super::encoding::Form;
 use super::super::needle::NeedleSet;
 use super::super::node_map::NodeMap;
 use super::super::redacted::{Redacted, Texts};
 use super::super::region::{self, Region};
 use super::super::scan::PIECE_LEN_MAX;
-use super::{Note, Redactor, held_bytes};
+use super::{Note, Redactor, RegionCounts, held_bytes};
 
 impl Redactor {
     /// Switches to another needle set. Held-back bytes are searched again, and returned if they
@@ -61,7 +59,7 @@ impl Redactor {
     }
 
     /// Adds the counts of another redactor of this stream.
-    pub(crate) fn count_with(&mut self, counts: BTreeMap<(String, Form), u64>) {
+    pub(crate) fn count_with(&mut self, counts: RegionCounts) {
         counts.into_iter().for_each(|(key, count)| *self.old_counts.entry(key).or_default() += count);
     }
 

@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-use super::super::container::rest_len_min;
 use crate::NeedleSet;
+use crate::container::rest_len_min;
 
 /// The end of a file and the beginnings of those that may follow it.
 pub(super) struct Pieces<'a> {

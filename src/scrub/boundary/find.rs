@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::super::container::{self, Format, RECORD_LEN_MAX, Splitter};
 use super::super::content;
 use super::begun::Pieces;
 use super::text::Text;
 use crate::NeedleSet;
+use crate::container::{self, RECORD_LEN_MAX, Record, RecordFormat, SplitFinder, SplitSecret};
 use crate::redact::finder::Finder;
 
 /// The read size, in bytes.
@@ -89,7 +89,7 @@ pub(super) struct End {
     tail: Zeroizing<Vec<u8>>,
     /// Its last bytes may begin a needle.
     is_held: bool,
-    format: Option<Format>,
+    format: Option<RecordFormat>,
 }
 
 impl End {
@@ -119,9 +119,9 @@ fn margin(set: &NeedleSet) -> u64 {
 }
 
 /// The format of a file with this head. Its first line may be the remainder of a record.
-fn format(head: &[u8]) -> Option<Format> {
+fn format(head: &[u8]) -> Option<RecordFormat> {
     let second = || head.get(memchr::memchr(b'\n', head)? + 1..);
-    container::of_head(head).or_else(|| container::of_head(second()?))
+    RecordFormat::of_head(head).or_else(|| RecordFormat::of_head(second()?))
 }
 
 impl Row<'_> {
@@ -200,32 +200,32 @@ impl Row<'_> {
     }
 
     /// Secrets with parts in the last records of one file and the first of the next.
-    fn in_records(&self, format: Format, is_growing: bool) -> io::Result<Vec<Found>> {
+    fn in_records(&self, format: RecordFormat, is_growing: bool) -> io::Result<Vec<Found>> {
         let mut most = 2 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
         loop {
             let (start, tail) = self.texts[0].tail(most)?;
-            let mut splitter = Splitter::new(format, self.set).beside(self.filler, is_growing);
+            let mut finder = SplitFinder::new(format, self.set).beside_masks(self.filler, is_growing);
             if start > 0 {
-                splitter.skip_to(start);
+                finder.skip_to(start);
             }
             let mut over: Vec<(usize, Vec<Range<u64>>)> = Vec::new();
             let boundary = start + tail.len() as u64;
-            let is_over = |split: &container::Split| match &split.parts[..] {
+            let is_over = |split: &SplitSecret| match &split.parts[..] {
                 [first, .., last] => first.start < boundary && last.end > boundary,
                 _ => false,
             };
-            splitter.push(&tail, &mut |split| {
+            finder.push(&tail, &mut |split| {
                 over.extend(is_over(&split).then_some((split.needle, split.parts)));
                 Ok::<(), io::Error>(())
             })?;
-            let mut tell = |split: container::Split| {
+            let mut tell = |split: SplitSecret| {
                 // The mask of its last part is in the file at hand.
                 let is_begun = split.beginning(self.set).is_some() && split.parts[0].start < boundary;
                 over.extend((is_begun || is_over(&split)).then_some((split.needle, split.parts)));
                 Ok::<(), io::Error>(())
             };
             let mut joined = Joined { start, begins: vec![start], bytes: tail };
-            self.follow_records(splitter, &mut joined, boundary, &mut tell)?;
+            self.follow_records(finder, &mut joined, boundary, &mut tell)?;
             if start > 0 && over.iter().any(|(_, parts)| parts[0].start < start + most / 2) {
                 most = most.saturating_mul(4);
                 continue;
@@ -240,10 +240,10 @@ impl Row<'_> {
 
     fn follow_records(
         &self,
-        mut splitter: Splitter,
+        mut finder: SplitFinder,
         joined: &mut Joined,
         boundary: u64,
-        tell: &mut dyn FnMut(container::Split) -> io::Result<()>,
+        tell: &mut dyn FnMut(SplitSecret) -> io::Result<()>,
     ) -> io::Result<()> {
         // One stream may end here while the other continues for gigabytes.
         let until = boundary + 4 * RECORD_LEN_MAX as u64 + 8 * margin(self.set);
@@ -252,20 +252,20 @@ impl Row<'_> {
         for text in &self.texts[1..] {
             joined.begins.push(end);
             let mut content = text.head()?;
-            while splitter.is_open_before(boundary) && end < until {
+            while finder.is_open_before(boundary) && end < until {
                 let len = content::read(&mut *content, &mut buffer)?;
                 if len == 0 {
                     break;
                 }
                 extend(&mut joined.bytes, &buffer[..len]);
-                splitter.push(&buffer[..len], tell)?;
+                finder.push(&buffer[..len], tell)?;
                 end += len as u64;
             }
-            if !splitter.is_open_before(boundary) || end >= until {
+            if !finder.is_open_before(boundary) || end >= until {
                 return Ok(());
             }
         }
-        splitter.finish(tell)
+        finder.finish(tell)
     }
 
     /// The remainder of a secret that an earlier scrub masked in part. The first file may be
@@ -306,8 +306,7 @@ pub(super) fn begins_with_a_rest(set: &NeedleSet, filler: Option<u8>, head: &[u8
     let Some(format) = format(head) else { return false };
     let mut seen = [false; 2];
     head.split(|&byte| byte == b'\n').any(|line| {
-        let record =
-            container::record(format, line).filter(|record| !std::mem::replace(&mut seen[record.stream], true));
+        let record = Record::parse(format, line).filter(|record| !std::mem::replace(&mut seen[record.stream], true));
         record.is_some_and(|record| is_rest(&line[record.text]))
     })
 }

@@ -7,8 +7,9 @@ use std::os::fd::AsFd;
 use rustix::fs::{Stat, Timespec, Timestamps, UTIME_OMIT, futimens};
 use rustix::io::Errno;
 
-use super::super::container;
+use super::super::file::record_format;
 use super::super::mask_writer::{MaskError, MaskWriter};
+use crate::container::RecordFormat;
 
 /// Restores the time of the last modification.
 pub(super) fn set_modified(file: &File, to: &Stat) {
@@ -19,7 +20,7 @@ pub(super) fn set_modified(file: &File, to: &Stat) {
 
 /// Whether the file is a Docker log, where a mask extends over each escape that it cuts.
 pub(super) fn is_json(file: &File) -> Result<bool, Errno> {
-    Ok(container::of_file(file.as_fd())? == Some(container::Format::Docker))
+    Ok(record_format(file.as_fd())? == Some(RecordFormat::Docker))
 }
 
 /// Overwrites one part. The caller has just read it, and reads nothing in between: the file may be

@@ -1,5 +1,5 @@
 //! The records of a guarded container log. A secret across two of them is not contiguous in the
-//! file; [`container`] finds it, as in a scrub.
+//! file; [`SplitFinder`] finds it, as in a scrub.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::NeedleSet;
+use crate::container::{RecordFormat, SplitFinder, SplitSecret};
 use crate::redact::overlay::Overlay;
-use crate::scrub::container::{self, Format, Split, Splitter};
 use crate::scrub::mask_writer::{MaskError, MaskWriter};
 
 /// The number of bytes that decide, while the first line is incomplete, whether a file is a
@@ -25,7 +25,7 @@ pub(super) struct Records {
     set: Arc<NeedleSet>,
     kind: Kind,
     /// Findings to mask, and whether each may still grow.
-    pending: VecDeque<(Split, bool)>,
+    pending: VecDeque<(SplitSecret, bool)>,
     /// The extent of each masked finding that may still grow, latest last.
     masked: Vec<Range<u64>>,
 }
@@ -36,7 +36,7 @@ enum Kind {
     Unknown(Zeroizing<Vec<u8>>),
     /// Not a container log.
     Other,
-    Log(Box<Splitter>),
+    Log(Box<SplitFinder>),
 }
 
 impl Records {
@@ -48,26 +48,26 @@ impl Records {
     /// Consumes the next piece of the file, and counts its findings.
     pub(super) fn push(&mut self, piece: &[u8], counts: &mut [u64]) {
         let pending = &mut self.pending;
-        let mut tell = |split: Split| {
+        let mut tell = |split: SplitSecret| {
             counts[split.needle] += 1;
             pending.push_back((split, false));
             Ok::<(), std::convert::Infallible>(())
         };
         match &mut self.kind {
             Kind::Other => {}
-            Kind::Log(splitter) => {
-                let Ok(()) = splitter.push(piece, &mut tell);
+            Kind::Log(finder) => {
+                let Ok(()) = finder.push(piece, &mut tell);
             }
             Kind::Unknown(head) => {
                 let known = head.len() + piece.len();
                 let mut begun = Zeroizing::new(Vec::with_capacity(known));
                 begun.extend_from_slice(head);
                 begun.extend_from_slice(piece);
-                self.kind = match container::of_head(&begun) {
+                self.kind = match RecordFormat::of_head(&begun) {
                     Some(format) => {
-                        let mut splitter = Splitter::new(format, &self.set);
-                        let Ok(()) = splitter.push(&begun, &mut tell);
-                        Kind::Log(Box::new(splitter))
+                        let mut finder = SplitFinder::new(format, &self.set);
+                        let Ok(()) = finder.push(&begun, &mut tell);
+                        Kind::Log(Box::new(finder))
                     }
                     None if known < HEAD_LEN && !begun.contains(&b'\n') => Kind::Unknown(begun),
                     None => Kind::Other,
@@ -79,14 +79,14 @@ impl Records {
     /// Skips a hole up to `end`.
     pub(super) fn skip_to(&mut self, end: u64) {
         match &mut self.kind {
-            Kind::Log(splitter) => splitter.skip_to(end),
+            Kind::Log(finder) => finder.skip_to(end),
             kind => *kind = Kind::Other,
         }
     }
 
     /// Whether the records are JSON.
     pub(super) fn is_json(&self) -> bool {
-        matches!(&self.kind, Kind::Log(splitter) if splitter.format() == Format::Docker)
+        matches!(&self.kind, Kind::Log(finder) if finder.format() == RecordFormat::Docker)
     }
 
     /// Whether there is anything to mask.
@@ -130,8 +130,8 @@ impl Records {
     /// Queues, at the end of the file, the findings that may still grow; with `stump`, also a
     /// partial match.
     pub(super) fn end(&mut self, stump: bool) {
-        let Kind::Log(splitter) = &self.kind else { return };
-        for split in splitter.open(stump) {
+        let Kind::Log(finder) = &self.kind else { return };
+        for split in finder.open(stump) {
             let all = extent(&split);
             if !self.masked.iter().any(|masked| masked.start == all.start && masked.end >= all.end) {
                 self.pending.push_back((split, true));
@@ -141,12 +141,12 @@ impl Records {
 
     /// Whether the rest of a secret may follow in the next record.
     pub(super) fn is_waiting(&self) -> bool {
-        matches!(&self.kind, Kind::Log(splitter) if splitter.is_waiting())
+        matches!(&self.kind, Kind::Log(finder) if finder.is_waiting())
     }
 }
 
 /// The range from the first byte of a secret to its last.
-fn extent(split: &Split) -> Range<u64> {
+fn extent(split: &SplitSecret) -> Range<u64> {
     let (first, last) = (split.parts.first(), split.parts.last());
     first.map_or(0, |part| part.start)..last.map_or(0, |part| part.end)
 }

@@ -35,7 +35,7 @@ pub(crate) async fn check(context: &Arc<StreamContext>, canary: &Secret, through
     let line = [b"hushlog canary: ", canary.expose(), b"\n"].concat();
     let mut outputs = Vec::new();
     for piece_len in [line.len(), 1] {
-        let mut engine = Engine::new(Arc::clone(&context.active.borrow().set), context.way, &context.lines);
+        let mut engine = Engine::new(Arc::clone(&context.active.borrow().set), context.way, &context.budget);
         let mut output = RedactedBuf::default();
         line.chunks(piece_len)
             .for_each(|part| engine.push(part).0.into_iter().for_each(|piece| output.append_growing(piece)));

@@ -9,6 +9,7 @@ use std::time::{Instant, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::io::budget::Budget;
 use crate::io::{json_line, redact_json};
 use crate::redact::message::{Reading, redact};
 use crate::redact::text;
@@ -20,7 +21,6 @@ use crate::sidecar::secrets::reloader::{ReloadHandle, lock};
 use crate::sidecar::sink::{OutputSync, Sink};
 use crate::sidecar::source::follow::Files;
 use crate::sidecar::stream::StreamContext;
-use crate::sidecar::stream::lines::AllLines;
 use crate::sidecar::systemd::fd_store::FdStore;
 use crate::sidecar::systemd::socket_activation::PassedSockets;
 
@@ -42,8 +42,8 @@ pub(crate) struct Running {
     pub(crate) store: Arc<FdStore>,
     /// The environment of started programs.
     pub(crate) programs: Programs,
-    /// The pending lines of all streams.
-    pub(crate) lines: Arc<AllLines>,
+    /// The memory for pending output of all streams.
+    pub(crate) budget: Arc<Budget>,
     pub(crate) stop: CancellationToken,
     pub(crate) emit: EventSink,
     pub(crate) since: Instant,

@@ -140,7 +140,7 @@ fn voice(
             waits_for: WaitsFor::Line,
             parts_wholes: true,
             metrics,
-            lines: Arc::clone(&running.lines),
+            budget: Arc::clone(&running.budget),
             stop,
         });
         let wake = running.reloader.wake();

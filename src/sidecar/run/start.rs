@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::running::Running;
 use super::serve;
 use crate::io::Release;
+use crate::io::budget::Budget;
 use crate::redact::text;
 use crate::sidecar::admin::control;
 use crate::sidecar::admin::http;
@@ -29,7 +30,7 @@ use crate::sidecar::sink::{OutputSync, Sink};
 use crate::sidecar::source::follow::Files;
 use crate::sidecar::source::own::Own;
 use crate::sidecar::stream::StreamContext;
-use crate::sidecar::stream::lines::{AllLines, WaitsFor};
+use crate::sidecar::stream::lines::WaitsFor;
 use crate::sidecar::systemd::fd_store::FdStore;
 use crate::sidecar::systemd::socket_activation::PassedSockets;
 use crate::sidecar::{Setup, SidecarError};
@@ -165,7 +166,7 @@ fn assemble(
 ) -> Running {
     let sinks: Vec<Arc<Sink>> =
         plan.sinks.iter().map(|sink| Arc::new(Sink::new(Arc::clone(sink), Arc::clone(&emit), &outputs))).collect();
-    let (lines, stop) = (Arc::new(AllLines::default()), CancellationToken::new());
+    let (budget, stop) = (Arc::new(Budget::default()), CancellationToken::new());
     let context = |stream: &StreamPlan| StreamContext {
         active: handle.active.clone(),
         sink: Arc::clone(&sinks[stream.sink]),
@@ -177,14 +178,14 @@ fn assemble(
         },
         parts_wholes: parts_wholes(stream, &plan, &sinks[stream.sink]),
         metrics: metrics.stream(&stream.name),
-        lines: Arc::clone(&lines),
+        budget: Arc::clone(&budget),
         stop: stop.clone(),
     };
     let streams: BTreeMap<Arc<str>, Arc<StreamContext>> =
         plan.streams.iter().map(|stream| (Arc::clone(&stream.name), Arc::new(context(stream)))).collect();
     Running {
         programs: Programs::new(&plan.environment),
-        lines,
+        budget,
         plan,
         reloader: handle,
         metrics,

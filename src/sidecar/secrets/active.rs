@@ -158,7 +158,7 @@ mod tests {
             waits_for: if release == Release::Line { WaitsFor::Line } else { WaitsFor::Nothing },
             parts_wholes: true,
             metrics: Arc::default(),
-            lines: Arc::default(),
+            budget: Arc::default(),
             stop: CancellationToken::new(),
         };
         let source = Publishing { sender, at, round: 0, is_read: false, is_published: false };

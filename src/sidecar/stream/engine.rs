@@ -4,23 +4,22 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::lines::{AllLines, Room};
-use super::parts::Parts;
+use crate::container::RecordFormat;
+use crate::container::redactor::ContainerRedactor;
 use crate::io::Release;
+use crate::io::budget::{Budget, BudgetShare};
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
 use crate::redact::redacted::Piece;
-use crate::redact::redactor::{Last, Redactor};
+use crate::redact::redactor::{Last, Redactor, RegionCounts};
 use crate::redact::wiped;
-use crate::scrub::container;
 use crate::sidecar::config::{Format, Way};
-use crate::sidecar::metrics::Counts;
 
 /// The redactor of one stream.
 pub(crate) enum Engine {
     /// A redactor; and the first bytes of a stream that an earlier sidecar began.
     Plain(Redactor, Option<Box<First>>),
-    Parts(Box<Parts>),
+    Container(Box<ContainerRedactor>),
 }
 
 /// The first bytes of a resumed stream, until it is known whether they are the rest of a secret.
@@ -70,18 +69,18 @@ impl First {
 }
 
 impl Engine {
-    /// Creates the engine. `all`: pending records count among the lines of all streams.
-    pub(crate) fn new(set: Arc<NeedleSet>, way: Way, all: &Arc<AllLines>) -> Engine {
+    /// Creates the engine. Pending records count in the `budget` of all streams.
+    pub(crate) fn new(set: Arc<NeedleSet>, way: Way, budget: &Arc<Budget>) -> Engine {
         let by_lines = way.release == Release::Line;
-        let parts = |format| {
-            let parts = Parts::new(Arc::clone(&set), format, way.mask_stump);
-            let parts = parts.within(Room::new(Arc::clone(all), !by_lines));
-            Engine::Parts(Box::new(if by_lines { parts.by_lines() } else { parts }))
+        let container = |format| {
+            let redactor = ContainerRedactor::new(Arc::clone(&set), format, way.mask_stump);
+            let redactor = redactor.with_budget(BudgetShare::new(Arc::clone(budget), !by_lines));
+            Engine::Container(Box::new(if by_lines { redactor.by_lines() } else { redactor }))
         };
         match way.format {
             Format::Plain => Engine::Plain(Redactor::new(set).mask_stump(way.mask_stump), None),
-            Format::Docker => parts(container::Format::Docker),
-            Format::Cri => parts(container::Format::Cri),
+            Format::Docker => container(RecordFormat::Docker),
+            Format::Cri => container(RecordFormat::Cri),
         }
     }
 
@@ -90,7 +89,7 @@ impl Engine {
     pub(crate) fn resume(&mut self, before: usize) {
         match self {
             Engine::Plain(_, first) => *first = Some(Box::new(First { before, ..First::default() })),
-            Engine::Parts(parts) => parts.resume(before),
+            Engine::Container(container) => container.resume(before),
         }
     }
 
@@ -102,7 +101,7 @@ impl Engine {
                 Some(first) => first.before + first.text.len(),
                 None => redactor.held(),
             },
-            Engine::Parts(parts) => parts.open(),
+            Engine::Container(container) => container.open(),
         }
     }
 
@@ -115,7 +114,7 @@ impl Engine {
                 (redactor.push(piece).pieces().collect(), end)
             }
             Engine::Plain(redactor, Some(first)) => first.push(redactor, piece),
-            Engine::Parts(parts) => parts.push(piece),
+            Engine::Container(container) => container.push(piece),
         }
     }
 
@@ -123,7 +122,7 @@ impl Engine {
     pub(crate) fn swap(&mut self, set: Arc<NeedleSet>) -> Vec<Piece<'_>> {
         match self {
             Engine::Plain(redactor, _) => redactor.swap(set).pieces().collect(),
-            Engine::Parts(parts) => parts.swap(set),
+            Engine::Container(container) => container.swap(set),
         }
     }
 
@@ -132,7 +131,7 @@ impl Engine {
         match self {
             Engine::Plain(redactor, None) => redactor.finish().pieces().collect(),
             Engine::Plain(redactor, Some(first)) => first.finish(redactor),
-            Engine::Parts(parts) => parts.finish(),
+            Engine::Container(container) => container.finish(),
         }
     }
 
@@ -140,7 +139,7 @@ impl Engine {
     pub(crate) fn reach(&self) -> Reach {
         match self {
             Engine::Plain(redactor, _) => redactor.set().reach(),
-            Engine::Parts(parts) => parts.reach(),
+            Engine::Container(container) => container.reach(),
         }
     }
 
@@ -148,7 +147,7 @@ impl Engine {
     pub(crate) fn end(&self) -> u64 {
         match self {
             Engine::Plain(redactor, _) => redactor.end(),
-            Engine::Parts(parts) => parts.end(),
+            Engine::Container(container) => container.end(),
         }
     }
 
@@ -156,7 +155,7 @@ impl Engine {
     pub(crate) fn input_end(&self) -> u64 {
         match self {
             Engine::Plain(redactor, first) => redactor.end() + open(first).map_or(0, |first| first.text.len() as u64),
-            Engine::Parts(parts) => parts.end(),
+            Engine::Container(container) => container.end(),
         }
     }
 
@@ -164,7 +163,7 @@ impl Engine {
     pub(crate) fn boundary(&mut self) {
         match self {
             Engine::Plain(..) => {}
-            Engine::Parts(parts) => parts.boundary(),
+            Engine::Container(container) => container.boundary(),
         }
     }
 
@@ -172,7 +171,7 @@ impl Engine {
     pub(crate) fn held(&self) -> u64 {
         match self {
             Engine::Plain(redactor, first) => open(first).map_or(redactor.held(), |first| first.text.len()) as u64,
-            Engine::Parts(parts) => parts.held(),
+            Engine::Container(container) => container.held(),
         }
     }
 
@@ -180,7 +179,7 @@ impl Engine {
     pub(crate) fn unsettled(&self) -> u64 {
         match self {
             Engine::Plain(redactor, first) => open(first).map_or(redactor.unsettled(), |first| first.text.len() as u64),
-            Engine::Parts(parts) => parts.unsettled(),
+            Engine::Container(container) => container.unsettled(),
         }
     }
 
@@ -191,15 +190,15 @@ impl Engine {
                 redactor.shrink_to_fit();
                 first.take_if(|first| first.is_settled);
             }
-            Engine::Parts(parts) => parts.rest(),
+            Engine::Container(container) => container.shrink_to_fit(),
         }
     }
 
     /// Returns the number of regions, by name and form.
-    pub(crate) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> RegionCounts {
         match self {
             Engine::Plain(redactor, _) => redactor.counts(),
-            Engine::Parts(parts) => parts.counts(),
+            Engine::Container(container) => container.counts(),
         }
     }
 }

@@ -6,66 +6,13 @@
 //! streams. One limit covers all of them together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::io::budget::{Budget, BudgetShare};
 use crate::redact::needle::NeedleSet;
 use crate::redact::reach::Reach;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
 use crate::redact::release::{Again, LineRelease};
-
-/// The limit on the unfinished lines and pending records of all streams together, in bytes. Beyond
-/// it a line is written as an overlong one is, except for an end of constant length: ten thousand
-/// connections that each send an endless line do not fill the memory.
-pub(crate) const ALL_LINES_LEN_MAX: usize = 256 << 20;
-
-/// The unfinished lines and pending records of all streams, in bytes.
-#[derive(Debug, Default)]
-pub(crate) struct AllLines {
-    lines: AtomicUsize,
-    /// Records of streams with exact release. Their pending number shows how much of a guess
-    /// matches, so lines ignore it. They have an equal limit of their own.
-    exact: AtomicUsize,
-}
-
-/// The share of one stream in the common limit, returned on drop.
-pub(crate) struct Room {
-    all: Arc<AllLines>,
-    is_exact: bool,
-    /// It depends on the input's length only, unless release is exact, so that other streams learn
-    /// nothing from it.
-    taken: usize,
-}
-
-impl Room {
-    pub(crate) fn new(all: Arc<AllLines>, is_exact: bool) -> Room {
-        Room { all, is_exact, taken: 0 }
-    }
-
-    /// Whether the share may grow to this many bytes.
-    pub(crate) fn fits(&self, len: usize) -> bool {
-        self.sum().load(Relaxed) + len.saturating_sub(self.taken) <= ALL_LINES_LEN_MAX
-    }
-
-    /// Sets the share to this many bytes.
-    pub(crate) fn take(&mut self, len: usize) {
-        let before = std::mem::replace(&mut self.taken, len);
-        if before != len {
-            // Wraps around to the smaller sum, if it is less now.
-            self.sum().fetch_add(len.wrapping_sub(before), Relaxed);
-        }
-    }
-
-    fn sum(&self) -> &AtomicUsize {
-        if self.is_exact { &self.all.exact } else { &self.all.lines }
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.take(0);
-    }
-}
 
 /// The event that releases the output of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +42,7 @@ pub(crate) enum Upto {
 pub(crate) struct Lines {
     waits_for: WaitsFor,
     release: LineRelease,
-    room: Room,
+    share: BudgetShare,
     waiting: RedactedBuf,
 }
 
@@ -111,11 +58,11 @@ pub(crate) struct Cut {
 }
 
 impl Lines {
-    pub(crate) fn new(waits_for: WaitsFor, len_max: usize, all: Arc<AllLines>) -> Lines {
+    pub(crate) fn new(waits_for: WaitsFor, len_max: usize, budget: Arc<Budget>) -> Lines {
         Lines {
             waits_for,
             release: LineRelease::new(len_max),
-            room: Room::new(all, false),
+            share: BudgetShare::new(budget, false),
             waiting: RedactedBuf::default(),
         }
     }
@@ -148,7 +95,7 @@ impl Lines {
             (WaitsFor::Line, Upto::Newline) => self.release.lines(reach, end, self.waiting.content().bytes(), pieces),
             (WaitsFor::Line, Upto::Line) => {
                 let unfinished = usize::try_from(self.release.unfinished(end)).unwrap_or(usize::MAX);
-                let has_room = self.room.fits(unfinished);
+                let has_room = self.share.fits(unfinished);
                 self.release.rest(reach, end, pieces, has_room)
             }
         };
@@ -185,14 +132,14 @@ impl Lines {
             WaitsFor::Line => unfinished,
             WaitsFor::Nothing | WaitsFor::Whole => 0,
         };
-        self.room.take(constant.max(self.waiting.len()));
+        self.share.take(constant.max(self.waiting.len()));
     }
 
     /// Records that the stream has ended at this position, and the next byte begins a line.
     pub(crate) fn end(&mut self, end: u64) {
         self.waiting = RedactedBuf::default();
         self.release.end(end);
-        self.room.take(0);
+        self.share.take(0);
     }
 }
 
@@ -233,6 +180,7 @@ impl Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::budget::BUDGET_LEN_MAX;
     use crate::redact::redacted::PieceKind;
     use crate::redact::release::split_lines;
 
@@ -287,16 +235,16 @@ mod tests {
 
     #[test]
     fn a01_without_room_an_end_waits_and_room_is_given_back() {
-        let all = Arc::new(AllLines::default());
-        let mut one = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
+        let budget = Arc::new(Budget::default());
+        let mut one = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&budget));
         released(&mut one, &[b"a\n"]);
-        one.room.take(ALL_LINES_LEN_MAX);
-        let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
+        one.share.take(BUDGET_LEN_MAX);
+        let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&budget));
         assert_eq!(released(&mut two, &[b"abcdef", b"\nb"]), [&b"ab"[..], b"cdef\n", b"b"]);
         drop((one, two));
-        let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&all));
+        let mut two = Lines::new(WaitsFor::Line, usize::MAX, Arc::clone(&budget));
         assert_eq!(released(&mut two, &[b"a", b"\nb"]), [&b""[..], b"a\n", b"b"]);
         drop(two);
-        assert_eq!(all.lines.load(Relaxed), 0);
+        assert!(BudgetShare::new(budget, false).fits(BUDGET_LEN_MAX));
     }
 }

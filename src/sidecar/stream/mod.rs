@@ -4,7 +4,6 @@ pub(super) mod boundaries;
 pub(super) mod buffer;
 pub(super) mod engine;
 pub(super) mod lines;
-pub(super) mod parts;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -16,16 +15,18 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Format, Way};
-use super::metrics::{Counts, StreamMetrics};
+use super::metrics::StreamMetrics;
 use super::secrets::active::{self, Active};
 use super::sink::{Batch, Sink, WriteOutcome};
 use super::source::{ReadOutcome, Source};
 use super::stream::boundaries::Boundaries;
 use super::stream::buffer::Buffer;
 use super::stream::engine::Engine;
-use super::stream::lines::{AllLines, Lines, Upto, WaitsFor};
+use super::stream::lines::{Lines, Upto, WaitsFor};
+use crate::io::budget::Budget;
 use crate::redact::reach::Reach;
 use crate::redact::redacted::{Piece, RedactedBuf};
+use crate::redact::redactor::RegionCounts;
 use crate::redact::release::split_lines;
 
 /// The bytes after which a busy stream yields the thread: some 100 microseconds of work.
@@ -56,7 +57,7 @@ pub(crate) struct StreamContext {
     /// Whether a newline must separate the output of one message from the next.
     pub(crate) parts_wholes: bool,
     pub(crate) metrics: Arc<StreamMetrics>,
-    pub(crate) lines: Arc<AllLines>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -92,7 +93,7 @@ pub(crate) struct Stream {
 
 /// The last values reported to the metrics.
 struct Counted {
-    regions: Counts,
+    regions: RegionCounts,
     held: u64,
     lag: u64,
     /// There may be unreported regions.
@@ -105,12 +106,12 @@ impl Stream {
         let mut active = context.active.clone();
         let set = Arc::clone(&active.borrow_and_update().set);
         let way = context.way;
-        let counted = Counted { regions: Counts::new(), held: 0, lag: 0, is_due: false, last: Instant::now() };
+        let counted = Counted { regions: RegionCounts::new(), held: 0, lag: 0, is_due: false, last: Instant::now() };
         context.metrics.open.fetch_add(1, Relaxed);
         Stream {
-            engine: Engine::new(set, way, &context.lines),
+            engine: Engine::new(set, way, &context.budget),
             active,
-            lines: Lines::new(context.waits_for, way.line_max, Arc::clone(&context.lines)),
+            lines: Lines::new(context.waits_for, way.line_max, Arc::clone(&context.budget)),
             pushed: 0,
             finished: 0,
             records: VecDeque::new(),
@@ -304,7 +305,7 @@ impl Stream {
             (Engine::Plain(..), _) => {
                 self.finished = self.lines.waiting_start().unwrap_or(self.pushed).min(self.settled());
             }
-            (Engine::Parts(_), _) => self.finish_records(),
+            (Engine::Container(_), _) => self.finish_records(),
         }
         Ok(())
     }

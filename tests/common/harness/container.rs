@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hushlog::NeedleSet;
-use hushlog::scrub::container::{Format, Split, of_head, splits};
+use hushlog::container::{RecordFormat, SplitSecret, split_secrets};
 
 use super::expected::STUMP_GIVEN;
 use super::regions;
@@ -17,7 +17,7 @@ type Parts = (usize, Vec<Range<u64>>);
 
 /// Writes the pieces of a run as records, each end of a stream as a line end, and compares the
 /// reported parts.
-pub fn check(scenario: &Scenario, set: &Arc<NeedleSet>, format: Format, whims: &[u8]) {
+pub fn check(scenario: &Scenario, set: &Arc<NeedleSet>, format: RecordFormat, whims: &[u8]) {
     let mut log = Log { format, file: Vec::new(), lines: Default::default(), expected: Vec::new(), set };
     for (step, next) in scenario.steps.iter().zip(scenario.steps.iter().skip(1).chain([&Step::Finish])) {
         if let Step::Push(piece) = step {
@@ -37,7 +37,7 @@ pub fn check(scenario: &Scenario, set: &Arc<NeedleSet>, format: Format, whims: &
 
 /// Any bytes, read as such a log: the parts are within the file, in order, and contain the needle.
 pub fn check_raw(file: &[u8], set: &Arc<NeedleSet>, whims: &[u8]) {
-    let Some(format) = of_head(file) else { return };
+    let Some(format) = RecordFormat::of_head(file) else { return };
     for (needle, parts) in told(file, format, set, whims) {
         let held: Vec<u8> =
             parts.iter().flat_map(|part| &file[part.start as usize..part.end as usize]).copied().collect();
@@ -47,14 +47,14 @@ pub fn check_raw(file: &[u8], set: &Arc<NeedleSet>, whims: &[u8]) {
     }
 }
 
-fn told(file: &[u8], format: Format, set: &Arc<NeedleSet>, whims: &[u8]) -> Vec<Parts> {
+fn told(file: &[u8], format: RecordFormat, set: &Arc<NeedleSet>, whims: &[u8]) -> Vec<Parts> {
     let mut told = Vec::new();
-    let mut tell = |Split { needle, parts }| {
+    let mut tell = |SplitSecret { needle, parts }| {
         told.push((needle, parts));
         Ok::<(), io::Error>(())
     };
     let mut content = Whimsical { file, whims: whims.iter().cycle() };
-    splits(&mut content, format, set, &mut tell).expect("reading from memory does not fail");
+    split_secrets(&mut content, format, set, &mut tell).expect("reading from memory does not fail");
     told.sort_by(order);
     told
 }
@@ -73,7 +73,7 @@ type Line = (Vec<u8>, Vec<(usize, u64)>);
 
 /// A log as it is written, and its contents.
 struct Log<'a> {
-    format: Format,
+    format: RecordFormat,
     file: Vec<u8>,
     /// One for each stream.
     lines: [Line; 2],
@@ -89,18 +89,18 @@ impl Log<'_> {
         let name = ["stdout", "stderr"][stream];
         let mut content: Vec<u8> = piece.iter().map(|&byte| self.plain(byte)).collect();
         let head = match self.format {
-            Format::Docker => "{\"log\":\"".to_owned(),
-            Format::Cri => format!("2026-11-24T16:00:00.0Z {name} {} ", if goes_on { "P" } else { "F" }),
+            RecordFormat::Docker => "{\"log\":\"".to_owned(),
+            RecordFormat::Cri => format!("2026-11-24T16:00:00.0Z {name} {} ", if goes_on { "P" } else { "F" }),
         };
         self.file.extend_from_slice(head.as_bytes());
-        if self.format == Format::Docker && !goes_on {
+        if self.format == RecordFormat::Docker && !goes_on {
             content.extend_from_slice(b"\\n");
         }
         let (line, records) = &mut self.lines[stream];
         records.push((line.len(), self.file.len() as u64));
         line.extend_from_slice(&content);
         self.file.extend_from_slice(&content);
-        if self.format == Format::Docker {
+        if self.format == RecordFormat::Docker {
             self.file.extend_from_slice(format!("\",\"stream\":\"{name}\",\"time\":\"2026\"}}").as_bytes());
         }
         self.file.push(b'\n');
@@ -112,8 +112,8 @@ impl Log<'_> {
     /// The byte, or another one if it would end the record.
     fn plain(&self, byte: u8) -> u8 {
         let ends = match self.format {
-            Format::Docker => b"\n\"\\".contains(&byte),
-            Format::Cri => byte == b'\n',
+            RecordFormat::Docker => b"\n\"\\".contains(&byte),
+            RecordFormat::Cri => byte == b'\n',
         };
         if ends { byte | 0x80 } else { byte }
     }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use hushlog::container::RecordFormat;
 use hushlog::redact::prefilter::Variant;
-use hushlog::scrub::container::Format;
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 
 use super::adapter::{ReadFrom, Whim, Written};
@@ -139,8 +139,8 @@ pub fn containers(bytes: &[u8]) {
     let scenario = Scenario::decode(bytes, Limits { needles: 6, needle_len: 40, text_len: 400, ..ONE_SET });
     let set = &scenario.compile(Variant::Best)[0];
     match kind % 3 {
-        0 => container::check(&scenario, set, Format::Docker, &whims),
-        1 => container::check(&scenario, set, Format::Cri, &whims),
+        0 => container::check(&scenario, set, RecordFormat::Docker, &whims),
+        1 => container::check(&scenario, set, RecordFormat::Cri, &whims),
         _ => container::check_raw(
             bytes,
             &engine::exactly(&[&b"ab"[..], b"cabd", b"e"], engine::named(), Variant::Best),

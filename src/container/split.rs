@@ -1,126 +1,33 @@
-//! Container logs, in which a long line is cut into records of 16 KiB: Docker's json-file and the
-//! Kubernetes format (CRI).
+//! Secrets across the records of a container log, at their positions in the file.
 //!
-//! A secret across two records is not contiguous in the file. Between its parts are the end of one
-//! record and the beginning of the next, perhaps of another stream. This module reassembles each
-//! line and searches it. The search of the file itself finds secrets within one record.
+//! Such a secret is not contiguous in the file. Between its parts are the end of one record and the
+//! beginning of the next, perhaps of another stream. This module reassembles each line and searches
+//! it. The text is searched as it stands in the file, JSON escapes included: JSON is one of the
+//! forms of a secret. The search of the file itself finds secrets within one record.
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use super::file::read_full_at;
+use super::record::{RECORD_LEN_MAX, Record, RecordFormat};
 use crate::NeedleSet;
 use crate::redact::finder::Finder;
 use crate::redact::region::Region;
 
-/// The longest record, in bytes. A record of 16 KiB takes at most 96 KiB if each byte is written as
-/// `\u00xx`.
-pub(crate) const RECORD_LEN_MAX: usize = 256 << 10;
-/// Enough leading bytes to recognize a container log.
-pub(super) const HEAD_LEN: usize = 256;
 /// See [`rest_len_min`].
 const REST_LEN_MIN: usize = 4;
-/// The longest head of a CRI record: time, stream and tag, in bytes.
-const CRI_HEAD_LEN_MAX: usize = 64;
-
-/// The format of the records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `{"log":"text\n","stream":"stdout","time":"2026-11-24T16:00:00.000000000Z"}`; without the
-    /// `\n`, the line continues.
-    Docker,
-    /// `2026-11-24T16:00:00.000000000Z stdout F text`; with `P`, the line continues.
-    Cri,
-}
-
 /// The shortest part of a needle that counts as evidence beside a mask, in bytes. A shorter one may
 /// be there by chance.
-pub(super) fn rest_len_min(needle: &[u8]) -> usize {
+pub(crate) fn rest_len_min(needle: &[u8]) -> usize {
     REST_LEN_MIN.min(needle.len().div_ceil(2))
-}
-
-/// The format of a file, if it is a container log.
-pub(super) fn of_file(file: BorrowedFd<'_>) -> Result<Option<Format>, Errno> {
-    let mut head = Zeroizing::new([0; HEAD_LEN]);
-    let len = read_full_at(file, &mut head[..], 0)?;
-    Ok(of_head(&head[..len]))
-}
-
-/// The format of a file with this head.
-pub fn of_head(head: &[u8]) -> Option<Format> {
-    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    if line.starts_with(DOCKER_HEAD) {
-        return Some(Format::Docker);
-    }
-    cri(line).map(|_| Format::Cri)
-}
-
-const DOCKER_HEAD: &[u8] = b"{\"log\":\"";
-
-/// A record and its fields.
-pub(crate) struct Record {
-    /// 0 for standard output, 1 for standard error.
-    pub(crate) stream: usize,
-    pub(crate) text: Range<usize>,
-    pub(crate) goes_on: bool,
-}
-
-/// Parses a line without its newline; `None` if it is no record.
-pub(crate) fn record(format: Format, line: &[u8]) -> Option<Record> {
-    match format {
-        Format::Docker => docker(line),
-        Format::Cri => cri(line),
-    }
-}
-
-/// The text of a record that its writer has not finished, and may never finish.
-#[cfg(feature = "sidecar")]
-pub(crate) fn torn(format: Format, line: &[u8]) -> Option<Range<usize>> {
-    let begins = |record: Record| record.text;
-    match format {
-        Format::Docker if line.starts_with(DOCKER_HEAD) => {
-            Some(docker(line).map_or(DOCKER_HEAD.len()..line.len(), begins))
-        }
-        Format::Docker => None,
-        Format::Cri => cri(line).map(begins),
-    }
-}
-
-fn docker(line: &[u8]) -> Option<Record> {
-    let rest = line.strip_prefix(DOCKER_HEAD)?;
-    let mut quotes = memchr::memchr_iter(b'"', rest);
-    let len = quotes.find(|&at| rest[..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 0)?;
-    let stream = usize::from(memchr::memmem::find(&rest[len..], b"\"stream\":\"stderr\"").is_some());
-    let text = DOCKER_HEAD.len()..DOCKER_HEAD.len() + len;
-    let ends = rest[..len]
-        .strip_suffix(b"n")
-        .is_some_and(|text| text.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1);
-    Some(Record { stream, text, goes_on: !ends })
-}
-
-fn cri(line: &[u8]) -> Option<Record> {
-    let head = &line[..line.len().min(CRI_HEAD_LEN_MAX)];
-    let mut words = head.splitn(4, |&byte| byte == b' ');
-    let (time, stream, tag, _) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let is_time = time.len() >= 20 && time[4] == b'-' && time[10] == b'T' && time[..4].iter().all(u8::is_ascii_digit);
-    let stream = [&b"stdout"[..], b"stderr"].iter().position(|name| *name == stream).filter(|_| is_time)?;
-    let goes_on = match tag.split(|&byte| byte == b':').next()? {
-        b"P" => true,
-        b"F" => false,
-        _ => return None,
-    };
-    Some(Record { stream, text: time.len() + 1 + 6 + 1 + tag.len() + 1..line.len(), goes_on })
 }
 
 /// A secret across records: the needle that names it, and the ranges of its parts in the file, in
 /// order.
 #[derive(Clone, Debug)]
-pub struct Split {
+pub struct SplitSecret {
     /// The needle.
     pub needle: usize,
     /// Its parts: at least two, except for a partial match, and for a secret's beginning if an
@@ -128,36 +35,60 @@ pub struct Split {
     pub parts: Vec<Range<u64>>,
 }
 
-impl Split {
+impl SplitSecret {
     /// The beginning of its needle, if nothing else is left of it.
-    pub(super) fn beginning<'a>(&self, set: &'a NeedleSet) -> Option<&'a [u8]> {
+    pub(crate) fn beginning<'a>(&self, set: &'a NeedleSet) -> Option<&'a [u8]> {
         let len: u64 = self.parts.iter().map(|part| part.end - part.start).sum();
         let needle = set.expose().nth(self.needle)?;
         needle.get(..usize::try_from(len).ok()?).filter(|beginning| beginning.len() < needle.len())
     }
 }
 
-/// Reports all secrets across records. Takes linear time for any content.
-pub fn splits<E: From<io::Error>>(
+/// Reports all secrets across records in the content of a container log.
+///
+/// Memory: 256 KiB for reading, as much for an unfinished record, and what two [`Finder`]s take.
+/// Cost: linear in any content.
+///
+/// # Errors
+///
+/// Those of `content` and of `report`, which end the search.
+///
+/// ```
+/// use std::sync::Arc;
+/// use hushlog::container::{RecordFormat, split_secrets};
+/// use hushlog::{NeedleSet, Secret};
+///
+/// let secret = Secret::new("TOKEN", b"hunter2-prod-key".to_vec());
+/// let set = Arc::new(NeedleSet::builder().secret(secret).build()?);
+/// let log = b"2026-11-24T16:00:00.0Z stdout P token=hunter2-\n2026-11-24T16:00:00.0Z stdout F prod-key\n";
+/// let mut parts = Vec::new();
+/// split_secrets(&mut &log[..], RecordFormat::Cri, &set, &mut |split| {
+///     parts.extend(split.parts);
+///     std::io::Result::Ok(())
+/// })?;
+/// assert_eq!(parts, [38..46, 79..87]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn split_secrets<E: From<io::Error>>(
     content: &mut dyn Read,
-    format: Format,
+    format: RecordFormat,
     set: &Arc<NeedleSet>,
-    tell: &mut dyn FnMut(Split) -> Result<(), E>,
+    report: &mut dyn FnMut(SplitSecret) -> Result<(), E>,
 ) -> Result<(), E> {
-    splits_beside(content, Splitter::new(format, set), tell)
+    split_secrets_with(content, SplitFinder::new(format, set), report)
 }
 
-/// Like [`splits`], with a splitter that may recognize an earlier scrub's masks.
-pub(super) fn splits_beside<E: From<io::Error>>(
+/// Like [`split_secrets`], with a finder that may recognize an earlier scrub's masks.
+pub(crate) fn split_secrets_with<E: From<io::Error>>(
     content: &mut dyn Read,
-    mut splitter: Splitter,
-    tell: &mut dyn FnMut(Split) -> Result<(), E>,
+    mut finder: SplitFinder,
+    report: &mut dyn FnMut(SplitSecret) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut buffer = Zeroizing::new(vec![0; RECORD_LEN_MAX]);
     loop {
         match content.read(&mut buffer) {
-            Ok(0) => return splitter.finish(tell),
-            Ok(read) => splitter.push(&buffer[..read], tell)?,
+            Ok(0) => return finder.finish(report),
+            Ok(read) => finder.push(&buffer[..read], report)?,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }
@@ -165,8 +96,8 @@ pub(super) fn splits_beside<E: From<io::Error>>(
 }
 
 /// Finds secrets across records in a file that is read in pieces and may grow.
-pub(crate) struct Splitter {
-    format: Format,
+pub(crate) struct SplitFinder {
+    format: RecordFormat,
     lines: [Line; 2],
     /// The beginning of an incomplete record.
     rest: Zeroizing<Vec<u8>>,
@@ -176,27 +107,31 @@ pub(crate) struct Splitter {
     is_overlong: bool,
 }
 
-impl Splitter {
-    pub(crate) fn new(format: Format, set: &Arc<NeedleSet>) -> Splitter {
+impl SplitFinder {
+    pub(crate) fn new(format: RecordFormat, set: &Arc<NeedleSet>) -> SplitFinder {
         let rest = Zeroizing::new(Vec::with_capacity(RECORD_LEN_MAX));
-        Splitter { format, lines: [Line::new(set), Line::new(set)], rest, end: 0, is_overlong: false }
+        SplitFinder { format, lines: [Line::new(set), Line::new(set)], rest, end: 0, is_overlong: false }
     }
 
     /// Also reports a secret's beginning if an earlier scrub masked its other parts with this byte:
     /// a scrub masks the last part first. With `is_exact`, the mask must be as long as the missing
     /// parts.
-    pub(super) fn beside(mut self, filler: Option<u8>, is_exact: bool) -> Splitter {
-        self.lines.iter_mut().for_each(|line| line.begun = filler.map(|filler| Begun::new(filler, is_exact)));
+    pub(crate) fn beside_masks(mut self, filler: Option<u8>, is_exact: bool) -> SplitFinder {
+        self.lines.iter_mut().for_each(|line| line.begun = filler.map(|filler| PartlyMasked::new(filler, is_exact)));
         self
     }
 
     #[cfg(feature = "guard")]
-    pub(crate) fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> RecordFormat {
         self.format
     }
 
     /// Consumes the next piece and reports the secrets that are complete in its records.
-    pub(crate) fn push<E>(&mut self, mut piece: &[u8], tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn push<E>(
+        &mut self,
+        mut piece: &[u8],
+        report: &mut dyn FnMut(SplitSecret) -> Result<(), E>,
+    ) -> Result<(), E> {
         while let Some(newline) = memchr::memchr(b'\n', piece) {
             let (line, after) = piece.split_at(newline + 1);
             let start = self.end - self.rest.len() as u64;
@@ -205,10 +140,10 @@ impl Splitter {
             if std::mem::take(&mut self.is_overlong) || self.rest.len() + record.len() > RECORD_LEN_MAX {
                 self.forget();
             } else if self.rest.is_empty() {
-                take(self.format, record, start, &mut self.lines, tell)?;
+                take(self.format, record, start, &mut self.lines, report)?;
             } else {
                 self.rest.extend_from_slice(record);
-                take(self.format, &self.rest, start, &mut self.lines, tell)?;
+                take(self.format, &self.rest, start, &mut self.lines, report)?;
                 self.rest.clear();
             }
             piece = after;
@@ -231,22 +166,22 @@ impl Splitter {
 
     /// Reports the secrets that are complete at the end. The file may end within a line and within
     /// a record.
-    pub(super) fn finish<E>(mut self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn finish<E>(mut self, report: &mut dyn FnMut(SplitSecret) -> Result<(), E>) -> Result<(), E> {
         let start = self.end - self.rest.len() as u64;
-        take(self.format, &self.rest, start, &mut self.lines, tell)?;
-        self.lines.iter().try_for_each(|line| line.tell_open(tell))
+        take(self.format, &self.rest, start, &mut self.lines, report)?;
+        self.lines.iter().try_for_each(|line| line.report_open(report))
     }
 
     /// The secrets that more input could extend. With `stump`, also a partial match at the end of
     /// an unfinished line, if it is long enough to be masked.
     #[cfg(feature = "guard")]
-    pub(crate) fn open(&self, stump: bool) -> Vec<Split> {
+    pub(crate) fn open(&self, stump: bool) -> Vec<SplitSecret> {
         let going = self.lines.iter().filter(|line| line.goes_on);
-        let split = |line: &Line| -> Vec<Split> {
+        let split = |line: &Line| -> Vec<SplitSecret> {
             let regions = line.finder.open(stump);
             let found = regions.iter().map(|region| (region.needle(), line.parts(&region.range()), region.is_stump()));
-            let telling = found.filter(|(_, parts, is_stump)| parts.len() > 1 || *is_stump);
-            telling.map(|(needle, parts, _)| Split { needle, parts }).collect()
+            let reportable = found.filter(|(_, parts, is_stump)| parts.len() > 1 || *is_stump);
+            reportable.map(|(needle, parts, _)| SplitSecret { needle, parts }).collect()
         };
         going.flat_map(split).collect()
     }
@@ -258,7 +193,7 @@ impl Splitter {
     }
 
     /// Whether a record or a possible secret that begins before this offset is still open.
-    pub(super) fn is_open_before(&self, place: u64) -> bool {
+    pub(crate) fn is_open_before(&self, place: u64) -> bool {
         let is_open = |line: &Line| {
             let is_begun = line.begun.as_ref().is_some_and(|begun| !begun.open.is_empty());
             let is_held = is_begun || line.finder.held() > 0 || !line.finder.open(false).is_empty();
@@ -275,17 +210,17 @@ impl Splitter {
 }
 
 fn take<E>(
-    format: Format,
+    format: RecordFormat,
     record: &[u8],
     at: u64,
     lines: &mut [Line; 2],
-    tell: &mut dyn FnMut(Split) -> Result<(), E>,
+    report: &mut dyn FnMut(SplitSecret) -> Result<(), E>,
 ) -> Result<(), E> {
-    let Some(found) = self::record(format, record) else { return Ok(()) };
+    let Some(found) = Record::parse(format, record) else { return Ok(()) };
     let line = &mut lines[found.stream];
     // The search of the file finds secrets within one record.
     if found.goes_on || line.goes_on {
-        line.add(&record[found.text.clone()], at + found.text.start as u64, found.goes_on, tell)?;
+        line.add(&record[found.text.clone()], at + found.text.start as u64, found.goes_on, report)?;
     }
     Ok(())
 }
@@ -297,7 +232,7 @@ struct Line {
     /// The start of each relevant record's text, in the line and in the file.
     records: Vec<(u64, u64)>,
     /// Set if partially masked secrets are reported, too.
-    begun: Option<Begun>,
+    begun: Option<PartlyMasked>,
 }
 
 impl Line {
@@ -306,7 +241,7 @@ impl Line {
     }
 
     fn forget(&mut self) {
-        let begun = self.begun.take().map(|begun| Begun::new(begun.filler, begun.is_exact));
+        let begun = self.begun.take().map(|begun| PartlyMasked::new(begun.filler, begun.is_exact));
         *self = Line { begun, ..Line::new(self.finder.set()) };
     }
 
@@ -315,19 +250,19 @@ impl Line {
         text: &[u8],
         at: u64,
         goes_on: bool,
-        tell: &mut dyn FnMut(Split) -> Result<(), E>,
+        report: &mut dyn FnMut(SplitSecret) -> Result<(), E>,
     ) -> Result<(), E> {
         if let Some((needle, range)) = self.begun(text, goes_on) {
-            tell(Split { needle, parts: self.parts(&range) })?;
+            report(SplitSecret { needle, parts: self.parts(&range) })?;
         }
         self.records.push((self.finder.end(), at));
         self.goes_on = goes_on;
         let found: Vec<Region> = self.finder.push(text).collect();
         let rest = if goes_on { Vec::new() } else { self.finder.finish(false).collect() };
-        found.iter().chain(&rest).filter_map(|region| self.split(region)).try_for_each(tell)?;
+        found.iter().chain(&rest).filter_map(|region| self.split(region)).try_for_each(report)?;
         if goes_on {
             let open = self.finder.open(false).first().map_or(u64::MAX, |region| region.range().start);
-            let begun = self.begun.as_ref().and_then(Begun::start).unwrap_or(u64::MAX);
+            let begun = self.begun.as_ref().and_then(PartlyMasked::start).unwrap_or(u64::MAX);
             let needed = open.min(begun).min(self.finder.end() - self.finder.held() as u64);
             let first = self.records.partition_point(|record| record.0 <= needed).saturating_sub(1);
             self.records.drain(..first);
@@ -348,14 +283,14 @@ impl Line {
     }
 
     /// Reports the findings that more input could extend.
-    fn tell_open<E>(&self, tell: &mut dyn FnMut(Split) -> Result<(), E>) -> Result<(), E> {
-        self.finder.open(false).iter().filter_map(|region| self.split(region)).try_for_each(tell)
+    fn report_open<E>(&self, report: &mut dyn FnMut(SplitSecret) -> Result<(), E>) -> Result<(), E> {
+        self.finder.open(false).iter().filter_map(|region| self.split(region)).try_for_each(report)
     }
 
     /// The parts of a region, if it has several.
-    fn split(&self, region: &Region) -> Option<Split> {
+    fn split(&self, region: &Region) -> Option<SplitSecret> {
         let parts = self.parts(&region.range());
-        (parts.len() > 1).then(|| Split { needle: region.needle(), parts })
+        (parts.len() > 1).then(|| SplitSecret { needle: region.needle(), parts })
     }
 
     /// The ranges in the file of a range in the line.
@@ -371,7 +306,7 @@ impl Line {
 
 /// Secrets that an earlier scrub left partially masked when it was killed: it masks the last parts
 /// first.
-struct Begun {
+struct PartlyMasked {
     filler: u8,
     /// A mask longer than the missing parts covers another secret.
     is_exact: bool,
@@ -384,9 +319,9 @@ struct Begun {
     open: Vec<(usize, usize, usize)>,
 }
 
-impl Begun {
-    fn new(filler: u8, is_exact: bool) -> Begun {
-        Begun { filler, is_exact, held: Zeroizing::default(), end: 0, open: Vec::new() }
+impl PartlyMasked {
+    fn new(filler: u8, is_exact: bool) -> PartlyMasked {
+        PartlyMasked { filler, is_exact, held: Zeroizing::default(), end: 0, open: Vec::new() }
     }
 
     /// The start of the first open needle in the line.
@@ -433,33 +368,5 @@ impl Begun {
             is_open
         });
         found.map(|(needle, len, _)| (needle, end - len as u64..end))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_are_understood() {
-        let docker = |line: &str| {
-            let record = docker(line.as_bytes()).expect("a record");
-            (line[record.text].to_owned(), record.stream, record.goes_on)
-        };
-        assert_eq!(
-            docker(r#"{"log":"a \"b\" \\","stream":"stderr","time":"2026"}"#),
-            (r#"a \"b\" \\"#.into(), 1, true)
-        );
-        assert_eq!(docker(r#"{"log":"end\n","stream":"stdout"}"#), (r"end\n".into(), 0, false));
-        assert_eq!(docker(r#"{"log":"end\\n","stream":"stdout"}"#), (r"end\\n".into(), 0, true));
-        let cri = |line: &str| {
-            cri(line.as_bytes()).map(|record| (line[record.text].to_owned(), record.stream, record.goes_on))
-        };
-        assert_eq!(cri("2026-11-24T16:00:00.123456789Z stdout P a b"), Some(("a b".into(), 0, true)));
-        assert_eq!(cri("2026-11-24T16:00:00.123456789+02:00 stderr F:x "), Some((String::new(), 1, false)));
-        assert_eq!(cri("2026-11-24T16:00:00.123Z INFO F x"), None);
-        assert_eq!(of_head(b"2026-11-24T16:00:00.123456789Z stdout F a\n..."), Some(Format::Cri));
-        assert_eq!(of_head(b"{\"log\":\"a"), Some(Format::Docker));
-        assert_eq!(of_head(b"plain text\n"), None);
     }
 }

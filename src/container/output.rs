@@ -1,48 +1,47 @@
-//! A voice: the text of one of a program's two outputs, joined from records, with its matches and
-//! masks.
+//! An output stream: the text of one of a program's two outputs, joined from records, with its
+//! matches and masks.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::text;
+use super::record::RecordFormat;
+use super::text::write_mask;
 use crate::redact::finder::Finder;
 use crate::redact::needle::NeedleSet;
-use crate::redact::redactor::{Last, rest};
+use crate::redact::redactor::{Last, RegionCounts, rest};
 use crate::redact::region::Region;
 use crate::redact::release::split_lines;
 use crate::redact::wiped::append;
-use crate::scrub::container::Format;
-use crate::sidecar::metrics::Counts;
 
 /// One output.
-pub(super) struct Voice {
+pub(super) struct OutputStream {
     finder: Finder,
     /// Complete regions that reach beyond the rendered text.
     found: Vec<Found>,
-    /// Regions found since the marks were judged.
+    /// Regions found since the resume points were judged.
     pub(super) fresh: Vec<Range<u64>>,
     /// Text before this was released as a possible beginning of a secret, and masked for that.
-    forced: u64,
+    masked_until: u64,
     /// With line release, its last newline.
     lines: Option<LineEnd>,
     /// Present until it is known whether its first text is the rest of a secret.
     first: Option<First>,
     /// The numbers of regions.
-    pub(super) counts: Counts,
+    pub(super) counts: RegionCounts,
 }
 
-/// The first text of a voice.
+/// The first text of an output.
 struct First {
-    said: Zeroizing<Vec<u8>>,
+    text: Zeroizing<Vec<u8>>,
     /// The number of bytes of a secret that may have been written before.
     before: usize,
     /// The length at which it is examined.
     look_at_len: usize,
 }
 
-/// The last newline of a voice.
+/// The last newline of a output.
 #[derive(Clone, Copy, Default)]
 struct LineEnd {
     /// The position after the newline.
@@ -65,17 +64,17 @@ impl Found {
     }
 }
 
-impl Voice {
-    pub(super) fn new(set: &Arc<NeedleSet>) -> Voice {
+impl OutputStream {
+    pub(super) fn new(set: &Arc<NeedleSet>) -> OutputStream {
         let finder = Finder::new(Arc::clone(set));
-        Voice {
+        OutputStream {
             finder,
             found: Vec::new(),
             fresh: Vec::new(),
-            forced: 0,
+            masked_until: 0,
             lines: None,
             first: None,
-            counts: Counts::new(),
+            counts: RegionCounts::new(),
         }
     }
 
@@ -90,7 +89,7 @@ impl Voice {
 
     /// The masking of all bytes before this is decided.
     pub(super) fn settled(&self) -> u64 {
-        self.known().max(self.forced.min(self.end()))
+        self.known().max(self.masked_until.min(self.end()))
     }
 
     fn known(&self) -> u64 {
@@ -112,25 +111,25 @@ impl Voice {
         self.resume() == self.end()
     }
 
-    /// The number of bytes at its end that may begin a secret.
+    /// The number of bytes at its end that may restart a secret.
     pub(super) fn held(&self) -> usize {
         self.finder.held()
     }
 
     /// Its first text may be the rest of a secret, with this many bytes written before.
-    pub(super) fn begin_with_rest(&mut self, before: usize) {
-        self.first = Some(First { said: Zeroizing::default(), before, look_at_len: 0 });
+    pub(super) fn resume_after(&mut self, before: usize) {
+        self.first = Some(First { text: Zeroizing::default(), before, look_at_len: 0 });
     }
 
     /// Decides whether its first text is the rest of a secret, as soon as that can be known.
     fn settle_first(&mut self, more: &[u8], last: Last) {
         let Some(first) = &mut self.first else { return };
-        append(&mut first.said, more);
-        if last == Last::No && first.said.len() < first.look_at_len && !more.ends_with(b"\n") {
+        append(&mut first.text, more);
+        if last == Last::No && first.text.len() < first.look_at_len && !more.ends_with(b"\n") {
             return;
         }
-        first.look_at_len = 2 * first.said.len();
-        let Some(rest) = rest(self.finder.set(), &first.said, first.before, last) else { return };
+        first.look_at_len = 2 * first.text.len();
+        let Some(rest) = rest(self.finder.set(), &first.text, first.before, last) else { return };
         self.first = None;
         if let Some((len, needle)) = rest {
             let found = Found { range: 0..len as u64, needle, set: Arc::clone(self.finder.set()) };
@@ -145,82 +144,82 @@ impl Voice {
     }
 
     /// All text before this may be released.
-    pub(super) fn free(&self) -> u64 {
+    pub(super) fn releasable(&self) -> u64 {
         if self.first.is_some() {
-            return self.forced.min(self.end());
+            return self.masked_until.min(self.end());
         }
         let Some(line) = self.lines else { return self.settled() };
         let reach = self.set().reach();
         let lines = line.settled.min(line.at.saturating_sub(reach.lag as u64));
         // No secret reaches from before the second position to beyond the end.
-        lines.max(self.end().saturating_sub(reach.tail as u64)).max(self.forced).min(self.end())
+        lines.max(self.end().saturating_sub(reach.tail as u64)).max(self.masked_until).min(self.end())
     }
 
-    /// Appends text, and returns its range in the voice.
-    pub(super) fn say(&mut self, more: &[u8]) -> Range<u64> {
+    /// Appends text, and returns its range in the output.
+    pub(super) fn push(&mut self, more: &[u8]) -> Range<u64> {
         let start = self.end();
         let (lines, rest) = if self.lines.is_some() { split_lines(more) } else { (&[][..], more) };
         if !lines.is_empty() {
-            self.hear(lines);
+            self.search(lines);
             self.lines = Some(LineEnd { at: self.end(), settled: self.known() });
         }
-        self.hear(rest);
+        self.search(rest);
         start..self.end()
     }
 
-    fn hear(&mut self, more: &[u8]) {
+    fn search(&mut self, more: &[u8]) {
         self.settle_first(more, Last::No);
         let (set, known) = (Arc::clone(self.set()), self.found.len());
         self.found.extend(self.finder.push(more).map(|region| Found::new(&region, &set)));
         self.fresh.extend(self.found[known..].iter().map(|found| found.range.clone()));
     }
 
-    /// Ends the voice.
-    pub(super) fn finish(&mut self, stump: bool) {
+    /// Ends the output.
+    pub(super) fn finish(&mut self, partial: bool) {
         self.settle_first(&[], Last::Yes);
         let set = Arc::clone(self.set());
-        self.found.extend(self.finder.finish(stump).map(|region| Found::new(&region, &set)));
+        self.found.extend(self.finder.finish(partial).map(|region| Found::new(&region, &set)));
         self.lines = self.lines.map(|_| LineEnd { at: u64::MAX, settled: u64::MAX });
     }
 
     /// Begins a new text.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn restart(&mut self) {
         let counts = std::mem::take(&mut self.counts);
         let lines = self.lines.map(|_| LineEnd::default());
-        *self = Voice { counts, lines, ..Voice::new(&Arc::clone(self.set())) };
+        *self = OutputStream { counts, lines, ..OutputStream::new(&Arc::clone(self.set())) };
     }
 
     /// Searches with another set from this position, with the text since then.
-    pub(super) fn swap(&mut self, set: &Arc<NeedleSet>, from: u64, said: &[u8]) {
+    pub(super) fn swap(&mut self, set: &Arc<NeedleSet>, from: u64, text: &[u8]) {
         let old = Arc::clone(self.set());
         self.found.extend(self.finder.open(false).iter().map(|region| Found::new(region, &old)));
         self.finder = Finder::at(Arc::clone(set), from);
         if let Some(first) = &mut self.first {
             // All of the text is pending, and is appended again.
-            (first.said, first.look_at_len) = (Zeroizing::default(), 0);
+            (first.text, first.look_at_len) = (Zeroizing::default(), 0);
         }
-        self.say(said);
+        self.push(text);
     }
 
     /// Releases the pending text before this, masked. The name of the mask does not matter if the
     /// pending text begins several needles and is too short for a partial match: it is none of
     /// them, as far as is known.
-    pub(super) fn force(&mut self, until: u64) {
-        let range = self.free()..until;
+    pub(super) fn mask_pending(&mut self, until: u64) {
+        let range = self.releasable()..until;
         // Nor may the name reveal a partial match, with line release.
-        let stump = self.finder.open(true).pop().filter(|_| self.lines.is_none());
-        let needle = stump.filter(|stump| stump.range().end == self.end()).map_or(0, |stump| stump.needle());
+        let partial = self.finder.open(true).pop().filter(|_| self.lines.is_none());
+        let needle = partial.filter(|partial| partial.range().end == self.end()).map_or(0, |partial| partial.needle());
         self.found.push(Found { range, needle, set: Arc::clone(self.set()) });
-        self.forced = until;
+        self.masked_until = until;
     }
 
     /// Whether no byte in this range is masked, or may be.
     pub(super) fn is_plain(&self, range: &Range<u64>) -> bool {
-        self.found.is_empty() && self.free() >= range.end && self.finder.open(false).is_empty()
+        self.found.is_empty() && self.releasable() >= range.end && self.finder.open(false).is_empty()
     }
 
     /// The masked regions within this range, all of which is settled.
-    pub(super) fn cover(&mut self, part: Range<u64>) -> Cover<'_> {
+    pub(super) fn cover(&mut self, part: Range<u64>) -> RecordMasks<'_> {
         let set = Arc::clone(self.finder.set());
         let open = self.finder.open(false);
         let all = self.found.iter().cloned().chain(open.iter().map(|region| Found::new(region, &set)));
@@ -234,7 +233,7 @@ impl Voice {
             }
             touches
         });
-        Cover { regions, next: 0, counts: &mut self.counts }
+        RecordMasks { regions, next: 0, counts: &mut self.counts }
     }
 
     /// Records that all text before this has been rendered.
@@ -249,18 +248,18 @@ impl Voice {
 }
 
 /// The masked regions within a record.
-pub(super) struct Cover<'a> {
+pub(super) struct RecordMasks<'a> {
     /// In order, none touching the next.
     regions: Vec<Found>,
     /// Regions before this index end before all later requests: a record may hold a hundred
     /// thousand.
     next: usize,
-    counts: &'a mut Counts,
+    counts: &'a mut RegionCounts,
 }
 
-impl Cover<'_> {
+impl RecordMasks<'_> {
     /// Writes bytes of this range, with covered ones masked. Ranges come in order.
-    pub(super) fn write(&mut self, format: Format, range: Range<u64>, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn write(&mut self, format: RecordFormat, range: Range<u64>, bytes: &[u8], out: &mut Vec<u8>) {
         let mut at = range.start;
         let raw = |range: Range<u64>, start: u64| (range.start - start) as usize..(range.end - start) as usize;
         while let Some((next, covered)) = self.covered(at..range.end) {
@@ -272,7 +271,7 @@ impl Cover<'_> {
     }
 
     /// If any byte of this range is covered, writes its mask, and returns true.
-    pub(super) fn write_if_touched(&mut self, format: Format, range: &Range<u64>, out: &mut Vec<u8>) -> bool {
+    pub(super) fn write_if_touched(&mut self, format: RecordFormat, range: &Range<u64>, out: &mut Vec<u8>) -> bool {
         let (mut at, mut is_touched) = (range.start, false);
         while let Some((next, covered)) = self.covered(at..range.end) {
             (at, is_touched) = (covered.end, true);
@@ -292,7 +291,7 @@ impl Cover<'_> {
     }
 
     /// Writes the mask for some bytes of a region.
-    fn mask(&mut self, format: Format, number: usize, covered: Range<u64>, out: &mut Vec<u8>) {
+    fn mask(&mut self, format: RecordFormat, number: usize, covered: Range<u64>, out: &mut Vec<u8>) {
         let Found { range, needle, set } = &self.regions[number];
         let mut mask = Vec::new();
         for at in covered {
@@ -303,6 +302,6 @@ impl Cover<'_> {
                 *self.counts.entry((name.to_owned(), form)).or_default() += 1;
             }
         }
-        text::write(format, &mask, out);
+        write_mask(format, &mask, out);
     }
 }

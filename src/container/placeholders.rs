@@ -1,4 +1,4 @@
-//! Stand-ins for the texts of Docker's records in the redactor that searches the rest of each
+//! Placeholders for the texts of Docker's records in the redactor that searches the rest of each
 //! record.
 //!
 //! A text is JSON, and was searched in its decoded form. In the record's bytes, a secret that ends
@@ -10,42 +10,42 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::Format;
+use super::record::RecordFormat;
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::PieceBuf;
 use crate::redact::wiped::append;
 
-/// The bytes behind the stand-ins, in order.
-pub(super) struct Hidden {
+/// The bytes behind the placeholders, in order.
+pub(super) struct Placeholders {
     /// None, if every such byte is in some needle: the redactor then gets the text itself.
-    stand_in: Option<u8>,
+    placeholder: Option<u8>,
     bytes: Zeroizing<Vec<u8>>,
     /// The number of restored bytes.
     back: usize,
 }
 
-impl Hidden {
-    pub(super) fn new(set: &NeedleSet, format: Format) -> Hidden {
-        let stand_in = if format == Format::Docker { set.absent_byte() } else { None };
-        Hidden { stand_in, bytes: Zeroizing::default(), back: 0 }
+impl Placeholders {
+    pub(super) fn new(set: &NeedleSet, format: RecordFormat) -> Placeholders {
+        let placeholder = if format == RecordFormat::Docker { set.absent_byte() } else { None };
+        Placeholders { placeholder, bytes: Zeroizing::default(), back: 0 }
     }
 
-    /// Hides the text within a record, and bytes around it that look like a stand-in.
+    /// Hides the text within a record, and bytes around it that look like a placeholder.
     pub(super) fn hide(&mut self, record: &mut [u8], text: Range<usize>) {
-        let Some(stand_in) = self.stand_in else { return };
-        let looks = |bytes: &[u8]| memchr::memchr_iter(stand_in, bytes).count();
-        append(&mut self.bytes, &vec![stand_in; looks(&record[..text.start])]);
+        let Some(placeholder) = self.placeholder else { return };
+        let looks = |bytes: &[u8]| memchr::memchr_iter(placeholder, bytes).count();
+        append(&mut self.bytes, &vec![placeholder; looks(&record[..text.start])]);
         append(&mut self.bytes, &record[text.clone()]);
-        append(&mut self.bytes, &vec![stand_in; looks(&record[text.end..])]);
-        record[text].fill(stand_in);
+        append(&mut self.bytes, &vec![placeholder; looks(&record[text.end..])]);
+        record[text].fill(placeholder);
     }
 
     /// Restores the hidden text in this output from `from` on; outputs follow each other.
     pub(super) fn restore(&mut self, output: &mut PieceBuf, from: usize) {
-        let Some(stand_in) = self.stand_in else { return };
-        let Hidden { bytes, back, .. } = self;
-        output.fill_in(from, stand_in, |len| {
-            let hidden = bytes[*back..].get(..len).expect("each stand-in stands for a byte");
+        let Some(placeholder) = self.placeholder else { return };
+        let Placeholders { bytes, back, .. } = self;
+        output.fill_in(from, placeholder, |len| {
+            let hidden = bytes[*back..].get(..len).expect("each placeholder replaces a byte");
             *back += len;
             hidden
         });
@@ -56,7 +56,7 @@ impl Hidden {
     }
 
     /// Frees memory.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn shrink_to_fit(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = Zeroizing::default();
         }

@@ -1,31 +1,31 @@
-//! Checks records against the definition: the text of each voice is searched as a whole, and put
+//! Checks records against the definition: the text of each stream is searched as a whole, and put
 //! back into its records.
 
 use std::sync::Arc;
 
-use super::{Format, HELD_LEN_MAX, Parts, TAIL_LEN_MIN};
+use super::{ContainerRedactor, HELD_LEN_MAX, RecordFormat, TAIL_LEN_MIN};
+use crate::io::budget::{BUDGET_LEN_MAX, Budget, BudgetShare};
 use crate::redact::mask::Mask;
 use crate::redact::naive;
 use crate::redact::needle::NeedleSet;
 use crate::redact::secret::Secret;
-use crate::sidecar::stream::lines::{ALL_LINES_LEN_MAX, AllLines, Room};
 
 fn concat(pieces: Vec<super::Piece<'_>>) -> Vec<u8> {
     pieces.iter().flat_map(|piece| piece.bytes().iter().copied()).collect()
 }
 
-const BOTH: [Format; 2] = [Format::Docker, Format::Cri];
+const BOTH: [RecordFormat; 2] = [RecordFormat::Docker, RecordFormat::Cri];
 
-/// A record: its voice, its text, and whether the line continues.
+/// A record: its stream, its text, and whether the line continues.
 #[derive(Clone, Debug)]
 struct Said {
-    voice: usize,
+    stream: usize,
     text: String,
     goes_on: bool,
 }
 
-fn said(voice: usize, text: &str, goes_on: bool) -> Said {
-    Said { voice, text: text.to_owned(), goes_on }
+fn said(stream: usize, text: &str, goes_on: bool) -> Said {
+    Said { stream, text: text.to_owned(), goes_on }
 }
 
 /// Escapes a character for JSON as Go does.
@@ -41,45 +41,45 @@ fn escape(c: char) -> String {
 }
 
 /// Formats a record as its runtime does, with `text` in place of its text.
-fn record(format: Format, said: &Said, number: usize, text: &str) -> String {
-    let stream = ["stdout", "stderr"][said.voice];
+fn record(format: RecordFormat, said: &Said, number: usize, text: &str) -> String {
+    let stream = ["stdout", "stderr"][said.stream];
     match format {
-        Format::Docker => {
+        RecordFormat::Docker => {
             let end = if said.goes_on { "" } else { "\\n" };
             let time = format!("2026-11-24T16:00:00.{number:09}Z");
             format!("{{\"log\":\"{text}{end}\",\"stream\":\"{stream}\",\"time\":\"{time}\"}}\n")
         }
-        Format::Cri => {
+        RecordFormat::Cri => {
             let tag = if said.goes_on { "P" } else { "F" };
             format!("2026-11-24T16:00:00.{number:09}Z {stream} {tag} {text}\n")
         }
     }
 }
 
-fn raw(format: Format, text: &str) -> String {
+fn raw(format: RecordFormat, text: &str) -> String {
     match format {
-        Format::Docker => text.chars().map(escape).collect(),
-        Format::Cri => text.to_owned(),
+        RecordFormat::Docker => text.chars().map(escape).collect(),
+        RecordFormat::Cri => text.to_owned(),
     }
 }
 
 /// Returns the original records and the expected ones.
-fn records(format: Format, needles: &[&str], script: &[Said]) -> (Vec<String>, Vec<String>) {
+fn records(format: RecordFormat, needles: &[&str], script: &[Said]) -> (Vec<String>, Vec<String>) {
     let bytes: Vec<&[u8]> = needles.iter().map(|needle| needle.as_bytes()).collect();
-    let all = |voice: usize| -> String {
-        let own = script.iter().filter(|said| said.voice == voice);
+    let all = |stream: usize| -> String {
+        let own = script.iter().filter(|said| said.stream == stream);
         own.map(|said| format!("{}{}", said.text, if said.goes_on { "" } else { "\n" })).collect()
     };
-    let covered = [0, 1].map(|voice| naive::covered(&bytes, all(voice).as_bytes()));
+    let covered = [0, 1].map(|stream| naive::covered(&bytes, all(stream).as_bytes()));
     let mut at = [0, 0];
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (number, said) in script.iter().enumerate() {
         before.push(record(format, said, number, &raw(format, &said.text)));
-        let covered = &covered[said.voice];
+        let covered = &covered[said.stream];
         let begins = |at: usize| covered[at] && (at == 0 || !covered[at - 1]);
         let mut text = String::new();
         for c in said.text.chars() {
-            let at = &mut at[said.voice];
+            let at = &mut at[said.stream];
             if begins(*at) {
                 text += "#-#";
             }
@@ -90,10 +90,10 @@ fn records(format: Format, needles: &[&str], script: &[Said]) -> (Vec<String>, V
         }
         if !said.goes_on {
             // The newline stays, with the mask before it, if the secret begins with it.
-            if begins(at[said.voice]) {
+            if begins(at[said.stream]) {
                 text += "#-#";
             }
-            at[said.voice] += 1;
+            at[said.stream] += 1;
         }
         after.push(record(format, said, number, &text));
     }
@@ -107,28 +107,28 @@ fn set(needles: &[&str]) -> Arc<NeedleSet> {
 
 /// Returns the output for these pieces, with its end. After each piece, another engine resumes at
 /// the reported position, and must produce the last of the expected records.
-fn run(format: Format, set: &Arc<NeedleSet>, input: &[u8], pieces: &[&[u8]], wanted: &[String]) -> Vec<u8> {
-    let mut parts = Parts::new(Arc::clone(set), format, false);
+fn run(format: RecordFormat, set: &Arc<NeedleSet>, input: &[u8], pieces: &[&[u8]], wanted: &[String]) -> Vec<u8> {
+    let mut redactor = ContainerRedactor::new(Arc::clone(set), format, false);
     let (mut out, mut pushed) = (Vec::new(), 0);
     let whole = wanted.concat();
     for piece in pieces {
-        out.extend(concat(parts.push(piece).0));
+        out.extend(concat(redactor.push(piece).0));
         assert!(whole.as_bytes().starts_with(&out), "{:?} is no beginning of {whole:?}", String::from_utf8_lossy(&out));
         pushed += piece.len();
-        let safe = pushed - usize::try_from(parts.unsettled()).unwrap();
+        let safe = pushed - usize::try_from(redactor.unsettled()).unwrap();
         let number = input[..safe].iter().filter(|&&byte| byte == b'\n').count();
         assert!(safe == 0 || input[safe - 1] == b'\n', "it is no record's beginning");
         let given = out.iter().filter(|&&byte| byte == b'\n').count();
         assert!(number <= given, "records were not given out before {safe}");
-        let mut next = Parts::new(Arc::clone(set), format, false);
+        let mut next = ContainerRedactor::new(Arc::clone(set), format, false);
         let mut rest = concat(next.push(&input[safe..]).0);
         rest.extend(concat(next.finish()));
         // A mask may be written twice, where masked text of one touches masked text of the other.
         let rest = String::from_utf8_lossy(&rest).replace("#-#", "");
         assert_eq!(rest, wanted[number..].concat().replace("#-#", ""), "from {safe} after {pushed}");
     }
-    out.extend(concat(parts.finish()));
-    assert_eq!(parts.unsettled(), 0);
+    out.extend(concat(redactor.finish()));
+    assert_eq!(redactor.unsettled(), 0);
     out
 }
 
@@ -143,7 +143,7 @@ fn check(needles: &[&str], script: &[Said]) {
             let out = run(format, &set, &input, &pieces, &wanted);
             assert_eq!(String::from_utf8_lossy(&out), wanted.concat(), "{format:?} in pieces of {size}");
         }
-        if format == Format::Docker {
+        if format == RecordFormat::Docker {
             for line in &wanted {
                 serde_json::from_str::<serde_json::Value>(line).expect("it is JSON still");
             }
@@ -163,8 +163,8 @@ fn a_secret_in_one_record_over_two_and_over_three_at_every_cut() {
     }
     for first in cuts.clone().filter(|at| at % 3 == 0) {
         for second in cuts.clone().filter(|&at| at > first && at % 2 == 0) {
-            let parts = [&text[..first], &text[first..second], &text[second..]];
-            check(&[SECRET], &[said(0, parts[0], true), said(0, parts[1], true), said(0, parts[2], false)]);
+            let texts = [&text[..first], &text[first..second], &text[second..]];
+            check(&[SECRET], &[said(0, texts[0], true), said(0, texts[1], true), said(0, texts[2], false)]);
         }
     }
 }
@@ -259,27 +259,26 @@ fn random_scripts() {
 fn what_is_no_record_is_searched_all_the_same() {
     let set = set(&[SECRET]);
     for format in BOTH {
-        let mut parts = Parts::new(Arc::clone(&set), format, true);
+        let mut redactor = ContainerRedactor::new(Arc::clone(&set), format, true);
         let long = "x".repeat(300 << 10);
         let input = format!("plain {SECRET} text\n{long}{SECRET}{long}\n\n{{\"log\":\"{SECRET}\n{SECRET}");
         let mut out = Vec::new();
         for piece in input.as_bytes().chunks(10_007) {
-            out.extend(concat(parts.push(piece).0));
+            out.extend(concat(redactor.push(piece).0));
         }
-        out.extend(concat(parts.finish()));
+        out.extend(concat(redactor.finish()));
         assert_eq!(String::from_utf8(out).unwrap(), input.replace(SECRET, "#-#"));
-        assert_eq!(parts.counts().values().sum::<u64>(), 4);
+        assert_eq!(redactor.counts().values().sum::<u64>(), 4);
     }
 }
 
 #[test]
 fn what_stands_elsewhere_in_a_record_is_masked() {
-    let set = set(&[SECRET]);
     let input =
         format!("{{\"log\":\"{SECRET}\\n\",\"stream\":\"stdout\",\"attrs\":{{\"key\":\"{SECRET}\"}},\"time\":\"\"}}\n");
-    let mut parts = Parts::new(set, Format::Docker, true);
-    assert_eq!(String::from_utf8(concat(parts.push(input.as_bytes()).0)).unwrap(), input.replace(SECRET, "#-#"));
-    assert_eq!(parts.unsettled(), 0);
+    let mut redactor = ContainerRedactor::new(set(&[SECRET]), RecordFormat::Docker, true);
+    assert_eq!(String::from_utf8(concat(redactor.push(input.as_bytes()).0)).unwrap(), input.replace(SECRET, "#-#"));
+    assert_eq!(redactor.unsettled(), 0);
 }
 
 #[test]
@@ -289,9 +288,9 @@ fn a_record_that_was_never_finished_gives_nothing_away() {
         let first = record(format, &said(1, "", true), 1, &SECRET[..8]);
         let second = record(format, &said(1, "", false), 2, &format!("{} {SECRET}", &SECRET[8..]));
         for cut in 0..=second.len() {
-            let mut parts = Parts::new(Arc::clone(&set), format, true);
-            let mut out = concat(parts.push(format!("{first}{}", &second[..cut]).as_bytes()).0);
-            out.extend(concat(parts.finish()));
+            let mut redactor = ContainerRedactor::new(Arc::clone(&set), format, true);
+            let mut out = concat(redactor.push(format!("{first}{}", &second[..cut]).as_bytes()).0);
+            out.extend(concat(redactor.finish()));
             let out = String::from_utf8(out).unwrap();
             let shown = out.replace("#-#", "");
             // These 8 bytes are at least half of the secret: a partial match.
@@ -300,67 +299,68 @@ fn a_record_that_was_never_finished_gives_nothing_away() {
     }
 }
 
-/// One voice begins a secret and never completes it, while the other continues.
+/// One stream begins a secret and never completes it, while the other continues.
 #[test]
 fn what_waits_for_too_long_is_masked() {
     let set = set(&[SECRET]);
-    let mut parts = Parts::new(set, Format::Cri, true);
-    let mut out = concat(parts.push(record(Format::Cri, &said(0, "", true), 0, &SECRET[..12]).as_bytes()).0);
-    let line = record(Format::Cri, &said(1, "", false), 1, "and so on");
+    let mut redactor = ContainerRedactor::new(set, RecordFormat::Cri, true);
+    let mut out = concat(redactor.push(record(RecordFormat::Cri, &said(0, "", true), 0, &SECRET[..12]).as_bytes()).0);
+    let line = record(RecordFormat::Cri, &said(1, "", false), 1, "and so on");
     let (mut held_max, mut lines) = (0, 0);
     while out.is_empty() {
-        out.extend(concat(parts.push(line.as_bytes()).0));
-        held_max = held_max.max(parts.held());
+        out.extend(concat(redactor.push(line.as_bytes()).0));
+        held_max = held_max.max(redactor.held());
         lines += 1;
     }
     assert!(held_max <= (HELD_LEN_MAX + line.len()) as u64);
-    let wanted = format!("{}{}", record(Format::Cri, &said(0, "", true), 0, "#-#"), line.repeat(lines));
+    let wanted = format!("{}{}", record(RecordFormat::Cri, &said(0, "", true), 0, "#-#"), line.repeat(lines));
     assert!(String::from_utf8(out).unwrap() == wanted);
     // The rest of the secret arrives later, and is masked as such.
-    let rest = record(Format::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
-    let wanted = record(Format::Cri, &said(0, "", false), 2, " end");
-    assert_eq!(String::from_utf8(concat(parts.push(rest.as_bytes()).0)).unwrap(), wanted);
+    let rest = record(RecordFormat::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
+    let wanted = record(RecordFormat::Cri, &said(0, "", false), 2, " end");
+    assert_eq!(String::from_utf8(concat(redactor.push(rest.as_bytes()).0)).unwrap(), wanted);
 }
 
 /// Sixteen thousand connections may each begin a secret, and never complete it.
 #[test]
 fn a29_records_of_all_streams_together_have_a_limit() {
     let set = set(&[SECRET]);
-    let begins = record(Format::Cri, &said(0, "", true), 0, &SECRET[..12]);
-    let line = record(Format::Cri, &said(1, "", false), 1, &"and so on ".repeat(1_000));
+    let begins = record(RecordFormat::Cri, &said(0, "", true), 0, &SECRET[..12]);
+    let line = record(RecordFormat::Cri, &said(1, "", false), 1, &"and so on ".repeat(1_000));
     for by_lines in [false, true] {
-        let all = Arc::new(AllLines::default());
+        let budget = Arc::new(Budget::default());
         // Other streams take all room but this.
         let room = 16 << 20;
-        let mut others = Room::new(Arc::clone(&all), !by_lines);
-        others.take(ALL_LINES_LEN_MAX - room);
+        let mut others = BudgetShare::new(Arc::clone(&budget), !by_lines);
+        others.take(BUDGET_LEN_MAX - room);
         let (mut streams, mut held, mut has_gone) = (Vec::new(), 0, 0);
         for _ in 0..10 {
-            let parts = Parts::new(Arc::clone(&set), Format::Cri, true).within(Room::new(Arc::clone(&all), !by_lines));
-            let mut parts = if by_lines { parts.by_lines() } else { parts };
-            let mut out = concat(parts.push(begins.as_bytes()).0);
+            let redactor = ContainerRedactor::new(Arc::clone(&set), RecordFormat::Cri, true)
+                .with_budget(BudgetShare::new(Arc::clone(&budget), !by_lines));
+            let mut redactor = if by_lines { redactor.by_lines() } else { redactor };
+            let mut out = concat(redactor.push(begins.as_bytes()).0);
             for _ in 0..400 {
-                out.extend(concat(parts.push(line.as_bytes()).0));
+                out.extend(concat(redactor.push(line.as_bytes()).0));
             }
-            out.extend(concat(parts.push(&line.as_bytes()[..TAIL_LEN_MIN.min(line.len() - 1)]).0));
+            out.extend(concat(redactor.push(&line.as_bytes()[..TAIL_LEN_MIN.min(line.len() - 1)]).0));
             assert!(!out.windows(12).any(|shown| shown == &SECRET.as_bytes()[..12]), "the beginning is out");
-            held += usize::try_from(parts.held()).unwrap();
+            held += usize::try_from(redactor.held()).unwrap();
             has_gone += usize::from(!out.is_empty());
-            streams.push((parts, out));
+            streams.push((redactor, out));
         }
         assert!(held <= room + streams.len() * TAIL_LEN_MIN, "{held} bytes wait");
         assert!(held > room / 2 && has_gone > 2, "{held} bytes wait, {has_gone} streams go on");
         // The rest of the secret is masked in each, and the room is free again.
-        for (mut parts, mut out) in streams {
-            out.extend(concat(parts.push(b"\n").0));
-            let rest = record(Format::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
-            out.extend(concat(parts.push(rest.as_bytes()).0));
-            out.extend(concat(parts.finish()));
+        for (mut redactor, mut out) in streams {
+            out.extend(concat(redactor.push(b"\n").0));
+            let rest = record(RecordFormat::Cri, &said(0, "", false), 2, &format!("{} end", &SECRET[12..]));
+            out.extend(concat(redactor.push(rest.as_bytes()).0));
+            out.extend(concat(redactor.finish()));
             let out = String::from_utf8(out).unwrap();
             assert!(!out.contains(&SECRET[..12]) && !out.contains(&SECRET[12..]), "a half is out");
         }
         others.take(0);
-        assert!(others.fits(ALL_LINES_LEN_MAX), "room was not given back");
+        assert!(others.fits(BUDGET_LEN_MAX), "room was not given back");
     }
 }
 
@@ -369,15 +369,15 @@ fn another_set_takes_over_what_is_held_back() {
     let old = set(&["alpha-bravo", "hotel"]);
     let new = set(&["alpha-charlie", "hotel"]);
     for format in BOTH {
-        let mut parts = Parts::new(Arc::clone(&old), format, true);
+        let mut redactor = ContainerRedactor::new(Arc::clone(&old), format, true);
         let line = |number: usize, text: &str, goes_on: bool| record(format, &said(0, "", goes_on), number, text);
         let mut out =
-            concat(parts.push(format!("{}{}", line(0, "hotel", false), line(1, "is alpha-", true)).as_bytes()).0);
-        out.extend(concat(parts.swap(Arc::clone(&new))));
-        out.extend(concat(parts.push(line(2, "charlie hotel", false).as_bytes()).0));
+            concat(redactor.push(format!("{}{}", line(0, "hotel", false), line(1, "is alpha-", true)).as_bytes()).0);
+        out.extend(concat(redactor.swap(Arc::clone(&new))));
+        out.extend(concat(redactor.push(line(2, "charlie hotel", false).as_bytes()).0));
         let wanted = format!("{}{}{}", line(0, "#-#", false), line(1, "is #-#", true), line(2, " #-#", false));
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
-        assert_eq!((parts.unsettled(), parts.counts().values().sum::<u64>()), (0, 3));
+        assert_eq!((redactor.unsettled(), redactor.counts().values().sum::<u64>()), (0, 3));
     }
 }
 
@@ -386,18 +386,18 @@ fn another_set_takes_over_what_is_held_back() {
 fn b10_records_that_wait_are_searched_again() {
     for format in BOTH {
         for by_lines in [false, true] {
-            let mut parts = Parts::new(set(&["alpha-bravo"]), format, true);
+            let mut redactor = ContainerRedactor::new(set(&["alpha-bravo"]), format, true);
             if by_lines {
-                parts = parts.by_lines();
+                redactor = redactor.by_lines();
             }
-            let line = |number, voice, text: &str, goes_on| record(format, &said(voice, "", goes_on), number, text);
-            // The first voice may be within a secret, and the second one waits behind it.
+            let line = |number, stream, text: &str, goes_on| record(format, &said(stream, "", goes_on), number, text);
+            // The first stream may be within a secret, and the second one waits behind it.
             let before = line(0, 0, "alpha-", true) + &line(1, 1, "late-delta late-", true);
-            assert!(concat(parts.push(before.as_bytes()).0).is_empty());
-            let mut out = concat(parts.swap(set(&["alpha-bravo", "late-delta"])));
+            assert!(concat(redactor.push(before.as_bytes()).0).is_empty());
+            let mut out = concat(redactor.swap(set(&["alpha-bravo", "late-delta"])));
             let after = line(2, 1, "delta end", false) + &line(3, 0, "charlie", false);
-            out.extend(concat(parts.push(after.as_bytes()).0));
-            out.extend(concat(parts.finish()));
+            out.extend(concat(redactor.push(after.as_bytes()).0));
+            out.extend(concat(redactor.finish()));
             let wanted = [
                 line(0, 0, "alpha-", true),
                 line(1, 1, "#-# #-#", true),
@@ -405,7 +405,7 @@ fn b10_records_that_wait_are_searched_again() {
                 line(3, 0, "charlie", false),
             ];
             assert_eq!(String::from_utf8(out).unwrap(), wanted.concat());
-            assert_eq!(parts.counts().values().sum::<u64>(), 2);
+            assert_eq!(redactor.counts().values().sum::<u64>(), 2);
         }
     }
 }
@@ -414,21 +414,21 @@ fn b10_records_that_wait_are_searched_again() {
 fn b07_short_lines_that_wait_take_no_more_than_long_ones() {
     for format in BOTH {
         for by_lines in [false, true] {
-            let mut parts = Parts::new(set(&[SECRET]), format, true);
+            let mut redactor = ContainerRedactor::new(set(&[SECRET]), format, true);
             if by_lines {
-                parts = parts.by_lines();
+                redactor = redactor.by_lines();
             }
             let begun = record(format, &said(0, "", true), 0, &SECRET[..12]);
-            let mut out = concat(parts.push(begun.as_bytes()).0);
+            let mut out = concat(redactor.push(begun.as_bytes()).0);
             let (mut lines, mut taken_max) = (0, 0);
             while lines <= HELD_LEN_MAX {
-                out.extend(concat(parts.push(&[b'\n'; 1_000]).0));
+                out.extend(concat(redactor.push(&[b'\n'; 1_000]).0));
                 lines += 1_000;
-                let places = parts.queue.capacity() * size_of::<super::Held>();
-                taken_max = taken_max.max(places + parts.queue.iter().map(|held| held.line.capacity()).sum::<usize>());
+                let lines_len: usize = redactor.queue.iter().map(|held| held.line.capacity()).sum();
+                taken_max = taken_max.max(lines_len + redactor.queue.capacity() * size_of::<super::PendingRecord>());
             }
             assert!(taken_max <= HELD_LEN_MAX, "{taken_max} bytes wait in one stream");
-            out.extend(concat(parts.finish()));
+            out.extend(concat(redactor.finish()));
             let wanted = record(format, &said(0, "", true), 0, "#-#") + &"\n".repeat(lines);
             assert!(out == wanted.as_bytes(), "what waited came out otherwise");
         }
@@ -440,12 +440,12 @@ fn b07_short_lines_that_wait_take_no_more_than_long_ones() {
 #[test]
 fn b08_a_dense_record_takes_time_in_proportion_to_its_length() {
     let set = set(&["Xq7p"]);
-    let took = |text: &str, records: usize, format: Format| {
+    let took = |text: &str, records: usize, format: RecordFormat| {
         let input = record(format, &said(0, "", false), 0, &raw(format, text)).repeat(records);
         let time = || {
-            let mut parts = Parts::new(Arc::clone(&set), format, true);
+            let mut redactor = ContainerRedactor::new(Arc::clone(&set), format, true);
             let start = std::time::Instant::now();
-            assert!(!concat(parts.push(input.as_bytes()).0).is_empty());
+            assert!(!concat(redactor.push(input.as_bytes()).0).is_empty());
             start.elapsed()
         };
         (0..3).map(|_| time()).min().expect("three")
@@ -476,10 +476,10 @@ fn a24_records_stay_json_whatever_the_secret() {
         let record = format!("{{\"log\":{text},\"stream\":\"stdout\"}}\n");
         let set = set(&[&secret]);
         let cut = below(record.len());
-        let mut parts = Parts::new(Arc::clone(&set), Format::Docker, false);
-        let mut out = concat(parts.push(&record.as_bytes()[..cut]).0);
-        out.extend(concat(parts.push(&record.as_bytes()[cut..]).0));
-        out.extend(concat(parts.finish()));
+        let mut redactor = ContainerRedactor::new(Arc::clone(&set), RecordFormat::Docker, false);
+        let mut out = concat(redactor.push(&record.as_bytes()[..cut]).0);
+        out.extend(concat(redactor.push(&record.as_bytes()[cut..]).0));
+        out.extend(concat(redactor.finish()));
         let covered = naive::covered(&[secret.as_bytes()], format!("{line}\n").as_bytes());
         let mut wanted = Vec::new();
         for (at, byte) in format!("{line}\n").bytes().enumerate() {
