@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::awaits_line::awaits_line;
 use super::sys;
 use super::terminal::{KeyMode, Terminal, has_line};
+use crate::sys::backoff::Backoff;
 
 /// The most keys in transit, in bytes: the capacity of a pseudo-terminal.
 const LEN_MAX: usize = 4 << 10;
@@ -40,7 +41,7 @@ pub(super) struct Keys {
     /// Keys are pending, in the terminal or here, until the child waits for them: the time of the
     /// next check.
     again: Option<Instant>,
-    pause: Duration,
+    pause: Backoff,
     /// The time of the next regular check.
     look: Instant,
     /// A key that halts the output was given to the child's terminal.
@@ -65,7 +66,7 @@ impl Keys {
             ended: false,
             is_blocked: false,
             again: None,
-            pause: AGAIN_MIN,
+            pause: Backoff::new(AGAIN_MIN, AGAIN_MAX),
             look: Instant::now(),
             has_halted: false,
         }
@@ -158,11 +159,11 @@ impl Keys {
         if self.pending(terminal) {
             // A child that takes line after line is served quickly; for one that does not read, the
             // checks cost no more than a fraction of the time.
-            let least = if self.pause < AGAIN_MAX { cost } else { cost * SHARE };
-            self.again = Some(Instant::now() + self.pause.max(least));
-            self.pause = (self.pause * 2).min(AGAIN_MAX);
+            let least = if self.pause.is_longest() { cost * SHARE } else { cost };
+            self.again = Some(Instant::now() + self.pause.next().max(least));
         } else {
-            (self.again, self.pause) = (None, AGAIN_MIN);
+            self.again = None;
+            self.pause.reset();
         }
     }
 
@@ -171,7 +172,7 @@ impl Keys {
         let mut there = in_terminal(terminal);
         let end = loop {
             if let Some(end) = self.end_of_line(theirs) {
-                self.pause = AGAIN_MIN;
+                self.pause.reset();
                 break end;
             }
             if there == 0 || self.len() == LEN_MAX || !self.take(terminal, 1) {

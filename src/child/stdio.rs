@@ -28,6 +28,7 @@ use rustix::termios::isatty;
 
 use super::sys;
 use super::terminal::{Pty, Terminal};
+use crate::sys::file::FileId;
 
 /// The child's session and process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +190,7 @@ fn same_sink(is_terminal: bool) -> bool {
         (Ok(one), Ok(other)) if kind(&one) == FileType::CharacterDevice => {
             kind(&other) == FileType::CharacterDevice && one.st_rdev == other.st_rdev
         }
-        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        (Ok(one), Ok(other)) => FileId::from(&one) == FileId::from(&other),
         _ => false,
     };
     sys::same_file(stdout(), stderr()) || same_inode()

@@ -1,7 +1,7 @@
 //! Our terminal's modes and size, while a child has a pseudo-terminal in its place.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Gid, Mode, Uid, fchmod, fchown, fstat};
@@ -13,13 +13,14 @@ use rustix::termios::{
 };
 
 use super::sys;
+use crate::sys::mutex::lock;
 
 /// The terminal with changed modes, and its original modes.
 static CHANGED: Mutex<Option<(Arc<OwnedFd>, Termios)>> = Mutex::new(None);
 
 /// Restores the terminal's modes if they were changed. For an abrupt end, such as a panic.
 pub fn restore() {
-    let Some((fd, modes)) = CHANGED.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    let Some((fd, modes)) = lock(&CHANGED).take() else { return };
     let _ = tcsetattr(&fd, OptionalActions::Now, &modes);
 }
 
@@ -201,7 +202,7 @@ impl Terminal {
         let what_counts =
             |modes: &Termios| (modes.output_modes, Acting::of(modes), modes.input_modes, modes.local_modes);
         if what_counts(&now) != what_counts(&modes) {
-            let mut slot = CHANGED.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slot = lock(&CHANGED);
             *slot = Some((Arc::clone(&self.fd), self.modes.clone()));
             // No flush: keys typed ahead are kept.
             let _ = tcsetattr(&self.fd, when, &modes);

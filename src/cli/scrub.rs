@@ -20,6 +20,7 @@ use super::progress::Progress;
 use super::report::Target;
 use super::scrub_report::{SOURCE, ScrubReport};
 use super::source::{self, SourceArgs};
+use hushlog::sys::mutex::lock;
 
 /// What a scrub takes.
 #[derive(Debug, Args)]
@@ -112,7 +113,7 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let report = Mutex::new(ScrubReport::new(action));
     let tell = |path: &Path, outcome: Outcome| {
         progress.aside(|| say(path, &outcome, action, options.quiet));
-        report.lock().unwrap_or_else(PoisonError::into_inner).add(path, outcome);
+        lock(&report).add(path, outcome);
     };
     let is_wanted = |path: &Path| wanted.wants(path);
     {

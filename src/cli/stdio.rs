@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use hushlog::child::Inherited;
-use rustix::fs::FileType;
+use hushlog::sys::file::{FileId, kind};
+use rustix::fs::{FileType, fstat};
 
 use super::exit::{self, Exit};
 use super::message::{self, Failure};
@@ -48,10 +49,12 @@ pub(crate) fn check() -> Result<(), Failure> {
 /// Fails if input and output are one file, as with `hushlog <app.log >>app.log`. The output would
 /// become input again, without end, or overwrite unread input.
 pub(crate) fn check_apart() -> Result<(), Failure> {
-    let file = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).ok().map(|stat| (stat.st_mode, stat.st_dev, stat.st_ino));
+    let file = |fd: BorrowedFd<'_>| {
+        let stat = fstat(fd).ok().filter(|stat| kind(stat) == FileType::RegularFile);
+        stat.as_ref().map(FileId::from)
+    };
     let (input, output) = (file(io::stdin().as_fd()), file(io::stdout().as_fd()));
-    let is_file = |(mode, ..): &(u32, _, _)| FileType::from_raw_mode(*mode) == FileType::RegularFile;
-    if input.filter(is_file).is_some_and(|input| Some(input) == output) {
+    if input.is_some() && input == output {
         return Err(Failure::config("standard input and standard output are the same file")
             .hint("write to another file, or mask it where it is: hushlog scrub FILE"));
     }

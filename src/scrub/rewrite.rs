@@ -38,6 +38,7 @@ use crate::redact::finder::Finder;
 use crate::redact::redactor::Redactor;
 use crate::redact::region::Region;
 use crate::sys::beneath::Dir;
+use crate::sys::file::FileId;
 use crate::sys::temporary;
 
 /// The maximum total length of all extended attributes' names, and of one attribute's value, in
@@ -179,7 +180,7 @@ impl Place<'_> {
         let now = fstat(self.file)?;
         let unchanged = |a: &Stat, b: &Stat| {
             (a.st_size, a.st_mtime, a.st_mtime_nsec) == (b.st_size, b.st_mtime, b.st_mtime_nsec)
-                && (a.st_ino, a.st_dev) == (b.st_ino, b.st_dev)
+                && FileId::from(a) == FileId::from(b)
         };
         let named = self.directory.stat(self.name)?;
         if !unchanged(&before, &now) || !unchanged(&now, &named) || lease.as_ref().is_some_and(|lease| !lease.holds()) {

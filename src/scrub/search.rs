@@ -18,6 +18,7 @@ use super::{file, holes};
 use crate::NeedleSet;
 use crate::redact::finder::{Finder, join};
 use crate::redact::region::Region;
+use crate::sys::mutex::lock;
 
 /// The read size, in bytes.
 const READ_LEN: usize = 256 << 10;
@@ -128,7 +129,7 @@ impl Board {
     /// Waits until `pick` returns a value. A poisoned lock is safe to use: no operation in here
     /// stops halfway, and the scope's end raises a thread's panic again.
     fn when<T>(&self, mut pick: impl FnMut(&mut State) -> Option<T>) -> T {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         loop {
             if let Some(picked) = pick(&mut state) {
                 self.changed.notify_all();

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{CWD, FileType, OFlags, Stat, fstat};
 use rustix::io::Errno;
@@ -26,6 +26,7 @@ use super::site::{Opened, Site};
 use super::treat::Treat;
 use crate::sys::beneath::Dir;
 use crate::sys::file::{FileId, kind as type_of, kind_name};
+use crate::sys::mutex::lock;
 use crate::sys::strict::{self, Reach};
 
 /// The maximum number of further passes over a directory for files that have appeared, for example
@@ -367,9 +368,4 @@ fn directory(path: &Path) -> &Path {
         return path;
     }
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A poisoned lock is safe to use: no operation in here stops halfway.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

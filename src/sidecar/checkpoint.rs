@@ -21,7 +21,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::Duration;
 
 use rustix::fs::fstat;
@@ -32,6 +32,7 @@ use super::sink::OutputSync;
 use crate::redact::text;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::{FileId, check_owner, others_can_write};
+use crate::sys::mutex::lock;
 use crate::sys::private;
 use crate::sys::replace::replace_in;
 use positions::Positions;
@@ -119,12 +120,6 @@ pub(crate) struct Checkpoints {
     emit: EventSink,
     /// Held as long as this sidecar owns the directory.
     _lock: Option<OwnedFd>,
-}
-
-/// Locks a mutex and ignores poisoning: no code panics under it, and if it did, the data would be
-/// consistent.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Checkpoints {

@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use super::secrets::active::Active;
 use crate::redact::message::{Reading, label_escape, redact};
 use crate::redact::redactor::RegionCounts;
+use crate::sys::mutex::lock;
 
 /// The step to which held-back bytes are rounded down.
 pub(crate) const HELD_STEP: u64 = 4 << 10;
@@ -393,12 +394,6 @@ impl Page {
 /// Escapes a label's value for the format. Hidden characters could control a reader's terminal.
 fn escaped(text: &str) -> String {
     text.chars().map(|c| label_escape(c).unwrap_or_else(|| c.to_string())).collect()
-}
-
-/// Locks a mutex. No thread panics while it holds a lock, since a panic ends the program; in a test
-/// the metrics are good enough.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

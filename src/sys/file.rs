@@ -41,6 +41,13 @@ impl From<&Stat> for FileId {
     }
 }
 
+impl From<&std::fs::Metadata> for FileId {
+    fn from(found: &std::fs::Metadata) -> FileId {
+        use std::os::unix::fs::MetadataExt;
+        FileId { device: found.dev(), inode: found.ino() }
+    }
+}
+
 /// The type of a file.
 pub fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)

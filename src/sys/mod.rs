@@ -22,6 +22,8 @@
 //! | a file that another user made beforehand | [`file::check_owner`], [`file::check_private`] |
 //! | a link in place of a socket, just before its mode is set | mode set in a private directory, then renamed |
 
+#[cfg(all(feature = "registry", target_os = "linux"))]
+pub(crate) mod backoff;
 pub mod beneath;
 #[cfg(feature = "registry")]
 pub mod boot;
@@ -33,6 +35,7 @@ pub mod input;
 #[cfg(feature = "guard")]
 pub(crate) mod limits;
 pub mod lock;
+pub mod mutex;
 #[cfg(feature = "sidecar")]
 pub mod node;
 pub mod output;

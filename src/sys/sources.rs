@@ -13,13 +13,14 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Stat, StatxFlags, fstat, statx};
 
 use super::file::{FileId, kind};
 use super::input::Input;
+use crate::sys::mutex::lock;
 
 /// The interval between inspections of the sources' paths, in multiples of the time that one takes.
 const REST_FACTOR: u32 = 50;
@@ -102,8 +103,7 @@ impl Sources {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A poisoned lock is safe to use: no operation in here stops halfway.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

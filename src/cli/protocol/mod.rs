@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use hushlog::io::{PumpError, PumpSummary};
+use hushlog::sys::file::FileId;
 use hushlog::{NeedleSet, Redactor};
 use rustix::fs::fstat;
 
@@ -35,7 +36,7 @@ pub(crate) enum Protocol {
 pub(crate) fn mute_if_shared() {
     let (stdout, stderr) = (fstat(io::stdout()), fstat(io::stderr()));
     if let (Ok(stdout), Ok(stderr)) = (stdout, stderr)
-        && (stdout.st_dev, stdout.st_ino) == (stderr.st_dev, stderr.st_ino)
+        && FileId::from(&stdout) == FileId::from(&stderr)
         && !io::stderr().is_terminal()
     {
         message::mute();

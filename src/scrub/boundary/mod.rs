@@ -20,7 +20,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use rustix::fs::{FileType, OFlags, fstat, fsync};
 use zeroize::Zeroizing;
@@ -33,6 +33,7 @@ use super::mask_writer::{MaskError, MaskWriter};
 use super::site::{Opened, Site};
 use super::tree::Tree;
 use crate::sys::file::{FileId, kind as type_of};
+use crate::sys::mutex::lock;
 use crate::sys::rotation::{self, Log};
 use crate::sys::strict;
 use find::{End, Found, Row};
@@ -178,9 +179,8 @@ impl Place {
 }
 
 impl Boundaries {
-    /// A panic leaves the map consistent: no operation in here stops halfway.
     fn claims(&self) -> MutexGuard<'_, HashMap<FileId, Claim>> {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.claims)
     }
 }
 

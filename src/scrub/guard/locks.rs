@@ -8,11 +8,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::sys::file::FileId;
 use crate::sys::lock::{self, Lock};
+use crate::sys::mutex::lock;
 
 /// The time limit for an ending guard to release its directories.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -25,7 +26,7 @@ impl Locks {
     /// Locks a directory, unless it is locked here already.
     pub(super) fn take(&self, directory: BorrowedFd<'_>) -> io::Result<()> {
         let id = FileId::of(directory)?;
-        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut locks = lock(&self.0);
         if let Entry::Vacant(place) = locks.entry(id) {
             place.insert(lock::of_inode(id, PATIENCE)?);
         }
@@ -35,13 +36,13 @@ impl Locks {
     /// Releases a deleted directory.
     pub(super) fn give_back(&self, directory: BorrowedFd<'_>) {
         if let Ok(id) = FileId::of(directory) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            lock(&self.0).remove(&id);
         }
     }
 
     /// Releases all directories except these.
     pub(super) fn keep(&self, directories: impl IntoIterator<Item = FileId>) {
         let kept: HashSet<FileId> = directories.into_iter().collect();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| kept.contains(id));
+        lock(&self.0).retain(|id, _| kept.contains(id));
     }
 }

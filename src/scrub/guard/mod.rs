@@ -45,6 +45,7 @@ use walk::{Orders, Walked, Walker};
 use watch::{OwnThreads, Watch, Ways};
 use worker::{Done, EventFd, Jobs};
 
+use crate::sys::mutex::lock;
 use event_sink::EventSink;
 pub use event_sink::GuardEvent;
 pub use kernel::termination;
@@ -321,7 +322,7 @@ impl Threads<'_> {
             }
             Err((path, error)) => {
                 let failure = GuardError::Directory { path, error };
-                *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure);
+                *lock(&self.failed) = Some(failure);
                 self.orders.stop.store(true, Relaxed);
                 self.wake.signal();
             }

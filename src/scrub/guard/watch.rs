@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,6 +22,7 @@ use super::walk::{Orders, Walked};
 use super::worker::{Done, EventFd, Job, Jobs, Task, Unsynced};
 use crate::NeedleSet;
 use crate::scrub::mask_writer::MaskError;
+use crate::sys::mutex::lock;
 
 /// The polling interval for active files.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -41,11 +42,11 @@ impl OwnThreads {
     /// Adds the calling thread.
     pub(super) fn enlist(&self) {
         let own = rustix::thread::gettid().as_raw_nonzero().get();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(own);
+        lock(&self.0).push(own);
     }
 
     fn has(&self, thread: i32) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&thread)
+        lock(&self.0).contains(&thread)
     }
 }
 

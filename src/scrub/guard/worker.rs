@@ -16,6 +16,7 @@ use super::kernel::{Identity, writable};
 use super::search::{Proof, Search, Standing};
 use super::tools::Tools;
 use crate::scrub::mask_writer::MaskError;
+use crate::sys::mutex::lock;
 
 /// One job in this many favours a search in progress over a new one.
 const GOES_ON_EVERY: usize = 4;
@@ -70,7 +71,7 @@ struct Queue {
 
 impl Jobs {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     /// Queues a job; `goes_on` means that its file has had a slice already.

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::{Key, Position, Slot, lock};
+use super::{Key, Position, Slot};
+use crate::sys::mutex::lock;
 
 #[derive(Default)]
 pub(super) struct Positions {

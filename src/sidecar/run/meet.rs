@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, fstat};
@@ -195,7 +194,7 @@ impl Spots {
     fn add(&mut self, role: Role, what: &str, path: &Path) {
         let found = fs::metadata(path).ok();
         let is_whole = found.as_ref().is_some_and(fs::Metadata::is_dir);
-        let file = found.map(|found| FileId { device: found.dev(), inode: found.ino() });
+        let file = found.as_ref().map(FileId::from);
         self.all.push(Spot {
             role,
             what: what.to_owned(),

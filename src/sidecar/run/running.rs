@@ -17,12 +17,13 @@ use crate::sidecar::config::Plan;
 use crate::sidecar::event::EventSink;
 use crate::sidecar::metrics::{Metrics, Phase};
 use crate::sidecar::program::Programs;
-use crate::sidecar::secrets::reloader::{ReloadHandle, lock};
+use crate::sidecar::secrets::reloader::ReloadHandle;
 use crate::sidecar::sink::{OutputSync, Sink};
 use crate::sidecar::source::follow::Files;
 use crate::sidecar::stream::StreamContext;
 use crate::sidecar::systemd::fd_store::FdStore;
 use crate::sidecar::systemd::socket_activation::PassedSockets;
+use crate::sys::mutex::lock;
 
 /// The version of the status format.
 const STATUS_VERSION: u32 = 1;

@@ -26,6 +26,7 @@ use crate::sidecar::source::socket::{Connections, Datagrams};
 use crate::sidecar::source::{Listener, Source};
 use crate::sidecar::stream::lines::WaitsFor;
 use crate::sidecar::stream::{Broken, STOPPING_GRACE, Stream, StreamContext};
+use crate::sys::backoff::Backoff;
 
 /// The initial delay before a failed source is reopened.
 const DELAY_MIN: Duration = Duration::from_millis(100);
@@ -186,15 +187,15 @@ async fn serve_one(source: impl Source, context: &Arc<StreamContext>, running: &
 /// Serves a source, and reopens it when it fails.
 async fn again(source: impl Source, stream: &StreamPlan, context: &Arc<StreamContext>, running: &Arc<Running>) {
     let mut broken = serve_one(source, context, running).await;
-    let mut delay = DELAY_MIN;
+    let mut backoff = Backoff::new(DELAY_MIN, DELAY_MAX);
     while let Some(error) = broken.take() {
         (running.emit)(Event::SourceUnavailable { stream: Arc::clone(&stream.name), error });
         let opened = loop {
+            let delay = backoff.next();
             tokio::select! {
                 () = running.stop.cancelled() => return,
                 () = tokio::time::sleep(delay) => {}
             }
-            delay = (delay * 2).min(DELAY_MAX);
             if let Ok(opened) = open(stream, running) {
                 break opened;
             }

@@ -24,7 +24,7 @@ use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::metrics::{Metrics, Phase};
 use crate::sidecar::program::Programs;
 use crate::sidecar::secrets::directories;
-use crate::sidecar::secrets::reloader::{ReloadHandle, Reloader, Request, lock};
+use crate::sidecar::secrets::reloader::{ReloadHandle, Reloader, Request};
 use crate::sidecar::secrets::watch;
 use crate::sidecar::sink::{OutputSync, Sink};
 use crate::sidecar::source::follow::Files;
@@ -34,6 +34,7 @@ use crate::sidecar::stream::lines::WaitsFor;
 use crate::sidecar::systemd::fd_store::FdStore;
 use crate::sidecar::systemd::socket_activation::PassedSockets;
 use crate::sidecar::{Setup, SidecarError};
+use crate::sys::mutex::lock;
 
 /// The maximum number of threads: more do not help with one machine's logs.
 const THREADS_MAX: usize = 16;

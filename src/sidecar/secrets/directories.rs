@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::active::Active;
-use super::reloader::lock;
 use crate::NeedleSet;
 use crate::redact::overlay::Overlay;
 use crate::redact::text;
@@ -21,6 +20,7 @@ use crate::scrub::{Outcome, Scrubber, Tree, is_wanted};
 use crate::sidecar::config::{Guard as Section, ScrubPlan};
 use crate::sidecar::event::Event;
 use crate::sidecar::run::running::Running;
+use crate::sys::mutex::lock;
 
 /// The interval at which a waiting thread checks for cancellation.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

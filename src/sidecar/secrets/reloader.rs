@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,6 +21,7 @@ use crate::sidecar::admin::canary;
 use crate::sidecar::config::Plan;
 use crate::sidecar::event::{Event, EventSink, LoadError};
 use crate::sidecar::metrics::Metrics;
+use crate::sys::mutex::lock;
 use crate::sys::sources::Sources;
 
 /// Reads all secrets from their sources.
@@ -391,10 +392,6 @@ fn emit_notices(emit: &EventSink, set: &NeedleSet, told: &BTreeSet<String>) {
     if !new.is_empty() {
         emit(Event::OfValues(new));
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use super::metrics::StreamMetrics;
 use super::program::{Programs, Voice};
 use crate::redact::redacted::RedactedBuf;
 use crate::redact::text;
+use crate::sys::backoff::Backoff;
 
 pub(crate) use batch::Batch;
 use open::Opened;
@@ -74,11 +75,12 @@ pub(crate) struct Sink {
 }
 
 /// The connection to the outlet, if available, and its history.
-#[derive(Default)]
 struct State {
     opened: Option<Opened>,
     since: Option<Instant>,
+    /// The delay before the next attempt to open it.
     delay: Duration,
+    backoff: Backoff,
     /// The time of the last attempt to open it, for sinks that drop.
     tried: Option<Instant>,
     /// The number of dropped pieces when the sink last became unavailable.
@@ -87,6 +89,21 @@ struct State {
     spool: Option<Spool>,
     /// Whether the failure of the spool was reported.
     is_spool_told: bool,
+}
+
+impl State {
+    fn new() -> State {
+        State {
+            opened: None,
+            since: None,
+            delay: Duration::ZERO,
+            backoff: Backoff::new(DELAY_MIN, DELAY_MAX),
+            tried: None,
+            dropped_before: 0,
+            spool: None,
+            is_spool_told: false,
+        }
+    }
 }
 
 impl Sink {
@@ -99,7 +116,7 @@ impl Sink {
             label: open::label(&plan.outlet),
             plan,
             permits: Semaphore::new(PERMITS),
-            state: Mutex::default(),
+            state: Mutex::new(State::new()),
             is_away: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             spooled: AtomicU64::new(0),
@@ -371,7 +388,10 @@ impl Sink {
     /// Reports the sink as unavailable once, however many attempts to open it fail.
     fn away(&self, state: &mut State, error: io::Error) {
         let was_well = state.since.take().is_some_and(|since| since.elapsed() > WELL_AFTER);
-        state.delay = if was_well { DELAY_MIN } else { (state.delay * 2).clamp(DELAY_MIN, DELAY_MAX) };
+        if was_well {
+            state.backoff.reset();
+        }
+        state.delay = state.backoff.next();
         if !self.is_away.swap(true, Relaxed) {
             state.dropped_before = self.dropped();
             (self.emit)(Event::SinkUnavailable { sink: self.label.clone(), error });

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, Weak};
 use rustix::fs::{fdatasync, fsync};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::sidecar::checkpoint::lock;
 use crate::sys::beneath::Dir;
+use crate::sys::mutex::lock;
 
 /// The files that sinks and spools write.
 #[derive(Default)]

@@ -13,6 +13,7 @@ use super::{ReadOutcome, Source};
 use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::fd::Fd;
 use crate::sidecar::program::{self, Programs, Voice};
+use crate::sys::backoff::Backoff;
 
 /// The initial restart delay.
 const DELAY_MIN: Duration = Duration::from_secs(1);
@@ -30,7 +31,7 @@ pub(crate) struct Program {
     /// The consumer of standard error: a separate stream, since it may contain secrets as well.
     voice: Voice,
     running: Option<Running>,
-    delay: Duration,
+    backoff: Backoff,
     /// The earliest time of the next start.
     next: Option<tokio::time::Instant>,
     was_told: bool,
@@ -50,7 +51,8 @@ impl Program {
         programs: Programs,
         voice: Voice,
     ) -> Program {
-        Program { words, stream, emit, programs, voice, running: None, delay: DELAY_MIN, next: None, was_told: false }
+        let backoff = Backoff::new(DELAY_MIN, DELAY_MAX);
+        Program { words, stream, emit, programs, voice, running: None, backoff, next: None, was_told: false }
     }
 
     fn start(&mut self) -> io::Result<Running> {
@@ -66,7 +68,7 @@ impl Program {
     /// Handles a program that has closed its output.
     fn end(&mut self, mut running: Running) {
         if running.since.elapsed() > WELL_AFTER {
-            self.delay = DELAY_MIN;
+            self.backoff.reset();
         }
         self.rest();
         let status = match running.child.try_wait() {
@@ -79,8 +81,7 @@ impl Program {
     }
 
     fn rest(&mut self) {
-        self.next = Some(tokio::time::Instant::now() + self.delay);
-        self.delay = (self.delay * 2).min(DELAY_MAX);
+        self.next = Some(tokio::time::Instant::now() + self.backoff.next());
     }
 }
 

@@ -4,7 +4,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, fstat};
@@ -76,7 +75,7 @@ fn standard() -> impl Iterator<Item = FileId> {
 fn gather(path: &Path, depth: usize, ids: &mut HashSet<FileId>) {
     let Ok(found) = fs::metadata(path) else { return };
     if !found.is_dir() {
-        ids.insert(FileId { device: found.dev(), inode: found.ino() });
+        ids.insert(FileId::from(&found));
     } else if depth > 0 {
         let entries = fs::read_dir(path).into_iter().flatten().flatten();
         entries.for_each(|entry| gather(&entry.path(), depth - 1, ids));

@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use crate::sidecar::StoreAt;
-use crate::sidecar::secrets::reloader::lock;
+use crate::sys::mutex::lock;
 
 /// The delay before a failed removal is retried.
 const REST: Duration = Duration::from_millis(100);

@@ -21,8 +21,8 @@ use super::fd_store::{FdStore, StoredFd, name_prefix};
 use crate::sidecar::SidecarError;
 use crate::sidecar::config::{Format, SourcePlan, StreamPlan};
 use crate::sidecar::event::{Event, EventSink};
-use crate::sidecar::secrets::reloader::lock;
 use crate::sidecar::source::connection::Connection;
+use crate::sys::mutex::lock;
 
 /// The passed sockets. They stay open, so that a failed source can be reopened.
 pub(crate) struct PassedSockets {

@@ -15,10 +15,11 @@ use super::shared::Shared;
 use super::{FREE_MAX, Follow, Followed, RENAMED_MAX};
 use crate::redact::text;
 use crate::scrub::is_named;
-use crate::sidecar::checkpoint::{Key, Position, lock};
+use crate::sidecar::checkpoint::{Key, Position};
 use crate::sidecar::event::Event;
 use crate::sys::beneath::{Dir, Links};
 use crate::sys::file::FileId;
+use crate::sys::mutex::lock;
 
 /// The order of the files of a log: by modification time, then by rotation number.
 type Order = (i64, Reverse<Option<u32>>);

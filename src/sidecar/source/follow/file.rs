@@ -21,9 +21,10 @@ use super::shared::Shared;
 use crate::scrub::compression_of_head;
 use crate::scrub::lease::Lease;
 use crate::sidecar::checkpoint::{
-    Fingerprint, FingerprintHasher, HEAD_LEN_MAX, Key, Position, Slot, TAIL_LEN_MAX, lock, tail,
+    Fingerprint, FingerprintHasher, HEAD_LEN_MAX, Key, Position, Slot, TAIL_LEN_MAX, tail,
 };
 use crate::sys::file::FileId;
+use crate::sys::mutex::lock;
 
 /// The number of bytes read into the page cache at once.
 const WARM_LEN: usize = 256 << 10;

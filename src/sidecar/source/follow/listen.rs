@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::log::{Back, Followed};
 use super::{Files, Follow};
-use crate::sidecar::checkpoint::lock;
 use crate::sidecar::config::ReadFrom;
 use crate::sidecar::source::Listener;
+use crate::sys::mutex::lock;
 
 /// The interval of looks without a change event.
 const LOOK: Duration = Duration::from_secs(5);

@@ -27,9 +27,10 @@ use super::Files;
 use super::file::{Part, Read, Standing, Writers};
 use super::rotated::copy_of;
 use super::shared::{Held, Shared};
-use crate::sidecar::checkpoint::{Fingerprint, Slot, lock, tail};
+use crate::sidecar::checkpoint::{Fingerprint, Slot, tail};
 use crate::sidecar::source::ReadOutcome;
 use crate::sidecar::source::Source;
+use crate::sys::mutex::lock;
 
 /// A file without a write for this time has ended, though a process may have it open.
 const LINGER: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::Notify;
 
 use super::file::Part;
-use crate::sidecar::checkpoint::lock;
+use crate::sys::mutex::lock;
 
 /// The shared state of one file.
 #[derive(Default)]

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::{Files, Following};
-use crate::sidecar::checkpoint::{Checkpoints, lock};
+use crate::sidecar::checkpoint::Checkpoints;
 use crate::sidecar::config::ReadFrom;
 use crate::sidecar::event::{Event, EventSink};
 use crate::sidecar::source::Listener;
 use crate::sidecar::source::ReadOutcome;
 use crate::sidecar::source::Source;
 use crate::sidecar::source::own::Own;
+use crate::sys::mutex::lock;
 
 mod handover;
 mod links;

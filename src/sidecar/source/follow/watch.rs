@@ -18,8 +18,8 @@ use tokio::io::Interest;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::sidecar::checkpoint::lock;
 use crate::sidecar::fd::Fd;
+use crate::sys::mutex::lock;
 
 /// The read size of the event queue, in bytes.
 const EVENTS_LEN: usize = 16 << 10;
