@@ -90,7 +90,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         true => all(&sourced),
         false => (1..).zip(&args.names).map(|(number, name)| question(&sourced, name, number)).collect(),
     };
-    let canary = Canary::new(sourced.into_iter().map(|sourced| sourced.secret))?;
+    let canary = Canary::new(sourced.into_iter().map(Sourced::into_secret))?;
     let answers: Vec<(String, bool)> = questions.iter().map(|question| answer(question, &canary)).collect();
     if !args.quiet {
         stdio::print(answers.iter().map(|(line, _)| message::shown(line) + "\n").collect::<String>().as_bytes())?;
@@ -100,26 +100,28 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 
 /// The variable that a secret is or would be exported as.
 fn variable(sourced: &Sourced) -> String {
-    match &sourced.origin {
-        Origin::Environment | Origin::Dotenv | Origin::Key => sourced.secret.name().to_owned(),
-        Origin::File => name::variable(sourced.secret.name()).unwrap_or_else(|_| sourced.secret.name().to_owned()),
-        Origin::Session { variable, .. } | Origin::Registry { variable, .. } => variable.clone(),
-    }
+    let variable = &sourced.exported.variable;
+    let of_file = (sourced.origin == Origin::File).then(|| name::variable(variable).ok()).flatten();
+    of_file.unwrap_or_else(|| variable.clone())
 }
 
 /// A question for each variable that is currently exported.
 fn all(sourced: &[Sourced]) -> Vec<Question> {
-    let is_current =
-        |sourced: &&Sourced| !matches!(sourced.origin, Origin::Session { current: false, .. } | Origin::Key);
-    let names: BTreeSet<String> = sourced.iter().filter(is_current).map(variable).collect();
+    let is_asked = |sourced: &&Sourced| is_current(sourced) && sourced.origin != Origin::Key;
+    let names: BTreeSet<String> = sourced.iter().filter(is_asked).map(variable).collect();
     names.iter().map(|name| question(sourced, name, 0)).collect()
+}
+
+/// False if only an earlier export had the secret.
+fn is_current(sourced: &Sourced) -> bool {
+    sourced.exported.is_exported || sourced.origin != Origin::Session
 }
 
 fn question(sourced: &[Sourced], asked: &str, number: usize) -> Question {
     let exported = name::variable(asked).ok();
     let by_name = |sourced: &&Sourced| {
         let variable = variable(sourced);
-        sourced.secret.name() == asked || variable == asked || Some(variable) == exported
+        sourced.secret().name() == asked || variable == asked || Some(variable) == exported
     };
     let found: Vec<&Sourced> = sourced.iter().filter(by_name).collect();
     let candidates = [found.first().map(|found| variable(found)), Some(asked.to_owned()), exported.clone()];
@@ -129,8 +131,7 @@ fn question(sourced: &[Sourced], asked: &str, number: usize) -> Question {
     });
     let mut known: Vec<(Secret, bool)> = Vec::new();
     for found in &found {
-        let is_current = !matches!(found.origin, Origin::Session { current: false, .. });
-        known.push((Secret::new(found.secret.name(), found.secret.expose().to_vec()), is_current));
+        known.push((Secret::new(found.secret().name(), found.secret().expose().to_vec()), is_current(found)));
     }
     let is_own = variable.is_some() || !found.is_empty();
     let shown = if is_own { Some(printable(asked.as_bytes())) } else { message::typed(asked) };

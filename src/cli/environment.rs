@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hushlog::Secret;
 use hushlog::export::{Environment, EnvironmentError};
-use hushlog::registry::{ExportedSecret, NameError, Rank, name};
+use hushlog::registry::{ExportedSecret, NameError, name};
 use hushlog::source::{Loaded, Origin, Sourced};
 
 use super::message::Failure;
@@ -18,12 +17,12 @@ pub(crate) fn of_export(loaded: Loaded) -> Result<Environment, Failure> {
 }
 
 fn made(loaded: Loaded, make: Make) -> Result<Environment, Failure> {
-    check_names(&loaded, |origin| matches!(origin, Origin::Registry { .. }))?;
-    let candidates = loaded.secrets.into_iter().filter_map(|Sourced { secret, origin }| {
-        let names = names(secret.name(), &origin).transpose()?;
-        Some(names.map(|(variable, version, rank)| ExportedSecret::new(variable, secret, version, rank)))
+    check_names(&loaded, |origin| origin == Origin::Registry)?;
+    let candidates = loaded.secrets.into_iter().filter(|sourced| sourced.exported.is_exported).map(|sourced| {
+        let variable = variable(&sourced)?;
+        Ok(ExportedSecret { variable, ..sourced.exported })
     });
-    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, make)
+    choose(candidates.collect::<Result<_, Failure>>()?, &loaded.defaults, make)
 }
 
 /// The environment of every program on this machine.
@@ -35,26 +34,26 @@ pub(crate) fn machine_wide(loaded: Loaded) -> Result<Environment, Failure> {
 /// The variables that a child gets besides those it inherits. Their values are copied, since the
 /// redactor needs them too.
 pub(crate) fn for_child(loaded: &Loaded) -> Result<Environment, Failure> {
-    check_names(loaded, |origin| matches!(origin, Origin::Registry { .. }))?;
-    let exported = loaded.secrets.iter().filter(|sourced| !matches!(sourced.origin, Origin::Environment));
-    let candidates = exported.filter_map(|Sourced { secret, origin }| {
-        let names = names(secret.name(), origin).transpose()?;
-        let copy = Secret::new(secret.name(), secret.expose().to_vec());
-        Some(names.map(|(variable, version, rank)| ExportedSecret::new(variable, copy, version, rank)))
+    check_names(loaded, |origin| origin == Origin::Registry)?;
+    let is_for_child = |sourced: &&Sourced| sourced.exported.is_exported && sourced.origin != Origin::Environment;
+    let candidates = loaded.secrets.iter().filter(is_for_child).map(|sourced| {
+        let variable = variable(sourced)?;
+        Ok(ExportedSecret { variable, ..sourced.exported.duplicate() })
     });
-    choose(candidates.collect::<Result<_, _>>()?, &loaded.defaults, Environment::of_program)
+    choose(candidates.collect::<Result<_, Failure>>()?, &loaded.defaults, Environment::of_program)
 }
 
 /// Refuses variables that programs read as their configuration, unless this machine allows them.
 /// The check covers secrets of these origins, and the defaults beside them. People other than its
 /// users may change a registry, and its defaults need no secret beside them. A user's own file may
 /// set anything for that user's own program.
-fn check_names(loaded: &Loaded, is_checked: impl Fn(&Origin) -> bool) -> Result<(), Failure> {
+fn check_names(loaded: &Loaded, is_checked: impl Fn(Origin) -> bool) -> Result<(), Failure> {
     let mut checked = Vec::new();
-    for sourced in loaded.secrets.iter().filter(|sourced| is_checked(&sourced.origin)) {
-        checked.extend(names(sourced.secret.name(), &sourced.origin)?.map(|(variable, ..)| variable));
+    let is_checked = |sourced: &&Sourced| is_checked(sourced.origin);
+    for sourced in loaded.secrets.iter().filter(is_checked).filter(|sourced| sourced.exported.is_exported) {
+        checked.push(variable(sourced)?);
     }
-    if loaded.has_registry_defaults || loaded.secrets.iter().any(|sourced| is_checked(&sourced.origin)) {
+    if loaded.has_registry_defaults || loaded.secrets.iter().any(|sourced| is_checked(&sourced)) {
         checked.extend(loaded.defaults.keys().cloned());
     }
     let refused = |variable: &str, error: NameError| {
@@ -87,19 +86,15 @@ fn choose(
     make(candidates).map_err(|error| failure(&error))
 }
 
-/// The variable that a secret is exported as, its version and its rank; `None` if it is not
-/// exported.
-fn names(secret: &str, origin: &Origin) -> Result<Option<(String, String, Rank)>, Failure> {
-    let unversioned = |variable| Ok(Some((variable, String::new(), Rank::Shared)));
-    match origin {
-        Origin::Environment | Origin::Dotenv => unversioned(secret.to_owned()),
-        Origin::File => unversioned(name::variable(secret).map_err(|error| {
-            Failure::config(format!("{secret} cannot be exported: {error}"))
+/// The variable that a secret is exported as.
+fn variable(sourced: &Sourced) -> Result<String, Failure> {
+    let variable = &sourced.exported.variable;
+    match sourced.origin {
+        Origin::File => name::variable(variable).map_err(|error| {
+            Failure::config(format!("{variable} cannot be exported: {error}"))
                 .hint("rename the file; openai-api-key is exported as OPENAI_API_KEY")
-        })?),
-        Origin::Session { current: false, .. } | Origin::Registry { install: false, .. } | Origin::Key => Ok(None),
-        Origin::Session { variable, version, .. } => Ok(Some((variable.clone(), version.clone(), Rank::Shared))),
-        Origin::Registry { variable, version, rank, .. } => Ok(Some((variable.clone(), version.clone(), *rank))),
+        }),
+        _ => Ok(variable.clone()),
     }
 }
 

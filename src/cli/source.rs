@@ -10,7 +10,7 @@ use clap::Args;
 use hushlog::Secret;
 use hushlog::registry::Error;
 use hushlog::source::registry::{identity_of_machine, of_machine};
-use hushlog::source::{Fallback, Interface, Loaded, RegistrySpec, SourceError, SourceErrorKind, SourceSpec};
+use hushlog::source::{Fallback, Interface, Loaded, RegistrySpec, SourceError, SourceErrorKind, SourceSpec, Sourced};
 
 use super::message::{self, Failure, note, warning};
 use super::registry::ask_passphrase;
@@ -123,7 +123,7 @@ impl From<SourceError> for Failure {
 
 /// Reads the sources, for commands that only mask secrets.
 pub(crate) fn load(args: &SourceArgs, quiet: bool) -> Result<Vec<Secret>, SourceError> {
-    load_all(&args.spec(), quiet).map(|loaded| loaded.secrets.into_iter().map(|sourced| sourced.secret).collect())
+    load_all(&args.spec(), quiet).map(|loaded| loaded.secrets.into_iter().map(Sourced::into_secret).collect())
 }
 
 /// Reads the sources, or the fallback if there are none.
@@ -160,7 +160,7 @@ pub(crate) fn read(spec: &SourceSpec, fallback: Fallback, quiet: bool) -> Result
     message::hold();
     let mut loaded = Loaded::default();
     let read = spec.load_into(&mut loaded, fallback, &ask_passphrase);
-    message::hide(loaded.secrets.iter().map(|sourced| &sourced.secret));
+    message::hide(loaded.secrets.iter().map(Sourced::secret));
     if !quiet {
         say(&loaded);
     }

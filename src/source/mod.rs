@@ -14,7 +14,7 @@
 //! # std::fs::write(&path, "API_TOKEN=sk-live-4f9QzX\n")?;
 //! let spec = SourceSpec { dotenv: vec![path], ..SourceSpec::default() };
 //! let loaded = spec.load()?;
-//! let secrets = loaded.secrets.into_iter().map(|sourced| sourced.secret);
+//! let secrets = loaded.secrets.into_iter().map(|sourced| sourced.into_secret());
 //! let set = secrets.fold(NeedleSet::builder(), |set, secret| set.secret(secret)).build()?;
 //! let masked = set.redact_cow(b"token: sk-live-4f9QzX");
 //! assert_eq!(masked.as_ref(), b"token: [REDACTED:API_TOKEN]");
@@ -44,7 +44,7 @@ pub use error::{Field, Interface, Item, SourceError, SourceErrorKind};
 pub use registry::{AskPassphrase, RegistrySpec};
 
 use crate::redact::secret::Secret;
-use crate::registry::{Error, Rank};
+use crate::registry::{Error, ExportedSecret, Rank};
 
 /// The sources of secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,14 +76,33 @@ pub enum Fallback {
 
 /// A secret and its source.
 pub struct Sourced {
-    /// The secret, named after its variable, its file or its entry in the registry.
-    pub secret: Secret,
+    /// The secret, named after its variable, its file or its entry in the registry; and the
+    /// variable that exports it. Of a file the variable is not derived yet: it is the file's name.
+    pub exported: ExportedSecret,
     /// The source.
     pub origin: Origin,
 }
 
-/// The source of a secret, with its data about the secret.
-#[derive(Clone, Debug)]
+impl Sourced {
+    /// A secret of a source that has no variables or versions of its own.
+    fn new(secret: Secret, origin: Origin) -> Sourced {
+        let exported = ExportedSecret::new(secret.name().to_owned(), secret, "", Rank::Shared);
+        Sourced { exported, origin }
+    }
+
+    /// The secret.
+    pub fn secret(&self) -> &Secret {
+        &self.exported.secret
+    }
+
+    /// The secret, without its data.
+    pub fn into_secret(self) -> Secret {
+        self.exported.secret
+    }
+}
+
+/// The source of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A variable of the environment.
     Environment,
@@ -91,26 +110,10 @@ pub enum Origin {
     Dotenv,
     /// A file.
     File,
-    /// The session.
-    Session {
-        /// The variable that holds the secret.
-        variable: String,
-        /// The version of the secret; empty if it has none.
-        version: String,
-        /// False if only an earlier export had the secret, so that it is masked but not exported.
-        current: bool,
-    },
+    /// The session. A secret that only an earlier export had is masked, but not exported.
+    Session,
     /// A registry.
-    Registry {
-        /// The variable that exports the secret.
-        variable: String,
-        /// The version of the secret.
-        version: String,
-        /// The rank among secrets of the same variable.
-        rank: Rank,
-        /// Whether the secret is exported.
-        install: bool,
-    },
+    Registry,
     /// A key that opens or signs registries. It is masked, but not exported.
     Key,
 }
@@ -172,17 +175,17 @@ impl SourceSpec {
         }
         for (item, glob) in items(Field::Env, &self.env) {
             let secrets = environment::matching(item, glob)?;
-            self.add(loaded, &Origin::Environment, secrets, || SourceErrorKind::NoVariable.at(item))?;
+            self.add(loaded, Origin::Environment, secrets, || SourceErrorKind::NoVariable.at(item))?;
         }
         for (item, path) in items(Field::Dotenv, &self.dotenv) {
             let entries = file::dotenv(item, path)?;
             loaded.referring.extend(entries.iter().filter(|entry| entry.refers).map(|entry| entry.name.clone()));
             let secrets = entries.into_iter().map(|entry| Secret::new(entry.name, entry.value)).collect();
-            self.add(loaded, &Origin::Dotenv, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
+            self.add(loaded, Origin::Dotenv, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
         }
         for (item, path) in items(Field::SecretFiles, &self.secret_files) {
             let secrets = file::value_or_directory(item, path)?;
-            self.add(loaded, &Origin::File, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
+            self.add(loaded, Origin::File, secrets, || SourceErrorKind::NoValue.at(item).path(path))?;
         }
         match &self.registry {
             Some(spec) => registry::add(loaded, self.allow_empty, spec, ask),
@@ -193,7 +196,7 @@ impl SourceSpec {
     fn load_well_known(&self, loaded: &mut Loaded) -> Result<(), SourceError> {
         let secrets = environment::well_known();
         loaded.well_known = secrets.iter().map(|secret| secret.name().to_owned()).collect();
-        self.add(loaded, &Origin::Environment, secrets, || SourceErrorKind::NoWellKnown.into())
+        self.add(loaded, Origin::Environment, secrets, || SourceErrorKind::NoWellKnown.into())
     }
 
     /// Adds the secrets of one source. At least one must have a value, unless empty sources are
@@ -201,14 +204,14 @@ impl SourceSpec {
     fn add(
         &self,
         loaded: &mut Loaded,
-        origin: &Origin,
+        origin: Origin,
         secrets: Vec<Secret>,
         nothing: impl FnOnce() -> SourceError,
     ) -> Result<(), SourceError> {
         if !self.allow_empty && secrets.iter().all(|secret| secret.expose().trim_ascii().is_empty()) {
             return Err(nothing());
         }
-        loaded.secrets.extend(secrets.into_iter().map(|secret| Sourced { secret, origin: origin.clone() }));
+        loaded.secrets.extend(secrets.into_iter().map(|secret| Sourced::new(secret, origin)));
         Ok(())
     }
 

@@ -188,10 +188,11 @@ fn signing_keys() -> Vec<Secret> {
 }
 
 fn key(secret: Secret) -> Sourced {
-    Sourced { secret, origin: Origin::Key }
+    let mut key = Sourced::new(secret, Origin::Key);
+    key.exported.is_exported = false;
+    key
 }
 
-fn sourced(opened: ExportedSecret) -> Sourced {
-    let ExportedSecret { secret, variable, version, rank, is_exported: install } = opened;
-    Sourced { secret, origin: Origin::Registry { variable, version, rank, install } }
+fn sourced(exported: ExportedSecret) -> Sourced {
+    Sourced { exported, origin: Origin::Registry }
 }

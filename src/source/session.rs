@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::error::{SourceError, SourceErrorKind};
 use super::{Loaded, Origin, Sourced, setting};
+use crate::registry::{ExportedSecret, Rank};
 use crate::session::{self, Session, SessionDir, SessionError};
 
 /// The name of the session as a credential of a service.
@@ -68,10 +69,9 @@ pub(super) fn add(loaded: &mut Loaded, allow_empty: bool, session: Session) -> R
     if entries.is_empty() && !allow_empty {
         return Err(SourceErrorKind::EmptySession.into());
     }
-    for entry in entries {
-        let origin = Origin::Session { variable: entry.variable, version: entry.version, current: entry.is_exported };
-        loaded.secrets.push(Sourced { secret: entry.secret, origin });
-    }
+    // The export has resolved the ranks.
+    let entries = entries.into_iter().map(|entry| ExportedSecret { rank: Rank::Shared, ..entry });
+    loaded.secrets.extend(entries.map(|exported| Sourced { exported, origin: Origin::Session }));
     loaded.defaults.extend(defaults);
     Ok(())
 }
