@@ -88,7 +88,7 @@ impl Running {
         let sinks = self
             .sinks
             .iter()
-            .map(|sink| json!({ "name": sink.label(), "away": sink.is_away(), "dropped": sink.dropped() }));
+            .map(|sink| json!({ "name": sink.label(), "away": sink.is_unavailable(), "dropped": sink.dropped() }));
         json!({
             "version": STATUS_VERSION,
             "phase": match self.metrics.phase() {

@@ -139,7 +139,7 @@ fn voice(
             // These lines are no records of the stream, in any format.
             way: Way { format: Format::Plain, ..way },
             waits_for: WaitsFor::Line,
-            parts_wholes: true,
+            separates_messages: true,
             metrics,
             budget: Arc::clone(&running.budget),
             stop,

@@ -117,7 +117,7 @@ pub(in crate::sidecar) async fn run(
     running.metrics.enter(Phase::Ready);
     let secrets = lock(&running.reloader.status).values;
     (running.emit)(Event::Ready { streams: running.streams.len(), secrets });
-    tokio::spawn(tell_of_life(Arc::clone(&running), alive_every));
+    tokio::spawn(report_life(Arc::clone(&running), alive_every));
     until_told(&running, signals, &mut tasks).await;
     stop(&running, tasks).await;
     // It masks the matches found, and releases waiting readers.
@@ -177,7 +177,7 @@ fn assemble(
             (_, Release::Line) => WaitsFor::Line,
             (_, Release::Exact) => WaitsFor::Nothing,
         },
-        parts_wholes: parts_wholes(stream, &plan, &sinks[stream.sink]),
+        separates_messages: separates_messages(stream, &plan, &sinks[stream.sink]),
         metrics: metrics.stream(&stream.name),
         budget: Arc::clone(&budget),
         stop: stop.clone(),
@@ -204,10 +204,10 @@ fn assemble(
 }
 
 /// Whether a message without a final newline gets one: wherever other text could follow it.
-fn parts_wholes(stream: &StreamPlan, plan: &Plan, sink: &Sink) -> bool {
+fn separates_messages(stream: &StreamPlan, plan: &Plan, sink: &Sink) -> bool {
     let is_alone = plan.streams.iter().filter(|other| other.sink == stream.sink).count() == 1;
     let stays_as_it_is = stream.source == SourcePlan::Stdin && is_alone;
-    !(stays_as_it_is || sink.parts_by_itself())
+    !(stays_as_it_is || sink.separates_messages())
 }
 
 /// Waits for a stop signal, or until no work is left.
@@ -250,7 +250,7 @@ async fn stop(running: &Running, mut tasks: JoinSet<()>) {
 }
 
 /// Sends signs of life and the status to the service manager.
-async fn tell_of_life(running: Arc<Running>, alive_every: Option<Duration>) {
+async fn report_life(running: Arc<Running>, alive_every: Option<Duration>) {
     let mut every = tokio::time::interval(alive_every.unwrap_or(STATUS_EVERY).min(STATUS_EVERY));
     let mut status = (Instant::now(), String::new());
     loop {
@@ -258,7 +258,7 @@ async fn tell_of_life(running: Arc<Running>, alive_every: Option<Duration>) {
         (running.emit)(Event::Alive);
         if status.1.is_empty() || status.0.elapsed() >= STATUS_EVERY {
             let secrets = lock(&running.reloader.status).clone();
-            let away = running.sinks.iter().filter(|sink| sink.is_away()).count();
+            let away = running.sinks.iter().filter(|sink| sink.is_unavailable()).count();
             let outdated = if secrets.error.is_some() { ", the last reload failed" } else { "" };
             let away = if away > 0 { format!(", {away} sinks away") } else { String::new() };
             let now = format!("{} streams, {} secrets{outdated}{away}", running.streams.len(), secrets.values);

@@ -156,7 +156,7 @@ mod tests {
             sink: Arc::new(Sink::new(Arc::new(plan), Arc::new(drop), &Arc::default())),
             way: Way { release, line_max: 1 << 10, format: Format::Plain, mask_stump: true },
             waits_for: if release == Release::Line { WaitsFor::Line } else { WaitsFor::Nothing },
-            parts_wholes: true,
+            separates_messages: true,
             metrics: Arc::default(),
             budget: Arc::default(),
             stop: CancellationToken::new(),

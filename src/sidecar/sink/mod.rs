@@ -60,7 +60,7 @@ pub(crate) struct Sink {
     label: String,
     permits: Semaphore,
     state: Mutex<State>,
-    is_away: AtomicBool,
+    is_unavailable: AtomicBool,
     /// The number of dropped pieces.
     dropped: AtomicU64,
     /// The number of pending pieces in the spool.
@@ -88,7 +88,7 @@ struct State {
     /// Holds the pending output while the sink is unavailable.
     spool: Option<Spool>,
     /// Whether the failure of the spool was reported.
-    is_spool_told: bool,
+    is_spool_reported: bool,
 }
 
 impl State {
@@ -101,7 +101,7 @@ impl State {
             tried: None,
             dropped_before: 0,
             spool: None,
-            is_spool_told: false,
+            is_spool_reported: false,
         }
     }
 }
@@ -117,7 +117,7 @@ impl Sink {
             plan,
             permits: Semaphore::new(PERMITS),
             state: Mutex::new(State::new()),
-            is_away: AtomicBool::new(false),
+            is_unavailable: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             spooled: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
@@ -145,8 +145,8 @@ impl Sink {
     }
 
     /// Returns whether the sink is unavailable.
-    pub(crate) fn is_away(&self) -> bool {
-        self.is_away.load(Relaxed)
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.is_unavailable.load(Relaxed)
     }
 
     /// Returns the number of dropped pieces.
@@ -155,7 +155,7 @@ impl Sink {
     }
 
     /// Returns whether the sink keeps messages apart by itself, without newlines.
-    pub(crate) fn parts_by_itself(&self) -> bool {
+    pub(crate) fn separates_messages(&self) -> bool {
         matches!(self.plan.outlet, super::config::Outlet::UnixDatagram(_))
     }
 
@@ -177,9 +177,9 @@ impl Sink {
             state.spool = Some(opened);
         }
         match self.open().await {
-            Ok(opened) => self.back(&mut state, opened),
+            Ok(opened) => self.recovered(&mut state, opened),
             Err(error) if open::is_final(&self.plan.outlet, &error) => return Err(error),
-            Err(error) => self.away(&mut state, error),
+            Err(error) => self.unavailable(&mut state, error),
         }
         Ok(())
     }
@@ -219,7 +219,7 @@ impl Sink {
                 written = batch.line_start(written);
             }
             state.opened = None;
-            self.away(&mut state, error);
+            self.unavailable(&mut state, error);
         }
     }
 
@@ -227,7 +227,7 @@ impl Sink {
     pub(crate) async fn tend(self: Arc<Sink>, metrics: Vec<Arc<StreamMetrics>>) {
         loop {
             metrics.iter().for_each(|metrics| metrics.spool(self.spooled.load(Relaxed), self.damaged.load(Relaxed)));
-            match self.give_out().await {
+            match self.write_spooled().await {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => tokio::select! {
                     () = self.waits.notified() => {}
@@ -254,7 +254,7 @@ impl Sink {
             self.warn(spool);
             self.count(spool);
             if let Err(error) = settled {
-                self.tell_of_spool(&mut state, &error);
+                self.report_spool(&mut state, &error);
             }
         }
         std::future::pending().await
@@ -262,22 +262,22 @@ impl Sink {
 
     /// Writes the first pending piece. Returns the delay before the next; none, if nothing is
     /// pending.
-    async fn give_out(&self) -> Option<Duration> {
+    async fn write_spooled(&self) -> Option<Duration> {
         let mut state = self.state.lock().await;
         let first = state.spool.as_mut()?.first();
         state.spool.iter_mut().for_each(|spool| self.warn(spool));
         let First { piece, is_whole, mut written } = match first {
             Ok(first) => first?,
             Err(error) => {
-                self.tell_of_spool(&mut state, &error);
+                self.report_spool(&mut state, &error);
                 return Some(DELAY_MAX);
             }
         };
         if state.opened.is_none() {
             match self.open().await {
-                Ok(opened) => self.back(&mut state, opened),
+                Ok(opened) => self.recovered(&mut state, opened),
                 Err(error) => {
-                    self.away(&mut state, error);
+                    self.unavailable(&mut state, error);
                     return Some(state.delay);
                 }
             }
@@ -290,17 +290,17 @@ impl Sink {
             // The next reader receives the whole piece.
             let kept = if opened.forgets() { 0 } else { written };
             if let Some(Err(error)) = state.spool.as_mut().map(|spool| spool.note_written(kept)) {
-                self.tell_of_spool(&mut state, &error);
+                self.report_spool(&mut state, &error);
             }
             state.opened = None;
-            self.away(&mut state, error);
+            self.unavailable(&mut state, error);
             return Some(state.delay);
         }
         let spool = state.spool.as_mut()?;
         let forgot = spool.forget_first(piece.len());
         self.count(spool);
         if let Err(error) = forgot {
-            self.tell_of_spool(&mut state, &error);
+            self.report_spool(&mut state, &error);
         }
         Some(Duration::ZERO)
     }
@@ -315,7 +315,7 @@ impl Sink {
                 is_taken
             }
             Err(error) => {
-                self.tell_of_spool(state, &error);
+                self.report_spool(state, &error);
                 false
             }
         }
@@ -335,8 +335,8 @@ impl Sink {
         }
     }
 
-    fn tell_of_spool(&self, state: &mut State, error: &io::Error) {
-        if !std::mem::replace(&mut state.is_spool_told, true) {
+    fn report_spool(&self, state: &mut State, error: &io::Error) {
+        if !std::mem::replace(&mut state.is_spool_reported, true) {
             let text = format!("the spool of {} fails, and streams wait: {error}", self.label);
             (self.emit)(Event::Warning(text));
         }
@@ -364,11 +364,11 @@ impl Sink {
             state.tried = Some(Instant::now());
             match self.open().await {
                 Ok(opened) => {
-                    self.back(state, opened);
+                    self.recovered(state, opened);
                     return Ok(true);
                 }
                 Err(error) if open::is_final(&self.plan.outlet, &error) => return Err(error),
-                Err(error) => self.away(state, error),
+                Err(error) => self.unavailable(state, error),
             }
             if !waits {
                 return Ok(false);
@@ -376,23 +376,23 @@ impl Sink {
         }
     }
 
-    fn back(&self, state: &mut State, opened: Opened) {
+    fn recovered(&self, state: &mut State, opened: Opened) {
         state.opened = Some(opened);
         state.since = Some(Instant::now());
-        if self.is_away.swap(false, Relaxed) {
+        if self.is_unavailable.swap(false, Relaxed) {
             let dropped = self.dropped() - state.dropped_before;
             (self.emit)(Event::SinkRecovered { sink: self.label.clone(), dropped });
         }
     }
 
     /// Reports the sink as unavailable once, however many attempts to open it fail.
-    fn away(&self, state: &mut State, error: io::Error) {
+    fn unavailable(&self, state: &mut State, error: io::Error) {
         let was_well = state.since.take().is_some_and(|since| since.elapsed() > WELL_AFTER);
         if was_well {
             state.backoff.reset();
         }
         state.delay = state.backoff.next();
-        if !self.is_away.swap(true, Relaxed) {
+        if !self.is_unavailable.swap(true, Relaxed) {
             state.dropped_before = self.dropped();
             (self.emit)(Event::SinkUnavailable { sink: self.label.clone(), error });
         }

@@ -55,7 +55,7 @@ pub(crate) struct StreamContext {
     pub(crate) way: Way,
     pub(crate) waits_for: WaitsFor,
     /// Whether a newline must separate the output of one message from the next.
-    pub(crate) parts_wholes: bool,
+    pub(crate) separates_messages: bool,
     pub(crate) metrics: Arc<StreamMetrics>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) stop: CancellationToken,
@@ -350,7 +350,7 @@ impl Stream {
     /// Marks the next bytes as those of another file. Records and secrets continue in it. A line
     /// does too, but its two parts are written as two lines, unless a secret joins them.
     fn boundary(&mut self) {
-        if self.context.parts_wholes {
+        if self.context.separates_messages {
             self.boundaries.add(&self.engine);
         }
         self.engine.boundary();
@@ -437,7 +437,7 @@ impl Out<'_> {
     /// next.
     fn needs_newline(&self, pieces: &[Piece<'_>]) -> bool {
         let last = pieces.last().map_or(self.lines.waiting(), |piece| *piece).bytes().last();
-        self.context.parts_wholes && last.map_or(!*self.at_line_start, |last| *last != b'\n')
+        self.context.separates_messages && last.map_or(!*self.at_line_start, |last| *last != b'\n')
     }
 
     async fn write<'s>(

@@ -10,6 +10,7 @@ const RETIRED: &[(&str, &str)] = &[
     ("keeper", "reload thread"),
     ("minder", "supervisor"),
     ("nudge", "wake"),
+    ("packing", "compression"),
     ("sieve", "prefilter"),
     ("spoilt", "poisoned"),
     ("stranger", "not a member"),
