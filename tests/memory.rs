@@ -113,7 +113,7 @@ fn texts() -> Vec<Text> {
 /// output.
 fn peak_of(text: &Text, len: usize) -> usize {
     let mut redactor =
-        Redactor::new(engine::exactly(&text.needles, engine::nameless(), Variant::Best)).mask_stump(false);
+        Redactor::new(engine::exactly(&text.needles, engine::nameless(), Variant::Best)).mask_partial(false);
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);
     let mut compare = Compare { text, at: 0 };

@@ -13,7 +13,7 @@ pub(crate) struct Oracle<'a> {
     found: Vec<(usize, usize)>,
     /// The length of the masked partial match at the end of the text: at least half a needle and
     /// eight bytes. (Half of a form counts as eight for values of 16 bytes or more.)
-    stump: usize,
+    partial: usize,
 }
 
 impl<'a> Oracle<'a> {
@@ -22,7 +22,7 @@ impl<'a> Oracle<'a> {
         let automaton =
             AhoCorasick::builder().kind(kind).prefilter(false).build(needles).expect("the oracle's automaton");
         let found = automaton.find_overlapping_iter(text).map(|found| (found.start(), found.end())).collect();
-        Oracle { text, found, stump: stump(needles, text) }
+        Oracle { text, found, partial: partial(needles, text) }
     }
 
     /// The number of occurrences.
@@ -52,8 +52,8 @@ impl<'a> Oracle<'a> {
     /// The maximal stretches that occurrences cover, in order.
     pub(crate) fn regions(&self) -> Vec<(usize, usize)> {
         let mut found = self.found.clone();
-        if self.stump > 0 {
-            found.push((self.text.len() - self.stump, self.text.len()));
+        if self.partial > 0 {
+            found.push((self.text.len() - self.partial, self.text.len()));
         }
         found.sort_unstable();
         let mut regions: Vec<(usize, usize)> = Vec::new();
@@ -102,9 +102,9 @@ fn uncut((start, end): (usize, usize), piece_len: usize) -> bool {
 }
 
 /// The length of the longest end of the text that is at least half of a needle, and not all of it.
-fn stump(needles: &[&[u8]], text: &[u8]) -> usize {
+fn partial(needles: &[&[u8]], text: &[u8]) -> usize {
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0).min(text.len());
-    let half = |needle: &[u8]| needle.len().div_ceil(2).max(hushlog::redact::redactor::STUMP_LEN_MIN);
+    let half = |needle: &[u8]| needle.len().div_ceil(2).max(hushlog::redact::redactor::PARTIAL_LEN_MIN);
     let begins = |end: &[u8]| {
         let within = |needle: &&&[u8]| (half(needle)..needle.len()).contains(&end.len());
         needles.iter().filter(within).any(|needle| needle.starts_with(end))

@@ -220,10 +220,10 @@ void hushlog_set_free(hushlog_set *set);
  * If the stream ends inside a secret, after at least half of it and 8 bytes of its value, the
  * partial match is masked. With this flag it is returned unchanged.
  */
-#define HUSHLOG_KEEP_STUMP 1u
+#define HUSHLOG_KEEP_PARTIAL 1u
 
 /*
- * A stream at its beginning. Flags: HUSHLOG_KEEP_STUMP, or 0.
+ * A stream at its beginning. Flags: HUSHLOG_KEEP_PARTIAL, or 0.
  *
  * HUSHLOG_ENULL, HUSHLOG_EFLAG
  */

@@ -89,14 +89,14 @@ impl Ready {
     }
 
     /// Runs the program and masks the needles of this set in its output, which goes to ours. With
-    /// `mask_stump`, a partial match at the end of a stream is masked as well. [`Running::end`]
+    /// `mask_partial`, a partial match at the end of a stream is masked as well. [`Running::end`]
     /// supervises the program.
     ///
     /// # Errors
     ///
     /// System errors at the start: no thread or descriptor left. The program may have begun; it
     /// ends when this process does.
-    pub fn run(self, set: &Arc<NeedleSet>, mask_stump: bool, options: SupervisionOptions) -> io::Result<Running> {
+    pub fn run(self, set: &Arc<NeedleSet>, mask_partial: bool, options: SupervisionOptions) -> io::Result<Running> {
         let Ready { channel, signals, job_control, routes, mut terminal, supervisor, has_begun } = self;
         let pty = routes.iter().find(|route| route.is_pty).map(|route| route.input.as_fd());
         if let (Some(terminal), Some(pty)) = (&mut terminal, pty) {
@@ -113,7 +113,7 @@ impl Ready {
                 eio_ends: route.is_pty,
                 echo: route.is_pty.then_some(echo),
             };
-            Stream::start(route, Redactor::new(Arc::clone(set)).mask_stump(mask_stump), options)
+            Stream::start(route, Redactor::new(Arc::clone(set)).mask_partial(mask_partial), options)
         };
         let streams = routes.into_iter().map(start).collect::<io::Result<Vec<Stream>>>()?;
         Ok(Running(EventLoop {

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &FilterArgs) -> Result<Exit, Failure> {
     let set = masking::needle_set(secrets, options, sources.allow_empty)?;
     harden::lock_memory();
 
-    let mut redactor = Redactor::new(Arc::clone(&set)).mask_stump(!options.keep_stump);
+    let mut redactor = Redactor::new(Arc::clone(&set)).mask_partial(!options.keep_partial);
     harden::fail_point("pump", set.expose().next().unwrap_or_default());
     let pumped = match protocol {
         Some(protocol) => {

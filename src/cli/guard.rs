@@ -35,10 +35,16 @@ pub(crate) struct GuardArgs {
     #[arg(long, value_name = "C", value_parser = masking::mask_char, help_heading = "Masking and output")]
     pub(crate) mask_char: Option<u8>,
 
-    /// How long readers wait for the rest of a secret at the end of a file, before that stump is
-    /// masked
-    #[arg(long, value_name = "MILLISECONDS", default_value = "1000", help_heading = "Masking and output")]
-    pub(crate) stump_wait: u32,
+    /// How long readers wait for the rest of a secret at the end of a file, before that partial
+    /// match is masked
+    #[arg(
+        long,
+        alias = "stump-wait",
+        value_name = "MILLISECONDS",
+        default_value = "1000",
+        help_heading = "Masking and output"
+    )]
+    pub(crate) partial_wait: u32,
 
     /// Leave values of fewer bytes alone, and warn about them by name [default and least: 4]
     #[arg(long, value_name = "N", value_parser = masking::min_length(), help_heading = "Masking and output")]
@@ -67,7 +73,7 @@ impl GuardArgs {
             mask_char: None,
             min_length: self.min_length,
             no_encodings: self.no_encodings,
-            keep_stump: false,
+            keep_partial: false,
             release: WhenReleased::Exact,
             report: None,
             quiet: self.quiet,
@@ -88,7 +94,7 @@ pub(crate) fn run(args: &GuardArgs) -> Result<Exit, Failure> {
     let set = masking::needle_set(secrets, &args.masking(), args.sources.allow_empty)?;
     let overlay = overlay(&set, args.mask_char)?;
     let guard = Guard::new(Arc::clone(&set), overlay).map_err(failure)?;
-    let guard = guard.stump_wait(Duration::from_millis(args.stump_wait.into())).leave(kept);
+    let guard = guard.partial_wait(Duration::from_millis(args.partial_wait.into())).leave(kept);
     harden::lock_memory();
     let quiet = args.quiet;
     let guarded = guard.run(&args.directories, stop.as_fd(), move |event| log_event(event, quiet)).map_err(failure)?;

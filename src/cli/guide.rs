@@ -128,7 +128,7 @@ const SECTIONS: &[Section] = &[
     Section {
         title: "Promises",
         text: "  1. No byte of a secret, of a listed form or of an identifying part of it gets out, however the input is cut.
-  2. Nothing else changes, whatever the bytes are; only an input that ends inside a secret has that stump masked.
+  2. Nothing else changes, whatever the bytes are; only an input that ends inside a secret has that partial match masked.
   3. The output depends on the bytes alone, never on where the reads fell.
   4. Only what may be the beginning of a secret waits; a prompt appears at once.
   5. Time is linear in the input, and memory does not grow with it.

@@ -42,9 +42,9 @@ pub(crate) struct OptionArgs {
     /// Give a secret's beginning out when the input ends inside it
     ///
     /// Without this flag, an input that ends after half of a secret and 8 bytes of its value or
-    /// more has that stump masked.
-    #[arg(long)]
-    pub(crate) keep_stump: bool,
+    /// more has that partial match masked.
+    #[arg(long, alias = "keep-stump")]
+    pub(crate) keep_partial: bool,
 
     /// How early output is given out
     ///

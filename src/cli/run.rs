@@ -62,7 +62,7 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
 
     let kill_after = (kill_after > 0).then(|| Duration::from_secs(u64::from(kill_after)));
     let supervision = SupervisionOptions { release: options.release.into(), kill_after };
-    let running = ready.run(&set, !options.keep_stump, supervision).map_err(|error| cannot_start(&error))?;
+    let running = ready.run(&set, !options.keep_partial, supervision).map_err(|error| cannot_start(&error))?;
     harden::fail_point("run", set.expose().next().unwrap_or_default());
     let outcome = running.end();
     let reported = target.map_or(Ok(()), |target| target.write(&tally(&names, &set, &outcome.outputs)));

@@ -108,7 +108,7 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
     let threads = what.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let action = if what.check || what.dry_run { Action::Count } else { Action::Mask };
     let scrubber = Scrubber::new(Arc::clone(&set)).map_err(masking::failure)?.overlay(overlay).action(action);
-    let scrubber = scrubber.threads(threads).mask_stump(!options.keep_stump).leave(kept);
+    let scrubber = scrubber.threads(threads).mask_partial(!options.keep_partial).leave(kept);
     let progress = Progress::start(paths, what.recursive, &scrubber, options.quiet);
     let report = Mutex::new(ScrubReport::new(action));
     let tell = |path: &Path, outcome: Outcome| {
@@ -227,7 +227,7 @@ fn say(path: &Path, outcome: &Outcome, action: Action, quiet: bool) {
             if let Some(why) = findings.doubt {
                 message::warning(&format!("in doubt: {path}: {why}; searched as text"));
             }
-            if findings.stump_left {
+            if findings.partial_left {
                 message::warning(&format!("it ends in the beginning of a secret, and is being written: {path}"));
             }
             if findings.count() > 0 && !quiet {

@@ -35,7 +35,7 @@ impl ScrubReport {
         if let Outcome::Searched(findings) = &outcome {
             self.searched += 1;
             self.bytes += findings.bytes;
-            if findings.count() == 0 && !findings.stump_left && findings.restarts == 0 && findings.doubt.is_none() {
+            if findings.count() == 0 && !findings.partial_left && findings.restarts == 0 && findings.doubt.is_none() {
                 return;
             }
         }
@@ -131,7 +131,7 @@ fn file(path: &Path, outcome: &Outcome) -> Value {
         Outcome::Searched(findings) => {
             file["found"] = findings.count().into();
             file["bytes"] = findings.bytes.into();
-            file["stump_left"] = findings.stump_left.into();
+            file["stump_left"] = findings.partial_left.into();
             file["restarts"] = findings.restarts.into();
             file["places"] = places(findings);
             if let Some(why) = findings.doubt {

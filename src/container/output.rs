@@ -175,10 +175,10 @@ impl OutputStream {
     }
 
     /// Ends the output.
-    pub(super) fn finish(&mut self, partial: bool) {
+    pub(super) fn finish(&mut self, with_partial: bool) {
         self.settle_first(&[], Last::Yes);
         let set = Arc::clone(self.set());
-        self.found.extend(self.finder.finish(partial).map(|region| Found::new(&region, &set)));
+        self.found.extend(self.finder.finish(with_partial).map(|region| Found::new(&region, &set)));
         self.lines = self.lines.map(|_| LineEnd { at: u64::MAX, settled: u64::MAX });
     }
 

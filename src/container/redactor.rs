@@ -51,7 +51,7 @@ const PENDING_COST: usize = 2 * size_of::<PendingRecord>() + 32;
 /// The redactor of container logs.
 pub(crate) struct ContainerRedactor {
     format: RecordFormat,
-    mask_stump: bool,
+    mask_partial: bool,
     /// Whether the output must reveal nothing of a partial match: see
     /// [`by_lines`](ContainerRedactor::by_lines).
     by_lines: bool,
@@ -99,10 +99,10 @@ struct RecordText {
 }
 
 impl ContainerRedactor {
-    pub(crate) fn new(set: Arc<NeedleSet>, format: RecordFormat, mask_stump: bool) -> ContainerRedactor {
+    pub(crate) fn new(set: Arc<NeedleSet>, format: RecordFormat, mask_partial: bool) -> ContainerRedactor {
         ContainerRedactor {
             format,
-            mask_stump,
+            mask_partial,
             by_lines: false,
             end: 0,
             tail: Zeroizing::default(),
@@ -115,7 +115,7 @@ impl ContainerRedactor {
             out: Zeroizing::default(),
             output: PieceBuf::default(),
             placeholders: Placeholders::new(&set, format),
-            redactor: Redactor::new(set).mask_stump(mask_stump),
+            redactor: Redactor::new(set).mask_partial(mask_partial),
             resume_points: ResumePoints::default(),
             scratch: Zeroizing::default(),
         }
@@ -189,7 +189,7 @@ impl ContainerRedactor {
             self.take_torn(&tail);
         }
         for stream in &mut self.streams {
-            stream.finish(self.mask_stump);
+            stream.finish(self.mask_partial);
         }
         self.flush();
         self.account();

@@ -172,15 +172,16 @@ impl SplitFinder {
         self.lines.iter().try_for_each(|line| line.report_open(report))
     }
 
-    /// The secrets that more input could extend. With `stump`, also a partial match at the end of
-    /// an unfinished line, if it is long enough to be masked.
+    /// The secrets that more input could extend. With `with_partial`, also a partial match at the
+    /// end of an unfinished line, if it is long enough to be masked.
     #[cfg(feature = "guard")]
-    pub(crate) fn open(&self, stump: bool) -> Vec<SplitSecret> {
+    pub(crate) fn open(&self, with_partial: bool) -> Vec<SplitSecret> {
         let going = self.lines.iter().filter(|line| line.goes_on);
         let split = |line: &Line| -> Vec<SplitSecret> {
-            let regions = line.finder.open(stump);
-            let found = regions.iter().map(|region| (region.needle(), line.parts(&region.range()), region.is_stump()));
-            let reportable = found.filter(|(_, parts, is_stump)| parts.len() > 1 || *is_stump);
+            let regions = line.finder.open(with_partial);
+            let found =
+                regions.iter().map(|region| (region.needle(), line.parts(&region.range()), region.is_partial()));
+            let reportable = found.filter(|(_, parts, is_partial)| parts.len() > 1 || *is_partial);
             reportable.map(|(needle, parts, _)| SplitSecret { needle, parts }).collect()
         };
         going.flat_map(split).collect()

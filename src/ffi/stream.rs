@@ -10,8 +10,8 @@ use super::set::Set;
 use crate::redact::redacted::Redacted;
 use crate::redact::redactor::Redactor;
 
-/// `HUSHLOG_KEEP_STUMP`.
-const KEEP_STUMP: c_uint = 1;
+/// `HUSHLOG_KEEP_PARTIAL`.
+const KEEP_PARTIAL: c_uint = 1;
 
 /// `hushlog_stream`.
 pub struct Stream {
@@ -73,10 +73,10 @@ pub unsafe extern "C" fn hushlog_stream_new(
         // SAFETY: as the caller promised.
         unsafe { put(stream, None)? };
         let set = set.ok_or(Code::Null)?;
-        if flags & !KEEP_STUMP != 0 {
+        if flags & !KEEP_PARTIAL != 0 {
             return Err(Code::Flag);
         }
-        let redactor = Redactor::new(Arc::clone(set.needles())).mask_stump(flags & KEEP_STUMP == 0);
+        let redactor = Redactor::new(Arc::clone(set.needles())).mask_partial(flags & KEEP_PARTIAL == 0);
         // SAFETY: as above.
         unsafe { put(stream, Some(Box::new(Stream::new(redactor))))? };
         Ok(0)

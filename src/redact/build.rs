@@ -14,7 +14,7 @@ use super::ordinary::is_ordinary;
 use super::part;
 use super::prefilter::Variant;
 use super::scan::Scanner;
-use super::secret::{STUMP_LEN_MIN, Secret, TELLING_LEN_MIN, VALUE_LEN_MIN};
+use super::secret::{PARTIAL_LEN_MIN, Secret, TELLING_LEN_MIN, VALUE_LEN_MIN};
 
 /// The maximum total length of a set's needles, in bytes.
 pub const NEEDLE_BYTES_MAX: usize = 64 << 20;
@@ -289,9 +289,9 @@ impl Derived {
     }
 }
 
-/// The number of a needle's bytes that stand for [`STUMP_LEN_MIN`] bytes of the value: too many to
-/// guess at once. Eight bytes of any form could stand for only three bytes of the value.
+/// The number of a needle's bytes that stand for [`PARTIAL_LEN_MIN`] bytes of the value: too many
+/// to guess at once. Eight bytes of any form could stand for only three bytes of the value.
 fn telling_len(len: usize, value_len: usize) -> u32 {
     // A form shorter than the value stands for no more bytes than it has.
-    (STUMP_LEN_MIN * len).div_ceil(value_len.clamp(1, len)) as u32
+    (PARTIAL_LEN_MIN * len).div_ceil(value_len.clamp(1, len)) as u32
 }

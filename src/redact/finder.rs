@@ -77,29 +77,29 @@ impl Finder {
         self.open.drain(..complete)
     }
 
-    /// The regions that may still grow, in their current state. With `stump`, a partial match at
-    /// the end is included if it is long enough to be masked at the end of a text: see
-    /// [`Redactor::mask_stump`](super::redactor::Redactor::mask_stump).
-    pub fn open(&self, stump: bool) -> Vec<Region> {
+    /// The regions that may still grow, in their current state. With `with_partial`, a partial
+    /// match at the end is included if it is long enough to be masked at the end of a text: see
+    /// [`Redactor::mask_partial`](super::redactor::Redactor::mask_partial).
+    pub fn open(&self, with_partial: bool) -> Vec<Region> {
         let mut open = self.open.clone();
-        if let Some((needle, len)) = self.set.stump(self.state).filter(|_| stump) {
-            region::add(&mut open, Region::stump(self.end - len as u64..self.end, needle));
+        if let Some((needle, len)) = self.set.partial_match(self.state).filter(|_| with_partial) {
+            region::add(&mut open, Region::partial(self.end - len as u64..self.end, needle));
         }
         open
     }
 
     /// Ends the text, and returns the [open](Finder::open) regions. A later push begins a new text,
     /// with offsets that continue from the end of this one.
-    pub fn finish(&mut self, stump: bool) -> std::vec::IntoIter<Region> {
-        let open = self.open(stump);
+    pub fn finish(&mut self, with_partial: bool) -> std::vec::IntoIter<Region> {
+        let open = self.open(with_partial);
         self.open = Vec::new();
         self.state = ROOT;
         open.into_iter()
     }
 
     /// Whether the text, if it ended now, would end in a partial match long enough to be masked.
-    pub fn is_at_stump(&self) -> bool {
-        self.set.stump(self.state).is_some()
+    pub fn is_at_partial_match(&self) -> bool {
+        self.set.partial_match(self.state).is_some()
     }
 
     /// The number of bytes at the end of the text that may begin a needle.
@@ -129,7 +129,7 @@ impl fmt::Debug for Finder {
 /// The result equals that of one finder if and only if each occurrence lies completely within one
 /// of the parts. So search each part [`NeedleSet::needle_len_max`] - 1 bytes beyond the beginning
 /// of the next, or to the end of the text, and finish those that reach its end with the same
-/// `stump`.
+/// `with_partial`.
 pub fn join(regions: Vec<Region>) -> Vec<Region> {
     region::join(regions)
 }

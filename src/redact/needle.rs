@@ -22,7 +22,7 @@ pub struct NeedleSet {
     /// The origin of each needle of the scanner.
     origins: Vec<Origin>,
     /// For each needle, the minimum length of a partial match at the end of a text.
-    stump_lens: Vec<u32>,
+    partial_lens: Vec<u32>,
     reach: Reach,
     absent: Option<u8>,
     names: Vec<String>,
@@ -89,10 +89,10 @@ pub enum NoticeKind {
 
 impl NeedleSet {
     pub(super) fn new(scanner: Scanner, origins: Vec<Origin>, telling_lens: Vec<u32>, names: Vec<String>) -> NeedleSet {
-        let stump_len = |(needle, telling): (&[u8], &u32)| (*telling).max(needle.len().div_ceil(2) as u32);
+        let partial_len = |(needle, telling): (&[u8], &u32)| (*telling).max(needle.len().div_ceil(2) as u32);
         NeedleSet {
             origins,
-            stump_lens: scanner.needles().iter().zip(&telling_lens).map(stump_len).collect(),
+            partial_lens: scanner.needles().iter().zip(&telling_lens).map(partial_len).collect(),
             reach: Reach::of(&scanner, &telling_lens),
             absent: absent_byte(&scanner),
             names,
@@ -162,17 +162,17 @@ impl NeedleSet {
 
     /// The minimum length of a partial match of this needle that is masked at the end of a text:
     /// half of the needle, and the number of bytes that stand for
-    /// [`STUMP_LEN_MIN`](super::secret::STUMP_LEN_MIN) bytes of the value. For the [naive
+    /// [`PARTIAL_LEN_MIN`](super::secret::PARTIAL_LEN_MIN) bytes of the value. For the [naive
     /// definition](super::naive).
     #[doc(hidden)]
-    pub fn stump_len_min(&self, needle: usize) -> usize {
-        self.stump_lens[needle] as usize
+    pub fn partial_len_min(&self, needle: usize) -> usize {
+        self.partial_lens[needle] as usize
     }
 
     /// The partial match at this state, if it is long enough to be masked at the end of a text: the
     /// needle and the length.
-    pub(super) fn stump(&self, state: State) -> Option<(usize, usize)> {
-        self.scanner.stump(state, &self.stump_lens)
+    pub(super) fn partial_match(&self, state: State) -> Option<(usize, usize)> {
+        self.scanner.partial_match(state, &self.partial_lens)
     }
 
     /// The names of the secrets, indexed by the number of a needle's name.

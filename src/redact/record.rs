@@ -10,7 +10,7 @@ use super::needle::{NeedleSet, Replacement};
 use super::overlay::Overlay;
 use super::region::{self, Region};
 use super::scan::PIECE_LEN_MAX;
-use super::secret::STUMP_LEN_MIN;
+use super::secret::PARTIAL_LEN_MIN;
 
 impl NeedleSet {
     /// The record with every region masked, as a [`Redactor`](super::redactor::Redactor) emits it;
@@ -80,7 +80,7 @@ impl NeedleSet {
     /// any.
     #[inline]
     fn regions(&self, record: &[u8]) -> Vec<Region> {
-        if self.scanner().is_clean(record, STUMP_LEN_MIN) { Vec::new() } else { self.found_regions(record) }
+        if self.scanner().is_clean(record, PARTIAL_LEN_MIN) { Vec::new() } else { self.found_regions(record) }
     }
 
     #[inline(never)]
@@ -100,13 +100,13 @@ impl NeedleSet {
             }
             (last, state)
         };
-        let state = self.scanner().scan_last(last, state, STUMP_LEN_MIN, &mut found);
+        let state = self.scanner().scan_last(last, state, PARTIAL_LEN_MIN, &mut found);
         for (at, needle) in found {
             region::add(&mut regions, Region::found(self, start + u64::from(at), needle));
         }
-        if let Some((needle, len)) = self.stump(state) {
+        if let Some((needle, len)) = self.partial_match(state) {
             let end = record.len() as u64;
-            region::add(&mut regions, Region::stump(end - len as u64..end, needle));
+            region::add(&mut regions, Region::partial(end - len as u64..end, needle));
         }
         regions
     }

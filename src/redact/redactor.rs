@@ -21,7 +21,7 @@ use super::scan::{Found, PIECE_LEN_MAX};
 
 mod swap;
 
-pub use super::secret::STUMP_LEN_MIN;
+pub use super::secret::PARTIAL_LEN_MIN;
 
 /// The numbers of masked regions, by the secret's name and the form.
 pub(crate) type RegionCounts = BTreeMap<(String, Form), u64>;
@@ -55,7 +55,7 @@ pub enum Last {
 /// ```
 pub struct Redactor {
     set: Arc<NeedleSet>,
-    mask_stump: bool,
+    mask_partial: bool,
     state: State,
     /// The end of all input so far.
     end: u64,
@@ -90,7 +90,7 @@ impl Redactor {
     pub fn new(set: Arc<NeedleSet>) -> Redactor {
         Redactor {
             set,
-            mask_stump: true,
+            mask_partial: true,
             state: ROOT,
             end: 0,
             given: 0,
@@ -103,15 +103,15 @@ impl Redactor {
         }
     }
 
-    /// Sets whether to mask a stump: the partial match in which a stream ends. Default: yes.
+    /// Sets whether to mask the partial match in which a stream ends. Default: yes.
     ///
-    /// A stump is masked if and only if it is at least half of its needle, and encodes
-    /// [`STUMP_LEN_MIN`] bytes of the value or more (24 bytes in hex with colons). The mask
-    /// confirms the stump: with a lower limit, an attacker with the power to end streams could
+    /// It is masked if and only if it is at least half of its needle, and encodes
+    /// [`PARTIAL_LEN_MIN`] bytes of the value or more (24 bytes in hex with colons). The mask
+    /// confirms the match: with a lower limit, an attacker with the power to end streams could
     /// recover a secret byte by byte.
     #[must_use]
-    pub fn mask_stump(mut self, yes: bool) -> Redactor {
-        self.mask_stump = yes;
+    pub fn mask_partial(mut self, yes: bool) -> Redactor {
+        self.mask_partial = yes;
         self
     }
 
@@ -130,9 +130,9 @@ impl Redactor {
 
     /// Takes the first piece of a stream that continues where another redactor, now lost, stopped.
     /// It replaces the first [`push`](Redactor::push), and with [`Last::Yes`] also `finish`. If the
-    /// piece begins with the end of a needle, at least as long as
-    /// [a masked stump](Redactor::mask_stump), that end is masked: the earlier input may have been
-    /// the needle's beginning. Whole needles in the piece are masked as usual.
+    /// piece begins with the end of a needle, at least as long as [a masked partial
+    /// match](Redactor::mask_partial), that end is masked: the earlier input may have been the
+    /// needle's beginning. Whole needles in the piece are masked as usual.
     ///
     /// `before` is the number of bytes at the end of the other redactor's output that may have
     /// begun a needle (those that it [held](Redactor::held) before it finished), or 0. The end of a
@@ -153,7 +153,12 @@ impl Redactor {
     pub fn resume<'a>(&'a mut self, input: &'a [u8], before: usize, last: Last) -> Option<Redacted<'a>> {
         let is_last = last == Last::Yes;
         let set = &*self.set;
-        let context = Context { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: self.mask_stump };
+        let context = Context {
+            before,
+            len_min: &|needle| set.partial_len_min(needle),
+            is_last,
+            mask_partial: self.mask_partial,
+        };
         let beginning = resume::beginning(set, input, context);
         if beginning == Beginning::Undecided {
             return None;
@@ -162,11 +167,11 @@ impl Redactor {
         let start = self.end;
         self.search(input);
         if let Beginning::Rest(len, needle) = beginning {
-            self.regions.push(Region::stump(start..start + len as u64, needle as usize));
+            self.regions.push(Region::partial(start..start + len as u64, needle as usize));
             self.regions = region::join(std::mem::take(&mut self.regions));
         }
         if is_last {
-            self.end_at_stump();
+            self.end_at_partial_match();
             self.release(self.end, start, 0);
             self.begin_anew();
         } else {
@@ -215,22 +220,22 @@ impl Redactor {
         self.without_input(held_bytes(&self.set, needle), len)
     }
 
-    /// Ends the stream, and returns the held-back bytes, masked if they are a stump that reveals
-    /// too much. The redactor then begins a new stream.
+    /// Ends the stream, and returns the held-back bytes, masked if they are a partial match that
+    /// reveals too much. The redactor then begins a new stream.
     pub fn finish(&mut self) -> Redacted<'_> {
         self.again = None;
-        let (needle, len) = self.end_at_stump();
+        let (needle, len) = self.end_at_partial_match();
         self.release(self.end, self.end, len);
         self.begin_anew();
         self.without_input(held_bytes(&self.set, needle), len)
     }
 
-    /// Masks the stump at the end of the stream, if it reveals too much. Returns the needle of the
-    /// hold-back, and the length.
-    fn end_at_stump(&mut self) -> (usize, usize) {
-        if let Some((needle, len)) = self.set.stump(self.state).filter(|_| self.mask_stump) {
-            let stump = Region::stump(self.end - len as u64..self.end, needle);
-            region::add(&mut self.regions, stump);
+    /// Masks the partial match at the end of the stream, if it reveals too much. Returns the needle
+    /// of the hold-back, and the length.
+    fn end_at_partial_match(&mut self) -> (usize, usize) {
+        if let Some((needle, len)) = self.set.partial_match(self.state).filter(|_| self.mask_partial) {
+            let partial = Region::partial(self.end - len as u64..self.end, needle);
+            region::add(&mut self.regions, partial);
         }
         self.set.scanner().held(self.state)
     }
@@ -344,7 +349,7 @@ impl Redactor {
 #[allow(dead_code, reason = "only the sidecar asks, which a library may be without")]
 pub(crate) fn rest(set: &NeedleSet, text: &[u8], before: usize, last: Last) -> Option<Option<(usize, usize)>> {
     let is_last = last == Last::Yes;
-    let context = Context { before, len_min: &|needle| set.stump_len_min(needle), is_last, stump: true };
+    let context = Context { before, len_min: &|needle| set.partial_len_min(needle), is_last, mask_partial: true };
     match resume::beginning(set, text, context) {
         Beginning::Undecided => None,
         Beginning::Clean => Some(None),

@@ -25,7 +25,7 @@ impl<More: Default> Region<More> {
     }
 
     /// The region of a partial match at the end of a text.
-    pub(super) fn stump(range: Range<u64>, needle: usize) -> Region<More> {
+    pub(super) fn partial(range: Range<u64>, needle: usize) -> Region<More> {
         Region { range, needle: needle as u32, needle_len: 0, more: More::default() }
     }
 }
@@ -42,7 +42,7 @@ impl Region {
     }
 
     /// Whether it is only a partial match, at the end of a text.
-    pub fn is_stump(&self) -> bool {
+    pub fn is_partial(&self) -> bool {
         self.needle_len == 0
     }
 }

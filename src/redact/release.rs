@@ -19,8 +19,8 @@
 //! Pending bytes have not gone out, so a change of the set searches them again
 //! ([`LineRelease::swap`]).
 //!
-//! At the end of a stream everything goes out, and [`stump`](super::naive::stump) defines the part
-//! that is masked.
+//! At the end of a stream everything goes out, and [`partial_match`](super::naive::partial_match)
+//! defines the part that is masked.
 
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -26,7 +26,7 @@ pub(super) struct Context<'a> {
     /// No input follows.
     pub(super) is_last: bool,
     /// If no input follows, a needle cut at both ends counts, too.
-    pub(super) stump: bool,
+    pub(super) mask_partial: bool,
 }
 
 impl Context<'_> {
@@ -35,7 +35,7 @@ impl Context<'_> {
     /// needle.
     fn covers(self, len_min: usize, start: usize, len: usize, is_end: bool) -> bool {
         let completes = start <= self.before && (is_end || start + len >= len_min);
-        (is_end || self.is_last && self.stump) && (len >= len_min || completes)
+        (is_end || self.is_last && self.mask_partial) && (len >= len_min || completes)
     }
 }
 
@@ -131,11 +131,12 @@ mod tests {
                 for bits in 0..32 {
                     let before = [0, 1, 2, 5][bits & 3];
                     let len_mins = [[3, 3], [4, 3]][bits >> 2 & 1];
-                    let (is_last, stump) = (bits & 8 != 0, bits & 16 != 0);
-                    let context = Context { before, len_min: &|number| len_mins[number], is_last, stump };
+                    let (is_last, mask_partial) = (bits & 8 != 0, bits & 16 != 0);
+                    let context = Context { before, len_min: &|number| len_mins[number], is_last, mask_partial };
                     let answer = beginning(&set, text, context);
                     let open = !is_last && naive::may_go_on(&of_set, text);
-                    let len = naive::rest_len(&of_set, text, before, &|needle| len_mins[needle], is_last && stump);
+                    let len =
+                        naive::rest_len(&of_set, text, before, &|needle| len_mins[needle], is_last && mask_partial);
                     match answer {
                         Beginning::Undecided => assert!(open, "{text:?} {before} {len_mins:?}"),
                         Beginning::Clean => assert_eq!((open, len), (false, 0), "{of_set:?} {text:?}"),
@@ -146,7 +147,8 @@ mod tests {
                                 "{of_set:?} {text:?} {before} {len_mins:?} {is_last}"
                             );
                             let (needle, len_min) = (of_set[needle as usize], len_mins[needle as usize]);
-                            let of_needle = naive::rest_len(&[needle], text, before, &|_| len_min, is_last && stump);
+                            let of_needle =
+                                naive::rest_len(&[needle], text, before, &|_| len_min, is_last && mask_partial);
                             assert_eq!(of_needle, rest_len, "another needle's name");
                         }
                     }

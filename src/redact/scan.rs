@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::automaton::{Automaton, ROOT, SHALLOW_DEPTH_MAX, State};
 use super::needle_list::NeedleList;
 use super::prefilter::{CandidateSearch, Prefilter, Variant};
-use super::secret::STUMP_LEN_MIN;
+use super::secret::PARTIAL_LEN_MIN;
 
 /// The costs of a hit and of a candidate, in steps of a walk.
 const HIT_COST: usize = 4;
@@ -78,10 +78,10 @@ impl Scanner {
 
     /// The longest partial match at this state with at least the needle's length in `len_mins`: the
     /// first such needle, and the length.
-    pub(super) fn stump(&self, mut state: State, len_mins: &[u32]) -> Option<(usize, usize)> {
+    pub(super) fn partial_match(&self, mut state: State, len_mins: &[u32]) -> Option<(usize, usize)> {
         loop {
             let (first, len) = self.held(state);
-            if len < STUMP_LEN_MIN {
+            if len < PARTIAL_LEN_MIN {
                 return None;
             }
             let counts = |needle: &usize| len_mins[*needle] as usize <= len && len < self.needles.get(*needle).len();

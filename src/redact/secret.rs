@@ -12,7 +12,7 @@ pub const TELLING_LEN_MIN: usize = 8;
 
 /// The minimum number of the value's bytes in a masked partial match at the end of a stream, which
 /// must also be at least half of the needle.
-pub const STUMP_LEN_MIN: usize = 8;
+pub const PARTIAL_LEN_MIN: usize = 8;
 
 /// A named value that must not appear in logs.
 ///

@@ -28,7 +28,7 @@ pub struct Findings {
     pub bytes: u64,
     /// The file ends in a partial match long enough to be masked. It was left unmasked because a
     /// process was writing to the file and may complete the secret. A later scrub decides.
-    pub stump_left: bool,
+    pub partial_left: bool,
     /// The reason for doubt that the file is text. It was searched as text.
     pub doubt: Option<&'static str>,
     /// The number of times the search restarted because the file was truncated or overwritten.

@@ -23,7 +23,7 @@ use super::{file, search::Progress};
 use crate::container::{RecordFormat, SplitFinder, SplitSecret, split_secrets_with};
 use crate::redact::finder::Finder;
 use crate::redact::overlay::Overlay;
-use crate::redact::redactor::STUMP_LEN_MIN;
+use crate::redact::redactor::PARTIAL_LEN_MIN;
 use crate::redact::region::Region;
 use crate::sys::sources::Sources;
 use crate::{BuildError, NeedleSet};
@@ -88,7 +88,7 @@ pub struct Scrubber {
     overlay: Overlay,
     action: Action,
     threads: usize,
-    stumps: bool,
+    mask_partial: bool,
     sources: Arc<Sources>,
     /// The number of bytes searched, in all files; for a progress display.
     progress: Arc<AtomicU64>,
@@ -103,7 +103,7 @@ impl Scrubber {
     pub fn new(set: Arc<NeedleSet>) -> Result<Scrubber, BuildError> {
         let overlay = Overlay::named(&set)?;
         let (sources, progress) = (Arc::default(), Arc::default());
-        Ok(Scrubber { set, overlay, action: Action::Mask, threads: 1, stumps: true, sources, progress })
+        Ok(Scrubber { set, overlay, action: Action::Mask, threads: 1, mask_partial: true, sources, progress })
     }
 
     /// Sets the masks for regions. Default: [`Overlay::named`].
@@ -125,9 +125,9 @@ impl Scrubber {
     }
 
     /// Sets whether a partial match at the end of a file is masked, if it is long enough: see
-    /// [`Redactor::mask_stump`](crate::Redactor::mask_stump). Default: yes.
-    pub fn mask_stump(mut self, yes: bool) -> Scrubber {
-        self.stumps = yes;
+    /// [`Redactor::mask_partial`](crate::Redactor::mask_partial). Default: yes.
+    pub fn mask_partial(mut self, yes: bool) -> Scrubber {
+        self.mask_partial = yes;
         self
     }
 
@@ -160,8 +160,8 @@ impl Scrubber {
         &self.overlay
     }
 
-    pub(super) fn masks_stump(&self) -> bool {
-        self.stumps
+    pub(super) fn masks_partial(&self) -> bool {
+        self.mask_partial
     }
 
     pub(super) fn does(&self, action: Action) -> bool {
@@ -176,7 +176,7 @@ impl Scrubber {
     /// and the file is not extended. Their appends are searched as well, if they are there when the
     /// search reaches the end. If the file ends inside a secret, and was written to within the last
     /// two seconds, the search waits at most 300 ms for the rest. Then it leaves the partial match,
-    /// and reports it in [`Findings::stump_left`].
+    /// and reports it in [`Findings::partial_left`].
     ///
     /// A kill at any moment loses nothing; a second run completes the scrub. A mask on the disk is
     /// never undone.
@@ -298,7 +298,7 @@ impl Pass<'_> {
     }
 
     fn run(&mut self) -> Result<(), Halt> {
-        let Scrubber { set, threads, progress, stumps, .. } = self.scrubber;
+        let Scrubber { set, threads, progress, mask_partial, .. } = self.scrubber;
         let (file, progress): (_, &Progress) = (self.file, progress);
         self.mask_splits()?;
         self.mask_torn()?;
@@ -319,9 +319,9 @@ impl Pass<'_> {
             waited += REST_LOOK_EVERY;
         };
         self.head.check(file, finder.end())?;
-        finder.open(*stumps && !live).into_iter().try_for_each(|region| self.tell(region))?;
+        finder.open(*mask_partial && !live).into_iter().try_for_each(|region| self.tell(region))?;
         let is_claimed = self.claimed.iter().any(|range| range.end == finder.end());
-        self.findings.stump_left = *stumps && live && finder.is_at_stump() && !is_claimed;
+        self.findings.partial_left = *mask_partial && live && finder.is_at_partial_match() && !is_claimed;
         self.findings.bytes = finder.end();
         if self.changed { Err(Halt::Changed) } else { Ok(()) }
     }
@@ -407,7 +407,7 @@ impl Pass<'_> {
 
 /// Whether the end of a file may begin a secret with its rest still to come.
 fn is_waiting(finder: &Finder) -> bool {
-    finder.held() >= STUMP_LEN_MIN || finder.held() > 0 && !finder.open(false).is_empty()
+    finder.held() >= PARTIAL_LEN_MIN || finder.held() > 0 && !finder.open(false).is_empty()
 }
 
 /// Whether the file was written to recently or, by a wrong clock, in the future.

@@ -120,7 +120,7 @@ impl Place<'_> {
                 }
             }
         }
-        finder.finish(scrubber.masks_stump()).for_each(note);
+        finder.finish(scrubber.masks_partial()).for_each(note);
         findings.bytes = finder.end();
         if format == Some(RecordFormat::Docker) {
             regions.extend(parts.iter().chain(self.claimed).cloned());
@@ -194,7 +194,7 @@ impl Place<'_> {
     fn write_content(&self, scrubber: &Scrubber, parts: &Parts, new: &File) -> Result<(), ScrubError> {
         let out = BufWriter::with_capacity(WRITE_LEN, new);
         let mut content = self.content()?;
-        let mut redactor = Redactor::new(Arc::clone(scrubber.set())).mask_stump(scrubber.masks_stump());
+        let mut redactor = Redactor::new(Arc::clone(scrubber.set())).mask_partial(scrubber.masks_partial());
         match self.compression {
             None => redact(&mut content, parts, &mut redactor, out)?.flush()?,
             #[cfg(feature = "compress")]
@@ -226,7 +226,7 @@ impl Place<'_> {
 #[cfg(feature = "compress")]
 fn is_clean(scrubber: &Scrubber, name: &[u8]) -> bool {
     let mut finder = Finder::new(Arc::clone(scrubber.set()));
-    finder.push(name).next().is_none() && finder.finish(scrubber.masks_stump()).next().is_none()
+    finder.push(name).next().is_none() && finder.finish(scrubber.masks_partial()).next().is_none()
 }
 
 /// Includes the access list, which is an extended attribute.

@@ -23,7 +23,7 @@ fn naive_out(text: &[u8], finished: bool) -> Vec<u8> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mask = &mut |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
     if finished {
-        naive::finished(&needles, text, &|needle| set.stump_len_min(needle), mask)
+        naive::finished(&needles, text, &|needle| set.partial_len_min(needle), mask)
     } else {
         naive::pushed(&needles, text, mask)
     }

@@ -179,7 +179,7 @@ fn l04_nothing_that_is_written_anywhere_shows_a_secret() {
         "hushlog --env API_TOKEN < / > empty",
         "ulimit -v 60000; hushlog --env '*' < $LOG > small",
         "ulimit -f 0; hushlog --env '*' --report report4.json < $LOG > none",
-        "head -c 9 $LOG | hushlog > stump",
+        "head -c 9 $LOG | hushlog > partial",
     ];
     for text in scripts {
         let mut command = script(text);

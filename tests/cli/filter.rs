@@ -172,7 +172,8 @@ fn options_change_the_mask_and_what_is_searched() {
     assert_eq!(with(&["--mask", "<{name}|{name}>"], SECRET), "<A|A>");
     assert_eq!(with(&["--mask-char", "#"], SECRET), "#".repeat(SECRET.len()));
     assert_eq!(with(&[], &SECRET[..9]), "[REDACTED:A]");
-    assert_eq!(with(&["--keep-stump"], &SECRET[..9]), &SECRET[..9]);
+    assert_eq!(with(&["--keep-partial"], &SECRET[..9]), &SECRET[..9]);
+    assert_eq!(with(&["--keep-stump"], &SECRET[..9]), &SECRET[..9], "its earlier name");
     assert_eq!(with(&["--release", "line"], &format!("x\ny{SECRET}")), "x\ny[REDACTED:A]");
     assert_eq!(with(&["--no-encodings"], &SECRET.replace('-', "%2D")), SECRET.replace('-', "%2D"));
 }

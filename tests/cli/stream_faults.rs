@@ -474,7 +474,7 @@ fn i16_line_release() {
     drop(stdin);
     let mut out = Vec::new();
     stdout.read_to_end(&mut out).expect("a pipe");
-    assert!(out == [b"two ", MASK.as_bytes()].concat(), "the stump of 8 bytes is masked, the line unfinished");
+    assert!(out == [b"two ", MASK.as_bytes()].concat(), "the partial match of 8 bytes is masked, the line unfinished");
     assert!(wait_within(&mut child, Duration::from_secs(2)).success());
 
     let (text, expected) = log(20_000);

@@ -35,8 +35,8 @@ fn command(case: &Case, directory: &tempfile::TempDir) -> Command {
         Some(c) => command.arg("--mask-char").arg(char::from(c).to_string()),
         None => command.args(["--mask", &case.mask]),
     };
-    if !case.stump {
-        command.arg("--keep-stump");
+    if !case.mask_partial {
+        command.arg("--keep-partial");
     }
     command
 }

@@ -145,7 +145,7 @@ fn a_piece_says_where_its_bytes_come_from_however_the_input_is_cut() {
     let text = b"abc abcdefgh, abcde; efgh abcdef efg";
     for first in 0..=text.len() {
         for second in first..=text.len() {
-            let mut redactor = Redactor::new(Arc::clone(&set)).mask_stump(false);
+            let mut redactor = Redactor::new(Arc::clone(&set)).mask_partial(false);
             let (mut found, mut at) = (0, Some(0));
             for range in [0..first, first..second, second..text.len()] {
                 found += masks(redactor.push(&text[range.clone()]), text, range, &mut at);

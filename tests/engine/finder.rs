@@ -93,12 +93,12 @@ fn what_is_open_grows() {
     assert_eq!(finder.open(false).iter().map(ends).collect::<Vec<_>>(), [(2, 9)]);
     assert_eq!(finder.push(b"-prod-").count(), 0);
     assert_eq!(finder.open(false).iter().map(ends).collect::<Vec<_>>(), [(2, 9)]);
-    let stump = finder.open(true);
-    assert_eq!(stump.iter().map(ends).collect::<Vec<_>>(), [(2, 15)]);
-    assert!(!stump[0].is_stump(), "a whole needle names it");
+    let partial = finder.open(true);
+    assert_eq!(partial.iter().map(ends).collect::<Vec<_>>(), [(2, 15)]);
+    assert!(!partial[0].is_partial(), "a whole needle names it");
     let mut alone = Finder::new(engine::exactly(&["swordfish-9"], engine::named(), Variant::Best));
     assert_eq!(alone.push(b"x swordfish").count(), 0);
-    assert!(alone.open(true)[0].is_stump() && alone.open(false).is_empty());
+    assert!(alone.open(true)[0].is_partial() && alone.open(false).is_empty());
     let mut clone = finder.clone();
     assert_eq!(finder.push(b"key.").map(|region| ends(&region)).collect::<Vec<_>>(), [(2, 18)]);
     assert_eq!(clone.push(b"kex.").map(|region| ends(&region)).collect::<Vec<_>>(), [(2, 9)]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::harness::canary::{Broken, FAULTS, Fault};
 use crate::harness::engine::{self, Engine};
-use crate::harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use crate::harness::expected::{Expected, PARTIAL_KEPT, PARTIAL_MASKED};
 use crate::harness::lines;
 use crate::harness::model::Model;
 use crate::harness::rng::Rng;
@@ -20,9 +20,9 @@ fn linear_oracle_is_the_definition() {
         let set = &scenario.compile(Variant::Best)[0];
         let text = scenario.text();
         let text = &text[..text.len().min(60)];
-        for stump_len_min in [STUMP_MASKED, STUMP_GIVEN] {
-            let naive = Expected::naive(set, text, stump_len_min);
-            assert!(naive == Expected::linear(set, text, stump_len_min), "{scenario:?}");
+        for partial_len_min in [PARTIAL_MASKED, PARTIAL_KEPT] {
+            let naive = Expected::naive(set, text, partial_len_min);
+            assert!(naive == Expected::linear(set, text, partial_len_min), "{scenario:?}");
         }
     }
 }
@@ -36,8 +36,8 @@ fn model_without_a_change_is_the_definition() {
         let set = &scenario.compile(Variant::Best)[0];
         let text = scenario.text();
         let text = &text[..text.len().min(40)];
-        let naive = Expected::naive(set, text, STUMP_MASKED);
-        let mut model = Model::new(Arc::clone(set), engine::starred(), STUMP_MASKED);
+        let naive = Expected::naive(set, text, PARTIAL_MASKED);
+        let mut model = Model::new(Arc::clone(set), engine::starred(), PARTIAL_MASKED);
         let mut out = Vec::new();
         for end in 1..=text.len() {
             model.push(&text[end - 1..end], &mut out);
@@ -61,7 +61,7 @@ fn every_broken_redactor_is_caught() {
 
 fn is_caught(fault: Fault, scenario: &Scenario) -> bool {
     let sets = scenario.compile(Variant::Best);
-    let mut broken = Broken::new(fault, Arc::clone(&sets[0]), scenario.stump);
+    let mut broken = Broken::new(fault, Arc::clone(&sets[0]), scenario.mask_partial);
     scenario.check_engine(&mut broken, &sets).is_err()
 }
 
@@ -70,7 +70,7 @@ fn is_caught(fault: Fault, scenario: &Scenario) -> bool {
 #[test]
 fn what_forgets_at_cuts_is_right_without_one() {
     let set = engine::exactly(&["abcabd", "abc"], engine::named(), Variant::Best);
-    let expected = Expected::naive(&set, b"abcabcabd", STUMP_MASKED);
+    let expected = Expected::naive(&set, b"abcabcabd", PARTIAL_MASKED);
     let mut broken = Broken::new(Fault::ForgetsAtCuts, Arc::clone(&set), true);
     let mut out = Vec::new();
     broken.push(b"abcabcabd", &mut out);
@@ -90,7 +90,7 @@ fn line_oracle_takes_a_line_that_tells() {
     let needle = b"ostgres://user:pw@host/bostgres://user:pw@host/bostgres://us".to_vec();
     let steps = [&b""[..], b"", b"pstgres://user:pw@host/bostgres://user:pw@host/bostgres://us"];
     let steps = steps.map(|piece| Step::Push(piece.to_vec())).to_vec();
-    let scenario = Scenario { sets: vec![vec![needle]], starred: false, stump: true, steps };
+    let scenario = Scenario { sets: vec![vec![needle]], starred: false, mask_partial: true, steps };
     lines::check(&scenario).expect("no fault");
 }
 
@@ -98,6 +98,6 @@ fn line_oracle_takes_a_line_that_tells() {
 #[test]
 fn line_oracle_does_not_take_a_line_that_could_be_guessed() {
     let steps = ["", "", "xyzbuvwbst"].map(|piece| Step::Push(piece.as_bytes().to_vec())).to_vec();
-    let scenario = Scenario { sets: vec![vec![b"xyzbuvwbstr".to_vec()]], starred: false, stump: true, steps };
+    let scenario = Scenario { sets: vec![vec![b"xyzbuvwbstr".to_vec()]], starred: false, mask_partial: true, steps };
     lines::check(&scenario).expect("no fault");
 }

@@ -93,7 +93,7 @@ fn an_overlap_with_what_was_released_is_masked_from_there_on() {
 }
 
 #[test]
-fn a_stump_is_masked_behind_what_was_released() {
+fn a_partial_match_is_masked_behind_what_was_released() {
     let mut stream = Stream::new(&["hunter2-prod"]);
     stream.push("hunter2-", "");
     stream.release(3, "hun");
@@ -118,7 +118,7 @@ fn of_no_occurrence_more_than_its_beginning_gets_out() {
             .collect();
         let text = word(&mut rng, 40);
         let set: Arc<NeedleSet> = engine::exactly(&needles, engine::starred(), Variant::Best);
-        let mut redactor = Redactor::new(Arc::clone(&set)).mask_stump(false);
+        let mut redactor = Redactor::new(Arc::clone(&set)).mask_partial(false);
         let mut out = Vec::new();
         for byte in &text {
             out.extend(redactor.push(&[*byte]).to_vec());

@@ -32,7 +32,7 @@ fn scenario(limits: Limits) -> impl Strategy<Value = Scenario> {
 
 /// The complete output of a run.
 fn run(scenario: &Scenario, sets: &[Arc<NeedleSet>]) -> Vec<u8> {
-    drive(scenario, sets, &mut Redactor::new(Arc::clone(&sets[0])).mask_stump(scenario.stump))
+    drive(scenario, sets, &mut Redactor::new(Arc::clone(&sets[0])).mask_partial(scenario.mask_partial))
 }
 
 fn drive(scenario: &Scenario, sets: &[Arc<NeedleSet>], redactor: &mut Redactor) -> Vec<u8> {
@@ -87,7 +87,7 @@ proptest! {
     fn counts_are_the_masks(scenario in scenario(SWAPS)) {
         let scenario = Scenario { starred: false, ..scenario };
         let sets = scenario.compile(Variant::Best);
-        let mut redactor = Redactor::new(Arc::clone(&sets[0])).mask_stump(scenario.stump);
+        let mut redactor = Redactor::new(Arc::clone(&sets[0])).mask_partial(scenario.mask_partial);
         let out = drive(&scenario, &sets, &mut redactor);
         let masks = out.iter().filter(|&&byte| byte == b'<').count();
         prop_assert_eq!(redactor.counts().values().sum::<u64>(), masks as u64);

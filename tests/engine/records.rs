@@ -22,7 +22,7 @@ fn random_records() {
 /// Every prefix of a needle at the end of a record, for every record length around the prefilter's
 /// reach.
 #[test]
-fn every_stump() {
+fn every_partial_match() {
     let mut rng = Rng(32);
     for len in [8, 9, 11, 12, 15, 16, 40, 90] {
         let needle = rng.plain(len);
@@ -39,7 +39,7 @@ fn every_stump() {
 /// Every prefix and the whole needle occur at each position of records of every length around the
 /// window distance.
 #[test]
-fn every_stump_of_what_is_known_by_its_end() {
+fn every_partial_match_of_what_is_known_by_its_end() {
     let mut rng = Rng(33);
     let url = [&b"postgres://application:"[..], &rng.plain(20), b"@db-1.internal:5432/orders"].concat();
     let token = [&b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."[..], &rng.plain(60), b".", &rng.plain(43)].concat();

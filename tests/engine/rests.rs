@@ -14,9 +14,9 @@ use std::sync::Arc;
 /// The expected output when a redactor resumes at this text.
 fn wanted(set: &NeedleSet, text: &[u8], before: usize) -> Vec<u8> {
     let needles: &[&[u8]] = &set.expose().collect::<Vec<_>>();
-    let (mut covered, len_min) = (naive::covered(needles, text), |needle| set.stump_len_min(needle));
+    let (mut covered, len_min) = (naive::covered(needles, text), |needle| set.partial_len_min(needle));
     covered[..naive::rest_len(needles, text, before, &len_min, true)].fill(true);
-    if let Some((_, len)) = naive::stump(needles, text, &len_min) {
+    if let Some((_, len)) = naive::partial_match(needles, text, &len_min) {
         covered[text.len() - len..].fill(true);
     }
     text.iter().zip(covered).map(|(&byte, covered)| if covered { b'*' } else { byte }).collect()
@@ -85,14 +85,14 @@ fn what_goes_on_is_masked_as_the_definition_says_wherever_it_was_cut() {
 }
 
 #[test]
-fn of_a_secret_that_was_cut_less_than_a_stump_of_its_beginning_shows() {
+fn of_a_secret_that_was_cut_less_than_a_partial_match_of_its_beginning_shows() {
     let mut rng = Rng(12);
     for _ in 0..60 {
         let (needles, text) = world(&mut rng);
         let set = exactly(&needles, starred(), Variant::Best);
         let needles: Vec<&[u8]> = needles.iter().map(Vec::as_slice).collect();
         let covered = naive::covered(&needles, &text);
-        let most = (0..needles.len()).map(|needle| set.stump_len_min(needle)).max().expect("there are needles");
+        let most = (0..needles.len()).map(|needle| set.partial_len_min(needle)).max().expect("there are needles");
         for cut in 0..=text.len() {
             let mut first = Redactor::new(Arc::clone(&set));
             let mut out = first.push(&text[..cut]).to_vec();
@@ -127,7 +127,7 @@ fn a_secret_cut_twice_shows_no_more() {
             out.extend(resumed(&set, two, first, || 0));
             out.extend(resumed(&set, three, second, || 0));
             let shown = out.iter().filter(|byte| **byte != b'*').count();
-            assert!(shown < set.stump_len_min(0), "{first} {second}: {}", String::from_utf8_lossy(&out));
+            assert!(shown < set.partial_len_min(0), "{first} {second}: {}", String::from_utf8_lossy(&out));
         }
     }
 }

@@ -22,7 +22,7 @@ fn masked(needles: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
 /// Pushes up to `pushed` into a redactor that began at `start`, and drops it. Returns its output,
 /// and the position at which the next one resumes.
 fn settled(set: &Arc<NeedleSet>, text: &[u8], start: usize, pushed: usize) -> (Vec<u8>, usize) {
-    let mut redactor = Redactor::new(Arc::clone(set)).mask_stump(false);
+    let mut redactor = Redactor::new(Arc::clone(set)).mask_partial(false);
     let given = redactor.push(&text[start..pushed]).to_vec();
     let unsettled = usize::try_from(redactor.unsettled()).unwrap();
     assert!(unsettled >= redactor.held() && unsettled <= pushed - start);
@@ -31,7 +31,7 @@ fn settled(set: &Arc<NeedleSet>, text: &[u8], start: usize, pushed: usize) -> (V
 
 /// The complete output of a redactor for this text.
 fn whole(set: &Arc<NeedleSet>, text: &[u8]) -> Vec<u8> {
-    let mut redactor = Redactor::new(Arc::clone(set)).mask_stump(false);
+    let mut redactor = Redactor::new(Arc::clone(set)).mask_partial(false);
     let mut out = redactor.push(text).to_vec();
     out.extend(redactor.finish().to_vec());
     out

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use crate::harness::engine;
-use crate::harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use crate::harness::expected::{Expected, PARTIAL_KEPT, PARTIAL_MASKED};
 use crate::harness::rng::Rng;
 use crate::harness::{check, cuts};
 use hushlog::redact::prefilter::Variant;
@@ -43,7 +43,7 @@ fn run_world(set: &[&[u8]], mask: &Mask, len: usize, all_cuts_len: usize) -> u64
         // One redactor for all texts: after the end of a stream it must be in its initial state.
         let mut redactor = Redactor::new(Arc::clone(&compiled));
         for text in words(0..=len) {
-            let expected = Expected::naive(&compiled, &text, STUMP_MASKED);
+            let expected = Expected::naive(&compiled, &text, PARTIAL_MASKED);
             let mut run = |cuts: &[usize]| {
                 runs += 1;
                 let result = check::run(&mut redactor, &expected, &text, cuts, &mut out);
@@ -146,7 +146,7 @@ fn run_in_long_piece(set: &[&[u8]], len: usize) -> u64 {
         for (index, word) in words(4..=len).iter().enumerate() {
             // All alignments in turn.
             let text = [&vec![b'.'; MARGIN + index % 67][..], word, &vec![b'.'; MARGIN + index % 61]].concat();
-            let expected = Expected::linear(&compiled, &text, STUMP_MASKED);
+            let expected = Expected::linear(&compiled, &text, PARTIAL_MASKED);
             let within = MARGIN + index % 67 + index % (word.len() + 1);
             for cuts in [vec![], vec![within], vec![index % 300, within]] {
                 runs += 1;
@@ -218,7 +218,7 @@ fn run_long(needles: &[Vec<u8>], middles: &[Vec<u8>], distances: &[usize], margi
     let (mut runs, mut out) = (0, Vec::new());
     for variant in Variant::ALL {
         let compiled = engine::exactly(needles, engine::named(), variant);
-        let mut redactor = Redactor::new(Arc::clone(&compiled)).mask_stump(false);
+        let mut redactor = Redactor::new(Arc::clone(&compiled)).mask_partial(false);
         for &distance in distances {
             let before = [0, margin][rng.below(2)] + distance;
             let mut text = rng.plain(before);
@@ -230,7 +230,7 @@ fn run_long(needles: &[Vec<u8>], middles: &[Vec<u8>], distances: &[usize], margi
                 let gap = [distances[rng.below(distances.len())], margin, 0][rng.below(3)];
                 text.extend_from_slice(&rng.plain(gap));
             }
-            let expected = Expected::linear(&compiled, &text, STUMP_GIVEN);
+            let expected = Expected::linear(&compiled, &text, PARTIAL_KEPT);
             for cuts in cuttings_near(&edges, text.len(), rng) {
                 runs += 1;
                 let result = check::run(&mut redactor, &expected, &text, &cuts, &mut out);

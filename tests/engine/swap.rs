@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::harness::engine::Engine;
-use crate::harness::expected::STUMP_MASKED;
+use crate::harness::expected::PARTIAL_MASKED;
 use crate::harness::model::Model;
 use crate::harness::rng::Rng;
 use crate::harness::{cuts, engine};
@@ -145,7 +145,7 @@ fn from_no_needle_to_some_and_back() {
 }
 
 #[test]
-fn the_stump_at_the_end_is_the_new_set_s() {
+fn the_partial_match_at_the_end_is_the_new_set_s() {
     let mut stream = Stream::new(&["alpha-bravo-charlie"]);
     stream.push("alpha-bravo", "");
     stream.swap(&["alpha-bravo-delta"], "");
@@ -180,7 +180,7 @@ fn changes_at_every_place() {
             cuts::of_mask(mask, text.len(), &mut cutting);
             let first = word % 3;
             let mut redactor = Redactor::new(Arc::clone(&sets[first]));
-            let mut model = Model::new(Arc::clone(&sets[first]), Mask::Template("<>".to_owned()), STUMP_MASKED);
+            let mut model = Model::new(Arc::clone(&sets[first]), Mask::Template("<>".to_owned()), PARTIAL_MASKED);
             let (mut got, mut want) = (Vec::new(), Vec::new());
             for (index, piece) in cuts::pieces(&text, &cutting).enumerate() {
                 if index == change || index == change + 2 {

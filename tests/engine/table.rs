@@ -12,7 +12,7 @@ use crate::harness::adapter::{CALM, ReadFrom, WILD, Written};
 use crate::harness::async_adapter::{AsyncReadFrom, AsyncWritten, Decoded, Encoded};
 use crate::harness::case::Case;
 use crate::harness::engine::Engine;
-use crate::harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED, stump_lens};
+use crate::harness::expected::{Expected, PARTIAL_KEPT, PARTIAL_MASKED, partial_lens};
 use crate::harness::rng::Rng;
 use crate::harness::scenario::{SWAPS, Scenario, Step};
 use crate::harness::{case, check, cuts};
@@ -28,23 +28,27 @@ type Adapter = (&'static str, fn(Arc<NeedleSet>, bool) -> Box<dyn Engine>);
 
 /// Every way to the engine; a new one is one line here.
 const ADAPTERS: &[Adapter] = &[
-    ("redactor", |set, stump| Box::new(Redactor::new(set).mask_stump(stump))),
-    ("writer", |set, stump| Box::new(Written::new(set, stump, CALM))),
-    ("writer to a wild sink", |set, stump| Box::new(Written::new(set, stump, WILD))),
-    ("reader", |set, stump| Box::new(ReadFrom::new(set, stump, 4096, CALM))),
-    ("reader by bytes from a wild source", |set, stump| Box::new(ReadFrom::new(set, stump, 1, WILD))),
+    ("redactor", |set, mask_partial| Box::new(Redactor::new(set).mask_partial(mask_partial))),
+    ("writer", |set, mask_partial| Box::new(Written::new(set, mask_partial, CALM))),
+    ("writer to a wild sink", |set, mask_partial| Box::new(Written::new(set, mask_partial, WILD))),
+    ("reader", |set, mask_partial| Box::new(ReadFrom::new(set, mask_partial, 4096, CALM))),
+    ("reader by bytes from a wild source", |set, mask_partial| Box::new(ReadFrom::new(set, mask_partial, 1, WILD))),
     #[cfg(feature = "tokio")]
-    ("asynchronous writer", |set, stump| Box::new(AsyncWritten::new(set, stump, true, CALM))),
+    ("asynchronous writer", |set, mask_partial| Box::new(AsyncWritten::new(set, mask_partial, true, CALM))),
     #[cfg(feature = "tokio")]
-    ("asynchronous writer to a wild sink", |set, stump| Box::new(AsyncWritten::new(set, stump, false, WILD))),
+    ("asynchronous writer to a wild sink", |set, mask_partial| {
+        Box::new(AsyncWritten::new(set, mask_partial, false, WILD))
+    }),
     #[cfg(feature = "tokio")]
-    ("asynchronous reader", |set, stump| Box::new(AsyncReadFrom::new(set, stump, 4096, CALM))),
+    ("asynchronous reader", |set, mask_partial| Box::new(AsyncReadFrom::new(set, mask_partial, 4096, CALM))),
     #[cfg(feature = "tokio")]
-    ("asynchronous reader by bytes from a wild source", |set, stump| Box::new(AsyncReadFrom::new(set, stump, 1, WILD))),
+    ("asynchronous reader by bytes from a wild source", |set, mask_partial| {
+        Box::new(AsyncReadFrom::new(set, mask_partial, 1, WILD))
+    }),
     #[cfg(feature = "tokio")]
-    ("encoder", |set, stump| Box::new(Encoded::new(set, stump))),
+    ("encoder", |set, mask_partial| Box::new(Encoded::new(set, mask_partial))),
     #[cfg(feature = "tokio")]
-    ("decoder", |set, stump| Box::new(Decoded::new(set, stump))),
+    ("decoder", |set, mask_partial| Box::new(Decoded::new(set, mask_partial))),
 ];
 
 /// The set of a case: its needles as given, or its secrets with all their forms.
@@ -65,8 +69,8 @@ fn build(case: &Case, variant: Variant) -> Result<NeedleSet, BuildError> {
     }
 }
 
-fn stump_len_min(case: &Case) -> usize {
-    if case.stump { STUMP_MASKED } else { STUMP_GIVEN }
+fn partial_len_min(case: &Case) -> usize {
+    if case.mask_partial { PARTIAL_MASKED } else { PARTIAL_KEPT }
 }
 
 /// The definition's output after each piece equals the handwritten one.
@@ -85,7 +89,7 @@ fn definition_gives_what_the_table_says() {
             }
             want.extend_from_slice(&run.end);
             assert!(
-                naive::finished(&needles, &text, &stump_lens(&set, stump_len_min(&case)), mask) == want,
+                naive::finished(&needles, &text, &partial_lens(&set, partial_len_min(&case)), mask) == want,
                 "{}: end",
                 case.name
             );
@@ -101,7 +105,8 @@ fn engines_give_what_the_table_says() {
             let set = set(&case, variant);
             for (adapter, make) in ADAPTERS {
                 for run in &case.runs {
-                    let (mut engine, mut got, mut want) = (make(Arc::clone(&set), case.stump), Vec::new(), Vec::new());
+                    let (mut engine, mut got, mut want) =
+                        (make(Arc::clone(&set), case.mask_partial), Vec::new(), Vec::new());
                     for (index, (piece, gives)) in run.pieces.iter().enumerate() {
                         engine.push(piece, &mut got);
                         want.extend_from_slice(gives);
@@ -127,10 +132,10 @@ fn every_cutting_gives_the_same() {
         let cuttings = [cuts::of(text.len(), PAIRS_LEN_MAX, &mut rng), cuts::of(text.len(), 0, &mut rng)];
         for variant in Variant::ALL {
             let set = set(&case, variant);
-            let expected = Expected::linear(&set, &text, stump_len_min(&case));
+            let expected = Expected::linear(&set, &text, partial_len_min(&case));
             for (adapter, make) in ADAPTERS {
                 for cuts in &cuttings[usize::from(*adapter != "redactor")] {
-                    let engine = &mut *make(Arc::clone(&set), case.stump);
+                    let engine = &mut *make(Arc::clone(&set), case.mask_partial);
                     let result = check::run(engine, &expected, &text, cuts, &mut out);
                     result.unwrap_or_else(|error| panic!("{}: {variant:?}, {adapter}: {error:?}", case.name));
                 }
@@ -149,7 +154,7 @@ fn every_adapter_swaps_as_the_model_does() {
         scenario.steps.retain(|step| !matches!(step, Step::ReleasePartial(_)));
         let sets = scenario.compile(Variant::Best);
         for (adapter, make) in ADAPTERS {
-            let result = scenario.check_engine(&mut *make(Arc::clone(&sets[0]), scenario.stump), &sets);
+            let result = scenario.check_engine(&mut *make(Arc::clone(&sets[0]), scenario.mask_partial), &sets);
             result.unwrap_or_else(|error| panic!("{adapter}: {error}\n{scenario:?}"));
         }
     }
@@ -161,8 +166,8 @@ fn linear_oracle_agrees_on_the_table() {
     for case in case::all() {
         let (set, text) = (set(&case, Variant::Best), case.text());
         if text.len() <= 400 {
-            let naive = Expected::naive(&set, &text, stump_len_min(&case));
-            assert!(naive == Expected::linear(&set, &text, stump_len_min(&case)), "{}", case.name);
+            let naive = Expected::naive(&set, &text, partial_len_min(&case));
+            assert!(naive == Expected::linear(&set, &text, partial_len_min(&case)), "{}", case.name);
         }
     }
 }
@@ -186,7 +191,7 @@ fn masking_twice_is_masking_once() {
     for case in case::all().into_iter().filter(|case| case.once_is_enough) {
         let set = set(&case, Variant::Best);
         let once = |text: &[u8]| {
-            let (mut redactor, mut out) = (Redactor::new(Arc::clone(&set)).mask_stump(case.stump), Vec::new());
+            let (mut redactor, mut out) = (Redactor::new(Arc::clone(&set)).mask_partial(case.mask_partial), Vec::new());
             Engine::push(&mut redactor, text, &mut out);
             Engine::finish(&mut redactor, &mut out);
             out

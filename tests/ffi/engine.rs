@@ -39,11 +39,11 @@ fn get<F: Copy>(name: &str) -> F {
 pub(crate) struct Foreign(Handle);
 
 impl Foreign {
-    pub(crate) fn new(set: &NeedleSet, mask_stump: bool) -> Foreign {
+    pub(crate) fn new(set: &NeedleSet, mask_partial: bool) -> Foreign {
         let (set, mut stream) = (Set::of(set), std::ptr::null_mut());
         let new = function!(hushlog_stream_new(Handle, c_uint, *mut Handle) -> c_int);
         // SAFETY: the set is valid, and this code owns the handle.
-        assert_eq!(unsafe { new(set.0, c_uint::from(!mask_stump), &mut stream) }, 0);
+        assert_eq!(unsafe { new(set.0, c_uint::from(!mask_partial), &mut stream) }, 0);
         Foreign(stream)
     }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use engine::Foreign;
 use harness::case::Case;
-use harness::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use harness::expected::{Expected, PARTIAL_KEPT, PARTIAL_MASKED};
 use harness::rng::Rng;
 use harness::scenario::{ONE_SET, SWAPS, Scenario};
 use harness::{case, check, cuts};
@@ -94,8 +94,8 @@ fn the_header_is_c99_and_cpp() {
     }
 }
 
-fn stump_len_min(case: &Case) -> usize {
-    if case.stump { STUMP_MASKED } else { STUMP_GIVEN }
+fn partial_len_min(case: &Case) -> usize {
+    if case.mask_partial { PARTIAL_MASKED } else { PARTIAL_KEPT }
 }
 
 fn set(case: &Case) -> Arc<NeedleSet> {
@@ -114,8 +114,8 @@ fn the_table_over_the_abi() {
     let (mut rng, mut out) = (Rng(7), Vec::new());
     for case in case::all() {
         let (set, text) = (set(&case), case.text());
-        let expected = Expected::linear(&set, &text, stump_len_min(&case));
-        let mut stream = Foreign::new(&set, case.stump);
+        let expected = Expected::linear(&set, &text, partial_len_min(&case));
+        let mut stream = Foreign::new(&set, case.mask_partial);
         for cuts in cuts::of(text.len(), 0, &mut rng) {
             let result = check::run(&mut stream, &expected, &text, &cuts, &mut out);
             result.unwrap_or_else(|error| panic!("{}: {error:?}", case.name));
@@ -130,7 +130,7 @@ fn random_runs_over_the_abi() {
     for round in 0..300 {
         let scenario = Scenario::random(&mut rng, if round % 2 == 0 { SWAPS } else { ONE_SET });
         let sets = scenario.compile(Variant::Best);
-        let mut stream = Foreign::new(&sets[0], scenario.stump);
+        let mut stream = Foreign::new(&sets[0], scenario.mask_partial);
         let result = scenario.check_engine(&mut stream, &sets);
         result.unwrap_or_else(|error| panic!("round {round}: {error}\n{scenario:?}"));
     }
@@ -156,9 +156,9 @@ fn orders(case: &Case, cuttings: &[Vec<usize>]) -> (String, String) {
         Some(mask) => writeln!(orders, "c {mask}").unwrap(),
         None => writeln!(orders, "m {}", hex(case.mask.as_bytes())).unwrap(),
     }
-    writeln!(orders, "{}b\ns {}", if exactly { "x\n" } else { "" }, i32::from(!case.stump)).unwrap();
+    writeln!(orders, "{}b\ns {}", if exactly { "x\n" } else { "" }, i32::from(!case.mask_partial)).unwrap();
     writeln!(answers, "0 {} -", set.len()).unwrap();
-    let mut redactor = Redactor::new(Arc::clone(&set)).mask_stump(case.stump);
+    let mut redactor = Redactor::new(Arc::clone(&set)).mask_partial(case.mask_partial);
     for cuts in cuttings {
         for piece in cuts::pieces(&text, cuts) {
             writeln!(orders, "p {}", hex(piece)).unwrap();

@@ -138,11 +138,11 @@ fn a_secret_in_two_appends_is_waited_for() {
 }
 
 #[test]
-fn a_stump_is_masked_after_a_time_and_its_rest_too() {
+fn a_partial_match_is_masked_after_a_time_and_its_rest_too() {
     needs!("fanotify");
     let Some(disk) = disk() else { return };
     let mut command = command(&disk.log());
-    command.args(["--stump-wait", "200"]);
+    command.args(["--partial-wait", "200"]);
     let guard = Guard::spawn(command);
     guard.waits_for("guarding ");
     let path = disk.file("a.log");
@@ -601,17 +601,18 @@ fn wrong_usage_is_told_before_anything_happens() {
     program::run(&mut program::hushlog(["guard"]), b"").ends(2);
     let mut none = program::hushlog(["guard", "--env", "NO_SUCH_*"]);
     program::run(none.arg(scratch.path()), b"").ends(2).says("matches no variable");
+    for flag in ["--partial-wait", "--stump-wait"] {
+        program::run(program::hushlog(["guard", flag, "soon"]).arg(scratch.path()), b"").ends(2).says("--partial-wait");
+    }
     if rustix::process::geteuid().is_root() {
         // Other users may not even reach the program's directory.
-        let mut copy = command(scratch.path());
+        let copy = command(scratch.path());
         let program = scratch.path().join("hushlog");
         fs::copy(program::HUSHLOG, &program).unwrap();
         reads(Command::new("chmod").args(["755"]).arg(scratch.path()).arg(&program));
         let mut unprivileged = Command::new(&program);
         unprivileged.env_clear().env("API_TOKEN", VALUE).args(copy.get_args()).uid(65534).gid(65534);
         program::run(&mut unprivileged, b"").ends(2).says("cannot watch files").says("as root");
-        copy.arg("--stump-wait").arg("soon");
-        program::run(&mut copy, b"").ends(2);
     }
 }
 

@@ -96,11 +96,11 @@ fn b14_a_reader_waits_for_the_next_record() {
 }
 
 #[test]
-fn b14_a_stump_in_a_record_is_masked_after_a_time() {
+fn b14_a_partial_match_in_a_record_is_masked_after_a_time() {
     needs!("fanotify");
     let Some(disk) = disk() else { return };
     let mut words = command(&disk.log());
-    words.args(["--stump-wait", "200"]);
+    words.args(["--partial-wait", "200"]);
     let guard = Guard::spawn(words);
     guard.waits_for("guarding ");
     let path = disk.file("a.log");

@@ -173,7 +173,7 @@ fn w06_the_two_streams_are_apart() {
     let text = format!("printf '{first}'; printf '{second}' >&2");
     let ran = run_within(&mut stage.command(How::Wrapped, ["sh", "-c", &text]), b"", LIMIT).ends(0);
     // Neither alone is the secret. The first is a partial match of 8 bytes at the end of a stream.
-    assert!(!ran.out().contains(first), "a stump of 8 bytes was shown");
+    assert!(!ran.out().contains(first), "a partial match of 8 bytes was shown");
     assert_eq!(ran.err(), second);
 }
 

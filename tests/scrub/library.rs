@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use crate::harness::expected::{STUMP_GIVEN, STUMP_MASKED};
+use crate::harness::expected::{PARTIAL_KEPT, PARTIAL_MASKED};
 use crate::harness::{engine, regions, rng::Rng};
 use crate::program::Raise;
 use hushlog::redact::prefilter::Variant;
@@ -32,9 +32,9 @@ fn set_of(secrets: &[(&str, &str)]) -> Arc<NeedleSet> {
 }
 
 /// The definition: the expected content of the file.
-fn scrubbed(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<u8> {
+fn scrubbed(set: &NeedleSet, text: &[u8], partial_len_min: usize) -> Vec<u8> {
     let mut out = text.to_vec();
-    for (start, end, needle) in regions::naive(set, text, stump_len_min) {
+    for (start, end, needle) in regions::naive(set, text, partial_len_min) {
         let region = &mut out[start as usize..end as usize];
         let label = format!("[{}]", set.name_and_form(needle).0);
         region.fill(b'*');
@@ -95,13 +95,13 @@ fn s15_secrets_across_every_boundary() {
     for place in places {
         text[place..place + 27].copy_from_slice(b"hunter2-prod-key-1234567890");
     }
-    let want = scrubbed(&set, &text, STUMP_MASKED);
+    let want = scrubbed(&set, &text, PARTIAL_MASKED);
     assert!(want != text);
     for threads in [1, 2, 5] {
         let file = old_file(&dir.path().join("log"), &text);
         let findings = scrub(&Scrubber::new(Arc::clone(&set)).unwrap().threads(threads), &file).unwrap();
         assert!(fs::read(dir.path().join("log")).unwrap() == want, "with {threads} threads");
-        assert_eq!(findings.count() as usize, regions::naive(&set, &text, STUMP_MASKED).len());
+        assert_eq!(findings.count() as usize, regions::naive(&set, &text, PARTIAL_MASKED).len());
         assert_eq!(findings.bytes, text.len() as u64);
     }
 }
@@ -141,8 +141,8 @@ fn s17_s19_s20_only_regions_change() {
     let scrubber = Scrubber::new(Arc::clone(&set)).unwrap();
     let masked = scrub(&scrubber, &file).unwrap();
     assert_eq!(masked, counted);
-    assert_eq!(masked.count() as usize, regions::naive(&set, &text, STUMP_MASKED).len());
-    let want = scrubbed(&set, &text, STUMP_MASKED);
+    assert_eq!(masked.count() as usize, regions::naive(&set, &text, PARTIAL_MASKED).len());
+    let want = scrubbed(&set, &text, PARTIAL_MASKED);
     assert!(fs::read(&path).unwrap() == want);
     let after = fs::metadata(&path).unwrap();
     let same =
@@ -173,7 +173,7 @@ fn findings_tell_names_forms_and_offsets() {
 /// A partial match at the end of a file is masked without a writer, reported with one, and found
 /// once its rest has come.
 #[test]
-fn a_stump_is_masked_unless_the_rest_may_come() {
+fn a_partial_match_is_masked_unless_the_rest_may_come() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let set = set_of(SECRETS);
@@ -182,20 +182,20 @@ fn a_stump_is_masked_unless_the_rest_may_come() {
     assert_eq!(scrub(&scrubber, &file).unwrap().count(), 1);
     assert_eq!(fs::read(&path).unwrap(), b"x [KEY]******");
     let file = old_file(&path, b"x sk-live-4f9");
-    let kept = Scrubber::new(Arc::clone(&set)).unwrap().mask_stump(false);
+    let kept = Scrubber::new(Arc::clone(&set)).unwrap().mask_partial(false);
     assert_eq!(scrub(&kept, &file).unwrap(), Findings { bytes: 13, ..Findings::default() });
 
     fs::write(&path, b"x sk-live-4f9").unwrap();
     let findings = scrub(&scrubber, &open(&path)).unwrap();
-    assert!(findings.stump_left && findings.count() == 0);
+    assert!(findings.partial_left && findings.count() == 0);
     assert_eq!(fs::read(&path).unwrap(), b"x sk-live-4f9");
     OpenOptions::new().append(true).open(&path).unwrap().write_all(b"QzX y").unwrap();
     let findings = scrub(&scrubber, &open(&path)).unwrap();
-    assert!(!findings.stump_left && findings.count() == 1);
+    assert!(!findings.partial_left && findings.count() == 1);
     assert_eq!(fs::read(&path).unwrap(), b"x [KEY]********* y");
     // A whole secret at the end is masked at once, although a longer one begins with it.
     fs::write(&path, b"x hunter2-prod-k").unwrap();
-    assert!(scrub(&scrubber, &open(&path)).unwrap().stump_left);
+    assert!(scrub(&scrubber, &open(&path)).unwrap().partial_left);
     assert_eq!(fs::read(&path).unwrap(), b"x [LONG]*-prod-k");
 }
 
@@ -212,7 +212,7 @@ fn the_rest_of_a_secret_is_waited_for() {
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"ey-1234567890 y\n").unwrap();
         scrubbing.join().unwrap()
     });
-    assert!(!written.stump_left);
+    assert!(!written.partial_left);
     assert_eq!(fs::read(&path).unwrap(), b"x [LONG]********************* y\n");
 }
 
@@ -246,7 +246,7 @@ fn s13_the_mask_writer_never_makes_a_file_longer() {
     assert!(fs::read(&path).unwrap() == vec![b'-'; 300_000]);
     fs::write(&path, &text).unwrap();
     writer.on(open(&path).as_fd()).unwrap().overwrite_if_there(&set, &overlay, &region).unwrap();
-    assert!(fs::read(&path).unwrap() == scrubbed(&set, &text, STUMP_GIVEN));
+    assert!(fs::read(&path).unwrap() == scrubbed(&set, &text, PARTIAL_KEPT));
     let appending = OpenOptions::new().read(true).append(true).open(&path).unwrap();
     assert!(matches!(writer.on(appending.as_fd()).err().unwrap(), MaskError::Io(_)));
     let reading = File::open(&path).unwrap();
@@ -287,8 +287,8 @@ fn s13_truncation_and_copytruncate_meanwhile() {
         let left = fs::read(&path).unwrap();
         assert_eq!(left.len(), 60_000);
         assert!(!left.contains(&0), "a hole");
-        assert!(regions::naive(&set, &left, STUMP_GIVEN).is_empty());
-        let want = scrubbed(&set, &text[..60_000], STUMP_GIVEN);
+        assert!(regions::naive(&set, &left, PARTIAL_KEPT).is_empty());
+        let want = scrubbed(&set, &text[..60_000], PARTIAL_KEPT);
         // Text that was searched twice may have the old text's mask, if the old text had one there;
         // nothing else may change.
         assert!(left == want, "other bytes were written");
@@ -347,7 +347,7 @@ fn s24_two_scrubs_at_once() {
     let path = dir.path().join("log");
     let set = set_of(SECRETS);
     let text = log(60_000, 4);
-    let want = scrubbed(&set, &text, STUMP_MASKED);
+    let want = scrubbed(&set, &text, PARTIAL_MASKED);
     for _ in 0..5 {
         old_file(&path, &text);
         std::thread::scope(|scope| {

@@ -128,7 +128,7 @@ fn s12_half_a_secret_at_the_end() {
     run(&mut scrub([&path])).ends(0);
     let left = fs::read_to_string(&path).expect("text");
     assert!(left.starts_with("begin ") && left.len() == 6 + first.len(), "the length");
-    assert!(!left.contains("hunter2-"), "a stump is left");
+    assert!(!left.contains("hunter2-"), "a partial match is left");
 }
 
 /// The first of each of these calls, then the second, and so on.
@@ -330,9 +330,9 @@ fn unioned(text: &[u8]) -> Vec<u8> {
     }
     // A half at the end of an idle file is masked; a shorter beginning, or a half at the file's
     // beginning, is text.
-    let stump = (VALUE.len().div_ceil(2)..VALUE.len()).rev().find(|len| text.ends_with(&VALUE.as_bytes()[..*len]));
+    let partial = (VALUE.len().div_ceil(2)..VALUE.len()).rev().find(|len| text.ends_with(&VALUE.as_bytes()[..*len]));
     let len = out.len();
-    out[len - stump.unwrap_or(0)..].fill(b'#');
+    out[len - partial.unwrap_or(0)..].fill(b'#');
     out
 }
 

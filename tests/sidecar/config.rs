@@ -203,7 +203,7 @@ fn fits(value: &Value, schema: &Value) -> Result<(), String> {
 const ALL: &str = r#"{
     "secrets": { "env": ["PROD_*"], "dotenv": ["/a/.env"], "secret_files": ["/run/secrets"], "registry": "/r.yaml",
         "identity": "/i.txt", "member": "vm", "trust": ["MCow"], "session": true, "allow_empty": false },
-    "options": { "mask": "***", "min_length": 8, "encodings": true, "keep_stump": false },
+    "options": { "mask": "***", "min_length": 8, "encodings": true, "keep_partial": false },
     "streams": [
         { "name": "a", "source": { "stdin": true }, "sink": { "stdout": true }, "release": "exact", "line_max": "64K", "format": "plain" },
         { "name": "b", "source": { "fifo": "/f", "mode": "0620" }, "sink": { "fifo": "/g" } },
@@ -215,7 +215,7 @@ const ALL: &str = r#"{
             "mode": "0640", "rotate_size": "100M", "rotate_keep": 3, "away": "spool", "spool": "/s", "spool_max": "1G" } }
     ],
     "scrub": [{ "directory": "/var/log/old", "recursive": true, "include": ["*.log"], "exclude": ["*.db"], "every_seconds": 60 }],
-    "guard": { "directories": ["/var/log/app"], "stump_wait_ms": 500 },
+    "guard": { "directories": ["/var/log/app"], "partial_wait_ms": 500 },
     "control": "/run/hushlog/sidecar.sock",
     "metrics": "127.0.0.1:9500",
     "state": "/var/lib/hushlog",
@@ -255,6 +255,17 @@ fn every_key_of_the_code_stands_in_the_schema_and_in_the_example() {
     let ran = check("streams: [{ nme: a }]\n").ends(2);
     for key in schema["properties"]["streams"]["items"]["properties"].as_object().expect("properties").keys() {
         assert!(ran.err().contains(key.as_str()), "{key}");
+    }
+}
+
+#[test]
+fn the_earlier_names_of_keys_still_work() {
+    for (key, earlier, value) in [("keep_partial", "keep_stump", "false"), ("partial_wait_ms", "stump_wait_ms", "500")]
+    {
+        let (line, old_line) = (format!("\"{key}\": {value}"), format!("\"{earlier}\": {value}"));
+        assert!(ALL.contains(&line) && !schema().to_string().contains(earlier));
+        check(&ALL.replace(&line, &old_line)).ends(0);
+        check(&ALL.replace(&line, &format!("{line}, {old_line}"))).ends(2);
     }
 }
 

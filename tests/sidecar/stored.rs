@@ -277,8 +277,8 @@ fn the_rest_of_a_secret_that_a_restart_cuts_does_not_show() {
     // The next sidecar knows how much was emitted, and masks the rest, however short.
     let all = cut_everywhere(Signal::TERM, |_| MASK.to_owned());
     for cut in 1..VALUE.len() {
-        let stump = if cut < PIECE_LEN { VALUE[..cut].to_owned() } else { MASK.to_owned() };
-        assert!(all.contains(&stump), "{stump} is not in {all:?}");
+        let partial = if cut < PIECE_LEN { VALUE[..cut].to_owned() } else { MASK.to_owned() };
+        assert!(all.contains(&partial), "{partial} is not in {all:?}");
     }
 }
 

@@ -114,8 +114,8 @@ class Stream:
     Only bytes that may begin a secret are held back.
     """
 
-    def __init__(self, redactor, *, keep_stump=False):
-        self._handle = _library.stream(redactor._set, keep_stump)
+    def __init__(self, redactor, *, keep_partial=False):
+        self._handle = _library.stream(redactor._set, keep_partial)
         self._finalizer = weakref.finalize(self, _library.lib.hushlog_stream_free, self._handle)
         self._finalizer.atexit = False
 

@@ -114,9 +114,9 @@ def notices(handle):
     return found
 
 
-def stream(handle, keep_stump):
+def stream(handle, keep_partial):
     made = ctypes.c_void_p()
-    check(lib.hushlog_stream_new(handle, bool(keep_stump), made))
+    check(lib.hushlog_stream_new(handle, bool(keep_partial), made))
     return made
 
 

@@ -55,7 +55,7 @@ impl Redactor {
 
     /// Creates a redactor for a whole text that begins at this position of its stream.
     pub(crate) fn aside(set: &Arc<NeedleSet>, start: u64) -> Redactor {
-        Redactor { end: start, given: start, ..Redactor::new(Arc::clone(set)).mask_stump(false) }
+        Redactor { end: start, given: start, ..Redactor::new(Arc::clone(set)).mask_partial(false) }
     }
 
     /// Adds the counts of another redactor of this stream.

@@ -159,7 +159,7 @@ fn a01_what_goes_out_is_what_the_definition_says() {
         out.extend(stream.finish());
         let mut mask = |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
         let needles: Vec<&[u8]> = set.expose().collect();
-        assert_eq!(out, naive::finished(&needles, &text, &|needle| set.stump_len_min(needle), &mut mask));
+        assert_eq!(out, naive::finished(&needles, &text, &|needle| set.partial_len_min(needle), &mut mask));
     }
     assert!(overlong > 1_000 && exactly_compared > 3_000, "{overlong} {exactly_compared}");
 }
@@ -219,8 +219,9 @@ fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
                 String::from_utf8_lossy(&text)
             );
             compared += 1;
-            let ends =
-                |number: usize| naive::stump(&needles[number], &text, &|needle| sets[number].stump_len_min(needle));
+            let ends = |number: usize| {
+                naive::partial_match(&needles[number], &text, &|needle| sets[number].partial_len_min(needle))
+            };
             if rng.below(4) == 0 && ends(0).is_none() && ends(1).is_none() {
                 let out = streams.each_mut().map(|stream| (stream.finish(), stream.seen()));
                 assert_eq!(out[0], out[1], "{pair:?} at the end of {:?}", String::from_utf8_lossy(&text));
@@ -232,7 +233,7 @@ fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
 }
 
 #[test]
-fn a01_a_stump_counts_in_bytes_of_the_value() {
+fn a01_a_partial_match_counts_in_bytes_of_the_value() {
     let secret = Secret::new("S", b"k7QmZ2pX9wLr".to_vec());
     let set = NeedleSet::builder().secret(secret).build().expect("the mask fits");
     for (text, is_masked) in [
@@ -280,7 +281,7 @@ fn b10_a_line_that_waits_is_what_the_new_set_makes_of_it() {
     for (old_needle, new_needle) in old_needles.iter().flat_map(|old| new_needles.map(|new| (*old, new))) {
         let (old, new) = (set(old_needle), set(new_needle));
         for text in (0..=9).flat_map(texts) {
-            let len_min = |_: usize| new.stump_len_min(0);
+            let len_min = |_: usize| new.partial_len_min(0);
             let mut mask = |needle, first, out: &mut Vec<u8>| new.write_mask(needle, first, out);
             let wanted = naive::finished(&[new_needle], &text, &len_min, &mut mask);
             for cut in 0..=text.len() {

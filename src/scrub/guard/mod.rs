@@ -52,7 +52,7 @@ pub use kernel::termination;
 pub use locks::Locks;
 
 /// The default time limit for the rest of a secret at the end of a file.
-pub const STUMP_WAIT: Duration = Duration::from_secs(1);
+pub const PARTIAL_WAIT: Duration = Duration::from_secs(1);
 /// The number of threads for long searches.
 const WORKERS: usize = 2;
 
@@ -93,9 +93,9 @@ pub struct Guarded {
 /// and the regions in it are masked in place; then it continues with the same file (the same
 /// inode). In a changed file the appended part is searched, and the range of each read again, since
 /// content may have been overwritten. If a file ends inside a secret, its readers wait for the
-/// rest, [`stump_wait`](Guard::stump_wait) at most. Then the partial match is masked, from half of
-/// the secret and 8 bytes of its value on. A file that cannot be searched or masked cannot be read
-/// either (EPERM).
+/// rest, [`partial_wait`](Guard::partial_wait) at most. Then the partial match is masked, from half
+/// of the secret and 8 bytes of its value on. A file that cannot be searched or masked cannot be
+/// read either (EPERM).
 ///
 /// Writers are not delayed unless another process reads the same file. Where the kernel and the
 /// file system announce writes (Linux 6.14; ext4, XFS, btrfs), reads and writes of one file then
@@ -127,7 +127,7 @@ pub struct Guarded {
 pub struct Guard {
     set: Arc<NeedleSet>,
     overlay: Overlay,
-    stump_wait: Duration,
+    partial_wait: Duration,
     group: Group,
     locks: Arc<Locks>,
     sources: Arc<Sources>,
@@ -143,12 +143,13 @@ impl Guard {
     pub fn new(set: Arc<NeedleSet>, overlay: Overlay) -> Result<Guard, GuardError> {
         let group = Group::new().map_err(GuardError::Events)?;
         let (locks, sources) = (Arc::default(), Arc::default());
-        Ok(Guard { set, overlay, stump_wait: STUMP_WAIT, group, locks, sources })
+        Ok(Guard { set, overlay, partial_wait: PARTIAL_WAIT, group, locks, sources })
     }
 
-    /// Sets the time limit for the rest of a secret at the end of a file. Default: [`STUMP_WAIT`].
-    pub fn stump_wait(mut self, wait: Duration) -> Guard {
-        self.stump_wait = wait;
+    /// Sets the time limit for the rest of a secret at the end of a file. Default:
+    /// [`PARTIAL_WAIT`].
+    pub fn partial_wait(mut self, wait: Duration) -> Guard {
+        self.partial_wait = wait;
         self
     }
 
@@ -289,9 +290,9 @@ impl Threads<'_> {
     }
 
     fn tools(&self, writes: bool) -> io::Result<Tools> {
-        let Guard { set, overlay, stump_wait, sources, .. } = self.guard;
+        let Guard { set, overlay, partial_wait, sources, .. } = self.guard;
         let stop = Arc::clone(&self.orders.stop);
-        Tools::new(set, Arc::new(overlay.clone()), *stump_wait, stop, Arc::clone(sources), writes)
+        Tools::new(set, Arc::new(overlay.clone()), *partial_wait, stop, Arc::clone(sources), writes)
     }
 
     fn common(&self, tools: Tools) -> Common<'_> {

@@ -127,11 +127,11 @@ impl Records {
         Ok(())
     }
 
-    /// Queues, at the end of the file, the findings that may still grow; with `stump`, also a
-    /// partial match.
-    pub(super) fn end(&mut self, stump: bool) {
+    /// Queues, at the end of the file, the findings that may still grow; with `with_partial`, also
+    /// a partial match.
+    pub(super) fn end(&mut self, with_partial: bool) {
         let Kind::Log(finder) = &self.kind else { return };
-        for split in finder.open(stump) {
+        for split in finder.open(with_partial) {
             let all = extent(&split);
             if !self.masked.iter().any(|masked| masked.start == all.start && masked.end >= all.end) {
                 self.pending.push_back((split, true));

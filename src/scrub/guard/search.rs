@@ -366,7 +366,7 @@ impl Search {
 
     /// Whether readers must wait for the end of the file; masks a partial match after the wait.
     fn standing(&mut self, file: BorrowedFd<'_>, tools: &mut Tools) -> Result<Standing, MaskError> {
-        let until = self.since + tools.stump_wait;
+        let until = self.since + tools.partial_wait;
         let is_held = self.finder.held() > 0 && self.masked != self.finder.end();
         if !is_held && !self.records.is_waiting() {
             return Ok(Standing::Clean);
@@ -382,10 +382,10 @@ impl Search {
             self.settle(file)?;
         }
         if is_held
-            && self.finder.is_at_stump()
-            && let Some(stump) = self.finder.open(true).pop()
+            && self.finder.is_at_partial_match()
+            && let Some(partial) = self.finder.open(true).pop()
         {
-            if !self.mask(file, tools, &stump)? {
+            if !self.mask(file, tools, &partial)? {
                 return Ok(Standing::Behind);
             }
             self.settle(file)?;

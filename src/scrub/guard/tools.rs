@@ -18,7 +18,7 @@ const READ_LEN: usize = 256 << 10;
 /// The tools of a search.
 pub(super) struct Tools {
     pub(super) overlay: Arc<Overlay>,
-    pub(super) stump_wait: Duration,
+    pub(super) partial_wait: Duration,
     /// Set at the end: aborts a long search.
     pub(super) stop: Arc<AtomicBool>,
     /// Files to leave unchanged.
@@ -36,7 +36,7 @@ impl Tools {
     pub(super) fn new(
         set: &NeedleSet,
         overlay: Arc<Overlay>,
-        stump_wait: Duration,
+        partial_wait: Duration,
         stop: Arc<AtomicBool>,
         sources: Arc<Sources>,
         writes: bool,
@@ -44,7 +44,7 @@ impl Tools {
         let buffer = Zeroizing::new(vec![0; READ_LEN]);
         Ok(Tools {
             overlay,
-            stump_wait,
+            partial_wait,
             stop,
             sources,
             writer: writes.then(MaskWriter::new).transpose()?,

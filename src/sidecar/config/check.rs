@@ -39,10 +39,10 @@ impl Config {
         self.secrets.as_ref().map_or(Ok(()), Secrets::check)?;
         let (mask, min_length) = self.masking()?;
         let options = self.options.as_ref();
-        let keep_stump = options.and_then(|options| options.keep_stump).unwrap_or(false);
+        let keep_partial = options.and_then(|options| options.keep_partial).unwrap_or(false);
         let (mut streams, mut sinks) = (Vec::new(), Vec::new());
         for stream in self.streams.iter().flatten() {
-            streams.push(stream.plan(&mut sinks, !keep_stump)?);
+            streams.push(stream.plan(&mut sinks, !keep_partial)?);
         }
         self.check_together(&streams)?;
         let seconds = |seconds: &Option<At<u64>>, default| seconds.map_or(default, |seconds| seconds.value);
@@ -53,7 +53,7 @@ impl Config {
             mask,
             min_length,
             encodings: options.and_then(|options| options.encodings).unwrap_or(true),
-            keep_stump,
+            keep_partial,
             scrub: self.scrub.iter().flatten().map(Scrub::plan).collect::<Result<_, _>>()?,
             guard: self.guard.clone(),
             control: self.control.as_ref().map(|path| path.value.clone()),
@@ -131,7 +131,7 @@ impl Secrets {
 }
 
 impl Stream {
-    fn plan(&self, sinks: &mut Vec<Arc<SinkPlan>>, mask_stump: bool) -> Result<StreamPlan, ConfigError> {
+    fn plan(&self, sinks: &mut Vec<Arc<SinkPlan>>, mask_partial: bool) -> Result<StreamPlan, ConfigError> {
         let name = &self.name.value;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || name.len() > NAME_LEN_MAX || !name.chars().all(is_plain) {
@@ -163,7 +163,7 @@ impl Stream {
                 release: self.release.unwrap_or_default().into(),
                 line_max: line_max as usize,
                 format: self.format.unwrap_or_default(),
-                mask_stump,
+                mask_partial,
             },
         })
     }

@@ -24,7 +24,7 @@ pub struct Plan {
     /// Whether encoded forms and parts are searched for.
     pub encodings: bool,
     /// Whether a partial match at the end of a stream is written.
-    pub keep_stump: bool,
+    pub keep_partial: bool,
     /// The directories to scrub.
     pub scrub: Vec<ScrubPlan>,
     /// The directories to guard.
@@ -66,7 +66,7 @@ pub struct Way {
     /// The format of its lines.
     pub format: Format,
     /// Whether a partial match at the end is masked.
-    pub mask_stump: bool,
+    pub mask_partial: bool,
 }
 
 /// A checked source.

@@ -89,7 +89,8 @@ pub struct Options {
     /// Whether encoded forms and telling parts are searched for. Default: true.
     pub encodings: Option<bool>,
     /// Whether the beginning of a secret at the end of a stream is given out. Default: false.
-    pub keep_stump: Option<bool>,
+    #[serde(alias = "keep_stump")]
+    pub keep_partial: Option<bool>,
 }
 
 /// A stream.
@@ -218,7 +219,8 @@ pub struct Guard {
     /// How long readers wait for the rest of a secret at the end of a file, in milliseconds.
     /// Default: 1000.
     #[schemars(range(max = u32::MAX))]
-    pub stump_wait_ms: Option<u32>,
+    #[serde(alias = "stump_wait_ms")]
+    pub partial_wait_ms: Option<u32>,
 }
 
 /// What the process takes away from itself, where the kernel can.

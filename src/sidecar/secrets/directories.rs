@@ -15,7 +15,7 @@ use super::active::Active;
 use crate::NeedleSet;
 use crate::redact::overlay::Overlay;
 use crate::redact::text;
-use crate::scrub::guard::{Guard, GuardError, Locks, STUMP_WAIT};
+use crate::scrub::guard::{Guard, GuardError, Locks, PARTIAL_WAIT};
 use crate::scrub::{Outcome, Scrubber, Tree, is_wanted};
 use crate::sidecar::config::{Guard as Section, ScrubPlan};
 use crate::sidecar::event::Event;
@@ -120,8 +120,8 @@ pub(in crate::sidecar) fn guard(section: Section, running: Arc<Running>) -> io::
 
 fn new_guard(section: &Section, set: Arc<NeedleSet>, running: &Running) -> Result<Guard, GuardError> {
     let overlay = Overlay::named(&set).map_err(|error| GuardError::Begin(io::Error::other(error)))?;
-    let wait = section.stump_wait_ms.map_or(STUMP_WAIT, |ms| Duration::from_millis(ms.into()));
-    Ok(Guard::new(set, overlay)?.stump_wait(wait).leave(Arc::clone(&running.reloader.sources)))
+    let wait = section.partial_wait_ms.map_or(PARTIAL_WAIT, |ms| Duration::from_millis(ms.into()));
+    Ok(Guard::new(set, overlay)?.partial_wait(wait).leave(Arc::clone(&running.reloader.sources)))
 }
 
 /// Guards with the active set, until a newer set has settled, or the sidecar stops.

@@ -73,12 +73,12 @@ impl Engine {
     pub(crate) fn new(set: Arc<NeedleSet>, way: Way, budget: &Arc<Budget>) -> Engine {
         let by_lines = way.release == Release::Line;
         let container = |format| {
-            let redactor = ContainerRedactor::new(Arc::clone(&set), format, way.mask_stump);
+            let redactor = ContainerRedactor::new(Arc::clone(&set), format, way.mask_partial);
             let redactor = redactor.with_budget(BudgetShare::new(Arc::clone(budget), !by_lines));
             Engine::Container(Box::new(if by_lines { redactor.by_lines() } else { redactor }))
         };
         match way.format {
-            Format::Plain => Engine::Plain(Redactor::new(set).mask_stump(way.mask_stump), None),
+            Format::Plain => Engine::Plain(Redactor::new(set).mask_partial(way.mask_partial), None),
             Format::Docker => container(RecordFormat::Docker),
             Format::Cri => container(RecordFormat::Cri),
         }

@@ -14,6 +14,7 @@ const RETIRED: &[(&str, &str)] = &[
     ("sieve", "prefilter"),
     ("spoilt", "poisoned"),
     ("stranger", "not a member"),
+    ("stump", "partial match"),
     ("telling part", "identifying part"),
     ("whoever", "a noun"),
 ];

@@ -220,14 +220,14 @@ fn check_record(set: &Set, expected: &NeedleSet, record: &[u8], room: usize, fla
 
 fn check_stream(scenario: &Scenario, sets: &[(CSet, Arc<NeedleSet>)], flags: u8) {
     let mut stream = None;
-    let keep_stump = u32::from(!scenario.stump);
+    let keep_partial = u32::from(!scenario.mask_partial);
     // SAFETY: the pointer to a stream is writable.
     let codes = unsafe {
-        let unknown = hushlog_stream_new(Some(&sets[0].0), 2 | keep_stump, &mut stream);
-        (unknown, hushlog_stream_new(Some(&sets[0].0), keep_stump, &mut stream))
+        let unknown = hushlog_stream_new(Some(&sets[0].0), 2 | keep_partial, &mut stream);
+        (unknown, hushlog_stream_new(Some(&sets[0].0), keep_partial, &mut stream))
     };
     assert_eq!(codes, (EFLAG, 0));
-    let mut redactor = Redactor::new(Arc::clone(&sets[0].1)).mask_stump(scenario.stump);
+    let mut redactor = Redactor::new(Arc::clone(&sets[0].1)).mask_partial(scenario.mask_partial);
     for step in scenario.steps.iter().chain([&Step::Finish]) {
         let (mut slices, mut count) = (ptr::null(), 0);
         // In C, a piece lives no longer than its call.

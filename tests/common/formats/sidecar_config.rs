@@ -206,13 +206,13 @@ macro_rules! sections {
 sections! {
     Config { secrets, options, streams, scrub, guard, control, metrics, state, environment, confine, drain_seconds }
     Secrets { env, dotenv, secret_files, registry, identity, member, trust, session, allow_empty }
-    Options { mask, mask_char, min_length, encodings, keep_stump }
+    Options { mask, mask_char, min_length, encodings, keep_partial }
     Stream { name, source, sink, release, line_max, format }
     Source { stdin, fifo, unix, unix_datagram, tcp, command, files, exclude, mode, connections_max, files_max, from }
     Sink {
         stdout, fifo, unix, unix_datagram, tcp, command, file, mode, rotate_size, rotate_keep, away, spool, spool_max
     }
     Scrub { directory, recursive, include, exclude, every_seconds }
-    Guard { directories, stump_wait_ms }
+    Guard { directories, partial_wait_ms }
     Confine { landlock, seccomp }
 }

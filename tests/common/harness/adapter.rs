@@ -114,9 +114,9 @@ pub struct Written {
 }
 
 impl Written {
-    pub fn new(set: Arc<NeedleSet>, stump: bool, whims: &[Whim]) -> Written {
+    pub fn new(set: Arc<NeedleSet>, mask_partial: bool, whims: &[Whim]) -> Written {
         let wire = End::new(whims);
-        Written { writer: RedactWriter::new(wire.clone(), Redactor::new(set).mask_stump(stump)), wire }
+        Written { writer: RedactWriter::new(wire.clone(), Redactor::new(set).mask_partial(mask_partial)), wire }
     }
 
     /// Repeats calls that fail temporarily.
@@ -155,19 +155,19 @@ impl Engine for Written {
 /// A [`RedactReader`], read into buffers of one length.
 pub struct ReadFrom {
     set: Arc<NeedleSet>,
-    stump: bool,
+    mask_partial: bool,
     reader: RedactReader<End>,
     buffer: Vec<u8>,
 }
 
 impl ReadFrom {
-    pub fn new(set: Arc<NeedleSet>, stump: bool, buffer_len: usize, whims: &[Whim]) -> ReadFrom {
-        ReadFrom::of(End::new(whims), set, stump, buffer_len)
+    pub fn new(set: Arc<NeedleSet>, mask_partial: bool, buffer_len: usize, whims: &[Whim]) -> ReadFrom {
+        ReadFrom::of(End::new(whims), set, mask_partial, buffer_len)
     }
 
-    fn of(wire: End, set: Arc<NeedleSet>, stump: bool, buffer_len: usize) -> ReadFrom {
-        let reader = RedactReader::new(wire, Redactor::new(Arc::clone(&set)).mask_stump(stump));
-        ReadFrom { set, stump, reader, buffer: vec![0; buffer_len] }
+    fn of(wire: End, set: Arc<NeedleSet>, mask_partial: bool, buffer_len: usize) -> ReadFrom {
+        let reader = RedactReader::new(wire, Redactor::new(Arc::clone(&set)).mask_partial(mask_partial));
+        ReadFrom { set, mask_partial, reader, buffer: vec![0; buffer_len] }
     }
 
     /// Reads until the wire is empty, or to the end.
@@ -198,7 +198,7 @@ impl Engine for ReadFrom {
         self.reader.get_ref().end();
         self.drain(out);
         let wire = self.reader.get_ref().anew();
-        *self = ReadFrom::of(wire, Arc::clone(&self.set), self.stump, self.buffer.len());
+        *self = ReadFrom::of(wire, Arc::clone(&self.set), self.mask_partial, self.buffer.len());
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {

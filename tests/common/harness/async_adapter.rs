@@ -92,9 +92,9 @@ macro_rules! insist {
 }
 
 impl AsyncWritten {
-    pub fn new(set: Arc<NeedleSet>, stump: bool, by_shutdown: bool, whims: &[Whim]) -> AsyncWritten {
+    pub fn new(set: Arc<NeedleSet>, mask_partial: bool, by_shutdown: bool, whims: &[Whim]) -> AsyncWritten {
         let wire = Polled::new(End::new(whims));
-        let writer = AsyncRedactWriter::new(wire.clone(), Redactor::new(set).mask_stump(stump));
+        let writer = AsyncRedactWriter::new(wire.clone(), Redactor::new(set).mask_partial(mask_partial));
         AsyncWritten { writer, wire, by_shutdown }
     }
 }
@@ -129,20 +129,20 @@ impl Engine for AsyncWritten {
 /// An [`AsyncRedactReader`], read into buffers of one length.
 pub struct AsyncReadFrom {
     set: Arc<NeedleSet>,
-    stump: bool,
+    mask_partial: bool,
     reader: AsyncRedactReader<Polled>,
     buffer: Vec<u8>,
 }
 
 impl AsyncReadFrom {
-    pub fn new(set: Arc<NeedleSet>, stump: bool, buffer_len: usize, whims: &[Whim]) -> AsyncReadFrom {
-        AsyncReadFrom::of(End::new(whims), set, stump, buffer_len)
+    pub fn new(set: Arc<NeedleSet>, mask_partial: bool, buffer_len: usize, whims: &[Whim]) -> AsyncReadFrom {
+        AsyncReadFrom::of(End::new(whims), set, mask_partial, buffer_len)
     }
 
-    fn of(wire: End, set: Arc<NeedleSet>, stump: bool, buffer_len: usize) -> AsyncReadFrom {
-        let redactor = Redactor::new(Arc::clone(&set)).mask_stump(stump);
+    fn of(wire: End, set: Arc<NeedleSet>, mask_partial: bool, buffer_len: usize) -> AsyncReadFrom {
+        let redactor = Redactor::new(Arc::clone(&set)).mask_partial(mask_partial);
         let reader = AsyncRedactReader::new(Polled::new(wire), redactor);
-        AsyncReadFrom { set, stump, reader, buffer: vec![0; buffer_len] }
+        AsyncReadFrom { set, mask_partial, reader, buffer: vec![0; buffer_len] }
     }
 
     /// Reads until the wire is empty, or to the end.
@@ -169,7 +169,7 @@ impl Engine for AsyncReadFrom {
         self.reader.get_ref().end.end();
         self.drain(out);
         let wire = self.reader.get_ref().end.anew();
-        *self = AsyncReadFrom::of(wire, Arc::clone(&self.set), self.stump, self.buffer.len());
+        *self = AsyncReadFrom::of(wire, Arc::clone(&self.set), self.mask_partial, self.buffer.len());
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {
@@ -186,8 +186,8 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    pub fn new(set: Arc<NeedleSet>, stump: bool) -> Encoded {
-        Encoded { encoder: RedactEncoder::new(Redactor::new(set).mask_stump(stump)), sent: BytesMut::new() }
+    pub fn new(set: Arc<NeedleSet>, mask_partial: bool) -> Encoded {
+        Encoded { encoder: RedactEncoder::new(Redactor::new(set).mask_partial(mask_partial)), sent: BytesMut::new() }
     }
 }
 
@@ -215,8 +215,8 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    pub fn new(set: Arc<NeedleSet>, stump: bool) -> Decoded {
-        Decoded { decoder: RedactDecoder::new(Redactor::new(set).mask_stump(stump)), come: BytesMut::new() }
+    pub fn new(set: Arc<NeedleSet>, mask_partial: bool) -> Decoded {
+        Decoded { decoder: RedactDecoder::new(Redactor::new(set).mask_partial(mask_partial)), come: BytesMut::new() }
     }
 }
 

@@ -45,8 +45,8 @@ pub struct Broken {
 }
 
 impl Broken {
-    pub fn new(fault: Fault, set: Arc<NeedleSet>, stump: bool) -> Broken {
-        let redactor = Redactor::new(Arc::clone(&set)).mask_stump(stump);
+    pub fn new(fault: Fault, set: Arc<NeedleSet>, mask_partial: bool) -> Broken {
+        let redactor = Redactor::new(Arc::clone(&set)).mask_partial(mask_partial);
         Broken { fault, set, redactor, kept: Vec::new() }
     }
 

@@ -22,7 +22,7 @@ pub struct Case {
     pub secrets: Vec<(String, Vec<u8>)>,
     pub mask: String,
     pub mask_char: Option<u8>,
-    pub stump: bool,
+    pub mask_partial: bool,
     /// Whether the redacted output, redacted again, must stay unchanged.
     pub once_is_enough: bool,
     /// The name of the secret for which the mask is refused: the case then does not run.
@@ -39,7 +39,7 @@ impl Case {
             secrets: Vec::new(),
             mask: "<{name}>".to_owned(),
             mask_char: None,
-            stump: true,
+            mask_partial: true,
             once_is_enough: true,
             refused: None,
             runs: Vec::new(),
@@ -92,7 +92,7 @@ fn parse(table: &str) -> Vec<Case> {
             "secret" => case.secrets.push(named(rest)),
             "mask" => case.mask = String::from_utf8(bytes(rest).0).expect("a mask is text"),
             "mask-char" => case.mask_char = Some(bytes(rest).0[0]),
-            "stump" => case.stump = rest != "given",
+            "partial" => case.mask_partial = rest != "kept",
             "twice" => case.once_is_enough = rest != "differs",
             "refused" => case.refused = Some(rest.to_owned()),
             "push" => {

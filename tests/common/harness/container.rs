@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hushlog::NeedleSet;
 use hushlog::container::{RecordFormat, SplitSecret, split_secrets};
 
-use super::expected::STUMP_GIVEN;
+use super::expected::PARTIAL_KEPT;
 use super::regions;
 use super::scenario::{Scenario, Step};
 
@@ -123,7 +123,7 @@ impl Log<'_> {
         let ends = records.iter().skip(1).map(|record| record.0).chain([line.len()]);
         let records: Vec<(Range<u64>, u64)> =
             records.iter().zip(ends).map(|(&(start, at), end)| (start as u64..end as u64, at)).collect();
-        for (start, end, needle) in regions::naive(self.set, &line, STUMP_GIVEN) {
+        for (start, end, needle) in regions::naive(self.set, &line, PARTIAL_KEPT) {
             let part = |(record, at): &(Range<u64>, u64)| {
                 let (from, to) = (start.max(record.start), end.min(record.end));
                 (from < to).then(|| at + (from - record.start)..at + (to - record.start))

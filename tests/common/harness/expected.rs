@@ -6,13 +6,13 @@ use hushlog::redact::naive;
 
 /// The number of value bytes from which a redactor masks a partial match by default, and a number
 /// that no partial match reaches.
-pub const STUMP_MASKED: usize = hushlog::redact::redactor::STUMP_LEN_MIN;
-pub const STUMP_GIVEN: usize = usize::MAX;
+pub const PARTIAL_MASKED: usize = hushlog::redact::redactor::PARTIAL_LEN_MIN;
+pub const PARTIAL_KEPT: usize = usize::MAX;
 
 /// For each needle, the length from which a partial match counts, given the number of value bytes
 /// that it must represent.
-pub fn stump_lens(set: &NeedleSet, stump_len_min: usize) -> impl Fn(usize) -> usize {
-    move |needle| if stump_len_min == STUMP_GIVEN { STUMP_GIVEN } else { set.stump_len_min(needle) }
+pub fn partial_lens(set: &NeedleSet, partial_len_min: usize) -> impl Fn(usize) -> usize {
+    move |needle| if partial_len_min == PARTIAL_KEPT { PARTIAL_KEPT } else { set.partial_len_min(needle) }
 }
 
 /// The expected results for one text.
@@ -30,7 +30,7 @@ pub struct Expected {
 
 impl Expected {
     /// By the definition itself, for every prefix. Cubic: for texts of a few dozen bytes.
-    pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Expected {
+    pub fn naive(set: &NeedleSet, text: &[u8], partial_len_min: usize) -> Expected {
         let needles: Vec<&[u8]> = set.expose().collect();
         let mask = &mut |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
         let (mut pushed, mut given, mut held) = (Vec::new(), Vec::new(), Vec::new());
@@ -41,21 +41,21 @@ impl Expected {
             held.push(naive::held(&needles, &text[..end]));
             pushed = now;
         }
-        let finished = naive::finished(&needles, text, &stump_lens(set, stump_len_min), mask);
+        let finished = naive::finished(&needles, text, &partial_lens(set, partial_len_min), mask);
         Expected { pushed, finished, given, held }
     }
 
     /// By Knuth, Morris and Pratt, one needle at a time: linear in the text for each needle.
-    pub fn linear(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Expected {
+    pub fn linear(set: &NeedleSet, text: &[u8], partial_len_min: usize) -> Expected {
         let needles: Vec<&[u8]> = set.expose().collect();
         let mut held = vec![0; text.len() + 1];
         let mut longest_at = vec![None; text.len()];
-        let (counts_from, mut stump_len) = (stump_lens(set, stump_len_min), 0);
+        let (counts_from, mut partial_len) = (partial_lens(set, partial_len_min), 0);
         for (index, needle) in needles.iter().enumerate() {
             follow(needle, text, |end, depth, whole| {
                 held[end] = held[end].max(depth);
                 if end == text.len() && depth >= counts_from(index) {
-                    stump_len = stump_len.max(depth);
+                    partial_len = partial_len.max(depth);
                 }
                 let longest = |(_, len)| len < needle.len();
                 if whole && longest_at[end - needle.len()].is_none_or(longest) {
@@ -66,14 +66,16 @@ impl Expected {
         let (mut whole, len_before) = render(set, text, &longest_at);
         let given: Vec<usize> = (0..=text.len()).map(|end| len_before[end - held[end]]).collect();
         let pushed = whole[..given[text.len()]].to_vec();
-        if stump_len > 0 {
-            let stump = text.len() - stump_len;
+        if partial_len > 0 {
+            let partial = text.len() - partial_len;
             let counts = |n: &usize| {
-                needles[*n].len() > stump_len && needles[*n].starts_with(&text[stump..]) && stump_len >= counts_from(*n)
+                needles[*n].len() > partial_len
+                    && needles[*n].starts_with(&text[partial..])
+                    && partial_len >= counts_from(*n)
             };
             let first = || (0..needles.len()).find(counts);
-            let name = longest_at[stump].map(|(index, _)| index).or_else(first);
-            longest_at[stump] = name.map(|index| (index, stump_len));
+            let name = longest_at[partial].map(|(index, _)| index).or_else(first);
+            longest_at[partial] = name.map(|index| (index, partial_len));
             whole = render(set, text, &longest_at).0;
         }
         Expected { pushed, finished: whole, given, held }

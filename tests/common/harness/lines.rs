@@ -48,8 +48,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(sets: Vec<Arc<NeedleSet>>, stump: bool) -> Lines {
-        let redactor = Redactor::new(Arc::clone(&sets[0])).mask_stump(stump);
+    fn new(sets: Vec<Arc<NeedleSet>>, mask_partial: bool) -> Lines {
+        let redactor = Redactor::new(Arc::clone(&sets[0])).mask_partial(mask_partial);
         Lines { sets, writer: RedactWriter::with_release(Vec::new(), redactor, Release::Line) }
     }
 
@@ -95,8 +95,9 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
     let sets = scenario.compile(Variant::Best);
     let others = Scenario { sets: scenario.sets.iter().map(|set| twin(set)).collect(), ..scenario.clone() };
     let others = others.compile(Variant::Best);
-    let mut exact = Redactor::new(Arc::clone(&sets[0])).mask_stump(scenario.stump);
-    let (mut lines, mut other) = (Lines::new(sets.clone(), scenario.stump), Lines::new(others.clone(), scenario.stump));
+    let mut exact = Redactor::new(Arc::clone(&sets[0])).mask_partial(scenario.mask_partial);
+    let (mut lines, mut other) =
+        (Lines::new(sets.clone(), scenario.mask_partial), Lines::new(others.clone(), scenario.mask_partial));
     let needles: Vec<&[u8]> = sets.iter().chain(&others).flat_map(|set| set.expose()).collect();
     let (mut whole, mut text, mut is_equal) = (Vec::new(), Vec::new(), true);
     let (mut swapped, mut is_exact): (Option<(usize, usize)>, _) = (None, true);
@@ -113,8 +114,8 @@ pub fn check(scenario: &Scenario) -> Result<(), String> {
             Step::ReleasePartial(_) => {}
             Step::Finish => {
                 whole.extend(exact.finish().to_vec());
-                let ends = naive::stump(&needles, &text, &|needle| needles[needle].len().div_ceil(2).max(8));
-                is_equal &= ends.is_none() || !scenario.stump;
+                let ends = naive::partial_match(&needles, &text, &|needle| needles[needle].len().div_ceil(2).max(8));
+                is_equal &= ends.is_none() || !scenario.mask_partial;
             }
         }
         is_equal &= !naive::covered(&needles, &text).contains(&true) && !tells(&needles, &text);

@@ -4,7 +4,7 @@ use hushlog::redact::naive;
 use hushlog::{BuildError, Mask, NeedleSet, Overlay, Secret};
 
 use super::engine;
-use super::expected::STUMP_MASKED;
+use super::expected::PARTIAL_MASKED;
 use std::sync::Arc;
 
 /// Secrets and a mask decoded from bytes: short, over few letters, so that they have much in
@@ -97,7 +97,7 @@ impl Masking {
 fn runs(values: &[Vec<u8>], c: u8) -> Vec<Vec<u8>> {
     let lengths = values.iter().map(Vec::len);
     let (shortest, longest) = (lengths.clone().min().unwrap_or(0), lengths.max().unwrap_or(0));
-    (shortest..=longest.max(STUMP_MASKED)).map(|len| vec![c; len]).collect()
+    (shortest..=longest.max(PARTIAL_MASKED)).map(|len| vec![c; len]).collect()
 }
 
 fn overlap_any(values: &[Vec<u8>], masks: &[Vec<u8>]) -> bool {

@@ -11,14 +11,14 @@ use hushlog::redact::naive;
 use hushlog::{Mask, NeedleSet};
 
 use super::engine::Engine;
-use super::expected::stump_lens;
+use super::expected::partial_lens;
 
 /// A slow and obvious redactor. It does not know which needle names a region that two sets share,
 /// so all its sets must have one nameless mask.
 pub struct Model {
     set: Arc<NeedleSet>,
     mask: Mask,
-    stump_len_min: usize,
+    partial_len_min: usize,
     /// The text since the last change of the set, including the bytes that might have begun a
     /// needle then.
     text: Vec<u8>,
@@ -31,8 +31,8 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(set: Arc<NeedleSet>, mask: Mask, stump_len_min: usize) -> Model {
-        Model { set, mask, stump_len_min, text: Vec::new(), found: Vec::new(), given: 0, open: false }
+    pub fn new(set: Arc<NeedleSet>, mask: Mask, partial_len_min: usize) -> Model {
+        Model { set, mask, partial_len_min, text: Vec::new(), found: Vec::new(), given: 0, open: false }
     }
 
     fn covered(&self) -> Vec<bool> {
@@ -73,11 +73,13 @@ impl Engine for Model {
     fn finish(&mut self, out: &mut Vec<u8>) {
         let (mut covered, end) = (self.covered(), self.text.len());
         let needles: Vec<&[u8]> = self.set.expose().collect();
-        if let Some((_, len)) = naive::stump(&needles, &self.text, &stump_lens(&self.set, self.stump_len_min)) {
+        if let Some((_, len)) =
+            naive::partial_match(&needles, &self.text, &partial_lens(&self.set, self.partial_len_min))
+        {
             covered[end - len..].fill(true);
         }
         self.give(&covered, end, out);
-        *self = Model::new(Arc::clone(&self.set), self.mask.clone(), self.stump_len_min);
+        *self = Model::new(Arc::clone(&self.set), self.mask.clone(), self.partial_len_min);
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut Vec<u8>) {

@@ -3,16 +3,16 @@
 use hushlog::redact::naive;
 use hushlog::{NeedleSet, Overlay};
 
-use super::expected::{STUMP_MASKED, stump_lens};
+use super::expected::{PARTIAL_MASKED, partial_lens};
 use super::regions;
 
 /// Fails unless a record of this text equals the definition, through every interface.
 pub fn check(set: &NeedleSet, text: &[u8]) {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mut mask = |needle, first, out: &mut Vec<u8>| set.write_mask(needle, first, out);
-    let expected = naive::finished(&needles, text, &stump_lens(set, STUMP_MASKED), &mut mask);
+    let expected = naive::finished(&needles, text, &partial_lens(set, PARTIAL_MASKED), &mut mask);
     assert_eq!(*set.redact_cow(text), *expected, "{needles:?} in {text:?}");
-    let regions = regions::naive(set, text, STUMP_MASKED);
+    let regions = regions::naive(set, text, PARTIAL_MASKED);
     assert_eq!(set.is_match(text), !regions.is_empty(), "{needles:?} in {text:?}");
     if let Ok(overlay) = Overlay::of_char(set, b'%') {
         let mut record = text.to_vec();

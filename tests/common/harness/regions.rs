@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hushlog::redact::{finder, naive};
 use hushlog::{Finder, NeedleSet, Region};
 
-use super::expected::{STUMP_MASKED, stump_lens};
+use super::expected::{PARTIAL_MASKED, partial_lens};
 
 /// A region in comparable form: its beginning, its end, and the needle that names it.
 pub type Seen = (u64, u64, usize);
@@ -14,9 +14,9 @@ pub fn seen(region: &Region) -> Seen {
     (region.range().start, region.range().end, region.needle())
 }
 
-/// The regions of a text, by the definition. A partial match counts from `stump_len_min` bytes of
+/// The regions of a text, by the definition. A partial match counts from `partial_len_min` bytes of
 /// the value.
-pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<Seen> {
+pub fn naive(set: &NeedleSet, text: &[u8], partial_len_min: usize) -> Vec<Seen> {
     let needles: Vec<&[u8]> = set.expose().collect();
     let mut regions: Vec<Seen> = Vec::new();
     // Each byte becomes one byte, so that the output's length gives the position.
@@ -28,7 +28,7 @@ pub fn naive(set: &NeedleSet, text: &[u8], stump_len_min: usize) -> Vec<Seen> {
         regions.last_mut().expect("a region has a first byte").1 = at + 1;
         out.push(b'.');
     };
-    naive::finished(&needles, text, &stump_lens(set, stump_len_min), mask);
+    naive::finished(&needles, text, &partial_lens(set, partial_len_min), mask);
     regions
 }
 
@@ -52,7 +52,7 @@ pub fn check(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize]) -> Result<(), St
         }
     }
     told.extend(finder.finish(true).map(|region| seen(&region)));
-    let whole = naive(set, text, STUMP_MASKED);
+    let whole = naive(set, text, PARTIAL_MASKED);
     if told != whole {
         return Err(format!("in the end, cut at {cuts:?}: {told:?}, not {whole:?}"));
     }
@@ -73,7 +73,7 @@ pub fn check_parts(set: &Arc<NeedleSet>, text: &[u8], cuts: &[usize]) -> Result<
         regions.extend(finder.finish(end == text.len()));
     }
     let joined: Vec<Seen> = finder::join(regions).iter().map(seen).collect();
-    let whole = naive(set, text, STUMP_MASKED);
+    let whole = naive(set, text, PARTIAL_MASKED);
     if joined == whole { Ok(()) } else { Err(format!("parts from {starts:?}: {joined:?}, not {whole:?}")) }
 }
 
@@ -88,6 +88,6 @@ pub fn check_resumed(set: &Arc<NeedleSet>, text: &[u8], offset: usize) -> Result
     let mut finder = Finder::resume(Arc::clone(set), offset as u64, open);
     regions.extend(finder.push(&text[offset..]));
     regions.extend(finder.finish(true));
-    let (found, whole) = (regions.iter().map(seen).collect::<Vec<_>>(), naive(set, text, STUMP_MASKED));
+    let (found, whole) = (regions.iter().map(seen).collect::<Vec<_>>(), naive(set, text, PARTIAL_MASKED));
     if found == whole { Ok(()) } else { Err(format!("resumed at {offset}: {found:?}, not {whole:?}")) }
 }

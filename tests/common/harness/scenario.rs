@@ -11,7 +11,7 @@ use hushlog::redact::prefilter::Variant;
 use hushlog::{Mask, NeedleSet, Redactor};
 
 use super::engine::{self, Engine};
-use super::expected::{Expected, STUMP_GIVEN, STUMP_MASKED};
+use super::expected::{Expected, PARTIAL_KEPT, PARTIAL_MASKED};
 use super::model::Model;
 use super::rng::Rng;
 
@@ -33,7 +33,7 @@ pub struct Scenario {
     /// The needles of each set. The first set is active at the start.
     pub sets: Vec<Vec<Vec<u8>>>,
     pub starred: bool,
-    pub stump: bool,
+    pub mask_partial: bool,
     pub steps: Vec<Step>,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Debug for Scenario {
         for (index, set) in self.sets.iter().enumerate() {
             set.iter().try_for_each(|needle| writeln!(f, "set {index}: {:?}", needle.escape_ascii().to_string()))?;
         }
-        writeln!(f, "starred: {}, stump: {}", self.starred, self.stump)?;
+        writeln!(f, "starred: {}, mask_partial: {}", self.starred, self.mask_partial)?;
         for step in &self.steps {
             match step {
                 Step::Push(piece) => writeln!(f, "push {:?}", piece.escape_ascii().to_string())?,
@@ -89,8 +89,8 @@ impl Scenario {
         }
     }
 
-    fn stump_len_min(&self) -> usize {
-        if self.stump { STUMP_MASKED } else { STUMP_GIVEN }
+    fn partial_len_min(&self) -> usize {
+        if self.mask_partial { PARTIAL_MASKED } else { PARTIAL_KEPT }
     }
 
     /// The sets, to be searched by this variant.
@@ -103,7 +103,7 @@ impl Scenario {
     pub fn check(&self) -> Result<(), String> {
         Variant::ALL.iter().try_for_each(|&variant| {
             let sets = self.compile(variant);
-            let redactor = Redactor::new(Arc::clone(&sets[0])).mask_stump(self.stump);
+            let redactor = Redactor::new(Arc::clone(&sets[0])).mask_partial(self.mask_partial);
             self.check_engine(&mut { redactor }, &sets).map_err(|error| format!("{variant:?}: {error}"))
         })
     }
@@ -113,7 +113,7 @@ impl Scenario {
         let mut oracle: Box<dyn Engine> = if sets.len() == 1 {
             Box::new(self.foretell(&sets[0]))
         } else {
-            Box::new(Model::new(Arc::clone(&sets[0]), self.mask(), self.stump_len_min()))
+            Box::new(Model::new(Arc::clone(&sets[0]), self.mask(), self.partial_len_min()))
         };
         let (mut got, mut want) = (Vec::new(), Vec::new());
         for (index, step) in self.steps.iter().chain([&Step::Finish]).enumerate() {
@@ -160,9 +160,9 @@ impl Scenario {
         for steps in self.steps.split(|step| *step == Step::Finish) {
             let stream = Scenario { steps: steps.to_vec(), ..self.clone() };
             let text = stream.text();
-            let expected = Expected::linear(set, &text, self.stump_len_min());
+            let expected = Expected::linear(set, &text, self.partial_len_min());
             if text.len() <= 40 {
-                assert!(expected == Expected::naive(set, &text, self.stump_len_min()), "the oracles differ");
+                assert!(expected == Expected::naive(set, &text, self.partial_len_min()), "the oracles differ");
             }
             streams.push(expected);
         }
@@ -256,7 +256,7 @@ impl Decoder<'_> {
         };
         let sets: Vec<_> = (0..self.limits.sets).map(|_| self.needles()).collect();
         let steps = self.steps(&sets);
-        Scenario { sets, starred: flags & 1 == 1, stump: flags & 2 == 0, steps }
+        Scenario { sets, starred: flags & 1 == 1, mask_partial: flags & 2 == 0, steps }
     }
 
     fn needles(&mut self) -> Vec<Vec<u8>> {

@@ -11,7 +11,7 @@ use super::adapter::{ReadFrom, Whim, Written};
 use super::canary::{Broken, Fault};
 use super::dense::Dense;
 use super::engine::{self, Engine};
-use super::expected::{Expected, STUMP_MASKED};
+use super::expected::{Expected, PARTIAL_MASKED};
 use super::masking::Masking;
 use super::scenario::{Limits, ONE_SET, SWAPS, Scenario};
 use super::{check, container, lines, record, regions};
@@ -61,7 +61,7 @@ pub fn needles(bytes: &[u8]) {
     let mut out = Vec::new();
     for (index, needle) in set.expose().enumerate() {
         let text = [b"\x01", needle, b"\x02"].concat();
-        let expected = Expected::linear(&set, &text, STUMP_MASKED);
+        let expected = Expected::linear(&set, &text, PARTIAL_MASKED);
         for cuts in [vec![], vec![usize::from(cut) % text.len()]] {
             let result = check::run(&mut Redactor::new(Arc::clone(&set)), &expected, &text, &cuts, &mut out);
             result.unwrap_or_else(|error| panic!("needle {index}: {error:?}"));
@@ -73,7 +73,7 @@ pub fn needles(bytes: &[u8]) {
 /// The values themselves as text, cut in ten.
 fn mixed_text(set: &Arc<NeedleSet>, text: &[u8]) {
     let text = &text[..text.len().min(600)];
-    let expected = Expected::linear(set, text, STUMP_MASKED);
+    let expected = Expected::linear(set, text, PARTIAL_MASKED);
     let cuts: Vec<usize> = (1..10).map(|tenth| text.len() * tenth / 10).collect();
     let result = check::run(&mut Redactor::new(Arc::clone(set)), &expected, text, &cuts, &mut Vec::new());
     result.unwrap_or_else(|error| panic!("the values as text: {error:?}"));
@@ -95,8 +95,8 @@ pub fn adapters(bytes: &[u8]) {
     let set = || Arc::clone(&sets[0]);
     let buffer_len = 1 + head.first().map_or(0, |&byte| usize::from(byte));
     let engines: [Box<dyn Engine>; 2] = [
-        Box::new(Written::new(set(), scenario.stump, &whims)),
-        Box::new(ReadFrom::new(set(), scenario.stump, buffer_len, &whims)),
+        Box::new(Written::new(set(), scenario.mask_partial, &whims)),
+        Box::new(ReadFrom::new(set(), scenario.mask_partial, buffer_len, &whims)),
     ];
     for mut engine in engines {
         let result = scenario.check_engine(&mut *engine, &sets);
@@ -156,7 +156,7 @@ pub fn dense(bytes: &[u8]) {
     let variants = Variant::ALL;
     let variant = variants[bytes.last().map_or(0, |&byte| usize::from(byte)) % variants.len()];
     let set = engine::exactly(&needles, engine::named(), variant);
-    let expected = Expected::linear(&set, &text, STUMP_MASKED);
+    let expected = Expected::linear(&set, &text, PARTIAL_MASKED);
     for cuts in [&cuts[..], &[]] {
         let result = check::run(&mut Redactor::new(Arc::clone(&set)), &expected, &text, cuts, &mut Vec::new());
         result.unwrap_or_else(|error| panic!("{variant:?}, {needles:?}: {error:?}"));
@@ -174,7 +174,7 @@ pub fn dense(bytes: &[u8]) {
 pub fn canary(bytes: &[u8]) {
     let scenario = Scenario::decode(bytes, ONE_SET);
     let sets = scenario.compile(Variant::Best);
-    let mut broken = Broken::new(Fault::ForgetsAtCuts, Arc::clone(&sets[0]), scenario.stump);
+    let mut broken = Broken::new(Fault::ForgetsAtCuts, Arc::clone(&sets[0]), scenario.mask_partial);
     let result = scenario.check_engine(&mut broken, &sets);
     result.unwrap_or_else(|error| panic!("the canary was caught: {error}"));
 }

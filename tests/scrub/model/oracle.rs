@@ -27,7 +27,7 @@ impl World {
     }
 
     /// The number of bytes at a file's end that begin a secret and may be masked for it.
-    pub(super) fn stump(&self, at: usize) -> usize {
+    pub(super) fn partial(&self, at: usize) -> usize {
         let raw = &self.logs[at].raw;
         let ends = |secret: &Vec<u8>| {
             let most = secret.len().min(raw.len() + 1);
@@ -86,7 +86,7 @@ impl World {
         for (number, log) in self.logs.iter().enumerate().rev() {
             let covered = &covered[at..at + log.raw.len()];
             at += log.raw.len();
-            let (until, from) = (self.rest(number), log.raw.len() - self.stump(number));
+            let (until, from) = (self.rest(number), log.raw.len() - self.partial(number));
             let is_part = |at: usize| at < until || at >= from;
             files.push(covered.iter().enumerate().map(|(at, &covered)| (covered, is_part(at))).collect());
         }

@@ -289,7 +289,7 @@ impl World {
     /// machine, too.
     fn touch(&self) {
         for at in (0..self.logs.len()).filter(|&at| !self.logs[at].packed && !self.text.is_empty()) {
-            if self.stump(at) > 0 {
+            if self.partial(at) > 0 {
                 let file = File::options().write(true).open(self.path(at)).expect("ours");
                 file.set_modified(std::time::SystemTime::now()).expect("ours");
             }
