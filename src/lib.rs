@@ -67,8 +67,8 @@
 //!    `cdef`, all of `abcdef` is masked.
 //! 2. **Nothing else changes.** Every byte outside the regions is written once, unchanged and in
 //!    order. Without a secret in the input, output equals input. One exception, which
-//!    [`Redactor::mask_partial`] switches off: if a stream ends inside a secret, after at least half
-//!    of the needle and 8 bytes of the value, that partial match is masked.
+//!    [`Redactor::mask_partial`] switches off: if a stream ends inside a secret, after at least
+//!    half of the needle and 8 bytes of the value, that partial match is masked.
 //! 3. **Cutting changes nothing.** The output depends on the bytes, never on where the pieces begin
 //!    and end.
 //! 4. **Nothing waits without need.** After each push the hold-back is the longest suffix of the

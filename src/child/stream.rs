@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::stdio::Route;
 use super::terminal;
-use crate::io::{PumpError, PumpOptions, PumpSummary, Relay, Rest};
+use crate::io::{PumpError, PumpOptions, PumpSummary, Relay, RelayStatus};
 use crate::redact::redactor::Redactor;
 
 /// How long a stream may take to pause before the process stops, if its reader is slow.
@@ -118,7 +118,7 @@ fn carry(
     let mut relay = Relay::new(input.as_fd(), output.as_fd(), &mut redactor, options);
     let ended = loop {
         match relay.run(Some(control.as_fd())) {
-            Ok(Rest::Stopped) if rest(&mut control).is_ok() => {}
+            Ok(RelayStatus::Stopped) if rest(&mut control).is_ok() => {}
             Ok(_) => break Ok(()),
             Err(error) => break Err(error),
         }

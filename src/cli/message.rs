@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hushlog::io::{json_text, map_strings};
+use hushlog::io::json;
 use hushlog::redact::message::{Reading, redact};
 use hushlog::redact::text;
 pub(crate) use hushlog::sys::error::{plain_reason, reason};
@@ -159,8 +159,8 @@ pub(crate) fn hides(text: &str) -> bool {
 
 /// Renders this program's own JSON, with every secret in its strings masked.
 pub(crate) fn json(mut value: Value) -> String {
-    map_strings(&mut value, &|text| masked(text, Reading::Json).into_owned());
-    json_text(&value) + "\n"
+    json::map_strings(&mut value, &|text| masked(text, Reading::Json).into_owned());
+    json::pretty(&value) + "\n"
 }
 
 /// An unknown name that the user typed, if a message may repeat it. `None` if it could be a secret

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, ReadBuf};
 use zeroize::Zeroize;
 
-use super::line::{Gate, Release};
+use super::line_buffer::{LineBuffer, Release};
 use super::read::{INPUT_LEN, INPUT_LEN_MIN};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::{Piece, RedactedBuf};
@@ -65,7 +65,7 @@ pin_project! {
 /// The state besides the inner reader.
 struct Stream {
     redactor: Redactor,
-    gate: Gate,
+    line_buffer: LineBuffer,
     input: Input,
     /// Output that exceeded the caller's buffer.
     ready: RedactedBuf,
@@ -80,16 +80,19 @@ impl<R: AsyncRead> AsyncRedactReader<R> {
 
     /// A reader at the beginning of a stream.
     pub fn with_release(inner: R, redactor: Redactor, release: Release) -> AsyncRedactReader<R> {
-        let (gate, ready) = (Gate::new(release), RedactedBuf::new(KEPT_LEN_MAX));
-        AsyncRedactReader { inner, stream: Stream { redactor, gate, input: Input::default(), ready, ended: false } }
+        let (line_buffer, ready) = (LineBuffer::new(release), RedactedBuf::new(KEPT_LEN_MAX));
+        AsyncRedactReader {
+            inner,
+            stream: Stream { redactor, line_buffer, input: Input::default(), ready, ended: false },
+        }
     }
 
     /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
     /// [`Release::Line`]. The next read returns output released by the swap.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
-        let Stream { redactor, gate, ready, .. } = &mut self.stream;
+        let Stream { redactor, line_buffer, ready, .. } = &mut self.stream;
         let mut buffer = ReadBuf::new(&mut []);
-        let Ok(()) = gate.swap(redactor, &set, &mut |piece| give_slice(piece, &mut buffer, ready));
+        let Ok(()) = line_buffer.swap(redactor, &set, &mut |piece| give_slice(piece, &mut buffer, ready));
     }
 
     /// The inner reader. Data read from it directly is not redacted, and is missing from the
@@ -124,18 +127,18 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Stream { redactor, gate, input, ready, ended } = self;
+        let Stream { redactor, line_buffer, input, ready, ended } = self;
         let len = buffer.remaining().clamp(INPUT_LEN_MIN, INPUT_LEN);
         let read = input.read(inner, cx, len, |bytes| {
             *ended = bytes.is_empty();
-            let Ok(()) = gate.push(redactor, bytes, &mut |piece| give_slice(piece, buffer, ready));
+            let Ok(()) = line_buffer.push(redactor, bytes, &mut |piece| give_slice(piece, buffer, ready));
         });
         if read.is_pending() || *ended {
             *input = Input::default();
             redactor.shrink_to_fit();
         }
         if *ended {
-            let Ok(()) = gate.finish(redactor, &mut |piece| give_slice(piece, buffer, ready));
+            let Ok(()) = line_buffer.finish(redactor, &mut |piece| give_slice(piece, buffer, ready));
         }
         read
     }

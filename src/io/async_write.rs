@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
-use super::line::{Gate, Release};
-use super::owed::{Owed, WRITE_LEN_MAX};
+use super::line_buffer::{LineBuffer, Release};
+use super::pending::{PendingOutput, WRITE_LEN_MAX};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
@@ -59,8 +59,8 @@ pin_project! {
         #[pin]
         inner: W,
         redactor: Redactor,
-        gate: Gate,
-        owed: Owed,
+        line_buffer: LineBuffer,
+        pending: PendingOutput,
     }
 }
 
@@ -72,7 +72,7 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
 
     /// A writer at the beginning of a stream.
     pub fn with_release(inner: W, redactor: Redactor, release: Release) -> AsyncRedactWriter<W> {
-        AsyncRedactWriter { inner, redactor, gate: Gate::new(release), owed: Owed::default() }
+        AsyncRedactWriter { inner, redactor, line_buffer: LineBuffer::new(release), pending: PendingOutput::default() }
     }
 
     /// Ends the stream: writes the held-back bytes, and flushes. Later writes are a new stream.
@@ -95,15 +95,15 @@ impl<W: AsyncWrite> AsyncRedactWriter<W> {
     pub fn poll_finish(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
         // An ended stream holds no bytes back, so repeated calls are harmless.
-        this.owed.take_end(this.redactor, this.gate, &mut |piece| write(this.inner.as_mut(), cx, piece));
-        ready!(this.owed.pay(&mut |piece| write(this.inner.as_mut(), cx, piece)))?;
+        this.pending.finish(this.redactor, this.line_buffer, &mut |piece| write(this.inner.as_mut(), cx, piece));
+        ready!(this.pending.write_out(&mut |piece| write(this.inner.as_mut(), cx, piece)))?;
         this.inner.poll_flush(cx)
     }
 
     /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
     /// [`Release::Line`]. The next call writes the bytes released by the swap.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
-        self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |_| Poll::Pending);
+        self.pending.swap(&mut self.redactor, &set, &mut self.line_buffer, &mut |_| Poll::Pending);
     }
 
     /// The inner writer.
@@ -122,17 +122,17 @@ impl<W: AsyncWrite> AsyncWrite for AsyncRedactWriter<W> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut this = self.project();
         let mut write = |piece: Piece<'_>| write(this.inner.as_mut(), cx, piece);
-        ready!(this.owed.pay(&mut write))?;
+        ready!(this.pending.write_out(&mut write))?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
-        this.owed.push(this.redactor, taken, this.gate, &mut write);
+        this.pending.push(this.redactor, taken, this.line_buffer, &mut write);
         // The input was taken in, so this call succeeds; unwritten output stays pending.
-        let _ = this.owed.pay(&mut write);
+        let _ = this.pending.write_out(&mut write);
         Poll::Ready(Ok(taken.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        ready!(this.owed.pay(&mut |piece| write(this.inner.as_mut(), cx, piece)))?;
+        ready!(this.pending.write_out(&mut |piece| write(this.inner.as_mut(), cx, piece)))?;
         this.inner.poll_flush(cx)
     }
 

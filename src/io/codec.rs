@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::line::{Gate, Release};
+use super::line_buffer::{LineBuffer, Release};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
@@ -16,26 +16,26 @@ use crate::redact::redactor::Redactor;
 /// A stream that is redacted piece by piece.
 struct Pieces {
     redactor: Redactor,
-    gate: Gate,
+    line_buffer: LineBuffer,
 }
 
 impl Pieces {
     fn new(redactor: Redactor, release: Release) -> Pieces {
-        Pieces { redactor, gate: Gate::new(release) }
+        Pieces { redactor, line_buffer: LineBuffer::new(release) }
     }
 
     fn push(&mut self, input: &[u8], out: &mut BytesMut) {
         // Most input has no secrets, and its output is as long.
         out.reserve(input.len());
-        let Ok(()) = self.gate.push(&mut self.redactor, input, &mut |piece| append(piece, out));
+        let Ok(()) = self.line_buffer.push(&mut self.redactor, input, &mut |piece| append(piece, out));
     }
 
     fn finish(&mut self, out: &mut BytesMut) {
-        let Ok(()) = self.gate.finish(&mut self.redactor, &mut |piece| append(piece, out));
+        let Ok(()) = self.line_buffer.finish(&mut self.redactor, &mut |piece| append(piece, out));
     }
 
     fn swap(&mut self, set: Arc<NeedleSet>, out: &mut BytesMut) {
-        let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |piece| append(piece, out));
+        let Ok(()) = self.line_buffer.swap(&mut self.redactor, &set, &mut |piece| append(piece, out));
     }
 }
 

@@ -1,17 +1,20 @@
-//! JSON output: reports, status and lists.
+//! Redaction of JSON values, for reports, status and lists. (With the feature `registry`.)
+//!
+//! A reader of the text may decode its strings, so both the strings and their JSON encoding are
+//! searched.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::redact::message::{Reading, json_escape, redact};
+use crate::redact::message::{self, Reading, json_escape};
 use crate::redact::needle::NeedleSet;
 use crate::redact::text::is_hidden;
 
 /// Masks all needles of the set in strings and keys, also if only their JSON encoding would make
 /// them a needle. Numbers stay.
-pub fn redact_json(set: &Arc<NeedleSet>, value: &mut Value) {
-    map_strings(value, &|text| redact(set, text, Reading::Json).into_owned());
+pub fn redact(set: &Arc<NeedleSet>, value: &mut Value) {
+    map_strings(value, &|text| message::redact(set, text, Reading::Json).into_owned());
 }
 
 /// Maps all strings, and the keys of objects. Two keys that become equal stay two.
@@ -36,13 +39,13 @@ pub fn map_strings(value: &mut Value, change: &impl Fn(&str) -> String) {
 
 /// Formats the value over several lines, with hidden characters escaped, for display on a terminal.
 #[must_use]
-pub fn json_text(value: &Value) -> String {
+pub fn pretty(value: &Value) -> String {
     escape(&format!("{value:#}"))
 }
 
 /// Formats the value in one line, in the same way.
 #[must_use]
-pub fn json_line(value: &Value) -> String {
+pub fn compact(value: &Value) -> String {
     escape(&value.to_string())
 }
 
@@ -78,8 +81,8 @@ mod tests {
             "hunter2-prod-key ": "pin 471147",
             "a\\\"b": "\u{202e}",
         });
-        redact_json(&set, &mut value);
-        for text in [json_text(&value), json_line(&value)] {
+        redact(&set, &mut value);
+        for text in [pretty(&value), compact(&value)] {
             assert!(values.iter().all(|value| !text.contains(value)), "{text}");
             assert!(!text.contains("a\\\"b\\\\c-hunter2") && text.contains("\\u202e") && !text.contains('\u{202e}'));
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);

@@ -7,8 +7,8 @@
 
 #[cfg(feature = "sidecar")]
 pub(crate) mod budget;
-mod line;
-mod owed;
+mod line_buffer;
+mod pending;
 mod read;
 mod record;
 mod write;
@@ -26,22 +26,16 @@ mod async_write;
 mod codec;
 
 #[cfg(feature = "registry")]
-mod json;
+pub mod json;
 
-#[cfg(unix)]
 #[cfg(target_os = "linux")]
-mod fd;
-#[cfg(target_os = "linux")]
-mod gift;
+mod fd_writer;
 #[cfg(target_os = "linux")]
 mod pump;
 #[cfg(target_os = "linux")]
-mod source;
-
-/// Exported for the program's protocols, which read and write descriptors directly.
+mod pump_input;
 #[cfg(target_os = "linux")]
-#[doc(hidden)]
-pub use fd::recover;
+mod vmsplice;
 
 #[cfg(feature = "tokio")]
 pub use async_read::AsyncRedactReader;
@@ -49,14 +43,11 @@ pub use async_read::AsyncRedactReader;
 pub use async_write::AsyncRedactWriter;
 #[cfg(feature = "tokio")]
 pub use codec::{EndOfStream, RedactDecoder, RedactEncoder};
-#[cfg(feature = "registry")]
-#[doc(hidden)]
-pub use json::{json_line, json_text, map_strings, redact_json};
-pub use line::{LINE_HELD_BYTES_MAX, Release};
+pub use line_buffer::{LINE_HELD_BYTES_MAX, Release};
 #[cfg(feature = "log")]
 pub use log::RedactLog;
 #[cfg(target_os = "linux")]
-pub use pump::{Echo, PumpError, PumpOptions, PumpSummary, Relay, Rest, pump};
+pub use pump::{Echo, PumpError, PumpOptions, PumpSummary, Relay, RelayStatus, pump};
 pub use read::RedactReader;
 pub use record::{LiveSet, RecordWriter};
 #[cfg(feature = "tracing")]

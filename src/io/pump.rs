@@ -19,10 +19,11 @@
 //! - Rejected: `tee` and `splice` of the *input's* pages. Their writer may have used `vmsplice` or
 //!   `splice` itself, and change them between the scan and the read. Output must be memory that
 //!   only this process can write.
-//! - Rejected: splicing the pages of one reused buffer, see [`gift`](super::gift). `SPLICE_F_GIFT`
-//!   would change nothing.
+//! - Rejected: splicing the pages of one reused buffer, see [`vmsplice`](super::vmsplice).
+//!   `SPLICE_F_GIFT` would change nothing.
 //! - Rejected: mapping a file. It may change, or shrink, under the scan.
-//! - Rejected: lists of many small slices instead of gathering, see [`fd`](super::fd).
+//! - Rejected: lists of many small slices instead of gathering, see
+//!   [`fd_writer`](super::fd_writer).
 //! - Not tried: a second thread that reads ahead. With three busy processes on two cores there is
 //!   no core for it. It would hide the scan where the filter is the slowest process (to a file 3%
 //!   to 9% behind `cat`, between sockets 9% to 39%, on a loaded machine). The costly part is ending
@@ -34,10 +35,10 @@ use std::os::fd::BorrowedFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::fd::Outlet;
-use super::gift::GiftBuf;
-use super::line::{Gate, Release};
-use super::source::Source;
+use super::fd_writer::FdWriter;
+use super::line_buffer::{LineBuffer, Release};
+use super::pump_input::PumpInput;
+use super::vmsplice::SpliceBuf;
 use crate::redact::redacted::Redacted;
 use crate::redact::redactor::Redactor;
 
@@ -137,8 +138,8 @@ pub fn pump(
 /// ```
 pub struct Relay<'a> {
     input: BorrowedFd<'a>,
-    source: Source<'a>,
-    sink: Sink<'a>,
+    pump_input: PumpInput<'a>,
+    output: Output<'a>,
     redactor: &'a mut Redactor,
     options: PumpOptions,
     bytes_in: u64,
@@ -148,7 +149,7 @@ pub struct Relay<'a> {
 
 /// Why [`Relay::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
+pub enum RelayStatus {
     /// The input has ended.
     Ended,
     /// The relay was stopped. All input pending at the request was written, except bytes that may
@@ -166,8 +167,8 @@ impl<'a> Relay<'a> {
     ) -> Relay<'a> {
         Relay {
             input,
-            source: Source::new(input, output),
-            sink: Sink { gate: Gate::new(options.release), outlet: Outlet::new(output) },
+            pump_input: PumpInput::new(input, output),
+            output: Output { line_buffer: LineBuffer::new(options.release), writer: FdWriter::new(output) },
             redactor,
             options: options.clone(),
             bytes_in: 0,
@@ -182,22 +183,22 @@ impl<'a> Relay<'a> {
     ///
     /// Like [`pump`]. After [`PumpError::Input`] the caller must still
     /// [finish](Relay::finish) the earlier input; after any other error nothing may follow.
-    pub fn run(&mut self, stop: Option<BorrowedFd<'_>>) -> Result<Rest, PumpError> {
+    pub fn run(&mut self, stop: Option<BorrowedFd<'_>>) -> Result<RelayStatus, PumpError> {
         let mut left = None;
         loop {
             if (stop.is_some() || self.options.echo.is_some()) && !self.wait(stop, &mut left)? {
-                return Ok(Rest::Stopped);
+                return Ok(RelayStatus::Stopped);
             }
-            match self.source.read() {
-                Ok(0) => return Ok(Rest::Ended),
-                Err(Errno::IO) if self.options.eio_ends => return Ok(Rest::Ended),
+            match self.pump_input.read() {
+                Ok(0) => return Ok(RelayStatus::Ended),
+                Err(Errno::IO) if self.options.eio_ends => return Ok(RelayStatus::Ended),
                 Err(error) => return Err(PumpError::Input(error.into())),
                 Ok(len) => {
                     self.bytes_in += len as u64;
                     left = left.map(|left: u64| left.saturating_sub(len as u64));
-                    let (input, gifts) = (self.source.piece(len), self.source.gifts());
-                    self.sink.push(self.redactor, input, gifts).map_err(output_error)?;
-                    self.source.retire(len);
+                    let (input, splice_buf) = (self.pump_input.piece(len), self.pump_input.splice_buf());
+                    self.output.push(self.redactor, input, splice_buf).map_err(output_error)?;
+                    self.pump_input.retire(len);
                     self.echo_is_due = self.redactor.held() > 0;
                 }
             }
@@ -234,7 +235,7 @@ impl<'a> Relay<'a> {
 
     fn echo(&mut self, echo: Echo) -> Result<(), Errno> {
         self.echo_is_due = false;
-        self.sink.echo(self.redactor.release_partial(echo.len_max))
+        self.output.echo(self.redactor.release_partial(echo.len_max))
     }
 
     /// Ends the stream: writes the held-back bytes. The redactor then begins a new stream.
@@ -243,8 +244,8 @@ impl<'a> Relay<'a> {
     ///
     /// When writing fails, see [`PumpError`].
     pub fn finish(mut self) -> Result<PumpSummary, PumpError> {
-        self.sink.finish(self.redactor).map_err(output_error)?;
-        Ok(PumpSummary { bytes_in: self.bytes_in, bytes_out: self.sink.outlet.bytes_out() })
+        self.output.finish(self.redactor).map_err(output_error)?;
+        Ok(PumpSummary { bytes_in: self.bytes_in, bytes_out: self.output.writer.bytes_out() })
     }
 }
 
@@ -262,31 +263,31 @@ fn output_error(error: Errno) -> PumpError {
 }
 
 /// The output side: release mode, gathering, descriptor.
-struct Sink<'fd> {
-    gate: Gate,
-    outlet: Outlet<'fd>,
+struct Output<'fd> {
+    line_buffer: LineBuffer,
+    writer: FdWriter<'fd>,
 }
 
-impl Sink<'_> {
-    /// Pushes a piece, and writes all releasable output. Bytes in `gifts` are not copied.
-    fn push(&mut self, redactor: &mut Redactor, input: &[u8], gifts: Option<&GiftBuf>) -> Result<(), Errno> {
-        let (outlet, start) = (&mut self.outlet, redactor.end());
-        self.gate.push(redactor, input, &mut |piece| match gifts {
-            Some(gifts) => gifts.give(piece, start, outlet),
-            None => outlet.give(piece),
+impl Output<'_> {
+    /// Pushes a piece, and writes all releasable output. Bytes in `splice_buf` are not copied.
+    fn push(&mut self, redactor: &mut Redactor, input: &[u8], splice_buf: Option<&SpliceBuf>) -> Result<(), Errno> {
+        let (writer, start) = (&mut self.writer, redactor.end());
+        self.line_buffer.push(redactor, input, &mut |piece| match splice_buf {
+            Some(splice_buf) => splice_buf.write(piece, start, writer),
+            None => writer.write(piece),
         })?;
-        outlet.flush()
+        writer.flush()
     }
 
     /// Writes some of the held-back bytes.
     fn echo(&mut self, redacted: Redacted<'_>) -> Result<(), Errno> {
-        self.gate.pass(redacted, &mut |piece| self.outlet.give(piece))?;
-        self.outlet.flush()
+        self.line_buffer.echo(redacted, &mut |piece| self.writer.write(piece))?;
+        self.writer.flush()
     }
 
     /// Ends the stream, and writes the rest.
     fn finish(&mut self, redactor: &mut Redactor) -> Result<(), Errno> {
-        self.gate.finish(redactor, &mut |piece| self.outlet.give(piece))?;
-        self.outlet.flush()
+        self.line_buffer.finish(redactor, &mut |piece| self.writer.write(piece))?;
+        self.writer.flush()
     }
 }

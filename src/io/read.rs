@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::line::{Gate, Release};
+use super::line_buffer::{LineBuffer, Release};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
@@ -46,7 +46,7 @@ pub(super) const INPUT_LEN_MIN: usize = 8 << 10;
 pub struct RedactReader<R> {
     inner: R,
     redactor: Redactor,
-    gate: Gate,
+    line_buffer: LineBuffer,
     input: Zeroizing<Vec<u8>>,
     /// Output that exceeded the caller's buffer.
     ready: RedactedBuf,
@@ -62,14 +62,14 @@ impl<R: Read> RedactReader<R> {
     /// A reader at the beginning of a stream.
     pub fn with_release(inner: R, redactor: Redactor, release: Release) -> RedactReader<R> {
         let (input, ready) = (Zeroizing::new(vec![0; INPUT_LEN]), RedactedBuf::new(INPUT_LEN));
-        RedactReader { inner, redactor, gate: Gate::new(release), input, ready, ended: false }
+        RedactReader { inner, redactor, line_buffer: LineBuffer::new(release), input, ready, ended: false }
     }
 
     /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
     /// [`Release::Line`]. The next read returns output released by the swap.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
         let mut into = Into { buffer: &mut [], len: 0, rest: &mut self.ready };
-        let Ok(()) = self.gate.swap(&mut self.redactor, &set, &mut |piece| into.take(piece));
+        let Ok(()) = self.line_buffer.swap(&mut self.redactor, &set, &mut |piece| into.take(piece));
     }
 
     /// The inner reader. Data read from it directly is not redacted, and is missing from the
@@ -84,8 +84,8 @@ impl<R: Read> RedactReader<R> {
         self.ended = len == 0;
         let mut into = Into { buffer, len: 0, rest: &mut self.ready };
         let Ok(()) = match self.ended {
-            true => self.gate.finish(&mut self.redactor, &mut |piece| into.take(piece)),
-            false => self.gate.push(&mut self.redactor, &self.input[..len], &mut |piece| into.take(piece)),
+            true => self.line_buffer.finish(&mut self.redactor, &mut |piece| into.take(piece)),
+            false => self.line_buffer.push(&mut self.redactor, &self.input[..len], &mut |piece| into.take(piece)),
         };
         Ok(into.len)
     }

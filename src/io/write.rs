@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::line::{Gate, Release};
-use super::owed::{Owed, WRITE_LEN_MAX};
+use super::line_buffer::{LineBuffer, Release};
+use super::pending::{PendingOutput, WRITE_LEN_MAX};
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
@@ -40,8 +40,8 @@ use crate::redact::redactor::Redactor;
 /// redacted, are pending.
 pub struct RedactWriter<W: Write> {
     redactor: Redactor,
-    gate: Gate,
-    owed: Owed,
+    line_buffer: LineBuffer,
+    pending: PendingOutput,
     inner: Inner<W>,
 }
 
@@ -54,7 +54,7 @@ impl<W: Write> RedactWriter<W> {
     /// A writer at the beginning of a stream.
     pub fn with_release(inner: W, redactor: Redactor, release: Release) -> RedactWriter<W> {
         let inner = Inner { writer: Some(inner), in_call: false };
-        RedactWriter { redactor, gate: Gate::new(release), owed: Owed::default(), inner }
+        RedactWriter { redactor, line_buffer: LineBuffer::new(release), pending: PendingOutput::default(), inner }
     }
 
     /// Ends the stream: writes the held-back bytes, flushes, and returns `W`.
@@ -73,16 +73,16 @@ impl<W: Write> RedactWriter<W> {
     ///
     /// Those of `W`. Another call continues.
     pub fn try_finish(&mut self) -> io::Result<()> {
-        self.owed.take_end(&mut self.redactor, &mut self.gate, &mut |piece| self.inner.write(piece));
+        self.pending.finish(&mut self.redactor, &mut self.line_buffer, &mut |piece| self.inner.write(piece));
         self.flush()
     }
 
     /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
     /// [`Release::Line`]. The next call returns an error of `W`.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
-        self.owed.swap(&mut self.redactor, &set, &mut self.gate, &mut |piece| self.inner.write(piece));
+        self.pending.swap(&mut self.redactor, &set, &mut self.line_buffer, &mut |piece| self.inner.write(piece));
         // Unwritten bytes stay pending.
-        let _ = self.pay();
+        let _ = self.write_pending();
     }
 
     /// The inner writer.
@@ -90,23 +90,23 @@ impl<W: Write> RedactWriter<W> {
         self.inner.writer.as_ref().expect("only finish takes it")
     }
 
-    fn pay(&mut self) -> io::Result<()> {
-        now(self.owed.pay(&mut |piece| self.inner.write(piece)))
+    fn write_pending(&mut self) -> io::Result<()> {
+        now(self.pending.write_out(&mut |piece| self.inner.write(piece)))
     }
 }
 
 impl<W: Write> Write for RedactWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.pay()?;
+        self.write_pending()?;
         let taken = &bytes[..bytes.len().min(WRITE_LEN_MAX)];
-        self.owed.push(&mut self.redactor, taken, &mut self.gate, &mut |piece| self.inner.write(piece));
+        self.pending.push(&mut self.redactor, taken, &mut self.line_buffer, &mut |piece| self.inner.write(piece));
         // The input was taken in, so this call succeeds; unwritten output stays pending.
-        let _ = self.pay();
+        let _ = self.write_pending();
         Ok(taken.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.pay()?;
+        self.write_pending()?;
         self.inner.call(Write::flush)
     }
 }
@@ -154,9 +154,9 @@ impl<W: Write> Inner<W> {
 }
 
 /// The result of a future that never has to wait.
-fn now(paid: Poll<io::Result<()>>) -> io::Result<()> {
-    match paid {
-        Poll::Ready(paid) => paid,
+fn now(written: Poll<io::Result<()>>) -> io::Result<()> {
+    match written {
+        Poll::Ready(written) => written,
         Poll::Pending => Err(ErrorKind::WouldBlock.into()),
     }
 }

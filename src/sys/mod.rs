@@ -12,6 +12,7 @@
 //! - [`sources`] knows the files that secrets came from.
 //! - `node` makes sockets and FIFOs that have their final mode from the start.
 //! - [`rotation`] knows the files of one log by their names.
+//! - `descriptor` reads and writes on any descriptor.
 //!
 //! | attack | answer |
 //! | --- | --- |
@@ -27,6 +28,8 @@ pub(crate) mod backoff;
 pub mod beneath;
 #[cfg(feature = "registry")]
 pub mod boot;
+#[cfg(target_os = "linux")]
+pub mod descriptor;
 pub mod error;
 pub mod file;
 #[cfg(feature = "registry")]

@@ -194,7 +194,7 @@ fn a_writer_that_takes_nothing_is_an_error_and_no_endless_loop() {
     let peer = Peer::new(b"", 0);
     let mut writer = AsyncRedactWriter::new(peer, redactor());
     run(async {
-        writer.write_all(b"text").await.expect("taken in, and owed");
+        writer.write_all(b"text").await.expect("taken in, and pending");
         assert_eq!(writer.flush().await.expect_err("0 bytes were taken").kind(), ErrorKind::WriteZero);
     });
 }

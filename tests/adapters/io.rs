@@ -186,7 +186,7 @@ fn a_writer_that_fails_at_the_nth_call_has_written_a_beginning_and_says_so() {
 fn a_writer_that_takes_nothing_is_an_error_and_no_endless_loop() {
     let peer = Peer::new(&[Step::Bytes(0); 4]);
     let mut writer = writer(&peer);
-    writer.write_all(b"text").expect("taken in, and owed");
+    writer.write_all(b"text").expect("taken in, and pending");
     assert_eq!(writer.flush().expect_err("0 bytes were taken").kind(), ErrorKind::WriteZero);
 }
 

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use hushlog::io::{Echo, PumpOptions, Relay, Rest};
+use hushlog::io::{Echo, PumpOptions, Relay, RelayStatus};
 use hushlog::{Mask, NeedleSet, Redactor, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
@@ -36,7 +36,7 @@ struct Running {
     input: Option<File>,
     output: File,
     control: Option<File>,
-    thread: JoinHandle<Vec<Rest>>,
+    thread: JoinHandle<Vec<RelayStatus>>,
 }
 
 impl Running {
@@ -48,7 +48,7 @@ impl Running {
             loop {
                 let rest = relay.run(Some(stop.as_fd())).expect("it goes through");
                 rests.push(rest);
-                if rest == Rest::Ended || (&stop).read(&mut [0]).expect("a pipe") == 0 {
+                if rest == RelayStatus::Ended || (&stop).read(&mut [0]).expect("a pipe") == 0 {
                     relay.finish().expect("it goes through");
                     return rests;
                 }
@@ -77,7 +77,7 @@ impl Running {
         assert_eq!(ready, 0, "something came");
     }
 
-    fn end(mut self) -> (String, Vec<Rest>) {
+    fn end(mut self) -> (String, Vec<RelayStatus>) {
         drop((self.input.take(), self.control.take()));
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).expect("text");
@@ -94,7 +94,7 @@ fn what_is_there_at_a_stop_still_goes_through() {
         drop(control);
         let mut redactor = redactor();
         let mut relay = Relay::new(from.as_fd(), to.as_fd(), &mut redactor, &PumpOptions::default());
-        assert_eq!(relay.run(Some(stop.as_fd())).expect("it goes through"), Rest::Stopped);
+        assert_eq!(relay.run(Some(stop.as_fd())).expect("it goes through"), RelayStatus::Stopped);
         relay.finish().expect("it goes through");
         drop(to);
         let mut got = String::new();
@@ -114,7 +114,7 @@ fn a_writer_that_never_rests_does_not_keep_a_relay_from_stopping() {
     drop(control);
     let mut redactor = redactor();
     let mut relay = Relay::new(from.as_fd(), to.as_fd(), &mut redactor, &PumpOptions::default());
-    assert_eq!(relay.run(Some(stop.as_fd())).expect("it goes through"), Rest::Stopped);
+    assert_eq!(relay.run(Some(stop.as_fd())).expect("it goes through"), RelayStatus::Stopped);
     drop(relay);
     drop((from, to));
     writer.join().expect("it meets a closed pipe");
@@ -131,8 +131,8 @@ fn a_stream_goes_on_after_a_stop_where_it_was() {
     running.gives("[REDACTED:K].");
     drop(running.input.take());
     let (rest, rests) = running.end();
-    assert_eq!((rest.as_str(), rests.last()), ("", Some(&Rest::Ended)));
-    assert!(rests[..rests.len() - 1].iter().all(|rest| *rest == Rest::Stopped));
+    assert_eq!((rest.as_str(), rests.last()), ("", Some(&RelayStatus::Ended)));
+    assert!(rests[..rests.len() - 1].iter().all(|rest| *rest == RelayStatus::Stopped));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_full_pipe_at_a_stop_is_taken_whole() {
     let carry = |to: OwnedFd| {
         let mut redactor = redactor();
         let mut relay = Relay::new(from.as_fd(), to.as_fd(), &mut redactor, &PumpOptions::default());
-        assert_eq!(relay.run(Some(stop.as_fd())).expect("it goes through"), Rest::Stopped);
+        assert_eq!(relay.run(Some(stop.as_fd())).expect("it goes through"), RelayStatus::Stopped);
         relay.finish().expect("it goes through").bytes_in
     };
     assert_eq!(carry(to.into()), len as u64);

@@ -1,9 +1,10 @@
 //! Lines in, and as many lines out.
 
+use std::io::IoSlice;
 use std::os::fd::BorrowedFd;
 
-use hushlog::io::{PumpError, PumpSummary, recover};
-use rustix::event::PollFlags;
+use hushlog::io::{PumpError, PumpSummary};
+use hushlog::sys::descriptor;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
@@ -15,7 +16,12 @@ pub(super) fn talk(
     line_len_max: usize,
     answer: impl FnMut(Option<&[u8]>, &mut Vec<u8>),
 ) -> Result<PumpSummary, PumpError> {
-    talk_through(|buffer| read(input, buffer), |out| write_all(output, out), line_len_max, answer)
+    talk_through(
+        |buffer| descriptor::read(input, buffer),
+        |out| descriptor::write_all(output, &mut [IoSlice::new(out)]),
+        line_len_max,
+        answer,
+    )
 }
 
 /// The same over closures. Answers all complete lines before the next read.
@@ -53,27 +59,6 @@ pub(super) fn talk_through(
         buffer.copy_within(done..len, 0);
         len -= done;
     }
-}
-
-/// Reads input; 0 is its end.
-fn read(input: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
-    loop {
-        match rustix::io::read(input, &mut *buffer) {
-            Err(error) => recover(error, input, PollFlags::IN)?,
-            done => return done,
-        }
-    }
-}
-
-fn write_all(output: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match rustix::io::write(output, bytes) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) => recover(error, output, PollFlags::OUT)?,
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::io::budget::Budget;
-use crate::io::{json_line, redact_json};
+use crate::io::json;
 use crate::redact::message::{Reading, redact};
 use crate::redact::text;
 use crate::sidecar::config::Plan;
@@ -61,8 +61,8 @@ impl Running {
 
     /// Formats JSON for output, with secrets in names masked.
     pub(crate) fn json(&self, mut value: Value) -> String {
-        redact_json(&self.reloader.set(), &mut value);
-        json_line(&value)
+        json::redact(&self.reloader.set(), &mut value);
+        json::compact(&value)
     }
 
     /// Formats a line for output, in the same way.

@@ -7,7 +7,7 @@ use memchr::{memchr_iter, memrchr};
 use crate::redact::redacted::{Piece, RedactedBuf};
 
 /// Above this number of slices, the short ones are gathered: see the figures in
-/// [`io::fd`](crate::io).
+/// [`io::fd_writer`](crate::io).
 const SLICES_MAX: usize = 8;
 /// Slices of at least this length are written from where they lie, in bytes.
 const DIRECT_LEN_MIN: usize = 16 << 10;

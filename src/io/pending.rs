@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use super::line::Gate;
+use super::line_buffer::LineBuffer;
 use crate::redact::needle::NeedleSet;
 use crate::redact::redacted::{Piece, RedactedBuf};
 use crate::redact::redactor::Redactor;
@@ -20,46 +20,46 @@ const GATHERED_LEN_MAX: usize = 64 << 10;
 const KEPT_LEN_MAX: usize = 1 << 10;
 
 /// Redacted bytes that the inner writer has not taken yet.
-pub(super) struct Owed(RedactedBuf);
+pub(super) struct PendingOutput(RedactedBuf);
 
-impl Default for Owed {
-    fn default() -> Owed {
-        Owed(RedactedBuf::new(KEPT_LEN_MAX))
+impl Default for PendingOutput {
+    fn default() -> PendingOutput {
+        PendingOutput(RedactedBuf::new(KEPT_LEN_MAX))
     }
 }
 
-impl Owed {
+impl PendingOutput {
     /// Pushes a piece, and writes as much of the released output as the writer takes. The rest is
     /// pending.
     pub(super) fn push(
         &mut self,
         redactor: &mut Redactor,
         input: &[u8],
-        gate: &mut Gate,
+        line_buffer: &mut LineBuffer,
         write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
     ) {
-        let Ok(()) = gate.push(redactor, input, &mut |piece| self.add(piece, write));
+        let Ok(()) = line_buffer.push(redactor, input, &mut |piece| self.add(piece, write));
     }
 
-    /// Like [`push`](Owed::push), for the output of a change of the set.
+    /// Like [`push`](PendingOutput::push), for the output of a change of the set.
     pub(super) fn swap(
         &mut self,
         redactor: &mut Redactor,
         set: &Arc<NeedleSet>,
-        gate: &mut Gate,
+        line_buffer: &mut LineBuffer,
         write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
     ) {
-        let Ok(()) = gate.swap(redactor, set, &mut |piece| self.add(piece, write));
+        let Ok(()) = line_buffer.swap(redactor, set, &mut |piece| self.add(piece, write));
     }
 
-    /// Like [`push`](Owed::push), for the end of a stream.
-    pub(super) fn take_end(
+    /// Like [`push`](PendingOutput::push), for the end of a stream.
+    pub(super) fn finish(
         &mut self,
         redactor: &mut Redactor,
-        gate: &mut Gate,
+        line_buffer: &mut LineBuffer,
         write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
     ) {
-        let Ok(()) = gate.finish(redactor, &mut |piece| self.add(piece, write));
+        let Ok(()) = line_buffer.finish(redactor, &mut |piece| self.add(piece, write));
     }
 
     fn add(
@@ -73,7 +73,7 @@ impl Owed {
             return Ok(());
         }
         let mut rest = piece;
-        if matches!(self.pay(write), Poll::Ready(Ok(()))) {
+        if matches!(self.write_out(write), Poll::Ready(Ok(()))) {
             while !rest.is_empty() {
                 let Poll::Ready(Ok(written)) = write_some(rest, write) else { break };
                 rest = rest.split_at(written).1;
@@ -84,7 +84,10 @@ impl Owed {
     }
 
     /// Writes the pending bytes, up to the first error or the first wait.
-    pub(super) fn pay(&mut self, write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
+    pub(super) fn write_out(
+        &mut self,
+        write: &mut impl FnMut(Piece<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<()>> {
         while !self.0.is_empty() {
             let written = ready!(write_some(self.0.content(), write))?;
             self.0.consume(written);

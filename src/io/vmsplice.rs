@@ -18,8 +18,9 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munlock, 
 use rustix::pipe::{IoSliceRaw, SpliceFlags, vmsplice};
 use zeroize::Zeroize;
 
-use super::fd::{Outlet, recover};
+use super::fd_writer::FdWriter;
 use crate::redact::redacted::Piece;
+use crate::sys::descriptor::wait_to_retry;
 
 /// An area is one huge page, in bytes.
 const AREA_LEN: usize = 2 << 20;
@@ -29,7 +30,7 @@ const MAP_LEN: usize = 2 * AREA_LEN;
 /// The maximum length of one piece of input, in bytes. 128 KiB is 3% slower, 512 KiB no faster.
 pub(super) const PIECE_LEN: usize = 256 << 10;
 /// The minimum length of a spliced slice, in bytes: a shorter one is not worth a call and a page.
-pub(super) const GIFT_LEN_MIN: usize = 16 << 10;
+pub(super) const SPLICE_LEN_MIN: usize = 16 << 10;
 /// The size of a page, in bytes: the unit of allocation.
 const PAGE_LEN: usize = 4 << 10;
 /// The maximum number of page faults of an area that is one huge page.
@@ -46,7 +47,7 @@ struct Area {
     /// The number of bytes from `next` on that have taken input.
     used_len: usize,
     /// The spliced ranges of these, in order, relative to `next`.
-    handed_on: RefCell<Vec<Range<usize>>>,
+    spliced: RefCell<Vec<Range<usize>>>,
 }
 
 impl Area {
@@ -56,7 +57,7 @@ impl Area {
         let map = unsafe { mmap_anonymous(std::ptr::null_mut(), MAP_LEN, access, flags)? };
         let map = NonNull::new(map.cast::<u8>()).ok_or(Errno::NOMEM)?;
         let next = map.as_ptr().align_offset(AREA_LEN);
-        let area = Area { map, next, end: next + AREA_LEN, used_len: 0, handed_on: RefCell::new(Vec::new()) };
+        let area = Area { map, next, end: next + AREA_LEN, used_len: 0, spliced: RefCell::new(Vec::new()) };
         // SAFETY: the mapping is ours, and neither call changes its content. If the process locks
         // all its memory, these pages are unlocked: they leave the process anyway, and locked ones
         // would go through the kernel's lists one by one.
@@ -73,7 +74,7 @@ impl Area {
 
     /// Reads a piece into [`PIECE_LEN`] bytes that were never spliced.
     fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> Result<usize, Errno>) -> Result<usize, Errno> {
-        assert!(self.has_room() && self.handed_on.get_mut().is_empty(), "the last piece was retired");
+        assert!(self.has_room() && self.spliced.get_mut().is_empty(), "the last piece was retired");
         let len = read(self.slice_mut(0..PIECE_LEN))?;
         self.used_len = self.used_len.max(len);
         Ok(len)
@@ -90,18 +91,18 @@ impl Area {
     /// A range of bytes, relative to `next`, that were not spliced.
     fn slice_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         assert!(range.start <= range.end && range.end <= self.end - self.next);
-        assert!(self.handed_on.get_mut().iter().all(|gone| range.end <= gone.start || gone.end <= range.start));
+        assert!(self.spliced.get_mut().iter().all(|gone| range.end <= gone.start || gone.end <= range.start));
         // SAFETY: within the mapping, as just asserted, and initialised (at first to zero). The
-        // exclusive borrow of self excludes other references. `handed_on`, just compared, has all
+        // exclusive borrow of self excludes other references. `spliced`, just compared, has all
         // spliced ranges from `next` on.
         unsafe { std::slice::from_raw_parts_mut(self.map.as_ptr().add(self.next + range.start), range.len()) }
     }
 
     /// Splices the first bytes of this range of the piece, as many as the pipe has room for.
     /// Returns their number.
-    fn hand_on(&self, pipe: BorrowedFd<'_>, range: Range<usize>) -> Result<usize, Errno> {
+    fn splice(&self, pipe: BorrowedFd<'_>, range: Range<usize>) -> Result<usize, Errno> {
         let slice = self.piece(self.used_len).get(range.clone()).ok_or(Errno::FAULT)?;
-        self.handed_on.borrow_mut().push(range);
+        self.spliced.borrow_mut().push(range);
         // SAFETY: the slice is initialised memory of this area. It must not change after the call:
         // it was recorded above, and `slice_mut`, the only way to write to the area, rejects it.
         unsafe { vmsplice(pipe, &[IoSliceRaw::from_slice(slice)], SpliceFlags::empty()) }
@@ -110,14 +111,14 @@ impl Area {
     /// Retires the piece: wipes the bytes that were not spliced, secrets above all, before their
     /// pages leave the process. If none was spliced, the next piece reuses the room.
     fn retire(&mut self) {
-        if self.handed_on.get_mut().is_empty() {
+        if self.spliced.get_mut().is_empty() {
             return;
         }
-        for gap in gaps(self.used_len, self.handed_on.get_mut()) {
+        for gap in gaps(self.used_len, self.spliced.get_mut()) {
             self.slice_mut(gap).zeroize();
         }
         self.next += std::mem::take(&mut self.used_len).next_multiple_of(PAGE_LEN);
-        self.handed_on.get_mut().clear();
+        self.spliced.get_mut().clear();
     }
 }
 
@@ -132,20 +133,20 @@ impl Drop for Area {
 }
 
 /// An input buffer that can splice its clean stretches into a pipe.
-pub(super) struct GiftBuf {
+pub(super) struct SpliceBuf {
     area: Area,
     areas_used: u64,
     faults: u64,
     refused: Cell<bool>,
 }
 
-impl GiftBuf {
+impl SpliceBuf {
     /// # Errors
     ///
     /// When the kernel has no memory, or does not report page faults.
-    pub(super) fn new() -> Result<GiftBuf, Errno> {
+    pub(super) fn new() -> Result<SpliceBuf, Errno> {
         let faults = minor_faults().ok_or(Errno::NOTSUP)?;
-        Ok(GiftBuf { area: Area::new()?, areas_used: 0, faults, refused: Cell::new(false) })
+        Ok(SpliceBuf { area: Area::new()?, areas_used: 0, faults, refused: Cell::new(false) })
     }
 
     /// Makes room for a piece.
@@ -187,26 +188,26 @@ impl GiftBuf {
 
     /// Writes a piece of output. A long part of this buffer's input is spliced; `start` is where
     /// that input begins in its stream.
-    pub(super) fn give(&self, piece: Piece<'_>, start: u64, outlet: &mut Outlet<'_>) -> Result<(), Errno> {
-        let input = piece.input().filter(|_| piece.len() >= GIFT_LEN_MIN && !self.refused.get());
-        let Some(input) = input else { return outlet.give(piece) };
+    pub(super) fn write(&self, piece: Piece<'_>, start: u64, writer: &mut FdWriter<'_>) -> Result<(), Errno> {
+        let input = piece.input().filter(|_| piece.len() >= SPLICE_LEN_MIN && !self.refused.get());
+        let Some(input) = input else { return writer.write(piece) };
         debug_assert_eq!(self.area.piece(self.area.used_len).get(at(&input, start)), Some(piece.bytes()));
-        outlet.flush()?;
+        writer.flush()?;
         let mut rest = piece;
         while let Some(input) = rest.input().filter(|input| !input.is_empty()) {
-            match self.area.hand_on(outlet.as_fd(), at(&input, start)) {
+            match self.area.splice(writer.as_fd(), at(&input, start)) {
                 Ok(0) => return Err(Errno::IO),
                 Ok(len) => {
-                    outlet.note(len);
+                    writer.count(len);
                     rest = rest.split_at(len).1;
                 }
-                Err(error) => match recover(error, outlet.as_fd(), PollFlags::OUT) {
+                Err(error) => match wait_to_retry(error, writer.as_fd(), PollFlags::OUT) {
                     Ok(()) => {}
                     Err(Errno::PIPE) => return Err(Errno::PIPE),
                     // No such call here, or not for this pipe. A faulty pipe also fails the write.
                     Err(_) => {
                         self.refused.set(true);
-                        return outlet.give(rest);
+                        return writer.write(rest);
                     }
                 },
             }
@@ -269,7 +270,7 @@ mod tests {
     /// Spliced bytes are never written again, the others are wiped, and the next piece goes
     /// elsewhere.
     #[test]
-    fn a_retired_piece_keeps_only_what_was_handed_on() {
+    fn a_retired_piece_keeps_only_what_was_spliced() {
         let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
         let mut area = Area::new().expect("memory");
         let len = area.fill(|room| {
@@ -278,7 +279,7 @@ mod tests {
         });
         assert_eq!(len, Ok(9_000));
         let start = area.next;
-        assert_eq!(area.hand_on(writer.as_fd(), 100..8_000), Ok(7_900));
+        assert_eq!(area.splice(writer.as_fd(), 100..8_000), Ok(7_900));
         area.retire();
         assert_eq!(area.next, start + 3 * PAGE_LEN);
         // SAFETY: within the mapping, and nothing writes to it.
@@ -286,17 +287,17 @@ mod tests {
         assert!(retired[..100].iter().chain(&retired[8_000..]).all(|&byte| byte == 0), "raw bytes are left");
         let mut read = [0; 8_192];
         assert_eq!(rustix::io::read(&reader, &mut read), Ok(7_900));
-        assert!(read[..7_900].iter().all(|&byte| byte == b'x'), "what was handed on changed");
+        assert!(read[..7_900].iter().all(|&byte| byte == b'x'), "a spliced byte changed");
     }
 
     #[test]
-    fn a_range_beyond_the_input_is_not_handed_on() {
+    fn a_range_beyond_the_input_is_not_spliced() {
         let (_reader, writer) = rustix::pipe::pipe().expect("a pipe");
         let mut area = Area::new().expect("memory");
         assert_eq!(area.fill(|_| Ok(100)), Ok(100));
         for range in [90..101, 100..101, 101..110, 4_000..PIECE_LEN] {
-            assert_eq!(area.hand_on(writer.as_fd(), range), Err(Errno::FAULT));
+            assert_eq!(area.splice(writer.as_fd(), range), Err(Errno::FAULT));
         }
-        assert!(area.handed_on.get_mut().is_empty());
+        assert!(area.spliced.get_mut().is_empty());
     }
 }

@@ -39,19 +39,19 @@ pub enum Release {
 }
 
 /// Applies the release mode between a redactor and a sink.
-pub(super) struct Gate {
+pub(super) struct LineBuffer {
     /// `None` with exact release.
     release: Option<LineRelease>,
     held: RedactedBuf,
 }
 
-impl Gate {
-    pub(super) fn new(release: Release) -> Gate {
+impl LineBuffer {
+    pub(super) fn new(release: Release) -> LineBuffer {
         let release = match release {
             Release::Exact => None,
             Release::Line => Some(LineRelease::new(LINE_HELD_BYTES_MAX)),
         };
-        Gate { release, held: RedactedBuf::new(KEPT_LEN_MAX) }
+        LineBuffer { release, held: RedactedBuf::new(KEPT_LEN_MAX) }
     }
 
     /// Pushes a piece, and writes all output that may be released now.
@@ -73,13 +73,13 @@ impl Gate {
             let (reach, end) = (redactor.set().reach(), redactor.end() + lines.len() as u64);
             let pieces: Vec<Piece<'_>> = redactor.push(lines).pieces().collect();
             let len = release.lines(reach, end, self.held.content().bytes(), &pieces);
-            give(&mut self.held, len, &pieces, sink)?;
+            write_released(&mut self.held, len, &pieces, sink)?;
         }
         if !rest.is_empty() {
             let (reach, end) = (redactor.set().reach(), redactor.end() + rest.len() as u64);
             let pieces: Vec<Piece<'_>> = redactor.push(rest).pieces().collect();
             let len = release.rest(reach, end, &pieces, true);
-            give(&mut self.held, len, &pieces, sink)?;
+            write_released(&mut self.held, len, &pieces, sink)?;
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Gate {
     /// # Errors
     ///
     /// Those of `sink`. Bytes that it did not accept are lost then.
-    pub(super) fn pass<E>(
+    pub(super) fn echo<E>(
         &mut self,
         redacted: Redacted<'_>,
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
@@ -149,7 +149,7 @@ impl Gate {
 
 /// Writes the first `len` bytes of the pending ones and of the pieces after them, and keeps the
 /// rest.
-fn give<E>(
+fn write_released<E>(
     held: &mut RedactedBuf,
     mut len: usize,
     pieces: &[Piece<'_>],
@@ -188,17 +188,17 @@ mod tests {
     fn released_with(needles: &[&[u8]], pieces: &[&[u8]]) -> Vec<Vec<u8>> {
         let secrets = needles.iter().map(|needle| Secret::new("S", needle.to_vec())).collect();
         let set = Arc::new(NeedleSet::exactly(secrets, Mask::default()).expect("no collision"));
-        let (mut redactor, mut gate, mut all) = (Redactor::new(set), Gate::new(Release::Line), Vec::new());
+        let (mut redactor, mut line_buffer, mut all) = (Redactor::new(set), LineBuffer::new(Release::Line), Vec::new());
         for input in pieces {
             let mut out = Vec::new();
-            let Ok(()) = gate.push(&mut redactor, input, &mut |piece| -> Result<(), Infallible> {
+            let Ok(()) = line_buffer.push(&mut redactor, input, &mut |piece| -> Result<(), Infallible> {
                 out.extend_from_slice(piece.bytes());
                 Ok(())
             });
             all.push(out);
         }
         let mut out = Vec::new();
-        let Ok(()) = gate.finish(&mut redactor, &mut |piece| -> Result<(), Infallible> {
+        let Ok(()) = line_buffer.finish(&mut redactor, &mut |piece| -> Result<(), Infallible> {
             out.extend_from_slice(piece.bytes());
             Ok(())
         });

@@ -7,8 +7,8 @@ use rustix::io::Errno;
 use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 use zeroize::Zeroizing;
 
-use super::fd;
-use super::gift::GiftBuf;
+use super::vmsplice::SpliceBuf;
+use crate::sys::descriptor;
 
 /// The size of the reused read buffer, in bytes.
 const BUFFER_LEN: usize = 128 << 10;
@@ -19,71 +19,71 @@ const PIPE_LEN_DEFAULT: usize = 64 << 10;
 
 /// The input and its memory. A reused buffer serves at first and whenever reads are small; a busy
 /// stream to a pipe uses pages that can be spliced.
-pub(super) struct Source<'fd> {
+pub(super) struct PumpInput<'fd> {
     input: BorrowedFd<'fd>,
     output: BorrowedFd<'fd>,
     /// A read of at least this length shows that the writer is ahead.
     busy_len: usize,
     was_busy: bool,
     buffer: Zeroizing<Vec<u8>>,
-    gifts: Gifts,
-    /// Whether pieces currently go into `gifts`.
-    in_gifts: bool,
+    splicing: Splicing,
+    /// Whether pieces currently go into the pages for splicing.
+    is_splicing: bool,
 }
 
 /// The pages for splicing, allocated on demand.
-enum Gifts {
+enum Splicing {
     Untried,
-    Buf(GiftBuf),
-    Useless,
+    Ready(SpliceBuf),
+    Unsuitable,
 }
 
-impl<'fd> Source<'fd> {
-    /// Creates a source. The kind of `output` determines the buffer.
-    pub(super) fn new(input: BorrowedFd<'fd>, output: BorrowedFd<'fd>) -> Source<'fd> {
+impl<'fd> PumpInput<'fd> {
+    /// Creates the input. The kind of `output` determines the buffer.
+    pub(super) fn new(input: BorrowedFd<'fd>, output: BorrowedFd<'fd>) -> PumpInput<'fd> {
         // A hint; only regular files accept it.
         let _ = fadvise(input, 0, None, rustix::fs::Advice::Sequential);
         let to_pipe = fstat(output).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
-        Source {
+        PumpInput {
             input,
             output,
             busy_len: fcntl_getpipe_size(input).unwrap_or(PIPE_LEN_DEFAULT).min(PIPE_LEN_DEFAULT) / 2,
             was_busy: false,
             buffer: Zeroizing::new(vec![0; BUFFER_LEN]),
-            gifts: if to_pipe { Gifts::Untried } else { Gifts::Useless },
-            in_gifts: false,
+            splicing: if to_pipe { Splicing::Untried } else { Splicing::Unsuitable },
+            is_splicing: false,
         }
     }
 
     /// Reads a piece, and returns its length; 0 is end of file.
     pub(super) fn read(&mut self) -> Result<usize, Errno> {
         let input = self.input;
-        match &mut self.gifts {
-            Gifts::Buf(gifts) if self.in_gifts => gifts.fill(|room| fd::read(input, room)),
-            _ => fd::read(input, &mut self.buffer),
+        match &mut self.splicing {
+            Splicing::Ready(buf) if self.is_splicing => buf.fill(|room| descriptor::read(input, room)),
+            _ => descriptor::read(input, &mut self.buffer),
         }
     }
 
     /// The last piece, of this length.
     pub(super) fn piece(&self, len: usize) -> &[u8] {
-        match self.gifts() {
-            Some(gifts) => gifts.piece(len),
+        match self.splice_buf() {
+            Some(buf) => buf.piece(len),
             None => &self.buffer[..len],
         }
     }
 
     /// The buffer that can splice slices of the piece.
-    pub(super) fn gifts(&self) -> Option<&GiftBuf> {
-        match &self.gifts {
-            Gifts::Buf(gifts) if self.in_gifts => Some(gifts),
+    pub(super) fn splice_buf(&self) -> Option<&SpliceBuf> {
+        match &self.splicing {
+            Splicing::Ready(buf) if self.is_splicing => Some(buf),
             _ => None,
         }
     }
 
     /// Retires the piece of this length, and prepares for more like it.
     pub(super) fn retire(&mut self, len: usize) {
-        if let Gifts::Buf(gifts) = &mut self.gifts {
-            gifts.retire();
+        if let Splicing::Ready(buf) = &mut self.splicing {
+            buf.retire();
         }
         let busy = len >= self.busy_len;
         if busy && !self.was_busy {
@@ -91,17 +91,17 @@ impl<'fd> Source<'fd> {
             enlarge(self.input);
             enlarge(self.output);
         }
-        self.in_gifts = busy && self.gifts_are_ready();
+        self.is_splicing = busy && self.prepare_splicing();
     }
 
-    fn gifts_are_ready(&mut self) -> bool {
-        if matches!(self.gifts, Gifts::Untried) {
-            self.gifts = GiftBuf::new().map_or(Gifts::Useless, Gifts::Buf);
+    fn prepare_splicing(&mut self) -> bool {
+        if matches!(self.splicing, Splicing::Untried) {
+            self.splicing = SpliceBuf::new().map_or(Splicing::Unsuitable, Splicing::Ready);
         }
-        let Gifts::Buf(gifts) = &mut self.gifts else { return false };
-        let ready = gifts.make_room().is_ok();
+        let Splicing::Ready(buf) = &mut self.splicing else { return false };
+        let ready = buf.make_room().is_ok();
         if !ready {
-            self.gifts = Gifts::Useless;
+            self.splicing = Splicing::Unsuitable;
         }
         ready
     }
