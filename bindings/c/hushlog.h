@@ -83,10 +83,10 @@ typedef struct hushlog_slice {
 /* Why a call failed. */
 enum {
     HUSHLOG_OK = 0,
-    HUSHLOG_ENULL = -1,      /* a pointer that must not be NULL is NULL */
-    HUSHLOG_ESIZE = -2,      /* a size is larger than any object in memory can be */
+    HUSHLOG_ENULL = -1,      /* a required pointer is NULL */
+    HUSHLOG_ESIZE = -2,      /* a size is larger than any object can be */
     HUSHLOG_ETEXT = -3,      /* a name or a mask is not UTF-8 */
-    HUSHLOG_EUSED = -4,      /* the builder has built its set already */
+    HUSHLOG_EUSED = -4,      /* the builder has already built its set */
     HUSHLOG_EFLAG = -5,      /* a flag is unknown */
     HUSHLOG_ETOOLARGE = -6,  /* the secrets and their encoded forms come to more than 64 MiB */
     HUSHLOG_EMASK = -7,      /* the mask and a secret share a beginning or an end: see hushlog_builder_failed() */

@@ -23,11 +23,11 @@ const TOTAL_LEN_MAX: u64 = 6 << 20;
 #[non_exhaustive]
 pub enum ProcessEnvironmentError {
     /// A variable is longer than the kernel's 128 KiB.
-    #[error("the variable {0} is longer than the 128 KiB that one may have")]
+    #[error("the variable {0} is longer than 128 KiB, the limit of the system")]
     TooLong(String),
     /// All variables and arguments together are too long.
     #[error(
-        "arguments and environment are longer than the {limit} KiB that a program may be started with; the longest variable is {name}"
+        "arguments and environment are longer than {limit} KiB, the limit of the system; the longest variable is {name}"
     )]
     TooMuch {
         /// The longest variable.
@@ -36,7 +36,7 @@ pub enum ProcessEnvironmentError {
         limit: u64,
     },
     /// The value holds a NUL, which would terminate it.
-    #[error("the value of {0} holds a NUL, which no variable can")]
+    #[error("the value of {0} contains a NUL, which a variable cannot hold")]
     Nul(String),
 }
 

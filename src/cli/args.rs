@@ -34,41 +34,41 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Copy standard input to standard output with every secret masked; what `hushlog` alone does
-    /// too
+    /// Copy standard input to standard output with every secret masked (the default without a
+    /// subcommand)
     Filter(FilterArgs),
-    /// Run a command with the secrets in its environment, and mask them in what it prints
+    /// Run a command with the secrets in its environment, and mask them in its output
     #[command(long_about = guide::RUN, after_long_help = guide::RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Make all who read files below directories wait until these are clean (Linux, root)
+    /// Block readers of log files until the files are clean (Linux, root)
     Guard(GuardArgs),
-    /// Mask secrets in log files that were written already, where they stand
+    /// Mask secrets in existing log files, in place
     Scrub(ScrubArgs),
-    /// Mask the streams of a machine, while its secrets change: one daemon for all of them
+    /// Mask the log streams of a machine while its secrets change: one daemon for all of them
     #[command(long_about = guide::SIDECAR, after_long_help = guide::SIDECAR_EXAMPLES)]
     Sidecar(SidecarArgs),
-    /// Export the secrets for as long as the machine is up: to shells, services, and all that masks
+    /// Export the secrets for as long as the machine is up: to shells, services and the masking
+    /// commands
     Boot(BootArgs),
-    /// Tell whether secrets are set here, and would be masked: sends a canary through, and shows no
-    /// value
+    /// Report whether secrets are set here and would be masked, without showing a value
     Check(CheckArgs),
-    /// Write the secrets down for shells, services and containers
+    /// Print the secrets in a format for shells, services and containers
     Export(ExportArgs),
-    /// Make an identity that opens secrets, or a key that signs registries
+    /// Create an identity that opens secrets, or a key that signs registries
     Keygen(KeygenArgs),
     /// Save, change, delete and list the secrets of a registry; their values are never shown
     #[command(subcommand)]
     Secret(SecretCommand),
-    /// Say whom secrets are sealed to
+    /// Manage the members that secrets are sealed to
     #[command(subcommand)]
     Member(MemberCommand),
-    /// Set plain defaults, and look at their history
+    /// Set plain defaults, and list their history
     #[command(subcommand)]
     Env(EnvCommand),
-    /// Merge two versions of a registry, entry by entry: a driver for git
+    /// Merge two versions of a registry, entry by entry: a merge driver for git
     #[command(after_help = guide::MERGE_EXAMPLES)]
     Merge(MergeArgs),
-    /// Print the completions for a shell
+    /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
@@ -97,7 +97,7 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Fai
         Ok(args) => Ok(Parsed::Args(Box::new(args))),
         Err(error) if !error.use_stderr() => Ok(Parsed::Show(error.render().to_string())),
         Err(_) if words.get(1).is_some_and(|word| word == "run") && words.iter().all(|word| word != "--") => {
-            Err(Failure::config("there is no command behind --").hint("hushlog run [OPTION]... -- CMD [ARG]..."))
+            Err(Failure::config("a command is missing after --").hint("hushlog run [OPTION]... -- CMD [ARG]..."))
         }
         Err(error) => Err(usage::failure(&error, &program())),
     }

@@ -15,33 +15,32 @@ use super::{environment, harden, masking};
 
 const EXAMPLES: &str = "Examples:
   hushlog boot
-      export what is installed in /etc/hushlog/registry.yaml, opened with /etc/hushlog/identity.txt
+      export the secrets of /etc/hushlog/registry.yaml, opened with /etc/hushlog/identity.txt
   hushlog boot --dotenv /etc/secrets.env --group app
-      export what a file holds; shells of the group's members may have it
+      export the variables of a file; shells of the group's members can read them
   hushlog boot --install --service nginx --registry /etc/hushlog/registry.yaml --identity /etc/hushlog/identity.txt
-      do so at each start of the machine, and let a service have the variables
+      do so at each start of the machine, and give the variables to a service
 
-All is exported, or nothing. It appears in /run/hushlog (or in the directory that HUSHLOG_RUN_DIR names): environment, environment.sh \
-and environment.fish with the variables, secrets/NAME with the values, and session, which tells hushlog what to mask. Run again, it \
-exports what is valid now; old values stay masked until the machine goes down.";
+Either all secrets are exported, or none. The files are in /run/hushlog (or in the directory in HUSHLOG_RUN_DIR): environment, \
+environment.sh and environment.fish with the variables, secrets/NAME with the values, and session, from which hushlog knows the values to \
+mask. Another run exports the current secrets; old values stay masked until the machine goes down.";
 
-/// What `boot` takes.
+/// Arguments of `boot`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct BootArgs {
-    /// Let the members of this group read what is exported; a name or a number
+    /// Let the members of this group (name or number) read the exported secrets
     ///
-    /// Without it only the owner may (root, mostly). Services get their variables from the service
-    /// manager, and need no group; shells of other users do.
+    /// By default only the owner can, usually root. Services get their variables from the service
+    /// manager, and do not need a group; shells of other users do.
     #[arg(long, value_name = "GROUP")]
     pub(super) group: Option<String>,
 
-    /// Write even where the directory is on a disk, and the values would stay when the machine goes
-    /// down
+    /// Write even if the directory is on a disk, where the values outlive the machine's uptime
     #[arg(long)]
     pub(super) allow_disk: bool,
 
-    /// Say nothing but errors and the names of values that are not masked
+    /// Print only errors, and the names of values that are not masked
     #[arg(long)]
     pub(super) quiet: bool,
 
@@ -87,7 +86,7 @@ fn texts(environment: &Environment) -> Result<Vec<Text>, Failure> {
     let render = |(name, format): (&'static str, Format)| {
         let text = format.render(environment).map_err(|error| {
             Failure::config(error.to_string())
-                .hint("services of systemd could not have it; keep it without exporting it, or save it as base64")
+                .hint("systemd cannot pass it to services; keep it without exporting it, or save it as base64")
         });
         Ok((name, text?))
     };
@@ -99,7 +98,7 @@ fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
     let copies = session.entries().iter().map(|entry| entry.duplicate().secret);
     let builder = copies.fold(NeedleSet::builder(), |builder, secret| builder.secret(secret));
     let set = builder.build().map_err(|error| {
-        Failure::config(format!("what is exported could not be masked: {error}")).hint("export fewer or other secrets")
+        Failure::config(format!("the exported secrets cannot be masked: {error}")).hint("export fewer or other secrets")
     })?;
     masking::warn(&set, quiet);
     Ok(())
@@ -108,7 +107,7 @@ fn compile(session: &Session, quiet: bool) -> Result<(), Failure> {
 fn summary(directory: &SessionDir, environment: &Environment, session: &Session) -> String {
     let (variables, secrets) = (environment.variables().len(), environment.secrets().count());
     let kept = session.entries().len() - secrets;
-    let kept = if kept == 0 { String::new() } else { format!("; {kept} that were exported earlier stay masked") };
+    let kept = if kept == 0 { String::new() } else { format!("; {kept} exported earlier stay masked") };
     let shown = message::path_text(directory.path());
     let plural = if variables == 1 { "" } else { "s" };
     format!("exported {variables} variable{plural} ({secrets} secret) to {shown}{kept}")
@@ -116,7 +115,7 @@ fn summary(directory: &SessionDir, environment: &Environment, session: &Session)
 
 /// The number of a group.
 fn group(group: &str) -> Result<u32, Failure> {
-    let unknown = || Failure::config("there is no such group as --group names").hint("getent group shows them");
+    let unknown = || Failure::config("the group of --group does not exist").hint("`getent group` lists the groups");
     match group.parse() {
         // To chown(2) it means "unchanged": the group that an earlier boot admitted, or that of a
         // setgid directory.
@@ -135,10 +134,10 @@ fn failure(error: SessionError) -> Failure {
         SessionError::Io { doing, error } => {
             let failure = Failure::io(format!("cannot {doing}: {}", reason(error)));
             match error.kind() {
-                std::io::ErrorKind::PermissionDenied => failure.hint(
-                    "`hushlog boot` is run by root; another user names a directory of their own in HUSHLOG_RUN_DIR",
-                ),
-                _ => failure.hint("what was exported earlier is as it was"),
+                std::io::ErrorKind::PermissionDenied => {
+                    failure.hint("run `hushlog boot` as root, or set HUSHLOG_RUN_DIR to a directory of your own")
+                }
+                _ => failure.hint("earlier exports are unchanged"),
             }
         }
         SessionError::FileName { .. } => Failure::config(error.to_string()).hint("rename the secret"),

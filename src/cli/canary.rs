@@ -22,7 +22,7 @@ pub(crate) fn run(socket: Option<&Path>, streams: &[String], through: bool, quie
     for (number, stream) in (1..).zip(streams) {
         // A name is one word of the request. It may also be a secret given by mistake.
         if stream.is_empty() || stream.contains([' ', '\n']) {
-            return Err(Failure::config(format!("name {number} is that of no stream")));
+            return Err(Failure::config(format!("name {number} is not the name of a stream")));
         }
         let request = if through { "canary-through" } else { "canary" };
         answers.append(&mut ask(socket, &format!("{request} {stream}"))?);
@@ -48,7 +48,8 @@ pub(crate) fn run(socket: Option<&Path>, streams: &[String], through: bool, quie
 fn ask(socket: &Path, request: &str) -> Result<Map<String, Value>, Failure> {
     // Whatever the failure, the question stays unanswered.
     let answer = client::ask(socket, request, b"").map_err(|failure| failure.ends(Exit::Config))?;
-    let not_understood = || Failure::config("the sidecar's answer is not understood").hint("is it of another version?");
+    let not_understood =
+        || Failure::config("cannot read the sidecar's answer").hint("the sidecar may be of another version");
     let mut answer: Value = serde_json::from_str(&answer).map_err(|_| not_understood())?;
     match answer["streams"].take() {
         Value::Object(streams) if !streams.is_empty() => Ok(streams),

@@ -24,36 +24,36 @@ const MASK_LEN_MAX: usize = 4 << 10;
 
 const EXAMPLES: &str = "Examples:
   hushlog check OPENAI_API_KEY && exec app
-      start only with the variable, and only if what masks the log knows it
+      start only if the variable is set and would be masked
   hushlog check
-      ask about all that this machine's session exported
+      check all secrets that this machine's session exported
   hushlog check --canary
-      send a line with a secret that the running sidecar has made up through each of its streams
+      send a line with a secret, made up by the running sidecar, through each of its streams
 
-Exit status: 0 if all of them are set and would be masked, 1 if not, 2 if that cannot be told.
-With --canary: 0 if the line came out masked everywhere, 1 if not, 2 if there is no sidecar to ask.";
+Exit status: 0 if all secrets are set and would be masked, 1 if not, 2 if the check cannot be made.
+With --canary: 0 if the line came out masked in each stream, 1 if not, 2 if no sidecar is running.";
 
-/// What `check` takes.
+/// Arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// Secrets or variables, as openai-api-key or OPENAI_API_KEY; without any, all that the sources
-    /// give
+    /// Secrets or variables, such as openai-api-key or OPENAI_API_KEY [default: all secrets of the
+    /// sources]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
-    /// Say nothing: the exit status is the answer
+    /// Print nothing: the exit status is the answer
     #[arg(long)]
     quiet: bool,
 
-    /// Send a line with a secret through the running sidecar, and tell whether it comes out masked
+    /// Send a line with a secret through the running sidecar, and report whether it comes out
+    /// masked
     ///
-    /// The secret is one that the sidecar has drawn for itself. NAME is that of a stream then;
-    /// without any, all are asked about.
+    /// The sidecar generates the secret. NAME is the name of a stream; the default is all streams.
     #[arg(long)]
     canary: bool,
 
-    /// Send the masked line on, by the sinks of the streams that are named
+    /// Also write the masked line to the sinks of the named streams
     #[arg(long, requires_all = ["canary", "names"])]
     through: bool,
 
@@ -148,7 +148,7 @@ fn answer(question: &Question, canary: &Canary) -> (String, bool) {
         Some(value) if has(value.expose(), true) => "set",
         Some(value) if has(value.expose(), false) => "set to an earlier value",
         Some(_) if question.known.is_empty() => "set, not known as a secret",
-        Some(_) => "set to another value than the one that is known",
+        Some(_) => "set to a value other than the known one",
     };
     let mut values = question.set.iter().chain(question.known.iter().map(|(secret, _)| secret)).peekable();
     let masked = values.peek().is_some() && values.all(|value| canary.is_masked(value));
@@ -168,7 +168,7 @@ impl Canary {
 
     fn new(secrets: impl Iterator<Item = Secret>) -> Result<Canary, Failure> {
         let set = secrets.fold(NeedleSet::builder(), |builder, secret| builder.secret(secret)).build();
-        let set = set.map_err(|error| Failure::config(error.to_string()).hint("give fewer or other sources"))?;
+        let set = set.map_err(|error| Failure::config(error.to_string()).hint("use fewer or other sources"))?;
         let mask = |needle| {
             let mut mask = Vec::new();
             set.write_mask(needle, true, &mut mask);

@@ -8,29 +8,29 @@ use super::exit::Exit;
 use super::message::{Failure, note, summary};
 use super::registry::{ChangeArgs, RegistryArgs, failure, name, print_json, print_table};
 
-/// What can be done with environments.
+/// Subcommands of `env`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EnvCommand {
-    /// Set defaults in an environment, which is made if there is none; a secret of the same
-    /// variable wins
+    /// Set defaults in an environment, which is created if needed; a secret with the same variable
+    /// overrides a default
     ///
-    /// Defaults are kept in plain text: a value that looks like a credential is refused, and
-    /// belongs to `hushlog secret add`.
+    /// Defaults are kept in plain text. A value that looks like a credential is refused: save it
+    /// with `hushlog secret add`.
     Set(SetArgs),
     /// Unset defaults in an environment; their history stays
     Unset(UnsetArgs),
-    /// List the environments, or what is set in one of them
+    /// List the environments, or the settings of one of them
     List(ListArgs),
-    /// List all changes in an environment, oldest first: when, by whom, to what
+    /// List all changes in an environment, oldest first: time, member and new value
     History(HistoryArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SetArgs {
-    /// The environment, as production
+    /// The environment, such as production
     #[arg(value_name = "ENVIRONMENT")]
     environment: String,
-    /// What to set, as NODE_ENV=production; all of them or none
+    /// The defaults, such as NODE_ENV=production; all of them are set, or none
     #[arg(value_name = "NAME=VALUE", required = true)]
     settings: Vec<String>,
     #[command(flatten)]
@@ -51,10 +51,10 @@ pub(crate) struct UnsetArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// The environment; without it, all of them are named
+    /// The environment [default: list all environments]
     #[arg(value_name = "ENVIRONMENT")]
     environment: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -66,10 +66,10 @@ pub(crate) struct HistoryArgs {
     /// The environment
     #[arg(value_name = "ENVIRONMENT")]
     environment: String,
-    /// Of this variable only
+    /// List the changes of this variable only
     #[arg(value_name = "NAME")]
     variable: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -92,7 +92,7 @@ fn set(args: &SetArgs) -> Result<Exit, Failure> {
     for setting in &args.settings {
         // The message does not repeat the setting: it may be a secret by mistake.
         let (variable, value) = setting.split_once('=').ok_or_else(|| {
-            Failure::config("a setting has no '='").hint("as in: hushlog env set production NODE_ENV=production")
+            Failure::config("a setting without '='").hint("for example: hushlog env set production NODE_ENV=production")
         })?;
         settings.push((name(variable)?, value));
     }
@@ -123,7 +123,7 @@ fn list(args: &ListArgs) -> Result<Exit, Failure> {
             return print_json(&json!(names));
         }
         if names.is_empty() {
-            note("there is no environment yet");
+            note("there are no environments");
         }
         return print_table(&["ENVIRONMENT"], &names.iter().map(|name| vec![(*name).to_owned()]).collect::<Vec<_>>());
     };

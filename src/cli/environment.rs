@@ -62,7 +62,7 @@ fn check_names(loaded: &Loaded, is_checked: impl Fn(Origin) -> bool) -> Result<(
             NameError::Configuration => {
                 failure.hint(format!("rename it, or allow it with a line in {}", name::ALLOWED_NAMES))
             }
-            NameError::AllowedNames => failure.hint("make it a file of root's that nobody else can write: chmod 644"),
+            NameError::AllowedNames => failure.hint("make root its owner, and let nobody else write to it: chmod 644"),
             _ => failure.hint("rename it, or keep it without exporting it"),
         }
     };
@@ -92,7 +92,7 @@ fn variable(sourced: &Sourced) -> Result<String, Failure> {
     match sourced.origin {
         Origin::File => name::variable(variable).map_err(|error| {
             Failure::config(format!("{variable} cannot be exported: {error}"))
-                .hint("rename the file; openai-api-key is exported as OPENAI_API_KEY")
+                .hint("rename the file; for example, openai-api-key is exported as OPENAI_API_KEY")
         }),
         _ => Ok(variable.clone()),
     }
@@ -114,12 +114,8 @@ fn only_the_last(candidates: &mut Vec<ExportedSecret>) {
 fn failure(error: &EnvironmentError) -> Failure {
     let hint = match error {
         EnvironmentError::Conflict { .. } => "rename one of them, or keep it without exporting it",
-        EnvironmentError::TooLong { .. } | EnvironmentError::Nul { .. } => {
-            "keep it without exporting it, and let programs read it from a file"
-        }
-        EnvironmentError::TooLarge { .. } => {
-            "keep large values without exporting them, and let programs read them from files"
-        }
+        EnvironmentError::TooLong { .. } | EnvironmentError::Nul { .. } => "keep it in a file without exporting it",
+        EnvironmentError::TooLarge { .. } => "keep large values in files without exporting them",
         _ => "rename it, or keep it without exporting it",
     };
     Failure::config(error.to_string()).hint(hint)

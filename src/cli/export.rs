@@ -17,34 +17,34 @@ const EXAMPLES: &str = "Examples:
   eval \"$(hushlog export --format sh)\"
       set the variables of the session in this shell
   hushlog export --format docker --output app.list && docker run --env-file app.list app
-      hand them to a container
+      pass them to a container
   hushlog export --format k8s --dotenv .env | kubectl apply -f -
-      make a Secret of what a file holds
+      create a Secret from a file
 
-A name or value that a format cannot express, or that its readers do not take, is refused by the
-variable's name, and nothing is written: spring.datasource.password can be written as json, docker
-and k8s, and not for shells.";
+If a format or its readers cannot represent a name or value, the error names the variable, and
+nothing is written. For example, json, docker and k8s can represent spring.datasource.password, but
+shells cannot.";
 
-/// What `export` takes.
+/// Arguments of `export`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
-    /// Who is going to read it
+    /// The output format
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Format,
 
-    /// Write to this file, which only you can read, instead of to standard output
+    /// Write to this file, with access for its owner only, instead of standard output
     ///
-    /// It appears in one step, or stays as it was. A device or pipe is written to; a file of
-    /// another user is refused, and so is a terminal without --force.
+    /// The file is replaced atomically, or stays unchanged. A device or pipe is written to. A file
+    /// of another user is refused, and so is a terminal without --force.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Write even to a terminal, where everybody can read along
+    /// Write even to a terminal, where the values are visible
     #[arg(long)]
     force: bool,
 
-    /// Say nothing but errors
+    /// Print only errors
     #[arg(long)]
     quiet: bool,
 
@@ -59,14 +59,13 @@ enum Format {
     Sh,
     /// `set -gx NAME 'value'`; in fish: hushlog export --format fish | source
     Fish,
-    /// `NAME='value'`, as .env files are read by shells, python-dotenv, and Node's and Ruby's
-    /// dotenv
+    /// `NAME='value'`, as shells, python-dotenv, and Node's and Ruby's dotenv read .env files
     Dotenv,
     /// For EnvironmentFile= of systemd
     Systemd,
-    /// One object of strings, as jq reads it
+    /// One JSON object of strings
     Json,
-    /// For docker run --env-file; it has no way to write a newline
+    /// For docker run --env-file, which cannot express a newline
     Docker,
     /// A Secret manifest, for kubectl apply -f -
     K8s,
@@ -94,20 +93,19 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     };
     if !args.force && output.as_ref().map_or_else(stdio::stdout_is_terminal, Output::is_terminal) {
         return Err(Failure::config("the values would be shown on the terminal")
-            .hint("hand them to a program through a pipe, or give --output FILE; --force shows them"));
+            .hint("pipe them to a program, or use --output FILE; --force shows them"));
     }
     let cannot = |error: io::Error| format!("cannot write the file of --output: {}", reason(&error));
     if let Some(output) = &output {
-        output
-            .check_owner()
-            .map_err(|error| Failure::config(cannot(error)).hint("its owner would keep it; remove it first"))?;
+        output.check_owner().map_err(|error| {
+            Failure::config(cannot(error)).hint("another user owns the file, and could read it; remove it first")
+        })?;
     }
     let environment = environment::of_export(source::load_for_export(&args.sources, args.quiet)?)?;
     harden::fail_point("export", environment.variables().first().map_or(b"", |first| first.secret.expose()));
     let text = export::Format::from(args.format).render(&environment).map_err(|error| {
-        Failure::config(error.to_string()).hint(
-            "choose another format, rename it, or keep it without exporting it and let programs read it from a file",
-        )
+        Failure::config(error.to_string())
+            .hint("choose another format, rename the secret, or keep it in a file without exporting it")
     })?;
     match output.filter(|output| output.descriptor() != Some(1)) {
         None => stdio::print(&text),

@@ -18,7 +18,7 @@ use super::report::{Tally, Target};
 use super::source::{self, SourceArgs};
 use super::{harden, stdio};
 
-/// What the filter takes.
+/// Arguments of `filter`.
 #[derive(Debug, Args)]
 pub(crate) struct FilterArgs {
     #[command(flatten)]
@@ -28,16 +28,16 @@ pub(crate) struct FilterArgs {
 
     /// Answer a log shipper line by line, instead of copying
     ///
-    /// For rsyslog's mmexternal, which asks a helper about each message: `rsyslog-mmexternal` for
-    /// its text, `rsyslog-mmexternal-fulljson` for all of it, with interface.input="fulljson". The
-    /// manual has the configuration for it.
+    /// For rsyslog's mmexternal, which sends each message to a helper: `rsyslog-mmexternal` for the
+    /// text of the message, `rsyslog-mmexternal-fulljson` for the whole message, with
+    /// interface.input="fulljson". The manual has the configuration.
     #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with = "release", help_heading = "Masking and output")]
     pub(crate) protocol: Option<Protocol>,
 
-    /// Set $!hushlog to "clean" in each message that came through, so that a rule of rsyslog can
-    /// stop all others
+    /// Set $!hushlog to "clean" in each answered message, so that a rule of rsyslog can stop all
+    /// others
     ///
-    /// Without that rsyslog lets messages pass as they are while its helper is away.
+    /// Without this rule, rsyslog passes messages through unchanged while its helper is down.
     #[arg(long, requires = "protocol", help_heading = "Masking and output")]
     pub(crate) mark: bool,
 }

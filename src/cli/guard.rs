@@ -21,10 +21,10 @@ use super::scrub_report::SOURCE;
 use super::source::{self, SourceArgs};
 use super::{harden, service};
 
-/// What the guard takes.
+/// Arguments of `guard`.
 #[derive(Debug, Args)]
 pub(crate) struct GuardArgs {
-    /// The directories whose files are guarded, with all below them
+    /// The directories to guard, with everything below them
     #[arg(required = true, value_name = "DIR")]
     pub(crate) directories: Vec<PathBuf>,
 
@@ -46,21 +46,21 @@ pub(crate) struct GuardArgs {
     )]
     pub(crate) partial_wait: u32,
 
-    /// Leave values of fewer bytes alone, and warn about them by name [default and least: 4]
+    /// Do not mask values of fewer bytes, and warn about them by name [default and least: 4]
     #[arg(long, value_name = "N", value_parser = masking::min_length(), help_heading = "Masking and output")]
     pub(crate) min_length: Option<usize>,
 
-    /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no
+    /// Search only for the values themselves: no base64, hex, percent or escaped forms, and no
     /// parts of values
     #[arg(long, help_heading = "Masking and output")]
     pub(crate) no_encodings: bool,
 
-    /// Write counts to a JSON file when the guard ends: how often each secret was masked, and in
-    /// which form; no values
+    /// Write a JSON report when the guard ends: how often each secret was masked, and in which
+    /// form; no values
     #[arg(long, value_name = "FILE", help_heading = "Masking and output")]
     pub(crate) report: Option<PathBuf>,
 
-    /// Say nothing but errors and what is not guarded
+    /// Print only errors, and files that are not guarded
     #[arg(long, help_heading = "Masking and output")]
     pub(crate) quiet: bool,
 }
@@ -116,15 +116,15 @@ fn failure(error: GuardError) -> Failure {
     match error {
         GuardError::Events(error) => {
             let hint = match error.kind() {
-                std::io::ErrorKind::PermissionDenied => "the guard has to run as root, with CAP_SYS_ADMIN",
-                _ => "the kernel needs fanotify with permission events (Linux 5.19)",
+                std::io::ErrorKind::PermissionDenied => "run the guard as root, with CAP_SYS_ADMIN",
+                _ => "the guard needs a kernel with fanotify permission events (Linux 5.19 or newer)",
             };
             Failure::config(format!("cannot watch files: {}", reason(&error))).hint(hint)
         }
         GuardError::Directory { path, error } => {
             let shown = if path.exists() { format!(" {}", show(&path)) } else { String::new() };
             Failure::config(format!("cannot guard a directory{shown}: {}", reason(&error)))
-                .hint("give directories that exist; another guard may have it already")
+                .hint("check that the directory exists, and that no other guard is running on it")
         }
         GuardError::Begin(error) => Failure::io(format!("cannot begin: {}", reason(&error))),
         error => Failure::io(error.to_string()),
@@ -141,34 +141,32 @@ pub(super) fn log_event(event: GuardEvent, quiet: bool) {
             }
         }
         GuardEvent::OpenBefore { process, program, path } => message::warning(&format!(
-            "{} (process {process}) has {} open since before the guard began: it is not waited for until it opens it again",
+            "{} (process {process}) opened {} before the guard started: its reads do not wait until it reopens the file",
             printable(&program),
             show(&path)
         )),
         GuardEvent::WritesUntold { path } => message::warning(&format!(
-            "the file system of {} does not tell of writes beforehand: what is appended in the moment of a read may be read as it is",
+            "the file system of {} does not announce writes: bytes appended during a read may be read unmasked",
             show(&path)
         )),
         GuardEvent::LinksUnprotected => message::warning(
-            "fs.protected_hardlinks is 0: a user with write access to a guarded directory can link a file from elsewhere into it, and so have it masked; \
-             `sysctl fs.protected_hardlinks=1` prevents that",
+            "fs.protected_hardlinks is 0: a user with write access to a guarded directory can hard-link a file from elsewhere into it, and so have that \
+             file masked; `sysctl fs.protected_hardlinks=1` prevents this",
         ),
         GuardEvent::Unguarded { path, error } => {
             message::warning(&format!("{} is not guarded: {}", show(&path), reason(&error)));
         }
-        GuardEvent::Refused { path, error } => message::warning(&format!(
-            "{} cannot be made clean, so that nobody can read it: {}",
-            show(&path),
-            reason(&error)
-        )),
+        GuardEvent::Refused { path, error } => {
+            message::warning(&format!("{} cannot be masked, so readers are refused: {}", show(&path), reason(&error)))
+        }
         GuardEvent::LeftAlone { path } => message::warning(&format!("left alone: {}: {SOURCE}", show(&path))),
         GuardEvent::Doubtful { path, why } => {
-            message::warning(&format!("in doubt: {}: {why}; masked as text", show(&path)));
+            message::warning(&format!("doubtful: {}: {why}; masked as text", show(&path)));
         }
         GuardEvent::Unsynced { path, error } => {
             message::warning(&format!("masks in {} may not have reached the disk: {}", show(&path), reason(&error)))
         }
-        GuardEvent::Overflow => message::warning("events were lost: everything is searched again"),
+        GuardEvent::Overflow => message::warning("events were lost: searching all files again"),
         _ => {}
     }
 }

@@ -10,46 +10,46 @@ use hushlog::source::well_known;
 /// The first paragraphs of the long help.
 pub(crate) const ABOUT: &str = "Keep secrets out of logs: a filter from standard input to standard output.
 
-hushlog knows the secrets that the machine has been given (in the environment, in files) and copies its input with each \
-of them masked: the values themselves, their usual encodings (base64, hex, percent, JSON and shell escapes), and telling \
-parts, such as the password in a database URL or the lines of a key. All other bytes stay exactly as they are.";
+hushlog reads the machine's secrets from the environment and from files, and copies its input with each of them masked: the \
+values themselves, their usual encodings (base64, hex, percent, JSON and shell escapes), and identifying parts, such as the \
+password in a database URL or the lines of a key. All other bytes stay unchanged.";
 
 /// The first paragraphs of the long help of `run`.
-pub(crate) const RUN: &str = "Run a command with the secrets in its environment, and mask them in what it prints.
+pub(crate) const RUN: &str = "Run a command with the secrets in its environment, and mask them in its output.
 
 The values of --dotenv and --secret-file become variables of the command's environment: a dotenv variable under its own name, a file \
-under its name in capitals (openai-api-key becomes OPENAI_API_KEY). What the command writes to standard output and standard error comes \
-out where it would without hushlog, with every secret masked; everything else about the command stays as it is: its input, its exit \
-status, signals, job control. On a terminal it gets a terminal, so that colours, prompts, editors and pagers work.";
+under its name in capitals (openai-api-key becomes OPENAI_API_KEY). The command's standard output and standard error go where they would \
+without hushlog, with every secret masked. Input, exit status, signals and job control work as without hushlog. On a terminal, the command \
+gets a terminal, so that colours, prompts, editors and pagers work.";
 
 /// The end of the long help of `run`.
 pub(crate) const RUN_EXAMPLES: &str = "Examples:
   hushlog run --dotenv .env -- npm start
-      the variables of the file for the program, and masked in its output
+      pass the variables of the file to the program, and mask them in its output
   hushlog run --secret-file /run/secrets -- ./deploy.sh --to production
-      one variable for each file
+      pass one variable for each file
   hushlog run -- psql
-      the well-known variables of the environment are masked
+      mask the well-known variables of the environment
 
 Exit status:
-  that of the command; if a signal ended it, hushlog ends by the same
-  2    wrong usage, or a source of secrets is missing, unreadable or empty; the command was not run
+  that of the command; if a signal ended the command, hushlog ends by the same signal
+  2    wrong usage, or a source of secrets is missing, unreadable or empty; the command was not started
   3    some of the command's output could not be written
   126  the command cannot be executed, or the environment is too large for it
-  127  there is no such command
+  127  the command was not found
 
 Limits:
-  What still runs when the command has ended has 2 seconds to finish its output; then it meets a closed pipe.
-  What is written to other files, sockets or another terminal is not masked, nor to /dev/tty while the output is a pipe.
-  On a terminal, the first 3 bytes of what may be a secret appear after 50 ms, so that typing it is echoed.";
+  Processes that outlive the command have 2 seconds to finish their output; then the pipe is closed.
+  Output to other files, to sockets or to another terminal is not masked, nor is output to /dev/tty while standard output is a pipe.
+  On a terminal, the first 3 bytes of a possible secret appear after 50 ms, so that typing is echoed.";
 
 /// The first paragraphs of the long help of `sidecar`.
-pub(crate) const SIDECAR: &str = "Mask the streams of a machine, while its secrets change: one daemon for all of them.
+pub(crate) const SIDECAR: &str = "Mask the log streams of a machine while its secrets change: one daemon for all of them.
 
-The configuration says where secrets come from, and which streams there are: each goes from its source (a socket, a FIFO, files, a \
-port on loopback, the output of a command, standard input) through a redactor of its own into its sink (a file, a socket, a FIFO, a port, the \
-input of a command, standard output). The sources of secrets are watched: a change is in force within a second, old values stay masked, and no stream \
-loses a byte. What a sink does not take keeps its sources waiting.";
+The configuration names the sources of secrets, and the streams. Each stream goes from its source (a socket, a FIFO, files, a port on \
+loopback, the output of a command, standard input) through its own redactor to its sink (a file, a socket, a FIFO, a port, the input of a \
+command, standard output). The sources of secrets are watched: a change is in force within a second, old values stay masked, and no stream \
+loses a byte. Sinks apply backpressure.";
 
 /// The end of the long help of `sidecar`.
 pub(crate) const MERGE_EXAMPLES: &str = "For git, once in each clone:
@@ -58,14 +58,14 @@ pub(crate) const MERGE_EXAMPLES: &str = "For git, once in each clone:
 and in the repository:
   echo 'registry.yaml merge=hushlog' >> .gitattributes
 
-A merge that stopped, again with this driver, signed:
+To redo a stopped merge with this driver, signed:
   HUSHLOG_SIGN=signing.pem git checkout --merge registry.yaml
-The same with all conflicts taken from one side:
+To resolve all conflicts with one side:
   for n in 1 2 3; do git show :$n:registry.yaml > side.$n; done
   hushlog merge --theirs side.1 side.2 side.3 && mv side.2 registry.yaml
 
-The status is 0 if all was merged; 1 if entries are in conflict, or the registry has to be signed
-and no key was given; 2 or 3 on an error. No value is opened.";
+The exit status is 0 if everything was merged; 1 if entries conflict, or if the registry must be
+signed and no key was given; 2 or 3 on an error. No value is opened.";
 
 pub(crate) const SIDECAR_EXAMPLES: &str = "A configuration:
   secrets:
@@ -78,19 +78,19 @@ pub(crate) const SIDECAR_EXAMPLES: &str = "A configuration:
 
 Examples:
   hushlog sidecar check-config --config hushlog.yaml
-      say what is wrong with it, by line and key
+      report errors by line and key
   hushlog sidecar --config hushlog.yaml
-      run it; SIGHUP reads the secrets again, SIGTERM lets out what is on its way and ends
+      run the sidecar; SIGHUP rereads the secrets, SIGTERM drains the streams and ends it
   printf %s \"$token\" | hushlog sidecar add DEPLOY_TOKEN
-      masked from here on: what is printed after this has ended is masked
+      mask another value in everything that is printed after this command returns
 
 Exit status:
-  0  it was told to stop, or all that it read has ended
-  2  the configuration is wrong, or secrets, sources or sinks cannot be had; nothing was read
-  3  it had to end: standard input or output failed";
+  0  stopped by a signal, or all inputs ended
+  2  the configuration is not valid, or secrets, sources or sinks are not available; nothing was read
+  3  standard input or standard output failed";
 
 /// The end of the short help.
-pub(crate) const MORE: &str = "hushlog --help tells more, with examples; hushlog man prints the manual page";
+pub(crate) const MORE: &str = "hushlog --help shows details and examples; hushlog man prints the manual page";
 
 /// A section of both the long help and the manual page. An indented line is a list item if it
 /// begins with a digit, and preformatted otherwise; any other line is a paragraph.
@@ -103,27 +103,27 @@ const SECTIONS: &[Section] = &[
     Section {
         title: "Examples",
         text: "  app 2>&1 | hushlog | shipper
-      mask what the well-known variables (*_TOKEN, *_PASSWORD ...) hold
+      mask the values of the well-known variables (*_TOKEN, *_PASSWORD ...)
   app 2>&1 | hushlog --env 'PROD_*' --env DB_URL >> app.log
-      mask what these variables hold
+      mask the values of these variables
   app 2>&1 | hushlog --dotenv .env --secret-file /run/secrets
-      mask what files hold
+      mask the values in files
   hushlog --secret-file key.pem --mask-char '*' < build.log
-      keep the columns as they were
+      keep columns aligned
   hushlog --report counts.json < old.log > clean.log
-      count what was found, by name
+      count the masked secrets by name
   hushlog member add vm $(hushlog keygen --output vm.txt)
-      begin a registry of secrets that this machine's identity opens
+      create a registry of secrets that this machine's identity opens
   hushlog secret add openai-api-key --shared
-      type a secret in; nothing shows it again
+      type in a secret, which is never shown again
   app 2>&1 | hushlog --registry registry.yaml --identity vm.txt
       mask all secrets of the registry that the identity opens
   hushlog boot --registry registry.yaml --identity vm.txt
-      export them for as long as the machine is up; from then on they are masked without any source
+      export them for as long as the machine is up; they are then the default source
   hushlog scrub --recursive --include '*.log' /var/log/app
-      mask what stands in log files already, where they are
+      mask secrets in existing log files, in place
   hushlog scrub --check --secret-file /run/secrets build/
-      end with status 1 if a secret stands in any file",
+      exit with status 1 if any file contains a secret",
     },
     Section {
         title: "Promises",
@@ -139,10 +139,10 @@ in other letters), a value broken by something in its middle, and what was writt
     Section {
         title: "Exit status",
         text: "  0  all input was read, and all output written
-  1  all went well, and the answer to what was asked is no (check), or something was found (scrub --check)
+  1  no error, but the answer is no (check), or a secret was found (scrub --check)
   2  wrong usage, or a source of secrets is missing, unreadable or empty; nothing was read
-  3  input or output failed, and what was written is a prefix of the right output; or a file could not be scrubbed
-If the reader of the output goes away, hushlog ends quietly by SIGPIPE (141 in shells), as cat does.",
+  3  input or output failed, and the output is a prefix of the complete one; or a file could not be scrubbed
+If the reader of the output closes it, hushlog ends quietly by SIGPIPE (141 in shells), as cat does.",
     },
 ];
 
@@ -232,7 +232,9 @@ fn describe(roff: &mut Roff, program: &Command, name: &str, command: &Command) {
 fn sections(program: &Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["SUBCOMMANDS"]);
-    roff.text([roman("Those that search for secrets take the sources and options of the filter, beside their own.")]);
+    roff.text([roman(
+        "Subcommands that search for secrets take the sources and options of the filter, besides their own.",
+    )]);
     for (name, command) in subcommands(program, "hushlog") {
         describe(&mut roff, program, &name, command);
     }

@@ -17,14 +17,14 @@ use super::message::{Failure, path_text, reason, warning};
 use super::source::SourceArgs;
 use super::stdio;
 
-/// What `boot --install` takes beside what the boot itself will take.
+/// Arguments of `boot --install`, besides those of the boot command itself.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Installation")]
 pub(crate) struct InstallArgs {
-    /// Make each start of the machine run this command, with the sources given here, and shells get
+    /// Run this command, with the sources given here, at each start of the machine, and give shells
     /// the variables
     ///
-    /// Says which files it wrote. Nothing is started or reloaded, and doing it again changes
+    /// Prints the files that it wrote. Nothing is started or reloaded. Installing again changes
     /// nothing.
     #[arg(long)]
     install: bool,
@@ -33,19 +33,20 @@ pub(crate) struct InstallArgs {
     #[arg(long, conflicts_with = "install")]
     uninstall: bool,
 
-    /// Let this service of systemd have the variables, and mask what they hold; may be repeated
+    /// Give this systemd service the variables, and the session as a credential for masking; may be
+    /// repeated
     #[arg(long, value_name = "NAME", requires = "install")]
     service: Vec<String>,
 
-    /// What starts the machine's services [default: what is found]
+    /// The init system of the machine [default: detected]
     #[arg(long, value_enum, value_name = "INIT", requires = "install")]
     init: Option<Init>,
 
-    /// The directory that is, or will be, the root of the machine [default: /]
+    /// The root directory of the machine or image to install into [default: /]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
-    /// Only say what would be done
+    /// Print the changes without making them
     #[arg(long)]
     dry_run: bool,
 }
@@ -89,11 +90,13 @@ pub(super) struct BootCommand<'a> {
 pub(super) fn run(args: &InstallArgs, boot: &BootCommand<'_>) -> Result<Exit, Failure> {
     let InstallArgs { install, uninstall, service, init, root, dry_run } = args;
     if !install && !uninstall {
-        return Err(Failure::config("--root and --dry-run go with --install or --uninstall").hint("add one of them"));
+        return Err(Failure::config("--root and --dry-run need --install or --uninstall").hint("add one of them"));
     }
     let root = Root::open(root.as_deref().unwrap_or(Path::new("/"))).map_err(|error| {
-        let why = if is_link_refused(&error) { ", or another user may have put a link there" } else { "" };
-        Failure::config(format!("--root names no directory{why}")).hint("give the directory that holds etc/")
+        let why =
+            if is_link_refused(&error) { ", or goes through a link that another user may have placed" } else { "" };
+        Failure::config(format!("the path of --root is not a directory{why}"))
+            .hint("give the directory that contains etc/")
     })?;
     let root = Arc::new(root);
     let command = if *install { command(boot, &root)? } else { Vec::new() };
@@ -116,8 +119,8 @@ pub(super) fn run(args: &InstallArgs, boot: &BootCommand<'_>) -> Result<Exit, Fa
     }
     stdio::print(said.as_bytes())?;
     if foreign {
-        return Err(Failure::io("a file of that name was not put there by hushlog, and was left alone")
-            .hint("move it away, and install again"));
+        return Err(Failure::io("a file of the same name does not belong to hushlog, and was left alone")
+            .hint("move it away, and run --install again"));
     }
     Ok(Exit::Done)
 }
@@ -161,15 +164,16 @@ fn command(boot: &BootCommand<'_>, root: &Root) -> Result<Vec<String>, Failure> 
     if setting::path(setting::RUN_DIR)?.is_some_and(|path| path != Path::new(DEFAULT_DIR)) {
         return Err(setting::unusable(
             setting::RUN_DIR,
-            "names another directory than /run/hushlog, where what is installed looks",
+            "is not /run/hushlog, the only directory that the installed snippets read",
         )
         .into());
     }
     let sources = pinned(with_settings(boot.sources.spec(), root)?, root, boot.quiet)?;
     for (item, path) in sources.paths() {
         if !path.is_absolute() {
-            let text = format!("{} must be an absolute path here", item.name(Interface::CommandLine));
-            return Err(Failure::config(text).hint("the command runs when the machine starts, in another directory"));
+            let text = format!("{} must be an absolute path", item.name(Interface::CommandLine));
+            return Err(Failure::config(text)
+                .hint("the installed command runs at the start of the machine, in another directory"));
         }
         words.extend([item.field.name(Interface::CommandLine).to_owned(), text(path)?]);
     }
@@ -195,9 +199,10 @@ fn check_program(program: PathBuf) -> Result<PathBuf, Failure> {
     match check_not_replaceable(&program) {
         Ok(()) => Ok(program),
         Err(error) => {
-            let text = format!("{} cannot be what root runs at each start: {}", show(&program), reason(&error));
-            Err(Failure::config(text)
-                .hint("copy it to where only root can write, as /usr/local/bin, and install from there"))
+            let text = format!("root cannot run {} at each start: {}", show(&program), reason(&error));
+            Err(Failure::config(text).hint(
+                "copy it to a directory that only root can write to, such as /usr/local/bin, and install from there",
+            ))
         }
     }
 }
@@ -219,10 +224,9 @@ fn with_settings(mut sources: SourceSpec, root: &Root) -> Result<SourceSpec, Fai
     }
     if path.is_none() {
         if !root.has(MACHINE_REGISTRY.trim_start_matches('/')) {
-            let text = format!("no source was given, and there is no {MACHINE_REGISTRY} on that machine");
-            return Err(
-                Failure::config(text).hint("give what each start is to export, as --registry FILE --identity FILE")
-            );
+            let text = format!("no source was given, and {MACHINE_REGISTRY} does not exist below --root");
+            return Err(Failure::config(text)
+                .hint("name the source to export at each start, such as --registry FILE --identity FILE"));
         }
         // These two options need a named registry. Without them the file is found when the machine
         // starts.
@@ -255,7 +259,7 @@ fn pinned(mut sources: SourceSpec, root: &Root, quiet: bool) -> Result<SourceSpe
         Err(_) if !ids.is_empty() => return Ok(sources),
         Err(error) => {
             if !quiet {
-                let why = "so that a start demands no id of it; install again when it is there, or give --trust";
+                let why = "so its id is not pinned; run --install again once the registry exists, or use --trust";
                 warning(&format!("{}: {error}, {why}", show(&spec.path)));
             }
             return Ok(sources);
@@ -275,10 +279,10 @@ fn text(path: &Path) -> Result<String, Failure> {
 
 fn failure(error: &SetupError) -> Failure {
     let hint = match error {
-        SetupError::Word => "use paths that need no quotes in any script",
-        SetupError::Service => "give the name of the unit, as --service nginx",
-        SetupError::NotSystemd => "let the service's script read /run/hushlog/environment.sh",
-        _ => "give --init; or let the machine's start run `hushlog boot` yourself",
+        SetupError::Word => "use paths that need no quoting in scripts",
+        SetupError::Service => "give the name of the unit, such as --service nginx",
+        SetupError::NotSystemd => "source /run/hushlog/environment.sh in the service's script",
+        _ => "use --init, or run `hushlog boot` at the start of the machine yourself",
     };
     Failure::config(error.to_string()).hint(hint)
 }

@@ -14,14 +14,14 @@ use super::message::{Failure, note, reason};
 use super::registry::{failure, name, show};
 use super::stdio;
 
-/// What keygen takes.
+/// Arguments of `keygen`.
 #[derive(Debug, Args)]
 pub(crate) struct KeygenArgs {
-    /// The new file [default: ~/.config/hushlog/identity.txt, or signing.pem there]
+    /// The new file [default: ~/.config/hushlog/identity.txt, or signing.pem with --signing]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Make a key to sign registries with, instead of an identity to open secrets with
+    /// Create a key that signs registries, instead of an identity that opens secrets
     #[arg(long)]
     signing: bool,
 }
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
         Some(path)
     });
     let path =
-        path.ok_or_else(|| Failure::config("there is no home directory").hint("name the file with --output FILE"))?;
+        path.ok_or_else(|| Failure::config("no home directory is known").hint("name a file with --output FILE"))?;
     let (text, public) = if args.signing {
         let key = SigningKey::generate().map_err(failure)?;
         (key.to_file().map_err(failure)?, key.public().to_string())
@@ -46,10 +46,8 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
         (identity.to_file(&By::now(&name("hushlog")?).at), identity.recipient().to_string())
     };
     create(&path, text.as_bytes()).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Failure::config(format!("{} exists already, and is not written over", show(&path)))
-                .hint("without an identity the values sealed to it cannot be opened; name another file")
-        }
+        io::ErrorKind::AlreadyExists => Failure::config(format!("{} exists, and is not overwritten", show(&path)))
+            .hint("overwriting a key loses the values sealed to it; choose another file"),
         _ => Failure::io(format!("cannot write the key: {}", reason(&error))),
     })?;
     if args.output.is_none() {

@@ -15,26 +15,26 @@ use super::message::{self, Failure, warning};
 /// Values of this total length need far fewer needles than a set may have.
 const SURE_LEN_MAX: usize = 64 << 10;
 
-/// What is done with the secrets that are found.
+/// Options for masking and output.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Masking and output")]
 pub(crate) struct OptionArgs {
-    /// What stands in place of a secret; {name} is its name [default: [REDACTED:{name}]]
+    /// The text that replaces a secret; {name} is its name [default: [REDACTED:{name}]]
     #[arg(long, value_name = "TEMPLATE", conflicts_with = "mask_char")]
     pub(crate) mask: Option<String>,
 
-    /// Mask with this character, as often as the secret is long
+    /// Replace each byte of a secret with this character
     ///
-    /// One printable ASCII character. It keeps columns and offsets as they were, and shows the
-    /// length of the secret.
+    /// One printable ASCII character. Columns and offsets stay the same, and the length of the
+    /// secret shows.
     #[arg(long, value_name = "C", value_parser = mask_char)]
     pub(crate) mask_char: Option<u8>,
 
-    /// Leave values of fewer bytes alone, and warn about them by name [default and least: 4]
+    /// Do not mask values of fewer bytes, and warn about them by name [default and least: 4]
     #[arg(long, value_name = "N", value_parser = min_length())]
     pub(crate) min_length: Option<usize>,
 
-    /// Search for the values as they are only: no base64, hex, percent or escaped forms, and no
+    /// Search only for the values themselves: no base64, hex, percent or escaped forms, and no
     /// parts of values
     #[arg(long)]
     pub(crate) no_encodings: bool,
@@ -46,21 +46,21 @@ pub(crate) struct OptionArgs {
     #[arg(long, alias = "keep-stump")]
     pub(crate) keep_partial: bool,
 
-    /// How early output is given out
+    /// When output is emitted
     ///
-    /// `exact` gives out each byte as soon as it cannot belong to a secret any more, so that a
-    /// prompt appears at once. Someone able to write to the input and watch the output live can
-    /// learn from that how far a guess is right; `line` gives out whole lines only, and of a line
-    /// over 1 MiB all but an end of constant length: nothing shows a partial match.
+    /// `exact` emits each byte as soon as it cannot belong to a secret, so that a prompt appears at
+    /// once. Anyone able to write to the input and watch the output live can learn from that how
+    /// much of a guess matches. `line` emits whole lines only, and all but a constant-length end of
+    /// a line over 1 MiB: nothing shows a partial match.
     #[arg(long, value_enum, value_name = "WHEN", default_value = "exact")]
     pub(crate) release: WhenReleased,
 
-    /// Write counts to a JSON file at the end: how often each secret was masked, and in which form;
-    /// no values
+    /// Write a JSON report at the end: how often each secret was masked, and in which form; no
+    /// values
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 
-    /// Say nothing but errors and the names of values that are not masked
+    /// Print only errors, and the names of values that are not masked
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -94,7 +94,7 @@ pub(crate) fn needle_set(
     message::pass(&set);
     warn(&set, options.quiet);
     if set.is_empty() && !allow_empty {
-        return Err(Failure::config("no value is left to mask").hint("--allow-empty runs without any"));
+        return Err(Failure::config("no value remains to mask").hint("--allow-empty runs without any"));
     }
     Ok(set)
 }
@@ -143,13 +143,13 @@ pub(super) fn warn(set: &NeedleSet, quiet: bool) {
 /// Warns about a part of a set's notices.
 pub(super) fn warn_of(notices: &[Notice], quiet: bool) {
     let kinds = [
-        (NoticeKind::Blank, "not masked, because it is blank", true),
-        (NoticeKind::TooShort, "not masked, because it is too short", true),
-        (NoticeKind::Short, "masked wherever it stands, though it is short", false),
-        (NoticeKind::OrdinaryWord, "masked wherever it stands, though it is an ordinary word", false),
+        (NoticeKind::Blank, "not masked, because blank", true),
+        (NoticeKind::TooShort, "not masked, because too short", true),
+        (NoticeKind::Short, "masked at every occurrence, although short", false),
+        (NoticeKind::OrdinaryWord, "masked at every occurrence, although an ordinary word", false),
         (
             NoticeKind::MaskReplaced,
-            "another mask is used, because the usual one could be taken for a part of it",
+            "masked with another mask, because the default one shares text with the value",
             false,
         ),
     ];
@@ -171,7 +171,7 @@ pub(crate) fn min_length() -> RangedU64ValueParser<usize> {
 pub(crate) fn mask_char(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         [c @ b'!'..=b'~'] => Ok(*c),
-        _ => Err("not one printable ASCII character"),
+        _ => Err("must be one printable ASCII character"),
     }
 }
 

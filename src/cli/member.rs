@@ -10,28 +10,27 @@ use super::exit::Exit;
 use super::message::{Failure, note, summary};
 use super::registry::{ChangeArgs, RegistryArgs, failure, identity, name, print_json, print_table};
 
-/// What can be done with members.
+/// Subcommands of `member`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum MemberCommand {
-    /// Add a member, or give one another recipient or signing key; makes the registry if there is
-    /// none
+    /// Add a member, or change the recipient or signing key of one; creates the registry if needed
     ///
-    /// What is shared is sealed to the new recipient too, which takes an identity that can open it.
+    /// Adding a member reseals the shared secrets, which requires an identity that can open them.
     Add(AddArgs),
-    /// Remove a member, and what is private to it
+    /// Remove a member, and the secrets private to it
     ///
-    /// What is shared is sealed anew to the others, which takes an identity that can open it.
-    /// Copies of the file from before can still be opened by who was removed: save new values of
-    /// what is shared.
+    /// The shared secrets are resealed to the remaining members, which requires an identity that
+    /// can open them. The removed member can still open older copies of the file: save new values
+    /// of the shared secrets.
     Remove(RemoveArgs),
-    /// List the members, their recipients, and the keys that they sign with
+    /// List the members, their recipients and their signing keys
     List(ListArgs),
 }
 
-/// What seals anew.
+/// The identity that reseals.
 #[derive(Debug, Args)]
 struct IdentityArgs {
-    /// Opens what has to be sealed anew [default: $HUSHLOG_IDENTITY, or
+    /// The identity that opens the values to reseal [default: $HUSHLOG_IDENTITY, or
     /// ~/.config/hushlog/identity.txt]
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
@@ -39,14 +38,14 @@ struct IdentityArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// Its name
+    /// The name of the member
     #[arg(value_name = "NAME")]
     name: String,
-    /// Its recipient, as `hushlog keygen` and `age-keygen -y` print it: age1...
+    /// The recipient (age1...), as printed by `hushlog keygen` or `age-keygen -y`
     #[arg(value_name = "RECIPIENT")]
     recipient: String,
-    /// The public key that it signs with, as `hushlog keygen --signing` prints it; from then on the
-    /// registry has to be signed
+    /// The public key of the member's signing key, as printed by `hushlog keygen --signing`; once a
+    /// member has one, the registry must be signed
     #[arg(long, value_name = "KEY")]
     signer: Option<String>,
     #[command(flatten)]
@@ -57,7 +56,7 @@ pub(crate) struct AddArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RemoveArgs {
-    /// Its name
+    /// The name of the member
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
@@ -68,7 +67,7 @@ pub(crate) struct RemoveArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -99,9 +98,9 @@ fn remove(args: &RemoveArgs) -> Result<Exit, Failure> {
     let own = name(&args.name)?;
     let identity = identity(args.identity.identity.as_deref())?;
     let change = args.change.update_by_anyone(|registry| registry.remove_member(&own, identity.as_ref()))?;
-    summary(&format!("{own} is no member any more{}", told(change)));
+    summary(&format!("{own} is not a member any more{}", told(change)));
     if change.resealed > 0 {
-        note("it may have kept copies: save new values of what is shared, with `hushlog secret edit`");
+        note("the removed member may have copies of the shared secrets: save new values with `hushlog secret edit`");
     }
     Ok(Exit::Done)
 }
@@ -112,7 +111,7 @@ fn told(change: MemberChange) -> String {
         1 => format!("; 1 secret was {what}"),
         _ => format!("; {count} secrets were {what}"),
     };
-    count(change.resealed, "sealed anew") + &count(change.gone, "private to it, and deleted")
+    count(change.resealed, "resealed") + &count(change.gone, "private to the member, and deleted")
 }
 
 fn list(args: &ListArgs) -> Result<Exit, Failure> {

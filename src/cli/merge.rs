@@ -13,35 +13,35 @@ use super::registry::{of_file, show, signing_key};
 /// The three files, and how to merge them.
 #[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
-    /// The file that both sides come from, which may be empty: %O
+    /// The common ancestor, which may be empty: %O
     #[arg(value_name = "BASE")]
     base: PathBuf,
-    /// The file of this side, which the outcome is written to: %A
+    /// Our side, which receives the result: %A
     #[arg(value_name = "OURS")]
     ours_file: PathBuf,
-    /// The file of the other side: %B
+    /// Their side: %B
     #[arg(value_name = "THEIRS")]
     theirs_file: PathBuf,
-    /// The length of the marks around a conflict: %L
+    /// The length of conflict markers: %L
     #[arg(value_name = "LENGTH", default_value_t = 7)]
     length: usize,
-    /// The name of the registry in messages: %P
+    /// The path of the registry, for messages: %P
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
 
-    /// Where both sides changed an entry, take that of OURS
+    /// Resolve conflicts with the entry of OURS
     #[arg(long, conflicts_with = "theirs")]
     ours: bool,
-    /// Where both sides changed an entry, take that of THEIRS
+    /// Resolve conflicts with the entry of THEIRS
     #[arg(long)]
     theirs: bool,
 
-    /// Sign with the key in this file; needed if the registry names signers [default:
+    /// Sign with the key in this file; required if the registry names signers [default:
     /// $HUSHLOG_SIGN]
     #[arg(long, value_name = "FILE")]
     sign: Option<PathBuf>,
-    /// Demand the signature of this public key on both sides, or the registry of this id; may be
-    /// repeated [default: $HUSHLOG_TRUST, or the signers that BASE names]
+    /// Require that both sides are signed with this public key, or have this id; may be repeated
+    /// [default: $HUSHLOG_TRUST, or the signers in BASE]
     #[arg(long, value_name = "KEY")]
     trust: Vec<String>,
 }
@@ -69,8 +69,8 @@ pub(crate) fn run(args: &MergeArgs) -> Result<Exit, Failure> {
         warning(&format!("{path}: {}", told(conflict, prefer)));
     }
     if let Some(error) = &merged.unsigned {
-        warning(&format!("{path}: {error}; nobody takes the merged registry without a signature"));
-        note("a signer signs it: `HUSHLOG_SIGN=KEY git checkout --merge FILE`, or --sign KEY here");
+        warning(&format!("{path}: {error}; the merged registry is not valid without a signature"));
+        note("sign it with the key of a signer: `HUSHLOG_SIGN=KEY git checkout --merge FILE`, or --sign KEY");
     }
     let is_done = merged.unsigned.is_none() && (prefer.is_some() || merged.conflicts.is_empty());
     Ok(if is_done { Exit::Done } else { Exit::No })
@@ -82,19 +82,28 @@ fn told(conflict: &Conflict, prefer: Option<Side>) -> String {
     let why = match conflict.cause() {
         Cause::Changed => format!("both sides changed {what}"),
         Cause::Recipients => {
-            format!("{what} has a new value on one side, and other recipients on the other: save its value again")
+            format!("{what} has a new value on one side, and other recipients on the other side: save the value again")
         }
-        Cause::Variable => format!("{what} would be exported as another one is: save it under another name"),
+        Cause::Variable => {
+            format!("{what} would be exported as the same variable as another secret: save it under another name")
+        }
     };
     let taken = prefer.map(|side| match conflict.taken(side) {
-        Side::Ours => "that of OURS was taken",
-        Side::Theirs => "that of THEIRS was taken",
+        Side::Ours => "took the entry of OURS",
+        Side::Theirs => "took the entry of THEIRS",
     });
-    format!("{why}; {}", taken.unwrap_or("keep one side of it"))
+    format!("{why}; {}", taken.unwrap_or("keep one side"))
 }
 
 /// An error in one of the files; the error does not know which.
 fn of_merge(error: Error, args: &MergeArgs) -> Failure {
+    let sides = [("BASE", &args.base), ("OURS", &args.ours_file), ("THEIRS", &args.theirs_file)];
+    if matches!(error, Error::Missing)
+        && let Some((side, _)) = sides.iter().find(|(_, path)| !path.exists())
+    {
+        return Failure::config(format!("the file of {side} does not exist"))
+            .hint("a merge needs three files; an empty BASE stands for no common ancestor");
+    }
     let path: &Path = args.path.as_deref().unwrap_or(&args.ours_file);
     of_file(error, path)
 }

@@ -181,7 +181,7 @@ pub(crate) fn error(failure: &Failure) {
 /// Reports a bug at this place in the source. It takes no lock: the panic may have happened with
 /// one held.
 pub(crate) fn fault(place: &str) {
-    let hint = "this is a bug; the output up to here is right, and the rest is missing";
+    let hint = "this is a bug; the output so far is correct, and the rest is missing";
     emit(&format!("hushlog: error: internal error{place}\nhushlog: hint: {hint}\n"));
 }
 

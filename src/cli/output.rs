@@ -38,8 +38,8 @@ impl Inputs {
             inputs.add_all(setting::path(variable)?, &format!("the file that {variable} names"));
         }
         let own = ["registry.yaml", "identity.txt", "signing.pem"].into_iter().filter_map(setting::configuration);
-        inputs.add_all(own, "a file of hushlog's own");
-        inputs.add_all([MACHINE_REGISTRY, MACHINE_IDENTITY].map(PathBuf::from), "a file of hushlog's own");
+        inputs.add_all(own, "one of hushlog's own files");
+        inputs.add_all([MACHINE_REGISTRY, MACHINE_IDENTITY].map(PathBuf::from), "one of hushlog's own files");
         inputs.add_all([session::session_dir()?.session()], "the session");
         inputs.add_all(session::credential_file(), "the session");
         inputs.add_stream(io::stdin(), "standard input");
@@ -97,7 +97,7 @@ impl Inputs {
             let path = output.path()?;
             let within = path.ancestors().skip(1).filter_map(|parent| stat(parent).ok());
             let name = within.into_iter().find_map(|parent| same(&self.values, FileId::from(&parent)))?;
-            Some(format!("it lies beside {name}, where it would be a value"))
+            Some(format!("its directory holds {name}, so it would be read as a value"))
         })
     }
 }
@@ -107,8 +107,8 @@ impl Inputs {
 pub(crate) fn named(option: &str, path: &Path, inputs: Inputs) -> Result<Output, Failure> {
     let fail = |text: &str| Failure::config(format!("cannot write the file of {option}: {text}"));
     let output = Output::new(path).map_err(|error| match is_link_refused(&error) {
-        true => fail("another user may have put the symbolic link there that it leads through")
-            .hint("no input was read; name the file without links"),
+        true => fail("it goes through a symbolic link that another user may have placed")
+            .hint("no input was read; use a path without links"),
         false => fail(&reason(&error)).hint("no input was read"),
     })?;
     let is_closed =
@@ -117,7 +117,7 @@ pub(crate) fn named(option: &str, path: &Path, inputs: Inputs) -> Result<Output,
         return Err(fail("that descriptor is closed").hint("no input was read"));
     }
     match inputs.clash(&output) {
-        Some(why) => Err(fail(&why).hint("no input was read; name another file")),
+        Some(why) => Err(fail(&why).hint("no input was read; choose another file")),
         None => Ok(output),
     }
 }
@@ -139,7 +139,7 @@ pub(crate) fn refuse_within(
         let below = path.strip_prefix(parent).unwrap_or(&path);
         if is_wanted(below) && !is_report(&path) {
             let text = format!("cannot write the file of --report: it is one of the files in path number {number}");
-            return Err(Failure::config(text).hint("no input was read; name a file elsewhere"));
+            return Err(Failure::config(text).hint("no input was read; choose a file elsewhere"));
         }
     }
     Ok(())

@@ -141,7 +141,7 @@ impl Hidden {
                 }
             }
             // Dropped, as it once was, it would save and mask a different value.
-            _ => return Err(io::Error::other("it holds a control character, which can be read from a file only")),
+            _ => return Err(io::Error::other("it contains a control character, which can only be read from a file")),
         }
         Ok(())
     }

@@ -21,33 +21,33 @@ use super::stdio;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(crate) struct RegistryArgs {
-    /// The file of the registry [default: $HUSHLOG_REGISTRY, or ~/.config/hushlog/registry.yaml]
+    /// The registry file [default: $HUSHLOG_REGISTRY, or ~/.config/hushlog/registry.yaml]
     #[arg(long, value_name = "FILE")]
     pub(crate) registry: Option<PathBuf>,
 
-    /// Demand the signature of this public key, or the registry of this id; may be repeated
+    /// Require that the registry is signed with this public key, or has this id; may be repeated
     /// [default: $HUSHLOG_TRUST]
     ///
-    /// A registry that names signers is always checked against them. But whoever can write the
-    /// whole file can name others; a key that is known from elsewhere settles it. An id, `hlr-...`
-    /// in the head of the file, settles which of the registries with the same signers it is. One of
-    /// the keys has to have signed, and one of the ids has to be that of the registry.
+    /// A registry that names signers is always checked against them, but anyone who can write the
+    /// whole file can name other signers. A key known from elsewhere detects that. An id
+    /// (`hlr-...`, in the head of the file) distinguishes registries with the same signers. Of
+    /// several keys, one must have signed; of several ids, one must match.
     #[arg(long, value_name = "KEY")]
     pub(crate) trust: Vec<String>,
 }
 
-/// Who changes it.
+/// Arguments of every command that changes a registry.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(crate) struct ChangeArgs {
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 
-    /// Who acts: a member of the registry [default: $HUSHLOG_MEMBER, or the user's name]
+    /// The acting member [default: $HUSHLOG_MEMBER, or the user's name]
     #[arg(long = "as", value_name = "MEMBER")]
     pub(crate) member: Option<String>,
 
-    /// Sign with the key in this file; needed once the registry names signers [default:
+    /// Sign with the key in this file; required once the registry names signers [default:
     /// $HUSHLOG_SIGN]
     #[arg(long, value_name = "FILE")]
     pub(crate) sign: Option<PathBuf>,
@@ -61,7 +61,7 @@ impl RegistryArgs {
             None => setting::path(setting::REGISTRY)?,
         };
         given.or_else(|| configuration("registry.yaml")).ok_or_else(|| {
-            Failure::config("there is no home directory to look for the registry in")
+            Failure::config("no registry was named, and no home directory is known")
                 .hint("name it with --registry FILE")
         })
     }
@@ -92,7 +92,9 @@ impl ChangeArgs {
             Some(member) => Some(member.clone()),
             None => setting::text(setting::MEMBER)?.or_else(user),
         };
-        let given = given.ok_or_else(|| Failure::config("it is not known who acts").hint("--as NAME says who acts"))?;
+        let given = given.ok_or_else(|| {
+            Failure::config("the acting member is not known").hint("name the acting member with --as NAME")
+        })?;
         name(&given)
     }
 

@@ -23,7 +23,7 @@ use super::report::{Tally, Target};
 use super::source::{self, SourceArgs};
 use super::{environment, harden, stdio};
 
-/// What `run` takes.
+/// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -31,8 +31,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) options: OptionArgs,
 
-    /// Kill the command if it has not ended so many seconds after a SIGTERM to hushlog; 0 never
-    /// does
+    /// Kill the command if it is still running this many seconds after hushlog receives SIGTERM; 0
+    /// means never
     #[arg(long, value_name = "SECONDS", default_value = "10")]
     pub(crate) kill_after: u32,
 
@@ -79,10 +79,10 @@ fn end(outcome: Completion, reported: Result<(), Failure>) -> Result<Exit, Failu
             // The child met the closed pipe as it would have without hushlog, and handled it.
             Ok(_) | Err(PumpError::OutputClosed) => {}
             Err(PumpError::Input(error)) => {
-                return Err(Failure::io(format!("cannot read what the command writes: {}", reason(error))));
+                return Err(Failure::io(format!("cannot read the output of the command: {}", reason(error))));
             }
             Err(PumpError::Output(error)) => {
-                return Err(Failure::io(format!("cannot write what the command writes: {}", reason(error))));
+                return Err(Failure::io(format!("cannot write the output of the command: {}", reason(error))));
             }
             Err(error) => return Err(Failure::io(error.to_string())),
         }
@@ -91,7 +91,7 @@ fn end(outcome: Completion, reported: Result<(), Failure>) -> Result<Exit, Failu
     match outcome.status {
         Status::Exited(code) => exit::with(code),
         Status::Killed(signal) => exit::by_signal(signal),
-        _ => Err(Failure::io("the command's parent was killed, and its exit status with it")),
+        _ => Err(Failure::io("the command's parent process was killed, and the exit status is lost")),
     }
 }
 
@@ -105,7 +105,7 @@ fn environment(loaded: &Loaded) -> Result<ProcessEnvironment, Failure> {
 
 fn arguments(command: Vec<OsString>) -> Result<Vec<CString>, Failure> {
     let arguments = command.into_iter().map(|argument| CString::new(argument.into_vec()));
-    arguments.collect::<Result<_, _>>().map_err(|_| Failure::config("an argument of the command holds a NUL"))
+    arguments.collect::<Result<_, _>>().map_err(|_| Failure::config("an argument of the command contains a NUL"))
 }
 
 /// The failure for an environment that no program can have.
@@ -125,7 +125,7 @@ fn not_run(error: i32) -> Failure {
     match error {
         Errno::NOENT | Errno::NOTDIR => Failure::config(text)
             .ends(Exit::NotFound)
-            .hint("what stands behind -- is a program and its arguments; aliases and builtins of a shell need sh -c"),
+            .hint("give a program and its arguments after --; aliases and builtins of a shell need sh -c"),
         _ => Failure::config(text).ends(Exit::NotExecutable),
     }
 }

@@ -22,7 +22,7 @@ use super::scrub_report::{SOURCE, ScrubReport};
 use super::source::{self, SourceArgs};
 use hushlog::sys::mutex::lock;
 
-/// What a scrub takes.
+/// Arguments of `scrub`.
 #[derive(Debug, Args)]
 pub(crate) struct ScrubArgs {
     /// Files, and directories of files
@@ -36,52 +36,52 @@ pub(crate) struct ScrubArgs {
     pub(crate) options: OptionArgs,
 }
 
-/// Which files, and what is done with them.
+/// The files to scrub, and the way to scrub them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
 pub(crate) struct WhatArgs {
-    /// Change nothing, and end with status 1 if anything is found
+    /// Change nothing, and exit with status 1 if a secret is found
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) check: bool,
 
-    /// Change nothing, and tell what would be masked
+    /// Change nothing, and print what would be masked
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Write files anew instead of in place: with any --mask, and compressed ones too (gzip, zstd,
-    /// bzip2, xz)
+    /// Rewrite files instead of masking in place: allows any --mask, and compressed files (gzip,
+    /// zstd, bzip2, xz)
     ///
-    /// For files that nobody writes any more. Owner, mode, access list, attributes and times are
-    /// kept; the old content stays on the device until something else is written there.
+    /// For files that are no longer written to. Owner, mode, access list, attributes and times are
+    /// kept. The old content stays on the device until its blocks are reused.
     #[arg(long)]
     pub(crate) rewrite: bool,
 
-    /// Mask files that are not text, too, such as databases, archives and segments of records
+    /// Also mask binary files, such as databases, archives and segments of records
     ///
-    /// Masks are as long as the secrets, and go wherever these stand as they are. Checksums are
-    /// wrong afterwards: a database may lose rows, an archive may not open. Compressed and
-    /// encrypted files are left alone all the same.
+    /// Masks have the length of the secrets, and replace them wherever they occur unencoded.
+    /// Checksums are not updated: a database may lose rows, and an archive may not open. Compressed
+    /// and encrypted files are left alone even with this option.
     #[arg(long, conflicts_with = "rewrite")]
     pub(crate) binary: bool,
 
-    /// Go into directories below, too; not into other file systems, and not through links
+    /// Descend into subdirectories, but not into other file systems or through symbolic links
     #[arg(long)]
     pub(crate) recursive: bool,
 
-    /// Only files whose name matches, or whose path below PATH does if the pattern has a `/`; may
-    /// be repeated
+    /// Scrub only files whose name matches; a pattern with a `/` is matched against the path below
+    /// PATH; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
 
-    /// Not these files; may be repeated, and wins over --include
+    /// Skip files that match; overrides --include; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
 
-    /// Files that have other names (hard links) as well, wherever these are
+    /// Also scrub files that have other names (hard links), wherever those are
     #[arg(long)]
     pub(crate) hard_links: bool,
 
-    /// How many files, or parts of a large file, are searched at once [default: one for each
+    /// The number of files, or parts of a large file, to search in parallel [default: one per
     /// processor]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -141,21 +141,21 @@ pub(crate) fn run(args: &ScrubArgs) -> Result<Exit, Failure> {
 /// The failure of a check that searched nothing.
 fn nothing_searched(what: &WhatArgs) -> Failure {
     let hint = if what.recursive {
-        "look at the paths, --include and --exclude"
+        "check the paths, --include and --exclude"
     } else {
-        "--recursive goes into directories below"
+        "--recursive descends into subdirectories"
     };
-    Failure::io("no file was searched, so that nothing is known to be clean").hint(hint)
+    Failure::io("no file was searched").hint(hint)
 }
 
 /// Refuses options that are for streams only.
 fn refuse_what_does_not_fit(what: &WhatArgs, options: &OptionArgs) -> Result<(), Failure> {
     if options.mask.is_some() && !what.rewrite {
         return Err(Failure::config("--mask would change the length of a file that is scrubbed in place")
-            .hint("leave it out, and names are shown where they fit; or give --mask-char, or --rewrite"));
+            .hint("remove --mask, or use --mask-char or --rewrite"));
     }
     if matches!(options.release, masking::WhenReleased::Line) {
-        return Err(Failure::config("--release is for streams").hint("leave it out: a file is scrubbed as a whole"));
+        return Err(Failure::config("--release is for streams").hint("remove --release: a file is scrubbed as a whole"));
     }
     Ok(())
 }
@@ -188,7 +188,7 @@ impl Wanted {
             let all = (1..).zip(globs).map(|(number, glob)| {
                 Pattern::new(glob).map_err(|_| {
                     Failure::config(format!("{option} number {number} is not a valid pattern"))
-                        .hint("a pattern is matched against names of files, as '*.log'")
+                        .hint("a pattern is matched against file names, for example '*.log'")
                 })
             });
             all.collect()
@@ -221,14 +221,16 @@ fn say(path: &Path, outcome: &Outcome, action: Action, quiet: bool) {
         }
         Outcome::Left { why, findings } => {
             let names = names(findings);
-            message::warning(&format!("not searched: {path}: {why}; secrets stand in it, and are left ({names})"));
+            message::warning(&format!("not searched: {path}: {why}; it contains secrets, which stay ({names})"));
         }
         Outcome::Searched(findings) => {
             if let Some(why) = findings.doubt {
-                message::warning(&format!("in doubt: {path}: {why}; searched as text"));
+                message::warning(&format!("doubtful: {path}: {why}; searched as text"));
             }
             if findings.partial_left {
-                message::warning(&format!("it ends in the beginning of a secret, and is being written: {path}"));
+                message::warning(&format!(
+                    "the file is being written to, and ends in the beginning of a secret: {path}"
+                ));
             }
             if findings.count() > 0 && !quiet {
                 let did = if action == Action::Mask { "masked" } else { "found" };

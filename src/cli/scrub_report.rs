@@ -16,7 +16,7 @@ use super::report;
 /// The version of the report's format.
 const VERSION: u32 = 1;
 /// The reason that a source file is left alone.
-pub(crate) const SOURCE: &str = "it holds secrets that are searched for";
+pub(crate) const SOURCE: &str = "it is a source of the secrets";
 
 /// The outcomes of a run. Clean files are only counted.
 pub(crate) struct ScrubReport {

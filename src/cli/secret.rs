@@ -12,33 +12,33 @@ use super::message::{Failure, note, summary, warning};
 use super::registry::{ChangeArgs, RegistryArgs, failure, name, print_json, print_table};
 use super::{harden, value};
 
-/// What can be done with secrets.
+/// Subcommands of `secret`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     /// Save a new secret; its value is typed in, or read from a file or standard input
     ///
     /// Nothing on this machine can read it back: it is sealed to the members' recipients. A value
-    /// is 4 bytes to 64 KiB long, without NUL bytes. One newline at its end is left out, unless
-    /// --keep-newline keeps it.
+    /// has 4 bytes to 64 KiB, and no NUL bytes. One newline at its end is removed, unless
+    /// --keep-newline is given.
     Add(AddArgs),
     /// Save another value of a secret, or change whether it is exported
     Edit(EditArgs),
-    /// Delete a secret; a running session keeps its value, and keeps it masked
+    /// Delete a secret; a running session keeps its value, and keeps masking it
     Delete(DeleteArgs),
-    /// List all secrets: names and what is known about them, never a value nor its length
+    /// List all secrets: names and metadata, never a value or its length
     List(ListArgs),
     /// List the secrets whose name, variable or owner contains a word
     Search(SearchArgs),
 }
 
-/// Who may open it.
+/// The scope of a secret.
 #[derive(Debug, Args)]
 struct ScopeArgs {
-    /// For the member who acts only; the default for a new secret
+    /// Seal it to the acting member only; the default for a new secret
     #[arg(long, conflicts_with = "shared")]
     private: bool,
 
-    /// For all members
+    /// Seal it to all members
     #[arg(long)]
     shared: bool,
 }
@@ -56,8 +56,8 @@ impl ScopeArgs {
 /// Where the value comes from.
 #[derive(Debug, Args)]
 struct ValueArgs {
-    /// Read the value from a file, or from standard input if it is `-`; without it, the terminal
-    /// asks twice
+    /// Read the value from this file, or from standard input if it is `-` [default: ask for it
+    /// twice on the terminal]
     #[arg(long, value_name = "FILE")]
     value_file: Option<PathBuf>,
 
@@ -68,12 +68,12 @@ struct ValueArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// Its name, as openai-api-key, which is exported as OPENAI_API_KEY
+    /// The name of the secret, such as openai-api-key, which is exported as OPENAI_API_KEY
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
     scope: ScopeArgs,
-    /// Keep it without exporting it
+    /// Keep the secret without exporting it
     #[arg(long)]
     no_install: bool,
     #[command(flatten)]
@@ -84,15 +84,16 @@ pub(crate) struct AddArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EditArgs {
-    /// Its name
+    /// The name of the secret
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
     scope: ScopeArgs,
-    /// Export it from the next start on; without --value-file, the value stays
+    /// Export the secret from the next start of the machine on; without --value-file, the value
+    /// stays
     #[arg(long, conflicts_with = "no_install")]
     install: bool,
-    /// Keep it without exporting it; without --value-file, the value stays
+    /// Stop exporting the secret; without --value-file, the value stays
     #[arg(long)]
     no_install: bool,
     #[command(flatten)]
@@ -103,7 +104,7 @@ pub(crate) struct EditArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
-    /// Its name
+    /// The name of the secret
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
@@ -114,7 +115,7 @@ pub(crate) struct DeleteArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -123,7 +124,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// The word, in either case
+    /// The word; case is ignored
     #[arg(value_name = "WORD")]
     word: String,
     #[command(flatten)]
@@ -183,21 +184,21 @@ fn edit(args: &EditArgs) -> Result<Exit, Failure> {
         warn(&own, typed);
     }
     let what = if typed.is_some() { "saved a new value of" } else { "changed" };
-    summary(&format!("{what} {own} ({}); machines see it when they start next", scope.word()));
+    summary(&format!("{what} {own} ({}); machines get it at their next start", scope.word()));
     Ok(Exit::Done)
 }
 
 fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {
     let (own, scope) = (name(&args.name)?, args.scope.scope());
     let scope = args.change.update(|registry, by| registry.delete(&own, scope, by))?;
-    summary(&format!("deleted {own} ({}); machines that run keep it, masked, until they start next", scope.word()));
+    summary(&format!("deleted {own} ({}); running machines keep it, masked, until their next start", scope.word()));
     Ok(Exit::Done)
 }
 
 /// Warns about a short value, which is masked wherever it occurs.
 fn warn(name: &Name, value: &[u8]) {
     if value.trim_ascii().len() < TELLING_LEN_MIN {
-        warning(&format!("masked wherever it stands in a log, though it is short: {name}"));
+        warning(&format!("masked at every occurrence, although short: {name}"));
     }
 }
 
@@ -208,7 +209,7 @@ fn list(args: &ListArgs, word: &str) -> Result<Exit, Failure> {
         return print_json(&found.iter().map(Listed::json).collect());
     }
     if found.is_empty() {
-        note("there is no such secret");
+        note("no secret matches");
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = found.iter().map(Listed::row).collect();

@@ -15,52 +15,52 @@ use super::message::{self, Failure, path_text, reason};
 use super::sidecar_client as client;
 use super::{harden, service, sidecar_log, source, stdio};
 
-/// What the sidecar takes.
+/// Arguments of `sidecar`.
 #[derive(Debug, Args)]
 #[command(subcommand_negates_reqs = true)]
 pub(crate) struct SidecarArgs {
     #[command(subcommand)]
     pub(crate) command: Option<SidecarCommand>,
 
-    /// The configuration: where secrets come from, and where streams come from and go to
+    /// The configuration file, in YAML: secrets, streams and settings
     ///
-    /// A YAML file. `hushlog sidecar schema` prints what it holds; the manual shows examples.
+    /// `hushlog sidecar schema` prints its schema; the manual has examples.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// The control socket of the sidecar that is asked [default: that of --config, or
+    /// The control socket of the running sidecar [default: the one in --config, or
     /// /run/hushlog/sidecar.sock]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
 
-    /// Say nothing but errors and warnings
+    /// Print only errors and warnings
     #[arg(long)]
     pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SidecarCommand {
-    /// Check a configuration, and do nothing else
+    /// Check a configuration without running it
     CheckConfig,
-    /// Print the schema of the configuration, as JSON Schema
+    /// Print the JSON Schema of the configuration
     Schema,
-    /// Mask another value, from the moment on in which this command ends
+    /// Add a value to mask, from when this command returns
     ///
     /// The value is typed in, or read from standard input or a file; never from the command line.
-    /// It is masked for as long as the sidecar runs.
+    /// The sidecar masks it until it ends.
     Add {
-        /// The name that its mask shows
+        /// The name that the mask shows
         name: String,
         /// Read the value from this file; - is standard input
         #[arg(long, value_name = "FILE")]
         value_file: Option<PathBuf>,
-        /// Take a newline at its end for a part of the value
+        /// Keep a newline at the end of the value
         #[arg(long)]
         keep_newline: bool,
     },
-    /// Read the secrets again, and wait until that is done
+    /// Reread the secrets, and wait until the new set is in force
     Reload,
-    /// Print how it stands, as JSON: names and counts, no values
+    /// Print the status as JSON: names and counts, no values
     Status,
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
 fn named(args: &SidecarArgs) -> Result<&Path, Failure> {
     args.config.as_deref().ok_or_else(|| {
         Failure::config("no configuration was given")
-            .hint("hushlog sidecar --config FILE; `hushlog sidecar --help` tells more")
+            .hint("run hushlog sidecar --config FILE; see `hushlog sidecar --help`")
     })
 }
 
@@ -104,7 +104,8 @@ fn socket(args: &SidecarArgs) -> Result<PathBuf, Failure> {
     let Some(path) = &args.config else { return Ok(client::SOCKET.into()) };
     let control = read(path)?.1.control;
     control.ok_or_else(|| {
-        Failure::config(format!("{} names no control socket", path_text(path))).hint("give it one, as control: PATH")
+        Failure::config(format!("{} names no control socket", path_text(path)))
+            .hint("add one, for example control: /run/hushlog/sidecar.sock")
     })
 }
 
@@ -131,7 +132,7 @@ fn read(path: &Path) -> Result<(Config, Plan), Failure> {
 fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
     let passed = service::passed_sockets().map_err(|error| {
         Failure::config(format!("cannot take the sockets of the service manager: {}", reason(&error)))
-            .hint("LISTEN_FDS and LISTEN_PID say that there are some, from descriptor 3 on")
+            .hint("LISTEN_FDS and LISTEN_PID announce sockets, starting at descriptor 3")
     })?;
     let (config, plan) = read(named(args)?)?;
     let sources = sources(&config)?;
@@ -139,7 +140,7 @@ fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {
     // Before other threads exist: it applies to this one, and to those that it starts.
     let unconfined = sidecar::confine(&plan, &watched).map_err(|error| {
         Failure::io(format!("cannot confine the sidecar: {}", reason(&error)))
-            .hint("confine: {landlock: false, seccomp: false} in the configuration runs without")
+            .hint("confine: {landlock: false, seccomp: false} in the configuration disables this")
     })?;
     unconfined.iter().for_each(|unconfined| sidecar_log::unconfined(*unconfined, args.quiet));
     harden::lock_memory();

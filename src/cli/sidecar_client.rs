@@ -29,7 +29,7 @@ pub(crate) fn add(socket: &Path, name: &str, file: Option<&Path>, keep_newline: 
     let from = file.unwrap_or(Path::new("-"));
     let value = value::read(Some(from), name, keep_newline)?;
     if name.contains([' ', '\n']) {
-        return Err(Failure::config("a name has no blanks").hint("as DB_PASSWORD"));
+        return Err(Failure::config("a name must not contain blanks").hint("for example DB_PASSWORD"));
     }
     ask(socket, &format!("add {name} {}", value.len()), &value)?;
     Ok(Exit::Done)
@@ -46,7 +46,7 @@ pub(crate) fn status(socket: &Path) -> Result<Exit, Failure> {
     let answer = ask(socket, "status", b"")?;
     let status: Option<Value> = serde_json::from_str(&answer).ok();
     let status = status.filter(|status| status.is_object() && is_flat(status, DEPTH_MAX));
-    let status = status.ok_or_else(|| Failure::io("the sidecar's answer is not understood"))?;
+    let status = status.ok_or_else(|| Failure::io("cannot read the sidecar's answer"))?;
     stdio::print(message::json(status).as_bytes())
 }
 
@@ -64,11 +64,11 @@ pub(crate) fn ask(socket: &Path, request: &str, value: &[u8]) -> Result<String, 
     let mut connection = UnixStream::connect(socket).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
             let shown = if socket.exists() { format!(" at {}", path_text(socket)) } else { String::new() };
-            Failure::config(format!("no sidecar listens{shown}"))
+            Failure::config(format!("no sidecar is listening{shown}"))
                 .hint("name its control socket with --socket PATH, or its configuration with --config FILE")
         }
-        ErrorKind::PermissionDenied => Failure::config("the control socket is not open to this user")
-            .hint("only root and the user of the sidecar may ask"),
+        ErrorKind::PermissionDenied => Failure::config("this user may not use the control socket")
+            .hint("only root and the user of the sidecar are allowed"),
         _ => Failure::io(format!("cannot connect to the control socket: {}", reason(&error))),
     })?;
     let failed =
@@ -82,10 +82,10 @@ pub(crate) fn ask(socket: &Path, request: &str, value: &[u8]) -> Result<String, 
     let answer = answer.trim_end();
     if answer.is_empty() {
         sent.and(read).map_err(failed)?;
-        return Err(Failure::io("the sidecar has gone without an answer"));
+        return Err(Failure::io("the sidecar closed the connection without an answer"));
     }
     match answer.strip_prefix("error ") {
-        Some(why) => Err(Failure::config(format!("the sidecar says: {}", beginning(why, ERROR_LEN_MAX)))),
+        Some(why) => Err(Failure::config(format!("the sidecar answers: {}", beginning(why, ERROR_LEN_MAX)))),
         None => Ok(answer.to_owned()),
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn unconfined(unconfined: Unconfined, quiet: bool) {
     };
     match unconfined {
         Unconfined::NoLandlock => warning("this kernel has no Landlock: access to files is not confined"),
-        Unconfined::OldLandlock => note("this kernel's Landlock cannot confine all that it could"),
+        Unconfined::OldLandlock => note("this kernel's Landlock is old, and confines less than a newer one"),
         Unconfined::Commands => note("access to files is not confined, because the configuration has commands"),
         Unconfined::Guard => note("access to files is not confined, because the configuration has a guard"),
         Unconfined::NoSeccomp => warning("this kernel has no seccomp filters: system calls are not confined"),
@@ -92,7 +92,7 @@ fn say_all(events: &Receiver<Option<Event>>, left_out: &AtomicU64, quiet: bool) 
         say(event, quiet);
         let count = left_out.swap(0, Relaxed);
         if count > 0 {
-            warning(&format!("{count} messages were left out: they came faster than they were read"));
+            warning(&format!("dropped {count} messages, which came faster than standard error accepted them"));
         }
     }
 }
@@ -112,32 +112,32 @@ fn say(event: Event, quiet: bool) {
         Event::Reloaded { secrets, changed } => {
             service::notify("READY=1");
             say_note(&format!(
-                "the secrets were read again: {}; {secrets} are masked",
-                if changed { "new ones" } else { "nothing new" }
+                "reloaded the secrets: {}; {secrets} are masked",
+                if changed { "changed" } else { "unchanged" }
             ));
         }
         Event::ReloadFailed(error) => {
             service::notify("READY=1");
-            warning(&format!("the secrets could not be read again, and those of before are masked: {}", error.text));
+            warning(&format!("reload failed, the previous secrets stay masked: {}", error.text));
         }
         Event::OfValues(notices) => masking::warn_of(&notices, quiet),
         Event::SourceUnavailable { stream, error } => {
-            warning(&format!("the source of the stream {stream} is away: {}", reason(&error)));
+            warning(&format!("source of stream {stream} unavailable: {}", reason(&error)));
         }
         Event::Note(text) => say_note(&text),
-        Event::SourceRecovered { stream } => say_note(&format!("the source of the stream {stream} is there again")),
+        Event::SourceRecovered { stream } => say_note(&format!("source of stream {stream} recovered")),
         Event::CommandEnded { program, status } => {
-            warning(&format!("{} has ended ({status}), and is started again", program));
+            warning(&format!("{} ended ({status}); restarting it", program));
         }
         Event::SinkUnavailable { sink, error } => {
-            warning(&format!("{sink} is away: {}", reason(&error)));
+            warning(&format!("{sink} unavailable: {}", reason(&error)));
         }
         Event::SinkRecovered { sink, dropped } => match dropped {
-            0 => say_note(&format!("{sink} is there again")),
-            dropped => warning(&format!("{sink} is there again; {dropped} pieces were dropped")),
+            0 => say_note(&format!("{sink} recovered")),
+            dropped => warning(&format!("{sink} recovered; {dropped} pieces were dropped")),
         },
         Event::DatagramCut { stream } => warning(&format!(
-            "a datagram of the stream {stream} was longer than 256 KiB, and its end is lost; this is told once"
+            "a datagram of stream {stream} was longer than 256 KiB, and its end is lost; further ones are not reported"
         )),
         Event::Scrubbed { path, places } => say_note(&format!("masked {places} in {}", path_text(&path))),
         Event::Guarding(guard::GuardEvent::Ready { directories, files }) => {
@@ -147,7 +147,7 @@ fn say(event: Event, quiet: bool) {
         Event::Warning(text) => warning(&text),
         Event::Stopping => service::notify("STOPPING=1"),
         Event::DrainGaveUp { streams } => {
-            warning(&format!("{streams} streams were not out in time, and what they had read last is lost"));
+            warning(&format!("{streams} streams were not drained in time, and their last input is lost"));
         }
         Event::Alive if alive_every().is_some() => service::notify("WATCHDOG=1"),
         Event::Status(text) => service::notify(&format!("STATUS={text}")),

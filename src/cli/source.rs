@@ -20,69 +20,70 @@ use super::registry::ask_passphrase;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sources of secrets")]
 pub(crate) struct SourceArgs {
-    /// Mask the values of the environment variables whose names match, as 'PROD_*'
+    /// Mask the values of environment variables with matching names, such as 'PROD_*'
     ///
-    /// `*`, `?` and `[...]` are understood, and upper and lower case differ. A pattern that matches
-    /// no variable with a value is an error. May be repeated, as all sources may. Without any
-    /// source, what this machine's session exported is masked; without a session, the variables
-    /// with well-known names, and standard error tells which.
+    /// Patterns support `*`, `?` and `[...]`, and are case-sensitive. A pattern that matches no
+    /// variable with a value is an error. May be repeated, like --dotenv and --secret-file. Without
+    /// any source, hushlog masks the secrets exported by this machine's session; without a session,
+    /// the variables with well-known names, which it then lists on standard error.
     #[arg(long, value_name = "GLOB")]
     pub(crate) env: Vec<OsString>,
 
     /// Mask the values in a file of NAME=VALUE lines
     ///
-    /// Quotes are understood as in shells, also over several lines; so are `export`, comments, and
-    /// `\n` in double quotes. References to other variables are not followed; a warning names the
-    /// values that hold one.
+    /// Quoting follows the shell, including values of several lines, `export`, comments, and `\n`
+    /// in double quotes. References to other variables are not expanded; a warning names the values
+    /// that contain one.
     #[arg(long, value_name = "FILE")]
     pub(crate) dotenv: Vec<PathBuf>,
 
     /// Mask the content of a file, or of every file below a directory such as /run/secrets
     ///
-    /// A file is one value, without the newlines at its end, and is named after the file. Symbolic
-    /// links are followed, and entries that begin with `..` are passed over, as Kubernetes lays
-    /// such directories out.
+    /// Each file is one value, without trailing newlines, and is named after the file. Symbolic
+    /// links are followed. Entries that begin with `..` are skipped, because Kubernetes uses them
+    /// for its own bookkeeping.
     #[arg(long, value_name = "PATH")]
     pub(crate) secret_file: Vec<PathBuf>,
 
     /// Mask all secrets of a registry that the identity can open
     ///
-    /// With the identity of a member: all that is shared, and what is private to that member. All
-    /// of them open, or the program ends before it reads any input. The identity itself is masked
-    /// too, and the usual signing key if there is one.
+    /// A member's identity opens all shared secrets and those private to that member. If any of
+    /// them cannot be opened, the program ends before it reads any input. The identity itself is
+    /// masked too, and so is the default signing key if there is one.
     #[arg(long, value_name = "FILE")]
     pub(crate) registry: Option<PathBuf>,
 
     /// Open the registry with this identity [default: $HUSHLOG_IDENTITY, or
     /// ~/.config/hushlog/identity.txt]
     ///
-    /// A file as `hushlog keygen` and `age-keygen` write it, which only its owner can read; if it
-    /// is protected by a passphrase, that is asked for.
+    /// A file as `hushlog keygen` and `age-keygen` write it, readable only by its owner. If a
+    /// passphrase protects it, the terminal asks for the passphrase.
     #[arg(long, value_name = "FILE", requires = "registry")]
     pub(crate) identity: Option<PathBuf>,
 
-    /// Whose identity it is, if it is that of several members
+    /// The member to act as, if the identity belongs to several
     #[arg(long = "as", value_name = "MEMBER", requires = "registry")]
     pub(crate) member: Option<String>,
 
-    /// Demand that the registry is signed with this key, or has this id; may be repeated [default:
-    /// $HUSHLOG_TRUST]
+    /// Require that the registry is signed with this public key, or has this id; may be repeated
+    /// [default: $HUSHLOG_TRUST]
     #[arg(long, value_name = "KEY", requires = "registry")]
     pub(crate) trust: Vec<String>,
 
-    /// Take the plain defaults of this environment of the registry too, where variables are set
+    /// Also set the plain defaults of this environment of the registry, in commands that set
+    /// variables
     #[arg(long, value_name = "NAME", requires = "registry")]
     pub(crate) environment: Option<String>,
 
-    /// Mask what was exported since the machine was booted, by `hushlog boot`
+    /// Mask the secrets exported by `hushlog boot` since the machine started
     ///
-    /// This is what is masked without any source too, if there is a session. It is read from
-    /// /run/hushlog, or from the directory that HUSHLOG_RUN_DIR names; a service that may not read
-    /// that loads it as a credential, named hushlog.session.
+    /// This is the default source if there is a session. The session is read from /run/hushlog, or
+    /// from the directory in HUSHLOG_RUN_DIR. A service that may not read that directory loads the
+    /// session as a credential named hushlog.session.
     #[arg(long)]
     pub(crate) session: bool,
 
-    /// Run even if a source, or all together, give nothing to mask
+    /// Run even if a source, or all of them together, have nothing to mask
     #[arg(long)]
     pub(crate) allow_empty: bool,
 }

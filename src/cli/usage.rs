@@ -27,37 +27,53 @@ pub(crate) fn failure(error: &clap::Error, program: &Command) -> Failure {
         }
         ErrorKind::ArgumentConflict => match (name(ContextKind::InvalidArg), name(ContextKind::PriorArg)) {
             (Some(one), Some(other)) if one == other => {
-                Failure::config(format!("{one} is given more than once")).hint("give it once")
+                Failure::config(format!("{one} is given more than once")).hint("use it once")
             }
             (Some(one), Some(other)) => {
-                Failure::config(format!("{one} and {other} do not go together")).hint("give one of them")
+                Failure::config(format!("{one} and {other} cannot be combined")).hint("use one of them")
             }
             _ => Failure::config("an option stands before the subcommand").hint("put it after the subcommand"),
         },
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Failure::config("a subcommand is missing").hint("the same with --help tells which there are")
+            Failure::config("a subcommand is missing").hint("add --help to list the subcommands")
         }
-        ErrorKind::MissingRequiredArgument => Failure::config("an argument is missing").hint(HELP),
+        ErrorKind::MissingRequiredArgument => Failure::config(missing(error, program)).hint(HELP),
         ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
             let suggestion = name(ContextKind::SuggestedArg).map(|own| format!("did you mean {own}?"));
             Failure::config("unknown argument or subcommand").hint(suggestion.unwrap_or_else(|| HELP.to_owned()))
         }
-        _ => Failure::config("the command line is not understood").hint(HELP),
+        _ => Failure::config("the command line is not valid").hint(HELP),
+    }
+}
+
+/// The text for missing arguments, by their names.
+fn missing(error: &clap::Error, program: &Command) -> String {
+    let names: Vec<String> =
+        texts(error, ContextKind::InvalidArg).iter().filter_map(|text| own(program, text)).collect();
+    match names.as_slice() {
+        [] => "an argument is missing".to_owned(),
+        [name] => format!("{name} is missing"),
+        _ => format!("{} are missing", names.join(" and ")),
+    }
+}
+
+/// The texts of this kind in clap's error.
+fn texts(error: &clap::Error, kind: ContextKind) -> &[String] {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => std::slice::from_ref(text),
+        Some(ContextValue::Strings(texts)) => texts,
+        _ => &[],
     }
 }
 
 /// The first text of this kind in clap's error.
 fn first(error: &clap::Error, kind: ContextKind) -> Option<&str> {
-    match error.get(kind)? {
-        ContextValue::String(text) => Some(text),
-        ContextValue::Strings(texts) => texts.first().map(String::as_str),
-        _ => None,
-    }
+    texts(error, kind).first().map(String::as_str)
 }
 
 /// The program's own option or argument that clap's text names, if any.
 fn own(program: &Command, text: &str) -> Option<String> {
-    let word = text.split([' ', '=']).next()?;
+    let word = text.split([' ', '=']).next()?.trim_end_matches("...");
     let names = |argument: &Arg| match (argument.get_long(), argument.get_value_names()) {
         (Some(long), _) => format!("--{long}"),
         (None, Some([name, ..])) => format!("<{name}>"),
@@ -69,10 +85,8 @@ fn own(program: &Command, text: &str) -> Option<String> {
 
 /// The valid values, where clap lists them.
 fn values(error: &clap::Error) -> Option<String> {
-    match error.get(ContextKind::ValidValue)? {
-        ContextValue::Strings(values) if !values.is_empty() => Some(format!("one of {}", values.join(", "))),
-        _ => None,
-    }
+    let values = texts(error, ContextKind::ValidValue);
+    (!values.is_empty()).then(|| format!("one of {}", values.join(", ")))
 }
 
 /// The rule for a valid value, where there is no list.
@@ -146,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn own_names_are_told_and_others_are_not() {
+    fn own_names_are_repeated_and_others_are_not() {
         let program = Arguments::command();
         assert_eq!(own(&program, "--min-length <N>").as_deref(), Some("--min-length"));
         assert_eq!(own(&program, "--min-lengths"), None);

@@ -28,19 +28,19 @@ pub enum EnvironmentError {
         other: String,
     },
     /// Shells cannot name the variable.
-    #[error("{secret} cannot be exported: the name of a variable is made of letters, digits and _")]
+    #[error("{secret} cannot be exported: the name of a variable consists of letters, digits and _")]
     Name {
         /// The secret's name.
         secret: String,
     },
     /// No program can be started with a variable of this name.
-    #[error("{secret} cannot be exported: a variable's name is not empty, and holds no = or NUL")]
+    #[error("{secret} cannot be exported: the name of a variable is not empty, and contains no = or NUL")]
     NoName {
         /// The secret's name.
         secret: String,
     },
     /// The variable determines the behavior of programs.
-    #[error("{secret} cannot be exported as {variable}: that variable decides what programs do")]
+    #[error("{secret} cannot be exported as {variable}: that variable changes the behaviour of programs")]
     Reserved {
         /// The secret's name.
         secret: String,
@@ -48,20 +48,20 @@ pub enum EnvironmentError {
         variable: String,
     },
     /// The value holds a NUL, which would terminate it.
-    #[error("{secret} cannot be exported: no variable can hold a NUL byte")]
+    #[error("{secret} cannot be exported: a variable cannot hold a NUL byte")]
     Nul {
         /// The secret's name.
         secret: String,
     },
     /// No program could be started with this variable.
-    #[error("{secret} cannot be exported: a variable holds no more than {} KiB", ENTRY_LEN_MAX >> 10)]
+    #[error("{secret} cannot be exported: a variable holds at most {} KiB", ENTRY_LEN_MAX >> 10)]
     TooLong {
         /// The secret's name.
         secret: String,
     },
     /// The variables would leave too little `exec` space for a program's own.
     #[error(
-        "the variables come to more than {} KiB, with which no program might start; {variable} is the largest",
+        "the variables are larger than {} KiB together, and programs might not start with them; {variable} is the largest",
         EXPORTED_BYTES_MAX >> 10
     )]
     TooLarge {

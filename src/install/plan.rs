@@ -52,17 +52,17 @@ pub struct Setup {
 pub enum SetupError {
     /// A word of the command would need quotes, and their syntax differs between the files.
     #[error(
-        "a path or name for the boot command has a character other than letters, digits and any of / . _ - + @ : , ="
+        "a path or name for the boot command contains a character other than letters, digits and / . _ - + @ : , ="
     )]
     Word,
     /// A service's name is no valid name of a unit.
-    #[error("the name of a service has a character other than letters, digits and any of . _ - @ :")]
+    #[error("the name of a service contains a character other than letters, digits and . _ - @ :")]
     Service,
     /// Only services of systemd can be given the variables.
-    #[error("only services of systemd can be given the variables")]
+    #[error("only systemd services can get the variables")]
     NotSystemd,
     /// No known init system was found.
-    #[error("neither systemd, OpenRC, BusyBox nor System V init was found")]
+    #[error("no init system found: neither systemd, OpenRC, BusyBox nor System V init")]
     NoInit,
 }
 

@@ -91,7 +91,7 @@ pub enum PumpError {
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
     /// The reader of the output has closed it (EPIPE). For a filter this is a normal end.
-    #[error("nobody reads the output")]
+    #[error("the output has no reader")]
     OutputClosed,
 }
 

@@ -39,11 +39,11 @@ const OTHER_MASKS: &[&str] = &[
 #[non_exhaustive]
 pub enum BuildError {
     /// All needles together are longer than [`NEEDLE_BYTES_MAX`].
-    #[error("the secrets and their encoded forms come to more than {} MiB", NEEDLE_BYTES_MAX >> 20)]
+    #[error("the secrets and their encoded forms are larger than {} MiB", NEEDLE_BYTES_MAX >> 20)]
     TooLarge,
     /// A mask, by itself or beside other text, would read as a secret or as the beginning or end of
     /// one.
-    #[error("the mask and the secret {name} have a beginning or an end in common")]
+    #[error("the mask shares its beginning or end with the secret {name}")]
     MaskConflict {
         /// The secret's name.
         name: String,

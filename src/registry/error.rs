@@ -13,19 +13,19 @@ use crate::redact::secret::VALUE_LEN_MIN;
 #[non_exhaustive]
 pub enum Error {
     /// The file cannot be read.
-    #[error("the registry cannot be read")]
+    #[error("cannot read the registry")]
     Read(#[source] io::Error),
     /// The file cannot be written; it is unchanged.
-    #[error("the registry cannot be written")]
+    #[error("cannot write the registry")]
     Write(#[source] io::Error),
     /// There is no file.
-    #[error("there is no registry yet")]
+    #[error("the registry does not exist")]
     Missing,
     /// Writing as this user would take the registry from its owner or group; it is unchanged.
-    #[error("the registry is not written")]
+    #[error("cannot replace the registry")]
     NotKept(#[source] io::Error),
     /// The path to write is a symbolic link or not a regular file.
-    #[error("the registry is a symbolic link or not a file, and is not written")]
+    #[error("cannot replace the registry: it is a symbolic link, or not a file")]
     NotAFile,
     /// The file is larger than [`FILE_LEN_MAX`].
     #[error("the registry is larger than {} MiB", FILE_LEN_MAX >> 20)]
@@ -34,13 +34,13 @@ pub enum Error {
     #[error("the registry does not begin with 'format: 1' or 'format: {FORMAT}'")]
     Format,
     /// Version control left conflict marks in the file.
-    #[error("the registry holds a merge conflict, from line {line} on")]
+    #[error("the registry contains a merge conflict at line {line}")]
     MergeConflict {
         /// Counted from 1.
         line: u64,
     },
     /// The file violates the schema of the format.
-    #[error("the registry is wrong at line {line}, column {column}{}", .key.map(|key| format!(", near '{key}'")).unwrap_or_default())]
+    #[error("the registry is not valid at line {line}, column {column}{}", .key.map(|key| format!(", near '{key}'")).unwrap_or_default())]
     Syntax {
         /// Counted from 1.
         line: u64,
@@ -50,10 +50,10 @@ pub enum Error {
         key: Option<&'static str>,
     },
     /// The members do not match their digest.
-    #[error("the registry's list of members was changed by hand, or its end is missing")]
+    #[error("the registry's members were changed by hand, or the end of the file is missing")]
     Check,
     /// An entry is inconsistent.
-    #[error("{what} is wrong in the registry")]
+    #[error("{what} is not valid in the registry")]
     Inconsistent {
         /// The entry.
         what: String,
@@ -65,20 +65,20 @@ pub enum Error {
     #[error("the registry was changed after it was signed")]
     Signature,
     /// No required signer signed the registry.
-    #[error("the registry is not signed by a signer that is trusted here")]
+    #[error("no trusted key signed the registry")]
     Untrusted,
     /// The registry is not one of the required ones.
-    #[error("the registry is not the one that is trusted here")]
+    #[error("the id of the registry is not a trusted one")]
     OtherRegistry,
     /// The registry must be signed when it is written, and no key was given.
-    #[error("the registry names signers, and has to be signed")]
+    #[error("the registry names signers, so it must be signed")]
     KeyNeeded,
     /// The key belongs to no signer of the registry.
-    #[error("the signing key is not of a signer of the registry")]
+    #[error("the signing key does not belong to a signer of the registry")]
     NotASigner,
 
     /// The files of a merge belong to different registries.
-    #[error("the sides of the merge are not of one registry: their id or format differs")]
+    #[error("the sides of the merge are different registries: their id or format differs")]
     MergeOther,
     /// Both sides of a merge changed a member, or the recipients of the shared secrets.
     #[error("both sides of the merge changed {what}")]
@@ -91,65 +91,65 @@ pub enum Error {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The text is not an age recipient as `age-keygen` prints it.
-    #[error("that is not a recipient as age-keygen prints it")]
+    #[error("not a valid recipient")]
     Recipient,
     /// The text is not a signer's public key.
-    #[error("that is not the public key of a signer")]
+    #[error("not a valid public key of a signer")]
     PublicKey,
     /// The text is not a registry's id.
-    #[error("that is not the id of a registry")]
+    #[error("not a valid registry id")]
     RegistryId,
     /// The text is not an Ed25519 key in PEM.
-    #[error("that is not a signing key")]
+    #[error("not a valid signing key")]
     SigningKey,
     /// The file holds no identity.
-    #[error("the identity file holds no identity")]
+    #[error("the identity file contains no identity")]
     IdentityEmpty,
     /// A line of the identity file is not an identity.
-    #[error("the identity file has something else than an identity on line {line}")]
+    #[error("line {line} of the identity file is not an identity")]
     IdentityLine {
         /// Counted from 1.
         line: usize,
     },
     /// A line of the identity file holds an unsupported kind of identity.
-    #[error("the identity on line {line} is of a kind that is not supported (a plugin's, or an SSH key)")]
+    #[error("the identity on line {line} is of an unsupported kind (a plugin's, or an SSH key)")]
     IdentityKind {
         /// Counted from 1.
         line: usize,
     },
     /// The key file cannot be read.
-    #[error("the file with the key cannot be read")]
+    #[error("cannot read the key file")]
     Key(#[source] io::Error),
     /// The key file is too large.
-    #[error("the file with the key is too large for one")]
+    #[error("the key file is too large")]
     KeyTooLarge,
     /// Users other than the owner can read the key file.
-    #[error("the file with the key can be read by others than its owner")]
+    #[error("users other than the owner can read the key file")]
     KeyOpen,
     /// The identity file is a damaged age file.
     #[error("the identity file is damaged")]
     IdentityBroken,
     /// The identity file is sealed to another identity.
-    #[error("the identity file is sealed, and not with a passphrase")]
+    #[error("the identity file is encrypted, but not with a passphrase")]
     IdentitySealed,
     /// The passphrase needs more work than the limit allows.
-    #[error("the identity file asks for more work than is allowed before its passphrase can be checked")]
+    #[error("checking the passphrase of the identity file needs more work than the limit allows")]
     IdentityWork,
     /// The passphrase is wrong.
     #[error("the passphrase is wrong")]
     Passphrase,
     /// No terminal is available to ask for the passphrase.
-    #[error("the identity file is protected by a passphrase, and there is no terminal to ask for it")]
+    #[error("the identity file is protected by a passphrase, and there is no terminal to type it in")]
     NoPassphrase,
 
     /// No such member.
-    #[error("{} is not a member of the registry", named(name, "the name that was given"))]
+    #[error("{} is not a member of the registry", named(name, "the given name"))]
     NotAMember {
         /// The given name.
         name: String,
     },
     /// The identity belongs to no member.
-    #[error("the identity belongs to no member of the registry")]
+    #[error("this identity is not a member of the registry")]
     UnknownIdentity,
     /// The identity belongs to several members.
     #[error("the identity belongs to several members: {names}")]
@@ -164,28 +164,28 @@ pub enum Error {
         name: String,
     },
     /// The last member cannot be removed: shared secrets need a recipient.
-    #[error("the last member cannot be removed while there are secrets")]
+    #[error("cannot remove the last member while there are secrets")]
     LastMember,
     /// An identity is needed to reseal the present values.
-    #[error("an identity is needed, to seal {count} secrets anew")]
+    #[error("resealing {count} secrets needs an identity")]
     IdentityNeeded {
         /// The number of values.
         count: usize,
     },
     /// The member has no such secret.
-    #[error("there is no secret {} to be changed by this member", named(name, "of that name"))]
+    #[error("no secret {} that this member can change", named(name, "of that name"))]
     NoSecret {
         /// Its name.
         name: String,
     },
     /// A secret of this name exists already.
-    #[error("there is a secret {name} already")]
+    #[error("the secret {name} exists already")]
     SecretExists {
         /// Its name.
         name: String,
     },
     /// Two secrets would be exported as one variable.
-    #[error("{} would be exported as {variable}, as {other} is", named(name, "a secret of that name"))]
+    #[error("{} and {other} would both be exported as {variable}", named(name, "a secret of that name"))]
     Collision {
         /// The new one.
         name: String,
@@ -198,16 +198,16 @@ pub enum Error {
     #[error("the value is empty")]
     ValueEmpty,
     /// The value is too short to be masked.
-    #[error("the value is shorter than {VALUE_LEN_MIN} bytes, and could not be masked in a log")]
+    #[error("the value is shorter than {VALUE_LEN_MIN} bytes, too short to be masked")]
     ValueTooShort,
     /// The value is too long.
     #[error("the value is longer than {} KiB", super::VALUE_LEN_MAX >> 10)]
     ValueTooLong,
     /// The value contains a NUL byte, which environment variables cannot hold.
-    #[error("the value holds a NUL byte, which no variable can")]
+    #[error("the value contains a NUL byte, which a variable cannot hold")]
     ValueNul,
     /// The environment does not exist.
-    #[error("there is no environment {}", named(name, "of that name"))]
+    #[error("the environment {} does not exist", named(name, "of that name"))]
     NoEnvironment {
         /// Its name.
         name: String,
@@ -221,13 +221,13 @@ pub enum Error {
         environment: String,
     },
     /// A plain default looks like a credential.
-    #[error("{} looks like a credential, and a default is kept in plain text", value_for(variable))]
+    #[error("{} looks like a credential, but defaults are kept in plain text", value_for(variable))]
     LooksLikeCredential {
         /// The variable.
         variable: String,
     },
     /// A plain default cannot be stored.
-    #[error("{} has control characters in it, or is too long for a default", value_for(variable))]
+    #[error("{} contains control characters, or is too long for a default", value_for(variable))]
     DefaultValue {
         /// The variable.
         variable: String,
@@ -239,22 +239,22 @@ pub enum Error {
         entry: String,
     },
     /// The secret was changed or damaged.
-    #[error("{entry} is damaged, and cannot be opened")]
+    #[error("cannot open {entry}: it is damaged")]
     Damaged {
         /// The entry.
         entry: String,
     },
     /// A sealed value is bound to another entry.
-    #[error("{entry} holds the value of another name, scope, owner, version or registry")]
+    #[error("cannot open {entry}: its value was sealed for another name, scope, owner, version or registry")]
     WrongBinding {
         /// The entry.
         entry: String,
     },
     /// Sealing failed.
-    #[error("the value could not be sealed")]
+    #[error("cannot seal the value")]
     Sealing,
     /// The system returned no random bytes.
-    #[error("the system gives no random bytes")]
+    #[error("the system returned no random bytes")]
     Random,
 }
 
@@ -292,64 +292,66 @@ impl Error {
     /// A hint on how to fix the error, if any.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Error::Missing => "`hushlog member add NAME RECIPIENT` makes one",
+            Error::Missing => "`hushlog member add NAME RECIPIENT` creates it",
             Error::NotKept(_) => {
-                "have root, its owner or a member of its group change it, or have its owner give it a group of yours (chgrp, chmod g+rw)"
+                "change it as root, as its owner or as a member of its group, or ask its owner for access by group (chgrp, chmod g+rw)"
             }
-            Error::NotAFile => "name the file itself, not a link to it",
-            Error::Format => "is this the right file? it may also be of a newer version of hushlog",
+            Error::NotAFile => "use the path of the file itself, not of a link",
+            Error::Format => "check the path; a newer version of hushlog may have written the file",
             Error::MergeConflict { .. } => {
-                "keep one side of each conflict; a registry that is signed, or that git merged line by line, is merged by `hushlog merge` (see its --help)"
+                "keep one side of each conflict; for a signed registry, or one that git merged line by line, use `hushlog merge` (see its --help)"
             }
-            Error::Syntax { .. } => "take the file back as it was, and change it with hushlog",
-            Error::Check => "take the file back as it was; members are changed with `hushlog member`",
-            Error::Inconsistent { .. } => "take the file back as it was, and change it with hushlog",
+            Error::Syntax { .. } => "restore the file, and change it with hushlog only",
+            Error::Check => "restore the file, and change members with `hushlog member`",
+            Error::Inconsistent { .. } => "restore the file, and change it with hushlog only",
             Error::Unsigned | Error::Signature | Error::Untrusted => {
-                "do not use it; ask who changed the registry, and take it back as it was signed; a signer signs a merge by `HUSHLOG_SIGN=KEY git checkout --merge FILE`"
+                "do not use it; find out how it was changed, and restore the signed file; to sign a merge: `HUSHLOG_SIGN=KEY git checkout --merge FILE`"
             }
-            Error::OtherRegistry => {
-                "its id stands in its head, as `id: hlr-...`; --trust names the one that is expected"
-            }
-            Error::RegistryId => "it begins with hlr-, and stands in the head of the registry's file",
-            Error::MergeOther => "take one side whole: `git checkout --ours FILE`, or --theirs",
+            Error::OtherRegistry => "its id is in its head (`id: hlr-...`); --trust names the expected one",
+            Error::RegistryId => "an id begins with hlr-, and is in the head of the registry file",
+            Error::MergeOther => "keep one side: `git checkout --ours FILE`, or --theirs",
             Error::MergeMembers { .. } => {
-                "take one side whole (`git checkout --ours FILE`, or --theirs), and repeat what the other one changed"
+                "keep one side (`git checkout --ours FILE`, or --theirs), and repeat the changes of the other side"
             }
-            Error::KeyNeeded => "give the key of a signer with --sign FILE",
+            Error::KeyNeeded => "sign with the key of a signer: --sign FILE",
             Error::NotASigner => {
-                "`hushlog member list` shows the signers; a signer adds another with `member add --signer`"
+                "`hushlog member list` shows the signers; a signer can add another with `hushlog member add --signer`"
             }
-            Error::Name(NameError::Reserved) => "choose another name, as myapp-path for path",
+            Error::Name(NameError::Reserved) => "choose another name, for example myapp-path",
             Error::Name(NameError::Configuration) => {
-                "choose another name, as myapp-proxy for https-proxy; or allow the variable on each machine, with a line in /etc/hushlog/allowed-names"
+                "choose another name, for example myapp-proxy; or allow the variable on each machine, with a line in /etc/hushlog/allowed-names"
             }
-            Error::Name(NameError::AllowedNames) => "make it a file of root's that nobody else can write: chmod 644",
-            Error::Name(_) => "as openai-api-key, which is exported as OPENAI_API_KEY",
-            Error::Recipient => "it begins with age1; `hushlog keygen` and `age-keygen -y` print it",
-            Error::PublicKey => "it begins with MCow; `hushlog keygen --signing` prints it",
-            Error::SigningKey => "`hushlog keygen --signing --output FILE` makes one, without a passphrase",
+            Error::Name(NameError::AllowedNames) => "make root its owner, and let nobody else write to it: chmod 644",
+            Error::Name(_) => "for example openai-api-key, which is exported as OPENAI_API_KEY",
+            Error::Recipient => "a recipient begins with age1; `hushlog keygen` and `age-keygen -y` print it",
+            Error::PublicKey => "a public key begins with MCow; `hushlog keygen --signing` prints it",
+            Error::SigningKey => "`hushlog keygen --signing --output FILE` creates one, without a passphrase",
             Error::IdentityEmpty | Error::IdentityLine { .. } | Error::IdentityKind { .. } => {
-                "`hushlog keygen` makes an identity, as age-keygen does"
+                "`hushlog keygen` and age-keygen create identities"
             }
             Error::KeyOpen => {
-                "chmod 600 it, or have root give it to a group of this process (mode 0440); if others may have read it, make a new key"
+                "chmod 600 it, or let root give it to a group of this process (mode 0440); if others may have read it, create a new key"
             }
-            Error::NoPassphrase => "run it in a terminal, or give an identity without a passphrase",
-            Error::IdentitySealed => "open it with age first",
-            Error::NotAMember { .. } => "--as NAME says who acts; `hushlog member add NAME RECIPIENT` adds a member",
+            Error::NoPassphrase => "run the command in a terminal, or use an identity without a passphrase",
+            Error::IdentitySealed => "decrypt it with age first",
+            Error::NotAMember { .. } => {
+                "name the acting member with --as NAME; `hushlog member add NAME RECIPIENT` adds one"
+            }
             Error::UnknownIdentity => {
-                "`hushlog member add NAME RECIPIENT` adds it, on a machine that can open what is shared"
+                "add it with `hushlog member add NAME RECIPIENT`, on a machine that can open the shared secrets"
             }
-            Error::SeveralMembers { .. } | Error::OtherMember { .. } => "--as NAME says who acts",
-            Error::IdentityNeeded { .. } => "do this on a machine that can open them, with --identity FILE",
-            Error::SecretExists { .. } => "`hushlog secret edit` gives it another value",
-            Error::NoSecret { .. } => "`hushlog secret list` shows what there is",
-            Error::ValueTooLong => "keep it in a file of its own, sealed with age",
+            Error::SeveralMembers { .. } | Error::OtherMember { .. } => "name the acting member with --as NAME",
+            Error::IdentityNeeded { .. } => "run this on a machine that can open them, with --identity FILE",
+            Error::SecretExists { .. } => "change its value with `hushlog secret edit`",
+            Error::NoSecret { .. } => "`hushlog secret list` lists the secrets",
+            Error::ValueTooLong => "keep it in its own file, encrypted with age",
             Error::LooksLikeCredential { .. } => "save it with `hushlog secret add`",
             Error::WrongBinding { .. } | Error::Damaged { .. } => {
-                "somebody changed the file by hand, or copied a value into it; take it back, or save the value again"
+                "the file was changed by hand; restore it, or save the value again with `hushlog secret edit`"
             }
-            Error::NotForUs { .. } => "a member who can open it has to add this one again: `hushlog member add`",
+            Error::NotForUs { .. } => {
+                "on a machine that can open it, run `hushlog member add NAME RECIPIENT` for this member again"
+            }
             _ => return None,
         })
     }

@@ -17,21 +17,21 @@ pub enum NameError {
     #[error("the name is longer than {NAME_LEN_MAX} bytes")]
     TooLong,
     /// The name has a character that has no counterpart in a variable.
-    #[error("the name has a character other than letters of a to z, digits, '-', '_', '.' and '/'")]
+    #[error("the name contains a character other than a to z, digits, '-', '_', '.' and '/'")]
     Character,
     /// The variable would begin with a digit.
-    #[error("the name begins with a digit, which the name of a variable cannot")]
+    #[error("the name begins with a digit, but a variable cannot")]
     Digit,
     /// The name does not begin with a letter.
     #[error("the name does not begin with a letter")]
     First,
     /// The variable controls the code that programs run or trust, or belongs to hushlog.
-    #[error("the variable is reserved, since it decides what programs do")]
+    #[error("the variable is reserved, because it changes the behaviour of programs")]
     Reserved,
     /// Programs read the variable as their configuration, and this machine does not allow it.
-    #[error("programs read the variable as their configuration, and this machine does not allow it")]
+    #[error("programs read the variable as configuration, and this machine does not allow it")]
     Configuration,
     /// The file with the machine's exceptions is unreadable or unsafe.
-    #[error("{ALLOWED_NAMES} cannot be read, or others than root can write it")]
+    #[error("cannot read {ALLOWED_NAMES}, or users other than root can write to it")]
     AllowedNames,
 }

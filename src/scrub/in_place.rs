@@ -49,20 +49,20 @@ pub enum ScrubError {
     #[error("{0}")]
     Io(#[source] io::Error),
     /// The masks were written, but may not have reached the disk.
-    #[error("what was written may not be on the disk: {0}")]
+    #[error("the masks may not have reached the disk: {0}")]
     Sync(#[source] io::Error),
     /// The file was truncated or overwritten repeatedly.
-    #[error("the file kept being written over")]
+    #[error("the file kept being overwritten")]
     KeepsChanging,
     /// The file is being written, and a replacement would lose later writes to the old one.
-    #[error("the file is being written; in place, without --rewrite, it can be scrubbed")]
+    #[error("the file is being written to; without --rewrite, it can be scrubbed in place")]
     Live,
     /// A secret is in several records of a container log, and each byte that could mask its parts
     /// occurs in some secret.
-    #[error("no character is left to mask parts of a secret with")]
+    #[error("no character remains to mask parts of a secret with")]
     NoFiller,
     /// The file grew faster than the search.
-    #[error("the file grows faster than it can be searched")]
+    #[error("the file grows faster than it is searched")]
     Outgrown,
 }
 

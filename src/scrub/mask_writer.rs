@@ -49,7 +49,7 @@ pub enum MaskError {
     #[error("the file was truncated meanwhile")]
     Truncated,
     /// The file holds other bytes than those found.
-    #[error("the file was written over meanwhile")]
+    #[error("the file was overwritten meanwhile")]
     Changed,
     /// The system's reason.
     #[error("{0}")]

@@ -73,17 +73,18 @@ impl Site {
         let _ = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::NOATIME));
         if !tree.hard_links {
             let untold = |why: &str| {
-                let text = format!("whether it has several names cannot be told: {why} (--hard-links would do it)");
+                let text =
+                    format!("cannot find out whether it has several names: {why} (--hard-links scrubs it anyway)");
                 Ok(Opened::No(Outcome::NotSearched(text)))
             };
             match is_its_only_name(&file) {
                 Ok(true) => {}
                 Ok(false) if looks_deleted(&self.name) => {
-                    return untold("it is called as deleted files are");
+                    return untold("its name looks like that of a deleted file");
                 }
                 Ok(false) => return Ok(Opened::Moved),
                 Err(Errno::NAMETOOLONG) => return untold("its path is too long"),
-                Err(error) => return untold(&format!("/proc does not say it: {}", io::Error::from(error))),
+                Err(error) => return untold(&format!("/proc does not name it: {}", io::Error::from(error))),
             }
         }
         Ok(Opened::File(File::from(file)))

@@ -45,7 +45,7 @@ impl Treat<'_> {
         match kind {
             Kind::Text if masks && self.rewrite => place(None).rewrite(self.scrubber).map(Outcome::Searched),
             Kind::Doubtful(why) if masks && self.rewrite => {
-                self.left(file, format!("{why}, and its length has to stay; in place, without --rewrite, it is masked"))
+                self.left(file, format!("{why}, and its length must stay; without --rewrite, it is masked in place"))
             }
             Kind::Text => self.in_place(file, None, writer),
             Kind::Doubtful(why) => self.in_place(file, Some(why), writer),
@@ -74,7 +74,7 @@ impl Treat<'_> {
         let name = compression.name();
         let has_to_be_anew = masks && !self.rewrite && compression != Compression::Zlib;
         if has_to_be_anew || !cfg!(feature = "compress") {
-            let how = if has_to_be_anew { "; --rewrite would do it" } else { "" };
+            let how = if has_to_be_anew { "; use --rewrite" } else { "" };
             return self.left(place.file, format!("it is compressed ({name}){how}"));
         }
         let content = kind::of_content(&mut *place.content()?)?;
@@ -89,7 +89,7 @@ impl Treat<'_> {
             Kind::Text if compression != Compression::Zlib => {
                 return place.rewrite(self.scrubber).map(Outcome::Searched);
             }
-            Kind::Text => format!("it is compressed ({name}), which is not written"),
+            Kind::Text => format!("it is compressed ({name}), a format that hushlog cannot write"),
             Kind::Doubtful(why) => format!("{why}, compressed ({name})"),
             Kind::Binary(why) | Kind::Opaque(why) => format!("{}, compressed ({name})", as_sentence(why)),
             Kind::Compressed(inner) => format!("it is compressed twice ({}, {name})", inner.name()),

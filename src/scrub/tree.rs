@@ -357,7 +357,7 @@ fn named_together(around: &Path, paths: &[&Path]) -> HashMap<PathBuf, Place> {
 fn refusal(error: Errno) -> Outcome {
     match error {
         Errno::XDEV => Outcome::NotSearched("it is on another file system".to_owned()),
-        Errno::LOOP => Outcome::NotSearched("there is a symbolic link in its path".to_owned()),
+        Errno::LOOP => Outcome::NotSearched("its path contains a symbolic link".to_owned()),
         error => Outcome::Failed(error.into()),
     }
 }

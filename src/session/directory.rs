@@ -64,20 +64,20 @@ pub enum SessionError {
     #[error("the session is damaged: {0}")]
     Damaged(#[from] Damaged),
     /// The session was exported before the last boot.
-    #[error("the session is of an earlier boot")]
+    #[error("the session belongs to an earlier boot")]
     Stale,
     /// The path is another user's directory, or no directory.
-    #[error("the directory belongs to another user, or is none")]
+    #[error("the directory belongs to another user, or is not a directory")]
     NotOurs,
     /// Another user can write to the directory or the file, and could determine the secrets to
     /// mask.
     #[error("{0}")]
     Untrusted(String),
     /// The directory is not in memory.
-    #[error("the directory is on a disk, where values would outlive the machine")]
+    #[error("the directory is on a disk, where values would outlive the machine's uptime")]
     OnDisk,
     /// The name of a secret is no valid file name.
-    #[error("{name} cannot be the name of a file")]
+    #[error("{name} is not a valid file name")]
     FileName {
         /// The secret's name.
         name: String,
@@ -166,9 +166,9 @@ impl SessionDir {
     pub fn lock(&self) -> Result<LockedSessionDir<'_>, SessionError> {
         // A trailing slash makes no difference.
         let path: PathBuf = self.path.components().collect();
-        let (parent, name) = Dir::parent_of(&path, Links::Trusted).map_err(doing("open the directory around"))?;
+        let (parent, name) = Dir::parent_of(&path, Links::Trusted).map_err(doing("open the parent directory"))?;
         match parent.make(&name, 0o700) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(doing("make the directory")(error)),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(doing("create the directory")(error)),
             _ => {}
         }
         let dir = match parent.sub(&name) {
@@ -178,14 +178,14 @@ impl SessionDir {
             dir => dir.map_err(doing("open the directory"))?,
         };
         let directory = File::from(dir.readable().map_err(doing("open the directory"))?);
-        if dir.stat_self().map_err(doing("look at the directory"))?.st_uid != geteuid().as_raw() {
+        if dir.stat_self().map_err(doing("inspect the directory"))?.st_uid != geteuid().as_raw() {
             return Err(SessionError::NotOurs);
         }
-        let system = fstatfs(&directory).map_err(|error| doing("look at the file system")(error.into()))?;
+        let system = fstatfs(&directory).map_err(|error| doing("inspect the file system")(error.into()))?;
         if !self.allow_disk && ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&i128::from(system.f_type)) {
             return Err(SessionError::OnDisk);
         }
-        self.admit(&directory, true).map_err(doing("set who may read the directory"))?;
+        self.admit(&directory, true).map_err(doing("set the permissions of the directory"))?;
         // Not the directory itself: the members of the group can open it, and so lock it.
         let lock = lock::beside(&self.session(), lock::PATIENCE).map_err(doing("lock the directory"))?;
         Ok(LockedSessionDir { parent: self, dir, _lock: lock })
@@ -221,7 +221,7 @@ impl LockedSessionDir<'_> {
     /// When anything could not be written. The earlier export stays then.
     pub fn write(&self, session: &Session, files: &Files<'_>) -> Result<(), SessionError> {
         let current = self.dir.read_link(DATA).ok();
-        self.sweep(current.as_deref()).map_err(doing("remove what an earlier export left"))?;
+        self.sweep(current.as_deref()).map_err(doing("remove files of an earlier export"))?;
         let next = next_name(current.as_deref());
         let written = self.generation(&next, session, files).and_then(|()| {
             let names = [SESSION, SECRETS].into_iter().chain(files.texts.iter().map(|(name, _)| *name));
@@ -332,7 +332,7 @@ fn read_in(dir: &Dir) -> Result<Option<Session>, SessionError> {
             return read_file(dir, OsStr::new(SESSION));
         }
         if dir.read_link(SESSION).map_err(doing("open the session"))? != Path::new(DATA).join(SESSION) {
-            return Err(SessionError::Untrusted("the session is a symbolic link that no export has made".to_owned()));
+            return Err(SessionError::Untrusted("the session is a symbolic link that no export created".to_owned()));
         }
         let Ok(export) = dir.read_link(DATA) else { return Ok(None) };
         let read = match dir.sub(&export) {
@@ -366,14 +366,14 @@ fn note_below(dir: &Dir) {
 }
 
 fn check_directory(dir: &Dir) -> Result<(), SessionError> {
-    check("the session's directory", &dir.stat_self().map_err(doing("look at the directory"))?)
+    check("the session's directory", &dir.stat_self().map_err(doing("inspect the directory"))?)
 }
 
 /// Rejects a session that another user may have written: it would determine the secrets to mask.
 fn check(what: &str, found: &Stat) -> Result<(), SessionError> {
     check_owner(found).map_err(|error| SessionError::Untrusted(format!("{what} is not trusted: {error}")))?;
     if found.st_mode & 0o022 != 0 {
-        return Err(SessionError::Untrusted(format!("{what} is not trusted: others can write to it")));
+        return Err(SessionError::Untrusted(format!("{what} is not trusted: other users can write to it")));
     }
     Ok(())
 }
@@ -383,9 +383,9 @@ fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, SessionError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(doing("open the session"))?,
     };
-    let found = fstat(&file).map_err(|error| doing("look at the session")(error.into()))?;
+    let found = fstat(&file).map_err(|error| doing("inspect the session")(error.into()))?;
     if check_regular(&found).is_err() {
-        return Err(SessionError::Untrusted(format!("the session is {}, and no file", kind_name(kind(&found)))));
+        return Err(SessionError::Untrusted(format!("the session is {}, not a file", kind_name(kind(&found)))));
     }
     check("the session", &found)?;
     sources::note(&file, None);

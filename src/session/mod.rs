@@ -40,7 +40,7 @@ pub struct Session {
 
 /// An unreadable session. The error holds the line number, and never the line's content.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("line {line} is not what a session has there")]
+#[error("line {line} is not valid")]
 pub struct Damaged {
     /// The line, from 1.
     pub line: usize,

@@ -166,7 +166,7 @@ impl Checkpoints {
             None => {
                 dir.rename(FILE_NAME, BAD_NAME)?;
                 let path = directory.join(FILE_NAME);
-                let text = format!("{} cannot be read; all files are read from their beginning", text::path(&path));
+                let text = format!("cannot read {}; all files are read from their beginning", text::path(&path));
                 (opened.emit)(Event::Warning(text));
             }
         }
@@ -272,7 +272,7 @@ impl Checkpoints {
         if let Err(error) = saved
             && !had_failed
         {
-            let text = format!("how far files were read cannot be saved in {}: {error}", text::path(directory));
+            let text = format!("cannot save read positions in {}: {error}", text::path(directory));
             (self.emit)(Event::Warning(text));
         }
     }
@@ -317,7 +317,7 @@ fn check(directory: &Dir) -> io::Result<()> {
     let stat = directory.stat_self()?;
     check_owner(&stat)?;
     if others_can_write(&stat) {
-        let text = "others may write to it: it has to be a directory of its own, with mode 0700";
+        let text = "other users can write to it: use a directory with mode 0700";
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
     Ok(())

@@ -215,10 +215,10 @@ impl Metrics {
         let mut page = Page::default();
         page.family("hushlog_build_info", "gauge", "The version of the program; always 1.");
         page.sample("hushlog_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
-        page.single("hushlog_ready", "gauge", "Whether it runs, and neither starts nor ends.", {
+        page.single("hushlog_ready", "gauge", "Whether the sidecar is running, neither starting nor stopping.", {
             u64::from(self.phase() == Phase::Ready)
         });
-        page.single("hushlog_secrets", "gauge", "Secrets that are masked.", self.secrets.load(Relaxed));
+        page.single("hushlog_secrets", "gauge", "Number of masked secrets.", self.secrets.load(Relaxed));
         self.render_reloads(&mut page);
         self.render_streams(&mut page);
         page.text
@@ -243,13 +243,13 @@ impl Metrics {
             }
         }
         let waited = "hushlog_stream_wait_seconds_total";
-        page.family(waited, "counter", "How long sinks kept the stream waiting.");
+        page.family(waited, "counter", "Seconds for which sinks kept the stream waiting.");
         for (name, streams) in &streams {
             let sum: u64 = streams.iter().map(|stream| stream.waited_us.load(Relaxed)).sum();
             page.sample(waited, &[("stream", name)], Seconds(Duration::from_micros(sum)));
         }
         let regions = "hushlog_regions_total";
-        let help = "Places that were masked, by the secret's name and the form it stood there in.";
+        let help = "Masked occurrences, by the secret's name and form.";
         page.family(regions, "counter", help);
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for (name, streams) in &streams {
@@ -268,18 +268,18 @@ impl Metrics {
 
     fn render_reloads(&self, page: &mut Page) {
         let reloads = *lock(&self.reloads);
-        page.family("hushlog_reloads_total", "counter", "How often the secrets were read again, and how that went.");
+        page.family("hushlog_reloads_total", "counter", "Reloads of the secrets, by result.");
         page.sample("hushlog_reloads_total", &[("result", "done")], reloads.done);
         page.sample("hushlog_reloads_total", &[("result", "failed")], reloads.failed);
         let outdated = "Whether the last reload failed, so that an older set is in force.";
         page.single("hushlog_secrets_outdated", "gauge", outdated, u64::from(reloads.last_failed));
         let duration = "hushlog_reload_duration_seconds";
-        page.family(duration, "summary", "How long the reloads took that gave a new set.");
+        page.family(duration, "summary", "Duration of the reloads that produced a new set.");
         page.sample(&format!("{duration}_sum"), &[], Seconds(reloads.duration));
         page.sample(&format!("{duration}_count"), &[], reloads.done);
         if let Some(since) = reloads.last_done.and_then(|time| time.duration_since(UNIX_EPOCH).ok()) {
             let name = "hushlog_secrets_read_timestamp_seconds";
-            page.single(name, "gauge", "When the secrets in force were read.", Seconds(since));
+            page.single(name, "gauge", "Time at which the secrets in force were read.", Seconds(since));
         }
     }
 }
@@ -296,7 +296,7 @@ const FIGURES: &[Figure] = &[
     Figure {
         name: "hushlog_stream_open",
         kind: "gauge",
-        help: "Connections or files of the stream that are open.",
+        help: "Open connections or files of the stream.",
         get: |stream| stream.open.load(Relaxed),
     },
     Figure {
@@ -308,49 +308,49 @@ const FIGURES: &[Figure] = &[
     Figure {
         name: "hushlog_stream_finished_bytes_total",
         kind: "counter",
-        help: "Bytes of the input that are finished with: the sink has taken what could be given out of them.",
+        help: "Bytes of the input whose redacted text the sink has accepted.",
         get: |stream| stream.finished.load(Relaxed),
     },
     Figure {
         name: "hushlog_stream_held_bytes",
         kind: "gauge",
-        help: "Bytes held back by connections that hold at least 4 KiB, each rounded down to that.",
+        help: "Bytes held back by connections that hold at least 4 KiB, each rounded down to a multiple of 4 KiB.",
         get: |stream| stream.held.load(Relaxed),
     },
     Figure {
         name: "hushlog_stream_lag_bytes",
         kind: "gauge",
-        help: "Bytes that are in the source and were not read yet.",
+        help: "Bytes in the source that are not read yet.",
         get: |stream| stream.lag.load(Relaxed),
     },
     Figure {
         name: "hushlog_stream_waits_total",
         kind: "counter",
-        help: "How often a sink kept the stream waiting.",
+        help: "Number of times that a sink kept the stream waiting.",
         get: |stream| stream.waits.load(Relaxed),
     },
     Figure {
         name: "hushlog_stream_dropped_bytes_total",
         kind: "counter",
-        help: "Bytes of the input that were dropped, where the configuration says so.",
+        help: "Bytes of the input dropped (away: drop).",
         get: |stream| stream.dropped.load(Relaxed),
     },
     Figure {
         name: "hushlog_stream_reopened_total",
         kind: "counter",
-        help: "How often the source or the sink had to be opened anew.",
+        help: "Number of times that the source or the sink was reopened.",
         get: |stream| stream.reopened.load(Relaxed),
     },
     Figure {
         name: "hushlog_stream_spool_pieces",
         kind: "gauge",
-        help: "Pieces that wait in the spool, each of what was read at once.",
+        help: "Pieces waiting in the spool, each of one read.",
         get: |stream| stream.spooled.load(Relaxed),
     },
     Figure {
         name: "hushlog_stream_spool_damaged_total",
         kind: "counter",
-        help: "Parts of the spool that were damaged or lost, as warnings say.",
+        help: "Damaged or lost parts of the spool; warnings name them.",
         get: |stream| stream.damaged.load(Relaxed),
     },
 ];

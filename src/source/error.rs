@@ -18,7 +18,7 @@ use crate::session::SessionError;
 use crate::sys::error::reason;
 
 /// The hint for a missing session.
-const BOOT: &str = "`hushlog boot` makes it";
+const BOOT: &str = "`hushlog boot` creates it";
 
 /// The interface through which a user gives sources. It determines their names in errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,21 +230,21 @@ impl SourceError {
             SourceErrorKind::Syntax { line, problem } => format!("{path}:{line}: {problem}{by}"),
             SourceErrorKind::Pattern => format!("{item} is not a valid pattern"),
             SourceErrorKind::NoVariable => format!("{item} matches no variable with a value"),
-            SourceErrorKind::NoValue => format!("{path} holds no value{by}"),
+            SourceErrorKind::NoValue => format!("{path} contains no value{by}"),
             SourceErrorKind::NoWellKnown => {
                 "no source was given, and no well-known variable of the environment has a value".to_owned()
             }
-            SourceErrorKind::NoSource => "no source was given, and there is no session on this machine".to_owned(),
+            SourceErrorKind::NoSource => "no source was given, and this machine has no session".to_owned(),
             SourceErrorKind::NoMachineRegistry => {
-                format!("no source was given, and there is no {MACHINE_REGISTRY}")
+                format!("no source was given, and {MACHINE_REGISTRY} does not exist")
             }
-            SourceErrorKind::NoSession => "there is no session on this machine".to_owned(),
-            SourceErrorKind::EmptySession => "the session holds no secret".to_owned(),
+            SourceErrorKind::NoSession => "this machine has no session".to_owned(),
+            SourceErrorKind::EmptySession => "the session contains no secret".to_owned(),
             SourceErrorKind::Session(error) => of_session(error),
             SourceErrorKind::NoIdentity => {
-                format!("{} needs an identity to open it with", Field::Registry.name(interface))
+                format!("{} needs an identity that opens it", Field::Registry.name(interface))
             }
-            SourceErrorKind::EmptyRegistry => "the registry holds no secret that this identity can open".to_owned(),
+            SourceErrorKind::EmptyRegistry => "the registry contains no secret that this identity can open".to_owned(),
             SourceErrorKind::Registry(error) => match shown {
                 Some(path) => format!("{path}: {}{by}", of_registry(error)),
                 None => of_registry(error),
@@ -267,7 +267,7 @@ impl SourceError {
                 format!("{} takes a file, or a directory of files", name(Field::SecretFiles))
             }
             SourceErrorKind::Syntax { .. } => "lines are NAME=VALUE, with quotes as in shells".to_owned(),
-            SourceErrorKind::Pattern => "a pattern is matched against names of variables, as 'PROD_*'".to_owned(),
+            SourceErrorKind::Pattern => "a pattern is matched against variable names, for example 'PROD_*'".to_owned(),
             SourceErrorKind::NoVariable
             | SourceErrorKind::NoValue
             | SourceErrorKind::EmptySession
@@ -276,21 +276,21 @@ impl SourceError {
                 let [env, dotenv, files, registry] =
                     [Field::Env, Field::Dotenv, Field::SecretFiles, Field::Registry].map(name);
                 let allow_empty = Field::AllowEmpty.with("true", interface);
-                format!("give {env}, {dotenv}, {files} or {registry}; {allow_empty} runs without any")
+                format!("use {env}, {dotenv}, {files} or {registry}; {allow_empty} runs without any")
             }
             SourceErrorKind::NoSource => {
-                format!("give a source, as {}; `hushlog boot` makes a session", with(Field::Dotenv, "FILE"))
+                format!("name a source, such as {}; `hushlog boot` creates a session", with(Field::Dotenv, "FILE"))
             }
             SourceErrorKind::NoMachineRegistry => {
-                format!("give one, as {} or {}", with(Field::Registry, "FILE"), with(Field::Dotenv, "FILE"))
+                format!("name one, such as {} or {}", with(Field::Registry, "FILE"), with(Field::Dotenv, "FILE"))
             }
             SourceErrorKind::NoSession => BOOT.to_owned(),
             SourceErrorKind::Session(error) => return session_hint(error, interface),
             SourceErrorKind::NoIdentity => {
-                format!("name the file of `hushlog keygen` with {}", with(Field::Identity, "FILE"))
+                format!("use an identity from `hushlog keygen`: {}", with(Field::Identity, "FILE"))
             }
             SourceErrorKind::Registry(error) => return registry_hint(error, interface),
-            SourceErrorKind::Setting { .. } => "set it to what it is to be, or unset it".to_owned(),
+            SourceErrorKind::Setting { .. } => "correct it, or unset it".to_owned(),
         })
     }
 }
@@ -332,13 +332,11 @@ fn registry_hint(error: &registry::Error, interface: Interface) -> Option<String
     match (error, interface) {
         (_, Interface::CommandLine) => {}
         (NotAMember { .. } | SeveralMembers { .. } | OtherMember { .. }, _) => {
-            return Some(format!("{} says whose identity it is", Field::Member.with("NAME", interface)));
+            return Some(format!("name the member with {}", Field::Member.with("NAME", interface)));
         }
         (OtherRegistry, _) => {
             let trust = Field::Trust.name(interface);
-            return Some(format!(
-                "its id stands in its head, as `id: hlr-...`; {trust} names the one that is expected"
-            ));
+            return Some(format!("its id is in its head (`id: hlr-...`); {trust} names the expected one"));
         }
         _ => {}
     }
@@ -348,8 +346,10 @@ fn registry_hint(error: &registry::Error, interface: Interface) -> Option<String
 fn of_session(error: &SessionError) -> String {
     match error {
         SessionError::Io { doing, error } => format!("cannot {doing}: {}", reason(error)),
-        SessionError::NotOurs => "the session's directory belongs to another user, or is none".to_owned(),
-        SessionError::OnDisk => "the session's directory is on a disk, where values would stay".to_owned(),
+        SessionError::NotOurs => "the session's directory belongs to another user, or is not a directory".to_owned(),
+        SessionError::OnDisk => {
+            "the session's directory is on a disk, where values would outlive the machine's uptime".to_owned()
+        }
         _ => error.to_string(),
     }
 }
@@ -359,21 +359,19 @@ fn session_hint(error: &SessionError, interface: Interface) -> Option<String> {
         SessionError::Io { error, .. } if error.kind() == ErrorKind::PermissionDenied => {
             let env = Field::Env.name(interface);
             return Some(format!(
-                "`hushlog boot --group` lets a group read it, and LoadCredential=hushlog.session:/run/hushlog/session \
-                 a service; with {env} or another source it is not needed"
+                "`hushlog boot --group` gives a group access, LoadCredential=hushlog.session:/run/hushlog/session a service; \
+                 {env} or another source works without it"
             ));
         }
         SessionError::Stale => BOOT,
         SessionError::Damaged(_) => {
-            "remove it and run `hushlog boot` again; what was exported before is not masked any more then"
+            "remove it and run `hushlog boot` again; secrets exported before are then no longer masked"
         }
         SessionError::Untrusted(_) => {
-            "another user must not decide what is masked; name a directory of root or of your own in HUSHLOG_RUN_DIR, or unset it"
+            "another user could decide which values are masked; set HUSHLOG_RUN_DIR to a directory of root or of your own, or unset it"
         }
-        SessionError::NotOurs => {
-            "`hushlog boot` is run by root; another user names a directory of their own in HUSHLOG_RUN_DIR"
-        }
-        SessionError::OnDisk => "mount a tmpfs there, name another directory in HUSHLOG_RUN_DIR, or give --allow-disk",
+        SessionError::NotOurs => "run `hushlog boot` as root, or set HUSHLOG_RUN_DIR to a directory of your own",
+        SessionError::OnDisk => "mount a tmpfs there, set HUSHLOG_RUN_DIR to another directory, or use --allow-disk",
         _ => return None,
     };
     Some(hint.to_owned())
@@ -432,7 +430,7 @@ mod tests {
         let errors = || {
             let kinds = [
                 SourceErrorKind::Read(ErrorKind::NotFound.into()),
-                SourceErrorKind::Unsuitable { problem: "too many directories deep" },
+                SourceErrorKind::Unsuitable { problem: "nested too deep" },
                 SourceErrorKind::Syntax { line: 1, problem: "NAME=VALUE was expected" },
                 SourceErrorKind::Pattern,
                 SourceErrorKind::NoVariable,

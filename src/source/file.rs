@@ -62,7 +62,7 @@ fn below(
             secrets.push(Secret::new(name, without_newlines(value)));
         } else {
             // Opening a FIFO would block, and a link to the directory itself would never end.
-            let problem = if is_directory { "too many directories deep" } else { "neither a file nor a directory" };
+            let problem = if is_directory { "nested too deep" } else { "neither a file nor a directory" };
             return Err(SourceErrorKind::Unsuitable { problem }.at(item).path(&path));
         }
     }

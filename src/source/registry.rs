@@ -104,7 +104,9 @@ pub fn trusted() -> Result<Vec<(String, Trusted)>, SourceError> {
     let keys = setting::text(setting::TRUST)?.unwrap_or_default();
     let key = |text: &str| match text.parse() {
         Ok(key) => Ok((text.to_owned(), key)),
-        Err(_) => Err(setting::unusable(setting::TRUST, "holds what is neither a public key nor the id of a registry")),
+        Err(_) => {
+            Err(setting::unusable(setting::TRUST, "contains a word that is neither a public key nor a registry id"))
+        }
     };
     keys.split_whitespace().map(key).collect()
 }

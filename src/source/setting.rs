@@ -49,7 +49,7 @@ pub fn unusable(variable: &'static str, problem: &'static str) -> SourceError {
 
 fn set(variable: &'static str) -> Result<Option<OsString>, SourceError> {
     match env::var_os(variable) {
-        Some(value) if value.as_encoded_bytes().trim_ascii().is_empty() => Err(unusable(variable, "is set, and blank")),
+        Some(value) if value.as_encoded_bytes().trim_ascii().is_empty() => Err(unusable(variable, "is blank")),
         value => Ok(value),
     }
 }

@@ -142,7 +142,7 @@ impl Dir {
     /// Those of [`open`](Dir::open); `InvalidInput` for a path that ends in `/` or `..`.
     pub fn parent_of(path: &Path, links: Links) -> io::Result<(Dir, OsString)> {
         let name = path.file_name().filter(|_| !path.as_os_str().as_bytes().ends_with(b"/"));
-        let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
+        let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it does not name a file"))?;
         Ok((Dir::open(path.parent().unwrap_or(Path::new("")), links)?, name.to_owned()))
     }
 
@@ -219,7 +219,7 @@ impl Dir {
             && stat.st_mode & 0o777 & !(mode & 0o700) == 0
             && made.names()?.is_empty();
         if !is_new {
-            return Err(io::Error::new(ErrorKind::PermissionDenied, "somebody exchanged the new directory"));
+            return Err(io::Error::new(ErrorKind::PermissionDenied, "another process replaced the new directory"));
         }
         if stat.st_mode & 0o7777 != mode {
             fchmod(made.readable()?, Mode::from_raw_mode(mode))?;

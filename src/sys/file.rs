@@ -62,7 +62,7 @@ pub fn kind_name(kind: FileType) -> &'static str {
         FileType::Fifo => "a FIFO",
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        _ => "no file",
+        _ => "not a file",
     }
 }
 
@@ -147,7 +147,7 @@ pub fn check_mode(stat: &Stat, mode: u32) -> io::Result<()> {
     if found & !mode == 0 {
         return Ok(());
     }
-    let text = format!("its mode is {found:04o}, which allows more than {mode:04o}");
+    let text = format!("its mode is {found:04o}, wider than {mode:04o}");
     Err(io::Error::new(ErrorKind::PermissionDenied, text))
 }
 
@@ -265,6 +265,6 @@ mod tests {
         stat.st_mode = 0o10_0620;
         assert!(check_mode(&stat, 0o620).is_ok() && check_mode(&stat, 0o666).is_ok());
         let error = check_mode(&stat, 0o600).unwrap_err().to_string();
-        assert_eq!(error, "its mode is 0620, which allows more than 0600");
+        assert_eq!(error, "its mode is 0620, wider than 0600");
     }
 }

@@ -136,7 +136,7 @@ impl Input {
         };
         let opened = fstat(&fd)?;
         if kind(&opened) != self.kind() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "somebody exchanged it"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "another process replaced it"));
         }
         check_owner(&opened, self.owner)?;
         if geteuid().is_root() && opened.st_nlink > 1 {
@@ -228,7 +228,7 @@ pub(crate) fn told(path: &Path, error: io::Error) -> io::Error {
     match is_link_refused(&error) && rustix::fs::stat(path).err() != Some(Errno::LOOP) {
         true => io::Error::new(
             ErrorKind::PermissionDenied,
-            "another user may have put the symbolic link there that it leads through",
+            "it goes through a symbolic link that another user may have placed",
         ),
         false => error,
     }

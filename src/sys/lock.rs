@@ -194,8 +194,8 @@ impl Wait {
     fn report(&self, file: impl AsFd) {
         let Some(report) = REPORT.get() else { return };
         match holder(file) {
-            Some(holder) => report(&format!("waiting for a lock that {holder} holds")),
-            None => report("waiting for a lock that another process holds"),
+            Some(holder) => report(&format!("waiting for {holder}, which holds the lock")),
+            None => report("waiting for another process, which holds the lock"),
         }
     }
 
@@ -314,7 +314,7 @@ fn check_for_writers(file: &OwnedFd, directory: &Stat, mode: u32) -> io::Result<
         give_to_writers(file, directory, mode);
         return Ok(());
     }
-    Err(io::Error::new(ErrorKind::PermissionDenied, "the lock file beside it is another user's"))
+    Err(io::Error::new(ErrorKind::PermissionDenied, "its lock file belongs to another user"))
 }
 
 /// The directory for private lock files, which no other user can enter.
@@ -324,7 +324,7 @@ fn run_directory() -> io::Result<Dir> {
         true => RUN_DIRECTORIES.iter().map(PathBuf::from).collect(),
         false => own.into_iter().collect(),
     };
-    let mut failed = io::Error::new(ErrorKind::NotFound, "there is no directory for lock files (XDG_RUNTIME_DIR)");
+    let mut failed = io::Error::new(ErrorKind::NotFound, "no directory for lock files is available (XDG_RUNTIME_DIR)");
     for path in candidates {
         match private_directory(&path) {
             Ok(dir) => return Ok(dir),
@@ -343,7 +343,10 @@ fn private_directory(path: &Path) -> io::Result<Dir> {
     let dir = parent.sub(&name)?;
     let stat = dir.stat_self()?;
     if stat.st_uid != geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
-        return Err(io::Error::new(ErrorKind::PermissionDenied, "the directory for lock files is open to others"));
+        return Err(io::Error::new(
+            ErrorKind::PermissionDenied,
+            "other users can write to the directory for lock files",
+        ));
     }
     Ok(dir)
 }

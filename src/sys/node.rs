@@ -57,7 +57,7 @@ pub fn bind(path: &Path, kind: SocketType, mode: u32) -> io::Result<(OwnedFd, Bo
         bound => bound,
     };
     let (socket, id) = bound.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => in_use("somebody else was faster"),
+        ErrorKind::AlreadyExists => in_use("another process was faster"),
         _ => error,
     })?;
     Ok((socket, Bound { dir, name, id }))
@@ -159,7 +159,7 @@ fn make_in_place<T>(
     let found = rustix::fs::fstat(&held)?;
     let is_ours = found.st_uid == rustix::process::geteuid().as_raw();
     if !is_ours || !matches!(kind(&found), FileType::Fifo | FileType::Socket) {
-        return Err(in_use("somebody exchanged the new name"));
+        return Err(in_use("another process replaced the new name"));
     }
     chmodat(CWD, format!("/proc/self/fd/{}", held.as_raw_fd()), Mode::from_raw_mode(mode), AtFlags::empty())?;
     Ok((made, FileId::from(&found)))
@@ -192,7 +192,7 @@ fn remove_abandoned(dir: &Dir, name: &OsStr, kind_wanted: SocketType) -> io::Res
     };
     let found = rustix::fs::fstat(&held)?;
     if kind(&found) != FileType::Socket {
-        return Err(in_use("something else than a socket is there"));
+        return Err(in_use("a file that is not a socket is there"));
     }
     if found.st_uid != rustix::process::geteuid().as_raw() {
         return Err(in_use("a socket of another user is there"));
@@ -201,7 +201,7 @@ fn remove_abandoned(dir: &Dir, name: &OsStr, kind_wanted: SocketType) -> io::Res
     let probe = rustix::net::socket_with(AddressFamily::UNIX, kind_wanted, flags, None)?;
     match rustix::net::connect(&probe, &address(held.as_fd(), None)?) {
         Err(Errno::CONNREFUSED) => dir.unlink_if(name, FileId::from(&found)).map(drop),
-        _ => Err(in_use("somebody else listens there")),
+        _ => Err(in_use("another process listens there")),
     }
 }
 

@@ -188,7 +188,7 @@ fn fifo(found: &Found) -> io::Result<OwnedFd> {
     let held = found.dir.open_file(&found.name, OFlags::PATH)?;
     let opened = fstat(&held)?;
     if kind(&opened) != FileType::Fifo {
-        return Err(refused("somebody exchanged it"));
+        return Err(refused("another process replaced it"));
     }
     check_owner(&opened)?;
     accessat(CWD, in_proc(held.as_raw_fd()), Access::WRITE_OK, AtFlags::empty())?;

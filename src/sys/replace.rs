@@ -204,12 +204,12 @@ fn keep_shared(new: &File, old: impl AsFd, stat: &Stat) -> io::Result<u32> {
     let is_owner_lost = made.st_uid != stat.st_uid;
     if made.st_gid != stat.st_gid && (is_owner_lost || stat.st_mode & 0o070 != 0) {
         return Err(refused(NotKept {
-            what: "it would be lost to its group, which is none of this user's: gid",
+            what: "its group would lose it, because this user is not in that group: gid",
             id: stat.st_gid,
         }));
     }
     if is_owner_lost && mode & 0o040 == 0 {
-        return Err(refused(NotKept { what: "its owner could not read it any more: uid", id: stat.st_uid }));
+        return Err(refused(NotKept { what: "its owner could no longer read it: uid", id: stat.st_uid }));
     }
     let mut list = vec![0; ATTRIBUTE_LEN_MAX];
     match fgetxattr(old, ACCESS_LIST, &mut list) {

@@ -146,7 +146,7 @@ fn r21_rotated_and_deleted_values_stay_masked() {
     machine.ran(&["secret", "delete", "old-token"], "").ends(0);
     // Until the next boot, nothing changes.
     assert_eq!(machine.environment(), "export API_TOKEN='first-value-123'\nexport OLD_TOKEN='deleted-value-456'\n");
-    machine.boot(&[]).ends(0).says("; 2 that were exported earlier stay masked");
+    machine.boot(&[]).ends(0).says("; 2 exported earlier stay masked");
     assert_eq!(machine.environment(), "export API_TOKEN='second-value-789'\n");
     let shown = machine.filter("first-value-123 second-value-789 deleted-value-456");
     assert_eq!(shown, "[REDACTED:api-token] [REDACTED:api-token] [REDACTED:old-token]");

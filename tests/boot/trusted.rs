@@ -58,12 +58,12 @@ fn a43_a_session_that_others_can_write_to_is_refused() {
     machine.masks();
     for mode in [0o770, 0o777, 0o1777] {
         set_mode(&machine.path("run"), mode);
-        machine.refuses("others can write to it");
+        machine.refuses("other users can write to it");
     }
     set_mode(&machine.path("run"), 0o750);
     machine.masks();
     set_mode(&machine.path("run/..data/session"), 0o660);
-    machine.refuses("others can write to it");
+    machine.refuses("other users can write to it");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a43_links_lead_only_where_an_export_puts_them() {
     fs::copy(machine.path("run/session"), machine.path("elsewhere")).unwrap();
     fs::remove_file(machine.path("run/session")).unwrap();
     symlink("../elsewhere", machine.path("run/session")).unwrap();
-    machine.refuses("a symbolic link that no export has made");
+    machine.refuses("a symbolic link that no export created");
     fs::remove_file(machine.path("run/session")).unwrap();
     symlink("..data/session", machine.path("run/session")).unwrap();
     machine.masks();

@@ -83,7 +83,7 @@ fn what_would_not_be_masked_is_a_no() {
     let ran = machine.check(&["B_URL"], &[("B_URL", part.as_str())]);
     answers(ran, 1, "B_URL: set, not known as a secret, not masked\n");
     let ran = machine.check(&["A_TOKEN"], &[("A_TOKEN", "sk-live-another-value")]);
-    answers(ran, 1, "A_TOKEN: set to another value than the one that is known, not masked\n");
+    answers(ran, 1, "A_TOKEN: set to a value other than the known one, not masked\n");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn values_of_every_kind_are_asked_about() {
 #[test]
 fn what_it_needs_and_cannot_read_is_an_error_and_no_answer() {
     let machine = Machine::new();
-    machine.check(&["--session", "A"], &[]).ends(2).says("there is no session");
+    machine.check(&["--session", "A"], &[]).ends(2).says("this machine has no session");
     machine
         .check(&["--dotenv", "missing.env", "A"], &[])
         .ends(2)

@@ -71,7 +71,7 @@ fn a_loop_of_links_and_a_pipe_in_a_directory_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a"), SECRET).unwrap();
     symlink(".", dir.path().join("loop")).unwrap();
-    run(&mut hushlog(["--secret-file".as_ref(), dir.path()]), b"").ends(2).says("too many directories deep");
+    run(&mut hushlog(["--secret-file".as_ref(), dir.path()]), b"").ends(2).says("nested too deep");
     fs::remove_file(dir.path().join("loop")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(dir.path().join("pipe")).status().unwrap();
     assert!(made.success());
@@ -101,15 +101,15 @@ fn i20_a_source_that_gives_nothing_ends_the_program() {
         (&["--env", "NOPE_*"], "--env matches no variable with a value"),
         (&["--env", "A", "--env", "BLANK"], "--env number 2 matches no variable with a value"),
         (&["--env", "[a"], "--env is not a valid pattern"),
-        (&["--env", "SHORT"], "no value is left to mask"),
+        (&["--env", "SHORT"], "no value remains to mask"),
         (&["--dotenv", &at("missing1")], "cannot read the file of --dotenv: no such file or directory"),
         (&["--dotenv", &at("dir")], "is a directory"),
-        (&["--dotenv", &at("comments")], "holds no value"),
+        (&["--dotenv", &at("comments")], "contains no value"),
         (&["--dotenv", &at("bad")], "bad:2: NAME=VALUE was expected"),
         (&["--secret-file", &at("missing1")], "cannot read the file of --secret-file: no such file or directory"),
-        (&["--secret-file", &at("empty")], "holds no value"),
-        (&["--secret-file", &at("blank")], "holds no value"),
-        (&["--secret-file", &at("dir")], "holds no value"),
+        (&["--secret-file", &at("empty")], "contains no value"),
+        (&["--secret-file", &at("blank")], "contains no value"),
+        (&["--secret-file", &at("dir")], "contains no value"),
         (&["--secret-file", &at("dangling")], "no such file or directory"),
         (&["--secret-file", "/dev/zero"], "file too large"),
         (
@@ -157,10 +157,10 @@ fn warnings_name_all_of_a_kind_in_one_line() {
     }
     let ran = run(command.env("TINY", "abc").env("WORD", "production"), b"").ends(0);
     assert_eq!(ran.err().lines().count(), 3);
-    let ran = ran.says("not masked, because it is too short: TINY").says("ordinary word: WORD").says("S0, S1, S10,");
+    let ran = ran.says("not masked, because too short: TINY").says("ordinary word: WORD").says("S0, S1, S10,");
     assert!(!ran.err().contains("k0001"));
     let ran = run(command.arg("--quiet"), b"").ends(0);
-    assert_eq!(ran.err(), "hushlog: warning: not masked, because it is too short: TINY\n");
+    assert_eq!(ran.err(), "hushlog: warning: not masked, because too short: TINY\n");
 }
 
 #[test]

@@ -70,12 +70,12 @@ fn a02_no_source_is_read_through_a_link_of_another_user() {
         lchown(desk.path(&format!("theirs/{name}")), Some(OTHER), None).unwrap();
     }
     for args in READING {
-        let ran = desk.ran(args, SECRET).ends(2).says("another user may have put the symbolic link there");
+        let ran = desk.ran(args, SECRET).ends(2).says("a symbolic link that another user may have placed");
         assert!(ran.stdout.is_empty(), "{args:?}");
     }
     // Nor is it sealed for a member.
     let add = ["secret", "add", "new", "--as", "vm", "--registry", "registry", "--value-file", "theirs/value"];
-    desk.ran(&add, "").ends(2).says("another user may have put the symbolic link there");
+    desk.ran(&add, "").ends(2).says("a symbolic link that another user may have placed");
     // The other user may choose a file of their own.
     fs::write(desk.path("theirs/own"), SECRET).unwrap();
     assert_eq!(desk.ran(&["--secret-file", "theirs/own"], SECRET).ends(0).out(), "[REDACTED:own]");
@@ -111,7 +111,7 @@ fn a02_an_ordinary_users_links_are_read_as_ever() {
         lchown(desk.path(&format!("theirs/{name}")), Some(OTHER - 1), None).unwrap();
     }
     for args in &READING[..4] {
-        filter(args).ends(2).says("another user may have put the symbolic link there");
+        filter(args).ends(2).says("a symbolic link that another user may have placed");
     }
 }
 

@@ -117,7 +117,7 @@ fn a36_a_false_server_writes_no_messages() {
     let shown: Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(shown["name"], DRIVING);
     assert!(!ran.out().contains(['\u{1b}', '\u{9b}', '\u{202e}', '\u{2028}', '\u{e0041}']));
-    ask(&["sidecar", "status"]).ends(3).says("the sidecar's answer is not understood");
+    ask(&["sidecar", "status"]).ends(3).says("cannot read the sidecar's answer");
     let ran = ask(&["check", "--canary"]).ends(0);
     assert_eq!(ran.out().lines().count(), 1, "said {:?}", ran.out());
     assert!(!ran.out().contains(['\u{1b}', '\u{9b}', '\u{202e}', '\u{2028}', '\u{e0041}']));

@@ -84,7 +84,7 @@ fn a06_a_device_or_fifo_is_written_to_and_stays() {
         for args in [&[&EXPORT[..], &["--output", name]].concat()[..], &["--dotenv", ".env", "--report", name]] {
             // If devices may not be opened (`nodev`), it fails, and the device stays all the same.
             assert!(matches!(desk.ran(args).code, Some(0 | 2)), "{args:?}");
-            desk.ran(&["keygen", "--output", name]).ends(2).says("exists already");
+            desk.ran(&["keygen", "--output", name]).ends(2).says("exists, and is not overwritten");
             let found = fs::metadata(&null).unwrap();
             assert!(found.file_type().is_char_device() && found.ino() == before, "{args:?}");
         }
@@ -161,8 +161,10 @@ fn a12_a_report_keeps_the_mode_and_follows_own_links_only() {
         lchown(desk.path("open").join(name), Some(65_534), Some(65_534)).unwrap();
     }
     for name in ["open/file", "open/absent", "open/directory/private", "open/directory/absent"] {
-        desk.ran(&["--dotenv", ".env", "--report", name]).ends(2).says("another user may have put the symbolic link");
-        desk.ran(&[&EXPORT[..], &["--output", name]].concat()).ends(2).says("another user may have put");
+        desk.ran(&["--dotenv", ".env", "--report", name])
+            .ends(2)
+            .says("a symbolic link that another user may have placed");
+        desk.ran(&[&EXPORT[..], &["--output", name]].concat()).ends(2).says("another user may have placed");
         assert!(desk.ran(&["keygen", "--output", name]).code != Some(0), "{name}");
     }
     assert_eq!((desk.read("private").as_str(), mode(&desk.path("private"))), ("old", 0o600));
@@ -185,7 +187,8 @@ fn a42_no_input_is_written_over() {
         assert_eq!(desk.read(".env"), before, "{name}");
     }
     assert!(!desk.path("ran").exists());
-    for (name, said) in [("values/below/token", "it is a file of --secret-file"), ("values/new", "it would be a value")]
+    for (name, said) in
+        [("values/below/token", "it is a file of --secret-file"), ("values/new", "would be read as a value")]
     {
         desk.ran(&["--secret-file", "values", "--report", name]).ends(2).says(said);
     }
@@ -228,7 +231,7 @@ fn a42_files_of_keys_and_registries_are_not_written_over() {
             run(&mut command, b"").ends(2).says("cannot write the file of");
             assert_eq!(desk.read(name), "precious", "{args:?}");
         }
-        desk.ran(&["keygen", "--output", name]).ends(2).says("exists already");
+        desk.ran(&["keygen", "--output", name]).ends(2).says("exists, and is not overwritten");
     }
 }
 

@@ -297,7 +297,7 @@ fn kubernetes_would_run_the_sidecar_beside_the_application() {
     for probe in ["startupProbe", "livenessProbe"] {
         let command = sidecar[probe]["exec"]["command"].as_array().unwrap();
         let words: Vec<&str> = command.iter().skip(1).map(|word| word.as_str().unwrap()).collect();
-        run(&mut hushlog(words), b"").ends(2).says("no sidecar listens");
+        run(&mut hushlog(words), b"").ends(2).says("no sidecar is listening");
     }
 }
 

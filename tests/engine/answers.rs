@@ -75,7 +75,7 @@ fn errors_tell_names_and_limits() {
     let error = |value: &[u8], mask| build(value, mask).unwrap_err().to_string();
     let template = |mask: &str| Mask::Template(mask.to_owned());
     assert_eq!(error(VALUE, template("")), "the mask is empty");
-    assert_eq!(error(VALUE, template("-X9Q2")), "the mask and the secret KEY have a beginning or an end in common");
+    assert_eq!(error(VALUE, template("-X9Q2")), "the mask shares its beginning or end with the secret KEY");
     for c in [b' ', b'\n', 0x7f, 0x80, 0xff] {
         assert_eq!(error(VALUE, Mask::Char(c)), "the mask character is not a printable ASCII character");
         let set = set();
@@ -84,7 +84,7 @@ fn errors_tell_names_and_limits() {
     for c in [b'!', b'~', b'%'] {
         assert!(build(VALUE, Mask::Char(c)).is_ok() && Overlay::of_char(&set(), c).is_ok());
     }
-    assert_eq!(BuildError::TooLarge.to_string(), "the secrets and their encoded forms come to more than 64 MiB");
+    assert_eq!(BuildError::TooLarge.to_string(), "the secrets and their encoded forms are larger than 64 MiB");
 }
 
 /// The lengths at which a value is masked, and at which it causes a notice.

@@ -151,7 +151,10 @@ fn syslog_ng_is_refused_what_would_mask_nothing() {
     refused("$(hushlog --secrets SECRETS $MESSAGE $PROGRAM)", "there must be one template");
     refused("$(hushlog $MESSAGE)", "--secrets PATH: it is missing");
     refused("$(hushlog --secret SECRETS $MESSAGE)", "an unknown option");
-    refused("$(hushlog --secrets SECRETS --mask canary $MESSAGE)", "TOKEN: the mask and a secret have");
+    refused(
+        "$(hushlog --secrets SECRETS --mask canary $MESSAGE)",
+        "TOKEN: the mask shares its beginning or end with a secret",
+    );
     syslog_ng.secret("TOKEN", "abc\n");
     syslog_ng.secret("DB_URL", "");
     refused("$(hushlog --secrets SECRETS $MESSAGE)", "there is no secret that could be masked");

@@ -478,7 +478,7 @@ fn d07_lost_events_of_directories_are_noticed() {
         fs::create_dir(disk.file(&n.to_string())).unwrap();
     }
     guard.signal("CONT");
-    guard.waits_for("everything is searched again");
+    guard.waits_for("searching all files again");
     std::thread::sleep(Duration::from_millis(200));
     for n in [0, 50, 99] {
         append(&disk.file(&format!("{n}/a.log")), &format!("{VALUE}\n"));
@@ -498,7 +498,7 @@ fn what_cannot_be_masked_cannot_be_read() {
     let output = Command::new("cat").arg(&path).output().unwrap();
     assert!(!output.status.success() && output.stdout.is_empty(), "it was read");
     append(&path, "writers go on\n");
-    guard.waits_for("cannot be made clean");
+    guard.waits_for("cannot be masked, so readers are refused");
     reads(Command::new("chattr").arg("-a").arg(&path));
     assert_eq!(cat(&path), format!("begin\n{MASK}\nwriters go on\n"));
     guard.end();
@@ -531,18 +531,18 @@ fn a_file_system_that_does_not_tell_of_writes_is_named_once() {
         assert_eq!(cat(&disk.file(name)), format!("{MASK}\n"));
     }
     let said = guard.end();
-    assert_eq!(said.matches("does not tell of writes").count(), 1, "said {said}");
+    assert_eq!(said.matches("does not announce writes").count(), 1, "said {said}");
 }
 
 #[test]
 fn two_guards_of_one_directory_would_wait_for_each_other() {
     needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
-    let second = program::run(&mut command(&disk.log()), b"").ends(2).says("holds the lock").says("another guard");
+    let second = program::run(&mut command(&disk.log()), b"").ends(2).says("holds the lock").says("no other guard");
     second.says(&format!("hushlog (process {})", guard.process()));
     fs::create_dir(disk.file("below")).unwrap();
     std::thread::sleep(Duration::from_millis(100));
-    program::run(&mut command(&disk.file("below")), b"").ends(2).says("another guard");
+    program::run(&mut command(&disk.file("below")), b"").ends(2).says("no other guard");
     guard.end();
 }
 
@@ -580,7 +580,7 @@ fn s01_a_directory_that_another_user_linked_is_not_guarded() {
     }
     for path in [theirs.join("link"), theirs.join("link/below")] {
         let ran = program::run_within(&mut command(&path), b"", Duration::from_secs(20)).ends(2);
-        ran.says("another user may have put the symbolic link there");
+        ran.says("a symbolic link that another user may have placed");
     }
     assert_holds(&secret, VALUE);
     // A link of root's is followed.
@@ -650,7 +650,11 @@ for name, text in (("0.log", value), ("1.log", "nothing")):
         }
     }
     assert!(!fs::read(disk.file("1.log")).unwrap().is_empty());
-    for told in ["a.db-wal cannot be made clean", "an SQLite write-ahead log", "a file of records with lengths"] {
+    for told in [
+        "a.db-wal cannot be masked, so readers are refused",
+        "an SQLite write-ahead log",
+        "a file of records with lengths",
+    ] {
         guard.waits_for(told);
     }
     guard.end();

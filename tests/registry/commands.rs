@@ -122,8 +122,8 @@ fn a18_an_unknown_word_is_not_repeated() {
         }
     }
     // The message repeats a word that reads as a name, because that helps after a typing error.
-    desk.hushlog(["secret", "delete", "api-kee"], b"").ends(2).says("there is no secret api-kee to be changed");
-    desk.hushlog(["env", "list", "production"], b"").ends(2).says("there is no environment production");
+    desk.hushlog(["secret", "delete", "api-kee"], b"").ends(2).says("no secret api-kee that this member can change");
+    desk.hushlog(["env", "list", "production"], b"").ends(2).says("the environment production does not exist");
     desk.hushlog(["secret", "delete", "other-key", "--as", "eve"], b"").ends(2).says("eve is not a member");
 }
 
@@ -230,15 +230,15 @@ fn r13_identities_that_are_wrong_missing_or_open_to_others() {
         |identity: &str| desk.hushlog(["--registry", "registry.yaml", "--identity", identity], CANARY.as_bytes());
     assert_eq!(filter("alice.txt").ends(0).out(), "[REDACTED:api-key]");
     desk.hushlog(["keygen", "--output", "other.txt"], b"").ends(0);
-    filter("other.txt").ends(2).says("the identity belongs to no member of the registry");
-    filter("missing.txt").ends(2).says("the file with the key cannot be read: no such file or directory");
+    filter("other.txt").ends(2).says("this identity is not a member of the registry");
+    filter("missing.txt").ends(2).says("cannot read the key file: no such file or directory");
     filter(".").ends(2).says("is a directory");
     for mode in [0o640, 0o604, 0o620, 0o777] {
         fs::set_permissions(desk.path("alice.txt"), Permissions::from_mode(mode)).unwrap();
-        filter("alice.txt").ends(2).says("can be read by others").says("chmod 600");
+        filter("alice.txt").ends(2).says("users other than the owner can read").says("chmod 600");
     }
     fs::set_permissions(desk.path("alice.txt"), Permissions::from_mode(0o600)).unwrap();
-    desk.hushlog(["keygen", "--output", "alice.txt"], b"").ends(2).says("exists already");
+    desk.hushlog(["keygen", "--output", "alice.txt"], b"").ends(2).says("exists, and is not overwritten");
     assert_eq!(desk.mode("alice.txt"), 0o600);
     assert_eq!(desk.files(), ["alice.txt", "other.txt", "registry.yaml"]);
 }
@@ -326,7 +326,7 @@ fn a_value_is_typed_twice_without_an_echo() {
 
     // An error in the name is reported before the prompt for a value.
     let (shown, status) = in_terminal(&desk, &["secret", "add", "typed"]).end();
-    assert!(status == 2 && shown.contains("there is a secret typed already"), "{shown}");
+    assert!(status == 2 && shown.contains("the secret typed exists already"), "{shown}");
     assert_eq!(desk.content().unwrap().1.len(), 1);
 }
 
@@ -373,7 +373,7 @@ fn r13_an_identity_with_a_passphrase_of_age_itself() {
     assert!(status == 2 && shown.contains("the passphrase is wrong") && !shown.contains(CANARY), "{shown}");
     let mut nobody = desk.command("setsid");
     nobody.args(["--wait", HUSHLOG, "--registry", "registry.yaml", "--identity", "locked.txt"]);
-    program::run(&mut nobody, b"").ends(2).says("there is no terminal to ask for it");
+    program::run(&mut nobody, b"").ends(2).says("there is no terminal to type it in");
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn signatures_are_those_of_openssl() {
     let public = fs::read_to_string(desk.path("public.pem")).unwrap().lines().nth(1).unwrap().to_owned();
     let recipient = desk.identity("alice.txt").recipient().to_string();
     let name_signer = ["member", "add", "alice", &recipient, "--signer", &public];
-    desk.hushlog(name_signer, b"").ends(2).says("has to be signed").says("--sign FILE");
+    desk.hushlog(name_signer, b"").ends(2).says("must be signed").says("--sign FILE");
     desk.hushlog(name_signer.iter().copied().chain(["--sign", "key.pem"]), b"").ends(0);
     desk.add("api-key", CANARY.as_bytes()).ends(2).says("--sign FILE");
     desk.hushlog(["secret", "add", "api-key", "--sign", "key.pem", "--value-file", "-"], CANARY.as_bytes()).ends(0);
@@ -446,8 +446,8 @@ fn signatures_are_those_of_openssl() {
     assert_eq!(filter(&public).ends(0).out(), "[REDACTED:api-key]");
     let other = desk.hushlog(["keygen", "--signing", "--output", "other.pem"], b"").ends(0).out();
     assert_eq!(desk.mode("other.pem"), 0o600);
-    filter(other.trim()).ends(2).says("not signed by a signer that is trusted here");
-    desk.hushlog(["env", "set", "prod", "A=b", "--sign", "other.pem"], b"").ends(2).says("not of a signer");
+    filter(other.trim()).ends(2).says("no trusted key signed the registry");
+    desk.hushlog(["env", "set", "prod", "A=b", "--sign", "other.pem"], b"").ends(2).says("does not belong to a signer");
     fs::write(desk.registry(), text.replace("install: true", "install: false")).unwrap();
     filter(&public).ends(2).says("changed after it was signed");
     output(desk.command("openssl").args(["pkey", "-in", "other.pem", "-noout"]));
@@ -486,7 +486,9 @@ fn r22_the_mode_links_and_other_peoples_directories() {
     } else {
         crate::program::session::without("root");
     }
-    desk.hushlog(["secret", "list", "--registry", "no/such/directory.yaml"], b"").ends(2).says("no registry yet");
+    desk.hushlog(["secret", "list", "--registry", "no/such/directory.yaml"], b"")
+        .ends(2)
+        .says("the registry does not exist");
     desk.hushlog(["member", "add", "alice", &recipient, "--registry", "no/such/directory.yaml"], b"").ends(3);
 }
 
@@ -537,16 +539,16 @@ fn members_come_and_go_on_a_machine_that_can_open() {
     let recipient = desk.hushlog(["keygen", "--output", "bob.txt"], b"").ends(0).out();
     let mut without = desk.command(HUSHLOG);
     without.args(["member", "add", "bob", recipient.trim()]).env_remove("HUSHLOG_IDENTITY");
-    program::run(&mut without, b"").ends(2).says("an identity is needed, to seal 1 secrets anew").says("--identity");
+    program::run(&mut without, b"").ends(2).says("resealing 1 secrets needs an identity").says("--identity");
     let before = desk.text();
     desk.hushlog(["member", "add", "bob", recipient.trim(), "--identity", "bob.txt"], b"")
         .ends(2)
         .says("the shared secret api-key");
     assert_eq!(desk.text(), before);
-    desk.hushlog(["member", "add", "bob", recipient.trim()], b"").ends(0).says("1 secret was sealed anew");
+    desk.hushlog(["member", "add", "bob", recipient.trim()], b"").ends(0).says("1 secret was resealed");
     let filter = || desk.hushlog(["--registry", "registry.yaml", "--identity", "bob.txt"], CANARY.as_bytes());
     assert_eq!(filter().ends(0).out(), "[REDACTED:api-key]");
-    desk.hushlog(["member", "remove", "bob"], b"").ends(0).says("it may have kept copies");
-    filter().ends(2).says("belongs to no member");
+    desk.hushlog(["member", "remove", "bob"], b"").ends(0).says("may have copies of the shared secrets");
+    filter().ends(2).says("this identity is not a member");
     desk.hushlog(["member", "remove", "alice"], b"").ends(2).says("the last member");
 }

@@ -271,7 +271,7 @@ fn a11_a_lock_on_the_directory_does_not_hold_a_change_up() {
     // A process with write access can, for a while, and is named.
     let held = lock::beside(&desk.registry(), Duration::ZERO).unwrap();
     let holder = format!("(process {}) has held the lock for 10 s", std::process::id());
-    add("b").ends(3).says("waiting for a lock that").says("cannot be written").says(&holder);
+    add("b").ends(3).says("waiting for ").says("cannot write").says(&holder);
     drop(held);
     add("b").ends(0);
     assert_eq!(desk.content().unwrap().1.len(), 2);

@@ -88,7 +88,7 @@ fn a19_a_registry_of_format_1_stays_as_it_is() {
     let masked = desk.hushlog(["--registry", "registry.yaml"], VALUE).ends(0).out();
     assert_eq!(masked, "[REDACTED:api-key]");
     let pinned = ["--registry", "registry.yaml", "--trust", "hlr-aaaaaaaaaaaaaaaaaaaaaaaaaa"];
-    desk.hushlog(pinned, VALUE).ends(2).says("is not the one that is trusted here");
+    desk.hushlog(pinned, VALUE).ends(2).says("is not a trusted one");
 }
 
 /// The same signer signs for staging and for production.
@@ -118,11 +118,11 @@ fn a19_trust_in_an_id_refuses_another_registry_of_the_signer() {
     }
     filter(registries[0], &[public.trim(), &ids[0]]).ends(0);
     filter(registries[0], &[&ids[0], &ids[1]]).ends(0);
-    filter(registries[1], &[public.trim(), &ids[0]]).ends(2).says("is not the one that is trusted here");
-    filter(registries[1], &["hlr-short"]).ends(2).says("that is not the id of a registry");
+    filter(registries[1], &[public.trim(), &ids[0]]).ends(2).says("is not a trusted one");
+    filter(registries[1], &["hlr-short"]).ends(2).says("not a valid registry id");
     let mut command = desk.command(HUSHLOG);
     command.args(["--registry", registries[1]]).env("HUSHLOG_TRUST", format!("{} {}", public.trim(), ids[0]));
-    super::program::run(&mut command, VALUE).ends(2).says("is not the one that is trusted here");
+    super::program::run(&mut command, VALUE).ends(2).says("is not a trusted one");
     // The id is in the signed text.
     let text = fs::read_to_string(desk.path(registries[1])).unwrap();
     fs::write(desk.path("renamed.yaml"), text.replace(&ids[1], &ids[0])).unwrap();
@@ -158,7 +158,7 @@ fn a19_identity_and_signing_key_are_masked_with_a_registry() {
     let answers = desk.hushlog(["check", "--registry", "registry.yaml"], b"").ends(1).out();
     assert_eq!(answers, "API_KEY: not set, masked\n");
     let empty = Desk::new();
-    empty.hushlog(["--registry", "registry.yaml"], b"").ends(2).says("holds no secret that this identity can open");
+    empty.hushlog(["--registry", "registry.yaml"], b"").ends(2).says("contains no secret that this identity can open");
 }
 
 /// A group and services may read a session, so it does not hold the key; hushlog masks the key

@@ -30,7 +30,7 @@ fn a10_names_that_programs_read_are_refused_when_they_are_added() {
     for name in ["https-proxy", "pghost", "grep_colors"] {
         desk.add(name, VALUE)
             .ends(2)
-            .says("programs read the variable as their configuration")
+            .says("programs read the variable as configuration")
             .says("/etc/hushlog/allowed-names");
     }
     desk.hushlog(["env", "set", "prod", "PGHOST=db"], b"").ends(2).says("/etc/hushlog/allowed-names");
@@ -90,7 +90,7 @@ fn a10_the_machine_allows_a_name() {
     fs::write(&allowed, "PGHOST\n").unwrap();
     boot(mode).ends(0);
     fs::set_permissions(&allowed, fs::Permissions::from_mode(0o666)).unwrap();
-    boot(mode).ends(2).says("others than root can write it");
+    boot(mode).ends(2).says("users other than root can write to it");
 }
 
 /// A registry without a secret for this identity had its defaults set unchecked.
@@ -141,7 +141,7 @@ fn b05_names_that_load_code_are_refused() {
         fs::write(desk.path("app.env"), format!("{name}=canary-4f9QzX\n")).unwrap();
         let mut boot = desk.command(HUSHLOG);
         boot.args(["boot", "--allow-disk", "--dotenv", "app.env"]).env("HUSHLOG_RUN_DIR", desk.path("run"));
-        program::run(&mut boot, b"").ends(2).says("decides what programs do");
+        program::run(&mut boot, b"").ends(2).says("changes the behaviour of programs");
     }
     for name in ["DOTNET_ENVIRONMENT", "ERLANG_COOKIE", "FISHNET_TOKEN"] {
         desk.add(name, format!("canary-{name}").as_bytes()).ends(0);

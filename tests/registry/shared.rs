@@ -104,7 +104,7 @@ fn r22_a_registry_is_not_taken_from_its_owner_or_group() {
     team.set("shared/registry.yaml", BOB, OTHERS, 0o660);
     let before = fs::read(team.registry()).unwrap();
     let refused = |user: &[&str], said: &str| {
-        let ran = team.add(user, "api-key").ends(3).says("the registry is not written").says(said);
+        let ran = team.add(user, "api-key").ends(3).says("cannot replace the registry").says(said);
         assert!(ran.err().contains("chgrp"), "{}", ran.err());
         assert_eq!(
             (fs::read(team.registry()).unwrap(), team.names()),

@@ -64,7 +64,7 @@ fn az_marks_of_a_conflict_are_told_with_the_way_out() {
         lines.insert(at, "<<<<<<< HEAD");
         fs::write(desk.registry(), lines.join("\n")).unwrap();
         let told = desk.hushlog(["secret", "list"], b"").ends(2);
-        told.says(&format!("merge conflict, from line {} on", at + 1)).says("hushlog merge");
+        told.says(&format!("merge conflict at line {}", at + 1)).says("hushlog merge");
     }
     // A marker in a comment, or within an entry's line, is none.
     fs::write(desk.registry(), format!("# <<<<<<< a\n{good}")).unwrap();
@@ -93,7 +93,7 @@ fn az_a_key_that_root_gives_to_a_group_is_taken() {
     for (owner, mode) in [(0, 0o444), (0, 0o640), (0, 0o460), (0, 0o550), (61_022, 0o440), (61_024, 0o440)] {
         let told = read(owner, mode, group);
         assert_eq!(told.code, Some(2), "{owner} {mode:o}");
-        told.says("can be read by others").says("0440");
+        told.says("users other than the owner can read").says("0440");
     }
 }
 
@@ -218,7 +218,7 @@ fn az_a_signed_registry_is_merged_by_a_signer_alone() {
     let [a, b] = [added("mail-token"), added("pay-token")].map(|words| [words.as_slice(), &[sign]].concat());
     let ran = repository.merge(&[(&a, "zulu-kite-4471")], &[(&b, "hawk-sun-9931")]);
     assert_eq!(ran.code, Some(1), "{}{}", ran.out(), ran.err());
-    assert!(ran.err().contains("has to be signed") && ran.err().contains("git checkout --merge"), "{}", ran.err());
+    assert!(ran.err().contains("must be signed") && ran.err().contains("git checkout --merge"), "{}", ran.err());
     desk.hushlog(["secret", "list"], b"")
         .ends(2)
         .says("is not signed by one of its signers")

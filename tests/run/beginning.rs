@@ -82,7 +82,7 @@ fn names_that_cannot_be_injected_are_refused() {
     for (name, problem) in [
         ("path", "path cannot be exported: the variable is reserved"),
         ("1password", "1password cannot be exported: the name begins with a digit"),
-        ("a b", "a b cannot be exported: the name has a character"),
+        ("a b", "a b cannot be exported: the name contains a character"),
     ] {
         let directory = directory("");
         fs::write(directory.path().join(name), SECRET).unwrap();
@@ -109,12 +109,12 @@ fn w02_a_command_that_cannot_run_is_told_as_shells_tell_it() {
     with(&["./.env"]).ends(126).says("permission denied");
     with(&["/"]).ends(126);
     fs::write(directory.path().join(".env"), format!("SMALL=1234567\nHUGE={}\n", "x".repeat(128 << 10))).unwrap();
-    with(&["true"]).ends(126).says("the variable HUGE is longer than the 128 KiB");
+    with(&["true"]).ends(126).says("the variable HUGE is longer than 128 KiB");
     let many: String = (0..600).map(|n| format!("V{n}={}\n", "x".repeat(20_000 + n))).collect();
     fs::write(directory.path().join(".env"), many).unwrap();
     with(&["true"]).ends(126).says("the longest variable is V599");
     fs::write(directory.path().join("key"), b"bin\0ary-value").unwrap();
-    wrapped(directory.path(), &["--secret-file", "key"], "echo ran").ends(2).says("the value of KEY holds a NUL");
+    wrapped(directory.path(), &["--secret-file", "key"], "echo ran").ends(2).says("the value of KEY contains a NUL");
 }
 
 #[test]
@@ -154,7 +154,9 @@ fn the_report_counts_both_streams() {
 fn an_output_that_cannot_be_written_is_an_error() {
     let directory = directory(&format!("A={SECRET}\n"));
     let text = "hushlog run --dotenv .env -- sh -c 'echo x; exit 0' >/dev/full";
-    run(script(text).current_dir(&directory), b"").ends(3).says("cannot write what the command writes: no space left");
+    run(script(text).current_dir(&directory), b"")
+        .ends(3)
+        .says("cannot write the output of the command: no space left");
     // A reader that leaves is the command's own affair, as without the wrapper.
     let text = "hushlog run --dotenv .env -- yes | head -n 1; echo ${PIPESTATUS[0]}";
     let ran = run(script(text).current_dir(&directory), b"").ends(0);

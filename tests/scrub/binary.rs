@@ -141,7 +141,7 @@ echo "$VALUE" >f && git add f && git commit -qm x && git rm -q f && git commit -
 "#;
     sh(&directory, make);
     let ran = run(&mut scrub(["--check".as_ref(), "--recursive".as_ref(), directory.as_os_str()])).ends(3);
-    assert!(ran.err().contains("it is a git object, compressed (zlib); secrets stand in it"), "said {}", ran.err());
+    assert!(ran.err().contains("it is a git object, compressed (zlib); it contains secrets"), "said {}", ran.err());
 }
 
 /// The CRC-32 of zlib, bit by bit.
@@ -183,7 +183,7 @@ fn aq_segments_of_records_stay_readable() {
     write_old(&directory.join("000003.log"), &[piece(2), piece(3), piece(4)].concat());
     let told =
         ["0.log: it is a file of records with lengths", "it is a Kafka segment", "it is a log of LevelDB or RocksDB"];
-    stays(&directory, &[&told[..], &["secrets stand in it"]].concat());
+    stays(&directory, &[&told[..], &["it contains secrets"]].concat());
     assert_eq!((good(&short), good(&long)), (3, 5), "the test's own records");
     // The flag permits it.
     let args = ["--binary".as_ref(), "--include".as_ref(), "*3.log".as_ref(), directory.as_os_str()];
@@ -227,7 +227,7 @@ printf 'Package: a\nVersion: 1\nArchitecture: all\nMaintainer: %s <a@b>\nDescrip
 dpkg-deb -Znone --root-owner-group -b ../p a.deb >/dev/null
 "#;
     sh(&directory, make);
-    stays(&directory, &["a.deb: it is an ar archive; secrets stand in it"]);
+    stays(&directory, &["a.deb: it is an ar archive; it contains secrets"]);
     assert_eq!(sh(&directory, "dpkg-deb --fsys-tarfile a.deb | tar xO ./etc/conf"), format!("key={VALUE}"));
 }
 
@@ -246,7 +246,7 @@ fn a21_zip_archives_stay_whole() {
     needs!("zip", "unzip");
     stay_readable(
         "echo \"$VALUE\" | zip -q -0 -z ../d/a.zip a.log; zip -q -9 ../d/b.jar a.log; cat ../d/a.zip >../d/no-name",
-        &["a.zip: it is a zip archive; secrets stand in it", "b.jar: it is a zip", "no-name: it is a zip"],
+        &["a.zip: it is a zip archive; it contains secrets", "b.jar: it is a zip", "no-name: it is a zip"],
         "for f in *; do unzip -tq $f >/dev/null; unzip -p $f a.log; done",
     );
 }
@@ -305,7 +305,7 @@ fn ar_a_check_that_searched_nothing_is_not_clean() {
     assert!(ran.err().contains("no file was searched"), "said {}", ran.err());
     fs::create_dir(directory.join("below")).expect("room for a directory");
     write_old(&directory.join("below/a.log"), b"nothing\n");
-    assert!(check(&[]).ends(3).err().contains("--recursive goes into directories below"));
+    assert!(check(&[]).ends(3).err().contains("--recursive descends into subdirectories"));
     check(&["--recursive", "--include", "*.txt"]).ends(3);
     check(&["--recursive"]).ends(0);
     write_old(&directory.join("empty.log"), b"");
@@ -377,8 +377,8 @@ fn aq_a_doubt_is_told() {
     let path = directory.join("a.log");
     write_old(&path, &text);
     let ran = run(&mut scrub(["--rewrite".as_ref(), path.as_os_str()])).ends(3);
-    assert!(ran.err().contains("its length has to stay"), "said {}", ran.err());
+    assert!(ran.err().contains("its length must stay"), "said {}", ran.err());
     assert_file(&path, &text);
-    assert!(run(&mut scrub([&path])).ends(0).err().contains("in doubt: "));
+    assert!(run(&mut scrub([&path])).ends(0).err().contains("doubtful: "));
     assert_file(&path, &masked(&text));
 }

@@ -77,9 +77,9 @@ fn a20_a_scrub_leaves_its_own_source_and_says_so_once() {
         }
     }
     let args = ["--dotenv", ".env", ".env", "--report", "report.json"];
-    run(&mut place.scrub(&args)).ends(0).says("left alone: .env: it holds secrets that are searched for");
+    run(&mut place.scrub(&args)).ends(0).says("left alone: .env: it is a source of the secrets");
     let report = fs::read_to_string(place.at("report.json")).expect("it was written");
-    assert!(report.contains("it holds secrets that are searched for") && report.contains("\"found\": 0"), "{report}");
+    assert!(report.contains("it is a source of the secrets") && report.contains("\"found\": 0"), "{report}");
     assert_file(&place.at(".env"), source().as_bytes());
     // Another file with the same content is no source.
     fs::copy(place.at(".env"), place.at("copy")).expect("room");

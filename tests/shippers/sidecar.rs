@@ -230,7 +230,7 @@ fn the_canary_tells_whether_the_sidecar_masks() {
         command.arg(place.path("control")).args(more);
         run_within(&mut command, b"", PATIENCE)
     };
-    check(&[]).ends(2).says("no sidecar listens");
+    check(&[]).ends(2).says("no sidecar is listening");
     let out = UnixListener::bind(place.path("out")).unwrap();
     let streams = "  - { name: one, source: { unix: PLACE/one.sock }, sink: { unix: PLACE/out } }\n  \
                    - { name: two, source: { unix: PLACE/two.sock }, sink: { stdout: true }, release: exact }\n";
@@ -238,12 +238,12 @@ fn the_canary_tells_whether_the_sidecar_masks() {
     assert_eq!(check(&[]).ends(0).out(), "one: masked\ntwo: masked\n");
     assert_eq!(check(&["two"]).ends(0).out(), "two: masked\n");
     assert_eq!(check(&["--quiet", "one"]).ends(0).out(), "");
-    check(&["three"]).ends(2).says("there is no such stream");
-    check(&["two words"]).ends(2).says("name 1 is that of no stream");
+    check(&["three"]).ends(2).says("no such stream");
+    check(&["two words"]).ends(2).says("name 1 is not the name of a stream");
     assert_eq!(check(&["--through", "one"]).ends(0).out(), "one: masked, sent\n");
     assert_eq!(given_out(&out, 1), "hushlog canary: [REDACTED:HUSHLOG_CANARY]\n");
     sidecar.stop();
-    check(&[]).ends(2).says("no sidecar listens");
+    check(&[]).ends(2).says("no sidecar is listening");
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_sidecar_that_would_not_mask_is_told() {
         run_within(command.arg(place.path("control")), b"", PATIENCE)
     };
     assert_eq!(check().ends(1).out(), "one: masked\ntwo: not masked\n");
-    check().ends(2).says("not understood");
+    check().ends(2).says("cannot read the sidecar's answer");
     answers.join().unwrap();
 }
 

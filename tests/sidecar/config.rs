@@ -36,20 +36,20 @@ fn a_minimal_configuration_is_valid() {
 
 #[test]
 fn an_error_names_file_line_and_key_and_no_value() {
-    wrong(&format!("{STREAM}drain_seconds: {CANARY}\n"), 2, "drain_seconds: it has to be");
-    wrong(&format!("{STREAM}{CANARY}: 5\n"), 2, "there is no such key");
-    wrong(&format!("{STREAM}options:\n  mask_char: {CANARY}\n"), 3, "mask_char: it has to be one printable");
-    wrong(&format!("{STREAM}options:\n  min_length: 3\n"), 3, "min_length: it has to be from 4");
-    wrong(&format!("{STREAM}options:\n  encodings: {CANARY}\n"), 3, "encodings: it has to be");
-    wrong(&format!("{STREAM}metrics: {CANARY}\n"), 2, "metrics: it has to be an address");
-    wrong(&format!("{STREAM}secrets:\n  dotenv: {CANARY}\n"), 3, "dotenv: it has to be");
+    wrong(&format!("{STREAM}drain_seconds: {CANARY}\n"), 2, "drain_seconds: must be");
+    wrong(&format!("{STREAM}{CANARY}: 5\n"), 2, "unknown key");
+    wrong(&format!("{STREAM}options:\n  mask_char: {CANARY}\n"), 3, "mask_char: must be one printable");
+    wrong(&format!("{STREAM}options:\n  min_length: 3\n"), 3, "min_length: must be from 4");
+    wrong(&format!("{STREAM}options:\n  encodings: {CANARY}\n"), 3, "encodings: must be");
+    wrong(&format!("{STREAM}metrics: {CANARY}\n"), 2, "metrics: must be an address");
+    wrong(&format!("{STREAM}secrets:\n  dotenv: {CANARY}\n"), 3, "dotenv: must be");
     wrong(&format!("{STREAM}secrets:\n  env: [{{ {CANARY}: 1 }}]\n"), 3, "env");
-    wrong(&format!("{STREAM}secrets:\n  session: true\n  session: false\n"), 4, "session: this key is there twice");
+    wrong(&format!("{STREAM}secrets:\n  session: true\n  session: false\n"), 4, "session: this key occurs twice");
     wrong(&format!("{STREAM}control: [\n"), 2, "");
-    wrong(&format!("\u{feff}drain_seconds: {CANARY}\n{STREAM}"), 1, "drain_seconds: it has to be");
+    wrong(&format!("\u{feff}drain_seconds: {CANARY}\n{STREAM}"), 1, "drain_seconds: must be");
     // A carriage return ends a line of YAML.
     let ends = STREAM.replace('\n', "\r");
-    wrong(&format!("{ends}state: /a\r\ndrain_seconds: {CANARY}\r"), 3, "drain_seconds: it has to be");
+    wrong(&format!("{ends}state: /a\r\ndrain_seconds: {CANARY}\r"), 3, "drain_seconds: must be");
 }
 
 #[test]
@@ -66,35 +66,41 @@ fn b16_an_option_of_a_registry_needs_one() {
 fn a_stream_is_checked() {
     let stream = |fields: &str| format!("streams:\n  - name: app\n    {}\n", fields.replace(" | ", "\n    "));
     wrong(&stream("source: { stdin: true }"), 3, "sink: this key is missing");
-    wrong(&stream("source: {} | sink: { stdout: true }"), 3, "source: it has to have one of stdin, fifo");
-    wrong(&stream("source: { stdin: true, fifo: /a } | sink: { stdout: true }"), 3, "there is one kind already");
-    wrong(&stream("source: { stdin: true, mode: \"0600\" } | sink: { stdout: true }"), 3, "mode: it goes with fifo");
+    wrong(&stream("source: {} | sink: { stdout: true }"), 3, "source: must have one of stdin, fifo");
+    wrong(
+        &stream("source: { stdin: true, fifo: /a } | sink: { stdout: true }"),
+        3,
+        "this section has another kind already",
+    );
+    wrong(
+        &stream("source: { stdin: true, mode: \"0600\" } | sink: { stdout: true }"),
+        3,
+        "mode: is only valid with fifo",
+    );
     wrong(&stream("source: { unix: /a, mode: 0600 } | sink: { stdout: true }"), 3, "octal digits in quotes");
     wrong(
         &stream("source: { stdin: true } | sink: { stdout: true } | release: now"),
         5,
-        "release: it is one of line, exact",
+        "release: must be one of line, exact",
     );
-    wrong(
-        &stream("source: { stdin: true } | sink: { stdout: true } | line_max: 100"),
-        5,
-        "line_max: it has to be from 1K",
-    );
+    wrong(&stream("source: { stdin: true } | sink: { stdout: true } | line_max: 100"), 5, "line_max: must be from 1K");
     wrong(&stream("source: { stdin: true } | sink: { file: /a, rotate_size: 1Q }"), 4, "a number of bytes");
     wrong(
         &stream("source: { files: /a/*.log } | sink: { stdout: true }"),
         3,
-        "files are followed with a state directory",
+        "following files needs a state directory",
     );
-    wrong(&stream("source: { stdin: true } | sink: { file: /a, away: spool }"), 4, "spool needs the path");
-    wrong(&stream("source: { stdin: true } | relase: line | sink: { stdout: true }"), 4, "there is no such key");
-    check(&stream("source: { stdin: true } | relase: line | sink: { stdout: true }")).ends(2).says("is it release?");
+    wrong(&stream("source: { stdin: true } | sink: { file: /a, away: spool }"), 4, "spool needs a file");
+    wrong(&stream("source: { stdin: true } | relase: line | sink: { stdout: true }"), 4, "unknown key");
+    check(&stream("source: { stdin: true } | relase: line | sink: { stdout: true }"))
+        .ends(2)
+        .says("did you mean release?");
     wrong(
         "streams:\n  - { name: \"a b\", source: { stdin: true }, sink: { stdout: true } }\n",
         2,
-        "name: it has to be",
+        "name: must consist of",
     );
-    check("control: /a\n").ends(2).says("there is nothing to do");
+    check("control: /a\n").ends(2).says("the configuration has nothing to do");
     check("").ends(2);
 }
 
@@ -128,7 +134,7 @@ fn streams_that_do_not_go_together_are_refused() {
             &format!("name: b, source: {{ fifo: /f }}, {other}"),
         ),
         3,
-        "has this sink with other settings",
+        "differs from the same sink of another stream",
     );
 }
 
@@ -144,12 +150,12 @@ fn what_is_hostile_is_refused_in_bounded_time() {
 
 #[test]
 fn without_a_configuration_it_says_what_to_do() {
-    program::run(&mut program::hushlog(["sidecar"]), b"").ends(2).says("hint: hushlog sidecar --config FILE");
+    program::run(&mut program::hushlog(["sidecar"]), b"").ends(2).says("hint: run hushlog sidecar --config FILE");
     let ran = program::run(&mut program::hushlog(["sidecar", "--config", CANARY]), b"").ends(2);
     ran.says("cannot read the file of --config: no such file").says("hushlog: error");
     let ran = program::run(&mut program::hushlog(["sidecar", "status", "--socket", CANARY]), b"").ends(2);
     assert!(!ran.err().contains(CANARY), "a path that does not exist may be a secret");
-    ran.says("no sidecar listens");
+    ran.says("no sidecar is listening");
 }
 
 fn schema() -> Value {

@@ -47,13 +47,13 @@ fn d13_who_is_not_root_nor_the_sidecars_user_is_refused() {
         run_within(&mut command, b"", PATIENCE)
     };
     for words in asks {
-        let refused = ask(words).ends(2).says("not open to this user");
+        let refused = ask(words).ends(2).says("may not use the control socket");
         assert!(refused.out().is_empty());
     }
     // The socket's mode is not the only protection.
     fs::set_permissions(place.path("control"), fs::Permissions::from_mode(0o666)).unwrap();
     for words in asks {
-        let refused = ask(words).ends(2).says("only root and the user of the sidecar may ask");
+        let refused = ask(words).ends(2).says("only root and the user of the sidecar are allowed");
         assert!(refused.out().is_empty());
     }
     sidecar.stop();

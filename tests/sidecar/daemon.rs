@@ -84,7 +84,7 @@ fn d09_a_sink_that_is_away_is_waited_for_and_nothing_is_lost() {
     let place = Place::new();
     let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { unix: DIR/sink }"]);
     let mut sidecar = place.start(&config);
-    sidecar.says("is away");
+    sidecar.says("unavailable");
     let text = text(3_000);
     let expected = {
         let mut expected = filtered(sidecar.place(), &text);
@@ -99,7 +99,7 @@ fn d09_a_sink_that_is_away_is_waited_for_and_nothing_is_lost() {
     until("all is out", || reader.text().len() >= String::from_utf8_lossy(&expected).len());
     assert_eq!(reader.text(), String::from_utf8_lossy(&expected));
     writing.join().expect("it does not panic");
-    sidecar.says("is there again");
+    sidecar.says("recovered");
     sidecar.stop();
 }
 
@@ -181,7 +181,7 @@ fn what_is_dropped_is_counted() {
     let place = Place::new();
     let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { unix: DIR/sink, away: drop }"]);
     let mut sidecar = place.start(&config);
-    sidecar.says("is away");
+    sidecar.says("unavailable");
     for _ in 0..3 {
         sidecar.send("app", &format!("lost {VALUE}\n"));
     }
@@ -216,7 +216,7 @@ fn the_output_of_a_program_is_read_and_it_is_started_again() {
     assert!(out.lines().all(|line| line.starts_with("out ") && line.ends_with(MASK)), "{out}");
     // The program's standard error is masked, too, and written to the sidecar's own.
     sidecar.says(&format!("err {MASK}"));
-    sidecar.says("has ended (exit status: 0), and is started again");
+    sidecar.says("ended (exit status: 0); restarting it");
     sidecar.stop();
 }
 
@@ -303,7 +303,7 @@ fn a_stop_does_not_wait_for_ever() {
     let mut sidecar = place.start(&config);
     sidecar.send("app", &format!("{VALUE}\n"));
     until("it was read", || sidecar.status()["streams"][0]["bytes_in"] != 0);
-    assert!(sidecar.stop().contains("were not out in time"));
+    assert!(sidecar.stop().contains("were not drained in time"));
 }
 
 #[test]

@@ -341,11 +341,11 @@ fn d17_a_state_directory_that_is_read_only_for_a_while() {
     // Another file system in its place: one with a file open for writing cannot become read-only.
     let Some(mount) = Mount::new(&following.path("lib/state"), "ro,mode=0700") else { return };
     following.append(&format!("two {VALUE}\n"));
-    following.sidecar.says("how far files were read cannot be saved in");
+    following.sidecar.says("cannot save read positions in");
     following.sidecar.says("Read-only file system");
     following.append("three\n");
     following.out_is(&format!("one\ntwo {MASK}\nthree\n"));
-    assert_eq!(following.sidecar.said().matches("cannot be saved").count(), 1, "it is told once");
+    assert_eq!(following.sidecar.said().matches("cannot save read positions").count(), 1, "it is told once");
     drop(mount);
     // It retries although nothing else changes, and succeeds.
     following.is_remembered();
@@ -369,11 +369,11 @@ fn d17_a_sink_on_a_file_system_that_is_read_only_for_a_while() {
     following.sidecar.file_is("var/sink/out", "one\n");
     let Some(mount) = Mount::new(&following.path("var/sink"), "ro") else { return };
     following.append(&format!("two {VALUE}\n"));
-    following.sidecar.says("is away: read-only file system");
+    following.sidecar.says("unavailable: read-only file system");
     following.append("three\n");
     drop(mount);
     following.sidecar.file_is("var/sink/out", &format!("one\ntwo {MASK}\nthree\n"));
-    following.sidecar.says("is there again");
+    following.sidecar.says("recovered");
     following.stop();
 }
 
@@ -442,7 +442,7 @@ fn d09_a_full_disk_is_waited_for_and_no_line_is_torn() {
     fs::write(place.path("small/other"), "y".repeat(40 << 10)).expect("there is room");
     let mut following = Following::begin_in(place, "a.log", "sink: { file: DIR/small/out }", &all);
     let len = |following: &Following| fs::metadata(following.path("small/out")).expect("it is there").len();
-    following.sidecar.says("is away");
+    following.sidecar.says("unavailable");
     assert!(len(&following) < 64 << 10);
     fs::remove_file(following.path("small/other")).expect("it is ours");
     // Space for some of it, and then for all.

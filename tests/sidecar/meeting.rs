@@ -57,7 +57,7 @@ fn au_a_sink_that_is_followed_is_refused_or_left_out() {
     meets(&place, &[&follow("logs/clean.log.1", "file: DIR/logs/clean.log")], "which is a rotated file of the sink");
     meets(&place, &[&follow("hushlog.yaml", "stdout: true")], "which is a file of secrets or settings");
     // In a pattern it is left out.
-    let (sink, out) = ("file: DIR/logs/clean.log", "logs/clean.log out, which is the sink of stream app");
+    let (sink, out) = ("file: DIR/logs/clean.log", "logs/clean.log, which is the sink of stream app");
     leaves_out(&place, &[&follow("logs/*.log", sink)], out);
     leaves_out(&place, &[&follow("**/*.log", sink)], out);
     // Through a link to the directory, and a link to the file.
@@ -66,16 +66,16 @@ fn au_a_sink_that_is_followed_is_refused_or_left_out() {
     leaves_out(&place, &[&follow("logs/*.log", "file: DIR/link/clean.log")], out);
     append(&place.path("out"), "");
     symlink("../out", place.path("logs/out.log")).expect("it is free");
-    leaves_out(&place, &[&follow("logs/*.log", "file: DIR/out")], "out out, which is the sink of stream app");
+    leaves_out(&place, &[&follow("logs/*.log", "file: DIR/out")], "out, which is the sink of stream app");
     meets(&place, &[&follow("logs/out.log", "file: DIR/out")], "which is the sink of stream app");
     fs::remove_file(place.path("logs/out.log")).expect("it is there");
     // Two that would feed each other.
     let (one, other) = (follow("logs/a*", "file: DIR/logs/b"), follow("logs/b*", "file: DIR/logs/a2"));
-    leaves_out(&place, &[&one, &other.replace("app", "b")], "stream b leaves");
+    leaves_out(&place, &[&one, &other.replace("app", "b")], "stream b skips");
     // A spool, and secrets.
     let spooled = "tcp: \"127.0.0.1:9\", away: spool, spool: DIR/logs/s";
-    leaves_out(&place, &[&follow("logs/*", spooled)], "logs/s out, which is the spool of stream app");
-    leaves_out(&place, &[&follow("*", "stdout: true")], "hushlog.yaml out, which is a file of secrets or settings");
+    leaves_out(&place, &[&follow("logs/*", spooled)], "logs/s, which is the spool of stream app");
+    leaves_out(&place, &[&follow("*", "stdout: true")], "hushlog.yaml, which is a file of secrets or settings");
 }
 
 /// One line in is one line out although the pattern matches the sink, and without a message if none
@@ -143,7 +143,7 @@ fn au_the_files_of_the_standard_streams_are_not_followed() {
         command.stdout(out).stderr(err);
     });
     goes_on_to(&sidecar, "logs/out");
-    sidecar.file_has("logs/err", "logs/err is not followed: hushlog writes it");
+    sidecar.file_has("logs/err", "logs/err is not followed: hushlog writes to it");
     sidecar.stop();
     sidecar.file_is("logs/out", &format!("one {MASK}\ntwo\n"));
 }
@@ -157,7 +157,7 @@ fn au_a_sink_that_gets_a_followed_name_is_not_followed() {
     let mut sidecar = place.start(&config);
     sidecar.file_is("clean", &format!("one {MASK}\n"));
     symlink("../clean", sidecar.path("logs/b.log")).expect("it is free");
-    sidecar.says("b.log is not followed: hushlog writes it");
+    sidecar.says("b.log is not followed: hushlog writes to it");
     append(&sidecar.path("logs/a.log"), "two\n");
     sidecar.file_is("clean", &format!("one {MASK}\ntwo\n"));
     sidecar.stop();
@@ -177,21 +177,21 @@ fn au_a35_streams_that_go_in_a_circle_are_refused() {
         let of = |name: &str, source: &str, sink: &str| {
             stream(name, &format!("{kind}: {source}"), &format!("{kind}: {sink}"))
         };
-        meets(&place, &[&of("one", path, path)], "the output of stream one comes back to it");
+        meets(&place, &[&of("one", path, path)], "the output of stream one returns to it");
         let both = [of("one", path, other), of("two", other, path)];
-        meets(&place, &[&both[0], &both[1]], "the output of the streams one, two comes back to them");
+        meets(&place, &[&both[0], &both[1]], "the output of the streams one, two returns to them");
         // One after the other, without a circle.
         let last = stream("two", &format!("{kind}: {other}"), "stdout: true");
         is_valid(&place, &[&both[0], &last]);
     }
-    meets(&place, &[&stream("one", "tcp: \"127.0.0.1:5140\"", "tcp: \"localhost:5140\"")], "comes back to it");
+    meets(&place, &[&stream("one", "tcp: \"127.0.0.1:5140\"", "tcp: \"localhost:5140\"")], "returns to it");
     // Three, of which the first only leads to the circle.
     let three = [
         stream("one", "stdin: true", "fifo: DIR/a"),
         stream("two", "fifo: DIR/a", "fifo: DIR/b"),
         stream("three", "fifo: DIR/b", "fifo: DIR/a"),
     ];
-    meets(&place, &[&three[0], &three[1], &three[2]], "comes back to them");
+    meets(&place, &[&three[0], &three[1], &three[2]], "returns to them");
 }
 
 #[test]
@@ -274,9 +274,9 @@ fn aw_compressed_files_are_not_followed() {
     append(&place.path("logs/a.log.3"), compressed(b"\x1f\x8b\x08\0"));
     append(&place.path("logs/a.log.4"), compressed(b"BZh91AY&SY"));
     let mut sidecar = place.start(&config);
-    sidecar.says("a.log.2.gz is not followed: compressed files are left out by their names");
-    sidecar.says("a.log.3 is not followed: it is compressed (gzip), and no text");
-    sidecar.says("a.log.4 is not followed: it is compressed (bzip2), and no text");
+    sidecar.says("a.log.2.gz is not followed: compressed files are skipped by their names");
+    sidecar.says("a.log.3 is not followed: it is compressed (gzip)");
+    sidecar.says("a.log.4 is not followed: it is compressed (bzip2)");
     // Some appear empty first, as a compressor makes them.
     let heads: [&[u8]; 4] = [b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"PK\x03\x04", b"\x04\x22\x4d\x18"];
     let name = |number: usize| format!("logs/a.log.{}", number + 10);
@@ -311,5 +311,5 @@ fn exclude_goes_with_files_only() {
     let place = Place::new();
     let config = configure(&place, &["name: app, source: { fifo: DIR/f, exclude: [\"*.2\"] }, sink: { stdout: true }"]);
     let checked = run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"");
-    checked.ends(2).says("exclude: it goes with files only");
+    checked.ends(2).says("exclude: is only valid with files");
 }

@@ -132,7 +132,7 @@ fn d03_a_bad_reload_changes_nothing_and_is_told() {
             &|| fs::write(&dotenv, format!("FIRST='{}\nno end", value(2))).expect("room"),
             ":1: a single quote is not closed",
         ),
-        (&|| fs::write(&dotenv, "").expect("room"), " holds no value"),
+        (&|| fs::write(&dotenv, "").expect("room"), " contains no value"),
         (&|| fs::remove_file(&dotenv).expect("it is there"), "no such file or directory"),
         (&|| fs::create_dir(&dotenv).expect("room"), "is a directory"),
     ];
@@ -147,7 +147,7 @@ fn d03_a_bad_reload_changes_nothing_and_is_told() {
         expected.push_str(&format!("{failures} {MASK} [REDACTED:FIRST]\n"));
         sidecar.file_is("out", &expected);
     }
-    sidecar.says("warning: the secrets could not be read again, and those of before are masked");
+    sidecar.says("warning: reload failed, the previous secrets stay masked");
     fs::remove_dir(&dotenv).expect("it is there");
     fs::write(&dotenv, format!("FIRST={}\n", value(3))).expect("room");
     until("it is well again", || sidecar.status()["secrets"]["error"].is_null());
@@ -279,7 +279,7 @@ fn hang_up_for(time: Duration) {
     });
     let expected: String = (0..lines).map(|n| format!("{n} {MASK} end\n")).collect();
     sidecar.file_is("out", &expected);
-    let (reloads, sent) = (sidecar.said().matches("the secrets were read again").count(), sent.into_inner());
+    let (reloads, sent) = (sidecar.said().matches("reloaded the secrets").count(), sent.into_inner());
     println!("{sent} hang-ups, {reloads} reloads, {lines} lines, {least} to {most} KiB");
     assert!(sent as u128 >= time.as_millis() * 9 / 10, "{sent} hang-ups are no storm");
     assert!((1..=15 * time.as_secs() as usize).contains(&reloads), "{reloads} reloads");
@@ -329,7 +329,7 @@ fn a_value_that_cannot_be_masked_is_refused_by_the_answer() {
     let config = place.streams(&[UNIX]);
     let mut sidecar = place.start(&config);
     sidecar.ask(&["add", "SHORT"], "abc").ends(2).says("shorter than 4 bytes");
-    sidecar.ask(&["add", "a b"], "abcdefgh").ends(2).says("a name has no blanks");
+    sidecar.ask(&["add", "a b"], "abcdefgh").ends(2).says("a name must not contain blanks");
     sidecar.ask(&["add", "EMPTY"], "").ends(2);
     let ran = program::run(&mut program::hushlog(["sidecar", "add", "NAME", "hunter2-prod-key"]), b"").ends(2);
     assert!(!ran.err().contains("hunter2"), "it shows what was on the command line");

@@ -172,18 +172,18 @@ fn d11_what_is_not_ours_at_the_path_of_a_socket_is_left_alone() {
     let config = place.streams(&[UNIX]);
     let at = place.path("app");
     fs::write(&at, "a file").expect("room");
-    assert!(refused(&place, &config).contains("something else than a socket is there"));
+    assert!(refused(&place, &config).contains("a file that is not a socket is there"));
     assert_eq!(fs::read_to_string(&at).expect("it is there"), "a file");
     fs::remove_file(&at).expect("it is there");
 
     symlink(place.path("elsewhere"), &at).expect("room");
-    assert!(refused(&place, &config).contains("something else than a socket is there"));
+    assert!(refused(&place, &config).contains("a file that is not a socket is there"));
     assert!(fs::symlink_metadata(&at).expect("it is there").file_type().is_symlink());
     assert!(!place.path("elsewhere").exists());
     fs::remove_file(&at).expect("it is there");
 
     let live = UnixListener::bind(&at).expect("room");
-    assert!(refused(&place, &config).contains("somebody else listens there"));
+    assert!(refused(&place, &config).contains("another process listens there"));
     UnixStream::connect(&at).expect("it still listens");
     drop(live);
     // The remains of a killed sidecar are removed.
@@ -203,7 +203,7 @@ fn d11_the_same_for_datagrams_and_fifos() {
     let place = Place::new();
     let config = place.streams(&["name: log, source: { unix_datagram: DIR/log }, sink: { file: DIR/out }"]);
     let live = UnixDatagram::bind(place.path("log")).expect("room");
-    assert!(refused(&place, &config).contains("somebody else listens there"));
+    assert!(refused(&place, &config).contains("another process listens there"));
     drop(live);
     let config = place.streams(&["name: pipe, source: { fifo: DIR/log }, sink: { file: DIR/out }"]);
     assert!(refused(&place, &config).contains("a socket is there"));
@@ -386,7 +386,7 @@ fn a_fifo_as_a_sink_is_waited_for() {
     made.ends(0);
     let config = place.streams(&["name: a, source: { unix: DIR/app }, sink: { fifo: DIR/sink }"]);
     let mut sidecar = place.start(&config);
-    sidecar.says("is away");
+    sidecar.says("unavailable");
     sidecar.send("app", &format!("one {VALUE}\n"));
     for n in 0..3 {
         let mut read = [0; 256];
@@ -499,10 +499,10 @@ fn sockets_that_nobody_would_read_are_refused() {
     let other = UnixListener::bind(place.path("other")).expect("room");
     let said = refused(other.into(), 1);
     let path = place.path("other");
-    assert!(said.contains(&format!("{}: no stream has it as its source", path.display())), "{said}");
+    assert!(said.contains(&format!("{}: it is not the source of any stream", path.display())), "{said}");
     // Of another kind than the stream's.
     let datagrams = UnixDatagram::bind(place.path("app")).expect("room");
-    assert!(refused(datagrams.into(), 1).contains("no stream has it as its source"));
+    assert!(refused(datagrams.into(), 1).contains("it is not the source of any stream"));
     let said = refused(File::open("/dev/null").expect("it is there").into(), 1);
     assert!(said.contains("descriptor 1 of the service manager: socket operation on non-socket"), "{said}");
     fs::remove_file(place.path("app")).expect("it is there");

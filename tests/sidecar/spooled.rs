@@ -40,7 +40,7 @@ fn a22_a_nearly_full_disk_doubles_and_tears_no_line() {
     );
     let wanted = lines(6_000).replace(VALUE, MASK);
     let mut sidecar = place.start(&config);
-    sidecar.says("is away");
+    sidecar.says("unavailable");
     let len = || fs::metadata(small.join("out")).map_or(0, |found| found.len());
     for step in 1..12_u64 {
         resize(&small, &format!("{}k", 16 + step * 36));
@@ -182,7 +182,7 @@ fn a33_a_failed_sync_loses_no_line() {
     let full = fs::File::create(&ballast).map(|mut file| std::io::copy(&mut std::io::repeat(1), &mut file));
     assert!(full.is_ok_and(|copied| copied.is_err()), "it is never full");
     append(second);
-    sidecar.says("cannot be saved");
+    sidecar.says("cannot save read positions");
     fs::remove_file(&ballast).expect("it is there");
     append(third);
     until("the last lines are out", || has(third));

@@ -406,7 +406,7 @@ fn a_connection_that_is_no_streams_is_closed_and_told() {
     let other = place.path("other");
     let mut sidecar = manager.start(place, &config, &[]);
     until("none is kept any more", || manager.kept() == 0);
-    sidecar.says(&format!("{} is a connection, and was closed: no stream of plain text", other.display()));
+    sidecar.says(&format!("{} is a connection, and was closed: no plain stream", other.display()));
     for peer in &mut peers {
         peer.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out can be set");
         assert!(peer.read(&mut [0; 1]).is_ok_and(|len| len == 0) || peer.write_all(b"more").is_err());

@@ -41,7 +41,7 @@ class Records(unittest.TestCase):
         self.assertEqual(redactor(mask_char="*").redact(VALUE), "*" * len(VALUE))
         encoded = base64.b64encode(VALUE.encode()).decode()
         self.assertEqual(redactor(encodings=False).redact(encoded), encoded)
-        with self.assertRaisesRegex(hushlog.Error, r"end in common \(TOKEN\)$"):
+        with self.assertRaisesRegex(hushlog.Error, r"end with a secret \(TOKEN\)$"):
             redactor(mask=VALUE[:3])
 
     def test_notices_and_no_secrets(self):

@@ -22,7 +22,7 @@ use super::message;
 /// most by default. A line repeats a message up to three times, and each byte may take six.
 const LINE_LEN_MAX: usize = 4 << 20;
 
-/// Whose helper it is.
+/// The protocol of a log shipper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
     /// mmexternal, which gives the text of each message

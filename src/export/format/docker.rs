@@ -13,16 +13,16 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 pub(super) fn problem(name: &str, value: &[u8]) -> Option<&'static str> {
     if name.contains(|c: char| c.is_whitespace() || c.is_control() || c == BYTE_ORDER_MARK) {
-        return Some("Docker takes no blanks and control characters in a name");
+        return Some("a name in Docker's format contains no blanks or control characters");
     }
     if name.starts_with('#') {
-        return Some("its name begins with '#', as comments do in Docker's format");
+        return Some("its name begins with '#', which starts a comment in Docker's format");
     }
     if value.contains(&b'\n') {
-        return Some("its value has several lines, and Docker's format has no way to write a newline");
+        return Some("its value has several lines, and Docker's format cannot express a newline");
     }
     if value.ends_with(b"\r") {
-        return Some("its value ends with a carriage return, which Docker would take for the end of the line");
+        return Some("its value ends with a carriage return, which Docker would remove with the end of the line");
     }
     if name.len() + 1 + value.len() > LINE_LEN_MAX {
         return Some("Docker reads no lines over 64 KiB");

@@ -21,20 +21,20 @@ use crate::registry::ExportedSecret;
 
 pub(super) fn problem(value: &[u8]) -> Option<&'static str> {
     if value.iter().any(|byte| b"\r\n".contains(byte)) {
-        return Some("its value has several lines, which some readers of such files take for several variables");
+        return Some("its value has several lines, which some readers of such files read as several variables");
     }
     if value.windows(2).any(|pair| pair == b"${") {
-        return Some("its value holds '${', which some readers of such files expand in all quotes");
+        return Some("its value contains '${', which some readers of such files expand in any quotes");
     }
     if single_quotes_do(value) || double_quotes_do(value) {
         return None;
     }
     Some(match value.contains(&b'\'') {
         true => {
-            "its value holds a single quote, and a character that shells and other readers treat differently beside it"
+            "its value contains both a single quote and a character that shells and other readers then treat differently"
         }
         false => {
-            "its value ends with a backslash or holds a doubled one, which readers of such files treat differently"
+            "its value ends with a backslash or contains a doubled one, which readers of such files treat differently"
         }
     })
 }

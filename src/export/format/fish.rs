@@ -26,10 +26,10 @@ const UMASK: &str = "umask";
 
 pub(super) fn problem(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'_') {
-        return Some("the name of a variable is made of letters, digits and _ in fish");
+        return Some("in fish, the name of a variable consists of letters, digits and _");
     }
     if READ_ONLY.contains(&name) || name == UMASK {
-        return Some("fish has a variable of that name for itself");
+        return Some("fish reserves that variable");
     }
     None
 }

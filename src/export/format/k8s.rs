@@ -17,11 +17,11 @@ pub(super) fn problem(name: &str) -> Option<&'static str> {
     let is_key = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     if !is_key || name.starts_with(|first: char| first.is_ascii_digit()) {
         return Some(
-            "Kubernetes takes letters, digits, '-', '_' and '.' in a name, and no digit as its first character",
+            "a name in Kubernetes consists of letters, digits, '-', '_' and '.', and does not begin with a digit",
         );
     }
     if name == "." || name.starts_with("..") || name.len() > NAME_LEN_MAX {
-        return Some("Kubernetes takes no name that is '.', begins with '..' or is longer than 253 characters");
+        return Some("a name in Kubernetes is not '.', does not begin with '..', and has at most 253 characters");
     }
     None
 }

@@ -82,9 +82,9 @@ impl Format {
         }
         let name = &exported.variable;
         match self {
-            Format::Sh | Format::Dotenv | Format::Systemd if !is_variable(name) => {
-                Some("the name of a variable is made of letters, digits and _ there, and begins with no digit")
-            }
+            Format::Sh | Format::Dotenv | Format::Systemd if !is_variable(name) => Some(
+                "in this format, the name of a variable consists of letters, digits and _, and does not begin with a digit",
+            ),
             Format::Sh | Format::Systemd | Format::Json => None,
             Format::Fish => fish::problem(name),
             Format::Dotenv => dotenv::problem(value),

@@ -23,7 +23,7 @@ const DIGITS_MIN: usize = 32;
 /// process only masked.
 pub(crate) fn draw(min_length: usize) -> Result<Secret, LoadError> {
     let mut bytes = vec![0; DIGITS_MIN.max(min_length).div_ceil(2)];
-    let none = |_| LoadError { text: "the system gives no random bytes".to_owned(), hint: None };
+    let none = |_| LoadError { text: "the system returned no random bytes".to_owned(), hint: None };
     getrandom::fill(&mut bytes).map_err(none)?;
     let digits = data_encoding::HEXLOWER.encode(&bytes);
     Ok(Secret::new(NAME, [BEGINNING, &digits].concat().into_bytes()))

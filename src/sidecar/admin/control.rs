@@ -82,12 +82,12 @@ async fn answer(connection: OwnedFd, running: &Arc<Running>) -> io::Result<()> {
             Ok(asked) => match tokio::time::timeout(ANSWER_WITHIN, obey(asked, running)).await {
                 Ok(Said::Line(text)) => running.line(&text),
                 Ok(Said::Json(value)) => running.json(value),
-                Err(_) => "error it takes too long".to_owned(),
+                Err(_) => "error the request takes too long".to_owned(),
             },
             Err(why) => format!("error {why}"),
         }
     } else {
-        "error only root and the user of the sidecar may ask".to_owned()
+        "error only root and the user of the sidecar are allowed".to_owned()
     };
     let line = text + "\n";
     let writing = async { fd.write_all(&mut [io::IoSlice::new(line.as_bytes())], &mut 0).await };
@@ -110,11 +110,11 @@ async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
             break newline;
         }
         if buffer.len() == LINE_LEN_MAX {
-            return Ok(Err("the line is too long"));
+            return Ok(Err("the request line is too long"));
         }
         more(fd, &mut buffer).await?;
     };
-    let Ok(line) = std::str::from_utf8(&buffer[..newline]) else { return Ok(Err("the line is no text")) };
+    let Ok(line) = std::str::from_utf8(&buffer[..newline]) else { return Ok(Err("the request line is not UTF-8")) };
     let words: Vec<&str> = line.split(' ').collect();
     Ok(Ok(match words.as_slice() {
         ["reload"] => Asked::Reload,
@@ -124,7 +124,7 @@ async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
         ["canary-through", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: true },
         ["add", name, len] => {
             if name.is_empty() || name.len() > NAME_LEN_MAX || name.contains(is_hidden) {
-                return Ok(Err("that is no name"));
+                return Ok(Err("the name is not valid"));
             }
             let Some(len) = len.parse::<usize>().ok().filter(|len| *len <= VALUE_LEN_MAX) else {
                 return Ok(Err("the value is too long"));
@@ -132,14 +132,14 @@ async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
             let name = (*name).to_owned();
             return Ok(value(fd, &buffer[newline + 1..], len).await?.map(|value| Asked::Add(Secret::new(name, value))));
         }
-        _ => return Ok(Err("that is no request of this version")),
+        _ => return Ok(Err("unknown request; the client may be of another version")),
     }))
 }
 
 /// Reads the value of an `add`, which begins with the bytes received so far.
 async fn value(fd: &Fd, come: &[u8], len: usize) -> io::Result<Result<Vec<u8>, &'static str>> {
     if come.len() > len {
-        return Ok(Err("more came than the value"));
+        return Ok(Err("the request is longer than its value"));
     }
     let mut value = Zeroizing::new(Vec::with_capacity(len.max(1)));
     value.extend_from_slice(come);
@@ -147,7 +147,7 @@ async fn value(fd: &Fd, come: &[u8], len: usize) -> io::Result<Result<Vec<u8>, &
         more(fd, &mut value).await?;
     }
     if value.len() > len {
-        return Ok(Err("more came than the value"));
+        return Ok(Err("the request is longer than its value"));
     }
     Ok(Ok(std::mem::take(&mut *value)))
 }
@@ -192,7 +192,7 @@ async fn kept(running: &Running, request: impl FnOnce(oneshot::Sender<Answer>) -
     match answer.await {
         Ok(Ok(secrets)) => format!("ok {secrets}"),
         Ok(Err(error)) => format!("error {}", error.text),
-        Err(_) => "error the sidecar stops".to_owned(),
+        Err(_) => "error the sidecar is stopping".to_owned(),
     }
 }
 
@@ -202,11 +202,11 @@ async fn send_canary(running: &Running, stream: Option<&str>, through: bool) -> 
     for (name, context) in wanted {
         match canary::check(context, &running.reloader.canary, through).await {
             Ok(is_masked) => answers.insert(name.to_string(), json!(is_masked)),
-            Err(error) => return Said::Line(format!("error the sink of {name} does not take it: {error}")),
+            Err(error) => return Said::Line(format!("error the sink of {name} does not accept it: {error}")),
         };
     }
     if answers.is_empty() {
-        return Said::Line("error there is no such stream".to_owned());
+        return Said::Line("error no such stream".to_owned());
     }
     Said::Json(json!({ "streams": answers }))
 }

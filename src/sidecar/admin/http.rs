@@ -87,8 +87,8 @@ fn router(metrics: Arc<Metrics>) -> Router {
     Router::new()
         .route("/metrics", get(page))
         .route("/healthz", get(health))
-        .fallback((StatusCode::NOT_FOUND, "there are /metrics and /healthz\n"))
-        .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "GET, please\n") })
+        .fallback((StatusCode::NOT_FOUND, "not found; use /metrics or /healthz\n"))
+        .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "use GET\n") })
         .layer(from_fn(from_this_machine))
         .with_state(metrics)
 }
@@ -117,7 +117,7 @@ async fn health(State(metrics): State<Arc<Metrics>>) -> (StatusCode, &'static st
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         Phase::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         Phase::Ready if metrics.is_outdated() => {
-            (StatusCode::OK, "ok, but the secrets could not be read again: older ones are in force\n")
+            (StatusCode::OK, "ok, but the last reload failed: an older set of secrets is in force\n")
         }
         Phase::Ready => (StatusCode::OK, "ok\n"),
     }
@@ -222,7 +222,7 @@ mod tests {
         assert!(health(&metrics).starts_with("HTTP/1.1 503") && health(&metrics).ends_with("starting\n"));
         metrics.enter(Phase::Ready);
         metrics.reload(Duration::from_secs(1), false);
-        assert!(health(&metrics).starts_with("HTTP/1.1 200") && health(&metrics).contains("older ones are in force"));
+        assert!(health(&metrics).starts_with("HTTP/1.1 200") && health(&metrics).contains("the last reload failed"));
         metrics.enter(Phase::Stopping);
         assert!(health(&metrics).starts_with("HTTP/1.1 503") && health(&metrics).ends_with("stopping\n"));
     }

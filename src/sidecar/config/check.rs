@@ -72,17 +72,17 @@ impl Config {
     fn masking(&self) -> Result<(Option<Mask>, usize), ConfigError> {
         let Some(options) = &self.options else { return Ok((None, VALUE_LEN_MIN)) };
         let mask = match (&options.mask, &options.mask_char) {
-            (Some(_), Some(c)) => return Err(ConfigError::at(c.line, "mask_char", "there is a mask already")),
+            (Some(_), Some(c)) => return Err(ConfigError::at(c.line, "mask_char", "cannot be combined with mask")),
             (Some(mask), None) => Some(Mask::Template(mask.value.clone())),
             (None, Some(c)) => match c.value.as_bytes() {
                 [c @ b'!'..=b'~'] => Some(Mask::Char(*c)),
-                _ => return Err(ConfigError::at(c.line, "mask_char", "it has to be one printable ASCII character")),
+                _ => return Err(ConfigError::at(c.line, "mask_char", "must be one printable ASCII character")),
             },
             (None, None) => None,
         };
         let min_length = match options.min_length {
             Some(bytes) if !MIN_LENGTH_RANGE.contains(&bytes.value) => {
-                return Err(ConfigError::at(bytes.line, "min_length", "it has to be from 4 to 65536"));
+                return Err(ConfigError::at(bytes.line, "min_length", "must be from 4 to 65536"));
             }
             bytes => bytes.map_or(VALUE_LEN_MIN, |bytes| bytes.value as usize),
         };
@@ -94,20 +94,28 @@ impl Config {
         let (mut names, mut sources) = (BTreeSet::new(), Vec::new());
         for (plan, stream) in streams.iter().zip(self.streams.iter().flatten()) {
             if !names.insert(Arc::clone(&plan.name)) {
-                return Err(ConfigError::at(stream.name.line, "name", "another stream has this name"));
+                return Err(ConfigError::at(
+                    stream.name.line,
+                    "name",
+                    "must be unique, but another stream has this name",
+                ));
             }
             if sources.contains(&&plan.source) {
-                return Err(ConfigError::at(stream.source.line, "source", "another stream has this source"));
+                return Err(ConfigError::at(
+                    stream.source.line,
+                    "source",
+                    "must be unique, but another stream has this source",
+                ));
             }
             sources.push(&plan.source);
             if matches!(plan.source, SourcePlan::Files { .. }) && self.state.is_none() {
-                return Err(ConfigError::at(stream.source.line, "files", "files are followed with a state directory")
-                    .hint("name one with state: /var/lib/hushlog"));
+                return Err(ConfigError::at(stream.source.line, "files", "following files needs a state directory")
+                    .hint("add one, for example state: /var/lib/hushlog"));
             }
         }
         if streams.is_empty() && self.guard.is_none() && self.scrub.as_ref().is_none_or(Vec::is_empty) {
-            return Err(ConfigError::of_all("there is nothing to do")
-                .hint("give it a stream: streams: [{ name: app, source: { unix: PATH }, sink: { file: PATH } }]"));
+            return Err(ConfigError::of_all("the configuration has nothing to do")
+                .hint("add a stream: streams: [{ name: app, source: { unix: PATH }, sink: { file: PATH } }]"));
         }
         Ok(())
     }
@@ -135,22 +143,18 @@ impl Stream {
         let name = &self.name.value;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || name.len() > NAME_LEN_MAX || !name.chars().all(is_plain) {
-            return Err(ConfigError::at(self.name.line, "name", "it has to be up to 64 letters, digits, -, _ and ."));
+            return Err(ConfigError::at(self.name.line, "name", "must consist of 1 to 64 letters, digits, -, _ and ."));
         }
         let line_max = self.line_max.map_or(LINE_MAX, |size| size.value.0);
         if !LINE_MAX_RANGE.contains(&line_max) {
             let line = self.line_max.map_or(0, |size| size.line);
-            return Err(ConfigError::at(line, "line_max", "it has to be from 1K to 64M"));
+            return Err(ConfigError::at(line, "line_max", "must be from 1K to 64M"));
         }
         let sink = self.sink.value.plan(self.sink.line)?;
         let place = sinks.iter().position(|other| other.outlet.is_same_place(&sink.outlet)).unwrap_or(sinks.len());
         match sinks.get(place) {
             Some(other) if **other != sink => {
-                return Err(ConfigError::at(
-                    self.sink.line,
-                    "sink",
-                    "another stream has this sink with other settings",
-                ));
+                return Err(ConfigError::at(self.sink.line, "sink", "differs from the same sink of another stream"));
             }
             Some(_) => {}
             None => sinks.push(Arc::new(sink)),
@@ -175,15 +179,15 @@ fn kind(there: &[(&'static str, bool)], line: u64, section: &'static str) -> Res
     let names: Vec<&str> = there.iter().map(|(key, _)| *key).collect();
     match (found.next(), found.next()) {
         (Some(kind), None) => Ok(kind),
-        (None, _) => Err(ConfigError::at(line, section, format!("it has to have one of {}", names.join(", ")))),
-        (Some(_), Some(second)) => Err(ConfigError::at(line, second, "there is one kind already in this section")),
+        (None, _) => Err(ConfigError::at(line, section, format!("must have one of {}", names.join(", ")))),
+        (Some(_), Some(second)) => Err(ConfigError::at(line, second, "this section has another kind already")),
     }
 }
 
 /// Fails if a key is present that only other kinds have.
 fn only(key: &'static str, is_there: bool, kinds: &[&str], kind: &str, line: u64) -> Result<(), ConfigError> {
     if is_there && !kinds.contains(&kind) {
-        return Err(ConfigError::at(line, key, format!("it goes with {} only", kinds.join(", "))));
+        return Err(ConfigError::at(line, key, format!("is only valid with {}", kinds.join(", "))));
     }
     Ok(())
 }
@@ -192,19 +196,15 @@ fn only(key: &'static str, is_there: bool, kinds: &[&str], kind: &str, line: u64
 fn loopback(text: &str, line: u64, key: &'static str) -> Result<SocketAddr, ConfigError> {
     let address: Option<SocketAddr> = text.parse().ok();
     let address = address.ok_or_else(|| {
-        ConfigError::at(line, key, "it has to be an address and a port, as 127.0.0.1:9500 or [::1]:9500")
+        ConfigError::at(line, key, "must be an address and a port, such as 127.0.0.1:9500 or [::1]:9500")
     })?;
     let is_loopback = match address.ip() {
         IpAddr::V4(ip) => ip.is_loopback(),
         IpAddr::V6(ip) => ip.is_loopback(),
     };
     if !is_loopback {
-        return Err(ConfigError::at(
-            line,
-            key,
-            "it has to be on loopback: what comes there is not masked yet, or open to all",
-        )
-        .hint("take 127.0.0.1 or [::1]"));
+        return Err(ConfigError::at(line, key, "must be on loopback: its data is not masked yet, or open to everyone")
+            .hint("use 127.0.0.1 or [::1]"));
     }
     Ok(address)
 }
@@ -212,13 +212,13 @@ fn loopback(text: &str, line: u64, key: &'static str) -> Result<SocketAddr, Conf
 /// Patterns of files.
 fn patterns(key: &'static str, globs: &Option<Vec<String>>, line: u64) -> Result<Vec<glob::Pattern>, ConfigError> {
     let compiled = globs.iter().flatten().map(|glob| glob::Pattern::new(glob));
-    compiled.collect::<Result<_, _>>().map_err(|_| ConfigError::at(line, key, "it holds no valid pattern"))
+    compiled.collect::<Result<_, _>>().map_err(|_| ConfigError::at(line, key, "must be a valid pattern"))
 }
 
 fn program(words: &[String], line: u64) -> Result<Vec<String>, ConfigError> {
     match words.first() {
         Some(program) if !program.is_empty() => Ok(words.to_vec()),
-        _ => Err(ConfigError::at(line, "command", "it has to be a program and its arguments, as [journalctl, -f]")),
+        _ => Err(ConfigError::at(line, "command", "must be a program and its arguments, such as [journalctl, -f]")),
     }
 }
 
@@ -241,7 +241,7 @@ impl Source {
         only("from", self.from.is_some(), &["files"], kind, line)?;
         for (key, max) in [("connections_max", self.connections_max), ("files_max", self.files_max)] {
             if max == Some(0) {
-                return Err(ConfigError::at(line, key, "the least is 1"));
+                return Err(ConfigError::at(line, key, "must be 1 or more"));
             }
         }
         let mode = self.mode.map_or(MODE, |mode| mode.0);
@@ -260,7 +260,7 @@ impl Source {
             _ => {
                 let pattern = self.files.clone().unwrap_or_default();
                 if glob::Pattern::new(&pattern).is_err() {
-                    return Err(ConfigError::at(line, "files", "it is not a valid pattern"));
+                    return Err(ConfigError::at(line, "files", "must be a valid pattern"));
                 }
                 let exclude = patterns("exclude", &self.exclude, line)?;
                 let files_max = self.files_max.unwrap_or(FILES_MAX).min(1 << 20) as usize;
@@ -298,7 +298,7 @@ impl Sink {
             "tcp" => {
                 let address = self.tcp.clone().unwrap_or_default();
                 if address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
-                    return Err(ConfigError::at(line, "tcp", "it has to be a host and a port, as 127.0.0.1:6514"));
+                    return Err(ConfigError::at(line, "tcp", "must be a host and a port, such as 127.0.0.1:6514"));
                 }
                 Outlet::Tcp(address)
             }
@@ -321,11 +321,11 @@ impl Sink {
                 len_max: self.spool_max.map_or(SPOOL_MAX, |size| size.0),
             })),
             (None, Away::Spool) => {
-                Err(ConfigError::at(line, "away", "spool needs the path of a file").hint("name one with spool: PATH"))
+                Err(ConfigError::at(line, "away", "spool needs a file").hint("add one: spool: PATH"))
             }
-            (Some(_), _) => Err(ConfigError::at(line, "spool", "it goes with away: spool only")),
+            (Some(_), _) => Err(ConfigError::at(line, "spool", "is only valid with away: spool")),
             (None, _) if self.spool_max.is_some() => {
-                Err(ConfigError::at(line, "spool_max", "it goes with away: spool only"))
+                Err(ConfigError::at(line, "spool_max", "is only valid with away: spool"))
             }
             (None, Away::Wait) => Ok(OnAway::Wait),
             (None, Away::Drop) => Ok(OnAway::Drop),
@@ -338,7 +338,7 @@ impl Scrub {
         let line = self.directory.line;
         let every = self.every_seconds.map_or(SCRUB_EVERY_SECONDS, |seconds| seconds.value);
         if every == 0 {
-            return Err(ConfigError::at(line, "every_seconds", "the least is 1"));
+            return Err(ConfigError::at(line, "every_seconds", "must be 1 or more"));
         }
         Ok(ScrubPlan {
             directory: self.directory.value.clone(),

@@ -62,11 +62,11 @@ impl std::error::Error for ConfigError {}
 /// Parses the sections.
 pub(super) fn parse(text: &[u8]) -> Result<Config, ConfigError> {
     if text.len() > CONFIG_LEN_MAX {
-        return Err(ConfigError::of_all(format!("it is larger than {} KiB", CONFIG_LEN_MAX >> 10)));
+        return Err(ConfigError::of_all(format!("the configuration is larger than {} KiB", CONFIG_LEN_MAX >> 10)));
     }
     let text = core::str::from_utf8(text).map_err(|error| {
         let line = text[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() as u64 + 1;
-        ConfigError { line: Some(line), ..ConfigError::of_all("it is not UTF-8") }
+        ConfigError { line: Some(line), ..ConfigError::of_all("the configuration is not UTF-8") }
     })?;
     serde_yaml::from_str_with_options(text, options()).map_err(|error| told(&error, text))
 }
@@ -80,32 +80,29 @@ fn told(error: &Error, text: &str) -> ConfigError {
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
             let near = expected.iter().find(|known| is_near(known, field));
-            let error = ConfigError { key: None, ..told("there is no such key in this place".to_owned()) };
+            let error = ConfigError { key: None, ..told("unknown key".to_owned()) };
             error.hint(match near {
-                Some(near) => format!("is it {near}? there are: {}", expected.join(", ")),
-                None => format!("there are: {}", expected.join(", ")),
+                Some(near) => format!("did you mean {near}? valid keys: {}", expected.join(", ")),
+                None => format!("valid keys: {}", expected.join(", ")),
             })
         }
-        Error::SerdeUnknownVariant { expected, .. } => told(format!("it is one of {}", expected.join(", "))),
+        Error::SerdeUnknownVariant { expected, .. } => told(format!("must be one of {}", expected.join(", "))),
         Error::SerdeMissingField { field, .. } => {
-            ConfigError { key: Some(field), ..told("this key is missing in the section that is here".to_owned()) }
+            ConfigError { key: Some(field), ..told("this key is missing in the section".to_owned()) }
         }
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
-            told(format!("it has to be {expected}"))
+            told(format!("must be {expected}"))
         }
-        Error::InvalidScalar { ty, .. } if *ty != "bool" => told(format!("it has to be a number ({ty})")),
-        Error::Unexpected { expected: "sequence start", .. } => told("it has to be a list, as [one, two]".to_owned()),
+        Error::InvalidScalar { ty, .. } if *ty != "bool" => told(format!("must be a number ({ty})")),
+        Error::Unexpected { expected: "sequence start", .. } => told("must be a list, such as [one, two]".to_owned()),
         Error::Unexpected { expected: "mapping start", .. } => {
-            told("it has to be a section, as { key: value }".to_owned())
+            told("must be a section, such as { key: value }".to_owned())
         }
-        Error::Unexpected { expected: "string scalar" | "scalar", .. } => told("it has to be a text".to_owned()),
-        Error::InvalidScalar { .. } | Error::InvalidBooleanStrict { .. } => {
-            told("it has to be true or false".to_owned())
-        }
-        Error::DuplicateMappingKey { .. } => told("this key is there twice".to_owned()),
-        Error::Eof { .. } => told("it is empty".to_owned()),
-        _ => told("it is not valid, or not what belongs here".to_owned())
-            .hint("`hushlog sidecar schema` prints what a configuration holds"),
+        Error::Unexpected { expected: "string scalar" | "scalar", .. } => told("must be a string".to_owned()),
+        Error::InvalidScalar { .. } | Error::InvalidBooleanStrict { .. } => told("must be true or false".to_owned()),
+        Error::DuplicateMappingKey { .. } => told("this key occurs twice".to_owned()),
+        Error::Eof { .. } => told("must not be empty".to_owned()),
+        _ => told("not valid here".to_owned()).hint("`hushlog sidecar schema` prints the schema"),
     }
 }
 

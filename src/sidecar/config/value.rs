@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Size {
             type Value = Size;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of bytes, as 65536, 64K, 100M or 1G")
+                f.write_str("a number of bytes, such as 65536, 64K, 100M or 1G")
             }
 
             fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<Size, E> {
@@ -166,7 +166,7 @@ impl<'de> Deserialize<'de> for Mode {
             type Value = Mode;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("octal digits in quotes, as \"0640\"")
+                f.write_str("octal digits in quotes, such as \"0640\"")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {

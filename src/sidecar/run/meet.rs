@@ -51,8 +51,8 @@ struct Spot {
     is_rotated: bool,
 }
 
-const APART: &str = "give each of them a path of its own";
-const CIRCLE: &str = "a line would go round for ever: let one of them write to something else";
+const APART: &str = "use a different path for each of them";
+const CIRCLE: &str = "lines would circulate forever: change the sink of one stream";
 
 /// Fails if two paths conflict. Returns descriptions of the files left out of patterns. `held`:
 /// files and directories of secrets, and the configuration. `has_streams`: the standard streams are
@@ -140,7 +140,7 @@ fn followed(plan: &Plan, spots: &Spots) -> Result<Vec<String>, Meeting> {
             }
             // One of the rotated files represents all.
             if spot.file.is_some() || !spot.is_rotated {
-                left_out.push(format!("stream {} leaves {path} out, which is {}", stream.name, spot.what));
+                left_out.push(format!("stream {} skips {path}, which is {}", stream.name, spot.what));
             }
         }
     }
@@ -162,10 +162,10 @@ fn circle(plan: &Plan, gives: &[(usize, usize)]) -> Result<(), Meeting> {
         match kept.first() {
             None => return Ok(()),
             Some(first) if kept.len() == left.len() => {
-                let mut text = format!("the output of stream {} comes back to it", plan.streams[*first].name);
+                let mut text = format!("the output of stream {} returns to it", plan.streams[*first].name);
                 if kept.len() > 1 {
                     let names: Vec<&str> = kept.iter().map(|stream| &*plan.streams[*stream].name).collect();
-                    text = format!("the output of the streams {} comes back to them", names.join(", "));
+                    text = format!("the output of the streams {} returns to them", names.join(", "));
                 }
                 return Err(Meeting { text, hint: CIRCLE });
             }
@@ -252,7 +252,7 @@ fn together(one: &Spot, other: &Spot) -> Meeting {
     let named = if one.path.as_os_str().is_empty() { other } else { one };
     let text = match other.is_whole {
         false => format!("{} is {} and {}", text::path(&named.path), other.what, one.what),
-        true => format!("{}, {}, lies in a directory of secrets or settings", text::path(&named.path), one.what),
+        true => format!("{}, {}, is in a directory of secrets or settings", text::path(&named.path), one.what),
     };
     Meeting { text, hint: APART }
 }

@@ -58,7 +58,7 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &M
     let warn = |text: String| (running.emit)(Event::Warning(text));
     let scrubber = match Scrubber::new(set) {
         Ok(scrubber) => scrubber.leave(Arc::clone(&running.reloader.sources)),
-        Err(error) => return warn(format!("{} is not scrubbed: {error}", text::path(&plan.directory))),
+        Err(error) => return warn(format!("cannot scrub {}: {error}", text::path(&plan.directory))),
     };
     let tree = Tree {
         scrubber: &scrubber,
@@ -71,19 +71,19 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &M
         tell: &|path, outcome| match outcome {
             Outcome::Searched(findings) if findings.count() > 0 => {
                 if let Some(why) = findings.doubt {
-                    warn(format!("in doubt: {}: {why}; masked as text", text::path(path)));
+                    warn(format!("doubtful: {}: {why}; masked as text", text::path(path)));
                 }
                 (running.emit)(Event::Scrubbed { path: path.to_owned(), places: findings.count() });
             }
             Outcome::Searched(_) | Outcome::Skipped(_) => {}
             Outcome::Source => {
                 if lock(told).insert(path.to_owned()) {
-                    warn(format!("left alone: {}: it holds secrets that are searched for", text::path(path)));
+                    warn(format!("left alone: {}: it is a source of the secrets", text::path(path)));
                 }
             }
             Outcome::NotSearched(why) => warn(format!("not searched: {}: {why}", text::path(path))),
             Outcome::Left { why, findings } => warn(left(path, &why, findings.count())),
-            Outcome::Failed(error) => warn(format!("not scrubbed: {}: {error}", text::path(path))),
+            Outcome::Failed(error) => warn(format!("cannot scrub {}: {error}", text::path(path))),
         },
     };
     tree.scrub(&plan.directory);
@@ -91,7 +91,7 @@ fn scrub_once(plan: &ScrubPlan, set: Arc<NeedleSet>, running: &Running, told: &M
 
 /// The report about a file that is not text.
 fn left(path: &Path, why: &str, places: u64) -> String {
-    let found = if places == 0 { String::new() } else { format!("; secrets stand in it, in {places} places") };
+    let found = if places == 0 { String::new() } else { format!("; it contains secrets, in {places} places") };
     format!("not searched: {}: {why}{found}", text::path(path))
 }
 
@@ -111,7 +111,7 @@ pub(in crate::sidecar) fn guard(section: Section, running: Arc<Running>) -> io::
         let locks = Arc::new(Locks::default());
         while !running.stop.is_cancelled() {
             if let Err(error) = guard_once(&section, &locks, &running) {
-                (running.emit)(Event::Warning(format!("nothing is guarded: {error}")));
+                (running.emit)(Event::Warning(format!("cannot guard: {error}")));
                 thread::sleep(GUARD_AGAIN);
             }
         }

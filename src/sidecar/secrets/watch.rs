@@ -42,9 +42,7 @@ fn run(paths: &[PathBuf], mut seen: u64, handle: &ReloadHandle, emit: &EventSink
     let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
     if let Err(error) = &events {
         let error = std::io::Error::from(*error);
-        emit(Event::Warning(format!(
-            "secrets are looked at every {LOOK_EVERY:?} only, since they cannot be watched: {error}"
-        )));
+        emit(Event::Warning(format!("cannot watch the secrets: they are polled every {LOOK_EVERY:?}: {error}")));
     }
     loop {
         if let Ok(events) = &events {

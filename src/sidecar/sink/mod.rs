@@ -337,7 +337,7 @@ impl Sink {
 
     fn report_spool(&self, state: &mut State, error: &io::Error) {
         if !std::mem::replace(&mut state.is_spool_reported, true) {
-            let text = format!("the spool of {} fails, and streams wait: {error}", self.label);
+            let text = format!("the spool of {} fails, so its streams wait: {error}", self.label);
             (self.emit)(Event::Warning(text));
         }
     }

@@ -258,7 +258,7 @@ impl Open {
 
 /// Opens a FIFO that has a reader.
 fn fifo(path: &Path) -> io::Result<OwnedFd> {
-    let no_fifo = || io::Error::new(ErrorKind::InvalidInput, "it is no FIFO");
+    let no_fifo = || io::Error::new(ErrorKind::InvalidInput, "it is not a FIFO");
     let found = find(path, Links::Trusted)?;
     // The type is checked before the file is opened, because opening a device may have effects.
     if kind(&found.dir.stat(&found.name)?) != FileType::Fifo {

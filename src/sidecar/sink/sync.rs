@@ -44,7 +44,7 @@ impl OutputSync {
     pub(crate) fn sync_for_checkpoint(&self) -> io::Result<()> {
         self.sync_all()?;
         if self.failures() > 0 {
-            let text = "a file could not be synced, and output may be on no disk: the next start repeats it";
+            let text = "cannot sync a file, and output may not have reached the disk: the next start repeats it";
             return Err(io::Error::other(text));
         }
         Ok(())

@@ -65,7 +65,7 @@ impl PassedSockets {
                     // wait.
                     let _ = rustix::net::shutdown(&socket, Shutdown::Both);
                     stored.remove();
-                    let why = "no stream of plain text has its address as its source";
+                    let why = "no plain stream has its address as the source";
                     emit(Event::Warning(format!("{what} is a connection, and was closed: {why}")));
                 }
             }
@@ -98,7 +98,7 @@ fn check(socket: &OwnedFd, streams: &[StreamPlan]) -> io::Result<()> {
     let known = streams.iter().map(|stream| is_of(socket, &stream.source)).collect::<io::Result<Vec<bool>>>()?;
     match known.contains(&true) {
         true => Ok(rustix::io::ioctl_fionbio(socket, true)?),
-        false => Err(io::Error::new(ErrorKind::NotFound, "no stream has it as its source")),
+        false => Err(io::Error::new(ErrorKind::NotFound, "it is not the source of any stream")),
     }
 }
 

@@ -47,7 +47,7 @@ impl Walk {
     /// Finds the file at the end of the path.
     pub(super) fn find(&mut self, links: Links) -> io::Result<Found> {
         let (dir, name) = self.resolve(links)?;
-        let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
+        let name = name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it does not name a file"))?;
         Ok(Found { dir, name, passed: mem::take(&mut self.passed), links: mem::take(&mut self.links) })
     }
 
@@ -109,7 +109,7 @@ impl Walk {
         }
         if matches!(links, Links::ToRead | Links::ToReadTheirs) && is_of_another_process(&self.dir.path) {
             // Its text would lead to another file than the link does.
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it leads through a link of another process in /proc"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it goes through a link in /proc of another process"));
         }
         // Type and target come from one descriptor, since the name may refer to another file by
         // now.

@@ -92,7 +92,7 @@ fn check_error(error: &ConfigError, text: &[u8]) {
     let lines = 1 + text.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count() as u64;
     assert!(error.line.is_none_or(|line| (1..=lines).contains(&line)), "{:?} of {lines} lines", error.line);
     assert!(error.key.is_none_or(|key| KEYS.contains(key)));
-    assert!(error.line.is_some() || error.problem == "there is nothing to do", "no line: {error}");
+    assert!(error.line.is_some() || error.problem == "the configuration has nothing to do", "no line: {error}");
 }
 
 fn keys_of(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {

@@ -265,7 +265,7 @@ pub(crate) fn told_of_writes(guard: &Guard, disk: &Disk) -> bool {
     fs::write(disk.file("probe"), "probe\n").expect("room for a file");
     cat(&disk.file("probe"));
     std::thread::sleep(Duration::from_millis(50));
-    let told = !guard.said().contains("does not tell of writes");
+    let told = !guard.said().contains("does not announce writes");
     if !told {
         crate::program::session::without("a kernel that tells of writes beforehand");
     }

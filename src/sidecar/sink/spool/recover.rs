@@ -76,8 +76,7 @@ impl<S: Store> Spool<S> {
             Content::Zeros => {
                 self.damaged += 1;
                 let (path, len) = (text::path(&self.path), end - at);
-                self.warnings
-                    .push(format!("{len} bytes of the spool {path} are zeros: the pieces that stood there are lost"));
+                self.warnings.push(format!("{len} bytes of the spool {path} are zeros: their pieces are lost"));
                 at
             }
             Content::Data(begin) => {
@@ -240,7 +239,7 @@ impl<S: Store> Spool<S> {
         let what = format!("{len} bytes of the spool {} are damaged", text::path(&self.path));
         self.warnings.push(match copied {
             Ok(path) => format!("{what}, and were copied to {}", text::path(&path)),
-            Err(error) => format!("{what}, and stay in it: they cannot be copied beside it: {error}"),
+            Err(error) => format!("{what}, and stay in it, because copying them failed: {error}"),
         });
     }
 }

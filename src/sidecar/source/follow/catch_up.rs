@@ -163,7 +163,7 @@ impl Follow {
         } else if !old.is_done {
             if old.offset < old.len {
                 let rest = old.len - old.offset;
-                let text = format!("{}: written anew before its last {rest} bytes were read", text::path(&old.path));
+                let text = format!("{}: rewritten before its last {rest} bytes were read", text::path(&old.path));
                 (self.files.emit)(Event::Warning(text));
             }
             before.is_lost |= old.head.len > 0;

@@ -83,6 +83,6 @@ impl Follow {
     pub(super) fn report_left_out(&mut self) {
         let why = format!("files_max of the stream {} is {}", self.stream, self.files_max);
         self.above_limit.report(&self.files.emit, &why);
-        self.unopened.report(&self.files.emit, "no more files can be opened (ulimit -n)");
+        self.unopened.report(&self.files.emit, "the limit of open files is reached (ulimit -n)");
     }
 }

@@ -90,7 +90,7 @@ impl Files {
     pub(crate) fn new(checkpoints: Arc<Checkpoints>, own: Own, emit: EventSink) -> Arc<Files> {
         let (watch, error) = Watch::new();
         if let Some(error) = error {
-            let text = format!("files are looked at several times a second, since the kernel tells nothing: {error}");
+            let text = format!("cannot watch the files: they are polled several times a second: {error}");
             emit(Event::Warning(text));
         }
         Arc::new(Files { checkpoints, own, watch, read: Mutex::default(), emit })
@@ -216,7 +216,7 @@ impl Follow {
             match kind(&found.stat) {
                 _ if is_named(&self.exclude, &found.path) => {}
                 _ if self.pattern.leaves(&found.name) => {
-                    self.leave(&found.path, "compressed files are left out by their names");
+                    self.leave(&found.path, "compressed files are skipped by their names");
                 }
                 FileType::RegularFile => seen.push(found),
                 _ => self.refuse(&found.path, &no_file()),
@@ -407,16 +407,16 @@ impl Follow {
         check_placed(&stat, &dir.stat_self()?)?;
         match self.own.get_or_insert_with(|| self.files.own.ids()).get(&key.file) {
             Some(OwnFile::OfSink) => {
-                self.leave(name.file(), "hushlog writes it");
+                self.leave(name.file(), "hushlog writes to it");
                 return Ok(Some((key, None)));
             }
             Some(OwnFile::Other) => {
-                return Err(io::Error::new(ErrorKind::PermissionDenied, "it is a file of hushlog's own"));
+                return Err(io::Error::new(ErrorKind::PermissionDenied, "it is one of hushlog's own files"));
             }
             None => {}
         }
         if let Some(what) = compression_of(file.as_fd())? {
-            self.leave(name.file(), &format!("it is compressed ({what}), and no text"));
+            self.leave(name.file(), &format!("it is compressed ({what})"));
             return Ok(Some((key, None)));
         }
         let slot = match self.files.checkpoints.find(&key, &name.path, &file)? {
@@ -460,7 +460,9 @@ impl Follow {
         if self.refused.insert(path.to_owned()) && !self.told.contains(path) {
             let path = text::path(path);
             let told = match error.raw_os_error().map(Errno::from_raw_os_error) {
-                Some(Errno::LOOP) => format!("{path} is not followed: others may have put a symbolic link there"),
+                Some(Errno::LOOP) => {
+                    format!("{path} is not followed: another user may have placed a symbolic link there")
+                }
                 _ => format!("{path} is not followed: {error}"),
             };
             (self.files.emit)(Event::Warning(told));
@@ -472,7 +474,7 @@ impl Follow {
 type Opened = (Key, Option<Arc<Shared>>);
 
 fn no_file() -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
+    io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")
 }
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {

@@ -88,7 +88,7 @@ impl Pattern {
             });
         }
         match parts.last() {
-            None | Some(Part::Any) => Err(io::Error::new(ErrorKind::InvalidInput, "it names no file")),
+            None | Some(Part::Any) => Err(io::Error::new(ErrorKind::InvalidInput, "it does not name a file")),
             Some(_) => Ok(Pattern(parts)),
         }
     }
