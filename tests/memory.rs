@@ -215,7 +215,7 @@ fn asynchronous_at_rest(set: &Arc<hushlog::NeedleSet>) {
 }
 
 /// No freed block holds eight bytes of a secret: neither from building a set nor from a stream.
-fn what_is_given_back_is_wiped() {
+fn freed_memory_is_wiped() {
     let mut rng = Rng(23);
     let core: Vec<u8> = (0..24).map(|_| b"abcdefghijklmnopABCDEFGH01234567"[rng.below(32)]).collect();
     for (mark, window) in MARKS.iter().zip(core.windows(8)) {
@@ -287,7 +287,7 @@ fn asynchronously(set: &Arc<NeedleSet>, text: &[u8], buffer: &mut [u8]) {
 /// One test for all of them, because they share the allocator.
 #[test]
 fn memory_does_not_grow_with_the_text() {
-    what_is_given_back_is_wiped();
+    freed_memory_is_wiped();
     a_stream_at_rest_is_small();
     an_adapter_at_rest_is_small();
     for text in texts() {

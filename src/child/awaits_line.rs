@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_counts_as_somebody_who_waits() {
+    fn an_unknown_state_counts_as_waiting() {
         // The only thread of `sleep` sleeps.
         let mut child = std::process::Command::new("sleep").arg("300").spawn().expect("it starts");
         let pid = child.id().cast_signed();

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_refused_by_name() {
+    fn too_long_a_variable_is_refused_by_name() {
         let long = vec![b'x'; VARIABLE_LEN_MAX - 3];
         let fits = new(&[("SMALL", "1")], &[("A", &long)]).unwrap();
         assert_eq!(fits.check(&[]), Ok(()));

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn descendants_are_told_from_others() {
+    fn descendants_are_distinguished_from_others() {
         let process = |parent| Process { parent, group: 1, is_alive: true, since: 0 };
         let all = [(2, 1), (3, 2), (4, 3), (5, 1), (6, 7), (7, 6)];
         let all: BTreeMap<i32, Process> = all.into_iter().map(|(pid, parent)| (pid, process(parent))).collect();

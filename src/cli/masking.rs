@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_fail_does_not() {
+    fn a_set_that_cannot_fail_does_not() {
         // With these, every mask that begins or ends with ASCII could be a part of a value.
         let values: Vec<String> =
             ('!'..='~').filter(|c| !"%\\".contains(*c)).map(|c| format!("{c}secret{c}")).collect();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_fail_is_known() {
+    fn a_set_that_may_fail_is_recognized() {
         let sure = |values: &[&str], words: &[&str]| cannot_fail(&secrets(values), &options(words));
         assert!(sure(&["hunter2-prod-key"], &[]));
         assert!(!sure(&[], &[]) && !sure(&["abc"], &[]) && !sure(&["  abc  "], &[]));

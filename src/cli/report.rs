@@ -126,7 +126,7 @@ mod tests {
 
     /// With one mask, input less output gives the secret's length.
     #[test]
-    fn a17_the_summary_tells_no_size_of_the_output() {
+    fn a17_the_summary_does_not_show_the_size_of_the_output() {
         let set = NeedleSet::builder().secret(Secret::new("KEY", b"hunter2-prod-key".to_vec())).build();
         let set = std::sync::Arc::new(set.expect("a set"));
         let mut redactor = Redactor::new(std::sync::Arc::clone(&set));

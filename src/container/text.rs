@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_are_what_a_json_reader_makes_of_them() {
+    fn escapes_are_read_as_by_a_json_reader() {
         for text in [
             r"",
             r"plain",
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape_stands_for_itself() {
+    fn an_invalid_escape_stands_for_itself() {
         for (text, wanted) in
             [(r"\x", r"\x"), ("\\", "\\"), (r"\u12", r"\u12"), (r"\u12g4", r"\u12g4"), (r"\u+123", r"\u+123")]
         {

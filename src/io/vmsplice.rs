@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges are meant, some of one range")]
-    fn gaps_are_what_no_range_covers() {
+    fn gaps_are_the_bytes_that_no_range_covers() {
         for (ranges, expected) in [
             (&[][..], &[0..10][..]),
             (&[0..10], &[]),

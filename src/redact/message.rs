@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a37_what_encoding_would_make_a_secret_is_masked_before() {
+    fn a37_text_that_encodes_to_a_secret_is_masked_before() {
         let set = set(&[("KEY", br#"hunter2\"prod\nkey"#)]);
         let text = "x hunter2\"prod\nkey y";
         assert_eq!(redact(&set, text, Reading::Message), text);

@@ -373,7 +373,7 @@ mod tests {
     use crate::redact::redacted::{Piece, PieceKind, RedactedBuf};
 
     #[test]
-    fn a_buffer_holds_what_went_in_and_was_not_consumed() {
+    fn a_buffer_holds_the_bytes_that_were_not_consumed() {
         let text: Vec<u8> = (0..=250).cycle().take(10_000).collect();
         for (capacity, len, consumed) in [(0, 1, 1), (8, 3, 2), (64, 100, 99), (1_000, 7, 7), (16, 16, 1)] {
             let (mut buffer, mut wanted) = (RedactedBuf::new(capacity), Vec::new());

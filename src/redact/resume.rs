@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_what_its_definition_says_in_small_worlds() {
+    fn it_matches_its_definition_in_small_worlds() {
         let (texts, mut found) = (texts(6), [0_u32; 3]);
         let needles: Vec<&Vec<u8>> = texts.iter().filter(|text| (4..=6).contains(&text.len())).step_by(3).collect();
         for (number, one) in needles.iter().enumerate() {

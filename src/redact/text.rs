@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a41_what_turns_a_line_around_or_is_unseen_is_hidden() {
+    fn a41_bidirectional_and_invisible_characters_are_hidden() {
         let named = "\x00\x1b\n\r\t\x7f\u{85}\u{9b}\u{61c}\u{200b}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
                      \u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{fe0f}\u{3164}\u{e0001}\u{e0041}\u{e007f}\u{e0100}";
         assert!(named.chars().all(is_hidden));

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_told_by_name_or_value() {
+    fn credentials_are_recognized_by_name_or_value() {
         for (name, value) in [
             ("DB_PASSWORD", "correct horse"),
             ("TOKEN", "abcdefgh12"),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a18_only_what_reads_as_a_name_is_repeated() {
+    fn a18_only_words_that_read_as_names_are_repeated() {
         for name in ["openai-api-key", "NODE_ENV", "production", "Alice", "db.url", "account/token", "NOPE"] {
             assert!(may_be_repeated(name), "{name}");
         }

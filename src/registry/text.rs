@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn az_only_what_means_nothing_is_left_out() {
+    fn az_only_insignificant_text_is_left_out() {
         let text = "# a\nformat: 2\nsealed: |-\n  ---\n  ...\ncheck: x\n";
         let same = [
             ("", text.to_owned(), ""),

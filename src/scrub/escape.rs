@@ -104,7 +104,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn a24_every_place_within_an_escape_is_told() {
+    fn a24_every_place_within_an_escape_is_recognized() {
         let units = [r"\\", "a", r"\n", "u", r"\u00e9", r"\ud83d\ude00", r"\ud83d", "\"", "0061", r"\x"];
         for first in units {
             for run in [0, 1, 2, 5, 300, 301] {

@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_configuration_does_not_name_is_out_of_reach() {
+    fn files_outside_the_configuration_are_out_of_reach() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = |name: &str| dir.path().join(name);
         for name in ["in/a", "out/a", "other/a"] {
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_for_what_lies_around() {
+    fn a_rule_covers_the_parent_directory() {
         let dir = tempfile::tempdir().expect("a directory");
         let at = |name: &str| dir.path().join(name);
         let around = |path: &Path, depth_min| around(path, depth_min).into_iter().collect::<Vec<PathBuf>>();

@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_connections_found_adds_up() {
+    fn counts_of_two_connections_add_up() {
         let metrics = Metrics::new();
         let stream = metrics.stream("app");
         let (mut one, mut two) = (RegionCounts::new(), RegionCounts::new());
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn d14_what_is_held_back_tells_nothing_of_a_guess() {
+    fn d14_the_held_back_length_reveals_nothing_about_a_guess() {
         let metrics = Metrics::new();
         let stream = metrics.stream("app");
         // A client that holds back just under a step with one connection learns nothing by another.

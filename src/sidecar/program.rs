@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_harmless_or_named_is_handed_on() {
+    fn only_harmless_or_named_variables_are_passed_on() {
         let all = ["PATH", "TOKEN", "LC_ALL", "HTTPS_PROXY", "NOTIFY_SOCKET", "LISTEN_FDS", "HOME", "LD_PRELOAD"];
         let all = all.map(|name| (name.into(), "x".into())).into_iter();
         let names: Vec<OsString> = chosen(all, &["HTTPS_PROXY".to_owned()]).into_iter().map(|(name, _)| name).collect();

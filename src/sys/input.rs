@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn an_unreadable_file_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         symlink("circle", dir.path().join("circle")).unwrap();
         symlink("nowhere", dir.path().join("dangling")).unwrap();

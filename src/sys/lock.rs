@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a11_the_lock_file_is_for_those_who_may_write() {
+    fn a11_the_lock_file_is_for_users_with_write_access() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         let lock_file = dir.path().join(".a.lock");

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_in_place_has_its_mode_too() {
+    fn a_node_created_in_place_has_its_mode_too() {
         let dir = tempfile::tempdir().unwrap();
         let held = Dir::open(dir.path(), Links::None).unwrap();
         for wanted in [0o600, 0o666] {

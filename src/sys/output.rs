@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a06_what_is_private_is_not_given_to_a_file_of_another_user() {
+    fn a06_private_output_never_goes_to_a_file_of_another_user() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         fs::write(&path, "old").unwrap();

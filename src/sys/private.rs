@@ -63,7 +63,7 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
     #[test]
-    fn what_is_there_is_checked_and_not_changed() {
+    fn an_existing_file_is_checked_and_not_changed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         open(&path).unwrap();

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_keeps_its_access_list_and_is_not_for_all() {
+    fn a_shared_file_keeps_its_access_list_and_is_not_public() {
         let dir = tempfile::tempdir().unwrap();
         let held = Dir::open(dir.path(), Links::None).unwrap();
         let mode = || held.stat("a").unwrap().st_mode & 0o7777;
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a06_what_is_no_regular_file_is_not_replaced() {
+    fn a06_only_a_regular_file_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("directory")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join("fifo"), Mode::from_raw_mode(0o600)).unwrap();

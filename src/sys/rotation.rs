@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_rotation_makes_of_a_name() {
+    fn names_of_rotated_files() {
         let is = |other: &str| is_rotated(OsStr::new(other), OsStr::new("app.log"));
         assert!(
             ["app.log.1", "app.log-20261124", "app-20261124.log", "app.1.log", "app.log.old"].iter().all(|o| is(o))
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_name_tells_its_log() {
+    fn a_rotated_name_identifies_its_log() {
         let logs = |name: &str| {
             let logs = logs_of(OsStr::new(name)).into_iter().map(|log| log.into_string().unwrap());
             logs.collect::<Vec<_>>().join(" ")

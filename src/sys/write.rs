@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_writes_nothing_is_an_error_and_none_is_made_for_nothing() {
+    fn a_zero_write_is_an_error_and_empty_writes_are_not_made() {
         let nothing = |_: &[IoSlice<'_>]| -> Result<usize, Errno> { Ok(0) };
         assert_eq!(write_all(&mut [IoSlice::new(b"a")], nothing), Err(Errno::IO));
         assert_eq!(write_all(&mut [IoSlice::new(b""), IoSlice::new(b"")], nothing), Ok(()));

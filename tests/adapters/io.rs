@@ -110,7 +110,7 @@ fn write_stubbornly(writer: &mut RedactWriter<Peer>, mut bytes: &[u8]) -> usize 
 }
 
 #[test]
-fn a_writer_gives_out_after_each_piece_what_the_definition_says() {
+fn a_writer_emits_after_each_piece_as_defined() {
     for cut in 0..=TEXT.len() {
         let peer = Peer::default();
         let mut writer = writer(&peer);
@@ -164,7 +164,7 @@ fn a_writer_that_would_block_at_the_nth_call_goes_on_exactly() {
 }
 
 #[test]
-fn a_writer_that_fails_at_the_nth_call_has_written_a_beginning_and_says_so() {
+fn a_writer_that_fails_at_call_n_has_written_a_prefix() {
     let exact = naive_out(TEXT, true);
     for kind in [ErrorKind::StorageFull, ErrorKind::BrokenPipe, ErrorKind::FileTooLarge] {
         for n in 0..10 {

@@ -95,7 +95,7 @@ fn a_tracing_writer_that_fails_gets_nothing_raw_later() {
 }
 
 #[test]
-fn a_live_set_changes_what_a_running_logger_masks() {
+fn a_live_set_changes_the_masks_of_a_running_logger() {
     let live = LiveSet::from(NeedleSet::builder().build().expect("an empty set"));
     let sink = Sink::default();
     let make = RedactMakeWriter::new(sink.clone(), live.clone());

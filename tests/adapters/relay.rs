@@ -86,7 +86,7 @@ impl Running {
 }
 
 #[test]
-fn what_is_there_at_a_stop_still_goes_through() {
+fn pending_bytes_are_relayed_after_a_stop() {
     for len in [0, 5, 100, 60_000] {
         let ((from, mut input), (output, to), (stop, control)) = (pipe(), pipe(), pipe());
         let text = "x".repeat(len) + SECRET + "hunt";
@@ -107,7 +107,7 @@ fn what_is_there_at_a_stop_still_goes_through() {
 }
 
 #[test]
-fn a_writer_that_never_rests_does_not_keep_a_relay_from_stopping() {
+fn a_busy_writer_does_not_keep_a_relay_from_stopping() {
     let ((from, mut input), (output, to), (stop, control)) = (pipe(), pipe(), pipe());
     let writer = std::thread::spawn(move || while input.write_all(&[b'x'; 4096]).is_ok() {});
     let reader = std::thread::spawn(move || std::io::copy(&mut { output }, &mut std::io::sink()));

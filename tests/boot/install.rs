@@ -169,7 +169,7 @@ fn openrc_busybox_and_system_v_run_it_too() {
 }
 
 #[test]
-fn doing_it_again_changes_nothing_and_undoing_it_leaves_all_as_it_was() {
+fn installing_twice_changes_nothing_and_uninstalling_restores() {
     for (files, more) in [(SYSTEMD, &["--service", "app"][..]), (OPENRC, &[]), (BUSYBOX, &[]), (SYSV, &[])] {
         let root = Root::new(files);
         let before = tree(root.dir.path());
@@ -206,7 +206,7 @@ fn files_of_somebody_else_are_left_alone() {
 }
 
 #[test]
-fn what_cannot_be_installed_is_refused_before_anything_is_written() {
+fn an_invalid_installation_is_refused_before_any_write() {
     let root = Root::new(SYSTEMD);
     let before = tree(root.dir.path());
     for (args, said) in [
@@ -230,7 +230,7 @@ fn what_cannot_be_installed_is_refused_before_anything_is_written() {
 
 /// systemd's own parser of generator output accepts the output, which equals the file for services.
 #[test]
-fn the_generator_for_users_prints_the_file_for_services_or_nothing() {
+fn the_user_generator_prints_the_service_file_or_nothing() {
     let root = Root::new(SYSTEMD);
     root.boot(&SOURCES).ends(0);
     let generator = root.read("etc/systemd/user-environment-generators/50-hushlog");
@@ -280,7 +280,7 @@ fn a13_links_of_an_image_lead_nowhere_outside_it() {
 }
 
 #[test]
-fn a13_what_is_no_file_is_neither_waited_for_nor_replaced() {
+fn a13_a_path_that_is_no_file_is_not_awaited_or_replaced() {
     let root = Root::new(SYSTEMD);
     let fifo = |name: &str| {
         rustix::fs::mkfifoat(rustix::fs::CWD, root.path(name), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
@@ -326,7 +326,7 @@ fn a13_lines_in_a_file_leave_it_its_owner_and_mode() {
 }
 
 #[test]
-fn a09_what_is_installed_says_what_the_environment_said() {
+fn a09_the_installed_command_has_all_settings_of_the_shell() {
     let root = Root::new(&[SYSTEMD, &[("etc/hushlog/registry.yaml", "")]].concat());
     let mut keygen = hushlog(["keygen", "--signing", "--output", root.path("key.pem").to_str().unwrap()]);
     let key = run(&mut keygen, b"").ends(0).out().trim().to_owned();

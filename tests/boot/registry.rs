@@ -59,7 +59,7 @@ impl Machine {
 }
 
 #[test]
-fn secrets_are_exported_under_their_variables_and_masked_under_their_names() {
+fn secrets_are_exported_by_variable_and_masked_by_name() {
     let machine = Machine::new();
     machine.add("openai-api-key", "sk-live-4f9QzX", &[]);
     machine.add("pagerduty.token", "pd-token-value-7", &[]);
@@ -101,7 +101,7 @@ fn secrets_win_over_defaults_and_private_ones_over_shared_ones() {
 
 /// R20: a secret private to another member is neither exported nor masked here.
 #[test]
-fn r20_what_is_private_to_another_stays_with_them() {
+fn r20_the_private_secrets_of_others_stay_private() {
     let machine = Machine::new();
     machine.add("own-token", "own-private-value-1", &["--private"]);
     machine.add("their-token", "their-private-value-2", &["--private", "--as", "other"]);

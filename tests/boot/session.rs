@@ -63,7 +63,7 @@ fn below(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_is_exported_is_set_in_shells_and_masked_from_then_on() {
+fn exported_secrets_are_set_in_shells_and_masked() {
     let machine = Machine::new("OPENAI_API_KEY=sk-live-4f9QzX\nDB_PASSWORD=\"it's $HOME\"\n");
     let said = machine.boot(&[]).ends(0).err();
     assert!(said.contains("exported 2 variables (2 secret) to "), "{said}");
@@ -239,7 +239,7 @@ fn r19_more_than_exec_takes_is_refused_by_name() {
 }
 
 #[test]
-fn what_cannot_be_masked_is_told_by_name() {
+fn unmaskable_values_are_reported_by_name() {
     let machine = Machine::new("SHORT=abc\nA_TOKEN=sk-live-4f9QzX\nWORD=production\n");
     let said = machine.boot(&["--quiet"]).ends(0).err();
     assert!(said.contains("not masked, because too short: SHORT") && !said.contains("WORD"), "{said}");
@@ -354,7 +354,7 @@ fn as_nobody(machine: &Machine, args: &[&str]) -> Command {
 }
 
 #[test]
-fn a_session_that_may_not_be_read_is_an_error_unless_it_is_a_credential() {
+fn an_unreadable_session_is_an_error_unless_a_credential() {
     needs!("root");
     let machine = Machine::new("A_TOKEN=sk-live-4f9QzX\n");
     machine.boot(&[]).ends(0);

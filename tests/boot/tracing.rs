@@ -48,7 +48,7 @@ fn is_here(program: &str) -> bool {
 /// Every zsh reads `/etc/zsh/zshenv`, and `zsh -x script` wrote all secrets of the machine to the
 /// script's log.
 #[test]
-fn b04_a_traced_shell_does_not_print_what_it_is_given() {
+fn b04_a_traced_shell_does_not_print_its_values() {
     let machine = Machine::new();
     for shell in ["bash", "dash", "zsh", "ksh", "mksh", "busybox", "sh"].into_iter().filter(|shell| is_here(shell)) {
         for (file, option) in [("block.sh", "-x"), ("profile.sh", "-v"), ("block.sh", "-xv"), ("profile.sh", "-eu")] {
@@ -64,7 +64,7 @@ fn b04_a_traced_shell_does_not_print_what_it_is_given() {
 }
 
 #[test]
-fn b04_a_traced_fish_does_not_print_what_it_is_given() {
+fn b04_a_traced_fish_does_not_print_its_values() {
     needs!("fish");
     let machine = Machine::new();
     let mut fish = Command::new("fish");

@@ -51,7 +51,7 @@ fn answers(ran: Ran, code: i32, said: &str) {
 }
 
 #[test]
-fn what_is_set_and_masked_is_a_yes_under_each_of_its_names() {
+fn a_set_and_masked_secret_is_a_yes_under_each_name() {
     let machine = Machine::booted(&format!("OPENAI_API_KEY={CANARY}\n"));
     let set = [("OPENAI_API_KEY", CANARY)];
     answers(machine.check(&["OPENAI_API_KEY"], &set), 0, "OPENAI_API_KEY: set, masked\n");
@@ -61,7 +61,7 @@ fn what_is_set_and_masked_is_a_yes_under_each_of_its_names() {
 }
 
 #[test]
-fn what_is_not_set_is_a_no() {
+fn an_unset_variable_is_a_no() {
     let machine = Machine::booted(&format!("A_TOKEN={CANARY}\nB_TOKEN={CANARY}b\n"));
     answers(machine.check(&["A_TOKEN"], &[]), 1, "A_TOKEN: not set, masked\n");
     answers(machine.check(&["A_TOKEN"], &[("A_TOKEN", "")]), 1, "A_TOKEN: not set, masked\n");
@@ -73,7 +73,7 @@ fn what_is_not_set_is_a_no() {
 }
 
 #[test]
-fn what_would_not_be_masked_is_a_no() {
+fn an_unmasked_variable_is_a_no() {
     let machine = Machine::booted(&format!("A_TOKEN={CANARY}\nSHORT=abc\n"));
     let other = [("B_TOKEN", "sk-live-another-value"), ("SHORT", "abc")];
     answers(machine.check(&["B_TOKEN"], &other), 1, "B_TOKEN: set, not known as a secret, not masked\n");
@@ -87,7 +87,7 @@ fn what_would_not_be_masked_is_a_no() {
 }
 
 #[test]
-fn a_shell_with_the_value_from_before_a_rotation_is_told_apart() {
+fn a_value_from_before_a_rotation_is_recognized() {
     let machine = Machine::booted(&format!("A_TOKEN={CANARY}\n"));
     machine.boot("A_TOKEN=the-value-after-it\n");
     answers(machine.check(&["A_TOKEN"], &[("A_TOKEN", CANARY)]), 0, "A_TOKEN: set to an earlier value, masked\n");
@@ -95,7 +95,7 @@ fn a_shell_with_the_value_from_before_a_rotation_is_told_apart() {
 }
 
 #[test]
-fn without_a_session_it_asks_what_the_filter_would_mask_here() {
+fn without_a_session_check_uses_the_sources_of_the_filter() {
     let machine = Machine::new();
     let set = [("A_TOKEN", CANARY), ("SHELL_NAME", CANARY)];
     answers(machine.check(&["A_TOKEN"], &set), 0, "A_TOKEN: set, masked\n");
@@ -129,7 +129,7 @@ fn values_of_every_kind_are_asked_about() {
 }
 
 #[test]
-fn what_it_needs_and_cannot_read_is_an_error_and_no_answer() {
+fn an_unreadable_source_is_an_error_and_no_answer() {
     let machine = Machine::new();
     machine.check(&["--session", "A"], &[]).ends(2).says("this machine has no session");
     machine
@@ -140,7 +140,7 @@ fn what_it_needs_and_cannot_read_is_an_error_and_no_answer() {
 }
 
 #[test]
-fn nobody_who_reads_the_answer_is_nobody_who_is_missed() {
+fn a_missing_reader_of_the_answer_is_no_error() {
     let machine = Machine::booted("A_TOKEN=sk-live-another-value\n");
     let run_dir = machine.dir.path().join("run");
     let mut closed = program::script("set -o pipefail; hushlog check A_TOKEN | true; exec >&-; hushlog check A_TOKEN");

@@ -138,7 +138,7 @@ fn l03_a_secret_given_by_mistake_is_not_repeated() {
 }
 
 #[test]
-fn l04_a_file_that_is_not_what_it_should_be_is_not_quoted() {
+fn l04_a_file_of_the_wrong_kind_is_not_quoted() {
     let canary = "canaryL04r0OpAs2";
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
@@ -205,7 +205,7 @@ fn files(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn l04_the_command_line_holds_only_what_was_typed() {
+fn l04_the_command_line_holds_only_the_typed_words() {
     let canary = "canaryL04y2JhGd4";
     let mut child = begun(hushlog(["--env", "A"]).env("A", canary));
     let cmdline = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();

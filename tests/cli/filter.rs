@@ -141,7 +141,7 @@ fn i20_an_unreadable_source_is_an_error_for_a_plain_user() {
 }
 
 #[test]
-fn allow_empty_runs_without_a_secret_but_not_with_a_missing_source() {
+fn allow_empty_permits_no_secrets_but_no_missing_source() {
     for args in [&["--allow-empty"][..], &["--allow-empty", "--env", "NOPE"], &["--allow-empty", "--env", "SHORT"]] {
         let ran = run(hushlog(args).env("SHORT", "abc"), b"x \xff\0 y").ends(0);
         assert_eq!(ran.stdout, b"x \xff\0 y");
@@ -164,7 +164,7 @@ fn warnings_name_all_of_a_kind_in_one_line() {
 }
 
 #[test]
-fn options_change_the_mask_and_what_is_searched() {
+fn options_change_the_mask_and_the_search() {
     let with = |args: &[&str], input: &str| {
         run(hushlog(["--env", "A"]).args(args).env("A", SECRET), input.as_bytes()).ends(0).out()
     };

@@ -37,7 +37,7 @@ fn report(path: &Path) -> Value {
 
 /// With one mask, input length minus output length is the secret's length.
 #[test]
-fn a17_no_report_tells_the_size_of_the_output() {
+fn a17_no_report_shows_the_size_of_the_output() {
     let dir = tempfile::tempdir().unwrap();
     // 9,001 bytes in, and 9,001 - 16 + 20 out.
     let text = format!("{}{VALUE}", "x".repeat(9_001 - VALUE.len()));

@@ -232,7 +232,7 @@ fn the_sidecar_is_confined_to_logs_and_loopback() {
 }
 
 #[test]
-fn what_systemd_listens_at_are_sources_of_the_example() {
+fn the_sockets_of_the_unit_are_sources_of_the_example() {
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     let socket = fs::read_to_string(packaging.join("systemd/hushlog-sidecar.socket")).unwrap();
     let [config] = &documents(&fs::read_to_string(packaging.join("sidecar.yaml")).unwrap())[..] else { panic!() };

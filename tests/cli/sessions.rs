@@ -160,24 +160,24 @@ fn a31_an_interrupted_test_leaves_no_process_behind() {
 }
 
 #[test]
-#[ignore = "is never run, for a32_what_is_missing_is_ignored_and_never_passed"]
-fn needs_what_nobody_has() {
+#[ignore = "is never run, for a32_a_missing_requirement_ignores_and_never_passes_a_test"]
+fn needs_a_missing_program() {
     needs!("no-such-program-anywhere");
     panic!("it ran");
 }
 
 #[test]
-#[ignore = "lacks a part, for a32_what_is_missing_is_ignored_and_never_passed"]
+#[ignore = "lacks a part, for a32_a_missing_requirement_ignores_and_never_passes_a_test"]
 fn lacks_a_part() {
     without("something small");
 }
 
 #[test]
-fn a32_what_is_missing_is_ignored_and_never_passed() {
-    let (output, said) = output(shell("", "needs_what_nobody_has", ""));
+fn a32_a_missing_requirement_ignores_and_never_passes_a_test() {
+    let (output, said) = output(shell("", "needs_a_missing_program", ""));
     assert!(output.status.success(), "{said}");
     assert!(
-        said.contains("test sessions::needs_what_nobody_has ... ignored, needs no-such-program-anywhere\n"),
+        said.contains("test sessions::needs_a_missing_program ... ignored, needs no-such-program-anywhere\n"),
         "{said}"
     );
     assert!(said.contains("0 passed"), "{said}");

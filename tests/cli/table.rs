@@ -107,7 +107,7 @@ fn check_run(case: &Case, run: &Run) {
 
 /// Each piece of each case's own cuttings; includes I14 and I15.
 #[test]
-fn program_gives_what_the_table_says() {
+fn the_program_matches_the_table() {
     let cases: Vec<Case> = case::all().into_iter().filter(can_be_asked_for).collect();
     assert!(cases.len() >= 40, "only {} cases can be asked for", cases.len());
     std::thread::scope(|scope| {

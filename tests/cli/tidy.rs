@@ -250,7 +250,7 @@ pub(crate) fn none(violations: Vec<String>, rule: &str) {
 }
 
 #[test]
-fn a_module_uses_only_what_stands_further_inside() {
+fn a_module_uses_only_inner_modules() {
     none(uses_of_outer_rings(&program_sources()), "outer rings are used from inner ones");
 }
 
@@ -269,7 +269,7 @@ fn uses_of_outer_rings(sources: &[Source]) -> Vec<String> {
 }
 
 #[test]
-fn a_file_of_the_innermost_ring_uses_only_what_stands_before_it() {
+fn a_file_of_the_innermost_ring_uses_only_earlier_files() {
     none(uses_before_their_place(&program_sources()), "used before its place in the order");
 }
 

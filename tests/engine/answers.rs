@@ -45,7 +45,7 @@ fn sets_tell_how_large_they_are() {
 }
 
 #[test]
-fn what_is_given_out_tells_how_many_slices() {
+fn the_output_knows_its_number_of_slices() {
     let mut redactor = Redactor::new(set());
     let mut given = redactor.push(b"a sk-live-X9Q2 b");
     for left in (0..=3).rev() {
@@ -140,7 +140,7 @@ fn masks(redacted: Redacted<'_>, text: &[u8], input: std::ops::Range<usize>, at:
 }
 
 #[test]
-fn a_piece_says_where_its_bytes_come_from_however_the_input_is_cut() {
+fn a_piece_knows_the_origin_of_its_bytes_for_every_cut() {
     let set = engine::exactly(&[b"abcdef".as_slice(), b"efgh"], engine::named(), Default::default());
     let text = b"abc abcdefgh, abcde; efgh abcdef efg";
     for first in 0..=text.len() {

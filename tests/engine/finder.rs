@@ -86,7 +86,7 @@ fn ends(region: &Region) -> (u64, u64) {
 /// A secret at the end of the available text can still grow: `open` reports it, and so does each
 /// later result.
 #[test]
-fn what_is_open_grows() {
+fn an_open_region_grows() {
     let set = engine::exactly(&["hunter2", "hunter2-prod-key"], engine::named(), Variant::Best);
     let mut finder = Finder::new(Arc::clone(&set));
     assert_eq!(finder.push(b"x hunter2").count(), 0);
@@ -131,7 +131,7 @@ fn covered(set: &Arc<NeedleSet>, overlay: &Overlay, text: &str) -> String {
 }
 
 #[test]
-fn masks_in_place_are_as_long_as_what_they_cover() {
+fn masks_in_place_have_the_length_of_the_secret() {
     let (set, overlay) = overlay_of(&[("KEY", "sk-live-4f9Q"), ("LONG_NAME", "hunter2"), ("odd \"name", "swordfish")]);
     let overlay = overlay.unwrap();
     assert_eq!(covered(&set, &overlay, "a sk-live-4f9Q b"), "a [KEY]******* b");

@@ -68,7 +68,7 @@ fn is_caught(fault: Fault, scenario: &Scenario) -> bool {
 /// The oracle catches the fault, not its wrapper: without a cut, a redactor that forgets at cuts is
 /// correct.
 #[test]
-fn what_forgets_at_cuts_is_right_without_one() {
+fn an_engine_that_forgets_at_cuts_is_right_without_cuts() {
     let set = engine::exactly(&["abcabd", "abc"], engine::named(), Variant::Best);
     let expected = Expected::naive(&set, b"abcabcabd", PARTIAL_MASKED);
     let mut broken = Broken::new(Fault::ForgetsAtCuts, Arc::clone(&set), true);
@@ -86,7 +86,7 @@ fn what_forgets_at_cuts_is_right_without_one() {
 /// A whole line of a needle of several lines may visibly wait if it is too long to be guessed at
 /// once. The line oracle's twin set does not wait there, and that is no fault. Found by fuzzing.
 #[test]
-fn line_oracle_takes_a_line_that_tells() {
+fn the_line_oracle_detects_a_revealing_line() {
     let needle = b"ostgres://user:pw@host/bostgres://user:pw@host/bostgres://us".to_vec();
     let steps = [&b""[..], b"", b"pstgres://user:pw@host/bostgres://user:pw@host/bostgres://us"];
     let steps = steps.map(|piece| Step::Push(piece.to_vec())).to_vec();

@@ -59,7 +59,7 @@ fn letter_by_letter_no_more_goes_out_than_at_once() {
 }
 
 #[test]
-fn what_was_released_is_not_given_out_again() {
+fn released_bytes_are_not_emitted_again() {
     let mut stream = Stream::new(&["abcabcabd"]);
     stream.push("abcabc", "");
     stream.release(3, "abc");
@@ -83,7 +83,7 @@ fn a_needle_found_in_the_hold_back_is_not_shown() {
 }
 
 #[test]
-fn an_overlap_with_what_was_released_is_masked_from_there_on() {
+fn an_overlap_with_released_bytes_is_masked_behind_them() {
     let mut stream = Stream::new(&["abcdef", "cdefgh"]);
     stream.push("abc", "");
     stream.release(3, "abc");
@@ -93,7 +93,7 @@ fn an_overlap_with_what_was_released_is_masked_from_there_on() {
 }
 
 #[test]
-fn a_partial_match_is_masked_behind_what_was_released() {
+fn a_partial_match_is_masked_behind_released_bytes() {
     let mut stream = Stream::new(&["hunter2-prod"]);
     stream.push("hunter2-", "");
     stream.release(3, "hun");

@@ -39,7 +39,7 @@ fn every_partial_match() {
 /// Every prefix and the whole needle occur at each position of records of every length around the
 /// window distance.
 #[test]
-fn every_partial_match_of_what_is_known_by_its_end() {
+fn every_partial_match_of_needles_known_by_their_ends() {
     let mut rng = Rng(33);
     let url = [&b"postgres://application:"[..], &rng.plain(20), b"@db-1.internal:5432/orders"].concat();
     let token = [&b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."[..], &rng.plain(60), b".", &rng.plain(43)].concat();

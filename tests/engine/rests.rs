@@ -66,7 +66,7 @@ fn world(rng: &mut Rng) -> (Vec<Vec<u8>>, Vec<u8>) {
 }
 
 #[test]
-fn what_goes_on_is_masked_as_the_definition_says_wherever_it_was_cut() {
+fn a_resumed_text_is_masked_as_defined_for_every_cut() {
     let mut rng = Rng(11);
     for _ in 0..60 {
         let (needles, text) = world(&mut rng);
@@ -85,7 +85,7 @@ fn what_goes_on_is_masked_as_the_definition_says_wherever_it_was_cut() {
 }
 
 #[test]
-fn of_a_secret_that_was_cut_less_than_a_partial_match_of_its_beginning_shows() {
+fn a_cut_secret_shows_less_than_a_partial_match() {
     let mut rng = Rng(12);
     for _ in 0..60 {
         let (needles, text) = world(&mut rng);
@@ -144,7 +144,7 @@ fn whatever_is_no_rest_of_a_secret_comes_out_at_once() {
 }
 
 #[test]
-fn the_secret_that_lacks_as_much_as_was_given_out_names_the_rest() {
+fn the_secret_whose_beginning_was_emitted_names_the_rest() {
     let needles = [b"123456789xy".to_vec(), b"sk-live-4f9QzXxy".to_vec(), b"another--xy".to_vec()];
     let set = exactly(&needles, named(), Variant::Best);
     let rest = |before| Redactor::new(Arc::clone(&set)).resume(b"xy.", before, Last::No).expect("it is known").to_vec();

@@ -63,7 +63,7 @@ fn words(letters: &[u8], len_max: usize) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn what_is_held_back_is_too_little() {
+fn the_hold_back_alone_is_too_little() {
     let needles = [b"abcdef".to_vec(), b"efgh".to_vec()];
     let set = exactly(&needles, starred(), Variant::Best);
     let mut redactor = Redactor::new(Arc::clone(&set));

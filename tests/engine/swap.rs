@@ -44,7 +44,7 @@ impl Stream {
 }
 
 #[test]
-fn d02_what_is_held_back_is_matched_again() {
+fn d02_held_back_bytes_are_matched_again() {
     let mut stream = Stream::new(&["alpha-bravo"]);
     stream.push("is alpha-", "is ");
     stream.swap(&["alpha-charlie"], "");
@@ -53,7 +53,7 @@ fn d02_what_is_held_back_is_matched_again() {
 }
 
 #[test]
-fn what_begins_no_new_needle_comes_out_at_once() {
+fn bytes_that_begin_no_new_needle_are_emitted_at_once() {
     let mut stream = Stream::new(&["alpha-bravo"]);
     stream.push("is alpha-", "is ");
     stream.swap(&["delta-echo"], "alpha-");
@@ -62,7 +62,7 @@ fn what_begins_no_new_needle_comes_out_at_once() {
 }
 
 #[test]
-fn a_needle_within_what_was_held_back_is_found() {
+fn a_needle_within_the_hold_back_is_found() {
     let mut stream = Stream::new(&["alpha-bravo-charlie"]);
     stream.push("alpha-bravo-", "");
     stream.swap(&["bravo-", "x-y"], "alpha-<BRAVO>");
@@ -71,7 +71,7 @@ fn a_needle_within_what_was_held_back_is_found() {
 }
 
 #[test]
-fn what_an_old_set_found_stays_masked() {
+fn a_region_of_the_old_set_stays_masked() {
     let mut stream = Stream::new(&["alpha-1", "alpha-1-and-more"]);
     stream.push("alpha-1-and", "");
     stream.swap(&["zulu-9"], "<ALPHA>-and");
@@ -80,7 +80,7 @@ fn what_an_old_set_found_stays_masked() {
 }
 
 #[test]
-fn what_an_old_set_found_stays_masked_inside_the_new_hold_back() {
+fn a_region_of_the_old_set_stays_masked_in_the_new_hold_back() {
     let mut stream = Stream::new(&["alpha-1", "alpha-1-and-more"]);
     stream.push("alpha-1-and", "");
     stream.swap(&["alpha-1-and-less"], "");
@@ -99,7 +99,7 @@ fn a_region_goes_on_over_the_change() {
 }
 
 #[test]
-fn what_was_given_out_before_the_change_is_gone() {
+fn bytes_emitted_before_the_change_are_gone() {
     let mut stream = Stream::new(&["alpha-1"]);
     stream.push("delta-", "delta-");
     stream.swap(&["alpha-1", "delta-echo"], "");
@@ -109,7 +109,7 @@ fn what_was_given_out_before_the_change_is_gone() {
 
 /// Bytes shown on a terminal are gone: a needle of the new set within them gets no mask.
 #[test]
-fn what_was_released_before_the_change_is_no_region() {
+fn bytes_released_before_the_change_are_no_region() {
     let mut stream = Stream::new(&["alpha-bravo"]);
     stream.push("alpha-br", "");
     assert_eq!(stream.0.release_partial(5).to_vec(), b"alpha");

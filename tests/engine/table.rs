@@ -75,7 +75,7 @@ fn partial_len_min(case: &Case) -> usize {
 
 /// The definition's output after each piece equals the handwritten one.
 #[test]
-fn definition_gives_what_the_table_says() {
+fn the_definition_matches_the_table() {
     for case in case::all() {
         let set = set(&case, Variant::Best);
         let needles: Vec<&[u8]> = set.expose().collect();
@@ -99,7 +99,7 @@ fn definition_gives_what_the_table_says() {
 
 /// The output of every engine through every adapter equals the handwritten one, after each piece.
 #[test]
-fn engines_give_what_the_table_says() {
+fn the_engines_match_the_table() {
     for case in case::all() {
         for variant in Variant::ALL {
             let set = set(&case, variant);

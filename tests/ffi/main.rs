@@ -34,7 +34,7 @@ use crate::program::session::needs;
 const CANARY: &str = "canary-4f9QzX-in-flight";
 
 #[test]
-fn one_command_installs_what_a_compiler_and_a_loader_look_for() {
+fn one_command_installs_all_files_for_compiler_and_loader() {
     needs!("pkg-config", "objdump");
     let file = |path: &str| prefix().join(path);
     for path in ["include/hushlog.h", "lib/libhushlog.a", "lib/libhushlog.so", "lib/libhushlog.so.0"] {
@@ -51,7 +51,7 @@ fn one_command_installs_what_a_compiler_and_a_loader_look_for() {
 }
 
 #[test]
-fn the_installer_tells_what_is_wrong() {
+fn the_installer_reports_errors() {
     for (args, said) in [
         (&["--perfix", "/x"][..], "unknown option"),
         (&["--prefix"], "--prefix needs a value"),
@@ -205,7 +205,7 @@ fn judge_table(command: &mut Command) {
 }
 
 #[test]
-fn a_c_program_gives_what_the_table_says() {
+fn a_c_program_matches_the_table() {
     needs!("pkg-config");
     let driver = compile("tests/ffi/driver.c", "driver", &["-std=c99", "-pedantic"], &pkg_config(&["--libs"]));
     judge_table(&mut command(driver));
@@ -389,7 +389,7 @@ fn judge_filter(filter: impl Fn(&[&str]) -> Command) {
 
 /// The Python package, by its own tests.
 #[test]
-fn the_python_package_does_what_its_tests_say() {
+fn the_python_package_passes_its_tests() {
     needs!("python3");
     if have(&["python3"]) {
         let mut tests = command("python3");

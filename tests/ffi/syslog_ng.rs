@@ -137,7 +137,7 @@ fn syslog_ng_masks_messages() {
 
 /// Fails closed: it does not start without its secrets.
 #[test]
-fn syslog_ng_is_refused_what_would_mask_nothing() {
+fn syslog_ng_cannot_configure_a_set_that_masks_nothing() {
     needs!("pkg-config", "syslog-ng-dev");
     let Some(syslog_ng) = SyslogNg::new() else { return };
     let refused = |template: &str, why: &str| {

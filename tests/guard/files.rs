@@ -203,7 +203,7 @@ fn d06_rotations_are_followed() {
 }
 
 #[test]
-fn what_is_written_over_in_the_middle_is_searched_again() {
+fn bytes_overwritten_in_the_middle_are_searched_again() {
     needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
@@ -261,7 +261,7 @@ fn nobody_needs_to_read() {
 }
 
 #[test]
-fn files_that_anybody_may_link_into_the_directories_are_told_of() {
+fn directories_open_to_hard_links_are_reported() {
     needs!("fanotify", "unshare");
     let Some(disk) = disk() else { return };
     let setting = "/proc/sys/fs/protected_hardlinks";
@@ -283,7 +283,7 @@ fn files_that_anybody_may_link_into_the_directories_are_told_of() {
 }
 
 #[test]
-fn who_reads_by_a_mount_that_is_read_only_waits_too() {
+fn a_reader_through_a_read_only_mount_waits_too() {
     needs!("fanotify");
     let Some((disk, guard)) = guarded() else { return };
     // As in containers of log shippers.
@@ -321,7 +321,7 @@ fn many_readers_at_once() {
 }
 
 #[test]
-fn who_reads_another_file_does_not_wait_for_a_long_search() {
+fn a_reader_of_another_file_does_not_wait_for_a_long_search() {
     needs!("fanotify");
     let Some(disk) = disk() else { return };
     // A search of a second at least, in little space: the holes are too short to be skipped.
@@ -374,7 +374,7 @@ fn it_does_not_wait_for_itself() {
 }
 
 #[test]
-fn the_report_tells_counts_and_no_values() {
+fn the_report_has_counts_and_no_values() {
     needs!("fanotify");
     let Some(disk) = disk() else { return };
     let report = disk.elsewhere("report.json");
@@ -488,7 +488,7 @@ fn d07_lost_events_of_directories_are_noticed() {
 }
 
 #[test]
-fn what_cannot_be_masked_cannot_be_read() {
+fn a_file_that_cannot_be_masked_cannot_be_read() {
     needs!("fanotify", "chattr");
     let Some((disk, guard)) = guarded() else { return };
     let path = disk.file("a.log");
@@ -505,7 +505,7 @@ fn what_cannot_be_masked_cannot_be_read() {
 }
 
 #[test]
-fn who_was_first_is_named() {
+fn a_reader_from_before_the_guard_is_named() {
     needs!("fanotify");
     let Some(disk) = disk() else { return };
     append(&disk.file("a.log"), "begin\n");
@@ -591,7 +591,7 @@ fn s01_a_directory_that_another_user_linked_is_not_guarded() {
 }
 
 #[test]
-fn wrong_usage_is_told_before_anything_happens() {
+fn wrong_usage_is_reported_before_anything_happens() {
     let scratch = tempfile::tempdir().unwrap();
     let missing = program::run(&mut command(&scratch.path().join("missing")), b"");
     assert!(!missing.says("cannot guard a directory: no such file").ends(2).err().contains("missing"));
@@ -619,7 +619,7 @@ fn wrong_usage_is_told_before_anything_happens() {
 /// A database and a record segment with a secret are neither changed nor readable; without one,
 /// they are readable.
 #[test]
-fn aq_what_is_not_text_is_neither_changed_nor_read() {
+fn aq_a_file_that_is_not_text_is_neither_changed_nor_read() {
     needs!("fanotify", "python3");
     let Some((disk, guard)) = guarded() else { return };
     let make = r#"

@@ -132,7 +132,7 @@ fn a05_a_write_through_a_mapping_is_searched_before_a_read() {
 }
 
 #[test]
-fn a05_what_is_mapped_after_a_middle_write_is_searched() {
+fn a05_a_file_mapped_after_a_middle_write_is_searched() {
     let Some((disk, guard)) = guarded() else { return };
     if !has("python3") || !told_of_writes(&guard, &disk) {
         return;

@@ -377,7 +377,7 @@ fn r13_an_identity_with_a_passphrase_of_age_itself() {
 }
 
 #[test]
-fn age_opens_what_is_sealed_here_and_the_other_way_round() {
+fn age_and_hushlog_open_values_sealed_by_each_other() {
     needs!("age");
     let desk = Desk::empty();
     output(desk.command("age-keygen").args(["-o", "vm.txt"]));

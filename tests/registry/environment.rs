@@ -24,7 +24,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn secrets_win_over_defaults_and_private_ones_over_shared_ones_in_any_order() {
+fn secrets_override_defaults_and_private_ones_shared_ones() {
     let candidates = || {
         vec![
             secret("A", "a", "shared", Rank::Shared),
@@ -56,7 +56,7 @@ fn two_secrets_for_one_variable_conflict_whatever_their_rank() {
 }
 
 #[test]
-fn what_cannot_be_exported_is_refused_by_name_even_where_another_wins() {
+fn an_unexportable_secret_is_refused_even_if_overridden() {
     let refused = |candidate: ExportedSecret| {
         let winner = secret(&candidate.variable, "s", "other", Rank::Private);
         let error = Environment::new(vec![winner, candidate]).unwrap_err();
@@ -164,7 +164,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_exported_is_kept_once_and_in_the_same_boot_only() {
+fn earlier_exports_are_kept_once_and_in_the_same_boot() {
     let session = |value: &str| session_of(&[("A".into(), value.as_bytes().to_vec())], &[]);
     let mut second = session("second");
     second.keep(session("first"));

@@ -335,7 +335,7 @@ fn docker_reads_docker() {
 /// A value that a format cannot express is refused with the variable's name, and nothing is
 /// rendered.
 #[test]
-fn what_a_format_cannot_express_is_refused_by_name() {
+fn values_that_a_format_cannot_express_are_refused_by_name() {
     let refused = |format: Format, value: &[u8]| {
         let values = [("A", b"fine".to_vec()), ("SECRET_B", value.to_vec())];
         let error = format.render(&environment(&values)).expect_err("it was rendered");

@@ -63,7 +63,7 @@ fn reread(registry: &Registry) -> Registry {
 }
 
 #[test]
-fn what_is_saved_is_opened_by_those_it_is_for() {
+fn saved_values_are_opened_by_their_recipients() {
     let team = Team::full();
     let registry = reread(&team.registry);
     let shared = |name: &str, value: &str| (name.to_owned(), Rank::Shared, value.to_owned(), true);
@@ -91,7 +91,7 @@ fn a_private_secret_hides_the_shared_one_of_its_name() {
 }
 
 #[test]
-fn the_file_is_the_same_whatever_was_done_in_which_order_and_shows_no_value() {
+fn the_file_is_independent_of_the_order_and_shows_no_value() {
     let team = Team::full();
     let text = team.registry.to_text(None).unwrap();
     assert_eq!(reread(&team.registry).to_text(None).unwrap(), text);
@@ -178,7 +178,7 @@ fn defaults_have_a_history_and_no_credentials() {
 const LONG: &str = "-Xmx512m  -Dfile.encoding=UTF-8   -Dspring.profiles.active=development,local  -Dlogging.level.root=info  and so on ";
 
 #[test]
-fn r08_what_yaml_would_read_as_something_else_stays_text() {
+fn r08_text_that_yaml_reads_as_another_type_stays_text() {
     let mut team = Team::new();
     let words = ["no", "on", "y", "null", "true", "Infinity", "e3"];
     for word in words {
@@ -254,7 +254,7 @@ fn r03_values_are_refused_by_class_and_never_shown() {
 }
 
 #[test]
-fn r20_an_identity_opens_what_is_its_members_and_nothing_else() {
+fn r20_an_identity_opens_the_secrets_of_its_member_only() {
     let team = Team::full();
     let as_vm = team.registry.open(&team.alice, Some(&name("vm")), None);
     assert!(matches!(as_vm, Err(Error::OtherMember { .. })));
@@ -305,6 +305,6 @@ fn a_signed_registry_is_signed_by_a_signer_each_time() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_before_it_is_read() {
+fn too_large_a_file_is_refused_before_it_is_read() {
     assert!(matches!(Registry::parse(&vec![b'#'; FILE_LEN_MAX + 1]), Err(Error::FileTooLarge)));
 }

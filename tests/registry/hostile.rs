@@ -211,7 +211,7 @@ fn stranger(text: &str, at: &str, with: &str) -> String {
 }
 
 #[test]
-fn r11_what_a_stranger_adds_to_a_signed_registry_is_refused() {
+fn r11_additions_to_a_signed_registry_by_others_are_refused() {
     let key = SigningKey::generate().unwrap();
     let small = small(Some(&key));
     // The attacker's own registry with the same member has an entry that is properly sealed and
@@ -279,7 +279,7 @@ fn r16_recipients_and_identities_of_plugins_are_refused() {
 }
 
 #[test]
-fn r13_identity_files_that_are_none_are_told_by_line() {
+fn r13_invalid_identity_files_are_reported_by_line() {
     let ask = || panic!("it is not protected");
     let good = Identity::generate().to_file("today");
     let of = |text: &str| Identity::parse(text.as_bytes(), ask).expect_err("it was taken");
@@ -313,7 +313,7 @@ fn r18_one_bad_entry_and_nothing_is_opened() {
 }
 
 #[test]
-fn r24_a_wrong_type_is_told_by_key_and_line_without_the_text() {
+fn r24_a_wrong_type_is_reported_by_key_and_line_without_text() {
     let small = small(None);
     let line = |text: &str, word: &str| 1 + text.lines().position(|line| line.contains(word)).unwrap() as u64;
     for (from, to, expected) in [

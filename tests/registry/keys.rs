@@ -185,7 +185,7 @@ fn a19_the_identity_is_masked_beside_a_session_and_not_in_it() {
 }
 
 #[test]
-fn a19_keys_of_the_library_are_what_the_files_hold() {
+fn a19_keys_of_the_library_equal_the_files() {
     let (identity, key) = (Identity::generate(), SigningKey::generate().unwrap());
     let file = identity.to_file("now");
     let values: Vec<String> = identity.secrets().iter().map(text).collect();

@@ -142,7 +142,7 @@ fn az_a_value_that_other_members_would_miss_is_no_outcome() {
 }
 
 #[test]
-fn az_what_is_not_of_one_registry_is_not_merged() {
+fn az_different_registries_are_not_merged() {
     let ((mut ours, _), (theirs, _)) = (alone(), alone());
     save(&mut ours, "mail-token", "zulu-kite-4471");
     let (ours, theirs) = (text(&ours), text(&theirs));

@@ -178,7 +178,7 @@ fn a14_ruby_reads_dotenv_as_it_was_exported() {
 /// A value that the format cannot express for all readers is refused, and every other one is
 /// accepted.
 #[test]
-fn a14_dotenv_refuses_what_readers_treat_differently() {
+fn a14_dotenv_refuses_values_that_readers_treat_differently() {
     let taken = |value: &str| Format::Dotenv.render(&environment(&[("A", value.into())])).is_ok();
     for value in ["it's $(id)", "it's `id`", "'\"", "'\\", "a\\\\b", "a\\", "${A}", "a\nb", "a\r", "\r\n"] {
         assert!(!taken(value), "{value:?}");

@@ -79,7 +79,7 @@ const AS_ROOT: &[&str] = &["--reuid=0"];
 const AS_BOB: &[&str] = &["--reuid=61001", "--regid=61001", "--groups=61010"];
 
 #[test]
-fn r22_a_registry_stays_its_groups_whoever_changes_it() {
+fn r22_a_registry_keeps_its_group_under_every_user() {
     needs!("root", "setpriv");
     let team = Team::new();
     assert_eq!(team.found(), (0, TEAM, 0o600), "a new one is its maker's alone");

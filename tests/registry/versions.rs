@@ -55,7 +55,7 @@ fn az_a_formatters_marks_and_line_ends_change_nothing() {
 }
 
 #[test]
-fn az_marks_of_a_conflict_are_told_with_the_way_out() {
+fn az_conflict_markers_are_reported_with_a_remedy() {
     let desk = Desk::new();
     desk.add("api-key", b"sk-live-4f9QzX").ends(0);
     let good = desk.text();

@@ -25,7 +25,7 @@ fn begin(terminal: &mut Terminal, line: &str) {
 }
 
 #[test]
-fn a25_what_the_child_leaves_unread_reaches_the_next_program() {
+fn a25_input_unread_by_the_child_reaches_the_next_program() {
     let stage = Stage::new();
     for wait in ["sleep 1", "for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done", "sleep 1 & wait", "sleep 1 | cat"] {
         let mut terminal = shell(&stage);
@@ -100,7 +100,7 @@ fn a25_keys_for_signals_act_whatever_waits() {
 }
 
 #[test]
-fn a25_what_waits_is_not_shown_before_it_is_asked_for() {
+fn a25_waiting_input_is_not_shown_before_it_is_read() {
     let stage = Stage::new();
     let mut terminal = shell(&stage);
     begin(&mut terminal, "w sh -c 'echo begun; sleep 0.5; read -r line; test \"$line\" = \"$TOKEN\" && echo same'");

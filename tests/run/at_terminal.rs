@@ -82,7 +82,7 @@ fn w11_the_child_has_the_size_of_the_window_from_the_start() {
 }
 
 #[test]
-fn w11_the_child_is_told_when_the_window_changes() {
+fn w11_the_child_is_notified_when_the_window_changes() {
     needs!("cc");
     let stage = Stage::new();
     let Some(child) = child() else { return };
@@ -278,7 +278,7 @@ fn w15_a_secret_typed_key_by_key_shows_three_bytes_at_most() {
 }
 
 #[test]
-fn w15_what_only_begins_like_a_secret_is_echoed_after_a_moment() {
+fn w15_text_that_begins_like_a_secret_is_echoed_after_a_moment() {
     let stage = Stage::new();
     let mut terminal = wrapped(&stage, &["sh", "-c", "echo ready; read -r line; echo got $line"]);
     terminal.shows("ready");
@@ -639,7 +639,7 @@ fn w16_questions_to_the_terminal_are_answered() {
 }
 
 #[test]
-fn w16_what_is_typed_ahead_is_not_lost() {
+fn w16_input_typed_ahead_is_not_lost() {
     let stage = Stage::new();
     let mut twins = shells(&stage);
     twins.enter("w sh -c 'echo ready; sleep 0.4; stty -a >/dev/null; read -r line; echo \"line $line\"'");

@@ -60,7 +60,7 @@ fn without_a_source_the_well_known_variables_are_masked() {
 }
 
 #[test]
-fn an_injected_variable_wins_over_ours_and_the_last_of_several_counts() {
+fn an_injected_variable_overrides_ours_and_the_last_one_wins() {
     let directory = directory("A=first-value\nA=second-value\n");
     let mut command = hushlog(["run", "--dotenv", ".env", "--", "sh", "-c", "echo ${#A}; echo $A"]);
     let ran = run(with_path(&mut command).current_dir(&directory).env("A", "ours"), b"").ends(0);
@@ -69,7 +69,7 @@ fn an_injected_variable_wins_over_ours_and_the_last_of_several_counts() {
 
 /// The user has chosen both the program and the file.
 #[test]
-fn variables_that_decide_what_programs_do_may_come_from_a_file_of_variables() {
+fn a_dotenv_file_may_set_variables_that_control_programs() {
     let directory = directory("TZ=Antarctica/Troll\nNODE_OPTIONS=--max-old-space-size=4096\n");
     let ran = wrapped(directory.path(), &["--dotenv", ".env"], "echo ${#TZ} ${#NODE_OPTIONS}").ends(0);
     assert_eq!(ran.out(), "16 25\n");
@@ -96,7 +96,7 @@ fn names_that_cannot_be_injected_are_refused() {
 }
 
 #[test]
-fn w02_a_command_that_cannot_run_is_told_as_shells_tell_it() {
+fn w02_a_command_that_cannot_run_is_reported_as_by_shells() {
     let directory = directory(&format!("A={SECRET}\n"));
     let with = |command: &[&str]| {
         let words = ["run", "--dotenv", ".env", "--"].iter().chain(command);

@@ -92,7 +92,7 @@ fn a26_an_orphan_of_the_group_gets_the_signal_too() {
 }
 
 #[test]
-fn a26_those_who_end_in_order_are_given_the_time() {
+fn a26_processes_that_end_in_order_have_the_time() {
     let stage = Stage::new();
     let script = "sh -c \"trap \\\"sleep 0.4; echo in order \\$TOKEN; exit\\\" TERM; echo \\$PPID >>numbers; \
         while :; do sleep 0.05; done\"; true";

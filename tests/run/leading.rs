@@ -171,7 +171,7 @@ fn ax_another_user_opens_no_output_that_is_not_its_own() {
 }
 
 #[test]
-fn ax_another_user_does_not_read_what_is_not_redacted_yet() {
+fn ax_another_user_does_not_read_unredacted_bytes() {
     needs!("root");
     if !has_other_users() {
         return;

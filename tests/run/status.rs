@@ -302,7 +302,7 @@ fn w07_a_signal_that_kills_the_child_kills_us() {
 }
 
 #[test]
-fn w07_a_child_that_stops_itself_goes_on_when_we_are_told_to() {
+fn w07_a_child_that_stops_itself_continues_with_the_wrapper() {
     let stage = Stage::new();
     let begun = Begun::new(&mut stage.command(How::Wrapped, ["sh", "-c", "echo $$; kill -STOP $$; echo on; exit 3"]));
     let child = begun.named();
@@ -382,7 +382,7 @@ fn as_first(stage: &Stage, argv: &[&str]) -> Option<Command> {
 }
 
 #[test]
-fn w10_the_first_process_reaps_what_is_left_behind() {
+fn w10_the_first_process_reaps_orphans() {
     needs!("cc", "unshare", "root");
     let Some(child) = child_path() else { return };
     let stage = Stage::new();

@@ -75,7 +75,7 @@ fn w03_a_file_is_appended_to_where_the_shell_appends() {
 }
 
 #[test]
-fn w04_what_a_grandchild_writes_late_is_never_shown() {
+fn w04_late_output_of_a_grandchild_is_never_shown() {
     let stage = Stage::new();
     let text = "w sh -c '(sleep 0.5; echo \"late $TOKEN\") & echo \"early $TOKEN\"; exit 8'; echo status $?";
     let ran = run_within(&mut script(&stage, text), b"", LIMIT).ends(0);
@@ -297,7 +297,7 @@ fn w17_a_reader_that_leaves_ends_the_child_as_without_us() {
 }
 
 #[test]
-fn w17_a_full_disk_is_told_and_does_not_hang() {
+fn w17_a_full_disk_is_reported_and_does_not_hang() {
     let stage = Stage::new();
     let ran = run_within(&mut script(&stage, "w sh -c 'seq 1 100000' >/dev/full"), b"", LIMIT);
     assert!(ran.code.is_some_and(|code| code != 0), "{:?}", ran.code);

@@ -370,7 +370,7 @@ fn aq_logs_that_look_odd_are_scrubbed() {
 
 /// A doubtful file is reported, and either masked at the same length or left alone.
 #[test]
-fn aq_a_doubt_is_told() {
+fn aq_a_doubt_is_reported() {
     let (_scratch, directory) = scratch();
     let dump: Vec<u8> = (0..4_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let text = [&log(40)[..], &dump, &log(40)].concat();

@@ -180,7 +180,7 @@ fn s09_calls_that_fail_in_a_rewrite() {
 /// S09: a later fsync that succeeds must not hide one that failed: the kernel reports an error
 /// once.
 #[test]
-fn s09_a_failed_fsync_is_told() {
+fn s09_a_failed_fsync_is_reported() {
     needs!("strace");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");

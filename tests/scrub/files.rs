@@ -116,7 +116,7 @@ fn the_header_of_a_gzip_file_stays() {
 
 /// S22: files that do not hold secrets verbatim are reported by name, in every mode.
 #[test]
-fn s22_what_cannot_be_searched() {
+fn s22_files_that_cannot_be_searched() {
     let wide: Vec<u8> = String::from_utf8(log(20)).expect("text").encode_utf16().flat_map(u16::to_le_bytes).collect();
     let files: [(&str, Vec<u8>); 6] = [
         ("system.journal", [b"LPKSHHRH".as_slice(), &log(20)].concat()),

@@ -435,7 +435,7 @@ fn adorned(path: &Path) -> Option<()> {
 
 /// S17: in place, the file is the same one.
 #[test]
-fn s17_what_a_file_keeps() {
+fn s17_attributes_that_a_file_keeps() {
     needs!("root", "setfacl", "setfattr");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");
@@ -449,7 +449,7 @@ fn s17_what_a_file_keeps() {
 
 /// S17: a rewrite keeps every attribute that can be copied, and the times.
 #[test]
-fn s17_what_a_rewritten_file_keeps() {
+fn s17_attributes_that_a_rewritten_file_keeps() {
     needs!("root", "setfacl", "setfattr");
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let path = scratch.path().join("a.log");

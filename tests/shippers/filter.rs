@@ -72,7 +72,7 @@ fn rsyslog_asks_about_each_message_and_writes_it_masked() {
 }
 
 #[test]
-fn what_the_helper_cannot_change_goes_nowhere_but_apart() {
+fn messages_that_the_helper_cannot_change_are_set_aside() {
     needs!("rsyslogd");
     let place = Place::new();
     let Some(rsyslog) = rsyslog_with(&place, &place.packaged("rsyslog/mmexternal.conf", &[])) else { return };
@@ -161,7 +161,7 @@ fn rsyslog_writes_lines_to_the_filter() {
 }
 
 #[test]
-fn syslog_ng_writes_lines_to_the_filter_and_loses_none_when_it_stops() {
+fn syslog_ng_loses_no_line_to_the_filter_when_it_stops() {
     needs!("syslog-ng");
     let place = Place::new();
     let parts = place.packaged("syslog-ng/hushlog.conf", &[]);
@@ -186,7 +186,7 @@ fn syslog_ng_writes_lines_to_the_filter_and_loses_none_when_it_stops() {
 }
 
 #[test]
-fn syslog_ng_reads_what_a_program_prints_through_the_filter() {
+fn syslog_ng_reads_the_output_of_a_program_through_the_filter() {
     needs!("syslog-ng");
     let place = Place::new();
     let app = place.path("app");

@@ -223,7 +223,7 @@ fn d14_prometheus_reads_the_metrics_and_no_value() {
 }
 
 #[test]
-fn the_canary_tells_whether_the_sidecar_masks() {
+fn the_canary_shows_whether_the_sidecar_masks() {
     let place = Place::new();
     let check = |more: &[&str]| {
         let mut command = hushlog(["check", "--canary", "--socket"]);
@@ -247,7 +247,7 @@ fn the_canary_tells_whether_the_sidecar_masks() {
 }
 
 #[test]
-fn a_sidecar_that_would_not_mask_is_told() {
+fn a_sidecar_that_would_not_mask_is_reported() {
     // The other end is no sidecar: it reports that a stream lets the canary through.
     let place = Place::new();
     let control = UnixListener::bind(place.path("control")).unwrap();
@@ -284,7 +284,7 @@ fn metrics_are_refused_where_others_could_read_them() {
 }
 
 #[test]
-fn d10_who_is_slow_keeps_nobody_from_the_metrics() {
+fn d10_a_slow_client_blocks_no_other_from_the_metrics() {
     let place = Place::new();
     let sidecar = with_a_line(&place, MASK);
     let idle: Vec<TcpStream> = (0..20).filter_map(|_| TcpStream::connect(("127.0.0.1", place.port)).ok()).collect();

@@ -105,7 +105,7 @@ fn a_stream_is_checked() {
 }
 
 #[test]
-fn what_listens_is_on_loopback_only() {
+fn listeners_are_on_loopback_only() {
     let stream =
         |address: &str| format!("streams: [{{ name: a, source: {{ tcp: \"{address}\" }}, sink: {{ stdout: true }} }}]");
     check(&stream("127.0.0.1:5140")).ends(0);
@@ -139,7 +139,7 @@ fn streams_that_do_not_go_together_are_refused() {
 }
 
 #[test]
-fn what_is_hostile_is_refused_in_bounded_time() {
+fn a_hostile_configuration_is_refused_in_bounded_time() {
     let bomb = "a: &a [x, x]\n".to_owned() + &(0..30).map(|n| format!("b{n}: &b{n} [*a, *a]\n")).collect::<String>();
     check(&bomb).ends(2);
     check(&"[".repeat(100_000)).ends(2);
@@ -149,7 +149,7 @@ fn what_is_hostile_is_refused_in_bounded_time() {
 }
 
 #[test]
-fn without_a_configuration_it_says_what_to_do() {
+fn without_a_configuration_the_error_has_a_hint() {
     program::run(&mut program::hushlog(["sidecar"]), b"").ends(2).says("hint: run hushlog sidecar --config FILE");
     let ran = program::run(&mut program::hushlog(["sidecar", "--config", CANARY]), b"").ends(2);
     ran.says("cannot read the file of --config: no such file").says("hushlog: error");
@@ -244,7 +244,7 @@ fn examples_pass_the_schema_and_the_program() {
 }
 
 #[test]
-fn every_key_of_the_code_stands_in_the_schema_and_in_the_example() {
+fn every_key_is_in_the_schema_and_in_the_example() {
     let (schema, all): (Value, Value) = (schema(), serde_json::from_str(ALL).expect("JSON"));
     let (mut known, mut shown) = (Vec::new(), Vec::new());
     keys_of_schema(&schema, &mut known);

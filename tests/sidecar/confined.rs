@@ -35,7 +35,7 @@ fn as_nobody(program: impl AsRef<Path>) -> Command {
 }
 
 #[test]
-fn d13_who_is_not_root_nor_the_sidecars_user_is_refused() {
+fn d13_users_other_than_root_and_the_sidecars_are_refused() {
     needs!("root");
     let place = Place::new();
     let program = program_for_all(&place);

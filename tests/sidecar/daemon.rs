@@ -160,7 +160,7 @@ fn d09_a_sink_that_takes_nothing_for_ten_minutes() {
 }
 
 #[test]
-fn a_broken_connection_is_made_anew_and_its_line_told_once_more() {
+fn a_broken_connection_is_reopened_and_its_line_repeated() {
     let place = Place::new();
     let listener = UnixListener::bind(place.path("sink")).expect("room");
     let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { unix: DIR/sink }"]);
@@ -177,7 +177,7 @@ fn a_broken_connection_is_made_anew_and_its_line_told_once_more() {
 }
 
 #[test]
-fn what_is_dropped_is_counted() {
+fn dropped_pieces_are_counted() {
     let place = Place::new();
     let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { unix: DIR/sink, away: drop }"]);
     let mut sidecar = place.start(&config);
@@ -221,7 +221,7 @@ fn the_output_of_a_program_is_read_and_it_is_started_again() {
 }
 
 #[test]
-fn a_program_takes_what_is_redacted_and_finishes() {
+fn a_program_reads_the_redacted_text_and_finishes() {
     let place = Place::new();
     let script = "cat > DIR/out; sleep 0.3; echo end >> DIR/out";
     let config =
@@ -272,7 +272,7 @@ fn two_streams_share_a_file_line_by_line() {
 }
 
 #[test]
-fn a_stop_lets_out_what_is_on_its_way() {
+fn a_stop_drains_the_streams() {
     for signal in [Signal::TERM, Signal::INT] {
         let place = Place::new();
         let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { file: DIR/out }"]);
@@ -307,7 +307,7 @@ fn a_stop_does_not_wait_for_ever() {
 }
 
 #[test]
-fn the_service_manager_is_told() {
+fn the_service_manager_is_notified() {
     let place = Place::new();
     let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { file: DIR/out }"]);
     let mut sidecar = place.start_as(&config, |command| {
@@ -326,7 +326,7 @@ fn the_service_manager_is_told() {
 }
 
 #[test]
-fn nobody_reads_what_it_says_and_it_goes_on() {
+fn unread_messages_do_not_stop_the_sidecar() {
     let place = Place::new();
     let config = place.streams(&["name: app, source: { unix: DIR/app }, sink: { unix: DIR/sink, away: drop }"]);
     let (reader, writer) = rustix::pipe::pipe().expect("a pipe");

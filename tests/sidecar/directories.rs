@@ -135,7 +135,7 @@ fn a04_no_other_guard_takes_the_directory_while_the_set_changes() {
 }
 
 #[test]
-fn a_guard_that_cannot_be_is_told_before_anything_runs() {
+fn a_guard_that_cannot_run_is_reported_before_anything_runs() {
     let place = Place::new();
     let config = place.configure("secrets: { secret_files: [DIR/secrets] }\nguard: { directories: [DIR/missing] }\n");
     let mut command = program::hushlog(["sidecar", "--config"]);

@@ -97,7 +97,7 @@ fn a07_programs_have_no_descriptor_of_ours() {
 }
 
 #[test]
-fn a07_what_a_sinks_program_says_is_masked() {
+fn a07_messages_of_a_sinks_program_are_masked() {
     let place = Place::new();
     let (first, rest) = VALUE.split_at(8);
     script(
@@ -147,7 +147,7 @@ fn a07_an_interrupt_key_is_not_for_programs() {
 }
 
 #[test]
-fn a07_a_sources_program_goes_with_what_it_started() {
+fn a07_a_sources_program_ends_with_its_children() {
     let place = Place::new();
     script(&place, "sleep 302 & echo $! >DIR/number.new; mv DIR/number.new DIR/number; wait");
     let config = configuration(&place, SOURCE, "");

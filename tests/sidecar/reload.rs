@@ -64,7 +64,7 @@ fn d01(rounds: usize) {
 }
 
 #[test]
-fn d01_what_is_printed_after_the_answer_is_masked() {
+fn d01_lines_printed_after_the_answer_are_masked() {
     d01(100);
 }
 
@@ -76,7 +76,7 @@ fn d01_ten_thousand_times() {
 }
 
 #[test]
-fn d02_what_is_held_back_is_searched_again() {
+fn d02_held_back_bytes_are_searched_again() {
     let place = Place::new();
     let config = place.streams(&["name: app, source: { unix: DIR/app }, release: exact, sink: { file: DIR/out }"]);
     let mut sidecar = place.start(&config);
@@ -118,7 +118,7 @@ fn b10_a_line_that_waits_is_searched_again() {
 }
 
 #[test]
-fn d03_a_bad_reload_changes_nothing_and_is_told() {
+fn d03_a_bad_reload_changes_nothing_and_is_reported() {
     let place = Place::new();
     fs::write(place.path(".env"), format!("FIRST={}\n", value(1))).expect("room");
     let config = place.configure(&format!(

@@ -167,7 +167,7 @@ fn d10_a_frame_of_a_gigabyte_and_clients_of_a_byte_a_second() {
 }
 
 #[test]
-fn d11_what_is_not_ours_at_the_path_of_a_socket_is_left_alone() {
+fn d11_a_foreign_file_at_the_path_of_a_socket_is_left_alone() {
     let place = Place::new();
     let config = place.streams(&[UNIX]);
     let at = place.path("app");
@@ -417,7 +417,7 @@ fn as_manager(command: &mut Command, [third, fourth]: [OwnedFd; 2], pid: &str, c
 }
 
 #[test]
-fn nothing_is_lost_in_the_sockets_of_a_service_manager_while_there_is_no_sidecar() {
+fn passed_sockets_lose_nothing_while_no_sidecar_runs() {
     let mut place = Place::new();
     let listener = UnixListener::bind(place.path("app")).expect("room");
     let datagrams = UnixDatagram::bind(place.path("log")).expect("room");
@@ -462,7 +462,7 @@ fn nothing_is_lost_in_the_sockets_of_a_service_manager_while_there_is_no_sidecar
 }
 
 #[test]
-fn a_port_may_be_passed_and_what_is_for_another_process_is_not_taken() {
+fn a_port_may_be_passed_but_not_for_another_process() {
     let place = Place::new();
     let port = TcpListener::bind("127.0.0.1:0").expect("a port");
     let datagrams = UnixDatagram::bind(place.path("log")).expect("room");

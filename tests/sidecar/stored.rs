@@ -180,7 +180,7 @@ fn lines(place: &Place) -> Vec<String> {
 }
 
 #[test]
-fn writers_notice_neither_a_restart_nor_a_death_and_lose_no_line() {
+fn writers_survive_a_restart_and_a_kill_without_loss() {
     let mut place = Place::new();
     let manager = Manager::new(&place);
     let (unix, tcp) = (UnixListener::bind(place.path("app")).expect("room"), TcpListener::bind("127.0.0.1:0"));
@@ -311,7 +311,7 @@ fn a_secret_that_several_restarts_cut_does_not_show() {
 }
 
 #[test]
-fn what_was_written_last_is_read_when_the_writer_has_gone_too() {
+fn the_last_bytes_are_read_after_the_writer_has_gone() {
     let place = Place::new();
     let manager = Manager::new(&place);
     let listener: OwnedFd = UnixListener::bind(place.path("app")).expect("room").into();
@@ -387,7 +387,7 @@ fn a_manager_that_does_not_read_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_connection_that_is_no_streams_is_closed_and_told() {
+fn a_connection_of_no_stream_is_closed_and_reported() {
     let place = Place::new();
     let manager = Manager::new(&place);
     let docker = "name: box, source: { unix: DIR/box }, sink: { file: DIR/box.out }, format: docker";

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_written_again() {
+    fn parsed_json_is_written_unchanged() {
         for text in [
             &br#"{"a":"b","c":[1,-2.5e3,true,null,{}],"d":[],"e":{"f":{"g":""}}}"#[..],
             b"\"\xff\xfe \xc3\xa9\"",
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused() {
+    fn invalid_json_is_refused() {
         let deep = [b"[".repeat(DEPTH_MAX + 1), b"]".repeat(DEPTH_MAX + 1)].concat();
         for text in [
             &b""[..],

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_the_head_is_covered_in_place_and_the_text_told_after_it() {
+    fn a_secret_in_the_head_is_masked_in_place_before_the_text() {
         let line = format!(r#"{{"msg":" x {VALUE}","rawmsg":"<13>{VALUE}: x {VALUE}","syslogtag":"{VALUE}:"}}"#);
         let masked = r#"{"rawmsg":"<13>[KEY]*********: x [KEY]*********","msg":" x [KEY]*********","syslogtag":"[REDACTED:KEY]:"}"#;
         assert_eq!(answer(helper(true, false), line.as_bytes()), masked);
@@ -252,14 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_told_where_they_changed() {
+    fn changed_variables_are_in_the_answer() {
         let line = format!(r#"{{"msg":"m","rawmsg":"m","$!":{{"a":{{"b":["{VALUE}",1]}},"c":"d"}}}}"#);
         let masked = r#"{"$!":{"a":{"b":["[REDACTED:KEY]",1]},"hushlog":"clean"}}"#;
         assert_eq!(answer(helper(true, true), line.as_bytes()), masked);
     }
 
     #[test]
-    fn what_cannot_be_changed_takes_the_mark_away() {
+    fn a_secret_that_cannot_be_changed_removes_the_mark() {
         let of = |more: &str| format!(r#"{{"msg":"m {VALUE}","rawmsg":"m {VALUE}",{more}}}"#);
         let masked = r#"{"msg":"m [REDACTED:KEY]"}"#;
         assert_eq!(answer(helper(true, true), of(&format!(r#""programname":"{VALUE}""#)).as_bytes()), masked);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_left_out_and_has_no_mark() {
+    fn an_invalid_message_is_left_out_and_has_no_mark() {
         for line in ["", "{}", "[]", "x", r#"{"msg":"m"}"#, r#"{"msg":1,"rawmsg":"m"}"#, r#"{"msg":"m","rawmsg":"m""#] {
             let said = answer(helper(true, true), line.as_bytes());
             assert!(said.contains("left out") && !said.contains("clean") && !said.contains("\"m\""), "{line}: {said}");

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told() {
+    fn a_full_disk_is_reported() {
         let (from, mut input) = std::io::pipe().expect("a pipe");
         input.write_all(b"a\n").expect("room");
         let full = File::options().write(true).open("/dev/full").expect("Linux has it");

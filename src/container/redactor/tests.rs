@@ -256,7 +256,7 @@ fn random_scripts() {
 }
 
 #[test]
-fn what_is_no_record_is_searched_all_the_same() {
+fn a_line_that_is_no_record_is_searched_too() {
     let set = set(&[SECRET]);
     for format in BOTH {
         let mut redactor = ContainerRedactor::new(Arc::clone(&set), format, true);
@@ -273,7 +273,7 @@ fn what_is_no_record_is_searched_all_the_same() {
 }
 
 #[test]
-fn what_stands_elsewhere_in_a_record_is_masked() {
+fn a_secret_elsewhere_in_a_record_is_masked() {
     let input =
         format!("{{\"log\":\"{SECRET}\\n\",\"stream\":\"stdout\",\"attrs\":{{\"key\":\"{SECRET}\"}},\"time\":\"\"}}\n");
     let mut redactor = ContainerRedactor::new(set(&[SECRET]), RecordFormat::Docker, true);
@@ -301,7 +301,7 @@ fn a_record_that_was_never_finished_gives_nothing_away() {
 
 /// One stream begins a secret and never completes it, while the other continues.
 #[test]
-fn what_waits_for_too_long_is_masked() {
+fn a_part_that_waits_too_long_is_masked() {
     let set = set(&[SECRET]);
     let mut redactor = ContainerRedactor::new(set, RecordFormat::Cri, true);
     let mut out = concat(redactor.push(record(RecordFormat::Cri, &said(0, "", true), 0, &SECRET[..12]).as_bytes()).0);
@@ -365,7 +365,7 @@ fn a29_records_of_all_streams_together_have_a_limit() {
 }
 
 #[test]
-fn another_set_takes_over_what_is_held_back() {
+fn another_set_takes_over_the_hold_back() {
     let old = set(&["alpha-bravo", "hotel"]);
     let new = set(&["alpha-charlie", "hotel"]);
     for format in BOTH {

@@ -113,7 +113,7 @@ mod tests {
     use super::best_offset;
 
     #[test]
-    fn a_window_avoids_what_logs_are_full_of() {
+    fn a_window_avoids_frequent_bytes_of_logs() {
         let url = b"postgres://app:x9Kq-27vLm_0zRt@db-1.internal:5432/orders";
         assert!(best_offset(url, 0, 15) >= 11);
         let token = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";

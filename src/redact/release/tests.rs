@@ -121,7 +121,7 @@ fn defined(set: &NeedleSet, text: &[u8], cuts: &[usize], line_len_max: usize) ->
 }
 
 #[test]
-fn a01_what_goes_out_is_what_the_definition_says() {
+fn a01_the_output_is_the_defined_one() {
     let mut rng = Rng(1);
     let (mut overlong, mut exactly_compared) = (0, 0);
     for round in 0..20_000 {
@@ -273,7 +273,7 @@ fn texts(len: usize) -> impl Iterator<Item = Vec<u8>> {
 /// Without any mask so far, a line held back during a change of set comes out as if the old set had
 /// never existed, for any cutting.
 #[test]
-fn b10_a_line_that_waits_is_what_the_new_set_makes_of_it() {
+fn b10_a_waiting_line_is_redacted_by_the_new_set() {
     let set = |needle: &[u8]| Arc::new(exactly(&[needle.to_vec()]).expect("the mask fits"));
     let old_needles: [&[u8]; 4] = [b"aab", b"ba", b"bbbb", b"c"];
     let new_needles: [&[u8]; 5] = [b"a", b"ab", b"abb", b"babba", b"aabaabaaba"];

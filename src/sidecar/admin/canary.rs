@@ -68,7 +68,7 @@ mod tests {
     use crate::redact::redactor::Redactor;
 
     #[test]
-    fn what_is_held_back_is_no_matter_of_luck() {
+    fn the_hold_back_does_not_depend_on_chance() {
         let held = || {
             let set = NeedleSet::builder().secret(draw(0).expect("random bytes")).build().expect("one secret");
             let set = Arc::new(set);

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn health_is_what_the_sidecar_does() {
+    fn health_reports_the_phase_of_the_sidecar() {
         let metrics = Arc::new(Metrics::new());
         let health = |metrics: &Arc<Metrics>| answered("GET /healthz HTTP/1.1\r\n\r\n", metrics);
         assert!(health(&metrics).starts_with("HTTP/1.1 503") && health(&metrics).ends_with("starting\n"));

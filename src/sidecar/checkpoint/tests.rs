@@ -17,7 +17,7 @@ fn key(inode: u64) -> Key {
 }
 
 #[test]
-fn what_is_saved_is_read_again() {
+fn saved_positions_are_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("deep/state");
     let first = open(&state).0.unwrap();
@@ -118,7 +118,7 @@ fn a15_a_directory_that_is_exchanged_is_not_written_to() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_and_set_aside() {
+fn an_unreadable_file_is_reported_and_set_aside() {
     for text in ["", "{", "{\"version\":2,\"files\":[]}", "{\"version\":1,\"files\":[{\"stream\":\"a\"}]}", "\0\0"] {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE_NAME), text).unwrap();
@@ -131,7 +131,7 @@ fn what_cannot_be_read_is_told_and_set_aside() {
 }
 
 #[test]
-fn what_a_killed_one_has_left_is_removed() {
+fn leftovers_of_a_killed_process_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(".checkpoints.json.7.0.tmp"), "{").unwrap();
     let opened = open(dir.path()).0.unwrap();

@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a30_what_is_added_is_what_is_not_there_in_its_order() {
+    fn a30_only_missing_values_are_added_in_their_order() {
         // All lists of up to four of three values, added to all lists of up to two.
         let lists = |len: u32| (0..3_usize.pow(len)).map(move |n| (0..len).map(move |at| n / 3_usize.pow(at) % 3));
         for (old, new) in

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_many_is_gathered_and_stays_in_order() {
+    fn many_pieces_are_gathered_and_stay_in_order() {
         let long = vec![b'x'; DIRECT_LEN_MIN];
         let slices: Vec<&[u8]> = vec![b"a", b"b\n", b"c", &long, b"d", b"e", b"f\n", b"", b"g", &long];
         let mut gathered = RedactedBuf::default();

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_do_with_the_file_is_noticed() {
+    fn changes_of_the_file_by_others_are_noticed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
         let mut sink = open(&path, 0o600, None).unwrap();
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_says_how_far_it_came_and_goes_on() {
+    fn a_short_write_reports_its_length_and_continues() {
         // A size limit would hold for the whole process, and so would its signal: a full device
         // will do.
         let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };

@@ -214,7 +214,7 @@ mod tests {
     use crate::redact::secret::Secret;
 
     #[test]
-    fn a_whole_line_that_begins_as_a_rest_might_does_not_wait_for_more() {
+    fn a_whole_line_that_resembles_a_rest_does_not_wait() {
         let secret = Secret::new("KEY", b"sk-live-X9Q2-abc".to_vec());
         let set = Arc::new(NeedleSet::builder().secret(secret).build().unwrap());
         let mut engine = Engine::Plain(Redactor::new(set), None);

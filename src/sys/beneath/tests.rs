@@ -78,7 +78,7 @@ fn names_do_not_lead_out_of_their_directory() {
 }
 
 #[test]
-fn what_is_made_has_its_mode_whatever_the_umask_is() {
+fn a_new_file_has_its_mode_with_any_umask() {
     let dir = tempfile::tempdir().unwrap();
     let held = Dir::open(dir.path(), Links::None).unwrap();
     let mode = |name: &str| held.stat(name).unwrap().st_mode & 0o7777;

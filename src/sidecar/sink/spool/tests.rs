@@ -28,7 +28,7 @@ fn all(spool: &mut Spool) -> Vec<String> {
 }
 
 #[test]
-fn what_waits_goes_out_in_order() {
+fn waiting_pieces_are_written_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
     let mut spool = open(&path, 1000).unwrap();
@@ -58,7 +58,7 @@ fn d12_the_file_is_its_owners_alone() {
 }
 
 #[test]
-fn a34_what_is_no_spool_stays_as_it_is() {
+fn a34_a_file_that_is_no_spool_stays_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
     let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
@@ -253,7 +253,7 @@ fn a33_an_old_head_over_a_hole_loses_nothing() {
 }
 
 #[test]
-fn a33_after_a_power_cut_what_is_on_no_disk_goes_out() {
+fn a33_after_a_power_cut_unsynced_pieces_are_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
     let in_another_run = |path: &Path| {
@@ -283,7 +283,7 @@ fn a33_after_a_power_cut_what_is_on_no_disk_goes_out() {
 }
 
 #[test]
-fn a22_what_the_sink_has_taken_is_known_after_a_restart() {
+fn a22_delivered_pieces_are_known_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
     let mut spool = open(&path, 10_000).unwrap();
@@ -349,7 +349,7 @@ fn a33_a_spool_of_the_version_before_goes_out() {
 }
 
 #[test]
-fn what_has_gone_out_takes_no_room() {
+fn delivered_pieces_take_no_room() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool");
     let mut spool = open(&path, 4 << 20).unwrap();

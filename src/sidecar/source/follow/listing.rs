@@ -192,7 +192,7 @@ mod tests {
     use crate::sys::beneath::Links;
 
     #[test]
-    fn a28_a_listing_finds_what_a_look_at_each_name_finds() {
+    fn a28_a_listing_finds_the_same_as_a_stat_of_each_name() {
         let dir = tempfile::tempdir().unwrap();
         // All names of up to five of these parts.
         let parts = ["a", "b", ".", "-", "1"];

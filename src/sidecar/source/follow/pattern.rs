@@ -259,7 +259,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn patterns_find_what_they_mean() {
+    fn patterns_find_their_files() {
         let dir = tempfile::tempdir().unwrap();
         for path in ["a/x.log", "a/y.log", "a/.h.log", "a/z.txt", "b/c/w.log"] {
             fs::create_dir_all(dir.path().join(path).parent().unwrap()).unwrap();

@@ -58,7 +58,7 @@ async fn at_a_longer_file_with_the_same_beginning_is_another() {
 
 /// The follower reads text from the copy that alone holds it: live, and after a restart.
 #[tokio::test]
-async fn at_what_a_truncated_file_held_is_read_from_its_copy() {
+async fn at_the_content_of_a_truncated_file_is_read_from_its_copy() {
     for is_away in [false, true] {
         let place = Place::new();
         place.append("a.log", "one\n");

@@ -27,7 +27,7 @@ async fn a_file_that_was_not_followed_before_may_be_begun_at_its_end() {
 }
 
 #[tokio::test]
-async fn d08_what_was_saved_is_not_given_again_and_the_rest_is() {
+async fn d08_saved_bytes_are_not_read_again_and_the_rest_is() {
     let place = Place::new();
     place.append("a.log", "one\n");
     let follower = place.follower("a.log");
@@ -119,7 +119,7 @@ async fn d06_another_file_with_the_same_inode_number_is_another_file() {
 }
 
 #[tokio::test]
-async fn what_is_lost_for_good_is_told() {
+async fn a_permanent_loss_is_reported() {
     let place = Place::new();
     place.append("a.log", &"x".repeat(10_000));
     let pattern = place.pattern("a.log");

@@ -8,7 +8,7 @@ use super::*;
 use crate::sys::file::FileId;
 
 #[tokio::test]
-async fn what_is_there_and_what_is_appended_is_given() {
+async fn existing_and_appended_bytes_are_read() {
     let place = Place::new();
     place.append("a.log", "one\n");
     let follower = place.follower("a.log");
@@ -51,7 +51,7 @@ async fn d06_rename_and_create() {
 }
 
 #[tokio::test]
-async fn d06_what_is_deleted_and_made_anew_is_read_to_its_end_first() {
+async fn d06_a_recreated_file_is_read_after_the_end_of_the_old_one() {
     let place = Place::new();
     place.append("a.log", "one\n");
     let follower = place.follower("a.log");
@@ -120,7 +120,7 @@ async fn d06_a_file_that_is_renamed_within_the_pattern_is_read_once() {
 
 /// The sink is so slow that three rotations and the deletions precede the end of the first file.
 #[tokio::test]
-async fn d09_what_a_slow_sink_leaves_behind_is_read_in_order() {
+async fn d09_a_backlog_of_a_slow_sink_is_read_in_order() {
     let place = Place::new();
     let piece = |round: usize| (0..2000).map(|line| format!("{round} {line}\n")).collect::<String>();
     place.append("a.log", &piece(0));
@@ -256,7 +256,7 @@ async fn d17_clock_jumps() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_is_told_once_and_followed_when_it_is_one() {
+async fn a_directory_is_reported_once_and_followed_once_it_is_a_file() {
     let place = Place::new();
     fs::create_dir(place.path("a.log")).unwrap();
     let follower = place.follower("*.log");
