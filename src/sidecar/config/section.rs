@@ -1,4 +1,4 @@
-//! The sections of the configuration: what stands in the file, as it stands there.
+//! The sections of the configuration, as they are in the file.
 //!
 //! Each is written down once: the parser, the documentation and the schema are derived from it.
 
@@ -16,48 +16,45 @@ use crate::source::{RegistrySpec, SourceSpec};
 #[serde(deny_unknown_fields)]
 #[schemars(title = "hushlog sidecar")]
 pub struct Config {
-    /// Where the secrets come from. Without this section, the session of this machine.
+    /// The sources of secrets. Default: the session of this machine.
     pub secrets: Option<Secrets>,
-    /// How secrets are masked.
+    /// Options for masking.
     pub options: Option<Options>,
-    /// The streams: each from a source through a redactor of its own into a sink.
+    /// The streams. Each goes from a source through its own redactor to a sink.
     pub streams: Option<Vec<Stream>>,
-    /// Directories whose log files are scrubbed in place, again and again.
+    /// Directories whose log files are scrubbed in place, periodically.
     pub scrub: Option<Vec<Scrub>>,
-    /// Directories whose files nobody reads before they are clean. Needs root.
+    /// Directories whose files cannot be read until they are clean. Needs root.
     pub guard: Option<Guard>,
-    /// The path of the socket for `hushlog sidecar add`, `reload` and `status`. Without it there is
-    /// none.
+    /// The path of the socket for `hushlog sidecar add`, `reload` and `status`. Default: no socket.
     #[schemars(length(min = 1))]
     pub control: Option<At<PathBuf>>,
-    /// The address of the metrics and of /healthz, on loopback, as 127.0.0.1:9500. Without it there
-    /// are none.
+    /// The loopback address of the metrics and of /healthz, such as 127.0.0.1:9500. Default: no
+    /// listener.
     pub metrics: Option<At<String>>,
-    /// The directory in which the sidecar remembers how far files were read.
+    /// The directory for read positions of followed files.
     #[schemars(length(min = 1))]
     pub state: Option<At<PathBuf>>,
-    /// Variables of the sidecar's environment that programs of sources and sinks get, by name.
-    /// All get PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR, and no
-    /// others.
+    /// Names of variables that programs of sources and sinks inherit, besides PATH, HOME, USER,
+    /// LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR.
     pub environment: Option<Vec<String>>,
-    /// What the process takes away from itself.
+    /// Restrictions that the process puts on itself.
     pub confine: Option<Confine>,
-    /// How long a stopping sidecar waits for what is on its way to get out, in seconds. Default:
-    /// 10.
+    /// How long a stopping sidecar waits for pending output, in seconds. Default: 10.
     pub drain_seconds: Option<At<u64>>,
 }
 
-/// Where the secrets come from: the sources of the command line.
+/// The sources of secrets, as on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("dependentRequired" = json!({ "identity": ["registry"], "member": ["registry"], "trust": ["registry"] })))]
 pub struct Secrets {
-    /// Variables of the sidecar's environment whose names match these patterns.
+    /// Patterns of names of environment variables of the sidecar.
     pub env: Option<Vec<String>>,
     /// Files of NAME=VALUE lines; watched.
     #[schemars(inner(length(min = 1)))]
     pub dotenv: Option<Vec<PathBuf>>,
-    /// Files that are one value each, and directories of such; watched.
+    /// Files with one value each, and directories of such files; watched.
     #[schemars(inner(length(min = 1)))]
     pub secret_files: Option<Vec<PathBuf>>,
     /// A registry; watched.
@@ -66,27 +63,27 @@ pub struct Secrets {
     /// The identity that opens the registry.
     #[schemars(length(min = 1))]
     pub identity: Option<At<PathBuf>>,
-    /// Whose identity it is, if it is that of several members.
+    /// The member to act as, if the identity belongs to several.
     pub member: Option<At<String>>,
-    /// Keys of which one has to have signed the registry.
+    /// Public keys, one of which must have signed the registry, and ids of registries.
     pub trust: Option<At<Vec<String>>>,
-    /// Whether the session of this machine is masked; watched.
+    /// Whether to mask the session of this machine; watched.
     pub session: Option<bool>,
-    /// Whether to run even if the sources hold nothing to mask.
+    /// Whether to run even if the sources have nothing to mask.
     pub allow_empty: Option<bool>,
 }
 
-/// How secrets are masked: the options of the command line.
+/// Options for masking, as on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
-    /// What stands in place of a secret; {name} is its name. Default: [REDACTED:{name}].
+    /// The text that replaces a secret; {name} is its name. Default: [REDACTED:{name}].
     pub mask: Option<At<String>>,
-    /// The character that stands for each byte of a secret, instead of a mask.
+    /// The character that replaces each byte of a secret, instead of a mask.
     pub mask_char: Option<At<String>>,
-    /// Values of fewer bytes are left alone. Default, and least: 4.
+    /// The least length of masked values, in bytes. Default, and least: 4.
     pub min_length: Option<At<u64>>,
-    /// Whether encoded forms and telling parts are searched for. Default: true.
+    /// Whether to search for encoded forms and identifying parts. Default: true.
     pub encodings: Option<bool>,
     /// Whether the beginning of a secret at the end of a stream is given out. Default: false.
     #[serde(alias = "keep_stump")]
@@ -97,19 +94,19 @@ pub struct Options {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stream {
-    /// Its name, as status and metrics show it.
+    /// The name of the stream in status and metrics.
     pub name: At<String>,
-    /// Where it comes from.
+    /// The source of the stream.
     pub source: At<Source>,
-    /// Where it goes to. Streams with the same sink share it.
+    /// The sink of the stream. Streams with the same sink share it.
     pub sink: At<Sink>,
-    /// When bytes go out: `line` (default), with the end of their line, or `exact`, as soon as they
-    /// cannot belong to a secret.
+    /// When bytes are emitted: `line` (default), with the end of their line, or `exact`, as soon as
+    /// they cannot belong to a secret.
     pub release: Option<ReleaseAt>,
-    /// The longest line that waits for its end. Default: 1M.
+    /// The longest line that waits for its end, in bytes. Default: 1M.
     pub line_max: Option<At<Size>>,
-    /// What the lines are: `plain` (default), `docker` (json-file) or `cri`, of which the parts of
-    /// a line are put together.
+    /// The format of the lines: `plain` (default), `docker` (json-file) or `cri`, whose partial
+    /// lines are joined.
     pub format: Option<Format>,
 }
 
@@ -120,36 +117,36 @@ pub struct Stream {
 pub struct Source {
     /// Standard input.
     pub stdin: Option<bool>,
-    /// The path of a FIFO. It is made if it is not there, and read on when its writers have gone.
+    /// The path of a FIFO. It is created if missing, and stays open when its writers have gone.
     #[schemars(length(min = 1))]
     pub fifo: Option<PathBuf>,
-    /// The path of a stream socket to listen at. Each connection is a stream. One that systemd
-    /// passes with this path is taken as it is.
+    /// The path of a stream socket to listen on. Each connection is a stream. A socket that systemd
+    /// passes with this path is used instead.
     #[schemars(length(min = 1))]
     pub unix: Option<PathBuf>,
-    /// The path of a datagram socket, as /dev/log is one. Each datagram is one message. It may be
-    /// passed by systemd, too.
+    /// The path of a datagram socket, such as /dev/log. Each datagram is one message. A socket that
+    /// systemd passes with this path is used instead.
     #[schemars(length(min = 1))]
     pub unix_datagram: Option<PathBuf>,
-    /// A port on loopback to listen at, as 127.0.0.1:5140. Each connection is a stream. It may be
-    /// passed by systemd, too.
+    /// A loopback address to listen on, such as 127.0.0.1:5140. Each connection is a stream. A
+    /// socket that systemd passes with this address is used instead.
     pub tcp: Option<String>,
-    /// A program and its arguments, whose output is read. It is started again when it ends.
+    /// A program and its arguments, whose output is read. It is restarted when it ends.
     pub command: Option<Vec<String>>,
-    /// Files that are followed: a path, or a pattern such as /var/log/app/*.log. Each is a stream.
+    /// Files to follow: a path, or a pattern such as /var/log/app/*.log. Each file is a stream.
     pub files: Option<String>,
-    /// Patterns of files that are not followed: of their names, or of their paths where a
-    /// pattern holds a `/`.
+    /// Patterns of files that are not followed: of their names, or of their paths if a pattern
+    /// contains a `/`.
     pub exclude: Option<Vec<String>>,
-    /// Who may use the socket or FIFO, in octal. Default: "0600". A FIFO that is there, and what
-    /// systemd passes, stays as it is.
+    /// The mode of the socket or FIFO, in octal. Default: "0600". An existing FIFO, and a socket
+    /// from systemd, keep their modes.
     pub mode: Option<Mode>,
-    /// How many connections there may be at once. Default: 16384.
+    /// The maximum number of open connections. Default: 16384.
     pub connections_max: Option<u64>,
-    /// How many of the files are followed at once. Others are reported, and followed from their
-    /// beginning when there is room. Default: 16384.
+    /// The maximum number of files followed at once. Others are reported, and followed from their
+    /// beginning once there is room. Default: 16384.
     pub files_max: Option<u64>,
-    /// Where the reading of a file begins that was not followed before: `start` (default) or `end`.
+    /// Where reading of a new file begins: `start` (default) or `end`.
     pub from: Option<ReadFrom>,
 }
 
@@ -160,52 +157,52 @@ pub struct Source {
 pub struct Sink {
     /// Standard output.
     pub stdout: Option<bool>,
-    /// The path of a FIFO that somebody reads.
+    /// The path of a FIFO with a reader.
     #[schemars(length(min = 1))]
     pub fifo: Option<PathBuf>,
-    /// The path of a stream socket that somebody listens at.
+    /// The path of a stream socket with a listener.
     #[schemars(length(min = 1))]
     pub unix: Option<PathBuf>,
-    /// The path of a datagram socket, as /dev/log is one. Each line is a datagram.
+    /// The path of a datagram socket, such as /dev/log. Each line is a datagram.
     #[schemars(length(min = 1))]
     pub unix_datagram: Option<PathBuf>,
-    /// The address of somebody who listens, as 127.0.0.1:6514.
+    /// The address of a listener, such as 127.0.0.1:6514.
     pub tcp: Option<String>,
-    /// A program and its arguments, which reads from its input. It is started again when it ends.
+    /// A program and its arguments, which reads its input. It is restarted when it ends.
     pub command: Option<Vec<String>>,
-    /// A file that is appended to.
+    /// A file to append to.
     #[schemars(length(min = 1))]
     pub file: Option<PathBuf>,
-    /// Who may read the file, in octal. Default: "0600".
+    /// The mode of the file, in octal. Default: "0600".
     pub mode: Option<Mode>,
-    /// The size from which on the file is rotated, as 100M. Default: it is not.
+    /// The size at which the file is rotated, such as 100M. Default: no rotation.
     pub rotate_size: Option<Size>,
-    /// How many rotated files are kept. Default: 5.
+    /// The number of rotated files to keep. Default: 5.
     pub rotate_keep: Option<u64>,
-    /// What is done while the sink is away: `wait` (default), `spool`, or `drop`, which counts what
-    /// it drops.
+    /// The action while the sink is unavailable: `wait` (default), `spool`, or `drop`, which counts
+    /// dropped pieces.
     pub away: Option<Away>,
-    /// The file that what is redacted waits in, with `away: spool`.
+    /// The file for redacted pieces that wait for the sink, with `away: spool`.
     #[schemars(length(min = 1))]
     pub spool: Option<PathBuf>,
-    /// How much may wait there, as 1G. When it is full, streams wait. Default: 256M.
+    /// The maximum size of the spool, such as 1G. When it is full, streams wait. Default: 256M.
     pub spool_max: Option<Size>,
 }
 
-/// A directory whose log files are scrubbed.
+/// A directory whose log files are scrubbed periodically.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scrub {
     /// The directory.
     #[schemars(length(min = 1))]
     pub directory: At<PathBuf>,
-    /// Whether with all below it. Default: false.
+    /// Whether to include subdirectories. Default: false.
     pub recursive: Option<bool>,
-    /// Patterns of the names of the files. Default: all.
+    /// Patterns of file names to scrub. Default: all.
     pub include: Option<Vec<String>>,
-    /// Patterns of the names of files that are left alone.
+    /// Patterns of file names to skip.
     pub exclude: Option<Vec<String>>,
-    /// How long after one scrub the next begins, in seconds. Default: 3600.
+    /// The time from one scrub to the next, in seconds. Default: 3600.
     pub every_seconds: Option<At<u64>>,
 }
 
@@ -223,13 +220,13 @@ pub struct Guard {
     pub partial_wait_ms: Option<u32>,
 }
 
-/// What the process takes away from itself, where the kernel can.
+/// Restrictions that the process puts on itself, as far as the kernel supports them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confine {
-    /// Access to files other than those of the configuration. Default: true.
+    /// Whether to deny access to files outside the configuration. Default: true.
     pub landlock: Option<bool>,
-    /// System calls that a log daemon never needs. Default: true.
+    /// Whether to deny system calls that a log daemon never needs. Default: true.
     pub seccomp: Option<bool>,
 }
 

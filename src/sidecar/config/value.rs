@@ -62,7 +62,7 @@ pub enum ReleaseAt {
     Exact,
 }
 
-/// What the lines of a stream are.
+/// The format of the lines of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -75,20 +75,20 @@ pub enum Format {
     Cri,
 }
 
-/// What is done while a sink is away.
+/// The action while a sink is unavailable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Away {
     /// Its streams wait.
     #[default]
     Wait,
-    /// What is redacted waits in a file.
+    /// Redacted pieces wait in a file.
     Spool,
-    /// It is dropped, and counted.
+    /// Pieces are dropped, and counted.
     Drop,
 }
 
-/// Where the reading of a file begins that was not followed before.
+/// Where reading of a new file begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReadFrom {
