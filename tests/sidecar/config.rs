@@ -56,8 +56,8 @@ fn an_error_names_file_line_and_key_and_no_value() {
 fn b16_an_option_of_a_registry_needs_one() {
     for option in ["identity: /hunter2.txt", "member: hunter2", "trust: [hunter2]"] {
         let key = option.split(':').next().unwrap();
-        wrong(&format!("{STREAM}secrets:\n  {option}\n"), 3, &format!("{key}: it needs a registry"));
-        wrong(&format!("{STREAM}secrets:\n  session: true\n  {option}\n"), 4, &format!("{key}: it needs a registry"));
+        wrong(&format!("{STREAM}secrets:\n  {option}\n"), 3, &format!("{key}: needs a registry"));
+        wrong(&format!("{STREAM}secrets:\n  session: true\n  {option}\n"), 4, &format!("{key}: needs a registry"));
         check(&format!("{STREAM}secrets:\n  registry: /r.yaml\n  {option}\n")).ends(0);
     }
 }

@@ -131,7 +131,7 @@ impl Secrets {
         ];
         match lines.iter().find_map(|(key, line)| Some((*key, (*line)?))) {
             Some((key, line)) if self.registry.is_none() => {
-                Err(ConfigError::at(line, key, "it needs a registry").hint("add registry: PATH beside it"))
+                Err(ConfigError::at(line, key, "needs a registry").hint("add registry: PATH to the section"))
             }
             _ => Ok(()),
         }
