@@ -26,10 +26,12 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// The debounce interval: changes within it share one look, when there are many.
 pub(super) const GATHER: Duration = Duration::from_millis(5);
-/// After a pause, this many changes each start a look immediately: a rotation is two or three. Each
-/// further interval allows one more.
-const HASTE_MAX: u32 = 6;
-const HASTE_EVERY: Duration = Duration::from_millis(20);
+/// The time that looks may take before they are debounced, and the part of each second by which it
+/// grows again. A rotation is two or three changes and costs half a millisecond, or two on a loaded
+/// machine, so that this is enough for a hundred in a row; names that appear and disappear all the
+/// time cost a tenth of a processor at most.
+const HASTE_MAX: Duration = Duration::from_millis(200);
+const HASTE_SHARE: u32 = 10;
 
 /// The listener for followed files.
 pub(crate) struct Following {
@@ -47,28 +49,32 @@ pub(crate) struct Following {
     haste: Haste,
 }
 
-/// The number of looks that need not be debounced.
+/// The time that looks may still take before they are debounced.
 struct Haste {
-    left: u32,
-    /// The time of the last increment.
+    left: Duration,
+    /// When it last grew.
     since: Instant,
-    /// When the last look began, and whether it was short.
+    /// When the last look began, and its duration: the next one will take as long.
     begun: Instant,
-    is_short: bool,
+    took: Duration,
 }
 
 impl Haste {
     fn new(now: Instant) -> Haste {
-        Haste { left: HASTE_MAX, since: now, begun: now, is_short: true }
+        Haste { left: HASTE_MAX, since: now, begun: now, took: Duration::ZERO }
     }
 
     /// Whether the next look may begin immediately.
     fn is_left(&mut self, now: Instant) -> bool {
-        let more = now.duration_since(self.since).as_nanos() / HASTE_EVERY.as_nanos();
-        if let Ok(more @ 1..) = u32::try_from(more) {
-            (self.left, self.since) = (self.left.saturating_add(more).min(HASTE_MAX), now);
-        }
-        self.is_short && self.left > 0
+        let more = now.duration_since(self.since) / HASTE_SHARE;
+        (self.left, self.since) = (self.left.saturating_add(more).min(HASTE_MAX), now);
+        self.left > self.took
+    }
+
+    /// Counts a look that ends now.
+    fn spend(&mut self, now: Instant) {
+        self.took = now.duration_since(self.begun);
+        (self.left, self.since) = (self.left.saturating_sub(self.took), now);
     }
 }
 
@@ -115,7 +121,7 @@ impl Following {
             let looked = look.await;
             self.look = None;
             let (follow, now) = (looked.map_err(io::Error::other)?, Instant::now());
-            self.haste.is_short = now.duration_since(self.haste.begun) < HASTE_EVERY;
+            self.haste.spend(now);
             self.look_at = now + if follow.is_untold { LOOK_AGAIN } else { self.look_every };
             // A file was renamed during an open or a search.
             self.due = (!follow.has_looked || follow.is_doubtful).then_some(now + GATHER);
@@ -139,12 +145,7 @@ impl Following {
                 return;
             }
             let now = Instant::now();
-            if self.haste.is_left(now) {
-                self.haste.left -= 1;
-                self.due = Some(now);
-            } else {
-                self.due = Some(self.due.unwrap_or(now + GATHER));
-            }
+            self.due = Some(if self.haste.is_left(now) { now } else { self.due.unwrap_or(now + GATHER) });
         }
     }
 
@@ -195,19 +196,23 @@ mod tests {
 
     #[test]
     fn changes_after_a_rest_are_looked_at_immediately() {
-        let start = Instant::now();
-        let mut haste = Haste::new(start);
-        for _ in 0..HASTE_MAX {
-            assert!(haste.is_left(start));
-            haste.left -= 1;
+        const SHORT: Duration = Duration::from_micros(500);
+        let mut now = Instant::now();
+        let mut haste = Haste::new(now);
+        let look = |haste: &mut Haste, now: Instant, took: Duration| {
+            haste.begun = now;
+            haste.spend(now + took);
+            now + took
+        };
+        for _ in 1..HASTE_MAX.as_micros() / SHORT.as_micros() {
+            assert!(haste.is_left(now), "a hundred rotations in a row are debounced");
+            now = look(&mut haste, now, SHORT);
         }
-        assert!(!haste.is_left(start + HASTE_EVERY / 2), "a busy directory is looked at less often");
-        assert!(haste.is_left(start + HASTE_EVERY));
-        haste.left -= 1;
-        assert!(!haste.is_left(start + HASTE_EVERY));
-        haste.is_left(start + 1_000 * HASTE_EVERY);
+        now = look(&mut haste, now, SHORT);
+        assert!(!haste.is_left(now), "a busy directory is looked at as often as it changes");
+        assert!(!haste.is_left(now + 9 * SHORT) && haste.is_left(now + 11 * SHORT), "a tenth of the time");
+        now = look(&mut haste, now + 1_000 * HASTE_MAX, HASTE_MAX);
+        assert!(!haste.is_left(now + 1_000 * HASTE_MAX), "a long look is repeated for each of many names");
         assert_eq!(haste.left, HASTE_MAX);
-        haste.is_short = false;
-        assert!(!haste.is_left(start + 1_000 * HASTE_EVERY), "a long look is not repeated for each of many names");
     }
 }
