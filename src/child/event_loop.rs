@@ -112,6 +112,7 @@ impl Ready {
                 release: if route.is_pty { Release::Exact } else { options.release },
                 eio_ends: route.is_pty,
                 echo: route.is_pty.then_some(echo),
+                keep_screen: route.is_pty,
             };
             Stream::start(route, Redactor::new(Arc::clone(set)).mask_partial(mask_partial), options)
         };

@@ -35,6 +35,8 @@ mod pump;
 #[cfg(target_os = "linux")]
 mod pump_input;
 #[cfg(target_os = "linux")]
+mod screen;
+#[cfg(target_os = "linux")]
 mod vmsplice;
 
 #[cfg(feature = "tokio")]

@@ -38,6 +38,7 @@ use rustix::io::Errno;
 use super::fd_writer::FdWriter;
 use super::line_buffer::{LineBuffer, Release};
 use super::pump_input::PumpInput;
+use super::screen::ScreenSwitches;
 use super::vmsplice::SpliceBuf;
 use crate::redact::redacted::Redacted;
 use crate::redact::redactor::Redactor;
@@ -59,6 +60,10 @@ pub struct PumpOptions {
     /// this time, up to this many bytes that may begin a needle are written, as by
     /// [`Redactor::release_partial`]. Without this option they never are.
     pub echo: Option<Echo>,
+    /// The output is a terminal. While the writer of the input uses its alternate screen, masks
+    /// have the width of the bytes that they replace, so that columns stay in place: the name of
+    /// the secret in brackets where it fits, and fill characters.
+    pub keep_screen: bool,
 }
 
 /// See [`PumpOptions::echo`].
@@ -142,6 +147,7 @@ pub struct Relay<'a> {
     output: Output<'a>,
     redactor: &'a mut Redactor,
     options: PumpOptions,
+    screen: ScreenSwitches,
     bytes_in: u64,
     /// New bytes were held back since the last echo.
     echo_is_due: bool,
@@ -171,6 +177,7 @@ impl<'a> Relay<'a> {
             output: Output { line_buffer: LineBuffer::new(options.release), writer: FdWriter::new(output) },
             redactor,
             options: options.clone(),
+            screen: ScreenSwitches::default(),
             bytes_in: 0,
             echo_is_due: false,
         }
@@ -196,7 +203,15 @@ impl<'a> Relay<'a> {
                 Ok(len) => {
                     self.bytes_in += len as u64;
                     left = left.map(|left: u64| left.saturating_sub(len as u64));
-                    let (input, splice_buf) = (self.pump_input.piece(len), self.pump_input.splice_buf());
+                    let (mut input, splice_buf) = (self.pump_input.piece(len), self.pump_input.splice_buf());
+                    while self.options.keep_screen
+                        && let Some(switch) = self.screen.next(input)
+                    {
+                        let (before, after) = input.split_at(switch.len);
+                        self.output.push(self.redactor, before, splice_buf).map_err(output_error)?;
+                        self.redactor.keep_width(switch.is_alternate);
+                        input = after;
+                    }
                     self.output.push(self.redactor, input, splice_buf).map_err(output_error)?;
                     self.pump_input.retire(len);
                     self.echo_is_due = self.redactor.held() > 0;

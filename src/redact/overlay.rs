@@ -1,5 +1,7 @@
 //! Overlay masks: a mask of exactly the region's length, written in place.
 
+use std::ops::Range;
+
 use super::build::BuildError;
 use super::mask_conflict;
 use super::needle::NeedleSet;
@@ -8,6 +10,17 @@ use super::region::Region;
 /// The fill characters, in order of preference. The last ones are on no keyboard, for sets of so
 /// many passwords that every punctuation character begins or ends one.
 const FILLERS: &[u8] = b"*#~^_=+-.:|!?@$%&;,\x1a\x7f";
+
+/// The length of the batches of fill characters, in bytes.
+const FILL_LEN: usize = 256;
+
+/// A part of the mask of a region, for a stream. Small: a piece of the stream may need very many.
+#[derive(Clone, Copy)]
+pub(super) struct OverlayPart {
+    /// Where it begins in the label. `None`: it consists of fill characters.
+    label_start: Option<u32>,
+    len: u32,
+}
 
 /// The overlay masks of a set: `[NAME]****` where that fits, otherwise `****`.
 ///
@@ -21,6 +34,7 @@ pub struct Overlay {
     part_filler: Option<u8>,
     /// By the number of the secret's name; empty for a name that must not be shown.
     labels: Vec<Box<[u8]>>,
+    fill: Box<[u8]>,
 }
 
 impl Overlay {
@@ -34,7 +48,7 @@ impl Overlay {
         let Some(&filler) = FILLERS.iter().find(fits) else { return Err(conflict(set, FILLERS[0])) };
         let mut labels: Vec<Box<[u8]>> = set.names().iter().map(|name| label(name)).collect();
         mask_conflict::drop_conflicting_labels(set, &mut labels);
-        Ok(Overlay { filler, part_filler: part_filler(set), labels })
+        Ok(Overlay { filler, part_filler: part_filler(set), labels, fill: fill(filler) })
     }
 
     /// Masks of this character alone.
@@ -50,7 +64,7 @@ impl Overlay {
             return Err(conflict(set, c));
         }
         let part_filler = Some(c).filter(|&c| !mask_conflict::has_byte(set, c));
-        Ok(Overlay { filler: c, part_filler, labels: vec![Box::default(); set.names().len()] })
+        Ok(Overlay { filler: c, part_filler, labels: vec![Box::default(); set.names().len()], fill: fill(c) })
     }
 
     /// Writes a region's mask, or the part of it that starts at offset `from` within the region.
@@ -64,6 +78,45 @@ impl Overlay {
             let shown = rest.len().min(out.len());
             out[..shown].copy_from_slice(&rest[..shown]);
         }
+    }
+
+    /// Plans the mask for `range` of a region, counted from the region's beginning. The name is
+    /// shown if it has at most `shown_max` bytes. The caller passes the length of the needle that
+    /// named the region: that of the region may not be known yet.
+    pub(super) fn plan(
+        &self,
+        set: &NeedleSet,
+        needle: u32,
+        shown_max: usize,
+        range: Range<usize>,
+        mut add: impl FnMut(OverlayPart),
+    ) {
+        let label = self.label(set, needle);
+        let shown = if label.len() <= shown_max { label.len() } else { 0 };
+        let mut at = range.start;
+        if at < shown && at < range.end {
+            let end = shown.min(range.end);
+            add(OverlayPart { label_start: Some(at as u32), len: (end - at) as u32 });
+            at = end;
+        }
+        while at < range.end {
+            let len = (range.end - at).min(self.fill.len());
+            add(OverlayPart { label_start: None, len: len as u32 });
+            at += len;
+        }
+    }
+
+    /// The bytes of a planned part.
+    pub(super) fn part(&self, set: &NeedleSet, needle: u32, part: OverlayPart) -> &[u8] {
+        let text = match part.label_start {
+            Some(start) => &self.label(set, needle)[start as usize..],
+            None => &self.fill,
+        };
+        &text[..part.len as usize]
+    }
+
+    fn label(&self, set: &NeedleSet, needle: u32) -> &[u8] {
+        &self.labels[set.name_number(needle as usize)]
     }
 
     /// The byte that masks parts of regions that are not contiguous. `None` if each candidate
@@ -81,6 +134,10 @@ fn label(name: &str) -> Box<[u8]> {
     } else {
         format!("[{name}]").into_bytes().into()
     }
+}
+
+fn fill(filler: u8) -> Box<[u8]> {
+    vec![filler; FILL_LEN].into()
 }
 
 fn part_filler(set: &NeedleSet) -> Option<u8> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use zeroize::Zeroize;
 
 use super::needle::{NeedleSet, Replacement};
+use super::overlay::{Overlay, OverlayPart};
 use super::wiped;
 
 /// A planned piece of output: the location of its bytes.
@@ -25,12 +26,22 @@ pub(super) enum Segment {
         len: usize,
         start: u64,
     },
+    /// A part of a mask that keeps the width of its region.
+    Overlay {
+        needle: u32,
+        part: OverlayPart,
+        start: u64,
+    },
 }
+
+// A piece with many masks takes one for each: half a megabyte more for 8 bytes more.
+const _: () = assert!(size_of::<Segment>() <= 32);
 
 /// The texts to which segments refer.
 #[derive(Clone, Copy)]
 pub(super) struct Texts<'a> {
     pub(super) set: &'a NeedleSet,
+    pub(super) overlay: Option<&'a Overlay>,
     pub(super) held: &'a [u8],
     pub(super) input: &'a [u8],
     /// The positions in the stream where the held-back bytes and the input begin.
@@ -54,6 +65,10 @@ impl<'a> Texts<'a> {
                 let bytes = match old_set.as_deref().unwrap_or(self.set).replacement(*needle) {
                     Replacement::Region(mask) | Replacement::Byte(mask) => &mask[..*len],
                 };
+                Piece { bytes, kind: PieceKind::Mask, start: *start }
+            }
+            Segment::Overlay { needle, part, start } => {
+                let bytes = self.overlay.map_or(&[][..], |overlay| overlay.part(self.set, *needle, *part));
                 Piece { bytes, kind: PieceKind::Mask, start: *start }
             }
         }

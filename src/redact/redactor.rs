@@ -14,12 +14,16 @@ use super::automaton::{ROOT, State};
 use super::encoding::Form;
 use super::needle::{NeedleSet, Replacement};
 use super::node_map::NodeMap;
+use super::overlay::Overlay;
 use super::redacted::{Redacted, Segment, Texts};
 use super::region::{self, Region};
 use super::resume::{self, Beginning, Context};
 use super::scan::{Found, PIECE_LEN_MAX};
 
 mod swap;
+mod width;
+
+use width::Widths;
 
 pub use super::secret::PARTIAL_LEN_MIN;
 
@@ -71,6 +75,8 @@ pub struct Redactor {
     old_counts: RegionCounts,
     /// The bytes that a swap has searched again, for its output to borrow.
     again: Option<Zeroizing<Box<[u8]>>>,
+    /// Where masks keep the width of their regions. `None` until they do.
+    widths: Option<Box<Widths>>,
     /// Empty between calls; kept for its capacity.
     found: Vec<Found>,
     segments: Vec<Segment>,
@@ -83,6 +89,8 @@ struct Note {
     old_set: Option<Arc<NeedleSet>>,
     /// Whether the mask was returned, so that the region can only grow.
     begun: bool,
+    /// Whether its beginning was released as a partial match, so that no name fits any more.
+    cut: bool,
 }
 
 impl Redactor {
@@ -98,6 +106,7 @@ impl Redactor {
             counts: NodeMap::default(),
             old_counts: BTreeMap::new(),
             again: None,
+            widths: None,
             found: Vec::new(),
             segments: Vec::new(),
         }
@@ -125,7 +134,7 @@ impl Redactor {
         self.search(input);
         self.release(self.partial_start(), start, held_len);
         let (held, starts) = (held_bytes(&self.set, held), (start - held_len as u64, start));
-        Redacted::new(&self.segments, Texts { set: &self.set, held, input, starts })
+        Redacted::new(&self.segments, Texts { set: &self.set, overlay: self.overlay(), held, input, starts })
     }
 
     /// Takes the first piece of a stream that continues where another redactor, now lost, stopped.
@@ -177,7 +186,10 @@ impl Redactor {
         } else {
             self.release(self.partial_start(), start, 0);
         }
-        Some(Redacted::new(&self.segments, Texts { set: &self.set, held: &[], input, starts: (start, start) }))
+        Some(Redacted::new(
+            &self.segments,
+            Texts { set: &self.set, overlay: self.overlay(), held: &[], input, starts: (start, start) },
+        ))
     }
 
     /// Searches the next piece.
@@ -243,7 +255,7 @@ impl Redactor {
     /// The output of a call without input: `held_len` held-back bytes, of which `held` is the copy.
     fn without_input<'a>(&'a self, held: &'a [u8], held_len: usize) -> Redacted<'a> {
         let starts = (self.end - held_len as u64, self.end);
-        Redacted::new(&self.segments, Texts { set: &self.set, held, input: &[], starts })
+        Redacted::new(&self.segments, Texts { set: &self.set, overlay: self.overlay(), held, input: &[], starts })
     }
 
     fn begin_anew(&mut self) {
@@ -327,8 +339,9 @@ impl Redactor {
             push_raw(&mut self.segments, at..region.range.start, held, input);
             let covered = region.range.start.max(at)..region.range.end.min(until);
             at = at.max(covered.end);
-            let len = covered.end.saturating_sub(covered.start) as usize;
-            push_mask(&mut self.segments, region, len, &self.set);
+            region.more.cut |= !region.more.begun && covered.start > region.range.start;
+            let overlay = self.widths.as_ref().and_then(|widths| widths.at(region.range.start));
+            push_mask(&mut self.segments, region, covered, &self.set, overlay);
             if !std::mem::replace(&mut region.more.begun, true) {
                 match &region.more.old_set {
                     None => *self.counts.entry(u64::from(region.needle)) += 1,
@@ -375,9 +388,22 @@ fn push_raw(segments: &mut Vec<Segment>, range: Range<u64>, held_start: u64, inp
     }
 }
 
-/// Adds the mask for the next `len` bytes of a region.
-fn push_mask(segments: &mut Vec<Segment>, region: &Region<Note>, mut len: usize, set: &NeedleSet) {
+/// Adds the mask for the next bytes of a region.
+fn push_mask(
+    segments: &mut Vec<Segment>,
+    region: &Region<Note>,
+    covered: Range<u64>,
+    set: &NeedleSet,
+    overlay: Option<&Overlay>,
+) {
     let (needle, start) = (region.needle, region.range.start);
+    let mut len = covered.end.saturating_sub(covered.start) as usize;
+    if let Some(overlay) = overlay.filter(|_| region.more.old_set.is_none()) {
+        let from = (covered.start - start) as usize;
+        let shown_max = if region.more.cut { 0 } else { set.needle(needle as usize).len() };
+        let part = |part| segments.push(Segment::Overlay { needle, part, start });
+        return overlay.plan(set, needle, shown_max, from..from + len, part);
+    }
     let mut push = |len| segments.push(Segment::Mask { needle, old_set: region.more.old_set.clone(), len, start });
     match region.more.old_set.as_deref().unwrap_or(set).replacement(region.needle) {
         Replacement::Region(_) if region.more.begun => {}

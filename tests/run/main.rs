@@ -12,5 +12,6 @@ mod at_terminal;
 mod beginning;
 mod ending;
 mod leading;
+mod screen;
 mod status;
 mod streams;

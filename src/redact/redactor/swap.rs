@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::super::automaton::ROOT;
 use super::super::needle::NeedleSet;
 use super::super::node_map::NodeMap;
+use super::super::overlay::Overlay;
 use super::super::redacted::{Redacted, Texts};
 use super::super::region::{self, Region};
 use super::super::scan::PIECE_LEN_MAX;
@@ -29,6 +30,9 @@ impl Redactor {
         for region in &mut self.regions {
             region.more.old_set.get_or_insert_with(|| Arc::clone(&old_set));
         }
+        if let Some(widths) = &mut self.widths {
+            widths.overlay = Overlay::named(&self.set).ok();
+        }
         let (needle, held_len) = old_set.scanner().held(self.state);
         let held = &held_bytes(&old_set, needle)[..held_len];
         // A released partial match is the end of `behind`.
@@ -50,7 +54,10 @@ impl Redactor {
         self.regions = region::join(found);
         self.release(self.partial_start(), self.end, (end - start) as usize);
         let held = self.again.as_deref().map_or(&[][..], |again| &again[..]);
-        Redacted::new(&self.segments, Texts { set: &self.set, held, input: &[], starts: (start, self.end) })
+        Redacted::new(
+            &self.segments,
+            Texts { set: &self.set, overlay: self.overlay(), held, input: &[], starts: (start, self.end) },
+        )
     }
 
     /// Creates a redactor for a whole text that begins at this position of its stream.
