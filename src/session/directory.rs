@@ -30,7 +30,7 @@ use crate::sys::beneath::{Dir, Links};
 use crate::sys::boot;
 use crate::sys::file::{check_owner, check_regular, kind, kind_name};
 use crate::sys::lock::{self, Lock};
-use crate::sys::sources;
+use crate::sys::recording;
 
 /// The session's directory of a machine.
 pub const DEFAULT_DIR: &str = "/run/hushlog";
@@ -359,7 +359,7 @@ fn note_below(dir: &Dir) {
                     note_below(&below);
                 }
             }
-            Ok(found) => sources::note_stat(&found),
+            Ok(found) => recording::note_stat(&found),
             Err(_) => {}
         }
     }
@@ -388,7 +388,7 @@ fn read_file(dir: &Dir, name: &OsStr) -> Result<Option<Session>, SessionError> {
         return Err(SessionError::Untrusted(format!("the session is {}, not a file", kind_name(kind(&found)))));
     }
     check("the session", &found)?;
-    sources::note(&file, None);
+    recording::note(&file, None);
     let len = u64::try_from(found.st_size).unwrap_or(u64::MAX);
     if len > SESSION_LEN_MAX {
         return Err(doing("read the session")(ErrorKind::FileTooLarge.into()));

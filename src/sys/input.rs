@@ -30,7 +30,7 @@ use rustix::process::geteuid;
 use super::beneath::{Dir, Links, resolve};
 use super::file::{FileId, check_placed, kind};
 use super::output::{descriptor, is_link_refused};
-use super::sources;
+use super::recording;
 use super::strict::{self, Reach};
 
 /// The flags for reopening one of this process's descriptors.
@@ -129,7 +129,7 @@ impl Input {
         }
         let fd = match self.target {
             Target::Descriptor(fd) => {
-                sources::note(&fd, None);
+                recording::note(&fd, None);
                 return Ok(File::from(fd));
             }
             _ => self.open_now()?,
@@ -146,7 +146,7 @@ impl Input {
             retry_on_intr(|| poll(&mut [PollFd::new(&fd, PollFlags::IN)], None))?;
         }
         rustix::io::ioctl_fionbio(&fd, false)?;
-        sources::note(&fd, self.path.as_deref());
+        recording::note(&fd, self.path.as_deref());
         Ok(File::from(fd))
     }
 

@@ -44,6 +44,7 @@ pub mod node;
 pub mod output;
 #[cfg(feature = "sidecar")]
 pub mod private;
+pub(crate) mod recording;
 pub mod replace;
 pub mod rotation;
 pub mod sources;

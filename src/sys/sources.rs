@@ -8,33 +8,20 @@
 //! counts as well, even before anything has read it. Before that rename the new file is an ordinary
 //! file.
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FileType, Stat, StatxFlags, fstat, statx};
-
-use super::file::{FileId, kind};
+use super::file::FileId;
 use super::input::Input;
+use super::recording::{self, Birth, ReadFile, birth};
 use crate::sys::mutex::lock;
 
 /// The interval between inspections of the sources' paths, in multiples of the time that one takes.
 const REST_FACTOR: u32 = 50;
-
-/// A file's time of birth, in seconds and nanoseconds; `None` if the file system has none.
-type Birth = Option<(i64, u32)>;
-
-/// A file that was read: its identity, its time of birth, and its path.
-struct Read(FileId, Birth, Option<PathBuf>);
-
-thread_local! {
-    /// The files that this thread has read since a recording began.
-    static RECORDING: RefCell<Option<Vec<Read>>> = const { RefCell::new(None) };
-}
 
 /// The set of sources; see the module's documentation.
 #[derive(Debug, Default)]
@@ -61,11 +48,9 @@ impl Sources {
     /// Adds all files that this thread reads during a call, by [`Input`] or from a session. Entries
     /// are never removed, since an earlier file is still a copy of secrets.
     pub fn record<T>(&self, read: impl FnOnce() -> T) -> T {
-        let outer = RECORDING.replace(Some(Vec::new()));
-        let result = read();
-        let found = RECORDING.replace(outer).unwrap_or_default();
+        let (result, found) = recording::record(read);
         let mut state = self.state();
-        for Read(id, birth, path) in found {
+        for ReadFile { id, birth, path } in found {
             let births = state.read.entry(id).or_default();
             if !births.contains(&birth) {
                 births.push(birth);
@@ -119,42 +104,14 @@ impl State {
     }
 }
 
-/// Records a file that is about to be read, if a recording is active.
-pub(crate) fn note(file: impl AsFd, path: Option<&Path>) {
-    note_with(path, || {
-        let stat = fstat(&file).ok()?;
-        Some((stat, birth(&file)))
-    });
-}
-
-/// Like [`note`], for a file that is not open.
-#[cfg(any(feature = "registry", test))]
-pub(crate) fn note_stat(stat: &Stat) {
-    note_with(None, || Some((*stat, None)));
-}
-
-fn note_with(path: Option<&Path>, found: impl FnOnce() -> Option<(Stat, Birth)>) {
-    RECORDING.with_borrow_mut(|recording| {
-        let Some(recording) = recording else { return };
-        if let Some((stat, birth)) = found()
-            && kind(&stat) == FileType::RegularFile
-        {
-            let path = path.and_then(|path| std::path::absolute(path).ok());
-            recording.push(Read(FileId::from(&stat), birth, path));
-        }
-    });
-}
-
-fn birth(file: impl AsFd) -> Birth {
-    let found = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok()?;
-    let is_told = found.stx_mask & StatxFlags::BTIME.bits() != 0;
-    is_told.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::recording::note_stat;
     use super::*;
     use std::fs::{self, File};
+    use std::path::Path;
+
+    use rustix::fs::fstat;
 
     fn read(path: &Path) {
         Input::find(path).unwrap().open().unwrap();

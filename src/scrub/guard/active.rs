@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use super::followed::Common;
+use super::context::GuardContext;
 use super::in_flight::{CallInFlight, IN_FLIGHT_MAX, InFlight};
 use super::kernel::{Event, Group, Happening, Wanted};
 use super::search;
@@ -152,18 +152,18 @@ impl Active {
         }
     }
 
-    pub(super) fn let_touch(&mut self, touches: Vec<Waiter>, common: &mut Common<'_>) {
+    pub(super) fn let_touch(&mut self, touches: Vec<Waiter>, context: &mut GuardContext<'_>) {
         if touches.is_empty() {
             return;
         }
         if std::mem::take(&mut self.writes) && self.reads.is_empty() && self.opens.is_empty() {
-            self.ignore_writes(common.group);
+            self.ignore_writes(context.group);
         }
         for Waiter { event, .. } in touches {
             // Needed even while writes do not wait: the call has not begun, and a read may come
             // before it.
-            self.touchers.begin(event.thread, event.range.clone(), &mut common.counters);
-            allow(common.group, &event);
+            self.touchers.begin(event.thread, event.range.clone(), &mut context.counters);
+            allow(context.group, &event);
         }
     }
 
@@ -171,12 +171,12 @@ impl Active {
         self.opens.drain(..).for_each(|event| allow(group, &event));
     }
 
-    pub(super) fn let_read(&mut self, common: &mut Common<'_>) {
+    pub(super) fn let_read(&mut self, context: &mut GuardContext<'_>) {
         for Waiter { event, .. } in self.reads.drain(..) {
             if self.writes_wait {
-                self.readers.begin(event.thread, None, &mut common.counters);
+                self.readers.begin(event.thread, None, &mut context.counters);
             }
-            allow(common.group, &event);
+            allow(context.group, &event);
         }
     }
 

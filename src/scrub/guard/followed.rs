@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::fstat;
 
 use super::active::{Active, Check, Waiter};
-use super::calls::Calls;
-use super::in_flight::Counters;
-use super::kernel::{Group, Wanted};
+use super::context::GuardContext;
+use super::kernel::Wanted;
 use super::search::{Proof, Search, Standing};
-use super::tools::Tools;
 use crate::NeedleSet;
 use crate::scrub::mask_writer::MaskError;
 
@@ -24,15 +22,6 @@ const CHECK_LEN: u64 = 1 << 20;
 const SHORT_LEN: u64 = 16 << 10;
 /// The interval for checking whether a call has returned.
 const FLIGHT_LOOK: Duration = Duration::from_micros(20);
-/// The state shared by all files.
-pub(super) struct Common<'a> {
-    pub(super) group: &'a Group,
-    pub(super) tools: Tools,
-    pub(super) counters: Counters,
-    pub(super) calls: Calls,
-    /// The number of calls that outlasted the time limit.
-    pub(super) lost: u64,
-}
 
 /// The state of a file.
 pub(super) struct Followed {
@@ -88,38 +77,42 @@ impl Followed {
     }
 
     /// Searches new content, unless a worker is doing that.
-    fn catch_up(&mut self, file: BorrowedFd<'_>, common: &mut Common<'_>) -> Result<Standing, Failure> {
+    fn catch_up(&mut self, file: BorrowedFd<'_>, context: &mut GuardContext<'_>) -> Result<Standing, Failure> {
         match &mut self.search {
             None => Ok(Standing::Behind),
-            Some(search) => search.catch_up(file, &mut common.tools, ASIDE_LEN),
+            Some(search) => search.catch_up(file, &mut context.tools, ASIDE_LEN),
         }
     }
 
     /// Searches a file without waiting threads, and requests events for its changes.
-    pub(super) fn visit(&mut self, file: BorrowedFd<'_>, common: &mut Common<'_>) -> Result<Standing, Failure> {
+    pub(super) fn visit(&mut self, file: BorrowedFd<'_>, context: &mut GuardContext<'_>) -> Result<Standing, Failure> {
         if self.active.is_none() {
-            common.group.mark_file(file, Wanted { changes: true, touches: false })?;
+            context.group.mark_file(file, Wanted { changes: true, touches: false })?;
         }
-        self.catch_up(file, common)
+        self.catch_up(file, context)
     }
 
     /// Makes the file active for an operation.
-    pub(super) fn activate(&mut self, file: BorrowedFd<'_>, common: &Common<'_>) -> Result<&mut Active, Failure> {
+    pub(super) fn activate(
+        &mut self,
+        file: BorrowedFd<'_>,
+        context: &GuardContext<'_>,
+    ) -> Result<&mut Active, Failure> {
         if self.active.is_none() {
             // The guard polls an active file often. Events for every write, too, would cost the
             // writer at least a third of a microsecond each, and the guard much more.
-            let _ = common.group.mark_file(file, Wanted::default());
-            let _ = common.group.unmark_file(file, Wanted { changes: true, touches: false });
+            let _ = context.group.mark_file(file, Wanted::default());
+            let _ = context.group.unmark_file(file, Wanted { changes: true, touches: false });
             self.active = Some(Box::new(Active::new(file.try_clone_to_owned()?)));
         }
         Ok(self.active.as_mut().expect("it was made just now"))
     }
 
     /// Answers every thread that can be answered now.
-    pub(super) fn settle(&mut self, common: &mut Common<'_>, failures: &mut Vec<Failure>) -> Next {
+    pub(super) fn settle(&mut self, context: &mut GuardContext<'_>, failures: &mut Vec<Failure>) -> Next {
         let Some(mut active) = self.active.take() else { return Next::Rest };
         let was_checked = active.is_checked();
-        let mut next = self.settle_active(&mut active, common, failures);
+        let mut next = self.settle_active(&mut active, context, failures);
         // From here, new writes may come.
         active.uncheck();
         if was_checked && next == Next::Rest && !active.touches.is_empty() {
@@ -129,18 +122,23 @@ impl Followed {
         next
     }
 
-    fn settle_active(&mut self, active: &mut Active, common: &mut Common<'_>, failures: &mut Vec<Failure>) -> Next {
+    fn settle_active(
+        &mut self,
+        active: &mut Active,
+        context: &mut GuardContext<'_>,
+        failures: &mut Vec<Failure>,
+    ) -> Next {
         let again = Next::Again(Instant::now() + FLIGHT_LOOK);
         // Readers with a finished second search come first: writers have waited for that search.
         if !active.touches.is_empty() && !active.is_checked() {
-            if active.readers.any(&mut common.counters, &mut common.lost) {
+            if active.readers.any(&mut context.counters, &mut context.lost) {
                 return again;
             }
             if let Some(until) = active.holds_writers() {
                 return Next::Again(until);
             }
-            let standing = self.catch_up(active.file.as_fd(), common);
-            match self.settle_touches(active, standing, common, failures) {
+            let standing = self.catch_up(active.file.as_fd(), context);
+            match self.settle_touches(active, standing, context, failures) {
                 Next::Rest => {}
                 next => return next,
             }
@@ -148,36 +146,36 @@ impl Followed {
         if active.opens.is_empty() && active.reads.is_empty() {
             return Next::Rest;
         }
-        active.announce_writes(common.group);
-        if active.touchers.any(&mut common.counters, &mut common.lost) && !active.reads.is_empty() {
+        active.announce_writes(context.group);
+        if active.touchers.any(&mut context.counters, &mut context.lost) && !active.reads.is_empty() {
             // An opener need not wait for other processes' writes: each of its reads will.
             return again;
         }
-        match self.catch_up(active.file.as_fd(), common) {
+        match self.catch_up(active.file.as_fd(), context) {
             Ok(Standing::Behind) if self.search.is_some() && self.failed => {
                 self.failed = false;
-                active.refuse(common.group);
+                active.refuse(context.group);
             }
             Ok(Standing::Behind) => return if self.search.is_some() { Next::Aside } else { Next::Rest },
             Ok(Standing::Waits(until)) => {
-                active.let_open(common.group);
+                active.let_open(context.group);
                 return if active.reads.is_empty() { Next::Rest } else { Next::Again(until) };
             }
-            Ok(Standing::Clean) => match self.check_readers(active, common) {
+            Ok(Standing::Clean) => match self.check_readers(active, context) {
                 Ok(Verdict::Clean) => {
                     (self.failed, self.told) = (false, false);
-                    active.let_open(common.group);
-                    active.let_read(common);
+                    active.let_open(context.group);
+                    active.let_read(context);
                 }
                 Ok(Verdict::Restarted) => return Next::Aside,
                 Ok(Verdict::Aside(range)) => return Next::Check(range),
                 Err(error) => {
-                    active.refuse(common.group);
+                    active.refuse(context.group);
                     failures.push(error);
                 }
             },
             Err(error) => {
-                active.refuse(common.group);
+                active.refuse(context.group);
                 failures.push(error);
             }
         }
@@ -190,14 +188,14 @@ impl Followed {
         &mut self,
         active: &mut Active,
         standing: Result<Standing, Failure>,
-        common: &mut Common<'_>,
+        context: &mut GuardContext<'_>,
         failures: &mut Vec<Failure>,
     ) -> Next {
         let mut touches = std::mem::take(&mut active.touches);
         let is_behind = !matches!(standing, Ok(Standing::Clean | Standing::Waits(_)));
         let mut next = Next::Rest;
         if is_behind || self.search.as_ref().is_none_or(|search| search.in_doubt()) {
-            let is_map = |touch: &mut Waiter| touch.check != Check::Done && common.calls.maps(touch.event.thread);
+            let is_map = |touch: &mut Waiter| touch.check != Check::Done && context.calls.maps(touch.event.thread);
             let maps: Vec<Waiter> = touches.extract_if(.., is_map).collect();
             for mut map in maps {
                 let range = map.event.range.clone().unwrap_or(0..u64::MAX);
@@ -206,7 +204,7 @@ impl Followed {
                     // none.
                     Ok(Standing::Behind) if !self.failed => Ok(Verdict::Restarted),
                     Ok(Standing::Behind) | Err(_) => Err(()),
-                    Ok(_) => self.check_one(&mut map, range, active.file.as_fd(), common).map_err(drop),
+                    Ok(_) => self.check_one(&mut map, range, active.file.as_fd(), context).map_err(drop),
                 };
                 match verdict {
                     Ok(Verdict::Clean) => touches.push(map),
@@ -218,22 +216,22 @@ impl Followed {
                         next = Next::Check(range);
                         active.touches.push(map);
                     }
-                    Err(()) => map.event.file.iter().for_each(|file| common.group.deny(file.as_fd())),
+                    Err(()) => map.event.file.iter().for_each(|file| context.group.deny(file.as_fd())),
                 }
             }
         }
         failures.extend(standing.err());
-        active.let_touch(touches, common);
+        active.let_touch(touches, context);
         if self.search.is_none() { Next::Rest } else { next }
     }
 
     /// Searches the readers' ranges a second time if content may have been overwritten.
-    fn check_readers(&mut self, active: &mut Active, common: &mut Common<'_>) -> Result<Verdict, Failure> {
+    fn check_readers(&mut self, active: &mut Active, context: &mut GuardContext<'_>) -> Result<Verdict, Failure> {
         let in_doubt = self.search.as_ref().is_some_and(|search| search.in_doubt());
         if in_doubt && active.told_of_writes != Some(true) && !active.opens.is_empty() {
             // Mappings are not announced here: only the file's present content can be searched.
             let checked = std::mem::take(&mut active.opens_checked);
-            if !checked && let verdict @ (Verdict::Restarted | Verdict::Aside(_)) = self.check_all(active, common)? {
+            if !checked && let verdict @ (Verdict::Restarted | Verdict::Aside(_)) = self.check_all(active, context)? {
                 return Ok(verdict);
             }
         }
@@ -245,11 +243,11 @@ impl Followed {
             if !in_doubt && !is_short && !active.has_writer() {
                 continue;
             }
-            let announced = read.announced.as_ref().and_then(|call| call.range(&mut common.counters));
+            let announced = read.announced.as_ref().and_then(|call| call.range(&mut context.counters));
             let inode = || fstat(&active.file).map_or(0, |stat| stat.st_ino);
-            let asked = || common.calls.reads(read.event.thread, inode());
+            let asked = || context.calls.reads(read.event.thread, inode());
             let range = announced.or_else(asked).unwrap_or(0..u64::MAX);
-            match self.check_one(read, range, active.file.as_fd(), common) {
+            match self.check_one(read, range, active.file.as_fd(), context) {
                 Ok(Verdict::Clean) => {}
                 Ok(Verdict::Aside(range)) => {
                     let wider = wide.get_or_insert(range.clone());
@@ -268,13 +266,13 @@ impl Followed {
         }
     }
 
-    fn check_all(&mut self, active: &mut Active, common: &mut Common<'_>) -> Result<Verdict, Failure> {
+    fn check_all(&mut self, active: &mut Active, context: &mut GuardContext<'_>) -> Result<Verdict, Failure> {
         let Some(search) = &mut self.search else { return Ok(Verdict::Restarted) };
         if search.check_len(&(0..u64::MAX)) > CHECK_LEN {
             active.opens_asked = true;
             return Ok(Verdict::Aside(0..u64::MAX));
         }
-        Ok(match search.check(active.file.as_fd(), &mut common.tools, &(0..u64::MAX))? {
+        Ok(match search.check(active.file.as_fd(), &mut context.tools, &(0..u64::MAX))? {
             Proof::Clean => Verdict::Clean,
             Proof::Restarted => Verdict::Restarted,
         })
@@ -285,14 +283,14 @@ impl Followed {
         waiter: &mut Waiter,
         range: Range<u64>,
         file: BorrowedFd<'_>,
-        common: &mut Common<'_>,
+        context: &mut GuardContext<'_>,
     ) -> Result<Verdict, Failure> {
         let Some(search) = &mut self.search else { return Ok(Verdict::Restarted) };
         if search.check_len(&range) > CHECK_LEN {
             waiter.check = Check::Asked;
             return Ok(Verdict::Aside(range));
         }
-        Ok(match search.check(file, &mut common.tools, &range)? {
+        Ok(match search.check(file, &mut context.tools, &range)? {
             Proof::Clean => Verdict::Clean,
             Proof::Restarted => Verdict::Restarted,
         })
@@ -328,10 +326,10 @@ impl Followed {
     }
 
     /// Searches appended content, and notes the time if there was any.
-    pub(super) fn look(&mut self, common: &mut Common<'_>) -> Result<Standing, Failure> {
+    pub(super) fn look(&mut self, context: &mut GuardContext<'_>) -> Result<Standing, Failure> {
         let Some(mut active) = self.active.take() else { return Ok(Standing::Clean) };
         let before = self.search.as_ref().map(|search| search.place());
-        let standing = self.catch_up(active.file.as_fd(), common);
+        let standing = self.catch_up(active.file.as_fd(), context);
         if self.search.as_ref().map(|search| search.place()) != before {
             active.changed = Instant::now();
         }
@@ -341,17 +339,17 @@ impl Followed {
 
     /// Deactivates a file that has been quiet long enough; the kernel reports its next change.
     /// Returns whether the file is inactive now.
-    pub(super) fn rest(&mut self, common: &mut Common<'_>) -> bool {
+    pub(super) fn rest(&mut self, context: &mut GuardContext<'_>) -> bool {
         let unsynced = self.search.as_ref().is_none_or(|search| search.unsynced || search.in_doubt());
         let Some(active) = self.active.take_if(|active| !unsynced && active.is_quiet()) else { return false };
         let file = active.file.as_fd();
-        let _ = common.group.mark_file(file, Wanted { changes: true, touches: false });
+        let _ = context.group.mark_file(file, Wanted { changes: true, touches: false });
         // The file may have changed before the mark took effect.
         let before = self.search.as_ref().map(|search| search.place());
-        let _ = self.catch_up(file, common);
+        let _ = self.catch_up(file, context);
         let is_same = self.search.as_ref().is_some_and(|search| Some(search.place()) == before && !search.in_doubt());
         if !is_same {
-            let _ = common.group.unmark_file(file, Wanted { changes: true, touches: false });
+            let _ = context.group.unmark_file(file, Wanted { changes: true, touches: false });
             self.active = Some(active);
             return false;
         }

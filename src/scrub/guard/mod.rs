@@ -6,6 +6,7 @@
 
 mod active;
 mod calls;
+mod context;
 mod event_sink;
 mod followed;
 mod in_flight;
@@ -37,7 +38,8 @@ use crate::sys::sources::Sources;
 use crate::{Form, NeedleSet};
 
 use calls::Calls;
-use followed::{Common, Followed};
+use context::GuardContext;
+use followed::Followed;
 use in_flight::Counters;
 use kernel::{Buffer, Group};
 use tools::Tools;
@@ -262,7 +264,7 @@ impl Threads<'_> {
             });
             let walking = sink.clone();
             let walker = scope.spawn(move || self.walk(walker, directories, &send_walked, &walking));
-            let common = self.common(own_tools);
+            let context = self.context(own_tools);
             let ways = Ways {
                 jobs: &jobs,
                 unsynced,
@@ -273,7 +275,7 @@ impl Threads<'_> {
                 sink,
                 own: self.own.clone(),
             };
-            let (common, files) = Watch::new(Arc::clone(&self.guard.set), common, ways).run(stop);
+            let (context, files) = Watch::new(Arc::clone(&self.guard.set), context, ways).run(stop);
             self.orders.stop.store(true, Relaxed);
             self.orders.wake.signal();
             self.let_all_go(|| {
@@ -281,7 +283,7 @@ impl Threads<'_> {
                 others.iter().all(|one| one.is_finished()) && workers.iter().all(|worker| worker.is_finished())
             });
             let counted: Vec<Vec<u64>> = workers.into_iter().filter_map(|worker| worker.join().ok()).collect();
-            Ok(self.sum_up(&common, &files, &counted))
+            Ok(self.sum_up(&context, &files, &counted))
         })
         .and_then(|guarded| match self.failed.lock().ok().and_then(|mut failed| failed.take()) {
             Some(error) => Err(error),
@@ -295,9 +297,9 @@ impl Threads<'_> {
         Tools::new(set, Arc::new(overlay.clone()), *partial_wait, stop, Arc::clone(sources), writes)
     }
 
-    fn common(&self, tools: Tools) -> Common<'_> {
+    fn context(&self, tools: Tools) -> GuardContext<'_> {
         let (counters, calls) = (Counters::default(), Calls::default());
-        Common { group: &self.guard.group, tools, counters, calls, lost: 0 }
+        GuardContext { group: &self.guard.group, tools, counters, calls, lost: 0 }
     }
 
     /// Allows all calls until the guard's own threads have ended: they, too, wait for answers.
@@ -330,14 +332,14 @@ impl Threads<'_> {
         }
     }
 
-    fn sum_up(&self, common: &Common<'_>, files: &[Followed], counted: &[Vec<u64>]) -> Guarded {
-        let mut guarded = Guarded { lost: common.lost, ..Guarded::default() };
+    fn sum_up(&self, context: &GuardContext<'_>, files: &[Followed], counted: &[Vec<u64>]) -> Guarded {
+        let mut guarded = Guarded { lost: context.lost, ..Guarded::default() };
         let set = &self.guard.set;
         let mut add = |needle: usize, count: u64| {
             let (name, form) = set.name_and_form(needle);
             *guarded.counts.entry((name.to_owned(), form)).or_default() += count;
         };
-        for counts in counted.iter().chain([&common.tools.counts]) {
+        for counts in counted.iter().chain([&context.tools.counts]) {
             counts.iter().enumerate().filter(|(_, count)| **count > 0).for_each(|(needle, count)| add(needle, *count));
         }
         for search in files.iter().filter_map(|followed| followed.search.as_ref()) {

@@ -14,8 +14,9 @@ use rustix::fs::{FileType, fstat};
 use rustix::thread::set_current_timer_slack;
 
 use super::active::allow;
+use super::context::GuardContext;
 use super::event_sink::{EventSink, GuardEvent, path_of};
-use super::followed::{Common, Failure, Followed, Next};
+use super::followed::{Failure, Followed, Next};
 use super::kernel::{Buffer, Event, Happening, Identity};
 use super::search::{Proof, Search, Standing};
 use super::walk::{Orders, Walked};
@@ -67,7 +68,7 @@ pub(super) struct Watch<'a> {
     set: Arc<NeedleSet>,
     /// The length of the set's longest needle.
     reach: u64,
-    common: Common<'a>,
+    context: GuardContext<'a>,
     ways: Ways<'a>,
     files: HashMap<Identity, Followed>,
     /// Active files.
@@ -90,11 +91,11 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(set: Arc<NeedleSet>, common: Common<'a>, ways: Ways<'a>) -> Watch<'a> {
+    pub(super) fn new(set: Arc<NeedleSet>, context: GuardContext<'a>, ways: Ways<'a>) -> Watch<'a> {
         Watch {
             reach: set.needle_len_max() as u64,
             set,
-            common,
+            context,
             ways,
             files: HashMap::new(),
             active: Vec::new(),
@@ -111,9 +112,9 @@ impl<'a> Watch<'a> {
 
     /// Answers events until `stop` is readable. Then searches everything once more, and returns the
     /// state.
-    pub(super) fn run(mut self, stop: BorrowedFd<'_>) -> (Common<'a>, Vec<Followed>) {
+    pub(super) fn run(mut self, stop: BorrowedFd<'_>) -> (GuardContext<'a>, Vec<Followed>) {
         let (mut buffer, mut events) = (Buffer::new(), Vec::new());
-        let group = self.common.group;
+        let group = self.context.group;
         // A call in flight ends within microseconds; by default timers may be 50 late.
         let _ = set_current_timer_slack(NonZeroU64::new(1));
         while !self.wait(stop) {
@@ -136,12 +137,12 @@ impl<'a> Watch<'a> {
         }
         for identity in std::mem::take(&mut self.active) {
             let Some(followed) = self.files.get_mut(&identity) else { continue };
-            if followed.look(&mut self.common).is_ok_and(|at| at == Standing::Behind) {
+            if followed.look(&mut self.context).is_ok_and(|at| at == Standing::Behind) {
                 self.search_aside(identity, Task::Search, false);
             }
         }
         self.ways.jobs.close();
-        (self.common, self.files.into_values().collect())
+        (self.context, self.files.into_values().collect())
     }
 
     /// Waits for something to do. Returns whether to stop.
@@ -152,14 +153,14 @@ impl<'a> Watch<'a> {
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let timeout =
             timeout.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
-        let group = self.common.group.as_fd();
+        let group = self.context.group.as_fd();
         let mut ready = [group, self.ways.wake.as_fd(), stop].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         let _ = poll(&mut ready, timeout.as_ref());
         !ready[2].revents().is_empty() || self.ways.orders.stop.load(Relaxed)
     }
 
     fn handle(&mut self, event: Event) {
-        let group = self.common.group;
+        let group = self.context.group;
         let Some(file) = &event.file else {
             self.ways.orders.again.store(true, Relaxed);
             self.ways.orders.wake.signal();
@@ -191,7 +192,7 @@ impl<'a> Watch<'a> {
     fn visit(&mut self, identity: Identity, file: BorrowedFd<'_>) {
         self.followed(identity);
         let followed = self.files.get_mut(&identity).expect("it was made just now");
-        match followed.visit(file, &mut self.common) {
+        match followed.visit(file, &mut self.context) {
             Ok(Standing::Clean)
                 if followed.search.as_ref().is_none_or(|search| !search.unsynced && !search.in_doubt()) => {}
             Ok(_) => {
@@ -206,7 +207,7 @@ impl<'a> Watch<'a> {
         self.followed(identity);
         let followed = self.files.get_mut(&identity).expect("it was made just now");
         if followed.active.is_none() {
-            followed.activate(file, &self.common)?;
+            followed.activate(file, &self.context)?;
             self.active.push(identity);
         }
         Ok(())
@@ -218,8 +219,8 @@ impl<'a> Watch<'a> {
         if self.activate(identity, file.as_fd()).is_err() {
             // No descriptor is left. A read is denied.
             return match event.happening {
-                Happening::Reads => self.common.group.deny(file.as_fd()),
-                _ => allow(self.common.group, &event),
+                Happening::Reads => self.context.group.deny(file.as_fd()),
+                _ => allow(self.context.group, &event),
             };
         }
         let changed = event.happening == Happening::Changed;
@@ -241,8 +242,8 @@ impl<'a> Watch<'a> {
     fn settle(&mut self, identity: Identity, search: bool) {
         let Some(followed) = self.files.get_mut(&identity) else { return };
         let mut failures = Vec::new();
-        let mut next = followed.settle(&mut self.common, &mut failures);
-        if search && next == Next::Rest && followed.look(&mut self.common).is_ok_and(|at| at == Standing::Behind) {
+        let mut next = followed.settle(&mut self.context, &mut failures);
+        if search && next == Next::Rest && followed.look(&mut self.context).is_ok_and(|at| at == Standing::Behind) {
             next = if followed.search.is_some() { Next::Aside } else { Next::Rest };
         }
         match next {
@@ -367,7 +368,7 @@ impl<'a> Watch<'a> {
     /// Denies reads, since a reader's range cannot be searched.
     fn refuse(&mut self, identity: Identity, error: Failure) {
         if let Some(active) = self.files.get_mut(&identity).and_then(|followed| followed.active.as_mut()) {
-            active.refuse(self.common.group);
+            active.refuse(self.context.group);
         }
         self.tell_refused(identity, None, error);
     }
@@ -392,7 +393,7 @@ impl<'a> Watch<'a> {
         self.looked = Instant::now();
         for identity in std::mem::take(&mut self.active) {
             let Some(followed) = self.files.get_mut(&identity) else { continue };
-            match followed.look(&mut self.common) {
+            match followed.look(&mut self.context) {
                 Ok(Standing::Behind) if followed.search.is_some() && !followed.failed => {
                     self.search_aside(identity, Task::Search, false);
                 }
@@ -405,7 +406,7 @@ impl<'a> Watch<'a> {
             let Some(followed) = self.files.get_mut(&identity) else { continue };
             let deleted =
                 followed.active.as_ref().is_none_or(|active| fstat(&active.file).is_ok_and(|stat| stat.st_nlink == 0));
-            if !followed.rest(&mut self.common) {
+            if !followed.rest(&mut self.context) {
                 self.active.push(identity);
             } else if deleted {
                 self.forget(identity);
@@ -425,7 +426,7 @@ impl<'a> Watch<'a> {
     fn forget(&mut self, identity: Identity) {
         let Some(search) = self.files.remove(&identity).and_then(|followed| followed.search) else { return };
         for region in search.open() {
-            self.common.tools.counts[region.needle()] += 1;
+            self.context.tools.counts[region.needle()] += 1;
         }
     }
 

@@ -11,9 +11,7 @@ use super::{Source, of_program, program_sources};
 /// none is added.
 const STANDING: &[&[&str]] = &[
     &["scrub/boundary", "scrub/in_place", "scrub/rewrite", "scrub/site", "scrub/treat", "scrub/tree"],
-    &["scrub/guard/active", "scrub/guard/followed"],
     &["sidecar/source/follow/file", "sidecar/source/follow/shared"],
-    &["sys/input", "sys/sources"],
 ];
 
 type Module = Vec<String>;
