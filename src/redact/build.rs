@@ -96,7 +96,10 @@ impl NeedleSet {
     }
 
     /// Like [`exactly`](NeedleSet::exactly), with a choice of search code. For tests and benches.
-    #[doc(hidden)]
+    ///
+    /// # Errors
+    ///
+    /// Those of [`exactly`](NeedleSet::exactly).
     pub fn exactly_by(secrets: Vec<Secret>, mask: Mask, variant: Variant) -> Result<NeedleSet, BuildError> {
         let builder = NeedleSet::builder().exactly().mask(mask).variant(variant);
         secrets.into_iter().fold(builder, NeedleSetBuilder::secret).build()
@@ -140,7 +143,6 @@ impl NeedleSetBuilder {
     }
 
     /// Sets the search code. For tests and benches; all variants have the same output.
-    #[doc(hidden)]
     pub fn variant(mut self, variant: Variant) -> NeedleSetBuilder {
         self.variant = variant;
         self

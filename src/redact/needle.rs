@@ -164,7 +164,10 @@ impl NeedleSet {
     /// half of the needle, and the number of bytes that stand for
     /// [`PARTIAL_LEN_MIN`](super::secret::PARTIAL_LEN_MIN) bytes of the value. For the [naive
     /// definition](super::naive).
-    #[doc(hidden)]
+    ///
+    /// # Panics
+    ///
+    /// When there is no such needle.
     pub fn partial_len_min(&self, needle: usize) -> usize {
         self.partial_lens[needle] as usize
     }
@@ -212,8 +215,13 @@ impl NeedleSet {
         self.scanner.needles().get(needle)
     }
 
-    /// Writes the mask of one byte of a region named after this needle; for the naive definition.
-    #[doc(hidden)]
+    /// Appends the mask of one byte of a region named after this needle. `first`: it is the first
+    /// byte of the region, at which a mask for the whole region goes out. For the [naive
+    /// definition](super::naive).
+    ///
+    /// # Panics
+    ///
+    /// When there is no such needle.
     pub fn write_mask(&self, needle: usize, first: bool, out: &mut Vec<u8>) {
         match self.replacement(needle as u32) {
             Replacement::Region(mask) if first => out.extend_from_slice(mask),
