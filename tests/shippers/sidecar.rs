@@ -199,7 +199,7 @@ fn d14_prometheus_reads_the_metrics_and_no_value() {
     });
     assert!(get(place.port, "/healthz").unwrap().ends_with("\r\n\r\nok\n"));
     let (head, metrics) = page.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("Content-Type: text/plain; version=0.0.4"), "{head}");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
     for line in [
         "hushlog_regions_total{stream=\"app\",secret=\"a\\\"b\",form=\"value\"} 1",
         &format!("hushlog_stream_input_bytes_total{{stream=\"app\"}} {}", VALUE.len() + 9),
