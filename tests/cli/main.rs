@@ -13,6 +13,7 @@ mod inputs;
 mod messages;
 mod outputs;
 mod packaging;
+mod picture;
 mod sessions;
 mod settings;
 mod stream_faults;

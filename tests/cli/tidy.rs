@@ -545,12 +545,15 @@ fn reach(file: &Path, reached: &mut BTreeSet<PathBuf>) {
 }
 
 #[test]
-fn every_flag_is_in_the_readme() {
-    // The manual page has the options of all subcommands.
+fn every_flag_is_in_the_manual() {
+    // The manual page of the program has the options of all subcommands.
     let man = program::run(&mut program::hushlog(["man"]), b"").ends(0).out();
     let flags = flags(&man);
     assert!(["env", "report"].iter().all(|flag| flags.contains(*flag)), "the flags were not found");
-    none(missing_flags(flags, &read("README.md")), "not in README.md");
+    let pages = fs::read_dir(root().join("docs")).unwrap().map(|page| page.unwrap().path());
+    let pages = pages.filter(|page| page.extension().is_some_and(|end| end == "md"));
+    let manual: String = pages.map(|page| fs::read_to_string(page).unwrap()).collect();
+    none(missing_flags(flags, &manual), "not in docs");
 }
 
 /// The long options of a manual page. A backslash precedes each of its hyphens and font names.
