@@ -60,7 +60,8 @@ impl SplitSecret {
 ///
 /// let secret = Secret::new("TOKEN", b"hunter2-prod-key".to_vec());
 /// let set = Arc::new(NeedleSet::builder().secret(secret).build()?);
-/// let log = b"2026-11-24T16:00:00.0Z stdout P token=hunter2-\n2026-11-24T16:00:00.0Z stdout F prod-key\n";
+/// let log = b"2026-11-24T16:00:00.0Z stdout P token=hunter2-\n\
+///     2026-11-24T16:00:00.0Z stdout F prod-key\n";
 /// let mut parts = Vec::new();
 /// split_secrets(&mut &log[..], RecordFormat::Cri, &set, &mut |split| {
 ///     parts.extend(split.parts);
