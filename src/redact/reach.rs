@@ -26,8 +26,10 @@ impl Reach {
     }
 }
 
-/// The end of the last guessable line of a needle, if lines were only held back where they match. A
-/// guessable line is short, not public, and not after a whole needle.
+/// The end of the last guessable line of a needle and of the public lines that follow it, since an
+/// attacker who guesses the one can add the others: if only matches were held back, these would
+/// show that the guess is right. A guessable line is short, not public, and not after a whole
+/// needle.
 fn lag_of(scanner: &Scanner, needle: &[u8], telling_len: usize) -> usize {
     let [inner @ .., _] = needle else { return 0 };
     if memchr::memchr(b'\n', inner).is_none() {
@@ -45,7 +47,11 @@ fn lag_of(scanner: &Scanner, needle: &[u8], telling_len: usize) -> usize {
     }
     let (mut lag, mut line_start) = (0, 0);
     for end in memchr::memchr_iter(b'\n', inner).map(|newline| newline + 1).take_while(|end| *end < whole) {
-        if end - line_start < telling_len && !is_public(&needle[line_start..end]) {
+        let is_shown = match is_public(&needle[line_start..end]) {
+            true => lag > 0 && lag == line_start,
+            false => end - line_start < telling_len,
+        };
+        if is_shown {
             lag = end;
         }
         line_start = end;

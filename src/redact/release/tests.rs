@@ -232,6 +232,53 @@ fn a01_two_sets_show_the_same_until_a_needle_is_complete() {
     assert!(compared > 3_000, "{compared}");
 }
 
+/// All words of these letters up to this length, without the empty one.
+fn words(letters: &[u8], len_max: usize) -> Vec<Vec<u8>> {
+    let (mut words, mut longest) = (Vec::new(), vec![Vec::new()]);
+    for _ in 0..len_max {
+        longest = longest
+            .iter()
+            .flat_map(|word: &Vec<u8>| letters.iter().map(|letter| [word, &[*letter][..]].concat()))
+            .collect();
+        words.extend_from_slice(&longest);
+    }
+    words
+}
+
+/// Small worlds of lines, blank ones included: a text of one needle's letters shows the same, byte
+/// by byte, as with a needle of other letters.
+#[test]
+fn a01_in_small_worlds_no_line_shows_before_the_needle() {
+    let mut compared = 0;
+    for (letters, needle_len, text_len) in [(&b"a\n"[..], 7, 8), (b"ab\n", 5, 5)] {
+        let texts: Vec<_> = words(letters, text_len).into_iter().filter(|text| text.len() == text_len).collect();
+        for needle in words(letters, needle_len) {
+            let twin: Vec<u8> = needle.iter().map(|byte| if *byte == b'\n' { b'\n' } else { byte + 2 }).collect();
+            let (Ok(one), Ok(other)) = (exactly(&[needle.clone()]), exactly(&[twin.clone()])) else { continue };
+            let sets = [Arc::new(one), Arc::new(other)];
+            for text in &texts {
+                let mut streams = sets.each_ref().map(|set| Stream::new(set, 100));
+                for end in 1..=text.len() {
+                    if naive::covered(&[&needle, &twin], &text[..end]).contains(&true) {
+                        break;
+                    }
+                    let [out, other] =
+                        streams.each_mut().map(|stream| (stream.push(&text[end - 1..end]), stream.seen()));
+                    assert_eq!(
+                        out,
+                        other,
+                        "{:?} in {:?}",
+                        needle.escape_ascii().to_string(),
+                        text.escape_ascii().to_string()
+                    );
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 400_000, "{compared}");
+}
+
 #[test]
 fn a01_a_partial_match_counts_in_bytes_of_the_value() {
     let secret = Secret::new("S", b"k7QmZ2pX9wLr".to_vec());
@@ -263,6 +310,9 @@ fn a01_nothing_waits_behind_a_newline_but_for_short_lines() {
     }
     // With Windows line ends, too.
     assert_eq!(lag("user\nhunter2x\n"), 6);
+    // The public lines that follow would show that the guess is right.
+    assert_eq!(lag("user\n\n\n\nhunter2x\n"), 12);
+    assert_eq!(lag("user\n-----BEGIN A KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\n"), 29);
 }
 
 /// All texts of two letters of this length.
