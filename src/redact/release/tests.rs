@@ -254,7 +254,10 @@ fn a01_in_small_worlds_no_line_shows_before_the_needle() {
         let texts: Vec<_> = words(letters, text_len).into_iter().filter(|text| text.len() == text_len).collect();
         for needle in words(letters, needle_len) {
             let twin: Vec<u8> = needle.iter().map(|byte| if *byte == b'\n' { b'\n' } else { byte + 2 }).collect();
-            let (Ok(one), Ok(other)) = (exactly(&[needle.clone()]), exactly(&[twin.clone()])) else { continue };
+            let (Ok(one), Ok(other)) = (exactly(std::slice::from_ref(&needle)), exactly(std::slice::from_ref(&twin)))
+            else {
+                continue;
+            };
             let sets = [Arc::new(one), Arc::new(other)];
             for text in &texts {
                 let mut streams = sets.each_ref().map(|set| Stream::new(set, 100));
