@@ -11,7 +11,8 @@ use cli::args::{self, Command, Parsed};
 use cli::exit::Exit;
 use cli::message::{self, Failure};
 use cli::{
-    boot, check, env, export, filter, guard, guide, harden, keygen, member, merge, run, scrub, secret, sidecar, stdio,
+    boot, check, completions, env, export, filter, guard, harden, keygen, man, member, merge, run, scrub, secret,
+    sidecar, stdio,
 };
 
 /// Wipes freed memory, so no copy of a secret outlives its use, be it in a grown buffer or in a
@@ -54,7 +55,8 @@ fn dispatch() -> Result<Exit, Failure> {
         Some(Command::Member(command)) => member::run(&command),
         Some(Command::Env(command)) => env::run(&command),
         Some(Command::Merge(merge)) => merge::run(&merge),
-        Some(Command::Completions { shell }) => stdio::print(&guide::completions(&mut args::program(), shell)),
-        Some(Command::Man) => stdio::print(&guide::man(args::program())),
+        Some(Command::Completions(completions)) => completions::run(&completions, args::program()),
+        Some(Command::Man(man)) => man::run(&man, &args::program()),
+        Some(Command::Help(help)) => stdio::print(help.text(args::program())?.as_bytes()),
     }
 }

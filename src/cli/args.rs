@@ -3,15 +3,18 @@
 use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
 
 use super::boot::BootArgs;
 use super::check::CheckArgs;
+use super::completions::CompletionsArgs;
 use super::env::EnvCommand;
 use super::export::ExportArgs;
 use super::filter::FilterArgs;
 use super::guard::GuardArgs;
+use super::guide::{self, texts};
+use super::help::HelpArgs;
 use super::keygen::KeygenArgs;
+use super::man::ManArgs;
 use super::member::MemberCommand;
 use super::merge::MergeArgs;
 use super::message::Failure;
@@ -19,12 +22,18 @@ use super::run::RunArgs;
 use super::scrub::ScrubArgs;
 use super::secret::SecretCommand;
 use super::sidecar::SidecarArgs;
-use super::{guide, usage};
+use super::usage;
 
 /// Keep secrets out of logs: a filter from standard input to standard output.
 #[derive(Debug, Parser)]
-#[command(name = "hushlog", bin_name = "hushlog", version, args_conflicts_with_subcommands = true)]
-#[command(max_term_width = 100, long_about = guide::ABOUT, after_help = guide::MORE, after_long_help = guide::after_help())]
+#[command(
+    name = "hushlog",
+    bin_name = "hushlog",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+#[command(max_term_width = 100, long_about = texts::ABOUT, after_help = texts::MORE, after_long_help = guide::end())]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -38,43 +47,62 @@ pub(crate) enum Command {
     /// subcommand)
     Filter(FilterArgs),
     /// Run a command with the secrets in its environment, and mask them in its output
-    #[command(long_about = guide::RUN, after_long_help = guide::RUN_EXAMPLES)]
+    #[command(long_about = texts::RUN, after_long_help = texts::RUN_END)]
     Run(RunArgs),
     /// Block readers of log files until the files are clean (Linux, root)
+    #[command(after_long_help = texts::GUARD_END)]
     Guard(GuardArgs),
     /// Mask secrets in existing log files, in place
+    #[command(after_long_help = texts::SCRUB_END)]
     Scrub(ScrubArgs),
     /// Mask the log streams of a machine while its secrets change: one daemon for all of them
-    #[command(long_about = guide::SIDECAR, after_long_help = guide::SIDECAR_EXAMPLES)]
+    #[command(long_about = texts::SIDECAR, after_long_help = texts::SIDECAR_END)]
     Sidecar(SidecarArgs),
     /// Export the secrets for as long as the machine is up: to shells, services and the masking
     /// commands
+    #[command(after_long_help = texts::BOOT_END)]
     Boot(BootArgs),
     /// Report whether secrets are set here and would be masked, without showing a value
+    #[command(after_long_help = texts::CHECK_END)]
     Check(CheckArgs),
     /// Print the secrets in a format for shells, services and containers
+    #[command(after_long_help = texts::EXPORT_END)]
     Export(ExportArgs),
     /// Create an identity that opens secrets, or a key that signs registries
+    #[command(after_long_help = texts::KEYGEN_END)]
     Keygen(KeygenArgs),
     /// Save, change, delete and list the secrets of a registry; their values are never shown
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = texts::SECRET_END)]
     Secret(SecretCommand),
     /// Manage the members that secrets are sealed to
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = texts::MEMBER_END)]
     Member(MemberCommand),
     /// Set plain defaults, and list their history
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = texts::ENV_END)]
     Env(EnvCommand),
     /// Merge two versions of a registry, entry by entry: a merge driver for git
-    #[command(after_help = guide::MERGE_EXAMPLES)]
+    #[command(after_long_help = texts::MERGE_END)]
     Merge(MergeArgs),
     /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
-    /// Print the manual page, for `man -l -`
-    Man,
+    #[command(after_long_help = texts::COMPLETIONS_END)]
+    Completions(CompletionsArgs),
+    /// Show a man page, or write all of them
+    #[command(after_long_help = texts::MAN_END)]
+    Man(ManArgs),
+    /// Explain a command or a subject, or list them
+    #[command(after_long_help = texts::HELP_END)]
+    Help(HelpArgs),
+}
+
+impl Arguments {
+    /// Checks the names of pages and subjects, which clap does not know.
+    fn check_names(&self) -> Result<(), Failure> {
+        match &self.command {
+            Some(Command::Man(man)) => man.page().map(drop),
+            Some(Command::Help(help)) => help.text(program()).map(drop),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The program for clap: its options and subcommands.
@@ -94,7 +122,10 @@ pub(crate) enum Parsed {
 pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Parsed, Failure> {
     let words: Vec<OsString> = words.collect();
     match Arguments::try_parse_from(&words) {
-        Ok(args) => Ok(Parsed::Args(Box::new(args))),
+        Ok(args) => {
+            args.check_names()?;
+            Ok(Parsed::Args(Box::new(args)))
+        }
         Err(error) if !error.use_stderr() => Ok(Parsed::Show(error.render().to_string())),
         Err(_) if words.get(1).is_some_and(|word| word == "run") && words.iter().all(|word| word != "--") => {
             Err(Failure::config("a command is missing after --").hint("hushlog run [OPTION]... -- CMD [ARG]..."))

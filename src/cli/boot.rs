@@ -13,21 +13,8 @@ use super::message::{self, Failure, reason};
 use super::source::{self, SourceArgs};
 use super::{environment, harden, masking};
 
-const EXAMPLES: &str = "Examples:
-  hushlog boot
-      export the secrets of /etc/hushlog/registry.yaml, opened with /etc/hushlog/identity.txt
-  hushlog boot --dotenv /etc/secrets.env --group app
-      export the variables of a file; shells of the group's members can read them
-  hushlog boot --install --service nginx --registry /etc/hushlog/registry.yaml --identity /etc/hushlog/identity.txt
-      do so at each start of the machine, and give the variables to a service
-
-Either all secrets are exported, or none. The files are in /run/hushlog (or in the directory in HUSHLOG_RUN_DIR): environment, \
-environment.sh and environment.fish with the variables, secrets/NAME with the values, and session, from which hushlog knows the values to \
-mask. Another run exports the current secrets; old values stay masked until the machine goes down.";
-
 /// Arguments of `boot`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct BootArgs {
     /// Let the members of this group (name or number) read the exported secrets
     ///

@@ -22,20 +22,8 @@ use super::{canary, stdio};
 /// Room for a mask, in bytes.
 const MASK_LEN_MAX: usize = 4 << 10;
 
-const EXAMPLES: &str = "Examples:
-  hushlog check OPENAI_API_KEY && exec app
-      start only if the variable is set and would be masked
-  hushlog check
-      check all secrets that this machine's session exported
-  hushlog check --canary
-      send a line with a secret, made up by the running sidecar, through each of its streams
-
-Exit status: 0 if all secrets are set and would be masked, 1 if not, 2 if the check cannot be made.
-With --canary: 0 if the line came out masked in each stream, 1 if not, 2 if no sidecar is running.";
-
 /// Arguments of `check`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
     /// Secrets or variables, such as openai-api-key or OPENAI_API_KEY [default: all secrets of the
     /// sources]

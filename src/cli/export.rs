@@ -13,21 +13,8 @@ use super::output::{self, Inputs};
 use super::source::{self, SourceArgs};
 use super::{environment, harden, stdio};
 
-const EXAMPLES: &str = "Examples:
-  eval \"$(hushlog export --format sh)\"
-      set the variables of the session in this shell
-  hushlog export --format docker --output app.list && docker run --env-file app.list app
-      pass them to a container
-  hushlog export --format k8s --dotenv .env | kubectl apply -f -
-      create a Secret from a file
-
-If a format or its readers cannot represent a name or value, the error names the variable, and
-nothing is written. For example, json, docker and k8s can represent spring.datasource.password, but
-shells cannot.";
-
 /// Arguments of `export`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
     /// The output format
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -55,7 +42,7 @@ pub(crate) struct ExportArgs {
 /// See [`export::Format`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// `export NAME='value'`; in a shell: eval "$(hushlog export --format sh)"
+    /// `export NAME='value'`, for eval in a shell
     Sh,
     /// `set -gx NAME 'value'`; in fish: hushlog export --format fish | source
     Fish,

@@ -10,6 +10,7 @@ mod diagnostics;
 mod faults;
 mod filter;
 mod inputs;
+mod manual;
 mod messages;
 mod outputs;
 mod packaging;
