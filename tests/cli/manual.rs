@@ -144,6 +144,30 @@ fn each_command_and_document_has_its_page() {
     none(documents.difference(&rendered).cloned().collect(), "not in the crate's documentation");
 }
 
+/// A link by a path leads nowhere in the crate's documentation, where `links.md` defines the links.
+#[test]
+fn links_between_pages_hold_everywhere() {
+    let links = read("src/manual/links.md");
+    let link = Regex::new(r"\]\([a-z_]+\.md|^(\[.*\]): ([a-z_]+)\.md$").unwrap();
+    let (mut wrong, mut defined) = (Vec::new(), 0);
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let Some(found) = link.captures(line) else { continue };
+            let definition = found.get(1).map(|name| format!("{}: crate::manual::{}", name.as_str(), &found[2]));
+            match definition.filter(|definition| links.lines().any(|line| line == definition)) {
+                Some(_) => defined += 1,
+                None => wrong.push(format!("{}: {line}", path.display())),
+            }
+        }
+    }
+    none(wrong, "not defined in src/manual/links.md");
+    assert!(defined > 10, "the links were not found");
+}
+
 #[test]
 fn pages_have_the_usual_sections_in_order() {
     let order =
@@ -158,8 +182,11 @@ fn pages_have_the_usual_sections_in_order() {
         let usual: Vec<&str> = titles.iter().map(String::as_str).filter(|title| order.contains(title)).collect();
         let expected: Vec<&str> = order.into_iter().filter(|title| titles.iter().any(|own| own == title)).collect();
         assert_eq!(usual, expected, "{name}");
-        let needed: &[&str] =
-            if name.ends_with('1') { &["SYNOPSIS", "EXIT STATUS", "EXAMPLES", "SEE ALSO"] } else { &["SEE ALSO"] };
+        let needed: &[&str] = if name.ends_with('1') {
+            &["SYNOPSIS", "EXIT STATUS", "EXAMPLES", "SEE ALSO"]
+        } else {
+            &["DESCRIPTION", "SEE ALSO"]
+        };
         for title in needed {
             assert!(!part(page, title).is_empty(), "{name} lacks {title}");
         }
@@ -251,6 +278,7 @@ fn help_of_a_command_is_that_of_its_option() {
 
 #[test]
 fn a_subject_is_text_for_a_terminal() {
+    let target = Regex::new(r"\]\([^)]*\)").unwrap();
     let mut wrong = Vec::new();
     for subject in subjects() {
         let shown = run(&mut hushlog(["help", &subject]), b"").ends(0).out();
@@ -270,7 +298,8 @@ fn a_subject_is_text_for_a_terminal() {
             .find(|line| !line.starts_with(' ') && line.split(' ').count() > 6)
             .expect("a sentence")
             .trim_start_matches("- ");
-        let source = read(&format!("docs/{}.md", subject.replace('-', "_"))).replace(['`', '*', '[', ']'], "");
+        let source = read(&format!("docs/{}.md", subject.replace('-', "_")));
+        let source = target.replace_all(&source, "]").replace(['`', '*', '[', ']'], "");
         assert!(source.contains(first.replace(['`', '[', ']'], "").trim()), "{subject}: {first}");
     }
     none(wrong, "not a plain text");

@@ -101,6 +101,8 @@ Examples:
       run the sidecar; SIGHUP rereads the secrets, SIGTERM drains the streams and ends it
   printf %s \"$token\" | hushlog sidecar add DEPLOY_TOKEN
       mask another value in everything that is printed after this command returns
+  hushlog man sidecar
+      read about all keys of the configuration
 
 Exit status:
   0  stopped by a signal, or all inputs ended
