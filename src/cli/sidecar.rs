@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use hushlog::sidecar::config::{self, Config, ConfigError, Plan};
+use hushlog::sidecar::config::{self, Config, Plan};
 use hushlog::sidecar::{self, LoadError, Loader, Setup, SidecarError};
 use hushlog::source::registry::usual_identity;
 use hushlog::source::{Fallback, SourceError, SourceSpec, Sourced};
@@ -115,18 +115,13 @@ fn read(path: &Path) -> Result<(Config, Plan), Failure> {
         let shown = if fs::symlink_metadata(path).is_ok() { format!(" ({})", path_text(path)) } else { String::new() };
         Failure::config(format!("cannot read the file of --config{shown}: {}", reason(&error)))
     })?;
-    let failure = |error: ConfigError| {
-        let line = error.line.map_or_else(String::new, |line| format!(":{line}"));
-        let key = error.key.map_or_else(String::new, |key| format!("{key}: "));
-        let failure = Failure::config(format!("{}{line}: {key}{}", path_text(path), error.problem));
+    Config::read(&text).map_err(|error| {
+        let failure = Failure::config(error.of_file(&path_text(path)));
         match error.hint {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
-    };
-    let config = Config::parse(&text).map_err(failure)?;
-    let plan = config.plan().map_err(failure)?;
-    Ok((config, plan))
+    })
 }
 
 fn serve(args: &SidecarArgs) -> Result<Exit, Failure> {

@@ -34,20 +34,22 @@ pub enum Error {
     #[error("the registry does not begin with 'format: 1' or 'format: {FORMAT}'")]
     Format,
     /// Version control left conflict marks in the file.
-    #[error("the registry contains a merge conflict at line {line}")]
+    #[error("the registry contains a merge conflict in line {line}")]
     MergeConflict {
         /// Counted from 1.
         line: u64,
     },
     /// The file violates the schema of the format.
-    #[error("the registry is not valid at line {line}, column {column}{}", .key.map(|key| format!(", near '{key}'")).unwrap_or_default())]
+    #[error("the registry is not valid in line {line}, column {column}: {}", at_keys(keys, problem))]
     Syntax {
         /// Counted from 1.
         line: u64,
-        /// Counted from 1.
+        /// Counted from 1, in characters.
         column: u64,
-        /// The format's field on that line.
-        key: Option<&'static str>,
+        /// The path of the format's fields, such as `members.*.recipient`; a name is shown as `*`.
+        keys: String,
+        /// The problem, in words that quote nothing of the file.
+        problem: String,
     },
     /// The members do not match their digest.
     #[error("the registry's members were changed by hand, or the end of the file is missing")]
@@ -258,11 +260,27 @@ pub enum Error {
     Random,
 }
 
+fn at_keys(keys: &str, problem: &str) -> String {
+    if keys.is_empty() { problem.to_owned() } else { format!("{keys}: {problem}") }
+}
+
 fn value_for(variable: &str) -> String {
     format!("the value for {}", named(variable, "a variable"))
 }
 
 impl Error {
+    /// The error of the file at this path: `FILE:LINE:COLUMN: KEYS: problem` if it has a place
+    /// there.
+    pub fn of_file(&self, path: &str) -> String {
+        match self {
+            Error::Syntax { line, column, keys, problem } => {
+                format!("{path}:{line}:{column}: {}", at_keys(keys, problem))
+            }
+            Error::MergeConflict { line } => format!("{path}:{line}:1: a merge left a conflict here"),
+            _ => format!("{path}: {self}"),
+        }
+    }
+
     /// Whether the error concerns the file itself rather than the request.
     pub fn is_of_file(&self) -> bool {
         use Error::{

@@ -2,6 +2,7 @@
 //! of it at its end.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_yaml::Options;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use sha2::{Digest, Sha256};
@@ -12,7 +13,8 @@ use super::format::{FILE_LEN_MAX, FORMAT, FORMAT_WITHOUT_ID};
 use super::id::RegistryId;
 use super::name::Name;
 use super::sign::{PublicKey, SigningKey};
-use super::text;
+use super::yaml::{self, Fault, Form};
+use super::{schema, text};
 
 /// The registry of a machine, which has no home directory when it starts.
 pub const MACHINE_REGISTRY: &str = "/etc/hushlog/registry.yaml";
@@ -26,32 +28,6 @@ pub(super) const HEAD: &str = "\
 ";
 /// The end of the signed text.
 const SIGNATURE: &str = "\nsignature:\n";
-/// The longest line that is searched for the field of an error, in bytes.
-const LINE_LEN_MAX: usize = 256;
-
-/// The fields of the format. Errors repeat no other word of a file.
-const FIELDS: &[&str] = &[
-    "at",
-    "by",
-    "changed",
-    "check",
-    "ed25519",
-    "environments",
-    "format",
-    "id",
-    "install",
-    "members",
-    "owner",
-    "private",
-    "recipient",
-    "sealed",
-    "shared",
-    "signature",
-    "signer",
-    "value",
-    "version",
-];
-
 /// A registry in memory. Its values are sealed; nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registry {
@@ -93,7 +69,11 @@ impl Registry {
         if text.len() > FILE_LEN_MAX {
             return Err(Error::FileTooLarge);
         }
-        let text = core::str::from_utf8(text).map_err(|error| place_of(&text[..error.valid_up_to()]))?;
+        let text = core::str::from_utf8(text).map_err(|error| {
+            let place = yaml::end_of(&text[..error.valid_up_to()]);
+            let problem = "a byte here is not UTF-8".to_owned();
+            Error::Syntax { line: place.line, column: place.column, keys: String::new(), problem }
+        })?;
         Registry::parse_text(text).map_err(|error| match text::conflict(text) {
             Some(line) => Error::MergeConflict { line },
             None => error,
@@ -108,7 +88,7 @@ impl Registry {
             Some(at) => text.split_at(at + 1),
             None => (text, ""),
         };
-        let document: Document = read(body, lines_before)?;
+        let document: Document = read(body, lines_before, schema::document)?;
         if document.id.is_some() == (document.format == FORMAT_WITHOUT_ID) {
             return Err(Error::Inconsistent { what: "the id".to_owned() });
         }
@@ -126,7 +106,7 @@ impl Registry {
         if tail.is_empty() {
             return if self.signers().next().is_some() { Err(Error::Unsigned) } else { Ok(None) };
         }
-        let Tail { signature } = read(tail, lines_before + body.lines().count() as u64)?;
+        let Tail { signature } = read(tail, lines_before + body.lines().count() as u64, schema::tail)?;
         let member = self.document.members.get(&signature.by);
         let key = member.and_then(|member| member.signer.as_ref()).ok_or(Error::Unsigned)?;
         if !key.verifies(body.as_bytes(), &signature.ed25519) {
@@ -259,29 +239,13 @@ pub(super) fn write<T: Serialize>(text: &mut String, value: &T) -> Result<(), Er
 }
 
 /// Parses YAML that begins after `lines_before` lines of the file.
-fn read<'de, T: Deserialize<'de>>(text: &'de str, lines_before: u64) -> Result<T, Error> {
+fn read<'de, T: Deserialize<'de>>(text: &'de str, lines_before: u64, schema: fn() -> Value) -> Result<T, Error> {
     serde_yaml::from_str_with_options(text, options()).map_err(|error| {
-        // The parser's own message may quote the text.
-        let Some(place) = error.location() else {
-            return Error::Syntax { line: lines_before + 1, column: 1, key: None };
-        };
-        let line = text.lines().nth((place.line().max(1) - 1) as usize).unwrap_or_default();
-        Error::Syntax { line: lines_before + place.line(), column: place.column(), key: field(line) }
+        let form = Form { schema: &schema(), earlier: &[], what: "a registry" };
+        let Fault { place, keys, problem, .. } = yaml::fault(text, &form, &error);
+        let place = place.unwrap_or_else(|| yaml::end_of(b""));
+        Error::Syntax { line: lines_before + place.line, column: place.column, keys, problem }
     })
-}
-
-/// The field at the beginning of a line.
-fn field(line: &str) -> Option<&'static str> {
-    let line = line.trim_start_matches([' ', '-']);
-    let word = line.get(..line.len().min(LINE_LEN_MAX)).unwrap_or_default().split(':').next().unwrap_or_default();
-    FIELDS.iter().find(|field| **field == word).copied()
-}
-
-/// The position at the end of this text.
-fn place_of(text: &[u8]) -> Error {
-    let line = text.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
-    let column = text.iter().rev().take_while(|&&b| b != b'\n').count() as u64 + 1;
-    Error::Syntax { line, column, key: None }
 }
 
 fn options() -> Options {

@@ -45,11 +45,13 @@ pub mod name;
 mod name_error;
 mod open;
 mod reserved;
+mod schema;
 mod scope;
 mod seal;
 mod sign;
 mod store;
 mod text;
+pub(crate) mod yaml;
 
 pub use change::{Draft, MemberChange, VALUE_LEN_MAX, Value};
 pub use credential::may_be_repeated;

@@ -246,7 +246,7 @@ impl SourceError {
             }
             SourceErrorKind::EmptyRegistry => "the registry contains no secret that this identity can open".to_owned(),
             SourceErrorKind::Registry(error) => match shown {
-                Some(path) => format!("{path}: {}{by}", of_registry(error)),
+                Some(path) => format!("{}{by}", in_file(error, &path)),
                 None => of_registry(error),
             },
             SourceErrorKind::Setting { variable, problem } => format!("{variable} {problem}"),
@@ -323,6 +323,15 @@ fn of_registry(error: &registry::Error) -> String {
     match error {
         Read(cause) | Write(cause) | NotKept(cause) | Key(cause) => format!("{error}: {}", reason(cause)),
         _ => error.to_string(),
+    }
+}
+
+/// The same with the path of the file in front.
+fn in_file(error: &registry::Error, path: &str) -> String {
+    use registry::Error::{MergeConflict, Syntax};
+    match error {
+        Syntax { .. } | MergeConflict { .. } => error.of_file(path),
+        _ => format!("{path}: {}", of_registry(error)),
     }
 }
 

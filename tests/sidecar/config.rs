@@ -24,7 +24,7 @@ fn check(text: &str) -> program::Ran {
 #[track_caller]
 fn wrong(text: &str, line: u64, words: &str) {
     let ran = check(text).ends(2);
-    let place = format!("hushlog.yaml:{line}: ");
+    let place = format!("hushlog.yaml:{line}:");
     assert!(ran.err().contains(&place), "no word of line {line}: {}", ran.err());
     assert!(ran.err().contains(words), "no word of `{words}`: {}", ran.err());
 }
@@ -52,6 +52,25 @@ fn an_error_names_file_line_and_key_and_no_value() {
     wrong(&format!("{ends}state: /a\r\ndrain_seconds: {CANARY}\r"), 3, "drain_seconds: must be");
 }
 
+/// Each case of `wrong.txt`, by the line of its error: the text, the error and the hint.
+#[test]
+fn each_wrong_configuration_gets_its_message() {
+    let cases = include_str!("wrong.txt").split_once("\n\n").expect("a head").1;
+    let mut count = 0;
+    for case in cases.split("\n\n") {
+        let (text, said) = case.split_once("\n=> ").expect("a message");
+        let said = said.trim_end().replace("\nhint: ", "\nhushlog: hint: ");
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        fs::write(dir.path().join("FILE"), format!("{text}\n")).expect("room for a configuration");
+        let mut command = program::hushlog(["sidecar", "check-config", "--config", "FILE"]);
+        let ran = program::run(command.current_dir(&dir), b"").ends(2);
+        assert_eq!(ran.err(), format!("hushlog: error: {said}\n"), "{text}");
+        assert!(!ran.err().contains("hunter2"), "it shows what stands there");
+        count += 1;
+    }
+    assert!(count > 60, "{count} cases were found");
+}
+
 #[test]
 fn b16_an_option_of_a_registry_needs_one() {
     for option in ["identity: /hunter2.txt", "member: hunter2", "trust: [hunter2]"] {
@@ -65,12 +84,12 @@ fn b16_an_option_of_a_registry_needs_one() {
 #[test]
 fn a_stream_is_checked() {
     let stream = |fields: &str| format!("streams:\n  - name: app\n    {}\n", fields.replace(" | ", "\n    "));
-    wrong(&stream("source: { stdin: true }"), 3, "sink: this key is missing");
+    wrong(&stream("source: { stdin: true }"), 2, "streams[0]: the key sink is missing");
     wrong(&stream("source: {} | sink: { stdout: true }"), 3, "source: must have one of stdin, fifo");
     wrong(
         &stream("source: { stdin: true, fifo: /a } | sink: { stdout: true }"),
         3,
-        "this section has another kind already",
+        "fifo: cannot be combined with stdin",
     );
     wrong(
         &stream("source: { stdin: true, mode: \"0600\" } | sink: { stdout: true }"),

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::{OnAway, Outlet, Plan, ScrubPlan, SinkPlan, SourcePlan, Spool, StreamPlan, Way};
-use super::read::ConfigError;
+use super::problem::{Checked, Problem};
 use super::section::{Config, Confine, Scrub, Secrets, Sink, Source, Stream};
-use super::value::{At, Away};
+use super::value::Away;
 use crate::redact::mask::Mask;
 use crate::redact::secret::VALUE_LEN_MIN;
 
@@ -28,24 +28,25 @@ const DRAIN_SECONDS: u64 = 10;
 const SCRUB_EVERY_SECONDS: u64 = 3_600;
 const NAME_LEN_MAX: usize = 64;
 const MODE: u32 = 0o600;
+const PATTERN: &str = "must be a valid pattern";
+const PATTERNS: &str =
+    "? and * match within a name, ** matches directories and stands alone between /, [ and ] enclose characters";
 
 impl Config {
     /// Checks the whole configuration, without a look at the machine.
-    ///
-    /// # Errors
-    ///
-    /// When a value is invalid, or two values conflict.
-    pub fn plan(&self) -> Result<Plan, ConfigError> {
-        self.secrets.as_ref().map_or(Ok(()), Secrets::check)?;
-        let (mask, min_length) = self.masking()?;
+    pub(super) fn plan(&self) -> Checked<Plan> {
+        self.secrets.as_ref().map_or(Ok(()), Secrets::check).map_err(|problem| problem.within("secrets"))?;
+        let (mask, min_length) = self.masking().map_err(|problem| problem.within("options"))?;
         let options = self.options.as_ref();
         let keep_partial = options.and_then(|options| options.keep_partial).unwrap_or(false);
         let (mut streams, mut sinks) = (Vec::new(), Vec::new());
-        for stream in self.streams.iter().flatten() {
-            streams.push(stream.plan(&mut sinks, !keep_partial)?);
+        for (at, stream) in self.streams.iter().flatten().enumerate() {
+            let plan = stream.plan(&mut sinks, !keep_partial);
+            streams.push(plan.map_err(|problem| problem.within_item("streams", at))?);
         }
         self.check_together(&streams)?;
-        let seconds = |seconds: &Option<At<u64>>, default| seconds.map_or(default, |seconds| seconds.value);
+        let scrub = self.scrub.iter().flatten().enumerate();
+        let scrub = scrub.map(|(at, scrub)| scrub.plan().map_err(|problem| problem.within_item("scrub", at)));
         let confine = self.confine.clone().unwrap_or(Confine { landlock: None, seccomp: None });
         Ok(Plan {
             streams,
@@ -54,67 +55,56 @@ impl Config {
             min_length,
             encodings: options.and_then(|options| options.encodings).unwrap_or(true),
             keep_partial,
-            scrub: self.scrub.iter().flatten().map(Scrub::plan).collect::<Result<_, _>>()?,
+            scrub: scrub.collect::<Result<_, _>>()?,
             guard: self.guard.clone(),
-            control: self.control.as_ref().map(|path| path.value.clone()),
-            metrics: self
-                .metrics
-                .as_ref()
-                .map(|address| loopback(&address.value, address.line, "metrics"))
-                .transpose()?,
-            state: self.state.as_ref().map(|path| path.value.clone()),
+            control: self.control.clone(),
+            metrics: self.metrics.as_ref().map(|address| loopback(address, "metrics")).transpose()?,
+            state: self.state.clone(),
             environment: self.environment.clone().unwrap_or_default(),
             confine: (confine.landlock.unwrap_or(true), confine.seccomp.unwrap_or(true)),
-            drain: Duration::from_secs(seconds(&self.drain_seconds, DRAIN_SECONDS)),
+            drain: Duration::from_secs(self.drain_seconds.unwrap_or(DRAIN_SECONDS)),
         })
     }
 
-    fn masking(&self) -> Result<(Option<Mask>, usize), ConfigError> {
+    fn masking(&self) -> Checked<(Option<Mask>, usize)> {
         let Some(options) = &self.options else { return Ok((None, VALUE_LEN_MIN)) };
         let mask = match (&options.mask, &options.mask_char) {
-            (Some(_), Some(c)) => return Err(ConfigError::at(c.line, "mask_char", "cannot be combined with mask")),
-            (Some(mask), None) => Some(Mask::Template(mask.value.clone())),
-            (None, Some(c)) => match c.value.as_bytes() {
+            (Some(_), Some(_)) => return Err(Problem::of("mask_char", "cannot be combined with mask")),
+            (Some(mask), None) => Some(Mask::Template(mask.clone())),
+            (None, Some(c)) => match c.as_bytes() {
                 [c @ b'!'..=b'~'] => Some(Mask::Char(*c)),
-                _ => return Err(ConfigError::at(c.line, "mask_char", "must be one printable ASCII character")),
+                _ => return Err(Problem::of("mask_char", "must be one printable ASCII character")),
             },
             (None, None) => None,
         };
         let min_length = match options.min_length {
-            Some(bytes) if !MIN_LENGTH_RANGE.contains(&bytes.value) => {
-                return Err(ConfigError::at(bytes.line, "min_length", "must be from 4 to 65536"));
+            Some(bytes) if !MIN_LENGTH_RANGE.contains(&bytes) => {
+                return Err(Problem::of("min_length", "must be from 4 to 65536"));
             }
-            bytes => bytes.map_or(VALUE_LEN_MIN, |bytes| bytes.value as usize),
+            bytes => bytes.map_or(VALUE_LEN_MIN, |bytes| bytes as usize),
         };
         Ok((mask, min_length))
     }
 
     /// Checks that concern several streams.
-    fn check_together(&self, streams: &[StreamPlan]) -> Result<(), ConfigError> {
+    fn check_together(&self, streams: &[StreamPlan]) -> Checked<()> {
         let (mut names, mut sources) = (BTreeSet::new(), Vec::new());
-        for (plan, stream) in streams.iter().zip(self.streams.iter().flatten()) {
+        for (at, plan) in streams.iter().enumerate() {
+            let wrong = |problem: Problem| Err(problem.within_item("streams", at));
             if !names.insert(Arc::clone(&plan.name)) {
-                return Err(ConfigError::at(
-                    stream.name.line,
-                    "name",
-                    "must be unique, but another stream has this name",
-                ));
+                return wrong(Problem::of("name", "must be unique, but another stream has this name"));
             }
             if sources.contains(&&plan.source) {
-                return Err(ConfigError::at(
-                    stream.source.line,
-                    "source",
-                    "must be unique, but another stream has this source",
-                ));
+                return wrong(Problem::of("source", "must be unique, but another stream has this source"));
             }
             sources.push(&plan.source);
             if matches!(plan.source, SourcePlan::Files { .. }) && self.state.is_none() {
-                return Err(ConfigError::at(stream.source.line, "files", "following files needs a state directory")
-                    .hint("add one, for example state: /var/lib/hushlog"));
+                let problem = Problem::of("files", "following files needs a state directory").within("source");
+                return wrong(problem.hint("add one, for example state: /var/lib/hushlog"));
             }
         }
         if streams.is_empty() && self.guard.is_none() && self.scrub.as_ref().is_none_or(Vec::is_empty) {
-            return Err(ConfigError::of_all("the configuration has nothing to do")
+            return Err(Problem::here("the configuration has nothing to do")
                 .hint("add a stream: streams: [{ name: app, source: { unix: PATH }, sink: { file: PATH } }]"));
         }
         Ok(())
@@ -123,15 +113,12 @@ impl Config {
 
 impl Secrets {
     /// Checks that no option of a registry stands without one: it would have no effect.
-    fn check(&self) -> Result<(), ConfigError> {
-        let lines = [
-            ("identity", self.identity.as_ref().map(|identity| identity.line)),
-            ("member", self.member.as_ref().map(|member| member.line)),
-            ("trust", self.trust.as_ref().map(|trust| trust.line)),
-        ];
-        match lines.iter().find_map(|(key, line)| Some((*key, (*line)?))) {
-            Some((key, line)) if self.registry.is_none() => {
-                Err(ConfigError::at(line, key, "needs a registry").hint("add registry: PATH to the section"))
+    fn check(&self) -> Checked<()> {
+        let there =
+            [("identity", self.identity.is_some()), ("member", self.member.is_some()), ("trust", self.trust.is_some())];
+        match there.iter().find(|(_, is_there)| *is_there) {
+            Some((key, _)) if self.registry.is_none() => {
+                Err(Problem::of(key, "needs a registry").hint("add registry: PATH to the section"))
             }
             _ => Ok(()),
         }
@@ -139,29 +126,27 @@ impl Secrets {
 }
 
 impl Stream {
-    fn plan(&self, sinks: &mut Vec<Arc<SinkPlan>>, mask_partial: bool) -> Result<StreamPlan, ConfigError> {
-        let name = &self.name.value;
+    fn plan(&self, sinks: &mut Vec<Arc<SinkPlan>>, mask_partial: bool) -> Checked<StreamPlan> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || name.len() > NAME_LEN_MAX || !name.chars().all(is_plain) {
-            return Err(ConfigError::at(self.name.line, "name", "must consist of 1 to 64 letters, digits, -, _ and ."));
+        if self.name.is_empty() || self.name.len() > NAME_LEN_MAX || !self.name.chars().all(is_plain) {
+            return Err(Problem::of("name", "must consist of 1 to 64 letters, digits, -, _ and ."));
         }
-        let line_max = self.line_max.map_or(LINE_MAX, |size| size.value.0);
+        let line_max = self.line_max.map_or(LINE_MAX, |size| size.0);
         if !LINE_MAX_RANGE.contains(&line_max) {
-            let line = self.line_max.map_or(0, |size| size.line);
-            return Err(ConfigError::at(line, "line_max", "must be from 1K to 64M"));
+            return Err(Problem::of("line_max", "must be from 1K to 64M"));
         }
-        let sink = self.sink.value.plan(self.sink.line)?;
+        let sink = self.sink.plan().map_err(|problem| problem.within("sink"))?;
         let place = sinks.iter().position(|other| other.outlet.is_same_place(&sink.outlet)).unwrap_or(sinks.len());
         match sinks.get(place) {
             Some(other) if **other != sink => {
-                return Err(ConfigError::at(self.sink.line, "sink", "differs from the same sink of another stream"));
+                return Err(Problem::of("sink", "differs from the same sink of another stream"));
             }
             Some(_) => {}
             None => sinks.push(Arc::new(sink)),
         }
         Ok(StreamPlan {
-            name: name.as_str().into(),
-            source: self.source.value.plan(self.source.line)?,
+            name: self.name.as_str().into(),
+            source: self.source.plan().map_err(|problem| problem.within("source"))?,
             sink: place,
             way: Way {
                 release: self.release.unwrap_or_default().into(),
@@ -174,56 +159,57 @@ impl Stream {
 }
 
 /// The only one of these keys that is present.
-fn kind(there: &[(&'static str, bool)], line: u64, section: &'static str) -> Result<&'static str, ConfigError> {
+fn kind(there: &[(&'static str, bool)]) -> Checked<&'static str> {
     let mut found = there.iter().filter(|(_, is_there)| *is_there).map(|(key, _)| *key);
     let names: Vec<&str> = there.iter().map(|(key, _)| *key).collect();
     match (found.next(), found.next()) {
         (Some(kind), None) => Ok(kind),
-        (None, _) => Err(ConfigError::at(line, section, format!("must have one of {}", names.join(", ")))),
-        (Some(_), Some(second)) => Err(ConfigError::at(line, second, "this section has another kind already")),
+        (None, _) => Err(Problem::here(format!("must have one of {}", names.join(", ")))),
+        (Some(first), Some(second)) => Err(Problem::of(second, format!("cannot be combined with {first}"))),
     }
 }
 
 /// Fails if a key is present that only other kinds have.
-fn only(key: &'static str, is_there: bool, kinds: &[&str], kind: &str, line: u64) -> Result<(), ConfigError> {
+fn only(key: &'static str, is_there: bool, kinds: &[&str], kind: &str) -> Checked<()> {
     if is_there && !kinds.contains(&kind) {
-        return Err(ConfigError::at(line, key, format!("is only valid with {}", kinds.join(", "))));
+        return Err(Problem::of(key, format!("is only valid with {}", kinds.join(", "))));
     }
     Ok(())
 }
 
 /// An address on loopback.
-fn loopback(text: &str, line: u64, key: &'static str) -> Result<SocketAddr, ConfigError> {
+fn loopback(text: &str, key: &'static str) -> Checked<SocketAddr> {
     let address: Option<SocketAddr> = text.parse().ok();
-    let address = address.ok_or_else(|| {
-        ConfigError::at(line, key, "must be an address and a port, such as 127.0.0.1:9500 or [::1]:9500")
-    })?;
+    let address = address
+        .ok_or_else(|| Problem::of(key, "must be an address and a port, such as 127.0.0.1:9500 or [::1]:9500"))?;
     let is_loopback = match address.ip() {
         IpAddr::V4(ip) => ip.is_loopback(),
         IpAddr::V6(ip) => ip.is_loopback(),
     };
     if !is_loopback {
-        return Err(ConfigError::at(line, key, "must be on loopback: its data is not masked yet, or open to everyone")
+        return Err(Problem::of(key, "must be on loopback: its data is not masked yet, or open to everyone")
             .hint("use 127.0.0.1 or [::1]"));
     }
     Ok(address)
 }
 
 /// Patterns of files.
-fn patterns(key: &'static str, globs: &Option<Vec<String>>, line: u64) -> Result<Vec<glob::Pattern>, ConfigError> {
-    let compiled = globs.iter().flatten().map(|glob| glob::Pattern::new(glob));
-    compiled.collect::<Result<_, _>>().map_err(|_| ConfigError::at(line, key, "must be a valid pattern"))
+fn patterns(key: &'static str, globs: &Option<Vec<String>>) -> Checked<Vec<glob::Pattern>> {
+    let compiled = globs.iter().flatten().enumerate().map(|(at, glob)| {
+        glob::Pattern::new(glob).map_err(|_| Problem::here(PATTERN).within_item(key, at).hint(PATTERNS))
+    });
+    compiled.collect()
 }
 
-fn program(words: &[String], line: u64) -> Result<Vec<String>, ConfigError> {
+fn program(words: &[String]) -> Checked<Vec<String>> {
     match words.first() {
         Some(program) if !program.is_empty() => Ok(words.to_vec()),
-        _ => Err(ConfigError::at(line, "command", "must be a program and its arguments, such as [journalctl, -f]")),
+        _ => Err(Problem::of("command", "must be a program and its arguments, such as [journalctl, -f]")),
     }
 }
 
 impl Source {
-    fn plan(&self, line: u64) -> Result<SourcePlan, ConfigError> {
+    fn plan(&self) -> Checked<SourcePlan> {
         let there = [
             ("stdin", self.stdin == Some(true)),
             ("fifo", self.fifo.is_some()),
@@ -233,15 +219,15 @@ impl Source {
             ("command", self.command.is_some()),
             ("files", self.files.is_some()),
         ];
-        let kind = kind(&there, line, "source")?;
-        only("mode", self.mode.is_some(), &["fifo", "unix", "unix_datagram"], kind, line)?;
-        only("connections_max", self.connections_max.is_some(), &["unix", "tcp"], kind, line)?;
-        only("exclude", self.exclude.is_some(), &["files"], kind, line)?;
-        only("files_max", self.files_max.is_some(), &["files"], kind, line)?;
-        only("from", self.from.is_some(), &["files"], kind, line)?;
+        let kind = kind(&there)?;
+        only("mode", self.mode.is_some(), &["fifo", "unix", "unix_datagram"], kind)?;
+        only("connections_max", self.connections_max.is_some(), &["unix", "tcp"], kind)?;
+        only("exclude", self.exclude.is_some(), &["files"], kind)?;
+        only("files_max", self.files_max.is_some(), &["files"], kind)?;
+        only("from", self.from.is_some(), &["files"], kind)?;
         for (key, max) in [("connections_max", self.connections_max), ("files_max", self.files_max)] {
             if max == Some(0) {
-                return Err(ConfigError::at(line, key, "must be 1 or more"));
+                return Err(Problem::of(key, "must be 1 or more"));
             }
         }
         let mode = self.mode.map_or(MODE, |mode| mode.0);
@@ -253,16 +239,16 @@ impl Source {
             "unix" => SourcePlan::Unix { path: path(&self.unix), mode, connections_max },
             "unix_datagram" => SourcePlan::UnixDatagram { path: path(&self.unix_datagram), mode },
             "tcp" => {
-                let address = loopback(self.tcp.as_deref().unwrap_or_default(), line, "tcp")?;
+                let address = loopback(self.tcp.as_deref().unwrap_or_default(), "tcp")?;
                 SourcePlan::Tcp { address, connections_max }
             }
-            "command" => SourcePlan::Command(program(self.command.as_deref().unwrap_or_default(), line)?),
+            "command" => SourcePlan::Command(program(self.command.as_deref().unwrap_or_default())?),
             _ => {
                 let pattern = self.files.clone().unwrap_or_default();
                 if glob::Pattern::new(&pattern).is_err() {
-                    return Err(ConfigError::at(line, "files", "must be a valid pattern"));
+                    return Err(Problem::of("files", PATTERN).hint(PATTERNS));
                 }
-                let exclude = patterns("exclude", &self.exclude, line)?;
+                let exclude = patterns("exclude", &self.exclude)?;
                 let files_max = self.files_max.unwrap_or(FILES_MAX).min(1 << 20) as usize;
                 SourcePlan::Files { pattern, exclude, from: self.from.unwrap_or_default(), files_max }
             }
@@ -271,7 +257,7 @@ impl Source {
 }
 
 impl Sink {
-    fn plan(&self, line: u64) -> Result<SinkPlan, ConfigError> {
+    fn plan(&self) -> Checked<SinkPlan> {
         let there = [
             ("stdout", self.stdout == Some(true)),
             ("fifo", self.fifo.is_some()),
@@ -281,13 +267,13 @@ impl Sink {
             ("command", self.command.is_some()),
             ("file", self.file.is_some()),
         ];
-        let kind = kind(&there, line, "sink")?;
+        let kind = kind(&there)?;
         for (key, is_there) in [
             ("mode", self.mode.is_some()),
             ("rotate_size", self.rotate_size.is_some()),
             ("rotate_keep", self.rotate_keep.is_some()),
         ] {
-            only(key, is_there, &["file"], kind, line)?;
+            only(key, is_there, &["file"], kind)?;
         }
         let path = |path: &Option<PathBuf>| path.clone().unwrap_or_default();
         let outlet = match kind {
@@ -298,11 +284,11 @@ impl Sink {
             "tcp" => {
                 let address = self.tcp.clone().unwrap_or_default();
                 if address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
-                    return Err(ConfigError::at(line, "tcp", "must be a host and a port, such as 127.0.0.1:6514"));
+                    return Err(Problem::of("tcp", "must be a host and a port, such as 127.0.0.1:6514"));
                 }
                 Outlet::Tcp(address)
             }
-            "command" => Outlet::Command(program(self.command.as_deref().unwrap_or_default(), line)?),
+            "command" => Outlet::Command(program(self.command.as_deref().unwrap_or_default())?),
             _ => Outlet::File {
                 path: path(&self.file),
                 mode: self.mode.map_or(MODE, |mode| mode.0),
@@ -310,23 +296,19 @@ impl Sink {
                 rotate_keep: self.rotate_keep.unwrap_or(ROTATE_KEEP),
             },
         };
-        Ok(SinkPlan { outlet, away: self.away(line)? })
+        Ok(SinkPlan { outlet, away: self.away()? })
     }
 
-    fn away(&self, line: u64) -> Result<OnAway, ConfigError> {
+    fn away(&self) -> Checked<OnAway> {
         let away = self.away.unwrap_or_default();
         match (&self.spool, away) {
             (Some(path), Away::Spool) => Ok(OnAway::Spool(Spool {
                 path: path.clone(),
                 len_max: self.spool_max.map_or(SPOOL_MAX, |size| size.0),
             })),
-            (None, Away::Spool) => {
-                Err(ConfigError::at(line, "away", "spool needs a file").hint("add one: spool: PATH"))
-            }
-            (Some(_), _) => Err(ConfigError::at(line, "spool", "is only valid with away: spool")),
-            (None, _) if self.spool_max.is_some() => {
-                Err(ConfigError::at(line, "spool_max", "is only valid with away: spool"))
-            }
+            (None, Away::Spool) => Err(Problem::of("away", "spool needs a file").hint("add one: spool: PATH")),
+            (Some(_), _) => Err(Problem::of("spool", "is only valid with away: spool")),
+            (None, _) if self.spool_max.is_some() => Err(Problem::of("spool_max", "is only valid with away: spool")),
             (None, Away::Wait) => Ok(OnAway::Wait),
             (None, Away::Drop) => Ok(OnAway::Drop),
         }
@@ -334,17 +316,16 @@ impl Sink {
 }
 
 impl Scrub {
-    fn plan(&self) -> Result<ScrubPlan, ConfigError> {
-        let line = self.directory.line;
-        let every = self.every_seconds.map_or(SCRUB_EVERY_SECONDS, |seconds| seconds.value);
+    fn plan(&self) -> Checked<ScrubPlan> {
+        let every = self.every_seconds.unwrap_or(SCRUB_EVERY_SECONDS);
         if every == 0 {
-            return Err(ConfigError::at(line, "every_seconds", "must be 1 or more"));
+            return Err(Problem::of("every_seconds", "must be 1 or more"));
         }
         Ok(ScrubPlan {
-            directory: self.directory.value.clone(),
+            directory: self.directory.clone(),
             recursive: self.recursive.unwrap_or(false),
-            include: patterns("include", &self.include, line)?,
-            exclude: patterns("exclude", &self.exclude, line)?,
+            include: patterns("include", &self.include)?,
+            exclude: patterns("exclude", &self.exclude)?,
             every: Duration::from_secs(every),
         })
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod plan;
+mod problem;
 mod read;
 mod schema;
 mod section;
@@ -11,17 +12,18 @@ pub use plan::{OnAway, Outlet, Plan, ScrubPlan, SinkPlan, SourcePlan, Spool, Str
 pub use read::{CONFIG_LEN_MAX, ConfigError};
 pub use schema::schema;
 pub use section::{Config, Confine, Guard, Options, Scrub, Secrets, Sink, Source, Stream};
-pub use value::{At, Away, Format, Mode, ReadFrom, ReleaseAt, Size};
+pub use value::{Away, Format, Mode, ReadFrom, ReleaseAt, Size};
 
 impl Config {
-    /// Parses a configuration.
+    /// Reads a configuration, and checks it without a look at the machine.
     ///
     /// Time and memory are bounded by the length of the text.
     ///
     /// # Errors
     ///
-    /// When it is invalid. The error names the line and the key, and quotes no other text.
-    pub fn parse(text: &[u8]) -> Result<Config, ConfigError> {
-        read::parse(text)
+    /// When it is no configuration, a value is invalid, or two values conflict. The error names the
+    /// line, the column and the keys, and quotes no other text.
+    pub fn read(text: &[u8]) -> Result<(Config, Plan), ConfigError> {
+        read::read(text)
     }
 }

@@ -1,8 +1,5 @@
 //! The schema of the configuration, as JSON Schema, derived from the sections.
 
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
-
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -10,29 +7,14 @@ use serde_json::Value;
 
 use super::section::Config;
 
+/// Earlier names of keys, which are still read, each with the present one.
+pub(super) const EARLIER: &[(&str, &str)] = &[("keep_stump", "keep_partial"), ("stump_wait_ms", "partial_wait_ms")];
+
 /// The schema of the whole file. Editors show it best in one piece, so that it has no references.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let settings = settings.with_transform(RecursiveTransform(as_written));
     settings.into_generator().into_root_schema_for::<Config>().to_value()
-}
-
-/// The name of a key, if it is a key of any section.
-pub(super) fn known_key(word: &str) -> Option<&'static str> {
-    static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let mut keys = BTreeSet::new();
-        add_keys(&schema(), &mut keys);
-        keys
-    });
-    KEYS.get(word).map(String::as_str)
-}
-
-fn add_keys(schema: &Value, keys: &mut BTreeSet<String>) {
-    for (key, field) in schema["properties"].as_object().into_iter().flatten() {
-        keys.insert(key.clone());
-        add_keys(field, keys);
-        add_keys(&field["items"], keys);
-    }
 }
 
 /// An optional key is left out: schemars allows `null` as well. And a description is a text

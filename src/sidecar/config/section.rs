@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::value::{At, Away, Format, Mode, ReadFrom, ReleaseAt, Size};
+use super::value::{Away, Format, Mode, ReadFrom, ReleaseAt, Size};
 use crate::source::{RegistrySpec, SourceSpec};
 
 /// The configuration of the sidecar.
@@ -28,20 +28,20 @@ pub struct Config {
     pub guard: Option<Guard>,
     /// The path of the socket for `hushlog sidecar add`, `reload` and `status`. Default: no socket.
     #[schemars(length(min = 1))]
-    pub control: Option<At<PathBuf>>,
+    pub control: Option<PathBuf>,
     /// The loopback address of the metrics and of /healthz, such as 127.0.0.1:9500. Default: no
     /// listener.
-    pub metrics: Option<At<String>>,
+    pub metrics: Option<String>,
     /// The directory for read positions of followed files.
     #[schemars(length(min = 1))]
-    pub state: Option<At<PathBuf>>,
+    pub state: Option<PathBuf>,
     /// Names of variables that programs of sources and sinks inherit, besides PATH, HOME, USER,
     /// LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ and TMPDIR.
     pub environment: Option<Vec<String>>,
     /// Restrictions that the process puts on itself.
     pub confine: Option<Confine>,
     /// How long a stopping sidecar waits for pending output, in seconds. Default: 10.
-    pub drain_seconds: Option<At<u64>>,
+    pub drain_seconds: Option<u64>,
 }
 
 /// The sources of secrets, as on the command line.
@@ -62,11 +62,11 @@ pub struct Secrets {
     pub registry: Option<PathBuf>,
     /// The identity that opens the registry.
     #[schemars(length(min = 1))]
-    pub identity: Option<At<PathBuf>>,
+    pub identity: Option<PathBuf>,
     /// The member to act as, if the identity belongs to several.
-    pub member: Option<At<String>>,
+    pub member: Option<String>,
     /// Public keys, one of which must have signed the registry, and ids of registries.
-    pub trust: Option<At<Vec<String>>>,
+    pub trust: Option<Vec<String>>,
     /// Whether to mask the session of this machine; watched.
     pub session: Option<bool>,
     /// Whether to run even if the sources have nothing to mask.
@@ -78,11 +78,11 @@ pub struct Secrets {
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The text that replaces a secret; {name} is its name. Default: [REDACTED:{name}].
-    pub mask: Option<At<String>>,
+    pub mask: Option<String>,
     /// The character that replaces each byte of a secret, instead of a mask.
-    pub mask_char: Option<At<String>>,
+    pub mask_char: Option<String>,
     /// The least length of masked values, in bytes. Default, and least: 4.
-    pub min_length: Option<At<u64>>,
+    pub min_length: Option<u64>,
     /// Whether to search for encoded forms and identifying parts. Default: true.
     pub encodings: Option<bool>,
     /// Whether the beginning of a secret at the end of a stream is given out. Default: false.
@@ -95,16 +95,17 @@ pub struct Options {
 #[serde(deny_unknown_fields)]
 pub struct Stream {
     /// The name of the stream in status and metrics.
-    pub name: At<String>,
-    /// The source of the stream.
-    pub source: At<Source>,
-    /// The sink of the stream. Streams with the same sink share it.
-    pub sink: At<Sink>,
+    pub name: String,
+    /// The source of the stream: one of stdin, fifo, unix, unix_datagram, tcp, command, files.
+    pub source: Source,
+    /// The sink of the stream: one of stdout, fifo, unix, unix_datagram, tcp, command, file.
+    /// Streams with the same sink share it.
+    pub sink: Sink,
     /// When bytes are emitted: `line` (default), with the end of their line, or `exact`, as soon as
     /// they cannot belong to a secret.
     pub release: Option<ReleaseAt>,
     /// The longest line that waits for its end, in bytes. Default: 1M.
-    pub line_max: Option<At<Size>>,
+    pub line_max: Option<Size>,
     /// The format of the lines: `plain` (default), `docker` (json-file) or `cri`, whose partial
     /// lines are joined.
     pub format: Option<Format>,
@@ -193,9 +194,9 @@ pub struct Sink {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scrub {
-    /// The directory.
+    /// The directory whose files are scrubbed.
     #[schemars(length(min = 1))]
-    pub directory: At<PathBuf>,
+    pub directory: PathBuf,
     /// Whether to include subdirectories. Default: false.
     pub recursive: Option<bool>,
     /// Patterns of file names to scrub. Default: all.
@@ -203,14 +204,14 @@ pub struct Scrub {
     /// Patterns of file names to skip.
     pub exclude: Option<Vec<String>>,
     /// The time from one scrub to the next, in seconds. Default: 3600.
-    pub every_seconds: Option<At<u64>>,
+    pub every_seconds: Option<u64>,
 }
 
 /// Directories that are guarded.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
-    /// The directories.
+    /// The directories whose files are guarded.
     #[schemars(inner(length(min = 1)))]
     pub directories: Vec<PathBuf>,
     /// How long readers wait for the rest of a secret at the end of a file, in milliseconds.
@@ -248,9 +249,9 @@ impl Secrets {
             secret_files: self.secret_files.clone().unwrap_or_default(),
             registry: self.registry.clone().map(|path| RegistrySpec {
                 path,
-                identity: self.identity.as_ref().map(|path| path.value.clone()),
-                member: self.member.as_ref().map(|name| name.value.clone()),
-                trust: self.trust.as_ref().map(|keys| keys.value.clone()).unwrap_or_default(),
+                identity: self.identity.clone(),
+                member: self.member.clone(),
+                trust: self.trust.clone().unwrap_or_default(),
                 environment: None,
             }),
             session: self.session.unwrap_or(false),

@@ -8,48 +8,10 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use crate::io::Release;
 
-/// A value and its line.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct At<T> {
-    /// The value.
-    pub value: T,
-    /// The line, from 1.
-    pub line: u64,
-}
-
-/// Values are equal whatever their lines: streams share a sink that is written down twice.
-impl<T: PartialEq> PartialEq for At<T> {
-    fn eq(&self, other: &At<T>) -> bool {
-        self.value == other.value
-    }
-}
-
-impl<T: Eq> Eq for At<T> {}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<At<T>, D::Error> {
-        let spanned = serde_yaml::Spanned::<T>::deserialize(deserializer)?;
-        Ok(At { value: spanned.value, line: spanned.referenced.line() })
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
+/// The values of [`Size`], in words.
+const SIZE: &str = "a number of bytes, such as 65536, 64K, 100M or 1G";
+/// The values of [`Mode`], in words.
+const MODE: &str = "octal digits in quotes, such as \"0640\"";
 
 /// When bytes go out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
@@ -119,7 +81,7 @@ impl<'de> Deserialize<'de> for Size {
             type Value = Size;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of bytes, such as 65536, 64K, 100M or 1G")
+                f.write_str(SIZE)
             }
 
             fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<Size, E> {
@@ -151,7 +113,10 @@ impl JsonSchema for Size {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+ ?[KkMG]?(i?B)?$" }] })
+        json_schema!({
+            "title": SIZE,
+            "oneOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+ ?[KkMG]?(i?B)?$" }],
+        })
     }
 }
 
@@ -166,7 +131,7 @@ impl<'de> Deserialize<'de> for Mode {
             type Value = Mode;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("octal digits in quotes, such as \"0640\"")
+                f.write_str(MODE)
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
@@ -185,6 +150,6 @@ impl JsonSchema for Mode {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^0?[0-7]{3}$" })
+        json_schema!({ "title": MODE, "type": "string", "pattern": "^0?[0-7]{3}$" })
     }
 }

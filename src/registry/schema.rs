@@ -1,0 +1,57 @@
+//! The shape of a registry's file as JSON Schema, for errors: see [`yaml`](super::yaml). Names of
+//! members, secrets, variables and environments are no keys of it.
+
+use serde_json::{Value, json};
+
+/// The document without its signature.
+pub(super) fn document() -> Value {
+    let text = || json!({ "type": "string" });
+    let by_name = |inner: Value| json!({ "type": "object", "additionalProperties": inner });
+    let member = section(json!({ "recipient": recipient(), "signer": signer() }), &["recipient"]);
+    let entry = section(
+        json!({
+            "owner": name(),
+            "version": text(),
+            "install": { "type": "boolean" },
+            "changed": text(),
+            "sealed": text(),
+        }),
+        &["owner", "version", "install", "changed", "sealed"],
+    );
+    let change = section(json!({ "at": text(), "by": name(), "value": text() }), &["at", "by"]);
+    let variables = by_name(json!({ "type": "array", "items": change }));
+    section(
+        json!({
+            "format": { "type": "integer" },
+            "id": { "type": "string", "title": "the id of a registry, hlr-..." },
+            "members": by_name(member),
+            "environments": by_name(variables),
+            "shared": by_name(entry.clone()),
+            "private": by_name(by_name(entry)),
+            "check": text(),
+        }),
+        &["format", "check"],
+    )
+}
+
+/// The end of the file.
+pub(super) fn tail() -> Value {
+    let signature = section(json!({ "by": name(), "ed25519": { "type": "string" } }), &["by", "ed25519"]);
+    section(json!({ "signature": signature }), &["signature"])
+}
+
+fn section(properties: Value, required: &[&str]) -> Value {
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn name() -> Value {
+    json!({ "type": "string", "title": "a name, such as openai-api-key" })
+}
+
+fn recipient() -> Value {
+    json!({ "type": "string", "title": "a recipient, age1..." })
+}
+
+fn signer() -> Value {
+    json!({ "type": "string", "title": "a public key, MCow..." })
+}
