@@ -28,7 +28,7 @@ pub(crate) struct BootArgs {
     pub(super) allow_disk: bool,
 
     /// Print only errors, and the names of values that are not masked
-    #[arg(long)]
+    #[arg(long, overrides_with = "quiet")]
     pub(super) quiet: bool,
 
     #[command(flatten)]

@@ -31,7 +31,7 @@ pub(crate) struct CheckArgs {
     names: Vec<String>,
 
     /// Print nothing: the exit status is the answer
-    #[arg(long)]
+    #[arg(long, overrides_with = "quiet")]
     quiet: bool,
 
     /// Send a line with a secret through the running sidecar, and report whether it comes out

@@ -32,7 +32,7 @@ pub(crate) struct ExportArgs {
     force: bool,
 
     /// Print only errors
-    #[arg(long)]
+    #[arg(long, overrides_with = "quiet")]
     quiet: bool,
 
     #[command(flatten)]

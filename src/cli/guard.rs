@@ -61,7 +61,7 @@ pub(crate) struct GuardArgs {
     pub(crate) report: Option<PathBuf>,
 
     /// Print only errors, and files that are not guarded
-    #[arg(long, help_heading = "Masking and output")]
+    #[arg(long, overrides_with = "quiet", help_heading = "Masking and output")]
     pub(crate) quiet: bool,
 }
 

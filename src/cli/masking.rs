@@ -61,7 +61,7 @@ pub(crate) struct OptionArgs {
     pub(crate) report: Option<PathBuf>,
 
     /// Print only errors, and the names of values that are not masked
-    #[arg(long)]
+    #[arg(long, overrides_with = "quiet")]
     pub(crate) quiet: bool,
 }
 

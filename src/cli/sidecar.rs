@@ -34,7 +34,7 @@ pub(crate) struct SidecarArgs {
     pub(crate) socket: Option<PathBuf>,
 
     /// Print only errors and warnings
-    #[arg(long)]
+    #[arg(long, global = true, overrides_with = "quiet")]
     pub(crate) quiet: bool,
 }
 

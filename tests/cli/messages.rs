@@ -89,6 +89,21 @@ fn a36_a_paths_owner_writes_no_messages() {
     assert_tame(&ran.err());
 }
 
+/// Scripts add options to those of others. clap would refuse the second one before it prints help.
+#[test]
+fn quiet_may_be_given_twice_to_every_command() {
+    let commands = ["", "filter", "run", "guard", "scrub", "sidecar", "boot", "check", "export"];
+    for command in commands.into_iter().chain(["sidecar check-config", "sidecar add", "sidecar status"]) {
+        let words = command.split(' ').filter(|word| !word.is_empty()).chain(["--quiet", "--quiet", "--help"]);
+        run(&mut hushlog(words), b"").ends(0);
+    }
+    let help = |words: &[&str]| run(&mut hushlog(words), b"").ends(0).out();
+    // Others have nothing to say.
+    for command in ["keygen", "secret", "member", "env", "merge"] {
+        assert!(!help(&[command, "--help"]).contains("--quiet"), "{command} is missing above");
+    }
+}
+
 /// A server that another user put at the socket.
 #[test]
 fn a36_a_false_server_writes_no_messages() {
