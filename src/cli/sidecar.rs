@@ -41,6 +41,9 @@ pub(crate) struct SidecarArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SidecarCommand {
     /// Check a configuration without running it
+    ///
+    /// It ends with status 2 if the configuration is wrong, and 0 otherwise. Directories that do
+    /// not exist, or that this user cannot write to, are warnings: they may come before the start.
     CheckConfig,
     /// Print the JSON Schema of the configuration
     Schema,
@@ -74,9 +77,11 @@ pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
             let sources = config.sources();
             let held = sources.paths().map(|(_, path)| path).chain([path]).map(Path::to_owned);
             let left_out = sidecar::check(&plan, &held.collect::<Vec<_>>()).map_err(failure)?;
+            let file = path_text(path);
+            sidecar::absent(&plan).iter().for_each(|text| message::warning(&format!("{file}: {text}")));
             if !args.quiet {
                 left_out.iter().for_each(|text| message::note(text));
-                message::summary(&format!("{} is valid", path_text(path)));
+                message::summary(&format!("{file} is valid"));
             }
             Ok(Exit::Done)
         }

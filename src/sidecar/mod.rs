@@ -137,6 +137,13 @@ pub fn check(plan: &config::Plan, held: &[PathBuf]) -> Result<Vec<String>, Sidec
     Ok(left_out)
 }
 
+/// Describes each directory that the plan needs and that does not exist, or that this user cannot
+/// use, with the path of keys: `streams[0].sink.file: the directory /var/log/app does not exist`.
+/// Changes nothing. A start with them fails, or waits for them.
+pub fn absent(plan: &config::Plan) -> Vec<String> {
+    run::absent::check(plan)
+}
+
 fn check_paths(plan: &config::Plan, held: &[PathBuf], has_streams: bool) -> Result<Vec<String>, SidecarError> {
     let met = run::meet::check(plan, held, has_streams);
     met.map_err(|met| SidecarError::Meet { text: met.text, hint: met.hint.to_owned() })

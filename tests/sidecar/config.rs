@@ -72,6 +72,42 @@ fn each_wrong_configuration_gets_its_message() {
 }
 
 #[test]
+fn a_missing_directory_is_a_warning_of_the_check() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    fs::write(dir.path().join("file"), "").expect("room for a file");
+    let text = format!(
+        "streams:
+  - {{ name: a, source: {{ unix: {0}/no/a.sock }}, sink: {{ file: {0}/file/out }} }}
+  - {{ name: b, source: {{ files: '{0}/no/*/b.log' }}, sink: {{ unix: {0}/there }} }}
+  - {{ name: c, source: {{ files: '{0}/*/b.log' }}, sink: {{ fifo: {0}/no/f }} }}
+guard: {{ directories: [{0}, {0}/no] }}
+scrub: [{{ directory: {0}/no }}]
+control: {0}/control
+state: {0}/no/state
+",
+        dir.path().display()
+    );
+    let config = dir.path().join("hushlog.yaml");
+    fs::write(&config, text).expect("room for a configuration");
+    let ran = program::run(program::hushlog(["sidecar", "check-config", "--config"]).arg(&config), b"").ends(0);
+    let warnings = [
+        format!("streams[0].source.unix: the directory {} does not exist", at("no")),
+        format!("streams[1].source.files: the directory {} does not exist", at("no")),
+        format!("streams[0].sink.file: {} is not a directory", at("file")),
+        format!("streams[2].sink.fifo: the directory {} does not exist", at("no")),
+        format!("scrub[0].directory: the directory {} does not exist", at("no")),
+        format!("guard.directories[1]: the directory {} does not exist", at("no")),
+        format!("state: the directory {} does not exist", at("no")),
+    ];
+    let file = config.display();
+    let expected: String = warnings.iter().map(|text| format!("hushlog: warning: {file}: {text}\n")).collect();
+    assert_eq!(ran.err(), format!("{expected}hushlog: {file} is valid\n"));
+    let quiet = ["sidecar", "check-config", "--quiet", "--quiet", "--config"];
+    assert_eq!(program::run(program::hushlog(quiet).arg(&config), b"").ends(0).err(), expected);
+}
+
+#[test]
 fn b16_an_option_of_a_registry_needs_one() {
     for option in ["identity: /hunter2.txt", "member: hunter2", "trust: [hunter2]"] {
         let key = option.split(':').next().unwrap();
