@@ -36,6 +36,7 @@ mod service;
 pub(crate) mod sidecar;
 mod sidecar_client;
 mod sidecar_log;
+mod sidecar_status;
 mod source;
 pub(crate) mod stdio;
 mod usage;

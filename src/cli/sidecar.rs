@@ -13,7 +13,7 @@ use hushlog::source::{Fallback, SourceError, SourceSpec, Sourced};
 use super::exit::{self, Exit};
 use super::message::{self, Failure, path_text, reason};
 use super::sidecar_client as client;
-use super::{harden, service, sidecar_log, source, stdio};
+use super::{harden, service, sidecar_log, sidecar_status, source, stdio};
 
 /// Arguments of `sidecar`.
 #[derive(Debug, Args)]
@@ -63,8 +63,12 @@ pub(crate) enum SidecarCommand {
     },
     /// Reread the secrets, and wait until the new set is in force
     Reload,
-    /// Print the status as JSON: names and counts, no values
-    Status,
+    /// Print the status as a table: names and counts, no values
+    Status {
+        /// Print it as JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the sidecar, or sends it a request.
@@ -90,7 +94,8 @@ pub(crate) fn run(args: &SidecarArgs) -> Result<Exit, Failure> {
             client::add(&socket(args)?, name, value_file.as_deref(), *keep_newline)
         }
         Some(SidecarCommand::Reload) => client::reload(&socket(args)?),
-        Some(SidecarCommand::Status) => client::status(&socket(args)?),
+        Some(SidecarCommand::Status { json: true }) => client::status_json(&socket(args)?),
+        Some(SidecarCommand::Status { json: false }) => sidecar_status::print(&client::overview(&socket(args)?)?),
     }
 }
 

@@ -41,13 +41,21 @@ pub(crate) fn reload(socket: &Path) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Prints the status.
-pub(crate) fn status(socket: &Path) -> Result<Exit, Failure> {
-    let answer = ask(socket, "status", b"")?;
+/// Prints the status as JSON.
+pub(crate) fn status_json(socket: &Path) -> Result<Exit, Failure> {
+    stdio::print(message::json(ask_json(socket, "status")?).as_bytes())
+}
+
+/// Returns the status with more figures of each stream.
+pub(crate) fn overview(socket: &Path) -> Result<Value, Failure> {
+    ask_json(socket, "overview")
+}
+
+fn ask_json(socket: &Path, request: &str) -> Result<Value, Failure> {
+    let answer = ask(socket, request, b"")?;
     let status: Option<Value> = serde_json::from_str(&answer).ok();
     let status = status.filter(|status| status.is_object() && is_flat(status, DEPTH_MAX));
-    let status = status.ok_or_else(|| Failure::io("cannot read the sidecar's answer"))?;
-    stdio::print(message::json(status).as_bytes())
+    status.ok_or_else(|| Failure::io("cannot read the sidecar's answer"))
 }
 
 /// Returns whether a value is nested at most this deep.

@@ -128,7 +128,7 @@ fn a36_a_false_server_writes_no_messages() {
         assert_tame(&ran.err());
         assert!(ran.err().len() < 2_000, "as long as the server likes");
     }
-    let ran = ask(&["sidecar", "status"]).ends(0);
+    let ran = ask(&["sidecar", "status", "--json"]).ends(0);
     let shown: Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(shown["name"], DRIVING);
     assert!(!ran.out().contains(['\u{1b}', '\u{9b}', '\u{202e}', '\u{2028}', '\u{e0041}']));

@@ -212,7 +212,8 @@ fn d14_prometheus_reads_the_metrics_and_no_value() {
     // As a whole number: the digits may occur in a time.
     let len_written = format!(" {}", "[REDACTED:a\"b]".len() + 9);
     assert!(!metrics.contains(VALUE) && !metrics.lines().any(|line| line.ends_with(&len_written)));
-    let status = run(hushlog(["sidecar", "status", "--socket"]).arg(place.path("control")), b"").ends(0).out();
+    let status =
+        run(hushlog(["sidecar", "status", "--json", "--socket"]).arg(place.path("control")), b"").ends(0).out();
     assert!(status.contains("\"app\"") && status.contains("\"a\\\"b\"") && !status.contains(VALUE), "{status}");
     if let Some(root) = unpacked("prometheus", &["prometheus"]) {
         let mut promtool = Command::new(root.join("usr/bin/promtool"));

@@ -308,9 +308,11 @@ fn d14_the_status_shows_names_and_counts_and_nothing_else() {
     let mut app = sidecar.connect("app");
     app.write_all(format!("{VALUE} value of the second\nsk-live-4f9").as_bytes()).expect("it reads");
     sidecar.file_is("out", &format!("{MASK} [REDACTED:SECOND]\n"));
-    let status = sidecar.ask(&["status"], "").ends(0).out();
-    for part in [VALUE, "value of", "sk-live", "4f9"] {
-        assert!(!status.contains(part), "{status}");
+    for words in [&["status"][..], &["status", "--json"]] {
+        let status = sidecar.ask(words, "").ends(0).out();
+        for part in [VALUE, "value of", "sk-live", "4f9"] {
+            assert!(!status.contains(part), "{status}");
+        }
     }
     let status = sidecar.status();
     assert_eq!(status["secrets"]["names"], serde_json::json!(["API_TOKEN"]));
@@ -320,6 +322,26 @@ fn d14_the_status_shows_names_and_counts_and_nothing_else() {
     // No figure equals the length of a value: emitted lengths are not reported.
     let text = status.to_string();
     assert!(!text.contains("bytes_out") && !text.contains("needle"), "{text}");
+    sidecar.stop();
+}
+
+#[test]
+fn the_status_is_a_table_for_people() {
+    let place = Place::new();
+    let config = place.streams(&[UNIX]);
+    let mut sidecar = place.start(&config);
+    let mut app = sidecar.connect("app");
+    app.write_all(format!("{VALUE} and {VALUE}\n").as_bytes()).expect("it reads");
+    sidecar.file_is("out", &format!("{MASK} and {MASK}\n"));
+    let len = 2 * VALUE.len() + " and \n".len();
+    until("it is counted", || {
+        let status = sidecar.ask(&["status", "--quiet"], "").ends(0).out();
+        let lines: Vec<Vec<&str>> = status.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[0], ["stream", "state", "in", "out", "masked", "waiting", "errors"]);
+        assert!(status.contains("\n1 secret masked, read ") && status.contains("\nrunning for "), "{status}");
+        let len = len.to_string();
+        lines[1] == ["app", "1", "open", &len, "B", &len, "B", "2", "0", "B", "0"]
+    });
     sidecar.stop();
 }
 

@@ -7,6 +7,7 @@
 //! add NAME LEN        and then LEN bytes, the value     ok 12
 //! reload                                                ok 12
 //! status                                                {"version": 1, ...}
+//! overview                                              the same, with more figures of each stream
 //! canary [STREAM]     asks whether a dirty line comes out masked      {"streams": {"app": true}}
 //! canary-through STREAM                                 the same, and the masked line goes out by the stream's sink
 //! ```
@@ -99,6 +100,7 @@ enum Asked {
     Add(Secret),
     Reload,
     Status,
+    Overview,
     Canary { stream: Option<String>, through: bool },
 }
 
@@ -119,6 +121,7 @@ async fn ask(fd: &Fd) -> io::Result<Result<Asked, &'static str>> {
     Ok(Ok(match words.as_slice() {
         ["reload"] => Asked::Reload,
         ["status"] => Asked::Status,
+        ["overview"] => Asked::Overview,
         ["canary"] => Asked::Canary { stream: None, through: false },
         ["canary", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: false },
         ["canary-through", stream] => Asked::Canary { stream: Some((*stream).to_owned()), through: true },
@@ -173,6 +176,7 @@ enum Said {
 async fn obey(asked: Asked, running: &Arc<Running>) -> Said {
     Said::Line(match asked {
         Asked::Status => return Said::Json(running.status()),
+        Asked::Overview => return Said::Json(running.overview()),
         Asked::Reload => kept(running, |reply| Request::Reload(Some(reply))).await,
         Asked::Add(secret) => {
             let value = secret.expose().trim_ascii();

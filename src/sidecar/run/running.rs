@@ -15,7 +15,7 @@ use crate::redact::message::{Reading, redact};
 use crate::redact::text;
 use crate::sidecar::config::Plan;
 use crate::sidecar::event::EventSink;
-use crate::sidecar::metrics::{Metrics, Phase};
+use crate::sidecar::metrics::{Metrics, Overview, Phase};
 use crate::sidecar::program::Programs;
 use crate::sidecar::secrets::reloader::ReloadHandle;
 use crate::sidecar::sink::{OutputSync, Sink};
@@ -108,5 +108,19 @@ impl Running {
             "streams": streams.collect::<Vec<_>>(),
             "sinks": sinks.collect::<Vec<_>>(),
         })
+    }
+
+    /// The status, with more figures of each stream: for the table that people read.
+    pub(crate) fn overview(&self) -> Value {
+        let mut status = self.status();
+        let shown = status["streams"].as_array_mut().into_iter().flatten();
+        for (shown, context) in shown.zip(self.streams.values()) {
+            let Overview { masked, waiting, errors } = context.metrics.overview();
+            shown["masked"] = masked.into();
+            shown["waiting"] = waiting.into();
+            shown["errors"] = errors.into();
+            shown["is_away"] = context.sink.is_unavailable().into();
+        }
+        status
     }
 }

@@ -203,7 +203,7 @@ impl Sidecar {
     }
 
     pub(crate) fn status(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.ask(&["status"], "").ends(0).stdout).expect("the status is JSON")
+        serde_json::from_slice(&self.ask(&["status", "--json"], "").ends(0).stdout).expect("the status is JSON")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
