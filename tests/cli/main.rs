@@ -7,6 +7,7 @@ mod program;
 
 mod check;
 mod diagnostics;
+mod examples;
 mod faults;
 mod filter;
 mod inputs;

@@ -463,7 +463,8 @@ fn nothing_is_left_over() {
 
 /// The Rust files of the program, and of all that is made for it.
 fn all_sources() -> Vec<Source> {
-    ["build", "src", "tests", "tools", "benches", "fuzz"].iter().flat_map(|directory| sources(directory)).collect()
+    let directories = ["build", "src", "tests", "tools", "benches", "examples", "fuzz"];
+    directories.iter().flat_map(|directory| sources(directory)).collect()
 }
 
 fn leftovers(sources: &[Source]) -> Vec<String> {
@@ -606,7 +607,8 @@ fn every_dependency_is_used() {
     let names = dependencies(&manifest, "dependencies");
     assert!(names.contains(&"memchr".to_owned()), "the dependencies were not found");
     let mut unused = unused(names, &program_sources());
-    let users: Vec<Source> = ["src", "tests", "tools", "benches"].iter().flat_map(|path| sources(path)).collect();
+    let users: Vec<Source> =
+        ["src", "tests", "tools", "benches", "examples"].iter().flat_map(|path| sources(path)).collect();
     unused.extend(self::unused(dependencies(&manifest, "dev-dependencies"), &users));
     none(unused, "in Cargo.toml and nowhere else");
 }

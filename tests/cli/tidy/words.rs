@@ -56,7 +56,7 @@ fn comments_keep_to_their_width() {
 
 /// The scripts and configuration files of the tree, with their texts.
 fn scripts() -> Vec<(String, String)> {
-    let directories = [".cargo", ".ci", "benches", "bindings", "fuzz", "packaging", "tests", "tools"];
+    let directories = [".cargo", ".ci", "benches", "bindings", "examples", "fuzz", "packaging", "tests", "tools"];
     let mut left: Vec<_> = directories.iter().map(|name| root().join(name)).collect();
     let mut found = vec![("Cargo.toml".to_owned(), read("Cargo.toml")), ("deny.toml".to_owned(), read("deny.toml"))];
     while let Some(directory) = left.pop() {
