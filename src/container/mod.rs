@@ -9,7 +9,6 @@
 //! Nothing here panics, and each cost is linear in the input.
 #![cfg(target_os = "linux")]
 
-mod json_escape;
 #[cfg(feature = "sidecar")]
 mod output;
 #[cfg(feature = "sidecar")]
@@ -23,7 +22,6 @@ mod split;
 #[cfg(feature = "sidecar")]
 mod text;
 
-pub(crate) use json_escape::JsonEscape;
 pub use record::RecordFormat;
 pub(crate) use record::{HEAD_LEN, RECORD_LEN_MAX, Record};
 pub(crate) use split::{SplitFinder, rest_len_min, split_secrets_with};

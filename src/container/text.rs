@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::json_escape::JsonEscape;
 use super::record::RecordFormat;
+use crate::redact::json_escape::JsonEscape;
 
 /// Bytes of a record, and the text that they encode.
 pub(super) enum Unit<'a> {
@@ -44,7 +44,7 @@ pub(super) fn units(format: RecordFormat, text: &[u8]) -> impl Iterator<Item = U
             at += plain;
             return Some(Unit::Plain(&rest[..plain]));
         }
-        let Some(JsonEscape { character, len }) = JsonEscape::parse(rest) else {
+        let Some(JsonEscape { character, len, .. }) = JsonEscape::parse(rest) else {
             at += 1;
             return Some(Unit::Plain(&rest[..1]));
         };

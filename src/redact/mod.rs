@@ -4,6 +4,7 @@ mod automaton;
 pub mod build;
 pub mod encoding;
 pub mod finder;
+pub mod json_escape;
 pub mod mask;
 mod mask_conflict;
 pub mod message;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::file::read_full_at;
 use super::{content, search};
-use crate::container::JsonEscape;
+use crate::redact::json_escape::JsonEscape;
 
 /// The read size, in bytes, when following backslashes backwards.
 const BACK_LEN: u64 = 256;

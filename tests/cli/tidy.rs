@@ -35,6 +35,7 @@ const RINGS: &[&str] = &[
 const REDACT: &[&str] = &[
     "text",
     "wiped",
+    "json_escape",
     "secret",
     "encoding",
     "ordinary",

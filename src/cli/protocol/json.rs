@@ -1,6 +1,7 @@
 //! JSON whose strings may hold any bytes, as loggers write it. serde_json does not apply: it
 //! requires UTF-8 throughout. Output is the same: raw bytes, with escapes where JSON needs them.
 
+use hushlog::redact::json_escape::JsonEscape;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The deepest nesting of arrays and objects.
@@ -185,12 +186,16 @@ impl Reader<'_> {
         let mut text = Zeroizing::new(Vec::with_capacity(written.len()));
         let mut at = 0;
         while let Some(&byte) = written.get(at) {
-            at += 1;
             match byte {
-                b'\\' => at += unescape(&written[at..], &mut text)?,
+                b'\\' => {
+                    let escape = JsonEscape::parse(&written[at..]).filter(|escape| !escape.is_lone)?;
+                    text.extend_from_slice(escape.character.encode_utf8(&mut [0; 4]).as_bytes());
+                    at += escape.len - 1;
+                }
                 0..0x20 => return None,
                 byte => text.push(byte),
             }
+            at += 1;
         }
         Some(std::mem::take(&mut *text))
     }
@@ -216,40 +221,6 @@ fn is_number(text: &[u8]) -> bool {
         }
         rest => rest.is_empty(),
     }
-}
-
-/// Decodes the text after a backslash, and returns its length.
-fn unescape(escape: &[u8], text: &mut Vec<u8>) -> Option<usize> {
-    let plain = match escape.first()? {
-        byte @ (b'"' | b'\\' | b'/') => *byte,
-        b'b' => 8,
-        b't' => b'\t',
-        b'n' => b'\n',
-        b'f' => 12,
-        b'r' => b'\r',
-        b'u' => {
-            let first = unit(escape)?;
-            let (unit, len) = match first {
-                0xd800..0xdc00 => {
-                    let second = unit(escape.get(5..)?.strip_prefix(b"\\")?)?;
-                    let second = second.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-                    (0x10000 + ((first - 0xd800) << 10) + second, 11)
-                }
-                first => (first, 5),
-            };
-            text.extend_from_slice(char::from_u32(unit)?.encode_utf8(&mut [0; 4]).as_bytes());
-            return Some(len);
-        }
-        _ => return None,
-    };
-    text.push(plain);
-    Some(1)
-}
-
-/// The number in `u0041`.
-fn unit(escape: &[u8]) -> Option<u32> {
-    let digits = escape.strip_prefix(b"u")?.get(..4)?;
-    digits.iter().try_fold(0, |number, &digit| Some(number << 4 | char::from(digit).to_digit(16)?))
 }
 
 #[cfg(test)]

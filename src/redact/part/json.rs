@@ -5,6 +5,7 @@
 
 use zeroize::Zeroizing;
 
+use super::super::json_escape::JsonEscape;
 use super::Parts;
 
 /// A token of a JSON text. Strings come without their quotes, and with their escapes.
@@ -93,50 +94,18 @@ fn unescaped(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut rest = text;
     while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
         plain.extend_from_slice(&rest[..at]);
-        rest = unescape(&rest[at + 1..], &mut plain);
+        let len = match JsonEscape::parse(&rest[at..]).filter(|escape| !escape.is_lone) {
+            Some(JsonEscape { character, len, .. }) => {
+                plain.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                len
+            }
+            None => {
+                plain.push(b'\\');
+                1
+            }
+        };
+        rest = &rest[at + len..];
     }
     plain.extend_from_slice(rest);
     plain
-}
-
-/// Writes the character of an escape, and returns the text after it.
-fn unescape<'a>(escape: &'a [u8], plain: &mut Vec<u8>) -> &'a [u8] {
-    let named = match escape.first() {
-        Some(b'n') => b'\n',
-        Some(b'r') => b'\r',
-        Some(b't') => b'\t',
-        Some(b'b') => 0x08,
-        Some(b'f') => 0x0c,
-        Some(&same @ (b'"' | b'\\' | b'/')) => same,
-        Some(b'u') => return unescape_number(escape, plain),
-        _ => {
-            plain.push(b'\\');
-            return escape;
-        }
-    };
-    plain.push(named);
-    &escape[1..]
-}
-
-/// `u00e9`, or a surrogate pair: `ud83d\ude00`.
-fn unescape_number<'a>(escape: &'a [u8], plain: &mut Vec<u8>) -> &'a [u8] {
-    let high = half(escape);
-    let low = escape.get(5..).and_then(|rest| rest.strip_prefix(b"\\")).and_then(half);
-    let halves = [high, low].map(Option::unwrap_or_default);
-    match char::decode_utf16(halves).next() {
-        Some(Ok(c)) if high.is_some() => {
-            plain.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            &escape[if c.len_utf16() == 2 { 11 } else { 5 }..]
-        }
-        _ => {
-            plain.push(b'\\');
-            escape
-        }
-    }
-}
-
-/// The number in `u00e9`.
-fn half(escape: &[u8]) -> Option<u16> {
-    let digits = escape.strip_prefix(b"u")?.get(..4)?;
-    digits.iter().try_fold(0, |number, &digit| Some(number << 4 | char::from(digit).to_digit(16)? as u16))
 }
