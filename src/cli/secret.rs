@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hushlog::redact::secret::TELLING_LEN_MIN;
+use hushlog::redact::secret::UNGUESSABLE_LEN_MIN;
 use hushlog::registry::{By, Draft, Entry, Name, Registry, Scope, Value, name::variable};
 use serde_json::json;
 
@@ -197,7 +197,7 @@ fn delete(args: &DeleteArgs) -> Result<Exit, Failure> {
 
 /// Warns about a short value, which is masked wherever it occurs.
 fn warn(name: &Name, value: &[u8]) {
-    if value.trim_ascii().len() < TELLING_LEN_MIN {
+    if value.trim_ascii().len() < UNGUESSABLE_LEN_MIN {
         warning(&format!("masked at every occurrence, although short: {name}"));
     }
 }

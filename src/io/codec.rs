@@ -14,14 +14,14 @@ use crate::redact::redacted::Piece;
 use crate::redact::redactor::Redactor;
 
 /// A stream that is redacted piece by piece.
-struct Pieces {
+struct FrameRedactor {
     redactor: Redactor,
     line_buffer: LineBuffer,
 }
 
-impl Pieces {
-    fn new(redactor: Redactor, release: Release) -> Pieces {
-        Pieces { redactor, line_buffer: LineBuffer::new(release) }
+impl FrameRedactor {
+    fn new(redactor: Redactor, release: Release) -> FrameRedactor {
+        FrameRedactor { redactor, line_buffer: LineBuffer::new(release) }
     }
 
     fn push(&mut self, input: &[u8], out: &mut BytesMut) {
@@ -65,7 +65,7 @@ fn append(piece: Piece<'_>, out: &mut BytesMut) -> Result<(), Infallible> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RedactDecoder {
-    pieces: Pieces,
+    pieces: FrameRedactor,
     /// The output of a swap.
     ready: BytesMut,
 }
@@ -78,7 +78,7 @@ impl RedactDecoder {
 
     /// A decoder at the beginning of a stream.
     pub fn with_release(redactor: Redactor, release: Release) -> RedactDecoder {
-        RedactDecoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
+        RedactDecoder { pieces: FrameRedactor::new(redactor, release), ready: BytesMut::new() }
     }
 
     /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
@@ -131,7 +131,7 @@ impl Decoder for RedactDecoder {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RedactEncoder {
-    pieces: Pieces,
+    pieces: FrameRedactor,
     /// The output of a swap.
     ready: BytesMut,
 }
@@ -148,7 +148,7 @@ impl RedactEncoder {
 
     /// An encoder at the beginning of a stream.
     pub fn with_release(redactor: Redactor, release: Release) -> RedactEncoder {
-        RedactEncoder { pieces: Pieces::new(redactor, release), ready: BytesMut::new() }
+        RedactEncoder { pieces: FrameRedactor::new(redactor, release), ready: BytesMut::new() }
     }
 
     /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with

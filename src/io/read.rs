@@ -68,7 +68,7 @@ impl<R: Read> RedactReader<R> {
     /// Switches to another set, as [`Redactor::swap`] does, also for lines that wait with
     /// [`Release::Line`]. The next read returns output released by the swap.
     pub fn swap(&mut self, set: Arc<NeedleSet>) {
-        let mut into = Into { buffer: &mut [], len: 0, rest: &mut self.ready };
+        let mut into = Destination { buffer: &mut [], len: 0, rest: &mut self.ready };
         let Ok(()) = self.line_buffer.swap(&mut self.redactor, &set, &mut |piece| into.take(piece));
     }
 
@@ -82,7 +82,7 @@ impl<R: Read> RedactReader<R> {
     fn read_piece(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.inner.read(&mut self.input[..buffer.len().clamp(INPUT_LEN_MIN, INPUT_LEN)])?;
         self.ended = len == 0;
-        let mut into = Into { buffer, len: 0, rest: &mut self.ready };
+        let mut into = Destination { buffer, len: 0, rest: &mut self.ready };
         let Ok(()) = match self.ended {
             true => self.line_buffer.finish(&mut self.redactor, &mut |piece| into.take(piece)),
             false => self.line_buffer.push(&mut self.redactor, &self.input[..len], &mut |piece| into.take(piece)),
@@ -115,13 +115,13 @@ impl<R> fmt::Debug for RedactReader<R> {
 }
 
 /// The caller's buffer, its filled length, and the destination of the rest.
-struct Into<'a> {
+struct Destination<'a> {
     buffer: &'a mut [u8],
     len: usize,
     rest: &'a mut RedactedBuf,
 }
 
-impl Into<'_> {
+impl Destination<'_> {
     fn take(&mut self, piece: Piece<'_>) -> Result<(), Infallible> {
         let room = &mut self.buffer[self.len..];
         let (now, later) = piece.split_at(piece.len().min(room.len()));

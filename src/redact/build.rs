@@ -14,7 +14,7 @@ use super::ordinary::is_ordinary;
 use super::part;
 use super::prefilter::Variant;
 use super::scan::Scanner;
-use super::secret::{PARTIAL_LEN_MIN, Secret, TELLING_LEN_MIN, VALUE_LEN_MIN};
+use super::secret::{PARTIAL_LEN_MIN, Secret, UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
 
 /// The maximum total length of a set's needles, in bytes.
 pub const NEEDLE_BYTES_MAX: usize = 64 << 20;
@@ -189,7 +189,7 @@ fn notice(value: &[u8], value_len_min: usize) -> Option<NoticeKind> {
         0 => Some(NoticeKind::Blank),
         len if len < value_len_min => Some(NoticeKind::TooShort),
         _ if is_ordinary(value) => Some(NoticeKind::OrdinaryWord),
-        len if len < TELLING_LEN_MIN => Some(NoticeKind::Short),
+        len if len < UNGUESSABLE_LEN_MIN => Some(NoticeKind::Short),
         _ => None,
     }
 }
@@ -284,16 +284,16 @@ impl Derived {
         self.needles.dedup_by(|b, a| of(a) == of(b));
         let list: NeedleList = self.needles.iter().map(of).collect();
         let origins = self.needles.iter().map(|needle| needle.origin).collect();
-        let telling = |needle: &DerivedNeedle| telling_len(needle.range.len(), needle.value_len);
-        let telling_lens: Vec<u32> = self.needles.iter().map(telling).collect();
+        let len = |needle: &DerivedNeedle| unguessable_len(needle.range.len(), needle.value_len);
+        let unguessable_lens: Vec<u32> = self.needles.iter().map(len).collect();
         drop(self.chunks);
-        Ok(NeedleSet::new(Scanner::new(list, variant), origins, telling_lens, self.names))
+        Ok(NeedleSet::new(Scanner::new(list, variant), origins, unguessable_lens, self.names))
     }
 }
 
 /// The number of a needle's bytes that stand for [`PARTIAL_LEN_MIN`] bytes of the value: too many
 /// to guess at once. Eight bytes of any form could stand for only three bytes of the value.
-fn telling_len(len: usize, value_len: usize) -> u32 {
+fn unguessable_len(len: usize, value_len: usize) -> u32 {
     // A form shorter than the value stands for no more bytes than it has.
     (PARTIAL_LEN_MIN * len).div_ceil(value_len.clamp(1, len)) as u32
 }

@@ -128,7 +128,7 @@ impl Form {
 /// Calls `emit` with every form of `value`, likeliest first, with few duplicates.
 ///
 /// The first two, the value and the trimmed value, have any length; all others have at least
-/// [`TELLING_LEN_MIN`] bytes.
+/// [`UNGUESSABLE_LEN_MIN`] bytes.
 pub(crate) fn forms(value: &[u8], emit: &mut dyn FnMut(Form, &[u8])) {
     emit(Form::Value, value);
     let core = core(value);

@@ -80,7 +80,7 @@ fn naming(needles: &[&[u8]], text: &[u8], start: usize, partial: Option<usize>) 
 ///
 /// `mask` writes the replacement for a region. It is called once for each covered byte, with the
 /// index of the needle that names the region, and with whether the byte is the region's first.
-fn given(
+fn emitted(
     needles: &[&[u8]],
     text: &[u8],
     covered: &[bool],
@@ -104,7 +104,7 @@ fn given(
 
 /// The output after `text`, with more input to follow.
 pub fn pushed(needles: &[&[u8]], text: &[u8], mask: &mut dyn FnMut(usize, bool, &mut Vec<u8>)) -> Vec<u8> {
-    given(needles, text, &covered(needles, text), None, text.len() - held(needles, text), mask)
+    emitted(needles, text, &covered(needles, text), None, text.len() - held(needles, text), mask)
 }
 
 /// The output for `text` as a whole stream, with its [`partial_match`] masked, too.
@@ -118,5 +118,5 @@ pub fn finished(
     if let Some((_, len)) = partial {
         covered[text.len() - len..].fill(true);
     }
-    given(needles, text, &covered, partial.map(|(needle, _)| needle), text.len(), mask)
+    emitted(needles, text, &covered, partial.map(|(needle, _)| needle), text.len(), mask)
 }

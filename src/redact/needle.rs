@@ -77,7 +77,7 @@ pub enum NoticeKind {
     Blank,
     /// The value is shorter than the minimum length; it is not masked.
     TooShort,
-    /// The value is shorter than [`TELLING_LEN_MIN`](super::secret::TELLING_LEN_MIN); every
+    /// The value is shorter than [`UNGUESSABLE_LEN_MIN`](super::secret::UNGUESSABLE_LEN_MIN); every
     /// occurrence is masked.
     Short,
     /// The value is an ordinary word; every occurrence is masked.
@@ -88,12 +88,17 @@ pub enum NoticeKind {
 }
 
 impl NeedleSet {
-    pub(super) fn new(scanner: Scanner, origins: Vec<Origin>, telling_lens: Vec<u32>, names: Vec<String>) -> NeedleSet {
-        let partial_len = |(needle, telling): (&[u8], &u32)| (*telling).max(needle.len().div_ceil(2) as u32);
+    pub(super) fn new(
+        scanner: Scanner,
+        origins: Vec<Origin>,
+        unguessable_lens: Vec<u32>,
+        names: Vec<String>,
+    ) -> NeedleSet {
+        let partial_len = |(needle, len): (&[u8], &u32)| (*len).max(needle.len().div_ceil(2) as u32);
         NeedleSet {
             origins,
-            partial_lens: scanner.needles().iter().zip(&telling_lens).map(partial_len).collect(),
-            reach: Reach::of(&scanner, &telling_lens),
+            partial_lens: scanner.needles().iter().zip(&unguessable_lens).map(partial_len).collect(),
+            reach: Reach::of(&scanner, &unguessable_lens),
             absent: absent_byte(&scanner),
             names,
             mask: Mask::default(),

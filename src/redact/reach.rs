@@ -16,12 +16,12 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// The reach of these needles. For each, `telling_lens` is the number of its bytes that stand
-    /// for more of the value than can be guessed at once.
-    pub(super) fn of(scanner: &Scanner, telling_lens: &[u32]) -> Reach {
+    /// The reach of these needles. For each, `unguessable_lens` is the number of its bytes that
+    /// stand for more of the value than can be guessed at once.
+    pub(super) fn of(scanner: &Scanner, unguessable_lens: &[u32]) -> Reach {
         let longest = scanner.needles().iter().map(<[u8]>::len).max().unwrap_or(0);
         let lag_of = |(needle, len): (&[u8], &u32)| lag_of(scanner, needle, *len as usize);
-        let lag = scanner.needles().iter().zip(telling_lens).map(lag_of).max().unwrap_or(0);
+        let lag = scanner.needles().iter().zip(unguessable_lens).map(lag_of).max().unwrap_or(0);
         Reach { tail: longest.saturating_sub(1), lag }
     }
 }
@@ -30,7 +30,7 @@ impl Reach {
 /// attacker who guesses the one can add the others: if only matches were held back, these would
 /// show that the guess is right. A guessable line is short, not public, and not after a whole
 /// needle.
-fn lag_of(scanner: &Scanner, needle: &[u8], telling_len: usize) -> usize {
+fn lag_of(scanner: &Scanner, needle: &[u8], unguessable_len: usize) -> usize {
     let [inner @ .., _] = needle else { return 0 };
     if memchr::memchr(b'\n', inner).is_none() {
         return 0;
@@ -49,7 +49,7 @@ fn lag_of(scanner: &Scanner, needle: &[u8], telling_len: usize) -> usize {
     for end in memchr::memchr_iter(b'\n', inner).map(|newline| newline + 1).take_while(|end| *end < whole) {
         let is_shown = match is_public(&needle[line_start..end]) {
             true => lag > 0 && lag == line_start,
-            false => end - line_start < telling_len,
+            false => end - line_start < unguessable_len,
         };
         if is_shown {
             lag = end;

@@ -64,7 +64,7 @@ pub struct Redactor {
     /// The end of all input so far.
     end: u64,
     /// The end of the returned bytes; those from here to `end` are held back.
-    given: u64,
+    emitted: u64,
     /// Regions that are still open, or not yet returned as a whole; in order, none touching the
     /// next.
     regions: Vec<Region<Note>>,
@@ -101,7 +101,7 @@ impl Redactor {
             mask_partial: true,
             state: ROOT,
             end: 0,
-            given: 0,
+            emitted: 0,
             regions: Vec::new(),
             counts: NodeMap::default(),
             old_counts: BTreeMap::new(),
@@ -226,7 +226,7 @@ impl Redactor {
         let (needle, len) = self.set.scanner().held(self.state);
         let until = self.end.min(self.partial_start() + len_max as u64);
         // A region has no raw bytes to show, and another needle may still name it.
-        let found = self.regions.iter().find(|region| region.range.end > self.given);
+        let found = self.regions.iter().find(|region| region.range.end > self.emitted);
         let until = found.map_or(until, |region| until.min(region.range.start));
         self.release(until, self.end, len);
         self.without_input(held_bytes(&self.set, needle), len)
@@ -275,7 +275,7 @@ impl Redactor {
 
     /// The number of held-back bytes.
     pub fn held(&self) -> usize {
-        (self.end - self.given) as usize
+        (self.end - self.emitted) as usize
     }
 
     /// The distance, in bytes, from the end of the stream so far back to the position where another
@@ -297,8 +297,8 @@ impl Redactor {
     /// # Ok::<(), hushlog::BuildError>(())
     /// ```
     pub fn unsettled(&self) -> u64 {
-        let reaching = self.regions.iter().find(|region| region.range.end > self.given);
-        self.end - reaching.map_or(self.given, |region| region.range.start.min(self.given))
+        let reaching = self.regions.iter().find(|region| region.range.end > self.emitted);
+        self.end - reaching.map_or(self.emitted, |region| region.range.start.min(self.emitted))
     }
 
     /// The position where the partial match begins: the longest suffix of the stream that may begin
@@ -306,6 +306,11 @@ impl Redactor {
     /// [`release_partial`](Redactor::release_partial) not all of it is.
     fn partial_start(&self) -> u64 {
         self.end - self.set.scanner().held_len(self.state) as u64
+    }
+
+    /// The total of [`counts`](Redactor::counts). Takes time linear in the needles found so far.
+    pub fn masked(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| count).sum::<u64>() + self.old_counts.values().sum::<u64>()
     }
 
     /// The number of masked regions, by the secret's name and the form that named the region.
@@ -329,12 +334,12 @@ impl Redactor {
     /// Plans the output of everything before `until`. The current input begins at `input`, and a
     /// copy exists of the `held_len` bytes before it.
     fn release(&mut self, until: u64, input: u64, held_len: usize) {
-        let (given, held) = (self.given, input - held_len as u64);
+        let (emitted, held) = (self.emitted, input - held_len as u64);
         self.segments.clear();
-        if until <= given {
+        if until <= emitted {
             return; // What goes on was released as a partial match.
         }
-        let mut at = given;
+        let mut at = emitted;
         for region in self.regions.iter_mut().take_while(|region| region.range.start < until) {
             push_raw(&mut self.segments, at..region.range.start, held, input);
             let covered = region.range.start.max(at)..region.range.end.min(until);
@@ -353,7 +358,7 @@ impl Redactor {
         }
         push_raw(&mut self.segments, at..until, held, input);
         self.regions.retain(|region| region.range.end >= until);
-        self.given = until;
+        self.emitted = until;
     }
 }
 

@@ -124,8 +124,8 @@ impl LineRelease {
     ) {
         let mut runs = std::mem::take(&mut self.runs);
         self.clear();
-        let given = redactor.end() - redactor.held() as u64;
-        let is_last = |run: &&Run| !run.is_mask && run.start + run.len as u64 == given;
+        let emitted = redactor.end() - redactor.held() as u64;
+        let is_last = |run: &&Run| !run.is_mask && run.start + run.len as u64 == emitted;
         let last = runs.back().copied().filter(|run| is_last(&run));
         runs.truncate(runs.len() - usize::from(last.is_some()));
         let (mut at, mut counts) = (0, Vec::new());

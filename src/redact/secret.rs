@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 pub const VALUE_LEN_MIN: usize = 4;
 /// The minimum length, in bytes, of a value that is masked without a notice, and of an encoded
 /// form.
-pub const TELLING_LEN_MIN: usize = 8;
+pub const UNGUESSABLE_LEN_MIN: usize = 8;
 
 /// The minimum number of the value's bytes in a masked partial match at the end of a stream, which
 /// must also be at least half of the needle.

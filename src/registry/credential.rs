@@ -1,7 +1,7 @@
 //! Detects credentials among plain defaults, which every reader of the registry can see.
 
 use crate::redact::ordinary::is_ordinary;
-use crate::redact::secret::TELLING_LEN_MIN;
+use crate::redact::secret::UNGUESSABLE_LEN_MIN;
 
 /// Endings of credential names.
 const NAMES: &[&str] = &[
@@ -78,9 +78,11 @@ pub(super) fn looks_like_credential(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let names = NAMES.iter().any(|end| ends_in_word(&upper, end));
     // `AUTH=none` and `TOKEN=on` are settings. A path locates the credential, and holds none.
-    let telling = value.len() >= TELLING_LEN_MIN && !is_ordinary(value.as_bytes()) && !is_path(value);
-    (names && telling)
-        || BEGINNINGS.iter().any(|start| value.strip_prefix(start).is_some_and(|rest| rest.len() >= TELLING_LEN_MIN))
+    let is_unguessable = value.len() >= UNGUESSABLE_LEN_MIN && !is_ordinary(value.as_bytes()) && !is_path(value);
+    (names && is_unguessable)
+        || BEGINNINGS
+            .iter()
+            .any(|start| value.strip_prefix(start).is_some_and(|rest| rest.len() >= UNGUESSABLE_LEN_MIN))
         || value.contains("PRIVATE KEY-----")
         || has_password(value)
         || value.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))).any(is_random)

@@ -2,7 +2,7 @@
 
 use crate::forms::{left, needles};
 use data_encoding::{BASE64, BASE64URL, HEXLOWER_PERMISSIVE};
-use hushlog::redact::secret::{TELLING_LEN_MIN, VALUE_LEN_MIN};
+use hushlog::redact::secret::{UNGUESSABLE_LEN_MIN, VALUE_LEN_MIN};
 use hushlog::{Form, NeedleSet, NoticeKind, Secret};
 use proptest::prelude::*;
 
@@ -349,7 +349,7 @@ fn short_values() {
         let set = needles(value.as_bytes());
         for (index, needle) in set.expose().enumerate() {
             let (_, form) = set.name_and_form(index);
-            let least = if matches!(form, Form::Value | Form::Trimmed) { VALUE_LEN_MIN } else { TELLING_LEN_MIN };
+            let least = if matches!(form, Form::Value | Form::Trimmed) { VALUE_LEN_MIN } else { UNGUESSABLE_LEN_MIN };
             assert!(needle.len() >= least, "{} of {} bytes", form.name(), needle.len());
         }
         assert_eq!(left(&set, value.trim_matches([' ', '"']).as_bytes()), b"", "the value itself");

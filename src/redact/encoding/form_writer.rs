@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use zeroize::Zeroizing;
 
-use super::super::secret::TELLING_LEN_MIN;
+use super::super::secret::UNGUESSABLE_LEN_MIN;
 use super::Form;
 use super::json_string::{self, Style};
 
@@ -91,7 +91,7 @@ impl<'a> FormWriter<'a> {
 
     /// Emits a form that a row made elsewhere, unless it is too short to identify the value.
     pub(super) fn emit(&mut self, form: Form, bytes: &[u8]) {
-        if bytes.len() >= TELLING_LEN_MIN {
+        if bytes.len() >= UNGUESSABLE_LEN_MIN {
             self.emitted.emit(form, bytes);
         }
     }
@@ -100,7 +100,7 @@ impl<'a> FormWriter<'a> {
         self.line.clear();
         write(self.value, &mut self.line);
         debug_assert!(self.line.len() <= self.value.len() * GROWTH_MAX, "a row outgrew its buffer");
-        self.line.len() >= TELLING_LEN_MIN && **self.line != *self.value
+        self.line.len() >= UNGUESSABLE_LEN_MIN && **self.line != *self.value
     }
 
     fn json_around(&mut self, style: &Style) {

@@ -37,7 +37,7 @@ impl Redactor {
         let held = &held_bytes(&old_set, needle)[..held_len];
         // A released partial match is the end of `behind`.
         let released = if behind.is_empty() { 0 } else { held_len - self.held() };
-        self.given -= behind.len() as u64;
+        self.emitted -= behind.len() as u64;
         let again = self.again.insert(Zeroizing::new([behind, &held[released..]].concat().into_boxed_slice()));
         let (start, mut found) = (self.end - again.len() as u64, Vec::new());
         let mut end = start;
@@ -47,7 +47,7 @@ impl Redactor {
             let regions =
                 self.found.drain(..).map(|(at, needle)| Region::found(&self.set, end + u64::from(at), needle));
             // A released partial match cannot be taken back.
-            found.extend(regions.filter(|region: &Region<Note>| region.range.end > self.given));
+            found.extend(regions.filter(|region: &Region<Note>| region.range.end > self.emitted));
             end += piece.len() as u64;
         }
         found.splice(..0, self.regions.drain(..));
@@ -62,7 +62,7 @@ impl Redactor {
 
     /// Creates a redactor for a whole text that begins at this position of its stream.
     pub(crate) fn aside(set: &Arc<NeedleSet>, start: u64) -> Redactor {
-        Redactor { end: start, given: start, ..Redactor::new(Arc::clone(set)).mask_partial(false) }
+        Redactor { end: start, emitted: start, ..Redactor::new(Arc::clone(set)).mask_partial(false) }
     }
 
     /// Adds the counts of another redactor of this stream.

@@ -12,7 +12,7 @@ use std::io::Write;
 use super::scenario::{Scenario, Step};
 
 /// A line of this length cannot be guessed at once.
-const TELLING_LEN: usize = 8;
+const UNGUESSABLE_LEN: usize = 8;
 
 /// Other needles of the same lengths, with other letters. Newlines stay in place.
 fn twin(needles: &[Vec<u8>]) -> Vec<Vec<u8>> {
@@ -83,7 +83,7 @@ fn tells(needles: &[&[u8]], text: &[u8]) -> bool {
         let mut ends = memchr::memchr_iter(b'\n', &needle[..needle.len() - 1]).map(|newline| newline + 1);
         ends.any(|end| {
             let len = end - std::mem::replace(&mut line_start, end);
-            len >= TELLING_LEN && memchr::memmem::find(text, &needle[..end]).is_some()
+            len >= UNGUESSABLE_LEN && memchr::memmem::find(text, &needle[..end]).is_some()
         })
     };
     needles.iter().any(lines)

@@ -20,7 +20,7 @@ use crate::sys::file::{FileId, check_placed, kind};
 use crate::sys::rotation;
 
 /// Two files with this many equal bytes at their beginnings are hardly two logs.
-const TELLING_LEN: u64 = 64;
+const UNGUESSABLE_LEN: u64 = 64;
 
 /// The name of a log, and of one of its files.
 pub(super) struct Name {
@@ -214,7 +214,7 @@ impl Original {
 fn is_copy(file: &OwnedFd, other: &Rotated) -> io::Result<bool> {
     let stat = fstat(file)?;
     let len = stat.st_size as u64;
-    let is_long = len >= TELLING_LEN && other.len == len;
+    let is_long = len >= UNGUESSABLE_LEN && other.len == len;
     if FileId::from(&stat) == other.file || !is_long || other.modified < modified(&stat) {
         return Ok(false);
     }
